@@ -1,0 +1,41 @@
+/** A pending timer; `cancel` is idempotent. */
+export interface Timer {
+  cancel(): void;
+}
+
+/** The only way to time in Isthmus: injected, so that simulations own time. */
+export interface Clock {
+  /** Monotonic time in milliseconds (fractional); differences only, no epoch. */
+  now(): number;
+  /** Wall-clock time in milliseconds since the Unix epoch, for logs and reports. */
+  wall(): number;
+  /** Calls `fn` once after `delayMs` milliseconds. The timer does not keep the process alive. */
+  after(delayMs: number, fn: () => void): Timer;
+}
+
+/** The machine's own clock. */
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  wall: () => Date.now(),
+  after(delayMs, fn) {
+    const handle = setTimeout(fn, delayMs);
+    handle.unref();
+    return { cancel: () => clearTimeout(handle) };
+  },
+};
+
+/** Resolves after `delayMs` milliseconds of `clock`; rejects with the signal's reason when aborted. */
+export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason);
+    const abort = () => {
+      timer.cancel();
+      reject(signal?.reason);
+    };
+    const timer = clock.after(delayMs, () => {
+      signal?.removeEventListener('abort', abort);
+      resolve();
+    });
+    signal?.addEventListener('abort', abort, { once: true });
+  });
+}

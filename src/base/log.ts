@@ -1,0 +1,13 @@
+/** Fields of a log line besides its message. */
+export type LogFields = Readonly<Record<string, unknown>>;
+
+/** Structured logging, injected. The implementation is chosen at the edge (`cli/`). */
+export interface Logger {
+  debug(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  error(message: string, fields?: LogFields): void;
+}
+
+/** Says nothing: for libraries and tests. */
+export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() {} };

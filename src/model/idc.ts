@@ -1,0 +1,60 @@
+import type { Labels, Meta } from './object.ts';
+
+/** The name of an IDC: 1 to 32 of `a-z 0-9 -`, first and last not `-`; it must fit a header value and a trail. */
+export const idcNamePattern = /^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/;
+
+/** An ingress gateway: where clients enter (`edgePort`) and where other IDCs' egress gateways enter (`peerPort`). */
+export interface IngressGateway {
+  readonly address: string;
+  readonly edgePort: number;
+  readonly peerPort: number;
+}
+
+/** An egress gateway: where own sidecars (`sidecarPort`) and own ingress gateways (`ingressPort`) leave the IDC. */
+export interface EgressGateway {
+  readonly address: string;
+  readonly sidecarPort: number;
+  readonly ingressPort: number;
+}
+
+/** isthmus.dev Idc: one failure domain and its gateways. */
+export interface Idc {
+  readonly kind: 'Idc';
+  readonly meta: Meta;
+  readonly spec: {
+    readonly ingress: readonly IngressGateway[];
+    readonly egress: readonly EgressGateway[];
+    readonly network?: string;
+  };
+}
+
+/** How requests to a Group are timed, retried and checked. Times in milliseconds; all optional, defaults in `plan/`. */
+export interface GroupTraffic {
+  /** Whole request, at the first proxy; 0 means none. */
+  readonly timeoutMs?: number;
+  /** One try, at the first proxy; 0 means none. */
+  readonly perTryTimeoutMs?: number;
+  /** Retries after the first try, at the first proxy: 0 to 3. */
+  readonly retries?: number;
+  /** Methods that may be sent twice. */
+  readonly idempotentMethods?: readonly string[];
+  /** Path of active health checks at the instances; absent means no active checks. */
+  readonly healthPath?: string;
+  readonly healthIntervalMs?: number;
+}
+
+/** isthmus.dev DrGroup: the IDCs that stand in for each other for a set of Groups. */
+export interface DrGroup {
+  readonly kind: 'DrGroup';
+  readonly meta: Meta;
+  readonly spec: {
+    /** Groups by host, or by the labels of their ServiceEntry; at least one of the two. */
+    readonly hosts: readonly string[];
+    readonly selector?: Labels;
+    /** IDCs in order of preference. */
+    readonly idcs: readonly string[];
+    /** Most crossings a request of these Groups may make: 0 to 4. */
+    readonly hopLimit: number;
+    readonly traffic: GroupTraffic;
+  };
+}

@@ -1,0 +1,44 @@
+import type { DrGroup, Idc } from './idc.ts';
+import type { DestinationRule, ServiceEntry, WorkloadEntry } from './service.ts';
+
+/** A registry object of any kind. */
+export type MeshObject = ServiceEntry | WorkloadEntry | DestinationRule | Idc | DrGroup;
+
+/** The kinds that this version knows. */
+export type Kind = MeshObject['kind'];
+
+/** Names an object. Cluster-scoped kinds (Idc, DrGroup) have the namespace ''. */
+export interface Ref {
+  readonly kind: Kind;
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** Labels of an object or of a workload, by key. */
+export type Labels = Readonly<Record<string, string>>;
+
+/** What every object carries besides its spec. */
+export interface Meta {
+  readonly namespace: string;
+  readonly name: string;
+  readonly labels: Labels;
+  readonly annotations: Labels;
+  /** Where it was read, for messages: `file.yaml:12` or a resource path. Not part of its identity. */
+  readonly origin: string;
+}
+
+/** One event of a source. `at` is `Clock.now()` when the event was read: where the ACK clock starts. */
+export type Change =
+  | { readonly type: 'upsert'; readonly object: MeshObject; readonly at: number }
+  | { readonly type: 'delete'; readonly ref: Ref; readonly at: number }
+  | { readonly type: 'synced'; readonly source: string; readonly at: number };
+
+/** The key of an object among all objects: `kind/namespace/name`. */
+export function refKey(ref: Ref): string {
+  return `${ref.kind}/${ref.namespace}/${ref.name}`;
+}
+
+/** The Ref of an object. */
+export function refOf(object: MeshObject): Ref {
+  return { kind: object.kind, namespace: object.meta.namespace, name: object.meta.name };
+}

@@ -1,0 +1,87 @@
+import type { Labels, Meta } from './object.ts';
+
+/** Port protocols as Istio names them; `HTTP` serves HTTP/1.1, `HTTP2` and `GRPC` serve HTTP/2. */
+export type Protocol = 'HTTP' | 'HTTP2' | 'GRPC' | 'HTTPS' | 'TLS' | 'TCP' | 'MONGO';
+
+/** A port of a ServiceEntry (networking.istio.io ServicePort). */
+export interface ServicePort {
+  readonly number: number;
+  readonly name: string;
+  readonly protocol: Protocol;
+  /** The port of the endpoints, when it differs from `number`. */
+  readonly targetPort?: number;
+}
+
+/** The part of a WorkloadEntry that describes an instance; also an inline endpoint of a ServiceEntry. */
+export interface WorkloadSpec {
+  /** IP address, DNS name or `unix:///path`. */
+  readonly address: string;
+  /** Port by the name of the service's port. */
+  readonly ports: Readonly<Record<string, number>>;
+  readonly labels: Labels;
+  readonly network?: string;
+  /** `region/zone/subzone`; what stands before the first `/` is the IDC. */
+  readonly locality?: string;
+  /** Relative weight, ≥ 1; absent means 1. */
+  readonly weight?: number;
+}
+
+/** networking.istio.io ServiceEntry: declares hosts; each host with its instances is a Group. */
+export interface ServiceEntry {
+  readonly kind: 'ServiceEntry';
+  readonly meta: Meta;
+  readonly spec: {
+    readonly hosts: readonly string[];
+    readonly ports: readonly ServicePort[];
+    readonly resolution: 'NONE' | 'STATIC' | 'DNS' | 'DNS_ROUND_ROBIN';
+    readonly location: 'MESH_EXTERNAL' | 'MESH_INTERNAL';
+    /** Selects WorkloadEntries of the same namespace; excludes `endpoints`. */
+    readonly workloadSelector?: Labels;
+    readonly endpoints: readonly WorkloadSpec[];
+  };
+}
+
+/** networking.istio.io WorkloadEntry: one instance. */
+export interface WorkloadEntry {
+  readonly kind: 'WorkloadEntry';
+  readonly meta: Meta;
+  readonly spec: WorkloadSpec;
+}
+
+/** Traffic policy of a DestinationRule, as far as it is supported. Times in milliseconds. */
+export interface TrafficPolicy {
+  readonly connectTimeoutMs?: number;
+  readonly tcpKeepalive?: {
+    readonly probes?: number;
+    readonly timeMs?: number;
+    readonly intervalMs?: number;
+  };
+  readonly maxConnections?: number;
+  readonly maxPendingRequests?: number;
+  readonly maxRequests?: number;
+  readonly maxRequestsPerConnection?: number;
+  readonly maxRetries?: number;
+  readonly idleTimeoutMs?: number;
+  readonly loadBalancer?: 'ROUND_ROBIN' | 'LEAST_REQUEST' | 'RANDOM';
+  readonly outlier?: {
+    readonly consecutive5xxErrors?: number;
+    readonly consecutiveGatewayErrors?: number;
+    readonly consecutiveLocalOriginFailures?: number;
+    readonly splitExternalLocalOriginErrors?: boolean;
+    readonly intervalMs?: number;
+    readonly baseEjectionTimeMs?: number;
+    readonly maxEjectionPercent?: number;
+    readonly minHealthPercent?: number;
+  };
+}
+
+/** networking.istio.io DestinationRule: traffic policy for a host, optionally by port number. */
+export interface DestinationRule {
+  readonly kind: 'DestinationRule';
+  readonly meta: Meta;
+  readonly spec: {
+    readonly host: string;
+    readonly policy: TrafficPolicy;
+    readonly portPolicies: Readonly<Record<number, TrafficPolicy>>;
+  };
+}
