@@ -1,5 +1,11 @@
+import { MeshError } from '../base/error.ts';
+import { idcNamePattern } from './idc.ts';
+
 /** What an Envoy is for. */
 export type NodeRole = 'sidecar' | 'ingress' | 'egress';
+
+/** The four listeners of gateways at which a trail is judged. */
+export type GuardedListener = 'ingress-edge' | 'ingress-peer' | 'egress-sidecar' | 'egress-ingress';
 
 /** `host:port` as Envoy listens on it. */
 export interface ListenAddress {
@@ -7,26 +13,109 @@ export interface ListenAddress {
   readonly port: number;
 }
 
+/** What all proxies say of themselves. */
+interface CommonScope {
+  readonly idc: string;
+  /** File that gets access logs as JSON lines; absent: no access logs. */
+  readonly accessLog?: string;
+}
+
+/** A sidecar. Its inbound listener stands in its bootstrap, so only the outbound side is decided here. */
+export interface SidecarScope extends CommonScope {
+  readonly role: 'sidecar';
+  readonly namespace: string;
+  /** Hosts of the Groups that it calls; absent: all of its namespace. */
+  readonly dependsOn?: readonly string[];
+  /** Where the workload sends its requests; absent: the workload calls nobody. */
+  readonly outbound?: ListenAddress;
+}
+
+/** An ingress gateway: one listener for clients at the edge, one for other IDCs' egress gateways. */
+export interface IngressScope extends CommonScope {
+  readonly role: 'ingress';
+  readonly edge: ListenAddress;
+  readonly peer: ListenAddress;
+}
+
+/** An egress gateway: one listener for the own sidecars, one for the own ingress gateways. */
+export interface EgressScope extends CommonScope {
+  readonly role: 'egress';
+  readonly sidecar: ListenAddress;
+  readonly ingress: ListenAddress;
+}
+
 /** What a proxy says of itself (Envoy node metadata, key `isthmus`), as far as it decides what it gets. */
-export type NodeScope =
-  | {
-      readonly role: 'sidecar';
-      readonly idc: string;
-      readonly namespace: string;
-      /** Hosts of the Groups that it calls; absent: all of its namespace. */
-      readonly dependsOn?: readonly string[];
-      /** Where the workload sends its requests; absent: the workload calls nobody. */
-      readonly outbound?: ListenAddress;
-    }
-  | {
-      readonly role: 'ingress';
-      readonly idc: string;
-      readonly edge: ListenAddress;
-      readonly peer: ListenAddress;
-    }
-  | {
-      readonly role: 'egress';
-      readonly idc: string;
-      readonly sidecar: ListenAddress;
-      readonly ingress: ListenAddress;
-    };
+export type NodeScope = SidecarScope | IngressScope | EgressScope;
+
+/** The key under which a scope stands in Envoy's `node.metadata`. */
+export const nodeMetadataKey = 'isthmus';
+
+/**
+ * Reads a scope from Envoy's `node.metadata`. Throws MeshError `invalid` that names the field: a proxy that
+ * does not say what it is gets nothing, rather than a guess.
+ */
+export function parseNodeScope(metadata: unknown): NodeScope {
+  const raw = isRecord(metadata) ? metadata[nodeMetadataKey] : undefined;
+  if (!isRecord(raw)) {
+    throw new MeshError(
+      'invalid',
+      `node.metadata.${nodeMetadataKey} is missing; start Envoy from \`isthmus bootstrap\``,
+    );
+  }
+  const idc = text(raw, 'idc');
+  if (!idcNamePattern.test(idc)) throw bad('idc', `'${idc}' is no IDC name (a-z, 0-9 and -, at most 32)`);
+  const common = {
+    idc,
+    ...optional('accessLog', raw.accessLog === undefined ? undefined : text(raw, 'accessLog')),
+  };
+  switch (raw.role) {
+    case 'sidecar':
+      return {
+        role: 'sidecar',
+        ...common,
+        namespace: text(raw, 'namespace'),
+        ...optional('dependsOn', raw.dependsOn === undefined ? undefined : hosts(raw.dependsOn)),
+        ...optional('outbound', raw.outbound === undefined ? undefined : listen(raw, 'outbound')),
+      };
+    case 'ingress':
+      return { role: 'ingress', ...common, edge: listen(raw, 'edge'), peer: listen(raw, 'peer') };
+    case 'egress':
+      return { role: 'egress', ...common, sidecar: listen(raw, 'sidecar'), ingress: listen(raw, 'ingress') };
+    default:
+      throw bad('role', `must be sidecar, ingress or egress, not ${JSON.stringify(raw.role)}`);
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function bad(field: string, message: string): MeshError {
+  return new MeshError('invalid', `node.metadata.${nodeMetadataKey}.${field}: ${message}`);
+}
+
+function text(raw: Record<string, unknown>, field: string): string {
+  const value = raw[field];
+  if (typeof value !== 'string' || value === '') throw bad(field, 'must be a text');
+  return value;
+}
+
+function hosts(value: unknown): readonly string[] {
+  if (!Array.isArray(value) || !value.every((host) => typeof host === 'string')) {
+    throw bad('dependsOn', 'must be a list of hosts');
+  }
+  return [...new Set<string>(value)].sort();
+}
+
+function listen(raw: Record<string, unknown>, field: string): ListenAddress {
+  const value = raw[field];
+  if (!isRecord(value) || typeof value.address !== 'string' || typeof value.port !== 'number') {
+    throw bad(field, 'must be {address, port}');
+  }
+  return { address: value.address, port: value.port };
+}
+
+/** `{[key]: value}`, or nothing where there is no value (exactOptionalPropertyTypes). */
+function optional<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
+  return (value === undefined ? {} : { [key]: value }) as { [P in K]?: V };
+}

@@ -1,0 +1,145 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { stringify } from 'yaml';
+import { MeshError } from '../base/error.ts';
+import { idcNamePattern } from '../model/idc.ts';
+import type { ListenAddress, NodeRole, NodeScope } from '../model/node.ts';
+import { type AppAddress, buildBootstrap } from '../translate/bootstrap.ts';
+import { parseAddress, parseApp } from './address.ts';
+
+interface Flags {
+  readonly role: NodeRole;
+  readonly idc: string;
+  readonly id: string;
+  readonly xds: readonly ListenAddress[];
+  readonly admin?: ListenAddress;
+  readonly xdsMode: 'delta' | 'sotw';
+  readonly accessLog?: string;
+  readonly output: 'yaml' | 'json';
+  readonly namespace?: string;
+  readonly dependsOn?: readonly string[];
+  readonly outbound?: ListenAddress;
+  readonly inbound?: ListenAddress;
+  readonly app?: AppAddress;
+  readonly edge?: ListenAddress;
+  readonly peer?: ListenAddress;
+  readonly sidecarListen?: ListenAddress;
+  readonly ingressListen?: ListenAddress;
+}
+
+const address = (text: string) => parseAddress(text);
+
+/** `isthmus bootstrap`: prints a bootstrap for `envoy -c`. */
+export function bootstrapCommand(): Command {
+  return new Command('bootstrap')
+    .summary('print the bootstrap of an Envoy')
+    .description('Print a bootstrap that `envoy -c` takes, for one proxy of one IDC.')
+    .addOption(
+      new Option('--role <role>', 'what the Envoy is for')
+        .choices(['sidecar', 'ingress', 'egress'])
+        .makeOptionMandatory(),
+    )
+    .requiredOption('--idc <name>', 'the IDC that it stands in', idcName)
+    .requiredOption('--id <id>', 'its node id, unique in the IDC; shown in logs and status')
+    .option(
+      '--xds <host:port>',
+      'a control plane; repeat for more, most preferred first (default: 127.0.0.1:15010)',
+      (text: string, list: readonly ListenAddress[] | undefined) => [...(list ?? []), parseAddress(text)],
+    )
+    .option('--admin <host:port>', "Envoy's admin interface; keep it on loopback", address)
+    .addOption(new Option('--xds-mode <mode>', 'ADS variant').choices(['delta', 'sotw']).default('delta'))
+    .option('--access-log <file>', 'write access logs there as JSON lines, e.g. /dev/stdout')
+    .addOption(new Option('-o, --output <format>', 'output format').choices(['yaml', 'json']).default('yaml'))
+    .optionsGroup('For a sidecar:')
+    .option('--namespace <name>', "the workload's namespace (default: default)")
+    .option(
+      '--depends-on <hosts>',
+      'hosts it calls, by comma (default: all of its namespace)',
+      (text: string) => text.split(',').filter((host) => host !== ''),
+    )
+    .option('--outbound <host:port>', 'where the workload sends its requests', address)
+    .option('--inbound <host:port>', 'where requests to the workload arrive; needs --app', address)
+    .option(
+      '--app <address>',
+      'where the workload listens: host:port or unix:///path; needs --inbound',
+      parseApp,
+    )
+    .optionsGroup('For an ingress gateway:')
+    .option('--edge <host:port>', 'for clients (default: 0.0.0.0:8080)', address)
+    .option('--peer <host:port>', "for other IDCs' egress gateways (default: 0.0.0.0:15443)", address)
+    .optionsGroup('For an egress gateway:')
+    .option('--sidecar-listen <host:port>', 'for own sidecars (default: 0.0.0.0:15444)', address)
+    .option('--ingress-listen <host:port>', 'for own ingress gateways (default: 0.0.0.0:15445)', address)
+    .action((flags: Flags) => {
+      const bootstrap = bootstrapOf(flags);
+      process.stdout.write(
+        flags.output === 'json'
+          ? `${JSON.stringify(bootstrap, null, 2)}\n`
+          : stringify(bootstrap, { lineWidth: 0 }),
+      );
+    });
+}
+
+function idcName(text: string): string {
+  if (!idcNamePattern.test(text)) {
+    throw new InvalidArgumentError(`'${text}' is no IDC name: a-z, 0-9 and -, at most 32, not - at an end.`);
+  }
+  return text;
+}
+
+function bootstrapOf(flags: Flags): object {
+  const { inbound, app } = flags;
+  if ((inbound === undefined) !== (app === undefined)) {
+    throw new MeshError(
+      'invalid',
+      '--inbound and --app go together: where requests arrive, and where they go',
+    );
+  }
+  return buildBootstrap({
+    id: flags.id,
+    scope: scopeOf(flags),
+    xds: flags.xds ?? [{ address: '127.0.0.1', port: 15010 }],
+    mode: flags.xdsMode,
+    ...(flags.admin === undefined ? {} : { admin: flags.admin }),
+    ...(inbound === undefined || app === undefined ? {} : { inbound: { listen: inbound, app } }),
+  });
+}
+
+const flagsByRole: Readonly<Record<NodeRole, readonly (keyof Flags)[]>> = {
+  sidecar: ['namespace', 'dependsOn', 'outbound', 'inbound', 'app'],
+  ingress: ['edge', 'peer'],
+  egress: ['sidecarListen', 'ingressListen'],
+};
+
+function scopeOf(flags: Flags): NodeScope {
+  for (const [role, names] of Object.entries(flagsByRole)) {
+    const stray = role === flags.role ? undefined : names.find((name) => flags[name] !== undefined);
+    if (stray !== undefined) {
+      const option = stray.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+      throw new MeshError('invalid', `--${option} is for --role ${role}, not ${flags.role}; leave it out`);
+    }
+  }
+  const common = {
+    idc: flags.idc,
+    ...(flags.accessLog === undefined ? {} : { accessLog: flags.accessLog }),
+  };
+  const any = (port: number): ListenAddress => ({ address: '0.0.0.0', port });
+  switch (flags.role) {
+    case 'sidecar':
+      return {
+        role: 'sidecar',
+        ...common,
+        namespace: flags.namespace ?? 'default',
+        ...(flags.dependsOn === undefined ? {} : { dependsOn: flags.dependsOn }),
+        ...(flags.outbound === undefined ? {} : { outbound: flags.outbound }),
+      };
+    case 'ingress':
+      return { role: 'ingress', ...common, edge: flags.edge ?? any(8080), peer: flags.peer ?? any(15443) };
+    case 'egress':
+      return {
+        role: 'egress',
+        ...common,
+        sidecar: flags.sidecarListen ?? any(15444),
+        ingress: flags.ingressListen ?? any(15445),
+      };
+  }
+}

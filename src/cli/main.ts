@@ -1,0 +1,47 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { MeshError } from '../base/error.ts';
+import { bootstrapCommand } from './bootstrap.ts';
+import { exitCode } from './exit.ts';
+
+/** The version in the package.json above this file, in the source tree as in the built package. */
+function packageVersion(): string {
+  for (const up of ['../../package.json', '../../../package.json']) {
+    try {
+      return JSON.parse(readFileSync(new URL(up, import.meta.url), 'utf8')).version;
+    } catch {
+      // Not there: the other place.
+    }
+  }
+  return 'unknown';
+}
+
+const program = new Command('isthmus')
+  .description('The control plane for the Envoys at the edges of data centres and beside their workloads.')
+  .version(packageVersion(), '-V, --version', 'print the version')
+  .showHelpAfterError('(--help says more)')
+  .showSuggestionAfterError()
+  .addCommand(bootstrapCommand())
+  .addHelpText(
+    'after',
+    '\nExit codes: 0 done; 1 it ran and failed (invalid objects, a missed bound); 2 it could not run; 130 interrupted.',
+  );
+
+for (const command of [program, ...program.commands]) {
+  command.exitOverride();
+}
+
+try {
+  await program.parseAsync();
+} catch (reason) {
+  if (reason instanceof CommanderError) {
+    // Commander has printed its words already.
+    process.exitCode = reason.exitCode === 0 ? exitCode.ok : exitCode.unusable;
+  } else {
+    const error = MeshError.from(reason);
+    process.stderr.write(`isthmus: ${error.ref === undefined ? '' : `${error.ref}: `}${error.message}\n`);
+    if (error.code === 'internal') process.stderr.write(`${error.stack}\n`);
+    process.exitCode = exitCode.unusable;
+  }
+}

@@ -1,0 +1,146 @@
+import type { GroupView, Instance, MeshView } from '../index/view.ts';
+import { trafficFromAnnotations } from '../model/annotations.ts';
+import type { GroupTraffic, Idc } from '../model/idc.ts';
+import type { ServicePort, TrafficPolicy } from '../model/service.ts';
+import { planRetry, trafficDefaults } from './retry.ts';
+import type {
+  Connection,
+  Endpoint,
+  GroupPlan,
+  ListenerRole,
+  Locality,
+  Outlier,
+  Path,
+  Target,
+} from './types.ts';
+
+/**
+ * Decides, for each HTTP port of a Group, where requests go in the IDC `own`: pure, in domain words.
+ * A Group without a DR group, or with hop limit 0, never leaves its IDC.
+ */
+export function planGroup(view: GroupView, idcs: MeshView['idcs'], own: string): readonly GroupPlan[] {
+  if (view.entry.spec.resolution !== 'STATIC') return [];
+  const ports = view.entry.spec.ports.filter((port) => httpVersion(port) !== undefined);
+  const traffic = { ...view.drGroup?.spec.traffic, ...trafficFromAnnotations(view.entry) };
+  const remoteIdcs = planRemoteIdcs(view, idcs, own);
+  const local = view.instances.filter((instance) => instance.idc === own);
+  return ports.map((port, position): GroupPlan => {
+    const policy = { ...view.rule?.spec.policy, ...view.rule?.spec.portPolicies[port.number] };
+    return {
+      group: { host: view.host, port: port.number },
+      namespace: view.entry.meta.namespace,
+      isDefaultPort: position === 0,
+      protocol: httpVersion(port) ?? 'http1',
+      instances: planLocalities(local, port),
+      remoteIdcs,
+      loadBalancer: policy.loadBalancer ?? 'LEAST_REQUEST',
+      connection: planConnection(policy),
+      outlier: planOutlier(policy),
+      ...planHealth(traffic),
+      paths: planPaths(remoteIdcs, traffic),
+    };
+  });
+}
+
+/** Which HTTP version the instances speak on a port; undefined for what is not HTTP. */
+function httpVersion(port: ServicePort): 'http1' | 'http2' | undefined {
+  switch (port.protocol) {
+    case 'HTTP':
+      return 'http1';
+    case 'HTTP2':
+    case 'GRPC':
+      return 'http2';
+    default:
+      return undefined;
+  }
+}
+
+/**
+ * The other IDCs of the DR group, in its order. An IDC whose gateways nobody described is left out: the
+ * registry rejects such a DR group, but its Idc may be deleted later.
+ */
+function planRemoteIdcs(view: GroupView, idcs: ReadonlyMap<string, Idc>, own: string): readonly string[] {
+  const group = view.drGroup;
+  if (group === undefined || group.spec.hopLimit === 0 || !idcs.has(own)) return [];
+  return group.spec.idcs.filter((idc) => idc !== own && idcs.has(idc));
+}
+
+function planLocalities(instances: readonly Instance[], port: ServicePort): readonly Locality[] {
+  const byLocality = new Map<string, Endpoint[]>();
+  for (const instance of instances) {
+    const endpoint = {
+      address: instance.address,
+      port: instance.ports[port.name] ?? port.targetPort ?? port.number,
+      weight: instance.weight,
+    };
+    const endpoints = byLocality.get(instance.locality);
+    if (endpoints === undefined) byLocality.set(instance.locality, [endpoint]);
+    else endpoints.push(endpoint);
+  }
+  return [...byLocality]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, endpoints]) => ({ name, endpoints }));
+}
+
+const instancesTarget: Target = { kind: 'instances' };
+const egressTarget: Target = { kind: 'egress' };
+
+/** What each listener may try, in order. The peer listener serves locally or not at all: no loop even without the filter. */
+function planPaths(remoteIdcs: readonly string[], traffic: GroupTraffic): GroupPlan['paths'] {
+  const first: readonly Target[] =
+    remoteIdcs.length > 0 ? [instancesTarget, egressTarget] : [instancesTarget];
+  const leave: readonly Target[] = remoteIdcs.map((idc) => ({ kind: 'idc', idc }));
+  const path = (listener: ListenerRole, priorities: readonly Target[]): Path => ({
+    listener,
+    priorities,
+    retry: planRetry(listener, traffic),
+  });
+  return {
+    outbound: path('outbound', first),
+    edge: path('edge', first),
+    peer: path('peer', [instancesTarget]),
+    sidecar: path('sidecar', leave),
+    ingress: path('ingress', leave),
+  };
+}
+
+function planConnection(policy: TrafficPolicy): Connection {
+  return {
+    connectTimeoutMs: policy.connectTimeoutMs ?? 250,
+    // Node's servers close after 5 s of silence, most others later: the proxy closes first, or requests meet a
+    // closing connection.
+    idleTimeoutMs: policy.idleTimeoutMs ?? 4_000,
+    maxConnections: policy.maxConnections ?? 16_384,
+    maxPendingRequests: policy.maxPendingRequests ?? 16_384,
+    maxRequests: policy.maxRequests ?? 16_384,
+    // Envoy's default of 3 fails requests in an outage, when every request is retried at once.
+    maxRetries: policy.maxRetries ?? 1_024,
+    maxRequestsPerConnection: policy.maxRequestsPerConnection ?? 0,
+    ...(policy.tcpKeepalive === undefined ? {} : { tcpKeepalive: policy.tcpKeepalive }),
+  };
+}
+
+function planOutlier(policy: TrafficPolicy): Outlier {
+  const set = policy.outlier ?? {};
+  const baseEjectionMs = set.baseEjectionTimeMs ?? 1_000;
+  return {
+    consecutive5xx: set.consecutive5xxErrors ?? 5,
+    consecutiveGatewayErrors: set.consecutiveGatewayErrors ?? 2,
+    consecutiveLocalOriginFailures: set.consecutiveLocalOriginFailures ?? 2,
+    intervalMs: set.intervalMs ?? 500,
+    baseEjectionMs,
+    // Ejection time grows with each ejection; bounded, so that the time to fail back is bounded.
+    maxEjectionMs: Math.max(baseEjectionMs, 3_000),
+    maxEjectionPercent: set.maxEjectionPercent ?? 100,
+  };
+}
+
+function planHealth(traffic: GroupTraffic): Pick<GroupPlan, 'health'> {
+  if (traffic.healthPath === undefined) return {};
+  return {
+    health: {
+      path: traffic.healthPath,
+      intervalMs: traffic.healthIntervalMs ?? trafficDefaults.healthIntervalMs,
+    },
+  };
+}

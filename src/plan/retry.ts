@@ -1,0 +1,61 @@
+import type { GroupTraffic } from '../model/idc.ts';
+import type { ListenerRole, RetryPlan, RetryRule } from './types.ts';
+
+/** RFC 9110, 9.2.2: methods that may be sent twice. */
+const idempotentMethods = ['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'] as const;
+
+/** What a Group gets that says nothing. */
+export const trafficDefaults = {
+  timeoutMs: 15_000,
+  perTryTimeoutMs: 500,
+  retries: 3,
+  idempotentMethods,
+  healthIntervalMs: 500,
+} as const;
+
+/** The ingress tries a crossing once more; within this part of the caller's per-try time, or the caller gives up first. */
+const crossingPerTryPart = 0.4;
+
+/** The most tries that any request may make at instances: 4 at the first proxy times 2 at the peer ingress. */
+export const instanceTriesMax = 8;
+
+/**
+ * The retry plan of one layer. Retries multiply, so just the first proxy has the full policy; the egress
+ * repeats only what was never sent; the peer ingress tries once more (DESIGN "Retries and health").
+ * `triesPerPriority` is given by the caller of the path's shape.
+ */
+export function planRetry(listener: ListenerRole, traffic: GroupTraffic): RetryPlan {
+  const perTryMs = traffic.perTryTimeoutMs ?? trafficDefaults.perTryTimeoutMs;
+  const retries = traffic.retries ?? trafficDefaults.retries;
+  const methods = traffic.idempotentMethods ?? trafficDefaults.idempotentMethods;
+  switch (listener) {
+    case 'outbound':
+    case 'edge':
+      return {
+        timeoutMs: traffic.timeoutMs ?? trafficDefaults.timeoutMs,
+        idempotentMethods: methods,
+        idempotent: rule(['unsent', 'reset', 'gateway-error'], retries, perTryMs, 1),
+        other: rule(['unsent'], retries, 0, 1),
+      };
+    case 'peer':
+      return {
+        timeoutMs: 0,
+        idempotentMethods: methods,
+        idempotent: rule(['unsent', 'reset', 'gateway-error'], 1, perTryMs * crossingPerTryPart, 1),
+        other: rule(['unsent'], 1, 0, 1),
+      };
+    case 'sidecar':
+    case 'ingress':
+      // Two tries per IDC, so that one dead ingress gateway costs no crossing to a less preferred IDC.
+      return {
+        timeoutMs: 0,
+        idempotentMethods: methods,
+        idempotent: rule(['unsent'], 3, 0, 2),
+        other: rule(['unsent'], 3, 0, 2),
+      };
+  }
+}
+
+function rule(on: RetryRule['on'], retries: number, perTryMs: number, triesPerPriority: number): RetryRule {
+  return { on, retries, perTryMs: retries === 0 ? 0 : Math.round(perTryMs), triesPerPriority };
+}

@@ -1,0 +1,16 @@
+import type { AnyTypes } from '../../protos/gen/envoy.d.ts';
+
+/** Packs a message: `any('envoy.….Router', {…})` is what Envoy's YAML writes with '@type'. */
+export function any<N extends string & keyof Named>(name: N, message: Named[N]): Packed<N> {
+  return { '@type': `type.googleapis.com/${name}`, ...message } as Packed<N>;
+}
+
+/** The full names of all messages that may be packed. */
+type Named = { [K in keyof AnyTypes as K extends `type.googleapis.com/${infer N}` ? N : never]: AnyTypes[K] };
+
+type Packed<N extends string & keyof Named> = { '@type': `type.googleapis.com/${N}` } & Named[N];
+
+/** Milliseconds as Envoy's JSON writes a google.protobuf.Duration. */
+export function duration(ms: number): `${number}s` {
+  return `${ms / 1000}s`;
+}

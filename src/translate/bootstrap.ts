@@ -1,0 +1,154 @@
+import type { Bootstrap, Cluster, envoy, Listener } from '../../protos/gen/envoy.d.ts';
+import { MeshError } from '../base/error.ts';
+import { type ListenAddress, type NodeScope, nodeMetadataKey } from '../model/node.ts';
+import { any } from './any.ts';
+import { httpUpstream } from './cluster.ts';
+import { accessLog, removeIsthmusHeaders, routerFilter } from './http.ts';
+
+/** Where the workload behind a sidecar listens. */
+export type AppAddress = ListenAddress | { readonly path: string };
+
+/** What `isthmus bootstrap` is told. */
+export interface BootstrapOptions {
+  readonly id: string;
+  readonly scope: NodeScope;
+  /** Control planes, most preferred first. */
+  readonly xds: readonly ListenAddress[];
+  /** Envoy's admin interface; keep it on loopback. Absent: none. */
+  readonly admin?: ListenAddress;
+  /** ADS variant; `delta` unless there is a reason. */
+  readonly mode?: 'delta' | 'sotw';
+  /** Sidecar only: where requests to the workload arrive, and where the workload is. */
+  readonly inbound?: { readonly listen: ListenAddress; readonly app: AppAddress };
+}
+
+const xdsCluster = 'isthmus-xds';
+const appCluster = 'isthmus-app';
+
+/**
+ * The bootstrap of an Envoy, as JSON that `envoy -c` takes (config.bootstrap.v3.Bootstrap).
+ *
+ * The inbound side of a sidecar stands here and not in xDS: it depends on nothing but the workload, so a
+ * workload can be reached also when no control plane was up since it started.
+ */
+export function buildBootstrap(options: BootstrapOptions): Bootstrap {
+  const { scope } = options;
+  if (options.xds.length === 0) throw new MeshError('invalid', 'a bootstrap needs at least one xDS address');
+  if (options.inbound !== undefined && scope.role !== 'sidecar') {
+    throw new MeshError('invalid', `only a sidecar has an inbound listener, not an ${scope.role} gateway`);
+  }
+  const { inbound } = options;
+  return {
+    node: {
+      id: options.id,
+      cluster: `${scope.role}.${scope.idc}`,
+      locality: { region: scope.idc },
+      metadata: { [nodeMetadataKey]: JSON.parse(JSON.stringify(scope)) },
+    },
+    ...(options.admin === undefined ? {} : { admin: { address: socketAddress(options.admin) } }),
+    dynamic_resources: {
+      ads_config: {
+        api_type: options.mode === 'sotw' ? 'GRPC' : 'DELTA_GRPC',
+        transport_api_version: 'V3',
+        set_node_on_first_message_only: true,
+        grpc_services: [{ envoy_grpc: { cluster_name: xdsCluster } }],
+      },
+      // An Envoy that waits is better than one that goes ready with half a picture (Istio 31825).
+      cds_config: { resource_api_version: 'V3', ads: {}, initial_fetch_timeout: '0s' },
+      lds_config: { resource_api_version: 'V3', ads: {}, initial_fetch_timeout: '0s' },
+    },
+    static_resources: {
+      clusters: [controlPlaneCluster(options.xds), ...(inbound ? [workloadCluster(inbound.app)] : [])],
+      listeners: inbound ? [inboundListener(inbound.listen, scope.accessLog)] : [],
+    },
+    layered_runtime: {
+      layers: [{ name: 'isthmus', static_layer: { 'overload.global_downstream_max_connections': 50_000 } }],
+    },
+  };
+}
+
+function controlPlaneCluster(addresses: readonly ListenAddress[]): Cluster {
+  return {
+    name: xdsCluster,
+    type: 'STATIC',
+    connect_timeout: '1s',
+    ...httpUpstream({
+      explicit_http_config: {
+        http2_protocol_options: { connection_keepalive: { interval: '10s', timeout: '4s' } },
+      },
+    }),
+    load_assignment: {
+      cluster_name: xdsCluster,
+      // One priority each: the second control plane is asked only when the first does not answer.
+      endpoints: addresses.map((address, priority) => ({
+        priority,
+        lb_endpoints: [{ endpoint: { address: socketAddress(address) } }],
+      })),
+    },
+    ...(addresses.length > 1
+      ? {
+          outlier_detection: {
+            consecutive_local_origin_failure: 2,
+            split_external_local_origin_errors: true,
+          },
+        }
+      : {}),
+  };
+}
+
+function workloadCluster(app: AppAddress): Cluster {
+  const address = 'path' in app ? { pipe: { path: app.path } } : socketAddress(app);
+  return {
+    name: appCluster,
+    type: 'STATIC',
+    connect_timeout: '0.25s',
+    ...httpUpstream({
+      // Node's servers close after 5 s of silence, most others later: close first, or requests meet a closing connection.
+      common_http_protocol_options: { idle_timeout: '4s' },
+      // HTTP/1.1 stays HTTP/1.1 and HTTP/2 stays HTTP/2: gRPC needs its trailers.
+      use_downstream_protocol_config: { http_protocol_options: {}, http2_protocol_options: {} },
+    }),
+    load_assignment: { cluster_name: appCluster, endpoints: [{ lb_endpoints: [{ endpoint: { address } }] }] },
+  };
+}
+
+function inboundListener(listen: ListenAddress, logFile: string | undefined): Listener {
+  return {
+    name: 'inbound',
+    address: socketAddress(listen),
+    filter_chains: [
+      {
+        filters: [
+          {
+            name: 'envoy.filters.network.http_connection_manager',
+            typed_config: any(
+              'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
+              {
+                stat_prefix: 'inbound',
+                // The caller holds the timeouts; a second one here would cut what it still waits for.
+                stream_idle_timeout: '0s',
+                ...accessLog('inbound', logFile),
+                route_config: {
+                  name: 'inbound',
+                  virtual_hosts: [
+                    {
+                      name: 'app',
+                      domains: ['*'],
+                      routes: [{ match: { prefix: '/' }, route: { cluster: appCluster, timeout: '0s' } }],
+                    },
+                  ],
+                },
+                upgrade_configs: [{ upgrade_type: 'websocket' }],
+                http_filters: [removeIsthmusHeaders, routerFilter],
+              },
+            ),
+          },
+        ],
+      },
+    ],
+  };
+}
+
+function socketAddress(listen: ListenAddress): envoy.config.core.v3.Address {
+  return { socket_address: { address: listen.address, port_value: listen.port } };
+}

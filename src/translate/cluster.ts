@@ -1,0 +1,198 @@
+import type { Cluster, envoy } from '../../protos/gen/envoy.d.ts';
+import type { Connection, GroupPlan } from '../plan/types.ts';
+import { any, duration } from './any.ts';
+import { egressCluster, failoverCluster, idcsCluster, instancesCluster } from './names.ts';
+
+type HttpProtocolOptions = envoy.extensions.upstreams.http.v3.HttpProtocolOptions;
+
+/**
+ * The Group's instances in this IDC. The only cluster that ejects instances, and the only one with active
+ * health checks, so that neither ever touches a gateway.
+ */
+export function buildInstancesCluster(plan: GroupPlan): Cluster {
+  const name = instancesCluster(plan.group);
+  const { connection } = plan;
+  return {
+    ...edsCluster(name),
+    connect_timeout: duration(connection.connectTimeoutMs),
+    lb_policy: plan.loadBalancer,
+    circuit_breakers: circuitBreakers(connection),
+    outlier_detection: {
+      consecutive_5xx: plan.outlier.consecutive5xx,
+      consecutive_gateway_failure: plan.outlier.consecutiveGatewayErrors,
+      enforcing_consecutive_gateway_failure: 100,
+      split_external_local_origin_errors: true,
+      consecutive_local_origin_failure: plan.outlier.consecutiveLocalOriginFailures,
+      enforcing_success_rate: 0,
+      enforcing_local_origin_success_rate: 0,
+      interval: duration(plan.outlier.intervalMs),
+      base_ejection_time: duration(plan.outlier.baseEjectionMs),
+      max_ejection_time: duration(plan.outlier.maxEjectionMs),
+      max_ejection_percent: plan.outlier.maxEjectionPercent,
+    },
+    ...(plan.health === undefined ? {} : { health_checks: [healthCheck(plan)] }),
+    ...(connection.tcpKeepalive === undefined ? {} : { upstream_connection_options: keepalive(connection) }),
+    ...httpUpstream({
+      common_http_protocol_options: {
+        idle_timeout: duration(connection.idleTimeoutMs),
+        ...(connection.maxRequestsPerConnection > 0
+          ? { max_requests_per_connection: connection.maxRequestsPerConnection }
+          : {}),
+      },
+      explicit_http_config:
+        plan.protocol === 'http2' ? { http2_protocol_options: {} } : { http_protocol_options: {} },
+    }),
+  };
+}
+
+/**
+ * Instances first, then the egress gateways: the two clusters' priorities in a row. They are clusters apart,
+ * and not priorities of one, so that ejecting instances can never eject the last gateway, and so that the
+ * gateways are pushed once for all Groups (docs/decisions/001).
+ */
+export function buildFailoverCluster(plan: GroupPlan): Cluster {
+  return {
+    name: failoverCluster(plan.group),
+    connect_timeout: duration(plan.connection.connectTimeoutMs),
+    lb_policy: 'CLUSTER_PROVIDED',
+    circuit_breakers: circuitBreakers(plan.connection),
+    common_lb_config: commonLbConfig,
+    cluster_type: {
+      name: 'envoy.clusters.aggregate',
+      typed_config: any('envoy.extensions.clusters.aggregate.v3.ClusterConfig', {
+        clusters: [instancesCluster(plan.group), egressCluster],
+      }),
+    },
+  };
+}
+
+/**
+ * The egress gateways of this IDC, one cluster for all Groups. Of two gateways, one may be ejected when it
+ * cannot be connected to; the last one never is, whatever it answers (Kuma 8297).
+ */
+export function buildEgressCluster(): Cluster {
+  return {
+    ...edsCluster(egressCluster),
+    connect_timeout: '0.25s',
+    lb_policy: 'LEAST_REQUEST',
+    circuit_breakers: circuitBreakers(gatewayConnection),
+    outlier_detection: {
+      // Only what is the gateway's own fault counts: answers come from beyond it.
+      enforcing_consecutive_5xx: 0,
+      enforcing_consecutive_gateway_failure: 0,
+      enforcing_success_rate: 0,
+      enforcing_local_origin_success_rate: 0,
+      split_external_local_origin_errors: true,
+      consecutive_local_origin_failure: 3,
+      interval: '0.5s',
+      base_ejection_time: '1s',
+      max_ejection_time: '3s',
+      max_ejection_percent: 50,
+    },
+    ...gatewayHttp,
+  };
+}
+
+/** Other IDCs' ingress gateways for one Group, an IDC a priority. Ejects nobody: health comes from active checks. */
+export function buildIdcsCluster(plan: GroupPlan): Cluster {
+  return {
+    ...edsCluster(idcsCluster(plan.group)),
+    connect_timeout: '0.25s',
+    lb_policy: 'LEAST_REQUEST',
+    circuit_breakers: circuitBreakers(gatewayConnection),
+    ...gatewayHttp,
+  };
+}
+
+const commonLbConfig: envoy.config.cluster.v3.Cluster.CommonLbConfig = {
+  // Nobody healthy means the next priority, never "anybody".
+  healthy_panic_threshold: { value: 0 },
+  // The default of 1 s keeps ejected hosts in use for that long.
+  update_merge_window: '0s',
+};
+
+function edsCluster(name: string): Cluster {
+  return {
+    name,
+    type: 'EDS',
+    eds_cluster_config: {
+      service_name: name,
+      eds_config: { resource_api_version: 'V3', ads: {}, initial_fetch_timeout: '0s' },
+    },
+    common_lb_config: commonLbConfig,
+    // Otherwise an endpoint that was removed and still passes its checks goes on taking requests.
+    ignore_health_on_host_removal: true,
+    per_connection_buffer_limit_bytes: 32_768,
+  };
+}
+
+const gatewayConnection: Connection = {
+  connectTimeoutMs: 250,
+  idleTimeoutMs: 3_600_000,
+  maxConnections: 16_384,
+  maxPendingRequests: 16_384,
+  maxRequests: 16_384,
+  maxRetries: 1_024,
+  maxRequestsPerConnection: 0,
+};
+
+/** Gateways speak HTTP/2 among each other; a keepalive finds a peer that is gone without a word. */
+const gatewayHttp = httpUpstream({
+  common_http_protocol_options: { idle_timeout: duration(gatewayConnection.idleTimeoutMs) },
+  explicit_http_config: {
+    http2_protocol_options: {
+      connection_keepalive: { interval: '5s', timeout: '2s' },
+    },
+  },
+});
+
+function circuitBreakers(connection: Connection): envoy.config.cluster.v3.CircuitBreakers {
+  return {
+    thresholds: [
+      {
+        max_connections: connection.maxConnections,
+        max_pending_requests: connection.maxPendingRequests,
+        max_requests: connection.maxRequests,
+        max_retries: connection.maxRetries,
+      },
+    ],
+  };
+}
+
+function healthCheck(plan: GroupPlan): envoy.config.core.v3.HealthCheck {
+  const interval = duration(plan.health?.intervalMs ?? 0);
+  return {
+    timeout: interval,
+    interval,
+    interval_jitter_percent: 10,
+    // Without traffic Envoy checks once a minute: too late for the first request of an outage.
+    no_traffic_interval: interval,
+    no_traffic_healthy_interval: interval,
+    unhealthy_threshold: 2,
+    healthy_threshold: 2,
+    http_health_check: {
+      host: plan.group.host,
+      path: plan.health?.path ?? '/',
+      codec_client_type: plan.protocol === 'http2' ? 'HTTP2' : 'HTTP1',
+    },
+  };
+}
+
+function keepalive(connection: Connection): envoy.config.cluster.v3.UpstreamConnectionOptions {
+  const { probes, timeMs, intervalMs } = connection.tcpKeepalive ?? {};
+  return {
+    tcp_keepalive: {
+      ...(probes === undefined ? {} : { keepalive_probes: probes }),
+      ...(timeMs === undefined ? {} : { keepalive_time: Math.ceil(timeMs / 1000) }),
+      ...(intervalMs === undefined ? {} : { keepalive_interval: Math.ceil(intervalMs / 1000) }),
+    },
+  };
+}
+
+/** How a cluster speaks HTTP to its endpoints. */
+export function httpUpstream(
+  options: HttpProtocolOptions,
+): Pick<Cluster, 'typed_extension_protocol_options'> {
+  const name = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
+  return { typed_extension_protocol_options: { [name]: any(name, options) } };
+}

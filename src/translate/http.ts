@@ -1,0 +1,127 @@
+import type { envoy, HttpConnectionManager, Listener } from '../../protos/gen/envoy.d.ts';
+import type { ListenAddress } from '../model/node.ts';
+import type { ListenerRole } from '../plan/types.ts';
+import { any } from './any.ts';
+import { headerPrefix, trailHeader } from './names.ts';
+
+type HttpFilter = envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter;
+type AccessLogs = Pick<HttpConnectionManager, 'access_log'>;
+
+/** The last HTTP filter of every chain. */
+export const routerFilter: HttpFilter = {
+  name: 'envoy.filters.http.router',
+  typed_config: any('envoy.extensions.filters.http.router.v3.Router', {}),
+};
+
+const removeOwn = { remove_on_match: { key_matcher: { prefix: headerPrefix, ignore_case: true } } };
+
+/** Takes every `x-isthmus-*` header off requests: applications copy headers, and a trail must not be copied. */
+export const removeIsthmusHeaders: HttpFilter = {
+  name: 'isthmus.remove_headers',
+  typed_config: any('envoy.extensions.filters.http.header_mutation.v3.HeaderMutation', {
+    mutations: { request_mutations: [removeOwn] },
+  }),
+};
+
+/** An access log in JSON lines, or nothing where no file is named. */
+export function accessLog(listener: ListenerRole | 'inbound', file: string | undefined): AccessLogs {
+  if (file === undefined) return {};
+  return {
+    access_log: [
+      {
+        name: 'envoy.access_loggers.file',
+        typed_config: any('envoy.extensions.access_loggers.file.v3.FileAccessLog', {
+          path: file,
+          log_format: {
+            json_format: {
+              time: '%START_TIME%',
+              listener,
+              method: '%REQ(:METHOD)%',
+              path: '%REQ(:PATH)%',
+              authority: '%REQ(:AUTHORITY)%',
+              status: '%RESPONSE_CODE%',
+              flags: '%RESPONSE_FLAGS%',
+              details: '%RESPONSE_CODE_DETAILS%',
+              duration: '%DURATION%',
+              trail: `%REQ(${trailHeader})%`,
+              request_id: '%REQ(X-REQUEST-ID)%',
+              drill_id: '%REQ(X-DRILL-ID)%',
+              upstream_host: '%UPSTREAM_HOST%',
+              upstream_cluster: '%UPSTREAM_CLUSTER%',
+              attempts: '%UPSTREAM_REQUEST_ATTEMPT_COUNT%',
+              downstream_remote: '%DOWNSTREAM_REMOTE_ADDRESS%',
+            },
+          },
+        }),
+      },
+    ],
+  };
+}
+
+/** How HTTP comes in at one listener. */
+export interface HttpListener {
+  readonly role: ListenerRole;
+  readonly listen: ListenAddress;
+  readonly accessLog: string | undefined;
+  /** Filters before the router. */
+  readonly filters: readonly HttpFilter[];
+}
+
+/** A listener whose routes come by RDS under the listener's own name. */
+export function buildHttpListener(options: HttpListener): Listener {
+  const { role, listen } = options;
+  return {
+    name: role,
+    address: { socket_address: { address: listen.address, port_value: listen.port } },
+    per_connection_buffer_limit_bytes: 32_768,
+    filter_chains: [
+      {
+        filters: [
+          {
+            name: 'envoy.filters.network.http_connection_manager',
+            typed_config: any(
+              'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
+              {
+                stat_prefix: role,
+                codec_type: 'AUTO',
+                ...(role === 'edge' ? edgeProtection : inside),
+                ...accessLog(role, options.accessLog),
+                rds: {
+                  route_config_name: role,
+                  config_source: { resource_api_version: 'V3', ads: {}, initial_fetch_timeout: '0s' },
+                },
+                upgrade_configs: [{ upgrade_type: 'websocket' }],
+                http_filters: [...options.filters, routerFilter],
+              },
+            ),
+          },
+        ],
+      },
+    ],
+  };
+}
+
+/** Inside the mesh the first proxy holds the timeouts: a quiet stream may stay quiet. */
+const inside: Partial<HttpConnectionManager> = {
+  stream_idle_timeout: '0s',
+  http2_protocol_options: { allow_connect: true },
+};
+
+/** Envoy's "Configuring Envoy as an edge proxy", as far as it belongs to a listener. */
+const edgeProtection: Partial<HttpConnectionManager> = {
+  use_remote_address: true,
+  normalize_path: true,
+  merge_slashes: true,
+  path_with_escaped_slashes_action: 'UNESCAPE_AND_REDIRECT',
+  common_http_protocol_options: {
+    idle_timeout: '3600s',
+    headers_with_underscores_action: 'REJECT_REQUEST',
+  },
+  http2_protocol_options: {
+    max_concurrent_streams: 100,
+    initial_stream_window_size: 65_536,
+    initial_connection_window_size: 1_048_576,
+  },
+  stream_idle_timeout: '300s',
+  request_timeout: '300s',
+};

@@ -1,0 +1,29 @@
+import type { GroupPort } from '../plan/types.ts';
+
+/** Every name that Envoy sees. A Group is always named `host:port`. */
+export function groupName(group: GroupPort): string {
+  return `${group.host}:${group.port}`;
+}
+
+/** Cluster (and EDS service) of the instances of a Group in this IDC. */
+export function instancesCluster(group: GroupPort): string {
+  return `instances/${groupName(group)}`;
+}
+
+/** Cluster that a Group's requests go to where they may leave the IDC: instances first, then the egress. */
+export function failoverCluster(group: GroupPort): string {
+  return `failover/${groupName(group)}`;
+}
+
+/** Cluster (and EDS service) of other IDCs' ingress gateways, for one Group, at the egress. */
+export function idcsCluster(group: GroupPort): string {
+  return `idcs/${groupName(group)}`;
+}
+
+/** Cluster (and EDS service) of the own IDC's egress gateways: one for all Groups. */
+export const egressCluster = 'egress';
+
+/** Headers that are Isthmus's own; none of them reaches a workload or a client. */
+export const headerPrefix = 'x-isthmus-';
+export const trailHeader = 'x-isthmus-trail';
+export const outcomeHeader = 'x-isthmus-outcome';

@@ -1,0 +1,142 @@
+import type { Any } from '../../protos/gen/envoy.d.ts';
+import type { Idc } from '../model/idc.ts';
+import type { GuardedListener, NodeRole, NodeScope } from '../model/node.ts';
+import type { GroupPlan, ListenerRole } from '../plan/types.ts';
+import { any } from './any.ts';
+import { buildEgressAssignment, buildIdcsAssignment, buildInstancesAssignment } from './assignment.ts';
+import {
+  buildEgressCluster,
+  buildFailoverCluster,
+  buildIdcsCluster,
+  buildInstancesCluster,
+} from './cluster.ts';
+import { buildFilter, type FilterModule, filterName, guardFilter } from './filter.ts';
+import { buildHttpListener } from './http.ts';
+import { buildRouteConfiguration } from './route.ts';
+
+/** Types of resource, by Envoy's abbreviations; the order is the order of pushing (DESIGN "Pushing"). */
+export const resourceKinds = ['CDS', 'EDS', 'LDS', 'RDS', 'ECDS'] as const;
+export type ResourceKind = (typeof resourceKinds)[number];
+
+/** A resource before it is encoded. */
+export interface Built {
+  readonly kind: ResourceKind;
+  readonly name: string;
+  readonly message: Any;
+}
+
+/** Filters that are compiled, by the listener that they guard. */
+export type Filters = Partial<Readonly<Record<GuardedListener, FilterModule>>>;
+
+/** What a mesh looks like beyond a scope's Groups. */
+export interface Surroundings {
+  readonly own: Idc | undefined;
+  readonly filters: Filters;
+}
+
+/** Clusters and endpoints of one Group for one role. Sidecar and ingress get the same. */
+export function buildGroupResources(
+  role: NodeRole,
+  plan: GroupPlan,
+  idcs: ReadonlyMap<string, Idc>,
+): readonly Built[] {
+  const leaves = plan.remoteIdcs.length > 0;
+  if (role === 'egress') {
+    return leaves ? [cds(buildIdcsCluster(plan)), eds(buildIdcsAssignment(plan, idcs))] : [];
+  }
+  return [
+    cds(buildInstancesCluster(plan)),
+    eds(buildInstancesAssignment(plan)),
+    ...(leaves ? [cds(buildFailoverCluster(plan))] : []),
+  ];
+}
+
+/** Listeners, filters and gateway endpoints of a scope: what does not depend on its Groups. */
+export function buildScopeResources(scope: NodeScope, around: Surroundings): readonly Built[] {
+  switch (scope.role) {
+    case 'sidecar':
+      if (scope.outbound === undefined) return [];
+      return [
+        cds(buildEgressCluster()),
+        eds(buildEgressAssignment(around.own, 'sidecarPort')),
+        lds(
+          buildHttpListener({
+            role: 'outbound',
+            listen: scope.outbound,
+            accessLog: scope.accessLog,
+            filters: [],
+          }),
+        ),
+      ];
+    case 'ingress':
+      return [
+        cds(buildEgressCluster()),
+        eds(buildEgressAssignment(around.own, 'ingressPort')),
+        ...guarded('edge', 'ingress-edge', scope.edge, scope, around),
+        ...guarded('peer', 'ingress-peer', scope.peer, scope, around),
+      ];
+    case 'egress':
+      return [
+        ...guarded('sidecar', 'egress-sidecar', scope.sidecar, scope, around),
+        ...guarded('ingress', 'egress-ingress', scope.ingress, scope, around),
+      ];
+  }
+}
+
+/** The listeners of a scope that have routes. */
+export function routedListeners(scope: NodeScope): readonly ListenerRole[] {
+  switch (scope.role) {
+    case 'sidecar':
+      return scope.outbound === undefined ? [] : ['outbound'];
+    case 'ingress':
+      return ['edge', 'peer'];
+    case 'egress':
+      return ['sidecar', 'ingress'];
+  }
+}
+
+/** The routes of one listener to the Groups given. */
+export function buildRoutes(listener: ListenerRole, plans: readonly GroupPlan[]): Built {
+  const routes = buildRouteConfiguration(listener, plans);
+  return {
+    kind: 'RDS',
+    name: listener,
+    message: any('envoy.config.route.v3.RouteConfiguration', routes),
+  };
+}
+
+function guarded(
+  role: ListenerRole,
+  guard: GuardedListener,
+  listen: { address: string; port: number },
+  scope: NodeScope,
+  around: Surroundings,
+): Built[] {
+  const filter = around.filters[guard];
+  return [
+    lds(buildHttpListener({ role, listen, accessLog: scope.accessLog, filters: [guardFilter(guard)] })),
+    ...(filter === undefined ? [] : [ecds(guard, filter)]),
+  ];
+}
+
+function cds(cluster: ReturnType<typeof buildInstancesCluster>): Built {
+  return { kind: 'CDS', name: cluster.name ?? '', message: any('envoy.config.cluster.v3.Cluster', cluster) };
+}
+
+function eds(assignment: ReturnType<typeof buildInstancesAssignment>): Built {
+  const message = any('envoy.config.endpoint.v3.ClusterLoadAssignment', assignment);
+  return { kind: 'EDS', name: assignment.cluster_name ?? '', message };
+}
+
+function lds(listener: ReturnType<typeof buildHttpListener>): Built {
+  return {
+    kind: 'LDS',
+    name: listener.name ?? '',
+    message: any('envoy.config.listener.v3.Listener', listener),
+  };
+}
+
+function ecds(guard: GuardedListener, module: FilterModule): Built {
+  const message = any('envoy.config.core.v3.TypedExtensionConfig', buildFilter(guard, module));
+  return { kind: 'ECDS', name: filterName(guard), message };
+}
