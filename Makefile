@@ -23,7 +23,7 @@ $(NODE_STAMP): package.json package-lock.json .npmrc .taprc
 	tap build >/dev/null
 	touch $@
 
-$(GEN_STAMP): $(NODE_STAMP) protos/gen.ts
+$(GEN_STAMP): $(NODE_STAMP) $(wildcard protos/*.ts)
 	node protos/gen.ts
 	touch $@
 

@@ -1,0 +1,34 @@
+import protobuf from 'protobufjs';
+
+/**
+ * Fields that the pinned Envoy has and the npm package's protos, which are a little older, have not. Numbers
+ * are those of Envoy's own .proto files, named on each line. A field that arrives in the package must be
+ * deleted here: gen fails on a duplicate.
+ */
+export function applyOverlay(root: protobuf.Root): void {
+  // envoy/extensions/wasm/v3/wasm.proto
+  const wasm = root.lookup('envoy.extensions.wasm.v3') as protobuf.Namespace;
+  wasm.add(
+    new protobuf.Enum('FailurePolicy', { UNSPECIFIED: 0, FAIL_RELOAD: 1, FAIL_CLOSED: 2, FAIL_OPEN: 3 }),
+  );
+  wasm.add(
+    new protobuf.Type('ReloadConfig').add(
+      new protobuf.Field('backoff', 1, 'envoy.config.core.v3.BackoffStrategy'),
+    ),
+  );
+  root
+    .lookupType('envoy.extensions.wasm.v3.PluginConfig')
+    .add(new protobuf.Field('failure_policy', 7, 'envoy.extensions.wasm.v3.FailurePolicy'))
+    .add(new protobuf.Field('reload_config', 8, 'envoy.extensions.wasm.v3.ReloadConfig'))
+    .add(new protobuf.Field('allow_on_headers_stop_iteration', 9, 'google.protobuf.BoolValue'));
+
+  // envoy/config/common/mutation_rules/v3/mutation_rules.proto
+  const mutation = root.lookupType('envoy.config.common.mutation_rules.v3.HeaderMutation');
+  mutation.add(
+    new protobuf.Type('RemoveOnMatch').add(
+      new protobuf.Field('key_matcher', 1, 'envoy.type.matcher.v3.StringMatcher'),
+    ),
+  );
+  const removeOnMatch = new protobuf.Field('remove_on_match', 3, 'RemoveOnMatch');
+  (mutation.oneofs.action as protobuf.OneOf).add(removeOnMatch);
+}

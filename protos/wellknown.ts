@@ -1,0 +1,21 @@
+/** Proto3 JSON forms of the well-known types. Names with `pb` are declared in `types.ts`. */
+export const wellKnown: Readonly<Record<string, string>> = {
+  'google.protobuf.Any': 'pbAny',
+  'google.protobuf.Duration': 'pbDuration',
+  'google.protobuf.Timestamp': 'string',
+  'google.protobuf.FieldMask': 'string',
+  'google.protobuf.Struct': 'pbStruct',
+  'google.protobuf.Value': 'pbValue',
+  'google.protobuf.ListValue': 'readonly pbValue[]',
+  'google.protobuf.NullValue': 'null',
+  'google.protobuf.Empty': 'pbEmpty',
+  'google.protobuf.DoubleValue': 'pbFloat',
+  'google.protobuf.FloatValue': 'pbFloat',
+  'google.protobuf.Int64Value': 'pbLong',
+  'google.protobuf.UInt64Value': 'pbLong',
+  'google.protobuf.Int32Value': 'number',
+  'google.protobuf.UInt32Value': 'number',
+  'google.protobuf.BoolValue': 'boolean',
+  'google.protobuf.StringValue': 'string',
+  'google.protobuf.BytesValue': 'pbBytes',
+};
