@@ -1,5 +1,5 @@
 import type { DrGroup, Idc } from '../model/idc.ts';
-import type { Labels, Ref } from '../model/object.ts';
+import type { Change, Labels, Ref } from '../model/object.ts';
 import type { DestinationRule, ServiceEntry } from '../model/service.ts';
 
 /** One instance of a Group, from a WorkloadEntry or an inline endpoint. */
@@ -9,9 +9,11 @@ export interface Instance {
   readonly address: string;
   /** Port by the name of the service's port. */
   readonly ports: Readonly<Record<string, number>>;
+  /** Of a WorkloadEntry: its spec's labels and its metadata's, which win, as in Istio. */
   readonly labels: Labels;
   /** The IDC: `locality` up to the first `/`, else the control plane's own. */
   readonly idc: string;
+  /** '' where none was given. */
   readonly locality: string;
   /** ≥ 1. */
   readonly weight: number;
@@ -21,22 +23,66 @@ export interface Instance {
 export interface GroupView {
   readonly host: string;
   readonly entry: ServiceEntry;
-  /** Sorted by origin name, so that equal content gives equal messages. */
+  /** WorkloadEntries by name, inline endpoints as written: equal content gives equal messages. */
   readonly instances: readonly Instance[];
   readonly rule?: DestinationRule;
   readonly drGroup?: DrGroup;
 }
 
-/** The whole mesh at one moment. Immutable; groups that did not change are the same objects as before. */
+/**
+ * The whole mesh at one moment. Immutable: it stays as it was when the index goes on. Groups that did not
+ * change are the same objects as before. The order of `groups` means nothing: sort by host where it matters.
+ */
 export interface MeshView {
   readonly groups: ReadonlyMap<string, GroupView>;
   readonly idcs: ReadonlyMap<string, Idc>;
 }
 
-/** What a batch of changes did to the view. */
+/** What a batch of changes did to the view: nothing is named that is, in content, as it was before. */
 export interface ViewDelta {
   /** Hosts of Groups that appeared, changed or went. */
   readonly groups: ReadonlySet<string>;
   /** Names of IDCs that appeared, changed or went. */
   readonly idcs: ReadonlySet<string>;
+}
+
+/** What can be wrong between objects that are each valid. */
+export type IndexProblemCode =
+  | 'host-conflict' // two ServiceEntries declare one host
+  | 'dr-group-conflict' // two DrGroups claim one Group
+  | 'rule-conflict' // two DestinationRules of one namespace for one host
+  | 'unknown-host' // a DrGroup names a host that no ServiceEntry declares
+  | 'unknown-idc'; // a DrGroup names an IDC that no Idc defines
+
+/** A fault between objects. The one that `ref` names is the one that has no effect there. */
+export interface IndexProblem {
+  readonly severity: 'warning';
+  readonly code: IndexProblemCode;
+  readonly ref: Ref;
+  /** Where that object was read: its `meta.origin`. */
+  readonly where: string;
+  /** Path of the field inside the object, such as `spec.hosts[0]`. */
+  readonly path: string;
+  /** What is wrong, who won, and what to do. */
+  readonly message: string;
+}
+
+/** Work done since the start. Tests assert on it, so that no event's cost grows with what it does not change. */
+export interface IndexWork {
+  /** Times that one selector was held against one set of labels. */
+  labelMatches: number;
+  /** Times that the view of a Group was put together. */
+  groupsBuilt: number;
+}
+
+/** The incremental index: registry changes in, the view of the mesh and what changed in it out. */
+export interface MeshIndex {
+  /** Applies changes that belong together; says what they did to the view. Applied again, they do nothing. */
+  apply(batch: readonly Change[]): ViewDelta;
+  /** The mesh as of the last `apply`. */
+  view(): MeshView;
+  /** All faults between objects, in a stable order. */
+  problems(): readonly IndexProblem[];
+  /** Counters of the work done so far. */
+  work(): Readonly<IndexWork>;
 }

@@ -1,0 +1,86 @@
+import type { DrGroup } from '../model/idc.ts';
+import { type Labels, type Ref, refKey, refOf } from '../model/object.ts';
+import { sameContent } from './equal.ts';
+import { compareObjects, createContest } from './order.ts';
+import { createLabelMatcher, type Selection } from './selector.ts';
+import type { IndexWork } from './view.ts';
+
+/** What a change of a DrGroup touches: hosts that it names, ServiceEntries that it selects. */
+export interface Touched {
+  readonly hosts: ReadonlySet<string>;
+  readonly entries: ReadonlySet<string>;
+}
+
+/** DrGroups, and the Groups that they claim. */
+export interface DrGroups {
+  set(group: DrGroup): void;
+  delete(ref: Ref): void;
+  /** The labels of a ServiceEntry, known by `key`, by which DrGroups may select it. */
+  setEntry(key: string, labels: Labels): void;
+  deleteEntry(key: string): void;
+  /**
+   * The DrGroups that claim `host` of the ServiceEntry `key`, the winner first, by name. One that names the
+   * host goes before all that select the entry: those are not claims then, but the rule it is an exception to.
+   */
+  claims(host: string, key: string): readonly DrGroup[];
+  /** The DrGroups that name `host`. */
+  naming(host: string): readonly DrGroup[];
+  /** What was touched since this was last asked. */
+  settle(): Touched;
+  all(): Iterable<DrGroup>;
+}
+
+/** Creates an empty set of DrGroups. */
+export function createDrGroups(work: IndexWork): DrGroups {
+  const byRef = new Map<string, { group: DrGroup; selection?: Selection<string, DrGroup> }>();
+  const byHost = createContest<DrGroup>(compareObjects);
+  let touchedHosts = new Set<string>();
+  let touchedEntries = new Set<string>();
+  const matcher = createLabelMatcher<string, DrGroup>(work, (_, key) => touchedEntries.add(key));
+
+  function touchAll(group: DrGroup, selection: Selection<string, DrGroup> | undefined): void {
+    for (const host of group.spec.hosts) touchedHosts.add(host);
+    for (const key of selection?.members.keys() ?? []) touchedEntries.add(key);
+  }
+
+  function remove(ref: Ref): void {
+    const old = byRef.get(refKey(ref));
+    if (old === undefined) return;
+    touchAll(old.group, old.selection);
+    byRef.delete(refKey(ref));
+    for (const host of new Set(old.group.spec.hosts)) byHost.remove(host, old.group);
+    if (old.selection) matcher.detach(old.selection, old.group);
+  }
+
+  return {
+    set(group) {
+      if (sameContent(byRef.get(refKey(refOf(group)))?.group, group)) return;
+      remove(refOf(group));
+      for (const host of new Set(group.spec.hosts)) byHost.add(host, group);
+      const selection = group.spec.selector && matcher.attach(group.spec.selector, group);
+      byRef.set(refKey(refOf(group)), selection ? { group, selection } : { group });
+      touchAll(group, selection);
+    },
+    delete: remove,
+    setEntry: (key, labels) => matcher.setItem(key, labels, key),
+    deleteEntry: (key) => matcher.deleteItem(key),
+    claims(host, key) {
+      const named = byHost.ranked(host);
+      if (named.length > 0) return named;
+      return matcher
+        .selectionsOf(key)
+        .flatMap((selection) => [...selection.owners])
+        .sort(compareObjects);
+    },
+    naming: (host) => byHost.ranked(host),
+    settle() {
+      const touched = { hosts: touchedHosts, entries: touchedEntries };
+      touchedHosts = new Set();
+      touchedEntries = new Set();
+      return touched;
+    },
+    *all() {
+      for (const { group } of byRef.values()) yield group;
+    },
+  };
+}

@@ -1,0 +1,123 @@
+import type { Labels } from '../model/object.ts';
+import { refOf } from '../model/object.ts';
+import type { WorkloadEntry, WorkloadSpec } from '../model/service.ts';
+import { sameContent, sameList } from './equal.ts';
+import { lowerBound } from './order.ts';
+import { createLabelMatcher, type LabelMatcher, type Selection } from './selector.ts';
+import type { IndexWork, Instance } from './view.ts';
+
+/** The WorkloadEntries of one namespace that a selector selects; `O` names who wants them. */
+export type WorkloadSelection<O> = Selection<Instance, O>;
+
+/** WorkloadEntries by namespace, and which of them each selector selects. */
+export interface Instances<O> {
+  set(entry: WorkloadEntry): void;
+  delete(namespace: string, name: string): void;
+  attach(namespace: string, selector: Labels, owner: O): WorkloadSelection<O>;
+  detach(namespace: string, selection: WorkloadSelection<O>, owner: O): void;
+  /** The selected instances by name, as of the last `settle`; equal content is the same list as before. */
+  listOf(selection: WorkloadSelection<O>): readonly Instance[];
+  /** Brings the lists up to date and returns the owners of those that changed. */
+  settle(): Set<O>;
+}
+
+/** Creates an empty index of instances. `idc` is the control plane's own, for those that name none. */
+export function createInstances<O>(idc: string, work: IndexWork): Instances<O> {
+  const namespaces = new Map<string, LabelMatcher<Instance, O>>();
+  const lists = new Map<WorkloadSelection<O>, readonly Instance[]>();
+  const touched = new Map<WorkloadSelection<O>, Set<string>>();
+
+  function touch(selection: WorkloadSelection<O>, name: string): void {
+    const names = touched.get(selection);
+    if (names === undefined) touched.set(selection, new Set([name]));
+    else names.add(name);
+  }
+
+  function matcherOf(namespace: string): LabelMatcher<Instance, O> {
+    const known = namespaces.get(namespace);
+    if (known !== undefined) return known;
+    const created = createLabelMatcher<Instance, O>(work, touch);
+    namespaces.set(namespace, created);
+    return created;
+  }
+
+  function forgetIfEmpty(namespace: string): void {
+    if (namespaces.get(namespace)?.isEmpty()) namespaces.delete(namespace);
+  }
+
+  return {
+    set(entry) {
+      const matcher = matcherOf(entry.meta.namespace);
+      const next = instanceOf(entry, idc);
+      if (sameContent(matcher.getItem(entry.meta.name), next)) return;
+      matcher.setItem(entry.meta.name, next.labels, next);
+    },
+    delete(namespace, name) {
+      namespaces.get(namespace)?.deleteItem(name);
+      forgetIfEmpty(namespace);
+    },
+    attach: (namespace, selector, owner) => matcherOf(namespace).attach(selector, owner),
+    detach(namespace, selection, owner) {
+      matcherOf(namespace).detach(selection, owner);
+      if (selection.owners.size > 0) return;
+      lists.delete(selection);
+      touched.delete(selection);
+      forgetIfEmpty(namespace);
+    },
+    listOf: (selection) => lists.get(selection) ?? [],
+    settle() {
+      const owners = new Set<O>();
+      for (const [selection, names] of touched) {
+        const old = lists.get(selection) ?? [];
+        const next = merge(old, selection.members, names);
+        if (sameList(old, next)) continue;
+        lists.set(selection, next);
+        for (const owner of selection.owners) owners.add(owner);
+      }
+      touched.clear();
+      return owners;
+    },
+  };
+}
+
+/** The instance that an inline endpoint of a ServiceEntry is. */
+export function inlineInstance(spec: WorkloadSpec, idc: string): Instance {
+  return {
+    address: spec.address,
+    ports: spec.ports,
+    labels: spec.labels,
+    idc: spec.locality?.split('/', 1)[0] || idc,
+    locality: spec.locality ?? '',
+    weight: spec.weight ?? 1,
+  };
+}
+
+function instanceOf(entry: WorkloadEntry, idc: string): Instance {
+  const labels = { ...entry.spec.labels, ...entry.meta.labels };
+  return { ...inlineInstance(entry.spec, idc), labels, ref: refOf(entry) };
+}
+
+/** `old` with the touched names as they are in `members` now: linear in the list, whatever the batch. */
+function merge(
+  old: readonly Instance[],
+  members: ReadonlyMap<string, Instance>,
+  touched: ReadonlySet<string>,
+): readonly Instance[] {
+  const next: Instance[] = [];
+  let read = 0;
+  for (const name of [...touched].sort()) {
+    const at = lowerBound(old, name, nameOf, read);
+    while (read < at) next.push(old[read++] as Instance);
+    const before = old[read];
+    if (before !== undefined && nameOf(before) === name) read++;
+    const member = members.get(name);
+    if (member !== undefined) next.push(member);
+  }
+  while (read < old.length) next.push(old[read++] as Instance);
+  return next;
+}
+
+/** Instances in a selection come from WorkloadEntries, which have a name. */
+function nameOf(instance: Instance): string {
+  return instance.ref?.name as string;
+}

@@ -1,0 +1,70 @@
+import type { DrGroup, Idc } from '../model/idc.ts';
+import { type MeshObject, refKey, refOf } from '../model/object.ts';
+import type { ServiceEntry } from '../model/service.ts';
+import { compareText } from './order.ts';
+import type { IndexProblem, IndexProblemCode } from './view.ts';
+
+/** The ServiceEntries that declare `host`, but for the first, which wins. */
+export function hostConflicts(host: string, ranked: readonly ServiceEntry[]): IndexProblem[] {
+  return losers(ranked).map(([entry, winner]) =>
+    problem(
+      'host-conflict',
+      entry,
+      `spec.hosts[${entry.spec.hosts.indexOf(host)}]`,
+      `ServiceEntry ${winner.meta.namespace}/${winner.meta.name} (${winner.meta.origin}) declares ${host} too and comes first by namespace and name: take the host out of one of them`,
+    ),
+  );
+}
+
+/** The DrGroups that claim `host`, but for the first, which wins. */
+export function drGroupConflicts(host: string, ranked: readonly DrGroup[]): IndexProblem[] {
+  return losers(ranked).map(([group, winner]) => {
+    const at = group.spec.hosts.indexOf(host);
+    return problem(
+      'dr-group-conflict',
+      group,
+      at < 0 ? 'spec.selector' : `spec.hosts[${at}]`,
+      `DrGroup ${winner.meta.name} (${winner.meta.origin}) claims ${host} too and comes first by name: let only one of them claim it`,
+    );
+  });
+}
+
+/** The DrGroups that name `host`, which no ServiceEntry declares. */
+export function unknownHost(host: string, naming: readonly DrGroup[]): IndexProblem[] {
+  return naming.map((group) =>
+    problem(
+      'unknown-host',
+      group,
+      `spec.hosts[${group.spec.hosts.indexOf(host)}]`,
+      `no ServiceEntry declares ${host}: correct the name, or add the ServiceEntry`,
+    ),
+  );
+}
+
+/** The IDCs that a DrGroup names and nobody defines. */
+export function unknownIdcs(group: DrGroup, idcs: ReadonlyMap<string, Idc>): IndexProblem[] {
+  return group.spec.idcs.flatMap((idc, i) =>
+    idcs.has(idc)
+      ? []
+      : problem(
+          'unknown-idc',
+          group,
+          `spec.idcs[${i}]`,
+          `no Idc is named ${idc}: correct the name, or add the Idc`,
+        ),
+  );
+}
+
+/** Sorts problems by object, field and message. */
+export function sortProblems(list: IndexProblem[]): readonly IndexProblem[] {
+  const key = (p: IndexProblem) => `${refKey(p.ref)} ${p.path} ${p.message}`;
+  return list.sort((a, b) => compareText(key(a), key(b)));
+}
+
+function losers<T>([winner, ...others]: readonly T[]): [T, T][] {
+  return winner === undefined ? [] : others.map((loser) => [loser, winner]);
+}
+
+function problem(code: IndexProblemCode, object: MeshObject, path: string, message: string): IndexProblem {
+  return { severity: 'warning', code, ref: refOf(object), where: object.meta.origin, path, message };
+}

@@ -1,0 +1,97 @@
+import { type Ref, refKey, refOf } from '../model/object.ts';
+import type { DestinationRule } from '../model/service.ts';
+import { compareObjects, createContest } from './order.ts';
+import type { IndexProblem } from './view.ts';
+
+/** DestinationRules by the hosts that they are for. */
+export interface Rules {
+  /** Adds or replaces a rule and returns the host patterns that may be governed differently now. */
+  set(rule: DestinationRule): readonly string[];
+  delete(ref: Ref): readonly string[];
+  /**
+   * The rule that governs `host` of a ServiceEntry in `namespace`. The ServiceEntry's own namespace comes
+   * first, as in Istio; within it the exact host, then the longest wildcard (`*.x`). Only where it has none:
+   * the other namespaces, the exact host first too. Between equals: namespace, then name.
+   */
+  find(host: string, namespace: string): DestinationRule | undefined;
+  /** Rules that can have no effect, as another of the same namespace has the same host. */
+  problems(): readonly IndexProblem[];
+}
+
+/** Creates an empty set of rules. */
+export function createRules(): Rules {
+  const byRef = new Map<string, DestinationRule>();
+  const byPattern = createContest<DestinationRule>(compareObjects);
+  const crowded = new Set<string>();
+  let wildcards = 0;
+
+  function note(rule: DestinationRule, present: boolean): void {
+    const pattern = rule.spec.host;
+    if (present) byPattern.add(pattern, rule);
+    else byPattern.remove(pattern, rule);
+    if (byPattern.ranked(pattern).length > 1) crowded.add(pattern);
+    else crowded.delete(pattern);
+    if (isWildcard(pattern)) wildcards += present ? 1 : -1;
+  }
+
+  function remove(ref: Ref): readonly string[] {
+    const old = byRef.get(refKey(ref));
+    if (old === undefined) return [];
+    byRef.delete(refKey(ref));
+    note(old, false);
+    return [old.spec.host];
+  }
+
+  return {
+    set(rule) {
+      const patterns = remove(refOf(rule));
+      byRef.set(refKey(refOf(rule)), rule);
+      note(rule, true);
+      return [...patterns, rule.spec.host];
+    },
+    delete: remove,
+    find(host, namespace) {
+      let elsewhere: DestinationRule | undefined;
+      for (const pattern of wildcards > 0 ? patternsOf(host) : [host]) {
+        const ranked = byPattern.ranked(pattern);
+        const own = ranked.find((rule) => rule.meta.namespace === namespace);
+        if (own !== undefined) return own;
+        elsewhere ??= ranked[0];
+      }
+      return elsewhere;
+    },
+    problems: () => [...crowded].flatMap((pattern) => shadowed(byPattern.ranked(pattern))),
+  };
+}
+
+/** Whether a host pattern of a DestinationRule covers `host`. */
+export function covers(pattern: string, host: string): boolean {
+  if (!isWildcard(pattern)) return pattern === host;
+  return host === pattern || (host.length >= pattern.length && host.endsWith(pattern.slice(1)));
+}
+
+/** Whether a host pattern can cover hosts other than itself. */
+export function isWildcard(pattern: string): boolean {
+  return pattern.startsWith('*');
+}
+
+/** Every pattern that covers `host`, the most specific first. */
+function* patternsOf(host: string): Generator<string> {
+  yield host;
+  for (let i = 1; i <= host.length; i++) yield `*${host.slice(i)}`;
+}
+
+function shadowed(ranked: readonly DestinationRule[]): IndexProblem[] {
+  return ranked.flatMap((rule, i) => {
+    const winner = ranked.slice(0, i).find((other) => other.meta.namespace === rule.meta.namespace);
+    if (winner === undefined) return [];
+    return {
+      severity: 'warning',
+      code: 'rule-conflict',
+      ref: refOf(rule),
+      where: rule.meta.origin,
+      path: 'spec.host',
+      message: `DestinationRule ${winner.meta.name} (${winner.meta.origin}) is for ${rule.spec.host} too and comes first by name: merge the two`,
+    };
+  });
+}

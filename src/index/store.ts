@@ -1,0 +1,213 @@
+import type { Idc } from '../model/idc.ts';
+import { type Change, type MeshObject, type Ref, refKey, refOf } from '../model/object.ts';
+import type { ServiceEntry } from '../model/service.ts';
+import { createDrGroups } from './drgroups.ts';
+import { sameList, sameObject } from './equal.ts';
+import { createInstances, inlineInstance, type WorkloadSelection } from './instances.ts';
+import { compareObjects, createContest } from './order.ts';
+import { drGroupConflicts, hostConflicts, sortProblems, unknownHost, unknownIdcs } from './problems.ts';
+import { covers, createRules, isWildcard } from './rules.ts';
+import { SharedMap } from './shared-map.ts';
+import type { GroupView, IndexProblem, IndexWork, Instance, MeshIndex, MeshView, ViewDelta } from './view.ts';
+
+/** A ServiceEntry and where its instances come from. Replaced, never changed, when the ServiceEntry is. */
+interface EntryRecord {
+  readonly key: string;
+  readonly entry: ServiceEntry;
+  readonly selection?: WorkloadSelection<string>;
+  readonly inline: readonly Instance[];
+}
+
+/**
+ * Creates an empty index; `idc` is the control plane's own, where instances are that name none.
+ *
+ * A batch goes in two steps. First every object is put where it belongs, and what it may have changed is
+ * noted: lists of instances, hosts. Then each noted Group is put together once, and is in the delta only
+ * if it differs from what it was.
+ */
+export function createIndex(options: { readonly idc: string }): MeshIndex {
+  const work: IndexWork = { labelMatches: 0, groupsBuilt: 0 };
+  const instances = createInstances<string>(options.idc, work);
+  const rules = createRules();
+  const drGroups = createDrGroups(work);
+  const entries = new Map<string, EntryRecord>();
+  const byHost = createContest<EntryRecord>((a, b) => compareObjects(a.entry, b.entry));
+  const idcs = new Map<string, Idc>();
+  const dirtyHosts = new Set<string>();
+  const dirtyIdcs = new Set<string>();
+  const problemsByHost = new Map<string, readonly IndexProblem[]>();
+  let groups = SharedMap.empty<GroupView>();
+  let view: MeshView = { groups, idcs: new Map() };
+
+  function dirty(hosts: Iterable<string>): void {
+    for (const host of hosts) dirtyHosts.add(host);
+  }
+
+  function dirtyEntry(key: string): void {
+    dirty(entries.get(key)?.entry.spec.hosts ?? []);
+  }
+
+  function dirtyPatterns(patterns: readonly string[]): void {
+    for (const pattern of patterns) {
+      dirtyHosts.add(pattern);
+      if (!isWildcard(pattern)) continue;
+      for (const host of byHost.keys()) if (covers(pattern, host)) dirtyHosts.add(host);
+    }
+  }
+
+  function removeEntry(key: string): void {
+    const old = entries.get(key);
+    if (old === undefined) return;
+    dirtyEntry(key);
+    entries.delete(key);
+    for (const host of new Set(old.entry.spec.hosts)) byHost.remove(host, old);
+    if (old.selection) instances.detach(old.entry.meta.namespace, old.selection, key);
+  }
+
+  function setEntry(entry: ServiceEntry): void {
+    const key = refKey(refOf(entry));
+    const { workloadSelector, endpoints, hosts } = entry.spec;
+    // Attached before the old one lets go, so that an unchanged selector is not matched again.
+    const hold = workloadSelector && instances.attach(entry.meta.namespace, workloadSelector, holder);
+    removeEntry(key);
+    const selection = workloadSelector && instances.attach(entry.meta.namespace, workloadSelector, key);
+    if (hold) instances.detach(entry.meta.namespace, hold, holder);
+    const inline = selection ? [] : endpoints.map((spec) => inlineInstance(spec, options.idc));
+    const record: EntryRecord = { key, entry, inline, ...(selection && { selection }) };
+    entries.set(key, record);
+    for (const host of new Set(hosts)) byHost.add(host, record);
+    drGroups.setEntry(key, entry.meta.labels);
+    dirtyEntry(key);
+  }
+
+  function upsert(object: MeshObject): void {
+    switch (object.kind) {
+      case 'ServiceEntry':
+        setEntry(object);
+        break;
+      case 'WorkloadEntry':
+        instances.set(object);
+        break;
+      case 'DestinationRule':
+        dirtyPatterns(rules.set(object));
+        break;
+      case 'DrGroup':
+        drGroups.set(object);
+        break;
+      case 'Idc':
+        idcs.set(object.meta.name, object);
+        dirtyIdcs.add(object.meta.name);
+        break;
+    }
+  }
+
+  function remove(ref: Ref): void {
+    switch (ref.kind) {
+      case 'ServiceEntry':
+        removeEntry(refKey(ref));
+        drGroups.deleteEntry(refKey(ref));
+        break;
+      case 'WorkloadEntry':
+        instances.delete(ref.namespace, ref.name);
+        break;
+      case 'DestinationRule':
+        dirtyPatterns(rules.delete(ref));
+        break;
+      case 'DrGroup':
+        drGroups.delete(ref);
+        break;
+      case 'Idc':
+        idcs.delete(ref.name);
+        dirtyIdcs.add(ref.name);
+        break;
+    }
+  }
+
+  function buildGroup(host: string): GroupView | undefined {
+    work.groupsBuilt++;
+    const ranked = byHost.ranked(host);
+    const record = ranked[0];
+    if (record === undefined) {
+      noteProblems(host, unknownHost(host, drGroups.naming(host)));
+      return undefined;
+    }
+    const claims = drGroups.claims(host, record.key);
+    const conflicts = hostConflicts(
+      host,
+      ranked.map((other) => other.entry),
+    );
+    noteProblems(host, [...conflicts, ...drGroupConflicts(host, claims)]);
+    const rule = rules.find(host, record.entry.meta.namespace);
+    const drGroup = claims[0];
+    return {
+      host,
+      entry: record.entry,
+      instances: record.selection ? instances.listOf(record.selection) : record.inline,
+      ...(rule && { rule }),
+      ...(drGroup && { drGroup }),
+    };
+  }
+
+  function noteProblems(host: string, list: readonly IndexProblem[]): void {
+    if (list.length > 0) problemsByHost.set(host, list);
+    else problemsByHost.delete(host);
+  }
+
+  /** Puts the noted Groups together and returns the hosts of those that differ. */
+  function settleGroups(): Set<string> {
+    for (const key of instances.settle()) dirtyEntry(key);
+    const touched = drGroups.settle();
+    dirty(touched.hosts);
+    for (const key of touched.entries) dirtyEntry(key);
+    const changes = new Map<string, GroupView | undefined>();
+    for (const host of dirtyHosts) {
+      const next = buildGroup(host);
+      if (!sameGroup(groups.get(host), next)) changes.set(host, next);
+    }
+    dirtyHosts.clear();
+    if (changes.size > 0) groups = groups.with(changes);
+    return new Set(changes.keys());
+  }
+
+  function settleIdcs(): Set<string> {
+    const changed = [...dirtyIdcs].filter((name) => !sameObject(view.idcs.get(name), idcs.get(name)));
+    dirtyIdcs.clear();
+    return new Set(changed);
+  }
+
+  return {
+    apply(batch): ViewDelta {
+      for (const change of batch) applyChange(change);
+      const delta = { groups: settleGroups(), idcs: settleIdcs() };
+      if (delta.groups.size > 0 || delta.idcs.size > 0) {
+        view = { groups, idcs: delta.idcs.size > 0 ? new Map(idcs) : view.idcs };
+      }
+      return delta;
+    },
+    view: () => view,
+    problems() {
+      const known = [...problemsByHost.values()].flat();
+      const idcless = [...drGroups.all()].flatMap((group) => unknownIdcs(group, idcs));
+      return sortProblems([...known, ...rules.problems(), ...idcless]);
+    },
+    work: () => ({ ...work }),
+  };
+
+  function applyChange(change: Change): void {
+    if (change.type === 'upsert') upsert(change.object);
+    else if (change.type === 'delete') remove(change.ref);
+  }
+}
+
+/** Owns a Selection while its real owner is replaced; no ServiceEntry has an empty key. */
+const holder = '';
+
+function sameGroup(a: GroupView | undefined, b: GroupView | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return (
+    sameObject(a.entry, b.entry) &&
+    sameList(a.instances, b.instances) &&
+    sameObject(a.rule, b.rule) &&
+    sameObject(a.drGroup, b.drGroup)
+  );
+}
