@@ -1,0 +1,84 @@
+import type { GroupView, Instance, MeshView } from '../../src/index/view.ts';
+import type { DrGroup, Idc } from '../../src/model/idc.ts';
+import type { Labels, MeshObject } from '../../src/model/object.ts';
+import type { DestinationRule, ServiceEntry, WorkloadEntry, WorkloadSpec } from '../../src/model/service.ts';
+
+/** What the index must show for these objects: written for obviousness, all against all, each time anew. */
+export function naiveView(objects: Iterable<MeshObject>, idc: string): MeshView {
+  const all = [...objects].sort(
+    (a, b) => compare(a.meta.namespace, b.meta.namespace) || compare(a.meta.name, b.meta.name),
+  );
+  const entries = all.filter((object) => object.kind === 'ServiceEntry');
+  const workloads = all.filter((object) => object.kind === 'WorkloadEntry');
+  const rules = all.filter((object) => object.kind === 'DestinationRule');
+  const drGroups = all.filter((object) => object.kind === 'DrGroup');
+  const idcs = all.filter((object) => object.kind === 'Idc');
+  const groups = new Map<string, GroupView>();
+  for (const entry of entries) {
+    for (const host of entry.spec.hosts) {
+      if (groups.has(host)) continue;
+      const rule = ruleFor(host, entry, rules);
+      const drGroup = drGroupFor(host, entry, drGroups);
+      groups.set(host, {
+        host,
+        entry,
+        instances: instancesOf(entry, workloads, idc),
+        ...(rule && { rule }),
+        ...(drGroup && { drGroup }),
+      });
+    }
+  }
+  return { groups, idcs: new Map(idcs.map((object): [string, Idc] => [object.meta.name, object])) };
+}
+
+function instancesOf(entry: ServiceEntry, workloads: readonly WorkloadEntry[], idc: string): Instance[] {
+  const selector = entry.spec.workloadSelector;
+  if (selector === undefined)
+    return entry.spec.endpoints.map((endpoint) => instanceOf(endpoint, endpoint.labels, idc));
+  const { namespace } = entry.meta;
+  return workloads
+    .filter((workload) => workload.meta.namespace === namespace)
+    .map((workload) => ({ workload, labels: { ...workload.spec.labels, ...workload.meta.labels } }))
+    .filter(({ labels }) => selects(selector, labels))
+    .map(({ workload, labels }) => ({
+      ...instanceOf(workload.spec, labels, idc),
+      ref: { kind: 'WorkloadEntry', namespace, name: workload.meta.name },
+    }));
+}
+
+function instanceOf(spec: WorkloadSpec, labels: Labels, idc: string): Instance {
+  const { address, ports, locality = '', weight = 1 } = spec;
+  return { address, ports, labels, locality, weight, idc: locality.split('/')[0] || idc };
+}
+
+function ruleFor(
+  host: string,
+  entry: ServiceEntry,
+  rules: readonly DestinationRule[],
+): DestinationRule | undefined {
+  const own = rules.filter((rule) => rule.meta.namespace === entry.meta.namespace);
+  return mostSpecific(host, own) ?? mostSpecific(host, rules);
+}
+
+function mostSpecific(host: string, rules: readonly DestinationRule[]): DestinationRule | undefined {
+  const exact = rules.find((rule) => rule.spec.host === host);
+  if (exact !== undefined) return exact;
+  const wild = rules.filter(({ spec }) => spec.host.startsWith('*') && host.endsWith(spec.host.slice(1)));
+  const longest = Math.max(...wild.map((rule) => rule.spec.host.length));
+  return wild.find((rule) => rule.spec.host.length === longest);
+}
+
+function drGroupFor(host: string, entry: ServiceEntry, drGroups: readonly DrGroup[]): DrGroup | undefined {
+  return (
+    drGroups.find((group) => group.spec.hosts.includes(host)) ??
+    drGroups.find(({ spec }) => spec.selector !== undefined && selects(spec.selector, entry.meta.labels))
+  );
+}
+
+function selects(selector: Labels, labels: Labels): boolean {
+  return Object.entries(selector).every(([key, value]) => labels[key] === value);
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
