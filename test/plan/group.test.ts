@@ -1,0 +1,228 @@
+import t from 'tap';
+import type { GroupView } from '../../src/index/view.ts';
+import type { DrGroup, GroupTraffic, Idc } from '../../src/model/idc.ts';
+import type { Meta } from '../../src/model/object.ts';
+import type { ServiceEntry, TrafficPolicy } from '../../src/model/service.ts';
+import { planGroup } from '../../src/plan/group.ts';
+import { instanceTriesMax } from '../../src/plan/retry.ts';
+import type { GroupPlan, ListenerRole } from '../../src/plan/types.ts';
+
+const meta = (name: string, namespace = ''): Meta => ({
+  name,
+  namespace,
+  labels: {},
+  annotations: {},
+  origin: 'test',
+});
+
+const idcs = (...names: string[]): ReadonlyMap<string, Idc> =>
+  new Map(
+    names.map((name) => [
+      name,
+      {
+        kind: 'Idc',
+        meta: meta(name),
+        spec: {
+          ingress: [{ address: '10.0.0.1', edgePort: 80, peerPort: 81 }],
+          egress: [{ address: '10.0.0.2', sidecarPort: 90, ingressPort: 91 }],
+        },
+      },
+    ]),
+  );
+
+interface Case {
+  readonly dr?: readonly string[];
+  readonly hopLimit?: number;
+  readonly traffic?: GroupTraffic;
+  readonly annotations?: Record<string, string>;
+  readonly policy?: TrafficPolicy;
+  readonly protocol?: ServiceEntry['spec']['ports'][0]['protocol'];
+  readonly resolution?: ServiceEntry['spec']['resolution'];
+  readonly known?: readonly string[];
+  readonly own?: string;
+}
+
+function plan(options: Case): GroupPlan | undefined {
+  const instance = (idc: string, address: string, weight = 1) => ({
+    address,
+    ports: { http: 9000 },
+    labels: {},
+    idc,
+    locality: `${idc}/z1`,
+    weight,
+  });
+  const drGroup: DrGroup | undefined = options.dr && {
+    kind: 'DrGroup',
+    meta: meta('shop'),
+    spec: {
+      hosts: ['checkout.shop'],
+      idcs: options.dr,
+      hopLimit: options.hopLimit ?? 1,
+      traffic: options.traffic ?? {},
+    },
+  };
+  const view: GroupView = {
+    host: 'checkout.shop',
+    entry: {
+      kind: 'ServiceEntry',
+      meta: { ...meta('checkout', 'shop'), annotations: options.annotations ?? {} },
+      spec: {
+        hosts: ['checkout.shop'],
+        ports: [{ number: 8080, name: 'http', protocol: options.protocol ?? 'HTTP' }],
+        resolution: options.resolution ?? 'STATIC',
+        location: 'MESH_INTERNAL',
+        endpoints: [],
+      },
+    },
+    instances: [instance('a', '10.1.0.1', 2), instance('a', '10.1.0.2'), instance('b', '10.2.0.1')],
+    ...(options.policy && {
+      rule: {
+        kind: 'DestinationRule',
+        meta: meta('checkout', 'shop'),
+        spec: { host: 'checkout.shop', policy: options.policy, portPolicies: {} },
+      },
+    }),
+    ...(drGroup && { drGroup }),
+  };
+  return planGroup(view, idcs(...(options.known ?? ['a', 'b', 'c'])), options.own ?? 'a')[0];
+}
+
+/** A path in short: `instances > egress`, `idc b > idc c`, or `nobody`. */
+function shape(of: GroupPlan | undefined, listener: ListenerRole): string {
+  const targets = of?.paths[listener].priorities ?? [];
+  return targets.map((to) => (to.kind === 'idc' ? `idc ${to.idc}` : to.kind)).join(' > ') || 'nobody';
+}
+
+const paths: readonly [string, Case, Record<ListenerRole, string>][] = [
+  [
+    'a Group in no DR group never leaves its IDC',
+    {},
+    { outbound: 'instances', edge: 'instances', peer: 'instances', sidecar: 'nobody', ingress: 'nobody' },
+  ],
+  [
+    'two IDCs: local first, then the egress, then the other',
+    { dr: ['a', 'b'] },
+    {
+      outbound: 'instances > egress',
+      edge: 'instances > egress',
+      peer: 'instances',
+      sidecar: 'idc b',
+      ingress: 'idc b',
+    },
+  ],
+  [
+    'three IDCs: the DR group says in which order',
+    { dr: ['c', 'a', 'b'] },
+    {
+      outbound: 'instances > egress',
+      edge: 'instances > egress',
+      peer: 'instances',
+      sidecar: 'idc c > idc b',
+      ingress: 'idc c > idc b',
+    },
+  ],
+  [
+    'hop limit 0 keeps it at home',
+    { dr: ['a', 'b'], hopLimit: 0 },
+    { outbound: 'instances', edge: 'instances', peer: 'instances', sidecar: 'nobody', ingress: 'nobody' },
+  ],
+  [
+    'an IDC that nobody describes is not tried',
+    { dr: ['a', 'gone', 'b'] },
+    {
+      outbound: 'instances > egress',
+      edge: 'instances > egress',
+      peer: 'instances',
+      sidecar: 'idc b',
+      ingress: 'idc b',
+    },
+  ],
+  [
+    'no gateways of our own, no way out',
+    { dr: ['a', 'b'], known: ['b'] },
+    { outbound: 'instances', edge: 'instances', peer: 'instances', sidecar: 'nobody', ingress: 'nobody' },
+  ],
+  [
+    'a caller outside the DR group reaches its IDCs',
+    { dr: ['b', 'c'] },
+    {
+      outbound: 'instances > egress',
+      edge: 'instances > egress',
+      peer: 'instances',
+      sidecar: 'idc b > idc c',
+      ingress: 'idc b > idc c',
+    },
+  ],
+];
+
+for (const [name, given, expected] of paths) {
+  t.test(name, async (t) => {
+    const planned = plan(given);
+    for (const [listener, path] of Object.entries(expected)) {
+      t.equal(shape(planned, listener as ListenerRole), path, listener);
+    }
+  });
+}
+
+t.test('only the own IDC has instances, by locality and with weights', async (t) => {
+  t.strictSame(plan({ dr: ['a', 'b'] })?.instances, [
+    {
+      name: 'a/z1',
+      endpoints: [
+        { address: '10.1.0.1', port: 9000, weight: 2 },
+        { address: '10.1.0.2', port: 9000, weight: 1 },
+      ],
+    },
+  ]);
+});
+
+t.test('what is not HTTP over static endpoints gets no plan', async (t) => {
+  t.equal(plan({ protocol: 'TCP' }), undefined);
+  t.equal(plan({ resolution: 'DNS' }), undefined);
+  t.equal(plan({ protocol: 'GRPC' })?.protocol, 'http2');
+});
+
+t.test('one layer has the full retry policy', async (t) => {
+  const planned = plan({ dr: ['a', 'b'] });
+  if (planned === undefined) throw new Error('no plan');
+  const { outbound, sidecar, peer } = planned.paths;
+  t.match(outbound.retry.idempotent, { retries: 3, perTryMs: 500, on: ['unsent', 'reset', 'gateway-error'] });
+  t.match(sidecar.retry.idempotent, { on: ['unsent'], perTryMs: 0 }, 'the egress repeats only the unsent');
+  t.match(peer.retry.idempotent, { retries: 1, perTryMs: 200 }, '0.4 of the caller’s');
+  for (const path of [outbound, sidecar, peer]) {
+    t.strictSame(path.retry.other.on, ['unsent'], 'a POST that was sent is not sent again');
+    t.equal(path.retry.other.perTryMs, 0, 'nor is it started twice');
+  }
+  const tries = (path: typeof outbound) => 1 + path.retry.idempotent.retries;
+  t.equal(tries(outbound) * tries(peer), instanceTriesMax);
+});
+
+t.test('a Group sets its own times: annotation over DR group over default', async (t) => {
+  const traffic = { timeoutMs: 4000, perTryTimeoutMs: 1000, retries: 1, healthPath: '/up' };
+  const byGroup = plan({ dr: ['a', 'b'], traffic });
+  t.match(byGroup?.paths.outbound.retry, { timeoutMs: 4000, idempotent: { perTryMs: 1000, retries: 1 } });
+  t.match(byGroup?.health, { path: '/up', intervalMs: 500 });
+  const annotations = { 'isthmus.dev/timeout': '9s', 'isthmus.dev/idempotent-methods': 'GET' };
+  const byEntry = plan({ dr: ['a', 'b'], traffic, annotations });
+  t.match(byEntry?.paths.outbound.retry, { timeoutMs: 9000, idempotentMethods: ['GET'] });
+  t.equal(plan({ dr: ['a', 'b'] })?.health, undefined, 'no path, no active checks');
+});
+
+t.test('without retries there is no per-try time', async (t) => {
+  const retry = plan({ dr: ['a', 'b'], traffic: { retries: 0 } })?.paths.outbound.retry;
+  t.match(retry?.idempotent, { retries: 0, perTryMs: 0 });
+});
+
+t.test('a DestinationRule sets connections, outlier detection and balancing', async (t) => {
+  const planned = plan({
+    policy: {
+      connectTimeoutMs: 100,
+      maxRetries: 7,
+      loadBalancer: 'RANDOM',
+      outlier: { consecutive5xxErrors: 9, baseEjectionTimeMs: 30_000 },
+    },
+  });
+  t.match(planned?.connection, { connectTimeoutMs: 100, maxRetries: 7, maxConnections: 16_384 });
+  t.match(planned?.outlier, { consecutive5xx: 9, baseEjectionMs: 30_000, maxEjectionMs: 30_000 });
+  t.equal(planned?.loadBalancer, 'RANDOM');
+});
