@@ -1,0 +1,106 @@
+import { parseDurationMs } from './duration.ts';
+import type { GroupTraffic } from './idc.ts';
+import type { Labels } from './object.ts';
+import type { ServiceEntry } from './service.ts';
+
+/** What all annotations of Isthmus begin with. */
+export const annotationPrefix = 'isthmus.dev/';
+
+/** Something wrong with one annotation: its key, what is wrong, what to do. */
+export interface AnnotationFault {
+  readonly key: string;
+  readonly message: string;
+}
+
+/** Limits shared with DrGroup's `spec.traffic`. */
+export const trafficLimits = {
+  retriesMax: 3,
+  healthIntervalMsMin: 100,
+  healthPathLengthMax: 1024,
+} as const;
+
+/** A path of a health check: absolute, visible ASCII, without fragment. */
+export const healthPathPattern = /^\/[!-"$-~]*$/;
+/** An HTTP method in capitals (methods are case-sensitive; `get` is not GET). */
+export const methodPattern = /^[A-Z][A-Z-]{0,31}$/;
+
+type Writable = { -readonly [K in keyof GroupTraffic]: GroupTraffic[K] };
+/** Reads one annotation's value into `traffic`; returns what is wrong with it, or undefined. */
+type Reader = (value: string, traffic: Writable) => string | undefined;
+
+const readers: Readonly<Record<string, Reader>> = {
+  'isthmus.dev/timeout': duration('timeoutMs', 0),
+  'isthmus.dev/per-try-timeout': duration('perTryTimeoutMs', 0),
+  'isthmus.dev/retries': (value, traffic) => {
+    if (!/^[0-9]$/.test(value) || Number(value) > trafficLimits.retriesMax) {
+      return `'${value}' is not a number of retries: give '0' to '${trafficLimits.retriesMax}'.`;
+    }
+    traffic.retries = Number(value);
+    return undefined;
+  },
+  'isthmus.dev/idempotent-methods': (value, traffic) => {
+    const methods = value
+      .split(',')
+      .map((method) => method.trim())
+      .filter((method) => method !== '');
+    const bad = methods.find((method) => !methodPattern.test(method));
+    if (bad !== undefined) return `'${bad}' is not an HTTP method: give a list like 'GET,HEAD,PUT', in capitals.`;
+    traffic.idempotentMethods = [...new Set(methods)];
+    return undefined;
+  },
+  'isthmus.dev/health-path': (value, traffic) => {
+    if (!healthPathPattern.test(value) || value.length > trafficLimits.healthPathLengthMax) {
+      return `'${value}' is not a path: give one like '/healthz', without spaces or '#'.`;
+    }
+    traffic.healthPath = value;
+    return undefined;
+  },
+  'isthmus.dev/health-interval': duration('healthIntervalMs', trafficLimits.healthIntervalMsMin),
+};
+
+/** The annotations that Isthmus reads from a ServiceEntry. */
+export const trafficAnnotations: readonly string[] = Object.keys(readers);
+
+/**
+ * Reads the traffic settings out of annotations. What is faulty is left out of `traffic` and named in
+ * `faults`; annotations that are not Isthmus's, or not known, are not looked at.
+ */
+export function parseTrafficAnnotations(annotations: Labels): {
+  traffic: GroupTraffic;
+  faults: AnnotationFault[];
+} {
+  const traffic: Writable = {};
+  const faults: AnnotationFault[] = [];
+  for (const [key, read] of Object.entries(readers)) {
+    const value = annotations[key];
+    if (value === undefined) continue;
+    const message = read(value, traffic);
+    if (message !== undefined) faults.push({ key, message });
+  }
+  const { timeoutMs = 0, perTryTimeoutMs = 0 } = traffic;
+  if (timeoutMs > 0 && perTryTimeoutMs > timeoutMs) {
+    const message = 'is longer than isthmus.dev/timeout: one try would use up all the time. Shorten it.';
+    faults.push({ key: 'isthmus.dev/per-try-timeout', message });
+  }
+  return { traffic, faults };
+}
+
+const none: GroupTraffic = {};
+
+/** The traffic settings that a ServiceEntry's own annotations give; they override its DrGroup's, field by field. */
+export function trafficFromAnnotations(entry: ServiceEntry): GroupTraffic {
+  for (const key in entry.meta.annotations) {
+    if (key.startsWith(annotationPrefix)) return parseTrafficAnnotations(entry.meta.annotations).traffic;
+  }
+  return none;
+}
+
+function duration(field: 'timeoutMs' | 'perTryTimeoutMs' | 'healthIntervalMs', msMin: number): Reader {
+  return (value, traffic) => {
+    const ms = parseDurationMs(value);
+    if (ms === undefined) return `'${value}' is not a duration: give one like '1.5s' or '250ms'.`;
+    if (ms < msMin) return `${value} is too short: give at least ${msMin}ms.`;
+    traffic[field] = ms;
+    return undefined;
+  };
+}

@@ -1,0 +1,29 @@
+/**
+ * Istio's form of a duration: `1h5m3.5s`, `250ms`, `0`. Source text of a pattern, for JSON Schemas too.
+ * No sign: nothing here may take negative time.
+ */
+export const durationPattern = /^(?:0|(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:h|ms|m|s|us|µs|ns))+)$/;
+
+const part = /([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(h|ms|m|s|us|µs|ns)/g;
+const unitMs: Readonly<Record<string, number>> = {
+  h: 3_600_000,
+  m: 60_000,
+  s: 1000,
+  ms: 1,
+  us: 1e-3,
+  µs: 1e-3,
+  ns: 1e-6,
+};
+
+/** Ten years: far beyond any sensible timeout, far below where Envoy's 64-bit nanoseconds overflow. */
+const durationMsMax = 10 * 365 * 24 * 3_600_000;
+
+/** Milliseconds of a duration such as `1h5m3.5s`; undefined when it has another form or exceeds ten years. */
+export function parseDurationMs(text: string): number | undefined {
+  if (!durationPattern.test(text)) return undefined;
+  let total = 0;
+  for (const [, amount, unit] of text.matchAll(part)) total += Number(amount) * (unitMs[unit ?? ''] ?? 0);
+  // Binary fractions (0.1 + 0.2) must not make two spellings of one time differ: keep whole nanoseconds.
+  const rounded = Math.round(total * 1e6) / 1e6;
+  return rounded <= durationMsMax ? rounded : undefined;
+}
