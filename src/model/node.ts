@@ -4,9 +4,6 @@ import { idcNamePattern } from './idc.ts';
 /** What an Envoy is for. */
 export type NodeRole = 'sidecar' | 'ingress' | 'egress';
 
-/** The four listeners of gateways at which a trail is judged. */
-export type GuardedListener = 'ingress-edge' | 'ingress-peer' | 'egress-sidecar' | 'egress-ingress';
-
 /** `host:port` as Envoy listens on it. */
 export interface ListenAddress {
   readonly address: string;

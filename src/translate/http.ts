@@ -1,8 +1,9 @@
 import type { envoy, HttpConnectionManager, Listener } from '../../protos/gen/envoy.d.ts';
 import type { ListenAddress } from '../model/node.ts';
+import { trailHeader } from '../model/trail.ts';
 import type { ListenerRole } from '../plan/types.ts';
 import { any } from './any.ts';
-import { headerPrefix, trailHeader } from './names.ts';
+import { headerPrefix } from './names.ts';
 
 type HttpFilter = envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter;
 type AccessLogs = Pick<HttpConnectionManager, 'access_log'>;

@@ -23,7 +23,5 @@ export function idcsCluster(group: GroupPort): string {
 /** Cluster (and EDS service) of the own IDC's egress gateways: one for all Groups. */
 export const egressCluster = 'egress';
 
-/** Headers that are Isthmus's own; none of them reaches a workload or a client. */
+/** What all headers of Isthmus's own begin with; none of them reaches a workload or a client. */
 export const headerPrefix = 'x-isthmus-';
-export const trailHeader = 'x-isthmus-trail';
-export const outcomeHeader = 'x-isthmus-outcome';

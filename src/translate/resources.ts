@@ -1,6 +1,7 @@
 import type { Any } from '../../protos/gen/envoy.d.ts';
 import type { Idc } from '../model/idc.ts';
-import type { GuardedListener, NodeRole, NodeScope } from '../model/node.ts';
+import type { NodeRole, NodeScope } from '../model/node.ts';
+import type { GuardedListener } from '../model/trail.ts';
 import type { GroupPlan, ListenerRole } from '../plan/types.ts';
 import { any } from './any.ts';
 import { buildEgressAssignment, buildIdcsAssignment, buildInstancesAssignment } from './assignment.ts';
