@@ -1,0 +1,114 @@
+import { existsSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { LRUCache } from 'lru-cache';
+import type { Clock } from '../base/clock.ts';
+import { MeshError } from '../base/error.ts';
+import { contentHash } from '../base/hash.ts';
+import type { Logger } from '../base/log.ts';
+import { canonicalPolicy, type FilterPolicy, policyRef } from './policy.ts';
+import { CompileThread } from './thread.ts';
+
+/** A filter that has passed its vectors. Shared by all who asked for it: not to be written to. */
+export interface FilterArtefact {
+  /** The policy in its canonical form. */
+  readonly policy: FilterPolicy;
+  /** The Wasm module, proxy-wasm ABI 0.2.1. */
+  readonly bytes: Uint8Array;
+  /** Content hash of `bytes`. */
+  readonly hash: string;
+  /** How long it took, from when it was asked for until it was checked, in milliseconds. */
+  readonly compileMs: number;
+}
+
+export interface PolicyCompiler {
+  /**
+   * The filter for a policy, from the cache when it is there; equal policies that are asked for at once are compiled once.
+   * Rejects with MeshError: 'invalid' for a policy that is none, 'internal' for a filter that does not compile or fails
+   * its vectors, 'unavailable' when closed. A failure is not remembered.
+   */
+  compile(policy: FilterPolicy): Promise<FilterArtefact>;
+  /** Ends the worker thread; pending compiles are rejected. */
+  close(): Promise<void>;
+}
+
+export interface PolicyCompilerOptions {
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** Filters kept, a few KiB each; 64 by default: the four listeners of 16 policies. */
+  readonly cacheEntriesMax?: number;
+  /** The folder of the AssemblyScript sources; by default wasm/assembly of this package. */
+  readonly sourceDir?: string;
+}
+
+/** Compiles policies into filters, in a worker thread, and hands out none that has not passed its vectors. */
+export function createPolicyCompiler(options: PolicyCompilerOptions): PolicyCompiler {
+  const { logger, clock } = options;
+  const cache = new LRUCache<string, FilterArtefact>({ max: options.cacheEntriesMax ?? 64 });
+  const pending = new Map<string, Promise<FilterArtefact>>();
+  const thread = new CompileThread(clock);
+  let sources: Promise<ReadonlyMap<string, string>> | undefined;
+  let closed = false;
+
+  async function build(policy: FilterPolicy): Promise<FilterArtefact> {
+    const start = clock.now();
+    try {
+      sources ??= readSources(options.sourceDir ?? packageSourceDir());
+      const bytes = await thread.run({ policy, sources: await sources });
+      const artefact = { policy, bytes, hash: contentHash(bytes), compileMs: clock.now() - start };
+      const { hash, compileMs } = artefact;
+      logger.info('filter compiled', { policy: policyRef(policy), hash, bytes: bytes.length, compileMs });
+      return artefact;
+    } catch (reason) {
+      const error = MeshError.from(reason);
+      logger.error('filter not compiled', {
+        policy: policyRef(policy),
+        code: error.code,
+        reason: error.message,
+      });
+      throw error;
+    }
+  }
+
+  return {
+    async compile(asked) {
+      if (closed) throw new MeshError('unavailable', 'The policy compiler is closed.');
+      const policy = canonicalPolicy(asked);
+      const key = JSON.stringify(policy);
+      const known = cache.get(key) ?? pending.get(key);
+      if (known !== undefined) return known;
+      const building = build(policy)
+        .then((artefact) => {
+          cache.set(key, artefact);
+          return artefact;
+        })
+        .finally(() => pending.delete(key));
+      pending.set(key, building);
+      return building;
+    },
+    async close() {
+      closed = true;
+      await thread.close();
+    },
+  };
+}
+
+async function readSources(dir: string): Promise<ReadonlyMap<string, string>> {
+  const names = (await readdir(dir)).filter((name) => name.endsWith('.ts'));
+  return new Map(
+    await Promise.all(names.map(async (name) => [name, await readFile(join(dir, name), 'utf8')] as const)),
+  );
+}
+
+/** wasm/assembly of the package that this file is in, which is not equally deep in the source tree and in dist/. */
+function packageSourceDir(): string {
+  const here = dirname(fileURLToPath(import.meta.url));
+  for (let dir = here; dir !== dirname(dir); dir = dirname(dir)) {
+    const candidate = join(dir, 'wasm', 'assembly');
+    if (existsSync(join(candidate, 'index.ts'))) return candidate;
+  }
+  throw new MeshError('internal', 'wasm/assembly is missing: the package is incomplete. Install it again.', {
+    ref: here,
+  });
+}

@@ -1,0 +1,41 @@
+import { MeshError } from '../base/error.ts';
+import { idcNamePattern } from '../model/idc.ts';
+import { guardedListeners, hopLimitMax, type TrailPolicy } from '../model/trail.ts';
+
+export type { GuardedListener } from '../model/trail.ts';
+
+/** What is compiled into one filter. */
+export type FilterPolicy = TrailPolicy;
+
+/** The filter keeps the set of IDCs in 64 bits. */
+const idcsMax = 64;
+
+/**
+ * The one form of a policy: peers sorted, so that equal policies have equal bytes.
+ * Throws MeshError 'invalid' that names every fault.
+ */
+export function canonicalPolicy(policy: FilterPolicy): FilterPolicy {
+  const { idc, peers, hopLimit, listener } = policy;
+  const faults: string[] = [];
+  for (const name of [idc, ...peers]) {
+    if (!idcNamePattern.test(name))
+      faults.push(`'${name}' is no IDC name (must match ${idcNamePattern.source})`);
+  }
+  if (peers.includes(idc)) faults.push(`'${idc}' is its own peer`);
+  if (new Set(peers).size !== peers.length) faults.push('a peer is named twice');
+  if (peers.length >= idcsMax) faults.push(`${peers.length} peers, at most ${idcsMax - 1} are possible`);
+  if (!Number.isInteger(hopLimit) || hopLimit < 0 || hopLimit > hopLimitMax) {
+    faults.push(`hop limit ${hopLimit} is not an integer from 0 to ${hopLimitMax}`);
+  }
+  if (!guardedListeners.includes(listener))
+    faults.push(`'${listener}' is none of ${guardedListeners.join(', ')}`);
+  if (faults.length > 0) {
+    throw new MeshError('invalid', `Not a filter policy: ${faults.join('; ')}.`, { ref: policyRef(policy) });
+  }
+  return { idc, peers: [...peers].sort(), hopLimit, listener };
+}
+
+/** Names a policy in messages: `IDC/listener`. */
+export function policyRef(policy: FilterPolicy): string {
+  return `${policy.idc}/${policy.listener}`;
+}
