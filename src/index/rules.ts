@@ -66,8 +66,7 @@ export function createRules(): Rules {
 
 /** Whether a host pattern of a DestinationRule covers `host`. */
 export function covers(pattern: string, host: string): boolean {
-  if (!isWildcard(pattern)) return pattern === host;
-  return host === pattern || (host.length >= pattern.length && host.endsWith(pattern.slice(1)));
+  return isWildcard(pattern) ? host.endsWith(pattern.slice(1)) : host === pattern;
 }
 
 /** Whether a host pattern can cover hosts other than itself. */

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { createIndex } from '../../src/index/store.ts';
 import type { MeshView } from '../../src/index/view.ts';
-import { type Change, type MeshObject, refKey, refOf } from '../../src/model/object.ts';
+import { type Change, type Labels, type MeshObject, refKey, refOf } from '../../src/model/object.ts';
 import { destinationRule, drGroup, idc, serviceEntry, workloadEntry } from './fixture.ts';
 import { naiveView } from './oracle.ts';
 
@@ -58,23 +58,38 @@ const site = fc
   .record({ name: fc.constantFrom('sh-a', 'sh-b'), address })
   .map((drawn) => idc(drawn.name, drawn.address));
 
-const object: fc.Arbitrary<MeshObject> = fc
-  .record({
-    object: fc.oneof(
-      { weight: 4, arbitrary: entry },
-      { weight: 6, arbitrary: workload },
-      { weight: 2, arbitrary: rule },
-      { weight: 2, arbitrary: dr },
-      { weight: 1, arbitrary: site },
-    ),
-    origin,
-  })
-  .map(({ object, origin }) => ({ ...object, meta: { ...object.meta, origin } }) as MeshObject);
-const change: fc.Arbitrary<Change> = fc.oneof(
-  { weight: 3, arbitrary: object.map((object): Change => ({ type: 'upsert', object, at: 0 })) },
-  { weight: 2, arbitrary: object.map((object): Change => ({ type: 'delete', ref: refOf(object), at: 0 })) },
+const object: fc.Arbitrary<MeshObject> = fc.oneof(
+  { weight: 4, arbitrary: entry },
+  { weight: 6, arbitrary: workload },
+  { weight: 2, arbitrary: rule },
+  { weight: 2, arbitrary: dr },
+  { weight: 1, arbitrary: site },
 );
-const batches = fc.array(fc.array(change, { minLength: 1, maxLength: 6 }), { minLength: 1, maxLength: 25 });
+
+// A sequence draws its objects from a pool, so that most events are about an object that is already there, and
+// edits its metadata, so that some say nothing new.
+const edit = fc.record({ origin, annotations: fc.constantFrom({}, { note: '1' }) });
+const step = fc.record({ pick: fc.nat(), edit, relabel: fc.option(labels, { freq: 8 }), gone: fc.nat(2) });
+const batches = fc
+  .record({
+    pool: fc.array(object, { minLength: 4, maxLength: 20 }),
+    steps: fc.array(fc.array(step, { minLength: 1, maxLength: 6 }), { minLength: 1, maxLength: 25 }),
+  })
+  .map(({ pool, steps }) => steps.map((batch) => batch.map((drawn) => changeOf(pool, drawn))));
+
+interface Step {
+  readonly pick: number;
+  readonly edit: { readonly origin: string; readonly annotations: Labels };
+  readonly relabel: Labels | null;
+  readonly gone: number;
+}
+
+function changeOf(pool: readonly MeshObject[], { pick, edit, relabel, gone }: Step): Change {
+  const drawn = pool[pick % pool.length] as MeshObject;
+  if (gone === 0) return { type: 'delete', ref: refOf(drawn), at: 0 };
+  const meta = { ...drawn.meta, ...edit, ...(relabel && { labels: relabel }) };
+  return { type: 'upsert', object: { ...drawn, meta } as MeshObject, at: 0 };
+}
 
 /** The world that the index should know after `batch`. */
 function remember(world: Map<string, MeshObject>, batch: readonly Change[]): void {

@@ -1,0 +1,222 @@
+import t from 'tap';
+import { createIndex } from '../../src/index/store.ts';
+import type { GroupView, MeshIndex } from '../../src/index/view.ts';
+import type { MeshObject } from '../../src/model/object.ts';
+import { deletes, destinationRule, drGroup, idc, serviceEntry, upserts, workloadEntry } from './fixture.ts';
+
+function indexOf(...objects: readonly MeshObject[]): MeshIndex {
+  const index = createIndex({ idc: 'sh-a' });
+  index.apply(upserts(...objects));
+  return index;
+}
+
+function group(index: MeshIndex, host: string): GroupView {
+  const found = index.view().groups.get(host);
+  if (found === undefined) throw new Error(`no Group ${host}`);
+  return found;
+}
+
+const names = (view: GroupView) => view.instances.map((instance) => instance.ref?.name);
+const checkout = serviceEntry('shop/checkout', ['checkout.shop'], { workloadSelector: { app: 'checkout' } });
+
+t.test('a workload joins the Groups whose selectors it fulfils, sorted by name', async (t) => {
+  const index = indexOf(checkout, serviceEntry('shop/all', ['all.shop'], { workloadSelector: {} }));
+  index.apply(upserts(workloadEntry('shop/w10', { app: 'checkout', env: 'prod' })));
+  index.apply(upserts(workloadEntry('shop/w1', { app: 'checkout' }), workloadEntry('shop/x', { app: 'x' })));
+  t.same(names(group(index, 'checkout.shop')), ['w1', 'w10']);
+  t.same(
+    names(group(index, 'all.shop')),
+    ['w1', 'w10', 'x'],
+    'an empty selector selects all of its namespace',
+  );
+});
+
+t.test('a workload of another namespace is not selected', async (t) => {
+  const index = indexOf(checkout, workloadEntry('bank/w1', { app: 'checkout' }));
+  t.same(names(group(index, 'checkout.shop')), []);
+});
+
+t.test('metadata labels join the labels of the spec and win', async (t) => {
+  const plain = workloadEntry('shop/w1', { app: 'other', env: 'prod' });
+  const index = indexOf(checkout, { ...plain, meta: { ...plain.meta, labels: { app: 'checkout' } } });
+  t.same(group(index, 'checkout.shop').instances[0]?.labels, { app: 'checkout', env: 'prod' });
+});
+
+t.test('the IDC is the locality up to the first slash, else the control plane own', async (t) => {
+  const at = (locality?: string) => ({
+    address: '10.0.0.1',
+    ports: {},
+    labels: {},
+    ...(locality && { locality }),
+  });
+  const endpoints = [at('sh-b/z1/r2'), at('sh-c'), at(), at('/z1')];
+  const index = indexOf(serviceEntry('shop/s', ['s.shop'], { endpoints }));
+  t.same(
+    group(index, 's.shop').instances.map((instance) => instance.idc),
+    ['sh-b', 'sh-c', 'sh-a', 'sh-a'],
+  );
+});
+
+t.test('inline endpoints stay in their order, and without a selector there are no others', async (t) => {
+  const endpoint = (address: string) => ({ address, ports: {}, labels: {} });
+  const index = indexOf(
+    serviceEntry('shop/s', ['s.shop'], { endpoints: [endpoint('10.0.0.9'), endpoint('10.0.0.1')] }),
+    serviceEntry('shop/none', ['none.shop']),
+    workloadEntry('shop/w1', {}),
+  );
+  t.same(
+    group(index, 's.shop').instances.map((instance) => instance.address),
+    ['10.0.0.9', '10.0.0.1'],
+  );
+  t.same(group(index, 'none.shop').instances, []);
+});
+
+t.test('a moved workload leaves one Group and joins the other, and both are named', async (t) => {
+  const catalog = serviceEntry('shop/catalog', ['catalog.shop'], { workloadSelector: { app: 'catalog' } });
+  const index = indexOf(checkout, catalog, workloadEntry('shop/w1', { app: 'checkout' }));
+  const delta = index.apply(upserts(workloadEntry('shop/w1', { app: 'catalog' })));
+  t.same([...delta.groups].sort(), ['catalog.shop', 'checkout.shop']);
+  t.same(names(group(index, 'checkout.shop')), []);
+  t.same(names(group(index, 'catalog.shop')), ['w1']);
+});
+
+t.test('what says nothing new changes nothing', async (t) => {
+  const index = indexOf(checkout, workloadEntry('shop/w1', { app: 'checkout' }), idc('sh-a'));
+  const before = index.view();
+  const moved = { ...checkout, meta: { ...checkout.meta, origin: 'other.yaml:7' } };
+  const noted = workloadEntry('shop/w1', { app: 'checkout' });
+  const delta = index.apply([
+    ...upserts(moved, { ...noted, meta: { ...noted.meta, annotations: { note: 'x' } } }, idc('sh-a')),
+    { type: 'synced', source: 'files', at: 0 },
+  ]);
+  t.same([...delta.groups, ...delta.idcs], []);
+  t.equal(index.view(), before);
+});
+
+t.test('labels and annotations of a ServiceEntry are content', async (t) => {
+  const index = indexOf(checkout);
+  const labelled = { ...checkout, meta: { ...checkout.meta, labels: { tier: '1' } } };
+  t.same([...index.apply(upserts(labelled)).groups], ['checkout.shop']);
+  const annotated = { ...labelled, meta: { ...labelled.meta, annotations: { note: 'x' } } };
+  t.same([...index.apply(upserts(annotated)).groups], ['checkout.shop']);
+});
+
+t.test('gone and back within a batch is no change', async (t) => {
+  const workload = workloadEntry('shop/w1', { app: 'checkout' });
+  const index = indexOf(checkout, workload);
+  const before = group(index, 'checkout.shop');
+  const batch = [...deletes(workload, checkout), ...upserts(checkout, workload)];
+  t.equal(index.apply(batch).groups.size, 0);
+  t.equal(group(index, 'checkout.shop'), before);
+});
+
+t.test(
+  'the first ServiceEntry by namespace and name has the host; the next takes over when it goes',
+  async (t) => {
+    const first = serviceEntry('a/z', ['s.shop', 'only.shop']);
+    const second = serviceEntry('b/a', ['other.shop', 's.shop']);
+    const index = indexOf(second, first);
+    t.equal(group(index, 's.shop').entry, first);
+    t.match(index.problems(), [
+      {
+        code: 'host-conflict',
+        ref: { namespace: 'b', name: 'a' },
+        path: 'spec.hosts[1]',
+        where: 'b/a.yaml:1',
+      },
+    ]);
+    const delta = index.apply(deletes(first));
+    t.same([...delta.groups].sort(), ['only.shop', 's.shop']);
+    t.equal(group(index, 's.shop').entry, second);
+    t.notOk(index.view().groups.has('only.shop'));
+    t.same(index.problems(), []);
+  },
+);
+
+t.test('a DestinationRule governs by namespace first, then by the more specific host', async (t) => {
+  const index = indexOf(checkout);
+  const rule = () => group(index, 'checkout.shop').rule?.meta;
+  const steps: [string, string][] = [
+    ['zoo/any', '*'],
+    ['zoo/wild', '*.shop'],
+    ['zoo/exact', 'checkout.shop'],
+    ['bank/exact', 'checkout.shop'],
+    ['shop/wild', '*.shop'],
+    ['shop/z', 'checkout.shop'],
+    ['shop/b', 'checkout.shop'],
+  ];
+  for (const [id, host] of steps) {
+    t.same(
+      [...index.apply(upserts(destinationRule(id, host))).groups],
+      ['checkout.shop'],
+      `${id} takes over`,
+    );
+    t.equal(`${rule()?.namespace}/${rule()?.name}`, id);
+  }
+  t.match(index.problems(), [{ code: 'rule-conflict', ref: { namespace: 'shop', name: 'z' } }]);
+  for (const [id, host] of steps.toReversed()) index.apply(deletes(destinationRule(id, host)));
+  t.equal(rule(), undefined);
+});
+
+t.test('a rule that governs nothing here changes nothing', async (t) => {
+  const index = indexOf(checkout);
+  t.equal(index.apply(upserts(destinationRule('shop/r', '*.bank'))).groups.size, 0);
+  index.apply(upserts(destinationRule('shop/a', 'checkout.shop')));
+  t.equal(index.apply(upserts(destinationRule('bank/a', 'checkout.shop'))).groups.size, 0, 'it does not win');
+});
+
+t.test('a DrGroup claims by host before another does by label', async (t) => {
+  const entry = serviceEntry('shop/s', ['s.shop', 't.shop'], {}, { tier: 'gold' });
+  const index = indexOf(entry, idc('sh-a'), idc('sh-b'), drGroup('a-gold', [], { tier: 'gold' }));
+  t.same([...index.apply(upserts(drGroup('z-named', ['s.shop']))).groups], ['s.shop']);
+  t.equal(group(index, 's.shop').drGroup?.meta.name, 'z-named');
+  t.equal(group(index, 't.shop').drGroup?.meta.name, 'a-gold');
+  t.same(index.problems(), [], 'an exception to a selector is no conflict');
+  index.apply(upserts(serviceEntry('shop/s', ['s.shop', 't.shop'])));
+  t.equal(group(index, 't.shop').drGroup, undefined, 'without the label it is not selected');
+});
+
+t.test(
+  'of two DrGroups that claim one Group the first by name wins, and the other is reported',
+  async (t) => {
+    const index = indexOf(
+      serviceEntry('shop/s', ['s.shop'], {}, { tier: 'gold' }),
+      serviceEntry('shop/t', ['t.shop'], {}, { tier: 'gold' }),
+      ...[idc('sh-a'), idc('sh-b')],
+      ...[drGroup('m2', ['s.shop']), drGroup('m1', ['s.shop'])],
+      ...[drGroup('l2', [], { tier: 'gold' }), drGroup('l1', [], {})],
+    );
+    t.equal(group(index, 's.shop').drGroup?.meta.name, 'm1');
+    t.equal(group(index, 't.shop').drGroup?.meta.name, 'l1');
+    t.match(index.problems(), [
+      { code: 'dr-group-conflict', ref: { name: 'l2' }, path: 'spec.selector', message: /t\.shop/ },
+      { code: 'dr-group-conflict', ref: { name: 'm2' }, path: 'spec.hosts[0]', message: /m1.*s\.shop/ },
+    ]);
+    t.same([...index.apply(deletes(drGroup('m1', []))).groups], ['s.shop']);
+    t.equal(group(index, 's.shop').drGroup?.meta.name, 'm2');
+  },
+);
+
+t.test('a DrGroup that names a host or an IDC that does not exist is reported until it does', async (t) => {
+  const index = indexOf(drGroup('dr', ['s.shop']), idc('sh-a'));
+  t.match(index.problems(), [
+    { code: 'unknown-host', ref: { name: 'dr' }, path: 'spec.hosts[0]' },
+    { code: 'unknown-idc', ref: { name: 'dr' }, path: 'spec.idcs[1]', message: /sh-b/ },
+  ]);
+  index.apply(upserts(serviceEntry('shop/s', ['s.shop']), idc('sh-b')));
+  t.same(index.problems(), []);
+  index.apply(deletes(serviceEntry('shop/s', [])));
+  t.match(index.problems(), [{ code: 'unknown-host' }]);
+});
+
+t.test('a change of an Idc touches no Group', async (t) => {
+  const index = indexOf(checkout, drGroup('dr', ['checkout.shop']), idc('sh-a'), idc('sh-b'));
+  const before = index.view();
+  const delta = index.apply(upserts(idc('sh-a', '10.9.9.9')));
+  t.same([...delta.idcs], ['sh-a']);
+  t.equal(delta.groups.size, 0);
+  t.equal(index.view().groups, before.groups);
+  t.equal(before.idcs.get('sh-a')?.spec.ingress[0]?.address, '10.9.0.1', 'the view before stays as it was');
+  t.same([...index.apply(deletes(idc('sh-b'))).idcs], ['sh-b']);
+  t.same([...index.view().idcs.keys()], ['sh-a']);
+});
