@@ -1,0 +1,29 @@
+import t from 'tap';
+import { refusalGrpcStatus, refusalText, trailHeader, visitedHeader } from '../../src/model/trail.ts';
+import { requestHeaders } from '../../src/policy/check.ts';
+import { hostedFilter, linesOf } from '../support/wasm-host.ts';
+import { trailCases } from './table.ts';
+
+const cases = trailCases();
+for (const listener of new Set(cases.map(({ policy }) => policy.listener))) {
+  t.test(`${listener}, compiled`, async (t) => {
+    const own = cases.filter(({ policy }) => policy.listener === listener);
+    const policy = own[0]?.policy as (typeof cases)[number]['policy'];
+    const host = await hostedFilter(policy);
+    for (const { name, lines, pass, refuse, counter } of own) {
+      const answer = host.request(requestHeaders(lines));
+      t.same(answer.counted, counter === undefined ? [] : [counter], `${name}: counts`);
+      t.equal(answer.passed, pass !== undefined, `${name}: passes or not`);
+      if (pass !== undefined) {
+        t.same(linesOf(answer.headers, trailHeader), [pass.trail], `${name}: trail`);
+        t.same(linesOf(answer.headers, visitedHeader), [pass.visited], `${name}: visited`);
+        t.same(linesOf(answer.headers, 'x-isthmus'), ['kept'], `${name}: other headers`);
+      } else {
+        const outcome = refuse?.outcome as 'loop';
+        const headers = [['x-isthmus-outcome', outcome]];
+        const body = refusalText(policy, outcome);
+        t.same(answer.local, { status: refuse?.status, grpcStatus: refusalGrpcStatus, headers, body }, name);
+      }
+    }
+  });
+}
