@@ -1,0 +1,55 @@
+import type { Measurement } from './measurement.ts';
+import { latencyMs, type Sample, succeeded } from './sample.ts';
+
+/** What became of a request of the load. */
+export type Fate = 'served' | 'failed' | 'lost in flight';
+
+/** How long after a site's death a client may still write to a connection whose end it has not been told of yet. */
+export const inFlightSlackMs = 100;
+
+/**
+ * Whether a failed request was in flight inside the site that died (outage `site` only): it was written to a
+ * connection into that site that was established before the blow, and it was sent before the site was gone. The
+ * slack is for the client's event loop, which learns of the end of a connection a moment later.
+ */
+export function wasInFlight(sample: Sample, m: Measurement): boolean {
+  if (m.outage !== 'site' || succeeded(sample)) return false;
+  const blow = m.faults[0]?.moment;
+  if (!blow || !isInside(sample.target, m.lostIdc)) return false;
+  const before = sample.connectedAt > 0 && sample.connectedAt <= blow.to;
+  return before && sample.sent <= blow.to + inFlightSlackMs && sample.end >= blow.from;
+}
+
+/** Loopback addresses of the drill tell whose they are: `127.1.` is the IDC that is lost. */
+function isInside(target: string, lostIdc: string): boolean {
+  return target.startsWith(lostIdc === 'sh-a' ? '127.1.' : '127.2.');
+}
+
+/** What became of a sample. */
+export function fateOf(sample: Sample, m: Measurement): Fate {
+  if (succeeded(sample)) return 'served';
+  return wasInFlight(sample, m) ? 'lost in flight' : 'failed';
+}
+
+/** Requests of clients that were killed with their site, of which nothing was recorded though they were due before. */
+export function unrecorded(m: Measurement): number {
+  return m.streams.reduce((sum, facts) => {
+    if (!facts.killed) return sum;
+    const seen = new Set(m.samples.filter((s) => s.stream === facts.stream).map((s) => s.id));
+    let missing = 0;
+    for (let n = 0; n < facts.planned && facts.due(n) <= facts.killed.to; n += 1) {
+      if (!seen.has(`${facts.stream}:${n}`)) missing += 1;
+    }
+    return sum + missing;
+  }, 0);
+}
+
+/** Samples that were due in a span of the machine's clock. */
+export function dueIn(samples: readonly Sample[], span: { from: number; to: number }): Sample[] {
+  return samples.filter((sample) => sample.due >= span.from && sample.due < span.to);
+}
+
+/** Latencies of successes. A failure has no latency: it is counted where success is. */
+export function latenciesOf(samples: readonly Sample[]): number[] {
+  return samples.filter(succeeded).map(latencyMs);
+}

@@ -1,0 +1,95 @@
+import type { OutageKind } from './drills/outage.ts';
+import type { Moment } from './fault.ts';
+import type { Phase } from './phases.ts';
+import type { Sample } from './sample.ts';
+import type { UpstreamEntry } from './upstream.ts';
+
+/** One load, as it was planned and how far it got. */
+export interface StreamFacts {
+  readonly stream: string;
+  /** The IDC whose sidecar it enters; absent for clients of the edge. */
+  readonly idc?: string;
+  readonly ratePerSecond: number;
+  /** Requests that were due. */
+  readonly planned: number;
+  /** When its client was killed, which was part of the outage. */
+  readonly killed?: Moment;
+  /** Due time of each request by its number, in milliseconds of the machine's monotonic clock. */
+  readonly due: (number: number) => number;
+}
+
+/** One line of an Envoy's access log. */
+export interface AccessLine {
+  /** Such as `sh-a/egress-1`. */
+  readonly proxy: string;
+  readonly idc: string;
+  readonly listener: string;
+  /** `x-drill-id`; '' when the request carried none (health checks). */
+  readonly id: string;
+  readonly status: number;
+  readonly flags: string;
+  /** The trail as it was sent upstream; '' when there was none. */
+  readonly trail: string;
+  /** Tries that were made upstream. */
+  readonly attempts: number;
+}
+
+/** A listener's counter held against its access log: `before <= lines <= after` must hold. */
+export interface CounterCheck {
+  readonly proxy: string;
+  readonly listener: string;
+  /** The counter of requests, read before the access log was. */
+  readonly before: number;
+  /** Lines in the access log since the Envoy's start. */
+  readonly lines: number;
+  /** The counter, read after. */
+  readonly after: number;
+}
+
+/** An Envoy whose counters and last lines were lost, because the outage killed it. */
+export interface LostProxy {
+  readonly proxy: string;
+  readonly killed: Moment;
+}
+
+/** Something that was looked at and must hold. */
+export interface Finding {
+  readonly claim: string;
+  readonly ok: boolean;
+  /** What was seen. */
+  readonly detail: string;
+}
+
+/** The control plane's own account of event → ACK, in milliseconds. */
+export interface AckFacts {
+  readonly idc: string;
+  readonly count: number;
+  readonly p50Ms: number;
+  readonly p90Ms: number;
+  readonly p99Ms: number;
+  readonly maxMs: number;
+}
+
+/** Everything that a drill measured; the verdict is a function of it. */
+export interface Measurement {
+  readonly outage: OutageKind;
+  /** Whether Groups may cross to another IDC; false in the negative control. */
+  readonly crossing: boolean;
+  readonly lostIdc: string;
+  readonly phases: readonly Phase[];
+  readonly faults: readonly { readonly claim: string; readonly moment: Moment }[];
+  readonly healed: Moment;
+  /** When all that was healed answered again; NaN when it never did. */
+  readonly healthyAt: number;
+  readonly streams: readonly StreamFacts[];
+  readonly samples: readonly Sample[];
+  /** The instances' own logs, by `idc/instance`, without probes and health checks. */
+  readonly entries: ReadonlyMap<string, readonly UpstreamEntry[]>;
+  readonly access: readonly AccessLine[];
+  readonly counters: readonly CounterCheck[];
+  readonly lost: readonly LostProxy[];
+  readonly isolation: readonly Finding[];
+  /** Endpoint edits that were saved. */
+  readonly edits: number;
+  readonly acks: readonly AckFacts[];
+}

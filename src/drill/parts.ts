@@ -1,0 +1,145 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import type { NodeScope } from '../model/node.ts';
+import { type BootstrapOptions, buildBootstrap } from '../translate/bootstrap.ts';
+import { type EnvoyBinary, envoyArgs } from './envoy.ts';
+import type { DrillPaths } from './paths.ts';
+import { entryPoint, type ProcessSpec } from './process.ts';
+import {
+  type CallerPlan,
+  type EgressPlan,
+  hostOf,
+  type IdcPlan,
+  type IngressPlan,
+  type InstancePlan,
+  type ProxyPlan,
+  type Topology,
+} from './topology.ts';
+
+/** What kind of process of the world it is. */
+export type PartKind = 'control' | 'ingress' | 'egress' | 'app' | 'sidecar' | 'caller';
+
+/** A process of the world, before it is started. It can be started again after it was killed. */
+export interface Part {
+  readonly kind: PartKind;
+  readonly idc: string;
+  /** The Envoy that it is, or stands beside; absent for a control plane. */
+  readonly proxy?: ProxyPlan;
+  readonly spec: ProcessSpec;
+}
+
+/** All processes of a world, in the order in which they are started. Writes the Envoys' bootstraps. */
+export function planParts(topology: Topology, paths: DrillPaths, envoy: EnvoyBinary): Part[] {
+  return topology.idcs.flatMap((idc) => {
+    const { xds } = idc;
+    const proxy = (
+      kind: PartKind,
+      plan: ProxyPlan,
+      scope: NodeScope,
+      inbound?: BootstrapOptions['inbound'],
+    ) => {
+      const options = { id: plan.name, scope, xds: [xds], admin: plan.admin, ...(inbound && { inbound }) };
+      return envoyPart(kind, plan, buildBootstrap(options), paths, envoy);
+    };
+    const common = (plan: ProxyPlan) => ({ idc: idc.name, accessLog: paths.accessLog(plan) });
+    const instances = idc.instances.flatMap((instance) => [
+      appPart(instance, paths),
+      proxy(
+        'sidecar',
+        instance,
+        { role: 'sidecar', ...common(instance), namespace: topology.namespace },
+        { listen: instance.inbound, app: { path: paths.socket(instance) } },
+      ),
+    ]);
+    return [
+      controlPart(idc, paths),
+      ...instances,
+      ...idc.ingress.map((plan) => proxy('ingress', plan, ingressScope(plan, common(plan)))),
+      ...idc.egress.map((plan) => proxy('egress', plan, egressScope(plan, common(plan)))),
+      proxy('caller', idc.caller, callerScope(topology, idc.caller, common(idc.caller))),
+    ];
+  });
+}
+
+type Common = { readonly idc: string; readonly accessLog: string };
+
+function ingressScope({ edge, peer }: IngressPlan, common: Common): NodeScope {
+  return { role: 'ingress', ...common, edge, peer };
+}
+
+function egressScope({ sidecar, ingress }: EgressPlan, common: Common): NodeScope {
+  return { role: 'egress', ...common, sidecar, ingress };
+}
+
+function callerScope(topology: Topology, { outbound }: CallerPlan, common: Common): NodeScope {
+  const dependsOn = topology.groups.map((group) => hostOf(topology, group));
+  return { role: 'sidecar', ...common, namespace: topology.namespace, dependsOn, outbound };
+}
+
+function envoyPart(
+  kind: PartKind,
+  proxy: ProxyPlan & { readonly netns?: string },
+  bootstrap: object,
+  paths: DrillPaths,
+  envoy: EnvoyBinary,
+): Part {
+  writeFileSync(paths.bootstrap(proxy), JSON.stringify(bootstrap, null, 1));
+  const name = `${proxy.idc}/${proxy.name}${kind === 'sidecar' ? '/sidecar' : ''}`;
+  return {
+    kind,
+    idc: proxy.idc,
+    proxy,
+    spec: {
+      name,
+      command: envoy.path,
+      args: envoyArgs(paths.bootstrap(proxy), paths.log(name)),
+      logFile: paths.log(name),
+      ...(proxy.netns !== undefined && { netns: proxy.netns }),
+    },
+  };
+}
+
+function appPart(instance: InstancePlan, paths: DrillPaths): Part {
+  mkdirSync(paths.socketDir(instance), { recursive: true, mode: 0o700 });
+  const options = {
+    instance: `${instance.idc}/${instance.name}`,
+    idc: instance.idc,
+    socketPath: paths.socket(instance),
+    logFile: paths.requests(instance),
+    grpc: instance.group.protocol === 'GRPC',
+  };
+  const name = `${instance.idc}/${instance.name}/app`;
+  return {
+    kind: 'app',
+    idc: instance.idc,
+    proxy: instance,
+    spec: {
+      name,
+      command: process.execPath,
+      args: [entryPoint('upstream-main'), JSON.stringify(options)],
+      logFile: paths.log(name),
+      ...(instance.netns !== undefined && { netns: instance.netns }),
+    },
+  };
+}
+
+function controlPart(idc: IdcPlan, paths: DrillPaths): Part {
+  const name = `${idc.name}/control`;
+  const { xds, controlAdmin: admin } = idc;
+  return {
+    kind: 'control',
+    idc: idc.name,
+    spec: {
+      name,
+      command: process.execPath,
+      args: [
+        entryPoint('../cli/main'),
+        'serve',
+        ['--idc', idc.name],
+        ['--config', paths.registry(idc.name)],
+        ['--xds', `${xds.address}:${xds.port}`],
+        ['--admin', `${admin.address}:${admin.port}`],
+      ].flat(),
+      logFile: paths.log(name),
+    },
+  };
+}

@@ -1,0 +1,185 @@
+import { unrecorded } from './ledger.ts';
+import type { AccessLine, Finding, Measurement, StreamFacts } from './measurement.ts';
+import { succeeded } from './sample.ts';
+import { countBy } from './stats.ts';
+
+/**
+ * A killed Envoy takes with it the lines of its access log that it had not written yet (it writes every 100 ms)
+ * and those of the requests it was working on: for requests this close before its death, other logs count.
+ */
+export const lostLinesMs = 1500;
+
+/**
+ * Holds the client's records, the instances' logs, the gateways' logs and the gateways' counters against each
+ * other, request by request. Each finding names what disagrees, up to three of them.
+ */
+export function reconcile(m: Measurement): Finding[] {
+  return [
+    recordsMatchPlan(m),
+    successesMatchInstances(m),
+    entriesMatchRequests(m),
+    entrancesMatchRecords(m),
+    crossingsMatch(m),
+    countersMatch(m),
+  ];
+}
+
+function recordsMatchPlan(m: Measurement): Finding {
+  const byStream = countBy(m.samples, (s) => s.stream);
+  const wrong = m.streams
+    .filter((facts) => !facts.killed && byStream.get(facts.stream) !== facts.planned)
+    .map((facts) => `${facts.stream}: ${byStream.get(facts.stream) ?? 0} of ${facts.planned}`);
+  const unique = new Set(m.samples.map((s) => s.id)).size;
+  if (unique !== m.samples.length) wrong.push(`${m.samples.length - unique} ids twice`);
+  const lost = unrecorded(m);
+  const note = lost > 0 ? `; ${lost} requests of clients that were killed were in flight or never sent` : '';
+  return finding(
+    'Every request that was due has one record of its client',
+    wrong,
+    `${m.samples.length} records${note}`,
+  );
+}
+
+function successesMatchInstances(m: Measurement): Finding {
+  const ids = new Map([...m.entries].map(([name, list]) => [name, new Set(list.map((e) => e.id))]));
+  const successes = m.samples.filter(succeeded);
+  const wrong = successes
+    .filter((s) => !ids.get(s.instance)?.has(s.id))
+    .map((s) => `${s.id} says ${s.instance || 'nobody'}`);
+  return finding(
+    'Every success stands in the log of the instance that it names',
+    wrong,
+    `${successes.length} successes`,
+  );
+}
+
+function entriesMatchRequests(m: Measurement): Finding {
+  const known = new Set(m.samples.map((s) => s.id));
+  const killed = new Map(m.streams.filter((f) => f.killed).map((f) => [f.stream, f]));
+  const all = [...m.entries].flatMap(([name, list]) => list.map((entry) => ({ name, id: entry.id })));
+  const wrong = all
+    .filter(({ id }) => !known.has(id) && !wasDueBeforeDeath(id, killed))
+    .map(({ name, id }) => `${name} served ${id || 'a request without an id'}`);
+  return finding(
+    'Every entry in an instance’s log belongs to a request that was sent',
+    wrong,
+    `${all.length} entries`,
+  );
+}
+
+function wasDueBeforeDeath(id: string, killed: ReadonlyMap<string, StreamFacts>): boolean {
+  const at = id.lastIndexOf(':');
+  const facts = killed.get(id.slice(0, at));
+  const number = Number(id.slice(at + 1));
+  return facts?.killed !== undefined && number < facts.planned && facts.due(number) <= facts.killed.to;
+}
+
+/** Each request that a client put on a connection shows once at the first Envoy: never sent twice, never bypassed. */
+function entrancesMatchRecords(m: Measurement): Finding {
+  const entrances = m.access.filter((line) => line.listener === 'outbound' || line.listener === 'edge');
+  const seen = countBy(entrances, (line) => line.id);
+  const excused = new Set(m.samples.filter((s) => mayHaveLostItsLine(s.end, m)).map((s) => s.id));
+  const wrong = m.samples
+    .filter((s) => s.connectedAt > 0)
+    .filter((s) => seen.get(s.id) !== 1 && !(excused.has(s.id) && seen.get(s.id) === undefined))
+    .map((s) => `${s.id}: ${seen.get(s.id) ?? 0} times`);
+  return finding(
+    'Every request was taken exactly once by the first Envoy on its way',
+    wrong,
+    `${entrances.length} lines at ${new Set(entrances.map((line) => line.proxy)).size} entrances${tolerance(m)}`,
+  );
+}
+
+function mayHaveLostItsLine(endMs: number, m: Measurement): boolean {
+  return m.lost.some(({ killed }) => endMs >= killed.from - lostLinesMs && endMs <= killed.to + lostLinesMs);
+}
+
+/**
+ * What left one IDC's egress is what entered the other's ingress is what its instances served, id by id:
+ * - an egress line that got an answer from the other side (no local flag) has a line there;
+ * - no ingress has more lines for an id than the egress gateways made tries;
+ * - an instance that served a request from outside its IDC has a line at its own ingress.
+ */
+function crossingsMatch(m: Measurement): Finding {
+  const leaving = m.access.filter(
+    (l) => l.id !== '' && (l.listener === 'sidecar' || l.listener === 'ingress'),
+  );
+  const entering = m.access.filter((l) => l.id !== '' && l.listener === 'peer');
+  const tries = sumBy(leaving, (l) => l.attempts);
+  const arrived = countBy(entering, (l) => l.id);
+  const excused = new Set(m.samples.filter((s) => mayHaveLostItsLine(s.end, m)).map((s) => s.id));
+  const wrong: string[] = [];
+  for (const line of leaving) {
+    const answered = line.status > 0 && (line.flags === '' || line.flags === '-');
+    if (answered && !arrived.has(line.id) && !excused.has(line.id))
+      wrong.push(`${line.id} left, never arrived`);
+  }
+  for (const [id, count] of arrived) {
+    if (count > (tries.get(id) ?? 0) && !excused.has(id)) {
+      wrong.push(`${id}: ${count} arrived, ${tries.get(id) ?? 0} tries left`);
+    }
+  }
+  let served = 0;
+  const inside = entrancesByIdc(m);
+  for (const [name, list] of m.entries) {
+    const idc = name.split('/')[0] ?? '';
+    for (const { id } of list) {
+      if (inside.get(idc)?.has(id)) continue;
+      served += 1;
+      if (!arrived.has(id) && !excused.has(id)) wrong.push(`${name} served ${id}, which no gateway let in`);
+    }
+  }
+  const seen = `${leaving.length} left by an egress, ${entering.length} came in by another IDC’s ingress, ${served} were served there`;
+  return finding('Crossings agree: egress, ingress and instances', wrong, seen + tolerance(m));
+}
+
+/** For each IDC, the ids that entered it by its own caller's sidecar or its own edge. */
+function entrancesByIdc(m: Measurement): Map<string, Set<string>> {
+  const byIdc = new Map<string, Set<string>>();
+  for (const line of m.access) {
+    if (line.listener !== 'outbound' && line.listener !== 'edge') continue;
+    const ids = byIdc.get(line.idc) ?? new Set();
+    byIdc.set(line.idc, ids.add(line.id));
+  }
+  // A killed sidecar or gateway lost its last lines; the client knows where it sent those requests.
+  for (const sample of m.samples) {
+    const idc = m.streams.find((facts) => facts.stream === sample.stream)?.idc;
+    if (idc !== undefined) byIdc.set(idc, (byIdc.get(idc) ?? new Set()).add(sample.id));
+  }
+  return byIdc;
+}
+
+function countersMatch(m: Measurement): Finding {
+  const wrong = m.counters
+    .filter(({ before, lines, after }) => lines < before || lines > after)
+    .map((c) => `${c.proxy} ${c.listener}: counted ${c.before} to ${c.after}, logged ${c.lines}`);
+  const total = m.counters.reduce((sum, { after }) => sum + after, 0);
+  return finding(
+    'Each Envoy’s request counter agrees with its access log',
+    m.counters.length === 0 ? ['no counter was read'] : wrong,
+    `${total} requests at ${m.counters.length} listeners${tolerance(m)}`,
+  );
+}
+
+function tolerance(m: Measurement): string {
+  if (m.lost.length === 0) return '';
+  return `; ${m.lost.length} Envoys were killed: their counters are counted from their restart, and requests that ended within ${lostLinesMs / 1000} s of their death are held to the other logs`;
+}
+
+function sumBy(lines: readonly AccessLine[], valueOf: (line: AccessLine) => number): Map<string, number> {
+  const sums = new Map<string, number>();
+  for (const line of lines) sums.set(line.id, (sums.get(line.id) ?? 0) + valueOf(line));
+  return sums;
+}
+
+function finding(claim: string, wrong: readonly string[], seen: string): Finding {
+  const shown = wrong.slice(0, 3).join('; ');
+  return {
+    claim,
+    ok: wrong.length === 0,
+    detail:
+      wrong.length === 0
+        ? seen
+        : `${wrong.length} disagree: ${shown}${wrong.length > 3 ? '; …' : ''} (${seen})`,
+  };
+}

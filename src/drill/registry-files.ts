@@ -1,0 +1,95 @@
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { hostOf, type IdcPlan, type InstancePlan, type Topology } from './topology.ts';
+
+/** How long a try may take, and the rest of the traffic policy of the drill's DR group, as its YAML says it. */
+const drillTraffic = { health: { path: '/healthz', interval: '0.5s' } };
+
+/**
+ * Writes the registry folder of an IDC: one file for each object. `crossing` false leaves out the DR group, so
+ * no Group leaves its IDC: the negative control.
+ */
+export function writeRegistry(dir: string, topology: Topology, idc: IdcPlan, crossing: boolean): void {
+  mkdirSync(dir, { recursive: true });
+  for (const each of topology.idcs) save(dir, `idc-${each.name}.yaml`, idcObject(each));
+  if (crossing) save(dir, 'drgroup-shop.yaml', drGroupObject(topology));
+  for (const group of topology.groups) {
+    save(dir, `serviceentry-${group.name}.yaml`, {
+      apiVersion: 'networking.istio.io/v1',
+      kind: 'ServiceEntry',
+      metadata: { name: group.name, namespace: topology.namespace },
+      spec: {
+        hosts: [hostOf(topology, group)],
+        ports: [{ number: 8080, name: portName(group.protocol), protocol: group.protocol }],
+        resolution: 'STATIC',
+        location: 'MESH_INTERNAL',
+        workloadSelector: { labels: { app: group.name } },
+      },
+    });
+  }
+  for (const instance of idc.instances) saveInstance(dir, topology, instance, 1);
+}
+
+/** Saves the WorkloadEntry of an instance with a weight (≥ 1): an endpoint edit, as an editor does it, by rename. */
+export function saveInstance(dir: string, topology: Topology, instance: InstancePlan, weight: number): void {
+  save(dir, `workloadentry-${instance.name}.yaml`, {
+    apiVersion: 'networking.istio.io/v1',
+    kind: 'WorkloadEntry',
+    metadata: { name: instance.name, namespace: topology.namespace },
+    spec: {
+      address: instance.inbound.address,
+      ports: { [portName(instance.group.protocol)]: instance.inbound.port },
+      labels: { app: instance.group.name },
+      locality: `${instance.idc}/zone-1`,
+      weight,
+    },
+  });
+}
+
+function idcObject(idc: IdcPlan): object {
+  return {
+    apiVersion: 'isthmus.dev/v1alpha1',
+    kind: 'Idc',
+    metadata: { name: idc.name },
+    spec: {
+      ingress: idc.ingress.map(({ edge, peer }) => ({
+        address: edge.address,
+        edgePort: edge.port,
+        peerPort: peer.port,
+      })),
+      egress: idc.egress.map(({ sidecar, ingress }) => ({
+        address: sidecar.address,
+        sidecarPort: sidecar.port,
+        ingressPort: ingress.port,
+      })),
+    },
+  };
+}
+
+function drGroupObject(topology: Topology): object {
+  // gRPC instances have no /healthz; they stand in for each other as well, without active checks.
+  const checked = topology.groups.every((group) => group.protocol === 'HTTP');
+  return {
+    apiVersion: 'isthmus.dev/v1alpha1',
+    kind: 'DrGroup',
+    metadata: { name: topology.namespace },
+    spec: {
+      hosts: topology.groups.map((group) => hostOf(topology, group)),
+      idcs: topology.idcs.map((idc) => ({ name: idc.name })),
+      hopLimit: 1,
+      ...(checked && { traffic: drillTraffic }),
+    },
+  };
+}
+
+function portName(protocol: 'HTTP' | 'GRPC'): string {
+  return protocol.toLowerCase();
+}
+
+function save(dir: string, name: string, object: object): void {
+  // Written beside and renamed: a watcher never reads half a file.
+  const temporary = join(dir, `.${name}.tmp`);
+  writeFileSync(temporary, stringify(object));
+  renameSync(temporary, join(dir, name));
+}

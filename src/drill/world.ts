@@ -1,0 +1,117 @@
+import { sleep } from '../base/clock.ts';
+import { MeshError } from '../base/error.ts';
+import { askAdmin } from './envoy.ts';
+import type { Part } from './parts.ts';
+import { probe } from './probe.ts';
+import { type Crew, type Running, tailOf } from './process.ts';
+import { machineClock } from './time.ts';
+import { hostOf, type IdcPlan, type Topology } from './topology.ts';
+
+/** The running processes of a drill. */
+export interface World {
+  readonly topology: Topology;
+  readonly parts: readonly Part[];
+  /** Starts parts, in parallel. */
+  start(parts: readonly Part[]): void;
+  /** What runs for a part now. Throws RangeError when it was never started. */
+  running(part: Part): Running;
+  /** Resolves when the parts can do their work. Rejects with MeshError 'unavailable', and the end of the log of the one that cannot. */
+  ready(parts: readonly Part[], timeoutMs: number): Promise<void>;
+  /**
+   * Resolves when one request has passed on each path: to each Group from each caller and through each ingress
+   * gateway, and if `crossing`, through each egress gateway to the other IDC.
+   */
+  warm(timeoutMs: number, crossing: boolean): Promise<void>;
+}
+
+const pollMs = 25;
+
+/** A world of these parts; nothing is started yet. Waiting ends with `signal`'s reason when it aborts. */
+export function createWorld(
+  topology: Topology,
+  parts: readonly Part[],
+  crew: Crew,
+  signal: AbortSignal,
+): World {
+  const table = new Map<Part, Running>();
+  const running = (part: Part): Running => {
+    const found = table.get(part);
+    if (!found) throw new RangeError(`${part.spec.name} was not started`);
+    return found;
+  };
+  const until = async (what: () => string, check: () => Promise<unknown>, deadline: number) => {
+    for (;;) {
+      try {
+        await check();
+        return;
+      } catch (cause) {
+        signal.throwIfAborted();
+        if (machineClock.now() > deadline) throw new MeshError('unavailable', what(), { cause });
+      }
+      await sleep(machineClock, pollMs, signal);
+    }
+  };
+  return {
+    topology,
+    parts,
+    start(list) {
+      for (const part of list) table.set(part, crew.start(part.spec));
+    },
+    running,
+    async ready(list, timeoutMs) {
+      const deadline = machineClock.now() + timeoutMs;
+      const failure = (part: Part, cause: string) => () => {
+        const tail = tailOf(part.spec.logFile);
+        return `${part.spec.name} ${cause} within ${timeoutMs / 1000} s.${tail && `\nEnd of its log:\n${tail}`}`;
+      };
+      await Promise.all(
+        list.map((part) => until(failure(part, 'was not ready'), () => checkReady(part, topology), deadline)),
+      );
+    },
+    async warm(timeoutMs, crossing) {
+      const deadline = machineClock.now() + timeoutMs;
+      const paths = topology.idcs.flatMap((idc) => entrancesOf(idc, crossing));
+      await Promise.all(
+        paths.flatMap(({ from, to }) =>
+          topology.groups
+            .filter((group) => group.protocol === 'HTTP')
+            .map((group) => {
+              const host = hostOf(topology, group);
+              let last = '';
+              const check = async () => {
+                last = await probe(to, host);
+                if (last !== '') throw new Error(last);
+              };
+              const what = () => `No request from ${from} reached ${host} in ${timeoutMs / 1000} s: ${last}`;
+              return until(what, check, deadline);
+            }),
+        ),
+      );
+    },
+  };
+}
+
+function entrancesOf(idc: IdcPlan, crossing: boolean) {
+  return [
+    { from: `${idc.name}/${idc.caller.name}`, to: idc.caller.outbound },
+    ...idc.ingress.map((gateway) => ({
+      from: `the edge through ${idc.name}/${gateway.name}`,
+      to: gateway.edge,
+    })),
+    ...(crossing ? idc.egress : []).map((gateway) => ({
+      from: `${idc.name}/${gateway.name}`,
+      to: gateway.sidecar,
+    })),
+  ];
+}
+
+/** Throws unless the part does its work now. */
+async function checkReady(part: Part, topology: Topology): Promise<void> {
+  if (part.kind === 'control') {
+    const idc = topology.idcs.find(({ name }) => name === part.idc);
+    if (idc) await askAdmin(idc.controlAdmin, '/readyz');
+  } else if (part.kind !== 'app' && part.proxy) {
+    // Apps listen on sockets that only their sidecar may use: the warm-up requests show that they work.
+    await askAdmin(part.proxy.admin, '/ready');
+  }
+}
