@@ -118,6 +118,7 @@ t.test('what is deleted is not matched any more', async (t) => {
   const index = createIndex({ idc: 'sh-a' });
   const changes = world(50);
   index.apply(changes);
+  index.apply(upserts(workloadEntry('shop/stays', {})));
   index.apply(upserts(service(0, { env: 'prod' })));
   index.apply(upserts(service(0)));
   index.apply(changes.flatMap((change) => (change.type === 'upsert' ? deletes(change.object) : [])));
