@@ -33,7 +33,7 @@ export interface ServiceEntry {
   readonly spec: {
     readonly hosts: readonly string[];
     readonly ports: readonly ServicePort[];
-    readonly resolution: 'NONE' | 'STATIC' | 'DNS' | 'DNS_ROUND_ROBIN';
+    readonly resolution: 'NONE' | 'STATIC' | 'DNS' | 'DNS_ROUND_ROBIN' | 'DYNAMIC_DNS';
     readonly location: 'MESH_EXTERNAL' | 'MESH_INTERNAL';
     /** Selects WorkloadEntries of the same namespace; excludes `endpoints`. */
     readonly workloadSelector?: Labels;

@@ -1,0 +1,159 @@
+import type { z } from 'zod';
+import { trafficLimits } from '../model/annotations.ts';
+import { parseDurationMs } from '../model/duration.ts';
+import type { DrGroup, GroupTraffic, Idc } from '../model/idc.ts';
+import type { Meta } from '../model/object.ts';
+import type { Fault } from './fault.ts';
+import { show } from './fault.ts';
+import type { Fields } from './fields.ts';
+import { isHost } from './net.ts';
+import { checkLabels } from './parse-meta.ts';
+import { drGroupSpec, idcSpec, type trafficSpec } from './schema.ts';
+import { parseStrict } from './strict.ts';
+
+/** Reads an isthmus.dev Idc; undefined when it has faults. */
+export function parseIdc(spec: Fields, meta: Meta, faults: Fault[]): Idc | undefined {
+  const parsed = parseStrict(idcSpec, spec.raw, spec.path(), faults);
+  checkGateways(spec, 'ingress', ['edgePort', 'peerPort']);
+  checkGateways(spec, 'egress', ['sidecarPort', 'ingressPort']);
+  if (parsed === undefined) return undefined;
+  const { network, ...rest } = parsed;
+  return { kind: 'Idc', meta, spec: { ...rest, ...(network === undefined ? {} : { network }) } };
+}
+
+/** No two listeners of an IDC's gateways may have one address: all but one would be unreachable. */
+function checkGateways(spec: Fields, key: 'ingress' | 'egress', ports: readonly string[]): void {
+  const taken = new Map<string, string>();
+  const list = spec.raw[key];
+  if (!Array.isArray(list)) return;
+  for (const [index, gateway] of list.entries()) {
+    if (typeof gateway?.address !== 'string') continue;
+    if (/^(?:0\.0\.0\.0|::|0:0:0:0:0:0:0:0)$/.test(gateway.address)) {
+      spec.error(
+        'is where a gateway listens, not where it is reached: give its own IP address.',
+        key,
+        index,
+        'address',
+      );
+    }
+    for (const port of ports) {
+      if (typeof gateway[port] !== 'number') continue;
+      const address = `${gateway.address} port ${gateway[port]}`;
+      const first = taken.get(address);
+      if (first !== undefined) {
+        spec.error(`${address} is taken by ${first}: give each listener its own.`, key, index, port);
+      } else taken.set(address, `spec.${key}[${index}].${port}`);
+    }
+  }
+}
+
+/** Reads an isthmus.dev DrGroup; undefined when it has faults. */
+export function parseDrGroup(spec: Fields, meta: Meta, faults: Fault[]): DrGroup | undefined {
+  const parsed = parseStrict(drGroupSpec, spec.raw, spec.path(), faults);
+  const hosts = checkHosts(spec);
+  checkSelector(spec, hosts.length > 0 || spec.has('hosts'));
+  checkIdcs(spec);
+  const traffic = parseTraffic(spec, parsed?.traffic);
+  if (parsed === undefined) return undefined;
+  const selector = parsed.selector?.matchLabels;
+  return {
+    kind: 'DrGroup',
+    meta,
+    spec: {
+      hosts,
+      ...(selector === undefined ? {} : { selector: { ...selector } }),
+      idcs: parsed.idcs.map(({ name }) => name),
+      hopLimit: parsed.hopLimit ?? 1,
+      traffic,
+    },
+  };
+}
+
+function checkHosts(spec: Fields): string[] {
+  const hosts = new Set<string>();
+  const list = spec.raw.hosts;
+  if (!Array.isArray(list)) return [];
+  if (list.length === 0) spec.error('is empty: name a host, or remove it and give a `selector`.', 'hosts');
+  for (const [index, text] of list.entries()) {
+    if (typeof text !== 'string' || text === '') continue;
+    const host = text.toLowerCase();
+    if (!isHost(text)) spec.error(`${show(text)} is not a host: give one of a ServiceEntry.`, 'hosts', index);
+    else if (hosts.has(host)) spec.error(`${show(text)} stands here twice: remove one.`, 'hosts', index);
+    hosts.add(host);
+  }
+  return [...hosts];
+}
+
+function checkSelector(spec: Fields, hasHosts: boolean): void {
+  const selector = spec.raw.selector as { matchLabels?: unknown } | undefined;
+  if (selector === undefined) {
+    if (!hasHosts) spec.error('names no Groups: give `hosts`, or a `selector` for labels of ServiceEntries.');
+    return;
+  }
+  const labels = selector?.matchLabels;
+  if (typeof labels !== 'object' || labels === null || Array.isArray(labels)) return;
+  if (Object.keys(labels).length === 0) {
+    spec.error('selects nothing in particular: name at least one label.', 'selector', 'matchLabels');
+  }
+  const fields = spec.map('selector');
+  const texts = Object.entries(labels).filter(
+    (pair): pair is [string, string] => typeof pair[1] === 'string',
+  );
+  if (fields !== undefined) checkLabels(fields, 'matchLabels', Object.fromEntries(texts));
+}
+
+function checkIdcs(spec: Fields): void {
+  const seen = new Map<string, number>();
+  const list = spec.raw.idcs;
+  if (!Array.isArray(list)) return;
+  for (const [index, choice] of list.entries()) {
+    const name = choice?.name;
+    if (typeof name !== 'string') continue;
+    const first = seen.get(name);
+    if (first === undefined) seen.set(name, index);
+    else
+      spec.error(
+        `${show(name)} stands in spec.idcs[${first}] already: name each IDC once.`,
+        'idcs',
+        index,
+        'name',
+      );
+  }
+}
+
+type TrafficYaml = z.infer<typeof trafficSpec>;
+
+function parseTraffic(spec: Fields, yaml: TrafficYaml | undefined): GroupTraffic {
+  if (yaml === undefined) return {};
+  const traffic: { -readonly [K in keyof GroupTraffic]: GroupTraffic[K] } = {};
+  const read = (text: string | undefined, msMin: number, ...path: string[]): number | undefined => {
+    if (text === undefined) return undefined;
+    const ms = parseDurationMs(text);
+    if (ms === undefined)
+      spec.error(`${show(text)} is too long: give less than ten years.`, 'traffic', ...path);
+    else if (ms < msMin) spec.error(`${text} is too short: give at least ${msMin}ms.`, 'traffic', ...path);
+    return ms;
+  };
+  const timeoutMs = read(yaml.timeout, 0, 'timeout');
+  const perTryTimeoutMs = read(yaml.perTryTimeout, 0, 'perTryTimeout');
+  const healthIntervalMs = read(
+    yaml.health?.interval,
+    trafficLimits.healthIntervalMsMin,
+    'health',
+    'interval',
+  );
+  if (timeoutMs !== undefined) traffic.timeoutMs = timeoutMs;
+  if (perTryTimeoutMs !== undefined) traffic.perTryTimeoutMs = perTryTimeoutMs;
+  if (yaml.retries !== undefined) traffic.retries = yaml.retries;
+  if (yaml.idempotentMethods !== undefined) traffic.idempotentMethods = [...new Set(yaml.idempotentMethods)];
+  if (yaml.health !== undefined) traffic.healthPath = yaml.health.path;
+  if (healthIntervalMs !== undefined) traffic.healthIntervalMs = healthIntervalMs;
+  if (timeoutMs && perTryTimeoutMs && perTryTimeoutMs > timeoutMs) {
+    spec.error(
+      'is longer than `timeout`: one try would use up all the time. Shorten it.',
+      'traffic',
+      'perTryTimeout',
+    );
+  }
+  return traffic;
+}

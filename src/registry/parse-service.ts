@@ -1,0 +1,185 @@
+import { addressKind } from '../model/address.ts';
+import type { Labels, Meta } from '../model/object.ts';
+import type { ServiceEntry, ServicePort, WorkloadSpec } from '../model/service.ts';
+import { show } from './fault.ts';
+import type { Fields, FieldTable } from './fields.ts';
+import { isCidr, isHost, isIpAddress, isPortName } from './net.ts';
+import { checkLabels } from './parse-meta.ts';
+import { parseProtocol } from './parse-protocol.ts';
+import { parseWorkloadSpec } from './parse-workload.ts';
+
+/** ServiceEntry as of Istio 1.30. */
+const serviceFields: FieldTable = {
+  hosts: '',
+  ports: '',
+  location: '',
+  resolution: '',
+  endpoints: '',
+  workloadSelector: '',
+  addresses: 'requests find a Group by its host, not by a virtual IP.',
+  exportTo: 'the hosts are visible in all namespaces.',
+  subjectAltNames: "the names in servers' certificates are not checked.",
+};
+
+const portFields: FieldTable = { number: '', name: '', protocol: '', targetPort: '' };
+const selectorFields: FieldTable = { labels: '' };
+const resolutions = ['NONE', 'STATIC', 'DNS', 'DNS_ROUND_ROBIN', 'DYNAMIC_DNS'] as const;
+type Resolution = (typeof resolutions)[number];
+
+/** Reads a networking.istio.io ServiceEntry. */
+export function parseServiceEntry(spec: Fields, meta: Meta): ServiceEntry {
+  spec.checkKnown(serviceFields);
+  const hosts = parseHosts(spec);
+  const ports = parsePorts(spec);
+  const location = spec.oneOf('location', ['MESH_EXTERNAL', 'MESH_INTERNAL']) ?? 'MESH_EXTERNAL';
+  const resolution = spec.oneOf('resolution', resolutions) ?? 'NONE';
+  const workloadSelector = parseSelector(spec);
+  const endpoints = spec.maps('endpoints').map((fields) => parseEndpoint(fields, resolution));
+  checkAddresses(spec, resolution);
+  checkResolution(spec, resolution, endpoints, ports);
+  return {
+    kind: 'ServiceEntry',
+    meta,
+    spec: {
+      hosts,
+      ports,
+      resolution,
+      location,
+      endpoints,
+      ...(workloadSelector === undefined ? {} : { workloadSelector }),
+    },
+  };
+}
+
+function parseHosts(spec: Fields): string[] {
+  const hosts = new Map<string, number>();
+  const list = spec.strings('hosts');
+  if (list.length === 0 && spec.list('hosts').length === 0) {
+    spec.error('is required: give at least one host, such as `- checkout.example`.', 'hosts');
+  }
+  for (const { text, index } of list) {
+    // DNS and Envoy's routes do not tell capitals apart, so neither may we.
+    const host = text.toLowerCase();
+    if (!isHost(text)) {
+      const what = text === '*' ? "'*' alone would take every host" : `${show(text)} is not a host`;
+      spec.error(`${what}: give a DNS name, or '*.' and a DNS name.`, 'hosts', index);
+    } else if (hosts.has(host)) {
+      spec.error(`${show(text)} stands here twice: remove one.`, 'hosts', index);
+    }
+    hosts.set(host, index);
+  }
+  return [...hosts.keys()];
+}
+
+function parsePorts(spec: Fields): ServicePort[] {
+  const ports: ServicePort[] = [];
+  const numbers = new Set<number>();
+  const names = new Set<string>();
+  for (const fields of spec.maps('ports')) {
+    fields.checkKnown(portFields);
+    const number = fields.integer('number', 1, 65_535);
+    if (!fields.has('number')) fields.error('is required: give the port that callers use.', 'number');
+    const name = fields.required('name', "the port's name, such as http");
+    const targetPort = fields.integer('targetPort', 1, 65_535);
+    const protocol = parseProtocol(fields);
+    if (number !== undefined) {
+      if (numbers.has(number))
+        fields.error(`${number} is the number of another port too: change one.`, 'number');
+      numbers.add(number);
+    }
+    if (name !== undefined) {
+      if (!isPortName(name)) {
+        fields.error(`${show(name)} is not a port's name: use up to 63 letters, digits and '-'.`, 'name');
+      }
+      if (names.has(name)) fields.error(`${show(name)} is the name of another port too: change one.`, 'name');
+      names.add(name);
+    }
+    if (number === undefined || name === undefined || protocol === undefined) continue;
+    ports.push({ number, name, protocol, ...(targetPort === undefined ? {} : { targetPort }) });
+  }
+  if (!spec.has('ports')) spec.warn('no ports: the hosts get no routes. Give at least one.', 'ports');
+  return ports;
+}
+
+function parseSelector(spec: Fields): Labels | undefined {
+  const fields = spec.map('workloadSelector');
+  if (fields === undefined) return undefined;
+  fields.checkKnown(selectorFields);
+  const labels = fields.labels('labels');
+  checkLabels(fields, 'labels', labels);
+  if (Object.keys(labels).length === 0) {
+    fields.error(
+      'selects nothing in particular: name at least one label, or every workload would serve these hosts.',
+      'labels',
+    );
+  }
+  if (spec.list('endpoints').length > 0) {
+    spec.error('excludes `endpoints`: keep one of the two.', 'workloadSelector');
+  }
+  return labels;
+}
+
+function parseEndpoint(fields: Fields, resolution: Resolution): WorkloadSpec {
+  const endpoint = parseWorkloadSpec(fields);
+  const kind = addressKind(endpoint.address);
+  if (kind === 'dns' && resolution === 'STATIC') {
+    fields.error(
+      'must be an IP address or unix:///path, as the resolution is STATIC: give one, or choose DNS.',
+      'address',
+    );
+  }
+  if (kind === 'unix' && resolution.includes('DNS')) {
+    fields.error(`a unix:// address cannot be looked up by ${resolution}: choose STATIC.`, 'address');
+  }
+  return endpoint;
+}
+
+/** `addresses` is not used, but an entry that Istio would reject must not pass here. */
+function checkAddresses(spec: Fields, resolution: Resolution): void {
+  for (const { text, index } of spec.strings('addresses')) {
+    const cidr = isCidr(text);
+    if (!cidr && !isIpAddress(text)) {
+      spec.error(
+        `${show(text)} is no IP address or prefix such as 10.0.0.0/8: correct it.`,
+        'addresses',
+        index,
+      );
+    } else if (cidr && resolution !== 'STATIC' && resolution !== 'NONE') {
+      spec.error(
+        `a prefix needs resolution STATIC or NONE, not ${resolution}: give a single address.`,
+        'addresses',
+        index,
+      );
+    }
+  }
+}
+
+function checkResolution(
+  spec: Fields,
+  resolution: Resolution,
+  endpoints: readonly WorkloadSpec[],
+  ports: readonly ServicePort[],
+): void {
+  const given = spec.list('endpoints').length;
+  if (resolution === 'NONE' && given > 0) {
+    spec.error('need a resolution: set `resolution: STATIC` for IP addresses.', 'endpoints');
+  }
+  if (resolution === 'DNS_ROUND_ROBIN' && given > 1) {
+    spec.error(
+      'may have one item only with resolution DNS_ROUND_ROBIN: keep one, or choose STATIC.',
+      'endpoints',
+    );
+  }
+  if (endpoints.some(({ address }) => addressKind(address) === 'unix') && ports.length !== 1) {
+    spec.error('must be exactly one port, as an endpoint is a unix socket.', 'ports');
+  }
+  if (resolution !== 'STATIC') {
+    const what = spec.has('resolution') ? resolution : 'NONE, which is what none given means,';
+    spec.warn(
+      `${what} is not served yet: the entry loads, its hosts get no routes. STATIC is served.`,
+      'resolution',
+    );
+  } else if (given === 0 && !spec.has('workloadSelector')) {
+    spec.warn('no `endpoints` and no `workloadSelector`: the hosts have no instances. Give one of them.');
+  }
+}

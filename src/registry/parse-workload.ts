@@ -1,0 +1,123 @@
+import { addressKind } from '../model/address.ts';
+import type { Meta } from '../model/object.ts';
+import type { WorkloadEntry, WorkloadSpec } from '../model/service.ts';
+import { show } from './fault.ts';
+import type { Fields, FieldTable } from './fields.ts';
+import { isDnsName, isIpAddress, isPortName } from './net.ts';
+import { checkLabels } from './parse-meta.ts';
+
+/** WorkloadEntry as of Istio 1.30; also an item of `endpoints` of a ServiceEntry. */
+const workloadFields: FieldTable = {
+  address: '',
+  ports: '',
+  labels: '',
+  network: '',
+  locality: '',
+  weight: '',
+  serviceAccount: 'identities of workloads are not checked, the instance is used without.',
+};
+
+/** Envoy adds up the weights of a locality in 32 bits and rejects what overflows; 4,000 of these still fit. */
+const weightMax = 1_000_000;
+
+/** Reads a networking.istio.io WorkloadEntry. */
+export function parseWorkloadEntry(spec: Fields, meta: Meta): WorkloadEntry {
+  const parsed = parseWorkloadSpec(spec);
+  if (parsed.address !== '' && addressKind(parsed.address) === 'dns') {
+    spec.warn(
+      'is a DNS name: this version sends requests to IP addresses only, the instance gets none. Give its IP.',
+      'address',
+    );
+  }
+  return { kind: 'WorkloadEntry', meta, spec: parsed };
+}
+
+/** Reads what a WorkloadEntry and an inline endpoint share. */
+export function parseWorkloadSpec(fields: Fields): WorkloadSpec {
+  fields.checkKnown(workloadFields);
+  const address = parseAddress(fields);
+  const ports = parsePorts(fields, address);
+  const labels = fields.labels('labels');
+  checkLabels(fields, 'labels', labels);
+  const network = fields.string('network');
+  const locality = parseLocality(fields);
+  const weight = parseWeight(fields);
+  return {
+    address,
+    ports,
+    labels,
+    ...(network ? { network } : {}),
+    ...(locality ? { locality } : {}),
+    ...(weight === undefined ? {} : { weight }),
+  };
+}
+
+function parseAddress(fields: Fields): string {
+  const address = fields.string('address') ?? '';
+  if (address === '') {
+    if (fields.has('address') && typeof fields.raw.address !== 'string') return '';
+    if (!fields.string('network'))
+      fields.error('is required: give the IP address of the instance.', 'address');
+    else
+      fields.warn(
+        'has only a network, no address: gateways of networks are not resolved, the instance gets no requests.',
+      );
+    return '';
+  }
+  if (address.startsWith('unix://')) {
+    const path = address.slice('unix://'.length);
+    if (!/^[/@]/.test(path))
+      fields.error('must be absolute: write unix:///path/to/socket, with three slashes.', 'address');
+    else if (path.endsWith('/'))
+      fields.error('names a folder: give the path of the socket itself.', 'address');
+  } else if (!isIpAddress(address) && !isDnsName(address)) {
+    const port = /^(.*):[0-9]+$/.exec(address);
+    const hint = port && !address.includes('::') ? ' The port belongs in `ports`, not here.' : '';
+    fields.error(
+      `${show(address)} is no IP address, DNS name or unix:///path: correct it.${hint}`,
+      'address',
+    );
+  }
+  return address;
+}
+
+function parsePorts(fields: Fields, address: string): Readonly<Record<string, number>> {
+  const ports = fields.integers('ports', 1, 65_535);
+  for (const name in ports) {
+    if (!isPortName(name)) {
+      fields.error("is not a port's name: use up to 63 letters, digits and '-'.", 'ports', name);
+    }
+  }
+  if (address.startsWith('unix://') && fields.has('ports')) {
+    fields.error('a unix:// address has no ports: remove them.', 'ports');
+  }
+  return ports;
+}
+
+function parseLocality(fields: Fields): string | undefined {
+  const locality = fields.string('locality');
+  if (!locality) return undefined;
+  if (locality.split('/').some((part) => part === '' || part.includes('*'))) {
+    fields.error(
+      `${show(locality)} is not a locality: write IDC/zone/subzone, no part empty, no '*'.`,
+      'locality',
+    );
+  }
+  return locality;
+}
+
+function parseWeight(fields: Fields): number | undefined {
+  const weight = fields.integer('weight', 0, 4_294_967_295);
+  if (weight === 0) {
+    fields.warn(
+      '0 means "not set", as in Istio, so the instance counts like any other. To take it out, remove it.',
+      'weight',
+    );
+    return undefined;
+  }
+  if (weight !== undefined && weight > weightMax) {
+    fields.warn(`is cut to ${weightMax}: beyond it the sum of a locality may not fit Envoy.`, 'weight');
+    return weightMax;
+  }
+  return weight;
+}

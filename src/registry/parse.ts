@@ -1,0 +1,130 @@
+import type { Kind, MeshObject, Meta, Ref } from '../model/object.ts';
+import { type Fault, hasErrors, show } from './fault.ts';
+import { Fields, isMap } from './fields.ts';
+import { parseMeta } from './parse-meta.ts';
+import { parseDrGroup, parseIdc } from './parse-own.ts';
+import { parseDestinationRule } from './parse-rule.ts';
+import { parseServiceEntry } from './parse-service.ts';
+import { parseWorkloadEntry } from './parse-workload.ts';
+import { ownApiVersion } from './schema.ts';
+import { didYouMean } from './suggest.ts';
+
+/** What became of one document. */
+export interface Parsed {
+  /** The object it is about; absent when kind, namespace or name cannot be told. */
+  readonly ref?: Ref;
+  /** The object; absent when a fault is an error, or when the kind is not for Isthmus. */
+  readonly object?: MeshObject;
+  /** True for an object of Istio's that Isthmus has no use for: no object, and no error either. */
+  readonly ignored: boolean;
+  /** All faults and warnings, in the order of the document's fields as far as the parser reads them so. */
+  readonly faults: readonly Fault[];
+}
+
+interface KindRow {
+  readonly apiVersions: readonly string[];
+  readonly parse: (spec: Fields, meta: Meta, faults: Fault[]) => MeshObject | undefined;
+}
+
+const istioVersions = ['v1', 'v1beta1', 'v1alpha3'].map((version) => `networking.istio.io/${version}`);
+
+/** Every kind that is read: a new kind is a new row. */
+const kinds: Readonly<Record<Kind, KindRow>> = {
+  ServiceEntry: { apiVersions: istioVersions, parse: parseServiceEntry },
+  WorkloadEntry: { apiVersions: istioVersions, parse: parseWorkloadEntry },
+  DestinationRule: { apiVersions: istioVersions, parse: parseDestinationRule },
+  Idc: { apiVersions: [ownApiVersion], parse: parseIdc },
+  DrGroup: { apiVersions: [ownApiVersion], parse: parseDrGroup },
+};
+
+const rootFields: readonly string[] = ['apiVersion', 'kind', 'metadata', 'spec', 'status'];
+
+/**
+ * Reads one object, as YAML or JSON gave it. All faults are found at once; it never throws.
+ * `origin` is where it was read and becomes `meta.origin`.
+ */
+export function parseObject(raw: unknown, origin: string): Parsed {
+  const faults: Fault[] = [];
+  if (!isMap(raw)) {
+    const message = `must be a mapping with apiVersion, kind, metadata and spec, not ${show(raw)}.`;
+    return { ignored: false, faults: [{ severity: 'error', path: [], message }] };
+  }
+  const root = new Fields(raw, faults);
+  if (isForeignIstioKind(root)) return { ignored: true, faults };
+  const kind = parseKind(root);
+  if (kind === undefined) return { ignored: false, faults };
+  const meta = parseMeta(root, kind, origin);
+  checkRoot(root, kinds[kind].apiVersions.includes(ownApiVersion));
+  const spec = parseSpec(root);
+  // Faults in the spec are worth telling even where nobody knows yet whose they are.
+  const read = spec && kinds[kind].parse(spec, meta ?? nobody, faults);
+  if (meta === undefined) return { ignored: false, faults };
+  const ref: Ref = { kind, namespace: meta.namespace, name: meta.name };
+  return read === undefined || hasErrors(faults)
+    ? { ref, ignored: false, faults }
+    : { ref, object: read, ignored: false, faults };
+}
+
+const nobody: Meta = { namespace: '', name: '', labels: {}, annotations: {}, origin: '' };
+
+/** Kinds of Istio's that are well-formed, but say nothing that Isthmus would do. */
+function isForeignIstioKind(root: Fields): boolean {
+  const { apiVersion, kind } = root.raw;
+  if (typeof apiVersion !== 'string' || typeof kind !== 'string' || Object.hasOwn(kinds, kind)) return false;
+  if (!/^[a-z]+\.istio\.io\//.test(apiVersion) || !foreignKinds.has(kind)) return false;
+  root.warn(`Istio's ${kind} is not supported: the object is ignored.`, 'kind');
+  return true;
+}
+
+const foreignKinds: ReadonlySet<string> = new Set([
+  'VirtualService',
+  'Gateway',
+  'Sidecar',
+  'WorkloadGroup',
+  'EnvoyFilter',
+  'ProxyConfig',
+  'PeerAuthentication',
+  'RequestAuthentication',
+  'AuthorizationPolicy',
+  'Telemetry',
+  'WasmPlugin',
+]);
+
+function parseKind(root: Fields): Kind | undefined {
+  const names = Object.keys(kinds) as Kind[];
+  const text = root.required('kind', names.join(', '));
+  if (text === undefined) {
+    if (!root.has('apiVersion'))
+      root.error(`is required: give ${istioVersions[0]} or ${ownApiVersion}.`, 'apiVersion');
+    return undefined;
+  }
+  const kind = names.find((name) => name === text);
+  if (kind === undefined) {
+    const hint = didYouMean(text, names) || ` Isthmus reads ${names.join(', ')}.`;
+    root.error(`${show(text)} is not a kind that Isthmus knows.${hint}`, 'kind');
+    return undefined;
+  }
+  const { apiVersions } = kinds[kind];
+  const version = root.required('apiVersion', apiVersions[0] ?? '');
+  if (version !== undefined && !apiVersions.includes(version)) {
+    root.error(
+      `${show(version)} is not the apiVersion of ${kind}: write ${apiVersions.join(' or ')}.`,
+      'apiVersion',
+    );
+  }
+  return kind;
+}
+
+function checkRoot(root: Fields, strict: boolean): void {
+  for (const key in root.raw) {
+    if (rootFields.includes(key)) continue;
+    const hint = didYouMean(key, rootFields);
+    if (strict) root.error(`unknown field: correct, indent or remove it.${hint}`, key);
+    else root.warn(`unknown field, ignored.${hint}`, key);
+  }
+}
+
+function parseSpec(root: Fields): Fields | undefined {
+  if (!root.has('spec')) root.error('is required: it says what the object is.', 'spec');
+  return root.map('spec');
+}

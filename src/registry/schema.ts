@@ -1,0 +1,168 @@
+import { z } from 'zod';
+import { healthPathPattern, methodPattern, trafficLimits } from '../model/annotations.ts';
+import { durationPattern } from '../model/duration.ts';
+import { idcNamePattern } from '../model/idc.ts';
+
+/** The API version of Isthmus's own kinds. */
+export const ownApiVersion = 'isthmus.dev/v1alpha1';
+
+const port = z
+  .int({ error: 'must be a whole number from 1 to 65535.' })
+  .min(1, 'must be a port from 1 to 65535.')
+  .max(65_535, 'must be a port from 1 to 65535.');
+
+/** Only addresses: gateways become endpoints of EDS, where Envoy takes no names. */
+const gatewayAddress = z
+  .union([z.ipv4(), z.ipv6()], {
+    error: 'must be an IP address: gateways are endpoints, and Envoy looks up no names for those.',
+  })
+  .meta({
+    description:
+      'IP address at which other proxies reach the gateway. DNS names are not taken in this version.',
+  });
+
+const ingress = z
+  .strictObject({
+    address: gatewayAddress,
+    edgePort: port.meta({ description: 'Where clients from outside enter.' }),
+    peerPort: port.meta({ description: "Where other IDCs' egress gateways enter. Not for clients." }),
+  })
+  .meta({ description: 'An ingress gateway: an Envoy through which the IDC is entered.' });
+
+const egress = z
+  .strictObject({
+    address: gatewayAddress,
+    sidecarPort: port.meta({ description: "Where the IDC's own sidecars enter." }),
+    ingressPort: port.meta({ description: "Where the IDC's own ingress gateways enter." }),
+  })
+  .meta({ description: 'An egress gateway: an Envoy through which requests leave the IDC.' });
+
+export const idcSpec = z.strictObject({
+  network: z.string().min(1, 'is empty: remove it, or fill it in.').max(253).optional().meta({
+    description: 'Name of the network that the IDC is in. Kept for information.',
+  }),
+  ingress: z.array(ingress).min(1, 'must have at least one gateway, or nobody can enter the IDC.').meta({
+    description: 'The ingress gateways.',
+  }),
+  egress: z.array(egress).min(1, 'must have at least one gateway, or nobody can leave the IDC.').meta({
+    description: 'The egress gateways.',
+  }),
+});
+
+const duration = z.string({ error: "must be a duration such as '1.5s' or '250ms'." }).regex(durationPattern, {
+  error: "must be a duration such as '1.5s', '250ms' or '1h5m'.",
+});
+
+const health = z
+  .strictObject({
+    path: z
+      .string()
+      .regex(healthPathPattern, "must be a path such as '/healthz', without spaces or '#'.")
+      .max(trafficLimits.healthPathLengthMax)
+      .meta({ description: 'Path of active health checks at the instances.' }),
+    interval: duration.optional().meta({
+      description: `Time between two checks, at least ${trafficLimits.healthIntervalMsMin}ms.`,
+    }),
+  })
+  .meta({ description: 'Active health checks; without this there are none.' });
+
+export const trafficSpec = z
+  .strictObject({
+    timeout: duration
+      .optional()
+      .meta({ description: 'The whole request, at the first proxy. 0 means none.' }),
+    perTryTimeout: duration.optional().meta({ description: 'One try, at the first proxy. 0 means none.' }),
+    retries: z
+      .int({ error: `must be a whole number from 0 to ${trafficLimits.retriesMax}.` })
+      .min(0, `must be from 0 to ${trafficLimits.retriesMax}.`)
+      .max(trafficLimits.retriesMax, `must be from 0 to ${trafficLimits.retriesMax}.`)
+      .optional()
+      .meta({ description: 'Retries after the first try, at the first proxy.' }),
+    idempotentMethods: z
+      .array(z.string().regex(methodPattern, "must be an HTTP method in capitals, such as 'GET'."))
+      .optional()
+      .meta({ description: 'Methods that may be sent twice.', uniqueItems: true }),
+    health: health.optional(),
+  })
+  .meta({
+    description: "How requests are timed, retried and checked. A ServiceEntry's annotations override it.",
+  });
+
+/** Weighted sets of IDCs are not taken: no `weight` here until they are. */
+const idcChoice = z.strictObject({
+  name: z.string().regex(idcNamePattern, "must be an IDC's name: 1 to 32 of a-z, 0-9 and '-'."),
+});
+
+export const drGroupSpec = z.strictObject({
+  hosts: z.array(z.string().min(1, 'is empty: remove it, or fill it in.')).optional().meta({
+    description: 'Hosts of the ServiceEntries that this is for. Give hosts, selector or both.',
+  }),
+  selector: z
+    .strictObject({
+      matchLabels: z.record(z.string(), z.string({ error: 'must be text: put it in quotes.' })),
+    })
+    .optional()
+    .meta({ description: 'Labels in the metadata of the ServiceEntries that this is for.' }),
+  idcs: z.array(idcChoice).min(2, 'must name at least two IDCs: one alone has nobody to stand in.').meta({
+    description: 'The IDCs that stand in for each other, in the order in which they are tried.',
+    uniqueItems: true,
+  }),
+  hopLimit: z
+    .int({ error: 'must be a whole number from 0 to 4.' })
+    .min(0, 'must be from 0 to 4.')
+    .max(4, 'must be from 0 to 4.')
+    .optional()
+    .meta({ description: 'Most crossings between IDCs that a request may make.', default: 1 }),
+  traffic: trafficSpec.optional(),
+});
+
+const texts = z.record(z.string(), z.string());
+/** What the API server of Kubernetes fills in is taken and not looked at. */
+const filledIn = Object.fromEntries(
+  [
+    'uid',
+    'resourceVersion',
+    'creationTimestamp',
+    'deletionTimestamp',
+    'deletionGracePeriodSeconds',
+    'generation',
+    'generateName',
+    'managedFields',
+    'finalizers',
+    'ownerReferences',
+    'selfLink',
+  ].map((name) => [name, z.unknown().optional()]),
+);
+
+function ownObject(kind: 'Idc' | 'DrGroup', name: z.ZodString, spec: z.ZodObject, description: string) {
+  return z
+    .strictObject({
+      apiVersion: z.literal(ownApiVersion),
+      kind: z.literal(kind),
+      metadata: z.strictObject({
+        ...filledIn,
+        name: name.meta({ description: `Name of the ${kind}; it has no namespace.` }),
+        labels: texts.optional(),
+        annotations: texts.optional(),
+      }),
+      spec,
+      status: z.unknown().optional(),
+    })
+    .meta({ title: kind, description });
+}
+
+/** Whole documents, for editors; `parse.ts` reads the metadata itself, as it does for Istio's kinds. */
+export const documentSchemas = {
+  Idc: ownObject(
+    'Idc',
+    z.string().regex(idcNamePattern),
+    idcSpec,
+    'A data centre, one failure domain, and the gateways through which it is entered and left.',
+  ),
+  DrGroup: ownObject(
+    'DrGroup',
+    z.string().regex(/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/),
+    drGroupSpec,
+    'The IDCs that stand in for each other for a set of Groups.',
+  ),
+} as const;
