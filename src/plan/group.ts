@@ -35,7 +35,7 @@ export function planGroup(view: GroupView, idcs: MeshView['idcs'], own: string):
       remoteIdcs,
       loadBalancer: policy.loadBalancer ?? 'LEAST_REQUEST',
       connection: planConnection(policy),
-      outlier: planOutlier(policy),
+      outlier: planOutlier(policy, traffic, remoteIdcs.length > 0),
       ...planHealth(traffic),
       paths: planPaths(remoteIdcs, traffic),
     };
@@ -120,18 +120,33 @@ function planConnection(policy: TrafficPolicy): Connection {
   };
 }
 
-function planOutlier(policy: TrafficPolicy): Outlier {
+/** All but the last: Envoy ejects while (ejected + 1) / all stays within the percentage, rounded down. */
+const allButLast = 99;
+
+/**
+ * With active checks an ejection may last: the first check that passes ends it. Without them time alone does,
+ * so it must be short, or failback is late.
+ */
+function planOutlier(policy: TrafficPolicy, traffic: GroupTraffic, leaves: boolean): Outlier {
   const set = policy.outlier ?? {};
-  const baseEjectionMs = set.baseEjectionTimeMs ?? 1_000;
+  const checked = traffic.healthPath !== undefined;
+  const baseEjectionMs = set.baseEjectionTimeMs ?? (checked ? 30_000 : 3_000);
+  const percent = (most: number) => Math.min(set.maxEjectionPercent ?? most, most);
+  const localFailures = set.splitExternalLocalOriginErrors
+    ? (set.consecutiveLocalOriginFailures ?? 5)
+    : undefined;
   return {
-    consecutive5xx: set.consecutive5xxErrors ?? 5,
-    consecutiveGatewayErrors: set.consecutiveGatewayErrors ?? 2,
-    consecutiveLocalOriginFailures: set.consecutiveLocalOriginFailures ?? 2,
+    consecutiveGatewayErrors: set.consecutiveGatewayErrors ?? 3,
+    ...(set.consecutive5xxErrors === undefined ? {} : { consecutive5xx: set.consecutive5xxErrors }),
+    ...(localFailures === undefined ? {} : { consecutiveLocalOriginFailures: localFailures }),
     intervalMs: set.intervalMs ?? 500,
     baseEjectionMs,
-    // Ejection time grows with each ejection; bounded, so that the time to fail back is bounded.
-    maxEjectionMs: Math.max(baseEjectionMs, 3_000),
-    maxEjectionPercent: set.maxEjectionPercent ?? 100,
+    maxEjectionMs: Math.max(baseEjectionMs, checked ? 300_000 : 4_000),
+    maxEjectionPercent: {
+      // A sidecar has its egress to go to; an ingress is the last resort of a crossing.
+      sidecar: percent(leaves ? 100 : allButLast),
+      ingress: percent(allButLast),
+    },
   };
 }
 

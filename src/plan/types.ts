@@ -86,15 +86,25 @@ export interface HealthCheck {
   readonly intervalMs: number;
 }
 
-/** Passive health: what ejects an instance, and for how long. Times in milliseconds. */
+/**
+ * Passive health: what ejects an instance, and for how long. Times in milliseconds. Timeouts count as gateway
+ * errors and failed connections too, unless local failures are split off: with the split, each connection that
+ * opens forgives the timeouts before it, and a hung instance is hardly ever ejected (decision 001).
+ */
 export interface Outlier {
-  readonly consecutive5xx: number;
   readonly consecutiveGatewayErrors: number;
-  readonly consecutiveLocalOriginFailures: number;
+  /** Any 5xx; absent: an instance's own 500s do not eject it. */
+  readonly consecutive5xx?: number;
+  /** Splits off connection failures and timeouts, counted apart; absent: no split. */
+  readonly consecutiveLocalOriginFailures?: number;
   readonly intervalMs: number;
   readonly baseEjectionMs: number;
   readonly maxEjectionMs: number;
-  readonly maxEjectionPercent: number;
+  /**
+   * Share of instances that may be ejected, percent, by who ejects. 99 is "all but the last": where there is
+   * nowhere else to go, a sick instance is better than none.
+   */
+  readonly maxEjectionPercent: Readonly<Record<'sidecar' | 'ingress', number>>;
 }
 
 /** How connections to the instances of a Group are made. Times in milliseconds. */

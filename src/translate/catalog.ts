@@ -1,5 +1,5 @@
 import type { Idc } from '../model/idc.ts';
-import type { NodeScope } from '../model/node.ts';
+import type { NodeRole, NodeScope } from '../model/node.ts';
 import type { GroupPlan } from '../plan/types.ts';
 import {
   type Built,
@@ -20,9 +20,7 @@ export interface ScopeChange {
 /** One Group as it was last built. */
 interface GroupEntry {
   readonly plans: readonly GroupPlan[];
-  /** For sidecars and ingress gateways. */
-  readonly workload: readonly Built[];
-  readonly egress: readonly Built[];
+  readonly messages: Readonly<Record<NodeRole, readonly Built[]>>;
   /** Equal keys, equal routes: endpoints change often, routes seldom. */
   readonly routeKey: string;
 }
@@ -84,12 +82,15 @@ export class Catalog {
   }
 
   #buildGroup(plans: readonly GroupPlan[], old: GroupEntry | undefined): GroupEntry {
-    const build = (role: 'sidecar' | 'egress') =>
-      plans.flatMap((plan) => buildGroupResources(role, plan, this.#idcs));
+    const built = plans.map((plan) => buildGroupResources(plan, this.#idcs));
+    const of = (role: NodeRole) =>
+      keepEqual(
+        built.flatMap((one) => one[role]),
+        old?.messages[role],
+      );
     return {
       plans,
-      workload: keepEqual(build('sidecar'), old?.workload),
-      egress: keepEqual(build('egress'), old?.egress),
+      messages: { sidecar: of('sidecar'), ingress: of('ingress'), egress: of('egress') },
       routeKey: JSON.stringify(plans.map((plan) => [plan.group, plan.isDefaultPort, plan.paths])),
     };
   }
@@ -143,7 +144,7 @@ function isInScope(scope: NodeScope, host: string, plans: readonly GroupPlan[]):
 }
 
 function messagesFor(scope: NodeScope, entry: GroupEntry): readonly Built[] {
-  return scope.role === 'egress' ? entry.egress : entry.workload;
+  return entry.messages[scope.role];
 }
 
 /** `built`, with each message that equals an old one replaced by that old one: identity then says "unchanged". */

@@ -1,5 +1,5 @@
 import type { Cluster, envoy } from '../../protos/gen/envoy.d.ts';
-import type { Connection, GroupPlan } from '../plan/types.ts';
+import type { Connection, GroupPlan, Outlier } from '../plan/types.ts';
 import { any, duration } from './any.ts';
 import { egressCluster, failoverCluster, idcsCluster, instancesCluster } from './names.ts';
 
@@ -9,7 +9,7 @@ type HttpProtocolOptions = envoy.extensions.upstreams.http.v3.HttpProtocolOption
  * The Group's instances in this IDC. The only cluster that ejects instances, and the only one with active
  * health checks, so that neither ever touches a gateway.
  */
-export function buildInstancesCluster(plan: GroupPlan): Cluster {
+export function buildInstancesCluster(plan: GroupPlan, role: 'sidecar' | 'ingress'): Cluster {
   const name = instancesCluster(plan.group);
   const { connection } = plan;
   return {
@@ -17,19 +17,7 @@ export function buildInstancesCluster(plan: GroupPlan): Cluster {
     connect_timeout: duration(connection.connectTimeoutMs),
     lb_policy: plan.loadBalancer,
     circuit_breakers: circuitBreakers(connection),
-    outlier_detection: {
-      consecutive_5xx: plan.outlier.consecutive5xx,
-      consecutive_gateway_failure: plan.outlier.consecutiveGatewayErrors,
-      enforcing_consecutive_gateway_failure: 100,
-      split_external_local_origin_errors: true,
-      consecutive_local_origin_failure: plan.outlier.consecutiveLocalOriginFailures,
-      enforcing_success_rate: 0,
-      enforcing_local_origin_success_rate: 0,
-      interval: duration(plan.outlier.intervalMs),
-      base_ejection_time: duration(plan.outlier.baseEjectionMs),
-      max_ejection_time: duration(plan.outlier.maxEjectionMs),
-      max_ejection_percent: plan.outlier.maxEjectionPercent,
-    },
+    outlier_detection: outlierDetection(plan.outlier, plan.outlier.maxEjectionPercent[role]),
     ...(plan.health === undefined ? {} : { health_checks: [healthCheck(plan)] }),
     ...(connection.tcpKeepalive === undefined ? {} : { upstream_connection_options: keepalive(connection) }),
     ...httpUpstream({
@@ -48,13 +36,14 @@ export function buildInstancesCluster(plan: GroupPlan): Cluster {
 /**
  * Instances first, then the egress gateways: the two clusters' priorities in a row. They are clusters apart,
  * and not priorities of one, so that ejecting instances can never eject the last gateway, and so that the
- * gateways are pushed once for all Groups (docs/decisions/001).
+ * gateways are pushed once for all Groups (docs/decisions/001-egress-as-a-cluster-of-its-own.md).
  */
 export function buildFailoverCluster(plan: GroupPlan): Cluster {
   return {
     name: failoverCluster(plan.group),
     connect_timeout: duration(plan.connection.connectTimeoutMs),
     lb_policy: 'CLUSTER_PROVIDED',
+    // The breaker that counts for retries: those of the two clusters below do not.
     circuit_breakers: circuitBreakers(plan.connection),
     common_lb_config: commonLbConfig,
     cluster_type: {
@@ -67,8 +56,8 @@ export function buildFailoverCluster(plan: GroupPlan): Cluster {
 }
 
 /**
- * The egress gateways of this IDC, one cluster for all Groups. Of two gateways, one may be ejected when it
- * cannot be connected to; the last one never is, whatever it answers (Kuma 8297).
+ * The egress gateways of this IDC, one cluster for all Groups. All but the last may be ejected; the last one
+ * never is, whatever it answers (Kuma 8297).
  */
 export function buildEgressCluster(): Cluster {
   return {
@@ -76,19 +65,7 @@ export function buildEgressCluster(): Cluster {
     connect_timeout: '0.25s',
     lb_policy: 'LEAST_REQUEST',
     circuit_breakers: circuitBreakers(gatewayConnection),
-    outlier_detection: {
-      // Only what is the gateway's own fault counts: answers come from beyond it.
-      enforcing_consecutive_5xx: 0,
-      enforcing_consecutive_gateway_failure: 0,
-      enforcing_success_rate: 0,
-      enforcing_local_origin_success_rate: 0,
-      split_external_local_origin_errors: true,
-      consecutive_local_origin_failure: 3,
-      interval: '0.5s',
-      base_ejection_time: '1s',
-      max_ejection_time: '3s',
-      max_ejection_percent: 50,
-    },
+    outlier_detection: outlierDetection(gatewayOutlier, gatewayOutlier.maxEjectionPercent.sidecar),
     ...gatewayHttp,
   };
 }
@@ -146,6 +123,40 @@ const gatewayHttp = httpUpstream({
   },
 });
 
+const gatewayOutlier: Outlier = {
+  consecutiveGatewayErrors: 3,
+  intervalMs: 500,
+  baseEjectionMs: 3_000,
+  maxEjectionMs: 10_000,
+  maxEjectionPercent: { sidecar: 99, ingress: 99 },
+};
+
+function outlierDetection(
+  outlier: Outlier,
+  maxEjectionPercent: number,
+): envoy.config.cluster.v3.OutlierDetection {
+  const { consecutive5xx, consecutiveLocalOriginFailures } = outlier;
+  return {
+    ...(consecutive5xx === undefined
+      ? { enforcing_consecutive_5xx: 0 }
+      : { consecutive_5xx: consecutive5xx }),
+    consecutive_gateway_failure: outlier.consecutiveGatewayErrors,
+    enforcing_consecutive_gateway_failure: 100,
+    ...(consecutiveLocalOriginFailures === undefined
+      ? {}
+      : {
+          split_external_local_origin_errors: true,
+          consecutive_local_origin_failure: consecutiveLocalOriginFailures,
+          enforcing_local_origin_success_rate: 0,
+        }),
+    enforcing_success_rate: 0,
+    interval: duration(outlier.intervalMs),
+    base_ejection_time: duration(outlier.baseEjectionMs),
+    max_ejection_time: duration(outlier.maxEjectionMs),
+    max_ejection_percent: maxEjectionPercent,
+  };
+}
+
 function circuitBreakers(connection: Connection): envoy.config.cluster.v3.CircuitBreakers {
   return {
     thresholds: [
@@ -162,14 +173,14 @@ function circuitBreakers(connection: Connection): envoy.config.cluster.v3.Circui
 function healthCheck(plan: GroupPlan): envoy.config.core.v3.HealthCheck {
   const interval = duration(plan.health?.intervalMs ?? 0);
   return {
-    timeout: interval,
+    timeout: duration((plan.health?.intervalMs ?? 0) * 0.8),
     interval,
     interval_jitter_percent: 10,
     // Without traffic Envoy checks once a minute: too late for the first request of an outage.
     no_traffic_interval: interval,
     no_traffic_healthy_interval: interval,
     unhealthy_threshold: 2,
-    healthy_threshold: 2,
+    healthy_threshold: 1,
     http_health_check: {
       host: plan.group.host,
       path: plan.health?.path ?? '/',

@@ -35,21 +35,18 @@ export interface Surroundings {
   readonly filters: Filters;
 }
 
-/** Clusters and endpoints of one Group for one role. Sidecar and ingress get the same. */
+/** Clusters and endpoints of one Group, by the role of who gets them; what roles share is built once. */
 export function buildGroupResources(
-  role: NodeRole,
   plan: GroupPlan,
   idcs: ReadonlyMap<string, Idc>,
-): readonly Built[] {
+): Readonly<Record<NodeRole, readonly Built[]>> {
   const leaves = plan.remoteIdcs.length > 0;
-  if (role === 'egress') {
-    return leaves ? [cds(buildIdcsCluster(plan)), eds(buildIdcsAssignment(plan, idcs))] : [];
-  }
-  return [
-    cds(buildInstancesCluster(plan)),
-    eds(buildInstancesAssignment(plan)),
-    ...(leaves ? [cds(buildFailoverCluster(plan))] : []),
-  ];
+  const shared = [eds(buildInstancesAssignment(plan)), ...(leaves ? [cds(buildFailoverCluster(plan))] : [])];
+  return {
+    sidecar: [cds(buildInstancesCluster(plan, 'sidecar')), ...shared],
+    ingress: [cds(buildInstancesCluster(plan, 'ingress')), ...shared],
+    egress: leaves ? [cds(buildIdcsCluster(plan)), eds(buildIdcsAssignment(plan, idcs))] : [],
+  };
 }
 
 /** Listeners, filters and gateway endpoints of a scope: what does not depend on its Groups. */

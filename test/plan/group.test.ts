@@ -213,6 +213,19 @@ t.test('without retries there is no per-try time', async (t) => {
   t.match(retry?.idempotent, { retries: 0, perTryMs: 0 });
 });
 
+t.test('who has nowhere else to go keeps its last instance', async (t) => {
+  t.strictSame(plan({ dr: ['a', 'b'] })?.outlier.maxEjectionPercent, { sidecar: 100, ingress: 99 });
+  t.strictSame(plan({})?.outlier.maxEjectionPercent, { sidecar: 99, ingress: 99 });
+  const strict = plan({ dr: ['a', 'b'], policy: { outlier: { maxEjectionPercent: 30 } } });
+  t.strictSame(strict?.outlier.maxEjectionPercent, { sidecar: 30, ingress: 30 });
+});
+
+t.test('without active checks an ejection is short, or failback is late', async (t) => {
+  const checked = plan({ dr: ['a', 'b'], traffic: { healthPath: '/up' } });
+  t.match(checked?.outlier, { baseEjectionMs: 30_000, maxEjectionMs: 300_000 });
+  t.match(plan({ dr: ['a', 'b'] })?.outlier, { baseEjectionMs: 3_000, maxEjectionMs: 4_000 });
+});
+
 t.test('a DestinationRule sets connections, outlier detection and balancing', async (t) => {
   const planned = plan({
     policy: {
