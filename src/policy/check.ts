@@ -31,6 +31,15 @@ export async function checkFilter(policy: FilterPolicy, bytes: Uint8Array): Prom
       answerOf(host, headers),
     );
   }
+  for (const setsMax of [0, 1]) {
+    host.limitSets(setsMax);
+    for (const lines of [[], [policy.idc], policy.peers.slice(0, 1)]) {
+      const answer = answerOf(host, requestHeaders(lines));
+      const passed = typeof answer === 'string' || answer.passed;
+      const what = `a request that cannot be marked, ${JSON.stringify(lines)}`;
+      expectSame(policy, what, { passed: false }, { passed });
+    }
+  }
   expectSame(policy, 'its memory', memoryBytes, host.memoryBytes);
 }
 
@@ -79,9 +88,13 @@ function answerOf(host: FilterHost, headers: readonly HeaderLine[]): FilterAnswe
 
 function expectSame(policy: FilterPolicy, what: string, expected: unknown, actual: unknown): void {
   if (isDeepStrictEqual(expected, actual)) return;
-  throw new MeshError(
-    'internal',
-    `The compiled filter is wrong, and is not used: ${what} gives ${JSON.stringify(actual)}, expected ${JSON.stringify(expected)}.`,
-    { ref: policyRef(policy) },
-  );
+  const difference = `${what} gives ${shown(actual)}, expected ${shown(expected)}`;
+  throw new MeshError('internal', `The compiled filter is wrong, and is not used: ${difference}.`, {
+    ref: policyRef(policy),
+  });
+}
+
+function shown(value: unknown): string {
+  const text = JSON.stringify(value);
+  return text.length > 600 ? `${text.slice(0, 600)}…` : text;
 }

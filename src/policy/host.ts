@@ -65,7 +65,8 @@ export class FilterHost {
   #counted: string[] = [];
   /** By id less one: no metric has the id 0. */
   readonly #metrics: string[] = [];
-  #setsFail = false;
+  #setsMax = Number.POSITIVE_INFINITY;
+  #sets = 0;
 
   /** Use `load`. */
   private constructor(module: WasmModule) {
@@ -99,9 +100,9 @@ export class FilterHost {
     return this.#metrics;
   }
 
-  /** Makes the host answer every attempt to set a header with an error, to see what the filter does then. */
-  failSets(fail: boolean): void {
-    this.#setsFail = fail;
+  /** From now on the host refuses to set more than so many headers of a request, to see what the filter does then. */
+  limitSets(setsMax: number): void {
+    this.#setsMax = setsMax;
   }
 
   /** One request's headers through the filter. A trap comes out as WebAssembly.RuntimeError. */
@@ -109,6 +110,7 @@ export class FilterHost {
     this.#headers = [...headers];
     this.#local = undefined;
     this.#counted = [];
+    this.#sets = 0;
     const action = this.#exports.proxy_on_request_headers(2, headers.length, 1);
     return {
       passed: action === 0 && this.#local === undefined,
@@ -138,8 +140,9 @@ export class FilterHost {
         value: number,
         size: number,
       ) => {
-        if (map !== requestHeaders || this.#setsFail) return badArgument;
+        if (map !== requestHeaders || this.#sets >= this.#setsMax) return badArgument;
         const name = this.#text(key, length);
+        this.#sets++;
         this.#headers = this.#headers.filter((line) => line[0] !== name);
         this.#headers.push([name, this.#text(value, size)]);
         return ok;

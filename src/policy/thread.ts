@@ -21,6 +21,7 @@ export class CompileThread {
   #running: Pending | undefined;
   #worker: Worker | undefined;
   #timer: Timer | undefined;
+  #closed = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -29,6 +30,7 @@ export class CompileThread {
   /** Compiles and checks one filter. Rejects with a MeshError: the worker's, or 'unavailable' when the thread died. */
   run(job: CompileJob): Promise<Uint8Array> {
     return new Promise((resolve, reject) => {
+      if (this.#closed) return reject(closedError());
       this.#queue.push({ job, resolve, reject });
       this.#next();
     });
@@ -36,10 +38,11 @@ export class CompileThread {
 
   /** Ends the thread; jobs that are not done are rejected with 'unavailable'. */
   async close(): Promise<void> {
+    this.#closed = true;
     const lost = [...(this.#running ? [this.#running] : []), ...this.#queue.splice(0)];
     this.#running = undefined;
     await this.#end();
-    for (const { reject } of lost) reject(new MeshError('unavailable', 'The policy compiler was closed.'));
+    for (const { reject } of lost) reject(closedError());
   }
 
   #next(): void {
@@ -97,6 +100,10 @@ export class CompileThread {
     this.#timer?.cancel();
     await worker?.terminate();
   }
+}
+
+function closedError(): MeshError {
+  return new MeshError('unavailable', 'The policy compiler is closed.');
 }
 
 function refOption(ref: string | undefined): { ref?: string } {

@@ -99,6 +99,7 @@ function nearMisses({ idc, peers }: FilterPolicy): readonly TrailVector[] {
   return [idc, ...peers].flatMap((name) => {
     const other = name.endsWith('z') ? 'y' : 'z';
     const misses = [
+      name.slice(0, 1),
       `${name}0`,
       `0${name}`,
       name.slice(1),

@@ -5,7 +5,6 @@ import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { sleep, systemClock } from '../../src/base/clock.ts';
 import { findEnvoy } from '../support/envoy.ts';
 
@@ -49,7 +48,9 @@ export async function startGateway(guarded: readonly GuardedPort[]): Promise<Gat
   const dir = await mkdtemp(join(tmpdir(), 'isthmus-gateway-'));
   const upstream = createServer((request, response) => {
     response.setHeader('x-isthmus-served', '1');
-    response.end(JSON.stringify(request.rawHeaders));
+    const body = JSON.stringify(request.rawHeaders);
+    response.setHeader('content-length', Buffer.byteLength(body));
+    response.end(body);
   });
   upstream.listen(0, '127.0.0.1');
   await once(upstream, 'listening');
@@ -109,8 +110,15 @@ export async function sendRaw(
     ...lines.map(([name, value]) => `${name}: ${value}`),
   ];
   socket.write(`${[...head, 'connection: close'].join('\r\n')}\r\n\r\n`, 'latin1');
-  const answer = await text(socket);
-  const split = answer.indexOf('\r\n\r\n');
+  // Not to the end of the stream: after an answer of its own Envoy keeps the connection for another second.
+  let answer = '';
+  let split = -1;
+  for await (const chunk of socket) {
+    answer += chunk;
+    split = answer.indexOf('\r\n\r\n');
+    const length = /^content-length: (\d+)\r$/im.exec(answer)?.[1];
+    if (split >= 0 && length !== undefined && answer.length >= split + 4 + Number(length)) break;
+  }
   const [status = '', ...headers] = answer.slice(0, split).split('\r\n');
   return {
     status: Number(status.split(' ')[1]),
