@@ -1,0 +1,145 @@
+import type { MeshObject, Ref } from '../model/object.ts';
+import { refKey } from '../model/object.ts';
+import { type Fault, type PathPart, renderPath } from './fault.ts';
+import { isMap } from './fields.ts';
+import { parseObject } from './parse.ts';
+import type { Problem } from './source.ts';
+import { firstContentLine, loadDocument, locate, type Position, splitDocuments, YamlFault } from './yaml.ts';
+
+/** One object in a file. The same one, by identity, as long as its document's text does not change. */
+export interface Entry {
+  readonly key: string;
+  readonly ref: Ref;
+  /** Where it was read; of an entry that only moved within its file, where it was read first. */
+  readonly origin: string;
+  /** Absent when the object has errors: then its last good version stays. */
+  readonly object?: MeshObject;
+}
+
+/** What a file holds. */
+export interface Content {
+  readonly text: string;
+  readonly entries: readonly Entry[];
+  readonly problems: readonly Problem[];
+  /**
+   * False when a document is no YAML, or does not say which object it is: what the file held before and is
+   * not seen in it now may be just that document, so it is not gone.
+   */
+  readonly complete: boolean;
+  /** True when at least one problem is an error. */
+  readonly faulty: boolean;
+  readonly documents: ReadonlyMap<string, Document>;
+}
+
+/** A document as it was read once; lines count from its own first line, so that it may move in the file. */
+interface Document {
+  readonly line: number;
+  readonly text: string;
+  readonly items: readonly { readonly entry: Entry; readonly at: readonly PathPart[] }[];
+  readonly faults: readonly (Fault & { readonly position: Position })[];
+  readonly complete: boolean;
+}
+
+/** Most faults of one file that are looked up to the column; the others give the line of their document. */
+const locatedMax = 200;
+
+/**
+ * Reads the objects of a file; never throws. `file` is how messages name it. Documents whose text stands in
+ * `previous` too are taken from there.
+ */
+export function readContent(file: string, text: string, previous?: Content): Content {
+  const documents = new Map<string, Document>();
+  const entries: Entry[] = [];
+  const problems: Problem[] = [];
+  let complete = true;
+  let twins = 0;
+  for (const part of splitDocuments(text)) {
+    const known = documents.has(part.text) ? undefined : previous?.documents.get(part.text);
+    const document = known
+      ? known.line === part.line
+        ? known
+        : { ...known, line: part.line }
+      : readDocument(file, part.text, part.line, problems.length < locatedMax);
+    // A document that stands in the file twice is two claims to one name: it needs a place of its own.
+    documents.set(documents.has(part.text) ? `twin ${twins++}` : part.text, document);
+    for (const { entry } of document.items) entries.push(entry);
+    for (const fault of document.faults) problems.push(toProblem(file, document, fault, fault.position));
+    complete &&= document.complete;
+  }
+  const faulty = problems.some(({ severity }) => severity === 'error');
+  return { text, entries, problems, complete, faulty, documents };
+}
+
+/** A fault that was found by comparing objects, as a problem at its place in the file. */
+export function problemAt(file: string, content: Content, entry: Entry, fault: Fault): Problem {
+  for (const document of content.documents.values()) {
+    const item = document.items.find((item) => item.entry === entry);
+    if (item === undefined) continue;
+    const path = [...item.at, ...fault.path];
+    const [position] = locate(document.text, [path]);
+    return toProblem(file, document, { ...fault, path }, position ?? { line: 1, column: 1 });
+  }
+  const { severity, message } = fault;
+  return { severity, where: file, path: renderPath(fault.path), message };
+}
+
+function toProblem(file: string, document: Document, fault: Fault, position: Position): Problem {
+  const where = `${file}:${document.line + position.line - 1}:${position.column}`;
+  return { severity: fault.severity, where, path: renderPath(fault.path), message: fault.message };
+}
+
+function readDocument(file: string, text: string, line: number, exact: boolean): Document {
+  let raw: unknown;
+  try {
+    raw = loadDocument(text);
+  } catch (reason) {
+    if (!(reason instanceof YamlFault)) throw reason;
+    const message = `not YAML: ${reason.message}. Correct it; until then no object that was read from this file goes.`;
+    const fault = { severity: 'error', path: [], message, position: reason.position } as const;
+    return { line, text, items: [], faults: [fault], complete: false };
+  }
+  const first = firstContentLine(text);
+  const items: { entry: Entry; at: readonly PathPart[] }[] = [];
+  const faults: Fault[] = [];
+  let complete = true;
+  for (const { value, at } of unwrapList(raw)) {
+    const origin = `${file}:${line + first - 1}${at.length > 0 ? ` ${renderPath(at)}` : ''}`;
+    const parsed = parseObject(value, origin);
+    for (const fault of parsed.faults)
+      faults.push(at.length > 0 ? { ...fault, path: [...at, ...fault.path] } : fault);
+    if (parsed.ref === undefined) complete &&= parsed.ignored;
+    else {
+      const { ref, object } = parsed;
+      items.push({
+        at,
+        entry: { key: refKey(ref), ref, origin, ...(object === undefined ? {} : { object }) },
+      });
+    }
+  }
+  return { line, text, items, faults: withPositions(text, faults, first, exact), complete };
+}
+
+function withPositions(text: string, faults: readonly Fault[], first: number, exact: boolean) {
+  if (faults.length === 0) return [];
+  const located = exact ? Math.min(faults.length, locatedMax) : 0;
+  const positions =
+    located > 0
+      ? locate(
+          text,
+          faults.slice(0, located).map(({ path }) => path),
+        )
+      : [];
+  return faults.map((fault, index) => ({
+    ...fault,
+    position: positions[index] ?? { line: first, column: 1 },
+  }));
+}
+
+/** The objects in a document: several, when it is a `List` as kubectl prints them; none, when it is empty. */
+function unwrapList(raw: unknown): { value: unknown; at: readonly PathPart[] }[] {
+  if (raw === undefined || raw === null) return [];
+  if (isMap(raw) && typeof raw.kind === 'string' && raw.kind.endsWith('List') && Array.isArray(raw.items)) {
+    return raw.items.map((value, index) => ({ value, at: ['items', index] }));
+  }
+  return [{ value: raw, at: [] }];
+}

@@ -1,0 +1,117 @@
+/** When objects that files no longer hold are deleted, and when their deletion is held. Times in milliseconds. */
+export interface LossRule {
+  /** How long nothing more may go missing before a deletion: a rename is a file that is gone for a moment. */
+  readonly settleMs: number;
+  /** The longest that a deletion waits for that. */
+  readonly settleMsMax: number;
+  /** Losing fewer objects than this is never held, unless nothing is left. */
+  readonly objectsMin: number;
+  /** Losing more than this share is held; 0.5 is half. */
+  readonly shareMax: number;
+  /** Deletions of this last while count as one; a held deletion of few objects goes ahead after it. */
+  readonly windowMs: number;
+}
+
+/** The rule that docs/files-source.md states. */
+export const lossRule: LossRule = {
+  settleMs: 50,
+  settleMsMax: 1000,
+  objectsMin: 10,
+  shareMax: 0.5,
+  windowMs: 10_000,
+};
+
+/** What a guard looks at. */
+export interface LossState {
+  readonly now: number;
+  /** Keys of objects that are in force and that no file holds. */
+  readonly missing: ReadonlySet<string>;
+  /** The number of objects in force, missing ones included. */
+  readonly inForce: number;
+  /** The number of objects that files hold. */
+  readonly found: number;
+  /** Whether the folder is another one than when its objects were last seen: unmounted, or mounted over. */
+  readonly replaced: boolean;
+}
+
+/** What a guard decides. */
+export interface LossVerdict {
+  /** Keys to delete now. */
+  readonly remove: ReadonlySet<string>;
+  /** Whether the missing objects stay in force until they come back, or the operator confirms. */
+  readonly held: boolean;
+  /** When to ask again, if nothing changes before: milliseconds from now. */
+  readonly againMs?: number;
+  /** When the deleted objects were first found missing. */
+  readonly since: number;
+}
+
+/** Keeps a source that loses its objects from being read as a mesh without endpoints. */
+export interface LossGuard {
+  decide(state: LossState): LossVerdict;
+  /** The operator says that what is missing now is meant to be: the next decision lets it go. */
+  confirm(): void;
+}
+
+/** Creates a guard that follows `rule`. */
+export function createLossGuard(rule: LossRule): LossGuard {
+  const nothing: ReadonlySet<string> = new Set();
+  let known: ReadonlySet<string> = nothing;
+  let first = 0;
+  let changed = 0;
+  let held = false;
+  let confirmed = false;
+  let recent: { at: number; count: number }[] = [];
+
+  function note(missing: ReadonlySet<string>, now: number): void {
+    if (missing.size === known.size && [...missing].every((key) => known.has(key))) return;
+    if (known.size === 0) first = now;
+    changed = now;
+    known = new Set(missing);
+  }
+
+  /** Whether losing what is missing is more than deleting one by one. */
+  function isLoss({ missing, inForce, found, replaced }: LossState, lately: number): boolean {
+    if (found === 0 && (missing.size > 1 || replaced)) return true;
+    const lost = missing.size + lately;
+    return lost >= rule.objectsMin && lost > (inForce + lately) * rule.shareMax;
+  }
+
+  return {
+    decide(state) {
+      const { now, missing } = state;
+      note(missing, now);
+      recent = recent.filter(({ at }) => now - at < rule.windowMs);
+      if (missing.size === 0) {
+        held = false;
+        confirmed = false;
+        return { remove: nothing, held, since: now };
+      }
+      if (confirmed) {
+        confirmed = false;
+        held = false;
+        recent = [];
+        return { remove: new Set(missing), held, since: first };
+      }
+      const quietMs = now - changed;
+      if (!held && quietMs < rule.settleMs && now - first < rule.settleMsMax) {
+        return { remove: nothing, held, againMs: rule.settleMs - quietMs, since: first };
+      }
+      const lately = recent.reduce((sum, { count }) => sum + count, 0);
+      if (isLoss(state, lately)) {
+        held = true;
+        return { remove: nothing, held, since: first };
+      }
+      // Files that come back do so one after the other: what is not back yet is not deleted meanwhile.
+      if (held && quietMs < rule.windowMs) {
+        return { remove: nothing, held, againMs: rule.windowMs - quietMs, since: first };
+      }
+      held = false;
+      recent.push({ at: now, count: missing.size });
+      return { remove: new Set(missing), held, since: first };
+    },
+    confirm() {
+      confirmed = true;
+    },
+  };
+}

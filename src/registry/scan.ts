@@ -1,0 +1,95 @@
+import type { Dirent, Stats } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** What a folder and the folders in it hold, as far as the registry reads it. */
+export interface Scan {
+  /** Path below the root, with `/` → signature, for each file to read. */
+  readonly files: ReadonlyMap<string, string>;
+  /** Path below the root ('' is the root) → identity, for each folder. */
+  readonly folders: ReadonlyMap<string, string>;
+  /** Path below the root of what could not be looked at → the reason. What lies there is unknown, not gone. */
+  readonly unreadable: ReadonlyMap<string, string>;
+}
+
+/** Whether a name is one that the registry reads: YAML or JSON, not hidden, no editor's backup or lock. */
+export function isRegistryFile(name: string): boolean {
+  return /\.(?:ya?ml|json)$/.test(name) && !/^[.#]/.test(name);
+}
+
+/** Whether a folder's name says that what is in it is not meant to be read. */
+export function isHidden(name: string): boolean {
+  return name.startsWith('.');
+}
+
+/** Changes whenever a file does; equal signatures of different content would need one clock tick and one size. */
+export function signatureOf(stats: Stats): string {
+  return `${stats.dev}:${stats.ino}:${stats.size}:${stats.mtimeMs}:${stats.ctimeMs}`;
+}
+
+/** Which folder it is: another one, when something else is mounted or linked there. */
+export function identityOf(stats: Stats): string {
+  return `${stats.dev}:${stats.ino}`;
+}
+
+/**
+ * Looks at a folder, its sub-folders and where their symbolic links lead. Throws Node's own error when the
+ * root cannot be read.
+ */
+export async function scanFolder(root: string): Promise<Scan> {
+  const files = new Map<string, string>();
+  const folders = new Map<string, string>();
+  const unreadable = new Map<string, string>();
+
+  async function visit(folder: string, above: ReadonlySet<string>): Promise<void> {
+    const identity = identityOf(await stat(join(root, folder)));
+    // A link to a folder that it lies in would go on for ever.
+    if (above.has(identity)) return;
+    const items = await readdir(join(root, folder), { withFileTypes: true });
+    folders.set(folder, identity);
+    const path = new Set([...above, identity]);
+    await Promise.all(items.map((item) => visitItem(item, folder, path)));
+  }
+
+  async function visitItem(item: Dirent, folder: string, above: ReadonlySet<string>): Promise<void> {
+    const wanted = isRegistryFile(item.name);
+    if (isHidden(item.name) || (item.isFile() && !wanted)) return;
+    const path = folder === '' ? item.name : `${folder}/${item.name}`;
+    try {
+      const isFolder = item.isDirectory();
+      const stats = isFolder ? undefined : await stat(join(root, path));
+      if (isFolder || stats?.isDirectory()) await visit(path, above);
+      else if (wanted && stats?.isFile()) files.set(path, signatureOf(stats));
+    } catch (reason) {
+      // What went between the look and now, and a link that leads nowhere, are gone.
+      if (codeOf(reason) !== 'ENOENT') unreadable.set(path, codeOf(reason));
+    }
+  }
+
+  await visit('', new Set());
+  return { files: new Map([...files].sort(([a], [b]) => (a < b ? -1 : 1))), folders, unreadable };
+}
+
+/** The code of a system error, such as ENOENT; else its words. */
+export function codeOf(reason: unknown): string {
+  if (reason instanceof Error) return (reason as NodeJS.ErrnoException).code ?? reason.message;
+  return String(reason);
+}
+
+const words: Readonly<Record<string, string>> = {
+  ENOENT: 'it does not exist',
+  ENOTDIR: 'it is not a folder',
+  EACCES: 'no permission',
+  EPERM: 'no permission',
+  ELOOP: 'symbolic links lead in a circle',
+  EISDIR: 'it is a folder',
+  EIO: 'the disk reports an error',
+  ESTALE: 'the network file system has lost it',
+  EMFILE: 'too many open files',
+};
+
+/** A system error's code in words, the code behind them. */
+export function wordsOf(code: string): string {
+  const text = words[code];
+  return text === undefined ? code : `${text} (${code})`;
+}

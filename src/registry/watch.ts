@@ -1,0 +1,60 @@
+import { type FSWatcher, watch } from 'node:fs';
+import { join } from 'node:path';
+import { codeOf } from './scan.ts';
+
+/** Watches folders for changes of what is directly in them. */
+export interface Watchers {
+  /**
+   * Watches exactly these folders from now on: path below the root → identity. A folder whose identity has
+   * changed is watched anew.
+   */
+  update(folders: ReadonlyMap<string, string>): void;
+  /** Why some folder could not be watched; undefined when all are. */
+  readonly problem: string | undefined;
+  close(): void;
+}
+
+/**
+ * Creates watchers below `root`. `onEvent` gets the path below the root of what changed; undefined when the
+ * system did not say. One watcher for each folder, as inotify works: Node's recursive mode opens one for each
+ * file, and misses files that replace others.
+ */
+export function createWatchers(root: string, onEvent: (path: string | undefined) => void): Watchers {
+  const open = new Map<string, { identity: string; watcher: FSWatcher }>();
+  let problem: string | undefined;
+
+  function close(folder: string): void {
+    open.get(folder)?.watcher.close();
+    open.delete(folder);
+  }
+
+  function start(folder: string, identity: string): void {
+    try {
+      const watcher = watch(join(root, folder), (_, name) => {
+        onEvent(name === null ? undefined : folder === '' ? name : `${folder}/${name}`);
+      });
+      // The folder went, or its file system did: the next scan tells what is left.
+      watcher.on('error', () => {
+        close(folder);
+        onEvent(undefined);
+      });
+      open.set(folder, { identity, watcher });
+    } catch (reason) {
+      if (codeOf(reason) !== 'ENOENT') problem = codeOf(reason);
+    }
+  }
+
+  return {
+    update(folders) {
+      problem = undefined;
+      for (const [folder, { identity }] of open) if (folders.get(folder) !== identity) close(folder);
+      for (const [folder, identity] of folders) if (!open.has(folder)) start(folder, identity);
+    },
+    get problem() {
+      return problem;
+    },
+    close() {
+      for (const folder of [...open.keys()]) close(folder);
+    },
+  };
+}

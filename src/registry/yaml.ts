@@ -1,0 +1,139 @@
+import yaml from 'js-yaml';
+import { isMap, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
+import type { PathPart } from './fault.ts';
+
+/** One YAML document of a file, as text. */
+export interface YamlText {
+  readonly text: string;
+  /** Line of the file at which it begins, from 1. */
+  readonly line: number;
+}
+
+/** A place in a document's text; both from 1. */
+export interface Position {
+  readonly line: number;
+  readonly column: number;
+}
+
+/** A document that is no YAML: what is wrong, and where in the document's text. */
+export class YamlFault extends Error {
+  readonly position: Position;
+
+  constructor(message: string, position: Position) {
+    super(message);
+    this.name = 'YamlFault';
+    this.position = position;
+  }
+}
+
+/** Merge keys (`<<: *defaults`): not of YAML 1.2, but of many people's files. */
+const merge = new yaml.Type('tag:yaml.org,2002:merge', { kind: 'scalar', resolve: (data) => data === '<<' });
+/** YAML 1.2's own types; no dates, so that timestamps stay the text that they were. */
+const schema = yaml.CORE_SCHEMA.extend({ implicit: [merge] });
+
+/**
+ * Cuts a file into its documents without reading them: YAML lets a line that begins with `---` or `...` stand
+ * nowhere but between documents. So a change re-reads one document, not the file, and a document that is no
+ * YAML does not hide the others. Documents without content are left out.
+ */
+export function splitDocuments(file: string): YamlText[] {
+  const text = file.charCodeAt(0) === 0xfeff ? file.slice(1) : file;
+  const documents: YamlText[] = [];
+  let start = 0;
+  let line = 1;
+  for (const end of markers(text)) {
+    const part = text.slice(start, end);
+    // Directives (`%YAML 1.2`) belong to the document after the marker that ends them.
+    if (end < text.length && isDirectives(part)) continue;
+    if (hasContent(part)) documents.push({ text: part, line });
+    line += countLines(part);
+    start = end;
+  }
+  return documents;
+}
+
+/** Where each document may end: before each marker but one at the very start, and at the end. */
+function* markers(text: string): Generator<number> {
+  for (const { index } of text.matchAll(/^(?:---|\.\.\.)(?=\s|$)/gm)) if (index > 0) yield index;
+  yield text.length;
+}
+
+/**
+ * The value of one document. Throws YamlFault where it is no YAML, also where one mapping has a key twice.
+ */
+export function loadDocument(text: string): unknown {
+  try {
+    return yaml.load(text, { schema });
+  } catch (reason) {
+    if (!(reason instanceof yaml.YAMLException)) throw reason;
+    const { line = 0, column = 0 } = reason.mark ?? {};
+    throw new YamlFault(reason.reason, { line: line + 1, column: column + 1 });
+  }
+}
+
+/**
+ * Where the fields at `paths` stand in a document; of a field that is not there, where it should have been.
+ * Slow (it keeps every position), so only for documents in which something is wrong.
+ */
+export function locate(text: string, paths: readonly (readonly PathPart[])[]): Position[] {
+  const counter = new LineCounter();
+  const document = parseDocument(text, {
+    lineCounter: counter,
+    uniqueKeys: false,
+    strict: false,
+    logLevel: 'silent',
+    merge: true,
+  });
+  return paths.map((path) => {
+    let node: unknown = document.contents;
+    let offset = offsetOf(node) ?? 0;
+    for (const part of path) {
+      const found = child(node, part);
+      if (found === undefined) break;
+      offset = found.offset ?? offset;
+      node = found.node;
+    }
+    const { line, col } = counter.linePos(offset);
+    return { line, column: col };
+  });
+}
+
+/** The first line with something in it: where an editor should open the document. From 1, in its text. */
+export function firstContentLine(text: string): number {
+  const lines = text.split('\n', 200);
+  const found = lines.findIndex(
+    (line) => !/^\s*(?:#|$)/.test(line) && !/^(?:---|\.\.\.)\s*(?:#|$)/.test(line),
+  );
+  return found < 0 ? 1 : found + 1;
+}
+
+function child(node: unknown, part: PathPart): { node: unknown; offset: number | undefined } | undefined {
+  if (isMap(node)) {
+    const pair = node.items.find(
+      ({ key }) => String((key as { value?: unknown } | null)?.value) === String(part),
+    );
+    return pair && { node: pair.value, offset: offsetOf(pair.key) };
+  }
+  if (isSeq(node) && typeof part === 'number' && part < node.items.length) {
+    return { node: node.items[part], offset: offsetOf(node.items[part]) };
+  }
+  return undefined;
+}
+
+function offsetOf(node: unknown): number | undefined {
+  return (node as Node | null)?.range?.[0];
+}
+
+function isDirectives(part: string): boolean {
+  return part.includes('%') && part.split('\n').every((line) => /^(?:%|\s*(?:#|$))/.test(line));
+}
+
+function hasContent(part: string): boolean {
+  return /^(?!\s*(?:#|$))(?!(?:---|\.\.\.)\s*(?:#|$))./m.test(part);
+}
+
+function countLines(text: string): number {
+  let count = 0;
+  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) count++;
+  return count;
+}
