@@ -1,0 +1,135 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { loadAll } from 'js-yaml';
+import { stringify } from 'yaml';
+import { createIndex } from '../../src/index/store.ts';
+import type { NodeRole, NodeScope } from '../../src/model/node.ts';
+import type { Change } from '../../src/model/object.ts';
+import { planGroup } from '../../src/plan/group.ts';
+import { parseObject } from '../../src/registry/parse.ts';
+import { Catalog } from '../../src/translate/catalog.ts';
+import type { Built } from '../../src/translate/resources.ts';
+
+/** Where the cases stand. */
+export const goldenDir = new URL('../golden/', import.meta.url).pathname;
+
+/** A proxy of each role, as the goldens assume it in sh-a. */
+const scopes: Readonly<Record<NodeRole, NodeScope>> = {
+  sidecar: {
+    role: 'sidecar',
+    idc: 'sh-a',
+    namespace: 'shop',
+    outbound: { address: '127.0.0.1', port: 15001 },
+  },
+  ingress: {
+    role: 'ingress',
+    idc: 'sh-a',
+    edge: { address: '0.0.0.0', port: 8080 },
+    peer: { address: '0.0.0.0', port: 15443 },
+  },
+  egress: {
+    role: 'egress',
+    idc: 'sh-a',
+    sidecar: { address: '0.0.0.0', port: 15444 },
+    ingress: { address: '0.0.0.0', port: 15445 },
+  },
+};
+
+/** The names of all cases. */
+export function goldenCases(): readonly string[] {
+  return readdirSync(goldenDir).sort();
+}
+
+/** Takes a case's objects through index, plan and translate; the messages by role. */
+export function buildCase(name: string): Readonly<Record<NodeRole, readonly Built[]>> {
+  const text = readFileSync(join(goldenDir, name, 'in.yaml'), 'utf8');
+  const changes = loadAll(text).map((document): Change => {
+    const { object, faults } = parseObject(document, `${name}/in.yaml`);
+    if (object === undefined) throw new Error(`${name}: ${JSON.stringify(faults)}`);
+    return { type: 'upsert', object, at: 0 };
+  });
+  const index = createIndex({ idc: 'sh-a' });
+  index.apply(changes);
+  const { groups, idcs } = index.view();
+  const catalog = new Catalog();
+  catalog.surround(idcs, { own: idcs.get('sh-a'), filters: {} });
+  catalog.update(new Map([...groups].map(([host, view]) => [host, planGroup(view, idcs, 'sh-a')])));
+  const open = (role: NodeRole) => catalog.open(role, scopes[role]);
+  return { sidecar: open('sidecar'), ingress: open('ingress'), egress: open('egress') };
+}
+
+/** The files that a case should have, by name: `<role>.<type>.yaml`, none for what is empty. */
+export function goldenFiles(name: string): ReadonlyMap<string, string> {
+  const files = new Map<string, string>();
+  for (const [role, built] of Object.entries(buildCase(name))) {
+    for (const kind of ['CDS', 'EDS', 'LDS', 'RDS'] as const) {
+      const messages = built.filter((one) => one.kind === kind).map((one) => one.message);
+      if (messages.length === 0) continue;
+      files.set(`${role}.${kind.toLowerCase()}.yaml`, stringify(messages, { aliasDuplicateObjects: false }));
+    }
+  }
+  return files;
+}
+
+/** The files that a case has. */
+export function storedFiles(name: string): ReadonlyMap<string, string> {
+  const dir = join(goldenDir, name);
+  const names = readdirSync(dir).filter((file) => file !== 'in.yaml');
+  return new Map(names.map((file) => [file, readFileSync(join(dir, file), 'utf8')]));
+}
+
+/** Rewrites a case's files and deletes those that it should not have. */
+export function rewriteCase(name: string): void {
+  const dir = join(goldenDir, name);
+  for (const file of storedFiles(name).keys()) rmSync(join(dir, file));
+  for (const [file, text] of goldenFiles(name)) writeFileSync(join(dir, file), text);
+}
+
+type Json = Record<string, unknown>;
+
+/**
+ * Has a real Envoy validate all messages of a role as one static configuration: endpoints in their clusters
+ * and routes in their listeners, or it would not look at them. Returns Envoy's words when it rejects them.
+ */
+export function envoyRejects(envoy: string, built: readonly Built[]): string | undefined {
+  const of = (kind: string) => built.filter((one) => one.kind === kind).map((one) => one.message as Json);
+  const byName = (kind: string, key: string) => new Map(of(kind).map((one) => [one[key], bare(one)]));
+  const assignments = byName('EDS', 'cluster_name');
+  const routes = byName('RDS', 'name');
+  const clusters = of('CDS').map((message) => {
+    const { eds_cluster_config: eds, type, ...cluster } = bare(message);
+    return eds === undefined
+      ? bare(message)
+      : { ...cluster, type: 'STATIC', load_assignment: assignments.get(cluster.name) };
+  });
+  const listeners = of('LDS').map((message) => {
+    const listener = structuredClone(bare(message)) as {
+      filter_chains: { filters: { typed_config: Json }[] }[];
+    };
+    const config = listener.filter_chains[0]?.filters[0]?.typed_config as Json;
+    config.route_config = routes.get((config.rds as Json).route_config_name);
+    delete config.rds;
+    // A filter that is to be discovered needs a control plane; its own test has one.
+    config.http_filters = (config.http_filters as Json[]).filter((filter) => !('config_discovery' in filter));
+    return listener;
+  });
+  const dir = mkdtempSync(join(tmpdir(), 'isthmus-golden-'));
+  try {
+    const file = join(dir, 'envoy.json');
+    writeFileSync(file, JSON.stringify({ static_resources: { clusters, listeners } }));
+    execFileSync(envoy, ['--mode', 'validate', '-l', 'error', '-c', file], { stdio: 'pipe' });
+    return undefined;
+  } catch (reason) {
+    return String((reason as { stderr?: Buffer }).stderr ?? reason);
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
+}
+
+/** A message without its '@type'. */
+function bare(message: Json): Json {
+  const { '@type': _, ...rest } = message;
+  return rest;
+}

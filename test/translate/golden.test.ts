@@ -1,0 +1,36 @@
+import t from 'tap';
+import { findEnvoy } from '../support/envoy.ts';
+import {
+  buildCase,
+  envoyRejects,
+  goldenCases,
+  goldenFiles,
+  rewriteCase,
+  storedFiles,
+} from '../support/golden.ts';
+
+// `make golden` rewrites the files; a reviewer then reads the difference.
+if (process.env.UPDATE_GOLDEN) for (const name of goldenCases()) rewriteCase(name);
+
+const envoy = findEnvoy();
+
+for (const name of goldenCases()) {
+  t.test(`${name}: messages are as written`, async (t) => {
+    t.strictSame(Object.fromEntries(storedFiles(name)), Object.fromEntries(goldenFiles(name)));
+  });
+  t.test(`${name}: a real Envoy accepts them`, async (t) => {
+    for (const [role, built] of Object.entries(buildCase(name))) {
+      t.equal(envoyRejects(envoy, built), undefined, role);
+    }
+  });
+}
+
+t.test('Envoy does look at routes and endpoints', async (t) => {
+  const built = buildCase('two-idcs').ingress;
+  const broken = built.map((one) =>
+    one.kind === 'RDS'
+      ? { ...one, message: JSON.parse(JSON.stringify(one.message).replaceAll('failover/', 'nowhere/')) }
+      : one,
+  );
+  t.match(envoyRejects(envoy, broken), /unknown cluster 'nowhere/);
+});
