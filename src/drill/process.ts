@@ -14,6 +14,8 @@ export interface ProcessSpec {
   readonly logFile: string;
   /** Called with each line of standard output. */
   readonly lines?: (line: string) => void;
+  /** It ends by itself when its work is done: an exit with code 0 is no surprise. */
+  readonly ends?: boolean;
   /** Run inside this network namespace. */
   readonly netns?: string;
 }
@@ -76,7 +78,7 @@ function supervise(
       if (!alive) return;
       alive = false;
       resolve(exit);
-      if (!expected) onUnexpectedExit(running, exit);
+      if (!expected && !(spec.ends && exit.code === 0)) onUnexpectedExit(running, exit);
     };
     child.once('exit', (code, signal) => ended({ code, signal }));
     child.once('error', () => ended({ code: 127, signal: null }));

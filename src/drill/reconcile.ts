@@ -4,10 +4,11 @@ import { succeeded } from './sample.ts';
 import { countBy } from './stats.ts';
 
 /**
- * A killed Envoy takes with it the lines of its access log that it had not written yet (it writes every 100 ms)
- * and those of the requests it was working on: for requests this close before its death, other logs count.
+ * A killed gateway takes with it the lines of its access log that it had not written yet (it writes every 100 ms)
+ * and those of the requests it was working on, which go on elsewhere: requests that ended this long before or
+ * after its death are held to the other logs only.
  */
-export const lostLinesMs = 1500;
+export const lostLinesMs = { before: 250, after: 1500 } as const;
 
 /**
  * Holds the client's records, the instances' logs, the gateways' logs and the gateways' counters against each
@@ -91,7 +92,9 @@ function entrancesMatchRecords(m: Measurement): Finding {
 }
 
 function mayHaveLostItsLine(endMs: number, m: Measurement): boolean {
-  return m.lost.some(({ killed }) => endMs >= killed.from - lostLinesMs && endMs <= killed.to + lostLinesMs);
+  return m.lost.some(
+    ({ killed }) => endMs >= killed.from - lostLinesMs.before && endMs <= killed.to + lostLinesMs.after,
+  );
 }
 
 /**
@@ -109,10 +112,11 @@ function crossingsMatch(m: Measurement): Finding {
   const arrived = countBy(entering, (l) => l.id);
   const excused = new Set(m.samples.filter((s) => mayHaveLostItsLine(s.end, m)).map((s) => s.id));
   const wrong: string[] = [];
-  for (const line of leaving) {
-    const answered = line.status > 0 && (line.flags === '' || line.flags === '-');
-    if (answered && !arrived.has(line.id) && !excused.has(line.id))
-      wrong.push(`${line.id} left, never arrived`);
+  const answered = countBy(leaving.filter(wasAnswered), (l) => l.id);
+  for (const [id, count] of answered) {
+    if (count > (arrived.get(id) ?? 0) && !excused.has(id)) {
+      wrong.push(`${id}: ${count} left and were answered, ${arrived.get(id) ?? 0} arrived`);
+    }
   }
   for (const [id, count] of arrived) {
     if (count > (tries.get(id) ?? 0) && !excused.has(id)) {
@@ -131,6 +135,11 @@ function crossingsMatch(m: Measurement): Finding {
   }
   const seen = `${leaving.length} left by an egress, ${entering.length} came in by another IDC’s ingress, ${served} were served there`;
   return finding('Crossings agree: egress, ingress and instances', wrong, seen + tolerance(m));
+}
+
+/** Whether the answer came from the other side: Envoy flags each answer that it makes up itself. */
+function wasAnswered(line: AccessLine): boolean {
+  return line.status > 0 && (line.flags === '' || line.flags === '-');
 }
 
 /** For each IDC, the ids that entered it by its own caller's sidecar or its own edge. */
@@ -163,12 +172,16 @@ function countersMatch(m: Measurement): Finding {
 
 function tolerance(m: Measurement): string {
   if (m.lost.length === 0) return '';
-  return `; ${m.lost.length} Envoys were killed: their counters are counted from their restart, and requests that ended within ${lostLinesMs / 1000} s of their death are held to the other logs`;
+  const { before, after } = lostLinesMs;
+  return (
+    `; ${m.lost.length} of these Envoys were killed: their counters count from their restart, and requests that ended ` +
+    `from ${before} ms before to ${after} ms after their death are held to the other logs only`
+  );
 }
 
-function sumBy(lines: readonly AccessLine[], valueOf: (line: AccessLine) => number): Map<string, number> {
+function sumBy(lines: readonly AccessLine[], amountOf: (line: AccessLine) => number): Map<string, number> {
   const sums = new Map<string, number>();
-  for (const line of lines) sums.set(line.id, (sums.get(line.id) ?? 0) + valueOf(line));
+  for (const line of lines) sums.set(line.id, (sums.get(line.id) ?? 0) + amountOf(line));
   return sums;
 }
 

@@ -1,0 +1,188 @@
+import { bounds, failbackTolerance, failbackWindowMs } from './bounds.ts';
+import { dueIn, fateOf, latenciesOf } from './ledger.ts';
+import type { Measurement } from './measurement.ts';
+import { type Phase, type PhaseName, phaseAt } from './phases.ts';
+import { latencyMs, type Sample, succeeded } from './sample.ts';
+import { countBy, type Latency, latencyOf, sliceBy } from './stats.ts';
+
+/** One phase of one load, or of all (`stream` ''). */
+export interface PhaseFigures {
+  readonly phase: PhaseName;
+  readonly stream: string;
+  readonly requests: number;
+  readonly failed: number;
+  readonly lostInFlight: number;
+  /** Of successes, in milliseconds from when they were due. */
+  readonly latency: Latency;
+  /** Share of the successes that each IDC served, 0 to 1. */
+  readonly shares: Readonly<Record<string, number>>;
+}
+
+/** Figures by phase, of each load and of all together (first). */
+export function figuresOf(m: Measurement): PhaseFigures[] {
+  return m.phases.flatMap((phase) => {
+    const samples = dueIn(m.samples, phase);
+    const streams = [...new Set(samples.map((s) => s.stream))].sort();
+    return [
+      figures(m, phase, '', samples),
+      ...streams.map((stream) =>
+        figures(
+          m,
+          phase,
+          stream,
+          samples.filter((s) => s.stream === stream),
+        ),
+      ),
+    ];
+  });
+}
+
+function figures(m: Measurement, phase: Phase, stream: string, samples: readonly Sample[]): PhaseFigures {
+  const fates = countBy(samples, (sample) => fateOf(sample, m));
+  const successes = samples.filter(succeeded);
+  const served = countBy(successes, (s) => s.idc);
+  return {
+    phase: phase.name,
+    stream,
+    requests: samples.length,
+    failed: fates.get('failed') ?? 0,
+    lostInFlight: fates.get('lost in flight') ?? 0,
+    latency: latencyOf(latenciesOf(samples)),
+    shares: Object.fromEntries([...served].sort().map(([idc, count]) => [idc, count / successes.length])),
+  };
+}
+
+/** When requests stopped being slow. */
+export interface SlowFigures {
+  /** What counted as slow, in milliseconds. */
+  readonly thresholdMs: number;
+  /** How that was found, in words. */
+  readonly thresholdWords: string;
+  /** From the blow before it to when the last slow request was due, at most over all blows; 0 for none. */
+  readonly lastSlowMs: number;
+  /** Slow requests in the outage. */
+  readonly count: number;
+  /** The same time with 2 x steady p99 alone as the threshold: it takes in the machine's own hiccups. */
+  readonly plainLastSlowMs: number;
+}
+
+/**
+ * The last slow request of the outage. Slow is what took longer than 2 x the p99 of the first steady phase and
+ * longer than every request of both steady phases: what happens with nothing broken is the machine's noise, and a
+ * p99 leaves out one request in a hundred by its nature.
+ */
+export function slowFigures(m: Measurement): SlowFigures {
+  const of = (name: PhaseName) => latencyOf(latenciesOf(dueIn(m.samples, phaseOf(m, name))));
+  const [first, second] = [of('steady'), of('steady again')];
+  const plain = bounds.slowFactor * first.p99;
+  const slowest = Math.max(first.max, second.count > 0 ? second.max : 0);
+  const thresholdMs = Math.max(plain, slowest);
+  const slowOver = (limit: number) =>
+    dueIn(m.samples, phaseOf(m, 'outage')).filter((s) => !succeeded(s) || latencyMs(s) > limit);
+  const slow = slowOver(thresholdMs);
+  return {
+    thresholdMs,
+    thresholdWords: `${bounds.slowFactor} × steady p99 = ${plain.toFixed(1)} ms, slowest in steady state ${slowest.toFixed(1)} ms`,
+    lastSlowMs: lastAfterBlow(m, slow),
+    count: slow.length,
+    plainLastSlowMs: lastAfterBlow(m, slowOver(plain)),
+  };
+}
+
+/** The longest time from a blow to a request due after it and before the next blow; 0 for no requests. */
+function lastAfterBlow(m: Measurement, samples: readonly Sample[]): number {
+  const blows = m.faults.map(({ moment }) => moment.from);
+  return samples.reduce((longest, { due }) => {
+    const before = blows.filter((at) => at <= due);
+    return before.length === 0 ? longest : Math.max(longest, due - Math.max(...before));
+  }, 0);
+}
+
+/** How the IDC that was lost got its load back. Times in milliseconds. */
+export interface FailbackFigures {
+  /** Share that it served in the first steady phase, of the loads that it serves then. */
+  readonly steadyShare: number;
+  /** From when the instances answered again to when its share was back for good; NaN when it never was. */
+  readonly afterHealthyMs: number;
+  /** The same from when healing began. */
+  readonly afterHealMs: number;
+  /** Requests that failed from then on. */
+  readonly failed: number;
+}
+
+/** When the share of the lost IDC was back, among the loads that it serves when nothing is broken. */
+export function failbackFigures(m: Measurement): FailbackFigures {
+  const steady = dueIn(m.samples, phaseOf(m, 'steady')).filter(succeeded);
+  const home = new Set(steady.filter((s) => s.idc === m.lostIdc).map((s) => s.stream));
+  const shareOf = (list: readonly Sample[]) =>
+    list.length === 0 ? Number.NaN : list.filter((s) => s.idc === m.lostIdc).length / list.length;
+  const steadyShare = shareOf(steady.filter((s) => home.has(s.stream)));
+  const from = m.healed.from;
+  const to = m.phases.at(-1)?.to ?? from;
+  const after = dueIn(m.samples, { from, to });
+  const windows = sliceBy(
+    after.filter((s) => succeeded(s) && home.has(s.stream)),
+    (s) => s.due,
+    { from, to, width: failbackWindowMs },
+  );
+  const isBack = (items: readonly Sample[]) => shareOf(items) >= steadyShare - failbackTolerance;
+  const lastAway = windows.findLastIndex((window) => !isBack(window.items));
+  // What follows the last window in which it was not back; none, if that was the last of all.
+  const backAt = windows[lastAway + 1]?.from ?? Number.NaN;
+  return {
+    steadyShare,
+    afterHealMs: backAt - from,
+    // It may be back before the last part of it answers a probe.
+    afterHealthyMs: Math.max(0, backAt - m.healthyAt),
+    failed: after.filter((s) => fateOf(s, m) === 'failed').length,
+  };
+}
+
+/** Crossings as the gateways saw them. */
+export interface HopFigures {
+  /** Most crossings in any trail at a peer listener. */
+  readonly most: number;
+  /** Requests that came in by a peer listener. */
+  readonly crossed: number;
+  /** Those whose trail was missing or shows no crossing, though they crossed. */
+  readonly withoutTrail: number;
+  /** Requests that entered more than one IDC from another: went round in a circle. */
+  readonly circles: number;
+}
+
+/** Counts crossings by trails, and independently of them by where each id came in. */
+export function hopFigures(m: Measurement): HopFigures {
+  const entering = m.access.filter((line) => line.listener === 'peer' && line.id !== '');
+  const crossings = entering.map((line) => (line.trail === '' ? 0 : line.trail.split(',').length - 1));
+  const entered = new Map<string, Set<string>>();
+  for (const line of entering) entered.set(line.id, (entered.get(line.id) ?? new Set()).add(line.idc));
+  return {
+    most: crossings.reduce((most, count) => Math.max(most, count), 0),
+    crossed: entered.size,
+    withoutTrail: crossings.filter((count) => count < 1).length,
+    circles: [...entered.values()].filter((idcs) => idcs.size > 1).length,
+  };
+}
+
+/** How many times any one request was tried at instances, by the instances' own logs. */
+export function mostTries(m: Measurement): { readonly most: number; readonly id: string } {
+  const tries = countBy(
+    [...m.entries.values()].flatMap((list) => list.map((entry) => entry.id)),
+    (id) => id,
+  );
+  let [id, most] = ['', 0];
+  for (const [key, count] of tries) if (count > most) [id, most] = [key, count];
+  return { most, id };
+}
+
+/** The phase of that name. Throws RangeError when the measurement has none. */
+export function phaseOf(m: Measurement, name: PhaseName): Phase {
+  const phase = m.phases.find((each) => each.name === name);
+  if (!phase) throw new RangeError(`the measurement has no phase ${name}`);
+  return phase;
+}
+
+/** The name of the phase of a moment; '' outside of all. */
+export function phaseNameAt(m: Measurement, atMs: number): string {
+  return phaseAt(m.phases, atMs)?.name ?? '';
+}

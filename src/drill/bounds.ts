@@ -1,0 +1,23 @@
+/** What a drill must keep to. Times in milliseconds. */
+export const bounds = {
+  /** Share of requests that succeed. */
+  successRate: 1,
+  outageP99Ms: 600,
+  /** Median in the outage, as a multiple of the steady one. */
+  outageP50Factor: 3,
+  /** A request is slow when it took longer than this multiple of the steady p99, and longer than any in steady state. */
+  slowFactor: 2,
+  lastSlowMs: 3000,
+  failbackMs: 10_000,
+  crossings: 1,
+  tries: 8,
+  eventToAckP50Ms: 20,
+  eventToAckP99Ms: 100,
+  edits: 100,
+} as const;
+
+/** Failing back is done when the share of the IDC is this close to its steady value, and stays so. */
+export const failbackTolerance = 0.05;
+
+/** Windows in which that share is looked at, in milliseconds: 50 requests or more at 100 a second. */
+export const failbackWindowMs = 500;

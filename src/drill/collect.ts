@@ -1,0 +1,141 @@
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { sleep } from '../base/clock.ts';
+import { askAdmin, readStats } from './envoy.ts';
+import type { AccessLine, AckFacts, CounterCheck } from './measurement.ts';
+import type { DrillPaths } from './paths.ts';
+import { probePrefix } from './probe.ts';
+import { machineClock } from './time.ts';
+import type { IdcPlan, ProxyPlan, Topology } from './topology.ts';
+import type { UpstreamEntry } from './upstream.ts';
+
+/** Envoys write their access logs every 100 ms; by then, and a bit, all that has ended is in the file. */
+const flushMs = 400;
+
+/** What a restarted Envoy's access log held before: its counters began again at 0, the file did not. */
+export interface RestartMarks {
+  /** Call when an Envoy has died and before it starts again. */
+  note(proxy: ProxyPlan): void;
+  offsetOf(proxy: ProxyPlan): number;
+}
+
+/** Marks for the access logs in `paths`. */
+export function createRestartMarks(paths: DrillPaths): RestartMarks {
+  const offsets = new Map<string, number>();
+  return {
+    note(proxy) {
+      const file = paths.accessLog(proxy);
+      offsets.set(file, existsSync(file) ? statSync(file).size : 0);
+    },
+    offsetOf: (proxy) => offsets.get(paths.accessLog(proxy)) ?? 0,
+  };
+}
+
+/**
+ * Reads all access logs, and the counters of each Envoy before and after them: health checks go on while we read.
+ * `access` has the lines of the load only.
+ */
+export async function collectAccess(
+  topology: Topology,
+  paths: DrillPaths,
+  marks: RestartMarks,
+): Promise<{ access: AccessLine[]; counters: CounterCheck[] }> {
+  const proxies = topology.idcs.flatMap((idc) => [
+    ...idc.ingress,
+    ...idc.egress,
+    ...idc.instances,
+    idc.caller,
+  ]);
+  const before = await Promise.all(proxies.map(readCounters));
+  await sleep(machineClock, flushMs);
+  const logs = proxies.map((proxy) => readAccessLog(proxy, paths.accessLog(proxy), marks.offsetOf(proxy)));
+  const after = await Promise.all(proxies.map(readCounters));
+  const counters = proxies.flatMap((proxy, i) =>
+    [...(after[i] ?? [])].map(([listener, count]) => ({
+      proxy: `${proxy.idc}/${proxy.name}`,
+      listener,
+      before: before[i]?.get(listener) ?? 0,
+      lines: logs[i]?.linesSinceMark.get(listener) ?? 0,
+      after: count,
+    })),
+  );
+  return { access: logs.flatMap((log) => log.lines), counters };
+}
+
+/** Requests by listener, as the Envoy counts them. */
+async function readCounters(proxy: ProxyPlan): Promise<Map<string, number>> {
+  const stats = await readStats(proxy.admin, '^http\\..*\\.downstream_rq_total$');
+  const byListener = [...stats].map(([name, count]) => [name.split('.')[1] ?? '', count] as const);
+  return new Map(byListener.filter(([listener]) => listener !== 'admin' && listener !== 'async-client'));
+}
+
+/** Reads one access log. Exported for tests. */
+export function readAccessLog(
+  proxy: { readonly idc: string; readonly name: string },
+  file: string,
+  markOffset: number,
+): { lines: AccessLine[]; linesSinceMark: Map<string, number> } {
+  const lines: AccessLine[] = [];
+  const linesSinceMark = new Map<string, number>();
+  if (!existsSync(file)) return { lines, linesSinceMark };
+  const bytes = readFileSync(file);
+  let offset = 0;
+  for (const line of bytes.toString('utf8').split('\n')) {
+    const raw = parseLine(line);
+    if (raw) {
+      const listener = String(raw.listener);
+      if (offset >= markOffset) linesSinceMark.set(listener, (linesSinceMark.get(listener) ?? 0) + 1);
+      const id = textOf(raw.drill_id);
+      if (id !== '' && !id.startsWith(probePrefix)) {
+        lines.push({
+          proxy: `${proxy.idc}/${proxy.name}`,
+          idc: proxy.idc,
+          listener,
+          id,
+          status: Number(raw.status ?? 0),
+          flags: textOf(raw.flags),
+          trail: textOf(raw.trail),
+          attempts: Number(raw.attempts ?? 0),
+        });
+      }
+    }
+    offset += Buffer.byteLength(line) + 1;
+  }
+  return { lines, linesSinceMark };
+}
+
+/** A line that was cut when its Envoy was killed is no line. */
+function parseLine(line: string): Record<string, unknown> | undefined {
+  if (!line.endsWith('}')) return undefined;
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Envoy writes `-` or null for what is absent. */
+function textOf(value: unknown): string {
+  return value === null || value === undefined || value === '-' ? '' : String(value);
+}
+
+/** Reads the instances' own logs, by `idc/instance`: requests of the load only. */
+export function collectEntries(topology: Topology, paths: DrillPaths): Map<string, UpstreamEntry[]> {
+  const instances = topology.idcs.flatMap((idc) => idc.instances);
+  return new Map(
+    instances.map((instance) => {
+      const file = paths.requests(instance);
+      const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n') : [];
+      const entries = lines
+        .filter((line) => line.endsWith('}'))
+        .map((line): UpstreamEntry => JSON.parse(line))
+        .filter((entry) => entry.path !== '/healthz' && !entry.id.startsWith(probePrefix));
+      return [`${instance.idc}/${instance.name}`, entries];
+    }),
+  );
+}
+
+/** The control plane's account of event → ACK so far. Rejects when it does not give one. */
+export async function collectAcks(idc: IdcPlan): Promise<AckFacts> {
+  const { eventToAck } = JSON.parse(await askAdmin(idc.controlAdmin, '/status', 5000));
+  return { idc: idc.name, ...eventToAck };
+}

@@ -1,0 +1,113 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { MeshError } from '../base/error.ts';
+import { outageWords } from './drills/outage.ts';
+import { environmentOf } from './environment.ts';
+import { type EnvoyBinary, findEnvoy } from './envoy.ts';
+import type { Measurement } from './measurement.ts';
+import { type DrillOptions, type DrillSettings, readOptions } from './options.ts';
+import { type Outcome, writeReport, writeUnable } from './report.ts';
+import { runPhases } from './runner.ts';
+import { createStage } from './stage.ts';
+import { figureLines, verdictLines } from './text.ts';
+import { machineClock } from './time.ts';
+import { judge, judgeUnprotected, type Verdict } from './verdict.ts';
+
+/** Exit codes of a drill. */
+export const drillExit = { passed: 0, missed: 1, unable: 2, interrupted: 130 } as const;
+
+/**
+ * Runs a drill, prints its progress and its verdict, and writes its report. Resolves with the exit code: 0 all
+ * bounds kept (with `expectFail`: missed, for the right reason), 1 a bound was missed, 2 the drill could not run,
+ * 130 interrupted. Leaves no process, namespace or temporary file, however it ends. Never rejects.
+ */
+export async function runDrill(options: DrillOptions): Promise<number> {
+  const say = options.say ?? ((line: string) => process.stdout.write(`${line}\n`));
+  const interrupted = new AbortController();
+  const interrupt = () => interrupted.abort(new MeshError('unavailable', 'interrupted'));
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  for (const signal of signals) process.on(signal, interrupt);
+  try {
+    const settings = readOptions(options);
+    const envoy = findEnvoy();
+    let worst: number = drillExit.passed;
+    for (let run = 1; run <= settings.runs; run += 1) {
+      if (settings.runs > 1) say(`run ${run} of ${settings.runs}`);
+      const reportDir = settings.runs > 1 ? join(settings.reportDir, `run-${run}`) : settings.reportDir;
+      const code = await runOnce({ ...settings, reportDir }, envoy, say, interrupted.signal);
+      worst = Math.max(worst, code);
+    }
+    return worst;
+  } catch (reason) {
+    if (interrupted.signal.aborted) {
+      say('interrupted: everything that the drill had started is gone');
+      return drillExit.interrupted;
+    }
+    const error = MeshError.from(reason);
+    say(`the drill could not run: ${error.message}`);
+    if (error.code === 'internal') say(error.stack ?? '');
+    return drillExit.unable;
+  } finally {
+    for (const signal of signals) process.removeListener(signal, interrupt);
+  }
+}
+
+async function runOnce(
+  settings: DrillSettings,
+  envoy: EnvoyBinary,
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<number> {
+  const { outage, crossing, reportDir } = settings;
+  const startedAt = machineClock.now();
+  const began = new Date(machineClock.wall());
+  say(`drill: ${outageWords[outage]}${crossing ? '' : ', with the way to other IDCs closed'}`);
+  say(`Envoy ${envoy.version} (${envoy.path})`);
+  // Logs of an earlier run would pass for this one's.
+  rmSync(join(reportDir, 'logs'), { recursive: true, force: true });
+  const stage = await createStage({ envoy, crossing, net: outage === 'drop', signal });
+  let measurement: Measurement;
+  try {
+    await stage.raise(say);
+    const raisedMs = machineClock.now() - startedAt;
+    say(`the world stands after ${(raisedMs / 1000).toFixed(1)} s`);
+    measurement = await runPhases(stage, { ...settings, say });
+    const verdict = judge(measurement);
+    const against = settings.expectFail ? judgeUnprotected(measurement, verdict) : undefined;
+    const outcome: Outcome = {
+      measurement,
+      verdict,
+      environment: environmentOf(envoy),
+      settings,
+      began,
+      raisedMs,
+      ...(against && { against }),
+    };
+    writeReport(reportDir, outcome);
+    if (settings.keepLogs || (!verdict.passed && !settings.expectFail))
+      stage.keepLogs(join(reportDir, 'logs'));
+    for (const line of [...figureLines(measurement), ...verdictLines(verdict)]) say(line);
+    say(`report: ${join(reportDir, 'index.html')}`);
+    return conclude(verdict, against, say);
+  } catch (reason) {
+    if (!signal.aborted) {
+      const logs = join(reportDir, 'logs');
+      stage.keepLogs(logs);
+      say(`logs of the world: ${logs}`);
+      writeUnable(reportDir, `drill ${outage}`, MeshError.from(reason).message);
+    }
+    throw reason;
+  } finally {
+    await stage.close();
+  }
+}
+
+function conclude(verdict: Verdict, against: string[] | undefined, say: (line: string) => void): number {
+  if (against === undefined) return verdict.passed ? drillExit.passed : drillExit.missed;
+  if (against.length === 0) {
+    say('The negative control did its work: without protection the drill fails, so it can fail.');
+    return drillExit.passed;
+  }
+  say(`The negative control proves nothing: ${against.join('; ')}.`);
+  return drillExit.missed;
+}

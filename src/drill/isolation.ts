@@ -1,0 +1,107 @@
+import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { askAdmin } from './envoy.ts';
+import type { Finding } from './measurement.ts';
+import type { Part } from './parts.ts';
+import type { DrillPaths } from './paths.ts';
+import type { IdcPlan, InstancePlan, Topology } from './topology.ts';
+import type { World } from './world.ts';
+
+/** No sidecar knows an address of another IDC: the only way there is through the gateways. Asks the sidecars that run. */
+export async function checkSidecarsKnowOnlyHome(world: World, when: string): Promise<Finding> {
+  const sidecars = world.parts.filter(
+    (part) => (part.kind === 'sidecar' || part.kind === 'caller') && world.running(part).alive(),
+  );
+  const wrong = await Promise.all(sidecars.map((part) => foreignAddresses(part, world.topology)));
+  const seen = wrong.flat();
+  return {
+    claim: `No sidecar knows an address of another IDC (${when})`,
+    ok: seen.length === 0 && sidecars.length > 0,
+    detail: seen.length === 0 ? `${sidecars.length} sidecars` : seen.slice(0, 3).join('; '),
+  };
+}
+
+async function foreignAddresses(part: Part, topology: Topology): Promise<string[]> {
+  if (!part.proxy) return [];
+  const dump = await askAdmin(part.proxy.admin, '/config_dump?include_eds', 5000);
+  return topology.idcs
+    .filter((idc) => idc.name !== part.idc)
+    .flatMap((idc) => prefixesOf(idc, topology))
+    .filter((prefix) => dump.includes(`"${prefix}`))
+    .map((prefix) => `${part.spec.name} knows ${prefix}*`);
+}
+
+function prefixesOf(idc: IdcPlan, topology: Topology): string[] {
+  return topology.net?.idc === idc.name ? [idc.prefix, topology.net.prefix] : [idc.prefix];
+}
+
+/**
+ * Instances take requests from their sidecars only: the application listens on no TCP port, its socket lies in a
+ * folder that only this user may enter, and what listens where the registry says it is, is its Envoy.
+ */
+export function checkInstancesBehindSidecars(world: World, paths: DrillPaths): Finding {
+  const wrong = world.topology.idcs.flatMap((idc) =>
+    idc.instances.flatMap((instance) => faultsOf(world, paths, instance)),
+  );
+  const count = world.topology.idcs.reduce((sum, idc) => sum + idc.instances.length, 0);
+  return {
+    claim: 'Instances accept requests only through their sidecar',
+    ok: wrong.length === 0,
+    detail: wrong.length === 0 ? `${count} instances` : wrong.slice(0, 3).join('; '),
+  };
+}
+
+function faultsOf(world: World, paths: DrillPaths, instance: InstancePlan): string[] {
+  const pidOf = (kind: Part['kind']) => {
+    const part = world.parts.find((each) => each.kind === kind && each.proxy?.admin === instance.admin);
+    return part ? world.running(part).pid : -1;
+  };
+  const [app, sidecar] = [pidOf('app'), pidOf('sidecar')];
+  const name = `${instance.idc}/${instance.name}`;
+  const faults: string[] = [];
+  if (listeningPorts(app).length > 0) faults.push(`${name} listens on TCP port ${listeningPorts(app)[0]}`);
+  if ((statSync(paths.socketDir(instance)).mode & 0o077) !== 0)
+    faults.push(`${name}: others may use its socket`);
+  if (!listeningPorts(sidecar).includes(instance.inbound.port)) {
+    faults.push(`${name}: its sidecar does not listen on port ${instance.inbound.port}`);
+  }
+  return faults;
+}
+
+/** TCP ports that a process listens on, by the kernel's tables of its network namespace. */
+export function listeningPorts(pid: number): number[] {
+  const own = new Set(socketInodes(pid));
+  return ['tcp', 'tcp6'].flatMap((table) =>
+    readText(`/proc/${pid}/net/${table}`)
+      .split('\n')
+      .slice(1)
+      .map((line) => line.trim().split(/\s+/))
+      // Columns: slot, local address, remote address, state (0A: listening), …, inode.
+      .filter((columns) => columns[3] === '0A' && own.has(columns[9] ?? ''))
+      .map((columns) => Number.parseInt(columns[1]?.split(':')[1] ?? '', 16)),
+  );
+}
+
+function socketInodes(pid: number): string[] {
+  let names: string[];
+  try {
+    names = readdirSync(`/proc/${pid}/fd`);
+  } catch {
+    return [];
+  }
+  return names.flatMap((name) => {
+    try {
+      return /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${name}`))?.[1] ?? [];
+    } catch {
+      // Closed meanwhile.
+      return [];
+    }
+  });
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}

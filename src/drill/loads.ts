@@ -1,0 +1,111 @@
+import { readFileSync } from 'node:fs';
+import type { LoadPlan } from './load.ts';
+import type { LoadProgress } from './load-progress.ts';
+import type { StreamFacts } from './measurement.ts';
+import { entryPoint, type Running } from './process.ts';
+import { parseSamples, type Sample } from './sample.ts';
+import { arrivals } from './schedule.ts';
+import type { Stage } from './stage.ts';
+import { hostOf, idcOf, lostIdc, otherIdc, type Topology } from './topology.ts';
+
+/** A load client's process and what it was told. */
+export interface Load {
+  readonly plan: LoadPlan;
+  /** The IDC of its caller; absent for clients of the edge. */
+  readonly idc?: string;
+  readonly running: Running;
+}
+
+/** What a load will be, but for its times. */
+export interface LoadShape {
+  readonly stream: string;
+  readonly idc?: string;
+  readonly ratePerSecond: number;
+  readonly hosts: LoadPlan['hosts'];
+  readonly tiers: LoadPlan['tiers'];
+}
+
+/** Requests a second. */
+export interface Rates {
+  /** From the main caller to `checkout`. */
+  readonly caller: number;
+  /** From clients of the edge, to all Groups by turn. */
+  readonly edge: number;
+}
+
+/**
+ * The loads of a drill. The main caller stands in the IDC whose instances are lost, or, when the whole site is
+ * lost, in the other one, where it must not notice; a smaller one then stands, and falls, in the site.
+ */
+export function planLoads(topology: Topology, outage: string, rates: Rates): LoadShape[] {
+  const hosts = topology.groups.map((group) => hostOf(topology, group));
+  const [a, b] = [idcOf(topology, lostIdc), idcOf(topology, otherIdc)];
+  const caller = (idc: typeof a, ratePerSecond: number): LoadShape => ({
+    stream: `caller-${idc.name}`,
+    idc: idc.name,
+    ratePerSecond,
+    hosts: hosts.slice(0, 1),
+    tiers: [[idc.caller.outbound]],
+  });
+  const edge: LoadShape = {
+    stream: 'edge',
+    ratePerSecond: rates.edge,
+    hosts,
+    // Clients of the edge connect to the first IDC that accepts.
+    tiers: [a, b].map((idc) => idc.ingress.map((gateway) => gateway.edge)),
+  };
+  return outage === 'site'
+    ? [caller(b, rates.caller), caller(a, Math.ceil(rates.caller / 5)), edge]
+    : [caller(a, rates.caller), edge];
+}
+
+/** Starts the client of a load. */
+export function startLoad(
+  stage: Stage,
+  shape: LoadShape,
+  times: { readonly startAtMs: number; readonly endAtMs: number },
+  seed: number,
+  onProgress: (progress: LoadProgress) => void,
+): Load {
+  const plan: LoadPlan = {
+    stream: shape.stream,
+    startAtMs: times.startAtMs,
+    durationMs: times.endAtMs - times.startAtMs,
+    ratePerSecond: shape.ratePerSecond,
+    seed,
+    hosts: shape.hosts,
+    path: '/',
+    tiers: shape.tiers,
+    timeoutMs: 20_000,
+    connectTimeoutMs: 1000,
+  };
+  const name = `load/${shape.stream}`;
+  const running = stage.crew.start({
+    name,
+    command: process.execPath,
+    args: [entryPoint('load-main'), JSON.stringify(plan), stage.paths.records(shape.stream)],
+    logFile: stage.paths.log(name),
+    lines: (line) => onProgress(JSON.parse(line)),
+    ends: true,
+  });
+  return { plan, running, ...(shape.idc !== undefined && { idc: shape.idc }) };
+}
+
+/** Reads what a load's client recorded. */
+export function samplesOf(stage: Stage, load: Load): Sample[] {
+  return parseSamples(readFileSync(stage.paths.records(load.plan.stream), 'utf8'), load.plan.stream);
+}
+
+/** What the verdict needs to know of a load. */
+export function factsOf(load: Load, killed: StreamFacts['killed']): StreamFacts {
+  const { stream, ratePerSecond, durationMs, seed, startAtMs } = load.plan;
+  const times = arrivals(ratePerSecond, durationMs, seed);
+  return {
+    stream,
+    ratePerSecond,
+    planned: times.length,
+    due: (number) => startAtMs + (times[number] ?? Number.NaN),
+    ...(load.idc !== undefined && { idc: load.idc }),
+    ...(killed && { killed }),
+  };
+}

@@ -1,0 +1,212 @@
+import { sleep } from '../base/clock.ts';
+import { MeshError } from '../base/error.ts';
+import { bounds } from './bounds.ts';
+import { collectAccess, collectAcks, collectEntries, createRestartMarks } from './collect.ts';
+import { type Outage, type OutageKind, planOutage } from './drills/outage.ts';
+import { editedIdc, saveEdits } from './edits.ts';
+import type { Moment } from './fault.ts';
+import { checkInstancesBehindSidecars, checkSidecarsKnowOnlyHome } from './isolation.ts';
+import { factsOf, type Load, type LoadShape, planLoads, type Rates, samplesOf, startLoad } from './loads.ts';
+import type { Finding, LostProxy, Measurement } from './measurement.ts';
+import { layPhases, type Phase, type PhaseName, type PhaseSeconds, phaseAt } from './phases.ts';
+import { probe } from './probe.ts';
+import { createProgressMeter } from './progress.ts';
+import type { Stage } from './stage.ts';
+import { machineClock } from './time.ts';
+import { hostOf, type InstancePlan, lostIdc } from './topology.ts';
+
+/** What a run of phases needs. */
+export interface RunOptions {
+  readonly outage: OutageKind;
+  readonly crossing: boolean;
+  readonly phases: PhaseSeconds;
+  readonly rates: Rates;
+  readonly seed: number;
+  readonly say: (line: string) => void;
+}
+
+/** The clients' processes need this long to start before the first request is due. */
+const leadMs = 1000;
+
+/**
+ * Runs the phases on a stage that was raised: load all the while, blows in the outage, healing, edits in both
+ * steady phases. Resolves with what was measured. Rejects when the stage's signal aborts.
+ */
+export async function runPhases(stage: Stage, options: RunOptions): Promise<Measurement> {
+  const { world, topology, signal, paths } = stage;
+  const phases = layPhases(options.phases, machineClock.now() + leadMs);
+  const span = (name: PhaseName) => phases.find((phase) => phase.name === name) as Phase;
+  const until = (atMs: number) => sleep(machineClock, Math.max(0, atMs - machineClock.now()), signal);
+
+  const isolation: Finding[] = [
+    await checkSidecarsKnowOnlyHome(world, 'before the load'),
+    checkInstancesBehindSidecars(world, paths),
+  ];
+  const meter = createProgressMeter(topology.idcs.map((idc) => idc.name));
+  const shapes = planLoads(topology, options.outage, options.rates);
+  const start = { startAtMs: span('steady').from, endAtMs: span('steady again').to };
+  const begin = (shape: LoadShape, from: number, number: number) =>
+    startLoad(stage, shape, { ...start, startAtMs: from }, options.seed + number, meter.take);
+  const loads = shapes.map((shape, i) => begin(shape, start.startAtMs, i));
+  const inside = options.outage === 'site' ? loads.filter((load) => load.idc === lostIdc) : [];
+
+  const outage = planOutage(options.outage, world, {
+    clients: () => inside.map((load) => load.running),
+    ...(stage.network && { network: stage.network }),
+  });
+  const stopProgress = showProgress(meter, phases, options.say);
+  const edit = (name: PhaseName, first: number, count: number) =>
+    saveEdits(
+      {
+        topology,
+        paths,
+        idc: editedIdc(topology, options.outage),
+        first,
+        count,
+        fromMs: span(name).from,
+        toMs: span(name).to,
+      },
+      signal,
+    );
+  const half = bounds.edits / 2;
+  try {
+    let edits = await edit('steady', 0, half);
+
+    await until(span('outage').from);
+    const faults = await strike(outage, span('outage'), until, options.say);
+    await until((span('outage').from + span('outage').to) / 2);
+    isolation.push(await checkSidecarsKnowOnlyHome(world, 'in the outage'));
+
+    await until(span('recovery').from);
+    const marks = createRestartMarks(paths);
+    const dead = outage.healed.filter((part) => part.proxy && !world.running(part).alive());
+    for (const part of dead) if (part.proxy && part.kind !== 'app') marks.note(part.proxy);
+    options.say('healing');
+    const healed = await outage.heal();
+    const healthy = healthyAgain(stage, outage, span('steady again').to - machineClock.now());
+    const again = inside.length > 0 ? healthy.then((at) => beginAgain(at)) : undefined;
+
+    edits += await edit('steady again', half, half);
+    const healthyAt = await healthy;
+    const late = await again;
+    const all = late ? [...loads, late] : loads;
+    await ended(all, signal);
+
+    const { access, counters } = await collectAccess(topology, paths, marks);
+    const blow = faults[0]?.moment as Moment;
+    return {
+      outage: options.outage,
+      crossing: options.crossing,
+      lostIdc,
+      phases,
+      faults,
+      healed,
+      healthyAt,
+      streams: all.map((load) => factsOf(load, inside.includes(load) ? blow : undefined)),
+      samples: all.flatMap((load) => samplesOf(stage, load)),
+      entries: collectEntries(topology, paths),
+      access,
+      counters,
+      lost: lostProxies(dead, faults),
+      isolation,
+      edits,
+      acks: [await collectAcks(editedIdc(topology, options.outage))],
+    };
+  } finally {
+    stopProgress();
+  }
+
+  /** Callers inside the site come back with it. */
+  function beginAgain(healthyAt: number): Load | undefined {
+    const shape = shapes.find((each) => each.idc === lostIdc);
+    const from = machineClock.now() + leadMs;
+    if (!shape || Number.isNaN(healthyAt) || from > start.endAtMs - 1000) return undefined;
+    return begin({ ...shape, stream: `${shape.stream}-again` }, from, shapes.length);
+  }
+}
+
+async function strike(
+  outage: Outage,
+  phase: Phase,
+  until: (atMs: number) => Promise<void>,
+  say: (line: string) => void,
+): Promise<Measurement['faults'][number][]> {
+  const faults: Measurement['faults'][number][] = [];
+  for (const step of outage.steps) {
+    await until(phase.from + step.at * (phase.to - phase.from));
+    say(step.claim);
+    faults.push({ claim: step.claim, moment: await step.strike() });
+  }
+  return faults;
+}
+
+/** When all that was healed answers again: Envoys ready, and each instance through its sidecar; NaN if not in time. */
+async function healthyAgain(stage: Stage, outage: Outage, timeoutMs: number): Promise<number> {
+  const deadline = machineClock.now() + timeoutMs;
+  const instances = outage.healed
+    .filter((part) => part.kind === 'sidecar')
+    .map((part) => part.proxy as InstancePlan);
+  const answers = async (instance: InstancePlan) => {
+    while ((await probe(instance.inbound, hostOf(stage.topology, instance.group))) !== '') {
+      if (machineClock.now() > deadline)
+        throw new MeshError('unavailable', `${instance.name} does not answer`);
+      await sleep(machineClock, 25, stage.signal);
+    }
+  };
+  try {
+    await Promise.all([stage.world.ready(outage.healed, timeoutMs), ...instances.map(answers)]);
+    return machineClock.now();
+  } catch {
+    // Not a fault of the drill: the verdict says that the IDC did not come back.
+    return Number.NaN;
+  }
+}
+
+/** Gateways and callers that were killed, by the last blow: their last lines are lost. Instances' sidecars are on no path that is compared. */
+function lostProxies(dead: Outage['healed'], faults: Measurement['faults']): LostProxy[] {
+  const killed = faults.at(-1)?.moment;
+  const kinds = ['ingress', 'egress', 'caller'];
+  if (!killed) return [];
+  return dead.filter((part) => kinds.includes(part.kind)).map((part) => ({ proxy: part.spec.name, killed }));
+}
+
+/** Resolves when all load clients have ended. Rejects when one outlives the last request's time limit, or on abort. */
+async function ended(loads: readonly Load[], signal: AbortSignal): Promise<void> {
+  const last = Math.max(...loads.map(({ plan }) => plan.startAtMs + plan.durationMs + plan.timeoutMs));
+  const limit = new AbortController();
+  const tooLong = sleep(
+    machineClock,
+    last + 5000 - machineClock.now(),
+    AbortSignal.any([signal, limit.signal]),
+  );
+  const all = Promise.all(loads.map((load) => load.running.exited)).then(() => 'ended' as const);
+  const first = await Promise.race([all, tooLong.then(() => 'too long' as const)]);
+  tooLong.catch(() => {});
+  limit.abort();
+  if (first === 'too long')
+    throw new MeshError('internal', 'a load client outlived the time limit of its last request');
+}
+
+/** Prints a line a second until the returned function is called. */
+function showProgress(
+  meter: ReturnType<typeof createProgressMeter>,
+  phases: readonly Phase[],
+  say: (line: string) => void,
+): () => void {
+  const start = phases[0]?.from ?? machineClock.now();
+  let stopped = false;
+  let before = start;
+  const again = () => {
+    if (stopped) return;
+    const now = machineClock.now();
+    if (now > start) {
+      say(meter.line(now - start, phaseAt(phases, before)?.name ?? 'ending', now - before));
+      before = now;
+    }
+    machineClock.after(1000, again);
+  };
+  machineClock.after(Math.max(0, start - machineClock.now()) + 1000, again);
+  return () => {
+    stopped = true;
+  };
+}

@@ -1,0 +1,123 @@
+import { randomBytes } from 'node:crypto';
+import { cpSync, mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { MeshError } from '../base/error.ts';
+import { checkFree, claimSlot } from './claim.ts';
+import type { EnvoyBinary } from './envoy.ts';
+import { checkNamespaces, createDropNetwork, type DropNetwork } from './netns.ts';
+import { planParts } from './parts.ts';
+import { createPaths, type DrillPaths } from './paths.ts';
+import { type Crew, createCrew, startWarden, tailOf } from './process.ts';
+import { writeRegistry } from './registry-files.ts';
+import { type GroupPlan, idcOf, listenAddresses, planTopology, type Topology } from './topology.ts';
+import { createWorld, type World } from './world.ts';
+
+/** A world on its stage: its files, its network, and the warden that will clear it away. */
+export interface Stage {
+  readonly topology: Topology;
+  readonly paths: DrillPaths;
+  readonly crew: Crew;
+  readonly world: World;
+  readonly network: DropNetwork | undefined;
+  /** Aborts when the drill is interrupted, or a process of the world ends that nobody ended. */
+  readonly signal: AbortSignal;
+  /** Starts all processes and resolves when requests pass on every path. */
+  raise(say: (line: string) => void): Promise<void>;
+  /** Keeps what processes logged, in this folder. */
+  keepLogs(dir: string): void;
+  /** Ends and removes everything. */
+  close(): Promise<void>;
+}
+
+/** What a stage is built from. */
+export interface StageOptions {
+  readonly envoy: EnvoyBinary;
+  /** Whether Groups may cross to another IDC. */
+  readonly crossing: boolean;
+  /** Put the instances of the IDC that is lost into network namespaces. */
+  readonly net: boolean;
+  readonly groups?: readonly GroupPlan[];
+  /** Interrupts everything. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Prepares a stage: claims addresses, makes its folder, starts its warden; no process of the world yet. Rejects
+ * with MeshError that says in words what this machine lacks, having left nothing behind.
+ */
+export async function createStage(options: StageOptions): Promise<Stage> {
+  const id = randomBytes(3).toString('hex');
+  if (options.net) checkNamespaces(`isthmus-${id}-probe`);
+  const slot = await claimSlot((randomBytes(1)[0] as number) % 250);
+  const topology = planTopology({
+    id,
+    slot: slot.number,
+    net: options.net,
+    ...(options.groups && { groups: options.groups }),
+  });
+  try {
+    // The lost IDC's xDS address exists only once its network does; nobody else can listen on it before.
+    const addresses = listenAddresses(topology);
+    await checkFree(addresses.filter(({ address }) => address.startsWith('127.')));
+  } catch (reason) {
+    await slot.release();
+    throw reason;
+  }
+  const dir = mkdtempSync(join(tmpdir(), `isthmus-${id}-`));
+  // From here on the warden clears away, whatever happens to this process.
+  const warden = await startWarden({ id, dir, net: options.net });
+  const broken = new AbortController();
+  const signal = AbortSignal.any([options.signal, broken.signal]);
+  const close = async () => {
+    closing = true;
+    await warden.close();
+    await slot.release();
+  };
+  let closing = false;
+  const crew = createCrew(id, ({ spec }, { code, signal: by }) => {
+    if (closing) return;
+    const tail = tailOf(spec.logFile);
+    const how = by === null ? `with code ${code}` : `by ${by}`;
+    const message = `${spec.name} ended ${how}, and nobody ended it.${tail && `\nEnd of its log:\n${tail}`}`;
+    broken.abort(new MeshError('unavailable', message));
+  });
+  try {
+    const paths = createPaths(dir);
+    for (const idc of topology.idcs) writeRegistry(paths.registry(idc.name), topology, idc, options.crossing);
+    const network =
+      topology.net && createDropNetwork(id, topology.net, idcOf(topology, topology.net.idc).instances);
+    const world = createWorld(topology, planParts(topology, paths, options.envoy), crew, signal);
+    return {
+      topology,
+      paths,
+      crew,
+      world,
+      network,
+      signal,
+      raise: (say) => raise(world, options.crossing, say),
+      keepLogs: (to) => cpSync(dir, to, { recursive: true, filter: (file) => !file.endsWith('.sock') }),
+      close,
+    };
+  } catch (reason) {
+    await close();
+    throw reason;
+  }
+}
+
+/** Generous: a machine that is busy with other things must not fail a drill before it began. */
+const raiseTimeoutMs = 60_000;
+
+async function raise(world: World, crossing: boolean, say: (line: string) => void): Promise<void> {
+  const of = (...kinds: string[]) => world.parts.filter((part) => kinds.includes(part.kind));
+  const envoys = of('ingress', 'egress', 'sidecar', 'caller');
+  say(`starting ${of('control').length} control planes and ${of('app').length} instances`);
+  world.start(of('control', 'app'));
+  await world.ready(of('control'), raiseTimeoutMs);
+  // Not before: an Envoy whose control plane is not there yet waits longer and longer before it asks again.
+  say(`starting ${envoys.length} Envoys`);
+  world.start(envoys);
+  await world.ready(envoys, raiseTimeoutMs);
+  say('sending a request through every path');
+  await world.warm(raiseTimeoutMs, crossing);
+}

@@ -1,0 +1,45 @@
+import { figuresOf } from './analysis.ts';
+import type { Measurement } from './measurement.ts';
+import type { Verdict } from './verdict.ts';
+
+/** The figures of each phase as an aligned table. Latencies in milliseconds. */
+export function figureLines(m: Measurement): string[] {
+  const header = ['phase', 'load', 'requests', 'failed', 'p50', 'p99', 'p99.9', 'max', 'served by'];
+  const rows = figuresOf(m).map((f) => [
+    f.phase,
+    f.stream === '' ? 'all' : f.stream,
+    String(f.requests),
+    f.lostInFlight > 0 ? `${f.failed} (+${f.lostInFlight} in flight)` : String(f.failed),
+    ...[f.latency.p50, f.latency.p99, f.latency.p999, f.latency.max].map((ms) =>
+      Number.isNaN(ms) ? '-' : ms.toFixed(1),
+    ),
+    sharesText(f.shares),
+  ]);
+  return ['', ...align([header, ...rows]), ''];
+}
+
+/** `sh-a 98.2 %, sh-b 1.8 %`. */
+export function sharesText(shares: Readonly<Record<string, number>>): string {
+  const parts = Object.entries(shares).map(([idc, share]) => `${idc} ${(100 * share).toFixed(1)} %`);
+  return parts.length === 0 ? 'nobody' : parts.join(', ');
+}
+
+/** The verdict: one line for each bound, what was missed marked, and the sum of it. */
+export function verdictLines(verdict: Verdict): string[] {
+  const missed = verdict.rows.filter((row) => !row.ok).length;
+  const rows = verdict.rows.map((row) => [row.ok ? 'ok' : 'MISSED', row.claim, row.bound, row.measured]);
+  const sum = verdict.passed
+    ? `PASSED: all ${verdict.rows.length} bounds kept`
+    : `FAILED: ${missed} of ${verdict.rows.length} bounds missed`;
+  return [...align([['', 'verdict', 'bound', 'measured'], ...rows]), '', sum];
+}
+
+function align(rows: readonly (readonly string[])[]): string[] {
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+}

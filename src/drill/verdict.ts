@@ -1,0 +1,226 @@
+import { failbackFigures, figuresOf, hopFigures, mostTries, phaseNameAt, slowFigures } from './analysis.ts';
+import { bounds } from './bounds.ts';
+import { fateOf, unrecorded } from './ledger.ts';
+import type { Finding, Measurement } from './measurement.ts';
+import { reconcile } from './reconcile.ts';
+import { succeeded } from './sample.ts';
+
+/** One bound, with what was measured. */
+export interface Row {
+  /** Stable, for machines. */
+  readonly id: string;
+  readonly claim: string;
+  readonly bound: string;
+  readonly measured: string;
+  readonly ok: boolean;
+}
+
+/** All bounds; passed when each holds. */
+export interface Verdict {
+  readonly passed: boolean;
+  readonly rows: readonly Row[];
+}
+
+/** Holds a measurement against the bounds. Pure: the same measurement, the same verdict. */
+export function judge(m: Measurement): Verdict {
+  const rows = [
+    success(m),
+    ...latency(m),
+    lastSlow(m),
+    ...failback(m),
+    ...hops(m),
+    tries(m),
+    ...acks(m),
+    ...m.isolation.map((finding, i) => fromFinding(`isolation-${i + 1}`, finding)),
+    noLeaks(m),
+    ...reconcile(m).map((finding, i) => fromFinding(`reconcile-${i + 1}`, finding)),
+  ];
+  return { passed: rows.every((row) => row.ok), rows };
+}
+
+function success(m: Measurement): Row {
+  const fates = m.samples.map((sample) => fateOf(sample, m));
+  const failed = m.samples.filter((_, i) => fates[i] === 'failed');
+  const inFlight = fates.filter((fate) => fate === 'lost in flight').length;
+  const judged = m.samples.length - inFlight;
+  const rate = judged === 0 ? 0 : (judged - failed.length) / judged;
+  const first = failed[0];
+  const example = first
+    ? `, first in ${phaseNameAt(m, first.due)}: ${first.error || `status ${first.status}`}`
+    : '';
+  const apart =
+    m.outage === 'site'
+      ? `; apart: ${inFlight} in flight inside sh-a when it died, ${unrecorded(m)} of its own callers`
+      : '';
+  return {
+    id: 'success-rate',
+    claim: 'Requests that succeed',
+    bound: '100 %',
+    measured: `${percent(rate)} (${failed.length} of ${judged} failed${example})${apart}`,
+    ok: judged > 0 && rate >= bounds.successRate,
+  };
+}
+
+function latency(m: Measurement): Row[] {
+  const figures = figuresOf(m);
+  const outage = figures.filter((f) => f.phase === 'outage' && f.stream !== '' && f.latency.count > 0);
+  const worst = (pick: (f: (typeof outage)[number]) => number) =>
+    outage.reduce<{ value: number; stream: string }>(
+      (max, f) => (pick(f) > max.value ? { value: pick(f), stream: f.stream } : max),
+      { value: Number.NEGATIVE_INFINITY, stream: 'none' },
+    );
+  const p99 = worst((f) => f.latency.p99);
+  const steadyP50 = (stream: string) =>
+    figures.find((f) => f.phase === 'steady' && f.stream === stream)?.latency.p50 ?? Number.NaN;
+  const p50 = worst((f) => f.latency.p50 / steadyP50(f.stream));
+  const median = outage.find((f) => f.stream === p50.stream)?.latency.p50 ?? Number.NaN;
+  return [
+    {
+      id: 'outage-p99',
+      claim: 'p99 in the outage, of the slowest load',
+      bound: `≤ ${bounds.outageP99Ms} ms`,
+      measured: `${millis(p99.value)} (${p99.stream})`,
+      ok: outage.length > 0 && p99.value <= bounds.outageP99Ms,
+    },
+    {
+      id: 'outage-p50',
+      claim: 'p50 in the outage, against the steady one, of the slowest load',
+      bound: `≤ ${bounds.outageP50Factor} ×`,
+      measured: `${p50.value.toFixed(2)} × (${millis(median)} after ${millis(steadyP50(p50.stream))}, ${p50.stream})`,
+      ok: outage.length > 0 && p50.value <= bounds.outageP50Factor,
+    },
+  ];
+}
+
+function lastSlow(m: Measurement): Row {
+  const slow = slowFigures(m);
+  return {
+    id: 'last-slow',
+    claim: 'Last slow request after the fault',
+    bound: `≤ ${bounds.lastSlowMs / 1000} s`,
+    measured:
+      `${seconds(slow.lastSlowMs)} (${slow.count} over ${slow.thresholdMs.toFixed(1)} ms: ${slow.thresholdWords}; ` +
+      `with 2 × p99 alone: ${seconds(slow.plainLastSlowMs)})`,
+    ok: slow.lastSlowMs <= bounds.lastSlowMs,
+  };
+}
+
+function failback(m: Measurement): Row[] {
+  const back = failbackFigures(m);
+  return [
+    {
+      id: 'failback',
+      claim: `Share of ${m.lostIdc} back after its instances were healthy`,
+      bound: `≤ ${bounds.failbackMs / 1000} s`,
+      measured: Number.isNaN(back.afterHealthyMs)
+        ? 'not back by the end'
+        : `${seconds(back.afterHealthyMs)} (${seconds(back.afterHealMs)} after healing began; steady share ${percent(back.steadyShare)})`,
+      ok: back.afterHealthyMs <= bounds.failbackMs,
+    },
+    {
+      id: 'failback-failed',
+      claim: 'Requests that failed from healing on',
+      bound: '0',
+      measured: String(back.failed),
+      ok: back.failed === 0,
+    },
+  ];
+}
+
+function hops(m: Measurement): Row[] {
+  const hop = hopFigures(m);
+  return [
+    {
+      id: 'crossings',
+      claim: 'Most crossings of any request, by its trail',
+      bound: `≤ ${bounds.crossings}`,
+      measured: `${hop.most} (${hop.crossed} requests crossed, ${hop.withoutTrail} without a trail that says so)`,
+      ok: hop.most <= bounds.crossings && hop.withoutTrail === 0,
+    },
+    {
+      id: 'circles',
+      claim: 'Requests that entered two IDCs from outside',
+      bound: '0',
+      measured: String(hop.circles),
+      ok: hop.circles === 0,
+    },
+  ];
+}
+
+function tries(m: Measurement): Row {
+  const { most, id } = mostTries(m);
+  return {
+    id: 'tries',
+    claim: 'Most tries at instances for one request',
+    bound: `≤ ${bounds.tries}`,
+    measured: most > 1 ? `${most} (${id})` : String(most),
+    ok: most >= 1 && most <= bounds.tries,
+  };
+}
+
+function acks(m: Measurement): Row[] {
+  const count = m.acks.reduce((sum, facts) => sum + facts.count, 0);
+  const worst = (pick: (facts: Measurement['acks'][number]) => number) =>
+    m.acks.length === 0 ? Number.NaN : Math.max(...m.acks.map(pick));
+  const [p50, p99, max] = [worst((a) => a.p50Ms), worst((a) => a.p99Ms), worst((a) => a.maxMs)];
+  // Each edit must have come back from at least one proxy, or the quantiles say nothing of the edits.
+  const enough = m.edits >= bounds.edits && count >= m.edits;
+  return [
+    {
+      id: 'ack-p50',
+      claim: 'Event → ACK, p50',
+      bound: `≤ ${bounds.eventToAckP50Ms} ms`,
+      measured: `${millis(p50)} (${m.edits} edits, ${count} ACKs)`,
+      ok: enough && p50 <= bounds.eventToAckP50Ms,
+    },
+    {
+      id: 'ack-p99',
+      claim: 'Event → ACK, p99',
+      bound: `≤ ${bounds.eventToAckP99Ms} ms`,
+      measured: `${millis(p99)} (max ${millis(max)})`,
+      ok: enough && p99 <= bounds.eventToAckP99Ms,
+    },
+  ];
+}
+
+function noLeaks(m: Measurement): Row {
+  const leaked = [...m.entries].flatMap(([name, list]) =>
+    list.filter((entry) => entry.leaked.length > 0).map((entry) => `${name}: ${entry.leaked.join(', ')}`),
+  );
+  return {
+    id: 'no-leaked-headers',
+    claim: 'Requests whose x-isthmus-* headers reached an application',
+    bound: '0',
+    measured: leaked.length === 0 ? '0' : `${leaked.length} (${leaked[0]})`,
+    ok: leaked.length === 0,
+  };
+}
+
+function fromFinding(id: string, { claim, ok, detail }: Finding): Row {
+  return { id, claim, bound: 'holds', measured: detail, ok };
+}
+
+/**
+ * Whether a drill without protection failed for the right reason: requests failed, while the IDC was out, and
+ * nobody in another IDC helped. Returns what speaks against it; [] when the negative control did its work.
+ */
+export function judgeUnprotected(m: Measurement, verdict: Verdict): string[] {
+  const against: string[] = [];
+  const failures = m.samples.filter((sample) => fateOf(sample, m) === 'failed');
+  const blow = m.faults[0]?.moment.from ?? Number.POSITIVE_INFINITY;
+  if (verdict.rows.find((row) => row.id === 'success-rate')?.ok !== false) against.push('no request failed');
+  const early = failures.filter((sample) => sample.end < blow).length;
+  if (early > 0) against.push(`${early} requests failed before the outage`);
+  const helped = m.access.filter((line) => line.listener === 'peer' && line.id !== '').length;
+  if (helped > 0) against.push(`${helped} requests crossed to another IDC`);
+  if (m.samples.filter(succeeded).length === 0) against.push('no request succeeded at all');
+  return against;
+}
+
+/** Rounds down: 20,999 of 21,000 must not read as 100 %. */
+function percent(share: number): string {
+  return share === 1 || share === 0 ? `${100 * share} %` : `${(Math.floor(share * 1e5) / 1e3).toFixed(3)} %`;
+}
+
+const millis = (ms: number) => (Number.isNaN(ms) ? 'nothing measured' : `${ms.toFixed(1)} ms`);
+const seconds = (ms: number) => (Number.isNaN(ms) ? 'never' : `${(ms / 1000).toFixed(2)} s`);
