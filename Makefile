@@ -9,7 +9,7 @@ ENVOY_PACKAGE_BIN = $(firstword $(wildcard $(VENV)/lib/python3*/site-packages/en
 NODE_STAMP := node_modules/.isthmus-stamp
 GEN_STAMP := protos/gen/.stamp
 
-.PHONY: help setup gen build check lint format types test golden clean
+.PHONY: help setup gen build check lint format types test golden wasm clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 22
@@ -47,6 +47,10 @@ test: setup ## Run the tests
 
 golden: setup ## Rewrite the golden files; read the difference before you commit it
 	UPDATE_GOLDEN=1 tap test/translate/golden.test.ts
+
+wasm: $(NODE_STAMP) ## Compile the trail filters of an example policy into dist/wasm, and say how large they are
+	tsc -p wasm
+	node wasm/build.ts
 
 check: types lint test ## All that CI runs but for the drill
 

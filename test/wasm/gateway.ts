@@ -132,9 +132,11 @@ export async function sendRaw(
   };
 }
 
-function bootstrap(guarded: readonly GuardedPort[], upstreamPort: number): object {
+/** Envoy with these listeners, all to one server. */
+export function bootstrap(guarded: readonly GuardedPort[], upstreamPort: number): object {
   const local = (port: number) => ({ socket_address: { address: '127.0.0.1', port_value: port } });
   return {
+    node: { id: 'gateway', cluster: 'sh-b' },
     admin: { address: local(0) },
     stats_config: {
       stats_tags: [
