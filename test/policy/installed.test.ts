@@ -7,6 +7,12 @@ import t from 'tap';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
+/** Runs Node without the loaders that the test runner gives to all children. */
+function node(cwd: string, ...args: string[]): string {
+  const command = ['-u', 'NODE_OPTIONS', process.execPath, ...args];
+  return execFileSync('env', command, { cwd, encoding: 'utf8', stdio: 'pipe', timeout: 60_000 });
+}
+
 t.test('the compiler works as installed JavaScript, under node_modules', async (t) => {
   const project = await mkdtemp(join(tmpdir(), 'isthmus-installed-'));
   t.teardown(() => rm(project, { recursive: true }));
@@ -30,11 +36,7 @@ t.test('the compiler works as installed JavaScript, under node_modules', async (
     include: [],
   };
   await writeFile(join(project, 'tsconfig.json'), JSON.stringify(config));
-  execFileSync(process.execPath, [
-    join(root, 'node_modules/typescript/bin/tsc'),
-    '-p',
-    join(project, 'tsconfig.json'),
-  ]);
+  node(project, join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.json');
   const program = `
     import { createPolicyCompiler } from './node_modules/isthmus/dist/src/policy/compile.js';
     import { systemClock } from './node_modules/isthmus/dist/src/base/clock.js';
@@ -45,21 +47,9 @@ t.test('the compiler works as installed JavaScript, under node_modules', async (
     // No close: an idle compiler must not keep the process.
   `;
   await writeFile(join(project, 'program.mjs'), program);
-  const output = execFileSync(process.execPath, ['program.mjs'], {
-    cwd: project,
-    encoding: 'utf8',
-    timeout: 60_000,
-  });
-  t.match(output, /^[0-9a-f]{16}\n$/);
+  t.match(node(project, 'program.mjs'), /^[0-9a-f]{16}\n$/);
   await rm(join(installed, 'wasm'), { recursive: true });
-  t.throws(
-    () =>
-      execFileSync(process.execPath, ['program.mjs'], {
-        cwd: project,
-        encoding: 'utf8',
-        stdio: 'pipe',
-        timeout: 60_000,
-      }),
-    { message: /wasm\/assembly is missing: the package is incomplete/ },
-  );
+  t.throws(() => node(project, 'program.mjs'), {
+    message: /wasm\/assembly is missing: the package is incomplete/,
+  });
 });
