@@ -1,0 +1,123 @@
+import type { AccessLine, Measurement } from '../../src/drill/measurement.ts';
+import { layPhases } from '../../src/drill/phases.ts';
+import type { Sample } from '../../src/drill/sample.ts';
+import type { UpstreamEntry } from '../../src/drill/upstream.ts';
+
+/** What a drill's parts would have recorded of one request. */
+interface Story {
+  readonly sample: Sample;
+  readonly entries: readonly (readonly [instance: string, UpstreamEntry])[];
+  readonly access: readonly AccessLine[];
+}
+
+const perSecond = 100;
+export const steadyMs = 4;
+
+/** A drill in which all went well: 100 requests a second for 20 s, sh-a out from 5 to 10 s, back 1 s after healing. */
+export function goodMeasurement(): Measurement {
+  const phases = layPhases({ steady: 5, outage: 5, recovery: 5, 'steady again': 5 }, 0);
+  const stories = Array.from({ length: 20 * perSecond }, (_, number) => tellStory(number));
+  const entries = new Map<string, UpstreamEntry[]>([
+    ['sh-a/checkout-1', []],
+    ['sh-b/checkout-1', []],
+  ]);
+  for (const story of stories) for (const [name, entry] of story.entries) entries.get(name)?.push(entry);
+  const access = stories.flatMap((story) => story.access);
+  const count = (proxy: string) => access.filter((line) => line.proxy === proxy).length;
+  return {
+    outage: 'kill',
+    crossing: true,
+    lostIdc: 'sh-a',
+    phases,
+    faults: [{ claim: 'kill -9', moment: { from: 5000, to: 5010 } }],
+    healed: { from: 10_000, to: 10_001 },
+    healthyAt: 10_800,
+    streams: [
+      {
+        stream: 'caller-sh-a',
+        idc: 'sh-a',
+        ratePerSecond: perSecond,
+        planned: stories.length,
+        due: (number) => number * (1000 / perSecond),
+      },
+    ],
+    samples: stories.map((story) => story.sample),
+    entries,
+    access,
+    counters: ['sh-a/caller', 'sh-a/egress-1', 'sh-b/ingress-1'].map((proxy) => ({
+      proxy,
+      listener: 'any',
+      before: count(proxy),
+      lines: count(proxy),
+      after: count(proxy),
+    })),
+    lost: [],
+    isolation: [{ claim: 'isolated', ok: true, detail: '8 sidecars' }],
+    edits: 100,
+    acks: [{ idc: 'sh-a', count: 700, p50Ms: 3, p90Ms: 5, p99Ms: 20, maxMs: 30 }],
+  };
+}
+
+function tellStory(number: number): Story {
+  const due = number * (1000 / perSecond);
+  const away = due >= 5000 && due < 11_000;
+  const id = `caller-sh-a:${number}`;
+  const idc = away ? 'sh-b' : 'sh-a';
+  const instance = `${idc}/checkout-1`;
+  // The first requests of the outage are slow: their first try hangs.
+  const latency = due >= 5000 && due < 5100 ? 520 : steadyMs + (number % 7) / 10;
+  const line = (proxy: string, listener: string, trail: string): AccessLine => ({
+    proxy,
+    idc: proxy.split('/')[0] ?? '',
+    listener,
+    id,
+    status: 200,
+    flags: '',
+    trail,
+    attempts: 1,
+  });
+  return {
+    sample: {
+      id,
+      stream: 'caller-sh-a',
+      due,
+      sent: due + 0.5,
+      end: due + latency,
+      status: 200,
+      idc,
+      instance,
+      target: '127.1.0.91:15001',
+      connectedAt: 1,
+      error: '',
+    },
+    entries: [[instance, { at: due + 1, id, method: 'GET', path: '/', leaked: [] }]],
+    access: [
+      line('sh-a/caller', 'outbound', ''),
+      ...(away
+        ? [line('sh-a/egress-1', 'sidecar', 'sh-a'), line('sh-b/ingress-1', 'peer', 'sh-a,sh-b')]
+        : []),
+    ],
+  };
+}
+
+/** The measurement with some samples replaced: `change` returns what is different, or nothing. */
+export function withSamples(
+  m: Measurement,
+  change: (sample: Sample) => Partial<Sample> | undefined,
+): Measurement {
+  return { ...m, samples: m.samples.map((sample) => ({ ...sample, ...change(sample) })) };
+}
+
+/** The measurement with some access lines replaced, or left out where `change` returns null. */
+export function withAccess(
+  m: Measurement,
+  change: (line: AccessLine) => Partial<AccessLine> | null | undefined,
+): Measurement {
+  return {
+    ...m,
+    access: m.access.flatMap((line) => {
+      const different = change(line);
+      return different === null ? [] : [{ ...line, ...different }];
+    }),
+  };
+}

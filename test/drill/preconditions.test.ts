@@ -1,0 +1,125 @@
+import { once } from 'node:events';
+import { chmodSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import t from 'tap';
+import { checkFree, claimSlot } from '../../src/drill/claim.ts';
+import { runDrill } from '../../src/drill/drill.ts';
+import { outageKinds, parseOutage } from '../../src/drill/drills/outage.ts';
+import { findEnvoy, parseEnvoyVersion } from '../../src/drill/envoy.ts';
+import { readOptions } from '../../src/drill/options.ts';
+import { layPhases, phaseAt } from '../../src/drill/phases.ts';
+import { countProxies, listenAddresses, planTopology } from '../../src/drill/topology.ts';
+
+function fakeEnvoy(dir: string, name: string, says: string): string {
+  const path = join(dir, name);
+  writeFileSync(path, `#!/bin/sh\necho "${says}"\n`);
+  chmodSync(path, 0o755);
+  return path;
+}
+
+t.test('an Envoy that is missing, too old or something else is told in words', async (t) => {
+  const dir = t.testdir();
+  const line = (version: string) => `envoy  version: 9e5580933739775e/${version}/Clean/RELEASE/BoringSSL`;
+  t.equal(parseEnvoyVersion(line('1.40.0')), '1.40.0');
+  t.equal(parseEnvoyVersion('node v24'), undefined);
+  t.match(findEnvoy({ ENVOY_BIN: fakeEnvoy(dir, 'new', line('1.41.2')) }), { version: '1.41.2' });
+  t.throws(() => findEnvoy({ ENVOY_BIN: fakeEnvoy(dir, 'old', line('1.39.4')) }), {
+    message: /Envoy 1\.39\.4; Isthmus needs 1\.40 or newer/,
+  });
+  t.throws(() => findEnvoy({ ENVOY_BIN: fakeEnvoy(dir, 'other', 'hello') }), {
+    message: /does not say an Envoy version/,
+  });
+  t.throws(() => findEnvoy({ ENVOY_BIN: join(dir, 'absent') }), {
+    message: /ENVOY_BIN=.*is not an executable file/,
+  });
+  fakeEnvoy(dir, 'envoy', line('1.40.1'));
+  t.match(findEnvoy({ PATH: `/nowhere:${dir}` }), { path: join(dir, 'envoy') });
+});
+
+t.test('a drill that cannot run says why and exits with 2, before anything starts', async (t) => {
+  const saidBy = async (options: object) => {
+    const said: string[] = [];
+    const code = await runDrill({ name: 'outage', say: (line) => said.push(line), ...options });
+    return [code, said.join('\n')];
+  };
+  t.match(await saidBy({ outage: 'flood' }), [
+    2,
+    /no outage 'flood': use one of kill, stop, drop, partial, gateway, site/,
+  ]);
+  t.match(await saidBy({ expectFail: true }), [2, /add --unprotected/]);
+  t.match(await saidBy({ unprotected: true, outage: 'site' }), [2, /cannot run unprotected/]);
+  t.match(await saidBy({ rates: { caller: 0 } }), [2, /rate of the caller/]);
+  t.match(await saidBy({ runs: 0 }), [2, /Runs/]);
+  t.match(await saidBy({ phases: { outage: 0.1 } }), [2, /phase 'outage'/]);
+});
+
+t.test('defaults', async (t) => {
+  t.match(readOptions({ name: 'outage' }), {
+    outage: 'kill',
+    crossing: true,
+    rates: { caller: 500, edge: 100 },
+    runs: 1,
+    seed: 1,
+  });
+  t.match(readOptions({ name: 'outage', quick: true, phases: { outage: 7 } }).phases, {
+    steady: 3,
+    outage: 7,
+  });
+  for (const kind of outageKinds) t.equal(parseOutage(kind), kind);
+});
+
+t.test('phases lie end to end', async (t) => {
+  const phases = layPhases({ steady: 1, outage: 2, recovery: 3, 'steady again': 4 }, 1000);
+  t.same(
+    phases.map((phase) => [phase.from, phase.to]),
+    [
+      [1000, 2000],
+      [2000, 4000],
+      [4000, 7000],
+      [7000, 11_000],
+    ],
+  );
+  t.equal(phaseAt(phases, 2000)?.name, 'outage');
+  t.equal(phaseAt(phases, 11_000), undefined);
+});
+
+t.test('a port in use is named before anything starts', async (t) => {
+  const server = createServer();
+  server.listen(0, '127.1.250.9');
+  await once(server, 'listening');
+  t.teardown(() => server.close());
+  const { port } = server.address() as { port: number };
+  const taken = { address: '127.1.250.9', port };
+  await t.rejects(checkFree([taken]), {
+    code: 'conflict',
+    message: `127.1.250.9:${port} (listen EADDRINUSE`,
+  });
+  await checkFree([{ address: '127.1.250.10', port }]);
+});
+
+t.test('two drills never get the same addresses', async (t) => {
+  const [one, two] = [await claimSlot(77), await claimSlot(77)];
+  t.not(one.number, two.number);
+  const addresses = [one, two].flatMap((slot) =>
+    listenAddresses(planTopology({ id: 'aaaaaa', slot: slot.number })),
+  );
+  const texts = addresses.map(({ address, port }) => `${address}:${port}`);
+  t.equal(new Set(texts).size, texts.length);
+  await one.release();
+  await two.release();
+});
+
+t.test('the world has sixteen Envoys, and addresses tell whose they are', async (t) => {
+  const topology = planTopology({ id: 'aaaaaa', slot: 3 });
+  t.equal(countProxies(topology), 16);
+  for (const idc of topology.idcs) {
+    const own = [
+      ...idc.instances.map((i) => i.inbound),
+      ...idc.ingress.map((g) => g.peer),
+      idc.caller.outbound,
+    ];
+    t.ok(own.every(({ address }) => address.startsWith(idc.prefix)));
+  }
+  t.not(topology.idcs[0]?.prefix, topology.idcs[1]?.prefix);
+});
