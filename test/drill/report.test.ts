@@ -30,11 +30,13 @@ const bad = withSamples(good, (s) =>
 
 t.test('the page needs no network and shows every bound', async (t) => {
   const html = renderHtml(outcomeOf());
-  t.notMatch(html, /https?:\/\/|src=|@import|url\(/);
-  t.match(html, 'Passed: all');
+  // Booleans, not matches: a page that fails is too long to print.
+  t.equal(/https?:\/\/|src=|@import|url\(/.exec(html)?.[0], undefined);
+  t.ok(html.includes('Passed: all'));
   for (const row of judge(good).rows) t.ok(html.includes(row.claim.replaceAll("'", '&#39;')), row.claim);
   t.equal(html.match(/<svg /g)?.length, 3);
-  t.notMatch(html, /NaN|undefined|\[object/);
+  const shown = html.replaceAll(/<script[\s\S]*?<\/script>/g, '');
+  t.equal(/NaN|undefined|\[object/.exec(shown)?.[0], undefined);
 });
 
 t.test('a failed drill says so, and an error text cannot break the page', async (t) => {
