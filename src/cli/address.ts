@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { InvalidArgumentError } from 'commander';
+import { idcNamePattern } from '../model/idc.ts';
 import type { ListenAddress } from '../model/node.ts';
 import type { AppAddress } from '../translate/bootstrap.ts';
 
@@ -38,4 +39,12 @@ export function showAddress(listen: ListenAddress): string {
   return listen.address.includes(':')
     ? `[${listen.address}]:${listen.port}`
     : `${listen.address}:${listen.port}`;
+}
+
+/** Checks the name of an IDC. */
+export function parseIdcName(text: string): string {
+  if (!idcNamePattern.test(text)) {
+    throw new InvalidArgumentError(`'${text}' is no IDC name: a-z, 0-9 and -, at most 32, not - at an end.`);
+  }
+  return text;
 }

@@ -1,10 +1,9 @@
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { stringify } from 'yaml';
 import { MeshError } from '../base/error.ts';
-import { idcNamePattern } from '../model/idc.ts';
 import type { ListenAddress, NodeRole, NodeScope } from '../model/node.ts';
 import { type AppAddress, buildBootstrap } from '../translate/bootstrap.ts';
-import { parseAddress, parseApp } from './address.ts';
+import { parseAddress, parseApp, parseIdcName } from './address.ts';
 
 interface Flags {
   readonly role: NodeRole;
@@ -38,7 +37,7 @@ export function bootstrapCommand(): Command {
         .choices(['sidecar', 'ingress', 'egress'])
         .makeOptionMandatory(),
     )
-    .requiredOption('--idc <name>', 'the IDC that it stands in', idcName)
+    .requiredOption('--idc <name>', 'the IDC that it stands in', parseIdcName)
     .requiredOption('--id <id>', 'its node id, unique in the IDC; shown in logs and status')
     .option(
       '--xds <host:port>',
@@ -77,13 +76,6 @@ export function bootstrapCommand(): Command {
           : stringify(bootstrap, { lineWidth: 0 }),
       );
     });
-}
-
-function idcName(text: string): string {
-  if (!idcNamePattern.test(text)) {
-    throw new InvalidArgumentError(`'${text}' is no IDC name: a-z, 0-9 and -, at most 32, not - at an end.`);
-  }
-  return text;
 }
 
 function bootstrapOf(flags: Flags): object {

@@ -3,7 +3,10 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { MeshError } from '../base/error.ts';
 import { bootstrapCommand } from './bootstrap.ts';
+import { drillCommand } from './drill.ts';
 import { exitCode } from './exit.ts';
+import { serveCommand } from './serve.ts';
+import { validateCommand } from './validatecommand.ts';
 
 /** The version in the package.json above this file, in the source tree as in the built package. */
 function packageVersion(): string {
@@ -22,15 +25,21 @@ const program = new Command('isthmus')
   .version(packageVersion(), '-V, --version', 'print the version')
   .showHelpAfterError('(--help says more)')
   .showSuggestionAfterError()
+  .addCommand(serveCommand())
+  .addCommand(validateCommand())
   .addCommand(bootstrapCommand())
+  .addCommand(drillCommand())
   .addHelpText(
     'after',
     '\nExit codes: 0 done; 1 it ran and failed (invalid objects, a missed bound); 2 it could not run; 130 interrupted.',
   );
 
-for (const command of [program, ...program.commands]) {
+/** Lets errors come back here, from the command itself and all below it. */
+function overrideExit(command: Command): void {
   command.exitOverride();
+  command.commands.forEach(overrideExit);
 }
+overrideExit(program);
 
 try {
   await program.parseAsync();

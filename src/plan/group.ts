@@ -16,13 +16,18 @@ import type {
 
 /**
  * Decides, for each HTTP port of a Group, where requests go in the IDC `own`: pure, in domain words.
- * A Group without a DR group, or with hop limit 0, never leaves its IDC.
+ * A Group without a DR group, or with hop limit 0 (its own or the mesh's), never leaves its IDC.
  */
-export function planGroup(view: GroupView, idcs: MeshView['idcs'], own: string): readonly GroupPlan[] {
+export function planGroup(
+  view: GroupView,
+  idcs: MeshView['idcs'],
+  own: string,
+  meshHopLimit: number,
+): readonly GroupPlan[] {
   if (view.entry.spec.resolution !== 'STATIC') return [];
   const ports = view.entry.spec.ports.filter((port) => httpVersion(port) !== undefined);
   const traffic = { ...view.drGroup?.spec.traffic, ...trafficFromAnnotations(view.entry) };
-  const remoteIdcs = planRemoteIdcs(view, idcs, own);
+  const remoteIdcs = meshHopLimit === 0 ? [] : planRemoteIdcs(view, idcs, own);
   const local = view.instances.filter((instance) => instance.idc === own);
   return ports.map((port, position): GroupPlan => {
     const policy = { ...view.rule?.spec.policy, ...view.rule?.spec.portPolicies[port.number] };

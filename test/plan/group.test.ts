@@ -39,7 +39,7 @@ interface Case {
   readonly protocol?: ServiceEntry['spec']['ports'][0]['protocol'];
   readonly resolution?: ServiceEntry['spec']['resolution'];
   readonly known?: readonly string[];
-  readonly own?: string;
+  readonly meshHopLimit?: number;
 }
 
 function plan(options: Case): GroupPlan | undefined {
@@ -84,7 +84,7 @@ function plan(options: Case): GroupPlan | undefined {
     }),
     ...(drGroup && { drGroup }),
   };
-  return planGroup(view, idcs(...(options.known ?? ['a', 'b', 'c'])), options.own ?? 'a')[0];
+  return planGroup(view, idcs(...(options.known ?? ['a', 'b', 'c'])), 'a', options.meshHopLimit ?? 1)[0];
 }
 
 /** A path in short: `instances > egress`, `idc b > idc c`, or `nobody`. */

@@ -55,7 +55,7 @@ export function buildCase(name: string): Readonly<Record<NodeRole, readonly Buil
   const { groups, idcs } = index.view();
   const catalog = new Catalog();
   catalog.surround(idcs, { own: idcs.get('sh-a'), filters: {} });
-  catalog.update(new Map([...groups].map(([host, view]) => [host, planGroup(view, idcs, 'sh-a')])));
+  catalog.update(new Map([...groups].map(([host, view]) => [host, planGroup(view, idcs, 'sh-a', 1)])));
   const open = (role: NodeRole) => catalog.open(role, scopes[role]);
   return { sidecar: open('sidecar'), ingress: open('ingress'), egress: open('egress') };
 }

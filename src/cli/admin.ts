@@ -1,0 +1,139 @@
+import { timingSafeEqual } from 'node:crypto';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { MeshError } from '../base/error.ts';
+import type { ControlPlane } from '../controlplane.ts';
+import type { ListenAddress } from '../model/node.ts';
+import { showAddress } from './address.ts';
+
+/** A running admin server. */
+export interface AdminServer {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+interface Reply {
+  readonly status: number;
+  readonly type?: string;
+  readonly body: string;
+}
+
+/** One path of the admin interface. */
+interface Page {
+  readonly method: 'GET' | 'POST';
+  readonly help: string;
+  readonly answer: (plane: ControlPlane) => Reply | Promise<Reply>;
+}
+
+const json = (value: unknown, status = 200): Reply => ({
+  status,
+  type: 'application/json',
+  body: `${JSON.stringify(value, null, 2)}\n`,
+});
+
+const pages: Readonly<Record<string, Page>> = {
+  '/livez': { method: 'GET', help: 'the process answers', answer: () => ({ status: 200, body: 'live\n' }) },
+  '/readyz': {
+    method: 'GET',
+    help: 'xDS is answered; else 503 and what is waited for',
+    answer: (plane) => {
+      const waiting = plane.status().waitingFor;
+      return waiting.length === 0
+        ? { status: 200, body: 'ready\n' }
+        : { status: 503, body: `not ready, waiting for: ${waiting.join(', ')}\n` };
+    },
+  },
+  '/status': {
+    method: 'GET',
+    help: 'proxies, what they have, event → ACK (JSON)',
+    answer: (plane) => json(plane.status()),
+  },
+  '/problems': {
+    method: 'GET',
+    help: 'what is wrong with registry objects (JSON)',
+    answer: (plane) => json(plane.problems()),
+  },
+  '/metrics': {
+    method: 'GET',
+    help: 'Prometheus metrics',
+    answer: async (plane) => ({
+      status: 200,
+      type: plane.metrics.registry.contentType,
+      body: await plane.metrics.registry.metrics(),
+    }),
+  },
+  '/confirm-deletes': {
+    method: 'POST',
+    help: 'let go the deletions that the shrink guard holds (needs the token)',
+    answer: (plane) => json({ released: plane.confirmDeletes() }),
+  },
+};
+
+/**
+ * Serves the admin interface. Reads are open to whoever reaches `listen` (loopback by default); writes need
+ * `Authorization: Bearer TOKEN`. Throws MeshError `unavailable` when the address cannot be bound.
+ */
+export function serveAdmin(
+  plane: ControlPlane,
+  listen: ListenAddress,
+  token: string | undefined,
+): Promise<AdminServer> {
+  const server = createServer((request, response) => {
+    answer(plane, request, token).then(
+      (reply) => send(response, reply),
+      (reason) => send(response, { status: 500, body: `${MeshError.from(reason).message}\n` }),
+    );
+  });
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause) => {
+      const message = `cannot serve the admin interface on ${showAddress(listen)}: ${cause.message}; is the port in use? Set --admin to another`;
+      reject(new MeshError('unavailable', message, { cause }));
+    });
+    server.listen(listen.port, listen.address, () => {
+      const address = server.address();
+      const port = typeof address === 'object' && address !== null ? address.port : listen.port;
+      resolve({
+        port,
+        close: () =>
+          new Promise((done) => {
+            server.close(() => done());
+            server.closeAllConnections();
+          }),
+      });
+    });
+  });
+}
+
+async function answer(
+  plane: ControlPlane,
+  request: IncomingMessage,
+  token: string | undefined,
+): Promise<Reply> {
+  const path = new URL(request.url ?? '/', 'http://admin').pathname;
+  const page = pages[path];
+  if (path === '/') {
+    const lines = Object.entries(pages).map(([name, { method, help }]) => `${method}\t${name}\t${help}`);
+    return { status: 200, body: `${lines.join('\n')}\n` };
+  }
+  if (page === undefined) return { status: 404, body: `no such page: ${path}; / lists them\n` };
+  if (request.method !== page.method) return { status: 405, body: `${path} takes ${page.method}\n` };
+  if (page.method === 'POST' && !isAllowed(request, token)) {
+    const why =
+      token === undefined
+        ? 'writes are off: start isthmus serve with --admin-token-file'
+        : 'send Authorization: Bearer TOKEN, with the token of --admin-token-file';
+    return { status: 403, body: `${why}\n` };
+  }
+  return page.answer(plane);
+}
+
+function isAllowed(request: IncomingMessage, token: string | undefined): boolean {
+  if (token === undefined) return false;
+  const given = Buffer.from(request.headers.authorization ?? '');
+  const wanted = Buffer.from(`Bearer ${token}`);
+  return given.length === wanted.length && timingSafeEqual(given, wanted);
+}
+
+function send(response: ServerResponse, reply: Reply): void {
+  response.writeHead(reply.status, { 'content-type': reply.type ?? 'text/plain; charset=utf-8' });
+  response.end(reply.body);
+}

@@ -1,0 +1,75 @@
+import { MeshError } from '../base/error.ts';
+import { checkFolder, type FolderCheck } from '../registry/check-folder.ts';
+import type { Problem } from '../registry/source.ts';
+import { exitCode } from './exit.ts';
+
+/** How `validate` prints what it found. */
+export type ValidateOutput = 'text' | 'json';
+
+/** Where `validate` writes. */
+export interface ValidateStreams {
+  out(text: string): void;
+  err(text: string): void;
+}
+
+/** Reads and checks all objects of a folder. Throws a MeshError when the folder is missing or unreadable. */
+export function validateFolder(dir: string): Promise<FolderCheck> {
+  return checkFolder(dir);
+}
+
+/** One problem as `where: path: message`, as compilers print theirs, so that editors can jump there. */
+export function renderProblem({ severity, where, path, message }: Problem): string {
+  return `${where}: ${severity}: ${path === '' ? '' : `${path}: `}${message}`;
+}
+
+/** The result for people: a line for each problem, then the sum. */
+export function renderText({ problems, objects }: FolderCheck): string {
+  const errors = problems.filter(({ severity }) => severity === 'error').length;
+  const kinds = new Map<string, number>();
+  for (const { kind } of objects) kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
+  const found = [...kinds].sort().map(([kind, count]) => `${count} ${kind}`);
+  const good = `${count(objects.length, 'object')} good${found.length > 0 ? ` (${found.join(', ')})` : ''}`;
+  const sum = `${good}, ${count(errors, 'error')}, ${count(problems.length - errors, 'warning')}`;
+  return [...problems.map(renderProblem), sum].map((line) => `${line}\n`).join('');
+}
+
+/** The result for scripts: `{ok, errors, warnings, objects, problems}`, objects as `{kind, namespace, name, origin}`. */
+export function renderJson({ problems, objects }: FolderCheck): string {
+  const errors = problems.filter(({ severity }) => severity === 'error').length;
+  const listed = objects.map(({ kind, meta }) => {
+    return { kind, namespace: meta.namespace, name: meta.name, origin: meta.origin };
+  });
+  const result = { ok: errors === 0, errors, warnings: problems.length - errors, objects: listed, problems };
+  return `${JSON.stringify(result, null, 2)}\n`;
+}
+
+/**
+ * The command `isthmus validate DIR`. Returns the exit code: 0 when no problem is an error (warnings may be),
+ * 1 when one is, 2 when the folder cannot be read.
+ */
+export async function runValidate(
+  dir: string,
+  output: ValidateOutput,
+  streams: ValidateStreams = processStreams,
+): Promise<number> {
+  let check: FolderCheck;
+  try {
+    check = await validateFolder(dir);
+  } catch (reason) {
+    const { message } = MeshError.from(reason);
+    if (output === 'json') streams.out(`${JSON.stringify({ ok: false, error: message }, null, 2)}\n`);
+    else streams.err(`isthmus validate: ${message}\n`);
+    return exitCode.unusable;
+  }
+  streams.out(output === 'json' ? renderJson(check) : renderText(check));
+  return check.problems.some(({ severity }) => severity === 'error') ? exitCode.failed : exitCode.ok;
+}
+
+const processStreams: ValidateStreams = {
+  out: (text) => process.stdout.write(text),
+  err: (text) => process.stderr.write(text),
+};
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
+}

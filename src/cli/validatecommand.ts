@@ -1,0 +1,16 @@
+import { Command, Option } from 'commander';
+import { runValidate, type ValidateOutput } from './validate.ts';
+
+/** `isthmus validate DIR`: check objects without serving them. */
+export function validateCommand(): Command {
+  return new Command('validate')
+    .summary('check a folder of objects')
+    .description(
+      'Check every object in DIR as `isthmus serve` would: all faults at once, with file, line, field and what to do.\nExit 0: valid (there may be warnings); 1: an object is invalid; 2: DIR cannot be read.',
+    )
+    .argument('<dir>', 'folder of YAML or JSON objects')
+    .addOption(new Option('-o, --output <format>', 'output format').choices(['text', 'json']).default('text'))
+    .action(async (dir: string, flags: { output: ValidateOutput }) => {
+      process.exitCode = await runValidate(dir, flags.output);
+    });
+}
