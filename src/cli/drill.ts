@@ -20,7 +20,7 @@ export function drillCommand(): Command {
   const outage = new Command('outage')
     .summary('lose the instances of one IDC, or all of it')
     .description(
-      'Start two IDCs of real Envoys, send an open-loop load, take one of them away, bring it back, and judge what\nthe clients saw. Needs the source tree (make drill sets it up). Exit 0: all bounds held; 1: one was missed.',
+      'Start two IDCs of real Envoys, send an open-loop load, take one of them away, bring it back, and judge what the clients saw. Needs the source tree (make drill sets it up). Exit 0: all bounds held; 1: one was missed.',
     )
     .addOption(new Option('--outage <kind>', 'what happens to sh-a').choices(outageKinds).default('kill'))
     .option('--unprotected', 'switch the priorities between IDCs off: the negative control')

@@ -25,7 +25,7 @@ export function serveCommand(): Command {
   return new Command('serve')
     .summary('run the control plane of one IDC')
     .description(
-      'Run the control plane of one IDC: read registry objects, serve xDS to its Envoys. DIR is watched; a saved\nfile is pushed without a restart. Logs are JSON lines on stderr.',
+      'Run the control plane of one IDC: read registry objects, serve xDS to its Envoys. DIR is watched; a saved file is pushed without a restart. Logs are JSON lines on stderr.',
     )
     .requiredOption('--idc <name>', 'the IDC that this control plane decides for', parseIdcName)
     .requiredOption(
