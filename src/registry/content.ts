@@ -129,10 +129,9 @@ function withPositions(text: string, faults: readonly Fault[], first: number, ex
           faults.slice(0, located).map(({ path }) => path),
         )
       : [];
-  return faults.map((fault, index) => ({
-    ...fault,
-    position: positions[index] ?? { line: first, column: 1 },
-  }));
+  return faults
+    .map((fault, index) => ({ ...fault, position: positions[index] ?? { line: first, column: 1 } }))
+    .sort((a, b) => a.position.line - b.position.line || a.position.column - b.position.column);
 }
 
 /** The objects in a document: several, when it is a `List` as kubectl prints them; none, when it is empty. */

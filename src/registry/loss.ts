@@ -8,7 +8,7 @@ export interface LossRule {
   readonly objectsMin: number;
   /** Losing more than this share is held; 0.5 is half. */
   readonly shareMax: number;
-  /** Deletions of this last while count as one; a held deletion of few objects goes ahead after it. */
+  /** Deletions of this last while count as one; what is left of a loss that came back goes after it. */
   readonly windowMs: number;
 }
 
@@ -32,6 +32,8 @@ export interface LossState {
   readonly found: number;
   /** Whether the folder is another one than when its objects were last seen: unmounted, or mounted over. */
   readonly replaced: boolean;
+  /** Whether the folder can be read: while it cannot, nobody knows what is really gone. */
+  readonly readable: boolean;
 }
 
 /** What a guard decides. */
@@ -60,6 +62,7 @@ export function createLossGuard(rule: LossRule): LossGuard {
   let first = 0;
   let changed = 0;
   let held = false;
+  let heldMost = 0;
   let confirmed = false;
   let recent: { at: number; count: number }[] = [];
 
@@ -71,7 +74,8 @@ export function createLossGuard(rule: LossRule): LossGuard {
   }
 
   /** Whether losing what is missing is more than deleting one by one. */
-  function isLoss({ missing, inForce, found, replaced }: LossState, lately: number): boolean {
+  function isLoss({ missing, inForce, found, replaced, readable }: LossState, lately: number): boolean {
+    if (!readable) return true;
     if (found === 0 && (missing.size > 1 || replaced)) return true;
     const lost = missing.size + lately;
     return lost >= rule.objectsMin && lost > (inForce + lately) * rule.shareMax;
@@ -99,10 +103,13 @@ export function createLossGuard(rule: LossRule): LossGuard {
       }
       const lately = recent.reduce((sum, { count }) => sum + count, 0);
       if (isLoss(state, lately)) {
+        heldMost = held ? Math.max(heldMost, missing.size) : missing.size;
         held = true;
         return { remove: nothing, held, since: first };
       }
-      // Files that come back do so one after the other: what is not back yet is not deleted meanwhile.
+      // What is left of a loss goes only when most has come back, and the rest has had time to: files come
+      // back one after the other, and a stray file in an emptied folder does not mean that it is whole again.
+      if (held && missing.size > heldMost / 2) return { remove: nothing, held, since: first };
       if (held && quietMs < rule.windowMs) {
         return { remove: nothing, held, againMs: rule.windowMs - quietMs, since: first };
       }

@@ -93,28 +93,30 @@ const idcChoice = z.strictObject({
   name: z.string().regex(idcNamePattern, "must be an IDC's name: 1 to 32 of a-z, 0-9 and '-'."),
 });
 
-export const drGroupSpec = z.strictObject({
-  hosts: z.array(z.string().min(1, 'is empty: remove it, or fill it in.')).optional().meta({
-    description: 'Hosts of the ServiceEntries that this is for. Give hosts, selector or both.',
-  }),
-  selector: z
-    .strictObject({
-      matchLabels: z.record(z.string(), z.string({ error: 'must be text: put it in quotes.' })),
-    })
-    .optional()
-    .meta({ description: 'Labels in the metadata of the ServiceEntries that this is for.' }),
-  idcs: z.array(idcChoice).min(2, 'must name at least two IDCs: one alone has nobody to stand in.').meta({
-    description: 'The IDCs that stand in for each other, in the order in which they are tried.',
-    uniqueItems: true,
-  }),
-  hopLimit: z
-    .int({ error: 'must be a whole number from 0 to 4.' })
-    .min(0, 'must be from 0 to 4.')
-    .max(4, 'must be from 0 to 4.')
-    .optional()
-    .meta({ description: 'Most crossings between IDCs that a request may make.', default: 1 }),
-  traffic: trafficSpec.optional(),
-});
+export const drGroupSpec = z
+  .strictObject({
+    hosts: z.array(z.string().min(1, 'is empty: remove it, or fill it in.')).optional().meta({
+      description: 'Hosts of the ServiceEntries that this is for. Give hosts, selector or both.',
+    }),
+    selector: z
+      .strictObject({
+        matchLabels: z.record(z.string(), z.string({ error: 'must be text: put it in quotes.' })),
+      })
+      .optional()
+      .meta({ description: 'Labels in the metadata of the ServiceEntries that this is for.' }),
+    idcs: z.array(idcChoice).min(2, 'must name at least two IDCs: one alone has nobody to stand in.').meta({
+      description: 'The IDCs that stand in for each other, in the order in which they are tried.',
+      uniqueItems: true,
+    }),
+    hopLimit: z
+      .int({ error: 'must be a whole number from 0 to 4.' })
+      .min(0, 'must be from 0 to 4.')
+      .max(4, 'must be from 0 to 4.')
+      .optional()
+      .meta({ description: 'Most crossings between IDCs that a request may make.', default: 1 }),
+    traffic: trafficSpec.optional(),
+  })
+  .meta({ anyOf: [{ required: ['hosts'] }, { required: ['selector'] }] });
 
 const texts = z.record(z.string(), z.string());
 /** What the API server of Kubernetes fills in is taken and not looked at. */

@@ -27,8 +27,7 @@ export function parseStrict<T>(
       add(`must be ${typeWords[issue.expected] ?? issue.expected}, not ${show(valueAt(raw, path))}.`);
     } else {
       const value = valueAt(raw, path);
-      const shown = typeof value === 'object' ? '' : `${show(value)} `;
-      add(`${shown}${issue.message}`);
+      add(typeof value === 'object' ? issue.message : `${issue.message} It is ${show(value)}.`);
     }
   }
   return undefined;

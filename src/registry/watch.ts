@@ -6,9 +6,9 @@ import { codeOf } from './scan.ts';
 export interface Watchers {
   /**
    * Watches exactly these folders from now on: path below the root → identity. A folder whose identity has
-   * changed is watched anew.
+   * changed is watched anew. Returns whether a watch was added.
    */
-  update(folders: ReadonlyMap<string, string>): void;
+  update(folders: ReadonlyMap<string, string>): boolean;
   /** Why some folder could not be watched; undefined when all are. */
   readonly problem: string | undefined;
   close(): void;
@@ -48,7 +48,13 @@ export function createWatchers(root: string, onEvent: (path: string | undefined)
     update(folders) {
       problem = undefined;
       for (const [folder, { identity }] of open) if (folders.get(folder) !== identity) close(folder);
-      for (const [folder, identity] of folders) if (!open.has(folder)) start(folder, identity);
+      let isNew = false;
+      for (const [folder, identity] of folders) {
+        if (open.has(folder)) continue;
+        start(folder, identity);
+        isNew = true;
+      }
+      return isNew;
     },
     get problem() {
       return problem;

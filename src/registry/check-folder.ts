@@ -1,0 +1,47 @@
+import type { MeshObject } from '../model/object.ts';
+import { renderPath } from './fault.ts';
+import { createFolder } from './folder.ts';
+import { lintMesh } from './lint.ts';
+import { report, unreadableFolder } from './report.ts';
+import type { Problem } from './source.ts';
+
+/** What a folder holds, looked at once. */
+export interface FolderCheck {
+  /** Everything that is wrong or probably not meant, by file; first what concerns the folder. */
+  readonly problems: readonly Problem[];
+  /** The objects that would be in force. */
+  readonly objects: readonly MeshObject[];
+}
+
+/**
+ * Reads a folder once and checks all that is in it, each object and all together. Throws a MeshError when the
+ * folder is missing or unreadable.
+ */
+export async function checkFolder(path: string): Promise<FolderCheck> {
+  // Nothing is half-written for a look that happens once: what stands there is what counts.
+  const folder = createFolder(path, { doubtMs: 0, doubtMsMax: 0 });
+  const files = await folder.rescan();
+  if (folder.unreachable !== undefined) throw unreadableFolder(path, folder.unreachable);
+  await folder.read(files, 0);
+  await folder.read(folder.doubtful, 0);
+  folder.catalog.settle([]);
+  const problems = report({
+    folder: path,
+    unreachable: undefined,
+    unwatched: undefined,
+    unreadable: folder.scan.unreadable,
+    files: folder.files,
+    faults: folder.catalog.faults(),
+    held: 0,
+    inForce: folder.catalog.size,
+  });
+  const objects = [...folder.catalog.objects()];
+  for (const { object, path, message } of lintMesh(objects)) {
+    problems.push({ severity: 'warning', where: object.meta.origin, path: renderPath(path), message });
+  }
+  if (folder.scan.files.size === 0) {
+    const message = 'the folder holds no .yaml, .yml or .json file: is it the right one?';
+    problems.push({ severity: 'warning', where: path, path: '', message });
+  }
+  return { problems, objects };
+}

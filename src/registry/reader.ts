@@ -1,0 +1,126 @@
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Content, type Entry, readContent } from './content.ts';
+import { codeOf, signatureOf } from './scan.ts';
+
+/** What is known of one file. */
+export interface FileState {
+  /** As of the content that counts. */
+  signature: string;
+  content: Content | undefined;
+  /** What counts: of a file that cannot be read whole, also what it held before. */
+  entries: readonly Entry[];
+  /** The code of the system error for which it cannot be read. */
+  trouble?: string;
+  /** Set while the file may be half-written: since when it looks as it does, and since when it is in doubt. */
+  doubt?: { signature: string; since: number; first: number };
+}
+
+/** What became of a look at a file. `doubtful`: look again in a moment. */
+export type Look = 'same' | 'changed' | 'doubtful' | 'gone' | 'folder';
+
+/** How long a file must stay as it is to be believed where it may be half-written, in milliseconds. */
+export interface DoubtRule {
+  readonly doubtMs: number;
+  /** A file that is written to all the time is believed after this. */
+  readonly doubtMsMax: number;
+}
+
+/** The files of a folder, as they were last read. */
+export interface Reader {
+  readonly files: ReadonlyMap<string, FileState>;
+  /** Paths of the files that were doubtful when last looked at. */
+  readonly doubtful: ReadonlySet<string>;
+  /** Reads one file, by its path below the root. `now` is the clock's time. */
+  look(path: string, now: number): Promise<Look>;
+  forget(path: string): void;
+}
+
+/**
+ * Creates a reader of files below `root`; messages name them below `shown`. A text that ends within a line, is
+ * no YAML or has faulty objects may be one that is just being written: it counts only once the file has stayed
+ * the same for a moment.
+ */
+export function createReader(root: string, shown: string, rule: DoubtRule): Reader {
+  const files = new Map<string, FileState>();
+  const doubtful = new Set<string>();
+
+  function isDoubtful(
+    state: FileState,
+    content: Content,
+    signature: string,
+    stable: boolean,
+    now: number,
+  ): boolean {
+    const { text } = content;
+    const suspect = !stable || content.faulty || (text !== '' && !text.endsWith('\n'));
+    // What was believed once needs no second look.
+    if (!suspect || (stable && state.content?.text === text)) return false;
+    const doubt = state.doubt;
+    if (doubt?.signature === signature && now - doubt.since >= rule.doubtMs) return false;
+    if (doubt !== undefined && now - doubt.first >= rule.doubtMsMax) return false;
+    if (doubt?.signature !== signature) state.doubt = { signature, since: now, first: doubt?.first ?? now };
+    return true;
+  }
+
+  return {
+    files,
+    doubtful,
+    async look(path, now) {
+      doubtful.delete(path);
+      const state = files.get(path) ?? { signature: '', content: undefined, entries: [] };
+      let read: Awaited<ReturnType<typeof readStable>>;
+      try {
+        read = await readStable(join(root, path));
+      } catch (reason) {
+        const code = codeOf(reason);
+        if (code === 'ENOENT' || code === 'ENOTDIR') return files.delete(path) ? 'gone' : 'same';
+        if (code === 'EISDIR') return 'folder';
+        const isNews = state.trouble !== code;
+        state.trouble = code;
+        files.set(path, state);
+        return isNews ? 'changed' : 'same';
+      }
+      files.set(path, state);
+      const { signature, text, stable } = read;
+      const same = state.content?.text === text;
+      const content =
+        same && state.content ? state.content : readContent(join(shown, path), text, state.content);
+      if (isDoubtful(state, content, signature, stable, now)) {
+        doubtful.add(path);
+        return 'doubtful';
+      }
+      const recovered = state.trouble !== undefined;
+      delete state.doubt;
+      delete state.trouble;
+      state.signature = signature;
+      if (same) return recovered ? 'changed' : 'same';
+      state.entries = content.complete ? content.entries : withEarlier(content.entries, state.entries);
+      state.content = content;
+      return 'changed';
+    },
+    forget(path) {
+      files.delete(path);
+      doubtful.delete(path);
+    },
+  };
+}
+
+/** The text of a file, and whether it stayed as it was while it was read. */
+async function readStable(path: string): Promise<{ signature: string; text: string; stable: boolean }> {
+  const handle = await open(path, 'r');
+  try {
+    const signature = signatureOf(await handle.stat());
+    const text = await handle.readFile('utf8');
+    const stable = signatureOf(await handle.stat()) === signature;
+    return { signature, text, stable };
+  } finally {
+    await handle.close();
+  }
+}
+
+/** The entries now, and of those before the ones that are not seen now: any may be the one that is unreadable. */
+function withEarlier(now: readonly Entry[], before: readonly Entry[]): readonly Entry[] {
+  const keys = new Set(now.map(({ key }) => key));
+  return [...now, ...before.filter(({ key }) => !keys.has(key))];
+}

@@ -1,0 +1,104 @@
+import { join } from 'node:path';
+import { MeshError } from '../base/error.ts';
+import type { CrossFault } from './catalog.ts';
+import { type Content, problemAt } from './content.ts';
+import { renderPath } from './fault.ts';
+import type { FileState } from './reader.ts';
+import { wordsOf } from './scan.ts';
+import type { Problem } from './source.ts';
+
+/** What a report is made of. Paths are below the root. */
+export interface ReportInput {
+  /** The folder, as messages name it. */
+  readonly folder: string;
+  /** Why the folder itself cannot be read now. */
+  readonly unreachable: string | undefined;
+  /** Why changes are not noticed at once. */
+  readonly unwatched: string | undefined;
+  readonly unreadable: ReadonlyMap<string, string>;
+  readonly files: ReadonlyMap<string, FileState>;
+  readonly faults: readonly CrossFault[];
+  /** Number of objects whose deletion is held, and of all in force. */
+  readonly held: number;
+  readonly inForce: number;
+}
+
+/** Most faults among objects that are looked up to the column: each takes a slow reading of its document. */
+const locatedMax = 200;
+const located = new WeakMap<Content, Map<string, Problem>>();
+
+/** All current problems of a folder: of the folder first, then by file. */
+export function report(input: ReportInput): Problem[] {
+  const { folder } = input;
+  const problems: Problem[] = [];
+  const add = (severity: Problem['severity'], where: string, message: string) =>
+    problems.push({ severity, where, path: '', message });
+  if (input.unreachable !== undefined) {
+    const why = wordsOf(input.unreachable);
+    add(
+      'error',
+      folder,
+      `the folder cannot be read: ${why}. All objects stay in force as they are. Bring it back.`,
+    );
+  }
+  if (input.held > 0) add('error', folder, heldMessage(input.held, input.inForce));
+  if (input.unwatched !== undefined) {
+    const why =
+      input.unwatched === 'ENOSPC' ? 'the limit fs.inotify.max_user_watches is reached' : input.unwatched;
+    add(
+      'warning',
+      folder,
+      `changes are noticed late, as folders cannot be watched: ${why}. Raise the limit.`,
+    );
+  }
+  for (const [path, code] of input.unreadable) {
+    add(
+      'error',
+      join(folder, path),
+      `cannot be read: ${wordsOf(code)}. What was read before stays in force.`,
+    );
+  }
+  for (const path of [...input.files.keys()].sort()) {
+    const state = input.files.get(path);
+    if (state?.trouble !== undefined) {
+      const message = `cannot be read: ${wordsOf(state.trouble)}. What was read before stays in force.`;
+      add('error', join(folder, path), message);
+    }
+    if (state?.content !== undefined) for (const problem of state.content.problems) problems.push(problem);
+  }
+  for (const fault of input.faults) problems.push(crossProblem(input, fault, problems.length < locatedMax));
+  return problems;
+}
+
+function heldMessage(held: number, inForce: number): string {
+  return (
+    `${held} of ${inForce} objects are gone at once: their deletion is held, their last good versions stay in force. ` +
+    'Bring the files back; or, if they are meant to be gone, confirm the deletion.'
+  );
+}
+
+function crossProblem(input: ReportInput, { file, entry, fault }: CrossFault, exact: boolean): Problem {
+  const content = input.files.get(file)?.content;
+  if (!exact || content === undefined) {
+    return {
+      severity: fault.severity,
+      where: entry.origin,
+      path: renderPath(fault.path),
+      message: fault.message,
+    };
+  }
+  const known = located.get(content) ?? new Map<string, Problem>();
+  located.set(content, known);
+  const key = `${entry.key} ${renderPath(fault.path)} ${fault.message}`;
+  const problem = known.get(key) ?? problemAt(join(input.folder, file), content, entry, fault);
+  known.set(key, problem);
+  return problem;
+}
+
+/** Why nothing can begin: the error for a folder that is missing or unreadable, by the system's code. */
+export function unreadableFolder(folder: string, code: string): MeshError {
+  const isMissing = code === 'ENOENT';
+  const advice = isMissing ? 'create it, or correct the path' : 'correct the path or its permissions';
+  const message = `the folder ${folder} cannot be read: ${wordsOf(code)}; ${advice}`;
+  return new MeshError(isMissing ? 'not-found' : 'unavailable', message, { ref: folder });
+}

@@ -1,0 +1,37 @@
+import type { Clock } from '../base/clock.ts';
+import { MeshError } from '../base/error.ts';
+import type { Logger } from '../base/log.ts';
+import { createFilesSource } from './files.ts';
+import type { Source } from './source.ts';
+import { didYouMean } from './suggest.ts';
+
+/** What every source gets. */
+export interface SourceOptions {
+  readonly clock: Clock;
+  readonly logger?: Logger;
+}
+
+/** Scheme → what makes a source of the rest of the address: a new source is a new row. */
+const schemes = {
+  files: (folder: string, options: SourceOptions) => createFilesSource({ ...options, folder }),
+} satisfies Record<string, (rest: string, options: SourceOptions) => Source>;
+
+/** A source that can be asked to let held deletions go; sources without such a notion have no `confirmDeletes`. */
+export type OpenedSource = Source & { confirmDeletes?(): number };
+
+/**
+ * Creates the source that an address names: `files:/etc/isthmus`, or a bare path for the same. Does not read
+ * anything yet. Throws a MeshError for a scheme that is not known.
+ */
+export function openSource(address: string, options: SourceOptions): OpenedSource {
+  const [, scheme = 'files', rest = ''] = /^(?:([a-z][a-z0-9+-]+):)?(.*)$/s.exec(address) ?? [];
+  if (rest === '') {
+    throw new MeshError('invalid', `'${address}' names no source: give a folder, or files:/path/to/folder`);
+  }
+  if (!Object.hasOwn(schemes, scheme)) {
+    const known = Object.keys(schemes);
+    const message = `'${scheme}' is no kind of source, known: ${known.join(', ')}.${didYouMean(scheme, known)}`;
+    throw new MeshError('invalid', message);
+  }
+  return schemes[scheme as keyof typeof schemes](rest, options);
+}

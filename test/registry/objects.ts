@@ -1,0 +1,62 @@
+/** An object as it stands in YAML or in the Kubernetes API. */
+export interface RawObject {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly namespace?: string; readonly [key: string]: unknown };
+  readonly spec: { readonly [key: string]: unknown };
+}
+
+/** A good WorkloadEntry in the namespace `shop`. */
+export function workload(name: string, spec: Record<string, unknown> = {}): RawObject {
+  return {
+    apiVersion: 'networking.istio.io/v1',
+    kind: 'WorkloadEntry',
+    metadata: { name, namespace: 'shop' },
+    spec: { address: '10.1.0.1', labels: { app: 'checkout' }, locality: 'sh-a/zone-1', ...spec },
+  };
+}
+
+/** A good ServiceEntry in the namespace `shop` with one host. */
+export function service(name: string, host: string, spec: Record<string, unknown> = {}): RawObject {
+  return {
+    apiVersion: 'networking.istio.io/v1',
+    kind: 'ServiceEntry',
+    metadata: { name, namespace: 'shop' },
+    spec: {
+      hosts: [host],
+      location: 'MESH_INTERNAL',
+      resolution: 'STATIC',
+      ports: [{ number: 80, name: 'http', protocol: 'HTTP' }],
+      workloadSelector: { labels: { app: 'checkout' } },
+      ...spec,
+    },
+  };
+}
+
+/** A good Idc. */
+export function idc(name: string): RawObject {
+  return {
+    apiVersion: 'isthmus.dev/v1alpha1',
+    kind: 'Idc',
+    metadata: { name },
+    spec: {
+      ingress: [{ address: '10.0.0.1', edgePort: 8080, peerPort: 15443 }],
+      egress: [{ address: '10.0.0.2', sidecarPort: 15444, ingressPort: 15445 }],
+    },
+  };
+}
+
+/** A good DrGroup of the IDCs named. */
+export function drGroup(name: string, hosts: readonly string[], ...idcs: readonly string[]): RawObject {
+  return {
+    apiVersion: 'isthmus.dev/v1alpha1',
+    kind: 'DrGroup',
+    metadata: { name },
+    spec: { hosts, idcs: idcs.map((name) => ({ name })) },
+  };
+}
+
+/** Objects as a YAML file: JSON is YAML. */
+export function toYaml(...objects: readonly unknown[]): string {
+  return objects.map((object) => `---\n${JSON.stringify(object, null, 2)}\n`).join('');
+}
