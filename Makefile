@@ -56,3 +56,7 @@ check: types lint test ## All that CI runs but for the drill
 
 clean: ## Remove what was built or installed, but for the sources
 	rm -rf node_modules .venv .tap dist protos/gen drill-report
+
+.PHONY: bench-index
+bench-index: $(NODE_STAMP) ## Measure the index: build, one event of each kind, memory, against a full scan
+	node bench/index.ts --json .cache/bench/index.json

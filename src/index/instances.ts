@@ -93,7 +93,8 @@ export function inlineInstance(spec: WorkloadSpec, idc: string): Instance {
 }
 
 function instanceOf(entry: WorkloadEntry, idc: string): Instance {
-  const labels = { ...entry.spec.labels, ...entry.meta.labels };
+  const { labels: own } = entry.meta;
+  const labels = Object.keys(own).length === 0 ? entry.spec.labels : { ...entry.spec.labels, ...own };
   return { ...inlineInstance(entry.spec, idc), labels, ref: refOf(entry) };
 }
 

@@ -1,4 +1,5 @@
 import type { Labels } from '../model/object.ts';
+import { createPairIndex, sameLabels } from './pairs.ts';
 import type { IndexWork } from './view.ts';
 
 /** A selector and what it selects now. Equal selectors share one Selection, whoever owns them. */
@@ -30,19 +31,21 @@ interface Node<Item, Owner> {
   readonly selector: Labels;
   readonly owners: Set<Owner>;
   readonly members: Map<string, Item>;
-  /** The one pair under which items find this selector. */
-  readonly home: string;
+  /** The key of the pair under which items find this selector; undefined: it has no pairs and all find it. */
+  readonly home: string | undefined;
 }
 
 interface Labelled<Item, Owner> {
+  /** Where it stands in `slots`: sets of small numbers are small and quick. */
+  readonly slot: number;
   readonly name: string;
   labels: Labels;
   item: Item;
-  nodes: Node<Item, Owner>[];
+  nodes: readonly Node<Item, Owner>[];
 }
 
-/** Every item has this pair: the home of the empty selector. */
-const anyPair = '';
+const noLabels: Labels = {};
+const noNodes: readonly never[] = [];
 
 /**
  * Creates a matcher. `onTouch` is called for each item that a Selection gained, lost or got a new version of.
@@ -57,9 +60,12 @@ export function createLabelMatcher<Item, Owner>(
 ): LabelMatcher<Item, Owner> {
   type Own = Node<Item, Owner>;
   const items = new Map<string, Labelled<Item, Owner>>();
-  const itemsByPair = new Map<string, Set<Labelled<Item, Owner>>>();
+  const slots: (Labelled<Item, Owner> | undefined)[] = [];
+  const freeSlots: number[] = [];
+  const slotsByPair = createPairIndex<number>();
   const nodes = new Map<string, Own>();
-  const nodesByHome = new Map<string, Set<Own>>();
+  const nodesByHome = createPairIndex<Own>();
+  const homeless = new Set<Own>();
 
   function matches(selector: Labels, labels: Labels): boolean {
     work.labelMatches++;
@@ -67,54 +73,75 @@ export function createLabelMatcher<Item, Owner>(
     return true;
   }
 
-  function nodesFor(labels: Labels): Own[] {
-    const found: Own[] = [];
-    for (const pair of [anyPair, ...pairsOf(labels)]) {
-      for (const node of nodesByHome.get(pair) ?? []) if (matches(node.selector, labels)) found.push(node);
+  function nodesFor(labels: Labels): readonly Own[] {
+    const found: Own[] = [...homeless];
+    work.labelMatches += homeless.size;
+    for (const key in labels) {
+      for (const node of nodesByHome.get(key, labels[key] as string) ?? noNodes) {
+        if (matches(node.selector, labels)) found.push(node);
+      }
     }
-    return found;
+    return found.length > 0 ? found : noNodes;
   }
 
   /** The smallest set of items that can contain all that `selector` selects. */
-  function candidates(selector: Labels): Iterable<Labelled<Item, Owner>> {
-    let smallest: Set<Labelled<Item, Owner>> | undefined;
-    for (const pair of pairsOf(selector)) {
-      const having = itemsByPair.get(pair);
-      if (having === undefined) return [];
+  function* candidates(selector: Labels): Generator<Labelled<Item, Owner>> {
+    let smallest: ReadonlySet<number> | undefined;
+    for (const key in selector) {
+      const having = slotsByPair.get(key, selector[key] as string);
+      if (having === undefined) return;
       if (smallest === undefined || having.size < smallest.size) smallest = having;
     }
-    return smallest ?? items.values();
+    if (smallest === undefined) yield* items.values();
+    else for (const slot of smallest) yield slots[slot] as Labelled<Item, Owner>;
   }
 
-  function chooseHome(selector: Labels): string {
-    const [first = anyPair, ...others] = pairsOf(selector);
-    const load = (pair: string) => nodesByHome.get(pair)?.size ?? 0;
-    return others.reduce((best, pair) => (load(pair) < load(best) ? pair : best), first);
+  function chooseHome(selector: Labels): string | undefined {
+    const load = (key: string) => nodesByHome.get(key, selector[key] as string)?.size ?? 0;
+    let home: string | undefined;
+    for (const key in selector) if (home === undefined || load(key) < load(home)) home = key;
+    return home;
   }
 
   function createNode(key: string, selector: Labels): Own {
     const node: Own = { key, selector, owners: new Set(), members: new Map(), home: chooseHome(selector) };
     nodes.set(key, node);
-    addTo(nodesByHome, node.home, node);
+    if (node.home === undefined) homeless.add(node);
+    else nodesByHome.add(node.home, selector[node.home] as string, node);
     for (const labelled of candidates(selector)) {
       if (!matches(selector, labelled.labels)) continue;
       node.members.set(labelled.name, labelled.item);
-      labelled.nodes.push(node);
+      labelled.nodes = [...labelled.nodes, node];
       onTouch(node, labelled.name);
     }
     return node;
   }
 
+  function forgetNode(node: Own): void {
+    nodes.delete(node.key);
+    if (node.home === undefined) homeless.delete(node);
+    else nodesByHome.remove(node.home, node.selector[node.home] as string, node);
+    for (const name of node.members.keys()) {
+      const labelled = items.get(name);
+      if (labelled) labelled.nodes = labelled.nodes.filter((other) => other !== node);
+    }
+  }
+
+  function createLabelled(name: string, item: Item): Labelled<Item, Owner> {
+    const slot = freeSlots.pop() ?? slots.length;
+    const labelled: Labelled<Item, Owner> = { slot, name, labels: noLabels, item, nodes: noNodes };
+    slots[slot] = labelled;
+    items.set(name, labelled);
+    return labelled;
+  }
+
   /** Takes the item from where `labelled.labels` put it to where `labels` do; undefined: nowhere. */
   function relabel(labelled: Labelled<Item, Owner>, labels: Labels | undefined): void {
-    for (const pair of pairsOf(labelled.labels)) removeFrom(itemsByPair, pair, labelled);
-    const before = labelled.nodes;
-    labelled.nodes = [];
-    if (labels !== undefined) {
-      for (const pair of pairsOf(labels)) addTo(itemsByPair, pair, labelled);
-      labelled.labels = labels;
-      labelled.nodes = nodesFor(labels);
-    }
+    const { slot, labels: old, nodes: before } = labelled;
+    for (const key in old) slotsByPair.remove(key, old[key] as string, slot);
+    for (const key in labels) slotsByPair.add(key, labels[key] as string, slot);
+    labelled.labels = labels ?? noLabels;
+    labelled.nodes = labels === undefined ? noNodes : nodesFor(labels);
     for (const node of before) {
       if (labelled.nodes.includes(node)) continue;
       node.members.delete(labelled.name);
@@ -124,12 +151,9 @@ export function createLabelMatcher<Item, Owner>(
 
   return {
     setItem(name, labels, item) {
-      let labelled = items.get(name);
-      if (labelled === undefined) {
-        labelled = { name, labels: {}, item, nodes: [] };
-        items.set(name, labelled);
-        relabel(labelled, labels);
-      } else if (!sameLabels(labelled.labels, labels)) relabel(labelled, labels);
+      const known = items.get(name);
+      const labelled = known ?? createLabelled(name, item);
+      if (known === undefined || !sameLabels(known.labels, labels)) relabel(labelled, labels);
       labelled.item = item;
       for (const node of labelled.nodes) {
         node.members.set(name, item);
@@ -141,10 +165,12 @@ export function createLabelMatcher<Item, Owner>(
       if (labelled === undefined) return;
       relabel(labelled, undefined);
       items.delete(name);
+      slots[labelled.slot] = undefined;
+      freeSlots.push(labelled.slot);
     },
     getItem: (name) => items.get(name)?.item,
     attach(selector, owner) {
-      const key = JSON.stringify(pairsOf(selector).sort());
+      const key = JSON.stringify(Object.entries(selector).sort());
       const node = nodes.get(key) ?? createNode(key, selector);
       node.owners.add(owner);
       return node;
@@ -152,39 +178,9 @@ export function createLabelMatcher<Item, Owner>(
     detach(selection, owner) {
       const node = selection as Own;
       node.owners.delete(owner);
-      if (node.owners.size > 0) return;
-      nodes.delete(node.key);
-      removeFrom(nodesByHome, node.home, node);
-      for (const name of node.members.keys()) {
-        const labelled = items.get(name);
-        if (labelled) labelled.nodes = labelled.nodes.filter((other) => other !== node);
-      }
+      if (node.owners.size === 0) forgetNode(node);
     },
-    selectionsOf: (name) => items.get(name)?.nodes ?? [],
+    selectionsOf: (name) => items.get(name)?.nodes ?? noNodes,
     isEmpty: () => items.size === 0 && nodes.size === 0,
   };
-}
-
-/** Each `key=value`, as a string that no other pair has, whatever the characters in it. */
-function pairsOf(labels: Labels): string[] {
-  const pairs: string[] = [];
-  for (const key in labels) pairs.push(`${key.length}:${key}=${labels[key]}`);
-  return pairs;
-}
-
-function sameLabels(a: Labels, b: Labels): boolean {
-  const keys = Object.keys(a);
-  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
-}
-
-function addTo<T>(sets: Map<string, Set<T>>, key: string, value: T): void {
-  const set = sets.get(key);
-  if (set === undefined) sets.set(key, new Set([value]));
-  else set.add(value);
-}
-
-function removeFrom<T>(sets: Map<string, Set<T>>, key: string, value: T): void {
-  const set = sets.get(key);
-  set?.delete(value);
-  if (set?.size === 0) sets.delete(key);
 }

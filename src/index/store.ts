@@ -2,7 +2,7 @@ import type { Idc } from '../model/idc.ts';
 import { type Change, type MeshObject, type Ref, refKey, refOf } from '../model/object.ts';
 import type { ServiceEntry } from '../model/service.ts';
 import { createDrGroups } from './drgroups.ts';
-import { sameList, sameObject } from './equal.ts';
+import { sameContent, sameList, sameObject } from './equal.ts';
 import { createInstances, inlineInstance, type WorkloadSelection } from './instances.ts';
 import { compareObjects, createContest } from './order.ts';
 import { drGroupConflicts, hostConflicts, sortProblems, unknownHost, unknownIdcs } from './problems.ts';
@@ -14,7 +14,7 @@ import type { GroupView, IndexProblem, IndexWork, Instance, MeshIndex, MeshView,
 interface EntryRecord {
   readonly key: string;
   readonly entry: ServiceEntry;
-  readonly selection?: WorkloadSelection<string>;
+  readonly selection?: WorkloadSelection<ServiceEntry>;
   readonly inline: readonly Instance[];
 }
 
@@ -27,7 +27,7 @@ interface EntryRecord {
  */
 export function createIndex(options: { readonly idc: string }): MeshIndex {
   const work: IndexWork = { labelMatches: 0, groupsBuilt: 0 };
-  const instances = createInstances<string>(options.idc, work);
+  const instances = createInstances<ServiceEntry>(options.idc, work);
   const rules = createRules();
   const drGroups = createDrGroups(work);
   const entries = new Map<string, EntryRecord>();
@@ -58,26 +58,26 @@ export function createIndex(options: { readonly idc: string }): MeshIndex {
   function removeEntry(key: string): void {
     const old = entries.get(key);
     if (old === undefined) return;
-    dirtyEntry(key);
+    const { meta, spec } = old.entry;
+    dirty(spec.hosts);
     entries.delete(key);
-    for (const host of new Set(old.entry.spec.hosts)) byHost.remove(host, old);
-    if (old.selection) instances.detach(old.entry.meta.namespace, old.selection, key);
+    for (const host of new Set(spec.hosts)) byHost.remove(host, old);
+    if (old.selection) instances.detach(meta.namespace, old.selection, old.entry);
   }
 
   function setEntry(entry: ServiceEntry): void {
     const key = refKey(refOf(entry));
+    if (sameContent(entries.get(key)?.entry, entry)) return;
     const { workloadSelector, endpoints, hosts } = entry.spec;
     // Attached before the old one lets go, so that an unchanged selector is not matched again.
-    const hold = workloadSelector && instances.attach(entry.meta.namespace, workloadSelector, holder);
+    const selection = workloadSelector && instances.attach(entry.meta.namespace, workloadSelector, entry);
     removeEntry(key);
-    const selection = workloadSelector && instances.attach(entry.meta.namespace, workloadSelector, key);
-    if (hold) instances.detach(entry.meta.namespace, hold, holder);
     const inline = selection ? [] : endpoints.map((spec) => inlineInstance(spec, options.idc));
     const record: EntryRecord = { key, entry, inline, ...(selection && { selection }) };
     entries.set(key, record);
     for (const host of new Set(hosts)) byHost.add(host, record);
     drGroups.setEntry(key, entry.meta.labels);
-    dirtyEntry(key);
+    dirty(hosts);
   }
 
   function upsert(object: MeshObject): void {
@@ -132,10 +132,13 @@ export function createIndex(options: { readonly idc: string }): MeshIndex {
       return undefined;
     }
     const claims = drGroups.claims(host, record.key);
-    const conflicts = hostConflicts(
-      host,
-      ranked.map((other) => other.entry),
-    );
+    const conflicts =
+      ranked.length > 1
+        ? hostConflicts(
+            host,
+            ranked.map((other) => other.entry),
+          )
+        : [];
     noteProblems(host, [...conflicts, ...drGroupConflicts(host, claims)]);
     const rule = rules.find(host, record.entry.meta.namespace);
     const drGroup = claims[0];
@@ -155,7 +158,7 @@ export function createIndex(options: { readonly idc: string }): MeshIndex {
 
   /** Puts the noted Groups together and returns the hosts of those that differ. */
   function settleGroups(): Set<string> {
-    for (const key of instances.settle()) dirtyEntry(key);
+    for (const entry of instances.settle()) dirty(entry.spec.hosts);
     const touched = drGroups.settle();
     dirty(touched.hosts);
     for (const key of touched.entries) dirtyEntry(key);
@@ -198,9 +201,6 @@ export function createIndex(options: { readonly idc: string }): MeshIndex {
     else if (change.type === 'delete') remove(change.ref);
   }
 }
-
-/** Owns a Selection while its real owner is replaced; no ServiceEntry has an empty key. */
-const holder = '';
 
 function sameGroup(a: GroupView | undefined, b: GroupView | undefined): boolean {
   if (a === undefined || b === undefined) return a === b;

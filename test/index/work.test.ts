@@ -114,12 +114,20 @@ t.test('an instance that is unchanged, or gone and back, builds no Group', async
   t.equal(cost(index, [...deletes(same), ...upserts(same)]).groupsBuilt, 0);
 });
 
+t.test('a DrGroup that is unchanged builds no Group', async (t) => {
+  const index = createIndex({ idc: 'sh-a' });
+  index.apply([...world(3), ...upserts(drGroup('dr', ['s0.shop'], { team: 'team1' }))]);
+  const again = upserts(drGroup('dr', ['s0.shop'], { team: 'team1' }));
+  t.same(cost(index, again), { labelMatches: 0, groupsBuilt: 0, changed: 0 });
+});
+
 t.test('what is deleted is not matched any more', async (t) => {
   const index = createIndex({ idc: 'sh-a' });
   const changes = world(50);
   index.apply(changes);
   index.apply(upserts(workloadEntry('shop/stays', {})));
   index.apply(upserts(service(0, { env: 'prod' })));
+  index.apply(upserts(service(0, {})));
   index.apply(upserts(service(0)));
   index.apply(changes.flatMap((change) => (change.type === 'upsert' ? deletes(change.object) : [])));
   t.equal(index.view().groups.size, 0);

@@ -1,0 +1,264 @@
+// How fast the index is: `node bench/index.ts [--json FILE] [SCENARIO …]`. Each scenario runs in a process of its own.
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { systemClock } from '../src/base/clock.ts';
+import { createIndex } from '../src/index/store.ts';
+import type { MeshIndex } from '../src/index/view.ts';
+import type { Change, Labels } from '../src/model/object.ts';
+import {
+  deletes,
+  destinationRule,
+  drGroup,
+  idc,
+  serviceEntry,
+  upserts,
+  workloadEntry,
+} from '../test/index/fixture.ts';
+
+interface Scenario {
+  readonly services: number;
+  readonly workloads: number;
+  readonly namespaces: number;
+}
+
+const scenarios: Readonly<Record<string, Scenario>> = {
+  '5k-10k': { services: 5_000, workloads: 10_000, namespaces: 1 },
+  '30k-30k': { services: 30_000, workloads: 30_000, namespaces: 1 },
+  '50k-1m': { services: 50_000, workloads: 1_000_000, namespaces: 100 },
+};
+
+interface EventResult {
+  readonly event: string;
+  readonly cpuUs: number;
+  readonly wallUsMax: number;
+  readonly labelMatches: number;
+  readonly groups: number;
+}
+
+interface Result extends Scenario {
+  readonly scenario: string;
+  readonly buildMs: number;
+  readonly buildCpuMs: number;
+  readonly buildLabelMatches: number;
+  readonly againMs: number;
+  readonly heapMiB: number;
+  readonly rssMiB: number;
+  readonly scanMs: number;
+  readonly scanLabelMatches: number;
+  /** The part of the scan that was run; the rest is extrapolated. */
+  readonly scanShare: number;
+  readonly events: readonly EventResult[];
+}
+
+/** Rounds of each event, after as many to warm up. */
+const rounds = 200;
+
+const { values, positionals } = parseArgs({
+  options: { json: { type: 'string' }, only: { type: 'string' } },
+  allowPositionals: true,
+});
+if (values.only !== undefined) console.log(JSON.stringify(measure(values.only)));
+else report(positionals.length > 0 ? positionals : Object.keys(scenarios));
+
+function report(names: readonly string[]): void {
+  const results = names.map((name) => {
+    const result: Result = JSON.parse(
+      execFileSync(
+        process.execPath,
+        ['--expose-gc', '--max-old-space-size=6144', fileURLToPath(import.meta.url), '--only', name],
+        { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] },
+      ),
+    );
+    print(result);
+    return result;
+  });
+  if (values.json === undefined) return;
+  mkdirSync(dirname(values.json), { recursive: true });
+  writeFileSync(values.json, `${JSON.stringify({ node: process.version, results }, null, 2)}\n`);
+}
+
+function print(result: Result): void {
+  const { services, workloads, namespaces } = result;
+  console.log(`\n${services} ServiceEntries x ${workloads} WorkloadEntries in ${namespaces} namespace(s)`);
+  console.log(
+    `  build        ${result.buildMs.toFixed(0)} ms (CPU ${result.buildCpuMs.toFixed(0)} ms), ${result.buildLabelMatches} label matches`,
+  );
+  console.log(`  same again   ${result.againMs.toFixed(0)} ms`);
+  console.log(
+    `  memory       heap ${result.heapMiB.toFixed(0)} MiB, RSS ${result.rssMiB.toFixed(0)} MiB, objects included`,
+  );
+  console.log(
+    `  full scan    ${result.scanMs.toFixed(0)} ms an event, ${result.scanLabelMatches} label matches`,
+  );
+  console.log(
+    `  ${'event'.padEnd(24)}${['CPU µs', 'max µs', 'matches', 'Groups'].map((h) => h.padStart(9)).join('')}`,
+  );
+  for (const { event, cpuUs, wallUsMax, labelMatches, groups } of result.events) {
+    const cells = [cpuUs, wallUsMax, labelMatches, groups].map((value) => value.toFixed(0).padStart(9));
+    console.log(`  ${event.padEnd(24)}${cells.join('')}`);
+  }
+}
+
+function measure(name: string): Result {
+  const scenario = scenarios[name];
+  if (scenario === undefined)
+    throw new Error(`no scenario ${name}; there are ${Object.keys(scenarios).join(', ')}`);
+  const batch = world(scenario);
+  const index = createIndex({ idc: 'sh-a' });
+  const cpu = process.cpuUsage();
+  const buildMs = timed(() => index.apply(batch));
+  const { user, system } = process.cpuUsage(cpu);
+  const buildLabelMatches = index.work().labelMatches;
+  const againMs = timed(() => index.apply(batch));
+  const events = eventPairs(scenario).flatMap(([names, there, back]) =>
+    measurePair(index, names, there, back),
+  );
+  globalThis.gc?.();
+  const { heapUsed, rss } = process.memoryUsage();
+  return {
+    scenario: name,
+    ...scenario,
+    buildMs,
+    buildCpuMs: (user + system) / 1000,
+    buildLabelMatches,
+    againMs,
+    heapMiB: heapUsed / 2 ** 20,
+    rssMiB: rss / 2 ** 20,
+    ...fullScan(scenario),
+    events,
+  };
+}
+
+function timed(work: () => unknown): number {
+  const start = systemClock.now();
+  work();
+  return systemClock.now() - start;
+}
+
+function appOf({ services }: Scenario, i: number): Labels {
+  return { env: 'prod', app: `app${i % services}` };
+}
+
+function namespaceOf({ services, namespaces }: Scenario, i: number): string {
+  return `ns${(i % services) % namespaces}`;
+}
+
+function service(scenario: Scenario, i: number, selector = appOf(scenario, i)) {
+  const id = `${namespaceOf(scenario, i)}/s${i}`;
+  return serviceEntry(id, [`s${i}.mesh`], { workloadSelector: selector }, { team: `team${i}` });
+}
+
+function workload(
+  scenario: Scenario,
+  i: number,
+  labels: Labels = appOf(scenario, i),
+  address = `10.0.0.${i % 250}`,
+) {
+  const own = { ...labels, version: `v${i % 3}`, zone: `z${i % 4}` };
+  return workloadEntry(`${namespaceOf(scenario, i)}/w${i}`, own, { address, locality: `sh-a/z${i % 4}` });
+}
+
+function world(scenario: Scenario): Change[] {
+  return [
+    ...Array.from({ length: scenario.services }, (_, i) => upserts(service(scenario, i))).flat(),
+    ...Array.from({ length: scenario.workloads }, (_, i) => upserts(workload(scenario, i))).flat(),
+  ];
+}
+
+/** Events in pairs that undo each other, so that each round finds the world as the one before did. */
+function eventPairs(scenario: Scenario): [[string, string], Change[], Change[]][] {
+  const { services, workloads, namespaces } = scenario;
+  const other = appOf(scenario, 7 + namespaces);
+  const added = workload(scenario, workloads + services - (workloads % services) + 7);
+  const extra = {
+    ...service(scenario, services + 7, other),
+    spec: { ...service(scenario, 7).spec, hosts: ['extra.mesh'] },
+  };
+  const rule = destinationRule(`${namespaceOf(scenario, 7)}/rule`, 's7.mesh');
+  const group = drGroup('dr', ['s7.mesh'], { team: 'team8' });
+  return [
+    [['instance added', 'instance removed'], upserts(added), deletes(added)],
+    [
+      ['instance edited', 'instance edited back'],
+      upserts(workload(scenario, 7, appOf(scenario, 7), '10.1.1.1')),
+      upserts(workload(scenario, 7)),
+    ],
+    [
+      ['labels changed', 'labels changed back'],
+      upserts(workload(scenario, 7, other)),
+      upserts(workload(scenario, 7)),
+    ],
+    [
+      ['selector changed', 'selector changed back'],
+      upserts(service(scenario, 7, other)),
+      upserts(service(scenario, 7)),
+    ],
+    [['service added', 'service removed'], upserts(extra), deletes(extra)],
+    [['rule added', 'rule removed'], upserts(rule), deletes(rule)],
+    [['DR group added', 'DR group removed'], upserts(group), deletes(group)],
+    [['Idc added', 'Idc removed'], upserts(idc('sh-b')), deletes(idc('sh-b'))],
+  ];
+}
+
+function measurePair(
+  index: MeshIndex,
+  names: [string, string],
+  there: Change[],
+  back: Change[],
+): EventResult[] {
+  const sums = names.map((event) => ({ event, cpuUs: 0, wallUsMax: 0, labelMatches: 0, groups: 0 }));
+  for (let round = 0; round < 2 * rounds; round++) {
+    for (const [i, batch] of [there, back].entries()) {
+      const sum = sums[i];
+      if (sum === undefined) continue;
+      const before = index.work().labelMatches;
+      const cpu = process.cpuUsage();
+      const start = systemClock.now();
+      sum.groups = index.apply(batch).groups.size;
+      const wallUs = (systemClock.now() - start) * 1000;
+      const { user, system } = process.cpuUsage(cpu);
+      sum.labelMatches = index.work().labelMatches - before;
+      if (round < rounds) continue;
+      sum.cpuUs += (user + system) / rounds;
+      sum.wallUsMax = Math.max(sum.wallUsMax, wallUs);
+    }
+  }
+  return sums;
+}
+
+/**
+ * The baseline: what Istio did for an event before it had indexes. Every ServiceEntry of the namespace looks
+ * at every WorkloadEntry of it. Beyond 100 million matches the first services stand for the rest.
+ */
+function fullScan(scenario: Scenario): Pick<Result, 'scanMs' | 'scanLabelMatches' | 'scanShare'> {
+  const { namespaces } = scenario;
+  const entries = Array.from({ length: scenario.services / namespaces }, (_, i) =>
+    service(scenario, i * namespaces),
+  );
+  const workloads = Array.from({ length: scenario.workloads / namespaces }, (_, i) =>
+    workload(scenario, i * namespaces),
+  );
+  const scanLabelMatches = entries.length * workloads.length;
+  const sample = entries.slice(
+    0,
+    Math.max(1, Math.floor(Math.min(1, 1e8 / scanLabelMatches) * entries.length)),
+  );
+  let selected = 0;
+  const ms = timed(() => {
+    for (const entry of sample) {
+      const selector = entry.spec.workloadSelector ?? {};
+      for (const { spec } of workloads) if (subsetOf(selector, spec.labels)) selected++;
+    }
+  });
+  if (selected === 0) throw new Error('the baseline selected nothing');
+  const scanShare = sample.length / entries.length;
+  return { scanMs: ms / scanShare, scanLabelMatches, scanShare };
+}
+
+function subsetOf(selector: Labels, labels: Labels): boolean {
+  for (const key in selector) if (labels[key] !== selector[key]) return false;
+  return true;
+}
