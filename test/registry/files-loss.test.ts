@@ -1,0 +1,166 @@
+import { mkdirSync, renameSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { startSource, TestFolder, testTiming } from './folder-fixture.ts';
+import { toYaml, workload } from './objects.ts';
+import type { Recorder } from './recorder.ts';
+
+const names = (count: number, from = 0) => Array.from({ length: count }, (_, n) => `w-${from + n}`);
+const objects = (list: readonly string[]) => toYaml(...list.map((name) => workload(name)));
+const deletions = (seen: Recorder) => seen.log().filter((word) => word.startsWith('-'));
+const held = (seen: Recorder) => seen.errors().find(({ message }) => /deletion is held/.test(message));
+
+t.test('objects deleted one by one are deleted, to the last', async (t) => {
+  const folder = new TestFolder(t);
+  for (const name of names(3)) folder.write(`${name}.yaml`, objects([name]));
+  const { seen } = await startSource(t, folder.path);
+  for (const [index, name] of names(3).entries()) {
+    folder.remove(`${name}.yaml`);
+    await seen.until(`${name} to go`, () => deletions(seen).length === index + 1);
+  }
+  t.equal(seen.state().size, 0);
+  t.notOk(held(seen));
+});
+
+t.test('documents taken out of a file are deleted', async (t) => {
+  const folder = new TestFolder(t);
+  folder.write('mesh.yaml', objects(names(30)));
+  const { seen } = await startSource(t, folder.path);
+  folder.write('mesh.yaml', objects(names(25)));
+  await seen.until('the deletions', () => deletions(seen).length === 5);
+  t.strictSame(
+    deletions(seen).sort(),
+    names(5, 25).map((name) => `-WorkloadEntry/shop/${name}`),
+  );
+});
+
+t.test('an emptied folder deletes nothing until its files are back', async (t) => {
+  const folder = new TestFolder(t);
+  folder.write('a.yaml', objects(['w-0']));
+  folder.write('b.yaml', objects(['w-1']));
+  const { seen } = await startSource(t, folder.path);
+  folder.remove('a.yaml', 'b.yaml');
+  await seen.until('the hold', () => held(seen) !== undefined);
+  t.match(held(seen), { where: folder.path, message: /^2 of 2 objects are gone at once.*confirm/ });
+  folder.write('b.yaml', toYaml(workload('w-1', { weight: 2 })));
+  folder.write('a.yaml', objects(['w-0']));
+  await seen.until(
+    'the return',
+    () => held(seen) === undefined && seen.count('+WorkloadEntry/shop/w-1') === 2,
+  );
+  t.strictSame(deletions(seen), []);
+});
+
+t.test('a file that is emptied while it stays is a loss too', async (t) => {
+  const folder = new TestFolder(t);
+  folder.write('mesh.yaml', objects(names(4)));
+  const { seen } = await startSource(t, folder.path);
+  folder.write('mesh.yaml', '# nothing\n');
+  await seen.until('the hold', () => held(seen) !== undefined);
+  t.strictSame(deletions(seen), []);
+});
+
+t.test('losing ten objects and more than half at once is held, ten of forty are not', async (t) => {
+  const folder = new TestFolder(t);
+  folder.write('few.yaml', objects(names(10)));
+  folder.write('many.yaml', objects(names(25, 10)));
+  folder.write('rest.yaml', objects(names(5, 35)));
+  const { seen } = await startSource(t, folder.path);
+  folder.remove('few.yaml');
+  await seen.until('ten to go', () => deletions(seen).length === 10);
+  folder.remove('many.yaml');
+  await seen.until('the hold', () => held(seen) !== undefined);
+  t.equal(deletions(seen).length, 10);
+  folder.write('rest.yaml', toYaml(...names(5, 35).map((name) => workload(name, { weight: 2 }))));
+  await seen.until('other changes to go on', () => seen.count('+WorkloadEntry/shop/w-39') === 2);
+  t.equal(deletions(seen).length, 10);
+});
+
+t.test('what the operator confirms is deleted', async (t) => {
+  const folder = new TestFolder(t);
+  folder.write('mesh.yaml', objects(names(3)));
+  const { seen, source } = await startSource(t, folder.path);
+  t.equal(source.confirmDeletes(), 0, 'nothing to confirm');
+  folder.remove('mesh.yaml');
+  await seen.until('the hold', () => held(seen) !== undefined);
+  t.equal(source.confirmDeletes(), 3);
+  await seen.until('the deletions', () => deletions(seen).length === 3);
+  await seen.until('the problem to go', () => held(seen) === undefined);
+  folder.write('mesh.yaml', objects(names(3)));
+  await seen.until('the return', () => seen.state().size === 3);
+  folder.remove('mesh.yaml');
+  await seen.until('the next hold', () => held(seen) !== undefined);
+  t.equal(deletions(seen).length, 3, 'one confirmation is for one loss');
+});
+
+t.test('a few that do not come back with the others go after a while', async (t) => {
+  const folder = new TestFolder(t);
+  for (const name of names(12)) folder.write(`${name}.yaml`, objects([name]));
+  const { seen } = await startSource(t, folder.path);
+  folder.remove(...names(12).map((name) => `${name}.yaml`));
+  await seen.until('the hold', () => held(seen) !== undefined);
+  for (const name of names(10)) folder.write(`${name}.yaml`, objects([name]));
+  await seen.until('the two that are gone', () => deletions(seen).length === 2);
+  t.strictSame(deletions(seen).sort(), ['-WorkloadEntry/shop/w-10', '-WorkloadEntry/shop/w-11']);
+  t.notOk(held(seen));
+});
+
+t.test(
+  'a vanished folder deletes nothing, not even a single object, and is read when it is back',
+  async (t) => {
+    const folder = new TestFolder(t);
+    folder.write('mesh.yaml', objects(['w-0']));
+    const { seen } = await startSource(t, folder.path, { ...testTiming, rescanMs: 200, retryMs: 20 });
+    const away = join(folder.path, '..', 'away');
+    renameSync(folder.path, away);
+    await seen.until('the problem', () =>
+      seen.errors().some(({ message }) => /folder cannot be read: it does not exist/.test(message)),
+    );
+    t.strictSame(deletions(seen), []);
+    renameSync(away, folder.path);
+    await seen.until('the end of it', () => seen.errors().length === 0);
+    folder.write('mesh.yaml', toYaml(workload('w-0', { weight: 2 })));
+    await seen.until('a change', () => seen.count('+WorkloadEntry/shop/w-0') === 2);
+    t.strictSame(deletions(seen), []);
+  },
+);
+
+t.test('a folder that is deleted with all in it deletes nothing', async (t) => {
+  const folder = new TestFolder(t);
+  folder.write('mesh.yaml', objects(['w-0']));
+  const { seen, source } = await startSource(t, folder.path);
+  folder.remove('.');
+  await seen.until('the problem', () => seen.errors().length > 0);
+  t.strictSame(deletions(seen), []);
+  t.equal(source.confirmDeletes(), 1);
+  await seen.until('the confirmed deletion', () => deletions(seen).length === 1);
+});
+
+t.test('another, empty folder in its place deletes nothing: so looks a lost mount', async (t) => {
+  const folder = new TestFolder(t);
+  folder.write('mesh.yaml', objects(['w-0']));
+  const link = join(folder.path, '..', 'link');
+  const empty = join(folder.path, '..', 'empty');
+  mkdirSync(empty);
+  symlinkSync(folder.path, link);
+  const { seen } = await startSource(t, link, { ...testTiming, rescanMs: 50 });
+  symlinkSync(empty, `${link}-new`);
+  renameSync(`${link}-new`, link);
+  await seen.until('the hold', () => held(seen) !== undefined);
+  t.strictSame(deletions(seen), []);
+});
+
+t.test('a folder in the folder that cannot be read keeps its objects', async (t) => {
+  const folder = new TestFolder(t);
+  folder.write('team/a.yaml', objects(['w-0']));
+  folder.write('b.yaml', objects(['w-1']));
+  const { seen } = await startSource(t, folder.path, { ...testTiming, rescanMs: 50 });
+  // Root reads everything, so permissions would test nothing here: a link to itself cannot be read by anybody.
+  folder.move('team', '../team');
+  symlinkSync('team', folder.at('team'));
+  await seen.until('the problem', () => seen.errors().some(({ where }) => where === folder.at('team')));
+  t.match(seen.errors()[0]?.message, /cannot be read: symbolic links lead in a circle/);
+  folder.write('b.yaml', toYaml(workload('w-1', { weight: 2 })));
+  await seen.until('a change elsewhere', () => seen.count('+WorkloadEntry/shop/w-1') === 2);
+  t.strictSame(deletions(seen), []);
+});
