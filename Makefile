@@ -54,6 +54,23 @@ wasm: $(NODE_STAMP) ## Compile the trail filters of an example policy into dist/
 
 check: types lint test ## All that CI runs but for the drill
 
+OUTAGE ?= kill
+RUNS ?= 1
+DRILL = node src/cli/main.ts drill outage --runs $(RUNS) $(DRILL_FLAGS)
+
+.PHONY: drill drill-unprotected drills
+drill: setup ## Drill the outage of an IDC: OUTAGE=kill, stop, drop, partial, gateway or site; RUNS=n in a row
+	$(DRILL) --outage $(OUTAGE)
+
+drill-unprotected: setup ## The same with the way to other IDCs closed: must fail, or the drill proves nothing
+	$(DRILL) --outage $(OUTAGE) --unprotected --expect-fail --report-dir drill-report/unprotected
+
+drills: setup ## Drill every outage and the negative control, one after the other (drop needs root)
+	@failed=; for outage in kill stop drop partial gateway site; do \
+	  $(DRILL) --outage $$outage --report-dir drill-report/$$outage || failed="$$failed $$outage"; done; \
+	$(DRILL) --unprotected --expect-fail --report-dir drill-report/unprotected || failed="$$failed unprotected"; \
+	[ -z "$$failed" ] || { echo "drills: these failed:$$failed" >&2; exit 1; }
+
 clean: ## Remove what was built or installed, but for the sources
 	rm -rf node_modules .venv .tap dist protos/gen drill-report
 

@@ -4,6 +4,7 @@ import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MeshError } from '../base/error.ts';
 import type { ListenAddress } from '../model/node.ts';
+import { machineClock } from './time.ts';
 
 /** The oldest Envoy that the filters and settings were measured on. */
 export const oldestEnvoy = [1, 40] as const;
@@ -94,11 +95,16 @@ export function envoyArgs(configFile: string, logFile: string): string[] {
 /** Asks an Envoy's admin interface. Rejects when it does not answer with 200 within `timeoutMs`. */
 export async function askAdmin(admin: ListenAddress, path: string, timeoutMs = 2000): Promise<string> {
   const url = `http://${admin.address}:${admin.port}${path}`;
-  const response = await fetch(url, { signal: AbortSignal.timeout(timeoutMs) });
-  const text = await response.text();
-  if (response.status !== 200)
+  const tooLong = new AbortController();
+  const timer = machineClock.after(timeoutMs, () => tooLong.abort(new Error(`no answer in ${timeoutMs} ms`)));
+  try {
+    const response = await fetch(url, { signal: tooLong.signal });
+    const text = await response.text();
+    if (response.status === 200) return text;
     throw new MeshError('unavailable', `${url}: status ${response.status}: ${text}`);
-  return text;
+  } finally {
+    timer.cancel();
+  }
 }
 
 /** All counters and gauges of an Envoy whose names match `filter` (a regular expression), by name. */
