@@ -84,7 +84,7 @@ t.test('a compile does not block the event loop', async (t) => {
   const workedMs = (cpu.user + cpu.system) / 1000;
   t.ok(workedMs <= 50, `worked ${workedMs} ms`);
   // What the loop was late by has the noise of the machine in it: hence the slack.
-  t.ok(delay.max / 1e6 <= 250, `late by ${delay.max / 1e6} ms at most`);
+  t.ok(delay.max / 1e6 <= 500, `late by ${delay.max / 1e6} ms at most`);
   t.comment(`this thread worked ${workedMs} ms, was late by ${delay.max / 1e6} ms at most`);
 });
 
