@@ -6,6 +6,7 @@ import { contentHash } from '../base/hash.ts';
 import { decodeMessage } from './decode.ts';
 import { encodeMessage, typePrefix } from './encode.ts';
 import { invalid } from './invalid.ts';
+import { refsOf } from './refs.ts';
 
 /**
  * A resource in proto3 JSON with its type, as Envoy's documentation writes it. A literal is checked against
@@ -22,6 +23,11 @@ export interface EncodedResource {
   readonly version: string;
   /** The message itself, without its Any. */
   readonly bytes: Uint8Array;
+  /**
+   * Names of the resources that a client asks for again once this one has changed: the assignment of an EDS
+   * cluster, the route configurations of a listener.
+   */
+  readonly refs: readonly string[];
 }
 
 // Equal JSON objects are often the same object: builders keep what did not change.
@@ -53,7 +59,7 @@ export function encodeResource(resource: ResourceJson): EncodedResource {
   codecStats.resourcesEncoded += 1;
   const version = contentHash(bytes);
   const key = `${typeUrl} ${version} ${name}`;
-  const encoded = byContent.get(key) ?? { typeUrl, name, version, bytes };
+  const encoded = byContent.get(key) ?? { typeUrl, name, version, bytes, refs: refsOf(type, body) };
   byContent.set(key, encoded);
   byObject.set(resource, encoded);
   return encoded;

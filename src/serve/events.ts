@@ -1,0 +1,124 @@
+import type { envoy } from '../../protos/gen/envoy.d.ts';
+import type { Protocol } from './respond.ts';
+
+/** What a client says of itself in its first request, in Envoy's words. Its list of extensions is left out. */
+export type Node = envoy.config.core.v3.Node;
+
+/** Who is at the other end of the connection. */
+export interface Peer {
+  /** `address:port`. */
+  readonly address: string;
+  /** The client's certificate (DER), when it showed one that the server's credentials accept. */
+  readonly certificate?: Uint8Array;
+}
+
+/** One ADS stream. Known once its first request has named the node. */
+export interface StreamInfo {
+  /** Counts up over the server's life. */
+  readonly id: number;
+  readonly node: Node;
+  readonly nodeClass: string;
+  readonly protocol: Protocol;
+  readonly peer: Peer;
+}
+
+/** An ACK: the client has the state in force. */
+export interface Ack {
+  readonly stream: StreamInfo;
+  readonly typeUrl: string;
+  /** Abbreviation of the type: CDS, EDS, … */
+  readonly type: string;
+  readonly version: string;
+  readonly nonce: string;
+  /** In the server's clock (`Clock.now`), milliseconds. */
+  readonly sentAtMs: number;
+  readonly ackedAtMs: number;
+  /** The `at` of the changes whose outcome this stream has with this ACK, each reported once per type. */
+  readonly eventsAt: readonly number[];
+  /** The `at` of changes that a newer one replaced before they were sent. */
+  readonly supersededAt: readonly number[];
+  /** Names of the resources in the response. */
+  readonly names: readonly string[];
+  readonly bytes: number;
+}
+
+/** A NACK: the client refused the response and goes on with the last good state. `message`: its own words. */
+export interface Nack extends Ack {
+  readonly message: string;
+}
+
+/** What the caller may listen to. An exception thrown by a hook is logged and goes no further. */
+export interface Hooks {
+  /** A stream's first request has come. Its class may still be made here: it is answered after this. */
+  onStreamOpen?(stream: StreamInfo): void;
+  onStreamClose?(stream: StreamInfo): void;
+  onAck?(ack: Ack): void;
+  onNack?(nack: Nack): void;
+  /** A stream of a class that has no resources yet: make it with `apply`, now or later. It waits until then. */
+  onUnknownClass?(stream: StreamInfo): void;
+  /** The last stream of a class has gone: `dropClass` frees its memory. */
+  onUnusedClass?(nodeClass: string): void;
+}
+
+/** Where a stream stands with one type. */
+export interface TypeStatus {
+  readonly typeUrl: string;
+  readonly type: string;
+  /** STALE: newer state is on its way or waits for its turn. */
+  readonly state: 'SYNCED' | 'STALE' | 'NACKED' | 'NOT SENT';
+  /** The last version that was ACKed. */
+  readonly version: string | undefined;
+  /** When the last ACK or NACK came, in the server's clock. */
+  readonly sinceMs: number | undefined;
+  /** Number of names subscribed; undefined for all. */
+  readonly names: number | undefined;
+  readonly nack: { readonly version: string; readonly message: string } | undefined;
+}
+
+/** A stream and where it stands. */
+export interface StreamStatus extends StreamInfo {
+  readonly openedAtMs: number;
+  readonly types: readonly TypeStatus[];
+}
+
+/** Counters since the server began, but for `streams`, which is a level. */
+export interface Stats {
+  streams: number;
+  streamsOpened: number;
+  requests: number;
+  pushes: number;
+  acks: number;
+  nacks: number;
+  staleNonces: number;
+  bytes: number;
+  /** Responses built; `pushes` beyond it shared the bytes of another stream's. */
+  responsesBuilt: number;
+  /** Streams that a change concerned, summed over changes. */
+  streamsTouched: number;
+  /** Resources that `apply` was given, and of those the ones whose content was new. */
+  resourcesApplied: number;
+  resourcesChanged: number;
+  /** Pushes that did not wait for an earlier type any longer. */
+  outOfTurn: number;
+  refused: number;
+}
+
+/** Zeroes. */
+export function newStats(): Stats {
+  return {
+    streams: 0,
+    streamsOpened: 0,
+    requests: 0,
+    pushes: 0,
+    acks: 0,
+    nacks: 0,
+    staleNonces: 0,
+    bytes: 0,
+    responsesBuilt: 0,
+    streamsTouched: 0,
+    resourcesApplied: 0,
+    resourcesChanged: 0,
+    outOfTurn: 0,
+    refused: 0,
+  };
+}

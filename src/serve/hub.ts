@@ -1,0 +1,261 @@
+import type { Clock, Timer } from '../base/clock.ts';
+import { MeshError } from '../base/error.ts';
+import type { Logger } from '../base/log.ts';
+import { type EncodedResource, encodeResource, type ResourceJson } from './codec.ts';
+import { type Hooks, newStats, type StreamStatus } from './events.ts';
+import { NameSets } from './names.ts';
+import { createPush } from './push.ts';
+import type { Member, Session, SessionHost } from './session.ts';
+import { type Group, Snapshot } from './snapshot.ts';
+
+/** A change to one resource of a node class. */
+export type ResourceChange =
+  | { readonly upsert: ResourceJson }
+  | { readonly remove: { readonly typeUrl: string; readonly name: string } };
+
+/** What `apply` did. */
+export interface Applied {
+  /** The state that has the changes in it; see `unconfirmed`. */
+  readonly revision: number;
+  /** Resources whose content is new or that went; 0 means that nothing will be pushed. */
+  readonly changed: number;
+  /** Streams that get something because of it. */
+  readonly streams: number;
+}
+
+/** What the hub is made of; see `XdsServerOptions` for the defaults. */
+export interface HubOptions {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly hooks: Hooks;
+  readonly ready: boolean;
+  readonly holdoffMsMax: number;
+  readonly answerWaitMsMax: number;
+}
+
+interface NodeClass {
+  /** Has been given resources, so that its streams may be answered. */
+  open: boolean;
+  readonly snapshots: Map<string, Snapshot<Member>>;
+  readonly sessions: Set<Session>;
+}
+
+// How long a burst of pushes may keep the process from reading.
+const sliceMs = 10;
+// How often streams are looked through for answers that never came.
+const sweepMs = 1000;
+
+/** Node classes and their resources on one side, sessions on the other: what changed goes to who cares. */
+export class Hub implements SessionHost {
+  readonly sets = new NameSets();
+  readonly stats = newStats();
+  readonly log: Logger;
+  readonly answerWaitMsMax: number;
+  private readonly options: HubOptions;
+  private readonly classes = new Map<string, NodeClass>();
+  private readonly push;
+  private ready: boolean;
+  private lastRevision = 1;
+  private lastSequence = 0;
+  private sweeper: Timer | undefined;
+
+  constructor(options: HubOptions) {
+    const { clock, log, holdoffMsMax, answerWaitMsMax, ready } = options;
+    this.options = options;
+    this.log = log;
+    this.answerWaitMsMax = answerWaitMsMax;
+    this.ready = ready;
+    this.push = createPush<Session>((session) => this.advance(session), { clock, holdoffMsMax, sliceMs });
+  }
+
+  /** Puts changes into a class, all or none. Throws MeshError 'invalid' when a resource cannot be encoded. */
+  apply(nodeClass: string, changes: readonly ResourceChange[], at: number): Applied {
+    const encoded = changes.map(encodeChange);
+    const entry = this.classOf(nodeClass);
+    const revision = this.lastRevision + 1;
+    const touched = new Set<Group<Member>>();
+    let changed = 0;
+    for (const { typeUrl, name, resource } of encoded) {
+      const snapshot = this.snapshot(nodeClass, typeUrl);
+      if (snapshot.put(name, resource, revision, at, (group) => touched.add(group))) changed += 1;
+    }
+    if (changed > 0) this.lastRevision = revision;
+    this.stats.resourcesApplied += changes.length;
+    this.stats.resourcesChanged += changed;
+    const sessions = new Set<Session>();
+    for (const group of touched) for (const member of group.members) sessions.add(member.session);
+    this.stats.streamsTouched += sessions.size;
+    if (entry.open) for (const session of sessions) this.push.mark(session);
+    else this.open(entry);
+    this.forgetRemoved(entry);
+    return { revision: this.lastRevision, changed, streams: sessions.size };
+  }
+
+  private open(entry: NodeClass): void {
+    entry.open = true;
+    for (const session of entry.sessions) this.push.mark(session);
+  }
+
+  private classOf(name: string): NodeClass {
+    const known = this.classes.get(name);
+    if (known !== undefined) return known;
+    const made: NodeClass = { open: false, snapshots: new Map(), sessions: new Set() };
+    this.classes.set(name, made);
+    return made;
+  }
+
+  snapshot(nodeClass: string, typeUrl: string): Snapshot<Member> {
+    const { snapshots } = this.classOf(nodeClass);
+    const known = snapshots.get(typeUrl);
+    if (known !== undefined) return known;
+    const made = new Snapshot<Member>();
+    snapshots.set(typeUrl, made);
+    return made;
+  }
+
+  /** Removed names are kept until no stream can still have them, and looked through when they are many. */
+  private forgetRemoved(entry: NodeClass): void {
+    for (const snapshot of entry.snapshots.values()) {
+      if (snapshot.removedCount <= 256 + snapshot.size) continue;
+      let oldest = Number.POSITIVE_INFINITY;
+      for (const group of snapshot.groups.values())
+        for (const { sub } of group.members)
+          if (sub.revision < group.changedAt) oldest = Math.min(oldest, sub.revision);
+      snapshot.forget(oldest);
+    }
+  }
+
+  /** Names of the resources of a class and type that stand. */
+  names(nodeClass: string, typeUrl: string): string[] {
+    const marks = this.classes.get(nodeClass)?.snapshots.get(typeUrl)?.marks ?? new Map();
+    return [...marks].filter(([, mark]) => mark.resource !== undefined).map(([name]) => name);
+  }
+
+  hasClass(nodeClass: string): boolean {
+    return this.classes.get(nodeClass)?.open === true;
+  }
+
+  classNames(): string[] {
+    return [...this.classes].filter(([, entry]) => entry.open).map(([name]) => name);
+  }
+
+  /** Forgets a class that no stream uses. Throws MeshError 'conflict' while one does. */
+  dropClass(nodeClass: string): void {
+    const streams = this.classes.get(nodeClass)?.sessions.size ?? 0;
+    if (streams > 0) throw new MeshError('conflict', `class ${nodeClass} has ${streams} streams`);
+    this.classes.delete(nodeClass);
+  }
+
+  isOpen(nodeClass: string): boolean {
+    return this.ready && this.classes.get(nodeClass)?.open === true;
+  }
+
+  release(): void {
+    if (this.ready) return;
+    this.ready = true;
+    for (const session of this.sessions()) this.push.mark(session);
+  }
+
+  private *sessions(): Iterable<Session> {
+    for (const entry of this.classes.values()) yield* entry.sessions;
+  }
+
+  /** A stream has said who it is. */
+  join(session: Session): void {
+    const entry = this.classOf(session.info.nodeClass);
+    entry.sessions.add(session);
+    this.stats.streams += 1;
+    this.stats.streamsOpened += 1;
+    this.sweep();
+    this.hook('onStreamOpen', session.info);
+    if (!entry.open) this.hook('onUnknownClass', session.info);
+  }
+
+  /** A stream has ended. */
+  leave(session: Session): void {
+    const entry = this.classes.get(session.info.nodeClass);
+    if (entry?.sessions.delete(session) !== true) return;
+    this.push.drop(session);
+    session.close();
+    this.stats.streams -= 1;
+    this.hook('onStreamClose', session.info);
+    if (entry.sessions.size > 0) return;
+    if (entry.open) this.hook('onUnusedClass', session.info.nodeClass);
+    else this.classes.delete(session.info.nodeClass);
+  }
+
+  /** Lets the other types of a stream go on when an answer is overdue. */
+  private sweep(): void {
+    this.sweeper ??= this.options.clock.after(sweepMs, () => {
+      this.sweeper = undefined;
+      for (const session of this.sessions()) this.advance(session);
+      if (this.stats.streams > 0) this.sweep();
+    });
+  }
+
+  private advance(session: Session): void {
+    try {
+      session.advance();
+    } catch (error) {
+      // One stream's fault must not end the pushes to the others.
+      this.log.error('push failed', { node: session.info.node.id, error: MeshError.from(error).message });
+    }
+  }
+
+  acked: SessionHost['acked'] = (ack) => {
+    this.stats.acks += 1;
+    this.hook('onAck', ack);
+  };
+
+  nacked: SessionHost['nacked'] = (nack) => {
+    this.stats.nacks += 1;
+    const { type, version, message, names } = nack;
+    this.log.warn('NACK', { node: nack.stream.node.id, type, version, message, names: names.slice(0, 20) });
+    this.hook('onNack', nack);
+  };
+
+  private hook<K extends keyof Hooks>(name: K, argument: Parameters<NonNullable<Hooks[K]>>[0]): void {
+    try {
+      (this.options.hooks[name] as ((argument: unknown) => void) | undefined)?.(argument);
+    } catch (error) {
+      this.log.error('hook failed', { hook: name, error: MeshError.from(error).message });
+    }
+  }
+
+  now(): number {
+    return this.options.clock.now();
+  }
+
+  revision(): number {
+    return this.lastRevision;
+  }
+
+  nextSequence(): number {
+    this.lastSequence += 1;
+    return this.lastSequence;
+  }
+
+  /** The streams that have not ACKed all up to `revision`. */
+  unconfirmed(revision: number): StreamStatus[] {
+    return [...this.sessions()].filter((one) => !one.hasConfirmed(revision)).map((one) => one.status());
+  }
+
+  status(): StreamStatus[] {
+    return [...this.sessions()].map((session) => session.status());
+  }
+
+  close(): void {
+    this.push.close();
+    this.sweeper?.cancel();
+  }
+}
+
+function encodeChange(change: ResourceChange): {
+  typeUrl: string;
+  name: string;
+  resource: EncodedResource | undefined;
+} {
+  if ('remove' in change) return { ...change.remove, resource: undefined };
+  const resource = encodeResource(change.upsert);
+  return { typeUrl: resource.typeUrl, name: resource.name, resource };
+}

@@ -1,0 +1,42 @@
+/** One type of a stream, as far as the push order cares. Given in push order. */
+export interface Turn {
+  /** Something may be sent. */
+  readonly pending: boolean;
+  /** A response waits for its ACK or NACK. */
+  readonly inFlight: boolean;
+  /** It has waited for so long that the other types go on without it. */
+  readonly overdue: boolean;
+  /** The client's last word on this type was a NACK. */
+  readonly nacked: boolean;
+  /** Removals that wait until nothing can name them. */
+  readonly held: boolean;
+}
+
+/** Which type may send now, and whether it is to carry out its held removals. */
+export interface Next {
+  readonly index: number;
+  readonly release: boolean;
+}
+
+/**
+ * Make before break. A later type waits until all earlier ones are answered, so that what it names is there.
+ * Once nothing is pending or in flight, held removals go, earliest type first; but not as long as a later
+ * type was refused: what stands there instead may still name them.
+ */
+export function nextTurn(turns: readonly Turn[]): Next | undefined {
+  for (const [index, turn] of turns.entries()) {
+    if (turn.inFlight) {
+      if (!turn.overdue) return undefined;
+    } else if (turn.pending) return { index, release: false };
+  }
+  const index = turns.findIndex((turn) => turn.held);
+  if (index < 0 || turns[index]?.inFlight) return undefined;
+  if (turns.slice(index + 1).some((turn) => turn.nacked || turn.inFlight)) return undefined;
+  return { index, release: true };
+}
+
+/** Whether removals of type `index` must wait: something later may still be changed away from them. */
+export function mustHold(turns: readonly Turn[], index: number): boolean {
+  const earlierHolds = turns.slice(0, index).some((turn) => turn.held || turn.pending || turn.inFlight);
+  return earlierHolds || turns.slice(index + 1).some((turn) => turn.pending || turn.inFlight || turn.nacked);
+}

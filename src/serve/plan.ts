@@ -1,0 +1,79 @@
+import type { EncodedResource } from './codec.ts';
+import type { Difference, Group, Snapshot } from './snapshot.ts';
+import { sees } from './snapshot.ts';
+import type { Held, Subscription } from './subscription.ts';
+
+/** What a response to a subscription has to say. `send` is false when nothing is to be said. */
+export interface Plan {
+  readonly send: boolean;
+  readonly resources: readonly EncodedResource[];
+  /** Names told as removed (Delta). */
+  readonly removed: readonly string[];
+  /** What stays with the client although it is removed. */
+  readonly held: ReadonlyMap<string, Held>;
+  /** Names of another type's resources that the client will want again: those of what changed. */
+  readonly refs: readonly string[];
+  readonly eventsAt: readonly number[];
+  readonly supersededAt: readonly number[];
+}
+
+/** Whether removals wait: 'hold' while something may still name what goes, 'release' when nothing does. */
+export type Removals = 'hold' | 'now' | 'release';
+
+/** What both protocols need to know: the changes since the last response and the names to send anyway. */
+export interface Due {
+  readonly difference: Difference;
+  /** Changed, fresh, or rejected together with what changed; each once. */
+  readonly upserts: readonly EncodedResource[];
+  readonly missing: readonly string[];
+  readonly held: ReadonlyMap<string, Held>;
+  readonly eventsAt: readonly number[];
+}
+
+const nothing: Difference = { upserts: [], removed: [], supersededAt: [] };
+
+/** Gathers what is due to a subscription, before the protocol decides how to say it. */
+export function gatherDue<M>(
+  sub: Subscription,
+  snapshot: Snapshot<M>,
+  group: Group<M>,
+  removals: Removals,
+): Due {
+  // What stood when the stream came is its beginning, not a change.
+  const difference = sub.revision === 0 ? nothing : snapshot.since(group, sub.revision);
+  const upserts = new Map<string, EncodedResource>();
+  const eventsAt = new Set<number>();
+  for (const { resource, at } of difference.upserts) {
+    upserts.set(resource.name, resource);
+    if (sub.fresh.get(resource.name) !== 'new') eventsAt.add(at);
+  }
+  const missing: string[] = [];
+  const again = difference.upserts.some(({ resource }) => sub.rejected.has(resource.name));
+  for (const names of again ? [sub.fresh, sub.rejected] : [sub.fresh])
+    for (const name of names.keys()) {
+      if (upserts.has(name) || !sees(group, name)) continue;
+      const resource = snapshot.marks.get(name)?.resource;
+      if (resource === undefined) missing.push(name);
+      else upserts.set(name, resource);
+    }
+  const held = new Map<string, Held>();
+  if (removals === 'hold') {
+    for (const [name, mark] of sub.held) if (!snapshot.marks.get(name)?.resource) held.set(name, mark);
+    for (const name of sub.gone) held.set(name, {});
+    // The event is not over before its removal is.
+    for (const mark of difference.removed) {
+      held.set(mark.last.name, mark);
+      eventsAt.delete(mark.at);
+    }
+  } else
+    for (const { at } of [...difference.removed, ...sub.held.values()])
+      if (at !== undefined) eventsAt.add(at);
+  return { difference, upserts: [...upserts.values()], missing, held, eventsAt: [...eventsAt] };
+}
+
+/** The names that the changed resources among `upserts` refer to. */
+export function refsOfChanged(sub: Subscription, upserts: readonly EncodedResource[]): readonly string[] {
+  // On a stream's first response nothing is known to the client, and it asks for all by itself.
+  if (sub.revision === 0 && sub.all) return [];
+  return [...new Set(upserts.flatMap((resource) => resource.refs))];
+}

@@ -1,0 +1,24 @@
+/** What a resource names that goes by another type: see `EncodedResource.refs`. `body` is its JSON. */
+export function refsOf(type: string, body: Readonly<Record<string, unknown>>): readonly string[] {
+  if (type === 'envoy.config.cluster.v3.Cluster') return assignmentOf(body);
+  if (type === 'envoy.config.listener.v3.Listener') return [...routeConfigurations(body, new Set())];
+  return [];
+}
+
+function assignmentOf(cluster: Readonly<Record<string, unknown>>): readonly string[] {
+  if (cluster.type !== 'EDS') return [];
+  const config = (cluster.eds_cluster_config ?? cluster.edsClusterConfig ?? {}) as Record<string, unknown>;
+  const service = config.service_name ?? config.serviceName;
+  return [typeof service === 'string' && service !== '' ? service : String(cluster.name)];
+}
+
+/** Every `route_config_name`, wherever it stands: HTTP connection managers nest in chains, chains in lists. */
+function routeConfigurations(value: unknown, found: Set<string>): Set<string> {
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return found;
+  for (const [key, member] of Object.entries(value)) {
+    const named = key === 'route_config_name' || key === 'routeConfigName';
+    if (named && typeof member === 'string') found.add(member);
+    else routeConfigurations(member, found);
+  }
+  return found;
+}

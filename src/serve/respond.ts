@@ -1,0 +1,75 @@
+import { planDelta } from './delta.ts';
+import type { Plan, Removals } from './plan.ts';
+import { type Group, type Snapshot, versionText } from './snapshot.ts';
+import { planSotw } from './sotw.ts';
+import type { Subscription } from './subscription.ts';
+import { buildDeltaResponse, buildSotwResponse } from './wire.ts';
+
+/** State of the World or Delta. */
+export type Protocol = 'sotw' | 'delta';
+
+/** A response, ready to be written to every stream that stands where this one stood. */
+export interface Response extends Plan {
+  readonly bytes: Buffer;
+  readonly version: string;
+  readonly nonce: string;
+  /** Grows with each response built: a nonce is one use of a number, in base 36. */
+  readonly sequence: number;
+  readonly names: readonly string[];
+}
+
+/** Where a response is built: the resources, the group that looks at them, and a counter for nonces. */
+export interface Stand<M> {
+  readonly protocol: Protocol;
+  readonly snapshot: Snapshot<M>;
+  readonly group: Group<M>;
+  /** The next number; called once for each response built. */
+  nextSequence(): number;
+}
+
+/**
+ * What to say to a subscription, from the group's cache where another stream stood in the same state. The
+ * nonce is part of the shared bytes: it only has to name one response on any one stream, so a stream that
+ * was already sent this number gets a copy with a number of its own.
+ */
+export function respond<M>(
+  sub: Subscription,
+  stand: Stand<M>,
+  removals: Removals,
+): Response | { readonly send: false; readonly held: Plan['held'] } {
+  const key = stateKey(sub, stand.protocol, removals);
+  const cache = stand.group.responses as Map<string, Response | (Plan & { send: false })>;
+  const known = cache.get(key);
+  if (known !== undefined && (!known.send || !wasSent(sub, known as Response))) return known as Response;
+  const plan = (stand.protocol === 'sotw' ? planSotw : planDelta)(sub, stand.snapshot, stand.group, removals);
+  const made = plan.send ? build(plan, sub, stand) : plan;
+  cache.set(key, made as Response);
+  return made as Response;
+}
+
+function wasSent(sub: Subscription, response: Response): boolean {
+  return sub.nonce !== '' && Number.parseInt(sub.nonce, 36) >= response.sequence;
+}
+
+function build<M>(plan: Plan, sub: Subscription, stand: Stand<M>): Response {
+  const sequence = stand.nextSequence();
+  const nonce = sequence.toString(36);
+  const names = plan.resources.map((resource) => resource.name);
+  // With something held, or refused before, the client's state is not the group's.
+  const exact = plan.held.size === 0 && sub.rejected.size === 0;
+  const version = versionText(stand.group.version) + (exact ? '' : `-${nonce}`);
+  const head = { typeUrl: sub.rule.url, version, nonce };
+  const bytes =
+    stand.protocol === 'sotw'
+      ? buildSotwResponse(head, plan.resources)
+      : buildDeltaResponse(head, plan.resources, plan.removed);
+  return { ...plan, bytes, version, nonce, sequence, names };
+}
+
+/** Everything that decides a response besides the group's state. Nearly always short. */
+function stateKey(sub: Subscription, protocol: Protocol, removals: Removals): string {
+  const flags = `${protocol} ${removals} ${sub.revision} ${sub.all} ${sub.answer}`;
+  if (sub.fresh.size + sub.gone.size + sub.held.size + sub.rejected.size === 0) return flags;
+  const held = [...sub.held].map(([name, { last }]) => `${name}=${last?.version}`);
+  return JSON.stringify([flags, [...sub.fresh], [...sub.gone], held, [...sub.rejected]]);
+}

@@ -1,0 +1,151 @@
+import { Server, ServerCredentials, type ServerDuplexStream, status } from '@grpc/grpc-js';
+import { MeshError } from '../base/error.ts';
+import type { Peer } from './events.ts';
+import type { Protocol } from './respond.ts';
+
+/** One ADS stream as the server above it sees it: bytes in, bytes out. */
+export interface Stream {
+  readonly protocol: Protocol;
+  readonly peer: Peer;
+  write(bytes: Buffer): void;
+  /** Ends the stream with an error that the client sees. */
+  refuse(error: MeshError): void;
+}
+
+/** What the server above does with a stream. */
+export interface StreamHandler {
+  receive(bytes: Buffer): void;
+  closed(): void;
+}
+
+/** Certificates in PEM: the server's own, and the authorities that clients must be signed by. */
+export interface TlsOptions {
+  readonly certificate: string | Uint8Array;
+  readonly privateKey: string | Uint8Array;
+  /** With it, a client without an accepted certificate is refused in the handshake. */
+  readonly clientCa?: string | Uint8Array;
+}
+
+/** A gRPC server that listens. */
+export interface Listening {
+  readonly port: number;
+  /** Lets streams go on for `graceMs` at most, then ends them. */
+  close(graceMs: number): Promise<void>;
+}
+
+const service = '/envoy.service.discovery.v3.AggregatedDiscoveryService';
+// Pings notice a half-open connection within 8 + 5 s; the project's bound is 15 s.
+const keepaliveMs = 8_000;
+const keepaliveTimeoutMs = 5_000;
+// A request of 100,000 names of 200 bytes is still read.
+const requestBytesMax = 32 * 2 ** 20;
+
+/**
+ * Serves ADS on `address` (`host:port`; port 0 takes a free one). Messages stay bytes: what they mean is
+ * none of gRPC's business. Throws MeshError 'unavailable' when the address cannot be bound.
+ */
+export async function listen(
+  address: string,
+  tls: TlsOptions | undefined,
+  open: (stream: Stream) => StreamHandler,
+): Promise<Listening> {
+  const server = new Server({
+    'grpc.keepalive_time_ms': keepaliveMs,
+    'grpc.keepalive_timeout_ms': keepaliveTimeoutMs,
+    'grpc.max_receive_message_length': requestBytesMax,
+    'grpc.max_send_message_length': -1,
+  });
+  const calls = new Set<Call>();
+  const handle = (protocol: Protocol) => (call: Call) => {
+    calls.add(call);
+    call.once('close', () => calls.delete(call));
+    serveCall(call, protocol, open);
+  };
+  const bidi = (name: string) => ({
+    path: `${service}/${name}`,
+    requestStream: true,
+    responseStream: true,
+    requestSerialize: (bytes: Buffer) => bytes,
+    requestDeserialize: (bytes: Buffer) => bytes,
+    responseSerialize: (bytes: Buffer) => bytes,
+    responseDeserialize: (bytes: Buffer) => bytes,
+  });
+  server.addService(
+    { sotw: bidi('StreamAggregatedResources'), delta: bidi('DeltaAggregatedResources') } as never,
+    { sotw: handle('sotw'), delta: handle('delta') } as never,
+  );
+  const port = await bind(server, address, credentials(tls));
+  return { port, close: (graceMs) => close(server, calls, graceMs) };
+}
+
+type Call = ServerDuplexStream<Buffer, Buffer>;
+
+function serveCall(call: Call, protocol: Protocol, open: (stream: Stream) => StreamHandler): void {
+  let ended = false;
+  const end = () => {
+    if (ended) return;
+    ended = true;
+    handler.closed();
+  };
+  const certificate = call.getAuthContext().sslPeerCertificate?.raw;
+  const handler = open({
+    protocol,
+    peer: { address: call.getPeer(), ...(certificate && { certificate }) },
+    write(bytes) {
+      if (!ended) call.write(bytes);
+    },
+    refuse(error) {
+      if (ended) return;
+      end();
+      call.emit('error', { code: statusOf(error), details: error.message });
+    },
+  });
+  call.on('data', (bytes: Buffer) => {
+    if (!ended) handler.receive(bytes);
+  });
+  // The client said that it will ask no more: the stream is of no use to either.
+  call.on('end', () => {
+    end();
+    call.end();
+  });
+  for (const event of ['cancelled', 'error', 'close']) call.on(event, end);
+}
+
+function statusOf(error: MeshError): status {
+  if (error.code === 'invalid') return status.INVALID_ARGUMENT;
+  if (error.code === 'not-found' || error.code === 'unsupported') return status.INVALID_ARGUMENT;
+  if (error.code === 'unavailable') return status.UNAVAILABLE;
+  return error.code === 'conflict' ? status.PERMISSION_DENIED : status.INTERNAL;
+}
+
+function credentials(tls: TlsOptions | undefined): ServerCredentials {
+  if (tls === undefined) return ServerCredentials.createInsecure();
+  const pair = { cert_chain: Buffer.from(tls.certificate), private_key: Buffer.from(tls.privateKey) };
+  const ca = tls.clientCa === undefined ? null : Buffer.from(tls.clientCa);
+  return ServerCredentials.createSsl(ca, [pair], ca !== null);
+}
+
+function bind(server: Server, address: string, credentials: ServerCredentials): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.bindAsync(address, credentials, (error, port) => {
+      if (error === null) resolve(port);
+      else
+        reject(
+          new MeshError('unavailable', `cannot listen on ${address}: ${error.message}`, {
+            cause: error,
+            ref: address,
+          }),
+        );
+    });
+  });
+}
+
+/** Ends the streams, which clients take up again elsewhere, and waits until they are gone. */
+function close(server: Server, calls: Set<Call>, graceMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const force = AbortSignal.timeout(graceMs);
+    force.addEventListener('abort', () => server.forceShutdown(), { once: true });
+    server.tryShutdown(() => resolve());
+    for (const call of calls) call.emit('error', { code: status.UNAVAILABLE, details: 'server is closing' });
+  });
+}

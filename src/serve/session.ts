@@ -1,0 +1,256 @@
+import type { Logger } from '../base/log.ts';
+import type { Ack, Nack, Stats, StreamInfo, StreamStatus, TypeStatus } from './events.ts';
+import type { NameSets } from './names.ts';
+import { mustHold, nextTurn, type Turn } from './order.ts';
+import type { Removals } from './plan.ts';
+import { type Response, respond } from './respond.ts';
+import { type Group, type Snapshot, sees } from './snapshot.ts';
+import {
+  forgetRejected,
+  isPending,
+  judge,
+  newSubscription,
+  repeatSotw,
+  resumeDelta,
+  type Subscription,
+  subscribeDelta,
+  subscribeSotw,
+} from './subscription.ts';
+import { clusterType, endpointType, positionOf, ruleOf } from './types.ts';
+import type { DeltaRequest, SotwRequest } from './wire.ts';
+
+/** One stream's hold on one type: what `Snapshot` finds when that type changes. */
+export interface Member {
+  readonly session: Session;
+  readonly sub: Subscription;
+  readonly position: number;
+  readonly snapshot: Snapshot<Member>;
+  group: Group<Member>;
+}
+
+/** What a session needs of the server. */
+export interface SessionHost {
+  readonly sets: NameSets;
+  readonly stats: Stats;
+  readonly log: Logger;
+  /** How long the other types wait for an answer, in milliseconds. */
+  readonly answerWaitMsMax: number;
+  now(): number;
+  revision(): number;
+  nextSequence(): number;
+  /** The resources of a type for the session's class. */
+  snapshot(nodeClass: string, typeUrl: string): Snapshot<Member>;
+  /** Whether the class may be answered. */
+  isOpen(nodeClass: string): boolean;
+  acked(ack: Ack): void;
+  nacked(nack: Nack): void;
+}
+
+/** One stream after its node is known: takes requests, and writes what is due, in push order. */
+export class Session {
+  readonly info: StreamInfo;
+  readonly openedAtMs: number;
+  private readonly host: SessionHost;
+  private readonly write: (bytes: Buffer) => void;
+  private members: Member[] = [];
+  private readonly byType = new Map<string, Member>();
+  private readonly referred = new Map<string, string[]>();
+
+  constructor(info: StreamInfo, host: SessionHost, write: (bytes: Buffer) => void) {
+    this.info = info;
+    this.host = host;
+    this.write = write;
+    this.openedAtMs = host.now();
+  }
+
+  /** The names of each type as they were last written, for `parseSotwRequest`. */
+  lastNames(): Buffer[] {
+    return this.members.map((member) => member.sub.lastNames);
+  }
+
+  /** Takes a State of the World request, and writes what follows from it. */
+  receiveSotw(request: SotwRequest): void {
+    const known = this.byType.get(request.typeUrl);
+    const first = known === undefined;
+    const sub = known?.sub ?? this.newSub(request.typeUrl);
+    const verdict = this.judge(sub, request);
+    // "the server should not respond to requests with a stale nonce": the client repeats what matters.
+    if (verdict === 'stale') return;
+    const context = { first, verdict, error: request.error !== undefined };
+    if (!first && request.names === sub.lastNames) repeatSotw(sub, context);
+    else subscribeSotw(sub, this.host.sets.read(request.names), context);
+    this.regroup(known, sub);
+    if (first) this.takeReferred(sub);
+    this.advance();
+  }
+
+  /** Takes a Delta request, and writes what follows from it. */
+  receiveDelta(request: DeltaRequest): void {
+    const known = this.byType.get(request.typeUrl);
+    const first = known === undefined;
+    const sub = known?.sub ?? this.newSub(request.typeUrl);
+    // Subscriptions stand for themselves in Delta: only the answer to a response can be stale.
+    this.judge(sub, request);
+    const { subscribe, unsubscribe, initialVersions } = request;
+    if (first || subscribe.length > 0 || unsubscribe.length > 0) {
+      subscribeDelta(sub, { first, subscribe, unsubscribe }, this.host.sets);
+      const member = this.regroup(known, sub);
+      if (first && initialVersions.size > 0) {
+        const { snapshot, group } = member;
+        const names = group.wildcard ? snapshot.marks.keys() : sub.set.names;
+        resumeDelta(sub, initialVersions, names, (name) => snapshot.marks.get(name)?.resource?.version);
+        sub.revision = group.changedAt;
+        if (!isPending(sub, group)) sub.confirmed = sub.revision;
+      }
+      if (first) this.takeReferred(sub);
+    }
+    this.advance();
+  }
+
+  private newSub(typeUrl: string): Subscription {
+    return newSubscription(ruleOf(typeUrl), this.host.sets.empty);
+  }
+
+  private judge(sub: Subscription, request: { nonce: string; error: string | undefined }) {
+    const sent = sub.inFlight;
+    const now = this.host.now();
+    const verdict = judge(sub, request.nonce, request.error, now);
+    if (verdict === 'stale') this.host.stats.staleNonces += 1;
+    if (sent === undefined || (verdict !== 'ack' && verdict !== 'nack')) return verdict;
+    const { sentAt: sentAtMs, revision: _, ...rest } = sent;
+    const { url: typeUrl, short: type } = sub.rule;
+    const ack: Ack = { ...rest, stream: this.info, typeUrl, type, sentAtMs, ackedAtMs: now };
+    if (verdict === 'ack') this.host.acked(ack);
+    else this.host.nacked({ ...ack, message: request.error ?? '' });
+    return verdict;
+  }
+
+  /** Puts the subscription where its names belong. */
+  private regroup(known: Member | undefined, sub: Subscription): Member {
+    const snapshot = known?.snapshot ?? this.host.snapshot(this.info.nodeClass, sub.rule.url);
+    const unchanged = known?.group.wildcard === sub.wildcard && known.group.set === sub.set;
+    if (known !== undefined && unchanged) return known;
+    const group = snapshot.group(sub.wildcard, sub.set, this.host.revision());
+    const member = known ?? { session: this, sub, position: positionOf(sub.rule.url), snapshot, group };
+    if (known === undefined) {
+      this.byType.set(sub.rule.url, member);
+      this.members = [...this.members, member].sort((a, b) => a.position - b.position);
+    } else snapshot.leave(known.group, known);
+    member.group = group;
+    group.members.add(member);
+    return member;
+  }
+
+  /** What was referred to before the stream asked for this type. */
+  private takeReferred(sub: Subscription): void {
+    for (const name of this.referred.get(sub.rule.url) ?? []) sub.fresh.set(name, 'again');
+    this.referred.delete(sub.rule.url);
+  }
+
+  /** Writes all that may be written now. */
+  advance(): void {
+    if (!this.host.isOpen(this.info.nodeClass)) return;
+    for (;;) {
+      const turns = this.turns();
+      const next = nextTurn(turns);
+      const member = next === undefined ? undefined : this.members[next.index];
+      if (next === undefined || member === undefined) return;
+      const late = turns.slice(0, next.index).some((turn) => turn.inFlight);
+      const waits = holdsRemovals(member) && mustHold(turns, next.index);
+      if (this.send(member, next.release ? 'release' : waits ? 'hold' : 'now') && late)
+        this.host.stats.outOfTurn += 1;
+    }
+  }
+
+  private turns(): Turn[] {
+    const now = this.host.now();
+    return this.members.map(({ sub, group }) => ({
+      pending: isPending(sub, group),
+      inFlight: sub.inFlight !== undefined,
+      overdue: sub.inFlight !== undefined && now - sub.inFlight.sentAt >= this.host.answerWaitMsMax,
+      nacked: sub.nacked !== undefined,
+      held: sub.held.size > 0,
+    }));
+  }
+
+  private send(member: Member, removals: Removals): boolean {
+    const { sub, group, snapshot } = member;
+    const built = this.host.stats.responsesBuilt;
+    const protocol = this.info.protocol;
+    const nextSequence = () => {
+      this.host.stats.responsesBuilt = built + 1;
+      return this.host.nextSequence();
+    };
+    forgetRejected(sub, (name) => snapshot.marks.get(name)?.resource !== undefined);
+    const response = respond(sub, { protocol, snapshot, group, nextSequence }, removals);
+    sub.held = response.held;
+    sub.revision = group.changedAt;
+    if (response.send) this.markSent(member, response);
+    else if (sub.held.size === 0) sub.confirmed = sub.revision;
+    sub.all = false;
+    sub.answer = false;
+    sub.fresh = new Map();
+    sub.gone = new Set();
+    if (response.send) this.write(response.bytes);
+    return response.send;
+  }
+
+  private markSent({ sub }: Member, response: Response): void {
+    const { nonce, version, names, eventsAt, supersededAt, bytes, refs } = response;
+    const sentAt = this.host.now();
+    // While a removal waits, what came with it is not all done.
+    const revision = sub.held.size > 0 ? sub.confirmed : sub.revision;
+    sub.inFlight = { nonce, version, names, revision, eventsAt, supersededAt, sentAt, bytes: bytes.length };
+    sub.nonce = nonce;
+    // What was rejected is in this response again, or was replaced.
+    for (const name of names) sub.rejected.delete(name);
+    this.host.stats.pushes += 1;
+    this.host.stats.bytes += bytes.length;
+    // A changed cluster warms until its endpoints come again, a changed listener until its routes do.
+    const type = sub.rule.refersTo;
+    if (type === undefined || refs.length === 0) return;
+    const target = this.byType.get(type);
+    if (target === undefined) this.referred.set(type, [...(this.referred.get(type) ?? []), ...refs]);
+    else
+      for (const name of refs)
+        if (sees(target.group, name) && !target.sub.fresh.has(name)) target.sub.fresh.set(name, 'again');
+  }
+
+  /** Whether everything up to `revision` that concerns this stream was ACKed. */
+  hasConfirmed(revision: number): boolean {
+    return this.members.every(
+      ({ sub, group }) => sub.rejected.size === 0 && sub.confirmed >= Math.min(revision, group.changedAt),
+    );
+  }
+
+  /** Leaves all groups. */
+  close(): void {
+    for (const member of this.members) member.snapshot.leave(member.group, member);
+    this.members = [];
+    this.byType.clear();
+  }
+
+  /** For `isthmus status` and the like. */
+  status(): StreamStatus {
+    const types = this.members.map(({ sub, group }): TypeStatus => {
+      const last = [sub.acked, sub.nacked].filter((one) => one !== undefined);
+      const due = sub.inFlight !== undefined || sub.held.size > 0 || isPending(sub, group);
+      const never = last.length === 0 && sub.inFlight === undefined && sub.confirmed === 0;
+      return {
+        typeUrl: sub.rule.url,
+        type: sub.rule.short,
+        state: sub.nacked ? 'NACKED' : never ? 'NOT SENT' : due ? 'STALE' : 'SYNCED',
+        version: sub.acked?.version,
+        sinceMs: last.length === 0 ? undefined : Math.max(...last.map(({ at }) => at)),
+        names: sub.wildcard ? undefined : sub.set.names.size,
+        nack: sub.nacked && { version: sub.nacked.version, message: sub.nacked.message },
+      };
+    });
+    return { ...this.info, openedAtMs: this.openedAtMs, types };
+  }
+}
+
+/** Clusters, and their endpoints with them, outlive what names them. */
+function holdsRemovals({ sub }: Member): boolean {
+  return sub.rule.url === clusterType || sub.rule.url === endpointType;
+}

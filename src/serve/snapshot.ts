@@ -1,0 +1,201 @@
+import type { EncodedResource } from './codec.ts';
+import type { NameSet } from './names.ts';
+
+/** The last thing that happened to a name. `resource` is absent once it was removed. */
+export interface Mark {
+  readonly revision: number;
+  /** When what caused it was read, in the caller's clock. */
+  readonly at: number;
+  /** The revision that added it: a stream that is older than this has never had it. */
+  readonly born: number;
+  readonly resource: EncodedResource | undefined;
+  /** The last content it had, also after its removal: a cluster must outlive its routes. */
+  readonly last: EncodedResource;
+}
+
+/** One change, in the log. */
+export interface LogEntry {
+  readonly revision: number;
+  readonly name: string;
+  readonly at: number;
+}
+
+/** All streams of a class and type that see the same resources. `M` is what the owner keeps per stream. */
+export interface Group<M> {
+  readonly wildcard: boolean;
+  readonly set: NameSet;
+  readonly members: Set<M>;
+  /** The last revision that touched what this group sees. */
+  changedAt: number;
+  /** Exclusive or of the versions of all that it sees. */
+  version: VersionSum;
+  /** Whole responses, shared by members in the same state; emptied when the group changes. */
+  readonly responses: Map<string, unknown>;
+}
+
+/** Changes from one revision on, as one group sees them; each name once. */
+export interface Difference {
+  readonly upserts: readonly (Mark & { readonly resource: EncodedResource })[];
+  readonly removed: readonly Mark[];
+  /** Event times of changes that a later one of the same name replaced. */
+  readonly supersededAt: readonly number[];
+}
+
+type VersionSum = readonly [high: number, low: number];
+
+// Long enough that a stream which is not stuck finds its revision in it; else all marks are looked through.
+const logLengthMax = 1024;
+
+/** The resources of one class and type: current state, what changed when, and who looks at it. */
+export class Snapshot<M> {
+  readonly marks = new Map<string, Mark>();
+  readonly groups = new Map<string, Group<M>>();
+  private log: LogEntry[] = [];
+  private sum: VersionSum = [0, 0];
+  private live = 0;
+  // Changes up to here are no longer in the log.
+  private trimmedTo = 0;
+
+  /** Number of resources. */
+  get size(): number {
+    return this.live;
+  }
+
+  /**
+   * Puts `resource` under `name`, or removes it. False when that changes nothing. Groups that see the name
+   * are brought up to date, and given to `touched`.
+   */
+  put(
+    name: string,
+    resource: EncodedResource | undefined,
+    revision: number,
+    at: number,
+    touched: (group: Group<M>) => void,
+  ): boolean {
+    const before = this.marks.get(name);
+    if (before?.resource?.version === resource?.version) return false;
+    const last = resource ?? before?.last;
+    if (last === undefined) return false;
+    this.marks.set(name, { revision, at, born: before?.born ?? revision, resource, last });
+    this.live += (resource ? 1 : 0) - (before?.resource ? 1 : 0);
+    this.log.push({ revision, name, at });
+    this.trimLog();
+    this.sum = mix(this.sum, before?.resource, resource);
+    for (const group of this.groups.values()) {
+      if (!sees(group, name)) continue;
+      group.version = mix(group.version, before?.resource, resource);
+      group.changedAt = revision;
+      group.responses.clear();
+      touched(group);
+    }
+    return true;
+  }
+
+  /** The group for a subscription; made when it is new. */
+  group(wildcard: boolean, set: NameSet, revision: number): Group<M> {
+    // A wildcard sees everything, but a name that does not exist is still told to those who named it.
+    const key = `${wildcard ? '*' : ''}${set.key}`;
+    const known = this.groups.get(key);
+    if (known !== undefined) return known;
+    let version: VersionSum = wildcard ? this.sum : [0, 0];
+    if (!wildcard)
+      for (const name of set.names) version = mix(version, undefined, this.marks.get(name)?.resource);
+    const made: Group<M> = {
+      wildcard,
+      set,
+      members: new Set(),
+      changedAt: revision,
+      version,
+      responses: new Map(),
+    };
+    this.groups.set(key, made);
+    return made;
+  }
+
+  /** Takes a member out of its group; the last one out takes the group with it. */
+  leave(group: Group<M>, member: M): void {
+    group.members.delete(member);
+    if (group.members.size === 0) this.groups.delete(`${group.wildcard ? '*' : ''}${group.set.key}`);
+  }
+
+  /** Everything that a group sees, in the order of the names' first appearance. */
+  visible(group: Group<M>): EncodedResource[] {
+    const out: EncodedResource[] = [];
+    if (group.wildcard) for (const mark of this.marks.values()) if (mark.resource) out.push(mark.resource);
+    if (!group.wildcard)
+      for (const name of group.set.names) {
+        const resource = this.marks.get(name)?.resource;
+        if (resource) out.push(resource);
+      }
+    return out;
+  }
+
+  /** What changed for a group after `revision`, and with which event times. */
+  since(group: Group<M>, revision: number): Difference {
+    const names = new Map<string, Mark>();
+    const supersededAt: number[] = [];
+    const take = (name: string) => {
+      const mark = sees(group, name) ? this.marks.get(name) : undefined;
+      if (mark === undefined || mark.revision <= revision || names.has(name)) return;
+      // Added and removed again meanwhile: whoever stands at `revision` never knew of it.
+      if (mark.resource === undefined && mark.born > revision) supersededAt.push(mark.at);
+      else names.set(name, mark);
+    };
+    if (this.trimmedTo <= revision) {
+      let i = this.log.length;
+      while (i > 0 && (this.log[i - 1] as LogEntry).revision > revision) i -= 1;
+      for (const entry of this.log.slice(i)) {
+        take(entry.name);
+        const mark = names.get(entry.name);
+        if (mark !== undefined && mark.revision !== entry.revision) supersededAt.push(entry.at);
+      }
+    } else for (const name of this.marks.keys()) take(name);
+    const marks = [...names.values()];
+    const isLive = (mark: Mark) => mark.resource !== undefined;
+    const upserts = marks.filter(isLive) as (Mark & { resource: EncodedResource })[];
+    return { upserts, removed: marks.filter((mark) => !isLive(mark)), supersededAt };
+  }
+
+  private trimLog(): void {
+    if (this.log.length <= 2 * logLengthMax) return;
+    const cut = this.log.length - logLengthMax;
+    this.trimmedTo = this.log[cut - 1]?.revision ?? this.trimmedTo;
+    this.log = this.log.slice(cut);
+  }
+
+  /** Forgets removed names that every stream knows to be gone: those not newer than `revision`. */
+  forget(revision: number): void {
+    for (const [name, mark] of this.marks)
+      if (mark.resource === undefined && mark.revision <= revision) this.marks.delete(name);
+  }
+
+  /** Number of removed names that are still remembered. */
+  get removedCount(): number {
+    return this.marks.size - this.live;
+  }
+}
+
+/** Whether a group sees a name. */
+export function sees(group: Pick<Group<unknown>, 'wildcard' | 'set'>, name: string): boolean {
+  return group.wildcard || group.set.names.has(name);
+}
+
+/** A version as text: 16 hex digits. */
+export function versionText([high, low]: VersionSum): string {
+  return (high >>> 0).toString(16).padStart(8, '0') + (low >>> 0).toString(16).padStart(8, '0');
+}
+
+/** Exclusive or is its own inverse: what left is taken out as it came in, whatever else there is. */
+function mix(
+  sum: VersionSum,
+  out: EncodedResource | undefined,
+  into: EncodedResource | undefined,
+): VersionSum {
+  let [high, low] = sum;
+  for (const resource of [out, into]) {
+    if (resource === undefined) continue;
+    high ^= Number.parseInt(resource.version.slice(0, 8), 16);
+    low ^= Number.parseInt(resource.version.slice(8), 16);
+  }
+  return [high, low];
+}

@@ -1,0 +1,32 @@
+import { gatherDue, type Plan, type Removals, refsOfChanged } from './plan.ts';
+import type { Group, Snapshot } from './snapshot.ts';
+import type { Held, Subscription } from './subscription.ts';
+
+/**
+ * What State of the World has to say: for clusters and listeners always everything ("the server must include
+ * all resources"), what is held included; for the other types what changed or was asked for.
+ */
+export function planSotw<M>(
+  sub: Subscription,
+  snapshot: Snapshot<M>,
+  group: Group<M>,
+  removals: Removals,
+): Plan {
+  const due = gatherDue(sub, snapshot, group, removals);
+  const shared = {
+    removed: [],
+    held: sub.rule.fullState ? due.held : new Map<string, Held>(),
+    refs: refsOfChanged(sub, due.upserts),
+    supersededAt: due.difference.supersededAt,
+    eventsAt: due.eventsAt,
+  };
+  if (!sub.rule.fullState) {
+    const resources = sub.all ? snapshot.visible(group) : due.upserts;
+    return { ...shared, resources, send: resources.length > 0 || sub.answer };
+  }
+  const removing = removals !== 'hold' && (due.difference.removed.length > 0 || sub.held.size > 0);
+  const send = sub.all || sub.answer || due.upserts.length > 0 || removing;
+  const resources = snapshot.visible(group);
+  for (const { last } of due.held.values()) if (last !== undefined) resources.push(last);
+  return { ...shared, resources, send };
+}

@@ -1,0 +1,224 @@
+import type { EncodedResource } from './codec.ts';
+import type { NameSet, NameSets, ReadNames } from './names.ts';
+import type { Group } from './snapshot.ts';
+import type { TypeRule } from './types.ts';
+
+/** A response as it was sent. */
+export interface Sent {
+  readonly nonce: string;
+  readonly version: string;
+  /** Names of the resources in it. */
+  readonly names: readonly string[];
+  /** The state that its ACK confirms. */
+  readonly revision: number;
+  readonly sentAt: number;
+  readonly eventsAt: readonly number[];
+  readonly supersededAt: readonly number[];
+  readonly bytes: number;
+}
+
+/** A removal that waits: the event that caused it and the last content, as far as they are known here. */
+export interface Held {
+  readonly at?: number;
+  readonly last?: EncodedResource;
+}
+
+/**
+ * What one stream wants of one type, what it was sent and what it said to that. The functions below are the
+ * protocol's rules on it; they neither send nor know the time. Quotes are from Envoy's "xDS REST and gRPC
+ * protocol".
+ */
+export interface Subscription {
+  readonly rule: TypeRule;
+  wildcard: boolean;
+  /** The wildcard came from an empty first request, and ends when names are given (State of the World). */
+  legacy: boolean;
+  set: NameSet;
+  /** The names as the client last wrote them, to see that an ACK repeats them. */
+  lastNames: Buffer;
+  /** State up to this revision was sent (or is told by what follows). */
+  revision: number;
+  /** State up to this revision was ACKed, or needed no saying. */
+  confirmed: number;
+  /** Everything that is subscribed must be sent. */
+  all: boolean;
+  /** A request waits for its answer, be it empty. */
+  answer: boolean;
+  /** Names to be sent whether they changed or not: 'new' to the stream, or asked for (needed) 'again'. */
+  fresh: Map<string, 'new' | 'again'>;
+  /** Names that the client has from an earlier stream and that are no more (Delta). */
+  gone: Set<string>;
+  /** Removed resources that the client must keep until nothing names them any more. */
+  held: ReadonlyMap<string, Held>;
+  /** Names in the responses that were rejected and not replaced since. */
+  rejected: Set<string>;
+  inFlight: Sent | undefined;
+  nonce: string;
+  acked: { readonly version: string; readonly at: number } | undefined;
+  nacked: { readonly version: string; readonly at: number; readonly message: string } | undefined;
+}
+
+/** A subscription before its first request. */
+export function newSubscription(rule: TypeRule, empty: NameSet): Subscription {
+  return {
+    rule,
+    wildcard: false,
+    legacy: false,
+    set: empty,
+    lastNames: Buffer.alloc(0),
+    revision: 0,
+    confirmed: 0,
+    all: false,
+    answer: false,
+    fresh: new Map(),
+    gone: new Set(),
+    held: new Map(),
+    rejected: new Set(),
+    inFlight: undefined,
+    nonce: '',
+    acked: undefined,
+    nacked: undefined,
+  };
+}
+
+/** What a request's nonce says of the last response. */
+export type Verdict = 'none' | 'stale' | 'repeat' | 'ack' | 'nack';
+
+/**
+ * Judges the nonce of a request and notes an ACK or NACK. 'stale' answers an older response; 'repeat' comes
+ * after the last response was already answered; 'none' answers nothing: a first request, or a nonce of an
+ * earlier stream.
+ */
+export function judge(sub: Subscription, nonce: string, error: string | undefined, now: number): Verdict {
+  if (nonce === '' || sub.nonce === '') return 'none';
+  if (nonce !== sub.nonce) return 'stale';
+  const sent = sub.inFlight;
+  if (sent === undefined) return 'repeat';
+  sub.inFlight = undefined;
+  if (error === undefined) {
+    sub.acked = { version: sent.version, at: now };
+    sub.confirmed = sent.revision;
+    // What was rejected before and not sent since is still not in force.
+    if (sub.rejected.size === 0) sub.nacked = undefined;
+    return 'ack';
+  }
+  sub.nacked = { version: sent.version, at: now, message: error };
+  for (const name of sent.names) sub.rejected.add(name);
+  return 'nack';
+}
+
+/** Takes the names of a SotW request whose verdict is not 'stale'. `first` means the first of the type. */
+export function subscribeSotw(
+  sub: Subscription,
+  names: ReadNames,
+  request: { readonly first: boolean; readonly verdict: Verdict; readonly error: boolean },
+): void {
+  const none = names.raw.length === 0;
+  const before = { wildcard: sub.wildcard, set: sub.set };
+  // "the first request ... with an empty resource_names field": all, for types that have a wildcard.
+  if (request.first) sub.legacy = none && sub.rule.wildcard;
+  else if (!none) sub.legacy = false;
+  sub.wildcard = names.star || sub.legacy;
+  sub.set = names.set;
+  sub.lastNames = names.raw;
+  if (request.first || before.wildcard !== sub.wildcard) {
+    sub.all = sub.wildcard || sub.set.names.size > 0;
+    sub.answer = sub.all;
+    return;
+  }
+  if (before.set === sub.set) {
+    repeatSotw(sub, request);
+    return;
+  }
+  for (const name of sub.set.names) if (!before.set.names.has(name)) sub.fresh.set(name, 'new');
+  if (sub.fresh.size > 0) sub.answer = true;
+  dropUnsubscribed(sub);
+}
+
+/**
+ * A SotW request with the names that the subscription has already. As an ACK or NACK it asks for nothing.
+ * Else it is an explicit re-subscription, such as for a cluster that warms again, and is answered, unless an
+ * answer is due anyway, or the client has just refused what it would get.
+ */
+export function repeatSotw(
+  sub: Subscription,
+  request: { readonly verdict: Verdict; readonly error: boolean },
+): void {
+  if (request.verdict === 'ack' || request.verdict === 'nack' || request.error) return;
+  if (sub.all || sub.answer || sub.fresh.size > 0 || sub.nacked !== undefined) return;
+  sub.all = true;
+  sub.answer = true;
+}
+
+/** Takes the names of a Delta request. `first` means the first of the type on this stream. */
+export function subscribeDelta(
+  sub: Subscription,
+  request: {
+    readonly first: boolean;
+    readonly subscribe: readonly string[];
+    readonly unsubscribe: readonly string[];
+  },
+  sets: NameSets,
+): void {
+  const add = request.subscribe.filter((name) => name !== '*');
+  const remove = request.unsubscribe.filter((name) => name !== '*');
+  const star = request.subscribe.includes('*');
+  const legacy = request.first && request.subscribe.length === 0 && sub.rule.wildcard;
+  if (add.length > 0 || remove.length > 0) sub.set = sets.change(sub.set, add, remove);
+  if (request.unsubscribe.includes('*')) {
+    sub.wildcard = false;
+    sub.legacy = false;
+  }
+  if (star || legacy) {
+    sub.wildcard = true;
+    sub.legacy = legacy;
+    sub.all = true;
+    sub.answer = true;
+  }
+  if (request.first) sub.all = true;
+  // "even if the client already has it": every name in a subscribe is answered.
+  for (const name of add) sub.fresh.set(name, 'new');
+  // A name that the wildcard still covers is told again, so that the client need not guess.
+  if (sub.wildcard) for (const name of remove) sub.fresh.set(name, 'again');
+  dropUnsubscribed(sub);
+}
+
+/** Forgets refusals of what is no more; with the last of them goes the NACK. `exists`: whether a name does. */
+export function forgetRejected(sub: Subscription, exists: (name: string) => boolean): void {
+  if (sub.rejected.size === 0) return;
+  for (const name of sub.rejected) if (!exists(name)) sub.rejected.delete(name);
+  if (sub.rejected.size === 0) sub.nacked = undefined;
+}
+
+/** Forgets what is due for names that are not subscribed any more. */
+function dropUnsubscribed(sub: Subscription): void {
+  if (sub.wildcard) return;
+  for (const names of [sub.fresh, sub.gone, sub.rejected])
+    for (const name of names.keys()) if (!sub.set.names.has(name)) names.delete(name);
+  sub.held = new Map([...sub.held].filter(([name]) => sub.set.names.has(name)));
+}
+
+/**
+ * What a reconnecting Delta client says it has, against what there is: only the difference is due. `current`
+ * gives the version of a name, or undefined; `visible` are the names that the client would be sent.
+ */
+export function resumeDelta(
+  sub: Subscription,
+  initialVersions: ReadonlyMap<string, string>,
+  visible: Iterable<string>,
+  current: (name: string) => string | undefined,
+): void {
+  if (initialVersions.size === 0) return;
+  sub.all = false;
+  sub.answer = false;
+  sub.fresh.clear();
+  for (const name of visible) if (current(name) !== initialVersions.get(name)) sub.fresh.set(name, 'new');
+  for (const name of initialVersions.keys()) if (current(name) === undefined) sub.gone.add(name);
+  // Named, but neither here nor there: the client is told that it does not exist.
+  for (const name of sub.set.names) if (current(name) === undefined) sub.fresh.set(name, 'new');
+}
+
+/** Whether there is, or may be, something to send. */
+export function isPending(sub: Subscription, group: Pick<Group<unknown>, 'changedAt'>): boolean {
+  return sub.all || sub.answer || sub.fresh.size > 0 || sub.gone.size > 0 || group.changedAt > sub.revision;
+}

@@ -1,0 +1,56 @@
+import { typePrefix } from './encode.ts';
+
+/** How one resource type is served. */
+export interface TypeRule {
+  readonly url: string;
+  /** Envoy's abbreviation, for logs and status. */
+  readonly short: string;
+  /** State of the World responses always carry all that is subscribed; a resource left out is removed. */
+  readonly fullState: boolean;
+  /** A first request without names means everything (the protocol's legacy wildcard). */
+  readonly wildcard: boolean;
+  /** The type whose resources are asked for again once one of this type has changed. */
+  readonly refersTo?: string;
+}
+
+const url = (name: string) => `${typePrefix}envoy.${name}`;
+
+export const clusterType = url('config.cluster.v3.Cluster');
+export const endpointType = url('config.endpoint.v3.ClusterLoadAssignment');
+export const listenerType = url('config.listener.v3.Listener');
+export const scopedRouteType = url('config.route.v3.ScopedRouteConfiguration');
+export const routeType = url('config.route.v3.RouteConfiguration');
+export const virtualHostType = url('config.route.v3.VirtualHost');
+export const extensionConfigType = url('config.core.v3.TypedExtensionConfig');
+export const secretType = url('extensions.transport_sockets.tls.v3.Secret');
+export const runtimeType = url('service.runtime.v3.Runtime');
+
+/**
+ * The push order, make before break: what is named comes before what names it. A route must not name a
+ * cluster that is not there, and a cluster is not there before its endpoints are; a listener is where
+ * requests for its routes come in. Extensions and secrets are asked for by the listeners that need them.
+ */
+export const pushOrder: readonly TypeRule[] = [
+  { url: clusterType, short: 'CDS', fullState: true, wildcard: true, refersTo: endpointType },
+  { url: endpointType, short: 'EDS', fullState: false, wildcard: false },
+  { url: listenerType, short: 'LDS', fullState: true, wildcard: true, refersTo: routeType },
+  { url: scopedRouteType, short: 'SRDS', fullState: true, wildcard: true },
+  { url: routeType, short: 'RDS', fullState: false, wildcard: false },
+  { url: virtualHostType, short: 'VHDS', fullState: false, wildcard: false },
+  { url: extensionConfigType, short: 'ECDS', fullState: false, wildcard: false },
+  { url: secretType, short: 'SDS', fullState: false, wildcard: false },
+  { url: runtimeType, short: 'RTDS', fullState: false, wildcard: false },
+];
+
+const rules = new Map(pushOrder.map((rule, position) => [rule.url, { rule, position }]));
+
+/** The rule of a type; one that the table does not name is served as full state, after all others. */
+export function ruleOf(typeUrl: string): TypeRule {
+  const short = typeUrl.slice(typeUrl.lastIndexOf('.') + 1);
+  return rules.get(typeUrl)?.rule ?? { url: typeUrl, short, fullState: true, wildcard: true };
+}
+
+/** Where a type stands in the push order. */
+export function positionOf(typeUrl: string): number {
+  return rules.get(typeUrl)?.position ?? pushOrder.length;
+}

@@ -1,0 +1,183 @@
+import { MeshError } from '../base/error.ts';
+import type { EncodedResource } from './codec.ts';
+import { type Cursor, field, readChunk, readText, readVarint, skip } from './varint.ts';
+
+/** A DiscoveryRequest, as far as the server reads it. `names` are the bytes of the resource_names fields. */
+export interface SotwRequest {
+  readonly typeUrl: string;
+  readonly nonce: string;
+  readonly node: Buffer | undefined;
+  readonly error: string | undefined;
+  readonly names: Buffer;
+}
+
+/** A DeltaDiscoveryRequest, as far as the server reads it. */
+export interface DeltaRequest {
+  readonly typeUrl: string;
+  readonly nonce: string;
+  readonly node: Buffer | undefined;
+  readonly error: string | undefined;
+  readonly subscribe: readonly string[];
+  readonly unsubscribe: readonly string[];
+  readonly initialVersions: ReadonlyMap<string, string>;
+}
+
+const none: Buffer = Buffer.alloc(0);
+const nameTag = (3 << 3) | 2;
+
+/**
+ * Reads a DiscoveryRequest. An ACK repeats all names of the subscription: where they are byte for byte one
+ * of `lastNames` (one for each type: the type comes after the names), that very Buffer is given back and no
+ * name is read. Throws MeshError 'invalid'.
+ */
+export function parseSotwRequest(bytes: Buffer, lastNames: readonly Buffer[] = []): SotwRequest {
+  const request = { typeUrl: '', nonce: '', names: none } as {
+    -readonly [K in keyof SotwRequest]: SotwRequest[K];
+  };
+  eachTopField(bytes, (id, cursor, start) => {
+    if (id === 2) request.node = readChunk(cursor);
+    else if (id === 3) {
+      const rest = namesRun(bytes, start, cursor, lastNames);
+      request.names = request.names.length === 0 ? rest : Buffer.concat([request.names, rest]);
+    } else if (id === 4) request.typeUrl = readText(cursor);
+    else if (id === 5) request.nonce = readText(cursor);
+    else if (id === 6) request.error = statusMessage(readChunk(cursor));
+    return id >= 2 && id <= 6;
+  });
+  return request;
+}
+
+/** All resource_names fields from `start` on that follow each other. */
+function namesRun(bytes: Buffer, start: number, cursor: Cursor, lastNames: readonly Buffer[]): Buffer {
+  for (const last of lastNames) {
+    const end = start + last.length;
+    const fits = last.length > 0 && end <= bytes.length && bytes[end] !== nameTag;
+    if (!fits || bytes.compare(last, 0, last.length, start, end) !== 0) continue;
+    cursor.at = end;
+    return last;
+  }
+  readChunk(cursor);
+  while (bytes[cursor.at] === nameTag) {
+    cursor.at += 1;
+    readChunk(cursor);
+  }
+  return bytes.subarray(start, cursor.at);
+}
+
+/** The names in the bytes of `SotwRequest.names`. */
+export function parseNames(names: Buffer): string[] {
+  const out: string[] = [];
+  for (const cursor: Cursor = { bytes: names, at: 0 }; cursor.at < names.length; ) {
+    readVarint(cursor);
+    out.push(readText(cursor));
+  }
+  return out;
+}
+
+/** Reads a DeltaDiscoveryRequest. Throws MeshError 'invalid'. */
+export function parseDeltaRequest(bytes: Buffer): DeltaRequest {
+  const subscribe: string[] = [];
+  const unsubscribe: string[] = [];
+  const initialVersions = new Map<string, string>();
+  let typeUrl = '';
+  let nonce = '';
+  let node: Buffer | undefined;
+  let error: string | undefined;
+  eachTopField(bytes, (id, cursor) => {
+    if (id === 1) node = readChunk(cursor);
+    else if (id === 2) typeUrl = readText(cursor);
+    else if (id === 3) subscribe.push(readText(cursor));
+    else if (id === 4) unsubscribe.push(readText(cursor));
+    else if (id === 5) initialVersions.set(...mapEntry(readChunk(cursor)));
+    else if (id === 6) nonce = readText(cursor);
+    else if (id === 7) error = statusMessage(readChunk(cursor));
+    return id >= 1 && id <= 7;
+  });
+  return { typeUrl, nonce, node, error, subscribe, unsubscribe, initialVersions };
+}
+
+function eachTopField(bytes: Buffer, take: (id: number, cursor: Cursor, start: number) => boolean): void {
+  const cursor: Cursor = { bytes, at: 0 };
+  try {
+    while (cursor.at < bytes.length) {
+      const start = cursor.at;
+      const tag = readVarint(cursor);
+      // All fields that are read are length-delimited; anything else is skipped, as newer fields are.
+      if ((tag & 7) !== 2 || !take(tag >>> 3, cursor, start)) skip(cursor, tag & 7);
+    }
+  } catch (cause) {
+    throw new MeshError('invalid', `not a discovery request: ${MeshError.from(cause).message}`, { cause });
+  }
+}
+
+/** `google.rpc.Status` as one line: the message, or the code where there is none. */
+function statusMessage(bytes: Buffer): string {
+  let message = '';
+  let code = 0;
+  for (const cursor: Cursor = { bytes, at: 0 }; cursor.at < bytes.length; ) {
+    const tag = readVarint(cursor);
+    if (tag === 8) code = readVarint(cursor);
+    else if (tag === 18) message = readText(cursor);
+    else skip(cursor, tag & 7);
+  }
+  return message === '' ? `status ${code}` : message;
+}
+
+function mapEntry(bytes: Buffer): [key: string, value: string] {
+  let key = '';
+  let value = '';
+  for (const cursor: Cursor = { bytes, at: 0 }; cursor.at < bytes.length; ) {
+    const tag = readVarint(cursor);
+    if (tag === 10) key = readText(cursor);
+    else if (tag === 18) value = readText(cursor);
+    else skip(cursor, tag & 7);
+  }
+  return [key, value];
+}
+
+/** What a response says besides its resources. */
+export interface ResponseHead {
+  readonly typeUrl: string;
+  readonly version: string;
+  readonly nonce: string;
+}
+
+// A resource goes to many streams: its frame within a response is built once for each protocol.
+const sotwFrames = new WeakMap<EncodedResource, Buffer>();
+const deltaFrames = new WeakMap<EncodedResource, Buffer>();
+
+function frame(cache: WeakMap<EncodedResource, Buffer>, resource: EncodedResource, delta: boolean): Buffer {
+  const known = cache.get(resource);
+  if (known !== undefined) return known;
+  const any = Buffer.concat([field(1, resource.typeUrl), field(2, resource.bytes)]);
+  const made = delta
+    ? field(2, Buffer.concat([field(1, resource.version), field(2, any), field(3, resource.name)]))
+    : field(2, any);
+  cache.set(resource, made);
+  return made;
+}
+
+/** A DiscoveryResponse: resources already encoded, put one after the other. */
+export function buildSotwResponse(head: ResponseHead, resources: readonly EncodedResource[]): Buffer {
+  return Buffer.concat([
+    field(1, head.version),
+    ...resources.map((resource) => frame(sotwFrames, resource, false)),
+    field(4, head.typeUrl),
+    field(5, head.nonce),
+  ]);
+}
+
+/** A DeltaDiscoveryResponse: resources already encoded, put one after the other. */
+export function buildDeltaResponse(
+  head: ResponseHead,
+  resources: readonly EncodedResource[],
+  removed: readonly string[],
+): Buffer {
+  return Buffer.concat([
+    field(1, head.version),
+    ...resources.map((resource) => frame(deltaFrames, resource, true)),
+    field(4, head.typeUrl),
+    field(5, head.nonce),
+    ...removed.map((name) => field(6, name)),
+  ]);
+}

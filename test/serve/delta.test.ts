@@ -1,0 +1,207 @@
+import t from 'tap';
+import { cds, eds, gone, lds, rds, story } from './story.ts';
+
+t.test('a wildcard gets all, and then what changed or went', async (t) => {
+  const s = story();
+  await s.apply([cds('a'), cds('b')]);
+  const envoy = s.connect('delta');
+  envoy.send('CDS', {});
+  t.same(envoy.got(), ['CDS +a +b']);
+  envoy.ack('CDS');
+  t.same(envoy.got(), []);
+  await s.apply([cds('b', 'v2'), cds('c')]);
+  t.same(envoy.got(), ['CDS +b +c']);
+  await s.apply([cds('a', 'v2')]);
+  await s.apply([gone('CDS', 'c')]);
+  t.same(envoy.got(), [], 'one in flight');
+  envoy.ack('CDS');
+  t.same(envoy.got(), ['CDS +a -c'], 'newer states come together');
+  envoy.ack('CDS');
+  t.equal(envoy.state('CDS')?.state, 'SYNCED');
+});
+
+t.test('an empty wildcard is answered, or the client would wait', async (t) => {
+  const s = story();
+  await s.apply([]);
+  const envoy = s.connect('delta');
+  envoy.send('LDS', { resource_names_subscribe: ['*'] });
+  t.same(envoy.got(), ['LDS']);
+});
+
+t.test('names: subscribe, subscribe again, unsubscribe', async (t) => {
+  const s = story();
+  await s.apply([eds('a'), eds('b')]);
+  const envoy = s.connect('delta');
+  envoy.send('EDS', { resource_names_subscribe: ['a', 'x'] });
+  t.same(envoy.got(), ['EDS +a -x'], 'what does not exist is said');
+  envoy.ack('EDS');
+  envoy.send('EDS', { resource_names_subscribe: ['b'] });
+  t.same(envoy.got(), ['EDS +b']);
+  envoy.ack('EDS');
+  envoy.send('EDS', { resource_names_subscribe: ['b'] });
+  t.same(envoy.got(), ['EDS +b'], 'every explicit re-subscription is answered');
+  envoy.ack('EDS');
+  envoy.send('EDS', { resource_names_unsubscribe: ['b'] });
+  await s.apply([eds('b', 'v2'), eds('x')]);
+  t.same(envoy.got(), ['EDS +x'], 'now it exists; b is of no interest');
+  envoy.ack('EDS');
+  await s.apply([gone('EDS', 'a')]);
+  t.same(envoy.got(), ['EDS -a']);
+});
+
+t.test('a subscription that comes with an old nonce counts, the ACK in it does not', async (t) => {
+  const s = story();
+  await s.apply([eds('a'), eds('b')]);
+  const envoy = s.connect('delta');
+  envoy.send('EDS', { resource_names_subscribe: ['a'] });
+  envoy.got();
+  const old = envoy.nonce('EDS');
+  envoy.ack('EDS');
+  await s.apply([eds('a', 'v2')]);
+  envoy.got();
+  envoy.send('EDS', { resource_names_subscribe: ['b'], response_nonce: old });
+  t.same(envoy.got(), [], 'still in flight');
+  envoy.ack('EDS');
+  t.same(envoy.got(), ['EDS +b']);
+});
+
+t.test('a wildcard beside names: what the wildcard covers is told again', async (t) => {
+  const s = story();
+  await s.apply([cds('a'), cds('b')]);
+  const envoy = s.connect('delta');
+  envoy.send('CDS', { resource_names_subscribe: ['*', 'a'] });
+  t.same(envoy.got(), ['CDS +a +b']);
+  envoy.ack('CDS');
+  envoy.send('CDS', { resource_names_unsubscribe: ['a'] });
+  t.same(envoy.got(), ['CDS +a']);
+  envoy.ack('CDS');
+  envoy.send('CDS', { resource_names_unsubscribe: ['*'] });
+  await s.apply([cds('a', 'v2')]);
+  t.same(envoy.got(), []);
+});
+
+t.test('who comes back and says what it has gets the difference', async (t) => {
+  const s = story();
+  await s.apply([cds('a'), cds('b'), cds('c'), eds('a'), eds('b')]);
+  const envoy = s.connect('delta');
+  const had = envoy.versions('CDS');
+  const hadEndpoints = envoy.versions('EDS');
+  envoy.close();
+  await s.apply([cds('b', 'v2'), cds('d'), gone('CDS', 'c')]);
+  const again = s.connect('delta');
+  again.send('CDS', { resource_names_subscribe: ['*'], initial_resource_versions: had });
+  t.same(again.got(), ['CDS +b +d -c']);
+  again.send('EDS', { resource_names_subscribe: ['a', 'b'], initial_resource_versions: hadEndpoints });
+  t.same(again.got(), []);
+  again.ack('CDS');
+  t.same(again.got(), ['EDS +b'], 'b changed, so it warms until its endpoints come again');
+  const same = s.connect('delta');
+  same.send('CDS', { resource_names_subscribe: ['*'], initial_resource_versions: same.versions('CDS') });
+  t.same(same.got(), [], 'nothing to say');
+  t.equal(same.state('CDS')?.state, 'SYNCED');
+  t.equal(s.hub.unconfirmed(s.hub.revision()).length, 0);
+});
+
+t.test('a NACK: the same is not sent again, other resources go on', async (t) => {
+  const s = story();
+  await s.apply([cds('a'), cds('b')]);
+  const envoy = s.connect('delta');
+  envoy.send('CDS', {});
+  envoy.got();
+  envoy.ack('CDS');
+  await s.apply([cds('a', 'bad')]);
+  t.same(envoy.got(), ['CDS +a']);
+  envoy.nack('CDS', 'no');
+  await s.apply([cds('b', 'v2')]);
+  t.same(envoy.got(), ['CDS +b']);
+  envoy.ack('CDS');
+  t.match(envoy.state('CDS'), { state: 'NACKED', nack: { message: 'no' } });
+  await s.apply([gone('CDS', 'a')]);
+  t.same(envoy.got(), ['CDS -a']);
+  envoy.ack('CDS');
+  t.equal(envoy.state('CDS')?.state, 'SYNCED', 'what was refused is no more');
+});
+
+t.test('a changed cluster gets its endpoints again, a changed listener its routes', async (t) => {
+  const s = story();
+  await s.apply([cds('a'), eds('a'), lds('l', 'r'), rds('r')]);
+  const envoy = s.connect('delta');
+  for (const [type, ...names] of [['CDS'], ['EDS', 'a'], ['LDS'], ['RDS', 'r']] as const) {
+    envoy.send(type, { resource_names_subscribe: names });
+    t.equal(envoy.got().length, 1, type);
+    envoy.ack(type);
+  }
+  await s.apply([cds('a', 'v2'), lds('l', 'r', 'v2')]);
+  t.same(envoy.got(), ['CDS +a']);
+  envoy.ack('CDS');
+  t.same(envoy.got(), ['EDS +a']);
+  envoy.ack('EDS');
+  t.same(envoy.got(), ['LDS +l']);
+  envoy.ack('LDS');
+  t.same(envoy.got(), ['RDS +r']);
+});
+
+t.test('make before break: a cluster and its endpoints go last', async (t) => {
+  const s = story();
+  await s.apply([cds('a'), eds('a'), rds('r', 'to a')]);
+  const envoy = s.connect('delta');
+  for (const [type, ...names] of [['CDS'], ['EDS', 'a'], ['RDS', 'r']] as const) {
+    envoy.send(type, { resource_names_subscribe: names });
+    envoy.got();
+    envoy.ack(type);
+  }
+  await s.apply([cds('b'), eds('b'), rds('r', 'to b'), gone('CDS', 'a'), gone('EDS', 'a')]);
+  t.same(envoy.got(), ['CDS +b']);
+  envoy.send('EDS', { resource_names_subscribe: ['b'] });
+  envoy.ack('CDS');
+  t.same(envoy.got(), ['EDS +b'], 'not -a: a takes requests until the route has changed');
+  envoy.ack('EDS');
+  t.same(envoy.got(), ['RDS +r']);
+  envoy.ack('RDS');
+  t.same(envoy.got(), ['CDS -a']);
+  envoy.send('EDS', { resource_names_unsubscribe: ['a'] });
+  envoy.ack('CDS');
+  t.same(envoy.got(), []);
+  t.equal(envoy.state('EDS')?.state, 'SYNCED');
+});
+
+t.test('added and removed before it was sent: never mentioned', async (t) => {
+  const s = story();
+  await s.apply([cds('a')]);
+  const envoy = s.connect('delta');
+  envoy.send('CDS', {});
+  envoy.got();
+  await s.apply([cds('b')]);
+  await s.apply([gone('CDS', 'b')]);
+  envoy.ack('CDS');
+  t.same(envoy.got(), []);
+});
+
+t.test('a stream that sleeps through thousands of changes is told each name once', async (t) => {
+  const s = story();
+  const names = Array.from({ length: 50 }, (_, i) => `c${i}`);
+  await s.apply(names.map((name) => cds(name)));
+  const envoy = s.connect('delta');
+  envoy.send('CDS', {});
+  envoy.got();
+  for (let i = 0; i < 3_000; i++) await s.apply([cds(`c${i % 49}`, `v${i}`)]);
+  envoy.ack('CDS');
+  const sorted = names.slice(0, 49).map((name) => `+${name}`);
+  t.same(envoy.got(), [['CDS', ...sorted.sort()].join(' ')]);
+});
+
+t.test('removed names are forgotten once nobody can have them', async (t) => {
+  const s = story();
+  await s.apply([cds('keep')]);
+  const envoy = s.connect('delta');
+  envoy.send('CDS', {});
+  for (let i = 0; i < 2_000; i++) {
+    await s.apply([cds(`c${i}`)]);
+    envoy.got();
+    envoy.ack('CDS');
+    await s.apply([gone('CDS', `c${i}`)]);
+    envoy.got();
+    envoy.ack('CDS');
+  }
+  t.ok(s.hub.snapshot('k', envoy.session.status().types[0]?.typeUrl ?? '').marks.size < 600);
+});

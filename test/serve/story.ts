@@ -1,0 +1,148 @@
+import type { Clock } from '../../src/base/clock.ts';
+import { silentLogger } from '../../src/base/log.ts';
+import { decodeJson, encodeJson, type ResourceJson } from '../../src/serve/codec.ts';
+import type { Ack, Hooks, Nack } from '../../src/serve/events.ts';
+import { Hub, type ResourceChange } from '../../src/serve/hub.ts';
+import type { Protocol } from '../../src/serve/respond.ts';
+import { Session } from '../../src/serve/session.ts';
+import { pushOrder } from '../../src/serve/types.ts';
+import { parseDeltaRequest, parseSotwRequest } from '../../src/serve/wire.ts';
+
+const urlOf = (short: string) => pushOrder.find((rule) => rule.short === short)?.url ?? short;
+const shortOf = (url: string) => pushOrder.find((rule) => rule.url === url)?.short ?? url;
+const nameOf = (json: Record<string, unknown>) => String(json.cluster_name ?? json.name);
+
+/** A cluster, a load assignment, a listener, a route: `content` tells one version from another. */
+export const cds = (name: string, content = 'v1'): ResourceChange => ({
+  upsert: resource('CDS', { name, type: 'EDS', alt_stat_name: content }),
+});
+export const eds = (name: string, content = 'v1'): ResourceChange => ({
+  upsert: resource('EDS', { cluster_name: name, endpoints: [{ locality: { zone: content } }] }),
+});
+export const lds = (name: string, route: string, content = 'v1'): ResourceChange => ({
+  upsert: resource('LDS', { name, stat_prefix: content, filter_chains: [{ filters: [manager(route)] }] }),
+});
+export const rds = (name: string, content = 'v1'): ResourceChange => ({
+  upsert: resource('RDS', { name, request_headers_to_remove: [content] }),
+});
+export const gone = (short: string, name: string): ResourceChange => ({
+  remove: { typeUrl: urlOf(short), name },
+});
+
+function resource(short: string, body: object): ResourceJson {
+  return { '@type': urlOf(short), ...body };
+}
+
+function manager(route: string) {
+  const type = 'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager';
+  const rds = { route_config_name: route, config_source: { ads: {} } };
+  return { name: 'http', typed_config: { '@type': `type.googleapis.com/${type}`, rds } };
+}
+
+/** A server without a network, whose time stands still until it is moved. */
+export function story(hooks: Hooks = {}, ready = true) {
+  let time = 0;
+  const timers: { at: number; fn: () => void }[] = [];
+  const clock: Clock = {
+    now: () => time,
+    wall: () => time,
+    after(delayMs, fn) {
+      const timer = { at: time + delayMs, fn };
+      timers.push(timer);
+      return { cancel: () => void timers.splice(timers.indexOf(timer) >>> 0, 1) };
+    },
+  };
+  const acks: Ack[] = [];
+  const nacks: Nack[] = [];
+  const hub = new Hub({
+    clock,
+    log: silentLogger,
+    hooks: { onAck: (ack) => void acks.push(ack), onNack: (nack) => void nacks.push(nack), ...hooks },
+    ready,
+    holdoffMsMax: 50,
+    answerWaitMsMax: 5_000,
+  });
+  let ids = 0;
+  return {
+    hub,
+    acks,
+    nacks,
+    /** Applies to class 'k' and lets the push happen. */
+    async apply(changes: readonly ResourceChange[], at = time) {
+      const applied = hub.apply('k', changes, at);
+      await Promise.resolve();
+      return applied;
+    },
+    /** Moves the clock, running what falls due. */
+    pass(ms: number) {
+      time += ms;
+      for (const timer of timers.filter(({ at }) => at <= time)) {
+        timers.splice(timers.indexOf(timer), 1);
+        timer.fn();
+      }
+    },
+    connect(protocol: Protocol, nodeClass = 'k') {
+      ids += 1;
+      const node = { id: `node-${ids}` };
+      return client(hub, { id: ids, node, nodeClass, protocol, peer: { address: 'test' } });
+    },
+  };
+}
+
+function client(hub: Hub, info: Session['info']) {
+  const delta = info.protocol === 'delta';
+  const written: Buffer[] = [];
+  const session = new Session(info, hub, (bytes) => written.push(bytes));
+  hub.join(session);
+  const last = new Map<string, { nonce: string; names: readonly string[] }>();
+  const message = `envoy.service.discovery.v3.${delta ? 'Delta' : ''}Discovery`;
+
+  const send = (json: object) => {
+    const bytes = Buffer.from(encodeJson(`${message}Request`, json));
+    if (delta) session.receiveDelta(parseDeltaRequest(bytes));
+    else session.receiveSotw(parseSotwRequest(bytes, session.lastNames()));
+  };
+  const answer = (short: string, error: object) => {
+    const { nonce, names } = last.get(short) ?? { nonce: '', names: [] };
+    const subscription = delta ? {} : { resource_names: names };
+    send({ type_url: urlOf(short), response_nonce: nonce, ...subscription, ...error });
+  };
+  return {
+    session,
+    /** A request as it is, but for the type, which is Envoy's abbreviation. */
+    send: (short: string, json: object) => send({ type_url: urlOf(short), ...json }),
+    /** SotW: asks for these names, with the last nonce. */
+    ask(short: string, ...names: string[]) {
+      last.set(short, { nonce: last.get(short)?.nonce ?? '', names });
+      answer(short, {});
+    },
+    ack: (short: string) => answer(short, {}),
+    nack: (short: string, text: string) => answer(short, { error_detail: { code: 13, message: text } }),
+    nonce: (short: string) => last.get(short)?.nonce,
+    /** What was written since the last look: `CDS a b` (SotW) or `CDS +a +b -c` (Delta). */
+    got() {
+      return written.splice(0).map((bytes) => {
+        const json = decodeJson(`${message}Response`, bytes) as {
+          type_url: string;
+          nonce: string;
+          resources?: (Record<string, unknown> & { resource?: Record<string, unknown> })[];
+          removed_resources?: string[];
+        };
+        const short = shortOf(json.type_url);
+        last.set(short, { nonce: json.nonce, names: last.get(short)?.names ?? [] });
+        const names = (json.resources ?? []).map((one) => (delta ? `+${one.name}` : nameOf(one)));
+        const removed = (json.removed_resources ?? []).map((name) => `-${name}`);
+        return [short, ...[...names, ...removed].sort()].join(' ');
+      });
+    },
+    /** Version of each resource, as a Delta client would keep it. */
+    versions: (short: string, nodeClass = 'k') =>
+      Object.fromEntries(
+        [...hub.snapshot(nodeClass, urlOf(short)).marks].flatMap(([name, { resource }]) =>
+          resource ? [[name, resource.version]] : [],
+        ),
+      ),
+    state: (short: string) => session.status().types.find(({ type }) => type === short),
+    close: () => hub.leave(session),
+  };
+}

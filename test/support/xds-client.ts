@@ -1,0 +1,101 @@
+import {
+  type ChannelCredentials,
+  Client,
+  type ClientDuplexStream,
+  credentials,
+  type StatusObject,
+} from '@grpc/grpc-js';
+import { decodeJson, encodeJson } from '../../src/serve/codec.ts';
+import { pushOrder } from '../../src/serve/types.ts';
+
+/** A response, State of the World or Delta, in JSON form. */
+export interface XdsResponse {
+  readonly type_url: string;
+  readonly version_info?: string;
+  readonly system_version_info?: string;
+  readonly nonce: string;
+  readonly resources?: readonly Record<string, unknown>[];
+  readonly removed_resources?: readonly string[];
+}
+
+/** A small ADS client that says exactly what it is told to, on a real connection. */
+export interface XdsClient {
+  /** Sends a request; `type` is Envoy's abbreviation or a type URL. The node goes with the first. */
+  send(type: string, request?: object): void;
+  /** The next response; rejects when the stream ends first. */
+  next(): Promise<XdsResponse>;
+  /** Accepts a response; SotW: with these names. */
+  ack(response: XdsResponse, names?: readonly string[]): void;
+  nack(response: XdsResponse, message: string, names?: readonly string[]): void;
+  /** Resolves with the status once the stream has ended. */
+  readonly ended: Promise<StatusObject>;
+  /** Ends the client's side, or cuts all. */
+  end(): void;
+  close(): void;
+}
+
+/** Abbreviation → type URL, for the types of the push order. */
+export function typeUrl(type: string): string {
+  return pushOrder.find((rule) => rule.short === type)?.url ?? type;
+}
+
+/** Connects to an ADS server on `address` and opens one stream. `node` undefined sends none. */
+export function connectXds(
+  address: string,
+  protocol: 'sotw' | 'delta',
+  node: object | undefined,
+  tls: ChannelCredentials = credentials.createInsecure(),
+): XdsClient {
+  const client = new Client(address, tls, { 'grpc.max_receive_message_length': -1 });
+  const method = protocol === 'delta' ? 'DeltaAggregatedResources' : 'StreamAggregatedResources';
+  const message = `envoy.service.discovery.v3.${protocol === 'delta' ? 'Delta' : ''}Discovery`;
+  const call: ClientDuplexStream<Buffer, Buffer> = client.makeBidiStreamRequest(
+    `/envoy.service.discovery.v3.AggregatedDiscoveryService/${method}`,
+    (bytes: Buffer) => bytes,
+    (bytes: Buffer) => bytes,
+  );
+  const arrived: XdsResponse[] = [];
+  const waiting: { resolve(response: XdsResponse): void; reject(error: Error): void }[] = [];
+  call.on('data', (bytes: Buffer) => {
+    const response = decodeJson(`${message}Response`, bytes) as XdsResponse;
+    const waiter = waiting.shift();
+    if (waiter) waiter.resolve(response);
+    else arrived.push(response);
+  });
+  call.on('error', () => {});
+  const ended = new Promise<StatusObject>((resolve) => call.on('status', resolve));
+  let status: StatusObject | undefined;
+  ended.then((end) => {
+    status = end;
+    for (const waiter of waiting.splice(0)) waiter.reject(new Error(`stream ended: ${end.details}`));
+  });
+  let first = true;
+  const send = (type: string, request: object = {}) => {
+    const whole = { type_url: typeUrl(type), ...(first && node ? { node } : {}), ...request };
+    first = false;
+    call.write(Buffer.from(encodeJson(`${message}Request`, whole)));
+  };
+  const answer = (response: XdsResponse, names: readonly string[] | undefined, more: object) => {
+    const said =
+      protocol === 'sotw' ? { version_info: response.version_info, resource_names: names ?? [] } : {};
+    send(response.type_url, { ...said, response_nonce: response.nonce, ...more });
+  };
+  return {
+    send,
+    next: () =>
+      new Promise((resolve, reject) => {
+        const response = arrived.shift();
+        if (response) resolve(response);
+        else if (status) reject(new Error(`stream ended: ${status.details}`));
+        else waiting.push({ resolve, reject });
+      }),
+    ack: (response, names) => answer(response, names, {}),
+    nack: (response, text, names) => answer(response, names, { error_detail: { code: 13, message: text } }),
+    ended,
+    end: () => call.end(),
+    close() {
+      call.cancel();
+      client.close();
+    },
+  };
+}
