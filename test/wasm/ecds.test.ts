@@ -84,6 +84,7 @@ t.test(
   'closed until the filter comes, then open; a broken one changes nothing; a new one takes over',
   async (t) => {
     const dir = await mkdtemp(join(tmpdir(), 'isthmus-ecds-'));
+    t.teardown(() => rm(dir, { recursive: true }));
     const file = join(dir, 'ecds.json');
     let version = 0;
     // Envoy watches for the rename. The resources are the same as by ADS; only the way they come differs.
@@ -97,10 +98,7 @@ t.test(
     const source = { path_config_source: { path: file }, resource_api_version: 'V3' };
     const byFile = { ...filter, config_discovery: { ...filter.config_discovery, config_source: source } };
     const gateway = await startGateway([{ name: 'peer', filter: byFile }]);
-    t.teardown(async () => {
-      await gateway.close();
-      await rm(dir, { recursive: true });
-    });
+    t.teardown(() => gateway.close());
     const statusOf = async (trail: string) =>
       (await sendRaw(gateway.ports.get('peer') as number, [[trailHeader, trail]])).status;
     const counterOf = async (name: string) => {
