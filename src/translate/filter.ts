@@ -16,8 +16,10 @@ export function filterName(listener: GuardedListener): string {
 }
 
 /**
- * Where the trail filter stands in a listener. Its configuration comes by ECDS; until it does, and if it
- * cannot be loaded, every request is denied: a gateway without its guard must not forward.
+ * Where the trail filter stands in a listener. Its configuration comes by ECDS; until it does, the listener
+ * does not listen: whoever asks is refused the connection and goes to another gateway, where an answer of 403
+ * would have ended the request. Should Envoy ever go on without it, everything is denied: a gateway without
+ * its guard must not forward.
  */
 export function guardFilter(listener: GuardedListener): HttpFilter {
   return {
@@ -27,7 +29,6 @@ export function guardFilter(listener: GuardedListener): HttpFilter {
       default_config: any('envoy.extensions.filters.http.rbac.v3.RBAC', {
         rules: { action: 'ALLOW', policies: {} },
       }),
-      apply_default_config_without_warming: true,
       type_urls: [
         'type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm',
         'type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC',
