@@ -11,6 +11,7 @@ export interface Watchers {
   update(folders: ReadonlyMap<string, string>): boolean;
   /** Why some folder could not be watched; undefined when all are. */
   readonly problem: string | undefined;
+  /** Ends all watching, for good. */
   close(): void;
 }
 
@@ -22,6 +23,7 @@ export interface Watchers {
 export function createWatchers(root: string, onEvent: (path: string | undefined) => void): Watchers {
   const open = new Map<string, { identity: string; watcher: FSWatcher }>();
   let problem: string | undefined;
+  let closed = false;
 
   function close(folder: string): void {
     open.get(folder)?.watcher.close();
@@ -46,6 +48,8 @@ export function createWatchers(root: string, onEvent: (path: string | undefined)
 
   return {
     update(folders) {
+      // A look that was under way when the source was stopped must not begin to watch again.
+      if (closed) return false;
       problem = undefined;
       for (const [folder, { identity }] of open) if (folders.get(folder) !== identity) close(folder);
       let isNew = false;
@@ -60,6 +64,7 @@ export function createWatchers(root: string, onEvent: (path: string | undefined)
       return problem;
     },
     close() {
+      closed = true;
       for (const folder of [...open.keys()]) close(folder);
     },
   };
