@@ -18,7 +18,7 @@ export function generateSchemas(): Readonly<Record<string, string>> {
   const drGroup = toSchema(documentSchemas.DrGroup);
   const when = (kind: string, schema: Json) => {
     const { $schema: _, ...then } = schema;
-    return { if: { required: ['kind'], properties: { kind: { const: kind } } }, then };
+    return { if: { type: 'object', required: ['kind'], properties: { kind: { const: kind } } }, then };
   };
   const combined = {
     $schema: idc.$schema,

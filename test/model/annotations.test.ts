@@ -1,0 +1,73 @@
+import t from 'tap';
+import { addressKind } from '../../src/model/address.ts';
+import { parseTrafficAnnotations, trafficFromAnnotations } from '../../src/model/annotations.ts';
+import type { ServiceEntry } from '../../src/model/service.ts';
+
+function entry(annotations: Record<string, string>): ServiceEntry {
+  return {
+    kind: 'ServiceEntry',
+    meta: { namespace: 'shop', name: 's', labels: {}, annotations, origin: '' },
+    spec: { hosts: ['a'], ports: [], resolution: 'STATIC', location: 'MESH_INTERNAL', endpoints: [] },
+  };
+}
+
+t.test('all settings', async (t) => {
+  const traffic = trafficFromAnnotations(
+    entry({
+      'isthmus.dev/timeout': '3s',
+      'isthmus.dev/per-try-timeout': '800ms',
+      'isthmus.dev/retries': '2',
+      'isthmus.dev/idempotent-methods': 'GET, PUT,GET',
+      'isthmus.dev/health-path': '/healthz?deep=1',
+      'isthmus.dev/health-interval': '0.5s',
+      'other.dev/timeout': '9s',
+    }),
+  );
+  t.strictSame(traffic, {
+    timeoutMs: 3000,
+    perTryTimeoutMs: 800,
+    retries: 2,
+    idempotentMethods: ['GET', 'PUT'],
+    healthPath: '/healthz?deep=1',
+    healthIntervalMs: 500,
+  });
+});
+
+t.test('no settings, and lists of none', async (t) => {
+  t.strictSame(trafficFromAnnotations(entry({})), {});
+  t.strictSame(trafficFromAnnotations(entry({ 'isthmus.dev/idempotent-methods': '' })), {
+    idempotentMethods: [],
+  });
+  t.strictSame(trafficFromAnnotations(entry({ 'isthmus.dev/timeout': '0' })), { timeoutMs: 0 });
+});
+
+t.test('what is faulty is named and left out, the rest is read', async (t) => {
+  const { traffic, faults } = parseTrafficAnnotations({
+    'isthmus.dev/timeout': 'x',
+    'isthmus.dev/retries': '1',
+  });
+  t.strictSame(traffic, { retries: 1 });
+  t.match(faults, [{ key: 'isthmus.dev/timeout', message: /not a duration/ }]);
+});
+
+t.test('one try may not be longer than all', async (t) => {
+  const longer = { 'isthmus.dev/timeout': '1s', 'isthmus.dev/per-try-timeout': '2s' };
+  t.match(parseTrafficAnnotations(longer).faults, [{ key: 'isthmus.dev/per-try-timeout' }]);
+  t.strictSame(
+    parseTrafficAnnotations({ ...longer, 'isthmus.dev/timeout': '0' }).faults,
+    [],
+    '0 is no limit',
+  );
+});
+
+t.test('kinds of addresses', async (t) => {
+  const kinds = {
+    '10.0.0.1': 'ip',
+    '2001:db8::1': 'ip',
+    'a.b': 'dns',
+    '1.2.3.x': 'dns',
+    'unix:///a:b': 'unix',
+    '': 'none',
+  };
+  for (const [address, kind] of Object.entries(kinds)) t.equal(addressKind(address), kind, address);
+});

@@ -1,0 +1,25 @@
+import t from 'tap';
+import { parseDurationMs } from '../../src/model/duration.ts';
+
+t.test('durations as Istio writes them', async (t) => {
+  const good: readonly [string, number][] = [
+    ['1h5m3.5s', 3_903_500],
+    ['250ms', 250],
+    ['0', 0],
+    ['0s', 0],
+    ['.5s', 500],
+    ['1.s', 1000],
+    ['100us', 0.1],
+    ['3µs', 0.003],
+    ['1ns', 0.000001],
+    ['0.1s0.2s', 300],
+    ['87600h', 315_360_000_000],
+  ];
+  for (const [text, ms] of good) t.equal(parseDurationMs(text), ms, text);
+});
+
+t.test('what is no duration', async (t) => {
+  for (const text of ['', '3', '-1s', '1 s', 's', '1d', '1S', '1e3s', '87601h', '1s ', 'Infinity']) {
+    t.equal(parseDurationMs(text), undefined, text);
+  }
+});
