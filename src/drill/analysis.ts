@@ -114,17 +114,21 @@ export interface FailbackFigures {
 export function failbackFigures(m: Measurement): FailbackFigures {
   const steady = dueIn(m.samples, phaseOf(m, 'steady')).filter(succeeded);
   const home = new Set(steady.filter((s) => s.idc === m.lostIdc).map((s) => s.stream));
+  // Of all that was due: what failed was not served by anybody.
   const shareOf = (list: readonly Sample[]) =>
-    list.length === 0 ? Number.NaN : list.filter((s) => s.idc === m.lostIdc).length / list.length;
+    list.length === 0
+      ? Number.NaN
+      : list.filter((s) => succeeded(s) && s.idc === m.lostIdc).length / list.length;
   const steadyShare = shareOf(steady.filter((s) => home.has(s.stream)));
   const from = m.healed.from;
   const to = m.phases.at(-1)?.to ?? from;
   const after = dueIn(m.samples, { from, to });
   const windows = sliceBy(
-    after.filter((s) => succeeded(s) && home.has(s.stream)),
+    after.filter((s) => home.has(s.stream)),
     (s) => s.due,
     { from, to, width: failbackWindowMs },
-  );
+    // The last one is narrower, down to nothing: a share of two requests says nothing.
+  ).filter((window) => window.to - window.from === failbackWindowMs);
   const isBack = (items: readonly Sample[]) => shareOf(items) >= steadyShare - failbackTolerance;
   const lastAway = windows.findLastIndex((window) => !isBack(window.items));
   // What follows the last window in which it was not back; none, if that was the last of all.

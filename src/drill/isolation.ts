@@ -1,16 +1,21 @@
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { askAdmin } from './envoy.ts';
 import type { Finding } from './measurement.ts';
-import type { Part } from './parts.ts';
+import type { Part, PartKind } from './parts.ts';
 import type { DrillPaths } from './paths.ts';
 import type { IdcPlan, InstancePlan, Topology } from './topology.ts';
 import type { World } from './world.ts';
 
-/** No sidecar knows an address of another IDC: the only way there is through the gateways. Asks the sidecars that run. */
-export async function checkSidecarsKnowOnlyHome(world: World, when: string): Promise<Finding> {
-  const sidecars = world.parts.filter(
-    (part) => (part.kind === 'sidecar' || part.kind === 'caller') && world.running(part).alive(),
-  );
+/**
+ * No sidecar of these kinds knows an address of another IDC: the only way there is through the gateways. Asks those
+ * that run; in an outage ask callers only, for instances' sidecars may be stopped or out of reach.
+ */
+export async function checkSidecarsKnowOnlyHome(
+  world: World,
+  kinds: readonly PartKind[],
+  when: string,
+): Promise<Finding> {
+  const sidecars = world.parts.filter((part) => kinds.includes(part.kind) && world.running(part).alive());
   const wrong = await Promise.all(sidecars.map((part) => foreignAddresses(part, world.topology)));
   const seen = wrong.flat();
   return {

@@ -29,22 +29,28 @@ export interface RunOptions {
 const leadMs = 1000;
 
 /**
+ * The load runs this long before the first phase: fresh processes are slow, and a slow steady phase would excuse a
+ * slow outage. These requests must succeed like all others; only latency is not judged by them.
+ */
+export const warmUpMs = 2000;
+
+/**
  * Runs the phases on a stage that was raised: load all the while, blows in the outage, healing, edits in both
  * steady phases. Resolves with what was measured. Rejects when the stage's signal aborts.
  */
 export async function runPhases(stage: Stage, options: RunOptions): Promise<Measurement> {
   const { world, topology, signal, paths } = stage;
-  const phases = layPhases(options.phases, machineClock.now() + leadMs);
+  const phases = layPhases(options.phases, machineClock.now() + leadMs + warmUpMs);
   const span = (name: PhaseName) => phases.find((phase) => phase.name === name) as Phase;
   const until = (atMs: number) => sleep(machineClock, Math.max(0, atMs - machineClock.now()), signal);
 
   const isolation: Finding[] = [
-    await checkSidecarsKnowOnlyHome(world, 'before the load'),
+    await checkSidecarsKnowOnlyHome(world, ['sidecar', 'caller'], 'before the load'),
     checkInstancesBehindSidecars(world, paths),
   ];
   const meter = createProgressMeter(topology.idcs.map((idc) => idc.name));
   const shapes = planLoads(topology, options.outage, options.rates);
-  const start = { startAtMs: span('steady').from, endAtMs: span('steady again').to };
+  const start = { startAtMs: span('steady').from - warmUpMs, endAtMs: span('steady again').to };
   const begin = (shape: LoadShape, from: number, number: number) =>
     startLoad(stage, shape, { ...start, startAtMs: from }, options.seed + number, meter.take);
   const loads = shapes.map((shape, i) => begin(shape, start.startAtMs, i));
@@ -54,7 +60,7 @@ export async function runPhases(stage: Stage, options: RunOptions): Promise<Meas
     clients: () => inside.map((load) => load.running),
     ...(stage.network && { network: stage.network }),
   });
-  const stopProgress = showProgress(meter, phases, options.say);
+  const stopProgress = showProgress(meter, phases, start.startAtMs, options.say);
   const edit = (name: PhaseName, first: number, count: number) =>
     saveEdits(
       {
@@ -75,7 +81,7 @@ export async function runPhases(stage: Stage, options: RunOptions): Promise<Meas
     await until(span('outage').from);
     const faults = await strike(outage, span('outage'), until, options.say);
     await until((span('outage').from + span('outage').to) / 2);
-    isolation.push(await checkSidecarsKnowOnlyHome(world, 'in the outage'));
+    isolation.push(await checkSidecarsKnowOnlyHome(world, ['caller'], 'in the outage'));
 
     await until(span('recovery').from);
     const marks = createRestartMarks(paths);
@@ -191,16 +197,17 @@ async function ended(loads: readonly Load[], signal: AbortSignal): Promise<void>
 function showProgress(
   meter: ReturnType<typeof createProgressMeter>,
   phases: readonly Phase[],
+  start: number,
   say: (line: string) => void,
 ): () => void {
-  const start = phases[0]?.from ?? machineClock.now();
   let stopped = false;
   let before = start;
   const again = () => {
     if (stopped) return;
     const now = machineClock.now();
     if (now > start) {
-      say(meter.line(now - start, phaseAt(phases, before)?.name ?? 'ending', now - before));
+      const name = phaseAt(phases, before)?.name ?? (before < start + warmUpMs ? 'warm-up' : 'ending');
+      say(meter.line(now - start, name, now - before));
       before = now;
     }
     machineClock.after(1000, again);

@@ -66,8 +66,8 @@ function latency(m: Measurement): Row[] {
   const outage = figures.filter((f) => f.phase === 'outage' && f.stream !== '' && f.latency.count > 0);
   const worst = (pick: (f: (typeof outage)[number]) => number) =>
     outage.reduce<{ value: number; stream: string }>(
-      (max, f) => (pick(f) > max.value ? { value: pick(f), stream: f.stream } : max),
-      { value: Number.NEGATIVE_INFINITY, stream: 'none' },
+      (max, f) => (pick(f) <= max.value ? max : { value: pick(f), stream: f.stream }),
+      { value: Number.NaN, stream: 'nobody was served' },
     );
   const p99 = worst((f) => f.latency.p99);
   const steadyP50 = (stream: string) =>
@@ -80,14 +80,14 @@ function latency(m: Measurement): Row[] {
       claim: 'p99 in the outage, of the slowest load',
       bound: `≤ ${bounds.outageP99Ms} ms`,
       measured: `${millis(p99.value)} (${p99.stream})`,
-      ok: outage.length > 0 && p99.value <= bounds.outageP99Ms,
+      ok: p99.value <= bounds.outageP99Ms,
     },
     {
       id: 'outage-p50',
       claim: 'p50 in the outage, against the steady one, of the slowest load',
       bound: `≤ ${bounds.outageP50Factor} ×`,
-      measured: `${p50.value.toFixed(2)} × (${millis(median)} after ${millis(steadyP50(p50.stream))}, ${p50.stream})`,
-      ok: outage.length > 0 && p50.value <= bounds.outageP50Factor,
+      measured: `${times(p50.value)} (${millis(median)} after ${millis(steadyP50(p50.stream))}, ${p50.stream})`,
+      ok: p50.value <= bounds.outageP50Factor,
     },
   ];
 }
@@ -222,5 +222,6 @@ function percent(share: number): string {
   return share === 1 || share === 0 ? `${100 * share} %` : `${(Math.floor(share * 1e5) / 1e3).toFixed(3)} %`;
 }
 
+const times = (factor: number) => (Number.isNaN(factor) ? 'nothing measured' : `${factor.toFixed(2)} ×`);
 const millis = (ms: number) => (Number.isNaN(ms) ? 'nothing measured' : `${ms.toFixed(1)} ms`);
 const seconds = (ms: number) => (Number.isNaN(ms) ? 'never' : `${(ms / 1000).toFixed(2)} s`);
