@@ -1,7 +1,9 @@
+import { join } from 'node:path';
 import type { MeshObject } from '../model/object.ts';
+import { type Entry, problemAt } from './content.ts';
 import { renderPath } from './fault.ts';
-import { createFolder } from './folder.ts';
-import { lintMesh } from './lint.ts';
+import { createFolder, type Folder } from './folder.ts';
+import { type Lint, lintMesh } from './lint.ts';
 import { report, unreadableFolder } from './report.ts';
 import type { Problem } from './source.ts';
 
@@ -36,12 +38,29 @@ export async function checkFolder(path: string): Promise<FolderCheck> {
     inForce: folder.catalog.size,
   });
   const objects = [...folder.catalog.objects()];
-  for (const { object, path, message } of lintMesh(objects)) {
-    problems.push({ severity: 'warning', where: object.meta.origin, path: renderPath(path), message });
-  }
+  problems.push(...lintProblems(path, folder, lintMesh(objects)));
   if (folder.scan.files.size === 0) {
     const message = 'the folder holds no .yaml, .yml or .json file: is it the right one?';
     problems.push({ severity: 'warning', where: path, path: '', message });
   }
   return { problems, objects };
+}
+
+/** Most lints that are looked up to the column: each takes a slow reading of its document. */
+const locatedMax = 200;
+
+function lintProblems(path: string, folder: Folder, lints: readonly Lint[]): Problem[] {
+  const places = new Map<MeshObject, { file: string; entry: Entry }>();
+  for (const [file, { entries }] of folder.files) {
+    for (const entry of entries) if (entry.object !== undefined) places.set(entry.object, { file, entry });
+  }
+  return lints.map((lint, index): Problem => {
+    const fault = { severity: 'warning', path: lint.path, message: lint.message } as const;
+    const place = index < locatedMax ? places.get(lint.object) : undefined;
+    const content = place && folder.files.get(place.file)?.content;
+    if (place !== undefined && content !== undefined) {
+      return problemAt(join(path, place.file), content, place.entry, fault);
+    }
+    return { ...fault, where: lint.object.meta.origin, path: renderPath(lint.path) };
+  });
 }

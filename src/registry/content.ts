@@ -94,7 +94,7 @@ function readDocument(file: string, text: string, line: number, exact: boolean):
     raw = loadDocument(text);
   } catch (reason) {
     if (!(reason instanceof YamlFault)) throw reason;
-    const message = `not YAML: ${reason.message}. Correct it; until then no object that was read from this file goes.`;
+    const message = `not YAML: ${reason.message}. Correct it; until then nothing of this file is deleted.`;
     const fault = { severity: 'error', path: [], message, position: reason.position } as const;
     return { line, text, items: [], faults: [fault], complete: false };
   }

@@ -85,9 +85,9 @@ export class Fields {
 
   /** Milliseconds of a duration of at least `msMin`. */
   duration(key: string, msMin: number): number | undefined {
-    const text = this.string(key);
-    if (text === undefined) return undefined;
-    const ms = parseDurationMs(text);
+    const text = this.raw[key];
+    if (text === undefined || text === null) return undefined;
+    const ms = typeof text === 'string' ? parseDurationMs(text) : undefined;
     if (ms === undefined) {
       this.error(`${show(text)} is not a duration: give one like '1.5s', '250ms' or '1h5m'.`, key);
       return undefined;

@@ -45,7 +45,8 @@ export function splitDocuments(file: string): YamlText[] {
     const part = text.slice(start, end);
     // Directives (`%YAML 1.2`) belong to the document after the marker that ends them.
     if (end < text.length && isDirectives(part)) continue;
-    if (hasContent(part)) documents.push({ text: part, line });
+    // An end marker in front is nothing to a reader of one document: a comment of the same length is.
+    if (hasContent(part)) documents.push({ text: part.replace(/^\.\.\./, '#..'), line });
     line += countLines(part);
     start = end;
   }
@@ -125,7 +126,7 @@ function offsetOf(node: unknown): number | undefined {
 }
 
 function isDirectives(part: string): boolean {
-  return part.includes('%') && part.split('\n').every((line) => /^(?:%|\s*(?:#|$))/.test(line));
+  return part.includes('%') && part.split('\n').every((line) => /^(?:%|\.\.\.|\s*(?:#|$))/.test(line));
 }
 
 function hasContent(part: string): boolean {

@@ -1,0 +1,107 @@
+import t from 'tap';
+import type { MeshObject } from '../../src/model/object.ts';
+import { crossCheck } from '../../src/registry/crosscheck.ts';
+import { parseObject } from '../../src/registry/parse.ts';
+import { drGroup, idc, type RawObject, service, workload } from './objects.ts';
+
+function parse(...raws: RawObject[]): MeshObject[] {
+  return raws.map((raw, index) => {
+    const { object, faults } = parseObject(raw, `mesh.yaml:${index}`);
+    if (object === undefined) throw new Error(JSON.stringify(faults));
+    return object;
+  });
+}
+
+/** Problems as `severity where path`. */
+function check(...raws: RawObject[]): string[] {
+  return crossCheck(parse(...raws)).map(
+    ({ severity, where, path }) => `${severity} ${where.slice(10)} ${path}`,
+  );
+}
+
+const labelled = (raw: RawObject, labels: Record<string, string>): RawObject => ({
+  ...raw,
+  metadata: { ...raw.metadata, labels },
+});
+const rule = (host: string): RawObject => ({
+  apiVersion: 'networking.istio.io/v1',
+  kind: 'DestinationRule',
+  metadata: { name: 'r', namespace: 'shop' },
+  spec: { host },
+});
+const whole = [idc('sh-a'), idc('sh-b'), service('s', 'a.example'), workload('w')];
+
+t.test('a mesh in which nothing is wrong', async (t) => {
+  t.strictSame(
+    check(...whole, drGroup('g', ['a.example'], 'sh-a', 'sh-b'), rule('a.example'), rule('*.example')).length,
+    1,
+    'but for the two rules of one name',
+  );
+  t.strictSame(check(...whole, drGroup('g', ['a.example'], 'sh-a', 'sh-b'), rule('*.example')), []);
+});
+
+t.test('one name twice', async (t) => {
+  t.strictSame(check(...whole, workload('w', { weight: 2 })), ['error 4 metadata.name']);
+});
+
+t.test('a host in two ServiceEntries', async (t) => {
+  t.strictSame(check(...whole, service('z', 'b.example', { hosts: ['b.example', 'A.example'] })), [
+    'error 4 spec.hosts[1]',
+  ]);
+});
+
+t.test('a host named by two DrGroups', async (t) => {
+  const groups = [drGroup('z', ['a.example'], 'sh-a', 'sh-b'), drGroup('g', ['a.example'], 'sh-b', 'sh-a')];
+  t.strictSame(check(...whole, ...groups), ['error 5 spec.hosts[0]']);
+});
+
+t.test('ServiceEntries selected by two DrGroups', async (t) => {
+  const select = (name: string, labels: Record<string, string>): RawObject => ({
+    ...drGroup(name, [], 'sh-a', 'sh-b'),
+    spec: { selector: { matchLabels: labels }, idcs: [{ name: 'sh-a' }, { name: 'sh-b' }] },
+  });
+  const mesh = [
+    idc('sh-a'),
+    idc('sh-b'),
+    labelled(service('s', 'a.example'), { tier: 'gold', team: 'x' }),
+    workload('w'),
+  ];
+  t.strictSame(check(...mesh, select('b', { tier: 'gold' }), select('a', { team: 'x' })), [
+    'warning 4 spec.selector.matchLabels',
+  ]);
+  t.strictSame(
+    check(...mesh, select('b', { tier: 'gold' }), drGroup('a', ['a.example'], 'sh-a', 'sh-b')),
+    [],
+    'naming it is an exception',
+  );
+});
+
+t.test('IDCs that nobody defines', async (t) => {
+  const problems = crossCheck(parse(...whole, drGroup('g', ['a.example'], 'sh-a', 'sh-c')));
+  t.match(problems, [
+    { severity: 'error', path: 'spec.idcs[1].name', message: /no Idc is named 'sh-c'.*Did you mean 'sh-a'/ },
+  ]);
+  t.strictSame(check(...whole, workload('x', { locality: 'sh-x/z' })), ['warning 4 spec.locality']);
+  t.strictSame(
+    check(service('s', 'a.example'), workload('x', { locality: 'sh-x/z' })),
+    [],
+    'without any Idc names are free',
+  );
+});
+
+t.test('what has no effect', async (t) => {
+  t.strictSame(check(...whole, drGroup('g', ['b.example'], 'sh-a', 'sh-b')), ['warning 4 spec.hosts[0]']);
+  t.strictSame(check(...whole, rule('b.example')), ['warning 4 spec.host']);
+  t.strictSame(check(...whole, workload('x', { labels: { app: 'other' } })), ['warning 4 spec.labels']);
+  const elsewhere = { ...workload('x'), metadata: { name: 'x', namespace: 'else' } };
+  t.strictSame(check(...whole, elsewhere), ['warning 4 spec.labels'], 'selectors end at their namespace');
+});
+
+t.test('a rejected object does not reject others', async (t) => {
+  // z-1 lacks its Idc, so its host is free for z-2.
+  const groups = [
+    drGroup('z-1', ['a.example'], 'sh-a', 'sh-c'),
+    drGroup('z-2', ['a.example'], 'sh-a', 'sh-b'),
+  ];
+  t.strictSame(check(...whole, ...groups), ['error 4 spec.idcs[1].name']);
+});
