@@ -61,6 +61,16 @@ export function buildBootstrap(options: BootstrapOptions): Bootstrap {
       clusters: [controlPlaneCluster(options.xds), ...(inbound ? [workloadCluster(inbound.app)] : [])],
       listeners: inbound ? [inboundListener(inbound.listen, scope.accessLog)] : [],
     },
+    // The filter's counters carry listener and peer in their names (docs/trail.md); Prometheus wants labels.
+    stats_config: {
+      stats_tags: [
+        { tag_name: 'isthmus_listener', regex: '^wasmcustom\\.isthmus_trail\\.(([a-z-]+)\\.)' },
+        {
+          tag_name: 'isthmus_peer',
+          regex: '^wasmcustom\\.isthmus_trail\\.[a-z-]+\\.(peer\\.([a-z0-9_-]+)\\.)',
+        },
+      ],
+    },
     layered_runtime: {
       layers: [{ name: 'isthmus', static_layer: { 'overload.global_downstream_max_connections': 50_000 } }],
     },

@@ -96,7 +96,9 @@ t.test(
     };
     await publish();
     const source = { path_config_source: { path: file }, resource_api_version: 'V3' };
-    const byFile = { ...filter, config_discovery: { ...filter.config_discovery, config_source: source } };
+    // Our listeners wait for the filter; here they go on without, to show what the default does.
+    const discovery = { config_source: source, apply_default_config_without_warming: true };
+    const byFile = { ...filter, config_discovery: { ...filter.config_discovery, ...discovery } };
     const gateway = await startGateway([{ name: 'peer', filter: byFile }]);
     t.teardown(() => gateway.close());
     const statusOf = async (trail: string) =>
