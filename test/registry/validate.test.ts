@@ -1,0 +1,71 @@
+import t from 'tap';
+import { runValidate } from '../../src/cli/validate.ts';
+import { TestFolder } from './folder-fixture.ts';
+import { service, toYaml, workload } from './objects.ts';
+
+async function run(folder: string, output: 'text' | 'json') {
+  let out = '';
+  let err = '';
+  const streams = {
+    out(text: string) {
+      out += text;
+    },
+    err(text: string) {
+      err += text;
+    },
+  };
+  return { code: await runValidate(folder, output, streams), out, err };
+}
+
+t.test('a good folder: the sum, and exit code 0', async (t) => {
+  const folder = new TestFolder(t);
+  folder.write('mesh.yaml', toYaml(service('s', 'a.example'), workload('w')));
+  const { code, out, err } = await run(folder.path, 'text');
+  t.equal(code, 0);
+  t.equal(out, '2 objects good (1 ServiceEntry, 1 WorkloadEntry), 0 errors, 0 warnings\n');
+  t.equal(err, '');
+});
+
+t.test('warnings alone do not fail', async (t) => {
+  const folder = new TestFolder(t);
+  folder.write('mesh.yaml', toYaml(workload('w')));
+  const { code, out } = await run(folder.path, 'text');
+  t.equal(code, 0);
+  t.match(out, /mesh\.yaml:\d+:\d+: warning: spec\.labels: no ServiceEntry/);
+});
+
+t.test('an error fails, in JSON too', async (t) => {
+  const folder = new TestFolder(t);
+  folder.write('mesh.yaml', toYaml(service('s', 'a.example'), workload('w', { weight: -1 })));
+  t.equal((await run(folder.path, 'text')).code, 1);
+  const { code, out } = await run(folder.path, 'json');
+  t.equal(code, 1);
+  t.match(JSON.parse(out), {
+    ok: false,
+    errors: 1,
+    warnings: 0,
+    objects: [{ kind: 'ServiceEntry', namespace: 'shop', name: 's' }],
+    problems: [
+      { severity: 'error', where: /mesh\.yaml:\d+:\d+$/, path: 'spec.weight', message: /whole number/ },
+    ],
+  });
+});
+
+t.test('an empty folder is probably the wrong one', async (t) => {
+  const { code, out } = await run(new TestFolder(t).path, 'text');
+  t.equal(code, 0);
+  t.match(out, /holds no \.yaml.*0 objects good, 0 errors, 1 warning/s);
+});
+
+t.test('a folder that cannot be read: exit code 2', async (t) => {
+  const folder = new TestFolder(t);
+  const text = await run(folder.at('nowhere'), 'text');
+  t.match(text, {
+    code: 2,
+    out: '',
+    err: /^isthmus validate: the folder .*nowhere cannot be read.*create it/,
+  });
+  const json = await run(folder.at('nowhere'), 'json');
+  t.equal(json.code, 2);
+  t.match(JSON.parse(json.out), { ok: false, error: /cannot be read/ });
+});
