@@ -1,0 +1,153 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
+import { createServer as createNetServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { sleep, systemClock } from '../../src/base/clock.ts';
+import { silentLogger } from '../../src/base/log.ts';
+import { type ControlPlane, startControlPlane } from '../../src/controlplane.ts';
+import type { ListenAddress, NodeScope } from '../../src/model/node.ts';
+import { openSource } from '../../src/registry/sources.ts';
+import { type AppAddress, buildBootstrap } from '../../src/translate/bootstrap.ts';
+import { findEnvoy } from './envoy.ts';
+
+/** An HTTP answer. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingMessage['headers'];
+  readonly body: string;
+}
+
+/** A control plane in this process, real Envoys beside it, and whatever workloads a test starts. */
+export interface Mesh {
+  readonly plane: ControlPlane;
+  /** Saves a registry file as editors do: written aside, then renamed. */
+  save(file: string, text: string): void;
+  /** Starts an Envoy; resolves when it is ready. */
+  envoy(id: string, scope: NodeScope, more?: EnvoyOptions): Promise<void>;
+  /** Starts a workload. */
+  app(handler: (request: IncomingMessage, response: ServerResponse) => void): Promise<ListenAddress>;
+  close(): Promise<void>;
+}
+
+export interface EnvoyOptions {
+  readonly mode?: 'delta' | 'sotw';
+  readonly inbound?: { readonly listen: ListenAddress; readonly app: AppAddress };
+}
+
+/** A free port on loopback; a small race remains, as with every such function. */
+export async function freeAddress(address = '127.0.0.1'): Promise<ListenAddress> {
+  const server = createNetServer();
+  await new Promise<void>((resolve) => server.listen(0, address, resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return { address, port };
+}
+
+/** Starts a control plane of IDC `idc` over a folder with these files. */
+export async function startMesh(idc: string, files: Readonly<Record<string, string>>): Promise<Mesh> {
+  const dir = mkdtempSync(join(tmpdir(), 'isthmus-mesh-'));
+  const children: ChildProcess[] = [];
+  const servers: Server[] = [];
+  const save = (file: string, text: string) => {
+    writeFileSync(join(dir, `.${file}.new`), text);
+    renameSync(join(dir, `.${file}.new`), join(dir, file));
+  };
+  for (const [file, text] of Object.entries(files)) save(file, text);
+  const clock = systemClock;
+  const plane = await startControlPlane({
+    idc,
+    sources: [openSource(dir, { clock })],
+    xds: { address: '127.0.0.1', port: 0 },
+    hopLimit: 1,
+    clock,
+    logger: silentLogger,
+  });
+  return {
+    plane,
+    save,
+    async envoy(id, scope, more = {}) {
+      const admin = await freeAddress();
+      const bootstrap = buildBootstrap({
+        id,
+        scope,
+        xds: [plane.xds],
+        admin,
+        ...(more.mode === undefined ? {} : { mode: more.mode }),
+        ...(more.inbound === undefined ? {} : { inbound: more.inbound }),
+      });
+      const file = join(dir, `.${id}.json`);
+      writeFileSync(file, JSON.stringify(bootstrap));
+      const args = ['-c', file, '--concurrency', '1', '--disable-hot-restart', '-l', 'error'];
+      const child = spawn(findEnvoy(), args, { stdio: 'ignore' });
+      children.push(child);
+      await until(`Envoy ${id} is ready`, async () => (await get(admin, '/ready')).status === 200);
+    },
+    async app(handler) {
+      const server = createServer(handler);
+      servers.push(server);
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      return { address: '127.0.0.1', port: (server.address() as { port: number }).port };
+    },
+    async close() {
+      for (const child of children) child.kill('SIGKILL');
+      for (const server of servers) {
+        server.closeAllConnections();
+        server.close();
+      }
+      await plane.close();
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Polls until `check` holds (a throw counts as not yet); fails after 20 s. */
+export async function until(what: string, check: () => boolean | Promise<boolean>): Promise<void> {
+  const deadline = systemClock.now() + 20_000;
+  const keepAlive = setInterval(() => {}, 1000);
+  try {
+    for (;;) {
+      try {
+        if (await check()) return;
+      } catch {
+        // Not yet.
+      }
+      if (systemClock.now() > deadline) throw new Error(`waited 20 s in vain: ${what}`);
+      await sleep(systemClock, 20);
+    }
+  } finally {
+    clearInterval(keepAlive);
+  }
+}
+
+/** One request over a connection of its own. */
+export function get(
+  to: ListenAddress,
+  path: string,
+  options: {
+    readonly host?: string;
+    readonly method?: string;
+    readonly headers?: Record<string, string>;
+  } = {},
+): Promise<Answer> {
+  const headers = { ...options.headers, ...(options.host === undefined ? {} : { host: options.host }) };
+  return new Promise((resolve, reject) => {
+    const sent = request(
+      { host: to.address, port: to.port, path, method: options.method ?? 'GET', headers, agent: false },
+      (response) => {
+        let body = '';
+        response.setEncoding('utf8');
+        response.on('data', (chunk) => {
+          body += chunk;
+        });
+        response.on('end', () =>
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, body }),
+        );
+        response.on('error', reject);
+      },
+    );
+    sent.on('error', reject);
+    sent.end();
+  });
+}
