@@ -1,5 +1,7 @@
 /** One type of a stream, as far as the push order cares. Given in push order. */
 export interface Turn {
+  /** It does not wait for the types before it. */
+  readonly eager: boolean;
   /** Something may be sent. */
   readonly pending: boolean;
   /** A response waits for its ACK or NACK. */
@@ -19,18 +21,19 @@ export interface Next {
 }
 
 /**
- * Make before break. A later type waits until all earlier ones are answered, so that what it names is there.
- * Once nothing is pending or in flight, held removals go, earliest type first; but not as long as a later
- * type was refused: what stands there instead may still name them.
+ * Make before break. A type waits until all before it are answered, so that what it names is there: Envoy
+ * acknowledges clusters only once they are warm. What it needs for that must not wait, and is eager. Once
+ * nothing is pending or in flight, held removals go, earliest type first; but not as long as a later type
+ * was refused: what stands there instead may still name them.
  */
-export function nextTurn(turns: readonly Turn[]): Next | undefined {
+export function nextTurn(turns: readonly Turn[], mayRelease: boolean): Next | undefined {
+  let blocked = false;
   for (const [index, turn] of turns.entries()) {
-    if (turn.inFlight) {
-      if (!turn.overdue) return undefined;
-    } else if (turn.pending) return { index, release: false };
+    if (turn.inFlight) blocked ||= !turn.overdue;
+    else if (turn.pending && (turn.eager || !blocked)) return { index, release: false };
   }
   const index = turns.findIndex((turn) => turn.held);
-  if (index < 0 || turns[index]?.inFlight) return undefined;
+  if (blocked || !mayRelease || index < 0 || turns[index]?.inFlight) return undefined;
   if (turns.slice(index + 1).some((turn) => turn.nacked || turn.inFlight)) return undefined;
   return { index, release: true };
 }

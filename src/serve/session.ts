@@ -46,6 +46,10 @@ export interface SessionHost {
   nacked(nack: Nack): void;
 }
 
+// A client that comes back with clusters that went meanwhile asks for its routes in its next breath: until
+// then they must be taken to name those clusters. Until this long after the stream began, in milliseconds.
+const settleMs = 1_000;
+
 /** One stream after its node is known: takes requests, and writes what is due, in push order. */
 export class Session {
   readonly info: StreamInfo;
@@ -53,6 +57,7 @@ export class Session {
   private readonly host: SessionHost;
   private readonly write: (bytes: Buffer) => void;
   private members: Member[] = [];
+  private settlesAt = Number.NEGATIVE_INFINITY;
   private readonly byType = new Map<string, Member>();
   private readonly referred = new Map<string, string[]>();
 
@@ -101,6 +106,7 @@ export class Session {
         resumeDelta(sub, initialVersions, names, (name) => snapshot.marks.get(name)?.resource?.version);
         sub.revision = group.changedAt;
         if (!isPending(sub, group)) sub.confirmed = sub.revision;
+        if (sub.gone.size > 0) this.settlesAt = this.openedAtMs + settleMs;
       }
       if (first) this.takeReferred(sub);
     }
@@ -152,11 +158,12 @@ export class Session {
     if (!this.host.isOpen(this.info.nodeClass)) return;
     for (;;) {
       const turns = this.turns();
-      const next = nextTurn(turns);
+      const settling = this.host.now() < this.settlesAt;
+      const next = nextTurn(turns, !settling);
       const member = next === undefined ? undefined : this.members[next.index];
       if (next === undefined || member === undefined) return;
-      const late = turns.slice(0, next.index).some((turn) => turn.inFlight);
-      const waits = holdsRemovals(member) && mustHold(turns, next.index);
+      const late = !turns[next.index]?.eager && turns.slice(0, next.index).some((turn) => turn.inFlight);
+      const waits = holdsRemovals(member) && (settling || mustHold(turns, next.index));
       if (this.send(member, next.release ? 'release' : waits ? 'hold' : 'now') && late)
         this.host.stats.outOfTurn += 1;
     }
@@ -165,6 +172,7 @@ export class Session {
   private turns(): Turn[] {
     const now = this.host.now();
     return this.members.map(({ sub, group }) => ({
+      eager: sub.rule.eager,
       pending: isPending(sub, group),
       inFlight: sub.inFlight !== undefined,
       overdue: sub.inFlight !== undefined && now - sub.inFlight.sentAt >= this.host.answerWaitMsMax,
@@ -218,9 +226,10 @@ export class Session {
 
   /** Whether everything up to `revision` that concerns this stream was ACKed. */
   hasConfirmed(revision: number): boolean {
-    return this.members.every(
-      ({ sub, group }) => sub.rejected.size === 0 && sub.confirmed >= Math.min(revision, group.changedAt),
-    );
+    return this.members.every(({ sub, group }) => {
+      const idle = sub.inFlight === undefined && sub.held.size === 0 && !isPending(sub, group);
+      return sub.rejected.size === 0 && (idle || sub.confirmed >= Math.min(revision, group.changedAt));
+    });
   }
 
   /** Leaves all groups. */

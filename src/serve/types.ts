@@ -9,6 +9,11 @@ export interface TypeRule {
   readonly fullState: boolean;
   /** A first request without names means everything (the protocol's legacy wildcard). */
   readonly wildcard: boolean;
+  /**
+   * Sent without waiting for the answers to earlier types. Envoy answers CDS only once the clusters are
+   * warm, and for that it needs their endpoints and secrets: were they to wait, nothing would move.
+   */
+  readonly eager: boolean;
   /** The type whose resources are asked for again once one of this type has changed. */
   readonly refersTo?: string;
 }
@@ -31,15 +36,15 @@ export const runtimeType = url('service.runtime.v3.Runtime');
  * requests for its routes come in. Extensions and secrets are asked for by the listeners that need them.
  */
 export const pushOrder: readonly TypeRule[] = [
-  { url: clusterType, short: 'CDS', fullState: true, wildcard: true, refersTo: endpointType },
-  { url: endpointType, short: 'EDS', fullState: false, wildcard: false },
-  { url: listenerType, short: 'LDS', fullState: true, wildcard: true, refersTo: routeType },
-  { url: scopedRouteType, short: 'SRDS', fullState: true, wildcard: true },
-  { url: routeType, short: 'RDS', fullState: false, wildcard: false },
-  { url: virtualHostType, short: 'VHDS', fullState: false, wildcard: false },
-  { url: extensionConfigType, short: 'ECDS', fullState: false, wildcard: false },
-  { url: secretType, short: 'SDS', fullState: false, wildcard: false },
-  { url: runtimeType, short: 'RTDS', fullState: false, wildcard: false },
+  { url: clusterType, short: 'CDS', fullState: true, wildcard: true, eager: true, refersTo: endpointType },
+  { url: endpointType, short: 'EDS', fullState: false, wildcard: false, eager: true },
+  { url: listenerType, short: 'LDS', fullState: true, wildcard: true, eager: false, refersTo: routeType },
+  { url: scopedRouteType, short: 'SRDS', fullState: true, wildcard: true, eager: false },
+  { url: routeType, short: 'RDS', fullState: false, wildcard: false, eager: false },
+  { url: virtualHostType, short: 'VHDS', fullState: false, wildcard: false, eager: false },
+  { url: extensionConfigType, short: 'ECDS', fullState: false, wildcard: false, eager: false },
+  { url: secretType, short: 'SDS', fullState: false, wildcard: false, eager: true },
+  { url: runtimeType, short: 'RTDS', fullState: false, wildcard: false, eager: true },
 ];
 
 const rules = new Map(pushOrder.map((rule, position) => [rule.url, { rule, position }]));
@@ -47,7 +52,7 @@ const rules = new Map(pushOrder.map((rule, position) => [rule.url, { rule, posit
 /** The rule of a type; one that the table does not name is served as full state, after all others. */
 export function ruleOf(typeUrl: string): TypeRule {
   const short = typeUrl.slice(typeUrl.lastIndexOf('.') + 1);
-  return rules.get(typeUrl)?.rule ?? { url: typeUrl, short, fullState: true, wildcard: true };
+  return rules.get(typeUrl)?.rule ?? { url: typeUrl, short, fullState: true, wildcard: true, eager: false };
 }
 
 /** Where a type stands in the push order. */
