@@ -52,40 +52,50 @@ function figures(m: Measurement, phase: Phase, stream: string, samples: readonly
   };
 }
 
-/** When requests stopped being slow. */
+/** When requests stopped being slow because of the outage. Times in milliseconds. */
 export interface SlowFigures {
-  /** What counted as slow, in milliseconds. */
+  /** 2 x the p99 of the first steady phase. */
   readonly thresholdMs: number;
-  /** How that was found, in words. */
-  readonly thresholdWords: string;
-  /** From the blow before it to when the last slow request was due, at most over all blows; 0 for none. */
+  /** From the blow before it to when the last such request was due, at most over all blows; 0 for none. */
   readonly lastSlowMs: number;
-  /** Slow requests in the outage. */
+  /** How many there were in the outage. */
   readonly count: number;
-  /** The same time with 2 x steady p99 alone as the threshold: it takes in the machine's own hiccups. */
-  readonly plainLastSlowMs: number;
+  /** The same for everything over the threshold, whatever delayed it: takes in the machine's own hiccups. */
+  readonly anyLastSlowMs: number;
+  readonly anyCount: number;
 }
 
+/** Windows in which all requests may be slow together, in milliseconds. */
+const slowWindowMs = 500;
+
 /**
- * The last slow request of the outage. Slow is what took longer than 2 x the p99 of the first steady phase and
- * longer than every request of both steady phases: what happens with nothing broken is the machine's noise, and a
- * p99 leaves out one request in a hundred by its nature.
+ * The last request of the outage that the outage delayed: over 2 x the steady p99, and
+ * - it failed, or some proxy on its way needed more than one try; or
+ * - half of all requests of its half second were over it too: everything was slow.
+ * What is slow alone and was served at the first try met a busy machine: a p99 leaves out six requests a second
+ * here, with nothing broken.
  */
 export function slowFigures(m: Measurement): SlowFigures {
-  const of = (name: PhaseName) => latencyOf(latenciesOf(dueIn(m.samples, phaseOf(m, name))));
-  const [first, second] = [of('steady'), of('steady again')];
-  const plain = bounds.slowFactor * first.p99;
-  const slowest = Math.max(first.max, second.count > 0 ? second.max : 0);
-  const thresholdMs = Math.max(plain, slowest);
-  const slowOver = (limit: number) =>
-    dueIn(m.samples, phaseOf(m, 'outage')).filter((s) => !succeeded(s) || latencyMs(s) > limit);
-  const slow = slowOver(thresholdMs);
+  const steady = latencyOf(latenciesOf(dueIn(m.samples, phaseOf(m, 'steady'))));
+  const thresholdMs = bounds.slowFactor * steady.p99;
+  const outage = phaseOf(m, 'outage');
+  const isOver = (sample: Sample) => !succeeded(sample) || latencyMs(sample) > thresholdMs;
+  const retried = new Set(m.access.filter((line) => line.attempts > 1).map((line) => line.id));
+  const windows = sliceBy(dueIn(m.samples, outage), (s) => s.due, { ...outage, width: slowWindowMs });
+  const over = windows.flatMap(({ items }) => {
+    const slow = items.filter(isOver);
+    return slow.map((sample) => ({ sample, together: 2 * slow.length > items.length }));
+  });
+  const delayed = over.filter(
+    ({ sample, together }) => together || !succeeded(sample) || retried.has(sample.id),
+  );
+  const samplesOf = (list: typeof over) => list.map(({ sample }) => sample);
   return {
     thresholdMs,
-    thresholdWords: `${bounds.slowFactor} × steady p99 = ${plain.toFixed(1)} ms, slowest in steady state ${slowest.toFixed(1)} ms`,
-    lastSlowMs: lastAfterBlow(m, slow),
-    count: slow.length,
-    plainLastSlowMs: lastAfterBlow(m, slowOver(plain)),
+    lastSlowMs: lastAfterBlow(m, samplesOf(delayed)),
+    count: delayed.length,
+    anyLastSlowMs: lastAfterBlow(m, samplesOf(over)),
+    anyCount: over.length,
   };
 }
 
@@ -128,7 +138,7 @@ export function failbackFigures(m: Measurement): FailbackFigures {
     (s) => s.due,
     { from, to, width: failbackWindowMs },
     // The last one is narrower, down to nothing: a share of two requests says nothing.
-  ).filter((window) => window.to - window.from === failbackWindowMs);
+  ).filter((window) => window.to - window.from > 0.99 * failbackWindowMs);
   const isBack = (items: readonly Sample[]) => shareOf(items) >= steadyShare - failbackTolerance;
   const lastAway = windows.findLastIndex((window) => !isBack(window.items));
   // What follows the last window in which it was not back; none, if that was the last of all.
@@ -186,7 +196,7 @@ export function phaseOf(m: Measurement, name: PhaseName): Phase {
   return phase;
 }
 
-/** The name of the phase of a moment; '' outside of all. */
+/** The name of the phase of a moment; the load begins before the first, to warm up. */
 export function phaseNameAt(m: Measurement, atMs: number): string {
-  return phaseAt(m.phases, atMs)?.name ?? '';
+  return phaseAt(m.phases, atMs)?.name ?? 'warm-up';
 }

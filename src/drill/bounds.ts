@@ -5,7 +5,7 @@ export const bounds = {
   outageP99Ms: 600,
   /** Median in the outage, as a multiple of the steady one. */
   outageP50Factor: 3,
-  /** A request is slow when it took longer than this multiple of the steady p99, and longer than any in steady state. */
+  /** A request is slow when it took longer than this multiple of the steady p99. */
   slowFactor: 2,
   lastSlowMs: 3000,
   failbackMs: 10_000,

@@ -77,7 +77,7 @@ async function runOnce(
     const outcome: Outcome = {
       measurement,
       verdict,
-      environment: environmentOf(envoy),
+      environment: environmentOf(envoy, measurement.usage),
       settings,
       began,
       raisedMs,

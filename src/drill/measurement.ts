@@ -3,6 +3,7 @@ import type { Moment } from './fault.ts';
 import type { Phase } from './phases.ts';
 import type { Sample } from './sample.ts';
 import type { UpstreamEntry } from './upstream.ts';
+import type { Usage } from './usage.ts';
 
 /** One load, as it was planned and how far it got. */
 export interface StreamFacts {
@@ -92,4 +93,6 @@ export interface Measurement {
   /** Endpoint edits that were saved. */
   readonly edits: number;
   readonly acks: readonly AckFacts[];
+  /** What used the machine's processors; not judged. */
+  readonly usage: readonly Usage[];
 }

@@ -14,6 +14,7 @@ import { createProgressMeter } from './progress.ts';
 import type { Stage } from './stage.ts';
 import { machineClock } from './time.ts';
 import { hostOf, type InstancePlan, lostIdc } from './topology.ts';
+import { createUsageMeter } from './usage.ts';
 
 /** What a run of phases needs. */
 export interface RunOptions {
@@ -75,15 +76,20 @@ export async function runPhases(stage: Stage, options: RunOptions): Promise<Meas
       signal,
     );
   const half = bounds.edits / 2;
+  const usage = createUsageMeter(topology.id);
   try {
+    await until(span('steady').from);
+    usage.begin('steady');
     let edits = await edit('steady', 0, half);
 
     await until(span('outage').from);
+    usage.begin('outage');
     const faults = await strike(outage, span('outage'), until, options.say);
     await until((span('outage').from + span('outage').to) / 2);
     isolation.push(await checkSidecarsKnowOnlyHome(world, ['caller'], 'in the outage'));
 
     await until(span('recovery').from);
+    usage.begin('recovery');
     const marks = createRestartMarks(paths);
     const dead = outage.healed.filter((part) => part.proxy && !world.running(part).alive());
     for (const part of dead) if (part.proxy && part.kind !== 'app') marks.note(part.proxy);
@@ -92,7 +98,11 @@ export async function runPhases(stage: Stage, options: RunOptions): Promise<Meas
     const healthy = healthyAgain(stage, outage, span('steady again').to - machineClock.now());
     const again = inside.length > 0 ? healthy.then((at) => beginAgain(at)) : undefined;
 
+    await until(span('steady again').from);
+    usage.begin('steady again');
     edits += await edit('steady again', half, half);
+    await until(span('steady again').to);
+    const used = usage.end();
     const healthyAt = await healthy;
     const late = await again;
     const all = late ? [...loads, late] : loads;
@@ -117,6 +127,7 @@ export async function runPhases(stage: Stage, options: RunOptions): Promise<Meas
       isolation,
       edits,
       acks: [await collectAcks(editedIdc(topology, options.outage))],
+      usage: used,
     };
   } finally {
     stopProgress();

@@ -1,4 +1,5 @@
 import { figuresOf } from './analysis.ts';
+import { usageText } from './environment.ts';
 import type { Measurement } from './measurement.ts';
 import type { Verdict } from './verdict.ts';
 
@@ -15,7 +16,14 @@ export function figureLines(m: Measurement): string[] {
     ),
     sharesText(f.shares),
   ]);
-  return ['', ...align([header, ...rows]), ''];
+  const [own, others] = [usageText(m.usage, (u) => u.drill), usageText(m.usage, (u) => u.others)];
+  return [
+    '',
+    ...align([header, ...rows]),
+    '',
+    `processors used by the drill: ${own}; by others: ${others}`,
+    '',
+  ];
 }
 
 /** `sh-a 98.2 %, sh-b 1.8 %`. */

@@ -55,6 +55,7 @@ export function goodMeasurement(): Measurement {
     isolation: [{ claim: 'isolated', ok: true, detail: '8 sidecars' }],
     edits: 100,
     acks: [{ idc: 'sh-a', count: 700, p50Ms: 3, p90Ms: 5, p99Ms: 20, maxMs: 30 }],
+    usage: [{ phase: 'steady', drill: 0.5, others: 0.1 }],
   };
 }
 
