@@ -44,7 +44,8 @@ const readers: Readonly<Record<string, Reader>> = {
       .map((method) => method.trim())
       .filter((method) => method !== '');
     const bad = methods.find((method) => !methodPattern.test(method));
-    if (bad !== undefined) return `'${bad}' is not an HTTP method: give a list like 'GET,HEAD,PUT', in capitals.`;
+    if (bad !== undefined)
+      return `'${bad}' is not an HTTP method: give a list like 'GET,HEAD,PUT', in capitals.`;
     traffic.idempotentMethods = [...new Set(methods)];
     return undefined;
   },

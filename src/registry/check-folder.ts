@@ -33,6 +33,7 @@ export async function checkFolder(path: string): Promise<FolderCheck> {
     unwatched: undefined,
     unreadable: folder.scan.unreadable,
     files: folder.files,
+    troubled: folder.troubled,
     faults: folder.catalog.faults(),
     held: 0,
     inForce: folder.catalog.size,

@@ -162,6 +162,7 @@ export function createFilesSource(options: FilesOptions): FilesSource {
       unwatched: watchers.problem,
       unreadable: folder.scan.unreadable,
       files: folder.files,
+      troubled: folder.troubled,
       faults: catalog.faults(verdict.held ? undefined : catalog.missing),
       held,
       inForce: catalog.size,

@@ -11,6 +11,8 @@ export interface Folder {
   readonly files: ReadonlyMap<string, FileState>;
   /** Paths of files that may be half-written: read them again in a moment. */
   readonly doubtful: ReadonlySet<string>;
+  /** Paths of files about which there is something to report. */
+  readonly troubled: ReadonlySet<string>;
   /** As of the last rescan that succeeded. */
   readonly scan: Scan;
   /** The code of the system error for which the folder cannot be read now. */
@@ -50,6 +52,7 @@ export function createFolder(path: string, rule: DoubtRule): Folder {
     catalog,
     files: reader.files,
     doubtful: reader.doubtful,
+    troubled: reader.troubled,
     get scan() {
       return scan;
     },
@@ -88,13 +91,14 @@ export function createFolder(path: string, rule: DoubtRule): Folder {
       // The files of a ConfigMap change by a swap of the link `..data`, not by an event of their own.
       if (name.startsWith('..')) return 'folder';
       if (at.split('/').some(isHidden)) return 'nothing';
-      if (isRegistryFile(name) && !scan.folders.has(at)) return 'file';
       if (scan.folders.has(at)) return 'folder';
       try {
         const stats = await lstat(join(path, at));
-        return stats.isDirectory() || stats.isSymbolicLink() ? 'folder' : 'nothing';
+        if (stats.isDirectory()) return 'folder';
+        // A link that is no file to us may lead to a folder.
+        return isRegistryFile(name) ? 'file' : stats.isSymbolicLink() ? 'folder' : 'nothing';
       } catch {
-        return 'nothing';
+        return isRegistryFile(name) ? 'file' : 'nothing';
       }
     },
     clear() {

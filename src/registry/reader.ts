@@ -31,6 +31,8 @@ export interface Reader {
   readonly files: ReadonlyMap<string, FileState>;
   /** Paths of the files that were doubtful when last looked at. */
   readonly doubtful: ReadonlySet<string>;
+  /** Paths of the files about which there is something to report. */
+  readonly troubled: ReadonlySet<string>;
   /** Reads one file, by its path below the root. `now` is the clock's time. */
   look(path: string, now: number): Promise<Look>;
   forget(path: string): void;
@@ -44,6 +46,7 @@ export interface Reader {
 export function createReader(root: string, shown: string, rule: DoubtRule): Reader {
   const files = new Map<string, FileState>();
   const doubtful = new Set<string>();
+  const troubled = new Set<string>();
 
   function isDoubtful(
     state: FileState,
@@ -66,6 +69,7 @@ export function createReader(root: string, shown: string, rule: DoubtRule): Read
   return {
     files,
     doubtful,
+    troubled,
     async look(path, now) {
       doubtful.delete(path);
       const state = files.get(path) ?? { signature: '', content: undefined, entries: [] };
@@ -74,10 +78,14 @@ export function createReader(root: string, shown: string, rule: DoubtRule): Read
         read = await readStable(join(root, path));
       } catch (reason) {
         const code = codeOf(reason);
-        if (code === 'ENOENT' || code === 'ENOTDIR') return files.delete(path) ? 'gone' : 'same';
+        if (code === 'ENOENT' || code === 'ENOTDIR') {
+          troubled.delete(path);
+          return files.delete(path) ? 'gone' : 'same';
+        }
         if (code === 'EISDIR') return 'folder';
         const isNews = state.trouble !== code;
         state.trouble = code;
+        troubled.add(path);
         files.set(path, state);
         return isNews ? 'changed' : 'same';
       }
@@ -93,6 +101,8 @@ export function createReader(root: string, shown: string, rule: DoubtRule): Read
       const recovered = state.trouble !== undefined;
       delete state.doubt;
       delete state.trouble;
+      if (content.problems.length > 0) troubled.add(path);
+      else troubled.delete(path);
       state.signature = signature;
       if (same) return recovered ? 'changed' : 'same';
       state.entries = content.complete ? content.entries : withEarlier(content.entries, state.entries);
@@ -102,6 +112,7 @@ export function createReader(root: string, shown: string, rule: DoubtRule): Read
     forget(path) {
       files.delete(path);
       doubtful.delete(path);
+      troubled.delete(path);
     },
   };
 }

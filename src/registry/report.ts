@@ -17,6 +17,8 @@ export interface ReportInput {
   readonly unwatched: string | undefined;
   readonly unreadable: ReadonlyMap<string, string>;
   readonly files: ReadonlyMap<string, FileState>;
+  /** Paths of the files about which there is something to report. */
+  readonly troubled: ReadonlySet<string>;
   readonly faults: readonly CrossFault[];
   /** Number of objects whose deletion is held, and of all in force. */
   readonly held: number;
@@ -58,7 +60,7 @@ export function report(input: ReportInput): Problem[] {
       `cannot be read: ${wordsOf(code)}. What was read before stays in force.`,
     );
   }
-  for (const path of [...input.files.keys()].sort()) {
+  for (const path of [...input.troubled].sort()) {
     const state = input.files.get(path);
     if (state?.trouble !== undefined) {
       const message = `cannot be read: ${wordsOf(state.trouble)}. What was read before stays in force.`;
