@@ -9,7 +9,7 @@ ENVOY_PACKAGE_BIN = $(firstword $(wildcard $(VENV)/lib/python3*/site-packages/en
 NODE_STAMP := node_modules/.isthmus-stamp
 GEN_STAMP := protos/gen/.stamp
 
-.PHONY: help setup gen build check lint format types test golden wasm clean
+.PHONY: help setup gen schemas build check lint format types test golden wasm clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 22
@@ -32,6 +32,9 @@ gen: $(GEN_STAMP) ## Generate the Envoy API descriptors and types from the npm p
 .PHONY: envoy-bin
 envoy-bin:
 	@envoy/install.sh
+
+schemas: $(NODE_STAMP) ## Write docs/schemas from the code
+	node src/registry/schema-gen.ts
 
 types: $(NODE_STAMP) $(GEN_STAMP) ## Check types
 	tsc --noEmit

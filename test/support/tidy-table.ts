@@ -77,6 +77,7 @@ export const entryPoints: readonly string[] = [
   'src/serve/xds.ts', // the library `isthmus/xds`
   'src/registry/schema-gen.ts', // program: writes the JSON Schemas
   'src/policy/worker.ts', // worker thread of policy/thread.ts
+  'src/registry/schema-gen.ts', // make schemas
   'src/drill/load-main.ts', // process: the load
   'src/drill/upstream-main.ts', // process: an instance of a Group
   'src/drill/warden-main.ts', // process: cleans up after a drill that was killed
