@@ -1,7 +1,11 @@
 import t from 'tap';
-import type { MeshObject } from '../../src/model/object.ts';
-import { crossCheck } from '../../src/registry/crosscheck.ts';
+import { type MeshObject, refKey, refOf } from '../../src/model/object.ts';
+import { createCatalog } from '../../src/registry/catalog.ts';
+import type { Entry } from '../../src/registry/content.ts';
+import { renderPath } from '../../src/registry/fault.ts';
+import { lintMesh } from '../../src/registry/lint.ts';
 import { parseObject } from '../../src/registry/parse.ts';
+import type { Problem } from '../../src/registry/source.ts';
 import { drGroup, idc, type RawObject, service, workload } from './objects.ts';
 
 function parse(...raws: RawObject[]): MeshObject[] {
@@ -10,6 +14,30 @@ function parse(...raws: RawObject[]): MeshObject[] {
     if (object === undefined) throw new Error(JSON.stringify(faults));
     return object;
   });
+}
+
+/** What a catalog rejects of these objects, in this order, and what a look at the rest finds. */
+function crossCheck(objects: readonly MeshObject[]): Problem[] {
+  const catalog = createCatalog();
+  const entries = objects.map((object): Entry => {
+    const ref = refOf(object);
+    return { key: refKey(ref), ref, origin: object.meta.origin, object };
+  });
+  catalog.setFile('mesh.yaml', entries);
+  catalog.settle([]);
+  const problem = (
+    fault: Pick<Problem, 'severity' | 'message'>,
+    where: string,
+    path: readonly (string | number)[],
+  ) => {
+    return { severity: fault.severity, where, path: renderPath(path), message: fault.message };
+  };
+  return [
+    ...catalog.faults().map(({ entry, fault }) => problem(fault, entry.origin, fault.path)),
+    ...lintMesh(catalog.objects()).map((lint) =>
+      problem({ severity: 'warning', message: lint.message }, lint.object.meta.origin, lint.path),
+    ),
+  ];
 }
 
 /** Problems as `severity where path`. */
