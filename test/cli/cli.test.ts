@@ -1,0 +1,148 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import { parse } from 'yaml';
+import { findEnvoy } from '../support/envoy.ts';
+import { freeAddress, get, until } from '../support/mesh.ts';
+
+const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+
+// The test runner's own loaders are not the users'.
+const { NODE_OPTIONS: _, ...env } = process.env;
+
+function isthmus(...args: string[]): { code: number | null; out: string; err: string } {
+  const run = spawnSync(process.execPath, [main, ...args], { encoding: 'utf8', env, timeout: 30_000 });
+  return { code: run.status, out: run.stdout, err: run.stderr };
+}
+
+const dir = mkdtempSync(join(tmpdir(), 'isthmus-cli-'));
+t.teardown(() => rmSync(dir, { recursive: true }));
+writeFileSync(
+  join(dir, 'service.yaml'),
+  `apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: echo, namespace: shop}
+spec:
+  hosts: [echo.shop]
+  resolution: STATIC
+  location: MESH_INTERNAL
+  ports: [{number: 80, name: http, protocol: HTTP}]
+`,
+);
+
+t.test('every command has help, on stdout, and it is no error', async (t) => {
+  for (const command of [[], ['serve'], ['validate'], ['bootstrap'], ['drill'], ['drill', 'outage']]) {
+    const { code, out } = isthmus(...command, '--help');
+    t.equal(code, 0, command.join(' '));
+    t.match(out, /Usage: isthmus/);
+  }
+  t.match(isthmus('--version').out, /^\d+\.\d+\.\d+\n$/);
+});
+
+t.test('wrong usage says what would be right, and exits with 2', async (t) => {
+  const wrong: [string[], RegExp][] = [
+    [['serv'], /Did you mean serve\?/],
+    [['serve', '--config', dir], /--idc/],
+    [['serve', '--idc', 'SH-A', '--config', dir], /'SH-A' is no IDC name/],
+    [['serve', '--idc', 'sh-a', '--config', dir, '--xds', 'here'], /write HOST:PORT/],
+    [['serve', '--idc', 'sh-a', '--config', dir, '--hop-limit', '5'], /0 to 4/],
+    [['serve', '--idc', 'sh-a', '--config', join(dir, 'nowhere')], /nowhere/],
+    [['bootstrap', '--role', 'gateway', '--idc', 'a', '--id', 'x'], /sidecar, ingress, egress/],
+    [
+      ['bootstrap', '--role', 'egress', '--idc', 'a', '--id', 'x', '--edge', ':1'],
+      /--edge is for --role ingress/,
+    ],
+    [
+      ['bootstrap', '--role', 'sidecar', '--idc', 'a', '--id', 'x', '--inbound', ':1'],
+      /--inbound and --app go together/,
+    ],
+    [['drill', 'outage', '--outage', 'flood'], /kill.*stop.*drop/],
+    [['validate', join(dir, 'nowhere')], /nowhere/],
+  ];
+  for (const [args, words] of wrong) {
+    const { code, out, err } = isthmus(...args);
+    t.equal(code, 2, args.join(' '));
+    t.match(err, words);
+    t.equal(out, '', 'nothing on stdout');
+  }
+});
+
+t.test('validate: 0 when all is well, 1 when an object is not', async (t) => {
+  t.equal(isthmus('validate', dir).code, 0);
+  const bad = mkdtempSync(join(tmpdir(), 'isthmus-bad-'));
+  t.teardown(() => rmSync(bad, { recursive: true }));
+  writeFileSync(
+    join(bad, 'idc.yaml'),
+    'apiVersion: isthmus.dev/v1alpha1\nkind: Idc\nmetadata: {name: a}\nspec: {}\n',
+  );
+  const { code, out } = isthmus('validate', bad);
+  t.equal(code, 1);
+  t.match(out, /idc\.yaml:4/);
+  const asJson = isthmus('validate', bad, '-o', 'json');
+  t.equal(asJson.code, 1);
+  t.ok(JSON.parse(asJson.out).problems.length > 0);
+});
+
+t.test('a bootstrap is one that envoy takes', async (t) => {
+  for (const role of [
+    ['sidecar', '--inbound', '127.0.0.1:0', '--app', 'unix:///run/app.sock', '--outbound', '127.0.0.1:15001'],
+    ['ingress'],
+    ['egress', '--xds', '127.0.0.1:1', '--xds', '127.0.0.1:2', '--xds-mode', 'sotw'],
+  ]) {
+    const { code, out } = isthmus('bootstrap', '--idc', 'sh-a', '--id', 'x', '--role', ...role);
+    t.equal(code, 0);
+    t.equal(parse(out).node.id, 'x');
+    const file = join(dir, `.${role[0]}.bootstrap.yaml`);
+    writeFileSync(file, out);
+    const envoy = spawnSync(findEnvoy(), ['--mode', 'validate', '-c', file, '-l', 'error'], {
+      encoding: 'utf8',
+    });
+    t.equal(envoy.status, 0, envoy.stderr);
+  }
+});
+
+t.test('serve: a port in use is said in words before anything starts', async (t) => {
+  const taken = createServer();
+  await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => taken.close());
+  const { port } = taken.address() as { port: number };
+  const free = await freeAddress();
+  for (const [option, other] of [
+    ['--xds', '--admin'],
+    ['--admin', '--xds'],
+  ] as const) {
+    const { code, err } = isthmus(
+      ...['serve', '--idc', 'sh-a', '--config', dir],
+      ...[option, `127.0.0.1:${port}`, other, `127.0.0.1:${free.port}`],
+    );
+    t.equal(code, 2, option);
+    t.match(err, new RegExp(`${port}`));
+    t.match(err, /in use/i);
+  }
+});
+
+t.test('serve: ready, asked, ended by SIGTERM', async (t) => {
+  const xds = await freeAddress();
+  const admin = await freeAddress();
+  const args = ['serve', '--idc', 'sh-a', '--config', dir, '--log-level', 'error'];
+  const child = spawn(
+    process.execPath,
+    [main, ...args, '--xds', `127.0.0.1:${xds.port}`, '--admin', `127.0.0.1:${admin.port}`],
+    { env, stdio: 'ignore' },
+  );
+  const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
+  t.teardown(() => child.kill('SIGKILL'));
+  await until('it is ready', async () => (await get(admin, '/readyz')).status === 200);
+  t.match(JSON.parse((await get(admin, '/status')).body), { idc: 'sh-a', ready: true, proxies: [] });
+  t.match((await get(admin, '/metrics')).body, /isthmus_ready\{idc="sh-a"\} 1/);
+  t.equal((await get(admin, '/nowhere')).status, 404);
+  const write = await get(admin, '/confirm-deletes', { method: 'POST' });
+  t.equal(write.status, 403, 'writes need a token');
+  t.match(write.body, /--admin-token-file/);
+  child.kill('SIGTERM');
+  t.equal(await ended, 0);
+});
