@@ -1,9 +1,6 @@
 import { pino } from 'pino';
 import type { Logger } from '../base/log.ts';
-
-/** Levels that can be asked for. */
-export const logLevels = ['debug', 'info', 'warn', 'error'] as const;
-export type LogLevel = (typeof logLevels)[number];
+import type { LogLevel } from './loglevel.ts';
 
 /** Logs JSON lines to stderr: stdout is for what a command was asked for. */
 export function createLogger(level: LogLevel): Logger {

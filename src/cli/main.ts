@@ -2,10 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { MeshError } from '../base/error.ts';
-import { bootstrapCommand } from './bootstrap.ts';
-import { drillCommand } from './drill.ts';
+import { bootstrapCommand } from './bootstrapcommand.ts';
+import { drillCommand } from './drillcommand.ts';
 import { exitCode } from './exit.ts';
-import { serveCommand } from './serve.ts';
+import { serveCommand } from './servecommand.ts';
 import { validateCommand } from './validatecommand.ts';
 
 /** The version in the package.json above this file, in the source tree as in the built package. */

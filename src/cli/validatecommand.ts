@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander';
-import { runValidate, type ValidateOutput } from './validate.ts';
+import type { ValidateOutput } from './validate.ts';
 
 /** `isthmus validate DIR`: check objects without serving them. */
 export function validateCommand(): Command {
@@ -11,6 +11,7 @@ export function validateCommand(): Command {
     .argument('<dir>', 'folder of YAML or JSON objects')
     .addOption(new Option('-o, --output <format>', 'output format').choices(['text', 'json']).default('text'))
     .action(async (dir: string, flags: { output: ValidateOutput }) => {
+      const { runValidate } = await import('./validate.ts');
       process.exitCode = await runValidate(dir, flags.output);
     });
 }

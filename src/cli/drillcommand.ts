@@ -1,5 +1,4 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { runDrill } from '../drill/drill.ts';
 import { outageKinds } from '../drill/drills/outage.ts';
 
 interface Flags {
@@ -33,6 +32,7 @@ export function drillCommand(): Command {
     .option('--report-dir <dir>', 'where index.html, report.json and junit.xml go', 'drill-report')
     .option('--keep-logs', 'keep all logs, also when the drill passes')
     .action(async ({ callerRate, edgeRate, ...flags }: Flags) => {
+      const { runDrill } = await import('../drill/drill.ts');
       process.exitCode = await runDrill({
         name: 'outage',
         ...flags,

@@ -1,0 +1,49 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { hopLimitMax } from '../model/trail.ts';
+import { parseAddress, parseIdcName } from './address.ts';
+import { logLevels } from './loglevel.ts';
+import type { ServeFlags } from './serve.ts';
+
+/** `isthmus serve`: the control plane of one IDC, until SIGTERM or SIGINT. */
+export function serveCommand(): Command {
+  return new Command('serve')
+    .summary('run the control plane of one IDC')
+    .description(
+      'Run the control plane of one IDC: read registry objects, serve xDS to its Envoys. DIR is watched; a saved file is pushed without a restart. Logs are JSON lines on stderr.',
+    )
+    .requiredOption('--idc <name>', 'the IDC that this control plane decides for', parseIdcName)
+    .requiredOption(
+      '--config <dir>',
+      'folder of YAML objects; repeat for more',
+      (text: string, list: readonly string[] | undefined) => [...(list ?? []), text],
+    )
+    .addOption(
+      new Option('--xds <host:port>', 'where Envoys ask')
+        .argParser((text: string) => parseAddress(text))
+        .default({ address: '127.0.0.1', port: 15010 }, '127.0.0.1:15010'),
+    )
+    .addOption(
+      new Option('--admin <host:port>', 'readiness, status, metrics')
+        .argParser((text: string) => parseAddress(text))
+        .default({ address: '127.0.0.1', port: 15014 }, '127.0.0.1:15014'),
+    )
+    .option(
+      '--admin-token-file <file>',
+      'file with the token that admin writes need; without it they are off',
+    )
+    .option('--hop-limit <n>', `most crossings of any request, 0 to ${hopLimitMax}`, parseHopLimit, 1)
+    .addOption(new Option('--log-level <level>', 'what to log').choices(logLevels).default('info'))
+    .action(async (flags: ServeFlags) => {
+      // Loaded only now: --help and the other commands need none of it.
+      const { serve } = await import('./serve.ts');
+      await serve(flags);
+    });
+}
+
+function parseHopLimit(text: string): number {
+  const limit = Number(text);
+  if (!Number.isInteger(limit) || limit < 0 || limit > hopLimitMax) {
+    throw new InvalidArgumentError(`'${text}' is no hop limit: 0 to ${hopLimitMax}.`);
+  }
+  return limit;
+}
