@@ -134,7 +134,7 @@ export function createXdsServer(options: XdsServerOptions = {}): XdsServer {
     stats: hub.stats,
     apply,
     async listen(address, tls) {
-      const one = await listen(address, tls, openStream);
+      const one = await listen(address, tls, clock, openStream);
       listening.push(one);
       return one.port;
     },

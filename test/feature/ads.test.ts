@@ -1,3 +1,4 @@
+import { type AddressInfo, connect as connectTcp, createServer, type Socket } from 'node:net';
 import { Client, credentials } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
 import { createXdsServer, type XdsServerOptions } from '../../src/serve/xds.ts';
@@ -166,6 +167,35 @@ t.test('streams in one state share one response', { timeout: 60_000 }, async (t)
   t.match(server.upsert('all', [assignment('c7', 'v2')]), { changed: 1, streams: 100 });
   for (const client of clients) t.equal((await client.next()).resources?.length, 1);
   t.equal(server.stats.responsesBuilt, built + 2);
+});
+
+t.test('a connection that goes silent is dropped within 15 s', { timeout: 60_000 }, async (t) => {
+  const closed = Promise.withResolvers<void>();
+  const { server, port } = await serve(t, { onStreamClose: () => closed.resolve() });
+  server.upsert('n', [cluster('a')]);
+  // A wire between client and server that can be cut without either end being told.
+  const sockets: Socket[] = [];
+  const wire = createServer((near) => {
+    const far = connectTcp(port, '127.0.0.1');
+    sockets.push(near.pipe(far).pipe(near), far);
+    for (const socket of [near, far]) socket.on('error', () => {});
+  });
+  await new Promise<void>((resolve) => wire.listen(0, '127.0.0.1', resolve));
+  const client = connectXds(`127.0.0.1:${(wire.address() as AddressInfo).port}`, 'delta', { id: 'n' });
+  t.teardown(() => {
+    client.close();
+    for (const socket of sockets) socket.destroy();
+    wire.close();
+  });
+  client.send('CDS');
+  await client.next();
+  for (const socket of sockets) {
+    socket.unpipe();
+    socket.pause();
+  }
+  const start = performance.now();
+  await closed.promise;
+  t.ok(performance.now() - start < 15_000, `${performance.now() - start} ms`);
 });
 
 t.test('an address that is taken is said', async (t) => {
