@@ -160,7 +160,8 @@ t.test('a folder in the folder that cannot be read keeps its objects', async (t)
   symlinkSync('team', folder.at('team'));
   await seen.until('the problem', () => seen.errors().some(({ where }) => where === folder.at('team')));
   t.match(seen.errors()[0]?.message, /cannot be read: symbolic links lead in a circle/);
-  folder.write('b.yaml', toYaml(workload('w-1', { weight: 2 })));
-  await seen.until('a change elsewhere', () => seen.count('+WorkloadEntry/shop/w-1') === 2);
-  t.strictSame(deletions(seen), []);
+  // Whatever may be deleted is gone when this one is, as it is missing for a shorter time.
+  folder.remove('b.yaml');
+  await seen.until('a deletion elsewhere', () => deletions(seen).length > 0);
+  t.strictSame(deletions(seen), ['-WorkloadEntry/shop/w-1']);
 });

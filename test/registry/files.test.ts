@@ -4,6 +4,7 @@ import t from 'tap';
 import { systemClock } from '../../src/base/clock.ts';
 import { MeshError } from '../../src/base/error.ts';
 import { createFilesSource } from '../../src/registry/files.ts';
+import { createWatchers } from '../../src/registry/watch.ts';
 import { startSource, TestFolder, testTiming } from './folder-fixture.ts';
 import { drGroup, idc, service, toYaml, workload } from './objects.ts';
 import { Recorder } from './recorder.ts';
@@ -117,29 +118,38 @@ t.test('what the system gives no event for is found by the rescan', async (t) =>
 t.test('a half-written file counts only when it is whole', async (t) => {
   const folder = new TestFolder(t);
   folder.write('mesh.yaml', toYaml(workload('w-1'), workload('w-2')));
-  const { seen } = await startSource(t, folder.path);
+  const { seen } = await startSource(t, folder.path, { ...testTiming, doubtMs: 2000, doubtMsMax: 20_000 });
   const whole = toYaml(workload('w-1', { weight: 2 }), workload('w-2', { weight: 3 }));
-  folder.write('mesh.yaml', '');
-  for (let at = 0; at < whole.length; at += 40) {
-    folder.append('mesh.yaml', whole.slice(at, at + 40));
-    await new Promise((resolve) => setImmediate(resolve));
+  // Within a word of the second document, within its mapping, and at the end of one of its lines.
+  for (const end of [whole.length - 60, whole.length - 9, whole.lastIndexOf('\n', whole.length - 30) + 1]) {
+    folder.write('mesh.yaml', whole.slice(0, end));
+    // A file that comes after it by name is read after it: once it is seen, so is the half.
+    folder.write('other.yaml', toYaml(workload('w-9', { weight: end })));
+    const seenBefore = seen.count('+WorkloadEntry/shop/w-9');
+    await seen.until('the other file', () => seen.count('+WorkloadEntry/shop/w-9') > seenBefore);
+    t.equal(seen.count(w1), 1, `${end} of ${whole.length} characters`);
   }
+  folder.write('mesh.yaml', whole);
   await seen.until('both', () => seen.count(w1) === 2 && seen.count('+WorkloadEntry/shop/w-2') === 2);
-  t.strictSame(seen.log().slice(3).sort(), [w1, '+WorkloadEntry/shop/w-2']);
   t.strictSame(seen.reports, []);
 });
 
 t.test('a file that is no YAML keeps its objects; the documents that are good count', async (t) => {
   const folder = new TestFolder(t);
   folder.write('mesh.yaml', toYaml(workload('w-1'), workload('w-2')));
+  folder.write('other.yaml', toYaml(workload('w-9')));
   const { seen } = await startSource(t, folder.path);
   folder.write('mesh.yaml', `${toYaml(workload('w-1', { weight: 2 }))}---\nkind: WorkloadEntry\n  name: [\n`);
   await seen.until('the problem', () => seen.errors().length === 1);
   t.match(seen.errors()[0], { where: /mesh\.yaml:\d+:\d+$/, path: '', message: /^not YAML: .*Correct it/ });
   await seen.until('the good document', () => seen.count(w1) === 2);
+  // Whatever may be deleted is gone when this one is, as it is missing for a shorter time.
+  folder.remove('other.yaml');
+  await seen.until('a deletion', () => seen.count('-WorkloadEntry/shop/w-9') === 1);
+  t.equal(seen.count('-WorkloadEntry/shop/w-2'), 0);
   folder.write('mesh.yaml', toYaml(workload('w-1', { weight: 2 })));
   await seen.until('its correction', () => seen.errors().length === 0 && seen.state().size === 1);
-  t.strictSame(seen.log().slice(3), [w1, '-WorkloadEntry/shop/w-2']);
+  t.equal(seen.count('-WorkloadEntry/shop/w-2'), 1);
 });
 
 t.test('two objects of one name: the one in force stays, both places are named', async (t) => {
@@ -176,6 +186,20 @@ t.test('hosts may be swapped between ServiceEntries in one save, but not be take
   t.strictSame(seen.errors(), []);
 });
 
+t.test(
+  'a ServiceEntry that gets another name keeps its host, and nobody is told of a conflict',
+  async (t) => {
+    const folder = new TestFolder(t);
+    folder.write('mesh.yaml', toYaml(service('s-1', 'a.example')));
+    const { seen } = await startSource(t, folder.path);
+    folder.write('mesh.yaml', toYaml(service('s-2', 'a.example')));
+    await seen.until('the new name', () => seen.count('+ServiceEntry/shop/s-2') === 1);
+    t.strictSame(seen.log().slice(2), ['-ServiceEntry/shop/s-1', '+ServiceEntry/shop/s-2']);
+    t.equal(seen.batches.length, 3, 'in one batch');
+    t.strictSame(seen.reports, []);
+  },
+);
+
 t.test('a DrGroup waits for the Idcs that it names', async (t) => {
   const folder = new TestFolder(t);
   folder.write(
@@ -203,6 +227,25 @@ t.test('after the source was stopped nothing is watched', async (t) => {
   for (let turn = 0; turn < 1000 && isWatching(); turn++)
     await new Promise((resolve) => setImmediate(resolve));
   t.notOk(isWatching());
+});
+
+t.test('watchers that were closed do not begin anew', async (t) => {
+  const folder = new TestFolder(t);
+  const watchers = createWatchers(folder.path, () => {});
+  t.equal(watchers.update(new Map([['', '1']])), true);
+  watchers.close();
+  t.equal(watchers.update(new Map([['', '2']])), false);
+});
+
+t.test('files that come while their new folder is being found are not missed', async (t) => {
+  const folder = new TestFolder(t);
+  const { seen } = await startSource(t, folder.path);
+  for (let n = 0; n < 300; n++) {
+    folder.write(`team-${n % 10}/deep/w-${n}.yaml`, toYaml(workload(`w-${n}`)));
+    if (n % 3 === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+  await seen.until('all', () => seen.state().size === 300);
+  t.equal(seen.log().length, 301);
 });
 
 t.test('a save is read within milliseconds', async (t) => {

@@ -53,8 +53,15 @@ export class TestFolder {
   }
 }
 
-/** The rules of the product, but for waits that a test has no time for. */
-export const testTiming: FilesTiming = { ...filesTiming, loss: { ...lossRule, windowMs: 300 } };
+/**
+ * The rules of the product, but for waits that a test has no time for, and without the rescan: it would find in
+ * the end what an event should have told at once.
+ */
+export const testTiming: FilesTiming = {
+  ...filesTiming,
+  rescanMs: 60_000,
+  loss: { ...lossRule, windowMs: 300 },
+};
 
 /** A files source that has synced, and what it tells. It stops after the test. */
 export async function startSource(
