@@ -74,6 +74,13 @@ drills: setup ## Drill every outage and the negative control, one after the othe
 	$(DRILL) --unprotected --expect-fail --report-dir drill-report/unprotected || failed="$$failed unprotected"; \
 	[ -z "$$failed" ] || { echo "drills: these failed:$$failed" >&2; exit 1; }
 
+DIST ?= dist
+build: $(GEN_STAMP) ## Compile what is published, JavaScript with types, to dist/
+	rm -rf $(DIST)/src $(DIST)/protos
+	tsc -p tsconfig.build.json --outDir $(DIST)
+	mkdir -p $(DIST)/protos/gen
+	cp protos/gen/schema.json protos/gen/envoy.d.ts $(DIST)/protos/gen/
+
 clean: ## Remove what was built or installed, but for the sources
 	rm -rf node_modules .venv .tap dist protos/gen drill-report
 
