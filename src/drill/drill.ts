@@ -27,6 +27,8 @@ export async function runDrill(options: DrillOptions): Promise<number> {
   const interrupt = () => interrupted.abort(new MeshError('unavailable', 'interrupted'));
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   for (const signal of signals) process.on(signal, interrupt);
+  // `| head`, or a terminal that went away: nobody sees the verdict any more. Never removed: errors come late.
+  if (options.say === undefined) process.stdout.on('error', interrupt);
   try {
     const settings = readOptions(options);
     const envoy = findEnvoy();

@@ -48,6 +48,7 @@ export interface StageOptions {
  */
 export async function createStage(options: StageOptions): Promise<Stage> {
   const id = randomBytes(3).toString('hex');
+  checkSocketLength(id);
   if (options.net) checkNamespaces(`isthmus-${id}-probe`);
   const slot = await claimSlot((randomBytes(1)[0] as number) % 250);
   const topology = planTopology({
@@ -103,6 +104,16 @@ export async function createStage(options: StageOptions): Promise<Stage> {
     await close();
     throw reason;
   }
+}
+
+/** The kernel takes 107 bytes as the path of a unix socket; the rest of ours is at most 50. */
+const tmpLengthMax = 57;
+
+function checkSocketLength(id: string): void {
+  const prefix = join(tmpdir(), `isthmus-${id}-`);
+  if (Buffer.byteLength(prefix) <= tmpLengthMax) return;
+  const why = `too long for the path of a unix socket: ${Buffer.byteLength(prefix)} bytes, at most ${tmpLengthMax}`;
+  throw new MeshError('invalid', `The temporary folder ${tmpdir()} is ${why}. Set TMPDIR to a shorter one.`);
 }
 
 /** Generous: a machine that is busy with other things must not fail a drill before it began. */

@@ -9,6 +9,7 @@ import { outageKinds, parseOutage } from '../../src/drill/drills/outage.ts';
 import { findEnvoy, parseEnvoyVersion } from '../../src/drill/envoy.ts';
 import { readOptions } from '../../src/drill/options.ts';
 import { layPhases, phaseAt } from '../../src/drill/phases.ts';
+import { createStage } from '../../src/drill/stage.ts';
 import { countProxies, listenAddresses, planTopology } from '../../src/drill/topology.ts';
 
 function fakeEnvoy(dir: string, name: string, says: string): string {
@@ -52,6 +53,19 @@ t.test('a drill that cannot run says why and exits with 2, before anything start
   t.match(await saidBy({ rates: { caller: 0 } }), [2, /rate of the caller/]);
   t.match(await saidBy({ runs: 0 }), [2, /Runs/]);
   t.match(await saidBy({ phases: { outage: 0.1 } }), [2, /phase 'outage'/]);
+});
+
+t.test('a temporary folder too deep for sockets is told', async (t) => {
+  const { TMPDIR } = process.env;
+  t.teardown(() => {
+    if (TMPDIR === undefined) delete process.env.TMPDIR;
+    else process.env.TMPDIR = TMPDIR;
+  });
+  process.env.TMPDIR = `/tmp/${'deep/'.repeat(12)}`;
+  const options = { envoy: { path: '/bin/false', version: '1.40.0' }, crossing: true, net: false };
+  await t.rejects(createStage({ ...options, signal: new AbortController().signal }), {
+    message: /Set TMPDIR/,
+  });
 });
 
 t.test('defaults', async (t) => {
