@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { z } from 'zod';
+import { readContent } from '../../src/registry/content.ts';
 import { parseObject } from '../../src/registry/parse.ts';
 import { generateSchemas, schemaFolder } from '../../src/registry/schema-gen.ts';
 import { drGroup, idc, workload } from './objects.ts';
@@ -69,4 +70,11 @@ t.test('the combined schema checks our kinds and lets others be', async (t) => {
     t.ok(ofKind.every((raw) => then.safeParse(raw).success));
     t.notOk(then.safeParse(workload('w')).success);
   }
+});
+
+t.test('the examples in docs/objects.md are good', async (t) => {
+  const text = readFileSync(new URL('../../docs/objects.md', import.meta.url), 'utf8');
+  const examples = [...text.matchAll(/```yaml\n(.*?)```/gs)].map(([, example = '']) => example);
+  t.equal(examples.length, 2);
+  for (const example of examples) t.strictSame(readContent('docs/objects.md', example).problems, []);
 });
