@@ -1,0 +1,124 @@
+import fc from 'fast-check';
+import t from 'tap';
+import { decodeJson, encodeJson, encodeResource } from '../../src/serve/codec.ts';
+import { NameSets } from '../../src/serve/names.ts';
+import {
+  buildDeltaResponse,
+  buildSotwResponse,
+  parseDeltaRequest,
+  parseNames,
+  parseSotwRequest,
+} from '../../src/serve/wire.ts';
+
+const discovery = 'envoy.service.discovery.v3';
+const typeUrl = 'type.googleapis.com/envoy.config.cluster.v3.Cluster';
+const request = (type: string, json: object) => Buffer.from(encodeJson(`${discovery}.${type}`, json));
+
+t.test('a SotW request is read as the codec reads it', async (t) => {
+  const json = {
+    version_info: 'v',
+    node: { id: 'n' },
+    resource_names: ['a', 'b'],
+    type_url: typeUrl,
+    response_nonce: '7',
+    error_detail: { code: 3, message: 'no', details: [] },
+  };
+  const read = parseSotwRequest(request('DiscoveryRequest', json));
+  t.match(read, { typeUrl, nonce: '7', error: 'no' });
+  t.same(parseNames(read.names), ['a', 'b']);
+  t.same(decodeJson('envoy.config.core.v3.Node', read.node ?? Buffer.alloc(0)), { id: 'n' });
+  t.match(parseSotwRequest(request('DiscoveryRequest', { error_detail: { code: 3 } })), {
+    error: 'status 3',
+  });
+});
+
+t.test('names that are repeated are known by their bytes, whatever else changes', async (t) => {
+  const names = fc.array(fc.string({ maxLength: 8 }), { maxLength: 5 });
+  fc.assert(
+    fc.property(names, names, names, (before, other, now) => {
+      const last = parseSotwRequest(request('DiscoveryRequest', { resource_names: before })).names;
+      const decoy = parseSotwRequest(request('DiscoveryRequest', { resource_names: other })).names;
+      const read = parseSotwRequest(
+        request('DiscoveryRequest', { version_info: 'x', resource_names: now, type_url: typeUrl }),
+        [decoy, last],
+      );
+      const same = (a: readonly string[]) => JSON.stringify(a) === JSON.stringify(now);
+      if (JSON.stringify(parseNames(read.names)) !== JSON.stringify(now) || read.typeUrl !== typeUrl)
+        return false;
+      if (now.length === 0) return true;
+      return same(before) ? read.names === (same(other) ? decoy : last) : read.names !== last;
+    }),
+  );
+  t.pass();
+});
+
+t.test('a Delta request is read as the codec reads it', async (t) => {
+  const json = {
+    node: { id: 'n' },
+    type_url: typeUrl,
+    resource_names_subscribe: ['a', '*'],
+    resource_names_unsubscribe: ['b'],
+    initial_resource_versions: { a: '1', '': '' },
+    response_nonce: '7',
+    error_detail: { message: 'no' },
+  };
+  t.match(parseDeltaRequest(request('DeltaDiscoveryRequest', json)), {
+    typeUrl,
+    nonce: '7',
+    error: 'no',
+    subscribe: ['a', '*'],
+    unsubscribe: ['b'],
+    initialVersions: new Map([
+      ['a', '1'],
+      ['', ''],
+    ]),
+  });
+});
+
+t.test('whatever the bytes are, they are read or refused', async (t) => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 40 }), (bytes) => {
+      for (const parse of [parseSotwRequest, parseDeltaRequest])
+        try {
+          parse(Buffer.from(bytes));
+        } catch (error) {
+          if ((error as { code?: string }).code !== 'invalid') return false;
+        }
+      return true;
+    }),
+  );
+  t.pass();
+});
+
+t.test('responses are what the codec would have written', async (t) => {
+  const cluster = { '@type': typeUrl, name: 'a', alt_stat_name: 'x'.repeat(300) };
+  const resource = encodeResource(cluster);
+  const head = { typeUrl, version: 'v', nonce: 'n' };
+  t.same(decodeJson(`${discovery}.DiscoveryResponse`, buildSotwResponse(head, [resource])), {
+    version_info: 'v',
+    resources: [cluster],
+    type_url: typeUrl,
+    nonce: 'n',
+  });
+  t.same(decodeJson(`${discovery}.DeltaDiscoveryResponse`, buildDeltaResponse(head, [resource], ['b'])), {
+    system_version_info: 'v',
+    resources: [{ version: resource.version, resource: cluster, name: 'a' }],
+    type_url: typeUrl,
+    nonce: 'n',
+    removed_resources: ['b'],
+  });
+});
+
+t.test('equal sets of names are one object, however they came about', async (t) => {
+  const sets = new NameSets();
+  const names = fc.array(fc.string({ maxLength: 3 }), { maxLength: 6 });
+  fc.assert(
+    fc.property(names, names, (some, more) => {
+      const direct = sets.intern(new Set([...more, ...some]));
+      const grown = sets.change(sets.intern(new Set(some)), more, []);
+      const shrunk = sets.change(sets.intern(new Set([...some, ...more, 'z-z'])), [], ['z-z']);
+      return direct === grown && grown === shrunk && direct.names.size === new Set([...some, ...more]).size;
+    }),
+  );
+  t.pass();
+});
