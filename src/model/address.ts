@@ -3,7 +3,7 @@ export type AddressKind = 'ip' | 'dns' | 'unix' | 'none';
 
 /**
  * Tells what an address is that `registry/` has already checked; it does not validate.
- * Only `ip` may become an endpoint of EDS: Envoy rejects the whole assignment for one name in it.
+ * Only `ip` and `unix` may become an endpoint of EDS: Envoy rejects the whole assignment for one name in it.
  */
 export function addressKind(address: string): AddressKind {
   if (address === '') return 'none';

@@ -64,6 +64,7 @@ export interface TrafficPolicy {
   readonly idleTimeoutMs?: number;
   readonly loadBalancer?: 'ROUND_ROBIN' | 'LEAST_REQUEST' | 'RANDOM';
   readonly outlier?: {
+    /** 0 switches a detector off. */
     readonly consecutive5xxErrors?: number;
     readonly consecutiveGatewayErrors?: number;
     readonly consecutiveLocalOriginFailures?: number;
@@ -71,7 +72,6 @@ export interface TrafficPolicy {
     readonly intervalMs?: number;
     readonly baseEjectionTimeMs?: number;
     readonly maxEjectionPercent?: number;
-    readonly minHealthPercent?: number;
   };
 }
 

@@ -1,4 +1,5 @@
 import type { GroupView, Instance, MeshView } from '../index/view.ts';
+import { addressKind } from '../model/address.ts';
 import { trafficFromAnnotations } from '../model/annotations.ts';
 import type { GroupTraffic, Idc } from '../model/idc.ts';
 import type { ServicePort, TrafficPolicy } from '../model/service.ts';
@@ -28,9 +29,10 @@ export function planGroup(
   const ports = view.entry.spec.ports.filter((port) => httpVersion(port) !== undefined);
   const traffic = { ...view.drGroup?.spec.traffic, ...trafficFromAnnotations(view.entry) };
   const remoteIdcs = meshHopLimit === 0 ? [] : planRemoteIdcs(view, idcs, own);
-  const local = view.instances.filter((instance) => instance.idc === own);
+  const local = view.instances.filter((instance) => instance.idc === own && isConnectable(instance.address));
   return ports.map((port, position): GroupPlan => {
-    const policy = { ...view.rule?.spec.policy, ...view.rule?.spec.portPolicies[port.number] };
+    // A policy for a port replaces the host's: it inherits nothing (Istio, PortTrafficPolicy).
+    const policy = view.rule?.spec.portPolicies[port.number] ?? view.rule?.spec.policy ?? {};
     return {
       group: { host: view.host, port: port.number },
       namespace: view.entry.meta.namespace,
@@ -45,6 +47,12 @@ export function planGroup(
       paths: planPaths(remoteIdcs, traffic),
     };
   });
+}
+
+/** EDS takes addresses, not names: one name in it, and Envoy rejects all endpoints of the Group. */
+function isConnectable(address: string): boolean {
+  const kind = addressKind(address);
+  return kind === 'ip' || kind === 'unix';
 }
 
 /** Which HTTP version the instances speak on a port; undefined for what is not HTTP. */
@@ -137,13 +145,14 @@ function planOutlier(policy: TrafficPolicy, traffic: GroupTraffic, leaves: boole
   const checked = traffic.healthPath !== undefined;
   const baseEjectionMs = set.baseEjectionTimeMs ?? (checked ? 30_000 : 3_000);
   const percent = (most: number) => Math.min(set.maxEjectionPercent ?? most, most);
-  const localFailures = set.splitExternalLocalOriginErrors
-    ? (set.consecutiveLocalOriginFailures ?? 5)
-    : undefined;
+  // 0 switches a detector off: the same as none.
+  const gatewayErrors = set.consecutiveGatewayErrors ?? 3;
+  const anyErrors = set.consecutive5xxErrors ?? 0;
+  const localFailures = set.splitExternalLocalOriginErrors ? (set.consecutiveLocalOriginFailures ?? 5) : 0;
   return {
-    consecutiveGatewayErrors: set.consecutiveGatewayErrors ?? 3,
-    ...(set.consecutive5xxErrors === undefined ? {} : { consecutive5xx: set.consecutive5xxErrors }),
-    ...(localFailures === undefined ? {} : { consecutiveLocalOriginFailures: localFailures }),
+    ...(gatewayErrors === 0 ? {} : { consecutiveGatewayErrors: gatewayErrors }),
+    ...(anyErrors === 0 ? {} : { consecutive5xx: anyErrors }),
+    ...(localFailures === 0 ? {} : { consecutiveLocalOriginFailures: localFailures }),
     intervalMs: set.intervalMs ?? 500,
     baseEjectionMs,
     maxEjectionMs: Math.max(baseEjectionMs, checked ? 300_000 : 4_000),

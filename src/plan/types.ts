@@ -92,7 +92,8 @@ export interface HealthCheck {
  * opens forgives the timeouts before it, and a hung instance is hardly ever ejected (decision 001).
  */
 export interface Outlier {
-  readonly consecutiveGatewayErrors: number;
+  /** 502, 503, 504; absent: they do not eject. */
+  readonly consecutiveGatewayErrors?: number;
   /** Any 5xx; absent: an instance's own 500s do not eject it. */
   readonly consecutive5xx?: number;
   /** Splits off connection failures and timeouts, counted apart; absent: no split. */

@@ -53,7 +53,7 @@ const outlierFields: FieldTable = {
   interval: '',
   baseEjectionTime: '',
   maxEjectionPercent: '',
-  minHealthPercent: '',
+  minHealthPercent: 'instances are ejected however few are left; maxEjectionPercent limits that.',
   consecutiveErrors: 'Istio has replaced it: give consecutive5xxErrors or consecutiveGatewayErrors.',
   outlierDetectionHttpErrorCodes: 'the codes from 500 on count.',
 };
@@ -144,7 +144,10 @@ function parseHttp(fields: Fields | undefined): Loose<TrafficPolicy> {
 
 function parseOutlier(fields: Fields | undefined): TrafficPolicy['outlier'] {
   if (fields === undefined) return undefined;
-  fields.checkKnown(outlierFields);
+  // 0 asks for what happens anyway: nothing to warn of.
+  fields.checkKnown(
+    fields.raw.minHealthPercent === 0 ? { ...outlierFields, minHealthPercent: '' } : outlierFields,
+  );
   return present<NonNullable<TrafficPolicy['outlier']>>({
     // 0 switches a detector off, so it is not the same as absent.
     consecutive5xxErrors: fields.integer('consecutive5xxErrors', 0, uint32Max),
@@ -154,6 +157,5 @@ function parseOutlier(fields: Fields | undefined): TrafficPolicy['outlier'] {
     intervalMs: fields.duration('interval', 1),
     baseEjectionTimeMs: fields.duration('baseEjectionTime', 1),
     maxEjectionPercent: fields.integer('maxEjectionPercent', 0, 100),
-    minHealthPercent: fields.integer('minHealthPercent', 0, 100),
   });
 }

@@ -135,13 +135,18 @@ function outlierDetection(
   outlier: Outlier,
   maxEjectionPercent: number,
 ): envoy.config.cluster.v3.OutlierDetection {
-  const { consecutive5xx, consecutiveLocalOriginFailures } = outlier;
+  const { consecutive5xx, consecutiveGatewayErrors, consecutiveLocalOriginFailures } = outlier;
   return {
     ...(consecutive5xx === undefined
       ? { enforcing_consecutive_5xx: 0 }
       : { consecutive_5xx: consecutive5xx }),
-    consecutive_gateway_failure: outlier.consecutiveGatewayErrors,
-    enforcing_consecutive_gateway_failure: 100,
+    ...(consecutiveGatewayErrors === undefined
+      ? { enforcing_consecutive_gateway_failure: 0 }
+      : {
+          consecutive_gateway_failure: consecutiveGatewayErrors,
+          // Envoy counts them by default, and ejects nobody for them.
+          enforcing_consecutive_gateway_failure: 100,
+        }),
     ...(consecutiveLocalOriginFailures === undefined
       ? {}
       : {

@@ -36,6 +36,7 @@ interface Case {
   readonly traffic?: GroupTraffic;
   readonly annotations?: Record<string, string>;
   readonly policy?: TrafficPolicy;
+  readonly portPolicy?: TrafficPolicy;
   readonly protocol?: ServiceEntry['spec']['ports'][0]['protocol'];
   readonly resolution?: ServiceEntry['spec']['resolution'];
   readonly known?: readonly string[];
@@ -74,12 +75,21 @@ function plan(options: Case): GroupPlan | undefined {
         endpoints: [],
       },
     },
-    instances: [instance('a', '10.1.0.1', 2), instance('a', '10.1.0.2'), instance('b', '10.2.0.1')],
+    instances: [
+      instance('a', 'db.example.com'),
+      instance('a', '10.1.0.1', 2),
+      instance('a', '10.1.0.2'),
+      instance('b', '10.2.0.1'),
+    ],
     ...(options.policy && {
       rule: {
         kind: 'DestinationRule',
         meta: meta('checkout', 'shop'),
-        spec: { host: 'checkout.shop', policy: options.policy, portPolicies: {} },
+        spec: {
+          host: 'checkout.shop',
+          policy: options.policy,
+          portPolicies: options.portPolicy ? { 8080: options.portPolicy } : {},
+        },
       },
     }),
     ...(drGroup && { drGroup }),
@@ -164,7 +174,7 @@ for (const [name, given, expected] of paths) {
   });
 }
 
-t.test('only the own IDC has instances, by locality and with weights', async (t) => {
+t.test('only instances of the own IDC that have an address, by locality and with weights', async (t) => {
   t.strictSame(plan({ dr: ['a', 'b'] })?.instances, [
     {
       name: 'a/z1',
@@ -238,4 +248,15 @@ t.test('a DestinationRule sets connections, outlier detection and balancing', as
   t.match(planned?.connection, { connectTimeoutMs: 100, maxRetries: 7, maxConnections: 16_384 });
   t.match(planned?.outlier, { consecutive5xx: 9, baseEjectionMs: 30_000, maxEjectionMs: 30_000 });
   t.equal(planned?.loadBalancer, 'RANDOM');
+});
+
+t.test('0 switches a detector off', async (t) => {
+  const outlier = { consecutiveGatewayErrors: 0, consecutive5xxErrors: 0 };
+  const planned = plan({ policy: { outlier } })?.outlier;
+  t.notOk(planned && ('consecutiveGatewayErrors' in planned || 'consecutive5xx' in planned));
+});
+
+t.test('a policy for the port replaces the host’s, and inherits nothing', async (t) => {
+  const planned = plan({ policy: { connectTimeoutMs: 100 }, portPolicy: { maxRetries: 7 } });
+  t.match(planned?.connection, { connectTimeoutMs: 250, maxRetries: 7 });
 });

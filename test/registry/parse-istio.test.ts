@@ -139,7 +139,6 @@ t.test('a DestinationRule as the mesh sees it', async (t) => {
         intervalMs: 1000,
         baseEjectionTimeMs: 120_000,
         maxEjectionPercent: 50,
-        minHealthPercent: 0,
       },
     },
     portPolicies: { 81: { loadBalancer: 'RANDOM' } },
