@@ -7,7 +7,8 @@ import { parseArgs } from 'node:util';
 import { systemClock } from '../src/base/clock.ts';
 import { createIndex } from '../src/index/store.ts';
 import type { MeshIndex } from '../src/index/view.ts';
-import type { Change, Labels } from '../src/model/object.ts';
+import type { Labels } from '../src/model/meta.ts';
+import type { Change } from '../src/model/object.ts';
 import {
   deletes,
   destinationRule,

@@ -1,5 +1,6 @@
 import type { DrGroup } from '../model/idc.ts';
-import { type Labels, type Ref, refKey, refOf } from '../model/object.ts';
+import type { Labels } from '../model/meta.ts';
+import { type Ref, refKey, refOf } from '../model/object.ts';
 import { sameContent } from './equal.ts';
 import { compareObjects, createContest } from './order.ts';
 import { createLabelMatcher, type Selection } from './selector.ts';

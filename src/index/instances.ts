@@ -1,4 +1,4 @@
-import type { Labels } from '../model/object.ts';
+import type { Labels } from '../model/meta.ts';
 import { refOf } from '../model/object.ts';
 import type { WorkloadEntry, WorkloadSpec } from '../model/service.ts';
 import { sameContent, sameList } from './equal.ts';

@@ -1,4 +1,4 @@
-import type { Labels } from '../model/object.ts';
+import type { Labels } from '../model/meta.ts';
 
 /** Values by label pair: `key=value` → set. Two maps deep, so that no string has to be made to look one up. */
 export interface PairIndex<T> {

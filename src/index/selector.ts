@@ -1,4 +1,4 @@
-import type { Labels } from '../model/object.ts';
+import type { Labels } from '../model/meta.ts';
 import { createPairIndex, sameLabels } from './pairs.ts';
 import type { IndexWork } from './view.ts';
 

@@ -1,5 +1,6 @@
 import type { DrGroup, Idc } from '../model/idc.ts';
-import type { Change, Labels, Ref } from '../model/object.ts';
+import type { Labels } from '../model/meta.ts';
+import type { Change, Ref } from '../model/object.ts';
 import type { DestinationRule, ServiceEntry } from '../model/service.ts';
 
 /** One instance of a Group, from a WorkloadEntry or an inline endpoint. */

@@ -1,6 +1,6 @@
 import { parseDurationMs } from './duration.ts';
 import type { GroupTraffic } from './idc.ts';
-import type { Labels } from './object.ts';
+import type { Labels } from './meta.ts';
 import type { ServiceEntry } from './service.ts';
 
 /** What all annotations of Isthmus begin with. */

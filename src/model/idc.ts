@@ -1,4 +1,4 @@
-import type { Labels, Meta } from './object.ts';
+import type { Labels, Meta } from './meta.ts';
 
 /** The name of an IDC: 1 to 32 of `a-z 0-9 -`, first and last not `-`; it must fit a header value and a trail. */
 export const idcNamePattern = /^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/;

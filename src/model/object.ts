@@ -14,19 +14,6 @@ export interface Ref {
   readonly name: string;
 }
 
-/** Labels of an object or of a workload, by key. */
-export type Labels = Readonly<Record<string, string>>;
-
-/** What every object carries besides its spec. */
-export interface Meta {
-  readonly namespace: string;
-  readonly name: string;
-  readonly labels: Labels;
-  readonly annotations: Labels;
-  /** Where it was read, for messages: `file.yaml:12` or a resource path. Not part of its identity. */
-  readonly origin: string;
-}
-
 /** One event of a source. `at` is `Clock.now()` when the event was read: where the ACK clock starts. */
 export type Change =
   | { readonly type: 'upsert'; readonly object: MeshObject; readonly at: number }

@@ -1,4 +1,4 @@
-import type { Labels, Meta } from './object.ts';
+import type { Labels, Meta } from './meta.ts';
 
 /** Port protocols as Istio names them; `HTTP` serves HTTP/1.1, `HTTP2` and `GRPC` serve HTTP/2. */
 export type Protocol = 'HTTP' | 'HTTP2' | 'GRPC' | 'HTTPS' | 'TLS' | 'TCP' | 'MONGO';

@@ -1,5 +1,5 @@
 import { parseDurationMs } from '../model/duration.ts';
-import type { Labels } from '../model/object.ts';
+import type { Labels } from '../model/meta.ts';
 import { type Fault, type PathPart, show } from './fault.ts';
 import { didYouMean } from './suggest.ts';
 

@@ -1,5 +1,6 @@
 import type { DrGroup, Idc } from '../model/idc.ts';
-import type { Labels, MeshObject } from '../model/object.ts';
+import type { Labels } from '../model/meta.ts';
+import type { MeshObject } from '../model/object.ts';
 import type { DestinationRule, ServiceEntry, WorkloadEntry, WorkloadSpec } from '../model/service.ts';
 import type { PathPart } from './fault.ts';
 import { didYouMean } from './suggest.ts';

@@ -1,6 +1,7 @@
 import { annotationPrefix, parseTrafficAnnotations, trafficAnnotations } from '../model/annotations.ts';
 import { idcNamePattern } from '../model/idc.ts';
-import type { Kind, Labels, Meta } from '../model/object.ts';
+import type { Labels, Meta } from '../model/meta.ts';
+import type { Kind } from '../model/object.ts';
 import { show } from './fault.ts';
 import type { Fields, FieldTable } from './fields.ts';
 import { isDnsName } from './net.ts';

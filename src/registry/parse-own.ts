@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { trafficLimits } from '../model/annotations.ts';
 import { parseDurationMs } from '../model/duration.ts';
 import type { DrGroup, GroupTraffic, Idc } from '../model/idc.ts';
-import type { Meta } from '../model/object.ts';
+import type { Meta } from '../model/meta.ts';
 import type { Fault } from './fault.ts';
 import { show } from './fault.ts';
 import type { Fields } from './fields.ts';

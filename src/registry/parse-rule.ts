@@ -1,4 +1,4 @@
-import type { Meta } from '../model/object.ts';
+import type { Meta } from '../model/meta.ts';
 import type { DestinationRule, TrafficPolicy } from '../model/service.ts';
 import { show } from './fault.ts';
 import type { Fields, FieldTable } from './fields.ts';

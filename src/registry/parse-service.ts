@@ -1,5 +1,5 @@
 import { addressKind } from '../model/address.ts';
-import type { Labels, Meta } from '../model/object.ts';
+import type { Labels, Meta } from '../model/meta.ts';
 import type { ServiceEntry, ServicePort, WorkloadSpec } from '../model/service.ts';
 import { show } from './fault.ts';
 import type { Fields, FieldTable } from './fields.ts';

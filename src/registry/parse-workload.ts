@@ -1,5 +1,5 @@
 import { addressKind } from '../model/address.ts';
-import type { Meta } from '../model/object.ts';
+import type { Meta } from '../model/meta.ts';
 import type { WorkloadEntry, WorkloadSpec } from '../model/service.ts';
 import { show } from './fault.ts';
 import type { Fields, FieldTable } from './fields.ts';

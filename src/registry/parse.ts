@@ -1,4 +1,5 @@
-import type { Kind, MeshObject, Meta, Ref } from '../model/object.ts';
+import type { Meta } from '../model/meta.ts';
+import type { Kind, MeshObject, Ref } from '../model/object.ts';
 import { type Fault, hasErrors, show } from './fault.ts';
 import { Fields, isMap } from './fields.ts';
 import { parseMeta } from './parse-meta.ts';

@@ -6,7 +6,7 @@ export interface Turn {
   readonly pending: boolean;
   /** A response waits for its ACK or NACK. */
   readonly inFlight: boolean;
-  /** It has waited for so long that the other types go on without it. */
+  /** It has waited for so long that nothing waits for it any longer, newer state of its own type included. */
   readonly overdue: boolean;
   /** The client's last word on this type was a NACK. */
   readonly nacked: boolean;
@@ -29,11 +29,11 @@ export interface Next {
 export function nextTurn(turns: readonly Turn[], mayRelease: boolean): Next | undefined {
   let blocked = false;
   for (const [index, turn] of turns.entries()) {
-    if (turn.inFlight) blocked ||= !turn.overdue;
+    if (turn.inFlight && !turn.overdue) blocked = true;
     else if (turn.pending && (turn.eager || !blocked)) return { index, release: false };
   }
   const index = turns.findIndex((turn) => turn.held);
-  if (blocked || !mayRelease || index < 0 || turns[index]?.inFlight) return undefined;
+  if (blocked || !mayRelease || index < 0) return undefined;
   if (turns.slice(index + 1).some((turn) => turn.nacked || turn.inFlight)) return undefined;
   return { index, release: true };
 }

@@ -52,7 +52,9 @@ export function gatherDue<M>(
   for (const names of again ? [sub.fresh, sub.rejected] : [sub.fresh])
     for (const name of names.keys()) {
       if (upserts.has(name) || !sees(group, name)) continue;
-      const resource = snapshot.marks.get(name)?.resource;
+      const mark = snapshot.marks.get(name);
+      // A cluster that is held may still have to warm: by the endpoints that it had.
+      const resource = mark?.resource ?? (removals === 'hold' ? mark?.last : undefined);
       if (resource === undefined) missing.push(name);
       else upserts.set(name, resource);
     }

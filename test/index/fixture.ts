@@ -1,5 +1,6 @@
 import type { DrGroup, Idc } from '../../src/model/idc.ts';
-import type { Change, Labels, MeshObject, Meta } from '../../src/model/object.ts';
+import type { Labels, Meta } from '../../src/model/meta.ts';
+import type { Change, MeshObject } from '../../src/model/object.ts';
 import { refOf } from '../../src/model/object.ts';
 import type { DestinationRule, ServiceEntry, WorkloadEntry } from '../../src/model/service.ts';
 

@@ -1,6 +1,7 @@
 import type { GroupView, Instance, MeshView } from '../../src/index/view.ts';
 import type { DrGroup, Idc } from '../../src/model/idc.ts';
-import type { Labels, MeshObject } from '../../src/model/object.ts';
+import type { Labels } from '../../src/model/meta.ts';
+import type { MeshObject } from '../../src/model/object.ts';
 import type { DestinationRule, ServiceEntry, WorkloadEntry, WorkloadSpec } from '../../src/model/service.ts';
 
 /** What the index must show for these objects: written for obviousness, all against all, each time anew. */

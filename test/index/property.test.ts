@@ -3,7 +3,8 @@ import fc from 'fast-check';
 import t from 'tap';
 import { createIndex } from '../../src/index/store.ts';
 import type { MeshView } from '../../src/index/view.ts';
-import { type Change, type Labels, type MeshObject, refKey, refOf } from '../../src/model/object.ts';
+import type { Labels } from '../../src/model/meta.ts';
+import { type Change, type MeshObject, refKey, refOf } from '../../src/model/object.ts';
 import { destinationRule, drGroup, idc, serviceEntry, workloadEntry } from './fixture.ts';
 import { naiveView } from './oracle.ts';
 

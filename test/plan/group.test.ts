@@ -1,7 +1,7 @@
 import t from 'tap';
 import type { GroupView } from '../../src/index/view.ts';
 import type { DrGroup, GroupTraffic, Idc } from '../../src/model/idc.ts';
-import type { Meta } from '../../src/model/object.ts';
+import type { Meta } from '../../src/model/meta.ts';
 import type { ServiceEntry, TrafficPolicy } from '../../src/model/service.ts';
 import { planGroup } from '../../src/plan/group.ts';
 import { instanceTriesMax } from '../../src/plan/retry.ts';
