@@ -6,6 +6,7 @@ import { environmentOf } from './environment.ts';
 import { type EnvoyBinary, findEnvoy } from './envoy.ts';
 import type { Measurement } from './measurement.ts';
 import { type DrillOptions, type DrillSettings, readOptions } from './options.ts';
+import { raisePriority } from './priority.ts';
 import { type Outcome, writeReport, writeUnable } from './report.ts';
 import { runPhases } from './runner.ts';
 import { createStage } from './stage.ts';
@@ -67,7 +68,11 @@ async function runOnce(
   say(`Envoy ${envoy.version} (${envoy.path})`);
   // Logs of an earlier run would pass for this one's.
   rmSync(join(reportDir, 'logs'), { recursive: true, force: true });
-  const stage = await createStage({ envoy, crossing, net: outage === 'drop', signal });
+  const priority = raisePriority();
+  const stage = await createStage({ envoy, crossing, net: outage === 'drop', signal }).catch((reason) => {
+    priority.restore();
+    throw reason;
+  });
   let measurement: Measurement;
   try {
     await stage.raise(say);
@@ -79,7 +84,7 @@ async function runOnce(
     const outcome: Outcome = {
       measurement,
       verdict,
-      environment: environmentOf(envoy, measurement.usage),
+      environment: environmentOf(envoy, measurement.usage, priority.nice),
       settings,
       began,
       raisedMs,
@@ -101,6 +106,7 @@ async function runOnce(
     throw reason;
   } finally {
     await stage.close();
+    priority.restore();
   }
 }
 

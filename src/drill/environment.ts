@@ -11,13 +11,14 @@ export function usageText(usage: readonly Usage[], pick: (usage: Usage) => numbe
 }
 
 /** Describes this machine and the versions in use, for a report. */
-export function environmentOf(envoy: EnvoyBinary, usage: readonly Usage[]): Environment {
+export function environmentOf(envoy: EnvoyBinary, usage: readonly Usage[], nice: number): Environment {
   return {
     Envoy: envoy.version,
     'Node.js': process.versions.node,
     Linux: `${release()} (${arch()})`,
     Processors: `${availableParallelism()} × ${cpus()[0]?.model.trim() ?? 'unknown'}`,
     Memory: `${(totalmem() / 2 ** 30).toFixed(1)} GiB`,
+    'Priority of the drill': nice < 0 ? `raised (nice ${nice})` : `nice ${nice}`,
     'Processors used by the drill': usageText(usage, (u) => u.drill),
     'Processors used by others': usageText(usage, (u) => u.others),
   };

@@ -109,7 +109,7 @@ function plots(timeline: Timeline): string {
   const key = (css: string, text: string) => `<span class="key"><i class="${css}"></i>${e(text)}</span>`;
   return `<section class="plots">
 <figure><figcaption><b>Requests per second</b>${key('served', 'served')}${key('failed', 'failed')}${key('inflight', 'lost inside the site that died')}</figcaption>${requests}</figure>
-<figure><figcaption><b>Latency</b> of successes, log scale${key('p50', 'p50')}${key('p99', 'p99')}${key('max', 'slowest')}</figcaption>${latency}</figure>
+<figure><figcaption><b>Latency</b> of successes, log scale${key('p50', 'p50')}${key('p99', 'p99 of the last second')}${key('max', 'slowest')}</figcaption>${latency}</figure>
 <figure><figcaption><b>Who served</b>${idcs.map((idc, i) => key(`idc-${i}`, idc)).join('')}</figcaption>${served}</figure>
 <p class="note">Each column is ${timeline.widthMs} ms of requests by when they were due. Shaded: the phases. Dashed: what was broken and healed.</p><p id="readout" class="note" aria-live="off">&nbsp;</p></section>`;
 }

@@ -10,7 +10,7 @@ export interface TimePoint {
   readonly served: number;
   readonly failed: number;
   readonly lostInFlight: number;
-  /** Milliseconds; absent when nothing was served. */
+  /** Milliseconds; absent when nothing was served. `p99` is of the second that ends here: a slice has too few for it. */
   readonly p50?: number;
   readonly p99?: number;
   readonly max?: number;
@@ -35,16 +35,21 @@ export function timelineOf(m: Measurement, widthMs = 100): Timeline {
   const to = m.phases.at(-1)?.to ?? from;
   const second = (ms: number) => (ms - from) / 1000;
   const idcs = [...new Set([m.lostIdc, ...m.samples.filter(succeeded).map((s) => s.idc)])].sort();
-  const points = sliceBy(m.samples, (s) => s.due, { from, to, width: widthMs }).map((slice): TimePoint => {
+  const slices = sliceBy(m.samples, (s) => s.due, { from, to, width: widthMs });
+  const perSecond = Math.max(1, Math.round(1000 / widthMs));
+  const points = slices.map((slice, i): TimePoint => {
     const fates = slice.items.map((sample) => fateOf(sample, m));
     const successes = slice.items.filter(succeeded);
     const latency = latencyOf(latenciesOf(slice.items));
+    const second99 = latencyOf(
+      latenciesOf(slices.slice(Math.max(0, i + 1 - perSecond), i + 1).flatMap(({ items }) => items)),
+    ).p99;
     return {
       second: second((slice.from + slice.to) / 2),
       served: successes.length,
       failed: fates.filter((fate) => fate === 'failed').length,
       lostInFlight: fates.filter((fate) => fate === 'lost in flight').length,
-      ...(successes.length > 0 && { p50: latency.p50, p99: latency.p99, max: latency.max }),
+      ...(successes.length > 0 && { p50: latency.p50, p99: second99, max: latency.max }),
       byIdc: Object.fromEntries(idcs.map((idc) => [idc, successes.filter((s) => s.idc === idc).length])),
     };
   });
