@@ -13,9 +13,8 @@ export function planDelta<M>(
   removals: Removals,
 ): Plan {
   const due = gatherDue(sub, snapshot, group, removals);
-  const resources = sub.all ? snapshot.visible(group) : due.upserts;
+  const resources = [...(sub.all ? snapshot.visible(group) : due.upserts), ...due.kept];
   const removed = new Set(due.missing);
-  if (sub.all) for (const name of sub.set.names) if (!snapshot.marks.get(name)?.resource) removed.add(name);
   if (removals !== 'hold') {
     for (const mark of due.difference.removed) removed.add(mark.last.name);
     for (const name of sub.held.keys()) removed.add(name);

@@ -48,6 +48,7 @@ const sweepMs = 1000;
 /** Node classes and their resources on one side, sessions on the other: what changed goes to who cares. */
 export class Hub implements SessionHost {
   readonly sets = new NameSets();
+  readonly unsettled = new Set<string>();
   readonly stats = newStats();
   readonly log: Logger;
   readonly answerWaitMsMax: number;

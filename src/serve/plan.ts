@@ -23,8 +23,10 @@ export type Removals = 'hold' | 'now' | 'release';
 /** What both protocols need to know: the changes since the last response and the names to send anyway. */
 export interface Due {
   readonly difference: Difference;
-  /** Changed, fresh, or rejected together with what changed; each once. */
+  /** Changed, fresh, or rejected together with what changed, and there; each once. */
   readonly upserts: readonly EncodedResource[];
+  /** Removed, but asked for by a client that needs it until its removals are let go. */
+  readonly kept: readonly EncodedResource[];
   readonly missing: readonly string[];
   readonly held: ReadonlyMap<string, Held>;
   readonly eventsAt: readonly number[];
@@ -48,17 +50,24 @@ export function gatherDue<M>(
     if (sub.fresh.get(resource.name) !== 'new') eventsAt.add(at);
   }
   const missing: string[] = [];
-  const again = difference.upserts.some(({ resource }) => sub.rejected.has(resource.name));
-  for (const names of again ? [sub.fresh, sub.rejected] : [sub.fresh])
-    for (const name of names.keys()) {
-      if (upserts.has(name) || !sees(group, name)) continue;
-      const mark = snapshot.marks.get(name);
-      // A cluster that is held may still have to warm: by the endpoints that it had.
-      const resource = mark?.resource ?? (removals === 'hold' ? mark?.last : undefined);
-      if (resource === undefined) missing.push(name);
-      else upserts.set(name, resource);
-    }
+  const kept: EncodedResource[] = [];
   const held = new Map<string, Held>();
+  const again = difference.upserts.some(({ resource }) => sub.rejected.has(resource.name));
+  const named = new Set([
+    ...sub.fresh.keys(),
+    ...(again ? sub.rejected : []),
+    ...(sub.all && !group.wildcard ? group.set.names : []),
+  ]);
+  for (const name of named) {
+    const mark = snapshot.marks.get(name);
+    if (upserts.has(name) || !sees(group, name)) continue;
+    if (mark?.resource !== undefined) upserts.set(name, mark.resource);
+    else if (mark !== undefined && removals === 'hold') {
+      // A cluster that is held may still have to warm: by the endpoints that it had.
+      kept.push(mark.last);
+      held.set(name, mark);
+    } else missing.push(name);
+  }
   if (removals === 'hold') {
     for (const [name, mark] of sub.held) if (!snapshot.marks.get(name)?.resource) held.set(name, mark);
     for (const name of sub.gone) held.set(name, {});
@@ -70,7 +79,7 @@ export function gatherDue<M>(
   } else
     for (const { at } of [...difference.removed, ...sub.held.values()])
       if (at !== undefined) eventsAt.add(at);
-  return { difference, upserts: [...upserts.values()], missing, held, eventsAt: [...eventsAt] };
+  return { difference, upserts: [...upserts.values()], kept, missing, held, eventsAt: [...eventsAt] };
 }
 
 /** The names that the changed resources among `upserts` refer to. */

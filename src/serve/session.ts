@@ -38,6 +38,11 @@ export interface SessionHost {
   now(): number;
   revision(): number;
   nextSequence(): number;
+  /**
+   * Nodes whose stream ended before they had acknowledged a cluster (or a listener): they may still wait for
+   * what it refers to, and say that they have it. Keys: node id and the type referred to.
+   */
+  readonly unsettled: Set<string>;
   /** The resources of a type for the session's class. */
   snapshot(nodeClass: string, typeUrl: string): Snapshot<Member>;
   /** Whether the class may be answered. */
@@ -49,6 +54,7 @@ export interface SessionHost {
 // A client that comes back with clusters that went meanwhile asks for its routes in its next breath: until
 // then they must be taken to name those clusters. Until this long after the stream began, in milliseconds.
 const settleMs = 1_000;
+const unsettledMax = 10_000;
 
 /** One stream after its node is known: takes requests, and writes what is due, in push order. */
 export class Session {
@@ -103,7 +109,10 @@ export class Session {
       if (first && initialVersions.size > 0) {
         const { snapshot, group } = member;
         const names = group.wildcard ? snapshot.marks.keys() : sub.set.names;
-        resumeDelta(sub, initialVersions, names, (name) => snapshot.marks.get(name)?.resource?.version);
+        const current = (name: string) => snapshot.marks.get(name)?.resource?.version;
+        resumeDelta(sub, initialVersions, names, current);
+        if (this.host.unsettled.delete(this.keyOf(sub.rule.url)))
+          for (const name of names) if (current(name) !== undefined) sub.fresh.set(name, 'again');
         sub.revision = group.changedAt;
         if (!isPending(sub, group)) sub.confirmed = sub.revision;
         if (sub.gone.size > 0) this.settlesAt = this.openedAtMs + settleMs;
@@ -111,6 +120,10 @@ export class Session {
       if (first) this.takeReferred(sub);
     }
     this.advance();
+  }
+
+  private keyOf(typeUrl: string): string {
+    return `${this.info.node.id} ${typeUrl}`;
   }
 
   private newSub(typeUrl: string): Subscription {
@@ -235,7 +248,13 @@ export class Session {
 
   /** Leaves all groups. */
   close(): void {
-    for (const member of this.members) member.snapshot.leave(member.group, member);
+    for (const member of this.members) {
+      const { inFlight, rule } = member.sub;
+      // Bounded: nodes that never come back must not add up.
+      if (inFlight && rule.refersTo && this.host.unsettled.size < unsettledMax)
+        this.host.unsettled.add(this.keyOf(rule.refersTo));
+      member.snapshot.leave(member.group, member);
+    }
     this.members = [];
     this.byType.clear();
   }

@@ -8,6 +8,8 @@ export interface Mark {
   readonly at: number;
   /** The revision that added it: a stream that is older than this has never had it. */
   readonly born: number;
+  /** The revision that last gave it content. */
+  readonly written: number;
   readonly resource: EncodedResource | undefined;
   /** The last content it had, also after its removal: a cluster must outlive its routes. */
   readonly last: EncodedResource;
@@ -76,7 +78,8 @@ export class Snapshot<M> {
     if (before?.resource?.version === resource?.version) return false;
     const last = resource ?? before?.last;
     if (last === undefined) return false;
-    this.marks.set(name, { revision, at, born: before?.born ?? revision, resource, last });
+    const written = resource ? revision : (before?.written ?? revision);
+    this.marks.set(name, { revision, at, born: before?.born ?? revision, written, resource, last });
     this.live += (resource ? 1 : 0) - (before?.resource ? 1 : 0);
     this.log.push({ revision, name, at });
     this.trimLog();

@@ -13,15 +13,18 @@ export function planSotw<M>(
   removals: Removals,
 ): Plan {
   const due = gatherDue(sub, snapshot, group, removals);
+  // What is held goes out as it last was, which may be news to the client.
+  const news = due.difference.removed.filter((mark) => mark.written > sub.revision);
+  const heldNow = removals === 'hold' ? news.map((mark) => mark.last) : [];
   const shared = {
     removed: [],
     held: sub.rule.fullState ? due.held : new Map<string, Held>(),
-    refs: refsOfChanged(sub, due.upserts),
+    refs: refsOfChanged(sub, [...due.upserts, ...heldNow]),
     supersededAt: due.difference.supersededAt,
     eventsAt: due.eventsAt,
   };
   if (!sub.rule.fullState) {
-    const resources = sub.all ? snapshot.visible(group) : due.upserts;
+    const resources = [...(sub.all ? snapshot.visible(group) : due.upserts), ...due.kept];
     return { ...shared, resources, send: resources.length > 0 || sub.answer };
   }
   const removing = removals !== 'hold' && (due.difference.removed.length > 0 || sub.held.size > 0);

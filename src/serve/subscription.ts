@@ -212,7 +212,10 @@ export function resumeDelta(
   sub.all = false;
   sub.answer = false;
   sub.fresh.clear();
-  for (const name of visible) if (current(name) !== initialVersions.get(name)) sub.fresh.set(name, 'new');
+  for (const name of visible) {
+    const version = current(name);
+    if (version !== undefined && version !== initialVersions.get(name)) sub.fresh.set(name, 'new');
+  }
   for (const name of initialVersions.keys()) if (current(name) === undefined) sub.gone.add(name);
   // Named, but neither here nor there: the client is told that it does not exist.
   for (const name of sub.set.names) if (current(name) === undefined) sub.fresh.set(name, 'new');

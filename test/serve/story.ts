@@ -81,9 +81,9 @@ export function story(hooks: Hooks = {}, ready = true) {
         timer.fn();
       }
     },
-    connect(protocol: Protocol, nodeClass = 'k') {
+    connect(protocol: Protocol, nodeClass = 'k', id = `node-${ids + 1}`) {
       ids += 1;
-      const node = { id: `node-${ids}` };
+      const node = { id };
       return client(hub, { id: ids, node, nodeClass, protocol, peer: { address: 'test' } });
     },
   };
@@ -97,6 +97,21 @@ function client(hub: Hub, info: Session['info']) {
   const last = new Map<string, { nonce: string; names: readonly string[] }>();
   const message = `envoy.service.discovery.v3.${delta ? 'Delta' : ''}Discovery`;
 
+  /** The messages written since the last look. */
+  const take = () =>
+    written.splice(0).map((bytes) => {
+      const json = decodeJson(`${message}Response`, bytes) as {
+        type_url: string;
+        nonce: string;
+        resources?: (Record<string, unknown> & { resource?: Record<string, unknown>; version?: string })[];
+        removed_resources?: string[];
+      };
+      const type = shortOf(json.type_url);
+      last.set(type, { nonce: json.nonce, names: last.get(type)?.names ?? [] });
+      const resources = (json.resources ?? []).map((one) => (one.resource ? { ...one.resource } : one));
+      const versions = (json.resources ?? []).map((one) => one.version ?? '');
+      return { type, nonce: json.nonce, resources, versions, removed: json.removed_resources ?? [] };
+    });
   const send = (json: object) => {
     const bytes = Buffer.from(encodeJson(`${message}Request`, json));
     if (delta) session.receiveDelta(parseDeltaRequest(bytes));
@@ -121,20 +136,12 @@ function client(hub: Hub, info: Session['info']) {
     nonce: (short: string) => last.get(short)?.nonce,
     /** What was written since the last look: `CDS a b` (SotW) or `CDS +a +b -c` (Delta). */
     got() {
-      return written.splice(0).map((bytes) => {
-        const json = decodeJson(`${message}Response`, bytes) as {
-          type_url: string;
-          nonce: string;
-          resources?: (Record<string, unknown> & { resource?: Record<string, unknown> })[];
-          removed_resources?: string[];
-        };
-        const short = shortOf(json.type_url);
-        last.set(short, { nonce: json.nonce, names: last.get(short)?.names ?? [] });
-        const names = (json.resources ?? []).map((one) => (delta ? `+${one.name}` : nameOf(one)));
-        const removed = (json.removed_resources ?? []).map((name) => `-${name}`);
-        return [short, ...[...names, ...removed].sort()].join(' ');
+      return take().map((message) => {
+        const names = message.resources.map((one) => (delta ? `+${nameOf(one)}` : nameOf(one)));
+        return [message.type, ...[...names, ...message.removed.map((name) => `-${name}`)].sort()].join(' ');
       });
     },
+    take,
     /** Version of each resource, as a Delta client would keep it. */
     versions: (short: string, nodeClass = 'k') =>
       Object.fromEntries(
