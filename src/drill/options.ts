@@ -1,7 +1,7 @@
 import { MeshError } from '../base/error.ts';
 import { type OutageKind, parseOutage } from './drills/outage.ts';
 import type { Rates } from './loads.ts';
-import { defaultPhases, layPhases, type PhaseSeconds, quickPhases } from './phases.ts';
+import { defaultPhases, layPhases, type PhaseSeconds, quickPhases, siteRecoverySeconds } from './phases.ts';
 
 /** What `isthmus drill` is told; everything but the name has a default. */
 export interface DrillOptions {
@@ -65,7 +65,9 @@ export function readOptions(options: DrillOptions): DrillSettings {
   }
   const runs = options.runs ?? 1;
   if (!Number.isInteger(runs) || runs < 1) throw new MeshError('invalid', `Runs are 1 or more, not ${runs}.`);
-  const phases = { ...(options.quick ? quickPhases : defaultPhases), ...options.phases };
+  // A whole site takes longer to start than its instances: its control plane comes first, and then its Envoys.
+  const site = outage === 'site' ? { recovery: siteRecoverySeconds } : {};
+  const phases = { ...(options.quick ? quickPhases : defaultPhases), ...site, ...options.phases };
   layPhases(phases, 0);
   return {
     outage,

@@ -17,6 +17,9 @@ export interface Phase {
 /** Recovery covers the bound on failing back (10 s after the instances are healthy), with what their start takes. */
 export const defaultPhases: PhaseSeconds = { steady: 6, outage: 10, recovery: 10, 'steady again': 6 };
 
+/** The same for a whole site, whose control plane and gateways start as well. */
+export const siteRecoverySeconds = 16;
+
 /** For a look in passing, and for the negative control: too short to see a late failback. */
 export const quickPhases: PhaseSeconds = { steady: 3, outage: 5, recovery: 6, 'steady again': 3 };
 
