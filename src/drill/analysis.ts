@@ -99,12 +99,15 @@ export function slowFigures(m: Measurement): SlowFigures {
   };
 }
 
-/** The longest time from a blow to a request due after it and before the next blow; 0 for no requests. */
+/**
+ * The longest time from a blow to when a request was due that it delayed; 0 for no requests. What was under way
+ * when a blow fell was delayed by that one, and not by the one before.
+ */
 function lastAfterBlow(m: Measurement, samples: readonly Sample[]): number {
   const blows = m.faults.map(({ moment }) => moment.from);
-  return samples.reduce((longest, { due }) => {
-    const before = blows.filter((at) => at <= due);
-    return before.length === 0 ? longest : Math.max(longest, due - Math.max(...before));
+  return samples.reduce((longest, sample) => {
+    const before = blows.filter((at) => at <= sample.due + latencyMs(sample));
+    return before.length === 0 ? longest : Math.max(longest, sample.due - Math.max(...before));
   }, 0);
 }
 

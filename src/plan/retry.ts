@@ -7,7 +7,7 @@ const idempotentMethods = ['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'] a
 /** What a Group gets that says nothing. */
 export const trafficDefaults = {
   timeoutMs: 15_000,
-  perTryTimeoutMs: 500,
+  perTryTimeoutMs: 400,
   retries: 3,
   idempotentMethods,
   healthIntervalMs: 500,

@@ -51,7 +51,15 @@ export function buildBootstrap(options: BootstrapOptions): Bootstrap {
         api_type: options.mode === 'sotw' ? 'GRPC' : 'DELTA_GRPC',
         transport_api_version: 'V3',
         set_node_on_first_message_only: true,
-        grpc_services: [{ envoy_grpc: { cluster_name: xdsCluster } }],
+        grpc_services: [
+          {
+            envoy_grpc: {
+              cluster_name: xdsCluster,
+              // The default goes up to 30 s: a site that comes back waits for its configuration that long.
+              retry_policy: { retry_back_off: { base_interval: '0.2s', max_interval: '2s' } },
+            },
+          },
+        ],
       },
       // An Envoy that waits is better than one that goes ready with half a picture (Istio 31825).
       cds_config: { resource_api_version: 'V3', ads: {}, initial_fetch_timeout: '0s' },

@@ -56,27 +56,32 @@ export function buildFailoverCluster(plan: GroupPlan): Cluster {
 }
 
 /**
- * The egress gateways of this IDC, one cluster for all Groups. All but the last may be ejected; the last one
- * never is, whatever it answers (Kuma 8297).
+ * The egress gateways of this IDC, one cluster for all Groups. Those that cannot be reached are ejected, all but
+ * the last (Kuma 8297), and none for what it answers: that comes from beyond it, and with the living gateway
+ * ejected for it the dead one could not be.
  */
 export function buildEgressCluster(): Cluster {
   return {
     ...edsCluster(egressCluster),
     connect_timeout: '0.25s',
-    lb_policy: 'LEAST_REQUEST',
+    lb_policy: gatewayBalancing,
     circuit_breakers: circuitBreakers(gatewayConnection),
-    outlier_detection: outlierDetection(gatewayOutlier, gatewayOutlier.maxEjectionPercent.sidecar),
+    outlier_detection: outlierDetection(unreachable, unreachable.maxEjectionPercent.sidecar),
     ...gatewayHttp,
   };
 }
 
-/** Other IDCs' ingress gateways for one Group, an IDC a priority. Ejects nobody: health comes from active checks. */
+/**
+ * Other IDCs' ingress gateways for one Group, an IDC a priority. Ejects a gateway that it cannot connect to, all
+ * but the last, and none for what it answers: answers come from beyond it (docs/decisions/002-egress-ejects-the-unreachable.md).
+ */
 export function buildIdcsCluster(plan: GroupPlan): Cluster {
   return {
     ...edsCluster(idcsCluster(plan.group)),
     connect_timeout: '0.25s',
-    lb_policy: 'LEAST_REQUEST',
+    lb_policy: gatewayBalancing,
     circuit_breakers: circuitBreakers(gatewayConnection),
+    outlier_detection: outlierDetection(unreachable, unreachable.maxEjectionPercent.sidecar),
     ...gatewayHttp,
   };
 }
@@ -123,13 +128,17 @@ const gatewayHttp = httpUpstream({
   },
 });
 
-const gatewayOutlier: Outlier = {
-  consecutiveGatewayErrors: 3,
+/** For gateways: only a connection that fails or breaks, or a gateway that is silent, counts. */
+const unreachable: Outlier = {
+  consecutiveLocalOriginFailures: 2,
   intervalMs: 500,
-  baseEjectionMs: 3_000,
-  maxEjectionMs: 10_000,
+  baseEjectionMs: 1_000,
+  maxEjectionMs: 5_000,
   maxEjectionPercent: { sidecar: 99, ingress: 99 },
 };
+
+/** Of all gateways the dead one has the fewest requests: by least requests it would be taken first, also by retries. */
+const gatewayBalancing = 'ROUND_ROBIN';
 
 function outlierDetection(
   outlier: Outlier,

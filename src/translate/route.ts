@@ -90,7 +90,8 @@ function retryAction(path: Path, rule: RetryRule): RouteAction {
         typed_config: any('envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate', {}),
       },
     ],
-    host_selection_retry_max_attempts: '5',
+    // Two random hosts are compared; with one of two dead it takes this many to be sure of the other.
+    host_selection_retry_max_attempts: '16',
     ...(path.priorities.length > 1 ? { retry_priority: nextPriority(rule.triesPerPriority) } : {}),
     ...(rule.perTryMs > 0 ? { per_try_timeout: duration(rule.perTryMs) } : {}),
   };

@@ -82,6 +82,12 @@ t.test('after a second blow the clock starts again', async (t) => {
   t.same(missed({ ...delayed(9000), faults }), []);
 });
 
+t.test('what was under way when a blow fell was delayed by that one', async (t) => {
+  const faults = [...good.faults, { claim: 'kill -9 of gateways', moment: { from: 8020, to: 8025 } }];
+  t.same(missed(delayed(8010)), ['last-slow']);
+  t.same(missed({ ...delayed(8010), faults }), []);
+});
+
 t.test('failing back', async (t) => {
   const never = withSamples(good, (s) => (s.due >= 11_000 ? { idc: 'sh-b' } : undefined));
   t.ok(missed(never).includes('failback'));

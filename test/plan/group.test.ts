@@ -196,9 +196,9 @@ t.test('one layer has the full retry policy', async (t) => {
   const planned = plan({ dr: ['a', 'b'] });
   if (planned === undefined) throw new Error('no plan');
   const { outbound, sidecar, peer } = planned.paths;
-  t.match(outbound.retry.idempotent, { retries: 3, perTryMs: 500, on: ['unsent', 'reset', 'gateway-error'] });
+  t.match(outbound.retry.idempotent, { retries: 3, perTryMs: 400, on: ['unsent', 'reset', 'gateway-error'] });
   t.match(sidecar.retry.idempotent, { on: ['unsent'], perTryMs: 0 }, 'the egress repeats only the unsent');
-  t.match(peer.retry.idempotent, { retries: 1, perTryMs: 200 }, '0.4 of the caller’s');
+  t.match(peer.retry.idempotent, { retries: 1, perTryMs: 160 }, '0.4 of the caller’s');
   for (const path of [outbound, sidecar, peer]) {
     t.strictSame(path.retry.other.on, ['unsent'], 'a POST that was sent is not sent again');
     t.equal(path.retry.other.perTryMs, 0, 'nor is it started twice');
