@@ -4,6 +4,7 @@ import type { Logger } from './base/log.ts';
 import { AckClock, type AckSummary } from './delivery/ackclock.ts';
 import { createMetrics, type Metrics } from './delivery/metrics.ts';
 import { Readiness } from './delivery/readiness.ts';
+import { applySalvaging } from './delivery/salvage.ts';
 import { createIndex } from './index/store.ts';
 import { type ListenAddress, type NodeRole, parseNodeScope } from './model/node.ts';
 import type { Change } from './model/object.ts';
@@ -15,7 +16,7 @@ import type { Problem, Source } from './registry/source.ts';
 import type { OpenedSource } from './registry/sources.ts';
 import type { Ack, Nack, Node, StreamInfo } from './serve/events.ts';
 import { clusterType, endpointType, extensionConfigType, listenerType, routeType } from './serve/types.ts';
-import { createXdsServer, type TypeStatus } from './serve/xds.ts';
+import { createXdsServer, type ResourceChange, type TypeStatus } from './serve/xds.ts';
 import { Catalog, type ScopeChange } from './translate/catalog.ts';
 import type { Filters, ResourceKind } from './translate/resources.ts';
 
@@ -137,23 +138,26 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 
   function open(nodeClass: string, node: Node): void {
     const built = catalog.open(nodeClass, parseNodeScope(node.metadata));
-    xds.apply(
-      nodeClass,
-      built.map(({ message }) => ({ upsert: message })),
-    );
+    put(nodeClass, { upserts: built, removals: [] }, clock.now());
   }
 
   function publish(changes: ReadonlyMap<string, ScopeChange>, at: number): void {
-    for (const [nodeClass, { upserts, removals }] of changes) {
-      xds.apply(
-        nodeClass,
-        [
-          ...upserts.map(({ message }) => ({ upsert: message })),
-          ...removals.map(({ kind, name }) => ({ remove: { typeUrl: typeUrls[kind], name } })),
-        ],
-        at,
-      );
-    }
+    for (const [nodeClass, change] of changes) put(nodeClass, change, at);
+  }
+
+  function put(nodeClass: string, { upserts, removals }: ScopeChange, at: number): void {
+    const changes: ResourceChange[] = [
+      ...upserts.map(({ message }) => ({ upsert: message })),
+      ...removals.map(({ kind, name }) => ({ remove: { typeUrl: typeUrls[kind], name } })),
+    ];
+    applySalvaging(
+      changes,
+      (some) => xds.apply(nodeClass, some, at),
+      (_, error) => {
+        metrics.refused.inc();
+        logger.error('resource not pushed; the last good one stays', { error: error.message, nodeClass });
+      },
+    );
   }
 
   function apply(source: Source, batch: readonly Change[]): void {

@@ -15,6 +15,7 @@ export interface Metrics {
   readonly ready: Gauge;
   readonly groups: Gauge;
   readonly filterFailures: Counter;
+  readonly refused: Counter;
 }
 
 /** Makes a registry of its own, so that several control planes may live in one process. */
@@ -43,6 +44,11 @@ export function createMetrics(idc: string): Metrics {
     problems: gauge('registry_problems', 'Current problems of registry objects, by severity.', ['severity']),
     ready: gauge('ready', 'Whether xDS is answered: 1, else 0.', []),
     groups: gauge('groups', 'Groups that are known.', []),
+    refused: counter(
+      'resources_refused_total',
+      'Resources that could not be encoded, and were not pushed.',
+      [],
+    ),
     filterFailures: counter(
       'filter_failures_total',
       'Filters that were not pushed: compiling or vectors failed.',
