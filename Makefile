@@ -4,8 +4,6 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
-VENV := .venv
-ENVOY_PACKAGE_BIN = $(firstword $(wildcard $(VENV)/lib/python3*/site-packages/envoy/_bin/envoy))
 NODE_STAMP := node_modules/.isthmus-stamp
 GEN_STAMP := protos/gen/.stamp
 
@@ -19,7 +17,8 @@ setup: $(NODE_STAMP) $(GEN_STAMP) envoy-bin ## Install what is needed, pinned: N
 $(NODE_STAMP): package.json package-lock.json .npmrc .taprc
 	@command -v npm >/dev/null || { echo "make: npm is missing. Install Node.js 20 or newer, with npm (Debian: apt-get install nodejs npm)." >&2; exit 2; }
 	npm ci --loglevel=error
-	node --version
+	@node -e 'process.exit(process.versions.node.split(".")[0] >= 24 ? 0 : 1)' || { \
+	  echo "make: the package 'node' did not install Node 24 (is npm's ignore-scripts on?); node is $$(node --version)." >&2; exit 2; }
 	tap build >/dev/null
 	touch $@
 
@@ -82,7 +81,7 @@ build: $(GEN_STAMP) ## Compile what is published, JavaScript with types, to dist
 	cp protos/gen/schema.json protos/gen/envoy.d.ts $(DIST)/protos/gen/
 
 clean: ## Remove what was built or installed, but for the sources
-	rm -rf node_modules .venv .tap dist protos/gen drill-report
+	rm -rf node_modules .venv .tap .cache dist protos/gen drill-report
 
 .PHONY: bench-index
 bench-index: $(NODE_STAMP) ## Measure the index: build, one event of each kind, memory, against a full scan

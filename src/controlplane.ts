@@ -33,7 +33,7 @@ export interface ControlPlaneOptions {
   readonly logger: Logger;
 }
 
-/** One connected proxy, as `isthmus status` shows it. */
+/** One connected proxy, as `/status` shows it. */
 export interface ProxyStatus {
   readonly id: string;
   readonly role: NodeRole;
@@ -62,6 +62,9 @@ export interface ControlPlane {
   confirmDeletes(): number;
   close(): Promise<void>;
 }
+
+/** Time after which filters that could not be compiled are tried again. */
+const filterRetryMs = 10_000;
 
 /** Types of resources by Envoy's abbreviation, as `translate` names them and `serve` knows them. */
 const typeUrls: Readonly<Record<ResourceKind, string>> = {
@@ -185,7 +188,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   async function compileFilters(at: number): Promise<void> {
     const policies = planPolicies(idc, index.view().idcs, options.hopLimit);
     const key = JSON.stringify(policies);
-    if (key === policyKey) return;
+    if (key === policyKey || stop.signal.aborted) return;
     policyKey = key;
     try {
       const compiled = await Promise.all(policies.map((policy) => compiler.compile(policy)));
@@ -197,6 +200,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     } catch (reason) {
       if (stop.signal.aborted) return;
       policyKey = '';
+      clock.after(filterRetryMs, () => void compileFilters(clock.now()));
       metrics.filterFailures.inc();
       const error = MeshError.from(reason);
       logger.error('filter not pushed; the last good one stays', { error: error.message, ref: error.ref });

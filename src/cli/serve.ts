@@ -12,7 +12,7 @@ import type { LogLevel } from './loglevel.ts';
 /** What `isthmus serve` was told. */
 export interface ServeFlags {
   readonly idc: string;
-  readonly config: readonly string[];
+  readonly config: string;
   readonly xds: ListenAddress;
   readonly admin: ListenAddress;
   readonly adminTokenFile?: string;
@@ -27,7 +27,7 @@ export async function serve(flags: ServeFlags): Promise<void> {
   const token = flags.adminTokenFile === undefined ? undefined : readToken(flags.adminTokenFile);
   const plane = await startControlPlane({
     idc: flags.idc,
-    sources: flags.config.map((address) => openSource(address, { clock, logger })),
+    sources: [openSource(flags.config, { clock, logger })],
     xds: flags.xds,
     hopLimit: flags.hopLimit,
     clock,

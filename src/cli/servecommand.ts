@@ -12,11 +12,7 @@ export function serveCommand(): Command {
       'Run the control plane of one IDC: read registry objects, serve xDS to its Envoys. DIR is watched; a saved file is pushed without a restart. Logs are JSON lines on stderr.',
     )
     .requiredOption('--idc <name>', 'the IDC that this control plane decides for', parseIdcName)
-    .requiredOption(
-      '--config <dir>',
-      'folder of YAML objects; repeat for more',
-      (text: string, list: readonly string[] | undefined) => [...(list ?? []), text],
-    )
+    .requiredOption('--config <dir>', 'folder of YAML objects')
     .addOption(
       new Option('--xds <host:port>', 'where Envoys ask')
         .argParser((text: string) => parseAddress(text))

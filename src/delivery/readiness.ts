@@ -1,5 +1,5 @@
 /**
- * What must have happened before the first xDS answer (DESIGN "Pushing": Readiness). Conditions are named,
+ * What must have happened before the first xDS answer (docs/ARCHITECTURE.md, "no answer before the whole picture"). Conditions are named,
  * so that `/readyz` and the log can say what is being waited for.
  */
 export class Readiness {

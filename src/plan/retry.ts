@@ -21,8 +21,7 @@ export const instanceTriesMax = 8;
 
 /**
  * The retry plan of one layer. Retries multiply, so just the first proxy has the full policy; the egress
- * repeats only what was never sent; the peer ingress tries once more (DESIGN "Retries and health").
- * `triesPerPriority` is given by the caller of the path's shape.
+ * repeats only what was never sent; the peer ingress tries once more (docs/ARCHITECTURE.md, "one layer retries").
  */
 export function planRetry(listener: ListenerRole, traffic: GroupTraffic): RetryPlan {
   const perTryMs = traffic.perTryTimeoutMs ?? trafficDefaults.perTryTimeoutMs;

@@ -49,7 +49,7 @@ export interface RetryRule {
   readonly triesPerPriority: number;
 }
 
-/** One layer's handling of time and failure; see DESIGN "Retries and health: one layer each". */
+/** One layer's handling of time and failure; see docs/ARCHITECTURE.md, "one layer retries". */
 export interface RetryPlan {
   /** Whole request, in milliseconds; 0: none. */
   readonly timeoutMs: number;

@@ -2,7 +2,8 @@ import type { Clock, Timer } from '../base/clock.ts';
 import { sleep } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import { type Logger, silentLogger } from '../base/log.ts';
-import type { Change } from '../model/object.ts';
+import { type Change, refKey, refOf } from '../model/object.ts';
+import type { Catalog } from './catalog.ts';
 import { createFolder } from './folder.ts';
 import { createLossGuard, type LossRule, type LossVerdict, lossRule } from './loss.ts';
 import type { DoubtRule } from './reader.ts';
@@ -135,6 +136,7 @@ export function createFilesSource(options: FilesOptions): FilesSource {
       missing: catalog.missing,
       inForce: catalog.size,
       found: catalog.found,
+      allInstances: losesAllInstances(catalog),
       replaced: root !== home,
       readable: folder.unreachable === undefined,
     });
@@ -244,4 +246,16 @@ function sameProblems(a: readonly Problem[], b: readonly Problem[]): boolean {
       );
     })
   );
+}
+
+/** Whether every WorkloadEntry in force is missing, and there are at least two. */
+function losesAllInstances({ missing, objects }: Pick<Catalog, 'missing' | 'objects'>): boolean {
+  if (missing.size < 2) return false;
+  let lost = 0;
+  for (const object of objects()) {
+    if (object.kind !== 'WorkloadEntry') continue;
+    if (!missing.has(refKey(refOf(object)))) return false;
+    lost += 1;
+  }
+  return lost > 1;
 }

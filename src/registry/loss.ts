@@ -30,6 +30,8 @@ export interface LossState {
   readonly inForce: number;
   /** The number of objects that files hold. */
   readonly found: number;
+  /** Whether more than one WorkloadEntry is missing, and no other is in force: a mesh without endpoints. */
+  readonly allInstances: boolean;
   /** Whether the folder is another one than when its objects were last seen: unmounted, or mounted over. */
   readonly replaced: boolean;
   /** Whether the folder can be read: while it cannot, nobody knows what is really gone. */
@@ -74,8 +76,9 @@ export function createLossGuard(rule: LossRule): LossGuard {
   }
 
   /** Whether losing what is missing is more than deleting one by one. */
-  function isLoss({ missing, inForce, found, replaced, readable }: LossState, lately: number): boolean {
-    if (!readable) return true;
+  function isLoss(state: LossState, lately: number): boolean {
+    const { missing, inForce, found, replaced, readable } = state;
+    if (!readable || state.allInstances) return true;
     if (found === 0 && (missing.size > 1 || replaced)) return true;
     const lost = missing.size + lately;
     return lost >= rule.objectsMin && lost > (inForce + lately) * rule.shareMax;

@@ -75,7 +75,7 @@ export function report(input: ReportInput): Problem[] {
 function heldMessage(held: number, inForce: number): string {
   return (
     `${held} of ${inForce} objects are gone at once: their deletion is held, their last good versions stay in force. ` +
-    'Bring the files back; or, if they are meant to be gone, confirm the deletion.'
+    'Bring the files back; or, if they are meant to be gone, confirm: POST /confirm-deletes on the admin address, with the token.'
   );
 }
 

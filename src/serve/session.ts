@@ -259,7 +259,7 @@ export class Session {
     this.byType.clear();
   }
 
-  /** For `isthmus status` and the like. */
+  /** For `XdsServer.status`. */
   status(): StreamStatus {
     const types = this.members.map(({ sub, group }): TypeStatus => {
       const last = [sub.acked, sub.nacked].filter((one) => one !== undefined);

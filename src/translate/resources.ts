@@ -15,7 +15,7 @@ import { buildFilter, type FilterModule, filterName, guardFilter } from './filte
 import { buildHttpListener } from './http.ts';
 import { buildRouteConfiguration } from './route.ts';
 
-/** Types of resource, by Envoy's abbreviations; the order is the order of pushing (DESIGN "Pushing"). */
+/** Types of resource, by Envoy's abbreviations; the order is the order of pushing. */
 export const resourceKinds = ['CDS', 'EDS', 'LDS', 'RDS', 'ECDS'] as const;
 export type ResourceKind = (typeof resourceKinds)[number];
 

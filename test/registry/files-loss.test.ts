@@ -2,7 +2,7 @@ import { mkdirSync, renameSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { startSource, TestFolder, testTiming } from './folder-fixture.ts';
-import { toYaml, workload } from './objects.ts';
+import { service, toYaml, workload } from './objects.ts';
 import type { Recorder } from './recorder.ts';
 
 const names = (count: number, from = 0) => Array.from({ length: count }, (_, n) => `w-${from + n}`);
@@ -48,6 +48,18 @@ t.test('an emptied folder deletes nothing until its files are back', async (t) =
     'the return',
     () => held(seen) === undefined && seen.count('+WorkloadEntry/shop/w-1') === 2,
   );
+  t.strictSame(deletions(seen), []);
+});
+
+t.test('instances that all go at once are held, whatever else stays', async (t) => {
+  const folder = new TestFolder(t);
+  folder.write('service.yaml', toYaml(service('checkout', 'checkout.shop')));
+  folder.write('instances/a.yaml', objects(['w-0']));
+  folder.write('instances/b.yaml', objects(['w-1']));
+  const { seen } = await startSource(t, folder.path);
+  folder.remove('instances/a.yaml', 'instances/b.yaml');
+  await seen.until('the hold', () => held(seen) !== undefined);
+  t.match(held(seen), { message: /^2 of 3 objects are gone at once/ });
   t.strictSame(deletions(seen), []);
 });
 

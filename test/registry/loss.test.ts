@@ -9,6 +9,7 @@ function state(now: number, missing: number, inForce: number, rest: Partial<Loss
     missing: keys(missing),
     inForce,
     found: inForce - missing,
+    allInstances: false,
     replaced: false,
     readable: true,
     ...rest,
@@ -26,6 +27,7 @@ function settled(missing: number, inForce: number, rest: Partial<LossState> = {}
 t.test('the rule, at its edges', async (t) => {
   t.strictSame(settled(1, 1), { held: false, removed: 1 }, 'the last one');
   t.strictSame(settled(2, 2), { held: true, removed: 0 }, 'the last two at once');
+  t.strictSame(settled(2, 10, { allInstances: true }), { held: true, removed: 0 }, 'all instances');
   t.strictSame(settled(9, 10), { held: false, removed: 9 }, 'nine of ten');
   t.strictSame(settled(10, 20), { held: false, removed: 10 }, 'just half');
   t.strictSame(settled(10, 19), { held: true, removed: 0 }, 'ten, and more than half');
