@@ -54,6 +54,9 @@ export function parseDrGroup(spec: Fields, meta: Meta, faults: Fault[]): DrGroup
   checkSelector(spec, hosts.length > 0 || spec.has('hosts'));
   checkIdcs(spec);
   const traffic = parseTraffic(spec, parsed?.traffic);
+  if ((parsed?.hopLimit ?? 1) > 1) {
+    spec.warn('this version crosses once at most: taken as 1.', 'hopLimit');
+  }
   if (parsed === undefined) return undefined;
   const selector = parsed.selector?.matchLabels;
   return {

@@ -14,7 +14,7 @@ export function buildRouteConfiguration(
 ): RouteConfiguration {
   return {
     name: listener,
-    // Workloads and clients see none of our headers in answers.
+    // Workloads and clients do not see the way that a request took; they do see why one was refused.
     ...(listener === 'outbound' || listener === 'edge'
       ? { response_headers_to_remove: [`${headerPrefix}trail`] }
       : {}),

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { z } from 'zod';
+import { checkFolder } from '../../src/registry/check-folder.ts';
 import { readContent } from '../../src/registry/content.ts';
 import { parseObject } from '../../src/registry/parse.ts';
 import { generateSchemas, schemaFolder } from '../../src/registry/schema-gen.ts';
@@ -70,6 +71,15 @@ t.test('the combined schema checks our kinds and lets others be', async (t) => {
     t.ok(ofKind.every((raw) => then.safeParse(raw).success));
     t.notOk(then.safeParse(workload('w')).success);
   }
+});
+
+t.test('the example in README.md is one that works', async (t) => {
+  const text = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+  const [, example = ''] = /```yaml\n(.*?)```/s.exec(text) ?? [];
+  const folder = t.testdir({ 'mesh.yaml': example });
+  const { problems, objects } = await checkFolder(folder);
+  t.strictSame(problems, []);
+  t.equal(objects.length, 5);
 });
 
 t.test('the examples in docs/objects.md are good', async (t) => {
