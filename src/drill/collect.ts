@@ -77,6 +77,8 @@ export function readAccessLog(
   const lines: AccessLine[] = [];
   const linesSinceMark = new Map<string, number>();
   if (!existsSync(file)) return { lines, linesSinceMark };
+  // Envoy writes wall-clock times; all else is on the monotonic clock.
+  const wallAheadMs = machineClock.wall() - machineClock.now();
   const bytes = readFileSync(file);
   let offset = 0;
   for (const line of bytes.toString('utf8').split('\n')) {
@@ -90,6 +92,7 @@ export function readAccessLog(
           proxy: `${proxy.idc}/${proxy.name}`,
           idc: proxy.idc,
           listener,
+          at: Date.parse(textOf(raw.time)) - wallAheadMs,
           id,
           status: Number(raw.status ?? 0),
           flags: textOf(raw.flags),

@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { MeshError } from '../base/error.ts';
+import { judgeUnprotected } from './control.ts';
 import { outageWords } from './drills/outage.ts';
 import { environmentOf } from './environment.ts';
 import { type EnvoyBinary, findEnvoy } from './envoy.ts';
@@ -12,7 +13,7 @@ import { runPhases } from './runner.ts';
 import { createStage } from './stage.ts';
 import { figureLines, verdictLines } from './text.ts';
 import { machineClock } from './time.ts';
-import { judge, judgeUnprotected, type Verdict } from './verdict.ts';
+import { judge, type Verdict } from './verdict.ts';
 
 /** Exit codes of a drill. */
 export const drillExit = { passed: 0, missed: 1, unable: 2, interrupted: 130 } as const;

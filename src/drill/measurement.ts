@@ -25,6 +25,8 @@ export interface AccessLine {
   readonly proxy: string;
   readonly idc: string;
   readonly listener: string;
+  /** When the request came, in milliseconds of the machine's monotonic clock. */
+  readonly at: number;
   /** `x-drill-id`; '' when the request carried none (health checks). */
   readonly id: string;
   readonly status: number;
@@ -71,6 +73,14 @@ export interface AckFacts {
   readonly maxMs: number;
 }
 
+/** One blow, as it fell. */
+export interface Fault {
+  readonly claim: string;
+  readonly moment: Moment;
+  /** Instances and gateways that it silenced, such as `sh-a/checkout-1` (an instance with its sidecar). */
+  readonly struck: readonly string[];
+}
+
 /** Everything that a drill measured; the verdict is a function of it. */
 export interface Measurement {
   readonly outage: OutageKind;
@@ -78,7 +88,7 @@ export interface Measurement {
   readonly crossing: boolean;
   readonly lostIdc: string;
   readonly phases: readonly Phase[];
-  readonly faults: readonly { readonly claim: string; readonly moment: Moment }[];
+  readonly faults: readonly Fault[];
   readonly healed: Moment;
   /** When all that was healed answered again; NaN when it never did. */
   readonly healthyAt: number;

@@ -8,6 +8,7 @@ import type { Moment } from './fault.ts';
 import { checkInstancesBehindSidecars, checkSidecarsKnowOnlyHome } from './isolation.ts';
 import { factsOf, type Load, type LoadShape, planLoads, type Rates, samplesOf, startLoad } from './loads.ts';
 import type { Finding, LostProxy, Measurement } from './measurement.ts';
+import type { Part } from './parts.ts';
 import { layPhases, type Phase, type PhaseName, type PhaseSeconds, phaseAt } from './phases.ts';
 import { probe } from './probe.ts';
 import { createProgressMeter } from './progress.ts';
@@ -142,6 +143,11 @@ export async function runPhases(stage: Stage, options: RunOptions): Promise<Meas
   }
 }
 
+/** The instances and gateways among parts, each once. */
+function namesOf(parts: readonly Part[]): string[] {
+  return [...new Set(parts.flatMap(({ proxy }) => (proxy ? [`${proxy.idc}/${proxy.name}`] : [])))];
+}
+
 async function strike(
   outage: Outage,
   phase: Phase,
@@ -152,7 +158,7 @@ async function strike(
   for (const step of outage.steps) {
     await until(phase.from + step.at * (phase.to - phase.from));
     say(step.claim);
-    faults.push({ claim: step.claim, moment: await step.strike() });
+    faults.push({ claim: step.claim, moment: await step.strike(), struck: namesOf(step.parts) });
   }
   return faults;
 }

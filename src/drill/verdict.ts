@@ -1,19 +1,10 @@
 import { failbackFigures, figuresOf, hopFigures, mostTries, phaseNameAt, slowFigures } from './analysis.ts';
 import { bounds } from './bounds.ts';
+import { effectRows } from './effect.ts';
 import { fateOf, unrecorded } from './ledger.ts';
 import type { Finding, Measurement } from './measurement.ts';
 import { reconcile } from './reconcile.ts';
-import { succeeded } from './sample.ts';
-
-/** One bound, with what was measured. */
-export interface Row {
-  /** Stable, for machines. */
-  readonly id: string;
-  readonly claim: string;
-  readonly bound: string;
-  readonly measured: string;
-  readonly ok: boolean;
-}
+import { millis, percent, type Row, seconds, times } from './row.ts';
 
 /** All bounds; passed when each holds. */
 export interface Verdict {
@@ -24,6 +15,7 @@ export interface Verdict {
 /** Holds a measurement against the bounds. Pure: the same measurement, the same verdict. */
 export function judge(m: Measurement): Verdict {
   const rows = [
+    ...effectRows(m),
     success(m),
     ...latency(m),
     lastSlow(m),
@@ -199,33 +191,3 @@ function noLeaks(m: Measurement): Row {
 function fromFinding(id: string, { claim, ok, detail }: Finding): Row {
   return { id, claim, bound: 'holds', measured: detail, ok };
 }
-
-/** Share of requests that may fail before the blow: on a machine that is busy with other things a few may. */
-const earlyShareMax = 0.01;
-
-/**
- * Whether a drill without protection failed for the right reason: requests failed, while the IDC was out, and
- * nobody in another IDC helped. Returns what speaks against it; [] when the negative control did its work.
- */
-export function judgeUnprotected(m: Measurement, verdict: Verdict): string[] {
-  const against: string[] = [];
-  const failures = m.samples.filter((sample) => fateOf(sample, m) === 'failed');
-  const blow = m.faults[0]?.moment.from ?? Number.POSITIVE_INFINITY;
-  if (verdict.rows.find((row) => row.id === 'success-rate')?.ok !== false) against.push('no request failed');
-  const before = m.samples.filter((sample) => sample.end < blow).length;
-  const early = failures.filter((sample) => sample.end < blow).length;
-  if (early > earlyShareMax * before) against.push(`${early} of ${before} requests failed before the outage`);
-  const helped = m.access.filter((line) => line.listener === 'peer' && line.id !== '').length;
-  if (helped > 0) against.push(`${helped} requests crossed to another IDC`);
-  if (m.samples.filter(succeeded).length === 0) against.push('no request succeeded at all');
-  return against;
-}
-
-/** Rounds down: 20,999 of 21,000 must not read as 100 %. */
-function percent(share: number): string {
-  return share === 1 || share === 0 ? `${100 * share} %` : `${(Math.floor(share * 1e5) / 1e3).toFixed(3)} %`;
-}
-
-const times = (factor: number) => (Number.isNaN(factor) ? 'nothing measured' : `${factor.toFixed(2)} ×`);
-const millis = (ms: number) => (Number.isNaN(ms) ? 'nothing measured' : `${ms.toFixed(1)} ms`);
-const seconds = (ms: number) => (Number.isNaN(ms) ? 'never' : `${(ms / 1000).toFixed(2)} s`);

@@ -7,11 +7,12 @@ import { createPaths } from '../../src/drill/paths.ts';
 import { createProgressMeter } from '../../src/drill/progress.ts';
 import { writeRegistry } from '../../src/drill/registry-files.ts';
 import { formatSample, parseSamples, type Sample } from '../../src/drill/sample.ts';
+import { machineClock } from '../../src/drill/time.ts';
 import { idcOf, planTopology } from '../../src/drill/topology.ts';
 
 const proxy = { idc: 'sh-b', name: 'ingress-1' };
 const line = (more: object) =>
-  `${JSON.stringify({ listener: 'peer', status: 200, flags: '-', trail: 'sh-a,sh-b', attempts: 1, drill_id: 'x:1', ...more })}\n`;
+  `${JSON.stringify({ time: new Date().toISOString(), listener: 'peer', status: 200, flags: '-', trail: 'sh-a,sh-b', attempts: 1, drill_id: 'x:1', ...more })}\n`;
 
 t.test(
   'an access log: load lines as requests, every line for the counters, cut lines not at all',
@@ -25,8 +26,11 @@ t.test(
         '{"listener":"pe',
     );
     const { lines, linesSinceMark } = readAccessLog(proxy, file, 0);
+    const at = lines[0]?.at ?? Number.NaN;
+    t.ok(Math.abs(at - machineClock.now()) < 60_000, 'on the monotonic clock');
     t.same(lines, [
       {
+        at,
         proxy: 'sh-b/ingress-1',
         idc: 'sh-b',
         listener: 'peer',

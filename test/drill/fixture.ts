@@ -29,7 +29,7 @@ export function goodMeasurement(): Measurement {
     crossing: true,
     lostIdc: 'sh-a',
     phases,
-    faults: [{ claim: 'kill -9', moment: { from: 5000, to: 5010 } }],
+    faults: [{ claim: 'kill -9', moment: { from: 5000, to: 5010 }, struck: ['sh-a/checkout-1'] }],
     healed: { from: 10_000, to: 10_001 },
     healthyAt: 10_800,
     streams: [
@@ -71,6 +71,7 @@ function tellStory(number: number): Story {
     proxy,
     idc: proxy.split('/')[0] ?? '',
     listener,
+    at: due,
     id,
     status: 200,
     flags: '',

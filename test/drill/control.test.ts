@@ -1,0 +1,48 @@
+import t from 'tap';
+import { judgeUnprotected } from '../../src/drill/control.ts';
+import type { Measurement } from '../../src/drill/measurement.ts';
+import type { Sample } from '../../src/drill/sample.ts';
+import { judge } from '../../src/drill/verdict.ts';
+import { goodMeasurement, withAccess, withSamples } from './fixture.ts';
+
+const good = goodMeasurement();
+const lost = { status: 503, idc: '', instance: '', error: 'status 503' };
+
+/** sh-a out, nobody helps: all that was due from the blow until it was back fails. */
+function unprotected(fails = (s: Sample) => s.due >= 5000 && s.due < 10_800): Measurement {
+  const samples = withSamples(good, (s) =>
+    fails(s) ? lost : { idc: 'sh-a', instance: 'sh-a/checkout-1', status: 200, error: '' },
+  );
+  const alone = withAccess(samples, (line) => (line.listener === 'outbound' ? undefined : null));
+  return { ...alone, crossing: false, entries: new Map([...good.entries, ['sh-b/checkout-1', []]]) };
+}
+const against = (m: Measurement) => judgeUnprotected(m, judge(m));
+
+t.test('the negative control must fail for the right reason', async (t) => {
+  t.same(against(unprotected()), []);
+  t.equal(judge(unprotected()).passed, false);
+  t.match(against(good), ['no request failed', /^only 0 of/, /requests crossed/, /another IDC served/]);
+});
+
+t.test('one failed request, or half of them, proves nothing', async (t) => {
+  t.match(against(unprotected((s) => s.due === 6000)), [/went on serving/, /^only 1 of 499 requests failed/]);
+  const half = unprotected((s) => s.due >= 5000 && s.due < 10_000 && (s.due / 10) % 2 === 0);
+  t.match(against(half), [/went on serving/, /^only 249 of 499 requests failed/]);
+});
+
+t.test('a world that was broken before the blow proves nothing', async (t) => {
+  const early = unprotected((s) => s.due < 100 || (s.due >= 5000 && s.due < 10_000));
+  t.match(against(early), [/^before the outage only 98\.\d+ % of \d+ requests succeeded$/]);
+  t.match(against(unprotected(() => true)), [/^before the outage only 0 %/]);
+});
+
+t.test('nobody in the other IDC may have served, whatever the gateways say', async (t) => {
+  const m = unprotected();
+  const entry = { at: 6000, id: 'caller-sh-a:600', method: 'GET', path: '/', leaked: [] };
+  t.match(against({ ...m, entries: new Map([...m.entries, ['sh-b/checkout-1', [entry]]]) }), [
+    'instances of another IDC served 1 times',
+  ]);
+  const steady = withSamples(m, (s) => (s.due === 1000 ? { idc: 'sh-b' } : undefined));
+  t.match(against(steady), ['instances of another IDC served 1 times']);
+  t.same(against({ ...m, faults: [] }), ['nothing was broken']);
+});
