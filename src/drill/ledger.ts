@@ -4,6 +4,13 @@ import { latencyMs, type Sample, succeeded } from './sample.ts';
 /** What became of a request of the load. */
 export type Fate = 'served' | 'failed' | 'lost in flight';
 
+/**
+ * A killed gateway takes with it the lines of its access log that it had not written yet (it writes every 100 ms)
+ * and those of the requests it was working on, which go on elsewhere: requests that ended this long before or
+ * after its death are held to the other logs only. Of a killed instance's sidecar the same lines are missing.
+ */
+export const lostLinesMs = { before: 250, after: 1500 } as const;
+
 /** How long after a site's death a client may still write to a connection whose end it has not been told of yet. */
 export const inFlightSlackMs = 100;
 
@@ -31,17 +38,22 @@ export function fateOf(sample: Sample, m: Measurement): Fate {
   return wasInFlight(sample, m) ? 'lost in flight' : 'failed';
 }
 
+/** Of a client that was killed, only what was due this long before its death may lack a record, in milliseconds. */
+export const unrecordedMs = 300;
+
 /** Requests of clients that were killed with their site, of which nothing was recorded though they were due before. */
-export function unrecorded(m: Measurement): number {
-  return m.streams.reduce((sum, facts) => {
-    if (!facts.killed) return sum;
-    const seen = new Set(m.samples.filter((s) => s.stream === facts.stream).map((s) => s.id));
-    let missing = 0;
-    for (let n = 0; n < facts.planned && facts.due(n) <= facts.killed.to; n += 1) {
-      if (!seen.has(`${facts.stream}:${n}`)) missing += 1;
+export function unrecorded(m: Measurement): { readonly id: string; readonly beforeDeathMs: number }[] {
+  return m.streams.flatMap((facts) => {
+    const { killed, stream } = facts;
+    if (!killed) return [];
+    const seen = new Set(m.samples.filter((s) => s.stream === stream).map((s) => s.id));
+    const missing = [];
+    for (let n = 0; n < facts.planned && facts.due(n) <= killed.to; n += 1) {
+      const id = `${stream}:${n}`;
+      if (!seen.has(id)) missing.push({ id, beforeDeathMs: killed.from - facts.due(n) });
     }
-    return sum + missing;
-  }, 0);
+    return missing;
+  });
 }
 
 /** Samples that were due in a span of the machine's clock. */

@@ -98,10 +98,11 @@ export function samplesOf(stage: Stage, load: Load): Sample[] {
 
 /** What the verdict needs to know of a load. */
 export function factsOf(load: Load, killed: StreamFacts['killed']): StreamFacts {
-  const { stream, ratePerSecond, durationMs, seed, startAtMs } = load.plan;
+  const { stream, hosts, ratePerSecond, durationMs, seed, startAtMs } = load.plan;
   const times = arrivals(ratePerSecond, durationMs, seed);
   return {
     stream,
+    hosts,
     ratePerSecond,
     planned: times.length,
     due: (number) => startAtMs + (times[number] ?? Number.NaN),

@@ -11,6 +11,8 @@ export interface StreamFacts {
   /** The IDC whose sidecar it enters; absent for clients of the edge. */
   readonly idc?: string;
   readonly ratePerSecond: number;
+  /** Hosts that it asks for, by turn of its requests' numbers. */
+  readonly hosts: readonly string[];
   /** Requests that were due. */
   readonly planned: number;
   /** When its client was killed, which was part of the outage. */
@@ -49,7 +51,7 @@ export interface CounterCheck {
   readonly after: number;
 }
 
-/** An Envoy whose counters and last lines were lost, because the outage killed it. */
+/** An Envoy whose counters and last lines were lost, because the outage killed it; an instance's sidecar goes by its instance. */
 export interface LostProxy {
   readonly proxy: string;
   readonly killed: Moment;
@@ -98,6 +100,8 @@ export interface Measurement {
   readonly entries: ReadonlyMap<string, readonly UpstreamEntry[]>;
   readonly access: readonly AccessLine[];
   readonly counters: readonly CounterCheck[];
+  /** Each listener of each Envoy that there is, such as `sh-a/egress-1 sidecar`: each must have its counter. */
+  readonly listeners: readonly string[];
   readonly lost: readonly LostProxy[];
   readonly isolation: readonly Finding[];
   /** Endpoint edits that were saved. */

@@ -1,14 +1,9 @@
-import { unrecorded } from './ledger.ts';
-import type { AccessLine, Finding, Measurement, StreamFacts } from './measurement.ts';
+import { findingOf } from './finding.ts';
+import { lostLinesMs, unrecorded, unrecordedMs } from './ledger.ts';
+import type { AccessLine, Finding, LostProxy, Measurement, StreamFacts } from './measurement.ts';
+import { groupsMatch, sidecarsMatch, wasAnswered } from './reconcile-instances.ts';
 import { succeeded } from './sample.ts';
 import { countBy } from './stats.ts';
-
-/**
- * A killed gateway takes with it the lines of its access log that it had not written yet (it writes every 100 ms)
- * and those of the requests it was working on, which go on elsewhere: requests that ended this long before or
- * after its death are held to the other logs only.
- */
-export const lostLinesMs = { before: 250, after: 1500 } as const;
 
 /**
  * Holds the client's records, the instances' logs, the gateways' logs and the gateways' counters against each
@@ -22,6 +17,8 @@ export function reconcile(m: Measurement): Finding[] {
     entrancesMatchRecords(m),
     crossingsMatch(m),
     countersMatch(m),
+    sidecarsMatch(m),
+    groupsMatch(m),
   ];
 }
 
@@ -33,8 +30,13 @@ function recordsMatchPlan(m: Measurement): Finding {
   const unique = new Set(m.samples.map((s) => s.id)).size;
   if (unique !== m.samples.length) wrong.push(`${m.samples.length - unique} ids twice`);
   const lost = unrecorded(m);
-  const note = lost > 0 ? `; ${lost} requests of clients that were killed were in flight or never sent` : '';
-  return finding(
+  // What was due earlier has long been answered and is on record, or it was not sent at all.
+  wrong.push(...lost.filter((each) => each.beforeDeathMs > unrecordedMs).map(({ id }) => `${id}: no record`));
+  const note =
+    lost.length > 0
+      ? `; ${lost.length} requests of clients that were killed were in flight, all due in the last ${unrecordedMs} ms`
+      : '';
+  return findingOf(
     'Every request that was due has one record of its client',
     wrong,
     `${m.samples.length} records${note}`,
@@ -47,7 +49,7 @@ function successesMatchInstances(m: Measurement): Finding {
   const wrong = successes
     .filter((s) => !ids.get(s.instance)?.has(s.id))
     .map((s) => `${s.id} says ${s.instance || 'nobody'}`);
-  return finding(
+  return findingOf(
     'Every success stands in the log of the instance that it names',
     wrong,
     `${successes.length} successes`,
@@ -61,7 +63,7 @@ function entriesMatchRequests(m: Measurement): Finding {
   const wrong = all
     .filter(({ id }) => !known.has(id) && !wasDueBeforeDeath(id, killed))
     .map(({ name, id }) => `${name} served ${id || 'a request without an id'}`);
-  return finding(
+  return findingOf(
     'Every entry in an instance’s log belongs to a request that was sent',
     wrong,
     `${all.length} entries`,
@@ -84,15 +86,20 @@ function entrancesMatchRecords(m: Measurement): Finding {
     .filter((s) => s.connectedAt > 0)
     .filter((s) => seen.get(s.id) !== 1 && !(excused.has(s.id) && seen.get(s.id) === undefined))
     .map((s) => `${s.id}: ${seen.get(s.id) ?? 0} times`);
-  return finding(
+  return findingOf(
     'Every request was taken exactly once by the first Envoy on its way',
     wrong,
     `${entrances.length} lines at ${new Set(entrances.map((line) => line.proxy)).size} entrances${tolerance(m)}`,
   );
 }
 
+/** Killed instances' sidecars are on no path that is compared by trails and entrances: they excuse nothing here. */
+function lostGateways(m: Measurement): readonly LostProxy[] {
+  return m.lost.filter(({ proxy }) => !m.entries.has(proxy));
+}
+
 function mayHaveLostItsLine(endMs: number, m: Measurement): boolean {
-  return m.lost.some(
+  return lostGateways(m).some(
     ({ killed }) => endMs >= killed.from - lostLinesMs.before && endMs <= killed.to + lostLinesMs.after,
   );
 }
@@ -134,12 +141,7 @@ function crossingsMatch(m: Measurement): Finding {
     }
   }
   const seen = `${leaving.length} left by an egress, ${entering.length} came in by another IDC’s ingress, ${served} were served there`;
-  return finding('Crossings agree: egress, ingress and instances', wrong, seen + tolerance(m));
-}
-
-/** Whether the answer came from the other side: Envoy flags each answer that it makes up itself. */
-function wasAnswered(line: AccessLine): boolean {
-  return line.status > 0 && (line.flags === '' || line.flags === '-');
+  return findingOf('Crossings agree: egress, ingress and instances', wrong, seen + tolerance(m));
 }
 
 /** For each IDC, the ids that entered it by its own caller's sidecar or its own edge. */
@@ -162,19 +164,23 @@ function countersMatch(m: Measurement): Finding {
   const wrong = m.counters
     .filter(({ before, lines, after }) => lines < before || lines > after)
     .map((c) => `${c.proxy} ${c.listener}: counted ${c.before} to ${c.after}, logged ${c.lines}`);
+  const read = new Set(m.counters.map(({ proxy, listener }) => `${proxy} ${listener}`));
+  // A counter that goes by another name than its listener must not slip through.
+  wrong.push(...m.listeners.filter((name) => !read.has(name)).map((name) => `${name}: no counter`));
   const total = m.counters.reduce((sum, { after }) => sum + after, 0);
-  return finding(
+  return findingOf(
     'Each Envoy’s request counter agrees with its access log',
-    m.counters.length === 0 ? ['no counter was read'] : wrong,
+    m.counters.length === 0 || m.listeners.length === 0 ? ['no counter was read'] : wrong,
     `${total} requests at ${m.counters.length} listeners${tolerance(m)}`,
   );
 }
 
 function tolerance(m: Measurement): string {
-  if (m.lost.length === 0) return '';
+  const lost = lostGateways(m);
+  if (lost.length === 0) return '';
   const { before, after } = lostLinesMs;
   return (
-    `; ${m.lost.length} of these Envoys were killed: their counters count from their restart, and requests that ended ` +
+    `; ${lost.length} of these Envoys were killed: their counters count from their restart, and requests that ended ` +
     `from ${before} ms before to ${after} ms after their death are held to the other logs only`
   );
 }
@@ -183,16 +189,4 @@ function sumBy(lines: readonly AccessLine[], amountOf: (line: AccessLine) => num
   const sums = new Map<string, number>();
   for (const line of lines) sums.set(line.id, (sums.get(line.id) ?? 0) + amountOf(line));
   return sums;
-}
-
-function finding(claim: string, wrong: readonly string[], seen: string): Finding {
-  const shown = wrong.slice(0, 3).join('; ');
-  return {
-    claim,
-    ok: wrong.length === 0,
-    detail:
-      wrong.length === 0
-        ? seen
-        : `${wrong.length} disagree: ${shown}${wrong.length > 3 ? '; …' : ''} (${seen})`,
-  };
 }

@@ -14,7 +14,7 @@ import { probe } from './probe.ts';
 import { createProgressMeter } from './progress.ts';
 import type { Stage } from './stage.ts';
 import { machineClock } from './time.ts';
-import { hostOf, type InstancePlan, lostIdc } from './topology.ts';
+import { hostOf, type InstancePlan, listenerNames, lostIdc } from './topology.ts';
 import { createUsageMeter } from './usage.ts';
 
 /** What a run of phases needs. */
@@ -124,6 +124,7 @@ export async function runPhases(stage: Stage, options: RunOptions): Promise<Meas
       entries: collectEntries(topology, paths),
       access,
       counters,
+      listeners: listenerNames(topology),
       lost: lostProxies(dead, faults),
       isolation,
       edits,
@@ -185,12 +186,12 @@ async function healthyAgain(stage: Stage, outage: Outage, timeoutMs: number): Pr
   }
 }
 
-/** Gateways and callers that were killed, by the last blow: their last lines are lost. Instances' sidecars are on no path that is compared. */
+/** Envoys that were killed, and when: their last lines are lost. */
 function lostProxies(dead: Outage['healed'], faults: Measurement['faults']): LostProxy[] {
-  const killed = faults.at(-1)?.moment;
-  const kinds = ['ingress', 'egress', 'caller'];
-  if (!killed) return [];
-  return dead.filter((part) => kinds.includes(part.kind)).map((part) => ({ proxy: part.spec.name, killed }));
+  return namesOf(dead).flatMap((proxy) => {
+    const fault = faults.findLast(({ struck }) => struck.includes(proxy));
+    return fault ? [{ proxy, killed: fault.moment }] : [];
+  });
 }
 
 /** Resolves when all load clients have ended. Rejects when one outlives the last request's time limit, or on abort. */

@@ -193,3 +193,15 @@ export function listenAddresses(topology: Topology): ListenAddress[] {
     idc.caller.outbound,
   ]);
 }
+
+/** Each HTTP listener of each Envoy, such as `sh-a/egress-1 sidecar`: proxy, and the listener's role. */
+export function listenerNames(topology: Topology): string[] {
+  const named = (proxies: readonly ProxyPlan[], ...roles: string[]) =>
+    proxies.flatMap(({ idc, name }) => roles.map((role) => `${idc}/${name} ${role}`));
+  return topology.idcs.flatMap((idc) => [
+    ...named(idc.ingress, 'edge', 'peer'),
+    ...named(idc.egress, 'sidecar', 'ingress'),
+    ...named(idc.instances, 'inbound'),
+    ...named([idc.caller], 'outbound'),
+  ]);
+}

@@ -42,7 +42,7 @@ function success(m: Measurement): Row {
     : '';
   const apart =
     m.outage === 'site'
-      ? `; apart: ${inFlight} in flight inside sh-a when it died, ${unrecorded(m)} of its own callers`
+      ? `; apart: ${inFlight} in flight inside sh-a when it died, ${unrecorded(m).length} of its own callers`
       : '';
   return {
     id: 'success-rate',

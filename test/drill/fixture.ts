@@ -36,6 +36,7 @@ export function goodMeasurement(): Measurement {
       {
         stream: 'caller-sh-a',
         idc: 'sh-a',
+        hosts: ['checkout.shop'],
         ratePerSecond: perSecond,
         planned: stories.length,
         due: (number) => number * (1000 / perSecond),
@@ -51,6 +52,7 @@ export function goodMeasurement(): Measurement {
       lines: count(proxy),
       after: count(proxy),
     })),
+    listeners: ['sh-a/caller any', 'sh-a/egress-1 any', 'sh-b/ingress-1 any'],
     lost: [],
     isolation: [{ claim: 'isolated', ok: true, detail: '8 sidecars' }],
     edits: 100,
@@ -95,6 +97,7 @@ function tellStory(number: number): Story {
     entries: [[instance, { at: due + 1, id, method: 'GET', path: '/', leaked: [] }]],
     access: [
       line('sh-a/caller', 'outbound', ''),
+      line(instance, 'inbound', ''),
       ...(away
         ? [line('sh-a/egress-1', 'sidecar', 'sh-a'), line('sh-b/ingress-1', 'peer', 'sh-a,sh-b')]
         : []),

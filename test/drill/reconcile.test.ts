@@ -8,7 +8,7 @@ const broken = (m: Measurement) =>
   reconcile(m)
     .filter((finding) => !finding.ok)
     .map((finding) => finding.claim);
-const [records, successes, entries, entrances, crossings, counters] = reconcile(good).map(
+const [records, successes, entries, entrances, crossings, counters, sidecars, groups] = reconcile(good).map(
   (finding) => finding.claim,
 );
 const isCrossing = (id: string) => (line: { id: string; listener: string }, listener: string) =>
@@ -38,11 +38,14 @@ t.test('a success that its instance does not know', async (t) => {
 t.test('an instance that served what nobody sent', async (t) => {
   const stray = { at: 0, id: 'caller-sh-a:99999', method: 'GET', path: '/', leaked: [] };
   const m = { ...good, entries: new Map([...good.entries, ['sh-b/catalog-1', [stray]]]) };
-  t.same(broken(m), [entries, crossings]);
+  t.same(broken(m), [entries, crossings, sidecars, groups]);
 });
 
 t.test('a request that bypassed the first Envoy, or was taken twice', async (t) => {
-  t.same(broken(withAccess(good, (line) => (line.id === 'caller-sh-a:1' ? null : undefined))), [entrances]);
+  t.same(
+    broken(withAccess(good, (line) => (isCrossing('caller-sh-a:1')(line, 'outbound') ? null : undefined))),
+    [entrances],
+  );
   const again = good.access.find((line) => line.id === 'caller-sh-a:1') as Measurement['access'][number];
   t.same(broken({ ...good, access: [...good.access, again] }), [entrances]);
 });
@@ -74,10 +77,17 @@ t.test('a try that was given up on its way need not have arrived', async (t) => 
 
 t.test('a counter that disagrees with its log', async (t) => {
   const counter = good.counters[0] as Measurement['counters'][number];
-  t.same(broken({ ...good, counters: [{ ...counter, lines: counter.lines - 1 }] }), [counters]);
-  t.same(broken({ ...good, counters: [{ ...counter, lines: counter.lines + 1 }] }), [counters]);
+  t.same(broken({ ...good, counters: good.counters.with(0, { ...counter, lines: counter.lines - 1 }) }), [
+    counters,
+  ]);
+  t.same(broken({ ...good, counters: good.counters.with(0, { ...counter, lines: counter.lines + 1 }) }), [
+    counters,
+  ]);
   t.same(
-    broken({ ...good, counters: [{ ...counter, lines: counter.lines + 1, after: counter.after + 2 }] }),
+    broken({
+      ...good,
+      counters: good.counters.with(0, { ...counter, lines: counter.lines + 1, after: counter.after + 2 }),
+    }),
     [],
     'health checks go on',
   );
@@ -92,15 +102,71 @@ t.test('a killed gateway excuses what it lost with it, for a moment and no longe
   t.same(broken(without('caller-sh-a:900')), [crossings]);
 });
 
-t.test('a client that was killed: what was due by then may be unrecorded, nothing else', async (t) => {
+t.test(
+  'a client that was killed: what was due in its last 300 ms may be unrecorded, nothing else',
+  async (t) => {
+    const facts = good.streams[0] as Measurement['streams'][number];
+    const killedAt = (ms: number, silentMs = 20) => ({
+      ...good,
+      streams: [{ ...facts, killed: { from: ms, to: ms } }],
+      samples: good.samples.filter((s) => s.due < ms - silentMs),
+    });
+    const m = killedAt(19_980);
+    t.match(reconcile(m)[0]?.detail, /3 requests of clients that were killed/);
+    t.notOk(broken(killedAt(20_000)).includes(records as string));
+    t.ok(broken(m).includes(entries as string), 'an instance served what was due after the death');
+    t.notOk(broken(killedAt(20_000, 300)).includes(records as string));
+    t.ok(broken(killedAt(20_000, 310)).includes(records as string), 'it had stopped sending before');
+  },
+);
+
+t.test('a counter that is not there under the name of its listener', async (t) => {
+  const renamed = good.counters.map((c) => (c.proxy === 'sh-a/caller' ? { ...c, listener: 'renamed' } : c));
+  t.same(broken({ ...good, counters: renamed }), [counters]);
+  t.same(broken({ ...good, counters: good.counters.slice(1) }), [counters]);
+  t.same(broken({ ...good, listeners: [] }), [counters]);
+});
+
+/** The measurement with one more entry for a request, at an instance. */
+function executed(id: string, at: number, name = 'sh-a/checkout-1'): Measurement {
+  const entry = { at, id, method: 'GET', path: '/', leaked: [] };
+  return { ...good, entries: new Map([...good.entries, [name, [...(good.entries.get(name) ?? []), entry]]]) };
+}
+
+t.test('an instance that was reached past its sidecar, or executed a request twice', async (t) => {
+  t.same(broken(executed('caller-sh-a:100', 1003)), [sidecars], 'twice');
+  const around = withAccess(good, (line) =>
+    line.id === 'caller-sh-a:100' && line.listener === 'inbound' ? null : undefined,
+  );
+  t.same(broken(around), [sidecars], 'past it');
+  const elsewhere = withAccess(good, (line) =>
+    line.id === 'caller-sh-a:100' && line.listener === 'inbound' ? { proxy: 'sh-a/checkout-2' } : undefined,
+  );
+  t.same(broken(elsewhere), [sidecars], 'through the sidecar of another');
+});
+
+t.test('a sidecar that answered what its application never saw', async (t) => {
+  const line = { ...(good.access.find((l) => l.listener === 'inbound') as (typeof good.access)[number]) };
+  t.same(broken({ ...good, access: [...good.access, line] }), [sidecars]);
+  t.same(broken({ ...good, access: [...good.access, { ...line, status: 503, flags: 'UF' }] }), [], 'refused');
+});
+
+t.test('a killed sidecar excuses the lines that it had not written, and no others', async (t) => {
+  const lost = [{ proxy: 'sh-a/checkout-1', killed: { from: 5000, to: 5010 } }];
+  const without = (number: number, proxy = 'sh-a/checkout-1') =>
+    withAccess({ ...good, lost: lost.map((each) => ({ ...each, proxy })) }, (line) =>
+      line.id === `caller-sh-a:${number}` && line.listener === 'inbound' ? null : undefined,
+    );
+  t.same(broken(without(480)), []);
+  t.same(broken(without(470)), [sidecars], 'written long before');
+  t.same(broken(without(480, 'sh-a/checkout-2')), [sidecars], 'another was killed');
+});
+
+t.test('a Group that answered for another', async (t) => {
   const facts = good.streams[0] as Measurement['streams'][number];
-  const killedAt = (ms: number) => ({
-    ...good,
-    streams: [{ ...facts, killed: { from: ms, to: ms } }],
-    samples: good.samples.filter((s) => s.due < ms - 20),
-  });
-  const m = killedAt(19_980);
-  t.match(reconcile(m)[0]?.detail, /3 requests of clients that were killed/);
-  t.notOk(broken(killedAt(20_000)).includes(records as string));
-  t.ok(broken(m).includes(entries as string), 'an instance served what was due after the death');
+  const both = { ...good, streams: [{ ...facts, hosts: ['checkout.shop', 'catalog.shop'] }] };
+  t.same(broken(both), [groups]);
+  t.match(reconcile(both).at(-1)?.detail, /took caller-sh-a:1 for catalog\.shop/);
+  const wrong = withSamples(good, (s) => (s.due === 50 ? { status: 503, instance: 'sh-a/catalog-1' } : {}));
+  t.same(broken(wrong), [groups], 'by what the answer says');
 });

@@ -1,0 +1,12 @@
+import type { Finding } from './measurement.ts';
+
+/** A finding from what disagrees: it holds when nothing does, and names up to three otherwise. */
+export function findingOf(claim: string, wrong: readonly string[], seen: string): Finding {
+  const shown = wrong.slice(0, 3).join('; ');
+  const more = wrong.length > 3 ? '; …' : '';
+  return {
+    claim,
+    ok: wrong.length === 0,
+    detail: wrong.length === 0 ? seen : `${wrong.length} disagree: ${shown}${more} (${seen})`,
+  };
+}

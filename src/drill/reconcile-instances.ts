@@ -1,0 +1,88 @@
+import { findingOf } from './finding.ts';
+import { lostLinesMs } from './ledger.ts';
+import type { AccessLine, Finding, Measurement } from './measurement.ts';
+
+/**
+ * What an instance took, it took from its sidecar, and once for each time: for each request and instance
+ * - there are no more entries in the instance's log than `inbound` lines at its sidecar: nothing came in past it,
+ *   and nothing was executed twice;
+ * - there are no fewer entries than lines that the application answered.
+ * The two are equal but for requests that the sidecar itself turned away, and for the last lines of a killed sidecar,
+ * which it had not written yet: entries from 250 ms before its death until it was dead.
+ */
+export function sidecarsMatch(m: Measurement): Finding {
+  const lines = new Map<string, { all: number; answered: number }>();
+  let logged = 0;
+  for (const line of m.access) {
+    if (line.listener !== 'inbound') continue;
+    logged += 1;
+    const key = `${line.proxy} ${line.id}`;
+    const counts = lines.get(key) ?? { all: 0, answered: 0 };
+    counts.all += 1;
+    if (wasAnswered(line)) counts.answered += 1;
+    lines.set(key, counts);
+  }
+  const wrong: string[] = [];
+  let unwritten = 0;
+  const killed = new Map(m.lost.map(({ proxy, killed }) => [proxy, killed]));
+  for (const [name, list] of m.entries) {
+    const death = killed.get(name);
+    const byId = Map.groupBy(list, ({ id }) => id);
+    for (const [id, entries] of byId) {
+      const surplus = entries.length - (lines.get(`${name} ${id}`)?.all ?? 0);
+      if (surplus <= 0) continue;
+      const excused = entries.filter(
+        ({ at }) => death && at >= death.from - lostLinesMs.before && at <= death.to,
+      ).length;
+      if (surplus > excused)
+        wrong.push(`${name} executed ${id} ${surplus} times more than its sidecar took it`);
+      else unwritten += surplus;
+    }
+    const prefix = `${name} `;
+    for (const [key, { answered }] of lines) {
+      if (!key.startsWith(prefix)) continue;
+      const id = key.slice(prefix.length);
+      const count = byId.get(id)?.length ?? 0;
+      if (answered > count) wrong.push(`${name} answered ${id} ${answered} times, its log has ${count}`);
+    }
+  }
+  const total = [...m.entries.values()].reduce((sum, list) => sum + list.length, 0);
+  const note =
+    unwritten > 0
+      ? `; ${unwritten} lines were lost with killed sidecars, all of the last ${lostLinesMs.before} ms before their death`
+      : '';
+  return findingOf(
+    'What each instance took came through its sidecar, each time once',
+    wrong,
+    `${total} entries, ${logged} lines at sidecars${note}`,
+  );
+}
+
+/** Whoever took a request belongs to the Group that it asked for, by its number in its load's plan. */
+export function groupsMatch(m: Measurement): Finding {
+  const hosts = new Map(m.streams.map((facts) => [facts.stream, facts.hosts]));
+  const hostOf = (id: string) => {
+    const at = id.lastIndexOf(':');
+    const list = hosts.get(id.slice(0, at)) ?? [];
+    return list[Number(id.slice(at + 1)) % list.length];
+  };
+  const takers = [
+    ...[...m.entries].flatMap(([name, list]) => list.map(({ id }) => ({ name, id }))),
+    ...m.samples.filter((s) => s.instance !== '').map((s) => ({ name: s.instance, id: s.id })),
+  ];
+  const wrong = takers
+    .filter(({ name, id }) => hostOf(id)?.split('.')[0] !== groupOf(name))
+    .map(({ name, id }) => `${name} took ${id} for ${hostOf(id) ?? 'no host of its load'}`);
+  const asked = new Set([...hosts.values()].flat()).size;
+  return findingOf('Who took a request belongs to the Group that it asked for', wrong, `${asked} hosts`);
+}
+
+/** `sh-a/checkout-1` is an instance of `checkout`. */
+function groupOf(instance: string): string {
+  return (instance.split('/')[1] ?? '').replace(/-\d+$/, '');
+}
+
+/** Whether the answer came from the other side: Envoy flags each answer that it makes up itself. */
+export function wasAnswered(line: AccessLine): boolean {
+  return line.status > 0 && (line.flags === '' || line.flags === '-');
+}
