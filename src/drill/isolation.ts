@@ -6,17 +6,32 @@ import type { DrillPaths } from './paths.ts';
 import type { IdcPlan, InstancePlan, Topology } from './topology.ts';
 import type { World } from './world.ts';
 
+/** What is looked at, and when; a verdict needs a finding for each. */
+export const isolationChecks = [
+  'sidecars before the load',
+  'sidecars in the outage',
+  'sidecars after the load',
+  'control',
+  'instances before the load',
+  'instances after the load',
+] as const;
+export type IsolationCheck = (typeof isolationChecks)[number];
+
+/** What was found by each check. */
+export type IsolationFindings = Readonly<Partial<Record<IsolationCheck, Finding>>>;
+
 /**
  * No sidecar of these kinds knows an address of another IDC: the only way there is through the gateways. Asks those
- * that run; in an outage ask callers only, for instances' sidecars may be stopped or out of reach.
+ * that run; in an outage ask callers only, for instances' sidecars may be stopped or out of reach. Never rejects.
  */
 export async function checkSidecarsKnowOnlyHome(
   world: World,
   kinds: readonly PartKind[],
   when: string,
+  ask: Ask = askAdmin,
 ): Promise<Finding> {
   const sidecars = world.parts.filter((part) => kinds.includes(part.kind) && world.running(part).alive());
-  const wrong = await Promise.all(sidecars.map((part) => foreignAddresses(part, world.topology)));
+  const wrong = await Promise.all(sidecars.map((part) => foreignAddresses(part, world.topology, ask)));
   const seen = wrong.flat();
   return {
     claim: `No sidecar knows an address of another IDC (${when})`,
@@ -25,9 +40,35 @@ export async function checkSidecarsKnowOnlyHome(
   };
 }
 
-async function foreignAddresses(part: Part, topology: Topology): Promise<string[]> {
+/**
+ * The control of the check above: the same look at an egress gateway must find addresses of another IDC, or it sees
+ * nothing. Asks each egress gateway that runs; never rejects.
+ */
+export async function checkEgressKnowsOthers(world: World, ask: Ask = askAdmin): Promise<Finding> {
+  const gateways = world.parts.filter((part) => part.kind === 'egress' && world.running(part).alive());
+  const blind: string[] = [];
+  for (const part of gateways) {
+    const seen = await foreignAddresses(part, world.topology, ask);
+    if (!seen.some((text) => text.includes(' knows '))) blind.push(seen[0] ?? `${part.spec.name}: none seen`);
+  }
+  return {
+    claim: 'The same look at an egress gateway finds addresses of another IDC',
+    ok: blind.length === 0 && gateways.length > 0,
+    detail: blind.length === 0 ? `${gateways.length} egress gateways` : blind.slice(0, 3).join('; '),
+  };
+}
+
+type Ask = typeof askAdmin;
+
+async function foreignAddresses(part: Part, topology: Topology, ask: Ask): Promise<string[]> {
   if (!part.proxy) return [];
-  const dump = await askAdmin(part.proxy.admin, '/config_dump?include_eds', 5000);
+  let dump: string;
+  try {
+    dump = await ask(part.proxy.admin, '/config_dump?include_eds', 5000);
+  } catch (reason) {
+    // A proxy that does not tell is no proof, and no reason to call the drill off either.
+    return [`${part.spec.name} does not tell its config: ${String(reason)}`];
+  }
   return topology.idcs
     .filter((idc) => idc.name !== part.idc)
     .flatMap((idc) => prefixesOf(idc, topology))
@@ -43,30 +84,33 @@ function prefixesOf(idc: IdcPlan, topology: Topology): string[] {
  * Instances take requests from their sidecars only: the application listens on no TCP port, its socket lies in a
  * folder that only this user may enter, and what listens where the registry says it is, is its Envoy.
  */
-export function checkInstancesBehindSidecars(world: World, paths: DrillPaths): Finding {
+export function checkInstancesBehindSidecars(world: World, paths: DrillPaths, when: string): Finding {
   const wrong = world.topology.idcs.flatMap((idc) =>
     idc.instances.flatMap((instance) => faultsOf(world, paths, instance)),
   );
   const count = world.topology.idcs.reduce((sum, idc) => sum + idc.instances.length, 0);
   return {
-    claim: 'Instances accept requests only through their sidecar',
-    ok: wrong.length === 0,
+    claim: `Instances accept requests only through their sidecar (${when})`,
+    ok: wrong.length === 0 && count > 0,
     detail: wrong.length === 0 ? `${count} instances` : wrong.slice(0, 3).join('; '),
   };
 }
 
 function faultsOf(world: World, paths: DrillPaths, instance: InstancePlan): string[] {
-  const pidOf = (kind: Part['kind']) => {
+  const runningOf = (kind: Part['kind']) => {
     const part = world.parts.find((each) => each.kind === kind && each.proxy?.admin === instance.admin);
-    return part ? world.running(part).pid : -1;
+    return part && world.running(part);
   };
-  const [app, sidecar] = [pidOf('app'), pidOf('sidecar')];
+  const [app, sidecar] = [runningOf('app'), runningOf('sidecar')];
   const name = `${instance.idc}/${instance.name}`;
   const faults: string[] = [];
-  if (listeningPorts(app).length > 0) faults.push(`${name} listens on TCP port ${listeningPorts(app)[0]}`);
+  // A dead application listens on nothing, which proves nothing.
+  if (!app?.alive()) return [`${name} does not run`];
+  const ports = listeningPorts(app.pid);
+  if (ports.length > 0) faults.push(`${name} listens on TCP port ${ports[0]}`);
   if ((statSync(paths.socketDir(instance)).mode & 0o077) !== 0)
     faults.push(`${name}: others may use its socket`);
-  if (!listeningPorts(sidecar).includes(instance.inbound.port)) {
+  if (!listeningPorts(sidecar?.pid ?? -1).includes(instance.inbound.port)) {
     faults.push(`${name}: its sidecar does not listen on port ${instance.inbound.port}`);
   }
   return faults;

@@ -1,5 +1,6 @@
 import type { OutageKind } from './drills/outage.ts';
 import type { Moment } from './fault.ts';
+import type { IsolationFindings } from './isolation.ts';
 import type { Phase } from './phases.ts';
 import type { Sample } from './sample.ts';
 import type { UpstreamEntry } from './upstream.ts';
@@ -103,7 +104,7 @@ export interface Measurement {
   /** Each listener of each Envoy that there is, such as `sh-a/egress-1 sidecar`: each must have its counter. */
   readonly listeners: readonly string[];
   readonly lost: readonly LostProxy[];
-  readonly isolation: readonly Finding[];
+  readonly isolation: IsolationFindings;
   /** Endpoint edits that were saved. */
   readonly edits: number;
   readonly acks: readonly AckFacts[];

@@ -5,9 +5,14 @@ import { collectAccess, collectAcks, collectEntries, createRestartMarks } from '
 import { type Outage, type OutageKind, planOutage } from './drills/outage.ts';
 import { editedIdc, saveEdits } from './edits.ts';
 import type { Moment } from './fault.ts';
-import { checkInstancesBehindSidecars, checkSidecarsKnowOnlyHome } from './isolation.ts';
+import {
+  checkEgressKnowsOthers,
+  checkInstancesBehindSidecars,
+  checkSidecarsKnowOnlyHome,
+  type IsolationFindings,
+} from './isolation.ts';
 import { factsOf, type Load, type LoadShape, planLoads, type Rates, samplesOf, startLoad } from './loads.ts';
-import type { Finding, LostProxy, Measurement } from './measurement.ts';
+import type { LostProxy, Measurement } from './measurement.ts';
 import type { Part } from './parts.ts';
 import { layPhases, type Phase, type PhaseName, type PhaseSeconds, phaseAt } from './phases.ts';
 import { probe } from './probe.ts';
@@ -46,10 +51,8 @@ export async function runPhases(stage: Stage, options: RunOptions): Promise<Meas
   const span = (name: PhaseName) => phases.find((phase) => phase.name === name) as Phase;
   const until = (atMs: number) => sleep(machineClock, Math.max(0, atMs - machineClock.now()), signal);
 
-  const isolation: Finding[] = [
-    await checkSidecarsKnowOnlyHome(world, ['sidecar', 'caller'], 'before the load'),
-    checkInstancesBehindSidecars(world, paths),
-  ];
+  const before = await checkIsolation(stage, 'before the load');
+  const control = await checkEgressKnowsOthers(world);
   const meter = createProgressMeter(topology.idcs.map((idc) => idc.name));
   const shapes = planLoads(topology, options.outage, options.rates);
   const start = { startAtMs: span('steady').from - warmUpMs, endAtMs: span('steady again').to };
@@ -87,7 +90,7 @@ export async function runPhases(stage: Stage, options: RunOptions): Promise<Meas
     usage.begin('outage');
     const faults = await strike(outage, span('outage'), until, options.say);
     await until((span('outage').from + span('outage').to) / 2);
-    isolation.push(await checkSidecarsKnowOnlyHome(world, ['caller'], 'in the outage'));
+    const inOutage = await checkSidecarsKnowOnlyHome(world, ['caller'], 'in the outage');
 
     await until(span('recovery').from);
     usage.begin('recovery');
@@ -108,6 +111,8 @@ export async function runPhases(stage: Stage, options: RunOptions): Promise<Meas
     const late = await again;
     const all = late ? [...loads, late] : loads;
     await ended(all, signal);
+    // Once more: what was started again must be as closed as what was killed.
+    const after = await checkIsolation(stage, 'after the load');
 
     const { access, counters } = await collectAccess(topology, paths, marks);
     const blow = faults[0]?.moment as Moment;
@@ -126,7 +131,7 @@ export async function runPhases(stage: Stage, options: RunOptions): Promise<Meas
       counters,
       listeners: listenerNames(topology),
       lost: lostProxies(dead, faults),
-      isolation,
+      isolation: { ...before, ...after, 'sidecars in the outage': inOutage, control },
       edits,
       acks: [await collectAcks(editedIdc(topology, options.outage))],
       usage: used,
@@ -142,6 +147,16 @@ export async function runPhases(stage: Stage, options: RunOptions): Promise<Meas
     if (!shape || Number.isNaN(healthyAt) || from > start.endAtMs - 1000) return undefined;
     return begin({ ...shape, stream: `${shape.stream}-again` }, from, shapes.length);
   }
+}
+
+async function checkIsolation(
+  { world, paths }: Stage,
+  when: 'before the load' | 'after the load',
+): Promise<IsolationFindings> {
+  return {
+    [`sidecars ${when}`]: await checkSidecarsKnowOnlyHome(world, ['sidecar', 'caller'], when),
+    [`instances ${when}`]: checkInstancesBehindSidecars(world, paths, when),
+  };
 }
 
 /** The instances and gateways among parts, each once. */

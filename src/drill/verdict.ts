@@ -1,6 +1,7 @@
 import { failbackFigures, figuresOf, hopFigures, mostTries, phaseNameAt, slowFigures } from './analysis.ts';
 import { bounds } from './bounds.ts';
 import { effectRows } from './effect.ts';
+import { isolationChecks } from './isolation.ts';
 import { fateOf, unrecorded } from './ledger.ts';
 import type { Finding, Measurement } from './measurement.ts';
 import { reconcile } from './reconcile.ts';
@@ -23,7 +24,7 @@ export function judge(m: Measurement): Verdict {
     ...hops(m),
     tries(m),
     ...acks(m),
-    ...m.isolation.map((finding, i) => fromFinding(`isolation-${i + 1}`, finding)),
+    ...isolation(m),
     noLeaks(m),
     ...reconcile(m).map((finding, i) => fromFinding(`reconcile-${i + 1}`, finding)),
   ];
@@ -186,6 +187,14 @@ function noLeaks(m: Measurement): Row {
     measured: leaked.length === 0 ? '0' : `${leaked.length} (${leaked[0]})`,
     ok: leaked.length === 0,
   };
+}
+
+/** A look that was not taken found nothing, and does not pass for that. */
+function isolation(m: Measurement): Row[] {
+  return isolationChecks.map((check) => {
+    const notSeen = { claim: `Isolation: ${check}`, ok: false, detail: 'was not looked at' };
+    return fromFinding(`isolation-${check.replaceAll(' ', '-')}`, m.isolation[check] ?? notSeen);
+  });
 }
 
 function fromFinding(id: string, { claim, ok, detail }: Finding): Row {

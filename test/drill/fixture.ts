@@ -1,3 +1,4 @@
+import { isolationChecks } from '../../src/drill/isolation.ts';
 import type { AccessLine, Measurement } from '../../src/drill/measurement.ts';
 import { layPhases } from '../../src/drill/phases.ts';
 import type { Sample } from '../../src/drill/sample.ts';
@@ -54,7 +55,9 @@ export function goodMeasurement(): Measurement {
     })),
     listeners: ['sh-a/caller any', 'sh-a/egress-1 any', 'sh-b/ingress-1 any'],
     lost: [],
-    isolation: [{ claim: 'isolated', ok: true, detail: '8 sidecars' }],
+    isolation: Object.fromEntries(
+      isolationChecks.map((check) => [check, { claim: check, ok: true, detail: '8 sidecars' }]),
+    ),
     edits: 100,
     acks: [{ idc: 'sh-a', count: 700, p50Ms: 3, p90Ms: 5, p99Ms: 20, maxMs: 30 }],
     usage: [{ phase: 'steady', drill: 0.5, others: 0.1 }],

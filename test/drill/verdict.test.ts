@@ -1,4 +1,5 @@
 import t from 'tap';
+import { isolationChecks } from '../../src/drill/isolation.ts';
 import type { Measurement } from '../../src/drill/measurement.ts';
 import { judge } from '../../src/drill/verdict.ts';
 import { goodMeasurement, withAccess, withSamples } from './fixture.ts';
@@ -149,9 +150,11 @@ t.test('event → ACK: too slow, or of too little', async (t) => {
 });
 
 t.test('isolation and headers that reached an application', async (t) => {
-  t.same(missed({ ...good, isolation: [{ claim: 'isolated', ok: false, detail: 'knows 127.2.' }] }), [
-    'isolation-1',
-  ]);
+  const found = { claim: 'isolated', ok: false, detail: 'knows 127.2.' };
+  t.same(missed({ ...good, isolation: { ...good.isolation, control: found } }), ['isolation-control']);
+  const { control, ...rest } = good.isolation;
+  t.same(missed({ ...good, isolation: rest }), ['isolation-control'], 'what was not looked at');
+  t.equal(missed({ ...good, isolation: {} }).length, isolationChecks.length);
   const entries = new Map(
     [...good.entries].map(([name, list], i) => [
       name,
