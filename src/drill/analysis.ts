@@ -37,6 +37,19 @@ export function figuresOf(m: Measurement): PhaseFigures[] {
   });
 }
 
+/** Figures of each load that had requests due in a span of recovery, `to` exclusive. */
+export function figuresIn(m: Measurement, from: number, to: number): PhaseFigures[] {
+  const samples = dueIn(m.samples, { from, to });
+  return [...new Set(samples.map((s) => s.stream))].sort().map((stream) =>
+    figures(
+      m,
+      { name: 'recovery', from, to },
+      stream,
+      samples.filter((s) => s.stream === stream),
+    ),
+  );
+}
+
 function figures(m: Measurement, phase: Phase, stream: string, samples: readonly Sample[]): PhaseFigures {
   const fates = countBy(samples, (sample) => fateOf(sample, m));
   const successes = samples.filter(succeeded);
@@ -70,7 +83,7 @@ const slowWindowMs = 500;
 
 /**
  * The last request of the outage that the outage delayed: over 2 x the steady p99, and
- * - it failed, or some proxy on its way needed more than one try; or
+ * - it failed, took longer than the outage's p99 may be, or some proxy on its way needed more than one try; or
  * - half of all requests of its half second were over it too: everything was slow.
  * What is slow alone and was served at the first try met a busy machine: a p99 leaves out six requests a second
  * here, with nothing broken.
@@ -87,7 +100,8 @@ export function slowFigures(m: Measurement): SlowFigures {
     return slow.map((sample) => ({ sample, together: 2 * slow.length > items.length }));
   });
   const delayed = over.filter(
-    ({ sample, together }) => together || !succeeded(sample) || retried.has(sample.id),
+    ({ sample, together }) =>
+      together || !succeeded(sample) || latencyMs(sample) > bounds.outageP99Ms || retried.has(sample.id),
   );
   const samplesOf = (list: typeof over) => list.map(({ sample }) => sample);
   return {
@@ -101,12 +115,14 @@ export function slowFigures(m: Measurement): SlowFigures {
 
 /**
  * The longest time from a blow to when a request was due that it delayed; 0 for no requests. What was under way
- * when a blow fell was delayed by that one, and not by the one before.
+ * when a blow fell was delayed by that one, and not by the one before; but only while it was within its own time
+ * limit: what a later blow finds still waiting for longer than that, the earlier one had delayed.
  */
 function lastAfterBlow(m: Measurement, samples: readonly Sample[]): number {
   const blows = m.faults.map(({ moment }) => moment.from);
   return samples.reduce((longest, sample) => {
-    const before = blows.filter((at) => at <= sample.due + latencyMs(sample));
+    const within = Math.min(latencyMs(sample), bounds.outageP99Ms);
+    const before = blows.filter((at) => at <= sample.due + within);
     return before.length === 0 ? longest : Math.max(longest, sample.due - Math.max(...before));
   }, 0);
 }

@@ -3,6 +3,8 @@ export const bounds = {
   /** Share of requests that succeed. */
   successRate: 1,
   outageP99Ms: 600,
+  /** From when healing begins until the second steady phase. */
+  recoveryP99Ms: 600,
   /** Median in the outage, as a multiple of the steady one. */
   outageP50Factor: 3,
   /** A request is slow when it took longer than this multiple of the steady p99. */
@@ -14,6 +16,14 @@ export const bounds = {
   eventToAckP50Ms: 20,
   eventToAckP99Ms: 100,
   edits: 100,
+  /** Of the ACKs that edits must bring: one for each edit and proxy that uses what was edited. */
+  ackShare: 0.9,
+  /** Of each load, served by its own IDC while nothing is broken. */
+  homeShare: 0.99,
+  /** p99 of callers in the other IDC while a whole site is lost, as a multiple of the steady one … */
+  unawareFactor: 2,
+  /** … or this, if that is less. */
+  unawareP99Ms: 50,
 } as const;
 
 /** Failing back is done when the share of the IDC is this close to its steady value, and stays so. */

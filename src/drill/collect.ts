@@ -140,5 +140,6 @@ export function collectEntries(topology: Topology, paths: DrillPaths): Map<strin
 /** The control plane's account of event → ACK so far. Rejects when it does not give one. */
 export async function collectAcks(idc: IdcPlan): Promise<AckFacts> {
   const { eventToAck } = JSON.parse(await askAdmin(idc.controlAdmin, '/status', 5000));
-  return { idc: idc.name, ...eventToAck };
+  // Endpoints of their own IDC are used by callers and by ingress gateways; egress gateways only send on.
+  return { idc: idc.name, proxies: idc.ingress.length + 1, ...eventToAck };
 }

@@ -69,6 +69,8 @@ export interface Finding {
 /** The control plane's own account of event → ACK, in milliseconds. */
 export interface AckFacts {
   readonly idc: string;
+  /** Proxies that use the endpoints that were edited: each must ACK each edit. */
+  readonly proxies: number;
   readonly count: number;
   readonly p50Ms: number;
   readonly p90Ms: number;

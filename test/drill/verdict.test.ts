@@ -144,7 +144,9 @@ t.test('event → ACK: too slow, or of too little', async (t) => {
   });
   t.same(missed(acks({ p50Ms: 20.1 })), ['ack-p50']);
   t.same(missed(acks({ p99Ms: 101 })), ['ack-p99']);
-  t.same(missed(acks({ count: 99 })), ['ack-p50', 'ack-p99'], 'not every edit was ACKed by anybody');
+  t.same(missed(acks({ count: 269 })), ['ack-p50', 'ack-p99'], 'a proxy of three took no edits');
+  t.same(missed(acks({ count: 270 })), []);
+  t.same(missed(acks({ proxies: 0 })), ['ack-p50', 'ack-p99']);
   t.same(missed({ ...good, edits: 50 }), ['ack-p50', 'ack-p99']);
   t.same(missed({ ...good, acks: [] }), ['ack-p50', 'ack-p99']);
 });
@@ -192,4 +194,86 @@ t.test('a site that dies takes with it what was in flight inside, and nothing el
     t.ok(missed(site(change)).includes('success-rate'), what);
   }
   t.ok(missed({ ...site({}), outage: 'kill' }).includes('success-rate'), 'other outages excuse nothing');
+});
+
+t.test('a request that waited past its limit before a later blow counts from the earlier one', async (t) => {
+  const second = { claim: 'kill -9 of gateways', moment: { from: 8700, to: 8705 }, struck: [] };
+  const waiting = (due: number, end: number) => ({
+    ...withSamples(good, (s) => (s.due === due ? { end } : undefined)),
+    faults: [...good.faults, second],
+  });
+  t.same(missed(waiting(8090, 8800)), ['last-slow'], 'due 610 ms before the second blow');
+  t.same(missed(waiting(8110, 8800)), [], 'within its limit');
+});
+
+t.test('what took longer than the p99 may be counts, alone and at the first try', async (t) => {
+  const alone = (ms: number) => withSamples(good, (s) => (s.due === 8010 ? { end: s.due + ms } : undefined));
+  t.same(missed(alone(601)), ['last-slow']);
+  t.same(missed(alone(599)), []);
+});
+
+t.test('the p99 of recovery, from healing on', async (t) => {
+  const slow = (from: number, to: number) =>
+    withSamples(good, (s) => (s.due >= from && s.due < to ? { end: s.due + 601 } : undefined));
+  t.same(missed(slow(10_100, 10_160)), ['recovery-p99'], '6 of 490');
+  t.same(missed(slow(10_100, 10_140)), [], '4 of 490');
+  t.match(measuredOf(slow(10_100, 10_140), 'recovery-p99'), /slowest of all 601\.0 ms/);
+  t.same(missed(slow(15_000, 15_060)), [], 'steady again');
+});
+
+t.test('a load of which nobody was served hides behind no other', async (t) => {
+  const facts = good.streams[0] as Measurement['streams'][number];
+  const edge = good.samples
+    .filter((s) => s.due >= 5000 && s.due < 5500)
+    .map((s) => ({
+      ...s,
+      id: s.id.replace('caller-sh-a', 'edge'),
+      stream: 'edge',
+      status: 503,
+      error: '503',
+    }));
+  const m = {
+    ...good,
+    samples: [...good.samples, ...edge],
+    streams: [facts, { ...facts, stream: 'edge' }],
+  };
+  t.match(measuredOf(m, 'outage-p99'), 'nothing measured (edge)');
+  t.ok(missed(m).includes('outage-p99'));
+  // Served in the outage, but not in the steady phase: there is nothing to hold its p50 against.
+  const served = { ...m, samples: m.samples.map((s) => ({ ...s, status: 200, error: '' })) };
+  t.notOk(missed(served).includes('outage-p99'));
+  t.match(measuredOf(served, 'outage-p50'), 'nothing measured');
+  t.ok(missed(served).includes('outage-p50'));
+});
+
+t.test('each load is served at home while nothing is broken', async (t) => {
+  const away = (from: number, count: number) =>
+    withSamples(good, (s) =>
+      s.due >= from && s.due < from + 10 * count ? { idc: 'sh-b', instance: 'sh-b/checkout-1' } : undefined,
+    );
+  t.ok(missed(away(1000, 6)).includes('home'), '6 of 500');
+  t.notOk(missed(away(1000, 5)).includes('home'));
+  t.ok(missed(away(16_000, 6)).includes('home'), 'in the second steady phase');
+  t.match(measuredOf(away(16_000, 6), 'home'), '98.800 % (caller-sh-a in steady again)');
+});
+
+t.test('`site`: callers in the other IDC must not notice', async (t) => {
+  const facts = good.streams[0] as Measurement['streams'][number];
+  const site = (change: (s: Measurement['samples'][number]) => object | undefined) => ({
+    ...withSamples(good, (s) => ({ stream: 'caller-sh-b', ...change(s) })),
+    streams: [{ ...facts, stream: 'caller-sh-b', idc: 'sh-b' }],
+    outage: 'site' as const,
+  });
+  const unaware = (m: Measurement) => judge(m).rows.find((row) => row.id === 'unaware')?.ok;
+  const quick = (s: { due: number }) => ({ end: s.due + 4 });
+  t.equal(unaware(site(quick)), true);
+  const slow = (ms: number, steady = 4) =>
+    site((s) => ({ end: s.due + (s.due >= 5000 && s.due < 5100 ? ms : steady) }));
+  t.equal(unaware(slow(49)), true);
+  t.equal(unaware(slow(51)), false);
+  t.equal(unaware(slow(59, 30)), true, 'twice a slow steady phase');
+  t.equal(unaware(slow(61, 30)), false);
+  t.equal(unaware(site((s) => (s.due === 6000 ? { status: 503, error: '503' } : quick(s)))), false);
+  t.equal(unaware(good), undefined, 'of other outages nothing is said');
+  t.equal(unaware({ ...good, outage: 'site' }), false, 'nobody called');
 });
