@@ -15,8 +15,8 @@ import { figureLines, verdictLines } from './text.ts';
 import { machineClock } from './time.ts';
 import { judge, type Verdict } from './verdict.ts';
 
-/** Exit codes of a drill. */
-export const drillExit = { passed: 0, missed: 1, unable: 2, interrupted: 130 } as const;
+/** Exit codes, as of every command: `cli/exit.ts` has them too, which a drill may not import. */
+const drillExit = { passed: 0, missed: 1, unable: 2, interrupted: 130 } as const;
 
 /**
  * Runs a drill, prints its progress and its verdict, and writes its report. Resolves with the exit code: 0 all

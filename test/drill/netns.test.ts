@@ -83,3 +83,10 @@ t.test(
     t.notMatch(left.join(''), new RegExp(id));
   },
 );
+
+t.test('who is not root is told so, and what is needed, whatever capabilities it has', async (t) => {
+  t.throws(() => checkNamespaces('never-made', 1000), {
+    code: 'unsupported',
+    message: /^This user may not make network namespaces\. .* needs Linux, root and `ip`/,
+  });
+});
