@@ -3,7 +3,7 @@ import type { Measurement } from './measurement.ts';
 import type { Row } from './row.ts';
 
 /** What was under way when a blow fell may still be taken and answered for so long after it, in milliseconds. */
-export const underWayMs = 250;
+const underWayMs = 250;
 
 /**
  * Whether the outage was one: a fault that does nothing would let any system pass. What was struck is silent from

@@ -7,7 +7,7 @@ import type { ListenAddress } from '../model/node.ts';
 import { machineClock } from './time.ts';
 
 /** The oldest Envoy that the filters and settings were measured on. */
-export const oldestEnvoy = [1, 40] as const;
+const oldestEnvoy = [1, 40] as const;
 
 /** An Envoy on this machine. */
 export interface EnvoyBinary {

@@ -12,14 +12,14 @@ export type Fate = 'served' | 'failed' | 'lost in flight';
 export const lostLinesMs = { before: 250, after: 1500 } as const;
 
 /** How long after a site's death a client may still write to a connection whose end it has not been told of yet. */
-export const inFlightSlackMs = 100;
+const inFlightSlackMs = 100;
 
 /**
  * Whether a failed request was in flight inside the site that died (outage `site` only): it was written to a
  * connection into that site that was established before the blow, and it was sent before the site was gone. The
  * slack is for the client's event loop, which learns of the end of a connection a moment later.
  */
-export function wasInFlight(sample: Sample, m: Measurement): boolean {
+function wasInFlight(sample: Sample, m: Measurement): boolean {
   if (m.outage !== 'site' || succeeded(sample)) return false;
   const blow = m.faults[0]?.moment;
   if (!blow || !isInside(sample.target, m.lostIdc)) return false;

@@ -105,7 +105,6 @@ function appPart(instance: InstancePlan, paths: DrillPaths): Part {
     idc: instance.idc,
     socketPath: paths.socket(instance),
     logFile: paths.requests(instance),
-    grpc: instance.group.protocol === 'GRPC',
   };
   const name = `${instance.idc}/${instance.name}/app`;
   return {

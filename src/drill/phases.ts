@@ -1,7 +1,7 @@
 import { MeshError } from '../base/error.ts';
 
 /** The parts of a drill, in order. */
-export const phaseNames = ['steady', 'outage', 'recovery', 'steady again'] as const;
+const phaseNames = ['steady', 'outage', 'recovery', 'steady again'] as const;
 export type PhaseName = (typeof phaseNames)[number];
 
 /** Lengths of the phases, in seconds. */

@@ -6,6 +6,9 @@ import { hostOf, type IdcPlan, type InstancePlan, type Topology } from './topolo
 /** How long a try may take, and the rest of the traffic policy of the drill's DR group, as its YAML says it. */
 const drillTraffic = { health: { path: '/healthz', interval: '0.5s' } };
 
+/** The name of each Group's one port. */
+const portName = 'http';
+
 /**
  * Writes the registry folder of an IDC: one file for each object. `crossing` false leaves out the DR group, so
  * no Group leaves its IDC: the negative control.
@@ -21,7 +24,7 @@ export function writeRegistry(dir: string, topology: Topology, idc: IdcPlan, cro
       metadata: { name: group.name, namespace: topology.namespace },
       spec: {
         hosts: [hostOf(topology, group)],
-        ports: [{ number: 8080, name: portName(group.protocol), protocol: group.protocol }],
+        ports: [{ number: 8080, name: portName, protocol: 'HTTP' }],
         resolution: 'STATIC',
         location: 'MESH_INTERNAL',
         workloadSelector: { labels: { app: group.name } },
@@ -39,7 +42,7 @@ export function saveInstance(dir: string, topology: Topology, instance: Instance
     metadata: { name: instance.name, namespace: topology.namespace },
     spec: {
       address: instance.inbound.address,
-      ports: { [portName(instance.group.protocol)]: instance.inbound.port },
+      ports: { [portName]: instance.inbound.port },
       labels: { app: instance.group.name },
       locality: `${instance.idc}/zone-1`,
       weight,
@@ -68,8 +71,6 @@ function idcObject(idc: IdcPlan): object {
 }
 
 function drGroupObject(topology: Topology): object {
-  // gRPC instances have no /healthz; they stand in for each other as well, without active checks.
-  const checked = topology.groups.every((group) => group.protocol === 'HTTP');
   return {
     apiVersion: 'isthmus.dev/v1alpha1',
     kind: 'DrGroup',
@@ -78,13 +79,9 @@ function drGroupObject(topology: Topology): object {
       hosts: topology.groups.map((group) => hostOf(topology, group)),
       idcs: topology.idcs.map((idc) => ({ name: idc.name })),
       hopLimit: 1,
-      ...(checked && { traffic: drillTraffic }),
+      traffic: drillTraffic,
     },
   };
-}
-
-function portName(protocol: 'HTTP' | 'GRPC'): string {
-  return protocol.toLowerCase();
 }
 
 function save(dir: string, name: string, object: object): void {

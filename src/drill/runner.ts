@@ -39,7 +39,7 @@ const leadMs = 1000;
  * The load runs this long before the first phase: fresh processes are slow, and a slow steady phase would excuse a
  * slow outage. These requests must succeed like all others; only latency is not judged by them.
  */
-export const warmUpMs = 2000;
+const warmUpMs = 2000;
 
 /**
  * Runs the phases on a stage that was raised: load all the while, blows in the outage, healing, edits in both

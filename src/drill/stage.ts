@@ -10,7 +10,7 @@ import { planParts } from './parts.ts';
 import { createPaths, type DrillPaths } from './paths.ts';
 import { type Crew, createCrew, startWarden, tailOf } from './process.ts';
 import { writeRegistry } from './registry-files.ts';
-import { type GroupPlan, idcOf, listenAddresses, planTopology, type Topology } from './topology.ts';
+import { idcOf, listenAddresses, planTopology, type Topology } from './topology.ts';
 import { createWorld, type World } from './world.ts';
 
 /** A world on its stage: its files, its network, and the warden that will clear it away. */
@@ -37,7 +37,6 @@ export interface StageOptions {
   readonly crossing: boolean;
   /** Put the instances of the IDC that is lost into network namespaces. */
   readonly net: boolean;
-  readonly groups?: readonly GroupPlan[];
   /** Interrupts everything. */
   readonly signal: AbortSignal;
 }
@@ -55,7 +54,6 @@ export async function createStage(options: StageOptions): Promise<Stage> {
     id,
     slot: slot.number,
     net: options.net,
-    ...(options.groups && { groups: options.groups }),
   });
   try {
     // The lost IDC's xDS address exists only once its network does; nobody else can listen on it before.

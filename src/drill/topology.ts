@@ -5,7 +5,6 @@ export interface GroupPlan {
   readonly name: string;
   /** Instances in each IDC. */
   readonly instances: number;
-  readonly protocol: 'HTTP' | 'GRPC';
 }
 
 /** An Envoy and where its admin interface listens. */
@@ -73,9 +72,9 @@ export interface Topology {
 }
 
 /** The Groups of `make drill`. */
-export const drillGroups: readonly GroupPlan[] = [
-  { name: 'checkout', instances: 2, protocol: 'HTTP' },
-  { name: 'catalog', instances: 1, protocol: 'HTTP' },
+const drillGroups: readonly GroupPlan[] = [
+  { name: 'checkout', instances: 2 },
+  { name: 'catalog', instances: 1 },
 ];
 
 /** The IDC whose outage is drilled, and the one that stands in for it. */
@@ -101,22 +100,19 @@ const ports = {
 export function planTopology(options: {
   readonly id: string;
   readonly slot: number;
-  readonly groups?: readonly GroupPlan[];
   /** Put the instances of the IDC that is lost into network namespaces. */
   readonly net?: boolean;
 }): Topology {
-  const groups = options.groups ?? drillGroups;
   const net = options.net ? { idc: lostIdc, prefix: `198.18.${options.slot}.` } : undefined;
-  const idcs = [lostIdc, otherIdc].map((name, i) => planIdc(name, i + 1, options, groups, net));
+  const idcs = [lostIdc, otherIdc].map((name, i) => planIdc(name, i + 1, options, net));
   const namespace = 'shop';
-  return { id: options.id, slot: options.slot, namespace, groups, idcs, ...(net && { net }) };
+  return { id: options.id, slot: options.slot, namespace, groups: drillGroups, idcs, ...(net && { net }) };
 }
 
 function planIdc(
   name: string,
   number: number,
   { id, slot }: { id: string; slot: number },
-  groups: readonly GroupPlan[],
   net: NetPlan | undefined,
 ): IdcPlan {
   const prefix = `127.${number}.${slot}.`;
@@ -127,7 +123,7 @@ function planIdc(
     admin: at(last, ports.admin),
   });
   const networked = net?.idc === name;
-  const instances = groups.flatMap((group, g) =>
+  const instances = drillGroups.flatMap((group, g) =>
     Array.from({ length: group.instances }, (_, i): InstancePlan => {
       const last = 31 + 10 * g + i;
       const address = networked ? `${net.prefix}${last}` : `${prefix}${last}`;

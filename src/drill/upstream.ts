@@ -1,6 +1,5 @@
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { systemClock } from '../base/clock.ts';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import { machineClock } from './time.ts';
 
 /** An instance of a Group: a real HTTP server that says who it is and writes down each request. */
@@ -51,7 +50,7 @@ export function startUpstream(options: UpstreamOptions): Promise<Server> {
     log.append({ id, method: request.method ?? '', path: url.pathname, leaked });
     response.setHeader('x-drill-instance', options.instance);
     response.setHeader('x-drill-idc', options.idc);
-    answer(request, response, url, { id, instance: options.instance, idc: options.idc });
+    answer(response, url.pathname, { id, instance: options.instance, idc: options.idc });
   });
   // The sidecar pools connections; a server that closes idle ones would race with its next request.
   server.keepAliveTimeout = 0;
@@ -65,28 +64,16 @@ export function startUpstream(options: UpstreamOptions): Promise<Server> {
 
 type Identity = { readonly id: string; readonly instance: string; readonly idc: string };
 
-function answer(request: IncomingMessage, response: ServerResponse, url: URL, identity: Identity): void {
-  switch (url.pathname) {
+function answer(response: ServerResponse, path: string, identity: Identity): void {
+  switch (path) {
     case '/':
       json(response, 200, identity);
       return;
     case '/healthz':
       json(response, 200, { ok: true });
       return;
-    case '/slow': {
-      const delayMs = Number(url.searchParams.get('ms') ?? 0);
-      systemClock.after(delayMs, () => json(response, 200, { ...identity, delayMs }));
-      return;
-    }
-    case '/echo':
-      response.writeHead(200, { 'content-type': request.headers['content-type'] ?? 'text/plain' });
-      request.pipe(response);
-      return;
-    case '/sse':
-      events(response, Number(url.searchParams.get('seconds') ?? 1));
-      return;
     default:
-      json(response, 404, { ...identity, error: `no ${url.pathname} here` });
+      json(response, 404, { ...identity, error: `no ${path} here` });
   }
 }
 
@@ -97,19 +84,4 @@ function json(response: ServerResponse, status: number, body: unknown): void {
     'content-length': Buffer.byteLength(text),
   });
   response.end(text);
-}
-
-/** Two events a second, numbered, then one named `end`: a stream that was cut shows at its reader. */
-function events(response: ServerResponse, seconds: number): void {
-  response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
-  const count = Math.round(seconds * 2);
-  let sent = 0;
-  const next = () => {
-    if (response.destroyed) return;
-    response.write(`id: ${sent}\ndata: ${sent}\n\n`);
-    sent += 1;
-    if (sent <= count) systemClock.after(500, next);
-    else response.end('event: end\ndata: end\n\n');
-  };
-  next();
 }

@@ -73,18 +73,16 @@ export function createWorld(
       const paths = topology.idcs.flatMap((idc) => entrancesOf(idc, crossing));
       await Promise.all(
         paths.flatMap(({ from, to }) =>
-          topology.groups
-            .filter((group) => group.protocol === 'HTTP')
-            .map((group) => {
-              const host = hostOf(topology, group);
-              let last = '';
-              const check = async () => {
-                last = await probe(to, host);
-                if (last !== '') throw new Error(last);
-              };
-              const what = () => `No request from ${from} reached ${host} in ${timeoutMs / 1000} s: ${last}`;
-              return until(what, check, deadline);
-            }),
+          topology.groups.map((group) => {
+            const host = hostOf(topology, group);
+            let last = '';
+            const check = async () => {
+              last = await probe(to, host);
+              if (last !== '') throw new Error(last);
+            };
+            const what = () => `No request from ${from} reached ${host} in ${timeoutMs / 1000} s: ${last}`;
+            return until(what, check, deadline);
+          }),
         ),
       );
     },
