@@ -11,8 +11,9 @@ const underWayMs = 250;
  */
 export function effectRows(m: Measurement): Row[] {
   const rows = [instancesSilent(m)];
-  if (m.faults.some(({ struck }) => struck.some((name) => !m.entries.has(name)))) rows.push(proxiesSilent(m));
-  else if (m.outage === 'gateway' || m.outage === 'site') rows.push(proxiesSilent(m));
+  const strikesProxies = m.faults.some(({ struck }) => struck.some((name) => !m.entries.has(name)));
+  // Of these two it must, so that nothing struck is a row that fails and not one that is missing.
+  if (strikesProxies || m.outage === 'gateway' || m.outage === 'site') rows.push(proxiesSilent(m));
   // When a whole site is lost, nobody who could cross is left: the clients of the edge go to the other by themselves.
   if (m.outage !== 'site') rows.push(crossedInOutage(m));
   return rows;

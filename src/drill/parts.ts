@@ -27,6 +27,11 @@ export interface Part {
   readonly spec: ProcessSpec;
 }
 
+/** The instances and Envoys among parts, such as `sh-a/checkout-1`, each once: an instance goes by its sidecar's name. */
+export function namesOf(parts: readonly Part[]): string[] {
+  return [...new Set(parts.flatMap(({ proxy }) => (proxy ? [`${proxy.idc}/${proxy.name}`] : [])))];
+}
+
 /** All processes of a world, in the order in which they are started. Writes the Envoys' bootstraps. */
 export function planParts(topology: Topology, paths: DrillPaths, envoy: EnvoyBinary): Part[] {
   return topology.idcs.flatMap((idc) => {

@@ -13,7 +13,7 @@ import {
 } from './isolation.ts';
 import { factsOf, type Load, type LoadShape, planLoads, type Rates, samplesOf, startLoad } from './loads.ts';
 import type { LostProxy, Measurement } from './measurement.ts';
-import type { Part } from './parts.ts';
+import { namesOf } from './parts.ts';
 import { layPhases, type Phase, type PhaseName, type PhaseSeconds, phaseAt } from './phases.ts';
 import { probe } from './probe.ts';
 import { createProgressMeter } from './progress.ts';
@@ -157,11 +157,6 @@ async function checkIsolation(
     [`sidecars ${when}`]: await checkSidecarsKnowOnlyHome(world, ['sidecar', 'caller'], when),
     [`instances ${when}`]: checkInstancesBehindSidecars(world, paths, when),
   };
-}
-
-/** The instances and gateways among parts, each once. */
-function namesOf(parts: readonly Part[]): string[] {
-  return [...new Set(parts.flatMap(({ proxy }) => (proxy ? [`${proxy.idc}/${proxy.name}`] : [])))];
 }
 
 async function strike(

@@ -5,12 +5,14 @@ import { join } from 'node:path';
 import t from 'tap';
 import { checkFree, claimSlot } from '../../src/drill/claim.ts';
 import { runDrill } from '../../src/drill/drill.ts';
-import { outageKinds, parseOutage } from '../../src/drill/drills/outage.ts';
+import { type OutageKind, outageKinds, parseOutage, planOutage } from '../../src/drill/drills/outage.ts';
 import { findEnvoy, parseEnvoyVersion } from '../../src/drill/envoy.ts';
 import { readOptions } from '../../src/drill/options.ts';
+import { namesOf, type Part } from '../../src/drill/parts.ts';
 import { layPhases, phaseAt } from '../../src/drill/phases.ts';
 import { createStage } from '../../src/drill/stage.ts';
-import { countProxies, listenAddresses, planTopology } from '../../src/drill/topology.ts';
+import { countProxies, listenAddresses, listenerNames, planTopology } from '../../src/drill/topology.ts';
+import type { World } from '../../src/drill/world.ts';
 
 function fakeEnvoy(dir: string, name: string, says: string): string {
   const path = join(dir, name);
@@ -137,4 +139,38 @@ t.test('the world has sixteen Envoys, and addresses tell whose they are', async 
     t.ok(own.every(({ address }) => address.startsWith(idc.prefix)));
   }
   t.not(topology.idcs[0]?.prefix, topology.idcs[1]?.prefix);
+});
+
+t.test('each HTTP listener of each Envoy is known by name', async (t) => {
+  const names = listenerNames(planTopology({ id: 'aaaaaa', slot: 3 }));
+  t.equal(new Set(names).size, 24);
+  for (const name of [
+    'sh-a/ingress-2 peer',
+    'sh-b/egress-1 ingress',
+    'sh-b/catalog-1 inbound',
+    'sh-a/caller outbound',
+  ]) {
+    t.ok(names.includes(name), name);
+  }
+});
+
+t.test('each outage says which instances and gateways it strikes', async (t) => {
+  const { idcs } = planTopology({ id: 'aaaaaa', slot: 3 });
+  const spec = { name: '', command: '', args: [], logFile: '' };
+  const parts = idcs.flatMap((idc): Part[] => [
+    { kind: 'control', idc: idc.name, spec },
+    ...idc.instances.flatMap((proxy) =>
+      (['app', 'sidecar'] as const).map((kind) => ({ kind, idc: idc.name, proxy, spec })),
+    ),
+    ...idc.ingress.map((proxy) => ({ kind: 'ingress' as const, idc: idc.name, proxy, spec })),
+    ...idc.egress.map((proxy) => ({ kind: 'egress' as const, idc: idc.name, proxy, spec })),
+  ]);
+  const network = { drop: () => {}, heal: () => {} };
+  const struck = (kind: OutageKind) =>
+    planOutage(kind, { parts } as unknown as World, { network }).steps.map((step) => namesOf(step.parts));
+  const instances = ['sh-a/checkout-1', 'sh-a/checkout-2', 'sh-a/catalog-1'];
+  for (const kind of ['kill', 'stop', 'drop'] as const) t.same(struck(kind), [instances], kind);
+  t.same(struck('partial'), [[...instances, 'sh-b/checkout-1']]);
+  t.same(struck('gateway'), [instances, ['sh-a/egress-1', 'sh-b/ingress-1']]);
+  t.same(struck('site')[0]?.length, instances.length + 4);
 });
