@@ -1,4 +1,4 @@
-import type { Clock } from './base/clock.ts';
+import type { Clock, Timer } from './base/clock.ts';
 import { MeshError } from './base/error.ts';
 import type { Logger } from './base/log.ts';
 import { AckClock, type AckSummary } from './delivery/ackclock.ts';
@@ -18,7 +18,7 @@ import type { Ack, Nack, Node, StreamInfo } from './serve/events.ts';
 import { clusterType, endpointType, extensionConfigType, listenerType, routeType } from './serve/types.ts';
 import { createXdsServer, type ResourceChange, type TypeStatus } from './serve/xds.ts';
 import { Catalog, type ScopeChange } from './translate/catalog.ts';
-import type { Filters, ResourceKind } from './translate/resources.ts';
+import type { Built, Filters, ResourceKind } from './translate/resources.ts';
 
 /** What a control plane is made of. */
 export interface ControlPlaneOptions {
@@ -89,8 +89,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const compiler = createPolicyCompiler({ logger, clock });
   const stop = new AbortController();
   const problemsBySource = new Map<string, readonly Problem[]>();
+  const refused = new Map<string, Problem>();
   let filters: Filters = {};
   let policyKey = '';
+  let filterRetry: Timer | undefined;
 
   const xds = createXdsServer({
     clock,
@@ -108,7 +110,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     onNack: nacked,
   });
 
-  const readiness = new Readiness([...sources.map((source) => `source ${source.name}`), 'filters'], () => {
+  // Without its own Idc it knows no gateway of its own: what it would push is less than proxies have.
+  const ownIdc = `an Idc named ${idc}`;
+  const conditions = [...sources.map((source) => `source ${source.name}`), ownIdc, 'filters'];
+  const readiness = new Readiness(conditions, () => {
     metrics.ready.set(1);
     logger.info('ready', { groups: index.view().groups.size, idcs: [...index.view().idcs.keys()] });
     xds.release();
@@ -153,10 +158,14 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       ...upserts.map(({ message }) => ({ upsert: message })),
       ...removals.map(({ kind, name }) => ({ remove: { typeUrl: typeUrls[kind], name } })),
     ];
+    for (const { kind, name } of [...upserts, ...removals]) refused.delete(`${kind} ${name}`);
     applySalvaging(
       changes,
       (some) => xds.apply(nodeClass, some, at),
-      (_, error) => {
+      (change, error) => {
+        const { kind, name } = [...upserts, ...removals][changes.indexOf(change)] as Built;
+        const message = `could not be pushed, the last good one stays: ${error.message}`;
+        refused.set(`${kind} ${name}`, { severity: 'error', where: `${kind} ${name}`, path: '', message });
         metrics.refused.inc();
         logger.error('resource not pushed; the last good one stays', { error: error.message, nodeClass });
       },
@@ -181,11 +190,15 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     if (plans.size > 0) publish(catalog.update(plans), at);
     metrics.groups.set(view.groups.size);
     if (batch.some((change) => change.type === 'synced')) readiness.met(`source ${source.name}`);
-    if (readiness.waitingFor().every((condition) => condition === 'filters')) void compileFilters(at);
+    if (view.idcs.has(idc)) readiness.met(ownIdc);
+    const waiting = readiness.waitingFor();
+    if (waiting.every((condition) => condition === 'filters')) void compileFilters(at);
+    else logger.info('not ready', { waitingFor: waiting });
   }
 
   /** Compiles the filters that the IDCs ask for; what does not compile is never pushed, the last good one stays. */
   async function compileFilters(at: number): Promise<void> {
+    filterRetry?.cancel();
     const policies = planPolicies(idc, index.view().idcs, options.hopLimit);
     const key = JSON.stringify(policies);
     if (key === policyKey || stop.signal.aborted) return;
@@ -198,9 +211,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       publish(catalog.surround(idcs, { own: idcs.get(idc), filters }), at);
       readiness.met('filters');
     } catch (reason) {
-      if (stop.signal.aborted) return;
+      // A newer policy is being compiled: it will tell.
+      if (stop.signal.aborted || key !== policyKey) return;
       policyKey = '';
-      clock.after(filterRetryMs, () => void compileFilters(clock.now()));
+      filterRetry = clock.after(filterRetryMs, () => void compileFilters(clock.now()));
       metrics.filterFailures.inc();
       const error = MeshError.from(reason);
       logger.error('filter not pushed; the last good one stays', { error: error.message, ref: error.ref });
@@ -230,10 +244,11 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   }
 
   function problems(): readonly Problem[] {
-    return [...[...problemsBySource.values()].flat(), ...index.problems()];
+    return [...[...problemsBySource.values()].flat(), ...index.problems(), ...refused.values()];
   }
 
   async function close(): Promise<void> {
+    filterRetry?.cancel();
     stop.abort(new MeshError('unavailable', 'the control plane is closing'));
     await Promise.all([xds.close(), compiler.close()]);
   }

@@ -108,14 +108,15 @@ async function answer(
   request: IncomingMessage,
   token: string | undefined,
 ): Promise<Reply> {
-  const path = new URL(request.url ?? '/', 'http://admin').pathname;
-  const page = pages[path];
+  const [path = '/'] = (request.url ?? '/').split('?');
+  const method = request.method === 'HEAD' ? 'GET' : request.method;
+  const page = Object.hasOwn(pages, path) ? pages[path] : undefined;
   if (path === '/') {
     const lines = Object.entries(pages).map(([name, { method, help }]) => `${method}\t${name}\t${help}`);
     return { status: 200, body: `${lines.join('\n')}\n` };
   }
   if (page === undefined) return { status: 404, body: `no such page: ${path}; / lists them\n` };
-  if (request.method !== page.method) return { status: 405, body: `${path} takes ${page.method}\n` };
+  if (method !== page.method) return { status: 405, body: `${path} takes ${page.method}\n` };
   if (page.method === 'POST' && !isAllowed(request, token)) {
     const why =
       token === undefined

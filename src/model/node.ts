@@ -1,4 +1,5 @@
 import { MeshError } from '../base/error.ts';
+import { addressKind } from './address.ts';
 import { idcNamePattern } from './idc.ts';
 
 /** What an Envoy is for. */
@@ -75,12 +76,21 @@ export function parseNodeScope(metadata: unknown): NodeScope {
         ...optional('outbound', raw.outbound === undefined ? undefined : listen(raw, 'outbound')),
       };
     case 'ingress':
-      return { role: 'ingress', ...common, edge: listen(raw, 'edge'), peer: listen(raw, 'peer') };
+      return { role: 'ingress', ...common, ...apart(raw, 'edge', 'peer') };
     case 'egress':
-      return { role: 'egress', ...common, sidecar: listen(raw, 'sidecar'), ingress: listen(raw, 'ingress') };
+      return { role: 'egress', ...common, ...apart(raw, 'sidecar', 'ingress') };
     default:
       throw bad('role', `must be sidecar, ingress or egress, not ${JSON.stringify(raw.role)}`);
   }
+}
+
+/** Two listeners of one gateway; on one address they would be one to Envoy. */
+function apart<A extends string, B extends string>(raw: Record<string, unknown>, a: A, b: B) {
+  const [first, second] = [listen(raw, a), listen(raw, b)];
+  if (first.address === second.address && first.port === second.port) {
+    throw bad(b, `is the address of ${a} too; give it one of its own`);
+  }
+  return { [a]: first, [b]: second } as { [K in A | B]: ListenAddress };
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
@@ -101,7 +111,8 @@ function hosts(value: unknown): readonly string[] {
   if (!Array.isArray(value) || !value.every((host) => typeof host === 'string')) {
     throw bad('dependsOn', 'must be a list of hosts');
   }
-  return [...new Set<string>(value)].sort();
+  const names = value.map((host: string) => host.trim().toLowerCase());
+  return [...new Set(names)].filter((host) => host !== '').sort();
 }
 
 function listen(raw: Record<string, unknown>, field: string): ListenAddress {
@@ -109,7 +120,12 @@ function listen(raw: Record<string, unknown>, field: string): ListenAddress {
   if (!isRecord(value) || typeof value.address !== 'string' || typeof value.port !== 'number') {
     throw bad(field, 'must be {address, port}');
   }
-  return { address: value.address, port: value.port };
+  const { address, port } = value;
+  if (addressKind(address) !== 'ip')
+    throw bad(field, `'${address}' is no IP address that can be listened on`);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535)
+    throw bad(field, `${port} is no port: 1 to 65535`);
+  return { address, port };
 }
 
 /** `{[key]: value}`, or nothing where there is no value (exactOptionalPropertyTypes). */

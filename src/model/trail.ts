@@ -12,6 +12,8 @@ export const unknownIdc = '_unknown';
 export const trailBytesMax = 512;
 /** The largest hop limit of a mesh, in crossings. */
 export const hopLimitMax = 4;
+/** IDCs that a filter can tell apart: it keeps a set of them in 64 bits. */
+export const idcsMax = 64;
 /** gRPC status of a refusal when the request is gRPC: UNAVAILABLE (grpc.io status codes). */
 export const refusalGrpcStatus = 14;
 

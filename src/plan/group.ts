@@ -83,7 +83,7 @@ function planLocalities(instances: readonly Instance[], port: ServicePort): read
   for (const instance of instances) {
     const endpoint = {
       address: instance.address,
-      port: instance.ports[port.name] ?? port.targetPort ?? port.number,
+      port: portOf(instance, port),
       weight: instance.weight,
     };
     const endpoints = byLocality.get(instance.locality);
@@ -93,6 +93,12 @@ function planLocalities(instances: readonly Instance[], port: ServicePort): read
   return [...byLocality]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, endpoints]) => ({ name, endpoints }));
+}
+
+/** The instance's own port of that name, else the service's. A name may be `constructor`: only own keys count. */
+function portOf(instance: Instance, port: ServicePort): number {
+  const own = Object.hasOwn(instance.ports, port.name) ? instance.ports[port.name] : undefined;
+  return own ?? port.targetPort ?? port.number;
 }
 
 const instancesTarget: Target = { kind: 'instances' };

@@ -1,14 +1,11 @@
 import { MeshError } from '../base/error.ts';
 import { idcNamePattern } from '../model/idc.ts';
-import { guardedListeners, hopLimitMax, type TrailPolicy } from '../model/trail.ts';
+import { guardedListeners, hopLimitMax, idcsMax, type TrailPolicy } from '../model/trail.ts';
 
 export type { GuardedListener } from '../model/trail.ts';
 
 /** What is compiled into one filter. */
 export type FilterPolicy = TrailPolicy;
-
-/** The filter keeps the set of IDCs in 64 bits. */
-const idcsMax = 64;
 
 /**
  * The one form of a policy: peers sorted, so that equal policies have equal bytes.

@@ -122,12 +122,20 @@ function parseTcp(fields: Fields | undefined): Loose<TrafficPolicy> {
     tcpKeepalive:
       keepalive &&
       present<NonNullable<TrafficPolicy['tcpKeepalive']>>({
-        probes: keepalive.integer('probes', 0, uint32Max) || undefined,
+        probes: atMost(keepalive, 'probes', keepalive.integer('probes', 0, uint32Max), 127) || undefined,
         // The kernel counts these in seconds.
-        timeMs: keepalive.duration('time', 1000),
-        intervalMs: keepalive.duration('interval', 1000),
+        timeMs: atMost(keepalive, 'time', keepalive.duration('time', 1000), 32_767_000),
+        intervalMs: atMost(keepalive, 'interval', keepalive.duration('interval', 1000), 32_767_000),
       }),
   };
+}
+
+/** What Linux takes (tcp(7): TCP_KEEPCNT, TCP_KEEPIDLE, TCP_KEEPINTVL); with more, Envoy opens no connection at all. */
+function atMost(fields: Fields, key: string, value: number | undefined, most: number): number | undefined {
+  if (value === undefined || value <= most) return value;
+  const words = key === 'probes' ? `${most}` : `${most / 1000}s`;
+  fields.warn(`is more than Linux takes: ${words} is used.`, key);
+  return most;
 }
 
 function parseHttp(fields: Fields | undefined): Loose<TrafficPolicy> {

@@ -10,7 +10,7 @@ type Named = { [K in keyof AnyTypes as K extends `type.googleapis.com/${infer N}
 
 type Packed<N extends string & keyof Named> = { '@type': `type.googleapis.com/${N}` } & Named[N];
 
-/** Milliseconds as Envoy's JSON writes a google.protobuf.Duration. */
+/** Milliseconds as proto3 JSON writes a google.protobuf.Duration: whole nanoseconds, no exponent. */
 export function duration(ms: number): `${number}s` {
-  return `${ms / 1000}s`;
+  return `${(ms / 1000).toFixed(9).replace(/\.?0+$/, '') as `${number}`}s`;
 }

@@ -1,6 +1,6 @@
 import type { Bootstrap, Cluster, envoy, Listener } from '../../protos/gen/envoy.d.ts';
 import { MeshError } from '../base/error.ts';
-import { type ListenAddress, type NodeScope, nodeMetadataKey } from '../model/node.ts';
+import { type ListenAddress, type NodeScope, nodeMetadataKey, parseNodeScope } from '../model/node.ts';
 import { any } from './any.ts';
 import { httpUpstream } from './cluster.ts';
 import { accessLog, removeIsthmusHeaders, routerFilter } from './http.ts';
@@ -32,7 +32,9 @@ const appCluster = 'isthmus-app';
  * workload can be reached also when no control plane was up since it started.
  */
 export function buildBootstrap(options: BootstrapOptions): Bootstrap {
-  const { scope } = options;
+  // What the control plane would refuse is refused here, where somebody reads it.
+  const scope = parseNodeScope({ [nodeMetadataKey]: options.scope });
+  if (options.id === '') throw new MeshError('invalid', 'a bootstrap needs a node id');
   if (options.xds.length === 0) throw new MeshError('invalid', 'a bootstrap needs at least one xDS address');
   if (options.inbound !== undefined && scope.role !== 'sidecar') {
     throw new MeshError('invalid', `only a sidecar has an inbound listener, not an ${scope.role} gateway`);

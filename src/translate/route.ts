@@ -82,7 +82,9 @@ function retryAction(path: Path, rule: RetryRule): RouteAction {
   const policy: RetryPolicy = {
     retry_on: rule.on.map((condition) => retryOn[condition]).join(','),
     num_retries: rule.retries,
-    retry_back_off: { base_interval: '0.001s', max_interval: '0.010s' },
+    // Long enough for a gateway that has just died to be ejected meanwhile: a request that met dying ones on its way
+    // must not meet the dead one again with its last try (docs/decisions/002-egress-ejects-the-unreachable.md).
+    retry_back_off: { base_interval: '0.010s', max_interval: '0.100s' },
     // Another host for each try, and another priority once this one has had its tries.
     retry_host_predicate: [
       {

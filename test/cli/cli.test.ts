@@ -22,6 +22,16 @@ function isthmus(...args: string[]): { code: number | null; out: string; err: st
 const dir = mkdtempSync(join(tmpdir(), 'isthmus-cli-'));
 t.teardown(() => rmSync(dir, { recursive: true }));
 writeFileSync(
+  join(dir, 'idc.yaml'),
+  `apiVersion: isthmus.dev/v1alpha1
+kind: Idc
+metadata: {name: sh-a}
+spec:
+  ingress: [{address: 127.0.0.1, edgePort: 1, peerPort: 2}]
+  egress: [{address: 127.0.0.1, sidecarPort: 3, ingressPort: 4}]
+`,
+);
+writeFileSync(
   join(dir, 'service.yaml'),
   `apiVersion: networking.istio.io/v1
 kind: ServiceEntry

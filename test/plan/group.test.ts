@@ -4,8 +4,10 @@ import type { DrGroup, GroupTraffic, Idc } from '../../src/model/idc.ts';
 import type { Meta } from '../../src/model/meta.ts';
 import type { ServiceEntry, TrafficPolicy } from '../../src/model/service.ts';
 import { planGroup } from '../../src/plan/group.ts';
+import { planPolicies } from '../../src/plan/policy.ts';
 import { instanceTriesMax } from '../../src/plan/retry.ts';
 import type { GroupPlan, ListenerRole } from '../../src/plan/types.ts';
+import { canonicalPolicy } from '../../src/policy/policy.ts';
 
 const meta = (name: string, namespace = ''): Meta => ({
   name,
@@ -260,3 +262,13 @@ t.test('a policy for the port replaces the host’s, and inherits nothing', asyn
   const planned = plan({ policy: { connectTimeoutMs: 100 }, portPolicy: { maxRetries: 7 } });
   t.match(planned?.connection, { connectTimeoutMs: 250, maxRetries: 7 });
 });
+
+t.test(
+  'beyond what a filter can tell apart, the last IDCs are unknown to it, and it is still there',
+  async (t) => {
+    const names = Array.from({ length: 80 }, (_, i) => `idc-${String(i).padStart(2, '0')}`);
+    for (const policy of planPolicies('idc-07', idcs(...names), 1)) {
+      t.equal(canonicalPolicy(policy).peers.length, 63);
+    }
+  },
+);

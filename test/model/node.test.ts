@@ -1,0 +1,33 @@
+import t from 'tap';
+import { parseNodeScope } from '../../src/model/node.ts';
+
+const parse = (isthmus: unknown) => parseNodeScope({ isthmus });
+const at = (port: number, address = '10.0.0.1') => ({ address, port });
+
+t.test('a proxy says what it is', async (t) => {
+  t.strictSame(
+    parse({ role: 'sidecar', idc: 'a', namespace: 'shop', dependsOn: [' B.Shop', 'a.shop', ''] }),
+    {
+      role: 'sidecar',
+      idc: 'a',
+      namespace: 'shop',
+      dependsOn: ['a.shop', 'b.shop'],
+    },
+  );
+  t.match(parse({ role: 'egress', idc: 'a', sidecar: at(1), ingress: at(2) }), { role: 'egress' });
+});
+
+t.test('what it says wrong is named', async (t) => {
+  const wrong: [unknown, RegExp][] = [
+    [undefined, /node\.metadata\.isthmus is missing/],
+    [{ role: 'sidecar', idc: 'A', namespace: 'x' }, /idc: 'A' is no IDC name/],
+    [{ role: 'gateway', idc: 'a' }, /role: must be sidecar, ingress or egress/],
+    [{ role: 'sidecar', idc: 'a' }, /namespace: must be a text/],
+    [{ role: 'ingress', idc: 'a', edge: at(1) }, /peer: must be \{address, port\}/],
+    [{ role: 'ingress', idc: 'a', edge: at(-1), peer: at(2) }, /edge: -1 is no port/],
+    [{ role: 'ingress', idc: 'a', edge: at(70_000), peer: at(2) }, /edge: 70000 is no port/],
+    [{ role: 'ingress', idc: 'a', edge: at(1, 'foo'), peer: at(2) }, /edge: 'foo' is no IP address/],
+    [{ role: 'ingress', idc: 'a', edge: at(1), peer: at(1) }, /peer: is the address of edge too/],
+  ];
+  for (const [scope, words] of wrong) t.throws(() => parse(scope), { message: words });
+});
