@@ -3,8 +3,8 @@ export const bounds = {
   /** Share of requests that succeed. */
   successRate: 1,
   outageP99Ms: 600,
-  /** From when healing begins until the second steady phase. */
-  recoveryP99Ms: 600,
+  /** From when healing begins until the second steady phase: up to eight processes start meanwhile, on two processors. */
+  recoveryP99Ms: 2000,
   /** Median in the outage, as a multiple of the steady one. */
   outageP50Factor: 3,
   /** A request is slow when it took longer than this multiple of the steady p99. */
