@@ -91,10 +91,13 @@ export function createFolder(path: string, rule: DoubtRule): Folder {
       // The files of a ConfigMap change by a swap of the link `..data`, not by an event of their own.
       if (name.startsWith('..')) return 'folder';
       if (at.split('/').some(isHidden)) return 'nothing';
-      if (scan.folders.has(at)) return 'folder';
+      // Only a scan tells that what could not be looked at now can be.
+      if (scan.folders.has(at) || scan.unreadable.has(at)) return 'folder';
       try {
         const stats = await lstat(join(path, at));
         if (stats.isDirectory()) return 'folder';
+        // A pipe, a socket or a device: the scan names it, nothing opens it.
+        if (!stats.isFile() && !stats.isSymbolicLink()) return isRegistryFile(name) ? 'folder' : 'nothing';
         // A link that is no file to us may lead to a folder.
         return isRegistryFile(name) ? 'file' : stats.isSymbolicLink() ? 'folder' : 'nothing';
       } catch {

@@ -1,7 +1,8 @@
+import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Content, type Entry, readContent } from './content.ts';
-import { codeOf, signatureOf } from './scan.ts';
+import { codeOf, noFile, signatureOf } from './scan.ts';
 
 /** What is known of one file. */
 export interface FileState {
@@ -10,7 +11,7 @@ export interface FileState {
   content: Content | undefined;
   /** What counts: of a file that cannot be read whole, also what it held before. */
   entries: readonly Entry[];
-  /** The code of the system error for which it cannot be read. */
+  /** The code of the system error for which it cannot be read, or the reason in words. */
   trouble?: string;
   /** Set while the file may be half-written: since when it looks as it does, and since when it is in doubt. */
   doubt?: { signature: string; since: number; first: number };
@@ -117,11 +118,21 @@ export function createReader(root: string, shown: string, rule: DoubtRule): Read
   };
 }
 
+/** Largest file that is read: a log or a disk image that was given a wrong name must not fill the memory. */
+const fileMiBMax = 256;
+
 /** The text of a file, and whether it stayed as it was while it was read. */
 async function readStable(path: string): Promise<{ signature: string; text: string; stable: boolean }> {
-  const handle = await open(path, 'r');
+  // Without O_NONBLOCK the open of a pipe waits for a writer, for ever, and with it the whole source.
+  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
-    const signature = signatureOf(await handle.stat());
+    const stats = await handle.stat();
+    if (stats.isDirectory()) throw Object.assign(new Error(path), { code: 'EISDIR' });
+    if (!stats.isFile()) throw new Error(noFile);
+    if (stats.size > fileMiBMax * 1024 * 1024) {
+      throw new Error(`it is larger than ${fileMiBMax} MiB; split it, or move it away`);
+    }
+    const signature = signatureOf(stats);
     const text = await handle.readFile('utf8');
     const stable = signatureOf(await handle.stat()) === signature;
     return { signature, text, stable };

@@ -62,7 +62,8 @@ export function report(input: ReportInput): Problem[] {
   }
   for (const path of [...input.troubled].sort()) {
     const state = input.files.get(path);
-    if (state?.trouble !== undefined) {
+    // What the scan could not look at is told already.
+    if (state?.trouble !== undefined && !input.unreadable.has(path)) {
       const message = `cannot be read: ${wordsOf(state.trouble)}. What was read before stays in force.`;
       add('error', join(folder, path), message);
     }

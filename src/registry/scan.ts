@@ -60,6 +60,7 @@ export async function scanFolder(root: string): Promise<Scan> {
       const stats = isFolder ? undefined : await stat(join(root, path));
       if (isFolder || stats?.isDirectory()) await visit(path, above);
       else if (wanted && stats?.isFile()) files.set(path, signatureOf(stats));
+      else if (wanted) unreadable.set(path, noFile);
     } catch (reason) {
       // What went between the look and now, and a link that leads nowhere, are gone.
       if (codeOf(reason) !== 'ENOENT') unreadable.set(path, codeOf(reason));
@@ -69,6 +70,9 @@ export async function scanFolder(root: string): Promise<Scan> {
   await visit('', new Set());
   return { files: new Map([...files].sort(([a], [b]) => (a < b ? -1 : 1))), folders, unreadable };
 }
+
+/** Why a pipe, a socket or a device is not read, whatever its name. */
+export const noFile = 'it is a pipe, a socket or a device; remove it, or give it another name';
 
 /** The code of a system error, such as ENOENT; else its words. */
 export function codeOf(reason: unknown): string {
@@ -83,6 +87,7 @@ const words: Readonly<Record<string, string>> = {
   EPERM: 'no permission',
   ELOOP: 'symbolic links lead in a circle',
   EISDIR: 'it is a folder',
+  ENXIO: noFile,
   EIO: 'the disk reports an error',
   ESTALE: 'the network file system has lost it',
   EMFILE: 'too many open files',
