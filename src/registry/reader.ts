@@ -67,6 +67,14 @@ export function createReader(root: string, shown: string, rule: DoubtRule): Read
     return true;
   }
 
+  function fail(path: string, state: FileState, code: string): Look {
+    const isNews = state.trouble !== code;
+    state.trouble = code;
+    troubled.add(path);
+    files.set(path, state);
+    return isNews ? 'changed' : 'same';
+  }
+
   return {
     files,
     doubtful,
@@ -84,17 +92,18 @@ export function createReader(root: string, shown: string, rule: DoubtRule): Read
           return files.delete(path) ? 'gone' : 'same';
         }
         if (code === 'EISDIR') return 'folder';
-        const isNews = state.trouble !== code;
-        state.trouble = code;
-        troubled.add(path);
-        files.set(path, state);
-        return isNews ? 'changed' : 'same';
+        return fail(path, state, code);
       }
       files.set(path, state);
       const { signature, text, stable } = read;
       const same = state.content?.text === text;
-      const content =
-        same && state.content ? state.content : readContent(join(shown, path), text, state.content);
+      let content: Content;
+      try {
+        content = same && state.content ? state.content : readContent(join(shown, path), text, state.content);
+      } catch (reason) {
+        // Whatever one file does to its reader, the others go on.
+        return fail(path, state, codeOf(reason));
+      }
       if (isDoubtful(state, content, signature, stable, now)) {
         doubtful.add(path);
         return 'doubtful';

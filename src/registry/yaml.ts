@@ -66,7 +66,9 @@ export function loadDocument(text: string): unknown {
   try {
     return yaml.load(text, { schema });
   } catch (reason) {
-    if (!(reason instanceof yaml.YAMLException)) throw reason;
+    // Lists in lists in lists: the parser recurses, and runs out of stack.
+    if (reason instanceof RangeError) throw new YamlFault('nested too deeply', { line: 1, column: 1 });
+    if (!(reason instanceof yaml.YAMLException)) throw new YamlFault(String(reason), { line: 1, column: 1 });
     const { line = 0, column = 0 } = reason.mark ?? {};
     throw new YamlFault(reason.reason, { line: line + 1, column: column + 1 });
   }
@@ -77,6 +79,15 @@ export function loadDocument(text: string): unknown {
  * Slow (it keeps every position), so only for documents in which something is wrong.
  */
 export function locate(text: string, paths: readonly (readonly PathPart[])[]): Position[] {
+  try {
+    return positions(text, paths);
+  } catch {
+    // This parser gives up earlier than the one that reads: the place is lost, not the fault.
+    return paths.map(() => ({ line: firstContentLine(text), column: 1 }));
+  }
+}
+
+function positions(text: string, paths: readonly (readonly PathPart[])[]): Position[] {
   const counter = new LineCounter();
   const document = parseDocument(text, {
     lineCounter: counter,

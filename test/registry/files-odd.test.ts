@@ -53,3 +53,20 @@ t.test('a file that is too large is told, not read', async (t) => {
   t.equal(objects.length, 1);
   t.match(problems[0], { where: folder.at('huge.yaml'), message: /larger than 256 MiB; split it/ });
 });
+
+t.test('a text that is nested too deeply is told with its file, and stops nothing', async (t) => {
+  const folder = new TestFolder(t);
+  folder.write('mesh.yaml', toYaml(workload('w-1')));
+  const nested = (depth: number) => `a: ${'['.repeat(depth)}${']'.repeat(depth)}\n`;
+  folder.write('deep.yaml', `---\n${nested(20_000)}`);
+  // Deep enough for the parser that looks up positions, at most.
+  for (const depth of [500, 1000, 2000, 4000]) folder.write(`deep-${depth}.yaml`, nested(depth));
+  const { objects, problems } = await checkFolder(folder.path);
+  t.equal(objects.length, 1);
+  const told = problems.find(({ where }) => where.startsWith(folder.at('deep.yaml')));
+  t.match(told, { severity: 'error', where: /deep\.yaml:\d+:\d+$/, message: /^not YAML: nested too deeply/ });
+  t.equal(new Set(problems.map(({ where }) => where.split(':')[0])).size, 6, 'each file is named');
+  const { seen } = await startSource(t, folder.path);
+  folder.write('mesh.yaml', toYaml(workload('w-1', { weight: 2 })));
+  await seen.until('a change elsewhere', () => seen.count(w1) === 2);
+});
