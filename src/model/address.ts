@@ -1,3 +1,5 @@
+import { isIP } from 'node:net';
+
 /** What the address of a WorkloadEntry or of an inline endpoint is; `none`: it has only a network. */
 export type AddressKind = 'ip' | 'dns' | 'unix' | 'none';
 
@@ -8,6 +10,6 @@ export type AddressKind = 'ip' | 'dns' | 'unix' | 'none';
 export function addressKind(address: string): AddressKind {
   if (address === '') return 'none';
   if (address.startsWith('unix://')) return 'unix';
-  if (address.includes(':') || /^[0-9]+(?:\.[0-9]+){3}$/.test(address)) return 'ip';
-  return 'dns';
+  // Only what Envoy reads as an IP: 10.0.0.256 and 010.0.0.1 are none.
+  return address.includes(':') || isIP(address) !== 0 ? 'ip' : 'dns';
 }

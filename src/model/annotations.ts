@@ -15,6 +15,8 @@ export interface AnnotationFault {
 /** Limits shared with DrGroup's `spec.traffic`. */
 export const trafficLimits = {
   retriesMax: 3,
+  /** They become one regular expression, and Envoy takes none that is too large. */
+  methodsMax: 16,
   healthIntervalMsMin: 100,
   healthPathLengthMax: 1024,
 } as const;
@@ -46,7 +48,10 @@ const readers: Readonly<Record<string, Reader>> = {
     const bad = methods.find((method) => !methodPattern.test(method));
     if (bad !== undefined)
       return `'${bad}' is not an HTTP method: give a list like 'GET,HEAD,PUT', in capitals.`;
-    traffic.idempotentMethods = [...new Set(methods)];
+    const unique = [...new Set(methods)];
+    if (unique.length > trafficLimits.methodsMax)
+      return `has too many methods: give up to ${trafficLimits.methodsMax}.`;
+    traffic.idempotentMethods = unique;
     return undefined;
   },
   'isthmus.dev/health-path': (value, traffic) => {

@@ -20,6 +20,11 @@ const workloadFields: FieldTable = {
 /** Envoy adds up the weights of a locality in 32 bits and rejects what overflows; 4,000 of these still fit. */
 const weightMax = 1_000_000;
 
+/** The kernel's limit: 108 bytes with the zero at the end. */
+const socketPathMax = 107;
+/** As of a host's name; a locality becomes part of names. */
+const localityMax = 253;
+
 /** Reads a networking.istio.io WorkloadEntry. */
 export function parseWorkloadEntry(spec: Fields, meta: Meta): WorkloadEntry {
   const parsed = parseWorkloadSpec(spec);
@@ -70,6 +75,13 @@ function parseAddress(fields: Fields): string {
       fields.error('must be absolute: write unix:///path/to/socket, with three slashes.', 'address');
     else if (path.endsWith('/'))
       fields.error('names a folder: give the path of the socket itself.', 'address');
+    if (Buffer.byteLength(path) > socketPathMax)
+      fields.error(`is too long: the system takes socket paths of ${socketPathMax} bytes.`, 'address');
+    if (!isPlain(path)) fields.error('has characters that are not printable: remove them.', 'address');
+  } else if (!isIpAddress(address) && /^[0-9]+$/.test(address.split('.').at(-1) ?? '')) {
+    // Envoy would take such a name for an IP, and reject all endpoints of the service for it.
+    const hint = 'give four numbers from 0 to 255, without zeros in front.';
+    fields.error(`${show(address)} is no IP address, and no name either: ${hint}`, 'address');
   } else if (!isIpAddress(address) && !isDnsName(address)) {
     const port = /^(.*):[0-9]+$/.exec(address);
     const hint = port && !address.includes('::') ? ' The port belongs in `ports`, not here.' : '';
@@ -103,7 +115,15 @@ function parseLocality(fields: Fields): string | undefined {
       'locality',
     );
   }
+  if (locality.length > localityMax)
+    fields.error(`is too long: use up to ${localityMax} characters.`, 'locality');
+  if (!isPlain(locality)) fields.error('has characters that are not printable: remove them.', 'locality');
   return locality;
+}
+
+/** Whether a text can be sent to Envoy: UTF-8 has no halves of character pairs, and no control characters here. */
+function isPlain(text: string): boolean {
+  return text.isWellFormed() && !/\p{Cc}/u.test(text);
 }
 
 function parseWeight(fields: Fields): number | undefined {

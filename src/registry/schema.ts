@@ -80,6 +80,7 @@ export const trafficSpec = z
       .meta({ description: 'Retries after the first try, at the first proxy.' }),
     idempotentMethods: z
       .array(z.string().regex(methodPattern, "must be an HTTP method in capitals, such as 'GET'."))
+      .max(trafficLimits.methodsMax, `has too many methods: give up to ${trafficLimits.methodsMax}.`)
       .optional()
       .meta({ description: 'Methods that may be sent twice.', uniqueItems: true }),
     health: health.optional(),

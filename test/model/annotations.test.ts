@@ -69,5 +69,7 @@ t.test('kinds of addresses', async (t) => {
     'unix:///a:b': 'unix',
     '': 'none',
   };
+  t.equal(addressKind('10.0.0.256'), 'dns', 'no IP to Envoy');
+  t.equal(addressKind('010.0.0.1'), 'dns', 'no IP to Envoy');
   for (const [address, kind] of Object.entries(kinds)) t.equal(addressKind(address), kind, address);
 });

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { renderPath } from '../../src/registry/fault.ts';
 import { parseObject } from '../../src/registry/parse.ts';
-import { service, workload } from './objects.ts';
+import { drGroup, service, workload } from './objects.ts';
 
 /** Reads one object; errors as `path: message`. */
 function read(raw: unknown) {
@@ -9,6 +9,9 @@ function read(raw: unknown) {
   const errors = faults.filter(({ severity }) => severity === 'error');
   return { object, errors: errors.map(({ path, message }) => `${renderPath(path)}: ${message}`) };
 }
+
+const group = drGroup('g', ['a.example'], 'sh-a', 'sh-b');
+const methods = (count: number) => Array.from({ length: count }, (_, n) => `M${'-'.repeat(n)}`);
 
 const wrong: readonly [string, unknown, RegExp][] = [
   ['no mapping', 'text', /^: must be a mapping/],
@@ -45,6 +48,20 @@ const wrong: readonly [string, unknown, RegExp][] = [
   ],
   ['a relative socket', workload('w', { address: 'unix://x/y' }), /^spec.address: must be absolute/],
   ['a folder as socket', workload('w', { address: 'unix:///x/' }), /^spec.address: names a folder/],
+  ['an IP out of range', workload('w', { address: '10.0.0.256' }), /^spec.address: '10.0.0.256' is no IP/],
+  ['an IP with zeros', workload('w', { address: '010.0.0.1' }), /^spec.address: .*without zeros/],
+  ['an IP that is short', workload('w', { address: '10.1' }), /^spec.address: .*four numbers/],
+  ['a long socket', workload('w', { address: `unix:///${'x'.repeat(107)}` }), /^spec.address: .*107 bytes/],
+  ['a socket with a bell', workload('w', { address: 'unix:///x\u0007' }), /^spec.address: .*not printable/],
+  ['half a character', workload('w', { locality: 'sh-a/\ud800' }), /^spec.locality: .*not printable/],
+  ['a locality in lines', workload('w', { locality: 'sh-a/z\n1' }), /^spec.locality: .*not printable/],
+  ['a long locality', workload('w', { locality: 'a'.repeat(254) }), /^spec.locality: .*up to 253/],
+  ['too many methods', annotated('idempotent-methods', methods(17).join()), /too many methods: .*up to 16/],
+  [
+    'too many methods of a DrGroup',
+    { ...group, spec: { ...group.spec, traffic: { idempotentMethods: methods(17) } } },
+    /^spec.traffic.idempotentMethods: .*up to 16/,
+  ],
   ['a socket with ports', workload('w', { address: 'unix:///x', ports: { http: 1 } }), /^spec.ports: a unix/],
   [
     'a port of 0',
