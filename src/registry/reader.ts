@@ -57,12 +57,15 @@ export function createReader(root: string, shown: string, rule: DoubtRule): Read
     now: number,
   ): boolean {
     const { text } = content;
-    const suspect = !stable || content.faulty || (text !== '' && !text.endsWith('\n'));
+    // So looks a file that was cut before it is written anew, or by a disk that was full: give it longer.
+    const emptied = content.documents.size === 0 && state.entries.length > 0;
+    const suspect = emptied || !stable || content.faulty || (text !== '' && !text.endsWith('\n'));
     // What was believed once needs no second look.
     if (!suspect || (stable && state.content?.text === text)) return false;
     const doubt = state.doubt;
-    if (doubt?.signature === signature && now - doubt.since >= rule.doubtMs) return false;
-    if (doubt !== undefined && now - doubt.first >= rule.doubtMsMax) return false;
+    const waitMs = emptied ? rule.doubtMsMax : rule.doubtMs;
+    if (doubt?.signature === signature && now - doubt.since >= waitMs) return false;
+    if (!emptied && doubt !== undefined && now - doubt.first >= rule.doubtMsMax) return false;
     if (doubt?.signature !== signature) state.doubt = { signature, since: now, first: doubt?.first ?? now };
     return true;
   }
@@ -115,7 +118,8 @@ export function createReader(root: string, shown: string, rule: DoubtRule): Read
       else troubled.delete(path);
       state.signature = signature;
       if (same) return recovered ? 'changed' : 'same';
-      state.entries = content.complete ? content.entries : withEarlier(content.entries, state.entries);
+      const whole = content.complete && !content.faulty;
+      state.entries = whole ? content.entries : withEarlier(content.entries, state.entries);
       state.content = content;
       return 'changed';
     },
@@ -150,7 +154,7 @@ async function readStable(path: string): Promise<{ signature: string; text: stri
   }
 }
 
-/** The entries now, and of those before the ones that are not seen now: any may be the one that is unreadable. */
+/** The entries now, and of those before the ones that are not seen now: a file with a fault may be cut or unfinished. */
 function withEarlier(now: readonly Entry[], before: readonly Entry[]): readonly Entry[] {
   const keys = new Set(now.map(({ key }) => key));
   return [...now, ...before.filter(({ key }) => !keys.has(key))];

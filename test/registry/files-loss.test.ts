@@ -177,3 +177,35 @@ t.test('a folder in the folder that cannot be read keeps its objects', async (t)
   await seen.until('a deletion elsewhere', () => deletions(seen).length > 0);
   t.strictSame(deletions(seen), ['-WorkloadEntry/shop/w-1']);
 });
+
+t.test('a file that is empty for a moment deletes nothing; one that stays empty does', async (t) => {
+  const folder = new TestFolder(t);
+  folder.write('mesh.yaml', objects(['w-0']));
+  folder.write('other.yaml', objects(['w-1', 'w-2']));
+  const { seen } = await startSource(t, folder.path);
+  folder.write('mesh.yaml', '');
+  folder.write('other.yaml', objects(['w-1']));
+  // Whatever is believed at once is gone when this one is.
+  await seen.until('a deletion elsewhere', () => deletions(seen).length > 0);
+  t.strictSame(deletions(seen), ['-WorkloadEntry/shop/w-2']);
+  folder.write('mesh.yaml', toYaml(workload('w-0', { weight: 2 })));
+  await seen.until('the new text', () => seen.count('+WorkloadEntry/shop/w-0') === 2);
+  t.equal(seen.count('-WorkloadEntry/shop/w-0'), 0);
+  folder.write('mesh.yaml', '');
+  await seen.until('the deletion', () => seen.count('-WorkloadEntry/shop/w-0') === 1);
+});
+
+t.test('nothing of a file is deleted while an object in it is faulty', async (t) => {
+  const folder = new TestFolder(t);
+  folder.write('mesh.yaml', objects(names(3)));
+  folder.write('other.yaml', objects(['w-8', 'w-9']));
+  const { seen } = await startSource(t, folder.path);
+  folder.write('mesh.yaml', toYaml(workload('w-0', { weight: 2 }), workload('w-1', { weight: -1 })));
+  await seen.until('the problem', () => seen.errors().length === 1);
+  folder.write('other.yaml', objects(['w-8']));
+  await seen.until('a deletion elsewhere', () => deletions(seen).length > 0);
+  t.strictSame(deletions(seen), ['-WorkloadEntry/shop/w-9']);
+  t.equal(seen.count('+WorkloadEntry/shop/w-0'), 2, 'what is good counts');
+  folder.write('mesh.yaml', toYaml(workload('w-0', { weight: 2 }), workload('w-1')));
+  await seen.until('the deletion', () => seen.count('-WorkloadEntry/shop/w-2') === 1);
+});
