@@ -1,7 +1,8 @@
-import { isIP } from 'node:net';
-
 /** What the address of a WorkloadEntry or of an inline endpoint is; `none`: it has only a network. */
 export type AddressKind = 'ip' | 'dns' | 'unix' | 'none';
+
+/** Dotted decimal, each part 0 to 255 without leading zeros. */
+const ipv4 = /^(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?:\.(?!$)|$)){4}$/;
 
 /**
  * Tells what an address is that `registry/` has already checked; it does not validate.
@@ -11,5 +12,5 @@ export function addressKind(address: string): AddressKind {
   if (address === '') return 'none';
   if (address.startsWith('unix://')) return 'unix';
   // Only what Envoy reads as an IP: 10.0.0.256 and 010.0.0.1 are none.
-  return address.includes(':') || isIP(address) !== 0 ? 'ip' : 'dns';
+  return address.includes(':') || ipv4.test(address) ? 'ip' : 'dns';
 }

@@ -82,7 +82,7 @@ t.test('defaults', async (t) => {
     steady: 3,
     outage: 7,
   });
-  t.match(readOptions({ name: 'outage', outage: 'site' }).phases, { recovery: 16, outage: 10 });
+  t.match(readOptions({ name: 'outage', outage: 'site' }).phases, { recovery: 16, outage: 8 });
   for (const kind of outageKinds) t.equal(parseOutage(kind), kind);
 });
 
