@@ -1,24 +1,16 @@
-import type { Clock, Timer } from './base/clock.ts';
+import type { Clock } from './base/clock.ts';
 import { MeshError } from './base/error.ts';
 import type { Logger } from './base/log.ts';
 import { AckClock, type AckSummary } from './delivery/ackclock.ts';
 import { createMetrics, type Metrics } from './delivery/metrics.ts';
 import { Readiness } from './delivery/readiness.ts';
-import { applySalvaging } from './delivery/salvage.ts';
-import { createIndex } from './index/store.ts';
 import { type ListenAddress, type NodeRole, parseNodeScope } from './model/node.ts';
 import type { Change } from './model/object.ts';
-import { planGroup } from './plan/group.ts';
-import { planPolicies } from './plan/policy.ts';
-import type { GroupPlan } from './plan/types.ts';
-import { createPolicyCompiler } from './policy/compile.ts';
+import { createPipeline } from './pipeline.ts';
 import type { Problem, Source } from './registry/source.ts';
 import type { OpenedSource } from './registry/sources.ts';
 import type { Ack, Nack, Node, StreamInfo } from './serve/events.ts';
-import { clusterType, endpointType, extensionConfigType, listenerType, routeType } from './serve/types.ts';
-import { createXdsServer, type ResourceChange, type TypeStatus } from './serve/xds.ts';
-import { Catalog, type ScopeChange } from './translate/catalog.ts';
-import type { Built, Filters, ResourceKind } from './translate/resources.ts';
+import { createXdsServer, type TypeStatus } from './serve/xds.ts';
 
 /** What a control plane is made of. */
 export interface ControlPlaneOptions {
@@ -63,18 +55,6 @@ export interface ControlPlane {
   close(): Promise<void>;
 }
 
-/** Time after which filters that could not be compiled are tried again. */
-const filterRetryMs = 10_000;
-
-/** Types of resources by Envoy's abbreviation, as `translate` names them and `serve` knows them. */
-const typeUrls: Readonly<Record<ResourceKind, string>> = {
-  CDS: clusterType,
-  EDS: endpointType,
-  LDS: listenerType,
-  RDS: routeType,
-  ECDS: extensionConfigType,
-};
-
 /**
  * Starts a control plane: resolves once it serves ADS and the sources have been read; it answers proxies when
  * it is ready, which its filters may still hold up. Throws MeshError `unavailable` when an address is taken
@@ -84,24 +64,17 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const { idc, clock, logger, sources } = options;
   const metrics = createMetrics(idc);
   const ackClock = new AckClock((type, stage, ms) => metrics.eventToAck.observe({ type, stage }, ms / 1000));
-  const index = createIndex({ idc });
-  const catalog = new Catalog();
-  const compiler = createPolicyCompiler({ logger, clock });
   const stop = new AbortController();
   const problemsBySource = new Map<string, readonly Problem[]>();
-  const refused = new Map<string, Problem>();
-  let filters: Filters = {};
-  let policyKey = '';
-  let filterRetry: Timer | undefined;
 
   const xds = createXdsServer({
     clock,
     log: logger,
     ready: false,
     classOf: (node) => classOf(node, idc),
-    onUnknownClass: ({ nodeClass, node }) => open(nodeClass, node),
+    onUnknownClass: ({ nodeClass, node }) => pipeline.open(nodeClass, parseNodeScope(node.metadata)),
     onUnusedClass(nodeClass) {
-      catalog.close(nodeClass);
+      pipeline.forget(nodeClass);
       xds.dropClass(nodeClass);
     },
     onStreamOpen: (stream) => count(stream, 1),
@@ -110,12 +83,24 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     onNack: nacked,
   });
 
+  const pipeline = createPipeline({
+    idc,
+    hopLimit: options.hopLimit,
+    clock,
+    logger,
+    apply: (nodeClass, changes, at) => xds.apply(nodeClass, changes, at),
+    onRefused: () => metrics.refused.inc(),
+    onFilters: () => readiness.met('filters'),
+    onFilterFailure: () => metrics.filterFailures.inc(),
+  });
+
   // Without its own Idc it knows no gateway of its own: what it would push is less than proxies have.
   const ownIdc = `an Idc named ${idc}`;
   const conditions = [...sources.map((source) => `source ${source.name}`), ownIdc, 'filters'];
   const readiness = new Readiness(conditions, () => {
     metrics.ready.set(1);
-    logger.info('ready', { groups: index.view().groups.size, idcs: [...index.view().idcs.keys()] });
+    const { groups, idcs } = pipeline.view();
+    logger.info('ready', { groups: groups.size, idcs: [...idcs.keys()] });
     xds.release();
   });
 
@@ -144,81 +129,17 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     metrics.nacks.inc({ type: nack.type });
   }
 
-  function open(nodeClass: string, node: Node): void {
-    const built = catalog.open(nodeClass, parseNodeScope(node.metadata));
-    put(nodeClass, { upserts: built, removals: [] }, clock.now());
-  }
-
-  function publish(changes: ReadonlyMap<string, ScopeChange>, at: number): void {
-    for (const [nodeClass, change] of changes) put(nodeClass, change, at);
-  }
-
-  function put(nodeClass: string, { upserts, removals }: ScopeChange, at: number): void {
-    const changes: ResourceChange[] = [
-      ...upserts.map(({ message }) => ({ upsert: message })),
-      ...removals.map(({ kind, name }) => ({ remove: { typeUrl: typeUrls[kind], name } })),
-    ];
-    for (const { kind, name } of [...upserts, ...removals]) refused.delete(`${kind} ${name}`);
-    applySalvaging(
-      changes,
-      (some) => xds.apply(nodeClass, some, at),
-      (change, error) => {
-        const { kind, name } = [...upserts, ...removals][changes.indexOf(change)] as Built;
-        const message = `could not be pushed, the last good one stays: ${error.message}`;
-        refused.set(`${kind} ${name}`, { severity: 'error', where: `${kind} ${name}`, path: '', message });
-        metrics.refused.inc();
-        logger.error('resource not pushed; the last good one stays', { error: error.message, nodeClass });
-      },
-    );
-  }
-
   function apply(source: Source, batch: readonly Change[]): void {
-    const delta = index.apply(batch);
-    const view = index.view();
-    const at = batch.reduce((earliest, change) => Math.min(earliest, change.at), clock.now());
     for (const change of batch) metrics.changes.inc({ type: change.type });
-    if (delta.idcs.size > 0) {
-      publish(catalog.surround(view.idcs, { own: view.idcs.get(idc), filters }), at);
-    }
-    // Where an IDC's gateways are is part of every Group that may cross to it.
-    const dirty = delta.idcs.size > 0 ? view.groups.keys() : delta.groups;
-    const plans = new Map<string, readonly GroupPlan[]>();
-    for (const host of new Set([...dirty, ...delta.groups])) {
-      const group = view.groups.get(host);
-      plans.set(host, group === undefined ? [] : planGroup(group, view.idcs, idc, options.hopLimit));
-    }
-    if (plans.size > 0) publish(catalog.update(plans), at);
+    pipeline.apply(batch);
+    const view = pipeline.view();
     metrics.groups.set(view.groups.size);
     if (batch.some((change) => change.type === 'synced')) readiness.met(`source ${source.name}`);
     if (view.idcs.has(idc)) readiness.met(ownIdc);
     const waiting = readiness.waitingFor();
-    if (waiting.every((condition) => condition === 'filters')) void compileFilters(at);
+    if (waiting.every((condition) => condition === 'filters'))
+      pipeline.wantFilters(batch[0]?.at ?? clock.now());
     else logger.info('not ready', { waitingFor: waiting });
-  }
-
-  /** Compiles the filters that the IDCs ask for; what does not compile is never pushed, the last good one stays. */
-  async function compileFilters(at: number): Promise<void> {
-    filterRetry?.cancel();
-    const policies = planPolicies(idc, index.view().idcs, options.hopLimit);
-    const key = JSON.stringify(policies);
-    if (key === policyKey || stop.signal.aborted) return;
-    policyKey = key;
-    try {
-      const compiled = await Promise.all(policies.map((policy) => compiler.compile(policy)));
-      if (key !== policyKey || stop.signal.aborted) return;
-      filters = Object.fromEntries(compiled.map((filter) => [filter.policy.listener, filter]));
-      const { idcs } = index.view();
-      publish(catalog.surround(idcs, { own: idcs.get(idc), filters }), at);
-      readiness.met('filters');
-    } catch (reason) {
-      // A newer policy is being compiled: it will tell.
-      if (stop.signal.aborted || key !== policyKey) return;
-      policyKey = '';
-      filterRetry = clock.after(filterRetryMs, () => void compileFilters(clock.now()));
-      metrics.filterFailures.inc();
-      const error = MeshError.from(reason);
-      logger.error('filter not pushed; the last good one stays', { error: error.message, ref: error.ref });
-    }
   }
 
   const port = await xds.listen(`${bracketed(options.xds.address)}:${options.xds.port}`);
@@ -244,13 +165,12 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   }
 
   function problems(): readonly Problem[] {
-    return [...[...problemsBySource.values()].flat(), ...index.problems(), ...refused.values()];
+    return [...[...problemsBySource.values()].flat(), ...pipeline.problems()];
   }
 
   async function close(): Promise<void> {
-    filterRetry?.cancel();
     stop.abort(new MeshError('unavailable', 'the control plane is closing'));
-    await Promise.all([xds.close(), compiler.close()]);
+    await Promise.all([xds.close(), pipeline.close()]);
   }
 
   return {

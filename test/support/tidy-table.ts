@@ -39,8 +39,16 @@ export const allowances: Readonly<Record<string, Allowance>> = {
     packages: { 'prom-client': 'all', 'hdr-histogram-js': 'all' },
     node: true,
   },
+  'pipeline.ts': {
+    folders: ['base', 'model', 'index', 'plan', 'translate', 'serve', 'policy', 'delivery'],
+    types: ['registry'],
+    node: false,
+  },
   'controlplane.ts': {
-    folders: ['base', 'model', 'registry', 'index', 'plan', 'translate', 'serve', 'policy', 'delivery'],
+    folders: [
+      ...['base', 'model', 'registry', 'index', 'plan', 'translate', 'serve', 'policy', 'delivery'],
+      'pipeline.ts',
+    ],
     node: true,
   },
   cli: {

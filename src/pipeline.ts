@@ -1,0 +1,134 @@
+import type { Clock } from './base/clock.ts';
+import type { MeshError } from './base/error.ts';
+import type { Logger } from './base/log.ts';
+import { applySalvaging } from './delivery/salvage.ts';
+import { createIndex } from './index/store.ts';
+import type { MeshView } from './index/view.ts';
+import type { NodeScope } from './model/node.ts';
+import type { Change } from './model/object.ts';
+import { planGroup } from './plan/group.ts';
+import { planPolicies } from './plan/policy.ts';
+import type { GroupPlan } from './plan/types.ts';
+import { createPolicyCompiler } from './policy/compile.ts';
+import { createFilterKeeper } from './policy/keeper.ts';
+import type { Problem } from './registry/source.ts';
+import { clusterType, endpointType, extensionConfigType, listenerType, routeType } from './serve/types.ts';
+import type { ResourceChange } from './serve/xds.ts';
+import { Catalog, type ScopeChange } from './translate/catalog.ts';
+import type { Built, Filters, ResourceKind } from './translate/resources.ts';
+
+/** What the path from an event to its push needs. */
+export interface PipelineOptions {
+  readonly idc: string;
+  readonly hopLimit: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Puts changes of resources into a node class. `at` is when the event was read. Throws MeshError `invalid`. */
+  apply(nodeClass: string, changes: readonly ResourceChange[], at: number): void;
+  /** A resource could not be encoded; the last good one stays. */
+  onRefused(): void;
+  /** Filters are there, and what needs them has been put; called each time. */
+  onFilters(): void;
+  onFilterFailure(): void;
+}
+
+/** The path from a registry event to its push: index → plan → translate → serve. */
+export interface Pipeline {
+  /** Takes changes that were read together; what follows from them has been put when this returns. */
+  apply(batch: readonly Change[]): void;
+  /** Compiles the filters that the IDCs ask for now, unless they are there; `at` as in `PipelineOptions.apply`. */
+  wantFilters(at: number): void;
+  /** Puts all that a new class of nodes gets. */
+  open(nodeClass: string, scope: NodeScope): void;
+  /** Forgets a class. */
+  forget(nodeClass: string): void;
+  view(): MeshView;
+  /** What is wrong between objects, and what could not be pushed. */
+  problems(): readonly Problem[];
+  close(): Promise<void>;
+}
+
+/** Types of resources by Envoy's abbreviation, as `translate` names them and `serve` knows them. */
+const typeUrls: Readonly<Record<ResourceKind, string>> = {
+  CDS: clusterType,
+  EDS: endpointType,
+  LDS: listenerType,
+  RDS: routeType,
+  ECDS: extensionConfigType,
+};
+
+/** Creates the path, empty. */
+export function createPipeline(options: PipelineOptions): Pipeline {
+  const { idc, hopLimit, clock, logger } = options;
+  const index = createIndex({ idc });
+  const catalog = new Catalog();
+  const refused = new Map<string, Problem>();
+  let filters: Filters = {};
+
+  const keeper = createFilterKeeper({
+    compiler: createPolicyCompiler({ logger, clock }),
+    clock,
+    logger,
+    onFilters(compiled, at) {
+      filters = Object.fromEntries(compiled.map((filter) => [filter.policy.listener, filter]));
+      surround(at);
+      options.onFilters();
+    },
+    onFailure: options.onFilterFailure,
+  });
+
+  function surround(at: number): void {
+    const { idcs } = index.view();
+    publish(catalog.surround(idcs, { own: idcs.get(idc), filters }), at);
+  }
+
+  function publish(changes: ReadonlyMap<string, ScopeChange>, at: number): void {
+    for (const [nodeClass, change] of changes) put(nodeClass, change, at);
+  }
+
+  function put(nodeClass: string, { upserts, removals }: ScopeChange, at: number): void {
+    const changes: ResourceChange[] = [
+      ...upserts.map(({ message }) => ({ upsert: message })),
+      ...removals.map(({ kind, name }) => ({ remove: { typeUrl: typeUrls[kind], name } })),
+    ];
+    for (const { kind, name } of [...upserts, ...removals]) refused.delete(`${kind} ${name}`);
+    applySalvaging(
+      changes,
+      (some) => options.apply(nodeClass, some, at),
+      (change, error) =>
+        refuse([...upserts, ...removals][changes.indexOf(change)] as Built, error, nodeClass),
+    );
+  }
+
+  function refuse({ kind, name }: Pick<Built, 'kind' | 'name'>, error: MeshError, nodeClass: string): void {
+    const message = `could not be pushed, the last good one stays: ${error.message}`;
+    refused.set(`${kind} ${name}`, { severity: 'error', where: `${kind} ${name}`, path: '', message });
+    options.onRefused();
+    logger.error('resource not pushed; the last good one stays', { error: error.message, nodeClass });
+  }
+
+  return {
+    apply(batch) {
+      const delta = index.apply(batch);
+      const view = index.view();
+      const at = batch.reduce((earliest, change) => Math.min(earliest, change.at), clock.now());
+      if (delta.idcs.size > 0) surround(at);
+      // Where an IDC's gateways are is part of every Group that may cross to it.
+      const dirty = delta.idcs.size > 0 ? view.groups.keys() : delta.groups;
+      const plans = new Map<string, readonly GroupPlan[]>();
+      for (const host of new Set([...dirty, ...delta.groups])) {
+        const group = view.groups.get(host);
+        plans.set(host, group === undefined ? [] : planGroup(group, view.idcs, idc, hopLimit));
+      }
+      if (plans.size > 0) publish(catalog.update(plans), at);
+    },
+    wantFilters: (at) => keeper.want(planPolicies(idc, index.view().idcs, hopLimit), at),
+    open(nodeClass, scope) {
+      put(nodeClass, { upserts: catalog.open(nodeClass, scope), removals: [] }, clock.now());
+    },
+    forget: (nodeClass) => catalog.close(nodeClass),
+    view: () => index.view(),
+    problems: () => [...index.problems(), ...refused.values()],
+    close: () => keeper.close(),
+  };
+}

@@ -1,0 +1,61 @@
+import type { Clock, Timer } from '../base/clock.ts';
+import { MeshError } from '../base/error.ts';
+import type { Logger } from '../base/log.ts';
+import type { TrailPolicy } from '../model/trail.ts';
+import type { FilterArtefact, PolicyCompiler } from './compile.ts';
+
+/** What a keeper needs. */
+export interface FilterKeeperOptions {
+  readonly compiler: PolicyCompiler;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** All filters of the newest policies; `at` is that of the event that asked for them. */
+  onFilters(filters: readonly FilterArtefact[], at: number): void;
+  onFailure(): void;
+}
+
+/** Keeps the filters of the newest policies: what does not compile is never handed out, the last good one stays. */
+export interface FilterKeeper {
+  /** These are the policies from now on. `at` is when the event that made them so was read. */
+  want(policies: readonly TrailPolicy[], at: number): void;
+  close(): Promise<void>;
+}
+
+/** Time after which filters that could not be compiled are tried again. */
+const retryMs = 10_000;
+
+/** Creates a keeper; closing it closes its compiler. */
+export function createFilterKeeper(options: FilterKeeperOptions): FilterKeeper {
+  const { compiler, clock, logger } = options;
+  let key = '';
+  let retry: Timer | undefined;
+  let closed = false;
+
+  async function compile(policies: readonly TrailPolicy[], at: number): Promise<void> {
+    retry?.cancel();
+    const wanted = JSON.stringify(policies);
+    if (wanted === key || closed) return;
+    key = wanted;
+    try {
+      const compiled = await Promise.all(policies.map((policy) => compiler.compile(policy)));
+      if (wanted === key && !closed) options.onFilters(compiled, at);
+    } catch (reason) {
+      // A newer policy is being compiled: it will tell.
+      if (closed || wanted !== key) return;
+      key = '';
+      retry = clock.after(retryMs, () => void compile(policies, clock.now()));
+      options.onFailure();
+      const error = MeshError.from(reason);
+      logger.error('filter not pushed; the last good one stays', { error: error.message, ref: error.ref });
+    }
+  }
+
+  return {
+    want: (policies, at) => void compile(policies, at),
+    close() {
+      closed = true;
+      retry?.cancel();
+      return compiler.close();
+    },
+  };
+}
