@@ -6,6 +6,8 @@ export const trailHeader = 'x-isthmus-trail';
 export const visitedHeader = 'x-isthmus-visited';
 /** Response header of a refused request: why. */
 export const outcomeHeader = 'x-isthmus-outcome';
+/** The outcome of a proxy's own 503: nobody that may serve the request is left, or none is healthy. */
+export const noIdcOutcome = 'no-idc';
 /** Stands for IDCs that the policy does not name, in `visitedHeader` and in metrics. Not a possible IDC name. */
 export const unknownIdc = '_unknown';
 /** A trail longer than this many bytes is refused unread: the work for a request is bounded, whatever it carries. */

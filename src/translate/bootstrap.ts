@@ -4,6 +4,7 @@ import { type ListenAddress, type NodeScope, nodeMetadataKey, parseNodeScope } f
 import { any } from './any.ts';
 import { httpUpstream } from './cluster.ts';
 import { accessLog, removeIsthmusHeaders, routerFilter } from './http.ts';
+import { localReplies } from './localreply.ts';
 
 /** Where the workload behind a sidecar listens. */
 export type AppAddress = ListenAddress | { readonly path: string };
@@ -148,6 +149,7 @@ function inboundListener(listen: ListenAddress, logFile: string | undefined): Li
                 // The caller holds the timeouts; a second one here would cut what it still waits for.
                 stream_idle_timeout: '0s',
                 ...accessLog('inbound', logFile),
+                ...localReplies('inbound'),
                 route_config: {
                   name: 'inbound',
                   virtual_hosts: [

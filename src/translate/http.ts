@@ -1,8 +1,9 @@
 import type { envoy, HttpConnectionManager, Listener } from '../../protos/gen/envoy.d.ts';
 import type { ListenAddress } from '../model/node.ts';
-import { trailHeader } from '../model/trail.ts';
+import { outcomeHeader, trailHeader } from '../model/trail.ts';
 import type { ListenerRole } from '../plan/types.ts';
 import { any } from './any.ts';
+import { type HttpRole, localReplies } from './localreply.ts';
 import { headerPrefix } from './names.ts';
 
 type HttpFilter = envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter;
@@ -25,7 +26,7 @@ export const removeIsthmusHeaders: HttpFilter = {
 };
 
 /** An access log in JSON lines, or nothing where no file is named. */
-export function accessLog(listener: ListenerRole | 'inbound', file: string | undefined): AccessLogs {
+export function accessLog(listener: HttpRole, file: string | undefined): AccessLogs {
   if (file === undefined) return {};
   return {
     access_log: [
@@ -45,6 +46,7 @@ export function accessLog(listener: ListenerRole | 'inbound', file: string | und
               details: '%RESPONSE_CODE_DETAILS%',
               duration: '%DURATION%',
               trail: `%REQ(${trailHeader})%`,
+              outcome: `%RESP(${outcomeHeader})%`,
               request_id: '%REQ(X-REQUEST-ID)%',
               drill_id: '%REQ(X-DRILL-ID)%',
               upstream_host: '%UPSTREAM_HOST%',
@@ -87,6 +89,7 @@ export function buildHttpListener(options: HttpListener): Listener {
                 codec_type: 'AUTO',
                 ...(role === 'edge' ? edgeProtection : inside),
                 ...accessLog(role, options.accessLog),
+                ...localReplies(role),
                 rds: {
                   route_config_name: role,
                   config_source: { resource_api_version: 'V3', ads: {}, initial_fetch_timeout: '0s' },

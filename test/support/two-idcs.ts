@@ -17,6 +17,8 @@ export interface TwoIdcs {
   readonly outbound: ListenAddress;
   /** Where clients enter sh-a. */
   readonly edge: ListenAddress;
+  /** Where sh-b is entered by other IDCs' egress gateways. */
+  readonly peer: ListenAddress;
   /** The unix socket at which a Group's instance must listen. */
   socket(group: TestGroup): string;
   close(): Promise<void>;
@@ -108,6 +110,7 @@ spec:
   return {
     outbound,
     edge: gateways['sh-a'].edge,
+    peer: gateways['sh-b'].peer,
     socket,
     async close() {
       await Promise.all(meshes.map((mesh) => mesh.close()));

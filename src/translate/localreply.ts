@@ -1,0 +1,55 @@
+import type { envoy, HttpConnectionManager } from '../../protos/gen/envoy.d.ts';
+import { noIdcOutcome, outcomeHeader } from '../model/trail.ts';
+import type { ListenerRole } from '../plan/types.ts';
+
+/** Every listener of a proxy that speaks HTTP: those with routes, and a sidecar's for its workload. */
+export type HttpRole = ListenerRole | 'inbound';
+
+type ResponseMapper = envoy.extensions.filters.network.http_connection_manager.v3.ResponseMapper;
+type HeaderOption = envoy.config.core.v3.HeaderValueOption;
+type AccessLogFilter = envoy.config.accesslog.v3.AccessLogFilter;
+
+/**
+ * What marks an answer of the proxy's own that means "nobody is left, or nobody is healthy", as Envoy's response
+ * flags: no healthy host (UH), no connection to the last one that was tried (UF), no cluster (NC).
+ */
+const nobodyLeft = ['UH', 'UF', 'NC'];
+
+/** No route: within the mesh it says that this gateway does not know the Group, which another one may. */
+const unknownGroup = ['NR'];
+
+/** Listeners to which only proxies of the mesh talk. To them a missing Group is not a missing page. */
+const meshListeners: readonly HttpRole[] = ['peer', 'sidecar', 'ingress'];
+
+/** Headers of a listener's own 503s besides the outcome. */
+const moreHeaders: Partial<Readonly<Record<HttpRole, readonly HeaderOption[]>>> = {};
+
+/**
+ * How a listener words the answers that it gives itself: `x-isthmus-outcome: no-idc` on its 503s when nobody is left.
+ * Between gateways a Group without routes is a 503 too, and not Envoy's 404: the proxy before tries elsewhere. To a
+ * gRPC request Envoy turns each of them into 200 with grpc-status 14 and the body as its message. What the trail
+ * filter refused keeps the outcome that the filter gave it: it has none of these flags. An application that is down
+ * behind its sidecar is nobody too, as it would be without one.
+ */
+export function localReplies(role: HttpRole): Pick<HttpConnectionManager, 'local_reply_config'> {
+  const headers = [header(outcomeHeader, noIdcOutcome), ...(moreHeaders[role] ?? [])];
+  const mappers: ResponseMapper[] = [{ filter: flagged(nobodyLeft), headers_to_add: headers }];
+  if (meshListeners.includes(role)) {
+    mappers.push({
+      filter: flagged(unknownGroup),
+      status_code: 503,
+      body: { inline_string: `isthmus: no route to this Group at ${role}` },
+      headers_to_add: headers,
+    });
+  }
+  return { local_reply_config: { mappers } };
+}
+
+/** A header that replaces any of its name. */
+function header(key: string, value: string): HeaderOption {
+  return { header: { key, value }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' };
+}
+
+function flagged(flags: readonly string[]): AccessLogFilter {
+  return { response_flag_filter: { flags } };
+}

@@ -1,0 +1,71 @@
+import { Client, credentials, type ServiceError } from '@grpc/grpc-js';
+import t from 'tap';
+import { echoService } from '../../src/drill/upstream-grpc.ts';
+import { outcomeHeader, trailHeader } from '../../src/model/trail.ts';
+import { get, until } from '../support/mesh.ts';
+import { startTwoIdcs, type TestGroup } from '../support/two-idcs.ts';
+
+// No instance is started: the sidecars are there, what they stand beside is not.
+const near: TestGroup = { name: 'near', idc: 'sh-a', protocol: 'HTTP' };
+const far: TestGroup = { name: 'far', idc: 'sh-b', protocol: 'HTTP' };
+const farGrpc: TestGroup = { name: 'far-grpc', idc: 'sh-b', protocol: 'GRPC' };
+
+const world = await startTwoIdcs([near, far, farGrpc]);
+t.teardown(() => world.close());
+for (const { name } of [near, far, farGrpc]) {
+  const isRouted = async () => (await get(world.outbound, '/', { host: `${name}.test` })).status === 503;
+  await until(`${name} is routed`, isRouted);
+}
+
+for (const { name } of [near, far]) {
+  t.test(`nobody left, ${name}: the caller is told so`, async (t) => {
+    for (const method of ['GET', 'POST']) {
+      const answer = await get(world.outbound, '/', { host: `${name}.test`, method });
+      t.equal(answer.status, 503, method);
+      t.equal(answer.headers[outcomeHeader], 'no-idc');
+    }
+  });
+}
+
+t.test('a gRPC caller is told so as UNAVAILABLE, with a message', async (t) => {
+  const { address, port } = world.outbound;
+  const client = new Client(`${address}:${port}`, credentials.createInsecure(), {
+    'grpc.default_authority': 'far-grpc.test',
+  });
+  t.teardown(() => client.close());
+  const { path, requestSerialize, responseDeserialize } = echoService.Say;
+  const error = await new Promise<ServiceError | null>((resolve) => {
+    client.makeUnaryRequest(path, requestSerialize, responseDeserialize, Buffer.from('hello'), resolve);
+  });
+  t.equal(error?.code, 14);
+  t.match(error?.details, /\w/);
+  t.strictSame(error?.metadata.get(outcomeHeader), ['no-idc']);
+});
+
+t.test('a caller that asks for a Group that is none gets a plain 404', async (t) => {
+  const answer = await get(world.outbound, '/', { host: 'nobody.test' });
+  t.equal(answer.status, 404);
+  t.equal(answer.headers[outcomeHeader], undefined);
+});
+
+t.test('between IDCs a Group that is not known is a 503, so that others are tried', async (t) => {
+  const answer = await get(world.peer, '/', { host: 'nobody.test', headers: { [trailHeader]: 'sh-a' } });
+  t.equal(answer.status, 503);
+  t.equal(answer.headers[outcomeHeader], 'no-idc');
+  t.match(answer.body, /no route to this Group/);
+  const grpc = await get(world.peer, '/', {
+    host: 'nobody.test',
+    method: 'POST',
+    headers: { [trailHeader]: 'sh-a', 'content-type': 'application/grpc' },
+  });
+  t.equal(grpc.status, 200);
+  t.equal(grpc.headers['grpc-status'], '14');
+  t.match(grpc.headers['grpc-message'], /no route to this Group/);
+  t.equal(grpc.headers[outcomeHeader], 'no-idc');
+});
+
+t.test('what the trail filter refuses keeps its own outcome', async (t) => {
+  const answer = await get(world.peer, '/', { host: 'far.test', headers: { [trailHeader]: 'sh-a,sh-b' } });
+  t.equal(answer.status, 508);
+  t.equal(answer.headers[outcomeHeader], 'loop');
+});
