@@ -73,6 +73,26 @@ export interface TypeStatus {
   /** Number of names subscribed; undefined for all. */
   readonly names: number | undefined;
   readonly nack: { readonly version: string; readonly message: string } | undefined;
+  /** The response that waits for its ACK or NACK; `atMs` in the server's clock. */
+  readonly sent: { readonly version: string; readonly atMs: number } | undefined;
+}
+
+/** One resource of a stream that is not what the server would have it be. Versions: undefined for none. */
+export interface ResourceDifference {
+  /** Abbreviation of the type: CDS, EDS, … */
+  readonly type: string;
+  readonly name: string;
+  /** What the client last accepted; 'unknown' where that is long ago, or was on an earlier stream. */
+  readonly acked: string | undefined;
+  /** What it was sent last. */
+  readonly sent: string | undefined;
+  /** What it is to have. */
+  readonly now: string | undefined;
+  /**
+   * sent: waits for the ACK; waiting: not sent yet; refused: NACKed; held: removed, and kept until nothing
+   * names it.
+   */
+  readonly state: 'sent' | 'waiting' | 'refused' | 'held';
 }
 
 /** A stream and where it stands. */

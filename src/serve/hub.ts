@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import type { Logger } from '../base/log.ts';
 import { type EncodedResource, encodeResource, type ResourceJson } from './codec.ts';
-import { type Hooks, newStats, type StreamStatus } from './events.ts';
+import { type Hooks, newStats, type ResourceDifference, type StreamStatus } from './events.ts';
 import { NameSets } from './names.ts';
 import { createPush } from './push.ts';
 import type { Member, Session, SessionHost } from './session.ts';
@@ -21,6 +21,8 @@ export interface Applied {
   readonly changed: number;
   /** Streams that get something because of it. */
   readonly streams: number;
+  /** Subscriptions, each one type of one stream, that get something because of it. */
+  readonly subscriptions: number;
 }
 
 /** What the hub is made of; see `XdsServerOptions` for the defaults. */
@@ -84,12 +86,16 @@ export class Hub implements SessionHost {
     this.stats.resourcesApplied += changes.length;
     this.stats.resourcesChanged += changed;
     const sessions = new Set<Session>();
-    for (const group of touched) for (const member of group.members) sessions.add(member.session);
+    let subscriptions = 0;
+    for (const group of touched) {
+      subscriptions += group.members.size;
+      for (const member of group.members) sessions.add(member.session);
+    }
     this.stats.streamsTouched += sessions.size;
     if (entry.open) for (const session of sessions) this.push.mark(session);
     else this.open(entry);
     this.forgetRemoved(entry);
-    return { revision: this.lastRevision, changed, streams: sessions.size };
+    return { revision: this.lastRevision, changed, streams: sessions.size, subscriptions };
   }
 
   private open(entry: NodeClass): void {
@@ -239,6 +245,18 @@ export class Hub implements SessionHost {
   /** The streams that have not ACKed all up to `revision`. */
   unconfirmed(revision: number): StreamStatus[] {
     return [...this.sessions()].filter((one) => !one.hasConfirmed(revision)).map((one) => one.status());
+  }
+
+  /** Whether every stream has ACKed all up to `revision` that concerns it. */
+  isConfirmed(revision: number): boolean {
+    for (const session of this.sessions()) if (!session.hasConfirmed(revision)) return false;
+    return true;
+  }
+
+  /** What one stream has not, by the stream's id. */
+  differences(stream: number): ResourceDifference[] {
+    for (const session of this.sessions()) if (session.info.id === stream) return session.differences();
+    return [];
   }
 
   status(): StreamStatus[] {

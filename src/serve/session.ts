@@ -1,5 +1,6 @@
 import type { Logger } from '../base/log.ts';
-import type { Ack, Nack, Stats, StreamInfo, StreamStatus, TypeStatus } from './events.ts';
+import { differencesOf } from './differences.ts';
+import type { Ack, Nack, ResourceDifference, Stats, StreamInfo, StreamStatus, TypeStatus } from './events.ts';
 import type { NameSets } from './names.ts';
 import { mustHold, nextTurn, type Turn } from './order.ts';
 import type { Removals } from './plan.ts';
@@ -66,6 +67,8 @@ export class Session {
   private settlesAt = Number.NEGATIVE_INFINITY;
   private readonly byType = new Map<string, Member>();
   private readonly referred = new Map<string, string[]>();
+  /** What the client said that it has, of each type that waits for the class to be whole. */
+  private readonly resuming = new Map<Member, ReadonlyMap<string, string>>();
 
   constructor(info: StreamInfo, host: SessionHost, write: (bytes: Buffer) => void) {
     this.info = info;
@@ -106,20 +109,26 @@ export class Session {
     if (first || subscribe.length > 0 || unsubscribe.length > 0) {
       subscribeDelta(sub, { first, subscribe, unsubscribe }, this.host.sets);
       const member = this.regroup(known, sub);
-      if (first && initialVersions.size > 0) {
-        const { snapshot, group } = member;
-        const names = group.wildcard ? snapshot.marks.keys() : sub.set.names;
-        const current = (name: string) => snapshot.marks.get(name)?.resource?.version;
-        resumeDelta(sub, initialVersions, names, current);
-        if (this.host.unsettled.delete(this.keyOf(sub.rule.url)))
-          for (const name of names) if (current(name) !== undefined) sub.fresh.set(name, 'again');
-        sub.revision = group.changedAt;
-        if (!isPending(sub, group)) sub.confirmed = sub.revision;
-        if (sub.gone.size > 0) this.settlesAt = this.openedAtMs + settleMs;
-      }
+      // Compared only once the class is whole: what is not there yet is not gone.
+      if (first && initialVersions.size > 0) this.resuming.set(member, initialVersions);
       if (first) this.takeReferred(sub);
     }
     this.advance();
+  }
+
+  /** Finds what a client that says what it has still lacks, and what it has that is no more. */
+  private resume(member: Member, initialVersions: ReadonlyMap<string, string>): void {
+    const { sub, snapshot, group } = member;
+    const names = group.wildcard ? snapshot.marks.keys() : sub.set.names;
+    const current = (name: string) => snapshot.marks.get(name)?.resource?.version;
+    const again = new Map([...sub.fresh].filter(([, why]) => why === 'again'));
+    resumeDelta(sub, initialVersions, names, current);
+    for (const [name, why] of again) sub.fresh.set(name, why);
+    if (this.host.unsettled.delete(this.keyOf(sub.rule.url)))
+      for (const name of names) if (current(name) !== undefined) sub.fresh.set(name, 'again');
+    sub.revision = group.changedAt;
+    if (!isPending(sub, group)) sub.confirmed = sub.revision;
+    if (sub.gone.size > 0) this.settlesAt = this.openedAtMs + settleMs;
   }
 
   private keyOf(typeUrl: string): string {
@@ -169,6 +178,8 @@ export class Session {
   /** Writes all that may be written now. */
   advance(): void {
     if (!this.host.isOpen(this.info.nodeClass)) return;
+    for (const [member, versions] of this.resuming) this.resume(member, versions);
+    this.resuming.clear();
     for (;;) {
       const turns = this.turns();
       const settling = this.host.now() < this.settlesAt;
@@ -246,6 +257,11 @@ export class Session {
     });
   }
 
+  /** For `XdsServer.differences`. */
+  differences(): ResourceDifference[] {
+    return this.members.flatMap((member) => differencesOf(member.sub, member.snapshot, member.group));
+  }
+
   /** Leaves all groups. */
   close(): void {
     for (const member of this.members) {
@@ -273,6 +289,7 @@ export class Session {
         sinceMs: last.length === 0 ? undefined : Math.max(...last.map(({ at }) => at)),
         names: sub.wildcard ? undefined : sub.set.names.size,
         nack: sub.nacked && { version: sub.nacked.version, message: sub.nacked.message },
+        sent: sub.inFlight && { version: sub.inFlight.version, atMs: sub.inFlight.sentAt },
       };
     });
     return { ...this.info, openedAtMs: this.openedAtMs, types };

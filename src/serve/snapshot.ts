@@ -20,6 +20,8 @@ export interface LogEntry {
   readonly revision: number;
   readonly name: string;
   readonly at: number;
+  /** The version that it replaced; undefined where there was none. */
+  readonly before: string | undefined;
 }
 
 /** All streams of a class and type that see the same resources. `M` is what the owner keeps per stream. */
@@ -81,7 +83,7 @@ export class Snapshot<M> {
     const written = resource ? revision : (before?.written ?? revision);
     this.marks.set(name, { revision, at, born: before?.born ?? revision, written, resource, last });
     this.live += (resource ? 1 : 0) - (before?.resource ? 1 : 0);
-    this.log.push({ revision, name, at });
+    this.log.push({ revision, name, at, before: before?.resource?.version });
     this.trimLog();
     this.sum = mix(this.sum, before?.resource, resource);
     for (const group of this.groups.values()) {
@@ -157,6 +159,16 @@ export class Snapshot<M> {
     const isLive = (mark: Mark) => mark.resource !== undefined;
     const upserts = marks.filter(isLive) as (Mark & { resource: EncodedResource })[];
     return { upserts, removed: marks.filter((mark) => !isLive(mark)), supersededAt };
+  }
+
+  /**
+   * The version that a name had at `revision`; undefined for none, 'unknown' where that is longer ago than the
+   * log goes back.
+   */
+  versionAt(name: string, revision: number): string | undefined {
+    if (revision < this.trimmedTo) return 'unknown';
+    const later = this.log.find((entry) => entry.name === name && entry.revision > revision);
+    return later === undefined ? this.marks.get(name)?.resource?.version : later.before;
   }
 
   private trimLog(): void {

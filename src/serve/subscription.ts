@@ -55,7 +55,15 @@ export interface Subscription {
   inFlight: Sent | undefined;
   nonce: string;
   acked: { readonly version: string; readonly at: number } | undefined;
-  nacked: { readonly version: string; readonly at: number; readonly message: string } | undefined;
+  nacked:
+    | {
+        readonly version: string;
+        readonly at: number;
+        readonly message: string;
+        /** What was confirmed before the first of the refusals that still hold. */
+        readonly confirmed: number;
+      }
+    | undefined;
 }
 
 /** A subscription before its first request. */
@@ -102,7 +110,8 @@ export function judge(sub: Subscription, nonce: string, error: string | undefine
     if (sub.rejected.size === 0) sub.nacked = undefined;
     return 'ack';
   }
-  sub.nacked = { version: sent.version, at: now, message: error };
+  const confirmed = sub.nacked?.confirmed ?? sub.confirmed;
+  sub.nacked = { version: sent.version, at: now, message: error, confirmed };
   for (const name of sent.names) sub.rejected.add(name);
   return 'nack';
 }

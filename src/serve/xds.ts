@@ -3,7 +3,7 @@ import { MeshError } from '../base/error.ts';
 import { type Logger, silentLogger } from '../base/log.ts';
 import { decodeJson, type ResourceJson } from './codec.ts';
 import { typePrefix } from './encode.ts';
-import type { Hooks, Node, Peer, Stats, StreamStatus } from './events.ts';
+import type { Hooks, Node, Peer, ResourceDifference, Stats, StreamStatus } from './events.ts';
 import { type Applied, Hub, type ResourceChange } from './hub.ts';
 import { messagePlan } from './schema.ts';
 import { type Listening, listen, type Stream, type StreamHandler, type TlsOptions } from './server.ts';
@@ -18,6 +18,7 @@ export type {
   Nack,
   Node,
   Peer,
+  ResourceDifference,
   Stats,
   StreamInfo,
   StreamStatus,
@@ -73,6 +74,10 @@ export interface XdsServer {
   status(): StreamStatus[];
   /** The streams that have not yet ACKed everything up to `Applied.revision` that concerns them. */
   unconfirmed(revision: number): StreamStatus[];
+  /** Whether `unconfirmed(revision)` is empty; cheaper. */
+  isConfirmed(revision: number): boolean;
+  /** What the stream of this id (`StreamInfo.id`) has not, or should not have any more; empty when in sync. */
+  differences(stream: number): ResourceDifference[];
   readonly stats: Readonly<Stats>;
   /** Ends all streams; what is not gone after `graceMs` (default 1,000) is cut. */
   close(graceMs?: number): Promise<void>;
@@ -165,6 +170,8 @@ export function createXdsServer(options: XdsServerOptions = {}): XdsServer {
     release: () => hub.release(),
     status: () => hub.status(),
     unconfirmed: (revision) => hub.unconfirmed(revision),
+    isConfirmed: (revision) => hub.isConfirmed(revision),
+    differences: (stream) => hub.differences(stream),
     async close(graceMs = 1_000) {
       hub.close();
       await Promise.all(listening.splice(0).map((one) => one.close(graceMs)));

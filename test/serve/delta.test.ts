@@ -106,6 +106,55 @@ t.test('who comes back and says what it has gets the difference', async (t) => {
   t.equal(s.hub.unconfirmed(s.hub.revision()).length, 0);
 });
 
+t.test('who comes back before the picture is whole gets nothing that it has', async (t) => {
+  const s = story({}, false);
+  await s.apply([cds('a'), cds('b'), cds('c'), eds('a', 'v1')]);
+  const old = s.connect('delta');
+  const had = old.versions('CDS');
+  const hadEndpoints = old.versions('EDS');
+  old.close();
+  // A server that has just started knows only some of it.
+  const fresh = story({}, false);
+  await fresh.apply([cds('a')]);
+  const back = fresh.connect('delta');
+  back.send('CDS', { resource_names_subscribe: ['*'], initial_resource_versions: had });
+  back.send('EDS', { resource_names_subscribe: ['a'], initial_resource_versions: hadEndpoints });
+  await fresh.apply([cds('b'), eds('a', 'v1'), cds('c')]);
+  fresh.hub.release();
+  await Promise.resolve();
+  t.same(back.got(), []);
+  t.equal(back.state('CDS')?.state, 'SYNCED');
+  t.equal(back.state('EDS')?.state, 'SYNCED');
+  await fresh.apply([cds('b', 'v2')]);
+  t.same(back.got(), ['CDS +b'], 'and what changes later');
+});
+
+t.test('what a client has not accepted is told by name, with versions', async (t) => {
+  const s = story();
+  await s.apply([cds('a'), cds('b'), cds('c')]);
+  const envoy = s.connect('delta');
+  envoy.send('CDS', {});
+  t.match(s.hub.differences(envoy.session.info.id), [{ name: 'a', acked: 'unknown', state: 'sent' }, {}, {}]);
+  envoy.got();
+  envoy.ack('CDS');
+  t.same(s.hub.differences(envoy.session.info.id), []);
+  const before = envoy.versions('CDS');
+  await s.apply([cds('a', 'v2')]);
+  await s.apply([cds('b', 'v2')]);
+  const after = envoy.versions('CDS');
+  t.same(s.hub.differences(envoy.session.info.id), [
+    { type: 'CDS', name: 'a', acked: before.a, sent: after.a, now: after.a, state: 'sent' },
+    { type: 'CDS', name: 'b', acked: before.b, sent: before.b, now: after.b, state: 'waiting' },
+  ]);
+  envoy.got();
+  envoy.nack('CDS', 'no');
+  envoy.got();
+  envoy.ack('CDS');
+  t.same(s.hub.differences(envoy.session.info.id), [
+    { type: 'CDS', name: 'a', acked: before.a, sent: after.a, now: after.a, state: 'refused' },
+  ]);
+});
+
 t.test('a NACK: the same is not sent again, other resources go on', async (t) => {
   const s = story();
   await s.apply([cds('a'), cds('b')]);

@@ -1,0 +1,47 @@
+import type { ResourceDifference } from './events.ts';
+import { type Group, type Snapshot, sees } from './snapshot.ts';
+import type { Subscription } from './subscription.ts';
+
+/**
+ * The resources of one subscription that its client has not accepted as they are, by name. Costs what the
+ * names that differ cost, times the length of the log: for a person who asks, not for the path of a push.
+ */
+export function differencesOf<M>(
+  sub: Subscription,
+  snapshot: Snapshot<M>,
+  group: Group<M>,
+): ResourceDifference[] {
+  // Without an ACK on this stream nothing is known of what the client has from before.
+  const known = sub.confirmed > 0;
+  const changed = known ? snapshot.since(group, sub.confirmed) : undefined;
+  const names = new Set([
+    ...(changed?.upserts ?? []).map(({ resource }) => resource.name),
+    ...(changed?.removed ?? []).map(({ last }) => last.name),
+    ...(sub.inFlight?.names ?? []),
+    ...sub.fresh.keys(),
+    ...sub.gone,
+    ...sub.held.keys(),
+    ...sub.rejected,
+    ...(sub.all ? snapshot.visible(group).map(({ name }) => name) : []),
+  ]);
+  const inFlight = new Set(sub.inFlight?.names);
+  return [...names].sort().flatMap((name): ResourceDifference[] => {
+    const mark = snapshot.marks.get(name);
+    const now = sees(group, name) ? mark?.resource?.version : undefined;
+    const refused = sub.rejected.has(name);
+    const base = refused ? (sub.nacked?.confirmed ?? 0) : sub.confirmed;
+    const acked = base > 0 ? snapshot.versionAt(name, base) : 'unknown';
+    const sent = sub.revision > 0 ? snapshot.versionAt(name, sub.revision) : undefined;
+    // Sent again although it did not change, such as the endpoints of a cluster that warms.
+    const pending = inFlight.has(name) || sub.fresh.has(name) || sub.gone.has(name) || sub.held.has(name);
+    if (acked === now && !refused && !pending) return [];
+    const state = refused
+      ? 'refused'
+      : sub.held.has(name)
+        ? 'held'
+        : inFlight.has(name) || (sub.inFlight !== undefined && sent === now && !sub.fresh.has(name))
+          ? 'sent'
+          : 'waiting';
+    return [{ type: sub.rule.short, name, acked, sent, now, state }];
+  });
+}
