@@ -52,6 +52,7 @@ export const entryFiles: readonly string[] = [
   // HTTP filters and what routes name.
   'envoy/extensions/filters/http/fault/v3/fault.proto',
   'envoy/extensions/filters/http/header_mutation/v3/header_mutation.proto',
+  'envoy/extensions/filters/http/header_to_metadata/v3/header_to_metadata.proto',
   'envoy/extensions/filters/http/health_check/v3/health_check.proto',
   'envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit.proto',
   'envoy/extensions/filters/http/lua/v3/lua.proto',

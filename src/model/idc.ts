@@ -25,6 +25,8 @@ export interface Idc {
     readonly ingress: readonly IngressGateway[];
     readonly egress: readonly EgressGateway[];
     readonly network?: string;
+    /** Whether clients at the edge see `x-isthmus-outcome`; absent: they see no header of Isthmus's own. */
+    readonly exposeOutcome?: boolean;
   };
 }
 

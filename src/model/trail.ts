@@ -8,6 +8,8 @@ export const visitedHeader = 'x-isthmus-visited';
 export const outcomeHeader = 'x-isthmus-outcome';
 /** The outcome of a proxy's own 503: nobody that may serve the request is left, or none is healthy. */
 export const noIdcOutcome = 'no-idc';
+/** All headers of Isthmus's own, for where they are named one by one. */
+export const ownHeaders: readonly string[] = [trailHeader, visitedHeader, outcomeHeader];
 /** Stands for IDCs that the policy does not name, in `visitedHeader` and in metrics. Not a possible IDC name. */
 export const unknownIdc = '_unknown';
 /** A trail longer than this many bytes is refused unread: the work for a request is bounded, whatever it carries. */

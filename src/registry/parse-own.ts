@@ -17,8 +17,16 @@ export function parseIdc(spec: Fields, meta: Meta, faults: Fault[]): Idc | undef
   checkGateways(spec, 'ingress', ['edgePort', 'peerPort']);
   checkGateways(spec, 'egress', ['sidecarPort', 'ingressPort']);
   if (parsed === undefined) return undefined;
-  const { network, ...rest } = parsed;
-  return { kind: 'Idc', meta, spec: { ...rest, ...(network === undefined ? {} : { network }) } };
+  const { network, exposeOutcome, ...rest } = parsed;
+  return {
+    kind: 'Idc',
+    meta,
+    spec: {
+      ...rest,
+      ...(network === undefined ? {} : { network }),
+      ...(exposeOutcome === undefined ? {} : { exposeOutcome }),
+    },
+  };
 }
 
 /** No two listeners of an IDC's gateways may have one address: all but one would be unreachable. */

@@ -41,6 +41,10 @@ export const idcSpec = z.strictObject({
   network: z.string().min(1, 'is empty: remove it, or fill it in.').max(253).optional().meta({
     description: 'Name of the network that the IDC is in. Kept for information.',
   }),
+  exposeOutcome: z.boolean({ error: 'must be true or false.' }).optional().meta({
+    description: 'Whether clients at the edge see `x-isthmus-outcome`, which says why a request was refused.',
+    default: false,
+  }),
   ingress: z.array(ingress).min(1, 'must have at least one gateway, or nobody can enter the IDC.').meta({
     description: 'The ingress gateways.',
   }),

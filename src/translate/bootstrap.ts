@@ -1,6 +1,7 @@
 import type { Bootstrap, Cluster, envoy, Listener } from '../../protos/gen/envoy.d.ts';
 import { MeshError } from '../base/error.ts';
 import { type ListenAddress, type NodeScope, nodeMetadataKey, parseNodeScope } from '../model/node.ts';
+import { ownHeaders } from '../model/trail.ts';
 import { any } from './any.ts';
 import { httpUpstream } from './cluster.ts';
 import { accessLog, removeIsthmusHeaders, routerFilter } from './http.ts';
@@ -152,6 +153,8 @@ function inboundListener(listen: ListenAddress, logFile: string | undefined): Li
                 ...localReplies('inbound'),
                 route_config: {
                   name: 'inbound',
+                  // Only proxies word outcomes; what an application answers under these names is a copy.
+                  response_headers_to_remove: [...ownHeaders],
                   virtual_hosts: [
                     {
                       name: 'app',

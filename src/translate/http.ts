@@ -3,10 +3,12 @@ import type { ListenAddress } from '../model/node.ts';
 import { outcomeHeader, trailHeader } from '../model/trail.ts';
 import type { ListenerRole } from '../plan/types.ts';
 import { any } from './any.ts';
+import { outcomeInMetadata } from './edge.ts';
 import { type HttpRole, localReplies } from './localreply.ts';
 import { headerPrefix } from './names.ts';
 
-type HttpFilter = envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter;
+/** A filter of an HTTP connection manager. */
+export type HttpFilter = envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter;
 type AccessLogs = Pick<HttpConnectionManager, 'access_log'>;
 
 /** The last HTTP filter of every chain. */
@@ -46,7 +48,7 @@ export function accessLog(listener: HttpRole, file: string | undefined): AccessL
               details: '%RESPONSE_CODE_DETAILS%',
               duration: '%DURATION%',
               trail: `%REQ(${trailHeader})%`,
-              outcome: `%RESP(${outcomeHeader})%`,
+              outcome: listener === 'edge' ? outcomeInMetadata : `%RESP(${outcomeHeader})%`,
               request_id: '%REQ(X-REQUEST-ID)%',
               drill_id: '%REQ(X-DRILL-ID)%',
               upstream_host: '%UPSTREAM_HOST%',

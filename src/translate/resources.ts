@@ -11,8 +11,9 @@ import {
   buildIdcsCluster,
   buildInstancesCluster,
 } from './cluster.ts';
+import { edgeFilters } from './edge.ts';
 import { buildFilter, type FilterModule, filterName, guardFilter } from './filter.ts';
-import { buildHttpListener } from './http.ts';
+import { buildHttpListener, type HttpFilter } from './http.ts';
 import { buildRouteConfiguration } from './route.ts';
 
 /** Types of resource, by Envoy's abbreviations; the order is the order of pushing. */
@@ -70,7 +71,14 @@ export function buildScopeResources(scope: NodeScope, around: Surroundings): rea
       return [
         cds(buildEgressCluster()),
         eds(buildEgressAssignment(around.own, 'ingressPort')),
-        ...guarded('edge', 'ingress-edge', scope.edge, scope, around),
+        ...guarded(
+          'edge',
+          'ingress-edge',
+          scope.edge,
+          scope,
+          around,
+          edgeFilters(around.own?.spec.exposeOutcome ?? false),
+        ),
         ...guarded('peer', 'ingress-peer', scope.peer, scope, around),
       ];
     case 'egress':
@@ -109,10 +117,18 @@ function guarded(
   listen: { address: string; port: number },
   scope: NodeScope,
   around: Surroundings,
+  filters: readonly HttpFilter[] = [],
 ): Built[] {
   const filter = around.filters[guard];
   return [
-    lds(buildHttpListener({ role, listen, accessLog: scope.accessLog, filters: [guardFilter(guard)] })),
+    lds(
+      buildHttpListener({
+        role,
+        listen,
+        accessLog: scope.accessLog,
+        filters: [...filters, guardFilter(guard)],
+      }),
+    ),
     ...(filter === undefined ? [] : [ecds(guard, filter)]),
   ];
 }

@@ -1,7 +1,8 @@
 import type { envoy, Route, RouteConfiguration, VirtualHost } from '../../protos/gen/envoy.d.ts';
+import { trailHeader, visitedHeader } from '../model/trail.ts';
 import type { GroupPlan, ListenerRole, Path, RetryCondition, RetryRule } from '../plan/types.ts';
 import { any, duration } from './any.ts';
-import { failoverCluster, groupName, headerPrefix, idcsCluster, instancesCluster } from './names.ts';
+import { failoverCluster, groupName, idcsCluster, instancesCluster } from './names.ts';
 
 type RouteMatch = envoy.config.route.v3.RouteMatch;
 type RouteAction = envoy.config.route.v3.RouteAction;
@@ -14,10 +15,8 @@ export function buildRouteConfiguration(
 ): RouteConfiguration {
   return {
     name: listener,
-    // Workloads and clients do not see the way that a request took; they do see why one was refused.
-    ...(listener === 'outbound' || listener === 'edge'
-      ? { response_headers_to_remove: [`${headerPrefix}trail`] }
-      : {}),
+    // Workloads do not see the way that a request took; they do see why one was refused. Clients: `edge.ts`.
+    ...(listener === 'outbound' ? { response_headers_to_remove: [trailHeader, visitedHeader] } : {}),
     virtual_hosts: plans
       .filter((plan) => plan.paths[listener].priorities.length > 0)
       .map((plan) => buildVirtualHost(plan, plan.paths[listener])),

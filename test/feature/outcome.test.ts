@@ -1,3 +1,7 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Client, credentials, type ServiceError } from '@grpc/grpc-js';
 import t from 'tap';
 import { echoService } from '../../src/drill/upstream-grpc.ts';
@@ -10,8 +14,12 @@ const near: TestGroup = { name: 'near', idc: 'sh-a', protocol: 'HTTP' };
 const far: TestGroup = { name: 'far', idc: 'sh-b', protocol: 'HTTP' };
 const farGrpc: TestGroup = { name: 'far-grpc', idc: 'sh-b', protocol: 'GRPC' };
 
-const world = await startTwoIdcs([near, far, farGrpc]);
-t.teardown(() => world.close());
+const logs = mkdtempSync(join(tmpdir(), 'isthmus-outcome-'));
+const world = await startTwoIdcs([near, far, farGrpc], '{}', { accessLogs: logs });
+t.teardown(async () => {
+  await world.close();
+  rmSync(logs, { recursive: true });
+});
 for (const { name } of [near, far, farGrpc]) {
   const isRouted = async () => (await get(world.outbound, '/', { host: `${name}.test` })).status === 503;
   await until(`${name} is routed`, isRouted);
@@ -68,4 +76,39 @@ t.test('what the trail filter refuses keeps its own outcome', async (t) => {
   const answer = await get(world.peer, '/', { host: 'far.test', headers: { [trailHeader]: 'sh-a,sh-b' } });
   t.equal(answer.status, 508);
   t.equal(answer.headers[outcomeHeader], 'loop');
+});
+
+t.test('at the edge', async (t) => {
+  const ask = () => get(world.edge, '/', { host: 'far.test' });
+  const own = (headers: object) => Object.keys(headers).filter((name) => name.startsWith('x-isthmus-'));
+  await until('the edge is open', async () => (await ask()).status === 503);
+  t.strictSame(own((await ask()).headers), [], 'clients see none of the headers');
+  await until('the access log has the outcome all the same', () => {
+    const lines = readFileSync(join(logs, 'sh-a-ingress.log'), 'utf8').trim().split('\n');
+    return lines
+      .map((line) => JSON.parse(line))
+      .some((line) => line.listener === 'edge' && line.outcome === 'no-idc');
+  });
+  world.edit((yaml) => yaml.replaceAll('metadata: {name: sh-a}\nspec:', '$&\n  exposeOutcome: true'));
+  await until('clients see the outcome', async () => own((await ask()).headers).length > 0);
+  const answer = await ask();
+  t.equal(answer.status, 503);
+  t.strictSame(own(answer.headers), [outcomeHeader]);
+});
+
+t.test('an application cannot word an outcome', async (t) => {
+  const server = createServer((_, response) => {
+    response.writeHead(200, { [outcomeHeader]: 'no-idc', [trailHeader]: 'sh-a', 'x-other': 'kept' }).end();
+  });
+  await new Promise<void>((resolve) => server.listen(world.socket(near), resolve));
+  t.teardown(() => server.close());
+  for (const to of [world.outbound, world.edge]) {
+    const ask = () => get(to, '/', { host: 'near.test' });
+    await until('the application is reached', async () => (await ask()).status === 200);
+    t.match((await ask()).headers, {
+      [outcomeHeader]: undefined,
+      [trailHeader]: undefined,
+      'x-other': 'kept',
+    });
+  }
 });

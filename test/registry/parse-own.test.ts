@@ -22,6 +22,7 @@ const gateway = { address: '10.0.0.1', edgePort: 8080, peerPort: 15443 };
 t.test('an Idc', async (t) => {
   const raw = withSpec(idc('sh-a'), {
     network: 'dc-1',
+    exposeOutcome: true,
     ingress: [gateway, { ...gateway, address: '2001:db8::1' }],
   });
   t.strictSame(read(raw).object, {
@@ -29,6 +30,7 @@ t.test('an Idc', async (t) => {
     meta: { namespace: '', name: 'sh-a', labels: {}, annotations: {}, origin: 'test.yaml:1' },
     spec: {
       network: 'dc-1',
+      exposeOutcome: true,
       ingress: [gateway, { ...gateway, address: '2001:db8::1' }],
       egress: [{ address: '10.0.0.2', sidecarPort: 15444, ingressPort: 15445 }],
     },
@@ -97,7 +99,12 @@ const wrong: readonly [string, unknown, RegExp][] = [
   [
     'a field of nothing',
     withSpec(idc('a'), { capacity: 3 }),
-    /^spec.capacity: unknown field.*Known here: network, ingress, egress/,
+    /^spec.capacity: unknown field.*Known here: network, exposeOutcome, ingress, egress/,
+  ],
+  [
+    'an exposure that is no boolean',
+    withSpec(idc('a'), { exposeOutcome: 'yes' }),
+    /^spec.exposeOutcome: must be true or false/,
   ],
   ['no ingress', withSpec(idc('a'), { ingress: undefined }), /^spec.ingress: is required/],
   ['an empty egress', withSpec(idc('a'), { egress: [] }), /^spec.egress: must have at least one gateway/],

@@ -32,6 +32,8 @@ export interface Mesh {
 }
 
 export interface EnvoyOptions {
+  /** Folder for access logs, `ID.log` each. */
+  readonly accessLogs?: string;
   readonly mode?: 'delta' | 'sotw';
   readonly inbound?: { readonly listen: ListenAddress; readonly app: AppAddress };
 }
@@ -69,9 +71,10 @@ export async function startMesh(idc: string, files: Readonly<Record<string, stri
     save,
     async envoy(id, scope, more = {}) {
       const admin = await freeAddress();
+      const { accessLogs } = more;
       const bootstrap = buildBootstrap({
         id,
-        scope,
+        scope: accessLogs === undefined ? scope : { ...scope, accessLog: join(accessLogs, `${id}.log`) },
         xds: [plane.xds],
         admin,
         ...(more.mode === undefined ? {} : { mode: more.mode }),

@@ -19,6 +19,8 @@ export interface TwoIdcs {
   readonly edge: ListenAddress;
   /** Where sh-b is entered by other IDCs' egress gateways. */
   readonly peer: ListenAddress;
+  /** Changes the objects of both IDCs: all of them, as YAML. */
+  edit(change: (yaml: string) => string): void;
   /** The unix socket at which a Group's instance must listen. */
   socket(group: TestGroup): string;
   close(): Promise<void>;
@@ -111,6 +113,10 @@ spec:
     outbound,
     edge: gateways['sh-a'].edge,
     peer: gateways['sh-b'].peer,
+    edit(change) {
+      const changed = change(documents);
+      for (const mesh of meshes) mesh.save('all.yaml', changed);
+    },
     socket,
     async close() {
       await Promise.all(meshes.map((mesh) => mesh.close()));
