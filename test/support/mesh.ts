@@ -105,9 +105,9 @@ export async function startMesh(idc: string, files: Readonly<Record<string, stri
   };
 }
 
-/** Polls until `check` holds (a throw counts as not yet); fails after 20 s. */
+/** Polls until `check` holds (a throw counts as not yet); fails after 60 s: the machine may be busy. */
 export async function until(what: string, check: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = systemClock.now() + 20_000;
+  const deadline = systemClock.now() + 60_000;
   const keepAlive = setInterval(() => {}, 1000);
   try {
     for (;;) {
@@ -116,7 +116,7 @@ export async function until(what: string, check: () => boolean | Promise<boolean
       } catch {
         // Not yet.
       }
-      if (systemClock.now() > deadline) throw new Error(`waited 20 s in vain: ${what}`);
+      if (systemClock.now() > deadline) throw new Error(`waited 60 s in vain: ${what}`);
       await sleep(systemClock, 20);
     }
   } finally {
