@@ -1,7 +1,7 @@
 import type { Clock } from './base/clock.ts';
 import { MeshError } from './base/error.ts';
 import type { Logger } from './base/log.ts';
-import { AckClock, type AckSummary } from './delivery/ackclock.ts';
+import { type AckSummary, type Answer, Ledger } from './delivery/ledger.ts';
 import { createMetrics, type Metrics } from './delivery/metrics.ts';
 import { Readiness } from './delivery/readiness.ts';
 import { type ListenAddress, type NodeRole, parseNodeScope } from './model/node.ts';
@@ -9,7 +9,7 @@ import type { Change } from './model/object.ts';
 import { createPipeline } from './pipeline.ts';
 import type { Problem, Source } from './registry/source.ts';
 import type { OpenedSource } from './registry/sources.ts';
-import type { Ack, Nack, Node, StreamInfo } from './serve/events.ts';
+import type { Ack, Node, StreamInfo } from './serve/events.ts';
 import { createXdsServer, type TypeStatus } from './serve/xds.ts';
 
 /** What a control plane is made of. */
@@ -63,7 +63,6 @@ export interface ControlPlane {
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
   const { idc, clock, logger, sources } = options;
   const metrics = createMetrics(idc);
-  const ackClock = new AckClock((type, stage, ms) => metrics.eventToAck.observe({ type, stage }, ms / 1000));
   const stop = new AbortController();
   const problemsBySource = new Map<string, readonly Problem[]>();
 
@@ -79,8 +78,22 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     },
     onStreamOpen: (stream) => count(stream, 1),
     onStreamClose: (stream) => count(stream, -1),
-    onAck: acked,
-    onNack: nacked,
+    onAck(ack) {
+      metrics.acks.inc({ type: ack.type });
+      ledger.acked(answerOf(ack));
+    },
+    onNack(nack) {
+      metrics.nacks.inc({ type: nack.type });
+      ledger.nacked(answerOf(nack));
+    },
+  });
+
+  const ledger = new Ledger({
+    clock,
+    logger,
+    metrics,
+    isConfirmed: (revision) => xds.isConfirmed(revision),
+    unconfirmed: (revision) => xds.unconfirmed(revision).map(({ id, node }) => ({ id, node: node.id ?? '' })),
   });
 
   const pipeline = createPipeline({
@@ -88,6 +101,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     hopLimit: options.hopLimit,
     clock,
     logger,
+    ledger,
     apply: (nodeClass, changes, at) => xds.apply(nodeClass, changes, at),
     onRefused: () => metrics.refused.inc(),
     onFilters: () => readiness.met('filters'),
@@ -114,24 +128,9 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     });
   }
 
-  function acked(ack: Ack): void {
-    metrics.acks.inc({ type: ack.type });
-    ackClock.acked({
-      node: ack.stream.node.id ?? '',
-      kind: ack.type,
-      eventsAt: ack.eventsAt,
-      sentAt: ack.sentAtMs,
-      ackedAt: ack.ackedAtMs,
-    });
-  }
-
-  function nacked(nack: Nack): void {
-    metrics.nacks.inc({ type: nack.type });
-  }
-
   function apply(source: Source, batch: readonly Change[]): void {
     for (const change of batch) metrics.changes.inc({ type: change.type });
-    pipeline.apply(batch);
+    pipeline.apply(source.name, batch);
     const view = pipeline.view();
     metrics.groups.set(view.groups.size);
     if (batch.some((change) => change.type === 'synced')) readiness.met(`source ${source.name}`);
@@ -170,6 +169,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 
   async function close(): Promise<void> {
     stop.abort(new MeshError('unavailable', 'the control plane is closing'));
+    ledger.close();
     await Promise.all([xds.close(), pipeline.close()]);
   }
 
@@ -190,7 +190,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
           types: Object.fromEntries(stream.types.map((type) => [type.type, type])),
         };
       }),
-      eventToAck: ackClock.summary(),
+      eventToAck: ledger.summary(),
     }),
     problems,
     confirmDeletes: () => sources.reduce((sum, source) => sum + (source.confirmDeletes?.() ?? 0), 0),
@@ -210,4 +210,8 @@ function classOf(node: Node, idc: string): string {
 
 function bracketed(address: string): string {
   return address.includes(':') ? `[${address}]` : address;
+}
+
+function answerOf({ stream, type, sentAtMs, ackedAtMs, eventsAt, supersededAt }: Ack): Answer {
+  return { node: stream.node.id ?? '', type, sentAtMs, ackedAtMs, eventsAt, supersededAt };
 }

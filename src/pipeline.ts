@@ -1,11 +1,12 @@
 import type { Clock } from './base/clock.ts';
 import type { MeshError } from './base/error.ts';
 import type { Logger } from './base/log.ts';
+import type { Ledger, OpenPush } from './delivery/ledger.ts';
 import { applySalvaging } from './delivery/salvage.ts';
 import { createIndex } from './index/store.ts';
 import type { MeshView } from './index/view.ts';
 import type { NodeScope } from './model/node.ts';
-import type { Change } from './model/object.ts';
+import { type Change, refOf } from './model/object.ts';
 import { planGroup } from './plan/group.ts';
 import { planPolicies } from './plan/policy.ts';
 import type { GroupPlan } from './plan/types.ts';
@@ -13,7 +14,7 @@ import { createPolicyCompiler } from './policy/compile.ts';
 import { createFilterKeeper } from './policy/keeper.ts';
 import type { Problem } from './registry/source.ts';
 import { clusterType, endpointType, extensionConfigType, listenerType, routeType } from './serve/types.ts';
-import type { ResourceChange } from './serve/xds.ts';
+import type { Applied, ResourceChange } from './serve/xds.ts';
 import { Catalog, type ScopeChange } from './translate/catalog.ts';
 import type { Built, Filters, ResourceKind } from './translate/resources.ts';
 
@@ -23,8 +24,9 @@ export interface PipelineOptions {
   readonly hopLimit: number;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly ledger: Ledger;
   /** Puts changes of resources into a node class. `at` is when the event was read. Throws MeshError `invalid`. */
-  apply(nodeClass: string, changes: readonly ResourceChange[], at: number): void;
+  apply(nodeClass: string, changes: readonly ResourceChange[], at: number): Applied;
   /** A resource could not be encoded; the last good one stays. */
   onRefused(): void;
   /** Filters are there, and what needs them has been put; called each time. */
@@ -34,8 +36,8 @@ export interface PipelineOptions {
 
 /** The path from a registry event to its push: index → plan → translate → serve. */
 export interface Pipeline {
-  /** Takes changes that were read together; what follows from them has been put when this returns. */
-  apply(batch: readonly Change[]): void;
+  /** Takes changes that `source` read together; what follows from them has been put when this returns. */
+  apply(source: string, batch: readonly Change[]): void;
   /** Compiles the filters that the IDCs ask for now, unless they are there; `at` as in `PipelineOptions.apply`. */
   wantFilters(at: number): void;
   /** Puts all that a new class of nodes gets. */
@@ -59,7 +61,7 @@ const typeUrls: Readonly<Record<ResourceKind, string>> = {
 
 /** Creates the path, empty. */
 export function createPipeline(options: PipelineOptions): Pipeline {
-  const { idc, hopLimit, clock, logger } = options;
+  const { idc, hopLimit, clock, logger, ledger } = options;
   const index = createIndex({ idc });
   const catalog = new Catalog();
   const refused = new Map<string, Problem>();
@@ -71,22 +73,24 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     logger,
     onFilters(compiled, at) {
       filters = Object.fromEntries(compiled.map((filter) => [filter.policy.listener, filter]));
-      surround(at);
+      const push = ledger.begin('filters', at, 1, 'trail filters');
+      surround(push);
+      push.end();
       options.onFilters();
     },
     onFailure: options.onFilterFailure,
   });
 
-  function surround(at: number): void {
+  function surround(push: OpenPush): void {
     const { idcs } = index.view();
-    publish(catalog.surround(idcs, { own: idcs.get(idc), filters }), at);
+    publish(catalog.surround(idcs, { own: idcs.get(idc), filters }), push);
   }
 
-  function publish(changes: ReadonlyMap<string, ScopeChange>, at: number): void {
-    for (const [nodeClass, change] of changes) put(nodeClass, change, at);
+  function publish(changes: ReadonlyMap<string, ScopeChange>, push: OpenPush): void {
+    for (const [nodeClass, change] of changes) put(nodeClass, change, push);
   }
 
-  function put(nodeClass: string, { upserts, removals }: ScopeChange, at: number): void {
+  function put(nodeClass: string, { upserts, removals }: ScopeChange, push?: OpenPush): void {
     const changes: ResourceChange[] = [
       ...upserts.map(({ message }) => ({ upsert: message })),
       ...removals.map(({ kind, name }) => ({ remove: { typeUrl: typeUrls[kind], name } })),
@@ -94,7 +98,11 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     for (const { kind, name } of [...upserts, ...removals]) refused.delete(`${kind} ${name}`);
     applySalvaging(
       changes,
-      (some) => options.apply(nodeClass, some, at),
+      (some) => {
+        const start = clock.now();
+        const applied = options.apply(nodeClass, some, push?.at ?? start);
+        if (applied.changed > 0) push?.put(applied.revision, applied.subscriptions, clock.now() - start);
+      },
       (change, error) =>
         refuse([...upserts, ...removals][changes.indexOf(change)] as Built, error, nodeClass),
     );
@@ -108,11 +116,12 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   }
 
   return {
-    apply(batch) {
+    apply(source, batch) {
+      const at = batch.reduce((earliest, change) => Math.min(earliest, change.at), clock.now());
+      const push = ledger.begin(source, at, batch.length, nameOf(batch[0]));
       const delta = index.apply(batch);
       const view = index.view();
-      const at = batch.reduce((earliest, change) => Math.min(earliest, change.at), clock.now());
-      if (delta.idcs.size > 0) surround(at);
+      if (delta.idcs.size > 0) surround(push);
       // Where an IDC's gateways are is part of every Group that may cross to it.
       const dirty = delta.idcs.size > 0 ? view.groups.keys() : delta.groups;
       const plans = new Map<string, readonly GroupPlan[]>();
@@ -120,15 +129,24 @@ export function createPipeline(options: PipelineOptions): Pipeline {
         const group = view.groups.get(host);
         plans.set(host, group === undefined ? [] : planGroup(group, view.idcs, idc, hopLimit));
       }
-      if (plans.size > 0) publish(catalog.update(plans), at);
+      if (plans.size > 0) publish(catalog.update(plans), push);
+      push.end();
     },
     wantFilters: (at) => keeper.want(planPolicies(idc, index.view().idcs, hopLimit), at),
     open(nodeClass, scope) {
-      put(nodeClass, { upserts: catalog.open(nodeClass, scope), removals: [] }, clock.now());
+      put(nodeClass, { upserts: catalog.open(nodeClass, scope), removals: [] });
     },
     forget: (nodeClass) => catalog.close(nodeClass),
     view: () => index.view(),
     problems: () => [...index.problems(), ...refused.values()],
     close: () => keeper.close(),
   };
+}
+
+/** What changed, in words, for logs. */
+function nameOf(change: Change | undefined): string {
+  if (change === undefined) return 'nothing';
+  if (change.type === 'synced') return `${change.source} synced`;
+  const { kind, namespace, name } = change.type === 'upsert' ? refOf(change.object) : change.ref;
+  return `${kind} ${namespace === '' ? '' : `${namespace}/`}${name}`;
 }

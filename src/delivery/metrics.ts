@@ -1,12 +1,17 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-
-/** Seconds; from a push on loopback to one that waits for a slow proxy. */
-const ackBuckets = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30];
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { createLatencyHistogram, type LatencyHistogram } from './histogram.ts';
 
 /** What the control plane shows of itself on `/metrics` (Prometheus text format). */
 export interface Metrics {
   readonly registry: Registry;
-  readonly eventToAck: Histogram<'type' | 'stage'>;
+  /** By type and source. */
+  readonly eventToAck: LatencyHistogram;
+  /** By type and source; type `all`: the last ACK of the whole push. */
+  readonly eventToLastAck: LatencyHistogram;
+  /** By stage, type and source. */
+  readonly pushStage: LatencyHistogram;
+  readonly latePushes: Counter<'source'>;
+  readonly lateProxies: Gauge;
   readonly nacks: Counter<'type'>;
   readonly acks: Counter<'type'>;
   readonly proxies: Gauge<'role'>;
@@ -30,13 +35,29 @@ export function createMetrics(idc: string): Metrics {
     new Gauge({ name: `isthmus_${name}`, help, labelNames, registers });
   return {
     registry,
-    eventToAck: new Histogram({
+    eventToAck: createLatencyHistogram(registry, {
       name: 'isthmus_event_to_ack_seconds',
-      help: 'From the reading of a registry event to a proxy’s ACK, by resource type and stage (queue, ack, total).',
-      labelNames: ['type', 'stage'],
-      buckets: ackBuckets,
-      registers,
+      help: 'From the reading of a registry event to each proxy’s ACK of the first response that contains it.',
+      labels: ['type', 'source'],
     }),
+    eventToLastAck: createLatencyHistogram(registry, {
+      name: 'isthmus_event_to_last_ack_seconds',
+      help: 'The same, to the ACK of the last proxy that the event concerns; type all: over all types.',
+      labels: ['type', 'source'],
+    }),
+    pushStage: createLatencyHistogram(registry, {
+      name: 'isthmus_push_stage_seconds',
+      help: 'Parts of event → ACK: queue, plan, encode once for each push, send and ack for each proxy and type.',
+      labels: ['stage', 'type', 'source'],
+    }),
+    latePushes: counter('late_pushes_total', 'Pushes that a proxy had not ACKed in the stated time.', [
+      'source',
+    ]),
+    lateProxies: gauge(
+      'late_proxies',
+      'Connected proxies that have not ACKed a push in the stated time.',
+      [],
+    ),
     nacks: counter('nacks_total', 'Responses that a proxy rejected, by resource type.', ['type']),
     acks: counter('acks_total', 'Responses that a proxy accepted, by resource type.', ['type']),
     proxies: gauge('proxies', 'Connected proxies, by role.', ['role']),

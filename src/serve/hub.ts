@@ -7,6 +7,7 @@ import { NameSets } from './names.ts';
 import { createPush } from './push.ts';
 import type { Member, Session, SessionHost } from './session.ts';
 import { type Group, Snapshot } from './snapshot.ts';
+import { ruleOf } from './types.ts';
 
 /** A change to one resource of a node class. */
 export type ResourceChange =
@@ -21,8 +22,8 @@ export interface Applied {
   readonly changed: number;
   /** Streams that get something because of it. */
   readonly streams: number;
-  /** Subscriptions, each one type of one stream, that get something because of it. */
-  readonly subscriptions: number;
+  /** By type (CDS, EDS, …): how many streams get something of it because of this. */
+  readonly subscriptions: Readonly<Record<string, number>>;
 }
 
 /** What the hub is made of; see `XdsServerOptions` for the defaults. */
@@ -76,19 +77,20 @@ export class Hub implements SessionHost {
     const encoded = changes.map(encodeChange);
     const entry = this.classOf(nodeClass);
     const revision = this.lastRevision + 1;
-    const touched = new Set<Group<Member>>();
+    const touched = new Map<Group<Member>, string>();
     let changed = 0;
     for (const { typeUrl, name, resource } of encoded) {
       const snapshot = this.snapshot(nodeClass, typeUrl);
-      if (snapshot.put(name, resource, revision, at, (group) => touched.add(group))) changed += 1;
+      if (snapshot.put(name, resource, revision, at, (group) => touched.set(group, typeUrl))) changed += 1;
     }
     if (changed > 0) this.lastRevision = revision;
     this.stats.resourcesApplied += changes.length;
     this.stats.resourcesChanged += changed;
     const sessions = new Set<Session>();
-    let subscriptions = 0;
-    for (const group of touched) {
-      subscriptions += group.members.size;
+    const subscriptions: Record<string, number> = {};
+    for (const [group, typeUrl] of touched) {
+      const { short } = ruleOf(typeUrl);
+      subscriptions[short] = (subscriptions[short] ?? 0) + group.members.size;
       for (const member of group.members) sessions.add(member.session);
     }
     this.stats.streamsTouched += sessions.size;

@@ -1,0 +1,294 @@
+import { build, type Histogram } from 'hdr-histogram-js';
+import type { Clock, Timer } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import type { Series } from './histogram.ts';
+import type { Metrics } from './metrics.ts';
+import { type Push, type SlowPush, stagesOf, type TypeProgress } from './push.ts';
+
+/** An ACK or NACK of one response. Times in the clock's `now`. */
+export interface Answer {
+  readonly node: string;
+  /** Envoy's abbreviation of the resource type: CDS, EDS, … */
+  readonly type: string;
+  readonly sentAtMs: number;
+  readonly ackedAtMs: number;
+  /** The `at` of each push that the response is the first to contain. */
+  readonly eventsAt: readonly number[];
+  /** The `at` of pushes that a newer one replaced before they were sent. */
+  readonly supersededAt: readonly number[];
+}
+
+/** Event → ACK so far, in milliseconds; over all nodes and types. */
+export interface AckSummary {
+  readonly count: number;
+  readonly p50Ms: number;
+  readonly p90Ms: number;
+  readonly p99Ms: number;
+  readonly maxMs: number;
+}
+
+/** A push that is being put together. */
+export interface OpenPush {
+  /** What to give to the xDS server as the time of the event. */
+  readonly at: number;
+  /** A part of it was encoded, in `encodeMs`: it concerns `subscriptions`, by type, and stands at `revision`. */
+  put(revision: number, subscriptions: Readonly<Record<string, number>>, encodeMs: number): void;
+  /** All of it was. */
+  end(): void;
+}
+
+/** What the ledger needs. */
+export interface LedgerOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Whether every proxy has ACKed all up to a revision that concerns it. */
+  isConfirmed(revision: number): boolean;
+  /** The proxies that have not. */
+  unconfirmed(revision: number): readonly { readonly id: number; readonly node: string }[];
+  /** A push that is not ACKed after this is logged and counted. Default 10,000. */
+  readonly lateMs?: number;
+  /** A push that took at least this long to its last ACK is remembered. Default 1,000. */
+  readonly slowMs?: number;
+}
+
+/** How long until a push counts as late and as slow, unless told otherwise; docs/status.md states them. */
+export const ledgerLimits = { lateMs: 10_000, slowMs: 1_000 };
+
+const sweepMs = 1_000;
+// Bounds on memory: pushes that may still be ACKed, slow ones that are remembered, names in one of those.
+const pushesMax = 4_096;
+const slowMax = 32;
+const namesMax = 10;
+
+/**
+ * Follows every push from the reading of its event to the ACK of the last proxy. Nothing is left out: waiting,
+ * coalescing, encoding and the network count. An ACK costs the same however many pushes there were before.
+ */
+export class Ledger {
+  readonly #options: LedgerOptions;
+  readonly #lateMs: number;
+  readonly #slowMs: number;
+  readonly #total: Histogram = build({ lowestDiscernibleValue: 1, highestTrackableValue: 600_000_000 });
+  // By `at`, oldest first; those that are complete stay until they are many, for the sake of late ACKs.
+  readonly #pushes = new Map<number, Push>();
+  readonly #open = new Set<Push>();
+  readonly #late = new Map<
+    number,
+    { readonly node: string; readonly since: number; readonly revision: number }
+  >();
+  readonly #series = new Map<string, Map<string, { total: Series; send: Series; ack: Series }>>();
+  #slow: SlowPush[] = [];
+  #sweeper: Timer | undefined;
+
+  constructor(options: LedgerOptions) {
+    this.#options = options;
+    this.#lateMs = options.lateMs ?? ledgerLimits.lateMs;
+    this.#slowMs = options.slowMs ?? ledgerLimits.slowMs;
+  }
+
+  /** Begins a push; `at` is when its earliest event was read, `what` names the first. */
+  begin(source: string, at: number, events: number, what: string): OpenPush {
+    const { clock, metrics } = this.#options;
+    // The time is the push's name on its way to the proxies and back: a billionth of a second apart will do.
+    let own = at;
+    while (this.#pushes.has(own)) own += 1e-6;
+    const push: Push = {
+      ...{ at: own, source, events, what, startedAt: clock.now(), encodeMs: 0, encodedAt: 0, revision: 0 },
+      ...{ types: new Map(), waiting: 0, lastSentAt: 0, lastAckedAt: 0, lastNode: '', nacks: 0 },
+    };
+    return {
+      at: own,
+      put: (revision, subscriptions, encodeMs) => {
+        push.encodeMs += encodeMs;
+        push.revision = revision;
+        for (const [type, count] of Object.entries(subscriptions)) {
+          const progress = push.types.get(type) ?? { expected: 0, answered: 0, lastAckedAt: 0 };
+          push.types.set(type, progress);
+          progress.expected += count;
+          push.waiting += count;
+        }
+      },
+      end: () => {
+        push.encodedAt = clock.now();
+        const { queueMs, planMs, encodeMs } = stagesOf(push);
+        for (const [stage, ms] of Object.entries({ queue: queueMs, plan: planMs, encode: encodeMs }))
+          metrics.pushStage.series(stage, 'all', source).record(ms);
+        if (push.waiting > 0) this.#follow(push);
+      },
+    };
+  }
+
+  #follow(push: Push): void {
+    this.#pushes.set(push.at, push);
+    this.#open.add(push);
+    if (this.#pushes.size > pushesMax) {
+      const [oldest] = this.#pushes.values();
+      if (oldest !== undefined) this.#pushes.delete(oldest.at);
+      // More than that many at once, and none of them ACKed: the newer ones tell the same.
+      if (oldest !== undefined) this.#open.delete(oldest);
+    }
+    this.#sweeper ??= this.#options.clock.after(sweepMs, () => this.sweep());
+  }
+
+  /** Takes one ACK in. */
+  acked(answer: Answer): void {
+    for (const at of answer.eventsAt) {
+      const push = this.#pushes.get(at);
+      const source = push?.source ?? 'unknown';
+      const series = this.#seriesOf(answer.type, source);
+      const totalMs = answer.ackedAtMs - at;
+      // Microseconds: the histogram holds whole numbers.
+      this.#total.recordValue(Math.max(1, Math.round(totalMs * 1000)));
+      series.total.record(totalMs);
+      series.ack.record(answer.ackedAtMs - answer.sentAtMs);
+      if (push === undefined) continue;
+      series.send.record(Math.max(0, answer.sentAtMs - push.encodedAt));
+      this.#answered(push, answer);
+    }
+    for (const at of answer.supersededAt) {
+      const push = this.#pushes.get(at);
+      if (push !== undefined) this.#answered(push, answer);
+    }
+  }
+
+  /** Takes one NACK in: an answer, but no event has arrived with it. */
+  nacked(answer: Answer): void {
+    for (const at of [...answer.eventsAt, ...answer.supersededAt]) {
+      const push = this.#pushes.get(at);
+      if (push === undefined) continue;
+      push.nacks += 1;
+      this.#answered(push, answer);
+    }
+  }
+
+  #answered(push: Push, answer: Answer): void {
+    const progress = push.types.get(answer.type);
+    push.lastSentAt = Math.max(push.lastSentAt, answer.sentAtMs);
+    push.lastAckedAt = answer.ackedAtMs;
+    push.lastNode = answer.node;
+    push.waiting -= 1;
+    if (progress !== undefined) {
+      progress.answered += 1;
+      progress.lastAckedAt = answer.ackedAtMs;
+      if (progress.answered === progress.expected) this.#recordLast(push, answer.type, progress);
+    }
+    if (push.waiting === 0) this.#close(push, []);
+  }
+
+  #recordLast(push: Push, type: string, progress: TypeProgress): void {
+    this.#options.metrics.eventToLastAck.series(type, push.source).record(progress.lastAckedAt - push.at);
+  }
+
+  /** Nothing more is waited for; `late`: the nodes that had not answered in time. */
+  #close(push: Push, late: readonly string[]): void {
+    if (!this.#open.delete(push)) return;
+    const { metrics, clock } = this.#options;
+    // What did not answer because it went, or has a newer state, is not counted in `answered`.
+    for (const [type, progress] of push.types)
+      if (progress.answered > 0 && progress.answered < progress.expected && late.length === 0)
+        this.#recordLast(push, type, progress);
+    const end = late.length > 0 ? clock.now() : push.lastAckedAt;
+    const totalMs = end - push.at;
+    if (late.length === 0 && push.lastAckedAt > 0)
+      metrics.eventToLastAck.series('all', push.source).record(totalMs);
+    if (late.length > 0) metrics.latePushes.inc({ source: push.source });
+    if (late.length === 0 && (totalMs < this.#slowMs || push.lastAckedAt === 0)) return;
+    const { source, events, what, lastNode, nacks } = push;
+    const subscriptions = [...push.types.values()].reduce((sum, { expected }) => sum + expected, 0);
+    this.#slow = [
+      ...this.#slow.slice(1 - slowMax),
+      {
+        ...{
+          wallMs: clock.wall() - (clock.now() - push.at),
+          source,
+          events,
+          what,
+          types: [...push.types.keys()],
+        },
+        ...{ totalMs, subscriptions, lastNode, nacks, late: late.slice(0, namesMax), ...stagesOf(push) },
+      },
+    ];
+  }
+
+  /** Closes what needs no more answers, tells what is late. Runs each second while something is open. */
+  sweep(): void {
+    const { clock, isConfirmed } = this.#options;
+    this.#sweeper = undefined;
+    const now = clock.now();
+    const old = [...this.#open].filter((push) => now - push.at >= sweepMs);
+    const newest = old.at(-1);
+    // Streams that ended, or got a newer state instead, never answer for a push: the server's word decides.
+    if (newest !== undefined && isConfirmed(newest.revision)) for (const push of old) this.#close(push, []);
+    else this.#tellLate(old.filter((push) => now - push.at >= this.#lateMs));
+    this.#forgetLate();
+    if (this.#open.size + this.#late.size > 0) this.#sweeper ??= clock.after(sweepMs, () => this.sweep());
+  }
+
+  #tellLate(overdue: readonly Push[]): void {
+    const newest = overdue.at(-1);
+    if (newest === undefined) return;
+    const { clock, logger, metrics, unconfirmed } = this.#options;
+    const proxies = unconfirmed(newest.revision);
+    for (const { id, node } of proxies) {
+      if (this.#late.has(id)) continue;
+      this.#late.set(id, { node, since: newest.at, revision: newest.revision });
+      const forMs = Math.round(clock.now() - newest.at);
+      logger.warn('a proxy has not ACKed a push', { node, forMs, push: newest.what, source: newest.source });
+      metrics.lateProxies.inc();
+    }
+    for (const push of overdue)
+      this.#close(
+        push,
+        proxies.map(({ node }) => node),
+      );
+  }
+
+  #forgetLate(): void {
+    if (this.#late.size === 0) return;
+    const { clock, logger, metrics, unconfirmed } = this.#options;
+    const revision = Math.max(...[...this.#late.values()].map((one) => one.revision));
+    const still = new Set(unconfirmed(revision).map(({ id }) => id));
+    for (const [id, { node, since }] of this.#late) {
+      if (still.has(id)) continue;
+      this.#late.delete(id);
+      metrics.lateProxies.dec();
+      logger.info('a proxy that was late has caught up or gone', {
+        node,
+        afterMs: Math.round(clock.now() - since),
+      });
+    }
+  }
+
+  #seriesOf(type: string, source: string): { total: Series; send: Series; ack: Series } {
+    const bySource = this.#series.get(type) ?? new Map();
+    this.#series.set(type, bySource);
+    const known = bySource.get(source);
+    if (known !== undefined) return known;
+    const { eventToAck, pushStage } = this.#options.metrics;
+    const made = {
+      total: eventToAck.series(type, source),
+      send: pushStage.series('send', type, source),
+      ack: pushStage.series('ack', type, source),
+    };
+    bySource.set(source, made);
+    return made;
+  }
+
+  /** Quantiles of event → ACK so far; zeros when nothing was ACKed yet. */
+  summary(): AckSummary {
+    const at = (percentile: number) => this.#total.getValueAtPercentile(percentile) / 1000;
+    const count = this.#total.totalCount;
+    if (count === 0) return { count: 0, p50Ms: 0, p90Ms: 0, p99Ms: 0, maxMs: 0 };
+    return { count, p50Ms: at(50), p90Ms: at(90), p99Ms: at(99), maxMs: this.#total.maxValue / 1000 };
+  }
+
+  /** The last pushes that were slow or late, newest first. */
+  slowPushes(): readonly SlowPush[] {
+    return [...this.#slow].reverse();
+  }
+
+  close(): void {
+    this.#sweeper?.cancel();
+  }
+}

@@ -1,0 +1,162 @@
+import t from 'tap';
+import type { Clock } from '../../src/base/clock.ts';
+import type { Logger } from '../../src/base/log.ts';
+import { Ledger } from '../../src/delivery/ledger.ts';
+import { createMetrics } from '../../src/delivery/metrics.ts';
+
+/** A ledger whose time stands still until it is moved, over proxies of which `behind` have not ACKed. */
+function story() {
+  let time = 1_000;
+  const timers: { at: number; fn: () => void }[] = [];
+  const clock: Clock = {
+    now: () => time,
+    wall: () => 1e12 + time,
+    after(delayMs, fn) {
+      const timer = { at: time + delayMs, fn };
+      timers.push(timer);
+      return { cancel: () => void timers.splice(timers.indexOf(timer) >>> 0, 1) };
+    },
+  };
+  const logged: string[] = [];
+  const note = (message: string, fields: object = {}) =>
+    void logged.push(`${message} ${JSON.stringify(fields)}`);
+  const logger: Logger = { debug: note, info: note, warn: note, error: note };
+  const behind = new Set<string>();
+  const metrics = createMetrics('sh-a');
+  const proxies = () => [...behind].map((node, id) => ({ id, node }));
+  const ledger = new Ledger({
+    clock,
+    logger,
+    metrics,
+    isConfirmed: () => behind.size === 0,
+    unconfirmed: proxies,
+  });
+  return {
+    ledger,
+    logged,
+    behind,
+    text: () => metrics.registry.metrics(),
+    pass(ms: number) {
+      time += ms;
+      for (const timer of timers.filter(({ at }) => at <= time)) {
+        timers.splice(timers.indexOf(timer), 1);
+        timer.fn();
+      }
+    },
+    /** A push of one event that was read `agoMs` ago, to so many proxies. */
+    push(subscriptions: Record<string, number>, agoMs = 0) {
+      const push = ledger.begin('files', time - agoMs, 1, 'WorkloadEntry shop/cart-1');
+      time += 2;
+      push.put(7, subscriptions, 1);
+      push.end();
+      return push.at;
+    },
+    ack(node: string, at: number, { type = 'EDS', sentMs = 3, ackMs = 4, superseded = false } = {}) {
+      const sentAtMs = time + sentMs;
+      time = sentAtMs + ackMs;
+      const eventsAt = superseded ? [] : [at];
+      ledger.acked({ node, type, sentAtMs, ackedAtMs: time, eventsAt, supersededAt: superseded ? [at] : [] });
+    },
+  };
+}
+
+const line = (text: string, start: string) => text.split('\n').find((one) => one.startsWith(start));
+
+t.test('counts from the event, for each node, and to the last of them', async (t) => {
+  const s = story();
+  const at = s.push({ EDS: 2 }, 40);
+  s.ack('a', at);
+  s.ack('b', at);
+  t.equal(s.ledger.summary().count, 2);
+  t.ok(Math.abs(s.ledger.summary().maxMs - 56) < 0.5, `${s.ledger.summary().maxMs}`);
+  const text = await s.text();
+  const labels = 'type="EDS",source="files",idc="sh-a"';
+  t.match(line(text, `isthmus_event_to_ack_seconds_sum{${labels}}`), / 0\.105$/, '49 + 56 ms');
+  t.match(line(text, `isthmus_event_to_last_ack_seconds_sum{${labels}}`), / 0\.056$/);
+  t.match(line(text, `isthmus_event_to_last_ack_seconds_count{${labels}}`), / 1$/);
+  for (const [stage, seconds] of Object.entries({ queue: 0.04, plan: 0.001, encode: 0.001 })) {
+    const start = `isthmus_push_stage_seconds_sum{stage="${stage}",type="all"`;
+    t.match(line(text, start), new RegExp(` ${seconds}$`), stage);
+  }
+  const start = (stage: string) => `isthmus_push_stage_seconds_sum{stage="${stage}",type="EDS"`;
+  t.match(line(text, start('send')), / 0\.013$/, '3 + 10 ms');
+  t.match(line(text, start('ack')), / 0\.008$/);
+  t.match(text, /isthmus_event_to_ack_seconds_bucket\{type="EDS",source="files",le="0.05",idc="sh-a"\} 1\n/);
+});
+
+t.test('pushes of one moment are told apart', async (t) => {
+  const s = story();
+  const first = s.push({ EDS: 1 });
+  const second = s.ledger.begin('files', first, 1, 'x').at;
+  t.not(first, second);
+  t.ok(Math.abs(first - second) < 0.001);
+});
+
+t.test('a slow push is kept with what each stage took; a quick one is not', async (t) => {
+  const s = story();
+  s.ack('a', s.push({ EDS: 1 }));
+  t.same(s.ledger.slowPushes(), []);
+  s.ack('a', s.push({ CDS: 1 }, 100), { type: 'CDS', sentMs: 20, ackMs: 1_500 });
+  t.match(s.ledger.slowPushes(), [
+    {
+      what: 'WorkloadEntry shop/cart-1',
+      types: ['CDS'],
+      queueMs: 100,
+      planMs: 1,
+      encodeMs: 1,
+      sendMs: 20,
+      ackMs: 1_500,
+      totalMs: 1_622,
+      lastNode: 'a',
+      late: [],
+    },
+  ]);
+  for (let i = 0; i < 100; i += 1) s.ack('a', s.push({ EDS: 1 }), { ackMs: 2_000 });
+  t.equal(s.ledger.slowPushes().length, 32, 'the last of them');
+});
+
+t.test(
+  'a proxy that does not ACK in time is logged and counted, once; and told when it has caught up',
+  async (t) => {
+    const s = story();
+    s.behind.add('stuck');
+    for (let i = 0; i < 5; i += 1) s.ack('quick', s.push({ EDS: 2 }));
+    for (let i = 0; i < 15; i += 1) s.pass(1_000);
+    t.match(s.logged, [/a proxy has not ACKed a push.*"node":"stuck"/]);
+    t.match(s.ledger.slowPushes()[0], { late: ['stuck'], lastNode: 'quick' });
+    t.match(await s.text(), /isthmus_late_pushes_total\{source="files",idc="sh-a"\} 5\n/);
+    t.match(await s.text(), /isthmus_late_proxies\{idc="sh-a"\} 1\n/);
+    s.behind.clear();
+    s.pass(1_000);
+    t.match(s.logged.slice(1), [/caught up.*"node":"stuck"/]);
+    t.match(await s.text(), /isthmus_late_proxies\{idc="sh-a"\} 0\n/);
+  },
+);
+
+t.test('who went, or got a newer state instead, is not waited for', async (t) => {
+  const s = story();
+  const at = s.push({ EDS: 3 });
+  s.ack('a', at);
+  s.ack('b', at, { superseded: true });
+  s.pass(1_500);
+  t.match(line(await s.text(), 'isthmus_event_to_last_ack_seconds_count{type="EDS"'), / 1$/);
+  s.pass(20_000);
+  t.same(s.logged, [], 'nobody is late');
+});
+
+t.test('an ACK costs no more after many pushes', async (t) => {
+  const s = story();
+  s.behind.add('stuck');
+  const run = () => {
+    const start = process.cpuUsage();
+    for (let i = 0; i < 20_000; i += 1) s.ack('a', s.push({ EDS: 2 }), { sentMs: 0, ackMs: 0 });
+    const { user } = process.cpuUsage(start);
+    return user;
+  };
+  run();
+  const early = run();
+  for (let i = 0; i < 3; i += 1) run();
+  const late = run();
+  t.ok(late < early * 5 + 50_000, `${early} → ${late} µs for 20,000 pushes and ACKs`);
+  t.comment(`${late / 20_000} µs for a push and its ACK`);
+});
