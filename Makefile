@@ -86,3 +86,7 @@ clean: ## Remove what was built or installed, but for the sources
 .PHONY: bench-index
 bench-index: $(NODE_STAMP) ## Measure the index: build, one event of each kind, memory, against a full scan
 	node bench/index.ts --json .cache/bench/index.json
+
+.PHONY: bench-push
+bench-push: setup ## Measure from a change to every stream that has it, beside go-control-plane and the floor (needs Go)
+	node bench/push.ts

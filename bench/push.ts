@@ -1,0 +1,106 @@
+// From a change to every stream that has it: `node bench/push.ts [--quick] [--streams N,…] [--rounds N] [--json FILE]`.
+import { parseArgs } from 'node:util';
+import { type Load, measure, mergeRounds, type Row } from './push/measure.ts';
+import { type Contender, contenders, type Mode } from './push/servers.ts';
+import { hasGo } from './support/go.ts';
+import { filesMax, thisMachine } from './support/machine.ts';
+import { keepJson } from './support/results.ts';
+import { atMost, figure, table, type Verdict, verdicts } from './support/table.ts';
+
+const { values } = parseArgs({
+  options: {
+    streams: { type: 'string', default: '100,1000,3000,10000' },
+    rounds: { type: 'string' },
+    only: { type: 'string', default: '' },
+    quick: { type: 'boolean', default: false },
+    json: { type: 'string', default: '.cache/bench/push.json' },
+  },
+});
+
+if (!hasGo()) console.log('bench-push: skipped, Go is missing (the client and the peers are Go programs)');
+else await bench();
+
+async function bench(): Promise<void> {
+  const sizes = values.quick ? [100, 1000] : values.streams.split(',').map(Number);
+  const rows: Row[] = [];
+  for (const streams of sizes) {
+    if (streams + 100 > filesMax()) {
+      console.log(`${streams} streams: skipped, 'ulimit -Hn' is ${filesMax()}: raise it`);
+      continue;
+    }
+    rows.push(...(await measureAll(streams)));
+  }
+  const bounds = judge(rows);
+  console.log(`\n${show(rows)}\n\n${verdicts(bounds)}`);
+  keepJson(values.json, { machine: thisMachine(), rows, bounds, tables: [show(rows), verdicts(bounds)] });
+}
+
+/** All contenders, one after the other, again in each round: what disturbs one disturbs the others. */
+async function measureAll(streams: number): Promise<Row[]> {
+  const rounds = Number(values.rounds ?? (streams === 1000 && !values.quick ? 3 : 1));
+  const runs = contenders
+    .filter((one) => one.streams.includes(streams) && one.name.includes(values.only))
+    .flatMap((contender) => contender.modes.map((mode) => ({ contender, mode, rows: [] as Row[] })));
+  for (let round = 0; round < rounds; round++)
+    for (const run of runs) run.rows.push(await measureOne(run.contender, run.mode, streams));
+  return runs.map((run) => mergeRounds(run.rows));
+}
+
+async function measureOne(contender: Contender, mode: Mode, streams: number): Promise<Row> {
+  const changes = streams <= 100 ? 30 : streams <= 1000 ? 10 : 5;
+  const load: Load = { mode, streams, changes, groups: 1000, endpoints: 10 };
+  process.stderr.write(`${streams} streams, ${mode}, ${contender.name} … `);
+  const row = await measure(contender, load);
+  process.stderr.write(`p50 ${row.p50Ms} p99 ${row.p99Ms} ms, ${figure(row.cpuUs)} µs a push and stream\n`);
+  return row;
+}
+
+function show(rows: readonly Row[]): string {
+  return table<Row>(
+    [
+      ['server', (row) => row.server],
+      ['mode', (row) => row.mode],
+      ['streams', (row) => row.streams],
+      ['cold s', (row) => figure(row.coldS)],
+      ['cold MiB', (row) => Math.round(row.coldMiB)],
+      ['p50 ms', (row) => figure(row.p50Ms)],
+      ['p99 ms', (row) => figure(row.p99Ms)],
+      ['max ms', (row) => figure(row.maxMs)],
+      ['CPU µs', (row) => figure(row.cpuUs)],
+      ['bytes', (row) => Math.round(row.bytesPerStream)],
+      ['RSS MiB', (row) => Math.round(row.rssMiB)],
+      ['peak MiB', (row) => row.peakMiB],
+      ['others %', (row) => Math.round(row.othersPercent)],
+    ],
+    rows,
+  );
+}
+
+/** The bounds of the project's issue on speed; ratios are within this run. */
+function judge(rows: readonly Row[]): Verdict[] {
+  const of = (name: string, streams: number, mode?: Mode) =>
+    rows.filter(
+      (row) => row.server.startsWith(name) && row.streams === streams && (mode ?? row.mode) === row.mode,
+    );
+  const floor = of('floor: grpc-js', 1000)[0];
+  const peerP99 = Math.min(...of('go-control-plane', 1000).map((row) => row.p99Ms));
+  const at1000 = of('isthmus', 1000).flatMap((row) => {
+    const name = `${row.server}, ${row.mode}`;
+    return [
+      ...atMost(`${name}: p50 against the floor`, floor && row.p50Ms / floor.p50Ms, 1.25, 'x'),
+      ...atMost(`${name}: p99 against the floor`, floor && row.p99Ms / floor.p99Ms, 1.25, 'x'),
+      ...(Number.isFinite(peerP99)
+        ? atMost(`${name}: p99 against go-control-plane`, row.p99Ms / peerP99, 1 / 7, 'x')
+        : []),
+      ...atMost(`${name}: CPU, a push and stream`, row.cpuUs, 80, 'µs'),
+      ...atMost(`${name}: cold start`, row.coldS, 3, 's'),
+      ...atMost(`${name}: RSS`, row.rssMiB, 350, 'MiB'),
+    ];
+  });
+  const at10000 = of('isthmus', 10_000).flatMap((row) => [
+    ...atMost(`10,000 streams, ${row.mode}: p99`, row.p99Ms, 1000, 'ms'),
+    ...atMost(`10,000 streams, ${row.mode}: RSS`, row.rssMiB, 1536, 'MiB'),
+    ...atMost(`10,000 streams, ${row.mode}: streams starved`, row.streams - row.reached, 0, ''),
+  ]);
+  return [...at1000, ...at10000];
+}

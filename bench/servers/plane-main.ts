@@ -1,0 +1,49 @@
+// The whole control plane: registry events in, from memory, and out to sidecars of one namespace.
+import { systemClock } from '../../src/base/clock.ts';
+import { silentLogger } from '../../src/base/log.ts';
+import { startControlPlane } from '../../src/controlplane.ts';
+import type { MeshObject } from '../../src/model/object.ts';
+import type { Sink } from '../../src/registry/source.ts';
+import { idc, serviceEntry, workloadEntry } from '../../test/index/fixture.ts';
+import { addressOf, hostOf, serveControl, serverFlags } from './control.ts';
+
+const { port, http, groups, endpoints } = serverFlags();
+let sink: Sink | undefined;
+const source = {
+  name: 'memory',
+  async start(to: Sink) {
+    sink = to;
+    put([idc('sh-a'), ...Array.from({ length: groups }, (_, i) => group(i)).flat()]);
+    to.changes([{ type: 'synced', source: 'memory', at: systemClock.now() }]);
+  },
+  async release() {},
+};
+const plane = await startControlPlane({
+  idc: 'sh-a',
+  sources: [source],
+  xds: { address: '127.0.0.1', port },
+  hopLimit: 1,
+  clock: systemClock,
+  logger: silentLogger,
+});
+while (!plane.status().ready) await new Promise((resolve) => setTimeout(resolve, 20));
+serveControl(
+  http,
+  (i, address) => put([workload(i, 0, address)]),
+  () => ({ eventToAck: plane.status().eventToAck }),
+);
+
+function put(objects: readonly MeshObject[]): void {
+  const at = systemClock.now();
+  sink?.changes(objects.map((object) => ({ type: 'upsert', object, at })));
+}
+
+function group(i: number): MeshObject[] {
+  const entry = serviceEntry(`mesh/svc-${i}`, [hostOf(i)], { workloadSelector: { app: `app-${i}` } });
+  return [entry, ...Array.from({ length: endpoints }, (_, e) => workload(i, e, addressOf(i, e)))];
+}
+
+function workload(i: number, e: number, address: string): MeshObject {
+  const spec = { address, locality: `sh-a/zone-${e % 3}` };
+  return workloadEntry(`mesh/svc-${i}-${e}`, { app: `app-${i}` }, spec);
+}
