@@ -6,6 +6,7 @@ import { createMetrics, type Metrics } from './delivery/metrics.ts';
 import { Readiness } from './delivery/readiness.ts';
 import { type ListenAddress, type NodeRole, parseNodeScope } from './model/node.ts';
 import type { Change } from './model/object.ts';
+import type { LoopPrevention } from './model/trail.ts';
 import { createPipeline } from './pipeline.ts';
 import type { Problem, Source } from './registry/source.ts';
 import type { OpenedSource } from './registry/sources.ts';
@@ -21,6 +22,8 @@ export interface ControlPlaneOptions {
   readonly xds: ListenAddress;
   /** Most crossings that any request may make, 0 to 4; a DR group may allow less. */
   readonly hopLimit: number;
+  /** 'off' is the negative control of drills: requests may run in circles between IDCs. 'on' by default. */
+  readonly loopPrevention?: LoopPrevention;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -41,6 +44,9 @@ export interface ControlPlaneStatus {
   readonly waitingFor: readonly string[];
   readonly proxies: readonly ProxyStatus[];
   readonly eventToAck: AckSummary;
+  readonly loopPrevention: LoopPrevention;
+  /** What is wrong with the control plane itself; what is wrong with registry objects is with `problems()`. */
+  readonly problems: readonly Problem[];
 }
 
 /** A running control plane. */
@@ -55,14 +61,26 @@ export interface ControlPlane {
   close(): Promise<void>;
 }
 
+/** Stands in /status and /problems as long as a control plane runs so. */
+const unprotected: Problem = {
+  severity: 'error',
+  where: '--loop-prevention',
+  path: '',
+  message:
+    'loop prevention is off: requests may run in circles between IDCs until they overflow. This is for drills; start without --loop-prevention off',
+};
+
 /**
  * Starts a control plane: resolves once it serves ADS and the sources have been read; it answers proxies when
  * it is ready, which its filters may still hold up. Throws MeshError `unavailable` when an address is taken
  * or a source cannot be read.
  */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
-  const { idc, clock, logger, sources } = options;
+  const { idc, clock, logger, sources, loopPrevention = 'on' } = options;
   const metrics = createMetrics(idc);
+  metrics.loopPrevention.set(loopPrevention === 'off' ? 0 : 1);
+  // As an error: whatever the log level, it must be seen.
+  if (loopPrevention === 'off') logger.error(`LOOP PREVENTION IS OFF: ${unprotected.message}`);
   const stop = new AbortController();
   const problemsBySource = new Map<string, readonly Problem[]>();
 
@@ -99,6 +117,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const pipeline = createPipeline({
     idc,
     hopLimit: options.hopLimit,
+    loopPrevention,
     clock,
     logger,
     ledger,
@@ -163,8 +182,12 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     throw reason;
   }
 
+  function ownProblems(): readonly Problem[] {
+    return [...(loopPrevention === 'off' ? [unprotected] : []), ...pipeline.problems().own];
+  }
+
   function problems(): readonly Problem[] {
-    return [...[...problemsBySource.values()].flat(), ...pipeline.problems()];
+    return [...ownProblems(), ...[...problemsBySource.values()].flat(), ...pipeline.problems().objects];
   }
 
   async function close(): Promise<void> {
@@ -191,6 +214,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
         };
       }),
       eventToAck: ledger.summary(),
+      loopPrevention,
+      problems: ownProblems(),
     }),
     problems,
     confirmDeletes: () => sources.reduce((sum, source) => sum + (source.confirmDeletes?.() ?? 0), 0),

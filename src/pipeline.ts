@@ -7,6 +7,7 @@ import { createIndex } from './index/store.ts';
 import type { MeshView } from './index/view.ts';
 import type { NodeScope } from './model/node.ts';
 import { type Change, refOf } from './model/object.ts';
+import type { LoopPrevention } from './model/trail.ts';
 import { planGroup } from './plan/group.ts';
 import { planPolicies } from './plan/policy.ts';
 import type { GroupPlan } from './plan/types.ts';
@@ -22,6 +23,7 @@ import type { Built, Filters, ResourceKind } from './translate/resources.ts';
 export interface PipelineOptions {
   readonly idc: string;
   readonly hopLimit: number;
+  readonly loopPrevention: LoopPrevention;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly ledger: Ledger;
@@ -45,8 +47,8 @@ export interface Pipeline {
   /** Forgets a class. */
   forget(nodeClass: string): void;
   view(): MeshView;
-  /** What is wrong between objects, and what could not be pushed. */
-  problems(): readonly Problem[];
+  /** What is wrong between `objects`, and what of the path's `own` could not be pushed. */
+  problems(): { readonly objects: readonly Problem[]; readonly own: readonly Problem[] };
   close(): Promise<void>;
 }
 
@@ -61,7 +63,7 @@ const typeUrls: Readonly<Record<ResourceKind, string>> = {
 
 /** Creates the path, empty. */
 export function createPipeline(options: PipelineOptions): Pipeline {
-  const { idc, hopLimit, clock, logger, ledger } = options;
+  const { idc, hopLimit, loopPrevention, clock, logger, ledger } = options;
   const index = createIndex({ idc });
   const catalog = new Catalog();
   const refused = new Map<string, Problem>();
@@ -132,13 +134,13 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       if (plans.size > 0) publish(catalog.update(plans), push);
       push.end();
     },
-    wantFilters: (at) => keeper.want(planPolicies(idc, index.view().idcs, hopLimit), at),
+    wantFilters: (at) => keeper.want(planPolicies(idc, index.view().idcs, hopLimit, loopPrevention), at),
     open(nodeClass, scope) {
       put(nodeClass, { upserts: catalog.open(nodeClass, scope), removals: [] });
     },
     forget: (nodeClass) => catalog.close(nodeClass),
     view: () => index.view(),
-    problems: () => [...index.problems(), ...refused.values()],
+    problems: () => ({ objects: index.problems(), own: [...refused.values()] }),
     close: () => keeper.close(),
   };
 }

@@ -7,7 +7,13 @@ import { createPolicyCompiler } from '../src/policy/compile.ts';
 import { canonicalPolicy } from '../src/policy/policy.ts';
 import { policySource } from '../src/policy/source.ts';
 
-const example = canonicalPolicy({ idc: 'sh-b', peers: ['sh-a'], hopLimit: 1, listener: 'ingress-peer' });
+const example = canonicalPolicy({
+  idc: 'sh-b',
+  peers: ['sh-a'],
+  hopLimit: 1,
+  listener: 'ingress-peer',
+  enforce: true,
+});
 const out = new URL('../dist/wasm/', import.meta.url);
 
 await mkdir(out, { recursive: true });

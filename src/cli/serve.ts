@@ -3,6 +3,7 @@ import { systemClock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import { startControlPlane } from '../controlplane.ts';
 import type { ListenAddress } from '../model/node.ts';
+import type { LoopPrevention } from '../model/trail.ts';
 import { openSource } from '../registry/sources.ts';
 import { showAddress } from './address.ts';
 import { serveAdmin } from './admin.ts';
@@ -17,6 +18,7 @@ export interface ServeFlags {
   readonly admin: ListenAddress;
   readonly adminTokenFile?: string;
   readonly hopLimit: number;
+  readonly loopPrevention: LoopPrevention;
   readonly logLevel: LogLevel;
 }
 
@@ -30,6 +32,7 @@ export async function serve(flags: ServeFlags): Promise<void> {
     sources: [openSource(flags.config, { clock, logger })],
     xds: flags.xds,
     hopLimit: flags.hopLimit,
+    loopPrevention: flags.loopPrevention,
     clock,
     logger,
   });

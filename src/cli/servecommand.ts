@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { hopLimitMax } from '../model/trail.ts';
+import { hopLimitMax, loopPreventions } from '../model/trail.ts';
 import { parseAddress, parseIdcName } from './address.ts';
 import { logLevels } from './loglevel.ts';
 import type { ServeFlags } from './serve.ts';
@@ -28,6 +28,14 @@ export function serveCommand(): Command {
       'file with the token that admin writes need; without it they are off',
     )
     .option('--hop-limit <n>', `most crossings of any request, 0 to ${hopLimitMax}`, parseHopLimit, 1)
+    .addOption(
+      new Option(
+        '--loop-prevention <on|off>',
+        'off lets requests run in circles between IDCs: the negative control of drills, never for traffic',
+      )
+        .choices(loopPreventions)
+        .default('on'),
+    )
     .addOption(new Option('--log-level <level>', 'what to log').choices(logLevels).default('info'))
     .action(async (flags: ServeFlags) => {
       // Loaded only now: --help and the other commands need none of it.

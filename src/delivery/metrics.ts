@@ -20,6 +20,7 @@ export interface Metrics {
   readonly ready: Gauge;
   readonly groups: Gauge;
   readonly filterFailures: Counter;
+  readonly loopPrevention: Gauge;
   readonly refused: Counter;
 }
 
@@ -65,6 +66,7 @@ export function createMetrics(idc: string): Metrics {
     problems: gauge('registry_problems', 'Current problems of registry objects, by severity.', ['severity']),
     ready: gauge('ready', 'Whether xDS is answered: 1, else 0.', []),
     groups: gauge('groups', 'Groups that are known.', []),
+    loopPrevention: gauge('loop_prevention', 'Whether requests in circles are stopped: 1, else 0.', []),
     refused: counter(
       'resources_refused_total',
       'Resources that could not be encoded, and were not pushed.',

@@ -25,6 +25,10 @@ export const refusalGrpcStatus = 14;
 export const guardedListeners = ['ingress-edge', 'ingress-peer', 'egress-sidecar', 'egress-ingress'] as const;
 export type GuardedListener = (typeof guardedListeners)[number];
 
+/** Whether requests in circles are stopped. 'off' is for drills alone: it shows what they would do. */
+export const loopPreventions = ['on', 'off'] as const;
+export type LoopPrevention = (typeof loopPreventions)[number];
+
 /** What one filter knows: all of it is compiled in. */
 export interface TrailPolicy {
   /** The IDC that the listener stands in. */
@@ -34,6 +38,11 @@ export interface TrailPolicy {
   /** Most crossings that any request may make, 0 to `hopLimitMax`; a DR group may allow less, in its routes. */
   readonly hopLimit: number;
   readonly listener: GuardedListener;
+  /**
+   * False only as the negative control of drills: the filter then refuses nothing, and still writes what routes and logs
+   * read. The two listeners that begin trails refuse nothing anyway, and are the same either way.
+   */
+  readonly enforce: boolean;
 }
 
 /** Why a request was refused by the filter. */
@@ -83,9 +92,13 @@ export function decideTrail(policy: TrailPolicy, lines: readonly string[]): Trai
         counter: lines.length > 0 ? trailCounter(policy, 'trail_spoofed') : undefined,
       };
     case 'ingress-peer':
-      return enter(policy, parseTrail(lines.join(',')));
+      return policy.enforce
+        ? enter(policy, parseTrail(lines.join(',')))
+        : follow(policy, parseTrail(lines.join(',')));
     case 'egress-ingress':
-      return leave(policy, parseTrail(lines.join(',')));
+      return policy.enforce
+        ? leave(policy, parseTrail(lines.join(',')))
+        : keep(policy, parseTrail(lines.join(',')));
   }
 }
 
@@ -113,6 +126,32 @@ function leave(policy: TrailPolicy, names: readonly string[] | undefined): Trail
     action: 'pass',
     trail: names.join(','),
     visited: visitedSet(policy, names),
+    counter: undefined,
+  };
+}
+
+/**
+ * From another IDC, and not to be refused: counted and appended to, whatever names there are. A trail that has no room
+ * left stays as it is, so that a request in circles does not grow; one that cannot be read is begun anew.
+ */
+function follow(policy: TrailPolicy, names: readonly string[] | undefined): TrailVerdict {
+  const after = [...(names ?? []), policy.idc];
+  const kept = names !== undefined && after.join(',').length > trailBytesMax ? names : after;
+  return {
+    action: 'pass',
+    trail: kept.join(','),
+    visited: visitedSet(policy, [...kept, policy.idc]),
+    counter: trailCounter(policy, 'hops', names?.at(-1) ?? unknownIdc),
+  };
+}
+
+/** From the own ingress gateway, and not to be refused: unchanged, or begun anew when it cannot be read. */
+function keep(policy: TrailPolicy, names: readonly string[] | undefined): TrailVerdict {
+  const kept = names ?? [policy.idc];
+  return {
+    action: 'pass',
+    trail: kept.join(','),
+    visited: visitedSet(policy, [...kept, policy.idc]),
     counter: undefined,
   };
 }

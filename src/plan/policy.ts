@@ -1,13 +1,20 @@
 import type { MeshView } from '../index/view.ts';
-import { guardedListeners, idcsMax, type TrailPolicy } from '../model/trail.ts';
+import { guardedListeners, idcsMax, type LoopPrevention, type TrailPolicy } from '../model/trail.ts';
 
 /**
  * The trail policies of an IDC, one for each listener that is guarded; they are compiled into the filters.
  * What belongs to a Group (its DR group, its own hop limit) is in its routes, so this depends on IDCs alone.
  * Beyond `idcsMax` IDCs the last by name are not told apart: to the filter they are unknown ones.
+ * `loopPrevention` 'off' is the negative control of drills: filters that refuse nothing.
  */
-export function planPolicies(own: string, idcs: MeshView['idcs'], hopLimit: number): readonly TrailPolicy[] {
+export function planPolicies(
+  own: string,
+  idcs: MeshView['idcs'],
+  hopLimit: number,
+  loopPrevention: LoopPrevention = 'on',
+): readonly TrailPolicy[] {
   const others = [...idcs.keys()].filter((idc) => idc !== own).sort();
   const peers = others.slice(0, idcsMax - 1);
-  return guardedListeners.map((listener) => ({ idc: own, peers, hopLimit, listener }));
+  const enforce = loopPrevention !== 'off';
+  return guardedListeners.map((listener) => ({ idc: own, peers, hopLimit, listener, enforce }));
 }

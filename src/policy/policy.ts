@@ -12,7 +12,7 @@ export type FilterPolicy = TrailPolicy;
  * Throws MeshError 'invalid' that names every fault.
  */
 export function canonicalPolicy(policy: FilterPolicy): FilterPolicy {
-  const { idc, peers, hopLimit, listener } = policy;
+  const { idc, peers, hopLimit, listener, enforce } = policy;
   const faults: string[] = [];
   for (const name of [idc, ...peers]) {
     if (!idcNamePattern.test(name))
@@ -26,10 +26,12 @@ export function canonicalPolicy(policy: FilterPolicy): FilterPolicy {
   }
   if (!guardedListeners.includes(listener))
     faults.push(`'${listener}' is none of ${guardedListeners.join(', ')}`);
+  // A policy that was put together without types must not read as "off".
+  if (typeof enforce !== 'boolean') faults.push('it does not say whether to enforce: true or false');
   if (faults.length > 0) {
     throw new MeshError('invalid', `Not a filter policy: ${faults.join('; ')}.`, { ref: policyRef(policy) });
   }
-  return { idc, peers: [...peers].sort(), hopLimit, listener };
+  return { idc, peers: [...peers].sort(), hopLimit, listener, enforce };
 }
 
 /** Names a policy in messages: `IDC/listener`. */

@@ -28,6 +28,7 @@ export function policySource(policy: FilterPolicy): string {
     '// biome-ignore-all format: generated',
     '',
     ...integer('LISTENER', guardedListeners.indexOf(policy.listener), policy.listener),
+    ...boolean('ENFORCE', reads ? policy.enforce : true, 'off only as the negative control of drills'),
     ...integer('HOP_LIMIT', reads ? policy.hopLimit : 0, 'crossings'),
     ...integer('TRAIL_BYTES_MAX', trailBytesMax),
     ...integer('GRPC_STATUS', refusalGrpcStatus),
@@ -64,6 +65,10 @@ function refusal(name: string, policy: FilterPolicy, outcome: TrailOutcome): rea
 
 function integer(name: string, value: number, comment?: string): readonly string[] {
   return [`export const ${name}: u32 = ${value};${comment === undefined ? '' : ` // ${comment}`}`];
+}
+
+function boolean(name: string, value: boolean, comment: string): readonly string[] {
+  return [`export const ${name}: bool = ${value}; // ${comment}`];
 }
 
 function text(name: string, value: string): readonly string[] {

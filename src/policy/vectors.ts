@@ -69,11 +69,9 @@ function limits({ idc, peers, hopLimit }: FilterPolicy): readonly TrailVector[] 
   const byCount = [0, 1, 2, hopLimit - 1, hopLimit, hopLimit + 1, hopLimit + 2, 7].filter(
     (count) => count >= 0,
   );
-  const ofBytes = (count: number) =>
-    'a,'
-      .repeat(count / 2)
-      .concat('a')
-      .slice(0, count);
+  // Names of one character, the first of two where the bytes would not come out even.
+  const ofBytes = (count: number): string =>
+    count % 2 === 1 ? `${'a,'.repeat((count - 1) / 2)}a` : `aa,${ofBytes(count - 3)}`;
   const longest = 'x'.repeat(32);
   return [
     ...byCount.flatMap((count) => [
@@ -87,7 +85,9 @@ function limits({ idc, peers, hopLimit }: FilterPolicy): readonly TrailVector[] 
     vector('name too long, then own', `${'x'.repeat(33)},${idc}`),
     vector('longest trail', ofBytes(trailBytesMax - 1)),
     vector('longest trail that ends in own', `${'a,'.repeat((trailBytesMax - idc.length) >> 1)}${idc}`),
-    vector('trail of all bytes', `aa,${ofBytes(trailBytesMax - 3)}`),
+    vector('trail of all bytes', ofBytes(trailBytesMax)),
+    vector('room for the own name', ofBytes(trailBytesMax - 1 - idc.length)),
+    vector('no room for the own name', ofBytes(trailBytesMax - idc.length)),
     vector('one byte too many', ofBytes(trailBytesMax + 1)),
     vector('far too many', `${'a,'.repeat(10_000)}${idc}`),
     vector('one endless name', 'a'.repeat(60_000)),

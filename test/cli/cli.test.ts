@@ -60,6 +60,7 @@ t.test('wrong usage says what would be right, and exits with 2', async (t) => {
     [['serve', '--idc', 'SH-A', '--config', dir], /'SH-A' is no IDC name/],
     [['serve', '--idc', 'sh-a', '--config', dir, '--xds', 'here'], /write HOST:PORT/],
     [['serve', '--idc', 'sh-a', '--config', dir, '--hop-limit', '5'], /0 to 4/],
+    [['serve', '--idc', 'sh-a', '--config', dir, '--loop-prevention', 'none'], /on, off/],
     [['serve', '--idc', 'sh-a', '--config', join(dir, 'nowhere')], /nowhere/],
     [['bootstrap', '--role', 'gateway', '--idc', 'a', '--id', 'x'], /sidecar, ingress, egress/],
     [
@@ -135,6 +136,38 @@ t.test('serve: a port in use is said in words before anything starts', async (t)
   }
 });
 
+t.test('serve: loop prevention is off only when asked for, and then it is said everywhere', async (t) => {
+  const [xds, admin] = [await freeAddress(), await freeAddress()];
+  const args = [
+    'serve',
+    '--idc',
+    'sh-a',
+    '--config',
+    dir,
+    '--log-level',
+    'error',
+    '--loop-prevention',
+    'off',
+  ];
+  const addresses = ['--xds', `127.0.0.1:${xds.port}`, '--admin', `127.0.0.1:${admin.port}`];
+  const child = spawn(process.execPath, [main, ...args, ...addresses], {
+    env,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  t.teardown(() => child.kill('SIGKILL'));
+  let log = '';
+  child.stderr.on('data', (chunk) => {
+    log += chunk;
+  });
+  await until('it is ready', async () => (await get(admin, '/readyz')).status === 200);
+  t.match(log, /LOOP PREVENTION IS OFF/, 'in the log, whatever its level');
+  const told = { severity: 'error', where: '--loop-prevention', message: /circles/ };
+  const status = JSON.parse((await get(admin, '/status')).body);
+  t.match(status, { loopPrevention: 'off', problems: [told] });
+  t.match(JSON.parse((await get(admin, '/problems')).body), [told]);
+  t.match((await get(admin, '/metrics')).body, /isthmus_loop_prevention\{idc="sh-a"\} 0/);
+});
+
 t.test('serve: ready, asked, ended by SIGTERM', async (t) => {
   const xds = await freeAddress();
   const admin = await freeAddress();
@@ -147,7 +180,9 @@ t.test('serve: ready, asked, ended by SIGTERM', async (t) => {
   const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
   t.teardown(() => child.kill('SIGKILL'));
   await until('it is ready', async () => (await get(admin, '/readyz')).status === 200);
-  t.match(JSON.parse((await get(admin, '/status')).body), { idc: 'sh-a', ready: true, proxies: [] });
+  const status = JSON.parse((await get(admin, '/status')).body);
+  t.match(status, { idc: 'sh-a', ready: true, proxies: [], loopPrevention: 'on' });
+  t.same(status.problems, []);
   t.match((await get(admin, '/metrics')).body, /isthmus_ready\{idc="sh-a"\} 1/);
   t.equal((await get(admin, '/nowhere')).status, 404);
   const write = await get(admin, '/confirm-deletes', { method: 'POST' });

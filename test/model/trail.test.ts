@@ -10,7 +10,13 @@ import {
 } from '../../src/model/trail.ts';
 import { trailCases } from '../wasm/table.ts';
 
-const policy = { idc: 'sh-b', peers: ['sh-a', 'bj-a'], hopLimit: 2, listener: 'ingress-peer' } as const;
+const policy = {
+  idc: 'sh-b',
+  peers: ['sh-a', 'bj-a'],
+  hopLimit: 2,
+  listener: 'ingress-peer',
+  enforce: true,
+} as const;
 
 for (const { name, policy, lines, pass, refuse, counter } of trailCases()) {
   t.test(name, async (t) => {
@@ -75,9 +81,7 @@ t.test(
         const names = trail.split(',');
         if (new Set(names).size !== names.length) t.fail(`${trail} visits an IDC twice`);
         for (const idc of idcs) {
-          const verdict = decideTrail({ idc, peers: peersOf(idc), hopLimit, listener: 'ingress-peer' }, [
-            trail,
-          ]);
+          const verdict = decideTrail({ ...policy, idc, peers: peersOf(idc), hopLimit }, [trail]);
           if (verdict.action === 'pass') walk(verdict.trail, crossings + 1);
         }
       };

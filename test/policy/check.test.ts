@@ -13,8 +13,10 @@ const peerPolicy: FilterPolicy = {
   peers: ['bj-a', 'sh-a'],
   hopLimit: 2,
   listener: 'ingress-peer',
+  enforce: true,
 };
 const egressPolicy: FilterPolicy = { ...peerPolicy, listener: 'egress-ingress' };
+const offPolicy: FilterPolicy = { ...peerPolicy, enforce: false };
 const edgePolicy: FilterPolicy = { ...peerPolicy, listener: 'ingress-edge' };
 
 function compiled(policy: FilterPolicy, changed = sources): Promise<Uint8Array> {
@@ -23,7 +25,7 @@ function compiled(policy: FilterPolicy, changed = sources): Promise<Uint8Array> 
 
 t.test('the example that editors see is what the generator writes', async (t) => {
   const example = policySource(
-    canonicalPolicy({ idc: 'sh-b', peers: ['sh-a'], hopLimit: 1, listener: 'ingress-peer' }),
+    canonicalPolicy({ idc: 'sh-b', peers: ['sh-a'], hopLimit: 1, listener: 'ingress-peer', enforce: true }),
   );
   t.equal(sources.get('policy.ts'), example);
 });
@@ -37,6 +39,9 @@ t.test('a filter for another policy is refused', async (t) => {
     ['own and peer exchanged', peerPolicy, { ...peerPolicy, idc: 'sh-a', peers: ['bj-a', 'sh-b'] }],
     ['a peer more', peerPolicy, { ...peerPolicy, peers: ['bj-a', 'bj-b', 'sh-a'] }],
     ['a peer less', peerPolicy, { ...peerPolicy, peers: ['sh-a'] }],
+    ['off', peerPolicy, { ...peerPolicy, enforce: false }],
+    ['off at the egress', egressPolicy, { ...egressPolicy, enforce: false }],
+    ['on where it is to be off', { ...peerPolicy, enforce: false }, peerPolicy],
     ['another own name at the edge', edgePolicy, { ...edgePolicy, idc: 'sh-c' }],
     ...guardedListeners.flatMap((listener): [string, FilterPolicy, FilterPolicy][] =>
       guardedListeners
@@ -71,7 +76,18 @@ t.test('a filter with a fault in it is refused', async (t) => {
     ['index.ts', 'if (hasTrail()) count(SPOOFED);', '', edgePolicy],
     ['index.ts', 'if (hasTrail()) count(SPOOFED);', 'count(SPOOFED);', edgePolicy],
     ['index.ts', 'const LOOPS: u32 = 1', 'const LOOPS: u32 = 2', peerPolicy],
-    ['index.ts', 'count(HOPS + COUNTERS_BY_PEER * last);', '', peerPolicy],
+    [
+      'index.ts',
+      'count(HOPS + COUNTERS_BY_PEER * last);\n  return passVisited(start, append',
+      'return passVisited(start, append',
+      peerPolicy,
+    ],
+    [
+      'index.ts',
+      'count(HOPS + COUNTERS_BY_PEER * last);\n  return passVisited(start, length',
+      'return passVisited(start, length',
+      offPolicy,
+    ],
     ['index.ts', 'load<u8>(OWN + at)', 'load<u8>(OWN)', peerPolicy],
     ['index.ts', 'if (!setHeader(TRAIL_KEY', 'if (setHeader(TRAIL_KEY', edgePolicy],
     [
@@ -111,6 +127,9 @@ t.test('a filter with a fault in it is refused', async (t) => {
       peerPolicy,
     ],
     ['host.ts', 'GRPC_STATUS);', '-1);', peerPolicy],
+    ['index.ts', '1 + OWN_LENGTH <= TRAIL_BYTES_MAX', '1 + OWN_LENGTH < TRAIL_BYTES_MAX', offPolicy],
+    ['index.ts', '1 + OWN_LENGTH <= TRAIL_BYTES_MAX', 'OWN_LENGTH <= TRAIL_BYTES_MAX', offPolicy],
+    ['index.ts', 'count(HOPS + COUNTERS_BY_PEER * IDC_COUNT);', '', offPolicy],
   ];
   await checkFilter(peerPolicy, await compiled(peerPolicy));
   for (const [file, from, to, policy] of rows) {

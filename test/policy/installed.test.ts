@@ -42,7 +42,7 @@ t.test('the compiler works as installed JavaScript, under node_modules', async (
     import { systemClock } from './node_modules/isthmus/dist/src/base/clock.js';
     import { silentLogger } from './node_modules/isthmus/dist/src/base/log.js';
     const compiler = createPolicyCompiler({ logger: silentLogger, clock: systemClock });
-    const policy = { idc: 'sh-b', peers: ['sh-a'], hopLimit: 1, listener: 'ingress-peer' };
+    const policy = { idc: 'sh-b', peers: ['sh-a'], hopLimit: 1, listener: 'ingress-peer', enforce: true };
     console.log((await compiler.compile(policy)).hash);
     // No close: an idle compiler must not keep the process.
   `;

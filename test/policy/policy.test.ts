@@ -1,7 +1,13 @@
 import t from 'tap';
 import { canonicalPolicy } from '../../src/policy/policy.ts';
 
-const policy = { idc: 'sh-b', peers: ['sh-a', 'bj-a'], hopLimit: 2, listener: 'ingress-peer' } as const;
+const policy = {
+  idc: 'sh-b',
+  peers: ['sh-a', 'bj-a'],
+  hopLimit: 2,
+  listener: 'ingress-peer',
+  enforce: true,
+} as const;
 
 t.test('the canonical form does not depend on the order of peers', async (t) => {
   t.same(canonicalPolicy(policy), { ...policy, peers: ['bj-a', 'sh-a'] });
@@ -23,6 +29,7 @@ t.test('a policy that is none is refused, with the rule', async (t) => {
     ['hop limit too large', { hopLimit: 5 }, /hop limit 5 .* 0 to 4/],
     ['hop limit below zero', { hopLimit: -1 }, /hop limit -1/],
     ['hop limit and a half', { hopLimit: 1.5 }, /hop limit 1.5/],
+    ['neither on nor off', { enforce: undefined }, /whether to enforce/],
     ['no listener', { listener: 'sidecar' }, /'sidecar' is none of ingress-edge, /],
   ];
   for (const [name, change, message] of rows) {

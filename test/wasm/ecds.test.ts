@@ -28,7 +28,13 @@ const text = await readFile(new URL('../../docs/trail.md', import.meta.url), 'ut
 const blocks = [...text.matchAll(/^```yaml\n(.*?)^```/gms)].map(([, block]) => loadAll(block as string)[0]);
 const [tags, filter, resource] = blocks as [{ stats_config: object }, Filter, Resource];
 
-const policy: FilterPolicy = { idc: 'sh-b', peers: ['sh-a', 'bj-a'], hopLimit: 1, listener: 'ingress-peer' };
+const policy: FilterPolicy = {
+  idc: 'sh-b',
+  peers: ['sh-a', 'bj-a'],
+  hopLimit: 1,
+  listener: 'ingress-peer',
+  enforce: true,
+};
 const [one, two] = (await compiledFilters([policy, { ...policy, hopLimit: 2 }])) as [Uint8Array, Uint8Array];
 
 const assembly = new URL('../../wasm/assembly/', import.meta.url);

@@ -3,18 +3,21 @@ import t from 'tap';
 import { guardedListeners, refusalText, trailHeader, visitedHeader } from '../../src/model/trail.ts';
 import { compiledFilters } from '../support/wasm-host.ts';
 import { type Gateway, sendRaw, startGateway, wasmFilter } from './gateway.ts';
-import { trailCases } from './table.ts';
+import { filterOf, trailCases } from './table.ts';
 
 const cases = trailCases();
-const base = (cases[0] as (typeof cases)[number]).policy;
+const policies = new Map(cases.map(({ policy }) => [filterOf(policy), policy]));
 const forged = [visitedHeader, 'forged'] as const;
 let gateway: Gateway;
 const portOf = (listener: string) => gateway.ports.get(listener) as number;
 
 t.before(async () => {
-  const filters = await compiledFilters(guardedListeners.map((listener) => ({ ...base, listener })));
+  const filters = await compiledFilters([...policies.values()]);
   gateway = await startGateway(
-    guardedListeners.map((name, index) => ({ name, filter: wasmFilter(name, filters[index] as Uint8Array) })),
+    [...policies.keys()].map((name, index) => ({
+      name,
+      filter: wasmFilter(name, filters[index] as Uint8Array),
+    })),
   );
 });
 t.teardown(() => gateway.close());
@@ -29,7 +32,7 @@ t.test('the table, through Envoy', async (t) => {
   const expected = new Map<string, number>();
   for (const { name, policy, header, lines, pass, refuse, counter, envoy } of cases) {
     const sent = lines.map((line) => [header, line] as const);
-    const answer = await sendRaw(portOf(policy.listener), [forged, ...sent, forged]);
+    const answer = await sendRaw(portOf(filterOf(policy)), [forged, ...sent, forged]);
     if (envoy !== undefined) {
       t.equal(answer.status, envoy, name);
       continue;

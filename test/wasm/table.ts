@@ -8,6 +8,8 @@ interface Row {
   readonly name: string;
   readonly listener: GuardedListener;
   readonly header?: string;
+  /** Absent: true. */
+  readonly enforce?: boolean;
   readonly lines: readonly Line[];
   readonly pass?: { readonly trail: string; readonly visited: string; readonly counter?: string };
   readonly refuse?: { readonly status: number; readonly outcome: string; readonly counter: string };
@@ -30,14 +32,14 @@ export interface TrailCase {
 /** Reads trail.yaml. */
 export function trailCases(): readonly TrailCase[] {
   const text = readFileSync(new URL('./trail.yaml', import.meta.url), 'utf8');
-  const table = load(text) as { policy: Omit<TrailPolicy, 'listener'>; cases: readonly Row[] };
+  const table = load(text) as { policy: Omit<TrailPolicy, 'listener' | 'enforce'>; cases: readonly Row[] };
   return table.cases.map((row) => {
     if ((row.pass === undefined) === (row.refuse === undefined))
       throw new Error(`'${row.name}': pass or refuse`);
     const counter = (row.pass ?? row.refuse)?.counter;
     return {
-      name: `${row.listener}: ${row.name}`,
-      policy: { ...table.policy, listener: row.listener },
+      name: `${row.listener}${row.enforce === false ? ', off' : ''}: ${row.name}`,
+      policy: { ...table.policy, listener: row.listener, enforce: row.enforce ?? true },
       header: row.header ?? 'x-isthmus-trail',
       lines: row.lines.map((line) =>
         typeof line === 'string' ? line : line.repeat.repeat(line.times) + line.then,
@@ -48,4 +50,14 @@ export function trailCases(): readonly TrailCase[] {
       envoy: row.envoy,
     };
   });
+}
+
+/** The cases of each filter that the table needs, by a name for that filter. */
+export function casesByFilter(cases: readonly TrailCase[]): ReadonlyMap<string, readonly TrailCase[]> {
+  return Map.groupBy(cases, ({ policy }) => filterOf(policy));
+}
+
+/** Names the filter that a case is for. */
+export function filterOf({ listener, enforce }: TrailPolicy): string {
+  return enforce ? listener : `${listener}-off`;
 }

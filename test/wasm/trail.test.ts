@@ -2,12 +2,11 @@ import t from 'tap';
 import { refusalGrpcStatus, refusalText, trailHeader, visitedHeader } from '../../src/model/trail.ts';
 import { requestHeaders } from '../../src/policy/check.ts';
 import { hostedFilter, linesOf } from '../support/wasm-host.ts';
-import { trailCases } from './table.ts';
+import { casesByFilter, trailCases } from './table.ts';
 
 const cases = trailCases();
-for (const listener of new Set(cases.map(({ policy }) => policy.listener))) {
-  t.test(`${listener}, compiled`, async (t) => {
-    const own = cases.filter(({ policy }) => policy.listener === listener);
+for (const [name, own] of casesByFilter(cases)) {
+  t.test(`${name}, compiled`, async (t) => {
     const policy = own[0]?.policy as (typeof cases)[number]['policy'];
     const host = await hostedFilter(policy);
     for (const { name, lines, pass, refuse, counter } of own) {

@@ -12,6 +12,7 @@ import {
   trailStart,
 } from './host';
 import {
+  ENFORCE,
   HOP_LIMIT,
   HOPS_BODY,
   HOPS_BODY_LENGTH,
@@ -33,6 +34,7 @@ import {
   OWN,
   OWN_INDEX,
   OWN_LENGTH,
+  TRAIL_BYTES_MAX,
   TRAIL_KEY,
   TRAIL_KEY_LENGTH,
   UNKNOWN,
@@ -66,8 +68,8 @@ export function proxy_on_configure(_root: u32, _size: u32): u32 {
 }
 
 export function proxy_on_request_headers(_context: u32, _headers: u32, _endOfStream: u32): u32 {
-  if (LISTENER === INGRESS_PEER) return enter();
-  if (LISTENER === EGRESS_INGRESS) return leave();
+  if (LISTENER === INGRESS_PEER) return ENFORCE ? enter() : follow();
+  if (LISTENER === EGRESS_INGRESS) return ENFORCE ? leave() : keep();
   return begin();
 }
 
@@ -85,10 +87,15 @@ function enter(): u32 {
   if (own > 0) return refuseLoop(LOOPS + COUNTERS_BY_PEER * last);
   if (names > HOP_LIMIT) return refuseOverLimit(OVER_LIMIT + COUNTERS_BY_PEER * last);
   count(HOPS + COUNTERS_BY_PEER * last);
+  return passVisited(start, append(start, length));
+}
+
+/** Writes the own name behind the trail, where there is room for it; answers the new length. */
+function append(start: usize, length: u32): u32 {
   let end = start + length;
   store<u8>(end++, 0x2c);
   for (let at: u32 = 0; at < OWN_LENGTH; at++) store<u8>(end++, load<u8>(OWN + at));
-  return passVisited(start, <u32>(end - start));
+  return <u32>(end - start);
 }
 
 /** From the own ingress gateway: did it mark the request, and may that cross once more? */
@@ -98,6 +105,26 @@ function leave(): u32 {
   if (length === 0 || !scan(start, start + length)) return refuseMalformed();
   if (own !== 1 || last !== OWN_INDEX) return refuseLoop(LOOPS - 1);
   if (names > HOP_LIMIT) return refuseOverLimit(OVER_LIMIT - 1);
+  return passVisited(start, length);
+}
+
+/** As `enter`, but refuses nothing: the negative control of drills. */
+function follow(): u32 {
+  const length = readTrail();
+  const start = trailStart();
+  if (length === 0 || !scan(start, start + length)) {
+    count(HOPS + COUNTERS_BY_PEER * IDC_COUNT);
+    return pass(OWN, OWN_LENGTH, OWN, OWN_LENGTH);
+  }
+  count(HOPS + COUNTERS_BY_PEER * last);
+  return passVisited(start, length + 1 + OWN_LENGTH <= TRAIL_BYTES_MAX ? append(start, length) : length);
+}
+
+/** As `leave`, but refuses nothing. */
+function keep(): u32 {
+  const length = readTrail();
+  const start = trailStart();
+  if (length === 0 || !scan(start, start + length)) return pass(OWN, OWN_LENGTH, OWN, OWN_LENGTH);
   return passVisited(start, length);
 }
 

@@ -2,6 +2,7 @@
 // biome-ignore-all format: generated
 
 export const LISTENER: u32 = 1; // ingress-peer
+export const ENFORCE: bool = true; // off only as the negative control of drills
 export const HOP_LIMIT: u32 = 1; // crossings
 export const TRAIL_BYTES_MAX: u32 = 512;
 export const GRPC_STATUS: u32 = 14;

@@ -19,8 +19,8 @@ export let own: u32 = 0;
 let visited: u64 = 0;
 let strangers: bool = false;
 
-// At most hopLimitMax + 1 names with their commas.
-const SET: usize = memory.data(5 * 33, 8);
+// At most the names of one trail and the own one, with their commas.
+const SET: usize = memory.data(512 + 64, 8);
 
 /** Reads a trail of at least one byte; answers whether it is well formed, as parseTrail of the model does. */
 export function scan(from: usize, to: usize): bool {
@@ -84,7 +84,7 @@ export function visitedStart(): usize {
   return SET;
 }
 
-/** Writes the IDCs of the trail and the own one, sorted, joined by commas; answers the length. At most 5 names. */
+/** Writes the IDCs of the trail and the own one, sorted, joined by commas; answers the length. */
 export function writeVisited(): u32 {
   const set = visited | ((<u64>1) << OWN_INDEX);
   let name: usize = IDC_NAMES;
