@@ -10,7 +10,7 @@ GEN_STAMP := protos/gen/.stamp
 .PHONY: help setup gen schemas build check lint format types test golden wasm clean
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 22
+	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/%/NAME/; s/:.*##/\t/' | expand -t 26
 
 setup: $(NODE_STAMP) $(GEN_STAMP) envoy-bin ## Install what is needed, pinned: Node 24, packages, Envoy
 
@@ -59,6 +59,8 @@ check: types lint test ## All that CI runs but for the drill
 OUTAGE ?= kill
 RUNS ?= 1
 DRILL = node src/cli/main.ts drill outage --runs $(RUNS) $(DRILL_FLAGS)
+# One file for each drill.
+DRILLS := $(filter-out outage,$(patsubst src/drill/drills/%.ts,%,$(wildcard src/drill/drills/*.ts)))
 
 .PHONY: drill drill-unprotected drills
 drill: setup ## Drill the outage of an IDC: OUTAGE=kill, stop, drop, partial, gateway or site; RUNS=n in a row
@@ -67,10 +69,17 @@ drill: setup ## Drill the outage of an IDC: OUTAGE=kill, stop, drop, partial, ga
 drill-unprotected: setup ## The same with the way to other IDCs closed: must fail, or the drill proves nothing
 	$(DRILL) --outage $(OUTAGE) --unprotected --expect-fail --report-dir drill-report/unprotected
 
-drills: setup ## Drill every outage and the negative control, one after the other (drop needs root)
+drill-%: setup ## Another drill; `isthmus drill --help` lists them
+	node src/cli/main.ts drill $* --runs $(RUNS) $(DRILL_FLAGS) --report-dir drill-report/$*
+
+drill-%-unprotected: setup ## The same with its protection off: must fail, or the drill proves nothing
+	node src/cli/main.ts drill $* $(DRILL_FLAGS) --unprotected --expect-fail --report-dir drill-report/$*-unprotected
+
+drills: setup ## Every drill, every outage, and each negative control, one after the other (drop needs root)
 	@failed=; for outage in kill stop drop partial gateway site; do \
 	  $(DRILL) --outage $$outage --report-dir drill-report/$$outage || failed="$$failed $$outage"; done; \
 	$(DRILL) --unprotected --expect-fail --report-dir drill-report/unprotected || failed="$$failed unprotected"; \
+	for name in $(DRILLS); do $(MAKE) --no-print-directory drill-$$name drill-$$name-unprotected || failed="$$failed $$name"; done; \
 	[ -z "$$failed" ] || { echo "drills: these failed:$$failed" >&2; exit 1; }
 
 DIST ?= dist

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { MeshError } from '../base/error.ts';
 import { bootstrapCommand } from './bootstrapcommand.ts';
-import { drillCommand } from './drillcommand.ts';
+import { drillCommand, drillSummary } from './drillcommand.ts';
 import { exitCode } from './exit.ts';
 import { serveCommand } from './servecommand.ts';
 import { validateCommand } from './validatecommand.ts';
@@ -20,6 +20,12 @@ function packageVersion(): string {
   return 'unknown';
 }
 
+/** The drills are loaded for `isthmus drill` only: no other command needs a line of them. */
+async function drills(): Promise<Command> {
+  if (!process.argv.includes('drill')) return new Command('drill').summary(drillSummary);
+  return drillCommand((await import('../drill/catalog.ts')).drills);
+}
+
 const program = new Command('isthmus')
   .description('The control plane for the Envoys at the edges of data centres and beside their workloads.')
   .version(packageVersion(), '-V, --version', 'print the version')
@@ -28,7 +34,7 @@ const program = new Command('isthmus')
   .addCommand(serveCommand())
   .addCommand(validateCommand())
   .addCommand(bootstrapCommand())
-  .addCommand(drillCommand())
+  .addCommand(await drills())
   .addHelpText(
     'after',
     '\nExit codes: 0 done; 1 it ran and failed (invalid objects, a missed bound); 2 it could not run; 130 interrupted.',

@@ -47,8 +47,8 @@ export function drawChart(title: string, frame: Frame, axis: Axis, layers: reado
   const y = scaleOf(axis, height);
   const floor = height - bottom;
   const shades = frame.phases.map(
-    (phase, i) =>
-      `<rect class="phase phase-${i}" x="${n(x(phase.from))}" y="${top}" width="${n(x(phase.to) - x(phase.from))}" height="${floor - top}"/>` +
+    (phase) =>
+      `<rect class="phase ${toneOf(phase.name)}" x="${n(x(phase.from))}" y="${top}" width="${n(x(phase.to) - x(phase.from))}" height="${floor - top}"/>` +
       `<text class="phase-name" x="${n(x(phase.from) + 6)}" y="14">${escapeHtml(phase.name)}</text>`,
   );
   const grid = axis.ticks.map(
@@ -97,6 +97,12 @@ function drawLayer(layer: Layer, x: (v: number) => number, y: (v: number) => num
       return `<path class="columns ${layer.css}" d="${d.join('')}"/>`;
     }
   }
+}
+
+/** How a phase is shaded, by its name: quiet, healing, or the time in which something is broken. */
+function toneOf(name: string): string {
+  if (name.startsWith('steady')) return 'quiet';
+  return name.startsWith('recovery') ? 'healing' : 'broken';
 }
 
 /** A line that breaks where there is no value. */

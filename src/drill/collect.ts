@@ -5,7 +5,7 @@ import type { AccessLine, AckFacts, CounterCheck } from './measurement.ts';
 import type { DrillPaths } from './paths.ts';
 import { probePrefix } from './probe.ts';
 import { machineClock } from './time.ts';
-import type { IdcPlan, ProxyPlan, Topology } from './topology.ts';
+import { type IdcPlan, type ProxyPlan, proxiesOf, type Topology } from './topology.ts';
 import type { UpstreamEntry } from './upstream.ts';
 
 /** Envoys write their access logs every 100 ms; by then, and a bit, all that has ended is in the file. */
@@ -31,24 +31,21 @@ export function createRestartMarks(paths: DrillPaths): RestartMarks {
 }
 
 /**
- * Reads all access logs, and the counters of each Envoy before and after them: health checks go on while we read.
- * `access` has the lines of the load only.
+ * Reads all access logs, and the counters of each Envoy that `runs` before and after them: health checks go on while
+ * we read. `access` has the lines of the load only.
  */
 export async function collectAccess(
   topology: Topology,
   paths: DrillPaths,
   marks: RestartMarks,
+  runs: (proxy: ProxyPlan) => boolean,
 ): Promise<{ access: AccessLine[]; counters: CounterCheck[] }> {
-  const proxies = topology.idcs.flatMap((idc) => [
-    ...idc.ingress,
-    ...idc.egress,
-    ...idc.instances,
-    idc.caller,
-  ]);
-  const before = await Promise.all(proxies.map(readCounters));
+  const proxies = proxiesOf(topology);
+  const count = (proxy: ProxyPlan) => (runs(proxy) ? readCounters(proxy) : new Map<string, number>());
+  const before = await Promise.all(proxies.map(count));
   await sleep(machineClock, flushMs);
   const logs = proxies.map((proxy) => readAccessLog(proxy, paths.accessLog(proxy), marks.offsetOf(proxy)));
-  const after = await Promise.all(proxies.map(readCounters));
+  const after = await Promise.all(proxies.map(count));
   const counters = proxies.flatMap((proxy, i) =>
     [...(after[i] ?? [])].map(([listener, count]) => ({
       proxy: `${proxy.idc}/${proxy.name}`,

@@ -1,8 +1,6 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { MeshError } from '../base/error.ts';
-import { judgeUnprotected } from './control.ts';
-import { outageWords } from './drills/outage.ts';
 import { environmentOf } from './environment.ts';
 import { type EnvoyBinary, findEnvoy } from './envoy.ts';
 import type { Measurement } from './measurement.ts';
@@ -13,7 +11,7 @@ import { runPhases } from './runner.ts';
 import { createStage } from './stage.ts';
 import { figureLines, verdictLines } from './text.ts';
 import { machineClock } from './time.ts';
-import { judge, type Verdict } from './verdict.ts';
+import { type Verdict, verdictOf } from './verdict.ts';
 
 /** Exit codes, as of every command: `cli/exit.ts` has them too, which a drill may not import. */
 const drillExit = { passed: 0, missed: 1, unable: 2, interrupted: 130 } as const;
@@ -62,15 +60,20 @@ async function runOnce(
   say: (line: string) => void,
   signal: AbortSignal,
 ): Promise<number> {
-  const { outage, crossing, reportDir } = settings;
+  const { plan, unprotected, reportDir } = settings;
   const startedAt = machineClock.now();
   const began = new Date(machineClock.wall());
-  say(`drill: ${outageWords[outage]}${crossing ? '' : ', with the way to other IDCs closed'}`);
+  say(`drill: ${plan.title}${unprotected ? ` (negative control: ${plan.control.off})` : ''}`);
   say(`Envoy ${envoy.version} (${envoy.path})`);
   // Logs of an earlier run would pass for this one's.
   rmSync(join(reportDir, 'logs'), { recursive: true, force: true });
   const priority = raisePriority();
-  const stage = await createStage({ envoy, crossing, net: outage === 'drop', signal }).catch((reason) => {
+  const stage = await createStage({
+    envoy,
+    world: plan.world,
+    parts: (parts, context) => plan.parts?.(parts, context) ?? parts,
+    signal,
+  }).catch((reason) => {
     priority.restore();
     throw reason;
   });
@@ -79,9 +82,9 @@ async function runOnce(
     await stage.raise(say);
     const raisedMs = machineClock.now() - startedAt;
     say(`the world stands after ${(raisedMs / 1000).toFixed(1)} s`);
-    measurement = await runPhases(stage, { ...settings, say });
-    const verdict = judge(measurement);
-    const against = settings.expectFail ? judgeUnprotected(measurement, verdict) : undefined;
+    measurement = await runPhases(stage, plan, { ...settings, say });
+    const verdict = verdictOf(plan.judge(measurement));
+    const against = settings.expectFail ? plan.judgeControl(measurement, verdict) : undefined;
     const outcome: Outcome = {
       measurement,
       verdict,
@@ -102,7 +105,7 @@ async function runOnce(
       const logs = join(reportDir, 'logs');
       stage.keepLogs(logs);
       say(`logs of the world: ${logs}`);
-      writeUnable(reportDir, `drill ${outage}`, MeshError.from(reason).message);
+      writeUnable(reportDir, `drill ${plan.label}`, MeshError.from(reason).message);
     }
     throw reason;
   } finally {

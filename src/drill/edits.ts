@@ -2,7 +2,7 @@ import { sleep } from '../base/clock.ts';
 import type { DrillPaths } from './paths.ts';
 import { saveInstance } from './registry-files.ts';
 import { machineClock } from './time.ts';
-import { type IdcPlan, idcOf, lostIdc, otherIdc, type Topology } from './topology.ts';
+import type { IdcPlan, Topology } from './topology.ts';
 
 /**
  * Saves `count` endpoint edits, evenly between two moments, and resolves with how many it saved. An edit toggles
@@ -33,9 +33,4 @@ export async function saveEdits(
     saveInstance(paths.registry(idc.name), topology, target, weight);
   }
   return count;
-}
-
-/** The IDC whose registry is edited: the one with the main caller, whose control plane lives through the drill. */
-export function editedIdc(topology: Topology, outage: string): IdcPlan {
-  return idcOf(topology, outage === 'site' ? otherIdc : lostIdc);
 }

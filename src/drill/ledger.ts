@@ -15,21 +15,16 @@ export const lostLinesMs = { before: 250, after: 1500 } as const;
 const inFlightSlackMs = 100;
 
 /**
- * Whether a failed request was in flight inside the site that died (outage `site` only): it was written to a
+ * Whether a failed request was in flight inside a site that died: it was written to a
  * connection into that site that was established before the blow, and it was sent before the site was gone. The
  * slack is for the client's event loop, which learns of the end of a connection a moment later.
  */
 function wasInFlight(sample: Sample, m: Measurement): boolean {
-  if (m.outage !== 'site' || succeeded(sample)) return false;
-  const blow = m.faults[0]?.moment;
-  if (!blow || !isInside(sample.target, m.lostIdc)) return false;
+  if (!m.lostSite || succeeded(sample)) return false;
+  const { died: blow, prefix } = m.lostSite;
+  if (!sample.target.startsWith(prefix)) return false;
   const before = sample.connectedAt > 0 && sample.connectedAt <= blow.to;
   return before && sample.sent <= blow.to + inFlightSlackMs && sample.end >= blow.from;
-}
-
-/** Loopback addresses of the drill tell whose they are: `127.1.` is the IDC that is lost. */
-function isInside(target: string, lostIdc: string): boolean {
-  return target.startsWith(lostIdc === 'sh-a' ? '127.1.' : '127.2.');
 }
 
 /** What became of a sample. */

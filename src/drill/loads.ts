@@ -6,7 +6,7 @@ import { entryPoint, type Running } from './process.ts';
 import { parseSamples, type Sample } from './sample.ts';
 import { arrivals } from './schedule.ts';
 import type { Stage } from './stage.ts';
-import { hostOf, idcOf, lostIdc, otherIdc, type Topology } from './topology.ts';
+import type { IdcPlan } from './topology.ts';
 
 /** A load client's process and what it was told. */
 export interface Load {
@@ -25,38 +25,28 @@ export interface LoadShape {
   readonly tiers: LoadPlan['tiers'];
 }
 
-/** Requests a second. */
-export interface Rates {
-  /** From the main caller to `checkout`. */
-  readonly caller: number;
-  /** From clients of the edge, to all Groups by turn. */
-  readonly edge: number;
-}
+/** Requests a second of each kind of load, by a name such as `caller` or `edge`. */
+export type Rates = Readonly<Record<string, number>>;
 
-/**
- * The loads of a drill. The main caller stands in the IDC whose instances are lost, or, when the whole site is
- * lost, in the other one, where it must not notice; a smaller one then stands, and falls, in the site.
- */
-export function planLoads(topology: Topology, outage: string, rates: Rates): LoadShape[] {
-  const hosts = topology.groups.map((group) => hostOf(topology, group));
-  const [a, b] = [idcOf(topology, lostIdc), idcOf(topology, otherIdc)];
-  const caller = (idc: typeof a, ratePerSecond: number): LoadShape => ({
+/** A caller in an IDC, through its own sidecar, to these hosts by turn. */
+export function callerLoad(idc: IdcPlan, hosts: readonly string[], ratePerSecond: number): LoadShape {
+  return {
     stream: `caller-${idc.name}`,
     idc: idc.name,
     ratePerSecond,
-    hosts: hosts.slice(0, 1),
-    tiers: [[idc.caller.outbound]],
-  });
-  const edge: LoadShape = {
-    stream: 'edge',
-    ratePerSecond: rates.edge,
     hosts,
-    // Clients of the edge connect to the first IDC that accepts.
-    tiers: [a, b].map((idc) => idc.ingress.map((gateway) => gateway.edge)),
+    tiers: [[idc.caller.outbound]],
   };
-  return outage === 'site'
-    ? [caller(b, rates.caller), caller(a, Math.ceil(rates.caller / 5)), edge]
-    : [caller(a, rates.caller), edge];
+}
+
+/** Clients of the edge, to these hosts by turn: they connect to the first of these IDCs that accepts. */
+export function edgeLoad(
+  idcs: readonly IdcPlan[],
+  hosts: readonly string[],
+  ratePerSecond: number,
+): LoadShape {
+  const tiers = idcs.map((idc) => idc.ingress.map((gateway) => gateway.edge));
+  return { stream: 'edge', ratePerSecond, hosts, tiers };
 }
 
 /** Starts the client of a load. */

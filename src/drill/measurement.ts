@@ -1,4 +1,3 @@
-import type { OutageKind } from './drills/outage.ts';
 import type { Moment } from './fault.ts';
 import type { IsolationFindings } from './isolation.ts';
 import type { Phase } from './phases.ts';
@@ -16,7 +15,7 @@ export interface StreamFacts {
   readonly hosts: readonly string[];
   /** Requests that were due. */
   readonly planned: number;
-  /** When its client was killed, which was part of the outage. */
+  /** When its client was killed, which was part of the drill. */
   readonly killed?: Moment;
   /** Due time of each request by its number, in milliseconds of the machine's monotonic clock. */
   readonly due: (number: number) => number;
@@ -52,7 +51,7 @@ export interface CounterCheck {
   readonly after: number;
 }
 
-/** An Envoy whose counters and last lines were lost, because the outage killed it; an instance's sidecar goes by its instance. */
+/** An Envoy whose counters and last lines were lost, because the drill killed it; an instance's sidecar goes by its instance. */
 export interface LostProxy {
   readonly proxy: string;
   readonly killed: Moment;
@@ -78,38 +77,40 @@ export interface AckFacts {
   readonly maxMs: number;
 }
 
-/** One blow, as it fell. */
-export interface Fault {
+/** One step of a drill, as it was done. */
+export interface StepFacts {
+  /** What was done, as a claim that the report numbers. */
   readonly claim: string;
   readonly moment: Moment;
   /** Instances and gateways that it silenced, such as `sh-a/checkout-1` (an instance with its sidecar). */
   readonly struck: readonly string[];
 }
 
-/** Everything that a drill measured; the verdict is a function of it. */
+/** A site that died with all that was inside: what was in flight there may be lost. */
+export interface LostSite {
+  /** What all its addresses begin with. */
+  readonly prefix: string;
+  readonly died: Moment;
+}
+
+/** What every drill measures; a drill adds what it alone looks at. The verdict is a function of it. */
 export interface Measurement {
-  readonly outage: OutageKind;
-  /** Whether Groups may cross to another IDC; false in the negative control. */
-  readonly crossing: boolean;
-  readonly lostIdc: string;
+  readonly idcs: readonly string[];
   readonly phases: readonly Phase[];
-  readonly faults: readonly Fault[];
-  readonly healed: Moment;
-  /** When all that was healed answered again; NaN when it never did. */
-  readonly healthyAt: number;
+  /** In the order in which they were begun. */
+  readonly steps: readonly StepFacts[];
+  /** The site that the drill let die, when it did. */
+  readonly lostSite?: LostSite;
   readonly streams: readonly StreamFacts[];
   readonly samples: readonly Sample[];
   /** The instances' own logs, by `idc/instance`, without probes and health checks. */
   readonly entries: ReadonlyMap<string, readonly UpstreamEntry[]>;
   readonly access: readonly AccessLine[];
   readonly counters: readonly CounterCheck[];
-  /** Each listener of each Envoy that there is, such as `sh-a/egress-1 sidecar`: each must have its counter. */
+  /** Each listener of each Envoy that there is, such as `sh-a/egress-1 sidecar`, of those that ran to the end: each must have its counter. */
   readonly listeners: readonly string[];
   readonly lost: readonly LostProxy[];
   readonly isolation: IsolationFindings;
-  /** Endpoint edits that were saved. */
-  readonly edits: number;
-  readonly acks: readonly AckFacts[];
   /** What used the machine's processors; not judged. */
   readonly usage: readonly Usage[];
 }

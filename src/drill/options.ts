@@ -1,23 +1,24 @@
 import { MeshError } from '../base/error.ts';
-import { type OutageKind, parseOutage } from './drills/outage.ts';
+import { drillNamed } from './catalog.ts';
+import type { Drill, DrillPlan } from './definition.ts';
 import type { Rates } from './loads.ts';
-import { defaultPhases, layPhases, type PhaseSeconds, quickPhases, siteRecoverySeconds } from './phases.ts';
+import { layPhases, type PhaseSeconds } from './phases.ts';
 
 /** What `isthmus drill` is told; everything but the name has a default. */
 export interface DrillOptions {
-  readonly name: 'outage';
-  /** One of `outageKinds`; default `kill`. */
-  readonly outage?: string;
-  /** Cross-IDC priorities off: the negative control. */
+  readonly name: string;
+  /** The drill's own options by name, such as `outage: 'stop'`. */
+  readonly flags?: Readonly<Record<string, string>>;
+  /** The protection that is drilled off: the negative control. */
   readonly unprotected?: boolean;
   /** Exit 0 if, and only if, the drill failed for the right reason. Needs `unprotected`. */
   readonly expectFail?: boolean;
   /** Where the report goes; default `drill-report`. */
   readonly reportDir?: string;
-  /** Requests a second; default 500 from the caller, 100 from the edge. */
-  readonly rates?: Partial<Rates>;
-  /** Lengths of phases in seconds. */
-  readonly phases?: Partial<PhaseSeconds>;
+  /** Requests a second of a load, by its name. */
+  readonly rates?: Rates;
+  /** Lengths of phases in seconds, by name. */
+  readonly phases?: PhaseSeconds;
   /** How many times in a row; default 1. */
   readonly runs?: number;
   /** Shorter phases. */
@@ -32,8 +33,10 @@ export interface DrillOptions {
 
 /** Options with every default filled in, checked. */
 export interface DrillSettings {
-  readonly outage: OutageKind;
-  readonly crossing: boolean;
+  readonly drill: Drill;
+  readonly plan: DrillPlan;
+  readonly flags: Readonly<Record<string, string>>;
+  readonly unprotected: boolean;
   readonly expectFail: boolean;
   readonly reportDir: string;
   readonly rates: Rates;
@@ -45,16 +48,15 @@ export interface DrillSettings {
 
 /** Checks options. Throws MeshError 'invalid' that says what is wrong and what would be right. */
 export function readOptions(options: DrillOptions): DrillSettings {
-  const outage = parseOutage(options.outage ?? 'kill');
+  const drill = drillNamed(options.name);
   const unprotected = options.unprotected ?? false;
   if (options.expectFail && !unprotected) {
     throw new MeshError('invalid', 'A failure is expected only of an unprotected drill: add --unprotected.');
   }
-  if (unprotected && outage === 'site') {
-    const why = 'callers in sh-b never need sh-a, and clients of the edge go to sh-b by themselves';
-    throw new MeshError('invalid', `OUTAGE=site cannot run unprotected: ${why}. Use another outage.`);
-  }
-  const rates = { caller: 500, edge: 100, ...options.rates };
+  const defaults = Object.fromEntries(drill.flags.map((flag) => [flag.name, flag.default]));
+  const flags = override(`options of the drill ${drill.name}`, defaults, options.flags);
+  const plan = drill.plan({ flags, unprotected, quick: options.quick ?? false });
+  const rates = override('loads', drill.rates, options.rates);
   for (const [name, rate] of Object.entries(rates)) {
     if (!(rate >= 1 && rate <= 100_000)) {
       throw new MeshError(
@@ -65,13 +67,13 @@ export function readOptions(options: DrillOptions): DrillSettings {
   }
   const runs = options.runs ?? 1;
   if (!Number.isInteger(runs) || runs < 1) throw new MeshError('invalid', `Runs are 1 or more, not ${runs}.`);
-  // A whole site takes longer to start than its instances: its control plane comes first, and then its Envoys.
-  const site = outage === 'site' ? { recovery: siteRecoverySeconds } : {};
-  const phases = { ...(options.quick ? quickPhases : defaultPhases), ...site, ...options.phases };
+  const phases = override('phases', plan.phases, options.phases);
   layPhases(phases, 0);
   return {
-    outage,
-    crossing: !unprotected,
+    drill,
+    plan,
+    flags,
+    unprotected,
     expectFail: options.expectFail ?? false,
     reportDir: options.reportDir ?? 'drill-report',
     rates,
@@ -80,4 +82,18 @@ export function readOptions(options: DrillOptions): DrillSettings {
     seed: options.seed ?? 1,
     keepLogs: options.keepLogs ?? false,
   };
+}
+
+/** Defaults with some replaced, in their order. What has no default is a mistake. */
+function override<T>(
+  what: string,
+  defaults: Readonly<Record<string, T>>,
+  given: Readonly<Record<string, T>> = {},
+): Record<string, T> {
+  const unknown = Object.keys(given).find((name) => !Object.hasOwn(defaults, name));
+  if (unknown !== undefined) {
+    const names = Object.keys(defaults).join(', ') || 'none';
+    throw new MeshError('invalid', `'${unknown}' is none of the ${what}: ${names}.`);
+  }
+  return { ...defaults, ...given };
 }

@@ -13,10 +13,11 @@ import {
   type InstancePlan,
   type ProxyPlan,
   type Topology,
+  type WorldPlan,
 } from './topology.ts';
 
 /** What kind of process of the world it is. */
-export type PartKind = 'control' | 'ingress' | 'egress' | 'app' | 'sidecar' | 'caller';
+export type PartKind = 'control' | 'ingress' | 'egress' | 'app' | 'sidecar' | 'caller' | 'other';
 
 /** A process of the world, before it is started. It can be started again after it was killed. */
 export interface Part {
@@ -27,13 +28,20 @@ export interface Part {
   readonly spec: ProcessSpec;
 }
 
+/** What the processes of a world are made from. */
+export interface PartsContext {
+  readonly topology: Topology;
+  readonly paths: DrillPaths;
+  readonly envoy: EnvoyBinary;
+}
+
 /** The instances and Envoys among parts, such as `sh-a/checkout-1`, each once: an instance goes by its sidecar's name. */
 export function namesOf(parts: readonly Part[]): string[] {
   return [...new Set(parts.flatMap(({ proxy }) => (proxy ? [`${proxy.idc}/${proxy.name}`] : [])))];
 }
 
 /** All processes of a world, in the order in which they are started. Writes the Envoys' bootstraps. */
-export function planParts(topology: Topology, paths: DrillPaths, envoy: EnvoyBinary): Part[] {
+export function planParts({ topology, paths, envoy }: PartsContext): Part[] {
   return topology.idcs.flatMap((idc) => {
     const { xds } = idc;
     const proxy = (
@@ -56,7 +64,7 @@ export function planParts(topology: Topology, paths: DrillPaths, envoy: EnvoyBin
       ),
     ]);
     return [
-      controlPart(idc, paths),
+      controlPart(idc, topology.plan, paths),
       ...instances,
       ...idc.ingress.map((plan) => proxy('ingress', plan, ingressScope(plan, common(plan)))),
       ...idc.egress.map((plan) => proxy('egress', plan, egressScope(plan, common(plan)))),
@@ -126,7 +134,7 @@ function appPart(instance: InstancePlan, paths: DrillPaths): Part {
   };
 }
 
-function controlPart(idc: IdcPlan, paths: DrillPaths): Part {
+function controlPart(idc: IdcPlan, { hopLimit, control = [] }: WorldPlan, paths: DrillPaths): Part {
   const name = `${idc.name}/control`;
   const { xds, controlAdmin: admin } = idc;
   return {
@@ -142,6 +150,8 @@ function controlPart(idc: IdcPlan, paths: DrillPaths): Part {
         ['--config', paths.registry(idc.name)],
         ['--xds', `${xds.address}:${xds.port}`],
         ['--admin', `${admin.address}:${admin.port}`],
+        hopLimit === undefined ? [] : ['--hop-limit', String(hopLimit)],
+        control,
       ].flat(),
       logFile: paths.log(name),
     },

@@ -10,13 +10,13 @@ const drillTraffic = { health: { path: '/healthz', interval: '0.5s' } };
 const portName = 'http';
 
 /**
- * Writes the registry folder of an IDC: one file for each object. `crossing` false leaves out the DR group, so
- * no Group leaves its IDC: the negative control.
+ * Writes the registry folder of an IDC: one file for each object. Without `crossing` the world has no DR group, so
+ * no Group leaves its IDC.
  */
-export function writeRegistry(dir: string, topology: Topology, idc: IdcPlan, crossing: boolean): void {
+export function writeRegistry(dir: string, topology: Topology, idc: IdcPlan): void {
   mkdirSync(dir, { recursive: true });
   for (const each of topology.idcs) save(dir, `idc-${each.name}.yaml`, idcObject(each));
-  if (crossing) save(dir, 'drgroup-shop.yaml', drGroupObject(topology));
+  if (topology.plan.crossing ?? true) save(dir, 'drgroup-shop.yaml', drGroupObject(topology, idc));
   for (const group of topology.groups) {
     save(dir, `serviceentry-${group.name}.yaml`, {
       apiVersion: 'networking.istio.io/v1',
@@ -70,15 +70,17 @@ function idcObject(idc: IdcPlan): object {
   };
 }
 
-function drGroupObject(topology: Topology): object {
+/** The DR group as this IDC's registry has it: each IDC may prefer others. */
+function drGroupObject(topology: Topology, { name }: IdcPlan): object {
+  const { idcs, order, hopLimit } = topology.plan;
   return {
     apiVersion: 'isthmus.dev/v1alpha1',
     kind: 'DrGroup',
     metadata: { name: topology.namespace },
     spec: {
       hosts: topology.groups.map((group) => hostOf(topology, group)),
-      idcs: topology.idcs.map((idc) => ({ name: idc.name })),
-      hopLimit: 1,
+      idcs: (order?.[name] ?? idcs).map((idc) => ({ name: idc })),
+      hopLimit: hopLimit ?? 1,
       traffic: drillTraffic,
     },
   };

@@ -1,6 +1,6 @@
 import { figuresOf } from './analysis.ts';
 import { drawChart, escapeHtml as e, type Frame, linearAxis, logAxis } from './chart.ts';
-import { outageWords } from './drills/outage.ts';
+import type { Rates } from './loads.ts';
 import type { Outcome } from './report.ts';
 import { hoverScript, styles } from './report-assets.ts';
 import { sharesText } from './text.ts';
@@ -10,19 +10,19 @@ import { type Timeline, timelineOf } from './timeline.ts';
 export function renderHtml(outcome: Outcome): string {
   const { measurement, verdict, settings, began } = outcome;
   const timeline = timelineOf(measurement);
-  const title = `Drill: ${outageWords[settings.outage]}`;
+  const { title, control } = settings.plan;
   const missed = verdict.rows.filter((row) => !row.ok).length;
   const state = verdict.passed
     ? `Passed: all ${verdict.rows.length} bounds kept`
     : `Failed: ${missed} of ${verdict.rows.length} bounds missed`;
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${e(verdict.passed ? 'Passed' : 'Failed')} · ${e(title)}</title><style>${styles}</style></head><body><main>
-<header><p class="kind">Isthmus drill${settings.crossing ? '' : ' · negative control: the way to other IDCs is closed'}</p>
-<h1>${e(outageWords[settings.outage])}</h1>
+<title>${e(verdict.passed ? 'Passed' : 'Failed')} · ${e(`Drill: ${title}`)}</title><style>${styles}</style></head><body><main>
+<header><p class="kind">Isthmus drill${settings.unprotected ? e(` · negative control: ${control.off}`) : ''}</p>
+<h1>${e(title)}</h1>
 <p class="state ${verdict.passed ? 'good' : 'bad'}">${e(state)}</p>
 ${controlNote(outcome)}
-<p class="note">${e(began.toISOString().replace('T', ' ').slice(0, 19))} UTC · ${settings.rates.caller} requests/s from the caller, ${settings.rates.edge} from the edge · open loop: late answers count from when they were due · world set up in ${(outcome.raisedMs / 1000).toFixed(1)} s</p></header>
+<p class="note">${e(began.toISOString().replace('T', ' ').slice(0, 19))} UTC · ${e(ratesText(settings.rates))} · open loop: late answers count from when they were due · world set up in ${(outcome.raisedMs / 1000).toFixed(1)} s</p></header>
 ${plots(timeline)}
 <section><h2>Verdict</h2><div class="scroll"><table class="verdict"><thead><tr><th></th><th>What must hold</th><th>Bound</th><th>Measured</th></tr></thead><tbody>
 ${verdict.rows.map((row) => `<tr class="${row.ok ? 'good' : 'bad'}"><td class="mark-cell">${row.ok ? '✓' : '✗'}</td><td>${e(row.claim)}</td><td class="bound">${e(row.bound)}</td><td>${e(row.measured)}</td></tr>`).join('\n')}
@@ -38,11 +38,19 @@ ${figureRows(outcome)}
 `;
 }
 
-function controlNote({ against }: Outcome): string {
+/** `500 requests/s from the caller, 100 from the edge`. */
+function ratesText(rates: Rates): string {
+  const parts = Object.entries(rates).map(
+    ([name, rate], i) => `${rate}${i === 0 ? ' requests/s' : ''} from the ${name}`,
+  );
+  return parts.join(', ');
+}
+
+function controlNote({ against, settings }: Outcome): string {
   if (against === undefined) return '';
   const text =
     against.length === 0
-      ? 'It was expected to fail, and failed for the right reason: without protection requests are lost, so the drill can fail.'
+      ? `It was expected to fail, and failed for the right reason: ${settings.plan.control.proves}, so the drill can fail.`
       : `It was expected to fail for want of protection, but: ${against.join('; ')}.`;
   return `<p class="note control">${e(text)}</p>`;
 }

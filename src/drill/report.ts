@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { failbackFigures, figuresOf, hopFigures, mostTries, slowFigures } from './analysis.ts';
+import { figuresOf, hopFigures, mostTries } from './analysis.ts';
 import { escapeHtml } from './chart.ts';
 import type { Environment } from './environment.ts';
 import type { Measurement } from './measurement.ts';
@@ -34,22 +34,21 @@ export function writeReport(dir: string, outcome: Outcome): void {
 export function reportJson(outcome: Outcome): object {
   const { measurement: m, verdict, settings, environment, began, raisedMs, against } = outcome;
   return {
-    drill: 'outage',
-    outage: settings.outage,
-    crossing: settings.crossing,
+    drill: settings.drill.name,
+    options: settings.flags,
+    unprotected: settings.unprotected,
     began: began.toISOString(),
     passed: verdict.passed,
     ...(against && { expectedToFail: { forTheRightReason: against.length === 0, against } }),
     verdict: verdict.rows,
     figures: figuresOf(m),
-    slow: slowFigures(m),
-    failback: failbackFigures(m),
+    ...settings.plan.figures(m),
     hops: hopFigures(m),
     tries: mostTries(m),
-    eventToAck: m.acks,
     raisedMs,
     seed: settings.seed,
     rates: settings.rates,
+    steps: m.steps,
     timeline: timelineOf(m),
     environment,
   };
@@ -57,7 +56,7 @@ export function reportJson(outcome: Outcome): object {
 
 /** One test case for each bound. A drill that was expected to fail has one case: whether it did, for the right reason. */
 export function renderJunit({ verdict, settings, against }: Outcome): string {
-  const suite = `drill ${settings.outage}${settings.crossing ? '' : ' unprotected'}`;
+  const suite = `drill ${settings.plan.label}`;
   const rows =
     against === undefined
       ? verdict.rows.map((row) => ({

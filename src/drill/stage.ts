@@ -4,13 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MeshError } from '../base/error.ts';
 import { checkFree, claimSlot } from './claim.ts';
+import { createRestartMarks, type RestartMarks } from './collect.ts';
 import type { EnvoyBinary } from './envoy.ts';
 import { checkNamespaces, createDropNetwork, type DropNetwork } from './netns.ts';
-import { planParts } from './parts.ts';
+import { type Part, type PartsContext, planParts } from './parts.ts';
 import { createPaths, type DrillPaths } from './paths.ts';
 import { type Crew, createCrew, startWarden, tailOf } from './process.ts';
 import { writeRegistry } from './registry-files.ts';
-import { idcOf, listenAddresses, planTopology, type Topology } from './topology.ts';
+import { idcOf, listenAddresses, planTopology, type Topology, type WorldPlan } from './topology.ts';
 import { createWorld, type World } from './world.ts';
 
 /** A world on its stage: its files, its network, and the warden that will clear it away. */
@@ -20,6 +21,8 @@ export interface Stage {
   readonly crew: Crew;
   readonly world: World;
   readonly network: DropNetwork | undefined;
+  /** Where the access logs of Envoys that were started again begin. */
+  readonly marks: RestartMarks;
   /** Aborts when the drill is interrupted, or a process of the world ends that nobody ended. */
   readonly signal: AbortSignal;
   /** Starts all processes and resolves when requests pass on every path. */
@@ -33,10 +36,9 @@ export interface Stage {
 /** What a stage is built from. */
 export interface StageOptions {
   readonly envoy: EnvoyBinary;
-  /** Whether Groups may cross to another IDC. */
-  readonly crossing: boolean;
-  /** Put the instances of the IDC that is lost into network namespaces. */
-  readonly net: boolean;
+  readonly world: WorldPlan;
+  /** Changes the processes of the world, or adds to them. */
+  parts?(parts: readonly Part[], context: PartsContext): readonly Part[];
   /** Interrupts everything. */
   readonly signal: AbortSignal;
 }
@@ -48,15 +50,12 @@ export interface StageOptions {
 export async function createStage(options: StageOptions): Promise<Stage> {
   const id = randomBytes(3).toString('hex');
   checkSocketLength(id);
-  if (options.net) checkNamespaces(`isthmus-${id}-probe`);
+  const net = options.world.net !== undefined;
+  if (net) checkNamespaces(`isthmus-${id}-probe`);
   const slot = await claimSlot((randomBytes(1)[0] as number) % 250);
-  const topology = planTopology({
-    id,
-    slot: slot.number,
-    net: options.net,
-  });
+  const topology = planTopology({ id, slot: slot.number, world: options.world });
   try {
-    // The lost IDC's xDS address exists only once its network does; nobody else can listen on it before.
+    // The xDS address of an IDC with a network exists only once that does; nobody else can listen on it before.
     const addresses = listenAddresses(topology);
     await checkFree(addresses.filter(({ address }) => address.startsWith('127.')));
   } catch (reason) {
@@ -65,7 +64,7 @@ export async function createStage(options: StageOptions): Promise<Stage> {
   }
   const dir = mkdtempSync(join(tmpdir(), `isthmus-${id}-`));
   // From here on the warden clears away, whatever happens to this process.
-  const warden = await startWarden({ id, dir, net: options.net });
+  const warden = await startWarden({ id, dir, net });
   const broken = new AbortController();
   const signal = AbortSignal.any([options.signal, broken.signal]);
   const close = async () => {
@@ -83,18 +82,23 @@ export async function createStage(options: StageOptions): Promise<Stage> {
   });
   try {
     const paths = createPaths(dir);
-    for (const idc of topology.idcs) writeRegistry(paths.registry(idc.name), topology, idc, options.crossing);
+    for (const idc of topology.idcs) writeRegistry(paths.registry(idc.name), topology, idc);
     const network =
       topology.net && createDropNetwork(id, topology.net, idcOf(topology, topology.net.idc).instances);
-    const world = createWorld(topology, planParts(topology, paths, options.envoy), crew, signal);
+    const marks = createRestartMarks(paths);
+    const context = { topology, paths, envoy: options.envoy };
+    const planned = planParts(context);
+    const parts = options.parts?.(planned, context) ?? planned;
+    const world = createWorld(topology, parts, crew, signal, marks.note);
     return {
       topology,
       paths,
       crew,
       world,
       network,
+      marks,
       signal,
-      raise: (say) => raise(world, options.crossing, say),
+      raise: (say) => raise(world, say),
       keepLogs: (to) => cpSync(dir, to, { recursive: true, filter: (file) => !file.endsWith('.sock') }),
       close,
     };
@@ -117,16 +121,16 @@ function checkSocketLength(id: string): void {
 /** Generous: a machine that is busy with other things must not fail a drill before it began. */
 const raiseTimeoutMs = 60_000;
 
-async function raise(world: World, crossing: boolean, say: (line: string) => void): Promise<void> {
+async function raise(world: World, say: (line: string) => void): Promise<void> {
   const of = (...kinds: string[]) => world.parts.filter((part) => kinds.includes(part.kind));
   const envoys = of('ingress', 'egress', 'sidecar', 'caller');
   say(`starting ${of('control').length} control planes and ${of('app').length} instances`);
-  world.start(of('control', 'app'));
+  world.start(of('control', 'app', 'other'));
   await world.ready(of('control'), raiseTimeoutMs);
   // Not before: an Envoy whose control plane is not there yet waits longer and longer before it asks again.
   say(`starting ${envoys.length} Envoys`);
   world.start(envoys);
   await world.ready(envoys, raiseTimeoutMs);
   say('sending a request through every path');
-  await world.warm(raiseTimeoutMs, crossing);
+  await world.warm(raiseTimeoutMs);
 }

@@ -34,7 +34,7 @@ export function timelineOf(m: Measurement, widthMs = 100): Timeline {
   const from = m.phases[0]?.from ?? 0;
   const to = m.phases.at(-1)?.to ?? from;
   const second = (ms: number) => (ms - from) / 1000;
-  const idcs = [...new Set([m.lostIdc, ...m.samples.filter(succeeded).map((s) => s.idc)])].sort();
+  const idcs = [...new Set([...m.idcs, ...m.samples.filter(succeeded).map((s) => s.idc)])].sort();
   const slices = sliceBy(m.samples, (s) => s.due, { from, to, width: widthMs });
   const perSecond = Math.max(1, Math.round(1000 / widthMs));
   const points = slices.map((slice, i): TimePoint => {
@@ -53,13 +53,7 @@ export function timelineOf(m: Measurement, widthMs = 100): Timeline {
       byIdc: Object.fromEntries(idcs.map((idc) => [idc, successes.filter((s) => s.idc === idc).length])),
     };
   });
-  const marks = [
-    ...m.faults.map(({ claim, moment }) => ({ second: second(moment.from), text: claim })),
-    { second: second(m.healed.from), text: 'healing begins' },
-    ...(Number.isNaN(m.healthyAt)
-      ? []
-      : [{ second: second(m.healthyAt), text: 'all that was lost answers again' }]),
-  ];
+  const marks = m.steps.map(({ claim, moment }) => ({ second: second(moment.from), text: claim }));
   const phases = m.phases.map((phase) => ({
     name: phase.name,
     from: second(phase.from),

@@ -3,9 +3,37 @@ import type { ListenAddress } from '../model/node.ts';
 /** A Group of the drill: a host with its instances in each IDC. */
 export interface GroupPlan {
   readonly name: string;
-  /** Instances in each IDC. */
-  readonly instances: number;
+  /** Instances in each IDC, or by IDC: one that is not named has none. */
+  readonly instances: number | Readonly<Record<string, number>>;
 }
+
+/** The world that a drill asks for. */
+export interface WorldPlan {
+  /** Names of the IDCs, 1 to 6. The first has the addresses `127.1.SLOT.*`, the second `127.2.SLOT.*`, and so on. */
+  readonly idcs: readonly string[];
+  readonly groups: readonly GroupPlan[];
+  /** Gateways of each kind in each IDC, 1 to 9; default 2. */
+  readonly gateways?: number;
+  /** The hop limit of the mesh and of the DR group, 0 to 4; default 1. */
+  readonly hopLimit?: number;
+  /** The order of the DR group as an IDC's own registry has it, by IDC; default: the order of `idcs`. */
+  readonly order?: Readonly<Record<string, readonly string[]>>;
+  /** Whether there is a DR group, so that Groups may cross to other IDCs; default true. */
+  readonly crossing?: boolean;
+  /** More arguments for each `isthmus serve`, such as `--loop-prevention off`. */
+  readonly control?: readonly string[];
+  /** Put the instances of this IDC into network namespaces, so that their packets can be lost (needs root). */
+  readonly net?: string;
+}
+
+/** Two IDCs, two Groups: the world of drills that need no other. */
+export const shopWorld: WorldPlan = {
+  idcs: ['sh-a', 'sh-b'],
+  groups: [
+    { name: 'checkout', instances: 2 },
+    { name: 'catalog', instances: 1 },
+  ],
+};
 
 /** An Envoy and where its admin interface listens. */
 export interface ProxyPlan {
@@ -66,19 +94,12 @@ export interface Topology {
   readonly id: string;
   readonly slot: number;
   readonly namespace: string;
+  /** What it was laid out from. */
+  readonly plan: WorldPlan;
   readonly groups: readonly GroupPlan[];
   readonly idcs: readonly IdcPlan[];
   readonly net?: NetPlan;
 }
-
-/** The Groups of `make drill`. */
-const drillGroups: readonly GroupPlan[] = [
-  { name: 'checkout', instances: 2 },
-  { name: 'catalog', instances: 1 },
-];
-
-/** The IDC whose outage is drilled, and the one that stands in for it. */
-export const [lostIdc, otherIdc] = ['sh-a', 'sh-b'] as const;
 
 // Below the range of ephemeral ports, so that no client of the machine holds one by chance.
 const ports = {
@@ -94,25 +115,26 @@ const ports = {
 } as const;
 
 /**
- * Lays out two IDCs. Each has its own part of the loopback network (Linux takes all of 127/8), so an address
+ * Lays out a world. Each IDC has its own part of the loopback network (Linux takes all of 127/8), so an address
  * tells whose it is; `slot` (0 to 249) keeps drills that run at once on one machine apart.
  */
 export function planTopology(options: {
   readonly id: string;
   readonly slot: number;
-  /** Put the instances of the IDC that is lost into network namespaces. */
-  readonly net?: boolean;
+  /** Default `shopWorld`. */
+  readonly world?: WorldPlan;
 }): Topology {
-  const net = options.net ? { idc: lostIdc, prefix: `198.18.${options.slot}.` } : undefined;
-  const idcs = [lostIdc, otherIdc].map((name, i) => planIdc(name, i + 1, options, net));
-  const namespace = 'shop';
-  return { id: options.id, slot: options.slot, namespace, groups: drillGroups, idcs, ...(net && { net }) };
+  const { id, slot, world: plan = shopWorld } = options;
+  const net = plan.net === undefined ? undefined : { idc: plan.net, prefix: `198.18.${slot}.` };
+  const idcs = plan.idcs.map((name, i) => planIdc(name, i + 1, { id, slot }, plan, net));
+  return { id, slot, namespace: 'shop', plan, groups: plan.groups, idcs, ...(net && { net }) };
 }
 
 function planIdc(
   name: string,
   number: number,
   { id, slot }: { id: string; slot: number },
+  plan: WorldPlan,
   net: NetPlan | undefined,
 ): IdcPlan {
   const prefix = `127.${number}.${slot}.`;
@@ -123,8 +145,8 @@ function planIdc(
     admin: at(last, ports.admin),
   });
   const networked = net?.idc === name;
-  const instances = drillGroups.flatMap((group, g) =>
-    Array.from({ length: group.instances }, (_, i): InstancePlan => {
+  const instances = plan.groups.flatMap((group, g) =>
+    Array.from({ length: instancesIn(group, name) }, (_, i): InstancePlan => {
       const last = 31 + 10 * g + i;
       const address = networked ? `${net.prefix}${last}` : `${prefix}${last}`;
       return {
@@ -136,18 +158,19 @@ function planIdc(
       };
     }),
   );
+  const numbers = Array.from({ length: plan.gateways ?? 2 }, (_, i) => i + 1);
   return {
     name,
     prefix,
     // Instances in namespaces reach the machine at their network's `.1`.
     xds: networked ? { address: `${net.prefix}1`, port: ports.xds } : at(2, ports.xds),
     controlAdmin: at(2, ports.controlAdmin),
-    ingress: [1, 2].map((n) => ({
+    ingress: numbers.map((n) => ({
       ...proxy(`ingress-${n}`, 10 + n),
       edge: at(10 + n, ports.edge),
       peer: at(10 + n, ports.peer),
     })),
-    egress: [1, 2].map((n) => ({
+    egress: numbers.map((n) => ({
       ...proxy(`egress-${n}`, 20 + n),
       sidecar: at(20 + n, ports.egressSidecar),
       ingress: at(20 + n, ports.egressIngress),
@@ -157,17 +180,24 @@ function planIdc(
   };
 }
 
+/** How many instances a Group has in an IDC. */
+function instancesIn({ instances }: GroupPlan, idc: string): number {
+  return typeof instances === 'number' ? instances : (instances[idc] ?? 0);
+}
+
 /** The host of a Group. */
 export function hostOf(topology: Topology, group: GroupPlan): string {
   return `${group.name}.${topology.namespace}`;
 }
 
+/** All Envoys of a world. */
+export function proxiesOf(topology: Topology): ProxyPlan[] {
+  return topology.idcs.flatMap((idc) => [...idc.ingress, ...idc.egress, ...idc.instances, idc.caller]);
+}
+
 /** Number of Envoys in a world. */
 export function countProxies(topology: Topology): number {
-  return topology.idcs.reduce(
-    (sum, idc) => sum + idc.ingress.length + idc.egress.length + idc.instances.length + 1,
-    0,
-  );
+  return proxiesOf(topology).length;
 }
 
 /** The IDC of that name. Throws RangeError when the topology has none. */
@@ -190,10 +220,13 @@ export function listenAddresses(topology: Topology): ListenAddress[] {
   ]);
 }
 
-/** Each HTTP listener of each Envoy, such as `sh-a/egress-1 sidecar`: proxy, and the listener's role. */
-export function listenerNames(topology: Topology): string[] {
+/** Each HTTP listener of each Envoy that `runs`, such as `sh-a/egress-1 sidecar`: proxy, and the listener's role. */
+export function listenerNames(
+  topology: Topology,
+  runs: (proxy: ProxyPlan) => boolean = () => true,
+): string[] {
   const named = (proxies: readonly ProxyPlan[], ...roles: string[]) =>
-    proxies.flatMap(({ idc, name }) => roles.map((role) => `${idc}/${name} ${role}`));
+    proxies.filter(runs).flatMap(({ idc, name }) => roles.map((role) => `${idc}/${name} ${role}`));
   return topology.idcs.flatMap((idc) => [
     ...named(idc.ingress, 'edge', 'peer'),
     ...named(idc.egress, 'sidecar', 'ingress'),

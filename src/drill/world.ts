@@ -5,13 +5,13 @@ import type { Part } from './parts.ts';
 import { probe } from './probe.ts';
 import { type Crew, type Running, tailOf } from './process.ts';
 import { machineClock } from './time.ts';
-import { hostOf, type IdcPlan, type Topology } from './topology.ts';
+import { hostOf, type IdcPlan, type ProxyPlan, type Topology } from './topology.ts';
 
 /** The running processes of a drill. */
 export interface World {
   readonly topology: Topology;
   readonly parts: readonly Part[];
-  /** Starts parts, in parallel. */
+  /** Starts parts, in parallel; those that ran before, and have ended, again. */
   start(parts: readonly Part[]): void;
   /** What runs for a part now. Throws RangeError when it was never started. */
   running(part: Part): Running;
@@ -19,19 +19,23 @@ export interface World {
   ready(parts: readonly Part[], timeoutMs: number): Promise<void>;
   /**
    * Resolves when one request has passed on each path: to each Group from each caller and through each ingress
-   * gateway, and if `crossing`, through each egress gateway to the other IDC.
+   * gateway, and if the world has a DR group, through each egress gateway to another IDC.
    */
-  warm(timeoutMs: number, crossing: boolean): Promise<void>;
+  warm(timeoutMs: number): Promise<void>;
 }
 
 const pollMs = 25;
 
-/** A world of these parts; nothing is started yet. Waiting ends with `signal`'s reason when it aborts. */
+/**
+ * A world of these parts; nothing is started yet. Waiting ends with `signal`'s reason when it aborts. `onRestart` is
+ * called with an Envoy that has ended, just before it starts again.
+ */
 export function createWorld(
   topology: Topology,
   parts: readonly Part[],
   crew: Crew,
   signal: AbortSignal,
+  onRestart: (proxy: ProxyPlan) => void = () => {},
 ): World {
   const table = new Map<Part, Running>();
   const running = (part: Part): Running => {
@@ -55,7 +59,11 @@ export function createWorld(
     topology,
     parts,
     start(list) {
-      for (const part of list) table.set(part, crew.start(part.spec));
+      for (const part of list) {
+        if (part.proxy && part.kind !== 'app' && table.has(part) && !running(part).alive())
+          onRestart(part.proxy);
+        table.set(part, crew.start(part.spec));
+      }
     },
     running,
     async ready(list, timeoutMs) {
@@ -68,7 +76,8 @@ export function createWorld(
         list.map((part) => until(failure(part, 'was not ready'), () => checkReady(part, topology), deadline)),
       );
     },
-    async warm(timeoutMs, crossing) {
+    async warm(timeoutMs) {
+      const crossing = topology.plan.crossing ?? true;
       const deadline = machineClock.now() + timeoutMs;
       const paths = topology.idcs.flatMap((idc) => entrancesOf(idc, crossing));
       await Promise.all(

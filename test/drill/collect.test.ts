@@ -8,7 +8,7 @@ import { createProgressMeter } from '../../src/drill/progress.ts';
 import { writeRegistry } from '../../src/drill/registry-files.ts';
 import { formatSample, parseSamples, type Sample } from '../../src/drill/sample.ts';
 import { machineClock } from '../../src/drill/time.ts';
-import { idcOf, planTopology } from '../../src/drill/topology.ts';
+import { idcOf, planTopology, shopWorld } from '../../src/drill/topology.ts';
 
 const proxy = { idc: 'sh-b', name: 'ingress-1' };
 const line = (more: object) =>
@@ -104,10 +104,10 @@ t.test(
   'the registry folder: each IDC its own instances, and no DR group in the negative control',
   async (t) => {
     const paths = createPaths(t.testdir());
-    const topology = planTopology({ id: 'aaaaaa', slot: 0 });
     const kindsIn = (name: string, crossing: boolean) => {
+      const topology = planTopology({ id: 'aaaaaa', slot: 0, world: { ...shopWorld, crossing } });
       const dir = paths.registry(`${name}-${crossing}`);
-      writeRegistry(dir, topology, idcOf(topology, name), crossing);
+      writeRegistry(dir, topology, idcOf(topology, name));
       return readdirSync(dir)
         .map((file) => parseAllDocuments(readFileSync(join(dir, file), 'utf8'))[0]?.toJS())
         .map(
@@ -127,5 +127,33 @@ t.test(
       'WorkloadEntry/checkout-2 sh-b/zone-1',
     ]);
     t.notOk(kindsIn('sh-b', false).some((kind) => kind.startsWith('DrGroup')));
+  },
+);
+
+t.test(
+  'each IDC’s registry has the order of preference and the hop limit that the drill gives it',
+  async (t) => {
+    const order = { 'sh-a': ['sh-a', 'bj-b', 'gz-c'], 'bj-b': ['bj-b', 'gz-c', 'sh-a'] };
+    const groups = [{ name: 'checkout', instances: { 'gz-c': 2 } }];
+    const world = { idcs: ['sh-a', 'bj-b', 'gz-c'], groups, gateways: 1, hopLimit: 2, order };
+    const topology = planTopology({ id: 'aaaaaa', slot: 0, world });
+    const specOf = (idc: string) => {
+      const dir = join(t.testdir(), idc);
+      writeRegistry(dir, topology, idcOf(topology, idc));
+      const { spec } =
+        parseAllDocuments(readFileSync(join(dir, 'drgroup-shop.yaml'), 'utf8'))[0]?.toJS() ?? {};
+      return { hopLimit: spec.hopLimit, idcs: spec.idcs.map(({ name }: { name: string }) => name) };
+    };
+    t.same(specOf('sh-a'), { hopLimit: 2, idcs: order['sh-a'] });
+    t.same(specOf('bj-b'), { hopLimit: 2, idcs: order['bj-b'] });
+    t.same(specOf('gz-c'), { hopLimit: 2, idcs: world.idcs }, 'by default the order of the IDCs');
+    t.same(
+      topology.idcs.map((idc) => [idc.prefix, idc.instances.length, idc.ingress.length, idc.egress.length]),
+      [
+        ['127.1.0.', 0, 1, 1],
+        ['127.2.0.', 0, 1, 1],
+        ['127.3.0.', 2, 1, 1],
+      ],
+    );
   },
 );

@@ -1,8 +1,8 @@
 import t from 'tap';
-import { judgeUnprotected } from '../../src/drill/control.ts';
-import type { Measurement } from '../../src/drill/measurement.ts';
+import { judgeUnprotected } from '../../src/drill/drills/outage/control.ts';
+import type { OutageMeasurement as Measurement } from '../../src/drill/drills/outage/measurement.ts';
+import { judge } from '../../src/drill/drills/outage/verdict.ts';
 import type { Sample } from '../../src/drill/sample.ts';
-import { judge } from '../../src/drill/verdict.ts';
 import { goodMeasurement, withAccess, withSamples } from './fixture.ts';
 
 const good = goodMeasurement();

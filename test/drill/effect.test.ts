@@ -1,6 +1,6 @@
 import t from 'tap';
-import { effectRows } from '../../src/drill/effect.ts';
-import type { Measurement } from '../../src/drill/measurement.ts';
+import { effectRows } from '../../src/drill/drills/outage/effect.ts';
+import type { OutageMeasurement as Measurement } from '../../src/drill/drills/outage/measurement.ts';
 import { goodMeasurement, withAccess, withSamples } from './fixture.ts';
 
 const good = goodMeasurement();

@@ -1,5 +1,6 @@
+import type { OutageMeasurement as Measurement } from '../../src/drill/drills/outage/measurement.ts';
 import { isolationChecks } from '../../src/drill/isolation.ts';
-import type { AccessLine, Measurement } from '../../src/drill/measurement.ts';
+import type { AccessLine } from '../../src/drill/measurement.ts';
 import { layPhases } from '../../src/drill/phases.ts';
 import type { Sample } from '../../src/drill/sample.ts';
 import type { UpstreamEntry } from '../../src/drill/upstream.ts';
@@ -16,6 +17,7 @@ export const steadyMs = 4;
 
 /** A drill in which all went well: 100 requests a second for 20 s, sh-a out from 5 to 10 s, back 1 s after healing. */
 export function goodMeasurement(): Measurement {
+  const blow = { claim: 'kill -9', moment: { from: 5000, to: 5010 }, struck: ['sh-a/checkout-1'] };
   const phases = layPhases({ steady: 5, outage: 5, recovery: 5, 'steady again': 5 }, 0);
   const stories = Array.from({ length: 20 * perSecond }, (_, number) => tellStory(number));
   const entries = new Map<string, UpstreamEntry[]>([
@@ -29,8 +31,10 @@ export function goodMeasurement(): Measurement {
     outage: 'kill',
     crossing: true,
     lostIdc: 'sh-a',
+    idcs: ['sh-a', 'sh-b'],
     phases,
-    faults: [{ claim: 'kill -9', moment: { from: 5000, to: 5010 }, struck: ['sh-a/checkout-1'] }],
+    steps: [blow, { claim: 'healing begins', moment: { from: 10_000, to: 10_001 }, struck: [] }],
+    faults: [blow],
     healed: { from: 10_000, to: 10_001 },
     healthyAt: 10_800,
     streams: [

@@ -9,7 +9,7 @@ import { sleep, systemClock } from '../../src/base/clock.ts';
 import { claimSlot } from '../../src/drill/claim.ts';
 import { checkNamespaces, createDropNetwork } from '../../src/drill/netns.ts';
 import { createCrew, startWarden } from '../../src/drill/process.ts';
-import { idcOf, lostIdc, planTopology } from '../../src/drill/topology.ts';
+import { idcOf, planTopology, shopWorld } from '../../src/drill/topology.ts';
 
 function whyNot(): string | false {
   try {
@@ -41,10 +41,10 @@ t.test(
   async (t) => {
     const id = randomBytes(3).toString('hex');
     const slot = await claimSlot((randomBytes(1)[0] as number) % 250);
-    const topology = planTopology({ id, slot: slot.number, net: true });
+    const topology = planTopology({ id, slot: slot.number, world: { ...shopWorld, net: 'sh-a' } });
     const dir = mkdtempSync(join(tmpdir(), 'isthmus-test-'));
     const warden = await startWarden({ id, dir, net: true });
-    const instances = idcOf(topology, lostIdc).instances;
+    const instances = idcOf(topology, 'sh-a').instances;
     const [first, second] = instances;
     if (!topology.net || !first?.netns || !second?.netns) throw new Error('the topology has no network');
     const network = createDropNetwork(id, topology.net, instances);

@@ -5,13 +5,24 @@ import { join } from 'node:path';
 import t from 'tap';
 import { checkFree, claimSlot } from '../../src/drill/claim.ts';
 import { runDrill } from '../../src/drill/drill.ts';
-import { type OutageKind, outageKinds, parseOutage, planOutage } from '../../src/drill/drills/outage.ts';
+import {
+  type OutageKind,
+  outageKinds,
+  parseOutage,
+  planOutage,
+} from '../../src/drill/drills/outage/kinds.ts';
 import { findEnvoy, parseEnvoyVersion } from '../../src/drill/envoy.ts';
 import { readOptions } from '../../src/drill/options.ts';
 import { namesOf, type Part } from '../../src/drill/parts.ts';
 import { layPhases, phaseAt } from '../../src/drill/phases.ts';
 import { createStage } from '../../src/drill/stage.ts';
-import { countProxies, listenAddresses, listenerNames, planTopology } from '../../src/drill/topology.ts';
+import {
+  countProxies,
+  listenAddresses,
+  listenerNames,
+  planTopology,
+  shopWorld,
+} from '../../src/drill/topology.ts';
 import type { World } from '../../src/drill/world.ts';
 
 function fakeEnvoy(dir: string, name: string, says: string): string {
@@ -46,14 +57,17 @@ t.test('a drill that cannot run says why and exits with 2, before anything start
     const code = await runDrill({ name: 'outage', say: (line) => said.push(line), ...options });
     return [code, said.join('\n')];
   };
-  t.match(await saidBy({ outage: 'flood' }), [
+  t.match(await saidBy({ flags: { outage: 'flood' } }), [
     2,
     /no outage 'flood': use one of kill, stop, drop, partial, gateway, site/,
   ]);
   t.match(await saidBy({ expectFail: true }), [2, /add --unprotected/]);
-  t.match(await saidBy({ unprotected: true, outage: 'site' }), [2, /cannot run unprotected/]);
+  t.match(await saidBy({ unprotected: true, flags: { outage: 'site' } }), [2, /cannot run unprotected/]);
   t.match(await saidBy({ rates: { caller: 0 } }), [2, /rate of the caller/]);
   t.match(await saidBy({ runs: 0 }), [2, /Runs/]);
+  t.match(await saidBy({ name: 'flood' }), [2, /no drill 'flood': use one of outage/]);
+  t.match(await saidBy({ rates: { crowd: 5 } }), [2, /'crowd' is none of the loads: caller, edge/]);
+  t.match(await saidBy({ phases: { siesta: 5 } }), [2, /'siesta' is none of the phases: steady, outage/]);
   t.match(await saidBy({ phases: { outage: 0.1 } }), [2, /phase 'outage'/]);
 });
 
@@ -64,7 +78,7 @@ t.test('a temporary folder too deep for sockets is told', async (t) => {
     else process.env.TMPDIR = TMPDIR;
   });
   process.env.TMPDIR = `/tmp/${'deep/'.repeat(12)}`;
-  const options = { envoy: { path: '/bin/false', version: '1.40.0' }, crossing: true, net: false };
+  const options = { envoy: { path: '/bin/false', version: '1.40.0' }, world: shopWorld };
   await t.rejects(createStage({ ...options, signal: new AbortController().signal }), {
     message: /Set TMPDIR/,
   });
@@ -72,8 +86,8 @@ t.test('a temporary folder too deep for sockets is told', async (t) => {
 
 t.test('defaults', async (t) => {
   t.match(readOptions({ name: 'outage' }), {
-    outage: 'kill',
-    crossing: true,
+    flags: { outage: 'kill' },
+    unprotected: false,
     rates: { caller: 500, edge: 100 },
     runs: 1,
     seed: 1,
@@ -82,7 +96,7 @@ t.test('defaults', async (t) => {
     steady: 3,
     outage: 7,
   });
-  t.match(readOptions({ name: 'outage', outage: 'site' }).phases, { recovery: 16, outage: 8 });
+  t.match(readOptions({ name: 'outage', flags: { outage: 'site' } }).phases, { recovery: 16, outage: 8 });
   for (const kind of outageKinds) t.equal(parseOutage(kind), kind);
 });
 

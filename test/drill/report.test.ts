@@ -2,12 +2,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { drawChart, linearAxis, logAxis } from '../../src/drill/chart.ts';
+import { judge } from '../../src/drill/drills/outage/verdict.ts';
 import { readOptions } from '../../src/drill/options.ts';
 import { type Outcome, renderJunit, reportJson, writeReport, writeUnable } from '../../src/drill/report.ts';
 import { renderHtml } from '../../src/drill/report-html.ts';
 import { figureLines, verdictLines } from '../../src/drill/text.ts';
 import { timelineOf } from '../../src/drill/timeline.ts';
-import { judge } from '../../src/drill/verdict.ts';
 import { goodMeasurement, withSamples } from './fixture.ts';
 
 const good = goodMeasurement();

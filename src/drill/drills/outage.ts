@@ -1,156 +1,161 @@
 import { MeshError } from '../../base/error.ts';
-import { killHard, type Moment, pause, resume } from '../fault.ts';
-import type { DropNetwork } from '../netns.ts';
-import type { Part } from '../parts.ts';
-import type { Running } from '../process.ts';
+import { collectAcks } from '../collect.ts';
+import type { Choice, Drill, DrillPlan } from '../definition.ts';
+import { saveEdits } from '../edits.ts';
+import { checkSidecarsKnowOnlyHome } from '../isolation.ts';
+import { callerLoad, edgeLoad, type LoadShape, type Rates } from '../loads.ts';
+import type { StepFacts } from '../measurement.ts';
+import type { Scene } from '../scene.ts';
+import { leadMs } from '../scene.ts';
 import { machineClock } from '../time.ts';
-import { type InstancePlan, lostIdc, otherIdc } from '../topology.ts';
-import type { World } from '../world.ts';
+import { hostOf, type IdcPlan, idcOf, shopWorld, type Topology } from '../topology.ts';
+import { bounds } from './outage/bounds.ts';
+import { judgeUnprotected } from './outage/control.ts';
+import { failbackFigures, slowFigures } from './outage/figures.ts';
+import {
+  lostIdc,
+  type OutageKind,
+  otherIdc,
+  outageKinds,
+  outageWords,
+  parseOutage,
+  planOutage,
+} from './outage/kinds.ts';
+import type { OutageFacts } from './outage/measurement.ts';
+import { defaultPhases, quickPhases, siteRecoverySeconds } from './outage/phases.ts';
+import { judgeRows } from './outage/verdict.ts';
 
-/** The ways in which an IDC is lost. */
-export const outageKinds = ['kill', 'stop', 'drop', 'partial', 'gateway', 'site'] as const;
-export type OutageKind = (typeof outageKinds)[number];
-
-/** One blow of an outage. */
-export interface FaultStep {
-  /** What is done, as the report says it. */
-  readonly claim: string;
-  /** When, as a share (0 to 1) of the outage. */
-  readonly at: number;
-  /** What falls silent by it, until healing. */
-  readonly parts: readonly Part[];
-  strike(): Promise<Moment>;
-}
-
-/** An outage, planned for a world. */
-export interface Outage {
-  readonly kind: OutageKind;
-  readonly steps: readonly FaultStep[];
-  /** Undoes it; resolves when all signals are sent and all processes spawned. */
-  heal(): Promise<Moment>;
-  /** The parts that must be ready again before the IDC counts as healed. */
-  readonly healed: readonly Part[];
-}
-
-/** What each kind of outage does, in words. */
-export const outageWords: Readonly<Record<OutageKind, string>> = {
-  kill: 'kill -9 of all instances of sh-a with their sidecars',
-  stop: 'SIGSTOP of all instances of sh-a with their sidecars',
-  drop: 'packets to all instances of sh-a dropped in silence',
-  partial: 'kill -9 of all instances of sh-a, and one checkout instance of sh-b hung (SIGSTOP)',
-  gateway:
-    'kill -9 of all instances of sh-a, then of one egress gateway of sh-a and one ingress gateway of sh-b',
-  site: 'kill -9 of everything in sh-a: control plane, gateways, instances, callers',
+/** `make drill`: an IDC is lost, in one of several ways, and comes back. */
+export const outageDrill: Drill<OutageFacts> = {
+  name: 'outage',
+  summary: 'lose the instances of one IDC, or all of it',
+  description:
+    'Start two IDCs of real Envoys, send an open-loop load, take one of them away, bring it back, and judge what the clients saw.',
+  unprotected: 'switch the priorities between IDCs off: the negative control',
+  flags: [
+    {
+      name: 'outage',
+      value: 'kind',
+      description: 'what happens to sh-a',
+      choices: outageKinds,
+      default: 'kill',
+    },
+  ],
+  rates: { caller: 500, edge: 100 },
+  plan,
 };
 
-/** Reads an outage's name. Throws MeshError 'invalid' that lists the names. */
-export function parseOutage(text: string): OutageKind {
-  const kind = outageKinds.find((name) => name === text);
-  if (kind === undefined) {
-    throw new MeshError('invalid', `There is no outage '${text}': use one of ${outageKinds.join(', ')}.`);
+function plan({ flags, unprotected, quick }: Choice): DrillPlan<OutageFacts> {
+  const outage = parseOutage(flags.outage ?? 'kill');
+  if (unprotected && outage === 'site') {
+    const why = 'callers in sh-b never need sh-a, and clients of the edge go to sh-b by themselves';
+    throw new MeshError('invalid', `OUTAGE=site cannot run unprotected: ${why}. Use another outage.`);
   }
-  return kind;
+  // A whole site takes longer to start than its instances: its control plane comes first, and then its Envoys.
+  const site = outage === 'site' ? { recovery: siteRecoverySeconds } : {};
+  return {
+    title: outageWords[outage],
+    label: `${outage}${unprotected ? ' unprotected' : ''}`,
+    phases: { ...(quick ? quickPhases : defaultPhases), ...site },
+    world: { ...shopWorld, crossing: !unprotected, ...(outage === 'drop' && { net: lostIdc }) },
+    loads: (topology, rates) => planLoads(topology, outage, rates),
+    play: (scene) => play(scene, outage, !unprotected),
+    judge: judgeRows,
+    judgeControl: judgeUnprotected,
+    figures: (m) => ({
+      outage,
+      crossing: m.crossing,
+      slow: slowFigures(m),
+      failback: failbackFigures(m),
+      eventToAck: m.acks,
+    }),
+    control: { off: 'the way to other IDCs is closed', proves: 'without protection requests are lost' },
+  };
 }
 
 /**
- * Plans an outage of `sh-a`. `network` is needed by `drop`; `clients` are the load clients that stand inside sh-a
- * and fall with it in `site`.
+ * The main caller stands in the IDC whose instances are lost, or, when the whole site is lost, in the other one,
+ * where it must not notice; a smaller one then stands, and falls, in the site.
  */
-export function planOutage(
-  kind: OutageKind,
-  world: World,
-  options: { readonly network?: DropNetwork; readonly clients?: () => readonly Running[] } = {},
-): Outage {
-  const workloads = world.parts.filter(
-    (part) => part.idc === lostIdc && (part.kind === 'app' || part.kind === 'sidecar'),
-  );
-  const all = (parts: readonly Part[]) => parts.map((part) => world.running(part));
-  const killing = (parts: readonly Part[], claim: string, at = 0): FaultStep => ({
-    claim,
-    at,
-    parts,
-    strike: () => killHard(all(parts)),
-  });
-  const restart = (parts: readonly Part[]) => async (): Promise<Moment> => {
-    const from = machineClock.now();
-    world.start(parts);
-    return { from, to: machineClock.now() };
-  };
-  const words = outageWords[kind];
+function planLoads(topology: Topology, outage: OutageKind, rates: Rates): LoadShape[] {
+  const hosts = topology.groups.map((group) => hostOf(topology, group));
+  const [a, b] = [idcOf(topology, lostIdc), idcOf(topology, otherIdc)];
+  const { caller = 0, edge = 0 } = rates;
+  const main = hosts.slice(0, 1);
+  return outage === 'site'
+    ? [callerLoad(b, main, caller), callerLoad(a, main, Math.ceil(caller / 5)), edgeLoad([a, b], hosts, edge)]
+    : [callerLoad(a, main, caller), edgeLoad([a, b], hosts, edge)];
+}
 
-  switch (kind) {
-    case 'kill':
-      return { kind, steps: [killing(workloads, words)], heal: restart(workloads), healed: workloads };
-    case 'stop': {
-      const strike = async () => pause(all(workloads));
-      return {
-        kind,
-        steps: [{ claim: words, at: 0, parts: workloads, strike }],
-        heal: async () => resume(all(workloads)),
-        healed: workloads,
-      };
-    }
-    case 'drop': {
-      const { network } = options;
-      if (!network) throw new MeshError('internal', 'the outage `drop` needs a network that can drop');
-      const instances = instancesOf(workloads);
-      const timed = (act: () => void) => async (): Promise<Moment> => {
-        const from = machineClock.now();
-        act();
-        return { from, to: machineClock.now() };
-      };
-      const strike = timed(() => network.drop(instances));
-      return {
-        kind,
-        steps: [{ claim: words, at: 0, parts: workloads, strike }],
-        heal: timed(() => network.heal(instances)),
-        healed: workloads,
-      };
-    }
-    case 'partial': {
-      const hung = world.parts.filter(
-        (part) => part.idc === otherIdc && part.kind !== 'caller' && part.proxy?.name === 'checkout-1',
-      );
-      const strike = async () => {
-        pause(all(hung));
-        return killHard(all(workloads));
-      };
-      const heal = async () => {
-        const { from } = resume(all(hung));
-        return { from, to: (await restart(workloads)()).to };
-      };
-      const parts = [...workloads, ...hung];
-      return { kind, steps: [{ claim: words, at: 0, parts, strike }], heal, healed: parts };
-    }
-    case 'gateway': {
-      const gateways = [gateway(world, 'egress', lostIdc), gateway(world, 'ingress', otherIdc)];
-      const parts = [...workloads, ...gateways];
-      // A third into the outage: the gateways are carrying the whole load then, and lose what is in flight.
-      const second = 'kill -9 of one egress gateway of sh-a and one ingress gateway of sh-b';
-      return {
-        kind,
-        steps: [
-          killing(workloads, 'kill -9 of all instances of sh-a with their sidecars'),
-          killing(gateways, second, 1 / 3),
-        ],
-        heal: restart(parts),
-        healed: parts,
-      };
-    }
-    case 'site': {
-      const parts = world.parts.filter((part) => part.idc === lostIdc);
-      const strike = () => killHard([...all(parts), ...(options.clients?.() ?? [])]);
-      return { kind, steps: [{ claim: words, at: 0, parts, strike }], heal: restart(parts), healed: parts };
-    }
+/** Blows in the outage, healing, edits in both steady phases. */
+async function play(scene: Scene, kind: OutageKind, crossing: boolean): Promise<OutageFacts> {
+  const { stage } = scene;
+  const { topology, world } = stage;
+  const inside = kind === 'site' ? scene.loads.filter((load) => load.idc === lostIdc) : [];
+  const outage = planOutage(kind, world, {
+    clients: () => inside.map((load) => load.running),
+    ...(stage.network && { network: stage.network }),
+  });
+  const idc = editedIdc(topology, kind);
+  const half = bounds.edits / 2;
+  const edit = (phase: string, first: number) => {
+    const { from: fromMs, to: toMs } = scene.span(phase);
+    return saveEdits({ ...stage, idc, first, count: half, fromMs, toMs }, stage.signal);
+  };
+
+  await scene.begin('steady');
+  let edits = await edit('steady', 0);
+
+  const { from, to } = await scene.begin('outage');
+  const faults: StepFacts[] = [];
+  for (const { claim, at, strike, parts } of outage.steps) {
+    await scene.until(from + at * (to - from));
+    faults.push(await scene.step(claim, strike, parts));
+  }
+  const blow = faults[0] as StepFacts;
+  for (const load of inside) scene.lose(load, blow.moment);
+  await scene.until((from + to) / 2);
+  const when = 'in the outage';
+  scene.found({ [`sidecars ${when}`]: await checkSidecarsKnowOnlyHome(world, ['caller'], when) });
+
+  await scene.begin('recovery');
+  const { moment: healed } = await scene.step('healing begins', outage.heal);
+  const end = scene.span('steady again').to;
+  const healthy = scene.healthy(outage.healed, end - machineClock.now()).then((at) => {
+    if (!Number.isNaN(at)) scene.note('all that was lost answers again', at);
+    return at;
+  });
+  const again = inside.length > 0 ? healthy.then(beginAgain) : undefined;
+
+  await scene.begin('steady again');
+  edits += await edit('steady again', half);
+  const healthyAt = await healthy;
+  await again;
+  await scene.ended();
+  return {
+    outage: kind,
+    crossing,
+    lostIdc,
+    faults,
+    healed,
+    healthyAt,
+    ...(kind === 'site' && { lostSite: { prefix: idcOf(topology, lostIdc).prefix, died: blow.moment } }),
+    edits,
+    acks: [await collectAcks(idc)],
+  };
+
+  /** Callers inside the site come back with it. */
+  function beginAgain(at: number): void {
+    const from = machineClock.now() + leadMs;
+    const [load] = inside;
+    if (!load || Number.isNaN(at) || from > end - 1000) return;
+    const { hosts, ratePerSecond, stream } = load.plan;
+    const shape = callerLoad(idcOf(topology, lostIdc), hosts, ratePerSecond);
+    scene.startLoad({ ...shape, stream: `${stream}-again` }, from);
   }
 }
 
-function gateway(world: World, kind: 'ingress' | 'egress', idc: string): Part {
-  const found = world.parts.find((part) => part.kind === kind && part.idc === idc);
-  if (!found) throw new MeshError('internal', `the world has no ${kind} gateway in ${idc}`);
-  return found;
-}
-
-function instancesOf(parts: readonly Part[]): InstancePlan[] {
-  return parts.filter((part) => part.kind === 'sidecar').map((part) => part.proxy as InstancePlan);
+/** The IDC whose registry is edited: the one with the main caller, whose control plane lives through the drill. */
+function editedIdc(topology: Topology, outage: OutageKind): IdcPlan {
+  return idcOf(topology, outage === 'site' ? otherIdc : lostIdc);
 }

@@ -1,6 +1,6 @@
-import { phaseOf } from './analysis.ts';
-import type { Measurement } from './measurement.ts';
-import type { Row } from './row.ts';
+import { phaseOf } from '../../analysis.ts';
+import type { Row } from '../../row.ts';
+import type { OutageMeasurement } from './measurement.ts';
 
 /** What was under way when a blow fell may still be taken and answered for so long after it, in milliseconds. */
 const underWayMs = 250;
@@ -9,7 +9,7 @@ const underWayMs = 250;
  * Whether the outage was one: a fault that does nothing would let any system pass. What was struck is silent from
  * then until healing begins, and requests went around it.
  */
-export function effectRows(m: Measurement): Row[] {
+export function effectRows(m: OutageMeasurement): Row[] {
   const rows = [instancesSilent(m)];
   const strikesProxies = m.faults.some(({ struck }) => struck.some((name) => !m.entries.has(name)));
   // Of these two it must, so that nothing struck is a row that fails and not one that is missing.
@@ -23,13 +23,13 @@ export function effectRows(m: Measurement): Row[] {
  * When each part that was struck must have fallen silent. What a stopped process answers once it goes on belongs to
  * the time after healing, as does what it takes then.
  */
-function silentFrom(m: Measurement): Map<string, number> {
+function silentFrom(m: OutageMeasurement): Map<string, number> {
   return new Map(
     m.faults.flatMap(({ struck, moment }) => struck.map((name) => [name, moment.to + underWayMs] as const)),
   );
 }
 
-function instancesSilent(m: Measurement): Row {
+function instancesSilent(m: OutageMeasurement): Row {
   const silent = silentFrom(m);
   const isIn = (from: number | undefined, at: number) =>
     from !== undefined && at >= from && at < m.healed.from;
@@ -58,7 +58,7 @@ function instancesSilent(m: Measurement): Row {
   };
 }
 
-function proxiesSilent(m: Measurement): Row {
+function proxiesSilent(m: OutageMeasurement): Row {
   const silent = silentFrom(m);
   const proxies = [...silent.keys()].filter((name) => !m.entries.has(name));
   const logged = m.access.filter(
@@ -75,7 +75,7 @@ function proxiesSilent(m: Measurement): Row {
   };
 }
 
-function crossedInOutage(m: Measurement): Row {
+function crossedInOutage(m: OutageMeasurement): Row {
   const outage = phaseOf(m, 'outage');
   const due = m.samples.filter((s) => s.due >= (m.faults[0]?.moment.to ?? outage.to) && s.due < outage.to);
   const ids = new Set(m.access.filter((line) => line.listener === 'peer').map((line) => line.id));

@@ -1,8 +1,8 @@
-import { fateOf } from './ledger.ts';
-import type { Measurement } from './measurement.ts';
-import { percent } from './row.ts';
-import { type Sample, succeeded } from './sample.ts';
-import type { Verdict } from './verdict.ts';
+import { fateOf } from '../../ledger.ts';
+import { percent } from '../../row.ts';
+import { type Sample, succeeded } from '../../sample.ts';
+import type { Verdict } from '../../verdict.ts';
+import type { OutageMeasurement } from './measurement.ts';
 
 /** Of what was due between the blow and healing, so much must fail: a drill that fails for one request proves nothing. */
 const failedShareMin = 0.9;
@@ -15,7 +15,7 @@ const earlyShareMin = 0.99;
  * hardly any before, and nobody in another IDC helped. Returns what speaks against it; [] when the negative control
  * did its work.
  */
-export function judgeUnprotected(m: Measurement, verdict: Verdict): string[] {
+export function judgeUnprotected(m: OutageMeasurement, verdict: Verdict): string[] {
   const against: string[] = [];
   const holds = (id: string) => verdict.rows.find((row) => row.id === id)?.ok;
   const blow = m.faults[0]?.moment;

@@ -1,11 +1,11 @@
-import { figuresOf, type PhaseFigures } from './analysis.ts';
+import { figuresOf, type PhaseFigures } from '../../analysis.ts';
+import { millis, percent, type Row } from '../../row.ts';
 import { bounds } from './bounds.ts';
-import type { Measurement } from './measurement.ts';
-import { millis, percent, type Row } from './row.ts';
-import { otherIdc } from './topology.ts';
+import { otherIdc } from './kinds.ts';
+import type { OutageMeasurement } from './measurement.ts';
 
 /** Share of each load that its own IDC serves while nothing is broken, the least of both steady phases. */
-export function homeRow(m: Measurement): Row {
+export function homeRow(m: OutageMeasurement): Row {
   const steady = figuresOf(m).filter((f) => f.phase.startsWith('steady') && f.stream !== '');
   // Clients of the edge, who stand in no IDC, connect to the one that is lost later.
   const homeOf = (stream: string) => m.streams.find((each) => each.stream === stream)?.idc ?? m.lostIdc;
@@ -31,7 +31,7 @@ export function homeRow(m: Measurement): Row {
  * stays within twice the steady one. Or within 50 ms: half of the processes of a machine with few processors die
  * and start again on the same processors that serve these requests, which alone costs some milliseconds.
  */
-export function unawareRow(m: Measurement): Row {
+export function unawareRow(m: OutageMeasurement): Row {
   const stream = `caller-${otherIdc}`;
   const figures = figuresOf(m).filter((f) => f.stream === stream);
   const p99 = (phase: PhaseFigures['phase']) =>
