@@ -11,6 +11,7 @@ export const entryFiles: readonly string[] = [
   'envoy/config/endpoint/v3/endpoint.proto',
   'envoy/config/listener/v3/listener.proto',
   'envoy/config/route/v3/route.proto',
+  'envoy/config/route/v3/route_components.proto',
   'envoy/config/route/v3/scoped_route.proto',
   'envoy/extensions/transport_sockets/tls/v3/secret.proto',
   'envoy/service/runtime/v3/rtds.proto',

@@ -8,9 +8,8 @@ import type { MeshView } from './index/view.ts';
 import type { NodeScope } from './model/node.ts';
 import { type Change, refOf } from './model/object.ts';
 import type { LoopPrevention } from './model/trail.ts';
-import { planGroup } from './plan/group.ts';
+import { createPlanner } from './plan/planner.ts';
 import { planPolicies } from './plan/policy.ts';
-import type { GroupPlan } from './plan/types.ts';
 import { createPolicyCompiler } from './policy/compile.ts';
 import { createFilterKeeper } from './policy/keeper.ts';
 import type { Problem } from './registry/source.ts';
@@ -65,6 +64,7 @@ const typeUrls: Readonly<Record<ResourceKind, string>> = {
 export function createPipeline(options: PipelineOptions): Pipeline {
   const { idc, hopLimit, loopPrevention, clock, logger, ledger } = options;
   const index = createIndex({ idc });
+  const planner = createPlanner({ own: idc, hopLimit, loopPrevention });
   const catalog = new Catalog();
   const refused = new Map<string, Problem>();
   let filters: Filters = {};
@@ -124,13 +124,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       const delta = index.apply(batch);
       const view = index.view();
       if (delta.idcs.size > 0) surround(push);
-      // Where an IDC's gateways are is part of every Group that may cross to it.
-      const dirty = delta.idcs.size > 0 ? view.groups.keys() : delta.groups;
-      const plans = new Map<string, readonly GroupPlan[]>();
-      for (const host of new Set([...dirty, ...delta.groups])) {
-        const group = view.groups.get(host);
-        plans.set(host, group === undefined ? [] : planGroup(group, view.idcs, idc, hopLimit));
-      }
+      const plans = planner.update(view, delta);
       if (plans.size > 0) publish(catalog.update(plans), push);
       push.end();
     },

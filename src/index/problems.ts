@@ -43,7 +43,7 @@ export function unknownHost(host: string, naming: readonly DrGroup[]): IndexProb
 
 /** The IDCs that a DrGroup names and nobody defines. */
 export function unknownIdcs(group: DrGroup, idcs: ReadonlyMap<string, Idc>): IndexProblem[] {
-  return group.spec.idcs.flatMap((idc, i) =>
+  return group.spec.idcs.flatMap(({ name: idc }, i) =>
     idcs.has(idc)
       ? []
       : problem(

@@ -45,6 +45,13 @@ export interface GroupTraffic {
   readonly healthIntervalMs?: number;
 }
 
+/** One IDC of a DR group. Either all of a DR group have a weight, or none. */
+export interface DrChoice {
+  readonly name: string;
+  /** Its share of what the others cannot serve themselves, relative, 0 to 1000; absent: the order decides. */
+  readonly weight?: number;
+}
+
 /** isthmus.dev DrGroup: the IDCs that stand in for each other for a set of Groups. */
 export interface DrGroup {
   readonly kind: 'DrGroup';
@@ -53,8 +60,8 @@ export interface DrGroup {
     /** Groups by host, or by the labels of their ServiceEntry; at least one of the two. */
     readonly hosts: readonly string[];
     readonly selector?: Labels;
-    /** IDCs in order of preference. */
-    readonly idcs: readonly string[];
+    /** In order of preference, or by weight. */
+    readonly idcs: readonly DrChoice[];
     /** Most crossings a request of these Groups may make: 0 to 4. */
     readonly hopLimit: number;
     readonly traffic: GroupTraffic;

@@ -74,7 +74,12 @@ export function policyIdcs(policy: TrailPolicy): readonly string[] {
 export function visitedSet(policy: TrailPolicy, names: readonly string[]): string {
   const known = policyIdcs(policy);
   if (names.some((name) => !known.includes(name))) return unknownIdc;
-  return known.filter((name) => names.includes(name)).join(',');
+  return joinVisited(known.filter((name) => names.includes(name)));
+}
+
+/** A set of IDCs as `visitedHeader` carries it: sorted, joined by `,`. */
+export function joinVisited(names: readonly string[]): string {
+  return [...names].sort().join(',');
 }
 
 /**

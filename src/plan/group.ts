@@ -1,34 +1,42 @@
 import type { GroupView, Instance, MeshView } from '../index/view.ts';
 import { addressKind } from '../model/address.ts';
 import { trafficFromAnnotations } from '../model/annotations.ts';
-import type { GroupTraffic, Idc } from '../model/idc.ts';
+import type { GroupTraffic } from '../model/idc.ts';
 import type { ServicePort, TrafficPolicy } from '../model/service.ts';
-import { planRetry, trafficDefaults } from './retry.ts';
+import type { LoopPrevention } from '../model/trail.ts';
+import { planCrossingCheck } from './checks.ts';
+import { planCrossing } from './crossing.ts';
+import { planRetry, planRetryUnsent, trafficDefaults } from './retry.ts';
 import type {
   Connection,
+  Crossing,
   Endpoint,
   GroupPlan,
   ListenerRole,
   Locality,
   Outlier,
-  Path,
   Target,
 } from './types.ts';
 
-/**
- * Decides, for each HTTP port of a Group, where requests go in the IDC `own`: pure, in domain words.
- * A Group without a DR group, or with hop limit 0 (its own or the mesh's), never leaves its IDC.
- */
-export function planGroup(
-  view: GroupView,
-  idcs: MeshView['idcs'],
-  own: string,
-  meshHopLimit: number,
-): readonly GroupPlan[] {
+/** What planning a Group rests on besides the Group. */
+export interface PlanContext {
+  readonly own: string;
+  readonly idcs: MeshView['idcs'];
+  /** The mesh's hop limit; a DR group may set a lower one. */
+  readonly hopLimit: number;
+  /** Off for drills alone. */
+  readonly loopPrevention: LoopPrevention;
+  /** No check of another IDC comes more often than this, in milliseconds (`plan/checks.ts`). */
+  readonly checkIntervalMsMin: number;
+}
+
+/** Decides, for each HTTP port of a Group, where requests go in the own IDC: pure, in domain words. */
+export function planGroup(view: GroupView, context: PlanContext): readonly GroupPlan[] {
+  const { own } = context;
   if (view.entry.spec.resolution !== 'STATIC') return [];
   const ports = view.entry.spec.ports.filter((port) => httpVersion(port) !== undefined);
   const traffic = { ...view.drGroup?.spec.traffic, ...trafficFromAnnotations(view.entry) };
-  const remoteIdcs = meshHopLimit === 0 ? [] : planRemoteIdcs(view, idcs, own);
+  const crossing = withCheck(planCrossing({ ...context, drGroup: view.drGroup }), traffic, context);
   const local = view.instances.filter((instance) => instance.idc === own && isConnectable(instance.address));
   return ports.map((port, position): GroupPlan => {
     // A policy for a port replaces the host's: it inherits nothing (Istio, PortTrafficPolicy).
@@ -39,12 +47,12 @@ export function planGroup(
       isDefaultPort: position === 0,
       protocol: httpVersion(port) ?? 'http1',
       instances: planLocalities(local, port),
-      remoteIdcs,
+      ...(crossing === undefined ? {} : { crossing }),
       loadBalancer: policy.loadBalancer ?? 'LEAST_REQUEST',
       connection: planConnection(policy),
-      outlier: planOutlier(policy, traffic, remoteIdcs.length > 0),
+      outlier: planOutlier(policy, traffic, crossing !== undefined),
       ...planHealth(traffic),
-      paths: planPaths(remoteIdcs, traffic),
+      ...planPaths(crossing, traffic),
     };
   });
 }
@@ -68,14 +76,13 @@ function httpVersion(port: ServicePort): 'http1' | 'http2' | undefined {
   }
 }
 
-/**
- * The other IDCs of the DR group, in its order. An IDC whose gateways nobody described is left out: the
- * registry rejects such a DR group, but its Idc may be deleted later.
- */
-function planRemoteIdcs(view: GroupView, idcs: ReadonlyMap<string, Idc>, own: string): readonly string[] {
-  const group = view.drGroup;
-  if (group === undefined || group.spec.hopLimit === 0 || !idcs.has(own)) return [];
-  return group.spec.idcs.filter((idc) => idc !== own && idcs.has(idc));
+function withCheck(
+  crossing: Crossing | undefined,
+  traffic: GroupTraffic,
+  context: PlanContext,
+): Crossing | undefined {
+  if (crossing === undefined || traffic.healthPath === undefined) return crossing;
+  return { ...crossing, check: planCrossingCheck(traffic, context.checkIntervalMsMin) };
 }
 
 function planLocalities(instances: readonly Instance[], port: ServicePort): readonly Locality[] {
@@ -104,22 +111,37 @@ function portOf(instance: Instance, port: ServicePort): number {
 const instancesTarget: Target = { kind: 'instances' };
 const egressTarget: Target = { kind: 'egress' };
 
-/** What each listener may try, in order. The peer listener serves locally or not at all: no loop even without the filter. */
-function planPaths(remoteIdcs: readonly string[], traffic: GroupTraffic): GroupPlan['paths'] {
+/**
+ * What each listener may try, in order. The peer listener hands on only what it knows to be within the hop
+ * limit; all else is served locally or not at all: no loop even without the filter.
+ */
+function planPaths(
+  crossing: Crossing | undefined,
+  traffic: GroupTraffic,
+): Pick<GroupPlan, 'paths' | 'handOn'> {
   const first: readonly Target[] =
-    remoteIdcs.length > 0 ? [instancesTarget, egressTarget] : [instancesTarget];
-  const leave: readonly Target[] = remoteIdcs.map((idc) => ({ kind: 'idc', idc }));
-  const path = (listener: ListenerRole, priorities: readonly Target[]): Path => ({
+    crossing === undefined ? [instancesTarget] : [instancesTarget, egressTarget];
+  const leave: readonly Target[] = (crossing?.idcs ?? []).map(({ idc }) => ({ kind: 'idc', idc }));
+  const path = (
+    listener: ListenerRole,
+    priorities: readonly Target[],
+    retry = planRetry(listener, traffic),
+  ) => ({
     listener,
     priorities,
-    retry: planRetry(listener, traffic),
+    retry,
   });
+  const handsOn = crossing?.handOnNamesMax !== undefined;
+  const later = planRetryUnsent(traffic);
   return {
-    outbound: path('outbound', first),
-    edge: path('edge', first),
-    peer: path('peer', [instancesTarget]),
-    sidecar: path('sidecar', leave),
-    ingress: path('ingress', leave),
+    paths: {
+      outbound: path('outbound', first),
+      edge: path('edge', first),
+      peer: handsOn ? path('peer', [instancesTarget], later) : path('peer', [instancesTarget]),
+      sidecar: path('sidecar', leave),
+      ingress: path('ingress', leave),
+    },
+    ...(handsOn ? { handOn: { first: path('peer', first), later: path('peer', first, later) } } : {}),
   };
 }
 
@@ -172,10 +194,9 @@ function planOutlier(policy: TrafficPolicy, traffic: GroupTraffic, leaves: boole
 
 function planHealth(traffic: GroupTraffic): Pick<GroupPlan, 'health'> {
   if (traffic.healthPath === undefined) return {};
+  const intervalMs = traffic.healthIntervalMs ?? trafficDefaults.healthIntervalMs;
+  // In time for the shortest time that the asking egress waits (`planCrossingCheck`).
   return {
-    health: {
-      path: traffic.healthPath,
-      intervalMs: traffic.healthIntervalMs ?? trafficDefaults.healthIntervalMs,
-    },
+    health: { path: traffic.healthPath, intervalMs, answerMs: planCrossingCheck(traffic, 0).timeoutMs * 0.9 },
   };
 }

@@ -40,7 +40,8 @@ export function planRetry(listener: ListenerRole, traffic: GroupTraffic): RetryP
       return {
         timeoutMs: 0,
         idempotentMethods: methods,
-        idempotent: rule(['unsent', 'reset', 'gateway-error'], 1, perTryMs * crossingPerTryPart, 1),
+        // Both tries at instances: to hand on is for an IDC that is known to have none.
+        idempotent: rule(['unsent', 'reset', 'gateway-error'], 1, perTryMs * crossingPerTryPart, 2),
         other: rule(['unsent'], 1, 0, 1),
       };
     case 'sidecar':
@@ -53,6 +54,16 @@ export function planRetry(listener: ListenerRole, traffic: GroupTraffic): RetryP
         other: rule(['unsent'], 3, 0, 2),
       };
   }
+}
+
+/**
+ * The peer listener's plan for requests that have crossed more than once: what reached an instance is not tried
+ * again here, or the tries of all the IDCs on the way would multiply.
+ */
+export function planRetryUnsent(traffic: GroupTraffic): RetryPlan {
+  const unsent = rule(['unsent'], 1, 0, 2);
+  const methods = traffic.idempotentMethods ?? trafficDefaults.idempotentMethods;
+  return { timeoutMs: 0, idempotentMethods: methods, idempotent: unsent, other: unsent };
 }
 
 function rule(on: RetryRule['on'], retries: number, perTryMs: number, triesPerPriority: number): RetryRule {

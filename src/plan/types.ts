@@ -80,10 +80,22 @@ export interface Path {
   readonly retry: RetryPlan;
 }
 
+/**
+ * The ways of requests from other IDCs that may be handed on when they cannot be served here. A request
+ * that came straight from where it began may be tried twice at instances; one that has crossed more often only
+ * when it was never sent, so that tries do not multiply along the way.
+ */
+export interface HandOn {
+  readonly first: Path;
+  readonly later: Path;
+}
+
 /** Active health checks of instances. */
 export interface HealthCheck {
   readonly path: string;
   readonly intervalMs: number;
+  /** How long the peer listener takes to answer another IDC's check, at most. */
+  readonly answerMs: number;
 }
 
 /**
@@ -125,6 +137,44 @@ export interface Connection {
   };
 }
 
+/** Another IDC that may serve a Group. */
+export interface CrossingIdc {
+  readonly idc: string;
+  /** 0 first; IDCs of one priority share its requests by weight. */
+  readonly priority: number;
+  /** Relative, ≥ 1; absent: it shares its priority with nobody. */
+  readonly weight?: number;
+}
+
+/** Where a request may go that has visited just these IDCs. */
+export interface Permit {
+  /** The set of visited IDCs with the own one, as the trail filter names it (`visitedHeader`). */
+  readonly visited: string;
+  /** Other IDCs that it may still cross to. */
+  readonly to: readonly string[];
+}
+
+/** How requests to a Group may cross to other IDCs. */
+export interface Crossing {
+  /** Most preferred first. */
+  readonly idcs: readonly CrossingIdc[];
+  /** A set that is not among them may go nowhere. `all`: no loop prevention, in drills only. */
+  readonly permits: readonly Permit[] | 'all';
+  /**
+   * A request from another IDC that cannot be served here may be handed on while its trail has at most so many
+   * names, the own one included. Absent: never. Infinity: always, in drills only.
+   */
+  readonly handOnNamesMax?: number;
+  /** How the egress learns that an IDC has nobody for the Group; absent: by failing requests alone. */
+  readonly check?: CrossingCheck;
+}
+
+/** Health checks of a Group in another IDC, from the egress through that IDC's ingress. */
+export interface CrossingCheck {
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+}
+
 /** All that is decided for one Group port in one IDC, whatever the proxy. Immutable. */
 export interface GroupPlan {
   readonly group: GroupPort;
@@ -134,11 +184,13 @@ export interface GroupPlan {
   readonly protocol: 'http1' | 'http2';
   /** Instances in this IDC, by locality. */
   readonly instances: readonly Locality[];
-  /** Other IDCs that may serve it, most preferred first; empty: the Group never leaves this IDC. */
-  readonly remoteIdcs: readonly string[];
+  /** Absent: the Group never leaves this IDC. */
+  readonly crossing?: Crossing;
   readonly loadBalancer: 'ROUND_ROBIN' | 'LEAST_REQUEST' | 'RANDOM';
   readonly connection: Connection;
   readonly outlier: Outlier;
   readonly health?: HealthCheck;
   readonly paths: Readonly<Record<ListenerRole, Path>>;
+  /** At the peer listener, for requests that may be handed on; absent: none may, all take `paths.peer`. */
+  readonly handOn?: HandOn;
 }

@@ -175,7 +175,7 @@ function isIdcKey(key: string): boolean {
 
 function unknownIdcs(object: MeshObject, idcs: ReadonlySet<string>): Fault[] {
   if (object.kind !== 'DrGroup') return [];
-  return object.spec.idcs.flatMap((name, index): Fault[] => {
+  return object.spec.idcs.flatMap(({ name }, index): Fault[] => {
     if (idcs.has(name)) return [];
     const message = `no Idc is named '${name}': correct the name, or add the Idc.${didYouMean(name, idcs)}`;
     return [{ severity: 'error', path: ['spec', 'idcs', index, 'name'], message }];

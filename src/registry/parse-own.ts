@@ -62,9 +62,6 @@ export function parseDrGroup(spec: Fields, meta: Meta, faults: Fault[]): DrGroup
   checkSelector(spec, hosts.length > 0 || spec.has('hosts'));
   checkIdcs(spec);
   const traffic = parseTraffic(spec, parsed?.traffic);
-  if ((parsed?.hopLimit ?? 1) > 1) {
-    spec.warn('this version crosses once at most: taken as 1.', 'hopLimit');
-  }
   if (parsed === undefined) return undefined;
   const selector = parsed.selector?.matchLabels;
   return {
@@ -73,7 +70,7 @@ export function parseDrGroup(spec: Fields, meta: Meta, faults: Fault[]): DrGroup
     spec: {
       hosts,
       ...(selector === undefined ? {} : { selector: { ...selector } }),
-      idcs: parsed.idcs.map(({ name }) => name),
+      idcs: parsed.idcs.map(({ name, weight }) => (weight === undefined ? { name } : { name, weight })),
       hopLimit: parsed.hopLimit ?? 1,
       traffic,
     },
@@ -117,6 +114,10 @@ function checkIdcs(spec: Fields): void {
   const seen = new Map<string, number>();
   const list = spec.raw.idcs;
   if (!Array.isArray(list)) return;
+  const without = list.findIndex((choice) => choice?.weight === undefined);
+  if (without >= 0 && list.some((choice) => choice?.weight !== undefined)) {
+    spec.error('has no weight, and others have: give all IDCs a weight, or none.', 'idcs', without);
+  }
   for (const [index, choice] of list.entries()) {
     const name = choice?.name;
     if (typeof name !== 'string') continue;

@@ -93,9 +93,17 @@ export const trafficSpec = z
     description: "How requests are timed, retried and checked. A ServiceEntry's annotations override it.",
   });
 
-/** Weighted sets of IDCs are not taken: no `weight` here until they are. */
 const idcChoice = z.strictObject({
   name: z.string().regex(idcNamePattern, "must be an IDC's name: 1 to 32 of a-z, 0-9 and '-'."),
+  weight: z
+    .int({ error: 'must be a whole number from 0 to 1000.' })
+    .min(0, 'must be from 0 to 1000.')
+    .max(1000, 'must be from 0 to 1000.')
+    .optional()
+    .meta({
+      description:
+        'Share of what another IDC cannot serve itself, relative to the others. 0: only when those with a weight cannot. Give all IDCs a weight, or none: then the order decides.',
+    }),
 });
 
 export const drGroupSpec = z

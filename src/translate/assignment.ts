@@ -1,9 +1,10 @@
 import type { ClusterLoadAssignment, envoy } from '../../protos/gen/envoy.d.ts';
 import type { Idc } from '../model/idc.ts';
-import type { Endpoint, GroupPlan } from '../plan/types.ts';
-import { egressCluster, idcsCluster, instancesCluster } from './names.ts';
+import type { Crossing, Endpoint, GroupPlan } from '../plan/types.ts';
+import { egressCluster, idcsCluster, instancesCluster, visitedKey } from './names.ts';
 
 type LocalityEndpoints = envoy.config.endpoint.v3.LocalityLbEndpoints;
+type LbEndpoint = envoy.config.endpoint.v3.LbEndpoint;
 
 /**
  * Below this share of healthy instances (percent of 100) requests begin to spill to the next priority: with
@@ -43,24 +44,42 @@ export function buildEgressAssignment(
   );
 }
 
-/** Other IDCs' ingress gateways for a Group, most preferred IDC at priority 0. */
-export function buildIdcsAssignment(plan: GroupPlan, idcs: ReadonlyMap<string, Idc>): ClusterLoadAssignment {
+/** Other IDCs' ingress gateways for a Group, most preferred IDC first, each with the visited sets that may take it. */
+export function buildIdcsAssignment(
+  plan: GroupPlan,
+  crossing: Crossing,
+  idcs: ReadonlyMap<string, Idc>,
+): ClusterLoadAssignment {
   return assignment(
     idcsCluster(plan.group),
-    plan.paths.sidecar.priorities.flatMap((target, priority): LocalityEndpoints[] =>
-      target.kind !== 'idc'
-        ? []
-        : [
-            {
-              priority,
-              locality: { region: target.idc },
-              lb_endpoints: (idcs.get(target.idc)?.spec.ingress ?? []).map((gateway) =>
-                buildEndpoint({ address: gateway.address, port: gateway.peerPort, weight: 1 }),
-              ),
-            },
-          ],
-    ),
+    crossing.idcs.map(({ idc, priority, weight }): LocalityEndpoints => {
+      const gateways = idcs.get(idc)?.spec.ingress ?? [];
+      const permitted = permitMetadata(crossing.permits, idc);
+      return {
+        priority,
+        locality: { region: idc },
+        lb_endpoints: gateways.map(({ address, peerPort: port }) => ({
+          ...buildEndpoint({ address, port, weight: shareOf(weight, gateways.length) }),
+          ...permitted,
+        })),
+      };
+    }),
   );
+}
+
+/** The sets of visited IDCs with which a request may still go to `idc`. */
+function permitMetadata(permits: Crossing['permits'], idc: string): Pick<LbEndpoint, 'metadata'> {
+  if (permits === 'all') return {};
+  const visited = permits.filter(({ to }) => to.includes(idc)).map((permit) => permit.visited);
+  return { metadata: { filter_metadata: { 'envoy.lb': { [visitedKey]: visited } } } };
+}
+
+/** Gateways of one IDC share its weight; divisible by 1 to 8, so that IDCs of different size still compare. */
+const weightUnit = 840;
+
+/** A gateway's weight, so that the sum over its IDC's gateways is in proportion to the IDC's own. */
+function shareOf(weight: number | undefined, gateways: number): number {
+  return weight === undefined ? 1 : Math.max(1, Math.round((weight * weightUnit) / gateways));
 }
 
 function assignment(name: string, endpoints: LocalityEndpoints[]): ClusterLoadAssignment {
@@ -77,7 +96,7 @@ function buildLocality(name: string): envoy.config.core.v3.Locality {
   return { region, ...(zone ? { zone } : {}), ...(subZone ? { sub_zone: subZone } : {}) };
 }
 
-function buildEndpoint(endpoint: Endpoint): envoy.config.endpoint.v3.LbEndpoint {
+function buildEndpoint(endpoint: Endpoint): LbEndpoint {
   const { address, port, weight } = endpoint;
   return {
     endpoint: {

@@ -1,7 +1,15 @@
 import type { Cluster, envoy } from '../../protos/gen/envoy.d.ts';
-import type { Connection, GroupPlan, Outlier } from '../plan/types.ts';
+import type { Connection, Crossing, CrossingCheck, GroupPlan, Outlier } from '../plan/types.ts';
 import { any, duration } from './any.ts';
-import { egressCluster, failoverCluster, idcsCluster, instancesCluster } from './names.ts';
+import {
+  egressCluster,
+  failoverCluster,
+  groupName,
+  healthPath,
+  idcsCluster,
+  instancesCluster,
+  visitedKey,
+} from './names.ts';
 
 type HttpProtocolOptions = envoy.extensions.upstreams.http.v3.HttpProtocolOptions;
 
@@ -72,19 +80,32 @@ export function buildEgressCluster(): Cluster {
 }
 
 /**
- * Other IDCs' ingress gateways for one Group, an IDC a priority. Ejects a gateway that it cannot connect to, all
- * but the last, and none for what it answers: answers come from beyond it (docs/decisions/002-egress-ejects-the-unreachable.md).
+ * Other IDCs' ingress gateways for one Group. Of its endpoints a request may take those whose subset has the
+ * IDCs that it has visited; for a set that is not known there are none. Ejects a gateway that it cannot connect
+ * to, all but the last, and none for what it answers: answers come from beyond it
+ * (docs/decisions/002-egress-ejects-the-unreachable.md). Health checks pass through the gateway to the
+ * Group's instances: one that fails says that this IDC has nobody for this Group.
  */
-export function buildIdcsCluster(plan: GroupPlan): Cluster {
+export function buildIdcsCluster(plan: GroupPlan, crossing: Crossing): Cluster {
   return {
     ...edsCluster(idcsCluster(plan.group)),
     connect_timeout: '0.25s',
     lb_policy: gatewayBalancing,
     circuit_breakers: circuitBreakers(gatewayConnection),
     outlier_detection: outlierDetection(unreachable, unreachable.maxEjectionPercent.sidecar),
+    ...(crossing.permits === 'all' ? {} : { lb_subset_config: byVisited }),
+    ...(crossing.check === undefined ? {} : { health_checks: [crossingCheck(plan, crossing.check)] }),
     ...gatewayHttp,
   };
 }
+
+/** Chooses endpoints by the request's visited set; `header_to_metadata` puts it there (http.ts). */
+const byVisited: envoy.config.cluster.v3.Cluster.LbSubsetConfig = {
+  fallback_policy: 'NO_FALLBACK',
+  // An endpoint's metadata lists all sets with which it may be taken.
+  list_as_any: true,
+  subset_selectors: [{ keys: [visitedKey], fallback_policy: 'NO_FALLBACK' }],
+};
 
 const commonLbConfig: envoy.config.cluster.v3.Cluster.CommonLbConfig = {
   // Nobody healthy means the next priority, never "anybody".
@@ -181,6 +202,22 @@ function circuitBreakers(connection: Connection): envoy.config.cluster.v3.Circui
         max_retries: connection.maxRetries,
       },
     ],
+  };
+}
+
+function crossingCheck(plan: GroupPlan, check: CrossingCheck): envoy.config.core.v3.HealthCheck {
+  const interval = duration(check.intervalMs);
+  return {
+    timeout: duration(check.timeoutMs),
+    interval,
+    // Gateways start together, and so do all the checks of a gateway: spread them.
+    initial_jitter: duration(Math.min(check.intervalMs, 1_000)),
+    interval_jitter_percent: 20,
+    no_traffic_interval: interval,
+    no_traffic_healthy_interval: interval,
+    unhealthy_threshold: 2,
+    healthy_threshold: 1,
+    http_health_check: { host: groupName(plan.group), path: healthPath, codec_client_type: 'HTTP2' },
   };
 }
 

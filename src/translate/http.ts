@@ -1,11 +1,11 @@
 import type { envoy, HttpConnectionManager, Listener } from '../../protos/gen/envoy.d.ts';
 import type { ListenAddress } from '../model/node.ts';
-import { outcomeHeader, trailHeader } from '../model/trail.ts';
+import { outcomeHeader, trailHeader, visitedHeader } from '../model/trail.ts';
 import type { ListenerRole } from '../plan/types.ts';
 import { any } from './any.ts';
 import { outcomeInMetadata } from './edge.ts';
 import { type HttpRole, localReplies } from './localreply.ts';
-import { headerPrefix } from './names.ts';
+import { headerPrefix, visitedKey } from './names.ts';
 
 /** A filter of an HTTP connection manager. */
 export type HttpFilter = envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter;
@@ -24,6 +24,23 @@ export const removeIsthmusHeaders: HttpFilter = {
   name: 'isthmus.remove_headers',
   typed_config: any('envoy.extensions.filters.http.header_mutation.v3.HeaderMutation', {
     mutations: { request_mutations: [removeOwn] },
+  }),
+};
+
+/**
+ * Hands the set of visited IDCs, which the trail filter has named, to the load balancer: it takes just the
+ * endpoints that a request with this set may go to. Routes need not know the sets, so they do not grow with them
+ * (docs/decisions/005-visited-sets-choose-endpoints.md).
+ */
+export const visitedToMetadata: HttpFilter = {
+  name: 'isthmus.visited_to_metadata',
+  typed_config: any('envoy.extensions.filters.http.header_to_metadata.v3.Config', {
+    request_rules: [
+      {
+        header: visitedHeader,
+        on_header_present: { metadata_namespace: 'envoy.lb', key: visitedKey, type: 'STRING' },
+      },
+    ],
   }),
 };
 

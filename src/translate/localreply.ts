@@ -1,6 +1,7 @@
 import type { envoy, HttpConnectionManager } from '../../protos/gen/envoy.d.ts';
 import { noIdcOutcome, outcomeHeader } from '../model/trail.ts';
 import type { ListenerRole } from '../plan/types.ts';
+import { failHealthHeader } from './names.ts';
 
 /** Every listener of a proxy that speaks HTTP: those with routes, and a sidecar's for its workload. */
 export type HttpRole = ListenerRole | 'inbound';
@@ -22,7 +23,10 @@ const unknownGroup = ['NR'];
 const meshListeners: readonly HttpRole[] = ['peer', 'sidecar', 'ingress'];
 
 /** Headers of a listener's own 503s besides the outcome. */
-const moreHeaders: Partial<Readonly<Record<HttpRole, readonly HeaderOption[]>>> = {};
+const moreHeaders: Partial<Readonly<Record<HttpRole, readonly HeaderOption[]>>> = {
+  // The egress that hears it goes to the next IDC at once, for this Group alone; its checks lead it back.
+  peer: [header(failHealthHeader, 'true')],
+};
 
 /**
  * How a listener words the answers that it gives itself: `x-isthmus-outcome: no-idc` on its 503s when nobody is left.

@@ -25,3 +25,12 @@ export const egressCluster = 'egress';
 
 /** What all headers of Isthmus's own begin with; none of them reaches a workload or a client. */
 export const headerPrefix = 'x-isthmus-';
+
+/** Where an IDC's ingress gateways answer other IDCs' egress gateways whether they have anybody for a Group. */
+export const healthPath = '/.isthmus/health';
+
+/** Key under `envoy.lb`: of a request the set of IDCs that it visited, of an endpoint the sets that may take it. */
+export const visitedKey = 'visited';
+
+/** A response with it marks the host that gave it as unhealthy at once (Envoy, "Health checking", immediate failure). */
+export const failHealthHeader = 'x-envoy-immediate-health-check-fail';

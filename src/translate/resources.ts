@@ -13,7 +13,7 @@ import {
 } from './cluster.ts';
 import { edgeFilters } from './edge.ts';
 import { buildFilter, type FilterModule, filterName, guardFilter } from './filter.ts';
-import { buildHttpListener, type HttpFilter } from './http.ts';
+import { buildHttpListener, type HttpFilter, visitedToMetadata } from './http.ts';
 import { buildRouteConfiguration } from './route.ts';
 
 /** Types of resource, by Envoy's abbreviations; the order is the order of pushing. */
@@ -41,12 +41,17 @@ export function buildGroupResources(
   plan: GroupPlan,
   idcs: ReadonlyMap<string, Idc>,
 ): Readonly<Record<NodeRole, readonly Built[]>> {
-  const leaves = plan.remoteIdcs.length > 0;
-  const shared = [eds(buildInstancesAssignment(plan)), ...(leaves ? [cds(buildFailoverCluster(plan))] : [])];
+  const { crossing } = plan;
+  const shared = [
+    eds(buildInstancesAssignment(plan)),
+    ...(crossing ? [cds(buildFailoverCluster(plan))] : []),
+  ];
   return {
     sidecar: [cds(buildInstancesCluster(plan, 'sidecar')), ...shared],
     ingress: [cds(buildInstancesCluster(plan, 'ingress')), ...shared],
-    egress: leaves ? [cds(buildIdcsCluster(plan)), eds(buildIdcsAssignment(plan, idcs))] : [],
+    egress: crossing
+      ? [cds(buildIdcsCluster(plan, crossing)), eds(buildIdcsAssignment(plan, crossing, idcs))]
+      : [],
   };
 }
 
@@ -117,16 +122,17 @@ function guarded(
   listen: { address: string; port: number },
   scope: NodeScope,
   around: Surroundings,
-  filters: readonly HttpFilter[] = [],
+  before: readonly HttpFilter[] = [],
 ): Built[] {
   const filter = around.filters[guard];
+  const after = scope.role === 'egress' ? [visitedToMetadata] : [];
   return [
     lds(
       buildHttpListener({
         role,
         listen,
         accessLog: scope.accessLog,
-        filters: [...filters, guardFilter(guard)],
+        filters: [...before, guardFilter(guard), ...after],
       }),
     ),
     ...(filter === undefined ? [] : [ecds(guard, filter)]),

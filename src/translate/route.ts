@@ -1,10 +1,19 @@
 import type { envoy, Route, RouteConfiguration, VirtualHost } from '../../protos/gen/envoy.d.ts';
 import { trailHeader, visitedHeader } from '../model/trail.ts';
-import type { GroupPlan, ListenerRole, Path, RetryCondition, RetryRule } from '../plan/types.ts';
+import type { GroupPlan, HealthCheck, ListenerRole, Path, RetryCondition, RetryRule } from '../plan/types.ts';
 import { any, duration } from './any.ts';
-import { failoverCluster, groupName, idcsCluster, instancesCluster } from './names.ts';
+import { filterName } from './filter.ts';
+import {
+  failHealthHeader,
+  failoverCluster,
+  groupName,
+  healthPath,
+  idcsCluster,
+  instancesCluster,
+} from './names.ts';
 
 type RouteMatch = envoy.config.route.v3.RouteMatch;
+type HeaderMatcher = envoy.config.route.v3.HeaderMatcher;
 type RouteAction = envoy.config.route.v3.RouteAction;
 type RetryPolicy = envoy.config.route.v3.RetryPolicy;
 
@@ -17,6 +26,10 @@ export function buildRouteConfiguration(
     name: listener,
     // Workloads do not see the way that a request took; they do see why one was refused. Clients: `edge.ts`.
     ...(listener === 'outbound' ? { response_headers_to_remove: [trailHeader, visitedHeader] } : {}),
+    // Between gateways only: the egress has acted on it, and whoever comes next would blame the egress.
+    ...(listener === 'sidecar' || listener === 'ingress'
+      ? { response_headers_to_remove: [failHealthHeader] }
+      : {}),
     virtual_hosts: plans
       .filter((plan) => plan.paths[listener].priorities.length > 0)
       .map((plan) => buildVirtualHost(plan, plan.paths[listener])),
@@ -28,7 +41,63 @@ function buildVirtualHost(plan: GroupPlan, path: Path): VirtualHost {
   return {
     name: groupName(plan.group),
     domains: plan.isDefaultPort ? [host, `${host}:${port}`] : [`${host}:${port}`],
-    routes: buildRoutes(clusterOf(plan, path), path),
+    routes: path.listener === 'peer' ? buildPeerRoutes(plan) : buildRoutes(clusterOf(plan, path), path),
+  };
+}
+
+/**
+ * Routes for other IDCs' egress gateways: health checks, then requests that may be handed on, by the number of
+ * IDCs that they have visited, then all others, which are served locally or not at all.
+ */
+function buildPeerRoutes(plan: GroupPlan): Route[] {
+  const { handOn, paths } = plan;
+  const namesMax = plan.crossing?.handOnNamesMax ?? 0;
+  const by = (path: Path, visited?: HeaderMatcher) => buildRoutes(clusterOf(plan, path), path, visited);
+  return [
+    ...(plan.health === undefined ? [] : [buildHealthRoute(plan, plan.health)]),
+    ...(handOn === undefined ? [] : handOnRoutes()),
+    ...by(paths.peer),
+  ];
+
+  function handOnRoutes(): Route[] {
+    if (handOn === undefined) return [];
+    if (namesMax === Number.POSITIVE_INFINITY) return by(handOn.later);
+    return [
+      ...by(handOn.first, visitedCount(2, 2)),
+      ...(namesMax > 2 ? by(handOn.later, visitedCount(3, namesMax)) : []),
+    ];
+  }
+}
+
+/** Matches requests that have visited so many known IDCs, the own one included. The filter writes this header. */
+function visitedCount(min: number, max: number): HeaderMatcher {
+  const name = '[a-z0-9-]+';
+  const regex = `${name}(,${name}){${min - 1},${max - 1}}`;
+  return { name: visitedHeader, string_match: { safe_regex: { regex } } };
+}
+
+/**
+ * Where another IDC's egress asks whether this one has anybody for the Group: a check of a local instance. It
+ * carries no trail and leads nowhere else, so the trail filter does not run for it.
+ */
+function buildHealthRoute(plan: GroupPlan, health: HealthCheck): Route {
+  return {
+    match: { path: healthPath },
+    route: {
+      cluster: instancesCluster(plan.group),
+      prefix_rewrite: health.path,
+      host_rewrite_literal: plan.group.host,
+      timeout: duration(health.answerMs),
+      ...retryAction(plan.paths.peer, {
+        on: ['unsent', 'reset', 'gateway-error'],
+        retries: 1,
+        perTryMs: Math.round(health.answerMs / 2),
+        triesPerPriority: 2,
+      }),
+    },
+    typed_per_filter_config: {
+      [filterName('ingress-peer')]: any('envoy.config.route.v3.FilterConfig', { disabled: true }),
+    },
   };
 }
 
@@ -43,7 +112,7 @@ function clusterOf(plan: GroupPlan, path: Path): string {
  * Routes by what a request allows, first match wins: gRPC and event streams have no time limit of ours,
  * idempotent methods may be sent twice, anything else only when it was never sent.
  */
-function buildRoutes(cluster: string, path: Path): Route[] {
+function buildRoutes(cluster: string, path: Path, visited?: HeaderMatcher): Route[] {
   const { retry } = path;
   const idempotent = retryAction(path, retry.idempotent);
   const other = retryAction(path, retry.other);
@@ -51,8 +120,12 @@ function buildRoutes(cluster: string, path: Path): Route[] {
   const isIdempotent = { name: ':method', string_match: { safe_regex: { regex: methods } } };
   const wantsEvents = { name: 'accept', string_match: { contains: 'text/event-stream' } };
   const isUpgrade = { name: 'upgrade', present_match: true };
-  const route = (match: Omit<RouteMatch, 'prefix'>, action: RouteAction, timeoutMs: number): Route => ({
-    match: { prefix: '/', ...match },
+  const route = (
+    { headers = [], ...match }: Omit<RouteMatch, 'prefix'>,
+    action: RouteAction,
+    timeoutMs: number,
+  ): Route => ({
+    match: { prefix: '/', ...match, ...both(visited, headers) },
     route: { cluster, timeout: duration(timeoutMs), ...action },
   });
   return [
@@ -68,6 +141,14 @@ function buildRoutes(cluster: string, path: Path): Route[] {
     route({ headers: [wantsEvents] }, other, 0),
     route({}, other, retry.timeoutMs),
   ];
+}
+
+function both(
+  visited: HeaderMatcher | undefined,
+  headers: readonly HeaderMatcher[],
+): Pick<RouteMatch, 'headers'> {
+  const all = visited === undefined ? headers : [visited, ...headers];
+  return all.length === 0 ? {} : { headers: [...all] };
 }
 
 const retryOn: Readonly<Record<RetryCondition, string>> = {

@@ -63,7 +63,13 @@ export function drGroup(
   return {
     kind: 'DrGroup',
     meta: meta(name),
-    spec: { hosts, idcs, hopLimit: 1, traffic: {}, ...(selector && { selector }) },
+    spec: {
+      hosts,
+      idcs: idcs.map((name) => ({ name })),
+      hopLimit: 1,
+      traffic: {},
+      ...(selector && { selector }),
+    },
   };
 }
 

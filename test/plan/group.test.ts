@@ -59,7 +59,7 @@ function plan(options: Case): GroupPlan | undefined {
     meta: meta('shop'),
     spec: {
       hosts: ['checkout.shop'],
-      idcs: options.dr,
+      idcs: options.dr.map((name) => ({ name })),
       hopLimit: options.hopLimit ?? 1,
       traffic: options.traffic ?? {},
     },
@@ -96,7 +96,13 @@ function plan(options: Case): GroupPlan | undefined {
     }),
     ...(drGroup && { drGroup }),
   };
-  return planGroup(view, idcs(...(options.known ?? ['a', 'b', 'c'])), 'a', options.meshHopLimit ?? 1)[0];
+  return planGroup(view, {
+    own: 'a',
+    idcs: idcs(...(options.known ?? ['a', 'b', 'c'])),
+    hopLimit: options.meshHopLimit ?? 1,
+    loopPrevention: 'on',
+    checkIntervalMsMin: 0,
+  })[0];
 }
 
 /** A path in short: `instances > egress`, `idc b > idc c`, or `nobody`. */

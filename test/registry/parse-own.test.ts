@@ -39,7 +39,7 @@ t.test('an Idc', async (t) => {
 
 t.test('a DrGroup, with and without settings', async (t) => {
   t.match(read(group).object, {
-    spec: { hosts: ['a.example'], idcs: ['sh-a', 'sh-b'], hopLimit: 1, traffic: {} },
+    spec: { hosts: ['a.example'], idcs: [{ name: 'sh-a' }, { name: 'sh-b' }], hopLimit: 1, traffic: {} },
   });
   const raw = withSpec(group, {
     hosts: undefined,
@@ -56,7 +56,7 @@ t.test('a DrGroup, with and without settings', async (t) => {
   t.strictSame((read(raw).object as { spec: unknown }).spec, {
     hosts: [],
     selector: { tier: 'gold' },
-    idcs: ['sh-a', 'sh-b'],
+    idcs: [{ name: 'sh-a' }, { name: 'sh-b' }],
     hopLimit: 0,
     traffic: {
       timeoutMs: 2000,
@@ -164,9 +164,19 @@ const wrong: readonly [string, unknown, RegExp][] = [
     /^spec.idcs\[0\]: must be a mapping, not 'a'/,
   ],
   [
-    'weights',
+    'a weight for one alone',
     withSpec(group, { idcs: [{ name: 'a', weight: 1 }, { name: 'b' }] }),
-    /^spec.idcs\[0\].weight: unknown field/,
+    /^spec.idcs\[1\]: has no weight, and others have: give all/,
+  ],
+  [
+    'a negative weight',
+    withSpec(group, {
+      idcs: [
+        { name: 'a', weight: -1 },
+        { name: 'b', weight: 1 },
+      ],
+    }),
+    /^spec.idcs\[0\].weight: must be from 0 to 1000/,
   ],
   ['spill', withSpec(group, { spill: {} }), /^spec.spill: unknown field/],
   ['a hop limit of 5', withSpec(group, { hopLimit: 5 }), /^spec.hopLimit: must be from 0 to 4. It is 5/],

@@ -7,7 +7,7 @@ import { stringify } from 'yaml';
 import { createIndex } from '../../src/index/store.ts';
 import type { NodeRole, NodeScope } from '../../src/model/node.ts';
 import type { Change } from '../../src/model/object.ts';
-import { planGroup } from '../../src/plan/group.ts';
+import { createPlanner } from '../../src/plan/planner.ts';
 import { parseObject } from '../../src/registry/parse.ts';
 import { Catalog } from '../../src/translate/catalog.ts';
 import type { Built } from '../../src/translate/resources.ts';
@@ -55,7 +55,9 @@ export function buildCase(name: string): Readonly<Record<NodeRole, readonly Buil
   const { groups, idcs } = index.view();
   const catalog = new Catalog();
   catalog.surround(idcs, { own: idcs.get('sh-a'), filters: {} });
-  catalog.update(new Map([...groups].map(([host, view]) => [host, planGroup(view, idcs, 'sh-a', 1)])));
+  const planner = createPlanner({ own: 'sh-a', hopLimit: 4, loopPrevention: 'on' });
+  const all = { groups: new Set(groups.keys()), idcs: new Set(idcs.keys()) };
+  catalog.update(planner.update({ groups, idcs }, all));
   const open = (role: NodeRole) => catalog.open(role, scopes[role]);
   return { sidecar: open('sidecar'), ingress: open('ingress'), egress: open('egress') };
 }

@@ -48,7 +48,11 @@ export async function freeAddress(address = '127.0.0.1'): Promise<ListenAddress>
 }
 
 /** Starts a control plane of IDC `idc` over a folder with these files. */
-export async function startMesh(idc: string, files: Readonly<Record<string, string>>): Promise<Mesh> {
+export async function startMesh(
+  idc: string,
+  files: Readonly<Record<string, string>>,
+  options: { readonly hopLimit?: number } = {},
+): Promise<Mesh> {
   const dir = mkdtempSync(join(tmpdir(), 'isthmus-mesh-'));
   const children: ChildProcess[] = [];
   const servers: Server[] = [];
@@ -62,7 +66,7 @@ export async function startMesh(idc: string, files: Readonly<Record<string, stri
     idc,
     sources: [openSource(dir, { clock })],
     xds: { address: '127.0.0.1', port: 0 },
-    hopLimit: 1,
+    hopLimit: options.hopLimit ?? 1,
     clock,
     logger: silentLogger,
   });
@@ -82,7 +86,9 @@ export async function startMesh(idc: string, files: Readonly<Record<string, stri
       });
       const file = join(dir, `.${id}.json`);
       writeFileSync(file, JSON.stringify(bootstrap));
-      const args = ['-c', file, '--concurrency', '1', '--disable-hot-restart', '-l', 'error'];
+      // Access logs are flushed every 10 s unless told otherwise; tests read them.
+      const flags = ['--concurrency', '1', '--disable-hot-restart', '--file-flush-interval-msec', '50'];
+      const args = ['-c', file, ...flags, '-l', 'error'];
       const child = spawn(findEnvoy(), args, { stdio: 'ignore' });
       children.push(child);
       await until(`Envoy ${id} is ready`, async () => (await get(admin, '/ready')).status === 200);

@@ -1,0 +1,31 @@
+import type { GroupTraffic } from '../model/idc.ts';
+import { trafficDefaults } from './retry.ts';
+import type { CrossingCheck } from './types.ts';
+
+/**
+ * Most checks a second that one egress gateway sends to one ingress gateway of another IDC. With more Groups each
+ * is checked less often (docs/decisions/006-health-through-gateways.md has what a check costs).
+ */
+const checksPerSecondMax = 250;
+
+/** A check through two gateways comes half as often as one at the instance itself. */
+const crossingPart = 2;
+
+/** A check that is not answered within this time has failed, however seldom checks come. */
+const timeoutMsMax = 2_000;
+
+/**
+ * The shortest interval of checks that keeps the budget for so many checked Groups, in milliseconds. A power of two
+ * of seconds: it changes seldom while Groups come and go, since each change warms all clusters anew.
+ */
+export function checkIntervalMsMin(checkedGroups: number): number {
+  const seconds = checkedGroups / checksPerSecondMax;
+  return seconds <= 1 ? 0 : 1_000 * 2 ** Math.ceil(Math.log2(seconds));
+}
+
+/** How the egress checks a Group in another IDC. */
+export function planCrossingCheck(traffic: GroupTraffic, intervalMsMin: number): CrossingCheck {
+  const atInstance = traffic.healthIntervalMs ?? trafficDefaults.healthIntervalMs;
+  const intervalMs = Math.max(crossingPart * atInstance, intervalMsMin);
+  return { intervalMs, timeoutMs: Math.min(0.8 * intervalMs, timeoutMsMax) };
+}

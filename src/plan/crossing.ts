@@ -1,0 +1,82 @@
+import type { MeshView } from '../index/view.ts';
+import type { DrGroup } from '../model/idc.ts';
+import { joinVisited, type LoopPrevention } from '../model/trail.ts';
+import type { Crossing, CrossingIdc, Permit } from './types.ts';
+
+/** What decides where a Group may cross to. */
+export interface CrossingOptions {
+  readonly drGroup: DrGroup | undefined;
+  readonly idcs: MeshView['idcs'];
+  readonly own: string;
+  /** The mesh's hop limit; the DR group may set a lower one. */
+  readonly hopLimit: number;
+  /** Off for drills alone: whoever asks may go anywhere, and again. */
+  readonly loopPrevention: LoopPrevention;
+}
+
+/**
+ * Where requests to a Group may cross to from the own IDC; undefined: they never leave it. That is so without
+ * a DR group, with hop limit 0, and when nobody described the own gateways. IDCs of the DR group whose gateways
+ * nobody described are left out: the registry rejects such a DR group, but the Idc may be deleted later.
+ */
+export function planCrossing(options: CrossingOptions): Crossing | undefined {
+  const { drGroup, idcs, own, loopPrevention } = options;
+  if (drGroup === undefined || !idcs.has(own)) return undefined;
+  const hopLimit = Math.min(options.hopLimit, drGroup.spec.hopLimit);
+  const targets = planTargets(drGroup, idcs, own);
+  if (hopLimit === 0 || targets.length === 0) return undefined;
+  if (loopPrevention === 'off')
+    return { idcs: targets, permits: 'all', handOnNamesMax: Number.POSITIVE_INFINITY };
+  const isMember = drGroup.spec.idcs.some(({ name }) => name === own);
+  const others = targets.map(({ idc }) => idc);
+  // A request may begin outside the DR group and then move inside it; in here it comes only to a member.
+  const outside = isMember ? [...idcs.keys()].filter((idc) => idc !== own && !others.includes(idc)) : [];
+  const sets = visitedSets(others, isMember ? hopLimit : 1, outside);
+  const permits = sets.flatMap((visited): Permit[] => {
+    const to = others.filter((idc) => !visited.includes(idc));
+    return to.length === 0 ? [] : [{ visited: joinVisited([own, ...visited]), to }];
+  });
+  // At the peer listener a request has made at least one crossing: two names stand in its trail.
+  const namesMax = Math.min(hopLimit, others.length + (outside.length > 0 ? 1 : 0));
+  return { idcs: targets, permits, ...(isMember && namesMax >= 2 ? { handOnNamesMax: namesMax } : {}) };
+}
+
+/**
+ * The other IDCs of a DR group, most preferred first. In order, each has a priority of its own; by weight, all
+ * that have weight share the first, and weight 0 means "only when none of those can".
+ */
+function planTargets(drGroup: DrGroup, idcs: MeshView['idcs'], own: string): readonly CrossingIdc[] {
+  const others = drGroup.spec.idcs.filter(({ name }) => name !== own && idcs.has(name));
+  if (!others.some(({ weight }) => weight !== undefined)) {
+    return others.map(({ name }, priority) => ({ idc: name, priority }));
+  }
+  const weighted = others.filter(({ weight = 0 }) => weight > 0);
+  const rest = others.filter(({ weight = 0 }) => weight === 0);
+  const first = weighted.length > 0 ? 1 : 0;
+  return [
+    ...weighted.map(({ name, weight = 1 }) => ({ idc: name, priority: 0, weight })),
+    ...rest.map(({ name }, i) => ({ idc: name, priority: first + i })),
+  ];
+}
+
+/**
+ * All sets of other IDCs that a request may have visited when it may still make one of `hopLimit` crossings:
+ * with k others it has made k. For n IDCs all in the DR group these are the sum over k < h of C(n−1, k). At
+ * most one of `outside` can be among them: the first, since nobody crosses to an IDC outside the DR group.
+ */
+function visitedSets(
+  others: readonly string[],
+  hopLimit: number,
+  outside: readonly string[],
+): readonly (readonly string[])[] {
+  const inside = Array.from({ length: hopLimit }, (_, size) => combinations(others, size));
+  const begun = inside.slice(0, -1).flat();
+  return [...inside.flat(), ...outside.flatMap((origin) => begun.map((set) => [origin, ...set]))];
+}
+
+function combinations(names: readonly string[], size: number): readonly (readonly string[])[] {
+  if (size === 0) return [[]];
+  return names.flatMap((name, i) =>
+    combinations(names.slice(i + 1), size - 1).map((rest) => [name, ...rest]),
+  );
+}

@@ -1,0 +1,161 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import type { ListenAddress } from '../../src/model/node.ts';
+import { freeAddress, type Mesh, startMesh } from './mesh.ts';
+
+/** A Group of the world and its instances, which the test starts itself. */
+export interface PlacedGroup {
+  readonly name: string;
+  readonly instances: readonly { readonly idc: string; readonly at: ListenAddress }[];
+  /** A path for active health checks; absent: none. */
+  readonly health?: string;
+}
+
+/** What a world of any number of IDCs is made of. */
+export interface WorldOptions {
+  readonly idcs: readonly string[];
+  readonly groups: readonly PlacedGroup[];
+  /** Of the mesh and of the DR group. */
+  readonly hopLimit: number;
+  /** The DR group's IDCs as each IDC's registry lists them; by default all, in order. */
+  readonly preference?: Readonly<Record<string, readonly object[]>>;
+}
+
+/** One request as a gateway logged it. */
+export interface AccessLine {
+  readonly proxy: string;
+  readonly listener: string;
+  readonly path: string;
+  readonly authority: string;
+  readonly status: number;
+  readonly trail: string | null;
+}
+
+/** IDCs with one gateway of each kind, and a caller in the first. */
+export interface Idcs {
+  readonly meshes: ReadonlyMap<string, Mesh>;
+  /** Where the caller's requests go. */
+  readonly outbound: ListenAddress;
+  /** Where clients enter each IDC, and where its egress takes requests of sidecars. */
+  readonly gateways: ReadonlyMap<string, Gateways>;
+  /** What the proxies have logged so far: health checks left out. */
+  accessLines(): AccessLine[];
+  close(): Promise<void>;
+}
+
+interface Gateways {
+  readonly edge: ListenAddress;
+  readonly peer: ListenAddress;
+  readonly sidecar: ListenAddress;
+  readonly ingress: ListenAddress;
+}
+
+/** Starts control planes, gateways and the caller; resolves when all Envoys are ready. */
+export async function startIdcs(options: WorldOptions): Promise<Idcs> {
+  const { idcs, groups, hopLimit } = options;
+  const dir = mkdtempSync(join(tmpdir(), 'isthmus-idcs-'));
+  const gateways = new Map<string, Gateways>();
+  for (const idc of idcs) {
+    const [edge, peer, sidecar, ingress] = [
+      await freeAddress(),
+      await freeAddress(),
+      await freeAddress(),
+      await freeAddress(),
+    ];
+    gateways.set(idc, { edge, peer, sidecar, ingress });
+  }
+  const outbound = await freeAddress();
+  const meshes = new Map<string, Mesh>();
+  for (const idc of idcs) {
+    const order = options.preference?.[idc] ?? idcs.map((name) => ({ name }));
+    const documents = [
+      ...[...gateways].map(([name, at]) => idcObject(name, at)),
+      ...groups.flatMap((group) => [drGroupObject(group, order, hopLimit), serviceEntry(group)]),
+    ];
+    const text = documents.map((document) => stringify(document)).join('---\n');
+    meshes.set(idc, await startMesh(idc, { 'all.yaml': text }, { hopLimit }));
+  }
+  const logs: string[] = [];
+  const accessLog = (proxy: string) => {
+    logs.push(proxy);
+    return join(dir, `${proxy}.log`);
+  };
+  await Promise.all([
+    ...idcs.flatMap((idc) => {
+      const mesh = meshes.get(idc) as Mesh;
+      const { edge, peer, sidecar, ingress } = gateways.get(idc) as Gateways;
+      const [into, out] = [`${idc}-ingress`, `${idc}-egress`];
+      return [
+        mesh.envoy(into, { role: 'ingress', idc, accessLog: accessLog(into), edge, peer }),
+        mesh.envoy(out, { role: 'egress', idc, accessLog: accessLog(out), sidecar, ingress }),
+      ];
+    }),
+    (meshes.get(idcs[0] as string) as Mesh).envoy('caller', {
+      role: 'sidecar',
+      idc: idcs[0] as string,
+      namespace: 'test',
+      accessLog: accessLog('caller'),
+      outbound,
+    }),
+  ]);
+  return {
+    meshes,
+    outbound,
+    gateways,
+    accessLines: () =>
+      logs.flatMap((proxy) =>
+        readFileSync(join(dir, `${proxy}.log`), 'utf8')
+          .split('\n')
+          .filter((line) => line !== '')
+          .map((line) => ({ ...JSON.parse(line), proxy }))
+          .filter(({ path }) => path !== '/.isthmus/health'),
+      ),
+    async close() {
+      await Promise.all([...meshes.values()].map((mesh) => mesh.close()));
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+function idcObject(name: string, at: Gateways): object {
+  return {
+    apiVersion: 'isthmus.dev/v1alpha1',
+    kind: 'Idc',
+    metadata: { name },
+    spec: {
+      ingress: [{ address: at.edge.address, edgePort: at.edge.port, peerPort: at.peer.port }],
+      egress: [{ address: at.sidecar.address, sidecarPort: at.sidecar.port, ingressPort: at.ingress.port }],
+    },
+  };
+}
+
+function drGroupObject(group: PlacedGroup, idcs: readonly object[], hopLimit: number): object {
+  const traffic = group.health === undefined ? {} : { health: { path: group.health, interval: '0.2s' } };
+  return {
+    apiVersion: 'isthmus.dev/v1alpha1',
+    kind: 'DrGroup',
+    metadata: { name: group.name },
+    spec: { hosts: [`${group.name}.test`], idcs, hopLimit, traffic },
+  };
+}
+
+function serviceEntry(group: PlacedGroup): object {
+  return {
+    apiVersion: 'networking.istio.io/v1',
+    kind: 'ServiceEntry',
+    metadata: { name: group.name, namespace: 'test' },
+    spec: {
+      hosts: [`${group.name}.test`],
+      location: 'MESH_INTERNAL',
+      resolution: 'STATIC',
+      ports: [{ number: 80, name: 'main', protocol: 'HTTP' }],
+      endpoints: group.instances.map(({ idc, at }) => ({
+        address: at.address,
+        ports: { main: at.port },
+        locality: idc,
+      })),
+    },
+  };
+}
