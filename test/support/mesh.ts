@@ -55,6 +55,10 @@ export async function startMesh(
 ): Promise<Mesh> {
   const dir = mkdtempSync(join(tmpdir(), 'isthmus-mesh-'));
   const children: ChildProcess[] = [];
+  // A test that throws before its teardown leaves no Envoy behind.
+  process.once('exit', () => {
+    for (const child of children) child.kill('SIGKILL');
+  });
   const servers: Server[] = [];
   const save = (file: string, text: string) => {
     writeFileSync(join(dir, `.${file}.new`), text);
