@@ -26,6 +26,8 @@ export interface ControlPlaneOptions {
   readonly loopPrevention?: LoopPrevention;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** For tests alone, to see that they fail without it: proxies are answered before the picture is whole. */
+  readonly answerBeforeReady?: boolean;
 }
 
 /** One connected proxy, as `/status` shows it. */
@@ -87,7 +89,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const xds = createXdsServer({
     clock,
     log: logger,
-    ready: false,
+    ready: options.answerBeforeReady === true,
     classOf: (node) => classOf(node, idc),
     onUnknownClass: ({ nodeClass, node }) => pipeline.open(nodeClass, parseNodeScope(node.metadata)),
     onUnusedClass(nodeClass) {
@@ -130,11 +132,16 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   // Without its own Idc it knows no gateway of its own: what it would push is less than proxies have.
   const ownIdc = `an Idc named ${idc}`;
   const conditions = [...sources.map((source) => `source ${source.name}`), ownIdc, 'filters'];
-  const readiness = new Readiness(conditions, () => {
-    metrics.ready.set(1);
-    const { groups, idcs } = pipeline.view();
-    logger.info('ready', { groups: groups.size, idcs: [...idcs.keys()] });
-    xds.release();
+  const readiness = new Readiness({
+    conditions,
+    clock,
+    onReady() {
+      metrics.ready.set(1);
+      const { groups, idcs } = pipeline.view();
+      logger.info('ready', { groups: groups.size, idcs: [...idcs.keys()] });
+      xds.release();
+    },
+    onWaiting: (waitingFor, forMs) => logger.info('not ready', { waitingFor, forMs: Math.round(forMs) }),
   });
 
   function count(stream: StreamInfo, by: 1 | -1): void {
@@ -154,10 +161,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     metrics.groups.set(view.groups.size);
     if (batch.some((change) => change.type === 'synced')) readiness.met(`source ${source.name}`);
     if (view.idcs.has(idc)) readiness.met(ownIdc);
-    const waiting = readiness.waitingFor();
-    if (waiting.every((condition) => condition === 'filters'))
+    if (readiness.waitingFor().every((condition) => condition === 'filters'))
       pipeline.wantFilters(batch[0]?.at ?? clock.now());
-    else logger.info('not ready', { waitingFor: waiting });
   }
 
   const port = await xds.listen(`${bracketed(options.xds.address)}:${options.xds.port}`);
@@ -193,6 +198,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   async function close(): Promise<void> {
     stop.abort(new MeshError('unavailable', 'the control plane is closing'));
     ledger.close();
+    readiness.close();
     await Promise.all([xds.close(), pipeline.close()]);
   }
 

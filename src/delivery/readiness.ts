@@ -1,23 +1,56 @@
+import type { Clock, Timer } from '../base/clock.ts';
+
+/** What readiness needs. */
+export interface ReadinessOptions {
+  /** Names of what must have happened, as `/readyz` and the log show them. */
+  readonly conditions: readonly string[];
+  readonly clock: Clock;
+  /** All has been met; called once. */
+  onReady(): void;
+  /** Still waiting: called when that changes, and again every `reminderMs`. `forMs`: since the start. */
+  onWaiting(waitingFor: readonly string[], forMs: number): void;
+}
+
+/** How often what is waited for is told again. */
+export const reminderMs = 10_000;
+
 /**
- * What must have happened before the first xDS answer (docs/ARCHITECTURE.md, "no answer before the whole picture"). Conditions are named,
- * so that `/readyz` and the log can say what is being waited for.
+ * What must have happened before the first xDS answer (docs/ARCHITECTURE.md, "no answer before the whole
+ * picture"). Conditions are named, so that `/readyz` and the log can say what is being waited for.
  */
 export class Readiness {
-  readonly #waiting = new Set<string>();
-  readonly #onReady: () => void;
+  readonly #waiting: Set<string>;
+  readonly #options: ReadinessOptions;
+  readonly #since: number;
+  #reminder: Timer;
   #ready = false;
 
-  constructor(conditions: readonly string[], onReady: () => void) {
-    for (const condition of conditions) this.#waiting.add(condition);
-    this.#onReady = onReady;
+  constructor(options: ReadinessOptions) {
+    this.#options = options;
+    this.#waiting = new Set(options.conditions);
+    this.#since = options.clock.now();
+    this.#reminder = options.clock.after(reminderMs, () => this.#remind());
   }
 
-  /** A condition holds now. Once all do, `onReady` is called, once; readiness never goes back. */
+  /** A condition holds now. Once all do, it is ready, and stays so. */
   met(condition: string): void {
-    this.#waiting.delete(condition);
-    if (this.#ready || this.#waiting.size > 0) return;
+    if (!this.#waiting.delete(condition)) return;
+    if (this.#waiting.size > 0) {
+      this.#tell();
+      return;
+    }
     this.#ready = true;
-    this.#onReady();
+    this.#reminder.cancel();
+    this.#options.onReady();
+  }
+
+  #tell(): void {
+    this.#options.onWaiting(this.waitingFor(), this.#options.clock.now() - this.#since);
+  }
+
+  #remind(): void {
+    this.#tell();
+    this.#reminder = this.#options.clock.after(reminderMs, () => this.#remind());
   }
 
   /** Whether everything has been met. */
@@ -28,5 +61,9 @@ export class Readiness {
   /** What is still being waited for. */
   waitingFor(): readonly string[] {
     return [...this.#waiting];
+  }
+
+  close(): void {
+    this.#reminder.cancel();
   }
 }

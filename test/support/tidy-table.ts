@@ -67,13 +67,14 @@ export const allowances: Readonly<Record<string, Allowance>> = {
     node: true,
   },
   drill: {
-    folders: ['base', 'model', 'translate'],
+    // Light ADS clients speak the protocol with the xDS library's own codec.
+    folders: ['base', 'model', 'translate', 'serve'],
     packages: {
       yaml: 'all',
       undici: 'all',
       'hdr-histogram-js': 'all',
       // A workload that speaks gRPC, and the caller that calls it.
-      '@grpc/grpc-js': ['upstream-grpc.ts', 'load-grpc.ts'],
+      '@grpc/grpc-js': ['upstream-grpc.ts', 'load-grpc.ts', 'fleet.ts'],
     },
     node: true,
   },
@@ -88,6 +89,7 @@ export const entryPoints: readonly string[] = [
   'src/registry/schema-gen.ts', // make schemas
   'src/drill/load-main.ts', // process: the load
   'src/drill/upstream-main.ts', // process: an instance of a Group
+  'src/drill/fleet-main.ts', // process: light ADS clients
   'src/drill/warden-main.ts', // process: cleans up after a drill that was killed
 ];
 
