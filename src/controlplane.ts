@@ -1,6 +1,7 @@
 import type { Clock } from './base/clock.ts';
 import { MeshError } from './base/error.ts';
 import type { Logger } from './base/log.ts';
+import { createDeletions, type Deletions } from './delivery/deletions.ts';
 import { type AckSummary, type Answer, Ledger } from './delivery/ledger.ts';
 import { createMetrics, type Metrics } from './delivery/metrics.ts';
 import { Readiness } from './delivery/readiness.ts';
@@ -8,10 +9,12 @@ import { type ListenAddress, type NodeRole, parseNodeScope } from './model/node.
 import type { Change } from './model/object.ts';
 import type { LoopPrevention } from './model/trail.ts';
 import { createPipeline } from './pipeline.ts';
+import { createPrecedence } from './registry/precedence.ts';
 import type { Problem, Source } from './registry/source.ts';
 import type { OpenedSource } from './registry/sources.ts';
 import type { Ack, Node, StreamInfo } from './serve/events.ts';
-import { createXdsServer, type TypeStatus } from './serve/xds.ts';
+import { clusterType, endpointType } from './serve/types.ts';
+import { createXdsServer, resourceName, type TypeStatus } from './serve/xds.ts';
 
 /** What a control plane is made of. */
 export interface ControlPlaneOptions {
@@ -60,6 +63,8 @@ export interface ControlPlane {
   problems(): readonly Problem[];
   /** Lets go the deletions that the sources' shrink guards hold; how many. */
   confirmDeletes(): number;
+  /** Instances that went and that some proxy may still have. */
+  readonly deletions: Pick<Deletions, 'of' | 'barrier'>;
   close(): Promise<void>;
 }
 
@@ -96,8 +101,14 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       pipeline.forget(nodeClass);
       xds.dropClass(nodeClass);
     },
-    onStreamOpen: (stream) => count(stream, 1),
-    onStreamClose: (stream) => count(stream, -1),
+    onStreamOpen(stream) {
+      count(stream, 1);
+      deletions.opened(stream);
+    },
+    onStreamClose(stream) {
+      count(stream, -1);
+      deletions.closed(stream);
+    },
     onAck(ack) {
       metrics.acks.inc({ type: ack.type });
       ledger.acked(answerOf(ack));
@@ -106,6 +117,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       metrics.nacks.inc({ type: nack.type });
       ledger.nacked(answerOf(nack));
     },
+    onConfirmed: (stream, has) => deletions.confirmed(stream, has),
   });
 
   const ledger = new Ledger({
@@ -116,6 +128,15 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     unconfirmed: (revision) => xds.unconfirmed(revision).map(({ id, node }) => ({ id, node: node.id ?? '' })),
   });
 
+  const deletions = createDeletions({
+    clock,
+    logger,
+    metrics,
+    clusterType,
+    endpointType,
+    unconfirmed: (concern) => xds.unconfirmed(concern),
+  });
+
   const pipeline = createPipeline({
     idc,
     hopLimit: options.hopLimit,
@@ -123,7 +144,11 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     clock,
     logger,
     ledger,
-    apply: (nodeClass, changes, at) => xds.apply(nodeClass, changes, at),
+    apply(nodeClass, changes, at) {
+      const applied = xds.apply(nodeClass, changes, at);
+      deletions.pushed(applied.revision, changes.map(resourceName));
+      return applied;
+    },
     onRefused: () => metrics.refused.inc(),
     onFilters: () => readiness.met('filters'),
     onFilterFailure: () => metrics.filterFailures.inc(),
@@ -144,6 +169,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     onWaiting: (waitingFor, forMs) => logger.info('not ready', { waitingFor, forMs: Math.round(forMs) }),
   });
 
+  const precedence = createPrecedence(sources.map((source) => source.name));
+
   function count(stream: StreamInfo, by: 1 | -1): void {
     const { role } = parseNodeScope(stream.node.metadata);
     metrics.proxies.inc({ role }, by);
@@ -156,7 +183,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 
   function apply(source: Source, batch: readonly Change[]): void {
     for (const change of batch) metrics.changes.inc({ type: change.type });
-    pipeline.apply(source.name, batch);
+    pipeline.apply(source.name, precedence.admit(sources.indexOf(source), batch));
+    deletions.applied(batch, (ref) => source.release(ref));
     const view = pipeline.view();
     metrics.groups.set(view.groups.size);
     if (batch.some((change) => change.type === 'synced')) readiness.met(`source ${source.name}`);
@@ -192,13 +220,15 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   }
 
   function problems(): readonly Problem[] {
-    return [...ownProblems(), ...[...problemsBySource.values()].flat(), ...pipeline.problems().objects];
+    const objects = [...precedence.problems(), ...pipeline.problems().objects];
+    return [...ownProblems(), ...[...problemsBySource.values()].flat(), ...objects];
   }
 
   async function close(): Promise<void> {
     stop.abort(new MeshError('unavailable', 'the control plane is closing'));
     ledger.close();
     readiness.close();
+    deletions.close();
     await Promise.all([xds.close(), pipeline.close()]);
   }
 
@@ -225,6 +255,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     }),
     problems,
     confirmDeletes: () => sources.reduce((sum, source) => sum + (source.confirmDeletes?.() ?? 0), 0),
+    deletions,
     close,
   };
 }

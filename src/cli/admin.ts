@@ -4,6 +4,8 @@ import { MeshError } from '../base/error.ts';
 import type { ControlPlane } from '../controlplane.ts';
 import type { ListenAddress } from '../model/node.ts';
 import { showAddress } from './address.ts';
+import { answerRegistration, isRegistrationPath } from './registration-api.ts';
+import { type RegistrationContext, registrationRoutes } from './registration-routes.ts';
 
 /** A running admin server. */
 export interface AdminServer {
@@ -76,9 +78,10 @@ export function serveAdmin(
   plane: ControlPlane,
   listen: ListenAddress,
   token: string | undefined,
+  registrations?: RegistrationContext,
 ): Promise<AdminServer> {
   const server = createServer((request, response) => {
-    answer(plane, request, token).then(
+    answer(plane, request, token, registrations).then(
       (reply) => send(response, reply),
       (reason) => send(response, { status: 500, body: `${MeshError.from(reason).message}\n` }),
     );
@@ -107,24 +110,33 @@ async function answer(
   plane: ControlPlane,
   request: IncomingMessage,
   token: string | undefined,
+  registrations: RegistrationContext | undefined,
 ): Promise<Reply> {
   const [path = '/'] = (request.url ?? '/').split('?');
   const method = request.method === 'HEAD' ? 'GET' : request.method;
+  if (isRegistrationPath(path)) {
+    const access = { isAllowed: isAllowed(request, token), why: whyNot(token) };
+    const { status, body } = await answerRegistration(request, registrations, access);
+    return json(body, status);
+  }
   const page = Object.hasOwn(pages, path) ? pages[path] : undefined;
   if (path === '/') {
     const lines = Object.entries(pages).map(([name, { method, help }]) => `${method}\t${name}\t${help}`);
+    for (const { method, path, help } of registrationRoutes) lines.push(`${method}\t${path}\t${help}`);
     return { status: 200, body: `${lines.join('\n')}\n` };
   }
   if (page === undefined) return { status: 404, body: `no such page: ${path}; / lists them\n` };
   if (method !== page.method) return { status: 405, body: `${path} takes ${page.method}\n` };
   if (page.method === 'POST' && !isAllowed(request, token)) {
-    const why =
-      token === undefined
-        ? 'writes are off: start isthmus serve with --admin-token-file'
-        : 'send Authorization: Bearer TOKEN, with the token of --admin-token-file';
-    return { status: 403, body: `${why}\n` };
+    return { status: 403, body: `${whyNot(token)}\n` };
   }
   return page.answer(plane);
+}
+
+function whyNot(token: string | undefined): string {
+  return token === undefined
+    ? 'writes are off: start isthmus serve with --admin-token-file'
+    : 'send Authorization: Bearer TOKEN, with the token of --admin-token-file';
 }
 
 function isAllowed(request: IncomingMessage, token: string | undefined): boolean {

@@ -4,6 +4,7 @@ import { MeshError } from '../base/error.ts';
 import { startControlPlane } from '../controlplane.ts';
 import type { ListenAddress } from '../model/node.ts';
 import type { LoopPrevention } from '../model/trail.ts';
+import { createRegistrationsSource } from '../registry/registrations.ts';
 import { openSource } from '../registry/sources.ts';
 import { showAddress } from './address.ts';
 import { serveAdmin } from './admin.ts';
@@ -14,6 +15,7 @@ import type { LogLevel } from './loglevel.ts';
 export interface ServeFlags {
   readonly idc: string;
   readonly config: string;
+  readonly registrations?: string;
   readonly xds: ListenAddress;
   readonly admin: ListenAddress;
   readonly adminTokenFile?: string;
@@ -27,9 +29,13 @@ export async function serve(flags: ServeFlags): Promise<void> {
   const clock = systemClock;
   const logger = createLogger(flags.logLevel);
   const token = flags.adminTokenFile === undefined ? undefined : readToken(flags.adminTokenFile);
+  const registrations =
+    flags.registrations === undefined
+      ? undefined
+      : createRegistrationsSource({ file: flags.registrations, clock, logger });
   const plane = await startControlPlane({
     idc: flags.idc,
-    sources: [openSource(flags.config, { clock, logger })],
+    sources: [openSource(flags.config, { clock, logger }), ...(registrations ? [registrations] : [])],
     xds: flags.xds,
     hopLimit: flags.hopLimit,
     loopPrevention: flags.loopPrevention,
@@ -38,7 +44,7 @@ export async function serve(flags: ServeFlags): Promise<void> {
   });
   let admin: Awaited<ReturnType<typeof serveAdmin>>;
   try {
-    admin = await serveAdmin(plane, flags.admin, token);
+    admin = await serveAdmin(plane, flags.admin, token, registrations && { plane, registrations, clock });
   } catch (reason) {
     await plane.close();
     throw reason;

@@ -13,6 +13,10 @@ export function serveCommand(): Command {
     )
     .requiredOption('--idc <name>', 'the IDC that this control plane decides for', parseIdcName)
     .requiredOption('--config <dir>', 'folder of YAML objects')
+    .option(
+      '--registrations <file>',
+      'let instances register themselves over HTTP on the admin address; they are kept in this SQLite file, which is created. Needs --admin-token-file',
+    )
     .addOption(
       new Option('--xds <host:port>', 'where Envoys ask')
         .argParser((text: string) => parseAddress(text))

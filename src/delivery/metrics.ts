@@ -22,6 +22,10 @@ export interface Metrics {
   readonly filterFailures: Counter;
   readonly loopPrevention: Gauge;
   readonly refused: Counter;
+  readonly deletionsPending: Gauge;
+  readonly deletionsReleased: Counter<'cause'>;
+  /** By cause. */
+  readonly deletionRelease: LatencyHistogram;
 }
 
 /** Makes a registry of its own, so that several control planes may live in one process. */
@@ -59,6 +63,17 @@ export function createMetrics(idc: string): Metrics {
       'Connected proxies that have not ACKed a push in the stated time.',
       [],
     ),
+    deletionsPending: gauge('deletions_pending', 'Deletions that wait for proxies.', []),
+    deletionsReleased: counter(
+      'deletions_released_total',
+      'Instances that went, by cause: acked, or given up for a proxy that was disconnected or over the limit.',
+      ['cause'],
+    ),
+    deletionRelease: createLatencyHistogram(registry, {
+      name: 'isthmus_deletion_release_seconds',
+      help: 'From the deletion of an instance to its release: every proxy that had it has ACKed, or was given up.',
+      labels: ['cause'],
+    }),
     nacks: counter('nacks_total', 'Responses that a proxy rejected, by resource type.', ['type']),
     acks: counter('acks_total', 'Responses that a proxy accepted, by resource type.', ['type']),
     proxies: gauge('proxies', 'Connected proxies, by role.', ['role']),

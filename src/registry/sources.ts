@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import type { Logger } from '../base/log.ts';
 import { createFilesSource } from './files.ts';
+import { createRegistrationsSource } from './registrations.ts';
 import type { Source } from './source.ts';
 import { didYouMean } from './suggest.ts';
 
@@ -14,6 +15,7 @@ export interface SourceOptions {
 /** Scheme → what makes a source of the rest of the address: a new source is a new row. */
 const schemes = {
   files: (folder: string, options: SourceOptions) => createFilesSource({ ...options, folder }),
+  registrations: (file: string, options: SourceOptions) => createRegistrationsSource({ ...options, file }),
 } satisfies Record<string, (rest: string, options: SourceOptions) => Source>;
 
 /** A source that can be asked to let held deletions go; sources without such a notion have no `confirmDeletes`. */

@@ -47,6 +47,18 @@ export interface Nack extends Ack {
   readonly message: string;
 }
 
+/** A part of the state that somebody waits to see confirmed. */
+export interface Concern {
+  /** As `Applied.revision`. */
+  readonly revision: number;
+  /** Type URLs; absent: all. */
+  readonly types?: readonly string[];
+  /** With these, only a NACK of one of these resources counts against it; absent: any NACK does. */
+  readonly names?: ReadonlySet<string>;
+  /** The stream must have subscribed to all of `types`: one that has just begun has not, and has shown nothing. */
+  readonly subscribed?: boolean;
+}
+
 /** What the caller may listen to. An exception thrown by a hook is logged and goes no further. */
 export interface Hooks {
   /** A stream's first request has come. Its class may still be made here: it is answered after this. */
@@ -54,6 +66,11 @@ export interface Hooks {
   onStreamClose?(stream: StreamInfo): void;
   onAck?(ack: Ack): void;
   onNack?(nack: Nack): void;
+  /**
+   * A stream has confirmed more than before: by an ACK, or because nothing had to be said. `has` tells, during
+   * the call, whether it has all that a `Concern` names.
+   */
+  onConfirmed?(stream: StreamInfo, has: (concern: Concern) => boolean): void;
   /** A stream of a class that has no resources yet: make it with `apply`, now or later. It waits until then. */
   onUnknownClass?(stream: StreamInfo): void;
   /** The last stream of a class has gone: `dropClass` frees its memory. */

@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import type { Logger } from '../base/log.ts';
 import { type EncodedResource, encodeResource, type ResourceJson } from './codec.ts';
-import { type Hooks, newStats, type ResourceDifference, type StreamStatus } from './events.ts';
+import { type Concern, type Hooks, newStats, type ResourceDifference, type StreamStatus } from './events.ts';
 import { NameSets } from './names.ts';
 import { createPush } from './push.ts';
 import type { Member, Session, SessionHost } from './session.ts';
@@ -223,7 +223,18 @@ export class Hub implements SessionHost {
     this.hook('onNack', nack);
   };
 
-  private hook<K extends keyof Hooks>(name: K, argument: Parameters<NonNullable<Hooks[K]>>[0]): void {
+  confirmed(session: Session): void {
+    try {
+      this.options.hooks.onConfirmed?.(session.info, (concern) => session.hasConfirmed(concern));
+    } catch (error) {
+      this.log.error('hook failed', { hook: 'onConfirmed', error: MeshError.from(error).message });
+    }
+  }
+
+  private hook<K extends Exclude<keyof Hooks, 'onConfirmed'>>(
+    name: K,
+    argument: Parameters<NonNullable<Hooks[K]>>[0],
+  ): void {
     try {
       (this.options.hooks[name] as ((argument: unknown) => void) | undefined)?.(argument);
     } catch (error) {
@@ -244,14 +255,15 @@ export class Hub implements SessionHost {
     return this.lastSequence;
   }
 
-  /** The streams that have not ACKed all up to `revision`. */
-  unconfirmed(revision: number): StreamStatus[] {
-    return [...this.sessions()].filter((one) => !one.hasConfirmed(revision)).map((one) => one.status());
+  /** The streams that have not ACKed all that a concern names. */
+  unconfirmed(what: number | Concern): StreamStatus[] {
+    const concern = typeof what === 'number' ? { revision: what } : what;
+    return [...this.sessions()].filter((one) => !one.hasConfirmed(concern)).map((one) => one.status());
   }
 
   /** Whether every stream has ACKed all up to `revision` that concerns it. */
   isConfirmed(revision: number): boolean {
-    for (const session of this.sessions()) if (!session.hasConfirmed(revision)) return false;
+    for (const session of this.sessions()) if (!session.hasConfirmed({ revision })) return false;
     return true;
   }
 

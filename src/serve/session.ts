@@ -1,6 +1,15 @@
 import type { Logger } from '../base/log.ts';
 import { differencesOf } from './differences.ts';
-import type { Ack, Nack, ResourceDifference, Stats, StreamInfo, StreamStatus, TypeStatus } from './events.ts';
+import type {
+  Ack,
+  Concern,
+  Nack,
+  ResourceDifference,
+  Stats,
+  StreamInfo,
+  StreamStatus,
+  TypeStatus,
+} from './events.ts';
 import type { NameSets } from './names.ts';
 import { mustHold, nextTurn, type Turn } from './order.ts';
 import type { Removals } from './plan.ts';
@@ -50,6 +59,8 @@ export interface SessionHost {
   isOpen(nodeClass: string): boolean;
   acked(ack: Ack): void;
   nacked(nack: Nack): void;
+  /** The session has confirmed more than before. */
+  confirmed(session: Session): void;
 }
 
 // A client that comes back with clusters that went meanwhile asks for its routes in its next breath: until
@@ -65,6 +76,8 @@ export class Session {
   private readonly write: (bytes: Buffer) => void;
   private members: Member[] = [];
   private settlesAt = Number.NEGATIVE_INFINITY;
+  // Has confirmed more, and nobody was told yet.
+  private moved = false;
   private readonly byType = new Map<string, Member>();
   private readonly referred = new Map<string, string[]>();
   /** What the client said that it has, of each type that waits for the class to be whole. */
@@ -128,6 +141,7 @@ export class Session {
       for (const name of names) if (current(name) !== undefined) sub.fresh.set(name, 'again');
     sub.revision = group.changedAt;
     if (!isPending(sub, group)) sub.confirmed = sub.revision;
+    this.moved = true;
     if (sub.gone.size > 0) this.settlesAt = this.openedAtMs + settleMs;
   }
 
@@ -148,8 +162,11 @@ export class Session {
     const { sentAt: sentAtMs, revision: _, ...rest } = sent;
     const { url: typeUrl, short: type } = sub.rule;
     const ack: Ack = { ...rest, stream: this.info, typeUrl, type, sentAtMs, ackedAtMs: now };
-    if (verdict === 'ack') this.host.acked(ack);
-    else this.host.nacked({ ...ack, message: request.error ?? '' });
+    if (verdict === 'ack') {
+      this.host.acked(ack);
+      this.moved = true;
+    }
+    if (verdict === 'nack') this.host.nacked({ ...ack, message: request.error ?? '' });
     return verdict;
   }
 
@@ -166,6 +183,7 @@ export class Session {
     } else snapshot.leave(known.group, known);
     member.group = group;
     group.members.add(member);
+    this.moved = true;
     return member;
   }
 
@@ -175,8 +193,15 @@ export class Session {
     this.referred.delete(sub.rule.url);
   }
 
-  /** Writes all that may be written now. */
+  /** Writes all that may be written now, then tells what was confirmed meanwhile. */
   advance(): void {
+    this.writeDue();
+    if (!this.moved) return;
+    this.moved = false;
+    this.host.confirmed(this);
+  }
+
+  private writeDue(): void {
     if (!this.host.isOpen(this.info.nodeClass)) return;
     for (const [member, versions] of this.resuming) this.resume(member, versions);
     this.resuming.clear();
@@ -219,7 +244,10 @@ export class Session {
     sub.held = response.held;
     sub.revision = group.changedAt;
     if (response.send) this.markSent(member, response);
-    else if (sub.held.size === 0) sub.confirmed = sub.revision;
+    else if (sub.held.size === 0) {
+      sub.confirmed = sub.revision;
+      this.moved = true;
+    }
     sub.all = false;
     sub.answer = false;
     sub.fresh = new Map();
@@ -249,11 +277,15 @@ export class Session {
         if (sees(target.group, name) && !target.sub.fresh.has(name)) target.sub.fresh.set(name, 'again');
   }
 
-  /** Whether everything up to `revision` that concerns this stream was ACKed. */
-  hasConfirmed(revision: number): boolean {
+  /** Whether everything that a concern names, as far as this stream sees it, was ACKed. */
+  hasConfirmed({ revision, types, names, subscribed }: Concern): boolean {
+    if (subscribed && types?.some((type) => !this.byType.has(type))) return false;
     return this.members.every(({ sub, group }) => {
+      if (types !== undefined && !types.includes(sub.rule.url)) return true;
       const idle = sub.inFlight === undefined && sub.held.size === 0 && !isPending(sub, group);
-      return sub.rejected.size === 0 && (idle || sub.confirmed >= Math.min(revision, group.changedAt));
+      const refused =
+        names === undefined ? sub.rejected.size > 0 : [...sub.rejected].some((one) => names.has(one));
+      return !refused && (idle || sub.confirmed >= Math.min(revision, group.changedAt));
     });
   }
 

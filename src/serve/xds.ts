@@ -3,7 +3,7 @@ import { MeshError } from '../base/error.ts';
 import { type Logger, silentLogger } from '../base/log.ts';
 import { decodeJson, type ResourceJson } from './codec.ts';
 import { typePrefix } from './encode.ts';
-import type { Hooks, Node, Peer, ResourceDifference, Stats, StreamStatus } from './events.ts';
+import type { Concern, Hooks, Node, Peer, ResourceDifference, Stats, StreamStatus } from './events.ts';
 import { type Applied, Hub, type ResourceChange } from './hub.ts';
 import { messagePlan } from './schema.ts';
 import { type Listening, listen, type Stream, type StreamHandler, type TlsOptions } from './server.ts';
@@ -14,6 +14,7 @@ export type { LogFields, Logger } from '../base/log.ts';
 export type { ResourceJson } from './codec.ts';
 export type {
   Ack,
+  Concern,
   Hooks,
   Nack,
   Node,
@@ -72,8 +73,11 @@ export interface XdsServer {
   release(): void;
   /** Every stream and where it stands with each type. */
   status(): StreamStatus[];
-  /** The streams that have not yet ACKed everything up to `Applied.revision` that concerns them. */
-  unconfirmed(revision: number): StreamStatus[];
+  /**
+   * The streams that have not yet ACKed everything up to `Applied.revision` that concerns them, or of that what a
+   * `Concern` names.
+   */
+  unconfirmed(what: number | Concern): StreamStatus[];
   /** Whether `unconfirmed(revision)` is empty; cheaper. */
   isConfirmed(revision: number): boolean;
   /** What the stream of this id (`StreamInfo.id`) has not, or should not have any more; empty when in sync. */
@@ -169,7 +173,7 @@ export function createXdsServer(options: XdsServerOptions = {}): XdsServer {
     dropClass: (nodeClass) => hub.dropClass(nodeClass),
     release: () => hub.release(),
     status: () => hub.status(),
-    unconfirmed: (revision) => hub.unconfirmed(revision),
+    unconfirmed: (what) => hub.unconfirmed(what),
     isConfirmed: (revision) => hub.isConfirmed(revision),
     differences: (stream) => hub.differences(stream),
     async close(graceMs = 1_000) {
@@ -177,6 +181,11 @@ export function createXdsServer(options: XdsServerOptions = {}): XdsServer {
       await Promise.all(listening.splice(0).map((one) => one.close(graceMs)));
     },
   };
+}
+
+/** The name of the resource that a change is about; of endpoints, that of their cluster. */
+export function resourceName(change: ResourceChange): string {
+  return 'remove' in change ? change.remove.name : String(nameIn(change.upsert) ?? '');
 }
 
 function nameIn(resource: ResourceJson): unknown {

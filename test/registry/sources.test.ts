@@ -22,7 +22,7 @@ t.test('addresses that name nothing', async (t) => {
   const wrong: readonly [string, RegExp][] = [
     ['', /names no source/],
     ['files:', /names no source/],
-    ['file:/x', /'file' is no kind of source, known: files\. Did you mean 'files'/],
+    ['file:/x', /'file' is no kind of source, known: files, registrations\. Did you mean 'files'/],
   ];
   for (const [address, words] of wrong) {
     try {

@@ -8,7 +8,7 @@ import { sleep, systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/log.ts';
 import { type ControlPlane, startControlPlane } from '../../src/controlplane.ts';
 import type { ListenAddress, NodeScope } from '../../src/model/node.ts';
-import { openSource } from '../../src/registry/sources.ts';
+import { type OpenedSource, openSource } from '../../src/registry/sources.ts';
 import { type AppAddress, buildBootstrap } from '../../src/translate/bootstrap.ts';
 import { findEnvoy } from './envoy.ts';
 
@@ -47,11 +47,11 @@ export async function freeAddress(address = '127.0.0.1'): Promise<ListenAddress>
   return { address, port };
 }
 
-/** Starts a control plane of IDC `idc` over a folder with these files. */
+/** Starts a control plane of IDC `idc` over a folder with these files, and over more sources. */
 export async function startMesh(
   idc: string,
   files: Readonly<Record<string, string>>,
-  options: { readonly hopLimit?: number } = {},
+  options: { readonly hopLimit?: number; readonly sources?: readonly OpenedSource[] } = {},
 ): Promise<Mesh> {
   const dir = mkdtempSync(join(tmpdir(), 'isthmus-mesh-'));
   const children: ChildProcess[] = [];
@@ -68,7 +68,7 @@ export async function startMesh(
   const clock = systemClock;
   const plane = await startControlPlane({
     idc,
-    sources: [openSource(dir, { clock })],
+    sources: [openSource(dir, { clock }), ...(options.sources ?? [])],
     xds: { address: '127.0.0.1', port: 0 },
     hopLimit: options.hopLimit ?? 1,
     clock,

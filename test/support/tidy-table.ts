@@ -86,6 +86,7 @@ export const entryPoints: readonly string[] = [
   'src/serve/xds.ts', // the library `isthmus/xds`
   'src/registry/schema-gen.ts', // program: writes the JSON Schemas
   'src/policy/worker.ts', // worker thread of policy/thread.ts
+  'src/registry/lease-worker.ts', // worker thread of registry/lease-store.ts
   'src/registry/schema-gen.ts', // make schemas
   'src/drill/load-main.ts', // process: the load
   'src/drill/upstream-main.ts', // process: an instance of a Group

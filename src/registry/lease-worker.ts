@@ -1,0 +1,84 @@
+import { DatabaseSync } from 'node:sqlite';
+import { parentPort, workerData } from 'node:worker_threads';
+
+/** A row as it is kept. `body` is JSON. */
+export interface Row {
+  readonly namespace: string;
+  readonly name: string;
+  readonly body: string;
+}
+
+/** What is kept or dropped, in one transaction: all or nothing. */
+export interface Commit {
+  readonly puts: readonly Row[];
+  readonly drops: readonly { readonly namespace: string; readonly name: string }[];
+}
+
+/** What the thread says: first that it is open, with all rows, then one answer for each commit. */
+export type StoreAnswer =
+  | { readonly rows: readonly Row[] }
+  | { readonly done: true }
+  | { readonly fault: { readonly code: string; readonly message: string } };
+
+/** The form of the table, in `PRAGMA user_version`: another form is another program's. */
+const schemaVersion = 1;
+
+function open(file: string): DatabaseSync {
+  const db = new DatabaseSync(file, { timeout: 0 });
+  // One control plane for one file: two would each overwrite what the other knows.
+  db.exec('PRAGMA locking_mode = EXCLUSIVE');
+  db.exec('PRAGMA journal_mode = WAL');
+  // Each commit is on the disk before it is acknowledged.
+  db.exec('PRAGMA synchronous = FULL');
+  db.exec('BEGIN EXCLUSIVE');
+  const version = Number(db.prepare('PRAGMA user_version').get()?.user_version ?? 0);
+  if (version !== 0 && version !== schemaVersion) {
+    throw new Error(`the file has the form ${version}, this version of Isthmus reads ${schemaVersion}`);
+  }
+  db.exec(
+    'CREATE TABLE IF NOT EXISTS registration (namespace TEXT, name TEXT, body TEXT NOT NULL, PRIMARY KEY (namespace, name)) STRICT, WITHOUT ROWID',
+  );
+  db.exec(`PRAGMA user_version = ${schemaVersion}`);
+  db.exec('COMMIT');
+  return db;
+}
+
+function faultOf(reason: unknown): StoreAnswer {
+  const { message, code, errcode } = reason as Error & { code?: string; errcode?: number };
+  // SQLITE_BUSY, with its extended codes.
+  const isBusy = errcode !== undefined && (errcode & 0xff) === 5;
+  return { fault: { code: isBusy ? 'busy' : String(code ?? ''), message } };
+}
+
+function main(port: NonNullable<typeof parentPort>, file: string): void {
+  let db: DatabaseSync;
+  try {
+    db = open(file);
+    const rows = db.prepare('SELECT namespace, name, body FROM registration').all() as unknown as Row[];
+    port.postMessage({ rows } satisfies StoreAnswer);
+  } catch (reason) {
+    port.postMessage(faultOf(reason));
+    return;
+  }
+  const put = db.prepare('INSERT OR REPLACE INTO registration VALUES (?, ?, ?)');
+  const drop = db.prepare('DELETE FROM registration WHERE namespace = ? AND name = ?');
+  port.on('message', (commit: Commit | 'close') => {
+    if (commit === 'close') {
+      db.close();
+      port.close();
+      return;
+    }
+    try {
+      db.exec('BEGIN IMMEDIATE');
+      for (const { namespace, name, body } of commit.puts) put.run(namespace, name, body);
+      for (const { namespace, name } of commit.drops) drop.run(namespace, name);
+      db.exec('COMMIT');
+      port.postMessage({ done: true } satisfies StoreAnswer);
+    } catch (reason) {
+      if (db.isTransaction) db.exec('ROLLBACK');
+      port.postMessage(faultOf(reason));
+    }
+  });
+}
+
+if (parentPort !== null) main(parentPort, workerData as string);

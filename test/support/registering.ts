@@ -1,0 +1,99 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { systemClock } from '../../src/base/clock.ts';
+import { serveAdmin } from '../../src/cli/admin.ts';
+import { createRegistrationsSource } from '../../src/registry/registrations.ts';
+import { type Mesh, startMesh } from './mesh.ts';
+
+/** What the API answered. */
+export interface ApiAnswer {
+  readonly status: number;
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into it as they please
+  readonly body: any;
+}
+
+/** A mesh in which instances register themselves. */
+export interface RegisteringMesh extends Mesh {
+  readonly adminPort: number;
+  /** A request to the API, with the token. */
+  api(method: string, path: string, body?: unknown): Promise<ApiAnswer>;
+}
+
+export const token = 'a token of tests';
+
+/** The Idc that a mesh of one IDC needs. */
+export const idcYaml = `
+apiVersion: isthmus.dev/v1alpha1
+kind: Idc
+metadata: {name: sh-a}
+spec:
+  ingress: [{address: 127.0.0.1, edgePort: 1, peerPort: 2}]
+  egress: [{address: 127.0.0.1, sidecarPort: 3, ingressPort: 4}]
+`;
+
+/** A Group whose instances have the label `app: NAME`. */
+export const groupYaml = (name: string) => `
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: ${name}, namespace: shop}
+spec:
+  hosts: [${name}.shop]
+  location: MESH_INTERNAL
+  resolution: STATIC
+  ports: [{number: 80, name: http, protocol: HTTP}]
+  workloadSelector: {labels: {app: ${name}}}
+`;
+
+/** Starts it, with the Group `echo.shop`. */
+export async function startRegisteringMesh(
+  files: Readonly<Record<string, string>> = {},
+): Promise<RegisteringMesh> {
+  const dir = mkdtempSync(join(tmpdir(), 'isthmus-registrations-'));
+  const clock = systemClock;
+  const registrations = createRegistrationsSource({ file: join(dir, 'registrations.db'), clock });
+  const all = { 'idc.yaml': idcYaml, 'echo.yaml': groupYaml('echo'), ...files };
+  const mesh = await startMesh('sh-a', all, { sources: [registrations] });
+  const admin = await serveAdmin(mesh.plane, { address: '127.0.0.1', port: 0 }, token, {
+    plane: mesh.plane,
+    registrations,
+    clock,
+  });
+  return {
+    ...mesh,
+    adminPort: admin.port,
+    api: (method, path, body) => callApi(admin.port, method, path, body),
+    async close() {
+      await admin.close();
+      await mesh.close();
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** One request to the registration API. */
+export function callApi(port: number, method: string, path: string, body?: unknown): Promise<ApiAnswer> {
+  return new Promise((resolve, reject) => {
+    const sent = request(
+      {
+        host: '127.0.0.1',
+        port,
+        method,
+        path: `/v1/registrations${path}`,
+        headers: { authorization: `Bearer ${token}` },
+      },
+      (response) => {
+        let text = '';
+        response.setEncoding('utf8');
+        response.on('data', (chunk) => {
+          text += chunk;
+        });
+        response.on('end', () => resolve({ status: response.statusCode ?? 0, body: JSON.parse(text) }));
+        response.on('error', reject);
+      },
+    );
+    sent.on('error', reject);
+    sent.end(body === undefined ? undefined : JSON.stringify(body));
+  });
+}
