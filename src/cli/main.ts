@@ -3,8 +3,11 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { MeshError } from '../base/error.ts';
 import { bootstrapCommand } from './bootstrapcommand.ts';
+import { deregisterCommand } from './deregistercommand.ts';
 import { drillCommand, drillSummary } from './drillcommand.ts';
 import { exitCode } from './exit.ts';
+import { instancesCommand } from './instancescommand.ts';
+import { runCommand } from './runcommand.ts';
 import { serveCommand } from './servecommand.ts';
 import { validateCommand } from './validatecommand.ts';
 
@@ -31,9 +34,13 @@ const program = new Command('isthmus')
   .version(packageVersion(), '-V, --version', 'print the version')
   .showHelpAfterError('(--help says more)')
   .showSuggestionAfterError()
+  .enablePositionalOptions()
   .addCommand(serveCommand())
   .addCommand(validateCommand())
   .addCommand(bootstrapCommand())
+  .addCommand(runCommand())
+  .addCommand(deregisterCommand())
+  .addCommand(instancesCommand())
   .addCommand(await drills())
   .addHelpText(
     'after',

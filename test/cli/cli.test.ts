@@ -45,7 +45,17 @@ spec:
 );
 
 t.test('every command has help, on stdout, and it is no error', async (t) => {
-  for (const command of [[], ['serve'], ['validate'], ['bootstrap'], ['drill'], ['drill', 'outage']]) {
+  for (const command of [
+    [],
+    ['serve'],
+    ['validate'],
+    ['bootstrap'],
+    ['run'],
+    ['deregister'],
+    ['instances'],
+    ['drill'],
+    ['drill', 'outage'],
+  ]) {
     const { code, out } = isthmus(...command, '--help');
     t.equal(code, 0, command.join(' '));
     t.match(out, /Usage: isthmus/);

@@ -1,0 +1,75 @@
+import { Command } from 'commander';
+import { MeshError } from '../base/error.ts';
+import { exitCode } from './exit.ts';
+import {
+  addClientOptions,
+  addressOf,
+  clientOf,
+  duration,
+  type InstanceFlags,
+  instanceName,
+  parsePort,
+  pathOf,
+} from './instance.ts';
+
+interface Flags extends InstanceFlags {
+  readonly wait?: boolean;
+  readonly timeout: number;
+}
+
+/** `isthmus deregister`: for preStop hooks and systemd's ExecStop. */
+export function deregisterCommand(): Command {
+  const command = new Command('deregister')
+    .summary('take an instance out, and wait until no proxy has it')
+    .description(
+      'Take an instance out. With --wait it returns once every proxy has confirmed that it sends nothing there any more: for a preStop hook, or ExecStop= of a systemd unit, before the process gets its signal. An instance that is not registered (any more) is no error.',
+    )
+    .option('--group <name>', 'with --port: the instance as isthmus run names it')
+    .option('--port <[name=]port>', 'its port', parsePort)
+    .option('--address <ip>', "its IP address (default: this machine's, as it reaches the control plane)")
+    .option('--name <name>', 'or its name')
+    .option('--namespace <name>', 'its namespace', 'default')
+    .option('--wait', 'wait for the proxies')
+    .addOption(duration('--timeout <duration>', 'wait for at most so long', '30s'))
+    .optionsGroup('The control plane:');
+  return addClientOptions(command)
+    .addHelpText(
+      'after',
+      `
+Exit code: 0 gone; 1 not confirmed in time, and by whom; 2 the control plane does not answer, or refuses.
+
+Example, in a systemd unit:
+  ExecStop=isthmus deregister --name %N --namespace shop --wait --token-file /etc/isthmus/token`,
+    )
+    .action(deregister);
+}
+
+async function deregister(flags: Flags): Promise<void> {
+  const { createRegistrationClient, refusalOf } = await import('./registration-client.ts');
+  const client = createRegistrationClient(clientOf(flags));
+  try {
+    const path = pathOf(flags.namespace, await nameOf(flags));
+    const answer = await client.call('DELETE', path, {
+      query: flags.wait ? { wait: 'acked', timeout: `${flags.timeout}ms` } : {},
+      timeoutMs: flags.timeout + 5_000,
+    });
+    if (answer.status >= 300) throw new MeshError('unavailable', refusalOf(answer));
+    const { waitingFor } = answer.body;
+    if (answer.status === 202 && flags.wait) {
+      const who = Array.isArray(waitingFor) ? waitingFor.join(', ') : 'some proxy';
+      process.stderr.write(
+        `isthmus: ${path.slice(1)} is deregistered, but not confirmed in time by ${who}\n`,
+      );
+      process.exitCode = exitCode.failed;
+    }
+  } finally {
+    await client.close();
+  }
+}
+
+async function nameOf(flags: Flags): Promise<string> {
+  if (flags.name !== undefined) return flags.name;
+  if (flags.group === undefined || flags.port === undefined)
+    throw new MeshError('invalid', 'say which instance: --name, or --group with --port');
+  return instanceName(flags.group, await addressOf(flags), flags.port.number);
+}

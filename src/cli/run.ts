@@ -1,0 +1,182 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { constants } from 'node:os';
+import { sleep, systemClock } from '../base/clock.ts';
+import { MeshError } from '../base/error.ts';
+import { seededRandom } from '../base/random.ts';
+import {
+  addressOf,
+  clientOf,
+  type InstanceFlags,
+  type InstancePort,
+  instanceName,
+  pathOf,
+} from './instance.ts';
+import { createLeaseKeeper, type KeptInstance } from './lease-keeper.ts';
+import { type Probe, probe } from './probe.ts';
+import { createRegistrationClient } from './registration-client.ts';
+
+/** What `isthmus run` was told. */
+export interface RunFlags extends InstanceFlags {
+  readonly group: string;
+  readonly port: InstancePort;
+  readonly label: Readonly<Record<string, string>>;
+  readonly locality?: string;
+  readonly weight?: number;
+  readonly ttl: number;
+  readonly health?: string;
+  readonly wait: boolean;
+  readonly drainTimeout: number;
+  readonly linger: number;
+}
+
+const clock = systemClock;
+const probePauseMs = 100;
+/** How long the end of a crashed CMD may be delayed by telling the control plane. */
+const crashMsMax = 3_000;
+/** Signals that end CMD, and for which the instance is taken out first. */
+const endings = ['SIGTERM', 'SIGINT'] as const;
+/** Signals that mean something to CMD alone. */
+const others = ['SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGQUIT', 'SIGWINCH', 'SIGCONT'] as const;
+
+/**
+ * Runs a command as an instance of a Group; resolves to its exit code, 128 + n when signal n ended it, 127 when there
+ * is no such command, 126 when it cannot be run.
+ */
+export async function run(command: string, args: readonly string[], flags: RunFlags): Promise<number> {
+  const client = createRegistrationClient(clientOf(flags));
+  const keeper = createLeaseKeeper({ client, clock, random: seededRandom(process.pid), say });
+  const stop = new AbortController();
+  // The clock's timers let a process end; this one ends with CMD.
+  const alive = new MessageChannel();
+  alive.port1.ref();
+  let asked: NodeJS.Signals | undefined;
+  let failure: MeshError | undefined;
+  const child = start(command, args);
+  const ended = exitOf(child);
+  const kept = keepWhenHealthy().catch((reason) => {
+    failure = MeshError.from(reason);
+    child.kill('SIGTERM');
+  });
+
+  async function keepWhenHealthy(): Promise<void> {
+    const instance = await describe(flags, stop.signal);
+    if (instance === undefined) return;
+    if (await healthy(instance.probe, stop.signal)) await keeper.keep(instance.kept, stop.signal);
+  }
+
+  async function leave(signal: NodeJS.Signals): Promise<void> {
+    if (asked !== undefined) {
+      say(`${signal} again: passed on without waiting any longer`);
+      child.kill(signal);
+      return;
+    }
+    asked = signal;
+    stop.abort();
+    await kept;
+    const since = clock.now();
+    const isGone = await keeper.remove(flags.wait, flags.drainTimeout);
+    if (isGone && flags.wait)
+      say(`no proxy sends requests here any more (${Math.round(clock.now() - since)} ms)`);
+    // What was on its way when the last proxy confirmed is still to be answered.
+    if (flags.wait) await sleep(clock, flags.linger);
+    child.kill(signal);
+  }
+
+  const listeners = new Map<NodeJS.Signals, () => void>([
+    ...endings.map((signal) => [signal, () => void leave(signal)] as const),
+    ...others.map((signal) => [signal, () => void child.kill(signal)] as const),
+  ]);
+  for (const [signal, listener] of listeners) process.on(signal, listener);
+  try {
+    const { code, words } = await ended;
+    stop.abort();
+    if (asked === undefined) {
+      if (words !== undefined) say(words);
+      await kept;
+      await keeper.remove(false, crashMsMax);
+    }
+    if (failure !== undefined) throw failure;
+    return code;
+  } finally {
+    for (const [signal, listener] of listeners) process.off(signal, listener);
+    alive.port1.close();
+    await client.close();
+  }
+}
+
+/** Starts CMD in a process group of its own: Ctrl-C in a terminal must not reach it before it is taken out. */
+function start(command: string, args: readonly string[]): ChildProcess {
+  return spawn(command, args, { stdio: 'inherit', detached: true });
+}
+
+function exitOf(child: ChildProcess): Promise<{ code: number; words?: string }> {
+  return new Promise((resolve) => {
+    child.once('error', (error: NodeJS.ErrnoException) => {
+      const code = error.code === 'ENOENT' ? 127 : 126;
+      resolve({ code, words: `CMD cannot be run: ${error.message}` });
+    });
+    child.once('exit', (status, signal) => {
+      if (signal !== null)
+        resolve({ code: 128 + constants.signals[signal], words: `CMD was ended by ${signal}` });
+      else resolve({ code: status ?? 1, ...(status === 0 ? {} : { words: `CMD ended with ${status}` }) });
+    });
+  });
+}
+
+interface Described {
+  readonly kept: KeptInstance;
+  readonly probe: Probe;
+}
+
+/** What the instance is; waits for the control plane where only it can tell the address. */
+async function describe(flags: RunFlags, signal: AbortSignal): Promise<Described | undefined> {
+  let address: string | undefined;
+  for (let tries = 0; address === undefined; tries += 1) {
+    try {
+      address = await addressOf(flags);
+    } catch (reason) {
+      if (tries === 0) say(`${MeshError.from(reason).message}; trying again, CMD goes on`);
+      await sleep(clock, 1_000, signal).catch(() => {});
+      if (signal.aborted) return undefined;
+    }
+  }
+  const { name: portName, number: port } = flags.port;
+  const name = flags.name ?? instanceName(flags.group, address, port);
+  const body = {
+    address,
+    ports: { [portName]: port },
+    labels: { app: flags.group, ...flags.label },
+    ttl: `${flags.ttl}ms`,
+    ...(flags.locality === undefined ? {} : { locality: flags.locality }),
+    ...(flags.weight === undefined ? {} : { weight: flags.weight }),
+  };
+  return {
+    kept: { path: pathOf(flags.namespace, name), body, ttlMs: flags.ttl },
+    probe: probeOf(flags.health, address, port),
+  };
+}
+
+function probeOf(health: string | undefined, host: string, port: number): Probe {
+  if (health === undefined) return { host, port };
+  if (!health.startsWith('/')) return { url: health };
+  return { url: `http://${host.includes(':') ? `[${host}]` : host}:${port}${health}` };
+}
+
+/** Waits until CMD serves; false when that is not to be waited for any longer. */
+async function healthy(target: Probe, signal: AbortSignal): Promise<boolean> {
+  let saidAt = clock.now();
+  while (!signal.aborted) {
+    const why = await probe(target);
+    if (why === undefined) return !signal.aborted;
+    if (clock.now() - saidAt > 10_000) {
+      say(`not healthy yet, so not registered: ${why}`);
+      saidAt = clock.now();
+    }
+    await sleep(clock, probePauseMs, signal).catch(() => {});
+  }
+  return false;
+}
+
+function say(words: string): void {
+  process.stderr.write(`isthmus run: ${words}\n`);
+}

@@ -1,0 +1,150 @@
+import t from 'tap';
+import { freeAddress, get, until } from '../support/mesh.ts';
+import { startRegisteringMesh } from '../support/registering.ts';
+import { type RunProcess, runEcho, startIsthmus } from '../support/run-instance.ts';
+
+const mesh = await startRegisteringMesh();
+t.teardown(() => mesh.close());
+const outbound = await freeAddress();
+await mesh.envoy('caller', { role: 'sidecar', idc: 'sh-a', namespace: 'shop', outbound });
+const keepAlive = setInterval(() => {}, 1000);
+t.teardown(() => clearInterval(keepAlive));
+
+const running = new Set<RunProcess>();
+t.teardown(() => {
+  for (const { child } of running) child.kill('SIGKILL');
+});
+
+async function start(text: string, flags: readonly string[] = []): Promise<RunProcess> {
+  const { port } = await freeAddress();
+  const one = runEcho(mesh.adminPort, port, text, { flags });
+  running.add(one);
+  void one.ended.then(() => running.delete(one));
+  await one.said(/every proxy has it/);
+  return one;
+}
+
+/** POSTs, which nothing repeats once they were sent, until it is stopped; the answers that were not 200. */
+function load(): { stop(): Promise<{ sent: number; failed: readonly number[] }> } {
+  const failed: number[] = [];
+  let sent = 0;
+  let going = true;
+  const workers = Array.from({ length: 16 }, async () => {
+    while (going) {
+      sent += 1;
+      const answer = await get(outbound, '/', { host: 'echo.shop', method: 'POST' });
+      if (answer.status !== 200) failed.push(answer.status);
+    }
+  });
+  return {
+    async stop() {
+      going = false;
+      await Promise.all(workers);
+      return { sent, failed };
+    },
+  };
+}
+
+const replacements = 3;
+
+/** Replaces the only instance some times under load: the next one is there before the last one is asked to go. */
+async function replaceUnderLoad(flags: readonly string[]) {
+  let now = await start('0', flags);
+  await until('it serves', async () => (await get(outbound, '/', { host: 'echo.shop' })).status === 200);
+  const loading = load();
+  let cutOff = 0;
+  for (let turn = 1; turn <= replacements; turn += 1) {
+    const next = await start(String(turn), flags);
+    await until('the next one serves', async () => {
+      return (await get(outbound, '/', { host: 'echo.shop' })).body === String(turn);
+    });
+    now.child.kill('SIGTERM');
+    await now.ended;
+    cutOff += Number(/cut off: (\d+)/.exec(now.out())?.[1]);
+    now = next;
+  }
+  const result = await loading.stop();
+  now.child.kill('SIGTERM');
+  await now.ended;
+  return { ...result, cutOff };
+}
+
+t.test('a process is replaced without one failed request', async (t) => {
+  const { sent, failed, cutOff } = await replaceUnderLoad([]);
+  t.comment(`${sent} requests`);
+  t.ok(sent > 50);
+  t.strictSame(failed, []);
+  t.equal(cutOff, 0, 'nothing was on its way to a process that got the signal');
+});
+
+t.test('the negative control: without waiting for the proxies requests fail', async (t) => {
+  const { sent, failed, cutOff } = await replaceUnderLoad(['--no-wait']);
+  t.comment(`${sent} requests, ${failed.length} failed, ${cutOff} cut off`);
+  t.ok(failed.length > 0, 'requests failed');
+});
+
+t.test('the exit code is that of the command, and its output passes through', async (t) => {
+  const { port } = await freeAddress();
+  const one = runEcho(mesh.adminPort, port, 'x', { status: 7, flags: ['--linger', '0s'] });
+  await one.said(/registered shop\/echo-127-0-0-1-\d+/);
+  const listed = startIsthmus(mesh.adminPort, ['instances', '-o', 'json']);
+  await listed.ended;
+  t.match(JSON.parse(listed.out()), [
+    { name: `echo-127-0-0-1-${port}`, state: 'ready', ports: { http: port } },
+  ]);
+  one.child.kill('SIGTERM');
+  t.equal(await one.ended, 7);
+  t.match(one.out(), /cut off: 0/);
+  t.strictSame((await mesh.api('GET', '')).body.items, []);
+});
+
+t.test('a command that a signal ends: 128 + n, and it is taken out at once', async (t) => {
+  const args = ['run', '--group', 'echo', '--namespace', 'shop', '--port'];
+  const app = await mesh.app((_, response) => response.end('x'));
+  const one = startIsthmus(mesh.adminPort, [
+    ...args,
+    String(app.port),
+    '--',
+    'sh',
+    '-c',
+    'sleep 1; kill -9 $$',
+  ]);
+  await one.said(/registered/);
+  t.equal(await one.ended, 137);
+  t.match(one.err(), /SIGKILL/);
+  t.strictSame((await mesh.api('GET', '')).body.items, []);
+  const none = startIsthmus(mesh.adminPort, [...args, '1', '--', 'no-such-command']);
+  t.equal(await none.ended, 127);
+  t.match(none.err(), /no-such-command/);
+});
+
+t.test('deregister --wait takes an instance out that goes on running', async (t) => {
+  const one = await start('still here');
+  const out = startIsthmus(mesh.adminPort, [
+    ...[
+      'deregister',
+      '--group',
+      'echo',
+      '--namespace',
+      'shop',
+      '--port',
+      /-(\d+),/.exec(one.err())?.[1] ?? '',
+    ],
+    '--wait',
+  ]);
+  t.equal(await out.ended, 0, out.err());
+  t.equal((await get(outbound, '/', { host: 'echo.shop' })).status, 503);
+  t.equal(one.child.exitCode, null);
+  one.child.kill('SIGTERM');
+  t.equal(await one.ended, 0);
+});
+
+t.test('a registration that is refused is told with every fault, and CMD is ended', async (t) => {
+  const app = await mesh.app((_, response) => response.end('x'));
+  const one = startIsthmus(mesh.adminPort, [
+    ...['run', '--group', 'echo', '--port', String(app.port), '--namespace', 'Shop', '--label', 'a b=c'],
+    ...['--', 'sleep', '60'],
+  ]);
+  t.equal(await one.ended, 2);
+  t.match(one.err(), /'Shop' is not a namespace.*labels.*is not a label key/);
+});
