@@ -17,14 +17,14 @@ export function differencesOf<M>(
   const names = new Set([
     ...(changed?.upserts ?? []).map(({ resource }) => resource.name),
     ...(changed?.removed ?? []).map(({ last }) => last.name),
-    ...(sub.inFlight?.names ?? []),
+    ...(sub.inFlight?.response.names ?? []),
     ...sub.fresh.keys(),
     ...sub.gone,
     ...sub.held.keys(),
     ...sub.rejected,
     ...(sub.all ? snapshot.visible(group).map(({ name }) => name) : []),
   ]);
-  const inFlight = new Set(sub.inFlight?.names);
+  const inFlight = new Set(sub.inFlight?.response.names);
   return [...names].sort().flatMap((name): ResourceDifference[] => {
     const mark = snapshot.marks.get(name);
     const now = sees(group, name) ? mark?.resource?.version : undefined;

@@ -251,6 +251,7 @@ export class Hub implements SessionHost {
   }
 
   nextSequence(): number {
+    this.stats.responsesBuilt += 1;
     this.lastSequence += 1;
     return this.lastSequence;
   }

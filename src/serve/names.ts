@@ -29,8 +29,11 @@ export class NameSets {
   private readonly collected = new FinalizationRegistry<string>((key) => {
     if (this.sets.get(key)?.deref() === undefined) this.sets.delete(key);
   });
-  // Proxies of one class say the same in the same bytes.
-  private readonly recent = new LRUCache<string, ReadNames>({ max: 1024 });
+  // Proxies of one class say the same in the same bytes. A limit on memory: names take some four times their bytes.
+  private readonly recent = new LRUCache<string, ReadNames>({
+    maxSize: 32 * 2 ** 20,
+    sizeCalculation: ({ raw }) => 4 * raw.length + 200,
+  });
   private unique = 0;
 
   /** The set with exactly these names. The caller must not change `names` afterwards. */
@@ -50,11 +53,13 @@ export class NameSets {
     return made;
   }
 
-  /** `from` with names added and taken away. */
-  change(from: NameSet, add: readonly string[], remove: readonly string[]): NameSet {
+  /** `from` with names taken away, and then names added. */
+  change(from: NameSet, add: NameSet, remove: readonly string[]): NameSet {
+    if (remove.length === 0 && (from === this.empty || add === this.empty))
+      return from === this.empty ? add : from;
     const names = new Set(from.names);
     for (const name of remove) names.delete(name);
-    for (const name of add) names.add(name);
+    for (const name of add.names) names.add(name);
     return this.intern(names);
   }
 

@@ -18,12 +18,14 @@ export interface Response extends Plan {
   readonly names: readonly string[];
 }
 
-/** Where a response is built: the resources, the group that looks at them, and a counter for nonces. */
+/** Where a response is built: the resources, and the group that looks at them. */
 export interface Stand<M> {
-  readonly protocol: Protocol;
   readonly snapshot: Snapshot<M>;
   readonly group: Group<M>;
-  /** The next number; called once for each response built. */
+}
+
+/** Numbers responses: `nextSequence` is called once for each response built. */
+export interface Sequence {
   nextSequence(): number;
 }
 
@@ -34,33 +36,38 @@ export interface Stand<M> {
  */
 export function respond<M>(
   sub: Subscription,
-  stand: Stand<M>,
+  { snapshot, group }: Stand<M>,
+  protocol: Protocol,
+  sequence: Sequence,
   removals: Removals,
 ): Response | { readonly send: false; readonly held: Plan['held'] } {
-  const key = stateKey(sub, stand.protocol, removals);
-  const cache = stand.group.responses as Map<string, Response | (Plan & { send: false })>;
+  const key = stateKey(sub, protocol, removals);
+  const cache = group.responses as Map<string, Response | (Plan & { send: false })>;
   const known = cache.get(key);
-  if (known !== undefined && (!known.send || !wasSent(sub, known as Response))) return known as Response;
-  const plan = (stand.protocol === 'sotw' ? planSotw : planDelta)(sub, stand.snapshot, stand.group, removals);
-  const made = plan.send ? build(plan, sub, stand) : plan;
+  // Sequence numbers grow: a response that is newer than the last one sent was not sent to this stream.
+  if (known !== undefined && (!known.send || sub.sequence < (known as Response).sequence))
+    return known as Response;
+  const plan = (protocol === 'sotw' ? planSotw : planDelta)(sub, snapshot, group, removals);
+  const made = plan.send ? build(plan, sub, group, protocol, sequence.nextSequence()) : plan;
   cache.set(key, made as Response);
   return made as Response;
 }
 
-function wasSent(sub: Subscription, response: Response): boolean {
-  return sub.nonce !== '' && Number.parseInt(sub.nonce, 36) >= response.sequence;
-}
-
-function build<M>(plan: Plan, sub: Subscription, stand: Stand<M>): Response {
-  const sequence = stand.nextSequence();
+function build<M>(
+  plan: Plan,
+  sub: Subscription,
+  group: Group<M>,
+  protocol: Protocol,
+  sequence: number,
+): Response {
   const nonce = sequence.toString(36);
   const names = plan.resources.map((resource) => resource.name);
   // With something held, or refused before, the client's state is not the group's.
   const exact = plan.held.size === 0 && sub.rejected.size === 0;
-  const version = versionText(stand.group.version) + (exact ? '' : `-${nonce}`);
+  const version = versionText(group.version) + (exact ? '' : `-${nonce}`);
   const head = { typeUrl: sub.rule.url, version, nonce };
   const bytes =
-    stand.protocol === 'sotw'
+    protocol === 'sotw'
       ? buildSotwResponse(head, plan.resources)
       : buildDeltaResponse(head, plan.resources, plan.removed);
   return { ...plan, bytes, version, nonce, sequence, names };

@@ -1,7 +1,14 @@
-import { Server, ServerCredentials, type ServerDuplexStream, status } from '@grpc/grpc-js';
+import {
+  Server,
+  ServerCredentials,
+  type ServerDuplexStream,
+  type ServerInterceptor,
+  status,
+} from '@grpc/grpc-js';
 import type { Clock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import type { Peer } from './events.ts';
+import { frameOf, writeFrames } from './frame.ts';
 import type { Protocol } from './respond.ts';
 
 /** One ADS stream as the server above it sees it: bytes in, bytes out. */
@@ -43,19 +50,23 @@ const requestBytesMax = 32 * 2 ** 20;
 
 /**
  * Serves ADS on `address` (`host:port`; port 0 takes a free one). Messages stay bytes: what they mean is
- * none of gRPC's business. Throws MeshError 'unavailable' when the address cannot be bound.
+ * none of gRPC's business. `below` stands between that and the wire. Throws MeshError 'unavailable' when the address cannot be bound.
  */
 export async function listen(
   address: string,
   tls: TlsOptions | undefined,
   clock: Clock,
   open: (stream: Stream) => StreamHandler,
+  below: readonly ServerInterceptor[] = [],
 ): Promise<Listening> {
   const server = new Server({
     'grpc.keepalive_time_ms': keepaliveMs,
     'grpc.keepalive_timeout_ms': keepaliveTimeoutMs,
     'grpc.max_receive_message_length': requestBytesMax,
     'grpc.max_send_message_length': -1,
+    // Counters of each call and connection for a debugging service that is not offered here.
+    'grpc.enable_channelz': 0,
+    interceptors: [...below, writeFrames],
   });
   const calls = new Set<Call>();
   const handle = (protocol: Protocol) => (call: Call) => {
@@ -94,7 +105,7 @@ function serveCall(call: Call, protocol: Protocol, open: (stream: Stream) => Str
     protocol,
     peer: { address: call.getPeer(), ...(certificate && { certificate }) },
     write(bytes) {
-      if (!ended) call.write(bytes);
+      if (!ended) call.write(frameOf(bytes));
     },
     refuse(error) {
       if (ended) return;

@@ -90,6 +90,11 @@ export class Session {
     this.openedAtMs = host.now();
   }
 
+  /** Whether a type was asked for already: its URL needs no check then. */
+  knows(typeUrl: string): boolean {
+    return this.byType.has(typeUrl);
+  }
+
   /** The names of each type as they were last written, for `parseSotwRequest`. */
   lastNames(): Buffer[] {
     return this.members.map((member) => member.sub.lastNames);
@@ -118,8 +123,9 @@ export class Session {
     const sub = known?.sub ?? this.newSub(request.typeUrl);
     // Subscriptions stand for themselves in Delta: only the answer to a response can be stale.
     this.judge(sub, request);
-    const { subscribe, unsubscribe, initialVersions } = request;
-    if (first || subscribe.length > 0 || unsubscribe.length > 0) {
+    const { names, unsubscribe, initialVersions } = request;
+    if (first || names.length > 0 || unsubscribe.length > 0) {
+      const subscribe = this.host.sets.read(names);
       subscribeDelta(sub, { first, subscribe, unsubscribe }, this.host.sets);
       const member = this.regroup(known, sub);
       // Compared only once the class is whole: what is not there yet is not gone.
@@ -159,14 +165,24 @@ export class Session {
     const verdict = judge(sub, request.nonce, request.error, now);
     if (verdict === 'stale') this.host.stats.staleNonces += 1;
     if (sent === undefined || (verdict !== 'ack' && verdict !== 'nack')) return verdict;
-    const { sentAt: sentAtMs, revision: _, ...rest } = sent;
-    const { url: typeUrl, short: type } = sub.rule;
-    const ack: Ack = { ...rest, stream: this.info, typeUrl, type, sentAtMs, ackedAtMs: now };
+    const { version, nonce, names, bytes, eventsAt, supersededAt } = sent.response;
+    const ack: Ack = {
+      stream: this.info,
+      typeUrl: sub.rule.url,
+      type: sub.rule.short,
+      version,
+      nonce,
+      sentAtMs: sent.sentAt,
+      ackedAtMs: now,
+      eventsAt,
+      supersededAt,
+      names,
+      bytes: bytes.length,
+    };
     if (verdict === 'ack') {
       this.host.acked(ack);
       this.moved = true;
-    }
-    if (verdict === 'nack') this.host.nacked({ ...ack, message: request.error ?? '' });
+    } else this.host.nacked({ ...ack, message: request.error ?? '' });
     return verdict;
   }
 
@@ -202,10 +218,10 @@ export class Session {
   }
 
   private writeDue(): void {
-    if (!this.host.isOpen(this.info.nodeClass)) return;
+    if (!this.isDue() || !this.host.isOpen(this.info.nodeClass)) return;
     for (const [member, versions] of this.resuming) this.resume(member, versions);
     this.resuming.clear();
-    for (;;) {
+    while (this.isDue()) {
       const turns = this.turns();
       const settling = this.host.now() < this.settlesAt;
       const next = nextTurn(turns, !settling);
@@ -217,6 +233,13 @@ export class Session {
       if (this.send(member, next.release ? 'release' : waits ? 'hold' : 'now') && late)
         this.host.stats.outOfTurn += 1;
     }
+  }
+
+  /** Whether anything may have to be sent. After an ACK nearly always nothing is: that must cost nothing. */
+  private isDue(): boolean {
+    if (this.resuming.size > 0) return true;
+    for (const { sub, group } of this.members) if (sub.held.size > 0 || isPending(sub, group)) return true;
+    return false;
   }
 
   private turns(): Turn[] {
@@ -233,14 +256,9 @@ export class Session {
 
   private send(member: Member, removals: Removals): boolean {
     const { sub, group, snapshot } = member;
-    const built = this.host.stats.responsesBuilt;
-    const protocol = this.info.protocol;
-    const nextSequence = () => {
-      this.host.stats.responsesBuilt = built + 1;
-      return this.host.nextSequence();
-    };
-    forgetRejected(sub, (name) => snapshot.marks.get(name)?.resource !== undefined);
-    const response = respond(sub, { protocol, snapshot, group, nextSequence }, removals);
+    if (sub.rejected.size > 0)
+      forgetRejected(sub, (name) => snapshot.marks.get(name)?.resource !== undefined);
+    const response = respond(sub, member, this.info.protocol, this.host, removals);
     sub.held = response.held;
     sub.revision = group.changedAt;
     if (response.send) this.markSent(member, response);
@@ -250,21 +268,21 @@ export class Session {
     }
     sub.all = false;
     sub.answer = false;
-    sub.fresh = new Map();
-    sub.gone = new Set();
+    if (sub.fresh.size > 0) sub.fresh = new Map();
+    if (sub.gone.size > 0) sub.gone = new Set();
     if (response.send) this.write(response.bytes);
     return response.send;
   }
 
   private markSent({ sub }: Member, response: Response): void {
-    const { nonce, version, names, eventsAt, supersededAt, bytes, refs } = response;
-    const sentAt = this.host.now();
+    const { nonce, sequence, names, bytes, refs } = response;
     // While a removal waits, what came with it is not all done.
     const revision = sub.held.size > 0 ? sub.confirmed : sub.revision;
-    sub.inFlight = { nonce, version, names, revision, eventsAt, supersededAt, sentAt, bytes: bytes.length };
+    sub.inFlight = { response, revision, sentAt: this.host.now() };
     sub.nonce = nonce;
+    sub.sequence = sequence;
     // What was rejected is in this response again, or was replaced.
-    for (const name of names) sub.rejected.delete(name);
+    if (sub.rejected.size > 0) for (const name of names) sub.rejected.delete(name);
     this.host.stats.pushes += 1;
     this.host.stats.bytes += bytes.length;
     // A changed cluster warms until its endpoints come again, a changed listener until its routes do.
@@ -321,7 +339,7 @@ export class Session {
         sinceMs: last.length === 0 ? undefined : Math.max(...last.map(({ at }) => at)),
         names: sub.wildcard ? undefined : sub.set.names.size,
         nack: sub.nacked && { version: sub.nacked.version, message: sub.nacked.message },
-        sent: sub.inFlight && { version: sub.inFlight.version, atMs: sub.inFlight.sentAt },
+        sent: sub.inFlight && { version: sub.inFlight.response.version, atMs: sub.inFlight.sentAt },
       };
     });
     return { ...this.info, openedAtMs: this.openedAtMs, types };

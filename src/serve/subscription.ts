@@ -3,18 +3,23 @@ import type { NameSet, NameSets, ReadNames } from './names.ts';
 import type { Group } from './snapshot.ts';
 import type { TypeRule } from './types.ts';
 
-/** A response as it was sent. */
-export interface Sent {
+/** What was said, the same to all streams that stood in the same state. */
+export interface Said {
   readonly nonce: string;
   readonly version: string;
   /** Names of the resources in it. */
   readonly names: readonly string[];
+  readonly eventsAt: readonly number[];
+  readonly supersededAt: readonly number[];
+  readonly bytes: Uint8Array;
+}
+
+/** A response as it was sent to one stream. */
+export interface Sent {
+  readonly response: Said;
   /** The state that its ACK confirms. */
   readonly revision: number;
   readonly sentAt: number;
-  readonly eventsAt: readonly number[];
-  readonly supersededAt: readonly number[];
-  readonly bytes: number;
 }
 
 /** A removal that waits: the event that caused it and the last content, as far as they are known here. */
@@ -54,6 +59,8 @@ export interface Subscription {
   rejected: Set<string>;
   inFlight: Sent | undefined;
   nonce: string;
+  /** The number of which the nonce is the text; 0 before the first response. */
+  sequence: number;
   acked: { readonly version: string; readonly at: number } | undefined;
   nacked:
     | {
@@ -84,6 +91,7 @@ export function newSubscription(rule: TypeRule, empty: NameSet): Subscription {
     rejected: new Set(),
     inFlight: undefined,
     nonce: '',
+    sequence: 0,
     acked: undefined,
     nacked: undefined,
   };
@@ -104,15 +112,15 @@ export function judge(sub: Subscription, nonce: string, error: string | undefine
   if (sent === undefined) return 'repeat';
   sub.inFlight = undefined;
   if (error === undefined) {
-    sub.acked = { version: sent.version, at: now };
+    sub.acked = { version: sent.response.version, at: now };
     sub.confirmed = sent.revision;
     // What was rejected before and not sent since is still not in force.
     if (sub.rejected.size === 0) sub.nacked = undefined;
     return 'ack';
   }
   const confirmed = sub.nacked?.confirmed ?? sub.confirmed;
-  sub.nacked = { version: sent.version, at: now, message: error, confirmed };
-  for (const name of sent.names) sub.rejected.add(name);
+  sub.nacked = { version: sent.response.version, at: now, message: error, confirmed };
+  for (const name of sent.response.names) sub.rejected.add(name);
   return 'nack';
 }
 
@@ -164,16 +172,15 @@ export function subscribeDelta(
   sub: Subscription,
   request: {
     readonly first: boolean;
-    readonly subscribe: readonly string[];
+    readonly subscribe: ReadNames;
     readonly unsubscribe: readonly string[];
   },
   sets: NameSets,
 ): void {
-  const add = request.subscribe.filter((name) => name !== '*');
+  const { star, set: add } = request.subscribe;
   const remove = request.unsubscribe.filter((name) => name !== '*');
-  const star = request.subscribe.includes('*');
-  const legacy = request.first && request.subscribe.length === 0 && sub.rule.wildcard;
-  if (add.length > 0 || remove.length > 0) sub.set = sets.change(sub.set, add, remove);
+  const legacy = request.first && request.subscribe.raw.length === 0 && sub.rule.wildcard;
+  sub.set = sets.change(sub.set, add, remove);
   if (request.unsubscribe.includes('*')) {
     sub.wildcard = false;
     sub.legacy = false;
@@ -185,8 +192,9 @@ export function subscribeDelta(
     sub.answer = true;
   }
   if (request.first) sub.all = true;
-  // "even if the client already has it": every name in a subscribe is answered.
-  for (const name of add) sub.fresh.set(name, 'new');
+  // "even if the client already has it": every name in a subscribe is answered. `all` names them already,
+  // unless it means those of the wildcard.
+  if (!request.first || sub.wildcard) for (const name of add.names) sub.fresh.set(name, 'new');
   // A name that the wildcard still covers is told again, so that the client need not guess.
   if (sub.wildcard) for (const name of remove) sub.fresh.set(name, 'again');
   dropUnsubscribed(sub);

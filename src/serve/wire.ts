@@ -17,7 +17,8 @@ export interface DeltaRequest {
   readonly nonce: string;
   readonly node: Buffer | undefined;
   readonly error: string | undefined;
-  readonly subscribe: readonly string[];
+  /** The bytes of the resource_names_subscribe fields, which `parseNames` reads. */
+  readonly names: Buffer;
   readonly unsubscribe: readonly string[];
   readonly initialVersions: ReadonlyMap<string, string>;
 }
@@ -37,14 +38,17 @@ export function parseSotwRequest(bytes: Buffer, lastNames: readonly Buffer[] = [
   eachTopField(bytes, (id, cursor, start) => {
     if (id === 2) request.node = readChunk(cursor);
     else if (id === 3) {
-      const rest = namesRun(bytes, start, cursor, lastNames);
-      request.names = request.names.length === 0 ? rest : Buffer.concat([request.names, rest]);
+      request.names = join(request.names, namesRun(bytes, start, cursor, lastNames));
     } else if (id === 4) request.typeUrl = readText(cursor);
     else if (id === 5) request.nonce = readText(cursor);
     else if (id === 6) request.error = statusMessage(readChunk(cursor));
     return id >= 2 && id <= 6;
   });
   return request;
+}
+
+function join(names: Buffer, more: Buffer): Buffer {
+  return names.length === 0 ? more : Buffer.concat([names, more]);
 }
 
 /** All resource_names fields from `start` on that follow each other. */
@@ -64,7 +68,7 @@ function namesRun(bytes: Buffer, start: number, cursor: Cursor, lastNames: reado
   return bytes.subarray(start, cursor.at);
 }
 
-/** The names in the bytes of `SotwRequest.names`. */
+/** The names in the bytes of `SotwRequest.names` or `DeltaRequest.names`. */
 export function parseNames(names: Buffer): string[] {
   const out: string[] = [];
   for (const cursor: Cursor = { bytes: names, at: 0 }; cursor.at < names.length; ) {
@@ -76,24 +80,24 @@ export function parseNames(names: Buffer): string[] {
 
 /** Reads a DeltaDiscoveryRequest. Throws MeshError 'invalid'. */
 export function parseDeltaRequest(bytes: Buffer): DeltaRequest {
-  const subscribe: string[] = [];
   const unsubscribe: string[] = [];
   const initialVersions = new Map<string, string>();
   let typeUrl = '';
   let nonce = '';
   let node: Buffer | undefined;
   let error: string | undefined;
-  eachTopField(bytes, (id, cursor) => {
+  let names = none;
+  eachTopField(bytes, (id, cursor, start) => {
     if (id === 1) node = readChunk(cursor);
     else if (id === 2) typeUrl = readText(cursor);
-    else if (id === 3) subscribe.push(readText(cursor));
+    else if (id === 3) names = join(names, namesRun(bytes, start, cursor, []));
     else if (id === 4) unsubscribe.push(readText(cursor));
     else if (id === 5) initialVersions.set(...mapEntry(readChunk(cursor)));
     else if (id === 6) nonce = readText(cursor);
     else if (id === 7) error = statusMessage(readChunk(cursor));
     return id >= 1 && id <= 7;
   });
-  return { typeUrl, nonce, node, error, subscribe, unsubscribe, initialVersions };
+  return { typeUrl, nonce, node, error, names, unsubscribe, initialVersions };
 }
 
 function eachTopField(bytes: Buffer, take: (id: number, cursor: Cursor, start: number) => boolean): void {

@@ -117,11 +117,11 @@ export function createXdsServer(options: XdsServerOptions = {}): XdsServer {
         try {
           if (stream.protocol === 'sotw') {
             const request = parseSotwRequest(bytes, session?.lastNames());
-            checkType(request.typeUrl);
+            if (session?.knows(request.typeUrl) !== true) checkType(request.typeUrl);
             (session ?? identify(request.node)).receiveSotw(request);
           } else {
             const request = parseDeltaRequest(bytes);
-            checkType(request.typeUrl);
+            if (session?.knows(request.typeUrl) !== true) checkType(request.typeUrl);
             (session ?? identify(request.node)).receiveDelta(request);
           }
         } catch (reason) {
