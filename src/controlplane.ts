@@ -9,6 +9,7 @@ import { type ListenAddress, type NodeRole, parseNodeScope } from './model/node.
 import type { Change } from './model/object.ts';
 import type { LoopPrevention } from './model/trail.ts';
 import { createPipeline } from './pipeline.ts';
+import type { LastGoodStatus } from './registry/lastgood.ts';
 import { createPrecedence } from './registry/precedence.ts';
 import type { Problem, Source } from './registry/source.ts';
 import type { OpenedSource } from './registry/sources.ts';
@@ -42,11 +43,19 @@ export interface ProxyStatus {
   readonly types: Readonly<Record<string, TypeStatus>>;
 }
 
-/** What a control plane says of itself. */
-export interface ControlPlaneStatus {
-  readonly idc: string;
+/** A source, and whether its objects come from it or from the last good state on disk. */
+export type SourceStatus = { readonly name: string } & Partial<LastGoodStatus>;
+
+/** Whether proxies are answered, and from what. */
+export interface ReadinessStatus {
   readonly ready: boolean;
   readonly waitingFor: readonly string[];
+  readonly sources: readonly SourceStatus[];
+}
+
+/** What a control plane says of itself. */
+export interface ControlPlaneStatus extends ReadinessStatus {
+  readonly idc: string;
   readonly proxies: readonly ProxyStatus[];
   readonly eventToAck: AckSummary;
   readonly loopPrevention: LoopPrevention;
@@ -60,6 +69,8 @@ export interface ControlPlane {
   /** Where ADS is served; with the port that was bound. */
   readonly xds: ListenAddress;
   status(): ControlPlaneStatus;
+  /** The part of `status` that costs nothing. */
+  readiness(): ReadinessStatus;
   problems(): readonly Problem[];
   /** Lets go the deletions that the sources' shrink guards hold; how many. */
   confirmDeletes(): number;
@@ -88,6 +99,14 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   metrics.loopPrevention.set(loopPrevention === 'off' ? 0 : 1);
   // As an error: whatever the log level, it must be seen.
   if (loopPrevention === 'off') logger.error(`LOOP PREVENTION IS OFF: ${unprotected.message}`);
+  for (const { name, lastGood } of sources)
+    if (lastGood) {
+      metrics.fromSnapshot.of(name, () => (lastGood().from === 'source' ? 0 : 1));
+      metrics.snapshotAge.of(name, () => {
+        const { knownGoodAt } = lastGood();
+        return knownGoodAt === undefined ? Number.NaN : (clock.wall() - knownGoodAt) / 1000;
+      });
+    }
   const stop = new AbortController();
   const problemsBySource = new Map<string, readonly Problem[]>();
 
@@ -150,7 +169,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       return applied;
     },
     onRefused: () => metrics.refused.inc(),
-    onFilters: () => readiness.met('filters'),
+    onFilters: settleFilters,
     onFilterFailure: () => metrics.filterFailures.inc(),
   });
 
@@ -189,8 +208,15 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     metrics.groups.set(view.groups.size);
     if (batch.some((change) => change.type === 'synced')) readiness.met(`source ${source.name}`);
     if (view.idcs.has(idc)) readiness.met(ownIdc);
-    if (readiness.waitingFor().every((condition) => condition === 'filters'))
-      pipeline.wantFilters(batch[0]?.at ?? clock.now());
+    // At once, and while the rest is still read: compiling takes longer than anything else at a start.
+    if (view.idcs.has(idc) || readiness.ready) pipeline.wantFilters(batch[0]?.at ?? clock.now());
+    settleFilters();
+  }
+
+  /** The filters count once they are those of all IDCs, which is known when all sources have synced. */
+  function settleFilters(): void {
+    const onlyFilters = readiness.waitingFor().every((condition) => condition === 'filters');
+    if (onlyFilters && pipeline.hasFilters()) readiness.met('filters');
   }
 
   const port = await xds.listen(`${bracketed(options.xds.address)}:${options.xds.port}`);
@@ -224,6 +250,14 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     return [...ownProblems(), ...[...problemsBySource.values()].flat(), ...objects];
   }
 
+  function readinessStatus(): ReadinessStatus {
+    return {
+      ready: readiness.ready,
+      waitingFor: readiness.waitingFor(),
+      sources: sources.map((source) => ({ name: source.name, ...source.lastGood?.() })),
+    };
+  }
+
   async function close(): Promise<void> {
     stop.abort(new MeshError('unavailable', 'the control plane is closing'));
     ledger.close();
@@ -235,10 +269,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   return {
     metrics,
     xds: { address: options.xds.address, port },
+    readiness: readinessStatus,
     status: () => ({
       idc,
-      ready: readiness.ready,
-      waitingFor: readiness.waitingFor(),
+      ...readinessStatus(),
       proxies: xds.status().map((stream) => {
         const scope = parseNodeScope(stream.node.metadata);
         return {

@@ -41,6 +41,8 @@ export interface Pipeline {
   apply(source: string, batch: readonly Change[]): void;
   /** Compiles the filters that the IDCs ask for now, unless they are there; `at` as in `PipelineOptions.apply`. */
   wantFilters(at: number): void;
+  /** Whether the filters that were wanted last are there. */
+  hasFilters(): boolean;
   /** Puts all that a new class of nodes gets. */
   open(nodeClass: string, scope: NodeScope): void;
   /** Forgets a class. */
@@ -128,6 +130,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       if (plans.size > 0) publish(catalog.update(plans), push);
       push.end();
     },
+    hasFilters: () => keeper.isCurrent(),
     wantFilters: (at) => keeper.want(planPolicies(idc, index.view().idcs, hopLimit, loopPrevention), at),
     open(nodeClass, scope) {
       put(nodeClass, { upserts: catalog.open(nodeClass, scope), removals: [] });

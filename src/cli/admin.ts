@@ -38,10 +38,10 @@ const pages: Readonly<Record<string, Page>> = {
     method: 'GET',
     help: 'xDS is answered; else 503 and what is waited for',
     answer: (plane) => {
-      const waiting = plane.status().waitingFor;
-      return waiting.length === 0
-        ? { status: 200, body: 'ready\n' }
-        : { status: 503, body: `not ready, waiting for: ${waiting.join(', ')}\n` };
+      const { ready, waitingFor, sources } = plane.readiness();
+      const first = ready ? 'ready' : `not ready, waiting for: ${waitingFor.join(', ')}`;
+      const notes = sources.flatMap(({ name, reason }) => (reason ? [`source ${name}: ${reason}`] : []));
+      return { status: ready ? 200 : 503, body: `${[first, ...notes].join('\n')}\n` };
     },
   },
   '/status': {

@@ -4,6 +4,7 @@ import { MeshError } from '../base/error.ts';
 import { startControlPlane } from '../controlplane.ts';
 import type { ListenAddress } from '../model/node.ts';
 import type { LoopPrevention } from '../model/trail.ts';
+import { keepLastGood } from '../registry/lastgood.ts';
 import { createRegistrationsSource } from '../registry/registrations.ts';
 import { openSource } from '../registry/sources.ts';
 import { showAddress } from './address.ts';
@@ -16,6 +17,7 @@ export interface ServeFlags {
   readonly idc: string;
   readonly config: string;
   readonly registrations?: string;
+  readonly state?: string;
   readonly xds: ListenAddress;
   readonly admin: ListenAddress;
   readonly adminTokenFile?: string;
@@ -33,9 +35,14 @@ export async function serve(flags: ServeFlags): Promise<void> {
     flags.registrations === undefined
       ? undefined
       : createRegistrationsSource({ file: flags.registrations, clock, logger });
+  const config = keepLastGood({
+    open: () => openSource(flags.config, { clock, logger }),
+    ...(flags.state === undefined ? {} : { folder: flags.state }),
+    ...{ idc: flags.idc, clock, logger },
+  });
   const plane = await startControlPlane({
     idc: flags.idc,
-    sources: [openSource(flags.config, { clock, logger }), ...(registrations ? [registrations] : [])],
+    sources: [config, ...(registrations ? [registrations] : [])],
     xds: flags.xds,
     hopLimit: flags.hopLimit,
     loopPrevention: flags.loopPrevention,

@@ -17,6 +17,10 @@ export function serveCommand(): Command {
       '--registrations <file>',
       'let instances register themselves over HTTP on the admin address; they are kept in this SQLite file, which is created. Needs --admin-token-file',
     )
+    .option(
+      '--state <dir>',
+      'keep the last good registry state here, and start from it while DIR is missing, unreadable or empty',
+    )
     .addOption(
       new Option('--xds <host:port>', 'where Envoys ask')
         .argParser((text: string) => parseAddress(text))

@@ -10,6 +10,10 @@ export interface Metrics {
   readonly eventToLastAck: LatencyHistogram;
   /** By stage, type and source. */
   readonly pushStage: LatencyHistogram;
+  /** By source: 1 while its objects, or some of them, come from the last good state on disk. */
+  readonly fromSnapshot: SourceGauge;
+  /** By source, in seconds: for how long the state on disk has not been known to be what the source holds. */
+  readonly snapshotAge: SourceGauge;
   readonly latePushes: Counter<'source'>;
   readonly lateProxies: Gauge;
   readonly nacks: Counter<'type'>;
@@ -28,6 +32,11 @@ export interface Metrics {
   readonly deletionRelease: LatencyHistogram;
 }
 
+/** A gauge that asks when it is read. */
+export interface SourceGauge {
+  of(source: string, value: () => number): void;
+}
+
 /** Makes a registry of its own, so that several control planes may live in one process. */
 export function createMetrics(idc: string): Metrics {
   const registry = new Registry();
@@ -38,6 +47,16 @@ export function createMetrics(idc: string): Metrics {
     new Counter({ name: `isthmus_${name}`, help, labelNames, registers });
   const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
     new Gauge({ name: `isthmus_${name}`, help, labelNames, registers });
+  const sourceGauge = (name: string, help: string): SourceGauge => {
+    const asked = new Map<string, () => number>();
+    new Gauge({
+      ...{ name: `isthmus_${name}`, help, labelNames: ['source'], registers },
+      collect() {
+        for (const [source, value] of asked) this.set({ source }, value());
+      },
+    });
+    return { of: (source, value) => void asked.set(source, value) };
+  };
   return {
     registry,
     eventToAck: createLatencyHistogram(registry, {
@@ -55,6 +74,14 @@ export function createMetrics(idc: string): Metrics {
       help: 'Parts of event → ACK: queue, plan, encode once for each push, send and ack for each proxy and type.',
       labels: ['stage', 'type', 'source'],
     }),
+    fromSnapshot: sourceGauge(
+      'source_from_snapshot',
+      'Whether objects of a source come from its last good state on disk: 1, else 0.',
+    ),
+    snapshotAge: sourceGauge(
+      'snapshot_age_seconds',
+      'For how long the last good state on disk has not been known to be what the source holds.',
+    ),
     latePushes: counter('late_pushes_total', 'Pushes that a proxy had not ACKed in the stated time.', [
       'source',
     ]),

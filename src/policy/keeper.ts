@@ -18,6 +18,8 @@ export interface FilterKeeperOptions {
 export interface FilterKeeper {
   /** These are the policies from now on. `at` is when the event that made them so was read. */
   want(policies: readonly TrailPolicy[], at: number): void;
+  /** Whether the filters of the newest policies were handed out. */
+  isCurrent(): boolean;
   close(): Promise<void>;
 }
 
@@ -28,6 +30,7 @@ const retryMs = 10_000;
 export function createFilterKeeper(options: FilterKeeperOptions): FilterKeeper {
   const { compiler, clock, logger } = options;
   let key = '';
+  let compiledKey: string | undefined;
   let retry: Timer | undefined;
   let closed = false;
 
@@ -38,7 +41,9 @@ export function createFilterKeeper(options: FilterKeeperOptions): FilterKeeper {
     key = wanted;
     try {
       const compiled = await Promise.all(policies.map((policy) => compiler.compile(policy)));
-      if (wanted === key && !closed) options.onFilters(compiled, at);
+      if (wanted !== key || closed) return;
+      compiledKey = key;
+      options.onFilters(compiled, at);
     } catch (reason) {
       // A newer policy is being compiled: it will tell.
       if (closed || wanted !== key) return;
@@ -52,6 +57,7 @@ export function createFilterKeeper(options: FilterKeeperOptions): FilterKeeper {
 
   return {
     want: (policies, at) => void compile(policies, at),
+    isCurrent: () => compiledKey === key,
     close() {
       closed = true;
       retry?.cancel();

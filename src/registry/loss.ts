@@ -10,6 +10,8 @@ export interface LossRule {
   readonly shareMax: number;
   /** Deletions of this last while count as one; what is left of a loss that came back goes after it. */
   readonly windowMs: number;
+  /** A held loss goes by itself after this, unless nothing, or no instance, is left. */
+  readonly heldMsMax: number;
 }
 
 /** The rule that docs/files-source.md states. */
@@ -19,6 +21,7 @@ export const lossRule: LossRule = {
   objectsMin: 10,
   shareMax: 0.5,
   windowMs: 10_000,
+  heldMsMax: 3_600_000,
 };
 
 /** What a guard looks at. */
@@ -65,6 +68,7 @@ export function createLossGuard(rule: LossRule): LossGuard {
   let changed = 0;
   let held = false;
   let heldMost = 0;
+  let heldSince = 0;
   let confirmed = false;
   let recent: { at: number; count: number }[] = [];
 
@@ -82,6 +86,11 @@ export function createLossGuard(rule: LossRule): LossGuard {
     if (found === 0 && (missing.size > 1 || replaced)) return true;
     const lost = missing.size + lately;
     return lost >= rule.objectsMin && lost > (inForce + lately) * rule.shareMax;
+  }
+
+  /** Whether nobody knows what is left, or nothing that serves is. */
+  function isTotal(state: LossState): boolean {
+    return !state.readable || state.allInstances || state.found === 0;
   }
 
   return {
@@ -107,8 +116,15 @@ export function createLossGuard(rule: LossRule): LossGuard {
       const lately = recent.reduce((sum, { count }) => sum + count, 0);
       if (isLoss(state, lately)) {
         heldMost = held ? Math.max(heldMost, missing.size) : missing.size;
+        if (!held) heldSince = now;
         held = true;
-        return { remove: nothing, held, since: first };
+        // Somebody has had the time to see it; but a mesh without endpoints is never a matter of time.
+        if (isTotal(state)) return { remove: nothing, held, since: first };
+        const leftMs = heldSince + rule.heldMsMax - now;
+        if (leftMs > 0) return { remove: nothing, held, againMs: leftMs, since: first };
+        held = false;
+        recent = [];
+        return { remove: new Set(missing), held, since: first };
       }
       // What is left of a loss goes only when most has come back, and the rest has had time to: files come
       // back one after the other, and a stray file in an emptied folder does not mean that it is whole again.

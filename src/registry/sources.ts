@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import type { Logger } from '../base/log.ts';
 import { createFilesSource } from './files.ts';
+import type { LastGoodStatus } from './lastgood.ts';
 import { createRegistrationsSource } from './registrations.ts';
 import type { Source } from './source.ts';
 import { didYouMean } from './suggest.ts';
@@ -18,8 +19,8 @@ const schemes = {
   registrations: (file: string, options: SourceOptions) => createRegistrationsSource({ ...options, file }),
 } satisfies Record<string, (rest: string, options: SourceOptions) => Source>;
 
-/** A source that can be asked to let held deletions go; sources without such a notion have no `confirmDeletes`. */
-export type OpenedSource = Source & { confirmDeletes?(): number };
+/** A source that may be asked to let held deletions go, and where its objects come from. */
+export type OpenedSource = Source & { confirmDeletes?(): number; lastGood?(): LastGoodStatus };
 
 /**
  * Creates the source that an address names: `files:/etc/isthmus`, or a bare path for the same. Does not read

@@ -7,7 +7,8 @@ import type { Sink, Source } from '../../src/registry/source.ts';
 export interface RawSource extends Source {
   /** Changes or adds objects, as YAML would give them; tells the sink when it has started. */
   put(...raw: readonly object[]): void;
-  remove(object: MeshObject): void;
+  /** Removes objects, in one batch. */
+  removeAll(gone: readonly MeshObject[]): void;
   /** Objects by key, as the source has them. */
   readonly objects: ReadonlyMap<string, MeshObject>;
 }
@@ -34,9 +35,9 @@ export function createRawSource(raw: readonly object[], gate: Promise<void> = Pr
       const changes = more.map((one) => upsert(take(one)));
       sink?.changes(changes);
     },
-    remove(object) {
-      objects.delete(refKey(refOf(object)));
-      sink?.changes([{ type: 'delete', ref: refOf(object), at: systemClock.now() }]);
+    removeAll(gone) {
+      for (const object of gone) objects.delete(refKey(refOf(object)));
+      sink?.changes(gone.map((object) => ({ type: 'delete', ref: refOf(object), at: systemClock.now() })));
     },
     async start(to, signal) {
       const all = [...objects.values()];
