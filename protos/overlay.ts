@@ -22,6 +22,11 @@ export function applyOverlay(root: protobuf.Root): void {
     .add(new protobuf.Field('reload_config', 8, 'envoy.extensions.wasm.v3.ReloadConfig'))
     .add(new protobuf.Field('allow_on_headers_stop_iteration', 9, 'google.protobuf.BoolValue'));
 
+  // envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.proto
+  root
+    .lookupType('envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy')
+    .add(new protobuf.Field('backoff_options', 18, 'envoy.config.core.v3.BackoffStrategy'));
+
   // envoy/config/common/mutation_rules/v3/mutation_rules.proto
   const mutation = root.lookupType('envoy.config.common.mutation_rules.v3.HeaderMutation');
   mutation.add(

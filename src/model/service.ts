@@ -33,6 +33,8 @@ export interface ServiceEntry {
   readonly spec: {
     readonly hosts: readonly string[];
     readonly ports: readonly ServicePort[];
+    /** Single addresses, at which a sidecar listens for connections to the TCP ports. Prefixes are left out. */
+    readonly addresses?: readonly string[];
     readonly resolution: 'NONE' | 'STATIC' | 'DNS' | 'DNS_ROUND_ROBIN' | 'DYNAMIC_DNS';
     readonly location: 'MESH_EXTERNAL' | 'MESH_INTERNAL';
     /** Selects WorkloadEntries of the same namespace; excludes `endpoints`. */

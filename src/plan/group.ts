@@ -7,6 +7,7 @@ import type { LoopPrevention } from '../model/trail.ts';
 import { planCrossingCheck } from './checks.ts';
 import { planCrossing } from './crossing.ts';
 import { planRetry, planRetryUnsent, trafficDefaults } from './retry.ts';
+import { isTcp, planTcpPaths, tcpCrossing, tcpPolicy } from './tcp.ts';
 import type {
   Connection,
   Crossing,
@@ -30,31 +31,42 @@ export interface PlanContext {
   readonly checkIntervalMsMin: number;
 }
 
-/** Decides, for each HTTP port of a Group, where requests go in the own IDC: pure, in domain words. */
+/** Decides, for each port of a Group, where requests go in the own IDC: pure, in domain words. */
 export function planGroup(view: GroupView, context: PlanContext): readonly GroupPlan[] {
   const { own } = context;
   if (view.entry.spec.resolution !== 'STATIC') return [];
-  const ports = view.entry.spec.ports.filter((port) => httpVersion(port) !== undefined);
-  const traffic = { ...view.drGroup?.spec.traffic, ...trafficFromAnnotations(view.entry) };
-  const crossing = withCheck(planCrossing({ ...context, drGroup: view.drGroup }), traffic, context);
+  const ports = view.entry.spec.ports.filter((port) => httpVersion(port) !== undefined || isTcp(view, port));
+  const defaultPort = ports.find((port) => httpVersion(port) !== undefined);
+  const all = { ...view.drGroup?.spec.traffic, ...trafficFromAnnotations(view.entry) };
+  const permitted = planCrossing({ ...context, drGroup: view.drGroup });
   const local = view.instances.filter((instance) => instance.idc === own && isConnectable(instance.address));
-  return ports.map((port, position): GroupPlan => {
+  return ports.map((port): GroupPlan => {
+    const protocol = httpVersion(port) ?? 'tcp';
     // A policy for a port replaces the host's: it inherits nothing (Istio, PortTrafficPolicy).
-    const policy = view.rule?.spec.portPolicies[port.number] ?? view.rule?.spec.policy ?? {};
+    const given = view.rule?.spec.portPolicies[port.number] ?? view.rule?.spec.policy ?? {};
+    const policy = protocol === 'tcp' ? tcpPolicy(given) : given;
+    // A health path is asked for by HTTP: a TCP port has no answer to it.
+    const traffic = protocol === 'tcp' ? withoutHealth(all) : all;
+    const crossing = protocol === 'tcp' ? tcpCrossing(permitted) : withCheck(permitted, traffic, context);
     return {
       group: { host: view.host, port: port.number },
       namespace: view.entry.meta.namespace,
-      isDefaultPort: position === 0,
-      protocol: httpVersion(port) ?? 'http1',
+      isDefaultPort: port === defaultPort,
+      protocol,
+      addresses: protocol === 'tcp' ? (view.entry.spec.addresses ?? []) : [],
       instances: planLocalities(local, port),
       ...(crossing === undefined ? {} : { crossing }),
       loadBalancer: policy.loadBalancer ?? 'LEAST_REQUEST',
       connection: planConnection(policy),
       outlier: planOutlier(policy, traffic, crossing !== undefined),
       ...planHealth(traffic),
-      ...planPaths(crossing, traffic),
+      ...(protocol === 'tcp' ? planTcpPaths(planPaths(crossing, traffic)) : planPaths(crossing, traffic)),
     };
   });
+}
+
+function withoutHealth({ healthPath: _, ...traffic }: GroupTraffic): GroupTraffic {
+  return traffic;
 }
 
 /** EDS takes addresses, not names: one name in it, and Envoy rejects all endpoints of the Group. */

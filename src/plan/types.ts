@@ -181,7 +181,10 @@ export interface GroupPlan {
   readonly namespace: string;
   /** Whether this port also answers to the bare host: the first HTTP port does. */
   readonly isDefaultPort: boolean;
-  readonly protocol: 'http1' | 'http2';
+  /** What instances speak; `tcp`: bytes that are carried as they come. */
+  readonly protocol: 'http1' | 'http2' | 'tcp';
+  /** Addresses of the Group's own, at which callers of a TCP Group connect; HTTP is found by its host. */
+  readonly addresses: readonly string[];
   /** Instances in this IDC, by locality. */
   readonly instances: readonly Locality[];
   /** Absent: the Group never leaves this IDC. */

@@ -3,12 +3,9 @@ import { show } from './fault.ts';
 import type { Fields } from './fields.ts';
 import { didYouMean } from './suggest.ts';
 
-/** What this version serves. */
-const served: ReadonlySet<string> = new Set<Protocol>(['HTTP', 'HTTP2', 'GRPC']);
-
 /**
- * Every protocol name that Istio takes, as what it is here. null: not even TCP, so that the port is left out
- * rather than be taken for TCP once TCP is served.
+ * Every protocol name that Istio takes, as what it is here. null: not even TCP, so that the port is left
+ * out rather than be taken for TCP.
  */
 const protocols: Readonly<Record<string, Protocol | null>> = {
   HTTP: 'HTTP',
@@ -31,10 +28,10 @@ const protocols: Readonly<Record<string, Protocol | null>> = {
 export function parseProtocol(port: Fields): Protocol | undefined {
   const text = port.string('protocol');
   if (!text) {
-    // Without a name Istio looks at the first bytes; guessing TCP silently would lose a whole service.
+    // Without a name Istio looks at the first bytes; guessing TCP silently would lose HTTP's routes by host.
     if (!port.has('protocol') || text === '') {
       port.warn(
-        'not given, and not detected here: the port gets no routes. Say HTTP, HTTP2 or GRPC.',
+        'not given, and not detected here: the port is served as TCP. Say HTTP, HTTP2 or GRPC if it is one.',
         'protocol',
       );
       return 'TCP';
@@ -53,8 +50,5 @@ export function parseProtocol(port: Fields): Protocol | undefined {
   const protocol = protocols[name] ?? undefined;
   if (name === 'GRPC-WEB') port.warn('GRPC-WEB is served as HTTP.', 'protocol');
   else if (protocol === undefined) port.warn(`${name} is not supported: the port is left out.`, 'protocol');
-  else if (!served.has(name)) {
-    port.warn(`${name} is not served yet: the port gets no routes. HTTP, HTTP2 and GRPC are.`, 'protocol');
-  }
   return protocol;
 }

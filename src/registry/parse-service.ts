@@ -16,7 +16,7 @@ const serviceFields: FieldTable = {
   resolution: '',
   endpoints: '',
   workloadSelector: '',
-  addresses: 'requests find a Group by its host, not by a virtual IP.',
+  addresses: '',
   exportTo: 'the hosts are visible in all namespaces.',
   subjectAltNames: "the names in servers' certificates are not checked.",
 };
@@ -35,7 +35,8 @@ export function parseServiceEntry(spec: Fields, meta: Meta): ServiceEntry {
   const resolution = spec.oneOf('resolution', resolutions) ?? 'NONE';
   const workloadSelector = parseSelector(spec);
   const endpoints = spec.maps('endpoints').map((fields) => parseEndpoint(fields, resolution));
-  checkAddresses(spec, resolution);
+  const addresses = parseAddresses(spec, resolution, ports);
+  checkWildcards(spec, hosts, ports);
   checkResolution(spec, resolution, endpoints, ports);
   return {
     kind: 'ServiceEntry',
@@ -43,6 +44,7 @@ export function parseServiceEntry(spec: Fields, meta: Meta): ServiceEntry {
     spec: {
       hosts,
       ports,
+      ...(addresses.length === 0 ? {} : { addresses }),
       resolution,
       location,
       endpoints,
@@ -134,8 +136,9 @@ function parseEndpoint(fields: Fields, resolution: Resolution): WorkloadSpec {
   return endpoint;
 }
 
-/** `addresses` is not used, but an entry that Istio would reject must not pass here. */
-function checkAddresses(spec: Fields, resolution: Resolution): void {
+/** Single addresses, at which sidecars listen for the TCP ports. An entry that Istio would reject must not pass here. */
+function parseAddresses(spec: Fields, resolution: Resolution, ports: readonly ServicePort[]): string[] {
+  const addresses = new Set<string>();
   for (const { text, index } of spec.strings('addresses')) {
     const cidr = isCidr(text);
     if (!cidr && !isIpAddress(text)) {
@@ -150,8 +153,33 @@ function checkAddresses(spec: Fields, resolution: Resolution): void {
         'addresses',
         index,
       );
-    }
+    } else if (cidr) {
+      spec.warn(
+        'no proxy can listen on a prefix: it is left out. Give single addresses.',
+        'addresses',
+        index,
+      );
+    } else if (/^(?:0\.0\.0\.0|[0:]+)$/.test(text)) {
+      spec.warn('is every address, and none of its own: it is left out.', 'addresses', index);
+    } else addresses.add(text);
   }
+  if (addresses.size > 0 && !ports.some(isTcp)) {
+    spec.warn('are for TCP ports, of which there is none: HTTP finds a Group by its host.', 'addresses');
+  }
+  return [...addresses];
+}
+
+function checkWildcards(spec: Fields, hosts: readonly string[], ports: readonly ServicePort[]): void {
+  const port = ports.find(isTcp);
+  if (port === undefined || !hosts.some((host) => host.startsWith('*'))) return;
+  spec.warn(
+    `port ${port.number} is TCP, where no connection says which host it is for: it is not served for hosts with '*'.`,
+    'hosts',
+  );
+}
+
+function isTcp({ protocol }: ServicePort): boolean {
+  return protocol !== 'HTTP' && protocol !== 'HTTP2' && protocol !== 'GRPC';
 }
 
 function checkResolution(

@@ -69,6 +69,8 @@ export function buildBootstrap(options: BootstrapOptions): Bootstrap {
       cds_config: { resource_api_version: 'V3', ads: {}, initial_fetch_timeout: '0s' },
       lds_config: { resource_api_version: 'V3', ads: {}, initial_fetch_timeout: '0s' },
     },
+    // TCP connections leave the IDC through a listener inside the proxy.
+    ...(scope.role === 'sidecar' ? { bootstrap_extensions: [internalListeners] } : {}),
     static_resources: {
       clusters: [controlPlaneCluster(options.xds), ...(inbound ? [workloadCluster(inbound.app)] : [])],
       listeners: inbound ? [inboundListener(inbound.listen, scope.accessLog)] : [],
@@ -88,6 +90,11 @@ export function buildBootstrap(options: BootstrapOptions): Bootstrap {
     },
   };
 }
+
+const internalListeners: envoy.config.core.v3.TypedExtensionConfig = {
+  name: 'envoy.bootstrap.internal_listener',
+  typed_config: any('envoy.extensions.bootstrap.internal_listener.v3.InternalListener', {}),
+};
 
 function controlPlaneCluster(addresses: readonly ListenAddress[]): Cluster {
   return {

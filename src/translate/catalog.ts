@@ -3,6 +3,7 @@ import type { NodeRole, NodeScope } from '../model/node.ts';
 import type { GroupPlan } from '../plan/types.ts';
 import {
   type Built,
+  buildGroupListeners,
   buildGroupResources,
   buildRoutes,
   buildScopeResources,
@@ -91,7 +92,9 @@ export class Catalog {
     return {
       plans,
       messages: { sidecar: of('sidecar'), ingress: of('ingress'), egress: of('egress') },
-      routeKey: JSON.stringify(plans.map((plan) => [plan.group, plan.isDefaultPort, plan.paths])),
+      routeKey: JSON.stringify(
+        plans.map((plan) => [plan.group, plan.isDefaultPort, plan.paths, plan.protocol, plan.addresses]),
+      ),
     };
   }
 
@@ -102,6 +105,7 @@ export class Catalog {
       .flatMap(([, entry]) => entry.plans);
     const built = [
       ...buildScopeResources(scope, this.#around),
+      ...buildGroupListeners(scope, plans),
       ...routedListeners(scope).map((listener) => buildRoutes(listener, plans)),
     ];
     return new Map(built.map((one) => [`${one.kind}/${one.name}`, one]));

@@ -8,6 +8,7 @@ import {
   healthPath,
   idcsCluster,
   instancesCluster,
+  tunnelCluster,
   visitedKey,
 } from './names.ts';
 
@@ -28,17 +29,21 @@ export function buildInstancesCluster(plan: GroupPlan, role: 'sidecar' | 'ingres
     outlier_detection: outlierDetection(plan.outlier, plan.outlier.maxEjectionPercent[role]),
     ...(plan.health === undefined ? {} : { health_checks: [healthCheck(plan)] }),
     ...(connection.tcpKeepalive === undefined ? {} : { upstream_connection_options: keepalive(connection) }),
-    ...httpUpstream({
-      common_http_protocol_options: {
-        idle_timeout: duration(connection.idleTimeoutMs),
-        ...(connection.maxRequestsPerConnection > 0
-          ? { max_requests_per_connection: connection.maxRequestsPerConnection }
-          : {}),
-      },
-      explicit_http_config:
-        plan.protocol === 'http2' ? { http2_protocol_options: {} } : { http_protocol_options: {} },
-    }),
+    ...(plan.protocol === 'tcp' ? {} : instancesHttp(connection, plan.protocol)),
   };
+}
+
+function instancesHttp(connection: Connection, protocol: 'http1' | 'http2'): ReturnType<typeof httpUpstream> {
+  return httpUpstream({
+    common_http_protocol_options: {
+      idle_timeout: duration(connection.idleTimeoutMs),
+      ...(connection.maxRequestsPerConnection > 0
+        ? { max_requests_per_connection: connection.maxRequestsPerConnection }
+        : {}),
+    },
+    explicit_http_config:
+      protocol === 'http2' ? { http2_protocol_options: {} } : { http_protocol_options: {} },
+  });
 }
 
 /**
@@ -57,7 +62,10 @@ export function buildFailoverCluster(plan: GroupPlan): Cluster {
     cluster_type: {
       name: 'envoy.clusters.aggregate',
       typed_config: any('envoy.extensions.clusters.aggregate.v3.ClusterConfig', {
-        clusters: [instancesCluster(plan.group), egressCluster],
+        clusters: [
+          instancesCluster(plan.group),
+          plan.protocol === 'tcp' ? tunnelCluster(plan.group) : egressCluster,
+        ],
       }),
     },
   };

@@ -1,3 +1,4 @@
+import type { ListenAddress } from '../model/node.ts';
 import type { GroupPort } from '../plan/types.ts';
 
 /** Every name that Envoy sees. A Group is always named `host:port`. */
@@ -22,6 +23,19 @@ export function idcsCluster(group: GroupPort): string {
 
 /** Cluster (and EDS service) of the own IDC's egress gateways: one for all Groups. */
 export const egressCluster = 'egress';
+
+/** The internal listener, in a sidecar, through which TCP connections leave the IDC: one for all Groups. */
+export const tunnelListener = 'tunnel';
+
+/** Cluster of the way out of the IDC, for one TCP Group. */
+export function tunnelCluster(group: GroupPort): string {
+  return `tunnel/${groupName(group)}`;
+}
+
+/** A sidecar's listener for one TCP Group at one address. */
+export function tcpListenerName(group: GroupPort, listen: ListenAddress): string {
+  return `tcp/${groupName(group)}/${listen.address}`;
+}
 
 /** What all headers of Isthmus's own begin with; none of them reaches a workload or a client. */
 export const headerPrefix = 'x-isthmus-';

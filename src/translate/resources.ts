@@ -2,6 +2,7 @@ import type { Any } from '../../protos/gen/envoy.d.ts';
 import type { Idc } from '../model/idc.ts';
 import type { NodeRole, NodeScope } from '../model/node.ts';
 import type { GuardedListener } from '../model/trail.ts';
+import { planTcpListeners } from '../plan/tcp.ts';
 import type { GroupPlan, ListenerRole } from '../plan/types.ts';
 import { any } from './any.ts';
 import { buildEgressAssignment, buildIdcsAssignment, buildInstancesAssignment } from './assignment.ts';
@@ -15,6 +16,8 @@ import { edgeFilters } from './edge.ts';
 import { buildFilter, type FilterModule, filterName, guardFilter } from './filter.ts';
 import { buildHttpListener, type HttpFilter, visitedToMetadata } from './http.ts';
 import { buildRouteConfiguration } from './route.ts';
+import { buildTcpListener } from './tcp.ts';
+import { buildTunnelCluster, buildTunnelListener } from './tunnel.ts';
 
 /** Types of resource, by Envoy's abbreviations; the order is the order of pushing. */
 export const resourceKinds = ['CDS', 'EDS', 'LDS', 'RDS', 'ECDS'] as const;
@@ -42,13 +45,18 @@ export function buildGroupResources(
   idcs: ReadonlyMap<string, Idc>,
 ): Readonly<Record<NodeRole, readonly Built[]>> {
   const { crossing } = plan;
-  const shared = [
-    eds(buildInstancesAssignment(plan)),
-    ...(crossing ? [cds(buildFailoverCluster(plan))] : []),
-  ];
+  const isTcp = plan.protocol === 'tcp';
+  const instances = eds(buildInstancesAssignment(plan));
+  const failover = crossing ? [cds(buildFailoverCluster(plan))] : [];
   return {
-    sidecar: [cds(buildInstancesCluster(plan, 'sidecar')), ...shared],
-    ingress: [cds(buildInstancesCluster(plan, 'ingress')), ...shared],
+    sidecar: [
+      cds(buildInstancesCluster(plan, 'sidecar')),
+      instances,
+      ...failover,
+      ...(crossing && isTcp ? [cds(buildTunnelCluster(plan))] : []),
+    ],
+    // Clients at the edge have no way to say which TCP Group they want: it is entered from other IDCs only.
+    ingress: [cds(buildInstancesCluster(plan, 'ingress')), instances, ...(isTcp ? [] : failover)],
     egress: crossing
       ? [cds(buildIdcsCluster(plan, crossing)), eds(buildIdcsAssignment(plan, crossing, idcs))]
       : [],
@@ -92,6 +100,17 @@ export function buildScopeResources(scope: NodeScope, around: Surroundings): rea
         ...guarded('ingress', 'egress-ingress', scope.ingress, scope, around),
       ];
   }
+}
+
+/** Listeners of a scope that its Groups ask for: those of TCP Groups, and the tunnel of those that may leave the IDC. */
+export function buildGroupListeners(scope: NodeScope, plans: readonly GroupPlan[]): readonly Built[] {
+  if (scope.role !== 'sidecar' || scope.outbound === undefined) return [];
+  const listeners = planTcpListeners(scope.outbound, plans);
+  const leave = listeners.some(({ plan }) => plan.crossing !== undefined);
+  return [
+    ...(leave ? [lds(buildTunnelListener(scope.accessLog))] : []),
+    ...listeners.map((listener) => lds(buildTcpListener(listener, scope.accessLog))),
+  ];
 }
 
 /** The listeners of a scope that have routes. */

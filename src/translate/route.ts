@@ -11,6 +11,7 @@ import {
   idcsCluster,
   instancesCluster,
 } from './names.ts';
+import { buildConnectRoutes, hasRoutes } from './tcp.ts';
 
 type RouteMatch = envoy.config.route.v3.RouteMatch;
 type HeaderMatcher = envoy.config.route.v3.HeaderMatcher;
@@ -31,7 +32,7 @@ export function buildRouteConfiguration(
       ? { response_headers_to_remove: [failHealthHeader] }
       : {}),
     virtual_hosts: plans
-      .filter((plan) => plan.paths[listener].priorities.length > 0)
+      .filter((plan) => plan.paths[listener].priorities.length > 0 && hasRoutes(plan, listener))
       .map((plan) => buildVirtualHost(plan, plan.paths[listener])),
   };
 }
@@ -41,8 +42,16 @@ function buildVirtualHost(plan: GroupPlan, path: Path): VirtualHost {
   return {
     name: groupName(plan.group),
     domains: plan.isDefaultPort ? [host, `${host}:${port}`] : [`${host}:${port}`],
-    routes: path.listener === 'peer' ? buildPeerRoutes(plan) : buildRoutes(clusterOf(plan, path), path),
+    routes: buildGroupRoutes(plan, path),
   };
+}
+
+function buildGroupRoutes(plan: GroupPlan, path: Path): Route[] {
+  const isPeer = path.listener === 'peer';
+  if (plan.protocol === 'tcp') {
+    return buildConnectRoutes(clusterOf(plan, path), retryAction(path, path.retry.other), isPeer);
+  }
+  return isPeer ? buildPeerRoutes(plan) : buildRoutes(clusterOf(plan, path), path);
 }
 
 /**

@@ -194,8 +194,7 @@ t.test('only instances of the own IDC that have an address, by locality and with
   ]);
 });
 
-t.test('what is not HTTP over static endpoints gets no plan', async (t) => {
-  t.equal(plan({ protocol: 'TCP' }), undefined);
+t.test('what does not stand at static endpoints gets no plan', async (t) => {
   t.equal(plan({ resolution: 'DNS' }), undefined);
   t.equal(plan({ protocol: 'GRPC' })?.protocol, 'http2');
 });

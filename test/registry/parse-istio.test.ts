@@ -75,11 +75,27 @@ t.test('a ServiceEntry as the mesh sees it', async (t) => {
     location: 'MESH_INTERNAL',
     endpoints: [{ address: '2001:db8::1', ports: { http: 8081 }, labels: {}, network: 'n', weight: 3 }],
   });
-  t.strictSame(read(raw).warnings, [
-    'spec.ports[2].protocol',
-    'spec.ports[3].protocol',
-    'spec.ports[4].protocol',
-  ]);
+  t.strictSame(read(raw).warnings, ['spec.ports[2].protocol', 'spec.ports[4].protocol']);
+});
+
+t.test('addresses of a ServiceEntry are for its TCP ports', async (t) => {
+  const entry = (protocol: string, ...addresses: string[]) => ({
+    apiVersion: 'networking.istio.io/v1',
+    kind: 'ServiceEntry',
+    metadata: { name: 'db' },
+    spec: {
+      hosts: ['db.example'],
+      addresses,
+      location: 'MESH_INTERNAL',
+      resolution: 'STATIC',
+      ports: [{ number: 3306, name: 'main', protocol }],
+      endpoints: [{ address: '10.1.0.1' }],
+    },
+  });
+  const tcp = entry('TCP', '127.1.0.1', '10.0.0.0/8', '127.1.0.1', '::1', '0.0.0.0');
+  t.match(spec(tcp, 'ServiceEntry'), { addresses: ['127.1.0.1', '::1'] });
+  t.strictSame(read(tcp).warnings, ['spec.addresses[1]', 'spec.addresses[4]']);
+  t.strictSame(read(entry('HTTP', '127.1.0.1')).warnings, ['spec.addresses']);
 });
 
 t.test('a DestinationRule as the mesh sees it', async (t) => {

@@ -1,0 +1,91 @@
+import type { GroupView } from '../index/view.ts';
+import type { ListenAddress } from '../model/node.ts';
+import type { Protocol, ServicePort, TrafficPolicy } from '../model/service.ts';
+import type { Crossing, GroupPlan, RetryPlan } from './types.ts';
+
+/** Protocols whose bytes are carried as they come: a TLS or MySQL connection is a TCP connection here. */
+const opaque: ReadonlySet<Protocol> = new Set<Protocol>(['TCP', 'TLS', 'HTTPS', 'MONGO']);
+
+/** Whether a port of a Group is served as TCP. A wildcard host is not: no connection says which host it is for. */
+export function isTcp(view: GroupView, port: ServicePort): boolean {
+  return opaque.has(port.protocol) && !view.host.startsWith('*');
+}
+
+/**
+ * Times that a connection is tried anew, each at another endpoint, before it is given up. As one failed connection
+ * ejects an instance (`tcpPolicy`), all but one of these find dead instances, and the last one leaves the IDC.
+ */
+export const tcpConnectAttempts = 5;
+
+/**
+ * A Group's traffic policy with what TCP needs by default: one connection that fails ejects the instance, as a
+ * client's connection is lost with its last attempt, and no other proxy tries again for it.
+ */
+export function tcpPolicy(policy: TrafficPolicy): TrafficPolicy {
+  return {
+    ...policy,
+    outlier: { consecutiveGatewayErrors: 1, ...policy.outlier },
+    // Otherwise a connection to a peer that is gone without a word stays for ever: it has no idle timeout.
+    tcpKeepalive: policy.tcpKeepalive ?? { probes: 3, timeMs: 60_000, intervalMs: 10_000 },
+  };
+}
+
+/**
+ * How connections to a TCP Group may cross: as requests may, but that no IDC hands them on. It need not: the egress
+ * that a tunnel leaves by asks one permitted IDC after another (`planTcpPaths`).
+ */
+export function tcpCrossing(crossing: Crossing | undefined): Crossing | undefined {
+  if (crossing === undefined) return undefined;
+  const { handOnNamesMax: _, ...rest } = crossing;
+  return rest;
+}
+
+/**
+ * The paths of a TCP Group. A tunnel that another IDC refused with a gateway error was never opened, so that nothing
+ * can happen twice: the egress asks the next IDC, each twice, as one of its gateways may be dead.
+ */
+export function planTcpPaths({ paths }: Pick<GroupPlan, 'paths'>): Pick<GroupPlan, 'paths'> {
+  const tries = 2 * Math.max(1, paths.sidecar.priorities.length);
+  const rule = {
+    on: ['unsent', 'gateway-error'],
+    retries: tries - 1,
+    perTryMs: 0,
+    triesPerPriority: 2,
+  } as const;
+  const retry: RetryPlan = { timeoutMs: 0, idempotentMethods: [], idempotent: rule, other: rule };
+  return { paths: { ...paths, sidecar: { ...paths.sidecar, retry } } };
+}
+
+/** Where a sidecar listens for its workload's connections to one Group. */
+export interface TcpListener {
+  readonly plan: GroupPlan;
+  readonly listen: ListenAddress;
+}
+
+/**
+ * The listeners of a sidecar for the TCP Groups of its scope. A Group with addresses of its own is listened for on
+ * these, any other on the address of the outbound listener; always on the port of the service. Where two want one
+ * address and port, the first by host has it, and HTTP goes before all (docs/decisions/036-where-tcp-is-listened-for.md).
+ */
+export function planTcpListeners(
+  outbound: ListenAddress,
+  plans: readonly GroupPlan[],
+): readonly TcpListener[] {
+  const taken = new Set([keyOf(outbound)]);
+  const byHost = plans
+    .filter((plan) => plan.protocol === 'tcp')
+    .sort((a, b) => (a.group.host < b.group.host ? -1 : a.group.host > b.group.host ? 1 : 0));
+  return byHost.flatMap((plan) => {
+    const addresses = plan.addresses.length > 0 ? plan.addresses : [outbound.address];
+    return addresses.flatMap((address) => {
+      const listen = { address, port: plan.group.port };
+      if (taken.has(keyOf(listen))) return [];
+      taken.add(keyOf(listen));
+      return [{ plan, listen }];
+    });
+  });
+}
+
+function keyOf({ address, port }: ListenAddress): string {
+  return `${address} ${port}`;
+}

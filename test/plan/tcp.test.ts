@@ -1,0 +1,49 @@
+import t from 'tap';
+import type { GroupView } from '../../src/index/view.ts';
+import type { Protocol, ServicePort } from '../../src/model/service.ts';
+import { isTcp, planTcpListeners, tcpPolicy } from '../../src/plan/tcp.ts';
+import type { GroupPlan } from '../../src/plan/types.ts';
+
+const outbound = { address: '127.0.0.1', port: 15001 };
+
+const group = (host: string, port: number, ...addresses: string[]): GroupPlan =>
+  ({ group: { host, port }, protocol: 'tcp', addresses }) as unknown as GroupPlan;
+
+/** Listeners in short: `host at address port`. */
+const shape = (...plans: GroupPlan[]) =>
+  planTcpListeners(outbound, plans).map(
+    ({ plan, listen }) => `${plan.group.host} at ${listen.address} ${listen.port}`,
+  );
+
+t.test('where a sidecar listens for TCP', async (t) => {
+  t.strictSame(shape(group('a', 3306), group('b', 6379)), ['a at 127.0.0.1 3306', 'b at 127.0.0.1 6379']);
+  t.strictSame(
+    shape(group('a', 3306, '127.1.0.1', '127.1.0.2'), group('b', 3306, '127.1.0.3')),
+    ['a at 127.1.0.1 3306', 'a at 127.1.0.2 3306', 'b at 127.1.0.3 3306'],
+    'Groups with addresses of their own may share a port',
+  );
+  t.strictSame(
+    shape(group('b', 3306), group('a', 3306)),
+    ['a at 127.0.0.1 3306'],
+    'the first by host has it',
+  );
+  t.strictSame(shape(group('a', 15001)), [], 'HTTP goes before');
+  const http = { ...group('a', 80), protocol: 'http1' } as GroupPlan;
+  t.strictSame(shape(http), [], 'HTTP is not listened for by Group');
+});
+
+t.test('what is TCP', async (t) => {
+  const view = (host: string) => ({ host }) as GroupView;
+  const port = (protocol: Protocol): ServicePort => ({ number: 1, name: 'x', protocol });
+  for (const protocol of ['TCP', 'TLS', 'HTTPS', 'MONGO'] as const) {
+    t.ok(isTcp(view('a.test'), port(protocol)), protocol);
+    t.notOk(isTcp(view('*.test'), port(protocol)), 'a wildcard is no host that a tunnel could name');
+  }
+  for (const protocol of ['HTTP', 'HTTP2', 'GRPC'] as const) t.notOk(isTcp(view('a.test'), port(protocol)));
+});
+
+t.test('one failed connection ejects, unless a rule says otherwise', async (t) => {
+  t.match(tcpPolicy({}), { outlier: { consecutiveGatewayErrors: 1 }, tcpKeepalive: { timeMs: 60_000 } });
+  const rule = { outlier: { consecutiveGatewayErrors: 7 }, tcpKeepalive: { timeMs: 1000 } };
+  t.match(tcpPolicy(rule), rule);
+});
