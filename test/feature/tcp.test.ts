@@ -160,15 +160,13 @@ t.test(
     const got = await talk(shared.listen, mebibyte);
     t.ok(got === `shared.test sh-b\n${mebibyte}`, 'the very next one, byte for byte');
 
-    await until('the crossing is in the logs', () => logOf('sh-b-ingress', 'peer').length > 0);
     const authority = `shared.test:${shared.listen.port}`;
-    t.match(logOf('sh-b-ingress', 'peer').at(-1), {
-      method: 'CONNECT',
-      authority,
-      trail: 'sh-a,sh-b',
-      status: 200,
-    });
-    t.match(logOf('sh-a-egress', 'sidecar').at(-1), { method: 'CONNECT', authority, trail: 'sh-a' });
+    const tunnels = (id: string, listener: string) =>
+      logOf(id, listener).filter((line) => line.method === 'CONNECT' && line.authority === authority);
+    await until('the crossing is in the logs', () => tunnels('sh-b-ingress', 'peer').length > 0);
+    t.match(tunnels('sh-b-ingress', 'peer').at(-1), { trail: 'sh-a,sh-b', status: 200 });
+    await until('it is in the log of the egress', () => tunnels('sh-a-egress', 'sidecar').length > 0);
+    t.match(tunnels('sh-a-egress', 'sidecar').at(-1), { trail: 'sh-a', status: 200 });
     await until('the tunnel is in the logs', () => logOf('caller', 'tunnel').length > 0);
     t.match(logOf('caller', 'tunnel').at(-1), { group: authority });
   },
@@ -201,7 +199,8 @@ t.test('nobody left in either IDC: the connection ends, and the log says why', a
   await until('it is in the log of the other IDC too', () =>
     logOf('sh-b-ingress', 'peer').some(({ trail, outcome }) => trail === 'sh-a,sh-b' && outcome === 'no-idc'),
   );
-  t.strictSame(logOf('sh-a-ingress', 'peer'), [], 'nothing came back to where it began');
+  const back = logOf('sh-a-ingress', 'peer').filter(({ method }) => method === 'CONNECT');
+  t.strictSame(back, [], 'nothing came back to where it began');
 });
 
 t.test('a tunnel is under the rules of the trail', async (t) => {
