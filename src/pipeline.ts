@@ -99,7 +99,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       ...upserts.map(({ message }) => ({ upsert: message })),
       ...removals.map(({ kind, name }) => ({ remove: { typeUrl: typeUrls[kind], name } })),
     ];
-    for (const { kind, name } of [...upserts, ...removals]) refused.delete(`${kind} ${name}`);
+    if (refused.size > 0)
+      for (const { kind, name } of [...upserts, ...removals]) refused.delete(`${kind} ${name}`);
     applySalvaging(
       changes,
       (some) => {

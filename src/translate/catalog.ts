@@ -11,6 +11,7 @@ import {
   routedListeners,
   type Surroundings,
 } from './resources.ts';
+import { ScopeIndex } from './scopes.ts';
 
 /** What one scope is to get and to lose. */
 export interface ScopeChange {
@@ -18,40 +19,71 @@ export interface ScopeChange {
   readonly removals: readonly { readonly kind: ResourceKind; readonly name: string }[];
 }
 
+/** Work done since the start. Tests assert on it, so that no event's cost grows with what it does not change. */
+export interface CatalogWork {
+  /** Groups of which messages were built. */
+  groupsBuilt: number;
+  /** Route configurations that were built. */
+  routesBuilt: number;
+  /** Scopes that were looked at. */
+  scopesVisited: number;
+}
+
 /** One Group as it was last built. */
 interface GroupEntry {
   readonly plans: readonly GroupPlan[];
   readonly messages: Readonly<Record<NodeRole, readonly Built[]>>;
-  /** Equal keys, equal routes: endpoints change often, routes seldom. */
+  /** All that is decided but for the instances. Equal keys, equal routes: instances change often, routes seldom. */
   readonly routeKey: string;
 }
 
 interface ScopeEntry {
+  readonly key: string;
   readonly scope: NodeScope;
-  /** What does not come from Groups: listeners, routes, filters, gateways. */
-  own: ReadonlyMap<string, Built>;
+  /** What does not come from Groups: listeners, filters, gateways. */
+  own: readonly Built[];
+  /** What is made of all its Groups together: routes, and listeners of TCP Groups. */
+  routes: readonly Built[];
+}
+
+/** What a scope had and has of what changed. */
+interface Touched {
+  readonly old: Built[];
+  readonly now: Built[];
+  routes: boolean;
 }
 
 /**
  * All built messages, kept so that a change builds only what it touches: one Group's messages are built once
- * for all scopes, and a scope's routes only when a Group in it changed its routes.
+ * for all scopes, and a scope's routes only when a Group in it changed its routes. Scopes that do not see the
+ * Group are not looked at.
  */
 export class Catalog {
   readonly #groups = new Map<string, GroupEntry>();
   readonly #scopes = new Map<string, ScopeEntry>();
+  readonly #index = new ScopeIndex<ScopeEntry>();
+  readonly #work: CatalogWork = { groupsBuilt: 0, routesBuilt: 0, scopesVisited: 0 };
   #idcs: ReadonlyMap<string, Idc> = new Map();
   #around: Surroundings = { own: undefined, filters: {} };
 
   /** Opens a scope under a key of the caller's; returns all that it gets. */
   open(key: string, scope: NodeScope): readonly Built[] {
-    const own = this.#buildOwn(scope);
-    this.#scopes.set(key, { scope, own });
-    const groups = [...this.#groups].filter(([host, entry]) => isInScope(scope, host, entry.plans));
-    return [...own.values(), ...groups.flatMap(([, entry]) => messagesFor(scope, entry))];
+    this.close(key);
+    const own = buildScopeResources(scope, this.#around);
+    const entry: ScopeEntry = { key, scope, own, routes: this.#buildRoutes(scope) };
+    this.#scopes.set(key, entry);
+    this.#index.add(entry);
+    return [
+      ...own,
+      ...entry.routes,
+      ...this.#groupsOf(scope).flatMap(({ messages }) => messages[scope.role]),
+    ];
   }
 
   /** Forgets a scope. */
   close(key: string): void {
+    const entry = this.#scopes.get(key);
+    if (entry !== undefined) this.#index.delete(entry);
     this.#scopes.delete(key);
   }
 
@@ -59,30 +91,56 @@ export class Catalog {
   surround(idcs: ReadonlyMap<string, Idc>, around: Surroundings): ReadonlyMap<string, ScopeChange> {
     this.#idcs = idcs;
     this.#around = around;
-    return this.#changes(new Map(), () => true);
+    const touched = new Map<ScopeEntry, Touched>();
+    for (const entry of this.#scopes.values()) {
+      const old = entry.own;
+      entry.own = keepEqual(buildScopeResources(entry.scope, around), old);
+      touched.set(entry, { old: [...old], now: [...entry.own], routes: false });
+    }
+    return this.#changes(touched);
   }
 
   /** Takes in Groups by host (no plans: the Group is gone); says what that changes for each scope. */
   update(groups: ReadonlyMap<string, readonly GroupPlan[]>): ReadonlyMap<string, ScopeChange> {
-    const before = new Map<string, GroupEntry | undefined>();
+    const touched = new Map<ScopeEntry, Touched>();
+    const touch = (entry: ScopeEntry): Touched => {
+      const known = touched.get(entry);
+      if (known !== undefined) return known;
+      const made: Touched = { old: [], now: [], routes: false };
+      touched.set(entry, made);
+      return made;
+    };
     for (const [host, plans] of groups) {
       const old = this.#groups.get(host);
-      before.set(host, old);
-      if (plans.length === 0) this.#groups.delete(host);
-      else this.#groups.set(host, this.#buildGroup(plans, old));
+      const is = plans.length === 0 ? undefined : this.#buildGroup(plans, old);
+      const moved = old?.plans[0]?.namespace !== is?.plans[0]?.namespace;
+      const routes = moved || old?.routeKey !== is?.routeKey;
+      if (old !== undefined)
+        for (const entry of this.#index.scopesOf(host)) {
+          const one = touch(entry);
+          one.old.push(...old.messages[entry.scope.role]);
+          one.routes ||= routes;
+        }
+      if (is === undefined) this.#groups.delete(host);
+      else this.#groups.set(host, is);
+      this.#index.setGroup(host, is?.plans[0]?.namespace);
+      if (is !== undefined)
+        for (const entry of this.#index.scopesOf(host)) {
+          const one = touch(entry);
+          one.now.push(...is.messages[entry.scope.role]);
+          one.routes ||= routes;
+        }
     }
-    return this.#changes(before, (scope) => {
-      for (const [host, old] of before) {
-        const entry = this.#groups.get(host);
-        const was = old !== undefined && isInScope(scope, host, old.plans) ? old.routeKey : '';
-        const is = entry !== undefined && isInScope(scope, host, entry.plans) ? entry.routeKey : '';
-        if (was !== is) return true;
-      }
-      return false;
-    });
+    return this.#changes(touched);
+  }
+
+  /** Counters of the work done so far. */
+  work(): Readonly<CatalogWork> {
+    return { ...this.#work };
   }
 
   #buildGroup(plans: readonly GroupPlan[], old: GroupEntry | undefined): GroupEntry {
+    this.#work.groupsBuilt += 1;
     const built = plans.map((plan) => buildGroupResources(plan, this.#idcs));
     const of = (role: NodeRole) =>
       keepEqual(
@@ -92,63 +150,38 @@ export class Catalog {
     return {
       plans,
       messages: { sidecar: of('sidecar'), ingress: of('ingress'), egress: of('egress') },
-      routeKey: JSON.stringify(
-        plans.map((plan) => [plan.group, plan.isDefaultPort, plan.paths, plan.protocol, plan.addresses]),
-      ),
+      routeKey: JSON.stringify(plans.map(({ instances: _, ...decided }) => decided)),
     };
   }
 
-  #buildOwn(scope: NodeScope): ReadonlyMap<string, Built> {
-    const plans = [...this.#groups]
-      .filter(([host, entry]) => isInScope(scope, host, entry.plans))
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .flatMap(([, entry]) => entry.plans);
-    const built = [
-      ...buildScopeResources(scope, this.#around),
-      ...buildGroupListeners(scope, plans),
-      ...routedListeners(scope).map((listener) => buildRoutes(listener, plans)),
-    ];
-    return new Map(built.map((one) => [`${one.kind}/${one.name}`, one]));
+  #groupsOf(scope: NodeScope): GroupEntry[] {
+    return this.#index.hostsOf(scope).flatMap((host) => this.#groups.get(host) ?? []);
   }
 
-  #changes(
-    before: ReadonlyMap<string, GroupEntry | undefined>,
-    ownChanged: (scope: NodeScope) => boolean,
-  ): ReadonlyMap<string, ScopeChange> {
+  #buildRoutes(scope: NodeScope): readonly Built[] {
+    const listeners = routedListeners(scope);
+    this.#work.routesBuilt += listeners.length;
+    const plans = this.#groupsOf(scope).flatMap((entry) => entry.plans);
+    return [
+      ...buildGroupListeners(scope, plans),
+      ...listeners.map((listener) => buildRoutes(listener, plans)),
+    ];
+  }
+
+  #changes(touched: ReadonlyMap<ScopeEntry, Touched>): ReadonlyMap<string, ScopeChange> {
     const changes = new Map<string, ScopeChange>();
-    for (const [key, entry] of this.#scopes) {
-      const { scope } = entry;
-      const old: Built[] = [];
-      const now: Built[] = [];
-      for (const [host, was] of before) {
-        const is = this.#groups.get(host);
-        if (was !== undefined && isInScope(scope, host, was.plans)) old.push(...messagesFor(scope, was));
-        if (is !== undefined && isInScope(scope, host, is.plans)) now.push(...messagesFor(scope, is));
-      }
-      if (ownChanged(scope)) {
-        old.push(...entry.own.values());
-        const built = this.#buildOwn(scope);
-        const kept = keepEqual([...built.values()], [...entry.own.values()]);
-        entry.own = new Map(kept.map((one) => [`${one.kind}/${one.name}`, one]));
-        now.push(...kept);
+    this.#work.scopesVisited += touched.size;
+    for (const [entry, { old, now, routes }] of touched) {
+      if (routes) {
+        old.push(...entry.routes);
+        entry.routes = keepEqual(this.#buildRoutes(entry.scope), entry.routes);
+        now.push(...entry.routes);
       }
       const change = difference(old, now);
-      if (change.upserts.length > 0 || change.removals.length > 0) changes.set(key, change);
+      if (change.upserts.length > 0 || change.removals.length > 0) changes.set(entry.key, change);
     }
     return changes;
   }
-}
-
-/** Whether a scope gets a Group: a gateway all, a sidecar what it depends on, else its namespace's. */
-function isInScope(scope: NodeScope, host: string, plans: readonly GroupPlan[]): boolean {
-  if (scope.role !== 'sidecar') return true;
-  if (scope.outbound === undefined) return false;
-  if (scope.dependsOn !== undefined) return scope.dependsOn.includes(host);
-  return plans[0]?.namespace === scope.namespace;
-}
-
-function messagesFor(scope: NodeScope, entry: GroupEntry): readonly Built[] {
-  return entry.messages[scope.role];
 }
 
 /** `built`, with each message that equals an old one replaced by that old one: identity then says "unchanged". */

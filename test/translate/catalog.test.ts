@@ -1,0 +1,166 @@
+import fc from 'fast-check';
+import t from 'tap';
+import type { GroupView } from '../../src/index/view.ts';
+import type { NodeScope } from '../../src/model/node.ts';
+import { planGroup } from '../../src/plan/group.ts';
+import type { GroupPlan } from '../../src/plan/types.ts';
+import { Catalog, type ScopeChange } from '../../src/translate/catalog.ts';
+import type { Built } from '../../src/translate/resources.ts';
+import { drGroup, idc, serviceEntry } from '../index/fixture.ts';
+
+const idcs = new Map([
+  ['sh-a', idc('sh-a')],
+  ['sh-b', idc('sh-b')],
+]);
+const at = (port: number) => ({ address: '127.0.0.1', port });
+
+/** The plans of a Group in `namespace`, with an instance at `address`. */
+function plansOf(host: string, namespace: string, address: string, leaves = false): readonly GroupPlan[] {
+  const instance = {
+    address,
+    ports: { http: 8080 },
+    labels: {},
+    idc: 'sh-a',
+    locality: 'sh-a/z1',
+    weight: 1,
+  };
+  const group: GroupView = {
+    host,
+    entry: serviceEntry(`${namespace}/${host}`, [host]),
+    instances: [instance],
+    ...(leaves && { drGroup: drGroup('dr', [host]) }),
+  };
+  return planGroup(group, {
+    own: 'sh-a',
+    idcs,
+    hopLimit: 1,
+    loopPrevention: 'on',
+    checkIntervalMsMin: 1000,
+  });
+}
+
+function sidecar(namespace: string, dependsOn?: readonly string[]): NodeScope {
+  return { role: 'sidecar', idc: 'sh-a', namespace, outbound: at(15001), ...(dependsOn && { dependsOn }) };
+}
+
+const ingress: NodeScope = { role: 'ingress', idc: 'sh-a', edge: at(1), peer: at(2) };
+const egress: NodeScope = { role: 'egress', idc: 'sh-a', sidecar: at(3), ingress: at(4) };
+const scopes: Readonly<Record<string, NodeScope>> = {
+  ingress,
+  egress,
+  silent: { role: 'sidecar', idc: 'sh-a', namespace: 'n0' },
+  n0: sidecar('n0'),
+  n1: sidecar('n1'),
+  picks: sidecar('n0', ['h1', 'h2', 'nobody']),
+  nothing: sidecar('n1', []),
+};
+
+const nameOf = ({ kind, name }: Pick<Built, 'kind' | 'name'>) => `${kind}/${name}`;
+const surroundings = { own: idcs.get('sh-a'), filters: {} };
+
+t.test('changes lead each scope to what it would get if it came now', async () => {
+  const group = fc.record({
+    host: fc.constantFrom('h0', 'h1', 'h2', 'h3'),
+    namespace: fc.constantFrom('n0', 'n1'),
+    address: fc.constantFrom('10.0.0.1', '10.0.0.2'),
+    leaves: fc.boolean(),
+    gone: fc.boolean(),
+  });
+  const step = fc.record({
+    groups: fc.array(group, { maxLength: 3 }),
+    opens: fc.subarray(Object.keys(scopes)),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 8 }), (steps) => {
+      const catalog = new Catalog();
+      catalog.surround(idcs, surroundings);
+      const held = new Map<string, Map<string, string>>();
+      const take = (key: string, { upserts, removals }: ScopeChange) => {
+        const has = held.get(key) ?? new Map();
+        held.set(key, has);
+        for (const one of upserts) has.set(nameOf(one), JSON.stringify(one.message));
+        for (const one of removals) has.delete(nameOf(one));
+      };
+      const all = new Map<string, readonly GroupPlan[]>();
+      for (const { groups, opens } of steps) {
+        for (const key of opens) {
+          held.delete(key);
+          take(key, { upserts: catalog.open(key, scopes[key] as NodeScope), removals: [] });
+        }
+        const update = new Map(
+          groups.map(({ host, namespace, address, leaves, gone }) => [
+            host,
+            gone ? [] : plansOf(host, namespace, address, leaves),
+          ]),
+        );
+        for (const [host, plans] of update) all.set(host, plans);
+        for (const [key, change] of catalog.update(update)) take(key, change);
+      }
+      const fresh = new Catalog();
+      fresh.surround(idcs, surroundings);
+      fresh.update(all);
+      for (const [key, has] of held) {
+        const now = fresh.open(key, scopes[key] as NodeScope);
+        const expected = new Map(now.map((one) => [nameOf(one), JSON.stringify(one.message)]));
+        const sorted = (map: Map<string, string>) => [...map].sort();
+        if (JSON.stringify(sorted(has)) !== JSON.stringify(sorted(expected)))
+          throw new Error(`${key}: ${[...has.keys()]} instead of ${[...expected.keys()]}`);
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
+
+/** A catalog of `groups` Groups in one namespace, and as many sidecars that depend on two of them each. */
+function crowd(groups: number) {
+  const catalog = new Catalog();
+  catalog.surround(idcs, surroundings);
+  const hosts = Array.from({ length: groups }, (_, i) => `h${i}`);
+  catalog.update(new Map(hosts.map((host) => [host, plansOf(host, 'shop', '10.0.0.1')])));
+  for (const [i, host] of hosts.entries())
+    catalog.open(`sidecar ${i}`, sidecar('shop', [host, `h${(i + 1) % groups}`]));
+  catalog.open('ingress', ingress);
+  catalog.open('egress', egress);
+  return catalog;
+}
+
+/** What an update costs, and what it changes. */
+function cost(catalog: Catalog, host: string, plans: readonly GroupPlan[]) {
+  const before = catalog.work();
+  const changes = catalog.update(new Map([[host, plans]]));
+  const after = catalog.work();
+  return {
+    groupsBuilt: after.groupsBuilt - before.groupsBuilt,
+    routesBuilt: after.routesBuilt - before.routesBuilt,
+    scopesVisited: after.scopesVisited - before.scopesVisited,
+    changed: [...changes].map(([key, { upserts }]) => `${key}: ${upserts.map(nameOf)}`).sort(),
+  };
+}
+
+t.test('a change costs what it changes, whoever else there is', async (t) => {
+  const [small, large] = [crowd(10), crowd(500)];
+  const edited = plansOf('h5', 'shop', '10.0.0.9');
+  const costs = cost(large, 'h5', edited);
+  t.same(costs, cost(small, 'h5', edited));
+  t.same(costs, {
+    groupsBuilt: 1,
+    routesBuilt: 0,
+    scopesVisited: 4,
+    changed: [
+      'ingress: EDS/instances/h5:80',
+      'sidecar 4: EDS/instances/h5:80',
+      'sidecar 5: EDS/instances/h5:80',
+    ],
+  });
+  t.same(cost(large, 'h5', edited).changed, [], 'the same again changes nothing');
+  const gone = cost(large, 'h5', []);
+  t.equal(gone.scopesVisited, 4);
+  t.equal(gone.routesBuilt, 2 + 2 + 2, 'two sidecars, and both listeners of both gateways');
+});
+
+t.test('surroundings build no routes', async (t) => {
+  const catalog = crowd(20);
+  const before = catalog.work();
+  t.equal(catalog.surround(idcs, surroundings).size, 0);
+  t.equal(catalog.work().routesBuilt, before.routesBuilt);
+});
