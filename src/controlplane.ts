@@ -6,7 +6,7 @@ import { type AckSummary, type Answer, Ledger } from './delivery/ledger.ts';
 import { createMetrics, type Metrics } from './delivery/metrics.ts';
 import { Readiness } from './delivery/readiness.ts';
 import { type ListenAddress, type NodeRole, parseNodeScope } from './model/node.ts';
-import type { Change } from './model/object.ts';
+import type { Change, Ref } from './model/object.ts';
 import type { LoopPrevention } from './model/trail.ts';
 import { createPipeline } from './pipeline.ts';
 import type { LastGoodStatus } from './registry/lastgood.ts';
@@ -202,8 +202,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 
   function apply(source: Source, batch: readonly Change[]): void {
     for (const change of batch) metrics.changes.inc({ type: change.type });
-    pipeline.apply(source.name, precedence.admit(sources.indexOf(source), batch));
-    deletions.applied(batch, (ref) => source.release(ref));
+    const release = (ref: Ref) => source.release(ref);
+    deletions.during(batch, release, () =>
+      pipeline.apply(source.name, precedence.admit(sources.indexOf(source), batch)),
+    );
     const view = pipeline.view();
     metrics.groups.set(view.groups.size);
     if (batch.some((change) => change.type === 'synced')) readiness.met(`source ${source.name}`);

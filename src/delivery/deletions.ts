@@ -39,8 +39,8 @@ export interface Deletions {
   confirmed(stream: ProxyStream, has: (concern: EndpointConcern) => boolean): void;
   /** Resources by these names were put or removed, which made this revision. */
   pushed(revision: number, names: Iterable<string>): void;
-  /** A batch was applied, and all that follows from it was put since the last call. */
-  applied(batch: readonly Change[], release: (ref: Ref) => Promise<void>): void;
+  /** Applies a batch by `apply`, which puts all that follows from it, and holds its deletions until `release`. */
+  during(batch: readonly Change[], release: (ref: Ref) => Promise<void>, apply: () => void): void;
   /** The deletion of an object that some proxy may still have. */
   of(ref: Ref): Deletion | undefined;
   /**
@@ -96,9 +96,10 @@ export function createDeletions(options: DeletionsOptions): Deletions {
       revision = newest;
       for (const name of names) touched.add(name);
     },
-    applied(batch, release) {
-      const state = { revision, names: touched };
+    during(batch, release, apply) {
       touched = new Set();
+      apply();
+      const state = { revision, names: touched };
       const refs = batch.flatMap((change) => (change.type === 'delete' ? [change.ref] : []));
       const instances = refs.filter((ref) => ref.kind === 'WorkloadEntry');
       if (instances.length === 0) return;

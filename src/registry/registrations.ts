@@ -138,7 +138,7 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
     for (const [key, was] of before) {
       const is = standing.get(key);
       if (is?.state === 'ready') {
-        if (was?.state !== 'ready' || was.spec !== is.spec)
+        if (was?.state !== 'ready' || JSON.stringify(was.spec) !== JSON.stringify(is.spec))
           changes.push({ type: 'upsert', object: workloadOf(is), at });
       } else if (was?.state === 'ready' || (is?.state === 'leaving' && was?.state !== 'leaving'))
         changes.push({ type: 'delete', ref: refOf((is ?? was) as Registration), at });

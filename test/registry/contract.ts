@@ -7,6 +7,10 @@ import { Recorder } from './recorder.ts';
 export interface SourceWorld {
   /** A new source of what is in the world. */
   createSource(): Source;
+  /** Only WorkloadEntries can be in it, not every kind. */
+  readonly workloadsOnly?: boolean;
+  /** Malformed objects are refused where they are put, and never come to the source. */
+  readonly refusesMalformed?: boolean;
   /** Adds an object, or replaces the one of its kind, namespace and name. May be malformed in its spec. */
   put(object: RawObject): Promise<void>;
   /** Removes an object. */
@@ -20,6 +24,11 @@ const malformed = workload('w-1', { ports: { http: 70_000 } });
 /** The key of an object in the recorder's log. */
 function key({ kind, metadata }: RawObject): string {
   return `${kind}/${metadata.namespace ?? ''}/${metadata.name}`;
+}
+
+/** Whether an object can be in a world. */
+function takes(world: SourceWorld, { kind }: RawObject): boolean {
+  return kind === 'WorkloadEntry' || !world.workloadsOnly;
 }
 
 /**
@@ -40,7 +49,7 @@ export function sourceContract(name: string, openWorld: () => Promise<SourceWorl
         stop.abort();
         await world.close();
       });
-      for (const object of initial) await world.put(object);
+      for (const object of initial) if (takes(world, object)) await world.put(object);
       const seen = new Recorder();
       await world.createSource().start(seen, stop.signal);
       await tell(t, world, seen, stop);
@@ -54,7 +63,7 @@ export function sourceContract(name: string, openWorld: () => Promise<SourceWorl
       const log = seen.log();
       t.equal(log.at(-1), 'synced', 'start resolves after synced');
       t.strictSame(log.slice(0, -1).sort(), [
-        '+ServiceEntry/shop/s',
+        ...(world.workloadsOnly ? [] : ['+ServiceEntry/shop/s']),
         '+WorkloadEntry/shop/w-1',
         '+WorkloadEntry/shop/w-2',
       ]);
@@ -124,6 +133,13 @@ export function sourceContract(name: string, openWorld: () => Promise<SourceWorl
     'a malformed object keeps its last good version, is told with its place, and disturbs nobody',
     [workload('w-1'), workload('w-2')],
     async (t, world, seen) => {
+      if (world.refusesMalformed) {
+        await t.rejects(world.put(malformed), { message: /ports\.http.*65535.*70000/ });
+        await world.put(workload('w-2', { weight: 7 }));
+        await seen.until('the other object', () => seen.count('+WorkloadEntry/shop/w-2') === 2);
+        t.strictSame(seen.log().slice(-1), ['+WorkloadEntry/shop/w-2']);
+        return;
+      }
       await world.put(malformed);
       await seen.until('the problem', () => seen.errors().length > 0);
       const [problem] = seen.errors();
@@ -139,8 +155,11 @@ export function sourceContract(name: string, openWorld: () => Promise<SourceWorl
   );
 
   story('a corrected object comes, and its problem goes', [workload('w-1')], async (t, world, seen) => {
-    await world.put(malformed);
-    await seen.until('the problem', () => seen.errors().length > 0);
+    if (world.refusesMalformed) await t.rejects(world.put(malformed));
+    else {
+      await world.put(malformed);
+      await seen.until('the problem', () => seen.errors().length > 0);
+    }
     await world.put(workload('w-1', { ports: { http: 7000 } }));
     await seen.until(
       'the correction',
