@@ -2,20 +2,21 @@ import type { Clock } from './base/clock.ts';
 import { MeshError } from './base/error.ts';
 import type { Logger } from './base/log.ts';
 import { createDeletions, type Deletions } from './delivery/deletions.ts';
-import { type AckSummary, type Answer, Ledger } from './delivery/ledger.ts';
+import { type Answer, Ledger } from './delivery/ledger.ts';
 import { createMetrics, type Metrics } from './delivery/metrics.ts';
 import { Readiness } from './delivery/readiness.ts';
-import { type ListenAddress, type NodeRole, parseNodeScope } from './model/node.ts';
+import { Roster, type RosterStream } from './delivery/roster.ts';
+import { type ListenAddress, parseNodeScope } from './model/node.ts';
 import type { Change, Ref } from './model/object.ts';
 import type { LoopPrevention } from './model/trail.ts';
 import { createPipeline } from './pipeline.ts';
-import type { LastGoodStatus } from './registry/lastgood.ts';
 import { createPrecedence } from './registry/precedence.ts';
 import type { Problem, Source } from './registry/source.ts';
 import type { OpenedSource } from './registry/sources.ts';
 import type { Ack, Node, StreamInfo } from './serve/events.ts';
 import { clusterType, endpointType } from './serve/types.ts';
-import { createXdsServer, resourceName, type TypeStatus } from './serve/xds.ts';
+import { createXdsServer, resourceName } from './serve/xds.ts';
+import { createStatusReader, type StatusReader } from './status.ts';
 
 /** What a control plane is made of. */
 export interface ControlPlaneOptions {
@@ -34,43 +35,11 @@ export interface ControlPlaneOptions {
   readonly answerBeforeReady?: boolean;
 }
 
-/** One connected proxy, as `/status` shows it. */
-export interface ProxyStatus {
-  readonly id: string;
-  readonly role: NodeRole;
-  readonly idc: string;
-  readonly connectedForMs: number;
-  readonly types: Readonly<Record<string, TypeStatus>>;
-}
-
-/** A source, and whether its objects come from it or from the last good state on disk. */
-export type SourceStatus = { readonly name: string } & Partial<LastGoodStatus>;
-
-/** Whether proxies are answered, and from what. */
-export interface ReadinessStatus {
-  readonly ready: boolean;
-  readonly waitingFor: readonly string[];
-  readonly sources: readonly SourceStatus[];
-}
-
-/** What a control plane says of itself. */
-export interface ControlPlaneStatus extends ReadinessStatus {
-  readonly idc: string;
-  readonly proxies: readonly ProxyStatus[];
-  readonly eventToAck: AckSummary;
-  readonly loopPrevention: LoopPrevention;
-  /** What is wrong with the control plane itself; what is wrong with registry objects is with `problems()`. */
-  readonly problems: readonly Problem[];
-}
-
 /** A running control plane. */
-export interface ControlPlane {
+export interface ControlPlane extends StatusReader {
   readonly metrics: Metrics;
   /** Where ADS is served; with the port that was bound. */
   readonly xds: ListenAddress;
-  status(): ControlPlaneStatus;
-  /** The part of `status` that costs nothing. */
-  readiness(): ReadinessStatus;
   problems(): readonly Problem[];
   /** Lets go the deletions that the sources' shrink guards hold; how many. */
   confirmDeletes(): number;
@@ -121,16 +90,18 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       xds.dropClass(nodeClass);
     },
     onStreamOpen(stream) {
-      count(stream, 1);
+      roster.opened(rosterStream(stream));
       deletions.opened(stream);
     },
     onStreamClose(stream) {
-      count(stream, -1);
+      roster.closed(stream);
       deletions.closed(stream);
     },
     onAck(ack) {
       metrics.acks.inc({ type: ack.type });
       ledger.acked(answerOf(ack));
+      const event = ack.eventsAt.at(-1);
+      if (event !== undefined) roster.acked(ack.stream.id, event, ack.ackedAtMs);
     },
     onNack(nack) {
       metrics.nacks.inc({ type: nack.type });
@@ -139,6 +110,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     onConfirmed: (stream, has) => deletions.confirmed(stream, has),
   });
 
+  const roster = new Roster({ clock, logger, metrics });
   const ledger = new Ledger({
     clock,
     logger,
@@ -189,16 +161,6 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   });
 
   const precedence = createPrecedence(sources.map((source) => source.name));
-
-  function count(stream: StreamInfo, by: 1 | -1): void {
-    const { role } = parseNodeScope(stream.node.metadata);
-    metrics.proxies.inc({ role }, by);
-    logger.info(by === 1 ? 'proxy connected' : 'proxy gone', {
-      node: stream.node.id,
-      role,
-      peer: stream.peer.address,
-    });
-  }
 
   function apply(source: Source, batch: readonly Change[]): void {
     for (const change of batch) metrics.changes.inc({ type: change.type });
@@ -252,14 +214,6 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     return [...ownProblems(), ...[...problemsBySource.values()].flat(), ...objects];
   }
 
-  function readinessStatus(): ReadinessStatus {
-    return {
-      ready: readiness.ready,
-      waitingFor: readiness.waitingFor(),
-      sources: sources.map((source) => ({ name: source.name, ...source.lastGood?.() })),
-    };
-  }
-
   async function close(): Promise<void> {
     stop.abort(new MeshError('unavailable', 'the control plane is closing'));
     ledger.close();
@@ -271,23 +225,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   return {
     metrics,
     xds: { address: options.xds.address, port },
-    readiness: readinessStatus,
-    status: () => ({
-      idc,
-      ...readinessStatus(),
-      proxies: xds.status().map((stream) => {
-        const scope = parseNodeScope(stream.node.metadata);
-        return {
-          id: stream.node.id ?? '',
-          role: scope.role,
-          idc: scope.idc,
-          connectedForMs: clock.now() - stream.openedAtMs,
-          types: Object.fromEntries(stream.types.map((type) => [type.type, type])),
-        };
-      }),
-      eventToAck: ledger.summary(),
-      loopPrevention,
-      problems: ownProblems(),
+    ...createStatusReader({
+      ...{ idc, clock, sources, loopPrevention, xds, roster, ledger, readiness, problems: ownProblems },
     }),
     problems,
     confirmDeletes: () => sources.reduce((sum, source) => sum + (source.confirmDeletes?.() ?? 0), 0),
@@ -312,4 +251,9 @@ function bracketed(address: string): string {
 
 function answerOf({ stream, type, sentAtMs, ackedAtMs, eventsAt, supersededAt }: Ack): Answer {
   return { node: stream.node.id ?? '', type, sentAtMs, ackedAtMs, eventsAt, supersededAt };
+}
+
+function rosterStream({ id, node, peer }: StreamInfo): RosterStream {
+  const { role, idc } = parseNodeScope(node.metadata);
+  return { id, node: node.id ?? '', role, idc, peer: peer.address };
 }

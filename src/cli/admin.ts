@@ -23,7 +23,7 @@ interface Reply {
 interface Page {
   readonly method: 'GET' | 'POST';
   readonly help: string;
-  readonly answer: (plane: ControlPlane) => Reply | Promise<Reply>;
+  readonly answer: (plane: ControlPlane, query: URLSearchParams) => Reply | Promise<Reply>;
 }
 
 const json = (value: unknown, status = 200): Reply => ({
@@ -46,8 +46,11 @@ const pages: Readonly<Record<string, Page>> = {
   },
   '/status': {
     method: 'GET',
-    help: 'proxies, what they have, event → ACK (JSON)',
-    answer: (plane) => json(plane.status()),
+    help: 'proxies, what they have, event → ACK; ?node=ID: one of them in full (JSON)',
+    answer(plane, query) {
+      const id = query.get('node');
+      return id === null ? json(plane.status()) : answerNode(plane, id);
+    },
   },
   '/problems': {
     method: 'GET',
@@ -112,7 +115,7 @@ async function answer(
   token: string | undefined,
   registrations: RegistrationContext | undefined,
 ): Promise<Reply> {
-  const [path = '/'] = (request.url ?? '/').split('?');
+  const [path = '/', query = ''] = (request.url ?? '/').split('?');
   const method = request.method === 'HEAD' ? 'GET' : request.method;
   if (isRegistrationPath(path)) {
     const access = { isAllowed: isAllowed(request, token), why: whyNot(token) };
@@ -130,13 +133,29 @@ async function answer(
   if (page.method === 'POST' && !isAllowed(request, token)) {
     return { status: 403, body: `${whyNot(token)}\n` };
   }
-  return page.answer(plane);
+  return page.answer(plane, new URLSearchParams(query));
 }
 
 function whyNot(token: string | undefined): string {
   return token === undefined
     ? 'writes are off: start isthmus serve with --admin-token-file'
     : 'send Authorization: Bearer TOKEN, with the token of --admin-token-file';
+}
+
+/** One node in full; in words, when it is not connected. */
+function answerNode(plane: ControlPlane, id: string): Reply {
+  const streams = plane.node(id);
+  if (streams.length > 0) return json(streams);
+  const { gone, proxies } = plane.status();
+  const was = gone.find((node) => node.id === id);
+  if (was !== undefined) {
+    const seconds = Math.round(was.goneForMs / 1000);
+    return { status: 404, body: `${id} is not connected: what it has is unknown since ${seconds} s\n` };
+  }
+  const names = proxies.slice(0, 10).map((proxy) => proxy.id);
+  const known =
+    names.length === 0 ? 'none is' : `connected are ${names.join(', ')}${proxies.length > 10 ? ', …' : ''}`;
+  return { status: 404, body: `no node '${id}' is connected, nor was in the last hour; ${known}\n` };
 }
 
 function isAllowed(request: IncomingMessage, token: string | undefined): boolean {

@@ -9,6 +9,7 @@ import { exitCode } from './exit.ts';
 import { instancesCommand } from './instancescommand.ts';
 import { runCommand } from './runcommand.ts';
 import { serveCommand } from './servecommand.ts';
+import { statusCommand } from './statuscommand.ts';
 import { validateCommand } from './validatecommand.ts';
 
 /** The version in the package.json above this file, in the source tree as in the built package. */
@@ -36,6 +37,7 @@ const program = new Command('isthmus')
   .showSuggestionAfterError()
   .enablePositionalOptions()
   .addCommand(serveCommand())
+  .addCommand(statusCommand())
   .addCommand(validateCommand())
   .addCommand(bootstrapCommand())
   .addCommand(runCommand())

@@ -44,10 +44,15 @@ export const allowances: Readonly<Record<string, Allowance>> = {
     types: ['registry'],
     node: false,
   },
+  'status.ts': {
+    folders: ['base', 'model', 'serve', 'delivery'],
+    types: ['registry'],
+    node: false,
+  },
   'controlplane.ts': {
     folders: [
       ...['base', 'model', 'registry', 'index', 'plan', 'translate', 'serve', 'policy', 'delivery'],
-      'pipeline.ts',
+      ...['pipeline.ts', 'status.ts'],
     ],
     node: true,
   },
@@ -60,6 +65,7 @@ export const allowances: Readonly<Record<string, Allowance>> = {
       'plan',
       'translate',
       'controlplane.ts',
+      'status.ts',
       'delivery',
       'drill',
     ],

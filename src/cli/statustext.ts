@@ -1,0 +1,238 @@
+import type { SlowPush } from '../delivery/push.ts';
+import type { Problem } from '../registry/source.ts';
+import type { ControlPlaneStatus, NodeStatus, ProxyStatus, TypeReport } from '../status.ts';
+
+/** What `isthmus status` shows of a control plane. */
+export interface Overview {
+  readonly status: ControlPlaneStatus;
+  readonly problems: readonly Problem[];
+}
+
+const typesInOrder = ['CDS', 'EDS', 'LDS', 'RDS', 'ECDS', 'SDS'];
+// More than these are for -o json.
+const problemsMax = 10;
+const slowMax = 5;
+const goneMax = 10;
+const differencesMax = 100;
+
+/** A span of time, short: `4.2 ms`, `12 s`, `3 min`, `5 h`, `2 d`. */
+export function span(ms: number): string {
+  if (ms < 9.95) return `${Math.round(ms * 10) / 10} ms`;
+  if (ms < 999.5) return `${Math.round(ms)} ms`;
+  if (ms < 9_950) return `${Math.round(ms / 100) / 10} s`;
+  if (ms < 120_000) return `${Math.round(ms / 1_000)} s`;
+  if (ms < 7_200_000) return `${Math.round(ms / 60_000)} min`;
+  return ms < 172_800_000 ? `${Math.round(ms / 3_600_000)} h` : `${Math.round(ms / 86_400_000)} d`;
+}
+
+/** A control plane and its proxies, what is wrong first. */
+export function overviewText({ status, problems }: Overview, nowWallMs: number): string {
+  const behind = status.proxies.filter((proxy) => !isInSync(proxy));
+  return paragraphs([
+    [...head(status), ...counts(status, behind.length)],
+    proxyTable([...behind, ...status.proxies.filter(isInSync)]),
+    behind.flatMap(nackText),
+    legend(behind),
+    goneText(status, nowWallMs),
+    slowText(status.slowPushes),
+    problemsText([...status.problems, ...problems]),
+  ]);
+}
+
+/** Blocks of lines, apart; what is empty is left out. */
+function paragraphs(blocks: readonly (readonly string[])[]): string {
+  return blocks
+    .map((lines) => lines.filter((line) => line !== ''))
+    .filter((lines) => lines.length > 0)
+    .map((lines) => `${lines.join('\n')}\n`)
+    .join('\n');
+}
+
+function head({ idc, ready, waitingFor, sources }: ControlPlaneStatus): string[] {
+  const first = ready
+    ? `Control plane of ${idc}: ready.`
+    : `Control plane of ${idc}: NOT READY, no proxy is answered. It waits for: ${waitingFor.join(', ')}.`;
+  return [
+    first,
+    ...sources.flatMap(({ name, reason, writtenAt, knownGoodAt }) => {
+      if (reason === undefined) return [];
+      const state = knownGoodAt === undefined ? '' : ` (last good state: written ${iso(writtenAt ?? 0)})`;
+      return [`! source ${name}: ${reason}${state}`];
+    }),
+  ];
+}
+
+function counts({ proxies, gone, eventToAck }: ControlPlaneStatus, behind: number): string[] {
+  const sync = behind === 0 ? 'all in sync' : `${proxies.length - behind} in sync, ${behind} NOT`;
+  const away = gone.length === 0 ? '' : `; ${gone.length} gone`;
+  const { count, p50Ms, p99Ms, maxMs } = eventToAck;
+  const acks = `${count} event${count === 1 ? '' : 's'} ACKed`;
+  return [
+    proxies.length === 0 ? `No proxy is connected${away}.` : `${proxies.length} connected: ${sync}${away}.`,
+    count === 0 ? '' : `Event → ACK: p50 ${span(p50Ms)}, p99 ${span(p99Ms)}, max ${span(maxMs)} (${acks}).`,
+  ];
+}
+
+function proxyTable(proxies: readonly ProxyStatus[]): string[] {
+  if (proxies.length === 0) return [];
+  const shown = typesInOrder.filter((type) => proxies.some(({ types }) => types[type] !== undefined));
+  return table([
+    ['NODE', 'ROLE', 'IDC', 'CONNECTED', ...shown, 'LAST EVENT → ACK'],
+    ...proxies.map(({ id, role, idc, connectedForMs, types, lastEvent }) => [
+      ...[id, role, idc, span(connectedForMs)],
+      ...shown.map((type) => cell(types[type])),
+      lastEvent === undefined ? '-' : `${span(lastEvent.tookMs)}, ${span(lastEvent.agoMs)} ago`,
+    ]),
+  ]);
+}
+
+/** The state and since when, where it is not as it should be. */
+function cell(type: TypeReport | undefined): string {
+  if (type === undefined) return '-';
+  const { state, sent, answeredAgoMs } = type;
+  if (state === 'STALE') return sent === undefined ? 'STALE, waits' : `STALE ${span(sent.agoMs)}`;
+  if (state === 'NACKED' && answeredAgoMs !== undefined) return `NACKED ${span(answeredAgoMs)}`;
+  return state;
+}
+
+function isInSync({ types }: ProxyStatus): boolean {
+  return Object.values(types).every(({ state }) => state === 'SYNCED');
+}
+
+function nackText({ id, types }: ProxyStatus): string[] {
+  return Object.entries(types).flatMap(([type, { nack, version, answeredAgoMs = 0 }]) => {
+    if (nack === undefined) return [];
+    const goesOn = version === undefined ? 'it has none' : `it goes on with ${version}`;
+    return [
+      `${id} refused ${type} ${nack.version} ${span(answeredAgoMs)} ago; ${goesOn}. Envoy says:`,
+      ...nack.message.split('\n').map((line) => `    ${line}`),
+      `    isthmus status ${id} names the resources.`,
+    ];
+  });
+}
+
+function legend(behind: readonly ProxyStatus[]): string[] {
+  const states = new Set(behind.flatMap(({ types }) => Object.values(types).map(({ state }) => state)));
+  return [
+    states.has('STALE') ? 'STALE: was sent, or waits to be sent, newer state, and has not ACKed it yet.' : '',
+    states.has('NACKED') ? 'NACKED: refused what it was sent, and goes on with what it had.' : '',
+    states.has('NOT SENT') ? 'NOT SENT: asked, and was not answered yet.' : '',
+  ];
+}
+
+function goneText({ gone }: ControlPlaneStatus, nowWallMs: number): string[] {
+  if (gone.length === 0) return [];
+  const more = gone.length > goneMax ? [`  and ${gone.length - goneMax} more: -o json`] : [];
+  const since = (goneForMs: number) => `${iso(nowWallMs - goneForMs)} (${span(goneForMs)})`;
+  return [
+    'Gone: what these have now is unknown.',
+    ...gone
+      .slice(0, goneMax)
+      .map(({ id, role, goneForMs }) => `  ${id} (${role}): unknown since ${since(goneForMs)}`),
+    ...more,
+  ];
+}
+
+function slowText(pushes: readonly SlowPush[]): string[] {
+  if (pushes.length === 0) return [];
+  return ['Slow pushes, the last first:', ...pushes.slice(0, slowMax).flatMap(slowPushText)];
+}
+
+function slowPushText(push: SlowPush): string[] {
+  const { wallMs, what, events, source, types, totalMs, late, lastNode, subscriptions } = push;
+  const more = events > 1 ? ` and ${events - 1} more` : '';
+  const stages = (['queue', 'plan', 'encode', 'send', 'ack'] as const).map(
+    (stage) => `${stage} ${span(push[`${stage}Ms`])}`,
+  );
+  const end =
+    late.length > 0
+      ? `NOT ACKed after ${span(totalMs)} by ${late.join(', ')}`
+      : `${span(totalMs)}, last ${lastNode}`;
+  return [
+    `  ${iso(wallMs)} ${what}${more} from ${source}, ${types.join(' ')} to ${subscriptions}: ${end}`,
+    `    ${stages.join(', ')}`,
+  ];
+}
+
+function problemsText(problems: readonly Problem[]): string[] {
+  if (problems.length === 0) return [];
+  const sorted = [...problems].sort((a, b) =>
+    a.severity === b.severity ? 0 : a.severity === 'error' ? -1 : 1,
+  );
+  const more = problems.length > problemsMax ? [`  and ${problems.length - problemsMax} more: -o json`] : [];
+  return [
+    'Problems:',
+    ...sorted
+      .slice(0, problemsMax)
+      .map(
+        ({ severity, where, path, message }) =>
+          `  ${severity} ${where}: ${path === '' ? '' : `${path}: `}${message}`,
+      ),
+    ...more,
+  ];
+}
+
+/** One node in full: each of its streams. */
+export function nodeText(streams: readonly NodeStatus[]): string {
+  return streams.map(streamText).join('\n');
+}
+
+function streamText(node: NodeStatus): string {
+  const { id, role, idc, protocol, peer, connectedForMs, lastEvent, types, differences } = node;
+  const rows = Object.entries(types).map(([type, report]) => [
+    ...[type, cell(report), report.version ?? '-', report.sent?.version ?? '-'],
+    report.answeredAgoMs === undefined ? 'never' : `${span(report.answeredAgoMs)} ago`,
+    report.names === undefined ? 'all' : String(report.names),
+  ]);
+  const event =
+    lastEvent === undefined
+      ? 'It has ACKed no event yet.'
+      : `Its last event took ${span(lastEvent.tookMs)} to the ACK, ${span(lastEvent.agoMs)} ago.`;
+  const parts = [
+    [
+      `${id}: ${role} of ${idc}, connected for ${span(connectedForMs)} from ${peer} (${protocol === 'sotw' ? 'State of the World' : 'Delta'}).`,
+      event,
+    ],
+    rows.length === 0
+      ? ['It has asked for nothing yet.']
+      : table([['TYPE', 'STATE', 'ACKED', 'SENT', 'ANSWERED', 'NAMES'], ...rows]),
+    nackText(node).filter((line) => !line.includes('isthmus status')),
+    differencesText(differences),
+  ];
+  return paragraphs(parts);
+}
+
+function differencesText(differences: NodeStatus['differences']): string[] {
+  if (differences.length === 0) return ['It has accepted all that it is to have.'];
+  const more =
+    differences.length > differencesMax ? [`and ${differences.length - differencesMax} more: -o json`] : [];
+  return [
+    `${differences.length} resource${differences.length === 1 ? ' differs' : 's differ'} from what it is to have:`,
+    ...table([
+      ['TYPE', 'NAME', 'ACKED', 'SENT', 'TO HAVE', 'STATE'],
+      ...differences
+        .slice(0, differencesMax)
+        .map(({ type, name, acked, sent, now, state }) => [
+          ...[type, name, acked ?? 'none', sent ?? 'none', now ?? 'none', state],
+        ]),
+    ]),
+    ...more,
+  ];
+}
+
+function iso(wallMs: number): string {
+  return new Date(wallMs).toISOString().replace(/\.\d+/, '');
+}
+
+/** Rows as columns that stand under each other. */
+function table(rows: readonly (readonly string[])[]): string[] {
+  const widths = (rows[0] ?? []).map((_, column) =>
+    Math.max(...rows.map((row) => (row[column] ?? '').length)),
+  );
+  return rows.map((row) =>
+    row
+      .map((text, column) => text.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+}

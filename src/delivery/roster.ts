@@ -1,0 +1,94 @@
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import type { NodeRole } from '../model/node.ts';
+import type { Metrics } from './metrics.ts';
+
+/** A stream of a proxy, as far as the roster cares. */
+export interface RosterStream {
+  readonly id: number;
+  readonly node: string;
+  readonly role: NodeRole;
+  readonly idc: string;
+  /** `address:port` of the other end. */
+  readonly peer: string;
+}
+
+/** The last event that a stream has ACKed: how long it took, and when (the clock's `now`). */
+export interface LastAck {
+  readonly tookMs: number;
+  readonly at: number;
+}
+
+/** A node that was connected and is gone: nobody knows what it has now. */
+export interface GoneNode {
+  readonly id: string;
+  readonly role: NodeRole;
+  readonly idc: string;
+  readonly goneForMs: number;
+}
+
+/** For how long, and how many at most, nodes that are gone are remembered. */
+export const goneLimits = { keptMs: 3_600_000, nodesMax: 1_000 };
+
+/** Who is connected, who was, and what each has last ACKed. */
+export class Roster {
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #metrics: Metrics;
+  readonly #streams = new Map<number, RosterStream & { last: LastAck | undefined }>();
+  readonly #byNode = new Map<string, number>();
+  // Oldest first.
+  readonly #gone = new Map<string, { readonly stream: RosterStream; readonly at: number }>();
+
+  constructor(options: { readonly clock: Clock; readonly logger: Logger; readonly metrics: Metrics }) {
+    this.#clock = options.clock;
+    this.#logger = options.logger;
+    this.#metrics = options.metrics;
+  }
+
+  /** A stream has named its node. */
+  opened(stream: RosterStream): void {
+    this.#streams.set(stream.id, { ...stream, last: undefined });
+    this.#byNode.set(stream.node, (this.#byNode.get(stream.node) ?? 0) + 1);
+    this.#gone.delete(stream.node);
+    this.#tell('proxy connected', stream, 1);
+  }
+
+  /** A stream has ended; its node is gone with its last. */
+  closed(stream: Pick<RosterStream, 'id'>): void {
+    const known = this.#streams.get(stream.id);
+    if (known === undefined || !this.#streams.delete(stream.id)) return;
+    const left = (this.#byNode.get(known.node) ?? 1) - 1;
+    if (left > 0) this.#byNode.set(known.node, left);
+    else {
+      this.#byNode.delete(known.node);
+      this.#gone.set(known.node, { stream: known, at: this.#clock.now() });
+      if (this.#gone.size > goneLimits.nodesMax) this.#gone.delete(this.#gone.keys().next().value as string);
+    }
+    this.#tell('proxy gone', known, -1);
+  }
+
+  #tell(message: string, { node, role, peer }: RosterStream, by: 1 | -1): void {
+    this.#metrics.proxies.inc({ role }, by);
+    this.#logger.info(message, { node, role, peer });
+  }
+
+  /** A stream has ACKed an event that was read at `eventAt`. */
+  acked(id: number, eventAt: number, ackedAt: number): void {
+    const stream = this.#streams.get(id);
+    if (stream !== undefined) stream.last = { tookMs: ackedAt - eventAt, at: ackedAt };
+  }
+
+  lastAck(id: number): LastAck | undefined {
+    return this.#streams.get(id)?.last;
+  }
+
+  /** Nodes that are gone, the last first. */
+  gone(): readonly GoneNode[] {
+    const now = this.#clock.now();
+    for (const [node, { at }] of this.#gone) if (now - at > goneLimits.keptMs) this.#gone.delete(node);
+    return [...this.#gone.values()].reverse().map(({ stream, at }) => ({
+      ...{ id: stream.node, role: stream.role, idc: stream.idc, goneForMs: now - at },
+    }));
+  }
+}

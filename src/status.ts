@@ -1,0 +1,149 @@
+import type { Clock } from './base/clock.ts';
+import type { AckSummary, Ledger } from './delivery/ledger.ts';
+import type { SlowPush } from './delivery/push.ts';
+import type { Readiness } from './delivery/readiness.ts';
+import type { GoneNode, Roster } from './delivery/roster.ts';
+import { type NodeRole, parseNodeScope } from './model/node.ts';
+import type { LoopPrevention } from './model/trail.ts';
+import type { LastGoodStatus } from './registry/lastgood.ts';
+import type { Problem } from './registry/source.ts';
+import type { OpenedSource } from './registry/sources.ts';
+import type { ResourceDifference, StreamStatus, TypeStatus, XdsServer } from './serve/xds.ts';
+
+/** Where a proxy stands with one type of resources. Ages in milliseconds. */
+export interface TypeReport {
+  /** STALE: newer state waits for its turn, or for the ACK. */
+  readonly state: TypeStatus['state'];
+  /** The last version that it ACKed. */
+  readonly version?: string;
+  /** Since its last ACK or NACK. */
+  readonly answeredAgoMs?: number;
+  /** What was sent and waits for its answer. */
+  readonly sent?: { readonly version: string; readonly agoMs: number };
+  /** What it refused, in its own words. */
+  readonly nack?: { readonly version: string; readonly message: string };
+  /** How many names it asked for; absent: all. */
+  readonly names?: number;
+}
+
+/** One connected proxy, as `/status` shows it. Times in milliseconds. */
+export interface ProxyStatus {
+  readonly id: string;
+  readonly role: NodeRole;
+  readonly idc: string;
+  readonly protocol: string;
+  /** `address:port` of its end. */
+  readonly peer: string;
+  readonly connectedForMs: number;
+  /** The last event that it ACKed: event → ACK, and when that was. */
+  readonly lastEvent?: { readonly tookMs: number; readonly agoMs: number };
+  readonly types: Readonly<Record<string, TypeReport>>;
+}
+
+/** One proxy in full. */
+export interface NodeStatus extends ProxyStatus {
+  /** What it was sent, or is to get, and has not accepted. */
+  readonly differences: readonly ResourceDifference[];
+}
+
+/** A source, and whether its objects come from it or from the last good state on disk. */
+export type SourceStatus = { readonly name: string } & Partial<LastGoodStatus>;
+
+/** Whether proxies are answered, and from what. */
+export interface ReadinessStatus {
+  readonly ready: boolean;
+  readonly waitingFor: readonly string[];
+  readonly sources: readonly SourceStatus[];
+}
+
+/** What a control plane says of itself. */
+export interface ControlPlaneStatus extends ReadinessStatus {
+  readonly idc: string;
+  readonly proxies: readonly ProxyStatus[];
+  /** Nodes that were connected and are not: what they have is unknown. */
+  readonly gone: readonly GoneNode[];
+  readonly eventToAck: AckSummary;
+  /** The last pushes that were slow or not ACKed in time, newest first. */
+  readonly slowPushes: readonly SlowPush[];
+  readonly loopPrevention: LoopPrevention;
+  /** What is wrong with the control plane itself; what is wrong with registry objects is with `problems()`. */
+  readonly problems: readonly Problem[];
+}
+
+/** What a status is put together from. */
+export interface StatusOptions {
+  readonly idc: string;
+  readonly clock: Clock;
+  readonly sources: readonly OpenedSource[];
+  readonly loopPrevention: LoopPrevention;
+  readonly xds: Pick<XdsServer, 'status' | 'differences'>;
+  readonly roster: Roster;
+  readonly ledger: Ledger;
+  readonly readiness: Readiness;
+  problems(): readonly Problem[];
+}
+
+/** The answers to those who ask. */
+export interface StatusReader {
+  status(): ControlPlaneStatus;
+  /** The part of `status` that costs nothing. */
+  readiness(): ReadinessStatus;
+  /** One node in full: each of its streams; none: it is not connected. */
+  node(id: string): readonly NodeStatus[];
+}
+
+/** Puts a status together, when somebody asks. */
+export function createStatusReader(options: StatusOptions): StatusReader {
+  const { clock, sources, xds, roster, ledger, readiness } = options;
+
+  function proxyOf(stream: StreamStatus): ProxyStatus {
+    const scope = parseNodeScope(stream.node.metadata);
+    const now = clock.now();
+    const last = roster.lastAck(stream.id);
+    return {
+      ...{ id: stream.node.id ?? '', role: scope.role, idc: scope.idc },
+      ...{ protocol: stream.protocol, peer: stream.peer.address, connectedForMs: now - stream.openedAtMs },
+      ...(last && { lastEvent: { tookMs: last.tookMs, agoMs: now - last.at } }),
+      types: Object.fromEntries(stream.types.map((type) => [type.type, typeOf(type, now)])),
+    };
+  }
+
+  function readinessStatus(): ReadinessStatus {
+    return {
+      ready: readiness.ready,
+      waitingFor: readiness.waitingFor(),
+      sources: sources.map((source) => ({ name: source.name, ...source.lastGood?.() })),
+    };
+  }
+
+  return {
+    readiness: readinessStatus,
+    status: () => ({
+      ...readinessStatus(),
+      idc: options.idc,
+      proxies: xds.status().map(proxyOf),
+      gone: roster.gone(),
+      eventToAck: ledger.summary(),
+      slowPushes: ledger.slowPushes(),
+      loopPrevention: options.loopPrevention,
+      problems: options.problems(),
+    }),
+    node: (id) =>
+      xds
+        .status()
+        .filter((stream) => stream.node.id === id)
+        .map((stream) => ({ ...proxyOf(stream), differences: xds.differences(stream.id) })),
+  };
+}
+
+function typeOf(type: TypeStatus, now: number): TypeReport {
+  const { state, version, sinceMs, sent, nack, names } = type;
+  return {
+    state,
+    ...(version !== undefined && { version }),
+    ...(sinceMs !== undefined && { answeredAgoMs: now - sinceMs }),
+    ...(sent && { sent: { version: sent.version, agoMs: now - sent.atMs } }),
+    ...(nack && { nack }),
+    ...(names !== undefined && { names }),
+  };
+}

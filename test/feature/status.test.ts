@@ -1,0 +1,180 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import t, { type Test } from 'tap';
+import { serveAdmin } from '../../src/cli/admin.ts';
+import type { SidecarScope } from '../../src/model/node.ts';
+import { toYaml } from '../registry/objects.ts';
+import { freeAddress, get, type Mesh, startMesh, until } from '../support/mesh.ts';
+import { connectXds, type XdsClient } from '../support/xds-client.ts';
+
+const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+const { NODE_OPTIONS: _, ...env } = process.env;
+
+const idc = {
+  apiVersion: 'isthmus.dev/v1alpha1',
+  kind: 'Idc',
+  metadata: { name: 'sh-a' },
+  spec: {
+    ingress: [{ address: '127.0.0.1', edgePort: 1, peerPort: 2 }],
+    egress: [{ address: '127.0.0.1', sidecarPort: 3, ingressPort: 4 }],
+  },
+};
+const echo = (port: number) => ({
+  apiVersion: 'networking.istio.io/v1',
+  kind: 'ServiceEntry',
+  metadata: { name: 'echo', namespace: 'shop' },
+  spec: {
+    hosts: ['echo.shop'],
+    location: 'MESH_INTERNAL',
+    resolution: 'STATIC',
+    ports: [{ number: 80, name: 'http', protocol: 'HTTP' }],
+    endpoints: [{ address: '127.0.0.1', ports: { http: port } }],
+  },
+});
+const scope: SidecarScope = {
+  role: 'sidecar',
+  idc: 'sh-a',
+  namespace: 'shop',
+  outbound: { address: '127.0.0.1', port: 15001 },
+};
+
+/** A control plane with an admin interface, and the command. */
+async function world(t: Test) {
+  const mesh = await startMesh('sh-a', { 'all.yaml': toYaml(idc, echo(8000)) });
+  const admin = await serveAdmin(mesh.plane, { address: '127.0.0.1', port: 0 }, undefined);
+  const clients: XdsClient[] = [];
+  t.teardown(async () => {
+    for (const client of clients) client.close();
+    await admin.close();
+    await mesh.close();
+  });
+  await until('it is ready', () => mesh.plane.readiness().ready);
+  return {
+    mesh,
+    connect(id: string) {
+      const node = { id, metadata: { isthmus: scope } };
+      const client = connectXds(`127.0.0.1:${mesh.plane.xds.port}`, 'delta', node);
+      clients.push(client);
+      return client;
+    },
+    async status(...args: string[]) {
+      const command = [main, 'status', '--admin', `127.0.0.1:${admin.port}`, ...args];
+      const child = spawn(process.execPath, command, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+      let out = '';
+      let err = '';
+      child.stdout.on('data', (chunk) => (out += chunk));
+      child.stderr.on('data', (chunk) => (err += chunk));
+      const [code] = await once(child, 'close');
+      return { code, out, err };
+    },
+    page: (path: string) => get({ address: '127.0.0.1', port: admin.port }, path),
+  };
+}
+
+/** Takes all clusters and endpoints, as a proxy does. */
+async function takeAll(client: XdsClient) {
+  client.send('CDS', { resource_names_subscribe: ['*'] });
+  const clusters = await client.next();
+  client.ack(clusters);
+  const resources = clusters.resources as { name: string; resource: { type?: string } }[];
+  const names = resources.filter(({ resource }) => resource.type === 'EDS').map(({ name }) => name);
+  client.send('EDS', { resource_names_subscribe: names });
+  client.ack(await client.next());
+}
+
+function save(mesh: Mesh, port: number) {
+  mesh.save('all.yaml', toYaml(idc, echo(port)));
+}
+
+t.test('who is in sync, who is behind, who refused and in which words, who is gone', async (t) => {
+  const { mesh, connect, status, page } = await world(t);
+  t.match((await status()).out, /^Control plane of sh-a: ready\.\nNo proxy is connected\./);
+  await mesh.envoy('real', { ...scope, outbound: await freeAddress() });
+  const behind = connect('behind');
+  const refusing = connect('refusing');
+  const leaving = connect('leaving');
+  await Promise.all([behind, refusing, leaving].map(takeAll));
+  await until('all are in sync', () => {
+    const all = mesh.plane.status().proxies;
+    return (
+      all.length === 4 &&
+      all.every(({ types }) => Object.values(types).every(({ state }) => state === 'SYNCED'))
+    );
+  });
+  leaving.close();
+  save(mesh, 9000);
+  refusing.nack(await refusing.next(), 'no such\nzone');
+  await behind.next();
+  await until('the real one has it', () => {
+    const real = mesh.plane.status().proxies.find(({ id }) => id === 'real');
+    return real?.lastEvent !== undefined;
+  });
+  const { code, out } = await status();
+  t.equal(code, 0);
+  t.comment(out);
+  const line = (start: string) => out.split('\n').find((one) => one.startsWith(start)) ?? '';
+  t.match(line('3 connected'), '3 connected: 1 in sync, 2 NOT; 1 gone.');
+  t.match(line('real '), /sidecar +sh-a .* SYNCED +SYNCED +SYNCED .* ms?, .* ago$/);
+  t.match(line('behind '), /SYNCED +STALE \d/);
+  t.match(line('refusing '), /SYNCED +NACKED \d/);
+  t.match(
+    out,
+    /refusing refused EDS [0-9a-f]+ .* ago; it goes on with [0-9a-f]+\. Envoy says:\n {4}no such\n {4}zone\n/,
+  );
+  t.match(out, /leaving \(sidecar\): unknown since 20.*Z \(/);
+  t.match(out, /Event → ACK: p50 /);
+
+  const one = await status('refusing');
+  t.comment(one.out);
+  t.match(one.out, /^refusing: sidecar of sh-a, connected for .* from 127\.0\.0\.1:\d+ \(Delta\)/);
+  t.match(one.out, /1 resource differs from what it is to have:/);
+  t.match(one.out, /EDS +instances\/echo\.shop:80 +([0-9a-f]{16}) +([0-9a-f]{16}) +\2 +refused/);
+  t.match((await status('behind')).out, /EDS +instances\/echo\.shop:80 .* sent\n/);
+  t.match((await status('real')).out, /It has accepted all that it is to have/);
+  t.match(await status('leaving'), {
+    code: 2,
+    err: /leaving is not connected: what it has is unknown since/,
+  });
+  t.match(await status('nobody'), { code: 2, err: /no node 'nobody'.*connected are/ });
+
+  const json = JSON.parse((await status('-o', 'json')).out);
+  const refused = json.status.proxies.find(({ id }: { id: string }) => id === 'refusing');
+  t.match(refused.types.EDS, { state: 'NACKED', nack: { message: 'no such\nzone' } });
+  t.match(JSON.parse((await status('behind', '-o', 'json')).out), [
+    { differences: [{ type: 'EDS', state: 'sent' }] },
+  ]);
+  t.match((await page('/metrics')).body, /isthmus_event_to_ack_seconds_count\{type="EDS",source="files"/);
+});
+
+t.test('an admin address where nobody is: said, with what to do', async (t) => {
+  const { port } = await freeAddress();
+  const command = [main, 'status', '--admin', `127.0.0.1:${port}`];
+  const child = spawn(process.execPath, command, { env, stdio: ['ignore', 'ignore', 'pipe'] });
+  let err = '';
+  child.stderr.on('data', (chunk) => (err += chunk));
+  const [code] = await once(child, 'close');
+  t.equal(code, 2);
+  t.match(err, /no control plane answers at 127\.0\.0\.1:\d+.*--admin/);
+});
+
+t.test('--watch shows it again, also over a control plane that is away, until it is ended', async (t) => {
+  const { mesh } = await world(t);
+  const admin = await freeAddress();
+  const first = await serveAdmin(mesh.plane, admin, undefined);
+  const child = spawn(process.execPath, [main, 'status', '--admin', `127.0.0.1:${admin.port}`, '--watch'], {
+    ...{ env, stdio: ['ignore', 'pipe', 'inherit'] },
+  });
+  t.teardown(() => child.kill('SIGKILL'));
+  let out = '';
+  child.stdout?.on('data', (chunk) => (out += chunk));
+  await until('it is shown', () => /ready\.\n/.test(out));
+  await first.close();
+  await until('that it is away is shown', () => /no control plane answers/.test(out));
+  out = '';
+  const second = await serveAdmin(mesh.plane, admin, undefined);
+  await until('that it is back is shown', () => /ready\.\n/.test(out));
+  child.kill('SIGINT');
+  await once(child, 'close');
+  await second.close();
+});
