@@ -77,6 +77,7 @@ func main() {
 		mode    = flag.String("mode", "sotw", "sotw or delta")
 		types   = flag.String("types", "cds,eds,lds,rds", "types to subscribe")
 		node    = flag.String("node", `{"id":"node-{{.I}}","cluster":"xdsload","locality":{"region":"region-{{mod .I 3}}","zone":"zone-{{mod .I 3}}"}}`, "core.v3.Node as JSON; a template with .I (stream), .N, mod/div/add/mul; or @file")
+		nodes   = flag.String("nodes", "", "file with a core.v3.Node as JSON on each line, one for each stream, instead of -node")
 		ca      = flag.String("ca", "", "CA file: TLS")
 		cert    = flag.String("cert", "", "client certificate file (template, .I)")
 		key     = flag.String("key", "", "client key file (template, .I)")
@@ -164,6 +165,14 @@ func main() {
 	}
 
 	// prepare, so that the cold start times only the connections and the streams
+	var nodeLines []string
+	if *nodes != "" {
+		b, err := os.ReadFile(*nodes)
+		check(err)
+		if nodeLines = strings.Split(strings.TrimSpace(string(b)), "\n"); len(nodeLines) < *n {
+			check(fmt.Errorf("%s has %d nodes for %d streams", *nodes, len(nodeLines), *n))
+		}
+	}
 	streams := make([]*stream, *n)
 	var conn *grpc.ClientConn
 	for i := range streams {
@@ -171,7 +180,13 @@ func main() {
 			conn = dial(i)
 		}
 		nd := &core.Node{}
-		check(protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal([]byte(expand(*node, map[string]any{"I": i, "N": *n})), nd))
+		text := *node
+		if nodeLines != nil {
+			text = nodeLines[i]
+		} else {
+			text = expand(text, map[string]any{"I": i, "N": *n})
+		}
+		check(protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal([]byte(text), nd))
 		if nd.UserAgentName == "" {
 			nd.UserAgentName = "envoy"
 		}

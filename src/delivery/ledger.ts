@@ -23,6 +23,7 @@ export interface AckSummary {
   readonly count: number;
   readonly p50Ms: number;
   readonly p90Ms: number;
+  readonly p95Ms: number;
   readonly p99Ms: number;
   readonly maxMs: number;
 }
@@ -279,8 +280,15 @@ export class Ledger {
   summary(): AckSummary {
     const at = (percentile: number) => this.#total.getValueAtPercentile(percentile) / 1000;
     const count = this.#total.totalCount;
-    if (count === 0) return { count: 0, p50Ms: 0, p90Ms: 0, p99Ms: 0, maxMs: 0 };
-    return { count, p50Ms: at(50), p90Ms: at(90), p99Ms: at(99), maxMs: this.#total.maxValue / 1000 };
+    if (count === 0) return { count: 0, p50Ms: 0, p90Ms: 0, p95Ms: 0, p99Ms: 0, maxMs: 0 };
+    return {
+      count,
+      p50Ms: at(50),
+      p90Ms: at(90),
+      p95Ms: at(95),
+      p99Ms: at(99),
+      maxMs: this.#total.maxValue / 1000,
+    };
   }
 
   /** The last pushes that were slow or late, newest first. */
