@@ -4,7 +4,7 @@ import { type ListenAddress, type NodeScope, nodeMetadataKey, parseNodeScope } f
 import { ownHeaders } from '../model/trail.ts';
 import { any } from './any.ts';
 import { httpUpstream } from './cluster.ts';
-import { accessLog, removeIsthmusHeaders, routerFilter } from './http.ts';
+import { accessLog, removeIsthmusHeaders, routerFilter, upgrades } from './http.ts';
 import { localReplies } from './localreply.ts';
 
 /** Where the workload behind a sidecar listens. */
@@ -135,7 +135,10 @@ function workloadCluster(app: AppAddress): Cluster {
       // Node's servers close after 5 s of silence, most others later: close first, or requests meet a closing connection.
       common_http_protocol_options: { idle_timeout: '4s' },
       // HTTP/1.1 stays HTTP/1.1 and HTTP/2 stays HTTP/2: gRPC needs its trailers.
-      use_downstream_protocol_config: { http_protocol_options: {}, http2_protocol_options: {} },
+      use_downstream_protocol_config: {
+        http_protocol_options: {},
+        http2_protocol_options: { allow_connect: true },
+      },
     }),
     load_assignment: { cluster_name: appCluster, endpoints: [{ lb_endpoints: [{ endpoint: { address } }] }] },
   };
@@ -170,7 +173,8 @@ function inboundListener(listen: ListenAddress, logFile: string | undefined): Li
                     },
                   ],
                 },
-                upgrade_configs: [{ upgrade_type: 'websocket' }],
+                upgrade_configs: upgrades,
+                http2_protocol_options: { allow_connect: true },
                 http_filters: [removeIsthmusHeaders, routerFilter],
               },
             ),

@@ -42,7 +42,9 @@ function instancesHttp(connection: Connection, protocol: 'http1' | 'http2'): Ret
         : {}),
     },
     explicit_http_config:
-      protocol === 'http2' ? { http2_protocol_options: {} } : { http_protocol_options: {} },
+      protocol === 'http2'
+        ? { http2_protocol_options: { allow_connect: true } }
+        : { http_protocol_options: {} },
   });
 }
 
@@ -152,6 +154,7 @@ const gatewayHttp = httpUpstream({
   common_http_protocol_options: { idle_timeout: duration(gatewayConnection.idleTimeoutMs) },
   explicit_http_config: {
     http2_protocol_options: {
+      allow_connect: true,
       connection_keepalive: { interval: '5s', timeout: '2s' },
     },
   },

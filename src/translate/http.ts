@@ -80,6 +80,16 @@ export function accessLog(listener: HttpRole, file: string | undefined): AccessL
   };
 }
 
+/**
+ * Upgrades that pass (Envoy knows no wildcard): websockets, and what Kubernetes (`spdy/3.1`) and Docker (`tcp`) upgrade
+ * to. Over HTTP/2 they are extended CONNECT requests (RFC 8441), which `allow_connect` permits.
+ */
+export const upgrades: HttpConnectionManager['upgrade_configs'] = [
+  { upgrade_type: 'websocket' },
+  { upgrade_type: 'spdy/3.1' },
+  { upgrade_type: 'tcp' },
+];
+
 /** How HTTP comes in at one listener. */
 export interface HttpListener {
   readonly role: ListenerRole;
@@ -113,7 +123,7 @@ export function buildHttpListener(options: HttpListener): Listener {
                   route_config_name: role,
                   config_source: { resource_api_version: 'V3', ads: {}, initial_fetch_timeout: '0s' },
                 },
-                upgrade_configs: [{ upgrade_type: 'websocket' }],
+                upgrade_configs: upgrades,
                 http_filters: [...options.filters, routerFilter],
               },
             ),
@@ -141,6 +151,7 @@ const edgeProtection: Partial<HttpConnectionManager> = {
     headers_with_underscores_action: 'REJECT_REQUEST',
   },
   http2_protocol_options: {
+    allow_connect: true,
     max_concurrent_streams: 100,
     initial_stream_window_size: 65_536,
     initial_connection_window_size: 1_048_576,
