@@ -96,6 +96,10 @@ clean: ## Remove what was built or installed, but for the sources
 bench-index: $(NODE_STAMP) ## Measure the index: build, one event of each kind, memory, against a full scan
 	node bench/index.ts --json .cache/bench/index.json
 
+.PHONY: bench-gateways
+bench-gateways: setup ## Measure a gateway with 5,000 Groups, and 1,000 Groups checked through gateways
+	node bench/gateways.ts
+
 .PHONY: bench-push
 bench-push: setup ## Measure from a change to every stream that has it, beside go-control-plane and the floor (needs Go)
 	node bench/push.ts

@@ -1,4 +1,4 @@
-import type { Writer } from 'protobufjs/minimal.js';
+import protobuf, { type Writer } from 'protobufjs/minimal.js';
 import { invalid } from './invalid.ts';
 import { scalars } from './scalar.ts';
 import { enumPlan, type FieldPlan, type MessagePlan, messagePlan } from './schema.ts';
@@ -47,9 +47,9 @@ function encodeFields(
   skip: string | undefined,
 ): void {
   if (!isObject(json)) throw invalid(path, `is not an object (${plan.name})`, json);
-  const present: FieldPlan[] = [];
-  const values = new Map<FieldPlan, unknown>();
-  const oneofs = new Map<string, string>();
+  // By number: an object has few fields, and most are written in order, so each is put where it belongs.
+  const fields: FieldPlan[] = [];
+  const values: unknown[] = [];
   for (const key in json) {
     const value = json[key];
     // proto3 JSON: null is absent, but for a field whose type has a null.
@@ -57,17 +57,21 @@ function encodeFields(
     const field = plan.byName.get(key);
     if (field === undefined) throw invalid(`${path}.${key}`, `is not a field of ${plan.name}`, value);
     if (value === null && field.type !== 'google.protobuf.Value') continue;
-    if (values.has(field)) throw invalid(`${path}.${key}`, 'is given twice', value);
-    if (field.oneof !== undefined) {
-      const other = oneofs.get(field.oneof);
-      if (other !== undefined) throw invalid(`${path}.${key}`, `excludes ${path}.${other}`, value);
-      oneofs.set(field.oneof, key);
+    let at = fields.length;
+    for (let i = fields.length - 1; i >= 0; i -= 1) {
+      const other = fields[i] as FieldPlan;
+      if (other === field) throw invalid(`${path}.${key}`, 'is given twice', value);
+      if (field.oneof !== undefined && other.oneof === field.oneof)
+        throw invalid(`${path}.${key}`, `excludes ${path}.${other.name}`, value);
+      if (other.id > field.id) at = i;
     }
-    present.push(field);
-    values.set(field, value);
+    fields.splice(at, 0, field);
+    values.splice(at, 0, value);
   }
-  present.sort((a, b) => a.id - b.id);
-  for (const field of present) encodeField(writer, field, values.get(field), `${path}.${field.name}`);
+  for (let i = 0; i < fields.length; i += 1) {
+    const field = fields[i] as FieldPlan;
+    encodeField(writer, field, values[i], `${path}.${field.name}`);
+  }
 }
 
 function encodeField(writer: Writer, field: FieldPlan, value: unknown, path: string): void {
@@ -126,8 +130,26 @@ function encodeValue(
     if (!implicit || number !== 0) writer.uint32(id << 3).int32(number);
     return;
   }
-  encodeMessage(writer.uint32((id << 3) | 2).fork(), type, value, path);
+  writer.uint32((id << 3) | 2);
+  if (isObject(value) && Object.isFrozen(value)) {
+    writer.bytes(encodeFrozen(type, value, path));
+    return;
+  }
+  encodeMessage(writer.fork(), type, value, path);
   writer.ldelim();
+}
+
+/** Bytes of frozen objects: what many resources share, or a large one keeps when it changes, is encoded once. */
+const frozen = new WeakMap<object, { readonly type: string; readonly bytes: Uint8Array }>();
+
+function encodeFrozen(type: string, value: object, path: string): Uint8Array {
+  const known = frozen.get(value);
+  if (known?.type === type) return known.bytes;
+  const writer = protobuf.Writer.create();
+  encodeMessage(writer, type, value, path);
+  const bytes = writer.finish();
+  frozen.set(value, { type, bytes });
+  return bytes;
 }
 
 function enumNumber(type: string, value: unknown, path: string): number {

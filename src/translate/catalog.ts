@@ -1,3 +1,4 @@
+import { sameContent } from '../index/equal.ts';
 import type { Idc } from '../model/idc.ts';
 import type { NodeRole, NodeScope } from '../model/node.ts';
 import type { GroupPlan } from '../plan/types.ts';
@@ -190,7 +191,7 @@ function keepEqual(built: readonly Built[], old: readonly Built[] | undefined): 
   const byName = new Map(old.map((one) => [`${one.kind}/${one.name}`, one]));
   return built.map((one) => {
     const same = byName.get(`${one.kind}/${one.name}`);
-    return same !== undefined && JSON.stringify(same.message) === JSON.stringify(one.message) ? same : one;
+    return same !== undefined && sameContent(same.message, one.message) ? same : one;
   });
 }
 

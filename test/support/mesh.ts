@@ -25,7 +25,7 @@ export interface Mesh {
   /** Saves a registry file as editors do: written aside, then renamed. */
   save(file: string, text: string): void;
   /** Starts an Envoy; resolves when it is ready. */
-  envoy(id: string, scope: NodeScope, more?: EnvoyOptions): Promise<void>;
+  envoy(id: string, scope: NodeScope, more?: EnvoyOptions): Promise<{ readonly pid: number }>;
   /** Starts a workload. */
   app(handler: (request: IncomingMessage, response: ServerResponse) => void): Promise<ListenAddress>;
   close(): Promise<void>;
@@ -96,6 +96,7 @@ export async function startMesh(
       const child = spawn(findEnvoy(), args, { stdio: 'ignore' });
       children.push(child);
       await until(`Envoy ${id} is ready`, async () => (await get(admin, '/ready')).status === 200);
+      return { pid: child.pid as number };
     },
     async app(handler) {
       const server = createServer(handler);

@@ -1,0 +1,173 @@
+// What a gateway costs with many Groups, and what health checks through gateways cost: `node bench/gateways.ts [--json FILE]`.
+import { Agent, request } from 'node:http';
+import { parseArgs } from 'node:util';
+import { sleep, systemClock } from '../src/base/clock.ts';
+import type { ListenAddress } from '../src/model/node.ts';
+import { type GatewayWorld, type Size, startGatewayWorld } from './gateways/world.ts';
+import { thisMachine } from './support/machine.ts';
+import { cpuSeconds, residentMiB } from './support/process.ts';
+import { keepJson } from './support/results.ts';
+import { figure, table } from './support/table.ts';
+
+const { values } = parseArgs({
+  options: {
+    groups: { type: 'string', default: '5000' },
+    checked: { type: 'string', default: '1000' },
+    seconds: { type: 'string', default: '20' },
+    json: { type: 'string', default: '.cache/bench/gateways.json' },
+  },
+});
+
+interface SizeRow {
+  readonly groups: number;
+  readonly drGroups: number;
+  readonly idcs: number;
+  readonly hopLimit: number;
+  readonly readyS: number;
+  readonly ingressMiB: number;
+  readonly egressMiB: number;
+  /** CPU of the gateway for one request, in µs, median of the rounds. */
+  readonly ingressUs: number;
+  readonly egressUs: number;
+}
+
+interface CheckRow {
+  readonly groups: number;
+  readonly checked: boolean;
+  /** Percent of one processor, without any request. */
+  readonly egressPercent: number;
+  readonly remoteIngressPercent: number;
+  readonly egressMiB: number;
+  readonly remoteIngressMiB: number;
+}
+
+const one: Size = { groups: 1, drGroups: 1, idcs: 2, hopLimit: 1, checked: false };
+const many: Size = { groups: Number(values.groups), drGroups: 200, idcs: 6, hopLimit: 4, checked: false };
+
+const sizes = await measureSizes([one, many]);
+const checks: CheckRow[] = [];
+for (const checked of [false, true]) checks.push(await measureChecks(Number(values.checked), checked));
+
+const sizeTable = table<SizeRow>(
+  [
+    ['Groups', (row) => row.groups],
+    ['DR groups', (row) => row.drGroups],
+    ['IDCs', (row) => row.idcs],
+    ['hop limit', (row) => row.hopLimit],
+    ['ready s', (row) => figure(row.readyS)],
+    ['ingress MiB', (row) => Math.round(row.ingressMiB)],
+    ['egress MiB', (row) => Math.round(row.egressMiB)],
+    ['ingress µs', (row) => figure(row.ingressUs)],
+    ['egress µs', (row) => figure(row.egressUs)],
+  ],
+  sizes,
+);
+const checkTable = table<CheckRow>(
+  [
+    ['Groups', (row) => row.groups],
+    ['checked', (row) => (row.checked ? 'yes' : 'no')],
+    ['egress CPU %', (row) => figure(row.egressPercent)],
+    ['remote ingress CPU %', (row) => figure(row.remoteIngressPercent)],
+    ['egress MiB', (row) => Math.round(row.egressMiB)],
+    ['remote ingress MiB', (row) => Math.round(row.remoteIngressMiB)],
+  ],
+  checks,
+);
+console.log(`\n${sizeTable}\n\n${checkTable}`);
+keepJson(values.json, { machine: thisMachine(), sizes, checks, tables: [sizeTable, checkTable] });
+
+/** Both sizes at once, requests by turn: what disturbs one disturbs the other. */
+async function measureSizes(list: readonly Size[]): Promise<SizeRow[]> {
+  const worlds: GatewayWorld[] = [];
+  for (const size of list) {
+    process.stderr.write(`${size.groups} Groups … `);
+    const world = await startGatewayWorld(size);
+    worlds.push(world);
+    process.stderr.write(`ready after ${figure(world.readyS)} s\n`);
+  }
+  const costs = worlds.map(() => ({ ingress: [] as number[], egress: [] as number[] }));
+  for (let round = 0; round < 6; round++) {
+    for (const [i, world] of worlds.entries()) {
+      const ingress = await cost(world.pids.ingress, world.edge, world.hosts);
+      const egress = await cost(world.pids.egress, world.sidecar, world.hosts);
+      // The first round warms connections.
+      if (round === 0) continue;
+      costs[i]?.ingress.push(ingress);
+      costs[i]?.egress.push(egress);
+    }
+  }
+  const rows = worlds.map(({ readyS, pids }, i): SizeRow => {
+    const size = list[i] as Size;
+    return {
+      groups: size.groups,
+      drGroups: size.drGroups,
+      idcs: size.idcs,
+      hopLimit: size.hopLimit,
+      readyS,
+      ingressMiB: residentMiB(pids.ingress),
+      egressMiB: residentMiB(pids.egress),
+      ingressUs: median(costs[i]?.ingress ?? []),
+      egressUs: median(costs[i]?.egress ?? []),
+    };
+  });
+  for (const world of worlds) await world.close();
+  return rows;
+}
+
+/** Gateways that do nothing but check, or not even that. */
+async function measureChecks(groups: number, checked: boolean): Promise<CheckRow> {
+  process.stderr.write(`${groups} Groups ${checked ? 'checked' : 'not checked'} in the other IDC …\n`);
+  const size = { groups, drGroups: 1, idcs: 2, hopLimit: 1, checked };
+  const world = await startGatewayWorld(size);
+  const { egress, remoteIngress } = world.pids;
+  // The first checks are spread over a second, and all clusters warm meanwhile.
+  await sleep(systemClock, 5_000);
+  const before = [cpuSeconds(egress), cpuSeconds(remoteIngress)] as const;
+  const from = performance.now();
+  await sleep(systemClock, Number(values.seconds) * 1_000);
+  const seconds = (performance.now() - from) / 1_000;
+  const row = {
+    groups,
+    checked,
+    egressPercent: ((cpuSeconds(egress) - before[0]) / seconds) * 100,
+    remoteIngressPercent: ((cpuSeconds(remoteIngress) - before[1]) / seconds) * 100,
+    egressMiB: residentMiB(egress),
+    remoteIngressMiB: residentMiB(remoteIngress),
+  };
+  await world.close();
+  return row;
+}
+
+/** CPU of process `pid` for one request, in µs. To few hosts, whatever the number of Groups: connections stay open. */
+async function cost(pid: number, to: ListenAddress, hosts: readonly string[]): Promise<number> {
+  const requests = 2_000;
+  const step = Math.max(1, Math.floor(hosts.length / 8));
+  const asked = hosts.filter((_, i) => i % step === 0);
+  const agent = new Agent({ keepAlive: true, maxSockets: 8 });
+  const before = cpuSeconds(pid);
+  let next = 0;
+  const client = async () => {
+    while (next < requests) await ask(agent, to, asked[next++ % asked.length] as string);
+  };
+  await Promise.all(Array.from({ length: 8 }, client));
+  agent.destroy();
+  return ((cpuSeconds(pid) - before) / requests) * 1e6;
+}
+
+function ask(agent: Agent, to: ListenAddress, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const sent = request({ host: to.address, port: to.port, agent, headers: { host } }, (response) => {
+      if (response.statusCode !== 200) reject(new Error(`${host}: ${response.statusCode}`));
+      response.resume();
+      response.on('end', resolve);
+      response.on('error', reject);
+    });
+    sent.on('error', reject);
+    sent.end();
+  });
+}
+
+function median(list: readonly number[]): number {
+  const sorted = [...list].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}

@@ -1,0 +1,103 @@
+import type { envoy, Route } from '../../protos/gen/envoy.d.ts';
+import type { Path, RetryPlan } from '../plan/types.ts';
+import { duration } from './any.ts';
+import { buildRetry } from './retry.ts';
+
+type RouteMatch = envoy.config.route.v3.RouteMatch;
+type RouteAction = envoy.config.route.v3.RouteAction;
+export type HeaderMatcher = envoy.config.route.v3.HeaderMatcher;
+
+/** What the routes of one path have in common. */
+interface Common {
+  readonly cluster: string;
+  readonly retry: RetryPlan;
+  readonly idempotent: RouteAction;
+  readonly other: RouteAction;
+  /** Further headers that a request must have. */
+  readonly headers: readonly HeaderMatcher[];
+}
+
+/** Which requests to route, and how. */
+export interface RequestRoutes {
+  readonly cluster: string;
+  readonly path: Path;
+  /** Headers that a request must have, whatever else it is. */
+  readonly headers?: readonly HeaderMatcher[];
+  /** The retries of the virtual host: routes that have none of their own get them. */
+  readonly inherited: RouteAction;
+}
+
+/**
+ * Routes by what a request allows, first match wins: idempotent methods may be sent twice, anything else only
+ * when it was never sent. Only the first proxy holds the time; the others have fewer kinds to tell apart.
+ */
+export function buildRequestRoutes(options: RequestRoutes): Route[] {
+  const { cluster, path, headers = [], inherited } = options;
+  const movesOn = path.priorities.length > 1;
+  const own = (action: RouteAction) => (action === inherited ? {} : action);
+  const common: Common = {
+    cluster,
+    retry: path.retry,
+    idempotent: own(buildRetry(path.retry.idempotent, movesOn)),
+    other: own(buildRetry(path.retry.other, movesOn)),
+    headers,
+  };
+  return path.listener === 'outbound' || path.listener === 'edge' ? firstProxy(common) : laterProxy(common);
+}
+
+const wantsEvents: HeaderMatcher = { name: 'accept', string_match: { contains: 'text/event-stream' } };
+const isUpgrade: HeaderMatcher = { name: 'upgrade', present_match: true };
+const isGrpc: HeaderMatcher = { name: 'content-type', string_match: { prefix: 'application/grpc' } };
+
+function isOneOf(methods: readonly string[]): HeaderMatcher {
+  return { name: ':method', string_match: { safe_regex: { regex: methods.join('|') } } };
+}
+
+/** gRPC and event streams have no time limit of ours. */
+function firstProxy(common: Common): Route[] {
+  const { idempotent, other, retry } = common;
+  const methods = retry.idempotentMethods;
+  const isIdempotent = isOneOf(methods);
+  return [
+    // The client's grpc-timeout holds instead.
+    route(common, { grpc: {} }, { ...other, max_stream_duration: { grpc_timeout_header_max: '0s' } }, 0),
+    route(common, { headers: [isUpgrade] }, other, 0),
+    ...(methods.length === 0
+      ? []
+      : [
+          route(common, { headers: [isIdempotent, wantsEvents] }, idempotent, 0),
+          route(common, { headers: [isIdempotent] }, idempotent, retry.timeoutMs),
+        ]),
+    route(common, { headers: [wantsEvents] }, other, 0),
+    route(common, {}, other, retry.timeoutMs),
+  ];
+}
+
+/** Without time limits, all that is not idempotent is alike. */
+function laterProxy(common: Common): Route[] {
+  const { idempotent, other, retry } = common;
+  const methods = retry.idempotentMethods;
+  const rest = route(common, {}, other, 0);
+  if (methods.length === 0 || idempotent === other) return [rest];
+  // What may last long without an answer is not started a second time: upgrades, and gRPC where POST counts as idempotent.
+  const but = [isUpgrade, ...(methods.includes('POST') ? [isGrpc] : [])];
+  const headers = [isOneOf(methods), ...but.map((header) => ({ ...header, invert_match: true }))];
+  return [route(common, { headers }, idempotent, 0), rest];
+}
+
+function route(
+  { cluster, headers }: Common,
+  match: Pick<RouteMatch, 'grpc' | 'headers'>,
+  action: RouteAction,
+  timeoutMs: number,
+): Route {
+  const all = [...headers, ...(match.headers ?? [])];
+  return {
+    match: {
+      prefix: '/',
+      ...(match.grpc === undefined ? {} : { grpc: match.grpc }),
+      ...(all.length === 0 ? {} : { headers: all }),
+    },
+    route: { cluster, timeout: duration(timeoutMs), ...action },
+  };
+}

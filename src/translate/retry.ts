@@ -1,0 +1,62 @@
+import type { envoy } from '../../protos/gen/envoy.d.ts';
+import type { RetryCondition, RetryRule } from '../plan/types.ts';
+import { any, duration } from './any.ts';
+
+type RouteAction = envoy.config.route.v3.RouteAction;
+type RetryPolicy = envoy.config.route.v3.RetryPolicy;
+
+const retryOn: Readonly<Record<RetryCondition, string>> = {
+  unsent: 'connect-failure,refused-stream,reset-before-request',
+  reset: 'reset',
+  'gateway-error': 'gateway-error',
+};
+
+/** What was built, by content: there are few rules, and every virtual host has some; what is shared is encoded once. */
+const built = new Map<string, RouteAction>();
+
+/**
+ * A rule as a part of a RouteAction. Equal rules give the same, frozen, object. `movesOn`: there is another
+ * priority to go to.
+ */
+export function buildRetry(rule: RetryRule, movesOn: boolean): RouteAction {
+  const key = JSON.stringify([rule, movesOn]);
+  const action = built.get(key) ?? buildRetryAction(rule, movesOn);
+  built.set(key, action);
+  return action;
+}
+
+function buildRetryAction(rule: RetryRule, movesOn: boolean): RouteAction {
+  if (rule.retries === 0) return {};
+  const policy: RetryPolicy = {
+    retry_on: rule.on.map((condition) => retryOn[condition]).join(','),
+    num_retries: rule.retries,
+    // Long enough for a gateway that has just died to be ejected meanwhile: a request that met dying ones on its way
+    // must not meet the dead one again with its last try (docs/decisions/002-egress-ejects-the-unreachable.md).
+    retry_back_off: { base_interval: '0.010s', max_interval: '0.100s' },
+    // Another host for each try, and another priority once this one has had its tries.
+    retry_host_predicate: [
+      {
+        name: 'envoy.retry_host_predicates.previous_hosts',
+        typed_config: any('envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate', {}),
+      },
+    ],
+    // Two random hosts are compared; with one of two dead it takes this many to be sure of the other.
+    host_selection_retry_max_attempts: '16',
+    ...(movesOn ? { retry_priority: nextPriority(rule.triesPerPriority) } : {}),
+    ...(rule.perTryMs > 0 ? { per_try_timeout: duration(rule.perTryMs) } : {}),
+  };
+  return {
+    retry_policy: Object.freeze(policy),
+    // A slow answer stays welcome: a second try runs beside the first instead of cutting it.
+    ...(rule.perTryMs > 0 ? { hedge_policy: { hedge_on_per_try_timeout: true } } : {}),
+  };
+}
+
+function nextPriority(triesPerPriority: number): envoy.config.route.v3.RetryPolicy.RetryPriority {
+  return {
+    name: 'envoy.retry_priorities.previous_priorities',
+    typed_config: any('envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig', {
+      update_frequency: triesPerPriority,
+    }),
+  };
+}
