@@ -43,11 +43,6 @@ async function stop(child: ChildProcess): Promise<void> {
   await gone;
 }
 
-/** Resident memory of a process, in MiB. */
-export function residentMiB(pid: number): number {
-  return statusMiB(pid, 'VmRSS');
-}
-
 /** Ticks of /proc/PID/stat in a second: 100 on every Linux that Node runs on. */
 const ticksPerSecond = 100;
 

@@ -28,7 +28,11 @@ export const allowances: Readonly<Record<string, Allowance>> = {
   translate: { folders: ['base', 'model', 'index', 'plan'], types: ['protos'], node: false },
   serve: {
     folders: ['base', 'protos'],
-    packages: { '@grpc/grpc-js': ['server.ts', 'frame.ts'], protobufjs: ['codec.ts'], 'lru-cache': 'all' },
+    packages: {
+      '@grpc/grpc-js': ['server.ts', 'frame.ts'],
+      protobufjs: ['codec.ts', 'encode.ts'],
+      'lru-cache': 'all',
+    },
     // The codec hands its readers and writers to the files that it is made of.
     packageTypes: ['protobufjs'],
     node: true,
