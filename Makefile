@@ -103,3 +103,7 @@ bench-gateways: setup ## Measure a gateway with 5,000 Groups, and 1,000 Groups c
 .PHONY: bench-push
 bench-push: setup ## Measure from a change to every stream that has it, beside go-control-plane and the floor (needs Go)
 	node bench/push.ts
+
+.PHONY: bench-wasm
+bench-wasm: setup ## Measure what the trail filter costs a gateway, beside a reference, Lua and an SDK (3 minutes)
+	node bench/wasm.ts

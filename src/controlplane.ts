@@ -10,6 +10,7 @@ import { type ListenAddress, parseNodeScope } from './model/node.ts';
 import type { Change, Ref } from './model/object.ts';
 import type { LoopPrevention } from './model/trail.ts';
 import { createPipeline } from './pipeline.ts';
+import { createPolicyCompiler, type PolicyCompiler } from './policy/compile.ts';
 import { createPrecedence } from './registry/precedence.ts';
 import type { Problem, Source } from './registry/source.ts';
 import type { OpenedSource } from './registry/sources.ts';
@@ -29,6 +30,8 @@ export interface ControlPlaneOptions {
   readonly hopLimit: number;
   /** 'off' is the negative control of drills: requests may run in circles between IDCs. 'on' by default. */
   readonly loopPrevention?: LoopPrevention;
+  /** Compiles trail filters, by default from wasm/assembly; closed with the control plane. */
+  readonly compiler?: PolicyCompiler;
   readonly clock: Clock;
   readonly logger: Logger;
   /** For tests alone, to see that they fail without it: proxies are answered before the picture is whole. */
@@ -132,6 +135,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     idc,
     hopLimit: options.hopLimit,
     loopPrevention,
+    compiler: options.compiler ?? createPolicyCompiler({ logger, clock }),
     clock,
     logger,
     ledger,

@@ -10,7 +10,7 @@ import { type Change, refOf } from './model/object.ts';
 import type { LoopPrevention } from './model/trail.ts';
 import { createPlanner } from './plan/planner.ts';
 import { planPolicies } from './plan/policy.ts';
-import { createPolicyCompiler } from './policy/compile.ts';
+import type { PolicyCompiler } from './policy/compile.ts';
 import { createFilterKeeper } from './policy/keeper.ts';
 import type { Problem } from './registry/source.ts';
 import { clusterType, endpointType, extensionConfigType, listenerType, routeType } from './serve/types.ts';
@@ -23,6 +23,8 @@ export interface PipelineOptions {
   readonly idc: string;
   readonly hopLimit: number;
   readonly loopPrevention: LoopPrevention;
+  /** Closed with the path. */
+  readonly compiler: PolicyCompiler;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly ledger: Ledger;
@@ -70,19 +72,26 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   const catalog = new Catalog();
   const refused = new Map<string, Problem>();
   let filters: Filters = {};
+  let filterProblem: Problem | undefined;
 
   const keeper = createFilterKeeper({
-    compiler: createPolicyCompiler({ logger, clock }),
+    compiler: options.compiler,
     clock,
     logger,
     onFilters(compiled, at) {
+      filterProblem = undefined;
       filters = Object.fromEntries(compiled.map((filter) => [filter.policy.listener, filter]));
       const push = ledger.begin('filters', at, 1, 'trail filters');
       surround(push);
       push.end();
       options.onFilters();
     },
-    onFailure: options.onFilterFailure,
+    onFailure(error) {
+      const message = `not pushed, the last good filters stay: ${error.message}`;
+      const where = error.ref === undefined ? 'trail filters' : `trail filter ${error.ref}`;
+      filterProblem = { severity: 'error', where, path: '', message };
+      options.onFilterFailure();
+    },
   });
 
   function surround(push: OpenPush): void {
@@ -138,7 +147,10 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     },
     forget: (nodeClass) => catalog.close(nodeClass),
     view: () => index.view(),
-    problems: () => ({ objects: index.problems(), own: [...refused.values()] }),
+    problems: () => ({
+      objects: index.problems(),
+      own: [...(filterProblem ? [filterProblem] : []), ...refused.values()],
+    }),
     close: () => keeper.close(),
   };
 }

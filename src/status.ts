@@ -1,5 +1,6 @@
 import type { Clock } from './base/clock.ts';
 import type { AckSummary, Ledger } from './delivery/ledger.ts';
+import { describeNacks } from './delivery/nacks.ts';
 import type { SlowPush } from './delivery/push.ts';
 import type { Readiness } from './delivery/readiness.ts';
 import type { GoneNode, Roster } from './delivery/roster.ts';
@@ -66,7 +67,7 @@ export interface ControlPlaneStatus extends ReadinessStatus {
   /** The last pushes that were slow or not ACKed in time, newest first. */
   readonly slowPushes: readonly SlowPush[];
   readonly loopPrevention: LoopPrevention;
-  /** What is wrong with the control plane itself; what is wrong with registry objects is with `problems()`. */
+  /** What is wrong beyond registry objects (those are with `problems()`): what could not be compiled, encoded, or accepted. */
   readonly problems: readonly Problem[];
 }
 
@@ -118,16 +119,20 @@ export function createStatusReader(options: StatusOptions): StatusReader {
 
   return {
     readiness: readinessStatus,
-    status: () => ({
-      ...readinessStatus(),
-      idc: options.idc,
-      proxies: xds.status().map(proxyOf),
-      gone: roster.gone(),
-      eventToAck: ledger.summary(),
-      slowPushes: ledger.slowPushes(),
-      loopPrevention: options.loopPrevention,
-      problems: options.problems(),
-    }),
+    status() {
+      const streams = xds.status();
+      const refusals = describeNacks(streams.map(({ node, types }) => ({ node: node.id ?? '', types })));
+      return {
+        ...readinessStatus(),
+        idc: options.idc,
+        proxies: streams.map(proxyOf),
+        gone: roster.gone(),
+        eventToAck: ledger.summary(),
+        slowPushes: ledger.slowPushes(),
+        loopPrevention: options.loopPrevention,
+        problems: [...options.problems(), ...refusals],
+      };
+    },
     node: (id) =>
       xds
         .status()

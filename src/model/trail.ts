@@ -25,6 +25,11 @@ export const refusalGrpcStatus = 14;
 export const guardedListeners = ['ingress-edge', 'ingress-peer', 'egress-sidecar', 'egress-ingress'] as const;
 export type GuardedListener = (typeof guardedListeners)[number];
 
+/** Whether what comes to a listener has a trail that counts; the others begin one, whoever their peers are. */
+export function readsTrail(listener: GuardedListener): boolean {
+  return listener === 'ingress-peer' || listener === 'egress-ingress';
+}
+
 /** Whether requests in circles are stopped. 'off' is for drills alone: it shows what they would do. */
 export const loopPreventions = ['on', 'off'] as const;
 export type LoopPrevention = (typeof loopPreventions)[number];

@@ -61,7 +61,8 @@ export function createPolicyCompiler(options: PolicyCompilerOptions): PolicyComp
       logger.info('filter compiled', { policy: policyRef(policy), hash, bytes: bytes.length, compileMs });
       return artefact;
     } catch (reason) {
-      const error = MeshError.from(reason);
+      const { code, message, ref = policyRef(policy) } = MeshError.from(reason);
+      const error = new MeshError(code, message, { ref, cause: reason });
       logger.error('filter not compiled', {
         policy: policyRef(policy),
         code: error.code,

@@ -11,7 +11,8 @@ export interface FilterKeeperOptions {
   readonly logger: Logger;
   /** All filters of the newest policies; `at` is that of the event that asked for them. */
   onFilters(filters: readonly FilterArtefact[], at: number): void;
-  onFailure(): void;
+  /** The newest policies have no filters; tried again by and by. `error.ref` names the policy. */
+  onFailure(error: MeshError): void;
 }
 
 /** Keeps the filters of the newest policies: what does not compile is never handed out, the last good one stays. */
@@ -49,8 +50,8 @@ export function createFilterKeeper(options: FilterKeeperOptions): FilterKeeper {
       if (closed || wanted !== key) return;
       key = '';
       retry = clock.after(retryMs, () => void compile(policies, clock.now()));
-      options.onFailure();
       const error = MeshError.from(reason);
+      options.onFailure(error);
       logger.error('filter not pushed; the last good one stays', { error: error.message, ref: error.ref });
     }
   }

@@ -1,6 +1,6 @@
 import { MeshError } from '../base/error.ts';
 import { idcNamePattern } from '../model/idc.ts';
-import { guardedListeners, hopLimitMax, idcsMax, type TrailPolicy } from '../model/trail.ts';
+import { guardedListeners, hopLimitMax, idcsMax, readsTrail, type TrailPolicy } from '../model/trail.ts';
 
 export type { GuardedListener } from '../model/trail.ts';
 
@@ -8,8 +8,8 @@ export type { GuardedListener } from '../model/trail.ts';
 export type FilterPolicy = TrailPolicy;
 
 /**
- * The one form of a policy: peers sorted, so that equal policies have equal bytes.
- * Throws MeshError 'invalid' that names every fault.
+ * The one form of a policy: peers sorted, and without what its listener does not read, so that a filter that begins trails
+ * is not compiled anew for a new peer. Policies with the same form have the same bytes. Throws MeshError 'invalid' that names every fault.
  */
 export function canonicalPolicy(policy: FilterPolicy): FilterPolicy {
   const { idc, peers, hopLimit, listener, enforce } = policy;
@@ -31,6 +31,7 @@ export function canonicalPolicy(policy: FilterPolicy): FilterPolicy {
   if (faults.length > 0) {
     throw new MeshError('invalid', `Not a filter policy: ${faults.join('; ')}.`, { ref: policyRef(policy) });
   }
+  if (!readsTrail(listener)) return { idc, peers: [], hopLimit: 0, listener, enforce: true };
   return { idc, peers: [...peers].sort(), hopLimit, listener, enforce };
 }
 

@@ -19,17 +19,15 @@ import type { FilterPolicy } from './policy.ts';
  * constants, so that the compiler drops the branches of other listeners and nothing is put together at run time.
  */
 export function policySource(policy: FilterPolicy): string {
-  // A filter that begins trails reads none: without what it does not use, a new peer does not change its bytes.
-  const reads = policy.listener === 'ingress-peer' || policy.listener === 'egress-ingress';
-  const idcs = reads ? policyIdcs(policy) : [policy.idc];
+  const idcs = policyIdcs(policy);
   const counters = trailCounters(policy);
   const lines = [
     '// Written by src/policy/source.ts, anew for each policy that is compiled; this one is an example for editors.',
     '// biome-ignore-all format: generated',
     '',
     ...integer('LISTENER', guardedListeners.indexOf(policy.listener), policy.listener),
-    ...boolean('ENFORCE', reads ? policy.enforce : true, 'off only as the negative control of drills'),
-    ...integer('HOP_LIMIT', reads ? policy.hopLimit : 0, 'crossings'),
+    ...boolean('ENFORCE', policy.enforce, 'off only as the negative control of drills'),
+    ...integer('HOP_LIMIT', policy.hopLimit, 'crossings'),
     ...integer('TRAIL_BYTES_MAX', trailBytesMax),
     ...integer('GRPC_STATUS', refusalGrpcStatus),
     '',

@@ -15,6 +15,14 @@ t.test('the canonical form does not depend on the order of peers', async (t) => 
   t.same(policy.peers, ['sh-a', 'bj-a'], 'what was passed in is left alone');
 });
 
+t.test('the canonical form has nothing that its listener does not read', async (t) => {
+  for (const listener of ['ingress-edge', 'egress-sidecar'] as const) {
+    const one = canonicalPolicy({ ...policy, listener });
+    t.same(one, { idc: 'sh-b', peers: [], hopLimit: 0, listener, enforce: true });
+    t.same(canonicalPolicy({ ...policy, listener, hopLimit: 4, enforce: false }), one);
+  }
+});
+
 t.test('a policy that is none is refused, with the rule', async (t) => {
   const many = Array.from({ length: 64 }, (_, index) => `idc-${index}`);
   const rows: [string, object, RegExp][] = [

@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sleep, systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/log.ts';
-import { type ControlPlane, startControlPlane } from '../../src/controlplane.ts';
+import { type ControlPlane, type ControlPlaneOptions, startControlPlane } from '../../src/controlplane.ts';
 import type { ListenAddress, NodeScope } from '../../src/model/node.ts';
-import { type OpenedSource, openSource } from '../../src/registry/sources.ts';
+import { openSource } from '../../src/registry/sources.ts';
 import { type AppAddress, buildBootstrap } from '../../src/translate/bootstrap.ts';
 import { findEnvoy } from './envoy.ts';
 
@@ -21,7 +21,10 @@ export interface Answer {
 
 /** A control plane in this process, real Envoys beside it, and whatever workloads a test starts. */
 export interface Mesh {
+  /** The one that runs now. */
   readonly plane: ControlPlane;
+  /** Ends the control plane and starts another at the same address. */
+  restart(options: MeshOptions): Promise<void>;
   /** Saves a registry file as editors do: written aside, then renamed. */
   save(file: string, text: string): void;
   /** Starts an Envoy; resolves when it is ready. */
@@ -38,6 +41,11 @@ export interface EnvoyOptions {
   readonly inbound?: { readonly listen: ListenAddress; readonly app: AppAddress };
 }
 
+/** How a control plane differs from the usual. */
+export type MeshOptions = Partial<
+  Pick<ControlPlaneOptions, 'hopLimit' | 'sources' | 'compiler' | 'logger' | 'loopPrevention'>
+>;
+
 /** A free port on loopback; a small race remains, as with every such function. */
 export async function freeAddress(address = '127.0.0.1'): Promise<ListenAddress> {
   const server = createNetServer();
@@ -51,7 +59,7 @@ export async function freeAddress(address = '127.0.0.1'): Promise<ListenAddress>
 export async function startMesh(
   idc: string,
   files: Readonly<Record<string, string>>,
-  options: { readonly hopLimit?: number; readonly sources?: readonly OpenedSource[] } = {},
+  options: MeshOptions = {},
 ): Promise<Mesh> {
   const dir = mkdtempSync(join(tmpdir(), 'isthmus-mesh-'));
   const children: ChildProcess[] = [];
@@ -66,16 +74,25 @@ export async function startMesh(
   };
   for (const [file, text] of Object.entries(files)) save(file, text);
   const clock = systemClock;
-  const plane = await startControlPlane({
-    idc,
-    sources: [openSource(dir, { clock }), ...(options.sources ?? [])],
-    xds: { address: '127.0.0.1', port: 0 },
-    hopLimit: options.hopLimit ?? 1,
-    clock,
-    logger: silentLogger,
-  });
+  const start = ({ sources = [], ...rest }: MeshOptions, xds: ListenAddress) =>
+    startControlPlane({
+      idc,
+      sources: [openSource(dir, { clock }), ...sources],
+      xds,
+      hopLimit: 1,
+      clock,
+      logger: silentLogger,
+      ...rest,
+    });
+  let plane = await start(options, { address: '127.0.0.1', port: 0 });
   return {
-    plane,
+    get plane() {
+      return plane;
+    },
+    async restart(next) {
+      await plane.close();
+      plane = await start(next, plane.xds);
+    },
     save,
     async envoy(id, scope, more = {}) {
       const admin = await freeAddress();

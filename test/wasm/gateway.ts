@@ -11,13 +11,15 @@ import { findEnvoy } from '../support/envoy.ts';
 /** One filtered listener. */
 export interface GuardedPort {
   readonly name: string;
-  readonly filter: object;
+  /** Absent: only the router. */
+  readonly filter?: object;
 }
 
 /** A real Envoy with a listener for each filter; behind them a server that answers with the request headers it got. */
 export interface Gateway {
   /** Port by listener name. */
   readonly ports: ReadonlyMap<string, number>;
+  readonly pid: number;
   /** GET on Envoy's admin port. */
   admin(path: string): Promise<string>;
   close(): Promise<void>;
@@ -43,8 +45,8 @@ export function wasmFilter(name: string, bytes: Uint8Array): object {
   };
 }
 
-/** Starts an Envoy and the server behind it, on ports that the system chooses. */
-export async function startGateway(guarded: readonly GuardedPort[]): Promise<Gateway> {
+/** Starts an Envoy and the server behind it, unless there is one at `behind`, on ports that the system chooses. */
+export async function startGateway(guarded: readonly GuardedPort[], behind?: number): Promise<Gateway> {
   const dir = await mkdtemp(join(tmpdir(), 'isthmus-gateway-'));
   const upstream = createServer((request, response) => {
     response.setHeader('x-isthmus-served', '1');
@@ -54,7 +56,7 @@ export async function startGateway(guarded: readonly GuardedPort[]): Promise<Gat
   });
   upstream.listen(0, '127.0.0.1');
   await once(upstream, 'listening');
-  const upstreamPort = (upstream.address() as AddressInfo).port;
+  const upstreamPort = behind ?? (upstream.address() as AddressInfo).port;
   const addressFile = join(dir, 'admin');
   await writeFile(join(dir, 'envoy.json'), JSON.stringify(bootstrap(guarded, upstreamPort)));
   const options = '--concurrency 1 --disable-hot-restart --use-dynamic-base-id -l warning'.split(' ');
@@ -87,7 +89,7 @@ export async function startGateway(guarded: readonly GuardedPort[]): Promise<Gat
   const ports = listeners.listener_statuses.map(
     (one) => [one.name, one.local_address.socket_address.port_value] as const,
   );
-  return { ports: new Map(ports), admin, close };
+  return { ports: new Map(ports), pid: envoy.pid as number, admin, close };
 }
 
 /** What came back for a raw request. */
@@ -167,14 +169,17 @@ export function bootstrap(guarded: readonly GuardedPort[], upstreamPort: number)
   };
 }
 
-function connectionManager(name: string, filter: object): object {
+function connectionManager(name: string, filter: object | undefined): object {
   const type = 'type.googleapis.com/envoy.extensions.filters';
   return {
     name: 'envoy.filters.network.http_connection_manager',
     typed_config: {
       '@type': `${type}.network.http_connection_manager.v3.HttpConnectionManager`,
       stat_prefix: name,
-      http_filters: [filter, { name: 'router', typed_config: { '@type': `${type}.http.router.v3.Router` } }],
+      http_filters: [
+        ...(filter === undefined ? [] : [filter]),
+        { name: 'router', typed_config: { '@type': `${type}.http.router.v3.Router` } },
+      ],
       route_config: {
         virtual_hosts: [
           {

@@ -1,0 +1,11 @@
+// A filter that does nothing: what being a Wasm filter costs by itself.
+
+export function proxy_abi_version_0_2_1(): void {}
+
+export function proxy_on_memory_allocate(_size: usize): usize {
+  return 0;
+}
+
+export function proxy_on_request_headers(_context: u32, _headers: u32, _endOfStream: u32): u32 {
+  return 0;
+}
