@@ -178,5 +178,5 @@ async function healthy(target: Probe, signal: AbortSignal): Promise<boolean> {
 }
 
 function say(words: string): void {
-  process.stderr.write(`isthmus run: ${words}\n`);
+  process.stderr.write(`${new Date(clock.wall()).toISOString()} isthmus run: ${words}\n`);
 }

@@ -1,9 +1,10 @@
 import { MeshError } from '../base/error.ts';
 import type { Drill } from './definition.ts';
 import { outageDrill } from './drills/outage.ts';
+import { rollingDrill } from './drills/rolling.ts';
 
 /** All drills, in the order in which they are listed. */
-export const drills: readonly Drill[] = [outageDrill];
+export const drills: readonly Drill[] = [outageDrill, rollingDrill];
 
 /** The drill of that name. Throws MeshError 'invalid' that lists the names. */
 export function drillNamed(name: string): Drill {

@@ -16,6 +16,8 @@ export interface LoadPlan {
   readonly seed: number;
   /** Host headers, taken by turn. */
   readonly hosts: readonly string[];
+  /** Default GET. */
+  readonly method?: string;
   readonly path: string;
   /** Where to connect: the first tier that accepts, its addresses by turn. */
   readonly tiers: readonly (readonly ListenAddress[])[];
@@ -109,6 +111,7 @@ function send(
       agent,
       host: target.address,
       port: target.port,
+      method: plan.method ?? 'GET',
       path: plan.path,
       headers: { host, 'x-drill-id': id },
     });

@@ -22,6 +22,8 @@ export interface LoadShape {
   readonly idc?: string;
   readonly ratePerSecond: number;
   readonly hosts: LoadPlan['hosts'];
+  /** Default GET. */
+  readonly method?: string;
   readonly tiers: LoadPlan['tiers'];
 }
 
@@ -65,6 +67,7 @@ export function startLoad(
     seed,
     hosts: shape.hosts,
     path: '/',
+    ...(shape.method !== undefined && { method: shape.method }),
     tiers: shape.tiers,
     timeoutMs: 20_000,
     connectTimeoutMs: 1000,

@@ -1,0 +1,68 @@
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Part, PartsContext } from '../../parts.ts';
+import { entryPoint, type ProcessSpec } from '../../process.ts';
+import { type IdcPlan, type InstancePlan, idcOf } from '../../topology.ts';
+
+/** The Group whose instances register themselves, and are replaced. */
+export const rolledGroup = 'checkout';
+
+/** The token of the drill's control planes, which listen on loopback, for as long as it lasts. */
+const token = 'rolling drill, loopback only';
+
+/** Whether a part is an instance that is replaced. */
+export function isRolled(part: Part): boolean {
+  return part.kind === 'app' && (part.proxy as InstancePlan).group.name === rolledGroup;
+}
+
+/**
+ * The world with registrations: each control plane keeps some, and the Group's applications run under `isthmus run`
+ * instead of standing in the registry's folder. `wait` off: the signal is passed on without waiting for proxies.
+ */
+export function registeringParts(
+  parts: readonly Part[],
+  context: PartsContext,
+  wait: boolean,
+): readonly Part[] {
+  const { topology, paths } = context;
+  const tokenFile = join(paths.dir, 'token');
+  writeFileSync(tokenFile, token, { mode: 0o600 });
+  for (const idc of topology.idcs) {
+    for (const instance of idc.instances.filter(({ group }) => group.name === rolledGroup))
+      rmSync(join(paths.registry(idc.name), `workloadentry-${instance.name}.yaml`));
+  }
+  return parts.map((part) => {
+    if (part.kind === 'control') {
+      const file = join(paths.dir, `registrations-${part.idc}.db`);
+      return {
+        ...part,
+        spec: withArgs(part.spec, ['--registrations', file, '--admin-token-file', tokenFile]),
+      };
+    }
+    if (!isRolled(part)) return part;
+    const instance = part.proxy as InstancePlan;
+    return { ...part, spec: underRun(part.spec, instance, idcOf(topology, part.idc), tokenFile, wait) };
+  });
+}
+
+function withArgs(spec: ProcessSpec, more: readonly string[]): ProcessSpec {
+  return { ...spec, args: [...spec.args, ...more] };
+}
+
+function underRun(
+  spec: ProcessSpec,
+  { name, idc, inbound }: InstancePlan,
+  { controlAdmin: admin }: IdcPlan,
+  tokenFile: string,
+  wait: boolean,
+): ProcessSpec {
+  const flags = [
+    ['--group', rolledGroup, '--namespace', 'shop', '--name', name],
+    ['--address', inbound.address, '--port', String(inbound.port), '--locality', `${idc}/zone-1`],
+    // Through its sidecar: what a caller would meet.
+    ['--health', '/healthz'],
+    ['--admin', `${admin.address}:${admin.port}`, '--token-file', tokenFile],
+    wait ? [] : ['--no-wait'],
+  ].flat();
+  return { ...spec, args: [entryPoint('../cli/main'), 'run', ...flags, '--', spec.command, ...spec.args] };
+}
