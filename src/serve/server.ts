@@ -16,6 +16,8 @@ export interface Stream {
   readonly protocol: Protocol;
   readonly peer: Peer;
   write(bytes: Buffer): void;
+  /** Whether something written has not gone out yet: the client does not read. */
+  isClogged(): boolean;
   /** Ends the stream with an error that the client sees. */
   refuse(error: MeshError): void;
 }
@@ -104,6 +106,7 @@ function serveCall(call: Call, protocol: Protocol, open: (stream: Stream) => Str
   const handler = open({
     protocol,
     peer: { address: call.getPeer(), ...(certificate && { certificate }) },
+    isClogged: () => !ended && call.writableLength > 0,
     write(bytes) {
       if (!ended) call.write(frameOf(bytes));
     },

@@ -38,6 +38,13 @@ export interface Member {
   group: Group<Member>;
 }
 
+/** Where a session writes. */
+export interface SessionStream {
+  write(bytes: Buffer): void;
+  /** Whether something written has not gone out yet. */
+  isClogged(): boolean;
+}
+
 /** What a session needs of the server. */
 export interface SessionHost {
   readonly sets: NameSets;
@@ -73,7 +80,7 @@ export class Session {
   readonly info: StreamInfo;
   readonly openedAtMs: number;
   private readonly host: SessionHost;
-  private readonly write: (bytes: Buffer) => void;
+  private readonly stream: SessionStream;
   private members: Member[] = [];
   private settlesAt = Number.NEGATIVE_INFINITY;
   // Has confirmed more, and nobody was told yet.
@@ -83,10 +90,10 @@ export class Session {
   /** What the client said that it has, of each type that waits for the class to be whole. */
   private readonly resuming = new Map<Member, ReadonlyMap<string, string>>();
 
-  constructor(info: StreamInfo, host: SessionHost, write: (bytes: Buffer) => void) {
+  constructor(info: StreamInfo, host: SessionHost, stream: SessionStream) {
     this.info = info;
     this.host = host;
-    this.write = write;
+    this.stream = stream;
     this.openedAtMs = host.now();
   }
 
@@ -244,11 +251,14 @@ export class Session {
 
   private turns(): Turn[] {
     const now = this.host.now();
+    // To a client that does not read nothing more is written: it would only gather here.
+    const clogged = this.stream.isClogged();
     return this.members.map(({ sub, group }) => ({
       eager: sub.rule.eager,
       pending: isPending(sub, group),
       inFlight: sub.inFlight !== undefined,
-      overdue: sub.inFlight !== undefined && now - sub.inFlight.sentAt >= this.host.answerWaitMsMax,
+      overdue:
+        sub.inFlight !== undefined && now - sub.inFlight.sentAt >= this.host.answerWaitMsMax && !clogged,
       nacked: sub.nacked !== undefined,
       held: sub.held.size > 0,
     }));
@@ -270,7 +280,7 @@ export class Session {
     sub.answer = false;
     if (sub.fresh.size > 0) sub.fresh = new Map();
     if (sub.gone.size > 0) sub.gone = new Set();
-    if (response.send) this.write(response.bytes);
+    if (response.send) this.stream.write(response.bytes);
     return response.send;
   }
 

@@ -107,7 +107,7 @@ export function createXdsServer(options: XdsServerOptions = {}): XdsServer {
       streams += 1;
       const { protocol, peer } = stream;
       const info = { id: streams, node, nodeClass, protocol, peer };
-      session = new Session(info, hub, (bytes) => stream.write(bytes));
+      session = new Session(info, hub, stream);
       hub.join(session);
       return session;
     };

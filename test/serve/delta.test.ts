@@ -155,6 +155,30 @@ t.test('what a client has not accepted is told by name, with versions', async (t
   ]);
 });
 
+t.test('a client that never answers gets newer state once in a while, unless it does not read', async (t) => {
+  const s = story();
+  await s.apply([cds('a')]);
+  const deaf = s.connect('delta');
+  const silent = s.connect('delta');
+  for (const client of [deaf, silent]) {
+    client.send('CDS', {});
+    client.got();
+  }
+  deaf.clog(true);
+  let told = 0;
+  for (let i = 0; i < 100; i += 1) {
+    await s.apply([cds('a', `v${i}`)]);
+    s.pass(1_000);
+    await Promise.resolve();
+    t.same(deaf.got(), []);
+    told += silent.got().length;
+  }
+  t.ok(told > 10 && told <= 20, `${told} in 100 s`);
+  deaf.clog(false);
+  s.pass(1_000);
+  t.same(deaf.got(), ['CDS +a'], 'the newest, once');
+});
+
 t.test('a NACK: the same is not sent again, other resources go on', async (t) => {
   const s = story();
   await s.apply([cds('a'), cds('b')]);

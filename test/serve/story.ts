@@ -92,7 +92,8 @@ export function story(hooks: Hooks = {}, ready = true) {
 function client(hub: Hub, info: Session['info']) {
   const delta = info.protocol === 'delta';
   const written: Buffer[] = [];
-  const session = new Session(info, hub, (bytes) => written.push(bytes));
+  let clogged = false;
+  const session = new Session(info, hub, { write: (bytes) => written.push(bytes), isClogged: () => clogged });
   hub.join(session);
   const last = new Map<string, { nonce: string; names: readonly string[] }>();
   const message = `envoy.service.discovery.v3.${delta ? 'Delta' : ''}Discovery`;
@@ -150,6 +151,10 @@ function client(hub: Hub, info: Session['info']) {
         ),
       ),
     state: (short: string) => session.status().types.find(({ type }) => type === short),
+    /** The client does not read, or does so again. */
+    clog(now: boolean) {
+      clogged = now;
+    },
     close: () => hub.leave(session),
   };
 }

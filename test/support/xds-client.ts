@@ -27,6 +27,11 @@ export interface XdsClient {
   /** Accepts a response; SotW: with these names. */
   ack(response: XdsResponse, names?: readonly string[]): void;
   nack(response: XdsResponse, message: string, names?: readonly string[]): void;
+  /** Stops reading, as a proxy that hangs does; and goes on. */
+  pause(): void;
+  resume(): void;
+  /** Responses that came and that nobody has taken. */
+  waiting(): number;
   /** Resolves with the status once the stream has ended. */
   readonly ended: Promise<StatusObject>;
   /** Ends the client's side, or cuts all. */
@@ -91,6 +96,9 @@ export function connectXds(
       }),
     ack: (response, names) => answer(response, names, {}),
     nack: (response, text, names) => answer(response, names, { error_detail: { code: 13, message: text } }),
+    pause: () => void call.pause(),
+    resume: () => void call.resume(),
+    waiting: () => arrived.length,
     ended,
     end: () => call.end(),
     close() {
