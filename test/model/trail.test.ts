@@ -8,7 +8,7 @@ import {
   trailCounters,
   visitedSet,
 } from '../../src/model/trail.ts';
-import { trailCases } from '../wasm/table.ts';
+import { spoofs, trailCases } from '../wasm/table.ts';
 
 const policy = {
   idc: 'sh-b',
@@ -41,6 +41,12 @@ t.test('the table has every listener, every outcome and every counter', async (t
       t.ok(counted.has(counter.replace(/\.peer\.[^.]+\./, '')), counter);
     }
   }
+});
+
+t.test('the table has every way to spoof at every listener', async (t) => {
+  const rows = new Set(trailCases().map(({ policy, spoof }) => `${policy.listener} ${spoof}`));
+  for (const listener of guardedListeners)
+    for (const spoof of spoofs) t.ok(rows.has(`${listener} ${spoof}`), `${spoof} at ${listener}`);
 });
 
 t.test('a trail is a list of IDC names', async (t) => {

@@ -1,6 +1,14 @@
 import { connect } from 'node:http2';
+import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import t from 'tap';
-import { guardedListeners, refusalText, trailHeader, visitedHeader } from '../../src/model/trail.ts';
+import {
+  guardedListeners,
+  outcomeHeader,
+  refusalText,
+  type TrailOutcome,
+  trailHeader,
+  visitedHeader,
+} from '../../src/model/trail.ts';
 import { compiledFilters } from '../support/wasm-host.ts';
 import { type Gateway, sendRaw, startGateway, wasmFilter } from './gateway.ts';
 import { filterOf, trailCases } from './table.ts';
@@ -30,7 +38,9 @@ function servedLines(body: string, name: string): readonly string[] {
 
 t.test('the table, through Envoy', async (t) => {
   const expected = new Map<string, number>();
+  let run = 0;
   for (const { name, policy, header, lines, pass, refuse, counter, envoy } of cases) {
+    run++;
     const sent = lines.map((line) => [header, line] as const);
     const answer = await sendRaw(portOf(filterOf(policy)), [forged, ...sent, forged]);
     if (envoy !== undefined) {
@@ -48,6 +58,7 @@ t.test('the table, through Envoy', async (t) => {
       t.equal(answer.headers.get('x-isthmus-served'), undefined, `${name}: nobody behind was asked`);
     }
   }
+  t.equal(run, cases.length, 'every row was run');
   const { stats } = JSON.parse(await gateway.admin('/stats?filter=isthmus_trail&format=json')) as {
     stats: { name: string; value: number }[];
   };
@@ -76,6 +87,34 @@ t.test('a gRPC request gets a gRPC status with a message', async (t) => {
   t.equal(response['grpc-status'], '14');
   t.equal(response['grpc-message'], 'isthmus: loop at ingress-peer of sh-b');
   t.equal(response['x-isthmus-outcome'], 'loop');
+});
+
+t.test('a gRPC client gets UNAVAILABLE with a message, and the outcome', async (t) => {
+  const rows: [listener: string, trail: string, outcome: TrailOutcome][] = [
+    ['ingress-peer', 'sh-b', 'loop'],
+    ['ingress-peer', 'sh-a,bj-a,bj-b', 'hop-limit'],
+    ['ingress-peer', 'Sh-a', 'malformed'],
+    ['egress-ingress', 'sh-a', 'loop'],
+    ['egress-ingress', 'sh-a,bj-a,sh-b', 'hop-limit'],
+    ['egress-ingress', 'Sh-a,sh-b', 'malformed'],
+  ];
+  for (const [listener, trail, outcome] of rows) {
+    const client = new Client(`127.0.0.1:${portOf(listener)}`, credentials.createInsecure());
+    const metadata = new Metadata();
+    metadata.set(trailHeader, trail);
+    const identity = (bytes: Buffer) => bytes;
+    const error = await new Promise<ServiceError | null>((resolve) => {
+      client.makeUnaryRequest('/a.B/C', identity, identity, Buffer.from('x'), metadata, (error) =>
+        resolve(error),
+      );
+    });
+    client.close();
+    t.equal(error?.code, status.UNAVAILABLE, `${listener}: ${trail}`);
+    t.equal(error?.details, `isthmus: ${outcome} at ${listener} of sh-b`);
+    t.same(error?.metadata.get(outcomeHeader), [outcome]);
+  }
+  const counters = await gateway.admin('/stats?filter=ingress-peer.peer.sh-b.loop_rejected');
+  t.match(counters, /: [1-9]/, 'counted as any other');
 });
 
 t.test('HTTP/2, with the header in two lines', async (t) => {

@@ -4,10 +4,15 @@ import type { GuardedListener, TrailPolicy } from '../../src/model/trail.ts';
 
 type Line = string | { repeat: string; times: number; then: string };
 
+/** What a hostile client may try. */
+export const spoofs = ['forged', 'split', 'oversized', 'non-ascii', 'many', 'mixed-case'] as const;
+type Spoof = (typeof spoofs)[number];
+
 interface Row {
   readonly name: string;
   readonly listener: GuardedListener;
   readonly header?: string;
+  readonly spoof?: Spoof;
   /** Absent: true. */
   readonly enforce?: boolean;
   readonly lines: readonly Line[];
@@ -21,6 +26,7 @@ export interface TrailCase {
   readonly name: string;
   readonly policy: TrailPolicy;
   readonly header: string;
+  readonly spoof: Spoof | undefined;
   readonly lines: readonly string[];
   readonly pass: { readonly trail: string; readonly visited: string } | undefined;
   readonly refuse: { readonly status: number; readonly outcome: string } | undefined;
@@ -41,6 +47,7 @@ export function trailCases(): readonly TrailCase[] {
       name: `${row.listener}${row.enforce === false ? ', off' : ''}: ${row.name}`,
       policy: { ...table.policy, listener: row.listener, enforce: row.enforce ?? true },
       header: row.header ?? 'x-isthmus-trail',
+      spoof: row.spoof,
       lines: row.lines.map((line) =>
         typeof line === 'string' ? line : line.repeat.repeat(line.times) + line.then,
       ),

@@ -5,11 +5,13 @@ import { hostedFilter, linesOf } from '../support/wasm-host.ts';
 import { casesByFilter, trailCases } from './table.ts';
 
 const cases = trailCases();
+let run = 0;
 for (const [name, own] of casesByFilter(cases)) {
   t.test(`${name}, compiled`, async (t) => {
     const policy = own[0]?.policy as (typeof cases)[number]['policy'];
     const host = await hostedFilter(policy);
     for (const { name, lines, pass, refuse, counter } of own) {
+      run++;
       const answer = host.request(requestHeaders(lines));
       t.same(answer.counted, counter === undefined ? [] : [counter], `${name}: counts`);
       t.equal(answer.passed, pass !== undefined, `${name}: passes or not`);
@@ -26,3 +28,7 @@ for (const [name, own] of casesByFilter(cases)) {
     }
   });
 }
+
+t.test('every row was run', async (t) => {
+  t.equal(run, cases.length);
+});
