@@ -1,83 +1,31 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect as connectHttp2 } from 'node:http2';
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import type { ListenAddress } from '../../src/model/node.ts';
 import { outcomeHeader, trailHeader } from '../../src/model/trail.ts';
 import { freeAddress, until } from '../support/mesh.ts';
+import { type TcpInstance, talk, tcpInstance, who } from '../support/tcp.ts';
 import { startTwoIdcs } from '../support/two-idcs.ts';
 
 type IdcName = 'sh-a' | 'sh-b';
-
-/** An instance: answers with its name and a newline, then with what it gets; ends when its client has ended. */
-interface Instance extends ListenAddress {
-  /** Connections that it has had. */
-  connections(): number;
-  start(): Promise<void>;
-  /** As when its process dies. */
-  kill(): Promise<void>;
-}
-
-async function instance(name: string): Promise<Instance> {
-  const address = await freeAddress();
-  const open = new Set<Socket>();
-  let count = 0;
-  let server: Server | undefined;
-  const kill = async () => {
-    for (const socket of open) socket.destroy();
-    await new Promise((resolve) => (server === undefined ? resolve(undefined) : server.close(resolve)));
-    server = undefined;
-  };
-  t.teardown(kill);
-  return {
-    ...address,
-    connections: () => count,
-    start: () =>
-      new Promise((resolve) => {
-        server = createServer({ allowHalfOpen: true }, (socket) => {
-          count += 1;
-          open.add(socket);
-          socket.on('close', () => open.delete(socket)).on('error', () => {});
-          socket.write(`${name}\n`);
-          socket.pipe(socket);
-        }).listen(address.port, address.address, resolve);
-      }),
-    kill,
-  };
-}
-
-/** Connects, sends `bytes`, ends; what came back until the other side ended. A connection that breaks gives what it gave. */
-function talk(to: ListenAddress, bytes: string): Promise<string> {
-  return new Promise((resolve) => {
-    let got = '';
-    const socket = connect({ host: to.address, port: to.port, allowHalfOpen: true });
-    socket.setEncoding('latin1');
-    socket.on('data', (chunk) => {
-      got += chunk;
-    });
-    socket.on('error', () => {});
-    socket.on('close', () => resolve(got));
-    socket.on('end', () => socket.end());
-    socket.end(bytes);
-  });
-}
-
-/** Which instance answers. */
-const who = async (to: ListenAddress) => (await talk(to, '')).split('\n')[0];
 
 /** A Group of two instances, one in each IDC. */
 interface TcpGroup {
   readonly host: string;
   readonly protocol: string;
   readonly listen: ListenAddress;
-  readonly instances: Readonly<Record<IdcName, Instance>>;
+  readonly instances: Readonly<Record<IdcName, TcpInstance>>;
 }
 
 async function group(host: string, protocol: string, listen?: ListenAddress): Promise<TcpGroup> {
-  const instances = { 'sh-a': await instance(`${host} sh-a`), 'sh-b': await instance(`${host} sh-b`) };
-  for (const one of Object.values(instances)) await one.start();
+  const instances = { 'sh-a': await tcpInstance(`${host} sh-a`), 'sh-b': await tcpInstance(`${host} sh-b`) };
+  for (const one of Object.values(instances)) {
+    await one.start();
+    t.teardown(() => one.kill());
+  }
   return { host, protocol, listen: listen ?? (await freeAddress()), instances };
 }
 

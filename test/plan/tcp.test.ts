@@ -1,7 +1,7 @@
 import t from 'tap';
 import type { GroupView } from '../../src/index/view.ts';
 import type { Protocol, ServicePort } from '../../src/model/service.ts';
-import { isTcp, planTcpListeners, tcpPolicy } from '../../src/plan/tcp.ts';
+import { isTcp, planTcpListeners, planTcpPaths, tcpCrossing, tcpPolicy } from '../../src/plan/tcp.ts';
 import type { GroupPlan } from '../../src/plan/types.ts';
 
 const outbound = { address: '127.0.0.1', port: 15001 };
@@ -46,4 +46,15 @@ t.test('one failed connection ejects, unless a rule says otherwise', async (t) =
   t.match(tcpPolicy({}), { outlier: { consecutiveGatewayErrors: 1 }, tcpKeepalive: { timeMs: 60_000 } });
   const rule = { outlier: { consecutiveGatewayErrors: 7 }, tcpKeepalive: { timeMs: 1000 } };
   t.match(tcpPolicy(rule), rule);
+});
+
+t.test('a tunnel is handed on by nobody: the egress asks each permitted IDC twice', async (t) => {
+  t.equal(tcpCrossing(undefined), undefined);
+  t.strictSame(tcpCrossing({ idcs: [], permits: [], handOnNamesMax: 3 }), { idcs: [], permits: [] });
+  const path = { listener: 'sidecar', priorities: [{ kind: 'idc' }, { kind: 'idc' }, { kind: 'idc' }] };
+  const paths = { sidecar: path, peer: { listener: 'peer', retry: 'as it was' } };
+  const planned = planTcpPaths({ paths } as unknown as Pick<GroupPlan, 'paths'>).paths;
+  t.match(planned.sidecar.retry, { timeoutMs: 0, other: { retries: 5, triesPerPriority: 2, perTryMs: 0 } });
+  t.strictSame(planned.sidecar.retry.other.on, ['unsent', 'gateway-error']);
+  t.strictSame(planned.peer, paths.peer);
 });

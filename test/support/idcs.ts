@@ -11,6 +11,8 @@ export interface PlacedGroup {
   readonly instances: readonly { readonly idc: string; readonly at: ListenAddress }[];
   /** A path for active health checks; absent: none. */
   readonly health?: string;
+  /** The port of the service, where it is TCP; absent: HTTP, port 80. */
+  readonly tcpPort?: number;
 }
 
 /** What a world of any number of IDCs is made of. */
@@ -150,7 +152,11 @@ function serviceEntry(group: PlacedGroup): object {
       hosts: [`${group.name}.test`],
       location: 'MESH_INTERNAL',
       resolution: 'STATIC',
-      ports: [{ number: 80, name: 'main', protocol: 'HTTP' }],
+      ports: [
+        group.tcpPort === undefined
+          ? { number: 80, name: 'main', protocol: 'HTTP' }
+          : { number: group.tcpPort, name: 'main', protocol: 'TCP' },
+      ],
       endpoints: group.instances.map(({ idc, at }) => ({
         address: at.address,
         ports: { main: at.port },
