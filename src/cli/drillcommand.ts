@@ -42,7 +42,9 @@ function commandOf(drill: Drill): Command {
     .option('--runs <n>', 'how many times in a row', number(1), 1)
     .option('--seed <n>', 'of the arrival times', number(0), 1);
   for (const [name, rate] of Object.entries(drill.rates)) {
-    command.option(`--${name}-rate <rps>`, `requests per second of the ${name}`, number(1), rate);
+    // No default here: a negative control may have another.
+    const about = `requests per second of the ${name} (default: ${rate})`;
+    command.option(`--${name}-rate <rps>`, about, number(1));
   }
   return command
     .option('--report-dir <dir>', 'where index.html, report.json and junit.xml go', 'drill-report')
@@ -50,9 +52,10 @@ function commandOf(drill: Drill): Command {
     .action(async (flags: Flags) => {
       const { runDrill } = await import('../drill/drill.ts');
       const own = drill.flags.map(({ name }) => [name, String(flags[camelCase(name)])] as const);
-      const rates = Object.keys(drill.rates).map(
-        (name) => [name, Number(flags[camelCase(`${name}-rate`)])] as const,
-      );
+      const rates = Object.keys(drill.rates).flatMap((name) => {
+        const rate = flags[camelCase(`${name}-rate`)];
+        return rate === undefined ? [] : [[name, Number(rate)] as const];
+      });
       process.exitCode = await runDrill({
         name: drill.name,
         flags: Object.fromEntries(own),

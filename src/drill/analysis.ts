@@ -11,6 +11,8 @@ export interface PhaseFigures {
   readonly requests: number;
   readonly failed: number;
   readonly lostInFlight: number;
+  /** Refused, rightly: nobody could serve them. */
+  readonly refused: number;
   /** Of successes, in milliseconds from when they were due. */
   readonly latency: Latency;
   /** Share of the successes that each IDC served, 0 to 1. */
@@ -59,6 +61,7 @@ function figures(m: Measurement, phase: Phase, stream: string, samples: readonly
     requests: samples.length,
     failed: fates.get('failed') ?? 0,
     lostInFlight: fates.get('lost in flight') ?? 0,
+    refused: fates.get('refused') ?? 0,
     latency: latencyOf(latenciesOf(samples)),
     shares: Object.fromEntries([...served].sort().map(([idc, count]) => [idc, count / successes.length])),
   };

@@ -1,10 +1,19 @@
 import { MeshError } from '../base/error.ts';
 import type { Drill } from './definition.ts';
+import { loopDrill } from './drills/loop.ts';
+import { loop3Drill } from './drills/loop3.ts';
 import { outageDrill } from './drills/outage.ts';
 import { rollingDrill } from './drills/rolling.ts';
 
 /** All drills, in the order in which they are listed. */
-export const drills: readonly Drill[] = [outageDrill, rollingDrill];
+// One on a line: drills are added side by side.
+// biome-ignore format: as said.
+export const drills: readonly Drill[] = [
+  outageDrill,
+  loopDrill,
+  loop3Drill,
+  rollingDrill,
+];
 
 /** The drill of that name. Throws MeshError 'invalid' that lists the names. */
 export function drillNamed(name: string): Drill {

@@ -95,6 +95,7 @@ export function readAccessLog(
           flags: textOf(raw.flags),
           trail: textOf(raw.trail),
           attempts: Number(raw.attempts ?? 0),
+          outcome: textOf(raw.outcome),
         });
       }
     }

@@ -56,6 +56,8 @@ export interface DrillPlan<F extends object = object> {
    * `recovery` as healing, and all others as the time in which something is broken.
    */
   readonly phases: PhaseSeconds;
+  /** Requests a second of each load where this run differs from its drill: a negative control may need little. */
+  readonly rates?: Rates;
   readonly world: WorldPlan;
   /**
    * The processes of the world, changed or added to by the drill: `parts` as every world has them. One that is added

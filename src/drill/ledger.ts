@@ -2,7 +2,7 @@ import type { Measurement } from './measurement.ts';
 import { latencyMs, type Sample, succeeded } from './sample.ts';
 
 /** What became of a request of the load. */
-export type Fate = 'served' | 'failed' | 'lost in flight';
+export type Fate = 'served' | 'failed' | 'lost in flight' | 'refused';
 
 /**
  * A killed gateway takes with it the lines of its access log that it had not written yet (it writes every 100 ms)
@@ -30,7 +30,28 @@ function wasInFlight(sample: Sample, m: Measurement): boolean {
 /** What became of a sample. */
 export function fateOf(sample: Sample, m: Measurement): Fate {
   if (succeeded(sample)) return 'served';
-  return wasInFlight(sample, m) ? 'lost in flight' : 'failed';
+  if (wasInFlight(sample, m)) return 'lost in flight';
+  // An instance that is starting may break a connection, of which no proxy can say that nobody is there.
+  return mayBeRefused(sample, m) && sample.status === 503 ? 'refused' : 'failed';
+}
+
+/** A proxy's own 503 that says why. */
+export function isCleanRefusal({ status, outcome }: Sample): boolean {
+  return status === 503 && outcome === 'no-idc';
+}
+
+/** Whether some of the time of a request lay in the span in which nobody could serve its host. */
+export function mayBeRefused(sample: Sample, m: Measurement): boolean {
+  const { refusing } = m;
+  if (!refusing || sample.end < refusing.from || sample.due > refusing.to) return false;
+  return refusing.hosts.includes(hostOfRequest(sample.id, m));
+}
+
+/** The host that a request asked for, by its number in its load's plan; '' for one of no load. */
+export function hostOfRequest(id: string, m: Measurement): string {
+  const at = id.lastIndexOf(':');
+  const hosts = m.streams.find((facts) => facts.stream === id.slice(0, at))?.hosts ?? [];
+  return hosts[Number(id.slice(at + 1)) % hosts.length] ?? '';
 }
 
 /** Of a client that was killed, only what was due this long before its death may lack a record, in milliseconds. */

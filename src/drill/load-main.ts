@@ -1,13 +1,14 @@
 // Entry point of the load client's process: node load-main.ts PLAN-AS-JSON RECORD-FILE
-// Appends each sample to the record file; prints a Progress line on standard output every 200 ms, and a last one.
+// Says `ready`, and takes from its standard input when to begin, in milliseconds of the machine's clock. Then appends
+// each sample to the record file, and prints a Progress line on standard output every 200 ms, and a last one.
 import { openSync, writeSync } from 'node:fs';
 import { holdToParent } from './lifeline.ts';
 import { type LoadPlan, runLoad } from './load.ts';
-import type { LoadProgress } from './load-progress.ts';
+import { type LoadProgress, loadReady } from './load-progress.ts';
 import { formatSample, latencyMs, succeeded } from './sample.ts';
 import { machineClock } from './time.ts';
 
-const plan: LoadPlan = JSON.parse(process.argv[2] ?? '{}');
+const untimed: Omit<LoadPlan, 'startAtMs'> = JSON.parse(process.argv[2] ?? '{}');
 const fd = openSync(process.argv[3] ?? '', 'a');
 const progressEveryMs = 200;
 
@@ -17,7 +18,7 @@ let byIdc: Record<string, number> = {};
 let latencies: number[] = [];
 
 function report(last: boolean): void {
-  const progress: LoadProgress = { stream: plan.stream, done, failed, byIdc, latencies, last };
+  const progress: LoadProgress = { stream: untimed.stream, done, failed, byIdc, latencies, last };
   process.stdout.write(`${JSON.stringify(progress)}\n`);
   done = 0;
   failed = 0;
@@ -26,6 +27,8 @@ function report(last: boolean): void {
 }
 
 holdToParent();
+process.stdout.write(`${loadReady}\n`);
+const plan = { ...untimed, startAtMs: await startOf(process.stdin) };
 const timer = setIntervalOn(progressEveryMs, () => report(false));
 await runLoad(plan, machineClock, (sample) => {
   // At once, not in batches: when this client is killed, all it has seen end is on record.
@@ -38,6 +41,17 @@ await runLoad(plan, machineClock, (sample) => {
 timer.cancel();
 report(true);
 process.stdin.destroy();
+
+/** The first line of a stream, as a number. */
+function startOf(stream: NodeJS.ReadableStream): Promise<number> {
+  let text = '';
+  return new Promise((resolve) => {
+    stream.on('data', (chunk: Buffer) => {
+      text += chunk;
+      if (text.includes('\n')) resolve(Number(text.split('\n', 1)[0]));
+    });
+  });
+}
 
 function setIntervalOn(everyMs: number, fn: () => void): { cancel(): void } {
   let stopped = false;

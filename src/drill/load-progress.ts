@@ -1,3 +1,6 @@
+/** What a load client prints first: it can begin. */
+export const loadReady = 'ready';
+
 /** What a load client tells the drill every 200 ms: counts since the line before. */
 export interface LoadProgress {
   readonly stream: string;

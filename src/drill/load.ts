@@ -90,13 +90,14 @@ function send(
   let connectedAt = 0;
   let finished = false;
   let abandon: (reason: Error) => void = () => {};
-  const finish = (status: number, idc: string, instance: string, error: string) => {
+  const finish: Finish = (status, idc, instance, error, outcome) => {
     if (finished) return;
     finished = true;
     deadline.cancel();
     const at = `${target.address}:${target.port}`;
     const end = clock.now();
-    done({ id, stream: plan.stream, due, sent, end, status, idc, instance, target: at, connectedAt, error });
+    const sample = { id, stream: plan.stream, due, sent, end, status, idc, instance, target: at };
+    done({ ...sample, connectedAt, error, ...(outcome && { outcome }) });
   };
   const deadline = clock.after(plan.timeoutMs, () => {
     finish(0, '', '', `no answer within ${plan.timeoutMs} ms`);
@@ -141,6 +142,8 @@ function send(
   attempt(0);
 }
 
+type Finish = (status: number, idc: string, instance: string, error: string, outcome?: string) => void;
+
 interface SocketWithTime {
   readonly connecting: boolean;
   once(event: 'connect', listener: () => void): unknown;
@@ -148,11 +151,7 @@ interface SocketWithTime {
 }
 
 /** Reads the whole answer; it counts only when it is whole and carries this request's own id. */
-function readAnswer(
-  response: IncomingMessage,
-  id: string,
-  finish: (status: number, idc: string, instance: string, error: string) => void,
-): void {
+function readAnswer(response: IncomingMessage, id: string, finish: Finish): void {
   const status = response.statusCode ?? 0;
   const idc = String(response.headers['x-drill-idc'] ?? '');
   const instance = String(response.headers['x-drill-instance'] ?? '');
@@ -163,7 +162,10 @@ function readAnswer(
   });
   response.on('error', (error) => finish(status, idc, instance, error.message));
   response.on('end', () => {
-    if (status !== 200) return finish(status, idc, instance, `status ${status}: ${body.slice(0, 120)}`);
+    if (status !== 200) {
+      const outcome = String(response.headers['x-isthmus-outcome'] ?? '');
+      return finish(status, idc, instance, `status ${status}: ${body.slice(0, 120)}`, outcome);
+    }
     const own = body.includes(`"id":${JSON.stringify(id)}`);
     finish(status, idc, instance, own ? '' : 'the answer carries another id');
   });

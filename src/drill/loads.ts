@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { LoadPlan } from './load.ts';
-import type { LoadProgress } from './load-progress.ts';
+import { type LoadProgress, loadReady } from './load-progress.ts';
 import type { StreamFacts } from './measurement.ts';
 import { entryPoint, type Running } from './process.ts';
 import { parseSamples, type Sample } from './sample.ts';
@@ -51,18 +51,25 @@ export function edgeLoad(
   return { stream: 'edge', ratePerSecond, hosts, tiers };
 }
 
-/** Starts the client of a load. */
-export function startLoad(
+/** A load client's process that was started and waits to be told when to begin. */
+export interface LoadClient {
+  /** Resolves when it can begin at once: on a machine that is busy with other things that takes seconds. */
+  readonly ready: Promise<void>;
+  /** Tells it when, in milliseconds of the machine's clock. Call it once; a client that is late sends late. */
+  begin(startAtMs: number): Load;
+}
+
+/** Starts the client of a load that will last `durationMs`. */
+export function startClient(
   stage: Stage,
   shape: LoadShape,
-  times: { readonly startAtMs: number; readonly endAtMs: number },
+  durationMs: number,
   seed: number,
   onProgress: (progress: LoadProgress) => void,
-): Load {
-  const plan: LoadPlan = {
+): LoadClient {
+  const plan: Omit<LoadPlan, 'startAtMs'> = {
     stream: shape.stream,
-    startAtMs: times.startAtMs,
-    durationMs: times.endAtMs - times.startAtMs,
+    durationMs,
     ratePerSecond: shape.ratePerSecond,
     seed,
     hosts: shape.hosts,
@@ -73,15 +80,22 @@ export function startLoad(
     connectTimeoutMs: 1000,
   };
   const name = `load/${shape.stream}`;
+  const ready = Promise.withResolvers<void>();
   const running = stage.crew.start({
     name,
     command: process.execPath,
     args: [entryPoint('load-main'), JSON.stringify(plan), stage.paths.records(shape.stream)],
     logFile: stage.paths.log(name),
-    lines: (line) => onProgress(JSON.parse(line)),
+    lines: (line) => (line === loadReady ? ready.resolve() : onProgress(JSON.parse(line))),
     ends: true,
   });
-  return { plan, running, ...(shape.idc !== undefined && { idc: shape.idc }) };
+  return {
+    ready: ready.promise,
+    begin(startAtMs) {
+      running.tell(String(startAtMs));
+      return { plan: { ...plan, startAtMs }, running, ...(shape.idc !== undefined && { idc: shape.idc }) };
+    },
+  };
 }
 
 /** Reads what a load's client recorded. */

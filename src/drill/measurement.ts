@@ -37,6 +37,8 @@ export interface AccessLine {
   readonly trail: string;
   /** Tries that were made upstream. */
   readonly attempts: number;
+  /** Why a proxy refused it; '' when none did. */
+  readonly outcome: string;
 }
 
 /** A listener's counter held against its access log: `before <= lines <= after` must hold. */
@@ -93,6 +95,15 @@ export interface LostSite {
   readonly died: Moment;
 }
 
+/** Requests that nobody can serve, and that must be refused, soon and in words, rather than fail. */
+export interface Refusing {
+  readonly hosts: readonly string[];
+  /** When the last that could serve them had ended. */
+  readonly from: number;
+  /** When the first was started again. */
+  readonly to: number;
+}
+
 /** What every drill measures; a drill adds what it alone looks at. The verdict is a function of it. */
 export interface Measurement {
   readonly idcs: readonly string[];
@@ -101,6 +112,8 @@ export interface Measurement {
   readonly steps: readonly StepFacts[];
   /** The site that the drill let die, when it did. */
   readonly lostSite?: LostSite;
+  /** What nobody could serve for a while, when the drill left nobody. */
+  readonly refusing?: Refusing;
   readonly streams: readonly StreamFacts[];
   readonly samples: readonly Sample[];
   /** The instances' own logs, by `idc/instance`, without probes and health checks. */

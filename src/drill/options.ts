@@ -56,7 +56,7 @@ export function readOptions(options: DrillOptions): DrillSettings {
   const defaults = Object.fromEntries(drill.flags.map((flag) => [flag.name, flag.default]));
   const flags = override(`options of the drill ${drill.name}`, defaults, options.flags);
   const plan = drill.plan({ flags, unprotected, quick: options.quick ?? false });
-  const rates = override('loads', drill.rates, options.rates);
+  const rates = override('loads', { ...drill.rates, ...plan.rates }, options.rates);
   for (const [name, rate] of Object.entries(rates)) {
     if (!(rate >= 1 && rate <= 100_000)) {
       throw new MeshError(

@@ -40,6 +40,19 @@ export function namesOf(parts: readonly Part[]): string[] {
   return [...new Set(parts.flatMap(({ proxy }) => (proxy ? [`${proxy.idc}/${proxy.name}`] : [])))];
 }
 
+/** The instances of an IDC, or of one of its Groups: each application with its sidecar. */
+export function workloadsOf(parts: readonly Part[], idc: string, group?: string): Part[] {
+  return parts.filter(({ kind, proxy, idc: of }) => {
+    if (of !== idc || (kind !== 'app' && kind !== 'sidecar')) return false;
+    return group === undefined || (proxy as InstancePlan).group.name === group;
+  });
+}
+
+/** The instances that parts belong to, each once. */
+export function instancesOf(parts: readonly Part[]): InstancePlan[] {
+  return parts.filter(({ kind }) => kind === 'sidecar').map(({ proxy }) => proxy as InstancePlan);
+}
+
 /** All processes of a world, in the order in which they are started. Writes the Envoys' bootstraps. */
 export function planParts({ topology, paths, envoy }: PartsContext): Part[] {
   return topology.idcs.flatMap((idc) => {

@@ -36,6 +36,8 @@ export interface Running {
   alive(): boolean;
   /** Sends a signal to it and what it started. Returns false when it is gone. */
   signal(signal: NodeJS.Signals): boolean;
+  /** Writes a line to its standard input. */
+  tell(line: string): void;
   /** Says that its end, from now on, is intended. */
   expectExit(): void;
 }
@@ -99,6 +101,9 @@ function supervise(
       } catch {
         return false;
       }
+    },
+    tell(line) {
+      child.stdin?.write(`${line}\n`);
     },
     expectExit() {
       expected = true;

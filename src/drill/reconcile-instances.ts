@@ -1,5 +1,5 @@
 import { findingOf } from './finding.ts';
-import { lostLinesMs } from './ledger.ts';
+import { hostOfRequest, lostLinesMs } from './ledger.ts';
 import type { AccessLine, Finding, Measurement } from './measurement.ts';
 
 /**
@@ -60,20 +60,14 @@ export function sidecarsMatch(m: Measurement): Finding {
 
 /** Whoever took a request belongs to the Group that it asked for, by its number in its load's plan. */
 export function groupsMatch(m: Measurement): Finding {
-  const hosts = new Map(m.streams.map((facts) => [facts.stream, facts.hosts]));
-  const hostOf = (id: string) => {
-    const at = id.lastIndexOf(':');
-    const list = hosts.get(id.slice(0, at)) ?? [];
-    return list[Number(id.slice(at + 1)) % list.length];
-  };
   const takers = [
     ...[...m.entries].flatMap(([name, list]) => list.map(({ id }) => ({ name, id }))),
     ...m.samples.filter((s) => s.instance !== '').map((s) => ({ name: s.instance, id: s.id })),
   ];
   const wrong = takers
-    .filter(({ name, id }) => hostOf(id)?.split('.')[0] !== groupOf(name))
-    .map(({ name, id }) => `${name} took ${id} for ${hostOf(id) ?? 'no host of its load'}`);
-  const asked = new Set([...hosts.values()].flat()).size;
+    .filter(({ name, id }) => hostOfRequest(id, m).split('.')[0] !== groupOf(name))
+    .map(({ name, id }) => `${name} took ${id} for ${hostOfRequest(id, m) || 'no host of its load'}`);
+  const asked = new Set(m.streams.flatMap((facts) => facts.hosts)).size;
   return findingOf('Who took a request belongs to the Group that it asked for', wrong, `${asked} hosts`);
 }
 

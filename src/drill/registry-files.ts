@@ -1,7 +1,7 @@
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { hostOf, type IdcPlan, type InstancePlan, type Topology } from './topology.ts';
+import { type GroupPlan, hostOf, type IdcPlan, type InstancePlan, type Topology } from './topology.ts';
 
 /** How long a try may take, and the rest of the traffic policy of the drill's DR group, as its YAML says it. */
 const drillTraffic = { health: { path: '/healthz', interval: '0.5s' } };
@@ -15,8 +15,15 @@ const portName = 'http';
  */
 export function writeRegistry(dir: string, topology: Topology, idc: IdcPlan): void {
   mkdirSync(dir, { recursive: true });
-  for (const each of topology.idcs) save(dir, `idc-${each.name}.yaml`, idcObject(each));
-  if (topology.plan.crossing ?? true) save(dir, 'drgroup-shop.yaml', drGroupObject(topology, idc));
+  for (const each of topology.idcs) save(dir, `idc-${each.name}.yaml`, idcObject(topology, each));
+  if (topology.plan.crossing ?? true) {
+    const checked = topology.groups.filter((group) => group.checked ?? true);
+    const unchecked = topology.groups.filter((group) => !(group.checked ?? true));
+    save(dir, 'drgroup-shop.yaml', drGroupObject(topology, idc, 'shop', checked, drillTraffic));
+    if (unchecked.length > 0) {
+      save(dir, 'drgroup-unchecked.yaml', drGroupObject(topology, idc, 'unchecked', unchecked, {}));
+    }
+  }
   for (const group of topology.groups) {
     save(dir, `serviceentry-${group.name}.yaml`, {
       apiVersion: 'networking.istio.io/v1',
@@ -50,12 +57,18 @@ export function saveInstance(dir: string, topology: Topology, instance: Instance
   });
 }
 
-function idcObject(idc: IdcPlan): object {
+/** Removes the WorkloadEntry of an instance: from now on the registry does not know it. */
+export function removeInstance(dir: string, instance: InstancePlan): void {
+  rmSync(join(dir, `workloadentry-${instance.name}.yaml`), { force: true });
+}
+
+function idcObject({ plan }: Topology, idc: IdcPlan): object {
   return {
     apiVersion: 'isthmus.dev/v1alpha1',
     kind: 'Idc',
     metadata: { name: idc.name },
     spec: {
+      ...(plan.exposeOutcome && { exposeOutcome: true }),
       ingress: idc.ingress.map(({ edge, peer }) => ({
         address: edge.address,
         edgePort: edge.port,
@@ -71,17 +84,23 @@ function idcObject(idc: IdcPlan): object {
 }
 
 /** The DR group as this IDC's registry has it: each IDC may prefer others. */
-function drGroupObject(topology: Topology, { name }: IdcPlan): object {
+function drGroupObject(
+  topology: Topology,
+  { name: own }: IdcPlan,
+  name: string,
+  groups: readonly GroupPlan[],
+  traffic: object,
+): object {
   const { idcs, order, hopLimit } = topology.plan;
   return {
     apiVersion: 'isthmus.dev/v1alpha1',
     kind: 'DrGroup',
-    metadata: { name: topology.namespace },
+    metadata: { name },
     spec: {
-      hosts: topology.groups.map((group) => hostOf(topology, group)),
-      idcs: (order?.[name] ?? idcs).map((idc) => ({ name: idc })),
+      hosts: groups.map((group) => hostOf(topology, group)),
+      idcs: (order?.[own] ?? idcs).map((idc) => ({ name: idc })),
       hopLimit: hopLimit ?? 1,
-      traffic: drillTraffic,
+      traffic,
     },
   };
 }

@@ -9,10 +9,10 @@ main{max-width:1020px;margin:0 auto;padding:32px 20px 64px}h1{font-size:26px;lin
 @media(prefers-color-scheme:dark){.state{color:#14181d}}
 figure{margin:14px 0;padding:12px 12px 4px;background:var(--card);border:1px solid var(--rule);border-radius:8px}figcaption{font-size:13px;color:var(--dim);padding-left:4px}figcaption b{color:var(--ink)}
 .key{margin-left:16px;white-space:nowrap}.key i{display:inline-block;width:11px;height:11px;border-radius:2px;margin-right:5px;vertical-align:-1px}
-i.served{background:var(--served)}i.failed{background:var(--bad)}i.inflight{background:var(--b)}i.p50{background:var(--p50)}i.p99{background:var(--p99)}i.max{background:var(--max);border-radius:50%}i.idc-0{background:var(--a)}i.idc-1{background:var(--b)}i.idc-2{background:var(--p99)}i.idc-3{background:var(--p50)}i.idc-4{background:var(--good)}i.idc-5{background:var(--max)}
+i.served{background:var(--served)}i.failed{background:var(--bad)}i.lostInFlight{background:var(--b)}i.refused{background:var(--max)}i.p50{background:var(--p50)}i.p99{background:var(--p99)}i.max{background:var(--max);border-radius:50%}i.idc-0{background:var(--a)}i.idc-1{background:var(--b)}i.idc-2{background:var(--p99)}i.idc-3{background:var(--p50)}i.idc-4{background:var(--good)}i.idc-5{background:var(--max)}
 .chart{display:block;width:100%;height:auto;cursor:crosshair}.phase{fill:transparent}.phase.quiet{fill:var(--shade)}.phase.broken{fill:var(--outage)}.phase.healing{fill:var(--recovery)}.phase-name{font-size:11px;fill:var(--dim)}
 .grid{stroke:var(--rule)}.tick{font-size:11px;fill:var(--dim);font-variant-numeric:tabular-nums}.line{fill:none;stroke-width:1.6;stroke-linejoin:round}.line.p50{stroke:var(--p50)}.line.p99{stroke:var(--p99)}.dot.max{fill:var(--max)}
-.columns.served{fill:var(--served)}.columns.failed{fill:var(--bad)}.columns.inflight{fill:var(--b)}.columns.idc-0{fill:var(--a)}.columns.idc-1{fill:var(--b)}.columns.idc-2{fill:var(--p99)}.columns.idc-3{fill:var(--p50)}.columns.idc-4{fill:var(--good)}.columns.idc-5{fill:var(--max)}
+.columns.served{fill:var(--served)}.columns.failed{fill:var(--bad)}.columns.lostInFlight{fill:var(--b)}.columns.refused{fill:var(--max)}.columns.idc-0{fill:var(--a)}.columns.idc-1{fill:var(--b)}.columns.idc-2{fill:var(--p99)}.columns.idc-3{fill:var(--p50)}.columns.idc-4{fill:var(--good)}.columns.idc-5{fill:var(--max)}
 .mark{stroke:var(--ink);stroke-dasharray:4 3;opacity:.65}.cursor{stroke:var(--dim);stroke-width:1}
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:13.5px}th{text-align:left;font-weight:600;color:var(--dim);font-size:12px}th,td{padding:6px 10px;border-bottom:1px solid var(--rule);vertical-align:top}
 .figures th:nth-child(n+3):nth-child(-n+8),.number{text-align:right;font-variant-numeric:tabular-nums}.figures .all td{font-weight:600;border-top:2px solid var(--rule)}.bound{white-space:nowrap}
@@ -29,5 +29,5 @@ const box=chart.getBoundingClientRect(),w=+chart.dataset.width,l=+chart.dataset.
 const x=(event.clientX-box.left)/box.width*w,s=(x-l)/(w-l-r)*data.seconds,p=data.points[Math.floor(s*1000/data.widthMs)];
 if(!p)return;for(const c of charts){const k=c.querySelector('.cursor');k.setAttribute('x1',x);k.setAttribute('x2',x)}
 const phase=data.phases.find(f=>s>=f.from&&s<f.to);
-readout.textContent=p.second.toFixed(2)+' s, '+(phase?phase.name:'')+': '+p.served+' served, '+p.failed+' failed; p50 '+ms(p.p50)+', p99 '+ms(p.p99)+', slowest '+ms(p.max)+'; '+data.idcs.map(i=>i+' '+p.byIdc[i]).join(', ')})}
+readout.textContent=p.second.toFixed(2)+' s, '+(phase?phase.name:'')+': '+p.served+' served, '+p.failed+' failed'+(p.refused?', '+p.refused+' refused':'')+'; p50 '+ms(p.p50)+', p99 '+ms(p.p99)+', slowest '+ms(p.max)+'; '+data.idcs.map(i=>i+' '+p.byIdc[i]).join(', ')})}
 `;

@@ -3,8 +3,8 @@ import { drawChart, escapeHtml as e, type Frame, linearAxis, logAxis } from './c
 import type { Rates } from './loads.ts';
 import type { Outcome } from './report.ts';
 import { hoverScript, styles } from './report-assets.ts';
-import { sharesText } from './text.ts';
-import { type Timeline, timelineOf } from './timeline.ts';
+import { failedText, sharesText } from './text.ts';
+import { type Timeline, type TimePoint, timelineOf } from './timeline.ts';
 
 /** The report as one HTML page that needs no network: plots are inline, script only adds reading off values. */
 export function renderHtml(outcome: Outcome): string {
@@ -60,35 +60,21 @@ function plots(timeline: Timeline): string {
   const frame = (height: number): Frame => ({ ...timeline, height });
   const width = timeline.widthMs / 1000;
   const perSecond = (count: number) => (count * 1000) / timeline.widthMs;
-  const totals = points.map((p) => perSecond(p.served + p.failed + p.lostInFlight));
+  const kinds = ['served', 'refused', 'lostInFlight', 'failed'] as const;
+  const stacked = (p: TimePoint, count: number) =>
+    perSecond(kinds.slice(0, count).reduce((sum, kind) => sum + p[kind], 0));
+  const totals = points.map((p) => stacked(p, kinds.length));
+  const has = (kind: (typeof kinds)[number]) => points.some((p) => p[kind] > 0);
   const requests = drawChart(
     'Requests per second, served and failed',
     frame(190),
     linearAxis(totals, String),
-    [
-      {
-        kind: 'columns',
-        css: 'served',
-        width,
-        points: points.map((p) => [p.second, 0, perSecond(p.served)]),
-      },
-      {
-        kind: 'columns',
-        css: 'inflight',
-        width,
-        points: points.map((p) => [p.second, perSecond(p.served), perSecond(p.served + p.lostInFlight)]),
-      },
-      {
-        kind: 'columns',
-        css: 'failed',
-        width,
-        points: points.map((p) => [
-          p.second,
-          perSecond(p.served + p.lostInFlight),
-          perSecond(p.served + p.lostInFlight + p.failed),
-        ]),
-      },
-    ],
+    kinds.map((kind, i) => ({
+      kind: 'columns',
+      css: kind,
+      width,
+      points: points.map((p) => [p.second, stacked(p, i), stacked(p, i + 1)]),
+    })),
   );
   const values = points.flatMap((p) => [p.p50, p.max]).filter((value) => value !== undefined);
   const latency = drawChart(
@@ -116,7 +102,7 @@ function plots(timeline: Timeline): string {
   const served = drawChart('Share of requests served by each IDC', frame(170), shareAxis, shares);
   const key = (css: string, text: string) => `<span class="key"><i class="${css}"></i>${e(text)}</span>`;
   return `<section class="plots">
-<figure><figcaption><b>Requests per second</b>${key('served', 'served')}${key('failed', 'failed')}${key('inflight', 'lost inside the site that died')}</figcaption>${requests}</figure>
+<figure><figcaption><b>Requests per second</b>${key('served', 'served')}${has('refused') ? key('refused', 'refused, for nobody could serve them') : ''}${key('failed', 'failed')}${has('lostInFlight') ? key('lostInFlight', 'lost inside the site that died') : ''}</figcaption>${requests}</figure>
 <figure><figcaption><b>Latency</b> of successes, log scale${key('p50', 'p50')}${key('p99', 'p99 of the last second')}${key('max', 'slowest')}</figcaption>${latency}</figure>
 <figure><figcaption><b>Who served</b>${idcs.map((idc, i) => key(`idc-${i}`, idc)).join('')}</figcaption>${served}</figure>
 <p class="note">Each column is ${timeline.widthMs} ms of requests by when they were due. Shaded: the phases. Dashed: what was broken and healed.</p><p id="readout" class="note" aria-live="off">&nbsp;</p></section>`;
@@ -127,8 +113,7 @@ function figureRows({ measurement }: Outcome): string {
   return figuresOf(measurement)
     .map((f) => {
       const { p50, p99, p999, max } = f.latency;
-      const failed = f.lostInFlight > 0 ? `${f.failed} (+${f.lostInFlight} in flight)` : String(f.failed);
-      const cells = [f.requests, failed, ms(p50), ms(p99), ms(p999), ms(max)].map(
+      const cells = [f.requests, failedText(f), ms(p50), ms(p99), ms(p999), ms(max)].map(
         (cell) => `<td class="number">${cell}</td>`,
       );
       const all = f.stream === '';

@@ -11,8 +11,8 @@ import { millis, percent, type Row } from './row.ts';
 export function successRow(m: Measurement, least: number, apart = ''): Row {
   const fates = m.samples.map((sample) => fateOf(sample, m));
   const failed = m.samples.filter((_, i) => fates[i] === 'failed');
-  const inFlight = fates.filter((fate) => fate === 'lost in flight').length;
-  const judged = m.samples.length - inFlight;
+  const apartCount = fates.filter((fate) => fate === 'lost in flight' || fate === 'refused').length;
+  const judged = m.samples.length - apartCount;
   const rate = judged === 0 ? 0 : (judged - failed.length) / judged;
   const first = failed[0];
   const example = first

@@ -1,3 +1,5 @@
+import { sleep } from '../base/clock.ts';
+import { MeshError } from '../base/error.ts';
 import { collectAccess, collectEntries } from './collect.ts';
 import type { DrillPlan } from './definition.ts';
 import {
@@ -6,7 +8,7 @@ import {
   checkSidecarsKnowOnlyHome,
   type IsolationFindings,
 } from './isolation.ts';
-import { factsOf, type LoadShape, type Rates, samplesOf, startLoad } from './loads.ts';
+import { factsOf, type LoadClient, type LoadShape, type Rates, samplesOf, startClient } from './loads.ts';
 import type { Measurement } from './measurement.ts';
 import { layPhases, type Phase, type PhaseSeconds, phaseAt } from './phases.ts';
 import { createProgressMeter } from './progress.ts';
@@ -41,17 +43,20 @@ export async function runPhases<F extends object>(
 ): Promise<Measurement & F> {
   const { world, topology, paths } = stage;
   const idcs = topology.idcs.map((idc) => idc.name);
-  const phases = layPhases(options.phases, machineClock.now() + leadMs + warmUpMs);
-  const startAtMs = (phases[0] as Phase).from - warmUpMs;
-  const endAtMs = (phases.at(-1) as Phase).to;
-
-  const before = await checkIsolation(stage, 'before the load');
-  const control = await checkEgressKnowsOthers(world);
   const meter = createProgressMeter(idcs);
   let begun = 0;
-  const begin = (shape: LoadShape, from: number) =>
-    startLoad(stage, shape, { startAtMs: from, endAtMs }, options.seed + begun++, meter.take);
-  const loads = plan.loads(topology, options.rates).map((shape) => begin(shape, startAtMs));
+  const start = (shape: LoadShape, durationMs: number) =>
+    startClient(stage, shape, durationMs, options.seed + begun++, meter.take);
+  const lasts = 1000 * Object.values(options.phases).reduce((sum, seconds) => sum + seconds, 0);
+  const clients = plan.loads(topology, options.rates).map((shape) => start(shape, warmUpMs + lasts));
+  const before = await checkIsolation(stage, 'before the load');
+  const control = await checkEgressKnowsOthers(world);
+  await ready(clients, stage.signal);
+
+  const startAtMs = machineClock.now() + leadMs;
+  const phases = layPhases(options.phases, startAtMs + warmUpMs);
+  const endAtMs = (phases.at(-1) as Phase).to;
+  const loads = clients.map((client) => client.begin(startAtMs));
   const usage = createUsageMeter(topology.id);
   let used: Measurement['usage'] = [];
   const { scene, notes } = createScene({
@@ -60,7 +65,7 @@ export async function runPhases<F extends object>(
     rates: options.rates,
     loads,
     say: options.say,
-    startLoad: begin,
+    startLoad: (shape, from) => start(shape, endAtMs - from).begin(from),
     onPhase: ({ name }) => usage.begin(name),
     onEnd: () => {
       used = usage.end();
@@ -97,6 +102,25 @@ export async function runPhases<F extends object>(
     };
   } finally {
     stopProgress();
+  }
+}
+
+/** Generous, as all waiting for a busy machine is. */
+const readyTimeoutMs = 60_000;
+
+/** Resolves when all load clients can begin. */
+async function ready(clients: readonly LoadClient[], signal: AbortSignal): Promise<void> {
+  const limit = new AbortController();
+  const all = Promise.all(clients.map((client) => client.ready)).then(() => true);
+  const tooLong = sleep(machineClock, readyTimeoutMs, AbortSignal.any([signal, limit.signal])).then(
+    () => false,
+  );
+  try {
+    if (!(await Promise.race([all, tooLong])))
+      throw new MeshError('unavailable', `the load clients were not ready within ${readyTimeoutMs / 1000} s`);
+  } finally {
+    tooLong.catch(() => {});
+    limit.abort();
   }
 }
 

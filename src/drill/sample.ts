@@ -21,6 +21,8 @@ export interface Sample {
   readonly connectedAt: number;
   /** Why it failed; '' for a success. */
   readonly error: string;
+  /** What a proxy that refused it said of why (`x-isthmus-outcome`); absent when none did. */
+  readonly outcome?: string;
 }
 
 /** A request succeeded when its own answer came, whole, with status 200. */
@@ -47,6 +49,7 @@ export function formatSample(s: Sample): string {
     s.target,
     micro(s.connectedAt),
     s.error,
+    s.outcome ?? '',
   ]);
 }
 
@@ -59,7 +62,8 @@ export function parseSamples(text: string, stream: string): Sample[] {
   // What follows the last newline is '' or a line that was cut.
   lines.pop();
   return lines.map((line) => {
-    const [id, due, sent, end, status, idc, instance, target, connectedAt, error] = JSON.parse(line);
-    return { id, stream, due, sent, end, status, idc, instance, target, connectedAt, error };
+    const [id, due, sent, end, status, idc, instance, target, connectedAt, error, outcome] = JSON.parse(line);
+    const sample = { id, stream, due, sent, end, status, idc, instance, target, connectedAt, error };
+    return outcome ? { ...sample, outcome } : sample;
   });
 }

@@ -1,16 +1,18 @@
 import { sleep } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
+import { askAdmin } from './envoy.ts';
 import { killHard, type Moment, pause, resume } from './fault.ts';
 import type { IsolationFindings } from './isolation.ts';
 import type { Load, LoadShape, Rates } from './loads.ts';
 import type { LostProxy, StepFacts } from './measurement.ts';
-import { namesOf, type Part } from './parts.ts';
+import { instancesOf, namesOf, type Part } from './parts.ts';
 import type { Phase } from './phases.ts';
 import { probe } from './probe.ts';
 import type { Running } from './process.ts';
+import { removeInstance, saveInstance } from './registry-files.ts';
 import type { Stage } from './stage.ts';
 import { machineClock } from './time.ts';
-import { hostOf, type InstancePlan } from './topology.ts';
+import { hostOf, type InstancePlan, idcOf } from './topology.ts';
 
 /** The clients' processes need this long to start before the first request is due. */
 export const leadMs = 1000;
@@ -41,6 +43,13 @@ export interface Scene {
   resume(claim: string, parts: readonly Part[]): Promise<StepFacts>;
   /** A step: starts parts that have ended, again. */
   restart(claim: string, parts: readonly Part[]): Promise<StepFacts>;
+  /**
+   * A step: takes instances out of their IDC's registry; resolves when no proxy that had them has them any more, so that they
+   * can go in peace. Rejects with MeshError 'unavailable' when one still has them after `timeoutMs` (default 30 s).
+   */
+  withdraw(claim: string, instances: readonly InstancePlan[], timeoutMs?: number): Promise<StepFacts>;
+  /** Puts instances back into their IDC's registry. */
+  announce(instances: readonly InstancePlan[]): void;
   /** Notes that something came true, for the report. */
   note(claim: string, atMs: number): void;
   /** When all these parts answer again: Envoys ready, and each instance through its sidecar; NaN if not in time. */
@@ -139,6 +148,18 @@ export function createScene(options: SceneOptions): { scene: Scene; notes: Scene
         world.start(parts);
         return undefined;
       }),
+    withdraw: (claim, instances, timeoutMs = 30_000) =>
+      step(claim, async () => {
+        for (const instance of instances) removeInstance(stage.paths.registry(instance.idc), instance);
+        const deadline = machineClock.now() + timeoutMs;
+        await Promise.all(instances.map((instance) => forgotten(stage, instance, deadline)));
+        return undefined;
+      }),
+    announce(instances) {
+      for (const instance of instances) {
+        saveInstance(stage.paths.registry(instance.idc), stage.topology, instance, 1);
+      }
+    },
     note: (claim, atMs) => {
       add({ claim, moment: { from: atMs, to: atMs }, struck: [] });
     },
@@ -166,7 +187,7 @@ export function createScene(options: SceneOptions): { scene: Scene; notes: Scene
 
 async function healthyAgain(stage: Stage, parts: readonly Part[], timeoutMs: number): Promise<number> {
   const deadline = machineClock.now() + timeoutMs;
-  const instances = parts.filter((part) => part.kind === 'sidecar').map((part) => part.proxy as InstancePlan);
+  const instances = instancesOf(parts);
   const answers = async (instance: InstancePlan) => {
     while ((await probe(instance.inbound, hostOf(stage.topology, instance.group))) !== '') {
       if (machineClock.now() > deadline)
@@ -180,6 +201,19 @@ async function healthyAgain(stage: Stage, parts: readonly Part[], timeoutMs: num
   } catch {
     // Not a fault of the drill: the verdict says that it did not come back.
     return Number.NaN;
+  }
+}
+
+/** Resolves when no proxy of its IDC that may use an instance has it among its endpoints. */
+async function forgotten(stage: Stage, instance: InstancePlan, deadline: number): Promise<void> {
+  const { ingress, caller } = idcOf(stage.topology, instance.idc);
+  const endpoint = `${instance.inbound.address}:${instance.inbound.port}`;
+  for (const proxy of [...ingress, caller]) {
+    while ((await askAdmin(proxy.admin, '/clusters')).includes(`::${endpoint}::`)) {
+      if (machineClock.now() > deadline)
+        throw new MeshError('unavailable', `${proxy.idc}/${proxy.name} still has ${instance.name}`);
+      await sleep(machineClock, 25, stage.signal);
+    }
   }
 }
 

@@ -1,4 +1,4 @@
-import { figuresOf } from './analysis.ts';
+import { figuresOf, type PhaseFigures } from './analysis.ts';
 import { usageText } from './environment.ts';
 import type { Measurement } from './measurement.ts';
 import type { Verdict } from './verdict.ts';
@@ -10,7 +10,7 @@ export function figureLines(m: Measurement): string[] {
     f.phase,
     f.stream === '' ? 'all' : f.stream,
     String(f.requests),
-    f.lostInFlight > 0 ? `${f.failed} (+${f.lostInFlight} in flight)` : String(f.failed),
+    failedText(f),
     ...[f.latency.p50, f.latency.p99, f.latency.p999, f.latency.max].map((ms) =>
       Number.isNaN(ms) ? '-' : ms.toFixed(1),
     ),
@@ -24,6 +24,15 @@ export function figureLines(m: Measurement): string[] {
     `processors used by the drill: ${own}; by others: ${others}`,
     '',
   ];
+}
+
+/** `2 (+7 in flight)`. */
+export function failedText({ failed, lostInFlight, refused }: PhaseFigures): string {
+  const apart = [
+    ...(lostInFlight > 0 ? [`${lostInFlight} in flight`] : []),
+    ...(refused > 0 ? [`${refused} refused`] : []),
+  ];
+  return apart.length === 0 ? String(failed) : `${failed} (+${apart.join(', ')})`;
 }
 
 /** `sh-a 98.2 %, sh-b 1.8 %`. */

@@ -10,6 +10,7 @@ export interface TimePoint {
   readonly served: number;
   readonly failed: number;
   readonly lostInFlight: number;
+  readonly refused: number;
   /** Milliseconds; absent when nothing was served. `p99` is of the second that ends here: a slice has too few for it. */
   readonly p50?: number;
   readonly p99?: number;
@@ -49,6 +50,7 @@ export function timelineOf(m: Measurement, widthMs = 100): Timeline {
       served: successes.length,
       failed: fates.filter((fate) => fate === 'failed').length,
       lostInFlight: fates.filter((fate) => fate === 'lost in flight').length,
+      refused: fates.filter((fate) => fate === 'refused').length,
       ...(successes.length > 0 && { p50: latency.p50, p99: second99, max: latency.max }),
       byIdc: Object.fromEntries(idcs.map((idc) => [idc, successes.filter((s) => s.idc === idc).length])),
     };

@@ -5,6 +5,8 @@ export interface GroupPlan {
   readonly name: string;
   /** Instances in each IDC, or by IDC: one that is not named has none. */
   readonly instances: number | Readonly<Record<string, number>>;
+  /** Whether a health path is declared, so that it is checked here and from other IDCs; default true. */
+  readonly checked?: boolean;
 }
 
 /** The world that a drill asks for. */
@@ -20,6 +22,8 @@ export interface WorldPlan {
   readonly order?: Readonly<Record<string, readonly string[]>>;
   /** Whether there is a DR group, so that Groups may cross to other IDCs; default true. */
   readonly crossing?: boolean;
+  /** Whether clients at the edge are told why they are refused; default false. */
+  readonly exposeOutcome?: boolean;
   /** More arguments for each `isthmus serve`, such as `--loop-prevention off`. */
   readonly control?: readonly string[];
   /** Put the instances of this IDC into network namespaces, so that their packets can be lost (needs root). */

@@ -39,6 +39,7 @@ t.test(
         flags: '',
         trail: 'sh-a,sh-b',
         attempts: 1,
+        outcome: '',
       },
     ]);
     t.same([...linesSinceMark], [['peer', 3]]);

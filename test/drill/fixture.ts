@@ -86,6 +86,7 @@ function tellStory(number: number): Story {
     flags: '',
     trail,
     attempts: 1,
+    outcome: '',
   });
   return {
     sample: {

@@ -71,6 +71,7 @@ t.test('a try that was given up on its way need not have arrived', async (t) => 
     flags: 'DC',
     trail: 'sh-a',
     attempts: 1,
+    outcome: '',
   };
   t.same(broken({ ...good, access: [...good.access, given] }), []);
 });

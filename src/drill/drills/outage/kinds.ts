@@ -1,10 +1,9 @@
 import { MeshError } from '../../../base/error.ts';
 import { killHard, type Moment, pause, resume } from '../../fault.ts';
 import type { DropNetwork } from '../../netns.ts';
-import type { Part } from '../../parts.ts';
+import { instancesOf, type Part } from '../../parts.ts';
 import type { Running } from '../../process.ts';
 import { machineClock } from '../../time.ts';
-import type { InstancePlan } from '../../topology.ts';
 import type { World } from '../../world.ts';
 
 /** The IDC whose outage is drilled, and the one that stands in for it. */
@@ -152,8 +151,4 @@ function gateway(world: World, kind: 'ingress' | 'egress', idc: string): Part {
   const found = world.parts.find((part) => part.kind === kind && part.idc === idc);
   if (!found) throw new MeshError('internal', `the world has no ${kind} gateway in ${idc}`);
   return found;
-}
-
-function instancesOf(parts: readonly Part[]): InstancePlan[] {
-  return parts.filter((part) => part.kind === 'sidecar').map((part) => part.proxy as InstancePlan);
 }

@@ -1,0 +1,109 @@
+import { circlesOf } from '../circles.ts';
+import type { Choice, Drill, DrillPlan } from '../definition.ts';
+import { callerLoad, edgeLoad, type LoadShape, type Rates } from '../loads.ts';
+import { instancesOf, namesOf, workloadsOf } from '../parts.ts';
+import type { Scene } from '../scene.ts';
+import { machineClock } from '../time.ts';
+import { hostOf, type Topology, type WorldPlan } from '../topology.ts';
+import { countedBetween, readTrailCounters } from '../trail-counters.ts';
+import type { LoopFacts } from './loop/facts.ts';
+import { judgeLoopControl, loopRows } from './loop/rows.ts';
+
+const hopLimit = 2;
+
+/**
+ * Nobody is left in either IDC for the first two. `checkout` stays in the registry, and the egresses learn by checks
+ * that the other IDC has nobody. `legacy` is not checked, and leaves the registry before it goes: an ingress knows that
+ * it has nobody, an egress never does, so that only loop prevention keeps its requests from going to and fro.
+ */
+const [checkout, legacy, catalog] = ['checkout', 'legacy', 'catalog'] as const;
+
+/** `make drill-loop`: nobody is left in either of two IDCs. Nothing may run in circles between them. */
+export const loopDrill: Drill<LoopFacts> = {
+  name: 'loop',
+  summary: 'leave nobody to serve in either of two IDCs: nothing may run in circles',
+  description:
+    'Start two IDCs with hop limit 2, kill all instances of two Groups in both, and judge that each request crosses at most once, is refused in words within a second, and that a third Group beside loses nothing.',
+  unprotected:
+    'switch loop prevention off (filters and routes): the negative control, which must show circles',
+  flags: [],
+  rates: { caller: 130, edge: 90 },
+  plan,
+};
+
+function plan({ unprotected, quick }: Choice): DrillPlan<LoopFacts> {
+  const world: WorldPlan = {
+    idcs: ['sh-a', 'sh-b'],
+    groups: [
+      { name: checkout, instances: 1 },
+      { name: legacy, instances: 1, checked: false },
+      { name: catalog, instances: 1 },
+    ],
+    hopLimit,
+    exposeOutcome: true,
+    ...(unprotected && { control: ['--loop-prevention', 'off'] }),
+  };
+  return {
+    title: 'kill -9 of all instances of two Groups in both of two IDCs',
+    label: unprotected ? 'loop unprotected' : 'loop',
+    phases: { steady: 3, 'nobody left': unprotected ? 4 : quick ? 6 : 20, recovery: 9, 'steady again': 3 },
+    // One request in a circle is hundreds of requests.
+    ...(unprotected && { rates: { caller: 6, edge: 4 } }),
+    world,
+    loads: planLoads,
+    play,
+    // Two IDCs: after one crossing all have been visited, whatever the hop limit. The first proxy tries four times.
+    judge: (m) => loopRows(m, { crossings: 1, entries: 4 }),
+    judgeControl: judgeLoopControl,
+    figures: (m) => ({ circles: circlesOf(m), refusing: m.refusing }),
+    control: {
+      off: 'loop prevention is off in filters and routes',
+      proves: 'without it requests run in circles between the IDCs',
+    },
+  };
+}
+
+/** Callers in both IDCs and clients at both edges; one request of ten is for the Group that stays. */
+function planLoads(topology: Topology, { caller = 0, edge = 0 }: Rates): LoadShape[] {
+  const host = (name: string) => `${name}.${topology.namespace}`;
+  const dying = Array.from({ length: 9 }, (_, i) => host(i % 2 === 0 ? checkout : legacy));
+  const hosts = [...dying, host(catalog)];
+  const edges = edgeLoad(topology.idcs, hosts, edge);
+  return [
+    ...topology.idcs.map((idc) => callerLoad(idc, hosts, caller / 2)),
+    { ...edges, tiers: [edges.tiers.flat()] },
+  ];
+}
+
+async function play(scene: Scene): Promise<LoopFacts> {
+  const { topology, world } = scene.stage;
+  const before = await readTrailCounters(topology);
+  const victims = topology.idcs.flatMap(({ name }) =>
+    [checkout, legacy].flatMap((group) => workloadsOf(world.parts, name, group)),
+  );
+  const gone = instancesOf(victims).filter(({ group }) => group.name === legacy);
+  await scene.begin('steady');
+  const { from } = await scene.begin('nobody left');
+  await scene.withdraw('legacy leaves the registry, in both IDCs', gone);
+  const blow = await scene.kill('all instances of checkout and legacy are killed, in both IDCs', victims);
+  const recovery = await scene.begin('recovery');
+  const healed = await scene.restart('all of them start again', victims);
+  const healthy = scene.healthy(victims, recovery.to - machineClock.now());
+  // Not before it answers: an instance that is announced too early is tried in vain.
+  const healthyAt = await healthy;
+  scene.announce(gone);
+  await scene.begin('steady again');
+  if (!Number.isNaN(healthyAt)) scene.note('all of them answer again', healthyAt);
+  await scene.ended();
+  return {
+    downs: [{ instances: namesOf(victims), from: blow.moment.to, to: healed.moment.from }],
+    refusing: {
+      hosts: topology.groups.filter(({ name }) => name !== catalog).map((group) => hostOf(topology, group)),
+      from,
+      to: recovery.to,
+    },
+    hopeless: { from: blow.moment.to, to: healed.moment.from },
+    healthyAt,
+    counted: countedBetween(before, await readTrailCounters(topology)),
+  };
+}
