@@ -84,7 +84,10 @@ export function serveAdmin(
   registrations?: RegistrationContext,
 ): Promise<AdminServer> {
   const server = createServer((request, response) => {
-    answer(plane, request, token, registrations).then(
+    // Ends what waits for proxies when its client does not wait any more.
+    const gone = new AbortController();
+    response.once('close', () => gone.abort());
+    answer(plane, request, token, registrations, gone.signal).then(
       (reply) => send(response, reply),
       (reason) => send(response, { status: 500, body: `${MeshError.from(reason).message}\n` }),
     );
@@ -114,12 +117,13 @@ async function answer(
   request: IncomingMessage,
   token: string | undefined,
   registrations: RegistrationContext | undefined,
+  signal: AbortSignal,
 ): Promise<Reply> {
   const [path = '/', query = ''] = (request.url ?? '/').split('?');
   const method = request.method === 'HEAD' ? 'GET' : request.method;
   if (isRegistrationPath(path)) {
     const access = { isAllowed: isAllowed(request, token), why: whyNot(token) };
-    const { status, body } = await answerRegistration(request, registrations, access);
+    const { status, body } = await answerRegistration(request, registrations, access, signal);
     return json(body, status);
   }
   const page = Object.hasOwn(pages, path) ? pages[path] : undefined;

@@ -26,12 +26,13 @@ export function isRegistrationPath(path: string): boolean {
 
 /**
  * Answers a request of the registration API; never throws. `isAllowed` says whether it may write; `why` what to do when
- * it may not. Without a context registrations are off.
+ * it may not. `signal` aborts when the client is gone. Without a context registrations are off.
  */
 export async function answerRegistration(
   request: IncomingMessage,
   context: RegistrationContext | undefined,
   access: { readonly isAllowed: boolean; readonly why: string },
+  signal: AbortSignal,
 ): Promise<ApiReply> {
   try {
     if (context === undefined)
@@ -53,11 +54,9 @@ export async function answerRegistration(
     if (found.route.write && !access.isAllowed)
       return { status: 403, body: { error: 'forbidden', message: access.why } };
     const { namespace = '', name = '' } = found.values ?? {};
-    const gone = new AbortController();
-    request.socket.once('close', () => gone.abort());
     const body = found.route.method === 'PUT' ? await readJson(request) : undefined;
     return await found.route.answer(
-      { key: { namespace, name }, query: url.searchParams, body, signal: gone.signal },
+      { key: { namespace, name }, query: url.searchParams, body, signal },
       context,
     );
   } catch (reason) {
