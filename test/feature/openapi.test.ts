@@ -1,0 +1,159 @@
+import { readFileSync } from 'node:fs';
+import t, { type Test } from 'tap';
+import { parse } from 'yaml';
+import { registrationRoutes } from '../../src/cli/registration-routes.ts';
+import { parseRegistration } from '../../src/registry/registration.ts';
+import { callApi, startRegisteringMesh } from '../support/registering.ts';
+
+// biome-ignore lint/suspicious/noExplicitAny: a document that the test itself checks
+type Doc = any;
+const doc: Doc = parse(readFileSync(new URL('../../docs/openapi.yaml', import.meta.url), 'utf8'));
+
+function resolve(node: Doc): Doc {
+  if (typeof node?.$ref !== 'string') return node;
+  return node.$ref
+    .slice(2)
+    .split('/')
+    .reduce((at: Doc, key: string) => at[key], doc);
+}
+
+const operations = Object.entries<Doc>(doc.paths).flatMap(([path, item]) =>
+  Object.entries<Doc>(item)
+    .filter(([method]) => method !== 'parameters')
+    .map(([method, operation]) => ({
+      path,
+      method: method.toUpperCase(),
+      operation,
+      parameters: [...(item.parameters ?? []), ...(operation.parameters ?? [])].map(resolve),
+    })),
+);
+
+/** What in a value is not as a schema has it, as far as our schemas go. */
+function faultsOf(value: Doc, given: Doc, at = ''): string[] {
+  const schema = resolve(given);
+  const is = Array.isArray(value) ? 'array' : Number.isInteger(value) ? 'integer' : typeof value;
+  if (schema.type !== is) return [`${at}: ${is}, not ${schema.type}`];
+  if (schema.enum && !schema.enum.includes(value)) return [`${at}: ${value} is none of ${schema.enum}`];
+  if (is === 'array')
+    return value.flatMap((one: Doc, i: number) => faultsOf(one, schema.items, `${at}[${i}]`));
+  if (is !== 'object') return [];
+  const missing = (schema.required ?? []).filter((key: string) => !(key in value));
+  return [
+    ...missing.map((key: string) => `${at}.${key} is missing`),
+    ...Object.entries<Doc>(value).flatMap(([key, inner]) => {
+      const property = schema.properties?.[key] ?? schema.additionalProperties;
+      return property ? faultsOf(inner, property, `${at}.${key}`) : [`${at}.${key} is not documented`];
+    }),
+  ];
+}
+
+t.test('every route is documented, and nothing else', async (t) => {
+  const documented = operations.map(({ path, method, operation, parameters }) => ({
+    path,
+    method,
+    operationId: operation.operationId,
+    write: (operation.security ?? doc.security).length > 0,
+    inPath: parameters.filter((one: Doc) => one.in === 'path').map((one: Doc) => one.name),
+  }));
+  const routes = registrationRoutes.map(({ path, method, operationId, write }) => ({
+    ...{ path, method, operationId, write },
+    inPath: [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name),
+  }));
+  const byId = (a: { operationId: string }, b: { operationId: string }) =>
+    a.operationId < b.operationId ? -1 : 1;
+  t.strictSame(documented.sort(byId), routes.sort(byId));
+});
+
+t.test('the documented fields of a registration are those that are read', async (t) => {
+  const { properties, required } = doc.components.schemas.RegistrationInput;
+  const key = { namespace: 'shop', name: 'a' };
+  const unknown = (body: object) =>
+    parseRegistration(key, body).faults.filter(({ message }) => message.startsWith('unknown field'));
+  const samples: Record<string, unknown> = {
+    ...{ address: '10.0.0.1', ports: { http: 80 }, labels: { app: 'x' }, locality: 'sh-a/z', weight: 2 },
+    ...{ network: 'n', ttl: '20s', generation: 3 },
+  };
+  t.strictSame(Object.keys(samples).sort(), Object.keys(properties).sort());
+  t.strictSame(parseRegistration(key, samples).faults, []);
+  t.equal(unknown({ ...samples, adress: '10.0.0.1' }).length, 1);
+  for (const field of required)
+    t.ok(parseRegistration(key, { ...samples, [field]: undefined }).faults.length > 0);
+});
+
+t.test('answers are as documented', async (t) => {
+  const mesh = await startRegisteringMesh();
+  t.teardown(() => mesh.close());
+  const good = { address: '10.0.0.1', ports: { http: 80 }, labels: { app: 'echo' }, locality: 'sh-a' };
+  const seen = new Set<string>();
+
+  async function check(t: Test, method: string, path: string, status: number, body?: unknown) {
+    const answer = await mesh.api(method, path, body);
+    t.equal(answer.status, status, `${method} ${path}: ${JSON.stringify(answer.body)}`);
+    const template = registrationRoutes.find((route) => {
+      const pattern = route.path.replace('/v1/registrations', '').replace(/\{\w+\}/g, '[^/]+');
+      return route.method === method && new RegExp(`^${pattern}$`).test(path.split('?')[0] ?? '');
+    });
+    const found = operations.find(({ operation }) => operation.operationId === template?.operationId);
+    seen.add(found?.operation.operationId);
+    const responses = found?.operation.responses ?? {};
+    const response = resolve(responses[status] ?? (status >= 400 ? responses.default : undefined));
+    t.ok(response, `${status} is documented`);
+    t.strictSame(faultsOf(answer.body, response?.content['application/json'].schema), []);
+    return answer.body;
+  }
+
+  await check(t, 'PUT', '/shop/a', 201, { ...good, generation: 5 });
+  await check(t, 'PUT', '/shop/a?wait=acked', 200, { ...good, generation: 5 });
+  await check(t, 'PUT', '/shop/b', 201, { ...good, ttl: '2s', weight: 3 });
+  const older = await check(t, 'PUT', '/shop/a', 409, { ...good, generation: 4 });
+  t.equal(older.generation, 5, 'which one is newer');
+  const faulty = await check(t, 'PUT', '/Shop/c', 400, {
+    ...{
+      ports: { http: 70_000, 'a b': 1 },
+      labels: { 'x y': 'z' },
+      ttl: '1ms',
+      generation: 0,
+      adress: '10.0.0.1',
+    },
+  });
+  t.strictSame(
+    faulty.faults.map(({ path }: { path: string }) => path).sort(),
+    ['address', 'adress', 'generation', 'labels["x y"]', 'namespace', 'ports.http', 'ports["a b"]', 'ttl'],
+    'every fault at once',
+  );
+  await check(t, 'PUT', '/shop/c', 400, []);
+  const warned = await check(t, 'PUT', '/shop/dns', 201, { ...good, address: 'host.example' });
+  t.match(warned.warnings, [{ path: 'address', severity: 'warning' }]);
+  await check(t, 'GET', '', 200);
+  await check(t, 'GET', '/shop/a', 200);
+  await check(t, 'GET', '/shop/none', 404);
+  await check(t, 'POST', '/shop/a/renew?generation=5', 200);
+  await check(t, 'POST', '/shop/a/renew?generation=4', 409);
+  await check(t, 'POST', '/shop/a/renew?generation=six', 400);
+  await check(t, 'POST', '/shop/none/renew', 404);
+  await check(t, 'POST', '/shop/a/drain?wait=acked&timeout=5s', 200);
+  await check(t, 'POST', '/shop/a/drain?wait=forever', 400);
+  await check(t, 'POST', '/shop/none/drain', 404);
+  await check(t, 'POST', '/shop/a/resume', 200);
+  await check(t, 'DELETE', '/shop/a?generation=4', 200);
+  t.equal((await mesh.api('GET', '/shop/a')).body.state, 'ready', 'an older life takes nothing out');
+  await check(t, 'DELETE', '/shop/a?generation=5&wait=acked', 200);
+  await check(t, 'DELETE', '/shop/none?timeout=1h', 400);
+  await check(t, 'PUT', '/shop/a', 409, { ...good, generation: 5 });
+  t.equal(seen.size, registrationRoutes.length, 'each operation was asked');
+
+  t.equal((await mesh.api('POST', '/shop/a')).status, 405);
+  t.match((await mesh.api('GET', '/shop/a/b/c')).body.message, /no such page/);
+  const long = { ...good, labels: { app: 'x'.repeat(70_000) } };
+  t.match(await callApi(mesh.adminPort, 'PUT', '/shop/long', long), {
+    status: 400,
+    body: { message: /65536 bytes/ },
+  });
+  const refused = await fetch(`http://127.0.0.1:${mesh.adminPort}/v1/registrations/shop/x`, {
+    method: 'DELETE',
+  });
+  t.equal(refused.status, 403);
+  t.strictSame(faultsOf(await refused.json(), { $ref: '#/components/schemas/Error' }), []);
+  const open = await fetch(`http://127.0.0.1:${mesh.adminPort}/v1/registrations`);
+  t.equal(open.status, 200, 'reading needs no token');
+});
