@@ -3,6 +3,7 @@ import type { Labels } from '../model/meta.ts';
 import type { MeshObject } from '../model/object.ts';
 import type { DestinationRule, ServiceEntry, WorkloadEntry, WorkloadSpec } from '../model/service.ts';
 import type { PathPart } from './fault.ts';
+import { lintTcp } from './lint-tcp.ts';
 import { didYouMean } from './suggest.ts';
 
 /** Something that is allowed, and probably not meant. */
@@ -30,7 +31,13 @@ export function lintMesh(objects: Iterable<MeshObject>): Lint[] {
     idcs: all.filter((object) => object.kind === 'Idc'),
     groups: all.filter((object) => object.kind === 'DrGroup'),
   };
-  return [...lintGroups(mesh), ...lintWorkloads(mesh), ...lintLocalities(mesh), ...lintRules(mesh)];
+  return [
+    ...lintGroups(mesh),
+    ...lintWorkloads(mesh),
+    ...lintLocalities(mesh),
+    ...lintRules(mesh),
+    ...lintTcp(mesh.entries),
+  ];
 }
 
 function lintGroups({ entries, groups }: Mesh): Lint[] {

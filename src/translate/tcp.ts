@@ -64,7 +64,7 @@ export function buildConnectRoutes(cluster: string, action: RouteAction, ends: b
 }
 
 /** What `tcp` and `tunnel` log of a connection when it ends, as JSON lines; the gateways log its CONNECT. */
-export function tcpAccessLog(listener: 'tcp' | 'tunnel' | 'inbound', file: string | undefined): TcpProxy {
+export function tcpAccessLog(listener: 'tcp' | 'tunnel', file: string | undefined): TcpProxy {
   if (file === undefined) return {};
   return {
     access_log: [

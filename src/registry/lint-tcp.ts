@@ -1,0 +1,46 @@
+import type { ServiceEntry } from '../model/service.ts';
+import type { Lint } from './lint.ts';
+
+const http: ReadonlySet<string> = new Set(['HTTP', 'HTTP2', 'GRPC']);
+
+/**
+ * TCP ports that sidecars of a namespace cannot listen for, as another host has their address and port there: the first
+ * by host has it (`plan/tcp.ts`). Sidecars that name hosts of several namespaces may see more.
+ */
+export function lintTcp(entries: readonly ServiceEntry[]): Lint[] {
+  const winners = new Map<string, string>();
+  const wanted = entries.flatMap((entry) =>
+    entry.spec.ports.flatMap((port, index) =>
+      http.has(port.protocol)
+        ? []
+        : entry.spec.hosts
+            .filter((host) => !host.startsWith('*'))
+            .flatMap((host) => listensOf(entry, port.number).map((key) => ({ entry, index, host, key }))),
+    ),
+  );
+  for (const { host, key } of wanted) {
+    const first = winners.get(key);
+    if (first === undefined || host < first) winners.set(key, host);
+  }
+  const lints = new Map<string, Lint>();
+  for (const { entry, index, host, key } of wanted) {
+    const winner = winners.get(key);
+    if (winner === undefined || winner === host) continue;
+    const number = entry.spec.ports[index]?.number;
+    const where =
+      entry.spec.addresses === undefined ? '`addresses`, such as [127.1.0.1]' : 'other `addresses`';
+    const message = `sidecars of namespace ${entry.meta.namespace} listen for ${winner} there, which comes first by host, so ${host}:${number} is not reached: give it ${where}.`;
+    const path = ['spec', 'ports', index, 'number'];
+    lints.set(`${entry.meta.namespace}/${entry.meta.name} ${host} ${index}`, {
+      object: entry,
+      path,
+      message,
+    });
+  }
+  return [...lints.values()];
+}
+
+/** Where the sidecars of its namespace listen for a port of an entry, as keys; '' stands for their outbound address. */
+function listensOf({ meta, spec }: ServiceEntry, port: number): string[] {
+  return (spec.addresses ?? ['']).map((address) => JSON.stringify([meta.namespace, address, port]));
+}
