@@ -119,6 +119,10 @@ function controlPlaneCluster(addresses: readonly ListenAddress[]): Cluster {
           outlier_detection: {
             consecutive_local_origin_failure: 2,
             split_external_local_origin_errors: true,
+            // Of two, Envoy's default of 10 % ejects none: a new Envoy would ask the first for ever.
+            max_ejection_percent: 100,
+            base_ejection_time: '5s',
+            max_ejection_time: '30s',
           },
         }
       : {}),

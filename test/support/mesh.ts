@@ -35,6 +35,8 @@ export interface Mesh {
 }
 
 export interface EnvoyOptions {
+  /** Control planes to ask, most preferred first; this mesh's by default. */
+  readonly xds?: readonly ListenAddress[];
   /** Folder for access logs, `ID.log` each. */
   readonly accessLogs?: string;
   readonly mode?: 'delta' | 'sotw';
@@ -100,7 +102,7 @@ export async function startMesh(
       const bootstrap = buildBootstrap({
         id,
         scope: accessLogs === undefined ? scope : { ...scope, accessLog: join(accessLogs, `${id}.log`) },
-        xds: [plane.xds],
+        xds: more.xds ?? [plane.xds],
         admin,
         ...(more.mode === undefined ? {} : { mode: more.mode }),
         ...(more.inbound === undefined ? {} : { inbound: more.inbound }),
