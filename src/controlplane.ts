@@ -32,6 +32,8 @@ export interface ControlPlaneOptions {
   readonly loopPrevention?: LoopPrevention;
   /** Compiles trail filters, by default from wasm/assembly; closed with the control plane. */
   readonly compiler?: PolicyCompiler;
+  /** A folder where compiled filters are kept for the next start; by default nowhere. */
+  readonly filterStore?: string;
   readonly clock: Clock;
   readonly logger: Logger;
   /** For tests alone, to see that they fail without it: proxies are answered before the picture is whole. */
@@ -135,7 +137,12 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     idc,
     hopLimit: options.hopLimit,
     loopPrevention,
-    compiler: options.compiler ?? createPolicyCompiler({ logger, clock }),
+    compiler:
+      options.compiler ??
+      createPolicyCompiler({
+        ...{ logger, clock },
+        ...(options.filterStore === undefined ? {} : { storeDir: options.filterStore }),
+      }),
     clock,
     logger,
     ledger,

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import { startControlPlane } from '../controlplane.ts';
@@ -46,6 +47,7 @@ export async function serve(flags: ServeFlags): Promise<void> {
     xds: flags.xds,
     hopLimit: flags.hopLimit,
     loopPrevention: flags.loopPrevention,
+    ...(flags.state === undefined ? {} : { filterStore: join(flags.state, 'filters') }),
     clock,
     logger,
   });

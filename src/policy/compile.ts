@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { LRUCache } from 'lru-cache';
@@ -8,6 +9,7 @@ import { MeshError } from '../base/error.ts';
 import { contentHash } from '../base/hash.ts';
 import type { Logger } from '../base/log.ts';
 import { canonicalPolicy, type FilterPolicy, policyRef } from './policy.ts';
+import { policySource } from './source.ts';
 import { CompileThread } from './thread.ts';
 
 /** A filter that has passed its vectors. Shared by all who asked for it: not to be written to. */
@@ -40,6 +42,8 @@ export interface PolicyCompilerOptions {
   readonly cacheEntriesMax?: number;
   /** The folder of the AssemblyScript sources; by default wasm/assembly of this package. */
   readonly sourceDir?: string;
+  /** A folder where filters are kept for the next process, which then starts in no time; by default nowhere. */
+  readonly storeDir?: string;
 }
 
 /** Compiles policies into filters, in a worker thread, and hands out none that has not passed its vectors. */
@@ -55,10 +59,14 @@ export function createPolicyCompiler(options: PolicyCompilerOptions): PolicyComp
     const start = clock.now();
     try {
       sources ??= readSources(options.sourceDir ?? packageSourceDir());
-      const bytes = await thread.run({ policy, sources: await sources });
+      const all = new Map(await sources).set('policy.ts', policySource(policy));
+      const { storeDir } = options;
+      const file = storeDir === undefined ? {} : { file: join(storeDir, `${storeKey(all)}.wasm`) };
+      const { bytes, stored } = await thread.run({ policy, sources: all, ...file });
       const artefact = { policy, bytes, hash: contentHash(bytes), compileMs: clock.now() - start };
       const { hash, compileMs } = artefact;
-      logger.info('filter compiled', { policy: policyRef(policy), hash, bytes: bytes.length, compileMs });
+      const what = stored ? 'filter found, compiled earlier' : 'filter compiled';
+      logger.info(what, { policy: policyRef(policy), hash, bytes: bytes.length, compileMs });
       return artefact;
     } catch (reason) {
       const { code, message, ref = policyRef(policy) } = MeshError.from(reason);
@@ -93,6 +101,14 @@ export function createPolicyCompiler(options: PolicyCompilerOptions): PolicyComp
       await thread.close();
     },
   };
+}
+
+const compilerVersion = (createRequire(import.meta.url)('assemblyscript/package.json') as { version: string })
+  .version;
+
+/** Names a filter by all that it is made from: the sources, the policy, the compiler. */
+function storeKey(sources: ReadonlyMap<string, string>): string {
+  return contentHash(JSON.stringify([compilerVersion, [...sources].sort()]));
 }
 
 async function readSources(dir: string): Promise<ReadonlyMap<string, string>> {

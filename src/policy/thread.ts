@@ -8,9 +8,12 @@ const idleMs = 10_000;
 /** A first compile takes one to three seconds on a busy machine; what takes this long never ends. */
 const jobMsMax = 60_000;
 
+/** A filter that passed its vectors; `stored`: an earlier process had compiled it. */
+export type Compiled = Extract<CompileResult, { readonly bytes: Uint8Array }>;
+
 interface Pending {
   readonly job: CompileJob;
-  readonly resolve: (bytes: Uint8Array) => void;
+  readonly resolve: (compiled: Compiled) => void;
   readonly reject: (reason: MeshError) => void;
 }
 
@@ -28,7 +31,7 @@ export class CompileThread {
   }
 
   /** Compiles and checks one filter. Rejects with a MeshError: the worker's, or 'unavailable' when the thread died. */
-  run(job: CompileJob): Promise<Uint8Array> {
+  run(job: CompileJob): Promise<Compiled> {
     return new Promise((resolve, reject) => {
       if (this.#closed) return reject(closedError());
       this.#queue.push({ job, resolve, reject });
@@ -80,7 +83,7 @@ export class CompileThread {
   #settle(result: CompileResult): void {
     const done = this.#running;
     this.#running = undefined;
-    if ('bytes' in result) done?.resolve(result.bytes);
+    if ('bytes' in result) done?.resolve(result);
     else done?.reject(new MeshError(result.fault.code, result.fault.message, refOption(result.fault.ref)));
     this.#next();
   }

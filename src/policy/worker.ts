@@ -1,30 +1,47 @@
 import { parentPort } from 'node:worker_threads';
 import { MeshError } from '../base/error.ts';
-import { assemble } from './assemble.ts';
 import { checkFilter } from './check.ts';
 import type { FilterPolicy } from './policy.ts';
-import { policySource } from './source.ts';
+import { readStored, writeStored } from './store.ts';
 
-/** What the worker thread is asked: one filter. `sources` are the texts of wasm/assembly by file name. */
+/** What the worker thread is asked: one filter. `sources` are the texts of wasm/assembly by file name, with the policy's. */
 export interface CompileJob {
   readonly policy: FilterPolicy;
   readonly sources: ReadonlyMap<string, string>;
+  /** Where the filter is kept, and may be already; absent: nowhere. */
+  readonly file?: string;
 }
 
 /** What it answers: a filter that passed its vectors, or why there is none. */
 export type CompileResult =
-  | { readonly bytes: Uint8Array }
+  | { readonly bytes: Uint8Array; readonly stored: boolean }
   | { readonly fault: Pick<MeshError, 'code' | 'message' | 'ref'> };
 
 /** Compiles, then checks; the check is here too, so that a filter that never returns blocks nobody but this thread. */
-async function run({ policy, sources }: CompileJob): Promise<CompileResult> {
+async function run({ policy, sources, file }: CompileJob): Promise<CompileResult> {
   try {
-    const bytes = await assemble(new Map(sources).set('policy.ts', policySource(policy)));
+    const known = file === undefined ? undefined : await readStored(file);
+    if (known !== undefined && (await passes(policy, known))) return { bytes: known, stored: true };
+    // Loaded only now: the compiler takes half a second, and what is stored needs none.
+    const { assemble } = await import('./assemble.ts');
+    const bytes = await assemble(sources);
     await checkFilter(policy, bytes);
-    return { bytes };
+    // A folder that cannot be written costs the next start a compile, nothing more.
+    if (file !== undefined) await writeStored(file, bytes).catch(() => {});
+    return { bytes, stored: false };
   } catch (reason) {
     const { code, message, ref } = MeshError.from(reason);
     return { fault: { code, message, ref } };
+  }
+}
+
+/** A file may be damaged, or somebody else's: what fails its vectors is compiled again. */
+async function passes(policy: FilterPolicy, bytes: Uint8Array): Promise<boolean> {
+  try {
+    await checkFilter(policy, bytes);
+    return true;
+  } catch {
+    return false;
   }
 }
 

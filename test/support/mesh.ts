@@ -45,7 +45,7 @@ export interface EnvoyOptions {
 
 /** How a control plane differs from the usual. */
 export type MeshOptions = Partial<
-  Pick<ControlPlaneOptions, 'hopLimit' | 'sources' | 'compiler' | 'logger' | 'loopPrevention'>
+  Pick<ControlPlaneOptions, 'hopLimit' | 'sources' | 'compiler' | 'filterStore' | 'logger' | 'loopPrevention'>
 >;
 
 /** A free port on loopback; a small race remains, as with every such function. */

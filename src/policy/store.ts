@@ -1,0 +1,33 @@
+import { mkdir, readdir, readFile, rename, stat, unlink, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+
+/** Files kept in a folder of compiled filters, a few KiB each: the four listeners of 32 policies. */
+const filesMax = 128;
+
+/** A filter that an earlier process has compiled; undefined when there is none. Whoever uses it checks it first. */
+export async function readStored(file: string): Promise<Uint8Array | undefined> {
+  try {
+    return new Uint8Array(await readFile(file));
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Keeps a filter for the next process, and drops the oldest beyond `filesMax`. Whole or not at all: written aside, then
+ * renamed. Rejects when the folder cannot be written.
+ */
+export async function writeStored(file: string, bytes: Uint8Array): Promise<void> {
+  const folder = dirname(file);
+  await mkdir(folder, { recursive: true });
+  const aside = `${file}.${process.pid}.new`;
+  await writeFile(aside, bytes);
+  await rename(aside, file);
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.wasm'));
+  if (names.length <= filesMax) return;
+  const aged = await Promise.all(
+    names.map(async (name) => ({ path: join(folder, name), at: (await stat(join(folder, name))).mtimeMs })),
+  );
+  aged.sort((a, b) => a.at - b.at);
+  for (const { path } of aged.slice(0, names.length - filesMax)) await unlink(path);
+}
