@@ -64,13 +64,16 @@ export function buildFailoverCluster(plan: GroupPlan): Cluster {
     cluster_type: {
       name: 'envoy.clusters.aggregate',
       typed_config: any('envoy.extensions.clusters.aggregate.v3.ClusterConfig', {
-        clusters: [
-          instancesCluster(plan.group),
-          plan.protocol === 'tcp' ? tunnelCluster(plan.group) : egressCluster,
-        ],
+        clusters: [instancesCluster(plan.group), ...wayOut(plan)],
       }),
     },
   };
+}
+
+/** What comes after the instances. A TCP Group has an aggregate also where it never leaves its IDC (`tcp.ts`). */
+function wayOut({ crossing, protocol, group }: GroupPlan): string[] {
+  if (crossing === undefined) return [];
+  return [protocol === 'tcp' ? tunnelCluster(group) : egressCluster];
 }
 
 /**

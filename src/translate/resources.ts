@@ -47,7 +47,7 @@ export function buildGroupResources(
   const { crossing } = plan;
   const isTcp = plan.protocol === 'tcp';
   const instances = eds(buildInstancesAssignment(plan));
-  const failover = crossing ? [cds(buildFailoverCluster(plan))] : [];
+  const failover = crossing || isTcp ? [cds(buildFailoverCluster(plan))] : [];
   return {
     sidecar: [
       cds(buildInstancesCluster(plan, 'sidecar')),

@@ -2,7 +2,7 @@ import type { envoy, Listener, Route } from '../../protos/gen/envoy.d.ts';
 import { type TcpListener, tcpConnectAttempts } from '../plan/tcp.ts';
 import type { GroupPlan, ListenerRole } from '../plan/types.ts';
 import { any } from './any.ts';
-import { failoverCluster, instancesCluster, tcpListenerName } from './names.ts';
+import { failoverCluster, tcpListenerName } from './names.ts';
 
 type NetworkFilter = envoy.config.listener.v3.Filter;
 type TcpProxy = envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy;
@@ -10,7 +10,6 @@ type RouteAction = envoy.config.route.v3.RouteAction;
 
 /** A sidecar's listener for its workload's connections to one TCP Group. */
 export function buildTcpListener({ plan, listen }: TcpListener, accessLogFile: string | undefined): Listener {
-  const leaves = plan.paths.outbound.priorities.some(({ kind }) => kind === 'egress');
   return {
     name: tcpListenerName(plan.group, listen),
     address: { socket_address: { address: listen.address, port_value: listen.port } },
@@ -22,7 +21,8 @@ export function buildTcpListener({ plan, listen }: TcpListener, accessLogFile: s
         filters: [
           tcpProxyFilter({
             stat_prefix: 'tcp',
-            cluster: leaves ? failoverCluster(plan.group) : instancesCluster(plan.group),
+            // Whether it may leave the IDC or not: a listener that changed would cut its connections in the end.
+            cluster: failoverCluster(plan.group),
             max_connect_attempts: tcpConnectAttempts,
             ...tcpAccessLog('tcp', accessLogFile),
           }),

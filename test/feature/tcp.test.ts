@@ -137,6 +137,22 @@ t.test('without a DR group a connection never leaves the IDC', async (t) => {
   t.equal(alone.instances['sh-b'].connections(), 0);
 });
 
+t.test('a DR group comes for it: what is open stays open, and from now on it fails over', async (t) => {
+  await alone.instances['sh-a'].start();
+  await until('it is served again', async () => (await who(alone.listen)) === 'alone.test sh-a');
+  const open = connect({ host: alone.listen.address, port: alone.listen.port }).on('error', () => {});
+  const hear = () => new Promise<string>((resolve) => open.once('data', (data) => resolve(String(data))));
+  t.equal(await hear(), 'alone.test sh-a\n');
+  const marker = await group('marker.test', 'TCP');
+  world.edit((yaml) => yaml.replace('hosts: [web.test', 'hosts: [alone.test, web.test') + entry(marker));
+  await until('the sidecar has it all', async () => (await who(marker.listen)) === 'marker.test sh-a');
+  const echo = hear();
+  open.write('still here');
+  t.equal(await echo, 'still here');
+  await alone.instances['sh-a'].kill();
+  t.equal(await who(alone.listen), 'alone.test sh-b');
+});
+
 t.test('nobody left in either IDC: the connection ends, and the log says why', async (t) => {
   await shared.instances['sh-a'].kill();
   await shared.instances['sh-b'].kill();

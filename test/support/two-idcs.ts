@@ -19,7 +19,7 @@ export interface TwoIdcs {
   readonly edge: ListenAddress;
   /** Where sh-b is entered by other IDCs' egress gateways. */
   readonly peer: ListenAddress;
-  /** Changes the objects of both IDCs: all of them, as YAML. */
+  /** Changes the objects of both IDCs: all of them, as YAML, as they were after the last change. */
   edit(change: (yaml: string) => string): void;
   /** The unix socket at which a Group's instance must listen. */
   socket(group: TestGroup): string;
@@ -45,7 +45,7 @@ export async function startTwoIdcs(
   for (const group of groups) inbound.set(group, await freeAddress());
   const socket = (group: TestGroup) => join(dir, `${group.name}.sock`);
 
-  const documents = [
+  let documents = [
     ...idcs.map(
       (idc) => `
 apiVersion: isthmus.dev/v1alpha1
@@ -114,8 +114,8 @@ spec:
     edge: gateways['sh-a'].edge,
     peer: gateways['sh-b'].peer,
     edit(change) {
-      const changed = change(documents);
-      for (const mesh of meshes) mesh.save('all.yaml', changed);
+      documents = change(documents);
+      for (const mesh of meshes) mesh.save('all.yaml', documents);
     },
     socket,
     async close() {
