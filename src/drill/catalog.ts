@@ -4,6 +4,7 @@ import { loopDrill } from './drills/loop.ts';
 import { loop3Drill } from './drills/loop3.ts';
 import { outageDrill } from './drills/outage.ts';
 import { rollingDrill } from './drills/rolling.ts';
+import { spoofDrill } from './drills/spoof.ts';
 
 /** All drills, in the order in which they are listed. */
 // One on a line: drills are added side by side.
@@ -12,6 +13,7 @@ export const drills: readonly Drill[] = [
   outageDrill,
   loopDrill,
   loop3Drill,
+  spoofDrill,
   rollingDrill,
 ];
 

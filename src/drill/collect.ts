@@ -3,7 +3,7 @@ import { sleep } from '../base/clock.ts';
 import { askAdmin, readStats } from './envoy.ts';
 import type { AccessLine, AckFacts, CounterCheck } from './measurement.ts';
 import type { DrillPaths } from './paths.ts';
-import { probePrefix } from './probe.ts';
+import { isOfLoad } from './probe.ts';
 import { machineClock } from './time.ts';
 import { type IdcPlan, type ProxyPlan, proxiesOf, type Topology } from './topology.ts';
 import type { UpstreamEntry } from './upstream.ts';
@@ -65,11 +65,12 @@ async function readCounters(proxy: ProxyPlan): Promise<Map<string, number>> {
   return new Map(byListener.filter(([listener]) => listener !== 'admin' && listener !== 'async-client'));
 }
 
-/** Reads one access log. Exported for tests. */
+/** Reads one access log: the lines whose ids are wanted, by default those of the load. */
 export function readAccessLog(
   proxy: { readonly idc: string; readonly name: string },
   file: string,
   markOffset: number,
+  wanted: (id: string) => boolean = isOfLoad,
 ): { lines: AccessLine[]; linesSinceMark: Map<string, number> } {
   const lines: AccessLine[] = [];
   const linesSinceMark = new Map<string, number>();
@@ -84,7 +85,7 @@ export function readAccessLog(
       const listener = String(raw.listener);
       if (offset >= markOffset) linesSinceMark.set(listener, (linesSinceMark.get(listener) ?? 0) + 1);
       const id = textOf(raw.drill_id);
-      if (id !== '' && !id.startsWith(probePrefix)) {
+      if (wanted(id)) {
         lines.push({
           proxy: `${proxy.idc}/${proxy.name}`,
           idc: proxy.idc,
@@ -119,8 +120,24 @@ function textOf(value: unknown): string {
   return value === null || value === undefined || value === '-' ? '' : String(value);
 }
 
-/** Reads the instances' own logs, by `idc/instance`: requests of the load only. */
-export function collectEntries(topology: Topology, paths: DrillPaths): Map<string, UpstreamEntry[]> {
+/** All lines of all access logs whose ids are wanted, once the Envoys have written them. */
+export async function collectLines(
+  topology: Topology,
+  paths: DrillPaths,
+  wanted: (id: string) => boolean,
+): Promise<AccessLine[]> {
+  await sleep(machineClock, flushMs);
+  return proxiesOf(topology).flatMap(
+    (proxy) => readAccessLog(proxy, paths.accessLog(proxy), 0, wanted).lines,
+  );
+}
+
+/** Reads the instances' own logs, by `idc/instance`: by default requests of the load only. */
+export function collectEntries(
+  topology: Topology,
+  paths: DrillPaths,
+  wanted: (id: string) => boolean = isOfLoad,
+): Map<string, UpstreamEntry[]> {
   const instances = topology.idcs.flatMap((idc) => idc.instances);
   return new Map(
     instances.map((instance) => {
@@ -129,7 +146,7 @@ export function collectEntries(topology: Topology, paths: DrillPaths): Map<strin
       const entries = lines
         .filter((line) => line.endsWith('}'))
         .map((line): UpstreamEntry => JSON.parse(line))
-        .filter((entry) => entry.path !== '/healthz' && !entry.id.startsWith(probePrefix));
+        .filter((entry) => entry.path !== '/healthz' && wanted(entry.id));
       return [`${instance.idc}/${instance.name}`, entries];
     }),
   );

@@ -77,12 +77,11 @@ export function createWorld(
       );
     },
     async warm(timeoutMs) {
-      const crossing = topology.plan.crossing ?? true;
       const deadline = machineClock.now() + timeoutMs;
-      const paths = topology.idcs.flatMap((idc) => entrancesOf(idc, crossing));
+      const paths = topology.idcs.flatMap((idc) => entrancesOf(topology, idc));
       await Promise.all(
-        paths.flatMap(({ from, to }) =>
-          topology.groups.map((group) => {
+        paths.flatMap(({ from, to, groups }) =>
+          groups.map((group) => {
             const host = hostOf(topology, group);
             let last = '';
             const check = async () => {
@@ -98,16 +97,25 @@ export function createWorld(
   };
 }
 
-function entrancesOf(idc: IdcPlan, crossing: boolean) {
+/** The ways into an IDC, and the Groups that must answer there: through an egress those that another IDC has. */
+function entrancesOf({ groups, idcs, plan }: Topology, idc: IdcPlan) {
+  const crossing = plan.crossing ?? true;
+  const others = idcs.filter(({ name }) => name !== idc.name).flatMap(({ instances }) => instances);
+  const elsewhere = crossing ? groups.filter((group) => others.some((each) => each.group === group)) : [];
+  const here = groups.filter(
+    (group) => elsewhere.includes(group) || idc.instances.some((i) => i.group === group),
+  );
   return [
-    { from: `${idc.name}/${idc.caller.name}`, to: idc.caller.outbound },
+    { from: `${idc.name}/${idc.caller.name}`, to: idc.caller.outbound, groups: here },
     ...idc.ingress.map((gateway) => ({
       from: `the edge through ${idc.name}/${gateway.name}`,
       to: gateway.edge,
+      groups: here,
     })),
-    ...(crossing ? idc.egress : []).map((gateway) => ({
+    ...idc.egress.map((gateway) => ({
       from: `${idc.name}/${gateway.name}`,
       to: gateway.sidecar,
+      groups: elsewhere,
     })),
   ];
 }

@@ -1,0 +1,37 @@
+import type { AccessLine, Measurement } from '../../measurement.ts';
+import type { TrailCounters } from '../../trail-counters.ts';
+import type { UpstreamEntry } from '../../upstream.ts';
+import type { Answer } from './client.ts';
+
+/** A way in that a hostile client has. */
+export interface Door {
+  /** Such as `edge of sh-a/ingress-1`. */
+  readonly name: string;
+  /** The listener: its name in access logs. */
+  readonly listener: string;
+}
+
+/** One hostile request, and what came of it. */
+export interface Attempt {
+  readonly id: string;
+  /** Its name in `attacks`. */
+  readonly attack: string;
+  readonly door: Door;
+  /** Whether it asked for the Group that only the far IDC has. */
+  readonly far: boolean;
+  readonly answer: Answer;
+}
+
+/** What the spoofing drill measures besides what every drill does. */
+export interface SpoofFacts {
+  readonly attempts: readonly Attempt[];
+  /** Lines of hostile requests in all access logs. */
+  readonly lines: readonly AccessLine[];
+  /** Hostile requests that reached an application, by instance. */
+  readonly reached: ReadonlyMap<string, readonly UpstreamEntry[]>;
+  /** What the trail filters counted while hostile requests were sent. */
+  readonly counted: TrailCounters;
+}
+
+/** Everything that the spoofing drill measured. */
+export type SpoofMeasurement = Measurement & SpoofFacts;
