@@ -116,3 +116,13 @@ bench-wasm: setup ## Measure what the trail filter costs a gateway, beside a ref
 .PHONY: fuzz
 fuzz: setup ## Send FUZZ_RUNS random trails (a million) through the compiled filters and the model; SEED replays
 	FUZZ_RUNS=$${FUZZ_RUNS:-1000000} tap --timeout=3600 test/wasm/fuzz.test.ts
+
+.PHONY: bench bench-slo bench-smoke
+bench: setup ## Run all benches (20 minutes), and write docs/BENCHMARKS.md
+	node bench/all.ts
+
+bench-slo: setup ## Measure Ctrip's scale from a folder of YAML: event to ACK, starts (needs Go)
+	node bench/slo.ts
+
+bench-smoke: $(NODE_STAMP) $(GEN_STAMP) ## Has a cost become more than twice what it was? Ratios, for CI; seconds
+	node bench/smoke.ts

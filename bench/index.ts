@@ -1,9 +1,8 @@
 // How fast the index is: `node bench/index.ts [--json FILE] [SCENARIO …]`. Each scenario runs in a process of its own.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { getHeapStatistics } from 'node:v8';
 import { systemClock } from '../src/base/clock.ts';
 import { createIndex } from '../src/index/store.ts';
 import type { MeshIndex } from '../src/index/view.ts';
@@ -18,6 +17,9 @@ import {
   upserts,
   workloadEntry,
 } from '../test/index/fixture.ts';
+import { thisMachine } from './support/machine.ts';
+import { keepJson } from './support/results.ts';
+import { atMost, figure, table, type Verdict, verdicts } from './support/table.ts';
 
 interface Scenario {
   readonly services: number;
@@ -35,6 +37,8 @@ interface EventResult {
   readonly event: string;
   readonly cpuUs: number;
   readonly wallUsMax: number;
+  /** On the heap, as long as nothing is collected meanwhile. */
+  readonly allocatedKiB: number;
   readonly labelMatches: number;
   readonly groups: number;
 }
@@ -73,34 +77,60 @@ function report(names: readonly string[]): void {
         { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] },
       ),
     );
-    print(result);
+    process.stderr.write(`${name}: built in ${Math.round(result.buildMs)} ms\n`);
     return result;
   });
-  if (values.json === undefined) return;
-  mkdirSync(dirname(values.json), { recursive: true });
-  writeFileSync(values.json, `${JSON.stringify({ node: process.version, results }, null, 2)}\n`);
+  const tables = [showScenarios(results), ...results.map(showEvents)];
+  const bounds = judge(results);
+  console.log(`\n${[...tables, verdicts(bounds)].join('\n\n')}`);
+  if (values.json !== undefined)
+    keepJson(values.json, { machine: thisMachine(), results, bounds, tables: [...tables, verdicts(bounds)] });
 }
 
-function print(result: Result): void {
-  const { services, workloads, namespaces } = result;
-  console.log(`\n${services} ServiceEntries x ${workloads} WorkloadEntries in ${namespaces} namespace(s)`);
-  console.log(
-    `  build        ${result.buildMs.toFixed(0)} ms (CPU ${result.buildCpuMs.toFixed(0)} ms), ${result.buildLabelMatches} label matches`,
+const nameOf = ({ services, workloads, namespaces }: Scenario) =>
+  `${services} x ${workloads} in ${namespaces} namespace${namespaces === 1 ? '' : 's'}`;
+
+function showScenarios(results: readonly Result[]): string {
+  return table<Result>(
+    [
+      ['ServiceEntries x WorkloadEntries', nameOf],
+      ['build ms', ({ buildMs }) => Math.round(buildMs)],
+      ['build CPU ms', ({ buildCpuMs }) => Math.round(buildCpuMs)],
+      ['label matches', ({ buildLabelMatches }) => buildLabelMatches],
+      ['same again ms', ({ againMs }) => Math.round(againMs)],
+      ['heap MiB', ({ heapMiB }) => Math.round(heapMiB)],
+      ['RSS MiB', ({ rssMiB }) => Math.round(rssMiB)],
+      ['full scan ms an event', ({ scanMs }) => Math.round(scanMs)],
+      ['its matches', ({ scanLabelMatches }) => scanLabelMatches],
+    ],
+    results,
   );
-  console.log(`  same again   ${result.againMs.toFixed(0)} ms`);
-  console.log(
-    `  memory       heap ${result.heapMiB.toFixed(0)} MiB, RSS ${result.rssMiB.toFixed(0)} MiB, objects included`,
+}
+
+function showEvents(result: Result): string {
+  return table<EventResult>(
+    [
+      [`event at ${nameOf(result)}`, ({ event }) => event],
+      ['CPU µs', ({ cpuUs }) => figure(cpuUs)],
+      ['max µs', ({ wallUsMax }) => figure(wallUsMax)],
+      ['allocated KiB', ({ allocatedKiB }) => figure(allocatedKiB)],
+      ['label matches', ({ labelMatches }) => labelMatches],
+      ['Groups changed', ({ groups }) => groups],
+    ],
+    result.events,
   );
-  console.log(
-    `  full scan    ${result.scanMs.toFixed(0)} ms an event, ${result.scanLabelMatches} label matches`,
-  );
-  console.log(
-    `  ${'event'.padEnd(24)}${['CPU µs', 'max µs', 'matches', 'Groups'].map((h) => h.padStart(9)).join('')}`,
-  );
-  for (const { event, cpuUs, wallUsMax, labelMatches, groups } of result.events) {
-    const cells = [cpuUs, wallUsMax, labelMatches, groups].map((value) => value.toFixed(0).padStart(9));
-    console.log(`  ${event.padEnd(24)}${cells.join('')}`);
-  }
+}
+
+function judge(results: readonly Result[]): Verdict[] {
+  const of = (name: string) => results.find(({ scenario }) => scenario === name);
+  const large = of('30k-30k');
+  return [
+    ...atMost('5,000 x 10,000: build', of('5k-10k')?.buildMs, 1000, 'ms'),
+    ...atMost('30,000 x 30,000: build', large?.buildMs, 1500, 'ms'),
+    ...(large?.events ?? []).flatMap(({ event, cpuUs }) =>
+      atMost(`30,000 x 30,000: ${event}`, cpuUs, 1000, 'µs CPU'),
+    ),
+  ];
 }
 
 function measure(name: string): Result {
@@ -210,19 +240,30 @@ function measurePair(
   there: Change[],
   back: Change[],
 ): EventResult[] {
-  const sums = names.map((event) => ({ event, cpuUs: 0, wallUsMax: 0, labelMatches: 0, groups: 0 }));
+  const sums = names.map((event) => ({
+    event,
+    cpuUs: 0,
+    wallUsMax: 0,
+    allocatedKiB: 0,
+    labelMatches: 0,
+    groups: 0,
+  }));
   for (let round = 0; round < 2 * rounds; round++) {
     for (const [i, batch] of [there, back].entries()) {
       const sum = sums[i];
       if (sum === undefined) continue;
       const before = index.work().labelMatches;
+      const heap = getHeapStatistics().used_heap_size;
       const cpu = process.cpuUsage();
       const start = systemClock.now();
       sum.groups = index.apply(batch).groups.size;
       const wallUs = (systemClock.now() - start) * 1000;
       const { user, system } = process.cpuUsage(cpu);
+      const allocated = getHeapStatistics().used_heap_size - heap;
       sum.labelMatches = index.work().labelMatches - before;
       if (round < rounds) continue;
+      // The least: a collection in between hides what was allocated, other threads add to it.
+      if (allocated > 0) sum.allocatedKiB = Math.min(sum.allocatedKiB || Infinity, allocated / 1024);
       sum.cpuUs += (user + system) / rounds;
       sum.wallUsMax = Math.max(sum.wallUsMax, wallUs);
     }

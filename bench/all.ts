@@ -1,0 +1,88 @@
+// All benches, and docs/BENCHMARKS.md: `node bench/all.ts [--report]` (`--report`: only write down what was kept).
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import type { Machine } from './support/machine.ts';
+
+/** A bench: its file, and what its tables say. */
+interface Bench {
+  readonly name: string;
+  readonly title: string;
+  readonly about: string;
+  /** Minutes after which it is stopped: all together stay below twenty. */
+  readonly minutesMax: number;
+  readonly flags?: readonly string[];
+}
+
+const benches: readonly Bench[] = [
+  {
+    name: 'push',
+    title: 'From a change to every stream',
+    about: `1,000 Groups x 10 endpoints, one TCP connection for each stream, one endpoint's address changes. Latency is from just
+before the change is asked for until each stream has received it, over all streams; the client shares the machine's
+processors. CPU is the server's, for one change and stream, its ACK included. The library serves the very resources of
+go-control-plane; the control plane those of a sidecar, which are more. In State of the World each ACK repeats the 1,000
+names, 25 KB that the server has to read; the floor's does not. Runs follow each other in one go: trust ratios.`,
+    minutesMax: 10,
+    flags: ['--rounds', '1'],
+  },
+  {
+    name: 'slo',
+    title: "Ctrip's scale",
+    about: `30,000 ServiceEntries and 30,000 WorkloadEntries in a folder of YAML, one DR group of two IDCs, 500 sidecars with 50
+Groups each, 4 gateways with all; 50 instances a second get another address, each by a file that is replaced. Event → ACK is from
+the reading of the file to each proxy's ACK.`,
+    minutesMax: 4,
+  },
+  {
+    name: 'index',
+    title: 'The index',
+    about: `One event against what Istio did for an event before it had indexes: each ServiceEntry of the namespace looks at each
+WorkloadEntry of it. CPU is the mean of 200 events.`,
+    minutesMax: 3,
+  },
+  { name: 'wasm', title: 'The trail filter', about: 'What the filter costs a gateway.', minutesMax: 4 },
+  { name: 'gateways', title: 'Gateways with many Groups', about: '', minutesMax: 3 },
+];
+
+const { values } = parseArgs({ options: { report: { type: 'boolean', default: false } } });
+const root = fileURLToPath(new URL('..', import.meta.url));
+const kept = (name: string) => `${root}.cache/bench/${name}.json`;
+const script = (name: string) => `${root}bench/${name}.ts`;
+
+let failed = false;
+if (!values.report)
+  for (const { name, minutesMax, flags = [] } of benches) {
+    if (!existsSync(script(name))) continue;
+    process.stderr.write(`\n== bench-${name}\n`);
+    const args = [script(name), '--json', kept(name), ...flags];
+    const { status } = spawnSync(process.execPath, args, { stdio: 'inherit', timeout: minutesMax * 60_000 });
+    if (status === 0) continue;
+    failed = true;
+    process.stderr.write(
+      `bench-${name}: ${status === null ? `stopped after ${minutesMax} minutes` : 'failed'}\n`,
+    );
+  }
+writeFileSync(`${root}docs/BENCHMARKS.md`, report());
+if (failed) process.exitCode = 1;
+
+function report(): string {
+  const head = `# Benchmarks
+
+Written by \`make bench\`; do not edit. Figures are of one machine, which others may have used at the same time: the
+column \`others %\` says how much of one core they took. Compare within a table.
+`;
+  return [head, ...benches.map(section)].join('\n');
+}
+
+function section({ name, title, about }: Bench): string {
+  if (!existsSync(kept(name))) return `## ${title}\n\nNot measured yet: \`make bench-${name}\`.\n`;
+  const { machine, tables } = JSON.parse(readFileSync(kept(name), 'utf8')) as {
+    machine: Machine;
+    tables: readonly string[];
+  };
+  const { date, cpu, cores, memoryGiB, os, node, go, commit } = machine;
+  const where = `${date} UTC, ${commit}: ${cpu}, ${cores} cores, ${memoryGiB} GiB, ${os}, Node ${node}, ${go}.`;
+  return `## ${title}\n\n${about === '' ? '' : `${about}\n\n`}${where}\n\n${tables.join('\n\n')}\n`;
+}
