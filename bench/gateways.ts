@@ -5,7 +5,7 @@ import { sleep, systemClock } from '../src/base/clock.ts';
 import type { ListenAddress } from '../src/model/node.ts';
 import { type GatewayWorld, type Size, startGatewayWorld } from './gateways/world.ts';
 import { thisMachine } from './support/machine.ts';
-import { cpuSeconds, residentMiB } from './support/process.ts';
+import { cpuMs, residentMiB } from './support/process.ts';
 import { keepJson } from './support/results.ts';
 import { figure, table } from './support/table.ts';
 
@@ -122,15 +122,15 @@ async function measureChecks(groups: number, checked: boolean): Promise<CheckRow
   const { egress, remoteIngress } = world.pids;
   // The first checks are spread over a second, and all clusters warm meanwhile.
   await sleep(systemClock, 5_000);
-  const before = [cpuSeconds(egress), cpuSeconds(remoteIngress)] as const;
+  const before = [cpuMs(egress), cpuMs(remoteIngress)] as const;
   const from = performance.now();
   await sleep(systemClock, Number(values.seconds) * 1_000);
-  const seconds = (performance.now() - from) / 1_000;
+  const ms = performance.now() - from;
   const row = {
     groups,
     checked,
-    egressPercent: ((cpuSeconds(egress) - before[0]) / seconds) * 100,
-    remoteIngressPercent: ((cpuSeconds(remoteIngress) - before[1]) / seconds) * 100,
+    egressPercent: ((cpuMs(egress) - before[0]) / ms) * 100,
+    remoteIngressPercent: ((cpuMs(remoteIngress) - before[1]) / ms) * 100,
     egressMiB: residentMiB(egress),
     remoteIngressMiB: residentMiB(remoteIngress),
   };
@@ -144,14 +144,14 @@ async function cost(pid: number, to: ListenAddress, hosts: readonly string[]): P
   const step = Math.max(1, Math.floor(hosts.length / 8));
   const asked = hosts.filter((_, i) => i % step === 0);
   const agent = new Agent({ keepAlive: true, maxSockets: 8 });
-  const before = cpuSeconds(pid);
+  const before = cpuMs(pid);
   let next = 0;
   const client = async () => {
     while (next < requests) await ask(agent, to, asked[next++ % asked.length] as string);
   };
   await Promise.all(Array.from({ length: 8 }, client));
   agent.destroy();
-  return ((cpuSeconds(pid) - before) / requests) * 1e6;
+  return ((cpuMs(pid) - before) / requests) * 1e3;
 }
 
 function ask(agent: Agent, to: ListenAddress, host: string): Promise<void> {

@@ -53,15 +53,16 @@ export async function startGatewayWorld(size: Size): Promise<GatewayWorld> {
   const meshes: Mesh[] = [];
   for (const idc of [own, remote]) meshes.push(await startMesh(idc, files, { hopLimit: size.hopLimit }));
   const [mine, other] = meshes as [Mesh, Mesh];
-  const remoteIngress = await other.envoy('remote-ingress', {
-    role: 'ingress',
-    idc: remote,
-    edge: there.edge,
-    peer: there.peer,
-  });
+  const patience = { readyTimeoutMs: 300_000 };
+  const far = { role: 'ingress', idc: remote, edge: there.edge, peer: there.peer } as const;
+  const remoteIngress = await other.envoy('remote-ingress', far, patience);
   const [ingress, egress] = await Promise.all([
-    mine.envoy('ingress', { role: 'ingress', idc: own, edge: here.edge, peer: here.peer }),
-    mine.envoy('egress', { role: 'egress', idc: own, sidecar: here.sidecar, ingress: here.ingress }),
+    mine.envoy('ingress', { role: 'ingress', idc: own, edge: here.edge, peer: here.peer }, patience),
+    mine.envoy(
+      'egress',
+      { role: 'egress', idc: own, sidecar: here.sidecar, ingress: here.ingress },
+      patience,
+    ),
   ]);
   return {
     edge: here.edge,

@@ -43,16 +43,6 @@ async function stop(child: ChildProcess): Promise<void> {
   await gone;
 }
 
-/** Ticks of /proc/PID/stat in a second: 100 on every Linux that Node runs on. */
-const ticksPerSecond = 100;
-
-/** CPU that a process has used so far, user and system, in seconds (proc(5), utime and stime). */
-export function cpuSeconds(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
-}
-
 function statusMiB(pid: number, field: string): number {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   return Math.round(Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)?.[1] ?? 0) / 1024);

@@ -37,6 +37,8 @@ export interface Mesh {
 export interface EnvoyOptions {
   /** Control planes to ask, most preferred first; this mesh's by default. */
   readonly xds?: readonly ListenAddress[];
+  /** How long it may take to be ready; a minute by default. */
+  readonly readyTimeoutMs?: number;
   /** Folder for access logs, `ID.log` each. */
   readonly accessLogs?: string;
   readonly mode?: 'delta' | 'sotw';
@@ -114,7 +116,14 @@ export async function startMesh(
       const args = ['-c', file, ...flags, '-l', 'error'];
       const child = spawn(findEnvoy(), args, { stdio: 'ignore' });
       children.push(child);
-      await until(`Envoy ${id} is ready`, async () => (await get(admin, '/ready')).status === 200);
+      const isReady = async () => (await get(admin, '/ready')).status === 200;
+      const ended = new Promise<never>((_, reject) => {
+        child.once('exit', (code) =>
+          reject(new Error(`Envoy ${id} ended with ${code}, before it was ready`)),
+        );
+      });
+      await Promise.race([until(`Envoy ${id} is ready`, isReady, more.readyTimeoutMs), ended]);
+      ended.catch(() => {});
       return { pid: child.pid as number };
     },
     async app(handler) {
@@ -135,9 +144,13 @@ export async function startMesh(
   };
 }
 
-/** Polls until `check` holds (a throw counts as not yet); fails after 60 s: the machine may be busy. */
-export async function until(what: string, check: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = systemClock.now() + 60_000;
+/** Polls until `check` holds (a throw counts as not yet); fails after a minute by default: the machine may be busy. */
+export async function until(
+  what: string,
+  check: () => boolean | Promise<boolean>,
+  timeoutMs = 60_000,
+): Promise<void> {
+  const deadline = systemClock.now() + timeoutMs;
   const keepAlive = setInterval(() => {}, 1000);
   try {
     for (;;) {
@@ -146,7 +159,7 @@ export async function until(what: string, check: () => boolean | Promise<boolean
       } catch {
         // Not yet.
       }
-      if (systemClock.now() > deadline) throw new Error(`waited 60 s in vain: ${what}`);
+      if (systemClock.now() > deadline) throw new Error(`waited ${timeoutMs / 1000} s in vain: ${what}`);
       await sleep(systemClock, 20);
     }
   } finally {
