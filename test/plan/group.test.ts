@@ -273,7 +273,8 @@ t.test(
   async (t) => {
     const names = Array.from({ length: 80 }, (_, i) => `idc-${String(i).padStart(2, '0')}`);
     for (const policy of planPolicies('idc-07', idcs(...names), 1)) {
-      t.equal(canonicalPolicy(policy).peers.length, 63);
+      t.equal(policy.peers.length, 63);
+      t.doesNotThrow(() => canonicalPolicy(policy));
     }
   },
 );
