@@ -21,7 +21,7 @@ const { values } = parseArgs({
   },
 });
 const connections = 8;
-const roundsMin = 12;
+const roundsMin = 40;
 
 /** One turn of a variant. */
 interface Sample {
@@ -186,6 +186,10 @@ function judge(rows: readonly Row[]): readonly Verdict[] {
       measured: `${moduleBytes} bytes`,
       met: moduleBytes <= 8192,
     })),
-    bound('no filter against no filter: how far from 1', Math.abs(of(names.nothing).ratio - 1), 0.02),
+    bound(
+      'no filter against no filter: how far from 1 (more: too busy a machine to tell)',
+      Math.abs(of(names.nothing).ratio - 1),
+      0.02,
+    ),
   ];
 }
