@@ -30,12 +30,14 @@ export interface CatalogWork {
   scopesVisited: number;
 }
 
-/** One Group as it was last built. */
+/** The messages of one Group, by the role of who gets them. */
+type Messages = Readonly<Record<NodeRole, readonly Built[]>>;
+
+/** One Group as it was last decided. */
 interface GroupEntry {
   readonly plans: readonly GroupPlan[];
-  readonly messages: Readonly<Record<NodeRole, readonly Built[]>>;
-  /** All that is decided but for the instances. Equal keys, equal routes: instances change often, routes seldom. */
-  readonly routeKey: string;
+  /** Absent until a scope sees the Group: while a control plane reads its registry, nobody does. */
+  messages: Messages | undefined;
 }
 
 interface ScopeEntry {
@@ -77,7 +79,7 @@ export class Catalog {
     return [
       ...own,
       ...entry.routes,
-      ...this.#groupsOf(scope).flatMap(({ messages }) => messages[scope.role]),
+      ...this.#groupsOf(scope).flatMap((group) => this.#messagesOf(group)[scope.role]),
     ];
   }
 
@@ -113,13 +115,12 @@ export class Catalog {
     };
     for (const [host, plans] of groups) {
       const old = this.#groups.get(host);
-      const is = plans.length === 0 ? undefined : this.#buildGroup(plans, old);
-      const moved = old?.plans[0]?.namespace !== is?.plans[0]?.namespace;
-      const routes = moved || old?.routeKey !== is?.routeKey;
+      const is = plans.length === 0 ? undefined : this.#nextGroup(plans, old);
+      const routes = !haveSameRoutes(old?.plans ?? [], plans);
       if (old !== undefined)
         for (const entry of this.#index.scopesOf(host)) {
           const one = touch(entry);
-          one.old.push(...old.messages[entry.scope.role]);
+          one.old.push(...this.#messagesOf(old)[entry.scope.role]);
           one.routes ||= routes;
         }
       if (is === undefined) this.#groups.delete(host);
@@ -128,7 +129,7 @@ export class Catalog {
       if (is !== undefined)
         for (const entry of this.#index.scopesOf(host)) {
           const one = touch(entry);
-          one.now.push(...is.messages[entry.scope.role]);
+          one.now.push(...this.#messagesOf(is)[entry.scope.role]);
           one.routes ||= routes;
         }
     }
@@ -140,19 +141,24 @@ export class Catalog {
     return { ...this.#work };
   }
 
-  #buildGroup(plans: readonly GroupPlan[], old: GroupEntry | undefined): GroupEntry {
+  #nextGroup(plans: readonly GroupPlan[], old: GroupEntry | undefined): GroupEntry {
+    return { plans, messages: old?.messages && this.#buildMessages(plans, old.messages) };
+  }
+
+  #messagesOf(group: GroupEntry): Messages {
+    group.messages ??= this.#buildMessages(group.plans, undefined);
+    return group.messages;
+  }
+
+  #buildMessages(plans: readonly GroupPlan[], old: Messages | undefined): Messages {
     this.#work.groupsBuilt += 1;
     const built = plans.map((plan) => buildGroupResources(plan, this.#idcs));
     const of = (role: NodeRole) =>
       keepEqual(
         built.flatMap((one) => one[role]),
-        old?.messages[role],
+        old?.[role],
       );
-    return {
-      plans,
-      messages: { sidecar: of('sidecar'), ingress: of('ingress'), egress: of('egress') },
-      routeKey: JSON.stringify(plans.map(({ instances: _, ...decided }) => decided)),
-    };
+    return { sidecar: of('sidecar'), ingress: of('ingress'), egress: of('egress') };
   }
 
   #groupsOf(scope: NodeScope): GroupEntry[] {
@@ -183,6 +189,15 @@ export class Catalog {
     }
     return changes;
   }
+}
+
+/** Whether all that is decided but for the instances is the same: instances change often, routes seldom. */
+function haveSameRoutes(a: readonly GroupPlan[], b: readonly GroupPlan[]): boolean {
+  return a.length === b.length && a.every((plan, i) => sameContent(decidedOf(plan), decidedOf(b[i])));
+}
+
+function decidedOf(plan: GroupPlan | undefined): object | undefined {
+  return plan && { ...plan, instances: [] };
 }
 
 /** `built`, with each message that equals an old one replaced by that old one: identity then says "unchanged". */

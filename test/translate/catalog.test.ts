@@ -164,3 +164,15 @@ t.test('surroundings build no routes', async (t) => {
   t.equal(catalog.surround(idcs, surroundings).size, 0);
   t.equal(catalog.work().routesBuilt, before.routesBuilt);
 });
+
+t.test('what nobody sees is not built', async (t) => {
+  const catalog = new Catalog();
+  catalog.surround(idcs, surroundings);
+  for (const address of ['10.0.0.1', '10.0.0.2'])
+    catalog.update(new Map(['h0', 'h1'].map((host) => [host, plansOf(host, 'shop', address)])));
+  t.equal(catalog.work().groupsBuilt, 0);
+  catalog.open('one', sidecar('shop', ['h1']));
+  t.equal(catalog.work().groupsBuilt, 1);
+  catalog.open('two', { ...sidecar('shop', ['h1']), accessLog: 'x' });
+  t.equal(catalog.work().groupsBuilt, 1, 'and what two see is built once');
+});
