@@ -2,6 +2,7 @@ import type { Clock } from './base/clock.ts';
 import { MeshError } from './base/error.ts';
 import type { Logger } from './base/log.ts';
 import { createDeletions, type Deletions } from './delivery/deletions.ts';
+import type { GuardLimits } from './delivery/guard.ts';
 import { type Answer, Ledger } from './delivery/ledger.ts';
 import { createMetrics, type Metrics } from './delivery/metrics.ts';
 import { Readiness } from './delivery/readiness.ts';
@@ -12,7 +13,7 @@ import type { LoopPrevention } from './model/trail.ts';
 import { createPipeline } from './pipeline.ts';
 import { createPolicyCompiler, type PolicyCompiler } from './policy/compile.ts';
 import { createPrecedence } from './registry/precedence.ts';
-import type { Problem, Source } from './registry/source.ts';
+import type { Problem } from './registry/source.ts';
 import type { OpenedSource } from './registry/sources.ts';
 import type { Ack, Node, StreamInfo } from './serve/events.ts';
 import { clusterType, endpointType } from './serve/types.ts';
@@ -34,6 +35,8 @@ export interface ControlPlaneOptions {
   readonly compiler?: PolicyCompiler;
   /** A folder where compiled filters are kept for the next start; by default nowhere. */
   readonly filterStore?: string;
+  /** How long deletions wait for proxies that are silent or away; default `guardLimits`. */
+  readonly deletionLimits?: Partial<GuardLimits>;
   readonly clock: Clock;
   readonly logger: Logger;
   /** For tests alone, to see that they fail without it: proxies are answered before the picture is whole. */
@@ -128,8 +131,12 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     clock,
     logger,
     metrics,
+    ...(options.deletionLimits && { limits: options.deletionLimits }),
     clusterType,
     endpointType,
+    onProxy(node, isKnown) {
+      for (const source of sources) source.proxies?.note(node, isKnown);
+    },
     unconfirmed: (concern) => xds.unconfirmed(concern),
   });
 
@@ -173,8 +180,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 
   const precedence = createPrecedence(sources.map((source) => source.name));
 
-  function apply(source: Source, batch: readonly Change[]): void {
+  function apply(source: OpenedSource, batch: readonly Change[]): void {
     for (const change of batch) metrics.changes.inc({ type: change.type });
+    // Before the first deletion of a source: those that it knew may still have what has gone meanwhile.
+    deletions.expect(source.proxies?.recall() ?? []);
     const release = (ref: Ref) => source.release(ref);
     deletions.during(batch, release, () =>
       pipeline.apply(source.name, precedence.admit(sources.indexOf(source), batch)),

@@ -28,6 +28,8 @@ export interface DeletionsOptions {
   /** Type URLs of clusters and of endpoints. */
   readonly clusterType: string;
   readonly endpointType: string;
+  /** A proxy has endpoints, or has gone for good: whether a later life of this process should `expect` it. */
+  readonly onProxy?: (node: string, isKnown: boolean) => void;
   /** The streams that have not confirmed something. */
   unconfirmed(concern: EndpointConcern): readonly ProxyStream[];
 }
@@ -41,6 +43,8 @@ export interface Deletions {
   pushed(revision: number, names: Iterable<string>): void;
   /** Applies a batch by `apply`, which puts all that follows from it, and holds its deletions until `release`. */
   during(batch: readonly Change[], release: (ref: Ref) => Promise<void>, apply: () => void): void;
+  /** Proxies that an earlier life of this process served, by node id. */
+  expect(nodes: readonly string[]): void;
   /** The deletion of an object that some proxy may still have. */
   of(ref: Ref): Deletion | undefined;
   /**
@@ -63,7 +67,13 @@ export function createDeletions(options: DeletionsOptions): Deletions {
   const { clock, logger, metrics, limits = {}, endpointType } = options;
   const types = [options.clusterType, endpointType];
   const releases = new Map<string, () => Promise<void>>();
-  const guard = createDeletionGuard<State>({ clock, logger, limits, onRelease: released });
+  const guard = createDeletionGuard<State>({
+    clock,
+    logger,
+    limits,
+    onRelease: released,
+    ...(options.onProxy && { onProxy: options.onProxy }),
+  });
   let revision = 0;
   let touched = new Set<string>();
 
@@ -107,6 +117,7 @@ export function createDeletions(options: DeletionsOptions): Deletions {
       guard.hold(instances.map(refKey), state, owing(state));
       metrics.deletionsPending.set(guard.pending);
     },
+    expect: (nodes) => guard.expect(nodes),
     of: (ref) => guard.find(refKey(ref)),
     barrier: (absent) =>
       guard.wait({ revision, names: noNames }, owing({ revision, names: noNames }), absent),

@@ -38,6 +38,8 @@ export interface GuardOptions {
   readonly limits?: Partial<GuardLimits>;
   /** Every proxy that had them is rid of these, or was given up. Not called for a key that is held again. */
   readonly onRelease: (release: Release) => void;
+  /** A proxy has endpoints for the first time, or has gone for good: whether an `expect` should name it. */
+  readonly onProxy?: (node: string, isKnown: boolean) => void;
 }
 
 /** What a stream shows of itself when it has confirmed something. `S` says what a deletion waits for. */
@@ -105,7 +107,7 @@ interface Debtor<S> {
  * one that is connected and never confirms owes for `ackMsMax`. Both ends are counted and logged by name.
  */
 export function createDeletionGuard<S>(options: GuardOptions): DeletionGuard<S> {
-  const { clock, logger, onRelease } = options;
+  const { clock, logger, onRelease, onProxy = () => {} } = options;
   const limits = { ...guardLimits, ...options.limits };
   const streams = new Map<number, Debtor<S>>();
   const byNode = new Map<string, Set<Debtor<S>>>();
@@ -167,6 +169,7 @@ export function createDeletionGuard<S>(options: GuardOptions): DeletionGuard<S> 
   function leave(node: string, debts: Iterable<Held<S>>): void {
     const timer = clock.after(limits.reconnectMsMax, () => {
       away.delete(node);
+      onProxy(node, false);
       if (absent.debts.size > 0)
         logger.warn('proxy did not come back in time; deletions do not wait for it any longer', {
           node,
@@ -251,7 +254,10 @@ export function createDeletionGuard<S>(options: GuardOptions): DeletionGuard<S> 
     confirmed({ id }, shows) {
       const debtor = streams.get(id);
       if (debtor === undefined) return;
-      debtor.holds ||= shows.holdsEndpoints();
+      if (!debtor.holds && shows.holdsEndpoints()) {
+        debtor.holds = true;
+        onProxy(debtor.node, true);
+      }
       const isBack = debtor.backUntil > clock.now();
       if (isBack && !shows.isInSync()) return;
       debtor.backUntil = 0;
@@ -262,7 +268,7 @@ export function createDeletionGuard<S>(options: GuardOptions): DeletionGuard<S> 
     wait: (state, owing, absent) => hold([], state, owing, absent),
     find: (key) => byKey.get(key),
     expect(nodes) {
-      for (const node of nodes) if (!byNode.has(node)) leave(node, []);
+      for (const node of nodes) if (!byNode.has(node) && !away.has(node)) leave(node, []);
     },
     get pending() {
       return held.size;

@@ -7,6 +7,8 @@ import type { Commit, Row, StoreAnswer } from './lease-worker.ts';
 export interface LeaseStore {
   /** The rows as they were when the store was opened. */
   readonly rows: readonly Row[];
+  /** The proxies that were remembered then, by node id. */
+  readonly proxies: readonly string[];
   /** Resolves when the commit is on the disk. One at a time. Throws MeshError `unavailable`; then nothing changed. */
   commit(commit: Commit): Promise<void>;
   /** Lets the file go; what was asked before is still written. */
@@ -22,7 +24,7 @@ export async function openLeaseStore(file: string, clock: Clock): Promise<LeaseS
   const since = clock.now();
   for (;;) {
     const { worker, answer } = await start(file);
-    if ('rows' in answer) return createStore(worker, answer.rows, file);
+    if ('rows' in answer) return createStore(worker, answer, file);
     await worker.terminate();
     const fault = 'fault' in answer ? answer.fault : { code: '', message: 'no answer' };
     if (fault.code === 'busy' && clock.now() - since < busyMsMax) {
@@ -69,7 +71,11 @@ function answerOf(worker: Worker): Promise<StoreAnswer> {
   });
 }
 
-function createStore(worker: Worker, rows: readonly Row[], file: string): LeaseStore {
+function createStore(
+  worker: Worker,
+  { rows, proxies }: Pick<LeaseStore, 'rows' | 'proxies'>,
+  file: string,
+): LeaseStore {
   let ended: string | undefined;
   worker.on('error', (reason) => {
     ended = String(reason);
@@ -81,6 +87,7 @@ function createStore(worker: Worker, rows: readonly Row[], file: string): LeaseS
   worker.unref();
   return {
     rows,
+    proxies,
     async commit(commit) {
       if (ended !== undefined)
         throw new MeshError('unavailable', `${file} is not written any more: its thread ended (${ended})`);

@@ -12,11 +12,13 @@ export interface Row {
 export interface Commit {
   readonly puts: readonly Row[];
   readonly drops: readonly { readonly namespace: string; readonly name: string }[];
+  /** Node ids of proxies, and whether they are to be remembered. */
+  readonly proxies: readonly (readonly [node: string, known: boolean])[];
 }
 
 /** What the thread says: first that it is open, with all rows, then one answer for each commit. */
 export type StoreAnswer =
-  | { readonly rows: readonly Row[] }
+  | { readonly rows: readonly Row[]; readonly proxies: readonly string[] }
   | { readonly done: true }
   | { readonly fault: { readonly code: string; readonly message: string } };
 
@@ -38,6 +40,7 @@ function open(file: string): DatabaseSync {
   db.exec(
     'CREATE TABLE IF NOT EXISTS registration (namespace TEXT, name TEXT, body TEXT NOT NULL, PRIMARY KEY (namespace, name)) STRICT, WITHOUT ROWID',
   );
+  db.exec('CREATE TABLE IF NOT EXISTS proxy (node TEXT PRIMARY KEY) STRICT, WITHOUT ROWID');
   db.exec(`PRAGMA user_version = ${schemaVersion}`);
   db.exec('COMMIT');
   return db;
@@ -55,13 +58,18 @@ function main(port: NonNullable<typeof parentPort>, file: string): void {
   try {
     db = open(file);
     const rows = db.prepare('SELECT namespace, name, body FROM registration').all() as unknown as Row[];
-    port.postMessage({ rows } satisfies StoreAnswer);
+    const proxies = (db.prepare('SELECT node FROM proxy').all() as { node: string }[]).map(
+      ({ node }) => node,
+    );
+    port.postMessage({ rows, proxies } satisfies StoreAnswer);
   } catch (reason) {
     port.postMessage(faultOf(reason));
     return;
   }
   const put = db.prepare('INSERT OR REPLACE INTO registration VALUES (?, ?, ?)');
   const drop = db.prepare('DELETE FROM registration WHERE namespace = ? AND name = ?');
+  const know = db.prepare('INSERT OR IGNORE INTO proxy VALUES (?)');
+  const forget = db.prepare('DELETE FROM proxy WHERE node = ?');
   port.on('message', (commit: Commit | 'close') => {
     if (commit === 'close') {
       db.close();
@@ -72,6 +80,7 @@ function main(port: NonNullable<typeof parentPort>, file: string): void {
       db.exec('BEGIN IMMEDIATE');
       for (const { namespace, name, body } of commit.puts) put.run(namespace, name, body);
       for (const { namespace, name } of commit.drops) drop.run(namespace, name);
+      for (const [node, known] of commit.proxies) (known ? know : forget).run(node);
       db.exec('COMMIT');
       port.postMessage({ done: true } satisfies StoreAnswer);
     } catch (reason) {

@@ -7,7 +7,7 @@ import { type LeaseStore, openLeaseStore } from './lease-store.ts';
 import { keyText, type Registration, type RegistrationKey, workloadOf } from './registration.ts';
 import { decodeRow, encodeRow } from './registration-row.ts';
 import { type Decision, decide, isLive, type RegistrationOp, requireLive } from './registration-rules.ts';
-import type { Problem, Sink, Source } from './source.ts';
+import type { Problem, ProxyMemory, Sink, Source } from './source.ts';
 
 /** A registration, and how long its lease still runs. */
 export interface Registered {
@@ -34,6 +34,7 @@ export interface RegistrationsSource extends Source {
   get(key: RegistrationKey): Registered | undefined;
   /** All that are registered or leaving, by namespace and name. */
   list(): readonly Registered[];
+  readonly proxies: ProxyMemory;
 }
 
 /** What may be asked from outside. */
@@ -69,11 +70,13 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
   /** Drained, and no proxy has it any more. */
   const free = new Set<string>();
   const queue: Waiting[] = [];
+  const notes = new Map<string, boolean>();
   const leases = createLeaseClock(clock, (keys) => {
     for (const key of keys) expire(key);
   });
   let live: { readonly store: LeaseStore; readonly sink: Sink } | undefined;
   let writing = false;
+  let recalled = false;
 
   function ask(op: RegistrationOp): Promise<Registered | undefined> {
     return new Promise((resolve, reject) => {
@@ -89,7 +92,8 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
     writing = true;
     // What else is asked in this turn of the loop goes into the same transaction.
     await Promise.resolve();
-    while (live !== undefined && queue.length > 0) await writeBatch(live, queue.splice(0, batchMax));
+    while (live !== undefined && queue.length + notes.size > 0)
+      await writeBatch(live, queue.splice(0, batchMax));
     writing = false;
     for (const { reject } of queue.splice(0)) reject(notRunning());
   }
@@ -113,7 +117,9 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
       }
     }
     try {
-      if (after.size > 0) await store.commit(commitOf(after, standing));
+      const proxies = [...notes];
+      notes.clear();
+      if (after.size + proxies.length > 0) await store.commit({ ...commitOf(after, standing), proxies });
     } catch (reason) {
       const error = MeshError.from(reason);
       logger.error('registrations could not be written; nothing of them was changed', {
@@ -208,6 +214,17 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
 
   return {
     name: 'registrations',
+    proxies: {
+      recall() {
+        const nodes = recalled ? [] : (live?.store.proxies ?? []);
+        recalled ||= live !== undefined;
+        return nodes;
+      },
+      note(node, isKnown) {
+        notes.set(node, isKnown);
+        void write();
+      },
+    },
     start,
     submit: ask,
     async release(ref) {

@@ -29,3 +29,11 @@ export interface Source {
   /** Called when no proxy has the object any more: a source with finalizers lets it go now. */
   release(ref: Ref): Promise<void>;
 }
+
+/** Which proxies had endpoints, over restarts: a deletion just after one waits for those that are not back yet. */
+export interface ProxyMemory {
+  /** Those of an earlier life, by node id, once the source has begun; asked again, none. */
+  recall(): readonly string[];
+  /** Remembers a proxy, or forgets it. Not waited for: it is one of those things that are better late than slow. */
+  note(node: string, isKnown: boolean): void;
+}

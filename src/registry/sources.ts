@@ -4,7 +4,7 @@ import type { Logger } from '../base/log.ts';
 import { createFilesSource } from './files.ts';
 import type { LastGoodStatus } from './lastgood.ts';
 import { createRegistrationsSource } from './registrations.ts';
-import type { Source } from './source.ts';
+import type { ProxyMemory, Source } from './source.ts';
 import { didYouMean } from './suggest.ts';
 
 /** What every source gets. */
@@ -19,8 +19,12 @@ const schemes = {
   registrations: (file: string, options: SourceOptions) => createRegistrationsSource({ ...options, file }),
 } satisfies Record<string, (rest: string, options: SourceOptions) => Source>;
 
-/** A source that may be asked to let held deletions go, and where its objects come from. */
-export type OpenedSource = Source & { confirmDeletes?(): number; lastGood?(): LastGoodStatus };
+/** A source that may be asked to let held deletions go, where its objects come from, and which proxies it knew. */
+export type OpenedSource = Source & {
+  confirmDeletes?(): number;
+  lastGood?(): LastGoodStatus;
+  readonly proxies?: ProxyMemory;
+};
 
 /**
  * Creates the source that an address names: `files:/etc/isthmus`, or a bare path for the same. Does not read
