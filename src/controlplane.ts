@@ -174,6 +174,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       const { groups, idcs } = pipeline.view();
       logger.info('ready', { groups: groups.size, idcs: [...idcs.keys()] });
       xds.release();
+      deletions.answering();
     },
     onWaiting: (waitingFor, forMs) => logger.info('not ready', { waitingFor, forMs: Math.round(forMs) }),
   });

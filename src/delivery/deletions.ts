@@ -43,6 +43,8 @@ export interface Deletions {
   pushed(revision: number, names: Iterable<string>): void;
   /** Applies a batch by `apply`, which puts all that follows from it, and holds its deletions until `release`. */
   during(batch: readonly Change[], release: (ref: Ref) => Promise<void>, apply: () => void): void;
+  /** Proxies are answered from now on: only from here on limits run. */
+  answering(): void;
   /** Proxies that an earlier life of this process served, by node id. */
   expect(nodes: readonly string[]): void;
   /** The deletion of an object that some proxy may still have. */
@@ -71,6 +73,7 @@ export function createDeletions(options: DeletionsOptions): Deletions {
     clock,
     logger,
     limits,
+    answering: false,
     onRelease: released,
     ...(options.onProxy && { onProxy: options.onProxy }),
   });
@@ -117,6 +120,7 @@ export function createDeletions(options: DeletionsOptions): Deletions {
       guard.hold(instances.map(refKey), state, owing(state));
       metrics.deletionsPending.set(guard.pending);
     },
+    answering: () => guard.answering(),
     expect: (nodes) => guard.expect(nodes),
     of: (ref) => guard.find(refKey(ref)),
     barrier: (absent) =>

@@ -36,6 +36,8 @@ export interface GuardOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly limits?: Partial<GuardLimits>;
+  /** False: proxies get no answers before `answering()`, so until then no limit runs. Default true. */
+  readonly answering?: boolean;
   /** Every proxy that had them is rid of these, or was given up. Not called for a key that is held again. */
   readonly onRelease: (release: Release) => void;
   /** A proxy has endpoints for the first time, or has gone for good: whether an `expect` should name it. */
@@ -64,6 +66,8 @@ export interface DeletionGuard<S> {
   wait(state: S, owing: readonly GuardedStream[], absent: boolean): Deletion;
   /** The deletion that holds a key now. */
   find(key: string): Deletion | undefined;
+  /** Proxies are answered from now on. */
+  answering(): void;
   /** Proxies that were connected and are expected back, by node id. */
   expect(nodes: readonly string[]): void;
   /** Number of deletions that wait. */
@@ -111,9 +115,15 @@ export function createDeletionGuard<S>(options: GuardOptions): DeletionGuard<S> 
   const limits = { ...guardLimits, ...options.limits };
   const streams = new Map<number, Debtor<S>>();
   const byNode = new Map<string, Set<Debtor<S>>>();
-  const away = new Map<string, Debtor<S> & { timer: Timer }>();
+  const away = new Map<string, Debtor<S> & { timer: Timer | undefined }>();
   const held = new Set<Held<S>>();
   const byKey = new Map<string, Held<S>>();
+  let answering = options.answering ?? true;
+
+  /** Limits are for proxies that could have answered. */
+  function limit(afterMs: number, fn: () => void): Timer | undefined {
+    return answering ? clock.after(afterMs, fn) : undefined;
+  }
 
   function settle(debtor: Debtor<S>, deletion: Held<S>): void {
     debtor.debts.delete(deletion);
@@ -167,21 +177,26 @@ export function createDeletionGuard<S>(options: GuardOptions): DeletionGuard<S> 
   }
 
   function leave(node: string, debts: Iterable<Held<S>>): void {
-    const timer = clock.after(limits.reconnectMsMax, () => {
-      away.delete(node);
-      onProxy(node, false);
-      if (absent.debts.size > 0)
-        logger.warn('proxy did not come back in time; deletions do not wait for it any longer', {
-          node,
-          deletions: absent.debts.size,
-          afterMs: limits.reconnectMsMax,
-        });
-      for (const deletion of [...absent.debts]) forgive(absent, deletion, 'disconnected');
-    });
+    const timer = limit(limits.reconnectMsMax, () => giveUp(node));
     const absent = { node, debts: new Set<Held<S>>(), holds: true, backUntil: 0, timer };
     owe(absent, debts);
-    away.get(node)?.timer.cancel();
+    away.get(node)?.timer?.cancel();
     away.set(node, absent);
+  }
+
+  /** A proxy has not come back in time. */
+  function giveUp(node: string): void {
+    const absent = away.get(node);
+    if (absent === undefined) return;
+    away.delete(node);
+    onProxy(node, false);
+    if (absent.debts.size > 0)
+      logger.warn('proxy did not come back in time; deletions do not wait for it any longer', {
+        node,
+        deletions: absent.debts.size,
+        afterMs: limits.reconnectMsMax,
+      });
+    for (const deletion of [...absent.debts]) forgive(absent, deletion, 'disconnected');
   }
 
   function hold(
@@ -215,7 +230,7 @@ export function createDeletionGuard<S>(options: GuardOptions): DeletionGuard<S> 
     for (const key of keys) byKey.set(key, deletion);
     held.add(deletion);
     if (deletion.owing.size === 0) finish(deletion);
-    else deletion.timer = clock.after(limits.ackMsMax, () => overdue(deletion));
+    else deletion.timer = limit(limits.ackMsMax, () => overdue(deletion));
     return deletion;
   }
 
@@ -225,13 +240,17 @@ export function createDeletionGuard<S>(options: GuardOptions): DeletionGuard<S> 
       const others = byNode.get(node) ?? new Set();
       // An Envoy has one stream: a second one means that the first is dead, whether we know it yet or not.
       const isBack = absent !== undefined || others.size > 0;
-      const backUntil = isBack ? clock.now() + limits.reconnectMsMax : 0;
+      const backUntil = isBack
+        ? answering
+          ? clock.now() + limits.reconnectMsMax
+          : Number.POSITIVE_INFINITY
+        : 0;
       const debtor: Debtor<S> = { node, debts: new Set(), holds: isBack, backUntil };
       for (const other of others) owe(debtor, other.debts);
       if (absent !== undefined) {
         owe(debtor, absent.debts);
         strike(absent);
-        absent.timer.cancel();
+        absent.timer?.cancel();
         away.delete(node);
       }
       streams.set(id, debtor);
@@ -267,6 +286,15 @@ export function createDeletionGuard<S>(options: GuardOptions): DeletionGuard<S> 
     hold: (keys, state, owing) => hold(keys, state, owing, true),
     wait: (state, owing, absent) => hold([], state, owing, absent),
     find: (key) => byKey.get(key),
+    answering() {
+      if (answering) return;
+      answering = true;
+      const backUntil = clock.now() + limits.reconnectMsMax;
+      for (const debtor of streams.values()) debtor.backUntil = Math.min(debtor.backUntil, backUntil);
+      for (const deletion of held) deletion.timer = limit(limits.ackMsMax, () => overdue(deletion));
+      for (const absent of away.values())
+        absent.timer = limit(limits.reconnectMsMax, () => giveUp(absent.node));
+    },
     expect(nodes) {
       for (const node of nodes) if (!byNode.has(node) && !away.has(node)) leave(node, []);
     },
@@ -275,7 +303,7 @@ export function createDeletionGuard<S>(options: GuardOptions): DeletionGuard<S> 
     },
     close() {
       for (const { timer } of held) timer?.cancel();
-      for (const { timer } of away.values()) timer.cancel();
+      for (const { timer } of away.values()) timer?.cancel();
     },
   };
 }

@@ -27,6 +27,7 @@ function setup() {
     endpointType,
     unconfirmed: (concern) => s.hub.unconfirmed(concern),
   });
+  deletions.answering();
   return {
     ...s,
     clock,

@@ -7,7 +7,7 @@ import { manualClock } from '../support/manual-clock.ts';
 const limits = { ackMsMax: 30_000, reconnectMsMax: 15_000 };
 
 /** A guard, and proxies that confirm revisions: `state` is a revision here. */
-function setup() {
+function setup(answering = true) {
   const clock = manualClock();
   const releases: Release[] = [];
   const warnings: (LogFields & { message: string })[] = [];
@@ -15,6 +15,7 @@ function setup() {
     clock,
     logger: { ...silentLogger, warn: (message, fields) => void warnings.push({ message, ...fields }) },
     limits,
+    answering,
     onRelease: (release) => void releases.push(release),
   });
   let ids = 0;
@@ -177,6 +178,24 @@ t.test('proxies that an earlier life knew are waited for as if they had just gon
   connect('a').confirms(5);
   t.strictSame(guard.find('x')?.waitingFor(), ['b']);
   clock.pass(limits.reconnectMsMax);
+  t.strictSame(released(), [{ keys: ['x'], cause: 'disconnected', forgiven: ['b'] }]);
+});
+
+t.test('no limit runs while proxies are not answered', async (t) => {
+  const { guard, connect, released, clock } = setup(false);
+  guard.expect(['a', 'b', 'c']);
+  guard.hold(['x'], 5, []);
+  clock.pass(120_000);
+  const a = connect('a');
+  const c = connect('c');
+  a.confirms(5, false);
+  clock.pass(120_000);
+  t.strictSame(guard.find('x')?.waitingFor(), ['a', 'b', 'c']);
+  guard.answering();
+  a.confirms(5);
+  clock.pass(limits.reconnectMsMax);
+  t.strictSame(guard.find('x')?.waitingFor(), ['c'], 'who has not come by now is given up');
+  c.confirms(5, false);
   t.strictSame(released(), [{ keys: ['x'], cause: 'disconnected', forgiven: ['b'] }]);
 });
 
