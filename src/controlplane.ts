@@ -79,6 +79,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   for (const { name, lastGood } of sources)
     if (lastGood) {
       metrics.fromSnapshot.of(name, () => (lastGood().from === 'source' ? 0 : 1));
+      metrics.repaired.of(name, () => lastGood().repaired);
       metrics.snapshotAge.of(name, () => {
         const { knownGoodAt } = lastGood();
         return knownGoodAt === undefined ? Number.NaN : (clock.wall() - knownGoodAt) / 1000;
@@ -123,6 +124,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     clock,
     logger,
     metrics,
+    isAnswering: () => options.answerBeforeReady === true || readiness.ready,
     isConfirmed: (revision) => xds.isConfirmed(revision),
     unconfirmed: (revision) => xds.unconfirmed(revision).map(({ id, node }) => ({ id, node: node.id ?? '' })),
   });

@@ -43,6 +43,8 @@ export interface LedgerOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Whether proxies are answered at all: until then nobody can be late. */
+  isAnswering(): boolean;
   /** Whether every proxy has ACKed all up to a revision that concerns it. */
   isConfirmed(revision: number): boolean;
   /** The proxies that have not. */
@@ -115,7 +117,7 @@ export class Ledger {
         const { queueMs, planMs, encodeMs } = stagesOf(push);
         for (const [stage, ms] of Object.entries({ queue: queueMs, plan: planMs, encode: encodeMs }))
           metrics.pushStage.series(stage, 'all', source).record(ms);
-        if (push.waiting > 0) this.#follow(push);
+        if (push.waiting > 0 && this.#options.isAnswering()) this.#follow(push);
       },
     };
   }

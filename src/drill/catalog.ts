@@ -1,5 +1,6 @@
 import { MeshError } from '../base/error.ts';
 import type { Drill } from './definition.ts';
+import { controlPlaneDrill } from './drills/controlplane.ts';
 import { loopDrill } from './drills/loop.ts';
 import { loop3Drill } from './drills/loop3.ts';
 import { outageDrill } from './drills/outage.ts';
@@ -15,6 +16,7 @@ export const drills: readonly Drill[] = [
   loop3Drill,
   spoofDrill,
   rollingDrill,
+  controlPlaneDrill,
 ];
 
 /** The drill of that name. Throws MeshError 'invalid' that lists the names. */

@@ -221,6 +221,7 @@ export function createFilesSource(options: FilesOptions): FilesSource {
     async release() {
       // A file has no finalizer: nothing waits for this.
     },
+    objects: () => catalog.objects(),
     confirmDeletes() {
       const isGone = folder.unreachable !== undefined;
       if (isGone) folder.clear();

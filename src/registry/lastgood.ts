@@ -5,6 +5,7 @@ import { type Logger, silentLogger } from '../base/log.ts';
 import { type Change, type MeshObject, refKey, refOf } from '../model/object.ts';
 import { createHolding } from './holding.ts';
 import { type LossRule, lossRule } from './loss.ts';
+import { createReconciler } from './reconcile.ts';
 import {
   confirmSnapshot,
   readHeader,
@@ -25,6 +26,8 @@ export interface LastGoodStatus {
   /** Objects in force, and those of them that only the snapshot has. */
   readonly objects: number;
   readonly held: number;
+  /** Objects that were found to differ from what the source holds, and were put right: missed events. */
+  readonly repaired: number;
   /** The snapshot on disk: when it was written, and until when it was known to be what the source holds. */
   readonly writtenAt?: number;
   readonly knownGoodAt?: number;
@@ -56,6 +59,8 @@ export interface LastGoodTiming {
   readonly retryMs: number;
   /** How often a snapshot that still holds is marked so. */
   readonly confirmMs: number;
+  /** How often what the source holds is compared with what it has told. */
+  readonly reconcileMs: number;
   readonly loss: LossRule;
 }
 
@@ -64,6 +69,7 @@ export const lastGoodTiming: LastGoodTiming = {
   writeMsMin: 1_000,
   retryMs: 1_000,
   confirmMs: 10_000,
+  reconcileMs: 30_000,
   // A registry that is asked tells all at once: there is no rename to wait for.
   loss: { ...lossRule, settleMs: 0 },
 };
@@ -89,6 +95,8 @@ export function keepLastGood(options: LastGoodOptions): LastGoodSource {
   let writing = false;
   let writtenAt = Number.NEGATIVE_INFINITY;
   let timer: Timer | undefined;
+  let comparing: Timer | undefined;
+  let repaired = 0;
 
   const holding = createHolding({
     clock,
@@ -185,6 +193,31 @@ export function keepLastGood(options: LastGoodOptions): LastGoodSource {
     }
   }
 
+  const reconciler = createReconciler({
+    list: () => inner.objects?.() ?? [],
+    inForce: holding.inForce,
+    isHeld: (key) => holding.missing.has(key),
+    now: () => clock.now(),
+  });
+
+  function reconcileLater(aborted: AbortSignal): void {
+    comparing = clock.after(timing.reconcileMs, () => void reconcile(aborted));
+  }
+
+  async function reconcile(aborted: AbortSignal): Promise<void> {
+    const repairs = live && inner.objects !== undefined ? await reconciler.compare(aborted) : [];
+    if (aborted.aborted) return;
+    if (repairs.length > 0) {
+      repaired += repairs.length;
+      const first = repairs[0]?.type === 'upsert' ? refKey(refOf(repairs[0].object)) : repairs[0]?.type;
+      logger.error('objects differed from what their source holds; put right', {
+        ...{ source: name, objects: repairs.length, first },
+      });
+      emit(holding.take(repairs));
+    }
+    reconcileLater(aborted);
+  }
+
   async function findSnapshot(): Promise<Snapshot | undefined> {
     if (file === undefined) return undefined;
     await mkdir(options.folder as string, { recursive: true });
@@ -259,9 +292,11 @@ export function keepLastGood(options: LastGoodOptions): LastGoodSource {
       signal = aborted;
       aborted.addEventListener('abort', () => {
         timer?.cancel();
+        comparing?.cancel();
         holding.close();
       });
       snapshot = await findSnapshot();
+      reconcileLater(aborted);
       const failed = await attempt(aborted);
       if (aborted.aborted) return;
       if (failed === undefined) {
@@ -304,7 +339,7 @@ export function keepLastGood(options: LastGoodOptions): LastGoodSource {
       return {
         from: unreachable !== undefined ? 'snapshot' : why !== undefined ? 'both' : 'source',
         ...(why === undefined ? {} : { reason: why }),
-        ...{ objects: holding.inForce.size, held },
+        ...{ objects: holding.inForce.size, held, repaired },
         ...(snapshot && { writtenAt: snapshot.header.writtenAt, knownGoodAt: snapshot.knownGoodAt }),
       };
     },

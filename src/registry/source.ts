@@ -1,4 +1,4 @@
-import type { Change, Ref } from '../model/object.ts';
+import type { Change, MeshObject, Ref } from '../model/object.ts';
 
 /** A fault or a warning about an object or a file; printed as `where: path: message`. */
 export interface Problem {
@@ -28,6 +28,11 @@ export interface Source {
   start(sink: Sink, signal: AbortSignal): Promise<void>;
   /** Called when no proxy has the object any more: a source with finalizers lets it go now. */
   release(ref: Ref): Promise<void>;
+  /**
+   * All objects that it holds now, as it would emit them, from what it knows. Compared from time to time with what
+   * it has emitted: an event that was missed is found so. Absent: there is nothing to compare.
+   */
+  objects?(): Iterable<MeshObject>;
 }
 
 /** Which proxies had endpoints, over restarts: a deletion just after one waits for those that are not back yet. */

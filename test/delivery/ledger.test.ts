@@ -28,6 +28,7 @@ function story() {
     clock,
     logger,
     metrics,
+    isAnswering: () => true,
     isConfirmed: () => behind.size === 0,
     unconfirmed: proxies,
   });

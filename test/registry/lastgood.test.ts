@@ -202,7 +202,7 @@ t.test('a source without a guard of its own is guarded while it runs', async (t)
   const stop = new AbortController();
   t.teardown(() => stop.abort());
   await guarded.start(seen, stop.signal);
-  const all = [...raw.objects.values()].filter(({ kind }) => kind === 'WorkloadEntry');
+  const all = [...raw.stored.values()].filter(({ kind }) => kind === 'WorkloadEntry');
   raw.removeAll(all.slice(0, 1));
   t.equal(seen.state().size, 20, 'one goes at once');
   raw.removeAll(all.slice(1, 16));
@@ -221,7 +221,7 @@ t.test('a loss that nobody confirms goes after a stated time, but never the last
   const stop = new AbortController();
   t.teardown(() => stop.abort());
   await guarded.start(seen, stop.signal);
-  const all = [...raw.objects.values()].filter(({ kind }) => kind === 'WorkloadEntry');
+  const all = [...raw.stored.values()].filter(({ kind }) => kind === 'WorkloadEntry');
   raw.removeAll(all.slice(0, 15));
   t.equal(seen.state().size, 21, 'held');
   await seen.until('it went', () => seen.state().size === 6);
@@ -237,7 +237,7 @@ t.test('60,000 objects: written and read again', { timeout: 120_000 }, async (t)
     ...Array.from({ length: 30_000 }, (_, i) => workload(`w-${i}`)),
   ]);
   let start = performance.now();
-  await writeSnapshot(w.file, [...raw.objects.values()], { idc: 'sh-a', source: 'files', wallMs: 1 });
+  await writeSnapshot(w.file, [...raw.stored.values()], { idc: 'sh-a', source: 'files', wallMs: 1 });
   const wroteMs = performance.now() - start;
   start = performance.now();
   const { contents } = await readSnapshot(w.file);

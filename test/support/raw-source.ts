@@ -9,8 +9,12 @@ export interface RawSource extends Source {
   put(...raw: readonly object[]): void;
   /** Removes objects, in one batch. */
   removeAll(gone: readonly MeshObject[]): void;
+  /** Changes objects and tells nobody: an event that is lost. */
+  putUnseen(...raw: readonly object[]): void;
+  removeUnseen(gone: readonly MeshObject[]): void;
   /** Objects by key, as the source has them. */
-  readonly objects: ReadonlyMap<string, MeshObject>;
+  readonly stored: ReadonlyMap<string, MeshObject>;
+  objects(): Iterable<MeshObject>;
 }
 
 /**
@@ -30,7 +34,15 @@ export function createRawSource(raw: readonly object[], gate: Promise<void> = Pr
   for (const one of raw) take(one);
   return {
     name: 'raw',
-    objects,
+    stored: objects,
+    objects: () => objects.values(),
+
+    putUnseen(...more) {
+      for (const one of more) take(one);
+    },
+    removeUnseen(gone) {
+      for (const object of gone) objects.delete(refKey(refOf(object)));
+    },
     put(...more) {
       const changes = more.map((one) => upsert(take(one)));
       sink?.changes(changes);
