@@ -34,7 +34,7 @@ export const loop3Drill: Drill<LoopFacts> = {
   unprotected:
     'switch loop prevention off (filters and routes): the negative control, which must show circles',
   flags: [],
-  rates: { caller: 120, edge: 60 },
+  rates: { caller: 60, edge: 30 },
   plan,
 };
 

@@ -22,7 +22,7 @@ export const spoofDrill: Drill<SpoofFacts> = {
   unprotected:
     'call at the doors that believe trails: the negative control, which must show the effect of a forged one',
   flags: [],
-  rates: { caller: 100, edge: 60, hostile: 60 },
+  rates: { caller: 100, edge: 60, attacker: 60 },
   plan,
 };
 
@@ -103,7 +103,7 @@ async function play(scene: Scene, doorsOf: (idc: IdcPlan) => OpenDoor[]): Promis
   const pending: Promise<void>[] = [];
   // All kinds once at each door for each Group; then over and over until the phase ends.
   const [first, kinds] = [machineClock.now(), attacks.length * doors.length * 2];
-  const everyMs = 1000 / (scene.rates.hostile ?? 1);
+  const everyMs = 1000 / (scene.rates.attacker ?? 1);
   for (let n = 0; n < kinds || machineClock.now() < to; n += 1) {
     await sleep(machineClock, Math.max(0, first + n * everyMs - machineClock.now()), signal);
     pending.push(attempt(n));

@@ -82,7 +82,7 @@ function refusedRows(m: LoopMeasurement): Row[] {
   return [
     {
       id: 'refused-in-words',
-      claim: 'Requests that nobody could serve and that got 503 with `x-isthmus-outcome: no-idc`',
+      claim: 'Requests that nobody could serve and that got 503 with x-isthmus-outcome: no-idc',
       bound: '100 %',
       measured: `${percent(due.length === 0 ? 0 : clean.length / due.length)} (${clean.length} of ${due.length}${example})`,
       ok: due.length > 0 && clean.length === due.length,

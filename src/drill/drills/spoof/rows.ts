@@ -123,7 +123,7 @@ function spoofedCounters(m: SpoofMeasurement): Row[] {
     const counted = sumOf(m.counted, `${filter}.trail_spoofed`);
     return {
       id: `spoofed-${listener}`,
-      claim: `Forged trails that the filters at \`${filter}\` counted`,
+      claim: `Forged trails that the filters at ${filter} counted`,
       bound: `${expected}, as sent`,
       measured: `${counted} (${logged} in access logs)`,
       ok: expected > 0 && counted === expected && logged === expected,
