@@ -153,6 +153,23 @@ t.test('a DR group comes for it: what is open stays open, and from now on it fai
   t.equal(await who(alone.listen), 'alone.test sh-b');
 });
 
+t.test('a dead egress and a dead ingress beside the living ones cost no connection', async (t) => {
+  const dead = async () => (await freeAddress()).port;
+  const [egress, ingress] = [
+    `{address: 127.0.0.1, sidecarPort: ${await dead()}, ingressPort: ${await dead()}}`,
+    `{address: 127.0.0.1, edgePort: ${await dead()}, peerPort: ${await dead()}}`,
+  ];
+  const marker = await group('gateways.test', 'TCP');
+  world.edit(
+    (yaml) =>
+      yaml
+        .replaceAll('egress: [', `egress: [${egress}, `)
+        .replaceAll('ingress: [', `ingress: [${ingress}, `) + entry(marker),
+  );
+  await until('the sidecar has it all', async () => (await who(marker.listen)) === 'gateways.test sh-a');
+  for (let i = 0; i < 10; i += 1) t.equal(await who(alone.listen), 'alone.test sh-b');
+});
+
 t.test('nobody left in either IDC: the connection ends, and the log says why', async (t) => {
   await shared.instances['sh-a'].kill();
   await shared.instances['sh-b'].kill();
