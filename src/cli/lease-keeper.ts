@@ -30,7 +30,9 @@ export interface LeaseKeeper {
    * refused for what it is or who sends it.
    */
   keep(instance: KeptInstance, signal: AbortSignal): Promise<void>;
-  /** Takes the instance out; true when every proxy has confirmed. Gives up after `timeoutMs`. */
+  /** Whether anybody may know of the instance: it was to be registered, whatever came of it. */
+  readonly isKnown: boolean;
+  /** Takes the instance out; true when that was done, with `wait` by every proxy. Gives up after `timeoutMs`. */
   remove(wait: boolean, timeoutMs: number): Promise<boolean>;
 }
 
@@ -136,6 +138,9 @@ export function createLeaseKeeper({ client, clock, random, say }: KeeperOptions)
         await sleep(clock, instance.ttlMs / 3, signal).catch(() => {});
         if (signal.aborted || !(await renewOnce(instance, signal))) return;
       }
+    },
+    get isKnown() {
+      return known !== undefined;
     },
     async remove(wait, timeoutMs) {
       if (known === undefined) return true;

@@ -73,6 +73,10 @@ export async function run(command: string, args: readonly string[], flags: RunFl
     asked = signal;
     stop.abort();
     await kept;
+    if (!keeper.isKnown) {
+      child.kill(signal);
+      return;
+    }
     const since = clock.now();
     const isGone = await keeper.remove(flags.wait, flags.drainTimeout);
     if (isGone && flags.wait)

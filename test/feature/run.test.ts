@@ -98,6 +98,15 @@ t.test('the exit code is that of the command, and its output passes through', as
   t.strictSame((await mesh.api('GET', '')).body.items, []);
 });
 
+t.test('a command that was never healthy gets the signal at once', async (t) => {
+  const { port } = await freeAddress();
+  const args = ['run', '--group', 'echo', '--namespace', 'shop', '--port', String(port), '--linger', '1h'];
+  const one = startIsthmus(mesh.adminPort, [...args, '--', 'sh', '-c', 'echo up; exec sleep 600']);
+  await until('it runs', () => one.out().includes('up'));
+  one.child.kill('SIGTERM');
+  t.equal(await one.ended, 143);
+});
+
 t.test('a command that a signal ends: 128 + n, and it is taken out at once', async (t) => {
   const args = ['run', '--group', 'echo', '--namespace', 'shop', '--port'];
   const app = await mesh.app((_, response) => response.end('x'));
