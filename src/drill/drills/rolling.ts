@@ -29,7 +29,7 @@ export const rollingDrill: Drill<RollingFacts> = {
     world: {
       ...shopWorld,
       groups: [
-        { name: rolledGroup, instances: quick ? 2 : 3 },
+        { name: rolledGroup, instances: 3 },
         { name: 'catalog', instances: 1 },
       ],
     },
