@@ -24,6 +24,9 @@ const { values } = parseArgs({
   },
 });
 
+/** What must not outlive the bench. */
+const children: ChildProcess[] = [];
+
 interface Plane {
   readonly pid: number;
   /** From the start of the process until `/readyz` says yes, in seconds. */
@@ -58,6 +61,7 @@ async function bench(): Promise<void> {
   try {
     await measure(home);
   } finally {
+    for (const child of children) child.kill('SIGKILL');
     rmSync(home, { recursive: true, force: true });
   }
 }
@@ -142,6 +146,7 @@ async function startPlane(home: string, folder: string): Promise<Plane> {
   const child = spawn(process.execPath, [main, 'serve', ...args], {
     stdio: ['ignore', 'inherit', 'inherit'],
   });
+  children.push(child);
   const ask = async (path: string) => {
     const response = await fetch(`http://127.0.0.1:${admin}${path}`);
     if (!response.ok) throw new Error(`${path}: ${response.status}`);
@@ -173,6 +178,7 @@ async function connect(plane: Plane, home: string) {
     Object.entries(flags).flatMap(([name, value]) => [`-${name}`, `${value}`]),
     { stdio: ['ignore', 'ignore', 'pipe'] },
   );
+  children.push(child);
   const [line] = (await once(child.stderr, 'data')) as [Buffer];
   const [, full, all, seconds] = /cold: (\d+)\/(\d+) full in ([\d.]+)s/.exec(line.toString()) ?? [];
   if (full === undefined || full !== all) throw new Error(`the proxies did not get everything: ${line}`);

@@ -13,6 +13,7 @@ import { planPolicies } from './plan/policy.ts';
 import type { PolicyCompiler } from './policy/compile.ts';
 import { createFilterKeeper } from './policy/keeper.ts';
 import type { Problem } from './registry/source.ts';
+import { encodeAhead } from './serve/ahead.ts';
 import { clusterType, endpointType, extensionConfigType, listenerType, routeType } from './serve/types.ts';
 import type { Applied, ResourceChange } from './serve/xds.ts';
 import { Catalog, type ScopeChange } from './translate/catalog.ts';
@@ -64,6 +65,9 @@ const typeUrls: Readonly<Record<ResourceKind, string>> = {
   ECDS: extensionConfigType,
 };
 
+/** A class of more resources than this is encoded a slice at a time. */
+const openAtOnceMax = 1_000;
+
 /** Creates the path, empty. */
 export function createPipeline(options: PipelineOptions): Pipeline {
   const { idc, hopLimit, loopPrevention, clock, logger, ledger } = options;
@@ -71,6 +75,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   const planner = createPlanner({ own: idc, hopLimit, loopPrevention });
   const catalog = new Catalog();
   const refused = new Map<string, Problem>();
+  /** Node classes that are being encoded, with what they will begin with. */
+  const opening = new Map<string, Map<string, Built>>();
   let filters: Filters = {};
   let filterProblem: Problem | undefined;
 
@@ -100,7 +106,27 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   }
 
   function publish(changes: ReadonlyMap<string, ScopeChange>, push: OpenPush): void {
-    for (const [nodeClass, change] of changes) put(nodeClass, change, push);
+    for (const [nodeClass, change] of changes) {
+      const waiting = opening.get(nodeClass);
+      if (waiting === undefined) put(nodeClass, change, push);
+      else {
+        for (const one of change.upserts) waiting.set(keyOf(one), one);
+        for (const one of change.removals) waiting.delete(keyOf(one));
+      }
+    }
+  }
+
+  /** Streams of a large class are not answered before all of it is encoded; the others go on meanwhile. */
+  function openSlowly(nodeClass: string, built: readonly Built[]): void {
+    const waiting = new Map(built.map((one) => [keyOf(one), one]));
+    opening.set(nodeClass, waiting);
+    const messages = built.map(({ message }) => message);
+    encodeAhead(messages, clock, () => {
+      // Not if the class was forgotten meanwhile.
+      if (opening.get(nodeClass) !== waiting) return;
+      opening.delete(nodeClass);
+      put(nodeClass, { upserts: [...waiting.values()], removals: [] });
+    });
   }
 
   function put(nodeClass: string, { upserts, removals }: ScopeChange, push?: OpenPush): void {
@@ -143,16 +169,30 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     hasFilters: () => keeper.isCurrent(),
     wantFilters: (at) => keeper.want(planPolicies(idc, index.view().idcs, hopLimit, loopPrevention), at),
     open(nodeClass, scope) {
-      put(nodeClass, { upserts: catalog.open(nodeClass, scope), removals: [] });
+      // Another stream of a class that is being opened: it waits for the same.
+      if (opening.has(nodeClass)) return;
+      const built = catalog.open(nodeClass, scope);
+      if (built.length > openAtOnceMax) openSlowly(nodeClass, built);
+      else put(nodeClass, { upserts: built, removals: [] });
     },
-    forget: (nodeClass) => catalog.close(nodeClass),
+    forget(nodeClass) {
+      opening.delete(nodeClass);
+      catalog.close(nodeClass);
+    },
     view: () => index.view(),
     problems: () => ({
       objects: index.problems(),
       own: [...(filterProblem ? [filterProblem] : []), ...refused.values()],
     }),
-    close: () => keeper.close(),
+    close() {
+      opening.clear();
+      return keeper.close();
+    },
   };
+}
+
+function keyOf({ kind, name }: Pick<Built, 'kind' | 'name'>): string {
+  return `${kind} ${name}`;
 }
 
 /** What changed, in words, for logs. */
