@@ -5,6 +5,7 @@ import { loopDrill } from './drills/loop.ts';
 import { loop3Drill } from './drills/loop3.ts';
 import { outageDrill } from './drills/outage.ts';
 import { rollingDrill } from './drills/rolling.ts';
+import { slowProxyDrill } from './drills/slowproxy.ts';
 import { spoofDrill } from './drills/spoof.ts';
 
 /** All drills, in the order in which they are listed. */
@@ -17,6 +18,7 @@ export const drills: readonly Drill[] = [
   spoofDrill,
   rollingDrill,
   controlPlaneDrill,
+  slowProxyDrill,
 ];
 
 /** The drill of that name. Throws MeshError 'invalid' that lists the names. */

@@ -1,10 +1,11 @@
-import { mkdirSync, readdirSync, renameSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { sleep } from '../../base/clock.ts';
 import type { Drill, DrillPlan } from '../definition.ts';
 import { askAdmin } from '../envoy.ts';
 import { callerLoad, edgeLoad } from '../loads.ts';
 import type { Part, PartsContext } from '../parts.ts';
+import type { DrillPaths } from '../paths.ts';
 import { saveInstance } from '../registry-files.ts';
 import type { Scene } from '../scene.ts';
 import type { Stage } from '../stage.ts';
@@ -22,7 +23,7 @@ export const controlPlaneDrill: Drill<ControlPlaneFacts> = {
   summary: 'kill the control plane of one IDC, then also lose its registry',
   description:
     'Start two IDCs of real Envoys, kill -9 the control plane of one under load, change its registry meanwhile, start it again; then kill it once more and start it over a registry without instances. Judges that no client noticed, that changes arrive, and that no proxy ever had fewer endpoints.',
-  unprotected: 'start without a last good state: the negative control',
+  unprotected: 'lose the last good state, too: the negative control',
   flags: [],
   rates: { caller: 500, edge: 100 },
   plan: ({ unprotected, quick }): DrillPlan<ControlPlaneFacts> => ({
@@ -38,20 +39,20 @@ export const controlPlaneDrill: Drill<ControlPlaneFacts> = {
       'steady again': 3,
     },
     world: shopWorld,
-    parts: (parts, context) => (unprotected ? parts : parts.map((part) => withState(part, context))),
+    parts: (parts, context) => parts.map((part) => withState(part, context)),
     loads(topology, { caller = 0, edge = 0 }) {
       const idc = idcOf(topology, killedIdc);
       const hosts = topology.groups.map((one) => hostOf(topology, one));
       return [callerLoad(idc, hosts.slice(0, 1), caller), edgeLoad([idc], hosts, edge)];
     },
-    play,
+    play: (scene) => play(scene, !unprotected),
     judge: judgeRows,
     judgeControl: judgeUnprotected,
     figures: ({ endpoints, readyAt, arrivedAt, restarted, bare }) => ({
       ...{ endpoints, arrivedAfterReadyMs: arrivedAt - readyAt, restarted, bare },
     }),
     control: {
-      off: 'there is no last good state',
+      off: 'the last good state is lost, too',
       proves: 'without it a control plane that has lost its registry takes the endpoints away',
     },
   }),
@@ -59,11 +60,13 @@ export const controlPlaneDrill: Drill<ControlPlaneFacts> = {
 
 function withState(part: Part, { paths }: PartsContext): Part {
   if (part.kind !== 'control') return part;
-  const args = [...part.spec.args, '--state', join(paths.dir, `state-${part.idc}`)];
+  const args = [...part.spec.args, '--state', stateOf(paths, part.idc)];
   return { ...part, spec: { ...part.spec, args } };
 }
 
-async function play(scene: Scene): Promise<ControlPlaneFacts> {
+const stateOf = ({ dir }: DrillPaths, idc: string) => join(dir, `state-${idc}`);
+
+async function play(scene: Scene, keepsState: boolean): Promise<ControlPlaneFacts> {
   const { stage } = scene;
   const idc = idcOf(stage.topology, killedIdc);
   const control = stage.world.parts.filter((part) => part.kind === 'control' && part.idc === killedIdc);
@@ -97,6 +100,8 @@ async function play(scene: Scene): Promise<ControlPlaneFacts> {
     const away = join(stage.paths.dir, 'away');
     await scene.step('the registry loses all instances', async () => {
       moveInstances(registry, away);
+      // The filters stay: without them it would not be ready in time to do harm.
+      if (!keepsState) rmSync(join(stateOf(stage.paths, killedIdc), 'registry-files.jsonl'));
       return undefined;
     });
     const bareStartedAt = machineClock.now();

@@ -1,0 +1,102 @@
+import { isolationChecks } from '../../isolation.ts';
+import type { Measurement } from '../../measurement.ts';
+import { millis, type Row, seconds, times } from '../../row.ts';
+import { isolationRows, leakRow, reconcileRows, successRow } from '../../rows.ts';
+import type { Verdict } from '../../verdict.ts';
+
+/** Event → ACK of some edits, over all proxies that ACKed. */
+export interface AckMean {
+  readonly edits: number;
+  readonly count: number;
+  readonly meanMs: number;
+}
+
+/** What this drill measures besides what every drill does. */
+export interface SlowProxyFacts {
+  /** The proxy that was stopped, by its node id. */
+  readonly stopped: string;
+  /** Proxies that use what is edited, but for the stopped one. */
+  readonly others: number;
+  readonly before: AckMean;
+  readonly during: AckMean;
+  /** Resident memory of the control plane, in bytes, before and at the end. */
+  readonly memoryBefore: number;
+  readonly memoryAfter: number;
+  /** The deregistration: how long until its answer, and who was not waited for any longer. */
+  readonly deregisteredMs: number;
+  readonly forgiven: readonly string[];
+}
+
+/** What the drill must keep to. */
+export const bounds = {
+  factor: 2,
+  /** A mean this small is not told from noise: on a machine that is busy a little more is no sign of anything. */
+  meanMsMin: 5,
+  ackShare: 0.9,
+  memoryGrowthBytes: 48 * 2 ** 20,
+  heldMsMin: 5_000,
+  heldMsMax: 45_000,
+};
+
+type Measured = Measurement & SlowProxyFacts;
+
+/** Holds a measurement against each bound. */
+export function judgeRows(m: Measured): Row[] {
+  const { before, during } = m;
+  const expected = during.edits * m.others;
+  const factor = during.meanMs / Math.max(before.meanMs, bounds.meanMsMin);
+  const grown = m.memoryAfter - m.memoryBefore;
+  const mib = (bytes: number) => `${Math.round(bytes / 2 ** 20)} MiB`;
+  return [
+    successRow(m, 1),
+    {
+      id: 'others-acked',
+      claim: 'ACKs of the others while one is stopped',
+      bound: `≥ ${100 * bounds.ackShare} %`,
+      measured: `${during.count} of ${expected}`,
+      ok: expected > 0 && during.count >= bounds.ackShare * expected,
+    },
+    {
+      id: 'others-as-fast',
+      claim: 'Their mean event → ACK, against that of before',
+      bound: `≤ ${bounds.factor} ×`,
+      measured: `${times(factor)} (${millis(during.meanMs)} after ${millis(before.meanMs)})`,
+      ok: factor <= bounds.factor,
+    },
+    {
+      id: 'memory-flat',
+      claim: 'Memory of the control plane, grown',
+      bound: `≤ ${mib(bounds.memoryGrowthBytes)}`,
+      measured: `${mib(grown)} (from ${mib(m.memoryBefore)})`,
+      ok: grown <= bounds.memoryGrowthBytes,
+    },
+    {
+      id: 'guard-held',
+      claim: 'A deregistration waits for the stopped proxy',
+      bound: `≥ ${bounds.heldMsMin / 1000} s, and names it`,
+      measured: `${seconds(m.deregisteredMs)}, given up: ${m.forgiven.join(', ') || 'nobody'}`,
+      ok: m.deregisteredMs >= bounds.heldMsMin && m.forgiven.includes(m.stopped),
+    },
+    {
+      id: 'guard-released',
+      claim: 'It is released at its limit',
+      bound: `≤ ${bounds.heldMsMax / 1000} s`,
+      measured: seconds(m.deregisteredMs),
+      ok: m.deregisteredMs <= bounds.heldMsMax,
+    },
+    ...isolationRows(
+      m,
+      isolationChecks.filter((check) => !check.includes('outage')),
+    ),
+    leakRow(m),
+    ...reconcileRows(m),
+  ];
+}
+
+/** Whether the run that did not wait failed for the right reason. Returns what speaks against it. */
+export function judgeUnprotected(_: Measured, verdict: Verdict): string[] {
+  const holds = (id: string) => verdict.rows.find((row) => row.id === id)?.ok;
+  const against = holds('guard-held') === false ? [] : ['the deregistration waited all the same'];
+  if (holds('others-acked') !== true) against.push('the others did not ACK either');
+  return against;
+}
