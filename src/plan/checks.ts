@@ -14,18 +14,25 @@ const crossingPart = 2;
 /** A check that is not answered within this time has failed, however seldom checks come. */
 const timeoutMsMax = 2_000;
 
+/** While an IDC has nobody for a Group it is asked more often: that it can serve again may be all that is left. */
+const unhealthyPart = 0.5;
+
 /**
- * The shortest interval of checks that keeps the budget for so many checked Groups, in milliseconds. A power of two
- * of seconds: it changes seldom while Groups come and go, since each change warms all clusters anew.
+ * The shortest interval of checks that keeps the budget for so many checked Groups, in milliseconds. Seconds times a
+ * power of two: it changes seldom while Groups come and go, since each change warms all clusters anew.
  */
 export function checkIntervalMsMin(checkedGroups: number): number {
-  const seconds = checkedGroups / checksPerSecondMax;
-  return seconds <= 1 ? 0 : 1_000 * 2 ** Math.ceil(Math.log2(seconds));
+  if (checkedGroups === 0) return 0;
+  return 1_000 * 2 ** Math.ceil(Math.log2(checkedGroups / checksPerSecondMax));
 }
 
 /** How the egress checks a Group in another IDC. */
 export function planCrossingCheck(traffic: GroupTraffic, intervalMsMin: number): CrossingCheck {
   const atInstance = traffic.healthIntervalMs ?? trafficDefaults.healthIntervalMs;
   const intervalMs = Math.max(crossingPart * atInstance, intervalMsMin);
-  return { intervalMs, timeoutMs: Math.min(0.8 * intervalMs, timeoutMsMax) };
+  return {
+    intervalMs,
+    unhealthyIntervalMs: Math.max(unhealthyPart * atInstance, intervalMsMin),
+    timeoutMs: Math.min(0.8 * intervalMs, timeoutMsMax),
+  };
 }

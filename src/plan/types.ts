@@ -172,6 +172,8 @@ export interface Crossing {
 /** Health checks of a Group in another IDC, from the egress through that IDC's ingress. */
 export interface CrossingCheck {
   readonly intervalMs: number;
+  /** While the last check failed. */
+  readonly unhealthyIntervalMs: number;
   readonly timeoutMs: number;
 }
 

@@ -227,7 +227,8 @@ function crossingCheck(plan: GroupPlan, check: CrossingCheck): envoy.config.core
     // Gateways start together, and so do all the checks of a gateway: spread them.
     initial_jitter: duration(Math.min(check.intervalMs, 1_000)),
     interval_jitter_percent: 20,
-    no_traffic_interval: interval,
+    unhealthy_interval: duration(check.unhealthyIntervalMs),
+    no_traffic_interval: duration(check.unhealthyIntervalMs),
     no_traffic_healthy_interval: interval,
     unhealthy_threshold: 2,
     healthy_threshold: 1,

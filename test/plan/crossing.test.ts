@@ -127,12 +127,22 @@ t.test('without loop prevention everybody may go anywhere: for drills', async (t
 });
 
 t.test('checks stay within their budget, and their interval seldom changes', async (t) => {
-  t.equal(checkIntervalMsMin(250), 0, 'few Groups: as often as they say');
+  t.equal(checkIntervalMsMin(0), 0);
+  t.equal(checkIntervalMsMin(60), 250, 'few Groups: as often as they say');
+  t.equal(checkIntervalMsMin(250), 1_000);
   t.equal(checkIntervalMsMin(251), 2_000);
   t.equal(checkIntervalMsMin(1_000), 4_000);
   t.equal(checkIntervalMsMin(5_000), 32_000);
   const intervals = new Set(Array.from({ length: 10_000 }, (_, groups) => checkIntervalMsMin(groups)));
-  t.equal(intervals.size, 7, 'seven intervals for up to 10,000 Groups');
-  t.strictSame(planCrossingCheck({ healthIntervalMs: 500 }, 0), { intervalMs: 1_000, timeoutMs: 800 });
-  t.strictSame(planCrossingCheck({ healthIntervalMs: 500 }, 4_000), { intervalMs: 4_000, timeoutMs: 2_000 });
+  t.equal([...intervals].filter((ms) => ms > 250).length, 8, 'eight that matter for up to 10,000 Groups');
+  t.strictSame(planCrossingCheck({ healthIntervalMs: 500 }, 0), {
+    intervalMs: 1_000,
+    unhealthyIntervalMs: 250,
+    timeoutMs: 800,
+  });
+  t.strictSame(planCrossingCheck({ healthIntervalMs: 500 }, 4_000), {
+    intervalMs: 4_000,
+    unhealthyIntervalMs: 4_000,
+    timeoutMs: 2_000,
+  });
 });
