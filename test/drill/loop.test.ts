@@ -126,14 +126,14 @@ function circling(share = 1): LoopMeasurement {
 }
 const against = (m: LoopMeasurement) => judgeLoopControl(m, verdictOf(rowsOf(m)));
 
-t.test('the negative control must show circles, nearly all of what crosses', async (t) => {
+t.test('the negative control must show circles, half of what crosses at least', async (t) => {
   t.same(against(circling()), []);
   t.match(against(good), [
     /no request visited an IDC twice/,
     /no request came back/,
     /only 0 of 137 requests/,
   ]);
-  t.match(against(circling(0.5)), [/ran in circles/]);
+  t.match(against(circling(0.4)), [/ran in circles/]);
   const broken = withSamples((s) => (s.due < 1000 ? { status: 500, error: '500' } : undefined), circling());
   t.match(against(broken), [/before the blow only/]);
 });

@@ -110,8 +110,11 @@ function returnRow(m: LoopMeasurement): Row {
   };
 }
 
-/** Of what crosses while nobody can serve it, so much must run in circles: one request that does proves little. */
-const circlingShareMin = 0.9;
+/**
+ * Of what crosses while nobody can serve it, so much must run in circles: one request that does proves little. Not all
+ * does: the first 503 that says "nobody here" closes a way that has health checks, and healing ends the last ones.
+ */
+const circlingShareMin = 0.5;
 
 /** Share of requests that must succeed before the blow. */
 const earlyShareMin = 0.99;
