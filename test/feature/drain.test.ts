@@ -4,7 +4,8 @@ import t from 'tap';
 import { sleep, systemClock } from '../../src/base/clock.ts';
 import { createXdsServer } from '../../src/serve/xds.ts';
 import { until } from '../support/mesh.ts';
-import { fetchText, freePort, startEnvoy } from '../support/proxied.ts';
+import { freePort } from '../support/port.ts';
+import { fetchText, startEnvoy } from '../support/proxied.ts';
 import { typeUrl } from '../support/xds-client.ts';
 
 // Decision 010 on a real Envoy: how an instance that is to go is drained. Three instances here, one in another place

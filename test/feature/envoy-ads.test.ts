@@ -1,6 +1,7 @@
 import t from 'tap';
 import { createXdsServer, type Nack, type ResourceJson } from '../../src/serve/xds.ts';
-import { answering, fetchText, freePort, startEnvoy } from '../support/proxied.ts';
+import { freePort } from '../support/port.ts';
+import { answering, fetchText, startEnvoy } from '../support/proxied.ts';
 import { typeUrl } from '../support/xds-client.ts';
 
 const ads = { ads: {}, resource_api_version: 'V3', initial_fetch_timeout: '0s' };

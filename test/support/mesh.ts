@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
-import { createServer as createNetServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sleep, systemClock } from '../../src/base/clock.ts';
@@ -11,6 +10,7 @@ import type { ListenAddress, NodeScope } from '../../src/model/node.ts';
 import { openSource } from '../../src/registry/sources.ts';
 import { type AppAddress, buildBootstrap } from '../../src/translate/bootstrap.ts';
 import { findEnvoy } from './envoy.ts';
+import { freePort } from './port.ts';
 
 /** An HTTP answer. */
 export interface Answer {
@@ -50,13 +50,9 @@ export type MeshOptions = Partial<
   Pick<ControlPlaneOptions, 'hopLimit' | 'sources' | 'compiler' | 'filterStore' | 'logger' | 'loopPrevention'>
 >;
 
-/** A free port on loopback; a small race remains, as with every such function. */
+/** A free port on loopback, as an address. */
 export async function freeAddress(address = '127.0.0.1'): Promise<ListenAddress> {
-  const server = createNetServer();
-  await new Promise<void>((resolve) => server.listen(0, address, resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return { address, port };
+  return { address, port: await freePort(address) };
 }
 
 /** Starts a control plane of IDC `idc` over a folder with these files, and over more sources. */

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Bootstrap } from '../../protos/gen/envoy.d.ts';
 import { findEnvoy } from './envoy.ts';
+import { freePort } from './port.ts';
 
 /** A running Envoy that gets everything by ADS. */
 export interface ProxyProcess {
@@ -38,13 +39,6 @@ export async function answering(text: string): Promise<{ port: number; server: S
   const server = createServer((_request, response) => response.end(text));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return { port: (server.address() as AddressInfo).port, server };
-}
-
-/** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const { port, server } = await answering('');
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 /** Starts Envoy as node `id` on an ADS server. `apiType` is how it asks: State of the World or Delta. */
