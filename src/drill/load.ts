@@ -1,6 +1,7 @@
-import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
-import type { Clock, Timer } from '../base/clock.ts';
+import type { Clock } from '../base/clock.ts';
 import type { ListenAddress } from '../model/node.ts';
+import type { Answer } from './load-answer.ts';
+import { type Connections, createConnections } from './load-connections.ts';
 import { createTargetPicker } from './load-target.ts';
 import type { Sample } from './sample.ts';
 import { arrivals } from './schedule.ts';
@@ -28,8 +29,7 @@ export interface LoadPlan {
 
 /**
  * Sends each request when it is due, whatever became of those before it, and calls `done` once for each.
- * Never retries: node:http sends a request once, on one socket (pooling clients such as undici may resend),
- * and another address is tried only while no connection was established, so nothing was written.
+ * Never retries: another address is tried only while no connection was established, so nothing was written.
  * Resolves when all requests have ended; when `signal` aborts, the ones not yet due are not sent.
  */
 export function runLoad(
@@ -39,7 +39,7 @@ export function runLoad(
   signal?: AbortSignal,
 ): Promise<void> {
   const times = arrivals(plan.ratePerSecond, plan.durationMs, plan.seed);
-  const agent = new Agent({ keepAlive: true, maxSockets: Number.POSITIVE_INFINITY, maxFreeSockets: 4096 });
+  const connections = createConnections(clock, plan.connectTimeoutMs);
   const picker = createTargetPicker(plan.tiers);
   return new Promise((resolve) => {
     let next = 0;
@@ -47,7 +47,7 @@ export function runLoad(
     let end = times.length;
     const finishIfDone = () => {
       if (next < end || open > 0) return;
-      agent.destroy();
+      connections.close();
       resolve();
     };
     const tick = () => {
@@ -56,7 +56,7 @@ export function runLoad(
         const number = next++;
         open += 1;
         const due = plan.startAtMs + (times[number] as number);
-        send(plan, clock, agent, picker, { number, due }, (sample) => {
+        send(plan, clock, connections, picker, { number, due }, (sample) => {
           open -= 1;
           done(sample);
           finishIfDone();
@@ -77,13 +77,13 @@ export function runLoad(
 function send(
   plan: LoadPlan,
   clock: Clock,
-  agent: Agent,
+  connections: Connections,
   picker: ReturnType<typeof createTargetPicker>,
   { number, due }: { number: number; due: number },
   done: (sample: Sample) => void,
 ): void {
   const id = `${plan.stream}:${number}`;
-  const host = plan.hosts[number % plan.hosts.length] ?? '';
+  const request = requestText(plan, plan.hosts[number % plan.hosts.length] ?? '', id);
   const sent = clock.now();
   const targets = picker.order(sent);
   let target = targets[0] as ListenAddress;
@@ -106,67 +106,41 @@ function send(
 
   const attempt = (index: number) => {
     target = targets[index] as ListenAddress;
-    let written = false;
-    let connecting: Timer | undefined;
-    const request = httpRequest({
-      agent,
-      host: target.address,
-      port: target.port,
-      method: plan.method ?? 'GET',
-      path: plan.path,
-      headers: { host, 'x-drill-id': id },
+    abandon = connections.send(target, request, {
+      written: (atMs) => {
+        connectedAt = atMs;
+      },
+      answered: (answer) => judge(answer, id, finish),
+      failed: (error, written) => {
+        if (written || finished) return finish(0, '', '', error.message);
+        picker.refused(target, clock.now());
+        if (index + 1 < targets.length) attempt(index + 1);
+        else finish(0, '', '', error.message);
+      },
     });
-    abandon = (reason) => request.destroy(reason);
-    request.on('socket', (socket: SocketWithTime) => {
-      const established = () => {
-        connecting?.cancel();
-        written = true;
-        socket.drillConnectedAt ??= clock.now();
-        connectedAt = socket.drillConnectedAt;
-      };
-      if (!socket.connecting) return established();
-      socket.once('connect', established);
-      const tooLong = () => request.destroy(new Error(`no connection within ${plan.connectTimeoutMs} ms`));
-      connecting = clock.after(plan.connectTimeoutMs, tooLong);
-    });
-    request.on('response', (response) => readAnswer(response, id, finish));
-    request.on('error', (error) => {
-      connecting?.cancel();
-      if (written || finished) return finish(0, '', '', error.message);
-      picker.refused(target, clock.now());
-      if (index + 1 < targets.length) attempt(index + 1);
-      else finish(0, '', '', error.message);
-    });
-    request.end();
   };
   attempt(0);
 }
 
-type Finish = (status: number, idc: string, instance: string, error: string, outcome?: string) => void;
-
-interface SocketWithTime {
-  readonly connecting: boolean;
-  once(event: 'connect', listener: () => void): unknown;
-  drillConnectedAt?: number;
+function requestText(plan: LoadPlan, host: string, id: string): string {
+  const method = plan.method ?? 'GET';
+  // A method that may have a body says that it has none (RFC 9110, 8.6).
+  const length = method === 'GET' || method === 'HEAD' ? '' : 'content-length: 0\r\n';
+  return `${method} ${plan.path} HTTP/1.1\r\nhost: ${host}\r\nx-drill-id: ${id}\r\n${length}\r\n`;
 }
 
-/** Reads the whole answer; it counts only when it is whole and carries this request's own id. */
-function readAnswer(response: IncomingMessage, id: string, finish: Finish): void {
-  const status = response.statusCode ?? 0;
-  const idc = String(response.headers['x-drill-idc'] ?? '');
-  const instance = String(response.headers['x-drill-instance'] ?? '');
-  let body = '';
-  response.setEncoding('utf8');
-  response.on('data', (chunk: string) => {
-    if (body.length < 4096) body += chunk;
-  });
-  response.on('error', (error) => finish(status, idc, instance, error.message));
-  response.on('end', () => {
-    if (status !== 200) {
-      const outcome = String(response.headers['x-isthmus-outcome'] ?? '');
-      return finish(status, idc, instance, `status ${status}: ${body.slice(0, 120)}`, outcome);
-    }
+type Finish = (status: number, idc: string, instance: string, error: string, outcome?: string) => void;
+
+/** An answer counts only when it carries this request's own id. */
+function judge(answer: Answer, id: string, finish: Finish): void {
+  const { status, body } = answer;
+  const idc = answer.header('x-drill-idc');
+  const instance = answer.header('x-drill-instance');
+  if (status === 200) {
     const own = body.includes(`"id":${JSON.stringify(id)}`);
     finish(status, idc, instance, own ? '' : 'the answer carries another id');
-  });
+  } else {
+    const outcome = answer.header('x-isthmus-outcome');
+    finish(status, idc, instance, `status ${status}: ${body.slice(0, 120)}`, outcome);
+  }
 }

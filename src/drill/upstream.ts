@@ -44,13 +44,11 @@ export function startUpstream(options: UpstreamOptions): Promise<Server> {
   // A killed predecessor leaves its socket file behind.
   rmSync(options.socketPath, { force: true });
   const server = createServer((request, response) => {
-    const url = new URL(request.url ?? '/', 'http://instance');
+    const path = (request.url ?? '/').split('?', 1)[0] ?? '/';
     const id = String(request.headers['x-drill-id'] ?? '');
     const leaked = Object.keys(request.headers).filter((name) => name.startsWith('x-isthmus-'));
-    log.append({ id, method: request.method ?? '', path: url.pathname, leaked });
-    response.setHeader('x-drill-instance', options.instance);
-    response.setHeader('x-drill-idc', options.idc);
-    answer(response, url.pathname, { id, instance: options.instance, idc: options.idc });
+    log.append({ id, method: request.method ?? '', path, leaked });
+    answer(response, path, { id, instance: options.instance, idc: options.idc });
   });
   // The sidecar pools connections; a server that closes idle ones would race with its next request.
   server.keepAliveTimeout = 0;
@@ -67,21 +65,28 @@ type Identity = { readonly id: string; readonly instance: string; readonly idc: 
 function answer(response: ServerResponse, path: string, identity: Identity): void {
   switch (path) {
     case '/':
-      json(response, 200, identity);
+      json(response, 200, identity, identity);
       return;
     case '/healthz':
-      json(response, 200, { ok: true });
+      json(response, 200, { ok: true }, identity);
       return;
     default:
-      json(response, 404, { ...identity, error: `no ${path} here` });
+      json(response, 404, { ...identity, error: `no ${path} here` }, identity);
   }
 }
 
-function json(response: ServerResponse, status: number, body: unknown): void {
+function json(response: ServerResponse, status: number, body: unknown, { instance, idc }: Identity): void {
   const text = JSON.stringify(body);
-  response.writeHead(status, {
-    'content-type': 'application/json',
-    'content-length': Buffer.byteLength(text),
-  });
+  // Names and values by turn: node:http then writes them as they are, and keeps no map of them.
+  response.writeHead(status, [
+    'x-drill-instance',
+    instance,
+    'x-drill-idc',
+    idc,
+    'content-type',
+    'application/json',
+    'content-length',
+    String(Buffer.byteLength(text)),
+  ]);
   response.end(text);
 }
