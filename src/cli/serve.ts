@@ -19,12 +19,19 @@ export interface ServeFlags {
   readonly config: string;
   readonly registrations?: string;
   readonly state?: string;
+  readonly filters?: string;
   readonly xds: ListenAddress;
   readonly admin: ListenAddress;
   readonly adminTokenFile?: string;
   readonly hopLimit: number;
   readonly loopPrevention: LoopPrevention;
   readonly logLevel: LogLevel;
+}
+
+/** Where compiled filters are kept between starts, if anywhere. */
+function filterStore({ filters, state }: ServeFlags): { filterStore?: string } {
+  if (filters !== undefined) return { filterStore: filters };
+  return state === undefined ? {} : { filterStore: join(state, 'filters') };
 }
 
 /** Serves until SIGTERM or SIGINT. Rejects with MeshError when it cannot start, and leaves nothing behind then. */
@@ -47,7 +54,7 @@ export async function serve(flags: ServeFlags): Promise<void> {
     xds: flags.xds,
     hopLimit: flags.hopLimit,
     loopPrevention: flags.loopPrevention,
-    ...(flags.state === undefined ? {} : { filterStore: join(flags.state, 'filters') }),
+    ...filterStore(flags),
     clock,
     logger,
   });

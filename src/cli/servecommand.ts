@@ -19,7 +19,11 @@ export function serveCommand(): Command {
     )
     .option(
       '--state <dir>',
-      'keep the last good registry state here, and start from it while DIR is missing, unreadable or empty; keep compiled filters here, and start faster',
+      'keep the last good registry state here, and start from it while DIR is missing, unreadable or empty',
+    )
+    .option(
+      '--filters <dir>',
+      'keep compiled filters here, and start faster; control planes may share it (default: filters in the folder of --state)',
     )
     .addOption(
       new Option('--xds <host:port>', 'where Envoys ask')

@@ -1,4 +1,5 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import type { NodeScope } from '../model/node.ts';
 import { type BootstrapOptions, buildBootstrap } from '../translate/bootstrap.ts';
 import { type EnvoyBinary, envoyArgs } from './envoy.ts';
@@ -15,6 +16,12 @@ import {
   type Topology,
   type WorldPlan,
 } from './topology.ts';
+
+/**
+ * Compiled filters, kept from drill to drill: a compile takes a control plane some five seconds of processor time.
+ * Each start still checks what it finds (docs/decisions/027-filters-on-disk.md).
+ */
+const compiledFilters = fileURLToPath(new URL('../../.cache/filters', import.meta.url));
 
 /** What kind of process of the world it is. */
 export type PartKind = 'control' | 'ingress' | 'egress' | 'app' | 'sidecar' | 'caller' | 'other';
@@ -163,6 +170,7 @@ function controlPart(idc: IdcPlan, { hopLimit, control = [] }: WorldPlan, paths:
         ['--config', paths.registry(idc.name)],
         ['--xds', `${xds.address}:${xds.port}`],
         ['--admin', `${admin.address}:${admin.port}`],
+        ['--filters', compiledFilters],
         hopLimit === undefined ? [] : ['--hop-limit', String(hopLimit)],
         control,
       ].flat(),

@@ -25,9 +25,13 @@ export async function writeStored(file: string, bytes: Uint8Array): Promise<void
   await rename(aside, file);
   const names = (await readdir(folder)).filter((name) => name.endsWith('.wasm'));
   if (names.length <= filesMax) return;
+  // Processes may share the folder: what another has just dropped is no error.
   const aged = await Promise.all(
-    names.map(async (name) => ({ path: join(folder, name), at: (await stat(join(folder, name))).mtimeMs })),
+    names.map(async (name) => {
+      const path = join(folder, name);
+      return { path, at: (await stat(path).catch(() => undefined))?.mtimeMs ?? 0 };
+    }),
   );
   aged.sort((a, b) => a.at - b.at);
-  for (const { path } of aged.slice(0, names.length - filesMax)) await unlink(path);
+  for (const { path } of aged.slice(0, names.length - filesMax)) await unlink(path).catch(() => {});
 }
