@@ -6,7 +6,7 @@ export interface Turn {
   readonly pending: boolean;
   /** A response waits for its ACK or NACK. */
   readonly inFlight: boolean;
-  /** It has waited for so long that nothing waits for it any longer, newer state of its own type included. */
+  /** It has waited for so long that the other types wait for it no longer. Newer state of its own type does. */
   readonly overdue: boolean;
   /** The client's last word on this type was a NACK. */
   readonly nacked: boolean;
@@ -24,17 +24,18 @@ export interface Next {
  * Make before break. A type waits until all before it are answered, so that what it names is there: Envoy
  * acknowledges clusters only once they are warm. What it needs for that must not wait, and is eager. Once
  * nothing is pending or in flight, held removals go, earliest type first; but not as long as a later type
- * was refused: what stands there instead may still name them.
+ * was refused: what stands there instead may still name them. A type in flight never sends, whatever is due.
  */
 export function nextTurn(turns: readonly Turn[], mayRelease: boolean): Next | undefined {
   let blocked = false;
   for (const [index, turn] of turns.entries()) {
-    if (turn.inFlight && !turn.overdue) blocked = true;
+    if (turn.inFlight) blocked ||= !turn.overdue;
     else if (turn.pending && (turn.eager || !blocked)) return { index, release: false };
   }
   const index = turns.findIndex((turn) => turn.held);
   if (blocked || !mayRelease || index < 0) return undefined;
-  if (turns.slice(index + 1).some((turn) => turn.nacked || turn.inFlight)) return undefined;
+  if (turns[index]?.inFlight || turns.slice(index + 1).some((turn) => turn.nacked || turn.inFlight))
+    return undefined;
   return { index, release: true };
 }
 

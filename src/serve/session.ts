@@ -235,7 +235,7 @@ export class Session {
       const member = next === undefined ? undefined : this.members[next.index];
       if (next === undefined || member === undefined) return;
       const earlier = turns.slice(0, turns[next.index]?.eager ? 0 : next.index);
-      const late = turns[next.index]?.inFlight || earlier.some((turn) => turn.inFlight);
+      const late = earlier.some((turn) => turn.inFlight);
       const waits = holdsRemovals(member) && (settling || mustHold(turns, next.index));
       if (this.send(member, next.release ? 'release' : waits ? 'hold' : 'now') && late)
         this.host.stats.outOfTurn += 1;
