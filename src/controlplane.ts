@@ -13,6 +13,7 @@ import type { LoopPrevention } from './model/trail.ts';
 import { createPipeline } from './pipeline.ts';
 import { createPolicyCompiler, type PolicyCompiler } from './policy/compile.ts';
 import { createPrecedence } from './registry/precedence.ts';
+import { createReconciler, keysOf, reconcileMs, reconcileOften } from './registry/reconcile.ts';
 import type { Problem } from './registry/source.ts';
 import type { OpenedSource } from './registry/sources.ts';
 import type { Ack, Node, StreamInfo } from './serve/events.ts';
@@ -37,6 +38,8 @@ export interface ControlPlaneOptions {
   readonly filterStore?: string;
   /** How long deletions wait for proxies that are silent or away; default `guardLimits`. */
   readonly deletionLimits?: Partial<GuardLimits>;
+  /** How often what the sources hold is compared with the index, in milliseconds; default 30,000. */
+  readonly reconcileMs?: number;
   readonly clock: Clock;
   readonly logger: Logger;
   /** For tests alone, to see that they fail without it: proxies are answered before the picture is whole. */
@@ -79,12 +82,12 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   for (const { name, lastGood } of sources)
     if (lastGood) {
       metrics.fromSnapshot.of(name, () => (lastGood().from === 'source' ? 0 : 1));
-      metrics.repaired.of(name, () => lastGood().repaired);
       metrics.snapshotAge.of(name, () => {
         const { knownGoodAt } = lastGood();
         return knownGoodAt === undefined ? Number.NaN : (clock.wall() - knownGoodAt) / 1000;
       });
     }
+  for (const { name } of sources) metrics.repaired.inc({ source: name }, 0);
   const stop = new AbortController();
   const problemsBySource = new Map<string, readonly Problem[]>();
 
@@ -182,9 +185,15 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   });
 
   const precedence = createPrecedence(sources.map((source) => source.name));
+  const { index } = pipeline;
+  const reconciler = createReconciler({
+    ...{ sources, clock, rankOf: precedence.rankOf },
+    ...{ holds: (object) => index.holds(object), refs: () => index.refs() },
+  });
 
   function apply(source: OpenedSource, batch: readonly Change[]): void {
     for (const change of batch) metrics.changes.inc({ type: change.type });
+    reconciler.note(batch);
     // Before the first deletion of a source: those that it knew may still have what has gone meanwhile.
     deletions.expect(source.proxies?.recall() ?? []);
     const release = (ref: Ref) => source.release(ref);
@@ -226,6 +235,25 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   } catch (reason) {
     await close();
     throw reason;
+  }
+
+  reconcileOften(reconciler, {
+    ...{ clock, everyMs: options.reconcileMs ?? reconcileMs, signal: stop.signal },
+    isDue: () => readiness.ready,
+    repair: (repairs) => repairs.forEach(repair),
+  });
+
+  function repair(batch: readonly Change[], rank: number): void {
+    const source = sources[rank];
+    if (source === undefined) return;
+    logger.error('an event was missed: the index differed from its source; put right', {
+      source: source.name,
+      objects: batch.length,
+      first: keysOf(batch.slice(0, 10)),
+    });
+    metrics.repaired.inc({ source: source.name }, batch.length);
+    if (source.repair) source.repair(batch);
+    else apply(source, batch);
   }
 
   function ownProblems(): readonly Problem[] {

@@ -4,7 +4,7 @@ import type { Logger } from './base/log.ts';
 import type { Ledger, OpenPush } from './delivery/ledger.ts';
 import { applySalvaging } from './delivery/salvage.ts';
 import { createIndex } from './index/store.ts';
-import type { MeshView } from './index/view.ts';
+import type { MeshIndex, MeshView } from './index/view.ts';
 import type { NodeScope } from './model/node.ts';
 import { type Change, refOf } from './model/object.ts';
 import type { LoopPrevention } from './model/trail.ts';
@@ -51,6 +51,8 @@ export interface Pipeline {
   /** Forgets a class. */
   forget(nodeClass: string): void;
   view(): MeshView;
+  /** What it has of the registry's objects, to be compared with what the sources hold. */
+  readonly index: Pick<MeshIndex, 'holds' | 'refs'>;
   /** What is wrong between `objects`, and what of the path's `own` could not be pushed. */
   problems(): { readonly objects: readonly Problem[]; readonly own: readonly Problem[] };
   close(): Promise<void>;
@@ -180,6 +182,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       catalog.close(nodeClass);
     },
     view: () => index.view(),
+    index,
     problems: () => ({
       objects: index.problems(),
       own: [...(filterProblem ? [filterProblem] : []), ...refused.values()],

@@ -15,7 +15,7 @@ export interface Metrics {
   /** By source, in seconds: for how long the state on disk has not been known to be what the source holds. */
   readonly snapshotAge: SourceGauge;
   /** By source: objects that a comparison with it had to put right; 0 is expected. */
-  readonly repaired: SourceGauge;
+  readonly repaired: Counter<'source'>;
   readonly latePushes: Counter<'source'>;
   readonly lateProxies: Gauge;
   readonly nacks: Counter<'type'>;
@@ -84,9 +84,10 @@ export function createMetrics(idc: string): Metrics {
       'snapshot_age_seconds',
       'For how long the last good state on disk has not been known to be what the source holds.',
     ),
-    repaired: sourceGauge(
-      'reconcile_repairs',
-      'Objects that differed from what their source holds, and were put right: events that were missed. 0 is expected.',
+    repaired: counter(
+      'reconcile_repairs_total',
+      'Objects of which the index had something else than their source, put right: missed events. 0 is expected.',
+      ['source'],
     ),
     latePushes: counter('late_pushes_total', 'Pushes that a proxy had not ACKed in the stated time.', [
       'source',

@@ -16,6 +16,7 @@ export interface Touched {
 export interface DrGroups {
   set(group: DrGroup): void;
   delete(ref: Ref): void;
+  get(ref: Ref): DrGroup | undefined;
   /** The labels of a ServiceEntry, known by `key`, by which DrGroups may select it. */
   setEntry(key: string, labels: Labels): void;
   deleteEntry(key: string): void;
@@ -63,6 +64,7 @@ export function createDrGroups(work: IndexWork): DrGroups {
       touchAll(group, selection);
     },
     delete: remove,
+    get: (ref) => byRef.get(refKey(ref))?.group,
     setEntry: (key, labels) => matcher.setItem(key, labels, key),
     deleteEntry: (key) => matcher.deleteItem(key),
     claims(host, key) {

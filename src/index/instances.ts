@@ -1,5 +1,5 @@
 import type { Labels } from '../model/meta.ts';
-import { refOf } from '../model/object.ts';
+import { type Ref, refOf } from '../model/object.ts';
 import type { WorkloadEntry, WorkloadSpec } from '../model/service.ts';
 import { sameContent, sameList } from './equal.ts';
 import { lowerBound } from './order.ts';
@@ -13,6 +13,10 @@ export type WorkloadSelection<O> = Selection<Instance, O>;
 export interface Instances<O> {
   set(entry: WorkloadEntry): void;
   delete(namespace: string, name: string): void;
+  /** Whether this entry is there, with just this content. */
+  holds(entry: WorkloadEntry): boolean;
+  /** All entries that are there. */
+  refs(): Iterable<Ref>;
   attach(namespace: string, selector: Labels, owner: O): WorkloadSelection<O>;
   detach(namespace: string, selection: WorkloadSelection<O>, owner: O): void;
   /** The selected instances by name, as of the last `settle`; equal content is the same list as before. */
@@ -55,6 +59,12 @@ export function createInstances<O>(idc: string, work: IndexWork): Instances<O> {
     delete(namespace, name) {
       namespaces.get(namespace)?.deleteItem(name);
       forgetIfEmpty(namespace);
+    },
+    holds: (entry) =>
+      sameContent(namespaces.get(entry.meta.namespace)?.getItem(entry.meta.name), instanceOf(entry, idc)),
+    *refs() {
+      for (const [namespace, matcher] of namespaces)
+        for (const name of matcher.names()) yield { kind: 'WorkloadEntry', namespace, name };
     },
     attach: (namespace, selector, owner) => matcherOf(namespace).attach(selector, owner),
     detach(namespace, selection, owner) {

@@ -8,6 +8,8 @@ export interface Rules {
   /** Adds or replaces a rule and returns the host patterns that may be governed differently now. */
   set(rule: DestinationRule): readonly string[];
   delete(ref: Ref): readonly string[];
+  get(ref: Ref): DestinationRule | undefined;
+  all(): Iterable<DestinationRule>;
   /**
    * The rule that governs `host` of a ServiceEntry in `namespace`. The ServiceEntry's own namespace comes
    * first, as in Istio; within it the exact host, then the longest wildcard (`*.x`). Only where it has none:
@@ -50,6 +52,8 @@ export function createRules(): Rules {
       return [...patterns, rule.spec.host];
     },
     delete: remove,
+    get: (ref) => byRef.get(refKey(ref)),
+    all: () => byRef.values(),
     find(host, namespace) {
       let elsewhere: DestinationRule | undefined;
       for (const pattern of wildcards > 0 ? patternsOf(host) : [host]) {

@@ -16,6 +16,8 @@ export interface LabelMatcher<Item, Owner> {
   setItem(name: string, labels: Labels, item: Item): void;
   deleteItem(name: string): void;
   getItem(name: string): Item | undefined;
+  /** The names of all items. */
+  names(): Iterable<string>;
   /** Makes `owner` an owner of the Selection of `selector`. An empty selector selects everything. */
   attach(selector: Labels, owner: Owner): Selection<Item, Owner>;
   /** Ends an ownership; a Selection without owners is forgotten. */
@@ -168,6 +170,7 @@ export function createLabelMatcher<Item, Owner>(
       slots[labelled.slot] = undefined;
       freeSlots.push(labelled.slot);
     },
+    names: () => items.keys(),
     getItem: (name) => items.get(name)?.item,
     attach(selector, owner) {
       const key = JSON.stringify(Object.entries(selector).sort());

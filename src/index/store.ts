@@ -188,6 +188,8 @@ export function createIndex(options: { readonly idc: string }): MeshIndex {
       return delta;
     },
     view: () => view,
+    holds,
+    refs,
     problems() {
       const known = [...problemsByHost.values()].flat();
       const idcless = [...drGroups.all()].flatMap((group) => unknownIdcs(group, idcs));
@@ -195,6 +197,28 @@ export function createIndex(options: { readonly idc: string }): MeshIndex {
     },
     work: () => ({ ...work }),
   };
+
+  function holds(object: MeshObject): boolean {
+    switch (object.kind) {
+      case 'ServiceEntry':
+        return sameObject(entries.get(refKey(refOf(object)))?.entry, object);
+      case 'WorkloadEntry':
+        return instances.holds(object);
+      case 'DestinationRule':
+        return sameObject(rules.get(refOf(object)), object);
+      case 'DrGroup':
+        return sameObject(drGroups.get(refOf(object)), object);
+      case 'Idc':
+        return sameObject(idcs.get(object.meta.name), object);
+    }
+  }
+
+  function* refs(): Iterable<Ref> {
+    for (const { entry } of entries.values()) yield refOf(entry);
+    yield* instances.refs();
+    for (const list of [rules.all(), drGroups.all(), idcs.values()])
+      for (const object of list) yield refOf(object);
+  }
 
   function applyChange(change: Change): void {
     if (change.type === 'upsert') upsert(change.object);

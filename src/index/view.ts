@@ -1,6 +1,6 @@
 import type { DrGroup, Idc } from '../model/idc.ts';
 import type { Labels } from '../model/meta.ts';
-import type { Change, Ref } from '../model/object.ts';
+import type { Change, MeshObject, Ref } from '../model/object.ts';
 import type { DestinationRule, ServiceEntry } from '../model/service.ts';
 
 /** One instance of a Group, from a WorkloadEntry or an inline endpoint. */
@@ -82,6 +82,10 @@ export interface MeshIndex {
   apply(batch: readonly Change[]): ViewDelta;
   /** The mesh as of the last `apply`. */
   view(): MeshView;
+  /** Whether it has this object, with just this content. */
+  holds(object: MeshObject): boolean;
+  /** All that it has. */
+  refs(): Iterable<Ref>;
   /** All faults between objects, in a stable order. */
   problems(): readonly IndexProblem[];
   /** Counters of the work done so far. */

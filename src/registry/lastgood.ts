@@ -5,7 +5,6 @@ import { type Logger, silentLogger } from '../base/log.ts';
 import { type Change, type MeshObject, refKey, refOf } from '../model/object.ts';
 import { createHolding } from './holding.ts';
 import { type LossRule, lossRule } from './loss.ts';
-import { createReconciler } from './reconcile.ts';
 import {
   confirmSnapshot,
   readHeader,
@@ -59,8 +58,6 @@ export interface LastGoodTiming {
   readonly retryMs: number;
   /** How often a snapshot that still holds is marked so. */
   readonly confirmMs: number;
-  /** How often what the source holds is compared with what it has told. */
-  readonly reconcileMs: number;
   readonly loss: LossRule;
 }
 
@@ -69,7 +66,6 @@ export const lastGoodTiming: LastGoodTiming = {
   writeMsMin: 1_000,
   retryMs: 1_000,
   confirmMs: 10_000,
-  reconcileMs: 30_000,
   // A registry that is asked tells all at once: there is no rename to wait for.
   loss: { ...lossRule, settleMs: 0 },
 };
@@ -95,7 +91,6 @@ export function keepLastGood(options: LastGoodOptions): LastGoodSource {
   let writing = false;
   let writtenAt = Number.NEGATIVE_INFINITY;
   let timer: Timer | undefined;
-  let comparing: Timer | undefined;
   let repaired = 0;
 
   const holding = createHolding({
@@ -193,29 +188,15 @@ export function keepLastGood(options: LastGoodOptions): LastGoodSource {
     }
   }
 
-  const reconciler = createReconciler({
-    list: () => inner.objects?.() ?? [],
-    inForce: holding.inForce,
-    isHeld: (key) => holding.missing.has(key),
-    now: () => clock.now(),
-  });
-
-  function reconcileLater(aborted: AbortSignal): void {
-    comparing = clock.after(timing.reconcileMs, () => void reconcile(aborted));
-  }
-
-  async function reconcile(aborted: AbortSignal): Promise<void> {
-    const repairs = live && inner.objects !== undefined ? await reconciler.compare(aborted) : [];
-    if (aborted.aborted) return;
-    if (repairs.length > 0) {
-      repaired += repairs.length;
-      const first = repairs[0]?.type === 'upsert' ? refKey(refOf(repairs[0].object)) : repairs[0]?.type;
-      logger.error('objects differed from what their source holds; put right', {
-        ...{ source: name, objects: repairs.length, first },
-      });
-      emit(holding.take(repairs));
+  /** What is to be in force: what the source holds, and what is held although it does not. */
+  function* objects(): Iterable<MeshObject> {
+    if (!live || unreachable !== undefined || inner.objects === undefined)
+      return yield* holding.inForce.values();
+    yield* inner.objects();
+    for (const key of holding.missing) {
+      const object = holding.inForce.get(key);
+      if (object !== undefined) yield object;
     }
-    reconcileLater(aborted);
   }
 
   async function findSnapshot(): Promise<Snapshot | undefined> {
@@ -292,11 +273,9 @@ export function keepLastGood(options: LastGoodOptions): LastGoodSource {
       signal = aborted;
       aborted.addEventListener('abort', () => {
         timer?.cancel();
-        comparing?.cancel();
         holding.close();
       });
       snapshot = await findSnapshot();
-      reconcileLater(aborted);
       const failed = await attempt(aborted);
       if (aborted.aborted) return;
       if (failed === undefined) {
@@ -328,6 +307,13 @@ export function keepLastGood(options: LastGoodOptions): LastGoodSource {
       clock.after(timing.retryMs, () => void retry(aborted));
     },
     release: (ref) => inner.release(ref),
+    objects,
+    repair(batch) {
+      repaired += batch.length;
+      // What the index alone has, nobody here knows of.
+      const isStray = (one: Change) => one.type === 'delete' && !holding.inForce.has(refKey(one.ref));
+      emit([...holding.take(batch.filter((one) => !isStray(one))), ...batch.filter(isStray)]);
+    },
     confirmDeletes() {
       const count = (inner.confirmDeletes?.() ?? 0) + holding.confirm();
       tell();

@@ -6,6 +6,8 @@ import type { Problem } from './source.ts';
 export interface Precedence {
   /** What of a source's changes counts, in its place. `rank` is the source's: the lowest wins. */
   admit(rank: number, batch: readonly Change[]): readonly Change[];
+  /** The rank of the source whose object of this key counts; undefined when none told of it. */
+  rankOf(key: string): number | undefined;
   /** Objects that have no effect, as another source has one of that name. */
   problems(): readonly Problem[];
 }
@@ -15,7 +17,7 @@ export interface Precedence {
  * lower rank counts, the other one waits and takes its place when it goes.
  */
 export function createPrecedence(names: readonly string[]): Precedence {
-  if (names.length < 2) return { admit: (_, batch) => batch, problems: () => [] };
+  if (names.length < 2) return { admit: (_, batch) => batch, rankOf: () => 0, problems: () => [] };
   const holders = new Map<string, Map<number, MeshObject>>();
   const contested = new Set<string>();
   const winner = (by: ReadonlyMap<number, MeshObject>) => Math.min(...by.keys());
@@ -42,6 +44,10 @@ export function createPrecedence(names: readonly string[]): Precedence {
   return {
     admit: (rank, batch) =>
       batch.map((change) => admitOne(rank, change)).filter((change) => change !== undefined),
+    rankOf(key) {
+      const by = holders.get(key);
+      return by && winner(by);
+    },
     problems: () =>
       [...contested].flatMap((key) => {
         const by = holders.get(key) ?? new Map<number, MeshObject>();

@@ -226,6 +226,11 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
       },
     },
     start,
+    // The file is this process's alone, and what stands here changes with each commit and only then.
+    *objects() {
+      for (const registration of standing.values())
+        if (registration.state === 'ready') yield workloadOf(registration);
+    },
     submit: ask,
     async release(ref) {
       const op = { type: 'release', key: { namespace: ref.namespace, name: ref.name } } as const;

@@ -29,10 +29,12 @@ export interface Source {
   /** Called when no proxy has the object any more: a source with finalizers lets it go now. */
   release(ref: Ref): Promise<void>;
   /**
-   * All objects that it holds now, as it would emit them, from what it knows. Compared from time to time with what
-   * it has emitted: an event that was missed is found so. Absent: there is nothing to compare.
+   * All objects that are to be in force now, as it would emit them, from what it knows. Compared from time to time
+   * with what the index has: an event that was missed is found so. Absent: there is nothing to compare.
    */
   objects?(): Iterable<MeshObject>;
+  /** Takes what a comparison found to differ, and emits it. Absent: it is taken as if the source had emitted it. */
+  repair?(batch: readonly Change[]): void;
 }
 
 /** Which proxies had endpoints, over restarts: a deletion just after one waits for those that are not back yet. */
