@@ -3,6 +3,7 @@ import t from 'tap';
 import {
   type Check,
   checkAmbient,
+  checkCircles,
   checkDeadFiles,
   checkImports,
   checkLeftovers,
@@ -70,6 +71,21 @@ const checks: [string, Check, Record<string, string>, Record<string, string>][] 
       'src/plan/c.ts': '',
       'src/plan/d.ts': '',
       'test/plan/a.test.ts': '',
+    },
+  ],
+  [
+    'no file imports itself by way of others',
+    checkCircles,
+    {
+      'src/plan/a.ts': `import type { B } from './b.ts';`,
+      'src/plan/b.ts': `import { c } from './c.ts';`,
+      'src/plan/c.ts': `export { a } from './a.ts';`,
+    },
+    {
+      'src/plan/a.ts': `import { b } from './b.ts';\nimport { c } from './c.ts';`,
+      'src/plan/b.ts': `import { c } from './c.ts';`,
+      'src/plan/c.ts': '',
+      'test/a.ts': `import './a.ts';`,
     },
   ],
   [

@@ -1,5 +1,6 @@
+import type { Finding } from './finding.ts';
 import { findingOf } from './finding.ts';
-import type { AccessLine, Finding, Measurement } from './measurement.ts';
+import type { AccessLine, Measurement } from './measurement.ts';
 import type { Row } from './row.ts';
 import { findingRow } from './rows.ts';
 import { countBy } from './stats.ts';

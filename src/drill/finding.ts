@@ -1,4 +1,10 @@
-import type { Finding } from './measurement.ts';
+/** Something that was looked at and must hold. */
+export interface Finding {
+  readonly claim: string;
+  readonly ok: boolean;
+  /** What was seen. */
+  readonly detail: string;
+}
 
 /** A finding from what disagrees: it holds when nothing does, and names up to three otherwise. */
 export function findingOf(claim: string, wrong: readonly string[], seen: string): Finding {

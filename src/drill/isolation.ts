@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { askAdmin } from './envoy.ts';
-import type { Finding } from './measurement.ts';
+import type { Finding } from './finding.ts';
 import type { Part, PartKind } from './parts.ts';
 import type { DrillPaths } from './paths.ts';
 import type { IdcPlan, InstancePlan, Topology } from './topology.ts';

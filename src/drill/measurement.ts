@@ -59,14 +59,6 @@ export interface LostProxy {
   readonly killed: Moment;
 }
 
-/** Something that was looked at and must hold. */
-export interface Finding {
-  readonly claim: string;
-  readonly ok: boolean;
-  /** What was seen. */
-  readonly detail: string;
-}
-
 /** The control plane's own account of event → ACK, in milliseconds. */
 export interface AckFacts {
   readonly idc: string;

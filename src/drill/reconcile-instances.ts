@@ -1,6 +1,7 @@
+import type { Finding } from './finding.ts';
 import { findingOf } from './finding.ts';
 import { hostOfRequest, lostLinesMs } from './ledger.ts';
-import type { AccessLine, Finding, Measurement } from './measurement.ts';
+import type { AccessLine, Measurement } from './measurement.ts';
 
 /**
  * What an instance took, it took from its sidecar, and once for each time: for each request and instance

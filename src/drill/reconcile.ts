@@ -1,6 +1,7 @@
+import type { Finding } from './finding.ts';
 import { findingOf } from './finding.ts';
 import { lostLinesMs, unrecorded, unrecordedMs } from './ledger.ts';
-import type { AccessLine, Finding, LostProxy, Measurement, StreamFacts } from './measurement.ts';
+import type { AccessLine, LostProxy, Measurement, StreamFacts } from './measurement.ts';
 import { groupsMatch, sidecarsMatch, wasAnswered } from './reconcile-instances.ts';
 import { succeeded } from './sample.ts';
 import { countBy } from './stats.ts';

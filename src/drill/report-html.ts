@@ -1,8 +1,8 @@
 import { figuresOf } from './analysis.ts';
 import { drawChart, escapeHtml as e, type Frame, linearAxis, logAxis } from './chart.ts';
 import type { Rates } from './loads.ts';
-import type { Outcome } from './report.ts';
 import { hoverScript, styles } from './report-assets.ts';
+import type { Outcome } from './report-outcome.ts';
 import { failedText, sharesText } from './text.ts';
 import { type Timeline, type TimePoint, timelineOf } from './timeline.ts';
 

@@ -2,25 +2,9 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { figuresOf, hopFigures, mostTries } from './analysis.ts';
 import { escapeHtml } from './chart.ts';
-import type { Environment } from './environment.ts';
-import type { Measurement } from './measurement.ts';
-import type { DrillSettings } from './options.ts';
 import { renderHtml } from './report-html.ts';
+import type { Outcome } from './report-outcome.ts';
 import { timelineOf } from './timeline.ts';
-import type { Verdict } from './verdict.ts';
-
-/** Everything that a report tells. */
-export interface Outcome {
-  readonly measurement: Measurement;
-  readonly verdict: Verdict;
-  readonly environment: Environment;
-  readonly settings: DrillSettings;
-  readonly began: Date;
-  /** Milliseconds until the world stood. */
-  readonly raisedMs: number;
-  /** Of a drill that was expected to fail: what speaks against its having failed for the right reason. */
-  readonly against?: readonly string[];
-}
 
 /** Writes `index.html`, `report.json` and `junit.xml` into a folder, which it makes. */
 export function writeReport(dir: string, outcome: Outcome): void {

@@ -1,7 +1,8 @@
 import { hopFigures, mostTries, phaseNameAt } from './analysis.ts';
+import type { Finding } from './finding.ts';
 import type { IsolationCheck } from './isolation.ts';
 import { fateOf } from './ledger.ts';
-import type { AckFacts, Finding, Measurement } from './measurement.ts';
+import type { AckFacts, Measurement } from './measurement.ts';
 import { reconcile } from './reconcile.ts';
 import { millis, percent, type Row } from './row.ts';
 

@@ -3,7 +3,8 @@ import type { MeshObject } from '../model/object.ts';
 import { type Entry, problemAt } from './content.ts';
 import { renderPath } from './fault.ts';
 import { createFolder, type Folder } from './folder.ts';
-import { type Lint, lintMesh } from './lint.ts';
+import { lintMesh } from './lint.ts';
+import type { Lint } from './lint-finding.ts';
 import { report, unreadableFolder } from './report.ts';
 import type { Problem } from './source.ts';
 

@@ -1,5 +1,5 @@
 import type { ServiceEntry } from '../model/service.ts';
-import type { Lint } from './lint.ts';
+import type { Lint } from './lint-finding.ts';
 
 const http: ReadonlySet<string> = new Set(['HTTP', 'HTTP2', 'GRPC']);
 

@@ -3,15 +3,9 @@ import type { Labels } from '../model/meta.ts';
 import type { MeshObject } from '../model/object.ts';
 import type { DestinationRule, ServiceEntry, WorkloadEntry, WorkloadSpec } from '../model/service.ts';
 import type { PathPart } from './fault.ts';
+import type { Lint } from './lint-finding.ts';
 import { lintTcp } from './lint-tcp.ts';
 import { didYouMean } from './suggest.ts';
-
-/** Something that is allowed, and probably not meant. */
-export interface Lint {
-  readonly object: MeshObject;
-  readonly path: readonly PathPart[];
-  readonly message: string;
-}
 
 interface Mesh {
   readonly entries: readonly ServiceEntry[];

@@ -1,6 +1,6 @@
 import { outcomeHeader, ownHeaders } from '../model/trail.ts';
 import { any } from './any.ts';
-import type { HttpFilter } from './http.ts';
+import type { HttpFilter } from './http-filter.ts';
 import { headerPrefix } from './names.ts';
 
 /** Namespace of the metadata that Isthmus's own filters keep about a request. */

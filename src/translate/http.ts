@@ -1,14 +1,14 @@
-import type { envoy, HttpConnectionManager, Listener } from '../../protos/gen/envoy.d.ts';
+import type { HttpConnectionManager, Listener } from '../../protos/gen/envoy.d.ts';
 import type { ListenAddress } from '../model/node.ts';
 import { outcomeHeader, trailHeader, visitedHeader } from '../model/trail.ts';
 import type { ListenerRole } from '../plan/types.ts';
 import { any } from './any.ts';
 import { outcomeInMetadata } from './edge.ts';
+import type { HttpFilter } from './http-filter.ts';
 import { type HttpRole, localReplies } from './localreply.ts';
 import { headerPrefix, visitedKey } from './names.ts';
 
 /** A filter of an HTTP connection manager. */
-export type HttpFilter = envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter;
 type AccessLogs = Pick<HttpConnectionManager, 'access_log'>;
 
 /** The last HTTP filter of every chain. */

@@ -14,7 +14,8 @@ import {
 } from './cluster.ts';
 import { edgeFilters } from './edge.ts';
 import { buildFilter, type FilterModule, filterName, guardFilter } from './filter.ts';
-import { buildHttpListener, type HttpFilter, visitedToMetadata } from './http.ts';
+import { buildHttpListener, visitedToMetadata } from './http.ts';
+import type { HttpFilter } from './http-filter.ts';
 import { buildRouteConfiguration } from './route.ts';
 import { buildTcpListener } from './tcp.ts';
 import { buildTunnelCluster, buildTunnelListener } from './tunnel.ts';

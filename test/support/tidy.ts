@@ -65,6 +65,34 @@ export const checkDeadFiles: Check = (files) => {
   ];
 };
 
+/** No file imports, by way of others, itself: types count too, for whoever reads one would have to read all. */
+export const checkCircles: Check = (files) => {
+  const sources = files.filter(isSource);
+  const imports = new Map(
+    sources.map((file) => [
+      file.path,
+      importsOf(file)
+        .filter(({ specifier }) => specifier.startsWith('.'))
+        .map(({ specifier }) => resolve(file.path, specifier)),
+    ]),
+  );
+  const comesBack = (path: string): boolean => {
+    const seen = new Set<string>();
+    const open = [path];
+    for (let at = open.pop(); at !== undefined; at = open.pop()) {
+      for (const next of imports.get(at) ?? []) {
+        if (next === path) return true;
+        if (!seen.has(next)) open.push(next);
+        seen.add(next);
+      }
+    }
+    return false;
+  };
+  return sources
+    .filter((file) => comesBack(file.path))
+    .map((file) => `${file.path}: is in a circle of imports: put what both need into a file of its own`);
+};
+
 /** Time and chance are injected, so that simulations own them. */
 export const checkAmbient: Check = (files) => {
   const uses = codeMatches(
