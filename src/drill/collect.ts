@@ -91,6 +91,7 @@ export function readAccessLog(
           idc: proxy.idc,
           listener,
           at: Date.parse(textOf(raw.time)) - wallAheadMs,
+          durationMs: Number(raw.duration ?? 0),
           id,
           status: Number(raw.status ?? 0),
           flags: textOf(raw.flags),

@@ -29,6 +29,8 @@ export interface AccessLine {
   readonly listener: string;
   /** When the request came, in milliseconds of the machine's monotonic clock. */
   readonly at: number;
+  /** How long it took, in milliseconds. */
+  readonly durationMs: number;
   /** `x-drill-id`; '' when the request carried none (health checks). */
   readonly id: string;
   readonly status: number;

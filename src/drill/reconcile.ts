@@ -107,7 +107,8 @@ function mayHaveLostItsLine(endMs: number, m: Measurement): boolean {
 
 /**
  * What left one IDC's egress is what entered the other's ingress is what its instances served, id by id:
- * - an egress line that got an answer from the other side (no local flag) has a line there;
+ * - an egress line that got an answer from the other side (no local flag) has a line there, but
+ *   for what the egress answered without a try;
  * - no ingress has more lines for an id than the egress gateways made tries;
  * - an instance that served a request from outside its IDC has a line at its own ingress.
  */
@@ -120,7 +121,10 @@ function crossingsMatch(m: Measurement): Finding {
   const arrived = countBy(entering, (l) => l.id);
   const excused = new Set(m.samples.filter((s) => mayHaveLostItsLine(s.end, m)).map((s) => s.id));
   const wrong: string[] = [];
-  const answered = countBy(leaving.filter(wasAnswered), (l) => l.id);
+  const answered = countBy(
+    leaving.filter((l) => wasAnswered(l) && l.attempts > 0),
+    (l) => l.id,
+  );
   for (const [id, count] of answered) {
     if (count > (arrived.get(id) ?? 0) && !excused.has(id)) {
       wrong.push(`${id}: ${count} left and were answered, ${arrived.get(id) ?? 0} arrived`);

@@ -8,8 +8,13 @@ export const visitedHeader = 'x-isthmus-visited';
 export const outcomeHeader = 'x-isthmus-outcome';
 /** The outcome of a proxy's own 503: nobody that may serve the request is left, or none is healthy. */
 export const noIdcOutcome = 'no-idc';
+/**
+ * Of an answer: the only other IDC that may serve the Group has nobody for it. Of a request: an earlier try of it got such
+ * an answer, so that this one must not cross again.
+ */
+export const nobodyHeader = 'x-isthmus-nobody';
 /** All headers of Isthmus's own, for where they are named one by one. */
-export const ownHeaders: readonly string[] = [trailHeader, visitedHeader, outcomeHeader];
+export const ownHeaders: readonly string[] = [trailHeader, visitedHeader, outcomeHeader, nobodyHeader];
 /** Stands for IDCs that the policy does not name, in `visitedHeader` and in metrics. Not a possible IDC name. */
 export const unknownIdc = '_unknown';
 /** A trail longer than this many bytes is refused unread: the work for a request is bounded, whatever it carries. */

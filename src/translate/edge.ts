@@ -4,7 +4,7 @@ import type { HttpFilter } from './http-filter.ts';
 import { headerPrefix } from './names.ts';
 
 /** Namespace of the metadata that Isthmus's own filters keep about a request. */
-const metadataNamespace = 'isthmus';
+export const metadataNamespace = 'isthmus';
 
 /** The outcome as access logs of the edge read it: by then the header is gone. */
 export const outcomeInMetadata = `%DYNAMIC_METADATA(${metadataNamespace}:outcome)%`;

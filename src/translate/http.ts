@@ -7,6 +7,7 @@ import { outcomeInMetadata } from './edge.ts';
 import type { HttpFilter } from './http-filter.ts';
 import { type HttpRole, localReplies } from './localreply.ts';
 import { headerPrefix, visitedKey } from './names.ts';
+import { firstRouter } from './vain.ts';
 
 /** A filter of an HTTP connection manager. */
 type AccessLogs = Pick<HttpConnectionManager, 'access_log'>;
@@ -102,6 +103,7 @@ export interface HttpListener {
 /** A listener whose routes come by RDS under the listener's own name. */
 export function buildHttpListener(options: HttpListener): Listener {
   const { role, listen } = options;
+  const isFirst = role === 'outbound' || role === 'edge';
   return {
     name: role,
     address: { socket_address: { address: listen.address, port_value: listen.port } },
@@ -124,7 +126,7 @@ export function buildHttpListener(options: HttpListener): Listener {
                   config_source: { resource_api_version: 'V3', ads: {}, initial_fetch_timeout: '0s' },
                 },
                 upgrade_configs: upgrades,
-                http_filters: [...options.filters, routerFilter],
+                http_filters: [...options.filters, isFirst ? firstRouter : routerFilter],
               },
             ),
           },

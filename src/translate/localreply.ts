@@ -1,5 +1,5 @@
 import type { envoy, HttpConnectionManager } from '../../protos/gen/envoy.d.ts';
-import { noIdcOutcome, outcomeHeader } from '../model/trail.ts';
+import { nobodyHeader, noIdcOutcome, outcomeHeader } from '../model/trail.ts';
 import type { ListenerRole } from '../plan/types.ts';
 import { failHealthHeader } from './names.ts';
 
@@ -15,6 +15,9 @@ type AccessLogFilter = envoy.config.accesslog.v3.AccessLogFilter;
  * flags: no healthy host (UH), no connection to the last one that was tried (UF), no cluster (NC).
  */
 const nobodyLeft = ['UH', 'UF', 'NC'];
+
+/** Nobody is there at all, as opposed to somebody who could not be reached: whoever asks again gets the same answer. */
+const nobodyThere = ['UH'];
 
 /** No route: within the mesh it says that this gateway does not know the Group, which another one may. */
 const unknownGroup = ['NR'];
@@ -37,8 +40,14 @@ const moreHeaders: Partial<Readonly<Record<HttpRole, readonly HeaderOption[]>>> 
  */
 export function localReplies(role: HttpRole): Pick<HttpConnectionManager, 'local_reply_config'> {
   const headers = [header(outcomeHeader, noIdcOutcome), ...(moreHeaders[role] ?? [])];
+  const inMesh = meshListeners.includes(role);
   const mappers: ResponseMapper[] = [{ filter: flagged(nobodyLeft), headers_to_add: headers }];
-  if (meshListeners.includes(role)) {
+  // The first mapper that fits counts. The proxy that sent it here need not ask again (`vain.ts`).
+  if (role === 'peer') {
+    const more = [...headers, header(nobodyHeader, 'true')];
+    mappers.unshift({ filter: flagged(nobodyThere), headers_to_add: more });
+  }
+  if (inMesh) {
     mappers.push({
       filter: flagged(unknownGroup),
       status_code: 503,
@@ -46,8 +55,25 @@ export function localReplies(role: HttpRole): Pick<HttpConnectionManager, 'local
       headers_to_add: headers,
     });
   }
-  return { local_reply_config: { mappers } };
+  return { local_reply_config: { mappers: inMesh ? mappers.flatMap(bodyForGrpcAlone) : mappers } };
 }
+
+/**
+ * A proxy that tries again resets what still comes of the answer before, and HTTP/2 takes 33 resets a second of a
+ * connection (1,000 at first), then ends it with all that is on it (docs/decisions/038-told-once-that-nobody-is-there.md).
+ * So to what is tried again gateways answer in headers alone. gRPC is not, and takes the body as its message.
+ */
+function bodyForGrpcAlone(mapper: ResponseMapper): ResponseMapper[] {
+  const filters = [mapper.filter ?? {}, isGrpc];
+  return [
+    { ...mapper, filter: { and_filter: { filters } } },
+    { ...mapper, body: { inline_string: '' } },
+  ];
+}
+
+const isGrpc: AccessLogFilter = {
+  header_filter: { header: { name: 'content-type', string_match: { prefix: 'application/grpc' } } },
+};
 
 /** A header that replaces any of its name. */
 function header(key: string, value: string): HeaderOption {

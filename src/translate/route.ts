@@ -1,5 +1,5 @@
 import type { envoy, Route, RouteConfiguration, VirtualHost } from '../../protos/gen/envoy.d.ts';
-import { trailHeader, visitedHeader } from '../model/trail.ts';
+import { nobodyHeader, trailHeader, visitedHeader } from '../model/trail.ts';
 import type { GroupPlan, HealthCheck, ListenerRole, Path } from '../plan/types.ts';
 import { any, duration } from './any.ts';
 import { filterName } from './filter.ts';
@@ -14,6 +14,7 @@ import {
 import { buildRequestRoutes, type HeaderMatcher } from './requests.ts';
 import { buildRetry } from './retry.ts';
 import { buildConnectRoutes, hasRoutes } from './tcp.ts';
+import { buildVainRoute } from './vain.ts';
 
 type RouteAction = envoy.config.route.v3.RouteAction;
 
@@ -25,7 +26,9 @@ export function buildRouteConfiguration(
   return {
     name: listener,
     // Workloads do not see the way that a request took; they do see why one was refused. Clients: `edge.ts`.
-    ...(listener === 'outbound' ? { response_headers_to_remove: [trailHeader, visitedHeader] } : {}),
+    ...(listener === 'outbound'
+      ? { response_headers_to_remove: [trailHeader, visitedHeader, nobodyHeader] }
+      : {}),
     // Between gateways only: the egress has acted on it, and whoever comes next would blame the egress.
     ...(listener === 'sidecar' || listener === 'ingress'
       ? { response_headers_to_remove: [failHealthHeader] }
@@ -64,7 +67,11 @@ function buildGroupRoutes(plan: GroupPlan, path: Path, inherited: RouteAction): 
   if (plan.protocol === 'tcp') return buildConnectRoutes(clusterOf(plan, path), inherited, isPeer);
   const routes = (of: Path, headers: readonly HeaderMatcher[] = []) =>
     buildRequestRoutes({ cluster: clusterOf(plan, of), path: of, headers, inherited });
-  return [...(isPeer ? buildPeerRoutes(plan, routes) : []), ...routes(path)];
+  if (isPeer) return [...buildPeerRoutes(plan, routes), ...routes(path)];
+  return [
+    ...(clusterOf(plan, path) === idcsCluster(plan.group) ? buildVainRoute(plan) : []),
+    ...routes(path),
+  ];
 }
 
 /**

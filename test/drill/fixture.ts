@@ -81,6 +81,7 @@ function tellStory(number: number): Story {
     idc: proxy.split('/')[0] ?? '',
     listener,
     at: due,
+    durationMs: latency,
     id,
     status: 200,
     flags: '',

@@ -16,6 +16,7 @@ export function lineOf(proxy: string, listener: string, more: Partial<AccessLine
     idc,
     listener,
     at: 0,
+    durationMs: 2,
     id: '',
     status: 200,
     flags: '',

@@ -1,6 +1,7 @@
 import t from 'tap';
 import { circlesOf } from '../../src/drill/circles.ts';
 import type { LoopMeasurement } from '../../src/drill/drills/loop/facts.ts';
+import { onceRows } from '../../src/drill/drills/loop/once.ts';
 import { preferenceRow, relayedRow } from '../../src/drill/drills/loop/preference.ts';
 import { judgeLoopControl, loopRows } from '../../src/drill/drills/loop/rows.ts';
 import type { AccessLine } from '../../src/drill/measurement.ts';
@@ -114,6 +115,29 @@ t.test('tries of one request may enter another IDC so often, and not more', asyn
   };
   t.notOk(missed(again(3)).includes('entries'));
   t.ok(missed(again(4)).includes('entries'));
+});
+
+t.test('with one other IDC no request crosses again once it was told that nobody is there', async (t) => {
+  const missedOnce = (m: LoopMeasurement) =>
+    onceRows(m)
+      .filter((row) => !row.ok)
+      .map((row) => row.id);
+  const told = { ...good, hopeless: { from: 2000, to: 6000 } };
+  t.same(missedOnce(told), ['crossed-again'], 'nobody was told so: nothing was shown');
+  const access = told.access.map((line) =>
+    line.listener === 'peer' ? { ...line, flags: 'UH', durationMs: 5 } : line,
+  );
+  const well = { ...told, access };
+  t.same(missedOnce(well), []);
+  const line = (due: number, at: number, more: Partial<AccessLine> = {}) => {
+    const id = `caller-sh-a:${due / 20}`;
+    return lineOf('sh-b/ingress-1', 'peer', { id, at, trail: 'sh-a,sh-b', status: 503, ...more });
+  };
+  const also = (...lines: AccessLine[]) => ({ ...well, access: [...access, ...lines] });
+  t.same(missedOnce(also(line(4000, 4005))), ['crossed-again'], 'while not everybody knows');
+  t.same(missedOnce(also(line(4000, 4004))), [], 'a try beside the first, which was slow');
+  t.same(missedOnce(also(line(4000, 3990, { flags: 'UF' }))), [], 'the first one could not be reached');
+  t.same(missedOnce(also(line(5500, 5490, { flags: 'UF' }))), ['crossed-more-than-once'], 'when all know');
 });
 
 /** All that crosses while nobody can serve it goes to and fro. */

@@ -66,6 +66,7 @@ t.test('a try that was given up on its way need not have arrived', async (t) => 
     idc: 'sh-a',
     listener: 'sidecar',
     at: 6000,
+    durationMs: 400,
     id: 'caller-sh-a:600',
     status: 0,
     flags: 'DC',

@@ -60,7 +60,7 @@ t.test('between IDCs a Group that is not known is a 503, so that others are trie
   const answer = await get(world.peer, '/', { host: 'nobody.test', headers: { [trailHeader]: 'sh-a' } });
   t.equal(answer.status, 503);
   t.equal(answer.headers[outcomeHeader], 'no-idc');
-  t.match(answer.body, /no route to this Group/);
+  t.equal(answer.body, '', 'what is tried again has no body that would have to be reset');
   const grpc = await get(world.peer, '/', {
     host: 'nobody.test',
     method: 'POST',

@@ -38,6 +38,8 @@ export interface AccessLine {
 /** IDCs with one gateway of each kind, and a caller in the first. */
 export interface Idcs {
   readonly meshes: ReadonlyMap<string, Mesh>;
+  /** The objects of each IDC's registry, as YAML. */
+  readonly registry: ReadonlyMap<string, string>;
   /** Where the caller's requests go. */
   readonly outbound: ListenAddress;
   /** Where clients enter each IDC, and where its egress takes requests of sidecars. */
@@ -70,6 +72,7 @@ export async function startIdcs(options: WorldOptions): Promise<Idcs> {
   }
   const outbound = await freeAddress();
   const meshes = new Map<string, Mesh>();
+  const registry = new Map<string, string>();
   for (const idc of idcs) {
     const order = options.preference?.[idc] ?? idcs.map((name) => ({ name }));
     const documents = [
@@ -77,6 +80,7 @@ export async function startIdcs(options: WorldOptions): Promise<Idcs> {
       ...groups.flatMap((group) => [drGroupObject(group, order, hopLimit), serviceEntry(group)]),
     ];
     const text = documents.map((document) => stringify(document)).join('---\n');
+    registry.set(idc, text);
     meshes.set(idc, await startMesh(idc, { 'all.yaml': text }, { hopLimit }));
   }
   const logs: string[] = [];
@@ -104,6 +108,7 @@ export async function startIdcs(options: WorldOptions): Promise<Idcs> {
   ]);
   return {
     meshes,
+    registry,
     outbound,
     gateways,
     accessLines: () =>

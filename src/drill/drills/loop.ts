@@ -7,6 +7,7 @@ import { machineClock } from '../time.ts';
 import { hostOf, type Topology, type WorldPlan } from '../topology.ts';
 import { countedBetween, readTrailCounters } from '../trail-counters.ts';
 import type { LoopFacts } from './loop/facts.ts';
+import { onceRows } from './loop/once.ts';
 import { judgeLoopControl, loopRows } from './loop/rows.ts';
 
 const hopLimit = 2;
@@ -53,7 +54,7 @@ function plan({ unprotected, quick }: Choice): DrillPlan<LoopFacts> {
     loads: planLoads,
     play,
     // Two IDCs: after one crossing all have been visited, whatever the hop limit. The first proxy tries four times.
-    judge: (m) => loopRows(m, { crossings: 1, entries: 4 }),
+    judge: (m) => [...loopRows(m, { crossings: 1, entries: 4 }), ...onceRows(m)],
     judgeControl: judgeLoopControl,
     figures: (m) => ({ circles: circlesOf(m), refusing: m.refusing }),
     control: {

@@ -1,0 +1,101 @@
+import type { envoy, Route } from '../../protos/gen/envoy.d.ts';
+import { nobodyHeader, noIdcOutcome, outcomeHeader } from '../model/trail.ts';
+import type { GroupPlan } from '../plan/types.ts';
+import { any } from './any.ts';
+import { metadataNamespace } from './edge.ts';
+
+type HttpFilter = envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter;
+type HeaderOption = envoy.config.core.v3.HeaderValueOption;
+
+const toldNobody = {
+  name: 'told_nobody',
+  typed_config: any('envoy.type.matcher.v3.HttpResponseHeaderMatchInput', { header_name: nobodyHeader }),
+};
+
+/** Keeps for a request what one of its tries was told. Of the filters that see each try just Lua can write metadata. */
+const remember = `function envoy_on_response(handle)
+  handle:streamInfo():dynamicMetadata():set("${metadataNamespace}", "nobody", "true")
+end`;
+
+/**
+ * Filters of the first proxy that see each try, and not just the request. They tell the next try what an earlier one was
+ * told: that nobody is in the other IDC. What a client sends under that name is taken off.
+ */
+const tryFilters: readonly HttpFilter[] = [
+  {
+    name: 'isthmus.tell_nobody',
+    typed_config: any('envoy.extensions.filters.http.header_mutation.v3.HeaderMutation', {
+      mutations: {
+        request_mutations: [
+          { remove: nobodyHeader },
+          // Nothing is added while nothing was told.
+          { append: set(nobodyHeader, `%DYNAMIC_METADATA(${metadataNamespace}:nobody)%`) },
+        ],
+      },
+    }),
+  },
+  {
+    name: 'isthmus.remember_nobody',
+    typed_config: any('envoy.extensions.common.matching.v3.ExtensionWithMatcher', {
+      // The script costs a sixth of a request's CPU, to look at the headers does not.
+      xds_matcher: {
+        matcher_list: {
+          matchers: [
+            {
+              predicate: {
+                not_matcher: { single_predicate: { input: toldNobody, value_match: { exact: 'true' } } },
+              },
+              on_match: {
+                action: {
+                  name: 'skip',
+                  typed_config: any('envoy.extensions.filters.common.matcher.action.v3.SkipFilter', {}),
+                },
+              },
+            },
+          ],
+        },
+      },
+      extension_config: {
+        name: 'isthmus.remember_nobody',
+        typed_config: any('envoy.extensions.filters.http.lua.v3.Lua', {
+          default_source_code: { inline_string: remember },
+        }),
+      },
+    }),
+  },
+  {
+    name: 'envoy.filters.http.upstream_codec',
+    typed_config: any('envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec', {}),
+  },
+];
+
+/**
+ * The router of a first proxy. Its filters for tries stand here, one script for all Groups: those of a cluster would count
+ * where they are the route's own, which is one for each Group.
+ */
+export const firstRouter: HttpFilter = {
+  name: 'envoy.filters.http.router',
+  typed_config: any('envoy.extensions.filters.http.router.v3.Router', { upstream_http_filters: tryFilters }),
+};
+
+/**
+ * The egress's answer to a try that needs not cross, since the one before found nobody there; none where more than one IDC
+ * could serve it. The first proxy may still find somebody at home (docs/decisions/038-told-once-that-nobody-is-there.md).
+ */
+export function buildVainRoute({ crossing }: GroupPlan): Route[] {
+  if (crossing === undefined || crossing.permits === 'all' || crossing.idcs.length !== 1) return [];
+  return [vainRoute];
+}
+
+function set(key: string, value: string): HeaderOption {
+  return { header: { key, value }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' };
+}
+
+/** One object for all Groups: encoded once. */
+const vainRoute: Route = Object.freeze<Route>({
+  match: { prefix: '/', headers: [{ name: nobodyHeader, present_match: true }] },
+  direct_response: {
+    status: 503,
+  },
+  response_headers_to_add: [set(outcomeHeader, noIdcOutcome), set(nobodyHeader, 'true')],
+});

@@ -1,0 +1,78 @@
+import { loadAll } from 'js-yaml';
+import { createIndex } from '../../src/index/store.ts';
+import type { NodeScope } from '../../src/model/node.ts';
+import type { Change } from '../../src/model/object.ts';
+import { createPlanner } from '../../src/plan/planner.ts';
+import { parseObject } from '../../src/registry/parse.ts';
+import { createXdsServer, type ResourceJson } from '../../src/serve/xds.ts';
+import { Catalog } from '../../src/translate/catalog.ts';
+import { type ProxyProcess, startEnvoy } from './proxied.ts';
+
+/** A resource as it would be pushed: what a test changes of it is the protection that it takes away. */
+// biome-ignore lint/suspicious/noExplicitAny: a test reaches for one setting deep in a message.
+export type Loose = any;
+
+export interface PatchedOptions {
+  readonly scope: NodeScope;
+  /** The registry's objects. */
+  readonly yaml: string;
+  readonly hopLimit?: number;
+  readonly loopPrevention?: 'on' | 'off';
+  /** Alters a message, which is the test's own copy. */
+  patch?(message: Loose): void;
+}
+
+/** One Envoy that runs what Isthmus translates, but for what a test alters. */
+export interface Patched {
+  readonly envoy: ProxyProcess;
+  /** Takes in other objects; returns when the Envoy has ACKed what followed. */
+  save(yaml: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * Registry objects through index, plan and translate, altered, and served by the real server to a real Envoy: how a
+ * protection is taken away that no option switches off. There are no trail filters: a gateway's `patch` takes them out.
+ */
+export async function startPatched(options: PatchedOptions): Promise<Patched> {
+  const server = createXdsServer();
+  const port = await server.listen('127.0.0.1:0');
+  const put = (yaml: string) => server.upsert('patched', messagesOf(options, yaml)).revision;
+  const acked = async (revision: number) => {
+    while (!server.isConfirmed(revision)) await new Promise((resolve) => setTimeout(resolve, 2));
+  };
+  const first = put(options.yaml);
+  const envoy = await startEnvoy('patched', port, 'DELTA_GRPC');
+  while (server.status().length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  await acked(first);
+  return {
+    envoy,
+    save: (yaml) => acked(put(yaml)),
+    async close() {
+      await envoy.stop();
+      await server.close(0);
+    },
+  };
+}
+
+function messagesOf({ scope, hopLimit = 1, ...options }: PatchedOptions, yaml: string): ResourceJson[] {
+  const changes = loadAll(yaml).map((document): Change => {
+    const { object, faults } = parseObject(document, 'patched.yaml');
+    if (object === undefined) throw new Error(JSON.stringify(faults));
+    return { type: 'upsert', object, at: 0 };
+  });
+  const index = createIndex({ idc: scope.idc });
+  index.apply(changes);
+  const { groups, idcs } = index.view();
+  const catalog = new Catalog();
+  catalog.surround(idcs, { own: idcs.get(scope.idc), filters: {} });
+  const loopPrevention = options.loopPrevention ?? 'on';
+  const planner = createPlanner({ own: scope.idc, hopLimit, loopPrevention });
+  const all = { groups: new Set(groups.keys()), idcs: new Set(idcs.keys()) };
+  catalog.update(planner.update({ groups, idcs }, all));
+  return catalog.open('patched', scope).map(({ message }) => {
+    const copy = structuredClone(message);
+    options.patch?.(copy);
+    return copy as ResourceJson;
+  });
+}
