@@ -3,8 +3,8 @@ import { nobodyHeader, noIdcOutcome, outcomeHeader } from '../model/trail.ts';
 import type { GroupPlan } from '../plan/types.ts';
 import { any } from './any.ts';
 import { metadataNamespace } from './edge.ts';
+import type { HttpFilter } from './http-filter.ts';
 
-type HttpFilter = envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter;
 type HeaderOption = envoy.config.core.v3.HeaderValueOption;
 
 const toldNobody = {
