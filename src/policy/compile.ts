@@ -9,8 +9,8 @@ import { MeshError } from '../base/error.ts';
 import { contentHash } from '../base/hash.ts';
 import type { Logger } from '../base/log.ts';
 import { canonicalPolicy, type FilterPolicy, policyRef } from './policy.ts';
+import { CompileProcess } from './process.ts';
 import { policySource } from './source.ts';
-import { CompileThread } from './thread.ts';
 
 /** A filter that has passed its vectors. Shared by all who asked for it: not to be written to. */
 export interface FilterArtefact {
@@ -31,7 +31,7 @@ export interface PolicyCompiler {
    * its vectors, 'unavailable' when closed. A failure is not remembered.
    */
   compile(policy: FilterPolicy): Promise<FilterArtefact>;
-  /** Ends the worker thread; pending compiles are rejected. */
+  /** Ends the compiler's process; pending compiles are rejected. */
   close(): Promise<void>;
 }
 
@@ -46,12 +46,12 @@ export interface PolicyCompilerOptions {
   readonly storeDir?: string;
 }
 
-/** Compiles policies into filters, in a worker thread, and hands out none that has not passed its vectors. */
+/** Compiles policies into filters, in a process of its own, and hands out none that has not passed its vectors. */
 export function createPolicyCompiler(options: PolicyCompilerOptions): PolicyCompiler {
   const { logger, clock } = options;
   const cache = new LRUCache<string, FilterArtefact>({ max: options.cacheEntriesMax ?? 64 });
   const pending = new Map<string, Promise<FilterArtefact>>();
-  const thread = new CompileThread(clock);
+  const compiler = new CompileProcess(clock);
   let sources: Promise<ReadonlyMap<string, string>> | undefined;
   let closed = false;
 
@@ -62,7 +62,7 @@ export function createPolicyCompiler(options: PolicyCompilerOptions): PolicyComp
       const all = new Map(await sources).set('policy.ts', policySource(policy));
       const { storeDir } = options;
       const file = storeDir === undefined ? {} : { file: join(storeDir, `${storeKey(all)}.wasm`) };
-      const { bytes, stored } = await thread.run({ policy, sources: all, ...file });
+      const { bytes, stored } = await compiler.run({ policy, sources: all, ...file });
       const artefact = { policy, bytes, hash: contentHash(bytes), compileMs: clock.now() - start };
       const { hash, compileMs } = artefact;
       const what = stored ? 'filter found, compiled earlier' : 'filter compiled';
@@ -98,7 +98,7 @@ export function createPolicyCompiler(options: PolicyCompilerOptions): PolicyComp
     },
     async close() {
       closed = true;
-      await thread.close();
+      await compiler.close();
     },
   };
 }

@@ -161,7 +161,7 @@ t.test('a filter that never returns blocks nobody, and is given up', async (t) =
   while (giveUp === undefined) await sleep(systemClock, 10);
   giveUp();
   await t.rejects(compiling, { code: 'unavailable', message: /gave no answer for 60000 ms/ });
-  t.ok((await next).bytes.length > 0, 'the next job has a new thread');
+  t.ok((await next).bytes.length > 0, 'the next job has a new process');
 });
 
 t.test('an incomplete package is told', async (t) => {

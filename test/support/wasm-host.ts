@@ -10,7 +10,7 @@ export async function hostedFilter(policy: FilterPolicy): Promise<FilterHost> {
   return FilterHost.load(bytes as Uint8Array);
 }
 
-/** Compiles filters, in one worker thread. */
+/** Compiles filters, in one process. */
 export async function compiledFilters(policies: readonly FilterPolicy[]): Promise<readonly Uint8Array[]> {
   const compiler = createPolicyCompiler({ logger: silentLogger, clock: systemClock });
   try {

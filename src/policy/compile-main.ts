@@ -1,10 +1,9 @@
-import { parentPort } from 'node:worker_threads';
 import { MeshError } from '../base/error.ts';
 import { checkFilter } from './check.ts';
 import type { FilterPolicy } from './policy.ts';
 import { readStored, writeStored } from './store.ts';
 
-/** What the worker thread is asked: one filter. `sources` are the texts of wasm/assembly by file name, with the policy's. */
+/** What the compiler's process is asked: one filter. `sources` are the texts of wasm/assembly by file name, with the policy's. */
 export interface CompileJob {
   readonly policy: FilterPolicy;
   readonly sources: ReadonlyMap<string, string>;
@@ -17,7 +16,7 @@ export type CompileResult =
   | { readonly bytes: Uint8Array; readonly stored: boolean }
   | { readonly fault: Pick<MeshError, 'code' | 'message' | 'ref'> };
 
-/** Compiles, then checks; the check is here too, so that a filter that never returns blocks nobody but this thread. */
+/** Compiles, then checks; the check is here too, so that a filter that never returns blocks nobody but this process. */
 async function run({ policy, sources, file }: CompileJob): Promise<CompileResult> {
   try {
     const known = file === undefined ? undefined : await readStored(file);
@@ -45,4 +44,8 @@ async function passes(policy: FilterPolicy, bytes: Uint8Array): Promise<boolean>
   }
 }
 
-parentPort?.on('message', async (job: CompileJob) => parentPort?.postMessage(await run(job)));
+process.on('message', async (job: CompileJob) => process.send?.(await run(job)));
+// Whoever asked is gone, or wants no more.
+process.on('disconnect', () => process.exit());
+// From a terminal it goes to all in the foreground; when this one ends, the control plane says.
+process.on('SIGINT', () => {});
