@@ -1,11 +1,3 @@
-import type { ServerHttp2Stream } from 'node:http2';
-import {
-  Metadata,
-  ServerInterceptingCall,
-  type ServerInterceptingCallInterface,
-  type ServerInterceptor,
-} from '@grpc/grpc-js';
-
 /**
  * A gRPC message as it stands on the wire: one byte that says "not compressed", four of length, the message.
  * (gRPC over HTTP/2, "Length-Prefixed-Message".)
@@ -27,46 +19,59 @@ export function frameOf(message: Buffer): Frame {
   return frame;
 }
 
-/** The message in a frame, as a view. */
-export function messageOf(frame: Frame): Buffer {
-  return frame.subarray(headBytes);
-}
+/** Cuts the bytes of a stream, as they come in, into messages. */
+export class FrameReader {
+  private readonly messageBytesMax: number;
+  private readonly take: (message: Buffer) => void;
+  // The beginning of a frame that has not come whole, and how long it must be to go on.
+  private kept: Buffer[] = [];
+  private keptBytes = 0;
+  private wantedBytes = 0;
 
-/**
- * Writes frames as they are. grpc-js itself would copy each message into a new frame for each stream, which is
- * 400 MB for 400 KB to 1,000 streams (docs/decisions/020). It has no public way to hand it a frame, so the HTTP/2
- * stream is taken from the call below, where a test holds that it is; should it not be there, the message is
- * written by grpc-js, copy and all.
- */
-export const writeFrames: ServerInterceptor = (_, call) => new FrameCall(call);
-
-/** The HTTP/2 stream of a call, where grpc-js's own call is the one below. */
-export function httpStreamOf(call: ServerInterceptingCallInterface): ServerHttp2Stream | undefined {
-  const { stream } = call as { stream?: ServerHttp2Stream };
-  return typeof stream?.write === 'function' ? stream : undefined;
-}
-
-class FrameCall extends ServerInterceptingCall {
-  private readonly stream: ServerHttp2Stream | undefined;
-  private begun = false;
-
-  constructor(below: ServerInterceptingCallInterface) {
-    super(below);
-    this.stream = httpStreamOf(below);
+  /** `take` is given each message, a view that is good until it returns. */
+  constructor(messageBytesMax: number, take: (message: Buffer) => void) {
+    this.messageBytesMax = messageBytesMax;
+    this.take = take;
   }
 
-  override sendMetadata(metadata: Metadata): void {
-    this.begun = true;
-    super.sendMetadata(metadata);
-  }
-
-  override sendMessage(frame: Frame, callback: () => void): void {
-    const { stream } = this;
-    if (stream === undefined) super.sendMessage(messageOf(frame), callback);
-    else if (!stream.destroyed && !stream.closed) {
-      if (!this.begun) this.sendMetadata(new Metadata());
-      // An error ends the stream, which grpc-js hears by itself.
-      stream.write(frame, (error) => error ?? callback());
+  /**
+   * Takes what came. Returns undefined, or all from the first frame on that is not for this reader: one that is
+   * compressed or has more than `messageBytesMax`. It must be given no more then.
+   */
+  read(chunk: Buffer): Buffer | undefined {
+    const bytes = this.joined(chunk);
+    if (bytes === undefined) return undefined;
+    let at = 0;
+    while (bytes.length - at >= headBytes) {
+      const length = bytes.readUInt32BE(at + 1);
+      if (bytes[at] !== 0 || length > this.messageBytesMax) return bytes.subarray(at);
+      const end = at + headBytes + length;
+      if (end > bytes.length) {
+        this.keep(bytes.subarray(at), end - at);
+        return undefined;
+      }
+      this.take(bytes.subarray(at + headBytes, end));
+      at = end;
     }
+    if (at < bytes.length) this.keep(bytes.subarray(at), headBytes);
+    return undefined;
+  }
+
+  private keep(bytes: Buffer, wantedBytes: number): void {
+    this.kept = [bytes];
+    this.keptBytes = bytes.length;
+    this.wantedBytes = wantedBytes;
+  }
+
+  /** What was kept with the chunk after it; undefined while that is not enough to go on. */
+  private joined(chunk: Buffer): Buffer | undefined {
+    if (this.keptBytes === 0) return chunk;
+    this.kept.push(chunk);
+    this.keptBytes += chunk.length;
+    if (this.keptBytes < this.wantedBytes) return undefined;
+    const bytes = Buffer.concat(this.kept, this.keptBytes);
+    this.kept = [];
+    this.keptBytes = 0;
+    return bytes;
   }
 }

@@ -1,14 +1,8 @@
-import {
-  Server,
-  ServerCredentials,
-  type ServerDuplexStream,
-  type ServerInterceptor,
-  status,
-} from '@grpc/grpc-js';
+import { Server, ServerCredentials, type ServerInterceptor, status } from '@grpc/grpc-js';
 import type { Clock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import type { Peer } from './events.ts';
-import { frameOf, writeFrames } from './frame.ts';
+import { type Call, openMessages } from './messages.ts';
 import type { Protocol } from './respond.ts';
 
 /** One ADS stream as the server above it sees it: bytes in, bytes out. */
@@ -24,6 +18,7 @@ export interface Stream {
 
 /** What the server above does with a stream. */
 export interface StreamHandler {
+  /** `bytes` are good until this returns. */
   receive(bytes: Buffer): void;
   closed(): void;
 }
@@ -52,7 +47,7 @@ const requestBytesMax = 32 * 2 ** 20;
 
 /**
  * Serves ADS on `address` (`host:port`; port 0 takes a free one). Messages stay bytes: what they mean is
- * none of gRPC's business. `below` stands between that and the wire. Throws MeshError 'unavailable' when the address cannot be bound.
+ * none of gRPC's business. `below` stands between that and the wire (for tests). Throws MeshError 'unavailable' when the address cannot be bound.
  */
 export async function listen(
   address: string,
@@ -68,7 +63,7 @@ export async function listen(
     'grpc.max_send_message_length': -1,
     // Counters of each call and connection for a debugging service that is not offered here.
     'grpc.enable_channelz': 0,
-    interceptors: [...below, writeFrames],
+    interceptors: [...below],
   });
   const calls = new Set<Call>();
   const handle = (protocol: Protocol) => (call: Call) => {
@@ -93,8 +88,6 @@ export async function listen(
   return { port, close: (graceMs) => close(server, calls, clock, graceMs) };
 }
 
-type Call = ServerDuplexStream<Buffer, Buffer>;
-
 function serveCall(call: Call, protocol: Protocol, open: (stream: Stream) => StreamHandler): void {
   let ended = false;
   const end = () => {
@@ -102,22 +95,22 @@ function serveCall(call: Call, protocol: Protocol, open: (stream: Stream) => Str
     ended = true;
     handler.closed();
   };
+  const messages = openMessages(call, requestBytesMax, (bytes) => {
+    if (!ended) handler.receive(bytes);
+  });
   const certificate = call.getAuthContext().sslPeerCertificate?.raw;
   const handler = open({
     protocol,
     peer: { address: call.getPeer(), ...(certificate && { certificate }) },
-    isClogged: () => !ended && call.writableLength > 0,
+    isClogged: () => !ended && messages.isClogged(),
     write(bytes) {
-      if (!ended) call.write(frameOf(bytes));
+      if (!ended) messages.write(bytes);
     },
     refuse(error) {
       if (ended) return;
       end();
       call.emit('error', { code: statusOf(error), details: error.message });
     },
-  });
-  call.on('data', (bytes: Buffer) => {
-    if (!ended) handler.receive(bytes);
   });
   // The client said that it will ask no more: the stream is of no use to either.
   call.on('end', () => {

@@ -29,7 +29,7 @@ export const allowances: Readonly<Record<string, Allowance>> = {
   serve: {
     folders: ['base', 'protos'],
     packages: {
-      '@grpc/grpc-js': ['server.ts', 'frame.ts'],
+      '@grpc/grpc-js': ['server.ts', 'messages.ts'],
       protobufjs: ['codec.ts', 'encode.ts'],
       'lru-cache': 'all',
     },
