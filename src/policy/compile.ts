@@ -71,11 +71,10 @@ export function createPolicyCompiler(options: PolicyCompilerOptions): PolicyComp
     } catch (reason) {
       const { code, message, ref = policyRef(policy) } = MeshError.from(reason);
       const error = new MeshError(code, message, { ref, cause: reason });
-      logger.error('filter not compiled', {
-        policy: policyRef(policy),
-        code: error.code,
-        reason: error.message,
-      });
+      const fields = { policy: policyRef(policy), code: error.code, reason: error.message };
+      // Whoever closes it does not want it any more.
+      if (closed) logger.debug('filter not compiled: closed before', fields);
+      else logger.error('filter not compiled', fields);
       throw error;
     }
   }

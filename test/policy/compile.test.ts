@@ -174,12 +174,15 @@ t.test('an incomplete package is told', async (t) => {
 });
 
 t.test('close ends what is pending, and what comes after', async (t) => {
-  const compiler = createPolicyCompiler(options);
+  const errors: string[] = [];
+  const logger = { ...silentLogger, error: (message: string) => void errors.push(message) };
+  const compiler = createPolicyCompiler({ ...options, logger });
   const pending = t.rejects(compiler.compile(policy), { code: 'unavailable' });
   await compiler.close();
   await pending;
   await t.rejects(compiler.compile(policy), { code: 'unavailable' });
   await compiler.close();
+  t.same(errors, [], 'who closes it wants nothing of it any more: that is no error');
 });
 
 t.test('a bad policy is refused before anything is started', async (t) => {
