@@ -87,7 +87,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
         return knownGoodAt === undefined ? Number.NaN : (clock.wall() - knownGoodAt) / 1000;
       });
     }
-  for (const { name } of sources) metrics.repaired.inc({ source: name }, 0);
+  for (const { name, counts } of sources) {
+    metrics.repaired.inc({ source: name }, 0);
+    if (counts) metrics.registrations.ask(counts);
+  }
   const stop = new AbortController();
   const problemsBySource = new Map<string, readonly Problem[]>();
 

@@ -1,11 +1,11 @@
 import { Command } from 'commander';
 import { MeshError } from '../base/error.ts';
+import { duration } from './duration.ts';
 import { exitCode } from './exit.ts';
 import {
   addClientOptions,
   addressOf,
   clientOf,
-  duration,
   type InstanceFlags,
   instanceName,
   parsePort,

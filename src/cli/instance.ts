@@ -1,5 +1,4 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { parseDurationMs } from '../model/duration.ts';
 import type { ListenAddress } from '../model/node.ts';
 import { parseAddress } from './address.ts';
 import { type ClientOptions, ownAddressTowards, readClientToken } from './registration-client.ts';
@@ -54,18 +53,6 @@ export function parsePort(text: string): InstancePort {
       `'${text}' is no port: write 8080, or NAME=8080 with the name of the Group's port.`,
     );
   return { name, number };
-}
-
-/** Reads a duration such as `15s`, in milliseconds. */
-function parseDuration(text: string): number {
-  const ms = parseDurationMs(text);
-  if (ms === undefined) throw new InvalidArgumentError(`'${text}' is no duration: write it as 15s or 500ms.`);
-  return ms;
-}
-
-/** An option that takes a duration; `byDefault` is written as one. */
-export function duration(flags: string, words: string, byDefault: string): Option {
-  return new Option(flags, words).argParser(parseDuration).default(parseDuration(byDefault), byDefault);
 }
 
 /** The name of an instance that was not given one: the same for each life on the same address and port. */

@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { addClientOptions, duration, parsePort } from './instance.ts';
+import { duration } from './duration.ts';
+import { addClientOptions, parsePort } from './instance.ts';
 import type { RunFlags } from './run.ts';
 
 /** `isthmus run`: a process as an instance of a Group, for as long as it lives. */

@@ -25,6 +25,9 @@ export interface ServeFlags {
   readonly adminTokenFile?: string;
   readonly hopLimit: number;
   readonly loopPrevention: LoopPrevention;
+  /** Milliseconds; see `GuardLimits`. */
+  readonly deletionAckLimit: number;
+  readonly deletionReconnectLimit: number;
   readonly logLevel: LogLevel;
 }
 
@@ -54,6 +57,7 @@ export async function serve(flags: ServeFlags): Promise<void> {
     xds: flags.xds,
     hopLimit: flags.hopLimit,
     loopPrevention: flags.loopPrevention,
+    deletionLimits: { ackMsMax: flags.deletionAckLimit, reconnectMsMax: flags.deletionReconnectLimit },
     ...filterStore(flags),
     clock,
     logger,

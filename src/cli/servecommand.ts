@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { hopLimitMax, loopPreventions } from '../model/trail.ts';
 import { parseAddress, parseIdcName } from './address.ts';
+import { duration } from './duration.ts';
 import { logLevels } from './loglevel.ts';
 import type { ServeFlags } from './serve.ts';
 
@@ -48,12 +49,25 @@ export function serveCommand(): Command {
         .choices(loopPreventions)
         .default('on'),
     )
+    .addOption(
+      limit(
+        '--deletion-ack-limit <duration>',
+        'an instance that goes is held for a connected proxy that does not confirm it for at most so long; give isthmus run a --drain-timeout that is no shorter',
+        '30s',
+      ),
+    )
+    .addOption(limit('--deletion-reconnect-limit <duration>', 'the same, for a proxy that is away', '15s'))
     .addOption(new Option('--log-level <level>', 'what to log').choices(logLevels).default('info'))
     .action(async (flags: ServeFlags) => {
       // Loaded only now: --help and the other commands need none of it.
       const { serve } = await import('./serve.ts');
       await serve(flags);
     });
+}
+
+/** An option for a limit of the deletion guard. */
+function limit(flags: string, words: string, byDefault: string): Option {
+  return duration(flags, words, byDefault, { minMs: 1_000, maxMs: 3_600_000 });
 }
 
 function parseHopLimit(text: string): number {

@@ -28,6 +28,8 @@ export interface Metrics {
   readonly filterFailures: Counter;
   readonly loopPrevention: Gauge;
   readonly refused: Counter;
+  /** By state; asked when it is read. */
+  readonly registrations: { ask(counts: () => Readonly<Record<string, number>>): void };
   readonly deletionsPending: Gauge;
   readonly deletionsReleased: Counter<'cause'>;
   /** By cause. */
@@ -61,6 +63,18 @@ export function createMetrics(idc: string): Metrics {
   };
   return {
     registry,
+    registrations: {
+      ask(counts) {
+        new Gauge({
+          name: 'isthmus_registrations',
+          help: 'Instances that registered themselves, by state: ready, draining, leaving.',
+          ...{ labelNames: ['state'], registers },
+          collect() {
+            for (const [state, count] of Object.entries(counts())) this.set({ state }, count);
+          },
+        });
+      },
+    },
     eventToAck: createLatencyHistogram(registry, {
       name: 'isthmus_event_to_ack_seconds',
       help: 'From the reading of a registry event to each proxy’s ACK of the first response that contains it.',

@@ -4,7 +4,13 @@ import { type Logger, silentLogger } from '../base/log.ts';
 import type { Change, Ref } from '../model/object.ts';
 import { createLeaseClock } from './lease-clock.ts';
 import { type LeaseStore, openLeaseStore } from './lease-store.ts';
-import { keyText, type Registration, type RegistrationKey, workloadOf } from './registration.ts';
+import {
+  keyText,
+  type Registration,
+  type RegistrationKey,
+  type RegistrationState,
+  workloadOf,
+} from './registration.ts';
 import { decodeRow, encodeRow } from './registration-row.ts';
 import { type Decision, decide, isLive, type RegistrationOp, requireLive } from './registration-rules.ts';
 import type { Problem, ProxyMemory, Sink, Source } from './source.ts';
@@ -34,6 +40,8 @@ export interface RegistrationsSource extends Source {
   get(key: RegistrationKey): Registered | undefined;
   /** All that are registered or leaving, by namespace and name. */
   list(): readonly Registered[];
+  /** How many there are, by state. */
+  counts(): Readonly<Record<Exclude<RegistrationState, 'gone'>, number>>;
   readonly proxies: ProxyMemory;
 }
 
@@ -245,6 +253,11 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
     get(key) {
       const registration = standing.get(keyText(key));
       return registration === undefined || registration.state === 'gone' ? undefined : shown(registration);
+    },
+    counts() {
+      const counts = { ready: 0, draining: 0, leaving: 0 };
+      for (const { state } of standing.values()) if (state !== 'gone') counts[state] += 1;
+      return counts;
     },
     list: () =>
       [...standing.values()]

@@ -24,6 +24,8 @@ export type OpenedSource = Source & {
   confirmDeletes?(): number;
   lastGood?(): LastGoodStatus;
   readonly proxies?: ProxyMemory;
+  /** Of instances that registered themselves: how many, by state. */
+  counts?(): Readonly<Record<string, number>>;
 };
 
 /**

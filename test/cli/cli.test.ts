@@ -71,6 +71,9 @@ t.test('wrong usage says what would be right, and exits with 2', async (t) => {
     [['serve', '--idc', 'sh-a', '--config', dir, '--xds', 'here'], /write HOST:PORT/],
     [['serve', '--idc', 'sh-a', '--config', dir, '--hop-limit', '5'], /0 to 4/],
     [['serve', '--idc', 'sh-a', '--config', dir, '--loop-prevention', 'none'], /on, off/],
+    [['serve', '--idc', 'sh-a', '--config', dir, '--deletion-ack-limit', '30'], /'30' is no duration/],
+    [['serve', '--idc', 'sh-a', '--config', dir, '--deletion-ack-limit', '100ms'], /1s to 1h/],
+    [['serve', '--idc', 'sh-a', '--config', dir, '--deletion-reconnect-limit', '2h'], /1s to 1h/],
     [['serve', '--idc', 'sh-a', '--config', join(dir, 'nowhere')], /nowhere/],
     [['bootstrap', '--role', 'gateway', '--idc', 'a', '--id', 'x'], /sidecar, ingress, egress/],
     [
