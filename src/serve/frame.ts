@@ -41,19 +41,20 @@ export class FrameReader {
   read(chunk: Buffer): Buffer | undefined {
     const bytes = this.joined(chunk);
     if (bytes === undefined) return undefined;
+    const own = (part: Buffer) => (bytes === chunk ? part : Buffer.from(part));
     let at = 0;
     while (bytes.length - at >= headBytes) {
       const length = bytes.readUInt32BE(at + 1);
-      if (bytes[at] !== 0 || length > this.messageBytesMax) return bytes.subarray(at);
+      if (bytes[at] !== 0 || length > this.messageBytesMax) return own(bytes.subarray(at));
       const end = at + headBytes + length;
       if (end > bytes.length) {
-        this.keep(bytes.subarray(at), end - at);
+        this.keep(own(bytes.subarray(at)), end - at);
         return undefined;
       }
       this.take(bytes.subarray(at + headBytes, end));
       at = end;
     }
-    if (at < bytes.length) this.keep(bytes.subarray(at), headBytes);
+    if (at < bytes.length) this.keep(own(bytes.subarray(at)), headBytes);
     return undefined;
   }
 
@@ -69,9 +70,23 @@ export class FrameReader {
     this.kept.push(chunk);
     this.keptBytes += chunk.length;
     if (this.keptBytes < this.wantedBytes) return undefined;
-    const bytes = Buffer.concat(this.kept, this.keptBytes);
+    const bytes = joinedForNow(this.kept, this.keptBytes);
     this.kept = [];
     this.keptBytes = 0;
     return bytes;
   }
+}
+
+// An ACK of State of the World repeats all names, tens of KiB that go at once: new memory for each would be most of the
+// collector's work. One buffer serves all streams, since a message is read before the next one comes.
+let scratch = Buffer.allocUnsafe(64 * 1024);
+const scratchBytesMax = 2 ** 20;
+
+/** The parts in one buffer, which is good until the next call. */
+function joinedForNow(parts: readonly Buffer[], length: number): Buffer {
+  if (length > scratchBytesMax) return Buffer.concat(parts, length);
+  if (length > scratch.length) scratch = Buffer.allocUnsafe(scratchBytesMax);
+  let at = 0;
+  for (const part of parts) at += part.copy(scratch, at);
+  return scratch.subarray(0, length);
 }
