@@ -8,7 +8,7 @@ import { nodeText, overviewText } from './statustext.ts';
 interface Flags {
   readonly admin: ListenAddress;
   readonly watch?: boolean;
-  readonly output: 'text' | 'json';
+  readonly output: 'text' | 'wide' | 'json';
 }
 
 /** Time between two looks of `--watch`, and the longest that one may take, in milliseconds. */
@@ -29,7 +29,11 @@ export function statusCommand(): Command {
         .default({ address: '127.0.0.1', port: 15014 }, '127.0.0.1:15014'),
     )
     .option('-w, --watch', `show it again every ${watchMs / 1000} s, until Ctrl-C`)
-    .addOption(new Option('-o, --output <format>', 'output format').choices(['text', 'json']).default('text'))
+    .addOption(
+      new Option('-o, --output <format>', 'output format; wide: with versions, and connected since')
+        .choices(['text', 'wide', 'json'])
+        .default('text'),
+    )
     .addHelpText(
       'after',
       `
@@ -66,11 +70,13 @@ async function look(node: string | undefined, flags: Flags): Promise<string> {
   const asJson = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
   if (node !== undefined) {
     const streams = await ask(flags.admin, `/status?node=${encodeURIComponent(node)}`);
-    return flags.output === 'json' ? asJson(streams) : nodeText(streams as never);
+    return flags.output === 'json' ? asJson(streams) : nodeText(streams as never, systemClock.wall());
   }
   const [status, problems] = await Promise.all([ask(flags.admin, '/status'), ask(flags.admin, '/problems')]);
   const overview = { status, problems } as Parameters<typeof overviewText>[0];
-  return flags.output === 'json' ? asJson(overview) : overviewText(overview, systemClock.wall());
+  return flags.output === 'json'
+    ? asJson(overview)
+    : overviewText(overview, systemClock.wall(), flags.output);
 }
 
 async function ask(admin: ListenAddress, path: string): Promise<unknown> {

@@ -25,12 +25,19 @@ export function span(ms: number): string {
   return ms < 172_800_000 ? `${Math.round(ms / 3_600_000)} h` : `${Math.round(ms / 86_400_000)} d`;
 }
 
+/** How much of each proxy the table shows; 'wide': versions too, and since when it is connected. */
+export type Width = 'text' | 'wide';
+
 /** A control plane and its proxies, what is wrong first. */
-export function overviewText({ status, problems }: Overview, nowWallMs: number): string {
+export function overviewText(
+  { status, problems }: Overview,
+  nowWallMs: number,
+  width: Width = 'text',
+): string {
   const behind = status.proxies.filter((proxy) => !isInSync(proxy));
   return paragraphs([
     [...head(status), ...counts(status, behind.length)],
-    proxyTable([...behind, ...status.proxies.filter(isInSync)]),
+    proxyTable([...behind, ...status.proxies.filter(isInSync)], nowWallMs, width),
     behind.flatMap(nackText),
     legend(behind),
     goneText(status, nowWallMs),
@@ -73,14 +80,14 @@ function counts({ proxies, gone, eventToAck }: ControlPlaneStatus, behind: numbe
   ];
 }
 
-function proxyTable(proxies: readonly ProxyStatus[]): string[] {
+function proxyTable(proxies: readonly ProxyStatus[], nowWallMs: number, width: Width): string[] {
   if (proxies.length === 0) return [];
   const shown = typesInOrder.filter((type) => proxies.some(({ types }) => types[type] !== undefined));
   return table([
-    ['NODE', 'ROLE', 'IDC', 'CONNECTED', ...shown, 'LAST EVENT → ACK'],
+    ['NODE', 'ROLE', 'IDC', width === 'wide' ? 'CONNECTED SINCE' : 'CONNECTED', ...shown, 'LAST EVENT → ACK'],
     ...proxies.map(({ id, role, idc, connectedForMs, types, lastEvent }) => [
-      ...[id, role, idc, span(connectedForMs)],
-      ...shown.map((type) => cell(types[type])),
+      ...[id, role, idc, width === 'wide' ? iso(nowWallMs - connectedForMs) : span(connectedForMs)],
+      ...shown.map((type) => `${cell(types[type])}${width === 'wide' ? shortVersion(types[type]) : ''}`),
       lastEvent === undefined ? '-' : `${span(lastEvent.tookMs)}, ${span(lastEvent.agoMs)} ago`,
     ]),
   ]);
@@ -93,6 +100,11 @@ function cell(type: TypeReport | undefined): string {
   if (state === 'STALE') return sent === undefined ? 'STALE, waits' : `STALE ${span(sent.agoMs)}`;
   if (state === 'NACKED' && answeredAgoMs !== undefined) return `NACKED ${span(answeredAgoMs)}`;
   return state;
+}
+
+/** Enough of the version that it has to tell two apart; `isthmus status NODE` has all of it. */
+function shortVersion(type: TypeReport | undefined): string {
+  return type?.version === undefined ? '' : ` ${type.version.slice(0, 8)}`;
 }
 
 function isInSync({ types }: ProxyStatus): boolean {
@@ -173,11 +185,11 @@ function problemsText(problems: readonly Problem[]): string[] {
 }
 
 /** One node in full: each of its streams. */
-export function nodeText(streams: readonly NodeStatus[]): string {
-  return streams.map(streamText).join('\n');
+export function nodeText(streams: readonly NodeStatus[], nowWallMs: number): string {
+  return streams.map((stream) => streamText(stream, nowWallMs)).join('\n');
 }
 
-function streamText(node: NodeStatus): string {
+function streamText(node: NodeStatus, nowWallMs: number): string {
   const { id, role, idc, protocol, peer, connectedForMs, lastEvent, types, differences } = node;
   const rows = Object.entries(types).map(([type, report]) => [
     ...[type, cell(report), report.version ?? '-', report.sent?.version ?? '-'],
@@ -190,7 +202,7 @@ function streamText(node: NodeStatus): string {
       : `Its last event took ${span(lastEvent.tookMs)} to the ACK, ${span(lastEvent.agoMs)} ago.`;
   const parts = [
     [
-      `${id}: ${role} of ${idc}, connected for ${span(connectedForMs)} from ${peer} (${protocol === 'sotw' ? 'State of the World' : 'Delta'}).`,
+      `${id}: ${role} of ${idc}, connected since ${iso(nowWallMs - connectedForMs)} (${span(connectedForMs)}) from ${peer} (${protocol === 'sotw' ? 'State of the World' : 'Delta'}).`,
       event,
     ],
     rows.length === 0

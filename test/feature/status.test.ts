@@ -125,9 +125,22 @@ t.test('who is in sync, who is behind, who refused and in which words, who is go
   t.match(out, /leaving \(sidecar\): unknown since 20.*Z \(/);
   t.match(out, /Event → ACK: p50 /);
 
+  const wide = (await status('-o', 'wide')).out.split('\n');
+  t.match(
+    wide.find((each) => each.startsWith('NODE')),
+    /CONNECTED SINCE +CDS/,
+  );
+  t.match(
+    wide.find((each) => each.startsWith('real ')),
+    /sidecar +sh-a +20[^ ]+Z +SYNCED [0-9a-f]{8} +SYNCED [0-9a-f]{8} /,
+  );
+
   const one = await status('refusing');
   t.comment(one.out);
-  t.match(one.out, /^refusing: sidecar of sh-a, connected for .* from 127\.0\.0\.1:\d+ \(Delta\)/);
+  t.match(
+    one.out,
+    /^refusing: sidecar of sh-a, connected since 20[^ ]+Z \(.*\) from 127\.0\.0\.1:\d+ \(Delta\)/,
+  );
   t.match(one.out, /1 resource differs from what it is to have:/);
   t.match(one.out, /EDS +instances\/echo\.shop:80 +([0-9a-f]{16}) +([0-9a-f]{16}) +\2 +refused/);
   t.match((await status('behind')).out, /EDS +instances\/echo\.shop:80 .* sent\n/);
