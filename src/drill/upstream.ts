@@ -10,6 +10,8 @@ export interface UpstreamOptions {
   readonly socketPath: string;
   /** Where each request is appended, synchronously, before it is answered. */
   readonly logFile: string;
+  /** How long it works on each request, in milliseconds; default 0. */
+  readonly workMs?: number;
 }
 
 /** What an instance writes down for each request that reaches it: one JSON line. */
@@ -40,6 +42,7 @@ export function openUpstreamLog(file: string): {
 
 /** Starts an instance; resolves when it listens. Rejects when the socket cannot be bound. */
 export function startUpstream(options: UpstreamOptions): Promise<Server> {
+  const { workMs = 0 } = options;
   const log = openUpstreamLog(options.logFile);
   // A killed predecessor leaves its socket file behind.
   rmSync(options.socketPath, { force: true });
@@ -48,7 +51,9 @@ export function startUpstream(options: UpstreamOptions): Promise<Server> {
     const id = String(request.headers['x-drill-id'] ?? '');
     const leaked = Object.keys(request.headers).filter((name) => name.startsWith('x-isthmus-'));
     log.append({ id, method: request.method ?? '', path, leaked });
-    answer(response, path, { id, instance: options.instance, idc: options.idc });
+    const reply = () => answer(response, path, { id, instance: options.instance, idc: options.idc });
+    if (workMs > 0 && path === '/') machineClock.after(workMs, reply);
+    else reply();
   });
   // The sidecar pools connections; a server that closes idle ones would race with its next request.
   server.keepAliveTimeout = 0;

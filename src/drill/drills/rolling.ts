@@ -25,7 +25,7 @@ export const rollingDrill: Drill<RollingFacts> = {
   plan: ({ unprotected, quick }): DrillPlan<RollingFacts> => ({
     title: 'every checkout instance of both IDCs replaced, two at a time',
     label: unprotected ? 'rolling unprotected' : 'rolling',
-    phases: { steady: 3, rolling: quick ? 20 : 40, 'steady again': 3 },
+    phases: { steady: 3, rolling: quick ? 30 : 40, 'steady again': 3 },
     world: {
       ...shopWorld,
       groups: [

@@ -10,6 +10,12 @@ export const rolledGroup = 'checkout';
 /** The token of the drill's control planes, which listen on loopback, for as long as it lasts. */
 const token = 'rolling drill, loopback only';
 
+/**
+ * How long an instance works on a request, in milliseconds: so that some are always on their way, and one that is ended
+ * without waiting loses them. Far less than `isthmus run` lingers.
+ */
+const workMs = 25;
+
 /** Whether a part is an instance that is replaced. */
 export function isRolled(part: Part): boolean {
   return part.kind === 'app' && (part.proxy as InstancePlan).group.name === rolledGroup;
@@ -64,5 +70,7 @@ function underRun(
     ['--admin', `${admin.address}:${admin.port}`, '--token-file', tokenFile],
     wait ? [] : ['--no-wait'],
   ].flat();
-  return { ...spec, args: [entryPoint('../cli/main'), 'run', ...flags, '--', spec.command, ...spec.args] };
+  const [entry = '', options = '{}', ...more] = spec.args;
+  const working = [entry, JSON.stringify({ ...JSON.parse(options), workMs }), ...more];
+  return { ...spec, args: [entryPoint('../cli/main'), 'run', ...flags, '--', spec.command, ...working] };
 }
