@@ -12,7 +12,7 @@ import { idcOf, planTopology, shopWorld } from '../../src/drill/topology.ts';
 
 const proxy = { idc: 'sh-b', name: 'ingress-1' };
 const line = (more: object) =>
-  `${JSON.stringify({ time: new Date().toISOString(), listener: 'peer', status: 200, flags: '-', trail: 'sh-a,sh-b', attempts: 1, drill_id: 'x:1', ...more })}\n`;
+  `${JSON.stringify({ time: new Date().toISOString(), listener: 'peer', status: 200, flags: '-', trail: 'sh-a,sh-b', attempts: 1, duration: 7, drill_id: 'x:1', ...more })}\n`;
 
 t.test(
   'an access log: load lines as requests, every line for the counters, cut lines not at all',
@@ -31,6 +31,7 @@ t.test(
     t.same(lines, [
       {
         at,
+        durationMs: 7,
         proxy: 'sh-b/ingress-1',
         idc: 'sh-b',
         listener: 'peer',
