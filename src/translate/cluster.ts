@@ -167,7 +167,7 @@ const gatewayHttp = httpUpstream({
 const unreachable: Outlier = {
   consecutiveLocalOriginFailures: 2,
   intervalMs: 500,
-  baseEjectionMs: 1_000,
+  baseEjectionMs: 2_000,
   maxEjectionMs: 5_000,
   maxEjectionPercent: { sidecar: 99, ingress: 99 },
 };
