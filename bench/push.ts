@@ -1,7 +1,7 @@
 // From a change to every stream that has it: `node bench/push.ts [--quick] [--streams N,…] [--rounds N] [--json FILE]`.
 import { parseArgs } from 'node:util';
 import { type Load, measure, mergeRounds, type Row } from './push/measure.ts';
-import { type Contender, contenders, type Mode } from './push/servers.ts';
+import { type Contender, contenders, type Mode, namesFloor, plainFloor } from './push/servers.ts';
 import { hasGo } from './support/go.ts';
 import { filesMax, thisMachine } from './support/machine.ts';
 import { keepJson } from './support/results.ts';
@@ -87,13 +87,20 @@ function judge(rows: readonly Row[]): Verdict[] {
     rows.filter(
       (row) => row.server.startsWith(name) && row.streams === streams && (mode ?? row.mode) === row.mode,
     );
-  const floor = of('floor: grpc-js', 1000)[0];
+  const floor = of(plainFloor, 1000)[0];
+  const floorOfNames = of(namesFloor, 1000)[0];
   const peerP99 = Math.min(...of('go-control-plane', 1000).map((row) => row.p99Ms));
   const at1000 = of('isthmus', 1000).flatMap((row) => {
     const name = `${row.server}, ${row.mode}`;
     return [
       ...atMost(`${name}: p50 against the floor`, floor && row.p50Ms / floor.p50Ms, 1.25, 'x'),
       ...atMost(`${name}: p99 against the floor`, floor && row.p99Ms / floor.p99Ms, 1.25, 'x'),
+      ...(row.mode === 'delta' || floorOfNames === undefined
+        ? []
+        : [
+            ...atMost(`${name}: p50, the floor's ACKs as long`, row.p50Ms / floorOfNames.p50Ms, 1.25, 'x'),
+            ...atMost(`${name}: p99, the floor's ACKs as long`, row.p99Ms / floorOfNames.p99Ms, 1.25, 'x'),
+          ]),
       ...(Number.isFinite(peerP99)
         ? atMost(`${name}: p99 against go-control-plane`, row.p99Ms / peerP99, 1 / 7, 'x')
         : []),

@@ -69,6 +69,7 @@ export async function measure(contender: Contender, load: Load): Promise<Row> {
       settle: '3s',
       'cold-timeout': '180s',
       'trigger-url': `http://127.0.0.1:${http}/update?i=7&addr={{.Marker}}`,
+      ...(contender.ackNames !== undefined && { 'ack-names': contender.ackNames }),
       ...(contender.node !== undefined && { node: contender.node }),
       // A thundering herd of 10,000 handshakes measures the kernel's backlog, not the server.
       ...(streams > 3000 && { rate: 1000 }),

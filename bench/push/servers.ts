@@ -14,6 +14,8 @@ export interface Contender {
   readonly types: string;
   /** The node that a client says it is, as xdsload's template; absent: any. */
   readonly node?: string;
+  /** Made-up names that the clients repeat in each ACK, as subscribers in State of the World do. */
+  readonly ackNames?: number;
   command(options: { port: number; http: number; groups: number; endpoints: number }): Promise<string[]>;
 }
 
@@ -47,13 +49,26 @@ function goControlPlane(cache: string): Contender['command'] {
   };
 }
 
+/** The floor: 1 KB sent as it is, and its ACK. */
+export const plainFloor = 'floor: grpc-js, 1 KB as it is';
+/** The floor for State of the World, whose ACKs repeat the names of all that is subscribed to. */
+export const namesFloor = 'floor: grpc-js, 1,000 names in ACKs';
+
 /** All that are measured, in the order of the table. Ours come with the peers' resources, and whole. */
 export const contenders: readonly Contender[] = [
   {
-    name: 'floor: grpc-js, 1 KB as it is',
+    name: plainFloor,
     modes: ['sotw'],
     streams: [100, 1000, 3000, 10_000],
     types: 'cds',
+    command: node('floor-main.ts', 'grpcjs'),
+  },
+  {
+    name: namesFloor,
+    modes: ['sotw'],
+    streams: [1000],
+    types: 'cds',
+    ackNames: 1000,
     command: node('floor-main.ts', 'grpcjs'),
   },
   {

@@ -31,6 +31,7 @@ type options struct {
 	types                                  map[string]bool
 	initTimeout                            time.Duration
 	dump                                   string
+	ackNames                               []string // in every SotW ACK, whatever was asked for
 }
 
 type multi []string
@@ -104,11 +105,15 @@ func main() {
 	flag.Var(&md, "metadata", "gRPC metadata key=value (repeat)")
 	flag.BoolVar(&o.ldsEarly, "lds-early", false, "ask for LDS at once, not after EDS")
 	flag.BoolVar(&o.nodeAlways, "node-always", false, "send the node in every SotW request")
+	ackNames := flag.Int("ack-names", 0, "repeat this many made-up names in each SotW ACK, as a subscriber to so many resources does: for servers that ignore names")
 	flag.BoolVar(&o.reconnect, "reconnect", true, "open a broken stream again (jittered back-off to 5 s)")
 	flag.DurationVar(&o.initTimeout, "init-timeout", 0, "give up a type not answered in this time (Envoy: 15s); 0: never")
 	flag.StringVar(&o.dump, "dump", "", "write every response's time per stream here (JSON lines)")
 	flag.Parse()
 	o.delta = *mode == "delta"
+	for i := 0; i < *ackNames; i++ {
+		o.ackNames = append(o.ackNames, fmt.Sprintf("svc-%05d.mesh.example", i))
+	}
 	o.types = map[string]bool{}
 	for _, t := range strings.Split(*types, ",") {
 		o.types[t] = true

@@ -1,4 +1,4 @@
-import type { ServerHttp2Stream } from 'node:http2';
+import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import { Metadata, type ServerDuplexStream } from '@grpc/grpc-js';
 import { FrameReader, frameOf } from './frame.ts';
 
@@ -27,7 +27,7 @@ export function openMessages(
 ): Messages {
   // Also where the HTTP/2 stream is read: starts the reading, and takes what goes through grpc-js.
   call.on('data', receive);
-  const http = httpStreamOf((call as { call?: object }).call);
+  const http = httpStreamOf(below(call));
   if (http === undefined)
     return { write: (message) => void call.write(message), isClogged: () => call.writableLength > 0 };
   readFrames(http, new FrameReader(messageBytesMax, receive));
@@ -40,6 +40,15 @@ export function openMessages(
     },
     isClogged: () => http.writableLength > 0,
   };
+}
+
+/** The HTTP/2 connection of a call, where its stream is found. */
+export function sessionOf(call: Call): ServerHttp2Session | undefined {
+  return httpStreamOf(below(call))?.session as ServerHttp2Session | undefined;
+}
+
+function below(call: Call): object | undefined {
+  return (call as { call?: object }).call;
 }
 
 /**
