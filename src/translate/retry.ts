@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import type { envoy } from '../../protos/gen/envoy.d.ts';
 import type { RetryCondition, RetryRule } from '../plan/types.ts';
 import { any, duration } from './any.ts';
@@ -11,8 +12,11 @@ const retryOn: Readonly<Record<RetryCondition, string>> = {
   'gateway-error': 'gateway-error',
 };
 
-/** What was built, by content: there are few rules, and every virtual host has some; what is shared is encoded once. */
-const built = new Map<string, RouteAction>();
+/**
+ * What was built, by content: there are few rules, and every virtual host has some; what is shared is encoded once. A
+ * limit on memory only: what was dropped is built again.
+ */
+const built = new LRUCache<string, RouteAction>({ max: 1_024 });
 
 /**
  * A rule as a part of a RouteAction. Equal rules give the same, frozen, object. `movesOn`: there is another

@@ -25,7 +25,12 @@ export const allowances: Readonly<Record<string, Allowance>> = {
   },
   index: { folders: ['base', 'model'], node: false },
   plan: { folders: ['base', 'model', 'index'], node: false },
-  translate: { folders: ['base', 'model', 'index', 'plan'], types: ['protos'], node: false },
+  translate: {
+    folders: ['base', 'model', 'index', 'plan'],
+    types: ['protos'],
+    packages: { 'lru-cache': ['retry.ts'] },
+    node: false,
+  },
   serve: {
     folders: ['base', 'protos'],
     packages: {
