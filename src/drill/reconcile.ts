@@ -120,6 +120,8 @@ function crossingsMatch(m: Measurement): Finding {
   const tries = sumBy(leaving, (l) => l.attempts);
   const arrived = countBy(entering, (l) => l.id);
   const excused = new Set(m.samples.filter((s) => mayHaveLostItsLine(s.end, m)).map((s) => s.id));
+  // Of a client that was killed with its sidecar the last requests may have left no trace but at the instance.
+  for (const { id, beforeDeathMs } of unrecorded(m)) if (beforeDeathMs <= unrecordedMs) excused.add(id);
   const wrong: string[] = [];
   const answered = countBy(
     leaving.filter((l) => wasAnswered(l) && l.attempts > 0),

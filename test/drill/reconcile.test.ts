@@ -122,6 +122,25 @@ t.test(
   },
 );
 
+t.test(
+  'what a client that was killed with its sidecar had sent may have come to an instance alone',
+  async (t) => {
+    const facts = good.streams[0] as Measurement['streams'][number];
+    const lost = (dueBeforeMs: number) => {
+      const at = facts.due(600) + dueBeforeMs;
+      return {
+        ...withAccess(good, (line) =>
+          line.id === 'caller-sh-a:600' && line.listener !== 'inbound' ? null : undefined,
+        ),
+        streams: [{ ...facts, planned: 601, killed: { from: at, to: at } }],
+        samples: good.samples.filter((s) => s.id !== 'caller-sh-a:600'),
+      };
+    };
+    t.notOk(broken(lost(2)).includes(crossings as string));
+    t.ok(broken(lost(400)).includes(crossings as string), 'long before its death it would be on record');
+  },
+);
+
 t.test('a counter that is not there under the name of its listener', async (t) => {
   const renamed = good.counters.map((c) => (c.proxy === 'sh-a/caller' ? { ...c, listener: 'renamed' } : c));
   t.same(broken({ ...good, counters: renamed }), [counters]);

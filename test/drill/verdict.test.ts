@@ -194,6 +194,22 @@ t.test('a site that dies takes with it what was in flight inside, and nothing el
   })) {
     t.ok(missed(site(change)).includes('success-rate'), what);
   }
+  const refused = { sent: 5004, end: 5005, connectedAt: 0, target: '127.1.0.91:15001' };
+  t.ok(missed(site(refused)).includes('success-rate'), 'a client that lives on has to be served');
+  const ofTheDead = (change: object) => {
+    const m = site({ ...refused, ...change });
+    const killed = { from: 5008, to: 5008 };
+    return {
+      ...m,
+      streams: m.streams.map((one) => (one.stream === 'caller-sh-a' ? { ...one, killed } : one)),
+    };
+  };
+  t.match(
+    measuredOf(ofTheDead({}), 'success-rate'),
+    /apart: 1 in flight/,
+    'one that died with the site was inside',
+  );
+  t.notMatch(measuredOf(ofTheDead({ sent: 4000, end: 4500 }), 'success-rate'), /apart: 1 in flight/);
   const { lostSite, ...kill } = { ...site({}), outage: 'kill' as const };
   t.ok(missed(kill).includes('success-rate'), 'other outages excuse nothing');
 });
