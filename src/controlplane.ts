@@ -7,6 +7,7 @@ import { type Answer, Ledger } from './delivery/ledger.ts';
 import { createMetrics, type Metrics } from './delivery/metrics.ts';
 import { Readiness } from './delivery/readiness.ts';
 import { Roster, type RosterStream } from './delivery/roster.ts';
+import { StartOrder } from './delivery/start-order.ts';
 import { type ListenAddress, parseNodeScope } from './model/node.ts';
 import type { Change, Ref } from './model/object.ts';
 import type { LoopPrevention } from './model/trail.ts';
@@ -17,7 +18,7 @@ import { createReconciler, keysOf, reconcileMs, reconcileOften } from './registr
 import type { Problem } from './registry/source.ts';
 import type { OpenedSource } from './registry/sources.ts';
 import type { Ack, Node, StreamInfo } from './serve/events.ts';
-import { clusterType, endpointType } from './serve/types.ts';
+import { clusterType, endpointType, extensionConfigType, listenerType, routeType } from './serve/types.ts';
 import { createXdsServer, resourceName } from './serve/xds.ts';
 import { createStatusReader, type StatusReader } from './status.ts';
 
@@ -99,17 +100,25 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     log: logger,
     ready: options.answerBeforeReady === true,
     classOf: (node) => classOf(node, idc),
-    onUnknownClass: ({ nodeClass, node }) => pipeline.open(nodeClass, parseNodeScope(node.metadata)),
+    onUnknownClass({ nodeClass, node }) {
+      const scope = parseNodeScope(node.metadata);
+      startOrder.begin(nodeClass, scope.role, () => xds.hold(nodeClass));
+      pipeline.open(nodeClass, scope);
+    },
     onUnusedClass(nodeClass) {
+      startOrder.forget(nodeClass);
       pipeline.forget(nodeClass);
       xds.dropClass(nodeClass);
     },
     onStreamOpen(stream) {
-      roster.opened(rosterStream(stream));
+      const entry = rosterStream(stream);
+      roster.opened(entry);
+      startOrder.opened(stream.id, entry.role);
       deletions.opened(stream);
     },
     onStreamClose(stream) {
       roster.closed(stream);
+      startOrder.closed(stream.id);
       deletions.closed(stream);
     },
     onAck(ack) {
@@ -122,7 +131,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       metrics.nacks.inc({ type: nack.type });
       ledger.nacked(answerOf(nack));
     },
-    onConfirmed: (stream, has) => deletions.confirmed(stream, has),
+    onConfirmed(stream, has) {
+      startOrder.confirmed(stream.id, has);
+      deletions.confirmed(stream, has);
+    },
   });
 
   const roster = new Roster({ clock, logger, metrics });
@@ -146,6 +158,16 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       for (const source of sources) source.proxies?.note(node, isKnown);
     },
     unconfirmed: (concern) => xds.unconfirmed(concern),
+  });
+
+  const startOrder = new StartOrder({
+    clock,
+    logger,
+    listenTypes: [listenerType, routeType, extensionConfigType],
+    hasEgress() {
+      const { idcs } = pipeline.view();
+      return idcs.size > 1 && (idcs.get(idc)?.spec.egress.length ?? 0) > 0;
+    },
   });
 
   const pipeline = createPipeline({
@@ -182,6 +204,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       const { groups, idcs } = pipeline.view();
       logger.info('ready', { groups: groups.size, idcs: [...idcs.keys()] });
       xds.release();
+      startOrder.answering();
       deletions.answering();
     },
     onWaiting: (waitingFor, forMs) => logger.info('not ready', { waitingFor, forMs: Math.round(forMs) }),
@@ -272,6 +295,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     stop.abort(new MeshError('unavailable', 'the control plane is closing'));
     ledger.close();
     readiness.close();
+    startOrder.close();
     deletions.close();
     await Promise.all([xds.close(), pipeline.close()]);
   }

@@ -39,6 +39,7 @@ export interface HubOptions {
 interface NodeClass {
   /** Has been given resources, so that its streams may be answered. */
   open: boolean;
+  held: boolean;
   readonly snapshots: Map<string, Snapshot<Member>>;
   readonly sessions: Set<Session>;
 }
@@ -108,7 +109,7 @@ export class Hub implements SessionHost {
   private classOf(name: string): NodeClass {
     const known = this.classes.get(name);
     if (known !== undefined) return known;
-    const made: NodeClass = { open: false, snapshots: new Map(), sessions: new Set() };
+    const made: NodeClass = { open: false, held: false, snapshots: new Map(), sessions: new Set() };
     this.classes.set(name, made);
     return made;
   }
@@ -156,7 +157,18 @@ export class Hub implements SessionHost {
   }
 
   isOpen(nodeClass: string): boolean {
-    return this.ready && this.classes.get(nodeClass)?.open === true;
+    const entry = this.classes.get(nodeClass);
+    return this.ready && entry?.open === true && !entry.held;
+  }
+
+  /** Answers nobody of a class until what it returns is called. */
+  hold(nodeClass: string): () => void {
+    const entry = this.classOf(nodeClass);
+    entry.held = true;
+    return () => {
+      entry.held = false;
+      for (const session of entry.sessions) this.push.mark(session);
+    };
   }
 
   release(): void {

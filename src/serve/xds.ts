@@ -69,6 +69,11 @@ export interface XdsServer {
   classNames(): string[];
   /** Frees a class without streams. Throws MeshError 'conflict' while it has some. */
   dropClass(nodeClass: string): void;
+  /**
+   * Keeps answers to a class back, before its first resources as well, until what it returns is called: for what must
+   * not start before something else does. Streams that were answered before keep what they have.
+   */
+  hold(nodeClass: string): () => void;
   /** Lets answers out, where `ready: false` held them back. */
   release(): void;
   /** Every stream and where it stands with each type. */
@@ -171,6 +176,7 @@ export function createXdsServer(options: XdsServerOptions = {}): XdsServer {
     hasClass: (nodeClass) => hub.hasClass(nodeClass),
     classNames: () => hub.classNames(),
     dropClass: (nodeClass) => hub.dropClass(nodeClass),
+    hold: (nodeClass) => hub.hold(nodeClass),
     release: () => hub.release(),
     status: () => hub.status(),
     unconfirmed: (what) => hub.unconfirmed(what),
