@@ -66,7 +66,7 @@ export const contenders: readonly Contender[] = [
   {
     name: namesFloor,
     modes: ['sotw'],
-    streams: [1000],
+    streams: [1000, 10_000],
     types: 'cds',
     ackNames: 1000,
     command: node('floor-main.ts', 'grpcjs'),

@@ -31,7 +31,7 @@ type options struct {
 	types                                  map[string]bool
 	initTimeout                            time.Duration
 	dump                                   string
-	ackNames                               []string // in every SotW ACK, whatever was asked for
+	ackNames                               []byte // in every SotW ACK, whatever was asked for
 }
 
 type multi []string
@@ -111,9 +111,11 @@ func main() {
 	flag.StringVar(&o.dump, "dump", "", "write every response's time per stream here (JSON lines)")
 	flag.Parse()
 	o.delta = *mode == "delta"
+	var made []string
 	for i := 0; i < *ackNames; i++ {
-		o.ackNames = append(o.ackNames, fmt.Sprintf("svc-%05d.mesh.example", i))
+		made = append(made, fmt.Sprintf("svc-%05d.mesh.example", i))
 	}
+	o.ackNames = sotwNames(made)
 	o.types = map[string]bool{}
 	for _, t := range strings.Split(*types, ",") {
 		o.types[t] = true
@@ -163,7 +165,7 @@ func main() {
 			creds = credentials.NewTLS(c)
 		}
 		c, err := grpc.NewClient("passthrough:///"+*addr, grpc.WithTransportCredentials(creds), grpc.WithNoProxy(),
-			grpc.WithReadBufferSize(16<<10), grpc.WithWriteBufferSize(8<<10), grpc.WithSharedWriteBuffer(true),
+			grpc.WithReadBufferSize(16<<10), grpc.WithWriteBufferSize(32<<10), grpc.WithSharedWriteBuffer(true),
 			grpc.WithDefaultCallOptions(grpc.ForceCodecV2(rawCodec{}), grpc.MaxCallRecvMsgSize(1<<30), grpc.MaxCallSendMsgSize(1<<30)))
 		check(err)
 		return c
