@@ -43,6 +43,8 @@ export interface ControlPlaneOptions {
   readonly reconcileMs?: number;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Called before the sources are read, so that what is waited for can be asked. Its rejection ends the start. */
+  readonly onListening?: (plane: ControlPlane) => Promise<void>;
   /** For tests alone, to see that they fail without it: proxies are answered before the picture is whole. */
   readonly answerBeforeReady?: boolean;
 }
@@ -242,7 +244,19 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   }
 
   const port = await xds.listen(`${bracketed(options.xds.address)}:${options.xds.port}`);
+  const plane: ControlPlane = {
+    metrics,
+    xds: { address: options.xds.address, port },
+    ...createStatusReader({
+      ...{ idc, clock, sources, loopPrevention, xds, roster, ledger, readiness, problems: ownProblems },
+    }),
+    problems,
+    confirmDeletes: () => sources.reduce((sum, source) => sum + (source.confirmDeletes?.() ?? 0), 0),
+    deletions,
+    close,
+  };
   try {
+    await options.onListening?.(plane);
     await Promise.all(
       sources.map((source) =>
         source.start(
@@ -300,17 +314,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     await Promise.all([xds.close(), pipeline.close()]);
   }
 
-  return {
-    metrics,
-    xds: { address: options.xds.address, port },
-    ...createStatusReader({
-      ...{ idc, clock, sources, loopPrevention, xds, roster, ledger, readiness, problems: ownProblems },
-    }),
-    problems,
-    confirmDeletes: () => sources.reduce((sum, source) => sum + (source.confirmDeletes?.() ?? 0), 0),
-    deletions,
-    close,
-  };
+  return plane;
 }
 
 /** A proxy's class: all that say the same of themselves get the same. Throws MeshError `invalid`. */

@@ -64,9 +64,10 @@ export function nodesOf(scale: Scale): object[] {
     metadata: { isthmus: { idc: idcName, ...scope } },
   });
   const sidecars = Array.from({ length: scale.sidecars }, (_, s) => {
-    // Groups that events change among them, evenly: 50 of 30,000 at any stride.
+    // All over the mesh, so that events in any part of it concern some Groups of every sidecar.
+    const stride = Math.floor(scale.services / scale.groupsEach);
     const dependsOn = Array.from({ length: scale.groupsEach }, (_, g) =>
-      hostOf((s * scale.groupsEach + g * 7) % scale.services),
+      hostOf((g * stride + s * 13) % scale.services),
     );
     const namespace = namespaceOf(scale, s);
     return node(`sidecar-${s}`, { role: 'sidecar', namespace, dependsOn, outbound: at(15001) });

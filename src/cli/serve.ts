@@ -9,7 +9,7 @@ import { keepLastGood } from '../registry/lastgood.ts';
 import { createRegistrationsSource } from '../registry/registrations.ts';
 import { openSource } from '../registry/sources.ts';
 import { showAddress } from './address.ts';
-import { serveAdmin } from './admin.ts';
+import { type AdminServer, serveAdmin } from './admin.ts';
 import { createLogger } from './log.ts';
 import type { LogLevel } from './loglevel.ts';
 
@@ -51,6 +51,7 @@ export async function serve(flags: ServeFlags): Promise<void> {
     ...(flags.state === undefined ? {} : { folder: flags.state }),
     ...{ idc: flags.idc, clock, logger },
   });
+  let admin: AdminServer | undefined;
   const plane = await startControlPlane({
     idc: flags.idc,
     sources: [config, ...(registrations ? [registrations] : [])],
@@ -61,25 +62,24 @@ export async function serve(flags: ServeFlags): Promise<void> {
     ...filterStore(flags),
     clock,
     logger,
-  });
-  let admin: Awaited<ReturnType<typeof serveAdmin>>;
-  try {
-    admin = await serveAdmin(plane, flags.admin, token, registrations && { plane, registrations, clock });
-  } catch (reason) {
-    await plane.close();
+    async onListening(plane) {
+      admin = await serveAdmin(plane, flags.admin, token, registrations && { plane, registrations, clock });
+    },
+  }).catch(async (reason) => {
+    await admin?.close();
     throw reason;
-  }
+  });
   logger.info('serving', {
     idc: flags.idc,
     xds: showAddress(plane.xds),
-    admin: showAddress({ ...flags.admin, port: admin.port }),
+    admin: showAddress({ ...flags.admin, port: admin?.port ?? flags.admin.port }),
   });
   const signal = await new Promise<string>((resolve) => {
     process.once('SIGTERM', resolve);
     process.once('SIGINT', resolve);
   });
   logger.info('stopping; proxies keep what they have', { signal });
-  await Promise.all([admin.close(), plane.close()]);
+  await Promise.all([admin?.close(), plane.close()]);
 }
 
 function readToken(file: string): string {

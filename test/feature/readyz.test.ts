@@ -1,0 +1,47 @@
+import t from 'tap';
+import { systemClock } from '../../src/base/clock.ts';
+import { silentLogger } from '../../src/base/log.ts';
+import { type AdminServer, serveAdmin } from '../../src/cli/admin.ts';
+import { startControlPlane } from '../../src/controlplane.ts';
+import { idc, service } from '../registry/objects.ts';
+import { freeAddress, get, until } from '../support/mesh.ts';
+import { createRawSource } from '../support/raw-source.ts';
+
+t.test('while a source is still read, /readyz says so, and /livez that the process lives', async (t) => {
+  let open = () => {};
+  const gate = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  const listen = await freeAddress();
+  let admin: AdminServer | undefined;
+  const starting = startControlPlane({
+    ...{ idc: 'sh-a', sources: [createRawSource([idc('sh-a'), service('s', 'a.example')], gate)] },
+    ...{ xds: { address: '127.0.0.1', port: 0 }, hopLimit: 1, clock: systemClock, logger: silentLogger },
+    async onListening(plane) {
+      admin = await serveAdmin(plane, listen, undefined);
+    },
+  });
+  t.teardown(async () => {
+    await admin?.close();
+    await (await starting).close();
+  });
+  await until('it answers', () => admin !== undefined);
+  t.match(await get(listen, '/readyz'), {
+    status: 503,
+    body: /^not ready, waiting for: source raw, .*filters\n/,
+  });
+  t.equal((await get(listen, '/livez')).status, 200);
+  t.match(JSON.parse((await get(listen, '/status')).body), { ready: false, proxies: [] });
+  open();
+  await until('it is ready', async () => (await get(listen, '/readyz')).status === 200);
+  t.equal((await get(listen, '/readyz')).body, 'ready\n');
+});
+
+t.test('an admin address that is taken ends the start', async (t) => {
+  const refused = startControlPlane({
+    ...{ idc: 'sh-a', sources: [createRawSource([idc('sh-a')])] },
+    ...{ xds: { address: '127.0.0.1', port: 0 }, hopLimit: 1, clock: systemClock, logger: silentLogger },
+    onListening: () => Promise.reject(new Error('the port is taken')),
+  });
+  await t.rejects(refused, /the port is taken/);
+});
