@@ -1,5 +1,7 @@
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { cpus, release, totalmem, type } from 'node:os';
+import { findEnvoy } from '../../src/drill/envoy.ts';
 
 /** Where and with what a bench ran: without it its figures say nothing. */
 export interface Machine {
@@ -10,6 +12,8 @@ export interface Machine {
   readonly os: string;
   readonly node: string;
   readonly go: string;
+  /** What is measured against what, by name. */
+  readonly versions: Readonly<Record<string, string>>;
   /** Commit that was measured; `+` when there were changes beyond it. */
   readonly commit: string;
 }
@@ -25,8 +29,27 @@ export function thisMachine(): Machine {
     os: `${type()} ${release()}`,
     node: process.version,
     go: output('go', ['env', 'GOVERSION']) || 'none',
+    versions: {
+      'grpc-js': versionIn(new URL('../../node_modules/@grpc/grpc-js/package.json', import.meta.url)),
+      'go-control-plane': versionIn(new URL('../peers/go-control-plane/go.mod', import.meta.url)),
+      Envoy: envoyVersion(),
+    },
     commit: (output('git', ['rev-parse', '--short', 'HEAD']) || 'unknown') + changed,
   };
+}
+
+/** The first version that a package file states of its subject: its own, or that of go-control-plane itself. */
+function versionIn(file: URL): string {
+  const text = readFileSync(file, 'utf8');
+  return /"version": "([^"]+)"|go-control-plane v([0-9.]+)/.exec(text)?.slice(1).find(Boolean) ?? 'unknown';
+}
+
+function envoyVersion(): string {
+  try {
+    return findEnvoy().version;
+  } catch {
+    return 'none';
+  }
 }
 
 /** Standard output of a program; '' when it is not there or fails. */
