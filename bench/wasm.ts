@@ -165,7 +165,7 @@ function show(rows: readonly Row[]): string {
   );
 }
 
-/** The bounds of issue 4: what the full policy costs above the reference; and that the measurement itself can tell. */
+/** The bounds: what the full policy costs above the reference; and that the measurement itself can tell. */
 function judge(rows: readonly Row[]): readonly Verdict[] {
   const of = (name: string) => rows.find(({ variant }) => variant === name) as Row;
   const bound = (what: string, value: number, most: number): Verdict => ({

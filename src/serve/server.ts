@@ -42,7 +42,7 @@ export interface Listening {
 const service = '/envoy.service.discovery.v3.AggregatedDiscoveryService';
 // A half-open connection is noticed within 5 + 8 + 2 s; the project's bound is 15 s.
 const keepaliveTimes: KeepaliveTimes = { quietMs: 5_000, answerMs: 8_000 };
-// For connections without a stream. grpc-js takes nothing but the answer to its ping for a sign of life.
+// grpc-js's own pings, for connections that never have a stream: nothing but the answer is a sign of life to them.
 const idleKeepaliveMs = 60_000;
 // A request of 100,000 names of 200 bytes is still read.
 const requestBytesMax = 32 * 2 ** 20;

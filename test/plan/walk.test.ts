@@ -24,6 +24,8 @@ interface World {
   readonly members: readonly string[];
   /** Each IDC's own registry may list the DR group in an order of its own. */
   readonly orders: Readonly<Record<string, readonly string[]>>;
+  /** By weight instead of in order, the same in every IDC; 0: only when none of the others can. */
+  readonly weights?: Readonly<Record<string, number>> | undefined;
   readonly meshHopLimit: number;
   readonly groupHopLimit: number;
   /** IDCs in which the Group has instances that serve. */
@@ -41,6 +43,10 @@ const world: fc.Arbitrary<World> = fc.integer({ min: 2, max: 6 }).chain((count) 
         Object.fromEntries(
           idcs.map((idc) => [idc, fc.shuffledSubarray(members, { minLength: members.length })]),
         ),
+      ),
+      weights: fc.option(
+        fc.record(Object.fromEntries(members.map((idc) => [idc, fc.integer({ min: 0, max: 3 })]))),
+        { nil: undefined },
       ),
       meshHopLimit: fc.integer({ min: 0, max: 4 }),
       groupHopLimit: fc.integer({ min: 0, max: 4 }),
@@ -78,7 +84,10 @@ function build(given: World, loopPrevention: LoopPrevention = 'on'): ReadonlyMap
         meta: meta('dr'),
         spec: {
           hosts: ['x.test'],
-          idcs: (given.orders[own] ?? []).map((name) => ({ name })),
+          idcs: (given.orders[own] ?? []).map((name) => ({
+            name,
+            ...(given.weights && { weight: given.weights[name] ?? 0 }),
+          })),
           hopLimit: given.groupHopLimit,
           traffic: {},
         },
