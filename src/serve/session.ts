@@ -229,6 +229,11 @@ export class Session {
     for (const [member, versions] of this.resuming) this.resume(member, versions);
     this.resuming.clear();
     while (this.isDue()) {
+      const only = this.onlyOneDue();
+      if (only !== undefined) {
+        this.send(only, 'now');
+        continue;
+      }
       const turns = this.turns();
       const settling = this.host.now() < this.settlesAt;
       const next = nextTurn(turns, !settling);
@@ -247,6 +252,25 @@ export class Session {
     if (this.resuming.size > 0) return true;
     for (const { sub, group } of this.members) if (sub.held.size > 0 || isPending(sub, group)) return true;
     return false;
+  }
+
+  /**
+   * The type that has something to say where nothing else is pending, under way, held or refused: a change of
+   * endpoints, nearly always, for which there is no order to keep.
+   */
+  private onlyOneDue(): Member | undefined {
+    let found: Member | undefined;
+    for (const member of this.members) {
+      const { sub, group } = member;
+      if (sub.inFlight !== undefined || sub.held.size > 0 || sub.nacked !== undefined) return undefined;
+      if (!isPending(sub, group)) continue;
+      if (found !== undefined) return undefined;
+      found = member;
+    }
+    // While a client settles, its clusters and their endpoints outlive what names them.
+    return found !== undefined && this.host.now() < this.settlesAt && holdsRemovals(found)
+      ? undefined
+      : found;
   }
 
   private turns(): Turn[] {
