@@ -87,8 +87,9 @@ function report(names: readonly string[]): void {
     keepJson(values.json, { machine: thisMachine(), results, bounds, tables: [...tables, verdicts(bounds)] });
 }
 
-const nameOf = ({ services, workloads, namespaces }: Scenario) =>
-  `${services} x ${workloads} in ${namespaces} namespace${namespaces === 1 ? '' : 's'}`;
+function nameOf({ services, workloads, namespaces }: Scenario): string {
+  return `${services} x ${workloads} in ${namespaces} namespace${namespaces === 1 ? '' : 's'}`;
+}
 
 function showScenarios(results: readonly Result[]): string {
   return table<Result>(
