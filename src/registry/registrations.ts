@@ -37,6 +37,7 @@ export interface RegistrationsSource extends Source {
    * must register (again), `conflict` when a newer life has the name.
    */
   renew(key: RegistrationKey, generation: number | undefined): Registered;
+  /** Throws MeshError `unavailable` before `start`, as `list` does: what is not read yet is not absent. */
   get(key: RegistrationKey): Registered | undefined;
   /** All that are registered or leaving, by namespace and name. */
   list(): readonly Registered[];
@@ -251,6 +252,7 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
       return shown(registration);
     },
     get(key) {
+      if (live === undefined) throw notRunning();
       const registration = standing.get(keyText(key));
       return registration === undefined || registration.state === 'gone' ? undefined : shown(registration);
     },
@@ -259,11 +261,13 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
       for (const { state } of standing.values()) if (state !== 'gone') counts[state] += 1;
       return counts;
     },
-    list: () =>
-      [...standing.values()]
+    list() {
+      if (live === undefined) throw notRunning();
+      return [...standing.values()]
         .filter(({ state }) => state !== 'gone')
         .sort((a, b) => (keyText(a) < keyText(b) ? -1 : 1))
-        .map(shown),
+        .map(shown);
+    },
   };
 }
 

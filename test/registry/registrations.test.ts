@@ -35,6 +35,15 @@ const deregister = (name: string, generation?: number): ClientOp => ({
 });
 const word = (sign: '+' | '-', name: string) => `${sign}WorkloadEntry/shop/${name}`;
 
+t.test('before it is open it does not say that nobody is there', async (t) => {
+  const source = createRegistrationsSource({ file: newFile(t), clock: systemClock });
+  const unavailable = { code: 'unavailable', message: /starting/ };
+  t.throws(() => source.list(), unavailable);
+  t.throws(() => source.get(key('a')), unavailable);
+  t.throws(() => source.renew(key('a'), undefined), unavailable);
+  await t.rejects(source.submit(register('a')), unavailable);
+});
+
 t.test('what was acknowledged is there after a restart, and what leaves is deleted again', async (t) => {
   const file = newFile(t);
   const first = await open(t, file);
