@@ -61,6 +61,7 @@ export class StartOrder {
   /** A class has gone. */
   forget(nodeClass: string): void {
     this.#held.delete(nodeClass);
+    if (this.#held.size === 0) this.#letGo();
   }
 
   /** Proxies are answered from now on. */

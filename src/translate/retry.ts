@@ -24,7 +24,9 @@ const built = new LRUCache<string, RouteAction>({ max: 1_024 });
  */
 export function buildRetry(rule: RetryRule, movesOn: boolean): RouteAction {
   const key = JSON.stringify([rule, movesOn]);
-  const action = built.get(key) ?? buildRetryAction(rule, movesOn);
+  const known = built.get(key);
+  if (known !== undefined) return known;
+  const action = buildRetryAction(rule, movesOn);
   built.set(key, action);
   return action;
 }
