@@ -18,19 +18,20 @@ export interface Messages {
  * two streams of objects, two promises and a pause (docs/decisions/020, 041). All else stays grpc-js's: connections,
  * metadata, deadlines, status, and each message that is compressed or has more than `messageBytesMax`.
  *
- * `receive` is given each message, a view that is good until it returns.
+ * `receive` is given each message, a view that is good until it returns; `wasRead` the bytes of each read.
  */
 export function openMessages(
   call: Call,
   messageBytesMax: number,
   receive: (message: Buffer) => void,
+  wasRead: (bytes: number) => void,
 ): Messages {
   // Also where the HTTP/2 stream is read: starts the reading, and takes what goes through grpc-js.
   call.on('data', receive);
   const http = httpStreamOf(below(call));
   if (http === undefined)
     return { write: (message) => void call.write(message), isClogged: () => call.writableLength > 0 };
-  readFrames(http, new FrameReader(messageBytesMax, receive));
+  readFrames(http, new FrameReader(messageBytesMax, receive), wasRead);
   return {
     write(message) {
       if (http.destroyed || http.closed || http.writableEnded) return;
@@ -61,10 +62,11 @@ export function httpStreamOf(call: object | undefined): ServerHttp2Stream | unde
 }
 
 /** Reads in the place of grpc-js, up to the first frame that is better left to it; from there on it reads on. */
-function readFrames(http: ServerHttp2Stream, reader: FrameReader): void {
+function readFrames(http: ServerHttp2Stream, reader: FrameReader, wasRead: (bytes: number) => void): void {
   const [theirs, ...others] = http.listeners('data') as ((chunk: Buffer) => void)[];
   if (theirs === undefined || others.length > 0) return;
   const ours = (chunk: Buffer) => {
+    wasRead(chunk.length);
     const rest = reader.read(chunk);
     if (rest === undefined) return;
     http.off('data', ours);

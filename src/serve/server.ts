@@ -2,6 +2,7 @@ import { Server, ServerCredentials, type ServerInterceptor, status } from '@grpc
 import type { Clock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import type { Peer } from './events.ts';
+import { collectWhatWasRead } from './garbage.ts';
 import { Keepalive, type KeepaliveTimes, watchSession } from './keepalive.ts';
 import { type Call, openMessages, sessionOf } from './messages.ts';
 import type { Protocol } from './respond.ts';
@@ -69,12 +70,13 @@ export async function listen(
   });
   const calls = new Set<Call>();
   const keepalive = new Keepalive(clock, keepaliveTimes);
+  const wasRead = collectWhatWasRead();
   const handle = (protocol: Protocol) => (call: Call) => {
     calls.add(call);
     call.once('close', () => calls.delete(call));
     const session = sessionOf(call);
     if (session !== undefined) watchSession(keepalive, session);
-    serveCall(call, protocol, open);
+    serveCall(call, protocol, open, wasRead);
   };
   const bidi = (name: string) => ({
     path: `${service}/${name}`,
@@ -93,16 +95,22 @@ export async function listen(
   return { port, close: (graceMs) => close(server, calls, clock, graceMs) };
 }
 
-function serveCall(call: Call, protocol: Protocol, open: (stream: Stream) => StreamHandler): void {
+function serveCall(
+  call: Call,
+  protocol: Protocol,
+  open: (stream: Stream) => StreamHandler,
+  wasRead: (bytes: number) => void,
+): void {
   let ended = false;
   const end = () => {
     if (ended) return;
     ended = true;
     handler.closed();
   };
-  const messages = openMessages(call, requestBytesMax, (bytes) => {
+  const take = (bytes: Buffer) => {
     if (!ended) handler.receive(bytes);
-  });
+  };
+  const messages = openMessages(call, requestBytesMax, take, wasRead);
   const certificate = call.getAuthContext().sslPeerCertificate?.raw;
   const handler = open({
     protocol,
