@@ -88,18 +88,17 @@ export class Hub implements SessionHost {
     if (changed > 0) this.lastRevision = revision;
     this.stats.resourcesApplied += changes.length;
     this.stats.resourcesChanged += changed;
-    const sessions = new Set<Session>();
     const subscriptions: Record<string, number> = {};
     for (const [group, typeUrl] of touched) {
       const { short } = ruleOf(typeUrl);
       subscriptions[short] = (subscriptions[short] ?? 0) + group.members.size;
-      for (const member of group.members) sessions.add(member.session);
     }
-    this.stats.streamsTouched += sessions.size;
+    const sessions = sessionsOf([...touched.keys()]);
+    this.stats.streamsTouched += sessions.length;
     if (entry.open) for (const session of sessions) this.push.mark(session);
     else this.open(entry);
     this.forgetRemoved(entry);
-    return { revision: this.lastRevision, changed, streams: sessions.size, subscriptions };
+    return { revision: this.lastRevision, changed, streams: sessions.length, subscriptions };
   }
 
   private open(entry: NodeClass): void {
@@ -295,6 +294,13 @@ export class Hub implements SessionHost {
     this.push.close();
     this.sweeper?.cancel();
   }
+}
+
+/** The streams of some groups, each once. */
+function sessionsOf(groups: readonly Group<Member>[]): readonly Session[] {
+  const sessions = groups.flatMap((group) => Array.from(group.members, (member) => member.session));
+  // A stream has no two places in one group.
+  return groups.length <= 1 ? sessions : [...new Set(sessions)];
 }
 
 function encodeChange(change: ResourceChange): {

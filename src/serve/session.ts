@@ -16,10 +16,12 @@ import type { Removals } from './plan.ts';
 import { type Response, respond } from './respond.ts';
 import { type Group, type Snapshot, sees } from './snapshot.ts';
 import {
+  addFresh,
   forgetRejected,
   isPending,
   judge,
   newSubscription,
+  noteSaid,
   repeatSotw,
   resumeDelta,
   type Subscription,
@@ -88,7 +90,7 @@ export class Session {
   private readonly byType = new Map<string, Member>();
   private readonly referred = new Map<string, string[]>();
   /** What the client said that it has, of each type that waits for the class to be whole. */
-  private readonly resuming = new Map<Member, ReadonlyMap<string, string>>();
+  private resuming: Map<Member, ReadonlyMap<string, string>> | undefined;
 
   constructor(info: StreamInfo, host: SessionHost, stream: SessionStream) {
     this.info = info;
@@ -136,7 +138,10 @@ export class Session {
       subscribeDelta(sub, { first, subscribe, unsubscribe }, this.host.sets);
       const member = this.regroup(known, sub);
       // Compared only once the class is whole: what is not there yet is not gone.
-      if (first && initialVersions.size > 0) this.resuming.set(member, initialVersions);
+      if (first && initialVersions.size > 0) {
+        this.resuming ??= new Map();
+        this.resuming.set(member, initialVersions);
+      }
       if (first) this.takeReferred(sub);
     }
     this.advance();
@@ -149,9 +154,9 @@ export class Session {
     const current = (name: string) => snapshot.marks.get(name)?.resource?.version;
     const again = new Map([...sub.fresh].filter(([, why]) => why === 'again'));
     resumeDelta(sub, initialVersions, names, current);
-    for (const [name, why] of again) sub.fresh.set(name, why);
+    for (const [name, why] of again) addFresh(sub, name, why);
     if (this.host.unsettled.delete(this.keyOf(sub.rule.url)))
-      for (const name of names) if (current(name) !== undefined) sub.fresh.set(name, 'again');
+      for (const name of names) if (current(name) !== undefined) addFresh(sub, name, 'again');
     sub.revision = group.changedAt;
     if (!isPending(sub, group)) sub.confirmed = sub.revision;
     this.moved = true;
@@ -212,7 +217,7 @@ export class Session {
 
   /** What was referred to before the stream asked for this type. */
   private takeReferred(sub: Subscription): void {
-    for (const name of this.referred.get(sub.rule.url) ?? []) sub.fresh.set(name, 'again');
+    for (const name of this.referred.get(sub.rule.url) ?? []) addFresh(sub, name, 'again');
     this.referred.delete(sub.rule.url);
   }
 
@@ -226,8 +231,8 @@ export class Session {
 
   private writeDue(): void {
     if (!this.isDue() || !this.host.isOpen(this.info.nodeClass)) return;
-    for (const [member, versions] of this.resuming) this.resume(member, versions);
-    this.resuming.clear();
+    for (const [member, versions] of this.resuming ?? []) this.resume(member, versions);
+    this.resuming = undefined;
     while (this.isDue()) {
       const only = this.onlyOneDue();
       if (only !== undefined) {
@@ -249,7 +254,7 @@ export class Session {
 
   /** Whether anything may have to be sent. After an ACK nearly always nothing is: that must cost nothing. */
   private isDue(): boolean {
-    if (this.resuming.size > 0) return true;
+    if (this.resuming !== undefined) return true;
     for (const { sub, group } of this.members) if (sub.held.size > 0 || isPending(sub, group)) return true;
     return false;
   }
@@ -293,30 +298,24 @@ export class Session {
     if (sub.rejected.size > 0)
       forgetRejected(sub, (name) => snapshot.marks.get(name)?.resource !== undefined);
     const response = respond(sub, member, this.info.protocol, this.host, removals);
-    sub.held = response.held;
+    noteSaid(sub, response.held, response.send ? response.names : []);
     sub.revision = group.changedAt;
     if (response.send) this.markSent(member, response);
     else if (sub.held.size === 0) {
       sub.confirmed = sub.revision;
       this.moved = true;
     }
-    sub.all = false;
-    sub.answer = false;
-    if (sub.fresh.size > 0) sub.fresh = new Map();
-    if (sub.gone.size > 0) sub.gone = new Set();
     if (response.send) this.stream.write(response.bytes);
     return response.send;
   }
 
   private markSent({ sub }: Member, response: Response): void {
-    const { nonce, sequence, names, bytes, refs } = response;
+    const { nonce, sequence, bytes, refs } = response;
     // While a removal waits, what came with it is not all done.
     const revision = sub.held.size > 0 ? sub.confirmed : sub.revision;
     sub.inFlight = { response, revision, sentAt: this.host.now() };
     sub.nonce = nonce;
     sub.sequence = sequence;
-    // What was rejected is in this response again, or was replaced.
-    if (sub.rejected.size > 0) for (const name of names) sub.rejected.delete(name);
     this.host.stats.pushes += 1;
     this.host.stats.bytes += bytes.length;
     // A changed cluster warms until its endpoints come again, a changed listener until its routes do.
@@ -326,7 +325,7 @@ export class Session {
     if (target === undefined) this.referred.set(type, [...(this.referred.get(type) ?? []), ...refs]);
     else
       for (const name of refs)
-        if (sees(target.group, name) && !target.sub.fresh.has(name)) target.sub.fresh.set(name, 'again');
+        if (sees(target.group, name) && !target.sub.fresh.has(name)) addFresh(target.sub, name, 'again');
   }
 
   /** Whether everything that a concern names, as far as this stream sees it, was ACKed. */

@@ -49,14 +49,14 @@ export interface Subscription {
   all: boolean;
   /** A request waits for its answer, be it empty. */
   answer: boolean;
-  /** Names to be sent whether they changed or not: 'new' to the stream, or asked for (needed) 'again'. */
-  fresh: Map<string, 'new' | 'again'>;
+  /** Names to be sent whether they changed or not: 'new' to the stream, or asked for (needed) 'again'. See `addFresh`. */
+  fresh: ReadonlyMap<string, 'new' | 'again'>;
   /** Names that the client has from an earlier stream and that are no more (Delta). */
-  gone: Set<string>;
+  gone: ReadonlySet<string>;
   /** Removed resources that the client must keep until nothing names them any more. */
   held: ReadonlyMap<string, Held>;
   /** Names in the responses that were rejected and not replaced since. */
-  rejected: Set<string>;
+  rejected: ReadonlySet<string>;
   inFlight: Sent | undefined;
   nonce: string;
   /** The number of which the nonce is the text; 0 before the first response. */
@@ -73,6 +73,12 @@ export interface Subscription {
     | undefined;
 }
 
+// Nothing, one for all: nearly every subscription has nothing of nearly each kind, and each push looks. Collections of their
+// own would be a walk through memory for each stream and type.
+const noFresh: Subscription['fresh'] = new Map();
+const noNames: ReadonlySet<string> = new Set();
+const noneHeld: Subscription['held'] = new Map();
+
 /** A subscription before its first request. */
 export function newSubscription(rule: TypeRule, empty: NameSet): Subscription {
   return {
@@ -85,10 +91,10 @@ export function newSubscription(rule: TypeRule, empty: NameSet): Subscription {
     confirmed: 0,
     all: false,
     answer: false,
-    fresh: new Map(),
-    gone: new Set(),
-    held: new Map(),
-    rejected: new Set(),
+    fresh: noFresh,
+    gone: noNames,
+    held: noneHeld,
+    rejected: noNames,
     inFlight: undefined,
     nonce: '',
     sequence: 0,
@@ -120,7 +126,7 @@ export function judge(sub: Subscription, nonce: string, error: string | undefine
   }
   const confirmed = sub.nacked?.confirmed ?? sub.confirmed;
   sub.nacked = { version: sent.response.version, at: now, message: error, confirmed };
-  for (const name of sent.response.names) sub.rejected.add(name);
+  sub.rejected = new Set([...sub.rejected, ...sent.response.names]);
   return 'nack';
 }
 
@@ -147,7 +153,7 @@ export function subscribeSotw(
     repeatSotw(sub, request);
     return;
   }
-  for (const name of sub.set.names) if (!before.set.names.has(name)) sub.fresh.set(name, 'new');
+  for (const name of sub.set.names) if (!before.set.names.has(name)) addFresh(sub, name, 'new');
   if (sub.fresh.size > 0) sub.answer = true;
   dropUnsubscribed(sub);
 }
@@ -194,25 +200,52 @@ export function subscribeDelta(
   if (request.first) sub.all = true;
   // "even if the client already has it": every name in a subscribe is answered. `all` names them already,
   // unless it means those of the wildcard.
-  if (!request.first || sub.wildcard) for (const name of add.names) sub.fresh.set(name, 'new');
+  if (!request.first || sub.wildcard) for (const name of add.names) addFresh(sub, name, 'new');
   // A name that the wildcard still covers is told again, so that the client need not guess.
-  if (sub.wildcard) for (const name of remove) sub.fresh.set(name, 'again');
+  if (sub.wildcard) for (const name of remove) addFresh(sub, name, 'again');
   dropUnsubscribed(sub);
 }
 
 /** Forgets refusals of what is no more; with the last of them goes the NACK. `exists`: whether a name does. */
 export function forgetRejected(sub: Subscription, exists: (name: string) => boolean): void {
   if (sub.rejected.size === 0) return;
-  for (const name of sub.rejected) if (!exists(name)) sub.rejected.delete(name);
+  sub.rejected = only(sub.rejected, exists);
   if (sub.rejected.size === 0) sub.nacked = undefined;
+}
+
+/** Notes a name to be sent whether it changed or not. */
+export function addFresh(sub: Subscription, name: string, why: 'new' | 'again'): void {
+  if (sub.fresh.size === 0) sub.fresh = new Map();
+  (sub.fresh as Map<string, 'new' | 'again'>).set(name, why);
+}
+
+/** Notes that all that was due is said, but for what is `held`, in a response that has `names`, or in none. */
+export function noteSaid(sub: Subscription, held: Subscription['held'], names: readonly string[]): void {
+  sub.held = held.size === 0 ? noneHeld : held;
+  sub.all = false;
+  sub.answer = false;
+  sub.fresh = noFresh;
+  sub.gone = noNames;
+  // What was rejected is in this response again, or was replaced.
+  if (sub.rejected.size > 0) {
+    const said = new Set(names);
+    sub.rejected = only(sub.rejected, (name) => !said.has(name));
+  }
+}
+
+function only(names: ReadonlySet<string>, keep: (name: string) => boolean): ReadonlySet<string> {
+  const kept = [...names].filter(keep);
+  return kept.length === 0 ? noNames : new Set(kept);
 }
 
 /** Forgets what is due for names that are not subscribed any more. */
 function dropUnsubscribed(sub: Subscription): void {
   if (sub.wildcard) return;
-  for (const names of [sub.fresh, sub.gone, sub.rejected])
-    for (const name of names.keys()) if (!sub.set.names.has(name)) names.delete(name);
-  sub.held = new Map([...sub.held].filter(([name]) => sub.set.names.has(name)));
+  const { names } = sub.set;
+  if (sub.fresh.size > 0) sub.fresh = new Map([...sub.fresh].filter(([name]) => names.has(name)));
+  if (sub.held.size > 0) sub.held = new Map([...sub.held].filter(([name]) => names.has(name)));
+  sub.gone = only(sub.gone, (name) => names.has(name));
+  sub.rejected = only(sub.rejected, (name) => names.has(name));
 }
 
 /**
@@ -228,14 +261,15 @@ export function resumeDelta(
   if (initialVersions.size === 0) return;
   sub.all = false;
   sub.answer = false;
-  sub.fresh.clear();
+  sub.fresh = noFresh;
   for (const name of visible) {
     const version = current(name);
-    if (version !== undefined && version !== initialVersions.get(name)) sub.fresh.set(name, 'new');
+    if (version !== undefined && version !== initialVersions.get(name)) addFresh(sub, name, 'new');
   }
-  for (const name of initialVersions.keys()) if (current(name) === undefined) sub.gone.add(name);
+  const lost = [...initialVersions.keys()].filter((name) => current(name) === undefined);
+  if (lost.length > 0) sub.gone = new Set([...sub.gone, ...lost]);
   // Named, but neither here nor there: the client is told that it does not exist.
-  for (const name of sub.set.names) if (current(name) === undefined) sub.fresh.set(name, 'new');
+  for (const name of sub.set.names) if (current(name) === undefined) addFresh(sub, name, 'new');
 }
 
 /** Whether there is, or may be, something to send. */
