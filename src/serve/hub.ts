@@ -92,6 +92,7 @@ export class Hub implements SessionHost {
     for (const [group, typeUrl] of touched) {
       const { short } = ruleOf(typeUrl);
       subscriptions[short] = (subscriptions[short] ?? 0) + group.members.size;
+      for (const member of group.members) member.session.touch(member);
     }
     const sessions = sessionsOf([...touched.keys()]);
     this.stats.streamsTouched += sessions.length;

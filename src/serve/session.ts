@@ -85,6 +85,10 @@ export class Session {
   private readonly stream: SessionStream;
   private members: Member[] = [];
   private settlesAt = Number.NEGATIVE_INFINITY;
+  // Nothing is due, under way, held or refused, of any type. Only a request can end that, or a change.
+  private quiet = false;
+  // The member that changes touched while it was so.
+  private changed: Member | undefined;
   // Has confirmed more, and nobody was told yet.
   private moved = false;
   private readonly byType = new Map<string, Member>();
@@ -111,6 +115,7 @@ export class Session {
 
   /** Takes a State of the World request, and writes what follows from it. */
   receiveSotw(request: SotwRequest): void {
+    this.quiet = false;
     const known = this.byType.get(request.typeUrl);
     const first = known === undefined;
     const sub = known?.sub ?? this.newSub(request.typeUrl);
@@ -127,6 +132,7 @@ export class Session {
 
   /** Takes a Delta request, and writes what follows from it. */
   receiveDelta(request: DeltaRequest): void {
+    this.quiet = false;
     const known = this.byType.get(request.typeUrl);
     const first = known === undefined;
     const sub = known?.sub ?? this.newSub(request.typeUrl);
@@ -221,24 +227,38 @@ export class Session {
     this.referred.delete(sub.rule.url);
   }
 
+  /** Something of what a member sees has changed; `advance` is to follow. */
+  touch(member: Member): void {
+    if (this.changed !== undefined && this.changed !== member) this.quiet = false;
+    this.changed = member;
+  }
+
   /** Writes all that may be written now, then tells what was confirmed meanwhile. */
   advance(): void {
-    this.writeDue();
+    const alone = this.quiet ? this.changed : undefined;
+    this.changed = undefined;
+    this.quiet = false;
+    if (this.host.isOpen(this.info.nodeClass) && (alone === undefined || !this.sendAlone(alone)))
+      this.writeDue();
     if (!this.moved) return;
     this.moved = false;
     this.host.confirmed(this);
   }
 
+  /**
+   * Sends a change of one type to a stream on which all was quiet, as nearly every change finds it: there is no order to keep,
+   * and the other types need not be looked at, which costs more than all else of a push. Whether that was all.
+   */
+  private sendAlone(member: Member): boolean {
+    // While a client settles, its clusters and their endpoints outlive what names them.
+    if (holdsRemovals(member) && this.host.now() < this.settlesAt) return false;
+    return this.send(member, 'now') && member.sub.rule.refersTo === undefined;
+  }
+
   private writeDue(): void {
-    if (!this.isDue() || !this.host.isOpen(this.info.nodeClass)) return;
     for (const [member, versions] of this.resuming ?? []) this.resume(member, versions);
     this.resuming = undefined;
     while (this.isDue()) {
-      const only = this.onlyOneDue();
-      if (only !== undefined) {
-        this.send(only, 'now');
-        continue;
-      }
       const turns = this.turns();
       const settling = this.host.now() < this.settlesAt;
       const next = nextTurn(turns, !settling);
@@ -254,28 +274,13 @@ export class Session {
 
   /** Whether anything may have to be sent. After an ACK nearly always nothing is: that must cost nothing. */
   private isDue(): boolean {
-    if (this.resuming !== undefined) return true;
-    for (const { sub, group } of this.members) if (sub.held.size > 0 || isPending(sub, group)) return true;
-    return false;
-  }
-
-  /**
-   * The type that has something to say where nothing else is pending, under way, held or refused: a change of
-   * endpoints, nearly always, for which there is no order to keep.
-   */
-  private onlyOneDue(): Member | undefined {
-    let found: Member | undefined;
-    for (const member of this.members) {
-      const { sub, group } = member;
-      if (sub.inFlight !== undefined || sub.held.size > 0 || sub.nacked !== undefined) return undefined;
-      if (!isPending(sub, group)) continue;
-      if (found !== undefined) return undefined;
-      found = member;
+    let answered = true;
+    for (const { sub, group } of this.members) {
+      if (sub.held.size > 0 || isPending(sub, group)) return true;
+      if (sub.inFlight !== undefined || sub.nacked !== undefined) answered = false;
     }
-    // While a client settles, its clusters and their endpoints outlive what names them.
-    return found !== undefined && this.host.now() < this.settlesAt && holdsRemovals(found)
-      ? undefined
-      : found;
+    this.quiet = answered;
+    return false;
   }
 
   private turns(): Turn[] {

@@ -251,6 +251,25 @@ t.test('a changed cluster gets its endpoints again, a changed listener its route
   t.same(envoy.got(), ['RDS +r']);
 });
 
+t.test('a request that comes between a change and its push has its turn', async (t) => {
+  const s = story();
+  await s.apply([cds('a'), eds('a'), lds('l', 'r'), rds('r')]);
+  const envoy = s.connect('delta');
+  for (const [type, ...names] of [['CDS'], ['EDS', 'a'], ['LDS'], ['RDS', 'r']] as const) {
+    envoy.send(type, { resource_names_subscribe: names });
+    envoy.got();
+    envoy.ack(type);
+  }
+  s.hub.apply('k', [rds('r', 'v2')], 0);
+  envoy.send('CDS', { resource_names_subscribe: ['a'] });
+  t.same(envoy.got(), ['CDS +a', 'EDS +a'], 'clusters before routes');
+  await Promise.resolve();
+  t.same(envoy.got(), [], 'which wait for them');
+  envoy.ack('CDS');
+  envoy.ack('EDS');
+  t.same(envoy.got(), ['RDS +r']);
+});
+
 t.test('make before break: a cluster and its endpoints go last', async (t) => {
   const s = story();
   await s.apply([cds('a'), eds('a'), rds('r', 'to a')]);
