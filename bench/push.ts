@@ -113,12 +113,15 @@ function judge(rows: readonly Row[]): Verdict[] {
       ...atMost(`${name}: RSS`, row.rssMiB, 350, 'MiB'),
     ];
   });
-  const at10000 = of('isthmus', 10_000).flatMap((row) => [
-    ...atMost(`10,000 streams, ${row.mode}: p99`, row.p99Ms, 1000, 'ms'),
-    ...atMost(`10,000 streams, ${row.mode}: RSS`, row.rssMiB, 1536, 'MiB'),
-    ...atMost(`10,000 streams, ${row.mode}: streams starved`, row.streams - row.reached, 0, ''),
-    ...atMost(`10,000 streams, ${row.mode}: streams that never were full`, row.streams - row.full, 0, ''),
-    ...atMost(`10,000 streams, ${row.mode}: connections lost`, row.reconnects, 0, ''),
-  ]);
+  const at10000 = of('isthmus', 10_000).flatMap((row) => {
+    const name = `10,000 streams, ${row.server}, ${row.mode}`;
+    return [
+      ...atMost(`${name}: p99`, row.p99Ms, 1000, 'ms'),
+      ...atMost(`${name}: RSS`, row.rssMiB, 1536, 'MiB'),
+      ...atMost(`${name}: streams starved`, row.streams - row.reached, 0, ''),
+      ...atMost(`${name}: streams that never were full`, row.streams - row.full, 0, ''),
+      ...atMost(`${name}: connections lost`, row.reconnects, 0, ''),
+    ];
+  });
   return [...at1000, ...at10000];
 }

@@ -94,8 +94,8 @@ export const contenders: readonly Contender[] = [
   },
   {
     name: 'isthmus, the control plane',
-    modes: ['delta'],
-    streams: [1000],
+    modes: ['sotw', 'delta'],
+    streams: [1000, 10_000],
     types: 'cds,eds,lds,rds',
     node: JSON.stringify(sidecar),
     command: node('plane-main.ts', ''),
