@@ -25,7 +25,7 @@ processors. CPU is the server's, for one change and stream, its ACK included. Th
 go-control-plane; the control plane those of a sidecar, which are more. In State of the World each ACK repeats the 1,000
 names, 24 KB that the client has to write and the server to read; one of the floors does the same. go-control-plane counts by
 the best of its caches on the same protocol. Runs follow each other in one go: trust ratios.`,
-    minutesMax: 9,
+    minutesMax: 10,
     flags: ['--rounds', '2'],
   },
   {
@@ -44,7 +44,7 @@ WorkloadEntry of it. CPU is the mean of 200 events.`,
     minutesMax: 2,
   },
   { name: 'wasm', title: 'The trail filter', about: 'What the filter costs a gateway.', minutesMax: 3 },
-  { name: 'gateways', title: 'Gateways with many Groups', about: '', minutesMax: 3 },
+  { name: 'gateways', title: 'Gateways with many Groups', about: '', minutesMax: 2 },
 ];
 
 const { values } = parseArgs({ options: { report: { type: 'boolean', default: false } } });

@@ -54,7 +54,7 @@ async function measureAll(streams: number): Promise<Row[]> {
 }
 
 async function measureOne(contender: Contender, mode: Mode, streams: number): Promise<Row> {
-  const changes = streams <= 100 ? 30 : streams <= 1000 ? 10 : 5;
+  const changes = streams <= 100 ? 30 : streams <= 1000 ? 20 : 5;
   const load: Load = { mode, streams, changes, groups: 1000, endpoints: 10 };
   process.stderr.write(`${streams} streams, ${mode}, ${contender.name} … `);
   const row = await measure(contender, load);

@@ -11,11 +11,29 @@ const frames = new WeakMap<Buffer, Frame>();
 export function frameOf(message: Buffer): Frame {
   const known = frames.get(message);
   if (known !== undefined) return known;
-  const frame = Buffer.allocUnsafe(headBytes + message.length);
-  frame.writeUInt8(0, 0);
-  frame.writeUInt32BE(message.length, 1);
-  message.copy(frame, headBytes);
+  const frame = framed([message]);
   frames.set(message, frame);
+  return frame;
+}
+
+/** A message put together from its parts, within its frame: what is as long as a snapshot is copied once. */
+export function messageOf(parts: readonly Uint8Array[]): Buffer {
+  const frame = framed(parts);
+  const message = frame.subarray(headBytes);
+  frames.set(message, frame);
+  return message;
+}
+
+function framed(parts: readonly Uint8Array[]): Frame {
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  const frame = Buffer.allocUnsafe(headBytes + length);
+  frame.writeUInt8(0, 0);
+  frame.writeUInt32BE(length, 1);
+  let at = headBytes;
+  for (const part of parts) {
+    frame.set(part, at);
+    at += part.length;
+  }
   return frame;
 }
 

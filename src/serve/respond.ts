@@ -10,6 +10,7 @@ export type Protocol = 'sotw' | 'delta';
 
 /** A response, ready to be written to every stream that stands where this one stood. */
 export interface Response extends Plan {
+  readonly send: true;
   readonly bytes: Buffer;
   readonly version: string;
   readonly nonce: string;
@@ -23,6 +24,10 @@ export interface Stand<M> {
   readonly snapshot: Snapshot<M>;
   readonly group: Group<M>;
 }
+
+// A longer response stays only while it is under way to somebody: what a stream that begins later is sent is put together
+// again from parts that stay.
+const keptBytesMax = 64 * 1024;
 
 /** Numbers responses: `nextSequence` is called once for each response built. */
 export interface Sequence {
@@ -40,17 +45,29 @@ export function respond<M>(
   protocol: Protocol,
   sequence: Sequence,
   removals: Removals,
-): Response | { readonly send: false; readonly held: Plan['held'] } {
+): Answer {
   const key = stateKey(sub, protocol, removals);
-  const cache = group.responses as Map<string, Response | (Plan & { send: false })>;
-  const known = cache.get(key);
+  const cache = group.responses as Map<string, Answer | WeakRef<Response>>;
+  const found = cache.get(key);
+  const known = found instanceof WeakRef ? found.deref() : found;
   // Sequence numbers grow: a response that is newer than the last one sent was not sent to this stream.
-  if (known !== undefined && (!known.send || sub.sequence < (known as Response).sequence))
-    return known as Response;
+  if (known !== undefined && (!isResponse(known) || sub.sequence < known.sequence)) return known;
   const plan = (protocol === 'sotw' ? planSotw : planDelta)(sub, snapshot, group, removals);
-  const made = plan.send ? build(plan, sub, group, protocol, sequence.nextSequence()) : plan;
-  cache.set(key, made as Response);
-  return made as Response;
+  if (!plan.send) {
+    const silent = { ...plan, send: false } as const;
+    cache.set(key, silent);
+    return silent;
+  }
+  const made = build(plan, sub, group, protocol, sequence.nextSequence());
+  cache.set(key, made.bytes.length > keptBytesMax ? new WeakRef(made) : made);
+  return made;
+}
+
+/** What is found for a state: what to say, or that nothing is to be said. */
+type Answer = Response | (Plan & { readonly send: false });
+
+function isResponse(said: Answer): said is Response {
+  return said.send;
 }
 
 function build<M>(
@@ -70,7 +87,7 @@ function build<M>(
     protocol === 'sotw'
       ? buildSotwResponse(head, plan.resources)
       : buildDeltaResponse(head, plan.resources, plan.removed);
-  return { ...plan, bytes, version, nonce, sequence, names };
+  return { ...plan, send: true, bytes, version, nonce, sequence, names };
 }
 
 /** Everything that decides a response besides the group's state. Nearly always short. */

@@ -55,5 +55,10 @@ function varint(value: number): number[] {
 /** A length-delimited field: its tag, its length and its content. */
 export function field(id: number, content: Uint8Array | string): Buffer {
   const body = typeof content === 'string' ? Buffer.from(content, 'utf8') : content;
-  return Buffer.concat([Buffer.from([...varint((id << 3) | 2), ...varint(body.length)]), body]);
+  return Buffer.concat([fieldHead(id, body.length), body]);
+}
+
+/** What stands before the content of a length-delimited field. */
+export function fieldHead(id: number, length: number): Buffer {
+  return Buffer.from([...varint((id << 3) | 2), ...varint(length)]);
 }

@@ -1,6 +1,7 @@
 import { MeshError } from '../base/error.ts';
 import type { EncodedResource } from './codec.ts';
-import { type Cursor, field, readChunk, readText, readVarint, skip } from './varint.ts';
+import { messageOf } from './frame.ts';
+import { type Cursor, field, fieldHead, readChunk, readText, readVarint, skip } from './varint.ts';
 
 /** A DiscoveryRequest, as far as the server reads it. `names` are the bytes of the resource_names fields. */
 export interface SotwRequest {
@@ -146,26 +147,42 @@ export interface ResponseHead {
   readonly nonce: string;
 }
 
-// A resource goes to many streams: its frame within a response is built once for each protocol.
-const sotwFrames = new WeakMap<EncodedResource, Buffer>();
-const deltaFrames = new WeakMap<EncodedResource, Buffer>();
+/** A resource as it stands in a response, in parts. */
+type Entry = readonly Uint8Array[];
 
-function frame(cache: WeakMap<EncodedResource, Buffer>, resource: EncodedResource, delta: boolean): Buffer {
+// A resource goes to many streams: its entry is made once for each protocol.
+const sotwEntries = new WeakMap<EncodedResource, Entry>();
+const deltaEntries = new WeakMap<EncodedResource, Entry>();
+// A longer resource is not copied into its entry: the routes of 30,000 Groups have 40 MB.
+const copiedBytesMax = 16 * 1024;
+
+function entryOf(resource: EncodedResource, delta: boolean): Entry {
+  const cache = delta ? deltaEntries : sotwEntries;
   const known = cache.get(resource);
   if (known !== undefined) return known;
-  const any = Buffer.concat([field(1, resource.typeUrl), field(2, resource.bytes)]);
-  const made = delta
-    ? field(2, Buffer.concat([field(1, resource.version), field(2, any), field(3, resource.name)]))
-    : field(2, any);
+  const { bytes } = resource;
+  const inAny = [field(1, resource.typeUrl), fieldHead(2, bytes.length)];
+  const any = [fieldHead(2, lengthOf(inAny) + bytes.length), ...inAny];
+  const before = delta ? [field(1, resource.version), ...any] : any;
+  const after = delta ? [field(3, resource.name)] : [];
+  const entry = delta ? [fieldHead(2, lengthOf(before) + bytes.length + lengthOf(after)), ...before] : before;
+  const made =
+    bytes.length > copiedBytesMax
+      ? [Buffer.concat(entry), bytes, ...after]
+      : [Buffer.concat([...entry, bytes, ...after])];
   cache.set(resource, made);
   return made;
 }
 
+function lengthOf(parts: readonly Uint8Array[]): number {
+  return parts.reduce((sum, part) => sum + part.length, 0);
+}
+
 /** A DiscoveryResponse: resources already encoded, put one after the other. */
 export function buildSotwResponse(head: ResponseHead, resources: readonly EncodedResource[]): Buffer {
-  return Buffer.concat([
+  return messageOf([
     field(1, head.version),
-    ...resources.map((resource) => frame(sotwFrames, resource, false)),
+    ...resources.flatMap((resource) => entryOf(resource, false)),
     field(4, head.typeUrl),
     field(5, head.nonce),
   ]);
@@ -177,9 +194,9 @@ export function buildDeltaResponse(
   resources: readonly EncodedResource[],
   removed: readonly string[],
 ): Buffer {
-  return Buffer.concat([
+  return messageOf([
     field(1, head.version),
-    ...resources.map((resource) => frame(deltaFrames, resource, true)),
+    ...resources.flatMap((resource) => entryOf(resource, true)),
     field(4, head.typeUrl),
     field(5, head.nonce),
     ...removed.map((name) => field(6, name)),
