@@ -1,20 +1,12 @@
 import type { Logger } from '../base/log.ts';
 import { differencesOf } from './differences.ts';
-import type {
-  Ack,
-  Concern,
-  Nack,
-  ResourceDifference,
-  Stats,
-  StreamInfo,
-  StreamStatus,
-  TypeStatus,
-} from './events.ts';
+import type { Ack, Concern, Nack, ResourceDifference, Stats, StreamInfo, StreamStatus } from './events.ts';
 import type { NameSets } from './names.ts';
 import { mustHold, nextTurn, type Turn } from './order.ts';
 import type { Removals } from './plan.ts';
 import { type Response, respond } from './respond.ts';
 import { type Group, type Snapshot, sees } from './snapshot.ts';
+import { hasAcked, standingOf } from './standing.ts';
 import {
   addFresh,
   forgetRejected,
@@ -334,15 +326,10 @@ export class Session {
   }
 
   /** Whether everything that a concern names, as far as this stream sees it, was ACKed. */
-  hasConfirmed({ revision, types, names, subscribed }: Concern): boolean {
+  hasConfirmed(concern: Concern): boolean {
+    const { types, subscribed } = concern;
     if (subscribed && types?.some((type) => !this.byType.has(type))) return false;
-    return this.members.every(({ sub, group }) => {
-      if (types !== undefined && !types.includes(sub.rule.url)) return true;
-      const idle = sub.inFlight === undefined && sub.held.size === 0 && !isPending(sub, group);
-      const refused =
-        names === undefined ? sub.rejected.size > 0 : [...sub.rejected].some((one) => names.has(one));
-      return !refused && (idle || sub.confirmed >= Math.min(revision, group.changedAt));
-    });
+    return this.members.every(({ sub, group }) => hasAcked(sub, group, concern));
   }
 
   /** For `XdsServer.differences`. */
@@ -365,21 +352,7 @@ export class Session {
 
   /** For `XdsServer.status`. */
   status(): StreamStatus {
-    const types = this.members.map(({ sub, group }): TypeStatus => {
-      const last = [sub.acked, sub.nacked].filter((one) => one !== undefined);
-      const due = sub.inFlight !== undefined || sub.held.size > 0 || isPending(sub, group);
-      const never = last.length === 0 && sub.inFlight === undefined && sub.confirmed === 0;
-      return {
-        typeUrl: sub.rule.url,
-        type: sub.rule.short,
-        state: sub.nacked ? 'NACKED' : never ? 'NOT SENT' : due ? 'STALE' : 'SYNCED',
-        version: sub.acked?.version,
-        sinceMs: last.length === 0 ? undefined : Math.max(...last.map(({ at }) => at)),
-        names: sub.wildcard ? undefined : sub.set.names.size,
-        nack: sub.nacked && { version: sub.nacked.version, message: sub.nacked.message },
-        sent: sub.inFlight && { version: sub.inFlight.response.version, atMs: sub.inFlight.sentAt },
-      };
-    });
+    const types = this.members.map(({ sub, group }) => standingOf(sub, group));
     return { ...this.info, openedAtMs: this.openedAtMs, types };
   }
 }
