@@ -165,7 +165,7 @@ func main() {
 			creds = credentials.NewTLS(c)
 		}
 		c, err := grpc.NewClient("passthrough:///"+*addr, grpc.WithTransportCredentials(creds), grpc.WithNoProxy(),
-			grpc.WithReadBufferSize(16<<10), grpc.WithWriteBufferSize(32<<10), grpc.WithSharedWriteBuffer(true),
+			grpc.WithReadBufferSize(16<<10), grpc.WithWriteBufferSize(64<<10), grpc.WithSharedWriteBuffer(true),
 			grpc.WithDefaultCallOptions(grpc.ForceCodecV2(rawCodec{}), grpc.MaxCallRecvMsgSize(1<<30), grpc.MaxCallSendMsgSize(1<<30)))
 		check(err)
 		return c

@@ -92,14 +92,16 @@ export class Hub implements SessionHost {
     for (const [group, typeUrl] of touched) {
       const { short } = ruleOf(typeUrl);
       subscriptions[short] = (subscriptions[short] ?? 0) + group.members.size;
-      for (const member of group.members) member.session.touch(member);
+      for (const member of group.members) {
+        member.session.touch(member);
+        if (entry.open) this.push.mark(member.session);
+      }
     }
-    const sessions = sessionsOf([...touched.keys()]);
-    this.stats.streamsTouched += sessions.length;
-    if (entry.open) for (const session of sessions) this.push.mark(session);
-    else this.open(entry);
+    if (!entry.open) this.open(entry);
+    const streams = streamsOf([...touched.keys()]);
+    this.stats.streamsTouched += streams;
     this.forgetRemoved(entry);
-    return { revision: this.lastRevision, changed, streams: sessions.length, subscriptions };
+    return { revision: this.lastRevision, changed, streams, subscriptions };
   }
 
   private open(entry: NodeClass): void {
@@ -297,11 +299,12 @@ export class Hub implements SessionHost {
   }
 }
 
-/** The streams of some groups, each once. */
-function sessionsOf(groups: readonly Group<Member>[]): readonly Session[] {
-  const sessions = groups.flatMap((group) => Array.from(group.members, (member) => member.session));
+/** How many streams some groups have, each counted once. */
+function streamsOf(groups: readonly Group<Member>[]): number {
+  const [first] = groups;
   // A stream has no two places in one group.
-  return groups.length <= 1 ? sessions : [...new Set(sessions)];
+  if (first === undefined || groups.length === 1) return first?.members.size ?? 0;
+  return new Set(groups.flatMap((group) => Array.from(group.members, (member) => member.session))).size;
 }
 
 function encodeChange(change: ResourceChange): {
