@@ -23,8 +23,8 @@ const benches: readonly Bench[] = [
 before the change is asked for until each stream has received it, over all streams; the client shares the machine's
 processors. CPU is the server's, for one change and stream, its ACK included. The library serves the very resources of
 go-control-plane; the control plane those of a sidecar, which are more. In State of the World each ACK repeats the 1,000
-names, 24 KB that the client has to write and the server to read; one of the floors does the same. go-control-plane counts by
-the best of its caches on the same protocol. Runs follow each other in one go: trust ratios.`,
+names, 24 KB that the client has to write and the server to read; one of the floors does the same. The control plane's names
+are longer, 36 KB. go-control-plane counts by the best of its caches on the same protocol. Runs follow each other in one go: trust ratios.`,
     minutesMax: 10,
     flags: ['--rounds', '2'],
   },
