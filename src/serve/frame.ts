@@ -25,16 +25,15 @@ export function messageOf(parts: readonly Uint8Array[]): Buffer {
 }
 
 function framed(parts: readonly Uint8Array[]): Frame {
-  const length = parts.reduce((sum, part) => sum + part.length, 0);
-  const frame = Buffer.allocUnsafe(headBytes + length);
-  frame.writeUInt8(0, 0);
-  frame.writeUInt32BE(length, 1);
-  let at = headBytes;
-  for (const part of parts) {
-    frame.set(part, at);
-    at += part.length;
-  }
-  return frame;
+  const length = lengthOf(parts);
+  const head = Buffer.alloc(headBytes);
+  head.writeUInt32BE(length, 1);
+  return Buffer.concat([head, ...parts], headBytes + length);
+}
+
+/** How many bytes parts have together. */
+export function lengthOf(parts: readonly Uint8Array[]): number {
+  return parts.reduce((sum, part) => sum + part.length, 0);
 }
 
 /** Cuts the bytes of a stream, as they come in, into messages. */

@@ -51,7 +51,7 @@ export function respond<M>(
   const found = cache.get(key);
   const known = found instanceof WeakRef ? found.deref() : found;
   // Sequence numbers grow: a response that is newer than the last one sent was not sent to this stream.
-  if (known !== undefined && (!isResponse(known) || sub.sequence < known.sequence)) return known;
+  if (known !== undefined && (!known.send || sub.sequence < known.sequence)) return known;
   const plan = (protocol === 'sotw' ? planSotw : planDelta)(sub, snapshot, group, removals);
   if (!plan.send) {
     const silent = { ...plan, send: false } as const;
@@ -65,10 +65,6 @@ export function respond<M>(
 
 /** What is found for a state: what to say, or that nothing is to be said. */
 type Answer = Response | (Plan & { readonly send: false });
-
-function isResponse(said: Answer): said is Response {
-  return said.send;
-}
 
 function build<M>(
   plan: Plan,

@@ -239,7 +239,7 @@ export class Session {
 
   /**
    * Sends a change of one type to a stream on which all was quiet, as nearly every change finds it: there is no order to keep,
-   * and the other types need not be looked at, which costs more than all else of a push. Whether that was all.
+   * and the other types need not be looked at. Whether that was all.
    */
   private sendAlone(member: Member): boolean {
     // While a client settles, its clusters and their endpoints outlive what names them.

@@ -1,6 +1,6 @@
 import { MeshError } from '../base/error.ts';
 import type { EncodedResource } from './codec.ts';
-import { messageOf } from './frame.ts';
+import { lengthOf, messageOf } from './frame.ts';
 import { type Cursor, field, fieldHead, readChunk, readText, readVarint, skip } from './varint.ts';
 
 /** A DiscoveryRequest, as far as the server reads it. `names` are the bytes of the resource_names fields. */
@@ -172,10 +172,6 @@ function entryOf(resource: EncodedResource, delta: boolean): Entry {
       : [Buffer.concat([...entry, bytes, ...after])];
   cache.set(resource, made);
   return made;
-}
-
-function lengthOf(parts: readonly Uint8Array[]): number {
-  return parts.reduce((sum, part) => sum + part.length, 0);
 }
 
 /** A DiscoveryResponse: resources already encoded, put one after the other. */
