@@ -32,13 +32,12 @@ export interface EnumPlan {
 const schema: Schema = JSON.parse(
   readFileSync(new URL('../../protos/gen/schema.json', import.meta.url), 'utf8'),
 );
-const messagePlans = new Map<string, MessagePlan | undefined>();
-const enumPlans = new Map<string, EnumPlan | undefined>();
+const messagePlans = new Map<string, MessagePlan>();
+const enumPlans = new Map<string, EnumPlan>();
 
 /** The plan of a message by full name; undefined when the schema has no such message. */
 export function messagePlan(name: string): MessagePlan | undefined {
-  return memo(messagePlans, name, () => {
-    if (!Object.hasOwn(schema.messages, name)) return undefined;
+  return memo(messagePlans, schema.messages, name, () => {
     const byName = new Map<string, FieldPlan>();
     const byId = new Map<number, FieldPlan>();
     for (const row of schema.messages[name] ?? []) {
@@ -52,8 +51,7 @@ export function messagePlan(name: string): MessagePlan | undefined {
 
 /** The plan of an enum by full name; undefined when the schema has no such enum. */
 export function enumPlan(name: string): EnumPlan | undefined {
-  return memo(enumPlans, name, () => {
-    if (!Object.hasOwn(schema.enums, name)) return undefined;
+  return memo(enumPlans, schema.enums, name, () => {
     const entries = Object.entries(schema.enums[name] ?? {});
     const byNumber = new Map<number, string>();
     for (const [label, number] of entries) if (!byNumber.has(number)) byNumber.set(number, label);
@@ -72,10 +70,11 @@ export function lowerCamel(name: string): string {
   return name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 }
 
-function memo<V>(map: Map<string, V>, key: string, make: () => V): V {
-  const known = map.get(key);
-  if (known !== undefined || map.has(key)) return known as V;
+/** Made once for each name that the schema has; a name that it has not, which a client may have sent, is not kept. */
+function memo<V>(plans: Map<string, V>, known: object, name: string, make: () => V): V | undefined {
+  const found = plans.get(name);
+  if (found !== undefined || !Object.hasOwn(known, name)) return found;
   const made = make();
-  map.set(key, made);
+  plans.set(name, made);
   return made;
 }

@@ -1,4 +1,5 @@
 import { MeshError } from '../base/error.ts';
+import { shown } from '../base/shown.ts';
 import type { EncodedResource } from './codec.ts';
 import { lengthOf, messageOf } from './frame.ts';
 import { type Cursor, field, fieldHead, readChunk, readText, readVarint, skip } from './varint.ts';
@@ -26,6 +27,11 @@ export interface DeltaRequest {
 
 const none: Buffer = Buffer.alloc(0);
 const nameTag = (3 << 3) | 2;
+// The longest type URL of Envoy's API has 130 bytes; a nonce is a number of ours.
+const typeUrlBytesMax = 512;
+const nonceBytesMax = 128;
+// What a client refused, and why: Envoy's reasons name a field and quote a value.
+const errorBytesMax = 4_096;
 
 /**
  * Reads a DiscoveryRequest. An ACK repeats all names of the subscription: where they are byte for byte one
@@ -33,23 +39,32 @@ const nameTag = (3 << 3) | 2;
  * name is read. Throws MeshError 'invalid'.
  */
 export function parseSotwRequest(bytes: Buffer, lastNames: readonly Buffer[] = []): SotwRequest {
-  const request = { typeUrl: '', nonce: '', names: none } as {
-    -readonly [K in keyof SotwRequest]: SotwRequest[K];
-  };
+  const request = { typeUrl: '', nonce: '' } as { -readonly [K in keyof SotwRequest]: SotwRequest[K] };
+  const runs: Buffer[] = [];
   eachTopField(bytes, (id, cursor, start) => {
     if (id === 2) request.node = readChunk(cursor);
-    else if (id === 3) {
-      request.names = join(request.names, namesRun(bytes, start, cursor, lastNames));
-    } else if (id === 4) request.typeUrl = readText(cursor);
-    else if (id === 5) request.nonce = readText(cursor);
+    else if (id === 3) runs.push(namesRun(bytes, start, cursor, lastNames));
+    else if (id === 4) request.typeUrl = readShortText(cursor, 'type_url', typeUrlBytesMax);
+    else if (id === 5) request.nonce = readShortText(cursor, 'response_nonce', nonceBytesMax);
     else if (id === 6) request.error = statusMessage(readChunk(cursor));
     return id >= 2 && id <= 6;
   });
+  request.names = joined(runs);
   return request;
 }
 
-function join(names: Buffer, more: Buffer): Buffer {
-  return names.length === 0 ? more : Buffer.concat([names, more]);
+/** Runs of names as one. Other fields may stand between any two names: the runs are copied once, not once for each. */
+function joined(runs: readonly Buffer[]): Buffer {
+  const [first = none] = runs;
+  return runs.length <= 1 ? first : Buffer.concat(runs);
+}
+
+/** Reads a text of which a client has no reason to send more. Throws MeshError 'invalid' before it is decoded. */
+function readShortText(cursor: Cursor, field: string, bytesMax: number): string {
+  const chunk = readChunk(cursor);
+  if (chunk.length > bytesMax)
+    throw new MeshError('invalid', `${field} has ${chunk.length} bytes: at most ${bytesMax} are read`);
+  return chunk.toString('utf8');
 }
 
 /** All resource_names fields from `start` on that follow each other. */
@@ -87,18 +102,18 @@ export function parseDeltaRequest(bytes: Buffer): DeltaRequest {
   let nonce = '';
   let node: Buffer | undefined;
   let error: string | undefined;
-  let names = none;
+  const runs: Buffer[] = [];
   eachTopField(bytes, (id, cursor, start) => {
     if (id === 1) node = readChunk(cursor);
-    else if (id === 2) typeUrl = readText(cursor);
-    else if (id === 3) names = join(names, namesRun(bytes, start, cursor, []));
+    else if (id === 2) typeUrl = readShortText(cursor, 'type_url', typeUrlBytesMax);
+    else if (id === 3) runs.push(namesRun(bytes, start, cursor, []));
     else if (id === 4) unsubscribe.push(readText(cursor));
     else if (id === 5) initialVersions.set(...mapEntry(readChunk(cursor)));
-    else if (id === 6) nonce = readText(cursor);
+    else if (id === 6) nonce = readShortText(cursor, 'response_nonce', nonceBytesMax);
     else if (id === 7) error = statusMessage(readChunk(cursor));
     return id >= 1 && id <= 7;
   });
-  return { typeUrl, nonce, node, error, names, unsubscribe, initialVersions };
+  return { typeUrl, nonce, node, error, names: joined(runs), unsubscribe, initialVersions };
 }
 
 function eachTopField(bytes: Buffer, take: (id: number, cursor: Cursor, start: number) => boolean): void {
@@ -111,18 +126,19 @@ function eachTopField(bytes: Buffer, take: (id: number, cursor: Cursor, start: n
       if ((tag & 7) !== 2 || !take(tag >>> 3, cursor, start)) skip(cursor, tag & 7);
     }
   } catch (cause) {
+    if (cause instanceof MeshError) throw cause;
     throw new MeshError('invalid', `not a discovery request: ${MeshError.from(cause).message}`, { cause });
   }
 }
 
-/** `google.rpc.Status` as one line: the message, or the code where there is none. */
+/** `google.rpc.Status` as one line: the message, cut, or the code where there is none. */
 function statusMessage(bytes: Buffer): string {
   let message = '';
   let code = 0;
   for (const cursor: Cursor = { bytes, at: 0 }; cursor.at < bytes.length; ) {
     const tag = readVarint(cursor);
     if (tag === 8) code = readVarint(cursor);
-    else if (tag === 18) message = readText(cursor);
+    else if (tag === 18) message = shown(readChunk(cursor), errorBytesMax);
     else skip(cursor, tag & 7);
   }
   return message === '' ? `status ${code}` : message;

@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import { type Logger, silentLogger } from '../base/log.ts';
+import { shown } from '../base/shown.ts';
 import { decodeJson, type ResourceJson } from './codec.ts';
 import { typePrefix } from './encode.ts';
 import type { Concern, Hooks, Node, Peer, ResourceDifference, Stats, StreamStatus } from './events.ts';
@@ -130,7 +131,7 @@ export function createXdsServer(options: XdsServerOptions = {}): XdsServer {
             (session ?? identify(request.node)).receiveDelta(request);
           }
         } catch (reason) {
-          const error = MeshError.from(reason);
+          const error = refusal(reason);
           hub.stats.refused += 1;
           const fields = { node: session?.info.node.id, peer: stream.peer.address, error: error.message };
           log.warn('stream refused', fields);
@@ -199,12 +200,32 @@ function nameIn(resource: ResourceJson): unknown {
   return cluster_name ?? name;
 }
 
-/** Reads the node of a first request. Throws MeshError 'invalid' when there is none or it has no id. */
+/** Why a stream is refused, fit for its trailers and the log: what a client wrote may be quoted in it. */
+function refusal(reason: unknown): MeshError {
+  const { code, message, cause } = MeshError.from(reason);
+  return new MeshError(code, shown(message, refusalBytesMax), { cause });
+}
+
+const refusalBytesMax = 1_024;
+// An Envoy sends some 30 KB, most of it the names of its extensions.
+const nodeBytesMax = 2 ** 20;
+const nodeIdBytesMax = 512;
+
+/** Reads the node of a first request. Throws MeshError 'invalid' when there is none, or none that can be told from others. */
 function readNode(bytes: Buffer | undefined): Node {
   if (bytes === undefined)
     throw new MeshError('invalid', 'the first request of a stream must have a node (node.id, node.cluster)');
+  if (bytes.length > nodeBytesMax)
+    throw new MeshError('invalid', `the node has ${bytes.length} bytes: at most ${nodeBytesMax} are read`);
   const { extensions: _, ...node } = decodeJson('envoy.config.core.v3.Node', bytes) as Node;
-  if (node.id === undefined || node.id === '') throw new MeshError('invalid', 'the node has no id');
+  const { id = '' } = node;
+  if (id === '') throw new MeshError('invalid', 'the node has no id');
+  // It names the node in logs, tables and metrics.
+  if (shown(id, nodeIdBytesMax) !== id)
+    throw new MeshError(
+      'invalid',
+      `node.id must be at most ${nodeIdBytesMax} printable bytes: ${shown(id, 64)}`,
+    );
   return node;
 }
 

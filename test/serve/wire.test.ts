@@ -123,3 +123,53 @@ t.test('equal sets of names are one object, however they came about', async (t) 
   );
   t.pass();
 });
+
+/** A request in which each name stands alone between two version_info fields: legal, as fields may come in any order. */
+function interleaved(names: number, field: number): Buffer {
+  const version = Buffer.from([(1 << 3) | 0, 1]);
+  const name = Buffer.from([(field << 3) | 2, 1, 0x61]);
+  return Buffer.concat(Array.from({ length: names }, () => [version, name]).flat());
+}
+
+/** The shortest of some runs, in milliseconds. */
+function shortest(run: () => unknown): number {
+  const times = Array.from({ length: 5 }, () => {
+    const start = performance.now();
+    run();
+    return performance.now() - start;
+  });
+  return Math.min(...times);
+}
+
+t.test('names between other fields are read in a time that grows with their number', async (t) => {
+  for (const parse of [parseSotwRequest, parseDeltaRequest]) {
+    t.equal(parseNames(parse(interleaved(1_000, 3)).names).length, 1_000);
+    const [few, many] = [interleaved(5_000, 3), interleaved(80_000, 3)];
+    parse(few);
+    // 16 times the names: 16 times the time, or 256 times where each name copies those before it.
+    t.ok(shortest(() => parse(many)) < 100 * shortest(() => parse(few)));
+  }
+});
+
+t.test('a type URL or a nonce of any length is refused before it is decoded', async (t) => {
+  for (const [field, name] of [
+    [4, 'type_url'],
+    [5, 'response_nonce'],
+  ] as const) {
+    const head = Buffer.from([(field << 3) | 2, 0x80, 0x80, 0x40]);
+    const bytes = Buffer.concat([head, Buffer.alloc(2 ** 20, 'u')]);
+    t.throws(() => parseSotwRequest(bytes), {
+      code: 'invalid',
+      message: new RegExp(`^${name} has 1048576 bytes`),
+    });
+  }
+});
+
+t.test('the reason of a NACK is cut, and is one line', async (t) => {
+  const message = `first\nsecond \u001b[2J${'x'.repeat(10_000)}`;
+  const { error = '' } = parseSotwRequest(
+    request('DiscoveryRequest', { error_detail: { code: 3, message } }),
+  );
+  t.match(error, /^first second \\u\{1b\}\[2Jx+… \(\d+ bytes more\)$/);
+  t.ok(error.length < 4_200);
+});
