@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
+import type { Logger } from '../base/log.ts';
 import { startControlPlane } from '../controlplane.ts';
 import type { ListenAddress } from '../model/node.ts';
 import type { LoopPrevention } from '../model/trail.ts';
@@ -39,8 +40,16 @@ function filterStore({ filters, state }: ServeFlags): { filterStore?: string } {
 
 /** Serves until SIGTERM or SIGINT. Rejects with MeshError when it cannot start, and leaves nothing behind then. */
 export async function serve(flags: ServeFlags): Promise<void> {
-  const clock = systemClock;
   const logger = createLogger(flags.logLevel);
+  try {
+    await serveUntilTold(flags, logger);
+  } finally {
+    await logger.close();
+  }
+}
+
+async function serveUntilTold(flags: ServeFlags, logger: Logger): Promise<void> {
+  const clock = systemClock;
   const token = flags.adminTokenFile === undefined ? undefined : readToken(flags.adminTokenFile);
   const registrations =
     flags.registrations === undefined
