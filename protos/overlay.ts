@@ -27,6 +27,11 @@ export function applyOverlay(root: protobuf.Root): void {
     .lookupType('envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy')
     .add(new protobuf.Field('backoff_options', 18, 'envoy.config.core.v3.BackoffStrategy'));
 
+  // envoy/config/route/v3/route_components.proto
+  root
+    .lookupType('envoy.config.route.v3.VirtualHost')
+    .add(new protobuf.Field('request_body_buffer_limit', 25, 'google.protobuf.UInt64Value'));
+
   // envoy/config/common/mutation_rules/v3/mutation_rules.proto
   const mutation = root.lookupType('envoy.config.common.mutation_rules.v3.HeaderMutation');
   mutation.add(

@@ -2,6 +2,7 @@ import { parseDurationMs } from './duration.ts';
 import type { GroupTraffic } from './idc.ts';
 import type { Labels } from './meta.ts';
 import type { ServiceEntry } from './service.ts';
+import { parseSizeBytes } from './size.ts';
 
 /** What all annotations of Isthmus begin with. */
 export const annotationPrefix = 'isthmus.dev/';
@@ -17,6 +18,8 @@ export const trafficLimits = {
   retriesMax: 3,
   /** They become one regular expression, and Envoy takes none that is too large. */
   methodsMax: 16,
+  /** Each hop of a request keeps its body: what one Group asks for, all of them hold. */
+  retryBodyBytesMax: 64 * 2 ** 20,
   healthIntervalMsMin: 100,
   healthPathLengthMax: 1024,
 } as const;
@@ -32,7 +35,15 @@ type Reader = (value: string, traffic: Writable) => string | undefined;
 
 const readers: Readonly<Record<string, Reader>> = {
   'isthmus.dev/timeout': duration('timeoutMs', 0),
+  'isthmus.dev/idle-timeout': duration('idleTimeoutMs', 0),
   'isthmus.dev/per-try-timeout': duration('perTryTimeoutMs', 0),
+  'isthmus.dev/retry-body-limit': (value, traffic) => {
+    const bytes = parseSizeBytes(value);
+    if (bytes === undefined) return `'${value}' is not a size: give one like '4Mi' or '65536'.`;
+    if (bytes > trafficLimits.retryBodyBytesMax) return `${value} is too much: give at most 64Mi.`;
+    traffic.retryBodyBytes = bytes;
+    return undefined;
+  },
   'isthmus.dev/retries': (value, traffic) => {
     if (!/^[0-9]$/.test(value) || Number(value) > trafficLimits.retriesMax) {
       return `'${value}' is not a number of retries: give '0' to '${trafficLimits.retriesMax}'.`;
@@ -101,7 +112,9 @@ export function trafficFromAnnotations(entry: ServiceEntry): GroupTraffic {
   return none;
 }
 
-function duration(field: 'timeoutMs' | 'perTryTimeoutMs' | 'healthIntervalMs', msMin: number): Reader {
+type DurationField = 'timeoutMs' | 'idleTimeoutMs' | 'perTryTimeoutMs' | 'healthIntervalMs';
+
+function duration(field: DurationField, msMin: number): Reader {
   return (value, traffic) => {
     const ms = parseDurationMs(value);
     if (ms === undefined) return `'${value}' is not a duration: give one like '1.5s' or '250ms'.`;

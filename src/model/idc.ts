@@ -34,6 +34,10 @@ export interface Idc {
 export interface GroupTraffic {
   /** Whole request, at the first proxy; 0 means none. */
   readonly timeoutMs?: number;
+  /** A stream without a byte in either direction, at the first proxy; 0 means that it may be quiet for ever. */
+  readonly idleTimeoutMs?: number;
+  /** Up to this many bytes a request's body is kept, so that it can be sent again; 0: none is. */
+  readonly retryBodyBytes?: number;
   /** One try, at the first proxy; 0 means none. */
   readonly perTryTimeoutMs?: number;
   /** Retries after the first try, at the first proxy: 0 to 3. */

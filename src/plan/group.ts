@@ -56,6 +56,8 @@ export function planGroup(view: GroupView, context: PlanContext): readonly Group
       addresses: protocol === 'tcp' ? (view.entry.spec.addresses ?? []) : [],
       instances: planLocalities(local, port),
       ...(crossing === undefined ? {} : { crossing }),
+      idleTimeoutMs: traffic.idleTimeoutMs ?? trafficDefaults.idleTimeoutMs,
+      retryBodyBytes: traffic.retryBodyBytes ?? trafficDefaults.retryBodyBytes,
       loadBalancer: policy.loadBalancer ?? 'LEAST_REQUEST',
       connection: planConnection(policy),
       outlier: planOutlier(policy, traffic, crossing !== undefined),

@@ -6,7 +6,10 @@ const idempotentMethods = ['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'] a
 
 /** What a Group gets that says nothing. */
 export const trafficDefaults = {
-  timeoutMs: 15_000,
+  /** None: what takes long and is alive is not cut. */
+  timeoutMs: 0,
+  idleTimeoutMs: 3_600_000,
+  retryBodyBytes: 4 * 2 ** 20,
   perTryTimeoutMs: 400,
   retries: 3,
   idempotentMethods,

@@ -191,6 +191,10 @@ export interface GroupPlan {
   readonly instances: readonly Locality[];
   /** Absent: the Group never leaves this IDC. */
   readonly crossing?: Crossing;
+  /** A stream without a byte in either direction, at the first proxy, in milliseconds; 0: it may be quiet for ever. */
+  readonly idleTimeoutMs: number;
+  /** Up to this many bytes of a request's body each hop keeps, so that it can be sent again. */
+  readonly retryBodyBytes: number;
   readonly loadBalancer: 'ROUND_ROBIN' | 'LEAST_REQUEST' | 'RANDOM';
   readonly connection: Connection;
   readonly outlier: Outlier;

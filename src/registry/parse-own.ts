@@ -3,6 +3,7 @@ import { trafficLimits } from '../model/annotations.ts';
 import { parseDurationMs } from '../model/duration.ts';
 import type { DrGroup, GroupTraffic, Idc } from '../model/idc.ts';
 import type { Meta } from '../model/meta.ts';
+import { parseSizeBytes } from '../model/size.ts';
 import type { Fault } from './fault.ts';
 import { show } from './fault.ts';
 import type { Fields } from './fields.ts';
@@ -147,6 +148,7 @@ function parseTraffic(spec: Fields, yaml: TrafficYaml | undefined): GroupTraffic
     return ms;
   };
   const timeoutMs = read(yaml.timeout, 0, 'timeout');
+  const idleTimeoutMs = read(yaml.idleTimeout, 0, 'idleTimeout');
   const perTryTimeoutMs = read(yaml.perTryTimeout, 0, 'perTryTimeout');
   const healthIntervalMs = read(
     yaml.health?.interval,
@@ -155,7 +157,15 @@ function parseTraffic(spec: Fields, yaml: TrafficYaml | undefined): GroupTraffic
     'interval',
   );
   if (timeoutMs !== undefined) traffic.timeoutMs = timeoutMs;
+  if (idleTimeoutMs !== undefined) traffic.idleTimeoutMs = idleTimeoutMs;
   if (perTryTimeoutMs !== undefined) traffic.perTryTimeoutMs = perTryTimeoutMs;
+  if (yaml.retryBodyLimit !== undefined) {
+    const bytes = parseSizeBytes(String(yaml.retryBodyLimit)) ?? 0;
+    if (bytes <= trafficLimits.retryBodyBytesMax) traffic.retryBodyBytes = bytes;
+    else {
+      spec.error(`${show(yaml.retryBodyLimit)} is too much: give at most 64Mi.`, 'traffic', 'retryBodyLimit');
+    }
+  }
   if (yaml.retries !== undefined) traffic.retries = yaml.retries;
   if (yaml.idempotentMethods !== undefined) traffic.idempotentMethods = [...new Set(yaml.idempotentMethods)];
   if (yaml.health !== undefined) traffic.healthPath = yaml.health.path;

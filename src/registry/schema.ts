@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { healthPathPattern, methodPattern, trafficLimits } from '../model/annotations.ts';
 import { durationPattern } from '../model/duration.ts';
 import { idcNamePattern } from '../model/idc.ts';
+import { sizePattern } from '../model/size.ts';
 
 /** The API version of Isthmus's own kinds. */
 export const ownApiVersion = 'isthmus.dev/v1alpha1';
@@ -57,6 +58,12 @@ const duration = z.string({ error: "must be a duration such as '1.5s' or '250ms'
   error: "must be a duration such as '1.5s', '250ms' or '1h5m'.",
 });
 
+const sizeError = "must be a number of bytes such as '4Mi', '512Ki' or 65536.";
+
+const size = z.union([z.string().regex(sizePattern), z.int().min(0).max(trafficLimits.retryBodyBytesMax)], {
+  error: sizeError,
+});
+
 const health = z
   .strictObject({
     path: z
@@ -74,7 +81,16 @@ export const trafficSpec = z
   .strictObject({
     timeout: duration
       .optional()
-      .meta({ description: 'The whole request, at the first proxy. 0 means none.' }),
+      .meta({ description: 'The whole request, at the first proxy. 0, the default, means none.' }),
+    idleTimeout: duration.optional().meta({
+      description: 'A stream without a byte in either direction, at the first proxy. 0 means none.',
+      default: '1h',
+    }),
+    retryBodyLimit: size.optional().meta({
+      description:
+        "Up to this size each hop keeps a request's body, so that it can be sent again. At most 64Mi; 0: none is kept.",
+      default: '4Mi',
+    }),
     perTryTimeout: duration.optional().meta({ description: 'One try, at the first proxy. 0 means none.' }),
     retries: z
       .int({ error: `must be a whole number from 0 to ${trafficLimits.retriesMax}.` })

@@ -158,6 +158,7 @@ const edgeProtection: Partial<HttpConnectionManager> = {
     initial_stream_window_size: 65_536,
     initial_connection_window_size: 1_048_576,
   },
-  stream_idle_timeout: '300s',
-  request_timeout: '300s',
+  // A slow body is alive: only headers must come in time. The routes have each Group's own idle timeout.
+  request_headers_timeout: '10s',
+  stream_idle_timeout: '3600s',
 };

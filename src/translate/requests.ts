@@ -15,6 +15,8 @@ interface Common {
   readonly other: RouteAction;
   /** Further headers that a request must have. */
   readonly headers: readonly HeaderMatcher[];
+  /** Absent at the proxies after the first: its limit ends what they have too. */
+  readonly idleTimeoutMs?: number;
 }
 
 /** Which requests to route, and how. */
@@ -25,6 +27,8 @@ export interface RequestRoutes {
   readonly headers?: readonly HeaderMatcher[];
   /** The retries of the virtual host: routes that have none of their own get them. */
   readonly inherited: RouteAction;
+  /** A stream without a byte in either direction, at the first proxy; 0: no limit. */
+  readonly idleTimeoutMs: number;
 }
 
 /**
@@ -32,7 +36,7 @@ export interface RequestRoutes {
  * when it was never sent. Only the first proxy holds the time; the others have fewer kinds to tell apart.
  */
 export function buildRequestRoutes(options: RequestRoutes): Route[] {
-  const { cluster, path, headers = [], inherited } = options;
+  const { cluster, path, headers = [], inherited, idleTimeoutMs } = options;
   const movesOn = path.priorities.length > 1;
   const own = (action: RouteAction) => (action === inherited ? {} : action);
   const common: Common = {
@@ -42,7 +46,8 @@ export function buildRequestRoutes(options: RequestRoutes): Route[] {
     other: own(buildRetry(path.retry.other, movesOn)),
     headers,
   };
-  return path.listener === 'outbound' || path.listener === 'edge' ? firstProxy(common) : laterProxy(common);
+  const isFirst = path.listener === 'outbound' || path.listener === 'edge';
+  return isFirst ? firstProxy({ ...common, idleTimeoutMs }) : laterProxy(common);
 }
 
 const wantsEvents: HeaderMatcher = { name: 'accept', string_match: { contains: 'text/event-stream' } };
@@ -53,11 +58,12 @@ function isOneOf(methods: readonly string[]): HeaderMatcher {
   return { name: ':method', string_match: { safe_regex: { regex: methods.join('|') } } };
 }
 
-/** gRPC and event streams have no time limit of ours. */
+/** The whole request's limit, where a Group has one, does not hold for gRPC, upgrades and event streams. */
 function firstProxy(common: Common): Route[] {
   const { idempotent, other, retry } = common;
-  const methods = retry.idempotentMethods;
-  const isIdempotent = isOneOf(methods);
+  const { idempotentMethods: methods, timeoutMs } = retry;
+  // Events have a route of their own for just that.
+  const events = timeoutMs === 0 ? [] : [wantsEvents];
   return [
     // The client's grpc-timeout holds instead.
     route(common, { grpc: {} }, { ...other, max_stream_duration: { grpc_timeout_header_max: '0s' } }, 0),
@@ -65,11 +71,11 @@ function firstProxy(common: Common): Route[] {
     ...(methods.length === 0
       ? []
       : [
-          route(common, { headers: [isIdempotent, wantsEvents] }, idempotent, 0),
-          route(common, { headers: [isIdempotent] }, idempotent, retry.timeoutMs),
+          ...events.map((event) => route(common, { headers: [isOneOf(methods), event] }, idempotent, 0)),
+          route(common, { headers: [isOneOf(methods)] }, idempotent, timeoutMs),
         ]),
-    route(common, { headers: [wantsEvents] }, other, 0),
-    route(common, {}, other, retry.timeoutMs),
+    ...events.map((event) => route(common, { headers: [event] }, other, 0)),
+    route(common, {}, other, timeoutMs),
   ];
 }
 
@@ -86,7 +92,7 @@ function laterProxy(common: Common): Route[] {
 }
 
 function route(
-  { cluster, headers }: Common,
+  { cluster, headers, idleTimeoutMs }: Common,
   match: Pick<RouteMatch, 'grpc' | 'headers'>,
   action: RouteAction,
   timeoutMs: number,
@@ -98,6 +104,11 @@ function route(
       ...(match.grpc === undefined ? {} : { grpc: match.grpc }),
       ...(all.length === 0 ? {} : { headers: all }),
     },
-    route: { cluster, timeout: duration(timeoutMs), ...action },
+    route: {
+      cluster,
+      timeout: duration(timeoutMs),
+      ...(idleTimeoutMs === undefined ? {} : { idle_timeout: duration(idleTimeoutMs) }),
+      ...action,
+    },
   };
 }

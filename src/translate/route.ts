@@ -59,6 +59,8 @@ function buildVirtualHost(plan: GroupPlan, path: Path): VirtualHost {
     domains: plan.isDefaultPort ? [host, `${host}:${port}`] : [`${host}:${port}`],
     routes: buildGroupRoutes(plan, path, inherited),
     ...inherited,
+    // Without it a body is kept up to what the connection's buffer holds: 32 KiB, and nothing larger is tried again.
+    request_body_buffer_limit: plan.retryBodyBytes,
   };
 }
 
@@ -66,7 +68,13 @@ function buildGroupRoutes(plan: GroupPlan, path: Path, inherited: RouteAction): 
   const isPeer = path.listener === 'peer';
   if (plan.protocol === 'tcp') return buildConnectRoutes(clusterOf(plan, path), inherited, isPeer);
   const routes = (of: Path, headers: readonly HeaderMatcher[] = []) =>
-    buildRequestRoutes({ cluster: clusterOf(plan, of), path: of, headers, inherited });
+    buildRequestRoutes({
+      cluster: clusterOf(plan, of),
+      path: of,
+      headers,
+      inherited,
+      idleTimeoutMs: plan.idleTimeoutMs,
+    });
   if (isPeer) return [...buildPeerRoutes(plan, routes), ...routes(path)];
   return [
     ...(clusterOf(plan, path) === idcsCluster(plan.group) ? buildVainRoute(plan) : []),

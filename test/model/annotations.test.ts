@@ -15,6 +15,8 @@ t.test('all settings', async (t) => {
   const traffic = trafficFromAnnotations(
     entry({
       'isthmus.dev/timeout': '3s',
+      'isthmus.dev/idle-timeout': '2h',
+      'isthmus.dev/retry-body-limit': '8Mi',
       'isthmus.dev/per-try-timeout': '800ms',
       'isthmus.dev/retries': '2',
       'isthmus.dev/idempotent-methods': 'GET, PUT,GET',
@@ -25,6 +27,8 @@ t.test('all settings', async (t) => {
   );
   t.strictSame(traffic, {
     timeoutMs: 3000,
+    idleTimeoutMs: 7_200_000,
+    retryBodyBytes: 8_388_608,
     perTryTimeoutMs: 800,
     retries: 2,
     idempotentMethods: ['GET', 'PUT'],
@@ -48,6 +52,21 @@ t.test('what is faulty is named and left out, the rest is read', async (t) => {
   });
   t.strictSame(traffic, { retries: 1 });
   t.match(faults, [{ key: 'isthmus.dev/timeout', message: /not a duration/ }]);
+});
+
+t.test('sizes of bodies', async (t) => {
+  const limit = (value: string) => parseTrafficAnnotations({ 'isthmus.dev/retry-body-limit': value });
+  for (const [text, bytes] of [
+    ['0', 0],
+    ['65536', 65_536],
+    ['512Ki', 524_288],
+    ['1M', 1_000_000],
+    ['64Mi', 67_108_864],
+  ] as const)
+    t.strictSame(limit(text), { traffic: { retryBodyBytes: bytes }, faults: [] });
+  for (const text of ['', '4MB', '-1', '1.5Mi', '1Ti'])
+    t.match(limit(text).faults, [{ message: /not a size/ }]);
+  t.match(limit('65Mi').faults, [{ message: /at most 64Mi/ }]);
 });
 
 t.test('one try may not be longer than all', async (t) => {

@@ -47,6 +47,8 @@ t.test('a DrGroup, with and without settings', async (t) => {
     hopLimit: 0,
     traffic: {
       timeout: '2s',
+      idleTimeout: '90s',
+      retryBodyLimit: '1Mi',
       perTryTimeout: '500ms',
       retries: 3,
       idempotentMethods: ['GET', 'PUT'],
@@ -60,6 +62,8 @@ t.test('a DrGroup, with and without settings', async (t) => {
     hopLimit: 0,
     traffic: {
       timeoutMs: 2000,
+      idleTimeoutMs: 90_000,
+      retryBodyBytes: 1_048_576,
       perTryTimeoutMs: 500,
       retries: 3,
       idempotentMethods: ['GET', 'PUT'],
@@ -181,6 +185,16 @@ const wrong: readonly [string, unknown, RegExp][] = [
   ['spill', withSpec(group, { spill: {} }), /^spec.spill: unknown field/],
   ['a hop limit of 5', withSpec(group, { hopLimit: 5 }), /^spec.hopLimit: must be from 0 to 4. It is 5/],
   ['a hop limit of 1.5', withSpec(group, { hopLimit: 1.5 }), /^spec.hopLimit: must be/],
+  [
+    'a body limit with a unit that is none',
+    withSpec(group, { traffic: { retryBodyLimit: '4MB' } }),
+    /^spec.traffic.retryBodyLimit: must be a number of bytes such as/,
+  ],
+  [
+    'a body limit that no proxy could hold',
+    withSpec(group, { traffic: { retryBodyLimit: '65Mi' } }),
+    /^spec.traffic.retryBodyLimit: '65Mi' is too much/,
+  ],
   [
     'a timeout without unit',
     withSpec(group, { traffic: { timeout: 3 } }),

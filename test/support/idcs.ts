@@ -11,8 +11,12 @@ export interface PlacedGroup {
   readonly instances: readonly { readonly idc: string; readonly at: ListenAddress }[];
   /** A path for active health checks; absent: none. */
   readonly health?: string;
-  /** The port of the service, where it is TCP; absent: HTTP, port 80. */
+  /** The port of the service, where it is TCP; absent: port 80. */
   readonly tcpPort?: number;
+  /** What instances speak on port 80; absent: HTTP. */
+  readonly protocol?: 'HTTP' | 'HTTP2' | 'GRPC';
+  /** `spec.traffic` of its DrGroup, besides `health`. */
+  readonly traffic?: object;
 }
 
 /** What a world of any number of IDCs is made of. */
@@ -23,6 +27,8 @@ export interface WorldOptions {
   readonly hopLimit: number;
   /** The DR group's IDCs as each IDC's registry lists them; by default all, in order. */
   readonly preference?: Readonly<Record<string, readonly object[]>>;
+  /** Every Idc also names an ingress and an egress gateway that is not there. */
+  readonly deadGateways?: boolean;
 }
 
 /** One request as a gateway logged it. */
@@ -76,7 +82,7 @@ export async function startIdcs(options: WorldOptions): Promise<Idcs> {
   for (const idc of idcs) {
     const order = options.preference?.[idc] ?? idcs.map((name) => ({ name }));
     const documents = [
-      ...[...gateways].map(([name, at]) => idcObject(name, at)),
+      ...[...gateways].map(([name, at]) => idcObject(name, at, options.deadGateways ?? false)),
       ...groups.flatMap((group) => [drGroupObject(group, order, hopLimit), serviceEntry(group)]),
     ];
     const text = documents.map((document) => stringify(document)).join('---\n');
@@ -126,20 +132,28 @@ export async function startIdcs(options: WorldOptions): Promise<Idcs> {
   };
 }
 
-function idcObject(name: string, at: Gateways): object {
+function idcObject(name: string, at: Gateways, withDead: boolean): object {
+  const none = withDead ? [{ address: '127.0.0.9' }] : [];
   return {
     apiVersion: 'isthmus.dev/v1alpha1',
     kind: 'Idc',
     metadata: { name },
     spec: {
-      ingress: [{ address: at.edge.address, edgePort: at.edge.port, peerPort: at.peer.port }],
-      egress: [{ address: at.sidecar.address, sidecarPort: at.sidecar.port, ingressPort: at.ingress.port }],
+      ingress: [
+        { address: at.edge.address, edgePort: at.edge.port, peerPort: at.peer.port },
+        ...none.map((gateway) => ({ ...gateway, edgePort: 1, peerPort: 2 })),
+      ],
+      egress: [
+        { address: at.sidecar.address, sidecarPort: at.sidecar.port, ingressPort: at.ingress.port },
+        ...none.map((gateway) => ({ ...gateway, sidecarPort: 3, ingressPort: 4 })),
+      ],
     },
   };
 }
 
 function drGroupObject(group: PlacedGroup, idcs: readonly object[], hopLimit: number): object {
-  const traffic = group.health === undefined ? {} : { health: { path: group.health, interval: '0.2s' } };
+  const health = group.health === undefined ? {} : { health: { path: group.health, interval: '0.2s' } };
+  const traffic = { ...group.traffic, ...health };
   return {
     apiVersion: 'isthmus.dev/v1alpha1',
     kind: 'DrGroup',
@@ -159,7 +173,7 @@ function serviceEntry(group: PlacedGroup): object {
       resolution: 'STATIC',
       ports: [
         group.tcpPort === undefined
-          ? { number: 80, name: 'main', protocol: 'HTTP' }
+          ? { number: 80, name: 'main', protocol: group.protocol ?? 'HTTP' }
           : { number: group.tcpPort, name: 'main', protocol: 'TCP' },
       ],
       endpoints: group.instances.map(({ idc, at }) => ({

@@ -1,0 +1,87 @@
+import t from 'tap';
+import { startSink, upload, uploadHttp2 } from '../support/bodies.ts';
+import { type PlacedGroup, startIdcs } from '../support/idcs.ts';
+import { freeAddress, get, until } from '../support/mesh.ts';
+
+// A body that reached nobody is sent again, whatever its size: at each hop one of its next stops is not there.
+const mebibyte = 2 ** 20;
+const [web, rpc, dead, deadWeb] = [
+  await freeAddress(),
+  await freeAddress(),
+  await freeAddress(),
+  await freeAddress(),
+];
+const instances = (far: typeof web) => [
+  { idc: 'sh-a', at: dead },
+  // The peer's next stop: one of two instances is not there.
+  { idc: 'sh-b', at: far },
+  { idc: 'sh-b', at: deadWeb },
+];
+const groups: PlacedGroup[] = [
+  { name: 'web', instances: instances(web) },
+  { name: 'rpc', instances: instances(rpc), protocol: 'GRPC' },
+  // The control: what is kept is no more than a connection's buffer holds.
+  { name: 'bare', instances: instances(web), traffic: { retryBodyLimit: '32Ki' } },
+];
+const world = await startIdcs({ idcs: ['sh-a', 'sh-b'], hopLimit: 1, groups, deadGateways: true });
+const keepAlive = setInterval(() => {}, 1000);
+const servers = [await startSink(web), await startSink(rpc, 'http2')];
+t.teardown(async () => {
+  clearInterval(keepAlive);
+  for (const server of servers) server.close();
+  await world.close();
+});
+// Nobody is ejected: each request meets the dead, as the first ones after a death do.
+const rules = groups
+  .map(
+    ({ name }) => `apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: ${name}, namespace: test}
+spec: {host: ${name}.test, trafficPolicy: {outlierDetection: {consecutiveGatewayErrors: 0}}}
+`,
+  )
+  .join('---\n');
+for (const mesh of world.meshes.values()) mesh.save('rules.yaml', rules);
+const edge = (world.gateways.get('sh-a') as { edge: typeof web }).edge;
+const sides = { sidecar: world.outbound, edge };
+for (const to of Object.values(sides)) {
+  await until('the path is open', async () => (await get(to, '/', { host: 'web.test' })).status === 200);
+}
+
+for (const [side, to] of Object.entries(sides)) {
+  t.test(`${side}: HTTP/1.1`, { timeout: 120_000 }, async (t) => {
+    for (const method of ['POST', 'PUT']) {
+      for (const bytes of [1_000, 40_000, 200_000, 2 * mebibyte, 4 * mebibyte]) {
+        const { status, body } = await upload(to, { host: 'web.test', method, bytes });
+        t.strictSame([status, body], [200, String(bytes)], `${method} ${bytes}`);
+      }
+    }
+    const chunked = await upload(to, { host: 'web.test', bytes: 2 * mebibyte, chunked: true });
+    t.strictSame([chunked.status, chunked.body], [200, String(2 * mebibyte)], 'chunked');
+  });
+
+  t.test(`${side}: HTTP/2 and gRPC`, { timeout: 120_000 }, async (t) => {
+    for (const bytes of [1_000, 100_000, 2 * mebibyte]) {
+      const { status, body } = await uploadHttp2(to, { host: 'web.test', bytes });
+      t.strictSame([status, body], [200, String(bytes)], `HTTP/2 ${bytes}`);
+      const unary = await uploadHttp2(to, { host: 'rpc.test', bytes }, true);
+      t.strictSame([unary.grpcStatus, unary.body], ['0', String(bytes)], `gRPC ${bytes}`);
+    }
+  });
+
+  t.test(`${side}: one of two egress gateways is not there: 30 POSTs of 1 MB`, async (t) => {
+    const statuses = new Set<number>();
+    for (let i = 0; i < 30; i += 1) statuses.add((await upload(to, { host: 'web.test', bytes: 1e6 })).status);
+    t.strictSame([...statuses], [200]);
+  });
+
+  t.test(`${side}, the control: with 32Ki the same requests are lost`, async (t) => {
+    const lost = { small: 0, big: 0 };
+    for (let i = 0; i < 10; i += 1) {
+      if ((await upload(to, { host: 'bare.test', bytes: 1_000 })).status !== 200) lost.small += 1;
+      if ((await upload(to, { host: 'bare.test', bytes: 1e6 })).status !== 200) lost.big += 1;
+    }
+    t.equal(lost.small, 0);
+    t.ok(lost.big > 3, `${lost.big} of 10`);
+  });
+}
