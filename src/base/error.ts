@@ -4,6 +4,8 @@ export type MeshErrorCode =
   | 'not-found' // a thing that was named does not exist
   | 'conflict' // two things that exclude each other
   | 'unavailable' // something outside did not answer
+  | 'exhausted' // more than a stated limit
+  | 'late' // not within a stated time
   | 'unsupported' // valid, but this version does not do it
   | 'internal'; // a fault of ours
 

@@ -15,6 +15,8 @@ const statuses: Readonly<Record<MeshErrorCode, number>> = {
   'not-found': 404,
   conflict: 409,
   unavailable: 503,
+  exhausted: 429,
+  late: 408,
   unsupported: 501,
   internal: 500,
 };

@@ -36,39 +36,56 @@ export function lengthOf(parts: readonly Uint8Array[]): number {
   return parts.reduce((sum, part) => sum + part.length, 0);
 }
 
+/** What a reader does with what it reads. */
+export interface FrameTaker {
+  /** Most bytes that the next message may have. */
+  bytesMax(): number;
+  /** Is given each message, a view that is good until it returns. */
+  take(message: Buffer): void;
+  /** So many bytes of a message wait for the rest of it. */
+  waiting(bytes: number): void;
+}
+
+// Pieces of an unfinished message that are kept as they came. A long message comes in pieces of 16 KiB, and is joined once.
+const piecesMax = 64;
+const pieceBytesMin = 4 * 1024;
+
 /** Cuts the bytes of a stream, as they come in, into messages. */
 export class FrameReader {
-  private readonly messageBytesMax: number;
-  private readonly take: (message: Buffer) => void;
+  private readonly taker: FrameTaker;
   // The beginning of a frame that has not come whole, and how long it must be to go on.
   private kept: Buffer[] = [];
   private keptBytes = 0;
   private wantedBytes = 0;
 
-  /** `take` is given each message, a view that is good until it returns. */
-  constructor(messageBytesMax: number, take: (message: Buffer) => void) {
-    this.messageBytesMax = messageBytesMax;
-    this.take = take;
+  constructor(taker: FrameTaker) {
+    this.taker = taker;
   }
 
   /**
    * Takes what came. Returns undefined, or all from the first frame on that is not for this reader: one that is
-   * compressed or has more than `messageBytesMax`. It must be given no more then.
+   * compressed or has more than `bytesMax`. It must be given no more then.
    */
   read(chunk: Buffer): Buffer | undefined {
+    const rest = this.cut(chunk);
+    this.taker.waiting(this.keptBytes);
+    return rest;
+  }
+
+  private cut(chunk: Buffer): Buffer | undefined {
     const bytes = this.joined(chunk);
     if (bytes === undefined) return undefined;
     const own = (part: Buffer) => (bytes === chunk ? part : Buffer.from(part));
     let at = 0;
     while (bytes.length - at >= headBytes) {
       const length = bytes.readUInt32BE(at + 1);
-      if (bytes[at] !== 0 || length > this.messageBytesMax) return own(bytes.subarray(at));
+      if (bytes[at] !== 0 || length > this.taker.bytesMax()) return own(bytes.subarray(at));
       const end = at + headBytes + length;
       if (end > bytes.length) {
         this.keep(own(bytes.subarray(at)), end - at);
         return undefined;
       }
-      this.take(bytes.subarray(at + headBytes, end));
+      this.taker.take(bytes.subarray(at + headBytes, end));
       at = end;
     }
     if (at < bytes.length) this.keep(own(bytes.subarray(at)), headBytes);
@@ -84,13 +101,33 @@ export class FrameReader {
   /** What was kept with the chunk after it; undefined while that is not enough to go on. */
   private joined(chunk: Buffer): Buffer | undefined {
     if (this.keptBytes === 0) return chunk;
-    this.kept.push(chunk);
+    // A view of a few bytes would keep all that was read with them.
+    this.kept.push(chunk.length < pieceBytesMin ? Buffer.from(chunk) : chunk);
     this.keptBytes += chunk.length;
-    if (this.keptBytes < this.wantedBytes) return undefined;
+    if (this.keptBytes < this.wantedBytes) {
+      this.compact();
+      return undefined;
+    }
     const bytes = joinedForNow(this.kept, this.keptBytes);
     this.kept = [];
     this.keptBytes = 0;
     return bytes;
+  }
+
+  /**
+   * Joins small pieces when they are many: a client may send a message byte by byte. They are joined only with what is not much
+   * longer than they are, so that the number of copies of a byte grows with the logarithm of the message.
+   */
+  private compact(): void {
+    if (this.kept.length < piecesMax) return;
+    let from = this.kept.length;
+    let bytes = 0;
+    while (from > 0 && bytes + pieceBytesMin >= (this.kept[from - 1]?.length ?? 0)) {
+      from -= 1;
+      bytes += this.kept[from]?.length ?? 0;
+    }
+    if (this.kept.length - from < piecesMax / 2) return;
+    this.kept.push(Buffer.concat(this.kept.splice(from), bytes));
   }
 }
 

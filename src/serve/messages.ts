@@ -1,9 +1,22 @@
-import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
+import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import { Metadata, type ServerDuplexStream } from '@grpc/grpc-js';
+import { MeshError } from '../base/error.ts';
 import { FrameReader, frameOf } from './frame.ts';
+import type { Intake } from './intake.ts';
 
 /** A call of grpc-js whose messages are bytes. */
 export type Call = ServerDuplexStream<Buffer, Buffer>;
+
+/** What becomes of what a call brings. */
+export interface Receiver {
+  /** Is given each message, a view that is good until it returns. */
+  receive(message: Buffer): void;
+  /** Is told the bytes of each read. */
+  wasRead(bytes: number): void;
+  /** Ends the call: a message is longer than may be. */
+  refuse(error: MeshError): void;
+  readonly intake: Intake;
+}
 
 /** The messages of one call, out; those that come in are given to the one who opened it. */
 export interface Messages {
@@ -16,22 +29,15 @@ export interface Messages {
  * Reads and writes the messages of a call on its own HTTP/2 stream, where grpc-js lets it be found. For each message
  * and stream grpc-js would else copy it into a new frame (400 MB for 400 KB to 1,000 streams) and pass it through
  * two streams of objects, two promises and a pause (docs/decisions/020, 041). All else stays grpc-js's: connections,
- * metadata, deadlines, status, and each message that is compressed or has more than `messageBytesMax`.
- *
- * `receive` is given each message, a view that is good until it returns; `wasRead` the bytes of each read.
+ * metadata, deadlines, status, and all from the first message on that is compressed.
  */
-export function openMessages(
-  call: Call,
-  messageBytesMax: number,
-  receive: (message: Buffer) => void,
-  wasRead: (bytes: number) => void,
-): Messages {
+export function openMessages(call: Call, receiver: Receiver): Messages {
   // Also where the HTTP/2 stream is read: starts the reading, and takes what goes through grpc-js.
-  call.on('data', receive);
+  call.on('data', (message: Buffer) => receiver.receive(message));
   const http = httpStreamOf(below(call));
   if (http === undefined)
     return { write: (message) => void call.write(message), isClogged: () => call.writableLength > 0 };
-  readFrames(http, new FrameReader(messageBytesMax, receive), wasRead);
+  readFrames(http, receiver);
   return {
     write(message) {
       if (http.destroyed || http.closed || http.writableEnded) return;
@@ -48,6 +54,18 @@ export function sessionOf(call: Call): ServerHttp2Session | undefined {
   return httpStreamOf(below(call))?.session as ServerHttp2Session | undefined;
 }
 
+/**
+ * Closes a call's HTTP/2 stream once its status has gone out: a client that goes on sending is told to stop (RFC 9113, 8.1),
+ * and holds nothing here.
+ */
+export function closeAfterStatus(call: Call): void {
+  const http = httpStreamOf(below(call));
+  if (http === undefined) return;
+  const close = () => http.close(constants.NGHTTP2_NO_ERROR);
+  if (http.writableFinished) close();
+  else http.once('finish', close);
+}
+
 function below(call: Call): object | undefined {
   return (call as { call?: object }).call;
 }
@@ -62,14 +80,28 @@ export function httpStreamOf(call: object | undefined): ServerHttp2Stream | unde
 }
 
 /** Reads in the place of grpc-js, up to the first frame that is better left to it; from there on it reads on. */
-function readFrames(http: ServerHttp2Stream, reader: FrameReader, wasRead: (bytes: number) => void): void {
+function readFrames(http: ServerHttp2Stream, receiver: Receiver): void {
   const [theirs, ...others] = http.listeners('data') as ((chunk: Buffer) => void)[];
   if (theirs === undefined || others.length > 0) return;
+  const { intake } = receiver;
+  const reader = new FrameReader({
+    bytesMax: () => intake.bytesMax(),
+    take: (message) => receiver.receive(message),
+    waiting: (bytes) => intake.waiting(bytes),
+  });
   const ours = (chunk: Buffer) => {
-    wasRead(chunk.length);
+    receiver.wasRead(chunk.length);
     const rest = reader.read(chunk);
     if (rest === undefined) return;
     http.off('data', ours);
+    if (rest[0] === 0) {
+      http.on('data', () => {});
+      const length = rest.readUInt32BE(1);
+      receiver.refuse(
+        new MeshError('exhausted', `a request has ${length} bytes: at most ${intake.bytesMax()} are read`),
+      );
+      return;
+    }
     http.on('data', theirs);
     theirs(rest);
   };

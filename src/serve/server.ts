@@ -3,8 +3,9 @@ import type { Clock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import type { Peer } from './events.ts';
 import { collectWhatWasRead } from './garbage.ts';
+import { Intakes, intakeLimits } from './intake.ts';
 import { Keepalive, type KeepaliveTimes, watchSession } from './keepalive.ts';
-import { type Call, openMessages, sessionOf } from './messages.ts';
+import { type Call, closeAfterStatus, openMessages, sessionOf } from './messages.ts';
 import type { Protocol } from './respond.ts';
 
 /** One ADS stream as the server above it sees it: bytes in, bytes out. */
@@ -16,6 +17,8 @@ export interface Stream {
   isClogged(): boolean;
   /** Ends the stream with an error that the client sees. */
   refuse(error: MeshError): void;
+  /** The client has said who it is: it may send longer messages. */
+  known(): void;
 }
 
 /** What the server above does with a stream. */
@@ -45,8 +48,8 @@ const service = '/envoy.service.discovery.v3.AggregatedDiscoveryService';
 const keepaliveTimes: KeepaliveTimes = { quietMs: 5_000, answerMs: 8_000 };
 // grpc-js's own pings, for connections that never have a stream: nothing but the answer is a sign of life to them.
 const idleKeepaliveMs = 60_000;
-// A request of 100,000 names of 200 bytes is still read.
-const requestBytesMax = 32 * 2 ** 20;
+// A connection that has had no stream for so long is closed: a client that wants one opens it at once.
+const unusedConnectionMsMax = 300_000;
 
 /**
  * Serves ADS on `address` (`host:port`; port 0 takes a free one). Messages stay bytes: what they mean is
@@ -62,7 +65,9 @@ export async function listen(
   const server = new Server({
     'grpc.keepalive_time_ms': idleKeepaliveMs,
     'grpc.keepalive_timeout_ms': idleKeepaliveMs,
-    'grpc.max_receive_message_length': requestBytesMax,
+    'grpc.max_connection_idle_ms': unusedConnectionMsMax,
+    // Of what is compressed; all else is read here (`messages.ts`).
+    'grpc.max_receive_message_length': intakeLimits.messageBytesMax,
     'grpc.max_send_message_length': -1,
     // Counters of each call and connection for a debugging service that is not offered here.
     'grpc.enable_channelz': 0,
@@ -71,12 +76,13 @@ export async function listen(
   const calls = new Set<Call>();
   const keepalive = new Keepalive(clock, keepaliveTimes);
   const wasRead = collectWhatWasRead();
+  const intakes = new Intakes(clock);
   const handle = (protocol: Protocol) => (call: Call) => {
     calls.add(call);
     call.once('close', () => calls.delete(call));
     const session = sessionOf(call);
     if (session !== undefined) watchSession(keepalive, session);
-    serveCall(call, protocol, open, wasRead);
+    serveCall(call, protocol, open, { intakes, wasRead });
   };
   const bidi = (name: string) => ({
     path: `${service}/${name}`,
@@ -99,18 +105,30 @@ function serveCall(
   call: Call,
   protocol: Protocol,
   open: (stream: Stream) => StreamHandler,
-  wasRead: (bytes: number) => void,
+  reading: { readonly intakes: Intakes; wasRead(bytes: number): void },
 ): void {
   let ended = false;
   const end = () => {
     if (ended) return;
     ended = true;
+    intake.close();
     handler.closed();
   };
-  const take = (bytes: Buffer) => {
-    if (!ended) handler.receive(bytes);
+  const refuse = (error: MeshError) => {
+    if (ended) return;
+    end();
+    call.emit('error', { code: statusOf(error), details: error.message });
+    closeAfterStatus(call);
   };
-  const messages = openMessages(call, requestBytesMax, take, wasRead);
+  const intake = reading.intakes.open(sessionOf(call) ?? call, refuse);
+  const messages = openMessages(call, {
+    receive: (bytes) => {
+      if (!ended) handler.receive(bytes);
+    },
+    wasRead: reading.wasRead,
+    refuse,
+    intake,
+  });
   const certificate = call.getAuthContext().sslPeerCertificate?.raw;
   const handler = open({
     protocol,
@@ -119,11 +137,8 @@ function serveCall(
     write(bytes) {
       if (!ended) messages.write(bytes);
     },
-    refuse(error) {
-      if (ended) return;
-      end();
-      call.emit('error', { code: statusOf(error), details: error.message });
-    },
+    refuse,
+    known: () => intake.known(),
   });
   // The client said that it will ask no more: the stream is of no use to either.
   call.on('end', () => {
@@ -136,6 +151,8 @@ function serveCall(
 function statusOf(error: MeshError): status {
   if (error.code === 'invalid') return status.INVALID_ARGUMENT;
   if (error.code === 'not-found' || error.code === 'unsupported') return status.INVALID_ARGUMENT;
+  if (error.code === 'exhausted') return status.RESOURCE_EXHAUSTED;
+  if (error.code === 'late') return status.DEADLINE_EXCEEDED;
   if (error.code === 'unavailable') return status.UNAVAILABLE;
   return error.code === 'conflict' ? status.PERMISSION_DENIED : status.INTERNAL;
 }

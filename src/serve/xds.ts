@@ -115,6 +115,7 @@ export function createXdsServer(options: XdsServerOptions = {}): XdsServer {
       const info = { id: streams, node, nodeClass, protocol, peer };
       session = new Session(info, hub, stream);
       hub.join(session);
+      stream.known();
       return session;
     };
     return {

@@ -1,4 +1,5 @@
-import type { ServerHttp2Stream } from 'node:http2';
+import { once } from 'node:events';
+import { connect, type ServerHttp2Stream } from 'node:http2';
 import {
   Client,
   credentials,
@@ -10,6 +11,7 @@ import {
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import { systemClock } from '../../src/base/clock.ts';
+import { MeshError } from '../../src/base/error.ts';
 import { FrameReader, frameOf } from '../../src/serve/frame.ts';
 import { httpStreamOf } from '../../src/serve/messages.ts';
 import { listen, type Stream } from '../../src/serve/server.ts';
@@ -69,13 +71,17 @@ t.test('where grpc-js hides its HTTP/2 stream, it sends the message itself', asy
   for (const bytes of heard) t.ok(bytes.equals(message));
 });
 
+function taker(bytesMax: number, take: (message: Buffer) => void, waiting = (_: number) => {}) {
+  return { bytesMax: () => bytesMax, take, waiting };
+}
+
 t.test('messages are cut out of the bytes however they come', async (t) => {
   const message = fc.uint8Array({ maxLength: 60 }).map((bytes) => Buffer.from(bytes));
   fc.assert(
     fc.property(fc.array(message), fc.array(fc.nat(40)), (messages, sizes) => {
       const bytes = Buffer.concat(messages.map(frameOf));
       const taken: Buffer[] = [];
-      const reader = new FrameReader(60, (one) => taken.push(Buffer.from(one)));
+      const reader = new FrameReader(taker(60, (one) => taken.push(Buffer.from(one))));
       let at = 0;
       for (const size of sizes) {
         t.equal(reader.read(bytes.subarray(at, at + size)), undefined);
@@ -90,7 +96,7 @@ t.test('messages are cut out of the bytes however they come', async (t) => {
 t.test('what is compressed or too long is given back, whole, after what comes before it', async (t) => {
   for (const odd of [Buffer.from([1, 0, 0, 0, 2, 7, 7]), Buffer.from([0, 0, 0, 0, 99, 7, 7])]) {
     const taken: string[] = [];
-    const reader = new FrameReader(10, (one) => taken.push(one.toString()));
+    const reader = new FrameReader(taker(10, (one) => taken.push(one.toString())));
     const all = Buffer.concat([frameOf(Buffer.from('good')), odd]);
     t.equal(reader.read(all.subarray(0, 11)), undefined);
     t.same(reader.read(all.subarray(11)), odd);
@@ -101,7 +107,11 @@ t.test('what is compressed or too long is given back, whole, after what comes be
 /** A server that keeps what it receives, and a stream to it. */
 async function receiving(t: Test, options: object, interceptors: ServerInterceptor[] = []) {
   const received: string[] = [];
-  const open = () => ({ receive: (bytes: Buffer) => received.push(bytes.toString()), closed: () => {} });
+  const streams: Stream[] = [];
+  const open = (stream: Stream) => {
+    streams.push(stream);
+    return { receive: (bytes: Buffer) => received.push(bytes.toString()), closed: () => {} };
+  };
   const server = await listen('127.0.0.1:0', undefined, systemClock, open, interceptors);
   const client = new Client(`127.0.0.1:${server.port}`, credentials.createInsecure(), options);
   t.teardown(async () => {
@@ -109,7 +119,7 @@ async function receiving(t: Test, options: object, interceptors: ServerIntercept
     await server.close(100);
   });
   const same = (bytes: Buffer) => bytes;
-  return { received, call: client.makeBidiStreamRequest<Buffer, Buffer>(path, same, same) };
+  return { received, streams, call: client.makeBidiStreamRequest<Buffer, Buffer>(path, same, same) };
 }
 
 const gzip = { 'grpc.default_compression_algorithm': 2 };
@@ -132,12 +142,70 @@ for (const [name, options, interceptors] of [
     t.same(received, messages);
   });
 
-t.test('a request that is too long is refused, by grpc-js', async (t) => {
-  const { received, call } = await receiving(t, { 'grpc.max_send_message_length': -1 });
-  call.on('error', () => {});
-  call.write(Buffer.from('first'));
-  call.write(Buffer.alloc(33 * 2 ** 20));
-  const { code } = await new Promise<StatusObject>((resolve) => call.once('status', resolve).resume());
-  t.equal(code, status.RESOURCE_EXHAUSTED);
-  t.same(received, ['first']);
+for (const known of [false, true])
+  t.test(
+    `a request that is too long is refused in words: ${known ? 'known' : 'unknown'} client`,
+    async (t) => {
+      const { received, call, streams } = await receiving(t, { 'grpc.max_send_message_length': -1 });
+      call.on('error', () => {});
+      const ended = new Promise<StatusObject>((resolve) => call.once('status', resolve).resume());
+      call.write(Buffer.from('first'));
+      while (received.length === 0) await new Promise((resolve) => setImmediate(resolve));
+      const most = (known ? 32 : 8) * 2 ** 20;
+      if (known) streams[0]?.known();
+      call.write(Buffer.alloc(most));
+      call.write(Buffer.alloc(most + 1));
+      const { code, details } = await ended;
+      t.equal(code, status.RESOURCE_EXHAUSTED);
+      t.equal(details, `a request has ${most + 1} bytes: at most ${most} are read`);
+      t.same(
+        received.map((one) => one.length),
+        [5, most],
+      );
+    },
+  );
+
+t.test('a message that comes byte by byte is kept in little more than its length', async (t) => {
+  const message = Buffer.alloc(40_000, 'm');
+  const frame = frameOf(message);
+  const taken: Buffer[] = [];
+  let most = 0;
+  const waiting = (bytes: number) => {
+    most = Math.max(most, bytes);
+  };
+  const reader = new FrameReader(taker(message.length, (one) => taken.push(Buffer.from(one)), waiting));
+  const before = process.memoryUsage().arrayBuffers;
+  let grown = 0;
+  for (let at = 0; at < frame.length; at++) {
+    // As node reads: each byte is a view of a buffer of its own. Held, they are 640 MB.
+    const read = Buffer.allocUnsafeSlow(16 * 1024);
+    read[0] = frame[at] as number;
+    reader.read(read.subarray(0, 1));
+    if (at % 5_000 === 0) grown = Math.max(grown, process.memoryUsage().arrayBuffers - before);
+  }
+  t.equal(most, frame.length - 1);
+  t.ok(taken[0]?.equals(message));
+  t.ok(grown < 3e8, `${grown} bytes`);
+});
+
+t.test('a stream that was refused is closed, though its client goes on', async (t) => {
+  const streams: Stream[] = [];
+  const open = (stream: Stream) => {
+    streams.push(stream);
+    return { receive: () => stream.refuse(new MeshError('invalid', 'no')), closed: () => {} };
+  };
+  const server = await listen('127.0.0.1:0', undefined, systemClock, open);
+  const client = connect(`http://127.0.0.1:${server.port}`);
+  t.teardown(async () => {
+    client.destroy();
+    await server.close(100);
+  });
+  const headers = { ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers' };
+  const request = client.request(headers);
+  request.write(frameOf(Buffer.from('who I am')));
+  const answer = once(request, 'response');
+  request.resume();
+  await once(request, 'close');
+  t.match((await answer)[0], { 'grpc-status': String(status.INVALID_ARGUMENT), 'grpc-message': 'no' });
+  t.equal(request.rstCode, 0);
 });
