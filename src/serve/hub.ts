@@ -8,6 +8,7 @@ import { createPush } from './push.ts';
 import type { Member, Session, SessionHost } from './session.ts';
 import { type Group, Snapshot } from './snapshot.ts';
 import { ruleOf } from './types.ts';
+import { Unsettled } from './unsettled.ts';
 
 /** A change to one resource of a node class. */
 export type ResourceChange =
@@ -53,7 +54,7 @@ const sweepMs = 1000;
 /** Node classes and their resources on one side, sessions on the other: what changed goes to who cares. */
 export class Hub implements SessionHost {
   readonly sets = new NameSets();
-  readonly unsettled = new Set<string>();
+  readonly unsettled: Unsettled;
   readonly stats = newStats();
   readonly log: Logger;
   readonly answerWaitMsMax: number;
@@ -68,6 +69,7 @@ export class Hub implements SessionHost {
   constructor(options: HubOptions) {
     const { clock, log, holdoffMsMax, answerWaitMsMax, ready } = options;
     this.options = options;
+    this.unsettled = new Unsettled(clock);
     this.log = log;
     this.answerWaitMsMax = answerWaitMsMax;
     this.ready = ready;

@@ -21,6 +21,7 @@ import {
   subscribeSotw,
 } from './subscription.ts';
 import { clusterType, endpointType, positionOf, ruleOf } from './types.ts';
+import type { Unsettled } from './unsettled.ts';
 import type { DeltaRequest, SotwRequest } from './wire.ts';
 
 /** One stream's hold on one type: what `Snapshot` finds when that type changes. */
@@ -49,11 +50,7 @@ export interface SessionHost {
   now(): number;
   revision(): number;
   nextSequence(): number;
-  /**
-   * Nodes whose stream ended before they had acknowledged a cluster (or a listener): they may still wait for
-   * what it refers to, and say that they have it. Keys: node id and the type referred to.
-   */
-  readonly unsettled: Set<string>;
+  readonly unsettled: Unsettled;
   /** The resources of a type for the session's class. */
   snapshot(nodeClass: string, typeUrl: string): Snapshot<Member>;
   /** Whether the class may be answered. */
@@ -67,7 +64,6 @@ export interface SessionHost {
 // A client that comes back with clusters that went meanwhile asks for its routes in its next breath: until
 // then they must be taken to name those clusters. Until this long after the stream began, in milliseconds.
 const settleMs = 1_000;
-const unsettledMax = 10_000;
 
 /** One stream after its node is known: takes requests, and writes what is due, in push order. */
 export class Session {
@@ -153,16 +149,12 @@ export class Session {
     const again = new Map([...sub.fresh].filter(([, why]) => why === 'again'));
     resumeDelta(sub, initialVersions, names, current);
     for (const [name, why] of again) addFresh(sub, name, why);
-    if (this.host.unsettled.delete(this.keyOf(sub.rule.url)))
+    if (this.host.unsettled.take(this.info.node.id ?? '', sub.rule.url))
       for (const name of names) if (current(name) !== undefined) addFresh(sub, name, 'again');
     sub.revision = group.changedAt;
     if (!isPending(sub, group)) sub.confirmed = sub.revision;
     this.moved = true;
     if (sub.gone.size > 0) this.settlesAt = this.openedAtMs + settleMs;
-  }
-
-  private keyOf(typeUrl: string): string {
-    return `${this.info.node.id} ${typeUrl}`;
   }
 
   private newSub(typeUrl: string): Subscription {
@@ -341,9 +333,7 @@ export class Session {
   close(): void {
     for (const member of this.members) {
       const { inFlight, rule } = member.sub;
-      // Bounded: nodes that never come back must not add up.
-      if (inFlight && rule.refersTo && this.host.unsettled.size < unsettledMax)
-        this.host.unsettled.add(this.keyOf(rule.refersTo));
+      if (inFlight && rule.refersTo) this.host.unsettled.add(this.info.node.id ?? '', rule.refersTo);
       member.snapshot.leave(member.group, member);
     }
     this.members = [];

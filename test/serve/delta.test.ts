@@ -106,6 +106,30 @@ t.test('who comes back and says what it has gets the difference', async (t) => {
   t.equal(s.hub.unconfirmed(s.hub.revision()).length, 0);
 });
 
+t.test('who left before it acknowledged a cluster gets its endpoints again, however many left', async (t) => {
+  const s = story();
+  s.pass(1);
+  await s.apply([cds('a'), eds('a')]);
+  const had = s.connect('delta').versions('EDS');
+  const leave = (id: string) => {
+    const envoy = s.connect('delta', 'k', id);
+    envoy.send('CDS', {});
+    envoy.close();
+  };
+  for (let i = 0; i < 10_001; i += 1) leave(`n${i}`);
+  leave('last');
+  const comeBack = (id: string) => {
+    const envoy = s.connect('delta', 'k', id);
+    envoy.send('EDS', { resource_names_subscribe: ['a'], initial_resource_versions: had });
+    return envoy.got();
+  };
+  t.same(comeBack('last'), ['EDS +a']);
+  t.same(comeBack('n0'), ['EDS +a']);
+  t.same(comeBack('last'), [], 'it was told');
+  s.pass(3_700_000);
+  t.same(comeBack('n1'), [], 'too long ago');
+});
+
 t.test('who comes back before the picture is whole gets nothing that it has', async (t) => {
   const s = story({}, false);
   await s.apply([cds('a'), cds('b'), cds('c'), eds('a', 'v1')]);
