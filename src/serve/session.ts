@@ -77,6 +77,8 @@ export class Session {
   private quiet = false;
   // The member that changes touched while it was so.
   private changed: Member | undefined;
+  // Was sent something, or will be at once. Envoy begins anew with its reconnect delay only once a message has come.
+  private greeted = false;
   // Has confirmed more, and nobody was told yet.
   private moved = false;
   private readonly byType = new Map<string, Member>();
@@ -148,6 +150,9 @@ export class Session {
     const current = (name: string) => snapshot.marks.get(name)?.resource?.version;
     const again = new Map([...sub.fresh].filter(([, why]) => why === 'again'));
     resumeDelta(sub, initialVersions, names, current);
+    // One message on each stream, though there be nothing to say.
+    if (!this.greeted) sub.answer = true;
+    this.greeted = true;
     for (const [name, why] of again) addFresh(sub, name, why);
     if (this.host.unsettled.take(this.info.node.id ?? '', sub.rule.url))
       for (const name of names) if (current(name) !== undefined) addFresh(sub, name, 'again');
@@ -305,6 +310,7 @@ export class Session {
     sub.inFlight = { response, revision, sentAt: this.host.now() };
     sub.nonce = nonce;
     sub.sequence = sequence;
+    this.greeted = true;
     this.host.stats.pushes += 1;
     this.host.stats.bytes += bytes.length;
     // A changed cluster warms until its endpoints come again, a changed listener until its routes do.
