@@ -60,9 +60,12 @@ const duration = z.string({ error: "must be a duration such as '1.5s' or '250ms'
 
 const sizeError = "must be a number of bytes such as '4Mi', '512Ki' or 65536.";
 
-const size = z.union([z.string().regex(sizePattern), z.int().min(0).max(trafficLimits.retryBodyBytesMax)], {
-  error: sizeError,
-});
+const size = z.union(
+  [z.string().regex(sizePattern, sizeError), z.int().min(0).max(trafficLimits.retryBodyBytesMax)],
+  {
+    error: sizeError,
+  },
+);
 
 const health = z
   .strictObject({
