@@ -8,6 +8,13 @@ export const visitedHeader = 'x-isthmus-visited';
 export const outcomeHeader = 'x-isthmus-outcome';
 /** The outcome of a proxy's own 503: nobody that may serve the request is left, or none is healthy. */
 export const noIdcOutcome = 'no-idc';
+/** The outcome of a proxy's own answer when a try broke after it was sent: it may have been executed, and was not sent again. */
+export const interruptedOutcome = 'interrupted';
+/**
+ * The outcome of a proxy's own 503 when a try had failed and the body outgrew what is kept before the next one began. What
+ * failed had reached nobody, or the method may be sent twice.
+ */
+export const bodyTooLargeOutcome = 'body-too-large';
 /**
  * Of an answer: the only other IDC that may serve the Group has nobody for it. Of a request: an earlier try of it got such
  * an answer, so that this one must not cross again.

@@ -1,5 +1,11 @@
 import type { envoy, HttpConnectionManager } from '../../protos/gen/envoy.d.ts';
-import { nobodyHeader, noIdcOutcome, outcomeHeader } from '../model/trail.ts';
+import {
+  bodyTooLargeOutcome,
+  interruptedOutcome,
+  nobodyHeader,
+  noIdcOutcome,
+  outcomeHeader,
+} from '../model/trail.ts';
 import type { ListenerRole } from '../plan/types.ts';
 import { failHealthHeader } from './names.ts';
 
@@ -19,6 +25,18 @@ const nobodyLeft = ['UH', 'UF', 'NC'];
 /** Nobody is there at all, as opposed to somebody who could not be reached: whoever asks again gets the same answer. */
 const nobodyThere = ['UH'];
 
+/**
+ * Somebody was there, and the try broke: the connection ended (UC), the stream was reset from there (UR) or from here (LR),
+ * or what came was no HTTP (UPE).
+ */
+const broken = ['UC', 'UR', 'LR', 'UPE'];
+
+/**
+ * While no try is under way Envoy takes the body on, and answers this when it outgrows what is kept. The client's storage is
+ * not meant: to everybody else the request met nobody who could serve it now.
+ */
+const outgrown = 507;
+
 /** No route: within the mesh it says that this gateway does not know the Group, which another one may. */
 const unknownGroup = ['NR'];
 
@@ -34,7 +52,8 @@ const moreHeaders: Partial<Readonly<Record<HttpRole, readonly HeaderOption[]>>> 
 /**
  * How a listener words the answers that it gives itself: `x-isthmus-outcome: no-idc` on its 503s when nobody is left.
  * Between gateways a Group without routes is a 503 too, and not Envoy's 404: the proxy before tries elsewhere. To a
- * gRPC request Envoy turns each of them into 200 with grpc-status 14 and the body as its message. What the trail
+ * gRPC request Envoy turns each of them into 200 with grpc-status 14 and the body as its message. `interrupted` where a try broke
+ * after it was sent, `body-too-large` where a body could not be kept for the next one. What the trail
  * filter refused keeps the outcome that the filter gave it: it has none of these flags. An application that is down
  * behind its sidecar is nobody too, as it would be without one.
  */
@@ -42,6 +61,14 @@ export function localReplies(role: HttpRole): Pick<HttpConnectionManager, 'local
   const headers = [header(outcomeHeader, noIdcOutcome), ...(moreHeaders[role] ?? [])];
   const inMesh = meshListeners.includes(role);
   const mappers: ResponseMapper[] = [{ filter: flagged(nobodyLeft), headers_to_add: headers }];
+  mappers.push(
+    { filter: flagged(broken), headers_to_add: [header(outcomeHeader, interruptedOutcome)] },
+    {
+      filter: hasStatus(outgrown),
+      status_code: 503,
+      headers_to_add: [header(outcomeHeader, bodyTooLargeOutcome)],
+    },
+  );
   // The first mapper that fits counts. The proxy that sent it here need not ask again (`vain.ts`).
   if (role === 'peer') {
     const more = [...headers, header(nobodyHeader, 'true')];
@@ -78,6 +105,11 @@ const isGrpc: AccessLogFilter = {
 /** A header that replaces any of its name. */
 function header(key: string, value: string): HeaderOption {
   return { header: { key, value }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' };
+}
+
+function hasStatus(status: number): AccessLogFilter {
+  const value = { default_value: status, runtime_key: 'isthmus.outgrown_status' };
+  return { status_code_filter: { comparison: { op: 'EQ', value } } };
 }
 
 function flagged(flags: readonly string[]): AccessLogFilter {
