@@ -19,6 +19,15 @@ export const trafficDefaults = {
 /** The ingress tries a crossing once more; within this part of the caller's per-try time, or the caller gives up first. */
 const crossingPerTryPart = 0.4;
 
+/**
+ * The rule for a body that is larger than what is kept. Nobody holds it back while no try is under way, and when it outgrows
+ * what is kept meanwhile it is lost: so the second try begins at once
+ * (docs/decisions/055-bodies-are-kept-and-memory-is-bounded.md).
+ */
+export function atOnce(rule: RetryRule): RetryRule {
+  return { ...rule, pauseMs: 1 };
+}
+
 /** The most tries that any request may make at instances: 4 at the first proxy times 2 at the peer ingress. */
 export const instanceTriesMax = 8;
 

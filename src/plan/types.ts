@@ -47,6 +47,8 @@ export interface RetryRule {
   readonly perTryMs: number;
   /** How many tries in a row a priority gets before the next priority is taken. */
   readonly triesPerPriority: number;
+  /** Up to so long before the second try, in milliseconds, twice as long before each that follows; absent: 10. */
+  readonly pauseMs?: number;
 }
 
 /** One layer's handling of time and failure; see docs/ARCHITECTURE.md, "one layer retries". */

@@ -1,4 +1,5 @@
 import type { envoy, Route } from '../../protos/gen/envoy.d.ts';
+import { atOnce } from '../plan/retry.ts';
 import type { Path, RetryPlan } from '../plan/types.ts';
 import { duration } from './any.ts';
 import { buildRetry } from './retry.ts';
@@ -13,6 +14,9 @@ interface Common {
   readonly retry: RetryPlan;
   readonly idempotent: RouteAction;
   readonly other: RouteAction;
+  /** For requests whose body is larger than what is kept. */
+  readonly large: RouteAction;
+  readonly isLarge: HeaderMatcher;
   /** Further headers that a request must have. */
   readonly headers: readonly HeaderMatcher[];
   /** Absent at the proxies after the first: its limit ends what they have too. */
@@ -29,6 +33,8 @@ export interface RequestRoutes {
   readonly inherited: RouteAction;
   /** A stream without a byte in either direction, at the first proxy; 0: no limit. */
   readonly idleTimeoutMs: number;
+  /** A body that is said to be larger than this cannot be sent again once it was sent. */
+  readonly retryBodyBytes: number;
 }
 
 /**
@@ -44,6 +50,8 @@ export function buildRequestRoutes(options: RequestRoutes): Route[] {
     retry: path.retry,
     idempotent: own(buildRetry(path.retry.idempotent, movesOn)),
     other: own(buildRetry(path.retry.other, movesOn)),
+    large: buildRetry(atOnce(path.retry.other), movesOn),
+    isLarge: isLongerThan(options.retryBodyBytes),
     headers,
   };
   const isFirst = path.listener === 'outbound' || path.listener === 'edge';
@@ -54,13 +62,18 @@ const wantsEvents: HeaderMatcher = { name: 'accept', string_match: { contains: '
 const isUpgrade: HeaderMatcher = { name: 'upgrade', present_match: true };
 const isGrpc: HeaderMatcher = { name: 'content-type', string_match: { prefix: 'application/grpc' } };
 
+/** By what the request says of itself: of a chunked body nobody knows. */
+function isLongerThan(bytes: number): HeaderMatcher {
+  return { name: 'content-length', range_match: { start: String(bytes + 1), end: String(2n ** 63n - 1n) } };
+}
+
 function isOneOf(methods: readonly string[]): HeaderMatcher {
   return { name: ':method', string_match: { safe_regex: { regex: methods.join('|') } } };
 }
 
 /** The whole request's limit, where a Group has one, does not hold for gRPC, upgrades and event streams. */
 function firstProxy(common: Common): Route[] {
-  const { idempotent, other, retry } = common;
+  const { idempotent, other, large, isLarge, retry } = common;
   const { idempotentMethods: methods, timeoutMs } = retry;
   // Events have a route of their own for just that.
   const events = timeoutMs === 0 ? [] : [wantsEvents];
@@ -68,6 +81,7 @@ function firstProxy(common: Common): Route[] {
     // The client's grpc-timeout holds instead.
     route(common, { grpc: {} }, { ...other, max_stream_duration: { grpc_timeout_header_max: '0s' } }, 0),
     route(common, { headers: [isUpgrade] }, other, 0),
+    route(common, { headers: [isLarge] }, large, timeoutMs),
     ...(methods.length === 0
       ? []
       : [
@@ -81,14 +95,15 @@ function firstProxy(common: Common): Route[] {
 
 /** Without time limits, all that is not idempotent is alike. */
 function laterProxy(common: Common): Route[] {
-  const { idempotent, other, retry } = common;
+  const { idempotent, other, large, isLarge, retry } = common;
   const methods = retry.idempotentMethods;
+  const first = route(common, { headers: [isLarge] }, large, 0);
   const rest = route(common, {}, other, 0);
-  if (methods.length === 0 || idempotent === other) return [rest];
+  if (methods.length === 0 || idempotent === other) return [first, rest];
   // What may last long without an answer is not started a second time: upgrades, and gRPC where POST counts as idempotent.
   const but = [isUpgrade, ...(methods.includes('POST') ? [isGrpc] : [])];
   const headers = [isOneOf(methods), ...but.map((header) => ({ ...header, invert_match: true }))];
-  return [route(common, { headers }, idempotent, 0), rest];
+  return [first, route(common, { headers }, idempotent, 0), rest];
 }
 
 function route(

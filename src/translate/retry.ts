@@ -38,7 +38,7 @@ function buildRetryAction(rule: RetryRule, movesOn: boolean): RouteAction {
     num_retries: rule.retries,
     // Long enough for a gateway that has just died to be ejected meanwhile: a request that met dying ones on its way
     // must not meet the dead one again with its last try (docs/decisions/002-egress-ejects-the-unreachable.md).
-    retry_back_off: { base_interval: '0.010s', max_interval: '0.100s' },
+    retry_back_off: { base_interval: duration(rule.pauseMs ?? 10), max_interval: '0.100s' },
     // Another host for each try, and another priority once this one has had its tries.
     retry_host_predicate: [
       {

@@ -74,6 +74,7 @@ function buildGroupRoutes(plan: GroupPlan, path: Path, inherited: RouteAction): 
       headers,
       inherited,
       idleTimeoutMs: plan.idleTimeoutMs,
+      retryBodyBytes: plan.retryBodyBytes,
     });
   if (isPeer) return [...buildPeerRoutes(plan, routes), ...routes(path)];
   return [

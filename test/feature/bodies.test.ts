@@ -1,11 +1,15 @@
+import { createServer } from 'node:net';
 import t from 'tap';
+import { outcomeHeader } from '../../src/model/trail.ts';
 import { startSink, upload, uploadHttp2 } from '../support/bodies.ts';
 import { type PlacedGroup, startIdcs } from '../support/idcs.ts';
 import { freeAddress, get, until } from '../support/mesh.ts';
 
 // A body that reached nobody is sent again, whatever its size: at each hop one of its next stops is not there.
 const mebibyte = 2 ** 20;
-const [web, rpc, dead, deadWeb] = [
+const big = 20 * mebibyte;
+const [web, rpc, dead, deadWeb, cut] = [
+  await freeAddress(),
   await freeAddress(),
   await freeAddress(),
   await freeAddress(),
@@ -20,12 +24,31 @@ const instances = (far: typeof web) => [
 const groups: PlacedGroup[] = [
   { name: 'web', instances: instances(web) },
   { name: 'rpc', instances: instances(rpc), protocol: 'GRPC' },
+  { name: 'near', instances: [{ idc: 'sh-a', at: web }] },
+  { name: 'cut', instances: [{ idc: 'sh-a', at: cut }] },
+  { name: 'far-cut', instances: [{ idc: 'sh-b', at: cut }] },
   // The control: what is kept is no more than a connection's buffer holds.
   { name: 'bare', instances: instances(web), traffic: { retryBodyLimit: '32Ki' } },
 ];
-const world = await startIdcs({ idcs: ['sh-a', 'sh-b'], hopLimit: 1, groups, deadGateways: true });
+const world = await startIdcs({
+  idcs: ['sh-a', 'sh-b'],
+  hopLimit: 1,
+  groups,
+  deadGateways: true,
+  exposeOutcome: true,
+});
 const keepAlive = setInterval(() => {}, 1000);
-const servers = [await startSink(web), await startSink(rpc, 'http2')];
+// Takes two thirds of what it gets, and breaks the connection.
+const cutter = createServer((socket) => {
+  let bytes = 0;
+  socket.on('error', () => {});
+  socket.on('data', (data) => {
+    bytes += data.length;
+    if (bytes > (big * 2) / 3) socket.resetAndDestroy();
+  });
+});
+await new Promise<void>((resolve) => cutter.listen(cut.port, cut.address, resolve));
+const servers = [await startSink(web), await startSink(rpc, 'http2'), cutter];
 t.teardown(async () => {
   clearInterval(keepAlive);
   for (const server of servers) server.close();
@@ -83,5 +106,46 @@ for (const [side, to] of Object.entries(sides)) {
     }
     t.equal(lost.small, 0);
     t.ok(lost.big > 3, `${lost.big} of 10`);
+  });
+
+  t.test(`${side}: a body larger than what is kept`, { timeout: 120_000 }, async (t) => {
+    // Its length is known: the second try begins before too much of it has come. Not each third one does.
+    let passed = 0;
+    for (let i = 0; i < 10; i += 1) {
+      const { status, body } = await upload(to, { host: 'web.test', bytes: big });
+      if (status === 200 && body === String(big)) passed += 1;
+    }
+    t.ok(passed >= 8, `${passed} of 10`);
+    // The control: of a chunked one nobody knows, the pause is as for all others, and it outgrows what is kept.
+    let lost = 0;
+    await until('chunked ones are lost, and told so', async () => {
+      const { status, headers } = await upload(to, { host: 'web.test', bytes: big, chunked: true });
+      t.ok(status === 200 || status === 503, String(status));
+      if (status !== 503) return false;
+      lost += 1;
+      t.equal(headers[outcomeHeader], 'body-too-large');
+      return lost === 3;
+    });
+  });
+
+  t.test(`${side}: 100 MB pass`, { timeout: 120_000 }, async (t) => {
+    for (const chunked of [false, true]) {
+      const { status, body } = await upload(to, { host: 'near.test', bytes: 1e8, chunked });
+      t.strictSame([status, body], [200, '100000000']);
+    }
+  });
+
+  t.test(`${side}: a try that breaks in the middle of a large body`, { timeout: 120_000 }, async (t) => {
+    for (const [host, of] of [
+      ['cut.test', 'here'],
+      ['far-cut.test', 'in the other IDC'],
+    ] as const) {
+      for (const method of ['POST', 'PUT']) {
+        const { status, headers } = await upload(to, { host, method, bytes: big });
+        t.strictSame([status, headers[outcomeHeader]], [503, 'interrupted'], `${method} ${of}`);
+      }
+      const http2 = await uploadHttp2(to, { host, bytes: big });
+      t.strictSame([http2.status, http2.headers[outcomeHeader]], [503, 'interrupted'], `HTTP/2 ${of}`);
+    }
   });
 }

@@ -27,6 +27,8 @@ export interface WorldOptions {
   readonly hopLimit: number;
   /** The DR group's IDCs as each IDC's registry lists them; by default all, in order. */
   readonly preference?: Readonly<Record<string, readonly object[]>>;
+  /** Clients at the edge see the outcome. */
+  readonly exposeOutcome?: boolean;
   /** Every Idc also names an ingress and an egress gateway that is not there. */
   readonly deadGateways?: boolean;
 }
@@ -82,7 +84,7 @@ export async function startIdcs(options: WorldOptions): Promise<Idcs> {
   for (const idc of idcs) {
     const order = options.preference?.[idc] ?? idcs.map((name) => ({ name }));
     const documents = [
-      ...[...gateways].map(([name, at]) => idcObject(name, at, options.deadGateways ?? false)),
+      ...[...gateways].map(([name, at]) => idcObject(name, at, options)),
       ...groups.flatMap((group) => [drGroupObject(group, order, hopLimit), serviceEntry(group)]),
     ];
     const text = documents.map((document) => stringify(document)).join('---\n');
@@ -132,13 +134,15 @@ export async function startIdcs(options: WorldOptions): Promise<Idcs> {
   };
 }
 
-function idcObject(name: string, at: Gateways, withDead: boolean): object {
-  const none = withDead ? [{ address: '127.0.0.9' }] : [];
+function idcObject(name: string, at: Gateways, options: WorldOptions): object {
+  const { deadGateways = false, exposeOutcome = false } = options;
+  const none = deadGateways ? [{ address: '127.0.0.9' }] : [];
   return {
     apiVersion: 'isthmus.dev/v1alpha1',
     kind: 'Idc',
     metadata: { name },
     spec: {
+      exposeOutcome,
       ingress: [
         { address: at.edge.address, edgePort: at.edge.port, peerPort: at.peer.port },
         ...none.map((gateway) => ({ ...gateway, edgePort: 1, peerPort: 2 })),
