@@ -13,6 +13,7 @@ import type { Change, Ref } from './model/object.ts';
 import type { LoopPrevention } from './model/trail.ts';
 import { createPipeline } from './pipeline.ts';
 import { createPolicyCompiler, type PolicyCompiler } from './policy/compile.ts';
+import { peerProblems } from './registry/peer-words.ts';
 import { createPrecedence } from './registry/precedence.ts';
 import { createReconciler, keysOf, reconcileMs, reconcileOften } from './registry/reconcile.ts';
 import type { Problem } from './registry/source.ts';
@@ -90,9 +91,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
         return knownGoodAt === undefined ? Number.NaN : (clock.wall() - knownGoodAt) / 1000;
       });
     }
-  for (const { name, counts } of sources) {
+  for (const { name, counts, peers } of sources) {
     metrics.repaired.inc({ source: name }, 0);
     if (counts) metrics.registrations.ask(counts);
+    if (peers) metrics.peers.ask(peers);
   }
   const stop = new AbortController();
   const problemsBySource = new Map<string, readonly Problem[]>();
@@ -302,7 +304,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 
   function problems(): readonly Problem[] {
     const objects = [...precedence.problems(), ...pipeline.problems().objects];
-    return [...ownProblems(), ...[...problemsBySource.values()].flat(), ...objects];
+    const away = sources.flatMap((source) => peerProblems(source.peers?.() ?? []));
+    return [...ownProblems(), ...away, ...[...problemsBySource.values()].flat(), ...objects];
   }
 
   async function close(): Promise<void> {

@@ -7,6 +7,7 @@ import type { GoneNode, Roster } from './delivery/roster.ts';
 import { type NodeRole, parseNodeScope } from './model/node.ts';
 import type { LoopPrevention } from './model/trail.ts';
 import type { LastGoodStatus } from './registry/lastgood.ts';
+import type { PeerStatus } from './registry/peers.ts';
 import type { Problem } from './registry/source.ts';
 import type { OpenedSource } from './registry/sources.ts';
 import type { ResourceDifference, StreamStatus, TypeStatus, XdsServer } from './serve/xds.ts';
@@ -55,6 +56,8 @@ export interface ReadinessStatus {
   readonly ready: boolean;
   readonly waitingFor: readonly string[];
   readonly sources: readonly SourceStatus[];
+  /** The other control planes of this IDC, of which registrations are taken over. */
+  readonly peers: readonly PeerStatus[];
 }
 
 /** What a control plane says of itself. */
@@ -114,6 +117,7 @@ export function createStatusReader(options: StatusOptions): StatusReader {
       ready: readiness.ready,
       waitingFor: readiness.waitingFor(),
       sources: sources.map((source) => ({ name: source.name, ...source.lastGood?.() })),
+      peers: sources.flatMap((source) => source.peers?.() ?? []),
     };
   }
 

@@ -20,6 +20,16 @@ export function parseAddress(text: string, fallback = '127.0.0.1'): ListenAddres
   return { address: address === 'localhost' ? '127.0.0.1' : address, port };
 }
 
+/** Reads one address, or several by comma, into the list that an option has so far; none twice. */
+export function addAddress(
+  text: string,
+  list: readonly ListenAddress[] | undefined,
+): readonly ListenAddress[] {
+  const shown = (list ?? []).map(showAddress);
+  const added = text.split(',').map((one) => parseAddress(one.trim()));
+  return [...(list ?? []), ...added.filter((one) => !shown.includes(showAddress(one)))];
+}
+
 /** Reads where a workload listens: `HOST:PORT` or `unix:///path`. */
 export function parseApp(text: string): AppAddress {
   if (text.startsWith('unix://')) {

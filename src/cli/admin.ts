@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { MeshError } from '../base/error.ts';
 import type { ControlPlane } from '../controlplane.ts';
 import type { ListenAddress } from '../model/node.ts';
+import { peerWords } from '../registry/peer-words.ts';
 import { showAddress } from './address.ts';
 import { answerRegistration, isRegistrationPath } from './registration-api.ts';
 import { type RegistrationContext, registrationRoutes } from './registration-routes.ts';
@@ -38,9 +39,13 @@ const pages: Readonly<Record<string, Page>> = {
     method: 'GET',
     help: 'xDS is answered; else 503 and what is waited for',
     answer: (plane) => {
-      const { ready, waitingFor, sources } = plane.readiness();
+      const { ready, waitingFor, sources, peers } = plane.readiness();
       const first = ready ? 'ready' : `not ready, waiting for: ${waitingFor.join(', ')}`;
       const notes = sources.flatMap(({ name, reason }) => (reason ? [`source ${name}: ${reason}`] : []));
+      for (const peer of peers) {
+        const words = peerWords(peer);
+        if (words !== undefined) notes.push(`control plane ${peer.name}: ${words}`);
+      }
       return { status: ready ? 200 : 503, body: `${[first, ...notes].join('\n')}\n` };
     },
   },

@@ -41,7 +41,7 @@ export function bootstrapCommand(): Command {
     .requiredOption('--id <id>', 'its node id, unique in the IDC; shown in logs and status')
     .option(
       '--xds <host:port>',
-      'a control plane; repeat for more, most preferred first (default: 127.0.0.1:15010)',
+      'a control plane; repeat for more, most preferred first: for instances that register themselves, isthmus serve --peer-admin must name each to the others (default: 127.0.0.1:15010)',
       (text: string, list: readonly ListenAddress[] | undefined) => [...(list ?? []), parseAddress(text)],
     )
     .option('--admin <host:port>', "Envoy's admin interface; keep it on loopback", address)

@@ -6,6 +6,7 @@ import {
   type Route,
   registrationRoutes,
 } from './registration-routes.ts';
+import { replicaPath } from './replica-path.ts';
 
 /** The most that a body may have, in bytes. */
 const bodyBytesMax = 65_536;
@@ -23,7 +24,7 @@ const statuses: Readonly<Record<MeshErrorCode, number>> = {
 
 /** Whether a path belongs to the registration API. */
 export function isRegistrationPath(path: string): boolean {
-  return path === '/v1/registrations' || path.startsWith('/v1/registrations/');
+  return path === replicaPath || path === '/v1/registrations' || path.startsWith('/v1/registrations/');
 }
 
 /**

@@ -3,7 +3,9 @@ import { connect } from 'node:net';
 import { Pool } from 'undici';
 import { MeshError } from '../base/error.ts';
 import type { ListenAddress } from '../model/node.ts';
+import type { ReplicaAsk } from '../registry/replica.ts';
 import { showAddress } from './address.ts';
+import { replicaPath } from './replica-path.ts';
 
 /** An answer of the registration API. */
 export interface ClientAnswer {
@@ -27,6 +29,8 @@ export interface RegistrationClient {
       readonly signal?: AbortSignal;
     },
   ): Promise<ClientAnswer>;
+  /** What one control plane asks another for; throws MeshError when it does not answer, or refuses. */
+  pull(ask: ReplicaAsk, signal: AbortSignal): Promise<unknown>;
   close(): Promise<void>;
 }
 
@@ -40,33 +44,46 @@ export interface ClientOptions {
 export function createRegistrationClient({ admin, token }: ClientOptions): RegistrationClient {
   // A call that waits for ACKs must not hold up a renewal: two connections.
   const pool = new Pool(`http://${showAddress(admin)}`, { connections: 2, connectTimeout: 2_000 });
+
+  const send: RegistrationClient['call'] = async (method, path, options) => {
+    const { query = {}, body, timeoutMs, signal } = options;
+    const set = Object.entries(query).filter(([, value]) => value !== undefined);
+    const texts = Object.fromEntries(set.map(([name, value]) => [name, String(value)]));
+    const search = new URLSearchParams(texts).toString();
+    try {
+      const response = await pool.request({
+        method,
+        path: `${path}${search === '' ? '' : `?${search}`}`,
+        ...(signal === undefined ? {} : { signal }),
+        headersTimeout: timeoutMs,
+        bodyTimeout: timeoutMs,
+        headers: {
+          ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+      return { status: response.statusCode, body: (await response.body.json()) as ClientAnswer['body'] };
+    } catch (cause) {
+      const message = `the control plane at ${showAddress(admin)} does not answer: ${(cause as Error).message}`;
+      throw new MeshError('unavailable', message, { cause });
+    }
+  };
+
   return {
-    async call(method, path, { query = {}, body, timeoutMs, signal }) {
-      const set = Object.entries(query).filter(([, value]) => value !== undefined);
-      const texts = Object.fromEntries(set.map(([name, value]) => [name, String(value)]));
-      const search = new URLSearchParams(texts).toString();
-      try {
-        const response = await pool.request({
-          method,
-          path: `/v1/registrations${path}${search === '' ? '' : `?${search}`}`,
-          ...(signal === undefined ? {} : { signal }),
-          headersTimeout: timeoutMs,
-          bodyTimeout: timeoutMs,
-          headers: {
-            ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-            ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-          },
-          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        });
-        return { status: response.statusCode, body: (await response.body.json()) as ClientAnswer['body'] };
-      } catch (cause) {
-        const message = `the control plane at ${showAddress(admin)} does not answer: ${(cause as Error).message}`;
-        throw new MeshError('unavailable', message, { cause });
-      }
+    call: (method, path, options) => send(method, `/v1/registrations${path}`, options),
+    async pull({ from, since, holdMs }, signal) {
+      const query = { from, since, hold: holdMs === 0 ? undefined : holdMs };
+      const answer = await send('GET', replicaPath, { query, timeoutMs: holdMs + pullMsMax, signal });
+      if (answer.status !== 200) throw new MeshError('unavailable', refusalOf(answer));
+      return answer.body;
     },
     close: () => pool.destroy(),
   };
 }
+
+/** How long an answer to another control plane may take, beyond the time that it is held. Milliseconds. */
+const pullMsMax = 10_000;
 
 /** The words of an answer that refuses. */
 export function refusalOf({ status, body }: ClientAnswer): string {

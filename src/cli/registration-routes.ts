@@ -7,6 +7,7 @@ import { renderPath } from '../registry/fault.ts';
 import { parseRegistration, type RegistrationKey } from '../registry/registration.ts';
 import type { ClientOp, Registered, RegistrationsSource } from '../registry/registrations.ts';
 import { positive, readWait, type Wait } from './registration-query.ts';
+import { replicaPath } from './replica-path.ts';
 
 /** What the routes work on. */
 export interface RegistrationContext {
@@ -95,7 +96,10 @@ export const registrationRoutes: readonly Route[] = [
       const done = await submit(context, { type: 'register', key, input });
       const acked = await settled(context, context.plane.deletions.barrier(false), wait, signal);
       const status = acked.acked === false ? 202 : done?.changed ? 201 : 200;
-      return { status, body: { ...show(done as Registered, context), ...acked, warnings: told } };
+      const others = context.registrations.peers().filter(({ state }) => state !== 'self');
+      const controlPlanes = others.map(({ name }) => name);
+      const found = controlPlanes.length > 0 ? { controlPlanes } : {};
+      return { status, body: { ...show(done as Registered, context), ...acked, ...found, warnings: told } };
     },
   },
   {
@@ -117,10 +121,11 @@ export const registrationRoutes: readonly Route[] = [
       help: type === 'drain' ? 'no new requests; stays registered' : 'take requests again after a drain',
       async answer({ key, query, signal }, context) {
         const wait = readWait(query);
-        const done = await submit(context, { type, key, generation: generationIn(query) });
+        const generation = generationIn(query);
+        const done = await submit(context, { type, key, generation });
         const waited =
           type === 'drain'
-            ? await gone(context, key, wait, signal)
+            ? await gone(context, key, generation, wait, signal)
             : await settled(context, context.plane.deletions.barrier(false), wait, signal);
         const status = waited.acked === false ? 202 : 200;
         return { status, body: { ...show(done as Registered, context), ...waited } };
@@ -137,7 +142,7 @@ export const registrationRoutes: readonly Route[] = [
       const wait = readWait(query);
       const generation = generationIn(query);
       await submit(context, { type: 'deregister', key, generation });
-      const waited = await gone(context, key, wait, signal);
+      const waited = await gone(context, key, generation, wait, signal);
       const standing = context.registrations.get(key)?.registration;
       const isOver =
         standing?.state !== 'leaving' || standing.generation !== (generation ?? standing.generation);
@@ -145,7 +150,25 @@ export const registrationRoutes: readonly Route[] = [
       return { status: isGone ? 200 : 202, body: { ...key, state: isGone ? 'gone' : 'leaving', ...waited } };
     },
   },
+  {
+    method: 'GET',
+    path: replicaPath,
+    operationId: 'replicate',
+    write: true,
+    help: 'for other control planes of the IDC: registrations, or what changed since (JSON)',
+    async answer({ query, signal }, { registrations }) {
+      const asked = {
+        from: query.get('from') ?? undefined,
+        since: query.get('since') ?? undefined,
+        holdMs: Math.min(positive(query, 'hold') ?? 0, holdMsMax),
+      };
+      return { status: 200, body: await registrations.replica(asked, signal) };
+    },
+  },
 ];
+
+/** The longest that an answer to another control plane is held. */
+const holdMsMax = 60_000;
 
 /** How a wait ended. Absent fields: nobody waited. */
 interface Waited {
@@ -155,18 +178,33 @@ interface Waited {
   readonly waitingFor?: readonly string[];
   /** Proxies that were not waited for any longer, being away or silent for too long. */
   readonly forgiven?: readonly string[];
+  /** Other control planes that do not answer: their proxies were waited for here, as far as they came. */
+  readonly away?: readonly string[];
 }
 
-/** Waits until no proxy has an instance any more. */
+/** Waits until no proxy has an instance any more, of this control plane or of another one that answers. */
 async function gone(
   context: RegistrationContext,
-  { namespace, name }: RegistrationKey,
+  key: RegistrationKey,
+  generation: number | undefined,
   wait: Wait,
   signal: AbortSignal,
 ): Promise<Waited> {
+  const { clock, registrations } = context;
   const { deletions } = context.plane;
-  const deletion = deletions.of({ kind: 'WorkloadEntry', namespace, name }) ?? deletions.barrier(true);
-  return settled(context, deletion, wait, signal);
+  const ref = { kind: 'WorkloadEntry', namespace: key.namespace, name: key.name } as const;
+  const until = clock.now() + wait.timeoutMs;
+  const left = () => ({ ...wait, timeoutMs: Math.max(1, until - clock.now()) });
+  const here = await settled(context, deletions.of(ref) ?? deletions.barrier(true), left(), signal);
+  if (here.acked !== true || registrations.peers().length === 0) return here;
+  const { owing, away } = await registrations.ridElsewhere(key, generation, left().timeoutMs, signal);
+  if (owing.length > 0)
+    return { acked: false, waitingFor: owing.map((name) => `proxies of the control plane at ${name}`) };
+  if (away.length === 0) return here;
+  // The proxies of one that has just died come here, with what they had from it.
+  const again = await settled(context, deletions.barrier(true), left(), signal);
+  const forgiven = [...(here.forgiven ?? []), ...(again.forgiven ?? [])];
+  return { ...again, ...(forgiven.length > 0 ? { forgiven } : {}), away };
 }
 
 async function settled(
@@ -190,7 +228,7 @@ function generationIn(query: URLSearchParams): number | undefined {
 }
 
 /** A registration as the API shows it. */
-function show({ registration, leaseMs }: Registered, { plane }: RegistrationContext) {
+function show({ registration, leaseMs, keptBy }: Registered, { plane }: RegistrationContext) {
   const { namespace, name, generation, state, ttlMs, spec } = registration;
   const deletion = plane.deletions.of({ kind: 'WorkloadEntry', namespace, name });
   return {
@@ -198,6 +236,7 @@ function show({ registration, leaseMs }: Registered, { plane }: RegistrationCont
     ...spec,
     ttl: `${ttlMs / 1000}s`,
     ...(leaseMs === undefined ? {} : { leaseEndsIn: `${Math.round(leaseMs) / 1000}s` }),
+    ...(keptBy === undefined ? {} : { keptBy }),
     ...(deletion === undefined ? {} : { waitingFor: deletion.waitingFor() }),
   };
 }

@@ -8,11 +8,13 @@ import type { ListenAddress } from '../model/node.ts';
 import type { LoopPrevention } from '../model/trail.ts';
 import { keepLastGood } from '../registry/lastgood.ts';
 import { createRegistrationsSource } from '../registry/registrations.ts';
+import type { PeerLink } from '../registry/replica.ts';
 import { openSource } from '../registry/sources.ts';
 import { showAddress } from './address.ts';
 import { type AdminServer, serveAdmin } from './admin.ts';
 import { createLogger } from './log.ts';
 import type { LogLevel } from './loglevel.ts';
+import { createRegistrationClient } from './registration-client.ts';
 
 /** What `isthmus serve` was told. */
 export interface ServeFlags {
@@ -24,6 +26,10 @@ export interface ServeFlags {
   readonly xds: ListenAddress;
   readonly admin: ListenAddress;
   readonly adminTokenFile?: string;
+  readonly peerAdmin?: readonly ListenAddress[];
+  /** Milliseconds; see `peerTimes`. */
+  readonly peerStartLimit: number;
+  readonly peerKeepLimit: number;
   readonly hopLimit: number;
   readonly loopPrevention: LoopPrevention;
   /** Milliseconds; see `GuardLimits`. */
@@ -51,10 +57,14 @@ export async function serve(flags: ServeFlags): Promise<void> {
 async function serveUntilTold(flags: ServeFlags, logger: Logger): Promise<void> {
   const clock = systemClock;
   const token = flags.adminTokenFile === undefined ? undefined : readToken(flags.adminTokenFile);
+  const { file, links } = { file: flags.registrations, links: linksOf(flags, token) };
+  const times = { startWait: flags.peerStartLimit, keepAlone: flags.peerKeepLimit };
   const registrations =
-    flags.registrations === undefined
+    file === undefined
       ? undefined
-      : createRegistrationsSource({ file: flags.registrations, clock, logger });
+      : createRegistrationsSource({
+          ...{ file, clock, logger, replication: { idc: flags.idc, links, times } },
+        });
   const config = keepLastGood({
     open: () => openSource(flags.config, { clock, logger }),
     ...(flags.state === undefined ? {} : { folder: flags.state }),
@@ -89,6 +99,18 @@ async function serveUntilTold(flags: ServeFlags, logger: Logger): Promise<void> 
   });
   logger.info('stopping; proxies keep what they have', { signal });
   await Promise.all([admin?.close(), plane.close()]);
+}
+
+/** The other control planes, as they are asked. Throws MeshError `invalid` when what that needs is not given. */
+function linksOf(flags: ServeFlags, token: string | undefined): readonly PeerLink[] {
+  const { peerAdmin = [], registrations } = flags;
+  if (peerAdmin.length === 0) return [];
+  if (registrations === undefined || token === undefined)
+    throw new MeshError('invalid', '--peer-admin needs --registrations and --admin-token-file');
+  return peerAdmin.map((admin) => {
+    const { pull } = createRegistrationClient({ admin, token });
+    return { name: showAddress(admin), pull };
+  });
 }
 
 function readToken(file: string): string {

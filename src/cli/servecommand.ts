@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { hopLimitMax, loopPreventions } from '../model/trail.ts';
-import { parseAddress, parseIdcName } from './address.ts';
+import { addAddress, parseAddress, parseIdcName } from './address.ts';
 import { duration } from './duration.ts';
 import { logLevels } from './loglevel.ts';
 import type { ServeFlags } from './serve.ts';
@@ -39,6 +39,25 @@ export function serveCommand(): Command {
     .option(
       '--admin-token-file <file>',
       'file with the token that admin writes need; without it they are off',
+    )
+    .option(
+      '--peer-admin <host:port>',
+      'admin address of another control plane of this IDC; repeat for more (its own is passed over). Each takes over what registers at the others, so that proxies may go from one to another. Needs --registrations; all have the same token',
+      addAddress,
+    )
+    .addOption(
+      limit(
+        '--peer-start-limit <duration>',
+        'a start waits for the registrations of control planes that do not answer for at most so long',
+        '15s',
+      ),
+    )
+    .addOption(
+      limit(
+        '--peer-keep-limit <duration>',
+        'instances that only another control plane hears of stay for so long while that one does not answer',
+        '1h',
+      ),
     )
     .option('--hop-limit <n>', `most crossings of any request, 0 to ${hopLimitMax}`, parseHopLimit, 1)
     .addOption(

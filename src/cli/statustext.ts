@@ -1,4 +1,5 @@
 import type { SlowPush } from '../delivery/push.ts';
+import { peerWords } from '../registry/peer-words.ts';
 import type { Problem } from '../registry/source.ts';
 import type { ControlPlaneStatus, NodeStatus, ProxyStatus, TypeReport } from '../status.ts';
 
@@ -55,7 +56,7 @@ function paragraphs(blocks: readonly (readonly string[])[]): string {
     .join('\n');
 }
 
-function head({ idc, ready, waitingFor, sources }: ControlPlaneStatus): string[] {
+function head({ idc, ready, waitingFor, sources, peers }: ControlPlaneStatus): string[] {
   const first = ready
     ? `Control plane of ${idc}: ready.`
     : `Control plane of ${idc}: NOT READY, no proxy is answered. It waits for: ${waitingFor.join(', ')}.`;
@@ -65,6 +66,13 @@ function head({ idc, ready, waitingFor, sources }: ControlPlaneStatus): string[]
       if (reason === undefined) return [];
       const state = knownGoodAt === undefined ? '' : ` (last good state: written ${iso(writtenAt ?? 0)})`;
       return [`! source ${name}: ${reason}${state}`];
+    }),
+    ...peers.map((peer) => {
+      const words = peerWords(peer);
+      const alone =
+        peer.keptThereAlone === 0 ? '' : `; ${peer.keptThereAlone} instances register there alone`;
+      if (words !== undefined) return `! control plane ${peer.name}: ${words}`;
+      return peer.state === 'self' ? '' : `In step with the control plane at ${peer.name}${alone}.`;
     }),
   ];
 }

@@ -30,10 +30,19 @@ export interface Metrics {
   readonly refused: Counter;
   /** By state; asked when it is read. */
   readonly registrations: { ask(counts: () => Readonly<Record<string, number>>): void };
+  /** Asked when it is read. */
+  readonly peers: { ask(statuses: () => readonly PeerGauge[]): void };
   readonly deletionsPending: Gauge;
   readonly deletionsReleased: Counter<'cause'>;
   /** By cause. */
   readonly deletionRelease: LatencyHistogram;
+}
+
+/** What the gauges show of another control plane. */
+export interface PeerGauge {
+  readonly name: string;
+  readonly state: string;
+  readonly keptThereAlone: number;
 }
 
 /** A gauge that asks when it is read. */
@@ -73,6 +82,27 @@ export function createMetrics(idc: string): Metrics {
             for (const [state, count] of Object.entries(counts())) this.set({ state }, count);
           },
         });
+      },
+    },
+    peers: {
+      ask(statuses) {
+        const peerGauge = (name: string, help: string, value: (peer: PeerGauge) => number) =>
+          new Gauge({
+            ...{ name: `isthmus_${name}`, help, labelNames: ['peer'], registers },
+            collect() {
+              for (const peer of statuses()) this.set({ peer: peer.name }, value(peer));
+            },
+          });
+        peerGauge(
+          'peer_up',
+          'Whether another control plane of this IDC answers, so that either has what registered at the other: 1, else 0.',
+          ({ state }) => (state === 'away' ? 0 : 1),
+        );
+        peerGauge(
+          'registrations_kept_by_peer',
+          'Instances that give signs of life to another control plane alone.',
+          ({ keptThereAlone }) => keptThereAlone,
+        );
       },
     },
     eventToAck: createLatencyHistogram(registry, {

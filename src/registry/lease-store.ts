@@ -1,14 +1,12 @@
 import { Worker } from 'node:worker_threads';
 import { type Clock, sleep } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
-import type { Commit, Row, StoreAnswer } from './lease-worker.ts';
+import type { Commit, Opened, StoreAnswer } from './lease-worker.ts';
 
 /** Rows on disk, written by a thread of their own: waiting for the disk must not hold up any push. */
 export interface LeaseStore {
-  /** The rows as they were when the store was opened. */
-  readonly rows: readonly Row[];
-  /** The proxies that were remembered then, by node id. */
-  readonly proxies: readonly string[];
+  /** What it had when it was opened; proxies that were remembered, by node id. */
+  readonly opened: Opened;
   /** Resolves when the commit is on the disk. One at a time. Throws MeshError `unavailable`; then nothing changed. */
   commit(commit: Commit): Promise<void>;
   /** Lets the file go; what was asked before is still written. */
@@ -71,11 +69,7 @@ function answerOf(worker: Worker): Promise<StoreAnswer> {
   });
 }
 
-function createStore(
-  worker: Worker,
-  { rows, proxies }: Pick<LeaseStore, 'rows' | 'proxies'>,
-  file: string,
-): LeaseStore {
+function createStore(worker: Worker, opened: Opened, file: string): LeaseStore {
   let ended: string | undefined;
   worker.on('error', (reason) => {
     ended = String(reason);
@@ -86,8 +80,7 @@ function createStore(
   // What keeps the process alive is who waits for a commit, not this thread.
   worker.unref();
   return {
-    rows,
-    proxies,
+    opened,
     async commit(commit) {
       if (ended !== undefined)
         throw new MeshError('unavailable', `${file} is not written any more: its thread ended (${ended})`);

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 
@@ -14,11 +15,23 @@ export interface Commit {
   readonly drops: readonly { readonly namespace: string; readonly name: string }[];
   /** Node ids of proxies, and whether they are to be remembered. */
   readonly proxies: readonly (readonly [node: string, known: boolean])[];
+  /** From now on the file is complete: see `Opened`. */
+  readonly isComplete: boolean;
 }
 
-/** What the thread says: first that it is open, with all rows, then one answer for each commit. */
+/** What a file has when it is opened. */
+export interface Opened {
+  readonly rows: readonly Row[];
+  readonly proxies: readonly string[];
+  /** Names the file among those of other control planes; made with it. */
+  readonly id: string;
+  /** Whether it has once had all that there was to know, so that what it lacks has gone or come since. */
+  readonly isComplete: boolean;
+}
+
+/** What the thread says: first that it is open, then one answer for each commit. */
 export type StoreAnswer =
-  | { readonly rows: readonly Row[]; readonly proxies: readonly string[] }
+  | Opened
   | { readonly done: true }
   | { readonly fault: { readonly code: string; readonly message: string } };
 
@@ -37,10 +50,18 @@ function open(file: string): DatabaseSync {
   if (version !== 0 && version !== schemaVersion) {
     throw new Error(`the file has the form ${version}, this version of Isthmus reads ${schemaVersion}`);
   }
+  const hadFacts = db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'fact'").get() !== undefined;
   db.exec(
     'CREATE TABLE IF NOT EXISTS registration (namespace TEXT, name TEXT, body TEXT NOT NULL, PRIMARY KEY (namespace, name)) STRICT, WITHOUT ROWID',
   );
   db.exec('CREATE TABLE IF NOT EXISTS proxy (node TEXT PRIMARY KEY) STRICT, WITHOUT ROWID');
+  db.exec(
+    'CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID',
+  );
+  const note = db.prepare('INSERT OR IGNORE INTO fact VALUES (?, ?)');
+  note.run('id', randomUUID());
+  // A file from before there was such a fact has served alone.
+  if (version !== 0 && !hadFacts) note.run('complete', 'yes');
   db.exec(`PRAGMA user_version = ${schemaVersion}`);
   db.exec('COMMIT');
   return db;
@@ -61,7 +82,13 @@ function main(port: NonNullable<typeof parentPort>, file: string): void {
     const proxies = (db.prepare('SELECT node FROM proxy').all() as { node: string }[]).map(
       ({ node }) => node,
     );
-    port.postMessage({ rows, proxies } satisfies StoreAnswer);
+    const facts = new Map(
+      (db.prepare('SELECT name, value FROM fact').all() as { name: string; value: string }[]).map(
+        ({ name, value }) => [name, value],
+      ),
+    );
+    const isComplete = facts.has('complete');
+    port.postMessage({ rows, proxies, id: facts.get('id') ?? '', isComplete } satisfies StoreAnswer);
   } catch (reason) {
     port.postMessage(faultOf(reason));
     return;
@@ -70,6 +97,7 @@ function main(port: NonNullable<typeof parentPort>, file: string): void {
   const drop = db.prepare('DELETE FROM registration WHERE namespace = ? AND name = ?');
   const know = db.prepare('INSERT OR IGNORE INTO proxy VALUES (?)');
   const forget = db.prepare('DELETE FROM proxy WHERE node = ?');
+  const complete = db.prepare("INSERT OR IGNORE INTO fact VALUES ('complete', 'yes')");
   port.on('message', (commit: Commit | 'close') => {
     if (commit === 'close') {
       db.close();
@@ -81,6 +109,7 @@ function main(port: NonNullable<typeof parentPort>, file: string): void {
       for (const { namespace, name, body } of commit.puts) put.run(namespace, name, body);
       for (const { namespace, name } of commit.drops) drop.run(namespace, name);
       for (const [node, known] of commit.proxies) (known ? know : forget).run(node);
+      if (commit.isComplete) complete.run();
       db.exec('COMMIT');
       port.postMessage({ done: true } satisfies StoreAnswer);
     } catch (reason) {

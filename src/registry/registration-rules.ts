@@ -1,5 +1,7 @@
 import { MeshError } from '../base/error.ts';
+import type { LeaseState } from './lease-clock.ts';
 import { originOf, type Registration, type RegistrationInput, type RegistrationKey } from './registration.ts';
+import { merge, mergeAbsence } from './registration-merge.ts';
 
 /** Something that is to happen to a registration. A generation that is absent means whichever life is there. */
 export type RegistrationOp =
@@ -12,7 +14,15 @@ export type RegistrationOp =
   /** No proxy has it any more. */
   | { readonly type: 'release'; readonly key: RegistrationKey }
   /** It is gone for so long that nobody asks for it any more. */
-  | { readonly type: 'forget'; readonly key: RegistrationKey };
+  | { readonly type: 'forget'; readonly key: RegistrationKey }
+  /** Another control plane told what stands there; undefined: nothing (any more). */
+  | {
+      readonly type: 'merge';
+      readonly key: RegistrationKey;
+      readonly theirs: Registration | undefined;
+      readonly from: string;
+      readonly theirLease: LeaseState;
+    };
 
 /** What an op leads to: what stands then (undefined: nothing), and whether that is new. */
 export interface Decision {
@@ -20,15 +30,25 @@ export interface Decision {
   readonly changed: boolean;
 }
 
+/** What a decision needs to know beside what stands. */
+export interface RuleContext {
+  /** Numbers the lives that do not number themselves. */
+  readonly wallMs: number;
+  /** No proxy has it. */
+  readonly isFree: boolean;
+  /** For a merge: the id of this control plane, and whether its lease runs, but for where the record comes from. */
+  readonly self?: string;
+  readonly runsElsewhere?: boolean;
+}
+
 /**
- * Decides what an op does to the registration that stands, if any: pure. `wallMs` numbers the lives that do not
- * number themselves. `isFree` says that no proxy has it. Throws MeshError `conflict` when a newer life has the name
+ * Decides what an op does to the registration that stands, if any: pure. Throws MeshError `conflict` when a newer life has the name
  * or this life has deregistered, `not-found` when there is nothing to drain.
  */
 export function decide(
   standing: Registration | undefined,
   op: RegistrationOp,
-  context: { readonly wallMs: number; readonly isFree: boolean },
+  context: RuleContext,
 ): Decision {
   const keep: Decision = { next: standing, changed: false };
   switch (op.type) {
@@ -39,7 +59,8 @@ export function decide(
       const from = op.type === 'drain' ? 'ready' : 'draining';
       const live = requireLive(standing, op.key, op.generation);
       if (live.state !== from) return keep;
-      return { next: { ...live, state: op.type === 'drain' ? 'draining' : 'ready' }, changed: true };
+      const state = op.type === 'drain' ? 'draining' : 'ready';
+      return { next: { ...live, state, edit: live.edit + 1 }, changed: true };
     }
     case 'deregister': {
       // An older life is gone already; what stands is the newer one's.
@@ -58,6 +79,16 @@ export function decide(
       return { next: standing.expired ? undefined : { ...standing, state: 'gone' }, changed: true };
     case 'forget':
       return standing?.state === 'gone' ? { next: undefined, changed: true } : keep;
+    case 'merge': {
+      const { self = '', runsElsewhere = false, isFree } = context;
+      const { theirs, from, theirLease } = op;
+      if (theirs === undefined && standing === undefined) return keep;
+      const next =
+        theirs === undefined
+          ? mergeAbsence(standing as Registration, { from, runsElsewhere })
+          : merge(standing, theirs, { self, from, theirLease, runsElsewhere, isFree });
+      return { next, changed: next !== standing };
+    }
   }
 }
 
@@ -89,13 +120,15 @@ function register(
 ): Decision {
   const generation = input.generation ?? Math.max(wallMs, (standing?.generation ?? 0) + 1);
   const { ttlMs, spec } = input;
-  const fresh: Registration = { ...key, generation, state: 'ready', expired: false, ttlMs, spec };
+  const life = { ...key, generation, edit: 0, knownTo: [] };
+  const fresh: Registration = { ...life, state: 'ready', expired: false, ttlMs, spec };
   if (standing === undefined || generation > standing.generation) return { next: fresh, changed: true };
   if (generation < standing.generation) throw superseded(standing, generation);
   if (standing.state === 'leaving' && standing.expired) return { next: fresh, changed: true };
   requireLive(standing, key, generation);
   // The same life again: an operator's drain holds on.
-  const next: Registration = { ...fresh, state: standing.state };
+  const { state, edit, knownTo } = standing;
+  const next: Registration = { ...fresh, state, edit: edit + 1, knownTo };
   const changed = JSON.stringify([next.ttlMs, next.spec]) !== JSON.stringify([standing.ttlMs, standing.spec]);
   return changed ? { next, changed } : { next: standing, changed };
 }

@@ -29,6 +29,10 @@ export interface Registration extends RegistrationKey {
   /** How long it stays registered after its last sign of life, in milliseconds. */
   readonly ttlMs: number;
   readonly spec: WorkloadSpec;
+  /** Counts what was changed within this life, so that of two replicas the newer one is known. */
+  readonly edit: number;
+  /** Ids of the other control planes that have, or had, this life. */
+  readonly knownTo: readonly string[];
 }
 
 /** What an instance says of itself when it registers. */
@@ -106,4 +110,10 @@ export function originOf({ namespace, name }: RegistrationKey): string {
 /** The key of a registration among all. */
 export function keyText({ namespace, name }: RegistrationKey): string {
   return `${namespace}/${name}`;
+}
+
+/** The key that `keyText` wrote. */
+export function keyOfText(text: string): RegistrationKey {
+  const at = text.indexOf('/');
+  return { namespace: text.slice(0, at), name: text.slice(at + 1) };
 }

@@ -2,8 +2,8 @@ import type { Clock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import { type Logger, silentLogger } from '../base/log.ts';
 import type { Change, Ref } from '../model/object.ts';
-import { createLeaseClock } from './lease-clock.ts';
 import { type LeaseStore, openLeaseStore } from './lease-store.ts';
+import type { PeerStatus, Peers } from './peers.ts';
 import {
   keyText,
   type Registration,
@@ -13,13 +13,17 @@ import {
 } from './registration.ts';
 import { decodeRow, encodeRow } from './registration-row.ts';
 import { type Decision, decide, isLive, type RegistrationOp, requireLive } from './registration-rules.ts';
+import type { ReplicaAnswer, ReplicaAsk } from './replica.ts';
+import { createReplication, type ReplicationSettings } from './replication.ts';
 import type { Problem, ProxyMemory, Sink, Source } from './source.ts';
 
 /** A registration, and how long its lease still runs. */
 export interface Registered {
   readonly registration: Registration;
-  /** Milliseconds; undefined when it is not live. */
+  /** Milliseconds; undefined when it is not live, or when its lease is kept by another control plane. */
   readonly leaseMs: number | undefined;
+  /** The control plane that keeps its lease, where this one does not. */
+  readonly keptBy?: string;
   /** Whether the op changed anything. */
   readonly changed: boolean;
 }
@@ -44,6 +48,20 @@ export interface RegistrationsSource extends Source {
   /** How many there are, by state. */
   counts(): Readonly<Record<Exclude<RegistrationState, 'gone'>, number>>;
   readonly proxies: ProxyMemory;
+  /** What another control plane of this IDC asks for. Throws MeshError `unavailable` before `start`. */
+  replica(ask: ReplicaAsk, signal: AbortSignal): Promise<ReplicaAnswer>;
+  /**
+   * Waits until no proxy of the other control planes has a life that went here, at most `timeoutMs`. Resolves to the
+   * control planes of which some still has it, and to those that do not answer and are not waited for.
+   */
+  ridElsewhere(
+    key: RegistrationKey,
+    generation: number | undefined,
+    timeoutMs: number,
+    signal: AbortSignal,
+  ): ReturnType<Peers['rid']>;
+  /** The other control planes of this IDC. */
+  peers(): readonly PeerStatus[];
 }
 
 /** What may be asked from outside. */
@@ -55,14 +73,21 @@ export interface RegistrationsOptions {
   readonly file: string;
   readonly clock: Clock;
   readonly logger?: Logger;
+  /** The other control planes of this IDC, whose registrations are taken over; default none. */
+  readonly replication?: ReplicationSettings;
 }
 
-/** A lease after a restart is at least this long: clients wait between their tries. Milliseconds. */
-const freshLeaseMsMin = 15_000;
-/** How long it is remembered that a life has deregistered. Milliseconds. */
-const rememberMs = 600_000;
+/** How long it is remembered that a life has deregistered, at least, and beyond its lease. Milliseconds. */
+const rememberMs = { min: 600_000, beyondLease: 60_000 } as const;
 /** Most ops that one transaction takes. */
 const batchMax = 1_000;
+
+interface Decided {
+  readonly one: Waiting;
+  readonly decision: Decision;
+  /** The life that it begins, if it does. */
+  readonly begins: boolean;
+}
 
 interface Waiting {
   readonly op: RegistrationOp;
@@ -80,12 +105,19 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
   const free = new Set<string>();
   const queue: Waiting[] = [];
   const notes = new Map<string, boolean>();
-  const leases = createLeaseClock(clock, (keys) => {
-    for (const key of keys) expire(key);
-  });
   let live: { readonly store: LeaseStore; readonly sink: Sink } | undefined;
   let writing = false;
-  let recalled = false;
+  /** Proxies that had endpoints from an earlier life, or from a peer that is lost. */
+  let returning: readonly string[] = [];
+  let isCompleteNew = false;
+  const { idc = '', links = [], ...times } = options.replication ?? {};
+  const replication = createReplication({
+    ...{ idc, links, ...times, clock, logger, standing, free, ask, expire },
+    lost(proxies) {
+      returning = [...returning, ...proxies];
+      live?.sink.changes([]);
+    },
+  });
 
   function ask(op: RegistrationOp): Promise<Registered | undefined> {
     return new Promise((resolve, reject) => {
@@ -101,7 +133,7 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
     writing = true;
     // What else is asked in this turn of the loop goes into the same transaction.
     await Promise.resolve();
-    while (live !== undefined && queue.length + notes.size > 0)
+    while (live !== undefined && (queue.length + notes.size > 0 || isCompleteNew))
       await writeBatch(live, queue.splice(0, batchMax));
     writing = false;
     for (const { reject } of queue.splice(0)) reject(notRunning());
@@ -110,14 +142,17 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
   async function writeBatch({ store, sink }: NonNullable<typeof live>, batch: Waiting[]): Promise<void> {
     const before = new Map<string, Registration | undefined>();
     const after = new Map<string, Registration | undefined>();
-    const decided: { readonly one: Waiting; readonly decision: Decision }[] = [];
+    const decided: Decided[] = [];
     for (const one of batch) {
       const key = keyText(one.op.key);
       const current = after.has(key) ? after.get(key) : standing.get(key);
       try {
-        const context = { wallMs: Math.floor(clock.wall()), isFree: free.has(key) };
-        const decision = decide(current, one.op, context);
-        decided.push({ one, decision });
+        const decision = decide(current, one.op, {
+          ...{ wallMs: Math.floor(clock.wall()), isFree: free.has(key) },
+          ...replication.contextOf(one.op, key, current),
+        });
+        const begins = !isLive(current) || current.generation !== decision.next?.generation;
+        decided.push({ one, decision, begins });
         if (!decision.changed) continue;
         if (!before.has(key)) before.set(key, standing.get(key));
         after.set(key, decision.next);
@@ -128,7 +163,10 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
     try {
       const proxies = [...notes];
       notes.clear();
-      if (after.size + proxies.length > 0) await store.commit({ ...commitOf(after, standing), proxies });
+      const isComplete = isCompleteNew;
+      isCompleteNew = false;
+      if (after.size + proxies.length > 0 || isComplete)
+        await store.commit({ ...commitOf(after, standing), proxies, isComplete });
     } catch (reason) {
       const error = MeshError.from(reason);
       logger.error('registrations could not be written; nothing of them was changed', {
@@ -141,10 +179,11 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
       if (next === undefined) standing.delete(key);
       else standing.set(key, next);
       free.delete(key);
+      replication.touch(key);
     }
     const at = decided.reduce((earliest, { one }) => Math.min(earliest, one.at), clock.now());
     if (live?.sink === sink) tell(sink, before, at);
-    for (const { one, decision } of decided) settle(one, decision);
+    for (const one of decided) settle(one);
   }
 
   /** What the mesh must know of: all that a batch did to a name is one change. */
@@ -161,30 +200,39 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
     if (changes.length > 0) sink.changes(changes);
   }
 
-  function settle({ op, resolve }: Waiting, decision: Decision): void {
+  function settle({ one: { op, resolve }, decision: { changed }, begins }: Decided): void {
     const key = keyText(op.key);
     const is = standing.get(key);
-    if (!isLive(is)) leases.drop(key);
-    else if (op.type === 'register') leases.renew(key, is.ttlMs);
-    if (op.type === 'release' && is?.state === 'draining') free.add(key);
-    if (decision.changed && is?.state === 'gone')
-      clock.after(rememberMs, () => void ask({ type: 'forget', key: op.key }).catch(() => {}));
-    resolve(is === undefined ? undefined : { ...shown(is), changed: decision.changed });
+    if (!isLive(is)) replication.drop(key);
+    else if (op.type === 'register') replication.renew(key, is.ttlMs);
+    else if (op.type === 'merge' && changed && begins) replication.begin(key, is);
+    if (op.type === 'release' && is?.state === 'draining') {
+      free.add(key);
+      replication.touch(key);
+    }
+    if (changed && is?.state === 'gone') rememberGone(is);
+    resolve(is === undefined ? undefined : { ...shown(is), changed });
   }
 
-  function expire(key: string): void {
-    const registration = standing.get(key);
-    if (!isLive(registration)) return;
+  function rememberGone({ namespace, name, ttlMs }: Registration): void {
+    const forMs = Math.max(rememberMs.min, ttlMs + rememberMs.beyondLease);
+    clock.after(forMs, () => void ask({ type: 'forget', key: { namespace, name } }).catch(() => {}));
+  }
+
+  function expire(key: string, registration: Registration): void {
     const { namespace, name, generation } = registration;
     logger.warn('lease ran out; the instance is taken out', { registration: key, generation });
     ask({ type: 'expire', key: { namespace, name }, generation }).catch(() => {
       // The disk fails, and this was logged: try again with the next lease.
-      if (live !== undefined) leases.renew(key, registration.ttlMs);
+      if (live !== undefined) replication.begin(key, registration);
     });
   }
 
   function shown(registration: Registration): Registered {
-    return { registration, leaseMs: leases.remainingMs(keyText(registration)), changed: false };
+    const key = keyText(registration);
+    const keptBy = replication.keptBy(key);
+    const leaseMs = replication.leases.remainingMs(key);
+    return { registration, leaseMs, changed: false, ...(keptBy === undefined ? {} : { keptBy }) };
   }
 
   async function start(sink: Sink, signal: AbortSignal): Promise<void> {
@@ -193,13 +241,16 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
     if (signal.aborted) return store.close();
     signal.addEventListener('abort', () => {
       live = undefined;
-      leases.close();
+      replication.leases.close();
       void store.close();
     });
     const problems: Problem[] = [];
     const changes: Change[] = [];
     const at = clock.now();
-    for (const row of store.rows) {
+    const { rows, proxies, id, isComplete } = store.opened;
+    returning = proxies;
+    for (const node of proxies) replication.noteProxy(node, true);
+    for (const row of rows) {
       const decoded = decodeRow(row);
       if ('problem' in decoded) {
         problems.push(decoded.problem);
@@ -208,29 +259,37 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
       const { registration } = decoded;
       const key = keyText(registration);
       standing.set(key, registration);
-      if (isLive(registration)) leases.renew(key, Math.max(registration.ttlMs, freshLeaseMsMin));
+      replication.touch(key);
+      if (isLive(registration)) replication.begin(key, registration);
       if (registration.state === 'ready')
         changes.push({ type: 'upsert', object: workloadOf(registration), at });
       // Proxies may still have it: it is a deletion again, until they are rid of it.
       else if (registration.state !== 'gone') changes.push({ type: 'delete', ref: refOf(registration), at });
-      else clock.after(rememberMs, () => void ask({ type: 'forget', key: registration }).catch(() => {}));
+      else rememberGone(registration);
     }
     live = { store, sink };
     if (problems.length > 0) sink.problems(problems);
     if (changes.length > 0) sink.changes(changes);
-    sink.changes([{ type: 'synced', source: 'registrations', at: clock.now() }]);
+    const following = replication.follow({ id, isComplete }, signal).then(() => {
+      if (live?.sink !== sink) return;
+      isCompleteNew = !isComplete;
+      void write();
+      sink.changes([{ type: 'synced', source: 'registrations', at: clock.now() }]);
+    });
+    if (links.length === 0) await following;
   }
 
   return {
     name: 'registrations',
     proxies: {
       recall() {
-        const nodes = recalled ? [] : (live?.store.proxies ?? []);
-        recalled ||= live !== undefined;
+        const nodes = returning;
+        returning = [];
         return nodes;
       },
       note(node, isKnown) {
         notes.set(node, isKnown);
+        replication.noteProxy(node, isKnown);
         void write();
       },
     },
@@ -248,7 +307,7 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
     renew(key, generation) {
       if (live === undefined) throw notRunning();
       const registration = requireLive(standing.get(keyText(key)), key, generation);
-      leases.renew(keyText(key), registration.ttlMs);
+      replication.renew(keyText(key), registration.ttlMs);
       return shown(registration);
     },
     get(key) {
@@ -256,6 +315,15 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
       const registration = standing.get(keyText(key));
       return registration === undefined || registration.state === 'gone' ? undefined : shown(registration);
     },
+    async replica(asked, signal) {
+      if (live === undefined) throw notRunning();
+      return replication.replica(asked, signal);
+    },
+    ridElsewhere(key, generation, timeoutMs, signal) {
+      const meant = generation ?? standing.get(keyText(key))?.generation ?? 0;
+      return replication.rid(keyText(key), meant, timeoutMs, signal);
+    },
+    peers: () => replication.peers.statuses(),
     counts() {
       const counts = { ready: 0, draining: 0, leaving: 0 };
       for (const { state } of standing.values()) if (state !== 'gone') counts[state] += 1;

@@ -3,6 +3,7 @@ import { MeshError } from '../base/error.ts';
 import type { Logger } from '../base/log.ts';
 import { createFilesSource } from './files.ts';
 import type { LastGoodStatus } from './lastgood.ts';
+import type { PeerStatus } from './peers.ts';
 import { createRegistrationsSource } from './registrations.ts';
 import type { ProxyMemory, Source } from './source.ts';
 import { didYouMean } from './suggest.ts';
@@ -26,6 +27,8 @@ export type OpenedSource = Source & {
   readonly proxies?: ProxyMemory;
   /** Of instances that registered themselves: how many, by state. */
   counts?(): Readonly<Record<string, number>>;
+  /** The other control planes that it takes registrations over from. */
+  peers?(): readonly PeerStatus[];
 };
 
 /**

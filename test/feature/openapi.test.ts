@@ -3,7 +3,7 @@ import t, { type Test } from 'tap';
 import { parse } from 'yaml';
 import { registrationRoutes } from '../../src/cli/registration-routes.ts';
 import { parseRegistration } from '../../src/registry/registration.ts';
-import { callApi, startRegisteringMesh } from '../support/registering.ts';
+import { apiPath, callApi, startRegisteringMesh } from '../support/registering.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: a document that the test itself checks
 type Doc = any;
@@ -89,9 +89,10 @@ t.test('answers are as documented', async (t) => {
   async function check(t: Test, method: string, path: string, status: number, body?: unknown) {
     const answer = await mesh.api(method, path, body);
     t.equal(answer.status, status, `${method} ${path}: ${JSON.stringify(answer.body)}`);
+    const full = apiPath(path.split('?')[0] ?? '');
     const template = registrationRoutes.find((route) => {
-      const pattern = route.path.replace('/v1/registrations', '').replace(/\{\w+\}/g, '[^/]+');
-      return route.method === method && new RegExp(`^${pattern}$`).test(path.split('?')[0] ?? '');
+      const pattern = route.path.replace(/\{\w+\}/g, '[^/]+');
+      return route.method === method && new RegExp(`^${pattern}$`).test(full);
     });
     const found = operations.find(({ operation }) => operation.operationId === template?.operationId);
     seen.add(found?.operation.operationId);
@@ -140,6 +141,12 @@ t.test('answers are as documented', async (t) => {
   await check(t, 'DELETE', '/shop/a?generation=5&wait=acked', 200);
   await check(t, 'DELETE', '/shop/none?timeout=1h', 400);
   await check(t, 'PUT', '/shop/a', 409, { ...good, generation: 5 });
+  const all = await check(t, 'GET', '/../replica', 200);
+  t.match(all, { isAll: true, idc: 'sh-a' });
+  t.ok(all.items.length > 1);
+  const since = encodeURIComponent(all.cursor);
+  const none = await check(t, 'GET', `/../replica?since=${since}&from=other&hold=10`, 200);
+  t.match(none, { isAll: false, items: [], absent: [], cursor: all.cursor });
   t.equal(seen.size, registrationRoutes.length, 'each operation was asked');
 
   t.equal((await mesh.api('POST', '/shop/a')).status, 405);

@@ -5,7 +5,7 @@ import { manualClock } from '../support/manual-clock.ts';
 function setup() {
   const clock = manualClock();
   const out: string[] = [];
-  const leases = createLeaseClock(clock, (keys) => void out.push(...keys));
+  const leases = createLeaseClock(clock, { expired: (keys) => void out.push(...keys) });
   return { clock, leases, out };
 }
 

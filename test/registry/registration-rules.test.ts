@@ -14,6 +14,8 @@ const stands = (state: Registration['state'], generation = 5, expired = false): 
   expired,
   ttlMs: 15_000,
   spec,
+  edit: 0,
+  knownTo: [],
 });
 const register = (generation?: number, address = spec.address): RegistrationOp => ({
   type: 'register',

@@ -52,7 +52,10 @@ export async function startRegisteringMesh(
 ): Promise<RegisteringMesh> {
   const dir = mkdtempSync(join(tmpdir(), 'isthmus-registrations-'));
   const clock = systemClock;
-  const registrations = createRegistrationsSource({ file: join(dir, 'registrations.db'), clock });
+  const replication = { idc: 'sh-a', links: [] };
+  const registrations = createRegistrationsSource({
+    ...{ file: join(dir, 'registrations.db'), clock, replication },
+  });
   const all = { 'idc.yaml': idcYaml, 'echo.yaml': groupYaml('echo'), ...files };
   const mesh = await startMesh('sh-a', all, { sources: [registrations] });
   const admin = await serveAdmin(mesh.plane, { address: '127.0.0.1', port: 0 }, token, {
@@ -72,6 +75,11 @@ export async function startRegisteringMesh(
   };
 }
 
+/** The whole path of what is asked for below `/v1/registrations`, or beside it by `/../`. */
+export function apiPath(path: string): string {
+  return `/v1/registrations${path}`.replace('/registrations/../', '/');
+}
+
 /** One request to the registration API. */
 export function callApi(port: number, method: string, path: string, body?: unknown): Promise<ApiAnswer> {
   return new Promise((resolve, reject) => {
@@ -80,7 +88,7 @@ export function callApi(port: number, method: string, path: string, body?: unkno
         host: '127.0.0.1',
         port,
         method,
-        path: `/v1/registrations${path}`,
+        path: apiPath(path),
         headers: { authorization: `Bearer ${token}` },
       },
       (response) => {

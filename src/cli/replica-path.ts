@@ -1,0 +1,2 @@
+/** Where one control plane asks another for its registrations. */
+export const replicaPath = '/v1/replica';
