@@ -121,7 +121,7 @@ t.test('a command that a signal ends: 128 + n, and it is taken out at once', asy
   await one.said(/registered/);
   t.equal(await one.ended, 137);
   t.match(one.err(), /SIGKILL/);
-  t.strictSame((await mesh.api('GET', '')).body.items, []);
+  await until('it is gone', async () => (await mesh.api('GET', '')).body.items.length === 0);
   const none = startIsthmus(mesh.adminPort, [...args, '1', '--', 'no-such-command']);
   t.equal(await none.ended, 127);
   t.match(none.err(), /no-such-command/);
