@@ -15,6 +15,7 @@ import { type AdminServer, serveAdmin } from './admin.ts';
 import { createLogger } from './log.ts';
 import type { LogLevel } from './loglevel.ts';
 import { createRegistrationClient } from './registration-client.ts';
+import { watchEventLoop } from './stall.ts';
 
 /** What `isthmus serve` was told. */
 export interface ServeFlags {
@@ -88,6 +89,10 @@ async function serveUntilTold(flags: ServeFlags, logger: Logger): Promise<void> 
     await admin?.close();
     throw reason;
   });
+  const watchdog = watchEventLoop(clock, ({ ms, stack }) => {
+    plane.metrics.eventLoopStall.observe(ms / 1000);
+    logger.warn('the event loop stood still', { ms: Math.round(ms), stack });
+  });
   logger.info('serving', {
     idc: flags.idc,
     xds: showAddress(plane.xds),
@@ -98,7 +103,7 @@ async function serveUntilTold(flags: ServeFlags, logger: Logger): Promise<void> 
     process.once('SIGINT', resolve);
   });
   logger.info('stopping; proxies keep what they have', { signal });
-  await Promise.all([admin?.close(), plane.close()]);
+  await Promise.all([admin?.close(), plane.close(), watchdog.close()]);
 }
 
 /** The other control planes, as they are asked. Throws MeshError `invalid` when what that needs is not given. */

@@ -1,4 +1,4 @@
-import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { createLatencyHistogram, type LatencyHistogram } from './histogram.ts';
 
 /** What the control plane shows of itself on `/metrics` (Prometheus text format). */
@@ -36,6 +36,8 @@ export interface Metrics {
   readonly deletionsReleased: Counter<'cause'>;
   /** By cause. */
   readonly deletionRelease: LatencyHistogram;
+  /** In seconds. */
+  readonly eventLoopStall: Histogram;
 }
 
 /** What the gauges show of another control plane. */
@@ -151,6 +153,12 @@ export function createMetrics(idc: string): Metrics {
       name: 'isthmus_deletion_release_seconds',
       help: 'From the deletion of an instance to its release: every proxy that had it has ACKed, or was given up.',
       labels: ['cause'],
+    }),
+    eventLoopStall: new Histogram({
+      name: 'isthmus_event_loop_stall_seconds',
+      help: 'Times of half a second and more in which the event loop stood still: nobody was read, written or answered.',
+      buckets: [0.5, 1, 2, 5, 10, 30, 60],
+      registers,
     }),
     nacks: counter('nacks_total', 'Responses that a proxy rejected, by resource type.', ['type']),
     acks: counter('acks_total', 'Responses that a proxy accepted, by resource type.', ['type']),

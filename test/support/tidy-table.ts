@@ -100,6 +100,7 @@ export const entryPoints: readonly string[] = [
   'src/cli/main.ts', // the command
   'src/serve/xds.ts', // the library `isthmus/xds`
   'src/registry/schema-gen.ts', // program: writes the JSON Schemas
+  'src/cli/stall-main.ts', // thread of cli/stall.ts
   'src/policy/compile-main.ts', // process of policy/process.ts
   'src/registry/lease-worker.ts', // worker thread of registry/lease-store.ts
   'src/registry/schema-gen.ts', // make schemas
