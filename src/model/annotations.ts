@@ -29,6 +29,9 @@ export const healthPathPattern = /^\/[!-"$-~]*$/;
 /** An HTTP method in capitals (methods are case-sensitive; `get` is not GET). */
 export const methodPattern = /^[A-Z][A-Z-]{0,31}$/;
 
+/** What is wrong with hedging when a try has no time. */
+export const hedgeWithoutTime = '0 leaves no time after which to hedge: give one, or remove the hedging.';
+
 type Writable = { -readonly [K in keyof GroupTraffic]: GroupTraffic[K] };
 /** Reads one annotation's value into `traffic`; returns what is wrong with it, or undefined. */
 type Reader = (value: string, traffic: Writable) => string | undefined;
@@ -42,6 +45,11 @@ const readers: Readonly<Record<string, Reader>> = {
     if (bytes === undefined) return `'${value}' is not a size: give one like '4Mi' or '65536'.`;
     if (bytes > trafficLimits.retryBodyBytesMax) return `${value} is too much: give at most 64Mi.`;
     traffic.retryBodyBytes = bytes;
+    return undefined;
+  },
+  'isthmus.dev/hedge': (value, traffic) => {
+    if (value !== 'true' && value !== 'false') return `'${value}' is not a choice: give 'true' or 'false'.`;
+    traffic.hedge = value === 'true';
     return undefined;
   },
   'isthmus.dev/retries': (value, traffic) => {
@@ -98,6 +106,9 @@ export function parseTrafficAnnotations(annotations: Labels): {
   if (timeoutMs > 0 && perTryTimeoutMs > timeoutMs) {
     const message = 'is longer than isthmus.dev/timeout: one try would use up all the time. Shorten it.';
     faults.push({ key: 'isthmus.dev/per-try-timeout', message });
+  }
+  if (traffic.hedge && traffic.perTryTimeoutMs === 0) {
+    faults.push({ key: 'isthmus.dev/per-try-timeout', message: hedgeWithoutTime });
   }
   return { traffic, faults };
 }

@@ -40,9 +40,11 @@ export interface GroupTraffic {
   readonly retryBodyBytes?: number;
   /** One try, at the first proxy; 0 means none. */
   readonly perTryTimeoutMs?: number;
+  /** Whether another try begins beside one that outlasts its time; else that is given up. */
+  readonly hedge?: boolean;
   /** Retries after the first try, at the first proxy: 0 to 3. */
   readonly retries?: number;
-  /** Methods that may be sent twice. */
+  /** Methods that are sent again though an earlier try may have been executed. */
   readonly idempotentMethods?: readonly string[];
   /** Path of active health checks at the instances; absent means no active checks. */
   readonly healthPath?: string;

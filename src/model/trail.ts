@@ -21,7 +21,18 @@ export const bodyTooLargeOutcome = 'body-too-large';
  */
 export const nobodyHeader = 'x-isthmus-nobody';
 /** All headers of Isthmus's own, for where they are named one by one. */
-export const ownHeaders: readonly string[] = [trailHeader, visitedHeader, outcomeHeader, nobodyHeader];
+/**
+ * Set to `true` on a proxy's own answer where the request never reached an instance: whatever its method, it may be tried
+ * elsewhere. No workload sees it, so that none can copy it into an answer of its own.
+ */
+export const unsentHeader = 'x-isthmus-unsent';
+export const ownHeaders: readonly string[] = [
+  trailHeader,
+  visitedHeader,
+  outcomeHeader,
+  nobodyHeader,
+  unsentHeader,
+];
 /** Stands for IDCs that the policy does not name, in `visitedHeader` and in metrics. Not a possible IDC name. */
 export const unknownIdc = '_unknown';
 /** A trail longer than this many bytes is refused unread: the work for a request is bounded, whatever it carries. */

@@ -1,8 +1,8 @@
 import type { GroupTraffic } from '../model/idc.ts';
 import type { ListenerRole, RetryPlan, RetryRule } from './types.ts';
 
-/** RFC 9110, 9.2.2: methods that may be sent twice. */
-const idempotentMethods = ['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'] as const;
+/** RFC 9110, 9.2.1: what they do, they may do twice. PUT and DELETE may only once the first has ended, which a broken connection does not say. */
+const safeMethods = ['GET', 'HEAD', 'OPTIONS', 'TRACE'] as const;
 
 /** What a Group gets that says nothing. */
 export const trafficDefaults = {
@@ -10,13 +10,20 @@ export const trafficDefaults = {
   timeoutMs: 0,
   idleTimeoutMs: 3_600_000,
   retryBodyBytes: 4 * 2 ** 20,
-  perTryTimeoutMs: 400,
+  /** None: a slow try is not a dead one. */
+  perTryTimeoutMs: 0,
+  /** Of a Group that asks for hedging and names no time. */
+  hedgedPerTryTimeoutMs: 400,
+  hedge: false,
   retries: 3,
-  idempotentMethods,
+  idempotentMethods: safeMethods,
   healthIntervalMs: 500,
 } as const;
 
-/** The ingress tries a crossing once more; within this part of the caller's per-try time, or the caller gives up first. */
+/**
+ * Where tries are hedged the ingress hedges a crossing too, within this part of the caller's time, or the caller begins
+ * another first. Where they are given up it does not: what takes this long would never be answered in time after a crossing.
+ */
 const crossingPerTryPart = 0.4;
 
 /**
@@ -36,7 +43,9 @@ export const instanceTriesMax = 8;
  * repeats only what was never sent; the peer ingress tries once more (docs/ARCHITECTURE.md, "one layer retries").
  */
 export function planRetry(listener: ListenerRole, traffic: GroupTraffic): RetryPlan {
-  const perTryMs = traffic.perTryTimeoutMs ?? trafficDefaults.perTryTimeoutMs;
+  const hedged = traffic.hedge ?? trafficDefaults.hedge;
+  const { perTryTimeoutMs, hedgedPerTryTimeoutMs } = trafficDefaults;
+  const perTryMs = traffic.perTryTimeoutMs ?? (hedged ? hedgedPerTryTimeoutMs : perTryTimeoutMs);
   const retries = traffic.retries ?? trafficDefaults.retries;
   const methods = traffic.idempotentMethods ?? trafficDefaults.idempotentMethods;
   switch (listener) {
@@ -45,16 +54,19 @@ export function planRetry(listener: ListenerRole, traffic: GroupTraffic): RetryP
       return {
         timeoutMs: traffic.timeoutMs ?? trafficDefaults.timeoutMs,
         idempotentMethods: methods,
-        idempotent: rule(['unsent', 'reset', 'gateway-error'], retries, perTryMs, 1),
-        other: rule(['unsent'], retries, 0, 1),
+        idempotent: { ...rule(['unsent', 'reset', 'gateway-error'], retries, 1), ...within(perTryMs) },
+        other: rule(['unsent', 'told-unsent'], retries, 1),
       };
     case 'peer':
       return {
         timeoutMs: 0,
         idempotentMethods: methods,
         // Both tries at instances: to hand on is for an IDC that is known to have none.
-        idempotent: rule(['unsent', 'reset', 'gateway-error'], 1, perTryMs * crossingPerTryPart, 2),
-        other: rule(['unsent'], 1, 0, 1),
+        idempotent: {
+          ...rule(['unsent', 'reset', 'gateway-error'], 1, 2),
+          ...(hedged ? within(perTryMs * crossingPerTryPart) : {}),
+        },
+        other: rule(['unsent', 'told-unsent'], 1, 1),
       };
     case 'sidecar':
     case 'ingress':
@@ -62,9 +74,14 @@ export function planRetry(listener: ListenerRole, traffic: GroupTraffic): RetryP
       return {
         timeoutMs: 0,
         idempotentMethods: methods,
-        idempotent: rule(['unsent'], 3, 0, 2),
-        other: rule(['unsent'], 3, 0, 2),
+        idempotent: rule(['unsent'], 3, 2),
+        other: rule(['unsent'], 3, 2),
       };
+  }
+
+  /** A time for each try, where another may follow. */
+  function within(ms: number): Pick<RetryRule, 'perTryMs' | 'hedged'> {
+    return ms === 0 || retries === 0 ? { perTryMs: 0, hedged: false } : { perTryMs: Math.round(ms), hedged };
   }
 }
 
@@ -73,11 +90,11 @@ export function planRetry(listener: ListenerRole, traffic: GroupTraffic): RetryP
  * again here, or the tries of all the IDCs on the way would multiply.
  */
 export function planRetryUnsent(traffic: GroupTraffic): RetryPlan {
-  const unsent = rule(['unsent'], 1, 0, 2);
+  const unsent = rule(['unsent'], 1, 2);
   const methods = traffic.idempotentMethods ?? trafficDefaults.idempotentMethods;
   return { timeoutMs: 0, idempotentMethods: methods, idempotent: unsent, other: unsent };
 }
 
-function rule(on: RetryRule['on'], retries: number, perTryMs: number, triesPerPriority: number): RetryRule {
-  return { on, retries, perTryMs: retries === 0 ? 0 : Math.round(perTryMs), triesPerPriority };
+function rule(on: RetryRule['on'], retries: number, triesPerPriority: number): RetryRule {
+  return { on, retries, perTryMs: 0, hedged: false, triesPerPriority };
 }

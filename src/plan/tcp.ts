@@ -50,6 +50,7 @@ export function planTcpPaths({ paths }: Pick<GroupPlan, 'paths'>): Pick<GroupPla
     on: ['unsent', 'gateway-error'],
     retries: tries - 1,
     perTryMs: 0,
+    hedged: false,
     triesPerPriority: 2,
   } as const;
   const retry: RetryPlan = { timeoutMs: 0, idempotentMethods: [], idempotent: rule, other: rule };

@@ -33,6 +33,8 @@ export type Target =
 export type RetryCondition =
   /** The request never reached the next hop: nothing can happen twice. */
   | 'unsent'
+  /** A proxy further on answered that the request never reached an instance: nothing can happen twice either. */
+  | 'told-unsent'
   /** The connection broke after the request was sent. */
   | 'reset'
   /** The next hop answered 502, 503 or 504. */
@@ -43,8 +45,10 @@ export interface RetryRule {
   readonly on: readonly RetryCondition[];
   /** Tries after the first. */
   readonly retries: number;
-  /** Time for one try, in milliseconds, after which another is started beside it (hedged); 0: none. */
+  /** Time for one try, in milliseconds; 0: none. */
   readonly perTryMs: number;
+  /** Whether a try that outlasts its time goes on beside the next one; else it is given up. */
+  readonly hedged: boolean;
   /** How many tries in a row a priority gets before the next priority is taken. */
   readonly triesPerPriority: number;
   /** Up to so long before the second try, in milliseconds, twice as long before each that follows; absent: 10. */
@@ -55,10 +59,10 @@ export interface RetryRule {
 export interface RetryPlan {
   /** Whole request, in milliseconds; 0: none. */
   readonly timeoutMs: number;
-  /** Methods that may be sent twice. */
+  /** Methods that are sent again though an earlier try may have been executed. */
   readonly idempotentMethods: readonly string[];
   readonly idempotent: RetryRule;
-  /** All other methods: only what was never sent. */
+  /** All other methods: only what is known never to have reached an instance. */
   readonly other: RetryRule;
 }
 

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { trafficLimits } from '../model/annotations.ts';
+import { hedgeWithoutTime, trafficLimits } from '../model/annotations.ts';
 import { parseDurationMs } from '../model/duration.ts';
 import type { DrGroup, GroupTraffic, Idc } from '../model/idc.ts';
 import type { Meta } from '../model/meta.ts';
@@ -166,6 +166,8 @@ function parseTraffic(spec: Fields, yaml: TrafficYaml | undefined): GroupTraffic
       spec.error(`${show(yaml.retryBodyLimit)} is too much: give at most 64Mi.`, 'traffic', 'retryBodyLimit');
     }
   }
+  if (yaml.hedge !== undefined) traffic.hedge = yaml.hedge;
+  if (yaml.hedge && perTryTimeoutMs === 0) spec.error(hedgeWithoutTime, 'traffic', 'perTryTimeout');
   if (yaml.retries !== undefined) traffic.retries = yaml.retries;
   if (yaml.idempotentMethods !== undefined) traffic.idempotentMethods = [...new Set(yaml.idempotentMethods)];
   if (yaml.health !== undefined) traffic.healthPath = yaml.health.path;

@@ -94,7 +94,15 @@ export const trafficSpec = z
         "Up to this size each hop keeps a request's body, so that it can be sent again. At most 64Mi; 0: none is kept.",
       default: '4Mi',
     }),
-    perTryTimeout: duration.optional().meta({ description: 'One try, at the first proxy. 0 means none.' }),
+    perTryTimeout: duration.optional().meta({
+      description:
+        'One try, at the first proxy. A longer one is given up, and idempotent methods are tried again. 0, the default, means none.',
+    }),
+    hedge: z.boolean({ error: 'must be true or false.' }).optional().meta({
+      description:
+        'Whether another try begins beside one that outlasts `perTryTimeout` (400ms where it is absent): two may be executed at once.',
+      default: false,
+    }),
     retries: z
       .int({ error: `must be a whole number from 0 to ${trafficLimits.retriesMax}.` })
       .min(0, `must be from 0 to ${trafficLimits.retriesMax}.`)
@@ -105,7 +113,11 @@ export const trafficSpec = z
       .array(z.string().regex(methodPattern, "must be an HTTP method in capitals, such as 'GET'."))
       .max(trafficLimits.methodsMax, `has too many methods: give up to ${trafficLimits.methodsMax}.`)
       .optional()
-      .meta({ description: 'Methods that may be sent twice.', uniqueItems: true }),
+      .meta({
+        description:
+          'Methods that are sent again though an earlier try may have been executed. Default: GET, HEAD, OPTIONS, TRACE.',
+        uniqueItems: true,
+      }),
     health: health.optional(),
   })
   .meta({

@@ -5,6 +5,7 @@ import {
   nobodyHeader,
   noIdcOutcome,
   outcomeHeader,
+  unsentHeader,
 } from '../model/trail.ts';
 import type { ListenerRole } from '../plan/types.ts';
 import { failHealthHeader } from './names.ts';
@@ -58,8 +59,13 @@ const moreHeaders: Partial<Readonly<Record<HttpRole, readonly HeaderOption[]>>> 
  * behind its sidecar is nobody too, as it would be without one.
  */
 export function localReplies(role: HttpRole): Pick<HttpConnectionManager, 'local_reply_config'> {
-  const headers = [header(outcomeHeader, noIdcOutcome), ...(moreHeaders[role] ?? [])];
   const inMesh = meshListeners.includes(role);
+  const headers = [
+    header(outcomeHeader, noIdcOutcome),
+    // A proxy comes before it, and may try elsewhere whatever the method: none of these flags stands for a try that was sent.
+    ...(inMesh || role === 'inbound' ? [header(unsentHeader, 'true')] : []),
+    ...(moreHeaders[role] ?? []),
+  ];
   const mappers: ResponseMapper[] = [{ filter: flagged(nobodyLeft), headers_to_add: headers }];
   mappers.push(
     { filter: flagged(broken), headers_to_add: [header(outcomeHeader, interruptedOutcome)] },

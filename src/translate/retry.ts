@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { envoy } from '../../protos/gen/envoy.d.ts';
+import { unsentHeader } from '../model/trail.ts';
 import type { RetryCondition, RetryRule } from '../plan/types.ts';
 import { any, duration } from './any.ts';
 
@@ -8,8 +9,15 @@ type RetryPolicy = envoy.config.route.v3.RetryPolicy;
 
 const retryOn: Readonly<Record<RetryCondition, string>> = {
   unsent: 'connect-failure,refused-stream,reset-before-request',
+  'told-unsent': 'retriable-headers',
   reset: 'reset',
   'gateway-error': 'gateway-error',
+};
+
+/** How a proxy further on says that its try never reached an instance (`localreply.ts`). */
+const unsentMark: envoy.config.route.v3.HeaderMatcher = {
+  name: unsentHeader,
+  string_match: { exact: 'true' },
 };
 
 /**
@@ -35,6 +43,7 @@ function buildRetryAction(rule: RetryRule, movesOn: boolean): RouteAction {
   if (rule.retries === 0) return {};
   const policy: RetryPolicy = {
     retry_on: rule.on.map((condition) => retryOn[condition]).join(','),
+    ...(rule.on.includes('told-unsent') ? { retriable_headers: [unsentMark] } : {}),
     num_retries: rule.retries,
     // Long enough for a gateway that has just died to be ejected meanwhile: a request that met dying ones on its way
     // must not meet the dead one again with its last try (docs/decisions/002-egress-ejects-the-unreachable.md).
@@ -53,8 +62,8 @@ function buildRetryAction(rule: RetryRule, movesOn: boolean): RouteAction {
   };
   return {
     retry_policy: Object.freeze(policy),
-    // A slow answer stays welcome: a second try runs beside the first instead of cutting it.
-    ...(rule.perTryMs > 0 ? { hedge_policy: { hedge_on_per_try_timeout: true } } : {}),
+    // A slow answer stays welcome: the next try runs beside the one that outlasted its time.
+    ...(rule.hedged ? { hedge_policy: { hedge_on_per_try_timeout: true } } : {}),
   };
 }
 

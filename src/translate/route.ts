@@ -1,5 +1,5 @@
 import type { envoy, Route, RouteConfiguration, VirtualHost } from '../../protos/gen/envoy.d.ts';
-import { nobodyHeader, trailHeader, visitedHeader } from '../model/trail.ts';
+import { nobodyHeader, trailHeader, unsentHeader, visitedHeader } from '../model/trail.ts';
 import type { GroupPlan, HealthCheck, ListenerRole, Path } from '../plan/types.ts';
 import { any, duration } from './any.ts';
 import { filterName } from './filter.ts';
@@ -27,7 +27,7 @@ export function buildRouteConfiguration(
     name: listener,
     // Workloads do not see the way that a request took; they do see why one was refused. Clients: `edge.ts`.
     ...(listener === 'outbound'
-      ? { response_headers_to_remove: [trailHeader, visitedHeader, nobodyHeader] }
+      ? { response_headers_to_remove: [trailHeader, visitedHeader, nobodyHeader, unsentHeader] }
       : {}),
     // Between gateways only: the egress has acted on it, and whoever comes next would blame the egress.
     ...(listener === 'sidecar' || listener === 'ingress'
@@ -127,6 +127,7 @@ function buildHealthRoute(plan: GroupPlan, health: HealthCheck): Route {
           on: ['unsent', 'reset', 'gateway-error'],
           retries: 1,
           perTryMs: Math.round(health.answerMs / 2),
+          hedged: true,
           triesPerPriority: 2,
         },
         false,

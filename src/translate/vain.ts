@@ -1,5 +1,5 @@
 import type { envoy, Route } from '../../protos/gen/envoy.d.ts';
-import { nobodyHeader, noIdcOutcome, outcomeHeader } from '../model/trail.ts';
+import { nobodyHeader, noIdcOutcome, outcomeHeader, unsentHeader } from '../model/trail.ts';
 import type { GroupPlan } from '../plan/types.ts';
 import { any } from './any.ts';
 import { metadataNamespace } from './edge.ts';
@@ -97,5 +97,9 @@ const vainRoute: Route = Object.freeze<Route>({
   direct_response: {
     status: 503,
   },
-  response_headers_to_add: [set(outcomeHeader, noIdcOutcome), set(nobodyHeader, 'true')],
+  response_headers_to_add: [
+    set(outcomeHeader, noIdcOutcome),
+    set(nobodyHeader, 'true'),
+    set(unsentHeader, 'true'),
+  ],
 });

@@ -203,12 +203,20 @@ t.test('one layer has the full retry policy', async (t) => {
   const planned = plan({ dr: ['a', 'b'] });
   if (planned === undefined) throw new Error('no plan');
   const { outbound, sidecar, peer } = planned.paths;
-  t.match(outbound.retry.idempotent, { retries: 3, perTryMs: 400, on: ['unsent', 'reset', 'gateway-error'] });
-  t.match(sidecar.retry.idempotent, { on: ['unsent'], perTryMs: 0 }, 'the egress repeats only the unsent');
-  t.match(peer.retry.idempotent, { retries: 1, perTryMs: 160 }, '0.4 of the caller’s');
+  t.match(outbound.retry.idempotent, { retries: 3, on: ['unsent', 'reset', 'gateway-error'] });
+  t.strictSame(sidecar.retry.idempotent.on, ['unsent'], 'the egress repeats only what did not leave it');
+  t.equal(peer.retry.idempotent.retries, 1);
+  t.strictSame(outbound.retry.idempotentMethods, ['GET', 'HEAD', 'OPTIONS', 'TRACE']);
   for (const path of [outbound, sidecar, peer]) {
-    t.strictSame(path.retry.other.on, ['unsent'], 'a POST that was sent is not sent again');
+    for (const condition of path.retry.other.on) {
+      t.match(
+        condition,
+        /^(told-)?unsent$/,
+        'a POST, PUT or DELETE that may have been executed is not sent again',
+      );
+    }
     t.equal(path.retry.other.perTryMs, 0, 'nor is it started twice');
+    t.equal(path.retry.idempotent.perTryMs, 0, 'a slow try is not a dead one');
   }
   const tries = (path: typeof outbound) => 1 + path.retry.idempotent.retries;
   t.equal(tries(outbound) * tries(peer), instanceTriesMax);
@@ -225,9 +233,29 @@ t.test('a Group sets its own times: annotation over DR group over default', asyn
   t.equal(plan({ dr: ['a', 'b'] })?.health, undefined, 'no path, no active checks');
 });
 
-t.test('without retries there is no per-try time', async (t) => {
-  const retry = plan({ dr: ['a', 'b'], traffic: { retries: 0 } })?.paths.outbound.retry;
-  t.match(retry?.idempotent, { retries: 0, perTryMs: 0 });
+t.test('a time for a try: given up at the first proxy alone, or hedged at the peer’s too', async (t) => {
+  const times = (traffic: GroupTraffic) => {
+    const paths = plan({ dr: ['a', 'b'], traffic })?.paths;
+    const of = (listener: ListenerRole) => {
+      const { perTryMs, hedged } = paths?.[listener].retry.idempotent ?? { perTryMs: -1, hedged: false };
+      return [perTryMs, hedged];
+    };
+    return { outbound: of('outbound'), edge: of('edge'), peer: of('peer'), sidecar: of('sidecar') };
+  };
+  const [none, hedged] = [
+    [0, false],
+    [400, true],
+  ];
+  t.strictSame(times({}), { outbound: none, edge: none, peer: none, sidecar: none });
+  t.strictSame(times({ hedge: true }), {
+    outbound: hedged,
+    edge: hedged,
+    peer: [160, true],
+    sidecar: none,
+  });
+  t.match(times({ hedge: true, perTryTimeoutMs: 1000 }), { outbound: [1000, true], peer: [400, true] });
+  t.match(times({ perTryTimeoutMs: 1000 }), { outbound: [1000, false], edge: [1000, false], peer: none });
+  t.match(times({ hedge: true, retries: 0 }), { outbound: none, peer: none }, 'without retries none');
 });
 
 t.test('who has nowhere else to go keeps its last instance', async (t) => {
