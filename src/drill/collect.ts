@@ -6,7 +6,7 @@ import type { DrillPaths } from './paths.ts';
 import { isOfLoad } from './probe.ts';
 import { machineClock } from './time.ts';
 import { type IdcPlan, type ProxyPlan, proxiesOf, type Topology } from './topology.ts';
-import type { UpstreamEntry } from './upstream.ts';
+import { parseUpstreamLog, type UpstreamEntry } from './upstream-log.ts';
 
 /** Envoys write their access logs every 100 ms; by then, and a bit, all that has ended is in the file. */
 const flushMs = 400;
@@ -143,11 +143,8 @@ export function collectEntries(
   return new Map(
     instances.map((instance) => {
       const file = paths.requests(instance);
-      const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n') : [];
-      const entries = lines
-        .filter((line) => line.endsWith('}'))
-        .map((line): UpstreamEntry => JSON.parse(line))
-        .filter((entry) => entry.path !== '/healthz' && wanted(entry.id));
+      const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
+      const entries = parseUpstreamLog(text).filter((entry) => entry.path !== '/healthz' && wanted(entry.id));
       return [`${instance.idc}/${instance.name}`, entries];
     }),
   );

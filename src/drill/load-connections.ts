@@ -1,15 +1,32 @@
 import { connect, type Socket } from 'node:net';
 import type { Clock } from '../base/clock.ts';
 import type { ListenAddress } from '../model/node.ts';
-import { type Answer, readAnswer } from './load-answer.ts';
+import {
+  type Answer,
+  type AnswerHead,
+  type AnswerReader,
+  createAnswerReader,
+  type Sink,
+} from './load-answer.ts';
 
 /** What becomes of one request. Exactly one of `answered` and `failed` is called, once. */
 export interface Exchange {
   /** The connection stands and the request has been written; `atMs` is when the connection was established. */
   written(atMs: number): void;
   answered(answer: Answer): void;
-  /** `written` false: no connection came about, so nobody has seen the request. */
-  failed(error: Error, written: boolean): void;
+  /**
+   * `written` false: no connection came about, so nobody has seen the request. `status`: of the answer that had begun; 0
+   * when none had.
+   */
+  failed(error: Error, written: boolean, status: number): void;
+  /** What takes the answer's body; without it, or where it says none, the body is kept as text. */
+  sinkOf?(head: AnswerHead): Sink | undefined;
+}
+
+/** A request's body: its pieces as they are written, one every `everyMs`, or as the connection takes them (0). */
+export interface Body {
+  readonly pieces: Iterator<Buffer>;
+  readonly everyMs: number;
 }
 
 /**
@@ -18,8 +35,8 @@ export interface Exchange {
  * the drill's clients share two processors with what they measure.
  */
 export interface Connections {
-  /** Sends `request`, the whole head of an HTTP/1.1 request (and its body), and returns what abandons it. */
-  send(target: ListenAddress, request: string, exchange: Exchange): (reason: Error) => void;
+  /** Sends `request`, the whole head of an HTTP/1.1 request, and its body, and returns what abandons it. */
+  send(target: ListenAddress, request: string, exchange: Exchange, body?: Body): (reason: Error) => void;
   /** Ends all connections. */
   close(): void;
 }
@@ -45,9 +62,9 @@ export function createConnections(clock: Clock, connectTimeoutMs: number): Conne
   };
 
   return {
-    send(target, request, exchange) {
+    send(target, request, exchange, body) {
       const connection = idle.get(target)?.pop() ?? open(target);
-      connection.send(request, exchange);
+      connection.send(request, exchange, body);
       return (reason) => connection.abandon(exchange, reason);
     },
     close() {
@@ -57,7 +74,7 @@ export function createConnections(clock: Clock, connectTimeoutMs: number): Conne
 }
 
 interface Connection {
-  send(request: string, exchange: Exchange): void;
+  send(request: string, exchange: Exchange, body: Body | undefined): void;
   abandon(exchange: Exchange, reason: Error): void;
   end(): void;
 }
@@ -70,7 +87,9 @@ function createConnection(
 ): Connection {
   let establishedAt: number | undefined;
   let exchange: Exchange | undefined;
-  let received = '';
+  let reader: AnswerReader | undefined;
+  /** Whether a part of a body is still to be written. */
+  let writing = false;
 
   const socket: Socket = connect({ host: target.address, port: target.port, noDelay: true });
   const connecting = clock.after(connectTimeoutMs, () =>
@@ -80,17 +99,17 @@ function createConnection(
   const fail = (error: Error) => {
     const failed = exchange;
     exchange = undefined;
-    failed?.failed(error, establishedAt !== undefined);
+    failed?.failed(error, establishedAt !== undefined, reader?.status ?? 0);
   };
-  const read = (closed: boolean) => {
-    if (exchange === undefined) return;
+  const read = (chunk: Buffer | 'end') => {
+    if (exchange === undefined || reader === undefined) return;
     try {
-      const answer = readAnswer(received, closed);
+      const answer = chunk === 'end' ? reader.end() : reader.take(chunk);
       if (answer === undefined) return;
       const answered = exchange;
       exchange = undefined;
-      received = '';
-      if (answer.keepAlive && !closed) on.idle();
+      // What is answered before it was sent is not sent any further.
+      if (answer.keepAlive && chunk !== 'end' && !writing) on.idle();
       else socket.destroy();
       answered.answered(answer);
     } catch (error) {
@@ -98,22 +117,37 @@ function createConnection(
     }
   };
 
-  socket.setEncoding('latin1');
+  const write = (of: Exchange, { pieces, everyMs }: Body) => {
+    writing = true;
+    const next = () => {
+      while (exchange === of) {
+        const piece = pieces.next();
+        if (piece.done) {
+          writing = false;
+          return;
+        }
+        const room = socket.write(piece.value);
+        if (everyMs > 0) return void clock.after(everyMs, next);
+        if (!room) return void socket.once('drain', next);
+      }
+    };
+    next();
+  };
+
   socket.on('connect', () => {
     connecting.cancel();
     establishedAt = clock.now();
     exchange?.written(establishedAt);
   });
-  socket.on('data', (text: string) => {
+  socket.on('data', (chunk: Buffer) => {
     // An answer that nobody asked for: the connection cannot be trusted with a request.
     if (exchange === undefined) return socket.destroy();
-    received = received === '' ? text : received + text;
-    read(false);
+    read(chunk);
   });
   socket.on('end', () => {
     // Before the socket is closed, so that no other request is written to it meanwhile.
     on.closed();
-    read(true);
+    read('end');
     socket.destroy();
   });
   socket.on('error', fail);
@@ -124,10 +158,12 @@ function createConnection(
   });
 
   return {
-    send(request, next) {
+    send(request, next, body) {
       exchange = next;
+      reader = createAnswerReader(next.sinkOf?.bind(next));
       // Written when the connection stands, by the socket's own buffer.
       socket.write(request, 'latin1');
+      if (body) write(next, body);
       if (establishedAt !== undefined) next.written(establishedAt);
     },
     abandon(abandoned, reason) {

@@ -1,8 +1,11 @@
 import type { Clock } from '../base/clock.ts';
 import type { ListenAddress } from '../model/node.ts';
-import type { Answer } from './load-answer.ts';
-import { type Connections, createConnections } from './load-connections.ts';
-import { createTargetPicker } from './load-target.ts';
+import { type CallKind, type CallShape, callOf, lengthOf } from './call.ts';
+import type { Caller, Job } from './load-caller.ts';
+import { createHttpCaller } from './load-http.ts';
+import { createTargetPicker, type TargetPicker } from './load-target.ts';
+import { createTcpCaller } from './load-tcp.ts';
+import { createWebsocketCaller } from './load-websocket.ts';
 import type { Sample } from './sample.ts';
 import { arrivals } from './schedule.ts';
 
@@ -19,10 +22,12 @@ export interface LoadPlan {
   readonly hosts: readonly string[];
   /** Default GET. */
   readonly method?: string;
+  /** What its requests are, by weights; default: all alike, small, of `method`, answered at once. */
+  readonly mix?: readonly CallShape[];
   readonly path: string;
   /** Where to connect: the first tier that accepts, its addresses by turn. */
   readonly tiers: readonly (readonly ListenAddress[])[];
-  /** A request that took longer has failed. */
+  /** A request that took longer than this, and than it asks for itself, has failed. */
   readonly timeoutMs: number;
   readonly connectTimeoutMs: number;
 }
@@ -32,22 +37,21 @@ export interface LoadPlan {
  * Never retries: another address is tried only while no connection was established, so nothing was written.
  * Resolves when all requests have ended; when `signal` aborts, the ones not yet due are not sent.
  */
-export function runLoad(
+export async function runLoad(
   plan: LoadPlan,
   clock: Clock,
   done: (sample: Sample) => void,
   signal?: AbortSignal,
 ): Promise<void> {
   const times = arrivals(plan.ratePerSecond, plan.durationMs, plan.seed);
-  const connections = createConnections(clock, plan.connectTimeoutMs);
-  const picker = createTargetPicker(plan.tiers);
+  const callers = await createCallers(plan, clock);
   return new Promise((resolve) => {
     let next = 0;
     let open = 0;
     let end = times.length;
     const finishIfDone = () => {
       if (next < end || open > 0) return;
-      connections.close();
+      callers.close();
       resolve();
     };
     const tick = () => {
@@ -56,7 +60,7 @@ export function runLoad(
         const number = next++;
         open += 1;
         const due = plan.startAtMs + (times[number] as number);
-        send(plan, clock, connections, picker, { number, due }, (sample) => {
+        send(plan, clock, callers, { number, due }, (sample) => {
           open -= 1;
           done(sample);
           finishIfDone();
@@ -73,74 +77,76 @@ export function runLoad(
   });
 }
 
+/** The callers that a plan needs, by kind of call. */
+interface Callers {
+  of(kind: CallKind): Caller;
+  close(): void;
+}
+
+async function createCallers(plan: LoadPlan, clock: Clock): Promise<Callers> {
+  const picker = createTargetPicker(plan.tiers);
+  const kinds = new Set((plan.mix ?? [{ kind: 'http' as const }]).map(({ kind }) => familyOf(kind)));
+  const made = new Map<Family, Caller>();
+  for (const family of kinds) made.set(family, await createCaller(family, plan, picker, clock));
+  return {
+    of(kind) {
+      const found = made.get(familyOf(kind));
+      if (!found) throw new RangeError(`the load has no caller for ${kind}`);
+      return found;
+    },
+    close() {
+      for (const caller of made.values()) caller.close();
+    },
+  };
+}
+
+type Family = 'http' | 'websocket' | 'grpc' | 'tcp';
+
+function familyOf(kind: CallKind): Family {
+  return kind === 'http' || kind === 'websocket' ? kind : kind.startsWith('grpc') ? 'grpc' : 'tcp';
+}
+
+async function createCaller(
+  family: Family,
+  plan: LoadPlan,
+  picker: TargetPicker,
+  clock: Clock,
+): Promise<Caller> {
+  switch (family) {
+    case 'http':
+      return createHttpCaller(plan, picker, clock);
+    case 'websocket':
+      return createWebsocketCaller(plan.connectTimeoutMs, picker, clock);
+    case 'tcp':
+      return createTcpCaller(plan.connectTimeoutMs, picker, clock);
+    case 'grpc':
+      // Loaded only when wanted: most loads are HTTP/1.1.
+      return (await import('./load-grpc.ts')).createGrpcCaller(picker, clock);
+  }
+}
+
 /** One request, from its sending to its sample. */
 function send(
   plan: LoadPlan,
   clock: Clock,
-  connections: Connections,
-  picker: ReturnType<typeof createTargetPicker>,
+  callers: Callers,
   { number, due }: { number: number; due: number },
   done: (sample: Sample) => void,
 ): void {
   const id = `${plan.stream}:${number}`;
-  const request = requestText(plan, plan.hosts[number % plan.hosts.length] ?? '', id);
+  const call = plan.mix && callOf(plan.mix, plan.seed, number);
+  const job: Job = { id, host: plan.hosts[number % plan.hosts.length] ?? '', ...(call && { call }) };
   const sent = clock.now();
-  const targets = picker.order(sent);
-  let target = targets[0] as ListenAddress;
-  let connectedAt = 0;
-  let finished = false;
-  let abandon: (reason: Error) => void = () => {};
-  const finish: Finish = (status, idc, instance, error, outcome) => {
-    if (finished) return;
-    finished = true;
-    deadline.cancel();
-    const at = `${target.address}:${target.port}`;
-    const end = clock.now();
-    const sample = { id, stream: plan.stream, due, sent, end, status, idc, instance, target: at };
-    done({ ...sample, connectedAt, error, ...(outcome && { outcome }) });
-  };
-  const deadline = clock.after(plan.timeoutMs, () => {
-    finish(0, '', '', `no answer within ${plan.timeoutMs} ms`);
+  const limitMs = plan.timeoutMs + (call ? lengthOf(call) : 0);
+  let late = false;
+  const deadline = clock.after(limitMs, () => {
+    late = true;
     abandon(new Error('deadline'));
   });
-
-  const attempt = (index: number) => {
-    target = targets[index] as ListenAddress;
-    abandon = connections.send(target, request, {
-      written: (atMs) => {
-        connectedAt = atMs;
-      },
-      answered: (answer) => judge(answer, id, finish),
-      failed: (error, written) => {
-        if (written || finished) return finish(0, '', '', error.message);
-        picker.refused(target, clock.now());
-        if (index + 1 < targets.length) attempt(index + 1);
-        else finish(0, '', '', error.message);
-      },
-    });
-  };
-  attempt(0);
-}
-
-function requestText(plan: LoadPlan, host: string, id: string): string {
-  const method = plan.method ?? 'GET';
-  // A method that may have a body says that it has none (RFC 9110, 8.6).
-  const length = method === 'GET' || method === 'HEAD' ? '' : 'content-length: 0\r\n';
-  return `${method} ${plan.path} HTTP/1.1\r\nhost: ${host}\r\nx-drill-id: ${id}\r\n${length}\r\n`;
-}
-
-type Finish = (status: number, idc: string, instance: string, error: string, outcome?: string) => void;
-
-/** An answer counts only when it carries this request's own id. */
-function judge(answer: Answer, id: string, finish: Finish): void {
-  const { status, body } = answer;
-  const idc = answer.header('x-drill-idc');
-  const instance = answer.header('x-drill-instance');
-  if (status === 200) {
-    const own = body.includes(`"id":${JSON.stringify(id)}`);
-    finish(status, idc, instance, own ? '' : 'the answer carries another id');
-  } else {
-    const outcome = answer.header('x-isthmus-outcome');
-    finish(status, idc, instance, `status ${status}: ${body.slice(0, 120)}`, outcome);
-  }
+  const abandon = callers.of(call?.kind ?? 'http').make(job, (result) => {
+    deadline.cancel();
+    const { status, error, ...rest } = result;
+    const told = late ? { status: 0, error: `no answer within ${limitMs} ms` } : { status, error };
+    done({ id, stream: plan.stream, due, sent, end: clock.now(), ...rest, ...told });
+  });
 }

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { type CallShape, callOf, longestOf } from './call.ts';
 import type { LoadPlan } from './load.ts';
 import { type LoadProgress, loadReady } from './load-progress.ts';
 import type { StreamFacts } from './measurement.ts';
@@ -24,7 +25,13 @@ export interface LoadShape {
   readonly hosts: LoadPlan['hosts'];
   /** Default GET. */
   readonly method?: string;
+  /** What its requests are; default: all alike, small, answered at once. */
+  readonly mix?: readonly CallShape[];
   readonly tiers: LoadPlan['tiers'];
+  /** Ends this long after it began, in milliseconds; default: with the last phase. */
+  readonly durationMs?: number;
+  /** A request that took this much longer than it asks for has failed; default 20 s. */
+  readonly timeoutMs?: number;
 }
 
 /** Requests a second of each kind of load, by a name such as `caller` or `edge`. */
@@ -69,14 +76,15 @@ export function startClient(
 ): LoadClient {
   const plan: Omit<LoadPlan, 'startAtMs'> = {
     stream: shape.stream,
-    durationMs,
+    durationMs: shape.durationMs ?? durationMs,
     ratePerSecond: shape.ratePerSecond,
     seed,
     hosts: shape.hosts,
     path: '/',
     ...(shape.method !== undefined && { method: shape.method }),
+    ...(shape.mix !== undefined && { mix: shape.mix }),
     tiers: shape.tiers,
-    timeoutMs: 20_000,
+    timeoutMs: shape.timeoutMs ?? 20_000,
     connectTimeoutMs: 1000,
   };
   const name = `load/${shape.stream}`;
@@ -100,7 +108,18 @@ export function startClient(
 
 /** Reads what a load's client recorded. */
 export function samplesOf(stage: Stage, load: Load): Sample[] {
-  return parseSamples(readFileSync(stage.paths.records(load.plan.stream), 'utf8'), load.plan.stream);
+  const { stream, mix, seed } = load.plan;
+  const samples = parseSamples(readFileSync(stage.paths.records(stream), 'utf8'), stream);
+  if (!mix) return samples;
+  return samples.map((sample) => {
+    const number = Number(sample.id.slice(stream.length + 1));
+    return { ...sample, call: callOf(mix, seed, number) };
+  });
+}
+
+/** When the last request of a load must have ended, on the machine's clock. */
+export function lastEndOf({ plan }: Load): number {
+  return plan.startAtMs + plan.durationMs + plan.timeoutMs + longestOf(plan.mix ?? []);
 }
 
 /** What the verdict needs to know of a load. */

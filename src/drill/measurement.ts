@@ -2,7 +2,7 @@ import type { Moment } from './fault.ts';
 import type { IsolationFindings } from './isolation.ts';
 import type { Phase } from './phases.ts';
 import type { Sample } from './sample.ts';
-import type { UpstreamEntry } from './upstream.ts';
+import type { UpstreamEntry } from './upstream-log.ts';
 import type { Usage } from './usage.ts';
 
 /** One load, as it was planned and how far it got. */

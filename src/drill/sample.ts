@@ -1,3 +1,5 @@
+import type { Call } from './call.ts';
+
 /** One request of the load client, as it ended. Times in milliseconds of the machine's monotonic clock. */
 export interface Sample {
   /** Unique over the drill; sent as `x-drill-id`. */
@@ -23,6 +25,10 @@ export interface Sample {
   readonly error: string;
   /** What a proxy that refused it said of why (`x-isthmus-outcome`); absent when none did. */
   readonly outcome?: string;
+  /** The longest time between two pieces of what came piece by piece, in milliseconds. */
+  readonly gapMs?: number;
+  /** What it was in a mixed load. */
+  readonly call?: Call;
 }
 
 /** A request succeeded when its own answer came, whole, with status 200. */
@@ -50,6 +56,7 @@ export function formatSample(s: Sample): string {
     micro(s.connectedAt),
     s.error,
     s.outcome ?? '',
+    ...(s.gapMs === undefined ? [] : [micro(s.gapMs)]),
   ]);
 }
 
@@ -62,8 +69,9 @@ export function parseSamples(text: string, stream: string): Sample[] {
   // What follows the last newline is '' or a line that was cut.
   lines.pop();
   return lines.map((line) => {
-    const [id, due, sent, end, status, idc, instance, target, connectedAt, error, outcome] = JSON.parse(line);
+    const [id, due, sent, end, status, idc, instance, target, connectedAt, error, outcome, gapMs] =
+      JSON.parse(line);
     const sample = { id, stream, due, sent, end, status, idc, instance, target, connectedAt, error };
-    return outcome ? { ...sample, outcome } : sample;
+    return { ...sample, ...(outcome && { outcome }), ...(gapMs !== undefined && { gapMs }) };
   });
 }

@@ -3,7 +3,7 @@ import { MeshError } from '../base/error.ts';
 import { askAdmin } from './envoy.ts';
 import { killHard, type Moment, pause, resume } from './fault.ts';
 import type { IsolationFindings } from './isolation.ts';
-import type { Load, LoadShape, Rates } from './loads.ts';
+import { type Load, type LoadShape, lastEndOf, type Rates } from './loads.ts';
 import type { LostProxy, StepFacts } from './measurement.ts';
 import { instancesOf, namesOf, type Part } from './parts.ts';
 import type { Phase } from './phases.ts';
@@ -219,7 +219,7 @@ async function forgotten(stage: Stage, instance: InstancePlan, deadline: number)
 
 /** Rejects when a load client outlives the last request's time limit, or on abort. */
 async function loadsEnded(loads: readonly Load[], signal: AbortSignal): Promise<void> {
-  const last = Math.max(...loads.map(({ plan }) => plan.startAtMs + plan.durationMs + plan.timeoutMs));
+  const last = Math.max(...loads.map(lastEndOf));
   const limit = new AbortController();
   const tooLong = sleep(
     machineClock,

@@ -1,28 +1,36 @@
 import { rmSync } from 'node:fs';
 import {
-  type Metadata,
+  Metadata,
   Server,
   ServerCredentials,
+  type ServerDuplexStream,
   type ServerUnaryCall,
   type ServerWritableStream,
   type ServiceDefinition,
   type sendUnaryData,
 } from '@grpc/grpc-js';
-import { systemClock } from '../base/clock.ts';
-import { openUpstreamLog, type UpstreamOptions } from './upstream.ts';
+import { answerOf, type Call, callHeader, messageOf, parseCall, receivedHeader } from './call.ts';
+import { digestOf } from './payload.ts';
+import { machineClock } from './time.ts';
+import type { UpstreamOptions } from './upstream.ts';
+import { openUpstreamLog } from './upstream-log.ts';
 
 const bytes = { serialize: (value: Buffer) => value, deserialize: (value: Buffer) => value };
 
-/** A service without a .proto: messages are opaque bytes. `Say` echoes; `Watch` streams the bytes back, N times, twice a second. */
+/**
+ * A service without a .proto: messages are opaque bytes. `Say` echoes, or answers as its call says; `Watch` streams the bytes
+ * back, N times, twice a second, or what its call says; `Chat` echoes each message of a stream.
+ */
 export const echoService = {
-  Say: method('/drill.Echo/Say', false),
-  Watch: method('/drill.Echo/Watch', true),
+  Say: method('/drill.Echo/Say', false, false),
+  Watch: method('/drill.Echo/Watch', false, true),
+  Chat: method('/drill.Echo/Chat', true, true),
 } satisfies ServiceDefinition;
 
-function method(path: string, responseStream: boolean) {
+function method(path: string, requestStream: boolean, responseStream: boolean) {
   return {
     path,
-    requestStream: false,
+    requestStream,
     responseStream,
     requestSerialize: bytes.serialize,
     requestDeserialize: bytes.deserialize,
@@ -35,29 +43,66 @@ function method(path: string, responseStream: boolean) {
 export function startGrpcUpstream(options: UpstreamOptions): Promise<Server> {
   const log = openUpstreamLog(options.logFile);
   rmSync(options.socketPath, { force: true });
-  const server = new Server();
-  const note = (path: string, metadata: Metadata): void => {
+  const server = new Server({ 'grpc.max_receive_message_length': -1 });
+  const begin = (path: string, metadata: Metadata) => {
     const leaked = Object.keys(metadata.getMap()).filter((name) => name.startsWith('x-isthmus-'));
-    log.append({ id: String(metadata.get('x-drill-id')[0] ?? ''), method: 'POST', path, leaked });
+    const id = text(metadata, 'x-drill-id');
+    return {
+      id,
+      call: parseCall(text(metadata, callHeader)),
+      end: log.begin({ id, method: 'POST', path, leaked }),
+    };
+  };
+  const identity = (received?: Iterable<Buffer>): Metadata => {
+    const own = new Metadata();
+    own.set('x-drill-instance', options.instance);
+    own.set('x-drill-idc', options.idc);
+    if (received) own.set(receivedHeader, digestOf(received));
+    return own;
   };
   const handlers = {
-    Say(call: ServerUnaryCall<Buffer, Buffer>, done: sendUnaryData<Buffer>) {
-      note('/drill.Echo/Say', call.metadata);
-      done(null, call.request);
+    Say(stream: ServerUnaryCall<Buffer, Buffer>, done: sendUnaryData<Buffer>) {
+      const { id, call, end } = begin('/drill.Echo/Say', stream.metadata);
+      stream.sendMetadata(identity([stream.request]));
+      machineClock.after(call?.workMs ?? 0, () => {
+        const answer = call ? Buffer.concat([...answerOf(call, id)]) : stream.request;
+        done(null, answer);
+        end({ answered: !stream.cancelled, received: stream.request.length, sent: answer.length });
+      });
     },
-    Watch(call: ServerWritableStream<Buffer, Buffer>) {
-      note('/drill.Echo/Watch', call.metadata);
-      let left = Number(call.metadata.get('x-drill-count')[0] ?? 1);
+    Watch(stream: ServerWritableStream<Buffer, Buffer>) {
+      const { id, call, end } = begin('/drill.Echo/Watch', stream.metadata);
+      stream.sendMetadata(identity([stream.request]));
+      const messages = messagesOf(call, id, stream.request, Number(text(stream.metadata, 'x-drill-count')));
+      let sent = 0;
       const next = () => {
-        if (call.cancelled) return;
-        if (left-- <= 0) {
-          call.end();
+        const message = messages.next();
+        if (stream.cancelled || message.done) {
+          stream.end();
+          end({ answered: !stream.cancelled, received: stream.request.length, sent });
           return;
         }
-        call.write(call.request);
-        systemClock.after(500, next);
+        sent += message.value.length;
+        stream.write(message.value);
+        machineClock.after(call?.everyMs ?? 500, next);
       };
       next();
+    },
+    Chat(stream: ServerDuplexStream<Buffer, Buffer>) {
+      const { end } = begin('/drill.Echo/Chat', stream.metadata);
+      stream.sendMetadata(identity());
+      let received = 0;
+      const over = (answered: boolean) => end({ answered, received, sent: received });
+      stream.on('data', (message: Buffer) => {
+        received += message.length;
+        stream.write(message);
+      });
+      stream.on('end', () => {
+        stream.end();
+        over(true);
+      });
+      stream.on('cancelled', () => over(false));
+      stream.on('error', () => over(false));
     },
   };
   server.addService(echoService, handlers);
@@ -66,4 +111,13 @@ export function startGrpcUpstream(options: UpstreamOptions): Promise<Server> {
       error ? reject(error) : resolve(server),
     );
   });
+}
+
+function text(metadata: Metadata, name: string): string {
+  return String(metadata.get(name)[0] ?? '');
+}
+
+function* messagesOf(call: Call | undefined, id: string, echo: Buffer, count: number): Generator<Buffer> {
+  for (let n = 0; n < (call?.pieces ?? (count || 1)); n += 1)
+    yield call ? Buffer.from(messageOf(id, n)) : echo;
 }

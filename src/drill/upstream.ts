@@ -1,6 +1,11 @@
-import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
-import { createServer, type Server, type ServerResponse } from 'node:http';
+import { rmSync } from 'node:fs';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { ListenAddress } from '../model/node.ts';
+import { answerOf, type Call, callHeader, parseCall, receivedHeader } from './call.ts';
+import { createDigest } from './payload.ts';
 import { machineClock } from './time.ts';
+import { openUpstreamLog, type UpstreamLog } from './upstream-log.ts';
+import { serveWebsocket } from './upstream-websocket.ts';
 
 /** An instance of a Group: a real HTTP server that says who it is and writes down each request. */
 export interface UpstreamOptions {
@@ -10,50 +15,28 @@ export interface UpstreamOptions {
   readonly socketPath: string;
   /** Where each request is appended, synchronously, before it is answered. */
   readonly logFile: string;
-  /** How long it works on each request, in milliseconds; default 0. */
+  /** How long it works on each request that does not say it itself, in milliseconds; default 0. */
   readonly workMs?: number;
-}
-
-/** What an instance writes down for each request that reaches it: one JSON line. */
-export interface UpstreamEntry {
-  /** Milliseconds of the machine's monotonic clock. */
-  readonly at: number;
-  readonly id: string;
-  readonly method: string;
-  readonly path: string;
-  /** Names of `x-isthmus-*` headers that reached the application: must be none. */
-  readonly leaked: readonly string[];
-}
-
-/** Opens the log of an instance; the returned function appends one entry and returns when the kernel has it. */
-export function openUpstreamLog(file: string): {
-  append(entry: Omit<UpstreamEntry, 'at'>): void;
-  close(): void;
-} {
-  const fd = openSync(file, 'a');
-  return {
-    append(entry) {
-      // Synchronous, so that a kill -9 right after the answer cannot lose the entry.
-      writeSync(fd, `${JSON.stringify({ at: Math.round(machineClock.now() * 1000) / 1000, ...entry })}\n`);
-    },
-    close: () => closeSync(fd),
-  };
+  /** What it speaks; default HTTP. */
+  readonly protocol?: 'HTTP' | 'GRPC' | 'TCP';
+  /** Where it listens when it speaks TCP: no sidecar is beside it. */
+  readonly listen?: ListenAddress;
 }
 
 /** Starts an instance; resolves when it listens. Rejects when the socket cannot be bound. */
 export function startUpstream(options: UpstreamOptions): Promise<Server> {
-  const { workMs = 0 } = options;
   const log = openUpstreamLog(options.logFile);
   // A killed predecessor leaves its socket file behind.
   rmSync(options.socketPath, { force: true });
   const server = createServer((request, response) => {
-    const path = (request.url ?? '/').split('?', 1)[0] ?? '/';
-    const id = String(request.headers['x-drill-id'] ?? '');
-    const leaked = Object.keys(request.headers).filter((name) => name.startsWith('x-isthmus-'));
-    log.append({ id, method: request.method ?? '', path, leaked });
-    const reply = () => answer(response, path, { id, instance: options.instance, idc: options.idc });
-    if (workMs > 0 && path === '/') machineClock.after(workMs, reply);
-    else reply();
+    const { path, end } = begin(log, request);
+    const call = parseCall(headerOf(request, callHeader));
+    if (call && path === '/') serveCall(request, response, call, options, end);
+    else serveSmall(request, response, path, options, end);
+  });
+  server.on('upgrade', (request: IncomingMessage, socket) => {
+    const { end } = begin(log, request);
+    serveWebsocket(request, socket, identityHeaders(options), end);
   });
   // The sidecar pools connections; a server that closes idle ones would race with its next request.
   server.keepAliveTimeout = 0;
@@ -65,33 +48,118 @@ export function startUpstream(options: UpstreamOptions): Promise<Server> {
   });
 }
 
-type Identity = { readonly id: string; readonly instance: string; readonly idc: string };
+type End = ReturnType<UpstreamLog['begin']>;
 
-function answer(response: ServerResponse, path: string, identity: Identity): void {
-  switch (path) {
-    case '/':
-      json(response, 200, identity, identity);
-      return;
-    case '/healthz':
-      json(response, 200, { ok: true }, identity);
-      return;
-    default:
-      json(response, 404, { ...identity, error: `no ${path} here` }, identity);
-  }
+function begin(log: UpstreamLog, request: IncomingMessage): { path: string; end: End } {
+  const path = (request.url ?? '/').split('?', 1)[0] ?? '/';
+  const leaked = Object.keys(request.headers).filter((name) => name.startsWith('x-isthmus-'));
+  const id = headerOf(request, 'x-drill-id');
+  return { path, end: log.begin({ id, method: request.method ?? '', path, leaked }) };
 }
 
-function json(response: ServerResponse, status: number, body: unknown, { instance, idc }: Identity): void {
-  const text = JSON.stringify(body);
-  // Names and values by turn: node:http then writes them as they are, and keeps no map of them.
-  response.writeHead(status, [
-    'x-drill-instance',
-    instance,
-    'x-drill-idc',
-    idc,
-    'content-type',
-    'application/json',
-    'content-length',
-    String(Buffer.byteLength(text)),
-  ]);
-  response.end(text);
+function headerOf(request: IncomingMessage, name: string): string {
+  return String(request.headers[name] ?? '');
+}
+
+/** Names and values by turn: node:http then writes them as they are, and keeps no map of them. */
+function identityHeaders({ instance, idc }: UpstreamOptions): string[] {
+  return ['x-drill-instance', instance, 'x-drill-idc', idc];
+}
+
+/** A request of a load that asks for nothing special, or of a health check. */
+function serveSmall(
+  request: IncomingMessage,
+  response: ServerResponse,
+  path: string,
+  options: UpstreamOptions,
+  end: End,
+): void {
+  const { instance, idc, workMs = 0 } = options;
+  const identity = { id: headerOf(request, 'x-drill-id'), instance, idc };
+  const json = (status: number, body: object) => {
+    const text = JSON.stringify(body);
+    const headers = ['content-type', 'application/json', 'content-length', String(Buffer.byteLength(text))];
+    response.on('close', () => end({ answered: response.writableFinished, received: 0, sent: text.length }));
+    response.writeHead(status, [...identityHeaders(options), ...headers]);
+    response.end(text);
+  };
+  if (path === '/healthz') json(200, { ok: true });
+  else if (path !== '/') json(404, { ...identity, error: `no ${path} here` });
+  else if (workMs > 0) machineClock.after(workMs, () => json(200, identity));
+  else json(200, identity);
+}
+
+/**
+ * Receives a call's body, works on it, and answers as the call says. Work that was begun is done to its end, as most
+ * applications do it: a client that went away does not undo it.
+ */
+function serveCall(
+  request: IncomingMessage,
+  response: ServerResponse,
+  call: Call,
+  options: UpstreamOptions,
+  end: End,
+): void {
+  const digest = createDigest();
+  let sent = 0;
+  let closed = false;
+  let working = false;
+  const finish = () =>
+    end({ answered: response.writableFinished, received: digest.bytes, sent, digest: digestText() });
+  let text: string | undefined;
+  const digestText = () => {
+    text ??= digest.text();
+    return text;
+  };
+  response.on('close', () => {
+    closed = true;
+    if (!working) finish();
+  });
+  request.on('data', (piece: Buffer) => digest.add(piece));
+  request.on('error', () => {});
+  request.on('end', () => {
+    working = true;
+    machineClock.after(call.workMs, () => {
+      working = false;
+      if (closed) return finish();
+      const id = headerOf(request, 'x-drill-id');
+      const length =
+        call.events || call.paced === 'answer' ? [] : ['content-length', String(call.answerBytes)];
+      const type = call.events ? 'text/event-stream' : 'application/octet-stream';
+      response.writeHead(200, [
+        ...identityHeaders(options),
+        ...[receivedHeader, digestText(), 'x-drill-id', id, 'content-type', type],
+        ...length,
+      ]);
+      writePaced(response, call, answerOf(call, id), (bytes) => {
+        sent += bytes;
+      });
+    });
+  });
+}
+
+/** Writes pieces as the call paces them and the connection takes them, then ends the answer. */
+function writePaced(
+  response: ServerResponse,
+  call: Call,
+  pieces: Iterator<Buffer>,
+  written: (bytes: number) => void,
+): void {
+  const everyMs = call.paced === 'answer' ? call.everyMs : 0;
+  const next = () => {
+    while (!response.destroyed) {
+      const piece = pieces.next();
+      if (piece.done) {
+        response.end();
+        return;
+      }
+      written(piece.value.length);
+      const room = response.write(piece.value);
+      if (everyMs > 0) return machineClock.after(everyMs, next);
+      if (!room) return response.once('drain', next);
+    }
+    return undefined;
+  };
+  if (everyMs > 0) response.flushHeaders();
+  next();
 }

@@ -3,7 +3,7 @@ import { isolationChecks } from '../../src/drill/isolation.ts';
 import type { AccessLine } from '../../src/drill/measurement.ts';
 import { layPhases } from '../../src/drill/phases.ts';
 import type { Sample } from '../../src/drill/sample.ts';
-import type { UpstreamEntry } from '../../src/drill/upstream.ts';
+import type { UpstreamEntry } from '../../src/drill/upstream-log.ts';
 
 /** What a drill's parts would have recorded of one request. */
 interface Story {

@@ -3,8 +3,9 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import { credentials, Metadata, makeGenericClientConstructor } from '@grpc/grpc-js';
 import t from 'tap';
-import { startUpstream, type UpstreamEntry } from '../../src/drill/upstream.ts';
+import { startUpstream } from '../../src/drill/upstream.ts';
 import { echoService, startGrpcUpstream } from '../../src/drill/upstream-grpc.ts';
+import { parseUpstreamLog, type UpstreamEntry } from '../../src/drill/upstream-log.ts';
 
 const dir = t.testdir();
 
@@ -28,10 +29,7 @@ function ask(socketPath: string, path: string, options: { headers?: object } = {
 }
 
 function entries(file: string): UpstreamEntry[] {
-  return readFileSync(file, 'utf8')
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line));
+  return parseUpstreamLog(readFileSync(file, 'utf8'));
 }
 
 t.test('an HTTP instance says who it is and writes down each request before it answers', async (t) => {

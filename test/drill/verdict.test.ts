@@ -131,7 +131,10 @@ t.test('tries at instances', async (t) => {
   const entry = { at: 0, id: 'caller-sh-a:600', method: 'GET', path: '/', leaked: [] };
   const tried = (more: number) => ({
     ...good,
-    entries: new Map([...good.entries, ['sh-a/catalog-1', Array.from({ length: more }, () => entry)]]),
+    entries: new Map(good.entries).set(
+      'sh-a/catalog-1',
+      Array.from({ length: more }, () => entry),
+    ),
   });
   t.notOk(missed(tried(7)).includes('tries'));
   t.ok(missed(tried(8)).includes('tries'));

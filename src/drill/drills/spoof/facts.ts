@@ -1,6 +1,6 @@
 import type { AccessLine, Measurement } from '../../measurement.ts';
 import type { TrailCounters } from '../../trail-counters.ts';
-import type { UpstreamEntry } from '../../upstream.ts';
+import type { UpstreamEntry } from '../../upstream-log.ts';
 import type { Answer } from './client.ts';
 
 /** A way in that a hostile client has. */
