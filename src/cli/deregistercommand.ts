@@ -1,11 +1,14 @@
 import { Command } from 'commander';
+import { systemClock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
+import { seededRandom } from '../base/random.ts';
+import { deregister as takeOut } from './deregistration.ts';
 import { duration } from './duration.ts';
 import { exitCode } from './exit.ts';
 import {
   addClientOptions,
   addressOf,
-  clientOf,
+  clientsOf,
   type InstanceFlags,
   instanceName,
   parsePort,
@@ -36,7 +39,7 @@ export function deregisterCommand(): Command {
     .addHelpText(
       'after',
       `
-Exit code: 0 gone; 1 not confirmed in time, and by whom; 2 the control plane does not answer, or refuses.
+Exit code: 0 gone; 1 not confirmed in time, and by whom; 2 no control plane answers, or one refuses.
 
 Example, in a systemd unit:
   ExecStop=isthmus deregister --name %N --namespace shop --wait --token-file /etc/isthmus/token`,
@@ -45,25 +48,32 @@ Example, in a systemd unit:
 }
 
 async function deregister(flags: Flags): Promise<void> {
-  const { createRegistrationClient, refusalOf } = await import('./registration-client.ts');
-  const client = createRegistrationClient(clientOf(flags));
+  const { planes, close } = clientsOf(flags);
+  // The clock's timers let a process end.
+  const alive = new MessageChannel();
+  alive.port1.ref();
   try {
     const path = pathOf(flags.namespace, await nameOf(flags));
-    const answer = await client.call('DELETE', path, {
-      query: flags.wait ? { wait: 'acked', timeout: `${flags.timeout}ms` } : {},
-      timeoutMs: flags.timeout + 5_000,
+    const ends = await takeOut({
+      ...{ planes, path, wait: flags.wait === true, timeoutMs: flags.timeout },
+      ...{ clock: systemClock, random: seededRandom(process.pid) },
     });
-    if (answer.status >= 300) throw new MeshError('unavailable', refusalOf(answer));
-    const { waitingFor } = answer.body;
-    if (answer.status === 202 && flags.wait) {
-      const who = Array.isArray(waitingFor) ? waitingFor.join(', ') : 'some proxy';
+    const of = (end: string) => ends.filter((one) => one.end === end);
+    const [refused] = of('refused');
+    if (refused !== undefined) throw new MeshError('unavailable', refused.words);
+    const away = of('away').map(({ words }) => words);
+    if (away.length === ends.length) throw new MeshError('unavailable', away.join('; '));
+    const owed = of('owed').map(({ words }) => words);
+    for (const words of away) process.stderr.write(`isthmus: ${words}; it was not waited for\n`);
+    if (owed.length > 0) {
       process.stderr.write(
-        `isthmus: ${path.slice(1)} is deregistered, but not confirmed in time by ${who}\n`,
+        `isthmus: ${path.slice(1)} is deregistered, but not confirmed in time by ${owed.join('; ')}\n`,
       );
       process.exitCode = exitCode.failed;
     }
   } finally {
-    await client.close();
+    alive.port1.close();
+    await close();
   }
 }
 

@@ -1,11 +1,18 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { ListenAddress } from '../model/node.ts';
-import { parseAddress } from './address.ts';
-import { type ClientOptions, ownAddressTowards, readClientToken } from './registration-client.ts';
+import { addAddress, parseAddress, showAddress } from './address.ts';
+import type { NamedClient } from './deregistration.ts';
+import {
+  createRegistrationClient,
+  ownAddressTowards,
+  type RegistrationClient,
+  readClientToken,
+} from './registration-client.ts';
 
 /** Options of all commands that talk to a control plane's registration API. */
 export interface ClientFlags {
-  readonly admin: ListenAddress;
+  /** The control planes of the IDC, at least one. */
+  readonly admin: readonly ListenAddress[];
   readonly tokenFile?: string;
 }
 
@@ -24,14 +31,21 @@ export interface InstancePort {
   readonly number: number;
 }
 
+const adminDefault: readonly ListenAddress[] = [{ address: '127.0.0.1', port: 15014 }];
+
 /** Adds the options of `ClientFlags`. */
 export function addClientOptions(command: Command): Command {
   return command
     .addOption(
-      new Option('--admin <host:port>', "the control plane's admin address (env: ISTHMUS_ADMIN)")
+      new Option(
+        '--admin <host:port>',
+        "a control plane's admin address; repeat for each control plane of the IDC (env: ISTHMUS_ADMIN, several by comma)",
+      )
         .env('ISTHMUS_ADMIN')
-        .argParser((text: string) => parseAddress(text))
-        .default({ address: '127.0.0.1', port: 15014 }, '127.0.0.1:15014'),
+        .argParser((text: string, list: readonly ListenAddress[]) =>
+          addAddress(text, list === adminDefault ? undefined : list),
+        )
+        .default(adminDefault, '127.0.0.1:15014'),
     )
     .option(
       '--token-file <file>',
@@ -39,9 +53,30 @@ export function addClientOptions(command: Command): Command {
     );
 }
 
-/** Where and as whom to ask. */
-export function clientOf(flags: ClientFlags): ClientOptions {
-  return { admin: flags.admin, token: readClientToken(flags.tokenFile, process.env) };
+/** The control planes that are to be asked, and how to ask one more; `close` ends all connections. */
+export function clientsOf(flags: ClientFlags): {
+  readonly planes: readonly NamedClient[];
+  readonly find: (name: string) => NamedClient | undefined;
+  readonly close: () => Promise<unknown>;
+} {
+  const token = readClientToken(flags.tokenFile, process.env);
+  const clients: RegistrationClient[] = [];
+  const named = (admin: ListenAddress): NamedClient => {
+    const client = createRegistrationClient({ admin, token });
+    clients.push(client);
+    return { name: showAddress(admin), client };
+  };
+  return {
+    planes: flags.admin.map(named),
+    find(name) {
+      try {
+        return named(parseAddress(name));
+      } catch {
+        return undefined;
+      }
+    },
+    close: () => Promise.all(clients.map((client) => client.close())),
+  };
 }
 
 /** Reads `8080` or `NAME=8080`. */
@@ -63,9 +98,14 @@ export function instanceName(group: string, address: string, port: number): stri
     .replace(/^-|-$/g, '');
 }
 
-/** The instance's address: as given, else the one that this machine has towards the control plane. */
+/** The instance's address: as given, else the one that this machine has towards a control plane that answers. */
 export async function addressOf(flags: Pick<InstanceFlags, 'address' | 'admin'>): Promise<string> {
-  return flags.address ?? (await ownAddressTowards(flags.admin));
+  if (flags.address !== undefined) return flags.address;
+  try {
+    return await Promise.any(flags.admin.map(ownAddressTowards));
+  } catch (reason) {
+    throw (reason as AggregateError).errors[0];
+  }
 }
 
 /** The path of an instance in the registration API. */

@@ -1,6 +1,8 @@
 import { Command, Option } from 'commander';
 import { MeshError } from '../base/error.ts';
-import { addClientOptions, type ClientFlags, clientOf } from './instance.ts';
+import type { NamedClient } from './deregistration.ts';
+import { addClientOptions, type ClientFlags, clientsOf } from './instance.ts';
+import { refusalOf } from './registration-client.ts';
 
 interface Flags extends ClientFlags {
   readonly namespace?: string;
@@ -15,6 +17,7 @@ interface Item {
   readonly state: string;
   readonly generation: number;
   readonly leaseEndsIn?: string;
+  readonly keptBy?: string;
   readonly waitingFor?: readonly string[];
 }
 
@@ -23,7 +26,7 @@ export function instancesCommand(): Command {
   const command = new Command('instances')
     .summary('list the instances that registered themselves')
     .description(
-      'List the instances that registered themselves, how long their leases run, and whom their end waits for.',
+      'List the instances that registered themselves, how long their leases run, and whom their end waits for. With several control planes, also which of them have an instance.',
     )
     .option('--namespace <name>', 'of this namespace only')
     .addOption(new Option('-o, --output <format>', 'output format').choices(['text', 'json']).default('text'))
@@ -31,30 +34,68 @@ export function instancesCommand(): Command {
   return addClientOptions(command).action(list);
 }
 
+/** An instance, and the control planes that have it so. */
+type Listed = Item & { readonly at: readonly string[] };
+
 async function list(flags: Flags): Promise<void> {
-  const { createRegistrationClient, refusalOf } = await import('./registration-client.ts');
-  const client = createRegistrationClient(clientOf(flags));
+  const { planes, close } = clientsOf(flags);
   try {
-    const answer = await client.call('GET', '', { query: { namespace: flags.namespace }, timeoutMs: 10_000 });
-    if (answer.status !== 200) throw new MeshError('unavailable', refusalOf(answer));
-    const items = answer.body.items as readonly Item[];
-    process.stdout.write(flags.output === 'json' ? `${JSON.stringify(items, null, 2)}\n` : table(items));
+    const lists = await Promise.all(planes.map((plane) => itemsAt(plane, flags.namespace)));
+    const failed = lists.filter((one) => typeof one === 'string');
+    if (failed.length === lists.length) throw new MeshError('unavailable', failed.join('; '));
+    for (const why of failed) process.stderr.write(`isthmus: ${why}\n`);
+    const items = merged(lists.filter((one) => typeof one !== 'string').flat());
+    process.stdout.write(
+      flags.output === 'json' ? `${JSON.stringify(items, null, 2)}\n` : table(items, planes.length > 1),
+    );
   } finally {
-    await client.close();
+    await close();
   }
 }
 
-function table(items: readonly Item[]): string {
+/** What one control plane has; in words, why that is not known. */
+async function itemsAt(
+  { name, client }: NamedClient,
+  namespace: string | undefined,
+): Promise<readonly Listed[] | string> {
+  try {
+    const answer = await client.call('GET', '', { query: { namespace }, timeoutMs: 10_000 });
+    if (answer.status !== 200) return `${name}: ${refusalOf(answer)}`;
+    return (answer.body.items as readonly Item[]).map((item) => ({ ...item, at: [name] }));
+  } catch (reason) {
+    return MeshError.from(reason).message;
+  }
+}
+
+/** One row for all control planes that have an instance in the same life and state. */
+function merged(items: readonly Listed[]): readonly Listed[] {
+  const rows = new Map<string, Listed>();
+  for (const item of items) {
+    const key = `${item.namespace}/${item.name} ${item.generation} ${item.state}`;
+    const row = rows.get(key);
+    // The lease is told where it is kept.
+    const one = row?.leaseEndsIn === undefined ? item : row;
+    rows.set(key, { ...one, at: [...(row?.at ?? []), ...item.at] });
+  }
+  return [...rows].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
+}
+
+function table(items: readonly Listed[], isOfMany: boolean): string {
   if (items.length === 0) return 'no instance has registered\n';
   const rows = [
-    ['NAMESPACE', 'NAME', 'ADDRESS', 'STATE', 'LEASE', 'GENERATION', 'WAITS FOR'],
+    [
+      ...['NAMESPACE', 'NAME', 'ADDRESS', 'STATE', 'LEASE', 'GENERATION'],
+      ...(isOfMany ? ['AT'] : []),
+      'WAITS FOR',
+    ],
     ...items.map((item) => [
       item.namespace,
       item.name,
       `${item.address} ${Object.entries(item.ports).map(([name, port]) => `${name}=${port}`)}`,
       item.state,
-      item.leaseEndsIn ?? '-',
+      item.leaseEndsIn ?? (item.keptBy === undefined ? '-' : `at ${item.keptBy}`),
       String(item.generation),
+      ...(isOfMany ? [item.at.join(', ')] : []),
       item.waitingFor?.join(', ') ?? '',
     ]),
   ];

@@ -5,15 +5,15 @@ import { MeshError } from '../base/error.ts';
 import { seededRandom } from '../base/random.ts';
 import {
   addressOf,
-  clientOf,
+  clientsOf,
   type InstanceFlags,
   type InstancePort,
   instanceName,
   pathOf,
 } from './instance.ts';
-import { createLeaseKeeper, type KeptInstance } from './lease-keeper.ts';
+import { createLeaseKeeper } from './lease-keeper.ts';
+import type { KeptInstance } from './lease-plane.ts';
 import { type Probe, probe } from './probe.ts';
-import { createRegistrationClient } from './registration-client.ts';
 
 /** What `isthmus run` was told. */
 export interface RunFlags extends InstanceFlags {
@@ -43,8 +43,8 @@ const others = ['SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGQUIT', 'SIGWINCH', 'SIGCONT'
  * is no such command, 126 when it cannot be run.
  */
 export async function run(command: string, args: readonly string[], flags: RunFlags): Promise<number> {
-  const client = createRegistrationClient(clientOf(flags));
-  const keeper = createLeaseKeeper({ client, clock, random: seededRandom(process.pid), say });
+  const { planes, find, close } = clientsOf(flags);
+  const keeper = createLeaseKeeper({ planes, find, clock, random: seededRandom(process.pid), say });
   const stop = new AbortController();
   // The clock's timers let a process end; this one ends with CMD.
   const alive = new MessageChannel();
@@ -104,7 +104,7 @@ export async function run(command: string, args: readonly string[], flags: RunFl
   } finally {
     for (const [signal, listener] of listeners) process.off(signal, listener);
     alive.port1.close();
-    await client.close();
+    await close();
   }
 }
 

@@ -8,7 +8,7 @@ export function runCommand(): Command {
   const command = new Command('run')
     .summary('run a command as an instance of a Group')
     .description(
-      'Run CMD and register it as an instance of a Group once it is healthy. On SIGTERM or SIGINT the instance is taken out first: the signal is passed on only when every proxy has confirmed that it sends nothing here any more, so that no request meets a process that ends. A CMD that crashes is taken out at once. CMD goes on while the control plane is away, and is registered again when it is back.',
+      'Run CMD and register it as an instance of a Group once it is healthy. On SIGTERM or SIGINT the instance is taken out first: the signal is passed on only when every proxy has confirmed that it sends nothing here any more, so that no request meets a process that ends. A CMD that crashes is taken out at once. Where the IDC has several control planes it is registered at each, and taken out at all that answer; one that is named tells the others. CMD goes on while a control plane is away, and is registered again when it is back.',
     )
     .argument('<cmd>', 'the command; write -- before it')
     .argument('[args...]', 'its arguments')

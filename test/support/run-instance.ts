@@ -16,12 +16,16 @@ export interface RunProcess {
   readonly ended: Promise<number | null>;
 }
 
-/** Starts any `isthmus` command against a control plane's admin port. */
-export function startIsthmus(adminPort: number, args: readonly string[]): RunProcess {
+/** Starts any `isthmus` command against the admin ports of one control plane, or several. */
+export function startIsthmus(adminPorts: number | readonly number[], args: readonly string[]): RunProcess {
   // The test runner's own loaders are not the users'.
   const { NODE_OPTIONS: _, ...env } = process.env;
+  const admins = [adminPorts]
+    .flat()
+    .map((port) => `127.0.0.1:${port}`)
+    .join();
   const child = spawn(process.execPath, [main, ...args], {
-    env: { ...env, ISTHMUS_TOKEN: token, ISTHMUS_ADMIN: `127.0.0.1:${adminPort}` },
+    env: { ...env, ISTHMUS_TOKEN: token, ISTHMUS_ADMIN: admins },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let [out, err] = ['', ''];
@@ -55,12 +59,12 @@ export function startIsthmus(adminPort: number, args: readonly string[]): RunPro
 
 /** Starts the test's application as an instance of the Group `echo`, on a port. */
 export function runEcho(
-  adminPort: number,
+  adminPorts: number | readonly number[],
   port: number,
   text: string,
   options: { readonly flags?: readonly string[]; readonly status?: number } = {},
 ): RunProcess {
   const group = ['--group', 'echo', '--namespace', 'shop', '--port', String(port), '--locality', 'sh-a'];
   const command = ['--', process.execPath, app, String(port), text, String(options.status ?? 0)];
-  return startIsthmus(adminPort, ['run', ...group, ...(options.flags ?? []), ...command]);
+  return startIsthmus(adminPorts, ['run', ...group, ...(options.flags ?? []), ...command]);
 }

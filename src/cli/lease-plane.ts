@@ -1,0 +1,153 @@
+import { type Clock, sleep } from '../base/clock.ts';
+import { MeshError } from '../base/error.ts';
+import type { Random } from '../base/random.ts';
+import { backoffMs, type NamedClient } from './deregistration.ts';
+import { type ClientAnswer, refusalOf } from './registration-client.ts';
+
+/** What is kept registered. */
+export interface KeptInstance {
+  /** Its path in the API. */
+  readonly path: string;
+  /** The body of its registration, without the generation. */
+  readonly body: Readonly<Record<string, unknown>>;
+  readonly ttlMs: number;
+}
+
+/** The life that is kept, the same at all control planes. */
+export interface Life {
+  generation: number;
+  /** Some control plane has it: from then on it gives way to a newer one. */
+  isRegistered: boolean;
+}
+
+/** What keeping at one control plane needs. */
+export interface PlaneKeeping {
+  readonly plane: NamedClient;
+  readonly instance: KeptInstance;
+  readonly life: Life;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly say: (words: string) => void;
+  readonly signal: AbortSignal;
+  /** ` at NAME`, where that is not clear. */
+  readonly at: () => string;
+  /** The other control planes that this one names. */
+  readonly onOthers: (names: readonly string[]) => void;
+}
+
+const answerMsMax = 5_000;
+/** How long it is waited to hear that every proxy has a registration; nothing else waits for that. */
+const confirmMsMax = 30_000;
+
+/**
+ * Registers at one control plane, then renews, over any absence of it. Resolves when it ends: stopped, or when somebody
+ * else has taken the instance out. Throws MeshError `invalid` when the first registration is refused.
+ */
+export async function keepAt(keeping: PlaneKeeping): Promise<void> {
+  const { plane, instance, life, clock, say, signal, at } = keeping;
+  const { client } = plane;
+  /** Whether the next registration here is the first. */
+  let isFirst = true;
+
+  async function register(): Promise<boolean> {
+    for (;;) {
+      const put = () =>
+        client.call('PUT', instance.path, {
+          body: { ...instance.body, generation: life.generation },
+          timeoutMs: answerMsMax,
+        });
+      const answer = await persist(keeping, put);
+      if (answer === undefined) return false;
+      if (answer.status < 300) {
+        say(`registered ${instance.path.slice(1)}, generation ${life.generation}${at()}`);
+        life.isRegistered = true;
+        if (isFirst) void tellConfirmed();
+        isFirst = false;
+        const { controlPlanes } = answer.body;
+        keeping.onOthers(Array.isArray(controlPlanes) ? controlPlanes.map(String) : []);
+        return true;
+      }
+      const { generation: newer } = answer.body;
+      // A clock that runs behind, on another machine: this life is the newer one all the same.
+      if (!life.isRegistered && answer.status === 409 && typeof newer === 'number')
+        life.generation = newer + 1;
+      else if (isFirst && answer.status !== 409) throw new MeshError('invalid', refusalOf(answer));
+      else {
+        say(`${refusalOf(answer)}; it is not registered${at()} any more, CMD goes on`);
+        return false;
+      }
+    }
+  }
+
+  /** The same registration again changes nothing, and is answered when every proxy has it. */
+  async function tellConfirmed(): Promise<void> {
+    try {
+      const { body } = await client.call('PUT', instance.path, {
+        body: { ...instance.body, generation: life.generation },
+        query: { wait: 'acked', timeout: `${confirmMsMax}ms` },
+        timeoutMs: confirmMsMax + answerMsMax,
+        signal,
+      });
+      const waiting = Array.isArray(body.waitingFor) ? body.waitingFor.join(', ') : 'some proxy';
+      const of = at().replace(' at ', ' of ');
+      say(body.acked === true ? `every proxy${of} has it` : `not confirmed yet by ${waiting}`);
+    } catch {
+      // Stopped, or the control plane went away: nothing to tell.
+    }
+  }
+
+  async function renewOnce(): Promise<boolean> {
+    const post = () =>
+      client.call('POST', `${instance.path}/renew`, {
+        query: { generation: life.generation },
+        timeoutMs: answerMsMax,
+      });
+    const answer = await persist(keeping, post);
+    if (answer === undefined) return false;
+    if (answer.status < 300) return true;
+    if (answer.status === 404) return register();
+    if (answer.status === 409) {
+      say(`${refusalOf(answer)}; not renewed${at()} any more, CMD goes on`);
+      return false;
+    }
+    say(`the lease is not renewed: ${refusalOf(answer)}; trying again`);
+    return true;
+  }
+
+  if (!(await register())) return;
+  while (!signal.aborted) {
+    await sleep(clock, instance.ttlMs / 3, signal).catch(() => {});
+    if (signal.aborted || !(await renewOnce())) return;
+  }
+}
+
+/** Repeats while the control plane is away, until it is stopped. */
+async function persist(
+  { clock, random, say, signal, at }: PlaneKeeping,
+  ask: () => Promise<ClientAnswer>,
+): Promise<ClientAnswer | undefined> {
+  let pauseMs: number = backoffMs.first;
+  let lost: number | undefined;
+  while (!signal.aborted) {
+    let why: string;
+    try {
+      const answer = await ask();
+      if (answer.status < 500) {
+        if (lost !== undefined) say(`the control plane${at()} is back after ${seconds(clock.now() - lost)}`);
+        return answer;
+      }
+      why = refusalOf(answer);
+    } catch (reason) {
+      why = MeshError.from(reason).message;
+    }
+    if (lost === undefined) say(`${why}; trying again, CMD goes on`);
+    lost ??= clock.now();
+    await sleep(clock, pauseMs * (0.5 + random()), signal).catch(() => {});
+    pauseMs = Math.min(2 * pauseMs, backoffMs.most);
+  }
+  return undefined;
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`;
+}
