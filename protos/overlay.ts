@@ -32,6 +32,12 @@ export function applyOverlay(root: protobuf.Root): void {
     .lookupType('envoy.config.route.v3.VirtualHost')
     .add(new protobuf.Field('request_body_buffer_limit', 25, 'google.protobuf.UInt64Value'));
 
+  // envoy/extensions/network/dns_resolver/cares/v3/cares_dns_resolver.proto
+  root
+    .lookupType('envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig')
+    .add(new protobuf.Field('query_timeout_seconds', 6, 'google.protobuf.UInt64Value'))
+    .add(new protobuf.Field('query_tries', 7, 'google.protobuf.UInt32Value'));
+
   // envoy/config/common/mutation_rules/v3/mutation_rules.proto
   const mutation = root.lookupType('envoy.config.common.mutation_rules.v3.HeaderMutation');
   mutation.add(

@@ -14,6 +14,7 @@ interface Flags {
   readonly xdsMode: 'delta' | 'sotw';
   readonly accessLog?: string;
   readonly output: 'yaml' | 'json';
+  readonly dns?: readonly ListenAddress[];
   readonly namespace?: string;
   readonly dependsOn?: readonly string[];
   readonly outbound?: ListenAddress;
@@ -45,6 +46,11 @@ export function bootstrapCommand(): Command {
       (text: string, list: readonly ListenAddress[] | undefined) => [...(list ?? []), parseAddress(text)],
     )
     .option('--admin <host:port>', "Envoy's admin interface; keep it on loopback", address)
+    .option(
+      '--dns <host:port>',
+      'a DNS server to ask for names of instances; repeat for more (default: those of /etc/resolv.conf)',
+      (text: string, list: readonly ListenAddress[] | undefined) => [...(list ?? []), parseAddress(text)],
+    )
     .addOption(new Option('--xds-mode <mode>', 'ADS variant').choices(['delta', 'sotw']).default('delta'))
     .option('--access-log <file>', 'write access logs there as JSON lines, e.g. /dev/stdout')
     .addOption(new Option('-o, --output <format>', 'output format').choices(['yaml', 'json']).default('yaml'))
@@ -91,6 +97,7 @@ function bootstrapOf(flags: Flags): object {
     scope: scopeOf(flags),
     xds: flags.xds ?? [{ address: '127.0.0.1', port: 15010 }],
     mode: flags.xdsMode,
+    ...(flags.dns === undefined ? {} : { dns: flags.dns }),
     ...(flags.admin === undefined ? {} : { admin: flags.admin }),
     ...(inbound === undefined || app === undefined ? {} : { inbound: { listen: inbound, app } }),
   });

@@ -1,11 +1,11 @@
 import type { GroupView, Instance, MeshView } from '../index/view.ts';
-import { addressKind } from '../model/address.ts';
 import { trafficFromAnnotations } from '../model/annotations.ts';
 import type { GroupTraffic } from '../model/idc.ts';
 import type { ServicePort, TrafficPolicy } from '../model/service.ts';
 import type { LoopPrevention } from '../model/trail.ts';
 import { planCrossingCheck } from './checks.ts';
 import { planCrossing } from './crossing.ts';
+import { planNaming } from './naming.ts';
 import { planRetry, planRetryUnsent, trafficDefaults } from './retry.ts';
 import { isTcp, planTcpPaths, tcpCrossing, tcpPolicy } from './tcp.ts';
 import type {
@@ -16,6 +16,7 @@ import type {
   ListenerRole,
   Locality,
   Outlier,
+  Path,
   Target,
 } from './types.ts';
 
@@ -34,12 +35,12 @@ export interface PlanContext {
 /** Decides, for each port of a Group, where requests go in the own IDC: pure, in domain words. */
 export function planGroup(view: GroupView, context: PlanContext): readonly GroupPlan[] {
   const { own } = context;
-  if (view.entry.spec.resolution !== 'STATIC') return [];
+  const naming = planNaming(view, own);
+  if (naming === undefined) return [];
   const ports = view.entry.spec.ports.filter((port) => httpVersion(port) !== undefined || isTcp(view, port));
   const defaultPort = ports.find((port) => httpVersion(port) !== undefined);
   const all = { ...view.drGroup?.spec.traffic, ...trafficFromAnnotations(view.entry) };
   const permitted = planCrossing({ ...context, drGroup: view.drGroup });
-  const local = view.instances.filter((instance) => instance.idc === own && isConnectable(instance.address));
   return ports.map((port): GroupPlan => {
     const protocol = httpVersion(port) ?? 'tcp';
     // A policy for a port replaces the host's: it inherits nothing (Istio, PortTrafficPolicy).
@@ -54,27 +55,26 @@ export function planGroup(view: GroupView, context: PlanContext): readonly Group
       isDefaultPort: port === defaultPort,
       protocol,
       addresses: protocol === 'tcp' ? (view.entry.spec.addresses ?? []) : [],
-      instances: planLocalities(local, port),
+      instances: planLocalities(naming.instances, port, naming.isRemote),
+      ...(naming.lookup === undefined ? {} : { lookup: naming.lookup }),
       ...(crossing === undefined ? {} : { crossing }),
       idleTimeoutMs: traffic.idleTimeoutMs ?? trafficDefaults.idleTimeoutMs,
       retryBodyBytes: traffic.retryBodyBytes ?? trafficDefaults.retryBodyBytes,
       loadBalancer: policy.loadBalancer ?? 'LEAST_REQUEST',
-      connection: planConnection(policy),
+      connection: planConnection(policy, naming.isExternal),
       outlier: planOutlier(policy, traffic, crossing !== undefined),
       ...planHealth(traffic),
-      ...(protocol === 'tcp' ? planTcpPaths(planPaths(crossing, traffic)) : planPaths(crossing, traffic)),
+      ...withoutGateways(
+        naming.isExternal,
+        crossing,
+        protocol === 'tcp' ? planTcpPaths(planPaths(crossing, traffic)) : planPaths(crossing, traffic),
+      ),
     };
   });
 }
 
 function withoutHealth({ healthPath: _, ...traffic }: GroupTraffic): GroupTraffic {
   return traffic;
-}
-
-/** EDS takes addresses, not names: one name in it, and Envoy rejects all endpoints of the Group. */
-function isConnectable(address: string): boolean {
-  const kind = addressKind(address);
-  return kind === 'ip' || kind === 'unix';
 }
 
 /** Which HTTP version the instances speak on a port; undefined for what is not HTTP. */
@@ -99,21 +99,33 @@ function withCheck(
   return { ...crossing, check: planCrossingCheck(traffic, context.checkIntervalMsMin) };
 }
 
-function planLocalities(instances: readonly Instance[], port: ServicePort): readonly Locality[] {
-  const byLocality = new Map<string, Endpoint[]>();
+function planLocalities(
+  instances: readonly Instance[],
+  port: ServicePort,
+  isRemote: (instance: Instance) => boolean,
+): readonly Locality[] {
+  const near = byLocality(
+    instances.filter((instance) => !isRemote(instance)),
+    port,
+  );
+  const remote = byLocality(instances.filter(isRemote), port);
+  // Priorities begin at 0 and leave none out (Envoy).
+  return near.length === 0 ? remote : [...near, ...remote.map((locality) => ({ ...locality, priority: 1 }))];
+}
+
+function byLocality(instances: readonly Instance[], port: ServicePort): readonly Locality[] {
+  const found = new Map<string, Endpoint[]>();
   for (const instance of instances) {
     const endpoint = {
       address: instance.address,
       port: portOf(instance, port),
       weight: instance.weight,
     };
-    const endpoints = byLocality.get(instance.locality);
-    if (endpoints === undefined) byLocality.set(instance.locality, [endpoint]);
+    const endpoints = found.get(instance.locality);
+    if (endpoints === undefined) found.set(instance.locality, [endpoint]);
     else endpoints.push(endpoint);
   }
-  return [...byLocality]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, endpoints]) => ({ name, endpoints }));
+  return [...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, endpoints]) => ({ name, endpoints }));
 }
 
 /** The instance's own port of that name, else the service's. A name may be `constructor`: only own keys count. */
@@ -159,9 +171,25 @@ function planPaths(
   };
 }
 
-function planConnection(policy: TrafficPolicy): Connection {
+/**
+ * Clients at the edge do not reach external hosts: an ingress is no open proxy. Other IDCs come in for them only where a
+ * DR group says so.
+ */
+function withoutGateways(
+  isExternal: boolean,
+  crossing: Crossing | undefined,
+  ways: Pick<GroupPlan, 'paths' | 'handOn'>,
+): Pick<GroupPlan, 'paths' | 'handOn'> {
+  if (!isExternal) return ways;
+  const { paths } = ways;
+  const closed = (path: Path): Path => ({ ...path, priorities: [] });
+  const peer = crossing === undefined ? closed(paths.peer) : paths.peer;
+  return { ...ways, paths: { ...paths, edge: closed(paths.edge), peer } };
+}
+
+function planConnection(policy: TrafficPolicy, isExternal: boolean): Connection {
   return {
-    connectTimeoutMs: policy.connectTimeoutMs ?? 250,
+    connectTimeoutMs: policy.connectTimeoutMs ?? (isExternal ? externalConnectTimeoutMs : 250),
     // Node's servers close after 5 s of silence, most others later: the proxy closes first, or requests meet a
     // closing connection.
     idleTimeoutMs: policy.idleTimeoutMs ?? 4_000,
@@ -174,6 +202,9 @@ function planConnection(policy: TrafficPolicy): Connection {
     ...(policy.tcpKeepalive === undefined ? {} : { tcpKeepalive: policy.tcpKeepalive }),
   };
 }
+
+/** Across the internet: a lost first packet costs a second, and TLS some round trips more. */
+const externalConnectTimeoutMs = 5_000;
 
 /** All but the last: Envoy ejects while (ejected + 1) / all stays within the percentage, rounded down. */
 const allButLast = 99;

@@ -6,7 +6,7 @@ export interface GroupPort {
 
 /** Something that can be connected to. */
 export interface Endpoint {
-  /** An IP address, or `unix:///path`. */
+  /** An IP address, or `unix:///path`; where the Group is looked up, also a DNS name. */
   readonly address: string;
   readonly port: number;
   /** Relative, ≥ 1. */
@@ -18,7 +18,15 @@ export interface Locality {
   /** `region/zone/subzone`; the region is the IDC. */
   readonly name: string;
   readonly endpoints: readonly Endpoint[];
+  /** Absent: 0, the first. Others are taken when those before have nobody. */
+  readonly priority?: number;
 }
+
+/**
+ * That a proxy looks the addresses of instances up by DNS, again and again. `every`: each address of a name is an instance;
+ * `one`: a name is one instance, and each new connection goes to the first address of the last answer.
+ */
+export type Lookup = 'every' | 'one';
 
 /** Where requests may go next: one priority of a path. */
 export type Target =
@@ -193,8 +201,10 @@ export interface GroupPlan {
   readonly protocol: 'http1' | 'http2' | 'tcp';
   /** Addresses of the Group's own, at which callers of a TCP Group connect; HTTP is found by its host. */
   readonly addresses: readonly string[];
-  /** Instances in this IDC, by locality. */
+  /** Instances in this IDC, by locality; of a host outside of the mesh all that there are. */
   readonly instances: readonly Locality[];
+  /** Absent: the addresses of instances are given. */
+  readonly lookup?: Lookup;
   /** Absent: the Group never leaves this IDC. */
   readonly crossing?: Crossing;
   /** A stream without a byte in either direction, at the first proxy, in milliseconds; 0: it may be quiet for ever. */

@@ -3,6 +3,7 @@ import type { Labels } from '../model/meta.ts';
 import type { MeshObject } from '../model/object.ts';
 import type { DestinationRule, ServiceEntry, WorkloadEntry, WorkloadSpec } from '../model/service.ts';
 import type { PathPart } from './fault.ts';
+import { lintNames } from './lint-dns.ts';
 import type { Lint } from './lint-finding.ts';
 import { lintTcp } from './lint-tcp.ts';
 import { didYouMean } from './suggest.ts';
@@ -31,6 +32,7 @@ export function lintMesh(objects: Iterable<MeshObject>): Lint[] {
     ...lintLocalities(mesh),
     ...lintRules(mesh),
     ...lintTcp(mesh.entries),
+    ...lintNames(mesh.entries, mesh.workloads),
   ];
 }
 

@@ -37,7 +37,7 @@ export function parseServiceEntry(spec: Fields, meta: Meta): ServiceEntry {
   const endpoints = spec.maps('endpoints').map((fields) => parseEndpoint(fields, resolution));
   const addresses = parseAddresses(spec, resolution, ports);
   checkWildcards(spec, hosts, ports);
-  checkResolution(spec, resolution, endpoints, ports);
+  checkResolution(spec, hosts, resolution, endpoints, ports);
   return {
     kind: 'ServiceEntry',
     meta,
@@ -184,6 +184,7 @@ function isTcp({ protocol }: ServicePort): boolean {
 
 function checkResolution(
   spec: Fields,
+  hosts: readonly string[],
   resolution: Resolution,
   endpoints: readonly WorkloadSpec[],
   ports: readonly ServicePort[],
@@ -201,13 +202,20 @@ function checkResolution(
   if (endpoints.some(({ address }) => addressKind(address) === 'unix') && ports.length !== 1) {
     spec.error('must be exactly one port, as an endpoint is a unix socket.', 'ports');
   }
-  if (resolution !== 'STATIC') {
+  const bare = given === 0 && !spec.has('workloadSelector');
+  if (resolution === 'NONE' || resolution === 'DYNAMIC_DNS') {
     const what = spec.has('resolution') ? resolution : 'NONE, which is what none given means,';
     spec.warn(
-      `${what} is not served yet: the entry loads, its hosts get no routes. STATIC is served.`,
+      `${what} is not served yet: the entry loads, its hosts get no routes. STATIC, DNS and DNS_ROUND_ROBIN are.`,
       'resolution',
     );
-  } else if (given === 0 && !spec.has('workloadSelector')) {
+  } else if (bare && resolution !== 'STATIC') {
+    const index = hosts.findIndex((host) => host.startsWith('*'));
+    if (index >= 0) {
+      const message = `a host with '*' cannot be looked up by ${resolution}: name \`endpoints\`, or the host in full.`;
+      spec.error(message, 'hosts', index);
+    }
+  } else if (bare) {
     spec.warn('no `endpoints` and no `workloadSelector`: the hosts have no instances. Give one of them.');
   }
 }

@@ -1,4 +1,3 @@
-import { addressKind } from '../model/address.ts';
 import type { Meta } from '../model/meta.ts';
 import type { WorkloadEntry, WorkloadSpec } from '../model/service.ts';
 import { show } from './fault.ts';
@@ -27,14 +26,7 @@ const localityMax = 253;
 
 /** Reads a networking.istio.io WorkloadEntry. */
 export function parseWorkloadEntry(spec: Fields, meta: Meta): WorkloadEntry {
-  const parsed = parseWorkloadSpec(spec);
-  if (parsed.address !== '' && addressKind(parsed.address) === 'dns') {
-    spec.warn(
-      'is a DNS name: this version sends requests to IP addresses only, the instance gets none. Give its IP.',
-      'address',
-    );
-  }
-  return { kind: 'WorkloadEntry', meta, spec: parsed };
+  return { kind: 'WorkloadEntry', meta, spec: parseWorkloadSpec(spec) };
 }
 
 /** Reads what a WorkloadEntry and an inline endpoint share. */

@@ -17,6 +17,7 @@ export function buildInstancesAssignment(plan: GroupPlan): ClusterLoadAssignment
   return assignment(
     instancesCluster(plan.group),
     plan.instances.map((locality) => ({
+      ...(locality.priority === undefined ? {} : { priority: locality.priority }),
       locality: buildLocality(locality.name),
       lb_endpoints: locality.endpoints.map(buildEndpoint),
     })),

@@ -4,6 +4,7 @@ import { type ListenAddress, type NodeScope, nodeMetadataKey, parseNodeScope } f
 import { ownHeaders } from '../model/trail.ts';
 import { any } from './any.ts';
 import { httpUpstream } from './cluster.ts';
+import { dnsResolver } from './dns.ts';
 import { accessLog, removeIsthmusHeaders, routerFilter, upgrades } from './http.ts';
 import { localReplies } from './localreply.ts';
 
@@ -20,6 +21,8 @@ export interface BootstrapOptions {
   readonly admin?: ListenAddress;
   /** ADS variant; `delta` unless there is a reason. */
   readonly mode?: 'delta' | 'sotw';
+  /** DNS servers to ask for names of instances; absent: those of the machine. */
+  readonly dns?: readonly ListenAddress[];
   /** Sidecar only: where requests to the workload arrive, and where the workload is. */
   readonly inbound?: { readonly listen: ListenAddress; readonly app: AppAddress };
 }
@@ -69,6 +72,8 @@ export function buildBootstrap(options: BootstrapOptions): Bootstrap {
       cds_config: { resource_api_version: 'V3', ads: {}, initial_fetch_timeout: '0s' },
       lds_config: { resource_api_version: 'V3', ads: {}, initial_fetch_timeout: '0s' },
     },
+    // An egress looks nothing up: gateways have addresses.
+    ...(scope.role === 'egress' ? {} : dnsResolver(options.dns ?? [])),
     // TCP connections leave the IDC through a listener inside the proxy.
     ...(scope.role === 'sidecar' ? { bootstrap_extensions: [internalListeners] } : {}),
     static_resources: {

@@ -1,6 +1,8 @@
 import type { Cluster, envoy } from '../../protos/gen/envoy.d.ts';
-import type { Connection, Crossing, CrossingCheck, GroupPlan, Outlier } from '../plan/types.ts';
+import type { Connection, Crossing, CrossingCheck, GroupPlan, Lookup, Outlier } from '../plan/types.ts';
 import { any, duration } from './any.ts';
+import { buildInstancesAssignment } from './assignment.ts';
+import { dnsLookup } from './dns.ts';
 import {
   egressCluster,
   failoverCluster,
@@ -22,7 +24,7 @@ export function buildInstancesCluster(plan: GroupPlan, role: 'sidecar' | 'ingres
   const name = instancesCluster(plan.group);
   const { connection } = plan;
   return {
-    ...edsCluster(name),
+    ...(plan.lookup === undefined ? edsCluster(name) : dnsCluster(plan, plan.lookup)),
     connect_timeout: duration(connection.connectTimeoutMs),
     lb_policy: plan.loadBalancer,
     circuit_breakers: circuitBreakers(connection),
@@ -135,12 +137,26 @@ function edsCluster(name: string): Cluster {
       service_name: name,
       eds_config: { resource_api_version: 'V3', ads: {}, initial_fetch_timeout: '0s' },
     },
-    common_lb_config: commonLbConfig,
-    // Otherwise an endpoint that was removed and still passes its checks goes on taking requests.
-    ignore_health_on_host_removal: true,
-    per_connection_buffer_limit_bytes: 32_768,
+    ...endpointHandling,
   };
 }
+
+/** Instances that the proxy looks up by itself: names go with the cluster, as EDS takes addresses only. */
+function dnsCluster(plan: GroupPlan, lookup: Lookup): Cluster {
+  return {
+    name: instancesCluster(plan.group),
+    ...dnsLookup(lookup),
+    load_assignment: buildInstancesAssignment(plan),
+    ...endpointHandling,
+  };
+}
+
+const endpointHandling: Cluster = {
+  common_lb_config: commonLbConfig,
+  // Otherwise an endpoint that was removed and still passes its checks goes on taking requests.
+  ignore_health_on_host_removal: true,
+  per_connection_buffer_limit_bytes: 32_768,
+};
 
 const gatewayConnection: Connection = {
   connectTimeoutMs: 250,

@@ -47,21 +47,29 @@ export function buildGroupResources(
 ): Readonly<Record<NodeRole, readonly Built[]>> {
   const { crossing } = plan;
   const isTcp = plan.protocol === 'tcp';
-  const instances = eds(buildInstancesAssignment(plan));
+  // Names that are looked up stand in the cluster itself.
+  const instances = plan.lookup === undefined ? [eds(buildInstancesAssignment(plan))] : [];
   const failover = crossing || isTcp ? [cds(buildFailoverCluster(plan))] : [];
   return {
     sidecar: [
       cds(buildInstancesCluster(plan, 'sidecar')),
-      instances,
+      ...instances,
       ...failover,
       ...(crossing && isTcp ? [cds(buildTunnelCluster(plan))] : []),
     ],
     // Clients at the edge have no way to say which TCP Group they want: it is entered from other IDCs only.
-    ingress: [cds(buildInstancesCluster(plan, 'ingress')), instances, ...(isTcp ? [] : failover)],
+    ingress: isEntered(plan)
+      ? [cds(buildInstancesCluster(plan, 'ingress')), ...instances, ...(isTcp ? [] : failover)]
+      : [],
     egress: crossing
       ? [cds(buildIdcsCluster(plan, crossing)), eds(buildIdcsAssignment(plan, crossing, idcs))]
       : [],
   };
+}
+
+/** Whether any way leads through an ingress to a Group's instances. */
+function isEntered({ paths }: GroupPlan): boolean {
+  return paths.edge.priorities.length > 0 || paths.peer.priorities.length > 0;
 }
 
 /** Listeners, filters and gateway endpoints of a scope: what does not depend on its Groups. */

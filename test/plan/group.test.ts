@@ -194,8 +194,9 @@ t.test('only instances of the own IDC that have an address, by locality and with
   ]);
 });
 
-t.test('what does not stand at static endpoints gets no plan', async (t) => {
-  t.equal(plan({ resolution: 'DNS' }), undefined);
+t.test('what has neither addresses nor names gets no plan', async (t) => {
+  t.equal(plan({ resolution: 'NONE' }), undefined);
+  t.equal(plan({ resolution: 'DYNAMIC_DNS' }), undefined);
   t.equal(plan({ protocol: 'GRPC' })?.protocol, 'http2');
 });
 

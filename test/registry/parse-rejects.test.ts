@@ -149,6 +149,11 @@ const wrong: readonly [string, unknown, RegExp][] = [
     /^spec.endpoints\[0\].address: .*cannot be looked up/,
   ],
   [
+    'a wildcard that is to be looked up',
+    service('s', '*.example', { workloadSelector: undefined, resolution: 'DNS' }),
+    /^spec.hosts\[0\]: a host with '\*' cannot be looked up/,
+  ],
+  [
     'a prefix with DNS',
     service('s', 'a', { resolution: 'DNS', addresses: ['10.0.0.0/8'] }),
     /^spec.addresses\[0\]: a prefix needs/,

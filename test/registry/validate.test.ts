@@ -69,3 +69,13 @@ t.test('a folder that cannot be read: exit code 2', async (t) => {
   t.equal(json.code, 2);
   t.match(JSON.parse(json.out), { ok: false, error: /cannot be read/ });
 });
+
+t.test('a name where nothing is looked up', async (t) => {
+  const folder = new TestFolder(t);
+  const named = workload('w', { address: 'w.example' });
+  folder.write('mesh.yaml', toYaml(service('s', 'a.example'), named));
+  const { out } = await run(folder.path, 'text');
+  t.match(out, /warning: spec\.address: is a DNS name, and ServiceEntry shop\/s, .* STATIC/);
+  folder.write('mesh.yaml', toYaml(service('s', 'a.example', { resolution: 'DNS' }), named));
+  t.match((await run(folder.path, 'text')).out, /0 errors, 0 warnings/);
+});

@@ -13,6 +13,8 @@ export interface PlacedGroup {
   readonly health?: string;
   /** The port of the service, where it is TCP; absent: port 80. */
   readonly tcpPort?: number;
+  /** Where the instances have names; absent: STATIC. */
+  readonly resolution?: 'DNS' | 'DNS_ROUND_ROBIN';
   /** What instances speak on port 80; absent: HTTP. */
   readonly protocol?: 'HTTP' | 'HTTP2' | 'GRPC';
   /** `spec.traffic` of its DrGroup, besides `health`. */
@@ -25,6 +27,8 @@ export interface WorldOptions {
   readonly groups: readonly PlacedGroup[];
   /** Of the mesh and of the DR group. */
   readonly hopLimit: number;
+  /** The DNS servers of all proxies. */
+  readonly dns?: readonly ListenAddress[];
   /** The DR group's IDCs as each IDC's registry lists them; by default all, in order. */
   readonly preference?: Readonly<Record<string, readonly object[]>>;
   /** Clients at the edge see the outcome. */
@@ -92,6 +96,7 @@ export async function startIdcs(options: WorldOptions): Promise<Idcs> {
     meshes.set(idc, await startMesh(idc, { 'all.yaml': text }, { hopLimit }));
   }
   const logs: string[] = [];
+  const more = options.dns === undefined ? {} : { dns: options.dns };
   const accessLog = (proxy: string) => {
     logs.push(proxy);
     return join(dir, `${proxy}.log`);
@@ -102,17 +107,21 @@ export async function startIdcs(options: WorldOptions): Promise<Idcs> {
       const { edge, peer, sidecar, ingress } = gateways.get(idc) as Gateways;
       const [into, out] = [`${idc}-ingress`, `${idc}-egress`];
       return [
-        mesh.envoy(into, { role: 'ingress', idc, accessLog: accessLog(into), edge, peer }),
+        mesh.envoy(into, { role: 'ingress', idc, accessLog: accessLog(into), edge, peer }, more),
         mesh.envoy(out, { role: 'egress', idc, accessLog: accessLog(out), sidecar, ingress }),
       ];
     }),
-    (meshes.get(idcs[0] as string) as Mesh).envoy('caller', {
-      role: 'sidecar',
-      idc: idcs[0] as string,
-      namespace: 'test',
-      accessLog: accessLog('caller'),
-      outbound,
-    }),
+    (meshes.get(idcs[0] as string) as Mesh).envoy(
+      'caller',
+      {
+        role: 'sidecar',
+        idc: idcs[0] as string,
+        namespace: 'test',
+        accessLog: accessLog('caller'),
+        outbound,
+      },
+      more,
+    ),
   ]);
   return {
     meshes,
@@ -174,7 +183,7 @@ function serviceEntry(group: PlacedGroup): object {
     spec: {
       hosts: [`${group.name}.test`],
       location: 'MESH_INTERNAL',
-      resolution: 'STATIC',
+      resolution: group.resolution ?? 'STATIC',
       ports: [
         group.tcpPort === undefined
           ? { number: 80, name: 'main', protocol: group.protocol ?? 'HTTP' }

@@ -42,6 +42,8 @@ export interface EnvoyOptions {
   /** Folder for access logs, `ID.log` each. */
   readonly accessLogs?: string;
   readonly mode?: 'delta' | 'sotw';
+  /** The DNS servers that it asks. */
+  readonly dns?: readonly ListenAddress[];
   readonly inbound?: { readonly listen: ListenAddress; readonly app: AppAddress };
 }
 
@@ -103,6 +105,7 @@ export async function startMesh(
         xds: more.xds ?? [plane.xds],
         admin,
         ...(more.mode === undefined ? {} : { mode: more.mode }),
+        ...(more.dns === undefined ? {} : { dns: more.dns }),
         ...(more.inbound === undefined ? {} : { inbound: more.inbound }),
       });
       const file = join(dir, `.${id}.json`);

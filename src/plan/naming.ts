@@ -1,0 +1,59 @@
+import type { GroupView, Instance } from '../index/view.ts';
+import { addressKind } from '../model/address.ts';
+import type { Lookup } from './types.ts';
+
+/** How the instances of a Group are found, and which of them count in the own IDC. */
+export interface Naming {
+  readonly instances: readonly Instance[];
+  /** Absent: the addresses are given. */
+  readonly lookup?: Lookup;
+  /** Whether the host is outside of the mesh: sidecars reach it straight, and no gateway is a way to it. */
+  readonly isExternal: boolean;
+  /** Whether an instance stands in another IDC, and is reached from here all the same: those of external hosts are. */
+  readonly isRemote: (instance: Instance) => boolean;
+}
+
+/**
+ * Istio's `resolution`. Undefined: the Group cannot be served. A host that is looked up and names no endpoints is its own
+ * name. Each IDC looks up its own: what names no locality is here, wherever "here" is.
+ */
+export function planNaming(view: GroupView, own: string): Naming | undefined {
+  const { resolution, location } = view.entry.spec;
+  switch (resolution) {
+    case 'STATIC': {
+      const instances = view.instances.filter(({ idc, address }) => idc === own && isGiven(address));
+      return { instances, isExternal: false, isRemote: () => false };
+    }
+    case 'DNS':
+    case 'DNS_ROUND_ROBIN': {
+      const isExternal = location === 'MESH_EXTERNAL';
+      const all = namesItself(view) ? [itself(view.host, own)] : view.instances;
+      const instances = all.filter(({ idc, address }) => (isExternal || idc === own) && isNamed(address));
+      // Envoy takes one endpoint for `one`, no more and no less.
+      const lookup = resolution === 'DNS_ROUND_ROBIN' && instances.length === 1 ? 'one' : 'every';
+      return { instances, lookup, isExternal, isRemote: ({ idc }) => idc !== own };
+    }
+    default:
+      return undefined;
+  }
+}
+
+function namesItself({ entry, host }: GroupView): boolean {
+  const { endpoints, workloadSelector } = entry.spec;
+  return endpoints.length === 0 && workloadSelector === undefined && !host.startsWith('*');
+}
+
+function itself(host: string, idc: string): Instance {
+  return { address: host, ports: {}, labels: {}, idc, locality: '', weight: 1 };
+}
+
+/** EDS takes addresses, not names: one name in it, and Envoy rejects all endpoints of the Group. */
+function isGiven(address: string): boolean {
+  const kind = addressKind(address);
+  return kind === 'ip' || kind === 'unix';
+}
+
+function isNamed(address: string): boolean {
+  const kind = addressKind(address);
+  return kind === 'ip' || kind === 'dns';
+}
