@@ -108,10 +108,19 @@ function lintLocalities({ entries, workloads, idcs }: Mesh): Lint[] {
   };
   return [
     ...workloads.flatMap((object) => check(object, object.spec, 'spec')),
-    ...entries.flatMap((object) =>
-      object.spec.endpoints.flatMap((endpoint, index) => check(object, endpoint, 'spec', 'endpoints', index)),
-    ),
+    // External hosts are reached wherever they are.
+    ...entries
+      .filter(isInside)
+      .flatMap((object) =>
+        object.spec.endpoints.flatMap((endpoint, index) =>
+          check(object, endpoint, 'spec', 'endpoints', index),
+        ),
+      ),
   ];
+}
+
+function isInside({ spec }: ServiceEntry): boolean {
+  return spec.location === 'MESH_INTERNAL' || !spec.resolution.startsWith('DNS');
 }
 
 function lintRules({ entries, rules }: Mesh): Lint[] {

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { runValidate } from '../../src/cli/validate.ts';
 import { TestFolder } from './folder-fixture.ts';
-import { service, toYaml, workload } from './objects.ts';
+import { idc, service, toYaml, workload } from './objects.ts';
 
 async function run(folder: string, output: 'text' | 'json') {
   let out = '';
@@ -78,4 +78,22 @@ t.test('a name where nothing is looked up', async (t) => {
   t.match(out, /warning: spec\.address: is a DNS name, and ServiceEntry shop\/s, .* STATIC/);
   folder.write('mesh.yaml', toYaml(service('s', 'a.example', { resolution: 'DNS' }), named));
   t.match((await run(folder.path, 'text')).out, /0 errors, 0 warnings/);
+});
+
+t.test('endpoints of an external host may stand where no IDC is', async (t) => {
+  const folder = new TestFolder(t);
+  const external = (location: string) =>
+    toYaml(
+      idc('sh-a'),
+      service('s', 'a.example', {
+        location,
+        resolution: 'DNS',
+        workloadSelector: undefined,
+        endpoints: [{ address: 'w.example', locality: 'eu/1' }],
+      }),
+    );
+  folder.write('mesh.yaml', external('MESH_EXTERNAL'));
+  t.match((await run(folder.path, 'text')).out, /0 errors, 0 warnings/);
+  folder.write('mesh.yaml', external('MESH_INTERNAL'));
+  t.match((await run(folder.path, 'text')).out, /warning: .*locality: no Idc is named 'eu'/);
 });
