@@ -1,28 +1,68 @@
 import { get } from 'node:http';
+import { connect as connectHttp2, constants } from 'node:http2';
 import { connect } from 'node:net';
+import type { StatusRange } from '../model/health.ts';
+import { askGrpcHealth } from './probe-grpc.ts';
 
-/** How it is seen that a process serves. */
+/** How it is seen that a process serves: what proxies take for healthy, and nothing else. */
 export type Probe =
-  /** A GET that is answered with 2xx. */
-  | { readonly url: string }
+  /** A GET, over HTTP/1.1 or HTTP/2, that is answered with one of these statuses. Redirects are not followed, as Envoy does not. */
+  | { readonly url: string; readonly statuses: readonly StatusRange[] }
+  /** grpc.health.v1; service '' stands for the whole server. */
+  | { readonly grpc: { readonly host: string; readonly port: number; readonly service: string } }
   /** A connection that opens. */
   | { readonly host: string; readonly port: number };
 
 const probeMsMax = 1_000;
 
 /** Probes once: why it is not healthy, or undefined when it is. */
-export function probe(target: Probe): Promise<string | undefined> {
+export async function probe(target: Probe): Promise<string | undefined> {
+  if ('grpc' in target) return askGrpcHealth(target.grpc, probeMsMax);
+  if (!('url' in target)) return opens(target);
+  try {
+    // A server that speaks HTTP/2 alone answers HTTP/1.1 with what is none.
+    const status = await statusOf(target.url).catch(async (error) => {
+      const answer = await statusOfHttp2(target.url).catch(() => undefined);
+      if (answer === undefined) throw error;
+      return answer;
+    });
+    const isHealthy = target.statuses.some(({ from, to }) => status >= from && status <= to);
+    return isHealthy ? undefined : `${target.url} answers ${status}`;
+  } catch (reason) {
+    return `${target.url}: ${(reason as Error).message}`;
+  }
+}
+
+function statusOf(url: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const sent = get(url, { agent: false, timeout: probeMsMax }, (response) => {
+      response.resume();
+      resolve(response.statusCode ?? 0);
+    });
+    sent.on('timeout', () => sent.destroy(new Error(`no answer in ${probeMsMax} ms`)));
+    sent.on('error', reject);
+  });
+}
+
+/** By HTTP/2 with prior knowledge (RFC 9113, 3.3), as proxies ask where the port is HTTP2. */
+function statusOfHttp2(url: string): Promise<number> {
+  const { host, pathname, search } = new URL(url);
+  const session = connectHttp2(`http://${host}`);
+  return new Promise<number>((resolve, reject) => {
+    session.on('error', reject);
+    const stream = session.request({ ':path': pathname + search });
+    stream.setTimeout(probeMsMax, () => {
+      stream.close(constants.NGHTTP2_CANCEL);
+      reject(new Error(`no answer in ${probeMsMax} ms`));
+    });
+    stream.on('response', (headers) => resolve(Number(headers[':status'])));
+    stream.on('error', reject);
+    stream.resume();
+  }).finally(() => session.destroy());
+}
+
+function opens(target: { readonly host: string; readonly port: number }): Promise<string | undefined> {
   return new Promise((resolve) => {
-    if ('url' in target) {
-      const sent = get(target.url, { agent: false, timeout: probeMsMax }, (response) => {
-        response.resume();
-        const status = response.statusCode ?? 0;
-        resolve(status >= 200 && status < 300 ? undefined : `${target.url} answers ${status}`);
-      });
-      sent.on('timeout', () => sent.destroy(new Error(`no answer in ${probeMsMax} ms`)));
-      sent.on('error', (error) => resolve(`${target.url}: ${error.message}`));
-      return;
-    }
     const socket = connect(target);
     socket.setTimeout(probeMsMax, () => socket.destroy(new Error(`no connection in ${probeMsMax} ms`)));
     socket.once('connect', () => {

@@ -3,6 +3,7 @@ import { constants } from 'node:os';
 import { sleep, systemClock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import { seededRandom } from '../base/random.ts';
+import type { StatusRange } from '../model/health.ts';
 import {
   addressOf,
   clientsOf,
@@ -24,6 +25,7 @@ export interface RunFlags extends InstanceFlags {
   readonly weight?: number;
   readonly ttl: number;
   readonly health?: string;
+  readonly healthStatuses: readonly StatusRange[];
   readonly wait: boolean;
   readonly drainTimeout: number;
   readonly linger: number;
@@ -156,14 +158,16 @@ async function describe(flags: RunFlags, signal: AbortSignal): Promise<Described
   };
   return {
     kept: { path: pathOf(flags.namespace, name), body, ttlMs: flags.ttl },
-    probe: probeOf(flags.health, address, port),
+    probe: probeOf(flags, address, port),
   };
 }
 
-function probeOf(health: string | undefined, host: string, port: number): Probe {
+function probeOf(flags: RunFlags, host: string, port: number): Probe {
+  const { health, healthStatuses: statuses } = flags;
   if (health === undefined) return { host, port };
-  if (!health.startsWith('/')) return { url: health };
-  return { url: `http://${host.includes(':') ? `[${host}]` : host}:${port}${health}` };
+  if (/^grpc(?::|$)/.test(health)) return { grpc: { host, port, service: health.slice('grpc:'.length) } };
+  if (!health.startsWith('/')) return { url: health, statuses };
+  return { url: `http://${host.includes(':') ? `[${host}]` : host}:${port}${health}`, statuses };
 }
 
 /** Waits until CMD serves; false when that is not to be waited for any longer. */

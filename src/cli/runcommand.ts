@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { grpcServicePattern, healthPathPattern, parseStatuses, type StatusRange } from '../model/health.ts';
 import { duration } from './duration.ts';
 import { addClientOptions, parsePort } from './instance.ts';
 import type { RunFlags } from './run.ts';
@@ -29,8 +30,14 @@ export function runCommand(): Command {
     )
     .option('--weight <n>', 'its share of requests, among its like', parseWeight)
     .option(
-      '--health <path>',
-      'register once a GET of this path at its address and port, or of this http:// URL, is answered with 2xx (default: once the port takes connections)',
+      '--health <path|grpc>',
+      'register once a GET of this path at its address and port, or of this http:// URL, is answered with 2xx; grpc or grpc:SERVICE: once grpc.health.v1 says SERVING (default: once the port takes connections)',
+      parseHealth,
+    )
+    .addOption(
+      new Option('--health-statuses <list>', 'statuses that say healthy, such as 200-299,401')
+        .argParser(parseStatusList)
+        .default([{ from: 200, to: 299 }], '200-299'),
     )
     .addOption(duration('--ttl <duration>', 'taken out when it gives no sign of life for so long', '15s'))
     .optionsGroup('When it ends:')
@@ -72,6 +79,22 @@ function collectLabel(text: string, labels: Readonly<Record<string, string>>): R
   const at = text.indexOf('=');
   if (at < 1) throw new InvalidArgumentError(`'${text}' is no label: write key=value.`);
   return { ...labels, [text.slice(0, at)]: text.slice(at + 1) };
+}
+
+/** A path, a URL, or `grpc` with or without a service. */
+function parseHealth(text: string): string {
+  const isGrpc =
+    text === 'grpc' || (text.startsWith('grpc:') && grpcServicePattern.test(text.slice('grpc:'.length)));
+  if (isGrpc || healthPathPattern.test(text) || /^http:\/\/[^/]+/.test(text)) return text;
+  throw new InvalidArgumentError(
+    `'${text}' is none: give a path like /healthz, an http:// URL, grpc, or grpc:SERVICE.`,
+  );
+}
+
+function parseStatusList(text: string): readonly StatusRange[] {
+  const statuses = parseStatuses(text.split(',').map((part) => part.trim()));
+  if (typeof statuses === 'string') throw new InvalidArgumentError(statuses);
+  return statuses;
 }
 
 function parseWeight(text: string): number {

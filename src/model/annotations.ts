@@ -1,4 +1,6 @@
 import { parseDurationMs } from './duration.ts';
+import { mergeHealth } from './health.ts';
+import { createHealthReader, healthAnnotations, splitHealthKey } from './health-annotations.ts';
 import type { GroupTraffic } from './idc.ts';
 import type { Labels } from './meta.ts';
 import type { ServiceEntry } from './service.ts';
@@ -20,12 +22,8 @@ export const trafficLimits = {
   methodsMax: 16,
   /** Each hop of a request keeps its body: what one Group asks for, all of them hold. */
   retryBodyBytesMax: 64 * 2 ** 20,
-  healthIntervalMsMin: 100,
-  healthPathLengthMax: 1024,
 } as const;
 
-/** A path of a health check: absolute, visible ASCII, without fragment. */
-export const healthPathPattern = /^\/[!-"$-~]*$/;
 /** An HTTP method in capitals (methods are case-sensitive; `get` is not GET). */
 export const methodPattern = /^[A-Z][A-Z-]{0,31}$/;
 
@@ -73,18 +71,15 @@ const readers: Readonly<Record<string, Reader>> = {
     traffic.idempotentMethods = unique;
     return undefined;
   },
-  'isthmus.dev/health-path': (value, traffic) => {
-    if (!healthPathPattern.test(value) || value.length > trafficLimits.healthPathLengthMax) {
-      return `'${value}' is not a path: give one like '/healthz', without spaces or '#'.`;
-    }
-    traffic.healthPath = value;
-    return undefined;
-  },
-  'isthmus.dev/health-interval': duration('healthIntervalMs', trafficLimits.healthIntervalMsMin),
 };
 
 /** The annotations that Isthmus reads from a ServiceEntry. */
-export const trafficAnnotations: readonly string[] = Object.keys(readers);
+export const trafficAnnotations: readonly string[] = [...Object.keys(readers), ...healthAnnotations];
+
+/** Whether Isthmus knows an annotation: those on health may end in the name or number of a port. */
+export function isTrafficAnnotation(key: string): boolean {
+  return trafficAnnotations.includes(key) || healthAnnotations.includes(splitHealthKey(key).base);
+}
 
 /**
  * Reads the traffic settings out of annotations. What is faulty is left out of `traffic` and named in
@@ -102,6 +97,12 @@ export function parseTrafficAnnotations(annotations: Labels): {
     const message = read(value, traffic);
     if (message !== undefined) faults.push({ key, message });
   }
+  const reader = createHealthReader();
+  for (const [key, value] of Object.entries(annotations)) {
+    const message = reader.take(key, value);
+    if (message !== undefined) faults.push({ key, message });
+  }
+  if (reader.health !== undefined) traffic.health = reader.health;
   const { timeoutMs = 0, perTryTimeoutMs = 0 } = traffic;
   if (timeoutMs > 0 && perTryTimeoutMs > timeoutMs) {
     const message = 'is longer than isthmus.dev/timeout: one try would use up all the time. Shorten it.';
@@ -123,7 +124,13 @@ export function trafficFromAnnotations(entry: ServiceEntry): GroupTraffic {
   return none;
 }
 
-type DurationField = 'timeoutMs' | 'idleTimeoutMs' | 'perTryTimeoutMs' | 'healthIntervalMs';
+/** A Group's settings: what its ServiceEntry declares goes before what its DrGroup does. */
+export function mergeTraffic(drGroup: GroupTraffic | undefined, entry: GroupTraffic): GroupTraffic {
+  const health = mergeHealth(drGroup?.health, entry.health);
+  return { ...drGroup, ...entry, ...(health === undefined ? {} : { health }) };
+}
+
+type DurationField = 'timeoutMs' | 'idleTimeoutMs' | 'perTryTimeoutMs';
 
 function duration(field: DurationField, msMin: number): Reader {
   return (value, traffic) => {

@@ -1,3 +1,4 @@
+import type { GroupHealth } from './health.ts';
 import type { Labels, Meta } from './meta.ts';
 
 /** The name of an IDC: 1 to 32 of `a-z 0-9 -`, first and last not `-`; it must fit a header value and a trail. */
@@ -46,9 +47,8 @@ export interface GroupTraffic {
   readonly retries?: number;
   /** Methods that are sent again though an earlier try may have been executed. */
   readonly idempotentMethods?: readonly string[];
-  /** Path of active health checks at the instances; absent means no active checks. */
-  readonly healthPath?: string;
-  readonly healthIntervalMs?: number;
+  /** Active health checks of the instances; absent: none. */
+  readonly health?: GroupHealth;
 }
 
 /** One IDC of a DR group. Either all of a DR group have a weight, or none. */

@@ -1,5 +1,3 @@
-import type { GroupTraffic } from '../model/idc.ts';
-import { trafficDefaults } from './retry.ts';
 import type { CrossingCheck } from './types.ts';
 
 /**
@@ -26,9 +24,8 @@ export function checkIntervalMsMin(checkedGroups: number): number {
   return 1_000 * 2 ** Math.ceil(Math.log2(checkedGroups / checksPerSecondMax));
 }
 
-/** How the egress checks a Group in another IDC. */
-export function planCrossingCheck(traffic: GroupTraffic, intervalMsMin: number): CrossingCheck {
-  const atInstance = traffic.healthIntervalMs ?? trafficDefaults.healthIntervalMs;
+/** How the egress checks a Group in another IDC; `atInstance`: milliseconds between two checks of an instance there. */
+export function planCrossingCheck(atInstance: number, intervalMsMin: number): CrossingCheck {
   const intervalMs = Math.max(crossingPart * atInstance, intervalMsMin);
   return {
     intervalMs,

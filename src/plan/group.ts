@@ -1,10 +1,11 @@
 import type { GroupView, Instance, MeshView } from '../index/view.ts';
-import { trafficFromAnnotations } from '../model/annotations.ts';
+import { mergeTraffic, trafficFromAnnotations } from '../model/annotations.ts';
 import type { GroupTraffic } from '../model/idc.ts';
 import type { ServicePort, TrafficPolicy } from '../model/service.ts';
 import type { LoopPrevention } from '../model/trail.ts';
 import { planCrossingCheck } from './checks.ts';
 import { planCrossing } from './crossing.ts';
+import { planHealth } from './health.ts';
 import { planNaming } from './naming.ts';
 import { planRetry, planRetryUnsent, trafficDefaults } from './retry.ts';
 import { isTcp, planTcpPaths, tcpCrossing, tcpPolicy } from './tcp.ts';
@@ -13,6 +14,7 @@ import type {
   Crossing,
   Endpoint,
   GroupPlan,
+  HealthCheck,
   ListenerRole,
   Locality,
   Outlier,
@@ -39,16 +41,15 @@ export function planGroup(view: GroupView, context: PlanContext): readonly Group
   if (naming === undefined) return [];
   const ports = view.entry.spec.ports.filter((port) => httpVersion(port) !== undefined || isTcp(view, port));
   const defaultPort = ports.find((port) => httpVersion(port) !== undefined);
-  const all = { ...view.drGroup?.spec.traffic, ...trafficFromAnnotations(view.entry) };
+  const traffic = mergeTraffic(view.drGroup?.spec.traffic, trafficFromAnnotations(view.entry));
   const permitted = planCrossing({ ...context, drGroup: view.drGroup });
   return ports.map((port): GroupPlan => {
     const protocol = httpVersion(port) ?? 'tcp';
     // A policy for a port replaces the host's: it inherits nothing (Istio, PortTrafficPolicy).
     const given = view.rule?.spec.portPolicies[port.number] ?? view.rule?.spec.policy ?? {};
     const policy = protocol === 'tcp' ? tcpPolicy(given) : given;
-    // A health path is asked for by HTTP: a TCP port has no answer to it.
-    const traffic = protocol === 'tcp' ? withoutHealth(all) : all;
-    const crossing = protocol === 'tcp' ? tcpCrossing(permitted) : withCheck(permitted, traffic, context);
+    const health = planHealth(port, traffic.health);
+    const crossing = protocol === 'tcp' ? tcpCrossing(permitted) : withCheck(permitted, health, context);
     return {
       group: { host: view.host, port: port.number },
       namespace: view.entry.meta.namespace,
@@ -62,8 +63,8 @@ export function planGroup(view: GroupView, context: PlanContext): readonly Group
       retryBodyBytes: traffic.retryBodyBytes ?? trafficDefaults.retryBodyBytes,
       loadBalancer: policy.loadBalancer ?? 'LEAST_REQUEST',
       connection: planConnection(policy, naming.isExternal),
-      outlier: planOutlier(policy, traffic, crossing !== undefined),
-      ...planHealth(traffic),
+      outlier: planOutlier(policy, health !== undefined, crossing !== undefined),
+      ...(health === undefined ? {} : { health }),
       ...withoutGateways(
         naming.isExternal,
         crossing,
@@ -71,10 +72,6 @@ export function planGroup(view: GroupView, context: PlanContext): readonly Group
       ),
     };
   });
-}
-
-function withoutHealth({ healthPath: _, ...traffic }: GroupTraffic): GroupTraffic {
-  return traffic;
 }
 
 /** Which HTTP version the instances speak on a port; undefined for what is not HTTP. */
@@ -92,11 +89,11 @@ function httpVersion(port: ServicePort): 'http1' | 'http2' | undefined {
 
 function withCheck(
   crossing: Crossing | undefined,
-  traffic: GroupTraffic,
+  health: HealthCheck | undefined,
   context: PlanContext,
 ): Crossing | undefined {
-  if (crossing === undefined || traffic.healthPath === undefined) return crossing;
-  return { ...crossing, check: planCrossingCheck(traffic, context.checkIntervalMsMin) };
+  if (crossing === undefined || health === undefined) return crossing;
+  return { ...crossing, check: planCrossingCheck(health.intervalMs, context.checkIntervalMsMin) };
 }
 
 function planLocalities(
@@ -213,9 +210,8 @@ const allButLast = 99;
  * With active checks an ejection may last: the first check that passes ends it. Without them time alone does,
  * so it must be short, or failback is late.
  */
-function planOutlier(policy: TrafficPolicy, traffic: GroupTraffic, leaves: boolean): Outlier {
+function planOutlier(policy: TrafficPolicy, checked: boolean, leaves: boolean): Outlier {
   const set = policy.outlier ?? {};
-  const checked = traffic.healthPath !== undefined;
   const baseEjectionMs = set.baseEjectionTimeMs ?? (checked ? 30_000 : 3_000);
   const percent = (most: number) => Math.min(set.maxEjectionPercent ?? most, most);
   // 0 switches a detector off: the same as none.
@@ -234,14 +230,5 @@ function planOutlier(policy: TrafficPolicy, traffic: GroupTraffic, leaves: boole
       sidecar: percent(leaves ? 100 : allButLast),
       ingress: percent(allButLast),
     },
-  };
-}
-
-function planHealth(traffic: GroupTraffic): Pick<GroupPlan, 'health'> {
-  if (traffic.healthPath === undefined) return {};
-  const intervalMs = traffic.healthIntervalMs ?? trafficDefaults.healthIntervalMs;
-  // In time for the shortest time that the asking egress waits (`planCrossingCheck`).
-  return {
-    health: { path: traffic.healthPath, intervalMs, answerMs: planCrossingCheck(traffic, 0).timeoutMs * 0.9 },
   };
 }

@@ -17,7 +17,6 @@ export const trafficDefaults = {
   hedge: false,
   retries: 3,
   idempotentMethods: safeMethods,
-  healthIntervalMs: 500,
 } as const;
 
 /**

@@ -1,3 +1,5 @@
+import type { StatusRange } from '../model/health.ts';
+
 /** A Group's port: what is routed. `host:port` names it everywhere. */
 export interface GroupPort {
   readonly host: string;
@@ -104,10 +106,17 @@ export interface HandOn {
   readonly later: Path;
 }
 
+/** What an instance is asked for: by HTTP GET, or by grpc.health.v1, where '' stands for the whole server. */
+export type HealthQuestion =
+  | { readonly kind: 'http'; readonly path: string; readonly statuses: readonly StatusRange[] }
+  | { readonly kind: 'grpc'; readonly service: string };
+
 /** Active health checks of instances. */
 export interface HealthCheck {
-  readonly path: string;
+  readonly question: HealthQuestion;
   readonly intervalMs: number;
+  /** The port that is asked, where it is another one than requests go to. */
+  readonly port?: number;
   /** How long the peer listener takes to answer another IDC's check, at most. */
   readonly answerMs: number;
 }

@@ -5,6 +5,7 @@ import type { DestinationRule, ServiceEntry, WorkloadEntry, WorkloadSpec } from 
 import type { PathPart } from './fault.ts';
 import { lintNames } from './lint-dns.ts';
 import type { Lint } from './lint-finding.ts';
+import { lintHealth } from './lint-health.ts';
 import { lintTcp } from './lint-tcp.ts';
 import { didYouMean } from './suggest.ts';
 
@@ -33,6 +34,7 @@ export function lintMesh(objects: Iterable<MeshObject>): Lint[] {
     ...lintRules(mesh),
     ...lintTcp(mesh.entries),
     ...lintNames(mesh.entries, mesh.workloads),
+    ...lintHealth(mesh.entries, mesh.groups),
   ];
 }
 

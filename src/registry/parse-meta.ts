@@ -1,4 +1,9 @@
-import { annotationPrefix, parseTrafficAnnotations, trafficAnnotations } from '../model/annotations.ts';
+import {
+  annotationPrefix,
+  isTrafficAnnotation,
+  parseTrafficAnnotations,
+  trafficAnnotations,
+} from '../model/annotations.ts';
 import { idcNamePattern } from '../model/idc.ts';
 import type { Labels, Meta } from '../model/meta.ts';
 import type { Kind } from '../model/object.ts';
@@ -133,7 +138,7 @@ function checkAnnotations(fields: Fields, kind: Kind, annotations: Labels): void
         'annotations',
         key,
       );
-    } else if (!trafficAnnotations.includes(key)) {
+    } else if (!isTrafficAnnotation(key)) {
       const hint = didYouMean(key, trafficAnnotations);
       fields.error(`unknown annotation: correct or remove it.${hint}`, 'annotations', key);
     }

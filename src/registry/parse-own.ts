@@ -8,6 +8,7 @@ import type { Fault } from './fault.ts';
 import { show } from './fault.ts';
 import type { Fields } from './fields.ts';
 import { isHost } from './net.ts';
+import { parseHealth } from './parse-health.ts';
 import { checkLabels } from './parse-meta.ts';
 import { drGroupSpec, idcSpec, type trafficSpec } from './schema.ts';
 import { parseStrict } from './strict.ts';
@@ -150,12 +151,6 @@ function parseTraffic(spec: Fields, yaml: TrafficYaml | undefined): GroupTraffic
   const timeoutMs = read(yaml.timeout, 0, 'timeout');
   const idleTimeoutMs = read(yaml.idleTimeout, 0, 'idleTimeout');
   const perTryTimeoutMs = read(yaml.perTryTimeout, 0, 'perTryTimeout');
-  const healthIntervalMs = read(
-    yaml.health?.interval,
-    trafficLimits.healthIntervalMsMin,
-    'health',
-    'interval',
-  );
   if (timeoutMs !== undefined) traffic.timeoutMs = timeoutMs;
   if (idleTimeoutMs !== undefined) traffic.idleTimeoutMs = idleTimeoutMs;
   if (perTryTimeoutMs !== undefined) traffic.perTryTimeoutMs = perTryTimeoutMs;
@@ -170,8 +165,7 @@ function parseTraffic(spec: Fields, yaml: TrafficYaml | undefined): GroupTraffic
   if (yaml.hedge && perTryTimeoutMs === 0) spec.error(hedgeWithoutTime, 'traffic', 'perTryTimeout');
   if (yaml.retries !== undefined) traffic.retries = yaml.retries;
   if (yaml.idempotentMethods !== undefined) traffic.idempotentMethods = [...new Set(yaml.idempotentMethods)];
-  if (yaml.health !== undefined) traffic.healthPath = yaml.health.path;
-  if (healthIntervalMs !== undefined) traffic.healthIntervalMs = healthIntervalMs;
+  if (yaml.health !== undefined) traffic.health = parseHealth(spec, yaml.health);
   if (timeoutMs && perTryTimeoutMs && perTryTimeoutMs > timeoutMs) {
     spec.error(
       'is longer than `timeout`: one try would use up all the time. Shorten it.',

@@ -1,16 +1,11 @@
 import { z } from 'zod';
-import { healthPathPattern, methodPattern, trafficLimits } from '../model/annotations.ts';
-import { durationPattern } from '../model/duration.ts';
+import { methodPattern, trafficLimits } from '../model/annotations.ts';
 import { idcNamePattern } from '../model/idc.ts';
 import { sizePattern } from '../model/size.ts';
+import { duration, health, port } from './schema-health.ts';
 
 /** The API version of Isthmus's own kinds. */
 export const ownApiVersion = 'isthmus.dev/v1alpha1';
-
-const port = z
-  .int({ error: 'must be a whole number from 1 to 65535.' })
-  .min(1, 'must be a port from 1 to 65535.')
-  .max(65_535, 'must be a port from 1 to 65535.');
 
 /** Only addresses: gateways become endpoints of EDS, where Envoy takes no names. */
 const gatewayAddress = z
@@ -54,10 +49,6 @@ export const idcSpec = z.strictObject({
   }),
 });
 
-const duration = z.string({ error: "must be a duration such as '1.5s' or '250ms'." }).regex(durationPattern, {
-  error: "must be a duration such as '1.5s', '250ms' or '1h5m'.",
-});
-
 const sizeError = "must be a number of bytes such as '4Mi', '512Ki' or 65536.";
 
 const size = z.union(
@@ -66,19 +57,6 @@ const size = z.union(
     error: sizeError,
   },
 );
-
-const health = z
-  .strictObject({
-    path: z
-      .string()
-      .regex(healthPathPattern, "must be a path such as '/healthz', without spaces or '#'.")
-      .max(trafficLimits.healthPathLengthMax)
-      .meta({ description: 'Path of active health checks at the instances.' }),
-    interval: duration.optional().meta({
-      description: `Time between two checks, at least ${trafficLimits.healthIntervalMsMin}ms.`,
-    }),
-  })
-  .meta({ description: 'Active health checks; without this there are none.' });
 
 export const trafficSpec = z
   .strictObject({

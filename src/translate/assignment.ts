@@ -1,7 +1,7 @@
 import type { ClusterLoadAssignment, envoy } from '../../protos/gen/envoy.d.ts';
 import type { Idc } from '../model/idc.ts';
 import type { Crossing, Endpoint, GroupPlan } from '../plan/types.ts';
-import { egressCluster, idcsCluster, instancesCluster, visitedKey } from './names.ts';
+import { checksCluster, egressCluster, idcsCluster, instancesCluster, visitedKey } from './names.ts';
 
 type LocalityEndpoints = envoy.config.endpoint.v3.LocalityLbEndpoints;
 type LbEndpoint = envoy.config.endpoint.v3.LbEndpoint;
@@ -14,14 +14,34 @@ const overprovisioningFactor = 200;
 
 /** Endpoints of a Group in this IDC. */
 export function buildInstancesAssignment(plan: GroupPlan): ClusterLoadAssignment {
+  const port = plan.health?.port;
+  const asked = port === undefined ? {} : { health_check_config: { port_value: port } };
   return assignment(
     instancesCluster(plan.group),
-    plan.instances.map((locality) => ({
-      ...(locality.priority === undefined ? {} : { priority: locality.priority }),
-      locality: buildLocality(locality.name),
-      lb_endpoints: locality.endpoints.map(buildEndpoint),
-    })),
+    localities(plan, (endpoint) => {
+      const built = buildEndpoint(endpoint);
+      // A unix socket has no other port.
+      return endpoint.address.startsWith('unix://')
+        ? built
+        : { ...built, endpoint: { ...built.endpoint, ...asked } };
+    }),
   );
+}
+
+/** The same instances at the port where they are asked for their health; for Groups where it is another one. */
+export function buildChecksAssignment(plan: GroupPlan, port: number): ClusterLoadAssignment {
+  return assignment(
+    checksCluster(plan.group),
+    localities(plan, (endpoint) => buildEndpoint({ ...endpoint, port })),
+  );
+}
+
+function localities(plan: GroupPlan, build: (endpoint: Endpoint) => LbEndpoint): LocalityEndpoints[] {
+  return plan.instances.map(({ name, endpoints, priority }) => ({
+    ...(priority === undefined ? {} : { priority }),
+    locality: buildLocality(name),
+    lb_endpoints: endpoints.map(build),
+  }));
 }
 
 /** The egress gateways, on the port for sidecars or on the port for ingress gateways. */

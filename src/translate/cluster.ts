@@ -1,13 +1,13 @@
-import type { Cluster, envoy } from '../../protos/gen/envoy.d.ts';
-import type { Connection, Crossing, CrossingCheck, GroupPlan, Lookup, Outlier } from '../plan/types.ts';
+import type { Cluster, ClusterLoadAssignment, envoy } from '../../protos/gen/envoy.d.ts';
+import type { Connection, Crossing, GroupPlan, HealthCheck, Lookup, Outlier } from '../plan/types.ts';
 import { any, duration } from './any.ts';
-import { buildInstancesAssignment } from './assignment.ts';
+import { buildChecksAssignment, buildInstancesAssignment } from './assignment.ts';
 import { dnsLookup } from './dns.ts';
+import { crossingChecks, instanceCheck } from './health.ts';
 import {
+  checksCluster,
   egressCluster,
   failoverCluster,
-  groupName,
-  healthPath,
   idcsCluster,
   instancesCluster,
   tunnelCluster,
@@ -24,14 +24,31 @@ export function buildInstancesCluster(plan: GroupPlan, role: 'sidecar' | 'ingres
   const name = instancesCluster(plan.group);
   const { connection } = plan;
   return {
-    ...(plan.lookup === undefined ? edsCluster(name) : dnsCluster(plan, plan.lookup)),
+    ...(plan.lookup === undefined
+      ? edsCluster(name)
+      : dnsCluster(plan.lookup, buildInstancesAssignment(plan))),
     connect_timeout: duration(connection.connectTimeoutMs),
     lb_policy: plan.loadBalancer,
     circuit_breakers: circuitBreakers(connection),
     outlier_detection: outlierDetection(plan.outlier, plan.outlier.maxEjectionPercent[role]),
-    ...(plan.health === undefined ? {} : { health_checks: [healthCheck(plan)] }),
+    ...(plan.health === undefined ? {} : { health_checks: [instanceCheck(plan, plan.health)] }),
     ...(connection.tcpKeepalive === undefined ? {} : { upstream_connection_options: keepalive(connection) }),
     ...(plan.protocol === 'tcp' ? {} : instancesHttp(connection, plan.protocol)),
+  };
+}
+
+/**
+ * The instances at the port where they are asked for their health, where it is another one: for the peer listener, which
+ * passes other IDCs' checks on. It checks as the cluster of instances does, so that an instance that is well answers.
+ */
+export function buildChecksCluster(plan: GroupPlan, health: HealthCheck, port: number): Cluster {
+  return {
+    ...(plan.lookup === undefined
+      ? edsCluster(checksCluster(plan.group))
+      : dnsCluster(plan.lookup, buildChecksAssignment(plan, port))),
+    connect_timeout: duration(plan.connection.connectTimeoutMs),
+    health_checks: [instanceCheck(plan, health)],
+    ...(plan.protocol === 'tcp' ? {} : instancesHttp(plan.connection, plan.protocol)),
   };
 }
 
@@ -109,7 +126,7 @@ export function buildIdcsCluster(plan: GroupPlan, crossing: Crossing): Cluster {
     circuit_breakers: circuitBreakers(gatewayConnection),
     outlier_detection: outlierDetection(unreachable, unreachable.maxEjectionPercent.sidecar),
     ...(crossing.permits === 'all' ? {} : { lb_subset_config: byVisited }),
-    ...(crossing.check === undefined ? {} : { health_checks: [crossingCheck(plan, crossing.check)] }),
+    ...(crossing.check === undefined ? {} : { health_checks: crossingChecks(plan, crossing.check) }),
     ...gatewayHttp,
   };
 }
@@ -142,11 +159,11 @@ function edsCluster(name: string): Cluster {
 }
 
 /** Instances that the proxy looks up by itself: names go with the cluster, as EDS takes addresses only. */
-function dnsCluster(plan: GroupPlan, lookup: Lookup): Cluster {
+function dnsCluster(lookup: Lookup, assignment: ClusterLoadAssignment): Cluster {
   return {
-    name: instancesCluster(plan.group),
+    name: assignment.cluster_name ?? '',
     ...dnsLookup(lookup),
-    load_assignment: buildInstancesAssignment(plan),
+    load_assignment: assignment,
     ...endpointHandling,
   };
 }
@@ -232,42 +249,6 @@ function circuitBreakers(connection: Connection): envoy.config.cluster.v3.Circui
         max_retries: connection.maxRetries,
       },
     ],
-  };
-}
-
-function crossingCheck(plan: GroupPlan, check: CrossingCheck): envoy.config.core.v3.HealthCheck {
-  const interval = duration(check.intervalMs);
-  return {
-    timeout: duration(check.timeoutMs),
-    interval,
-    // Gateways start together, and so do all the checks of a gateway: spread them.
-    initial_jitter: duration(Math.min(check.intervalMs, 1_000)),
-    interval_jitter_percent: 20,
-    unhealthy_interval: duration(check.unhealthyIntervalMs),
-    no_traffic_interval: duration(check.unhealthyIntervalMs),
-    no_traffic_healthy_interval: interval,
-    unhealthy_threshold: 2,
-    healthy_threshold: 1,
-    http_health_check: { host: groupName(plan.group), path: healthPath, codec_client_type: 'HTTP2' },
-  };
-}
-
-function healthCheck(plan: GroupPlan): envoy.config.core.v3.HealthCheck {
-  const interval = duration(plan.health?.intervalMs ?? 0);
-  return {
-    timeout: duration((plan.health?.intervalMs ?? 0) * 0.8),
-    interval,
-    interval_jitter_percent: 10,
-    // Without traffic Envoy checks once a minute: too late for the first request of an outage.
-    no_traffic_interval: interval,
-    no_traffic_healthy_interval: interval,
-    unhealthy_threshold: 2,
-    healthy_threshold: 1,
-    http_health_check: {
-      host: plan.group.host,
-      path: plan.health?.path ?? '/',
-      codec_client_type: plan.protocol === 'http2' ? 'HTTP2' : 'HTTP1',
-    },
   };
 }
 

@@ -43,6 +43,14 @@ export const headerPrefix = 'x-isthmus-';
 /** Where an IDC's ingress gateways answer other IDCs' egress gateways whether they have anybody for a Group. */
 export const healthPath = '/.isthmus/health';
 
+/** Marks a gRPC health check of another IDC's egress, which has no path of its own. */
+export const crossingCheckHeader = 'x-isthmus-check';
+
+/** Cluster (and EDS service) of the ports at which a Group's instances are asked for their health, where these are others. */
+export function checksCluster(group: GroupPort): string {
+  return `checks/${groupName(group)}`;
+}
+
 /** Key under `envoy.lb`: of a request the set of IDCs that it visited, of an endpoint the sets that may take it. */
 export const visitedKey = 'visited';
 

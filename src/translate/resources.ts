@@ -5,8 +5,14 @@ import type { GuardedListener } from '../model/trail.ts';
 import { planTcpListeners } from '../plan/tcp.ts';
 import type { GroupPlan, ListenerRole } from '../plan/types.ts';
 import { any } from './any.ts';
-import { buildEgressAssignment, buildIdcsAssignment, buildInstancesAssignment } from './assignment.ts';
 import {
+  buildChecksAssignment,
+  buildEgressAssignment,
+  buildIdcsAssignment,
+  buildInstancesAssignment,
+} from './assignment.ts';
+import {
+  buildChecksCluster,
   buildEgressCluster,
   buildFailoverCluster,
   buildIdcsCluster,
@@ -59,7 +65,12 @@ export function buildGroupResources(
     ],
     // Clients at the edge have no way to say which TCP Group they want: it is entered from other IDCs only.
     ingress: isEntered(plan)
-      ? [cds(buildInstancesCluster(plan, 'ingress')), ...instances, ...(isTcp ? [] : failover)]
+      ? [
+          cds(buildInstancesCluster(plan, 'ingress')),
+          ...instances,
+          ...(isTcp ? [] : failover),
+          ...buildChecks(plan),
+        ]
       : [],
     egress: crossing
       ? [cds(buildIdcsCluster(plan, crossing)), eds(buildIdcsAssignment(plan, crossing, idcs))]
@@ -70,6 +81,14 @@ export function buildGroupResources(
 /** Whether any way leads through an ingress to a Group's instances. */
 function isEntered({ paths }: GroupPlan): boolean {
   return paths.edge.priorities.length > 0 || paths.peer.priorities.length > 0;
+}
+
+/** Where the peer listener passes other IDCs' checks on to, where it is not where requests go. */
+function buildChecks(plan: GroupPlan): readonly Built[] {
+  const { health } = plan;
+  if (health?.port === undefined) return [];
+  const cluster = cds(buildChecksCluster(plan, health, health.port));
+  return plan.lookup === undefined ? [cluster, eds(buildChecksAssignment(plan, health.port))] : [cluster];
 }
 
 /** Listeners, filters and gateway endpoints of a scope: what does not depend on its Groups. */

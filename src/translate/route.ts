@@ -1,16 +1,8 @@
 import type { envoy, Route, RouteConfiguration, VirtualHost } from '../../protos/gen/envoy.d.ts';
 import { nobodyHeader, trailHeader, unsentHeader, visitedHeader } from '../model/trail.ts';
-import type { GroupPlan, HealthCheck, ListenerRole, Path } from '../plan/types.ts';
-import { any, duration } from './any.ts';
-import { filterName } from './filter.ts';
-import {
-  failHealthHeader,
-  failoverCluster,
-  groupName,
-  healthPath,
-  idcsCluster,
-  instancesCluster,
-} from './names.ts';
+import type { GroupPlan, ListenerRole, Path } from '../plan/types.ts';
+import { buildHealthRoute } from './health.ts';
+import { failHealthHeader, failoverCluster, groupName, idcsCluster, instancesCluster } from './names.ts';
 import { buildRequestRoutes, type HeaderMatcher } from './requests.ts';
 import { buildRetry } from './retry.ts';
 import { buildConnectRoutes, hasRoutes } from './tcp.ts';
@@ -108,35 +100,6 @@ function visitedCount(min: number, max: number): HeaderMatcher {
   const name = '[a-z0-9-]+';
   const regex = `${name}(,${name}){${min - 1},${max - 1}}`;
   return { name: visitedHeader, string_match: { safe_regex: { regex } } };
-}
-
-/**
- * Where another IDC's egress asks whether this one has anybody for the Group: a check of a local instance. It
- * carries no trail and leads nowhere else, so the trail filter does not run for it.
- */
-function buildHealthRoute(plan: GroupPlan, health: HealthCheck): Route {
-  return {
-    match: { path: healthPath },
-    route: {
-      cluster: instancesCluster(plan.group),
-      prefix_rewrite: health.path,
-      host_rewrite_literal: plan.group.host,
-      timeout: duration(health.answerMs),
-      ...buildRetry(
-        {
-          on: ['unsent', 'reset', 'gateway-error'],
-          retries: 1,
-          perTryMs: Math.round(health.answerMs / 2),
-          hedged: true,
-          triesPerPriority: 2,
-        },
-        false,
-      ),
-    },
-    typed_per_filter_config: {
-      [filterName('ingress-peer')]: any('envoy.config.route.v3.FilterConfig', { disabled: true }),
-    },
-  };
 }
 
 /** The cluster that holds a path's priorities. */

@@ -32,8 +32,7 @@ t.test('all settings', async (t) => {
     perTryTimeoutMs: 800,
     retries: 2,
     idempotentMethods: ['GET', 'PUT'],
-    healthPath: '/healthz?deep=1',
-    healthIntervalMs: 500,
+    health: { path: '/healthz?deep=1', intervalMs: 500 },
   });
 });
 

@@ -135,12 +135,12 @@ t.test('checks stay within their budget, and their interval seldom changes', asy
   t.equal(checkIntervalMsMin(5_000), 32_000);
   const intervals = new Set(Array.from({ length: 10_000 }, (_, groups) => checkIntervalMsMin(groups)));
   t.equal([...intervals].filter((ms) => ms > 250).length, 8, 'eight that matter for up to 10,000 Groups');
-  t.strictSame(planCrossingCheck({ healthIntervalMs: 500 }, 0), {
+  t.strictSame(planCrossingCheck(500, 0), {
     intervalMs: 1_000,
     unhealthyIntervalMs: 250,
     timeoutMs: 800,
   });
-  t.strictSame(planCrossingCheck({ healthIntervalMs: 500 }, 4_000), {
+  t.strictSame(planCrossingCheck(500, 4_000), {
     intervalMs: 4_000,
     unhealthyIntervalMs: 4_000,
     timeoutMs: 2_000,

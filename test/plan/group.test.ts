@@ -224,10 +224,10 @@ t.test('one layer has the full retry policy', async (t) => {
 });
 
 t.test('a Group sets its own times: annotation over DR group over default', async (t) => {
-  const traffic = { timeoutMs: 4000, perTryTimeoutMs: 1000, retries: 1, healthPath: '/up' };
+  const traffic = { timeoutMs: 4000, perTryTimeoutMs: 1000, retries: 1, health: { path: '/up' } };
   const byGroup = plan({ dr: ['a', 'b'], traffic });
   t.match(byGroup?.paths.outbound.retry, { timeoutMs: 4000, idempotent: { perTryMs: 1000, retries: 1 } });
-  t.match(byGroup?.health, { path: '/up', intervalMs: 500 });
+  t.match(byGroup?.health, { question: { kind: 'http', path: '/up' }, intervalMs: 500 });
   const annotations = { 'isthmus.dev/timeout': '9s', 'isthmus.dev/idempotent-methods': 'GET' };
   const byEntry = plan({ dr: ['a', 'b'], traffic, annotations });
   t.match(byEntry?.paths.outbound.retry, { timeoutMs: 9000, idempotentMethods: ['GET'] });
@@ -267,7 +267,7 @@ t.test('who has nowhere else to go keeps its last instance', async (t) => {
 });
 
 t.test('without active checks an ejection is short, or failback is late', async (t) => {
-  const checked = plan({ dr: ['a', 'b'], traffic: { healthPath: '/up' } });
+  const checked = plan({ dr: ['a', 'b'], traffic: { health: { path: '/up' } } });
   t.match(checked?.outlier, { baseEjectionMs: 30_000, maxEjectionMs: 300_000 });
   t.match(plan({ dr: ['a', 'b'] })?.outlier, { baseEjectionMs: 3_000, maxEjectionMs: 4_000 });
 });

@@ -133,3 +133,65 @@ t.test('a rejected object does not reject others', async (t) => {
   ];
   t.strictSame(check(...whole, ...groups), ['error 4 spec.idcs[1].name']);
 });
+
+t.test('health: what matches no port, and ports that are not checked', async (t) => {
+  const withPorts = (ports: object[], annotations = {}): RawObject => {
+    const raw = service('s', 'a.example');
+    return { ...raw, metadata: { ...raw.metadata, annotations }, spec: { ...raw.spec, ports } };
+  };
+  const http = { number: 80, name: 'http', protocol: 'HTTP' };
+  const grpc = { number: 90, name: 'rpc', protocol: 'GRPC' };
+  const tcp = { number: 70, name: 'db', protocol: 'TCP' };
+  const found = (health: object, ...ports: object[]) =>
+    crossCheck(
+      parse(idc('sh-a'), idc('sh-b'), workload('w'), withPorts(ports), {
+        ...drGroup('dr', ['a.example'], 'sh-a', 'sh-b'),
+        spec: { ...drGroup('dr', ['a.example'], 'sh-a', 'sh-b').spec, traffic: { health } },
+      }),
+    ).map(({ path, message }) => `${path}: ${message}`);
+  const at = 'spec.traffic.health';
+  t.strictSame(found({ path: '/up' }, http), []);
+  t.strictSame(found({ path: '/up', grpc: true }, http, grpc), []);
+  t.strictSame(found({ path: '/up', ports: { rpc: { enabled: false } } }, http, grpc), []);
+  const table: [object, object[], string, RegExp][] = [
+    [{ path: '/up' }, [grpc], `${at}.path`, /none is HTTP or HTTP2/],
+    [{ path: '/up' }, [http, grpc], `${at}.path`, /is not asked for at rpc \(90\), which is GRPC/],
+    [{ grpc: true }, [http], `${at}.grpc`, /none is GRPC/],
+    [
+      { path: '/up', ports: { htp: { path: '/x' } } },
+      [http],
+      `${at}.ports.htp`,
+      /no port has this name or number.*http/,
+    ],
+    [{ path: '/up', ports: { 81: { path: '/x' } } }, [http], `${at}.ports.81`, /no port has this/],
+    [
+      { path: '/up', ports: { db: { path: '/x' } } },
+      [http, tcp],
+      `${at}.ports.db`,
+      /not HTTP, HTTP2 or GRPC/,
+    ],
+    [
+      { grpc: true, ports: { rpc: { path: '/x' } } },
+      [grpc],
+      `${at}.ports.rpc.path`,
+      /is GRPC, which is not asked by HTTP/,
+    ],
+    [{ path: '/up', ports: { 80: { grpc: true } } }, [http], `${at}.ports.80.grpc`, /gRPC needs HTTP\/2/],
+  ];
+  for (const [health, ports, path, words] of table) {
+    const problems = found(health, ...ports);
+    t.ok(
+      problems.some((text) => text.startsWith(`${path}:`) && words.test(text)),
+      problems.join('\n'),
+    );
+  }
+  const annotated = (annotations: object) =>
+    crossCheck(parse(idc('sh-a'), workload('w'), withPorts([http], annotations))).map(
+      ({ path, message }) => `${path}: ${message}`,
+    );
+  t.strictSame(annotated({ 'isthmus.dev/health-path.http': '/up' }), []);
+  t.match(annotated({ 'isthmus.dev/health-path.admin': '/up' }), [
+    /health-path.admin.*: no port has this name/,
+  ]);
+  t.match(annotated({ 'isthmus.dev/health-grpc': 'true' }), [/health-grpc.*: matches no port/]);
+});

@@ -67,8 +67,7 @@ t.test('a DrGroup, with and without settings', async (t) => {
       perTryTimeoutMs: 500,
       retries: 3,
       idempotentMethods: ['GET', 'PUT'],
-      healthPath: '/healthz',
-      healthIntervalMs: 1000,
+      health: { path: '/healthz', intervalMs: 1000 },
     },
   });
 });
@@ -223,7 +222,7 @@ const wrong: readonly [string, unknown, RegExp][] = [
   [
     'health without path',
     withSpec(group, { traffic: { health: {} } }),
-    /^spec.traffic.health.path: is required/,
+    /^spec.traffic.health: asks for nothing: give `path: .healthz`/,
   ],
   [
     'a hasty interval',

@@ -1,0 +1,124 @@
+import type { envoy, Route } from '../../protos/gen/envoy.d.ts';
+import type { CrossingCheck, GroupPlan, HealthCheck, HealthQuestion } from '../plan/types.ts';
+import { any, duration } from './any.ts';
+import { filterName } from './filter.ts';
+import { checksCluster, crossingCheckHeader, groupName, healthPath, instancesCluster } from './names.ts';
+import { buildRetry } from './retry.ts';
+
+type EnvoyCheck = envoy.config.core.v3.HealthCheck;
+
+/** The method that grpc.health.v1 is asked by, as a path. */
+const grpcHealthPath = '/grpc.health.v1.Health/Check';
+
+/** How a proxy checks the instances of its own IDC. */
+export function instanceCheck(plan: GroupPlan, health: HealthCheck): EnvoyCheck {
+  const interval = duration(health.intervalMs);
+  const { question } = health;
+  return {
+    timeout: duration(health.intervalMs * 0.8),
+    interval,
+    interval_jitter_percent: 10,
+    // Without traffic Envoy checks once a minute: too late for the first request of an outage.
+    no_traffic_interval: interval,
+    no_traffic_healthy_interval: interval,
+    unhealthy_threshold: 2,
+    healthy_threshold: 1,
+    ...(question.kind === 'grpc'
+      ? { grpc_health_check: { ...serviceOf(question), authority: plan.group.host } }
+      : {
+          http_health_check: {
+            host: plan.group.host,
+            path: question.path,
+            codec_client_type: plan.protocol === 'http2' ? 'HTTP2' : 'HTTP1',
+            ...expectedStatuses(question),
+          },
+        }),
+  };
+}
+
+/**
+ * How the egress checks a Group in another IDC, through its ingress gateways: with the question of the instances, so that
+ * both take the same answer for healthy.
+ */
+export function crossingChecks(plan: GroupPlan, check: CrossingCheck): EnvoyCheck[] {
+  if (plan.health === undefined) return [];
+  const { question } = plan.health;
+  const interval = duration(check.intervalMs);
+  return [
+    {
+      timeout: duration(check.timeoutMs),
+      interval,
+      // Gateways start together, and so do all the checks of a gateway: spread them.
+      initial_jitter: duration(Math.min(check.intervalMs, 1_000)),
+      interval_jitter_percent: 20,
+      unhealthy_interval: duration(check.unhealthyIntervalMs),
+      no_traffic_interval: duration(check.unhealthyIntervalMs),
+      no_traffic_healthy_interval: interval,
+      unhealthy_threshold: 2,
+      healthy_threshold: 1,
+      ...(question.kind === 'grpc'
+        ? {
+            grpc_health_check: {
+              ...serviceOf(question),
+              authority: groupName(plan.group),
+              initial_metadata: [{ header: { key: crossingCheckHeader, value: 'true' } }],
+            },
+          }
+        : {
+            http_health_check: {
+              host: groupName(plan.group),
+              path: healthPath,
+              codec_client_type: 'HTTP2',
+              ...expectedStatuses(question),
+            },
+          }),
+    },
+  ];
+}
+
+/**
+ * Where another IDC's egress asks whether this one has anybody for the Group: a check of a local instance. It
+ * carries no trail and leads nowhere else, so the trail filter does not run for it.
+ */
+export function buildHealthRoute(plan: GroupPlan, health: HealthCheck): Route {
+  const { question } = health;
+  return {
+    match:
+      question.kind === 'grpc'
+        ? { path: grpcHealthPath, headers: [{ name: crossingCheckHeader, present_match: true }] }
+        : { path: healthPath },
+    route: {
+      cluster: health.port === undefined ? instancesCluster(plan.group) : checksCluster(plan.group),
+      ...(question.kind === 'grpc' ? {} : { prefix_rewrite: question.path }),
+      host_rewrite_literal: plan.group.host,
+      timeout: duration(health.answerMs),
+      ...buildRetry(
+        {
+          on: ['unsent', 'reset', 'gateway-error'],
+          retries: 1,
+          perTryMs: Math.round(health.answerMs / 2),
+          hedged: true,
+          triesPerPriority: 2,
+        },
+        false,
+      ),
+    },
+    ...(question.kind === 'grpc' ? { request_headers_to_remove: [crossingCheckHeader] } : {}),
+    typed_per_filter_config: {
+      [filterName('ingress-peer')]: any('envoy.config.route.v3.FilterConfig', { disabled: true }),
+    },
+  };
+}
+
+function serviceOf({ service }: HealthQuestion & { kind: 'grpc' }): { service_name?: string } {
+  return service === '' ? {} : { service_name: service };
+}
+
+/** Envoy's ranges end before their end. */
+function expectedStatuses({ statuses }: HealthQuestion & { kind: 'http' }): {
+  expected_statuses: envoy.type.v3.Int64Range[];
+} {
+  return {
+    expected_statuses: statuses.map(({ from, to }) => ({ start: String(from), end: String(to + 1) })),
+  };
+}
