@@ -1,7 +1,7 @@
 import { createServer } from 'node:net';
 import t from 'tap';
 import { outcomeHeader } from '../../src/model/trail.ts';
-import { startSink, upload, uploadHttp2 } from '../support/bodies.ts';
+import { type Sent, startSink, upload, uploadHttp2 } from '../support/bodies.ts';
 import { type PlacedGroup, startIdcs } from '../support/idcs.ts';
 import { freeAddress, get, until } from '../support/mesh.ts';
 
@@ -140,12 +140,13 @@ for (const [side, to] of Object.entries(sides)) {
       ['cut.test', 'here'],
       ['far-cut.test', 'in the other IDC'],
     ] as const) {
-      for (const method of ['POST', 'PUT']) {
-        const { status, headers } = await upload(to, { host, method, bytes: big });
-        t.strictSame([status, headers[outcomeHeader]], [503, 'interrupted'], `${method} ${of}`);
-      }
-      const http2 = await uploadHttp2(to, { host, bytes: big });
-      t.strictSame([http2.status, http2.headers[outcomeHeader]], [503, 'interrupted'], `HTTP/2 ${of}`);
+      // On its way to the other IDC it may meet a gateway that is not there, and outgrow what is kept.
+      const outcomes = of === 'here' ? ['interrupted'] : ['interrupted', 'body-too-large'];
+      const isTold = ({ status, headers }: Sent) =>
+        status === 503 && outcomes.includes(String(headers[outcomeHeader]));
+      for (const method of ['POST', 'PUT'])
+        t.ok(isTold(await upload(to, { host, method, bytes: big })), `${method} ${of}`);
+      t.ok(isTold(await uploadHttp2(to, { host, bytes: big })), `HTTP/2 ${of}`);
     }
   });
 }

@@ -85,6 +85,6 @@ t.test('the example in README.md is one that works', async (t) => {
 t.test('the examples in docs/objects.md are good', async (t) => {
   const text = readFileSync(new URL('../../docs/objects.md', import.meta.url), 'utf8');
   const examples = [...text.matchAll(/```yaml\n(.*?)```/gs)].map(([, example = '']) => example);
-  t.equal(examples.length, 2);
+  t.equal(examples.length, 3);
   for (const example of examples) t.strictSame(readContent('docs/objects.md', example).problems, []);
 });
