@@ -6,6 +6,7 @@ import type { PathPart } from './fault.ts';
 import { lintNames } from './lint-dns.ts';
 import type { Lint } from './lint-finding.ts';
 import { lintHealth } from './lint-health.ts';
+import { lintPorts } from './lint-ports.ts';
 import { lintTcp } from './lint-tcp.ts';
 import { didYouMean } from './suggest.ts';
 
@@ -35,6 +36,7 @@ export function lintMesh(objects: Iterable<MeshObject>): Lint[] {
     ...lintTcp(mesh.entries),
     ...lintNames(mesh.entries, mesh.workloads),
     ...lintHealth(mesh.entries, mesh.groups),
+    ...lintPorts(mesh.entries, mesh.idcs),
   ];
 }
 

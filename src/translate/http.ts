@@ -118,6 +118,8 @@ export function buildHttpListener(options: HttpListener): Listener {
               {
                 stat_prefix: role,
                 codec_type: 'AUTO',
+                // A name with the root's dot is the same name (RFC 1034, 3.1).
+                strip_trailing_host_dot: true,
                 ...(role === 'edge' ? edgeProtection : inside),
                 ...accessLog(role, options.accessLog),
                 ...localReplies(role),

@@ -2,7 +2,7 @@ import type { envoy, Route, RouteConfiguration, VirtualHost } from '../../protos
 import { nobodyHeader, trailHeader, unsentHeader, visitedHeader } from '../model/trail.ts';
 import type { GroupPlan, ListenerRole, Path } from '../plan/types.ts';
 import { buildHealthRoute } from './health.ts';
-import { failHealthHeader, failoverCluster, groupName, idcsCluster, instancesCluster } from './names.ts';
+import { failHealthHeader, failoverCluster, idcsCluster, instancesCluster } from './names.ts';
 import { buildRequestRoutes, type HeaderMatcher } from './requests.ts';
 import { buildRetry } from './retry.ts';
 import { buildConnectRoutes, hasRoutes } from './tcp.ts';
@@ -25,40 +25,84 @@ export function buildRouteConfiguration(
     ...(listener === 'sidecar' || listener === 'ingress'
       ? { response_headers_to_remove: [failHealthHeader] }
       : {}),
-    virtual_hosts: plans
-      .filter((plan) => plan.paths[listener].priorities.length > 0 && hasRoutes(plan, listener))
-      .map((plan) => virtualHostOf(plan, listener)),
+    // Whoever dials a proxy writes the proxy's port: a port is looked at by the routes of its host alone.
+    ignore_port_in_host_matching: true,
+    virtual_hosts: byHost(
+      plans.filter((plan) => plan.paths[listener].priorities.length > 0 && hasRoutes(plan, listener)),
+    ).map((ports) => virtualHostOf(ports, listener)),
   };
 }
 
-/** Virtual hosts that were built: when one Group's routes change, those of the others are neither built nor encoded again. */
-const built = new WeakMap<GroupPlan, Map<ListenerRole, VirtualHost>>();
-
-function virtualHostOf(plan: GroupPlan, listener: ListenerRole): VirtualHost {
-  const known = built.get(plan) ?? new Map<ListenerRole, VirtualHost>();
-  built.set(plan, known);
-  const found = known.get(listener) ?? Object.freeze(buildVirtualHost(plan, plan.paths[listener]));
-  known.set(listener, found);
-  return found;
+/** The ports of each host together, the default one last. */
+function byHost(plans: readonly GroupPlan[]): GroupPlan[][] {
+  const hosts = new Map<string, GroupPlan[]>();
+  for (const plan of plans) {
+    const ports = hosts.get(plan.group.host) ?? [];
+    if (plan.isDefaultPort) ports.push(plan);
+    else ports.unshift(plan);
+    hosts.set(plan.group.host, ports);
+  }
+  return [...hosts.values()];
 }
 
-function buildVirtualHost(plan: GroupPlan, path: Path): VirtualHost {
-  const { host, port } = plan.group;
+/**
+ * Virtual hosts that were built, by the first of their plans: when one Group's routes change, those of the others are
+ * neither built nor encoded again.
+ */
+const built = new WeakMap<GroupPlan, Map<ListenerRole, BuiltHost>>();
+
+interface BuiltHost {
+  readonly ports: readonly GroupPlan[];
+  readonly host: VirtualHost;
+}
+
+function virtualHostOf(ports: readonly GroupPlan[], listener: ListenerRole): VirtualHost {
+  const [first] = ports as [GroupPlan];
+  const known = built.get(first) ?? new Map<ListenerRole, BuiltHost>();
+  built.set(first, known);
+  const found = known.get(listener);
+  if (found?.ports.length === ports.length && found.ports.every((plan, i) => plan === ports[i]))
+    return found.host;
+  const host = Object.freeze(buildVirtualHost(ports, listener));
+  known.set(listener, { ports, host });
+  return host;
+}
+
+/**
+ * One host with all its ports. A port that it has means that port; any other, and none, the default one
+ * (docs/decisions/070-ports-of-a-host.md).
+ */
+function buildVirtualHost(ports: readonly GroupPlan[], listener: ListenerRole): VirtualHost {
+  const last = ports.at(-1) as GroupPlan;
+  const path = last.paths[listener];
   // What most of its routes do about retries stands here once.
   const inherited = buildRetry(path.retry.other, path.priorities.length > 1);
   return {
-    name: groupName(plan.group),
-    domains: plan.isDefaultPort ? [host, `${host}:${port}`] : [`${host}:${port}`],
-    routes: buildGroupRoutes(plan, path, inherited),
+    name: last.group.host,
+    domains: [last.group.host],
+    routes: ports.flatMap((plan) => {
+      const routes = buildGroupRoutes(plan, plan.paths[listener], inherited);
+      return plan.isDefaultPort ? routes : routes.map((route) => atPort(route, plan.group.port));
+    }),
     ...inherited,
     // Without it a body is kept up to what the connection's buffer holds: 32 KiB, and nothing larger is tried again.
-    request_body_buffer_limit: plan.retryBodyBytes,
+    request_body_buffer_limit: last.retryBodyBytes,
   };
+}
+
+/** The route, for requests whose Host or `:authority` ends in this port. */
+function atPort(route: Route, port: number): Route {
+  const isAtPort = { name: ':authority', string_match: { suffix: `:${port}` } };
+  return { ...route, match: { ...route.match, headers: [isAtPort, ...(route.match?.headers ?? [])] } };
 }
 
 function buildGroupRoutes(plan: GroupPlan, path: Path, inherited: RouteAction): Route[] {
   const isPeer = path.listener === 'peer';
-  if (plan.protocol === 'tcp') return buildConnectRoutes(clusterOf(plan, path), inherited, isPeer);
+  if (plan.protocol === 'tcp') {
+    // All that it has is its own: the virtual host's is of its HTTP ports, where it has any.
+    const own = { retry_policy: {}, ...buildRetry(path.retry.other, path.priorities.length > 1) };
+    return buildConnectRoutes(clusterOf(plan, path), own, isPeer);
+  }
   const routes = (of: Path, headers: readonly HeaderMatcher[] = []) =>
     buildRequestRoutes({
       cluster: clusterOf(plan, of),

@@ -195,3 +195,19 @@ t.test('health: what matches no port, and ports that are not checked', async (t)
   ]);
   t.match(annotated({ 'isthmus.dev/health-grpc': 'true' }), [/health-grpc.*: matches no port/]);
 });
+
+t.test('an edge port that is also a port of a host', async (t) => {
+  const ports = (...numbers: number[]) =>
+    service('p', 'p.example', {
+      ports: numbers.map((number) => ({ number, name: `p${number}`, protocol: 'HTTP' })),
+    });
+  t.match(crossCheck(parse(...whole, ports(80, 8080))), [
+    {
+      severity: 'warning',
+      path: 'spec.ports[1].number',
+      message: /edge port of Idc sh-a.*the default one, 80/,
+    },
+  ]);
+  t.strictSame(check(...whole, ports(8080, 80)), [], 'the default one is meant anyway');
+  t.strictSame(check(...whole, ports(80, 8081)), []);
+});
