@@ -44,6 +44,7 @@ const cluster = (i: number) => ({ '@type': clusterType, name: hostOf(i), type: '
 function pushing(): Watched {
   const streams = 1000;
   const hub = new Hub({
+    random: () => 0.5,
     clock: systemClock,
     log: silentLogger,
     hooks: {},

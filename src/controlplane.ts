@@ -9,7 +9,7 @@ import { Readiness } from './delivery/readiness.ts';
 import { Roster, type RosterStream } from './delivery/roster.ts';
 import { StartOrder } from './delivery/start-order.ts';
 import { type ListenAddress, parseNodeScope } from './model/node.ts';
-import type { Change, Ref } from './model/object.ts';
+import type { Change } from './model/object.ts';
 import type { LoopPrevention } from './model/trail.ts';
 import { createPipeline } from './pipeline.ts';
 import { createPolicyCompiler, type PolicyCompiler } from './policy/compile.ts';
@@ -20,7 +20,7 @@ import type { Problem } from './registry/source.ts';
 import type { OpenedSource } from './registry/sources.ts';
 import type { Ack, Node, StreamInfo } from './serve/events.ts';
 import { clusterType, endpointType, extensionConfigType, listenerType, routeType } from './serve/types.ts';
-import { createXdsServer, resourceName } from './serve/xds.ts';
+import { createXdsServer } from './serve/xds.ts';
 import { createStatusReader, type StatusReader } from './status.ts';
 
 /** What a control plane is made of. */
@@ -133,6 +133,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     },
     onNack(nack) {
       metrics.nacks.inc({ type: nack.type });
+      if (!nack.isNews) metrics.refusedAgain.inc({ type: nack.type });
       ledger.nacked(answerOf(nack));
     },
     onConfirmed(stream, has) {
@@ -147,8 +148,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     logger,
     metrics,
     isAnswering: () => options.answerBeforeReady === true || readiness.ready,
-    isConfirmed: (revision) => xds.isConfirmed(revision),
-    unconfirmed: (revision) => xds.unconfirmed(revision).map(({ id, node }) => ({ id, node: node.id ?? '' })),
+    // Who has refused something has answered: the NACK tells it.
+    isConfirmed: (revision) => xds.isConfirmed({ revision, lenient: true }),
+    unconfirmed: (revision) =>
+      xds.unconfirmed({ revision, lenient: true }).map(({ id, node }) => ({ id, node: node.id ?? '' })),
   });
 
   const deletions = createDeletions({
@@ -161,6 +164,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     onProxy(node, isKnown) {
       for (const source of sources) source.proxies?.note(node, isKnown);
     },
+    revision: () => pipeline.revision(),
     unconfirmed: (concern) => xds.unconfirmed(concern),
   });
 
@@ -187,11 +191,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     clock,
     logger,
     ledger,
-    apply(nodeClass, changes, at) {
-      const applied = xds.apply(nodeClass, changes, at);
-      deletions.pushed(applied.revision, changes.map(resourceName));
-      return applied;
-    },
+    apply: (nodeClass, changes, at) => xds.apply(nodeClass, changes, at),
     onRefused: () => metrics.refused.inc(),
     onFilters: settleFilters,
     onFilterFailure: () => metrics.filterFailures.inc(),
@@ -226,10 +226,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     reconciler.note(batch);
     // Before the first deletion of a source: those that it knew may still have what has gone meanwhile.
     deletions.expect(source.proxies?.recall() ?? []);
-    const release = (ref: Ref) => source.release(ref);
-    deletions.during(batch, release, () =>
-      pipeline.apply(source.name, precedence.admit(sources.indexOf(source), batch)),
-    );
+    const pushed = pipeline.apply(source.name, precedence.admit(sources.indexOf(source), batch));
+    deletions.hold(batch, pushed, (ref) => source.release(ref));
     const view = pipeline.view();
     metrics.groups.set(view.groups.size);
     if (batch.some((change) => change.type === 'synced')) readiness.met(`source ${source.name}`);

@@ -1,6 +1,7 @@
 import type { Clock } from './base/clock.ts';
 import type { MeshError } from './base/error.ts';
 import type { Logger } from './base/log.ts';
+import type { Pushed } from './delivery/deletions.ts';
 import type { Ledger, OpenPush } from './delivery/ledger.ts';
 import { applySalvaging } from './delivery/salvage.ts';
 import { createIndex } from './index/store.ts';
@@ -40,8 +41,10 @@ export interface PipelineOptions {
 
 /** The path from a registry event to its push: index → plan → translate → serve. */
 export interface Pipeline {
-  /** Takes changes that `source` read together; what follows from them has been put when this returns. */
-  apply(source: string, batch: readonly Change[]): void;
+  /** Takes changes that `source` read together; what follows from them has been put when this returns, and is told. */
+  apply(source: string, batch: readonly Change[]): Pushed;
+  /** The revision of everything that was put so far. */
+  revision(): number;
   /** Compiles the filters that the IDCs ask for now, unless they are there; `at` as in `PipelineOptions.apply`. */
   wantFilters(at: number): void;
   /** Whether the filters that were wanted last are there. */
@@ -81,6 +84,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   const opening = new Map<string, Map<string, Built>>();
   let filters: Filters = {};
   let filterProblem: Problem | undefined;
+  let revision = 0;
 
   const keeper = createFilterKeeper({
     compiler: options.compiler,
@@ -90,7 +94,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       filterProblem = undefined;
       filters = Object.fromEntries(compiled.map((filter) => [filter.policy.listener, filter]));
       const push = ledger.begin('filters', at, 1, 'trail filters');
-      surround(push);
+      surround(push, []);
       push.end();
       options.onFilters();
     },
@@ -102,15 +106,16 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     },
   });
 
-  function surround(push: OpenPush): void {
+  function surround(push: OpenPush, applied: Applied[]): void {
     const { idcs } = index.view();
-    publish(catalog.surround(idcs, { own: idcs.get(idc), filters }), push);
+    publish(catalog.surround(idcs, { own: idcs.get(idc), filters }), push, applied);
   }
 
-  function publish(changes: ReadonlyMap<string, ScopeChange>, push: OpenPush): void {
+  /** Puts changes of scopes, and adds what came of it to `applied`. */
+  function publish(changes: ReadonlyMap<string, ScopeChange>, push: OpenPush, applied: Applied[]): void {
     for (const [nodeClass, change] of changes) {
       const waiting = opening.get(nodeClass);
-      if (waiting === undefined) put(nodeClass, change, push);
+      if (waiting === undefined) applied.push(...put(nodeClass, change, push));
       else {
         for (const one of change.upserts) waiting.set(keyOf(one), one);
         for (const one of change.removals) waiting.delete(keyOf(one));
@@ -131,7 +136,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     });
   }
 
-  function put(nodeClass: string, { upserts, removals }: ScopeChange, push?: OpenPush): void {
+  function put(nodeClass: string, { upserts, removals }: ScopeChange, push?: OpenPush): Applied[] {
+    const done: Applied[] = [];
     const changes: ResourceChange[] = [
       ...upserts.map(({ message }) => ({ upsert: message })),
       ...removals.map(({ kind, name }) => ({ remove: { typeUrl: typeUrls[kind], name } })),
@@ -143,11 +149,14 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       (some) => {
         const start = clock.now();
         const applied = options.apply(nodeClass, some, push?.at ?? start);
+        revision = applied.revision;
+        done.push(applied);
         if (applied.changed > 0) push?.put(applied.revision, applied.subscriptions, clock.now() - start);
       },
       (change, error) =>
         refuse([...upserts, ...removals][changes.indexOf(change)] as Built, error, nodeClass),
     );
+    return done;
   }
 
   function refuse({ kind, name }: Pick<Built, 'kind' | 'name'>, error: MeshError, nodeClass: string): void {
@@ -163,11 +172,14 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       const push = ledger.begin(source, at, batch.length, nameOf(batch[0]));
       const delta = index.apply(batch);
       const view = index.view();
-      if (delta.idcs.size > 0) surround(push);
+      const applied: Applied[] = [];
+      if (delta.idcs.size > 0) surround(push, applied);
       const plans = planner.update(view, delta);
-      if (plans.size > 0) publish(catalog.update(plans), push);
+      if (plans.size > 0) publish(catalog.update(plans), push, applied);
       push.end();
+      return { revision, resources: unionOf(applied.map(({ resources }) => resources)) };
     },
+    revision: () => revision,
     hasFilters: () => keeper.isCurrent(),
     wantFilters: (at) => keeper.want(planPolicies(idc, index.view().idcs, hopLimit, loopPrevention), at),
     open(nodeClass, scope) {
@@ -192,6 +204,18 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       return keeper.close();
     },
   };
+}
+
+/** Names by type of all of these. */
+function unionOf(parts: readonly Pushed['resources'][]): Pushed['resources'] {
+  const union = new Map<string, Set<string>>();
+  for (const part of parts)
+    for (const [type, names] of part) {
+      const into = union.get(type) ?? new Set();
+      for (const name of names) into.add(name);
+      union.set(type, into);
+    }
+  return union;
 }
 
 function keyOf({ kind, name }: Pick<Built, 'kind' | 'name'>): string {

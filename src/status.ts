@@ -10,7 +10,7 @@ import type { LastGoodStatus } from './registry/lastgood.ts';
 import type { PeerStatus } from './registry/peers.ts';
 import type { Problem } from './registry/source.ts';
 import type { OpenedSource } from './registry/sources.ts';
-import type { ResourceDifference, StreamStatus, TypeStatus, XdsServer } from './serve/xds.ts';
+import type { NackStatus, ResourceDifference, StreamStatus, TypeStatus, XdsServer } from './serve/xds.ts';
 
 /** Where a proxy stands with one type of resources. Ages in milliseconds. */
 export interface TypeReport {
@@ -22,8 +22,13 @@ export interface TypeReport {
   readonly answeredAgoMs?: number;
   /** What was sent and waits for its answer. */
   readonly sent?: { readonly version: string; readonly agoMs: number };
-  /** What it refused, in its own words. */
-  readonly nack?: { readonly version: string; readonly message: string };
+  /** What it refused, in its own words; `names` as far as that is known, and when the first is offered again. */
+  readonly nack?: {
+    readonly version: string;
+    readonly message: string;
+    readonly names: readonly string[];
+    readonly againInMs?: number;
+  };
   /** How many names it asked for; absent: all. */
   readonly names?: number;
 }
@@ -145,6 +150,14 @@ export function createStatusReader(options: StatusOptions): StatusReader {
   };
 }
 
+function nackOf(
+  { version, message, names, againAtMs }: NackStatus,
+  now: number,
+): NonNullable<TypeReport['nack']> {
+  const again = againAtMs === undefined ? {} : { againInMs: Math.max(0, againAtMs - now) };
+  return { version, message, names, ...again };
+}
+
 function typeOf(type: TypeStatus, now: number): TypeReport {
   const { state, version, sinceMs, sent, nack, names } = type;
   return {
@@ -152,7 +165,7 @@ function typeOf(type: TypeStatus, now: number): TypeReport {
     ...(version !== undefined && { version }),
     ...(sinceMs !== undefined && { answeredAgoMs: now - sinceMs }),
     ...(sent && { sent: { version: sent.version, agoMs: now - sent.atMs } }),
-    ...(nack && { nack }),
+    ...(nack && { nack: nackOf(nack, now) }),
     ...(names !== undefined && { names }),
   };
 }

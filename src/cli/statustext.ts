@@ -1,3 +1,4 @@
+import { remedyOf } from '../delivery/nacks.ts';
 import type { SlowPush } from '../delivery/push.ts';
 import { peerWords } from '../registry/peer-words.ts';
 import type { Problem } from '../registry/source.ts';
@@ -125,10 +126,22 @@ function nackText({ id, types }: ProxyStatus): string[] {
     const goesOn = version === undefined ? 'it has none' : `it goes on with ${version}`;
     return [
       `${id} refused ${type} ${nack.version} ${span(answeredAgoMs)} ago; ${goesOn}. Envoy says:`,
-      ...nack.message.split('\n').map((line) => `    ${line}`),
-      `    isthmus status ${id} names the resources.`,
+      ...nack.message
+        .trimEnd()
+        .split('\n')
+        .map((line) => `    ${line}`),
+      `    ${remedyOf(nack.message)}${againText(nack.againInMs)}`,
+      nack.names.length > 0
+        ? `    Refused: ${nack.names.join(', ')}.`
+        : `    isthmus status ${id} names the resources.`,
     ];
   });
+}
+
+/** That what was refused is offered again by itself. */
+function againText(inMs: number | undefined): string {
+  if (inMs === undefined) return '';
+  return ` It is offered again by itself ${inMs === 0 ? 'now' : `in ${span(inMs)}`}.`;
 }
 
 function legend(behind: readonly ProxyStatus[]): string[] {

@@ -15,8 +15,15 @@ export interface ProxyStream {
 export interface EndpointConcern {
   readonly revision: number;
   readonly types: readonly string[];
-  readonly names?: ReadonlySet<string>;
+  readonly resources?: Pushed['resources'];
+  readonly lenient?: boolean;
   readonly subscribed?: boolean;
+}
+
+/** What a batch of changes did to the resources: names by type URL, and the revision that has it all. */
+export interface Pushed {
+  readonly revision: number;
+  readonly resources: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
 /** What deletions need of the rest. */
@@ -30,6 +37,8 @@ export interface DeletionsOptions {
   readonly endpointType: string;
   /** A proxy has endpoints, or has gone for good: whether a later life of this process should `expect` it. */
   readonly onProxy?: (node: string, isKnown: boolean) => void;
+  /** The revision of everything that was put so far. */
+  revision(): number;
   /** The streams that have not confirmed something. */
   unconfirmed(concern: EndpointConcern): readonly ProxyStream[];
 }
@@ -39,10 +48,8 @@ export interface Deletions {
   opened(stream: ProxyStream): void;
   closed(stream: ProxyStream): void;
   confirmed(stream: ProxyStream, has: (concern: EndpointConcern) => boolean): void;
-  /** Resources by these names were put or removed, which made this revision. */
-  pushed(revision: number, names: Iterable<string>): void;
-  /** Applies a batch by `apply`, which puts all that follows from it, and holds its deletions until `release`. */
-  during(batch: readonly Change[], release: (ref: Ref) => Promise<void>, apply: () => void): void;
+  /** Holds the deletions of a batch, until no proxy has any more what the batch removed; then `release` is called. */
+  hold(batch: readonly Change[], pushed: Pushed, release: (ref: Ref) => Promise<void>): void;
   /** Proxies are answered from now on: only from here on limits run. */
   answering(): void;
   /** Proxies that an earlier life of this process served, by node id. */
@@ -50,19 +57,14 @@ export interface Deletions {
   /** The deletion of an object that some proxy may still have. */
   of(ref: Ref): Deletion | undefined;
   /**
-   * Ends when every connected proxy has confirmed the clusters and endpoints as they are now; `absent`: those that
-   * are away for a moment, too.
+   * Ends when every connected proxy has confirmed the clusters and endpoints as they are now, but for what it refuses
+   * and removals that it is not told of yet; `absent`: those that are away for a moment, too.
    */
   barrier(absent: boolean): Deletion;
   close(): void;
 }
 
-interface State {
-  readonly revision: number;
-  readonly names?: ReadonlySet<string>;
-}
-
-const noNames: ReadonlySet<string> = new Set();
+type State = Pick<EndpointConcern, 'revision' | 'resources' | 'lenient'>;
 
 /** Creates the deletions, none at first. */
 export function createDeletions(options: DeletionsOptions): Deletions {
@@ -77,9 +79,6 @@ export function createDeletions(options: DeletionsOptions): Deletions {
     onRelease: released,
     ...(options.onProxy && { onProxy: options.onProxy }),
   });
-  let revision = 0;
-  let touched = new Set<string>();
-
   function released({ keys, cause, heldMs }: Release): void {
     metrics.deletionsPending.set(guard.pending);
     metrics.deletionsReleased.inc({ cause }, keys.length);
@@ -102,17 +101,10 @@ export function createDeletions(options: DeletionsOptions): Deletions {
     confirmed: (stream, has) =>
       guard.confirmed(guarded(stream), {
         has: (state) => has({ ...state, types }),
-        holdsEndpoints: () => has({ revision: 0, names: noNames, types: [endpointType], subscribed: true }),
-        isInSync: () => has({ revision, names: noNames, types, subscribed: true }),
+        holdsEndpoints: () => has({ revision: 0, lenient: true, types: [endpointType], subscribed: true }),
+        isInSync: () => has({ revision: options.revision(), lenient: true, types, subscribed: true }),
       }),
-    pushed(newest, names) {
-      revision = newest;
-      for (const name of names) touched.add(name);
-    },
-    during(batch, release, apply) {
-      touched = new Set();
-      apply();
-      const state = { revision, names: touched };
+    hold(batch, state, release) {
       const refs = batch.flatMap((change) => (change.type === 'delete' ? [change.ref] : []));
       const instances = refs.filter((ref) => ref.kind === 'WorkloadEntry');
       if (instances.length === 0) return;
@@ -123,8 +115,10 @@ export function createDeletions(options: DeletionsOptions): Deletions {
     answering: () => guard.answering(),
     expect: (nodes) => guard.expect(nodes),
     of: (ref) => guard.find(refKey(ref)),
-    barrier: (absent) =>
-      guard.wait({ revision, names: noNames }, owing({ revision, names: noNames }), absent),
+    barrier(absent) {
+      const state = { revision: options.revision(), lenient: true };
+      return guard.wait(state, owing(state), absent);
+    },
     close: () => guard.close(),
   };
 }

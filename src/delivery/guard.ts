@@ -50,7 +50,7 @@ export interface Showing<S> {
   has(state: S): boolean;
   /** Whether it has endpoints at all. */
   holdsEndpoints(): boolean;
-  /** Whether it has endpoints, and has confirmed all that there is to know of them. */
+  /** Whether it has endpoints, and has answered all that it is to know of them. */
   isInSync(): boolean;
 }
 
@@ -280,8 +280,7 @@ export function createDeletionGuard<S>(options: GuardOptions): DeletionGuard<S> 
       const isBack = debtor.backUntil > clock.now();
       if (isBack && !shows.isInSync()) return;
       debtor.backUntil = 0;
-      for (const deletion of [...debtor.debts])
-        if (isBack || shows.has(deletion.state)) settle(debtor, deletion);
+      for (const deletion of [...debtor.debts]) if (shows.has(deletion.state)) settle(debtor, deletion);
     },
     hold: (keys, state, owing) => hold(keys, state, owing, true),
     wait: (state, owing, absent) => hold([], state, owing, absent),

@@ -19,6 +19,7 @@ export interface Metrics {
   readonly latePushes: Counter<'source'>;
   readonly lateProxies: Gauge;
   readonly nacks: Counter<'type'>;
+  readonly refusedAgain: Counter<'type'>;
   readonly acks: Counter<'type'>;
   readonly proxies: Gauge<'role'>;
   readonly changes: Counter<'type'>;
@@ -161,6 +162,11 @@ export function createMetrics(idc: string): Metrics {
       registers,
     }),
     nacks: counter('nacks_total', 'Responses that a proxy rejected, by resource type.', ['type']),
+    refusedAgain: counter(
+      'nacks_again_total',
+      'Of these, refusals of what the proxy had refused before: it is offered again after a pause.',
+      ['type'],
+    ),
     acks: counter('acks_total', 'Responses that a proxy accepted, by resource type.', ['type']),
     proxies: gauge('proxies', 'Connected proxies, by role.', ['role']),
     changes: counter('registry_changes_total', 'Registry events, by type (upsert, delete).', ['type']),

@@ -21,23 +21,30 @@ export function differencesOf<M>(
     ...sub.fresh.keys(),
     ...sub.gone,
     ...sub.held.keys(),
-    ...sub.rejected,
+    ...sub.rejected.keys(),
     ...(sub.all ? snapshot.visible(group).map(({ name }) => name) : []),
   ]);
   const inFlight = new Set(sub.inFlight?.response.names);
   return [...names].sort().flatMap((name): ResourceDifference[] => {
     const mark = snapshot.marks.get(name);
     const now = sees(group, name) ? mark?.resource?.version : undefined;
-    const refused = sub.rejected.has(name);
-    const base = refused ? (sub.nacked?.confirmed ?? 0) : sub.confirmed;
-    const acked = base > 0 ? snapshot.versionAt(name, base) : 'unknown';
+    const refusal = sub.rejected.get(name);
+    // Until it is answered anew, what is offered again is as it was.
+    const refused = refusal !== undefined && !(inFlight.has(name) && refusal.version !== now);
+    const base = refusal?.confirmed ?? sub.confirmed;
+    const held = sub.held.get(name);
+    // What is held is removed here, and the client has it as it last was.
+    const acked =
+      base === 0 || (held && !held.last)
+        ? 'unknown'
+        : (held?.last?.version ?? snapshot.versionAt(name, base));
     const sent = sub.revision > 0 ? snapshot.versionAt(name, sub.revision) : undefined;
     // Sent again although it did not change, such as the endpoints of a cluster that warms.
-    const pending = inFlight.has(name) || sub.fresh.has(name) || sub.gone.has(name) || sub.held.has(name);
+    const pending = inFlight.has(name) || sub.fresh.has(name) || sub.gone.has(name) || held !== undefined;
     if (acked === now && !refused && !pending) return [];
     const state = refused
       ? 'refused'
-      : sub.held.has(name)
+      : held !== undefined
         ? 'held'
         : inFlight.has(name) || (sub.inFlight !== undefined && sent === now && !sub.fresh.has(name))
           ? 'sent'

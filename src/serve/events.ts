@@ -45,6 +45,8 @@ export interface Ack {
 /** A NACK: the client refused the response and goes on with the last good state. `message`: its own words. */
 export interface Nack extends Ack {
   readonly message: string;
+  /** False where the client has refused just this before: it was offered again. */
+  readonly isNews: boolean;
 }
 
 /** A part of the state that somebody waits to see confirmed. */
@@ -53,8 +55,10 @@ export interface Concern {
   readonly revision: number;
   /** Type URLs; absent: all. */
   readonly types?: readonly string[];
-  /** With these, only a NACK of one of these resources counts against it; absent: any NACK does. */
-  readonly names?: ReadonlySet<string>;
+  /** Names by type URL: only these resources count. Absent: all of the types. */
+  readonly resources?: ReadonlyMap<string, ReadonlySet<string>>;
+  /** What is refused, or removed and held back, does not count against it, unless `resources` names it. */
+  readonly lenient?: boolean;
   /** The stream must have subscribed to all of `types`: one that has just begun has not, and has shown nothing. */
   readonly subscribed?: boolean;
 }
@@ -77,6 +81,17 @@ export interface Hooks {
   onUnusedClass?(nodeClass: string): void;
 }
 
+/** What a client refuses of one type. */
+export interface NackStatus {
+  readonly version: string;
+  /** The client's own words. */
+  readonly message: string;
+  /** The resources that are known to be refused, or the first of them; none while that is being found out. */
+  readonly names: readonly string[];
+  /** When the first of what was refused is offered again, in the server's clock. */
+  readonly againAtMs: number | undefined;
+}
+
 /** Where a stream stands with one type. */
 export interface TypeStatus {
   readonly typeUrl: string;
@@ -89,7 +104,7 @@ export interface TypeStatus {
   readonly sinceMs: number | undefined;
   /** Number of names subscribed; undefined for all. */
   readonly names: number | undefined;
-  readonly nack: { readonly version: string; readonly message: string } | undefined;
+  readonly nack: NackStatus | undefined;
   /** The response that waits for its ACK or NACK; `atMs` in the server's clock. */
   readonly sent: { readonly version: string; readonly atMs: number } | undefined;
 }
@@ -135,6 +150,8 @@ export interface Stats {
   /** Resources that `apply` was given, and of those the ones whose content was new. */
   resourcesApplied: number;
   resourcesChanged: number;
+  /** NACKs of what had been refused before. */
+  refusedAgain: number;
   /** Pushes that did not wait for an earlier type any longer. */
   outOfTurn: number;
   refused: number;
@@ -155,6 +172,7 @@ export function newStats(): Stats {
     streamsTouched: 0,
     resourcesApplied: 0,
     resourcesChanged: 0,
+    refusedAgain: 0,
     outOfTurn: 0,
     refused: 0,
   };

@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import type { Logger } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
 import { type EncodedResource, encodeResource, type ResourceJson } from './codec.ts';
 import { type Concern, type Hooks, newStats, type ResourceDifference, type StreamStatus } from './events.ts';
 import { NameSets } from './names.ts';
@@ -21,6 +22,8 @@ export interface Applied {
   readonly revision: number;
   /** Resources whose content is new or that went; 0 means that nothing will be pushed. */
   readonly changed: number;
+  /** Their names, by type URL. */
+  readonly resources: ReadonlyMap<string, ReadonlySet<string>>;
   /** Streams that get something because of it. */
   readonly streams: number;
   /** By type (CDS, EDS, …): how many streams get something of it because of this. */
@@ -30,6 +33,7 @@ export interface Applied {
 /** What the hub is made of; see `XdsServerOptions` for the defaults. */
 export interface HubOptions {
   readonly clock: Clock;
+  readonly random: Random;
   readonly log: Logger;
   readonly hooks: Hooks;
   readonly ready: boolean;
@@ -57,6 +61,7 @@ export class Hub implements SessionHost {
   readonly unsettled: Unsettled;
   readonly stats = newStats();
   readonly log: Logger;
+  readonly random: Random;
   readonly answerWaitMsMax: number;
   private readonly options: HubOptions;
   private readonly classes = new Map<string, NodeClass>();
@@ -71,6 +76,7 @@ export class Hub implements SessionHost {
     this.options = options;
     this.unsettled = new Unsettled(clock);
     this.log = log;
+    this.random = options.random;
     this.answerWaitMsMax = answerWaitMsMax;
     this.ready = ready;
     this.push = createPush<Session>((session) => this.advance(session), { clock, holdoffMsMax, sliceMs });
@@ -83,9 +89,14 @@ export class Hub implements SessionHost {
     const revision = this.lastRevision + 1;
     const touched = new Map<Group<Member>, string>();
     let changed = 0;
+    const resources = new Map<string, Set<string>>();
     for (const { typeUrl, name, resource } of encoded) {
       const snapshot = this.snapshot(nodeClass, typeUrl);
-      if (snapshot.put(name, resource, revision, at, (group) => touched.set(group, typeUrl))) changed += 1;
+      if (!snapshot.put(name, resource, revision, at, (group) => touched.set(group, typeUrl))) continue;
+      changed += 1;
+      const names = resources.get(typeUrl);
+      if (names === undefined) resources.set(typeUrl, new Set([name]));
+      else names.add(name);
     }
     if (changed > 0) this.lastRevision = revision;
     this.stats.resourcesApplied += changes.length;
@@ -103,7 +114,7 @@ export class Hub implements SessionHost {
     const streams = streamsOf([...touched.keys()]);
     this.stats.streamsTouched += streams;
     this.forgetRemoved(entry);
-    return { revision: this.lastRevision, changed, streams, subscriptions };
+    return { revision: this.lastRevision, changed, resources, streams, subscriptions };
   }
 
   private open(entry: NodeClass): void {
@@ -235,8 +246,11 @@ export class Hub implements SessionHost {
 
   nacked: SessionHost['nacked'] = (nack) => {
     this.stats.nacks += 1;
+    if (!nack.isNews) this.stats.refusedAgain += 1;
     const { type, version, message, names } = nack;
-    this.log.warn('NACK', { node: nack.stream.node.id, type, version, message, names: names.slice(0, 20) });
+    const fields = { node: nack.stream.node.id, type, version, message, names: names.slice(0, 20) };
+    if (nack.isNews) this.log.warn('NACK', fields);
+    else this.log.debug('NACK, as before', fields);
     this.hook('onNack', nack);
   };
 
@@ -279,9 +293,10 @@ export class Hub implements SessionHost {
     return [...this.sessions()].filter((one) => !one.hasConfirmed(concern)).map((one) => one.status());
   }
 
-  /** Whether every stream has ACKed all up to `revision` that concerns it. */
-  isConfirmed(revision: number): boolean {
-    for (const session of this.sessions()) if (!session.hasConfirmed({ revision })) return false;
+  /** Whether every stream has ACKed all that a concern names. */
+  isConfirmed(what: number | Concern): boolean {
+    const concern = typeof what === 'number' ? { revision: what } : what;
+    for (const session of this.sessions()) if (!session.hasConfirmed(concern)) return false;
     return true;
   }
 

@@ -23,7 +23,7 @@ export type Removals = 'hold' | 'now' | 'release';
 /** What both protocols need to know: the changes since the last response and the names to send anyway. */
 export interface Due {
   readonly difference: Difference;
-  /** Changed, fresh, or rejected together with what changed, and there; each once. */
+  /** Changed or fresh, and there; each once. */
   readonly upserts: readonly EncodedResource[];
   /** Removed, but asked for by a client that needs it until its removals are let go. */
   readonly kept: readonly EncodedResource[];
@@ -52,12 +52,7 @@ export function gatherDue<M>(
   const missing: string[] = [];
   const kept: EncodedResource[] = [];
   const held = new Map<string, Held>();
-  const again = difference.upserts.some(({ resource }) => sub.rejected.has(resource.name));
-  const named = new Set([
-    ...sub.fresh.keys(),
-    ...(again ? sub.rejected : []),
-    ...(sub.all && !group.wildcard ? group.set.names : []),
-  ]);
+  const named = new Set([...sub.fresh.keys(), ...(sub.all && !group.wildcard ? group.set.names : [])]);
   for (const name of named) {
     const mark = snapshot.marks.get(name);
     if (upserts.has(name) || !sees(group, name)) continue;

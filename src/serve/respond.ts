@@ -91,5 +91,5 @@ function stateKey(sub: Subscription, protocol: Protocol, removals: Removals): st
   const flags = `${protocol} ${removals} ${sub.revision} ${sub.all} ${sub.answer}`;
   if (sub.fresh.size + sub.gone.size + sub.held.size + sub.rejected.size === 0) return flags;
   const held = [...sub.held].map(([name, { last }]) => `${name}=${last?.version}`);
-  return JSON.stringify([flags, [...sub.fresh], [...sub.gone], held, [...sub.rejected]]);
+  return JSON.stringify([flags, [...sub.fresh], [...sub.gone], held, sub.rejected.size > 0]);
 }

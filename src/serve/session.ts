@@ -1,9 +1,11 @@
 import type { Logger } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
 import { differencesOf } from './differences.ts';
 import type { Ack, Concern, Nack, ResourceDifference, Stats, StreamInfo, StreamStatus } from './events.ts';
 import type { NameSets } from './names.ts';
 import { mustHold, nextTurn, type Turn } from './order.ts';
 import type { Removals } from './plan.ts';
+import { offerAgain, refuse, standsInPlace } from './refusal.ts';
 import { type Response, respond } from './respond.ts';
 import { type Group, type Snapshot, sees } from './snapshot.ts';
 import { hasAcked, standingOf } from './standing.ts';
@@ -16,6 +18,7 @@ import {
   noteSaid,
   repeatSotw,
   resumeDelta,
+  type Sent,
   type Subscription,
   subscribeDelta,
   subscribeSotw,
@@ -48,6 +51,7 @@ export interface SessionHost {
   /** How long the other types wait for an answer, in milliseconds. */
   readonly answerWaitMsMax: number;
   now(): number;
+  readonly random: Random;
   revision(): number;
   nextSequence(): number;
   readonly unsettled: Unsettled;
@@ -64,6 +68,7 @@ export interface SessionHost {
 // A client that comes back with clusters that went meanwhile asks for its routes in its next breath: until
 // then they must be taken to name those clusters. Until this long after the stream began, in milliseconds.
 const settleMs = 1_000;
+const none: ReadonlySet<string> = new Set();
 
 /** One stream after its node is known: takes requests, and writes what is due, in push order. */
 export class Session {
@@ -108,7 +113,7 @@ export class Session {
     this.quiet = false;
     const known = this.byType.get(request.typeUrl);
     const first = known === undefined;
-    const sub = known?.sub ?? this.newSub(request.typeUrl);
+    const sub = known?.sub ?? this.newSub(request.typeUrl, !request.hasVersion);
     const verdict = this.judge(sub, request);
     // "the server should not respond to requests with a stale nonce": the client repeats what matters.
     if (verdict === 'stale') return;
@@ -125,7 +130,7 @@ export class Session {
     this.quiet = false;
     const known = this.byType.get(request.typeUrl);
     const first = known === undefined;
-    const sub = known?.sub ?? this.newSub(request.typeUrl);
+    const sub = known?.sub ?? this.newSub(request.typeUrl, request.initialVersions.size === 0);
     // Subscriptions stand for themselves in Delta: only the answer to a response can be stale.
     this.judge(sub, request);
     const { names, unsubscribe, initialVersions } = request;
@@ -162,8 +167,8 @@ export class Session {
     if (sub.gone.size > 0) this.settlesAt = this.openedAtMs + settleMs;
   }
 
-  private newSub(typeUrl: string): Subscription {
-    return newSubscription(ruleOf(typeUrl), this.host.sets.empty);
+  private newSub(typeUrl: string, blank: boolean): Subscription {
+    return newSubscription(ruleOf(typeUrl), this.host.sets.empty, blank);
   }
 
   private judge(sub: Subscription, request: { nonce: string; error: string | undefined }) {
@@ -189,8 +194,22 @@ export class Session {
     if (verdict === 'ack') {
       this.host.acked(ack);
       this.moved = true;
-    } else this.host.nacked({ ...ack, message: request.error ?? '' });
+    } else {
+      const message = request.error ?? '';
+      const isNews = this.refuse(sub, sent, message);
+      this.moved = true;
+      this.host.nacked({ ...ack, message, isNews });
+    }
     return verdict;
+  }
+
+  private refuse(sub: Subscription, sent: Sent, message: string): boolean {
+    const marks = this.byType.get(sub.rule.url)?.snapshot.marks;
+    return refuse(sub, sent, message, {
+      ...{ now: this.host.now(), random: this.host.random },
+      divisible: this.info.protocol === 'delta' || !sub.rule.fullState,
+      versionOf: (name) => marks?.get(name)?.resource?.version ?? 'gone',
+    });
   }
 
   /** Puts the subscription where its names belong. */
@@ -265,6 +284,7 @@ export class Session {
   private isDue(): boolean {
     let answered = true;
     for (const { sub, group } of this.members) {
+      if (sub.rejected.size > 0) offerAgain(sub, group, this.host.now());
       if (sub.held.size > 0 || isPending(sub, group)) return true;
       if (sub.inFlight !== undefined || sub.nacked !== undefined) answered = false;
     }
@@ -276,13 +296,13 @@ export class Session {
     const now = this.host.now();
     // To a client that does not read nothing more is written: it would only gather here.
     const clogged = this.stream.isClogged();
-    return this.members.map(({ sub, group }) => ({
+    return this.members.map(({ sub, group, snapshot }) => ({
       eager: sub.rule.eager,
       pending: isPending(sub, group),
       inFlight: sub.inFlight !== undefined,
       overdue:
         sub.inFlight !== undefined && now - sub.inFlight.sentAt >= this.host.answerWaitMsMax && !clogged,
-      nacked: sub.nacked !== undefined,
+      nacked: standsInPlace(sub, (name) => snapshot.marks.get(name)?.born),
       held: sub.held.size > 0,
     }));
   }
@@ -292,10 +312,12 @@ export class Session {
     if (sub.rejected.size > 0)
       forgetRejected(sub, (name) => snapshot.marks.get(name)?.resource !== undefined);
     const response = respond(sub, member, this.info.protocol, this.host, removals);
-    noteSaid(sub, response.held, response.send ? response.names : []);
+    const released =
+      sub.held.size === 0 ? none : new Set([...sub.held.keys()].filter((name) => !response.held.has(name)));
+    noteSaid(sub, response.held);
     sub.revision = group.changedAt;
-    if (response.send) this.markSent(member, response);
-    else if (sub.held.size === 0) {
+    if (response.send) this.markSent(member, response, released);
+    else {
       sub.confirmed = sub.revision;
       this.moved = true;
     }
@@ -303,11 +325,9 @@ export class Session {
     return response.send;
   }
 
-  private markSent({ sub }: Member, response: Response): void {
+  private markSent({ sub }: Member, response: Response, released: ReadonlySet<string>): void {
     const { nonce, sequence, bytes, refs } = response;
-    // While a removal waits, what came with it is not all done.
-    const revision = sub.held.size > 0 ? sub.confirmed : sub.revision;
-    sub.inFlight = { response, revision, sentAt: this.host.now() };
+    sub.inFlight = { response, revision: sub.revision, sentAt: this.host.now(), released };
     sub.nonce = nonce;
     sub.sequence = sequence;
     this.greeted = true;

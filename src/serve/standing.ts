@@ -6,13 +6,18 @@ import { isPending, type Subscription } from './subscription.ts';
 export function hasAcked<M>(
   sub: Subscription,
   group: Group<M>,
-  { revision, types, names }: Concern,
+  { revision, types, resources, lenient = false }: Concern,
 ): boolean {
-  if (types !== undefined && !types.includes(sub.rule.url)) return true;
-  const idle = sub.inFlight === undefined && sub.held.size === 0 && !isPending(sub, group);
-  const refused =
-    names === undefined ? sub.rejected.size > 0 : [...sub.rejected].some((one) => names.has(one));
-  return !refused && (idle || sub.confirmed >= Math.min(revision, group.changedAt));
+  const { url } = sub.rule;
+  if (types?.includes(url) === false || resources?.has(url) === false) return true;
+  const names = resources?.get(url);
+  const counts = (name: string) => (names === undefined ? !lenient : names.has(name));
+  for (const name of sub.rejected.keys()) if (counts(name)) return false;
+  for (const name of sub.inFlight?.released ?? []) if (counts(name)) return false;
+  // A removal of unknown age is one that the client came with.
+  for (const [name, held] of sub.held) if (counts(name) && (held.revision ?? 0) <= revision) return false;
+  const idle = sub.inFlight === undefined && sub.suspects.length === 0 && !isPending(sub, group);
+  return idle || sub.confirmed >= Math.min(revision, group.changedAt);
 }
 
 /** Where a stream stands with one type. */
@@ -27,7 +32,18 @@ export function standingOf<M>(sub: Subscription, group: Group<M>): TypeStatus {
     version: sub.acked?.version,
     sinceMs: last.length === 0 ? undefined : Math.max(...last.map(({ at }) => at)),
     names: sub.wildcard ? undefined : sub.set.names.size,
-    nack: sub.nacked && { version: sub.nacked.version, message: sub.nacked.message },
+    nack: sub.nacked && { version: sub.nacked.version, message: sub.nacked.message, ...refusedOf(sub) },
     sent: sub.inFlight && { version: sub.inFlight.response.version, atMs: sub.inFlight.sentAt },
   };
+}
+
+// For words; `differences` has all of them.
+const refusedMax = 20;
+
+/** The names that are known to be refused, and when the first of them is offered again. */
+function refusedOf({ rejected }: Subscription): { names: readonly string[]; againAtMs: number | undefined } {
+  const known = [...rejected].filter(([, refusal]) => refusal.known);
+  const againAtMs =
+    rejected.size === 0 ? undefined : Math.min(...Array.from(rejected.values(), ({ at }) => at));
+  return { names: known.slice(0, refusedMax).map(([name]) => name), againAtMs };
 }

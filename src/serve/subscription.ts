@@ -7,8 +7,9 @@ import type { TypeRule } from './types.ts';
 export interface Said {
   readonly nonce: string;
   readonly version: string;
-  /** Names of the resources in it. */
+  /** Names of the resources in it, and of those told as removed (Delta). */
   readonly names: readonly string[];
+  readonly removed: readonly string[];
   readonly eventsAt: readonly number[];
   readonly supersededAt: readonly number[];
   readonly bytes: Uint8Array;
@@ -20,12 +21,28 @@ export interface Sent {
   /** The state that its ACK confirms. */
   readonly revision: number;
   readonly sentAt: number;
+  /** Removals that were held until then, and that it carries out. */
+  readonly released: ReadonlySet<string>;
 }
 
-/** A removal that waits: the event that caused it and the last content, as far as they are known here. */
+/** A removal that waits: its revision, the event that caused it and the last content, as far as they are known here. */
 export interface Held {
+  readonly revision?: number;
   readonly at?: number;
   readonly last?: EncodedResource;
+}
+
+/** Why a resource is not in force at a client, and when it is offered again. One for all that were refused alike. */
+export interface Refusal {
+  /** The state that the client had confirmed before it refused the resource first. */
+  readonly confirmed: number;
+  /** Whether it is this resource that was refused; else only one of those that were sent with it. */
+  readonly known: boolean;
+  /** What was refused; undefined for a removal. */
+  readonly version: string | undefined;
+  /** When it is offered again, in the server's clock (ms), and the pause before that, without its jitter. */
+  readonly at: number;
+  readonly pauseMs: number;
 }
 
 /**
@@ -43,7 +60,7 @@ export interface Subscription {
   lastNames: Buffer;
   /** State up to this revision was sent (or is told by what follows). */
   revision: number;
-  /** State up to this revision was ACKed, or needed no saying. */
+  /** State up to this revision was ACKed, or needed no saying; what is `held` or `rejected` apart. */
   confirmed: number;
   /** Everything that is subscribed must be sent. */
   all: boolean;
@@ -55,22 +72,19 @@ export interface Subscription {
   gone: ReadonlySet<string>;
   /** Removed resources that the client must keep until nothing names them any more. */
   held: ReadonlyMap<string, Held>;
-  /** Names in the responses that were rejected and not replaced since. */
-  rejected: ReadonlySet<string>;
+  /** Resources that were refused, or sent with one that was, and that no ACK came for since. */
+  rejected: ReadonlyMap<string, Refusal>;
+  /** Of these, the ones that are offered apart from each other, to find out which is refused. */
+  suspects: readonly (readonly string[])[];
+  /** The client had nothing of this type when the stream began. */
+  blank: boolean;
   inFlight: Sent | undefined;
   nonce: string;
   /** The number of which the nonce is the text; 0 before the first response. */
   sequence: number;
   acked: { readonly version: string; readonly at: number } | undefined;
-  nacked:
-    | {
-        readonly version: string;
-        readonly at: number;
-        readonly message: string;
-        /** What was confirmed before the first of the refusals that still hold. */
-        readonly confirmed: number;
-      }
-    | undefined;
+  /** The last NACK, as long as something is rejected. */
+  nacked: { readonly version: string; readonly at: number; readonly message: string } | undefined;
 }
 
 // Nothing, one for all: nearly every subscription has nothing of nearly each kind, and each push looks. Collections of their
@@ -78,9 +92,11 @@ export interface Subscription {
 const noFresh: Subscription['fresh'] = new Map();
 const noNames: ReadonlySet<string> = new Set();
 const noneHeld: Subscription['held'] = new Map();
+const noneRejected: Subscription['rejected'] = new Map();
+const noSuspects: Subscription['suspects'] = [];
 
 /** A subscription before its first request. */
-export function newSubscription(rule: TypeRule, empty: NameSet): Subscription {
+export function newSubscription(rule: TypeRule, empty: NameSet, blank: boolean): Subscription {
   return {
     rule,
     wildcard: false,
@@ -94,7 +110,9 @@ export function newSubscription(rule: TypeRule, empty: NameSet): Subscription {
     fresh: noFresh,
     gone: noNames,
     held: noneHeld,
-    rejected: noNames,
+    rejected: noneRejected,
+    suspects: noSuspects,
+    blank,
     inFlight: undefined,
     nonce: '',
     sequence: 0,
@@ -107,9 +125,9 @@ export function newSubscription(rule: TypeRule, empty: NameSet): Subscription {
 export type Verdict = 'none' | 'stale' | 'repeat' | 'ack' | 'nack';
 
 /**
- * Judges the nonce of a request and notes an ACK or NACK. 'stale' answers an older response; 'repeat' comes
- * after the last response was already answered; 'none' answers nothing: a first request, or a nonce of an
- * earlier stream.
+ * Judges the nonce of a request and notes an ACK; a NACK is for `refuse` to note. 'stale' answers an older response;
+ * 'repeat' comes after the last response was already answered; 'none' answers nothing: a first request, or a nonce of
+ * an earlier stream.
  */
 export function judge(sub: Subscription, nonce: string, error: string | undefined, now: number): Verdict {
   if (nonce === '' || sub.nonce === '') return 'none';
@@ -117,17 +135,24 @@ export function judge(sub: Subscription, nonce: string, error: string | undefine
   const sent = sub.inFlight;
   if (sent === undefined) return 'repeat';
   sub.inFlight = undefined;
-  if (error === undefined) {
-    sub.acked = { version: sent.response.version, at: now };
-    sub.confirmed = sent.revision;
-    // What was rejected before and not sent since is still not in force.
-    if (sub.rejected.size === 0) sub.nacked = undefined;
-    return 'ack';
-  }
-  const confirmed = sub.nacked?.confirmed ?? sub.confirmed;
-  sub.nacked = { version: sent.response.version, at: now, message: error, confirmed };
-  sub.rejected = new Set([...sub.rejected, ...sent.response.names]);
-  return 'nack';
+  if (error !== undefined) return 'nack';
+  sub.acked = { version: sent.response.version, at: now };
+  sub.confirmed = sent.revision;
+  if (sub.nacked === undefined) return 'ack';
+  // What was rejected before and not sent since is still not in force.
+  const { names, removed } = sent.response;
+  const accepted = new Set([...names, ...removed]);
+  keepRejected(sub, (name) => !accepted.has(name));
+  return 'ack';
+}
+
+/** Forgets refusals but for those that are kept; with the last of them goes the NACK. */
+function keepRejected(sub: Subscription, keep: (name: string, refusal: Refusal) => boolean): void {
+  const kept = [...sub.rejected].filter(([name, refusal]) => keep(name, refusal));
+  sub.rejected = kept.length === 0 ? noneRejected : new Map(kept);
+  if (kept.length > 0) return;
+  sub.nacked = undefined;
+  sub.suspects = noSuspects;
 }
 
 /** Takes the names of a SotW request whose verdict is not 'stale'. `first` means the first of the type. */
@@ -206,11 +231,10 @@ export function subscribeDelta(
   dropUnsubscribed(sub);
 }
 
-/** Forgets refusals of what is no more; with the last of them goes the NACK. `exists`: whether a name does. */
+/** Forgets refusals of what is no more, and of removals of what is there again. `exists`: whether a name does. */
 export function forgetRejected(sub: Subscription, exists: (name: string) => boolean): void {
-  if (sub.rejected.size === 0) return;
-  sub.rejected = only(sub.rejected, exists);
-  if (sub.rejected.size === 0) sub.nacked = undefined;
+  if (sub.rejected.size > 0)
+    keepRejected(sub, (name, { version }) => exists(name) === (version !== undefined));
 }
 
 /** Notes a name to be sent whether it changed or not. */
@@ -219,18 +243,13 @@ export function addFresh(sub: Subscription, name: string, why: 'new' | 'again'):
   (sub.fresh as Map<string, 'new' | 'again'>).set(name, why);
 }
 
-/** Notes that all that was due is said, but for what is `held`, in a response that has `names`, or in none. */
-export function noteSaid(sub: Subscription, held: Subscription['held'], names: readonly string[]): void {
+/** Notes that all that was due is said, but for what is `held`. */
+export function noteSaid(sub: Subscription, held: Subscription['held']): void {
   sub.held = held.size === 0 ? noneHeld : held;
   sub.all = false;
   sub.answer = false;
   sub.fresh = noFresh;
   sub.gone = noNames;
-  // What was rejected is in this response again, or was replaced.
-  if (sub.rejected.size > 0) {
-    const said = new Set(names);
-    sub.rejected = only(sub.rejected, (name) => !said.has(name));
-  }
 }
 
 function only(names: ReadonlySet<string>, keep: (name: string) => boolean): ReadonlySet<string> {
@@ -245,7 +264,7 @@ function dropUnsubscribed(sub: Subscription): void {
   if (sub.fresh.size > 0) sub.fresh = new Map([...sub.fresh].filter(([name]) => names.has(name)));
   if (sub.held.size > 0) sub.held = new Map([...sub.held].filter(([name]) => names.has(name)));
   sub.gone = only(sub.gone, (name) => names.has(name));
-  sub.rejected = only(sub.rejected, (name) => names.has(name));
+  if (sub.rejected.size > 0) keepRejected(sub, (name) => names.has(name));
 }
 
 /**

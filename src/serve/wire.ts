@@ -11,6 +11,8 @@ export interface SotwRequest {
   readonly node: Buffer | undefined;
   readonly error: string | undefined;
   readonly names: Buffer;
+  /** Whether the client has accepted a version of the type. */
+  readonly hasVersion: boolean;
 }
 
 /** A DeltaDiscoveryRequest, as far as the server reads it. */
@@ -39,15 +41,18 @@ const errorBytesMax = 4_096;
  * name is read. Throws MeshError 'invalid'.
  */
 export function parseSotwRequest(bytes: Buffer, lastNames: readonly Buffer[] = []): SotwRequest {
-  const request = { typeUrl: '', nonce: '' } as { -readonly [K in keyof SotwRequest]: SotwRequest[K] };
+  const request = { typeUrl: '', nonce: '', hasVersion: false } as {
+    -readonly [K in keyof SotwRequest]: SotwRequest[K];
+  };
   const runs: Buffer[] = [];
   eachTopField(bytes, (id, cursor, start) => {
-    if (id === 2) request.node = readChunk(cursor);
+    if (id === 1) request.hasVersion = readChunk(cursor).length > 0;
+    else if (id === 2) request.node = readChunk(cursor);
     else if (id === 3) runs.push(namesRun(bytes, start, cursor, lastNames));
     else if (id === 4) request.typeUrl = readShortText(cursor, 'type_url', typeUrlBytesMax);
     else if (id === 5) request.nonce = readShortText(cursor, 'response_nonce', nonceBytesMax);
     else if (id === 6) request.error = statusMessage(readChunk(cursor));
-    return id >= 2 && id <= 6;
+    return id <= 6;
   });
   request.names = joined(runs);
   return request;

@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import { type Logger, silentLogger } from '../base/log.ts';
+import { type Random, seededRandom } from '../base/random.ts';
 import { shown } from '../base/shown.ts';
 import { decodeJson, type ResourceJson } from './codec.ts';
 import { typePrefix } from './encode.ts';
@@ -18,6 +19,7 @@ export type {
   Concern,
   Hooks,
   Nack,
+  NackStatus,
   Node,
   Peer,
   ResourceDifference,
@@ -40,6 +42,8 @@ export interface XdsServerOptions extends Hooks {
   readonly ready?: boolean;
   readonly log?: Logger;
   readonly clock?: Clock;
+  /** For the pauses after which what was refused is offered again. By default seeded with the time. */
+  readonly random?: Random;
   /** The longest time a change waits while the server is busy pushing, in milliseconds. Default 50. */
   readonly holdoffMsMax?: number;
   /** How long the other types of a stream wait for an ACK or NACK, in milliseconds. Default 5,000. */
@@ -84,8 +88,8 @@ export interface XdsServer {
    * `Concern` names.
    */
   unconfirmed(what: number | Concern): StreamStatus[];
-  /** Whether `unconfirmed(revision)` is empty; cheaper. */
-  isConfirmed(revision: number): boolean;
+  /** Whether `unconfirmed(what)` is empty; cheaper. */
+  isConfirmed(what: number | Concern): boolean;
   /** What the stream of this id (`StreamInfo.id`) has not, or should not have any more; empty when in sync. */
   differences(stream: number): ResourceDifference[];
   readonly stats: Readonly<Stats>;
@@ -98,7 +102,8 @@ export function createXdsServer(options: XdsServerOptions = {}): XdsServer {
   const clock = options.clock ?? systemClock;
   const log = options.log ?? silentLogger;
   const { ready = true, holdoffMsMax = 50, answerWaitMsMax = 5_000 } = options;
-  const hub = new Hub({ clock, log, hooks: options, ready, holdoffMsMax, answerWaitMsMax });
+  const random = options.random ?? seededRandom(clock.wall());
+  const hub = new Hub({ clock, random, log, hooks: options, ready, holdoffMsMax, answerWaitMsMax });
   const classOf = options.classOf ?? ((node: Node) => node.id);
   const listening: Listening[] = [];
   let streams = 0;
@@ -182,18 +187,13 @@ export function createXdsServer(options: XdsServerOptions = {}): XdsServer {
     release: () => hub.release(),
     status: () => hub.status(),
     unconfirmed: (what) => hub.unconfirmed(what),
-    isConfirmed: (revision) => hub.isConfirmed(revision),
+    isConfirmed: (what) => hub.isConfirmed(what),
     differences: (stream) => hub.differences(stream),
     async close(graceMs = 1_000) {
       hub.close();
       await Promise.all(listening.splice(0).map((one) => one.close(graceMs)));
     },
   };
-}
-
-/** The name of the resource that a change is about; of endpoints, that of their cluster. */
-export function resourceName(change: ResourceChange): string {
-  return 'remove' in change ? change.remove.name : String(nameIn(change.upsert) ?? '');
 }
 
 function nameIn(resource: ResourceJson): unknown {

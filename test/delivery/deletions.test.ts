@@ -4,8 +4,7 @@ import { createDeletions } from '../../src/delivery/deletions.ts';
 import { createMetrics } from '../../src/delivery/metrics.ts';
 import type { Change, Ref } from '../../src/model/object.ts';
 import { clusterType, endpointType } from '../../src/serve/types.ts';
-import { resourceName } from '../../src/serve/xds.ts';
-import { cds, eds, gone, story } from '../serve/story.ts';
+import { cds, eds, gone, rds, story } from '../serve/story.ts';
 import { manualClock } from '../support/manual-clock.ts';
 
 const ref = (name: string): Ref => ({ kind: 'WorkloadEntry', namespace: 'shop', name });
@@ -25,6 +24,7 @@ function setup() {
     metrics: createMetrics('test'),
     clusterType,
     endpointType,
+    revision: () => s.hub.revision(),
     unconfirmed: (concern) => s.hub.unconfirmed(concern),
   });
   deletions.answering();
@@ -34,16 +34,12 @@ function setup() {
     deletions,
     released,
     async put(...changes: Parameters<typeof s.apply>[0]) {
-      const { revision } = await s.apply(changes);
-      deletions.pushed(revision, changes.map(resourceName));
+      await s.apply(changes);
     },
     async remove(name: string, ...changes: Parameters<typeof s.apply>[0]) {
       const change: Change = { type: 'delete', ref: ref(name), at: 0 };
       const release = async ({ name }: Ref) => void released.push(name);
-      deletions.during([change], release, () => {
-        const { revision } = s.hub.apply('k', changes, 0);
-        deletions.pushed(revision, changes.map(resourceName));
-      });
+      deletions.hold([change], s.hub.apply('k', changes, 0), release);
       await Promise.resolve();
     },
   };
@@ -97,8 +93,7 @@ for (const protocol of ['sotw', 'delta'] as const) {
     const s = setup();
     await s.put(cds('a'), eds('a', 'empty'));
     const proxy = await connected(s, 'one', 'a');
-    const { revision } = s.hub.apply('k', [eds('a', 'with x')], 0);
-    s.deletions.pushed(revision, ['a']);
+    s.hub.apply('k', [eds('a', 'with x')], 0);
     await s.remove('x', eds('a', 'empty'));
     proxy.got();
     proxy.ack('EDS');
@@ -142,6 +137,29 @@ for (const protocol of ['sotw', 'delta'] as const) {
       t.ok(s.released.includes('y'));
     },
   );
+
+  t.test(`${protocol}: what a refused route keeps of another Group holds nothing up`, async (t) => {
+    const s = setup();
+    await s.put(cds('a'), cds('b'), eds('a'), eds('b'), rds('r'));
+    const proxy = await connected(s, 'one', 'a', 'b');
+    if (protocol === 'sotw') proxy.ask('RDS', 'r');
+    else proxy.send('RDS', { resource_names_subscribe: ['r'] });
+    proxy.got();
+    proxy.ack('RDS');
+    await s.put(rds('r', 'bad'));
+    proxy.got();
+    proxy.nack('RDS', 'no');
+    await s.put(gone('CDS', 'b'), gone('EDS', 'b'));
+    t.strictSame(proxy.got(), [], 'b stays while the old route may name it');
+    await s.remove('x', eds('a', 'without x'));
+    const barrier = s.deletions.barrier(true);
+    t.strictSame(barrier.waitingFor(), ['one']);
+    proxy.got();
+    proxy.ack('EDS');
+    t.strictSame(s.released, ['x']);
+    t.strictSame(barrier.waitingFor(), []);
+    await s.remove('y', eds('b', 'gone as well'));
+  });
 
   t.test(`${protocol}: a Group that goes takes its instances along`, async (t) => {
     const s = setup();

@@ -56,6 +56,7 @@ export function story(hooks: Hooks = {}, ready = true) {
   const nacks: Nack[] = [];
   const hub = new Hub({
     clock,
+    random: () => 0.5,
     log: silentLogger,
     hooks: { onAck: (ack) => void acks.push(ack), onNack: (nack) => void nacks.push(nack), ...hooks },
     ready,

@@ -1,0 +1,94 @@
+import type { Random } from '../base/random.ts';
+import { addFresh, isPending, type Sent, type Subscription } from './subscription.ts';
+
+/** How often what was refused is offered again; docs/defaults.md states it. */
+export const offerLimits = {
+  /** The first pause; each refusal of the same content doubles it. */
+  pauseMs: 1_000,
+  pauseMsMax: 60_000,
+  /** A pause is longer where a response is: no stream is offered more than this, in bytes a second. */
+  bytesPerSecond: 4_096,
+} as const;
+
+/** What `refuse` needs besides the response: time in ms, chance, and the version that a name has now. */
+export interface RefusalContext {
+  readonly now: number;
+  readonly random: Random;
+  /** Whether the next response can carry some of the resources alone. */
+  readonly divisible: boolean;
+  versionOf(name: string): string | undefined;
+}
+
+/**
+ * The resources that a client's words blame, of those it was sent; undefined where they name none. Envoy says
+ * `Error adding/updating listener(s) NAME: why` (clusters alike), one after the other, and has put the others in force
+ * (source/common/listener_manager/lds_api.cc, source/common/upstream/cds_api_helper.cc).
+ */
+export function blamedBy(message: string, names: readonly string[]): string[] | undefined {
+  const [, told] = /^Error adding\/updating (?:listener|cluster)\(s\) (.*)$/s.exec(message) ?? [];
+  if (told === undefined) return undefined;
+  const blamed = names.filter((name) => {
+    const at = told.indexOf(`${name}: `);
+    return at === 0 || (at > 0 && /\s/.test(told[at - 1] as string));
+  });
+  return blamed.length > 0 ? blamed : undefined;
+}
+
+/**
+ * Notes a NACK. Resources that the client blames, or the only one that it was sent, are refused, and the others of the
+ * response in force. Where that cannot be told, all are suspects: each half is offered alone, and so on, until it can
+ * be. What is refused is offered again after a pause, as its cause may lie outside of it: a port that was taken, a file that
+ * was not there. Returns whether that is news: not where the same content was refused before.
+ */
+export function refuse(sub: Subscription, sent: Sent, message: string, context: RefusalContext): boolean {
+  const { names, removed, version, bytes } = sent.response;
+  const blamed = blamedBy(message, names);
+  const suspects = blamed ?? [...names, ...removed];
+  const known = blamed !== undefined || suspects.length === 1;
+  const rejected = new Map(sub.rejected);
+  for (const name of [...names, ...removed]) rejected.delete(name);
+  const gone = new Set(removed);
+  let news = suspects.length === 0;
+  for (const name of suspects) {
+    const before = sub.rejected.get(name);
+    const now = gone.has(name) ? undefined : context.versionOf(name);
+    const same = before !== undefined && before.version === now;
+    news ||= !same || (known && !before.known);
+    const pauseMs =
+      same && before.known ? Math.min(2 * before.pauseMs, offerLimits.pauseMsMax) : offerLimits.pauseMs;
+    const leastMs = (bytes.length / offerLimits.bytesPerSecond) * 1000;
+    const at = context.now + Math.max(pauseMs * (0.75 + context.random() / 2), leastMs);
+    rejected.set(name, { confirmed: before?.confirmed ?? sub.confirmed, known, version: now, at, pauseMs });
+  }
+  sub.rejected = rejected;
+  sub.nacked = { version, at: context.now, message };
+  if (known) sub.confirmed = sent.revision;
+  else if (context.divisible && suspects.length > 1) {
+    const middle = Math.ceil(suspects.length / 2);
+    sub.suspects = [suspects.slice(0, middle), suspects.slice(middle), ...sub.suspects];
+  }
+  return news;
+}
+
+/** Makes due what is to be offered again now. Newer state goes before, and takes along what it replaces. */
+export function offerAgain(sub: Subscription, group: { readonly changedAt: number }, now: number): void {
+  if (sub.rejected.size === 0 || sub.inFlight !== undefined || isPending(sub, group)) return;
+  for (;;) {
+    const [some, ...others] = sub.suspects;
+    if (some === undefined) break;
+    sub.suspects = others;
+    const left = some.filter((name) => sub.rejected.get(name)?.known === false);
+    for (const name of left) addFresh(sub, name, 'again');
+    if (left.length > 0) return;
+  }
+  for (const [name, { at }] of sub.rejected) if (at <= now) addFresh(sub, name, 'again');
+}
+
+/** Whether the client may go on with an older version of something that it refused. `born`: the revision that added it. */
+export function standsInPlace(sub: Subscription, born: (name: string) => number | undefined): boolean {
+  if (sub.nacked === undefined) return false;
+  if (sub.rejected.size === 0) return true;
+  for (const [name, { confirmed }] of sub.rejected)
+    if (confirmed === 0 ? !sub.blank : (born(name) ?? 0) <= confirmed) return true;
+  return false;
+}

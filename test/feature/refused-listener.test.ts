@@ -1,0 +1,103 @@
+import { createServer } from 'node:net';
+import t from 'tap';
+import { freeAddress, get, startMesh, until } from '../support/mesh.ts';
+import { tcpInstance, who } from '../support/tcp.ts';
+
+// A port that another process has at a caller: what is refused, what that holds up, and how it ends.
+
+const [outbound, mysql] = [await freeAddress(), await freeAddress()];
+const database = await tcpInstance('mysql');
+await database.start();
+t.teardown(() => database.kill());
+
+const entry = (name: string, ports: string, source: string) => `---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: ${name}, namespace: shop}
+spec:
+  hosts: [${name}.shop]
+  location: MESH_INTERNAL
+  resolution: STATIC
+  ports: [${ports}]
+  ${source}
+`;
+const http = '{number: 80, name: http, protocol: HTTP}';
+const selector = 'workloadSelector: {labels: {app: web}}';
+const web = (name: string, { address, port }: { address: string; port: number }) => `---
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: {name: ${name}, namespace: shop}
+spec: {address: ${address}, ports: {http: ${port}}, labels: {app: web}, locality: sh-a/z1}
+`;
+const idc = `---
+apiVersion: isthmus.dev/v1alpha1
+kind: Idc
+metadata: {name: sh-a}
+spec:
+  ingress: [{address: 127.0.0.1, edgePort: 1, peerPort: 2}]
+  egress: [{address: 127.0.0.1, sidecarPort: 3, ingressPort: 4}]
+`;
+
+for (const mode of ['delta', 'sotw'] as const)
+  t.test(
+    `${mode}: a refused listener holds nothing else up, and listens once its port is free`,
+    async (t) => {
+      const mesh = await startMesh('sh-a', { 'idc.yaml': idc });
+      t.teardown(() => mesh.close());
+      const one = await mesh.app((_, response) => response.end('one'));
+      const two = await mesh.app((_, response) => response.end('two'));
+      const listen = mode === 'delta' ? mysql : await freeAddress();
+      mesh.save('web.yaml', entry('web', http, selector) + web('web-1', one) + web('web-2', two));
+      mesh.save(
+        'other.yaml',
+        entry('other', http, `endpoints: [{address: ${one.address}, locality: sh-a/z1}]`),
+      );
+      const caller = mode === 'delta' ? outbound : await freeAddress();
+      await mesh.envoy(
+        'caller',
+        { role: 'sidecar', idc: 'sh-a', namespace: 'shop', outbound: caller },
+        { mode },
+      );
+      const lds = () => mesh.plane.status().proxies[0]?.types.LDS;
+      await until(
+        'the Group is served',
+        async () => (await get(caller, '/', { host: 'web.shop' })).status === 200,
+      );
+      await until('all is in sync', () => lds()?.state === 'SYNCED');
+
+      const taken = createServer().listen(listen.port, listen.address);
+      t.teardown(() => taken.close());
+      const port = `{number: ${listen.port}, name: tcp, protocol: TCP}`;
+      const endpoint = `endpoints: [{address: ${database.address}, ports: {tcp: ${database.port}}, locality: sh-a/z1}]`;
+      mesh.save('mysql.yaml', entry('mysql', port, endpoint));
+      await until('the listener is refused', () => lds()?.nack !== undefined);
+      const name = `tcp/mysql.shop:${listen.port}/${listen.address}`;
+      t.match(lds()?.nack, { names: [name], message: /cannot bind .*Address already in use/ });
+      t.match(
+        mesh.plane.status().problems.map(({ message }) => message),
+        [`caller refused ${name} and kept`],
+      );
+      t.match(mesh.plane.status().problems[0]?.message, /Another process has .* on that machine: stop it/);
+
+      mesh.save('other.yaml', '# nothing\n');
+      const clusters = () => mesh.plane.node('caller')[0]?.differences.filter(({ type }) => type === 'CDS');
+      await until(
+        'a Group goes',
+        async () => (await get(caller, '/', { host: 'other.shop' })).status === 404,
+      );
+      mesh.save('web.yaml', entry('web', http, selector) + web('web-1', one));
+      const released = async () =>
+        (await mesh.plane.metrics.registry.getSingleMetricAsString('isthmus_deletions_released_total'))
+          .split('\n')
+          .filter((line) => line.startsWith('isthmus_'));
+      await until('the instance is released', async () => (await released()).length > 0, 10_000);
+      t.match(await released(), [/cause="acked".* 1$/], 'a listener that is not taken concerns no instance');
+      t.same(clusters(), [], 'and keeps no cluster, as nothing stands in its place');
+      t.match(await get(caller, '/', { host: 'web.shop' }), { status: 200, body: 'one' });
+      t.match(mesh.plane.status().proxies[0]?.types.LDS?.state, 'NACKED');
+
+      taken.close();
+      await until('the listener listens', async () => (await who(listen)) === 'mysql', 90_000);
+      await until('nothing is refused any more', () => lds()?.state === 'SYNCED');
+    },
+  );
