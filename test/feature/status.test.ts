@@ -120,7 +120,7 @@ t.test('who is in sync, who is behind, who refused and in which words, who is go
   t.match(line('refusing '), /SYNCED +NACKED \d/);
   t.match(
     out,
-    /refusing refused EDS [0-9a-f]+ .* ago; it goes on with [0-9a-f]+\. Envoy says:\n {4}no such\n {4}zone\n/,
+    /refusing refused EDS [0-9a-f]+ .* ago; it goes on with [0-9a-f]+\. Envoy says:\n {4}no such zone\n/,
   );
   t.match(out, /leaving \(sidecar\): unknown since 20.*Z \(/);
   t.match(out, /Event → ACK: p50 /);
@@ -153,7 +153,7 @@ t.test('who is in sync, who is behind, who refused and in which words, who is go
 
   const json = JSON.parse((await status('-o', 'json')).out);
   const refused = json.status.proxies.find(({ id }: { id: string }) => id === 'refusing');
-  t.match(refused.types.EDS, { state: 'NACKED', nack: { message: 'no such\nzone' } });
+  t.match(refused.types.EDS, { state: 'NACKED', nack: { message: 'no such zone' } });
   t.match(JSON.parse((await status('behind', '-o', 'json')).out), [
     { differences: [{ type: 'EDS', state: 'sent' }] },
   ]);
