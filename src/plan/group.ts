@@ -8,7 +8,7 @@ import { planCrossing } from './crossing.ts';
 import { planHealth } from './health.ts';
 import { planNaming } from './naming.ts';
 import { planRetry, planRetryUnsent, trafficDefaults } from './retry.ts';
-import { isTcp, planTcpPaths, tcpCrossing, tcpPolicy } from './tcp.ts';
+import { hasSni, isTcp, planTcpPaths, tcpCrossing, tcpPolicy } from './tcp.ts';
 import type {
   Connection,
   Crossing,
@@ -49,12 +49,14 @@ export function planGroup(view: GroupView, context: PlanContext): readonly Group
     const given = view.rule?.spec.portPolicies[port.number] ?? view.rule?.spec.policy ?? {};
     const policy = protocol === 'tcp' ? tcpPolicy(given) : given;
     const health = planHealth(port, traffic.health);
-    const crossing = protocol === 'tcp' ? tcpCrossing(permitted) : withCheck(permitted, health, context);
+    const crossing =
+      protocol === 'tcp' ? tcpCrossing(view, permitted) : withCheck(permitted, health, context);
     return {
       group: { host: view.host, port: port.number },
       namespace: view.entry.meta.namespace,
       isDefaultPort: port === defaultPort,
       protocol,
+      ...(protocol === 'tcp' && hasSni(port) ? { sni: true } : {}),
       addresses: protocol === 'tcp' ? (view.entry.spec.addresses ?? []) : [],
       instances: planLocalities(naming.instances, port, naming.isRemote),
       ...(naming.lookup === undefined ? {} : { lookup: naming.lookup }),

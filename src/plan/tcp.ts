@@ -6,9 +6,14 @@ import type { Crossing, GroupPlan, RetryPlan } from './types.ts';
 /** Protocols whose bytes are carried as they come: a TLS or MySQL connection is a TCP connection here. */
 const opaque: ReadonlySet<Protocol> = new Set<Protocol>(['TCP', 'TLS', 'HTTPS', 'MONGO']);
 
-/** Whether a port of a Group is served as TCP. A wildcard host is not: no connection says which host it is for. */
+/** Whether a port of a Group is served as TCP. A wildcard host needs TLS: no other connection says which host it is for. */
 export function isTcp(view: GroupView, port: ServicePort): boolean {
-  return opaque.has(port.protocol) && !view.host.startsWith('*');
+  return opaque.has(port.protocol) && (!view.host.startsWith('*') || hasSni(port));
+}
+
+/** Whether a client's connections begin with TLS. */
+export function hasSni({ protocol }: ServicePort): boolean {
+  return protocol === 'TLS' || protocol === 'HTTPS';
 }
 
 /**
@@ -34,8 +39,12 @@ export function tcpPolicy(policy: TrafficPolicy): TrafficPolicy {
  * How connections to a TCP Group may cross: as requests may, but that no IDC hands them on. It need not: the egress
  * that a tunnel leaves by asks one permitted IDC after another (`planTcpPaths`).
  */
-export function tcpCrossing(crossing: Crossing | undefined): Crossing | undefined {
-  if (crossing === undefined) return undefined;
+export function tcpCrossing(
+  { host }: Pick<GroupView, 'host'>,
+  crossing: Crossing | undefined,
+): Crossing | undefined {
+  // A tunnel is asked for by the name of its Group, and a wildcard is none.
+  if (crossing === undefined || host.startsWith('*')) return undefined;
   const { handOnNamesMax: _, ...rest } = crossing;
   return rest;
 }
@@ -57,34 +66,37 @@ export function planTcpPaths({ paths }: Pick<GroupPlan, 'paths'>): Pick<GroupPla
   return { paths: { ...paths, sidecar: { ...paths.sidecar, retry } } };
 }
 
-/** Where a sidecar listens for its workload's connections to one Group. */
+/** Where a sidecar listens for its workload's connections to TCP Groups. */
 export interface TcpListener {
-  readonly plan: GroupPlan;
   readonly listen: ListenAddress;
+  /** By host. More than one only where connections say whom they are for (`sni`). */
+  readonly plans: readonly [GroupPlan, ...GroupPlan[]];
 }
 
 /**
  * The listeners of a sidecar for the TCP Groups of its scope. A Group with addresses of its own is listened for on
- * these, any other on the address of the outbound listener; always on the port of the service. Where two want one
- * address and port, the first by host has it, and HTTP goes before all (docs/decisions/036-where-tcp-is-listened-for.md).
+ * these, any other on the address of the outbound listener; always on the port of the service. Where several want one
+ * address and port, the first by host has it, with all others if they speak TLS as it does; HTTP goes before all
+ * (docs/decisions/036-where-tcp-is-listened-for.md).
  */
 export function planTcpListeners(
   outbound: ListenAddress,
   plans: readonly GroupPlan[],
 ): readonly TcpListener[] {
-  const taken = new Set([keyOf(outbound)]);
+  const found = new Map<string, { listen: ListenAddress; plans: [GroupPlan, ...GroupPlan[]] }>();
   const byHost = plans
     .filter((plan) => plan.protocol === 'tcp')
     .sort((a, b) => (a.group.host < b.group.host ? -1 : a.group.host > b.group.host ? 1 : 0));
-  return byHost.flatMap((plan) => {
-    const addresses = plan.addresses.length > 0 ? plan.addresses : [outbound.address];
-    return addresses.flatMap((address) => {
+  for (const plan of byHost) {
+    for (const address of plan.addresses.length > 0 ? plan.addresses : [outbound.address]) {
       const listen = { address, port: plan.group.port };
-      if (taken.has(keyOf(listen))) return [];
-      taken.add(keyOf(listen));
-      return [{ plan, listen }];
-    });
-  });
+      const first = found.get(keyOf(listen));
+      if (first === undefined) found.set(keyOf(listen), { listen, plans: [plan] });
+      else if (first.plans[0].sni && plan.sni) first.plans.push(plan);
+    }
+  }
+  found.delete(keyOf(outbound));
+  return [...found.values()];
 }
 
 function keyOf({ address, port }: ListenAddress): string {

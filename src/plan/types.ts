@@ -208,6 +208,8 @@ export interface GroupPlan {
   readonly isDefaultPort: boolean;
   /** What instances speak; `tcp`: bytes that are carried as they come. */
   readonly protocol: 'http1' | 'http2' | 'tcp';
+  /** A TCP port whose connections begin with TLS, and so with the name that they are for (SNI, RFC 6066). */
+  readonly sni?: true;
   /** Addresses of the Group's own, at which callers of a TCP Group connect; HTTP is found by its host. */
   readonly addresses: readonly string[];
   /** Instances in this IDC, by locality; of a host outside of the mesh all that there are. */

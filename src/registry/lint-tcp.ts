@@ -2,34 +2,37 @@ import type { ServiceEntry } from '../model/service.ts';
 import type { Lint } from './lint-finding.ts';
 
 const http: ReadonlySet<string> = new Set(['HTTP', 'HTTP2', 'GRPC']);
+/** Protocols whose connections say whom they are for: they share a port. */
+const named: ReadonlySet<string> = new Set(['TLS', 'HTTPS']);
 
 /**
  * TCP ports that sidecars of a namespace cannot listen for, as another host has their address and port there: the first
  * by host has it (`plan/tcp.ts`). Sidecars that name hosts of several namespaces may see more.
  */
 export function lintTcp(entries: readonly ServiceEntry[]): Lint[] {
-  const winners = new Map<string, string>();
+  const winners = new Map<string, { readonly host: string; readonly shares: boolean }>();
   const wanted = entries.flatMap((entry) =>
     entry.spec.ports.flatMap((port, index) =>
       http.has(port.protocol)
         ? []
         : entry.spec.hosts
-            .filter((host) => !host.startsWith('*'))
-            .flatMap((host) => listensOf(entry, port.number).map((key) => ({ entry, index, host, key }))),
+            .map((host) => ({ entry, index, host, shares: named.has(port.protocol) }))
+            .filter(({ host, shares }) => shares || !host.startsWith('*'))
+            .flatMap((one) => listensOf(entry, port.number).map((key) => ({ ...one, key }))),
     ),
   );
-  for (const { host, key } of wanted) {
+  for (const { host, shares, key } of wanted) {
     const first = winners.get(key);
-    if (first === undefined || host < first) winners.set(key, host);
+    if (first === undefined || host < first.host) winners.set(key, { host, shares });
   }
   const lints = new Map<string, Lint>();
-  for (const { entry, index, host, key } of wanted) {
+  for (const { entry, index, host, shares, key } of wanted) {
     const winner = winners.get(key);
-    if (winner === undefined || winner === host) continue;
+    if (winner === undefined || winner.host === host || (winner.shares && shares)) continue;
     const number = entry.spec.ports[index]?.number;
     const where =
       entry.spec.addresses === undefined ? '`addresses`, such as [127.1.0.1]' : 'other `addresses`';
-    const message = `sidecars of namespace ${entry.meta.namespace} listen for ${winner} there, which comes first by host, so ${host}:${number} is not reached: give it ${where}.`;
+    const message = `sidecars of namespace ${entry.meta.namespace} listen for ${winner.host} there, which comes first by host, so ${host}:${number} is not reached: give it ${where}.`;
     const path = ['spec', 'ports', index, 'number'];
     lints.set(`${entry.meta.namespace}/${entry.meta.name} ${host} ${index}`, {
       object: entry,

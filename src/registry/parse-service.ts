@@ -170,7 +170,7 @@ function parseAddresses(spec: Fields, resolution: Resolution, ports: readonly Se
 }
 
 function checkWildcards(spec: Fields, hosts: readonly string[], ports: readonly ServicePort[]): void {
-  const port = ports.find(isTcp);
+  const port = ports.find((one) => isTcp(one) && one.protocol !== 'TLS' && one.protocol !== 'HTTPS');
   if (port === undefined || !hosts.some((host) => host.startsWith('*'))) return;
   spec.warn(
     `port ${port.number} is TCP, where no connection says which host it is for: it is not served for hosts with '*'.`,

@@ -37,6 +37,11 @@ export function tcpListenerName(group: GroupPort, listen: ListenAddress): string
   return `tcp/${groupName(group)}/${listen.address}`;
 }
 
+/** A sidecar's listener for all Groups whose TLS connections arrive at one address. */
+export function tlsListenerName(listen: ListenAddress): string {
+  return `tls/${listen.address}:${listen.port}`;
+}
+
 /** What all headers of Isthmus's own begin with; none of them reaches a workload or a client. */
 export const headerPrefix = 'x-isthmus-';
 

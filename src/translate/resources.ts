@@ -134,7 +134,7 @@ export function buildScopeResources(scope: NodeScope, around: Surroundings): rea
 export function buildGroupListeners(scope: NodeScope, plans: readonly GroupPlan[]): readonly Built[] {
   if (scope.role !== 'sidecar' || scope.outbound === undefined) return [];
   const listeners = planTcpListeners(scope.outbound, plans);
-  const leave = listeners.some(({ plan }) => plan.crossing !== undefined);
+  const leave = plans.some(({ protocol, crossing }) => protocol === 'tcp' && crossing !== undefined);
   return [
     ...(leave ? [lds(buildTunnelListener(scope.accessLog))] : []),
     ...listeners.map((listener) => lds(buildTcpListener(listener, scope.accessLog))),

@@ -101,7 +101,9 @@ function buildGroupRoutes(plan: GroupPlan, path: Path, inherited: RouteAction): 
   if (plan.protocol === 'tcp') {
     // All that it has is its own: the virtual host's is of its HTTP ports, where it has any.
     const own = { retry_policy: {}, ...buildRetry(path.retry.other, path.priorities.length > 1) };
-    return buildConnectRoutes(clusterOf(plan, path), own, isPeer);
+    const isOutbound = path.listener === 'outbound';
+    const cluster = isOutbound ? failoverCluster(plan.group) : clusterOf(plan, path);
+    return buildConnectRoutes(cluster, own, isPeer || isOutbound);
   }
   const routes = (of: Path, headers: readonly HeaderMatcher[] = []) =>
     buildRequestRoutes({

@@ -2,32 +2,62 @@ import type { envoy, Listener, Route } from '../../protos/gen/envoy.d.ts';
 import { type TcpListener, tcpConnectAttempts } from '../plan/tcp.ts';
 import type { GroupPlan, ListenerRole } from '../plan/types.ts';
 import { any } from './any.ts';
-import { failoverCluster, tcpListenerName } from './names.ts';
+import { failoverCluster, tcpListenerName, tlsListenerName } from './names.ts';
 
 type NetworkFilter = envoy.config.listener.v3.Filter;
+type FilterChain = envoy.config.listener.v3.FilterChain;
 type TcpProxy = envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy;
 type RouteAction = envoy.config.route.v3.RouteAction;
 
-/** A sidecar's listener for its workload's connections to one TCP Group. */
-export function buildTcpListener({ plan, listen }: TcpListener, accessLogFile: string | undefined): Listener {
+/** A sidecar's listener for its workload's connections to one TCP Group, or to several that TLS tells apart. */
+export function buildTcpListener(listener: TcpListener, accessLogFile: string | undefined): Listener {
+  const { listen, plans } = listener;
+  const [first] = plans;
   return {
-    name: tcpListenerName(plan.group, listen),
+    name: first.sni ? tlsListenerName(listen) : tcpListenerName(first.group, listen),
     address: { socket_address: { address: listen.address, port_value: listen.port } },
     per_connection_buffer_limit_bytes: 32_768,
     // An address of the Group's own need not be on the machine yet.
-    ...(plan.addresses.length > 0 ? { freebind: true } : {}),
-    filter_chains: [
-      {
-        filters: [
-          tcpProxyFilter({
-            stat_prefix: 'tcp',
-            // Whether it may leave the IDC or not: a listener that changed would cut its connections in the end.
-            cluster: failoverCluster(plan.group),
-            max_connect_attempts: tcpConnectAttempts,
-            ...tcpAccessLog('tcp', accessLogFile),
-          }),
-        ],
-      },
+    ...(first.addresses.length > 0 ? { freebind: true } : {}),
+    ...(first.sni
+      ? buildSniChains(plans, accessLogFile)
+      : { filter_chains: [buildChain(first, accessLogFile)] }),
+  };
+}
+
+/**
+ * TLS connections by the name that they are for; any other name is refused, but where there is just one Group. It has a
+ * chain by its name all the same: what is open does not change when another Group joins.
+ */
+function buildSniChains(
+  plans: TcpListener['plans'],
+  accessLogFile: string | undefined,
+): Pick<Listener, 'listener_filters' | 'filter_chains' | 'default_filter_chain'> {
+  return {
+    listener_filters: [tlsInspector],
+    filter_chains: plans.map((plan) => ({
+      filter_chain_match: { server_names: [plan.group.host] },
+      ...buildChain(plan, accessLogFile),
+    })),
+    ...(plans.length === 1 ? { default_filter_chain: buildChain(plans[0], accessLogFile) } : {}),
+  };
+}
+
+const tlsInspector: envoy.config.listener.v3.ListenerFilter = {
+  name: 'envoy.filters.listener.tls_inspector',
+  typed_config: any('envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector', {}),
+};
+
+function buildChain(plan: GroupPlan, accessLogFile: string | undefined): FilterChain {
+  return {
+    filters: [
+      tcpProxyFilter({
+        stat_prefix: 'tcp',
+        // Whether it may leave the IDC or not: a listener that changed would cut its connections in the end.
+        cluster: failoverCluster(plan.group),
+        max_connect_attempts: tcpConnectAttempts,
+        ...tcpAccessLog('tcp', accessLogFile),
+      }),
     ],
   };
 }
@@ -46,8 +76,9 @@ export function tcpProxyFilter(config: TcpProxy): NetworkFilter {
 }
 
 /**
- * Routes of a TCP Group at a gateway: tunnels by CONNECT and nothing else. The egress passes the CONNECT on; where it
- * meets the instances, it ends, and what is inside goes to one of them.
+ * Routes of a TCP Group: tunnels by CONNECT and nothing else. The egress passes the CONNECT on; where it meets the
+ * instances, it ends, and what is inside goes to one of them. At the sidecar it ends too: there it comes from a workload
+ * that takes the sidecar for its HTTP proxy (RFC 9110, 9.3.6).
  */
 export function buildConnectRoutes(cluster: string, action: RouteAction, ends: boolean): Route[] {
   return [
@@ -101,7 +132,7 @@ export function tcpAccessLog(listener: 'tcp' | 'tunnel', file: string | undefine
   };
 }
 
-/** Whether a listener has routes to a Group. Tunnels begin at sidecars alone, and nobody hands them on. */
+/** Whether a listener has routes to a Group. Tunnels begin at workloads and sidecars, and nobody hands them on. */
 export function hasRoutes(plan: GroupPlan, listener: ListenerRole): boolean {
-  return plan.protocol !== 'tcp' || listener === 'sidecar' || listener === 'peer';
+  return plan.protocol !== 'tcp' || listener === 'outbound' || listener === 'sidecar' || listener === 'peer';
 }

@@ -12,7 +12,8 @@ const group = (host: string, port: number, ...addresses: string[]): GroupPlan =>
 /** Listeners in short: `host at address port`. */
 const shape = (...plans: GroupPlan[]) =>
   planTcpListeners(outbound, plans).map(
-    ({ plan, listen }) => `${plan.group.host} at ${listen.address} ${listen.port}`,
+    ({ plans, listen }) =>
+      `${plans.map(({ group }) => group.host).join('+')} at ${listen.address} ${listen.port}`,
   );
 
 t.test('where a sidecar listens for TCP', async (t) => {
@@ -32,12 +33,27 @@ t.test('where a sidecar listens for TCP', async (t) => {
   t.strictSame(shape(http), [], 'HTTP is not listened for by Group');
 });
 
+t.test('TLS shares a port: its connections say whom they are for', async (t) => {
+  const tls = (host: string, port: number, ...addresses: string[]): GroupPlan => ({
+    ...group(host, port, ...addresses),
+    sni: true,
+  });
+  t.strictSame(shape(tls('b', 443), tls('a', 443), tls('*.c', 443)), ['*.c+a+b at 127.0.0.1 443']);
+  t.strictSame(shape(tls('a', 443), group('b', 443)), ['a at 127.0.0.1 443'], 'TCP does not');
+  t.strictSame(shape(group('a', 443), tls('b', 443)), ['a at 127.0.0.1 443']);
+  t.strictSame(shape(tls('a', 443, '127.1.0.1'), tls('b', 443)), [
+    'a at 127.1.0.1 443',
+    'b at 127.0.0.1 443',
+  ]);
+});
+
 t.test('what is TCP', async (t) => {
   const view = (host: string) => ({ host }) as GroupView;
   const port = (protocol: Protocol): ServicePort => ({ number: 1, name: 'x', protocol });
   for (const protocol of ['TCP', 'TLS', 'HTTPS', 'MONGO'] as const) {
     t.ok(isTcp(view('a.test'), port(protocol)), protocol);
-    t.notOk(isTcp(view('*.test'), port(protocol)), 'a wildcard is no host that a tunnel could name');
+    const hasName = protocol === 'TLS' || protocol === 'HTTPS';
+    t.equal(isTcp(view('*.test'), port(protocol)), hasName, 'TLS alone says which of many hosts it is for');
   }
   for (const protocol of ['HTTP', 'HTTP2', 'GRPC'] as const) t.notOk(isTcp(view('a.test'), port(protocol)));
 });
@@ -49,8 +65,10 @@ t.test('one failed connection ejects, unless a rule says otherwise', async (t) =
 });
 
 t.test('a tunnel is handed on by nobody: the egress asks each permitted IDC twice', async (t) => {
-  t.equal(tcpCrossing(undefined), undefined);
-  t.strictSame(tcpCrossing({ idcs: [], permits: [], handOnNamesMax: 3 }), { idcs: [], permits: [] });
+  const [one, pattern] = [{ host: 'a.test' }, { host: '*.test' }];
+  t.equal(tcpCrossing(one, undefined), undefined);
+  t.strictSame(tcpCrossing(one, { idcs: [], permits: [], handOnNamesMax: 3 }), { idcs: [], permits: [] });
+  t.equal(tcpCrossing(pattern, { idcs: [], permits: [] }), undefined);
   const path = { listener: 'sidecar', priorities: [{ kind: 'idc' }, { kind: 'idc' }, { kind: 'idc' }] };
   const paths = { sidecar: path, peer: { listener: 'peer', retry: 'as it was' } };
   const planned = planTcpPaths({ paths } as unknown as Pick<GroupPlan, 'paths'>).paths;
