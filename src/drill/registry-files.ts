@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { type GroupPlan, hostOf, type IdcPlan, type InstancePlan, type Topology } from './topology.ts';
 
-/** How long a try may take, and the rest of the traffic policy of the drill's DR group, as its YAML says it. */
+/** The traffic policy of the drill's DR group, as its YAML says it. */
 const drillTraffic = { health: { path: '/healthz', interval: '0.5s' } };
 
 /** The name of each Group's one port. */
@@ -28,7 +28,15 @@ export function writeRegistry(dir: string, topology: Topology, idc: IdcPlan): vo
     save(dir, `serviceentry-${group.name}.yaml`, {
       apiVersion: 'networking.istio.io/v1',
       kind: 'ServiceEntry',
-      metadata: { name: group.name, namespace: topology.namespace },
+      metadata: {
+        name: group.name,
+        namespace: topology.namespace,
+        annotations: {
+          // What stands at an instance's address is its sidecar.
+          'isthmus.dev/sidecars': 'true',
+          ...(group.hedge && { 'isthmus.dev/hedge': 'true' }),
+        },
+      },
       spec: {
         hosts: [hostOf(topology, group)],
         ports: [{ number: 8080, name: portName, protocol: 'HTTP' }],

@@ -7,6 +7,8 @@ export interface GroupPlan {
   readonly instances: number | Readonly<Record<string, number>>;
   /** Whether a health path is declared, so that it is checked here and from other IDCs; default true. */
   readonly checked?: boolean;
+  /** Whether it asks for hedging; default false: nothing is declared of its latency. */
+  readonly hedge?: boolean;
 }
 
 /** The world that a drill asks for. */
@@ -35,7 +37,7 @@ export const shopWorld: WorldPlan = {
   idcs: ['sh-a', 'sh-b'],
   groups: [
     { name: 'checkout', instances: 2 },
-    { name: 'catalog', instances: 1 },
+    { name: 'catalog', instances: 1, hedge: true },
   ],
 };
 

@@ -45,11 +45,8 @@ const readers: Readonly<Record<string, Reader>> = {
     traffic.retryBodyBytes = bytes;
     return undefined;
   },
-  'isthmus.dev/hedge': (value, traffic) => {
-    if (value !== 'true' && value !== 'false') return `'${value}' is not a choice: give 'true' or 'false'.`;
-    traffic.hedge = value === 'true';
-    return undefined;
-  },
+  'isthmus.dev/hedge': choice('hedge'),
+  'isthmus.dev/sidecars': choice('sidecars'),
   'isthmus.dev/retries': (value, traffic) => {
     if (!/^[0-9]$/.test(value) || Number(value) > trafficLimits.retriesMax) {
       return `'${value}' is not a number of retries: give '0' to '${trafficLimits.retriesMax}'.`;
@@ -128,6 +125,14 @@ export function trafficFromAnnotations(entry: ServiceEntry): GroupTraffic {
 export function mergeTraffic(drGroup: GroupTraffic | undefined, entry: GroupTraffic): GroupTraffic {
   const health = mergeHealth(drGroup?.health, entry.health);
   return { ...drGroup, ...entry, ...(health === undefined ? {} : { health }) };
+}
+
+function choice(field: 'hedge' | 'sidecars'): Reader {
+  return (value, traffic) => {
+    if (value !== 'true' && value !== 'false') return `'${value}' is not a choice: give 'true' or 'false'.`;
+    traffic[field] = value === 'true';
+    return undefined;
+  };
 }
 
 type DurationField = 'timeoutMs' | 'idleTimeoutMs' | 'perTryTimeoutMs';

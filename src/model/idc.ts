@@ -47,6 +47,8 @@ export interface GroupTraffic {
   readonly retries?: number;
   /** Methods that are sent again though an earlier try may have been executed. */
   readonly idempotentMethods?: readonly string[];
+  /** Whether all instances stand behind sidecars of Isthmus, so that their proxies speak HTTP/2 with each other. */
+  readonly sidecars?: boolean;
   /** Active health checks of the instances; absent: none. */
   readonly health?: GroupHealth;
 }

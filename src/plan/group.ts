@@ -1,4 +1,5 @@
 import type { GroupView, Instance, MeshView } from '../index/view.ts';
+import { addressKind } from '../model/address.ts';
 import { mergeTraffic, trafficFromAnnotations } from '../model/annotations.ts';
 import type { GroupTraffic } from '../model/idc.ts';
 import type { ServicePort, TrafficPolicy } from '../model/service.ts';
@@ -64,7 +65,14 @@ export function planGroup(view: GroupView, context: PlanContext): readonly Group
       idleTimeoutMs: traffic.idleTimeoutMs ?? trafficDefaults.idleTimeoutMs,
       retryBodyBytes: traffic.retryBodyBytes ?? trafficDefaults.retryBodyBytes,
       loadBalancer: policy.loadBalancer ?? 'LEAST_REQUEST',
-      connection: planConnection(policy, naming.isExternal),
+      connection:
+        protocol === 'tcp'
+          ? planConnection(policy, naming.isExternal)
+          : {
+              ...evidence(naming.instances, naming.isExternal),
+              ...planConnection(policy, naming.isExternal),
+            },
+      sidecars: protocol !== 'tcp' && traffic.sidecars === true,
       outlier: planOutlier(policy, health !== undefined, crossing !== undefined),
       ...(health === undefined ? {} : { health }),
       ...withoutGateways(
@@ -184,6 +192,22 @@ function withoutGateways(
   const closed = (path: Path): Path => ({ ...path, priorities: [] });
   const peer = crossing === undefined ? closed(paths.peer) : paths.peer;
   return { ...ways, paths: { ...paths, edge: closed(paths.edge), peer } };
+}
+
+/**
+ * What tells a connection whose peer is gone without a word: neither a guess at how long an answer takes nor a check. Not where
+ * an instance listens on a unix socket, which has no such options, and no peer to lose.
+ */
+function evidence(
+  instances: readonly Instance[],
+  isExternal: boolean,
+): Pick<Connection, 'unacknowledgedMs' | 'tcpKeepalive'> {
+  if (instances.some(({ address }) => addressKind(address) === 'unix')) return {};
+  // Across the internet a second of loss is no death.
+  if (isExternal) {
+    return { unacknowledgedMs: 10_000, tcpKeepalive: { probes: 3, timeMs: 10_000, intervalMs: 5_000 } };
+  }
+  return { unacknowledgedMs: 1_500, tcpKeepalive: { probes: 3, timeMs: 2_000, intervalMs: 1_000 } };
 }
 
 function planConnection(policy: TrafficPolicy, isExternal: boolean): Connection {

@@ -153,6 +153,8 @@ export interface Connection {
   readonly maxRetries: number;
   /** 0: no limit. */
   readonly maxRequestsPerConnection: number;
+  /** A connection whose peer does not confirm what was sent for so long is dead; absent: the kernel's retransmissions decide. */
+  readonly unacknowledgedMs?: number;
   readonly tcpKeepalive?: {
     readonly probes?: number;
     readonly timeMs?: number;
@@ -224,6 +226,8 @@ export interface GroupPlan {
   readonly retryBodyBytes: number;
   readonly loadBalancer: 'ROUND_ROBIN' | 'LEAST_REQUEST' | 'RANDOM';
   readonly connection: Connection;
+  /** Whether a sidecar of ours stands before each instance: HTTP/2 goes to it, whatever the instance speaks. */
+  readonly sidecars: boolean;
   readonly outlier: Outlier;
   readonly health?: HealthCheck;
   readonly paths: Readonly<Record<ListenerRole, Path>>;

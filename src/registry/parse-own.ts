@@ -162,6 +162,7 @@ function parseTraffic(spec: Fields, yaml: TrafficYaml | undefined): GroupTraffic
     }
   }
   if (yaml.hedge !== undefined) traffic.hedge = yaml.hedge;
+  if (yaml.sidecars !== undefined) traffic.sidecars = yaml.sidecars;
   if (yaml.hedge && perTryTimeoutMs === 0) spec.error(hedgeWithoutTime, 'traffic', 'perTryTimeout');
   if (yaml.retries !== undefined) traffic.retries = yaml.retries;
   if (yaml.idempotentMethods !== undefined) traffic.idempotentMethods = [...new Set(yaml.idempotentMethods)];

@@ -81,6 +81,11 @@ export const trafficSpec = z
         'Whether another try begins beside one that outlasts `perTryTimeout` (400ms where it is absent): two may be executed at once.',
       default: false,
     }),
+    sidecars: z.boolean({ error: 'must be true or false.' }).optional().meta({
+      description:
+        'Whether all instances stand behind sidecars of Isthmus: their addresses are those of `bootstrap --inbound`. Proxies then speak HTTP/2 to them, whose PING finds one that no longer answers.',
+      default: false,
+    }),
     retries: z
       .int({ error: `must be a whole number from 0 to ${trafficLimits.retriesMax}.` })
       .min(0, `must be from 0 to ${trafficLimits.retriesMax}.`)

@@ -7,6 +7,7 @@ import { httpUpstream } from './cluster.ts';
 import { dnsResolver } from './dns.ts';
 import { accessLog, removeIsthmusHeaders, routerFilter, upgrades } from './http.ts';
 import { localReplies } from './localreply.ts';
+import { appHeader, appHttp1 } from './sidecar.ts';
 
 /** Where the workload behind a sidecar listens. */
 export type AppAddress = ListenAddress | { readonly path: string };
@@ -29,6 +30,8 @@ export interface BootstrapOptions {
 
 const xdsCluster = 'isthmus-xds';
 const appCluster = 'isthmus-app';
+/** The same workload, where a caller says that it speaks HTTP/1.1: its proxy speaks HTTP/2 to this one. */
+const appCluster1 = 'isthmus-app-http1';
 
 /**
  * The bootstrap of an Envoy, as JSON that `envoy -c` takes (config.bootstrap.v3.Bootstrap).
@@ -77,7 +80,7 @@ export function buildBootstrap(options: BootstrapOptions): Bootstrap {
     // TCP connections leave the IDC through a listener inside the proxy.
     ...(scope.role === 'sidecar' ? { bootstrap_extensions: [internalListeners] } : {}),
     static_resources: {
-      clusters: [controlPlaneCluster(options.xds), ...(inbound ? [workloadCluster(inbound.app)] : [])],
+      clusters: [controlPlaneCluster(options.xds), ...(inbound ? workloadClusters(inbound.app) : [])],
       listeners: inbound ? [inboundListener(inbound.listen, scope.accessLog)] : [],
     },
     // The filter's counters carry listener and peer in their names (docs/trail.md); Prometheus wants labels.
@@ -134,22 +137,34 @@ function controlPlaneCluster(addresses: readonly ListenAddress[]): Cluster {
   };
 }
 
-function workloadCluster(app: AppAddress): Cluster {
+function workloadClusters(app: AppAddress): Cluster[] {
+  const http1 = { explicit_http_config: { http_protocol_options: {} } };
+  // HTTP/1.1 stays HTTP/1.1 and HTTP/2 stays HTTP/2: gRPC needs its trailers.
+  const asItComes = {
+    use_downstream_protocol_config: {
+      http_protocol_options: {},
+      http2_protocol_options: { allow_connect: true },
+    },
+  };
+  return [workloadCluster(appCluster, app, asItComes), workloadCluster(appCluster1, app, http1)];
+}
+
+function workloadCluster(
+  name: string,
+  app: AppAddress,
+  protocol: Parameters<typeof httpUpstream>[0],
+): Cluster {
   const address = 'path' in app ? { pipe: { path: app.path } } : socketAddress(app);
   return {
-    name: appCluster,
+    name,
     type: 'STATIC',
     connect_timeout: '0.25s',
     ...httpUpstream({
       // Node's servers close after 5 s of silence, most others later: close first, or requests meet a closing connection.
       common_http_protocol_options: { idle_timeout: '4s' },
-      // HTTP/1.1 stays HTTP/1.1 and HTTP/2 stays HTTP/2: gRPC needs its trailers.
-      use_downstream_protocol_config: {
-        http_protocol_options: {},
-        http2_protocol_options: { allow_connect: true },
-      },
+      ...protocol,
     }),
-    load_assignment: { cluster_name: appCluster, endpoints: [{ lb_endpoints: [{ endpoint: { address } }] }] },
+    load_assignment: { cluster_name: name, endpoints: [{ lb_endpoints: [{ endpoint: { address } }] }] },
   };
 }
 
@@ -178,7 +193,16 @@ function inboundListener(listen: ListenAddress, logFile: string | undefined): Li
                     {
                       name: 'app',
                       domains: ['*'],
-                      routes: [{ match: { prefix: '/' }, route: { cluster: appCluster, timeout: '0s' } }],
+                      routes: [
+                        {
+                          match: {
+                            prefix: '/',
+                            headers: [{ name: appHeader, string_match: { exact: appHttp1 } }],
+                          },
+                          route: { cluster: appCluster1, timeout: '0s' },
+                        },
+                        { match: { prefix: '/' }, route: { cluster: appCluster, timeout: '0s' } },
+                      ],
                     },
                   ],
                 },

@@ -33,7 +33,10 @@ export function buildInstancesCluster(plan: GroupPlan, role: 'sidecar' | 'ingres
     outlier_detection: outlierDetection(plan.outlier, plan.outlier.maxEjectionPercent[role]),
     ...(plan.health === undefined ? {} : { health_checks: [instanceCheck(plan, plan.health)] }),
     ...(connection.tcpKeepalive === undefined ? {} : { upstream_connection_options: keepalive(connection) }),
-    ...(plan.protocol === 'tcp' ? {} : instancesHttp(connection, plan.protocol)),
+    ...(connection.unacknowledgedMs === undefined
+      ? {}
+      : { upstream_bind_config: { socket_options: [userTimeout(connection.unacknowledgedMs)] } }),
+    ...(plan.protocol === 'tcp' ? {} : instancesHttp(plan, connection)),
   };
 }
 
@@ -48,11 +51,14 @@ export function buildChecksCluster(plan: GroupPlan, health: HealthCheck, port: n
       : dnsCluster(plan.lookup, buildChecksAssignment(plan, port))),
     connect_timeout: duration(plan.connection.connectTimeoutMs),
     health_checks: [instanceCheck(plan, health)],
-    ...(plan.protocol === 'tcp' ? {} : instancesHttp(plan.connection, plan.protocol)),
+    ...(plan.protocol === 'tcp' ? {} : instancesHttp({ ...plan, sidecars: false }, plan.connection)),
   };
 }
 
-function instancesHttp(connection: Connection, protocol: 'http1' | 'http2'): ReturnType<typeof httpUpstream> {
+function instancesHttp(
+  { protocol, sidecars }: GroupPlan,
+  connection: Connection,
+): ReturnType<typeof httpUpstream> {
   return httpUpstream({
     common_http_protocol_options: {
       idle_timeout: duration(connection.idleTimeoutMs),
@@ -61,8 +67,8 @@ function instancesHttp(connection: Connection, protocol: 'http1' | 'http2'): Ret
         : {}),
     },
     explicit_http_config:
-      protocol === 'http2'
-        ? { http2_protocol_options: { allow_connect: true } }
+      protocol === 'http2' || sidecars
+        ? { http2_protocol_options: { allow_connect: true, ...(sidecars ? ping('0.5s', '1s') : {}) } }
         : { http_protocol_options: {} },
   });
 }
@@ -185,13 +191,25 @@ const gatewayConnection: Connection = {
   maxRequestsPerConnection: 0,
 };
 
-/** Gateways speak HTTP/2 among each other; a keepalive finds a peer that is gone without a word. */
+type Seconds = `${number}s`;
+
+/**
+ * HTTP/2 PING (RFC 9113, 6.7) finds a peer that is gone without a word, or hangs: any frame of it within `timeout` shows that it
+ * lives. Between our own proxies only: servers of gRPC end a connection that is asked more often than each five minutes.
+ */
+function ping(
+  interval: Seconds,
+  timeout: Seconds,
+): { connection_keepalive: envoy.config.core.v3.KeepaliveSettings } {
+  return { connection_keepalive: { interval, timeout } };
+}
+
 const gatewayHttp = httpUpstream({
   common_http_protocol_options: { idle_timeout: duration(gatewayConnection.idleTimeoutMs) },
   explicit_http_config: {
     http2_protocol_options: {
       allow_connect: true,
-      connection_keepalive: { interval: '5s', timeout: '2s' },
+      ...ping('1s', '2s'),
     },
   },
 });
@@ -251,6 +269,20 @@ function circuitBreakers(connection: Connection): envoy.config.cluster.v3.Circui
     ],
   };
 }
+
+/** TCP_USER_TIMEOUT (tcp(7)): what was sent must be confirmed within this time. It says nothing of when the answer comes. */
+function userTimeout(ms: number): envoy.config.core.v3.SocketOption {
+  return {
+    description: 'TCP_USER_TIMEOUT',
+    level: ipprotoTcp,
+    name: tcpUserTimeout,
+    int_value: ms,
+    state: 'STATE_PREBIND',
+  };
+}
+
+/** Linux's numbers. */
+const [ipprotoTcp, tcpUserTimeout] = [6, 18];
 
 function keepalive(connection: Connection): envoy.config.cluster.v3.UpstreamConnectionOptions {
   const { probes, timeMs, intervalMs } = connection.tcpKeepalive ?? {};

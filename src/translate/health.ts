@@ -4,6 +4,7 @@ import { any, duration } from './any.ts';
 import { filterName } from './filter.ts';
 import { checksCluster, crossingCheckHeader, groupName, healthPath, instancesCluster } from './names.ts';
 import { buildRetry } from './retry.ts';
+import { appProtocol } from './sidecar.ts';
 
 type EnvoyCheck = envoy.config.core.v3.HealthCheck;
 
@@ -14,6 +15,8 @@ const grpcHealthPath = '/grpc.health.v1.Health/Check';
 export function instanceCheck(plan: GroupPlan, health: HealthCheck): EnvoyCheck {
   const interval = duration(health.intervalMs);
   const { question } = health;
+  // A sidecar stands at the instance's own port alone.
+  const sidecars = plan.sidecars && health.port === undefined;
   return {
     timeout: duration(health.intervalMs * 0.8),
     interval,
@@ -29,7 +32,8 @@ export function instanceCheck(plan: GroupPlan, health: HealthCheck): EnvoyCheck 
           http_health_check: {
             host: plan.group.host,
             path: question.path,
-            codec_client_type: plan.protocol === 'http2' ? 'HTTP2' : 'HTTP1',
+            codec_client_type: plan.protocol === 'http2' || sidecars ? 'HTTP2' : 'HTTP1',
+            ...appProtocol({ ...plan, sidecars }),
             ...expectedStatuses(question),
           },
         }),

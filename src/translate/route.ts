@@ -5,6 +5,7 @@ import { buildHealthRoute } from './health.ts';
 import { failHealthHeader, failoverCluster, idcsCluster, instancesCluster } from './names.ts';
 import { buildRequestRoutes, type HeaderMatcher } from './requests.ts';
 import { buildRetry } from './retry.ts';
+import { appProtocol } from './sidecar.ts';
 import { buildConnectRoutes, hasRoutes } from './tcp.ts';
 import { buildVainRoute } from './vain.ts';
 
@@ -68,6 +69,12 @@ function virtualHostOf(ports: readonly GroupPlan[], listener: ListenerRole): Vir
   return host;
 }
 
+/** Tells the sidecar of an instance what its workload speaks. The egress passes on what was told; the peer listener tells anew. */
+function toSidecars(route: Route, plan: GroupPlan, listener: ListenerRole): Route {
+  const told = listener === 'sidecar' || listener === 'ingress' ? {} : appProtocol(plan);
+  return told.request_headers_to_add === undefined ? route : { ...route, ...told };
+}
+
 /**
  * One host with all its ports. A port that it has means that port; any other, and none, the default one
  * (docs/decisions/070-ports-of-a-host.md).
@@ -81,7 +88,9 @@ function buildVirtualHost(ports: readonly GroupPlan[], listener: ListenerRole): 
     name: last.group.host,
     domains: [last.group.host],
     routes: ports.flatMap((plan) => {
-      const routes = buildGroupRoutes(plan, plan.paths[listener], inherited);
+      const routes = buildGroupRoutes(plan, plan.paths[listener], inherited).map((route) =>
+        toSidecars(route, plan, listener),
+      );
       return plan.isDefaultPort ? routes : routes.map((route) => atPort(route, plan.group.port));
     }),
     ...inherited,

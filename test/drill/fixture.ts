@@ -31,6 +31,7 @@ export function goodMeasurement(): Measurement {
     outage: 'kill',
     crossing: true,
     lostIdc: 'sh-a',
+    hedging: [],
     idcs: ['sh-a', 'sh-b'],
     phases,
     steps: [blow, { claim: 'healing begins', moment: { from: 10_000, to: 10_001 }, struck: [] }],

@@ -7,6 +7,7 @@ import type { ListenAddress } from '../../src/model/node.ts';
 export interface Execution {
   readonly id: string;
   readonly instance: string;
+  readonly httpVersion: string;
   readonly from: number;
   /** NaN while it lasts. */
   to: number;
@@ -36,7 +37,13 @@ export function slowApps(): SlowApps {
       const server = createServer((request, response) => {
         const url = new URL(request.url ?? '/', 'http://test');
         const id = String(request.headers['x-test-id'] ?? '');
-        const execution = { id, instance: name, from: systemClock.now(), to: Number.NaN };
+        const execution = {
+          id,
+          instance: name,
+          httpVersion: request.httpVersion,
+          from: systemClock.now(),
+          to: Number.NaN,
+        };
         if (id !== '') executions.push(execution);
         request.resume();
         systemClock.after(Number(url.searchParams.get('ms') ?? 0), () => {

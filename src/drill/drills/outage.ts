@@ -136,6 +136,7 @@ async function play(scene: Scene, kind: OutageKind, crossing: boolean): Promise<
     outage: kind,
     crossing,
     lostIdc,
+    hedging: topology.groups.filter(({ hedge }) => hedge).map((group) => hostOf(topology, group)),
     faults,
     healed,
     healthyAt,

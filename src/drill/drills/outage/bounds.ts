@@ -2,7 +2,10 @@
 export const bounds = {
   /** Share of requests that succeed. */
   successRate: 1,
-  outageP99Ms: 600,
+  /** Where nothing is declared: until PING has no answer, and the next try has one. */
+  outageP99Ms: 2000,
+  /** Where a Group asks for hedging: the time after which it hedges, and a third to spare. */
+  hedgedOutageP99Ms: 600,
   /** From when healing begins until the second steady phase: up to eight processes start meanwhile, on two processors. */
   recoveryP99Ms: 2000,
   /** Median in the outage, as a multiple of the steady one. */

@@ -1,5 +1,5 @@
 import { phaseOf } from '../../analysis.ts';
-import { dueIn, fateOf, latenciesOf } from '../../ledger.ts';
+import { dueIn, fateOf, hostOfRequest, latenciesOf } from '../../ledger.ts';
 import { latencyMs, type Sample, succeeded } from '../../sample.ts';
 import { latencyOf, sliceBy } from '../../stats.ts';
 import { bounds, failbackTolerance, failbackWindowMs } from './bounds.ts';
@@ -41,7 +41,7 @@ export function slowFigures(m: OutageMeasurement): SlowFigures {
   });
   const delayed = over.filter(
     ({ sample, together }) =>
-      together || !succeeded(sample) || latencyMs(sample) > bounds.outageP99Ms || retried.has(sample.id),
+      together || !succeeded(sample) || latencyMs(sample) > limitMs(m, sample) || retried.has(sample.id),
   );
   const samplesOf = (list: typeof over) => list.map(({ sample }) => sample);
   return {
@@ -61,10 +61,20 @@ export function slowFigures(m: OutageMeasurement): SlowFigures {
 function lastAfterBlow(m: OutageMeasurement, samples: readonly Sample[]): number {
   const blows = m.faults.map(({ moment }) => moment.from);
   return samples.reduce((longest, sample) => {
-    const within = Math.min(latencyMs(sample), bounds.outageP99Ms);
+    const within = Math.min(latencyMs(sample), limitMs(m, sample));
     const before = blows.filter((at) => at <= sample.due + within);
     return before.length === 0 ? longest : Math.max(longest, sample.due - Math.max(...before));
   }, 0);
+}
+
+/** Whether a request was for a host whose Group asks for hedging. */
+export function hedges(m: OutageMeasurement, id: string): boolean {
+  return m.hedging.includes(hostOfRequest(id, m));
+}
+
+/** What the p99 in the outage may be, for requests like this one. */
+function limitMs(m: OutageMeasurement, { id }: Sample): number {
+  return hedges(m, id) ? bounds.hedgedOutageP99Ms : bounds.outageP99Ms;
 }
 
 /** How the IDC that was lost got its load back. Times in milliseconds. */

@@ -8,6 +8,8 @@ export interface OutageFacts {
   /** Whether Groups may cross to another IDC; false in the negative control. */
   readonly crossing: boolean;
   readonly lostIdc: string;
+  /** Hosts whose Groups ask for hedging; of the others' latency nothing is declared. */
+  readonly hedging: readonly string[];
   /** The blows, as they fell. */
   readonly faults: readonly StepFacts[];
   readonly healed: Moment;
