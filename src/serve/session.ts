@@ -155,14 +155,14 @@ export class Session {
     const current = (name: string) => snapshot.marks.get(name)?.resource?.version;
     const again = new Map([...sub.fresh].filter(([, why]) => why === 'again'));
     resumeDelta(sub, initialVersions, names, current);
-    // One message on each stream, though there be nothing to say.
-    if (!this.greeted) sub.answer = true;
-    this.greeted = true;
     for (const [name, why] of again) addFresh(sub, name, why);
     if (this.host.unsettled.take(this.info.node.id ?? '', sub.rule.url))
       for (const name of names) if (current(name) !== undefined) addFresh(sub, name, 'again');
     sub.revision = group.changedAt;
     if (!isPending(sub, group)) sub.confirmed = sub.revision;
+    // One message on each stream, though there be nothing to say.
+    if (!this.greeted) sub.answer = true;
+    this.greeted = true;
     this.moved = true;
     if (sub.gone.size > 0) this.settlesAt = this.openedAtMs + settleMs;
   }

@@ -123,8 +123,8 @@ t.test('answers are as documented', async (t) => {
     'every fault at once',
   );
   await check(t, 'PUT', '/shop/c', 400, []);
-  const warned = await check(t, 'PUT', '/shop/dns', 201, { ...good, address: 'host.example' });
-  t.match(warned.warnings, [{ path: 'address', severity: 'warning' }]);
+  const warned = await check(t, 'PUT', '/shop/heavy', 201, { ...good, weight: 2_000_000 });
+  t.match(warned.warnings, [{ path: 'weight', severity: 'warning' }]);
   await check(t, 'GET', '', 200);
   await check(t, 'GET', '/shop/a', 200);
   await check(t, 'GET', '/shop/none', 404);
