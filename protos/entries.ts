@@ -18,7 +18,6 @@ export const entryFiles: readonly string[] = [
   // Bootstrap and what it may carry.
   'envoy/config/bootstrap/v3/bootstrap.proto',
   'envoy/config/overload/v3/overload.proto',
-  'envoy/extensions/bootstrap/internal_listener/v3/internal_listener.proto',
   'envoy/extensions/resource_monitors/downstream_connections/v3/downstream_connections.proto',
   'envoy/extensions/resource_monitors/fixed_heap/v3/fixed_heap.proto',
   'envoy/admin/v3/config_dump.proto',
@@ -36,8 +35,6 @@ export const entryFiles: readonly string[] = [
   'envoy/extensions/load_balancing_policies/subset/v3/subset.proto',
   'envoy/extensions/load_balancing_policies/wrr_locality/v3/wrr_locality.proto',
   'envoy/extensions/network/dns_resolver/cares/v3/cares_dns_resolver.proto',
-  'envoy/extensions/transport_sockets/internal_upstream/v3/internal_upstream.proto',
-  'envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.proto',
   'envoy/extensions/transport_sockets/tls/v3/tls.proto',
   'envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config.proto',
   'envoy/extensions/upstreams/http/v3/http_protocol_options.proto',

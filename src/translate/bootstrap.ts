@@ -77,8 +77,6 @@ export function buildBootstrap(options: BootstrapOptions): Bootstrap {
     },
     // An egress looks nothing up: gateways have addresses.
     ...(scope.role === 'egress' ? {} : dnsResolver(options.dns ?? [])),
-    // TCP connections leave the IDC through a listener inside the proxy.
-    ...(scope.role === 'sidecar' ? { bootstrap_extensions: [internalListeners] } : {}),
     static_resources: {
       clusters: [controlPlaneCluster(options.xds), ...(inbound ? workloadClusters(inbound.app) : [])],
       listeners: inbound ? [inboundListener(inbound.listen, scope.accessLog)] : [],
@@ -98,11 +96,6 @@ export function buildBootstrap(options: BootstrapOptions): Bootstrap {
     },
   };
 }
-
-const internalListeners: envoy.config.core.v3.TypedExtensionConfig = {
-  name: 'envoy.bootstrap.internal_listener',
-  typed_config: any('envoy.extensions.bootstrap.internal_listener.v3.InternalListener', {}),
-};
 
 function controlPlaneCluster(addresses: readonly ListenAddress[]): Cluster {
   return {

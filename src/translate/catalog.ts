@@ -4,10 +4,10 @@ import type { NodeRole, NodeScope } from '../model/node.ts';
 import type { GroupPlan } from '../plan/types.ts';
 import {
   type Built,
-  buildGroupListeners,
   buildGroupResources,
   buildRoutes,
   buildScopeResources,
+  buildTcpResources,
   type ResourceKind,
   routedListeners,
   type Surroundings,
@@ -45,7 +45,7 @@ interface ScopeEntry {
   readonly scope: NodeScope;
   /** What does not come from Groups: listeners, filters, gateways. */
   own: readonly Built[];
-  /** What is made of all its Groups together: routes, and listeners of TCP Groups. */
+  /** What is made of all its Groups together: routes, and what TCP Groups need at this scope. */
   routes: readonly Built[];
 }
 
@@ -169,10 +169,7 @@ export class Catalog {
     const listeners = routedListeners(scope);
     this.#work.routesBuilt += listeners.length;
     const plans = this.#groupsOf(scope).flatMap((entry) => entry.plans);
-    return [
-      ...buildGroupListeners(scope, plans),
-      ...listeners.map((listener) => buildRoutes(listener, plans)),
-    ];
+    return [...buildTcpResources(scope, plans), ...listeners.map((listener) => buildRoutes(listener, plans))];
   }
 
   #changes(touched: ReadonlyMap<ScopeEntry, Touched>): ReadonlyMap<string, ScopeChange> {

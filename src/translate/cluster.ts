@@ -10,7 +10,7 @@ import {
   failoverCluster,
   idcsCluster,
   instancesCluster,
-  tunnelCluster,
+  tunnelName,
   visitedKey,
 } from './names.ts';
 
@@ -98,7 +98,7 @@ export function buildFailoverCluster(plan: GroupPlan): Cluster {
 /** What comes after the instances. A TCP Group has an aggregate also where it never leaves its IDC (`tcp.ts`). */
 function wayOut({ crossing, protocol, group }: GroupPlan): string[] {
   if (crossing === undefined) return [];
-  return [protocol === 'tcp' ? tunnelCluster(group) : egressCluster];
+  return [protocol === 'tcp' ? tunnelName(group) : egressCluster];
 }
 
 /**

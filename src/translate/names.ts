@@ -24,11 +24,8 @@ export function idcsCluster(group: GroupPort): string {
 /** Cluster (and EDS service) of the own IDC's egress gateways: one for all Groups. */
 export const egressCluster = 'egress';
 
-/** The internal listener, in a sidecar, through which TCP connections leave the IDC: one for all Groups. */
-export const tunnelListener = 'tunnel';
-
-/** Cluster of the way out of the IDC, for one TCP Group. */
-export function tunnelCluster(group: GroupPort): string {
+/** The way of one TCP Group out of the IDC: a cluster of a sidecar, and the sidecar's listener that it leads to. */
+export function tunnelName(group: GroupPort): string {
   return `tunnel/${groupName(group)}`;
 }
 

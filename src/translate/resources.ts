@@ -2,7 +2,7 @@ import type { Any } from '../../protos/gen/envoy.d.ts';
 import type { Idc } from '../model/idc.ts';
 import type { NodeRole, NodeScope } from '../model/node.ts';
 import type { GuardedListener } from '../model/trail.ts';
-import { planTcpListeners } from '../plan/tcp.ts';
+import { planTcpListeners, planTunnels } from '../plan/tcp.ts';
 import type { GroupPlan, ListenerRole } from '../plan/types.ts';
 import { any } from './any.ts';
 import {
@@ -57,12 +57,7 @@ export function buildGroupResources(
   const instances = plan.lookup === undefined ? [eds(buildInstancesAssignment(plan))] : [];
   const failover = crossing || isTcp ? [cds(buildFailoverCluster(plan))] : [];
   return {
-    sidecar: [
-      cds(buildInstancesCluster(plan, 'sidecar')),
-      ...instances,
-      ...failover,
-      ...(crossing && isTcp ? [cds(buildTunnelCluster(plan))] : []),
-    ],
+    sidecar: [cds(buildInstancesCluster(plan, 'sidecar')), ...instances, ...failover],
     // Clients at the edge have no way to say which TCP Group they want: it is entered from other IDCs only.
     ingress: isEntered(plan)
       ? [
@@ -130,14 +125,17 @@ export function buildScopeResources(scope: NodeScope, around: Surroundings): rea
   }
 }
 
-/** Listeners of a scope that its Groups ask for: those of TCP Groups, and the tunnel of those that may leave the IDC. */
-export function buildGroupListeners(scope: NodeScope, plans: readonly GroupPlan[]): readonly Built[] {
+/** What TCP Groups ask for and is a scope's own, as addresses of the sidecar stand in it: listeners, and tunnels. */
+export function buildTcpResources(scope: NodeScope, plans: readonly GroupPlan[]): readonly Built[] {
   if (scope.role !== 'sidecar' || scope.outbound === undefined) return [];
-  const listeners = planTcpListeners(scope.outbound, plans);
-  const leave = plans.some(({ protocol, crossing }) => protocol === 'tcp' && crossing !== undefined);
   return [
-    ...(leave ? [lds(buildTunnelListener(scope.accessLog))] : []),
-    ...listeners.map((listener) => lds(buildTcpListener(listener, scope.accessLog))),
+    ...planTunnels(scope.outbound, plans).flatMap((tunnel) => [
+      cds(buildTunnelCluster(tunnel)),
+      lds(buildTunnelListener(tunnel, scope.accessLog)),
+    ]),
+    ...planTcpListeners(scope.outbound, plans).map((listener) =>
+      lds(buildTcpListener(listener, scope.accessLog)),
+    ),
   ];
 }
 

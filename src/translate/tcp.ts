@@ -56,7 +56,7 @@ function buildChain(plan: GroupPlan, accessLogFile: string | undefined): FilterC
         // Whether it may leave the IDC or not: a listener that changed would cut its connections in the end.
         cluster: failoverCluster(plan.group),
         max_connect_attempts: tcpConnectAttempts,
-        ...tcpAccessLog('tcp', accessLogFile),
+        ...tcpAccessLog({ listener: 'tcp' }, accessLogFile),
       }),
     ],
   };
@@ -94,8 +94,11 @@ export function buildConnectRoutes(cluster: string, action: RouteAction, ends: b
   ];
 }
 
-/** What `tcp` and `tunnel` log of a connection when it ends, as JSON lines; the gateways log its CONNECT. */
-export function tcpAccessLog(listener: 'tcp' | 'tunnel', file: string | undefined): TcpProxy {
+/**
+ * What `tcp` and `tunnel` log of a connection when it ends, as JSON lines, with fields of their own; the gateways log
+ * its CONNECT.
+ */
+export function tcpAccessLog(fields: Readonly<Record<string, string>>, file: string | undefined): TcpProxy {
   if (file === undefined) return {};
   return {
     access_log: [
@@ -106,7 +109,7 @@ export function tcpAccessLog(listener: 'tcp' | 'tunnel', file: string | undefine
           log_format: {
             json_format: {
               time: '%START_TIME%',
-              listener,
+              ...fields,
               flags: '%RESPONSE_FLAGS%',
               details: '%CONNECTION_TERMINATION_DETAILS%',
               failure: '%UPSTREAM_TRANSPORT_FAILURE_REASON%',
@@ -118,12 +121,6 @@ export function tcpAccessLog(listener: 'tcp' | 'tunnel', file: string | undefine
               upstream_cluster: '%UPSTREAM_CLUSTER%',
               attempts: '%UPSTREAM_REQUEST_ATTEMPT_COUNT%',
               downstream_remote: '%DOWNSTREAM_REMOTE_ADDRESS%',
-              ...(listener === 'tunnel'
-                ? {
-                    group: '%DYNAMIC_METADATA(isthmus:group)%',
-                    answer: '%FILTER_STATE(envoy.tcp_proxy.propagate_response_headers)%',
-                  }
-                : {}),
             },
           },
         }),

@@ -1,7 +1,14 @@
 import t from 'tap';
 import type { GroupView } from '../../src/index/view.ts';
 import type { Protocol, ServicePort } from '../../src/model/service.ts';
-import { isTcp, planTcpListeners, planTcpPaths, tcpCrossing, tcpPolicy } from '../../src/plan/tcp.ts';
+import {
+  isTcp,
+  planTcpListeners,
+  planTcpPaths,
+  planTunnels,
+  tcpCrossing,
+  tcpPolicy,
+} from '../../src/plan/tcp.ts';
 import type { GroupPlan } from '../../src/plan/types.ts';
 
 const outbound = { address: '127.0.0.1', port: 15001 };
@@ -45,6 +52,32 @@ t.test('TLS shares a port: its connections say whom they are for', async (t) => 
     'a at 127.1.0.1 443',
     'b at 127.0.0.1 443',
   ]);
+});
+
+t.test('where a sidecar tunnels from and to', async (t) => {
+  const leaving = (host: string, port: number): GroupPlan => ({
+    ...group(host, port),
+    crossing: {} as never,
+  });
+  const places = (from: typeof outbound, ...plans: GroupPlan[]) =>
+    planTunnels(from, plans).map(
+      ({ listen, from: source }) => `${source} to ${listen.address}:${listen.port}`,
+    );
+  t.strictSame(places(outbound, group('a', 3306)), [], 'a Group that never leaves has no tunnel');
+  const many = Array.from({ length: 500 }, (_, i) => leaving(`g${i}`, 3306 + (i % 2)));
+  const here = places(outbound, ...many);
+  t.strictSame(places(outbound, ...many), here, 'the same each time');
+  const there = places({ ...outbound, port: 15002 }, ...many);
+  t.equal(new Set([...here, ...there]).size, 1000, 'its own for each Group and sidecar');
+  const isInRange = (place: string) => {
+    const match = /^127\.(\d+)\.\d+\.\d+ to 127\.(\d+)\.\d+\.\d+:(\d+)$/.exec(place) ?? [];
+    const [from = 0, to = 0, port = 0] = match.slice(1).map(Number);
+    return from >= 128 && from < 255 && to >= 128 && to < 255 && port >= 61_000 && port < 65_096;
+  };
+  t.strictSame(
+    here.filter((place) => !isInRange(place)),
+    [],
+  );
 });
 
 t.test('what is TCP', async (t) => {

@@ -9,7 +9,6 @@ import type { NodeRole, NodeScope } from '../../src/model/node.ts';
 import type { Change } from '../../src/model/object.ts';
 import { createPlanner } from '../../src/plan/planner.ts';
 import { parseObject } from '../../src/registry/parse.ts';
-import { buildBootstrap } from '../../src/translate/bootstrap.ts';
 import { Catalog } from '../../src/translate/catalog.ts';
 import type { Built } from '../../src/translate/resources.ts';
 
@@ -122,12 +121,7 @@ export function envoyRejects(envoy: string, built: readonly Built[]): string | u
   const dir = mkdtempSync(join(tmpdir(), 'isthmus-golden-'));
   try {
     const file = join(dir, 'envoy.json');
-    const { bootstrap_extensions } = buildBootstrap({
-      id: 'golden',
-      scope: scopes.sidecar,
-      xds: [{ address: '127.0.0.1', port: 15010 }],
-    });
-    writeFileSync(file, JSON.stringify({ bootstrap_extensions, static_resources: { clusters, listeners } }));
+    writeFileSync(file, JSON.stringify({ static_resources: { clusters, listeners } }));
     execFileSync(envoy, ['--mode', 'validate', '-l', 'error', '-c', file], { stdio: 'pipe' });
     return undefined;
   } catch (reason) {

@@ -44,6 +44,8 @@ export interface EnvoyOptions {
   readonly mode?: 'delta' | 'sotw';
   /** The DNS servers that it asks. */
   readonly dns?: readonly ListenAddress[];
+  /** Worker threads; one by default. */
+  readonly workers?: number;
   readonly inbound?: { readonly listen: ListenAddress; readonly app: AppAddress };
 }
 
@@ -111,8 +113,8 @@ export async function startMesh(
       const file = join(dir, `.${id}.json`);
       writeFileSync(file, JSON.stringify(bootstrap));
       // Access logs are flushed every 10 s unless told otherwise; tests read them.
-      const flags = ['--concurrency', '1', '--disable-hot-restart', '--file-flush-interval-msec', '50'];
-      const args = ['-c', file, ...flags, '-l', 'error'];
+      const flags = ['--disable-hot-restart', '--file-flush-interval-msec', '50', '-l', 'error'];
+      const args = ['-c', file, '--concurrency', String(more.workers ?? 1), ...flags];
       const child = spawn(findEnvoy(), args, { stdio: 'ignore' });
       children.push(child);
       const isReady = async () => (await get(admin, '/ready')).status === 200;

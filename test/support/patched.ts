@@ -1,4 +1,5 @@
 import { loadAll } from 'js-yaml';
+import type { Bootstrap } from '../../protos/gen/envoy.d.ts';
 import { createIndex } from '../../src/index/store.ts';
 import type { NodeScope } from '../../src/model/node.ts';
 import type { Change } from '../../src/model/object.ts';
@@ -18,6 +19,8 @@ export interface PatchedOptions {
   readonly yaml: string;
   readonly hopLimit?: number;
   readonly loopPrevention?: 'on' | 'off';
+  /** What else stands in the Envoy's bootstrap. */
+  readonly bootstrap?: Bootstrap;
   /** Alters a message, which is the test's own copy. */
   patch?(message: Loose): void;
 }
@@ -42,7 +45,7 @@ export async function startPatched(options: PatchedOptions): Promise<Patched> {
     while (!server.isConfirmed(revision)) await new Promise((resolve) => setTimeout(resolve, 2));
   };
   const first = put(options.yaml);
-  const envoy = await startEnvoy('patched', port, 'DELTA_GRPC');
+  const envoy = await startEnvoy('patched', port, 'DELTA_GRPC', options.bootstrap);
   while (server.status().length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
   await acked(first);
   return {

@@ -41,15 +41,22 @@ export async function answering(text: string): Promise<{ port: number; server: S
   return { port: (server.address() as AddressInfo).port, server };
 }
 
-/** Starts Envoy as node `id` on an ADS server. `apiType` is how it asks: State of the World or Delta. */
+/**
+ * Starts Envoy as node `id` on an ADS server. `apiType` is how it asks: State of the World or Delta. `more` stands in
+ * its bootstrap too.
+ */
 export async function startEnvoy(
   id: string,
   xdsPort: number,
   apiType: 'GRPC' | 'DELTA_GRPC',
+  more: Bootstrap = {},
 ): Promise<ProxyProcess> {
   const folder = mkdtempSync(join(tmpdir(), 'isthmus-envoy-'));
   const adminPort = await freePort();
-  writeFileSync(join(folder, 'envoy.json'), JSON.stringify(bootstrap(id, adminPort, xdsPort, apiType)));
+  writeFileSync(
+    join(folder, 'envoy.json'),
+    JSON.stringify({ ...bootstrap(id, adminPort, xdsPort, apiType), ...more }),
+  );
   const flags = ['--concurrency', '1', '--disable-hot-restart', '--use-dynamic-base-id', '-l', 'warning'];
   const child = spawn(findEnvoy(), ['-c', join(folder, 'envoy.json'), ...flags]);
   let log = '';
