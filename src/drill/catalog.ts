@@ -4,6 +4,7 @@ import { controlPlaneDrill } from './drills/controlplane.ts';
 import { loopDrill } from './drills/loop.ts';
 import { loop3Drill } from './drills/loop3.ts';
 import { outageDrill } from './drills/outage.ts';
+import { realDrill } from './drills/real.ts';
 import { rollingDrill } from './drills/rolling.ts';
 import { slowProxyDrill } from './drills/slowproxy.ts';
 import { spoofDrill } from './drills/spoof.ts';
@@ -19,6 +20,7 @@ export const drills: readonly Drill[] = [
   rollingDrill,
   controlPlaneDrill,
   slowProxyDrill,
+  realDrill,
 ];
 
 /** The drill of that name. Throws MeshError 'invalid' that lists the names. */

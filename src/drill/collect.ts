@@ -98,6 +98,7 @@ export function readAccessLog(
           trail: textOf(raw.trail),
           attempts: Number(raw.attempts ?? 0),
           outcome: textOf(raw.outcome),
+          upstream: textOf(raw.upstream_host),
         });
       }
     }

@@ -3,7 +3,7 @@ import { askAdmin } from './envoy.ts';
 import type { Finding } from './finding.ts';
 import type { Part, PartKind } from './parts.ts';
 import type { DrillPaths } from './paths.ts';
-import type { IdcPlan, InstancePlan, Topology } from './topology.ts';
+import { type IdcPlan, type InstancePlan, sidecarredOf, type Topology } from './topology.ts';
 import type { World } from './world.ts';
 
 /** What is looked at, and when; a verdict needs a finding for each. */
@@ -82,13 +82,14 @@ function prefixesOf(idc: IdcPlan, topology: Topology): string[] {
 
 /**
  * Instances take requests from their sidecars only: the application listens on no TCP port, its socket lies in a
- * folder that only this user may enter, and what listens where the registry says it is, is its Envoy.
+ * folder that only this user may enter, and what listens where the registry says it is, is its Envoy. Those of TCP
+ * Groups have no sidecar and are not looked at.
  */
 export function checkInstancesBehindSidecars(world: World, paths: DrillPaths, when: string): Finding {
   const wrong = world.topology.idcs.flatMap((idc) =>
-    idc.instances.flatMap((instance) => faultsOf(world, paths, instance)),
+    sidecarredOf(idc).flatMap((instance) => faultsOf(world, paths, instance)),
   );
-  const count = world.topology.idcs.reduce((sum, idc) => sum + idc.instances.length, 0);
+  const count = world.topology.idcs.reduce((sum, idc) => sum + sidecarredOf(idc).length, 0);
   return {
     claim: `Instances accept requests only through their sidecar (${when})`,
     ok: wrong.length === 0 && count > 0,

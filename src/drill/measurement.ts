@@ -41,6 +41,8 @@ export interface AccessLine {
   readonly attempts: number;
   /** Why a proxy refused it; '' when none did. */
   readonly outcome: string;
+  /** Where its last try went, as `address:port`; '' when it went nowhere. */
+  readonly upstream?: string;
 }
 
 /** A listener's counter held against its access log: `before <= lines <= after` must hold. */

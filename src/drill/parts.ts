@@ -12,6 +12,7 @@ import {
   type IdcPlan,
   type IngressPlan,
   type InstancePlan,
+  isTcp,
   type ProxyPlan,
   type Topology,
   type WorldPlan,
@@ -57,7 +58,8 @@ export function workloadsOf(parts: readonly Part[], idc: string, group?: string)
 
 /** The instances that parts belong to, each once. */
 export function instancesOf(parts: readonly Part[]): InstancePlan[] {
-  return parts.filter(({ kind }) => kind === 'sidecar').map(({ proxy }) => proxy as InstancePlan);
+  const own = parts.filter(({ kind }) => kind === 'app' || kind === 'sidecar');
+  return [...new Set(own.map(({ proxy }) => proxy as InstancePlan))];
 }
 
 /** All processes of a world, in the order in which they are started. Writes the Envoys' bootstraps. */
@@ -74,15 +76,16 @@ export function planParts({ topology, paths, envoy }: PartsContext): Part[] {
       return envoyPart(kind, plan, buildBootstrap(options), paths, envoy);
     };
     const common = (plan: ProxyPlan) => ({ idc: idc.name, accessLog: paths.accessLog(plan) });
-    const instances = idc.instances.flatMap((instance) => [
-      appPart(instance, paths),
+    const sidecar = (instance: InstancePlan) =>
       proxy(
         'sidecar',
         instance,
         { role: 'sidecar', ...common(instance), namespace: topology.namespace },
         { listen: instance.inbound, app: { path: paths.socket(instance) } },
-      ),
-    ]);
+      );
+    const instances = idc.instances.flatMap((instance) =>
+      isTcp(instance.group) ? [appPart(instance, paths)] : [appPart(instance, paths), sidecar(instance)],
+    );
     return [
       controlPart(idc, topology.plan, paths),
       ...instances,
@@ -138,6 +141,8 @@ function appPart(instance: InstancePlan, paths: DrillPaths): Part {
     idc: instance.idc,
     socketPath: paths.socket(instance),
     logFile: paths.requests(instance),
+    protocol: instance.group.protocol ?? 'HTTP',
+    ...(isTcp(instance.group) && { listen: instance.inbound }),
   };
   const name = `${instance.idc}/${instance.name}/app`;
   return {

@@ -8,8 +8,9 @@ import type { AccessLine, Measurement } from './measurement.ts';
  * - there are no more entries in the instance's log than `inbound` lines at its sidecar: nothing came in past it,
  *   and nothing was executed twice;
  * - there are no fewer entries than lines that the application answered.
- * The two are equal but for requests that the sidecar itself turned away, and for the last lines of a killed sidecar,
- * which it had not written yet: entries from 250 ms before its death until it was dead.
+ * The two are equal but for requests that the sidecar itself turned away, for those that have not ended, as no line has
+ * been written of them yet (a connection that broke in silence stays open), and for the last lines of a killed sidecar: of
+ * entries that had not ended by 250 ms before its death.
  */
 export function sidecarsMatch(m: Measurement): Finding {
   const lines = new Map<string, { all: number; answered: number }>();
@@ -32,9 +33,10 @@ export function sidecarsMatch(m: Measurement): Finding {
     for (const [id, entries] of byId) {
       const surplus = entries.length - (lines.get(`${name} ${id}`)?.all ?? 0);
       if (surplus <= 0) continue;
-      const excused = entries.filter(
-        ({ at }) => death && at >= death.from - lostLinesMs.before && at <= death.to,
-      ).length;
+      const excused = entries.filter(({ at, ended }) => {
+        if (ended === undefined) return true;
+        return death && at <= death.to && ended.at >= death.from - lostLinesMs.before;
+      }).length;
       if (surplus > excused)
         wrong.push(`${name} executed ${id} ${surplus} times more than its sidecar took it`);
       else unwritten += surplus;
@@ -50,7 +52,7 @@ export function sidecarsMatch(m: Measurement): Finding {
   const total = [...m.entries.values()].reduce((sum, list) => sum + list.length, 0);
   const note =
     unwritten > 0
-      ? `; ${unwritten} lines were lost with killed sidecars, all of the last ${lostLinesMs.before} ms before their death`
+      ? `; ${unwritten} lines were lost with killed sidecars, of what had not ended ${lostLinesMs.before} ms before their death, or will come: it has not ended`
       : '';
   return findingOf(
     'What each instance took came through its sidecar, each time once',

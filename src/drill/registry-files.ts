@@ -1,13 +1,23 @@
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { type GroupPlan, hostOf, type IdcPlan, type InstancePlan, type Topology } from './topology.ts';
+import {
+  type GroupPlan,
+  hostOf,
+  type IdcPlan,
+  type InstancePlan,
+  isTcp,
+  servicePortOf,
+  type Topology,
+} from './topology.ts';
 
 /** The traffic policy of the drill's DR group, as its YAML says it. */
-const drillTraffic = { health: { path: '/healthz', interval: '0.5s' } };
+const drillTraffic = { health: { path: '/healthz', grpc: true, interval: '0.5s' } };
 
-/** The name of each Group's one port. */
-const portName = 'http';
+/** The name of a Group's one port. */
+function portNameOf({ protocol = 'HTTP' }: GroupPlan): string {
+  return protocol.toLowerCase();
+}
 
 /**
  * Writes the registry folder of an IDC: one file for each object. Without `crossing` the world has no DR group, so
@@ -19,9 +29,14 @@ export function writeRegistry(dir: string, topology: Topology, idc: IdcPlan): vo
   if (topology.plan.crossing ?? true) {
     const checked = topology.groups.filter((group) => group.checked ?? true);
     const unchecked = topology.groups.filter((group) => !(group.checked ?? true));
-    save(dir, 'drgroup-shop.yaml', drGroupObject(topology, idc, 'shop', checked, drillTraffic));
+    const { traffic = {} } = topology.plan;
+    save(
+      dir,
+      'drgroup-shop.yaml',
+      drGroupObject(topology, idc, 'shop', checked, { ...drillTraffic, ...traffic }),
+    );
     if (unchecked.length > 0) {
-      save(dir, 'drgroup-unchecked.yaml', drGroupObject(topology, idc, 'unchecked', unchecked, {}));
+      save(dir, 'drgroup-unchecked.yaml', drGroupObject(topology, idc, 'unchecked', unchecked, traffic));
     }
   }
   for (const group of topology.groups) {
@@ -32,14 +47,20 @@ export function writeRegistry(dir: string, topology: Topology, idc: IdcPlan): vo
         name: group.name,
         namespace: topology.namespace,
         annotations: {
-          // What stands at an instance's address is its sidecar.
-          'isthmus.dev/sidecars': 'true',
+          // What stands at an instance's address is its sidecar, but for TCP.
+          ...(!isTcp(group) && { 'isthmus.dev/sidecars': 'true' }),
           ...(group.hedge && { 'isthmus.dev/hedge': 'true' }),
         },
       },
       spec: {
         hosts: [hostOf(topology, group)],
-        ports: [{ number: 8080, name: portName, protocol: 'HTTP' }],
+        ports: [
+          {
+            number: servicePortOf(topology, group),
+            name: portNameOf(group),
+            protocol: group.protocol ?? 'HTTP',
+          },
+        ],
         resolution: 'STATIC',
         location: 'MESH_INTERNAL',
         workloadSelector: { labels: { app: group.name } },
@@ -57,7 +78,7 @@ export function saveInstance(dir: string, topology: Topology, instance: Instance
     metadata: { name: instance.name, namespace: topology.namespace },
     spec: {
       address: instance.inbound.address,
-      ports: { [portName]: instance.inbound.port },
+      ports: { [portNameOf(instance.group)]: instance.inbound.port },
       labels: { app: instance.group.name },
       locality: `${instance.idc}/zone-1`,
       weight,

@@ -134,7 +134,10 @@ async function checkIsolation(
   };
 }
 
-/** Prints a line a second until the returned function is called. */
+/** A line for each second of a short drill; of a long one for each ten. */
+const [lineMs, longLineMs, longMs] = [1000, 10_000, 180_000] as const;
+
+/** Prints a line every so often until the returned function is called. */
 function showProgress(
   meter: ReturnType<typeof createProgressMeter>,
   phases: readonly Phase[],
@@ -143,6 +146,7 @@ function showProgress(
 ): () => void {
   let stopped = false;
   let before = start;
+  const everyMs = (phases.at(-1)?.to ?? 0) - start > longMs ? longLineMs : lineMs;
   const again = () => {
     if (stopped) return;
     const now = machineClock.now();
@@ -151,9 +155,9 @@ function showProgress(
       say(meter.line(now - start, name, now - before));
       before = now;
     }
-    machineClock.after(1000, again);
+    machineClock.after(everyMs, again);
   };
-  machineClock.after(Math.max(0, start - machineClock.now()) + 1000, again);
+  machineClock.after(Math.max(0, start - machineClock.now()) + everyMs, again);
   return () => {
     stopped = true;
   };

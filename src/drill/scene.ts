@@ -7,7 +7,7 @@ import { type Load, type LoadShape, lastEndOf, type Rates } from './loads.ts';
 import type { LostProxy, StepFacts } from './measurement.ts';
 import { instancesOf, namesOf, type Part } from './parts.ts';
 import type { Phase } from './phases.ts';
-import { probe } from './probe.ts';
+import { probeGroup } from './probe.ts';
 import type { Running } from './process.ts';
 import { removeInstance, saveInstance } from './registry-files.ts';
 import type { Stage } from './stage.ts';
@@ -189,7 +189,9 @@ async function healthyAgain(stage: Stage, parts: readonly Part[], timeoutMs: num
   const deadline = machineClock.now() + timeoutMs;
   const instances = instancesOf(parts);
   const answers = async (instance: InstancePlan) => {
-    while ((await probe(instance.inbound, hostOf(stage.topology, instance.group))) !== '') {
+    while (
+      (await probeGroup(instance.inbound, instance.group, hostOf(stage.topology, instance.group))) !== ''
+    ) {
       if (machineClock.now() > deadline)
         throw new MeshError('unavailable', `${instance.name} does not answer`);
       await sleep(machineClock, 25, stage.signal);

@@ -5,10 +5,12 @@ export interface GroupPlan {
   readonly name: string;
   /** Instances in each IDC, or by IDC: one that is not named has none. */
   readonly instances: number | Readonly<Record<string, number>>;
-  /** Whether a health path is declared, so that it is checked here and from other IDCs; default true. */
+  /** Whether its health is checked, here and from other IDCs; default true. */
   readonly checked?: boolean;
   /** Whether it asks for hedging; default false: nothing is declared of its latency. */
   readonly hedge?: boolean;
+  /** What its port speaks; default HTTP. An instance that speaks TCP has no sidecar beside it. */
+  readonly protocol?: 'HTTP' | 'GRPC' | 'TCP';
 }
 
 /** The world that a drill asks for. */
@@ -24,6 +26,8 @@ export interface WorldPlan {
   readonly order?: Readonly<Record<string, readonly string[]>>;
   /** Whether there is a DR group, so that Groups may cross to other IDCs; default true. */
   readonly crossing?: boolean;
+  /** More of the DR group's `traffic`, as its YAML says it, such as `{ hedge: true }`. */
+  readonly traffic?: object;
   /** Whether clients at the edge are told why they are refused; default false. */
   readonly exposeOutcome?: boolean;
   /** More arguments for each `isthmus serve`, such as `--loop-prevention off`. */
@@ -61,10 +65,10 @@ export interface EgressPlan extends ProxyPlan {
   readonly ingress: ListenAddress;
 }
 
-/** An instance: an application on a unix socket behind its own sidecar. */
+/** An instance: an application on a unix socket behind its own sidecar; of a TCP Group, the application alone. */
 export interface InstancePlan extends ProxyPlan {
   readonly group: GroupPlan;
-  /** Where its sidecar takes requests: what the registry knows of it. */
+  /** Where its sidecar, or the application, takes requests: what the registry knows of it. */
   readonly inbound: ListenAddress;
   /** Its network namespace, when it has one of its own. */
   readonly netns?: string;
@@ -118,6 +122,8 @@ const ports = {
   egressIngress: 10082,
   inbound: 8080,
   outbound: 15001,
+  /** Of the first Group, and one more for each: of those that speak TCP. */
+  tcp: 13300,
 } as const;
 
 /**
@@ -196,9 +202,33 @@ export function hostOf(topology: Topology, group: GroupPlan): string {
   return `${group.name}.${topology.namespace}`;
 }
 
+/** The port at which a Group is asked for: TCP Groups share an address and are told apart by it. */
+export function servicePortOf({ groups }: Pick<Topology, 'groups'>, group: GroupPlan): number {
+  return isTcp(group) ? ports.tcp + groups.indexOf(group) : 8080;
+}
+
+/** Where a caller connects to a TCP Group: at its sidecar, by the Group's port. */
+export function tcpEntranceOf(
+  topology: Pick<Topology, 'groups'>,
+  idc: IdcPlan,
+  group: GroupPlan,
+): ListenAddress {
+  return { address: idc.caller.outbound.address, port: servicePortOf(topology, group) };
+}
+
+/** Whether a Group speaks TCP. */
+export function isTcp({ protocol }: GroupPlan): boolean {
+  return protocol === 'TCP';
+}
+
+/** The instances of an IDC that have a sidecar beside them. */
+export function sidecarredOf(idc: IdcPlan): InstancePlan[] {
+  return idc.instances.filter(({ group }) => !isTcp(group));
+}
+
 /** All Envoys of a world. */
 export function proxiesOf(topology: Topology): ProxyPlan[] {
-  return topology.idcs.flatMap((idc) => [...idc.ingress, ...idc.egress, ...idc.instances, idc.caller]);
+  return topology.idcs.flatMap((idc) => [...idc.ingress, ...idc.egress, ...sidecarredOf(idc), idc.caller]);
 }
 
 /** Number of Envoys in a world. */
@@ -223,6 +253,7 @@ export function listenAddresses(topology: Topology): ListenAddress[] {
     ...idc.instances.filter((i) => i.netns === undefined).flatMap((i) => [i.admin, i.inbound]),
     idc.caller.admin,
     idc.caller.outbound,
+    ...topology.groups.filter(isTcp).map((group) => tcpEntranceOf(topology, idc, group)),
   ]);
 }
 
@@ -236,7 +267,7 @@ export function listenerNames(
   return topology.idcs.flatMap((idc) => [
     ...named(idc.ingress, 'edge', 'peer'),
     ...named(idc.egress, 'sidecar', 'ingress'),
-    ...named(idc.instances, 'inbound'),
+    ...named(sidecarredOf(idc), 'inbound'),
     ...named([idc.caller], 'outbound'),
   ]);
 }

@@ -27,6 +27,11 @@ export const echoService = {
   Chat: method('/drill.Echo/Chat', true, true),
 } satisfies ServiceDefinition;
 
+/** The standard one (grpc.health.v1.Health), as far as proxies ask it. */
+const healthService = {
+  Check: method('/grpc.health.v1.Health/Check', false, false),
+} satisfies ServiceDefinition;
+
 function method(path: string, requestStream: boolean, responseStream: boolean) {
   return {
     path,
@@ -75,16 +80,16 @@ export function startGrpcUpstream(options: UpstreamOptions): Promise<Server> {
       stream.sendMetadata(identity([stream.request]));
       const messages = messagesOf(call, id, stream.request, Number(text(stream.metadata, 'x-drill-count')));
       let sent = 0;
+      let message = messages.next();
       const next = () => {
-        const message = messages.next();
-        if (stream.cancelled || message.done) {
-          stream.end();
-          end({ answered: !stream.cancelled, received: stream.request.length, sent });
-          return;
+        if (!message.done && !stream.cancelled) {
+          sent += message.value.length;
+          stream.write(message.value);
+          message = messages.next();
+          if (!message.done) return void machineClock.after(call?.everyMs ?? 500, next);
         }
-        sent += message.value.length;
-        stream.write(message.value);
-        machineClock.after(call?.everyMs ?? 500, next);
+        stream.end();
+        end({ answered: !stream.cancelled, received: stream.request.length, sent });
       };
       next();
     },
@@ -106,6 +111,11 @@ export function startGrpcUpstream(options: UpstreamOptions): Promise<Server> {
     },
   };
   server.addService(echoService, handlers);
+  server.addService(healthService, {
+    // SERVING, as HealthCheckResponse has it on the wire: field 1, value 1.
+    Check: (_: ServerUnaryCall<Buffer, Buffer>, done: sendUnaryData<Buffer>) =>
+      done(null, Buffer.from([0x08, 1])),
+  });
   return new Promise((resolve, reject) => {
     server.bindAsync(`unix:${options.socketPath}`, ServerCredentials.createInsecure(), (error) =>
       error ? reject(error) : resolve(server),

@@ -146,19 +146,17 @@ function writePaced(
   written: (bytes: number) => void,
 ): void {
   const everyMs = call.paced === 'answer' ? call.everyMs : 0;
+  let piece = pieces.next();
   const next = () => {
-    while (!response.destroyed) {
-      const piece = pieces.next();
-      if (piece.done) {
-        response.end();
-        return;
-      }
+    while (!piece.done && !response.destroyed) {
       written(piece.value.length);
       const room = response.write(piece.value);
+      piece = pieces.next();
+      if (piece.done) break;
       if (everyMs > 0) return machineClock.after(everyMs, next);
       if (!room) return response.once('drain', next);
     }
-    return undefined;
+    return response.end();
   };
   if (everyMs > 0) response.flushHeaders();
   next();

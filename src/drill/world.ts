@@ -2,10 +2,18 @@ import { sleep } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import { askAdmin } from './envoy.ts';
 import type { Part } from './parts.ts';
-import { probe } from './probe.ts';
+import { probeGroup } from './probe.ts';
 import { type Crew, type Running, tailOf } from './process.ts';
 import { machineClock } from './time.ts';
-import { hostOf, type IdcPlan, type ProxyPlan, type Topology } from './topology.ts';
+import {
+  type GroupPlan,
+  hostOf,
+  type IdcPlan,
+  isTcp,
+  type ProxyPlan,
+  type Topology,
+  tcpEntranceOf,
+} from './topology.ts';
 
 /** The running processes of a drill. */
 export interface World {
@@ -80,12 +88,12 @@ export function createWorld(
       const deadline = machineClock.now() + timeoutMs;
       const paths = topology.idcs.flatMap((idc) => entrancesOf(topology, idc));
       await Promise.all(
-        paths.flatMap(({ from, to, groups }) =>
+        paths.flatMap(({ from, to, tcp, groups }) =>
           groups.map((group) => {
             const host = hostOf(topology, group);
             let last = '';
             const check = async () => {
-              last = await probe(to, host);
+              last = await probeGroup(isTcp(group) ? tcp(group) : to, group, host);
               if (last !== '') throw new Error(last);
             };
             const what = () => `No request from ${from} reached ${host} in ${timeoutMs / 1000} s: ${last}`;
@@ -105,17 +113,21 @@ function entrancesOf({ groups, idcs, plan }: Topology, idc: IdcPlan) {
   const here = groups.filter(
     (group) => elsewhere.includes(group) || idc.instances.some((i) => i.group === group),
   );
+  const tcp = (group: GroupPlan) => tcpEntranceOf({ groups }, idc, group);
+  const http = (list: readonly GroupPlan[]) => list.filter((group) => !isTcp(group));
   return [
-    { from: `${idc.name}/${idc.caller.name}`, to: idc.caller.outbound, groups: here },
+    { from: `${idc.name}/${idc.caller.name}`, to: idc.caller.outbound, tcp, groups: here },
     ...idc.ingress.map((gateway) => ({
       from: `the edge through ${idc.name}/${gateway.name}`,
       to: gateway.edge,
-      groups: here,
+      tcp,
+      groups: http(here),
     })),
     ...idc.egress.map((gateway) => ({
       from: `${idc.name}/${gateway.name}`,
       to: gateway.sidecar,
-      groups: elsewhere,
+      tcp,
+      groups: http(elsewhere),
     })),
   ];
 }

@@ -41,6 +41,7 @@ t.test(
         trail: 'sh-a,sh-b',
         attempts: 1,
         outcome: '',
+        upstream: '',
       },
     ]);
     t.same([...linesSinceMark], [['peer', 3]]);

@@ -104,7 +104,19 @@ function tellStory(number: number): Story {
       connectedAt: 1,
       error: '',
     },
-    entries: [[instance, { at: due + 1, id, method: 'GET', path: '/', leaked: [] }]],
+    entries: [
+      [
+        instance,
+        {
+          at: due + 1,
+          id,
+          method: 'GET',
+          path: '/',
+          leaked: [],
+          ended: { at: due + 2, answered: true, received: 0, sent: 100 },
+        },
+      ],
+    ],
     access: [
       line('sh-a/caller', 'outbound', ''),
       line(instance, 'inbound', ''),

@@ -36,7 +36,8 @@ t.test('a success that its instance does not know', async (t) => {
 });
 
 t.test('an instance that served what nobody sent', async (t) => {
-  const stray = { at: 0, id: 'caller-sh-a:99999', method: 'GET', path: '/', leaked: [] };
+  const ended = { at: 1, answered: true, received: 0, sent: 100 };
+  const stray = { at: 0, id: 'caller-sh-a:99999', method: 'GET', path: '/', leaked: [], ended };
   const m = { ...good, entries: new Map([...good.entries, ['sh-b/catalog-1', [stray]]]) };
   t.same(broken(m), [entries, crossings, sidecars, groups]);
 });
@@ -150,7 +151,8 @@ t.test('a counter that is not there under the name of its listener', async (t) =
 
 /** The measurement with one more entry for a request, at an instance. */
 function executed(id: string, at: number, name = 'sh-a/checkout-1'): Measurement {
-  const entry = { at, id, method: 'GET', path: '/', leaked: [] };
+  const ended = { at: at + 1, answered: true, received: 0, sent: 100 };
+  const entry = { at, id, method: 'GET', path: '/', leaked: [], ended };
   return { ...good, entries: new Map([...good.entries, [name, [...(good.entries.get(name) ?? []), entry]]]) };
 }
 
@@ -164,6 +166,15 @@ t.test('an instance that was reached past its sidecar, or executed a request twi
     line.id === 'caller-sh-a:100' && line.listener === 'inbound' ? { proxy: 'sh-a/checkout-2' } : undefined,
   );
   t.same(broken(elsewhere), [sidecars], 'through the sidecar of another');
+  const open = executed('caller-sh-a:100', 1003);
+  const list = open.entries
+    .get('sh-a/checkout-1')
+    ?.map(({ ended, ...entry }) => (entry.at === 1003 ? entry : { ...entry, ...(ended && { ended }) }));
+  t.same(
+    broken({ ...open, entries: new Map(open.entries).set('sh-a/checkout-1', list ?? []) }),
+    [],
+    'of what has not ended there is no line yet',
+  );
 });
 
 t.test('a sidecar that answered what its application never saw', async (t) => {
@@ -181,6 +192,13 @@ t.test('a killed sidecar excuses the lines that it had not written, and no other
   t.same(broken(without(480)), []);
   t.same(broken(without(470)), [sidecars], 'written long before');
   t.same(broken(without(480, 'sh-a/checkout-2')), [sidecars], 'another was killed');
+  const slow = without(470);
+  const entries = (slow.entries.get('sh-a/checkout-1') ?? []).map((entry) => {
+    const { ended, ...unended } = entry;
+    return entry.id === 'caller-sh-a:470' ? unended : entry;
+  });
+  const died = { ...slow, entries: new Map(slow.entries).set('sh-a/checkout-1', entries) };
+  t.same(broken(died), [], 'what it was still working on as it died');
 });
 
 t.test('a Group that answered for another', async (t) => {

@@ -1,0 +1,130 @@
+import { MeshError } from '../../base/error.ts';
+import type { Choice, Drill, DrillPlan } from '../definition.ts';
+import type { PhaseSeconds } from '../phases.ts';
+import type { Scene } from '../scene.ts';
+import { proxiesOf, type Topology } from '../topology.ts';
+import { lostIdc, otherIdc, outageWords, planOutage } from './outage/kinds.ts';
+import {
+  ejectedBetween,
+  type Fault,
+  type FaultKind,
+  faultKinds,
+  type RealFacts,
+  readEjections,
+} from './real/facts.ts';
+import { groups, grpcMix, httpMix, planLoads, quietMix, tcpMix } from './real/mix.ts';
+import { figuresOf, judgeRows, judgeUnprotected } from './real/verdict.ts';
+
+/** Lengths of the phases, in seconds, and of the silence of the quiet websockets, in milliseconds: longer than any proxy's five minutes. */
+const [full, quick] = [
+  { steady: 320, fault: 40, recovery: 53, quietMs: 305_000 },
+  { steady: 28, fault: 7, recovery: 5, quietMs: 16_000 },
+];
+
+/** `make drill-real`: traffic as people have it. */
+export const realDrill: Drill<RealFacts> = {
+  name: 'real',
+  summary:
+    'slow answers, big bodies, long streams, all methods and protocols; then lose an IDC in three ways',
+  description:
+    'Start two IDCs, send a mixed load (HTTP/1.1 with bodies, gRPC, websockets, server-sent events, TCP; answers from 1 ms to 20 s, bodies of up to 8 MiB), judge that each request is executed once while nothing is broken, then kill, stop and cut off the instances of one IDC, and judge that what could be saved was.',
+  unprotected: 'hedge after 400 ms and end requests after 15 s, nothing broken: the negative control',
+  flags: [
+    {
+      name: 'faults',
+      value: 'kinds',
+      description: `what happens to ${lostIdc}, by commas; drop needs root`,
+      default: faultKinds.join(','),
+    },
+  ],
+  rates: { http: 14, grpc: 6, tcp: 6 },
+  plan,
+};
+
+function plan({ flags, unprotected, quick: short }: Choice): DrillPlan<RealFacts> {
+  const times = short ? quick : full;
+  const kinds = parseFaults(flags.faults ?? '');
+  const quietMs = unprotected ? 0 : times.quietMs;
+  const mixes = [httpMix, grpcMix, tcpMix, ...(quietMs > 0 ? [quietMix(quietMs)] : [])];
+  const names = mixes.flatMap((mix) => mix.map(({ name }) => name));
+  const broken = unprotected ? [] : kinds;
+  return {
+    title: unprotected
+      ? 'mixed traffic with hedging after 400 ms'
+      : `mixed traffic, and the instances of ${lostIdc} lost (${kinds.join(', ')})`,
+    label: unprotected ? 'real unprotected' : 'real',
+    phases: unprotected ? { steady: 30 } : phasesOf(kinds, times),
+    world: {
+      idcs: [lostIdc, otherIdc],
+      groups,
+      ...(broken.includes('drop') && { net: lostIdc }),
+      ...(unprotected && { traffic: { hedge: true, perTryTimeout: '400ms', timeout: '15s' } }),
+    },
+    loads: (topology, rates) => planLoads(topology, rates, quietMs),
+    play: (scene) => play(scene, broken),
+    judge: (m) => judgeRows(m, names),
+    judgeControl: judgeUnprotected,
+    figures: figuresOf,
+    control: {
+      off: 'Groups hedge after 400 ms',
+      proves: 'with hedging slow requests are executed more than once, and healthy instances are ejected',
+    },
+  };
+}
+
+function parseFaults(text: string): FaultKind[] {
+  return text.split(',').map((name) => {
+    const kind = faultKinds.find((each) => each === name.trim());
+    if (kind) return kind;
+    throw new MeshError('invalid', `There is no fault '${name}': use some of ${faultKinds.join(', ')}.`);
+  });
+}
+
+function phasesOf(kinds: readonly FaultKind[], { steady, fault, recovery }: typeof full): PhaseSeconds {
+  const each = kinds.map((kind) => [
+    [kind, fault],
+    [`recovery: ${kind}`, recovery],
+  ]);
+  return { steady, ...Object.fromEntries(each.flat()) };
+}
+
+async function play(scene: Scene, kinds: readonly FaultKind[]): Promise<RealFacts> {
+  const { topology } = scene.stage;
+  const before = await readEjections(topology);
+  const steady = await scene.begin('steady');
+  // While nothing is broken yet: the blow falls when the phase after this one begins.
+  await scene.until(steady.to - 250);
+  const ejections = ejectedBetween(before, await readEjections(topology));
+  const faults: Fault[] = [];
+  for (const kind of kinds) faults.push(await strike(scene, kind));
+  await scene.ended();
+  return {
+    healthyTo: faults[0]?.blow.from ?? Number.POSITIVE_INFINITY,
+    ejections,
+    askedProxies: proxiesOf(topology).length,
+    faults,
+    addresses: addressesOf(topology),
+  };
+}
+
+/** One loss and its healing. */
+async function strike(scene: Scene, kind: FaultKind): Promise<Fault> {
+  const { world, network } = scene.stage;
+  const outage = planOutage(kind, world, { ...(network && { network }) });
+  await scene.begin(kind);
+  const [step] = outage.steps;
+  if (!step) throw new MeshError('internal', `the outage ${kind} has no step`);
+  const { moment: blow, struck } = await scene.step(outageWords[kind], step.strike, step.parts);
+  const { to } = await scene.begin(`recovery: ${kind}`);
+  const { moment: healed } = await scene.step(`healing begins after ${kind}`, outage.heal);
+  const healthyAt = await scene.healthy(outage.healed, to - healed.to);
+  if (!Number.isNaN(healthyAt)) scene.note(`all that was lost by ${kind} answers again`, healthyAt);
+  return { kind, blow, struck, healed, healthyAt };
+}
+
+function addressesOf(topology: Topology): Record<string, string> {
+  const instances = topology.idcs.flatMap((idc) => idc.instances);
+  return Object.fromEntries(
+    instances.map(({ idc, name, inbound }) => [`${idc}/${name}`, `${inbound.address}:${inbound.port}`]),
+  );
+}

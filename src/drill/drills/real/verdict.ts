@@ -1,0 +1,211 @@
+import { lengthOf } from '../../call.ts';
+import { isolationChecks } from '../../isolation.ts';
+import type { Measurement } from '../../measurement.ts';
+import { type Row, seconds } from '../../row.ts';
+import { crossingRows, isolationRows, leakRow, reconcileRows, triesRow } from '../../rows.ts';
+import { type Sample, succeeded } from '../../sample.ts';
+import { countBy } from '../../stats.ts';
+import type { Verdict } from '../../verdict.ts';
+import { type Execution, executionsOf, isIdempotent, isReplayable, wasStruck } from './audit.ts';
+import { type Evidence, type Excuse, evidenceOf, excuseOf } from './excuse.ts';
+import type { Fault, RealMeasurement } from './facts.ts';
+import { healthyOf, healthyRows, methodOf, overheadOf, shapeOf } from './healthy.ts';
+
+/** A proxy may try a request so often at instances: three retries, each twice in another IDC. */
+const triesMax = 8;
+
+/** Nothing is looked at in a fault: the sidecars of what is out cannot be asked. */
+const isolation = isolationChecks.filter((check) => check !== 'sidecars in the outage');
+
+/** Holds a measurement against each bound. Pure. `kinds`: the names of all kinds of requests in the load. */
+export function judgeRows(m: RealMeasurement, kinds: readonly string[]): Row[] {
+  const executions = executionsOf(m);
+  const evidence = evidenceOf(m, executions);
+  const http = withoutTcp(m);
+  return [
+    ...healthyRows(m, executions, kinds),
+    ...m.faults.flatMap((fault) => faultRows(fault, m, evidence)),
+    elsewhereRow(m, evidence),
+    twiceRow(m, executions),
+    ...crossingRows(http, 1),
+    triesRow(http, triesMax),
+    ...isolationRows(m, isolation),
+    leakRow(m),
+    ...reconcileRows(http),
+  ];
+}
+
+/** What access logs tell nothing of: connections carry no id. */
+function withoutTcp(m: RealMeasurement): Measurement {
+  const isTcp = (list: readonly { readonly method: string }[]) => list.some(({ method }) => method === 'TCP');
+  const samples = m.samples.filter((sample) => methodOf(sample) !== 'TCP');
+  const streams = new Set(samples.map(({ stream }) => stream));
+  return {
+    ...m,
+    samples,
+    streams: m.streams.filter(({ stream }) => streams.has(stream)),
+    entries: new Map([...m.entries].filter(([, list]) => !isTcp(list))),
+  };
+}
+
+/** What failed, with the excuse it has, if it has one. */
+interface Failure {
+  readonly sample: Sample;
+  readonly fault?: Fault;
+  readonly excuse?: Excuse;
+}
+
+function failuresOf(m: RealMeasurement, evidence: Evidence): Failure[] {
+  return m.samples
+    .filter((sample) => !succeeded(sample) && sample.end > m.healthyTo)
+    .map((sample) => ({ sample, ...excuseOf(sample, m, evidence) }));
+}
+
+/** The fault that a failure belongs to: the one that excuses it, else the last whose blow fell before it ended. */
+function faultOf({ sample, fault }: Failure, { faults }: RealMeasurement): Fault | undefined {
+  return fault ?? faults.findLast(({ blow }) => blow.from <= sample.end);
+}
+
+function faultRows(fault: Fault, m: RealMeasurement, evidence: Evidence): Row[] {
+  const { kind, blow, healed, healthyAt } = fault;
+  const own = failuresOf(m, evidence).filter((failure) => faultOf(failure, m) === fault);
+  const lost = own.filter(({ excuse }) => excuse === undefined);
+  const due = m.samples.filter((s) => s.end >= blow.from && s.sent <= healed.to);
+  const struck = due.filter((s) => evidence.executions.get(s.id)?.some((each) => wasStruck(each, fault)));
+  const replayed = struck.filter((s) => isReplayable(s) && succeeded(s));
+  return [
+    {
+      id: `${kind}-effect`,
+      claim: `${kind}: requests that were executed on what was struck, some of which must be sent again`,
+      bound: '> 0',
+      measured: `${struck.length} (${countsOf(struck, methodOf)}), ${replayed.length} GETs of them served in the end`,
+      ok: struck.some(isReplayable) && struck.some((s) => !isReplayable(s)),
+    },
+    {
+      id: `${kind}-failed`,
+      claim: `${kind}: requests that failed though they could be sent again, or were not on what died`,
+      bound: '0',
+      measured:
+        `${lost.length} of ${due.length}${exampleOf(lost)}; ` +
+        `${own.length - lost.length} failed with what died: ${excusesOf(own) || 'none'}`,
+      ok: due.length > 0 && lost.length === 0,
+    },
+    {
+      id: `${kind}-again`,
+      claim: `${kind}: all that was lost answered again before the next fault`,
+      bound: 'holds',
+      measured: `${seconds(healthyAt - healed.from)} after healing began`,
+      ok: !Number.isNaN(healthyAt),
+    },
+  ];
+}
+
+/** Failures after the first blow that belong to no fault. There can be none, or a row above has missed them. */
+function elsewhereRow(m: RealMeasurement, evidence: Evidence): Row {
+  const lost = failuresOf(m, evidence).filter((failure) => faultOf(failure, m) === undefined);
+  return {
+    id: 'failed-else',
+    claim: 'Requests that failed after the time in which nothing was broken, and before the first fault',
+    bound: '0',
+    measured: `${lost.length}${exampleOf(lost)}`,
+    ok: lost.length === 0,
+  };
+}
+
+/** What is not idempotent is executed once at most, whatever is broken. */
+function twiceRow(m: RealMeasurement, executions: ReadonlyMap<string, readonly Execution[]>): Row {
+  const once = m.samples.filter((sample) => !isIdempotent(sample));
+  const twice = once.filter(({ id }) => (executions.get(id)?.length ?? 0) > 1);
+  const example = twice[0] ? ` (first ${twice[0].id}, ${shapeOf(twice[0])})` : '';
+  return {
+    id: 'twice',
+    claim: 'POSTs, gRPC calls, websockets and TCP connections that were executed twice, all through',
+    bound: '0',
+    measured: `${twice.length} of ${once.length}${example}`,
+    ok: once.length > 0 && twice.length === 0,
+  };
+}
+
+function countsOf(samples: readonly Sample[], nameOf: (sample: Sample) => string): string {
+  return [...countBy(samples, nameOf)].map(([name, count]) => `${name} ${count}`).join(', ');
+}
+
+function excusesOf(failures: readonly Failure[]): string {
+  const told = failures.filter(({ excuse }) => excuse !== undefined);
+  return [...Map.groupBy(told, ({ excuse }) => excuse)]
+    .map(([excuse, list]) => {
+      const samples = list.map(({ sample }) => sample);
+      return `${list.length} ${excuse} (${countsOf(samples, methodOf)})`;
+    })
+    .join(', ');
+}
+
+function exampleOf(failures: readonly Failure[]): string {
+  const [first] = failures;
+  if (!first) return '';
+  const shapes = countsOf(
+    failures.map(({ sample }) => sample),
+    shapeOf,
+  );
+  return ` (${shapes}; first ${first.sample.id}: ${first.sample.error.slice(0, 160)})`;
+}
+
+/** What speaks against the negative control having failed for the right reason: hedging alone, nothing broken. */
+export function judgeUnprotected(m: RealMeasurement, verdict: Verdict): string[] {
+  const against: string[] = [];
+  const failed = (id: string) => verdict.rows.find((row) => row.id === id)?.ok === false;
+  const healthy = healthyOf(m);
+  const executions = executionsOf(m);
+  const more = healthy.filter(({ id }) => (executions.get(id)?.length ?? 0) > 1);
+  if (!failed('executed-once') || more.length === 0) against.push('no request was executed more than once');
+  if (!failed('overlaps')) against.push('no two executions of a request overlapped');
+  if (!failed('ejections')) against.push('nobody was ejected');
+  const quick = healthy.filter((s) => s.call?.shape === 'GET');
+  const served = quick.filter(succeeded).length;
+  if (quick.length === 0 || served < 0.99 * quick.length)
+    against.push(`only ${served} of ${quick.length} quick GETs succeeded`);
+  return against;
+}
+
+/** What the drill adds to its report. */
+export function figuresOf(m: RealMeasurement): object {
+  const executions = executionsOf(m);
+  const evidence = evidenceOf(m, executions);
+  const byShape = Map.groupBy(m.samples, shapeOf);
+  return {
+    ejections: m.ejections,
+    faults: m.faults,
+    kinds: Object.fromEntries(
+      [...byShape].map(([shape, list]) => [
+        shape,
+        {
+          requests: list.length,
+          failed: list.filter((sample) => !succeeded(sample)).length,
+          executions: list.reduce((sum, { id }) => sum + (executions.get(id)?.length ?? 0), 0),
+          beyondItsOwnTimeMs: overheadOf(list),
+        },
+      ]),
+    ),
+    failures: failuresOf(m, evidence).map(({ sample, fault, excuse }) => ({
+      id: sample.id,
+      shape: shapeOf(sample),
+      workMs: sample.call && lengthOf(sample.call),
+      bodyBytes: sample.call?.bodyBytes,
+      due: sample.due,
+      end: sample.end,
+      error: sample.error,
+      fault: fault?.kind,
+      excuse: excuse ?? 'none',
+      executions: (executions.get(sample.id) ?? []).map(({ instance, from, to }) => ({ instance, from, to })),
+      lines: evidence.firstLines.get(sample.id),
+    })),
+    executedTwice: m.samples
+      .filter(({ id }) => (executions.get(id)?.length ?? 0) > 1)
+      .slice(0, 100)
+      .map(({ id, call }) => ({
+        id,
+        shape: call?.shape,
+        executions: executions.get(id)?.map(({ instance, from, to }) => ({ instance, from, to })),
+      })),
+  };
+}
