@@ -60,6 +60,11 @@ export function buildRequestRoutes(options: RequestRoutes): Route[] {
 
 const wantsEvents: HeaderMatcher = { name: 'accept', string_match: { contains: 'text/event-stream' } };
 const isUpgrade: HeaderMatcher = { name: 'upgrade', present_match: true };
+/** What gRPC's own matcher leaves out. */
+const isGrpcWeb: HeaderMatcher = {
+  name: 'content-type',
+  string_match: { prefix: 'application/grpc-web' },
+};
 const isGrpc: HeaderMatcher = { name: 'content-type', string_match: { prefix: 'application/grpc' } };
 
 /** By what the request says of itself: of a chunked body nobody knows. */
@@ -71,12 +76,12 @@ function isOneOf(methods: readonly string[]): HeaderMatcher {
   return { name: ':method', string_match: { safe_regex: { regex: methods.join('|') } } };
 }
 
-/** The whole request's limit, where a Group has one, does not hold for gRPC, upgrades and event streams. */
+/** The whole request's limit, where a Group has one, does not hold for gRPC, gRPC-Web, upgrades and event streams. */
 function firstProxy(common: Common): Route[] {
   const { idempotent, other, large, isLarge, retry } = common;
   const { idempotentMethods: methods, timeoutMs } = retry;
-  // Events have a route of their own for just that.
-  const events = timeoutMs === 0 ? [] : [wantsEvents];
+  // Event streams, and gRPC-Web, have routes of their own for just that.
+  const streams = timeoutMs === 0 ? [] : [wantsEvents, isGrpcWeb];
   return [
     // The client's grpc-timeout holds instead.
     route(common, { grpc: {} }, { ...other, max_stream_duration: { grpc_timeout_header_max: '0s' } }, 0),
@@ -85,10 +90,10 @@ function firstProxy(common: Common): Route[] {
     ...(methods.length === 0
       ? []
       : [
-          ...events.map((event) => route(common, { headers: [isOneOf(methods), event] }, idempotent, 0)),
+          ...streams.map((stream) => route(common, { headers: [isOneOf(methods), stream] }, idempotent, 0)),
           route(common, { headers: [isOneOf(methods)] }, idempotent, timeoutMs),
         ]),
-    ...events.map((event) => route(common, { headers: [event] }, other, 0)),
+    ...streams.map((stream) => route(common, { headers: [stream] }, other, 0)),
     route(common, {}, other, timeoutMs),
   ];
 }
