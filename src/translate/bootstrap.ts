@@ -5,7 +5,7 @@ import { ownHeaders } from '../model/trail.ts';
 import { any } from './any.ts';
 import { httpUpstream } from './cluster.ts';
 import { dnsResolver } from './dns.ts';
-import { accessLog, removeIsthmusHeaders, routerFilter, upgrades } from './http.ts';
+import { accessLog, clientKeepalive, removeIsthmusHeaders, routerFilter, upgrades } from './http.ts';
 import { localReplies } from './localreply.ts';
 import { appHeader, appHttp1 } from './sidecar.ts';
 
@@ -165,6 +165,7 @@ function inboundListener(listen: ListenAddress, logFile: string | undefined): Li
   return {
     name: 'inbound',
     address: socketAddress(listen),
+    socket_options: clientKeepalive,
     filter_chains: [
       {
         filters: [

@@ -91,6 +91,17 @@ export const upgrades: HttpConnectionManager['upgrade_configs'] = [
   { upgrade_type: 'tcp' },
 ];
 
+/**
+ * TCP keepalive towards clients: streams may be quiet for long, and one whose client is gone without a word is not quiet but
+ * dead. The kernel of a client that lives answers, whatever its program does. Numbers are Linux's (tcp(7), socket(7)).
+ */
+export const clientKeepalive: NonNullable<Listener['socket_options']> = [
+  { description: 'SO_KEEPALIVE', level: '1', name: '9', int_value: '1' },
+  { description: 'TCP_KEEPIDLE', level: '6', name: '4', int_value: '60' },
+  { description: 'TCP_KEEPINTVL', level: '6', name: '5', int_value: '10' },
+  { description: 'TCP_KEEPCNT', level: '6', name: '6', int_value: '3' },
+];
+
 /** How HTTP comes in at one listener. */
 export interface HttpListener {
   readonly role: ListenerRole;
@@ -108,6 +119,7 @@ export function buildHttpListener(options: HttpListener): Listener {
     name: role,
     address: { socket_address: { address: listen.address, port_value: listen.port } },
     per_connection_buffer_limit_bytes: 32_768,
+    socket_options: clientKeepalive,
     filter_chains: [
       {
         filters: [
