@@ -166,7 +166,12 @@ export function createCatalog(): Catalog {
 
 /** An object as messages name it. */
 export function label({ kind, meta }: MeshObject): string {
-  return `${kind} ${meta.namespace === '' ? '' : `${meta.namespace}/`}${meta.name}`;
+  return labelOf({ kind, namespace: meta.namespace, name: meta.name });
+}
+
+/** The same, of what is known by its name alone. */
+export function labelOf({ kind, namespace, name }: Ref): string {
+  return `${kind} ${namespace === '' ? '' : `${namespace}/`}${name}`;
 }
 
 function isIdcKey(key: string): boolean {
@@ -183,9 +188,7 @@ function unknownIdcs(object: MeshObject, idcs: ReadonlySet<string>): Fault[] {
 }
 
 function duplicate(first: Claim): Fault {
-  const { kind, namespace, name } = first.entry.ref;
-  const what = `${kind} ${namespace === '' ? '' : `${namespace}/`}${name}`;
-  const message = `${what} stands in ${first.entry.origin} too, and that one counts: rename or remove one.`;
+  const message = `${labelOf(first.entry.ref)} stands in ${first.entry.origin} too, and that one counts: rename or remove one.`;
   return { severity: 'error', path: ['metadata', 'name'], message };
 }
 

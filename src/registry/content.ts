@@ -2,6 +2,7 @@ import type { MeshObject, Ref } from '../model/object.ts';
 import { refKey } from '../model/object.ts';
 import { type Fault, type PathPart, renderPath } from './fault.ts';
 import { isMap } from './fields.ts';
+import { placeholderIn } from './foreign.ts';
 import { parseObject } from './parse.ts';
 import type { Problem } from './source.ts';
 import { firstContentLine, loadDocument, locate, type Position, splitDocuments, YamlFault } from './yaml.ts';
@@ -22,10 +23,12 @@ export interface Content {
   readonly entries: readonly Entry[];
   readonly problems: readonly Problem[];
   /**
-   * False when a document is no YAML, or does not say which object it is: what the file held before and is
-   * not seen in it now may be just that document, so it is not gone.
+   * The texts of documents that are no YAML, or do not say which object they are: what the file held before and is not
+   * seen in it now may be one of them, so that it is not gone.
    */
-  readonly complete: boolean;
+  readonly unclear: readonly string[];
+  /** Whether the file may go on where this ends: its last document is unclear, or faulty and cut within a line. */
+  readonly cut: boolean;
   /** True when at least one problem is an error. */
   readonly faulty: boolean;
   readonly documents: ReadonlyMap<string, Document>;
@@ -37,7 +40,10 @@ interface Document {
   readonly text: string;
   readonly items: readonly { readonly entry: Entry; readonly at: readonly PathPart[] }[];
   readonly faults: readonly (Fault & { readonly position: Position })[];
-  readonly complete: boolean;
+  readonly unclear: boolean;
+  /** Kinds of objects that are for somebody else, the first at `first`, from the document's line. */
+  readonly foreign: readonly string[];
+  readonly first: number;
 }
 
 /** Most faults of one file that are looked up to the column; the others give the line of their document. */
@@ -51,7 +57,10 @@ export function readContent(file: string, text: string, previous?: Content): Con
   const documents = new Map<string, Document>();
   const entries: Entry[] = [];
   const problems: Problem[] = [];
-  let complete = true;
+  const unclear: string[] = [];
+  const foreign: string[] = [];
+  let foreignLine = 1;
+  let last: Document | undefined;
   let twins = 0;
   for (const part of splitDocuments(text)) {
     const known = documents.has(part.text) ? undefined : previous?.documents.get(part.text);
@@ -64,10 +73,46 @@ export function readContent(file: string, text: string, previous?: Content): Con
     documents.set(documents.has(part.text) ? `twin ${twins++}` : part.text, document);
     for (const { entry } of document.items) entries.push(entry);
     for (const fault of document.faults) problems.push(toProblem(file, document, fault, fault.position));
-    complete &&= document.complete;
+    if (document.unclear) unclear.push(document.text);
+    if (foreign.length === 0) foreignLine = document.line + document.first - 1;
+    foreign.push(...document.foreign);
+    last = document;
   }
   const faulty = problems.some(({ severity }) => severity === 'error');
-  return { text, entries, problems, complete, faulty, documents };
+  const cut = last?.unclear === true || (last !== undefined && isFaulty(last) && !text.endsWith('\n'));
+  if (foreign.length > 0)
+    problems.push({
+      severity: 'warning',
+      where: `${file}:${foreignLine}:1`,
+      path: '',
+      message: ignoring(foreign),
+    });
+  return { text, entries, problems, unclear, cut, faulty, documents };
+}
+
+/** The content of a file that cannot be told for what `message` says. `text` tells it from other content. */
+export function unreadableContent(file: string, text: string, message: string): Content {
+  const problem: Problem = { severity: 'error', where: file, path: '', message };
+  return {
+    text,
+    entries: [],
+    problems: [problem],
+    unclear: [text],
+    cut: true,
+    faulty: true,
+    documents: new Map(),
+  };
+}
+
+function isFaulty({ faults }: Document): boolean {
+  return faults.some(({ severity }) => severity === 'error');
+}
+
+function ignoring(kinds: readonly string[]): string {
+  const counts = new Map<string, number>();
+  for (const kind of kinds) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  const words = [...counts].sort().map(([kind, count]) => (count === 1 ? kind : `${count} ${kind}`));
+  return `not for Isthmus, and ignored: ${words.join(', ')}.`;
 }
 
 /** A fault that was found by comparing objects, as a problem at its place in the file. */
@@ -94,20 +139,27 @@ function readDocument(file: string, text: string, line: number, exact: boolean):
     raw = loadDocument(text);
   } catch (reason) {
     if (!(reason instanceof YamlFault)) throw reason;
-    const message = `not YAML: ${reason.message}. Correct it; until then nothing of this file is deleted.`;
-    const fault = { severity: 'error', path: [], message, position: reason.position } as const;
-    return { line, text, items: [], faults: [fault], complete: false };
+    const message = `not YAML: ${reason.message}. Correct it.`;
+    const fault = placeholderFault(text) ?? {
+      severity: 'error',
+      path: [],
+      message,
+      position: reason.position,
+    };
+    return { line, text, items: [], faults: [fault], unclear: true, foreign: [], first: 1 };
   }
   const first = firstContentLine(text);
   const items: { entry: Entry; at: readonly PathPart[] }[] = [];
   const faults: Fault[] = [];
-  let complete = true;
+  const foreign: string[] = [];
+  let unclear = false;
   for (const { value, at } of unwrapList(raw)) {
     const origin = `${file}:${line + first - 1}${at.length > 0 ? ` ${renderPath(at)}` : ''}`;
     const parsed = parseObject(value, origin);
     for (const fault of parsed.faults)
       faults.push(at.length > 0 ? { ...fault, path: [...at, ...fault.path] } : fault);
-    if (parsed.ref === undefined) complete &&= parsed.ignored;
+    if (parsed.foreign !== undefined) foreign.push(parsed.foreign);
+    if (parsed.ref === undefined) unclear ||= !parsed.ignored;
     else {
       const { ref, object } = parsed;
       items.push({
@@ -116,7 +168,21 @@ function readDocument(file: string, text: string, line: number, exact: boolean):
       });
     }
   }
-  return { line, text, items, faults: withPositions(text, faults, first, exact), complete };
+  // What is to be filled in is the mistake; all else is what comes of it.
+  const placeholder = faults.some(({ severity }) => severity === 'error')
+    ? placeholderFault(text)
+    : undefined;
+  const positioned = placeholder ? [placeholder] : withPositions(text, faults, first, exact);
+  return { line, text, items, faults: positioned, unclear, foreign, first };
+}
+
+function placeholderFault(text: string): (Fault & { readonly position: Position }) | undefined {
+  // A comment may show one.
+  const found = placeholderIn(text.replace(/^\s*#.*$/gm, (line) => ' '.repeat(line.length)));
+  if (found === undefined) return undefined;
+  const before = text.slice(0, found.at).split('\n');
+  const position = { line: before.length, column: (before.at(-1) ?? '').length + 1 };
+  return { severity: 'error', path: [], message: found.message, position };
 }
 
 function withPositions(text: string, faults: readonly Fault[], first: number, exact: boolean) {

@@ -2,6 +2,7 @@ import type { Meta } from '../model/meta.ts';
 import type { Kind, MeshObject, Ref } from '../model/object.ts';
 import { type Fault, hasErrors, show } from './fault.ts';
 import { Fields, isMap } from './fields.ts';
+import { foreignKind } from './foreign.ts';
 import { parseMeta } from './parse-meta.ts';
 import { parseDrGroup, parseIdc } from './parse-own.ts';
 import { parseDestinationRule } from './parse-rule.ts';
@@ -16,8 +17,10 @@ export interface Parsed {
   readonly ref?: Ref;
   /** The object; absent when a fault is an error, or when the kind is not for Isthmus. */
   readonly object?: MeshObject;
-  /** True for an object of Istio's that Isthmus has no use for: no object, and no error either. */
+  /** True for an object that Isthmus has no use for: no object, and no error either. */
   readonly ignored: boolean;
+  /** The kind of an object that is for somebody else. */
+  readonly foreign?: string;
   /** All faults and warnings, in the order of the document's fields as far as the parser reads them so. */
   readonly faults: readonly Fault[];
 }
@@ -51,6 +54,8 @@ export function parseObject(raw: unknown, origin: string): Parsed {
     return { ignored: false, faults: [{ severity: 'error', path: [], message }] };
   }
   const root = new Fields(raw, faults);
+  const foreign = foreignKind(raw, Object.keys(kinds));
+  if (foreign !== undefined) return { ignored: true, foreign, faults };
   if (isForeignIstioKind(root)) return { ignored: true, faults };
   const kind = parseKind(root);
   if (kind === undefined) return { ignored: false, faults };
@@ -93,12 +98,12 @@ const foreignKinds: ReadonlySet<string> = new Set([
 
 function parseKind(root: Fields): Kind | undefined {
   const names = Object.keys(kinds) as Kind[];
-  const text = root.required('kind', names.join(', '));
-  if (text === undefined) {
-    if (!root.has('apiVersion'))
-      root.error(`is required: give ${istioVersions[0]} or ${ownApiVersion}.`, 'apiVersion');
+  if (!root.has('apiVersion') && !root.has('kind')) {
+    root.error('no object: it has neither apiVersion nor kind. Add them, or move it out of the folder.');
     return undefined;
   }
+  const text = root.required('kind', names.join(', '));
+  if (text === undefined) return undefined;
   const kind = names.find((name) => name === text);
   if (kind === undefined) {
     const hint = didYouMean(text, names) || ` Isthmus reads ${names.join(', ')}.`;

@@ -1,7 +1,8 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Content, type Entry, readContent } from './content.ts';
+import { type Content, type Entry, readContent, unreadableContent } from './content.ts';
+import { decode } from './encoding.ts';
 import { codeOf, noFile, signatureOf } from './scan.ts';
 
 /** What is known of one file. */
@@ -11,6 +12,8 @@ export interface FileState {
   content: Content | undefined;
   /** What counts: of a file that cannot be read whole, also what it held before. */
   entries: readonly Entry[];
+  /** Of these, what it held before and does not show now. */
+  held?: readonly Entry[];
   /** The code of the system error for which it cannot be read, or the reason in words. */
   trouble?: string;
   /** Set while the file may be half-written: since when it looks as it does, and since when it is in doubt. */
@@ -102,7 +105,7 @@ export function createReader(root: string, shown: string, rule: DoubtRule): Read
       const same = state.content?.text === text;
       let content: Content;
       try {
-        content = same && state.content ? state.content : readContent(join(shown, path), text, state.content);
+        content = same && state.content ? state.content : contentOf(join(shown, path), read, state.content);
       } catch (reason) {
         // Whatever one file does to its reader, the others go on.
         return fail(path, state, codeOf(reason));
@@ -118,8 +121,8 @@ export function createReader(root: string, shown: string, rule: DoubtRule): Read
       else troubled.delete(path);
       state.signature = signature;
       if (same) return recovered ? 'changed' : 'same';
-      const whole = content.complete && !content.faulty;
-      state.entries = whole ? content.entries : withEarlier(content.entries, state.entries);
+      state.held = heldOf(content, state.entries);
+      state.entries = [...content.entries, ...state.held];
       state.content = content;
       return 'changed';
     },
@@ -134,8 +137,16 @@ export function createReader(root: string, shown: string, rule: DoubtRule): Read
 /** Largest file that is read: a log or a disk image that was given a wrong name must not fill the memory. */
 const fileMiBMax = 256;
 
-/** The text of a file, and whether it stayed as it was while it was read. */
-async function readStable(path: string): Promise<{ signature: string; text: string; stable: boolean }> {
+/** A file's text, or its bytes as text where `encoding` says that they are no UTF-8. */
+interface ReadFile {
+  readonly signature: string;
+  readonly text: string;
+  readonly encoding?: string;
+  /** Whether it stayed as it was while it was read. */
+  readonly stable: boolean;
+}
+
+async function readStable(path: string): Promise<ReadFile> {
   // Without O_NONBLOCK the open of a pipe waits for a writer, for ever, and with it the whole source.
   const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
@@ -146,16 +157,32 @@ async function readStable(path: string): Promise<{ signature: string; text: stri
       throw new Error(`it is larger than ${fileMiBMax} MiB; split it, or move it away`);
     }
     const signature = signatureOf(stats);
-    const text = await handle.readFile('utf8');
+    const bytes = await handle.readFile();
     const stable = signatureOf(await handle.stat()) === signature;
-    return { signature, text, stable };
+    const decoded = decode(bytes);
+    return 'text' in decoded
+      ? { signature, ...decoded, stable }
+      : { signature, ...decoded, text: bytes.toString('latin1'), stable };
   } finally {
     await handle.close();
   }
 }
 
-/** The entries now, and of those before the ones that are not seen now: a file with a fault may be cut or unfinished. */
-function withEarlier(now: readonly Entry[], before: readonly Entry[]): readonly Entry[] {
-  const keys = new Set(now.map(({ key }) => key));
-  return [...now, ...before.filter(({ key }) => !keys.has(key))];
+function contentOf(file: string, { text, encoding }: ReadFile, previous: Content | undefined): Content {
+  if (encoding === undefined) return readContent(file, text, previous);
+  return unreadableContent(file, text, `the encoding is ${encoding}: save it as UTF-8.`);
+}
+
+/**
+ * What a file held before and does not show now, but may still hold: what an unclear document may be, by the name in its
+ * text, or all where no name is in it, or where the file may have been cut.
+ */
+function heldOf({ entries, unclear, cut }: Content, before: readonly Entry[]): readonly Entry[] {
+  if (unclear.length === 0 && !cut) return [];
+  const keys = new Set(entries.map(({ key }) => key));
+  const unseen = before.filter(({ key }) => !keys.has(key));
+  if (cut) return unseen;
+  const words = new Set(unclear.flatMap((text) => text.split(/[^A-Za-z0-9.-]+/)));
+  const named = unseen.filter(({ ref }) => words.has(ref.name));
+  return named.length > 0 ? named : unseen;
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { MeshError } from '../base/error.ts';
-import type { CrossFault } from './catalog.ts';
-import { type Content, problemAt } from './content.ts';
+import { type CrossFault, labelOf } from './catalog.ts';
+import { type Content, type Entry, problemAt } from './content.ts';
 import { renderPath } from './fault.ts';
 import type { FileState } from './reader.ts';
 import { wordsOf } from './scan.ts';
@@ -68,9 +68,23 @@ export function report(input: ReportInput): Problem[] {
       add('error', join(folder, path), message);
     }
     if (state?.content !== undefined) for (const problem of state.content.problems) problems.push(problem);
+    if (state?.held !== undefined && state.held.length > 0)
+      add('warning', join(folder, path), keptMessage(state.held));
   }
   for (const fault of input.faults) problems.push(crossProblem(input, fault, problems.length < locatedMax));
   return problems;
+}
+
+/** Most objects that a message names. */
+const namedMax = 10;
+
+function keptMessage(held: readonly Entry[]): string {
+  const names = held
+    .map(({ ref }) => labelOf(ref))
+    .sort()
+    .slice(0, namedMax);
+  const more = held.length > namedMax ? ` and ${held.length - namedMax} more` : '';
+  return `not seen in it now, and in force as they were, as what cannot be read here may be just these: ${names.join(', ')}${more}. Correct the file; those that are gone from it then go.`;
 }
 
 function heldMessage(held: number, inForce: number): string {

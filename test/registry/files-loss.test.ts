@@ -195,17 +195,50 @@ t.test('a file that is empty for a moment deletes nothing; one that stays empty 
   await seen.until('the deletion', () => seen.count('-WorkloadEntry/shop/w-0') === 1);
 });
 
-t.test('nothing of a file is deleted while an object in it is faulty', async (t) => {
+t.test('an object goes though its file holds other kinds, and others with faults', async (t) => {
+  const folder = new TestFolder(t);
+  const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } };
+  folder.write('mesh.yaml', toYaml(namespace, workload('w-0'), workload('w-1'), workload('w-2')));
+  const { seen } = await startSource(t, folder.path);
+  folder.write(
+    'mesh.yaml',
+    toYaml(namespace, workload('w-0', { weight: 2 }), workload('w-1', { weight: -1 })),
+  );
+  await seen.until('the deletion', () => deletions(seen).length > 0);
+  t.strictSame(deletions(seen), ['-WorkloadEntry/shop/w-2']);
+  t.match(seen.errors(), [{ path: 'spec.weight' }]);
+  t.equal(seen.count('+WorkloadEntry/shop/w-0'), 2, 'what is good counts');
+  t.same(seen.state().has('WorkloadEntry/shop/w-1'), true, 'what is faulty stays as it was');
+});
+
+t.test('what an unreadable document may be is held, and told; the rest goes', async (t) => {
+  const folder = new TestFolder(t);
+  const good = (...names: string[]) => names.map((name) => toYaml(workload(name))).join('---\n');
+  folder.write('mesh.yaml', good('w-0', 'w-1', 'w-2', 'w-3'));
+  const { seen } = await startSource(t, folder.path);
+  const kept = () => seen.current().find(({ message }) => /^not seen in it now/.test(message))?.message;
+  const broken = 'kind: WorkloadEntry\nmetadata: {name: w-1}\nspec: [\n';
+  folder.write('mesh.yaml', `${broken}---\n${good('w-0', 'w-3')}`);
+  await seen.until('the deletion', () => deletions(seen).length > 0);
+  t.strictSame(deletions(seen), ['-WorkloadEntry/shop/w-2']);
+  t.match(kept(), /these: WorkloadEntry shop\/w-1\. Correct the file/);
+  folder.write('mesh.yaml', `${good('w-0')}---\n${broken}`);
+  await seen.until('the next state', () => /w-1, WorkloadEntry shop\/w-3\./.test(kept() ?? ''));
+  t.equal(deletions(seen).length, 1, 'a file that ends in what cannot be read may have been cut');
+  folder.write('mesh.yaml', good('w-0'));
+  await seen.until('the deletions', () => deletions(seen).length === 3);
+  t.equal(kept(), undefined);
+});
+
+t.test('a file in another encoding keeps what it held', async (t) => {
   const folder = new TestFolder(t);
   folder.write('mesh.yaml', objects(names(3)));
-  folder.write('other.yaml', objects(['w-8', 'w-9']));
   const { seen } = await startSource(t, folder.path);
-  folder.write('mesh.yaml', toYaml(workload('w-0', { weight: 2 }), workload('w-1', { weight: -1 })));
-  await seen.until('the problem', () => seen.errors().length === 1);
-  folder.write('other.yaml', objects(['w-8']));
-  await seen.until('a deletion elsewhere', () => deletions(seen).length > 0);
-  t.strictSame(deletions(seen), ['-WorkloadEntry/shop/w-9']);
-  t.equal(seen.count('+WorkloadEntry/shop/w-0'), 2, 'what is good counts');
-  folder.write('mesh.yaml', toYaml(workload('w-0', { weight: 2 }), workload('w-1')));
-  await seen.until('the deletion', () => seen.count('-WorkloadEntry/shop/w-2') === 1);
+  folder.write('mesh.yaml', Buffer.from(`\ufeff${objects(names(2))}`, 'utf16le'));
+  await seen.until('the problem', () => seen.errors().length > 0);
+  t.match(seen.errors(), [{ message: 'the encoding is UTF-16 (little endian): save it as UTF-8.' }]);
+  t.strictSame(deletions(seen), []);
+  folder.write('mesh.yaml', `\ufeff${objects(names(2))}`);
+  await seen.until('the deletion', () => deletions(seen).length === 1);
+  t.same(seen.current(), [], 'UTF-8 may have a mark');
 });

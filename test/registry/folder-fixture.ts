@@ -28,7 +28,7 @@ export class TestFolder {
   }
 
   /** Writes in place, as `cp` does. */
-  write(name: string, text: string): void {
+  write(name: string, text: string | Buffer): void {
     mkdirSync(dirname(this.at(name)), { recursive: true });
     writeFileSync(this.at(name), text);
   }

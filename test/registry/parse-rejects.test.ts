@@ -18,8 +18,8 @@ const wrong: readonly [string, unknown, RegExp][] = [
   ['no kind', { apiVersion: 'networking.istio.io/v1' }, /^kind: is required/],
   ['an unknown kind', { ...workload('w'), kind: 'WorkloadEntri' }, /^kind: .*Did you mean 'WorkloadEntry'/],
   [
-    'a kind of Kubernetes',
-    { ...workload('w'), apiVersion: 'v1', kind: 'ConfigMap' },
+    "a kind that Istio's group does not have",
+    { ...workload('w'), kind: 'ConfigMap' },
     /^kind: .*Isthmus reads ServiceEntry/,
   ],
   ['no name', { ...workload('w'), metadata: {} }, /^metadata.name: is required/],

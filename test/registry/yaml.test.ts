@@ -104,10 +104,12 @@ t.test('the same document twice is two claims', async (t) => {
 
 t.test('a file counts as whole only if it is known what each document is', async (t) => {
   const complete = (...documents: unknown[]) =>
-    readContent('m.yaml', toYaml(workload('w'), ...documents)).complete;
+    readContent('m.yaml', toYaml(workload('w'), ...documents)).unclear.length === 0;
   t.equal(complete(), true);
   t.equal(complete(workload('x', { weight: -1 })), true, 'faulty, but known');
   t.equal(complete({ ...workload('x'), kind: 'WorkloadEntri' }), false);
   t.equal(complete({ ...workload('x'), metadata: {} }), false);
   t.equal(complete({ apiVersion: 'networking.istio.io/v1', kind: 'Gateway' }), true, 'known not to matter');
+  t.equal(complete({ apiVersion: 'apps/v1', kind: 'Deployment' }), true, "another group's");
+  t.equal(complete({ apiVersion: 'v1', kind: 'ServiceEntri' }), false, 'nearly ours');
 });
