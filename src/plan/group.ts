@@ -8,6 +8,7 @@ import { planCrossingCheck } from './checks.ts';
 import { planCrossing } from './crossing.ts';
 import { planHealth } from './health.ts';
 import { planNaming } from './naming.ts';
+import { planOutlier } from './outlier.ts';
 import { planRetry, planRetryUnsent, trafficDefaults } from './retry.ts';
 import { hasSni, isTcp, planTcpPaths, tcpCrossing, tcpPolicy } from './tcp.ts';
 import type {
@@ -18,7 +19,6 @@ import type {
   HealthCheck,
   ListenerRole,
   Locality,
-  Outlier,
   Path,
   Target,
 } from './types.ts';
@@ -73,7 +73,11 @@ export function planGroup(view: GroupView, context: PlanContext): readonly Group
               ...planConnection(policy, naming.isExternal),
             },
       sidecars: protocol !== 'tcp' && traffic.sidecars === true,
-      outlier: planOutlier(policy, health !== undefined, crossing !== undefined),
+      outlier: planOutlier(given, {
+        protocol,
+        checked: health !== undefined,
+        leaves: crossing !== undefined,
+      }),
       ...(health === undefined ? {} : { health }),
       ...withoutGateways(
         naming.isExternal,
@@ -228,33 +232,3 @@ function planConnection(policy: TrafficPolicy, isExternal: boolean): Connection 
 
 /** Across the internet: a lost first packet costs a second, and TLS some round trips more. */
 const externalConnectTimeoutMs = 5_000;
-
-/** All but the last: Envoy ejects while (ejected + 1) / all stays within the percentage, rounded down. */
-const allButLast = 99;
-
-/**
- * With active checks an ejection may last: the first check that passes ends it. Without them time alone does,
- * so it must be short, or failback is late.
- */
-function planOutlier(policy: TrafficPolicy, checked: boolean, leaves: boolean): Outlier {
-  const set = policy.outlier ?? {};
-  const baseEjectionMs = set.baseEjectionTimeMs ?? (checked ? 30_000 : 3_000);
-  const percent = (most: number) => Math.min(set.maxEjectionPercent ?? most, most);
-  // 0 switches a detector off: the same as none.
-  const gatewayErrors = set.consecutiveGatewayErrors ?? 3;
-  const anyErrors = set.consecutive5xxErrors ?? 0;
-  const localFailures = set.splitExternalLocalOriginErrors ? (set.consecutiveLocalOriginFailures ?? 5) : 0;
-  return {
-    ...(gatewayErrors === 0 ? {} : { consecutiveGatewayErrors: gatewayErrors }),
-    ...(anyErrors === 0 ? {} : { consecutive5xx: anyErrors }),
-    ...(localFailures === 0 ? {} : { consecutiveLocalOriginFailures: localFailures }),
-    intervalMs: set.intervalMs ?? 500,
-    baseEjectionMs,
-    maxEjectionMs: Math.max(baseEjectionMs, checked ? 300_000 : 4_000),
-    maxEjectionPercent: {
-      // A sidecar has its egress to go to; an ingress is the last resort of a crossing.
-      sidecar: percent(leaves ? 100 : allButLast),
-      ingress: percent(allButLast),
-    },
-  };
-}

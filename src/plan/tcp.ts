@@ -19,18 +19,14 @@ export function hasSni({ protocol }: ServicePort): boolean {
 
 /**
  * Times that a connection is tried anew, each at another endpoint, before it is given up. As one failed connection
- * ejects an instance (`tcpPolicy`), all but one of these find dead instances, and the last one leaves the IDC.
+ * ejects an instance (`outlier.ts`), all but one of these find dead instances, and the last one leaves the IDC.
  */
 export const tcpConnectAttempts = 5;
 
-/**
- * A Group's traffic policy with what TCP needs by default: one connection that fails ejects the instance, as a
- * client's connection is lost with its last attempt, and no other proxy tries again for it.
- */
+/** A Group's traffic policy with what TCP needs by default. */
 export function tcpPolicy(policy: TrafficPolicy): TrafficPolicy {
   return {
     ...policy,
-    outlier: { consecutiveGatewayErrors: 1, ...policy.outlier },
     // Otherwise a connection to a peer that is gone without a word stays for ever: it has no idle timeout.
     tcpKeepalive: policy.tcpKeepalive ?? { probes: 3, timeMs: 60_000, intervalMs: 10_000 },
   };

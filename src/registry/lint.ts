@@ -6,6 +6,7 @@ import type { PathPart } from './fault.ts';
 import { lintNames } from './lint-dns.ts';
 import type { Lint } from './lint-finding.ts';
 import { lintHealth } from './lint-health.ts';
+import { lintOutlier } from './lint-outlier.ts';
 import { lintPorts } from './lint-ports.ts';
 import { lintTcp } from './lint-tcp.ts';
 import { didYouMean } from './suggest.ts';
@@ -33,6 +34,7 @@ export function lintMesh(objects: Iterable<MeshObject>): Lint[] {
     ...lintWorkloads(mesh),
     ...lintLocalities(mesh),
     ...lintRules(mesh),
+    ...lintOutlier(mesh.rules, mesh.entries, mesh.workloads, selectsWorkload),
     ...lintTcp(mesh.entries),
     ...lintNames(mesh.entries, mesh.workloads),
     ...lintHealth(mesh.entries, mesh.groups),
@@ -138,6 +140,12 @@ function lintRules({ entries, rules }: Mesh): Lint[] {
       path: ['spec', 'host'],
       message: `no ServiceEntry declares ${object.spec.host}, so the rule has no effect: correct it, or add the ServiceEntry.${didYouMean(object.spec.host, suggestible(hosts))}`,
     }));
+}
+
+function selectsWorkload({ meta, spec }: ServiceEntry, workload: WorkloadEntry): boolean {
+  const { workloadSelector } = spec;
+  if (workloadSelector === undefined || workload.meta.namespace !== meta.namespace) return false;
+  return matches(workloadSelector, { ...workload.spec.labels, ...workload.meta.labels });
 }
 
 function matches(selector: Labels, labels: Labels): boolean {

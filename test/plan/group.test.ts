@@ -278,18 +278,37 @@ t.test('a DestinationRule sets connections, outlier detection and balancing', as
       connectTimeoutMs: 100,
       maxRetries: 7,
       loadBalancer: 'RANDOM',
-      outlier: { consecutive5xxErrors: 9, baseEjectionTimeMs: 30_000 },
+      outlier: { consecutive5xxErrors: 9, baseEjectionTimeMs: 600_000 },
     },
   });
   t.match(planned?.connection, { connectTimeoutMs: 100, maxRetries: 7, maxConnections: 16_384 });
-  t.match(planned?.outlier, { consecutive5xx: 9, baseEjectionMs: 30_000, maxEjectionMs: 30_000 });
+  t.match(planned?.outlier, { consecutive5xx: 9, baseEjectionMs: 600_000, maxEjectionMs: 600_000 });
   t.equal(planned?.loadBalancer, 'RANDOM');
 });
 
-t.test('0 switches a detector off', async (t) => {
-  const outlier = { consecutiveGatewayErrors: 0, consecutive5xxErrors: 0 };
-  const planned = plan({ policy: { outlier } })?.outlier;
-  t.notOk(planned && ('consecutiveGatewayErrors' in planned || 'consecutive5xx' in planned));
+t.test('outlierDetection has Istio’s defaults, field by field, where it is given', async (t) => {
+  const of = (outlier: NonNullable<TrafficPolicy['outlier']>) =>
+    plan({ dr: ['a', 'b'], policy: { outlier } })?.outlier;
+  const istio = {
+    consecutive5xx: 5,
+    intervalMs: 10_000,
+    baseEjectionMs: 30_000,
+    maxEjectionMs: 300_000,
+    maxEjectionPercent: { sidecar: 10, ingress: 10 },
+  };
+  t.strictSame(of({}), istio, 'gateway errors off, nothing split off');
+  t.strictSame(of({ consecutiveGatewayErrors: 0 }), istio);
+  t.strictSame(of({ consecutive5xxErrors: 10 }), { ...istio, consecutive5xx: 10 });
+  const { consecutive5xx: _, ...off } = istio;
+  t.strictSame(of({ consecutive5xxErrors: 0 }), off, '0 switches it off');
+  t.strictSame(of({ consecutiveGatewayErrors: 2 }), { ...istio, consecutiveGatewayErrors: 2 });
+  const split = { ...istio, consecutiveLocalOriginFailures: 5 };
+  t.strictSame(of({ splitExternalLocalOriginErrors: true }), split);
+  t.strictSame(of({ splitExternalLocalOriginErrors: true, consecutiveLocalOriginFailures: 0 }), split);
+  t.strictSame(of({ consecutiveLocalOriginFailures: 2 }), istio, 'of no effect without the split');
+  t.strictSame(of({ maxEjectionPercent: 0 }), istio, '0 is what an absent field is');
+  t.match(of({ maxEjectionPercent: 100 }), { maxEjectionPercent: { sidecar: 100, ingress: 99 } });
+  t.match(plan({ dr: ['a', 'b'] })?.outlier, { consecutiveGatewayErrors: 3, intervalMs: 500 }, 'else ours');
 });
 
 t.test('a policy for the port replaces the host’s, and inherits nothing', async (t) => {

@@ -1,6 +1,7 @@
 import t from 'tap';
 import type { GroupView } from '../../src/index/view.ts';
 import type { Protocol, ServicePort } from '../../src/model/service.ts';
+import { planOutlier } from '../../src/plan/outlier.ts';
 import {
   isTcp,
   planTcpListeners,
@@ -92,8 +93,11 @@ t.test('what is TCP', async (t) => {
 });
 
 t.test('one failed connection ejects, unless a rule says otherwise', async (t) => {
-  t.match(tcpPolicy({}), { outlier: { consecutiveGatewayErrors: 1 }, tcpKeepalive: { timeMs: 60_000 } });
+  const context = { protocol: 'tcp', checked: false, leaves: true } as const;
+  t.equal(planOutlier({}, context).consecutiveGatewayErrors, 1);
   const rule = { outlier: { consecutiveGatewayErrors: 7 }, tcpKeepalive: { timeMs: 1000 } };
+  t.match(planOutlier(rule, context), { consecutiveGatewayErrors: 7, consecutive5xx: 5 });
+  t.match(tcpPolicy({}), { tcpKeepalive: { timeMs: 60_000 } });
   t.match(tcpPolicy(rule), rule);
 });
 

@@ -34,6 +34,27 @@ t.test('warnings alone do not fail', async (t) => {
   t.match(out, /mesh\.yaml:\d+:\d+: warning: spec\.labels: no ServiceEntry/);
 });
 
+t.test('a rule that ejects nobody is told', async (t) => {
+  const folder = new TestFolder(t);
+  const rule = (outlierDetection: object) => ({
+    apiVersion: 'networking.istio.io/v1',
+    kind: 'DestinationRule',
+    metadata: { name: 'r', namespace: 'shop' },
+    spec: { host: 'a.example', trafficPolicy: { outlierDetection } },
+  });
+  const warnings = async (outlierDetection: object, count: number) => {
+    const workloads = Array.from({ length: count }, (_, i) => workload(`w${i}`));
+    folder.write('mesh.yaml', toYaml(service('s', 'a.example'), ...workloads, rule(outlierDetection)));
+    return (await run(folder.path, 'text')).out;
+  };
+  const told = /spec\.trafficPolicy\.outlierDetection: ejects nobody: 10 % of the 2 instances/;
+  t.match(await warnings({}, 2), told);
+  t.match(await warnings({ consecutive5xxErrors: 7 }, 2), /less than one\. Give at least 50\./);
+  t.match(await warnings({ maxEjectionPercent: 50 }, 2), /0 errors, 0 warnings/);
+  t.match(await warnings({}, 10), /0 errors, 0 warnings/, 'of ten it is one');
+  t.match(await warnings({ consecutive5xxErrors: 0 }, 2), /0 errors, 0 warnings/, 'no detector is on');
+});
+
 t.test('an error fails, in JSON too', async (t) => {
   const folder = new TestFolder(t);
   folder.write('mesh.yaml', toYaml(service('s', 'a.example'), workload('w', { weight: -1 })));
