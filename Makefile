@@ -49,8 +49,8 @@ test: setup ## Run the tests
 
 MOMENTS ?= 100
 .PHONY: test-crash
-test-crash: setup ## Kill a control plane at MOMENTS random moments of registering: nothing acknowledged is lost
-	CRASH_MOMENTS=$(MOMENTS) tap --timeout 7200 test/feature/registration-crash.test.ts
+test-crash: setup ## Kill a control plane at MOMENTS random moments of registering, and either of two under load: nothing is lost
+	CRASH_MOMENTS=$(MOMENTS) tap --timeout 7200 test/feature/registration-crash.test.ts test/feature/planes-crash.test.ts
 
 golden: setup ## Rewrite the golden files; read the difference before you commit it
 	UPDATE_GOLDEN=1 tap test/translate/golden.test.ts

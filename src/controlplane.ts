@@ -226,6 +226,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     reconciler.note(batch);
     // Before the first deletion of a source: those that it knew may still have what has gone meanwhile.
     deletions.expect(source.proxies?.recall() ?? []);
+    deletions.handOver(source.proxies?.passedOn() ?? []);
     const pushed = pipeline.apply(source.name, precedence.admit(sources.indexOf(source), batch));
     deletions.hold(batch, pushed, (ref) => source.release(ref));
     const view = pipeline.view();

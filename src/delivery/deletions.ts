@@ -54,6 +54,8 @@ export interface Deletions {
   answering(): void;
   /** Proxies that an earlier life of this process served, by node id. */
   expect(nodes: readonly string[]): void;
+  /** Proxies that another control plane has, which waits for them. */
+  handOver(nodes: readonly string[]): void;
   /** The deletion of an object that some proxy may still have. */
   of(ref: Ref): Deletion | undefined;
   /**
@@ -114,6 +116,7 @@ export function createDeletions(options: DeletionsOptions): Deletions {
     },
     answering: () => guard.answering(),
     expect: (nodes) => guard.expect(nodes),
+    handOver: (nodes) => guard.handOver(nodes),
     of: (ref) => guard.find(refKey(ref)),
     barrier(absent) {
       const state = { revision: options.revision(), lenient: true };

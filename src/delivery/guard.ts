@@ -70,6 +70,8 @@ export interface DeletionGuard<S> {
   answering(): void;
   /** Proxies that were connected and are expected back, by node id. */
   expect(nodes: readonly string[]): void;
+  /** Proxies that are connected to somebody else who waits for them: those that are away here owe nothing here. */
+  handOver(nodes: readonly string[]): void;
   /** Number of deletions that wait. */
   readonly pending: number;
   close(): void;
@@ -296,6 +298,16 @@ export function createDeletionGuard<S>(options: GuardOptions): DeletionGuard<S> 
     },
     expect(nodes) {
       for (const node of nodes) if (!byNode.has(node) && !away.has(node)) leave(node, []);
+    },
+    handOver(nodes) {
+      for (const node of nodes) {
+        const absent = away.get(node);
+        if (absent === undefined) continue;
+        away.delete(node);
+        absent.timer?.cancel();
+        onProxy(node, false);
+        for (const deletion of [...absent.debts]) settle(absent, deletion);
+      }
     },
     get pending() {
       return held.size;

@@ -46,6 +46,8 @@ export interface PeersOptions {
   merge(answer: ReplicaAnswer): Promise<void>;
   /** A peer is lost: these proxies, by node id, had their endpoints from it. */
   lost(proxies: readonly string[]): void;
+  /** A peer told anew which proxies have endpoints from it. */
+  passedOn(proxies: readonly string[]): void;
   /** How many instances a peer alone keeps. */
   keptAlone(name: string): number;
 }
@@ -166,9 +168,11 @@ export function createPeers(options: PeersOptions): Peers {
     for (const key of answer.absent) peer.items.delete(keyText(key));
     peer.id = answer.id;
     peer.isComplete = answer.isComplete;
-    peer.proxies = answer.proxies ?? peer.proxies;
     await options.merge(answer);
     peer.cursor = answer.cursor;
+    if (answer.proxies === undefined) return;
+    peer.proxies = answer.proxies;
+    options.passedOn(answer.proxies);
   }
 
   function hear(peer: Peer): void {
@@ -183,6 +187,8 @@ export function createPeers(options: PeersOptions): Peers {
     const isNews = peer.why === undefined || (peer.heardAt === undefined && peer.why !== why);
     const was = peer.why;
     peer.why = why;
+    // What was let go here meanwhile may live there, unchanged: then everything is looked at anew.
+    peer.cursor = undefined;
     if (!isNews) return;
     logger.warn('another control plane does not answer', { peer: peer.link.name, why });
     if (was === undefined) options.lost(peer.proxies);

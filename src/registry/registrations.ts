@@ -109,12 +109,18 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
   let writing = false;
   /** Proxies that had endpoints from an earlier life, or from a peer that is lost. */
   let returning: readonly string[] = [];
+  /** Proxies that have endpoints from a peer. */
+  let passedOn: readonly string[] = [];
   let isCompleteNew = false;
   const { idc = '', links = [], ...times } = options.replication ?? {};
   const replication = createReplication({
     ...{ idc, links, ...times, clock, logger, standing, free, ask, expire },
     lost(proxies) {
       returning = [...returning, ...proxies];
+      live?.sink.changes([]);
+    },
+    passedOn(proxies) {
+      passedOn = [...passedOn, ...proxies];
       live?.sink.changes([]);
     },
   });
@@ -249,7 +255,6 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
     const at = clock.now();
     const { rows, proxies, id, isComplete } = store.opened;
     returning = proxies;
-    for (const node of proxies) replication.noteProxy(node, true);
     for (const row of rows) {
       const decoded = decodeRow(row);
       if ('problem' in decoded) {
@@ -285,6 +290,11 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
       recall() {
         const nodes = returning;
         returning = [];
+        return nodes;
+      },
+      passedOn() {
+        const nodes = passedOn;
+        passedOn = [];
         return nodes;
       },
       note(node, isKnown) {

@@ -28,6 +28,8 @@ export interface ReplicationOptions extends ReplicationSettings {
   expire(key: string, registration: Registration): void;
   /** A peer does not answer any more, which had these proxies. */
   lost(proxies: readonly string[]): void;
+  /** A peer that answers has these proxies. */
+  passedOn(proxies: readonly string[]): void;
 }
 
 /** Leases of instances, some of which other control planes keep, and what is told to these. */
@@ -85,6 +87,7 @@ export function createReplication(options: ReplicationOptions): Replication {
     ...{ links, idc, clock, logger, merge },
     ...(times === undefined ? {} : { times }),
     lost: options.lost,
+    passedOn: options.passedOn,
     keptAlone: (name) => [...kept.values()].filter((one) => one === name).length,
   });
 

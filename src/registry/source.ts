@@ -39,8 +39,10 @@ export interface Source {
 
 /** Which proxies had endpoints, over restarts: a deletion just after one waits for those that are not back yet. */
 export interface ProxyMemory {
-  /** Those of an earlier life, by node id, once the source has begun; asked again, none. */
+  /** Those of an earlier life, or of a peer that is lost, by node id; each is told once. */
   recall(): readonly string[];
+  /** Those that have come to a peer, which waits for them; each is told once. */
+  passedOn(): readonly string[];
   /** Remembers a proxy, or forgets it. Not waited for: it is one of those things that are better late than slow. */
   note(node: string, isKnown: boolean): void;
 }

@@ -223,3 +223,19 @@ t.test(
     t.equal(releases.length, 5_000);
   },
 );
+
+t.test('a proxy that somebody else has owes nothing here, unless it is connected here too', async (t) => {
+  const { guard, connect, released, clock } = setup();
+  const [a, b] = [connect('a'), connect('b')];
+  for (const one of [a, b]) one.confirms(1);
+  a.leaves();
+  guard.hold(['x'], 2, [b.stream]);
+  t.strictSame(guard.find('x')?.waitingFor(), ['a', 'b']);
+  guard.handOver(['a', 'b', 'c']);
+  t.strictSame(guard.find('x')?.waitingFor(), ['b'], 'b is connected here');
+  b.confirms(2);
+  t.strictSame(released(), [{ keys: ['x'], cause: 'acked', forgiven: [] }]);
+  clock.pass(limits.reconnectMsMax);
+  guard.hold(['y'], 3, []);
+  t.equal(released().length, 2, 'nor does it owe what goes later');
+});

@@ -9,14 +9,18 @@ import { type ApiAnswer, callApi, idcYaml, token } from './registering.ts';
 
 const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 
+// Compiled once for all planes of a test.
+const filters = mkdtempSync(join(tmpdir(), 'isthmus-planes-filters-'));
+process.once('exit', () => rmSync(filters, { recursive: true, force: true }));
+
 /** One `isthmus serve`, which may be killed and started again. */
 export interface ServedPlane {
   readonly xds: ListenAddress;
   readonly admin: ListenAddress;
   /** Its SQLite file. */
   readonly registrations: string;
-  /** Starts it (again); resolves at once. */
-  start(): void;
+  /** Starts it (again), with more flags. */
+  start(more?: readonly string[]): void;
   /** Resolves when it is ready. */
   ready(): Promise<void>;
   kill(signal: NodeJS.Signals): Promise<void>;
@@ -58,14 +62,14 @@ export async function createPlanes(count: number, options: PlanesOptions) {
     const others = options.peers === false ? [] : seenAt.filter((_, other) => other !== index);
     const flags = [
       ...['--idc', 'sh-a', '--config', config, '--registrations', registrations],
-      ...['--filters', join(dir, 'filters'), '--admin-token-file', join(dir, 'token')],
+      ...['--filters', filters, '--admin-token-file', join(dir, 'token')],
       ...['--xds', at(xds), '--admin', at(admin), ...others.flatMap((one) => ['--peer-admin', at(one)])],
       ...(options.flags ?? []),
     ];
     return {
       ...{ xds, admin, registrations },
-      start() {
-        child = spawn(process.execPath, [main, 'serve', ...flags], {
+      start(more = []) {
+        child = spawn(process.execPath, [main, 'serve', ...flags, ...more], {
           env,
           stdio: ['ignore', 'ignore', 'pipe'],
         });
@@ -74,7 +78,8 @@ export async function createPlanes(count: number, options: PlanesOptions) {
           log += chunk;
         });
       },
-      ready: () => until('it is ready', async () => (await get(admin, '/readyz')).status === 200),
+      // Compiling filters takes long on a machine that is busy.
+      ready: () => until('it is ready', async () => (await get(admin, '/readyz')).status === 200, 240_000),
       async kill(signal) {
         const ended = child;
         if (signal === 'SIGSTOP' || signal === 'SIGCONT' || ended === undefined) {

@@ -1,0 +1,135 @@
+import t, { type Test } from 'tap';
+import { sleep, systemClock } from '../../src/base/clock.ts';
+import { seededRandom } from '../../src/base/random.ts';
+import type { ListenAddress } from '../../src/model/node.ts';
+import { freeAddress, get, startMesh, until } from '../support/mesh.ts';
+import { createPlanes, type ServedPlane } from '../support/planes.ts';
+import { groupYaml } from '../support/registering.ts';
+import { type RunProcess, runEcho } from '../support/run-instance.ts';
+
+// Two control planes of one IDC, killed in turn at random moments, while instances come and go under load.
+// `make test-crash` kills more often.
+const moments = Number(process.env.CRASH_MOMENTS ?? 6);
+const seed = Number(process.env.CRASH_SEED ?? systemClock.wall() % 1_000_000);
+const keepAlive = setInterval(() => {}, 1000);
+t.teardown(() => clearInterval(keepAlive));
+const tools = await startMesh('sh-a', {});
+t.teardown(() => tools.close());
+
+/** POSTs, which nothing repeats once they were sent, through each of these until it is stopped; those that failed. */
+function load(outbounds: readonly ListenAddress[]) {
+  const failed: string[] = [];
+  let sent = 0;
+  let going = true;
+  const workers = outbounds.flatMap((outbound, index) =>
+    Array.from({ length: 4 }, async () => {
+      while (going) {
+        sent += 1;
+        const { status, body } = await get(outbound, '/', { host: 'echo.shop', method: 'POST' });
+        if (status !== 200) failed.push(`sidecar ${index}: ${status} ${body}`);
+        await sleep(systemClock, 5);
+      }
+    }),
+  );
+  return {
+    async stop() {
+      going = false;
+      await Promise.all(workers);
+      return { sent, failed };
+    },
+  };
+}
+
+interface Play {
+  readonly id: string;
+  readonly peers: boolean;
+  /** Which control planes an instance is told of. */
+  readonly admins: (planes: readonly ServedPlane[]) => readonly number[];
+}
+
+async function play(t: Test, { id, peers, admins }: Play) {
+  const random = seededRandom(seed);
+  const { planes, close } = await createPlanes(2, { files: { 'echo.yaml': groupYaml('echo') }, peers });
+  t.teardown(close);
+  for (const plane of planes) plane.start();
+  await Promise.all(planes.map((plane) => plane.ready()));
+  // One prefers the first control plane, the other the second, where that has the instances.
+  const outbounds = [await freeAddress(), await freeAddress()];
+  for (const [index, outbound] of outbounds.entries()) {
+    const xds = index === 0 || !peers ? planes : [...planes].reverse();
+    const scope = { role: 'sidecar', idc: 'sh-a', namespace: 'shop', outbound } as const;
+    await tools.envoy(`${id}-${index}`, scope, { xds: xds.map((plane) => plane.xds) });
+  }
+  const running = new Set<RunProcess>();
+  t.teardown(() => {
+    // The second signal is passed on at once.
+    for (const { child } of running) for (const signal of ['SIGTERM', 'SIGTERM'] as const) child.kill(signal);
+  });
+  let turns = 0;
+  let cutOff = 0;
+
+  async function begin(): Promise<RunProcess> {
+    turns += 1;
+    const { port } = await freeAddress();
+    const run = runEcho(admins(planes), port, String(turns), { flags: ['--ttl', '6s'] });
+    running.add(run);
+    await run.said(/every proxy .*has it/);
+    return run;
+  }
+
+  async function end(run: RunProcess): Promise<void> {
+    run.child.kill('SIGTERM');
+    await run.ended;
+    running.delete(run);
+    cutOff += Number(/cut off: (\d+)/.exec(run.out())?.[1] ?? 0);
+  }
+
+  let now = await begin();
+  await until('it serves', async () => {
+    const answers = await Promise.all(outbounds.map((outbound) => get(outbound, '/', { host: 'echo.shop' })));
+    return answers.every(({ status }) => status === 200);
+  });
+  const loading = load(outbounds);
+  let going = true;
+  // Each instance is replaced by the next one, over and over.
+  const replacing = (async () => {
+    while (going) {
+      const next = await begin();
+      await sleep(systemClock, random() * 300);
+      await end(now);
+      now = next;
+    }
+  })();
+  for (let moment = 0; moment < moments; moment += 1) {
+    const victim = planes[moment % 2] as ServedPlane;
+    await sleep(systemClock, 500 + random() * 2_000);
+    await victim.kill('SIGKILL');
+    await sleep(systemClock, random() * 2_000);
+    victim.start();
+    await victim.ready();
+  }
+  going = false;
+  await replacing;
+  const result = await loading.stop();
+  await end(now);
+  return { ...result, turns, cutOff };
+}
+
+const name = `either is killed at random moments, ${moments} in all (CRASH_SEED=${seed})`;
+const timeout = 120_000 + 30_000 * moments;
+
+t.test(`${name}: no request is lost`, { timeout }, async (t) => {
+  const admins = (planes: readonly ServedPlane[]) => planes.map(({ admin }) => admin.port);
+  const { sent, failed, turns, cutOff } = await play(t, { id: 'kept', peers: true, admins });
+  t.comment(`${sent} requests, ${turns} instances, ${cutOff} cut off`);
+  t.ok(sent > 100 * moments);
+  t.ok(turns > 2);
+  t.strictSame(failed, []);
+});
+
+t.test('the negative control: control planes that do not know each other', { timeout }, async (t) => {
+  const admins = (planes: readonly ServedPlane[]) => planes.slice(0, 1).map(({ admin }) => admin.port);
+  const { sent, failed, turns } = await play(t, { id: 'lost', peers: false, admins });
+  t.comment(`${sent} requests, ${turns} instances, ${failed.length} failed`);
+  t.ok(failed.length > 0);
+});
