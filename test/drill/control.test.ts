@@ -30,6 +30,15 @@ t.test('one failed request, or half of them, proves nothing', async (t) => {
   t.match(against(half), [/went on serving/, /^only 249 of 499 requests failed/]);
 });
 
+t.test('what waited until healing was not served in the outage', async (t) => {
+  // Each second request fails, the others hang until the instances go on; one had failed at least.
+  const m = unprotected((s) => s.due >= 5000 && s.due < 10_000 && (s.due / 10) % 2 === 0);
+  const waiting = (end: number) =>
+    withSamples(m, (s) => (s.due >= 5000 && s.due < 10_000 && s.status === 200 ? { end } : undefined));
+  t.notOk(against(waiting(10_100)).some((why) => why.startsWith('only')));
+  t.ok(against(waiting(9_900)).some((why) => why.startsWith('only')));
+});
+
 t.test('a world that was broken before the blow proves nothing', async (t) => {
   const early = unprotected((s) => s.due < 100 || (s.due >= 5000 && s.due < 10_000));
   t.match(against(early), [/^before the outage only 98\.\d+ % of \d+ requests succeeded$/]);
