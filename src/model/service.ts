@@ -40,6 +40,8 @@ export interface ServiceEntry {
     /** Selects WorkloadEntries of the same namespace; excludes `endpoints`. */
     readonly workloadSelector?: Labels;
     readonly endpoints: readonly WorkloadSpec[];
+    /** Names of which a server's certificate must have one, where a DestinationRule has proxies speak TLS and names none. */
+    readonly subjectAltNames?: readonly string[];
   };
 }
 
@@ -48,6 +50,18 @@ export interface WorkloadEntry {
   readonly kind: 'WorkloadEntry';
   readonly meta: Meta;
   readonly spec: WorkloadSpec;
+}
+
+/** How proxies speak TLS to instances (networking.istio.io ClientTLSSettings). Files are on the machine of the proxy. */
+export interface ClientTls {
+  /** `MUTUAL`: the proxy has a certificate too. */
+  readonly mode: 'SIMPLE' | 'MUTUAL';
+  readonly sni?: string;
+  readonly subjectAltNames?: readonly string[];
+  readonly caCertificates?: string;
+  readonly clientCertificate?: string;
+  readonly privateKey?: string;
+  readonly insecureSkipVerify?: boolean;
 }
 
 /** Traffic policy of a DestinationRule, as far as it is supported. Times in milliseconds. */
@@ -64,6 +78,8 @@ export interface TrafficPolicy {
   readonly maxRequestsPerConnection?: number;
   readonly maxRetries?: number;
   readonly idleTimeoutMs?: number;
+  /** Absent: no TLS. */
+  readonly tls?: ClientTls;
   readonly loadBalancer?: 'ROUND_ROBIN' | 'LEAST_REQUEST' | 'RANDOM';
   readonly outlier?: {
     /** 0 switches a detector off. */

@@ -11,6 +11,7 @@ import { planNaming } from './naming.ts';
 import { planOutlier } from './outlier.ts';
 import { planRetry, planRetryUnsent, trafficDefaults } from './retry.ts';
 import { hasSni, isTcp, planTcpPaths, tcpCrossing, tcpPolicy } from './tcp.ts';
+import { planTls } from './tls.ts';
 import type {
   Connection,
   Crossing,
@@ -72,6 +73,7 @@ export function planGroup(view: GroupView, context: PlanContext): readonly Group
               ...evidence(naming.instances, naming.isExternal),
               ...planConnection(policy, naming.isExternal),
             },
+      ...planTls(view.host, view.entry, policy),
       sidecars: protocol !== 'tcp' && traffic.sidecars === true,
       outlier: planOutlier(given, {
         protocol,

@@ -162,6 +162,20 @@ export interface Connection {
   };
 }
 
+/** TLS from a proxy to instances. Files are on the proxy's machine. */
+export interface OriginatedTls {
+  /** The name that is asked for (SNI); absent: the host of each request. */
+  readonly serverName?: string;
+  /** Absent: whoever answers is taken for the instance. */
+  readonly verify?: {
+    readonly caFile: string;
+    /** The certificate must have one of them; absent: the host of each request. */
+    readonly names?: readonly string[];
+  };
+  /** What the proxy shows of itself. */
+  readonly client?: { readonly certFile: string; readonly keyFile: string };
+}
+
 /** Another IDC that may serve a Group. */
 export interface CrossingIdc {
   readonly idc: string;
@@ -226,6 +240,8 @@ export interface GroupPlan {
   readonly retryBodyBytes: number;
   readonly loadBalancer: 'ROUND_ROBIN' | 'LEAST_REQUEST' | 'RANDOM';
   readonly connection: Connection;
+  /** Absent: instances are spoken to without TLS. */
+  readonly tls?: OriginatedTls;
   /** Whether a sidecar of ours stands before each instance: HTTP/2 goes to it, whatever the instance speaks. */
   readonly sidecars: boolean;
   readonly outlier: Outlier;

@@ -1,12 +1,13 @@
 import type { TrafficPolicy } from '../model/service.ts';
 import type { Fields, FieldTable } from './fields.ts';
+import { parseClientTls } from './parse-tls.ts';
 
 /** TrafficPolicy as of Istio 1.30, without what only the policy of a whole host has. */
 const policyFields: FieldTable = {
   loadBalancer: '',
   connectionPool: '',
   outlierDetection: '',
-  tls: 'requests to this host are sent without the TLS that it asks for.',
+  tls: '',
 };
 const hostPolicyFields: FieldTable = {
   ...policyFields,
@@ -69,15 +70,13 @@ function present<T extends object>(fields: Loose<T>): T {
 
 /** Reads the trafficPolicy of a DestinationRule, or one of its portLevelSettings. */
 export function parsePolicy(fields: Fields, level: 'host' | 'port'): TrafficPolicy {
-  // DISABLE asks for what happens anyway: nothing to warn of.
-  const tls = fields.raw.tls as { mode?: unknown } | null | undefined;
-  const table = level === 'host' ? hostPolicyFields : portPolicyFields;
-  fields.checkKnown(tls?.mode === 'DISABLE' ? { ...table, tls: '' } : table);
+  fields.checkKnown(level === 'host' ? hostPolicyFields : portPolicyFields);
   const pool = fields.map('connectionPool');
   pool?.checkKnown(poolFields);
   return present<TrafficPolicy>({
     ...parseTcp(pool?.map('tcp')),
     ...parseHttp(pool?.map('http')),
+    tls: parseClientTls(fields.map('tls')),
     loadBalancer: parseLoadBalancer(fields.map('loadBalancer')),
     outlier: parseOutlier(fields.map('outlierDetection')),
   });

@@ -6,6 +6,7 @@ import type { Fields, FieldTable } from './fields.ts';
 import { isCidr, isHost, isIpAddress, isPortName } from './net.ts';
 import { checkLabels } from './parse-meta.ts';
 import { parseProtocol } from './parse-protocol.ts';
+import { parseSubjectAltNames } from './parse-tls.ts';
 import { parseWorkloadSpec } from './parse-workload.ts';
 
 /** ServiceEntry as of Istio 1.30. */
@@ -18,7 +19,7 @@ const serviceFields: FieldTable = {
   workloadSelector: '',
   addresses: '',
   exportTo: 'the hosts are visible in all namespaces.',
-  subjectAltNames: "the names in servers' certificates are not checked.",
+  subjectAltNames: '',
 };
 
 const portFields: FieldTable = { number: '', name: '', protocol: '', targetPort: '' };
@@ -36,6 +37,7 @@ export function parseServiceEntry(spec: Fields, meta: Meta): ServiceEntry {
   const workloadSelector = parseSelector(spec);
   const endpoints = spec.maps('endpoints').map((fields) => parseEndpoint(fields, resolution));
   const addresses = parseAddresses(spec, resolution, ports);
+  const subjectAltNames = parseSubjectAltNames(spec);
   checkWildcards(spec, hosts, ports);
   checkResolution(spec, hosts, resolution, endpoints, ports);
   return {
@@ -49,6 +51,7 @@ export function parseServiceEntry(spec: Fields, meta: Meta): ServiceEntry {
       location,
       endpoints,
       ...(workloadSelector === undefined ? {} : { workloadSelector }),
+      ...(subjectAltNames.length === 0 ? {} : { subjectAltNames }),
     },
   };
 }

@@ -13,6 +13,7 @@ import {
   tunnelName,
   visitedKey,
 } from './names.ts';
+import { tlsByRequest, tlsSocket } from './tls.ts';
 
 type HttpProtocolOptions = envoy.extensions.upstreams.http.v3.HttpProtocolOptions;
 
@@ -36,6 +37,7 @@ export function buildInstancesCluster(plan: GroupPlan, role: 'sidecar' | 'ingres
     ...(connection.unacknowledgedMs === undefined
       ? {}
       : { upstream_bind_config: { socket_options: [userTimeout(connection.unacknowledgedMs)] } }),
+    ...tlsSocket(plan),
     ...(plan.protocol === 'tcp' ? {} : instancesHttp(plan, connection)),
   };
 }
@@ -51,15 +53,17 @@ export function buildChecksCluster(plan: GroupPlan, health: HealthCheck, port: n
       : dnsCluster(plan.lookup, buildChecksAssignment(plan, port))),
     connect_timeout: duration(plan.connection.connectTimeoutMs),
     health_checks: [instanceCheck(plan, health)],
+    ...tlsSocket(plan),
     ...(plan.protocol === 'tcp' ? {} : instancesHttp({ ...plan, sidecars: false }, plan.connection)),
   };
 }
 
 function instancesHttp(
-  { protocol, sidecars }: GroupPlan,
+  { protocol, sidecars, tls }: GroupPlan,
   connection: Connection,
 ): ReturnType<typeof httpUpstream> {
   return httpUpstream({
+    ...tlsByRequest(tls),
     common_http_protocol_options: {
       idle_timeout: duration(connection.idleTimeoutMs),
       ...(connection.maxRequestsPerConnection > 0

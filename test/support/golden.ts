@@ -93,9 +93,13 @@ type Json = Record<string, unknown>;
 
 /**
  * Has a real Envoy validate all messages of a role as one static configuration: endpoints in their clusters
- * and routes in their listeners, or it would not look at them. Returns Envoy's words when it rejects them.
+ * and routes in their listeners, or it would not look at them. `files` stand for those that messages name. Returns Envoy's words when it rejects them.
  */
-export function envoyRejects(envoy: string, built: readonly Built[]): string | undefined {
+export function envoyRejects(
+  envoy: string,
+  built: readonly Built[],
+  files: Readonly<Record<string, string>> = {},
+): string | undefined {
   const of = (kind: string) => built.filter((one) => one.kind === kind).map((one) => one.message as Json);
   const byName = (kind: string, key: string) => new Map(of(kind).map((one) => [one[key], bare(one)]));
   const assignments = byName('EDS', 'cluster_name');
@@ -121,7 +125,9 @@ export function envoyRejects(envoy: string, built: readonly Built[]): string | u
   const dir = mkdtempSync(join(tmpdir(), 'isthmus-golden-'));
   try {
     const file = join(dir, 'envoy.json');
-    writeFileSync(file, JSON.stringify({ static_resources: { clusters, listeners } }));
+    const text = JSON.stringify({ static_resources: { clusters, listeners } });
+    const named = Object.entries(files).reduce((all, [name, real]) => all.replaceAll(name, real), text);
+    writeFileSync(file, named);
     execFileSync(envoy, ['--mode', 'validate', '-l', 'error', '-c', file], { stdio: 'pipe' });
     return undefined;
   } catch (reason) {

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { createAuthority } from '../support/certificates.ts';
 import { findEnvoy } from '../support/envoy.ts';
 import {
   buildCase,
@@ -13,6 +14,14 @@ import {
 if (process.env.UPDATE_GOLDEN) for (const name of goldenCases()) rewriteCase(name);
 
 const envoy = findEnvoy();
+const authority = createAuthority();
+t.teardown(() => authority.close());
+const caller = authority.issue('caller');
+const files = {
+  '/etc/tls/ca.pem': authority.certFile,
+  '/etc/tls/caller.pem': caller.certFile,
+  '/etc/tls/caller.key': caller.keyFile,
+};
 
 for (const name of goldenCases()) {
   t.test(`${name}: messages are as written`, async (t) => {
@@ -20,7 +29,7 @@ for (const name of goldenCases()) {
   });
   t.test(`${name}: a real Envoy accepts them`, async (t) => {
     for (const [role, built] of Object.entries(buildCase(name))) {
-      t.equal(envoyRejects(envoy, built), undefined, role);
+      t.equal(envoyRejects(envoy, built, files), undefined, role);
     }
   });
 }
