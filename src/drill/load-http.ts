@@ -98,11 +98,22 @@ function bodyFor(call: Call, id: string): Body | undefined {
   };
 }
 
-/** A chunked body (RFC 9112, 7.1), a chunk for each piece. */
-function* chunksOf(pieces: Iterable<Buffer>): Generator<Buffer, void, void> {
-  for (const piece of pieces)
-    yield Buffer.concat([Buffer.from(`${piece.length.toString(16)}\r\n`), piece, Buffer.from('\r\n')]);
-  yield Buffer.from('0\r\n\r\n');
+/** A chunked body (RFC 9112, 7.1), a chunk for each piece; the end goes with the last, as it is paced with it. */
+function* chunksOf(pieces: Iterator<Buffer>): Generator<Buffer, void, void> {
+  const last = Buffer.from('0\r\n\r\n');
+  let piece = pieces.next();
+  if (piece.done) yield last;
+  while (!piece.done) {
+    const { value } = piece;
+    piece = pieces.next();
+    const end = piece.done ? [last] : [];
+    yield Buffer.concat([
+      Buffer.from(`${value.length.toString(16)}\r\n`),
+      value,
+      Buffer.from('\r\n'),
+      ...end,
+    ]);
+  }
 }
 
 function judge(

@@ -15,7 +15,7 @@ export interface DropNetwork {
  * missing, before anything was started. Root itself: capabilities alone do not let `ip` write to /run/netns.
  */
 export function checkNamespaces(probeName: string, uid = process.getuid?.()): void {
-  const hint = 'OUTAGE=drop needs Linux, root and `ip` (package iproute2).';
+  const hint = 'To lose packets (`drop`) a drill needs Linux, root and `ip` (package iproute2).';
   if (uid !== 0) {
     throw new MeshError('unsupported', `This user may not make network namespaces. ${hint}`);
   }

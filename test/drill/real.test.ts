@@ -112,7 +112,7 @@ t.test('what may be replayed must be served, in each fault', async (t) => {
     t.strictSame(missed(changed(slow, failure)), [`${kind}-failed`], `${kind}: a GET that was executed`);
     const get = first('GET', blow.to);
     t.strictSame(missed(changed(get, failure)), [`${kind}-failed`], `${kind}: a GET that came after it`);
-    const begun = changed(slow, { ...failure, status: 200, error: 'the answer was cut' });
+    const begun = changed(slow, { ...failure, status: 200, error: 'the answer was cut', end: blow.to + 100 });
     t.strictSame(missed(begun), [], `${kind}: but one whose answer had begun`);
   }
 });
@@ -135,6 +135,17 @@ t.test('a POST may fail where it was sent to what died, and nowhere else', async
   }
   const healed = first('POST', 112_000);
   t.strictSame(missed(changed(healed, failure)), ['kill-failed'], 'healing is no excuse');
+});
+
+t.test('what dies is told within 5 s', async (t) => {
+  for (const { kind, blow } of good.faults) {
+    const post = good.samples.find(
+      (s) => s.call?.shape === 'POST' && s.due < blow.from && s.end > blow.from && s.error !== '',
+    );
+    if (!post) throw new Error(`no POST in ${kind}`);
+    t.strictSame(missed(changed(post, { end: blow.from + 4900 })), []);
+    t.strictSame(missed(changed(post, { end: blow.from + 5100 })), [`${kind}-told`]);
+  }
 });
 
 t.test('TCP: new connections are lost to a stopped process alone', async (t) => {

@@ -1,7 +1,7 @@
 import { lengthOf } from '../../call.ts';
 import { isolationChecks } from '../../isolation.ts';
 import type { Measurement } from '../../measurement.ts';
-import { type Row, seconds } from '../../row.ts';
+import { millis, type Row, seconds } from '../../row.ts';
 import { crossingRows, isolationRows, leakRow, reconcileRows, triesRow } from '../../rows.ts';
 import { type Sample, succeeded } from '../../sample.ts';
 import { countBy } from '../../stats.ts';
@@ -13,6 +13,9 @@ import { healthyOf, healthyRows, methodOf, overheadOf, shapeOf } from './healthy
 
 /** A proxy may try a request so often at instances: three retries, each twice in another IDC. */
 const triesMax = 8;
+
+/** Within this time a client must know that its request has died, in milliseconds: PING and TCP tell within 3 s. */
+const toldMs = 5000;
 
 /** Nothing is looked at in a fault: the sidecars of what is out cannot be asked. */
 const isolation = isolationChecks.filter((check) => check !== 'sidecars in the outage');
@@ -90,6 +93,7 @@ function faultRows(fault: Fault, m: RealMeasurement, evidence: Evidence): Row[] 
         `${own.length - lost.length} failed with what died: ${excusesOf(own) || 'none'}`,
       ok: due.length > 0 && lost.length === 0,
     },
+    toldRow(fault, own),
     {
       id: `${kind}-again`,
       claim: `${kind}: all that was lost answered again before the next fault`,
@@ -98,6 +102,23 @@ function faultRows(fault: Fault, m: RealMeasurement, evidence: Evidence): Row[] 
       ok: !Number.isNaN(healthyAt),
     },
   ];
+}
+
+/**
+ * What cannot be saved is told soon, and not left hanging. TCP is not judged: a quiet connection to a host that has
+ * vanished is ended by keepalive, after a minute and more.
+ */
+function toldRow({ kind, blow }: Fault, own: readonly Failure[]): Row {
+  const told = own.filter(({ sample, excuse }) => excuse !== undefined && methodOf(sample) !== 'TCP');
+  const waits = told.map(({ sample: { sent, end } }) => end - Math.max(sent, blow.from));
+  const longest = Math.max(0, ...waits);
+  return {
+    id: `${kind}-told`,
+    claim: `${kind}: longest wait of what failed with what died until its client knew (but for TCP)`,
+    bound: `≤ ${toldMs / 1000} s`,
+    measured: `${millis(longest)}, of ${told.length}`,
+    ok: longest <= toldMs,
+  };
 }
 
 /** Failures after the first blow that belong to no fault. There can be none, or a row above has missed them. */
