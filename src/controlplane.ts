@@ -8,8 +8,9 @@ import { createMetrics, type Metrics } from './delivery/metrics.ts';
 import { Readiness } from './delivery/readiness.ts';
 import { Roster, type RosterStream } from './delivery/roster.ts';
 import { StartOrder } from './delivery/start-order.ts';
+import type { Disagreement } from './model/agreement.ts';
 import { type ListenAddress, parseNodeScope } from './model/node.ts';
-import type { Change } from './model/object.ts';
+import type { Change, Ref } from './model/object.ts';
 import type { LoopPrevention } from './model/trail.ts';
 import { createPipeline } from './pipeline.ts';
 import { createPolicyCompiler, type PolicyCompiler } from './policy/compile.ts';
@@ -56,6 +57,8 @@ export interface ControlPlane extends StatusReader {
   /** Where ADS is served; with the port that was bound. */
   readonly xds: ListenAddress;
   problems(): readonly Problem[];
+  /** What is wrong between a WorkloadEntry and what selects it. */
+  disagreementsOf(ref: Ref): readonly Disagreement[];
   /** Lets go the deletions that the sources' shrink guards hold; how many. */
   confirmDeletes(): number;
   /** Instances that went and that some proxy may still have. */
@@ -252,6 +255,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       ...{ idc, clock, sources, loopPrevention, xds, roster, ledger, readiness, problems: ownProblems },
     }),
     problems,
+    disagreementsOf: (ref) => pipeline.index.disagreementsOf(ref),
     confirmDeletes: () => sources.reduce((sum, source) => sum + (source.confirmDeletes?.() ?? 0), 0),
     deletions,
     close,

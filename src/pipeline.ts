@@ -55,7 +55,7 @@ export interface Pipeline {
   forget(nodeClass: string): void;
   view(): MeshView;
   /** What it has of the registry's objects, to be compared with what the sources hold. */
-  readonly index: Pick<MeshIndex, 'holds' | 'refs'>;
+  readonly index: Pick<MeshIndex, 'holds' | 'refs' | 'disagreementsOf'>;
   /** What is wrong between `objects`, and what of the path's `own` could not be pushed. */
   problems(): { readonly objects: readonly Problem[]; readonly own: readonly Problem[] };
   close(): Promise<void>;

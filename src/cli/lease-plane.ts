@@ -61,6 +61,7 @@ export async function keepAt(keeping: PlaneKeeping): Promise<void> {
       if (answer.status < 300) {
         say(`registered ${instance.path.slice(1)}, generation ${life.generation}${at()}`);
         life.isRegistered = true;
+        if (isFirst) for (const words of warningsOf(answer)) say(`warning${at()}: ${words}`);
         if (isFirst) void tellConfirmed();
         isFirst = false;
         const { controlPlanes } = answer.body;
@@ -119,6 +120,14 @@ export async function keepAt(keeping: PlaneKeeping): Promise<void> {
     await sleep(clock, instance.ttlMs / 3, signal).catch(() => {});
     if (signal.aborted || !(await renewOnce())) return;
   }
+}
+
+/** What the control plane thinks was probably not meant. */
+function warningsOf({ body }: ClientAnswer): string[] {
+  const list: readonly { path?: unknown; message?: unknown }[] = Array.isArray(body.warnings)
+    ? body.warnings
+    : [];
+  return list.map(({ path, message }) => `${path ? `${String(path)}: ` : ''}${String(message)}`);
 }
 
 /** Repeats while the control plane is away, until it is stopped. */

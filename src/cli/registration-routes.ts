@@ -11,7 +11,7 @@ import { replicaPath } from './replica-path.ts';
 
 /** What the routes work on. */
 export interface RegistrationContext {
-  readonly plane: Pick<ControlPlane, 'deletions'>;
+  readonly plane: Pick<ControlPlane, 'deletions' | 'disagreementsOf'>;
   readonly registrations: RegistrationsSource;
   readonly clock: Clock;
 }
@@ -97,9 +97,14 @@ export const registrationRoutes: readonly Route[] = [
       const acked = await settled(context, context.plane.deletions.barrier(false), wait, signal);
       const status = acked.acked === false ? 202 : done?.changed ? 201 : 200;
       const others = context.registrations.peers().filter(({ state }) => state !== 'self');
+      const disagreeing = context.plane.disagreementsOf({ kind: 'WorkloadEntry', ...key });
+      const warnings = [
+        ...told,
+        ...disagreeing.map(({ path, message }) => ({ severity: 'warning', path: renderPath(path), message })),
+      ];
       const controlPlanes = others.map(({ name }) => name);
       const found = controlPlanes.length > 0 ? { controlPlanes } : {};
-      return { status, body: { ...show(done as Registered, context), ...acked, ...found, warnings: told } };
+      return { status, body: { ...show(done as Registered, context), ...acked, ...found, warnings } };
     },
   },
   {

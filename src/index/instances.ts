@@ -17,6 +17,10 @@ export interface Instances<O> {
   holds(entry: WorkloadEntry): boolean;
   /** All entries that are there. */
   refs(): Iterable<Ref>;
+  /** One entry as an instance, and who wants it; undefined: there is none. */
+  find(namespace: string, name: string): { instance: Instance; owners: readonly O[] } | undefined;
+  /** Names of the entries that nobody wants, by namespace. */
+  unselected(): Map<string, string[]>;
   attach(namespace: string, selector: Labels, owner: O): WorkloadSelection<O>;
   detach(namespace: string, selection: WorkloadSelection<O>, owner: O): void;
   /** The selected instances by name, as of the last `settle`; equal content is the same list as before. */
@@ -65,6 +69,20 @@ export function createInstances<O>(idc: string, work: IndexWork): Instances<O> {
     *refs() {
       for (const [namespace, matcher] of namespaces)
         for (const name of matcher.names()) yield { kind: 'WorkloadEntry', namespace, name };
+    },
+    find(namespace, name) {
+      const matcher = namespaces.get(namespace);
+      const instance = matcher?.getItem(name);
+      if (matcher === undefined || instance === undefined) return undefined;
+      return { instance, owners: matcher.selectionsOf(name).flatMap((selection) => [...selection.owners]) };
+    },
+    unselected() {
+      const found = new Map<string, string[]>();
+      for (const [namespace, matcher] of namespaces) {
+        const names = [...matcher.names()].filter((name) => matcher.selectionsOf(name).length === 0);
+        if (names.length > 0) found.set(namespace, names.sort());
+      }
+      return found;
     },
     attach: (namespace, selector, owner) => matcherOf(namespace).attach(selector, owner),
     detach(namespace, selection, owner) {

@@ -1,6 +1,9 @@
+import { disagreements } from '../model/agreement.ts';
 import type { Idc } from '../model/idc.ts';
+import type { Labels } from '../model/meta.ts';
 import { type Change, type MeshObject, type Ref, refKey, refOf } from '../model/object.ts';
 import type { ServiceEntry } from '../model/service.ts';
+import { instanceProblems, unselectedProblem } from './disagreements.ts';
 import { createDrGroups } from './drgroups.ts';
 import { sameContent, sameList, sameObject } from './equal.ts';
 import { createInstances, inlineInstance, type WorkloadSelection } from './instances.ts';
@@ -145,10 +148,14 @@ export function createIndex(options: { readonly idc: string }): MeshIndex {
     return {
       host,
       entry: record.entry,
-      instances: record.selection ? instances.listOf(record.selection) : record.inline,
+      instances: instancesOf(record),
       ...(rule && { rule }),
       ...(drGroup && { drGroup }),
     };
+  }
+
+  function instancesOf({ selection, inline }: EntryRecord): readonly Instance[] {
+    return selection ? instances.listOf(selection) : inline;
   }
 
   function noteProblems(host: string, list: readonly IndexProblem[]): void {
@@ -193,10 +200,30 @@ export function createIndex(options: { readonly idc: string }): MeshIndex {
     problems() {
       const known = [...problemsByHost.values()].flat();
       const idcless = [...drGroups.all()].flatMap((group) => unknownIdcs(group, idcs));
-      return sortProblems([...known, ...rules.problems(), ...idcless]);
+      const names = new Set(idcs.keys());
+      const disagreeing = [...entries.values()].flatMap((record) =>
+        instanceProblems(record.entry, instancesOf(record), names),
+      );
+      const unselected = [...instances.unselected()].flatMap(([namespace, list]) =>
+        unselectedProblem(namespace, list),
+      );
+      return sortProblems([...known, ...rules.problems(), ...idcless, ...disagreeing, ...unselected]);
+    },
+    disagreementsOf({ namespace, name }) {
+      const found = instances.find(namespace, name);
+      if (found === undefined) return [];
+      const selectors = found.owners.length > 0 ? [] : selectorsIn(namespace);
+      const around = { namespace, entries: found.owners, idcs: new Set(idcs.keys()), selectors };
+      return disagreements(found.instance, around);
     },
     work: () => ({ ...work }),
   };
+
+  function selectorsIn(namespace: string): Labels[] {
+    return [...entries.values()].flatMap(({ entry: { meta, spec } }) =>
+      meta.namespace === namespace && spec.workloadSelector ? [spec.workloadSelector] : [],
+    );
+  }
 
   function holds(object: MeshObject): boolean {
     switch (object.kind) {

@@ -1,3 +1,4 @@
+import type { Disagreement } from '../model/agreement.ts';
 import type { DrGroup, Idc } from '../model/idc.ts';
 import type { Labels } from '../model/meta.ts';
 import type { Change, MeshObject, Ref } from '../model/object.ts';
@@ -53,7 +54,8 @@ export type IndexProblemCode =
   | 'dr-group-conflict' // two DrGroups claim one Group
   | 'rule-conflict' // two DestinationRules of one namespace for one host
   | 'unknown-host' // a DrGroup names a host that no ServiceEntry declares
-  | 'unknown-idc'; // a DrGroup names an IDC that no Idc defines
+  | 'unknown-idc' // a DrGroup names an IDC that no Idc defines
+  | Disagreement['code']; // an instance disagrees with its ServiceEntry, or has none
 
 /** A fault between objects. The one that `ref` names is the one that has no effect there. */
 export interface IndexProblem {
@@ -88,6 +90,8 @@ export interface MeshIndex {
   refs(): Iterable<Ref>;
   /** All faults between objects, in a stable order. */
   problems(): readonly IndexProblem[];
+  /** What is wrong between one WorkloadEntry and what selects it; empty also where it is not there. */
+  disagreementsOf(ref: Ref): readonly Disagreement[];
   /** Counters of the work done so far. */
   work(): Readonly<IndexWork>;
 }

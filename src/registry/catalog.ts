@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { MeshObject, Ref } from '../model/object.ts';
+import { didYouMean } from '../model/suggest.ts';
 import { type Claim, createClaims } from './claims.ts';
 import type { Entry } from './content.ts';
 import type { Fault } from './fault.ts';
 import { nameFaults, namesOf, resolveNames, type Taken } from './names.ts';
-import { didYouMean } from './suggest.ts';
 
 /** A fault of an object that shows only beside other objects. */
 export interface CrossFault {

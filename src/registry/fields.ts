@@ -1,7 +1,7 @@
 import { parseDurationMs } from '../model/duration.ts';
 import type { Labels } from '../model/meta.ts';
+import { didYouMean } from '../model/suggest.ts';
 import { type Fault, type PathPart, show } from './fault.ts';
-import { didYouMean } from './suggest.ts';
 
 /**
  * The fields of one message: name → '' where it is supported, else what happens to it, in words, because

@@ -1,5 +1,5 @@
+import { closest } from '../model/suggest.ts';
 import type { RawMap } from './fields.ts';
-import { closest } from './suggest.ts';
 
 /**
  * The kind of a document that is for somebody else: an object of another API group, as files hold them beside Istio's

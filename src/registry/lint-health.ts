@@ -3,9 +3,9 @@ import { type GroupHealth, type HealthSettings, healthOfPort } from '../model/he
 import type { DrGroup } from '../model/idc.ts';
 import type { Labels } from '../model/meta.ts';
 import type { Protocol, ServiceEntry, ServicePort } from '../model/service.ts';
+import { didYouMean } from '../model/suggest.ts';
 import type { PathPart } from './fault.ts';
 import type { Lint } from './lint-finding.ts';
-import { didYouMean } from './suggest.ts';
 
 /** Declarations on health that concern no port, and ports that are not checked though it looks as if they were. */
 export function lintHealth(entries: readonly ServiceEntry[], groups: readonly DrGroup[]): Lint[] {

@@ -11,7 +11,11 @@ const named: ReadonlySet<string> = new Set(['TLS', 'HTTPS']);
  */
 export function lintTcp(entries: readonly ServiceEntry[]): Lint[] {
   const winners = new Map<string, { readonly host: string; readonly shares: boolean }>();
-  const wanted = entries.flatMap((entry) =>
+  // What is not served has no listener.
+  const served = entries.filter(
+    ({ spec }) => spec.resolution !== 'NONE' && spec.resolution !== 'DYNAMIC_DNS',
+  );
+  const wanted = served.flatMap((entry) =>
     entry.spec.ports.flatMap((port, index) =>
       http.has(port.protocol)
         ? []

@@ -1,15 +1,15 @@
 import type { DrGroup, Idc } from '../model/idc.ts';
 import type { Labels } from '../model/meta.ts';
 import type { MeshObject } from '../model/object.ts';
-import type { DestinationRule, ServiceEntry, WorkloadEntry, WorkloadSpec } from '../model/service.ts';
-import type { PathPart } from './fault.ts';
+import type { DestinationRule, ServiceEntry, WorkloadEntry } from '../model/service.ts';
+import { didYouMean } from '../model/suggest.ts';
 import { lintNames } from './lint-dns.ts';
 import type { Lint } from './lint-finding.ts';
 import { lintHealth } from './lint-health.ts';
+import { lintInstances } from './lint-instances.ts';
 import { lintOutlier } from './lint-outlier.ts';
 import { lintPorts } from './lint-ports.ts';
 import { lintTcp } from './lint-tcp.ts';
-import { didYouMean } from './suggest.ts';
 
 interface Mesh {
   readonly entries: readonly ServiceEntry[];
@@ -31,8 +31,7 @@ export function lintMesh(objects: Iterable<MeshObject>): Lint[] {
   };
   return [
     ...lintGroups(mesh),
-    ...lintWorkloads(mesh),
-    ...lintLocalities(mesh),
+    ...lintInstances(mesh.entries, mesh.workloads, new Set(mesh.idcs.map(({ meta }) => meta.name))),
     ...lintRules(mesh),
     ...lintOutlier(mesh.rules, mesh.entries, mesh.workloads, selectsWorkload),
     ...lintTcp(mesh.entries),
@@ -73,60 +72,6 @@ function lintGroups({ entries, groups }: Mesh): Lint[] {
     }
   }
   return lints;
-}
-
-function lintWorkloads({ entries, workloads }: Mesh): Lint[] {
-  // By namespace and one label of the selector: not every entry is compared with every workload.
-  const selectors = new Map<string, Labels[]>();
-  for (const { meta, spec } of entries) {
-    const [first] = Object.entries(spec.workloadSelector ?? {});
-    if (first === undefined || spec.workloadSelector === undefined) continue;
-    const key = JSON.stringify([meta.namespace, ...first]);
-    const list = selectors.get(key);
-    if (list === undefined) selectors.set(key, [spec.workloadSelector]);
-    else list.push(spec.workloadSelector);
-  }
-  const isSelected = ({ meta, spec }: WorkloadEntry) => {
-    const labels = { ...spec.labels, ...meta.labels };
-    return Object.entries(labels).some((label) =>
-      selectors
-        .get(JSON.stringify([meta.namespace, ...label]))
-        ?.some((selector) => matches(selector, labels)),
-    );
-  };
-  return workloads
-    .filter((workload) => !isSelected(workload))
-    .map((object) => ({
-      object,
-      path: ['spec', 'labels'],
-      message: `no ServiceEntry in namespace ${object.meta.namespace} selects it, so it gets no requests: correct the labels.`,
-    }));
-}
-
-function lintLocalities({ entries, workloads, idcs }: Mesh): Lint[] {
-  if (idcs.length === 0) return [];
-  const names = new Set(idcs.map(({ meta }) => meta.name));
-  const check = (object: MeshObject, { locality = '' }: WorkloadSpec, ...path: PathPart[]): Lint[] => {
-    const [idc = ''] = locality.split('/', 1);
-    if (idc === '' || names.has(idc)) return [];
-    const message = `no Idc is named '${idc}', so nobody reaches the instance there: correct it, or add the Idc.${didYouMean(idc, names)}`;
-    return [{ object, path: [...path, 'locality'], message }];
-  };
-  return [
-    ...workloads.flatMap((object) => check(object, object.spec, 'spec')),
-    // External hosts are reached wherever they are.
-    ...entries
-      .filter(isInside)
-      .flatMap((object) =>
-        object.spec.endpoints.flatMap((endpoint, index) =>
-          check(object, endpoint, 'spec', 'endpoints', index),
-        ),
-      ),
-  ];
-}
-
-function isInside({ spec }: ServiceEntry): boolean {
-  return spec.location === 'MESH_INTERNAL' || !spec.resolution.startsWith('DNS');
 }
 
 function lintRules({ entries, rules }: Mesh): Lint[] {

@@ -7,10 +7,10 @@ import {
 import { idcNamePattern } from '../model/idc.ts';
 import type { Labels, Meta } from '../model/meta.ts';
 import type { Kind } from '../model/object.ts';
+import { didYouMean } from '../model/suggest.ts';
 import { show } from './fault.ts';
 import type { Fields, FieldTable } from './fields.ts';
 import { isDnsName } from './net.ts';
-import { didYouMean } from './suggest.ts';
 
 /** metadata as Kubernetes has it. What its API server fills in is taken silently and not used. */
 const metadataFields: FieldTable = {

@@ -1,7 +1,7 @@
 import type { Protocol } from '../model/service.ts';
+import { didYouMean } from '../model/suggest.ts';
 import { show } from './fault.ts';
 import type { Fields } from './fields.ts';
-import { didYouMean } from './suggest.ts';
 
 /**
  * Every protocol name that Istio takes, as what it is here. null: not even TCP, so that the port is left

@@ -1,8 +1,9 @@
 import { addressKind } from '../model/address.ts';
 import type { Labels, Meta } from '../model/meta.ts';
 import type { ServiceEntry, ServicePort, WorkloadSpec } from '../model/service.ts';
+import { didYouMean } from '../model/suggest.ts';
 import { show } from './fault.ts';
-import type { Fields, FieldTable } from './fields.ts';
+import { type Fields, type FieldTable, isMap } from './fields.ts';
 import { isCidr, isHost, isIpAddress, isPortName } from './net.ts';
 import { checkLabels } from './parse-meta.ts';
 import { parseProtocol } from './parse-protocol.ts';
@@ -35,7 +36,7 @@ export function parseServiceEntry(spec: Fields, meta: Meta): ServiceEntry {
   const location = spec.oneOf('location', ['MESH_EXTERNAL', 'MESH_INTERNAL']) ?? 'MESH_EXTERNAL';
   const resolution = spec.oneOf('resolution', resolutions) ?? 'NONE';
   const workloadSelector = parseSelector(spec);
-  const endpoints = spec.maps('endpoints').map((fields) => parseEndpoint(fields, resolution));
+  const endpoints = spec.maps('endpoints').map((fields) => parseEndpoint(fields, resolution, namesOf(spec)));
   const addresses = parseAddresses(spec, resolution, ports);
   const subjectAltNames = parseSubjectAltNames(spec);
   checkWildcards(spec, hosts, ports);
@@ -124,8 +125,25 @@ function parseSelector(spec: Fields): Labels | undefined {
   return labels;
 }
 
-function parseEndpoint(fields: Fields, resolution: Resolution): WorkloadSpec {
+/** Names of all ports, those too that are left out; undefined where a port has none, which is told. */
+function namesOf(spec: Fields): ReadonlySet<string> | undefined {
+  const names = spec.list('ports').map((port) => (isMap(port) ? port.name : undefined));
+  const texts = names.filter((name) => typeof name === 'string' && name !== '');
+  return texts.length < names.length ? undefined : new Set(texts as string[]);
+}
+
+function parseEndpoint(
+  fields: Fields,
+  resolution: Resolution,
+  names: ReadonlySet<string> | undefined,
+): WorkloadSpec {
   const endpoint = parseWorkloadSpec(fields);
+  for (const name in names && endpoint.ports) {
+    if (names?.has(name)) continue;
+    const known = [...(names ?? [])];
+    const hint = didYouMean(name, known) || ` The ServiceEntry has ${known.join(', ') || 'none'}.`;
+    fields.error(`no port of the ServiceEntry is called ${show(name)}: correct it.${hint}`, 'ports', name);
+  }
   const kind = addressKind(endpoint.address);
   if (kind === 'dns' && resolution === 'STATIC') {
     fields.error(
@@ -143,8 +161,9 @@ function parseEndpoint(fields: Fields, resolution: Resolution): WorkloadSpec {
 function parseAddresses(spec: Fields, resolution: Resolution, ports: readonly ServicePort[]): string[] {
   const addresses = new Set<string>();
   for (const { text, index } of spec.strings('addresses')) {
-    const cidr = isCidr(text);
-    if (!cidr && !isIpAddress(text)) {
+    const single = singleAddress(text);
+    const cidr = single === undefined && isCidr(text);
+    if (!cidr && single === undefined) {
       spec.error(
         `${show(text)} is no IP address or prefix such as 10.0.0.0/8: correct it.`,
         'addresses',
@@ -162,14 +181,21 @@ function parseAddresses(spec: Fields, resolution: Resolution, ports: readonly Se
         'addresses',
         index,
       );
-    } else if (/^(?:0\.0\.0\.0|[0:]+)$/.test(text)) {
+    } else if (single === undefined || /^(?:0\.0\.0\.0|[0:]+)$/.test(single)) {
       spec.warn('is every address, and none of its own: it is left out.', 'addresses', index);
-    } else addresses.add(text);
+    } else addresses.add(single);
   }
   if (addresses.size > 0 && !ports.some(isTcp)) {
     spec.warn('are for TCP ports, of which there is none: HTTP finds a Group by its host.', 'addresses');
   }
   return [...addresses];
+}
+
+/** An IP address, also as the prefix of one; undefined for anything else. */
+function singleAddress(text: string): string | undefined {
+  const [address = ''] = text.split('/');
+  if (isIpAddress(text)) return text;
+  return isCidr(text) && text.endsWith(address.includes(':') ? '/128' : '/32') ? address : undefined;
 }
 
 function checkWildcards(spec: Fields, hosts: readonly string[], ports: readonly ServicePort[]): void {

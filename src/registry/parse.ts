@@ -1,5 +1,6 @@
 import type { Meta } from '../model/meta.ts';
 import type { Kind, MeshObject, Ref } from '../model/object.ts';
+import { didYouMean } from '../model/suggest.ts';
 import { type Fault, hasErrors, show } from './fault.ts';
 import { Fields, isMap } from './fields.ts';
 import { foreignKind } from './foreign.ts';
@@ -9,7 +10,6 @@ import { parseDestinationRule } from './parse-rule.ts';
 import { parseServiceEntry } from './parse-service.ts';
 import { parseWorkloadEntry } from './parse-workload.ts';
 import { ownApiVersion } from './schema.ts';
-import { didYouMean } from './suggest.ts';
 
 /** What became of one document. */
 export interface Parsed {

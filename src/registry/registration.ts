@@ -1,9 +1,9 @@
 import { parseDurationMs } from '../model/duration.ts';
 import type { WorkloadEntry, WorkloadSpec } from '../model/service.ts';
+import { didYouMean } from '../model/suggest.ts';
 import { type Fault, hasErrors, show } from './fault.ts';
 import { Fields, isMap } from './fields.ts';
 import { parseObject } from './parse.ts';
-import { didYouMean } from './suggest.ts';
 
 /** Names an instance among all that register themselves. */
 export interface RegistrationKey {
@@ -95,11 +95,12 @@ function parseTtl(fields: Fields): number {
   return ttlMs ?? ttlMsRange.default;
 }
 
-/** The WorkloadEntry that a registration is to the mesh. */
-export function workloadOf(registration: Registration): WorkloadEntry {
+/** The WorkloadEntry that a registration is to the mesh. Where it names no locality it stands in `idc`, the control plane's. */
+export function workloadOf(registration: Registration, idc: string): WorkloadEntry {
   const { namespace, name, spec } = registration;
   const meta = { namespace, name, labels: {}, annotations: {}, origin: originOf(registration) };
-  return { kind: 'WorkloadEntry', meta, spec };
+  const located = spec.locality !== undefined || idc === '' ? spec : { ...spec, locality: idc };
+  return { kind: 'WorkloadEntry', meta, spec: located };
 }
 
 /** How messages name a registration. */

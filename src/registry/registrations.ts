@@ -199,7 +199,7 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
       const is = standing.get(key);
       if (is?.state === 'ready') {
         if (was?.state !== 'ready' || JSON.stringify(was.spec) !== JSON.stringify(is.spec))
-          changes.push({ type: 'upsert', object: workloadOf(is), at });
+          changes.push({ type: 'upsert', object: workloadOf(is, idc), at });
       } else if (was?.state === 'ready' || (is?.state === 'leaving' && was?.state !== 'leaving'))
         changes.push({ type: 'delete', ref: refOf((is ?? was) as Registration), at });
     }
@@ -267,7 +267,7 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
       replication.touch(key);
       if (isLive(registration)) replication.begin(key, registration);
       if (registration.state === 'ready')
-        changes.push({ type: 'upsert', object: workloadOf(registration), at });
+        changes.push({ type: 'upsert', object: workloadOf(registration, idc), at });
       // Proxies may still have it: it is a deletion again, until they are rid of it.
       else if (registration.state !== 'gone') changes.push({ type: 'delete', ref: refOf(registration), at });
       else rememberGone(registration);
@@ -307,7 +307,7 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
     // The file is this process's alone, and what stands here changes with each commit and only then.
     *objects() {
       for (const registration of standing.values())
-        if (registration.state === 'ready') yield workloadOf(registration);
+        if (registration.state === 'ready') yield workloadOf(registration, idc);
     },
     submit: ask,
     async release(ref) {

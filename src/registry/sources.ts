@@ -1,12 +1,12 @@
 import type { Clock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import type { Logger } from '../base/log.ts';
+import { didYouMean } from '../model/suggest.ts';
 import { createFilesSource } from './files.ts';
 import type { LastGoodStatus } from './lastgood.ts';
 import type { PeerStatus } from './peers.ts';
 import { createRegistrationsSource } from './registrations.ts';
 import type { ProxyMemory, Source } from './source.ts';
-import { didYouMean } from './suggest.ts';
 
 /** What every source gets. */
 export interface SourceOptions {

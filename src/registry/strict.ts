@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import { didYouMean } from '../model/suggest.ts';
 import { type Fault, type PathPart, show } from './fault.ts';
-import { didYouMean } from './suggest.ts';
 
 /**
  * Checks `raw` against a schema of Isthmus's own kinds. Returns the value, or undefined after all faults

@@ -148,6 +148,28 @@ t.test('deregister --wait takes an instance out that goes on running', async (t)
   t.equal(await one.ended, 0);
 });
 
+t.test('what was probably not meant is told: a Group and a port name that nobody has', async (t) => {
+  const { port } = await freeAddress();
+  const flags = ['--group', 'ecko', '--port', `htp=${port}`];
+  const one = runEcho(mesh.adminPort, port, 'x', { flags });
+  await one.said(
+    /warning: labels: no ServiceEntry in namespace shop selects it.* Did you mean 'app: echo'\?/,
+  );
+  one.child.kill('SIGTERM');
+  await one.ended;
+  const labels = { app: 'echo' };
+  const reply = await mesh.api('PUT', '/shop/named', { address: '127.0.0.1', ports: { htp: port }, labels });
+  t.match(reply.body.warnings, [
+    {
+      severity: 'warning',
+      path: 'ports.htp',
+      message: /is called htp: it has http\..*Did you mean 'http'\?/,
+    },
+  ]);
+  t.equal(reply.body.warnings.length, 1, 'without a locality it stands with its control plane');
+  await mesh.api('DELETE', '/shop/named');
+});
+
 t.test('a registration that is refused is told with every fault, and CMD is ended', async (t) => {
   const app = await mesh.app((_, response) => response.end('x'));
   const one = startIsthmus(mesh.adminPort, [

@@ -220,3 +220,38 @@ t.test('a change of an Idc touches no Group', async (t) => {
   t.same([...index.apply(deletes(idc('sh-b'))).idcs], ['sh-b']);
   t.same([...index.view().idcs.keys()], ['sh-a']);
 });
+
+t.test(
+  'what is wrong between instances and their ServiceEntry is told, in one problem for each kind',
+  async (t) => {
+    const index = createIndex({ idc: 'sh-a' });
+    const entry = serviceEntry('shop/s', ['a.example'], { workloadSelector: { app: 'a' } });
+    const here = { address: '10.0.0.1', ports: {}, locality: 'sh-a' };
+    index.apply(
+      upserts(
+        idc('sh-a'),
+        idc('sh-b'),
+        entry,
+        workloadEntry('shop/w-1', { app: 'a' }, here),
+        workloadEntry('shop/w-2', { app: 'a' }, { ...here, locality: '', ports: { htp: 1 } }),
+        workloadEntry('shop/w-3', { app: 'a' }, { ...here, locality: 'sh-x/z', ports: { htp: 1 } }),
+        workloadEntry('shop/w-4', { app: 'b' }, here),
+      ),
+    );
+    t.match(index.problems(), [
+      {
+        code: 'no-locality',
+        ref: { kind: 'ServiceEntry', name: 's' },
+        message: /^locality of w-2: is not given/,
+      },
+      { code: 'unknown-locality', message: /^locality of w-3: no Idc is named 'sh-x'/ },
+      { code: 'unknown-port', message: /^ports\.htp of w-2, w-3: no port .* Did you mean 'http'\?$/ },
+      { code: 'unselected', where: 'namespace shop', message: /^no ServiceEntry selects w-4/ },
+    ]);
+    const of = (name: string) => index.disagreementsOf({ kind: 'WorkloadEntry', namespace: 'shop', name });
+    t.same(of('w-1'), []);
+    t.match(of('w-2'), [{ code: 'unknown-port', path: ['ports', 'htp'] }, { code: 'no-locality' }]);
+    t.match(of('w-4'), [{ code: 'unselected', message: /Did you mean 'app: a'\?$/ }]);
+    t.same(of('w-5'), [], 'there is none');
+  },
+);

@@ -1,0 +1,57 @@
+import { type Disagreement, disagreements } from '../model/agreement.ts';
+import { refOf } from '../model/object.ts';
+import type { ServiceEntry } from '../model/service.ts';
+import type { IndexProblem, Instance } from './view.ts';
+
+/** Most instances that a problem names. */
+const namedMax = 5;
+
+/**
+ * What is wrong between a ServiceEntry and its instances: one problem for each kind and field, however many instances have
+ * it, with the first of them by name.
+ */
+export function instanceProblems(
+  entry: ServiceEntry,
+  instances: readonly Instance[],
+  idcs: ReadonlySet<string>,
+): IndexProblem[] {
+  const found = new Map<string, { first: Disagreement; who: string[] }>();
+  for (const [index, instance] of instances.entries()) {
+    const around = { namespace: entry.meta.namespace, entries: [entry], idcs };
+    for (const one of disagreements(instance, around)) {
+      const key = `${one.code} ${one.path.join('.')} ${one.message}`;
+      const known = found.get(key) ?? { first: one, who: [] };
+      known.who.push(instance.ref?.name ?? `endpoints[${index}]`);
+      found.set(key, known);
+    }
+  }
+  return [...found.values()].map(({ first, who }) => ({
+    severity: 'warning',
+    code: first.code,
+    ref: refOf(entry),
+    where: entry.meta.origin,
+    path: entry.spec.workloadSelector === undefined ? 'spec.endpoints' : 'spec.workloadSelector',
+    message: `${first.path.join('.')} of ${listed(who)}: ${first.message}`,
+  }));
+}
+
+/** WorkloadEntries of a namespace that nothing selects. */
+export function unselectedProblem(namespace: string, names: readonly string[]): IndexProblem[] {
+  const [first] = names;
+  if (first === undefined) return [];
+  return [
+    {
+      severity: 'warning',
+      code: 'unselected',
+      ref: { kind: 'WorkloadEntry', namespace, name: first },
+      where: `namespace ${namespace}`,
+      path: '',
+      message: `no ServiceEntry selects ${listed(names)}, which get no requests: correct the labels, or the selector`,
+    },
+  ];
+}
+
+function listed(names: readonly string[]): string {
+  const more = names.length > namedMax ? ` and ${names.length - namedMax} more` : '';
+  return `${names.slice(0, namedMax).join(', ')}${more}`;
+}
