@@ -118,7 +118,8 @@ function controlPlaneCluster(addresses: readonly ListenAddress[]): Cluster {
     ...(addresses.length > 1
       ? {
           outlier_detection: {
-            consecutive_local_origin_failure: 2,
+            // One that stands still takes connections and answers nothing: each new one counts as a success in between.
+            consecutive_local_origin_failure: 1,
             split_external_local_origin_errors: true,
             // Of two, Envoy's default of 10 % ejects none: a new Envoy would ask the first for ever.
             max_ejection_percent: 100,

@@ -42,6 +42,8 @@ export interface EnvoyOptions {
   /** Folder for access logs, `ID.log` each. */
   readonly accessLogs?: string;
   readonly mode?: 'delta' | 'sotw';
+  /** Changes the bootstrap, as JSON without spaces. */
+  readonly patch?: (bootstrap: string) => string;
   /** The DNS servers that it asks. */
   readonly dns?: readonly ListenAddress[];
   /** Worker threads; one by default. */
@@ -111,7 +113,8 @@ export async function startMesh(
         ...(more.inbound === undefined ? {} : { inbound: more.inbound }),
       });
       const file = join(dir, `.${id}.json`);
-      writeFileSync(file, JSON.stringify(bootstrap));
+      const text = JSON.stringify(bootstrap);
+      writeFileSync(file, more.patch?.(text) ?? text);
       // Access logs are flushed every 10 s unless told otherwise; tests read them.
       const flags = ['--disable-hot-restart', '--file-flush-interval-msec', '50', '-l', 'error'];
       const args = ['-c', file, '--concurrency', String(more.workers ?? 1), ...flags];
