@@ -38,6 +38,17 @@ export function applyOverlay(root: protobuf.Root): void {
     .add(new protobuf.Field('query_timeout_seconds', 6, 'google.protobuf.UInt64Value'))
     .add(new protobuf.Field('query_tries', 7, 'google.protobuf.UInt32Value'));
 
+  // envoy/config/core/v3/protocol.proto
+  root
+    .lookupType('envoy.config.core.v3.HttpProtocolOptions')
+    .add(new protobuf.Field('max_response_headers_kb', 7, 'google.protobuf.UInt32Value'));
+  root
+    .lookupType('envoy.config.core.v3.Http1ProtocolOptions')
+    .add(new protobuf.Field('ignore_http_11_upgrade', 11, 'envoy.type.matcher.v3.StringMatcher', 'repeated'));
+  root
+    .lookupType('envoy.config.core.v3.Http2ProtocolOptions')
+    .add(new protobuf.Field('max_header_field_size_kb', 19, 'google.protobuf.UInt32Value'));
+
   // envoy/config/common/mutation_rules/v3/mutation_rules.proto
   const mutation = root.lookupType('envoy.config.common.mutation_rules.v3.HeaderMutation');
   mutation.add(

@@ -18,6 +18,58 @@ export interface EgressGateway {
   readonly ingressPort: number;
 }
 
+/** What an IDC's edge takes from clients, and whom it believes. All optional; the defaults are `edgeDefaults`. */
+export interface EdgePolicy {
+  /** HTTP proxies in front, whose X-Forwarded-* count; absent: none, and what clients send of these is taken off. */
+  readonly trustedProxies?: TrustedProxies;
+  /** Whether connections begin with a PROXY protocol header (v1 or v2); absent: they do not. */
+  readonly proxyProtocol?: 'required' | 'optional';
+  /** What becomes of `%2F` and `%5C` in a path. */
+  readonly escapedSlashes?: EscapedSlashes;
+  /** Whether `//` in a path becomes `/`. */
+  readonly mergeSlashes?: boolean;
+  /** Whether dot segments are resolved, and escapes of unreserved characters undone (RFC 3986, 6.2.2). */
+  readonly normalizePath?: boolean;
+  /** Header names with `_`. */
+  readonly underscores?: Underscores;
+  /** Whether HTTP/1.0 is answered. */
+  readonly http10?: boolean;
+  /** All headers of a request together, KiB. */
+  readonly maxHeadersKiB?: number;
+  /** Header lines of a request. */
+  readonly maxHeaders?: number;
+}
+
+/** Proxies between clients and the edge. */
+export interface TrustedProxies {
+  /** How many in a row, 0 to 10, each of which appends to X-Forwarded-For. 0: only what PROXY protocol says counts. */
+  readonly hops: number;
+  /** Addresses that the last of them connects from, as prefixes; absent: whoever connects is one. */
+  readonly from?: readonly string[];
+}
+
+/** `redirect`: to the path with the slashes unescaped, by 307. */
+export const escapedSlashes = ['keep', 'reject', 'unescape', 'redirect'] as const;
+export type EscapedSlashes = (typeof escapedSlashes)[number];
+
+/** `drop`: the header alone. */
+export const underscoreActions = ['allow', 'reject', 'drop'] as const;
+export type Underscores = (typeof underscoreActions)[number];
+
+/** What holds where an Idc declares nothing (docs/decisions/072-what-the-edge-passes.md). */
+export const edgeDefaults = {
+  escapedSlashes: 'keep',
+  mergeSlashes: false,
+  normalizePath: false,
+  underscores: 'allow',
+  http10: true,
+  maxHeadersKiB: 60,
+  maxHeaders: 200,
+} as const satisfies EdgePolicy;
+
+/** The most that an Idc may allow. The proxies behind the edge take twice as much, and what proxies add. */
+export const edgeLimits = { hopsMax: 10, headersKiBMax: 256, headersMax: 500, prefixesMax: 100 } as const;
+
 /** isthmus.dev Idc: one failure domain and its gateways. */
 export interface Idc {
   readonly kind: 'Idc';
@@ -28,6 +80,7 @@ export interface Idc {
     readonly network?: string;
     /** Whether clients at the edge see `x-isthmus-outcome`; absent: they see no header of Isthmus's own. */
     readonly exposeOutcome?: boolean;
+    readonly edge?: EdgePolicy;
   };
 }
 

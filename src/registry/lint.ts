@@ -4,6 +4,7 @@ import type { MeshObject } from '../model/object.ts';
 import type { DestinationRule, ServiceEntry, WorkloadEntry } from '../model/service.ts';
 import { didYouMean } from '../model/suggest.ts';
 import { lintNames } from './lint-dns.ts';
+import { lintEdge } from './lint-edge.ts';
 import type { Lint } from './lint-finding.ts';
 import { lintHealth } from './lint-health.ts';
 import { lintInstances } from './lint-instances.ts';
@@ -38,6 +39,7 @@ export function lintMesh(objects: Iterable<MeshObject>): Lint[] {
     ...lintNames(mesh.entries, mesh.workloads),
     ...lintHealth(mesh.entries, mesh.groups),
     ...lintPorts(mesh.entries, mesh.idcs),
+    ...lintEdge(mesh.idcs),
   ];
 }
 

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { hedgeWithoutTime, trafficLimits } from '../model/annotations.ts';
 import { parseDurationMs } from '../model/duration.ts';
-import type { DrGroup, GroupTraffic, Idc } from '../model/idc.ts';
+import type { DrGroup, EdgePolicy, GroupTraffic, Idc } from '../model/idc.ts';
 import type { Meta } from '../model/meta.ts';
 import { parseSizeBytes } from '../model/size.ts';
 import type { Fault } from './fault.ts';
@@ -10,7 +10,7 @@ import type { Fields } from './fields.ts';
 import { isHost } from './net.ts';
 import { parseHealth } from './parse-health.ts';
 import { checkLabels } from './parse-meta.ts';
-import { drGroupSpec, idcSpec, type trafficSpec } from './schema.ts';
+import { drGroupSpec, type edgeSpec, idcSpec, type trafficSpec } from './schema.ts';
 import { parseStrict } from './strict.ts';
 
 /** Reads an isthmus.dev Idc; undefined when it has faults. */
@@ -19,7 +19,7 @@ export function parseIdc(spec: Fields, meta: Meta, faults: Fault[]): Idc | undef
   checkGateways(spec, 'ingress', ['edgePort', 'peerPort']);
   checkGateways(spec, 'egress', ['sidecarPort', 'ingressPort']);
   if (parsed === undefined) return undefined;
-  const { network, exposeOutcome, ...rest } = parsed;
+  const { network, exposeOutcome, edge, ...rest } = parsed;
   return {
     kind: 'Idc',
     meta,
@@ -27,8 +27,17 @@ export function parseIdc(spec: Fields, meta: Meta, faults: Fault[]): Idc | undef
       ...rest,
       ...(network === undefined ? {} : { network }),
       ...(exposeOutcome === undefined ? {} : { exposeOutcome }),
+      ...(edge === undefined ? {} : { edge: parseEdge(edge) }),
     },
   };
+}
+
+function parseEdge({ trustedProxies, ...rest }: z.infer<typeof edgeSpec>): EdgePolicy {
+  const given = Object.entries(rest).filter(([, value]) => value !== undefined);
+  const policy: EdgePolicy = Object.fromEntries(given);
+  if (trustedProxies === undefined) return policy;
+  const { hops, from } = trustedProxies;
+  return { ...policy, trustedProxies: { hops, ...(from === undefined ? {} : { from }) } };
 }
 
 /** No two listeners of an IDC's gateways may have one address: all but one would be unreachable. */

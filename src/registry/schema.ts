@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { methodPattern, trafficLimits } from '../model/annotations.ts';
-import { idcNamePattern } from '../model/idc.ts';
+import { edgeDefaults, edgeLimits, escapedSlashes, idcNamePattern, underscoreActions } from '../model/idc.ts';
 import { sizePattern } from '../model/size.ts';
 import { duration, health, port } from './schema-health.ts';
 
@@ -33,6 +33,77 @@ const egress = z
   })
   .meta({ description: 'An egress gateway: an Envoy through which requests leave the IDC.' });
 
+const trustedProxies = z
+  .strictObject({
+    hops: z
+      .int({ error: `must be a whole number from 0 to ${edgeLimits.hopsMax}.` })
+      .min(0, `must be from 0 to ${edgeLimits.hopsMax}.`)
+      .max(edgeLimits.hopsMax, `must be from 0 to ${edgeLimits.hopsMax}.`)
+      .meta({ description: 'HTTP proxies in a row, each of which appends to X-Forwarded-For. 0: none.' }),
+    from: z
+      .array(
+        z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], {
+          error: "must be an IP address or a prefix such as '10.0.0.0/8'.",
+        }),
+      )
+      .min(1, 'is empty: name a prefix, or remove it.')
+      .max(edgeLimits.prefixesMax, `has too many prefixes: give up to ${edgeLimits.prefixesMax}.`)
+      .optional()
+      .meta({ description: 'Where the last of them connects from. Without it whoever connects is one.' }),
+  })
+  .meta({ description: 'Proxies in front of the edge whose X-Forwarded-* headers count.' });
+
+const flag = (description: string, byDefault: boolean) =>
+  z.boolean({ error: 'must be true or false.' }).optional().meta({ description, default: byDefault });
+const choice = <T extends readonly [string, ...string[]]>(
+  values: T,
+  description: string,
+  byDefault: T[number],
+) =>
+  z
+    .enum(values, { error: `must be one of ${values.join(', ')}.` })
+    .optional()
+    .meta({ description, default: byDefault });
+const limit = (max: number, description: string, byDefault: number) =>
+  z
+    .int({ error: `must be a whole number from 1 to ${max}.` })
+    .min(1, `must be from 1 to ${max}.`)
+    .max(max, `must be from 1 to ${max}.`)
+    .optional()
+    .meta({ description, default: byDefault });
+
+export const edgeSpec = z
+  .strictObject({
+    trustedProxies: trustedProxies.optional(),
+    proxyProtocol: z
+      .enum(['required', 'optional'], { error: 'must be required or optional; leave it out for none.' })
+      .optional()
+      .meta({ description: 'Whether connections begin with a PROXY protocol header, v1 or v2.' }),
+    escapedSlashes: choice(
+      escapedSlashes,
+      'What becomes of %2F and %5C in a path; redirect: 307 to the path with slashes.',
+      edgeDefaults.escapedSlashes,
+    ),
+    mergeSlashes: flag('Whether // in a path becomes /.', edgeDefaults.mergeSlashes),
+    normalizePath: flag(
+      'Whether dot segments are resolved and needless escapes undone (RFC 3986, 6.2.2).',
+      edgeDefaults.normalizePath,
+    ),
+    underscores: choice(
+      underscoreActions,
+      'Headers with an underscore in their name; drop: the header alone.',
+      edgeDefaults.underscores,
+    ),
+    http10: flag('Whether HTTP/1.0 is answered.', edgeDefaults.http10),
+    maxHeadersKiB: limit(
+      edgeLimits.headersKiBMax,
+      'All headers of a request, request line included, KiB.',
+      edgeDefaults.maxHeadersKiB,
+    ),
+    maxHeaders: limit(edgeLimits.headersMax, 'Header lines of a request.', edgeDefaults.maxHeaders),
+  })
+  .meta({ description: "What the IDC's edge takes from clients, and whom it believes." });
+
 export const idcSpec = z.strictObject({
   network: z.string().min(1, 'is empty: remove it, or fill it in.').max(253).optional().meta({
     description: 'Name of the network that the IDC is in. Kept for information.',
@@ -41,6 +112,7 @@ export const idcSpec = z.strictObject({
     description: 'Whether clients at the edge see `x-isthmus-outcome`, which says why a request was refused.',
     default: false,
   }),
+  edge: edgeSpec.optional(),
   ingress: z.array(ingress).min(1, 'must have at least one gateway, or nobody can enter the IDC.').meta({
     description: 'The ingress gateways.',
   }),

@@ -5,9 +5,11 @@ import { ownHeaders } from '../model/trail.ts';
 import { any } from './any.ts';
 import { httpUpstream } from './cluster.ts';
 import { dnsResolver } from './dns.ts';
-import { accessLog, clientKeepalive, removeIsthmusHeaders, routerFilter, upgrades } from './http.ts';
+import { accessLog, clientKeepalive, removeIsthmusHeaders, routerFilter } from './http.ts';
+import { insideHttp, upstreamCommon, upstreamHttp1, upstreamHttp2 } from './leniency.ts';
 import { localReplies } from './localreply.ts';
 import { appHeader, appHttp1 } from './sidecar.ts';
+import { upgrades } from './upgrades.ts';
 
 /** Where the workload behind a sidecar listens. */
 export type AppAddress = ListenAddress | { readonly path: string };
@@ -132,12 +134,12 @@ function controlPlaneCluster(addresses: readonly ListenAddress[]): Cluster {
 }
 
 function workloadClusters(app: AppAddress): Cluster[] {
-  const http1 = { explicit_http_config: { http_protocol_options: {} } };
+  const http1 = { explicit_http_config: { http_protocol_options: upstreamHttp1 } };
   // HTTP/1.1 stays HTTP/1.1 and HTTP/2 stays HTTP/2: gRPC needs its trailers.
   const asItComes = {
     use_downstream_protocol_config: {
-      http_protocol_options: {},
-      http2_protocol_options: { allow_connect: true },
+      http_protocol_options: upstreamHttp1,
+      http2_protocol_options: upstreamHttp2,
     },
   };
   return [workloadCluster(appCluster, app, asItComes), workloadCluster(appCluster1, app, http1)];
@@ -155,7 +157,7 @@ function workloadCluster(
     connect_timeout: '0.25s',
     ...httpUpstream({
       // Node's servers close after 5 s of silence, most others later: close first, or requests meet a closing connection.
-      common_http_protocol_options: { idle_timeout: '4s' },
+      common_http_protocol_options: { ...upstreamCommon, idle_timeout: '4s' },
       ...protocol,
     }),
     load_assignment: { cluster_name: name, endpoints: [{ lb_endpoints: [{ endpoint: { address } }] }] },
@@ -176,6 +178,7 @@ function inboundListener(listen: ListenAddress, logFile: string | undefined): Li
               'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
               {
                 stat_prefix: 'inbound',
+                ...insideHttp,
                 // The caller holds the timeouts; a second one here would cut what it still waits for.
                 stream_idle_timeout: '0s',
                 ...accessLog('inbound', logFile),
@@ -202,7 +205,6 @@ function inboundListener(listen: ListenAddress, logFile: string | undefined): Li
                   ],
                 },
                 upgrade_configs: upgrades,
-                http2_protocol_options: { allow_connect: true },
                 http_filters: [removeIsthmusHeaders, routerFilter],
               },
             ),

@@ -4,6 +4,7 @@ import { any, duration } from './any.ts';
 import { buildChecksAssignment, buildInstancesAssignment } from './assignment.ts';
 import { dnsLookup } from './dns.ts';
 import { crossingChecks, instanceCheck } from './health.ts';
+import { upstreamCommon, upstreamHttp1, upstreamHttp2 } from './leniency.ts';
 import {
   checksCluster,
   egressCluster,
@@ -65,6 +66,7 @@ function instancesHttp(
   return httpUpstream({
     ...tlsByRequest(tls),
     common_http_protocol_options: {
+      ...upstreamCommon,
       idle_timeout: duration(connection.idleTimeoutMs),
       ...(connection.maxRequestsPerConnection > 0
         ? { max_requests_per_connection: connection.maxRequestsPerConnection }
@@ -72,8 +74,8 @@ function instancesHttp(
     },
     explicit_http_config:
       protocol === 'http2' || sidecars
-        ? { http2_protocol_options: { allow_connect: true, ...(sidecars ? ping('0.5s', '1s') : {}) } }
-        : { http_protocol_options: {} },
+        ? { http2_protocol_options: { ...upstreamHttp2, ...(sidecars ? ping('0.5s', '1s') : {}) } }
+        : { http_protocol_options: upstreamHttp1 },
   });
 }
 
@@ -209,10 +211,13 @@ function ping(
 }
 
 const gatewayHttp = httpUpstream({
-  common_http_protocol_options: { idle_timeout: duration(gatewayConnection.idleTimeoutMs) },
+  common_http_protocol_options: {
+    ...upstreamCommon,
+    idle_timeout: duration(gatewayConnection.idleTimeoutMs),
+  },
   explicit_http_config: {
     http2_protocol_options: {
-      allow_connect: true,
+      ...upstreamHttp2,
       ...ping('1s', '2s'),
     },
   },

@@ -1,12 +1,16 @@
 import type { HttpConnectionManager, Listener } from '../../protos/gen/envoy.d.ts';
+import type { EdgePolicy } from '../model/idc.ts';
 import type { ListenAddress } from '../model/node.ts';
 import { outcomeHeader, trailHeader, visitedHeader } from '../model/trail.ts';
 import type { ListenerRole } from '../plan/types.ts';
 import { any } from './any.ts';
+import { clientChains, clientFilters, fromWorkload } from './client-address.ts';
 import { outcomeInMetadata } from './edge.ts';
 import type { HttpFilter } from './http-filter.ts';
+import { edgeHttp, insideHttp } from './leniency.ts';
 import { type HttpRole, localReplies } from './localreply.ts';
 import { headerPrefix, visitedKey } from './names.ts';
+import { upgrades } from './upgrades.ts';
 import { firstRouter } from './vain.ts';
 
 /** A filter of an HTTP connection manager. */
@@ -73,6 +77,7 @@ export function accessLog(listener: HttpRole, file: string | undefined): AccessL
               upstream_cluster: '%UPSTREAM_CLUSTER%',
               attempts: '%UPSTREAM_REQUEST_ATTEMPT_COUNT%',
               downstream_remote: '%DOWNSTREAM_REMOTE_ADDRESS%',
+              downstream_direct_remote: '%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%',
             },
           },
         }),
@@ -80,16 +85,6 @@ export function accessLog(listener: HttpRole, file: string | undefined): AccessL
     ],
   };
 }
-
-/**
- * Upgrades that pass (Envoy knows no wildcard): websockets, and what Kubernetes (`spdy/3.1`) and Docker (`tcp`) upgrade
- * to. Over HTTP/2 they are extended CONNECT requests (RFC 8441), which `allow_connect` permits.
- */
-export const upgrades: HttpConnectionManager['upgrade_configs'] = [
-  { upgrade_type: 'websocket' },
-  { upgrade_type: 'spdy/3.1' },
-  { upgrade_type: 'tcp' },
-];
 
 /**
  * TCP keepalive towards clients: streams may be quiet for long, and one whose client is gone without a word is not quiet but
@@ -109,70 +104,59 @@ export interface HttpListener {
   readonly accessLog: string | undefined;
   /** Filters before the router. */
   readonly filters: readonly HttpFilter[];
+  /** What the Idc declares; of the edge alone. */
+  readonly edge?: EdgePolicy;
 }
 
 /** A listener whose routes come by RDS under the listener's own name. */
 export function buildHttpListener(options: HttpListener): Listener {
-  const { role, listen } = options;
-  const isFirst = role === 'outbound' || role === 'edge';
+  const { role, listen, edge = {} } = options;
+  const chains =
+    role === 'edge' ? clientChains(edge) : [{ manager: role === 'outbound' ? fromWorkload : {} }];
+  const filters = role === 'edge' ? clientFilters(edge) : [];
   return {
     name: role,
     address: { socket_address: { address: listen.address, port_value: listen.port } },
     per_connection_buffer_limit_bytes: 32_768,
     socket_options: clientKeepalive,
-    filter_chains: [
-      {
-        filters: [
-          {
-            name: 'envoy.filters.network.http_connection_manager',
-            typed_config: any(
-              'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
-              {
-                stat_prefix: role,
-                codec_type: 'AUTO',
-                // A name with the root's dot is the same name (RFC 1034, 3.1).
-                strip_trailing_host_dot: true,
-                ...(role === 'edge' ? edgeProtection : inside),
-                ...accessLog(role, options.accessLog),
-                ...localReplies(role),
-                rds: {
-                  route_config_name: role,
-                  config_source: { resource_api_version: 'V3', ads: {}, initial_fetch_timeout: '0s' },
-                },
-                upgrade_configs: upgrades,
-                http_filters: [...options.filters, isFirst ? firstRouter : routerFilter],
-              },
-            ),
-          },
-        ],
-      },
-    ],
+    ...(filters.length === 0 ? {} : { listener_filters: filters }),
+    filter_chains: chains.map(({ match, manager }) => ({
+      ...(match === undefined ? {} : { filter_chain_match: match }),
+      filters: [
+        {
+          name: 'envoy.filters.network.http_connection_manager',
+          typed_config: any(
+            'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
+            { ...buildManager(options), ...manager },
+          ),
+        },
+      ],
+    })),
+  };
+}
+
+function buildManager({ role, edge, filters, accessLog: file }: HttpListener): HttpConnectionManager {
+  const isFirst = role === 'outbound' || role === 'edge';
+  return {
+    stat_prefix: role,
+    codec_type: 'AUTO',
+    ...(role === 'edge' ? { ...edgeHttp(edge ?? {}), ...edgeTimes } : { ...insideHttp, ...insideTimes }),
+    ...accessLog(role, file),
+    ...localReplies(role),
+    rds: {
+      route_config_name: role,
+      config_source: { resource_api_version: 'V3', ads: {}, initial_fetch_timeout: '0s' },
+    },
+    upgrade_configs: upgrades,
+    http_filters: [...filters, isFirst ? firstRouter : routerFilter],
   };
 }
 
 /** Inside the mesh the first proxy holds the timeouts: a quiet stream may stay quiet. */
-const inside: Partial<HttpConnectionManager> = {
-  stream_idle_timeout: '0s',
-  http2_protocol_options: { allow_connect: true },
-};
+const insideTimes: Partial<HttpConnectionManager> = { stream_idle_timeout: '0s' };
 
-/** Envoy's "Configuring Envoy as an edge proxy", as far as it belongs to a listener. */
-const edgeProtection: Partial<HttpConnectionManager> = {
-  use_remote_address: true,
-  normalize_path: true,
-  merge_slashes: true,
-  path_with_escaped_slashes_action: 'UNESCAPE_AND_REDIRECT',
-  common_http_protocol_options: {
-    idle_timeout: '3600s',
-    headers_with_underscores_action: 'REJECT_REQUEST',
-  },
-  http2_protocol_options: {
-    allow_connect: true,
-    max_concurrent_streams: 100,
-    initial_stream_window_size: 65_536,
-    initial_connection_window_size: 1_048_576,
-  },
-  // A slow body is alive: only headers must come in time. The routes have each Group's own idle timeout.
+/** A slow body is alive: only headers must come in time. The routes have each Group's own idle timeout. */
+const edgeTimes: Partial<HttpConnectionManager> = {
   request_headers_timeout: '10s',
   stream_idle_timeout: '3600s',
 };

@@ -178,6 +178,7 @@ function guarded(
         listen,
         accessLog: scope.accessLog,
         filters: [...before, guardFilter(guard), ...after],
+        ...(role === 'edge' && around.own?.spec.edge ? { edge: around.own.spec.edge } : {}),
       }),
     ),
     ...(filter === undefined ? [] : [ecds(guard, filter)]),

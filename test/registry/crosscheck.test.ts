@@ -211,3 +211,20 @@ t.test('an edge port that is also a port of a host', async (t) => {
   t.strictSame(check(...whole, ports(8080, 80)), [], 'the default one is meant anyway');
   t.strictSame(check(...whole, ports(80, 8081)), []);
 });
+
+t.test('an edge that believes everybody', async (t) => {
+  const edge = (policy: object): RawObject => ({
+    ...idc('sh-a'),
+    spec: { ...idc('sh-a').spec, edge: policy },
+  });
+  const from = ['10.0.0.0/8'];
+  for (const [policy, path] of [
+    [{ trustedProxies: { hops: 1 } }, 'spec.edge.trustedProxies'],
+    [{ proxyProtocol: 'optional' }, 'spec.edge.proxyProtocol'],
+    [{ proxyProtocol: 'required', trustedProxies: { hops: 0 } }, 'spec.edge.proxyProtocol'],
+  ] as const) {
+    t.strictSame(check(edge(policy)), [`warning 0 ${path}`]);
+  }
+  t.strictSame(check(edge({ trustedProxies: { hops: 1, from }, proxyProtocol: 'required' })), []);
+  t.strictSame(check(edge({})), []);
+});

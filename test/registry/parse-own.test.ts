@@ -37,6 +37,39 @@ t.test('an Idc', async (t) => {
   });
 });
 
+t.test('the edge of an Idc', async (t) => {
+  const edge = {
+    trustedProxies: { hops: 2, from: ['10.0.0.0/8', '192.0.2.1', 'fd00::/8'] },
+    proxyProtocol: 'optional',
+    escapedSlashes: 'redirect',
+    mergeSlashes: true,
+    normalizePath: true,
+    underscores: 'drop',
+    http10: false,
+    maxHeadersKiB: 256,
+    maxHeaders: 1,
+  };
+  t.match(read(withSpec(idc('sh-a'), { edge })).object, { spec: { edge } });
+  t.match(read(withSpec(idc('sh-a'), { edge: { trustedProxies: { hops: 0 } } })).object, {
+    spec: { edge: { trustedProxies: { hops: 0 } } },
+  });
+  for (const [wrong, words] of [
+    [{ trustedProxies: 1 }, /^spec.edge.trustedProxies: /],
+    [{ trustedProxies: { hops: 11 } }, /^spec.edge.trustedProxies.hops: must be from 0 to 10/],
+    [{ trustedProxies: { hops: 1, from: ['10.0.0.0/33'] } }, /^spec.edge.trustedProxies.from\[0\]: .*prefix/],
+    [{ trustedProxies: { hops: 1, from: [] } }, /from: is empty/],
+    [{ proxyProtocol: 'off' }, /^spec.edge.proxyProtocol: must be required or optional/],
+    [{ escapedSlashes: 'decode' }, /^spec.edge.escapedSlashes: must be one of keep, reject/],
+    [{ underscores: true }, /^spec.edge.underscores: must be one of/],
+    [{ http10: 'no' }, /^spec.edge.http10: must be true or false/],
+    [{ maxHeadersKiB: 257 }, /^spec.edge.maxHeadersKiB: must be from 1 to 256/],
+    [{ maxHeaders: 0 }, /^spec.edge.maxHeaders: must be from 1 to 500/],
+    [{ mergeSlash: true }, /^spec.edge.mergeSlash: unknown field.*'mergeSlashes'/],
+  ] as const) {
+    t.match(read(withSpec(idc('sh-a'), { edge: wrong })).errors, [words]);
+  }
+});
+
 t.test('a DrGroup, with and without settings', async (t) => {
   t.match(read(group).object, {
     spec: { hosts: ['a.example'], idcs: [{ name: 'sh-a' }, { name: 'sh-b' }], hopLimit: 1, traffic: {} },
@@ -102,7 +135,7 @@ const wrong: readonly [string, unknown, RegExp][] = [
   [
     'a field of nothing',
     withSpec(idc('a'), { capacity: 3 }),
-    /^spec.capacity: unknown field.*Known here: network, exposeOutcome, ingress, egress/,
+    /^spec.capacity: unknown field.*Known here: network, exposeOutcome, edge, ingress, egress/,
   ],
   [
     'an exposure that is no boolean',

@@ -114,12 +114,16 @@ export function envoyRejects(
     const listener = structuredClone(bare(message)) as {
       filter_chains: { filters: { typed_config: Json }[] }[];
     };
-    const config = listener.filter_chains[0]?.filters[0]?.typed_config as Json;
-    if (config.rds === undefined) return listener;
-    config.route_config = routes.get((config.rds as Json).route_config_name);
-    delete config.rds;
-    // A filter that is to be discovered needs a control plane; its own test has one.
-    config.http_filters = (config.http_filters as Json[]).filter((filter) => !('config_discovery' in filter));
+    for (const { filters } of listener.filter_chains) {
+      const config = filters[0]?.typed_config as Json;
+      if (config.rds === undefined) continue;
+      config.route_config = routes.get((config.rds as Json).route_config_name);
+      delete config.rds;
+      // A filter that is to be discovered needs a control plane; its own test has one.
+      config.http_filters = (config.http_filters as Json[]).filter(
+        (filter) => !('config_discovery' in filter),
+      );
+    }
     return listener;
   });
   const dir = mkdtempSync(join(tmpdir(), 'isthmus-golden-'));

@@ -22,14 +22,14 @@ export interface RawOptions {
   /** Stop as soon as this has come; by default when a body of known length, or its last chunk, is there. */
   readonly until?: RegExp;
   /** Sent when something has come: the second half of an exchange. */
-  readonly then?: string;
+  readonly next?: string;
 }
 
 /** Writes bytes (latin1) to a connection of its own, and reads what comes back. */
 export function rawExchange(to: ListenAddress, text: string, options: RawOptions = {}): Promise<RawAnswer> {
   return new Promise((resolve) => {
     let got = '';
-    let then = options.then;
+    let next = options.next;
     const socket = connect(to.port, to.address, () => socket.write(text, 'latin1'));
     const done = (ended: boolean) => {
       clearTimeout(timer);
@@ -40,8 +40,8 @@ export function rawExchange(to: ListenAddress, text: string, options: RawOptions
     socket.setEncoding('latin1');
     socket.on('data', (part: string) => {
       got += part;
-      if (then !== undefined) socket.write(then, 'latin1');
-      then = undefined;
+      if (next !== undefined) socket.write(next, 'latin1');
+      next = undefined;
       if (options.until === undefined ? isWhole(got) : options.until.test(got)) done(false);
     });
     socket.on('end', () => done(true));

@@ -1,0 +1,81 @@
+import type { envoy, HttpConnectionManager } from '../../protos/gen/envoy.d.ts';
+import type { EdgePolicy } from '../model/idc.ts';
+import { any } from './any.ts';
+
+type Filter = envoy.config.listener.v3.ListenerFilter;
+type Match = envoy.config.listener.v3.FilterChainMatch;
+
+/** Who a client of the edge is, for connections that match: the filter chains of its listener. */
+export interface ClientChain {
+  readonly match?: Match;
+  readonly manager: Partial<HttpConnectionManager>;
+}
+
+/** Request headers by which a proxy says who its client is. Without the prefix: RFC 7239, and nginx's. */
+const forwardedHeaders = [{ prefix: 'x-forwarded-' }, { exact: 'forwarded' }, { exact: 'x-real-ip' }];
+
+/** Headers by which Envoy is told how to retry and to time a request: a Group's traffic says that, and nobody else. */
+const envoyHeaders = [{ prefix: 'x-envoy-' }];
+
+/** Takes headers off requests before anything reads them. */
+function without(
+  matchers: readonly envoy.type.matcher.v3.StringMatcher[],
+): Pick<HttpConnectionManager, 'early_header_mutation_extensions'> {
+  const mutations = matchers.map((matcher) => ({
+    remove_on_match: { key_matcher: { ...matcher, ignore_case: true } },
+  }));
+  return {
+    early_header_mutation_extensions: [
+      {
+        name: 'isthmus.untold',
+        typed_config: any('envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation', {
+          mutations,
+        }),
+      },
+    ],
+  };
+}
+
+/** Of a sidecar's workload: it is trusted in who its clients are. */
+export const fromWorkload: Partial<HttpConnectionManager> = without(envoyHeaders);
+
+/**
+ * The filter chains of the edge. Trusted proxies say who the client is, in X-Forwarded-*; whatever others say of that is
+ * taken off. With PROXY protocol others are not let in where the proxies are named: they would say who they are.
+ */
+export function clientChains(policy: EdgePolicy): readonly ClientChain[] {
+  const { trustedProxies, proxyProtocol } = policy;
+  const direct: ClientChain = {
+    manager: { use_remote_address: true, ...without([...envoyHeaders, ...forwardedHeaders]) },
+  };
+  if (trustedProxies === undefined) return [direct];
+  const { hops, from } = trustedProxies;
+  const behind =
+    hops === 0
+      ? direct.manager
+      : { use_remote_address: true, xff_num_trusted_hops: hops, ...without(envoyHeaders) };
+  if (from === undefined) return [{ manager: behind }];
+  const match = { direct_source_prefix_ranges: from.map(prefixRange) };
+  return [{ match, manager: behind }, ...(proxyProtocol === undefined ? [direct] : [])];
+}
+
+/** The listener filters of the edge. */
+export function clientFilters({ proxyProtocol }: EdgePolicy): readonly Filter[] {
+  if (proxyProtocol === undefined) return [];
+  return [
+    {
+      name: 'envoy.filters.listener.proxy_protocol',
+      typed_config: any('envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol', {
+        ...(proxyProtocol === 'optional' ? { allow_requests_without_proxy_protocol: true } : {}),
+        stat_prefix: 'edge',
+      }),
+    },
+  ];
+}
+
+/** `10.0.0.0/8` or one address. */
+function prefixRange(text: string): envoy.config.core.v3.CidrRange {
+  const [address = '', length] = text.split('/');
+  const all = address.includes(':') ? 128 : 32;
+  return { address_prefix: address, prefix_len: length === undefined ? all : Number(length) };
+}
