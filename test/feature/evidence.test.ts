@@ -5,7 +5,8 @@ import { startIdcs } from '../support/idcs.ts';
 import { freeAddress, get, type Mesh, until } from '../support/mesh.ts';
 import { slowApps } from '../support/slow-app.ts';
 
-// A sidecar that hangs, with requests under way: nothing but PING tells. And what takes long behind one that lives is not cut.
+// A sidecar or a gateway that hangs, with requests under way: nothing but PING tells. And what takes long behind one that lives is
+// not cut.
 
 const apps = slowApps();
 t.teardown(() => apps.close());
@@ -29,6 +30,7 @@ const world = await startIdcs({
   groups: [
     { name: 'known', instances: known, traffic: { sidecars: true } },
     { name: 'unknown', instances: unknown },
+    { name: 'away', instances: [{ idc: 'sh-b', at: await apps.start('away') }] },
   ],
 });
 t.teardown(() => world.close());
@@ -48,7 +50,7 @@ for (const [group, list] of [
 const signal = (name: string, what: 'SIGSTOP' | 'SIGCONT') =>
   process.kill(sidecars.get(name) as number, what);
 t.teardown(() => {
-  for (const name of sidecars.keys()) signal(name, 'SIGCONT');
+  for (const pid of [...sidecars.values(), ...world.pids.values()]) process.kill(pid, 'SIGCONT');
 });
 
 let sent = 0;
@@ -89,6 +91,21 @@ for (const method of ['GET', 'PUT']) {
     signal('known sh-a', 'SIGCONT');
     await sleep(systemClock, 500);
     t.ok(apps.of(id).filter(({ instance }) => instance === 'sh-b').length === (method === 'GET' ? 1 : 0));
+  });
+}
+
+for (const gateway of ['sh-a-egress', 'sh-b-ingress']) {
+  t.test(`a POST under way through ${gateway} when that hangs`, async (t) => {
+    await until('the other IDC is reached', async () => (await ask('away', 0).answered).body === 'away');
+    const pid = world.pids.get(gateway) as number;
+    process.kill(pid, 'SIGSTOP');
+    const from = systemClock.now();
+    const { status, headers } = await ask('away', 0, 'POST').answered;
+    const took = systemClock.now() - from;
+    process.kill(pid, 'SIGCONT');
+    t.strictSame([status, headers['x-isthmus-outcome']], [503, 'interrupted']);
+    t.ok(took < 15_000, `after ${took} ms`);
+    t.comment(`${gateway}: ${took} ms`);
   });
 }
 

@@ -2,8 +2,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import type { ListenAddress } from '../../src/model/node.ts';
-import { freeAddress, type Mesh, startMesh } from './mesh.ts';
+import type { ListenAddress, NodeScope } from '../../src/model/node.ts';
+import { type EnvoyOptions, freeAddress, type Mesh, startMesh } from './mesh.ts';
 
 /** A Group of the world and its instances, which the test starts itself. */
 export interface PlacedGroup {
@@ -56,6 +56,8 @@ export interface Idcs {
   readonly outbound: ListenAddress;
   /** Where clients enter each IDC, and where its egress takes requests of sidecars. */
   readonly gateways: ReadonlyMap<string, Gateways>;
+  /** Process ids of the proxies: `caller`, and `IDC-ingress`, `IDC-egress`. */
+  readonly pids: ReadonlyMap<string, number>;
   /** What the proxies have logged so far: health checks left out. */
   accessLines(): AccessLine[];
   close(): Promise<void>;
@@ -101,17 +103,22 @@ export async function startIdcs(options: WorldOptions): Promise<Idcs> {
     logs.push(proxy);
     return join(dir, `${proxy}.log`);
   };
+  const pids = new Map<string, number>();
+  const start = async (mesh: Mesh, id: string, scope: NodeScope, options?: EnvoyOptions) => {
+    pids.set(id, (await mesh.envoy(id, scope, options)).pid);
+  };
   await Promise.all([
     ...idcs.flatMap((idc) => {
       const mesh = meshes.get(idc) as Mesh;
       const { edge, peer, sidecar, ingress } = gateways.get(idc) as Gateways;
       const [into, out] = [`${idc}-ingress`, `${idc}-egress`];
       return [
-        mesh.envoy(into, { role: 'ingress', idc, accessLog: accessLog(into), edge, peer }, more),
-        mesh.envoy(out, { role: 'egress', idc, accessLog: accessLog(out), sidecar, ingress }),
+        start(mesh, into, { role: 'ingress', idc, accessLog: accessLog(into), edge, peer }, more),
+        start(mesh, out, { role: 'egress', idc, accessLog: accessLog(out), sidecar, ingress }),
       ];
     }),
-    (meshes.get(idcs[0] as string) as Mesh).envoy(
+    start(
+      meshes.get(idcs[0] as string) as Mesh,
       'caller',
       {
         role: 'sidecar',
@@ -125,6 +132,7 @@ export async function startIdcs(options: WorldOptions): Promise<Idcs> {
   ]);
   return {
     meshes,
+    pids,
     registry,
     outbound,
     gateways,
