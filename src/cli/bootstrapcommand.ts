@@ -4,6 +4,7 @@ import { MeshError } from '../base/error.ts';
 import type { ListenAddress, NodeRole, NodeScope } from '../model/node.ts';
 import { type AppAddress, buildBootstrap } from '../translate/bootstrap.ts';
 import { parseAddress, parseApp, parseIdcName } from './address.ts';
+import { parseMaxHeap } from './heap.ts';
 
 interface Flags {
   readonly role: NodeRole;
@@ -15,6 +16,7 @@ interface Flags {
   readonly accessLog?: string;
   readonly output: 'yaml' | 'json';
   readonly dns?: readonly ListenAddress[];
+  readonly maxHeap?: number;
   readonly namespace?: string;
   readonly dependsOn?: readonly string[];
   readonly outbound?: ListenAddress;
@@ -50,6 +52,11 @@ export function bootstrapCommand(): Command {
       '--dns <host:port>',
       'a DNS server to ask for names of instances; repeat for more (default: those of /etc/resolv.conf)',
       (text: string, list: readonly ListenAddress[] | undefined) => [...(list ?? []), parseAddress(text)],
+    )
+    .option(
+      '--max-heap <size>',
+      "what Envoy's heap may grow to before it sheds load; cgroup: 0.8 of what this cgroup may take (default: 2Gi)",
+      (text: string) => parseMaxHeap(text),
     )
     .addOption(new Option('--xds-mode <mode>', 'ADS variant').choices(['delta', 'sotw']).default('delta'))
     .option('--access-log <file>', 'write access logs there as JSON lines, e.g. /dev/stdout')
@@ -98,6 +105,7 @@ function bootstrapOf(flags: Flags): object {
     xds: flags.xds ?? [{ address: '127.0.0.1', port: 15010 }],
     mode: flags.xdsMode,
     ...(flags.dns === undefined ? {} : { dns: flags.dns }),
+    ...(flags.maxHeap === undefined ? {} : { maxHeapBytes: flags.maxHeap }),
     ...(flags.admin === undefined ? {} : { admin: flags.admin }),
     ...(inbound === undefined || app === undefined ? {} : { inbound: { listen: inbound, app } }),
   });

@@ -8,6 +8,7 @@ import { dnsResolver } from './dns.ts';
 import { accessLog, clientKeepalive, removeIsthmusHeaders, routerFilter } from './http.ts';
 import { insideHttp, upstreamCommon, upstreamHttp1, upstreamHttp2 } from './leniency.ts';
 import { localReplies } from './localreply.ts';
+import { maxHeapBytesDefault, overloadManager } from './overload.ts';
 import { appHeader, appHttp1 } from './sidecar.ts';
 import { upgrades } from './upgrades.ts';
 
@@ -26,6 +27,8 @@ export interface BootstrapOptions {
   readonly mode?: 'delta' | 'sotw';
   /** DNS servers to ask for names of instances; absent: those of the machine. */
   readonly dns?: readonly ListenAddress[];
+  /** What Envoy's heap may grow to, in bytes, before it sheds load. */
+  readonly maxHeapBytes?: number;
   /** Sidecar only: where requests to the workload arrive, and where the workload is. */
   readonly inbound?: { readonly listen: ListenAddress; readonly app: AppAddress };
 }
@@ -93,9 +96,7 @@ export function buildBootstrap(options: BootstrapOptions): Bootstrap {
         },
       ],
     },
-    layered_runtime: {
-      layers: [{ name: 'isthmus', static_layer: { 'overload.global_downstream_max_connections': 50_000 } }],
-    },
+    ...overloadManager(options.maxHeapBytes ?? maxHeapBytesDefault),
   };
 }
 

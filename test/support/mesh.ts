@@ -28,7 +28,11 @@ export interface Mesh {
   /** Saves a registry file as editors do: written aside, then renamed. */
   save(file: string, text: string): void;
   /** Starts an Envoy; resolves when it is ready. */
-  envoy(id: string, scope: NodeScope, more?: EnvoyOptions): Promise<{ readonly pid: number }>;
+  envoy(
+    id: string,
+    scope: NodeScope,
+    more?: EnvoyOptions,
+  ): Promise<{ readonly pid: number; readonly admin: ListenAddress }>;
   /** Starts a workload. */
   app(handler: (request: IncomingMessage, response: ServerResponse) => void): Promise<ListenAddress>;
   close(): Promise<void>;
@@ -44,6 +48,7 @@ export interface EnvoyOptions {
   readonly mode?: 'delta' | 'sotw';
   /** Changes the bootstrap, as JSON without spaces. */
   readonly patch?: (bootstrap: string) => string;
+  readonly maxHeapBytes?: number;
   /** The DNS servers that it asks. */
   readonly dns?: readonly ListenAddress[];
   /** Worker threads; one by default. */
@@ -110,6 +115,7 @@ export async function startMesh(
         admin,
         ...(more.mode === undefined ? {} : { mode: more.mode }),
         ...(more.dns === undefined ? {} : { dns: more.dns }),
+        ...(more.maxHeapBytes === undefined ? {} : { maxHeapBytes: more.maxHeapBytes }),
         ...(more.inbound === undefined ? {} : { inbound: more.inbound }),
       });
       const file = join(dir, `.${id}.json`);
@@ -128,7 +134,7 @@ export async function startMesh(
       });
       await Promise.race([until(`Envoy ${id} is ready`, isReady, more.readyTimeoutMs), ended]);
       ended.catch(() => {});
-      return { pid: child.pid as number };
+      return { pid: child.pid as number, admin };
     },
     async app(handler) {
       const server = createServer(handler);
