@@ -97,7 +97,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   for (const { name, counts, peers } of sources) {
     metrics.repaired.inc({ source: name }, 0);
     if (counts) metrics.registrations.ask(counts);
-    if (peers) metrics.peers.ask(peers);
+    if (peers) metrics.peers.ask(() => peers().filter(({ state }) => state !== 'stranger'));
   }
   const stop = new AbortController();
   const problemsBySource = new Map<string, readonly Problem[]>();

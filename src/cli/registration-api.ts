@@ -59,7 +59,7 @@ export async function answerRegistration(
     const { namespace = '', name = '' } = found.values ?? {};
     const body = found.route.method === 'PUT' ? await readJson(request) : undefined;
     return await found.route.answer(
-      { key: { namespace, name }, query: url.searchParams, body, signal },
+      { key: { namespace, name }, query: url.searchParams, body, from: request.socket.remoteAddress, signal },
       context,
     );
   } catch (reason) {

@@ -23,6 +23,8 @@ export interface ApiRequest {
   readonly query: URLSearchParams;
   /** The body as JSON; undefined where there is none. */
   readonly body: unknown;
+  /** The IP address of the client, where it is known. */
+  readonly from: string | undefined;
   /** Aborted when the client is gone. */
   readonly signal: AbortSignal;
 }
@@ -96,7 +98,8 @@ export const registrationRoutes: readonly Route[] = [
       const done = await submit(context, { type: 'register', key, input });
       const acked = await settled(context, context.plane.deletions.barrier(false), wait, signal);
       const status = acked.acked === false ? 202 : done?.changed ? 201 : 200;
-      const others = context.registrations.peers().filter(({ state }) => state !== 'self');
+      const peers = context.registrations.peers();
+      const others = peers.filter(({ state }) => state === 'in step' || state === 'away');
       const disagreeing = context.plane.disagreementsOf({ kind: 'WorkloadEntry', ...key });
       const warnings = [
         ...told,
@@ -161,8 +164,9 @@ export const registrationRoutes: readonly Route[] = [
     operationId: 'replicate',
     write: true,
     help: 'for other control planes of the IDC: registrations, or what changed since (JSON)',
-    async answer({ query, signal }, { registrations }) {
+    async answer({ query, from: at, signal }, { registrations }) {
       const asked = {
+        at,
         from: query.get('from') ?? undefined,
         since: query.get('since') ?? undefined,
         holdMs: Math.min(positive(query, 'hold') ?? 0, holdMsMax),

@@ -25,8 +25,8 @@ export type PeerTimes = Readonly<Record<keyof typeof peerTimes, number>>;
 /** What is known of another control plane of this IDC. */
 export interface PeerStatus {
   readonly name: string;
-  /** `self`: it is this control plane itself. */
-  readonly state: 'in step' | 'away' | 'self';
+  /** `self`: it is this control plane itself. `stranger`: it asks here, and is not asked; `name` is its IP address. */
+  readonly state: 'in step' | 'away' | 'self' | 'stranger';
   /** Since when, in milliseconds ago: its last answer. Absent: it has not answered since the start. */
   readonly heardAgoMs?: number;
   /** Why it is away. */
@@ -74,6 +74,8 @@ export interface Peers {
   keeper(key: string, generation: number, runsUntil: number | undefined): string | undefined;
   /** Whether the lease of this life runs at a peer that answers, other than the one with this id. */
   runs(key: string, generation: number, but: string): boolean;
+  /** A control plane asks from an IP address. */
+  asked(id: string, at: string): void;
   /** A peer has taken over everything up to a revision of this control plane. */
   confirmed(id: string, revision: number): void;
   /**
@@ -112,6 +114,7 @@ export function createPeers(options: PeersOptions): Peers {
     }),
   );
   const confirmedBy = new Map<string, number>();
+  const askers = new Map<string, { readonly at: string; readonly askedAt: number }>();
   const watchers = new Set<() => void>();
 
   function notify(): void {
@@ -153,8 +156,10 @@ export function createPeers(options: PeersOptions): Peers {
     } finally {
       timer.cancel();
     }
-    if (answer.epoch === self.epoch) peer.isSelf = true;
-    else if (answer.id === self.id)
+    if (answer.epoch === self.epoch) {
+      peer.isSelf = true;
+      peer.id = answer.id;
+    } else if (answer.id === self.id)
       throw new MeshError('conflict', 'it has a copy of this registrations file: remove the copy there');
     else if (answer.idc !== idc)
       throw new MeshError('conflict', `it is a control plane of ${answer.idc}: name those of ${idc} alone`);
@@ -236,6 +241,7 @@ export function createPeers(options: PeersOptions): Peers {
           answers(peer) && peer.id !== but && item?.generation === generation && item.lease === 'running'
         );
       }),
+    asked: (id, at) => void askers.set(id, { at, askedAt: clock.now() }),
     confirmed(id, revision) {
       confirmedBy.set(id, revision);
       notify();
@@ -270,15 +276,30 @@ export function createPeers(options: PeersOptions): Peers {
         else look();
       });
     },
-    statuses: () =>
-      peers.map(({ link, isSelf, heardAt, why }) => ({
-        name: link.name,
-        state: isSelf ? 'self' : why === undefined ? 'in step' : 'away',
-        ...(heardAt === undefined ? {} : { heardAgoMs: clock.now() - heardAt }),
-        ...(why === undefined ? {} : { why }),
-        keptThereAlone: options.keptAlone(link.name),
-      })),
+    statuses: () => [
+      ...peers.map(
+        ({ link, isSelf, heardAt, why }): PeerStatus => ({
+          name: link.name,
+          state: isSelf ? 'self' : why === undefined ? 'in step' : 'away',
+          ...(heardAt === undefined ? {} : { heardAgoMs: clock.now() - heardAt }),
+          ...(why === undefined ? {} : { why }),
+          keptThereAlone: options.keptAlone(link.name),
+        }),
+      ),
+      ...strangers(),
+    ],
   };
+
+  /** Who asked lately and is none of the peers; while one was never heard, it may be that one. */
+  function strangers(): readonly PeerStatus[] {
+    if (others().some(({ id }) => id === undefined)) return [];
+    const known = new Set(peers.map(({ id }) => id));
+    return [...askers].flatMap(([id, { at, askedAt }]): readonly PeerStatus[] =>
+      known.has(id) || clock.now() - askedAt > 5 * times.hold
+        ? []
+        : [{ name: at, state: 'stranger', keptThereAlone: 0 }],
+    );
+  }
 }
 
 function isRid(item: ReplicaItem): boolean {

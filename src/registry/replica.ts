@@ -7,6 +7,8 @@ import { decodeBody } from './registration-row.ts';
 export interface ReplicaAsk {
   /** The id of who asks. */
   readonly from?: string | undefined;
+  /** The IP address that it asks from. */
+  readonly at?: string | undefined;
   /** The cursor of the last answer; absent: everything. */
   readonly since?: string | undefined;
   /** How long the answer may be held while nothing changes, in milliseconds. */

@@ -168,7 +168,8 @@ export function createReplication(options: ReplicationOptions): Replication {
       }
       self = { id, epoch, isComplete: true };
     },
-    async replica({ from, since, holdMs }, signal) {
+    async replica({ from, at, since, holdMs }, signal) {
+      if (from !== undefined && at !== undefined) peers.asked(from, at);
       const [sinceEpoch, ...counts] = since?.split(' ') ?? [];
       const [had, hadProxies = 0] = sinceEpoch === epoch ? counts.map(Number) : [];
       if (had !== undefined) {

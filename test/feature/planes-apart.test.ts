@@ -1,3 +1,4 @@
+import { copyFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import { type Cut, openCut } from '../support/cut.ts';
 import { get, until } from '../support/mesh.ts';
@@ -178,4 +179,25 @@ t.test('a drain and its end are the same at both', async (t) => {
   t.strictSame(await listed(first), ['a draining'], 'a registration does not end it');
   await second.api('POST', '/shop/a/resume');
   await until('both know', async () => (await listed(first))[0] === 'a ready');
+});
+
+t.test('named by one alone: the other one says so', async (t) => {
+  const [first, second] = await start(t, { peers: 'one' });
+  await register(first, 'a');
+  await until('the second has it', async () => (await listed(second)).length === 1);
+  const problems = JSON.parse(await first.page('/problems'));
+  t.match(problems, [{ where: '--peer-admin 127.0.0.1', message: /--peer-admin does not name it: name/ }]);
+  t.notMatch(await second.page('/problems'), '--peer-admin');
+  t.match((await first.api('DELETE', '/shop/a?wait=acked')).body, { state: 'gone', acked: true });
+});
+
+t.test('a copy of the other one\u2019s file is refused by name', async (t) => {
+  const [first, second] = await start(t);
+  await register(first, 'a');
+  for (const plane of [first, second]) await plane.kill('SIGTERM');
+  copyFileSync(first.registrations, second.registrations);
+  for (const plane of [first, second]) plane.start();
+  await until('it says so', async () =>
+    /copy of this registrations file/.test(await second.page('/problems')),
+  );
 });

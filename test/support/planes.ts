@@ -33,8 +33,8 @@ export interface ServedPlane {
 export interface PlanesOptions {
   readonly files: Readonly<Record<string, string>>;
   readonly flags?: readonly string[];
-  /** False: they do not know each other. */
-  readonly peers?: boolean;
+  /** False: they do not know each other. 'one': only the second knows the first. */
+  readonly peers?: boolean | 'one';
   /** Where the one asks the other; by default at its admin address. */
   readonly peerAddress?: (admin: ListenAddress) => Promise<ListenAddress>;
 }
@@ -59,7 +59,8 @@ export async function createPlanes(count: number, options: PlanesOptions) {
     let child: ChildProcess | undefined;
     let log = '';
     const registrations = join(dir, `${index}.db`);
-    const others = options.peers === false ? [] : seenAt.filter((_, other) => other !== index);
+    const isAlone = options.peers === false || (options.peers === 'one' && index === 0);
+    const others = isAlone ? [] : seenAt.filter((_, other) => other !== index);
     const flags = [
       ...['--idc', 'sh-a', '--config', config, '--registrations', registrations],
       ...['--filters', filters, '--admin-token-file', join(dir, 'token')],
