@@ -4,16 +4,29 @@ import type { ServiceEntry } from '../model/service.ts';
 import { compareText } from './order.ts';
 import type { IndexProblem, IndexProblemCode } from './view.ts';
 
-/** The ServiceEntries that declare `host`, but for the first, which wins. */
+/**
+ * The ServiceEntries that declare `host` and are not meant to do so side by side: two of one namespace, of which the first
+ * counts, and two that all namespaces may see.
+ */
 export function hostConflicts(host: string, ranked: readonly ServiceEntry[]): IndexProblem[] {
-  return losers(ranked).map(([entry, winner]) =>
-    problem(
-      'host-conflict',
-      entry,
-      `spec.hosts[${entry.spec.hosts.indexOf(host)}]`,
-      `ServiceEntry ${winner.meta.namespace}/${winner.meta.name} (${winner.meta.origin}) declares ${host} too and comes first by namespace and name: take the host out of one of them`,
-    ),
-  );
+  return ranked.flatMap((entry, i): IndexProblem[] => {
+    const before = ranked.slice(0, i);
+    const sibling = before.find(({ meta }) => meta.namespace === entry.meta.namespace);
+    const path = `spec.hosts[${entry.spec.hosts.indexOf(host)}]`;
+    if (sibling !== undefined) {
+      const message = `ServiceEntry ${nameOf(sibling)} declares ${host} too and comes first by name: take the host out of one of them`;
+      return [problem('host-conflict', entry, path, message)];
+    }
+    const [first] = before;
+    if (first === undefined || entry.spec.exportTo !== undefined) return [];
+    const { namespace } = entry.meta;
+    const message = `ServiceEntry ${nameOf(first)} declares ${host} too and comes first by namespace: gateways and callers outside of ${namespace} use that one, and from here nothing leaves the IDC. Take the host out of one of them, or set exportTo: ['.']`;
+    return [problem('host-conflict', entry, path, message)];
+  });
+}
+
+function nameOf({ meta }: ServiceEntry): string {
+  return `${meta.namespace}/${meta.name} (${meta.origin})`;
 }
 
 /** The DrGroups that claim `host`, but for the first, which wins. */

@@ -13,7 +13,7 @@ export interface Rules {
   /**
    * The rule that governs `host` of a ServiceEntry in `namespace`. The ServiceEntry's own namespace comes
    * first, as in Istio; within it the exact host, then the longest wildcard (`*.x`). Only where it has none:
-   * the other namespaces, the exact host first too. Between equals: namespace, then name.
+   * the other namespaces that export theirs to it, the exact host first too. Between equals: namespace, then name.
    */
   find(host: string, namespace: string): DestinationRule | undefined;
   /** Rules that can have no effect, as another of the same namespace has the same host. */
@@ -60,7 +60,9 @@ export function createRules(): Rules {
         const ranked = byPattern.ranked(pattern);
         const own = ranked.find((rule) => rule.meta.namespace === namespace);
         if (own !== undefined) return own;
-        elsewhere ??= ranked[0];
+        elsewhere ??= ranked.find(
+          ({ spec }) => spec.exportTo === undefined || spec.exportTo.includes(namespace),
+        );
       }
       return elsewhere;
     },

@@ -1,4 +1,5 @@
 import { disagreements } from '../model/agreement.ts';
+import { audiencesOf } from '../model/audience.ts';
 import type { Idc } from '../model/idc.ts';
 import type { Labels } from '../model/meta.ts';
 import { type Change, type MeshObject, type Ref, refKey, refOf } from '../model/object.ts';
@@ -34,7 +35,7 @@ export function createIndex(options: { readonly idc: string }): MeshIndex {
   const rules = createRules();
   const drGroups = createDrGroups(work);
   const entries = new Map<string, EntryRecord>();
-  const byHost = createContest<EntryRecord>((a, b) => compareObjects(a.entry, b.entry));
+  const byHost = createContest<EntryRecord>(compareDeclarations);
   const idcs = new Map<string, Idc>();
   const dirtyHosts = new Set<string>();
   const dirtyIdcs = new Set<string>();
@@ -143,15 +144,25 @@ export function createIndex(options: { readonly idc: string }): MeshIndex {
           )
         : [];
     noteProblems(host, [...conflicts, ...drGroupConflicts(host, claims)]);
-    const rule = rules.find(host, record.entry.meta.namespace);
     const drGroup = claims[0];
-    return {
-      host,
-      entry: record.entry,
-      instances: instancesOf(record),
-      ...(rule && { rule }),
-      ...(drGroup && { drGroup }),
-    };
+    const main: GroupView = { ...viewOf(host, record), ...(drGroup && { drGroup }) };
+    if (ranked.length === 1 && record.entry.spec.exportTo === undefined) return main;
+    const declared = firstOfEachNamespace(ranked);
+    const audiences = audiencesOf(
+      declared.map(({ entry }) => ({ namespace: entry.meta.namespace, exportTo: entry.spec.exportTo })),
+    );
+    const [seenBy, ...othersSeenBy] = audiences;
+    const others = declared.slice(1).map((other, i): GroupView => {
+      const otherSeenBy = othersSeenBy[i];
+      return { ...viewOf(host, other), ...(otherSeenBy && { seenBy: otherSeenBy }) };
+    });
+    return { ...main, ...(seenBy && { seenBy }), ...(others.length > 0 && { others }) };
+  }
+
+  function viewOf(host: string, record: EntryRecord): GroupView {
+    const { entry } = record;
+    const rule = rules.find(host, entry.meta.namespace);
+    return { host, entry, instances: instancesOf(record), ...(rule && { rule }) };
   }
 
   function instancesOf({ selection, inline }: EntryRecord): readonly Instance[] {
@@ -253,12 +264,33 @@ export function createIndex(options: { readonly idc: string }): MeshIndex {
   }
 }
 
+/** What all may see before what some may, then by namespace and name. */
+function compareDeclarations(a: EntryRecord, b: EntryRecord): number {
+  const rank = ({ entry }: EntryRecord) => (entry.spec.exportTo === undefined ? 0 : 1);
+  return rank(a) - rank(b) || compareObjects(a.entry, b.entry);
+}
+
+function firstOfEachNamespace(ranked: readonly EntryRecord[]): readonly EntryRecord[] {
+  const namespaces = new Set<string>();
+  return ranked.filter(({ entry }) => {
+    const isFirst = !namespaces.has(entry.meta.namespace);
+    namespaces.add(entry.meta.namespace);
+    return isFirst;
+  });
+}
+
 function sameGroup(a: GroupView | undefined, b: GroupView | undefined): boolean {
   if (a === undefined || b === undefined) return a === b;
   return (
     sameObject(a.entry, b.entry) &&
     sameList(a.instances, b.instances) &&
     sameObject(a.rule, b.rule) &&
-    sameObject(a.drGroup, b.drGroup)
+    sameObject(a.drGroup, b.drGroup) &&
+    sameContent(a.seenBy, b.seenBy) &&
+    (a.others === b.others || sameOthers(a.others ?? [], b.others ?? []))
   );
+}
+
+function sameOthers(a: readonly GroupView[], b: readonly GroupView[]): boolean {
+  return a.length === b.length && a.every((view, i) => sameGroup(view, b[i]));
 }

@@ -1,4 +1,5 @@
 import type { Disagreement } from '../model/agreement.ts';
+import type { Audience } from '../model/audience.ts';
 import type { DrGroup, Idc } from '../model/idc.ts';
 import type { Labels } from '../model/meta.ts';
 import type { Change, MeshObject, Ref } from '../model/object.ts';
@@ -29,6 +30,10 @@ export interface GroupView {
   readonly instances: readonly Instance[];
   readonly rule?: DestinationRule;
   readonly drGroup?: DrGroup;
+  /** Who uses it; absent: everybody. */
+  readonly seenBy?: Audience;
+  /** The host as other namespaces declare it, for callers alone: no gateway knows them. */
+  readonly others?: readonly GroupView[];
 }
 
 /**

@@ -40,6 +40,8 @@ export interface ServiceEntry {
     /** Selects WorkloadEntries of the same namespace; excludes `endpoints`. */
     readonly workloadSelector?: Labels;
     readonly endpoints: readonly WorkloadSpec[];
+    /** Namespaces whose callers see the hosts; absent: all. */
+    readonly exportTo?: readonly string[];
     /** Names of which a server's certificate must have one, where a DestinationRule has proxies speak TLS and names none. */
     readonly subjectAltNames?: readonly string[];
   };
@@ -99,6 +101,8 @@ export interface DestinationRule {
   readonly meta: Meta;
   readonly spec: {
     readonly host: string;
+    /** Namespaces whose ServiceEntries it may govern; absent: all. */
+    readonly exportTo?: readonly string[];
     readonly policy: TrafficPolicy;
     readonly portPolicies: Readonly<Record<number, TrafficPolicy>>;
   };

@@ -56,6 +56,7 @@ export function planGroup(view: GroupView, context: PlanContext): readonly Group
     return {
       group: { host: view.host, port: port.number },
       namespace: view.entry.meta.namespace,
+      ...(view.seenBy === undefined ? {} : { seenBy: view.seenBy }),
       isDefaultPort: port === defaultPort,
       protocol,
       ...(protocol === 'tcp' && hasSni(port) ? { sni: true } : {}),
@@ -82,7 +83,7 @@ export function planGroup(view: GroupView, context: PlanContext): readonly Group
       }),
       ...(health === undefined ? {} : { health }),
       ...withoutGateways(
-        naming.isExternal,
+        { external: naming.isExternal, exported: view.entry.spec.exportTo === undefined },
         crossing,
         protocol === 'tcp' ? planTcpPaths(planPaths(crossing, traffic)) : planPaths(crossing, traffic),
       ),
@@ -185,18 +186,18 @@ function planPaths(
 }
 
 /**
- * Clients at the edge do not reach external hosts: an ingress is no open proxy. Other IDCs come in for them only where a
+ * Clients at the edge do not reach what is not for all namespaces, nor external hosts: an ingress is no open proxy. Other IDCs come in for them only where a
  * DR group says so.
  */
 function withoutGateways(
-  isExternal: boolean,
+  { external, exported }: { readonly external: boolean; readonly exported: boolean },
   crossing: Crossing | undefined,
   ways: Pick<GroupPlan, 'paths' | 'handOn'>,
 ): Pick<GroupPlan, 'paths' | 'handOn'> {
-  if (!isExternal) return ways;
+  if (!external && exported) return ways;
   const { paths } = ways;
   const closed = (path: Path): Path => ({ ...path, priorities: [] });
-  const peer = crossing === undefined ? closed(paths.peer) : paths.peer;
+  const peer = external && crossing === undefined ? closed(paths.peer) : paths.peer;
   return { ...ways, paths: { ...paths, edge: closed(paths.edge), peer } };
 }
 

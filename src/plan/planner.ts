@@ -26,7 +26,8 @@ export function createPlanner(options: PlannerOptions): Planner {
     const plans = new Map<string, readonly GroupPlan[]>();
     for (const host of hosts) {
       const group = view.groups.get(host);
-      const planned = group === undefined ? [] : planGroup(group, context);
+      const planned =
+        group === undefined ? [] : [group, ...(group.others ?? [])].flatMap((one) => planGroup(one, context));
       plans.set(host, planned);
       if (planned.some(({ crossing }) => crossing?.check !== undefined)) checked.add(host);
       else checked.delete(host);

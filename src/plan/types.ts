@@ -1,3 +1,4 @@
+import type { Audience } from '../model/audience.ts';
 import type { StatusRange } from '../model/health.ts';
 
 /** A Group's port: what is routed. `host:port` names it everywhere. */
@@ -220,6 +221,8 @@ export interface CrossingCheck {
 export interface GroupPlan {
   readonly group: GroupPort;
   readonly namespace: string;
+  /** Who uses it; absent: everybody. Where a host stands in several namespaces there are several plans. */
+  readonly seenBy?: Audience;
   /** Whether this port also answers to the bare host: the first HTTP port does. */
   readonly isDefaultPort: boolean;
   /** What instances speak; `tcp`: bytes that are carried as they come. */

@@ -2,11 +2,12 @@ import type { MeshObject } from '../model/object.ts';
 import type { Fault } from './fault.ts';
 
 /**
- * What only one object in force may have, as strings that are equal where they collide: the hosts of a
- * ServiceEntry, the hosts that a DrGroup names.
+ * What only one object in force may have, as strings that are equal where they collide: in each namespace the hosts of a
+ * ServiceEntry, and the hosts that a DrGroup names.
  */
 export function namesOf(object: MeshObject): string[] {
-  if (object.kind === 'ServiceEntry') return object.spec.hosts.map((host) => `entry ${host}`);
+  if (object.kind === 'ServiceEntry')
+    return object.spec.hosts.map((host) => `entry ${host} ${object.meta.namespace}`);
   if (object.kind === 'DrGroup') return object.spec.hosts.map((host) => `group ${host}`);
   return [];
 }
@@ -61,7 +62,7 @@ export function resolveNames(
 /** The faults of `object` for the names that it lacks; `describe` words the object that has them. */
 export function nameFaults(object: MeshObject, taken: Taken, describe: (key: string) => string): Fault[] {
   return [...taken].map(([name, owner]) => {
-    const host = name.slice(name.indexOf(' ') + 1);
+    const host = name.split(' ')[1] ?? '';
     const hosts: readonly string[] =
       object.kind === 'ServiceEntry' || object.kind === 'DrGroup' ? object.spec.hosts : [];
     const message = `${host} belongs to ${describe(owner)}: take it out of one of the two.`;

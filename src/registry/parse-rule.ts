@@ -3,6 +3,7 @@ import type { DestinationRule, TrafficPolicy } from '../model/service.ts';
 import { show } from './fault.ts';
 import type { Fields, FieldTable } from './fields.ts';
 import { isHost } from './net.ts';
+import { parseExportTo } from './parse-export.ts';
 import { parsePolicy } from './parse-policy.ts';
 
 /** DestinationRule as of Istio 1.30. */
@@ -10,7 +11,7 @@ const ruleFields: FieldTable = {
   host: '',
   trafficPolicy: '',
   subsets: 'requests go to all instances, whatever their version.',
-  exportTo: 'the rule holds for callers in all namespaces.',
+  exportTo: '',
   workloadSelector: 'the rule holds for all callers, not just for the selected ones.',
 };
 const portFields: FieldTable = { number: '' };
@@ -39,6 +40,6 @@ export function parseDestinationRule(spec: Fields, meta: Meta): DestinationRule 
   return {
     kind: 'DestinationRule',
     meta,
-    spec: { host: (host ?? '').toLowerCase(), policy, portPolicies },
+    spec: { host: (host ?? '').toLowerCase(), ...parseExportTo(spec, meta), policy, portPolicies },
   };
 }

@@ -5,6 +5,7 @@ import { didYouMean } from '../model/suggest.ts';
 import { show } from './fault.ts';
 import { type Fields, type FieldTable, isMap } from './fields.ts';
 import { isCidr, isHost, isIpAddress, isPortName } from './net.ts';
+import { parseExportTo } from './parse-export.ts';
 import { checkLabels } from './parse-meta.ts';
 import { parseProtocol } from './parse-protocol.ts';
 import { parseSubjectAltNames } from './parse-tls.ts';
@@ -19,7 +20,7 @@ const serviceFields: FieldTable = {
   endpoints: '',
   workloadSelector: '',
   addresses: '',
-  exportTo: 'the hosts are visible in all namespaces.',
+  exportTo: '',
   subjectAltNames: '',
 };
 
@@ -52,6 +53,7 @@ export function parseServiceEntry(spec: Fields, meta: Meta): ServiceEntry {
       location,
       endpoints,
       ...(workloadSelector === undefined ? {} : { workloadSelector }),
+      ...parseExportTo(spec, meta),
       ...(subjectAltNames.length === 0 ? {} : { subjectAltNames }),
     },
   };

@@ -12,7 +12,7 @@ import {
   routedListeners,
   type Surroundings,
 } from './resources.ts';
-import { ScopeIndex } from './scopes.ts';
+import { ScopeIndex, type SeenGroup } from './scopes.ts';
 
 /** What one scope is to get and to lose. */
 export interface ScopeChange {
@@ -113,21 +113,21 @@ export class Catalog {
       touched.set(entry, made);
       return made;
     };
-    for (const [host, plans] of groups) {
-      const old = this.#groups.get(host);
+    for (const [key, plans] of this.#declarations(groups)) {
+      const old = this.#groups.get(key);
       const is = plans.length === 0 ? undefined : this.#nextGroup(plans, old);
       const routes = !haveSameRoutes(old?.plans ?? [], plans);
       if (old !== undefined)
-        for (const entry of this.#index.scopesOf(host)) {
+        for (const entry of this.#index.scopesOf(key)) {
           const one = touch(entry);
           one.old.push(...this.#messagesOf(old)[entry.scope.role]);
           one.routes ||= routes;
         }
-      if (is === undefined) this.#groups.delete(host);
-      else this.#groups.set(host, is);
-      this.#index.setGroup(host, is?.plans[0]?.namespace);
+      if (is === undefined) this.#groups.delete(key);
+      else this.#groups.set(key, is);
+      this.#index.setGroup(key, seenGroup(plans[0]));
       if (is !== undefined)
-        for (const entry of this.#index.scopesOf(host)) {
+        for (const entry of this.#index.scopesOf(key)) {
           const one = touch(entry);
           one.now.push(...this.#messagesOf(is)[entry.scope.role]);
           one.routes ||= routes;
@@ -139,6 +139,24 @@ export class Catalog {
   /** Counters of the work done so far. */
   work(): Readonly<CatalogWork> {
     return { ...this.#work };
+  }
+
+  /** Plans by the key of each declaration of a host; those that are gone have none. */
+  #declarations(
+    groups: ReadonlyMap<string, readonly GroupPlan[]>,
+  ): ReadonlyMap<string, readonly GroupPlan[]> {
+    const found = new Map<string, GroupPlan[]>();
+    for (const [host, plans] of groups) {
+      found.set(host, []);
+      for (const key of this.#index.keysOfHost(host)) found.set(key, []);
+      for (const plan of plans) {
+        const key = keyOf(plan);
+        const others = found.get(key);
+        if (others === undefined) found.set(key, [plan]);
+        else others.push(plan);
+      }
+    }
+    return found;
   }
 
   #nextGroup(plans: readonly GroupPlan[], old: GroupEntry | undefined): GroupEntry {
@@ -162,7 +180,7 @@ export class Catalog {
   }
 
   #groupsOf(scope: NodeScope): GroupEntry[] {
-    return this.#index.hostsOf(scope).flatMap((host) => this.#groups.get(host) ?? []);
+    return this.#index.keysOf(scope).flatMap((key) => this.#groups.get(key) ?? []);
   }
 
   #buildRoutes(scope: NodeScope): readonly Built[] {
@@ -186,6 +204,17 @@ export class Catalog {
     }
     return changes;
   }
+}
+
+/** The host; where it is declared for callers alone, with the namespace. */
+function keyOf({ group, namespace, seenBy }: GroupPlan): string {
+  return seenBy?.gateways === false ? `${group.host} ${namespace}` : group.host;
+}
+
+function seenGroup(plan: GroupPlan | undefined): SeenGroup | undefined {
+  if (plan === undefined) return undefined;
+  const { group, namespace, seenBy } = plan;
+  return { host: group.host, namespace, ...(seenBy === undefined ? {} : { seenBy }) };
 }
 
 /** Whether all that is decided but for the instances is the same: instances change often, routes seldom. */

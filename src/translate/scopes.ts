@@ -1,3 +1,4 @@
+import { type Audience, isSeenBy } from '../model/audience.ts';
 import type { NodeScope } from '../model/node.ts';
 
 /** Something that stands for a scope. */
@@ -5,16 +6,25 @@ export interface Scoped {
   readonly scope: NodeScope;
 }
 
+/** A Group, as far as it decides who sees it. */
+export interface SeenGroup {
+  readonly host: string;
+  readonly namespace: string;
+  readonly seenBy?: Audience;
+}
+
 /**
  * Which scopes a Group concerns, and which Groups a scope sees: looked up, never searched. A gateway sees all
- * Groups, a sidecar what it depends on, else its namespace's; one whose workload calls nobody sees none.
+ * Groups but those of callers alone, a sidecar what it depends on, else its namespace's, and of both what it may see;
+ * one whose workload calls nobody sees none.
  */
 export class ScopeIndex<S extends Scoped> {
   readonly #gateways = new Set<S>();
   readonly #byHost = new Map<string, Set<S>>();
   readonly #byNamespace = new Map<string, Set<S>>();
-  readonly #namespaces = new Map<string, string>();
-  readonly #hosts = new Map<string, Set<string>>();
+  readonly #groups = new Map<string, SeenGroup>();
+  readonly #keysOfHost = new Map<string, Set<string>>();
+  readonly #keysOfNamespace = new Map<string, Set<string>>();
 
   add(entry: S): void {
     for (const set of this.#setsOf(entry.scope)) set.add(entry);
@@ -35,36 +45,61 @@ export class ScopeIndex<S extends Scoped> {
     return scope.dependsOn.map((host) => setAt(this.#byHost, host));
   }
 
-  /** A Group is there, or has another namespace now; undefined: it is gone. */
-  setGroup(host: string, namespace: string | undefined): void {
-    const old = this.#namespaces.get(host);
-    if (old === namespace) return;
+  /** A Group is there, or is seen by others now; undefined: it is gone. `key` names it among all Groups. */
+  setGroup(key: string, group: SeenGroup | undefined): void {
+    const old = this.#groups.get(key);
     if (old !== undefined) {
-      this.#hosts.get(old)?.delete(host);
-      deleteEmpty(this.#hosts, old);
-      this.#namespaces.delete(host);
+      for (const [map, name] of [
+        [this.#keysOfNamespace, old.namespace],
+        [this.#keysOfHost, old.host],
+      ] as const) {
+        map.get(name)?.delete(key);
+        deleteEmpty(map, name);
+      }
+      this.#groups.delete(key);
     }
-    if (namespace === undefined) return;
-    this.#namespaces.set(host, namespace);
-    setAt(this.#hosts, namespace).add(host);
+    if (group === undefined) return;
+    this.#groups.set(key, group);
+    setAt(this.#keysOfNamespace, group.namespace).add(key);
+    setAt(this.#keysOfHost, group.host).add(key);
   }
 
   /** The scopes that see a Group. */
-  *scopesOf(host: string): Iterable<S> {
-    const namespace = this.#namespaces.get(host);
-    if (namespace === undefined) return;
-    yield* this.#gateways;
-    yield* this.#byHost.get(host) ?? [];
-    yield* this.#byNamespace.get(namespace) ?? [];
+  *scopesOf(key: string): Iterable<S> {
+    const group = this.#groups.get(key);
+    if (group === undefined) return;
+    if (group.seenBy?.gateways !== false) yield* this.#gateways;
+    for (const entry of this.#byHost.get(group.host) ?? []) if (sees(entry.scope, group)) yield entry;
+    for (const entry of this.#byNamespace.get(group.namespace) ?? [])
+      if (sees(entry.scope, group)) yield entry;
   }
 
-  /** Hosts of the Groups that a scope sees, in order. */
-  hostsOf(scope: NodeScope): readonly string[] {
-    if (scope.role !== 'sidecar') return [...this.#namespaces.keys()].sort();
-    if (scope.outbound === undefined) return [];
-    if (scope.dependsOn === undefined) return [...(this.#hosts.get(scope.namespace) ?? [])].sort();
-    return [...new Set(scope.dependsOn)].filter((host) => this.#namespaces.has(host)).sort();
+  /** Keys of all declarations of a host. */
+  keysOfHost(host: string): Iterable<string> {
+    return this.#keysOfHost.get(host) ?? [];
   }
+
+  /** Keys of the Groups that a scope sees, in order. */
+  keysOf(scope: NodeScope): readonly string[] {
+    return [...this.#candidates(scope)]
+      .filter((key) => {
+        const group = this.#groups.get(key);
+        return group !== undefined && sees(scope, group);
+      })
+      .sort();
+  }
+
+  #candidates(scope: NodeScope): Iterable<string> {
+    if (scope.role !== 'sidecar') return this.#groups.keys();
+    if (scope.outbound === undefined) return [];
+    if (scope.dependsOn === undefined) return this.#keysOfNamespace.get(scope.namespace) ?? [];
+    return new Set(scope.dependsOn.flatMap((host) => [...(this.#keysOfHost.get(host) ?? [])]));
+  }
+}
+
+function sees(scope: NodeScope, { seenBy }: SeenGroup): boolean {
+  if (scope.role !== 'sidecar') return seenBy?.gateways !== false;
+  return isSeenBy(seenBy, scope.namespace);
 }
 
 function setAt<K, V>(map: Map<K, Set<V>>, key: K): Set<V> {

@@ -1,4 +1,5 @@
 import type { GroupView, Instance, MeshView } from '../../src/index/view.ts';
+import type { Audience } from '../../src/model/audience.ts';
 import type { DrGroup, Idc } from '../../src/model/idc.ts';
 import type { Labels } from '../../src/model/meta.ts';
 import type { MeshObject } from '../../src/model/object.ts';
@@ -15,21 +16,44 @@ export function naiveView(objects: Iterable<MeshObject>, idc: string): MeshView 
   const drGroups = all.filter((object) => object.kind === 'DrGroup');
   const idcs = all.filter((object) => object.kind === 'Idc');
   const groups = new Map<string, GroupView>();
-  for (const entry of entries) {
-    for (const host of entry.spec.hosts) {
-      if (groups.has(host)) continue;
+  for (const host of new Set(entries.flatMap((entry) => entry.spec.hosts))) {
+    const isPublic = (entry: ServiceEntry) => entry.spec.exportTo === undefined;
+    const having = entries.filter((entry) => entry.spec.hosts.includes(host));
+    const ranked = [...having.filter(isPublic), ...having.filter((entry) => !isPublic(entry))];
+    // One of each namespace.
+    const declared = ranked.filter(
+      (entry, i) => ranked.findIndex((other) => other.meta.namespace === entry.meta.namespace) === i,
+    );
+    const [main, ...others] = declared.map((entry, i): GroupView => {
       const rule = ruleFor(host, entry, rules);
-      const drGroup = drGroupFor(host, entry, drGroups);
-      groups.set(host, {
+      const drGroup = i === 0 ? drGroupFor(host, entry, drGroups) : undefined;
+      const seenBy = audience(declared, i);
+      return {
         host,
         entry,
         instances: instancesOf(entry, workloads, idc),
         ...(rule && { rule }),
         ...(drGroup && { drGroup }),
-      });
-    }
+        ...(seenBy && { seenBy }),
+      };
+    });
+    if (main !== undefined) groups.set(host, { ...main, ...(others.length > 0 && { others }) });
   }
   return { groups, idcs: new Map(idcs.map((object): [string, Idc] => [object.meta.name, object])) };
+}
+
+/** Who uses the declaration at `i`: asks for each namespace that is named anywhere, and for one that is not. */
+function audience(declared: readonly ServiceEntry[], i: number): Audience | undefined {
+  const uses = (namespace: string) => {
+    const seen = declared.filter(
+      ({ spec }) => spec.exportTo === undefined || spec.exportTo.includes(namespace),
+    );
+    return (seen.find(({ meta }) => meta.namespace === namespace) ?? seen[0]) === declared[i];
+  };
+  const names = declared.flatMap(({ meta, spec }) => [meta.namespace, ...(spec.exportTo ?? [])]);
+  const all = uses('elsewhere');
+  const but = [...new Set(names)].filter((name) => uses(name) !== all).sort();
+  return i === 0 && all && but.length === 0 ? undefined : { gateways: i === 0, all, but };
 }
 
 function instancesOf(entry: ServiceEntry, workloads: readonly WorkloadEntry[], idc: string): Instance[] {
@@ -58,7 +82,10 @@ function ruleFor(
   rules: readonly DestinationRule[],
 ): DestinationRule | undefined {
   const own = rules.filter((rule) => rule.meta.namespace === entry.meta.namespace);
-  return mostSpecific(host, own) ?? mostSpecific(host, rules);
+  const exported = rules.filter(
+    ({ spec }) => spec.exportTo === undefined || spec.exportTo.includes(entry.meta.namespace),
+  );
+  return mostSpecific(host, own) ?? mostSpecific(host, exported);
 }
 
 function mostSpecific(host: string, rules: readonly DestinationRule[]): DestinationRule | undefined {

@@ -27,16 +27,23 @@ const endpoint = fc.record({ address, locality }).map(({ address, locality }) =>
   labels: {},
   ...(locality !== undefined && { locality }),
 }));
+const exportTo = fc.constantFrom(undefined, undefined, ['n1'], ['n2'], ['n1', 'n3'], []);
 const entry = fc
   .record({
     id,
+    exportTo,
     hosts,
     meta: labels,
     selector: fc.option(labels),
     endpoints: fc.array(endpoint, { maxLength: 2 }),
   })
-  .map(({ id, hosts, meta, selector, endpoints }) =>
-    serviceEntry(id, hosts, selector ? { workloadSelector: selector } : { endpoints }, meta),
+  .map(({ id, exportTo, hosts, meta, selector, endpoints }) =>
+    serviceEntry(
+      id,
+      hosts,
+      { ...(selector ? { workloadSelector: selector } : { endpoints }), ...(exportTo && { exportTo }) },
+      meta,
+    ),
   );
 const workload = fc.record({ id, labels, meta: labels, address, locality }).map((drawn) => {
   const plain = workloadEntry(drawn.id, drawn.labels, {
@@ -50,8 +57,12 @@ const rule = fc
     id,
     host: fc.oneof(host, fc.constantFrom('*', '*.c.x', 'nobody.x')),
     retries: fc.constantFrom(1, 2),
+    exportTo,
   })
-  .map(({ id, host, retries }) => destinationRule(id, host, retries));
+  .map(({ id, host, retries, exportTo }) => {
+    const plain = destinationRule(id, host, retries);
+    return exportTo === undefined ? plain : { ...plain, spec: { ...plain.spec, exportTo } };
+  });
 const dr = fc
   .record({ name, hosts: fc.uniqueArray(host, { maxLength: 2 }), selector: fc.option(labels) })
   .map(({ name, hosts, selector }) => drGroup(name, hosts, selector ?? undefined));

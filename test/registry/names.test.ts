@@ -14,10 +14,11 @@ function entry(...hosts: string[]): MeshObject {
 function resolve(candidates: Record<string, string[]>, inForce: Record<string, string[]> = {}): string[] {
   const owners = new Map<string, string>();
   for (const [key, hosts] of Object.entries(inForce))
-    for (const host of hosts) owners.set(`entry ${host}`, key);
+    for (const host of hosts) owners.set(`entry ${host} `, key);
   const objects = new Map(Object.entries(candidates).map(([key, hosts]) => [key, entry(...hosts)]));
   return [...resolveNames(objects, owners, (key) => key in inForce)].map(
-    ([key, taken]) => `${key}: ${[...taken].map(([name, owner]) => `${name.slice(6)} of ${owner}`).join()}`,
+    ([key, taken]) =>
+      `${key}: ${[...taken].map(([name, owner]) => `${name.split(' ')[1]} of ${owner}`).join()}`,
   );
 }
 
