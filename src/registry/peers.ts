@@ -148,7 +148,7 @@ export function createPeers(options: PeersOptions): Peers {
     try {
       const { cursor: since } = peer;
       const within = AbortSignal.any([signal, late.signal]);
-      answer = readReplicaAnswer(
+      answer = await readReplicaAnswer(
         await peer.link.pull({ from: self.id, since, holdMs: since ? times.hold : 0 }, within),
       );
     } catch (reason) {

@@ -52,15 +52,26 @@ export interface PeerLink {
 
 const leaseStates: readonly LeaseState[] = ['running', 'unsure', 'none'];
 
-/** Reads an answer; what another version added is left out. Throws MeshError `invalid`. */
-export function readReplicaAnswer(raw: unknown): ReplicaAnswer {
+/** So many items are read, or merged, before others have their turn. */
+export const replicaSlice = 250;
+
+/** Lets others have their turn. */
+export const breathe = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+/** Reads an answer, in slices; what another version added is left out. Throws MeshError `invalid`. */
+export async function readReplicaAnswer(raw: unknown): Promise<ReplicaAnswer> {
   const { id, epoch, idc, isComplete, isAll, items, absent, proxies, cursor } = record(raw);
   if (![id, epoch, idc, cursor].every((one) => typeof one === 'string') || !Array.isArray(items))
     throw new MeshError('invalid', 'its answer is not that of a control plane of this version');
+  const read: ReplicaItem[] = [];
+  for (const [index, item] of items.entries()) {
+    if (index % replicaSlice === replicaSlice - 1) await breathe();
+    read.push(...readItem(record(item)));
+  }
   return {
     ...{ id: String(id), epoch: String(epoch), idc: String(idc), cursor: String(cursor) },
     ...{ isComplete: isComplete === true, isAll: isAll === true },
-    items: items.flatMap((item) => readItem(record(item))),
+    items: read,
     absent: (Array.isArray(absent) ? absent : []).map(keyOf),
     ...(Array.isArray(proxies) ? { proxies: proxies.map(String) } : {}),
   };

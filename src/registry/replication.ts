@@ -6,7 +6,7 @@ import { createLeaseClock, type LeaseClock } from './lease-clock.ts';
 import { createPeers, type Peers, type PeerTimes } from './peers.ts';
 import { keyOfText, keyText, type Registration } from './registration.ts';
 import { isLive, type RegistrationOp, type RuleContext } from './registration-rules.ts';
-import type { PeerLink, ReplicaAnswer, ReplicaAsk } from './replica.ts';
+import { breathe, type PeerLink, type ReplicaAnswer, type ReplicaAsk, replicaSlice } from './replica.ts';
 
 /** What the other control planes of an IDC are, and how they are treated. */
 export interface ReplicationSettings {
@@ -91,23 +91,23 @@ export function createReplication(options: ReplicationOptions): Replication {
     keptAlone: (name) => [...kept.values()].filter((one) => one === name).length,
   });
 
-  /** All that a peer told, together. */
+  /** All that a peer told, in slices. */
   async function merge({ id: from, isAll, items, absent }: ReplicaAnswer): Promise<void> {
-    const told = items.map(({ lease: theirLease, isFree: _, ...theirs }) =>
-      options.ask({ type: 'merge', key: theirs, theirs, from, theirLease }),
-    );
     const names = new Set(items.map(keyText));
     const missing = isAll ? [...standing.values()].filter((one) => !names.has(keyText(one))) : absent;
-    const gone = missing.map(({ namespace, name }) =>
-      options.ask({
-        type: 'merge',
-        key: { namespace, name },
-        theirs: undefined,
-        from,
-        theirLease: 'none',
+    const ops = [
+      ...items.map(({ lease: theirLease, isFree: _, ...theirs }): RegistrationOp => {
+        return { type: 'merge', key: theirs, theirs, from, theirLease };
       }),
-    );
-    await Promise.all([...told, ...gone]);
+      ...missing.map(({ namespace, name }): RegistrationOp => {
+        const key = { namespace, name };
+        return { type: 'merge', key, theirs: undefined, from, theirLease: 'none' };
+      }),
+    ];
+    for (let at = 0; at < ops.length; at += replicaSlice) {
+      await Promise.all(ops.slice(at, at + replicaSlice).map(options.ask));
+      await breathe();
+    }
   }
 
   function runOut(key: string): void {
