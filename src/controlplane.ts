@@ -253,6 +253,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     xds: { address: options.xds.address, port },
     ...createStatusReader({
       ...{ idc, clock, sources, loopPrevention, xds, roster, ledger, readiness, problems: ownProblems },
+      groups: () => pipeline.view().groups,
     }),
     problems,
     disagreementsOf: (ref) => pipeline.index.disagreementsOf(ref),

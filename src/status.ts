@@ -1,4 +1,5 @@
 import type { Clock } from './base/clock.ts';
+import { describeDependencies, type KnownGroups } from './delivery/dependencies.ts';
 import type { AckSummary, Ledger } from './delivery/ledger.ts';
 import { describeNacks } from './delivery/nacks.ts';
 import type { SlowPush } from './delivery/push.ts';
@@ -90,6 +91,7 @@ export interface StatusOptions {
   readonly ledger: Ledger;
   readonly readiness: Readiness;
   problems(): readonly Problem[];
+  groups(): KnownGroups;
 }
 
 /** The answers to those who ask. */
@@ -130,6 +132,11 @@ export function createStatusReader(options: StatusOptions): StatusReader {
     readiness: readinessStatus,
     status() {
       const streams = xds.status();
+      const sidecars = streams.map(({ node }) => ({
+        node: node.id ?? '',
+        scope: parseNodeScope(node.metadata),
+      }));
+      const lacking = readiness.ready ? describeDependencies(sidecars, options.groups()) : [];
       const refusals = describeNacks(streams.map(({ node, types }) => ({ node: node.id ?? '', types })));
       return {
         ...readinessStatus(),
@@ -139,7 +146,7 @@ export function createStatusReader(options: StatusOptions): StatusReader {
         eventToAck: ledger.summary(),
         slowPushes: ledger.slowPushes(),
         loopPrevention: options.loopPrevention,
-        problems: [...options.problems(), ...refusals],
+        problems: [...options.problems(), ...refusals, ...lacking],
       };
     },
     node: (id) =>

@@ -1,3 +1,4 @@
+import { isWildcard, patternsOf } from '../model/hostname.ts';
 import type { DrGroup } from '../model/idc.ts';
 import type { Labels } from '../model/meta.ts';
 import { type Ref, refKey, refOf } from '../model/object.ts';
@@ -21,8 +22,9 @@ export interface DrGroups {
   setEntry(key: string, labels: Labels): void;
   deleteEntry(key: string): void;
   /**
-   * The DrGroups that claim `host` of the ServiceEntry `key`, the winner first, by name. One that names the
-   * host goes before all that select the entry: those are not claims then, but the rule it is an exception to.
+   * The DrGroups that claim `host` of the ServiceEntry `key`, the winner first, by name. One that names the host goes before
+   * one that names a pattern for it, the longest first, and both before all that select the entry: those are not claims
+   * then, but the rule it is an exception to.
    */
   claims(host: string, key: string): readonly DrGroup[];
   /** The DrGroups that name `host`. */
@@ -36,6 +38,7 @@ export interface DrGroups {
 export function createDrGroups(work: IndexWork): DrGroups {
   const byRef = new Map<string, { group: DrGroup; selection?: Selection<string, DrGroup> }>();
   const byHost = createContest<DrGroup>(compareObjects);
+  let patterns = 0;
   let touchedHosts = new Set<string>();
   let touchedEntries = new Set<string>();
   const matcher = createLabelMatcher<string, DrGroup>(work, (_, key) => touchedEntries.add(key));
@@ -51,6 +54,7 @@ export function createDrGroups(work: IndexWork): DrGroups {
     touchAll(old.group, old.selection);
     byRef.delete(refKey(ref));
     for (const host of new Set(old.group.spec.hosts)) byHost.remove(host, old.group);
+    patterns -= old.group.spec.hosts.filter(isWildcard).length;
     if (old.selection) matcher.detach(old.selection, old.group);
   }
 
@@ -59,6 +63,7 @@ export function createDrGroups(work: IndexWork): DrGroups {
       if (sameContent(byRef.get(refKey(refOf(group)))?.group, group)) return;
       remove(refOf(group));
       for (const host of new Set(group.spec.hosts)) byHost.add(host, group);
+      patterns += group.spec.hosts.filter(isWildcard).length;
       const selection = group.spec.selector && matcher.attach(group.spec.selector, group);
       byRef.set(refKey(refOf(group)), selection ? { group, selection } : { group });
       touchAll(group, selection);
@@ -68,8 +73,10 @@ export function createDrGroups(work: IndexWork): DrGroups {
     setEntry: (key, labels) => matcher.setItem(key, labels, key),
     deleteEntry: (key) => matcher.deleteItem(key),
     claims(host, key) {
-      const named = byHost.ranked(host);
-      if (named.length > 0) return named;
+      for (const pattern of patterns > 0 ? patternsOf(host) : [host]) {
+        const named = byHost.ranked(pattern);
+        if (named.length > 0) return named;
+      }
       return matcher
         .selectionsOf(key)
         .flatMap((selection) => [...selection.owners])

@@ -1,3 +1,4 @@
+import { isWildcard, meaningsOf, patternsOf } from '../model/hostname.ts';
 import { type Ref, refKey, refOf } from '../model/object.ts';
 import type { DestinationRule } from '../model/service.ts';
 import { compareObjects, createContest } from './order.ts';
@@ -28,12 +29,13 @@ export function createRules(): Rules {
   let wildcards = 0;
 
   function note(rule: DestinationRule, present: boolean): void {
-    const pattern = rule.spec.host;
-    if (present) byPattern.add(pattern, rule);
-    else byPattern.remove(pattern, rule);
-    if (byPattern.ranked(pattern).length > 1) crowded.add(pattern);
-    else crowded.delete(pattern);
-    if (isWildcard(pattern)) wildcards += present ? 1 : -1;
+    for (const pattern of patternsFor(rule)) {
+      if (present) byPattern.add(pattern, rule);
+      else byPattern.remove(pattern, rule);
+      if (byPattern.ranked(pattern).length > 1) crowded.add(pattern);
+      else crowded.delete(pattern);
+    }
+    if (isWildcard(rule.spec.host)) wildcards += present ? 1 : -1;
   }
 
   function remove(ref: Ref): readonly string[] {
@@ -41,7 +43,7 @@ export function createRules(): Rules {
     if (old === undefined) return [];
     byRef.delete(refKey(ref));
     note(old, false);
-    return [old.spec.host];
+    return patternsFor(old);
   }
 
   return {
@@ -49,7 +51,7 @@ export function createRules(): Rules {
       const patterns = remove(refOf(rule));
       byRef.set(refKey(refOf(rule)), rule);
       note(rule, true);
-      return [...patterns, rule.spec.host];
+      return [...patterns, ...patternsFor(rule)];
     },
     delete: remove,
     get: (ref) => byRef.get(refKey(ref)),
@@ -66,24 +68,16 @@ export function createRules(): Rules {
       }
       return elsewhere;
     },
-    problems: () => [...crowded].flatMap((pattern) => shadowed(byPattern.ranked(pattern))),
+    problems() {
+      const found = [...crowded].flatMap((pattern) => shadowed(byPattern.ranked(pattern)));
+      // Two short names meet as such and in full.
+      return [...new Map(found.map((problem) => [refKey(problem.ref), problem])).values()];
+    },
   };
 }
 
-/** Whether a host pattern of a DestinationRule covers `host`. */
-export function covers(pattern: string, host: string): boolean {
-  return isWildcard(pattern) ? host.endsWith(pattern.slice(1)) : host === pattern;
-}
-
-/** Whether a host pattern can cover hosts other than itself. */
-export function isWildcard(pattern: string): boolean {
-  return pattern.startsWith('*');
-}
-
-/** Every pattern that covers `host`, the most specific first. */
-function* patternsOf(host: string): Generator<string> {
-  yield host;
-  for (let i = 1; i <= host.length; i++) yield `*${host.slice(i)}`;
+function patternsFor({ meta, spec }: DestinationRule): readonly string[] {
+  return meaningsOf(spec.host, meta.namespace);
 }
 
 function shadowed(ranked: readonly DestinationRule[]): IndexProblem[] {

@@ -1,5 +1,6 @@
 import { disagreements } from '../model/agreement.ts';
 import { audiencesOf } from '../model/audience.ts';
+import { covers, isWildcard } from '../model/hostname.ts';
 import type { Idc } from '../model/idc.ts';
 import type { Labels } from '../model/meta.ts';
 import { type Change, type MeshObject, type Ref, refKey, refOf } from '../model/object.ts';
@@ -10,7 +11,7 @@ import { sameContent, sameList, sameObject } from './equal.ts';
 import { createInstances, inlineInstance, type WorkloadSelection } from './instances.ts';
 import { compareObjects, createContest } from './order.ts';
 import { drGroupConflicts, hostConflicts, sortProblems, unknownHost, unknownIdcs } from './problems.ts';
-import { covers, createRules, isWildcard } from './rules.ts';
+import { createRules } from './rules.ts';
 import { SharedMap } from './shared-map.ts';
 import type { GroupView, IndexProblem, IndexWork, Instance, MeshIndex, MeshView, ViewDelta } from './view.ts';
 
@@ -132,7 +133,7 @@ export function createIndex(options: { readonly idc: string }): MeshIndex {
     const ranked = byHost.ranked(host);
     const record = ranked[0];
     if (record === undefined) {
-      noteProblems(host, unknownHost(host, drGroups.naming(host)));
+      noteProblems(host, isWildcard(host) ? [] : unknownHost(host, drGroups.naming(host)));
       return undefined;
     }
     const claims = drGroups.claims(host, record.key);
@@ -169,6 +170,14 @@ export function createIndex(options: { readonly idc: string }): MeshIndex {
     return selection ? instances.listOf(selection) : inline;
   }
 
+  /** Patterns in DrGroups that cover no host. */
+  function unknownPatterns(): IndexProblem[] {
+    const patterns = [...drGroups.all()].flatMap(({ spec }) => spec.hosts.filter(isWildcard));
+    const hosts = patterns.length === 0 ? [] : [...byHost.keys()];
+    const unknown = [...new Set(patterns)].filter((pattern) => !hosts.some((host) => covers(pattern, host)));
+    return unknown.flatMap((pattern) => unknownHost(pattern, drGroups.naming(pattern)));
+  }
+
   function noteProblems(host: string, list: readonly IndexProblem[]): void {
     if (list.length > 0) problemsByHost.set(host, list);
     else problemsByHost.delete(host);
@@ -178,7 +187,7 @@ export function createIndex(options: { readonly idc: string }): MeshIndex {
   function settleGroups(): Set<string> {
     for (const entry of instances.settle()) dirty(entry.spec.hosts);
     const touched = drGroups.settle();
-    dirty(touched.hosts);
+    dirtyPatterns([...touched.hosts]);
     for (const key of touched.entries) dirtyEntry(key);
     const changes = new Map<string, GroupView | undefined>();
     for (const host of dirtyHosts) {
@@ -218,7 +227,8 @@ export function createIndex(options: { readonly idc: string }): MeshIndex {
       const unselected = [...instances.unselected()].flatMap(([namespace, list]) =>
         unselectedProblem(namespace, list),
       );
-      return sortProblems([...known, ...rules.problems(), ...idcless, ...disagreeing, ...unselected]);
+      const all = [...known, ...rules.problems(), ...idcless, ...disagreeing, ...unselected];
+      return sortProblems([...all, ...unknownPatterns()]);
     },
     disagreementsOf({ namespace, name }) {
       const found = instances.find(namespace, name);

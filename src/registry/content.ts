@@ -34,12 +34,19 @@ export interface Content {
   readonly documents: ReadonlyMap<string, Document>;
 }
 
+/** A fault with its place in its document. */
+interface Placed extends Fault {
+  readonly position: Position;
+  /** It is a template that was not rendered. */
+  readonly isTemplate?: boolean;
+}
+
 /** A document as it was read once; lines count from its own first line, so that it may move in the file. */
 interface Document {
   readonly line: number;
   readonly text: string;
   readonly items: readonly { readonly entry: Entry; readonly at: readonly PathPart[] }[];
-  readonly faults: readonly (Fault & { readonly position: Position })[];
+  readonly faults: readonly Placed[];
   readonly unclear: boolean;
   /** Kinds of objects that are for somebody else, the first at `first`, from the document's line. */
   readonly foreign: readonly string[];
@@ -62,6 +69,7 @@ export function readContent(file: string, text: string, previous?: Content): Con
   let foreignLine = 1;
   let last: Document | undefined;
   let twins = 0;
+  let hasTemplate = false;
   for (const part of splitDocuments(text)) {
     const known = documents.has(part.text) ? undefined : previous?.documents.get(part.text);
     const document = known
@@ -72,7 +80,12 @@ export function readContent(file: string, text: string, previous?: Content): Con
     // A document that stands in the file twice is two claims to one name: it needs a place of its own.
     documents.set(documents.has(part.text) ? `twin ${twins++}` : part.text, document);
     for (const { entry } of document.items) entries.push(entry);
-    for (const fault of document.faults) problems.push(toProblem(file, document, fault, fault.position));
+    for (const fault of document.faults) {
+      // A file of templates is one mistake.
+      if (fault.isTemplate && hasTemplate) continue;
+      hasTemplate ||= fault.isTemplate === true;
+      problems.push(toProblem(file, document, fault, fault.position));
+    }
     if (document.unclear) unclear.push(document.text);
     if (foreign.length === 0) foreignLine = document.line + document.first - 1;
     foreign.push(...document.foreign);
@@ -168,24 +181,29 @@ function readDocument(file: string, text: string, line: number, exact: boolean):
       });
     }
   }
-  // What is to be filled in is the mistake; all else is what comes of it.
-  const placeholder = faults.some(({ severity }) => severity === 'error')
-    ? placeholderFault(text)
-    : undefined;
+  // What is to be filled in is the mistake; all else is what comes of it. What is no object at all is not meant to be filled in.
+  const isObject = items.length > 0 || (isMap(raw) && raw.kind !== undefined);
+  const isFaulty = faults.some(({ severity }) => severity === 'error');
+  const placeholder = isFaulty && isObject ? placeholderFault(text) : undefined;
   const positioned = placeholder ? [placeholder] : withPositions(text, faults, first, exact);
   return { line, text, items, faults: positioned, unclear, foreign, first };
 }
 
-function placeholderFault(text: string): (Fault & { readonly position: Position }) | undefined {
+function placeholderFault(text: string): Placed | undefined {
   // A comment may show one.
   const found = placeholderIn(text.replace(/^\s*#.*$/gm, (line) => ' '.repeat(line.length)));
   if (found === undefined) return undefined;
   const before = text.slice(0, found.at).split('\n');
   const position = { line: before.length, column: (before.at(-1) ?? '').length + 1 };
-  return { severity: 'error', path: [], message: found.message, position };
+  return { severity: 'error', path: [], message: found.message, position, isTemplate: true };
 }
 
-function withPositions(text: string, faults: readonly Fault[], first: number, exact: boolean) {
+function withPositions(
+  text: string,
+  faults: readonly Fault[],
+  first: number,
+  exact: boolean,
+): readonly Placed[] {
   if (faults.length === 0) return [];
   const located = exact ? Math.min(faults.length, locatedMax) : 0;
   const positions =

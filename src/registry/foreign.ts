@@ -12,7 +12,7 @@ export function foreignKind(raw: RawMap, kinds: readonly string[]): string | und
     return Array.isArray(raw.resources) || Array.isArray(raw.bases) ? 'Kustomization' : undefined;
   if (typeof apiVersion !== 'string' || typeof kind !== 'string' || kind === '') return undefined;
   const group = apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : '';
-  const isOurs = /^(?:[a-z]+\.)?istio\.io$|^isthmus\.dev$/.test(group);
+  const isOurs = group === 'networking.istio.io' || group === 'isthmus.dev';
   return isOurs || closest(kind, kinds) !== undefined ? undefined : kind;
 }
 

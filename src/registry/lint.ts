@@ -1,3 +1,4 @@
+import { covers, isWildcard, meaningsOf } from '../model/hostname.ts';
 import type { DrGroup, Idc } from '../model/idc.ts';
 import type { Labels } from '../model/meta.ts';
 import type { MeshObject } from '../model/object.ts';
@@ -50,7 +51,7 @@ function lintGroups({ entries, groups }: Mesh): Lint[] {
   const byName = [...groups].sort((a, b) => (a.meta.name < b.meta.name ? -1 : 1));
   for (const group of byName) {
     for (const [index, host] of group.spec.hosts.entries()) {
-      if (hosts.has(host)) continue;
+      if (isWildcard(host) ? [...hosts].some((one) => covers(host, one)) : hosts.has(host)) continue;
       const message = `no ServiceEntry declares ${host}: correct it, or add the ServiceEntry.${didYouMean(host, suggestible(hosts))}`;
       lints.push({ object: group, path: ['spec', 'hosts', index], message });
     }
@@ -79,9 +80,9 @@ function lintGroups({ entries, groups }: Mesh): Lint[] {
 function lintRules({ entries, rules }: Mesh): Lint[] {
   const hosts = new Set(entries.flatMap(({ spec }) => spec.hosts));
   const covered = (pattern: string) =>
-    pattern.startsWith('*') ? [...hosts].some((host) => host.endsWith(pattern.slice(1))) : hosts.has(pattern);
+    isWildcard(pattern) ? [...hosts].some((host) => covers(pattern, host)) : hosts.has(pattern);
   return rules
-    .filter(({ spec }) => !covered(spec.host))
+    .filter(({ meta, spec }) => !meaningsOf(spec.host, meta.namespace).some(covered))
     .map((object) => ({
       object,
       path: ['spec', 'host'],

@@ -54,9 +54,9 @@ export function parseObject(raw: unknown, origin: string): Parsed {
     return { ignored: false, faults: [{ severity: 'error', path: [], message }] };
   }
   const root = new Fields(raw, faults);
+  if (isForeignIstioKind(root)) return { ignored: true, faults };
   const foreign = foreignKind(raw, Object.keys(kinds));
   if (foreign !== undefined) return { ignored: true, foreign, faults };
-  if (isForeignIstioKind(root)) return { ignored: true, faults };
   const kind = parseKind(root);
   if (kind === undefined) return { ignored: false, faults };
   const meta = parseMeta(root, kind, origin);

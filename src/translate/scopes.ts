@@ -1,9 +1,15 @@
 import { type Audience, isSeenBy } from '../model/audience.ts';
-import type { NodeScope } from '../model/node.ts';
+import { isWildcard, meaningsOf, patternsOf, reaches } from '../model/hostname.ts';
+import type { NodeScope, SidecarScope } from '../model/node.ts';
 
 /** Something that stands for a scope. */
 export interface Scoped {
   readonly scope: NodeScope;
+}
+
+/** What the hosts that a sidecar depends on may mean: names as its namespace resolves them, and patterns. */
+function dependencies({ dependsOn = [], namespace }: SidecarScope): readonly string[] {
+  return [...new Set(dependsOn.flatMap((host) => meaningsOf(host, namespace)))];
 }
 
 /** A Group, as far as it decides who sees it. */
@@ -25,16 +31,22 @@ export class ScopeIndex<S extends Scoped> {
   readonly #groups = new Map<string, SeenGroup>();
   readonly #keysOfHost = new Map<string, Set<string>>();
   readonly #keysOfNamespace = new Map<string, Set<string>>();
+  /** Hosts of Groups that are patterns. */
+  readonly #wildcards = new Set<string>();
+  /** How many patterns the scopes depend on. */
+  #patterns = 0;
 
   add(entry: S): void {
     for (const set of this.#setsOf(entry.scope)) set.add(entry);
+    this.#patterns += patternsIn(entry.scope);
   }
 
   delete(entry: S): void {
     for (const set of this.#setsOf(entry.scope)) set.delete(entry);
     const { scope } = entry;
+    this.#patterns -= patternsIn(scope);
     if (scope.role !== 'sidecar') return;
-    for (const host of scope.dependsOn ?? []) deleteEmpty(this.#byHost, host);
+    for (const host of dependencies(scope)) deleteEmpty(this.#byHost, host);
     deleteEmpty(this.#byNamespace, scope.namespace);
   }
 
@@ -42,7 +54,7 @@ export class ScopeIndex<S extends Scoped> {
     if (scope.role !== 'sidecar') return [this.#gateways];
     if (scope.outbound === undefined) return [];
     if (scope.dependsOn === undefined) return [setAt(this.#byNamespace, scope.namespace)];
-    return scope.dependsOn.map((host) => setAt(this.#byHost, host));
+    return dependencies(scope).map((host) => setAt(this.#byHost, host));
   }
 
   /** A Group is there, or is seen by others now; undefined: it is gone. `key` names it among all Groups. */
@@ -57,11 +69,13 @@ export class ScopeIndex<S extends Scoped> {
         deleteEmpty(map, name);
       }
       this.#groups.delete(key);
+      if (!this.#keysOfHost.has(old.host)) this.#wildcards.delete(old.host);
     }
     if (group === undefined) return;
     this.#groups.set(key, group);
     setAt(this.#keysOfNamespace, group.namespace).add(key);
     setAt(this.#keysOfHost, group.host).add(key);
+    if (isWildcard(group.host)) this.#wildcards.add(group.host);
   }
 
   /** The scopes that see a Group. */
@@ -69,9 +83,21 @@ export class ScopeIndex<S extends Scoped> {
     const group = this.#groups.get(key);
     if (group === undefined) return;
     if (group.seenBy?.gateways !== false) yield* this.#gateways;
-    for (const entry of this.#byHost.get(group.host) ?? []) if (sees(entry.scope, group)) yield entry;
+    for (const entry of this.#dependingOn(group.host)) if (sees(entry.scope, group)) yield entry;
     for (const entry of this.#byNamespace.get(group.namespace) ?? [])
       if (sees(entry.scope, group)) yield entry;
+  }
+
+  /** The scopes that depend on a host of a Group, each once. */
+  #dependingOn(host: string): ReadonlySet<S> {
+    const found = new Set(this.#byHost.get(host));
+    if (isWildcard(host)) {
+      for (const [wanted, scopes] of this.#byHost)
+        if (reaches(wanted, host)) for (const scope of scopes) found.add(scope);
+    } else if (this.#patterns > 0)
+      for (const pattern of patternsOf(host))
+        if (isWildcard(pattern)) for (const scope of this.#byHost.get(pattern) ?? []) found.add(scope);
+    return found;
   }
 
   /** Keys of all declarations of a host. */
@@ -93,13 +119,21 @@ export class ScopeIndex<S extends Scoped> {
     if (scope.role !== 'sidecar') return this.#groups.keys();
     if (scope.outbound === undefined) return [];
     if (scope.dependsOn === undefined) return this.#keysOfNamespace.get(scope.namespace) ?? [];
-    return new Set(scope.dependsOn.flatMap((host) => [...(this.#keysOfHost.get(host) ?? [])]));
+    const wanted = dependencies(scope);
+    // All hosts are looked through only for a pattern.
+    const hosts = wanted.some(isWildcard) ? this.#keysOfHost.keys() : this.#wildcards;
+    const others = [...hosts].filter((host) => wanted.some((one) => reaches(one, host)));
+    return new Set([...wanted, ...others].flatMap((host) => [...(this.#keysOfHost.get(host) ?? [])]));
   }
 }
 
 function sees(scope: NodeScope, { seenBy }: SeenGroup): boolean {
   if (scope.role !== 'sidecar') return seenBy?.gateways !== false;
   return isSeenBy(seenBy, scope.namespace);
+}
+
+function patternsIn(scope: NodeScope): number {
+  return scope.role === 'sidecar' ? dependencies(scope).filter(isWildcard).length : 0;
 }
 
 function setAt<K, V>(map: Map<K, Set<V>>, key: K): Set<V> {

@@ -98,7 +98,10 @@ function mostSpecific(host: string, rules: readonly DestinationRule[]): Destinat
 
 function drGroupFor(host: string, entry: ServiceEntry, drGroups: readonly DrGroup[]): DrGroup | undefined {
   return (
-    drGroups.find((group) => group.spec.hosts.includes(host)) ??
+    // The exact host, then the longest pattern.
+    [host, ...Array.from(host, (_, at) => `*${host.slice(at)}`)]
+      .map((pattern) => drGroups.find((group) => group.spec.hosts.includes(pattern)))
+      .find((group) => group !== undefined) ??
     drGroups.find(({ spec }) => spec.selector !== undefined && selects(spec.selector, entry.meta.labels))
   );
 }

@@ -255,3 +255,42 @@ t.test(
     t.same(of('w-5'), [], 'there is none');
   },
 );
+
+t.test('a DrGroup that names a pattern claims the hosts that it covers, unless one names them', async (t) => {
+  const index = createIndex({ idc: 'sh-a' });
+  const wide = drGroup('wide', ['*.shop']);
+  const narrow = drGroup('narrow', ['b.shop']);
+  const claim = (host: string) => index.view().groups.get(host)?.drGroup?.meta.name;
+  index.apply(upserts(idc('sh-a'), idc('sh-b'), wide, narrow));
+  t.match(index.problems(), [
+    { code: 'unknown-host', ref: { name: 'narrow' } },
+    { code: 'unknown-host', ref: { name: 'wide' }, message: /^no ServiceEntry declares \*\.shop/ },
+  ]);
+  index.apply(upserts(serviceEntry('shop/s', ['a.shop', 'b.shop', 'a.other'])));
+  t.same(['a.shop', 'b.shop', 'a.other'].map(claim), ['wide', 'narrow', undefined]);
+  t.same(index.problems(), []);
+  const delta = index.apply(deletes(wide));
+  t.same([...delta.groups], ['a.shop']);
+  t.equal(claim('a.shop'), undefined);
+  t.same([...index.apply(upserts(wide)).groups], ['a.shop']);
+});
+
+t.test('a DestinationRule for a short name is for the service of its namespace, as in Istio', async (t) => {
+  const index = createIndex({ idc: 'sh-a' });
+  const short = destinationRule('shop/r', 'cart');
+  index.apply(
+    upserts(serviceEntry('shop/s', ['cart.shop.svc.cluster.local', 'cart.other.svc.cluster.local'])),
+  );
+  const delta = index.apply(upserts(short));
+  t.same([...delta.groups], ['cart.shop.svc.cluster.local']);
+  t.equal(index.view().groups.get('cart.shop.svc.cluster.local')?.rule?.meta.name, 'r');
+  index.apply(
+    upserts(destinationRule('shop/q', 'cart'), destinationRule('shop/p', 'cart.shop.svc.cluster.local')),
+  );
+  t.same(
+    index.problems().map(({ ref }) => ref.name),
+    ['q', 'r'],
+    'two rules for one host, each told once',
+  );
+  t.same([...index.apply(deletes(short)).groups], [], 'p was first by name');
+});

@@ -1,0 +1,64 @@
+import { isWildcard, meaningsOf, reaches } from '../model/hostname.ts';
+import type { NodeScope } from '../model/node.ts';
+import { didYouMean } from '../model/suggest.ts';
+
+/** Something that sidecars ask for and nobody has, in the form of a problem. */
+export interface DependencyProblem {
+  readonly severity: 'warning';
+  readonly where: string;
+  readonly path: '';
+  readonly message: string;
+}
+
+/** The Groups that there are, whatever they are kept by. */
+export type KnownGroups = ReadonlyMap<
+  string,
+  { readonly host: string; readonly entry: { readonly meta: { readonly namespace: string } } }
+>;
+
+/** Comparing a wrong host with every right one takes long in a large mesh: there is no hint then. */
+const hintsMax = 500;
+
+/**
+ * Hosts that connected sidecars depend on and no ServiceEntry declares, and namespaces of sidecars that have none: one
+ * problem for each, however many sidecars say the same. A proxy cannot know, and answers 404.
+ */
+export function describeDependencies(
+  proxies: readonly { readonly node: string; readonly scope: NodeScope }[],
+  groups: KnownGroups,
+): readonly DependencyProblem[] {
+  const declared = new Set(Array.from(groups.values(), ({ host }) => host));
+  const hosts = [...declared];
+  const wild = hosts.filter(isWildcard);
+  const known = new Map<string, boolean>();
+  const isKnown = (wanted: string): boolean => {
+    const found =
+      known.get(wanted) ??
+      (declared.has(wanted) || (isWildcard(wanted) ? hosts : wild).some((host) => reaches(wanted, host)));
+    known.set(wanted, found);
+    return found;
+  };
+  const namespaces = new Set(Array.from(groups.values(), ({ entry }) => entry.meta.namespace));
+  const near = hosts.length <= hintsMax ? hosts : [];
+  const nodes = new Map<string, string[]>();
+  const note = (message: string, node: string) => nodes.set(message, [...(nodes.get(message) ?? []), node]);
+  for (const { node, scope } of proxies) {
+    if (scope.role !== 'sidecar' || scope.outbound === undefined) continue;
+    const { dependsOn, namespace } = scope;
+    for (const host of dependsOn ?? [])
+      if (!meaningsOf(host, namespace).some(isKnown))
+        note(
+          `depends on ${host}, which no ServiceEntry declares, so requests for it find no route: correct --depends-on, or add the ServiceEntry.${didYouMean(host, near)}`,
+          node,
+        );
+    if (dependsOn === undefined && !namespaces.has(namespace))
+      note(
+        `gets the Groups of namespace ${namespace}, which has none, so it routes nothing: correct --namespace, or name hosts with --depends-on.${didYouMean(namespace, namespaces)}`,
+        node,
+      );
+  }
+  return [...nodes].map(([message, [first = '', ...others]]) => {
+    const who = others.length === 0 ? first : `${first} (and ${others.length} more)`;
+    return { severity: 'warning', where: who, path: '', message };
+  });
+}
