@@ -66,6 +66,17 @@ export interface ClientTls {
   readonly insecureSkipVerify?: boolean;
 }
 
+/** What decides which instance a request goes to, as long as that one is there (Istio, ConsistentHashLB). */
+export interface ConsistentHash {
+  readonly by:
+    | { readonly kind: 'header' | 'query'; readonly name: string }
+    /** With a time to live the proxy sets the cookie where there is none; 0: until the client is closed. */
+    | { readonly kind: 'cookie'; readonly name: string; readonly path?: string; readonly ttlMs?: number }
+    | { readonly kind: 'source-ip' };
+  /** Places: at least so many of a ring, or just so many, a prime, of Maglev's table. */
+  readonly table: { readonly kind: 'ring' | 'maglev'; readonly size: number };
+}
+
 /** Traffic policy of a DestinationRule, as far as it is supported. Times in milliseconds. */
 export interface TrafficPolicy {
   readonly connectTimeoutMs?: number;
@@ -82,6 +93,8 @@ export interface TrafficPolicy {
   readonly idleTimeoutMs?: number;
   /** Absent: no TLS. */
   readonly tls?: ClientTls;
+  /** Goes before `loadBalancer`. */
+  readonly hash?: ConsistentHash;
   readonly loadBalancer?: 'ROUND_ROBIN' | 'LEAST_REQUEST' | 'RANDOM';
   readonly outlier?: {
     /** 0 switches a detector off. */

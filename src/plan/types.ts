@@ -1,5 +1,6 @@
 import type { Audience } from '../model/audience.ts';
 import type { StatusRange } from '../model/health.ts';
+import type { ConsistentHash } from '../model/service.ts';
 
 /** A Group's port: what is routed. `host:port` names it everywhere. */
 export interface GroupPort {
@@ -241,6 +242,8 @@ export interface GroupPlan {
   readonly idleTimeoutMs: number;
   /** Up to this many bytes of a request's body each hop keeps, so that it can be sent again. */
   readonly retryBodyBytes: number;
+  /** Absent: requests do not stick. */
+  readonly hash?: ConsistentHash;
   readonly loadBalancer: 'ROUND_ROBIN' | 'LEAST_REQUEST' | 'RANDOM';
   readonly connection: Connection;
   /** Absent: instances are spoken to without TLS. */

@@ -1,5 +1,6 @@
 import type { TrafficPolicy } from '../model/service.ts';
 import type { Fields, FieldTable } from './fields.ts';
+import { parseConsistentHash } from './parse-hash.ts';
 import { parseClientTls } from './parse-tls.ts';
 
 /** TrafficPolicy as of Istio 1.30, without what only the policy of a whole host has. */
@@ -20,7 +21,7 @@ const portPolicyFields: FieldTable = { ...policyFields, port: '' };
 
 const loadBalancerFields: FieldTable = {
   simple: '',
-  consistentHash: 'the default, LEAST_REQUEST, is used; requests do not stick to an instance.',
+  consistentHash: '',
   localityLbSetting: 'which IDC takes over is what a DrGroup says.',
   zoneAwareLbSetting: 'an IDC spreads over its zones by weight only.',
   warmupDurationSecs: 'new instances get their full share at once.',
@@ -77,6 +78,7 @@ export function parsePolicy(fields: Fields, level: 'host' | 'port'): TrafficPoli
     ...parseTcp(pool?.map('tcp')),
     ...parseHttp(pool?.map('http')),
     tls: parseClientTls(fields.map('tls')),
+    hash: parseConsistentHash(fields.map('loadBalancer')?.map('consistentHash')),
     loadBalancer: parseLoadBalancer(fields.map('loadBalancer')),
     outlier: parseOutlier(fields.map('outlierDetection')),
   });

@@ -3,6 +3,7 @@ import type { Connection, Crossing, GroupPlan, HealthCheck, Lookup, Outlier } fr
 import { any, duration } from './any.ts';
 import { buildChecksAssignment, buildInstancesAssignment } from './assignment.ts';
 import { dnsLookup } from './dns.ts';
+import { balancing } from './hash.ts';
 import { crossingChecks, instanceCheck } from './health.ts';
 import { upstreamCommon, upstreamHttp1, upstreamHttp2 } from './leniency.ts';
 import {
@@ -30,7 +31,7 @@ export function buildInstancesCluster(plan: GroupPlan, role: 'sidecar' | 'ingres
       ? edsCluster(name)
       : dnsCluster(plan.lookup, buildInstancesAssignment(plan))),
     connect_timeout: duration(connection.connectTimeoutMs),
-    lb_policy: plan.loadBalancer,
+    ...balancing(plan),
     circuit_breakers: circuitBreakers(connection),
     outlier_detection: outlierDetection(plan.outlier, plan.outlier.maxEjectionPercent[role]),
     ...(plan.health === undefined ? {} : { health_checks: [instanceCheck(plan, plan.health)] }),

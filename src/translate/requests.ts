@@ -19,6 +19,8 @@ interface Common {
   readonly isLarge: HeaderMatcher;
   /** Further headers that a request must have. */
   readonly headers: readonly HeaderMatcher[];
+  /** What the instance is chosen by. */
+  readonly hashing: RouteAction;
   /** Absent at the proxies after the first: its limit ends what they have too. */
   readonly idleTimeoutMs?: number;
 }
@@ -31,6 +33,8 @@ export interface RequestRoutes {
   readonly headers?: readonly HeaderMatcher[];
   /** The retries of the virtual host: routes that have none of their own get them. */
   readonly inherited: RouteAction;
+  /** What the instance is chosen by. */
+  readonly hashing: RouteAction;
   /** A stream without a byte in either direction, at the first proxy; 0: no limit. */
   readonly idleTimeoutMs: number;
   /** A body that is said to be larger than this cannot be sent again once it was sent. */
@@ -53,6 +57,7 @@ export function buildRequestRoutes(options: RequestRoutes): Route[] {
     large: buildRetry(atOnce(path.retry.other), movesOn),
     isLarge: isLongerThan(options.retryBodyBytes),
     headers,
+    hashing: options.hashing,
   };
   const isFirst = path.listener === 'outbound' || path.listener === 'edge';
   return isFirst ? firstProxy({ ...common, idleTimeoutMs }) : laterProxy(common);
@@ -112,7 +117,7 @@ function laterProxy(common: Common): Route[] {
 }
 
 function route(
-  { cluster, headers, idleTimeoutMs }: Common,
+  { cluster, headers, hashing, idleTimeoutMs }: Common,
   match: Pick<RouteMatch, 'grpc' | 'headers'>,
   action: RouteAction,
   timeoutMs: number,
@@ -128,6 +133,7 @@ function route(
       cluster,
       timeout: duration(timeoutMs),
       ...(idleTimeoutMs === undefined ? {} : { idle_timeout: duration(idleTimeoutMs) }),
+      ...hashing,
       ...action,
     },
   };

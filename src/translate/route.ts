@@ -1,6 +1,7 @@
 import type { envoy, Route, RouteConfiguration, VirtualHost } from '../../protos/gen/envoy.d.ts';
 import { nobodyHeader, trailHeader, unsentHeader, visitedHeader } from '../model/trail.ts';
 import type { GroupPlan, ListenerRole, Path } from '../plan/types.ts';
+import { hashing } from './hash.ts';
 import { buildHealthRoute } from './health.ts';
 import { failHealthHeader, failoverCluster, idcsCluster, instancesCluster } from './names.ts';
 import { buildRequestRoutes, type HeaderMatcher } from './requests.ts';
@@ -120,6 +121,7 @@ function buildGroupRoutes(plan: GroupPlan, path: Path, inherited: RouteAction): 
       path: of,
       headers,
       inherited,
+      hashing: hashing(plan, path.listener),
       idleTimeoutMs: plan.idleTimeoutMs,
       retryBodyBytes: plan.retryBodyBytes,
     });

@@ -56,6 +56,7 @@ function buildChain(plan: GroupPlan, accessLogFile: string | undefined): FilterC
         // Whether it may leave the IDC or not: a listener that changed would cut its connections in the end.
         cluster: failoverCluster(plan.group),
         max_connect_attempts: tcpConnectAttempts,
+        ...(plan.hash?.by.kind === 'source-ip' ? { hash_policy: [{ source_ip: {} }] } : {}),
         ...tcpAccessLog({ listener: 'tcp' }, accessLogFile),
       }),
     ],
