@@ -1,6 +1,7 @@
 import type { envoy, HttpConnectionManager } from '../../protos/gen/envoy.d.ts';
 import type { EdgePolicy } from '../model/idc.ts';
 import { any } from './any.ts';
+import { appHeader } from './sidecar.ts';
 
 type Filter = envoy.config.listener.v3.ListenerFilter;
 type Match = envoy.config.listener.v3.FilterChainMatch;
@@ -14,8 +15,11 @@ export interface ClientChain {
 /** Request headers by which a proxy says who its client is. Without the prefix: RFC 7239, and nginx's. */
 const forwardedHeaders = [{ prefix: 'x-forwarded-' }, { exact: 'forwarded' }, { exact: 'x-real-ip' }];
 
-/** Headers by which Envoy is told how to retry and to time a request: a Group's traffic says that, and nobody else. */
-const envoyHeaders = [{ prefix: 'x-envoy-' }];
+/**
+ * Headers by which a proxy is told how to retry and to time a request, or what a workload speaks: the Group says that, and
+ * nobody else. The trail is the filters' to judge.
+ */
+const proxyHeaders = [{ prefix: 'x-envoy-' }, { exact: appHeader }];
 
 /** Takes headers off requests before anything reads them. */
 function without(
@@ -37,7 +41,7 @@ function without(
 }
 
 /** Of a sidecar's workload: it is trusted in who its clients are. */
-export const fromWorkload: Partial<HttpConnectionManager> = without(envoyHeaders);
+export const fromWorkload: Partial<HttpConnectionManager> = without(proxyHeaders);
 
 /**
  * The filter chains of the edge. Trusted proxies say who the client is, in X-Forwarded-*; whatever others say of that is
@@ -46,14 +50,14 @@ export const fromWorkload: Partial<HttpConnectionManager> = without(envoyHeaders
 export function clientChains(policy: EdgePolicy): readonly ClientChain[] {
   const { trustedProxies, proxyProtocol } = policy;
   const direct: ClientChain = {
-    manager: { use_remote_address: true, ...without([...envoyHeaders, ...forwardedHeaders]) },
+    manager: { use_remote_address: true, ...without([...proxyHeaders, ...forwardedHeaders]) },
   };
   if (trustedProxies === undefined) return [direct];
   const { hops, from } = trustedProxies;
   const behind =
     hops === 0
       ? direct.manager
-      : { use_remote_address: true, xff_num_trusted_hops: hops, ...without(envoyHeaders) };
+      : { use_remote_address: true, xff_num_trusted_hops: hops, ...without(proxyHeaders) };
   if (from === undefined) return [{ manager: behind }];
   const match = { direct_source_prefix_ranges: from.map(prefixRange) };
   return [{ match, manager: behind }, ...(proxyProtocol === undefined ? [direct] : [])];
