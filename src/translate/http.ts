@@ -7,7 +7,7 @@ import { any } from './any.ts';
 import { clientChains, clientFilters, fromWorkload } from './client-address.ts';
 import { outcomeInMetadata } from './edge.ts';
 import type { HttpFilter } from './http-filter.ts';
-import { edgeHttp, insideHttp } from './leniency.ts';
+import { edgeHttp, insideHttp, workloadHttp } from './leniency.ts';
 import { type HttpRole, localReplies } from './localreply.ts';
 import { headerPrefix, visitedKey } from './names.ts';
 import { upgrades } from './upgrades.ts';
@@ -140,7 +140,9 @@ function buildManager({ role, edge, filters, accessLog: file }: HttpListener): H
   return {
     stat_prefix: role,
     codec_type: 'AUTO',
-    ...(role === 'edge' ? { ...edgeHttp(edge ?? {}), ...edgeTimes } : { ...insideHttp, ...insideTimes }),
+    ...(role === 'edge'
+      ? { ...edgeHttp(edge ?? {}), ...edgeTimes }
+      : { ...(role === 'outbound' ? workloadHttp : insideHttp), ...insideTimes }),
     ...accessLog(role, file),
     ...localReplies(role),
     rds: {

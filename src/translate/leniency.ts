@@ -49,6 +49,14 @@ export const insideHttp: Partial<HttpConnectionManager> = {
   http2_protocol_options: { ...http2, max_header_field_size_kb: fieldKiB.max },
 };
 
+/** How a sidecar reads what its workload sends: as an edge does where nothing is declared. */
+export const workloadHttp: Partial<HttpConnectionManager> = {
+  ...insideHttp,
+  max_request_headers_kb: edgeDefaults.maxHeadersKiB,
+  common_http_protocol_options: { max_headers_count: edgeDefaults.maxHeaders },
+  http2_protocol_options: http2,
+};
+
 /** How a cluster reads answers. */
 export const upstreamCommon: CommonOptions = {
   max_headers_count: inside.headers,
