@@ -371,6 +371,8 @@ t.test('HTTP/2: cookies are one line, and a malformed request ends its own strea
     const [good, bad] = await Promise.all([ask({}), ask({ ':path': 'no-slash' })]);
     t.match(good, /GET \/ HTTP/, `${place}: the other stream`);
     t.notMatch(bad, /GET/, place);
+    const numerous = Object.fromEntries(many(250).map((line) => line.split(': ')));
+    t.match(await ask(numerous), /^error/, `${place}: too many headers reset the stream`);
     t.match(await ask({}), /GET \/ HTTP/, `${place}: and the connection goes on`);
   }
 });
