@@ -39,7 +39,7 @@ async function app(name: string): Promise<ListenAddress> {
 async function http2App(name: string): Promise<ListenAddress> {
   const server = createHttp2Server().on('stream', (stream, headers) => {
     stream.respond({ ':status': 200 });
-    stream.end(`${name} ${headers[':authority']}`);
+    stream.end(`${name} ${headers[':authority']}${headers['x-asked'] ? ` ${headers[':scheme']}` : ''}`);
   });
   return listening(server as unknown as Server);
 }
@@ -164,6 +164,11 @@ for (const { name, to, place } of paths) {
       });
     t.equal(await ask2(`one.${place}:${dialled}`), `80 one.${place}:${dialled} /`, 'HTTP/2');
     t.equal(await ask2(`Two.${place}:9090`), `9090 Two.${place}:9090`, 'HTTP/2 at a port of its own');
+    t.equal(
+      await ask2(`two.${place}:9090`, { 'x-asked': '1', 'x-forwarded-proto': 'https' }),
+      `9090 two.${place}:9090 http`,
+      ':scheme is that of the hop, which has no TLS',
+    );
     const websocket = { ':method': 'CONNECT', ':protocol': 'websocket', ':scheme': 'http' };
     await new Promise<void>((resolve) => session.settings({}, () => resolve()));
     t.equal(await ask2(`two.${place}:9091`, websocket), `9091 two.${place}:9091.`, 'a websocket over HTTP/2');
@@ -196,6 +201,23 @@ for (const { name, to, place } of paths) {
     t.equal(said, 'hi', 'gRPC with the dialled port in its authority');
   });
 }
+
+t.test('without scheme_header_transformation :scheme is what X-Forwarded-Proto says', async (t) => {
+  const outbound = await freeAddress();
+  const { close } = await startPatched({
+    scope: { role: 'sidecar', idc: 'sh-a', namespace: 'test', outbound },
+    yaml: entry('two.near', 'sh-a', { 9090: ['HTTP2', await http2App('9090')] }),
+    patch(message: Loose) {
+      delete message.filter_chains?.[0]?.filters?.[0]?.typed_config.scheme_header_transformation;
+    },
+  });
+  t.teardown(close);
+  const headers = { 'x-asked': '1', 'x-forwarded-proto': 'https' };
+  await until('it serves', async () => {
+    const { body } = await get(outbound, '/', { host: 'two.near', headers });
+    return body === '9090 two.near https';
+  });
+});
 
 t.test('without the settings there is no route', async (t) => {
   const outbound = await freeAddress();
