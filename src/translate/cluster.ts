@@ -224,9 +224,12 @@ const gatewayHttp = httpUpstream({
   },
 });
 
-/** For gateways: only a connection that fails or breaks, or a gateway that is silent, counts. */
+/**
+ * For gateways: only a connection that fails or breaks, or a gateway that is silent, counts. Envoy counts a stream that is
+ * reset as one, and the end of a websocket is one beyond HTTP/2 (docs/decisions/086-ends-that-count-as-failures.md): so not two in a row.
+ */
 const unreachable: Outlier = {
-  consecutiveLocalOriginFailures: 2,
+  consecutiveLocalOriginFailures: 5,
   intervalMs: 500,
   baseEjectionMs: 2_000,
   maxEjectionMs: 5_000,

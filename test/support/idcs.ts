@@ -58,6 +58,8 @@ export interface Idcs {
   readonly gateways: ReadonlyMap<string, Gateways>;
   /** Process ids of the proxies: `caller`, and `IDC-ingress`, `IDC-egress`. */
   readonly pids: ReadonlyMap<string, number>;
+  /** Their admin interfaces. */
+  readonly admins: ReadonlyMap<string, ListenAddress>;
   /** What the proxies have logged so far: health checks left out. */
   accessLines(): AccessLine[];
   close(): Promise<void>;
@@ -104,8 +106,11 @@ export async function startIdcs(options: WorldOptions): Promise<Idcs> {
     return join(dir, `${proxy}.log`);
   };
   const pids = new Map<string, number>();
+  const admins = new Map<string, ListenAddress>();
   const start = async (mesh: Mesh, id: string, scope: NodeScope, options?: EnvoyOptions) => {
-    pids.set(id, (await mesh.envoy(id, scope, options)).pid);
+    const { pid, admin } = await mesh.envoy(id, scope, options);
+    pids.set(id, pid);
+    admins.set(id, admin);
   };
   await Promise.all([
     ...idcs.flatMap((idc) => {
@@ -133,6 +138,7 @@ export async function startIdcs(options: WorldOptions): Promise<Idcs> {
   return {
     meshes,
     pids,
+    admins,
     registry,
     outbound,
     gateways,
