@@ -72,7 +72,10 @@ export function planGroup(view: GroupView, context: PlanContext): readonly Group
         protocol === 'tcp'
           ? planConnection(policy, naming.isExternal)
           : {
-              ...evidence(naming.instances, naming.isExternal),
+              ...evidence(naming.instances, {
+                isExternal: naming.isExternal,
+                sidecars: traffic.sidecars === true,
+              }),
               ...planConnection(policy, naming.isExternal),
             },
       ...planTls(view.host, view.entry, policy),
@@ -203,19 +206,27 @@ function withoutGateways(
 }
 
 /**
+ * A peer that reads nothing for so long is taken for gone, though its kernel confirms: Linux does not tell a closed window from
+ * silence. So it is longer than any application pauses in the middle of an upload.
+ */
+const unacknowledgedMs = 30_000;
+
+/**
  * What tells a connection whose peer is gone without a word: neither a guess at how long an answer takes nor a check. Not where
- * an instance listens on a unix socket, which has no such options, and no peer to lose.
+ * an instance listens on a unix socket, which has no such options, and no peer to lose; not of what was sent where PING tells.
  */
 function evidence(
   instances: readonly Instance[],
-  isExternal: boolean,
+  { isExternal, sidecars }: { readonly isExternal: boolean; readonly sidecars: boolean },
 ): Pick<Connection, 'unacknowledgedMs' | 'tcpKeepalive'> {
   if (instances.some(({ address }) => addressKind(address) === 'unix')) return {};
-  // Across the internet a second of loss is no death.
-  if (isExternal) {
-    return { unacknowledgedMs: 10_000, tcpKeepalive: { probes: 3, timeMs: 10_000, intervalMs: 5_000 } };
-  }
-  return { unacknowledgedMs: 1_500, tcpKeepalive: { probes: 3, timeMs: 2_000, intervalMs: 1_000 } };
+  return {
+    ...(sidecars ? {} : { unacknowledgedMs }),
+    // Across the internet a second of loss is no death.
+    tcpKeepalive: isExternal
+      ? { probes: 3, timeMs: 10_000, intervalMs: 5_000 }
+      : { probes: 3, timeMs: 2_000, intervalMs: 1_000 },
+  };
 }
 
 function planConnection(policy: TrafficPolicy, isExternal: boolean): Connection {
