@@ -77,6 +77,13 @@ export interface ConsistentHash {
   readonly table: { readonly kind: 'ring' | 'maglev'; readonly size: number };
 }
 
+/** How the share of a new instance grows (Istio, WarmupConfiguration). */
+export interface Warmup {
+  readonly durationMs: number;
+  readonly minimumPercent: number;
+  readonly aggression: number;
+}
+
 /** Traffic policy of a DestinationRule, as far as it is supported. Times in milliseconds. */
 export interface TrafficPolicy {
   readonly connectTimeoutMs?: number;
@@ -93,6 +100,8 @@ export interface TrafficPolicy {
   readonly idleTimeoutMs?: number;
   /** Absent: no TLS. */
   readonly tls?: ClientTls;
+  /** A new instance gets its full share only after `durationMs`: `minimumPercent` of it at first, then more by `aggression`. */
+  readonly warmup?: Warmup;
   /** Goes before `loadBalancer`. */
   readonly hash?: ConsistentHash;
   readonly loadBalancer?: 'ROUND_ROBIN' | 'LEAST_REQUEST' | 'RANDOM';

@@ -66,6 +66,7 @@ export function planGroup(view: GroupView, context: PlanContext): readonly Group
       ...(crossing === undefined ? {} : { crossing }),
       idleTimeoutMs: traffic.idleTimeoutMs ?? trafficDefaults.idleTimeoutMs,
       retryBodyBytes: traffic.retryBodyBytes ?? trafficDefaults.retryBodyBytes,
+      ...(policy.warmup === undefined ? {} : { warmup: policy.warmup }),
       ...(policy.hash === undefined ? {} : { hash: policy.hash }),
       loadBalancer: policy.loadBalancer ?? 'LEAST_REQUEST',
       connection:

@@ -1,6 +1,6 @@
 import type { Audience } from '../model/audience.ts';
 import type { StatusRange } from '../model/health.ts';
-import type { ConsistentHash } from '../model/service.ts';
+import type { ConsistentHash, Warmup } from '../model/service.ts';
 
 /** A Group's port: what is routed. `host:port` names it everywhere. */
 export interface GroupPort {
@@ -242,6 +242,8 @@ export interface GroupPlan {
   readonly idleTimeoutMs: number;
   /** Up to this many bytes of a request's body each hop keeps, so that it can be sent again. */
   readonly retryBodyBytes: number;
+  /** Absent: a new instance has its full share at once. */
+  readonly warmup?: Warmup;
   /** Absent: requests do not stick. */
   readonly hash?: ConsistentHash;
   readonly loadBalancer: 'ROUND_ROBIN' | 'LEAST_REQUEST' | 'RANDOM';

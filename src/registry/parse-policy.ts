@@ -2,6 +2,7 @@ import type { TrafficPolicy } from '../model/service.ts';
 import type { Fields, FieldTable } from './fields.ts';
 import { parseConsistentHash } from './parse-hash.ts';
 import { parseClientTls } from './parse-tls.ts';
+import { parseWarmup } from './parse-warmup.ts';
 
 /** TrafficPolicy as of Istio 1.30, without what only the policy of a whole host has. */
 const policyFields: FieldTable = {
@@ -24,8 +25,8 @@ const loadBalancerFields: FieldTable = {
   consistentHash: '',
   localityLbSetting: 'which IDC takes over is what a DrGroup says.',
   zoneAwareLbSetting: 'an IDC spreads over its zones by weight only.',
-  warmupDurationSecs: 'new instances get their full share at once.',
-  warmup: 'new instances get their full share at once.',
+  warmupDurationSecs: '',
+  warmup: '',
 };
 const poolFields: FieldTable = { tcp: '', http: '' };
 const tcpFields: FieldTable = {
@@ -79,6 +80,7 @@ export function parsePolicy(fields: Fields, level: 'host' | 'port'): TrafficPoli
     ...parseHttp(pool?.map('http')),
     tls: parseClientTls(fields.map('tls')),
     hash: parseConsistentHash(fields.map('loadBalancer')?.map('consistentHash')),
+    warmup: parseWarmup(fields.map('loadBalancer')),
     loadBalancer: parseLoadBalancer(fields.map('loadBalancer')),
     outlier: parseOutlier(fields.map('outlierDetection')),
   });

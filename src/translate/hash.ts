@@ -1,4 +1,5 @@
 import type { Cluster, envoy } from '../../protos/gen/envoy.d.ts';
+import type { Warmup } from '../model/service.ts';
 import type { GroupPlan, ListenerRole } from '../plan/types.ts';
 import { duration } from './any.ts';
 
@@ -6,12 +7,23 @@ type RouteAction = envoy.config.route.v3.RouteAction;
 type HashPolicy = envoy.config.route.v3.RouteAction.HashPolicy;
 
 /** The load balancing of a Group's instances. */
-export function balancing({ hash, loadBalancer }: GroupPlan): Cluster {
-  if (hash === undefined) return { lb_policy: loadBalancer };
+export function balancing({ hash, loadBalancer, warmup }: GroupPlan): Cluster {
+  if (hash === undefined)
+    return { lb_policy: loadBalancer, ...(warmup === undefined ? {} : slowStart(loadBalancer, warmup)) };
   const { kind, size } = hash.table;
   return kind === 'maglev'
     ? { lb_policy: 'MAGLEV', maglev_lb_config: { table_size: String(size) } }
     : { lb_policy: 'RING_HASH', ring_hash_lb_config: { minimum_ring_size: String(size) } };
+}
+
+function slowStart(loadBalancer: GroupPlan['loadBalancer'], warmup: Warmup): Cluster {
+  const slow_start_config = {
+    slow_start_window: duration(warmup.durationMs),
+    aggression: { default_value: warmup.aggression, runtime_key: 'isthmus.warmup_aggression' },
+    min_weight_percent: { value: warmup.minimumPercent },
+  };
+  if (loadBalancer === 'ROUND_ROBIN') return { round_robin_lb_config: { slow_start_config } };
+  return loadBalancer === 'LEAST_REQUEST' ? { least_request_lb_config: { slow_start_config } } : {};
 }
 
 /** What of a request its instance is chosen by. Only the first proxy sets a cookie, and only it sees the client's address. */
