@@ -1,3 +1,11 @@
+/**
+ * A host as it is compared: in small letters, as DNS and Envoy's routes do not tell capitals apart, and without the dot that stands
+ * for the root (`example.org.`, RFC 1034, 3.1).
+ */
+export function canonicalHost(text: string): string {
+  return text.toLowerCase().replace(/\.$/, '');
+}
+
 /** Whether a host, or a pattern for hosts, can stand for others than itself. */
 export function isWildcard(pattern: string): boolean {
   return pattern.startsWith('*');

@@ -1,5 +1,6 @@
 import { MeshError } from '../base/error.ts';
 import { addressKind } from './address.ts';
+import { canonicalHost } from './hostname.ts';
 import { idcNamePattern } from './idc.ts';
 
 /** What an Envoy is for. */
@@ -111,7 +112,7 @@ function hosts(value: unknown): readonly string[] {
   if (!Array.isArray(value) || !value.every((host) => typeof host === 'string')) {
     throw bad('dependsOn', 'must be a list of hosts');
   }
-  const names = value.map((host: string) => host.trim().toLowerCase());
+  const names = value.map((host: string) => canonicalHost(host.trim()));
   return [...new Set(names)].filter((host) => host !== '').sort();
 }
 

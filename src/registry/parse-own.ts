@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { hedgeWithoutTime, trafficLimits } from '../model/annotations.ts';
 import { parseDurationMs } from '../model/duration.ts';
+import { canonicalHost } from '../model/hostname.ts';
 import type { DrGroup, EdgePolicy, GroupTraffic, Idc } from '../model/idc.ts';
 import type { Meta } from '../model/meta.ts';
 import { parseSizeBytes } from '../model/size.ts';
@@ -95,8 +96,8 @@ function checkHosts(spec: Fields): string[] {
   if (list.length === 0) spec.error('is empty: name a host, or remove it and give a `selector`.', 'hosts');
   for (const [index, text] of list.entries()) {
     if (typeof text !== 'string' || text === '') continue;
-    const host = text.toLowerCase();
-    if (!isHost(text)) spec.error(`${show(text)} is not a host: give one of a ServiceEntry.`, 'hosts', index);
+    const host = canonicalHost(text);
+    if (!isHost(host)) spec.error(`${show(text)} is not a host: give one of a ServiceEntry.`, 'hosts', index);
     else if (hosts.has(host)) spec.error(`${show(text)} stands here twice: remove one.`, 'hosts', index);
     hosts.add(host);
   }

@@ -1,3 +1,4 @@
+import { canonicalHost } from '../model/hostname.ts';
 import type { Meta } from '../model/meta.ts';
 import type { DestinationRule, TrafficPolicy } from '../model/service.ts';
 import { show } from './fault.ts';
@@ -20,7 +21,7 @@ const portFields: FieldTable = { number: '' };
 export function parseDestinationRule(spec: Fields, meta: Meta): DestinationRule {
   spec.checkKnown(ruleFields);
   const host = spec.required('host', 'the host of a ServiceEntry');
-  if (host !== undefined && host !== '*' && !isHost(host)) {
+  if (host !== undefined && host !== '*' && !isHost(canonicalHost(host))) {
     spec.error(`${show(host)} is not a host: give a DNS name, or '*.' and a DNS name.`, 'host');
   }
   const fields = spec.map('trafficPolicy');
@@ -40,6 +41,6 @@ export function parseDestinationRule(spec: Fields, meta: Meta): DestinationRule 
   return {
     kind: 'DestinationRule',
     meta,
-    spec: { host: (host ?? '').toLowerCase(), ...parseExportTo(spec, meta), policy, portPolicies },
+    spec: { host: canonicalHost(host ?? ''), ...parseExportTo(spec, meta), policy, portPolicies },
   };
 }

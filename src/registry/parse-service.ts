@@ -1,4 +1,5 @@
 import { addressKind } from '../model/address.ts';
+import { canonicalHost } from '../model/hostname.ts';
 import type { Labels, Meta } from '../model/meta.ts';
 import type { ServiceEntry, ServicePort, WorkloadSpec } from '../model/service.ts';
 import { didYouMean } from '../model/suggest.ts';
@@ -66,9 +67,8 @@ function parseHosts(spec: Fields): string[] {
     spec.error('is required: give at least one host, such as `- checkout.example`.', 'hosts');
   }
   for (const { text, index } of list) {
-    // DNS and Envoy's routes do not tell capitals apart, so neither may we.
-    const host = text.toLowerCase();
-    if (!isHost(text)) {
+    const host = canonicalHost(text);
+    if (!isHost(host)) {
       const what = text === '*' ? "'*' alone would take every host" : `${show(text)} is not a host`;
       spec.error(`${what}: give a DNS name, or '*.' and a DNS name.`, 'hosts', index);
     } else if (hosts.has(host)) {

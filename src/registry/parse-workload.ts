@@ -51,6 +51,8 @@ export function parseWorkloadSpec(fields: Fields): WorkloadSpec {
 
 function parseAddress(fields: Fields): string {
   const address = fields.string('address') ?? '';
+  // The root's dot stays: a resolver with a search list takes such a name as it is.
+  const name = address.replace(/\.$/, '');
   if (address === '') {
     if (fields.has('address') && typeof fields.raw.address !== 'string') return '';
     if (!fields.string('network'))
@@ -70,11 +72,11 @@ function parseAddress(fields: Fields): string {
     if (Buffer.byteLength(path) > socketPathMax)
       fields.error(`is too long: the system takes socket paths of ${socketPathMax} bytes.`, 'address');
     if (!isPlain(path)) fields.error('has characters that are not printable: remove them.', 'address');
-  } else if (!isIpAddress(address) && /^[0-9]+$/.test(address.split('.').at(-1) ?? '')) {
+  } else if (!isIpAddress(address) && /^[0-9]+$/.test(name.split('.').at(-1) ?? '')) {
     // Envoy would take such a name for an IP, and reject all endpoints of the service for it.
     const hint = 'give four numbers from 0 to 255, without zeros in front.';
     fields.error(`${show(address)} is no IP address, and no name either: ${hint}`, 'address');
-  } else if (!isIpAddress(address) && !isDnsName(address)) {
+  } else if (!isIpAddress(address) && !isDnsName(name)) {
     const port = /^(.*):[0-9]+$/.exec(address);
     const hint = port && !address.includes('::') ? ' The port belongs in `ports`, not here.' : '';
     fields.error(

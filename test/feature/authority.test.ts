@@ -53,7 +53,10 @@ const grpcServer = await startGrpcUpstream({
 t.teardown(() => grpcServer.forceShutdown());
 
 function entry(host: string, idc: string, ports: Readonly<Record<number, readonly [string, ListenAddress]>>) {
-  const name = host.replaceAll(/[.*]/g, '-').replace(/^-+/, '');
+  const name = host
+    .toLowerCase()
+    .replaceAll(/[.*]/g, '-')
+    .replace(/^-+|-+$/g, '');
   const list = Object.entries(ports);
   return `---
 apiVersion: networking.istio.io/v1
@@ -80,10 +83,11 @@ for (const [place, idc] of [
       9090: ['HTTP2', await http2App('9090')],
       9091: ['HTTP', await app('9091')],
     }),
+    entry(`Rooted.${place}.`, idc as string, { 80: ['HTTP', await app('rooted')] }),
     entry(`*.wild.${place}`, idc as string, { 80: ['HTTP', wild], 8082: ['HTTP', await app('wild 8082')] }),
     entry(`a.wild.${place}`, idc as string, { 8083: ['HTTP', await app('a')] }),
   ];
-  const hosts = ['one', 'two', '*.wild', 'a.wild'].map((name) => `, '${name}.${place}'`).join('');
+  const hosts = ['one', 'two', 'rooted', '*.wild', 'a.wild'].map((name) => `, '${name}.${place}'`).join('');
   world.edit((yaml) => `${yaml.replace(/hosts: \[calls\.test/, `$&${hosts}`)}${entries.join('')}`);
 }
 
@@ -113,6 +117,8 @@ for (const { name, to, place } of paths) {
       [`one.${place}:${dialled}`, '80'],
       [`one.${place}:`, '80'],
       [`One.${place.toUpperCase()}:${dialled}`, '80'],
+      // An object may have the dot as well as a client.
+      [`rooted.${place}`, 'rooted'],
       // A port that the host has is that port; any other is the default one, whoever else has it.
       [`two.${place}`, '8081'],
       [`two.${place}:8081`, '8081'],

@@ -74,7 +74,7 @@ t.test('names are looked up by the sidecar, and followed', async (t) => {
       entry('api', `{hosts: [api.example.com], resolution: DNS, ${http}}`),
       entry(
         'names',
-        `{hosts: [names.shop], location: MESH_INTERNAL, resolution: DNS, ${http}, endpoints: [{address: one.internal}, {address: two.internal}]}`,
+        `{hosts: [names.shop], location: MESH_INTERNAL, resolution: DNS, ${http}, endpoints: [{address: one.internal}, {address: two.internal.}]}`,
       ),
       entry('round', `{hosts: [round.example.com], resolution: DNS_ROUND_ROBIN, ${http}}`),
       entry('silent', `{hosts: [silent.example.com], resolution: DNS, ${http}}`),

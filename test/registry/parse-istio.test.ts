@@ -2,10 +2,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadAll } from 'js-yaml';
 import t from 'tap';
+import { parseNodeScope } from '../../src/model/node.ts';
 import type { MeshObject } from '../../src/model/object.ts';
 import { renderPath } from '../../src/registry/fault.ts';
 import { parseObject } from '../../src/registry/parse.ts';
-import { service, workload } from './objects.ts';
+import { drGroup, service, workload } from './objects.ts';
 
 const folder = new URL('istio/', import.meta.url).pathname;
 
@@ -76,6 +77,24 @@ t.test('a ServiceEntry as the mesh sees it', async (t) => {
     endpoints: [{ address: '2001:db8::1', ports: { http: 8081 }, labels: {}, network: 'n', weight: 3 }],
   });
   t.strictSame(read(raw).warnings, ['spec.ports[2].protocol', 'spec.ports[4].protocol']);
+});
+
+t.test('a name may end with the dot of the root, everywhere', (t) => {
+  t.match(spec(service('s', 'A.Example.'), 'ServiceEntry'), { hosts: ['a.example'] });
+  t.match(spec(service('s', '*.Example.'), 'ServiceEntry'), { hosts: ['*.example'] });
+  const twice = service('s', 'a.example', { hosts: ['a.example', 'a.example.'] });
+  t.match(read(twice).errors, [/^spec.hosts\[1\]: 'a.example.' stands here twice/]);
+  for (const host of ['a.example..', '.', '*.'])
+    t.match(read(service('s', host)).errors, [/is not a host/], host);
+  const rule = { apiVersion: 'networking.istio.io/v1', kind: 'DestinationRule', metadata: { name: 'r' } };
+  t.match(spec({ ...rule, spec: { host: 'A.Example.' } }, 'DestinationRule'), { host: 'a.example' });
+  t.match(spec(drGroup('g', ['A.Example.'], 'sh-a', 'sh-b'), 'DrGroup'), { hosts: ['a.example'] });
+  const at = (address: string) => workload('w', { address });
+  t.match(spec(at('db.example.'), 'WorkloadEntry'), { address: 'db.example.' });
+  t.match(read(at('10.1.0.1.')).errors, [/is no IP address, and no name either/]);
+  const scope = { role: 'sidecar', idc: 'sh-a', namespace: 'shop', dependsOn: ['A.Example.', 'a.example'] };
+  t.match(parseNodeScope({ isthmus: scope }), { dependsOn: ['a.example'] });
+  t.end();
 });
 
 t.test('addresses of a ServiceEntry are for its TCP ports', async (t) => {
