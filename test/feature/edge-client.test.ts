@@ -37,10 +37,15 @@ const v1 = 'PROXY TCP4 198.51.100.7 192.0.2.1 4711 80\r\n';
 /** The same as v1, binary. */
 const v2 = `\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c${String.fromCharCode(198, 51, 100, 7, 192, 0, 2, 1, 0x12, 0x67, 0, 80)}`;
 
+/** A client on loopback: Envoy names the machine's own address for it. */
+const own = '(?!203\\.)[0-9a-f.:]+';
+const justOwn = new RegExp(`^${own}$`);
+const claimedThenOwn = new RegExp(`^203\\.0\\.113\\.9,${own}$`);
+
 t.test('nobody is trusted', async (t) => {
   const { edge, logged } = await startEdge(t, at, '{}');
   const direct = await seen(edge, claims);
-  t.match(direct, { 'x-forwarded-for': '127.0.0.1', 'x-forwarded-proto': 'http' });
+  t.match(direct, { 'x-forwarded-for': justOwn, 'x-forwarded-proto': 'http' });
   for (const name of ['host', 'port', 'prefix']) t.notOk(direct?.[`x-forwarded-${name}`], name);
   t.notOk(direct?.forwarded);
   t.notOk(direct?.['x-real-ip']);
@@ -56,7 +61,7 @@ t.test('what direct clients claim arrives where nothing takes it off', async (t)
   });
   t.match(await seen(edge, claims), {
     'x-forwarded-host': 'shop.example',
-    'x-forwarded-for': '203.0.113.9,127.0.0.1',
+    'x-forwarded-for': claimedThenOwn,
     forwarded: /203/,
   });
 });
@@ -65,7 +70,7 @@ t.test('one load balancer in front', async (t) => {
   const { edge, logged } = await startEdge(t, at, '{trustedProxies: {hops: 1}}');
   const behind = await seen(edge, claims);
   t.match(behind, {
-    'x-forwarded-for': '203.0.113.9,127.0.0.1',
+    'x-forwarded-for': claimedThenOwn,
     'x-forwarded-proto': 'https',
     'x-forwarded-host': 'shop.example',
     'x-forwarded-port': '443',
@@ -91,7 +96,7 @@ t.test('two in a row', async (t) => {
 t.test('only from where they are', async (t) => {
   const away = await startEdge(t, at, '{trustedProxies: {hops: 1, from: [10.0.0.0/8, "fd00::/8"]}}');
   const spoofed = await seen(away.edge, claims);
-  t.match(spoofed, { 'x-forwarded-for': '127.0.0.1', 'x-forwarded-proto': 'http' });
+  t.match(spoofed, { 'x-forwarded-for': justOwn, 'x-forwarded-proto': 'http' });
   t.notOk(spoofed?.['x-forwarded-host']);
   const here = await startEdge(t, at, '{trustedProxies: {hops: 1, from: [127.0.0.1]}}');
   t.match(await seen(here.edge, claims), {
@@ -115,7 +120,7 @@ t.test('PROXY protocol', async (t) => {
 
   const optional = await startEdge(t, at, '{proxyProtocol: optional}');
   t.match(await seen(optional.edge, [], v2), { 'x-forwarded-for': '198.51.100.7' });
-  t.match(await seen(optional.edge, []), { 'x-forwarded-for': '127.0.0.1' });
+  t.match(await seen(optional.edge, []), { 'x-forwarded-for': justOwn });
 
   const both = await startEdge(
     t,
