@@ -85,6 +85,15 @@ t.test('one load balancer in front', async (t) => {
     'what the client wrote before it does not count',
   );
   t.strictSame(await logged(3), ['203.0.113.9', '127.0.0.1', '203.0.113.9']);
+  t.match(
+    await seen(edge, ['X-Forwarded-For: 203.0.113.9:4711', 'X-Forwarded-Proto: https']),
+    {
+      'x-forwarded-for': '203.0.113.9:4711,127.0.0.1',
+      'x-forwarded-proto': 'https',
+      'x-envoy-external-address': '127.0.0.1',
+    },
+    'a port beside the address: passed on, but no address to Envoy',
+  );
 });
 
 t.test('two in a row', async (t) => {

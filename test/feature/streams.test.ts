@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import t from 'tap';
 import type { ListenAddress } from '../../src/model/node.ts';
 import { get, until } from '../support/mesh.ts';
+import { rawExchange } from '../support/raw-http.ts';
 import { startTwoIdcs, type TestGroup } from '../support/two-idcs.ts';
 
 // Bodies and streams through every path. Buffers hold 32 KiB: none of these fits into them.
@@ -36,11 +37,12 @@ for (const group of [near, far]) {
   await listen(server, world.socket(group));
 }
 for (const group of [nearH2, farH2]) {
-  const server = createHttp2Server().on('stream', (stream) => {
+  const server = createHttp2Server().on('stream', (stream, { ':path': path }) => {
     stream.on('error', () => {});
     stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
     stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
-    stream.pipe(stream);
+    if (path === '/echo.Echo/End') stream.end(body);
+    else stream.pipe(stream);
   });
   await listen(server as unknown as Server, world.socket(group));
 }
@@ -67,6 +69,12 @@ for (const { name, to, http, h2 } of paths) {
 
     await t.test('HTTP/1.1: 3 MiB there and back', async (t) => {
       for (const method of ['POST', 'PUT']) t.ok((await post(to, host, method)).equals(body), method);
+    });
+
+    await t.test('HTTP/1.1: a client that ends its sending half is taken for gone', async (t) => {
+      const text = `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`;
+      t.equal((await rawExchange(to, text)).status, 200);
+      t.equal((await rawExchange(to, text, { half: true })).status, 0);
     });
 
     await t.test('HTTP/2: 3 MiB there and back', async (t) => {
@@ -118,6 +126,13 @@ for (const { name, to, http, h2 } of paths) {
       t.ok(await echoes(stream));
       t.match(await trailers, { 'grpc-status': '0' });
     });
+
+    await t.test('gRPC: the server ends a stream that its client has not ended', async (t) => {
+      t.strictSame(await ended(to, `${h2.name}.test`, 2 * body.length), [body.length, '0']);
+      // Envoy resets the stream when it has sent what fits into the client's window: docs/http.md says so.
+      const [bytes, code] = await ended(to, `${h2.name}.test`, 65_535);
+      t.ok(bytes < body.length && code === undefined, `${bytes} of ${body.length} bytes with a small window`);
+    });
   });
 }
 
@@ -131,6 +146,36 @@ function post(to: ListenAddress, host: string, method: string): Promise<Buffer> 
     sent.on('error', reject);
     sent.end(body);
   });
+}
+
+/** What a slow reader gets, in bytes, and the grpc-status, of an answer that ends while its request goes on; `window` in bytes. */
+async function ended(to: ListenAddress, authority: string, window: number): Promise<[number, unknown]> {
+  const session = connect(`http://${to.address}:${to.port}`, { settings: { initialWindowSize: window } });
+  session.on('error', () => {});
+  await new Promise((resolve) => session.once('connect', resolve));
+  session.setLocalWindowSize(window);
+  const stream = session.request({
+    ':method': 'POST',
+    ':path': '/echo.Echo/End',
+    ':authority': authority,
+    'content-type': 'application/grpc',
+    te: 'trailers',
+  });
+  let bytes = 0;
+  let code: unknown;
+  stream.on('error', () => {});
+  stream.on('data', (data: Buffer) => {
+    bytes += data.length;
+    stream.pause();
+    setTimeout(() => stream.resume(), 1);
+  });
+  stream.on('trailers', (trailers) => {
+    code = trailers['grpc-status'];
+  });
+  stream.write('more will come');
+  await new Promise((resolve) => stream.on('close', resolve));
+  session.destroy();
+  return [bytes, code];
 }
 
 function upgrade(to: ListenAddress, host: string, protocol: string): Promise<Duplex> {

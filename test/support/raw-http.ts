@@ -21,6 +21,8 @@ export interface RawOptions {
   readonly listenMs?: number;
   /** Stop as soon as this has come; by default when a body of known length, or its last chunk, is there. */
   readonly until?: RegExp;
+  /** Whether to end the sending half of the connection after the bytes. */
+  readonly half?: boolean;
   /** Sent when something has come: the second half of an exchange. */
   readonly next?: string;
 }
@@ -30,7 +32,10 @@ export function rawExchange(to: ListenAddress, text: string, options: RawOptions
   return new Promise((resolve) => {
     let got = '';
     let next = options.next;
-    const socket = connect(to.port, to.address, () => socket.write(text, 'latin1'));
+    const socket = connect(to.port, to.address, () => {
+      if (options.half) socket.end(text, 'latin1');
+      else socket.write(text, 'latin1');
+    });
     const done = (ended: boolean) => {
       clearTimeout(timer);
       socket.destroy();
