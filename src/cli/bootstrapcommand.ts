@@ -10,6 +10,7 @@ interface Flags {
   readonly role: NodeRole;
   readonly idc: string;
   readonly id: string;
+  readonly zone?: string;
   readonly xds: readonly ListenAddress[];
   readonly admin?: ListenAddress;
   readonly xdsMode: 'delta' | 'sotw';
@@ -46,6 +47,10 @@ export function bootstrapCommand(): Command {
       '--xds <host:port>',
       'a control plane; repeat for more, most preferred first: for instances that register themselves, isthmus serve --peer-admin must name each to the others (default: 127.0.0.1:15010)',
       (text: string, list: readonly ListenAddress[] | undefined) => [...(list ?? []), parseAddress(text)],
+    )
+    .option(
+      '--zone <name>',
+      "for a sidecar or an ingress: the zone that it stands in, as in IDC/zone of an instance's locality; a DestinationRule may prefer it (default: none is preferred)",
     )
     .option('--admin <host:port>', "Envoy's admin interface; keep it on loopback", address)
     .option(
@@ -129,18 +134,25 @@ function scopeOf(flags: Flags): NodeScope {
     idc: flags.idc,
     ...(flags.accessLog === undefined ? {} : { accessLog: flags.accessLog }),
   };
+  if (flags.zone !== undefined && flags.role === 'egress') {
+    throw new MeshError(
+      'invalid',
+      '--zone is for a sidecar or an ingress: an egress chooses among no instances; leave it out',
+    );
+  }
+  const choosing = { ...common, ...(flags.zone === undefined ? {} : { zone: flags.zone }) };
   const any = (port: number): ListenAddress => ({ address: '0.0.0.0', port });
   switch (flags.role) {
     case 'sidecar':
       return {
         role: 'sidecar',
-        ...common,
+        ...choosing,
         namespace: flags.namespace ?? 'default',
         ...(flags.dependsOn === undefined ? {} : { dependsOn: flags.dependsOn }),
         ...(flags.outbound === undefined ? {} : { outbound: flags.outbound }),
       };
     case 'ingress':
-      return { role: 'ingress', ...common, edge: flags.edge ?? any(8080), peer: flags.peer ?? any(15443) };
+      return { role: 'ingress', ...choosing, edge: flags.edge ?? any(8080), peer: flags.peer ?? any(15443) };
     case 'egress':
       return {
         role: 'egress',

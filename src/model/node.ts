@@ -19,8 +19,14 @@ interface CommonScope {
   readonly accessLog?: string;
 }
 
+/** What chooses among instances. */
+interface ChoosingScope extends CommonScope {
+  /** The zone of the IDC that it stands in, as instances name it in their locality; absent: it prefers no zone. */
+  readonly zone?: string;
+}
+
 /** A sidecar. Its inbound listener stands in its bootstrap, so only the outbound side is decided here. */
-export interface SidecarScope extends CommonScope {
+export interface SidecarScope extends ChoosingScope {
   readonly role: 'sidecar';
   readonly namespace: string;
   /** Hosts of the Groups that it calls; absent: all of its namespace. */
@@ -30,7 +36,7 @@ export interface SidecarScope extends CommonScope {
 }
 
 /** An ingress gateway: one listener for clients at the edge, one for other IDCs' egress gateways. */
-export interface IngressScope extends CommonScope {
+export interface IngressScope extends ChoosingScope {
   readonly role: 'ingress';
   readonly edge: ListenAddress;
   readonly peer: ListenAddress;
@@ -67,17 +73,21 @@ export function parseNodeScope(metadata: unknown): NodeScope {
     idc,
     ...optional('accessLog', raw.accessLog === undefined ? undefined : text(raw, 'accessLog')),
   };
+  const choosing = {
+    ...common,
+    ...optional('zone', raw.zone === undefined ? undefined : zoneName(raw)),
+  };
   switch (raw.role) {
     case 'sidecar':
       return {
         role: 'sidecar',
-        ...common,
+        ...choosing,
         namespace: text(raw, 'namespace'),
         ...optional('dependsOn', raw.dependsOn === undefined ? undefined : hosts(raw.dependsOn)),
         ...optional('outbound', raw.outbound === undefined ? undefined : listen(raw, 'outbound')),
       };
     case 'ingress':
-      return { role: 'ingress', ...common, ...apart(raw, 'edge', 'peer') };
+      return { role: 'ingress', ...choosing, ...apart(raw, 'edge', 'peer') };
     case 'egress':
       return { role: 'egress', ...common, ...apart(raw, 'sidecar', 'ingress') };
     default:
@@ -106,6 +116,18 @@ function text(raw: Record<string, unknown>, field: string): string {
   const value = raw[field];
   if (typeof value !== 'string' || value === '') throw bad(field, 'must be a text');
   return value;
+}
+
+/** One part of a locality, `IDC/zone/subzone`. */
+function zoneName(raw: Record<string, unknown>): string {
+  const name = text(raw, 'zone');
+  if (/[/*\p{C}\p{Z}]/u.test(name)) {
+    throw bad(
+      'zone',
+      `${JSON.stringify(name)} is no zone: give what stands between the slashes of IDC/zone/subzone`,
+    );
+  }
+  return name;
 }
 
 function hosts(value: unknown): readonly string[] {

@@ -102,6 +102,8 @@ export interface TrafficPolicy {
   readonly tls?: ClientTls;
   /** A new instance gets its full share only after `durationMs`: `minimumPercent` of it at first, then more by `aggression`. */
   readonly warmup?: Warmup;
+  /** Instances of a proxy's own zone are preferred to those of the IDC's other zones. */
+  readonly zonePreference?: true;
   /** Goes before `loadBalancer`. */
   readonly hash?: ConsistentHash;
   readonly loadBalancer?: 'ROUND_ROBIN' | 'LEAST_REQUEST' | 'RANDOM';

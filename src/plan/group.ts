@@ -67,6 +67,7 @@ export function planGroup(view: GroupView, context: PlanContext): readonly Group
       idleTimeoutMs: traffic.idleTimeoutMs ?? trafficDefaults.idleTimeoutMs,
       retryBodyBytes: traffic.retryBodyBytes ?? trafficDefaults.retryBodyBytes,
       ...(policy.warmup === undefined ? {} : { warmup: policy.warmup }),
+      ...(given.zonePreference === undefined ? {} : { zonePreference: given.zonePreference }),
       ...(policy.hash === undefined ? {} : { hash: policy.hash }),
       loadBalancer: policy.loadBalancer ?? 'LEAST_REQUEST',
       connection:

@@ -244,6 +244,8 @@ export interface GroupPlan {
   readonly retryBodyBytes: number;
   /** Absent: a new instance has its full share at once. */
   readonly warmup?: Warmup;
+  /** A proxy that knows its zone takes that zone's instances first (`zone.ts`). */
+  readonly zonePreference?: true;
   /** Absent: requests do not stick. */
   readonly hash?: ConsistentHash;
   readonly loadBalancer: 'ROUND_ROBIN' | 'LEAST_REQUEST' | 'RANDOM';

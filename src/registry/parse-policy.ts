@@ -3,6 +3,7 @@ import type { Fields, FieldTable } from './fields.ts';
 import { parseConsistentHash } from './parse-hash.ts';
 import { parseClientTls } from './parse-tls.ts';
 import { parseWarmup } from './parse-warmup.ts';
+import { parseZonePreference } from './parse-zone.ts';
 
 /** TrafficPolicy as of Istio 1.30, without what only the policy of a whole host has. */
 const policyFields: FieldTable = {
@@ -23,8 +24,8 @@ const portPolicyFields: FieldTable = { ...policyFields, port: '' };
 const loadBalancerFields: FieldTable = {
   simple: '',
   consistentHash: '',
-  localityLbSetting: 'which IDC takes over is what a DrGroup says.',
-  zoneAwareLbSetting: 'an IDC spreads over its zones by weight only.',
+  localityLbSetting: '',
+  zoneAwareLbSetting: 'give localityLbSetting: the own zone first, or all zones alike.',
   warmupDurationSecs: '',
   warmup: '',
 };
@@ -81,6 +82,7 @@ export function parsePolicy(fields: Fields, level: 'host' | 'port'): TrafficPoli
     tls: parseClientTls(fields.map('tls')),
     hash: parseConsistentHash(fields.map('loadBalancer')?.map('consistentHash')),
     warmup: parseWarmup(fields.map('loadBalancer')),
+    zonePreference: parseZonePreference(fields.map('loadBalancer')),
     loadBalancer: parseLoadBalancer(fields.map('loadBalancer')),
     outlier: parseOutlier(fields.map('outlierDetection')),
   });

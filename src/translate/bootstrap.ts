@@ -57,7 +57,10 @@ export function buildBootstrap(options: BootstrapOptions): Bootstrap {
     node: {
       id: options.id,
       cluster: `${scope.role}.${scope.idc}`,
-      locality: { region: scope.idc },
+      locality: {
+        region: scope.idc,
+        ...(scope.role === 'egress' || scope.zone === undefined ? {} : { zone: scope.zone }),
+      },
       metadata: { [nodeMetadataKey]: JSON.parse(JSON.stringify(scope)) },
     },
     ...(options.admin === undefined ? {} : { admin: { address: socketAddress(options.admin) } }),

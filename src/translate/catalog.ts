@@ -2,6 +2,7 @@ import { sameContent } from '../index/equal.ts';
 import type { Idc } from '../model/idc.ts';
 import type { NodeRole, NodeScope } from '../model/node.ts';
 import type { GroupPlan } from '../plan/types.ts';
+import { planForZone, preferredZone } from '../plan/zone.ts';
 import {
   type Built,
   buildGroupResources,
@@ -36,8 +37,11 @@ type Messages = Readonly<Record<NodeRole, readonly Built[]>>;
 /** One Group as it was last decided. */
 interface GroupEntry {
   readonly plans: readonly GroupPlan[];
-  /** Absent until a scope sees the Group: while a control plane reads its registry, nobody does. */
-  messages: Messages | undefined;
+  /**
+   * By the zone that is preferred, undefined for all who prefer none. Each is built when a scope first sees the Group: while a
+   * control plane reads its registry, nobody does.
+   */
+  readonly messages: Map<string | undefined, Messages>;
 }
 
 interface ScopeEntry {
@@ -79,7 +83,7 @@ export class Catalog {
     return [
       ...own,
       ...entry.routes,
-      ...this.#groupsOf(scope).flatMap((group) => this.#messagesOf(group)[scope.role]),
+      ...this.#groupsOf(scope).flatMap((group) => this.#messagesOf(group, scope)),
     ];
   }
 
@@ -120,7 +124,7 @@ export class Catalog {
       if (old !== undefined)
         for (const entry of this.#index.scopesOf(key)) {
           const one = touch(entry);
-          one.old.push(...this.#messagesOf(old)[entry.scope.role]);
+          one.old.push(...this.#messagesOf(old, entry.scope));
           one.routes ||= routes;
         }
       if (is === undefined) this.#groups.delete(key);
@@ -129,7 +133,7 @@ export class Catalog {
       if (is !== undefined)
         for (const entry of this.#index.scopesOf(key)) {
           const one = touch(entry);
-          one.now.push(...this.#messagesOf(is)[entry.scope.role]);
+          one.now.push(...this.#messagesOf(is, entry.scope));
           one.routes ||= routes;
         }
     }
@@ -160,17 +164,30 @@ export class Catalog {
   }
 
   #nextGroup(plans: readonly GroupPlan[], old: GroupEntry | undefined): GroupEntry {
-    return { plans, messages: old?.messages && this.#buildMessages(plans, old.messages) };
+    const messages: GroupEntry['messages'] = new Map();
+    const differs = plans.some((plan) => plan.zonePreference);
+    for (const [key, known] of old?.messages ?? []) {
+      const zone = differs ? key : undefined;
+      if (!messages.has(zone)) messages.set(zone, this.#buildMessages(plans, zone, known));
+    }
+    return { plans, messages };
   }
 
-  #messagesOf(group: GroupEntry): Messages {
-    group.messages ??= this.#buildMessages(group.plans, undefined);
-    return group.messages;
+  #messagesOf({ plans, messages }: GroupEntry, scope: NodeScope): readonly Built[] {
+    const zone = scope.role === 'egress' ? undefined : preferredZone(plans, scope);
+    let found = messages.get(zone);
+    if (found === undefined) {
+      // What does not differ by zone is shared.
+      const [other] = messages.values();
+      found = this.#buildMessages(plans, zone, other);
+      messages.set(zone, found);
+    }
+    return found[scope.role];
   }
 
-  #buildMessages(plans: readonly GroupPlan[], old: Messages | undefined): Messages {
+  #buildMessages(plans: readonly GroupPlan[], zone: string | undefined, old: Messages | undefined): Messages {
     this.#work.groupsBuilt += 1;
-    const built = plans.map((plan) => buildGroupResources(plan, this.#idcs));
+    const built = plans.map((plan) => buildGroupResources(planForZone(plan, zone), this.#idcs));
     const of = (role: NodeRole) =>
       keepEqual(
         built.flatMap((one) => one[role]),

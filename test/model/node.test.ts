@@ -14,6 +14,11 @@ t.test('a proxy says what it is', async (t) => {
       dependsOn: ['a.shop', 'b.shop'],
     },
   );
+  t.match(parse({ role: 'sidecar', idc: 'a', namespace: 'x', zone: 'z1' }), { zone: 'z1' });
+  t.notOk(
+    'zone' in parse({ role: 'egress', idc: 'a', zone: 'z1', sidecar: at(1), ingress: at(2) }),
+    'as nothing differs for it',
+  );
   t.match(parse({ role: 'egress', idc: 'a', sidecar: at(1), ingress: at(2) }), { role: 'egress' });
 });
 
@@ -23,6 +28,7 @@ t.test('what it says wrong is named', async (t) => {
     [{ role: 'sidecar', idc: 'A', namespace: 'x' }, /idc: 'A' is no IDC name/],
     [{ role: 'gateway', idc: 'a' }, /role: must be sidecar, ingress or egress/],
     [{ role: 'sidecar', idc: 'a' }, /namespace: must be a text/],
+    [{ role: 'sidecar', idc: 'a', namespace: 'x', zone: 'a/z1' }, /zone: "a\/z1" is no zone/],
     [{ role: 'ingress', idc: 'a', edge: at(1) }, /peer: must be \{address, port\}/],
     [{ role: 'ingress', idc: 'a', edge: at(-1), peer: at(2) }, /edge: -1 is no port/],
     [{ role: 'ingress', idc: 'a', edge: at(70_000), peer: at(2) }, /edge: 70000 is no port/],

@@ -15,17 +15,19 @@ import type { Built } from '../../src/translate/resources.ts';
 /** Where the cases stand. */
 export const goldenDir = new URL('../golden/', import.meta.url).pathname;
 
-/** A proxy of each role, as the goldens assume it in sh-a. */
+/** A proxy of each role, as the goldens assume it in zone z1 of sh-a. */
 const scopes: Readonly<Record<NodeRole, NodeScope>> = {
   sidecar: {
     role: 'sidecar',
     idc: 'sh-a',
     namespace: 'shop',
+    zone: 'z1',
     outbound: { address: '127.0.0.1', port: 15001 },
   },
   ingress: {
     role: 'ingress',
     idc: 'sh-a',
+    zone: 'z1',
     edge: { address: '0.0.0.0', port: 8080 },
     peer: { address: '0.0.0.0', port: 15443 },
   },

@@ -8,7 +8,7 @@ import { type EnvoyOptions, freeAddress, type Mesh, startMesh } from './mesh.ts'
 /** A Group of the world and its instances, which the test starts itself. */
 export interface PlacedGroup {
   readonly name: string;
-  readonly instances: readonly { readonly idc: string; readonly at: ListenAddress }[];
+  readonly instances: readonly { readonly idc: string; readonly zone?: string; readonly at: ListenAddress }[];
   /** A path for active health checks; absent: none. */
   readonly health?: string;
   /** The port of the service, where it is TCP; absent: port 80. */
@@ -33,6 +33,8 @@ export interface WorldOptions {
   readonly preference?: Readonly<Record<string, readonly object[]>>;
   /** Clients at the edge see the outcome. */
   readonly exposeOutcome?: boolean;
+  /** The zone of each IDC's ingress gateway; absent: none. */
+  readonly ingressZones?: Readonly<Record<string, string>>;
   /** Every Idc also names an ingress and an egress gateway that is not there. */
   readonly deadGateways?: boolean;
 }
@@ -116,9 +118,11 @@ export async function startIdcs(options: WorldOptions): Promise<Idcs> {
     ...idcs.flatMap((idc) => {
       const mesh = meshes.get(idc) as Mesh;
       const { edge, peer, sidecar, ingress } = gateways.get(idc) as Gateways;
+      const zone = options.ingressZones?.[idc];
+      const zoned = zone === undefined ? {} : { zone };
       const [into, out] = [`${idc}-ingress`, `${idc}-egress`];
       return [
-        start(mesh, into, { role: 'ingress', idc, accessLog: accessLog(into), edge, peer }, more),
+        start(mesh, into, { role: 'ingress', idc, ...zoned, accessLog: accessLog(into), edge, peer }, more),
         start(mesh, out, { role: 'egress', idc, accessLog: accessLog(out), sidecar, ingress }),
       ];
     }),
@@ -203,10 +207,10 @@ function serviceEntry(group: PlacedGroup): object {
           ? { number: 80, name: 'main', protocol: group.protocol ?? 'HTTP' }
           : { number: group.tcpPort, name: 'main', protocol: 'TCP' },
       ],
-      endpoints: group.instances.map(({ idc, at }) => ({
+      endpoints: group.instances.map(({ idc, zone, at }) => ({
         address: at.address,
         ports: { main: at.port },
-        locality: idc,
+        locality: zone === undefined ? idc : `${idc}/${zone}`,
       })),
     },
   };

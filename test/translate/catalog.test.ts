@@ -14,8 +14,14 @@ const idcs = new Map([
 ]);
 const at = (port: number) => ({ address: '127.0.0.1', port });
 
-/** The plans of a Group in `namespace`, with an instance at `address`. */
-function plansOf(host: string, namespace: string, address: string, leaves = false): readonly GroupPlan[] {
+/** The plans of a Group in `namespace`, with an instance at `address` and one in another zone. */
+function plansOf(
+  host: string,
+  namespace: string,
+  address: string,
+  leaves = false,
+  zonePreference = false,
+): readonly GroupPlan[] {
   const instance = {
     address,
     ports: { http: 8080 },
@@ -27,7 +33,7 @@ function plansOf(host: string, namespace: string, address: string, leaves = fals
   const group: GroupView = {
     host,
     entry: serviceEntry(`${namespace}/${host}`, [host]),
-    instances: [instance],
+    instances: [instance, { ...instance, address: '10.0.0.3', locality: 'sh-a/z2' }],
     ...(leaves && { drGroup: drGroup('dr', [host]) }),
   };
   return planGroup(group, {
@@ -36,11 +42,12 @@ function plansOf(host: string, namespace: string, address: string, leaves = fals
     hopLimit: 1,
     loopPrevention: 'on',
     checkIntervalMsMin: 1000,
-  });
+  }).map((plan) => (zonePreference ? { ...plan, zonePreference } : plan));
 }
 
-function sidecar(namespace: string, dependsOn?: readonly string[]): NodeScope {
-  return { role: 'sidecar', idc: 'sh-a', namespace, outbound: at(15001), ...(dependsOn && { dependsOn }) };
+function sidecar(namespace: string, dependsOn?: readonly string[], zone?: string): NodeScope {
+  const more = { ...(dependsOn && { dependsOn }), ...(zone && { zone }) };
+  return { role: 'sidecar', idc: 'sh-a', namespace, outbound: at(15001), ...more };
 }
 
 const ingress: NodeScope = { role: 'ingress', idc: 'sh-a', edge: at(1), peer: at(2) };
@@ -51,6 +58,8 @@ const scopes: Readonly<Record<string, NodeScope>> = {
   silent: { role: 'sidecar', idc: 'sh-a', namespace: 'n0' },
   n0: sidecar('n0'),
   n1: sidecar('n1'),
+  n0z1: sidecar('n0', undefined, 'z1'),
+  n0z2: sidecar('n0', undefined, 'z2'),
   picks: sidecar('n0', ['h1', 'h2', 'nobody']),
   nothing: sidecar('n1', []),
 };
@@ -64,6 +73,7 @@ t.test('changes lead each scope to what it would get if it came now', async () =
     namespace: fc.constantFrom('n0', 'n1'),
     address: fc.constantFrom('10.0.0.1', '10.0.0.2'),
     leaves: fc.boolean(),
+    zonal: fc.boolean(),
     gone: fc.boolean(),
   });
   const step = fc.record({
@@ -88,9 +98,9 @@ t.test('changes lead each scope to what it would get if it came now', async () =
           take(key, { upserts: catalog.open(key, scopes[key] as NodeScope), removals: [] });
         }
         const update = new Map(
-          groups.map(({ host, namespace, address, leaves, gone }) => [
+          groups.map(({ host, namespace, address, leaves, zonal, gone }) => [
             host,
-            gone ? [] : plansOf(host, namespace, address, leaves),
+            gone ? [] : plansOf(host, namespace, address, leaves, zonal),
           ]),
         );
         for (const [host, plans] of update) all.set(host, plans);
@@ -175,4 +185,25 @@ t.test('what nobody sees is not built', async (t) => {
   t.equal(catalog.work().groupsBuilt, 1);
   catalog.open('two', { ...sidecar('shop', ['h1']), accessLog: 'x' });
   t.equal(catalog.work().groupsBuilt, 1, 'and what two see is built once');
+});
+
+t.test('where a zone is preferred only its endpoints are built for it', async (t) => {
+  const catalog = new Catalog();
+  catalog.surround(idcs, surroundings);
+  const zones = ['z1', 'z2'].map((zone) => sidecar('shop', undefined, zone));
+  const open = () => zones.map((scope, i) => catalog.open(String(i), scope));
+  const differing = () => {
+    const [first = [], second = []] = open();
+    const shared = new Set(second);
+    return first.filter((one) => one.name.includes('h0') && !shared.has(one)).map(nameOf);
+  };
+  const plain = plansOf('h0', 'shop', '10.0.0.1', true);
+  catalog.update(new Map([['h0', plain]]));
+  t.strictSame(differing(), []);
+  t.equal(catalog.work().groupsBuilt, 1, 'without the setting once for all');
+  const { changed } = cost(catalog, 'h0', plansOf('h0', 'shop', '10.0.0.1', true, true));
+  t.strictSame(changed, ['0: EDS/instances/h0:80', '1: EDS/instances/h0:80']);
+  t.strictSame(differing(), ['EDS/instances/h0:80']);
+  t.strictSame(cost(catalog, 'h0', plain).changed, changed, 'and taken back');
+  t.strictSame(differing(), []);
 });

@@ -1,0 +1,33 @@
+import type { GroupPlan, Locality } from './types.ts';
+
+/** Where a proxy stands within its IDC. */
+export interface ZonedProxy {
+  readonly idc: string;
+  readonly zone?: string;
+}
+
+/** The zone that a proxy prefers for a Group, as `IDC/zone`; undefined: none, as for all who do not. */
+export function preferredZone(plans: readonly GroupPlan[], { idc, zone }: ZonedProxy): string | undefined {
+  return zone !== undefined && plans.some((plan) => plan.zonePreference) ? `${idc}/${zone}` : undefined;
+}
+
+/**
+ * A Group as a proxy sees it that prefers `zone` (`IDC/zone`): of instances of one priority those of that zone come first.
+ * Ways out of the IDC come after all instances.
+ */
+export function planForZone(plan: GroupPlan, zone: string | undefined): GroupPlan {
+  if (!plan.zonePreference || zone === undefined) return plan;
+  const ranked = plan.instances.map((locality) => ({ locality, rank: rankOf(locality, zone) }));
+  // Priorities begin at 0 and leave none out (Envoy).
+  const ranks = [...new Set(ranked.map(({ rank }) => rank))].sort((a, b) => a - b);
+  const instances = ranked.map(({ locality, rank }): Locality => {
+    const { priority: _, ...rest } = locality;
+    const priority = ranks.indexOf(rank);
+    return priority === 0 ? rest : { ...rest, priority };
+  });
+  return { ...plan, instances };
+}
+
+function rankOf({ name, priority = 0 }: Locality, zone: string): number {
+  return 2 * priority + (name === zone || name.startsWith(`${zone}/`) ? 0 : 1);
+}
