@@ -81,6 +81,14 @@ t.test('wrong usage says what would be right, and exits with 2', async (t) => {
       /--edge is for --role ingress/,
     ],
     [
+      ['bootstrap', '--role', 'egress', '--idc', 'a', '--id', 'x', '--zone', 'z1'],
+      /--zone is for a sidecar or an ingress/,
+    ],
+    [
+      ['bootstrap', '--role', 'ingress', '--idc', 'a', '--id', 'x', '--zone', 'a/z1'],
+      /zone: "a\/z1" is no zone/,
+    ],
+    [
       ['bootstrap', '--role', 'sidecar', '--idc', 'a', '--id', 'x', '--inbound', ':1'],
       /--inbound and --app go together/,
     ],
@@ -114,12 +122,17 @@ t.test('validate: 0 when all is well, 1 when an object is not', async (t) => {
 t.test('a bootstrap is one that envoy takes', async (t) => {
   for (const role of [
     ['sidecar', '--inbound', '127.0.0.1:0', '--app', 'unix:///run/app.sock', '--outbound', '127.0.0.1:15001'],
-    ['ingress'],
+    ['ingress', '--zone', 'z1'],
     ['egress', '--xds', '127.0.0.1:1', '--xds', '127.0.0.1:2', '--xds-mode', 'sotw'],
   ]) {
     const { code, out } = isthmus('bootstrap', '--idc', 'sh-a', '--id', 'x', '--role', ...role);
     t.equal(code, 0);
-    t.equal(parse(out).node.id, 'x');
+    const { node } = parse(out);
+    t.equal(node.id, 'x');
+    t.strictSame(
+      [node.locality.zone, node.metadata.isthmus.zone],
+      role[0] === 'ingress' ? ['z1', 'z1'] : [undefined, undefined],
+    );
     const file = join(dir, `.${role[0]}.bootstrap.yaml`);
     writeFileSync(file, out);
     const envoy = spawnSync(findEnvoy(), ['--mode', 'validate', '-c', file, '-l', 'error'], {

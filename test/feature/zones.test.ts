@@ -3,6 +3,7 @@ import t from 'tap';
 import type { ListenAddress } from '../../src/model/node.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { freeAddress, get, type Mesh, until } from '../support/mesh.ts';
+import { freePort } from '../support/port.ts';
 
 const places = [
   { name: 'z1-a', idc: 'sh-a', zone: 'z1' },
@@ -30,6 +31,8 @@ function stop(name: Name): Promise<void> {
   return new Promise((resolve) => server.close(() => resolve()));
 }
 
+/** Each sidecar listens there at its own address. */
+const tcpPort = await freePort('127.0.0.1');
 for (const { name } of places) await start(name);
 const instances = places.map(({ name, ...place }) => ({
   ...place,
@@ -42,6 +45,7 @@ const world = await startIdcs({
   groups: [
     { name: 'zoned', instances },
     { name: 'plain', instances },
+    { name: 'bytes', instances, tcpPort },
     { name: 'away', instances: instances.filter(({ idc }) => idc === 'sh-a') },
   ],
 });
@@ -52,7 +56,7 @@ t.teardown(async () => {
 });
 mesh.save(
   'rule.yaml',
-  ['zoned', 'away']
+  ['zoned', 'away', 'bytes']
     .map(
       (name) => `
 apiVersion: networking.istio.io/v1
@@ -65,7 +69,8 @@ spec:
     )
     .join('---'),
 );
-const [sidecar1, sidecar2] = [await freeAddress(), await freeAddress()];
+const [sidecar1, sidecar2] = [await freeAddress('127.0.0.51'), await freeAddress('127.0.0.52')];
+const tcp1 = { address: sidecar1.address, port: tcpPort };
 /** In zone z2; clients of the other one come in by its peer listener, as `away` is here alone. */
 const [edge, elsewhere] = ['sh-a', 'sh-b'].map((idc) => world.gateways.get(idc)?.edge as ListenAddress) as [
   ListenAddress,
@@ -94,6 +99,7 @@ t.test('while all are well, each zone keeps to itself', async (t) => {
   );
   t.strictSame(await spread(edge, 'zoned'), { z2: 200 }, 'at the edge as well');
   t.strictSame(await spread(elsewhere, 'away'), { z2: 200 }, 'and for another IDC');
+  t.strictSame(await spread(tcp1, 'bytes'), { z1: 200 }, 'and for connections');
   for (const [what, counts] of [
     ['without the setting', await spread(sidecar1, 'plain')],
     ['without a zone', await spread(world.outbound, 'zoned')],
@@ -125,12 +131,14 @@ t.test('with one of two gone the other serves the zone', async (t) => {
   const { z1 = 0, z2 = 0 } = first;
   t.equal(z1 + z2, 200, 'none failed, none left the IDC');
   t.ok(z2 < 20, 'only what met the dead one was tried in the other zone');
+  t.strictSame(await spread(tcp1, 'bytes'), { z1: 200 }, 'connections');
 });
 
 t.test("with the zone gone the IDC's other zone takes over", async (t) => {
   await stop('z1-b');
   const { z1 = 0, z2 = 0 } = await spread(sidecar1, 'zoned');
   t.strictSame([z1, z2], [0, 200], 'none failed, none left the IDC');
+  t.strictSame(await spread(tcp1, 'bytes'), { z2: 200 }, 'connections');
   const control = await spread(sidecar1, 'plain');
   t.comment(`without the setting ${control.far ?? 0} left the IDC`);
 });
@@ -139,6 +147,7 @@ t.test('with all zones gone another IDC takes over, and who is back has its own'
   await stop('z2-a');
   await stop('z2-b');
   t.strictSame(await spread(sidecar1, 'zoned'), { far: 200 }, 'none failed');
+  t.strictSame(await spread(tcp1, 'bytes'), { far: 200 }, 'connections');
   await start('z2-a');
   await start('z2-b');
   await until('the other zone', async () => (await spread(sidecar1, 'zoned')).z2 === 200);
