@@ -41,6 +41,7 @@ export const entryFiles: readonly string[] = [
   'envoy/extensions/upstreams/tcp/v3/tcp_protocol_options.proto',
   // Listeners: network filters, listener filters, access logs.
   'envoy/extensions/access_loggers/file/v3/file.proto',
+  'envoy/extensions/access_loggers/filters/cel/v3/cel.proto',
   'envoy/extensions/access_loggers/stream/v3/stream.proto',
   'envoy/extensions/filters/listener/http_inspector/v3/http_inspector.proto',
   'envoy/extensions/filters/listener/original_dst/v3/original_dst.proto',

@@ -5,9 +5,11 @@ import {
   nobodyHeader,
   noIdcOutcome,
   outcomeHeader,
+  overloadedOutcome,
   unsentHeader,
 } from '../model/trail.ts';
 import type { ListenerRole } from '../plan/types.ts';
+import { any } from './any.ts';
 import { failHealthHeader } from './names.ts';
 
 /** Every listener of a proxy that speaks HTTP: those with routes, and a sidecar's for its workload. */
@@ -33,6 +35,19 @@ const nobodyThere = ['UH'];
 const broken = ['UC', 'UR', 'LR', 'UPE'];
 
 /**
+ * The overload manager refused it (`overload.ts`), before a filter or a route was looked at. The action `stop_accepting_requests`
+ * sets no response flag, just the details (Envoy, `StreamInfo::ResponseCodeDetails::Overload`).
+ */
+const overloaded: AccessLogFilter = {
+  extension_filter: {
+    name: 'envoy.access_loggers.extension_filters.cel',
+    typed_config: any('envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter', {
+      expression: "response.code_details == 'overload'",
+    }),
+  },
+};
+
+/**
  * While no try is under way Envoy takes the body on, and answers this when it outgrows what is kept. The client's storage is
  * not meant: to everybody else the request met nobody who could serve it now.
  */
@@ -54,20 +69,19 @@ const moreHeaders: Partial<Readonly<Record<HttpRole, readonly HeaderOption[]>>> 
  * How a listener words the answers that it gives itself: `x-isthmus-outcome: no-idc` on its 503s when nobody is left.
  * Between gateways a Group without routes is a 503 too, and not Envoy's 404: the proxy before tries elsewhere. To a
  * gRPC request Envoy turns each of them into 200 with grpc-status 14 and the body as its message. `interrupted` where a try broke
- * after it was sent, `body-too-large` where a body could not be kept for the next one. What the trail
+ * after it was sent, `body-too-large` where a body could not be kept for the next one, `overloaded` where memory is nearly full.
+ * What the trail
  * filter refused keeps the outcome that the filter gave it: it has none of these flags. An application that is down
  * behind its sidecar is nobody too, as it would be without one.
  */
 export function localReplies(role: HttpRole): Pick<HttpConnectionManager, 'local_reply_config'> {
   const inMesh = meshListeners.includes(role);
-  const headers = [
-    header(outcomeHeader, noIdcOutcome),
-    // A proxy comes before it, and may try elsewhere whatever the method: none of these flags stands for a try that was sent.
-    ...(inMesh || role === 'inbound' ? [header(unsentHeader, 'true')] : []),
-    ...(moreHeaders[role] ?? []),
-  ];
+  // A proxy comes before it, and may try elsewhere whatever the method: none of these flags stands for a try that was sent.
+  const unsent = inMesh || role === 'inbound' ? [header(unsentHeader, 'true')] : [];
+  const headers = [header(outcomeHeader, noIdcOutcome), ...unsent, ...(moreHeaders[role] ?? [])];
   const mappers: ResponseMapper[] = [{ filter: flagged(nobodyLeft), headers_to_add: headers }];
   mappers.push(
+    { filter: overloaded, headers_to_add: [header(outcomeHeader, overloadedOutcome), ...unsent] },
     { filter: flagged(broken), headers_to_add: [header(outcomeHeader, interruptedOutcome)] },
     {
       filter: hasStatus(outgrown),
