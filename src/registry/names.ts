@@ -65,7 +65,12 @@ export function nameFaults(object: MeshObject, taken: Taken, describe: (key: str
     const host = name.split(' ')[1] ?? '';
     const hosts: readonly string[] =
       object.kind === 'ServiceEntry' || object.kind === 'DrGroup' ? object.spec.hosts : [];
-    const message = `${host} belongs to ${describe(owner)}: take it out of one of the two.`;
+    // Istio adds up the ports of ServiceEntries that share a host.
+    const hint =
+      object.kind === 'ServiceEntry'
+        ? 'put all of its ports into one of the two'
+        : 'take it out of one of the two';
+    const message = `${host} belongs to ${describe(owner)}: ${hint}.`;
     return { severity: 'error', path: ['spec', 'hosts', hosts.indexOf(host)], message };
   });
 }
