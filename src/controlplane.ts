@@ -10,7 +10,7 @@ import { Roster, type RosterStream } from './delivery/roster.ts';
 import { StartOrder } from './delivery/start-order.ts';
 import type { Disagreement } from './model/agreement.ts';
 import { type ListenAddress, parseNodeScope } from './model/node.ts';
-import type { Change, Ref } from './model/object.ts';
+import type { Change, Kind, Ref } from './model/object.ts';
 import type { LoopPrevention } from './model/trail.ts';
 import { createPipeline } from './pipeline.ts';
 import { createPolicyCompiler, type PolicyCompiler } from './policy/compile.ts';
@@ -101,6 +101,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   }
   const stop = new AbortController();
   const problemsBySource = new Map<string, readonly Problem[]>();
+  const doubtfulBySource = new Map<string, ReadonlySet<Kind> | undefined>();
 
   const xds = createXdsServer({
     clock,
@@ -254,6 +255,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     ...createStatusReader({
       ...{ idc, clock, sources, loopPrevention, xds, roster, ledger, readiness, problems: ownProblems },
       groups: () => pipeline.view().groups,
+      doubtfulKinds,
     }),
     problems,
     disagreementsOf: (ref) => pipeline.index.disagreementsOf(ref),
@@ -268,8 +270,9 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
         source.start(
           {
             changes: (batch) => apply(source, batch),
-            problems(list) {
+            problems(list, doubtful) {
               problemsBySource.set(source.name, list);
+              doubtfulBySource.set(source.name, doubtful);
               const of = (severity: string) => problems().filter((one) => one.severity === severity).length;
               for (const severity of ['error', 'warning']) metrics.problems.set({ severity }, of(severity));
             },
@@ -306,8 +309,13 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     return [...(loopPrevention === 'off' ? [unprotected] : []), ...pipeline.problems().own];
   }
 
+  /** Kinds of which an object may be missing for a fault that a source tells. */
+  function doubtfulKinds(): ReadonlySet<Kind> {
+    return new Set([...doubtfulBySource.values()].flatMap((kinds) => [...(kinds ?? [])]));
+  }
+
   function problems(): readonly Problem[] {
-    const objects = [...precedence.problems(), ...pipeline.problems().objects];
+    const objects = [...precedence.problems(), ...pipeline.problems(doubtfulKinds()).objects];
     const away = sources.flatMap((source) => peerProblems(source.peers?.() ?? []));
     return [...ownProblems(), ...away, ...[...problemsBySource.values()].flat(), ...objects];
   }

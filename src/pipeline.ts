@@ -4,10 +4,11 @@ import type { Logger } from './base/log.ts';
 import type { Pushed } from './delivery/deletions.ts';
 import type { Ledger, OpenPush } from './delivery/ledger.ts';
 import { applySalvaging } from './delivery/salvage.ts';
+import { isFollowUp } from './index/problems.ts';
 import { createIndex } from './index/store.ts';
 import type { MeshIndex, MeshView } from './index/view.ts';
 import type { NodeScope } from './model/node.ts';
-import { type Change, refOf } from './model/object.ts';
+import { type Change, type Kind, refOf } from './model/object.ts';
 import type { LoopPrevention } from './model/trail.ts';
 import { createPlanner } from './plan/planner.ts';
 import { planPolicies } from './plan/policy.ts';
@@ -57,7 +58,10 @@ export interface Pipeline {
   /** What it has of the registry's objects, to be compared with what the sources hold. */
   readonly index: Pick<MeshIndex, 'holds' | 'refs' | 'disagreementsOf'>;
   /** What is wrong between `objects`, and what of the path's `own` could not be pushed. */
-  problems(): { readonly objects: readonly Problem[]; readonly own: readonly Problem[] };
+  problems(doubtful?: ReadonlySet<Kind>): {
+    readonly objects: readonly Problem[];
+    readonly own: readonly Problem[];
+  };
   close(): Promise<void>;
 }
 
@@ -195,8 +199,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     },
     view: () => index.view(),
     index,
-    problems: () => ({
-      objects: index.problems(),
+    problems: (doubtful = new Set()) => ({
+      objects: index.problems().filter((problem) => !isFollowUp(problem, doubtful)),
       own: [...(filterProblem ? [filterProblem] : []), ...refused.values()],
     }),
     close() {

@@ -6,6 +6,7 @@ import type { SlowPush } from './delivery/push.ts';
 import type { Readiness } from './delivery/readiness.ts';
 import type { GoneNode, Roster } from './delivery/roster.ts';
 import { type NodeRole, parseNodeScope } from './model/node.ts';
+import type { Kind } from './model/object.ts';
 import type { LoopPrevention } from './model/trail.ts';
 import type { LastGoodStatus } from './registry/lastgood.ts';
 import type { PeerStatus } from './registry/peers.ts';
@@ -92,6 +93,8 @@ export interface StatusOptions {
   readonly readiness: Readiness;
   problems(): readonly Problem[];
   groups(): KnownGroups;
+  /** Kinds of which an object may be missing for a fault that is told. */
+  doubtfulKinds(): ReadonlySet<Kind>;
 }
 
 /** The answers to those who ask. */
@@ -136,7 +139,9 @@ export function createStatusReader(options: StatusOptions): StatusReader {
         node: node.id ?? '',
         scope: parseNodeScope(node.metadata),
       }));
-      const lacking = readiness.ready ? describeDependencies(sidecars, options.groups()) : [];
+      // A ServiceEntry that has a fault of its own may be what they ask for.
+      const isTold = options.doubtfulKinds().has('ServiceEntry');
+      const lacking = readiness.ready && !isTold ? describeDependencies(sidecars, options.groups()) : [];
       const refusals = describeNacks(streams.map(({ node, types }) => ({ node: node.id ?? '', types })));
       return {
         ...readinessStatus(),

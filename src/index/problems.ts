@@ -1,5 +1,6 @@
+import { lackOf } from '../model/agreement.ts';
 import type { DrGroup, Idc } from '../model/idc.ts';
-import { type MeshObject, refKey, refOf } from '../model/object.ts';
+import { type Kind, type MeshObject, refKey, refOf } from '../model/object.ts';
 import type { ServiceEntry } from '../model/service.ts';
 import { compareText } from './order.ts';
 import type { IndexProblem, IndexProblemCode } from './view.ts';
@@ -67,6 +68,18 @@ export function unknownIdcs(group: DrGroup, idcs: ReadonlyMap<string, Idc>): Ind
         ),
   );
 }
+
+/** Whether a problem is that something is not there of which `doubtful` says that it may be missing for a fault of its own. */
+export function isFollowUp({ code }: IndexProblem, doubtful: ReadonlySet<Kind>): boolean {
+  const kind = lacks[code];
+  return kind !== undefined && doubtful.has(kind);
+}
+
+const lacks: Readonly<Partial<Record<IndexProblemCode, Kind>>> = {
+  ...lackOf,
+  'unknown-host': 'ServiceEntry',
+  'unknown-idc': 'Idc',
+};
 
 /** Sorts problems by object, field and message. */
 export function sortProblems(list: IndexProblem[]): readonly IndexProblem[] {

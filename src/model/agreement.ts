@@ -1,5 +1,6 @@
 import { addressKind } from './address.ts';
 import type { Labels } from './meta.ts';
+import type { Kind } from './object.ts';
 import type { ServiceEntry, WorkloadSpec } from './service.ts';
 import { didYouMean } from './suggest.ts';
 
@@ -10,6 +11,13 @@ export interface Disagreement {
   readonly path: readonly string[];
   readonly message: string;
 }
+
+/** The kind of object whose absence each of them tells: it may be missing for a fault of its own. */
+export const lackOf: Readonly<Partial<Record<Disagreement['code'], Kind>>> = {
+  unselected: 'ServiceEntry',
+  'unknown-port': 'ServiceEntry',
+  'unknown-locality': 'Idc',
+};
 
 /** What an instance is held against. */
 export interface Surroundings {

@@ -183,7 +183,7 @@ function unknownIdcs(object: MeshObject, idcs: ReadonlySet<string>): Fault[] {
   return object.spec.idcs.flatMap(({ name }, index): Fault[] => {
     if (idcs.has(name)) return [];
     const message = `no Idc is named '${name}': correct the name, or add the Idc.${didYouMean(name, idcs)}`;
-    return [{ severity: 'error', path: ['spec', 'idcs', index, 'name'], message }];
+    return [{ severity: 'error', path: ['spec', 'idcs', index, 'name'], message, lacks: 'Idc' }];
   });
 }
 

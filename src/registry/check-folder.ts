@@ -5,7 +5,7 @@ import { renderPath } from './fault.ts';
 import { createFolder, type Folder } from './folder.ts';
 import { lintMesh } from './lint.ts';
 import type { Lint } from './lint-finding.ts';
-import { report, unreadableFolder } from './report.ts';
+import { doubtfulKinds, report, unreadableFolder } from './report.ts';
 import type { Problem } from './source.ts';
 
 /** What a folder holds, looked at once. */
@@ -28,7 +28,7 @@ export async function checkFolder(path: string): Promise<FolderCheck> {
   await folder.read(files, 0);
   await folder.read(folder.doubtful, 0);
   folder.catalog.settle([]);
-  const problems = report({
+  const input = {
     folder: path,
     unreachable: undefined,
     unwatched: undefined,
@@ -38,9 +38,12 @@ export async function checkFolder(path: string): Promise<FolderCheck> {
     faults: folder.catalog.faults(),
     held: 0,
     inForce: folder.catalog.size,
-  });
+  };
+  const problems = report(input);
   const objects = [...folder.catalog.objects()];
-  problems.push(...lintProblems(path, folder, lintMesh(objects)));
+  const doubtful = doubtfulKinds(input);
+  const lints = lintMesh(objects).filter(({ lacks = [] }) => !lacks.some((kind) => doubtful.has(kind)));
+  problems.push(...lintProblems(path, folder, lints));
   if (folder.scan.files.size === 0) {
     const message = 'the folder holds no .yaml, .yml or .json file: is it the right one?';
     problems.push({ severity: 'warning', where: path, path: '', message });

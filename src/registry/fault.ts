@@ -1,3 +1,5 @@
+import type { Kind } from '../model/object.ts';
+
 /** One step into an object: a field's name or a list's index. */
 export type PathPart = string | number;
 
@@ -8,6 +10,8 @@ export interface Fault {
   readonly path: readonly PathPart[];
   /** What is wrong and what to do. */
   readonly message: string;
+  /** The kind of object that it lacks: its absence may be the fault of that object. */
+  readonly lacks?: Kind;
 }
 
 /** True when at least one of the faults rejects the object. */

@@ -7,7 +7,7 @@ import type { Catalog } from './catalog.ts';
 import { createFolder } from './folder.ts';
 import { createLossGuard, type LossRule, type LossVerdict, lossRule } from './loss.ts';
 import type { DoubtRule } from './reader.ts';
-import { report, unreadableFolder } from './report.ts';
+import { doubtfulKinds, report, unreadableFolder } from './report.ts';
 import type { Problem, Sink, Source } from './source.ts';
 import { createWatchers } from './watch.ts';
 
@@ -158,7 +158,7 @@ export function createFilesSource(options: FilesOptions): FilesSource {
     const state = [held, catalog.missing.size, folder.unreachable, watchers.problem, unreadable].join();
     if (!changed && state === reportedState) return;
     reportedState = state;
-    const problems = report({
+    const input = {
       folder: options.folder,
       unreachable: folder.unreachable,
       unwatched: watchers.problem,
@@ -168,10 +168,11 @@ export function createFilesSource(options: FilesOptions): FilesSource {
       faults: catalog.faults(verdict.held ? undefined : catalog.missing),
       held,
       inForce: catalog.size,
-    });
+    };
+    const problems = report(input);
     if (sameProblems(problems, reported)) return;
     reported = problems;
-    sink.problems(problems);
+    sink.problems(problems, doubtfulKinds(input));
   }
 
   function untilRescan(): number {

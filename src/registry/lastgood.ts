@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import type { Clock, Timer } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import { type Logger, silentLogger } from '../base/log.ts';
-import { type Change, type MeshObject, refKey, refOf } from '../model/object.ts';
+import { type Change, type Kind, type MeshObject, refKey, refOf } from '../model/object.ts';
 import { createHolding } from './holding.ts';
 import { type LossRule, lossRule } from './loss.ts';
 import {
@@ -85,6 +85,7 @@ export function keepLastGood(options: LastGoodOptions): LastGoodSource {
   let snapshot: Snapshot | undefined;
   let refusal: Problem | undefined;
   let innerProblems: readonly Problem[] = [];
+  let innerDoubtful: ReadonlySet<Kind> | undefined;
   let unreachable: string | undefined;
   let live = false;
   let dirty = false;
@@ -111,7 +112,7 @@ export function keepLastGood(options: LastGoodOptions): LastGoodSource {
     const why = reason();
     const own: Problem[] =
       why === undefined ? [] : [{ severity: 'error', where: `source ${name}`, path: '', message: why }];
-    outer?.problems([...own, ...(refusal ? [refusal] : []), ...innerProblems]);
+    outer?.problems([...own, ...(refusal ? [refusal] : []), ...innerProblems], innerDoubtful);
   }
 
   function reason(): string | undefined {
@@ -170,8 +171,9 @@ export function keepLastGood(options: LastGoodOptions): LastGoodSource {
       if (!live) starting.push(...batch);
       else emit(holding.take(batch));
     },
-    problems(list) {
+    problems(list, doubtful) {
       innerProblems = list;
+      innerDoubtful = doubtful;
       if (live) tell();
     },
   };

@@ -1,4 +1,4 @@
-import type { MeshObject } from '../model/object.ts';
+import type { Kind, MeshObject } from '../model/object.ts';
 import type { PathPart } from './fault.ts';
 
 /** Something that is allowed, and probably not meant. */
@@ -6,4 +6,6 @@ export interface Lint {
   readonly object: MeshObject;
   readonly path: readonly PathPart[];
   readonly message: string;
+  /** Kinds of objects that it lacks, or of which it counts too few: one of them may be missing for a fault of its own. */
+  readonly lacks?: readonly Kind[];
 }

@@ -10,7 +10,7 @@ import type { Lint } from './lint-finding.ts';
 /** Declarations on health that concern no port, and ports that are not checked though it looks as if they were. */
 export function lintHealth(entries: readonly ServiceEntry[], groups: readonly DrGroup[]): Lint[] {
   return [
-    ...groups.flatMap((object) => {
+    ...groups.flatMap((object): Lint[] => {
       const { health } = object.spec.traffic;
       if (health === undefined) return [];
       const ports = entries.filter((entry) => covers(object, entry)).flatMap(({ spec }) => spec.ports);
@@ -27,6 +27,7 @@ export function lintHealth(entries: readonly ServiceEntry[], groups: readonly Dr
         object,
         path: at(field, port),
         message,
+        lacks: ['ServiceEntry'],
       }));
     }),
     ...entries.flatMap((object) => {

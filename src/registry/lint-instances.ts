@@ -1,4 +1,4 @@
-import { disagreements, isInside } from '../model/agreement.ts';
+import { type Disagreement, disagreements, isInside, lackOf } from '../model/agreement.ts';
 import type { Labels } from '../model/meta.ts';
 import type { ServiceEntry, WorkloadEntry } from '../model/service.ts';
 import type { Lint } from './lint-finding.ts';
@@ -31,19 +31,30 @@ export function lintInstances(
       ),
     );
     const around = { namespace, entries: selecting, idcs, selectors: byNamespace.get(namespace) ?? [] };
-    return disagreements({ ...object.spec, labels }, around).map(({ path, message }) => ({
+    return disagreements({ ...object.spec, labels }, around).map(({ code, path, message }) => ({
       object,
       path: ['spec', ...path],
       message,
+      ...lacking(code),
     }));
   };
   const lintEntry = (object: ServiceEntry): Lint[] =>
     object.spec.endpoints.flatMap((endpoint, index) =>
       disagreements(endpoint, { namespace: object.meta.namespace, entries: [object], idcs }).map(
-        ({ path, message }) => ({ object, path: ['spec', 'endpoints', index, ...path], message }),
+        ({ code, path, message }) => ({
+          object,
+          path: ['spec', 'endpoints', index, ...path],
+          message,
+          ...lacking(code),
+        }),
       ),
     );
   return [...workloads.flatMap(lintWorkload), ...entries.filter(isInside).flatMap(lintEntry)];
+}
+
+function lacking(code: Disagreement['code']): Pick<Lint, 'lacks'> {
+  const kind = lackOf[code];
+  return kind === undefined ? {} : { lacks: [kind] };
 }
 
 function add<K, V>(map: Map<K, V[]>, key: K, value: V): void {

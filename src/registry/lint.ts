@@ -53,7 +53,7 @@ function lintGroups({ entries, groups }: Mesh): Lint[] {
     for (const [index, host] of group.spec.hosts.entries()) {
       if (isWildcard(host) ? [...hosts].some((one) => covers(host, one)) : hosts.has(host)) continue;
       const message = `no ServiceEntry declares ${host}: correct it, or add the ServiceEntry.${didYouMean(host, suggestible(hosts))}`;
-      lints.push({ object: group, path: ['spec', 'hosts', index], message });
+      lints.push({ object: group, path: ['spec', 'hosts', index], message, lacks: ['ServiceEntry'] });
     }
     const { selector } = group.spec;
     if (selector === undefined) continue;
@@ -61,7 +61,12 @@ function lintGroups({ entries, groups }: Mesh): Lint[] {
     if (matching.length === 0) {
       const message =
         'no ServiceEntry has these labels in its metadata: correct them, or label the ServiceEntries.';
-      lints.push({ object: group, path: ['spec', 'selector', 'matchLabels'], message });
+      lints.push({
+        object: group,
+        path: ['spec', 'selector', 'matchLabels'],
+        message,
+        lacks: ['ServiceEntry'],
+      });
     }
     for (const entry of matching) {
       const first = selected.get(entry);
@@ -87,6 +92,7 @@ function lintRules({ entries, rules }: Mesh): Lint[] {
       object,
       path: ['spec', 'host'],
       message: `no ServiceEntry declares ${object.spec.host}, so the rule has no effect: correct it, or add the ServiceEntry.${didYouMean(object.spec.host, suggestible(hosts))}`,
+      lacks: ['ServiceEntry'],
     }));
 }
 

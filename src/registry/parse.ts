@@ -41,6 +41,9 @@ const kinds: Readonly<Record<Kind, KindRow>> = {
   DrGroup: { apiVersions: [ownApiVersion], parse: parseDrGroup },
 };
 
+/** The names of all kinds. */
+export const kindNames = Object.keys(kinds) as Kind[];
+
 const rootFields: readonly string[] = ['apiVersion', 'kind', 'metadata', 'spec', 'status'];
 
 /**
@@ -97,16 +100,15 @@ const foreignKinds: ReadonlySet<string> = new Set([
 ]);
 
 function parseKind(root: Fields): Kind | undefined {
-  const names = Object.keys(kinds) as Kind[];
   if (!root.has('apiVersion') && !root.has('kind')) {
     root.error('no object: it has neither apiVersion nor kind. Add them, or move it out of the folder.');
     return undefined;
   }
-  const text = root.required('kind', names.join(', '));
+  const text = root.required('kind', kindNames.join(', '));
   if (text === undefined) return undefined;
-  const kind = names.find((name) => name === text);
+  const kind = kindNames.find((name) => name === text);
   if (kind === undefined) {
-    const hint = didYouMean(text, names) || ` Isthmus reads ${names.join(', ')}.`;
+    const hint = didYouMean(text, kindNames) || ` Isthmus reads ${kindNames.join(', ')}.`;
     root.error(`${show(text)} is not a kind that Isthmus knows.${hint}`, 'kind');
     return undefined;
   }

@@ -1,8 +1,10 @@
 import { join } from 'node:path';
 import { MeshError } from '../base/error.ts';
+import type { Kind } from '../model/object.ts';
 import { type CrossFault, labelOf } from './catalog.ts';
 import { type Content, type Entry, problemAt } from './content.ts';
 import { renderPath } from './fault.ts';
+import { kindNames } from './parse.ts';
 import type { FileState } from './reader.ts';
 import { wordsOf } from './scan.ts';
 import type { Problem } from './source.ts';
@@ -71,9 +73,31 @@ export function report(input: ReportInput): Problem[] {
     if (state?.held !== undefined && state.held.length > 0)
       add('warning', join(folder, path), keptMessage(state.held));
   }
-  for (const fault of input.faults) problems.push(crossProblem(input, fault, problems.length < locatedMax));
+  for (const fault of firstCauses(input.faults, doubtfulKinds(input)))
+    problems.push(crossProblem(input, fault, problems.length < locatedMax));
   return problems;
 }
+
+/** A list of faults without those of objects that lack what may be missing for a fault that is told already. */
+function firstCauses(faults: readonly CrossFault[], doubtful: ReadonlySet<Kind>): readonly CrossFault[] {
+  return faults.filter(({ fault }) => fault.lacks === undefined || !doubtful.has(fault.lacks));
+}
+
+/**
+ * The kinds of which an object may be missing for a fault of its own: what others say of its absence is no mistake of theirs.
+ * Where a file or document cannot be read it may have been of any kind.
+ */
+export function doubtfulKinds({ unreadable, files, troubled, faults }: DoubtInput): ReadonlySet<Kind> {
+  const states = [...troubled].map((path) => files.get(path)).filter((state) => state !== undefined);
+  const isUnclear = ({ trouble, content }: FileState) =>
+    trouble !== undefined || (content !== undefined && content.unclear.length > 0);
+  if (unreadable.size > 0 || states.some(isUnclear)) return new Set(kindNames);
+  const faulty = states.flatMap(({ content }) => content?.entries.filter(({ object }) => !object) ?? []);
+  const rejected = faults.filter(({ fault }) => fault.severity === 'error').map(({ entry }) => entry);
+  return new Set([...faulty, ...rejected].map(({ ref }) => ref.kind));
+}
+
+type DoubtInput = Pick<ReportInput, 'unreadable' | 'files' | 'troubled' | 'faults'>;
 
 /** Most objects that a message names. */
 const namedMax = 10;

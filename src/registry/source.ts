@@ -1,4 +1,4 @@
-import type { Change, MeshObject, Ref } from '../model/object.ts';
+import type { Change, Kind, MeshObject, Ref } from '../model/object.ts';
 
 /** A fault or a warning about an object or a file; printed as `where: path: message`. */
 export interface Problem {
@@ -15,8 +15,11 @@ export interface Problem {
 export interface Sink {
   /** Changes that were read together; applied together. */
   changes(batch: readonly Change[]): void;
-  /** All current problems of this source, replacing what it reported before. */
-  problems(list: readonly Problem[]): void;
+  /**
+   * All current problems of this source, replacing what it reported before. `doubtful`: kinds of which an object may be missing
+   * for one of them.
+   */
+  problems(list: readonly Problem[], doubtful?: ReadonlySet<Kind>): void;
 }
 
 /**
