@@ -12,6 +12,7 @@ import { lintInstances } from './lint-instances.ts';
 import { lintOutlier } from './lint-outlier.ts';
 import { lintPorts } from './lint-ports.ts';
 import { lintTcp } from './lint-tcp.ts';
+import { lintZones } from './lint-zone.ts';
 
 interface Mesh {
   readonly entries: readonly ServiceEntry[];
@@ -36,6 +37,7 @@ export function lintMesh(objects: Iterable<MeshObject>): Lint[] {
     ...lintInstances(mesh.entries, mesh.workloads, new Set(mesh.idcs.map(({ meta }) => meta.name))),
     ...lintRules(mesh),
     ...lintOutlier(mesh.rules, mesh.entries, mesh.workloads, selectsWorkload),
+    ...lintZones(mesh.rules, mesh.entries, mesh.workloads, selectsWorkload),
     ...lintTcp(mesh.entries),
     ...lintNames(mesh.entries, mesh.workloads),
     ...lintHealth(mesh.entries, mesh.groups),
