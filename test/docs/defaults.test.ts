@@ -1,0 +1,155 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import { readTree } from '../support/tree.ts';
+
+const root = new URL('../../', import.meta.url);
+const read = (path: string) => readFileSync(new URL(path, root), 'utf8');
+
+/** Rows of a page's tables, header and rule included, each with its line and the header's number of cells. */
+function tables(text: string): { readonly line: number; readonly rows: readonly string[][] }[] {
+  const found: { line: number; rows: string[][] }[] = [];
+  let open = false;
+  let fenced = false;
+  for (const [at, line] of text.split('\n').entries()) {
+    if (line.trimStart().startsWith('```')) fenced = !fenced;
+    const isRow = !fenced && line.startsWith('|');
+    if (isRow && !open) found.push({ line: at + 1, rows: [] });
+    open = isRow;
+    const cells = line.replaceAll(/`[^`]*`/g, (code) => code.replaceAll('|', ' ')).split(/(?<!\\)\|/);
+    if (isRow) found.at(-1)?.rows.push(cells.slice(1, -1).map((cell) => cell.trim()));
+  }
+  return found;
+}
+
+/** What is wrong with the tables of a page. */
+function faultsOf(path: string, text: string): string[] {
+  return tables(text).flatMap(({ line, rows: [header = [], rule = [], ...rows] }) => [
+    ...(rule.length > 0 && rule.every((cell) => /^:?-+:?$/.test(cell)) ? [] : [`${path}:${line}: no header`]),
+    ...rows.flatMap((row, i) =>
+      row.length === header.length ? [] : [`${path}:${line + 2 + i}: ${row.length} cells`],
+    ),
+  ]);
+}
+
+t.test('tables of the docs are whole', async (t) => {
+  const docs = readTree(fileURLToPath(root)).filter(({ path }) => /^(docs\/.*|[^/]*)\.md$/.test(path));
+  t.ok(docs.length > 20);
+  t.strictSame(
+    docs.flatMap(({ path, text }) => faultsOf(path, text)),
+    [],
+  );
+  t.strictSame(faultsOf('a', '| a | b |\n|---|---|\n| 1 | 2 |\n\n| 3 | 4 |'), ['a:5: no header']);
+  t.strictSame(faultsOf('a', '| a | b |\n|---|---|\n| 1 |'), ['a:3: 1 cells']);
+});
+
+// What a row says, and the line of code that it comes from: one does not change without the other.
+const held: readonly (readonly [row: string, says: string, file: string, code: string])[] = [
+  ['idle stream', '1 h', 'src/plan/retry.ts', 'idleTimeoutMs: 3_600_000,'],
+  ['whole request', 'none', 'src/plan/retry.ts', 'timeoutMs: 0,'],
+  ['one try', 'none', 'src/plan/retry.ts', 'perTryTimeoutMs: 0,'],
+  ['`hedge`', 'false', 'src/plan/retry.ts', 'hedge: false,'],
+  ['time after which to hedge', '400 ms', 'src/plan/retry.ts', 'hedgedPerTryTimeoutMs: 400,'],
+  ['the same at the ingress', '0.4', 'src/plan/retry.ts', 'crossingPerTryPart = 0.4;'],
+  ['`retries`', '3 after', 'src/plan/retry.ts', 'retries: 3,'],
+  [
+    '`idempotentMethods`',
+    'GET, HEAD, OPTIONS, TRACE',
+    'src/plan/retry.ts',
+    "['GET', 'HEAD', 'OPTIONS', 'TRACE'] as const",
+  ],
+  [
+    'back-off between tries',
+    '10 ms, up to 100 ms',
+    'src/translate/retry.ts',
+    "duration(rule.pauseMs ?? 10), max_interval: '0.100s'",
+  ],
+  ['body kept', '4 MiB', 'src/plan/retry.ts', 'retryBodyBytes: 4 * 2 ** 20,'],
+  ['back-off for bodies', '1 ms', 'src/plan/retry.ts', 'pauseMs: 1 }'],
+  ["a connection's buffer", '32 KiB', 'src/translate/http.ts', 'per_connection_buffer_limit_bytes: 32_768,'],
+  ['heap of an Envoy', '2 GiB', 'src/translate/overload.ts', 'maxHeapBytesDefault = 2 * 2 ** 30;'],
+  [
+    'parts of it',
+    '0.95: no new request',
+    'src/translate/overload.ts',
+    "action('stop_accepting_requests', { threshold: { value: 0.95 } })",
+  ],
+  [
+    'parts of it',
+    '0.98: no new connection',
+    'src/translate/overload.ts',
+    "action('stop_accepting_connections', { threshold: { value: 0.98 } })",
+  ],
+  ['open connections', '50,000', 'src/translate/overload.ts', 'connectionsMax = 50_000;'],
+  [
+    'asked again after a failure',
+    '1 s, up to 10 s',
+    'src/translate/dns.ts',
+    "{ base_interval: '1s', max_interval: '10s' }",
+  ],
+  ['to connect to an external host', '5 s', 'src/plan/group.ts', 'externalConnectTimeoutMs = 5_000;'],
+  ['places of the ring', '1,024', 'src/registry/parse-hash.ts', 'ringSize = 1_024;'],
+  ['places of Maglev', '65,537', 'src/registry/parse-hash.ts', 'maglevSize = 65_537;'],
+  ['statuses that say healthy', '200 to 299', 'src/plan/health.ts', '{ from: 200, to: 299 }'],
+  ['time between two checks', '0.5 s', 'src/plan/health.ts', 'intervalMs: 500,'],
+  ['time for an answer', '0.8', 'src/translate/health.ts', 'health.intervalMs * 0.8'],
+  ['PING between gateways', 'each 1 s, dead after 2 s', 'src/translate/cluster.ts', "ping('1s', '2s')"],
+  ['PING to instances', 'each 0.5 s, dead after 1 s', 'src/translate/cluster.ts', "ping('0.5s', '1s')"],
+  ['TCP_USER_TIMEOUT', '30 s', 'src/plan/group.ts', 'unacknowledgedMs = 30_000;'],
+  [
+    'TCP keepalive to HTTP',
+    '2 s, then each 1 s, 3 times',
+    'src/plan/group.ts',
+    '{ probes: 3, timeMs: 2_000, intervalMs: 1_000 }',
+  ],
+  ['ejection, without', '3 gateway errors', 'src/plan/outlier.ts', 'consecutiveGatewayErrors: 3,'],
+  ['ejection, without', '3 s, at most 4 s', 'src/plan/outlier.ts', 'uncheckedMaxEjectionMs: 4_000,'],
+  [
+    'ejection of a gateway',
+    '2 s to 5 s',
+    'src/translate/cluster.ts',
+    'baseEjectionMs: 2_000,\n  maxEjectionMs: 5_000,',
+  ],
+  ['connection to an instance', '250 ms', 'src/plan/group.ts', 'externalConnectTimeoutMs : 250)'],
+  [
+    'connections, pending',
+    '16,384, 16,384, 16,384, 1,024',
+    'src/plan/group.ts',
+    'policy.maxRetries ?? 1_024',
+  ],
+  ['idle connection to an instance', '4 s', 'src/plan/group.ts', 'policy.idleTimeoutMs ?? 4_000'],
+  ['headers of a request', '10 s', 'src/translate/http.ts', "request_headers_timeout: '10s'"],
+  ['`edge.maxHeadersKiB`', '60 KiB, 200', 'src/model/idc.ts', 'maxHeadersKiB: 60,\n  maxHeaders: 200,'],
+  [
+    'wait between attempts',
+    '25 ms, growing to 250 ms',
+    'src/translate/tcp.ts',
+    "{ base_interval: '0.025s', max_interval: '0.250s' }",
+  ],
+  ['log lines', '1 MiB', 'src/cli/log.ts', 'pendingBytesMax = 2 ** 20;'],
+  [
+    'a deregistration is remembered',
+    '10 min',
+    'src/registry/registrations.ts',
+    '{ min: 600_000, beyondLease: 60_000 }',
+  ],
+  ['a start waits', '15 s', 'src/registry/peers.ts', 'startWait: 15_000,'],
+  ['instances that only', '1 h', 'src/registry/peers.ts', 'keepAlone: 3_600_000,'],
+  [
+    'tries of a control plane that does not answer `isthmus run`',
+    '0.1 to 2 s',
+    'src/cli/deregistration.ts',
+    '{ first: 100, most: 2_000 }',
+  ],
+  ['Pause before', '1 s', 'src/serve/refusal.ts', 'pauseMs: 1_000,'],
+  ['Most that is offered', '4 KiB', 'src/serve/refusal.ts', 'bytesPerSecond: 4_096,'],
+];
+
+t.test('defaults are those of the code', async (t) => {
+  const rows = tables(read('docs/defaults.md')).flatMap((table) => table.rows.slice(2));
+  for (const [row, says, file, code] of held) {
+    const found = rows.find(([what = '']) => what.startsWith(row) || what.startsWith(`Number of ${row}`));
+    t.ok(found?.[1]?.includes(says), `${row}: ${says}`);
+    t.ok(read(file).includes(code), `${file}: ${code}`);
+  }
+});
