@@ -93,6 +93,8 @@ build: $(GEN_STAMP) ## Compile what is published, JavaScript with types, to dist
 	tsc -p tsconfig.build.json --outDir $(DIST)
 	mkdir -p $(DIST)/protos/gen
 	cp protos/gen/schema.json protos/gen/envoy.d.ts $(DIST)/protos/gen/
+	@# npm sets the bit only when it links the package for the first time.
+	chmod +x $(DIST)/src/cli/main.js
 
 clean: ## Remove what was built or installed, but for the sources
 	rm -rf node_modules .venv .tap .cache dist protos/gen drill-report

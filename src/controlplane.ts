@@ -5,6 +5,7 @@ import { createDeletions, type Deletions } from './delivery/deletions.ts';
 import type { GuardLimits } from './delivery/guard.ts';
 import { type Answer, Ledger } from './delivery/ledger.ts';
 import { createMetrics, type Metrics } from './delivery/metrics.ts';
+import { createProblemLog } from './delivery/problem-log.ts';
 import { Readiness } from './delivery/readiness.ts';
 import { Roster, type RosterStream } from './delivery/roster.ts';
 import { StartOrder } from './delivery/start-order.ts';
@@ -101,6 +102,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   }
   const stop = new AbortController();
   const problemsBySource = new Map<string, readonly Problem[]>();
+  const logProblems = createProblemLog(logger);
   const doubtfulBySource = new Map<string, ReadonlySet<Kind> | undefined>();
 
   const xds = createXdsServer({
@@ -272,6 +274,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
             changes: (batch) => apply(source, batch),
             problems(list, doubtful) {
               problemsBySource.set(source.name, list);
+              logProblems(source.name, list);
               doubtfulBySource.set(source.name, doubtful);
               const of = (severity: string) => problems().filter((one) => one.severity === severity).length;
               for (const severity of ['error', 'warning']) metrics.problems.set({ severity }, of(severity));
