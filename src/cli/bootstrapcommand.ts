@@ -70,7 +70,7 @@ export function bootstrapCommand(): Command {
     .option('--namespace <name>', "the workload's namespace (default: default)")
     .option(
       '--depends-on <hosts>',
-      'hosts it calls, by comma; *.x for all below x, a short name for one of its namespace (default: all of its namespace)',
+      'hosts it calls, by comma; *.x for all below x, a name without a dot: itself or NAME.NAMESPACE.svc.cluster.local (default: all of its namespace)',
       (text: string) => text.split(',').filter((host) => host !== ''),
     )
     .option('--outbound <host:port>', 'where the workload sends its requests', address)

@@ -170,13 +170,19 @@ function bind(server: Server, address: string, credentials: ServerCredentials): 
       if (error === null) resolve(port);
       else
         reject(
-          new MeshError('unavailable', `cannot listen on ${address}: ${error.message}`, {
+          new MeshError('unavailable', `cannot listen on ${address}: ${reasonOf(error)}`, {
             cause: error,
             ref: address,
           }),
         );
     });
   });
+}
+
+function reasonOf({ message }: Error): string {
+  if (message.includes('EADDRINUSE')) return 'another process listens there. Stop it, or give another --xds.';
+  if (message.includes('EADDRNOTAVAIL')) return 'this machine has no such address';
+  return message;
 }
 
 /** Ends the streams, which clients take up again elsewhere, and waits until the connections are gone. */

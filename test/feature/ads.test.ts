@@ -201,6 +201,9 @@ t.test('a connection that goes silent is dropped within 15 s', { timeout: 60_000
 t.test('an address that is taken is said', async (t) => {
   const { port } = await serve(t);
   const second = createXdsServer();
-  await t.rejects(second.listen(`127.0.0.1:${port}`), { code: 'unavailable', message: /cannot listen on/ });
+  await t.rejects(second.listen(`127.0.0.1:${port}`), {
+    code: 'unavailable',
+    message: `cannot listen on 127.0.0.1:${port}: another process listens there. Stop it, or give another --xds.`,
+  });
   await second.close();
 });
