@@ -17,6 +17,8 @@ export const interruptedOutcome = 'interrupted';
 export const bodyTooLargeOutcome = 'body-too-large';
 /** The outcome of a proxy's own 503 when its memory is nearly full: it took nothing of the request on. */
 export const overloadedOutcome = 'overloaded';
+/** The outcome of a sidecar's own 404: no Group that it calls has the host. */
+export const unknownHostOutcome = 'unknown-host';
 /**
  * Of an answer: the only other IDC that may serve the Group has nobody for it. Of a request: an earlier try of it got such
  * an answer, so that this one must not cross again.

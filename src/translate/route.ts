@@ -8,6 +8,7 @@ import { buildRequestRoutes, type HeaderMatcher } from './requests.ts';
 import { buildRetry } from './retry.ts';
 import { appProtocol } from './sidecar.ts';
 import { buildConnectRoutes, hasRoutes } from './tcp.ts';
+import { unknownHosts } from './unknown.ts';
 import { buildVainRoute } from './vain.ts';
 
 type RouteAction = envoy.config.route.v3.RouteAction;
@@ -29,9 +30,12 @@ export function buildRouteConfiguration(
       : {}),
     // Whoever dials a proxy writes the proxy's port: a port is looked at by the routes of its host alone.
     ignore_port_in_host_matching: true,
-    virtual_hosts: byHost(
-      plans.filter((plan) => plan.paths[listener].priorities.length > 0 && hasRoutes(plan, listener)),
-    ).map((ports) => virtualHostOf(ports, listener)),
+    virtual_hosts: [
+      ...byHost(
+        plans.filter((plan) => plan.paths[listener].priorities.length > 0 && hasRoutes(plan, listener)),
+      ).map((ports) => virtualHostOf(ports, listener)),
+      ...(listener === 'outbound' ? [unknownHosts] : []),
+    ],
   };
 }
 

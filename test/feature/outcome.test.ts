@@ -7,6 +7,7 @@ import t from 'tap';
 import { echoService } from '../../src/drill/upstream-grpc.ts';
 import { outcomeHeader, trailHeader } from '../../src/model/trail.ts';
 import { get, until } from '../support/mesh.ts';
+import { rawExchange } from '../support/raw-http.ts';
 import { startTwoIdcs, type TestGroup } from '../support/two-idcs.ts';
 
 // No instance is started: the sidecars are there, what they stand beside is not.
@@ -50,10 +51,50 @@ t.test('a gRPC caller is told so as UNAVAILABLE, with a message', async (t) => {
   t.strictSame(error?.metadata.get(outcomeHeader), ['no-idc']);
 });
 
-t.test('a caller that asks for a Group that is none gets a plain 404', async (t) => {
-  const answer = await get(world.outbound, '/', { host: 'nobody.test' });
+t.test('a caller that asks for a host of no Group is told so', async (t) => {
+  const words = /^isthmus: no Group that this sidecar calls has this host$/;
+  for (const method of ['GET', 'POST', 'OPTIONS']) {
+    const answer = await get(world.outbound, '/', { host: 'nobody.test', method });
+    t.equal(answer.status, 404, method);
+    t.equal(answer.headers[outcomeHeader], 'unknown-host');
+    t.match(answer.body, words);
+  }
+  const grpc = await get(world.outbound, '/echo/Say', {
+    host: 'nobody.test',
+    method: 'POST',
+    headers: { 'content-type': 'application/grpc' },
+  });
+  t.equal(grpc.status, 200);
+  t.equal(grpc.headers['grpc-status'], '12', 'UNIMPLEMENTED');
+  t.match(decodeURIComponent(String(grpc.headers['grpc-message'])), words);
+  t.equal(grpc.headers[outcomeHeader], 'unknown-host');
+  const tunnel = await rawExchange(
+    world.outbound,
+    'CONNECT nobody.test:443 HTTP/1.1\r\nHost: nobody.test:443\r\n\r\n',
+  );
+  t.equal(tunnel.status, 404, 'CONNECT is refused as ever, without words');
+  await until('the access log has it', () => {
+    const lines = readFileSync(join(logs, 'caller.log'), 'utf8').trim().split('\n');
+    return lines
+      .map((line) => JSON.parse(line))
+      .some((line) => line.authority === 'nobody.test' && line.outcome === 'unknown-host');
+  });
+});
+
+t.test('a host that a Group has is known, also where it has no route for the request', async (t) => {
+  const answer = await rawExchange(
+    world.outbound,
+    'CONNECT near.test:80 HTTP/1.1\r\nHost: near.test:80\r\n\r\n',
+  );
+  t.equal(answer.status, 404);
+  t.notMatch(answer.head, /x-isthmus-outcome/);
+});
+
+t.test('clients at the edge get a plain 404', async (t) => {
+  const answer = await get(world.edge, '/', { host: 'nobody.test' });
   t.equal(answer.status, 404);
   t.equal(answer.headers[outcomeHeader], undefined);
+  t.equal(answer.body, '');
 });
 
 t.test('between IDCs a Group that is not known is a 503, so that others are tried', async (t) => {
@@ -94,6 +135,20 @@ t.test('at the edge', async (t) => {
   const answer = await ask();
   t.equal(answer.status, 503);
   t.strictSame(own(answer.headers), [outcomeHeader]);
+});
+
+t.test('an application’s own 404 is its own', async (t) => {
+  const server = createServer((_, response) =>
+    response.writeHead(404, { 'x-mine': '1' }).end('no such page'),
+  );
+  await new Promise<void>((resolve) => server.listen(world.socket(near), resolve));
+  t.teardown(() => server.close());
+  const ask = () => get(world.outbound, '/none', { host: 'near.test' });
+  await until('the application is reached', async () => (await ask()).status === 404);
+  const answer = await ask();
+  t.equal(answer.body, 'no such page');
+  t.equal(answer.headers['x-mine'], '1');
+  t.equal(answer.headers[outcomeHeader], undefined);
 });
 
 t.test('an application cannot word an outcome', async (t) => {
