@@ -180,7 +180,8 @@ function bind(server: Server, address: string, credentials: ServerCredentials): 
 }
 
 function reasonOf({ message }: Error): string {
-  if (message.includes('EADDRINUSE')) return 'another process listens there. Stop it, or give another --xds.';
+  if (message.includes('EADDRINUSE'))
+    return 'the port is in use: another process listens there. Stop it, or take another port.';
   if (message.includes('EADDRNOTAVAIL')) return 'this machine has no such address';
   return message;
 }

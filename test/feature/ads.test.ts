@@ -203,7 +203,7 @@ t.test('an address that is taken is said', async (t) => {
   const second = createXdsServer();
   await t.rejects(second.listen(`127.0.0.1:${port}`), {
     code: 'unavailable',
-    message: `cannot listen on 127.0.0.1:${port}: another process listens there. Stop it, or give another --xds.`,
+    message: `cannot listen on 127.0.0.1:${port}: the port is in use: another process listens there. Stop it, or take another port.`,
   });
   await second.close();
 });
