@@ -1,4 +1,4 @@
-import type { Clock } from './base/clock.ts';
+import type { Clock, Timer } from './base/clock.ts';
 import type { MeshError } from './base/error.ts';
 import type { Logger } from './base/log.ts';
 import type { Pushed } from './delivery/deletions.ts';
@@ -10,6 +10,7 @@ import type { MeshIndex, MeshView } from './index/view.ts';
 import type { NodeScope } from './model/node.ts';
 import { type Change, type Kind, refOf } from './model/object.ts';
 import type { LoopPrevention } from './model/trail.ts';
+import { evacuationsChangeAt } from './plan/evacuation.ts';
 import { createPlanner } from './plan/planner.ts';
 import { planPolicies } from './plan/policy.ts';
 import type { PolicyCompiler } from './policy/compile.ts';
@@ -65,6 +66,8 @@ export interface Pipeline {
   close(): Promise<void>;
 }
 
+const noChange = { groups: new Set<string>(), idcs: new Set<string>() };
+
 /** Types of resources by Envoy's abbreviation, as `translate` names them and `serve` knows them. */
 const typeUrls: Readonly<Record<ResourceKind, string>> = {
   CDS: clusterType,
@@ -73,6 +76,9 @@ const typeUrls: Readonly<Record<ResourceKind, string>> = {
   RDS: routeType,
   ECDS: extensionConfigType,
 };
+
+/** The time is looked at this often at least while an evacuation is to begin or end: the machine's clock may be set. */
+const timeLookMsMax = 10_000;
 
 /** A class of more resources than this is encoded a slice at a time. */
 const openAtOnceMax = 1_000;
@@ -89,6 +95,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   let filters: Filters = {};
   let filterProblem: Problem | undefined;
   let revision = 0;
+  let nextLook: Timer | undefined;
 
   const keeper = createFilterKeeper({
     compiler: options.compiler,
@@ -113,6 +120,23 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   function surround(push: OpenPush, applied: Applied[]): void {
     const { idcs } = index.view();
     publish(catalog.surround(idcs, { own: idcs.get(idc), filters }), push, applied);
+  }
+
+  /** Plans anew, at its time, what begins, goes on or ends by the clock. */
+  function lookAtTime(): void {
+    nextLook?.cancel();
+    const wall = clock.wall();
+    const at = evacuationsChangeAt(index.view(), wall);
+    if (at === undefined) return;
+    nextLook = clock.after(Math.min(at - wall, timeLookMsMax), () => {
+      const plans = planner.update(index.view(), noChange, clock.wall());
+      if (plans.size > 0) {
+        const push = ledger.begin('time', clock.now(), 1, 'evacuation');
+        publish(catalog.update(plans), push, []);
+        push.end();
+      }
+      lookAtTime();
+    });
   }
 
   /** Puts changes of scopes, and adds what came of it to `applied`. */
@@ -178,9 +202,10 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       const view = index.view();
       const applied: Applied[] = [];
       if (delta.idcs.size > 0) surround(push, applied);
-      const plans = planner.update(view, delta);
+      const plans = planner.update(view, delta, clock.wall());
       if (plans.size > 0) publish(catalog.update(plans), push, applied);
       push.end();
+      lookAtTime();
       return { revision, resources: unionOf(applied.map(({ resources }) => resources)) };
     },
     revision: () => revision,
@@ -204,6 +229,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       own: [...(filterProblem ? [filterProblem] : []), ...refused.values()],
     }),
     close() {
+      nextLook?.cancel();
       opening.clear();
       return keeper.close();
     },

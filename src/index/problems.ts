@@ -1,5 +1,5 @@
 import { lackOf } from '../model/agreement.ts';
-import type { DrGroup, Idc } from '../model/idc.ts';
+import type { DrGroup } from '../model/idc.ts';
 import { type Kind, type MeshObject, refKey, refOf } from '../model/object.ts';
 import type { ServiceEntry } from '../model/service.ts';
 import { compareText } from './order.ts';
@@ -56,7 +56,7 @@ export function unknownHost(host: string, naming: readonly DrGroup[]): IndexProb
 }
 
 /** The IDCs that a DrGroup names and nobody defines. */
-export function unknownIdcs(group: DrGroup, idcs: ReadonlyMap<string, Idc>): IndexProblem[] {
+export function unknownIdcs(group: DrGroup, idcs: ReadonlySet<string>): IndexProblem[] {
   return group.spec.idcs.flatMap(({ name: idc }, i) =>
     idcs.has(idc)
       ? []

@@ -1,10 +1,12 @@
 import { disagreements } from '../model/agreement.ts';
 import { audiencesOf } from '../model/audience.ts';
+import type { Evacuation } from '../model/evacuation.ts';
 import { covers, isWildcard } from '../model/hostname.ts';
 import type { Idc } from '../model/idc.ts';
 import type { Labels } from '../model/meta.ts';
 import { type Change, type MeshObject, type Ref, refKey, refOf } from '../model/object.ts';
 import type { ServiceEntry } from '../model/service.ts';
+import { createByName } from './by-name.ts';
 import { instanceProblems, unselectedProblem } from './disagreements.ts';
 import { createDrGroups } from './drgroups.ts';
 import { sameContent, sameList, sameObject } from './equal.ts';
@@ -37,12 +39,12 @@ export function createIndex(options: { readonly idc: string }): MeshIndex {
   const drGroups = createDrGroups(work);
   const entries = new Map<string, EntryRecord>();
   const byHost = createContest<EntryRecord>(compareDeclarations);
-  const idcs = new Map<string, Idc>();
+  const idcs = createByName<Idc>();
+  const evacuations = createByName<Evacuation>();
   const dirtyHosts = new Set<string>();
-  const dirtyIdcs = new Set<string>();
   const problemsByHost = new Map<string, readonly IndexProblem[]>();
   let groups = SharedMap.empty<GroupView>();
-  let view: MeshView = { groups, idcs: new Map() };
+  let view: MeshView = { groups, idcs: idcs.view(), evacuations: evacuations.view() };
 
   function dirty(hosts: Iterable<string>): void {
     for (const host of hosts) dirtyHosts.add(host);
@@ -100,8 +102,10 @@ export function createIndex(options: { readonly idc: string }): MeshIndex {
         drGroups.set(object);
         break;
       case 'Idc':
-        idcs.set(object.meta.name, object);
-        dirtyIdcs.add(object.meta.name);
+        idcs.set(object);
+        break;
+      case 'Evacuation':
+        evacuations.set(object);
         break;
     }
   }
@@ -123,7 +127,9 @@ export function createIndex(options: { readonly idc: string }): MeshIndex {
         break;
       case 'Idc':
         idcs.delete(ref.name);
-        dirtyIdcs.add(ref.name);
+        break;
+      case 'Evacuation':
+        evacuations.delete(ref.name);
         break;
     }
   }
@@ -199,18 +205,12 @@ export function createIndex(options: { readonly idc: string }): MeshIndex {
     return new Set(changes.keys());
   }
 
-  function settleIdcs(): Set<string> {
-    const changed = [...dirtyIdcs].filter((name) => !sameObject(view.idcs.get(name), idcs.get(name)));
-    dirtyIdcs.clear();
-    return new Set(changed);
-  }
-
   return {
     apply(batch): ViewDelta {
       for (const change of batch) applyChange(change);
-      const delta = { groups: settleGroups(), idcs: settleIdcs() };
-      if (delta.groups.size > 0 || delta.idcs.size > 0) {
-        view = { groups, idcs: delta.idcs.size > 0 ? new Map(idcs) : view.idcs };
+      const delta = { groups: settleGroups(), idcs: idcs.settle(), evacuations: evacuations.settle() };
+      if (delta.groups.size + delta.idcs.size + delta.evacuations.size > 0) {
+        view = { groups, idcs: idcs.view(), evacuations: evacuations.view() };
       }
       return delta;
     },
@@ -219,8 +219,8 @@ export function createIndex(options: { readonly idc: string }): MeshIndex {
     refs,
     problems() {
       const known = [...problemsByHost.values()].flat();
-      const idcless = [...drGroups.all()].flatMap((group) => unknownIdcs(group, idcs));
-      const names = new Set(idcs.keys());
+      const names = idcNames();
+      const idcless = [...drGroups.all()].flatMap((group) => unknownIdcs(group, names));
       const disagreeing = [...entries.values()].flatMap((record) =>
         instanceProblems(record.entry, instancesOf(record), names),
       );
@@ -234,11 +234,15 @@ export function createIndex(options: { readonly idc: string }): MeshIndex {
       const found = instances.find(namespace, name);
       if (found === undefined) return [];
       const selectors = found.owners.length > 0 ? [] : selectorsIn(namespace);
-      const around = { namespace, entries: found.owners, idcs: new Set(idcs.keys()), selectors };
+      const around = { namespace, entries: found.owners, idcs: idcNames(), selectors };
       return disagreements(found.instance, around);
     },
     work: () => ({ ...work }),
   };
+
+  function idcNames(): Set<string> {
+    return new Set([...idcs.values()].map(({ meta }) => meta.name));
+  }
 
   function selectorsIn(namespace: string): Labels[] {
     return [...entries.values()].flatMap(({ entry: { meta, spec } }) =>
@@ -258,13 +262,15 @@ export function createIndex(options: { readonly idc: string }): MeshIndex {
         return sameObject(drGroups.get(refOf(object)), object);
       case 'Idc':
         return sameObject(idcs.get(object.meta.name), object);
+      case 'Evacuation':
+        return sameObject(evacuations.get(object.meta.name), object);
     }
   }
 
   function* refs(): Iterable<Ref> {
     for (const { entry } of entries.values()) yield refOf(entry);
     yield* instances.refs();
-    for (const list of [rules.all(), drGroups.all(), idcs.values()])
+    for (const list of [rules.all(), drGroups.all(), idcs.values(), evacuations.values()])
       for (const object of list) yield refOf(object);
   }
 

@@ -1,5 +1,6 @@
 import type { Disagreement } from '../model/agreement.ts';
 import type { Audience } from '../model/audience.ts';
+import type { Evacuation } from '../model/evacuation.ts';
 import type { DrGroup, Idc } from '../model/idc.ts';
 import type { Labels } from '../model/meta.ts';
 import type { Change, MeshObject, Ref } from '../model/object.ts';
@@ -43,6 +44,8 @@ export interface GroupView {
 export interface MeshView {
   readonly groups: ReadonlyMap<string, GroupView>;
   readonly idcs: ReadonlyMap<string, Idc>;
+  /** By name, whether in force or not: that is a matter of time. */
+  readonly evacuations: ReadonlyMap<string, Evacuation>;
 }
 
 /** What a batch of changes did to the view: nothing is named that is, in content, as it was before. */
@@ -51,6 +54,8 @@ export interface ViewDelta {
   readonly groups: ReadonlySet<string>;
   /** Names of IDCs that appeared, changed or went. */
   readonly idcs: ReadonlySet<string>;
+  /** Names of evacuations that appeared, changed or went. */
+  readonly evacuations: ReadonlySet<string>;
 }
 
 /** What can be wrong between objects that are each valid. */

@@ -1,13 +1,14 @@
+import type { Evacuation } from './evacuation.ts';
 import type { DrGroup, Idc } from './idc.ts';
 import type { DestinationRule, ServiceEntry, WorkloadEntry } from './service.ts';
 
 /** A registry object of any kind. */
-export type MeshObject = ServiceEntry | WorkloadEntry | DestinationRule | Idc | DrGroup;
+export type MeshObject = ServiceEntry | WorkloadEntry | DestinationRule | Idc | DrGroup | Evacuation;
 
 /** The kinds that this version knows. */
 export type Kind = MeshObject['kind'];
 
-/** Names an object. Cluster-scoped kinds (Idc, DrGroup) have the namespace ''. */
+/** Names an object. Cluster-scoped kinds (Idc, DrGroup, Evacuation) have the namespace ''. */
 export interface Ref {
   readonly kind: Kind;
   readonly namespace: string;

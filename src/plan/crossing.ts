@@ -1,5 +1,5 @@
 import type { MeshView } from '../index/view.ts';
-import type { DrGroup } from '../model/idc.ts';
+import type { DrChoice, DrGroup } from '../model/idc.ts';
 import { joinVisited, type LoopPrevention } from '../model/trail.ts';
 import type { Crossing, CrossingIdc, Permit } from './types.ts';
 
@@ -10,6 +10,8 @@ export interface CrossingOptions {
   readonly own: string;
   /** The mesh's hop limit; the DR group may set a lower one. */
   readonly hopLimit: number;
+  /** IDCs that are taken only when none of the others can serve. */
+  readonly last?: ReadonlySet<string>;
   /** Off for drills alone: whoever asks may go anywhere, and again. */
   readonly loopPrevention: LoopPrevention;
 }
@@ -23,12 +25,14 @@ export function planCrossing(options: CrossingOptions): Crossing | undefined {
   const { drGroup, idcs, own, loopPrevention } = options;
   if (drGroup === undefined || !idcs.has(own)) return undefined;
   const hopLimit = Math.min(options.hopLimit, drGroup.spec.hopLimit);
-  const targets = planTargets(drGroup, idcs, own);
+  const { last = new Set() } = options;
+  const targets = planTargets(drGroup, idcs, own, last);
   if (hopLimit === 0 || targets.length === 0) return undefined;
   if (loopPrevention === 'off')
     return { idcs: targets, permits: 'all', handOnNamesMax: Number.POSITIVE_INFINITY };
   const isMember = drGroup.spec.idcs.some(({ name }) => name === own);
-  const others = targets.map(({ idc }) => idc);
+  // Whoever is last, permits stay as they are, and with them routes.
+  const others = planTargets(drGroup, idcs, own, new Set()).map(({ idc }) => idc);
   // A request may begin outside the DR group and then move inside it; in here it comes only to a member.
   const outside = isMember ? [...idcs.keys()].filter((idc) => idc !== own && !others.includes(idc)) : [];
   const sets = visitedSets(others, isMember ? hopLimit : 1, outside);
@@ -43,10 +47,22 @@ export function planCrossing(options: CrossingOptions): Crossing | undefined {
 
 /**
  * The other IDCs of a DR group, most preferred first. In order, each has a priority of its own; by weight, all
- * that have weight share the first, and weight 0 means "only when none of those can".
+ * that have weight share the first, and weight 0 means "only when none of those can". Those of `last` come after all.
  */
-function planTargets(drGroup: DrGroup, idcs: MeshView['idcs'], own: string): readonly CrossingIdc[] {
-  const others = drGroup.spec.idcs.filter(({ name }) => name !== own && idcs.has(name));
+function planTargets(
+  drGroup: DrGroup,
+  idcs: MeshView['idcs'],
+  own: string,
+  last: ReadonlySet<string>,
+): readonly CrossingIdc[] {
+  const all = drGroup.spec.idcs.filter(({ name }) => name !== own && idcs.has(name));
+  const first = inOrder(all.filter(({ name }) => !last.has(name)));
+  const after = 1 + Math.max(-1, ...first.map(({ priority }) => priority));
+  const rest = inOrder(all.filter(({ name }) => last.has(name)));
+  return [...first, ...rest.map((target) => ({ ...target, priority: after + target.priority }))];
+}
+
+function inOrder(others: readonly DrChoice[]): readonly CrossingIdc[] {
   if (!others.some(({ weight }) => weight !== undefined)) {
     return others.map(({ name }, priority) => ({ idc: name, priority }));
   }

@@ -6,6 +6,7 @@ import type { ServicePort, TrafficPolicy } from '../model/service.ts';
 import type { LoopPrevention } from '../model/trail.ts';
 import { planCrossingCheck } from './checks.ts';
 import { planCrossing } from './crossing.ts';
+import { evacuatedIdcs, type Leaving, planHomeShare } from './evacuation.ts';
 import { planHealth } from './health.ts';
 import { planNaming } from './naming.ts';
 import { planOutlier } from './outlier.ts';
@@ -34,6 +35,8 @@ export interface PlanContext {
   readonly loopPrevention: LoopPrevention;
   /** No check of another IDC comes more often than this, in milliseconds (`plan/checks.ts`). */
   readonly checkIntervalMsMin: number;
+  /** Evacuations in force, of this IDC and of others; absent: none. */
+  readonly leaving?: readonly Leaving[];
 }
 
 /** Decides, for each port of a Group, where requests go in the own IDC: pure, in domain words. */
@@ -44,7 +47,9 @@ export function planGroup(view: GroupView, context: PlanContext): readonly Group
   const ports = view.entry.spec.ports.filter((port) => httpVersion(port) !== undefined || isTcp(view, port));
   const defaultPort = ports.find((port) => httpVersion(port) !== undefined);
   const traffic = mergeTraffic(view.drGroup?.spec.traffic, trafficFromAnnotations(view.entry));
-  const permitted = planCrossing({ ...context, drGroup: view.drGroup });
+  const evacuated = evacuatedIdcs(view, context.leaving ?? []);
+  const last = new Set(evacuated.keys());
+  const permitted = planCrossing({ ...context, drGroup: view.drGroup, last });
   return ports.map((port): GroupPlan => {
     const protocol = httpVersion(port) ?? 'tcp';
     // A policy for a port replaces the host's: it inherits nothing (Istio, PortTrafficPolicy).
@@ -53,6 +58,11 @@ export function planGroup(view: GroupView, context: PlanContext): readonly Group
     const health = planHealth(port, traffic.health);
     const crossing =
       protocol === 'tcp' ? tcpCrossing(view, permitted) : withCheck(permitted, health, context);
+    const homeShare = planHomeShare(own, evacuated, crossing);
+    // Consistent hashing knows no last resort among the instances: there the way out comes first.
+    const isOutFirst = homeShare === 0 && policy.hash !== undefined;
+    const evacuates = (idc: string) => (idc === own ? homeShare === 0 && !isOutFirst : evacuated.has(idc));
+    const ways = planPaths(homeShare === undefined ? crossing : withoutHandOn(crossing), traffic, isOutFirst);
     return {
       group: { host: view.host, port: port.number },
       namespace: view.entry.meta.namespace,
@@ -61,7 +71,8 @@ export function planGroup(view: GroupView, context: PlanContext): readonly Group
       protocol,
       ...(protocol === 'tcp' && hasSni(port) ? { sni: true } : {}),
       addresses: protocol === 'tcp' ? (view.entry.spec.addresses ?? []) : [],
-      instances: planLocalities(naming.instances, port, naming.isRemote),
+      instances: planLocalities(naming.instances, port, naming.isRemote, evacuates),
+      ...(homeShare === undefined ? {} : { homeShare }),
       ...(naming.lookup === undefined ? {} : { lookup: naming.lookup }),
       ...(crossing === undefined ? {} : { crossing }),
       idleTimeoutMs: traffic.idleTimeoutMs ?? trafficDefaults.idleTimeoutMs,
@@ -91,7 +102,7 @@ export function planGroup(view: GroupView, context: PlanContext): readonly Group
       ...withoutGateways(
         { external: naming.isExternal, exported: view.entry.spec.exportTo === undefined },
         crossing,
-        protocol === 'tcp' ? planTcpPaths(planPaths(crossing, traffic)) : planPaths(crossing, traffic),
+        protocol === 'tcp' ? planTcpPaths(ways) : ways,
       ),
     };
   });
@@ -119,16 +130,31 @@ function withCheck(
   return { ...crossing, check: planCrossingCheck(health.intervalMs, context.checkIntervalMsMin) };
 }
 
+/** What other IDCs send to one that is left is sent as a last resort: it is served here, or by nobody. */
+function withoutHandOn(crossing: Crossing | undefined): Crossing | undefined {
+  if (crossing === undefined) return undefined;
+  const { handOnNamesMax: _, ...rest } = crossing;
+  return rest;
+}
+
 function planLocalities(
   instances: readonly Instance[],
   port: ServicePort,
   isRemote: (instance: Instance) => boolean,
+  evacuates: (idc: string) => boolean,
 ): readonly Locality[] {
-  const near = byLocality(
-    instances.filter((instance) => !isRemote(instance)),
-    port,
-  );
-  const remote = byLocality(instances.filter(isRemote), port);
+  const localities = (of: readonly Instance[]) => [
+    ...byLocality(
+      of.filter(({ idc }) => !evacuates(idc)),
+      port,
+    ),
+    ...byLocality(
+      of.filter(({ idc }) => evacuates(idc)),
+      port,
+    ).map((locality) => ({ ...locality, lastResort: true as const })),
+  ];
+  const near = localities(instances.filter((instance) => !isRemote(instance)));
+  const remote = localities(instances.filter(isRemote));
   // Priorities begin at 0 and leave none out (Envoy).
   return near.length === 0 ? remote : [...near, ...remote.map((locality) => ({ ...locality, priority: 1 }))];
 }
@@ -158,15 +184,18 @@ const instancesTarget: Target = { kind: 'instances' };
 const egressTarget: Target = { kind: 'egress' };
 
 /**
- * What each listener may try, in order. The peer listener hands on only what it knows to be within the hop
+ * What each listener may try, in order; `isOutFirst`: the way out of the IDC before its instances. The peer listener hands on only what it knows to be within the hop
  * limit; all else is served locally or not at all: no loop even without the filter.
  */
 function planPaths(
   crossing: Crossing | undefined,
   traffic: GroupTraffic,
+  isOutFirst: boolean,
 ): Pick<GroupPlan, 'paths' | 'handOn'> {
-  const first: readonly Target[] =
-    crossing === undefined ? [instancesTarget] : [instancesTarget, egressTarget];
+  const both: readonly Target[] = isOutFirst
+    ? [egressTarget, instancesTarget]
+    : [instancesTarget, egressTarget];
+  const first = crossing === undefined ? [instancesTarget] : both;
   const leave: readonly Target[] = (crossing?.idcs ?? []).map(({ idc }) => ({ kind: 'idc', idc }));
   const path = (
     listener: ListenerRole,

@@ -1,5 +1,8 @@
-import type { MeshView, ViewDelta } from '../index/view.ts';
+import { sameContent } from '../index/equal.ts';
+import type { GroupView, MeshView, ViewDelta } from '../index/view.ts';
+import { isFor } from '../model/evacuation.ts';
 import { checkIntervalMsMin } from './checks.ts';
+import { evacuationsAt, type Leaving } from './evacuation.ts';
 import { type PlanContext, planGroup } from './group.ts';
 import type { GroupPlan } from './types.ts';
 
@@ -11,8 +14,11 @@ export type PlannerOptions = Pick<PlanContext, 'own' | 'hopLimit' | 'loopPrevent
 
 /** Plans what changed, and what depends on it. */
 export interface Planner {
-  /** The plans of all Groups that this change of the view concerns. */
-  update(view: MeshView, delta: ViewDelta): PlannedGroups;
+  /**
+   * The plans of all Groups that this change of the view concerns, or the time, in milliseconds since the Unix epoch: when an
+   * evacuation begins, goes on a step or ends.
+   */
+  update(view: MeshView, delta: Pick<ViewDelta, 'groups' | 'idcs'>, wallMs: number): PlannedGroups;
 }
 
 /** Creates a planner that has planned nothing yet. */
@@ -20,9 +26,10 @@ export function createPlanner(options: PlannerOptions): Planner {
   /** Hosts that the egress gateways check in other IDCs: how often they may depends on how many there are. */
   const checked = new Set<string>();
   let intervalMsMin = 0;
+  let leaving: readonly Leaving[] = [];
 
   function plan(view: MeshView, hosts: Iterable<string>): Map<string, readonly GroupPlan[]> {
-    const context = { ...options, idcs: view.idcs, checkIntervalMsMin: intervalMsMin };
+    const context = { ...options, idcs: view.idcs, checkIntervalMsMin: intervalMsMin, leaving };
     const plans = new Map<string, readonly GroupPlan[]>();
     for (const host of hosts) {
       const group = view.groups.get(host);
@@ -36,14 +43,36 @@ export function createPlanner(options: PlannerOptions): Planner {
   }
 
   return {
-    update(view, delta) {
+    update(view, delta, wallMs) {
+      const was = leaving;
+      leaving = evacuationsAt(view, wallMs);
+      const moved = differing(was, leaving);
       // Where an IDC's gateways are is part of every Group that may cross to it.
       const all = () => new Set([...view.groups.keys(), ...delta.groups]);
-      const plans = plan(view, delta.idcs.size > 0 ? all() : delta.groups);
+      const plans = plan(
+        view,
+        delta.idcs.size > 0 ? all() : new Set([...delta.groups, ...hostsOf(view, moved)]),
+      );
       const needed = checkIntervalMsMin(checked.size);
       if (needed === intervalMsMin) return plans;
       intervalMsMin = needed;
       return plan(view, all());
     },
   };
+}
+
+/** What is in one of the two lists alone. */
+function differing(a: readonly Leaving[], b: readonly Leaving[]): readonly Leaving[] {
+  const without = (list: readonly Leaving[], others: readonly Leaving[]) =>
+    list.filter((one) => !others.some((other) => sameContent(one, other)));
+  return [...without(a, b), ...without(b, a)];
+}
+
+/** The Groups that any of these evacuations is for. */
+function hostsOf({ groups }: MeshView, moved: readonly Leaving[]): readonly string[] {
+  if (moved.length === 0) return [];
+  const concerns = ({ host, entry }: GroupView) => moved.some((one) => isFor(one, host, entry.meta.labels));
+  return [...groups]
+    .filter(([, view]) => [view, ...(view.others ?? [])].some(concerns))
+    .map(([host]) => host);
 }

@@ -24,6 +24,8 @@ export interface Locality {
   readonly endpoints: readonly Endpoint[];
   /** Absent: 0, the first. Others are taken when those before have nobody. */
   readonly priority?: number;
+  /** Taken only while nobody of any priority can serve who is not a last resort, way out included. */
+  readonly lastResort?: true;
 }
 
 /**
@@ -234,6 +236,11 @@ export interface GroupPlan {
   readonly addresses: readonly string[];
   /** Instances in this IDC, by locality; of a host outside of the mesh all that there are. */
   readonly instances: readonly Locality[];
+  /**
+   * Percent, 0 to 100, of its requests that the IDC keeps while all of its instances can serve; absent: it keeps all while half
+   * of them can. At 0 they are a last resort, or come last in the paths.
+   */
+  readonly homeShare?: number;
   /** Absent: the addresses of instances are given. */
   readonly lookup?: Lookup;
   /** Absent: the Group never leaves this IDC. */

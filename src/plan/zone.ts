@@ -13,10 +13,11 @@ export function preferredZone(plans: readonly GroupPlan[], { idc, zone }: ZonedP
 
 /**
  * A Group as a proxy sees it that prefers `zone` (`IDC/zone`): of instances of one priority those of that zone come first.
- * Ways out of the IDC come after all instances.
+ * Ways out of the IDC come after all instances. While a part of the requests leaves the IDC all its zones are alike: each
+ * priority would keep that share of what the one before lets go, and too few would leave.
  */
 export function planForZone(plan: GroupPlan, zone: string | undefined): GroupPlan {
-  if (!plan.zonePreference || zone === undefined) return plan;
+  if (!plan.zonePreference || zone === undefined || (plan.homeShare ?? 0) > 0) return plan;
   const ranked = plan.instances.map((locality) => ({ locality, rank: rankOf(locality, zone) }));
   // Priorities begin at 0 and leave none out (Envoy).
   const ranks = [...new Set(ranked.map(({ rank }) => rank))].sort((a, b) => a - b);

@@ -3,7 +3,7 @@ import type { MeshObject, Ref } from '../model/object.ts';
 import { didYouMean } from '../model/suggest.ts';
 import { type Claim, createClaims } from './claims.ts';
 import type { Entry } from './content.ts';
-import type { Fault } from './fault.ts';
+import type { Fault, PathPart } from './fault.ts';
 import { nameFaults, namesOf, resolveNames, type Taken } from './names.ts';
 
 /** A fault of an object that shows only beside other objects. */
@@ -84,7 +84,7 @@ export function createCatalog(): Catalog {
     return [{ kind: old.kind, namespace: old.meta.namespace, name: old.meta.name }];
   }
 
-  /** The claims that may change what is in force; those of DrGroups only once all Idcs are known. */
+  /** The claims that may change what is in force; those that name IDCs only once all Idcs are known. */
   function admitAll(batch: readonly Claim[], upserts: MeshObject[]): void {
     const candidates = new Map<string, MeshObject>();
     for (const { entry } of batch) {
@@ -129,9 +129,9 @@ export function createCatalog(): Catalog {
       for (const key of rejected.keys()) touched.add(key);
       const idcBatch = claims.winners([...touched].filter(isIdcKey));
       admitAll(idcBatch, upserts);
-      // An Idc that came or went decides over DrGroups that did not change themselves.
+      // An Idc that came or went decides over objects that name it and did not change themselves.
       const idcsTouched = idcBatch.length > 0 || deletes.some(({ kind }) => kind === 'Idc');
-      if (idcsTouched) for (const key of claims.drGroups()) touched.add(key);
+      if (idcsTouched) for (const key of claims.namingIdcs()) touched.add(key);
       const batch = claims.winners([...touched].filter((key) => !isIdcKey(key)));
       admitAll(batch, upserts);
       return { deletes, upserts };
@@ -179,12 +179,17 @@ function isIdcKey(key: string): boolean {
 }
 
 function unknownIdcs(object: MeshObject, idcs: ReadonlySet<string>): Fault[] {
-  if (object.kind !== 'DrGroup') return [];
-  return object.spec.idcs.flatMap(({ name }, index): Fault[] => {
+  return namedIdcs(object).flatMap(({ name, path }): Fault[] => {
     if (idcs.has(name)) return [];
     const message = `no Idc is named '${name}': correct the name, or add the Idc.${didYouMean(name, idcs)}`;
-    return [{ severity: 'error', path: ['spec', 'idcs', index, 'name'], message, lacks: 'Idc' }];
+    return [{ severity: 'error', path, message, lacks: 'Idc' }];
   });
+}
+
+function namedIdcs(object: MeshObject): readonly { readonly name: string; readonly path: PathPart[] }[] {
+  if (object.kind === 'Evacuation') return [{ name: object.spec.idc, path: ['spec', 'idc'] }];
+  if (object.kind !== 'DrGroup') return [];
+  return object.spec.idcs.map(({ name }, index) => ({ name, path: ['spec', 'idcs', index, 'name'] }));
 }
 
 function duplicate(first: Claim): Fault {

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { systemClock } from '../base/clock.ts';
 import type { MeshObject } from '../model/object.ts';
 import { type Entry, problemAt } from './content.ts';
 import { renderPath } from './fault.ts';
@@ -20,7 +21,7 @@ export interface FolderCheck {
  * Reads a folder once and checks all that is in it, each object and all together. Throws a MeshError when the
  * folder is missing or unreadable.
  */
-export async function checkFolder(path: string): Promise<FolderCheck> {
+export async function checkFolder(path: string, wallMs = systemClock.wall()): Promise<FolderCheck> {
   // Nothing is half-written for a look that happens once: what stands there is what counts.
   const folder = createFolder(path, { doubtMs: 0, doubtMsMax: 0 });
   const files = await folder.rescan();
@@ -42,7 +43,9 @@ export async function checkFolder(path: string): Promise<FolderCheck> {
   const problems = report(input);
   const objects = [...folder.catalog.objects()];
   const doubtful = doubtfulKinds(input);
-  const lints = lintMesh(objects).filter(({ lacks = [] }) => !lacks.some((kind) => doubtful.has(kind)));
+  const lints = lintMesh(objects, wallMs).filter(
+    ({ lacks = [] }) => !lacks.some((kind) => doubtful.has(kind)),
+  );
   problems.push(...lintProblems(path, folder, lints));
   if (folder.scan.files.size === 0) {
     const message = 'the folder holds no .yaml, .yml or .json file: is it the right one?';

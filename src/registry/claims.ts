@@ -21,8 +21,8 @@ export interface Claims {
   winners(keys: readonly string[]): Claim[];
   /** All claims to keys that are claimed more than once, the one that counts first. */
   duplicates(): Claim[][];
-  /** Keys of all DrGroups that are claimed. */
-  drGroups(): Iterable<string>;
+  /** Keys of all claimed objects that name IDCs. */
+  namingIdcs(): Iterable<string>;
   /** Keys whose claims changed since this was last asked. */
   takeTouched(): Set<string>;
   compare(a: Claim, b: Claim): number;
@@ -33,13 +33,13 @@ export function createClaims(incumbent: (key: string) => string | undefined): Cl
   const files = new Map<string, readonly Entry[]>();
   const byKey = new Map<string, Claim[]>();
   const crowded = new Set<string>();
-  const drGroups = new Set<string>();
+  const namingIdcs = new Set<string>();
   let touched = new Set<string>();
   let found = 0;
 
   function take(file: string, entry: Entry, position: number): void {
     const list = byKey.get(entry.key);
-    if (entry.ref.kind === 'DrGroup') drGroups.add(entry.key);
+    if (entry.ref.kind === 'DrGroup' || entry.ref.kind === 'Evacuation') namingIdcs.add(entry.key);
     if (list === undefined) byKey.set(entry.key, [{ file, entry, position }]);
     else {
       list.push({ file, entry, position });
@@ -53,7 +53,7 @@ export function createClaims(incumbent: (key: string) => string | undefined): Cl
     if (rest.length > 0) byKey.set(entry.key, rest);
     else {
       byKey.delete(entry.key);
-      drGroups.delete(entry.key);
+      namingIdcs.delete(entry.key);
     }
   }
 
@@ -105,7 +105,7 @@ export function createClaims(incumbent: (key: string) => string | undefined): Cl
       return claims.sort(compare);
     },
     duplicates: () => [...crowded].map((key) => [...ranked(key)]),
-    drGroups: () => drGroups,
+    namingIdcs: () => namingIdcs,
     takeTouched() {
       const taken = touched;
       touched = new Set();

@@ -1,3 +1,4 @@
+import type { Evacuation } from '../model/evacuation.ts';
 import { covers, isWildcard, meaningsOf } from '../model/hostname.ts';
 import type { DrGroup, Idc } from '../model/idc.ts';
 import type { Labels } from '../model/meta.ts';
@@ -6,6 +7,7 @@ import type { DestinationRule, ServiceEntry, WorkloadEntry } from '../model/serv
 import { didYouMean } from '../model/suggest.ts';
 import { lintNames } from './lint-dns.ts';
 import { lintEdge } from './lint-edge.ts';
+import { lintEvacuations } from './lint-evacuation.ts';
 import type { Lint } from './lint-finding.ts';
 import { lintHealth } from './lint-health.ts';
 import { lintInstances } from './lint-instances.ts';
@@ -20,10 +22,14 @@ interface Mesh {
   readonly rules: readonly DestinationRule[];
   readonly idcs: readonly Idc[];
   readonly groups: readonly DrGroup[];
+  readonly evacuations: readonly Evacuation[];
 }
 
-/** Looks at a whole mesh for what is allowed, but has no effect or not the one that was meant. */
-export function lintMesh(objects: Iterable<MeshObject>): Lint[] {
+/**
+ * Looks at a whole mesh for what is allowed, but has no effect or not the one that was meant; `wallMs` is the time, in
+ * milliseconds since the Unix epoch.
+ */
+export function lintMesh(objects: Iterable<MeshObject>, wallMs: number): Lint[] {
   const all = [...objects];
   const mesh: Mesh = {
     entries: all.filter((object) => object.kind === 'ServiceEntry'),
@@ -31,6 +37,7 @@ export function lintMesh(objects: Iterable<MeshObject>): Lint[] {
     rules: all.filter((object) => object.kind === 'DestinationRule'),
     idcs: all.filter((object) => object.kind === 'Idc'),
     groups: all.filter((object) => object.kind === 'DrGroup'),
+    evacuations: all.filter((object) => object.kind === 'Evacuation'),
   };
   return [
     ...lintGroups(mesh),
@@ -43,6 +50,7 @@ export function lintMesh(objects: Iterable<MeshObject>): Lint[] {
     ...lintHealth(mesh.entries, mesh.groups),
     ...lintPorts(mesh.entries, mesh.idcs),
     ...lintEdge(mesh.idcs),
+    ...lintEvacuations({ ...mesh, wallMs }),
   ];
 }
 

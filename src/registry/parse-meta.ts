@@ -32,7 +32,7 @@ const metadataFields: FieldTable = {
 };
 
 /** Kinds that have no namespace. */
-export const clusterKinds: ReadonlySet<Kind> = new Set(['Idc', 'DrGroup']);
+export const clusterKinds: ReadonlySet<Kind> = new Set(['Idc', 'DrGroup', 'Evacuation']);
 
 /** The namespace of an object that names none. */
 export const defaultNamespace = 'default';

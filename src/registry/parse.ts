@@ -4,6 +4,7 @@ import { didYouMean } from '../model/suggest.ts';
 import { type Fault, hasErrors, show } from './fault.ts';
 import { Fields, isMap } from './fields.ts';
 import { foreignKind } from './foreign.ts';
+import { parseEvacuation } from './parse-evacuation.ts';
 import { parseMeta } from './parse-meta.ts';
 import { parseDrGroup, parseIdc } from './parse-own.ts';
 import { parseDestinationRule } from './parse-rule.ts';
@@ -39,6 +40,7 @@ const kinds: Readonly<Record<Kind, KindRow>> = {
   DestinationRule: { apiVersions: istioVersions, parse: parseDestinationRule },
   Idc: { apiVersions: [ownApiVersion], parse: parseIdc },
   DrGroup: { apiVersions: [ownApiVersion], parse: parseDrGroup },
+  Evacuation: { apiVersions: [ownApiVersion], parse: parseEvacuation },
 };
 
 /** The names of all kinds. */

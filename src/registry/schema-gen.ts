@@ -16,6 +16,7 @@ type Json = Record<string, unknown>;
 export function generateSchemas(): Readonly<Record<string, string>> {
   const idc = toSchema(documentSchemas.Idc);
   const drGroup = toSchema(documentSchemas.DrGroup);
+  const evacuation = toSchema(documentSchemas.Evacuation);
   const when = (kind: string, schema: Json) => {
     const { $schema: _, ...then } = schema;
     return { if: { type: 'object', required: ['kind'], properties: { kind: { const: kind } } }, then };
@@ -25,9 +26,14 @@ export function generateSchemas(): Readonly<Record<string, string>> {
     title: 'Objects of Isthmus, among others',
     type: 'object',
     required: ['apiVersion', 'kind'],
-    allOf: [when('Idc', idc), when('DrGroup', drGroup)],
+    allOf: [when('Idc', idc), when('DrGroup', drGroup), when('Evacuation', evacuation)],
   };
-  return { 'idc.json': print(idc), 'drgroup.json': print(drGroup), 'isthmus.json': print(combined) };
+  return {
+    'idc.json': print(idc),
+    'drgroup.json': print(drGroup),
+    'evacuation.json': print(evacuation),
+    'isthmus.json': print(combined),
+  };
 }
 
 function toSchema(schema: z.ZodType): Json {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { methodPattern, trafficLimits } from '../model/annotations.ts';
 import { edgeDefaults, edgeLimits, escapedSlashes, idcNamePattern, underscoreActions } from '../model/idc.ts';
 import { sizePattern } from '../model/size.ts';
+import { evacuationSpec } from './schema-evacuation.ts';
 import { duration, health, port } from './schema-health.ts';
 
 /** The API version of Isthmus's own kinds. */
@@ -235,7 +236,12 @@ const filledIn = Object.fromEntries(
   ].map((name) => [name, z.unknown().optional()]),
 );
 
-function ownObject(kind: 'Idc' | 'DrGroup', name: z.ZodString, spec: z.ZodObject, description: string) {
+function ownObject(
+  kind: 'Idc' | 'DrGroup' | 'Evacuation',
+  name: z.ZodString,
+  spec: z.ZodObject,
+  description: string,
+) {
   return z
     .strictObject({
       apiVersion: z.literal(ownApiVersion),
@@ -252,6 +258,8 @@ function ownObject(kind: 'Idc' | 'DrGroup', name: z.ZodString, spec: z.ZodObject
     .meta({ title: kind, description });
 }
 
+const objectName = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
+
 /** Whole documents, for editors; `parse.ts` reads the metadata itself, as it does for Istio's kinds. */
 export const documentSchemas = {
   Idc: ownObject(
@@ -262,8 +270,14 @@ export const documentSchemas = {
   ),
   DrGroup: ownObject(
     'DrGroup',
-    z.string().regex(/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/),
+    z.string().regex(objectName),
     drGroupSpec,
     'The IDCs that stand in for each other for a set of Groups.',
+  ),
+  Evacuation: ownObject(
+    'Evacuation',
+    z.string().regex(objectName),
+    evacuationSpec,
+    'Takes requests away from an IDC for a time.',
   ),
 } as const;

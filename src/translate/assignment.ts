@@ -12,6 +12,14 @@ type LbEndpoint = envoy.config.endpoint.v3.LbEndpoint;
  */
 const overprovisioningFactor = 200;
 
+/**
+ * The same of a Group that keeps a share of its requests: with all instances healthy the next priority gets the rest. Envoy
+ * takes no 0; what keeps nothing has last resorts alone, for which 200 holds again.
+ */
+function factorOf({ homeShare = 0 }: GroupPlan): number {
+  return homeShare === 0 ? overprovisioningFactor : homeShare;
+}
+
 /** Endpoints of a Group in this IDC. */
 export function buildInstancesAssignment(plan: GroupPlan): ClusterLoadAssignment {
   const port = plan.health?.port;
@@ -25,6 +33,7 @@ export function buildInstancesAssignment(plan: GroupPlan): ClusterLoadAssignment
         ? built
         : { ...built, endpoint: { ...built.endpoint, ...asked } };
     }),
+    factorOf(plan),
   );
 }
 
@@ -37,10 +46,12 @@ export function buildChecksAssignment(plan: GroupPlan, port: number): ClusterLoa
 }
 
 function localities(plan: GroupPlan, build: (endpoint: Endpoint) => LbEndpoint): LocalityEndpoints[] {
-  return plan.instances.map(({ name, endpoints, priority }) => ({
+  return plan.instances.map(({ name, endpoints, priority, lastResort }) => ({
     ...(priority === undefined ? {} : { priority }),
     locality: buildLocality(name),
-    lb_endpoints: endpoints.map(build),
+    lb_endpoints: endpoints.map((endpoint) =>
+      lastResort ? { ...build(endpoint), health_status: 'DEGRADED' } : build(endpoint),
+    ),
   }));
 }
 
@@ -103,11 +114,15 @@ function shareOf(weight: number | undefined, gateways: number): number {
   return weight === undefined ? 1 : Math.max(1, Math.round((weight * weightUnit) / gateways));
 }
 
-function assignment(name: string, endpoints: LocalityEndpoints[]): ClusterLoadAssignment {
+function assignment(
+  name: string,
+  endpoints: LocalityEndpoints[],
+  factor = overprovisioningFactor,
+): ClusterLoadAssignment {
   return {
     cluster_name: name,
     endpoints,
-    policy: { overprovisioning_factor: overprovisioningFactor },
+    policy: { overprovisioning_factor: factor },
   };
 }
 

@@ -234,13 +234,23 @@ function seenGroup(plan: GroupPlan | undefined): SeenGroup | undefined {
   return { host: group.host, namespace, ...(seenBy === undefined ? {} : { seenBy }) };
 }
 
-/** Whether all that is decided but for the instances is the same: instances change often, routes seldom. */
+/** Whether all that routes are made of is the same. */
 function haveSameRoutes(a: readonly GroupPlan[], b: readonly GroupPlan[]): boolean {
   return a.length === b.length && a.every((plan, i) => sameContent(decidedOf(plan), decidedOf(b[i])));
 }
 
+/** Not of instances, of the share that they keep, and of which IDC comes first: these change often, routes seldom. */
 function decidedOf(plan: GroupPlan | undefined): object | undefined {
-  return plan && { ...plan, instances: [] };
+  if (plan === undefined) return undefined;
+  const { instances: _instances, homeShare: _homeShare, crossing, paths, ...rest } = plan;
+  return {
+    ...rest,
+    crossing: crossing && { ...crossing, idcs: crossing.idcs.length },
+    paths: Object.values(paths).map(({ priorities, ...path }) => ({
+      ...path,
+      kinds: priorities.map(({ kind }) => kind),
+    })),
+  };
 }
 
 /** `built`, with each message that equals an old one replaced by that old one: identity then says "unchanged". */

@@ -1,5 +1,5 @@
 import type { Cluster, ClusterLoadAssignment, envoy } from '../../protos/gen/envoy.d.ts';
-import type { Connection, Crossing, GroupPlan, HealthCheck, Lookup, Outlier } from '../plan/types.ts';
+import type { Connection, Crossing, GroupPlan, HealthCheck, Lookup, Outlier, Target } from '../plan/types.ts';
 import { any, duration } from './any.ts';
 import { buildChecksAssignment, buildInstancesAssignment } from './assignment.ts';
 import { dnsLookup } from './dns.ts';
@@ -81,7 +81,7 @@ function instancesHttp(
 }
 
 /**
- * Instances first, then the egress gateways: the two clusters' priorities in a row. They are clusters apart,
+ * Instances first, then the egress gateways, as the first proxy's path has them: the two clusters' priorities in a row. They are clusters apart,
  * and not priorities of one, so that ejecting instances can never eject the last gateway, and so that the
  * gateways are pushed once for all Groups (docs/decisions/001-egress-as-a-cluster-of-its-own.md).
  */
@@ -96,16 +96,16 @@ export function buildFailoverCluster(plan: GroupPlan): Cluster {
     cluster_type: {
       name: 'envoy.clusters.aggregate',
       typed_config: any('envoy.extensions.clusters.aggregate.v3.ClusterConfig', {
-        clusters: [instancesCluster(plan.group), ...wayOut(plan)],
+        clusters: plan.paths.outbound.priorities.map((target) => clusterOf(target, plan)),
       }),
     },
   };
 }
 
-/** What comes after the instances. A TCP Group has an aggregate also where it never leaves its IDC (`tcp.ts`). */
-function wayOut({ crossing, protocol, group }: GroupPlan): string[] {
-  if (crossing === undefined) return [];
-  return [protocol === 'tcp' ? tunnelName(group) : egressCluster];
+/** One priority of the aggregate. A TCP Group has an aggregate also where it never leaves its IDC (`tcp.ts`). */
+function clusterOf({ kind }: Target, { protocol, group }: GroupPlan): string {
+  if (kind === 'instances') return instancesCluster(group);
+  return protocol === 'tcp' ? tunnelName(group) : egressCluster;
 }
 
 /**

@@ -141,6 +141,10 @@ const held: readonly (readonly [row: string, says: string, file: string, code: s
     'src/cli/deregistration.ts',
     '{ first: 100, most: 2_000 }',
   ],
+  ['share that leaves', '100 %', 'src/model/evacuation.ts', 'percentDefault: 100,'],
+  ['how long each of `steps`', '60 s', 'src/model/evacuation.ts', 'stepSecondsDefault: 60,'],
+  ['the furthest end', '72 h', 'src/model/evacuation.ts', 'lastsMsMax: 72 * 3_600_000,'],
+  ['the clock is looked at', '10 s', 'src/pipeline.ts', 'timeLookMsMax = 10_000;'],
   ['Pause before', '1 s', 'src/serve/refusal.ts', 'pauseMs: 1_000,'],
   ['Most that is offered', '4 KiB', 'src/serve/refusal.ts', 'bytesPerSecond: 4_096,'],
 ];

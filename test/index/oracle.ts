@@ -1,5 +1,6 @@
 import type { GroupView, Instance, MeshView } from '../../src/index/view.ts';
 import type { Audience } from '../../src/model/audience.ts';
+import type { Evacuation } from '../../src/model/evacuation.ts';
 import type { DrGroup, Idc } from '../../src/model/idc.ts';
 import type { Labels } from '../../src/model/meta.ts';
 import type { MeshObject } from '../../src/model/object.ts';
@@ -39,7 +40,12 @@ export function naiveView(objects: Iterable<MeshObject>, idc: string): MeshView 
     });
     if (main !== undefined) groups.set(host, { ...main, ...(others.length > 0 && { others }) });
   }
-  return { groups, idcs: new Map(idcs.map((object): [string, Idc] => [object.meta.name, object])) };
+  const evacuations = all.filter((object) => object.kind === 'Evacuation');
+  return {
+    groups,
+    idcs: new Map(idcs.map((object): [string, Idc] => [object.meta.name, object])),
+    evacuations: new Map(evacuations.map((object): [string, Evacuation] => [object.meta.name, object])),
+  };
 }
 
 /** Who uses the declaration at `i`: asks for each namespace that is named anywhere, and for one that is not. */

@@ -34,7 +34,7 @@ function crossCheck(objects: readonly MeshObject[]): Problem[] {
   };
   return [
     ...catalog.faults().map(({ entry, fault }) => problem(fault, entry.origin, fault.path)),
-    ...lintMesh(catalog.objects()).map((lint) =>
+    ...lintMesh(catalog.objects(), 0).map((lint) =>
       problem({ severity: 'warning', message: lint.message }, lint.object.meta.origin, lint.path),
     ),
   ];

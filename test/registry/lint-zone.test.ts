@@ -33,7 +33,7 @@ kind: DestinationRule
 metadata: {name: pay, namespace: shop}
 spec: {host: ${host}, trafficPolicy: {${policy}}}`),
   ];
-  return lintMesh(objects)
+  return lintMesh(objects, 0)
     .filter(({ message }) => message.includes('names a zone'))
     .map(({ path }) => path.join('.'));
 }

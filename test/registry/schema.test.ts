@@ -22,6 +22,12 @@ function checker(name: string): z.ZodType {
 }
 
 const group = drGroup('g', ['a.example'], 'sh-a', 'sh-b');
+const evacuation = {
+  apiVersion: 'isthmus.dev/v1alpha1',
+  kind: 'Evacuation',
+  metadata: { name: 'e' },
+  spec: { idc: 'sh-a', expires: '2026-03-01T18:00:00Z' },
+};
 const withSpec = (raw: { spec: object }, spec: object) => ({ ...raw, spec: { ...raw.spec, ...spec } });
 const cases: readonly [string, unknown, boolean][] = [
   ['idc.json', idc('sh-a'), true],
@@ -45,6 +51,22 @@ const cases: readonly [string, unknown, boolean][] = [
   ['drgroup.json', withSpec(group, { hopLimit: 5 }), false],
   ['drgroup.json', withSpec(group, { traffic: { timeout: '3' } }), false],
   ['drgroup.json', withSpec(group, { traffic: { retries: 4 } }), false],
+  ['evacuation.json', evacuation, true],
+  [
+    'evacuation.json',
+    withSpec(evacuation, {
+      starts: '2026-03-01T17:00:00+02:00',
+      steps: [1, 10],
+      stepSeconds: 5,
+      groups: ['a.b'],
+    }),
+    true,
+  ],
+  ['evacuation.json', withSpec(evacuation, { percent: 0 }), false],
+  ['evacuation.json', withSpec(evacuation, { percent: 101 }), false],
+  ['evacuation.json', withSpec(evacuation, { expires: '2026-03-01 18:00' }), false],
+  ['evacuation.json', withSpec(evacuation, { expires: undefined }), false],
+  ['evacuation.json', withSpec(evacuation, { starts: '2026-03-01T17:00:00Z', steps: [] }), false],
 ];
 
 for (const [name, raw, good] of cases) {
@@ -62,11 +84,13 @@ t.test('the combined schema checks our kinds and lets others be', async (t) => {
   const kinds = combined.allOf.map(
     (rule: { if: { properties: { kind: { const: string } } } }) => rule.if.properties.kind.const,
   );
-  t.strictSame(kinds, ['Idc', 'DrGroup']);
+  t.strictSame(kinds, ['Idc', 'DrGroup', 'Evacuation']);
   for (const rule of combined.allOf) {
     const applies = z.fromJSONSchema(rule.if);
     const then = z.fromJSONSchema(rule.then);
-    const ofKind = [idc('sh-a'), group, workload('w')].filter((raw) => applies.safeParse(raw).success);
+    const ofKind = [idc('sh-a'), group, evacuation, workload('w')].filter(
+      (raw) => applies.safeParse(raw).success,
+    );
     t.equal(ofKind.length, 1);
     t.ok(ofKind.every((raw) => then.safeParse(raw).success));
     t.notOk(then.safeParse(workload('w')).success);
@@ -85,6 +109,6 @@ t.test('the example in README.md is one that works', async (t) => {
 t.test('the examples in docs/objects.md are good', async (t) => {
   const text = readFileSync(new URL('../../docs/objects.md', import.meta.url), 'utf8');
   const examples = [...text.matchAll(/```yaml\n(.*?)```/gs)].map(([, example = '']) => example);
-  t.equal(examples.length, 3);
+  t.equal(examples.length, 4);
   for (const example of examples) t.strictSame(readContent('docs/objects.md', example).problems, []);
 });

@@ -54,12 +54,13 @@ export function buildCase(name: string): Readonly<Record<NodeRole, readonly Buil
   });
   const index = createIndex({ idc: 'sh-a' });
   index.apply(changes);
-  const { groups, idcs } = index.view();
+  const view = index.view();
+  const { groups, idcs } = view;
   const catalog = new Catalog();
   catalog.surround(idcs, { own: idcs.get('sh-a'), filters: {} });
   const planner = createPlanner({ own: 'sh-a', hopLimit: 4, loopPrevention: 'on' });
   const all = { groups: new Set(groups.keys()), idcs: new Set(idcs.keys()) };
-  catalog.update(planner.update({ groups, idcs }, all));
+  catalog.update(planner.update(view, all, 0));
   const open = (role: NodeRole) => catalog.open(role, scopes[role]);
   return { sidecar: open('sidecar'), ingress: open('ingress'), egress: open('egress') };
 }

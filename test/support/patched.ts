@@ -66,13 +66,14 @@ function messagesOf({ scope, hopLimit = 1, ...options }: PatchedOptions, yaml: s
   });
   const index = createIndex({ idc: scope.idc });
   index.apply(changes);
-  const { groups, idcs } = index.view();
+  const view = index.view();
+  const { groups, idcs } = view;
   const catalog = new Catalog();
   catalog.surround(idcs, { own: idcs.get(scope.idc), filters: {} });
   const loopPrevention = options.loopPrevention ?? 'on';
   const planner = createPlanner({ own: scope.idc, hopLimit, loopPrevention });
   const all = { groups: new Set(groups.keys()), idcs: new Set(idcs.keys()) };
-  catalog.update(planner.update({ groups, idcs }, all));
+  catalog.update(planner.update(view, all, 0));
   return catalog.open('patched', scope).map(({ message }) => {
     const copy = structuredClone(message);
     options.patch?.(copy);

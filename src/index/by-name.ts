@@ -1,0 +1,40 @@
+import type { MeshObject } from '../model/object.ts';
+import { sameObject } from './equal.ts';
+
+/** Objects of a kind without namespaces, by name. */
+export interface ByName<T extends MeshObject> {
+  set(object: T): void;
+  delete(name: string): void;
+  get(name: string): T | undefined;
+  values(): Iterable<T>;
+  /** The names of those that differ from what they were when this was last asked. */
+  settle(): ReadonlySet<string>;
+  /** As of the last `settle`; another map only where something had changed. */
+  view(): ReadonlyMap<string, T>;
+}
+
+/** Creates an empty set of objects. */
+export function createByName<T extends MeshObject>(): ByName<T> {
+  const objects = new Map<string, T>();
+  const dirty = new Set<string>();
+  let view: ReadonlyMap<string, T> = new Map();
+  return {
+    set(object) {
+      objects.set(object.meta.name, object);
+      dirty.add(object.meta.name);
+    },
+    delete(name) {
+      objects.delete(name);
+      dirty.add(name);
+    },
+    get: (name) => objects.get(name),
+    values: () => objects.values(),
+    settle() {
+      const changed = new Set([...dirty].filter((name) => !sameObject(view.get(name), objects.get(name))));
+      dirty.clear();
+      if (changed.size > 0) view = new Map(objects);
+      return changed;
+    },
+    view: () => view,
+  };
+}

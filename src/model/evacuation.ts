@@ -1,0 +1,71 @@
+import { covers } from './hostname.ts';
+import type { Labels, Meta } from './meta.ts';
+
+/** isthmus.dev Evacuation: requests leave an IDC for a time. Times in milliseconds since the Unix epoch. */
+export interface Evacuation {
+  readonly kind: 'Evacuation';
+  readonly meta: Meta;
+  readonly spec: {
+    /** The IDC that is left. */
+    readonly idc: string;
+    /** Groups by host, or by patterns such as `*.shop`; without a selector either: all Groups. */
+    readonly groups: readonly string[];
+    /** Groups by the labels of their ServiceEntry. */
+    readonly selector?: Labels;
+    /** Share of the IDC's own requests that leave it in the end, 1 to 100. */
+    readonly percent: number;
+    /** Absent: at once. */
+    readonly startsAt?: number;
+    readonly expiresAt: number;
+    /** Shares on the way to `percent`, each for `stepMs` from `startsAt` on. */
+    readonly steps: readonly number[];
+    readonly stepMs: number;
+    readonly reason?: string;
+  };
+}
+
+/** Bounds and defaults of an Evacuation. */
+export const evacuationLimits = {
+  /** The furthest that one may end after its start: what is forgotten must end. */
+  lastsMsMax: 72 * 3_600_000,
+  stepsMax: 20,
+  stepSecondsMax: 86_400,
+  stepSecondsDefault: 60,
+  percentDefault: 100,
+  groupsMax: 1_000,
+  reasonMax: 500,
+} as const;
+
+type Spec = Evacuation['spec'];
+
+/** The share that leaves at a time, percent; 0: it is not in force. */
+export function percentAt({ percent, startsAt, expiresAt, steps, stepMs }: Spec, wallMs: number): number {
+  if (wallMs >= expiresAt || (startsAt !== undefined && wallMs < startsAt)) return 0;
+  const step = startsAt === undefined ? steps.length : Math.floor((wallMs - startsAt) / stepMs);
+  return steps[step] ?? percent;
+}
+
+/** When `percentAt` may change next; undefined: never again. */
+export function nextChangeAt(
+  { startsAt, expiresAt, steps, stepMs }: Spec,
+  wallMs: number,
+): number | undefined {
+  const starts =
+    startsAt === undefined ? [] : [startsAt, ...steps.map((_, i) => startsAt + (i + 1) * stepMs)];
+  const ahead = [...starts, expiresAt].filter((at) => at > wallMs && at <= expiresAt);
+  return ahead.length === 0 ? undefined : Math.min(...ahead);
+}
+
+/** Whether an evacuation is for a Group, by its host and the labels of its ServiceEntry. */
+export function isFor(
+  { groups, selector }: Pick<Spec, 'groups' | 'selector'>,
+  host: string,
+  labels: Labels,
+): boolean {
+  if (groups.length === 0 && selector === undefined) return true;
+  if (groups.some((pattern) => covers(pattern, host))) return true;
+  return (
+    selector !== undefined &&
+    Object.entries(selector).every(([key, value]) => Object.hasOwn(labels, key) && labels[key] === value)
+  );
+}
