@@ -34,6 +34,7 @@ envoy-bin:
 
 schemas: $(NODE_STAMP) ## Write docs/schemas from the code
 	node src/registry/schema-gen.ts
+	node src/drill/scenario/schema-gen.ts
 
 types: $(NODE_STAMP) $(GEN_STAMP) ## Check types
 	tsc --noEmit

@@ -1,5 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Drill } from '../drill/definition.ts';
+import type { DrillOptions } from '../drill/options.ts';
+import { exitCode } from './exit.ts';
 
 /** In the list of commands. */
 export const drillSummary = 'drill an outage on real Envoys';
@@ -9,7 +11,7 @@ interface Flags extends Readonly<Record<string, unknown>> {
   readonly expectFail?: boolean;
   readonly quick?: boolean;
   readonly runs: number;
-  readonly seed: number;
+  readonly seed?: number;
   readonly reportDir: string;
   readonly keepLogs?: boolean;
 }
@@ -22,6 +24,7 @@ export function drillCommand(drills: readonly Drill[]): Command {
       'Start a real world, break something in it, and hold what happens against bounds. Needs the source tree (make drill sets it up). Exit 0: all bounds held; 1: one was missed; 2: it could not run.',
     );
   for (const drill of drills) command.addCommand(commandOf(drill));
+  command.addCommand(scenarioCommand());
   return command;
 }
 
@@ -35,40 +38,92 @@ function commandOf(drill: Drill): Command {
     const option = new Option(`--${name} <${value}>`, description).default(fallback);
     command.addOption(choices ? option.choices(choices) : option);
   }
-  command
-    .option('--unprotected', drill.unprotected)
-    .option('--expect-fail', 'exit 0 if, and only if, the verdict fails for the right reason')
-    .option('--quick', 'shorter phases')
-    .option('--runs <n>', 'how many times in a row', number(1), 1)
-    .option('--seed <n>', 'of the arrival times', number(0), 1);
+  addRunOptions(command, drill.unprotected);
   for (const [name, rate] of Object.entries(drill.rates)) {
     // No default here: a negative control may have another.
     const about = `requests per second of the ${name} (default: ${rate})`;
     command.option(`--${name}-rate <rps>`, about, number(1));
   }
-  return command
-    .option('--report-dir <dir>', 'where index.html, report.json and junit.xml go', 'drill-report')
-    .option('--keep-logs', 'keep all logs, also when the drill passes')
-    .action(async (flags: Flags) => {
-      const { runDrill } = await import('../drill/drill.ts');
-      const own = drill.flags.map(({ name }) => [name, String(flags[camelCase(name)])] as const);
-      const rates = Object.keys(drill.rates).flatMap((name) => {
-        const rate = flags[camelCase(`${name}-rate`)];
-        return rate === undefined ? [] : [[name, Number(rate)] as const];
-      });
-      process.exitCode = await runDrill({
-        name: drill.name,
-        flags: Object.fromEntries(own),
-        rates: Object.fromEntries(rates),
-        runs: flags.runs,
-        seed: flags.seed,
-        reportDir: flags.reportDir,
-        unprotected: flags.unprotected ?? false,
-        expectFail: flags.expectFail ?? false,
-        quick: flags.quick ?? false,
-        keepLogs: flags.keepLogs ?? false,
-      });
+  return command.action(async (flags: Flags) => {
+    const { runDrill } = await import('../drill/drill.ts');
+    const own = drill.flags.map(({ name }) => [name, String(flags[camelCase(name)])] as const);
+    const rates = Object.keys(drill.rates).flatMap((name) => {
+      const rate = flags[camelCase(`${name}-rate`)];
+      return rate === undefined ? [] : [[name, Number(rate)] as const];
     });
+    process.exitCode = await runDrill({
+      ...runOptions(flags),
+      name: drill.name,
+      flags: Object.fromEntries(own),
+      rates: Object.fromEntries(rates),
+    });
+  });
+}
+
+/** Options that every run of a drill has. */
+function addRunOptions(command: Command, unprotected: string): void {
+  command
+    .option('--unprotected', unprotected)
+    .option('--expect-fail', 'exit 0 if, and only if, the verdict fails for the right reason')
+    .option('--quick', 'shorter phases')
+    .option('--runs <n>', 'how many times in a row', number(1), 1)
+    .option('--seed <n>', 'of the arrival times (default: the drill’s own, else 1)', number(0))
+    .option('--report-dir <dir>', 'where index.html, report.json and junit.xml go', 'drill-report')
+    .option('--keep-logs', 'keep all logs, also when the drill passes');
+}
+
+function runOptions(flags: Flags): Omit<DrillOptions, 'name'> {
+  return {
+    runs: flags.runs,
+    ...(flags.seed !== undefined && { seed: flags.seed }),
+    reportDir: flags.reportDir,
+    unprotected: flags.unprotected ?? false,
+    expectFail: flags.expectFail ?? false,
+    quick: flags.quick ?? false,
+    keepLogs: flags.keepLogs ?? false,
+  };
+}
+
+interface ScenarioFlags extends Flags {
+  readonly check?: boolean;
+  readonly rate: Readonly<Record<string, number>>;
+}
+
+/** `isthmus drill run FILE`: a drill of one's own, as a file. */
+function scenarioCommand(): Command {
+  const command = new Command('run')
+    .summary('run a scenario file: a world, a load, steps and bounds of your own')
+    .description(
+      'Run a scenario file (docs/drills.md, docs/schemas/scenario.json), or check it. Exit 0: all bounds held, or nothing is wrong with it; 1: one was missed, or --check found faults; 2: it could not run.',
+    )
+    .argument('<file>', 'the scenario, YAML')
+    .option('--check', 'read it, and say what is wrong, with file and line; start nothing')
+    .option('--rate <name=rps>', 'requests per second of a rate that it names', rate, {});
+  addRunOptions(command, 'the scenario’s negative control, as it states it');
+  return command.action(async (file: string, flags: ScenarioFlags) => {
+    const { readScenarioFile } = await import('../drill/scenario/read.ts');
+    const { scenario, faults } = readScenarioFile(file);
+    for (const fault of faults) process.stderr.write(`${fault}\n`);
+    if (flags.check) {
+      if (scenario) process.stdout.write(`${file}: ${scenario.metadata.name} is good\n`);
+      process.exitCode = scenario ? exitCode.ok : exitCode.failed;
+      return;
+    }
+    if (!scenario) {
+      process.exitCode = exitCode.unusable;
+      return;
+    }
+    const { runDrill } = await import('../drill/drill.ts');
+    const { scenarioDrill } = await import('../drill/scenario/plan.ts');
+    const drill = scenarioDrill(scenario);
+    process.exitCode = await runDrill({ ...runOptions(flags), name: drill.name, drill, rates: flags.rate });
+  });
+}
+
+function rate(text: string, before: Readonly<Record<string, number>>): Readonly<Record<string, number>> {
+  const at = text.indexOf('=');
+  if (at < 1) throw new InvalidArgumentError(`'${text}' is not NAME=RATE, such as caller=100.`);
+  return { ...before, [text.slice(0, at)]: number(1)(text.slice(at + 1)) };
 }
 
 /** The name under which commander hands over `--an-option`. */

@@ -26,6 +26,8 @@ export interface Choice {
   readonly unprotected: boolean;
   /** Shorter phases. */
   readonly quick: boolean;
+  /** Of all that is random; default 1. */
+  readonly seed?: number;
 }
 
 /** A drill: one file under `drills/`, one row in `catalog.ts`. `F` is what it measures besides what every drill does. */
@@ -41,6 +43,8 @@ export interface Drill<F extends object = object> {
   readonly flags: readonly DrillFlag[];
   /** Requests a second of each load; `--NAME-rate` changes one. */
   readonly rates: Rates;
+  /** Of the arrival times, when none is given; default 1. */
+  readonly seed?: number;
   /** Checks the choice, and says what this run will be. Throws MeshError 'invalid' in words. */
   plan(choice: Choice): DrillPlan<F>;
 }

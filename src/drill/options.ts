@@ -7,6 +7,8 @@ import { layPhases, type PhaseSeconds } from './phases.ts';
 /** What `isthmus drill` is told; everything but the name has a default. */
 export interface DrillOptions {
   readonly name: string;
+  /** The drill itself, when it is none of the catalog: a scenario file. */
+  readonly drill?: Drill;
   /** The drill's own options by name, such as `outage: 'stop'`. */
   readonly flags?: Readonly<Record<string, string>>;
   /** The protection that is drilled off: the negative control. */
@@ -23,7 +25,7 @@ export interface DrillOptions {
   readonly runs?: number;
   /** Shorter phases. */
   readonly quick?: boolean;
-  /** Of the arrival times; default 1. */
+  /** Of the arrival times; default the drill's, else 1. */
   readonly seed?: number;
   /** Keep the logs of all processes beside the report. */
   readonly keepLogs?: boolean;
@@ -48,14 +50,15 @@ export interface DrillSettings {
 
 /** Checks options. Throws MeshError 'invalid' that says what is wrong and what would be right. */
 export function readOptions(options: DrillOptions): DrillSettings {
-  const drill = drillNamed(options.name);
+  const drill = options.drill ?? drillNamed(options.name);
   const unprotected = options.unprotected ?? false;
   if (options.expectFail && !unprotected) {
     throw new MeshError('invalid', 'A failure is expected only of an unprotected drill: add --unprotected.');
   }
   const defaults = Object.fromEntries(drill.flags.map((flag) => [flag.name, flag.default]));
   const flags = override(`options of the drill ${drill.name}`, defaults, options.flags);
-  const plan = drill.plan({ flags, unprotected, quick: options.quick ?? false });
+  const seed = options.seed ?? drill.seed ?? 1;
+  const plan = drill.plan({ flags, unprotected, quick: options.quick ?? false, seed });
   const rates = override('loads', { ...drill.rates, ...plan.rates }, options.rates);
   for (const [name, rate] of Object.entries(rates)) {
     if (!(rate >= 1 && rate <= 100_000)) {
@@ -79,7 +82,7 @@ export function readOptions(options: DrillOptions): DrillSettings {
     rates,
     phases,
     runs,
-    seed: options.seed ?? 1,
+    seed,
     keepLogs: options.keepLogs ?? false,
   };
 }

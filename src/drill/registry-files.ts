@@ -50,6 +50,7 @@ export function writeRegistry(dir: string, topology: Topology, idc: IdcPlan): vo
           // What stands at an instance's address is its sidecar, but for TCP.
           ...(!isTcp(group) && { 'isthmus.dev/sidecars': 'true' }),
           ...(group.hedge && { 'isthmus.dev/hedge': 'true' }),
+          ...group.annotations,
         },
       },
       spec: {
@@ -67,6 +68,9 @@ export function writeRegistry(dir: string, topology: Topology, idc: IdcPlan): vo
       },
     });
   }
+  (topology.plan.objects ?? []).forEach((object, i) => {
+    save(dir, `object-${i + 1}.yaml`, object);
+  });
   for (const instance of idc.instances) saveInstance(dir, topology, instance, 1);
 }
 

@@ -23,6 +23,8 @@ export interface Scene {
   readonly rates: Rates;
   /** All loads so far. */
   readonly loads: readonly Load[];
+  /** All steps so far, in their order. */
+  readonly steps: readonly StepFacts[];
   say(line: string): void;
   /** A phase of the plan. Throws RangeError when it has none of that name. */
   span(phase: string): Phase;
@@ -128,6 +130,7 @@ export function createScene(options: SceneOptions): { scene: Scene; notes: Scene
     stage,
     rates: options.rates,
     loads,
+    steps: notes.steps,
     say: options.say,
     span,
     async begin(name) {

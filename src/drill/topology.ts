@@ -9,6 +9,8 @@ export interface GroupPlan {
   readonly checked?: boolean;
   /** Whether it asks for hedging; default false: nothing is declared of its latency. */
   readonly hedge?: boolean;
+  /** More annotations of its ServiceEntry. */
+  readonly annotations?: Readonly<Record<string, string>>;
   /** What its port speaks; default HTTP. An instance that speaks TCP has no sidecar beside it. */
   readonly protocol?: 'HTTP' | 'GRPC' | 'TCP';
 }
@@ -28,6 +30,8 @@ export interface WorldPlan {
   readonly crossing?: boolean;
   /** More of the DR group's `traffic`, as its YAML says it, such as `{ hedge: true }`. */
   readonly traffic?: object;
+  /** More objects in each IDC's registry, as their YAML says them. */
+  readonly objects?: readonly object[];
   /** Whether clients at the edge are told why they are refused; default false. */
   readonly exposeOutcome?: boolean;
   /** More arguments for each `isthmus serve`, such as `--loop-prevention off`. */
@@ -229,6 +233,19 @@ export function sidecarredOf(idc: IdcPlan): InstancePlan[] {
 /** All Envoys of a world. */
 export function proxiesOf(topology: Topology): ProxyPlan[] {
   return topology.idcs.flatMap((idc) => [...idc.ingress, ...idc.egress, ...sidecarredOf(idc), idc.caller]);
+}
+
+/** Where each instance and gateway takes requests, as `address:port`, by names such as `sh-a/checkout-1`. */
+export function addressesOf(topology: Topology): Record<string, readonly string[]> {
+  const named = ({ idc, name }: ProxyPlan, ...list: readonly ListenAddress[]) =>
+    [`${idc}/${name}`, list.map(({ address, port }) => `${address}:${port}`)] as const;
+  return Object.fromEntries(
+    topology.idcs.flatMap((idc) => [
+      ...idc.instances.map((instance) => named(instance, instance.inbound)),
+      ...idc.ingress.map((gateway) => named(gateway, gateway.edge, gateway.peer)),
+      ...idc.egress.map((gateway) => named(gateway, gateway.sidecar, gateway.ingress)),
+    ]),
+  );
 }
 
 /** Number of Envoys in a world. */

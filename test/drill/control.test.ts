@@ -1,9 +1,10 @@
 import t from 'tap';
-import { judgeUnprotected } from '../../src/drill/drills/outage/control.ts';
-import type { OutageMeasurement as Measurement } from '../../src/drill/drills/outage/measurement.ts';
-import { judge } from '../../src/drill/drills/outage/verdict.ts';
 import type { Sample } from '../../src/drill/sample.ts';
+import { judgeControl } from '../../src/drill/scenario/control.ts';
+import type { Control } from '../../src/drill/scenario/document.ts';
+import type { ScenarioMeasurement as Measurement } from '../../src/drill/scenario/measurement.ts';
 import { goodMeasurement, withAccess, withSamples } from './fixture.ts';
+import { judge, outage } from './scenario-fixture.ts';
 
 const good = goodMeasurement();
 const lost = { status: 503, idc: '', instance: '', error: 'status 503' };
@@ -16,18 +17,29 @@ function unprotected(fails = (s: Sample) => s.due >= 5000 && s.due < 10_800): Me
   const alone = withAccess(samples, (line) => (line.listener === 'outbound' ? undefined : null));
   return { ...alone, crossing: false, entries: new Map([...good.entries, ['sh-b/checkout-1', []]]) };
 }
-const against = (m: Measurement) => judgeUnprotected(m, judge(m));
+const against = (m: Measurement) => judgeControl(m, judge(m), outage('kill').spec.control as Control);
 
 t.test('the negative control must fail for the right reason', async (t) => {
   t.same(against(unprotected()), []);
   t.equal(judge(unprotected()).passed, false);
-  t.match(against(good), ['no request failed', /^only 0 of/, /requests crossed/, /another IDC served/]);
+  t.match(against(good), [
+    /^Requests that succeed: 100 %/,
+    /^only 0 of/,
+    /requests crossed/,
+    /another IDC served/,
+  ]);
 });
 
 t.test('one failed request, or half of them, proves nothing', async (t) => {
-  t.match(against(unprotected((s) => s.due === 6000)), [/went on serving/, /^only 1 of 499 requests failed/]);
+  t.match(against(unprotected((s) => s.due === 6000)), [
+    /^Requests that the instances that were struck served/,
+    /^only 1 of 499 requests failed/,
+  ]);
   const half = unprotected((s) => s.due >= 5000 && s.due < 10_000 && (s.due / 10) % 2 === 0);
-  t.match(against(half), [/went on serving/, /^only 249 of 499 requests failed/]);
+  t.match(against(half), [
+    /^Requests that the instances that were struck served/,
+    /^only 249 of 499 requests failed/,
+  ]);
 });
 
 t.test('what waited until healing was not served in the outage', async (t) => {

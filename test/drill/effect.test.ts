@@ -1,13 +1,15 @@
 import t from 'tap';
-import { effectRows } from '../../src/drill/drills/outage/effect.ts';
-import type { OutageMeasurement as Measurement } from '../../src/drill/drills/outage/measurement.ts';
+import type { ScenarioMeasurement as Measurement } from '../../src/drill/scenario/measurement.ts';
 import { goodMeasurement, withAccess, withSamples } from './fixture.ts';
+import { judge } from './scenario-fixture.ts';
+
+const ids = ['struck-instances-silent', 'struck-proxies-silent', 'outage-crossed'];
 
 const good = goodMeasurement();
 const blow = good.faults[0] as Measurement['faults'][number];
-const missed = (m: Measurement) =>
-  effectRows(m)
-    .filter((row) => !row.ok)
+const missed = (m: Measurement, kind = 'kill') =>
+  judge(m, kind)
+    .rows.filter((row) => !row.ok && ids.includes(row.id))
     .map((row) => row.id);
 
 /** The measurement with one more entry in an instance's log. */
@@ -48,33 +50,32 @@ t.test('under way at the blow, or answered by a stopped process that goes on, is
 });
 
 t.test('`partial`: the hung instance of the other IDC is silent, and there is one', async (t) => {
-  const partial = { ...good, outage: 'partial' as const };
-  t.same(missed(partial), ['struck-instances-silent']);
+  t.same(missed(good, 'partial'), ['struck-instances-silent']);
   const hung = {
-    ...served(partial, 'sh-b/checkout-2', 4000),
+    ...served(good, 'sh-b/checkout-2', 4000),
     faults: [{ ...blow, struck: [...blow.struck, 'sh-b/checkout-2'] }],
   };
-  t.same(missed(hung), []);
-  t.same(missed(served(hung, 'sh-b/checkout-2', 6000)), ['struck-instances-silent']);
+  t.same(missed(hung, 'partial'), []);
+  t.same(missed(served(hung, 'sh-b/checkout-2', 6000), 'partial'), ['struck-instances-silent']);
 });
 
 t.test('`gateway`: the killed gateways log nothing until they start again', async (t) => {
   const second = { claim: '', moment: { from: 7000, to: 7005 }, struck: ['sh-a/egress-2', 'sh-b/ingress-2'] };
-  const gateway = { ...good, outage: 'gateway' as const, faults: [blow, second] };
-  t.same(missed(gateway), []);
-  t.same(missed({ ...good, outage: 'gateway' as const }), ['struck-proxies-silent'], 'none was killed');
+  const gateway = { ...good, faults: [blow, second] };
+  t.same(missed(gateway, 'gateway'), []);
+  t.same(missed(good, 'gateway'), ['struck-proxies-silent'], 'none was killed');
   const alive = withAccess(gateway, (line) =>
     line.at === 8000 && line.listener === 'sidecar' ? { proxy: 'sh-a/egress-2' } : undefined,
   );
-  t.same(missed(alive), ['struck-proxies-silent']);
+  t.same(missed(alive, 'gateway'), ['struck-proxies-silent']);
   const before = withAccess(gateway, (line) =>
     line.at === 6000 && line.listener === 'sidecar' ? { proxy: 'sh-a/egress-2' } : undefined,
   );
-  t.same(missed(before), []);
+  t.same(missed(before, 'gateway'), []);
 });
 
 t.test('`site` needs no crossings: the clients of the edge go to the other IDC by themselves', async (t) => {
   const around = withAccess(good, (line) => (line.listener === 'peer' ? null : undefined));
   t.same(missed(around), ['outage-crossed']);
-  t.notOk(missed({ ...around, outage: 'site' }).includes('outage-crossed'));
+  t.notOk(missed(around, 'site').includes('outage-crossed'));
 });

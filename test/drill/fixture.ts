@@ -1,8 +1,8 @@
-import type { OutageMeasurement as Measurement } from '../../src/drill/drills/outage/measurement.ts';
 import { isolationChecks } from '../../src/drill/isolation.ts';
 import type { AccessLine } from '../../src/drill/measurement.ts';
 import { layPhases } from '../../src/drill/phases.ts';
 import type { Sample } from '../../src/drill/sample.ts';
+import type { ScenarioMeasurement as Measurement } from '../../src/drill/scenario/measurement.ts';
 import type { UpstreamEntry } from '../../src/drill/upstream-log.ts';
 
 /** What a drill's parts would have recorded of one request. */
@@ -28,7 +28,6 @@ export function goodMeasurement(): Measurement {
   const access = stories.flatMap((story) => story.access);
   const count = (proxy: string) => access.filter((line) => line.proxy === proxy).length;
   return {
-    outage: 'kill',
     crossing: true,
     lostIdc: 'sh-a',
     hedging: [],
@@ -63,6 +62,18 @@ export function goodMeasurement(): Measurement {
     isolation: Object.fromEntries(
       isolationChecks.map((check) => [check, { claim: check, ok: true, detail: '8 sidecars' }]),
     ),
+    losses: [
+      {
+        kind: 'kill',
+        blow: blow.moment,
+        struck: blow.struck,
+        healed: { from: 10_000, to: 10_001 },
+        healthyAt: 10_800,
+      },
+    ],
+    addresses: { 'sh-a/checkout-1': ['127.1.0.31:8080'], 'sh-b/checkout-1': ['127.2.0.31:8080'] },
+    ejections: [],
+    leaves: [],
     edits: 100,
     acks: [{ idc: 'sh-a', proxies: 3, count: 300, p50Ms: 3, p90Ms: 5, p99Ms: 20, maxMs: 30 }],
     usage: [{ phase: 'steady', drill: 0.5, others: 0.1 }],

@@ -5,16 +5,12 @@ import { join } from 'node:path';
 import t from 'tap';
 import { checkFree, claimSlot } from '../../src/drill/claim.ts';
 import { runDrill } from '../../src/drill/drill.ts';
-import {
-  type OutageKind,
-  outageKinds,
-  parseOutage,
-  planOutage,
-} from '../../src/drill/drills/outage/kinds.ts';
+import { outageKinds } from '../../src/drill/drills/outage.ts';
 import { findEnvoy, parseEnvoyVersion } from '../../src/drill/envoy.ts';
 import { readOptions } from '../../src/drill/options.ts';
 import { namesOf, type Part } from '../../src/drill/parts.ts';
 import { layPhases, phaseAt } from '../../src/drill/phases.ts';
+import { partsOf, type Targets } from '../../src/drill/scenario/target.ts';
 import { createStage } from '../../src/drill/stage.ts';
 import {
   countProxies,
@@ -23,7 +19,7 @@ import {
   planTopology,
   shopWorld,
 } from '../../src/drill/topology.ts';
-import type { World } from '../../src/drill/world.ts';
+import { outage } from './scenario-fixture.ts';
 
 function fakeEnvoy(dir: string, name: string, says: string): string {
   const path = join(dir, name);
@@ -97,7 +93,6 @@ t.test('defaults', async (t) => {
     outage: 7,
   });
   t.match(readOptions({ name: 'outage', flags: { outage: 'site' } }).phases, { recovery: 16, outage: 8 });
-  for (const kind of outageKinds) t.equal(parseOutage(kind), kind);
 });
 
 t.test('phases lie end to end', async (t) => {
@@ -179,12 +174,16 @@ t.test('each outage says which instances and gateways it strikes', async (t) => 
     ...idc.ingress.map((proxy) => ({ kind: 'ingress' as const, idc: idc.name, proxy, spec })),
     ...idc.egress.map((proxy) => ({ kind: 'egress' as const, idc: idc.name, proxy, spec })),
   ]);
-  const network = { drop: () => {}, heal: () => {} };
-  const struck = (kind: OutageKind) =>
-    planOutage(kind, { parts } as unknown as World, { network }).steps.map((step) => namesOf(step.parts));
+  const struck = (kind: string) =>
+    outage(kind)
+      .spec.steps.map(({ kill = [], stop = [], drop = [] }) =>
+        [kill, stop, drop].flatMap((each) => namesOf(partsOf(each as Targets, parts))),
+      )
+      .filter((names) => names.length > 0);
   const instances = ['sh-a/checkout-1', 'sh-a/checkout-2', 'sh-a/catalog-1'];
-  for (const kind of ['kill', 'stop', 'drop'] as const) t.same(struck(kind), [instances], kind);
+  for (const kind of ['kill', 'stop', 'drop']) t.same(struck(kind), [instances], kind);
   t.same(struck('partial'), [[...instances, 'sh-b/checkout-1']]);
   t.same(struck('gateway'), [instances, ['sh-a/egress-1', 'sh-b/ingress-1']]);
   t.same(struck('site')[0]?.length, instances.length + 4);
+  for (const kind of outageKinds) t.equal(outage(kind).metadata.name, `outage-${kind}`);
 });

@@ -1,6 +1,7 @@
 import type { Call } from '../../src/drill/call.ts';
-import type { Fault, FaultKind, RealMeasurement } from '../../src/drill/drills/real/facts.ts';
+import type { RealMeasurement } from '../../src/drill/drills/real/facts.ts';
 import { isolationChecks } from '../../src/drill/isolation.ts';
+import type { Fault, FaultKind } from '../../src/drill/loss.ts';
 import type { AccessLine } from '../../src/drill/measurement.ts';
 import { layPhases } from '../../src/drill/phases.ts';
 import type { Sample } from '../../src/drill/sample.ts';
@@ -169,6 +170,6 @@ export function goodReal(): RealMeasurement {
     ejections: [],
     askedProxies: 18,
     faults,
-    addresses: Object.fromEntries([...entries.keys()].map((name) => [name, addressOf(name)])),
+    addresses: Object.fromEntries([...entries.keys()].map((name) => [name, [addressOf(name)]])),
   };
 }

@@ -1,10 +1,10 @@
 import t from 'tap';
 import type { CallShape } from '../../src/drill/call.ts';
 import type { RealMeasurement } from '../../src/drill/drills/real/facts.ts';
-import { ejectedBetween } from '../../src/drill/drills/real/facts.ts';
 import { groups, grpcMix, httpMix, planLoads, tcpMix } from '../../src/drill/drills/real/mix.ts';
 import { judgeRows, judgeUnprotected } from '../../src/drill/drills/real/verdict.ts';
 import { realDrill } from '../../src/drill/drills/real.ts';
+import { ejectedBetween } from '../../src/drill/ejections.ts';
 import type { AccessLine } from '../../src/drill/measurement.ts';
 import type { Sample } from '../../src/drill/sample.ts';
 import { planTopology } from '../../src/drill/topology.ts';

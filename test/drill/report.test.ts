@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { drawChart, linearAxis, logAxis } from '../../src/drill/chart.ts';
-import { judge } from '../../src/drill/drills/outage/verdict.ts';
 import { readOptions } from '../../src/drill/options.ts';
 import { renderJunit, reportJson, writeReport, writeUnable } from '../../src/drill/report.ts';
 import { renderHtml } from '../../src/drill/report-html.ts';
@@ -10,6 +9,7 @@ import type { Outcome } from '../../src/drill/report-outcome.ts';
 import { figureLines, verdictLines } from '../../src/drill/text.ts';
 import { timelineOf } from '../../src/drill/timeline.ts';
 import { goodMeasurement, withSamples } from './fixture.ts';
+import { judge } from './scenario-fixture.ts';
 
 const good = goodMeasurement();
 

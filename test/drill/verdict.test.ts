@@ -1,8 +1,8 @@
 import t from 'tap';
-import type { OutageMeasurement as Measurement } from '../../src/drill/drills/outage/measurement.ts';
-import { judge } from '../../src/drill/drills/outage/verdict.ts';
 import { isolationChecks } from '../../src/drill/isolation.ts';
+import type { ScenarioMeasurement as Measurement } from '../../src/drill/scenario/measurement.ts';
 import { goodMeasurement, withAccess, withSamples } from './fixture.ts';
+import { judge } from './scenario-fixture.ts';
 
 const good = goodMeasurement();
 const missed = (m: Measurement) =>
@@ -192,7 +192,6 @@ t.test('a site that dies takes with it what was in flight inside, and nothing el
         ? { ...dying, sent: 5002, end: 5009, connectedAt: 100, ...change }
         : undefined,
     ),
-    outage: 'site' as const,
     lostSite: { prefix: '127.1.', died: { from: 5000, to: 5010 } },
   });
   t.equal(judge(site({})).rows.find((row) => row.id === 'success-rate')?.ok, true);
@@ -221,7 +220,7 @@ t.test('a site that dies takes with it what was in flight inside, and nothing el
     'one that died with the site was inside',
   );
   t.notMatch(measuredOf(ofTheDead({ sent: 4000, end: 4500 }), 'success-rate'), /apart: 1 in flight/);
-  const { lostSite, ...kill } = { ...site({}), outage: 'kill' as const };
+  const { lostSite, ...kill } = site({});
   t.ok(missed(kill).includes('success-rate'), 'other outages excuse nothing');
 });
 
@@ -294,9 +293,9 @@ t.test('`site`: callers in the other IDC must not notice', async (t) => {
   const site = (change: (s: Measurement['samples'][number]) => object | undefined) => ({
     ...withSamples(good, (s) => ({ stream: 'caller-sh-b', ...change(s) })),
     streams: [{ ...facts, stream: 'caller-sh-b', idc: 'sh-b' }],
-    outage: 'site' as const,
   });
-  const unaware = (m: Measurement) => judge(m).rows.find((row) => row.id === 'unaware')?.ok;
+  const unaware = (m: Measurement, kind = 'site') =>
+    judge(m, kind).rows.find((row) => row.id === 'unaware')?.ok;
   const quick = (s: { due: number }) => ({ end: s.due + 4 });
   t.equal(unaware(site(quick)), true);
   const slow = (ms: number, steady = 4) =>
@@ -306,6 +305,6 @@ t.test('`site`: callers in the other IDC must not notice', async (t) => {
   t.equal(unaware(slow(59, 30)), true, 'twice a slow steady phase');
   t.equal(unaware(slow(61, 30)), false);
   t.equal(unaware(site((s) => (s.due === 6000 ? { status: 503, error: '503' } : quick(s)))), false);
-  t.equal(unaware(good), undefined, 'of other outages nothing is said');
-  t.equal(unaware({ ...good, outage: 'site' }), false, 'nobody called');
+  t.equal(unaware(good, 'kill'), undefined, 'of other outages nothing is said');
+  t.equal(unaware(good), false, 'nobody called');
 });

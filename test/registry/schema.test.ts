@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { z } from 'zod';
+import { generateScenarioSchema } from '../../src/drill/scenario/schema-gen.ts';
 import { checkFolder } from '../../src/registry/check-folder.ts';
 import { readContent } from '../../src/registry/content.ts';
 import { parseObject } from '../../src/registry/parse.ts';
@@ -9,7 +10,7 @@ import { generateSchemas, schemaFolder } from '../../src/registry/schema-gen.ts'
 import { drGroup, idc, workload } from './objects.ts';
 
 t.test('the published schemas are those of the code', async (t) => {
-  const generated = generateSchemas();
+  const generated = { ...generateSchemas(), ...generateScenarioSchema() };
   t.strictSame(readdirSync(schemaFolder).sort(), Object.keys(generated).sort());
   for (const [name, text] of Object.entries(generated)) {
     t.equal(readFileSync(join(schemaFolder, name), 'utf8'), text, `${name}: run make schemas`);

@@ -82,10 +82,12 @@ export const allowances: Readonly<Record<string, Allowance>> = {
     node: true,
   },
   drill: {
-    // Light ADS clients speak the protocol with the xDS library's own codec.
-    folders: ['base', 'model', 'translate', 'serve'],
+    // Scenario files are read, and their objects checked, as the registry's are; light ADS clients speak the protocol with
+    // the xDS library's own codec.
+    folders: ['base', 'model', 'registry', 'translate', 'serve'],
     packages: {
       yaml: 'all',
+      zod: 'all',
       undici: 'all',
       'hdr-histogram-js': 'all',
       // A workload that speaks gRPC, and the caller that calls it.
@@ -104,6 +106,7 @@ export const entryPoints: readonly string[] = [
   'src/policy/compile-main.ts', // process of policy/process.ts
   'src/registry/lease-worker.ts', // worker thread of registry/lease-store.ts
   'src/registry/schema-gen.ts', // make schemas
+  'src/drill/scenario/schema-gen.ts', // make schemas
   'src/drill/load-main.ts', // process: the load
   'src/drill/upstream-main.ts', // process: an instance of a Group
   'src/drill/fleet-main.ts', // process: light ADS clients

@@ -1,18 +1,14 @@
 import { MeshError } from '../../base/error.ts';
 import type { Choice, Drill, DrillPlan } from '../definition.ts';
+import { ejectedBetween, readEjections } from '../ejections.ts';
+import { type Fault, type FaultKind, faultKinds } from '../loss.ts';
+import { workloadsOf } from '../parts.ts';
 import type { PhaseSeconds } from '../phases.ts';
 import type { Scene } from '../scene.ts';
-import { proxiesOf, type Topology } from '../topology.ts';
-import { lostIdc, otherIdc, outageWords, planOutage } from './outage/kinds.ts';
-import {
-  ejectedBetween,
-  type Fault,
-  type FaultKind,
-  faultKinds,
-  type RealFacts,
-  readEjections,
-} from './real/facts.ts';
-import { groups, grpcMix, httpMix, planLoads, quietMix, tcpMix } from './real/mix.ts';
+import { planStrike, strikeWords } from '../strike.ts';
+import { addressesOf, proxiesOf } from '../topology.ts';
+import type { RealFacts } from './real/facts.ts';
+import { groups, grpcMix, httpMix, lostIdc, otherIdc, planLoads, quietMix, tcpMix } from './real/mix.ts';
 import { figuresOf, judgeRows, judgeUnprotected } from './real/verdict.ts';
 
 /** Lengths of the phases, in seconds, and of the silence of the quiet websockets, in milliseconds: longer than any proxy's five minutes. */
@@ -110,21 +106,13 @@ async function play(scene: Scene, kinds: readonly FaultKind[]): Promise<RealFact
 /** One loss and its healing. */
 async function strike(scene: Scene, kind: FaultKind): Promise<Fault> {
   const { world, network } = scene.stage;
-  const outage = planOutage(kind, world, { ...(network && { network }) });
+  const lost = planStrike(kind, workloadsOf(world.parts, lostIdc), world, { network });
   await scene.begin(kind);
-  const [step] = outage.steps;
-  if (!step) throw new MeshError('internal', `the outage ${kind} has no step`);
-  const { moment: blow, struck } = await scene.step(outageWords[kind], step.strike, step.parts);
+  const claim = strikeWords[kind](`all instances of ${lostIdc} with their sidecars`);
+  const { moment: blow, struck } = await scene.step(claim, lost.strike, lost.parts);
   const { to } = await scene.begin(`recovery: ${kind}`);
-  const { moment: healed } = await scene.step(`healing begins after ${kind}`, outage.heal);
-  const healthyAt = await scene.healthy(outage.healed, to - healed.to);
+  const { moment: healed } = await scene.step(`healing begins after ${kind}`, lost.heal);
+  const healthyAt = await scene.healthy(lost.parts, to - healed.to);
   if (!Number.isNaN(healthyAt)) scene.note(`all that was lost by ${kind} answers again`, healthyAt);
   return { kind, blow, struck, healed, healthyAt };
-}
-
-function addressesOf(topology: Topology): Record<string, string> {
-  const instances = topology.idcs.flatMap((idc) => idc.instances);
-  return Object.fromEntries(
-    instances.map(({ idc, name, inbound }) => [`${idc}/${name}`, `${inbound.address}:${inbound.port}`]),
-  );
 }

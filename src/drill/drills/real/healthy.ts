@@ -1,8 +1,8 @@
 import { type Call, lengthOf } from '../../call.ts';
+import { type Execution, overlapsOf } from '../../executions.ts';
 import type { Row } from '../../row.ts';
 import { type Sample, succeeded } from '../../sample.ts';
 import { quantile } from '../../stats.ts';
-import { type Execution, overlapsOf } from './audit.ts';
 import type { RealMeasurement } from './facts.ts';
 
 /** Bounds while nothing is broken. Times in milliseconds. */

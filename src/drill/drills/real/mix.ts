@@ -1,7 +1,9 @@
 import type { CallShape } from '../../call.ts';
 import { callerLoad, edgeLoad, type LoadShape, type Rates } from '../../loads.ts';
 import { type GroupPlan, hostOf, type IdcPlan, idcOf, type Topology, tcpEntranceOf } from '../../topology.ts';
-import { lostIdc, otherIdc } from '../outage/kinds.ts';
+
+/** The IDC whose instances are lost, and the one that stands in for it. */
+export const [lostIdc, otherIdc] = ['sh-a', 'sh-b'] as const;
 
 const [kib, mib] = [1024, 1024 * 1024];
 

@@ -1,14 +1,15 @@
 import { lengthOf } from '../../call.ts';
+import { type Evidence, type Excuse, evidenceOf, excuseOf } from '../../excuse.ts';
+import { type Execution, executionsOf, isIdempotent, isReplayable, wasStruck } from '../../executions.ts';
 import { isolationChecks } from '../../isolation.ts';
+import type { Fault } from '../../loss.ts';
 import type { Measurement } from '../../measurement.ts';
 import { millis, type Row, seconds } from '../../row.ts';
 import { crossingRows, isolationRows, leakRow, reconcileRows, triesRow } from '../../rows.ts';
 import { type Sample, succeeded } from '../../sample.ts';
 import { countBy } from '../../stats.ts';
 import type { Verdict } from '../../verdict.ts';
-import { type Execution, executionsOf, isIdempotent, isReplayable, wasStruck } from './audit.ts';
-import { type Evidence, type Excuse, evidenceOf, excuseOf } from './excuse.ts';
-import type { Fault, RealMeasurement } from './facts.ts';
+import type { RealMeasurement } from './facts.ts';
 import { healthyOf, healthyRows, methodOf, overheadOf, shapeOf } from './healthy.ts';
 
 /** A proxy may try a request so often at instances: three retries, each twice in another IDC. */
@@ -218,7 +219,7 @@ export function figuresOf(m: RealMeasurement): object {
       fault: fault?.kind,
       excuse: excuse ?? 'none',
       executions: (executions.get(sample.id) ?? []).map(({ instance, from, to }) => ({ instance, from, to })),
-      lines: evidence.firstLines.get(sample.id),
+      lines: evidence.lines.get(sample.id),
     })),
     executedTwice: m.samples
       .filter(({ id }) => (executions.get(id)?.length ?? 0) > 1)

@@ -1,6 +1,6 @@
-import type { Sample } from '../../sample.ts';
-import type { UpstreamEntry } from '../../upstream-log.ts';
-import type { Fault, RealMeasurement } from './facts.ts';
+import type { Fault, LossMeasurement } from './loss.ts';
+import type { Sample } from './sample.ts';
+import type { UpstreamEntry } from './upstream-log.ts';
 
 /** One execution of a request, at an instance. */
 export interface Execution {
@@ -15,7 +15,9 @@ export interface Execution {
 export const underWayMs = 500;
 
 /** All executions by the id of their request, in the order in which they began. */
-export function executionsOf(m: RealMeasurement): ReadonlyMap<string, readonly Execution[]> {
+export function executionsOf(
+  m: Pick<LossMeasurement, 'entries' | 'faults'>,
+): ReadonlyMap<string, readonly Execution[]> {
   const all = [...m.entries].flatMap(([instance, list]) =>
     list.map((entry): Execution => {
       const killed = m.faults.find(

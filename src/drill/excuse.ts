@@ -1,14 +1,15 @@
-import { hostOfRequest } from '../../ledger.ts';
-import type { AccessLine } from '../../measurement.ts';
-import type { Sample } from '../../sample.ts';
-import { type Execution, isReplayable, underWayMs, wasStruck } from './audit.ts';
-import type { Fault, FaultKind, RealMeasurement } from './facts.ts';
+import { type Execution, isReplayable, underWayMs, wasStruck } from './executions.ts';
+import { hostOfRequest } from './ledger.ts';
+import type { Fault, FaultKind, LossMeasurement } from './loss.ts';
+import type { AccessLine } from './measurement.ts';
+import type { Sample } from './sample.ts';
 
 /** Why a request that failed may have: nobody could have saved it. */
 export type Excuse =
   | 'was executed on what died'
   | 'its answer had begun on what died'
   | 'was sent to what died'
+  | 'the gateway that it had entered died'
   | 'its body is longer than what is kept'
   | 'TCP to a stopped process, whose kernel accepts';
 
@@ -28,23 +29,23 @@ const neverSent = /\b(?:UF|UH|NR|NC)\b/;
 /** What is looked up for each request that failed. */
 export interface Evidence {
   readonly executions: ReadonlyMap<string, readonly Execution[]>;
-  /** Lines of the first proxies on their way, by id. */
-  readonly firstLines: ReadonlyMap<string, readonly AccessLine[]>;
+  /** Lines of the proxies on their way, but for instances' own, by id. */
+  readonly lines: ReadonlyMap<string, readonly AccessLine[]>;
 }
 
 /** Collects it. */
 export function evidenceOf(
-  m: RealMeasurement,
+  m: LossMeasurement,
   executions: ReadonlyMap<string, readonly Execution[]>,
 ): Evidence {
-  const lines = m.access.filter(({ listener }) => listener === 'outbound' || listener === 'edge');
-  return { executions, firstLines: Map.groupBy(lines, ({ id }) => id) };
+  const lines = m.access.filter(({ listener }) => listener !== 'inbound');
+  return { executions, lines: Map.groupBy(lines, ({ id }) => id) };
 }
 
 /** The fault that may excuse a request that failed, with the excuse; undefined when it should have been served. */
 export function excuseOf(
   sample: Sample,
-  m: RealMeasurement,
+  m: LossMeasurement,
   evidence: Evidence,
 ): { readonly fault: Fault; readonly excuse: Excuse } | undefined {
   for (const fault of m.faults) {
@@ -59,27 +60,31 @@ export function excuseOf(
 function excuseBy(
   sample: Sample,
   fault: Fault,
-  m: RealMeasurement,
-  { executions, firstLines }: Evidence,
+  m: LossMeasurement,
+  { executions, lines }: Evidence,
 ): Excuse | undefined {
   const struck = (executions.get(sample.id) ?? []).some((execution) => wasStruck(execution, fault));
   // The client has got a head: nobody can take it back.
   if (struck && sample.status === 200) return 'its answer had begun on what died';
   if (struck && !isReplayable(sample)) return 'was executed on what died';
   if (sample.call?.kind.startsWith('tcp')) return tcpExcuse(sample, fault, m);
-  const addresses = fault.struck.map((name) => m.addresses[name]);
+  const addresses = fault.struck.flatMap((name) => m.addresses[name] ?? []);
+  // Only its client knew of it, which sends nothing twice.
+  if (addresses.includes(sample.target) && sample.connectedAt > 0)
+    return 'the gateway that it had entered died';
   const until = fault.blow.to + foundOutMs[fault.kind];
-  const there = (firstLines.get(sample.id) ?? []).filter(
+  const there = (lines.get(sample.id) ?? []).filter(
     ({ upstream = '', at }) => addresses.includes(upstream) && at <= until,
   );
   if (there.length === 0) return undefined;
+  if (sample.status === 200) return 'its answer had begun on what died';
   if (!isReplayable(sample) && there.some(({ flags }) => !neverSent.test(flags)))
     return 'was sent to what died';
   return (sample.call?.bodyBytes ?? 0) > keptBytes ? 'its body is longer than what is kept' : undefined;
 }
 
 /** A TCP connection leaves no line with its id: only what it is for and when it was made can be told. */
-function tcpExcuse(sample: Sample, fault: Fault, m: RealMeasurement): Excuse | undefined {
+function tcpExcuse(sample: Sample, fault: Fault, m: LossMeasurement): Excuse | undefined {
   const group = hostOfRequest(sample.id, m).split('.')[0];
   if (!fault.struck.some((name) => name.split('/')[1]?.startsWith(`${group}-`))) return undefined;
   if (sample.sent <= fault.blow.to + underWayMs) return 'was sent to what died';

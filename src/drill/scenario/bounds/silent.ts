@@ -1,35 +1,50 @@
+import { z } from 'zod';
 import { phaseOf } from '../../analysis.ts';
 import type { Row } from '../../row.ts';
-import type { OutageMeasurement } from './measurement.ts';
+import { count, idcName, phaseName } from '../fields.ts';
+import type { ScenarioMeasurement } from '../measurement.ts';
+import { bound } from './bound.ts';
 
 /** What was under way when a blow fell may still be taken and answered for so long after it, in milliseconds. */
 const underWayMs = 250;
 
 /**
- * Whether the outage was one: a fault that does nothing would let any system pass. What was struck is silent from
- * then until healing begins, and requests went around it.
+ * Whether the fault was one: a fault that does nothing would let any system pass. What was struck is silent from then
+ * until healing begins.
  */
-export function effectRows(m: OutageMeasurement): Row[] {
-  const rows = [instancesSilent(m)];
-  const strikesProxies = m.faults.some(({ struck }) => struck.some((name) => !m.entries.has(name)));
-  // Of these two it must, so that nothing struck is a row that fails and not one that is missing.
-  if (strikesProxies || m.outage === 'gateway' || m.outage === 'site') rows.push(proxiesSilent(m));
-  // When a whole site is lost, nobody who could cross is left: the clients of the edge go to the other by themselves.
-  if (m.outage !== 'site') rows.push(crossedInOutage(m));
-  return rows;
-}
+export const silent = bound(
+  z
+    .strictObject({
+      all: z.array(idcName).min(1).optional().meta({ description: 'IDCs of which no instance may be left.' }),
+      gateways: count(1, 54)
+        .optional()
+        .meta({ description: 'At least so many gateways must be struck, too.' }),
+      elsewhere: count(1, 54).optional().meta({ description: 'At least so many instances of other IDCs.' }),
+    })
+    .meta({ description: 'What was struck serves nothing until healing begins.' }),
+  (m, { all = [], gateways = 0, elsewhere = 0 }) => [
+    instancesSilent(m, all, elsewhere),
+    ...(gateways > 0 ? [proxiesSilent(m, gateways)] : []),
+  ],
+);
+
+/** Requests went around what was struck, through another IDC. */
+export const crossed = bound(
+  phaseName.meta({ description: 'Requests of this phase cross to another IDC.' }),
+  (m, phase) => [crossedIn(m, phase)],
+);
 
 /**
  * When each part that was struck must have fallen silent. What a stopped process answers once it goes on belongs to
  * the time after healing, as does what it takes then.
  */
-function silentFrom(m: OutageMeasurement): Map<string, number> {
+function silentFrom(m: ScenarioMeasurement): Map<string, number> {
   return new Map(
     m.faults.flatMap(({ struck, moment }) => struck.map((name) => [name, moment.to + underWayMs] as const)),
   );
 }
 
-function instancesSilent(m: OutageMeasurement): Row {
+function instancesSilent(m: ScenarioMeasurement, all: readonly string[], elsewhereMin: number): Row {
   const silent = silentFrom(m);
   const isIn = (from: number | undefined, at: number) =>
     from !== undefined && at >= from && at < m.healed.from;
@@ -39,14 +54,14 @@ function instancesSilent(m: OutageMeasurement): Row {
   );
   const lostFrom = m.faults[0] && m.faults[0].moment.to + underWayMs;
   const answered = m.samples.filter(
-    (s) => isIn(silent.get(s.instance), s.end) || (s.idc === m.lostIdc && isIn(lostFrom, s.end)),
+    (s) => isIn(silent.get(s.instance), s.end) || (all.includes(s.idc) && isIn(lostFrom, s.end)),
   );
   const count = new Set([...taken, ...answered].map(({ id }) => id)).size;
   const spared = [...m.entries.keys()].filter(
-    (name) => name.startsWith(`${m.lostIdc}/`) && !silent.has(name),
+    (name) => all.includes(name.split('/')[0] ?? '') && !silent.has(name),
   );
-  const elsewhere = instances.filter((name) => !name.startsWith(`${m.lostIdc}/`)).length;
-  const complete = instances.length > 0 && spared.length === 0 && (m.outage !== 'partial' || elsewhere > 0);
+  const elsewhere = instances.filter((name) => !all.includes(name.split('/')[0] ?? '')).length;
+  const complete = instances.length > 0 && spared.length === 0 && elsewhere >= elsewhereMin;
   return {
     id: 'struck-instances-silent',
     claim: `Requests that the instances that were struck served from ${underWayMs} ms after the blow until healing`,
@@ -58,7 +73,7 @@ function instancesSilent(m: OutageMeasurement): Row {
   };
 }
 
-function proxiesSilent(m: OutageMeasurement): Row {
+function proxiesSilent(m: ScenarioMeasurement, least: number): Row {
   const silent = silentFrom(m);
   const proxies = [...silent.keys()].filter((name) => !m.entries.has(name));
   const logged = m.access.filter(
@@ -70,19 +85,19 @@ function proxiesSilent(m: OutageMeasurement): Row {
     claim: `Requests that the gateways that were struck took from ${underWayMs} ms after the blow until healing`,
     bound: '0',
     measured: `${logged} at ${proxies.length} Envoys (${proxies.join(', ')})`,
-    // One of either side in `gateway`, all of one site in `site`.
-    ok: logged === 0 && proxies.length >= 2,
+    ok: logged === 0 && proxies.length >= least,
   };
 }
 
-function crossedInOutage(m: OutageMeasurement): Row {
-  const outage = phaseOf(m, 'outage');
-  const due = m.samples.filter((s) => s.due >= (m.faults[0]?.moment.to ?? outage.to) && s.due < outage.to);
+function crossedIn(m: ScenarioMeasurement, name: string): Row {
+  const phase = phaseOf(m, name);
+  const from = Math.max(phase.from, m.faults[0]?.moment.to ?? phase.to);
+  const due = m.samples.filter((s) => s.due >= from && s.due < phase.to);
   const ids = new Set(m.access.filter((line) => line.listener === 'peer').map((line) => line.id));
   const crossed = due.filter(({ id }) => ids.has(id)).length;
   return {
-    id: 'outage-crossed',
-    claim: 'Requests of the outage that crossed to the other IDC',
+    id: `${name.replaceAll(' ', '-')}-crossed`,
+    claim: `Requests of the ${name} that crossed to another IDC`,
     bound: '> 0',
     measured: `${crossed} of ${due.length}`,
     ok: crossed > 0,

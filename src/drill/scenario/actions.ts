@@ -1,0 +1,16 @@
+import type { Action } from './actions/action.ts';
+import { look } from './actions/look.ts';
+import { announce, edit, withdraw } from './actions/registry.ts';
+import { drop, heal, kill, stop } from './actions/strikes.ts';
+
+/** Everything that a step of a scenario may do, in the order in which one step does it: a new action is a new row here. */
+export const actionTable = {
+  stop,
+  drop,
+  kill,
+  heal,
+  withdraw,
+  announce,
+  edit,
+  look,
+} as const satisfies Readonly<Record<string, Action<unknown>>>;

@@ -1,0 +1,17 @@
+import { z } from 'zod';
+import { checkSidecarsKnowOnlyHome } from '../../isolation.ts';
+import { action } from './action.ts';
+
+/** A look at the callers while something is broken. */
+export const look = action({
+  schema: z
+    .literal('isolation', { error: 'must be isolation.' })
+    .meta({ description: 'Looks whether callers know addresses of other IDCs now.' }),
+  words: () => 'a look at what callers know',
+  async act(_, { scene }) {
+    const when = 'in the outage';
+    scene.found({
+      [`sidecars ${when}`]: await checkSidecarsKnowOnlyHome(scene.stage.world, ['caller'], when),
+    });
+  },
+});

@@ -1,0 +1,117 @@
+import { z } from 'zod';
+import { beginningsOf } from '../../circles.ts';
+import { evidenceOf, excuseOf } from '../../excuse.ts';
+import { type Execution, executionsOf, isReplayable } from '../../executions.ts';
+import { fateOf, isCleanRefusal, unrecorded } from '../../ledger.ts';
+import type { LossMeasurement } from '../../loss.ts';
+import { couldBeServed, outagesOf } from '../../reach.ts';
+import type { Row } from '../../row.ts';
+import { successRow } from '../../rows.ts';
+import { type Sample, succeeded } from '../../sample.ts';
+import { percentage, shareOf } from '../fields.ts';
+import type { ScenarioMeasurement } from '../measurement.ts';
+import { bound } from './bound.ts';
+
+/** Requests that fail, whatever the reason, but for those inside a site that was killed whole. */
+export const failed = bound(
+  z
+    .union([z.literal(0), percentage], { error: "must be 0 or a percentage such as '0.1%'." })
+    .meta({ description: 'At most so many requests fail.' }),
+  (m, most) => [successRow(m, most === 0 ? 1 : 1 - shareOf(most), apartOf(m))],
+);
+
+/** What is told beside the share of successes when a site died. */
+function apartOf(m: ScenarioMeasurement): string {
+  if (!m.lostSite) return '';
+  const inFlight = m.samples.filter((sample) => fateOf(sample, m) === 'lost in flight').length;
+  return `; apart: ${inFlight} in flight inside ${m.lostIdc} when it died, ${unrecorded(m).length} of its own callers`;
+}
+
+/** Requests that failed though somebody could have served them (docs/decisions/085-what-may-fail-with-what-died.md). */
+export const avoidable = bound(
+  z.literal(0, { error: 'must be 0.' }).meta({
+    description:
+      'No request fails that could have been served: by evidence of what it was executed on or sent to, and of who was left.',
+  }),
+  (m) => [avoidableRow(m)],
+);
+
+/** A request that failed, and why it had to; without `why` it could have been served. */
+export interface Failure {
+  readonly sample: Sample;
+  readonly why?: string;
+}
+
+/** All requests that failed, each with the reason it has, if it has one. */
+export function failuresOf(m: ScenarioMeasurement): Failure[] {
+  const loss: LossMeasurement = { ...m, faults: m.losses };
+  const evidence = evidenceOf(loss, executionsOf(loss));
+  const outages = outagesOf(
+    loss,
+    m.leaves.map(({ instance, from, to }) => ({ instance, from, to })),
+  );
+  const begun = beginningsOf(m);
+  return m.samples
+    .filter((sample) => !succeeded(sample))
+    .map((sample) => {
+      if (fateOf(sample, m) === 'lost in flight') return { sample, why: 'was inside the site that died' };
+      const home = begun.get(sample.id) ?? m.streams.find((each) => each.stream === sample.stream)?.idc ?? '';
+      if (!couldBeServed(sample, home, loss, outages)) {
+        return { sample, why: isCleanRefusal(sample) ? 'nobody was left, in words' : 'nobody was left' };
+      }
+      const excuse = excuseOf(sample, loss, evidence)?.excuse;
+      return excuse === undefined ? { sample } : { sample, why: excuse };
+    });
+}
+
+function avoidableRow(m: ScenarioMeasurement): Row {
+  const failures = failuresOf(m);
+  const lost = failures.filter(({ why }) => why === undefined);
+  const told = [...Map.groupBy(failures, ({ why }) => why)].flatMap(([why, list]) =>
+    why === undefined ? [] : [`${list.length} ${why}`],
+  );
+  return {
+    id: 'avoidable',
+    claim: 'Requests that failed though a site that was well could have served them',
+    bound: '0',
+    measured:
+      `${lost.length} of ${m.samples.length}${exampleOf(lost.map(({ sample }) => sample))}` +
+      (told.length > 0 ? `; others that failed: ${told.join(', ')}` : ''),
+    ok: m.samples.length > 0 && lost.length === 0,
+  };
+}
+
+/** Requests of which a second execution may do harm, executed more than once. */
+export const executedTwice = bound(
+  z
+    .literal(0, { error: 'must be 0.' })
+    .meta({ description: 'No request but GETs is executed more than once.' }),
+  (m) => [executedTwiceRow(m)],
+);
+
+/** Samples that were executed more than once and must not be. */
+export function executedTwiceOf(
+  m: ScenarioMeasurement,
+  executions: ReadonlyMap<string, readonly Execution[]> = executionsOf({ ...m, faults: m.losses }),
+): Sample[] {
+  return m.samples.filter((sample) => !isReplayable(sample) && (executions.get(sample.id)?.length ?? 0) > 1);
+}
+
+function executedTwiceRow(m: ScenarioMeasurement): Row {
+  const judged = m.samples.filter((sample) => !isReplayable(sample));
+  const twice = executedTwiceOf(m);
+  return {
+    id: 'executed-twice',
+    claim: 'Requests but GETs that were executed more than once',
+    bound: '0',
+    measured: `${twice.length} of ${judged.length}${exampleOf(twice)}`,
+    ok: judged.length > 0 && twice.length === 0,
+  };
+}
+
+function exampleOf(list: readonly Sample[]): string {
+  const [first] = list;
+  if (!first) return '';
+  const ids = list.slice(0, 5).map(({ id }) => id);
+  return ` (${ids.join(', ')}${list.length > 5 ? ', …' : ''}; the first: ${first.error.slice(0, 160) || `status ${first.status}`})`;
+}

@@ -1,0 +1,71 @@
+import { z } from 'zod';
+import { figuresOf, phaseNameAt } from '../../analysis.ts';
+import { millis, percent, type Row } from '../../row.ts';
+import { duration, idcName, msOf, percentage, shareOf } from '../fields.ts';
+import type { ScenarioMeasurement } from '../measurement.ts';
+import { bound } from './bound.ts';
+
+/** Share of each load that its own IDC serves while nothing is broken, the least of all steady phases. */
+export const home = bound(
+  percentage.meta({ description: 'At least so much of each load is served at home, in each steady phase.' }),
+  (m, least) => [homeRow(m, shareOf(least))],
+);
+
+function homeRow(m: ScenarioMeasurement, bound: number): Row {
+  const steady = figuresOf(m).filter((f) => f.phase.startsWith('steady') && f.stream !== '');
+  // Clients of the edge, who stand in no IDC, connect to the one that is lost later.
+  const homeOf = (stream: string) => m.streams.find((each) => each.stream === stream)?.idc ?? m.lostIdc;
+  let least = { share: steady.length === 0 ? 0 : 1, what: 'every load' };
+  for (const { name: phase } of m.phases) {
+    if (phase.startsWith('steady') && !steady.some((f) => f.phase === phase))
+      least = { share: 0, what: `no load in ${phase}` };
+  }
+  for (const f of steady) {
+    const share = f.shares[homeOf(f.stream)] ?? 0;
+    if (share < least.share) least = { share, what: `${f.stream} in ${f.phase}` };
+  }
+  return {
+    id: 'home',
+    claim: 'Share served at home in all steady phases, the least of any load',
+    bound: `≥ ${100 * bound} %`,
+    measured: `${percent(least.share)} (${least.what})`,
+    ok: least.share >= bound,
+  };
+}
+
+/**
+ * When a whole site is lost, callers of the other one must not notice: none of their requests fails, and their p99
+ * stays within `times` the steady one. Or within `or`: half of the processes of a machine with few processors die
+ * and start again on the same processors that serve these requests, which alone costs some milliseconds.
+ */
+export const unaware = bound(
+  z
+    .strictObject({
+      idc: idcName,
+      times: z
+        .number()
+        .min(1)
+        .max(100)
+        .meta({ description: 'Their p99 in the outage, against the steady one; or …' }),
+      or: duration.meta({ description: '… this, whichever is more.' }),
+    })
+    .meta({ description: 'Callers of an IDC that lost nothing do not notice.' }),
+  (m, { idc, times, or }) => [unawareRow(m, idc, times, msOf(or))],
+);
+
+function unawareRow(m: ScenarioMeasurement, idc: string, factor: number, orMs: number): Row {
+  const stream = `caller-${idc}`;
+  const figures = figuresOf(m).filter((f) => f.stream === stream);
+  const p99 = (phase: string) => figures.find((f) => f.phase === phase)?.latency.p99 ?? Number.NaN;
+  const broken = m.faults[0] ? phaseNameAt(m, m.faults[0].moment.from) : '';
+  const [steady, outage] = [p99('steady'), p99(broken)];
+  const allowed = Math.max(factor * steady, orMs);
+  const failed = figures.reduce((sum, f) => sum + f.failed + f.lostInFlight, 0);
+  return {
+    id: 'unaware',
+    claim: `Callers in ${idc} did not notice: their p99 in the outage, and what failed`,
+    bound: `≤ ${factor} × steady or ${orMs} ms, 0 failed`,
+    measured: `${millis(outage)} after ${millis(steady)}, ${failed} failed`,
+    ok: outage <= allowed && failed === 0,
+  };
+}

@@ -1,0 +1,118 @@
+import { z } from 'zod';
+import { phaseOf } from '../../analysis.ts';
+import { dueIn, latenciesOf } from '../../ledger.ts';
+import { seconds } from '../../row.ts';
+import { latencyMs, type Sample, succeeded } from '../../sample.ts';
+import { latencyOf, sliceBy } from '../../stats.ts';
+import { duration, msOf, phaseName } from '../fields.ts';
+import type { ScenarioMeasurement } from '../measurement.ts';
+import { bound } from './bound.ts';
+import { hedges, type LatencyBound, limitsIn } from './latency.ts';
+
+/** A request is slow when it took longer than this multiple of the steady p99. */
+const slowFactor = 2;
+
+/** How long a request of the phase may take without having been delayed, in milliseconds. */
+export interface SlowLimits {
+  readonly phase: string;
+  readonly plainMs: number;
+  /** Where the Group asks for hedging. */
+  readonly hedgedMs: number;
+}
+
+/** The last request that the faults of a phase made slow. */
+export const lastSlow = bound(
+  z.strictObject({ in: phaseName, most: duration }).meta({
+    description: 'The last request that a fault of the phase delayed is due at most so long after it.',
+  }),
+  (m, value, all) => {
+    const slow = slowFigures(m, slowLimits(value.in, all));
+    const mostMs = msOf(value.most);
+    return [
+      {
+        id: 'last-slow',
+        claim: `Last request that the ${value.in} made slow, after the fault`,
+        bound: `≤ ${mostMs / 1000} s`,
+        measured:
+          `${seconds(slow.lastSlowMs)} (${slow.count} over ${slowFactor} × steady p99 = ${slow.thresholdMs.toFixed(1)} ms; ` +
+          `whatever the cause: ${slow.anyCount}, the last after ${seconds(slow.anyLastSlowMs)})`,
+        ok: slow.lastSlowMs <= mostMs,
+      },
+    ];
+  },
+);
+
+/** What counts as delayed in a phase, by the scenario's bounds on latency there. */
+export function slowLimits(phase: string, all: Readonly<Record<string, unknown>>): SlowLimits {
+  return { phase, ...limitsIn(phase, (all.latency ?? []) as readonly LatencyBound[]) };
+}
+
+/** When requests stopped being slow because of the outage. Times in milliseconds. */
+export interface SlowFigures {
+  /** 2 x the p99 of the first steady phase. */
+  readonly thresholdMs: number;
+  /** From the blow before it to when the last such request was due, at most over all blows; 0 for none. */
+  readonly lastSlowMs: number;
+  /** How many there were in the outage. */
+  readonly count: number;
+  /** The same for everything over the threshold, whatever delayed it: takes in the machine's own hiccups. */
+  readonly anyLastSlowMs: number;
+  readonly anyCount: number;
+}
+
+/** Windows in which all requests may be slow together, in milliseconds. */
+const slowWindowMs = 500;
+
+/**
+ * The last request of the outage that the outage delayed: over 2 x the steady p99, and
+ * - it failed, took longer than the outage's p99 may be, or some proxy on its way needed more than one try; or
+ * - half of all requests of its half second were over it too: everything was slow.
+ * What is slow alone and was served at the first try met a busy machine: a p99 leaves out six requests a second
+ * here, with nothing broken.
+ */
+export function slowFigures(m: ScenarioMeasurement, limits: SlowLimits): SlowFigures {
+  const steady = latencyOf(latenciesOf(dueIn(m.samples, phaseOf(m, 'steady'))));
+  const thresholdMs = slowFactor * steady.p99;
+  const outage = phaseOf(m, limits.phase);
+  const isOver = (sample: Sample) => !succeeded(sample) || latencyMs(sample) > thresholdMs;
+  const retried = new Set(m.access.filter((line) => line.attempts > 1).map((line) => line.id));
+  const windows = sliceBy(dueIn(m.samples, outage), (s) => s.due, { ...outage, width: slowWindowMs });
+  const over = windows.flatMap(({ items }) => {
+    const slow = items.filter(isOver);
+    return slow.map((sample) => ({ sample, together: 2 * slow.length > items.length }));
+  });
+  const delayed = over.filter(
+    ({ sample, together }) =>
+      together ||
+      !succeeded(sample) ||
+      latencyMs(sample) > limitMs(m, sample, limits) ||
+      retried.has(sample.id),
+  );
+  const samplesOf = (list: typeof over) => list.map(({ sample }) => sample);
+  return {
+    thresholdMs,
+    lastSlowMs: lastAfterBlow(m, samplesOf(delayed), limits),
+    count: delayed.length,
+    anyLastSlowMs: lastAfterBlow(m, samplesOf(over), limits),
+    anyCount: over.length,
+  };
+}
+
+/**
+ * The longest time from a blow to when a request was due that it delayed; 0 for no requests. What was under way
+ * when a blow fell was delayed by that one, and not by the one before; but only while it was within its own time
+ * limit: what a later blow finds still waiting for longer than that, the earlier one had delayed.
+ */
+function lastAfterBlow(m: ScenarioMeasurement, samples: readonly Sample[], limits: SlowLimits): number {
+  const blows = m.faults.map(({ moment }) => moment.from);
+  return samples.reduce((longest, sample) => {
+    const within = Math.min(latencyMs(sample), limitMs(m, sample, limits));
+    const before = blows.filter((at) => at <= sample.due + within);
+    return before.length === 0 ? longest : Math.max(longest, sample.due - Math.max(...before));
+  }, 0);
+}
+
+/** What the p99 in the phase may be, for requests like this one. */
+function limitMs(m: ScenarioMeasurement, { id }: Sample, limits: SlowLimits): number {
+  return hedges(m, id) ? limits.hedgedMs : limits.plainMs;
+}

@@ -1,0 +1,146 @@
+import type { Fault, PathPart } from '../../registry/fault.ts';
+import { parseStrict } from '../../registry/strict.ts';
+import { planTopology, type Topology, type WorldPlan } from '../topology.ts';
+import type { Action } from './actions/action.ts';
+import { actionTable } from './actions.ts';
+import { type Scenario, type ScenarioSpec, scenarioSchema } from './document.ts';
+import { msOf } from './fields.ts';
+
+type Add = (message: string, ...path: PathPart[]) => void;
+
+/** Faults of a scenario that its schema cannot see: names that nothing has, times that do not fit. */
+export function checkScenario({ spec }: Scenario): Fault[] {
+  const faults: Fault[] = [];
+  const add: Add = (message, ...path) => faults.push({ severity: 'error', path: ['spec', ...path], message });
+  checkWorld(spec, add);
+  if (faults.length > 0) return faults;
+  const topology = planTopology({ id: '000000', slot: 0, world: spec.world as WorldPlan });
+  checkPhases(spec, add);
+  checkLoads(spec, topology, add);
+  checkSteps(spec, topology, add);
+  checkBounds(spec, topology, add);
+  checkControl(spec, faults, add);
+  return faults;
+}
+
+const oneOf = (names: readonly string[]) => `one of ${names.join(', ')}`;
+
+function checkWorld({ world }: ScenarioSpec, add: Add): void {
+  const { idcs, groups, order = {} } = world;
+  const twice = (list: readonly string[]) => list.findIndex((name, i) => list.indexOf(name) < i);
+  const [idc, group] = [twice(idcs), twice(groups.map(({ name }) => name))];
+  if (idc >= 0) add(`'${idcs[idc]}' stands there twice.`, 'world', 'idcs', idc);
+  if (group >= 0) add(`'${groups[group]?.name}' stands there twice.`, 'world', 'groups', group, 'name');
+  groups.forEach(({ instances }, i) => {
+    if (typeof instances === 'number') return;
+    const unknown = Object.keys(instances).find((name) => !idcs.includes(name));
+    if (unknown !== undefined)
+      add(`there is no IDC '${unknown}': use ${oneOf(idcs)}.`, 'world', 'groups', i, 'instances', unknown);
+  });
+  for (const [name, list] of Object.entries(order)) {
+    const unknown = [name, ...list].find((each) => !idcs.includes(each));
+    if (unknown !== undefined)
+      add(`there is no IDC '${unknown}': use ${oneOf(idcs)}.`, 'world', 'order', name);
+  }
+}
+
+/** The shortest and the longest that a phase may be, in milliseconds. */
+const [phaseMsMin, phaseMsMax] = [1000, 3_600_000];
+
+function checkPhases({ phases, quick = {} }: ScenarioSpec, add: Add): void {
+  for (const [field, list] of Object.entries({ phases, quick })) {
+    for (const [name, length] of Object.entries(list)) {
+      if (!(msOf(length) >= phaseMsMin && msOf(length) <= phaseMsMax))
+        add(`must be from 1s to 1h. It is '${length}'.`, field, name);
+      if (field === 'quick' && !Object.hasOwn(phases, name))
+        add(`there is no phase '${name}': use ${oneOf(Object.keys(phases))}.`, field, name);
+    }
+  }
+  if (Object.keys(phases).length === 0) add('names no phase: give one such as steady: 5s.', 'phases');
+}
+
+function checkLoads({ load, rates }: ScenarioSpec, { idcs, groups }: Topology, add: Add): void {
+  const names = idcs.map(({ name }) => name);
+  const streams = new Set<string>();
+  load.forEach(({ caller, edge, to, rate, stream }, i) => {
+    if ((caller === undefined) === (edge === undefined)) add('needs either caller or edge.', 'load', i);
+    const unknown = [...(caller === undefined ? [] : [caller]), ...(edge ?? [])].find(
+      (each) => !names.includes(each),
+    );
+    if (unknown !== undefined)
+      add(
+        `there is no IDC '${unknown}': use ${oneOf(names)}.`,
+        'load',
+        i,
+        caller === undefined ? 'edge' : 'caller',
+      );
+    to.forEach((name, j) => {
+      const group = groups.find((each) => each.name === name);
+      if (!group)
+        add(`there is no Group '${name}': use ${oneOf(groups.map((g) => g.name))}.`, 'load', i, 'to', j);
+      else if (group.protocol === 'TCP' && (caller === undefined || to.length > 1))
+        add('speaks TCP: ask for it alone, and from a caller.', 'load', i, 'to', j);
+    });
+    if (!Object.hasOwn(rates, rate))
+      add(`there is no rate '${rate}': use ${oneOf(Object.keys(rates))}.`, 'load', i, 'rate');
+    const own = stream ?? (caller === undefined ? 'edge' : `caller-${caller}`);
+    if (streams.has(own)) add(`another load is named '${own}': give this one a stream.`, 'load', i);
+    streams.add(own);
+  });
+}
+
+function checkSteps({ steps, phases }: ScenarioSpec, topology: Topology, add: Add): void {
+  const table: Readonly<Record<string, Action<unknown>>> = actionTable;
+  const dropped = new Set<string>();
+  steps.forEach((step, i) => {
+    const length = phases[step.at];
+    if (length === undefined) {
+      add(`there is no phase '${step.at}': use ${oneOf(Object.keys(phases))}.`, 'steps', i, 'at');
+    } else if (step.after !== undefined && !step.after.endsWith('%') && msOf(step.after) >= msOf(length)) {
+      add(`is after the phase has ended, which lasts ${length}.`, 'steps', i, 'after');
+    }
+    for (const [name, { check }] of Object.entries(table)) {
+      const value: unknown = Reflect.get(step, name);
+      if (value === undefined || !check) continue;
+      for (const { path, message } of check(value, topology)) add(message, 'steps', i, name, ...path);
+    }
+    if (step.drop) for (const { idc } of [step.drop].flat()) dropped.add(idc);
+  });
+  const second = [...dropped][1];
+  if (second !== undefined) {
+    const at = steps.findIndex(({ drop }) => drop && [drop].flat().some(({ idc }) => idc === second));
+    add('packets are dropped in one IDC of a scenario only.', 'steps', at, 'drop');
+  }
+}
+
+function checkBounds({ bounds, phases }: ScenarioSpec, { idcs }: Topology, add: Add): void {
+  const phase = (name: string | undefined, ...path: PathPart[]) => {
+    if (name !== undefined && !Object.hasOwn(phases, name))
+      add(`there is no phase '${name}': use ${oneOf(Object.keys(phases))}.`, 'bounds', ...path);
+  };
+  phase(bounds.crossed, 'crossed');
+  phase(bounds.lastSlow?.in, 'lastSlow', 'in');
+  (bounds.latency ?? []).forEach((each, i) => {
+    phase(each.in, 'latency', i, 'in');
+    if (each.times !== undefined) phase('steady', 'latency', i, 'times');
+  });
+  if (bounds.lastSlow || bounds.failback) phase('steady', bounds.lastSlow ? 'lastSlow' : 'failback');
+  const names = idcs.map(({ name }) => name);
+  for (const [i, name] of (bounds.silent?.all ?? []).entries())
+    if (!names.includes(name))
+      add(`there is no IDC '${name}': use ${oneOf(names)}.`, 'bounds', 'silent', 'all', i);
+  if (bounds.unaware && !names.includes(bounds.unaware.idc))
+    add(`there is no IDC '${bounds.unaware.idc}': use ${oneOf(names)}.`, 'bounds', 'unaware', 'idc');
+}
+
+/** The world of the control must be one, too. */
+function checkControl({ control, world, rates, phases }: ScenarioSpec, faults: Fault[], add: Add): void {
+  if (!control) return;
+  const merged = { ...world, ...control.world };
+  parseStrict(scenarioSchema.shape.spec.shape.world, merged, ['spec', 'control', 'world'], faults);
+  for (const name of Object.keys(control.rates ?? {}))
+    if (!Object.hasOwn(rates, name))
+      add(`there is no rate '${name}': use ${oneOf(Object.keys(rates))}.`, 'control', 'rates', name);
+  for (const name of Object.keys(control.phases ?? {}))
+    if (!Object.hasOwn(phases, name)) add(`there is no phase '${name}'.`, 'control', 'phases', name);
+}

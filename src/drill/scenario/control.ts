@@ -1,0 +1,76 @@
+import { fateOf } from '../ledger.ts';
+import { percent } from '../row.ts';
+import { type Sample, succeeded } from '../sample.ts';
+import type { Verdict } from '../verdict.ts';
+import type { Control } from './document.ts';
+import { shareOf } from './fields.ts';
+import type { ScenarioMeasurement } from './measurement.ts';
+
+/** Share of requests that must succeed before the blow: on a machine that is busy with other things a few may fail. */
+const earlyShareMin = 0.99;
+
+/**
+ * Whether a scenario without its protection failed for the right reason: the rows that must be missed are, those that must hold
+ * do, hardly anything failed before the blow, and what else the control states. Returns what speaks against it; [] when the
+ * negative control did its work.
+ */
+export function judgeControl(m: ScenarioMeasurement, verdict: Verdict, control: Control): string[] {
+  const against: string[] = [];
+  const blow = m.faults[0]?.moment;
+  if (!blow && !control.unbroken) return ['nothing was broken'];
+  for (const [ids, ok] of [
+    [control.misses, false],
+    [control.holds ?? [], true],
+  ] as const) {
+    for (const id of ids) {
+      const row = verdict.rows.find((each) => each.id === id);
+      if (row?.ok !== ok) against.push(`${row?.claim ?? id}: ${row ? row.measured : 'not measured'}`);
+    }
+  }
+  if (blow) against.push(...earlyFaults(m, blow.from));
+  if (blow && control.unserved !== undefined)
+    against.push(...servedFaults(m, blow.to, shareOf(control.unserved)));
+  if (control.alone) against.push(...helpFaults(m));
+  return against;
+}
+
+const failedOf = (list: readonly Sample[], m: ScenarioMeasurement) =>
+  list.filter((s) => fateOf(s, m) === 'failed').length;
+
+/** Of what was due between the blow and healing, so much must not be served: one failed request proves nothing. */
+function servedFaults(m: ScenarioMeasurement, from: number, least: number): string[] {
+  const out = m.samples.filter((s) => s.due >= from && s.due < m.healed.from);
+  // What hangs is not cut: what waits for it may be served as soon as it goes on.
+  const failed =
+    failedOf(
+      out.filter((s) => s.end < m.healed.from),
+      m,
+    ) + out.filter((s) => s.end >= m.healed.from).length;
+  return failed >= least * out.length && out.length > 0
+    ? []
+    : [`only ${failed} of ${out.length} requests failed in the outage, or waited until it was over`];
+}
+
+function earlyFaults(m: ScenarioMeasurement, blowMs: number): string[] {
+  const before = m.samples.filter((s) => s.end < blowMs);
+  const early = before.length - failedOf(before, m);
+  if (early >= earlyShareMin * before.length && before.length > 0) return [];
+  const share = percent(before.length === 0 ? 0 : early / before.length);
+  return [`before the outage only ${share} of ${before.length} requests succeeded`];
+}
+
+/** Nobody in another IDC may have helped. */
+function helpFaults(m: ScenarioMeasurement): string[] {
+  const against: string[] = [];
+  const helped = m.access.filter((line) => line.listener === 'peer' && line.id !== '').length;
+  if (helped > 0) against.push(`${helped} requests crossed to another IDC`);
+  const isElsewhere = (idc: string) => idc !== '' && idc !== m.lostIdc;
+  const served =
+    m.samples.filter((s) => succeeded(s) && isElsewhere(s.idc)).length +
+    [...m.entries].reduce(
+      (sum, [name, list]) => sum + (isElsewhere(name.split('/')[0] ?? '') ? list.length : 0),
+      0,
+    );
+  if (served > 0) against.push(`instances of another IDC served ${served} times`);
+  return against;
+}

@@ -1,0 +1,42 @@
+import type { Ejections } from '../ejections.ts';
+import type { Moment } from '../fault.ts';
+import type { LossFacts } from '../loss.ts';
+import type { AckFacts, LostSite, Measurement, StepFacts } from '../measurement.ts';
+
+/** An instance that was taken out of its registry, and from when until when nothing may be sent to it. */
+export interface Leave {
+  readonly instance: string;
+  /** When its deregistration had returned. */
+  readonly from: number;
+  /** When it was put back; infinite when it was not. */
+  readonly to: number;
+}
+
+/** What a scenario adds to what every drill measures. */
+export interface ScenarioFacts {
+  /** Whether Groups may cross to another IDC. */
+  readonly crossing: boolean;
+  /** The IDC of which most was struck; '' when nothing was. */
+  readonly lostIdc: string;
+  /** Hosts whose Groups ask for hedging; of the others' latency nothing is declared. */
+  readonly hedging: readonly string[];
+  /** The blows, as they fell. */
+  readonly faults: readonly StepFacts[];
+  /** The first healing; infinite when there was none. */
+  readonly healed: Moment;
+  /** When all that was healed answered again; NaN when it never did. */
+  readonly healthyAt: number;
+  /** When a whole IDC was killed. */
+  readonly lostSite?: LostSite;
+  /** Endpoint edits that were saved. */
+  readonly edits: number;
+  readonly acks: readonly AckFacts[];
+  readonly losses: LossFacts['faults'];
+  readonly addresses: LossFacts['addresses'];
+  /** From the beginning of the load until the first blow, zeroes left out. */
+  readonly ejections: readonly Ejections[];
+  readonly leaves: readonly Leave[];
+}
+
+/** Everything that a scenario measured. */
+export type ScenarioMeasurement = Measurement & ScenarioFacts;

@@ -1,0 +1,130 @@
+import { MeshError } from '../../base/error.ts';
+import type { CallShape } from '../call.ts';
+import type { Choice, Drill, DrillPlan } from '../definition.ts';
+import { isolationChecks } from '../isolation.ts';
+import { callerLoad, edgeLoad, type LoadShape, type Rates } from '../loads.ts';
+import type { PhaseSeconds } from '../phases.ts';
+import { hostOf, idcOf, isTcp, type Topology, tcpEntranceOf, type WorldPlan } from '../topology.ts';
+import { failbackFigures } from './bounds/failback.ts';
+import { slowFigures, slowLimits } from './bounds/slow.ts';
+import { judgeRows } from './bounds.ts';
+import { judgeControl } from './control.ts';
+import type { LoadEntry, Scenario, ScenarioSpec } from './document.ts';
+import { msOf } from './fields.ts';
+import type { ScenarioFacts, ScenarioMeasurement } from './measurement.ts';
+import { playScenario } from './play.ts';
+
+/** A scenario as a drill, to be run like one that is built in. */
+export function scenarioDrill(scenario: Scenario): Drill<ScenarioFacts> {
+  const { spec } = scenario;
+  return {
+    name: scenario.metadata.name,
+    summary: spec.title,
+    description: spec.title,
+    unprotected: spec.control?.off ?? 'not stated in this scenario',
+    flags: [],
+    rates: spec.rates,
+    ...(spec.seed !== undefined && { seed: spec.seed }),
+    plan: (choice) => planScenario(scenario, choice),
+  };
+}
+
+/** Plans a run of a scenario. Throws MeshError 'invalid' when its control is asked for and it states none. */
+export function planScenario(
+  { metadata: { name }, spec }: Scenario,
+  { unprotected, quick }: Pick<Choice, 'unprotected' | 'quick'>,
+): DrillPlan<ScenarioFacts> {
+  const { control } = spec;
+  if (unprotected && !control) {
+    throw new MeshError('invalid', `${name} cannot run unprotected: it states no control.`);
+  }
+  const off = unprotected ? control : undefined;
+  const phases = secondsOf({ ...spec.phases, ...(quick && spec.quick), ...off?.phases });
+  const world = worldOf({ ...spec.world, ...off?.world }, spec);
+  const looks = spec.steps.some((step) => step.look !== undefined);
+  const checks = isolationChecks.filter((check) => looks || check !== 'sidecars in the outage');
+  const rates = { ...spec.rates, ...off?.rates };
+  return {
+    title: spec.title,
+    label: `${name}${unprotected ? ' unprotected' : ''}`,
+    phases,
+    rates,
+    world,
+    loads: (topology, given) => shapesOf(topology, spec.load, given),
+    play: (scene) =>
+      playScenario(scene, spec, Object.keys(phases), shapesOf(scene.stage.topology, spec.load, scene.rates)),
+    judge: (m) => judgeRows(m, spec.bounds, checks),
+    judgeControl: (m, verdict) => (control ? judgeControl(m, verdict, control) : ['no control is stated']),
+    figures: (m) => figuresOf(m, name, spec),
+    control: {
+      off: control?.off ?? 'nothing is off',
+      proves: control?.proves ?? 'nothing is proved',
+    },
+  };
+}
+
+function secondsOf(phases: ScenarioSpec['phases']): PhaseSeconds {
+  return Object.fromEntries(Object.entries(phases).map(([name, length]) => [name, msOf(length) / 1000]));
+}
+
+/** The IDC whose instances' packets are dropped, if any are. */
+function droppedIdc({ steps }: ScenarioSpec): string | undefined {
+  return steps.flatMap(({ drop }) => (drop ? [drop].flat() : []))[0]?.idc;
+}
+
+function worldOf(world: ScenarioSpec['world'], spec: ScenarioSpec): WorldPlan {
+  const { serve, order, ...rest } = world;
+  const net = droppedIdc(spec);
+  return {
+    ...(rest as WorldPlan),
+    ...(order && { order: order as Readonly<Record<string, readonly string[]>> }),
+    ...(serve && { control: serve }),
+    ...(net !== undefined && { net }),
+  };
+}
+
+/** The loads of a scenario in a world, at these rates. */
+export function shapesOf(topology: Topology, entries: readonly LoadEntry[], rates: Rates): LoadShape[] {
+  return entries.map((entry) => {
+    const { caller, edge = [], spread, to, rate, share = 1, stream, mix, timeout } = entry;
+    const groups = to.map((name) => groupNamed(topology, name));
+    const hosts = groups.map((group) => hostOf(topology, group));
+    const perSecond = Math.ceil((rates[rate] ?? 0) * share);
+    const more = {
+      ...(stream !== undefined && { stream }),
+      ...(mix && { mix: mix.map((call): CallShape => ({ kind: 'http', ...call }) as CallShape) }),
+      ...(timeout !== undefined && { timeoutMs: msOf(timeout) }),
+    };
+    if (caller === undefined) {
+      const shape = edgeLoad(
+        edge.map((name) => idcOf(topology, name)),
+        hosts,
+        perSecond,
+      );
+      return { ...shape, ...(spread && { tiers: [shape.tiers.flat()] }), ...more };
+    }
+    const idc = idcOf(topology, caller);
+    const [tcp] = groups.filter(isTcp);
+    const shape = callerLoad(idc, hosts, perSecond);
+    return { ...shape, ...(tcp && { tiers: [[tcpEntranceOf(topology, idc, tcp)]] }), ...more };
+  });
+}
+
+function groupNamed({ groups }: Topology, name: string) {
+  const found = groups.find((group) => group.name === name);
+  if (!found) throw new RangeError(`there is no Group ${name}`);
+  return found;
+}
+
+function figuresOf(m: ScenarioMeasurement, name: string, { bounds }: ScenarioSpec): object {
+  return {
+    scenario: name,
+    crossing: m.crossing,
+    ...(bounds.lastSlow && { slow: slowFigures(m, slowLimits(bounds.lastSlow.in, bounds)) }),
+    ...(bounds.failback && { failback: failbackFigures(m) }),
+    ...(m.acks.length > 0 && { eventToAck: m.acks }),
+    ...(m.ejections.length > 0 && { ejections: m.ejections }),
+    losses: m.losses,
+    leaves: m.leaves,
+  };
+}

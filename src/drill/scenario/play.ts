@@ -1,0 +1,103 @@
+import { collectAcks } from '../collect.ts';
+import { ejectedBetween, readEjections } from '../ejections.ts';
+import type { LoadShape } from '../loads.ts';
+import type { Phase } from '../phases.ts';
+import type { Scene } from '../scene.ts';
+import { addressesOf, hostOf, idcOf } from '../topology.ts';
+import type { Action } from './actions/action.ts';
+import { actionTable } from './actions.ts';
+import type { ScenarioSpec, Step } from './document.ts';
+import { msOf, shareOf } from './fields.ts';
+import type { ScenarioFacts } from './measurement.ts';
+import { createRun, type Run, type RunNotes } from './run.ts';
+import { watchInvariants } from './watch.ts';
+
+const actions: readonly (readonly [string, Action<unknown>])[] = Object.entries(actionTable);
+
+/** Plays a scenario's steps on a world that was raised. `names`: its phases, in order. */
+export async function playScenario(
+  scene: Scene,
+  spec: ScenarioSpec,
+  names: readonly string[],
+  shapes: readonly LoadShape[],
+): Promise<ScenarioFacts> {
+  const { topology } = scene.stage;
+  const endMs = scene.span(names.at(-1) ?? '').to;
+  let phase = scene.span(names[0] ?? '');
+  const { run, soFar, notes } = createRun(scene, { shapes, endMs, phase: () => phase });
+  const counts = spec.bounds.ejections === undefined ? undefined : await readEjections(topology);
+  let ejections: ScenarioFacts['ejections'] | undefined;
+  if (spec.watch) run.beside(watchInvariants(scene, msOf(spec.watch), endMs, soFar));
+  for (const name of names) {
+    phase = await scene.begin(name);
+    for (const { at, step } of stepsOf(spec.steps, phase)) {
+      await scene.until(at);
+      // While nothing is broken yet.
+      if (counts && !ejections && strikesOf(step).length > 0)
+        ejections = ejectedBetween(counts, await readEjections(topology));
+      await take(step, run);
+    }
+  }
+  await scene.until(endMs);
+  if (counts) ejections ??= ejectedBetween(counts, await readEjections(topology));
+  const noted = await notes();
+  await scene.ended();
+  return { ...(await factsOf(scene, noted)), ejections: ejections ?? [] };
+}
+
+/** The steps of a phase in the order of their times, each with its moment. */
+function stepsOf(steps: readonly Step[], phase: Phase): { at: number; step: Step }[] {
+  return steps
+    .filter((step) => step.at === phase.name)
+    .map((step) => ({ at: phase.from + offsetMs(step.after ?? '0s', phase.to - phase.from), step }))
+    .sort((a, b) => a.at - b.at);
+}
+
+/** How long after the beginning of a phase of that length, in milliseconds. */
+export function offsetMs(after: string, lengthMs: number): number {
+  return after.endsWith('%') ? shareOf(after) * lengthMs : msOf(after);
+}
+
+/** The actions of a step with their values. */
+function valuesOf(step: Step): { action: Action<unknown>; value: unknown }[] {
+  return actions.flatMap(([name, action]) => {
+    const value: unknown = Reflect.get(step, name);
+    return value === undefined ? [] : [{ action, value }];
+  });
+}
+
+function strikesOf(step: Step): { action: Action<unknown>; value: unknown }[] {
+  return valuesOf(step).filter(({ action }) => action.strike !== undefined);
+}
+
+async function take(step: Step, run: Run): Promise<void> {
+  const strikes = strikesOf(step);
+  if (strikes.length > 0) {
+    const words = strikes.map(({ action, value }) => action.words(value)).join(', and ');
+    await run.strike(
+      step.claim ?? words,
+      strikes.flatMap(({ action, value }) => action.strike?.(value, run) ?? []),
+    );
+  }
+  for (const { action, value } of valuesOf(step)) {
+    const claim = strikes.length === 0 ? (step.claim ?? action.words(value)) : action.words(value);
+    await action.act?.(value, run, claim);
+  }
+}
+
+async function factsOf(scene: Scene, noted: RunNotes): Promise<Omit<ScenarioFacts, 'ejections'>> {
+  const { topology } = scene.stage;
+  const { died, editedIdcs, ...rest } = noted;
+  const struck = noted.faults.flatMap((fault) => fault.struck);
+  const counts = Map.groupBy(struck, (name) => name.split('/')[0] ?? '');
+  const [lostIdc = ''] = [...counts].sort((a, b) => b[1].length - a[1].length)[0] ?? [];
+  return {
+    ...rest,
+    crossing: topology.plan.crossing ?? true,
+    lostIdc,
+    hedging: topology.groups.filter(({ hedge }) => hedge).map((group) => hostOf(topology, group)),
+    ...(died && { lostSite: { prefix: idcOf(topology, died.idc).prefix, died: died.moment } }),
+    acks: await Promise.all(editedIdcs.map((idc) => collectAcks(idcOf(topology, idc)))),
+    addresses: addressesOf(topology),
+  };
+}

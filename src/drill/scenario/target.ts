@@ -1,0 +1,96 @@
+import { z } from 'zod';
+import { type Part, workloadsOf } from '../parts.ts';
+import type { Topology } from '../topology.ts';
+import { count, groupName, idcName } from './fields.ts';
+
+const kinds = ['instances', 'ingress', 'egress', 'control', 'site'] as const;
+
+const target = z
+  .strictObject({
+    idc: idcName,
+    what: z
+      .enum(kinds, { error: `must be one of ${kinds.join(', ')}.` })
+      .optional()
+      .meta({
+        description: 'Instances with their sidecars, gateways, the control plane, or everything in the IDC.',
+        default: 'instances',
+      }),
+    group: groupName.optional().meta({ description: 'Of `instances`: those of this Group alone.' }),
+    count: count(1, 54).optional().meta({ description: 'The first so many of them; default all.' }),
+    only: z
+      .array(z.string())
+      .min(1)
+      .optional()
+      .meta({ description: 'Those of these names, such as checkout-2.' }),
+  })
+  .meta({ description: 'A part of the world.' });
+
+/** One part of the world, or several. */
+export const targets = z.union([target, z.array(target).min(1)]);
+export type Target = z.infer<typeof target>;
+export type Targets = z.infer<typeof targets>;
+
+/** The processes of targets, each once. */
+export function partsOf(value: Targets, parts: readonly Part[]): Part[] {
+  return [...new Set([value].flat().flatMap((each) => partsOfOne(each, parts)))];
+}
+
+function partsOfOne({ idc, what = 'instances', group, count, only }: Target, parts: readonly Part[]): Part[] {
+  if (what === 'site') return parts.filter((part) => part.idc === idc);
+  const all =
+    what === 'instances'
+      ? workloadsOf(parts, idc, group)
+      : parts.filter((part) => part.idc === idc && part.kind === what);
+  const names = [...new Set(all.map(nameOf))];
+  const wanted = (only ?? names).slice(0, count);
+  return all.filter((part) => wanted.includes(nameOf(part)));
+}
+
+const nameOf = ({ proxy, idc }: Part): string => proxy?.name ?? idc;
+
+/** Targets in words, such as `all instances of sh-a with their sidecars`. */
+export function targetWords(value: Targets): string {
+  return [value].flat().map(oneWords).join(' and ');
+}
+
+function oneWords({ idc, what = 'instances', group, count, only }: Target): string {
+  if (only) return only.map((name) => `${idc}/${name}`).join(', ');
+  if (what === 'site') return `everything in ${idc}: control plane, gateways, instances, callers`;
+  if (what === 'control') return `the control plane of ${idc}`;
+  const how = count === undefined ? 'all' : count === 1 ? 'one' : String(count);
+  const plural = count === 1 ? '' : 's';
+  if (what !== 'instances') return `${how} ${what} gateway${plural} of ${idc}`;
+  if (group !== undefined) return `${how} ${group} instance${plural} of ${idc}`;
+  return `${how} instance${plural} of ${idc} with ${count === 1 ? 'its sidecar' : 'their sidecars'}`;
+}
+
+/** What is wrong with targets in a world: what they name that it has not. Paths are from the value. */
+export function targetFaults(
+  value: Targets,
+  { idcs }: Topology,
+): { readonly path: readonly (string | number)[]; readonly message: string }[] {
+  return [value].flat().flatMap((each, i) => {
+    const at = Array.isArray(value) ? [i] : [];
+    const idc = idcs.find(({ name }) => name === each.idc);
+    if (!idc) {
+      const names = idcs.map(({ name }) => name).join(', ');
+      return [{ path: [...at, 'idc'], message: `'${each.idc}' is none of the world's IDCs: ${names}.` }];
+    }
+    const { what = 'instances', group } = each;
+    if (what !== 'instances' && group !== undefined) {
+      return [{ path: [...at, 'group'], message: 'is for instances alone: remove it.' }];
+    }
+    const own = {
+      instances: idc.instances.filter((instance) => group === undefined || instance.group.name === group),
+      ingress: idc.ingress,
+      egress: idc.egress,
+    };
+    if (what === 'control' || what === 'site') return [];
+    if (own[what].length === 0)
+      return [{ path: at, message: `strikes nothing: ${idc.name} has none of these.` }];
+    const names = own[what].map(({ name }) => name);
+    const missing = (each.only ?? []).find((name) => !names.includes(name));
+    if (missing === undefined) return [];
+    return [{ path: [...at, 'only'], message: `'${missing}' is none of ${names.join(', ')}.` }];
+  });
+}

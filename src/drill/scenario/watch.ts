@@ -1,0 +1,88 @@
+import { sleep } from '../../base/clock.ts';
+import { circlesOf } from '../circles.ts';
+import { collectEntries, collectLines } from '../collect.ts';
+import { executionsOf } from '../executions.ts';
+import { factsOf, samplesOf } from '../loads.ts';
+import { isOfLoad } from '../probe.ts';
+import type { Scene } from '../scene.ts';
+import { machineClock } from '../time.ts';
+import { addressesOf } from '../topology.ts';
+import { executedTwiceOf, failuresOf } from './bounds/failures.ts';
+import { lateEntriesOf } from './bounds/others.ts';
+import type { ScenarioMeasurement } from './measurement.ts';
+import type { RunNotes } from './run.ts';
+
+/** What has ended for so long is in every log, in milliseconds. */
+const settledMs = 3000;
+
+/** What was noted so far: as at the end, but for what is not known yet. */
+export type NotesSoFar = Pick<RunNotes, 'faults' | 'losses' | 'leaves' | 'healed' | 'healthyAt'>;
+
+/**
+ * Holds, every so often until a moment, what must hold at each: no circles, nothing at what has left, nothing executed twice,
+ * no failure that could have been avoided. Says each violation once, with the step before it. Never rejects but on abort.
+ */
+export async function watchInvariants(
+  scene: Scene,
+  everyMs: number,
+  untilMs: number,
+  soFar: () => NotesSoFar,
+): Promise<void> {
+  const told = new Set<string>();
+  while (machineClock.now() + everyMs < untilMs) {
+    await sleep(machineClock, everyMs, scene.stage.signal);
+    const m = await measureSoFar(scene, soFar());
+    for (const { key, text } of violationsOf(m, machineClock.now() - settledMs)) {
+      if (told.has(key)) continue;
+      told.add(key);
+      const step = [...m.steps].reverse().find(({ moment }) => moment.from <= machineClock.now());
+      scene.say(`VIOLATED: ${text} (after step ${m.steps.length}, “${step?.claim ?? 'none'}”)`);
+    }
+  }
+}
+
+/** What is wrong by a moment, each with a key of its own. Pure. */
+export function violationsOf(
+  m: ScenarioMeasurement,
+  byMs: number,
+): { readonly key: string; readonly text: string }[] {
+  const executions = executionsOf({ ...m, faults: m.losses });
+  const circles = circlesOf(m);
+  const settled = { ...m, samples: m.samples.filter(({ end }) => end <= byMs) };
+  const each = (list: readonly string[], text: (id: string) => string) =>
+    list.map((id) => ({ key: text(id), text: text(id) }));
+  return [
+    ...each([...new Set([...circles.twice, ...circles.returned])], (id) => `${id} ran in a circle`),
+    ...lateEntriesOf(m).map(({ id, instance }) => {
+      const text = `${id} reached ${instance} after its deregistration had returned`;
+      return { key: text, text };
+    }),
+    ...each(
+      executedTwiceOf(m, executions).map(({ id }) => id),
+      (id) => `${id} was executed ${executions.get(id)?.length} times`,
+    ),
+    ...failuresOf(settled)
+      .filter(({ why }) => why === undefined)
+      .map(({ sample }) => ({
+        key: `failed ${sample.id}`,
+        text: `${sample.id} failed though it could have been served: ${sample.error || `status ${sample.status}`}`,
+      })),
+  ];
+}
+
+async function measureSoFar(scene: Scene, notes: NotesSoFar): Promise<ScenarioMeasurement> {
+  const { topology, paths } = scene.stage;
+  return {
+    idcs: topology.idcs.map(({ name }) => name),
+    phases: [],
+    steps: scene.steps,
+    streams: scene.loads.map((load) => factsOf(load, undefined)),
+    samples: scene.loads.flatMap((load) => samplesOf(scene.stage, load)),
+    entries: collectEntries(topology, paths),
+    access: await collectLines(topology, paths, isOfLoad),
+    ...{ counters: [], listeners: [], lost: [], isolation: {}, usage: [] },
+    ...notes,
+    ...{ crossing: true, lostIdc: '', hedging: [], edits: 0, acks: [], ejections: [] },
+    addresses: addressesOf(topology),
+  };
+}

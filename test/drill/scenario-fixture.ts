@@ -1,0 +1,21 @@
+import { readFileSync } from 'node:fs';
+import { outageFile } from '../../src/drill/drills/outage.ts';
+import { isolationChecks } from '../../src/drill/isolation.ts';
+import { judgeRows } from '../../src/drill/scenario/bounds.ts';
+import type { Scenario } from '../../src/drill/scenario/document.ts';
+import type { ScenarioMeasurement } from '../../src/drill/scenario/measurement.ts';
+import { parseScenario } from '../../src/drill/scenario/read.ts';
+import { type Verdict, verdictOf } from '../../src/drill/verdict.ts';
+
+/** The scenario of a kind of outage, as the tree has it. */
+export function outage(kind: string): Scenario {
+  const file = outageFile(kind);
+  const { scenario, faults } = parseScenario(readFileSync(file, 'utf8'), file);
+  if (!scenario) throw new Error(faults.join('\n'));
+  return scenario;
+}
+
+/** The verdict on a measurement by the bounds of a kind of outage. */
+export function judge(m: ScenarioMeasurement, kind = 'kill'): Verdict {
+  return verdictOf(judgeRows(m, outage(kind).spec.bounds, isolationChecks));
+}
