@@ -1,12 +1,15 @@
 import { LRUCache } from 'lru-cache';
 import { contentHash } from '../base/hash.ts';
+import { changedNames, type Names, sameNames } from './name-layers.ts';
 import { parseNames } from './wire.ts';
+
+export type { Names } from './name-layers.ts';
 
 /** A set of resource names, one object for all streams that subscribe to the same names. */
 export interface NameSet {
   /** Equal sets of one interner have equal keys. */
   readonly key: string;
-  readonly names: ReadonlySet<string>;
+  readonly names: Names;
 }
 
 /** Names as a request wrote them. */
@@ -34,33 +37,46 @@ export class NameSets {
     maxSize: 32 * 2 ** 20,
     sizeCalculation: ({ raw }) => 4 * raw.length + 200,
   });
+  private readonly sums = new WeakMap<NameSet, NameSum>();
   private unique = 0;
 
   /** The set with exactly these names. The caller must not change `names` afterwards. */
   intern(names: ReadonlySet<string>): NameSet {
+    return this.interned(names, plus(zero, names));
+  }
+
+  private interned(names: Names, sum: NameSum): NameSet {
     if (names.size === 0) return this.empty;
-    const key = keyOf(names);
+    const key = keyOf(names.size, sum);
     const known = this.sets.get(key)?.deref();
     if (known !== undefined) {
       if (sameNames(known.names, names)) return known;
       // Two sets with one hash: correct, though not shared.
       this.unique += 1;
-      return { key: `${key}!${this.unique}`, names };
+      return this.keep({ key: `${key}!${this.unique}`, names }, sum);
     }
-    const made: NameSet = { key, names };
+    const made = this.keep({ key, names }, sum);
     this.sets.set(key, new WeakRef(made));
     this.collected.register(made, key);
     return made;
   }
 
-  /** `from` with names taken away, and then names added. */
+  private keep(made: NameSet, sum: NameSum): NameSet {
+    this.sums.set(made, sum);
+    return made;
+  }
+
+  /** `from` with names taken away, and then names added. Costs as much as the change is large, not as the set is. */
   change(from: NameSet, add: NameSet, remove: readonly string[]): NameSet {
     if (remove.length === 0 && (from === this.empty || add === this.empty))
       return from === this.empty ? add : from;
-    const names = new Set(from.names);
-    for (const name of remove) names.delete(name);
-    for (const name of add.names) names.add(name);
-    return this.intern(names);
+    const added = new Set<string>();
+    const removed = new Set<string>();
+    for (const name of remove) if (from.names.has(name) && !add.names.has(name)) removed.add(name);
+    for (const name of add.names) if (!from.names.has(name)) added.add(name);
+    if (added.size === 0 && removed.size === 0) return from;
+    const sum = plus(plus(this.sums.get(from) ?? zero, added), removed);
+    return this.interned(changedNames(from.names, added, removed), sum);
   }
 
   /** Reads the bytes of resource_names fields; equal bytes are read once and kept once. */
@@ -78,16 +94,17 @@ export class NameSets {
   }
 }
 
-function sameNames(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
-  if (a.size !== b.size) return false;
-  for (const name of b) if (!a.has(name)) return false;
-  return true;
+/** The hash of a set of names: its names' own, combined by exclusive or, so that no order matters and a name leaves as it came. */
+type NameSum = readonly [high: number, low: number];
+
+const zero: NameSum = [0, 0];
+
+function keyOf(size: number, [high, low]: NameSum): string {
+  return `${size}-${(high >>> 0).toString(16)}${(low >>> 0).toString(16).padStart(8, '0')}`;
 }
 
-/** A hash that does not depend on the order: the names' own hashes, combined by exclusive or. */
-function keyOf(names: ReadonlySet<string>): string {
-  let high = 0;
-  let low = 0;
+function plus(sum: NameSum, names: Iterable<string>): NameSum {
+  let [high, low] = sum;
   for (const name of names) {
     let a = 0x811c9dc5;
     let b = 0x9e3779b9;
@@ -100,5 +117,5 @@ function keyOf(names: ReadonlySet<string>): string {
     high ^= a;
     low ^= b;
   }
-  return `${names.size}-${(high >>> 0).toString(16)}${(low >>> 0).toString(16)}`;
+  return [high, low];
 }

@@ -217,7 +217,7 @@ export class Session {
     const snapshot = known?.snapshot ?? this.host.snapshot(this.info.nodeClass, sub.rule.url);
     const unchanged = known?.group.wildcard === sub.wildcard && known.group.set === sub.set;
     if (known !== undefined && unchanged) return known;
-    const group = snapshot.group(sub.wildcard, sub.set, this.host.revision());
+    const group = snapshot.group(sub.wildcard, sub.set, this.host.revision(), known?.group);
     const member = known ?? { session: this, sub, position: positionOf(sub.rule.url), snapshot, group };
     if (known === undefined) {
       this.byType.set(sub.rule.url, member);

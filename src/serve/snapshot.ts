@@ -1,4 +1,5 @@
 import type { EncodedResource } from './codec.ts';
+import { changeBetween } from './name-layers.ts';
 import type { NameSet } from './names.ts';
 
 /** The last thing that happened to a name. `resource` is absent once it was removed. */
@@ -96,15 +97,13 @@ export class Snapshot<M> {
     return true;
   }
 
-  /** The group for a subscription; made when it is new. */
-  group(wildcard: boolean, set: NameSet, revision: number): Group<M> {
+  /** The group for a subscription; made when it is new. `before`: the group that its stream was in. */
+  group(wildcard: boolean, set: NameSet, revision: number, before?: Group<M>): Group<M> {
     // A wildcard sees everything, but a name that does not exist is still told to those who named it.
     const key = `${wildcard ? '*' : ''}${set.key}`;
     const known = this.groups.get(key);
     if (known !== undefined) return known;
-    let version: VersionSum = wildcard ? this.sum : [0, 0];
-    if (!wildcard)
-      for (const name of set.names) version = mix(version, undefined, this.marks.get(name)?.resource);
+    const version = wildcard ? this.sum : this.versionOf(set, before);
     const made: Group<M> = {
       wildcard,
       set,
@@ -115,6 +114,18 @@ export class Snapshot<M> {
     };
     this.groups.set(key, made);
     return made;
+  }
+
+  /** The version of all that a set names: from that of a set before it where their difference is small. */
+  private versionOf(set: NameSet, before: Group<M> | undefined): VersionSum {
+    const change =
+      before === undefined || before.wildcard ? undefined : changeBetween(before.set.names, set.names);
+    let version: VersionSum = change === undefined || before === undefined ? [0, 0] : before.version;
+    for (const name of change?.removed ?? [])
+      version = mix(version, this.marks.get(name)?.resource, undefined);
+    for (const name of change?.added ?? set.names)
+      version = mix(version, undefined, this.marks.get(name)?.resource);
+    return version;
   }
 
   /** Takes a member out of its group; the last one out takes the group with it. */
