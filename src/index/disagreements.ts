@@ -1,23 +1,32 @@
 import { type Disagreement, disagreements } from '../model/agreement.ts';
-import { refOf } from '../model/object.ts';
+import { type Ref, refOf } from '../model/object.ts';
 import type { ServiceEntry } from '../model/service.ts';
 import type { IndexProblem, Instance } from './view.ts';
 
 /** Most instances that a problem names. */
 const namedMax = 5;
 
+/** What instances are held against. */
+export interface InstanceContext {
+  readonly idcs: ReadonlySet<string>;
+  /** The ServiceEntries that select the WorkloadEntry `ref`, in a stable order. */
+  readonly selecting: (ref: Ref) => readonly ServiceEntry[];
+}
+
 /**
  * What is wrong between a ServiceEntry and its instances: one problem for each kind and field, however many instances have
- * it, with the first of them by name.
+ * it, with the first of them by name. Of an instance that several select the first tells.
  */
 export function instanceProblems(
   entry: ServiceEntry,
   instances: readonly Instance[],
-  idcs: ReadonlySet<string>,
+  { idcs, selecting }: InstanceContext,
 ): IndexProblem[] {
   const found = new Map<string, { first: Disagreement; who: string[] }>();
   for (const [index, instance] of instances.entries()) {
-    const around = { namespace: entry.meta.namespace, entries: [entry], idcs };
+    const entries = instance.ref === undefined ? [entry] : selecting(instance.ref);
+    if (entries[0] !== entry) continue;
+    const around = { namespace: entry.meta.namespace, entries, idcs };
     for (const one of disagreements(instance, around)) {
       const key = `${one.code} ${one.path.join('.')} ${one.message}`;
       const known = found.get(key) ?? { first: one, who: [] };

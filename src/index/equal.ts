@@ -28,6 +28,7 @@ export function sameObject(a: MeshObject | undefined, b: MeshObject | undefined)
     a.kind === b.kind &&
     a.meta.namespace === b.meta.namespace &&
     a.meta.name === b.meta.name &&
+    a.meta.createdMs === b.meta.createdMs &&
     sameContent(a.meta.labels, b.meta.labels) &&
     sameContent(a.meta.annotations, b.meta.annotations) &&
     sameContent(a.spec, b.spec)

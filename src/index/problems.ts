@@ -1,46 +1,35 @@
 import { lackOf } from '../model/agreement.ts';
+import { declarationFaults } from '../model/declarations.ts';
 import type { DrGroup } from '../model/idc.ts';
 import { type Kind, type MeshObject, refKey, refOf } from '../model/object.ts';
 import type { ServiceEntry } from '../model/service.ts';
 import { compareText } from './order.ts';
 import type { IndexProblem, IndexProblemCode } from './view.ts';
 
-/**
- * The ServiceEntries that declare `host` and are not meant to do so side by side: two of one namespace, of which the first
- * counts, and two that all namespaces may see.
- */
+/** What the ServiceEntries that declare `host`, in the order in which they count, contradict each other in. */
 export function hostConflicts(host: string, ranked: readonly ServiceEntry[]): IndexProblem[] {
-  return ranked.flatMap((entry, i): IndexProblem[] => {
-    const before = ranked.slice(0, i);
-    const sibling = before.find(({ meta }) => meta.namespace === entry.meta.namespace);
-    const path = `spec.hosts[${entry.spec.hosts.indexOf(host)}]`;
-    if (sibling !== undefined) {
-      const message = `ServiceEntry ${nameOf(sibling)} declares ${host} too and comes first by name: take the host out of one of them`;
-      return [problem('host-conflict', entry, path, message)];
-    }
-    const [first] = before;
-    if (first === undefined || entry.spec.exportTo !== undefined) return [];
-    const { namespace } = entry.meta;
-    const message = `ServiceEntry ${nameOf(first)} declares ${host} too and comes first by namespace: gateways and callers outside of ${namespace} use that one, and from here nothing leaves the IDC. Take the host out of one of them, or set exportTo: ['.']`;
-    return [problem('host-conflict', entry, path, message)];
-  });
+  return declarationFaults(host, ranked).map(({ entry, path, message }) =>
+    problem('host-conflict', entry, render(path), message),
+  );
 }
 
-function nameOf({ meta }: ServiceEntry): string {
-  return `${meta.namespace}/${meta.name} (${meta.origin})`;
+function render(path: readonly (string | number)[]): string {
+  return path
+    .map((part) => (typeof part === 'number' ? `[${part}]` : `.${part}`))
+    .join('')
+    .slice(1);
 }
 
-/** The DrGroups that claim `host`, but for the first, which wins. */
-export function drGroupConflicts(host: string, ranked: readonly DrGroup[]): IndexProblem[] {
-  return losers(ranked).map(([group, winner]) => {
+/** The DrGroups that claim `host` of one of its ServiceEntries, but for the first of each list, which wins. */
+export function drGroupConflicts(host: string, claims: readonly (readonly DrGroup[])[]): IndexProblem[] {
+  const found = new Map<string, IndexProblem>();
+  for (const [group, winner] of claims.flatMap(losers)) {
     const at = group.spec.hosts.indexOf(host);
-    return problem(
-      'dr-group-conflict',
-      group,
-      at < 0 ? 'spec.selector' : `spec.hosts[${at}]`,
-      `DrGroup ${winner.meta.name} (${winner.meta.origin}) claims ${host} too and comes first by name: let only one of them claim it`,
-    );
-  });
+    const path = at < 0 ? 'spec.selector' : `spec.hosts[${at}]`;
+    const message = `DrGroup ${winner.meta.name} (${winner.meta.origin}) claims ${host} too and comes first by name: let only one of them claim it`;
+    found.set(`${group.meta.name} ${winner.meta.name}`, problem('dr-group-conflict', group, path, message));
+  }
+  return [...found.values()];
 }
 
 /** The DrGroups that name `host`, which no ServiceEntry declares. */

@@ -1,8 +1,9 @@
 import { disagreements } from '../model/agreement.ts';
-import { audiencesOf } from '../model/audience.ts';
+import { viewsOf } from '../model/audience.ts';
+import { compareDeclarations } from '../model/declarations.ts';
 import type { Evacuation } from '../model/evacuation.ts';
 import { covers, isWildcard } from '../model/hostname.ts';
-import type { Idc } from '../model/idc.ts';
+import type { DrGroup, Idc } from '../model/idc.ts';
 import type { Labels } from '../model/meta.ts';
 import { type Change, type MeshObject, type Ref, refKey, refOf } from '../model/object.ts';
 import type { ServiceEntry } from '../model/service.ts';
@@ -15,7 +16,16 @@ import { compareObjects, createContest } from './order.ts';
 import { drGroupConflicts, hostConflicts, sortProblems, unknownHost, unknownIdcs } from './problems.ts';
 import { createRules } from './rules.ts';
 import { SharedMap } from './shared-map.ts';
-import type { GroupView, IndexProblem, IndexWork, Instance, MeshIndex, MeshView, ViewDelta } from './view.ts';
+import type {
+  Declaration,
+  GroupView,
+  IndexProblem,
+  IndexWork,
+  Instance,
+  MeshIndex,
+  MeshView,
+  ViewDelta,
+} from './view.ts';
 
 /** A ServiceEntry and where its instances come from. Replaced, never changed, when the ServiceEntry is. */
 interface EntryRecord {
@@ -38,7 +48,7 @@ export function createIndex(options: { readonly idc: string }): MeshIndex {
   const rules = createRules();
   const drGroups = createDrGroups(work);
   const entries = new Map<string, EntryRecord>();
-  const byHost = createContest<EntryRecord>(compareDeclarations);
+  const byHost = createContest<EntryRecord>((a, b) => compareDeclarations(a.entry, b.entry));
   const idcs = createByName<Idc>();
   const evacuations = createByName<Evacuation>();
   const dirtyHosts = new Set<string>();
@@ -142,34 +152,41 @@ export function createIndex(options: { readonly idc: string }): MeshIndex {
       noteProblems(host, isWildcard(host) ? [] : unknownHost(host, drGroups.naming(host)));
       return undefined;
     }
-    const claims = drGroups.claims(host, record.key);
-    const conflicts =
-      ranked.length > 1
-        ? hostConflicts(
-            host,
-            ranked.map((other) => other.entry),
-          )
-        : [];
-    noteProblems(host, [...conflicts, ...drGroupConflicts(host, claims)]);
-    const drGroup = claims[0];
-    const main: GroupView = { ...viewOf(host, record), ...(drGroup && { drGroup }) };
-    if (ranked.length === 1 && record.entry.spec.exportTo === undefined) return main;
-    const declared = firstOfEachNamespace(ranked);
-    const audiences = audiencesOf(
-      declared.map(({ entry }) => ({ namespace: entry.meta.namespace, exportTo: entry.spec.exportTo })),
+    const { namespace } = record.entry.meta;
+    // Only what gateways know leaves the IDC.
+    const claims = new Map(
+      ranked
+        .filter(({ entry }) => entry.meta.namespace === namespace)
+        .map((one) => [one, drGroups.claims(host, one.key)] as const),
     );
-    const [seenBy, ...othersSeenBy] = audiences;
-    const others = declared.slice(1).map((other, i): GroupView => {
-      const otherSeenBy = othersSeenBy[i];
-      return { ...viewOf(host, other), ...(otherSeenBy && { seenBy: otherSeenBy }) };
+    const declared = ranked.map(({ entry }) => entry);
+    noteProblems(host, [...hostConflicts(host, declared), ...drGroupConflicts(host, [...claims.values()])]);
+    const drGroupOf = (one: EntryRecord) => claims.get(one)?.[0];
+    if (ranked.length === 1 && record.entry.spec.exportTo === undefined)
+      return viewOf(host, [record], drGroupOf);
+    const exported = declared.map(({ meta, spec }) => ({
+      namespace: meta.namespace,
+      exportTo: spec.exportTo,
+    }));
+    const [main, ...others] = viewsOf(exported).map(({ members, audience }): GroupView => {
+      const records = members.map((member) => ranked[member] as EntryRecord);
+      return { ...viewOf(host, records, drGroupOf), ...(audience && { seenBy: audience }) };
     });
-    return { ...main, ...(seenBy && { seenBy }), ...(others.length > 0 && { others }) };
+    return main && { ...main, ...(others.length > 0 && { others }) };
   }
 
-  function viewOf(host: string, record: EntryRecord): GroupView {
-    const { entry } = record;
-    const rule = rules.find(host, entry.meta.namespace);
-    return { host, entry, instances: instancesOf(record), ...(rule && { rule }) };
+  /** The host as those see it who see just these declarations of it. */
+  function viewOf(
+    host: string,
+    records: readonly EntryRecord[],
+    drGroupOf: (record: EntryRecord) => DrGroup | undefined,
+  ): GroupView {
+    const [main, ...siblings] = records.map((record): Declaration => {
+      const drGroup = drGroupOf(record);
+      return { entry: record.entry, instances: instancesOf(record), ...(drGroup && { drGroup }) };
+    }) as [Declaration, ...Declaration[]];
+    const rule = rules.find(host, main.entry.meta.namespace);
+    return { host, ...main, ...(siblings.length > 0 && { siblings }), ...(rule && { rule }) };
   }
 
   function instancesOf({ selection, inline }: EntryRecord): readonly Instance[] {
@@ -221,8 +238,11 @@ export function createIndex(options: { readonly idc: string }): MeshIndex {
       const known = [...problemsByHost.values()].flat();
       const names = idcNames();
       const idcless = [...drGroups.all()].flatMap((group) => unknownIdcs(group, names));
+      const selecting = ({ namespace, name }: Ref) =>
+        [...(instances.find(namespace, name)?.owners ?? [])].sort(compareObjects);
+      const context = { idcs: names, selecting };
       const disagreeing = [...entries.values()].flatMap((record) =>
-        instanceProblems(record.entry, instancesOf(record), names),
+        instanceProblems(record.entry, instancesOf(record), context),
       );
       const unselected = [...instances.unselected()].flatMap(([namespace, list]) =>
         unselectedProblem(namespace, list),
@@ -280,33 +300,28 @@ export function createIndex(options: { readonly idc: string }): MeshIndex {
   }
 }
 
-/** What all may see before what some may, then by namespace and name. */
-function compareDeclarations(a: EntryRecord, b: EntryRecord): number {
-  const rank = ({ entry }: EntryRecord) => (entry.spec.exportTo === undefined ? 0 : 1);
-  return rank(a) - rank(b) || compareObjects(a.entry, b.entry);
-}
-
-function firstOfEachNamespace(ranked: readonly EntryRecord[]): readonly EntryRecord[] {
-  const namespaces = new Set<string>();
-  return ranked.filter(({ entry }) => {
-    const isFirst = !namespaces.has(entry.meta.namespace);
-    namespaces.add(entry.meta.namespace);
-    return isFirst;
-  });
-}
-
 function sameGroup(a: GroupView | undefined, b: GroupView | undefined): boolean {
   if (a === undefined || b === undefined) return a === b;
   return (
-    sameObject(a.entry, b.entry) &&
-    sameList(a.instances, b.instances) &&
+    sameDeclaration(a, b) &&
     sameObject(a.rule, b.rule) &&
-    sameObject(a.drGroup, b.drGroup) &&
     sameContent(a.seenBy, b.seenBy) &&
-    (a.others === b.others || sameOthers(a.others ?? [], b.others ?? []))
+    sameAll(a.siblings, b.siblings, sameDeclaration) &&
+    sameAll(a.others, b.others, sameGroup)
   );
 }
 
-function sameOthers(a: readonly GroupView[], b: readonly GroupView[]): boolean {
-  return a.length === b.length && a.every((view, i) => sameGroup(view, b[i]));
+function sameDeclaration(a: Declaration, b: Declaration): boolean {
+  return (
+    sameObject(a.entry, b.entry) && sameList(a.instances, b.instances) && sameObject(a.drGroup, b.drGroup)
+  );
+}
+
+function sameAll<T>(
+  a: readonly T[] | undefined,
+  b: readonly T[] | undefined,
+  same: (a: T, b: T) => boolean,
+): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return a.length === b.length && a.every((one, i) => same(one, b[i] as T));
 }

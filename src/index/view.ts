@@ -23,17 +23,23 @@ export interface Instance {
   readonly weight: number;
 }
 
-/** One Group: a host with everything that decides how it is reached. Immutable. */
-export interface GroupView {
-  readonly host: string;
+/** One ServiceEntry's part of a Group. */
+export interface Declaration {
   readonly entry: ServiceEntry;
   /** WorkloadEntries by name, inline endpoints as written: equal content gives equal messages. */
   readonly instances: readonly Instance[];
-  readonly rule?: DestinationRule;
   readonly drGroup?: DrGroup;
+}
+
+/** One Group: a host with everything that decides how it is reached. Immutable. */
+export interface GroupView extends Declaration {
+  readonly host: string;
+  /** Further ServiceEntries of the namespace that declare the host, in the order in which they count. */
+  readonly siblings?: readonly Declaration[];
+  readonly rule?: DestinationRule;
   /** Who uses it; absent: everybody. */
   readonly seenBy?: Audience;
-  /** The host as other namespaces declare it, for callers alone: no gateway knows them. */
+  /** The host as other callers see it, by other namespaces' declarations or by less of this one's: no gateway knows them. */
   readonly others?: readonly GroupView[];
 }
 
@@ -60,7 +66,7 @@ export interface ViewDelta {
 
 /** What can be wrong between objects that are each valid. */
 export type IndexProblemCode =
-  | 'host-conflict' // two ServiceEntries declare one host
+  | 'host-conflict' // ServiceEntries that declare one host contradict each other
   | 'dr-group-conflict' // two DrGroups claim one Group
   | 'rule-conflict' // two DestinationRules of one namespace for one host
   | 'unknown-host' // a DrGroup names a host that no ServiceEntry declares

@@ -1,4 +1,4 @@
-/** Who uses one of several declarations of a host. */
+/** Who uses one of several views of a host. */
 export interface Audience {
   /** The one of them on which gateways go. */
   readonly gateways: boolean;
@@ -13,24 +13,47 @@ export interface Exported {
   readonly exportTo: readonly string[] | undefined;
 }
 
+/** Declarations of one namespace that somebody sees together. */
+export interface HostView {
+  /** Their positions, ascending. */
+  readonly members: readonly number[];
+  /** Absent: everybody. */
+  readonly audience?: Audience;
+}
+
 /**
- * Who uses which of the declarations of a host, at most one of each namespace, the first one that of the gateways. A caller
- * takes its own namespace's, else the first that is exported to it (Istio). Undefined: everybody uses it.
+ * What there is to see of a host. A caller sees its own namespace's declarations, else those of the first that is exported
+ * to it, and of them what it may see (Istio). Gateways see all of the first one's namespace: that view comes first.
+ * No caller sees two views, and a view that nobody sees is left out.
  */
-export function audiencesOf(declared: readonly Exported[]): readonly (Audience | undefined)[] {
-  const rest = declared.findIndex(({ exportTo }) => exportTo === undefined);
+export function viewsOf(declared: readonly Exported[]): readonly HostView[] {
+  const first = declared[0]?.namespace;
+  const ofGateways = declared.flatMap(({ namespace }, i) => (namespace === first ? i : []));
+  const views = new Map<string, readonly number[]>([[ofGateways.join(), ofGateways]]);
+  const choose = (namespace: string | undefined): string => {
+    const members = seenFrom(declared, namespace);
+    if (members.length > 0) views.set(members.join(), members);
+    return members.join();
+  };
+  const rest = choose(undefined);
   const named = new Set(declared.flatMap(({ namespace, exportTo = [] }) => [namespace, ...exportTo]));
-  const chosen = new Map<string, number>();
-  for (const namespace of named) {
-    const isSeen = ({ exportTo }: Exported) => exportTo === undefined || exportTo.includes(namespace);
-    const own = declared.findIndex((one) => one.namespace === namespace && isSeen(one));
-    chosen.set(namespace, own >= 0 ? own : declared.findIndex(isSeen));
-  }
-  return declared.map((_, i): Audience | undefined => {
-    const all = i === rest;
-    const but = [...chosen].filter(([, choice]) => (choice === i) !== all).map(([namespace]) => namespace);
-    return i === 0 && all && but.length === 0 ? undefined : { gateways: i === 0, all, but: but.sort() };
+  const chosen = [...named].map((namespace) => [namespace, choose(namespace)] as const);
+  return [...views].map(([key, members], i): HostView => {
+    const all = rest === key;
+    const but = chosen.filter(([, choice]) => (choice === key) !== all).map(([namespace]) => namespace);
+    const isEverybodys = i === 0 && all && but.length === 0;
+    return { members, ...(isEverybodys ? {} : { audience: { gateways: i === 0, all, but: but.sort() } }) };
   });
+}
+
+/** Positions of the declarations that callers of a namespace see; undefined: of one that nobody names. */
+function seenFrom(declared: readonly Exported[], namespace: string | undefined): readonly number[] {
+  const seen = declared.flatMap(({ exportTo }, i) =>
+    exportTo === undefined || (namespace !== undefined && exportTo.includes(namespace)) ? i : [],
+  );
+  const of = (whose: string | undefined) => seen.filter((i) => declared[i]?.namespace === whose);
+  const own = of(namespace);
+  return own.length > 0 ? own : of(declared[seen[0] ?? -1]?.namespace);
 }
 
 /** Whether callers of a namespace are of an audience. */

@@ -7,6 +7,8 @@ export interface Meta {
   readonly name: string;
   readonly labels: Labels;
   readonly annotations: Labels;
+  /** When it was created, where it says so (`creationTimestamp`); milliseconds since 1970. */
+  readonly createdMs?: number;
   /** Where it was read, for messages: `file.yaml:12` or a resource path. Not part of its identity. */
   readonly origin: string;
 }

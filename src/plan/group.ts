@@ -109,7 +109,7 @@ export function planGroup(view: GroupView, context: PlanContext): readonly Group
 }
 
 /** Which HTTP version the instances speak on a port; undefined for what is not HTTP. */
-function httpVersion(port: ServicePort): 'http1' | 'http2' | undefined {
+export function httpVersion(port: ServicePort): 'http1' | 'http2' | undefined {
   switch (port.protocol) {
     case 'HTTP':
       return 'http1';
@@ -175,7 +175,7 @@ function byLocality(instances: readonly Instance[], port: ServicePort): readonly
 }
 
 /** The instance's own port of that name, else the service's. A name may be `constructor`: only own keys count. */
-function portOf(instance: Instance, port: ServicePort): number {
+export function portOf(instance: Instance, port: ServicePort): number {
   const own = Object.hasOwn(instance.ports, port.name) ? instance.ports[port.name] : undefined;
   return own ?? port.targetPort ?? port.number;
 }

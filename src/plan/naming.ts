@@ -38,12 +38,18 @@ export function planNaming(view: GroupView, own: string): Naming | undefined {
   }
 }
 
-function namesItself({ entry, host }: GroupView): boolean {
-  const { endpoints, workloadSelector } = entry.spec;
-  return endpoints.length === 0 && workloadSelector === undefined && !host.startsWith('*');
+/** Whether the only endpoint of a host that is looked up is the host. */
+export function namesItself({
+  entry,
+  host,
+  instances,
+}: Pick<GroupView, 'entry' | 'host' | 'instances'>): boolean {
+  const { workloadSelector } = entry.spec;
+  return instances.length === 0 && workloadSelector === undefined && !host.startsWith('*');
 }
 
-function itself(host: string, idc: string): Instance {
+/** The host as an instance of itself. */
+export function itself(host: string, idc: string): Instance {
   return { address: host, ports: {}, labels: {}, idc, locality: '', weight: 1 };
 }
 

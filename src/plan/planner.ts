@@ -2,8 +2,9 @@ import { sameContent } from '../index/equal.ts';
 import type { GroupView, MeshView, ViewDelta } from '../index/view.ts';
 import { isFor } from '../model/evacuation.ts';
 import { checkIntervalMsMin } from './checks.ts';
+import { planHost } from './declarations.ts';
 import { evacuationsAt, type Leaving } from './evacuation.ts';
-import { type PlanContext, planGroup } from './group.ts';
+import type { PlanContext } from './group.ts';
 import type { GroupPlan } from './types.ts';
 
 /** Plans by host; an empty list: the Group is gone, or nobody can reach it. */
@@ -34,7 +35,7 @@ export function createPlanner(options: PlannerOptions): Planner {
     for (const host of hosts) {
       const group = view.groups.get(host);
       const planned =
-        group === undefined ? [] : [group, ...(group.others ?? [])].flatMap((one) => planGroup(one, context));
+        group === undefined ? [] : [group, ...(group.others ?? [])].flatMap((one) => planHost(one, context));
       plans.set(host, planned);
       if (planned.some(({ crossing }) => crossing?.check !== undefined)) checked.add(host);
       else checked.delete(host);
@@ -71,7 +72,10 @@ function differing(a: readonly Leaving[], b: readonly Leaving[]): readonly Leavi
 /** The Groups that any of these evacuations is for. */
 function hostsOf({ groups }: MeshView, moved: readonly Leaving[]): readonly string[] {
   if (moved.length === 0) return [];
-  const concerns = ({ host, entry }: GroupView) => moved.some((one) => isFor(one, host, entry.meta.labels));
+  const concerns = ({ host, entry, siblings = [] }: GroupView) =>
+    [entry, ...siblings.map((one) => one.entry)].some(({ meta }) =>
+      moved.some((one) => isFor(one, host, meta.labels)),
+    );
   return [...groups]
     .filter(([, view]) => [view, ...(view.others ?? [])].some(concerns))
     .map(([host]) => host);

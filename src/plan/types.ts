@@ -224,10 +224,12 @@ export interface CrossingCheck {
 export interface GroupPlan {
   readonly group: GroupPort;
   readonly namespace: string;
-  /** Who uses it; absent: everybody. Where a host stands in several namespaces there are several plans. */
+  /** Who uses it; absent: everybody. Where callers see different declarations of a host there are several plans. */
   readonly seenBy?: Audience;
   /** Whether this port also answers to the bare host: the first HTTP port does. */
   readonly isDefaultPort: boolean;
+  /** Of the default port: ports that requests may name and nobody answers, though the host has them. Absent: none. */
+  readonly closedPorts?: readonly number[];
   /** What instances speak; `tcp`: bytes that are carried as they come. */
   readonly protocol: 'http1' | 'http2' | 'tcp';
   /** A TCP port whose connections begin with TLS, and so with the name that they are for (SNI, RFC 6066). */

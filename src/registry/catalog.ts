@@ -200,6 +200,7 @@ function duplicate(first: Claim): Fault {
 /** Whether two versions of an object say the same, wherever they were read. */
 function sameObject(a: MeshObject, b: MeshObject): boolean {
   return (
+    a.meta.createdMs === b.meta.createdMs &&
     isDeepStrictEqual(a.spec, b.spec) &&
     isDeepStrictEqual(a.meta.labels, b.meta.labels) &&
     isDeepStrictEqual(a.meta.annotations, b.meta.annotations)

@@ -44,11 +44,13 @@ function mostInOneIdc(
   selects: (entry: ServiceEntry, workload: WorkloadEntry) => boolean,
 ): number {
   // A wildcard's hosts may have any number.
-  const entry = entries.find(({ spec }) => spec.hosts.includes(host));
-  if (entry === undefined || entry.spec.resolution !== 'STATIC') return 0;
+  const declared = entries.filter(({ spec }) => spec.hosts.includes(host));
+  if (declared.some(({ spec }) => spec.resolution !== 'STATIC')) return 0;
   const instances = [
-    ...entry.spec.endpoints,
-    ...workloads.filter((workload) => selects(entry, workload)).map(({ spec }) => spec),
+    ...declared.flatMap(({ spec }) => spec.endpoints),
+    ...workloads
+      .filter((workload) => declared.some((entry) => selects(entry, workload)))
+      .map(({ spec }) => spec),
   ];
   const byIdc = new Map<string, number>();
   // Those without a locality are all in the control plane's own.

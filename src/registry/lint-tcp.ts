@@ -1,5 +1,6 @@
 import type { ServiceEntry } from '../model/service.ts';
 import type { Lint } from './lint-finding.ts';
+import { findRefused } from './lint-hosts.ts';
 
 const http: ReadonlySet<string> = new Set(['HTTP', 'HTTP2', 'GRPC']);
 /** Protocols whose connections say whom they are for: they share a port. */
@@ -10,6 +11,7 @@ const named: ReadonlySet<string> = new Set(['TLS', 'HTTPS']);
  * by host has it (`plan/tcp.ts`). Sidecars that name hosts of several namespaces may see more.
  */
 export function lintTcp(entries: readonly ServiceEntry[]): Lint[] {
+  const isRefused = findRefused(entries);
   const winners = new Map<string, { readonly host: string; readonly shares: boolean }>();
   // What is not served has no listener.
   const served = entries.filter(
@@ -21,7 +23,7 @@ export function lintTcp(entries: readonly ServiceEntry[]): Lint[] {
         ? []
         : entry.spec.hosts
             .map((host) => ({ entry, index, host, shares: named.has(port.protocol) }))
-            .filter(({ host, shares }) => shares || !host.startsWith('*'))
+            .filter(({ host, shares }) => (shares || !host.startsWith('*')) && !isRefused(host, port))
             .flatMap((one) => listensOf(entry, port.number).map((key) => ({ ...one, key }))),
     ),
   );

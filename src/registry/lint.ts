@@ -10,6 +10,7 @@ import { lintEdge } from './lint-edge.ts';
 import { lintEvacuations } from './lint-evacuation.ts';
 import type { Lint } from './lint-finding.ts';
 import { lintHealth } from './lint-health.ts';
+import { lintHosts } from './lint-hosts.ts';
 import { lintInstances } from './lint-instances.ts';
 import { lintOutlier } from './lint-outlier.ts';
 import { lintPorts } from './lint-ports.ts';
@@ -41,6 +42,7 @@ export function lintMesh(objects: Iterable<MeshObject>, wallMs: number): Lint[] 
   };
   return [
     ...lintGroups(mesh),
+    ...lintHosts(mesh.entries),
     ...lintInstances(mesh.entries, mesh.workloads, new Set(mesh.idcs.map(({ meta }) => meta.name))),
     ...lintRules(mesh),
     ...lintOutlier(mesh.rules, mesh.entries, mesh.workloads, selectsWorkload),

@@ -1,15 +1,9 @@
 import type { MeshObject } from '../model/object.ts';
 import type { Fault } from './fault.ts';
 
-/**
- * What only one object in force may have, as strings that are equal where they collide: in each namespace the hosts of a
- * ServiceEntry, and the hosts that a DrGroup names.
- */
-export function namesOf(object: MeshObject): string[] {
-  if (object.kind === 'ServiceEntry')
-    return object.spec.hosts.map((host) => `entry ${host} ${object.meta.namespace}`);
-  if (object.kind === 'DrGroup') return object.spec.hosts.map((host) => `group ${host}`);
-  return [];
+/** What only one object in force may have: the hosts that a DrGroup names. ServiceEntries of one host add up. */
+export function namesOf(object: MeshObject): readonly string[] {
+  return object.kind === 'DrGroup' ? object.spec.hosts : [];
 }
 
 /** The names that a rejected object wants, each with the key of the object that has it. */
@@ -30,7 +24,7 @@ export function resolveNames(
   isStanding: (key: string) => boolean,
 ): Map<string, Taken> {
   const rejected = new Map<string, Taken>();
-  const active = new Map<string, string[]>();
+  const active = new Map<string, readonly string[]>();
   for (const [key, object] of candidates) active.set(key, namesOf(object));
   for (let again = true; again; ) {
     again = false;
@@ -61,16 +55,8 @@ export function resolveNames(
 
 /** The faults of `object` for the names that it lacks; `describe` words the object that has them. */
 export function nameFaults(object: MeshObject, taken: Taken, describe: (key: string) => string): Fault[] {
-  return [...taken].map(([name, owner]) => {
-    const host = name.split(' ')[1] ?? '';
-    const hosts: readonly string[] =
-      object.kind === 'ServiceEntry' || object.kind === 'DrGroup' ? object.spec.hosts : [];
-    // Istio adds up the ports of ServiceEntries that share a host.
-    const hint =
-      object.kind === 'ServiceEntry'
-        ? 'put all of its ports into one of the two'
-        : 'take it out of one of the two';
-    const message = `${host} belongs to ${describe(owner)}: ${hint}.`;
-    return { severity: 'error', path: ['spec', 'hosts', hosts.indexOf(host)], message };
+  return [...taken].map(([host, owner]) => {
+    const message = `${host} belongs to ${describe(owner)}: take it out of one of the two.`;
+    return { severity: 'error', path: ['spec', 'hosts', namesOf(object).indexOf(host)], message };
   });
 }

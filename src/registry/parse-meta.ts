@@ -80,9 +80,15 @@ export function parseMeta(root: Fields, kind: Kind, origin: string): Meta | unde
   checkLabels(fields, 'labels', labels);
   const annotations = fields.labels('annotations');
   checkAnnotations(fields, kind, annotations);
-  return name === undefined || namespace === undefined
-    ? undefined
-    : { namespace, name, labels, annotations, origin };
+  if (name === undefined || namespace === undefined) return undefined;
+  return { namespace, name, labels, annotations, ...parseCreated(fields), origin };
+}
+
+/** RFC 3339, as the API server writes it; anything else says nothing. */
+function parseCreated({ raw }: Fields): Pick<Meta, 'createdMs'> {
+  const { creationTimestamp } = raw;
+  const createdMs = typeof creationTimestamp === 'string' ? Date.parse(creationTimestamp) : Number.NaN;
+  return Number.isNaN(createdMs) ? {} : { createdMs };
 }
 
 function parseName(fields: Fields, kind: Kind): string | undefined {

@@ -153,8 +153,10 @@ export class Catalog {
     for (const [host, plans] of groups) {
       found.set(host, []);
       for (const key of this.#index.keysOfHost(host)) found.set(key, []);
+      const keys = new Map<GroupPlan['seenBy'], string>();
       for (const plan of plans) {
-        const key = keyOf(plan);
+        const key = keys.get(plan.seenBy) ?? keyOf(plan, keys.size);
+        keys.set(plan.seenBy, key);
         const others = found.get(key);
         if (others === undefined) found.set(key, [plan]);
         else others.push(plan);
@@ -223,9 +225,9 @@ export class Catalog {
   }
 }
 
-/** The host; where it is declared for callers alone, with the namespace. */
-function keyOf({ group, namespace, seenBy }: GroupPlan): string {
-  return seenBy?.gateways === false ? `${group.host} ${namespace}` : group.host;
+/** The host; where it is seen by callers alone, with the number of the view. */
+function keyOf({ group, seenBy }: GroupPlan, view: number): string {
+  return seenBy?.gateways === false ? `${group.host} ${view}` : group.host;
 }
 
 function seenGroup(plan: GroupPlan | undefined): SeenGroup | undefined {

@@ -92,17 +92,31 @@ function buildVirtualHost(ports: readonly GroupPlan[], listener: ListenerRole): 
   return {
     name: last.group.host,
     domains: [last.group.host],
-    routes: ports.flatMap((plan) => {
-      const routes = buildGroupRoutes(plan, plan.paths[listener], inherited).map((route) =>
-        toSidecars(route, plan, listener),
-      );
-      return plan.isDefaultPort ? routes : routes.map((route) => atPort(route, plan.group.port));
-    }),
+    routes: [
+      ...(last.closedPorts ?? []).map((port) => atPort(closed, port)),
+      ...ports.flatMap((plan) => {
+        const routes = buildGroupRoutes(plan, plan.paths[listener], inherited).map((route) =>
+          toSidecars(route, plan, listener),
+        );
+        return plan.isDefaultPort ? routes : routes.map((route) => atPort(route, plan.group.port));
+      }),
+    ],
     ...inherited,
     // Without it a body is kept up to what the connection's buffer holds: 32 KiB, and nothing larger is tried again.
     request_body_buffer_limit: last.retryBodyBytes,
   };
 }
+
+/** Without it the default port's instances would get what was meant for others. */
+const closed: Route = Object.freeze<Route>({
+  match: { prefix: '/' },
+  direct_response: {
+    status: 404,
+    body: {
+      inline_string: 'isthmus: this port of the host is declared with two protocols, and does not speak HTTP',
+    },
+  },
+});
 
 /** The route, for requests whose Host or `:authority` ends in this port. */
 function atPort(route: Route, port: number): Route {

@@ -1,4 +1,4 @@
-import type { GroupView, Instance, MeshView } from '../../src/index/view.ts';
+import type { Declaration, GroupView, Instance, MeshView } from '../../src/index/view.ts';
 import type { Audience } from '../../src/model/audience.ts';
 import type { Evacuation } from '../../src/model/evacuation.ts';
 import type { DrGroup, Idc } from '../../src/model/idc.ts';
@@ -21,23 +21,22 @@ export function naiveView(objects: Iterable<MeshObject>, idc: string): MeshView 
     const isPublic = (entry: ServiceEntry) => entry.spec.exportTo === undefined;
     const having = entries.filter((entry) => entry.spec.hosts.includes(host));
     const ranked = [...having.filter(isPublic), ...having.filter((entry) => !isPublic(entry))];
-    // One of each namespace.
-    const declared = ranked.filter(
-      (entry, i) => ranked.findIndex((other) => other.meta.namespace === entry.meta.namespace) === i,
-    );
-    const [main, ...others] = declared.map((entry, i): GroupView => {
-      const rule = ruleFor(host, entry, rules);
-      const drGroup = i === 0 ? drGroupFor(host, entry, drGroups) : undefined;
-      const seenBy = audience(declared, i);
+    const first = ranked[0]?.meta.namespace;
+    const views = viewsOf(ranked).map(({ declared, seenBy }): GroupView => {
+      const [main, ...siblings] = declared.map((entry): Declaration => {
+        const drGroup = entry.meta.namespace === first ? drGroupFor(host, entry, drGroups) : undefined;
+        return { entry, instances: instancesOf(entry, workloads, idc), ...(drGroup && { drGroup }) };
+      }) as [Declaration, ...Declaration[]];
+      const rule = ruleFor(host, main.entry, rules);
       return {
+        ...main,
         host,
-        entry,
-        instances: instancesOf(entry, workloads, idc),
+        ...(siblings.length > 0 && { siblings }),
         ...(rule && { rule }),
-        ...(drGroup && { drGroup }),
         ...(seenBy && { seenBy }),
       };
     });
+    const [main, ...others] = views;
     if (main !== undefined) groups.set(host, { ...main, ...(others.length > 0 && { others }) });
   }
   const evacuations = all.filter((object) => object.kind === 'Evacuation');
@@ -48,18 +47,29 @@ export function naiveView(objects: Iterable<MeshObject>, idc: string): MeshView 
   };
 }
 
-/** Who uses the declaration at `i`: asks for each namespace that is named anywhere, and for one that is not. */
-function audience(declared: readonly ServiceEntry[], i: number): Audience | undefined {
+/** What there is to see, and who sees it: asks for each namespace that is named anywhere, and for one that is not. */
+function viewsOf(
+  ranked: readonly ServiceEntry[],
+): { declared: readonly ServiceEntry[]; seenBy?: Audience }[] {
+  const gateways = ranked.filter(({ meta }) => meta.namespace === ranked[0]?.meta.namespace);
   const uses = (namespace: string) => {
-    const seen = declared.filter(
+    const seen = ranked.filter(
       ({ spec }) => spec.exportTo === undefined || spec.exportTo.includes(namespace),
     );
-    return (seen.find(({ meta }) => meta.namespace === namespace) ?? seen[0]) === declared[i];
+    const whose = seen.some(({ meta }) => meta.namespace === namespace) ? namespace : seen[0]?.meta.namespace;
+    return seen.filter(({ meta }) => meta.namespace === whose);
   };
-  const names = declared.flatMap(({ meta, spec }) => [meta.namespace, ...(spec.exportTo ?? [])]);
-  const all = uses('elsewhere');
-  const but = [...new Set(names)].filter((name) => uses(name) !== all).sort();
-  return i === 0 && all && but.length === 0 ? undefined : { gateways: i === 0, all, but };
+  const same = (a: readonly ServiceEntry[], b: readonly ServiceEntry[]) =>
+    a.length === b.length && a.every((entry, i) => entry === b[i]);
+  const names = [...new Set(ranked.flatMap(({ meta, spec }) => [meta.namespace, ...(spec.exportTo ?? [])]))];
+  const wanted = [gateways, uses('elsewhere'), ...names.map(uses)].filter((one) => one.length > 0);
+  const distinct = wanted.filter((one, i) => wanted.findIndex((other) => same(one, other)) === i);
+  return distinct.map((declared, i) => {
+    const all = same(uses('elsewhere'), declared);
+    const but = names.filter((name) => same(uses(name), declared) !== all).sort();
+    if (i === 0 && all && but.length === 0) return { declared };
+    return { declared, seenBy: { gateways: i === 0, all, but } };
+  });
 }
 
 function instancesOf(entry: ServiceEntry, workloads: readonly WorkloadEntry[], idc: string): Instance[] {

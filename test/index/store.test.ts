@@ -2,6 +2,7 @@ import t from 'tap';
 import { createIndex } from '../../src/index/store.ts';
 import type { GroupView, MeshIndex } from '../../src/index/view.ts';
 import type { MeshObject } from '../../src/model/object.ts';
+import type { ServiceEntry } from '../../src/model/service.ts';
 import { deletes, destinationRule, drGroup, idc, serviceEntry, upserts, workloadEntry } from './fixture.ts';
 
 function indexOf(...objects: readonly MeshObject[]): MeshIndex {
@@ -130,6 +131,56 @@ t.test(
     t.equal(group(index, 's.shop').entry, second);
     t.notOk(index.view().groups.has('only.shop'));
     t.same(index.problems(), []);
+  },
+);
+
+t.test('ServiceEntries of one host and namespace add up; one that goes leaves the other whole', async (t) => {
+  const first = serviceEntry('shop/a', ['s.shop'], { workloadSelector: { app: 's' } });
+  const second = serviceEntry('shop/b', ['s.shop', 'own.shop'], {
+    ports: [{ number: 90, name: 'admin', protocol: 'HTTP' }],
+    workloadSelector: { app: 's' },
+  });
+  const worker = workloadEntry('shop/w', { app: 's' }, { ports: { http: 1, admin: 2 } });
+  const index = indexOf(second, worker, first);
+  const both = group(index, 's.shop');
+  t.same([both.entry, ...(both.siblings ?? []).map(({ entry }) => entry)], [first, second]);
+  t.same(names(both), ['w']);
+  t.same(index.problems(), [], 'also the ports of an instance are those of both');
+  t.same([...index.apply(deletes(worker)).groups].sort(), ['own.shop', 's.shop']);
+  t.same([...index.apply(deletes(first)).groups], ['s.shop']);
+  t.same(group(index, 's.shop').entry, second);
+  t.equal(group(index, 's.shop').siblings, undefined);
+  t.same([...index.apply(upserts(first)).groups], ['s.shop']);
+  t.same([...index.apply(deletes(second)).groups].sort(), ['own.shop', 's.shop']);
+  t.same(group(index, 's.shop').entry, first);
+});
+
+t.test(
+  'what two ServiceEntries of a host contradict each other in is told, at the one that does not count',
+  async (t) => {
+    const entry = (name: string, spec: Partial<ServiceEntry['spec']>, annotations = {}) => {
+      const plain = serviceEntry(`shop/${name}`, ['s.shop'], spec);
+      return { ...plain, meta: { ...plain.meta, annotations } };
+    };
+    const tcp = { number: 80, name: 'tcp', protocol: 'TCP' } as const;
+    const told = (...objects: ServiceEntry[]) =>
+      indexOf(...objects)
+        .problems()
+        .map(({ code, ref, path, message }) => `${code} ${ref.name} ${path} ${message}`);
+    t.match(told(entry('a', {}), entry('b', { ports: [tcp] })), [
+      /^host-conflict b spec\.ports\[0\]\.protocol port 80 of s\.shop has protocol TCP here and HTTP in ServiceEntry shop\/a \(shop\/a\.yaml:1\), which comes first/,
+    ]);
+    t.match(told(entry('a', {}), entry('b', { resolution: 'DNS' })), [
+      / b spec\.resolution .* DNS here and STATIC in/,
+    ]);
+    const looked = { resolution: 'DNS' } as const;
+    t.match(told(entry('a', looked), entry('b', { ...looked, location: 'MESH_EXTERNAL' })), [
+      / b spec\.location /,
+    ]);
+    const timeout = { 'isthmus.dev/timeout': '1s' };
+    t.match(told(entry('a', {}), entry('b', {}, timeout)), [/ b metadata\.annotations at port 80 .* counts/]);
+    t.same(told(entry('a', {}, timeout), entry('b', {}, timeout)), []);
+    t.same(told(entry('a', {}, timeout), entry('b', {})), [], 'who says nothing is content');
   },
 );
 

@@ -165,37 +165,63 @@ t.test('two objects of one name: the one in force stays, both places are named',
   t.equal(seen.count('-WorkloadEntry/shop/w-1'), 0);
 });
 
-t.test('hosts may be swapped between ServiceEntries in one save, but not be taken', async (t) => {
+t.test('hosts may be swapped between DrGroups in one save, but not be taken', async (t) => {
   const folder = new TestFolder(t);
-  folder.write('mesh.yaml', toYaml(service('s-1', 'a.example'), service('s-2', 'b.example')));
+  const group = (name: string, host: string) => drGroup(name, [host], 'sh-a', 'sh-b');
+  folder.write('idcs.yaml', toYaml(idc('sh-a'), idc('sh-b')));
+  folder.write('mesh.yaml', toYaml(group('g-1', 'a.example'), group('g-2', 'b.example')));
   const { seen } = await startSource(t, folder.path);
-  folder.write('mesh.yaml', toYaml(service('s-1', 'b.example'), service('s-2', 'a.example')));
-  await seen.until('the swap', () => seen.log().length === 5);
+  folder.write('mesh.yaml', toYaml(group('g-1', 'b.example'), group('g-2', 'a.example')));
+  await seen.until('the swap', () => seen.count('+DrGroup//g-1') === 2 && seen.count('+DrGroup//g-2') === 2);
   t.strictSame(seen.errors(), []);
-  folder.write('a-first.yaml', toYaml(service('s-0', 'a.example')));
+  folder.write('a-first.yaml', toYaml(group('g-0', 'a.example')));
   await seen.until('the problem', () => seen.errors().length === 1);
   t.match(seen.errors()[0], {
-    where: /a-first\.yaml:11:7$/,
+    where: /a-first\.yaml:\d+:\d+$/,
     path: 'spec.hosts[0]',
-    message: /a\.example belongs to ServiceEntry shop\/s-2/,
+    message: /a\.example belongs to DrGroup g-2/,
   });
-  t.equal(seen.count('+ServiceEntry/shop/s-0'), 0);
+  t.equal(seen.count('+DrGroup//g-0'), 0);
   // A renamed object keeps its host, though the old one is only gone after a moment.
-  folder.write('mesh.yaml', toYaml(service('s-1', 'b.example'), service('s-3', 'c.example')));
-  await seen.until('the host to be free', () => seen.count('+ServiceEntry/shop/s-0') === 1);
+  folder.write('mesh.yaml', toYaml(group('g-1', 'b.example'), group('g-3', 'c.example')));
+  await seen.until('the host to be free', () => seen.count('+DrGroup//g-0') === 1);
   t.strictSame(seen.errors(), []);
 });
 
+t.test('ServiceEntries of one host stand beside each other', async (t) => {
+  const folder = new TestFolder(t);
+  folder.write('a.yaml', toYaml(service('s-1', 'a.example')));
+  const { seen } = await startSource(t, folder.path);
+  folder.write('b.yaml', toYaml(service('s-2', 'a.example')));
+  await seen.until('the second', () => seen.count('+ServiceEntry/shop/s-2') === 1);
+  folder.remove('a.yaml');
+  await seen.until('that the first goes', () => seen.count('-ServiceEntry/shop/s-1') === 1);
+  t.strictSame(seen.errors(), []);
+});
+
+t.test('a DrGroup that gets another name keeps its host, and nobody is told of a conflict', async (t) => {
+  const folder = new TestFolder(t);
+  folder.write('idcs.yaml', toYaml(idc('sh-a'), idc('sh-b')));
+  folder.write('mesh.yaml', toYaml(drGroup('g-1', ['a.example'], 'sh-a', 'sh-b')));
+  const { seen } = await startSource(t, folder.path);
+  const before = seen.log().length;
+  const batches = seen.batches.length;
+  folder.write('mesh.yaml', toYaml(drGroup('g-2', ['a.example'], 'sh-a', 'sh-b')));
+  await seen.until('the new name', () => seen.count('+DrGroup//g-2') === 1);
+  t.strictSame(seen.log().slice(before), ['-DrGroup//g-1', '+DrGroup//g-2']);
+  t.equal(seen.batches.length, batches + 1, 'in one batch');
+  t.strictSame(seen.reports, []);
+});
+
 t.test(
-  'a ServiceEntry that gets another name keeps its host, and nobody is told of a conflict',
+  'a ServiceEntry that gets another name is there under the new one before the old one goes',
   async (t) => {
     const folder = new TestFolder(t);
     folder.write('mesh.yaml', toYaml(service('s-1', 'a.example')));
     const { seen } = await startSource(t, folder.path);
     folder.write('mesh.yaml', toYaml(service('s-2', 'a.example')));
-    await seen.until('the new name', () => seen.count('+ServiceEntry/shop/s-2') === 1);
-    t.strictSame(seen.log().slice(2), ['-ServiceEntry/shop/s-1', '+ServiceEntry/shop/s-2']);
-    t.equal(seen.batches.length, 3, 'in one batch');
+    await seen.until('the old name to go', () => seen.count('-ServiceEntry/shop/s-1') === 1);
+    t.strictSame(seen.log().slice(2), ['+ServiceEntry/shop/s-2', '-ServiceEntry/shop/s-1']);
     t.strictSame(seen.reports, []);
   },
 );

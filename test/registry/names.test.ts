@@ -2,23 +2,21 @@ import t from 'tap';
 import type { MeshObject } from '../../src/model/object.ts';
 import { resolveNames } from '../../src/registry/names.ts';
 
-function entry(...hosts: string[]): MeshObject {
+function group(...hosts: string[]): MeshObject {
   return {
-    kind: 'ServiceEntry',
+    kind: 'DrGroup',
     meta: { namespace: '', name: '', labels: {}, annotations: {}, origin: '' },
-    spec: { hosts, ports: [], resolution: 'STATIC', location: 'MESH_INTERNAL', endpoints: [] },
+    spec: { hosts, idcs: [], hopLimit: 1, traffic: {} },
   };
 }
 
 /** Who is rejected, and who has what they want: `b: x of a`. */
 function resolve(candidates: Record<string, string[]>, inForce: Record<string, string[]> = {}): string[] {
   const owners = new Map<string, string>();
-  for (const [key, hosts] of Object.entries(inForce))
-    for (const host of hosts) owners.set(`entry ${host} `, key);
-  const objects = new Map(Object.entries(candidates).map(([key, hosts]) => [key, entry(...hosts)]));
+  for (const [key, hosts] of Object.entries(inForce)) for (const host of hosts) owners.set(host, key);
+  const objects = new Map(Object.entries(candidates).map(([key, hosts]) => [key, group(...hosts)]));
   return [...resolveNames(objects, owners, (key) => key in inForce)].map(
-    ([key, taken]) =>
-      `${key}: ${[...taken].map(([name, owner]) => `${name.split(' ')[1]} of ${owner}`).join()}`,
+    ([key, taken]) => `${key}: ${[...taken].map(([name, owner]) => `${name} of ${owner}`).join()}`,
   );
 }
 

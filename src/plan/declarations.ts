@@ -1,0 +1,66 @@
+import type { Declaration, GroupView, Instance } from '../index/view.ts';
+import { type MergedPort, mergePorts } from '../model/declarations.ts';
+import type { ServiceEntry, ServicePort } from '../model/service.ts';
+import { httpVersion, type PlanContext, planGroup, portOf } from './group.ts';
+import { itself, namesItself } from './naming.ts';
+import type { GroupPlan } from './types.ts';
+
+/** Plans a Group; where several ServiceEntries declare it each port as the first that has it says, with the instances of all. */
+export function planHost(view: GroupView, context: PlanContext): readonly GroupPlan[] {
+  if (view.siblings === undefined) return planGroup(view, context);
+  const { siblings, others: _, ...own } = view;
+  const declared: readonly Declaration[] = [own, ...siblings];
+  const { ports, refused } = mergePorts(declared.map(({ entry }) => entry));
+  const plans = ports.flatMap(({ port, from }) =>
+    planGroup(partOf(view, declared, { port, from }, context.own), context),
+  );
+  const first = plans.find(({ protocol }) => protocol !== 'tcp');
+  const isHttp = (port: ServicePort) => httpVersion(port) !== undefined;
+  const closed = refused.filter((one) => isHttp(one.port) && !isHttp(one.first.port));
+  const closedPorts = [...new Set(closed.map(({ port }) => port.number))];
+  return plans.map((plan) => ({
+    ...plan,
+    isDefaultPort: plan === first,
+    ...(plan === first && closedPorts.length > 0 ? { closedPorts } : {}),
+  }));
+}
+
+/** The Group as if it had that port alone. */
+function partOf(
+  view: GroupView,
+  declared: readonly Declaration[],
+  { port, from }: MergedPort,
+  own: string,
+): GroupView {
+  const { entry, drGroup } = declared[from[0].entry] as Declaration;
+  const { host, rule, seenBy } = view;
+  const instances = from.flatMap((one): readonly Instance[] => {
+    const part = declared[one.entry] as Declaration;
+    if (from.length === 1) return part.instances;
+    const all = isLookedUp(entry) && namesItself({ host, ...part }) ? [itself(host, own)] : part.instances;
+    return all.map((instance) => ({ ...instance, ports: { [port.name]: portOf(instance, one.port) } }));
+  });
+  return {
+    host,
+    entry: { ...entry, spec: { ...entry.spec, ports: [port] } },
+    instances: from.length === 1 ? instances : withoutTwins(instances, port),
+    ...(drGroup && { drGroup }),
+    ...(rule && { rule }),
+    ...(seenBy && { seenBy }),
+  };
+}
+
+/** An instance that two ServiceEntries select is one, with the larger weight. */
+function withoutTwins(instances: readonly Instance[], { name }: ServicePort): readonly Instance[] {
+  const found = new Map<string, Instance>();
+  for (const instance of instances) {
+    const key = JSON.stringify([instance.idc, instance.locality, instance.address, instance.ports[name]]);
+    const known = found.get(key);
+    if (known === undefined || known.weight < instance.weight) found.set(key, instance);
+  }
+  return [...found.values()];
+}
+
+function isLookedUp({ spec }: ServiceEntry): boolean {
+  return spec.resolution === 'DNS' || spec.resolution === 'DNS_ROUND_ROBIN';
+}
