@@ -9,6 +9,7 @@ import { createProblemLog } from './delivery/problem-log.ts';
 import { Readiness } from './delivery/readiness.ts';
 import { Roster, type RosterStream } from './delivery/roster.ts';
 import { StartOrder } from './delivery/start-order.ts';
+import { describeWaiting } from './delivery/waiting.ts';
 import type { Disagreement } from './model/agreement.ts';
 import { type ListenAddress, parseNodeScope } from './model/node.ts';
 import type { Change, Kind, Ref } from './model/object.ts';
@@ -217,8 +218,25 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       startOrder.answering();
       deletions.answering();
     },
-    onWaiting: (waitingFor, forMs) => logger.info('not ready', { waitingFor, forMs: Math.round(forMs) }),
+    onWaiting(waitingFor, forMs) {
+      const why = reasons();
+      const fields = { waitingFor, forMs: Math.round(forMs), ...(why.length > 0 ? { why } : {}) };
+      logger.info('not ready', fields);
+    },
   });
+
+  function reasons(): readonly string[] {
+    if (readiness.ready) return [];
+    const waitingFor = new Set(readiness.waitingFor());
+    return describeWaiting({
+      ...{ idc, idcs: [...pipeline.view().idcs.keys()] },
+      sources: sources.map((source) => ({
+        name: source.name,
+        isSynced: !waitingFor.has(`source ${source.name}`),
+        waitsFor: () => source.waitsFor?.(),
+      })),
+    });
+  }
 
   const precedence = createPrecedence(sources.map((source) => source.name));
   const { index } = pipeline;
@@ -255,7 +273,18 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     metrics,
     xds: { address: options.xds.address, port },
     ...createStatusReader({
-      ...{ idc, clock, sources, loopPrevention, xds, roster, ledger, readiness, problems: ownProblems },
+      ...{
+        idc,
+        clock,
+        sources,
+        loopPrevention,
+        xds,
+        roster,
+        ledger,
+        readiness,
+        reasons,
+        problems: ownProblems,
+      },
       groups: () => pipeline.view().groups,
       doubtfulKinds,
     }),

@@ -62,6 +62,8 @@ export type SourceStatus = { readonly name: string } & Partial<LastGoodStatus>;
 export interface ReadinessStatus {
   readonly ready: boolean;
   readonly waitingFor: readonly string[];
+  /** Why it still waits, for how long, and what to do, where there is more to say than the name. */
+  readonly reasons: readonly string[];
   readonly sources: readonly SourceStatus[];
   /** The other control planes of this IDC, of which registrations are taken over. */
   readonly peers: readonly PeerStatus[];
@@ -92,6 +94,8 @@ export interface StatusOptions {
   readonly ledger: Ledger;
   readonly readiness: Readiness;
   problems(): readonly Problem[];
+  /** See `ReadinessStatus.reasons`. */
+  reasons(): readonly string[];
   groups(): KnownGroups;
   /** Kinds of which an object may be missing for a fault that is told. */
   doubtfulKinds(): ReadonlySet<Kind>;
@@ -126,6 +130,7 @@ export function createStatusReader(options: StatusOptions): StatusReader {
     return {
       ready: readiness.ready,
       waitingFor: readiness.waitingFor(),
+      reasons: options.reasons(),
       sources: sources.map((source) => ({ name: source.name, ...source.lastGood?.() })),
       peers: sources.flatMap((source) => source.peers?.() ?? []),
     };

@@ -39,9 +39,10 @@ const pages: Readonly<Record<string, Page>> = {
     method: 'GET',
     help: 'xDS is answered; else 503 and what is waited for',
     answer: (plane) => {
-      const { ready, waitingFor, sources, peers } = plane.readiness();
+      const { ready, waitingFor, reasons, sources, peers } = plane.readiness();
       const first = ready ? 'ready' : `not ready, waiting for: ${waitingFor.join(', ')}`;
-      const notes = sources.flatMap(({ name, reason }) => (reason ? [`source ${name}: ${reason}`] : []));
+      const notes = [...reasons];
+      for (const { name, reason } of sources) if (reason) notes.push(`source ${name}: ${reason}`);
       for (const peer of peers) {
         const words = peerWords(peer);
         if (words !== undefined) notes.push(`control plane ${peer.name}: ${words}`);

@@ -73,8 +73,16 @@ export function bootstrapCommand(): Command {
       'hosts it calls, by comma; *.x for all below x, a name without a dot: itself or NAME.NAMESPACE.svc.cluster.local (default: all of its namespace)',
       (text: string) => text.split(',').filter((host) => host !== ''),
     )
-    .option('--outbound <host:port>', 'where the workload sends its requests', address)
-    .option('--inbound <host:port>', 'where requests to the workload arrive; needs --app', address)
+    .option(
+      '--outbound <host:port>',
+      'where the workload sends its requests, such as 127.0.0.1:15001; without it the workload calls nobody. Sidecars that share a network namespace need one each',
+      address,
+    )
+    .option(
+      '--inbound <host:port>',
+      'where requests to the workload arrive; needs --app. A sidecar has --outbound, --inbound or both',
+      address,
+    )
     .option(
       '--app <address>',
       'where the workload listens: host:port or unix:///path; needs --inbound',
@@ -102,6 +110,18 @@ function bootstrapOf(flags: Flags): object {
     throw new MeshError(
       'invalid',
       '--inbound and --app go together: where requests arrive, and where they go',
+    );
+  }
+  if (flags.dependsOn !== undefined && flags.outbound === undefined && flags.role === 'sidecar') {
+    throw new MeshError(
+      'invalid',
+      '--depends-on needs --outbound: it says what the workload calls, and --outbound where it sends that',
+    );
+  }
+  if (flags.role === 'sidecar' && flags.outbound === undefined && inbound === undefined) {
+    throw new MeshError(
+      'invalid',
+      'a sidecar without --outbound and --inbound does nothing: give --outbound 127.0.0.1:15001 for a workload that calls others, --inbound HOST:PORT with --app HOST:PORT for one that others call, or all of them',
     );
   }
   return buildBootstrap({

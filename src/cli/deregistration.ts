@@ -30,6 +30,8 @@ export interface Farewell {
   readonly end: 'done' | 'owed' | 'refused' | 'away';
   /** `owed`: by whom; `refused` and `away`: why. */
   readonly words: string;
+  /** False: it said that no such instance was registered there. */
+  readonly wasRegistered?: boolean;
 }
 
 /** Pauses between tries of a control plane that does not answer, in milliseconds. */
@@ -88,6 +90,7 @@ async function removeAt(
 ): Promise<Farewell> {
   let words = 'it does not answer';
   let owed: string | undefined;
+  let wasRegistered: boolean | undefined;
   let pauseMs: number = backoffMs.first;
   const isOver = () => over.aborted && owed === undefined;
   for (let leaves = false; !isOver() && clock.now() < until; ) {
@@ -103,7 +106,8 @@ async function removeAt(
     }
     if (answer !== undefined && answer.status < 500) {
       if (answer.status >= 300) return { name, end: 'refused', words: refusalOf(answer) };
-      if (!wait || (leaves && answer.status === 200)) return { name, end: 'done', words: '' };
+      wasRegistered ??= answer.body.was !== 'absent';
+      if (!wait || (leaves && answer.status === 200)) return { name, end: 'done', words: '', wasRegistered };
       if (leaves) owed = owing(answer);
       leaves = true;
       tell(true);

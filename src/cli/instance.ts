@@ -1,6 +1,7 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import type { ListenAddress } from '../model/node.ts';
-import { addAddress, parseAddress, showAddress } from './address.ts';
+import { parseAddress, showAddress } from './address.ts';
+import { adminOption } from './admin-option.ts';
 import type { NamedClient } from './deregistration.ts';
 import {
   createRegistrationClient,
@@ -31,22 +32,10 @@ export interface InstancePort {
   readonly number: number;
 }
 
-const adminDefault: readonly ListenAddress[] = [{ address: '127.0.0.1', port: 15014 }];
-
 /** Adds the options of `ClientFlags`. */
 export function addClientOptions(command: Command): Command {
   return command
-    .addOption(
-      new Option(
-        '--admin <host:port>',
-        "a control plane's admin address; repeat for each control plane of the IDC (env: ISTHMUS_ADMIN, several by comma)",
-      )
-        .env('ISTHMUS_ADMIN')
-        .argParser((text: string, list: readonly ListenAddress[]) =>
-          addAddress(text, list === adminDefault ? undefined : list),
-        )
-        .default(adminDefault, '127.0.0.1:15014'),
-    )
+    .addOption(adminOption())
     .option(
       '--token-file <file>',
       "file with the control plane's admin token (env: ISTHMUS_TOKEN_FILE, or ISTHMUS_TOKEN with the token itself)",

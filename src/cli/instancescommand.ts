@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import { MeshError } from '../base/error.ts';
 import type { NamedClient } from './deregistration.ts';
+import { exitCode } from './exit.ts';
 import { addClientOptions, type ClientFlags, clientsOf } from './instance.ts';
 import { refusalOf } from './registration-client.ts';
 
@@ -31,7 +32,13 @@ export function instancesCommand(): Command {
     .option('--namespace <name>', 'of this namespace only')
     .addOption(new Option('-o, --output <format>', 'output format').choices(['text', 'json']).default('text'))
     .optionsGroup('The control plane:');
-  return addClientOptions(command).action(list);
+  return addClientOptions(command)
+    .addHelpText(
+      'after',
+      `
+Exit code: 0 listed, be it none; 1 listed, but one of several control planes does not answer; 2 none answers.`,
+    )
+    .action(list);
 }
 
 /** An instance, and the control planes that have it so. */
@@ -44,10 +51,11 @@ async function list(flags: Flags): Promise<void> {
     const failed = lists.filter((one) => typeof one === 'string');
     if (failed.length === lists.length) throw new MeshError('unavailable', failed.join('; '));
     for (const why of failed) process.stderr.write(`isthmus: ${why}\n`);
+    if (failed.length > 0) process.exitCode = exitCode.failed;
     const items = merged(lists.filter((one) => typeof one !== 'string').flat());
-    process.stdout.write(
-      flags.output === 'json' ? `${JSON.stringify(items, null, 2)}\n` : table(items, planes.length > 1),
-    );
+    if (flags.output === 'json') process.stdout.write(`${JSON.stringify(items, null, 2)}\n`);
+    else if (items.length > 0) process.stdout.write(table(items, planes.length > 1));
+    else process.stdout.write(`${await noneText(planes, flags.namespace)}\n`);
   } finally {
     await close();
   }
@@ -67,6 +75,16 @@ async function itemsAt(
   }
 }
 
+/** That there is none; where one namespace was asked for, in which others there are some. */
+async function noneText(planes: readonly NamedClient[], namespace: string | undefined): Promise<string> {
+  if (namespace === undefined) return 'no instance has registered';
+  const lists = await Promise.all(planes.map((plane) => itemsAt(plane, undefined)));
+  const items = lists.flatMap((list) => (typeof list === 'string' ? [] : list));
+  const others = [...new Set(items.map((item) => item.namespace))].sort();
+  const there = others.length === 0 ? 'nor in any other' : `there are some in ${others.join(', ')}`;
+  return `no instance has registered in namespace ${namespace}; ${there}`;
+}
+
 /** One row for all control planes that have an instance in the same life and state. */
 function merged(items: readonly Listed[]): readonly Listed[] {
   const rows = new Map<string, Listed>();
@@ -81,7 +99,6 @@ function merged(items: readonly Listed[]): readonly Listed[] {
 }
 
 function table(items: readonly Listed[], isOfMany: boolean): string {
-  if (items.length === 0) return 'no instance has registered\n';
   const rows = [
     [
       ...['NAMESPACE', 'NAME', 'ADDRESS', 'STATE', 'LEASE', 'GENERATION'],

@@ -50,6 +50,8 @@ export function createRegistrationClient({ admin, token }: ClientOptions): Regis
     const set = Object.entries(query).filter(([, value]) => value !== undefined);
     const texts = Object.fromEntries(set.map(([name, value]) => [name, String(value)]));
     const search = new URLSearchParams(texts).toString();
+    let status: number;
+    let text: string;
     try {
       const response = await pool.request({
         method,
@@ -63,9 +65,16 @@ export function createRegistrationClient({ admin, token }: ClientOptions): Regis
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
-      return { status: response.statusCode, body: (await response.body.json()) as ClientAnswer['body'] };
+      status = response.statusCode;
+      text = await response.body.text();
     } catch (cause) {
       const message = `the control plane at ${showAddress(admin)} does not answer: ${(cause as Error).message}`;
+      throw new MeshError('unavailable', message, { cause });
+    }
+    try {
+      return { status, body: JSON.parse(text) };
+    } catch (cause) {
+      const message = `${showAddress(admin)} answers ${status} and no JSON: it is no admin address of a control plane`;
       throw new MeshError('unavailable', message, { cause });
     }
   };

@@ -149,13 +149,17 @@ export const registrationRoutes: readonly Route[] = [
     async answer({ key, query, signal }, context) {
       const wait = readWait(query);
       const generation = generationIn(query);
+      const was = context.registrations.get(key)?.registration.state ?? 'absent';
       await submit(context, { type: 'deregister', key, generation });
       const waited = await gone(context, key, generation, wait, signal);
       const standing = context.registrations.get(key)?.registration;
       const isOver =
         standing?.state !== 'leaving' || standing.generation !== (generation ?? standing.generation);
       const isGone = waited.acked === true || (waited.acked === undefined && isOver);
-      return { status: isGone ? 200 : 202, body: { ...key, state: isGone ? 'gone' : 'leaving', ...waited } };
+      return {
+        status: isGone ? 200 : 202,
+        body: { ...key, was, state: isGone ? 'gone' : 'leaving', ...waited },
+      };
     },
   },
   {

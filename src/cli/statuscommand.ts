@@ -2,13 +2,25 @@ import { Command, Option } from 'commander';
 import { sleep, systemClock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import type { ListenAddress } from '../model/node.ts';
-import { parseAddress, showAddress } from './address.ts';
-import { nodeText, overviewText } from './statustext.ts';
+import type { NodeStatus } from '../status.ts';
+import { showAddress } from './address.ts';
+import { adminOption } from './admin-option.ts';
+import { exitCode } from './exit.ts';
+import { nodeText, type Overview, overviewsText } from './statustext.ts';
 
 interface Flags {
-  readonly admin: ListenAddress;
+  readonly admin: readonly ListenAddress[];
   readonly watch?: boolean;
   readonly output: 'text' | 'wide' | 'json';
+}
+
+/** What one control plane says; `error`: why it says nothing. */
+type Told<T> = { readonly admin: string } & ({ readonly said: T } | { readonly error: MeshError });
+
+/** What is shown, and whether all that were asked have answered. */
+interface Look {
+  readonly text: string;
+  readonly isWhole: boolean;
 }
 
 /** Time between two looks of `--watch`, and the longest that one may take, in milliseconds. */
@@ -20,17 +32,16 @@ export function statusCommand(): Command {
   return new Command('status')
     .summary('show which proxy has which configuration, and since when')
     .description(
-      'Show whether the control plane is ready, which proxies are in sync, what Envoy said to what it refused, pushes that were slow, and problems of the registry. With NODE: one proxy in full, and by name what it was sent and has not accepted.',
+      'Show whether the control plane is ready, which proxies are in sync, what Envoy said to what it refused, pushes that were slow, and problems of the registry. With NODE: one proxy in full, and by name what it was sent and has not accepted. Each proxy is shown by the control plane that it is connected to: with several --admin, all of them are.',
     )
     .argument('[node]', 'node id of a proxy')
-    .addOption(
-      new Option('--admin <host:port>', 'admin address of the control plane')
-        .argParser((text: string) => parseAddress(text))
-        .default({ address: '127.0.0.1', port: 15014 }, '127.0.0.1:15014'),
-    )
+    .addOption(adminOption())
     .option('-w, --watch', `show it again every ${watchMs / 1000} s, until Ctrl-C`)
     .addOption(
-      new Option('-o, --output <format>', 'output format; wide: with versions, and connected since')
+      new Option(
+        '-o, --output <format>',
+        'output format; wide: with versions, and connected since; json: all there is, with several --admin a list with one entry for each',
+      )
         .choices(['text', 'wide', 'json'])
         .default('text'),
     )
@@ -40,8 +51,11 @@ export function statusCommand(): Command {
 States, by type of resource:
   SYNCED    has ACKed the newest
   STALE     newer state is on its way: how long ago it was sent
-  NACKED    refused it, and goes on with what it had
-  NOT SENT  asked, and was not answered yet`,
+  NACKED    refused it, and goes on with what it had, if anything
+  NOT SENT  asked, and was not answered yet
+
+Exit code: 0 shown, whatever is wrong there; 1 shown, but one of several control planes does not answer;
+2 none answers, or NODE is connected to none.`,
     )
     .action(show);
 }
@@ -51,32 +65,85 @@ async function show(node: string | undefined, flags: Flags): Promise<void> {
   const alive = flags.watch === true ? new MessageChannel() : undefined;
   alive?.port1.ref();
   for (;;) {
-    let text: string;
+    let seen: Look;
     try {
-      text = await look(node, flags);
+      seen = node === undefined ? await lookAtAll(flags) : await lookAtNode(node, flags);
     } catch (reason) {
       if (flags.watch !== true) throw reason;
       // It may be restarting: that is what one watches for.
-      text = `${MeshError.from(reason).message}\n`;
+      seen = { text: `${MeshError.from(reason).message}\n`, isWhole: false };
     }
-    process.stdout.write(`${clearScreen}${text}`);
-    if (flags.watch !== true) return;
+    process.stdout.write(`${clearScreen}${seen.text}`);
+    if (flags.watch !== true) {
+      if (!seen.isWhole) process.exitCode = exitCode.failed;
+      return;
+    }
     await sleep(systemClock, watchMs);
     if (clearScreen === '') process.stdout.write('\n');
   }
 }
 
-async function look(node: string | undefined, flags: Flags): Promise<string> {
-  const asJson = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
-  if (node !== undefined) {
-    const streams = await ask(flags.admin, `/status?node=${encodeURIComponent(node)}`);
-    return flags.output === 'json' ? asJson(streams) : nodeText(streams as never, systemClock.wall());
-  }
-  const [status, problems] = await Promise.all([ask(flags.admin, '/status'), ask(flags.admin, '/problems')]);
-  const overview = { status, problems } as Parameters<typeof overviewText>[0];
-  return flags.output === 'json'
-    ? asJson(overview)
-    : overviewText(overview, systemClock.wall(), flags.output);
+async function lookAtAll({ admin, output }: Flags): Promise<Look> {
+  const told = await askEach(admin, async (where): Promise<Overview> => {
+    const [status, problems] = await Promise.all([ask(where, '/status'), ask(where, '/problems')]);
+    return { status, problems } as Overview;
+  });
+  const isWhole = told.every((one) => 'said' in one);
+  if (output === 'json') return { text: asJson(told), isWhole };
+  return { text: overviewsText(told, systemClock.wall(), output), isWhole };
+}
+
+async function lookAtNode(node: string, { admin, output }: Flags): Promise<Look> {
+  const path = `/status?node=${encodeURIComponent(node)}`;
+  const told = await askEach(admin, async (where) => (await ask(where, path)) as readonly NodeStatus[]);
+  // Of one that says that it does not have the node, all is known.
+  const isWhole = told.every((one) => 'said' in one || one.error.code === 'not-found');
+  if (output === 'json') return { text: asJson(told), isWhole };
+  const texts = told.flatMap((one) => {
+    if ('said' in one) {
+      const text = nodeText(one.said, systemClock.wall());
+      return told.length === 1 ? text : `At the control plane ${one.admin}:\n${text}`;
+    }
+    return one.error.code === 'not-found' ? [] : `! ${one.error.message}\n`;
+  });
+  return { text: texts.join('\n'), isWhole };
+}
+
+/** As JSON: of one control plane what it says, of several a list with their addresses. */
+function asJson<T extends object>(told: readonly Told<T>[]): string {
+  const [one] = told;
+  const listed = told.map(({ admin, ...rest }) =>
+    'said' in rest
+      ? { admin, ...(Array.isArray(rest.said) ? { streams: rest.said } : rest.said) }
+      : { admin, error: rest.error.message },
+  );
+  const value = told.length === 1 && one !== undefined && 'said' in one ? one.said : listed;
+  return `${JSON.stringify(value, null, 2)}\n`;
+}
+
+/** Asks all of them at once. Throws MeshError where none has an answer, with what each says. */
+async function askEach<T>(
+  admin: readonly ListenAddress[],
+  question: (where: ListenAddress) => Promise<T>,
+): Promise<readonly Told<T>[]> {
+  const told = await Promise.all(
+    admin.map(async (where): Promise<Told<T>> => {
+      const name = showAddress(where);
+      try {
+        return { admin: name, said: await question(where) };
+      } catch (reason) {
+        return { admin: name, error: MeshError.from(reason) };
+      }
+    }),
+  );
+  const errors = told.flatMap((one) => ('error' in one ? [one] : []));
+  const [first] = errors;
+  if (first === undefined || errors.length < told.length) return told;
+  if (errors.length === 1) throw first.error;
+  const words = errors.map(({ admin: name, error }) =>
+    error.message.includes(name) ? error.message : `${name}: ${error.message}`,
+  );
+  throw new MeshError(first.error.code, words.join('\n'));
 }
 
 async function ask(admin: ListenAddress, path: string): Promise<unknown> {
@@ -93,8 +160,20 @@ async function ask(admin: ListenAddress, path: string): Promise<unknown> {
     const message = `no control plane answers at ${where}: ${(cause as Error).message}. Is it running? Give its address with --admin`;
     throw new MeshError('unavailable', message, { cause });
   }
-  if (answer.status === 404) throw new MeshError('not-found', answer.text.trim());
-  if (answer.status !== 200)
-    throw new MeshError('unavailable', `${where}${path} answers ${answer.status}: ${answer.text.trim()}`);
+  // An Envoy's admin interface answers 404, too.
+  if (answer.status === 404 && /\bconnected\b/.test(answer.text))
+    throw new MeshError('not-found', answer.text.trim());
+  const isStatus = answer.status === 200 && /^\s*[[{]/.test(answer.text);
+  if (!isStatus)
+    throw new MeshError(
+      'unavailable',
+      `${where} is no admin address of a control plane: ${path} answers ${answer.status}, ${firstLine(answer.text)}. Give its address with --admin, which is not that of an Envoy`,
+    );
   return JSON.parse(answer.text);
+}
+
+/** The beginning of a text, for an error. */
+function firstLine(text: string): string {
+  const line = text.trim().split('\n')[0] ?? '';
+  return JSON.stringify(line.length > 100 ? `${line.slice(0, 100)}…` : line);
 }

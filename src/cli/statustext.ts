@@ -30,15 +30,44 @@ export function span(ms: number): string {
 /** How much of each proxy the table shows; 'wide': versions too, and since when it is connected. */
 export type Width = 'text' | 'wide';
 
+/** What a control plane said, or why it does not. */
+export type ToldOverview = { readonly admin: string } & (
+  | { readonly said: Overview }
+  | { readonly error: { readonly message: string } }
+);
+
+/** Control planes and their proxies, each for itself, and what is between them. */
+export function overviewsText(told: readonly ToldOverview[], nowWallMs: number, width: Width): string {
+  const texts = told.map((one) =>
+    'said' in one ? overviewText(one.said, one.admin, nowWallMs, width) : `! ${one.error.message}\n`,
+  );
+  return [...texts, paragraphs([doubleText(told)])].filter((text) => text !== '').join('\n');
+}
+
+/** Proxies that several control planes have: an Envoy is connected to one. */
+function doubleText(told: readonly ToldOverview[]): string[] {
+  const at = new Map<string, string[]>();
+  for (const one of told)
+    for (const id of 'said' in one ? new Set(one.said.status.proxies.map((proxy) => proxy.id)) : [])
+      at.set(id, [...(at.get(id) ?? []), one.admin]);
+  return [...at]
+    .filter(([, names]) => names.length > 1)
+    .map(
+      ([id, names]) =>
+        `! ${id} is connected to ${names.join(' and ')}: an Envoy is connected to one. Two have that node id, give each its own (isthmus bootstrap --id); or it is just going from one to the other.`,
+    );
+}
+
 /** A control plane and its proxies, what is wrong first. */
-export function overviewText(
+function overviewText(
   { status, problems }: Overview,
+  admin: string,
   nowWallMs: number,
-  width: Width = 'text',
+  width: Width,
 ): string {
   const behind = status.proxies.filter((proxy) => !isInSync(proxy));
   return paragraphs([
-    [...head(status), ...counts(status, behind.length)],
+    [...head(status, admin), ...counts(status, behind.length)],
     proxyTable([...behind, ...status.proxies.filter(isInSync)], nowWallMs, width),
     behind.flatMap(nackText),
     legend(behind),
@@ -57,12 +86,16 @@ function paragraphs(blocks: readonly (readonly string[])[]): string {
     .join('\n');
 }
 
-function head({ idc, ready, waitingFor, sources, peers }: ControlPlaneStatus): string[] {
+function head(
+  { idc, ready, waitingFor, reasons, sources, peers }: ControlPlaneStatus,
+  admin: string,
+): string[] {
   const first = ready
-    ? `Control plane of ${idc}: ready.`
-    : `Control plane of ${idc}: NOT READY, no proxy is answered. It waits for: ${waitingFor.join(', ')}.`;
+    ? `Control plane of ${idc} at ${admin}: ready.`
+    : `Control plane of ${idc} at ${admin}: NOT READY, no proxy is answered. It waits for: ${waitingFor.join(', ')}.`;
   return [
     first,
+    ...reasons.map((why) => `! ${why}`),
     ...sources.flatMap(({ name, reason, writtenAt, knownGoodAt }) => {
       if (reason === undefined) return [];
       const state = knownGoodAt === undefined ? '' : ` (last good state: written ${iso(writtenAt ?? 0)})`;
@@ -73,7 +106,9 @@ function head({ idc, ready, waitingFor, sources, peers }: ControlPlaneStatus): s
       const alone =
         peer.keptThereAlone === 0 ? '' : `; ${peer.keptThereAlone} instances register there alone`;
       if (words !== undefined) return `! control plane ${peer.name}: ${words}`;
-      return peer.state === 'self' ? '' : `In step with the control plane at ${peer.name}${alone}.`;
+      return peer.state === 'self'
+        ? ''
+        : `In step with the control plane at ${peer.name}, which has proxies of its own (--admin ${peer.name})${alone}.`;
     }),
   ];
 }

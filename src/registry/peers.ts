@@ -35,6 +35,17 @@ export interface PeerStatus {
   readonly keptThereAlone: number;
 }
 
+/** A start that waits for other control planes. */
+export interface PeerWait {
+  /** Whether the own file has once had all there was to know. */
+  readonly isComplete: boolean;
+  /** Names of those that have answered. */
+  readonly heard: readonly string[];
+  readonly silent: readonly { readonly name: string; readonly why: string }[];
+  /** Milliseconds until it goes on with those that have answered. */
+  readonly leftMs: number;
+}
+
 /** What the peers need of the registrations. */
 export interface PeersOptions {
   readonly links: readonly PeerLink[];
@@ -67,6 +78,8 @@ export interface Peers {
    * answer and for `startWait`.
    */
   follow(self: Self, signal: AbortSignal): Promise<void>;
+  /** What `follow` still waits for; undefined when it has resolved, or was not called. */
+  waiting(): PeerWait | undefined;
   /**
    * The peer that keeps this life: its lease runs there, or may; or did when the peer was last heard, and no sign of
    * life came here. `runsUntil`: until when the last sign of life here counts.
@@ -116,6 +129,7 @@ export function createPeers(options: PeersOptions): Peers {
   const confirmedBy = new Map<string, number>();
   const askers = new Map<string, { readonly at: string; readonly askedAt: number }>();
   const watchers = new Set<() => void>();
+  let following: { readonly self: Self; readonly since: number } | undefined;
 
   function notify(): void {
     for (const fn of [...watchers]) fn();
@@ -220,17 +234,34 @@ export function createPeers(options: PeersOptions): Peers {
   return {
     follow(self, signal) {
       const since = clock.now();
+      following = { self, since };
       for (const peer of peers) void ask(peer, self, signal);
       return new Promise((resolve) => {
         const look = () => {
           if (!isCaughtUp(self, clock.now() - since >= times.startWait)) return;
           watchers.delete(look);
+          following = undefined;
           resolve();
         };
         watchers.add(look);
         clock.after(times.startWait, look);
         look();
       });
+    },
+    waiting() {
+      if (following === undefined) return undefined;
+      const { self, since } = following;
+      const isHeard = ({ heardAt }: Peer) => heardAt !== undefined;
+      return {
+        isComplete: self.isComplete,
+        heard: others()
+          .filter(isHeard)
+          .map(({ link }) => link.name),
+        silent: others()
+          .filter((peer) => !isHeard(peer))
+          .map(({ link, why = '' }) => ({ name: link.name, why })),
+        leftMs: Math.max(0, since + times.startWait - clock.now()),
+      };
     },
     keeper: (key, generation, runsUntil) =>
       others().find((peer) => keeps(peer, key, generation, runsUntil))?.link.name,

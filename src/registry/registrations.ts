@@ -3,6 +3,7 @@ import { MeshError } from '../base/error.ts';
 import { type Logger, silentLogger } from '../base/log.ts';
 import type { Change, Ref } from '../model/object.ts';
 import { type LeaseStore, openLeaseStore } from './lease-store.ts';
+import { waitWords } from './peer-words.ts';
 import type { PeerStatus, Peers } from './peers.ts';
 import {
   keyText,
@@ -62,6 +63,8 @@ export interface RegistrationsSource extends Source {
   ): ReturnType<Peers['rid']>;
   /** The other control planes of this IDC. */
   peers(): readonly PeerStatus[];
+  /** Why it has not synced yet and what to do, in words; undefined where that is not for others to end. */
+  waitsFor(): string | undefined;
 }
 
 /** What may be asked from outside. */
@@ -334,6 +337,7 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
       return replication.rid(keyText(key), meant, timeoutMs, signal);
     },
     peers: () => replication.peers.statuses(),
+    waitsFor: () => waitWords(replication.peers.waiting()),
     counts() {
       const counts = { ready: 0, draining: 0, leaving: 0 };
       for (const { state } of standing.values()) if (state !== 'gone') counts[state] += 1;

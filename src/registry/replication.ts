@@ -35,7 +35,7 @@ export interface ReplicationOptions extends ReplicationSettings {
 /** Leases of instances, some of which other control planes keep, and what is told to these. */
 export interface Replication {
   readonly leases: Pick<LeaseClock, 'remainingMs' | 'close'>;
-  readonly peers: Pick<Peers, 'statuses'>;
+  readonly peers: Pick<Peers, 'statuses' | 'waiting'>;
   /** The peer that keeps a lease, where this control plane does not. */
   keptBy(key: string): string | undefined;
   /** A registration is another one, or gone. */

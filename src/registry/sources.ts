@@ -29,6 +29,8 @@ export type OpenedSource = Source & {
   counts?(): Readonly<Record<string, number>>;
   /** The other control planes that it takes registrations over from. */
   peers?(): readonly PeerStatus[];
+  /** While it has not synced: what it waits for and what to do, in words, where there is more to say than its name. */
+  waitsFor?(): string | undefined;
 };
 
 /**

@@ -48,6 +48,7 @@ t.test('every command has help, on stdout, and it is no error', async (t) => {
   for (const command of [
     [],
     ['serve'],
+    ['status'],
     ['validate'],
     ['bootstrap'],
     ['run'],
@@ -91,6 +92,26 @@ t.test('wrong usage says what would be right, and exits with 2', async (t) => {
     [
       ['bootstrap', '--role', 'sidecar', '--idc', 'a', '--id', 'x', '--inbound', ':1'],
       /--inbound and --app go together/,
+    ],
+    [
+      ['bootstrap', '--role=sidecar', '--idc', 'a', '--id', 'x'],
+      /without --outbound and --inbound does nothing: give/,
+    ],
+    [
+      [
+        'bootstrap',
+        '--role',
+        'sidecar',
+        '--idc',
+        'a',
+        '--id',
+        'x',
+        '--namespace',
+        'n',
+        '--depends-on',
+        'b.n',
+      ],
+      /--depends-on needs --outbound/,
     ],
     [['drill', 'outage', '--outage', 'flood'], /kill.*stop.*drop/],
     [['validate', join(dir, 'nowhere')], /nowhere/],

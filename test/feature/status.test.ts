@@ -89,7 +89,10 @@ function save(mesh: Mesh, port: number) {
 
 t.test('who is in sync, who is behind, who refused and in which words, who is gone', async (t) => {
   const { mesh, connect, status, page } = await world(t);
-  t.match((await status()).out, /^Control plane of sh-a: ready\.\nNo proxy is connected\./);
+  t.match(
+    (await status()).out,
+    /^Control plane of sh-a at 127\.0\.0\.1:\d+: ready\.\nNo proxy is connected\./,
+  );
   await mesh.envoy('real', { ...scope, outbound: await freeAddress() });
   const behind = connect('behind');
   const refusing = connect('refusing');

@@ -1,0 +1,29 @@
+import { didYouMean } from '../model/suggest.ts';
+
+/** What a control plane that is not ready knows of what it waits for. */
+export interface WaitingContext {
+  /** The IDC that it decides for, and those that the registry declares so far. */
+  readonly idc: string;
+  readonly idcs: readonly string[];
+  /** The first has the Idcs. */
+  readonly sources: readonly {
+    readonly name: string;
+    readonly isSynced: boolean;
+    waitsFor?(): string | undefined;
+  }[];
+}
+
+/** For each thing that is waited for, where there is more to say than its name: why, for how long, and what to do. */
+export function describeWaiting({ idc, idcs, sources }: WaitingContext): readonly string[] {
+  const late = sources.flatMap(({ name, isSynced, waitsFor }) => {
+    const words = isSynced ? undefined : waitsFor?.();
+    return words === undefined ? [] : [`source ${name}: ${words}`];
+  });
+  if (idcs.includes(idc) || sources[0]?.isSynced !== true) return late;
+  const known =
+    idcs.length === 0 ? 'the registry has no Idc at all' : `the registry has ${idcs.slice(0, 10).join(', ')}`;
+  return [
+    ...late,
+    `Idc ${idc}: ${known}: correct --idc, or add \`kind: Idc\` with this name to the folder.${didYouMean(idc, idcs)}`,
+  ];
+}
