@@ -75,6 +75,16 @@ drill: setup ## Drill the outage of an IDC: OUTAGE=kill, stop, drop, partial, ga
 drill-unprotected: setup ## The same with the way to other IDCs closed: must fail, or the drill proves nothing
 	$(DRILL) --outage $(OUTAGE) --unprotected --expect-fail --report-dir drill-report/unprotected
 
+SEED ?= 1
+MINUTES ?= 1
+.PHONY: drill-chaos drill-chaos-unprotected
+drill-chaos: setup ## Random faults in random worlds: MINUTES=n of each SEED, such as SEED="1 2 3"; a seed replays
+	@for seed in $(SEED); do node src/cli/main.ts drill chaos --seed $$seed --minutes $(MINUTES) $(DRILL_FLAGS) --report-dir drill-report/chaos-$$seed || failed="$${failed:-} $$seed"; done; \
+	[ -z "$${failed:-}" ] || { echo "drill-chaos: these seeds failed:$$failed; make drill-chaos SEED=\"$$failed\" replays" >&2; exit 1; }
+
+drill-chaos-unprotected: setup ## The same with a planted fault: must fail, or the drill proves nothing
+	node src/cli/main.ts drill chaos --seed $(firstword $(SEED)) --minutes $(MINUTES) $(DRILL_FLAGS) --unprotected --expect-fail --report-dir drill-report/chaos-unprotected
+
 drill-%: setup ## Another drill; `isthmus drill --help` lists them
 	node src/cli/main.ts drill $* --runs $(RUNS) $(DRILL_FLAGS) --report-dir drill-report/$*
 

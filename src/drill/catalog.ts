@@ -1,5 +1,6 @@
 import { MeshError } from '../base/error.ts';
 import type { Drill } from './definition.ts';
+import { chaosDrill } from './drills/chaos.ts';
 import { controlPlaneDrill } from './drills/controlplane.ts';
 import { loopDrill } from './drills/loop.ts';
 import { loop3Drill } from './drills/loop3.ts';
@@ -21,6 +22,7 @@ export const drills: readonly Drill[] = [
   controlPlaneDrill,
   slowProxyDrill,
   realDrill,
+  chaosDrill,
 ];
 
 /** The drill of that name. Throws MeshError 'invalid' that lists the names. */

@@ -71,7 +71,12 @@ export function goodMeasurement(): Measurement {
         healthyAt: 10_800,
       },
     ],
-    addresses: { 'sh-a/checkout-1': ['127.1.0.31:8080'], 'sh-b/checkout-1': ['127.2.0.31:8080'] },
+    addresses: {
+      'sh-a/checkout-1': ['127.1.0.31:8080'],
+      'sh-b/checkout-1': ['127.2.0.31:8080'],
+      'sh-a/egress-1': ['127.1.0.21:10081'],
+      'sh-b/ingress-1': ['127.2.0.11:10443'],
+    },
     ejections: [],
     leaves: [],
     edits: 100,

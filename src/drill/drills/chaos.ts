@@ -1,0 +1,42 @@
+import { MeshError } from '../../base/error.ts';
+import type { Choice, Drill, DrillPlan } from '../definition.ts';
+import { failuresOf } from '../scenario/bounds/failures.ts';
+import { checkScenario } from '../scenario/check.ts';
+import type { ScenarioFacts } from '../scenario/measurement.ts';
+import { planScenario } from '../scenario/plan.ts';
+import { chaosRates, chaosScenario, minutesMin } from './chaos/world.ts';
+
+/** `make drill-chaos`: a random world and random faults, from a seed. */
+export const chaosDrill: Drill<ScenarioFacts> = {
+  name: 'chaos',
+  summary: 'random faults in a random world, from a seed that replays',
+  description:
+    'Make a world and a schedule of faults from a seed (instances, gateways and control planes killed and stopped, instances deregistered), send a mixed load, and hold at every moment that nothing runs in circles, nothing reaches what has left, no POST or PUT is executed twice, and nothing fails that could have been served.',
+  unprotected: 'close the way to other IDCs: the planted fault that must be found',
+  flags: [{ name: 'minutes', value: 'n', description: 'how long', default: '1' }],
+  rates: chaosRates,
+  plan,
+};
+
+function plan({ flags, seed = 1, ...choice }: Choice): DrillPlan<ScenarioFacts> {
+  const minutes = Number(flags.minutes);
+  if (!(minutes >= minutesMin && minutes <= 60)) {
+    throw new MeshError('invalid', `--minutes is a number from ${minutesMin} to 60, not ${flags.minutes}.`);
+  }
+  const scenario = chaosScenario(seed, minutes);
+  const [fault] = checkScenario(scenario);
+  if (fault) throw new MeshError('internal', `seed ${seed} gives a scenario that is none: ${fault.message}`);
+  const planned = planScenario(scenario, choice);
+  return {
+    ...planned,
+    figures: (m) => ({
+      ...planned.figures(m),
+      replay: scenario,
+      failures: failuresOf(m).map(({ sample, why }) => ({
+        why: why ?? 'could have been served',
+        ...sample,
+        lines: m.access.filter(({ id }) => id === sample.id),
+      })),
+    }),
+  };
+}

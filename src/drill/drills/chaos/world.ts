@@ -1,0 +1,135 @@
+import { type Random, seededRandom } from '../../../base/random.ts';
+import { type Scenario, scenarioVersion } from '../../scenario/document.ts';
+import { planTopology, type WorldPlan } from '../../topology.ts';
+import { randomSteps } from './schedule.ts';
+
+/** Lengths of the phases beside the chaos, in seconds. */
+const [steadyS, recoveryS, againS] = [4, 12, 3];
+
+/** Shortest run, in minutes: the quiet phases, and a fault or two. */
+export const minutesMin = 0.6;
+
+/** Requests a second: low, so that twenty worlds cost no more than twenty minutes of a small machine. */
+export const chaosRates = { caller: 40, edge: 15 } as const;
+
+/**
+ * The scenario of a seed: a random world of two or three IDCs, a mixed load, and faults at random moments. The same seed and
+ * length give the same scenario.
+ */
+export function chaosScenario(seed: number, minutes: number): Scenario {
+  const random = seededRandom(Math.imul(seed + 1, 0x9e3779b1));
+  random();
+  const world = randomWorld(random);
+  const { idcs } = planTopology({ id: '000000', slot: 0, world: world as WorldPlan });
+  const chaosS = Math.max(5, Math.round(60 * minutes) - steadyS - recoveryS - againS);
+  const groups = world.groups.map(({ name }) => name);
+  const parts = idcs.map((idc) => ({
+    idc: idc.name,
+    instances: Object.fromEntries(
+      groups.map((group) => [
+        group,
+        idc.instances.filter((i) => i.group.name === group).map(({ name }) => name),
+      ]),
+    ),
+    ingress: idc.ingress.map(({ name }) => name),
+    egress: idc.egress.map(({ name }) => name),
+  }));
+  const names = world.idcs;
+  return {
+    apiVersion: scenarioVersion,
+    kind: 'Scenario',
+    metadata: { name: `chaos-${seed}` },
+    spec: {
+      title: `random faults in a random world of ${names.length} IDCs, seed ${seed}`,
+      seed,
+      world,
+      rates: chaosRates,
+      load: [
+        ...names.map((caller) => ({
+          caller,
+          to: groups,
+          rate: 'caller',
+          share: 1 / names.length,
+          mix: randomMix(random),
+        })),
+        { edge: names, spread: true, to: groups, rate: 'edge', mix: randomMix(random) },
+      ],
+      phases: {
+        steady: `${steadyS}s`,
+        chaos: `${chaosS}s`,
+        recovery: `${recoveryS}s`,
+        'steady again': `${againS}s`,
+      },
+      steps: [...randomSteps('chaos', chaosS, parts, random), { at: 'recovery', heal: 'all' }],
+      watch: '3s',
+      bounds: {
+        avoidable: 0,
+        executedTwice: 0,
+        loops: 0,
+        tries: 8 * (names.length - 1),
+        afterLeaving: 0,
+        ejections: 0,
+        recovered: '30s',
+      },
+      control: {
+        off: 'the way to other IDCs is closed',
+        proves: 'without it requests fail that another IDC could have served, and the run says so',
+        world: { crossing: false },
+        misses: ['avoidable'],
+        holds: ['loops'],
+      },
+    },
+  };
+}
+
+function randomWorld(random: Random): Scenario['spec']['world'] {
+  const upTo = (least: number, most: number) => least + Math.floor(random() * (most - least + 1));
+  const idcs = ['sh-a', 'sh-b', 'sh-c'].slice(0, upTo(2, 3));
+  const groups = ['checkout', 'catalog', 'cart'].slice(0, upTo(1, 3)).map((name, i) => {
+    const counts = idcs.map(() => upTo(0, 2));
+    // The first is in each IDC; of the others some may be missing anywhere but in one.
+    const some =
+      i === 0
+        ? counts.map((count) => Math.max(1, count))
+        : counts.map((count, k) => (k === i % idcs.length ? Math.max(1, count) : count));
+    return {
+      name,
+      instances: Object.fromEntries(idcs.map((idc, k) => [idc, some[k] ?? 0])),
+      ...(random() < 0.25 && { hedge: true }),
+    };
+  });
+  const shuffled = () => {
+    const left = [...idcs];
+    return idcs.map(() => left.splice(Math.floor(random() * left.length), 1)[0] as string);
+  };
+  return {
+    idcs,
+    groups,
+    gateways: upTo(1, 2),
+    hopLimit: upTo(1, idcs.length - 1),
+    exposeOutcome: true,
+    order: Object.fromEntries(idcs.map((idc) => [idc, shuffled()])),
+  };
+}
+
+function randomMix(random: Random) {
+  const weight = () => 0.2 + random();
+  return [
+    { name: 'GET', weight: 3 * weight(), answerBytes: [0, 10_000] as [number, number] },
+    { name: 'GET, slow', weight: weight(), workMs: [50, 3000] as [number, number] },
+    {
+      name: 'POST',
+      weight: 2 * weight(),
+      method: 'POST',
+      workMs: [0, 500] as [number, number],
+      bodyBytes: [0, 100_000] as [number, number],
+    },
+    {
+      name: 'PUT',
+      weight: weight(),
+      method: 'PUT',
+      workMs: [0, 500] as [number, number],
+      bodyBytes: [0, 10_000] as [number, number],
+    },
+  ];
+}

@@ -1,0 +1,120 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { runDrill } from '../../src/drill/drill.ts';
+import { chaosScenario } from '../../src/drill/drills/chaos/world.ts';
+import { checkScenario } from '../../src/drill/scenario/check.ts';
+import { scenarioSchema } from '../../src/drill/scenario/document.ts';
+import { violationsOf } from '../../src/drill/scenario/watch.ts';
+import { goodMeasurement, withAccess, withSamples } from './fixture.ts';
+
+t.test('a seed gives one scenario, a good one, and another seed another', async (t) => {
+  for (let seed = 0; seed < 200; seed += 1) {
+    const scenario = chaosScenario(seed, 1 + (seed % 4));
+    t.strictSame(scenario, chaosScenario(seed, 1 + (seed % 4)));
+    const read = scenarioSchema.safeParse(scenario);
+    if (!read.success) t.fail(`seed ${seed}: ${read.error.message}`);
+    else t.strictSame(checkScenario(read.data), [], `seed ${seed}`);
+    t.ok(scenario.spec.steps.length >= 3, `seed ${seed} has faults`);
+  }
+  t.notSame(chaosScenario(1, 1), chaosScenario(2, 1));
+});
+
+t.test('where an instance leaves its registry, nobody of its IDC is struck meanwhile', async (t) => {
+  let leaves = 0;
+  for (let seed = 0; seed < 200; seed += 1) {
+    const steps = chaosScenario(seed, 2).spec.steps.map((step) => ({
+      ...step,
+      ms: Number.parseFloat(step.after ?? '0'),
+    }));
+    for (const { withdraw, ms } of steps) {
+      const [left] = withdraw ? [withdraw].flat() : [];
+      if (!left) continue;
+      leaves += 1;
+      const struck = steps
+        .filter((step) => step.ms > ms - 1 && step.ms < ms + 8000 && step.at === 'chaos')
+        .flatMap(({ kill, stop }) => [kill ?? [], stop ?? []].flat())
+        .filter(({ idc, only }) => idc === left.idc && only?.[0] !== left.only?.[0]);
+      t.strictSame(struck, [], `seed ${seed}`);
+    }
+  }
+  t.ok(leaves > 50, `${leaves} leave`);
+});
+
+const good = goodMeasurement();
+const violated = (m: typeof good) => violationsOf(m, 30_000).map(({ text }) => text);
+
+t.test('each invariant is seen to be violated, and by what', async (t) => {
+  t.strictSame(violated(good), []);
+  const failure = { status: 503, idc: '', instance: '', error: 'status 503' };
+  t.match(violated(withSamples(good, (s) => (s.due === 7000 ? failure : undefined))), [
+    /^caller-sh-a:700 failed though/,
+  ]);
+  const round = withAccess(good, (line) =>
+    line.listener === 'peer' && line.id === 'caller-sh-a:600' ? { trail: 'sh-a,sh-b,sh-a' } : undefined,
+  );
+  t.match(violated(round), ['caller-sh-a:600 ran in a circle']);
+  const leaves = [{ instance: 'sh-b/checkout-1', from: 6995, to: 7005 }];
+  t.match(violated({ ...good, leaves }), ['caller-sh-a:700 reached sh-b/checkout-1 after']);
+  const call = {
+    shape: 'POST',
+    kind: 'http',
+    method: 'POST',
+    workMs: 0,
+    bodyBytes: 0,
+    answerBytes: 0,
+    pieces: 0,
+    everyMs: 0,
+  } as const;
+  const posts = withSamples(good, (s) => (s.due === 7000 ? { call } : undefined));
+  const list = posts.entries.get('sh-b/checkout-1') ?? [];
+  const again = list.filter(({ id }) => id === 'caller-sh-a:700');
+  const entries = new Map([...posts.entries, ['sh-b/checkout-1', [...list, ...again]]]);
+  t.strictSame(violated({ ...posts, entries }), ['caller-sh-a:700 was executed 2 times']);
+});
+
+t.test('what nobody could serve is no violation, and only for as long as that is so', async (t) => {
+  const failure = { status: 503, idc: '', instance: '', error: 'status 503', outcome: 'no-idc' };
+  const fails = (due: number) => withSamples(good, (s) => (s.due === due ? failure : undefined));
+  const [first] = good.losses;
+  if (!first) throw new Error('no loss');
+  const both = [
+    first,
+    {
+      ...first,
+      struck: ['sh-b/checkout-1'],
+      blow: { from: 6500, to: 6510 },
+      healed: { from: 8000, to: 8001 },
+      healthyAt: 8500,
+    },
+  ];
+  t.strictSame(violated({ ...fails(7000), losses: both }), []);
+  t.strictSame(violated({ ...fails(12_000), losses: both }), [], 'within the time that proxies need');
+  t.match(violated({ ...fails(6000), losses: both }), [/^caller-sh-a:600 failed/], 'before the second loss');
+  t.match(violated({ ...fails(16_000), losses: both }), [/^caller-sh-a:1600 failed/], 'long after both');
+});
+
+t.test(
+  'a minute of chaos finds a planted fault, and says by which requests',
+  { timeout: 150_000 },
+  async (t) => {
+    const said: string[] = [];
+    const reportDir = join(t.testdir(), 'report');
+    const code = await runDrill({
+      name: 'chaos',
+      seed: 3,
+      flags: { minutes: '0.6' },
+      ...{ unprotected: true, expectFail: true, reportDir },
+      say: (line) => said.push(line),
+    });
+    t.equal(code, 0);
+    if (code !== 0) t.comment(said.join('\n'));
+    t.match(
+      said.join('\n'),
+      /^VIOLATED: \S+:\d+ failed though it could have been served/m,
+      'at once, not only in the end',
+    );
+    const report = JSON.parse(readFileSync(join(reportDir, 'report.json'), 'utf8'));
+    t.match(report, { seed: 3, replay: { metadata: { name: 'chaos-3' } } });
+  },
+);
