@@ -3,8 +3,9 @@ import type { MeshObject, Ref } from '../model/object.ts';
 import { didYouMean } from '../model/suggest.ts';
 import { type Claim, createClaims } from './claims.ts';
 import type { Entry } from './content.ts';
-import type { Fault, PathPart } from './fault.ts';
+import type { Fault } from './fault.ts';
 import { nameFaults, namesOf, resolveNames, type Taken } from './names.ts';
+import type { NamedIdc } from './parse.ts';
 
 /** A fault of an object that shows only beside other objects. */
 export interface CrossFault {
@@ -90,7 +91,7 @@ export function createCatalog(): Catalog {
     for (const { entry } of batch) {
       rejected.delete(entry.key);
       if (entry.object === undefined) continue;
-      const faults = unknownIdcs(entry.object, idcs);
+      const faults = unknownIdcs(namedIdcs(entry.object), idcs);
       if (faults.length > 0) rejected.set(entry.key, { idcs: faults });
       else candidates.set(entry.key, entry.object);
     }
@@ -146,6 +147,12 @@ export function createCatalog(): Catalog {
         const faults = 'taken' in reason ? nameFaults(object, new Map(taken), describe) : reason.idcs;
         for (const fault of faults) list.push({ claim, fault });
       }
+      // One run names all faults: one that an object has must not hide that it names an IDC which nobody has.
+      for (const key of claims.namingIdcs()) {
+        const claim = claims.winner(key);
+        if (claim?.entry.idcs === undefined) continue;
+        for (const fault of unknownIdcs(claim.entry.idcs, idcs)) list.push({ claim, fault });
+      }
       for (const [first, ...others] of claims.duplicates()) {
         if (first !== undefined) for (const claim of others) list.push({ claim, fault: duplicate(first) });
       }
@@ -178,15 +185,15 @@ function isIdcKey(key: string): boolean {
   return key.startsWith('Idc/');
 }
 
-function unknownIdcs(object: MeshObject, idcs: ReadonlySet<string>): Fault[] {
-  return namedIdcs(object).flatMap(({ name, path }): Fault[] => {
+function unknownIdcs(named: readonly NamedIdc[], idcs: ReadonlySet<string>): Fault[] {
+  return named.flatMap(({ name, path }): Fault[] => {
     if (idcs.has(name)) return [];
     const message = `no Idc is named '${name}': correct the name, or add the Idc.${didYouMean(name, idcs)}`;
     return [{ severity: 'error', path, message, lacks: 'Idc' }];
   });
 }
 
-function namedIdcs(object: MeshObject): readonly { readonly name: string; readonly path: PathPart[] }[] {
+function namedIdcs(object: MeshObject): readonly NamedIdc[] {
   if (object.kind === 'Evacuation') return [{ name: object.spec.idc, path: ['spec', 'idc'] }];
   if (object.kind !== 'DrGroup') return [];
   return object.spec.idcs.map(({ name }, index) => ({ name, path: ['spec', 'idcs', index, 'name'] }));

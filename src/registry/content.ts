@@ -3,7 +3,7 @@ import { refKey } from '../model/object.ts';
 import { type Fault, type PathPart, renderPath } from './fault.ts';
 import { isMap } from './fields.ts';
 import { placeholderIn } from './foreign.ts';
-import { parseObject } from './parse.ts';
+import { type NamedIdc, parseObject } from './parse.ts';
 import type { Problem } from './source.ts';
 import { firstContentLine, loadDocument, locate, type Position, splitDocuments, YamlFault } from './yaml.ts';
 
@@ -15,6 +15,8 @@ export interface Entry {
   readonly origin: string;
   /** Absent when the object has errors: then its last good version stays. */
   readonly object?: MeshObject;
+  /** Then the IDCs that it names all the same. */
+  readonly idcs?: readonly NamedIdc[];
 }
 
 /** What a file holds. */
@@ -174,11 +176,9 @@ function readDocument(file: string, text: string, line: number, exact: boolean):
     if (parsed.foreign !== undefined) foreign.push(parsed.foreign);
     if (parsed.ref === undefined) unclear ||= !parsed.ignored;
     else {
-      const { ref, object } = parsed;
-      items.push({
-        at,
-        entry: { key: refKey(ref), ref, origin, ...(object === undefined ? {} : { object }) },
-      });
+      const { ref, object, idcs = [] } = parsed;
+      const content = object === undefined ? (idcs.length > 0 ? { idcs } : {}) : { object };
+      items.push({ at, entry: { key: refKey(ref), ref, origin, ...content } });
     }
   }
   // What is to be filled in is the mistake; all else is what comes of it. What is no object at all is not meant to be filled in.

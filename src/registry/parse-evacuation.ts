@@ -7,26 +7,28 @@ import type { Fields } from './fields.ts';
 import { isHost } from './net.ts';
 import { checkLabels } from './parse-meta.ts';
 import { evacuationSpec } from './schema-evacuation.ts';
-import { parseStrict } from './strict.ts';
+import { parseStrict, salvage } from './strict.ts';
 
 /** Reads an isthmus.dev Evacuation; undefined when it has faults. */
 export function parseEvacuation(spec: Fields, meta: Meta, faults: Fault[]): Evacuation | undefined {
-  const parsed = parseStrict(evacuationSpec, spec.raw, spec.path(), faults);
-  if (parsed === undefined) return undefined;
+  const whole = parseStrict(evacuationSpec, spec.raw, spec.path(), faults);
+  // What is wrong in one field must not hide what is in another.
+  const parsed = whole ?? salvage(evacuationSpec.partial(), spec.raw) ?? {};
   const groups = parseGroups(spec, parsed.groups ?? []);
   const selector = parsed.selector?.matchLabels;
   checkSelector(spec, selector);
   const percent = parsed.percent ?? evacuationLimits.percentDefault;
   const steps = parsed.steps ?? [];
   const startsAt = parsed.starts === undefined ? undefined : Date.parse(parsed.starts);
-  const expiresAt = Date.parse(parsed.expires);
+  const expiresAt = Date.parse(parsed.expires ?? '');
   checkTimes(spec, startsAt, expiresAt);
   checkSteps(spec, steps, percent);
+  if (whole === undefined) return undefined;
   return {
     kind: 'Evacuation',
     meta,
     spec: {
-      ...{ idc: parsed.idc, groups, percent, expiresAt, steps },
+      ...{ idc: whole.idc, groups, percent, expiresAt, steps },
       ...(selector === undefined ? {} : { selector: { ...selector } }),
       ...(startsAt === undefined ? {} : { startsAt }),
       stepMs: 1_000 * (parsed.stepSeconds ?? evacuationLimits.stepSecondsDefault),

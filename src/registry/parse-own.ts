@@ -11,8 +11,8 @@ import type { Fields } from './fields.ts';
 import { isHost } from './net.ts';
 import { parseHealth } from './parse-health.ts';
 import { checkLabels } from './parse-meta.ts';
-import { drGroupSpec, type edgeSpec, idcSpec, type trafficSpec } from './schema.ts';
-import { parseStrict } from './strict.ts';
+import { drGroupSpec, type edgeSpec, idcSpec, trafficSpec } from './schema.ts';
+import { parseStrict, salvage } from './strict.ts';
 
 /** Reads an isthmus.dev Idc; undefined when it has faults. */
 export function parseIdc(spec: Fields, meta: Meta, faults: Fault[]): Idc | undefined {
@@ -73,7 +73,8 @@ export function parseDrGroup(spec: Fields, meta: Meta, faults: Fault[]): DrGroup
   const hosts = checkHosts(spec);
   checkSelector(spec, hosts.length > 0 || spec.has('hosts'));
   checkIdcs(spec);
-  const traffic = parseTraffic(spec, parsed?.traffic);
+  // What is wrong in one field must not hide what is in another.
+  const traffic = parseTraffic(spec, parsed?.traffic ?? salvage(trafficSpec, spec.raw.traffic));
   if (parsed === undefined) return undefined;
   const selector = parsed.selector?.matchLabels;
   return {

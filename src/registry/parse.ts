@@ -1,8 +1,9 @@
+import { idcNamePattern } from '../model/idc.ts';
 import type { Meta } from '../model/meta.ts';
 import type { Kind, MeshObject, Ref } from '../model/object.ts';
 import { didYouMean } from '../model/suggest.ts';
-import { type Fault, hasErrors, show } from './fault.ts';
-import { Fields, isMap } from './fields.ts';
+import { type Fault, hasErrors, type PathPart, show } from './fault.ts';
+import { Fields, isMap, type RawMap } from './fields.ts';
 import { foreignKind } from './foreign.ts';
 import { parseEvacuation } from './parse-evacuation.ts';
 import { parseMeta } from './parse-meta.ts';
@@ -20,10 +21,18 @@ export interface Parsed {
   readonly object?: MeshObject;
   /** True for an object that Isthmus has no use for: no object, and no error either. */
   readonly ignored: boolean;
+  /** Of an object with errors: the IDCs that it names all the same, and where. */
+  readonly idcs?: readonly NamedIdc[];
   /** The kind of an object that is for somebody else. */
   readonly foreign?: string;
   /** All faults and warnings, in the order of the document's fields as far as the parser reads them so. */
   readonly faults: readonly Fault[];
+}
+
+/** An IDC's name in an object, and where it stands. */
+export interface NamedIdc {
+  readonly name: string;
+  readonly path: readonly PathPart[];
 }
 
 interface KindRow {
@@ -72,8 +81,20 @@ export function parseObject(raw: unknown, origin: string): Parsed {
   if (meta === undefined) return { ignored: false, faults };
   const ref: Ref = { kind, namespace: meta.namespace, name: meta.name };
   return read === undefined || hasErrors(faults)
-    ? { ref, ignored: false, faults }
+    ? { ref, ignored: false, faults, idcs: spec === undefined ? [] : namedIdcs(kind, spec.raw) }
     : { ref, object: read, ignored: false, faults };
+}
+
+/** The names of IDCs in a spec that may have faults. What is no name is a fault that is told already. */
+function namedIdcs(kind: Kind, raw: RawMap): readonly NamedIdc[] {
+  const list = kind === 'DrGroup' && Array.isArray(raw.idcs) ? raw.idcs : [];
+  const named: { name: unknown; path: PathPart[] }[] =
+    kind === 'Evacuation'
+      ? [{ name: raw.idc, path: ['spec', 'idc'] }]
+      : list.map((item, i) => ({ name: isMap(item) && item.name, path: ['spec', 'idcs', i, 'name'] }));
+  return named.flatMap(({ name, path }) =>
+    typeof name === 'string' && idcNamePattern.test(name) ? { name, path } : [],
+  );
 }
 
 const nobody: Meta = { namespace: '', name: '', labels: {}, annotations: {}, origin: '' };

@@ -15,6 +15,9 @@ export const duration = z
 
 const { statusMin, statusMax, statusesMax } = healthLimits;
 
+const statusError = `must be a status from ${statusMin} to ${statusMax} such as 204, or a range such as '200-299'.`;
+const grpcError = "must be true, for the whole server, or the name of a service such as 'shop.Checkout'.";
+
 const settings = {
   enabled: z.boolean({ error: 'must be true or false.' }).optional().meta({
     description: 'false: no checks.',
@@ -23,15 +26,13 @@ const settings = {
   path: z
     .string()
     .regex(healthPathPattern, "must be a path such as '/healthz', without spaces or '#'.")
-    .max(healthLimits.pathLengthMax)
+    .max(healthLimits.pathLengthMax, `is too long: give up to ${healthLimits.pathLengthMax} characters.`)
     .optional()
     .meta({
       description: 'Path that instances are asked for by HTTP GET, at ports of protocol HTTP and HTTP2.',
     }),
   grpc: z
-    .union([z.literal(true), z.string().regex(grpcServicePattern)], {
-      error: "must be true, for the whole server, or the name of a service such as 'shop.Checkout'.",
-    })
+    .union([z.literal(true), z.string().regex(grpcServicePattern, grpcError)], { error: grpcError })
     .optional()
     .meta({
       description:
@@ -39,9 +40,13 @@ const settings = {
     }),
   statuses: z
     .array(
-      z.union([z.int().min(statusMin).max(statusMax), z.string().regex(statusPattern)], {
-        error: `must be a status from ${statusMin} to ${statusMax} such as 204, or a range such as '200-299'.`,
-      }),
+      z.union(
+        [
+          z.int().min(statusMin, statusError).max(statusMax, statusError),
+          z.string().regex(statusPattern, statusError),
+        ],
+        { error: statusError },
+      ),
     )
     .min(1, 'names no status: give one like 204.')
     .max(statusesMax, `has too many statuses: give up to ${statusesMax}.`)

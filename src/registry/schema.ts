@@ -106,9 +106,14 @@ export const edgeSpec = z
   .meta({ description: "What the IDC's edge takes from clients, and whom it believes." });
 
 export const idcSpec = z.strictObject({
-  network: z.string().min(1, 'is empty: remove it, or fill it in.').max(253).optional().meta({
-    description: 'Name of the network that the IDC is in. Kept for information.',
-  }),
+  network: z
+    .string()
+    .min(1, 'is empty: remove it, or fill it in.')
+    .max(253, 'is too long: give up to 253 characters.')
+    .optional()
+    .meta({
+      description: 'Name of the network that the IDC is in. Kept for information.',
+    }),
   exposeOutcome: z.boolean({ error: 'must be true or false.' }).optional().meta({
     description: 'Whether clients at the edge see `x-isthmus-outcome`, which says why a request was refused.',
     default: false,
@@ -125,10 +130,11 @@ export const idcSpec = z.strictObject({
 const sizeError = "must be a number of bytes such as '4Mi', '512Ki' or 65536.";
 
 const size = z.union(
-  [z.string().regex(sizePattern, sizeError), z.int().min(0).max(trafficLimits.retryBodyBytesMax)],
-  {
-    error: sizeError,
-  },
+  [
+    z.string().regex(sizePattern, sizeError),
+    z.int().min(0, sizeError).max(trafficLimits.retryBodyBytesMax, 'is too much: give at most 64Mi.'),
+  ],
+  { error: sizeError },
 );
 
 export const trafficSpec = z

@@ -1,23 +1,29 @@
 import { z } from 'zod';
 import { didYouMean } from '../model/suggest.ts';
 import { type Fault, type PathPart, show } from './fault.ts';
+import { isMap } from './fields.ts';
 
 /**
  * Checks `raw` against a schema of Isthmus's own kinds. Returns the value, or undefined after all faults
- * were put into `faults`, each with its path below `at`.
+ * were put into `faults`, each with its path, which begins with `below`.
  */
 export function parseStrict<T>(
   schema: z.ZodType<T>,
   raw: unknown,
-  at: readonly PathPart[],
+  below: readonly PathPart[],
   faults: Fault[],
 ): T | undefined {
   const result = schema.safeParse(raw);
   if (result.success) return result.data;
+  const mistyped = new Set<string>();
   for (const issue of result.error.issues) {
+    // What is not even of the type is not too long or too short as well.
+    const at = JSON.stringify(issue.path);
+    if (mistyped.has(at)) continue;
+    if (issue.code === 'invalid_type') mistyped.add(at);
     const path = issue.path.map((part) => (typeof part === 'number' ? part : String(part)));
     const add = (message: string, ...rest: PathPart[]) =>
-      faults.push({ severity: 'error', path: [...at, ...path, ...rest], message });
+      faults.push({ severity: 'error', path: [...below, ...path, ...rest], message });
     if (issue.code === 'unrecognized_keys') {
       const known = keysAt(schema, path);
       for (const key of issue.keys) add(`unknown field: correct or remove it.${hint(key, known)}`, key);
@@ -27,9 +33,43 @@ export function parseStrict<T>(
       add(`must be ${typeWords[issue.expected] ?? issue.expected}, not ${show(valueAt(raw, path))}.`);
     } else {
       const value = valueAt(raw, path);
-      add(typeof value === 'object' ? issue.message : `${issue.message} It is ${show(value)}.`);
+      add(
+        typeof value === 'object' || value === '' ? issue.message : `${issue.message} It is ${show(value)}.`,
+      );
     }
   }
+  return undefined;
+}
+
+/**
+ * What of `raw` fits a schema, so that its faults do not hide those of the rest: fields, items and values that do not
+ * fit are left out, undefined where nothing is left that would do.
+ */
+export function salvage<T>(schema: z.ZodType<T>, raw: unknown): T | undefined {
+  return fitting(schema, raw) as T | undefined;
+}
+
+function fitting(schema: unknown, raw: unknown): unknown {
+  const inner = unwrap(schema);
+  if (!(inner instanceof z.ZodType)) return undefined;
+  const whole = inner.safeParse(raw);
+  if (whole.success) return whole.data;
+  const parts = partsOf(inner, raw);
+  const result = parts === undefined ? undefined : inner.safeParse(parts);
+  return result?.success ? result.data : undefined;
+}
+
+function partsOf(schema: z.ZodType, raw: unknown): unknown {
+  const without = (fields: [string, unknown][]) => {
+    return Object.fromEntries(fields.filter(([, value]) => value !== undefined));
+  };
+  if (schema instanceof z.ZodArray && Array.isArray(raw))
+    return raw.map((item) => fitting(schema.element, item)).filter((item) => item !== undefined);
+  if (!isMap(raw)) return undefined;
+  if (schema instanceof z.ZodObject)
+    return without(Object.entries(schema.shape).map(([key, of]) => [key, fitting(of, raw[key])]));
+  if (schema instanceof z.ZodRecord)
+    return without(Object.entries(raw).map(([key, value]) => [key, fitting(schema.valueType, value)]));
   return undefined;
 }
 
