@@ -2,6 +2,7 @@ import { MeshError } from '../base/error.ts';
 import type { Drill } from './definition.ts';
 import { chaosDrill } from './drills/chaos.ts';
 import { controlPlaneDrill } from './drills/controlplane.ts';
+import { grayDrill } from './drills/gray.ts';
 import { loopDrill } from './drills/loop.ts';
 import { loop3Drill } from './drills/loop3.ts';
 import { outageDrill } from './drills/outage.ts';
@@ -22,6 +23,7 @@ export const drills: readonly Drill[] = [
   controlPlaneDrill,
   slowProxyDrill,
   realDrill,
+  grayDrill,
   chaosDrill,
 ];
 

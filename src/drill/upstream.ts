@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { ListenAddress } from '../model/node.ts';
 import { answerOf, type Call, callHeader, parseCall, receivedHeader } from './call.ts';
+import { createGray, type GrayFate, grayPath } from './gray.ts';
 import { createDigest } from './payload.ts';
 import { machineClock } from './time.ts';
 import { openUpstreamLog, type UpstreamLog } from './upstream-log.ts';
@@ -28,11 +29,16 @@ export function startUpstream(options: UpstreamOptions): Promise<Server> {
   const log = openUpstreamLog(options.logFile);
   // A killed predecessor leaves its socket file behind.
   rmSync(options.socketPath, { force: true });
+  const gray = createGray(1);
   const server = createServer((request, response) => {
+    if (request.url === grayPath) return takeGrayness(request, response, gray.set);
     const { path, end } = begin(log, request);
+    const fate = path === '/' ? gray.next() : 'served';
+    if (fate !== 'served') return fail(response, fate, options, end);
     const call = parseCall(headerOf(request, callHeader));
     if (call && path === '/') serveCall(request, response, call, options, end);
     else serveSmall(request, response, path, options, end);
+    return undefined;
   });
   server.on('upgrade', (request: IncomingMessage, socket) => {
     const { end } = begin(log, request);
@@ -64,6 +70,33 @@ function headerOf(request: IncomingMessage, name: string): string {
 /** Names and values by turn: node:http then writes them as they are, and keeps no map of them. */
 function identityHeaders({ instance, idc }: UpstreamOptions): string[] {
   return ['x-drill-instance', instance, 'x-drill-idc', idc];
+}
+
+function takeGrayness(
+  request: IncomingMessage,
+  response: ServerResponse,
+  set: (grayness: object) => void,
+): void {
+  let text = '';
+  request.setEncoding('utf8');
+  request.on('data', (piece: string) => {
+    text += piece;
+  });
+  request.on('end', () => {
+    set(JSON.parse(text));
+    response.writeHead(204).end();
+  });
+}
+
+/** What a gray instance does with a request that it does not serve. */
+function fail(
+  response: ServerResponse,
+  fate: Exclude<GrayFate, 'served'>,
+  options: UpstreamOptions,
+  end: End,
+): void {
+  response.on('close', () => end({ answered: response.writableFinished, received: 0, sent: 0 }));
+  if (fate === 'refused') response.writeHead(503, identityHeaders(options)).end();
 }
 
 /** A request of a load that asks for nothing special, or of a health check. */

@@ -22,6 +22,7 @@ import type {
   ListenerRole,
   Locality,
   Path,
+  RetryPlan,
   Target,
 } from './types.ts';
 
@@ -97,6 +98,7 @@ export function planGroup(view: GroupView, context: PlanContext): readonly Group
         protocol,
         checked: health !== undefined,
         leaves: crossing !== undefined,
+        timed: isTimed(planRetry('outbound', traffic)),
       }),
       ...(health === undefined ? {} : { health }),
       ...withoutGateways(
@@ -119,6 +121,11 @@ export function httpVersion(port: ServicePort): 'http1' | 'http2' | undefined {
     default:
       return undefined;
   }
+}
+
+/** Whether the first proxy gives up a request or a try for its time. */
+function isTimed({ timeoutMs, idempotent }: RetryPlan): boolean {
+  return timeoutMs > 0 || idempotent.perTryMs > 0;
 }
 
 function withCheck(

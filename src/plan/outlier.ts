@@ -10,9 +10,32 @@ export const outlierDefaults = {
   /** Time alone ends these ejections: a long one makes failback late. */
   uncheckedBaseEjectionMs: 3_000,
   uncheckedMaxEjectionMs: 4_000,
-  /** The first check that passes ends these. */
-  checkedBaseEjectionMs: 30_000,
-  checkedMaxEjectionMs: 300_000,
+} as const;
+
+/**
+ * The same for a Group whose instances are checked: checks find who is down, and may take out all. What requests tell
+ * finds the half-dead among the living: who passes checks and fails requests, and must not come back by the next check.
+ */
+export const grayDefaults = {
+  consecutiveGatewayErrors: 3,
+  /** The end of a websocket counts as one, and several may end together; a dead instance has as many in a moment. */
+  consecutiveLocalOriginFailures: 20,
+  failureShare: {
+    percent: 4,
+    /**
+     * Of 1 % an instance has 4 % of so many by chance once in 1,000 intervals, of 300 once in 16,000; of 20 once in 5
+     * (docs/decisions/100-gray-failures.md).
+     */
+    requestsMin: 200,
+    /** Of two, nobody can tell which one is sick. */
+    instancesMin: 3,
+  },
+  intervalMs: 5_000,
+  /** As often as it is ejected in a row, times this. */
+  baseEjectionMs: 10_000,
+  maxEjectionMs: 60_000,
+  /** What all have in common, a database that is slow, is nobody's own failure: half of them go on. */
+  maxEjectionPercent: 50,
 } as const;
 
 /** Istio's, for the fields that an `outlierDetection` leaves out (OutlierDetection in its reference; Envoy's for the longest time). */
@@ -36,6 +59,8 @@ export interface OutlierContext {
   readonly checked: boolean;
   /** Whether requests may leave the IDC. */
   readonly leaves: boolean;
+  /** Whether the Group says how long a request or a try may take. */
+  readonly timed: boolean;
 }
 
 /**
@@ -43,19 +68,28 @@ export interface OutlierContext {
  * holds. Either way nobody ejects the last instance who has nowhere else to go.
  */
 export function planOutlier({ outlier: set }: TrafficPolicy, context: OutlierContext): Outlier {
-  const { checked, leaves, protocol } = context;
+  const { checked, leaves, protocol, timed } = context;
   const atMost = (percent: number): Outlier['maxEjectionPercent'] => ({
     // A sidecar has its egress to go to; an ingress is the last resort of a crossing.
     sidecar: Math.min(percent, leaves ? 100 : allButLast),
     ingress: Math.min(percent, allButLast),
   });
   if (set === undefined) {
+    if (checked) {
+      const { maxEjectionPercent, failureShare, ...rest } = grayDefaults;
+      return {
+        ...rest,
+        failureShare: { ...failureShare, ofConnections: timed },
+        checksEndEjections: false,
+        maxEjectionPercent: atMost(maxEjectionPercent),
+      };
+    }
     const { consecutiveGatewayErrors, tcpConsecutiveGatewayErrors, intervalMs, ...times } = outlierDefaults;
     return {
       consecutiveGatewayErrors: protocol === 'tcp' ? tcpConsecutiveGatewayErrors : consecutiveGatewayErrors,
       intervalMs,
-      baseEjectionMs: checked ? times.checkedBaseEjectionMs : times.uncheckedBaseEjectionMs,
-      maxEjectionMs: checked ? times.checkedMaxEjectionMs : times.uncheckedMaxEjectionMs,
+      baseEjectionMs: times.uncheckedBaseEjectionMs,
+      maxEjectionMs: times.uncheckedMaxEjectionMs,
       maxEjectionPercent: atMost(100),
     };
   }

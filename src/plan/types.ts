@@ -137,6 +137,19 @@ export interface Outlier {
   readonly consecutive5xx?: number;
   /** Splits off connection failures and timeouts, counted apart; absent: no split. */
   readonly consecutiveLocalOriginFailures?: number;
+  /**
+   * An instance of which so many requests in an interval were answered, so many percent of them with a 5xx; while at least so
+   * many that are not ejected had as many. `ofConnections`: the same of connections and tries that broke or outlasted a time
+   * that the Group declares, apart from answers. Absent: no share ejects.
+   */
+  readonly failureShare?: {
+    readonly percent: number;
+    readonly requestsMin: number;
+    readonly instancesMin: number;
+    readonly ofConnections: boolean;
+  };
+  /** Whether an active check that passes ends an ejection; absent: it does. */
+  readonly checksEndEjections?: false;
   readonly intervalMs: number;
   readonly baseEjectionMs: number;
   readonly maxEjectionMs: number;

@@ -243,7 +243,7 @@ function outlierDetection(
   outlier: Outlier,
   maxEjectionPercent: number,
 ): envoy.config.cluster.v3.OutlierDetection {
-  const { consecutive5xx, consecutiveGatewayErrors, consecutiveLocalOriginFailures } = outlier;
+  const { consecutive5xx, consecutiveGatewayErrors, consecutiveLocalOriginFailures, failureShare } = outlier;
   return {
     ...(consecutive5xx === undefined
       ? { enforcing_consecutive_5xx: 0 }
@@ -262,6 +262,17 @@ function outlierDetection(
           consecutive_local_origin_failure: consecutiveLocalOriginFailures,
           enforcing_local_origin_success_rate: 0,
         }),
+    ...(failureShare === undefined
+      ? {}
+      : {
+          failure_percentage_threshold: failureShare.percent,
+          failure_percentage_request_volume: failureShare.requestsMin,
+          failure_percentage_minimum_hosts: failureShare.instancesMin,
+          // Envoy computes the share by default, and ejects nobody for it.
+          enforcing_failure_percentage: 100,
+          ...(failureShare.ofConnections ? { enforcing_failure_percentage_local_origin: 100 } : {}),
+        }),
+    ...(outlier.checksEndEjections === false ? { successful_active_health_check_uneject_host: false } : {}),
     enforcing_success_rate: 0,
     interval: duration(outlier.intervalMs),
     base_ejection_time: duration(outlier.baseEjectionMs),

@@ -267,8 +267,13 @@ t.test('who has nowhere else to go keeps its last instance', async (t) => {
 });
 
 t.test('without active checks an ejection is short, or failback is late', async (t) => {
-  const checked = plan({ dr: ['a', 'b'], traffic: { health: { path: '/up' } } });
-  t.match(checked?.outlier, { baseEjectionMs: 30_000, maxEjectionMs: 300_000 });
+  const health = { path: '/up' };
+  const checked = plan({ dr: ['a', 'b'], traffic: { health } });
+  t.match(checked?.outlier, { checksEndEjections: false, failureShare: { ofConnections: false } });
+  for (const time of [{ timeoutMs: 3_000 }, { perTryTimeoutMs: 400 }, { hedge: true }])
+    t.match(plan({ dr: ['a', 'b'], traffic: { health, ...time } })?.outlier, {
+      failureShare: { ofConnections: true },
+    });
   t.match(plan({ dr: ['a', 'b'] })?.outlier, { baseEjectionMs: 3_000, maxEjectionMs: 4_000 });
 });
 

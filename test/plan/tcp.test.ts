@@ -93,7 +93,7 @@ t.test('what is TCP', async (t) => {
 });
 
 t.test('one failed connection ejects, unless a rule says otherwise', async (t) => {
-  const context = { protocol: 'tcp', checked: false, leaves: true } as const;
+  const context = { protocol: 'tcp', checked: false, leaves: true, timed: false } as const;
   t.equal(planOutlier({}, context).consecutiveGatewayErrors, 1);
   const rule = { outlier: { consecutiveGatewayErrors: 7 }, tcpKeepalive: { timeMs: 1000 } };
   t.match(planOutlier(rule, context), { consecutiveGatewayErrors: 7, consecutive5xx: 5 });

@@ -1,0 +1,57 @@
+import t from 'tap';
+import { grayDefaults, planOutlier } from '../../src/plan/outlier.ts';
+
+const context = { protocol: 'http1', checked: true, leaves: true, timed: false } as const;
+
+t.test(
+  'checks find who is down and may take out all; what requests tell takes out half of them at most',
+  async (t) => {
+    t.strictSame(planOutlier({}, context), {
+      consecutiveGatewayErrors: 3,
+      consecutiveLocalOriginFailures: 20,
+      failureShare: { percent: 4, requestsMin: 200, instancesMin: 3, ofConnections: false },
+      intervalMs: 5_000,
+      baseEjectionMs: 10_000,
+      maxEjectionMs: 60_000,
+      checksEndEjections: false,
+      maxEjectionPercent: { sidecar: 50, ingress: 50 },
+    });
+    t.equal(
+      planOutlier({}, { ...context, timed: true }).failureShare?.ofConnections,
+      true,
+      'it has said what is too slow',
+    );
+    const unchecked = planOutlier({}, { ...context, checked: false });
+    t.equal(unchecked.failureShare, undefined, 'who is not checked is judged by failures in a row');
+    t.match(unchecked.maxEjectionPercent, { sidecar: 100, ingress: 99 });
+    const ruled = planOutlier({ outlier: {} }, context);
+    t.equal(ruled.failureShare, undefined, 'a rule means what Istio’s does');
+    t.equal(ruled.checksEndEjections, undefined);
+  },
+);
+
+/** The chance of at least `least` failures among `requests`, each of which fails by chance `p` (a binomial tail). */
+function chanceOf(least: number, requests: number, p: number): number {
+  let term = (1 - p) ** requests;
+  let below = 0;
+  for (let failures = 0; failures < least; failures += 1) {
+    below += term;
+    term *= ((requests - failures) / (failures + 1)) * (p / (1 - p));
+  }
+  return Math.max(0, 1 - below);
+}
+
+/** The worst chance that an interval's share reaches the threshold, over all volumes that count. */
+function worst(requestsMin: number, p: number): number {
+  const { percent } = grayDefaults.failureShare;
+  const volumes = Array.from({ length: requestsMin }, (_, i) => requestsMin + i);
+  return Math.max(...volumes.map((n) => chanceOf(Math.ceil((n * percent) / 100), n, p)));
+}
+
+t.test('1 % of failures are hardly ever taken for 4 %, and 5 % mostly are', async (t) => {
+  const { percent, requestsMin } = grayDefaults.failureShare;
+  t.ok(worst(requestsMin, 0.01) < 0.0011, `${worst(requestsMin, 0.01)} an instance and interval`);
+  t.ok(worst(300, 0.01) < 1e-4, `with 300: ${worst(300, 0.01)}`);
+  t.ok(chanceOf((requestsMin * percent) / 100, requestsMin, 0.05) > 0.75);
+  t.ok(worst(20, 0.01) > 0.2, `of 20 requests one is enough: ${worst(20, 0.01)}`);
+});
