@@ -3,6 +3,7 @@ import { MeshError } from './base/error.ts';
 import type { Logger } from './base/log.ts';
 import { createDeletions, type Deletions } from './delivery/deletions.ts';
 import type { GuardLimits } from './delivery/guard.ts';
+import { IngressWatch } from './delivery/ingress-watch.ts';
 import { type Answer, Ledger } from './delivery/ledger.ts';
 import { createMetrics, type Metrics } from './delivery/metrics.ts';
 import { createProblemLog } from './delivery/problem-log.ts';
@@ -238,6 +239,13 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     });
   }
 
+  const watch = new IngressWatch({
+    clock,
+    logger,
+    gateways: () => pipeline.boundedGateways(),
+    onChange: (live) => pipeline.ingress(live),
+  });
+
   const precedence = createPrecedence(sources.map((source) => source.name));
   const { index } = pipeline;
   const reconciler = createReconciler({
@@ -286,6 +294,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
         problems: ownProblems,
       },
       groups: () => pipeline.view().groups,
+      hasLimits: () => pipeline.hasLimits(),
       doubtfulKinds,
     }),
     problems,
@@ -357,6 +366,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     ledger.close();
     readiness.close();
     startOrder.close();
+    watch.close();
     deletions.close();
     await Promise.all([xds.close(), pipeline.close()]);
   }

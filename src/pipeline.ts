@@ -7,7 +7,7 @@ import { applySalvaging } from './delivery/salvage.ts';
 import { isFollowUp } from './index/problems.ts';
 import { createIndex } from './index/store.ts';
 import type { MeshIndex, MeshView } from './index/view.ts';
-import type { NodeScope } from './model/node.ts';
+import type { ListenAddress, NodeScope } from './model/node.ts';
 import { type Change, type Kind, refOf } from './model/object.ts';
 import type { LoopPrevention } from './model/trail.ts';
 import { evacuationsChangeAt } from './plan/evacuation.ts';
@@ -17,7 +17,14 @@ import type { PolicyCompiler } from './policy/compile.ts';
 import { createFilterKeeper } from './policy/keeper.ts';
 import type { Problem } from './registry/source.ts';
 import { encodeAhead } from './serve/ahead.ts';
-import { clusterType, endpointType, extensionConfigType, listenerType, routeType } from './serve/types.ts';
+import {
+  clusterType,
+  endpointType,
+  extensionConfigType,
+  listenerType,
+  routeType,
+  runtimeType,
+} from './serve/types.ts';
 import type { Applied, ResourceChange } from './serve/xds.ts';
 import { Catalog, type ScopeChange } from './translate/catalog.ts';
 import type { Built, Filters, ResourceKind } from './translate/resources.ts';
@@ -53,6 +60,12 @@ export interface Pipeline {
   hasFilters(): boolean;
   /** Puts all that a new class of nodes gets. */
   open(nodeClass: string, scope: NodeScope): void;
+  /** Takes in how many ingress gateways of this IDC are alive; undefined: not known. */
+  ingress(live: number | undefined): void;
+  /** Whether there are limits that it decides about. */
+  hasLimits(): boolean;
+  /** Where ingress gateways of this IDC take connections of other IDCs; none while there is no limit. */
+  boundedGateways(): readonly ListenAddress[];
   /** Forgets a class. */
   forget(nodeClass: string): void;
   view(): MeshView;
@@ -75,6 +88,7 @@ const typeUrls: Readonly<Record<ResourceKind, string>> = {
   LDS: listenerType,
   RDS: routeType,
   ECDS: extensionConfigType,
+  RTDS: runtimeType,
 };
 
 /** The time is looked at this often at least while an evacuation is to begin or end: the machine's clock may be set. */
@@ -217,6 +231,18 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       const built = catalog.open(nodeClass, scope);
       if (built.length > openAtOnceMax) openSlowly(nodeClass, built);
       else put(nodeClass, { upserts: built, removals: [] });
+    },
+    ingress(live) {
+      const plans = planner.ingress(live, index.view());
+      if (plans.size === 0) return;
+      const push = ledger.begin('gateways', clock.now(), 1, 'ingress gateways');
+      publish(catalog.update(plans), push, []);
+      push.end();
+    },
+    hasLimits: () => planner.hasLimits(),
+    boundedGateways() {
+      const gateways = index.view().idcs.get(idc)?.spec.ingress ?? [];
+      return planner.hasLimits() ? gateways.map(({ address, peerPort: port }) => ({ address, port })) : [];
     },
     forget(nodeClass) {
       opening.delete(nodeClass);

@@ -5,6 +5,7 @@ import { describeNacks } from './delivery/nacks.ts';
 import type { SlowPush } from './delivery/push.ts';
 import type { Readiness } from './delivery/readiness.ts';
 import type { GoneNode, Roster } from './delivery/roster.ts';
+import { describeRuntime } from './delivery/runtime.ts';
 import { type NodeRole, parseNodeScope } from './model/node.ts';
 import type { Kind } from './model/object.ts';
 import type { LoopPrevention } from './model/trail.ts';
@@ -97,6 +98,8 @@ export interface StatusOptions {
   /** See `ReadinessStatus.reasons`. */
   reasons(): readonly string[];
   groups(): KnownGroups;
+  /** Whether there are limits that ingress gateways get by their runtime. */
+  hasLimits(): boolean;
   /** Kinds of which an object may be missing for a fault that is told. */
   doubtfulKinds(): ReadonlySet<Kind>;
 }
@@ -140,13 +143,13 @@ export function createStatusReader(options: StatusOptions): StatusReader {
     readiness: readinessStatus,
     status() {
       const streams = xds.status();
-      const sidecars = streams.map(({ node }) => ({
+      const scopes = streams.map(({ node }) => ({
         node: node.id ?? '',
         scope: parseNodeScope(node.metadata),
       }));
       // A ServiceEntry that has a fault of its own may be what they ask for.
       const isTold = options.doubtfulKinds().has('ServiceEntry');
-      const lacking = readiness.ready && !isTold ? describeDependencies(sidecars, options.groups()) : [];
+      const lacking = readiness.ready && !isTold ? describeDependencies(scopes, options.groups()) : [];
       const refusals = describeNacks(streams.map(({ node, types }) => ({ node: node.id ?? '', types })));
       return {
         ...readinessStatus(),
@@ -156,7 +159,12 @@ export function createStatusReader(options: StatusOptions): StatusReader {
         eventToAck: ledger.summary(),
         slowPushes: ledger.slowPushes(),
         loopPrevention: options.loopPrevention,
-        problems: [...options.problems(), ...refusals, ...lacking],
+        problems: [
+          ...options.problems(),
+          ...refusals,
+          ...lacking,
+          ...(options.hasLimits() ? describeRuntime(scopes) : []),
+        ],
       };
     },
     node: (id) =>

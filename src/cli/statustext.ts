@@ -10,7 +10,7 @@ export interface Overview {
   readonly problems: readonly Problem[];
 }
 
-const typesInOrder = ['CDS', 'EDS', 'LDS', 'RDS', 'ECDS', 'SDS'];
+const typesInOrder = ['CDS', 'EDS', 'LDS', 'RDS', 'ECDS', 'SDS', 'RTDS'];
 // More than these are for -o json.
 const problemsMax = 10;
 const slowMax = 5;

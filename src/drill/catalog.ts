@@ -6,6 +6,7 @@ import { grayDrill } from './drills/gray.ts';
 import { loopDrill } from './drills/loop.ts';
 import { loop3Drill } from './drills/loop3.ts';
 import { outageDrill } from './drills/outage.ts';
+import { overloadDrill } from './drills/overload.ts';
 import { realDrill } from './drills/real.ts';
 import { rollingDrill } from './drills/rolling.ts';
 import { slowProxyDrill } from './drills/slowproxy.ts';
@@ -25,6 +26,7 @@ export const drills: readonly Drill[] = [
   realDrill,
   grayDrill,
   chaosDrill,
+  overloadDrill,
 ];
 
 /** The drill of that name. Throws MeshError 'invalid' that lists the names. */

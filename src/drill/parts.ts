@@ -142,6 +142,7 @@ function appPart(instance: InstancePlan, paths: DrillPaths): Part {
     socketPath: paths.socket(instance),
     logFile: paths.requests(instance),
     protocol: instance.group.protocol ?? 'HTTP',
+    ...(instance.group.slots?.[instance.idc] !== undefined && { slots: instance.group.slots[instance.idc] }),
     ...(isTcp(instance.group) && { listen: instance.inbound }),
   };
   const name = `${instance.idc}/${instance.name}/app`;

@@ -133,6 +133,7 @@ function drGroupObject(
       hosts: groups.map((group) => hostOf(topology, group)),
       idcs: (order?.[own] ?? idcs).map((idc) => ({ name: idc })),
       hopLimit: hopLimit ?? 1,
+      ...topology.plan.drGroup,
       traffic,
     },
   };

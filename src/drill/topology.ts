@@ -11,6 +11,8 @@ export interface GroupPlan {
   readonly hedge?: boolean;
   /** More annotations of its ServiceEntry. */
   readonly annotations?: Readonly<Record<string, string>>;
+  /** Calls that an instance works on at once, by IDC; one that is not named takes all at once. */
+  readonly slots?: Readonly<Record<string, number>>;
   /** What its port speaks; default HTTP. An instance that speaks TCP has no sidecar beside it. */
   readonly protocol?: 'HTTP' | 'GRPC' | 'TCP';
 }
@@ -32,6 +34,8 @@ export interface WorldPlan {
   readonly traffic?: object;
   /** More objects in each IDC's registry, as their YAML says them. */
   readonly objects?: readonly object[];
+  /** More of the DR group's `spec`, as its YAML says it, such as `{ spill: { share: '50%' } }`. */
+  readonly drGroup?: object;
   /** Whether clients at the edge are told why they are refused; default false. */
   readonly exposeOutcome?: boolean;
   /** More arguments for each `isthmus serve`, such as `--loop-prevention off`. */

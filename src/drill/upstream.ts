@@ -4,6 +4,7 @@ import type { ListenAddress } from '../model/node.ts';
 import { answerOf, type Call, callHeader, parseCall, receivedHeader } from './call.ts';
 import { createGray, type GrayFate, grayPath } from './gray.ts';
 import { createDigest } from './payload.ts';
+import { createSlots, type Slots } from './slots.ts';
 import { machineClock } from './time.ts';
 import { openUpstreamLog, type UpstreamLog } from './upstream-log.ts';
 import { serveWebsocket } from './upstream-websocket.ts';
@@ -18,6 +19,8 @@ export interface UpstreamOptions {
   readonly logFile: string;
   /** How long it works on each request that does not say it itself, in milliseconds; default 0. */
   readonly workMs?: number;
+  /** Calls that it works on at once; default all. Checks of its health do not count. */
+  readonly slots?: number;
   /** What it speaks; default HTTP. */
   readonly protocol?: 'HTTP' | 'GRPC' | 'TCP';
   /** Where it listens when it speaks TCP: no sidecar is beside it. */
@@ -27,6 +30,7 @@ export interface UpstreamOptions {
 /** Starts an instance; resolves when it listens. Rejects when the socket cannot be bound. */
 export function startUpstream(options: UpstreamOptions): Promise<Server> {
   const log = openUpstreamLog(options.logFile);
+  const slots = createSlots(options.slots);
   // A killed predecessor leaves its socket file behind.
   rmSync(options.socketPath, { force: true });
   const gray = createGray(1);
@@ -36,7 +40,7 @@ export function startUpstream(options: UpstreamOptions): Promise<Server> {
     const fate = path === '/' ? gray.next() : 'served';
     if (fate !== 'served') return fail(response, fate, options, end);
     const call = parseCall(headerOf(request, callHeader));
-    if (call && path === '/') serveCall(request, response, call, options, end);
+    if (call && path === '/') serveCall(request, response, call, { ...options, workers: slots }, end);
     else serveSmall(request, response, path, options, end);
     return undefined;
   });
@@ -130,7 +134,7 @@ function serveCall(
   request: IncomingMessage,
   response: ServerResponse,
   call: Call,
-  options: UpstreamOptions,
+  options: UpstreamOptions & { readonly workers: Slots },
   end: End,
 ): void {
   const digest = createDigest();
@@ -152,7 +156,7 @@ function serveCall(
   request.on('error', () => {});
   request.on('end', () => {
     working = true;
-    machineClock.after(call.workMs, () => {
+    options.workers.work(call.workMs, () => {
       working = false;
       if (closed) return finish();
       const id = headerOf(request, 'x-drill-id');

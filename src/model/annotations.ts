@@ -1,3 +1,4 @@
+import { mergeSpill, parseSpillAnnotations, spillAnnotations } from './capacity.ts';
 import { parseDurationMs } from './duration.ts';
 import { mergeHealth } from './health.ts';
 import { createHealthReader, healthAnnotations, splitHealthKey } from './health-annotations.ts';
@@ -71,7 +72,11 @@ const readers: Readonly<Record<string, Reader>> = {
 };
 
 /** The annotations that Isthmus reads from a ServiceEntry. */
-export const trafficAnnotations: readonly string[] = [...Object.keys(readers), ...healthAnnotations];
+export const trafficAnnotations: readonly string[] = [
+  ...Object.keys(readers),
+  ...spillAnnotations,
+  ...healthAnnotations,
+];
 
 /** Whether Isthmus knows an annotation: those on health may end in the name or number of a port. */
 export function isTrafficAnnotation(key: string): boolean {
@@ -94,6 +99,9 @@ export function parseTrafficAnnotations(annotations: Labels): {
     const message = read(value, traffic);
     if (message !== undefined) faults.push({ key, message });
   }
+  const bounds = parseSpillAnnotations(annotations);
+  if (bounds.spill !== undefined) traffic.spill = bounds.spill;
+  faults.push(...bounds.faults);
   const reader = createHealthReader();
   for (const [key, value] of Object.entries(annotations)) {
     const message = reader.take(key, value);
@@ -124,7 +132,13 @@ export function trafficFromAnnotations(entry: ServiceEntry): GroupTraffic {
 /** A Group's settings: what its ServiceEntry declares goes before what its DrGroup does. */
 export function mergeTraffic(drGroup: GroupTraffic | undefined, entry: GroupTraffic): GroupTraffic {
   const health = mergeHealth(drGroup?.health, entry.health);
-  return { ...drGroup, ...entry, ...(health === undefined ? {} : { health }) };
+  const spill = mergeSpill(drGroup?.spill, entry.spill);
+  return {
+    ...drGroup,
+    ...entry,
+    ...(health === undefined ? {} : { health }),
+    ...(spill === undefined ? {} : { spill }),
+  };
 }
 
 function choice(field: 'hedge' | 'sidecars'): Reader {

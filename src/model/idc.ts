@@ -1,3 +1,4 @@
+import type { GroupSpill } from './capacity.ts';
 import type { GroupHealth } from './health.ts';
 import type { Labels, Meta } from './meta.ts';
 
@@ -81,7 +82,17 @@ export interface Idc {
     /** Whether clients at the edge see `x-isthmus-outcome`; absent: they see no header of Isthmus's own. */
     readonly exposeOutcome?: boolean;
     readonly edge?: EdgePolicy;
+    /** What instances here bear, of Groups that do not say it; absent: nobody knows. */
+    readonly capacity?: { readonly concurrentPerInstance: number };
   };
+}
+
+/** How many tries after the first may be under way at a proxy at once. */
+export interface RetryBudget {
+  /** Of the requests that are under way, percent. */
+  readonly sharePercent?: number;
+  /** Always allowed, whatever the share. */
+  readonly min?: number;
 }
 
 /** How requests to a Group are timed, retried and checked. Times in milliseconds; all optional, defaults in `plan/`. */
@@ -104,6 +115,10 @@ export interface GroupTraffic {
   readonly sidecars?: boolean;
   /** Active health checks of the instances; absent: none. */
   readonly health?: GroupHealth;
+  /** What bounds the requests that come from other IDCs; in YAML `spec.capacity`, `spill` and `class`. */
+  readonly spill?: GroupSpill;
+  /** Bounds retries at the first proxy; absent: the connection pool's number. */
+  readonly retryBudget?: RetryBudget;
 }
 
 /** One IDC of a DR group. Either all of a DR group have a weight, or none. */

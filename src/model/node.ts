@@ -40,6 +40,8 @@ export interface IngressScope extends ChoosingScope {
   readonly role: 'ingress';
   readonly edge: ListenAddress;
   readonly peer: ListenAddress;
+  /** Its bootstrap has the runtime layers that come by RTDS; absent: it is of an earlier version. */
+  readonly runtime?: true;
 }
 
 /** An egress gateway: one listener for the own sidecars, one for the own ingress gateways. */
@@ -87,7 +89,12 @@ export function parseNodeScope(metadata: unknown): NodeScope {
         ...optional('outbound', raw.outbound === undefined ? undefined : listen(raw, 'outbound')),
       };
     case 'ingress':
-      return { role: 'ingress', ...choosing, ...apart(raw, 'edge', 'peer') };
+      return {
+        role: 'ingress',
+        ...choosing,
+        ...apart(raw, 'edge', 'peer'),
+        ...optional('runtime', raw.runtime === true ? (true as const) : undefined),
+      };
     case 'egress':
       return { role: 'egress', ...common, ...apart(raw, 'sidecar', 'ingress') };
     default:

@@ -17,13 +17,20 @@ export const interruptedOutcome = 'interrupted';
 export const bodyTooLargeOutcome = 'body-too-large';
 /** The outcome of a proxy's own 503 when its memory is nearly full: it took nothing of the request on. */
 export const overloadedOutcome = 'overloaded';
+/**
+ * The outcome of a peer listener's own 503 when its IDC has as many requests of others in work as it takes: it took nothing of
+ * this one on.
+ */
+export const spillLimitOutcome = 'spill-limit';
 /** The outcome of a sidecar's own 404: no Group that it calls has the host. */
 export const unknownHostOutcome = 'unknown-host';
 /**
- * Of an answer: the only other IDC that may serve the Group has nobody for it. Of a request: an earlier try of it got such
- * an answer, so that this one must not cross again.
+ * Of an answer: the IDC that was asked has nobody for the Group (`nobodyThere`), or nobody with room (`nobodyFree`). Of a request: an
+ * earlier try of it got such an answer, so that this one must not cross again where no other IDC could serve it.
  */
 export const nobodyHeader = 'x-isthmus-nobody';
+export const nobodyThere = 'true';
+export const nobodyFree = 'full';
 /** All headers of Isthmus's own, for where they are named one by one. */
 /**
  * Set to `true` on a proxy's own answer where the request never reached an instance: whatever its method, it may be tried

@@ -4,6 +4,7 @@ import { mergeTraffic, trafficFromAnnotations } from '../model/annotations.ts';
 import type { GroupTraffic } from '../model/idc.ts';
 import type { ServicePort, TrafficPolicy } from '../model/service.ts';
 import type { LoopPrevention } from '../model/trail.ts';
+import { concurrentPerInstance, spillLimit, spillShare } from './capacity.ts';
 import { planCrossingCheck } from './checks.ts';
 import { planCrossing } from './crossing.ts';
 import { evacuatedIdcs, type Leaving, planHomeShare } from './evacuation.ts';
@@ -38,6 +39,10 @@ export interface PlanContext {
   readonly checkIntervalMsMin: number;
   /** Evacuations in force, of this IDC and of others; absent: none. */
   readonly leaving?: readonly Leaving[];
+  /** Ingress gateways of the own IDC that are alive; absent: all that its Idc names. */
+  readonly ingressLive?: number;
+  /** Whether a critical Group has instances in the own IDC. */
+  readonly besideCritical?: boolean;
 }
 
 /** Decides, for each port of a Group, where requests go in the own IDC: pure, in domain words. */
@@ -101,6 +106,9 @@ export function planGroup(view: GroupView, context: PlanContext): readonly Group
         timed: isTimed(planRetry('outbound', traffic)),
       }),
       ...(health === undefined ? {} : { health }),
+      ...(protocol === 'tcp' || crossing === undefined || naming.lookup !== undefined
+        ? {}
+        : planSpill(naming.instances.length, traffic, context)),
       ...withoutGateways(
         { external: naming.isExternal, exported: view.entry.spec.exportTo === undefined },
         crossing,
@@ -108,6 +116,21 @@ export function planGroup(view: GroupView, context: PlanContext): readonly Group
       ),
     };
   });
+}
+
+/** What this IDC takes of the Group from others. */
+function planSpill(
+  instances: number,
+  { spill }: GroupTraffic,
+  { own, idcs, ingressLive, besideCritical = false }: PlanContext,
+): Pick<GroupPlan, 'spill'> {
+  const idc = idcs.get(own);
+  const concurrent = concurrentPerInstance(spill, idc);
+  if (concurrent === undefined) return {};
+  const gateways = ingressLive ?? idc?.spec.ingress.length ?? 1;
+  const sharePercent = spillShare(spill, besideCritical);
+  const limit = spillLimit({ instances, concurrentPerInstance: concurrent, sharePercent, gateways });
+  return { spill: { limit, isCritical: spill?.class === 'critical' } };
 }
 
 /** Which HTTP version the instances speak on a port; undefined for what is not HTTP. */
@@ -207,7 +230,7 @@ function planPaths(
   const path = (
     listener: ListenerRole,
     priorities: readonly Target[],
-    retry = planRetry(listener, traffic),
+    retry = planRetry(listener, traffic, leave.length),
   ) => ({
     listener,
     priorities,

@@ -20,25 +20,59 @@ export interface Planner {
    * evacuation begins, goes on a step or ends.
    */
   update(view: MeshView, delta: Pick<ViewDelta, 'groups' | 'idcs'>, wallMs: number): PlannedGroups;
+  /** Takes in how many ingress gateways of the own IDC are alive (undefined: not known); the plans that this changes. */
+  ingress(live: number | undefined, view: MeshView): PlannedGroups;
+  /** Whether there is a Group of which this IDC takes so much and no more: else nobody cares how many gateways are alive. */
+  hasLimits(): boolean;
+}
+
+function keep(set: Set<string>, host: string, is: boolean): void {
+  if (is) set.add(host);
+  else set.delete(host);
+}
+
+function isCriticalHere({ spill, instances }: GroupPlan): boolean {
+  return spill?.isCritical === true && instances.length > 0;
 }
 
 /** Creates a planner that has planned nothing yet. */
 export function createPlanner(options: PlannerOptions): Planner {
   /** Hosts that the egress gateways check in other IDCs: how often they may depends on how many there are. */
   const checked = new Set<string>();
+  /** Hosts of which this IDC takes so much from others and no more, and the critical ones that have instances here. */
+  const limited = new Set<string>();
+  const critical = new Set<string>();
   let intervalMsMin = 0;
   let leaving: readonly Leaving[] = [];
+  let besideCritical = false;
+  let ingressLive: number | undefined;
 
   function plan(view: MeshView, hosts: Iterable<string>): Map<string, readonly GroupPlan[]> {
-    const context = { ...options, idcs: view.idcs, checkIntervalMsMin: intervalMsMin, leaving };
+    const context: PlanContext = {
+      ...options,
+      idcs: view.idcs,
+      checkIntervalMsMin: intervalMsMin,
+      leaving,
+      besideCritical,
+      ...(ingressLive === undefined ? {} : { ingressLive }),
+    };
     const plans = new Map<string, readonly GroupPlan[]>();
     for (const host of hosts) {
       const group = view.groups.get(host);
       const planned =
         group === undefined ? [] : [group, ...(group.others ?? [])].flatMap((one) => planHost(one, context));
       plans.set(host, planned);
-      if (planned.some(({ crossing }) => crossing?.check !== undefined)) checked.add(host);
-      else checked.delete(host);
+      keep(
+        checked,
+        host,
+        planned.some(({ crossing }) => crossing?.check !== undefined),
+      );
+      keep(
+        limited,
+        host,
+        planned.some(({ spill }) => spill !== undefined),
+      );
+      keep(critical, host, planned.some(isCriticalHere));
     }
     return plans;
   }
@@ -55,9 +89,17 @@ export function createPlanner(options: PlannerOptions): Planner {
         delta.idcs.size > 0 ? all() : new Set([...delta.groups, ...hostsOf(view, moved)]),
       );
       const needed = checkIntervalMsMin(checked.size);
-      if (needed === intervalMsMin) return plans;
+      const beside = critical.size > 0;
+      if (needed === intervalMsMin && beside === besideCritical) return plans;
       intervalMsMin = needed;
+      besideCritical = beside;
       return plan(view, all());
+    },
+    hasLimits: () => limited.size > 0,
+    ingress(live, view) {
+      if (live === ingressLive) return new Map();
+      ingressLive = live;
+      return plan(view, [...limited]);
     },
   };
 }

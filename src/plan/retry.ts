@@ -39,9 +39,10 @@ export const instanceTriesMax = 8;
 
 /**
  * The retry plan of one layer. Retries multiply, so just the first proxy has the full policy; the egress
- * repeats only what was never sent; the peer ingress tries once more (docs/ARCHITECTURE.md, "one layer retries").
+ * repeats only what was never sent, and what one of several `others` has no room for; the peer ingress tries once more
+ * (docs/ARCHITECTURE.md, "one layer retries").
  */
-export function planRetry(listener: ListenerRole, traffic: GroupTraffic): RetryPlan {
+export function planRetry(listener: ListenerRole, traffic: GroupTraffic, others = 1): RetryPlan {
   const hedged = traffic.hedge ?? trafficDefaults.hedge;
   const { perTryTimeoutMs, hedgedPerTryTimeoutMs } = trafficDefaults;
   const perTryMs = traffic.perTryTimeoutMs ?? (hedged ? hedgedPerTryTimeoutMs : perTryTimeoutMs);
@@ -68,14 +69,15 @@ export function planRetry(listener: ListenerRole, traffic: GroupTraffic): RetryP
         other: rule(['unsent', 'told-unsent'], 1, 1),
       };
     case 'sidecar':
-    case 'ingress':
+    case 'ingress': {
       // Two tries per IDC, so that one dead ingress gateway costs no crossing to a less preferred IDC.
-      return {
-        timeoutMs: 0,
-        idempotentMethods: methods,
-        idempotent: rule(['unsent'], 3, 2),
-        other: rule(['unsent'], 3, 2),
-      };
+      const next = rule(
+        ['unsent', ...(others > 1 ? (['told-full'] as const) : [])],
+        Math.max(3, 2 * others - 1),
+        2,
+      );
+      return { timeoutMs: 0, idempotentMethods: methods, idempotent: next, other: next };
+    }
   }
 
   /** A time for each try, where another may follow. */

@@ -49,6 +49,8 @@ export type RetryCondition =
   | 'unsent'
   /** A proxy further on answered that the request never reached an instance: nothing can happen twice either. */
   | 'told-unsent'
+  /** Another IDC answered that it takes no more: nothing can happen twice, and the next one may have room. */
+  | 'told-full'
   /** The connection broke after the request was sent. */
   | 'reset'
   /** The next hop answered 502, 503 or 504. */
@@ -233,6 +235,14 @@ export interface CrossingCheck {
   readonly timeoutMs: number;
 }
 
+/** What an IDC takes of a Group from other IDCs. */
+export interface SpillBound {
+  /** Requests that each ingress gateway has in work at once, at most. */
+  readonly limit: number;
+  /** Whether other Groups give way to it. */
+  readonly isCritical: boolean;
+}
+
 /** All that is decided for one Group port in one IDC, whatever the proxy. Immutable. */
 export interface GroupPlan {
   readonly group: GroupPort;
@@ -272,6 +282,8 @@ export interface GroupPlan {
   readonly hash?: ConsistentHash;
   readonly loadBalancer: 'ROUND_ROBIN' | 'LEAST_REQUEST' | 'RANDOM';
   readonly connection: Connection;
+  /** What bounds requests from other IDCs; absent: nothing of its own. */
+  readonly spill?: SpillBound;
   /** Absent: instances are spoken to without TLS. */
   readonly tls?: OriginatedTls;
   /** Whether a sidecar of ours stands before each instance: HTTP/2 goes to it, whatever the instance speaks. */

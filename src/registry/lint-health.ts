@@ -1,5 +1,6 @@
 import { trafficFromAnnotations } from '../model/annotations.ts';
 import { type GroupHealth, type HealthSettings, healthOfPort } from '../model/health.ts';
+import { covers as coversHost } from '../model/hostname.ts';
 import type { DrGroup } from '../model/idc.ts';
 import type { Labels } from '../model/meta.ts';
 import type { Protocol, ServiceEntry, ServicePort } from '../model/service.ts';
@@ -126,9 +127,10 @@ function lintOne(key: string, own: HealthSettings, ports: readonly ServicePort[]
   return [];
 }
 
-function covers({ spec }: DrGroup, { meta, spec: { hosts } }: ServiceEntry): boolean {
+/** Whether a DR group is for a ServiceEntry: it names one of its hosts, or a pattern for one, or selects it. */
+export function covers({ spec }: DrGroup, { meta, spec: { hosts } }: ServiceEntry): boolean {
   return (
-    hosts.some((host) => spec.hosts.includes(host)) ||
+    hosts.some((host) => spec.hosts.some((pattern) => coversHost(pattern, host))) ||
     (spec.selector !== undefined && matches(spec.selector, meta.labels))
   );
 }

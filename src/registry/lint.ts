@@ -5,11 +5,12 @@ import type { Labels } from '../model/meta.ts';
 import type { MeshObject } from '../model/object.ts';
 import type { DestinationRule, ServiceEntry, WorkloadEntry } from '../model/service.ts';
 import { didYouMean } from '../model/suggest.ts';
+import { lintCapacity } from './lint-capacity.ts';
 import { lintNames } from './lint-dns.ts';
 import { lintEdge } from './lint-edge.ts';
 import { lintEvacuations } from './lint-evacuation.ts';
 import type { Lint } from './lint-finding.ts';
-import { lintHealth } from './lint-health.ts';
+import { covers as isFor, lintHealth } from './lint-health.ts';
 import { lintHosts } from './lint-hosts.ts';
 import { lintInstances } from './lint-instances.ts';
 import { lintOutlier } from './lint-outlier.ts';
@@ -53,6 +54,7 @@ export function lintMesh(objects: Iterable<MeshObject>, wallMs: number): Lint[] 
     ...lintPorts(mesh.entries, mesh.idcs),
     ...lintEdge(mesh.idcs),
     ...lintEvacuations({ ...mesh, wallMs }),
+    ...lintCapacity(mesh.groups, mesh.entries, mesh.idcs, isFor),
   ];
 }
 

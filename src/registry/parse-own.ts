@@ -9,6 +9,7 @@ import type { Fault } from './fault.ts';
 import { show } from './fault.ts';
 import type { Fields } from './fields.ts';
 import { isHost } from './net.ts';
+import { parseSpill } from './parse-capacity.ts';
 import { parseHealth } from './parse-health.ts';
 import { checkLabels } from './parse-meta.ts';
 import { drGroupSpec, type edgeSpec, idcSpec, trafficSpec } from './schema.ts';
@@ -20,7 +21,7 @@ export function parseIdc(spec: Fields, meta: Meta, faults: Fault[]): Idc | undef
   checkGateways(spec, 'ingress', ['edgePort', 'peerPort']);
   checkGateways(spec, 'egress', ['sidecarPort', 'ingressPort']);
   if (parsed === undefined) return undefined;
-  const { network, exposeOutcome, edge, ...rest } = parsed;
+  const { network, exposeOutcome, edge, capacity, ...rest } = parsed;
   return {
     kind: 'Idc',
     meta,
@@ -29,6 +30,7 @@ export function parseIdc(spec: Fields, meta: Meta, faults: Fault[]): Idc | undef
       ...(network === undefined ? {} : { network }),
       ...(exposeOutcome === undefined ? {} : { exposeOutcome }),
       ...(edge === undefined ? {} : { edge: parseEdge(edge) }),
+      ...(capacity === undefined ? {} : { capacity }),
     },
   };
 }
@@ -74,7 +76,9 @@ export function parseDrGroup(spec: Fields, meta: Meta, faults: Fault[]): DrGroup
   checkSelector(spec, hosts.length > 0 || spec.has('hosts'));
   checkIdcs(spec);
   // What is wrong in one field must not hide what is in another.
-  const traffic = parseTraffic(spec, parsed?.traffic ?? salvage(trafficSpec, spec.raw.traffic));
+  const declared = parseTraffic(spec, parsed?.traffic ?? salvage(trafficSpec, spec.raw.traffic));
+  const spill = parseSpill(spec);
+  const traffic = { ...declared, ...(spill === undefined ? {} : { spill }) };
   if (parsed === undefined) return undefined;
   const selector = parsed.selector?.matchLabels;
   return {

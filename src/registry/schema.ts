@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { methodPattern, trafficLimits } from '../model/annotations.ts';
 import { edgeDefaults, edgeLimits, escapedSlashes, idcNamePattern, underscoreActions } from '../model/idc.ts';
 import { sizePattern } from '../model/size.ts';
+import { groupCapacity, groupClass, idcCapacity, spill } from './schema-capacity.ts';
 import { evacuationSpec } from './schema-evacuation.ts';
 import { duration, health, port } from './schema-health.ts';
 
@@ -119,6 +120,7 @@ export const idcSpec = z.strictObject({
     default: false,
   }),
   edge: edgeSpec.optional(),
+  capacity: idcCapacity.optional(),
   ingress: z.array(ingress).min(1, 'must have at least one gateway, or nobody can enter the IDC.').meta({
     description: 'The ingress gateways.',
   }),
@@ -221,6 +223,9 @@ export const drGroupSpec = z
       .optional()
       .meta({ description: 'Most crossings between IDCs that a request may make.', default: 1 }),
     traffic: trafficSpec.optional(),
+    capacity: groupCapacity.optional(),
+    spill: spill.optional(),
+    class: groupClass,
   })
   .meta({ anyOf: [{ required: ['hosts'] }, { required: ['selector'] }] });
 

@@ -9,6 +9,7 @@ import { accessLog, clientKeepalive, removeIsthmusHeaders, routerFilter } from '
 import { insideHttp, upstreamCommon, upstreamHttp1, upstreamHttp2 } from './leniency.ts';
 import { localReplies } from './localreply.ts';
 import { maxHeapBytesDefault, overloadManager } from './overload.ts';
+import { runtimeInBootstrap } from './runtime.ts';
 import { appHeader, appHttp1 } from './sidecar.ts';
 import { upgrades } from './upgrades.ts';
 
@@ -46,7 +47,8 @@ const appCluster1 = 'isthmus-app-http1';
  */
 export function buildBootstrap(options: BootstrapOptions): Bootstrap {
   // What the control plane would refuse is refused here, where somebody reads it.
-  const scope = parseNodeScope({ [nodeMetadataKey]: options.scope });
+  const given = parseNodeScope({ [nodeMetadataKey]: options.scope });
+  const scope: NodeScope = given.role === 'ingress' ? { ...given, runtime: true } : given;
   if (options.id === '') throw new MeshError('invalid', 'a bootstrap needs a node id');
   if (options.xds.length === 0) throw new MeshError('invalid', 'a bootstrap needs at least one xDS address');
   if (options.inbound !== undefined && scope.role !== 'sidecar') {
@@ -83,6 +85,7 @@ export function buildBootstrap(options: BootstrapOptions): Bootstrap {
       cds_config: { resource_api_version: 'V3', ads: {}, initial_fetch_timeout: '0s' },
       lds_config: { resource_api_version: 'V3', ads: {}, initial_fetch_timeout: '0s' },
     },
+    ...(scope.role === 'ingress' ? runtimeInBootstrap() : {}),
     // An egress looks nothing up: gateways have addresses.
     ...(scope.role === 'egress' ? {} : dnsResolver(options.dns ?? [])),
     static_resources: {

@@ -1,6 +1,6 @@
 import { sameContent } from '../index/equal.ts';
 import type { Idc } from '../model/idc.ts';
-import type { NodeRole, NodeScope } from '../model/node.ts';
+import type { NodeScope } from '../model/node.ts';
 import type { GroupPlan } from '../plan/types.ts';
 import { planForZone, preferredZone } from '../plan/zone.ts';
 import {
@@ -9,10 +9,14 @@ import {
   buildRoutes,
   buildScopeResources,
   buildTcpResources,
+  type GroupReader,
   type ResourceKind,
+  readerOf,
   routedListeners,
+  rtds,
   type Surroundings,
 } from './resources.ts';
+import { SpillLimits } from './runtime.ts';
 import { ScopeIndex, type SeenGroup } from './scopes.ts';
 
 /** What one scope is to get and to lose. */
@@ -31,8 +35,8 @@ export interface CatalogWork {
   scopesVisited: number;
 }
 
-/** The messages of one Group, by the role of who gets them. */
-type Messages = Readonly<Record<NodeRole, readonly Built[]>>;
+/** The messages of one Group, by who gets them. */
+type Messages = Readonly<Record<GroupReader, readonly Built[]>>;
 
 /** One Group as it was last decided. */
 interface GroupEntry {
@@ -70,6 +74,9 @@ export class Catalog {
   readonly #scopes = new Map<string, ScopeEntry>();
   readonly #index = new ScopeIndex<ScopeEntry>();
   readonly #work: CatalogWork = { groupsBuilt: 0, routesBuilt: 0, scopesVisited: 0 };
+  /** Of ingress gateways that have the layers. */
+  readonly #limits = new SpillLimits();
+  #layers: readonly Built[] = this.#limits.layers().map(rtds);
   #idcs: ReadonlyMap<string, Idc> = new Map();
   #around: Surroundings = { own: undefined, filters: {} };
 
@@ -83,6 +90,7 @@ export class Catalog {
     return [
       ...own,
       ...entry.routes,
+      ...(hasRuntime(scope) ? this.#layers : []),
       ...this.#groupsOf(scope).flatMap((group) => this.#messagesOf(group, scope)),
     ];
   }
@@ -137,7 +145,25 @@ export class Catalog {
           one.routes ||= routes;
         }
     }
+    this.#updateLimits(groups, touch);
     return this.#changes(touched);
+  }
+
+  #updateLimits(
+    groups: ReadonlyMap<string, readonly GroupPlan[]>,
+    touch: (entry: ScopeEntry) => Touched,
+  ): void {
+    const changed = this.#limits.update(groups);
+    if (changed.length === 0) return;
+    const byName = new Map(changed.map((layer) => [layer.name, rtds(layer)]));
+    const old = this.#layers.filter(({ name }) => byName.has(name));
+    this.#layers = this.#layers.map((layer) => byName.get(layer.name) ?? layer);
+    for (const entry of this.#scopes.values()) {
+      if (!hasRuntime(entry.scope)) continue;
+      const one = touch(entry);
+      one.old.push(...old);
+      one.now.push(...byName.values());
+    }
   }
 
   /** Counters of the work done so far. */
@@ -184,18 +210,23 @@ export class Catalog {
       found = this.#buildMessages(plans, zone, other);
       messages.set(zone, found);
     }
-    return found[scope.role];
+    return found[readerOf(scope)];
   }
 
   #buildMessages(plans: readonly GroupPlan[], zone: string | undefined, old: Messages | undefined): Messages {
     this.#work.groupsBuilt += 1;
     const built = plans.map((plan) => buildGroupResources(planForZone(plan, zone), this.#idcs));
-    const of = (role: NodeRole) =>
+    const of = (role: GroupReader) =>
       keepEqual(
         built.flatMap((one) => one[role]),
         old?.[role],
       );
-    return { sidecar: of('sidecar'), ingress: of('ingress'), egress: of('egress') };
+    return {
+      sidecar: of('sidecar'),
+      ingress: of('ingress'),
+      'ingress-static': of('ingress-static'),
+      egress: of('egress'),
+    };
   }
 
   #groupsOf(scope: NodeScope): GroupEntry[] {
@@ -236,6 +267,10 @@ function seenGroup(plan: GroupPlan | undefined): SeenGroup | undefined {
   return { host: group.host, namespace, ...(seenBy === undefined ? {} : { seenBy }) };
 }
 
+function hasRuntime(scope: NodeScope): boolean {
+  return scope.role === 'ingress' && scope.runtime === true;
+}
+
 /** Whether all that routes are made of is the same. */
 function haveSameRoutes(a: readonly GroupPlan[], b: readonly GroupPlan[]): boolean {
   return a.length === b.length && a.every((plan, i) => sameContent(decidedOf(plan), decidedOf(b[i])));
@@ -244,7 +279,7 @@ function haveSameRoutes(a: readonly GroupPlan[], b: readonly GroupPlan[]): boole
 /** Not of instances, of the share that they keep, and of which IDC comes first: these change often, routes seldom. */
 function decidedOf(plan: GroupPlan | undefined): object | undefined {
   if (plan === undefined) return undefined;
-  const { instances: _instances, homeShare: _homeShare, crossing, paths, ...rest } = plan;
+  const { instances: _instances, homeShare: _homeShare, spill: _spill, crossing, paths, ...rest } = plan;
   return {
     ...rest,
     crossing: crossing && { ...crossing, idcs: crossing.idcs.length },

@@ -21,9 +21,14 @@ type HttpProtocolOptions = envoy.extensions.upstreams.http.v3.HttpProtocolOption
 
 /**
  * The Group's instances in this IDC. The only cluster that ejects instances, and the only one with active
- * health checks, so that neither ever touches a gateway.
+ * health checks, so that neither ever touches a gateway. `spillLimit`: requests from other IDCs that it has in work at once, at an
+ * ingress that is not told by RTDS (`runtime.ts`).
  */
-export function buildInstancesCluster(plan: GroupPlan, role: 'sidecar' | 'ingress'): Cluster {
+export function buildInstancesCluster(
+  plan: GroupPlan,
+  role: 'sidecar' | 'ingress',
+  spillLimit = plan.connection.maxRequests,
+): Cluster {
   const name = instancesCluster(plan.group);
   const { connection } = plan;
   return {
@@ -32,7 +37,10 @@ export function buildInstancesCluster(plan: GroupPlan, role: 'sidecar' | 'ingres
       : dnsCluster(plan.lookup, buildInstancesAssignment(plan))),
     connect_timeout: duration(connection.connectTimeoutMs),
     ...balancing(plan),
-    circuit_breakers: circuitBreakers(connection),
+    circuit_breakers: circuitBreakers(
+      connection,
+      role === 'ingress' ? { max_requests: spillLimit } : undefined,
+    ),
     outlier_detection: outlierDetection(plan.outlier, plan.outlier.maxEjectionPercent[role]),
     ...(plan.health === undefined ? {} : { health_checks: [instanceCheck(plan, plan.health)] }),
     ...(connection.tcpKeepalive === undefined ? {} : { upstream_connection_options: keepalive(connection) }),
@@ -91,7 +99,7 @@ export function buildFailoverCluster(plan: GroupPlan): Cluster {
     connect_timeout: duration(plan.connection.connectTimeoutMs),
     lb_policy: 'CLUSTER_PROVIDED',
     // The breaker that counts for retries: those of the two clusters below do not.
-    circuit_breakers: circuitBreakers(plan.connection),
+    circuit_breakers: circuitBreakers(plan.connection, {}),
     common_lb_config: commonLbConfig,
     cluster_type: {
       name: 'envoy.clusters.aggregate',
@@ -118,7 +126,7 @@ export function buildEgressCluster(): Cluster {
     ...edsCluster(egressCluster),
     connect_timeout: '0.25s',
     lb_policy: gatewayBalancing,
-    circuit_breakers: circuitBreakers(gatewayConnection),
+    circuit_breakers: circuitBreakers(gatewayConnection, {}),
     outlier_detection: outlierDetection(unreachable, unreachable.maxEjectionPercent.sidecar),
     ...gatewayHttp,
   };
@@ -281,15 +289,27 @@ function outlierDetection(
   };
 }
 
-function circuitBreakers(connection: Connection): envoy.config.cluster.v3.CircuitBreakers {
+type Thresholds = envoy.config.cluster.v3.CircuitBreakers.Thresholds;
+
+/**
+ * Breakers of a cluster. At an ingress requests of own clients have priority HIGH and those from other IDCs DEFAULT (`fromOthers`
+ * says in what theirs differ): each priority has breakers and connections of its own.
+ */
+function circuitBreakers(
+  connection: Connection,
+  fromOthers?: Thresholds,
+): envoy.config.cluster.v3.CircuitBreakers {
+  const own: Thresholds = {
+    max_connections: connection.maxConnections,
+    max_pending_requests: connection.maxPendingRequests,
+    max_requests: connection.maxRequests,
+    max_retries: connection.maxRetries,
+  };
+  if (fromOthers === undefined) return { thresholds: [own] };
   return {
     thresholds: [
-      {
-        max_connections: connection.maxConnections,
-        max_pending_requests: connection.maxPendingRequests,
-        max_requests: connection.maxRequests,
-        max_retries: connection.maxRetries,
-      },
+      { ...own, ...fromOthers },
+      { priority: 'HIGH', ...own },
     ],
   };
 }

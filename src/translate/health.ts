@@ -96,6 +96,8 @@ export function buildHealthRoute(plan: GroupPlan, health: HealthCheck): Route {
       ...(question.kind === 'grpc' ? {} : { prefix_rewrite: question.path }),
       host_rewrite_literal: plan.group.host,
       timeout: duration(health.answerMs),
+      // Outside of the bound on what comes from other IDCs: who is full is not ill.
+      priority: 'HIGH',
       ...buildRetry(
         {
           on: ['unsent', 'reset', 'gateway-error'],

@@ -2,10 +2,13 @@ import type { envoy, HttpConnectionManager } from '../../protos/gen/envoy.d.ts';
 import {
   bodyTooLargeOutcome,
   interruptedOutcome,
+  nobodyFree,
   nobodyHeader,
+  nobodyThere as nobodyThereMark,
   noIdcOutcome,
   outcomeHeader,
   overloadedOutcome,
+  spillLimitOutcome,
   unsentHeader,
 } from '../model/trail.ts';
 import type { ListenerRole } from '../plan/types.ts';
@@ -27,6 +30,9 @@ const nobodyLeft = ['UH', 'UF', 'NC'];
 
 /** Nobody is there at all, as opposed to somebody who could not be reached: whoever asks again gets the same answer. */
 const nobodyThere = ['UH'];
+
+/** A breaker refused it before anything was sent: at the peer listener what this IDC takes of others is in work already. */
+const full = ['UO'];
 
 /**
  * Somebody was there, and the try broke: the connection ended (UC), the stream was reset from there (UR) or from here (LR),
@@ -69,7 +75,7 @@ const moreHeaders: Partial<Readonly<Record<HttpRole, readonly HeaderOption[]>>> 
  * How a listener words the answers that it gives itself: `x-isthmus-outcome: no-idc` on its 503s when nobody is left.
  * Between gateways a Group without routes is a 503 too, and not Envoy's 404: the proxy before tries elsewhere. To a
  * gRPC request Envoy turns each of them into 200 with grpc-status 14 and the body as its message. `interrupted` where a try broke
- * after it was sent, `body-too-large` where a body could not be kept for the next one, `overloaded` where memory is nearly full.
+ * after it was sent, `spill-limit` where an IDC takes no more from others, `body-too-large` where a body could not be kept for the next one, `overloaded` where memory is nearly full.
  * What the trail
  * filter refused keeps the outcome that the filter gave it: it has none of these flags. An application that is down
  * behind its sidecar is nobody too, as it would be without one.
@@ -91,8 +97,11 @@ export function localReplies(role: HttpRole): Pick<HttpConnectionManager, 'local
   );
   // The first mapper that fits counts. The proxy that sent it here need not ask again (`vain.ts`).
   if (role === 'peer') {
-    const more = [...headers, header(nobodyHeader, 'true')];
+    const more = [...headers, header(nobodyHeader, nobodyThereMark)];
     mappers.unshift({ filter: flagged(nobodyThere), headers_to_add: more });
+    // Nothing here says that anybody is ill: no check fails, and nobody is ejected.
+    const taken = [header(outcomeHeader, spillLimitOutcome), ...unsent, header(nobodyHeader, nobodyFree)];
+    mappers.push({ filter: flagged(full), headers_to_add: taken });
   }
   if (inMesh) {
     mappers.push({

@@ -23,6 +23,8 @@ interface Common {
   readonly hashing: RouteAction;
   /** Absent at the proxies after the first: its limit ends what they have too. */
   readonly idleTimeoutMs?: number;
+  /** Whether the bound on what comes from other IDCs does not hold. */
+  readonly isOwn: boolean;
 }
 
 /** Which requests to route, and how. */
@@ -58,6 +60,7 @@ export function buildRequestRoutes(options: RequestRoutes): Route[] {
     isLarge: isLongerThan(options.retryBodyBytes),
     headers,
     hashing: options.hashing,
+    isOwn: path.listener === 'edge',
   };
   const isFirst = path.listener === 'outbound' || path.listener === 'edge';
   return isFirst ? firstProxy({ ...common, idleTimeoutMs }) : laterProxy(common);
@@ -117,7 +120,7 @@ function laterProxy(common: Common): Route[] {
 }
 
 function route(
-  { cluster, headers, hashing, idleTimeoutMs }: Common,
+  { cluster, headers, hashing, idleTimeoutMs, isOwn }: Common,
   match: Pick<RouteMatch, 'grpc' | 'headers'>,
   action: RouteAction,
   timeoutMs: number,
@@ -132,6 +135,8 @@ function route(
     route: {
       cluster,
       timeout: duration(timeoutMs),
+      // Breakers of its own: clients of this IDC find room whatever other IDCs send.
+      ...(isOwn ? { priority: 'HIGH' } : {}),
       ...(idleTimeoutMs === undefined ? {} : { idle_timeout: duration(idleTimeoutMs) }),
       ...hashing,
       ...action,

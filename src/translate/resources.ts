@@ -23,11 +23,12 @@ import { buildFilter, type FilterModule, filterName, guardFilter } from './filte
 import { buildHttpListener, visitedToMetadata } from './http.ts';
 import type { HttpFilter } from './http-filter.ts';
 import { buildRouteConfiguration } from './route.ts';
+import type { RuntimeLayer } from './runtime.ts';
 import { buildTcpListener } from './tcp.ts';
 import { buildTunnelCluster, buildTunnelListener } from './tunnel.ts';
 
 /** Types of resource, by Envoy's abbreviations; the order is the order of pushing. */
-export const resourceKinds = ['CDS', 'EDS', 'LDS', 'RDS', 'ECDS'] as const;
+export const resourceKinds = ['CDS', 'EDS', 'LDS', 'RDS', 'ECDS', 'RTDS'] as const;
 export type ResourceKind = (typeof resourceKinds)[number];
 
 /** A resource before it is encoded. */
@@ -46,27 +47,41 @@ export interface Surroundings {
   readonly filters: Filters;
 }
 
-/** Clusters and endpoints of one Group, by the role of who gets them; what roles share is built once. */
+/** Who gets the same of a Group. An ingress without a runtime layer has the Group's limits in its clusters. */
+export type GroupReader = NodeRole | 'ingress-static';
+
+/** Which of them a scope is. */
+export function readerOf(scope: NodeScope): GroupReader {
+  return scope.role === 'ingress' && scope.runtime !== true ? 'ingress-static' : scope.role;
+}
+
+/** Clusters and endpoints of one Group, by who gets them; what they share is built once. */
 export function buildGroupResources(
   plan: GroupPlan,
   idcs: ReadonlyMap<string, Idc>,
-): Readonly<Record<NodeRole, readonly Built[]>> {
+): Readonly<Record<GroupReader, readonly Built[]>> {
   const { crossing } = plan;
   const isTcp = plan.protocol === 'tcp';
   // Names that are looked up stand in the cluster itself.
   const instances = plan.lookup === undefined ? [eds(buildInstancesAssignment(plan))] : [];
   const failover = crossing || isTcp ? [cds(buildFailoverCluster(plan))] : [];
+  // Clients at the edge have no way to say which TCP Group they want: it is entered from other IDCs only.
+  const ingress = isEntered(plan)
+    ? [
+        cds(buildInstancesCluster(plan, 'ingress')),
+        ...instances,
+        ...(isTcp ? [] : failover),
+        ...buildChecks(plan),
+      ]
+    : [];
+  const spillLimit = plan.spill && Math.min(plan.spill.limit, plan.connection.maxRequests);
   return {
     sidecar: [cds(buildInstancesCluster(plan, 'sidecar')), ...instances, ...failover],
-    // Clients at the edge have no way to say which TCP Group they want: it is entered from other IDCs only.
-    ingress: isEntered(plan)
-      ? [
-          cds(buildInstancesCluster(plan, 'ingress')),
-          ...instances,
-          ...(isTcp ? [] : failover),
-          ...buildChecks(plan),
-        ]
-      : [],
+    ingress,
+    'ingress-static':
+      spillLimit === undefined || ingress.length === 0
+        ? ingress
+        : [cds(buildInstancesCluster(plan, 'ingress', spillLimit)), ...ingress.slice(1)],
     egress: crossing
       ? [cds(buildIdcsCluster(plan, crossing)), eds(buildIdcsAssignment(plan, crossing, idcs))]
       : [],
@@ -200,6 +215,11 @@ function lds(listener: ReturnType<typeof buildHttpListener>): Built {
     name: listener.name ?? '',
     message: any('envoy.config.listener.v3.Listener', listener),
   };
+}
+
+/** A layer of an ingress's runtime. */
+export function rtds({ name, message }: RuntimeLayer): Built {
+  return { kind: 'RTDS', name, message };
 }
 
 function ecds(guard: GuardedListener, module: FilterModule): Built {

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { envoy } from '../../protos/gen/envoy.d.ts';
-import { unsentHeader } from '../model/trail.ts';
+import { nobodyFree, nobodyHeader, unsentHeader } from '../model/trail.ts';
 import type { RetryCondition, RetryRule } from '../plan/types.ts';
 import { any, duration } from './any.ts';
 
@@ -10,6 +10,7 @@ type RetryPolicy = envoy.config.route.v3.RetryPolicy;
 const retryOn: Readonly<Record<RetryCondition, string>> = {
   unsent: 'connect-failure,refused-stream,reset-before-request',
   'told-unsent': 'retriable-headers',
+  'told-full': 'retriable-headers',
   reset: 'reset',
   'gateway-error': 'gateway-error',
 };
@@ -18,6 +19,12 @@ const retryOn: Readonly<Record<RetryCondition, string>> = {
 const unsentMark: envoy.config.route.v3.HeaderMatcher = {
   name: unsentHeader,
   string_match: { exact: 'true' },
+};
+
+/** How an ingress says that its IDC takes no more. */
+const fullMark: envoy.config.route.v3.HeaderMatcher = {
+  name: nobodyHeader,
+  string_match: { exact: nobodyFree },
 };
 
 /**
@@ -41,9 +48,13 @@ export function buildRetry(rule: RetryRule, movesOn: boolean): RouteAction {
 
 function buildRetryAction(rule: RetryRule, movesOn: boolean): RouteAction {
   if (rule.retries === 0) return {};
+  const marks = [
+    ...(rule.on.includes('told-unsent') ? [unsentMark] : []),
+    ...(rule.on.includes('told-full') ? [fullMark] : []),
+  ];
   const policy: RetryPolicy = {
     retry_on: rule.on.map((condition) => retryOn[condition]).join(','),
-    ...(rule.on.includes('told-unsent') ? { retriable_headers: [unsentMark] } : {}),
+    ...(marks.length === 0 ? {} : { retriable_headers: marks }),
     num_retries: rule.retries,
     // Long enough for a gateway that has just died to be ejected meanwhile: a request that met dying ones on its way
     // must not meet the dead one again with its last try (docs/decisions/002-egress-ejects-the-unreachable.md).

@@ -1,5 +1,13 @@
 import type { envoy, Route } from '../../protos/gen/envoy.d.ts';
-import { nobodyHeader, noIdcOutcome, outcomeHeader, unsentHeader } from '../model/trail.ts';
+import {
+  nobodyFree,
+  nobodyHeader,
+  nobodyThere,
+  noIdcOutcome,
+  outcomeHeader,
+  spillLimitOutcome,
+  unsentHeader,
+} from '../model/trail.ts';
 import type { GroupPlan } from '../plan/types.ts';
 import { any } from './any.ts';
 import { metadataNamespace } from './edge.ts';
@@ -14,7 +22,7 @@ const toldNobody = {
 
 /** Keeps for a request what one of its tries was told. Of the filters that see each try just Lua can write metadata. */
 const remember = `function envoy_on_response(handle)
-  handle:streamInfo():dynamicMetadata():set("${metadataNamespace}", "nobody", "true")
+  handle:streamInfo():dynamicMetadata():set("${metadataNamespace}", "nobody", handle:headers():get("${nobodyHeader}"))
 end`;
 
 /**
@@ -43,7 +51,12 @@ const tryFilters: readonly HttpFilter[] = [
           matchers: [
             {
               predicate: {
-                not_matcher: { single_predicate: { input: toldNobody, value_match: { exact: 'true' } } },
+                not_matcher: {
+                  single_predicate: {
+                    input: toldNobody,
+                    value_match: { safe_regex: { google_re2: {}, regex: `${nobodyThere}|${nobodyFree}` } },
+                  },
+                },
               },
               on_match: {
                 action: {
@@ -79,27 +92,30 @@ export const firstRouter: HttpFilter = {
 };
 
 /**
- * The egress's answer to a try that needs not cross, since the one before found nobody there; none where more than one IDC
- * could serve it. The first proxy may still find somebody at home (docs/decisions/038-told-once-that-nobody-is-there.md).
+ * The egress's answers to a try that needs not cross: since the one before found nobody there, and just one IDC could serve it;
+ * or nobody with room, as the egress has asked every IDC then. The first proxy may still find somebody at home (docs/decisions/038-told-once-that-nobody-is-there.md).
  */
 export function buildVainRoute({ crossing }: GroupPlan): Route[] {
-  if (crossing === undefined || crossing.permits === 'all' || crossing.idcs.length !== 1) return [];
-  return [vainRoute];
+  if (crossing === undefined || crossing.permits === 'all') return [];
+  return crossing.idcs.length === 1 ? [fullRoute, vainRoute] : [fullRoute];
 }
 
 function set(key: string, value: string): HeaderOption {
   return { header: { key, value }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' };
 }
 
-/** One object for all Groups: encoded once. */
-const vainRoute: Route = Object.freeze<Route>({
-  match: { prefix: '/', headers: [{ name: nobodyHeader, present_match: true }] },
-  direct_response: {
-    status: 503,
-  },
-  response_headers_to_add: [
-    set(outcomeHeader, noIdcOutcome),
-    set(nobodyHeader, 'true'),
-    set(unsentHeader, 'true'),
-  ],
-});
+/** One object each for all Groups: encoded once. */
+const vainRoute = answerTo(nobodyThere, noIdcOutcome);
+const fullRoute = answerTo(nobodyFree, spillLimitOutcome);
+
+function answerTo(told: string, outcome: string): Route {
+  return Object.freeze<Route>({
+    match: { prefix: '/', headers: [{ name: nobodyHeader, string_match: { exact: told } }] },
+    direct_response: { status: 503 },
+    response_headers_to_add: [
+      set(outcomeHeader, outcome),
+      set(nobodyHeader, told),
+      set(unsentHeader, 'true'),
+    ],
+  });
+}

@@ -123,6 +123,14 @@ const held: readonly (readonly [row: string, says: string, file: string, code: s
     'policy.maxRetries ?? 1_024',
   ],
   ['idle connection to an instance', '4 s', 'src/plan/group.ts', 'policy.idleTimeoutMs ?? 4_000'],
+  ['`spill.share`', '100 %', 'src/plan/capacity.ts', 'sharePercent: 100,'],
+  ['share of a Group that is not critical', 'half', 'src/plan/capacity.ts', 'besideCritical: 0.5,'],
+  [
+    'ingress gateways among which',
+    'each 1 s; dead after 2 failures',
+    'src/delivery/ingress-watch.ts',
+    '{ everyMs: 1_000, connectMs: 500, failures: 2 }',
+  ],
   ['headers of a request', '10 s', 'src/translate/http.ts', "request_headers_timeout: '10s'"],
   ['`edge.maxHeadersKiB`', '60 KiB, 200', 'src/model/idc.ts', 'maxHeadersKiB: 60,\n  maxHeaders: 200,'],
   [
@@ -166,6 +174,8 @@ const notCompared: readonly string[] = [
   'zones of an IDC',
   'share of healthy instances',
   "a new instance's share",
+  'requests that an instance works on',
+  'tries of an egress at each',
   'active checks',
   'checks that must fail',
   'a port in Host',

@@ -86,7 +86,11 @@ t.test('a host named by two DrGroups', async (t) => {
 t.test('ServiceEntries selected by two DrGroups', async (t) => {
   const select = (name: string, labels: Record<string, string>): RawObject => ({
     ...drGroup(name, [], 'sh-a', 'sh-b'),
-    spec: { selector: { matchLabels: labels }, idcs: [{ name: 'sh-a' }, { name: 'sh-b' }] },
+    spec: {
+      selector: { matchLabels: labels },
+      idcs: [{ name: 'sh-a' }, { name: 'sh-b' }],
+      capacity: { concurrentPerInstance: 100 },
+    },
   });
   const mesh = [
     idc('sh-a'),

@@ -52,7 +52,7 @@ export function drGroup(name: string, hosts: readonly string[], ...idcs: readonl
     apiVersion: 'isthmus.dev/v1alpha1',
     kind: 'DrGroup',
     metadata: { name },
-    spec: { hosts, idcs: idcs.map((name) => ({ name })) },
+    spec: { hosts, idcs: idcs.map((name) => ({ name })), capacity: { concurrentPerInstance: 100 } },
   };
 }
 

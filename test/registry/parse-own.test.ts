@@ -76,6 +76,7 @@ t.test('a DrGroup, with and without settings', async (t) => {
   });
   const raw = withSpec(group, {
     hosts: undefined,
+    capacity: undefined,
     selector: { matchLabels: { tier: 'gold' } },
     hopLimit: 0,
     traffic: {
@@ -134,8 +135,8 @@ const wrong: readonly [string, unknown, RegExp][] = [
   ],
   [
     'a field of nothing',
-    withSpec(idc('a'), { capacity: 3 }),
-    /^spec.capacity: unknown field.*Known here: network, exposeOutcome, edge, ingress, egress/,
+    withSpec(idc('a'), { capacities: 3 }),
+    /^spec.capacities: unknown field.*Did you mean 'capacity'/,
   ],
   [
     'an exposure that is no boolean',
@@ -214,7 +215,7 @@ const wrong: readonly [string, unknown, RegExp][] = [
     }),
     /^spec.idcs\[0\].weight: must be from 0 to 1000/,
   ],
-  ['spill', withSpec(group, { spill: {} }), /^spec.spill: unknown field/],
+  ['a misspelt spill', withSpec(group, { spil: {} }), /^spec.spil: unknown field/],
   ['a hop limit of 5', withSpec(group, { hopLimit: 5 }), /^spec.hopLimit: must be from 0 to 4. It is 5/],
   ['a hop limit of 1.5', withSpec(group, { hopLimit: 1.5 }), /^spec.hopLimit: must be/],
   [

@@ -19,6 +19,8 @@ export interface PlacedGroup {
   readonly protocol?: 'HTTP' | 'HTTP2' | 'GRPC';
   /** `spec.traffic` of its DrGroup, besides `health`. */
   readonly traffic?: object;
+  /** More of `spec` of its DrGroup. */
+  readonly drGroup?: object;
 }
 
 /** What a world of any number of IDCs is made of. */
@@ -37,6 +39,8 @@ export interface WorldOptions {
   readonly ingressZones?: Readonly<Record<string, string>>;
   /** Every Idc also names an ingress and an egress gateway that is not there. */
   readonly deadGateways?: boolean;
+  /** Changes the bootstraps of ingress gateways, as JSON without spaces. */
+  readonly patchIngress?: EnvoyOptions['patch'];
 }
 
 /** One request as a gateway logged it. */
@@ -122,7 +126,12 @@ export async function startIdcs(options: WorldOptions): Promise<Idcs> {
       const zoned = zone === undefined ? {} : { zone };
       const [into, out] = [`${idc}-ingress`, `${idc}-egress`];
       return [
-        start(mesh, into, { role: 'ingress', idc, ...zoned, accessLog: accessLog(into), edge, peer }, more),
+        start(
+          mesh,
+          into,
+          { role: 'ingress', idc, ...zoned, accessLog: accessLog(into), edge, peer },
+          { ...more, ...(options.patchIngress && { patch: options.patchIngress }) },
+        ),
         start(mesh, out, { role: 'egress', idc, accessLog: accessLog(out), sidecar, ingress }),
       ];
     }),
@@ -189,7 +198,7 @@ function drGroupObject(group: PlacedGroup, idcs: readonly object[], hopLimit: nu
     apiVersion: 'isthmus.dev/v1alpha1',
     kind: 'DrGroup',
     metadata: { name: group.name },
-    spec: { hosts: [`${group.name}.test`], idcs, hopLimit, traffic },
+    spec: { hosts: [`${group.name}.test`], idcs, hopLimit, traffic, ...group.drGroup },
   };
 }
 

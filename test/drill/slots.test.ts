@@ -1,0 +1,31 @@
+import t from 'tap';
+import { createSlots } from '../../src/drill/slots.ts';
+
+t.test('so many at once, the others in their order', async (t) => {
+  const slots = createSlots(2);
+  const done: number[] = [];
+  let most = 0;
+  let busy = 0;
+  await new Promise<void>((resolve) => {
+    for (let n = 0; n < 6; n += 1) {
+      slots.work(20, () => {
+        done.push(n);
+        busy -= 1;
+        if (done.length === 6) resolve();
+      });
+      busy += 1;
+      most = Math.max(most, busy);
+    }
+    t.strictSame(done, []);
+  });
+  t.strictSame(done, [0, 1, 2, 3, 4, 5]);
+});
+
+t.test('without a number each call has a worker of its own', async (t) => {
+  const slots = createSlots();
+  const began = performance.now();
+  await Promise.all(
+    Array.from({ length: 50 }, () => new Promise<void>((resolve) => slots.work(20, resolve))),
+  );
+  t.ok(performance.now() - began < 800, 'at once, not one after the other');
+});

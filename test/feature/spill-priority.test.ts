@@ -1,0 +1,123 @@
+import t from 'tap';
+import type { ListenAddress } from '../../src/model/node.ts';
+import { freeAddress, get, until } from '../support/mesh.ts';
+import { type Loose, startPatched } from '../support/patched.ts';
+import { slowApps } from '../support/slow-app.ts';
+
+// What the ingress of an IDC that is full does, and what it would do without each of the settings that this rests on.
+
+const apps = slowApps();
+t.teardown(() => apps.close());
+const instance = await apps.start('one');
+
+const yaml = (edge: ListenAddress, peer: ListenAddress) => `
+apiVersion: isthmus.dev/v1alpha1
+kind: Idc
+metadata: {name: sh-b}
+spec:
+  ingress: [{address: ${edge.address}, edgePort: ${edge.port}, peerPort: ${peer.port}}]
+  egress: [{address: 127.0.0.1, sidecarPort: 3, ingressPort: 4}]
+---
+apiVersion: isthmus.dev/v1alpha1
+kind: Idc
+metadata: {name: sh-a}
+spec:
+  ingress: [{address: 127.0.0.1, edgePort: 1, peerPort: 2}]
+  egress: [{address: 127.0.0.1, sidecarPort: 5, ingressPort: 6}]
+---
+apiVersion: isthmus.dev/v1alpha1
+kind: DrGroup
+metadata: {name: all}
+spec:
+  hosts: [one.test]
+  idcs: [{name: sh-a}, {name: sh-b}]
+  capacity: {concurrentPerInstance: 2}
+  traffic: {health: {path: /up}}
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: one, namespace: test}
+spec:
+  hosts: [one.test]
+  location: MESH_INTERNAL
+  resolution: STATIC
+  ports: [{number: 80, name: main, protocol: HTTP}]
+  endpoints: [{address: ${instance.address}, ports: {main: ${instance.port}}, locality: sh-b}]
+`;
+
+/** Nobody compiles trail filters here: an ingress that waits for them does not listen. */
+function unguarded(message: Loose) {
+  for (const { filters } of message.filter_chains ?? [])
+    for (const { typed_config: manager } of filters)
+      manager.http_filters = manager.http_filters?.filter(
+        (filter: Loose) => filter.config_discovery === undefined,
+      );
+}
+
+function routesOf(message: Loose): Loose[] {
+  return (message.virtual_hosts ?? []).flatMap((host: Loose) => host.routes);
+}
+
+/** What an ingress answers while two requests of another IDC are in work. */
+async function whileFull(t: Tap, patch: (message: Loose) => void) {
+  const [edge, peer] = [await freeAddress(), await freeAddress()];
+  const patched = await startPatched({
+    scope: { role: 'ingress', idc: 'sh-b', edge, peer },
+    yaml: yaml(edge, peer),
+    patch(message) {
+      unguarded(message);
+      patch(message);
+    },
+  });
+  t.teardown(() => patched.close());
+  const ask = (to: ListenAddress, path: string, id = '') =>
+    get(to, path, { host: 'one.test', ...(id === '' ? {} : { headers: { 'x-test-id': id } }) });
+  await until('it serves', async () => (await ask(peer, '/')).status === 200);
+  const before = apps.of('held').length;
+  const held = [ask(peer, '/?ms=1500', 'held'), ask(peer, '/?ms=1500', 'held')];
+  await until('it is full', () => apps.of('held').length === before + 2);
+  const [others, own, check] = await Promise.all([
+    ask(peer, '/'),
+    ask(edge, '/'),
+    ask(peer, '/.isthmus/health'),
+  ]);
+  await Promise.all(held);
+  return { others, own: own.status, check: check.status };
+}
+type Tap = { teardown(fn: () => unknown): void };
+
+t.test('as it is pushed', async (t) => {
+  const { others, own, check } = await whileFull(t, () => {});
+  t.equal(others.status, 503);
+  t.match(others.headers, {
+    'x-isthmus-outcome': 'spill-limit',
+    'x-isthmus-nobody': 'full',
+    'x-isthmus-unsent': 'true',
+  });
+  t.notOk('x-envoy-immediate-health-check-fail' in others.headers, 'who is full is not ill');
+  t.equal(others.body, '');
+  t.strictSame([own, check], [200, 200]);
+});
+
+t.test('without a limit, all are let in', async (t) => {
+  const { others } = await whileFull(t, (message) => {
+    if (message.circuit_breakers) message.circuit_breakers.thresholds[0].max_requests = 16_384;
+  });
+  t.equal(others.status, 200);
+});
+
+t.test('without a priority of their own, own users and checks are refused with the others', async (t) => {
+  const { others, own, check } = await whileFull(t, (message) => {
+    for (const { route } of routesOf(message)) if (route) delete route.priority;
+  });
+  t.strictSame([others.status, own, check], [503, 503, 503]);
+});
+
+t.test('without words of its own, a refusal does not say that nobody executed it', async (t) => {
+  const { others } = await whileFull(t, (message) => {
+    for (const { filters } of message.filter_chains ?? [])
+      for (const { typed_config: manager } of filters) delete manager.local_reply_config;
+  });
+  t.equal(others.status, 503);
+  t.equal(others.headers['x-isthmus-unsent'], undefined);
+});
