@@ -58,11 +58,15 @@ interface Document {
 /** Most faults of one file that are looked up to the column; the others give the line of their document. */
 const locatedMax = 200;
 
+/** So many characters are read before others have their turn: some 25 ms. */
+const slice = 256 * 1024;
+const breathe = () => new Promise<void>((resolve) => setImmediate(resolve));
+
 /**
- * Reads the objects of a file; never throws. `file` is how messages name it. Documents whose text stands in
- * `previous` too are taken from there.
+ * Reads the objects of a file, in slices of whole documents; never rejects. `file` is how messages name it. Documents whose
+ * text stands in `previous` too are taken from there.
  */
-export function readContent(file: string, text: string, previous?: Content): Content {
+export async function readContent(file: string, text: string, previous?: Content): Promise<Content> {
   const documents = new Map<string, Document>();
   const entries: Entry[] = [];
   const problems: Problem[] = [];
@@ -72,7 +76,13 @@ export function readContent(file: string, text: string, previous?: Content): Con
   let last: Document | undefined;
   let twins = 0;
   let hasTemplate = false;
+  let since = 0;
   for (const part of splitDocuments(text)) {
+    since += part.text.length;
+    if (since > slice) {
+      await breathe();
+      since = 0;
+    }
     const known = documents.has(part.text) ? undefined : previous?.documents.get(part.text);
     const document = known
       ? known.line === part.line

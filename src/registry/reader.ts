@@ -105,7 +105,8 @@ export function createReader(root: string, shown: string, rule: DoubtRule): Read
       const same = state.content?.text === text;
       let content: Content;
       try {
-        content = same && state.content ? state.content : contentOf(join(shown, path), read, state.content);
+        content =
+          same && state.content ? state.content : await contentOf(join(shown, path), read, state.content);
       } catch (reason) {
         // Whatever one file does to its reader, the others go on.
         return fail(path, state, codeOf(reason));
@@ -168,8 +169,12 @@ async function readStable(path: string): Promise<ReadFile> {
   }
 }
 
-function contentOf(file: string, { text, encoding }: ReadFile, previous: Content | undefined): Content {
-  if (encoding === undefined) return readContent(file, text, previous);
+async function contentOf(
+  file: string,
+  { text, encoding }: ReadFile,
+  previous: Content | undefined,
+): Promise<Content> {
+  if (encoding === undefined) return await readContent(file, text, previous);
   return unreadableContent(file, text, `the encoding is ${encoding}: save it as UTF-8.`);
 }
 

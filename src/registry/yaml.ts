@@ -1,6 +1,7 @@
 import yaml from 'js-yaml';
-import { isMap, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
+import { type Document, isMap, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
 import type { PathPart } from './fault.ts';
+import { excessOfText, excessOfValue, yamlLimits } from './yaml-limits.ts';
 
 /** One YAML document of a file, as text. */
 export interface YamlText {
@@ -36,9 +37,8 @@ const schema = yaml.CORE_SCHEMA.extend({ implicit: [merge] });
  * nowhere but between documents. So a change re-reads one document, not the file, and a document that is no
  * YAML does not hide the others. Documents without content are left out.
  */
-export function splitDocuments(file: string): YamlText[] {
+export function* splitDocuments(file: string): Generator<YamlText> {
   const text = file.charCodeAt(0) === 0xfeff ? file.slice(1) : file;
-  const documents: YamlText[] = [];
   let start = 0;
   let line = 1;
   for (const end of markers(text)) {
@@ -46,11 +46,10 @@ export function splitDocuments(file: string): YamlText[] {
     // Directives (`%YAML 1.2`) belong to the document after the marker that ends them.
     if (end < text.length && isDirectives(part)) continue;
     // An end marker in front is nothing to a reader of one document: a comment of the same length is.
-    if (hasContent(part)) documents.push({ text: part.replace(/^\.\.\./, '#..'), line });
+    if (hasContent(part)) yield { text: part.replace(/^\.\.\./, '#..'), line };
     line += countLines(part);
     start = end;
   }
-  return documents;
 }
 
 /** Where each document may end: before each marker but one at the very start, and at the end. */
@@ -60,11 +59,15 @@ function* markers(text: string): Generator<number> {
 }
 
 /**
- * The value of one document. Throws YamlFault where it is no YAML, also where one mapping has a key twice.
+ * The value of one document. Throws YamlFault where it is no YAML, also where one mapping has a key twice, and where it is
+ * more than can be read at once (`yaml-limits.ts`).
  */
 export function loadDocument(text: string): unknown {
+  const excess = excessOfText(text);
+  if (excess !== undefined) throw new YamlFault(excess, { line: firstContentLine(text), column: 1 });
+  let value: unknown;
   try {
-    return yaml.load(text, { schema });
+    value = yaml.load(text, { schema });
   } catch (reason) {
     // Lists in lists in lists: the parser recurses, and runs out of stack.
     if (reason instanceof RangeError) throw new YamlFault('nested too deeply', { line: 1, column: 1 });
@@ -72,6 +75,9 @@ export function loadDocument(text: string): unknown {
     const { line = 0, column = 0 } = reason.mark ?? {};
     throw new YamlFault(reason.reason, { line: line + 1, column: column + 1 });
   }
+  const expanded = excessOfValue(text, value);
+  if (expanded !== undefined) throw new YamlFault(expanded, { line: firstContentLine(text), column: 1 });
+  return value;
 }
 
 /**
@@ -79,6 +85,8 @@ export function loadDocument(text: string): unknown {
  * Slow (it keeps every position), so only for documents in which something is wrong.
  */
 export function locate(text: string, paths: readonly (readonly PathPart[])[]): Position[] {
+  if (text.length > yamlLimits.locatedMax)
+    return paths.map(() => ({ line: firstContentLine(text), column: 1 }));
   try {
     return positions(text, paths);
   } catch {
@@ -87,15 +95,23 @@ export function locate(text: string, paths: readonly (readonly PathPart[])[]): P
   }
 }
 
-function positions(text: string, paths: readonly (readonly PathPart[])[]): Position[] {
+/** The document that is being looked into: a List has a place for each of its items' faults. */
+let last: { readonly text: string; readonly counter: LineCounter; readonly document: Document } | undefined;
+
+function treeOf(text: string): NonNullable<typeof last> {
+  if (last?.text === text) return last;
   const counter = new LineCounter();
-  const document = parseDocument(text, {
-    lineCounter: counter,
-    uniqueKeys: false,
-    strict: false,
-    logLevel: 'silent',
-    merge: true,
+  const options = { uniqueKeys: false, strict: false, logLevel: 'silent', merge: true } as const;
+  last = { text, counter, document: parseDocument(text, { ...options, lineCounter: counter }) };
+  // It is a hundred times as large as its text.
+  queueMicrotask(() => {
+    last = undefined;
   });
+  return last;
+}
+
+function positions(text: string, paths: readonly (readonly PathPart[])[]): Position[] {
+  const { counter, document } = treeOf(text);
   return paths.map((path) => {
     let node: unknown = document.contents;
     let offset = offsetOf(node) ?? 0;

@@ -3,6 +3,8 @@ import { symlinkSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { checkFolder } from '../../src/registry/check-folder.ts';
+import { readContent } from '../../src/registry/content.ts';
+import { watchLoopTurns } from '../support/loop-turns.ts';
 import { startSource, TestFolder } from './folder-fixture.ts';
 import { toYaml, workload } from './objects.ts';
 
@@ -52,6 +54,66 @@ t.test('a file that is too large is told, not read', async (t) => {
   const { objects, problems } = await checkFolder(folder.path);
   t.equal(objects.length, 1);
   t.match(problems[0], { where: folder.at('huge.yaml'), message: /larger than 256 MiB; split it/ });
+});
+
+t.test('a file of many objects does not stop the event loop while it is read', async (t) => {
+  const folder = new TestFolder(t);
+  const text = Array.from({ length: 40_000 }, (_, i) => toYaml(workload(`w-${i}`))).join('');
+  folder.write('mesh.yaml', text);
+  const turns = watchLoopTurns();
+  const content = await readContent('mesh.yaml', text);
+  const longestMs = turns.stop();
+  t.equal(content.entries.length, 40_000);
+  // Read at once it is all in one turn.
+  const cpu = process.threadCpuUsage();
+  await readContent('mesh.yaml', text);
+  const { user, system } = process.threadCpuUsage(cpu);
+  const allMs = (user + system) / 1000;
+  t.ok(longestMs < allMs / 4, `${longestMs} of ${allMs} ms`);
+});
+
+t.test('what would stop it in one document is refused in words', async (t) => {
+  const folder = new TestFolder(t);
+  folder.write('mesh.yaml', toYaml(workload('w-1')));
+  const { seen } = await startSource(t, folder.path);
+  const bomb = (levels: number) =>
+    Array.from(
+      { length: levels },
+      (_, i) => `a${i}: &a${i} [${Array(10).fill(i === 0 ? 'x' : `*a${i - 1}`)}]\n`,
+    ).join('');
+  const fields = Array.from({ length: 5_000 }, (_, i) => `  k${i}: v\n`).join('');
+  const merges = Array.from({ length: 12_000 }, (_, i) => `m${i}: {<<: *base}\n`).join('');
+  const odd: readonly [string, RegExp][] = [
+    [
+      `a: ${'x'.repeat(8 * 2 ** 20)}\n`,
+      /^not YAML: a document of 9 MiB, and one may have 8: put objects apart/,
+    ],
+    [bomb(30), /its aliases stand for more than 1 million values: write out/],
+    [`base: &base\n${fields}${merges}`, /its merges .* may copy too many fields: write them out/],
+  ];
+  for (const [i, [text, words]] of odd.entries()) {
+    const turns = watchLoopTurns();
+    folder.write(`odd-${i}.yaml`, text);
+    await seen.until('the problem', () => seen.errors().length === i + 1);
+    t.match(seen.errors()[i], { where: new RegExp(`odd-${i}\\.yaml:1:1$`), message: words });
+    const ms = turns.stop();
+    t.ok(ms < 1000, `${i}: ${ms} ms`);
+  }
+  folder.write('mesh.yaml', toYaml(workload('w-1', { weight: 2 })));
+  await seen.until('a change elsewhere', () => seen.count(w1) === 2);
+});
+
+t.test('aliases and merges as people write them are read', async (t) => {
+  const text = `apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: {name: w-1, namespace: shop, labels: &labels {app: checkout}}
+spec:
+  address: 10.1.0.1
+  labels: {<<: *labels, tier: "1"}
+  locality: sh-a/z1
+`;
+  const { entries } = await readContent('m.yaml', text);
+  t.match(entries[0]?.object, { spec: { labels: { app: 'checkout', tier: '1' } } });
 });
 
 t.test('a text that is nested too deeply is told with its file, and stops nothing', async (t) => {

@@ -1,8 +1,8 @@
 import t from 'tap';
 import { readContent } from '../../src/registry/content.ts';
 
-const problemsOf = (text: string) =>
-  readContent('m.yaml', text).problems.map(
+const problemsOf = async (text: string) =>
+  (await readContent('m.yaml', text)).problems.map(
     ({ severity, where, message }) => `${where}: ${severity}: ${message}`,
   );
 
@@ -24,17 +24,17 @@ items:
 ---
 resources: [a.yaml]
 `;
-  t.same(problemsOf(text), [
+  t.same(await problemsOf(text), [
     'm.yaml:2:1: warning: not for Isthmus, and ignored: 2 Deployment, HTTPRoute, Kustomization, Namespace.',
   ]);
 });
 
 t.test('what may be meant for Isthmus is a fault, and one', async (t) => {
-  t.match(problemsOf('apiVersion: v1\nkind: ServiceEntri\n'), [/Did you mean 'ServiceEntry'\?$/]);
-  t.match(problemsOf('apiVersion: networking.istio.io/v1\nkind: Anything\n'), [
+  t.match(await problemsOf('apiVersion: v1\nkind: ServiceEntri\n'), [/Did you mean 'ServiceEntry'\?$/]);
+  t.match(await problemsOf('apiVersion: networking.istio.io/v1\nkind: Anything\n'), [
     /is not a kind that Isthmus knows/,
   ]);
-  t.match(problemsOf('replicas: 2\n'), [
+  t.match(await problemsOf('replicas: 2\n'), [
     /^m\.yaml:1:1: error: no object: it has neither apiVersion nor kind/,
   ]);
 });
@@ -51,17 +51,19 @@ spec:
 `;
 
 t.test('a template that was not rendered is one fault, at its place', async (t) => {
-  t.same(problemsOf(`# {{ a comment }}\n${entry('"{{ .Values.host }}"', '"{{ .Values.ip }}"')}`), [
+  t.same(await problemsOf(`# {{ a comment }}\n${entry('"{{ .Values.host }}"', '"{{ .Values.ip }}"')}`), [
     'm.yaml:6:12: error: {{ .Values.host }} is a template that was not rendered: put here what `helm template`, or the like, prints.',
   ]);
-  t.match(problemsOf(`{{- if .Values.on }}\n${entry('a.shop', '10.0.0.1')}{{- end }}\n`), [
+  t.match(await problemsOf(`{{- if .Values.on }}\n${entry('a.shop', '10.0.0.1')}{{- end }}\n`), [
     /^m\.yaml:1:1: error: \{\{- if .Values.on \}\} is a template that was not rendered/,
   ]);
-  t.match(problemsOf(entry('a.shop', `${'$'}{GATEWAY_ADDRESS}`)), [
+  t.match(await problemsOf(entry('a.shop', `${'$'}{GATEWAY_ADDRESS}`)), [
     /^m\.yaml:9:25: error: \$\{GATEWAY_ADDRESS\} is a placeholder that nothing has filled in/,
   ]);
   t.same(
-    problemsOf(entry('a.shop', '10.0.0.1').replace('name: a,', 'name: a, annotations: {note: "{{x}}"},')),
+    await problemsOf(
+      entry('a.shop', '10.0.0.1').replace('name: a,', 'name: a, annotations: {note: "{{x}}"},'),
+    ),
     [],
   );
 });

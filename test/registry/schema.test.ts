@@ -111,5 +111,5 @@ t.test('the examples in docs/objects.md are good', async (t) => {
   const text = readFileSync(new URL('../../docs/objects.md', import.meta.url), 'utf8');
   const examples = [...text.matchAll(/```yaml\n(.*?)```/gs)].map(([, example = '']) => example);
   t.equal(examples.length, 4);
-  for (const example of examples) t.strictSame(readContent('docs/objects.md', example).problems, []);
+  for (const example of examples) t.strictSame((await readContent('docs/objects.md', example)).problems, []);
 });

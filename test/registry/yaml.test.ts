@@ -7,7 +7,7 @@ t.test('a file is cut at its markers, and lines are counted', async (t) => {
   const text =
     '# head\n\na: 1\n--- # next\nb: |\n  --- no marker\n  text\n---\n# only a comment\n...\n---\nc: 3\n----: 4\n';
   t.strictSame(
-    splitDocuments(text).map(({ text, line }) => [line, loadDocument(text)]),
+    [...splitDocuments(text)].map(({ text, line }) => [line, loadDocument(text)]),
     [
       [1, { a: 1 }],
       [4, { b: '--- no marker\ntext\n' }],
@@ -17,7 +17,7 @@ t.test('a file is cut at its markers, and lines are counted', async (t) => {
 });
 
 t.test('directives, byte order mark and Windows line ends', async (t) => {
-  const values = (text: string) => splitDocuments(text).map(({ text }) => loadDocument(text));
+  const values = (text: string) => [...splitDocuments(text)].map(({ text }) => loadDocument(text));
   t.strictSame(values('\uFEFF%YAML 1.2\n---\na: 1\n...\n%YAML 1.2\n---\nb: 2\n'), [{ a: 1 }, { b: 2 }]);
   t.strictSame(values('a: 1\r\n---\r\nb: 2\r\n'), [{ a: 1 }, { b: 2 }]);
   t.strictSame(values(''), []);
@@ -65,9 +65,9 @@ t.test('fields are found, and of those that are missing the place where they bel
 });
 
 t.test('a document that did not change is not read again, wherever it moves', async (t) => {
-  const first = readContent('m.yaml', toYaml(workload('w-1'), workload('w-2')));
+  const first = await readContent('m.yaml', toYaml(workload('w-1'), workload('w-2')));
   const text = `# new line\n${toYaml(workload('w-2'), workload('w-3'))}`;
-  const second = readContent('m.yaml', text, first);
+  const second = await readContent('m.yaml', text, first);
   t.equal(second.entries[0], first.entries[1]);
   const line = text.slice(0, text.lastIndexOf('---')).split('\n').length + 1;
   t.equal(second.entries[1]?.object?.meta.origin, `m.yaml:${line}`, 'the line of its first content');
@@ -75,16 +75,19 @@ t.test('a document that did not change is not read again, wherever it moves', as
 
 t.test('problems move with their document', async (t) => {
   const bad = toYaml(workload('w-1', { weight: -1 }));
-  const first = readContent('m.yaml', bad);
+  const first = await readContent('m.yaml', bad);
   const [before] = first.problems;
-  const [after] = readContent('m.yaml', `# one\n# two\n${bad}`, first).problems;
+  const [after] = (await readContent('m.yaml', `# one\n# two\n${bad}`, first)).problems;
   const line = (where = '') => Number(where.split(':')[1]);
   t.equal(line(after?.where), line(before?.where) + 2);
 });
 
 t.test('lists of kubectl are unwrapped, with paths of their items', async (t) => {
   const items = [workload('w-1'), workload('w-2', { weight: -1 })];
-  const { entries, problems } = readContent('m.yaml', toYaml({ apiVersion: 'v1', kind: 'List', items }));
+  const { entries, problems } = await readContent(
+    'm.yaml',
+    toYaml({ apiVersion: 'v1', kind: 'List', items }),
+  );
   t.strictSame(
     entries.map(({ key, object }) => [key, object !== undefined]),
     [
@@ -97,19 +100,23 @@ t.test('lists of kubectl are unwrapped, with paths of their items', async (t) =>
 
 t.test('the same document twice is two claims', async (t) => {
   const text = toYaml(workload('w-1'), workload('w-1'));
-  const first = readContent('m.yaml', text);
+  const first = await readContent('m.yaml', text);
   t.equal(new Set(first.entries).size, 2);
-  t.equal(new Set(readContent('m.yaml', `${text}# end\n`, first).entries).size, 2);
+  t.equal(new Set((await readContent('m.yaml', `${text}# end\n`, first)).entries).size, 2);
 });
 
 t.test('a file counts as whole only if it is known what each document is', async (t) => {
-  const complete = (...documents: unknown[]) =>
-    readContent('m.yaml', toYaml(workload('w'), ...documents)).unclear.length === 0;
-  t.equal(complete(), true);
-  t.equal(complete(workload('x', { weight: -1 })), true, 'faulty, but known');
-  t.equal(complete({ ...workload('x'), kind: 'WorkloadEntri' }), false);
-  t.equal(complete({ ...workload('x'), metadata: {} }), false);
-  t.equal(complete({ apiVersion: 'networking.istio.io/v1', kind: 'Gateway' }), true, 'known not to matter');
-  t.equal(complete({ apiVersion: 'apps/v1', kind: 'Deployment' }), true, "another group's");
-  t.equal(complete({ apiVersion: 'v1', kind: 'ServiceEntri' }), false, 'nearly ours');
+  const complete = async (...documents: unknown[]) =>
+    (await readContent('m.yaml', toYaml(workload('w'), ...documents))).unclear.length === 0;
+  t.equal(await complete(), true);
+  t.equal(await complete(workload('x', { weight: -1 })), true, 'faulty, but known');
+  t.equal(await complete({ ...workload('x'), kind: 'WorkloadEntri' }), false);
+  t.equal(await complete({ ...workload('x'), metadata: {} }), false);
+  t.equal(
+    await complete({ apiVersion: 'networking.istio.io/v1', kind: 'Gateway' }),
+    true,
+    'known not to matter',
+  );
+  t.equal(await complete({ apiVersion: 'apps/v1', kind: 'Deployment' }), true, "another group's");
+  t.equal(await complete({ apiVersion: 'v1', kind: 'ServiceEntri' }), false, 'nearly ours');
 });
