@@ -27,6 +27,7 @@ export const entryFiles: readonly string[] = [
   'envoy/config/core/v3/health_check.proto',
   // Clusters: kinds, protocols, balancing, transport.
   'envoy/extensions/clusters/aggregate/v3/cluster.proto',
+  'envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster.proto',
   'envoy/extensions/load_balancing_policies/least_request/v3/least_request.proto',
   'envoy/extensions/load_balancing_policies/pick_first/v3/pick_first.proto',
   'envoy/extensions/load_balancing_policies/random/v3/random.proto',
@@ -54,6 +55,7 @@ export const entryFiles: readonly string[] = [
   'envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation.proto',
   'envoy/extensions/common/matching/v3/extension_matcher.proto',
   'envoy/extensions/filters/common/matcher/action/v3/skip_action.proto',
+  'envoy/extensions/filters/http/dynamic_forward_proxy/v3/dynamic_forward_proxy.proto',
   'envoy/extensions/filters/http/fault/v3/fault.proto',
   'envoy/extensions/filters/http/header_mutation/v3/header_mutation.proto',
   'envoy/extensions/filters/http/header_to_metadata/v3/header_to_metadata.proto',
@@ -68,6 +70,7 @@ export const entryFiles: readonly string[] = [
   'envoy/extensions/filters/http/wasm/v3/wasm.proto',
   'envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation.proto',
   'envoy/extensions/http/original_ip_detection/xff/v3/xff.proto',
+  'envoy/extensions/rbac/matchers/upstream_ip_port/v3/upstream_ip_port_matcher.proto',
   'envoy/extensions/retry/host/omit_host_metadata/v3/omit_host_metadata_config.proto',
   'envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.proto',
   'envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config.proto',

@@ -21,6 +21,7 @@ interface Flags {
   readonly namespace?: string;
   readonly dependsOn?: readonly string[];
   readonly outbound?: ListenAddress;
+  readonly unknownHosts?: 'pass' | 'refuse';
   readonly inbound?: ListenAddress;
   readonly app?: AppAddress;
   readonly edge?: ListenAddress;
@@ -77,6 +78,12 @@ export function bootstrapCommand(): Command {
       '--outbound <host:port>',
       'where the workload sends its requests, such as 127.0.0.1:15001; without it the workload calls nobody. Sidecars that share a network namespace need one each',
       address,
+    )
+    .addOption(
+      new Option(
+        '--unknown-hosts <what>',
+        'what becomes of requests for hosts that no Group has: refuse them with a 404, or pass them on to the host that they name; pass needs --outbound on 127.0.0.1 (default: refuse)',
+      ).choices(['refuse', 'pass']),
     )
     .option(
       '--inbound <host:port>',
@@ -137,7 +144,7 @@ function bootstrapOf(flags: Flags): object {
 }
 
 const flagsByRole: Readonly<Record<NodeRole, readonly (keyof Flags)[]>> = {
-  sidecar: ['namespace', 'dependsOn', 'outbound', 'inbound', 'app'],
+  sidecar: ['namespace', 'dependsOn', 'outbound', 'unknownHosts', 'inbound', 'app'],
   ingress: ['edge', 'peer'],
   egress: ['sidecarListen', 'ingressListen'],
 };
@@ -170,6 +177,7 @@ function scopeOf(flags: Flags): NodeScope {
         namespace: flags.namespace ?? 'default',
         ...(flags.dependsOn === undefined ? {} : { dependsOn: flags.dependsOn }),
         ...(flags.outbound === undefined ? {} : { outbound: flags.outbound }),
+        ...(flags.unknownHosts === 'pass' ? { unknownHosts: flags.unknownHosts } : {}),
       };
     case 'ingress':
       return { role: 'ingress', ...choosing, edge: flags.edge ?? any(8080), peer: flags.peer ?? any(15443) };

@@ -14,3 +14,8 @@ export function addressKind(address: string): AddressKind {
   // Only what Envoy reads as an IP: 10.0.0.256 and 010.0.0.1 are none.
   return address.includes(':') || ipv4.test(address) ? 'ip' : 'dns';
 }
+
+/** Whether only programs of the same machine can connect to an IP address. */
+export function isLoopback(address: string): boolean {
+  return address === '::1' || (address.startsWith('127.') && addressKind(address) === 'ip');
+}

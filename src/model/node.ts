@@ -1,5 +1,5 @@
 import { MeshError } from '../base/error.ts';
-import { addressKind } from './address.ts';
+import { addressKind, isLoopback } from './address.ts';
 import { canonicalHost } from './hostname.ts';
 import { idcNamePattern } from './idc.ts';
 
@@ -33,6 +33,8 @@ export interface SidecarScope extends ChoosingScope {
   readonly dependsOn?: readonly string[];
   /** Where the workload sends its requests; absent: the workload calls nobody. */
   readonly outbound?: ListenAddress;
+  /** Whether requests for hosts that nobody has declared go on to these hosts; absent: they are refused. */
+  readonly unknownHosts?: 'pass';
 }
 
 /** An ingress gateway: one listener for clients at the edge, one for other IDCs' egress gateways. */
@@ -87,6 +89,7 @@ export function parseNodeScope(metadata: unknown): NodeScope {
         namespace: text(raw, 'namespace'),
         ...optional('dependsOn', raw.dependsOn === undefined ? undefined : hosts(raw.dependsOn)),
         ...optional('outbound', raw.outbound === undefined ? undefined : listen(raw, 'outbound')),
+        ...passing(raw),
       };
     case 'ingress':
       return {
@@ -135,6 +138,21 @@ function zoneName(raw: Record<string, unknown>): string {
     );
   }
   return name;
+}
+
+/** Whoever reaches a sidecar that passes unknown hosts through goes wherever it can go. */
+function passing(raw: Record<string, unknown>): Pick<SidecarScope, 'unknownHosts'> {
+  if (raw.unknownHosts === undefined || raw.unknownHosts === 'refuse') return {};
+  if (raw.unknownHosts !== 'pass')
+    throw bad('unknownHosts', `must be pass or refuse, not ${JSON.stringify(raw.unknownHosts)}`);
+  const outbound = raw.outbound === undefined ? undefined : listen(raw, 'outbound');
+  if (outbound === undefined || !isLoopback(outbound.address)) {
+    throw bad(
+      'unknownHosts',
+      'pass needs an outbound address on loopback, such as 127.0.0.1: on any other the sidecar is an open proxy for whoever reaches it',
+    );
+  }
+  return { unknownHosts: 'pass' };
 }
 
 function hosts(value: unknown): readonly string[] {

@@ -24,6 +24,10 @@ export const overloadedOutcome = 'overloaded';
 export const spillLimitOutcome = 'spill-limit';
 /** The outcome of a sidecar's own 404: no Group that it calls has the host. */
 export const unknownHostOutcome = 'unknown-host';
+/** The outcome of a sidecar's own 403: nothing is passed on to the address of a host that a request alone names. */
+export const refusedAddressOutcome = 'refused-address';
+/** The outcome of a sidecar's own 503: DNS has no address for a host that a request alone names, or did not answer. */
+export const noAddressOutcome = 'no-address';
 /**
  * Of an answer: the IDC that was asked has nobody for the Group (`nobodyThere`), or nobody with room (`nobodyFree`). Of a request: an
  * earlier try of it got such an answer, so that this one must not cross again where no other IDC could serve it.

@@ -1,5 +1,6 @@
 import type { Bootstrap, Cluster, envoy, Listener } from '../../protos/gen/envoy.d.ts';
 import { MeshError } from '../base/error.ts';
+import { isLoopback } from '../model/address.ts';
 import { type ListenAddress, type NodeScope, nodeMetadataKey, parseNodeScope } from '../model/node.ts';
 import { ownHeaders } from '../model/trail.ts';
 import { any } from './any.ts';
@@ -55,6 +56,7 @@ export function buildBootstrap(options: BootstrapOptions): Bootstrap {
     throw new MeshError('invalid', `only a sidecar has an inbound listener, not an ${scope.role} gateway`);
   }
   const { inbound } = options;
+  checkAdmin(scope, options.admin);
   return {
     node: {
       id: options.id,
@@ -104,6 +106,16 @@ export function buildBootstrap(options: BootstrapOptions): Bootstrap {
     },
     ...overloadManager(options.maxHeapBytes ?? maxHeapBytesDefault),
   };
+}
+
+/** A sidecar that passes requests on must not pass them on to its own admin interface: it knows loopback, and nothing else of itself. */
+function checkAdmin(scope: NodeScope, admin: ListenAddress | undefined): void {
+  if (scope.role !== 'sidecar' || scope.unknownHosts !== 'pass' || admin === undefined) return;
+  if (isLoopback(admin.address)) return;
+  throw new MeshError(
+    'invalid',
+    `the admin interface at ${admin.address} could be reached through a sidecar that passes unknown hosts through: put it on 127.0.0.1`,
+  );
 }
 
 function controlPlaneCluster(addresses: readonly ListenAddress[]): Cluster {

@@ -10,6 +10,8 @@ import {
   buildScopeResources,
   buildTcpResources,
   type GroupReader,
+  otherHostsOf,
+  passesUnknown,
   type ResourceKind,
   readerOf,
   routedListeners,
@@ -79,6 +81,8 @@ export class Catalog {
   #layers: readonly Built[] = this.#limits.layers().map(rtds);
   #idcs: ReadonlyMap<string, Idc> = new Map();
   #around: Surroundings = { own: undefined, filters: {} };
+  /** The hosts of all Groups, in order; undefined when one came or went since. */
+  #declared: readonly string[] | undefined;
 
   /** Opens a scope under a key of the caller's; returns all that it gets. */
   open(key: string, scope: NodeScope): readonly Built[] {
@@ -104,13 +108,15 @@ export class Catalog {
 
   /** Takes in new surroundings (IDCs, filters); says what that changes for each scope. */
   surround(idcs: ReadonlyMap<string, Idc>, around: Surroundings): ReadonlyMap<string, ScopeChange> {
+    const gateways = idcs !== this.#idcs;
     this.#idcs = idcs;
     this.#around = around;
     const touched = new Map<ScopeEntry, Touched>();
     for (const entry of this.#scopes.values()) {
       const old = entry.own;
       entry.own = keepEqual(buildScopeResources(entry.scope, around), old);
-      touched.set(entry, { old: [...old], now: [...entry.own], routes: false });
+      const routes = gateways && passesUnknown(entry.scope);
+      touched.set(entry, { old: [...old], now: [...entry.own], routes });
     }
     return this.#changes(touched);
   }
@@ -125,6 +131,7 @@ export class Catalog {
       touched.set(entry, made);
       return made;
     };
+    const known = new Set([...groups.keys()].filter((host) => this.#index.hasHost(host)));
     for (const [key, plans] of this.#declarations(groups)) {
       const old = this.#groups.get(key);
       const is = plans.length === 0 ? undefined : this.#nextGroup(plans, old);
@@ -146,6 +153,11 @@ export class Catalog {
         }
     }
     this.#updateLimits(groups, touch);
+    if ([...groups.keys()].some((host) => known.has(host) !== this.#index.hasHost(host))) {
+      this.#declared = undefined;
+      // Their routes name the hosts of all Groups.
+      for (const entry of this.#scopes.values()) if (passesUnknown(entry.scope)) touch(entry).routes = true;
+    }
     return this.#changes(touched);
   }
 
@@ -237,7 +249,14 @@ export class Catalog {
     const listeners = routedListeners(scope);
     this.#work.routesBuilt += listeners.length;
     const plans = this.#groupsOf(scope).flatMap((entry) => entry.plans);
-    return [...buildTcpResources(scope, plans), ...listeners.map((listener) => buildRoutes(listener, plans))];
+    const others = otherHostsOf(scope, this.#idcs, () => {
+      this.#declared ??= this.#index.hosts();
+      return this.#declared;
+    });
+    return [
+      ...buildTcpResources(scope, plans),
+      ...listeners.map((listener) => buildRoutes(listener, plans, others)),
+    ];
   }
 
   #changes(touched: ReadonlyMap<ScopeEntry, Touched>): ReadonlyMap<string, ScopeChange> {

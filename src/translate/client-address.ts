@@ -78,7 +78,7 @@ export function clientFilters({ proxyProtocol }: EdgePolicy): readonly Filter[] 
 }
 
 /** `10.0.0.0/8` or one address. */
-function prefixRange(text: string): envoy.config.core.v3.CidrRange {
+export function prefixRange(text: string): envoy.config.core.v3.CidrRange {
   const [address = '', length] = text.split('/');
   const all = address.includes(':') ? 128 : 32;
   return { address_prefix: address, prefix_len: length === undefined ? all : Number(length) };

@@ -2,18 +2,20 @@ import type { envoy, HttpConnectionManager } from '../../protos/gen/envoy.d.ts';
 import {
   bodyTooLargeOutcome,
   interruptedOutcome,
+  noAddressOutcome,
   nobodyFree,
   nobodyHeader,
   nobodyThere as nobodyThereMark,
   noIdcOutcome,
   outcomeHeader,
   overloadedOutcome,
+  refusedAddressOutcome,
   spillLimitOutcome,
   unsentHeader,
 } from '../model/trail.ts';
 import type { ListenerRole } from '../plan/types.ts';
 import { any } from './any.ts';
-import { failHealthHeader } from './names.ts';
+import { failHealthHeader, passthroughCluster } from './names.ts';
 
 /** Every listener of a proxy that speaks HTTP: those with routes, and a sidecar's for its workload. */
 export type HttpRole = ListenerRole | 'inbound';
@@ -44,14 +46,38 @@ const broken = ['UC', 'UR', 'LR', 'UPE'];
  * The overload manager refused it (`overload.ts`), before a filter or a route was looked at. The action `stop_accepting_requests`
  * sets no response flag, just the details (Envoy, `StreamInfo::ResponseCodeDetails::Overload`).
  */
-const overloaded: AccessLogFilter = {
-  extension_filter: {
-    name: 'envoy.access_loggers.extension_filters.cel',
-    typed_config: any('envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter', {
-      expression: "response.code_details == 'overload'",
-    }),
+const overloaded = hasDetails("== 'overload'");
+
+/** What stands in Envoy's way to a host that a request alone names (`passthrough.ts`). */
+const passthroughReplies: readonly ResponseMapper[] = [
+  {
+    filter: hasDetails(".startsWith('rbac_access_denied')"),
+    headers_to_add: [header(outcomeHeader, refusedAddressOutcome)],
+    body: {
+      inline_string:
+        "isthmus: the address of this host is this machine's own, link-local, reserved or a proxy's: a sidecar passes nothing on to it",
+    },
   },
-};
+  {
+    filter: {
+      and_filter: {
+        filters: [flagged(nobodyThere), celFilter(`xds.cluster_name == '${passthroughCluster}'`)],
+      },
+    },
+    headers_to_add: [header(outcomeHeader, noAddressOutcome)],
+    body: { inline_string: 'isthmus: no Group has this host, and DNS has no address for it' },
+  },
+  {
+    filter: hasDetails("== 'sub_cluster_warming_timeout'"),
+    headers_to_add: [header(outcomeHeader, noAddressOutcome)],
+    body: { inline_string: 'isthmus: no Group has this host, and DNS does not answer' },
+  },
+  {
+    filter: hasDetails("== 'sub_cluster_overflow'"),
+    headers_to_add: [header(outcomeHeader, overloadedOutcome)],
+    body: { inline_string: 'isthmus: this sidecar knows as many hosts as it may' },
+  },
+];
 
 /**
  * While no try is under way Envoy takes the body on, and answers this when it outgrows what is kept. The client's storage is
@@ -80,7 +106,10 @@ const moreHeaders: Partial<Readonly<Record<HttpRole, readonly HeaderOption[]>>> 
  * filter refused keeps the outcome that the filter gave it: it has none of these flags. An application that is down
  * behind its sidecar is nobody too, as it would be without one.
  */
-export function localReplies(role: HttpRole): Pick<HttpConnectionManager, 'local_reply_config'> {
+export function localReplies(
+  role: HttpRole,
+  passthrough = false,
+): Pick<HttpConnectionManager, 'local_reply_config'> {
   const inMesh = meshListeners.includes(role);
   // A proxy comes before it, and may try elsewhere whatever the method: none of these flags stands for a try that was sent.
   const unsent = inMesh || role === 'inbound' ? [header(unsentHeader, 'true')] : [];
@@ -95,6 +124,7 @@ export function localReplies(role: HttpRole): Pick<HttpConnectionManager, 'local
       headers_to_add: [header(outcomeHeader, bodyTooLargeOutcome)],
     },
   );
+  if (passthrough) mappers.unshift(...passthroughReplies);
   // The first mapper that fits counts. The proxy that sent it here need not ask again (`vain.ts`).
   if (role === 'peer') {
     const more = [...headers, header(nobodyHeader, nobodyThereMark)];
@@ -134,6 +164,20 @@ const isGrpc: AccessLogFilter = {
 /** A header that replaces any of its name. */
 function header(key: string, value: string): HeaderOption {
   return { header: { key, value }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' };
+}
+
+/** Answers of the proxy's own for a reason (Envoy, "Response code details"); `is` goes on with a CEL expression. */
+function hasDetails(is: string): AccessLogFilter {
+  return celFilter(`response.code_details${is.startsWith('.') ? '' : ' '}${is}`);
+}
+
+function celFilter(expression: string): AccessLogFilter {
+  return {
+    extension_filter: {
+      name: 'envoy.access_loggers.extension_filters.cel',
+      typed_config: any('envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter', { expression }),
+    },
+  };
 }
 
 function hasStatus(status: number): AccessLogFilter {

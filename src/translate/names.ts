@@ -29,6 +29,9 @@ export function tunnelName(group: GroupPort): string {
   return `tunnel/${groupName(group)}`;
 }
 
+/** Cluster of all hosts that requests alone name. */
+export const passthroughCluster = 'passthrough';
+
 /** A sidecar's listener for one TCP Group at one address. */
 export function tcpListenerName(group: GroupPort, listen: ListenAddress): string {
   return `tcp/${groupName(group)}/${listen.address}`;

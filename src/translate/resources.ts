@@ -2,6 +2,7 @@ import type { Any } from '../../protos/gen/envoy.d.ts';
 import type { Idc } from '../model/idc.ts';
 import type { NodeRole, NodeScope } from '../model/node.ts';
 import type { GuardedListener } from '../model/trail.ts';
+import { planPassthrough } from '../plan/passthrough.ts';
 import { planTcpListeners, planTunnels } from '../plan/tcp.ts';
 import type { GroupPlan, ListenerRole } from '../plan/types.ts';
 import { any } from './any.ts';
@@ -22,7 +23,8 @@ import { edgeFilters } from './edge.ts';
 import { buildFilter, type FilterModule, filterName, guardFilter } from './filter.ts';
 import { buildHttpListener, visitedToMetadata } from './http.ts';
 import type { HttpFilter } from './http-filter.ts';
-import { buildRouteConfiguration } from './route.ts';
+import { buildPassthroughCluster, passthroughFilter } from './passthrough.ts';
+import { buildRouteConfiguration, type OtherHosts } from './route.ts';
 import type { RuntimeLayer } from './runtime.ts';
 import { buildTcpListener } from './tcp.ts';
 import { buildTunnelCluster, buildTunnelListener } from './tunnel.ts';
@@ -109,12 +111,14 @@ export function buildScopeResources(scope: NodeScope, around: Surroundings): rea
       return [
         cds(buildEgressCluster()),
         eds(buildEgressAssignment(around.own, 'sidecarPort')),
+        ...(passesUnknown(scope) ? [cds(buildPassthroughCluster())] : []),
         lds(
           buildHttpListener({
             role: 'outbound',
             listen: scope.outbound,
             accessLog: scope.accessLog,
-            filters: [],
+            filters: passesUnknown(scope) ? [passthroughFilter] : [],
+            passthrough: passesUnknown(scope),
           }),
         ),
       ];
@@ -166,9 +170,25 @@ export function routedListeners(scope: NodeScope): readonly ListenerRole[] {
   }
 }
 
-/** The routes of one listener to the Groups given. */
-export function buildRoutes(listener: ListenerRole, plans: readonly GroupPlan[]): Built {
-  const routes = buildRouteConfiguration(listener, plans);
+/** Whether a scope's requests for hosts that no Group has go on to these hosts. */
+export function passesUnknown(scope: NodeScope): boolean {
+  return scope.role === 'sidecar' && scope.outbound !== undefined && scope.unknownHosts === 'pass';
+}
+
+/** What a scope does with hosts that none of its Groups has; `declared` are those of all Groups. */
+export function otherHostsOf(
+  scope: NodeScope,
+  idcs: ReadonlyMap<string, Idc>,
+  declared: () => readonly string[],
+): OtherHosts {
+  return scope.role === 'sidecar' && passesUnknown(scope)
+    ? { passthrough: planPassthrough(scope, idcs), declared: declared() }
+    : { declared: [] };
+}
+
+/** The routes of one listener to the Groups given, and to other hosts. */
+export function buildRoutes(listener: ListenerRole, plans: readonly GroupPlan[], others?: OtherHosts): Built {
+  const routes = buildRouteConfiguration(listener, plans, others);
   return {
     kind: 'RDS',
     name: listener,

@@ -1,23 +1,37 @@
 import type { envoy, Route, RouteConfiguration, VirtualHost } from '../../protos/gen/envoy.d.ts';
 import { nobodyHeader, trailHeader, unsentHeader, visitedHeader } from '../model/trail.ts';
+import type { Passthrough } from '../plan/passthrough.ts';
 import type { GroupPlan, ListenerRole, Path } from '../plan/types.ts';
 import { hashing } from './hash.ts';
 import { buildHealthRoute } from './health.ts';
 import { failHealthHeader, failoverCluster, idcsCluster, instancesCluster } from './names.ts';
+import { passthroughHost } from './passthrough.ts';
 import { buildRequestRoutes, type HeaderMatcher } from './requests.ts';
 import { buildRetry } from './retry.ts';
 import { appProtocol } from './sidecar.ts';
 import { buildConnectRoutes, hasRoutes } from './tcp.ts';
-import { unknownHosts } from './unknown.ts';
+import { knownHosts, unknownHosts } from './unknown.ts';
 import { buildVainRoute } from './vain.ts';
 
 type RouteAction = envoy.config.route.v3.RouteAction;
+
+/** What a sidecar does with hosts that none of its Groups has. */
+export interface OtherHosts {
+  /** Absent: they are refused. */
+  readonly passthrough?: Passthrough;
+  /** Hosts of all Groups, those of the sidecar too. */
+  readonly declared: readonly string[];
+}
 
 /** All Groups that one listener routes; RDS, named as the listener. */
 export function buildRouteConfiguration(
   listener: ListenerRole,
   plans: readonly GroupPlan[],
+  others: OtherHosts = { declared: [] },
 ): RouteConfiguration {
+  const groups = byHost(
+    plans.filter((plan) => plan.paths[listener].priorities.length > 0 && hasRoutes(plan, listener)),
+  );
   return {
     name: listener,
     // Workloads do not see the way that a request took; they do see why one was refused. Clients: `edge.ts`.
@@ -31,12 +45,17 @@ export function buildRouteConfiguration(
     // Whoever dials a proxy writes the proxy's port: a port is looked at by the routes of its host alone.
     ignore_port_in_host_matching: true,
     virtual_hosts: [
-      ...byHost(
-        plans.filter((plan) => plan.paths[listener].priorities.length > 0 && hasRoutes(plan, listener)),
-      ).map((ports) => virtualHostOf(ports, listener)),
-      ...(listener === 'outbound' ? [unknownHosts] : []),
+      ...groups.map((ports) => virtualHostOf(ports, listener)),
+      ...(listener === 'outbound' ? otherHosts(groups, others) : []),
     ],
   };
+}
+
+function otherHosts(groups: readonly GroupPlan[][], { passthrough, declared }: OtherHosts): VirtualHost[] {
+  if (passthrough === undefined) return [unknownHosts];
+  const routed = new Set(groups.map(([plan]) => plan?.group.host));
+  const known = declared.filter((host) => !routed.has(host));
+  return [...(known.length === 0 ? [] : [knownHosts(known)]), passthroughHost(passthrough)];
 }
 
 /** The ports of each host together, the default one last. */

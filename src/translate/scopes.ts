@@ -100,6 +100,16 @@ export class ScopeIndex<S extends Scoped> {
     return found;
   }
 
+  /** The hosts of all Groups, in order. */
+  hosts(): readonly string[] {
+    return [...this.#keysOfHost.keys()].sort();
+  }
+
+  /** Whether any Group has just this host. */
+  hasHost(host: string): boolean {
+    return this.#keysOfHost.has(host);
+  }
+
   /** Keys of all declarations of a host. */
   keysOfHost(host: string): Iterable<string> {
     return this.#keysOfHost.get(host) ?? [];

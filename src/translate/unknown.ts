@@ -10,19 +10,31 @@ import { outcomeHeader, unknownHostOutcome } from '../model/trail.ts';
 export const unknownHosts: VirtualHost = Object.freeze<VirtualHost>({
   name: 'unknown',
   domains: ['*'],
-  routes: [
-    {
-      match: { prefix: '/' },
-      direct_response: {
-        status: 404,
-        body: { inline_string: 'isthmus: no Group that this sidecar calls has this host' },
-      },
-    },
-  ],
-  response_headers_to_add: [
-    {
-      header: { key: outcomeHeader, value: unknownHostOutcome },
-      append_action: 'OVERWRITE_IF_EXISTS_OR_ADD',
-    },
-  ],
+  ...refusing('isthmus: no Group that this sidecar calls has this host'),
 });
+
+/**
+ * The same for hosts of Groups that a sidecar does not call, or may not see, where it passes unknown hosts through: past their Group
+ * they would have neither its policy nor its other IDCs.
+ */
+export function knownHosts(hosts: readonly string[]): VirtualHost {
+  return {
+    name: 'known',
+    domains: [...hosts],
+    ...refusing(
+      'isthmus: a Group has this host that this sidecar does not call (--depends-on) or may not see (exportTo)',
+    ),
+  };
+}
+
+function refusing(text: string): Pick<VirtualHost, 'routes' | 'response_headers_to_add'> {
+  return {
+    routes: [{ match: { prefix: '/' }, direct_response: { status: 404, body: { inline_string: text } } }],
+    response_headers_to_add: [
+      {
+        header: { key: outcomeHeader, value: unknownHostOutcome },
+        append_action: 'OVERWRITE_IF_EXISTS_OR_ADD',
+      },
+    ],
+  };
+}

@@ -113,6 +113,24 @@ t.test('wrong usage says what would be right, and exits with 2', async (t) => {
       ],
       /--depends-on needs --outbound/,
     ],
+    [
+      ['bootstrap', '--role', 'egress', '--idc', 'a', '--id', 'x', '--unknown-hosts', 'pass'],
+      /--unknown-hosts is for --role sidecar/,
+    ],
+    [
+      [
+        ...['bootstrap', '--role', 'sidecar', '--idc', 'a', '--id', 'x', '--unknown-hosts', 'pass'],
+        ...['--outbound', '0.0.0.0:15001'],
+      ],
+      /unknownHosts: pass needs an outbound address on loopback/,
+    ],
+    [
+      [
+        ...['bootstrap', '--role', 'sidecar', '--idc', 'a', '--id', 'x', '--unknown-hosts', 'pass'],
+        ...['--outbound', '127.0.0.1:15001', '--admin', '10.0.0.1:15000'],
+      ],
+      /the admin interface at 10\.0\.0\.1 could be reached/,
+    ],
     [['drill', 'outage', '--outage', 'flood'], /kill.*stop.*drop/],
     [['validate', join(dir, 'nowhere')], /nowhere/],
   ];
@@ -143,6 +161,7 @@ t.test('validate: 0 when all is well, 1 when an object is not', async (t) => {
 t.test('a bootstrap is one that envoy takes', async (t) => {
   for (const role of [
     ['sidecar', '--inbound', '127.0.0.1:0', '--app', 'unix:///run/app.sock', '--outbound', '127.0.0.1:15001'],
+    ['sidecar', '--outbound', '127.0.0.1:15001', '--unknown-hosts', 'pass', '--admin', '127.0.0.1:15000'],
     ['ingress', '--zone', 'z1'],
     ['egress', '--xds', '127.0.0.1:1', '--xds', '127.0.0.1:2', '--xds-mode', 'sotw'],
   ]) {

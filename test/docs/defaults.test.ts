@@ -87,6 +87,10 @@ const held: readonly (readonly [row: string, says: string, file: string, code: s
     'src/translate/dns.ts',
     "{ base_interval: '1s', max_interval: '10s' }",
   ],
+  ['unknown hosts, with their port', '512', 'src/plan/passthrough.ts', 'hostsMax: 512,'],
+  ['an unknown host that nobody', '60 s', 'src/plan/passthrough.ts', 'unusedMs: 60_000,'],
+  ['the first request for an unknown', '5 s', 'src/plan/passthrough.ts', 'answerMs: 5_000,'],
+  ['sent once more to an unknown', 'once', 'src/plan/passthrough.ts', "on: ['unsent'], retries: 1"],
   ['to connect to an external host', '5 s', 'src/plan/group.ts', 'externalConnectTimeoutMs = 5_000;'],
   ['places of the ring', '1,024', 'src/registry/parse-hash.ts', 'ringSize = 1_024;'],
   ['places of Maglev', '65,537', 'src/registry/parse-hash.ts', 'maglevSize = 65_537;'],
@@ -166,6 +170,7 @@ const held: readonly (readonly [row: string, says: string, file: string, code: s
 const notCompared: readonly string[] = [
   'a client that is gone without',
   'DNS servers',
+  'a host that no Group has',
   'a query; tries',
   'asked again',
   'address family',

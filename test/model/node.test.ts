@@ -20,6 +20,10 @@ t.test('a proxy says what it is', async (t) => {
     'as nothing differs for it',
   );
   t.match(parse({ role: 'egress', idc: 'a', sidecar: at(1), ingress: at(2) }), { role: 'egress' });
+  const caller = (unknownHosts: string) =>
+    parse({ role: 'sidecar', idc: 'a', namespace: 'x', outbound: at(15001, '127.0.0.1'), unknownHosts });
+  t.match(caller('pass'), { unknownHosts: 'pass' });
+  t.notOk('unknownHosts' in caller('refuse'), 'what is so without a word makes no class of its own');
 });
 
 t.test('what it says wrong is named', async (t) => {
@@ -29,6 +33,18 @@ t.test('what it says wrong is named', async (t) => {
     [{ role: 'gateway', idc: 'a' }, /role: must be sidecar, ingress or egress/],
     [{ role: 'sidecar', idc: 'a' }, /namespace: must be a text/],
     [{ role: 'sidecar', idc: 'a', namespace: 'x', zone: 'a/z1' }, /zone: "a\/z1" is no zone/],
+    [
+      { role: 'sidecar', idc: 'a', namespace: 'x', unknownHosts: 'x' },
+      /unknownHosts: must be pass or refuse/,
+    ],
+    [
+      { role: 'sidecar', idc: 'a', namespace: 'x', unknownHosts: 'pass' },
+      /unknownHosts: pass needs an outbound/,
+    ],
+    [
+      { role: 'sidecar', idc: 'a', namespace: 'x', outbound: at(15001), unknownHosts: 'pass' },
+      /unknownHosts: pass needs an outbound address on loopback/,
+    ],
     [{ role: 'ingress', idc: 'a', edge: at(1) }, /peer: must be \{address, port\}/],
     [{ role: 'ingress', idc: 'a', edge: at(-1), peer: at(2) }, /edge: -1 is no port/],
     [{ role: 'ingress', idc: 'a', edge: at(70_000), peer: at(2) }, /edge: 70000 is no port/],

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadAll } from 'js-yaml';
@@ -44,7 +44,7 @@ export function goldenCases(): readonly string[] {
   return readdirSync(goldenDir).sort();
 }
 
-/** Takes a case's objects through index, plan and translate; the messages by role. */
+/** Takes a case's objects through index, plan and translate; the messages by role. `sidecar.yaml` is what its sidecar says besides. */
 export function buildCase(name: string): Readonly<Record<NodeRole, readonly Built[]>> {
   const text = readFileSync(join(goldenDir, name, 'in.yaml'), 'utf8');
   const changes = loadAll(text).map((document): Change => {
@@ -61,7 +61,10 @@ export function buildCase(name: string): Readonly<Record<NodeRole, readonly Buil
   const planner = createPlanner({ own: 'sh-a', hopLimit: 4, loopPrevention: 'on' });
   const all = { groups: new Set(groups.keys()), idcs: new Set(idcs.keys()) };
   catalog.update(planner.update(view, all, 0));
-  const open = (role: NodeRole) => catalog.open(role, scopes[role]);
+  const more = join(goldenDir, name, 'sidecar.yaml');
+  const said = existsSync(more) ? (loadAll(readFileSync(more, 'utf8'))[0] as object) : {};
+  const open = (role: NodeRole) =>
+    catalog.open(role, { ...scopes[role], ...(role === 'sidecar' ? said : {}) } as NodeScope);
   return { sidecar: open('sidecar'), ingress: open('ingress'), egress: open('egress') };
 }
 
@@ -81,7 +84,7 @@ export function goldenFiles(name: string): ReadonlyMap<string, string> {
 /** The files that a case has. */
 export function storedFiles(name: string): ReadonlyMap<string, string> {
   const dir = join(goldenDir, name);
-  const names = readdirSync(dir).filter((file) => file !== 'in.yaml');
+  const names = readdirSync(dir).filter((file) => file !== 'in.yaml' && file !== 'sidecar.yaml');
   return new Map(names.map((file) => [file, readFileSync(join(dir, file), 'utf8')]));
 }
 

@@ -61,6 +61,7 @@ const scopes: Readonly<Record<string, NodeScope>> = {
   n0z1: sidecar('n0', undefined, 'z1'),
   n0z2: sidecar('n0', undefined, 'z2'),
   picks: sidecar('n0', ['h1', 'h2', 'nobody']),
+  passes: { ...sidecar('n0'), unknownHosts: 'pass' } as NodeScope,
   nothing: sidecar('n1', []),
 };
 
@@ -166,6 +167,17 @@ t.test('a change costs what it changes, whoever else there is', async (t) => {
   const gone = cost(large, 'h5', []);
   t.equal(gone.scopesVisited, 4);
   t.equal(gone.routesBuilt, 2 + 2 + 2, 'two sidecars, and both listeners of both gateways');
+});
+
+t.test('where unknown hosts pass, a host that comes or goes changes what is known', async (t) => {
+  const catalog = crowd(10);
+  catalog.open('passes', { ...sidecar('other'), unknownHosts: 'pass' } as NodeScope);
+  t.equal(cost(catalog, 'h5', plansOf('h5', 'shop', '10.0.0.9')).routesBuilt, 0, 'not one that stays');
+  const come = cost(catalog, 'h99', plansOf('h99', 'shop', '10.0.0.1'));
+  t.ok(come.changed.includes('passes: RDS/outbound'), `${come.changed}`);
+  t.ok(cost(catalog, 'h99', []).changed.includes('passes: RDS/outbound'));
+  const routes = catalog.surround(new Map([['sh-c', idc('sh-c')]]), surroundings).get('passes');
+  t.strictSame(routes?.upserts.map(nameOf), ['RDS/outbound'], 'nor one whose ways are other gateways');
 });
 
 t.test('surroundings build no routes', async (t) => {

@@ -1,0 +1,90 @@
+import { addressKind } from '../model/address.ts';
+import type { Idc } from '../model/idc.ts';
+import type { ListenAddress, SidecarScope } from '../model/node.ts';
+import { trafficDefaults } from './retry.ts';
+import type { RetryPlan } from './types.ts';
+
+/**
+ * Addresses to which a sidecar passes nothing on, whatever name leads there: what is meant for programs of its own machine or
+ * link, what no server has, and where clouds tell a machine its secrets (IANA's special-purpose registries).
+ */
+export const refusedRanges: readonly string[] = [
+  '0.0.0.0/8', // This machine: Linux connects 0.0.0.0 to loopback.
+  '127.0.0.0/8',
+  '169.254.0.0/16', // Link-local, with most clouds' metadata.
+  '100.100.100.200/32', // Alibaba Cloud's metadata.
+  '168.63.129.16/32', // Azure's.
+  '192.0.0.0/24', // Protocol assignments; Oracle's metadata.
+  '224.0.0.0/3', // Multicast, reserved, broadcast.
+  '::/96', // Unspecified, loopback, IPv4-compatible.
+  '::ffff:0:0/96', // IPv4-mapped.
+  '64:ff9b::/104', // The same behind NAT64.
+  '64:ff9b::7f00:0/104',
+  '64:ff9b::a9fe:0/112',
+  '2002::/16', // 6to4, deprecated.
+  'fe80::/10',
+  'fec0::/10', // Site-local, deprecated.
+  'ff00::/8',
+  'fd00:ec2::254/128', // Amazon's metadata.
+  'fd20:ce::254/128', // Google's.
+];
+
+/** How many hosts that requests alone name are looked up, and for how long. Times in milliseconds. */
+export const lookups = {
+  /** Names with ports that are kept at once. */
+  hostsMax: 512,
+  /** A name that nobody asked for so long is forgotten. */
+  unusedMs: 60_000,
+  /** The first request for a name waits so long for DNS. */
+  answerMs: 5_000,
+} as const;
+
+/** How a sidecar passes requests on to hosts that requests alone name. */
+export interface Passthrough {
+  /** IP ranges that are refused. */
+  readonly ranges: readonly string[];
+  /** Ports that are refused, at one address or, without one, at each. */
+  readonly ports: readonly { readonly address?: string; readonly port: number }[];
+}
+
+/**
+ * What is refused at one sidecar: the ranges above, itself, and the ports at which the gateways of all IDCs take requests from other
+ * proxies, as requests do not go through gateways that way. The edge's port is for everybody.
+ */
+export function planPassthrough(
+  { outbound }: Pick<SidecarScope, 'outbound'>,
+  idcs: ReadonlyMap<string, Idc>,
+): Passthrough {
+  const gateways = [...idcs.values()].flatMap(({ spec }): ListenAddress[] => [
+    ...spec.ingress.map(({ address, peerPort }) => ({ address, port: peerPort })),
+    ...spec.egress.flatMap(({ address, sidecarPort, ingressPort }) => [
+      { address, port: sidecarPort },
+      { address, port: ingressPort },
+    ]),
+  ]);
+  const ports = [...(outbound === undefined ? [] : [outbound]), ...gateways].filter(
+    ({ address }) => addressKind(address) === 'ip',
+  );
+  const byText = new Map(ports.map((one) => [`${one.address} ${one.port}`, one]));
+  return {
+    ranges: refusedRanges,
+    ports: [...byText]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([, { address, port }]) => (isAny(address) ? { port } : { address, port })),
+  };
+}
+
+function isAny(address: string): boolean {
+  return address === '0.0.0.0' || /^[0:]+$/.test(address);
+}
+
+/**
+ * A host outside has one address at a time, of which nothing else is known: what never reached it is sent once more, and so is a safe
+ * method on a connection that broke. Its own answers are passed on as they are.
+ */
+export const passthroughRetry: RetryPlan = {
+  timeoutMs: trafficDefaults.timeoutMs,
+  idempotentMethods: trafficDefaults.idempotentMethods,
+  idempotent: { on: ['unsent', 'reset'], retries: 1, perTryMs: 0, hedged: false, triesPerPriority: 1 },
+  other: { on: ['unsent'], retries: 1, perTryMs: 0, hedged: false, triesPerPriority: 1 },
+};
