@@ -12,6 +12,11 @@ export function lintEdge(idcs: readonly Idc[]): Lint[] {
         message: `has no trustedProxies.from, so whoever reaches the edge ${what}: name the addresses that the proxies connect from.`,
       },
     ];
+    if (trustedProxies?.from !== undefined && trustedProxies.hops === 0 && proxyProtocol === undefined) {
+      const message =
+        'has no effect: `hops` is 0, so nobody is believed. Give the number of proxies in a row.';
+      return [{ object, path: ['spec', 'edge', 'trustedProxies', 'from'], message }];
+    }
     if (trustedProxies?.from !== undefined) return [];
     if (proxyProtocol !== undefined) return found('proxyProtocol', 'says by PROXY protocol who it is');
     return (trustedProxies?.hops ?? 0) > 0 ? found('trustedProxies', 'is believed in X-Forwarded-*') : [];

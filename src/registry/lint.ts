@@ -14,8 +14,10 @@ import { covers as isFor, lintHealth } from './lint-health.ts';
 import { lintHosts } from './lint-hosts.ts';
 import { lintInstances } from './lint-instances.ts';
 import { lintOutlier } from './lint-outlier.ts';
+import { lintPolicies } from './lint-policy.ts';
 import { lintPorts } from './lint-ports.ts';
 import { lintTcp } from './lint-tcp.ts';
+import { lintTraffic } from './lint-traffic.ts';
 import { lintZones } from './lint-zone.ts';
 
 interface Mesh {
@@ -51,6 +53,8 @@ export function lintMesh(objects: Iterable<MeshObject>, wallMs: number): Lint[] 
     ...lintTcp(mesh.entries),
     ...lintNames(mesh.entries, mesh.workloads),
     ...lintHealth(mesh.entries, mesh.groups),
+    ...lintTraffic(mesh.groups, mesh.entries, isFor),
+    ...lintPolicies(mesh.rules, mesh.entries),
     ...lintPorts(mesh.entries, mesh.idcs),
     ...lintEdge(mesh.idcs),
     ...lintEvacuations({ ...mesh, wallMs }),

@@ -7,7 +7,7 @@ import {
 import { idcNamePattern } from '../model/idc.ts';
 import type { Labels, Meta } from '../model/meta.ts';
 import type { Kind } from '../model/object.ts';
-import { didYouMean } from '../model/suggest.ts';
+import { closest, didYouMean } from '../model/suggest.ts';
 import { show } from './fault.ts';
 import type { Fields, FieldTable } from './fields.ts';
 import { isDnsName } from './net.ts';
@@ -78,6 +78,10 @@ export function parseMeta(root: Fields, kind: Kind, origin: string): Meta | unde
   }
   const labels = fields.labels('labels');
   checkLabels(fields, 'labels', labels);
+  for (const key in labels) {
+    if (key.startsWith(annotationPrefix))
+      fields.warn('is a label, and Isthmus reads annotations: move it to `annotations`.', 'labels', key);
+  }
   const annotations = fields.labels('annotations');
   checkAnnotations(fields, kind, annotations);
   if (name === undefined || namespace === undefined) return undefined;
@@ -133,10 +137,22 @@ function checkMetadataFields(fields: Fields, strict: boolean): void {
   }
 }
 
+/** Annotations that were probably meant for Isthmus, which reads what begins just so. */
+function warnOfPrefix(fields: Fields, kind: Kind, key: string): void {
+  const [domain = '', name = ''] = key.split('/');
+  const isNamed = trafficAnnotations.includes(`${annotationPrefix}${name.toLowerCase()}`);
+  const isNear = closest(domain, [annotationPrefix.slice(0, -1)]) !== undefined;
+  if (clusterKinds.has(kind) || !(isNear || (isNamed && /isthmus/i.test(domain)))) return;
+  fields.warn(`is not read: annotations of Isthmus begin with ${annotationPrefix}.`, 'annotations', key);
+}
+
 function checkAnnotations(fields: Fields, kind: Kind, annotations: Labels): void {
   let ours = false;
   for (const key in annotations) {
-    if (!key.startsWith(annotationPrefix)) continue;
+    if (!key.startsWith(annotationPrefix)) {
+      warnOfPrefix(fields, kind, key);
+      continue;
+    }
     ours = true;
     if (kind !== 'ServiceEntry') {
       fields.error(

@@ -73,9 +73,11 @@ t.test('one name twice', async (t) => {
 });
 
 t.test('a host in two ServiceEntries', async (t) => {
-  t.strictSame(check(...whole, service('z', 'b.example', { hosts: ['b.example', 'A.example'] })), [
-    'error 4 spec.hosts[1]',
-  ]);
+  const second = (spec: Record<string, unknown>) =>
+    service('z', 'b.example', { hosts: ['b.example', 'A.example'], ...spec });
+  t.strictSame(check(...whole, second({})), [], 'they add up');
+  const http2 = { ports: [{ number: 80, name: 'http', protocol: 'HTTP2' }] };
+  t.strictSame(check(...whole, second(http2)), ['warning 4 spec.ports[0].protocol']);
 });
 
 t.test('a host named by two DrGroups', async (t) => {

@@ -1,0 +1,156 @@
+import t from 'tap';
+import { renderPath } from '../../src/registry/fault.ts';
+import { lintMesh } from '../../src/registry/lint.ts';
+import { parseObject } from '../../src/registry/parse.ts';
+import { drGroup, idc, type RawObject, service, workload } from './objects.ts';
+
+// What is allowed and has no effect in this combination is told.
+
+/** What is told of these objects beside two Idcs, two instances and whatever `but` names: `name path: message`. */
+function told(...raws: RawObject[]): string[] {
+  const all = [
+    idc('sh-a'),
+    idc('sh-b'),
+    workload('w'),
+    workload('w-2', { locality: 'sh-b/zone-1' }),
+    ...raws,
+  ];
+  const parsed = all.map((raw) => parseObject(raw, 'mesh.yaml'));
+  const errors = parsed.flatMap(({ faults }) => faults).filter(({ severity }) => severity === 'error');
+  if (errors.length > 0) throw new Error(JSON.stringify(errors));
+  const objects = parsed.flatMap(({ object }) => object ?? []);
+  return lintMesh(objects, 0)
+    .filter(({ message }) => /effect/.test(message))
+    .map(({ object, path, message }) => `${object.meta.name} ${renderPath(path)}: ${message}`);
+}
+
+const group = (traffic: object): RawObject => {
+  const raw = drGroup('g', ['a.example'], 'sh-a', 'sh-b');
+  return { ...raw, spec: { ...raw.spec, capacity: { concurrentPerInstance: 100 }, traffic } };
+};
+const annotated = (annotations: Record<string, string>, spec: Record<string, unknown> = {}): RawObject => {
+  const raw = service('s', 'a.example', spec);
+  return { ...raw, metadata: { ...raw.metadata, annotations } };
+};
+const rule = (trafficPolicy: object): RawObject => ({
+  apiVersion: 'networking.istio.io/v1',
+  kind: 'DestinationRule',
+  metadata: { name: 'r', namespace: 'shop' },
+  spec: { host: 'a.example', trafficPolicy },
+});
+const tcp = { ports: [{ number: 80, name: 'tcp', protocol: 'TCP' }] };
+
+t.test('retries, hedging and times of a DR group', async (t) => {
+  const entry = service('s', 'a.example');
+  const of = (traffic: object) => told(entry, group(traffic));
+  t.match(of({ hedge: true, retries: 0 }), [/^g spec\.traffic\.hedge: has no effect: `retries` is 0/]);
+  t.match(of({ perTryTimeout: '1s', retries: 0 }), [
+    /^g spec\.traffic\.perTryTimeout: .*bounded by `timeout`/,
+  ]);
+  t.match(of({ idempotentMethods: ['GET'], retries: 0 }), [/^g spec\.traffic\.idempotentMethods: /]);
+  t.match(of({ hedge: true, idempotentMethods: [] }), [
+    /^g spec\.traffic\.hedge: .*`idempotentMethods` is empty/,
+  ]);
+  t.match(of({ hedge: true, timeout: '400ms' }), [
+    /ends by `timeout` after 400ms, before .* at 400ms \(the default\)/,
+  ]);
+  t.match(of({ hedge: true, timeout: '1s', perTryTimeout: '1s' }), [
+    /after 1000ms, before .* at 1000ms\. Shorten/,
+  ]);
+  for (const good of [
+    { hedge: true },
+    { hedge: true, timeout: '401ms' },
+    { hedge: true, timeout: '300ms', perTryTimeout: '100ms' },
+    { hedge: false, retries: 0, timeout: '1s' },
+    { perTryTimeout: '1s', timeout: '1s' },
+  ])
+    t.strictSame(of(good), [], JSON.stringify(good));
+});
+
+t.test('what annotations and a DR group say together is told once, at the annotation', async (t) => {
+  t.match(told(annotated({ 'isthmus.dev/retries': '0' }), group({ hedge: true })), [
+    /^s metadata\.annotations\["isthmus\.dev\/retries"\]: hedge has no effect: `retries` is 0/,
+  ]);
+  t.match(told(annotated({ 'isthmus.dev/hedge': 'true' }), group({ retries: 0 })), [
+    /^s metadata\.annotations\["isthmus\.dev\/hedge"\]: has no effect/,
+  ]);
+  t.equal(told(annotated({ 'isthmus.dev/timeout': '9s' }), group({ hedge: true, retries: 0 })).length, 1);
+});
+
+t.test('health that nobody is asked for', async (t) => {
+  const often = annotated({ 'isthmus.dev/health-interval': '1s' });
+  t.match(told(often), [
+    /^s metadata\.annotations\["isthmus\.dev\/health-interval"\]: has no effect: nothing says how/,
+  ]);
+  t.strictSame(told(often, group({ health: { path: '/up' } })), []);
+  t.strictSame(told(annotated({ 'isthmus.dev/health-enabled': 'false' })), []);
+});
+
+t.test('settings of requests where there are none', async (t) => {
+  t.match(told(annotated({ 'isthmus.dev/timeout': '9s' }, tcp)), [
+    /^s metadata\.annotations\["isthmus\.dev\/timeout"\]: has no effect: no port is HTTP/,
+  ]);
+  const untyped = drGroup('g', ['a.example'], 'sh-a', 'sh-b');
+  const tcpGroup = { ...untyped, spec: { ...untyped.spec, traffic: { timeout: '1s', retries: 1 } } };
+  t.match(told(service('s', 'a.example', tcp), tcpGroup), [
+    /^g spec\.traffic\.timeout: has no effect: no port of its hosts/,
+    /^g spec\.traffic\.retries: /,
+  ]);
+});
+
+t.test('a rule for what no port has', async (t) => {
+  const hash = { loadBalancer: { consistentHash: { httpHeaderName: 'x-user' } } };
+  const bySource = { loadBalancer: { consistentHash: { useSourceIp: true } } };
+  const settings = (number: number, policy: object) => ({
+    portLevelSettings: [{ port: { number }, ...policy }],
+  });
+  t.match(told(service('s', 'a.example', tcp), rule(hash)), [
+    /^r spec\.trafficPolicy\.loadBalancer\.consistentHash: has no effect: a TCP connection has no header/,
+  ]);
+  t.match(told(service('s', 'a.example', tcp), rule(settings(80, hash))), [
+    /portLevelSettings: has no effect: a TCP/,
+  ]);
+  t.match(told(service('s', 'a.example'), rule(settings(8080, bySource))), [
+    /^r spec\.trafficPolicy\.portLevelSettings: port 8080 has no effect: .*has it, but 80\./,
+  ]);
+  t.strictSame(told(service('s', 'a.example', tcp), rule(bySource)), []);
+  t.strictSame(told(service('s', 'a.example'), rule({ ...hash, ...settings(80, hash) })), []);
+});
+
+t.test('names of a certificate where nobody speaks TLS', async (t) => {
+  const named = service('s', 'a.example', { subjectAltNames: ['x.example'] });
+  t.match(told(named), [/^s spec\.subjectAltNames: have no effect/]);
+  t.strictSame(told(named, rule({ tls: { mode: 'SIMPLE' } })), []);
+});
+
+t.test('trusted proxies, none of them', async (t) => {
+  const raw = idc('sh-c');
+  const trusting = (hops: number) => ({
+    ...raw,
+    spec: { ...raw.spec, edge: { trustedProxies: { hops, from: ['10.0.0.0/8'] } } },
+  });
+  t.match(told(trusting(0)), [/^sh-c spec\.edge\.trustedProxies\.from: has no effect: `hops` is 0/]);
+  t.strictSame(told(trusting(1)), []);
+});
+
+t.test('annotations that nearly are Isthmus’s', async (t) => {
+  const warnings = (annotations: Record<string, string>, labels = {}) => {
+    const raw = annotated(annotations);
+    return parseObject({ ...raw, metadata: { ...raw.metadata, labels } }, 'm.yaml').faults.map(
+      ({ severity, path, message }) => `${severity} ${renderPath(path)}: ${message}`,
+    );
+  };
+  for (const key of [
+    'isthmus.io/timeout',
+    'istmus.dev/timeout',
+    'Isthmus.dev/retries',
+    'mesh.isthmus.dev/hedge',
+  ])
+    t.match(warnings({ [key]: '1' }), [/^warning metadata\.annotations.*begin with isthmus\.dev\/\.$/], key);
+  t.match(warnings({ 'isthmus.dev/time-out': '1s' }), [/^error .*Did you mean 'isthmus\.dev\/timeout'/]);
+  t.match(warnings({}, { 'isthmus.dev/timeout': '1s' }), [
+    /^warning metadata\.labels.*move it to `annotations`/,
+  ]);
+  for (const key of ['networking.istio.io/exportTo', 'example.com/timeout', 'istio.io/rev', 'timeout'])
+    t.strictSame(warnings({ [key]: 'x' }), [], key);
+});
