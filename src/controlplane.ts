@@ -4,13 +4,16 @@ import type { Logger } from './base/log.ts';
 import { createDeletions, type Deletions } from './delivery/deletions.ts';
 import type { GuardLimits } from './delivery/guard.ts';
 import { IngressWatch } from './delivery/ingress-watch.ts';
-import { type Answer, Ledger } from './delivery/ledger.ts';
+import { Ledger } from './delivery/ledger.ts';
 import { createMetrics, type Metrics } from './delivery/metrics.ts';
 import { createProblemLog } from './delivery/problem-log.ts';
 import { Readiness } from './delivery/readiness.ts';
-import { Roster, type RosterStream } from './delivery/roster.ts';
+import { Roster } from './delivery/roster.ts';
 import { StartOrder } from './delivery/start-order.ts';
 import { describeWaiting } from './delivery/waiting.ts';
+import { checkInstance } from './failback/check.ts';
+import { createFailbackKeeper } from './failback/keeper.ts';
+import type { FailbackStore } from './failback/store.ts';
 import type { Disagreement } from './model/agreement.ts';
 import { type ListenAddress, parseNodeScope } from './model/node.ts';
 import type { Change, Kind, Ref } from './model/object.ts';
@@ -22,10 +25,10 @@ import { createPrecedence } from './registry/precedence.ts';
 import { createReconciler, keysOf, reconcileMs, reconcileOften } from './registry/reconcile.ts';
 import type { Problem } from './registry/source.ts';
 import type { OpenedSource } from './registry/sources.ts';
-import type { Ack, Node, StreamInfo } from './serve/events.ts';
 import { clusterType, endpointType, extensionConfigType, listenerType, routeType } from './serve/types.ts';
 import { createXdsServer } from './serve/xds.ts';
 import { createStatusReader, type StatusReader } from './status.ts';
+import { answerOf, classOf, rosterStream } from './streams.ts';
 
 /** What a control plane is made of. */
 export interface ControlPlaneOptions {
@@ -42,6 +45,8 @@ export interface ControlPlaneOptions {
   readonly compiler?: PolicyCompiler;
   /** A folder where compiled filters are kept for the next start; by default nowhere. */
   readonly filterStore?: string;
+  /** Where the next control plane finds which Groups are on their way home; by default nowhere. */
+  readonly failbackStore?: FailbackStore;
   /** How long deletions wait for proxies that are silent or away; default `guardLimits`. */
   readonly deletionLimits?: Partial<GuardLimits>;
   /** How often what the sources hold is compared with the index, in milliseconds; default 30,000. */
@@ -186,6 +191,16 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     },
   });
 
+  const { failbackStore } = options;
+  const failback = createFailbackKeeper({
+    clock,
+    logger,
+    check: checkInstance,
+    ...(failbackStore && { saved: failbackStore.saved, save: failbackStore.save }),
+    onShares: (hosts) => pipeline.replan(hosts, 'failback'),
+  });
+  metrics.failbackShare.ask(failback.held);
+
   const pipeline = createPipeline({
     idc,
     hopLimit: options.hopLimit,
@@ -200,6 +215,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     logger,
     ledger,
     apply: (nodeClass, changes, at) => xds.apply(nodeClass, changes, at),
+    heldShare: (group) => failback.shareOf(group),
+    onPlanned: (plans) => failback.planned(plans),
     onRefused: () => metrics.refused.inc(),
     onFilters: settleFilters,
     onFilterFailure: () => metrics.filterFailures.inc(),
@@ -218,6 +235,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       xds.release();
       startOrder.answering();
       deletions.answering();
+      failback.start();
     },
     onWaiting(waitingFor, forMs) {
       const why = reasons();
@@ -368,31 +386,13 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     startOrder.close();
     watch.close();
     deletions.close();
+    failback.close();
     await Promise.all([xds.close(), pipeline.close()]);
   }
 
   return plane;
 }
 
-/** A proxy's class: all that say the same of themselves get the same. Throws MeshError `invalid`. */
-function classOf(node: Node, idc: string): string {
-  const scope = parseNodeScope(node.metadata);
-  if (scope.idc !== idc) {
-    const message = `node '${node.id}' stands in IDC '${scope.idc}', this control plane in '${idc}'; give it the --xds of its own IDC`;
-    throw new MeshError('invalid', message);
-  }
-  return JSON.stringify(scope);
-}
-
 function bracketed(address: string): string {
   return address.includes(':') ? `[${address}]` : address;
-}
-
-function answerOf({ stream, type, sentAtMs, ackedAtMs, eventsAt, supersededAt }: Ack): Answer {
-  return { node: stream.node.id ?? '', type, sentAtMs, ackedAtMs, eventsAt, supersededAt };
-}
-
-function rosterStream({ id, node, peer }: StreamInfo): RosterStream {
-  const { role, idc } = parseNodeScope(node.metadata);
-  return { id, node: node.id ?? '', role, idc, peer: peer.address };
 }

@@ -11,7 +11,7 @@ import type { ListenAddress, NodeScope } from './model/node.ts';
 import { type Change, type Kind, refOf } from './model/object.ts';
 import type { LoopPrevention } from './model/trail.ts';
 import { evacuationsChangeAt } from './plan/evacuation.ts';
-import { createPlanner } from './plan/planner.ts';
+import { createPlanner, type PlannedGroups } from './plan/planner.ts';
 import { planPolicies } from './plan/policy.ts';
 import type { PolicyCompiler } from './policy/compile.ts';
 import { createFilterKeeper } from './policy/keeper.ts';
@@ -41,6 +41,10 @@ export interface PipelineOptions {
   readonly ledger: Ledger;
   /** Puts changes of resources into a node class. `at` is when the event was read. Throws MeshError `invalid`. */
   apply(nodeClass: string, changes: readonly ResourceChange[], at: number): Applied;
+  /** The share that a Group on its way home keeps now (`PlanContext.heldShare`). */
+  heldShare?(group: string): number | undefined;
+  /** Groups were planned anew. */
+  onPlanned?(plans: PlannedGroups): void;
   /** A resource could not be encoded; the last good one stays. */
   onRefused(): void;
   /** Filters are there, and what needs them has been put; called each time. */
@@ -52,6 +56,8 @@ export interface PipelineOptions {
 export interface Pipeline {
   /** Takes changes that `source` read together; what follows from them has been put when this returns, and is told. */
   apply(source: string, batch: readonly Change[]): Pushed;
+  /** Plans these hosts anew, for a reason that is no event of the registry: what it is, in a word. */
+  replan(hosts: Iterable<string>, reason: string): void;
   /** The revision of everything that was put so far. */
   revision(): number;
   /** Compiles the filters that the IDCs ask for now, unless they are there; `at` as in `PipelineOptions.apply`. */
@@ -101,7 +107,8 @@ const openAtOnceMax = 1_000;
 export function createPipeline(options: PipelineOptions): Pipeline {
   const { idc, hopLimit, loopPrevention, clock, logger, ledger } = options;
   const index = createIndex({ idc });
-  const planner = createPlanner({ own: idc, hopLimit, loopPrevention });
+  const { heldShare } = options;
+  const planner = createPlanner({ own: idc, hopLimit, loopPrevention, ...(heldShare && { heldShare }) });
   const catalog = new Catalog();
   const refused = new Map<string, Problem>();
   /** Node classes that are being encoded, with what they will begin with. */
@@ -136,6 +143,16 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     publish(catalog.surround(idcs, { own: idcs.get(idc), filters }), push, applied);
   }
 
+  /** Plans these hosts, and what the time asks for. */
+  function planAnew(hosts: Iterable<string>, reason: string): void {
+    const plans = planner.update(index.view(), { ...noChange, groups: new Set(hosts) }, clock.wall());
+    if (plans.size === 0) return;
+    const push = ledger.begin('time', clock.now(), 1, reason);
+    publish(catalog.update(plans), push, []);
+    push.end();
+    options.onPlanned?.(plans);
+  }
+
   /** Plans anew, at its time, what begins, goes on or ends by the clock. */
   function lookAtTime(): void {
     nextLook?.cancel();
@@ -143,12 +160,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     const at = evacuationsChangeAt(index.view(), wall);
     if (at === undefined) return;
     nextLook = clock.after(Math.min(at - wall, timeLookMsMax), () => {
-      const plans = planner.update(index.view(), noChange, clock.wall());
-      if (plans.size > 0) {
-        const push = ledger.begin('time', clock.now(), 1, 'evacuation');
-        publish(catalog.update(plans), push, []);
-        push.end();
-      }
+      planAnew([], 'evacuation');
       lookAtTime();
     });
   }
@@ -219,9 +231,11 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       const plans = planner.update(view, delta, clock.wall());
       if (plans.size > 0) publish(catalog.update(plans), push, applied);
       push.end();
+      options.onPlanned?.(plans);
       lookAtTime();
       return { revision, resources: unionOf(applied.map(({ resources }) => resources)) };
     },
+    replan: planAnew,
     revision: () => revision,
     hasFilters: () => keeper.isCurrent(),
     wantFilters: (at) => keeper.want(planPolicies(idc, index.view().idcs, hopLimit, loopPrevention), at),

@@ -4,6 +4,7 @@ import { sleep, systemClock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import { seededRandom } from '../base/random.ts';
 import type { StatusRange } from '../model/health.ts';
+import { type Probe, probe } from '../probe/probe.ts';
 import {
   addressOf,
   clientsOf,
@@ -14,7 +15,6 @@ import {
 } from './instance.ts';
 import { createLeaseKeeper } from './lease-keeper.ts';
 import type { KeptInstance } from './lease-plane.ts';
-import { type Probe, probe } from './probe.ts';
 
 /** What `isthmus run` was told. */
 export interface RunFlags extends InstanceFlags {

@@ -4,6 +4,7 @@ import { systemClock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import type { Logger } from '../base/log.ts';
 import { startControlPlane } from '../controlplane.ts';
+import { openFailbackStore } from '../failback/store.ts';
 import type { ListenAddress } from '../model/node.ts';
 import type { LoopPrevention } from '../model/trail.ts';
 import { keepLastGood } from '../registry/lastgood.ts';
@@ -80,6 +81,7 @@ async function serveUntilTold(flags: ServeFlags, logger: Logger): Promise<void> 
     loopPrevention: flags.loopPrevention,
     deletionLimits: { ackMsMax: flags.deletionAckLimit, reconnectMsMax: flags.deletionReconnectLimit },
     ...filterStore(flags),
+    ...(flags.state === undefined ? {} : { failbackStore: openFailbackStore(flags.state, logger) }),
     clock,
     logger,
     async onListening(plane) {

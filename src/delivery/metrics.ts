@@ -33,6 +33,8 @@ export interface Metrics {
   readonly registrations: { ask(counts: () => Readonly<Record<string, number>>): void };
   /** Asked when it is read. */
   readonly peers: { ask(statuses: () => readonly PeerGauge[]): void };
+  /** Percent, by Group; asked when it is read. */
+  readonly failbackShare: { ask(held: () => ReadonlyMap<string, number>): void };
   readonly deletionsPending: Gauge;
   readonly deletionsReleased: Counter<'cause'>;
   /** By cause. */
@@ -144,6 +146,20 @@ export function createMetrics(idc: string): Metrics {
       'Connected proxies that have not ACKed a push in the stated time.',
       [],
     ),
+    failbackShare: {
+      ask(held) {
+        new Gauge({
+          name: 'isthmus_failback_share_percent',
+          help: 'The share of its requests that a Group on its way home keeps, by Group; one that is home is not listed.',
+          labelNames: ['group'],
+          registers,
+          collect() {
+            this.reset();
+            for (const [group, share] of held()) this.set({ group }, share);
+          },
+        });
+      },
+    },
     deletionsPending: gauge('deletions_pending', 'Deletions that wait for proxies.', []),
     deletionsReleased: counter(
       'deletions_released_total',

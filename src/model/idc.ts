@@ -128,6 +128,17 @@ export interface DrChoice {
   readonly weight?: number;
 }
 
+/** How a Group comes home to an IDC that had nobody left. Times in milliseconds. */
+export interface Failback {
+  /** Over which its share grows to all. */
+  readonly rampMs: number;
+  /** For which enough instances must be good before that begins. */
+  readonly holdMs: number;
+}
+
+/** What holds of a DrGroup's `failback` that leaves it out, and the most that one may ask for. */
+export const failbackDefaults = { rampMs: 30_000, holdMs: 10_000, msMax: 3_600_000 } as const;
+
 /** isthmus.dev DrGroup: the IDCs that stand in for each other for a set of Groups. */
 export interface DrGroup {
   readonly kind: 'DrGroup';
@@ -141,5 +152,7 @@ export interface DrGroup {
     /** Most crossings a request of these Groups may make: 0 to 4. */
     readonly hopLimit: number;
     readonly traffic: GroupTraffic;
+    /** Absent: requests come home at once. */
+    readonly failback?: Failback;
   };
 }

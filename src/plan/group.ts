@@ -43,6 +43,13 @@ export interface PlanContext {
   readonly ingressLive?: number;
   /** Whether a critical Group has instances in the own IDC. */
   readonly besideCritical?: boolean;
+  /** The share that a Group on its way home keeps now, percent, by `groupKey`; undefined: nothing is held back. */
+  readonly heldShare?: (group: string) => number | undefined;
+}
+
+/** Names a Group's port among all that are planned: a host may stand in several namespaces. */
+export function groupKey({ namespace, group }: Pick<GroupPlan, 'namespace' | 'group'>): string {
+  return `${namespace}/${group.host}:${group.port}`;
 }
 
 /** Decides, for each port of a Group, where requests go in the own IDC: pure, in domain words. */
@@ -64,14 +71,18 @@ export function planGroup(view: GroupView, context: PlanContext): readonly Group
     const health = planHealth(port, traffic.health);
     const crossing =
       protocol === 'tcp' ? tcpCrossing(view, permitted) : withCheck(permitted, health, context);
-    const homeShare = planHomeShare(own, evacuated, crossing);
+    const group = { host: view.host, port: port.number };
+    const { namespace } = view.entry.meta;
+    const failback = planFailback(view, crossing, health, naming.lookup);
+    const held = failback && context.heldShare?.(groupKey({ namespace, group }));
+    const homeShare = least(planHomeShare(own, evacuated, crossing), held);
     // Consistent hashing knows no last resort among the instances: there the way out comes first.
     const isOutFirst = homeShare === 0 && policy.hash !== undefined;
     const evacuates = (idc: string) => (idc === own ? homeShare === 0 && !isOutFirst : evacuated.has(idc));
     const ways = planPaths(homeShare === undefined ? crossing : withoutHandOn(crossing), traffic, isOutFirst);
     return {
-      group: { host: view.host, port: port.number },
-      namespace: view.entry.meta.namespace,
+      group,
+      namespace,
       ...(view.seenBy === undefined ? {} : { seenBy: view.seenBy }),
       isDefaultPort: port === defaultPort,
       protocol,
@@ -109,6 +120,7 @@ export function planGroup(view: GroupView, context: PlanContext): readonly Group
       ...(protocol === 'tcp' || crossing === undefined || naming.lookup !== undefined
         ? {}
         : planSpill(naming.instances.length, traffic, context)),
+      ...(failback === undefined ? {} : { failback }),
       ...withoutGateways(
         { external: naming.isExternal, exported: view.entry.spec.exportTo === undefined },
         crossing,
@@ -158,6 +170,22 @@ function withCheck(
 ): Crossing | undefined {
   if (crossing === undefined || health === undefined) return crossing;
   return { ...crossing, check: planCrossingCheck(health.intervalMs, context.checkIntervalMsMin) };
+}
+
+/** A Group comes home little by little where it can leave, and where it can be seen from here whether its instances are well. */
+function planFailback(
+  { drGroup }: GroupView,
+  crossing: Crossing | undefined,
+  health: HealthCheck | undefined,
+  lookup: GroupPlan['lookup'],
+): GroupPlan['failback'] {
+  const isSeen = crossing !== undefined && health !== undefined && lookup === undefined;
+  return isSeen ? drGroup?.spec.failback : undefined;
+}
+
+/** The smaller of two shares, of which either may be absent: all. */
+function least(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
 }
 
 /** What other IDCs send to one that is left is sent as a last resort: it is served here, or by nobody. */

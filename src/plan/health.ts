@@ -6,7 +6,7 @@ import type { HealthCheck, HealthQuestion } from './types.ts';
 /** What a Group gets that declares a check and nothing more. */
 export const healthDefaults = {
   intervalMs: 500,
-  /** What `isthmus run` takes for healthy too (`cli/probe.ts`). */
+  /** What `isthmus run` takes for healthy too (`probe/probe.ts`). */
   statuses: [{ from: 200, to: 299 }] as readonly StatusRange[],
 } as const;
 

@@ -11,7 +11,7 @@ import type { GroupPlan } from './types.ts';
 export type PlannedGroups = ReadonlyMap<string, readonly GroupPlan[]>;
 
 /** What a planner is told once. */
-export type PlannerOptions = Pick<PlanContext, 'own' | 'hopLimit' | 'loopPrevention'>;
+export type PlannerOptions = Pick<PlanContext, 'own' | 'hopLimit' | 'loopPrevention' | 'heldShare'>;
 
 /** Plans what changed, and what depends on it. */
 export interface Planner {

@@ -1,5 +1,6 @@
 import type { Audience } from '../model/audience.ts';
 import type { StatusRange } from '../model/health.ts';
+import type { Failback } from '../model/idc.ts';
 import type { ConsistentHash, Warmup } from '../model/service.ts';
 
 /** A Group's port: what is routed. `host:port` names it everywhere. */
@@ -290,6 +291,8 @@ export interface GroupPlan {
   readonly sidecars: boolean;
   readonly outlier: Outlier;
   readonly health?: HealthCheck;
+  /** How it comes home when nobody was left; absent: all at once. */
+  readonly failback?: Failback;
   readonly paths: Readonly<Record<ListenerRole, Path>>;
   /** At the peer listener, for requests that may be handed on; absent: none may, all take `paths.peer`. */
   readonly handOn?: HandOn;

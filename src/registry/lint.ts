@@ -9,6 +9,7 @@ import { lintCapacity } from './lint-capacity.ts';
 import { lintNames } from './lint-dns.ts';
 import { lintEdge } from './lint-edge.ts';
 import { lintEvacuations } from './lint-evacuation.ts';
+import { lintFailback } from './lint-failback.ts';
 import type { Lint } from './lint-finding.ts';
 import { covers as isFor, lintHealth } from './lint-health.ts';
 import { lintHosts } from './lint-hosts.ts';
@@ -59,6 +60,7 @@ export function lintMesh(objects: Iterable<MeshObject>, wallMs: number): Lint[] 
     ...lintEdge(mesh.idcs),
     ...lintEvacuations({ ...mesh, wallMs }),
     ...lintCapacity(mesh.groups, mesh.entries, mesh.idcs, isFor),
+    ...lintFailback(mesh.groups, mesh.entries),
   ];
 }
 

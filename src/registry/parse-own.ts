@@ -2,7 +2,14 @@ import type { z } from 'zod';
 import { hedgeWithoutTime, trafficLimits } from '../model/annotations.ts';
 import { parseDurationMs } from '../model/duration.ts';
 import { canonicalHost } from '../model/hostname.ts';
-import type { DrGroup, EdgePolicy, GroupTraffic, Idc } from '../model/idc.ts';
+import {
+  type DrGroup,
+  type EdgePolicy,
+  type Failback,
+  failbackDefaults,
+  type GroupTraffic,
+  type Idc,
+} from '../model/idc.ts';
 import type { Meta } from '../model/meta.ts';
 import { parseSizeBytes } from '../model/size.ts';
 import type { Fault } from './fault.ts';
@@ -12,7 +19,7 @@ import { isHost } from './net.ts';
 import { parseSpill } from './parse-capacity.ts';
 import { parseHealth } from './parse-health.ts';
 import { checkLabels } from './parse-meta.ts';
-import { drGroupSpec, type edgeSpec, idcSpec, trafficSpec } from './schema.ts';
+import { drGroupSpec, type edgeSpec, failbackSpec, idcSpec, trafficSpec } from './schema.ts';
 import { parseStrict, salvage } from './strict.ts';
 
 /** Reads an isthmus.dev Idc; undefined when it has faults. */
@@ -79,6 +86,7 @@ export function parseDrGroup(spec: Fields, meta: Meta, faults: Fault[]): DrGroup
   const declared = parseTraffic(spec, parsed?.traffic ?? salvage(trafficSpec, spec.raw.traffic));
   const spill = parseSpill(spec);
   const traffic = { ...declared, ...(spill === undefined ? {} : { spill }) };
+  const failback = parseFailback(spec, parsed?.failback ?? salvage(failbackSpec, spec.raw.failback));
   if (parsed === undefined) return undefined;
   const selector = parsed.selector?.matchLabels;
   return {
@@ -90,8 +98,24 @@ export function parseDrGroup(spec: Fields, meta: Meta, faults: Fault[]): DrGroup
       idcs: parsed.idcs.map(({ name, weight }) => (weight === undefined ? { name } : { name, weight })),
       hopLimit: parsed.hopLimit ?? 1,
       traffic,
+      ...(failback === undefined ? {} : { failback }),
     },
   };
+}
+
+function parseFailback(spec: Fields, yaml: z.infer<typeof failbackSpec> | undefined): Failback | undefined {
+  if (yaml === undefined) return undefined;
+  const read = (key: 'ramp' | 'hold', byDefault: number, msMin: number) => {
+    const text = yaml[key];
+    if (text === undefined) return byDefault;
+    const ms = parseDurationMs(text) ?? Number.POSITIVE_INFINITY;
+    if (ms < msMin) spec.error(`${text} is too short: give at least ${msMin}ms.`, 'failback', key);
+    if (ms > failbackDefaults.msMax)
+      spec.error(`${show(text)} is too long: give at most 1h.`, 'failback', key);
+    return ms;
+  };
+  const { rampMs, holdMs } = failbackDefaults;
+  return { rampMs: read('ramp', rampMs, 1_000), holdMs: read('hold', holdMs, 0) };
 }
 
 function checkHosts(spec: Fields): string[] {

@@ -188,6 +188,23 @@ export const trafficSpec = z
     description: "How requests are timed, retried and checked. A ServiceEntry's annotations override it.",
   });
 
+export const failbackSpec = z
+  .strictObject({
+    ramp: duration.optional().meta({
+      description: 'The share at home grows from 1 % to all over this time. From 1s to 1h.',
+      default: '30s',
+    }),
+    hold: duration.optional().meta({
+      description:
+        'For so long half of the instances must be good, without a break, before the ramp begins; doubled by each failure on the way. At most 1h.',
+      default: '10s',
+    }),
+  })
+  .meta({
+    description:
+      'How requests come home to an IDC that had nobody left: little by little. Without it all at once. Needs a health path.',
+  });
+
 const idcChoice = z.strictObject({
   name: z.string().regex(idcNamePattern, "must be an IDC's name: 1 to 32 of a-z, 0-9 and '-'."),
   weight: z
@@ -226,6 +243,7 @@ export const drGroupSpec = z
     capacity: groupCapacity.optional(),
     spill: spill.optional(),
     class: groupClass,
+    failback: failbackSpec.optional(),
   })
   .meta({ anyOf: [{ required: ['hosts'] }, { required: ['selector'] }] });
 

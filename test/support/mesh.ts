@@ -58,7 +58,10 @@ export interface EnvoyOptions {
 
 /** How a control plane differs from the usual. */
 export type MeshOptions = Partial<
-  Pick<ControlPlaneOptions, 'hopLimit' | 'sources' | 'compiler' | 'filterStore' | 'logger' | 'loopPrevention'>
+  Pick<
+    ControlPlaneOptions,
+    'failbackStore' | 'hopLimit' | 'sources' | 'compiler' | 'filterStore' | 'logger' | 'loopPrevention'
+  >
 >;
 
 /** A free port on loopback, as an address. */

@@ -48,6 +48,9 @@ export const allowances: Readonly<Record<string, Allowance>> = {
     packages: { 'prom-client': 'all', 'hdr-histogram-js': 'all' },
     node: true,
   },
+  // Asks instances whether they are well.
+  probe: { folders: ['base', 'model'], node: true },
+  failback: { folders: ['base', 'model', 'plan', 'probe'], node: true },
   'pipeline.ts': {
     folders: ['base', 'model', 'index', 'plan', 'translate', 'serve', 'policy', 'delivery'],
     types: ['registry'],
@@ -58,10 +61,12 @@ export const allowances: Readonly<Record<string, Allowance>> = {
     types: ['registry'],
     node: false,
   },
+  // What the control plane reads of an xDS stream.
+  'streams.ts': { folders: ['base', 'model'], types: ['serve', 'delivery'], node: false },
   'controlplane.ts': {
     folders: [
       ...['base', 'model', 'registry', 'index', 'plan', 'translate', 'serve', 'policy', 'delivery'],
-      ...['pipeline.ts', 'status.ts'],
+      ...['pipeline.ts', 'status.ts', 'streams.ts', 'failback'],
     ],
     node: true,
   },
@@ -77,6 +82,8 @@ export const allowances: Readonly<Record<string, Allowance>> = {
       'status.ts',
       'delivery',
       'drill',
+      'probe',
+      'failback',
     ],
     packages: { commander: 'all', pino: 'all', yaml: 'all', undici: 'all' },
     node: true,

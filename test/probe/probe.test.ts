@@ -1,8 +1,8 @@
 import { createServer } from 'node:http';
 import { createServer as createHttp2Server } from 'node:http2';
 import t from 'tap';
-import { type Probe, probe } from '../../src/cli/probe.ts';
 import { healthDefaults } from '../../src/plan/health.ts';
+import { type Probe, probe } from '../../src/probe/probe.ts';
 import { startGrpc } from '../support/grpc-health.ts';
 import { freeAddress } from '../support/mesh.ts';
 

@@ -2,12 +2,15 @@ import { get } from 'node:http';
 import { connect as connectHttp2, constants } from 'node:http2';
 import { connect } from 'node:net';
 import type { StatusRange } from '../model/health.ts';
-import { askGrpcHealth } from './probe-grpc.ts';
+import { askGrpcHealth } from './grpc.ts';
 
 /** How it is seen that a process serves: what proxies take for healthy, and nothing else. */
 export type Probe =
-  /** A GET, over HTTP/1.1 or HTTP/2, that is answered with one of these statuses. Redirects are not followed, as Envoy does not. */
-  | { readonly url: string; readonly statuses: readonly StatusRange[] }
+  /**
+   * A GET, over HTTP/1.1 or HTTP/2, that is answered with one of these statuses; `host` instead of the URL's, where it is
+   * another. Redirects are not followed, as Envoy does not.
+   */
+  | { readonly url: string; readonly statuses: readonly StatusRange[]; readonly host?: string }
   /** grpc.health.v1; service '' stands for the whole server. */
   | { readonly grpc: { readonly host: string; readonly port: number; readonly service: string } }
   /** A connection that opens. */
@@ -15,14 +18,14 @@ export type Probe =
 
 const probeMsMax = 1_000;
 
-/** Probes once: why it is not healthy, or undefined when it is. */
-export async function probe(target: Probe): Promise<string | undefined> {
-  if ('grpc' in target) return askGrpcHealth(target.grpc, probeMsMax);
-  if (!('url' in target)) return opens(target);
+/** Probes once, for at most so many milliseconds: why it is not healthy, or undefined when it is. */
+export async function probe(target: Probe, msMax = probeMsMax): Promise<string | undefined> {
+  if ('grpc' in target) return askGrpcHealth(target.grpc, msMax);
+  if (!('url' in target)) return opens(target, msMax);
   try {
     // A server that speaks HTTP/2 alone answers HTTP/1.1 with what is none.
-    const status = await statusOf(target.url).catch(async (error) => {
-      const answer = await statusOfHttp2(target.url).catch(() => undefined);
+    const status = await statusOf(target, msMax).catch(async (error) => {
+      const answer = await statusOfHttp2(target, msMax).catch(() => undefined);
       if (answer === undefined) throw error;
       return answer;
     });
@@ -33,27 +36,30 @@ export async function probe(target: Probe): Promise<string | undefined> {
   }
 }
 
-function statusOf(url: string): Promise<number> {
+type Get = Extract<Probe, { readonly url: string }>;
+
+function statusOf({ url, host }: Get, msMax: number): Promise<number> {
   return new Promise((resolve, reject) => {
-    const sent = get(url, { agent: false, timeout: probeMsMax }, (response) => {
+    const headers = host === undefined ? {} : { host };
+    const sent = get(url, { agent: false, timeout: msMax, headers }, (response) => {
       response.resume();
       resolve(response.statusCode ?? 0);
     });
-    sent.on('timeout', () => sent.destroy(new Error(`no answer in ${probeMsMax} ms`)));
+    sent.on('timeout', () => sent.destroy(new Error(`no answer in ${msMax} ms`)));
     sent.on('error', reject);
   });
 }
 
 /** By HTTP/2 with prior knowledge (RFC 9113, 3.3), as proxies ask where the port is HTTP2. */
-function statusOfHttp2(url: string): Promise<number> {
-  const { host, pathname, search } = new URL(url);
-  const session = connectHttp2(`http://${host}`);
+function statusOfHttp2({ url, host }: Get, msMax: number): Promise<number> {
+  const { host: at, pathname, search } = new URL(url);
+  const session = connectHttp2(`http://${at}`);
   return new Promise<number>((resolve, reject) => {
     session.on('error', reject);
-    const stream = session.request({ ':path': pathname + search });
-    stream.setTimeout(probeMsMax, () => {
+    const stream = session.request({ ':path': pathname + search, ':authority': host ?? at });
+    stream.setTimeout(msMax, () => {
       stream.close(constants.NGHTTP2_CANCEL);
-      reject(new Error(`no answer in ${probeMsMax} ms`));
+      reject(new Error(`no answer in ${msMax} ms`));
     });
     stream.on('response', (headers) => resolve(Number(headers[':status'])));
     stream.on('error', reject);
@@ -61,10 +67,13 @@ function statusOfHttp2(url: string): Promise<number> {
   }).finally(() => session.destroy());
 }
 
-function opens(target: { readonly host: string; readonly port: number }): Promise<string | undefined> {
+function opens(
+  target: { readonly host: string; readonly port: number },
+  msMax: number,
+): Promise<string | undefined> {
   return new Promise((resolve) => {
     const socket = connect(target);
-    socket.setTimeout(probeMsMax, () => socket.destroy(new Error(`no connection in ${probeMsMax} ms`)));
+    socket.setTimeout(msMax, () => socket.destroy(new Error(`no connection in ${msMax} ms`)));
     socket.once('connect', () => {
       socket.destroy();
       resolve(undefined);

@@ -1,0 +1,15 @@
+import { probe } from '../probe/probe.ts';
+import type { Target } from './keeper.ts';
+
+/** Asks an instance as proxies ask it: by its health path, or by grpc.health.v1. Behind TLS a connection that opens is enough. */
+export async function checkInstance(target: Target): Promise<boolean> {
+  const { host, address, port, question, timeoutMs } = target;
+  const at = `${address.includes(':') ? `[${address}]` : address}:${port}`;
+  const ask = () => {
+    if (target.isTls) return probe({ host: address, port }, timeoutMs);
+    if (question.kind === 'grpc')
+      return probe({ grpc: { host: address, port, service: question.service } }, timeoutMs);
+    return probe({ url: `http://${at}${question.path}`, host, statuses: question.statuses }, timeoutMs);
+  };
+  return (await ask().catch((reason: unknown) => String(reason))) === undefined;
+}

@@ -1,0 +1,66 @@
+import { mkdirSync, readFileSync } from 'node:fs';
+import { rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from '../base/log.ts';
+import type { SavedStates } from './keeper.ts';
+
+/** Where the states of Groups on their way home are kept from one control plane to the next. */
+export interface FailbackStore {
+  readonly saved: SavedStates;
+  /** Writes all of it in place of what was there, soon; the newest counts. */
+  save(states: SavedStates): void;
+}
+
+/** A file in a folder. What cannot be read is as if it were not there, and is logged. */
+export function openFailbackStore(folder: string, logger: Logger): FailbackStore {
+  const file = join(folder, 'failback.json');
+  let waiting: SavedStates | undefined;
+  let isWriting = false;
+
+  async function write(): Promise<void> {
+    isWriting = true;
+    while (waiting !== undefined) {
+      const text = JSON.stringify(waiting);
+      waiting = undefined;
+      try {
+        await writeFile(`${file}.new`, text, { mode: 0o600 });
+        await rename(`${file}.new`, file);
+      } catch (reason) {
+        const { message } = reason as Error;
+        logger.warn('failback: not written down, a control plane that starts would begin anew', { message });
+      }
+    }
+    isWriting = false;
+  }
+
+  return {
+    saved: read(file, logger),
+    save(states) {
+      waiting = states;
+      mkdirSync(folder, { recursive: true });
+      if (!isWriting) void write();
+    },
+  };
+}
+
+function read(file: string, logger: Logger): SavedStates {
+  try {
+    const parsed: unknown = JSON.parse(readFileSync(file, 'utf8'));
+    if (isStates(parsed)) return parsed;
+    throw new Error('it is not what a control plane writes');
+  } catch (reason) {
+    const { code, message } = reason as NodeJS.ErrnoException;
+    if (code !== 'ENOENT') logger.warn(`failback: ${file} is not used: ${message}`);
+    return {};
+  }
+}
+
+function isStates(value: unknown): value is SavedStates {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  return Object.values(value).every(
+    (one) =>
+      (one?.at === 'away' || one?.at === 'ramp') &&
+      Number.isInteger(one.failures) &&
+      [one.rampedMs, one.share].every((number) => Number.isFinite(number) && number >= 0),
+  );
+}

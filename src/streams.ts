@@ -1,0 +1,26 @@
+import { MeshError } from './base/error.ts';
+import type { Answer } from './delivery/ledger.ts';
+import type { RosterStream } from './delivery/roster.ts';
+import { parseNodeScope } from './model/node.ts';
+import type { Ack, Node, StreamInfo } from './serve/events.ts';
+
+/** A proxy's class: all that say the same of themselves get the same. Throws MeshError `invalid`. */
+export function classOf(node: Node, idc: string): string {
+  const scope = parseNodeScope(node.metadata);
+  if (scope.idc !== idc) {
+    const message = `node '${node.id}' stands in IDC '${scope.idc}', this control plane in '${idc}'; give it the --xds of its own IDC`;
+    throw new MeshError('invalid', message);
+  }
+  return JSON.stringify(scope);
+}
+
+/** What a proxy's ACK or NACK says to the ledger. */
+export function answerOf({ stream, type, sentAtMs, ackedAtMs, eventsAt, supersededAt }: Ack): Answer {
+  return { node: stream.node.id ?? '', type, sentAtMs, ackedAtMs, eventsAt, supersededAt };
+}
+
+/** A stream as the roster has it. */
+export function rosterStream({ id, node, peer }: StreamInfo): RosterStream {
+  const { role, idc } = parseNodeScope(node.metadata);
+  return { id, node: node.id ?? '', role, idc, peer: peer.address };
+}

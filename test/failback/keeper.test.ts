@@ -1,0 +1,163 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t from 'tap';
+import { silentLogger } from '../../src/base/log.ts';
+import { createFailbackKeeper, type SavedStates, type Target } from '../../src/failback/keeper.ts';
+import { openFailbackStore } from '../../src/failback/store.ts';
+import type { GroupPlan } from '../../src/plan/types.ts';
+import { manualClock } from '../support/manual-clock.ts';
+import { until } from '../support/mesh.ts';
+
+const key = 'shop/a.example:80';
+
+/** A plan with so many instances; of all else what the keeper looks at. */
+function planOf(count: number, more: Partial<GroupPlan> = {}): GroupPlan {
+  const endpoints = Array.from({ length: count }, (_, i) => ({
+    address: `10.0.0.${i + 1}`,
+    port: 80,
+    weight: 1,
+  }));
+  const question = { kind: 'http', path: '/up', statuses: [{ from: 200, to: 299 }] } as const;
+  return {
+    group: { host: 'a.example', port: 80 },
+    namespace: 'shop',
+    instances: [{ name: 'sh-a', endpoints }],
+    health: { question, intervalMs: 500, answerMs: 900 },
+    failback: { rampMs: 4_000, holdMs: 1_000 },
+    ...more,
+  } as unknown as GroupPlan;
+}
+
+function world(saved?: SavedStates) {
+  const clock = manualClock();
+  const state = { well: true, asked: 0, pushed: 0, written: undefined as SavedStates | undefined };
+  const keeper = createFailbackKeeper({
+    clock,
+    logger: silentLogger,
+    async check(_: Target) {
+      state.asked += 1;
+      return state.well;
+    },
+    ...(saved && { saved }),
+    save(states) {
+      state.written = states;
+    },
+    onShares() {
+      state.pushed += 1;
+    },
+  });
+  const planned = (...plans: GroupPlan[]) => keeper.planned(new Map([['a.example', plans]]));
+  const pass = async (ms: number) => {
+    for (let passed = 0; passed < ms; passed += 50) {
+      clock.pass(50);
+      // What is asked answers between two turns of the clock.
+      await new Promise(setImmediate);
+    }
+  };
+  return { keeper, state, planned, pass };
+}
+
+t.test('away, held, and home in steps', async (t) => {
+  const { keeper, state, planned, pass } = world();
+  planned(planOf(2));
+  keeper.start();
+  await pass(2_000);
+  t.equal(keeper.shareOf(key), undefined);
+  state.well = false;
+  await pass(2_500);
+  t.equal(keeper.shareOf(key), 1);
+  t.match(state.written, { [key]: { at: 'away', share: 1 } });
+  state.well = true;
+  await pass(4_000);
+  const share = keeper.shareOf(key) ?? 200;
+  t.ok(share > 20 && share < 80, `${share}`);
+  await pass(4_000);
+  t.equal(keeper.shareOf(key), undefined);
+  t.strictSame(state.written, {});
+  t.ok(state.pushed >= 8 && state.pushed <= 10, `${state.pushed} pushes`);
+});
+
+t.test('instances that leave the registry and come back are an outage too', async (t) => {
+  const { keeper, planned, pass } = world();
+  planned(planOf(2));
+  keeper.start();
+  await pass(1_000);
+  planned(planOf(0));
+  await pass(1_500);
+  t.equal(keeper.shareOf(key), 1);
+  planned(planOf(2));
+  await pass(1_500);
+  t.equal(keeper.shareOf(key), 1, 'held');
+  await pass(5_000);
+  t.equal(keeper.shareOf(key), undefined);
+});
+
+t.test('nothing is judged before the registry is whole', async (t) => {
+  const { keeper, planned, pass } = world();
+  planned(planOf(0));
+  await pass(5_000);
+  t.equal(keeper.shareOf(key), undefined);
+  planned(planOf(2));
+  keeper.start();
+  await pass(5_000);
+  t.equal(keeper.shareOf(key), undefined);
+});
+
+t.test('what was written down holds from the first plan on', async (t) => {
+  const { keeper, planned, pass } = world({ [key]: { at: 'ramp', failures: 0, rampedMs: 2_000, share: 50 } });
+  t.equal(keeper.shareOf(key), 50, 'before it was planned');
+  planned(planOf(2));
+  t.equal(keeper.shareOf(key), 50);
+  keeper.start();
+  await pass(3_000);
+  t.equal(keeper.shareOf(key), undefined, 'the rest of the ramp');
+});
+
+t.test('a Group that asks for it no more is forgotten, and no longer asked', async (t) => {
+  const { keeper, state, planned, pass } = world();
+  planned(planOf(2));
+  keeper.start();
+  state.well = false;
+  await pass(3_000);
+  const { failback: _, ...without } = planOf(2);
+  planned(without as GroupPlan);
+  t.equal(keeper.shareOf(key), undefined);
+  const { asked } = state;
+  await pass(2_000);
+  t.equal(state.asked, asked);
+});
+
+t.test('with many instances each is asked less often', async (t) => {
+  const { keeper, state, planned, pass } = world();
+  planned(planOf(250), planOf(250, { group: { host: 'a.example', port: 81 } }));
+  keeper.start();
+  await pass(10_000);
+  t.ok(state.asked <= 2_600 && state.asked >= 1_500, `${state.asked} checks in 10 s`);
+  keeper.close();
+  const { asked } = state;
+  await pass(5_000);
+  t.equal(state.asked, asked);
+});
+
+t.test('the file: what is written is read, and what is none is passed over', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'isthmus-failback-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const states = { [key]: { at: 'ramp', failures: 1, rampedMs: 5, share: 3 } } as const;
+  const store = openFailbackStore(join(folder, 'new'), silentLogger);
+  t.strictSame(store.saved, {});
+  store.save({});
+  store.save(states);
+  const file = join(folder, 'new', 'failback.json');
+  await until('the newest is there', () => readFileSync(file, 'utf8') === JSON.stringify(states));
+  t.strictSame(openFailbackStore(join(folder, 'new'), silentLogger).saved, states);
+  for (const text of [
+    '{',
+    '[]',
+    '{"a":{"at":"home"}}',
+    '{"a":{"at":"ramp","failures":0,"rampedMs":"x","share":1}}',
+  ]) {
+    writeFileSync(file, text);
+    t.strictSame(openFailbackStore(join(folder, 'new'), silentLogger).saved, {}, text);
+  }
+});

@@ -1,0 +1,113 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t from 'tap';
+import { sleep, systemClock } from '../../src/base/clock.ts';
+import { silentLogger } from '../../src/base/log.ts';
+import { openFailbackStore } from '../../src/failback/store.ts';
+import type { ListenAddress } from '../../src/model/node.ts';
+import { startIdcs } from '../support/idcs.ts';
+import { freeAddress, get, type Mesh, until } from '../support/mesh.ts';
+
+// An IDC that had nobody left comes back: little by little where the Group asks for it, at once where it does not.
+
+/** An instance that answers its name, and may go and come back. */
+async function instance(name: string) {
+  const at: ListenAddress = await freeAddress();
+  let server: Server | undefined;
+  const down = () => {
+    server?.closeAllConnections();
+    server?.close();
+  };
+  const up = () =>
+    new Promise<void>((resolve) => {
+      server = createServer((_, response) => response.end(name)).listen(at.port, at.address, resolve);
+    });
+  t.teardown(down);
+  await up();
+  return { at, up, down };
+}
+
+const [home, away] = [[await instance('home'), await instance('home')], await instance('away')];
+const instances = [...home.map(({ at }) => ({ idc: 'sh-a', at })), { idc: 'sh-b', at: away.at }];
+const rampMs = 6_000;
+const world = await startIdcs({
+  idcs: ['sh-a', 'sh-b'],
+  hopLimit: 1,
+  groups: [
+    { name: 'slowly', instances, health: '/', drGroup: { failback: { ramp: `${rampMs}ms`, hold: '1s' } } },
+    { name: 'at-once', instances, health: '/' },
+  ],
+});
+t.teardown(() => world.close());
+const mesh = world.meshes.get('sh-a') as Mesh;
+const folder = mkdtempSync(join(tmpdir(), 'isthmus-failback-'));
+t.teardown(() => rmSync(folder, { recursive: true }));
+
+/** The share of 100 requests that is served at home, percent; all are served. */
+async function shareOf(group: string): Promise<number> {
+  const answers = Array.from({ length: 100 }, async (_, i) => {
+    await sleep(systemClock, 5 * i);
+    const { status, body } = await get(world.outbound, '/', { host: `${group}.test` });
+    if (status !== 200) throw new Error(`${group} answers ${status}`);
+    return body === 'home';
+  });
+  return (await Promise.all(answers)).filter(Boolean).length;
+}
+
+/** What the control plane holds the Group to, percent; 200: nothing is held back. */
+async function held(): Promise<number> {
+  const text = await mesh.plane.metrics.registry.metrics();
+  const found = /isthmus_failback_share_percent\{group="test\/slowly\.test:80".*\} (\d+)/.exec(text);
+  return found === null ? 200 : Number(found[1]);
+}
+
+async function outage(): Promise<void> {
+  for (const one of home) one.down();
+  await until('it is held back', async () => (await held()) === 1);
+  for (const group of ['slowly', 'at-once'])
+    await until(`${group} is served away`, async () => (await shareOf(group)) === 0);
+}
+
+t.test('little by little', { timeout: 120_000 }, async (t) => {
+  for (const group of ['slowly', 'at-once'])
+    await until(`${group} is served at home`, async () => (await shareOf(group)) === 100);
+  await mesh.restart({ failbackStore: openFailbackStore(folder, silentLogger) });
+  await outage();
+  for (const one of home) await one.up();
+  await until('the other Group is home', async () => (await shareOf('at-once')) === 100);
+  const first = await shareOf('slowly');
+  t.ok(first <= 15, `${first} % at home while the other Group, which asks for nothing, is home at once`);
+  const shares: number[] = [];
+  while ((await held()) < 200) shares.push(await shareOf('slowly'));
+  t.ok(
+    shares.some((share) => share > 20 && share < 80),
+    `${shares.join(', ')}`,
+  );
+  t.equal(await shareOf('slowly'), 100);
+});
+
+t.test('a control plane that dies in the middle goes on where it was', { timeout: 120_000 }, async (t) => {
+  await outage();
+  for (const one of home) await one.up();
+  await until('it is on its way', async () => (await held()) >= 30);
+  const before = await held();
+  // Long enough for what was written down to lie on the disk.
+  await sleep(systemClock, 100);
+  await mesh.restart({ failbackStore: openFailbackStore(folder, silentLogger) });
+  await until('it is ready', async () => mesh.plane.readiness().ready);
+  const after = await held();
+  t.ok(after >= before - 10 && after < 90, `from ${before} to ${after}`);
+  await until('it is home', async () => (await held()) === 200);
+  t.equal(await shareOf('slowly'), 100);
+});
+
+t.test('one that knows nothing of it lets all come home at once', { timeout: 120_000 }, async (t) => {
+  await outage();
+  for (const one of home) await one.up();
+  await mesh.restart({});
+  await until('it is ready', async () => mesh.plane.readiness().ready);
+  t.equal(await held(), 200);
+  await until('it is home', async () => (await shareOf('slowly')) === 100);
+});
