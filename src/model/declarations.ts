@@ -1,6 +1,6 @@
 import { trafficFromAnnotations } from './annotations.ts';
 import { viewsOf } from './audience.ts';
-import type { ServiceEntry, ServicePort } from './service.ts';
+import type { Protocol, ServiceEntry, ServicePort } from './service.ts';
 
 /** One port of a host that several ServiceEntries of a namespace declare. */
 export interface MergedPort {
@@ -40,7 +40,7 @@ export function mergePorts(entries: readonly ServiceEntry[]): {
         continue;
       }
       const [first] = known.from;
-      if (port.protocol !== known.port.protocol) refused.push({ entry, port, first, why: 'protocol' });
+      if (carriageOf(port) !== carriageOf(known.port)) refused.push({ entry, port, first, why: 'protocol' });
       else if (spec.resolution !== entries[first.entry]?.spec.resolution)
         refused.push({ entry, port, first, why: 'resolution' });
       else known.from.push({ entry, port });
@@ -48,6 +48,17 @@ export function mergePorts(entries: readonly ServiceEntry[]): {
   }
   return { ports: [...found.values()], refused };
 }
+
+/** Protocols that proxies carry alike are one: names differ for people, and for checks of health. */
+function carriageOf({ protocol }: ServicePort): Protocol {
+  return carriages[protocol] ?? protocol;
+}
+
+const carriages: Readonly<Partial<Record<Protocol, Protocol>>> = {
+  GRPC: 'HTTP2',
+  HTTPS: 'TLS',
+  MONGO: 'TCP',
+};
 
 /**
  * The order in which ServiceEntries of one host count: what all may see before what some may, then by namespace; within
@@ -92,7 +103,7 @@ export function declarationFaults(
       found.set(`${namespace}/${name} ${fault.path.join('.')} ${fault.message}`, fault);
     }
   }
-  return [...found.values(), ...otherNamespaces(host, ranked)];
+  return [...found.values(), ...otherNamespaces(host, ranked), ...hiddenPorts(host, ranked)];
 }
 
 function refusals(host: string, entries: readonly ServiceEntry[]): DeclarationFault[] {
@@ -155,6 +166,34 @@ function otherNamespaces(host: string, ranked: readonly ServiceEntry[]): Declara
     const path = ['spec', 'hosts', entry.spec.hosts.indexOf(host)];
     const message = `ServiceEntry ${nameOf(first)} declares ${host} too and comes first by namespace: gateways and callers outside of ${namespace} use that one, and from here nothing leaves the IDC. Take the host out of one of them, or set exportTo: ['.'].`;
     return [{ entry, path, message }];
+  });
+}
+
+/** Ports that callers of a namespace would have without its own declaration of the host (istio 55879). */
+function hiddenPorts(host: string, ranked: readonly ServiceEntry[]): DeclarationFault[] {
+  const [common] = ranked;
+  if (common === undefined || common.spec.exportTo !== undefined) return [];
+  const ofAll = ranked.filter(
+    ({ meta, spec }) => meta.namespace === common.meta.namespace && spec.exportTo === undefined,
+  );
+  const namespaces = new Set(ranked.map(({ meta }) => meta.namespace));
+  namespaces.delete(common.meta.namespace);
+  return [...namespaces].flatMap((namespace): DeclarationFault[] => {
+    const own = ranked.filter(
+      ({ meta, spec: { exportTo } }) =>
+        meta.namespace === namespace && (exportTo === undefined || exportTo.includes(namespace)),
+    );
+    const [entry] = own;
+    if (entry === undefined) return [];
+    const numbers = new Set(own.flatMap(({ spec }) => spec.ports.map((port) => port.number)));
+    const hidden = ofAll.flatMap((other) =>
+      other.spec.ports.filter((port) => !numbers.has(port.number)).map((port) => ({ other, port })),
+    );
+    const [first] = hidden;
+    if (first === undefined) return [];
+    const ports = hidden.map(({ port }) => port.number).join(', ');
+    const message = `callers of ${namespace} see ${host} as declared here, and not port ${ports} of ServiceEntry ${nameOf(first.other)}: add it here, or take the host out.`;
+    return [{ entry, path: ['spec', 'ports'], message }];
   });
 }
 

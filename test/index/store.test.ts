@@ -181,6 +181,11 @@ t.test(
     t.match(told(entry('a', {}), entry('b', {}, timeout)), [/ b metadata\.annotations at port 80 .* counts/]);
     t.same(told(entry('a', {}, timeout), entry('b', {}, timeout)), []);
     t.same(told(entry('a', {}, timeout), entry('b', {})), [], 'who says nothing is content');
+    const hidden = { exportTo: ['web'], ports: [{ number: 81, name: 'http', protocol: 'HTTP' } as const] };
+    t.match(told(entry('a', {}), serviceEntry('web/b', ['s.shop'], hidden)), [
+      /^host-conflict b spec\.ports callers of web see s\.shop as declared here, and not port 80 of ServiceEntry shop\/a/,
+    ]);
+    t.same(told(entry('a', {}), serviceEntry('web/b', ['s.shop'], { exportTo: ['web'] })), []);
   },
 );
 

@@ -112,6 +112,15 @@ t.test('what contradicts the first is left out, and answered by nobody else', as
     found.map(({ closedPorts }) => closedPorts),
     [[90], undefined, undefined],
   );
+  const alike = serviceEntry('shop/c', ['s.shop'], {
+    ports: [http(90, { protocol: 'MONGO' })],
+    endpoints: at('10.0.0.3'),
+  });
+  t.strictSame(
+    shown(plans(a, alike)),
+    ['80* http1: 10.0.0.1:80', '90 tcp: 10.0.0.1:90 10.0.0.3:90'],
+    'carried alike',
+  );
   const c = serviceEntry('shop/c', ['s.shop'], { ports: [http(80)], resolution: 'DNS' });
   t.strictSame(shown(plans(a, c)), ['80* http1: 10.0.0.1:80', '90 tcp: 10.0.0.1:90']);
 });
