@@ -3,10 +3,10 @@ import { MeshError } from './base/error.ts';
 import type { Logger } from './base/log.ts';
 import { createDeletions, type Deletions } from './delivery/deletions.ts';
 import type { GuardLimits } from './delivery/guard.ts';
-import { IngressWatch } from './delivery/ingress-watch.ts';
 import { Ledger } from './delivery/ledger.ts';
 import { createMetrics, type Metrics } from './delivery/metrics.ts';
 import { createProblemLog } from './delivery/problem-log.ts';
+import { ReachWatch } from './delivery/reach-watch.ts';
 import { Readiness } from './delivery/readiness.ts';
 import { Roster } from './delivery/roster.ts';
 import { StartOrder } from './delivery/start-order.ts';
@@ -257,11 +257,11 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     });
   }
 
-  const watch = new IngressWatch({
+  const watch = new ReachWatch({
     clock,
     logger,
-    gateways: () => pipeline.boundedGateways(),
-    onChange: (live) => pipeline.ingress(live),
+    watched: () => pipeline.watched(),
+    onChange: (dead) => pipeline.unreached(dead),
   });
 
   const precedence = createPrecedence(sources.map((source) => source.name));

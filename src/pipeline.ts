@@ -66,12 +66,12 @@ export interface Pipeline {
   hasFilters(): boolean;
   /** Puts all that a new class of nodes gets. */
   open(nodeClass: string, scope: NodeScope): void;
-  /** Takes in how many ingress gateways of this IDC are alive; undefined: not known. */
-  ingress(live: number | undefined): void;
-  /** Whether there are limits that it decides about. */
+  /** What the limits on requests from other IDCs rest on: instances, and ingress gateways; none while there is no limit. */
+  watched(): readonly ListenAddress[];
+  /** Takes in which of these accept no connection (`reachedName`). */
+  unreached(dead: ReadonlySet<string>): void;
+  /** Whether there are such limits. */
   hasLimits(): boolean;
-  /** Where ingress gateways of this IDC take connections of other IDCs; none while there is no limit. */
-  boundedGateways(): readonly ListenAddress[];
   /** Forgets a class. */
   forget(nodeClass: string): void;
   view(): MeshView;
@@ -246,18 +246,15 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       if (built.length > openAtOnceMax) openSlowly(nodeClass, built);
       else put(nodeClass, { upserts: built, removals: [] });
     },
-    ingress(live) {
-      const plans = planner.ingress(live, index.view());
+    watched: () => planner.watched(index.view()),
+    unreached(dead) {
+      const plans = planner.unreached(dead, index.view());
       if (plans.size === 0) return;
-      const push = ledger.begin('gateways', clock.now(), 1, 'ingress gateways');
+      const push = ledger.begin('reach', clock.now(), 1, 'what accepts no connection');
       publish(catalog.update(plans), push, []);
       push.end();
     },
     hasLimits: () => planner.hasLimits(),
-    boundedGateways() {
-      const gateways = index.view().idcs.get(idc)?.spec.ingress ?? [];
-      return planner.hasLimits() ? gateways.map(({ address, peerPort: port }) => ({ address, port })) : [];
-    },
     forget(nodeClass) {
       opening.delete(nodeClass);
       catalog.close(nodeClass);

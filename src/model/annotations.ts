@@ -1,4 +1,10 @@
-import { mergeSpill, parseSpillAnnotations, spillAnnotations } from './capacity.ts';
+import {
+  capacityLimits,
+  mergeSpill,
+  parseSharePercent,
+  parseSpillAnnotations,
+  spillAnnotations,
+} from './capacity.ts';
 import { parseDurationMs } from './duration.ts';
 import { mergeHealth } from './health.ts';
 import { createHealthReader, healthAnnotations, splitHealthKey } from './health-annotations.ts';
@@ -44,6 +50,16 @@ const readers: Readonly<Record<string, Reader>> = {
     if (bytes === undefined) return `'${value}' is not a size: give one like '4Mi' or '65536'.`;
     if (bytes > trafficLimits.retryBodyBytesMax) return `${value} is too much: give at most 64Mi.`;
     traffic.retryBodyBytes = bytes;
+    return undefined;
+  },
+  'isthmus.dev/retry-budget': (value, traffic) => {
+    const [, number = '', share] = /^([0-9]{1,7})(?:,\s*(\S+))?$/.exec(value) ?? [];
+    const sharePercent = share === undefined ? undefined : parseSharePercent(share);
+    const requestsPerSecond = Number(number);
+    const isRight = requestsPerSecond >= 1 && requestsPerSecond <= capacityLimits.concurrentMax;
+    if (!isRight || (share !== undefined && sharePercent === undefined))
+      return `'${value}' is not a budget: give the requests a second of one proxy, as '300', or with a share, as '300,20%'.`;
+    traffic.retryBudget = { requestsPerSecond, ...(sharePercent === undefined ? {} : { sharePercent }) };
     return undefined;
   },
   'isthmus.dev/hedge': choice('hedge'),

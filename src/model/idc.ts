@@ -87,12 +87,12 @@ export interface Idc {
   };
 }
 
-/** How many tries after the first may be under way at a proxy at once. */
+/** What bounds the tries after the first that a proxy has under way at once. */
 export interface RetryBudget {
+  /** Requests a second of the Group at one proxy, when it is busy. */
+  readonly requestsPerSecond: number;
   /** Of the requests that are under way, percent. */
   readonly sharePercent?: number;
-  /** Always allowed, whatever the share. */
-  readonly min?: number;
 }
 
 /** How requests to a Group are timed, retried and checked. Times in milliseconds; all optional, defaults in `plan/`. */
@@ -117,7 +117,7 @@ export interface GroupTraffic {
   readonly health?: GroupHealth;
   /** What bounds the requests that come from other IDCs; in YAML `spec.capacity`, `spill` and `class`. */
   readonly spill?: GroupSpill;
-  /** Bounds retries at the first proxy; absent: the connection pool's number. */
+  /** At the first proxy; absent: the connection pool's number of retries. */
   readonly retryBudget?: RetryBudget;
 }
 

@@ -1,5 +1,6 @@
 import type { GroupSpill } from '../model/capacity.ts';
 import type { Idc } from '../model/idc.ts';
+import type { ListenAddress } from '../model/node.ts';
 
 /** What a Group gets that says nothing. */
 export const spillDefaults = {
@@ -31,6 +32,17 @@ export function spillLimit({ instances, concurrentPerInstance, sharePercent, gat
   const limit = (instances * concurrentPerInstance * sharePercent) / 100 / Math.max(1, gateways);
   // Not 0 without instances: "nobody is there" says more than "nobody has room".
   return Math.max(1, Math.ceil(limit - 1e-9));
+}
+
+/** How the planner is told of what accepts no connection. */
+export function nameOf({ address, port }: ListenAddress): string {
+  return `${address} ${port}`;
+}
+
+/** How many of these count: those that are not known to be dead; all where all are, as who looked may be at fault. */
+export function countLive(all: readonly ListenAddress[], unreached: ReadonlySet<string>): number {
+  const live = all.filter((one) => !unreached.has(nameOf(one))).length;
+  return live === 0 ? all.length : live;
 }
 
 /** What an instance of a Group in this IDC bears; undefined: nobody has said it. */

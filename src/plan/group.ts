@@ -4,7 +4,8 @@ import { mergeTraffic, trafficFromAnnotations } from '../model/annotations.ts';
 import type { GroupTraffic } from '../model/idc.ts';
 import type { ServicePort, TrafficPolicy } from '../model/service.ts';
 import type { LoopPrevention } from '../model/trail.ts';
-import { concurrentPerInstance, spillLimit, spillShare } from './capacity.ts';
+import { planRetryBudget } from './budget.ts';
+import { concurrentPerInstance, countLive, spillLimit, spillShare } from './capacity.ts';
 import { planCrossingCheck } from './checks.ts';
 import { planCrossing } from './crossing.ts';
 import { evacuatedIdcs, type Leaving, planHomeShare } from './evacuation.ts';
@@ -39,8 +40,8 @@ export interface PlanContext {
   readonly checkIntervalMsMin: number;
   /** Evacuations in force, of this IDC and of others; absent: none. */
   readonly leaving?: readonly Leaving[];
-  /** Ingress gateways of the own IDC that are alive; absent: all that its Idc names. */
-  readonly ingressLive?: number;
+  /** Instances and ingress gateways of the own IDC that accept no connection, as `address port`; absent: none is known. */
+  readonly unreached?: ReadonlySet<string>;
   /** Whether a critical Group has instances in the own IDC. */
   readonly besideCritical?: boolean;
   /** The share that a Group on its way home keeps now, percent, by `groupKey`; undefined: nothing is held back. */
@@ -80,6 +81,7 @@ export function planGroup(view: GroupView, context: PlanContext): readonly Group
     const isOutFirst = homeShare === 0 && policy.hash !== undefined;
     const evacuates = (idc: string) => (idc === own ? homeShare === 0 && !isOutFirst : evacuated.has(idc));
     const ways = planPaths(homeShare === undefined ? crossing : withoutHandOn(crossing), traffic, isOutFirst);
+    const instances = planLocalities(naming.instances, port, naming.isRemote, evacuates);
     return {
       group,
       namespace,
@@ -88,7 +90,7 @@ export function planGroup(view: GroupView, context: PlanContext): readonly Group
       protocol,
       ...(protocol === 'tcp' && hasSni(port) ? { sni: true } : {}),
       addresses: protocol === 'tcp' ? (view.entry.spec.addresses ?? []) : [],
-      instances: planLocalities(naming.instances, port, naming.isRemote, evacuates),
+      instances,
       ...(homeShare === undefined ? {} : { homeShare }),
       ...(naming.lookup === undefined ? {} : { lookup: naming.lookup }),
       ...(crossing === undefined ? {} : { crossing }),
@@ -110,6 +112,7 @@ export function planGroup(view: GroupView, context: PlanContext): readonly Group
             },
       ...planTls(view.host, view.entry, policy),
       sidecars: protocol !== 'tcp' && traffic.sidecars === true,
+      ...withBudget(protocol === 'tcp' ? undefined : planRetryBudget(traffic)),
       outlier: planOutlier(given, {
         protocol,
         checked: health !== undefined,
@@ -119,7 +122,7 @@ export function planGroup(view: GroupView, context: PlanContext): readonly Group
       ...(health === undefined ? {} : { health }),
       ...(protocol === 'tcp' || crossing === undefined || naming.lookup !== undefined
         ? {}
-        : planSpill(naming.instances.length, traffic, context)),
+        : planSpill(instances, traffic, context)),
       ...(failback === undefined ? {} : { failback }),
       ...withoutGateways(
         { external: naming.isExternal, exported: view.entry.spec.exportTo === undefined },
@@ -130,16 +133,25 @@ export function planGroup(view: GroupView, context: PlanContext): readonly Group
   });
 }
 
+function withBudget(retryBudget: GroupPlan['retryBudget']): Pick<GroupPlan, 'retryBudget'> {
+  return retryBudget === undefined ? {} : { retryBudget };
+}
+
 /** What this IDC takes of the Group from others. */
 function planSpill(
-  instances: number,
+  localities: readonly Locality[],
   { spill }: GroupTraffic,
-  { own, idcs, ingressLive, besideCritical = false }: PlanContext,
+  { own, idcs, unreached = new Set(), besideCritical = false }: PlanContext,
 ): Pick<GroupPlan, 'spill'> {
   const idc = idcs.get(own);
   const concurrent = concurrentPerInstance(spill, idc);
   if (concurrent === undefined) return {};
-  const gateways = ingressLive ?? idc?.spec.ingress.length ?? 1;
+  const peers = (idc?.spec.ingress ?? []).map(({ address, peerPort: port }) => ({ address, port }));
+  const gateways = countLive(peers, unreached);
+  const instances = countLive(
+    localities.flatMap(({ endpoints }) => endpoints),
+    unreached,
+  );
   const sharePercent = spillShare(spill, besideCritical);
   const limit = spillLimit({ instances, concurrentPerInstance: concurrent, sharePercent, gateways });
   return { spill: { limit, isCritical: spill?.class === 'critical' } };

@@ -1,6 +1,9 @@
 import { sameContent } from '../index/equal.ts';
 import type { GroupView, MeshView, ViewDelta } from '../index/view.ts';
+import { addressKind } from '../model/address.ts';
 import { isFor } from '../model/evacuation.ts';
+import type { ListenAddress } from '../model/node.ts';
+import { nameOf } from './capacity.ts';
 import { checkIntervalMsMin } from './checks.ts';
 import { planHost } from './declarations.ts';
 import { evacuationsAt, type Leaving } from './evacuation.ts';
@@ -20,15 +23,30 @@ export interface Planner {
    * evacuation begins, goes on a step or ends.
    */
   update(view: MeshView, delta: Pick<ViewDelta, 'groups' | 'idcs'>, wallMs: number): PlannedGroups;
-  /** Takes in how many ingress gateways of the own IDC are alive (undefined: not known); the plans that this changes. */
-  ingress(live: number | undefined, view: MeshView): PlannedGroups;
-  /** Whether there is a Group of which this IDC takes so much and no more: else nobody cares how many gateways are alive. */
+  /** Whether there is a Group of which this IDC takes so much and no more. */
   hasLimits(): boolean;
+  /** What these limits rest on: their instances, and the own IDC's ingress gateways; none while there is no limit. */
+  watched(view: MeshView): readonly ListenAddress[];
+  /** Takes in which of these accept no connection, as `address port`; the plans that this changes. */
+  unreached(dead: ReadonlySet<string>, view: MeshView): PlannedGroups;
 }
 
 function keep(set: Set<string>, host: string, is: boolean): void {
   if (is) set.add(host);
   else set.delete(host);
+}
+
+/** Instances that others can connect to: one on a unix socket is taken for alive. */
+function instancesOf({ instances }: GroupPlan): ListenAddress[] {
+  const all = instances.flatMap(({ endpoints }) => endpoints);
+  return all
+    .filter(({ address }) => addressKind(address) === 'ip')
+    .map(({ address, port }) => ({ address, port }));
+}
+
+function gatewaysOf({ idcs }: MeshView, own: string): ListenAddress[] {
+  const gateways = idcs.get(own)?.spec.ingress ?? [];
+  return gateways.map(({ address, peerPort: port }) => ({ address, port }));
 }
 
 function isCriticalHere({ spill, instances }: GroupPlan): boolean {
@@ -39,13 +57,13 @@ function isCriticalHere({ spill, instances }: GroupPlan): boolean {
 export function createPlanner(options: PlannerOptions): Planner {
   /** Hosts that the egress gateways check in other IDCs: how often they may depends on how many there are. */
   const checked = new Set<string>();
-  /** Hosts of which this IDC takes so much from others and no more, and the critical ones that have instances here. */
-  const limited = new Set<string>();
+  /** Instances by host, where this IDC takes so much from others and no more; and critical hosts that have instances here. */
+  const limited = new Map<string, readonly ListenAddress[]>();
   const critical = new Set<string>();
   let intervalMsMin = 0;
   let leaving: readonly Leaving[] = [];
   let besideCritical = false;
-  let ingressLive: number | undefined;
+  let unreached: ReadonlySet<string> = new Set();
 
   function plan(view: MeshView, hosts: Iterable<string>): Map<string, readonly GroupPlan[]> {
     const context: PlanContext = {
@@ -54,7 +72,7 @@ export function createPlanner(options: PlannerOptions): Planner {
       checkIntervalMsMin: intervalMsMin,
       leaving,
       besideCritical,
-      ...(ingressLive === undefined ? {} : { ingressLive }),
+      unreached,
     };
     const plans = new Map<string, readonly GroupPlan[]>();
     for (const host of hosts) {
@@ -67,11 +85,9 @@ export function createPlanner(options: PlannerOptions): Planner {
         host,
         planned.some(({ crossing }) => crossing?.check !== undefined),
       );
-      keep(
-        limited,
-        host,
-        planned.some(({ spill }) => spill !== undefined),
-      );
+      const bounded = planned.filter(({ spill }) => spill !== undefined).flatMap(instancesOf);
+      if (planned.some(({ spill }) => spill !== undefined)) limited.set(host, bounded);
+      else limited.delete(host);
       keep(critical, host, planned.some(isCriticalHere));
     }
     return plans;
@@ -96,10 +112,20 @@ export function createPlanner(options: PlannerOptions): Planner {
       return plan(view, all());
     },
     hasLimits: () => limited.size > 0,
-    ingress(live, view) {
-      if (live === ingressLive) return new Map();
-      ingressLive = live;
-      return plan(view, [...limited]);
+    watched(view) {
+      if (limited.size === 0) return [];
+      return [...gatewaysOf(view, options.own), ...[...limited.values()].flat()];
+    },
+    unreached(dead, view) {
+      const was = unreached;
+      unreached = dead;
+      const differs = (one: ListenAddress) => was.has(nameOf(one)) !== dead.has(nameOf(one));
+      const all = gatewaysOf(view, options.own).some(differs);
+      const hosts = [...limited].filter(([, instances]) => all || instances.some(differs));
+      return plan(
+        view,
+        hosts.map(([host]) => host),
+      );
     },
   };
 }

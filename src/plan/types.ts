@@ -236,6 +236,12 @@ export interface CrossingCheck {
   readonly timeoutMs: number;
 }
 
+/** How many tries after the first a proxy has under way at once: a share of all that are under way, and always `min`. */
+export interface RetryBudget {
+  readonly sharePercent: number;
+  readonly min: number;
+}
+
 /** What an IDC takes of a Group from other IDCs. */
 export interface SpillBound {
   /** Requests that each ingress gateway has in work at once, at most. */
@@ -283,6 +289,8 @@ export interface GroupPlan {
   readonly hash?: ConsistentHash;
   readonly loadBalancer: 'ROUND_ROBIN' | 'LEAST_REQUEST' | 'RANDOM';
   readonly connection: Connection;
+  /** At the first proxy; absent: `connection.maxRetries`. */
+  readonly retryBudget?: RetryBudget;
   /** What bounds requests from other IDCs; absent: nothing of its own. */
   readonly spill?: SpillBound;
   /** Absent: instances are spoken to without TLS. */

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { hedgeWithoutTime, trafficLimits } from '../model/annotations.ts';
+import { parseSharePercent } from '../model/capacity.ts';
 import { parseDurationMs } from '../model/duration.ts';
 import { canonicalHost } from '../model/hostname.ts';
 import {
@@ -203,6 +204,11 @@ function parseTraffic(spec: Fields, yaml: TrafficYaml | undefined): GroupTraffic
   if (yaml.hedge !== undefined) traffic.hedge = yaml.hedge;
   if (yaml.sidecars !== undefined) traffic.sidecars = yaml.sidecars;
   if (yaml.hedge && perTryTimeoutMs === 0) spec.error(hedgeWithoutTime, 'traffic', 'perTryTimeout');
+  if (yaml.retryBudget !== undefined) {
+    const { requestsPerSecond, share = '' } = yaml.retryBudget;
+    const sharePercent = parseSharePercent(share);
+    traffic.retryBudget = { requestsPerSecond, ...(sharePercent === undefined ? {} : { sharePercent }) };
+  }
   if (yaml.retries !== undefined) traffic.retries = yaml.retries;
   if (yaml.idempotentMethods !== undefined) traffic.idempotentMethods = [...new Set(yaml.idempotentMethods)];
   if (yaml.health !== undefined) traffic.health = parseHealth(spec, yaml.health);

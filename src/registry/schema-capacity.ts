@@ -56,3 +56,24 @@ export const groupClass = z
       'Critical Groups find room first: in an IDC that has any, the others take half of their share from other IDCs.',
     default: 'default',
   });
+
+/** `spec.traffic.retryBudget` of a DrGroup. */
+export const retryBudget = z
+  .strictObject({
+    requestsPerSecond: z
+      .int({ error: `${concurrentFault}.` })
+      .min(1, `${concurrentFault}.`)
+      .max(capacityLimits.concurrentMax, `${concurrentFault}.`)
+      .meta({
+        description:
+          'Requests a second of the Group at one proxy, when it is busy: what an outage breaks of them at one moment may always be tried again.',
+      }),
+    share: share.optional().meta({
+      description: 'Of the requests that are under way at the proxy, where the Group never leaves its IDC.',
+      default: '20%',
+    }),
+  })
+  .meta({
+    description:
+      'Bounds the tries after the first that a first proxy has under way at once. Without it the connection pool does (maxRetries, 1,024).',
+  });

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { methodPattern, trafficLimits } from '../model/annotations.ts';
 import { edgeDefaults, edgeLimits, escapedSlashes, idcNamePattern, underscoreActions } from '../model/idc.ts';
 import { sizePattern } from '../model/size.ts';
-import { groupCapacity, groupClass, idcCapacity, spill } from './schema-capacity.ts';
+import { groupCapacity, groupClass, idcCapacity, retryBudget, spill } from './schema-capacity.ts';
 import { evacuationSpec } from './schema-evacuation.ts';
 import { duration, health, port } from './schema-health.ts';
 
@@ -182,6 +182,7 @@ export const trafficSpec = z
           'Methods that are sent again though an earlier try may have been executed. Default: GET, HEAD, OPTIONS, TRACE.',
         uniqueItems: true,
       }),
+    retryBudget: retryBudget.optional(),
     health: health.optional(),
   })
   .meta({

@@ -1,5 +1,14 @@
 import type { Cluster, ClusterLoadAssignment, envoy } from '../../protos/gen/envoy.d.ts';
-import type { Connection, Crossing, GroupPlan, HealthCheck, Lookup, Outlier, Target } from '../plan/types.ts';
+import type {
+  Connection,
+  Crossing,
+  GroupPlan,
+  HealthCheck,
+  Lookup,
+  Outlier,
+  RetryBudget,
+  Target,
+} from '../plan/types.ts';
 import { any, duration } from './any.ts';
 import { buildChecksAssignment, buildInstancesAssignment } from './assignment.ts';
 import { dnsLookup } from './dns.ts';
@@ -40,6 +49,8 @@ export function buildInstancesCluster(
     circuit_breakers: circuitBreakers(
       connection,
       role === 'ingress' ? { max_requests: spillLimit } : undefined,
+      // Where requests may leave, the breaker of the aggregate counts.
+      plan.crossing === undefined ? plan.retryBudget : undefined,
     ),
     outlier_detection: outlierDetection(plan.outlier, plan.outlier.maxEjectionPercent[role]),
     ...(plan.health === undefined ? {} : { health_checks: [instanceCheck(plan, plan.health)] }),
@@ -99,7 +110,7 @@ export function buildFailoverCluster(plan: GroupPlan): Cluster {
     connect_timeout: duration(plan.connection.connectTimeoutMs),
     lb_policy: 'CLUSTER_PROVIDED',
     // The breaker that counts for retries: those of the two clusters below do not.
-    circuit_breakers: circuitBreakers(plan.connection, {}),
+    circuit_breakers: circuitBreakers(plan.connection, {}, plan.retryBudget),
     common_lb_config: commonLbConfig,
     cluster_type: {
       name: 'envoy.clusters.aggregate',
@@ -298,12 +309,21 @@ type Thresholds = envoy.config.cluster.v3.CircuitBreakers.Thresholds;
 function circuitBreakers(
   connection: Connection,
   fromOthers?: Thresholds,
+  budget?: RetryBudget,
 ): envoy.config.cluster.v3.CircuitBreakers {
   const own: Thresholds = {
     max_connections: connection.maxConnections,
     max_pending_requests: connection.maxPendingRequests,
     max_requests: connection.maxRequests,
     max_retries: connection.maxRetries,
+    ...(budget === undefined
+      ? {}
+      : {
+          retry_budget: {
+            budget_percent: { value: budget.sharePercent },
+            min_retry_concurrency: budget.min,
+          },
+        }),
   };
   if (fromOthers === undefined) return { thresholds: [own] };
   return {

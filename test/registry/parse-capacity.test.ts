@@ -152,3 +152,26 @@ t.test('what validate tells', async (t) => {
   const wild = withSpec(drGroup('g', ['*.example'], 'sh-a', 'sh-b'), { capacity: undefined });
   t.match(about(told(a, b, entry, wild)), [/nobody has said/], 'a pattern covers it too');
 });
+
+t.test('a retry budget', async (t) => {
+  const budgetOf = (raw: RawObject) => {
+    const { object, told } = read(raw);
+    if (object?.kind === 'DrGroup') return object.spec.traffic.retryBudget;
+    return object?.kind === 'ServiceEntry' ? trafficFromAnnotations(object).retryBudget : told.join();
+  };
+  const traffic = (retryBudget: object) => group({ traffic: { retryBudget } });
+  t.strictSame(budgetOf(traffic({ requestsPerSecond: 300 })), { requestsPerSecond: 300 });
+  t.strictSame(budgetOf(traffic({ requestsPerSecond: 300, share: '35%' })), {
+    requestsPerSecond: 300,
+    sharePercent: 35,
+  });
+  t.match(budgetOf(traffic({})), /requestsPerSecond: is required/);
+  t.match(budgetOf(traffic({ requestsPerSecond: 0 })), /must be a whole number/);
+  t.match(budgetOf(traffic({ requestsPerSecond: 1, share: 0.2 })), /must be a share/);
+  const annotated = (value: string) =>
+    budgetOf(withAnnotations(service('s', 'a.example'), { 'isthmus.dev/retry-budget': value }));
+  t.strictSame(annotated('300'), { requestsPerSecond: 300 });
+  t.strictSame(annotated('300, 35%'), { requestsPerSecond: 300, sharePercent: 35 });
+  for (const wrong of ['', '0', '20%', '300,35', '1.5', '99999999'])
+    t.match(annotated(wrong), /is not a budget/, `'${wrong}'`);
+});
