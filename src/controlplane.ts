@@ -18,7 +18,7 @@ import type { Disagreement } from './model/agreement.ts';
 import { type ListenAddress, parseNodeScope } from './model/node.ts';
 import type { Change, Kind, Ref } from './model/object.ts';
 import type { LoopPrevention } from './model/trail.ts';
-import { createPipeline } from './pipeline.ts';
+import { createPipeline, type Pipeline } from './pipeline.ts';
 import { createPolicyCompiler, type PolicyCompiler } from './policy/compile.ts';
 import { peerProblems } from './registry/peer-words.ts';
 import { createPrecedence } from './registry/precedence.ts';
@@ -71,6 +71,7 @@ export interface ControlPlane extends StatusReader {
   confirmDeletes(): number;
   /** Instances that went and that some proxy may still have. */
   readonly deletions: Pick<Deletions, 'of' | 'barrier'>;
+  readonly evacuations: Pipeline['evacuations'];
   close(): Promise<void>;
 }
 
@@ -294,7 +295,9 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     if (onlyFilters && pipeline.hasFilters()) readiness.met('filters');
   }
 
-  const port = await xds.listen(`${bracketed(options.xds.address)}:${options.xds.port}`);
+  const { address } = options.xds;
+  const host = address.includes(':') ? `[${address}]` : address;
+  const port = await xds.listen(`${host}:${options.xds.port}`);
   const plane: ControlPlane = {
     metrics,
     xds: { address: options.xds.address, port },
@@ -314,11 +317,13 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       groups: () => pipeline.view().groups,
       hasLimits: () => pipeline.hasLimits(),
       doubtfulKinds,
+      evacuations: () => pipeline.evacuations.list().items,
     }),
     problems,
     disagreementsOf: (ref) => pipeline.index.disagreementsOf(ref),
     confirmDeletes: () => sources.reduce((sum, source) => sum + (source.confirmDeletes?.() ?? 0), 0),
     deletions,
+    evacuations: pipeline.evacuations,
     close,
   };
   try {
@@ -391,8 +396,4 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   }
 
   return plane;
-}
-
-function bracketed(address: string): string {
-  return address.includes(':') ? `[${address}]` : address;
 }

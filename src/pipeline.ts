@@ -7,10 +7,12 @@ import { applySalvaging } from './delivery/salvage.ts';
 import { isFollowUp } from './index/problems.ts';
 import { createIndex } from './index/store.ts';
 import type { MeshIndex, MeshView } from './index/view.ts';
+import type { Evacuation, EvacuationStatus } from './model/evacuation.ts';
 import type { ListenAddress, NodeScope } from './model/node.ts';
 import { type Change, type Kind, refOf } from './model/object.ts';
 import type { LoopPrevention } from './model/trail.ts';
 import { evacuationsChangeAt } from './plan/evacuation.ts';
+import { type EvacuationEffect, evacuationEffect, evacuationStatuses } from './plan/evacuation-effect.ts';
 import { createPlanner, type PlannedGroups } from './plan/planner.ts';
 import { planPolicies } from './plan/policy.ts';
 import type { PolicyCompiler } from './policy/compile.ts';
@@ -75,6 +77,16 @@ export interface Pipeline {
   /** Forgets a class. */
   forget(nodeClass: string): void;
   view(): MeshView;
+  readonly evacuations: {
+    /** All of them, the own IDC, and the IDCs that are known. */
+    list(): {
+      readonly idc: string;
+      readonly idcs: readonly string[];
+      readonly items: readonly EvacuationStatus[];
+    };
+    /** What one would do, in place of one of its name. */
+    effect(evacuation: Evacuation): EvacuationEffect;
+  };
   /** What it has of the registry's objects, to be compared with what the sources hold. */
   readonly index: Pick<MeshIndex, 'holds' | 'refs' | 'disagreementsOf'>;
   /** What is wrong between `objects`, and what of the path's `own` could not be pushed. */
@@ -260,6 +272,13 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       catalog.close(nodeClass);
     },
     view: () => index.view(),
+    evacuations: {
+      list: () => ({
+        ...{ idc, idcs: [...index.view().idcs.keys()].sort() },
+        items: evacuationStatuses(index.view(), clock.wall()),
+      }),
+      effect: (evacuation) => evacuationEffect(index.view(), evacuation, idc, clock.wall()),
+    },
     index,
     problems: (doubtful = new Set()) => ({
       objects: index.problems().filter((problem) => !isFollowUp(problem, doubtful)),

@@ -6,6 +6,7 @@ import type { SlowPush } from './delivery/push.ts';
 import type { Readiness } from './delivery/readiness.ts';
 import type { GoneNode, Roster } from './delivery/roster.ts';
 import { describeRuntime } from './delivery/runtime.ts';
+import type { EvacuationStatus } from './model/evacuation.ts';
 import { type NodeRole, parseNodeScope } from './model/node.ts';
 import type { Kind } from './model/object.ts';
 import type { LoopPrevention } from './model/trail.ts';
@@ -77,6 +78,7 @@ export interface ControlPlaneStatus extends ReadinessStatus {
   /** Nodes that were connected and are not: what they have is unknown. */
   readonly gone: readonly GoneNode[];
   readonly eventToAck: AckSummary;
+  readonly evacuations: readonly EvacuationStatus[];
   /** The last pushes that were slow or not ACKed in time, newest first. */
   readonly slowPushes: readonly SlowPush[];
   readonly loopPrevention: LoopPrevention;
@@ -100,6 +102,7 @@ export interface StatusOptions {
   groups(): KnownGroups;
   /** Whether there are limits that ingress gateways get by their runtime. */
   hasLimits(): boolean;
+  evacuations(): readonly EvacuationStatus[];
   /** Kinds of which an object may be missing for a fault that is told. */
   doubtfulKinds(): ReadonlySet<Kind>;
 }
@@ -157,6 +160,7 @@ export function createStatusReader(options: StatusOptions): StatusReader {
         proxies: streams.map(proxyOf),
         gone: roster.gone(),
         eventToAck: ledger.summary(),
+        evacuations: options.evacuations(),
         slowPushes: ledger.slowPushes(),
         loopPrevention: options.loopPrevention,
         problems: [

@@ -5,6 +5,12 @@ import type { ControlPlane } from '../controlplane.ts';
 import type { ListenAddress } from '../model/node.ts';
 import { peerWords } from '../registry/peer-words.ts';
 import { showAddress } from './address.ts';
+import {
+  answerEvacuation,
+  type EvacuationContext,
+  evacuationPages,
+  isEvacuationPath,
+} from './evacuation-api.ts';
 import { answerRegistration, isRegistrationPath } from './registration-api.ts';
 import { type RegistrationContext, registrationRoutes } from './registration-routes.ts';
 
@@ -12,6 +18,12 @@ import { type RegistrationContext, registrationRoutes } from './registration-rou
 export interface AdminServer {
   readonly port: number;
   close(): Promise<void>;
+}
+
+/** What may be written, each absent where it is off. */
+export interface AdminContexts {
+  readonly registrations?: RegistrationContext | undefined;
+  readonly evacuations?: EvacuationContext | undefined;
 }
 
 interface Reply {
@@ -87,13 +99,13 @@ export function serveAdmin(
   plane: ControlPlane,
   listen: ListenAddress,
   token: string | undefined,
-  registrations?: RegistrationContext,
+  contexts: AdminContexts = {},
 ): Promise<AdminServer> {
   const server = createServer((request, response) => {
     // Ends what waits for proxies when its client does not wait any more.
     const gone = new AbortController();
     response.once('close', () => gone.abort());
-    answer(plane, request, token, registrations, gone.signal).then(
+    answer(plane, request, token, contexts, gone.signal).then(
       (reply) => send(response, reply),
       (reason) => send(response, { status: 500, body: `${MeshError.from(reason).message}\n` }),
     );
@@ -122,20 +134,25 @@ async function answer(
   plane: ControlPlane,
   request: IncomingMessage,
   token: string | undefined,
-  registrations: RegistrationContext | undefined,
+  { registrations, evacuations }: AdminContexts,
   signal: AbortSignal,
 ): Promise<Reply> {
   const [path = '/', query = ''] = (request.url ?? '/').split('?');
   const method = request.method === 'HEAD' ? 'GET' : request.method;
+  const access = { isAllowed: isAllowed(request, token), why: whyNot(token) };
+  if (isEvacuationPath(path)) {
+    const { status, body } = await answerEvacuation(request, plane, evacuations, access, signal);
+    return json(body, status);
+  }
   if (isRegistrationPath(path)) {
-    const access = { isAllowed: isAllowed(request, token), why: whyNot(token) };
     const { status, body } = await answerRegistration(request, registrations, access, signal);
     return json(body, status);
   }
   const page = Object.hasOwn(pages, path) ? pages[path] : undefined;
   if (path === '/') {
     const lines = Object.entries(pages).map(([name, { method, help }]) => `${method}\t${name}\t${help}`);
-    for (const { method, path, help } of registrationRoutes) lines.push(`${method}\t${path}\t${help}`);
+    for (const { method, path, help } of [...evacuationPages, ...registrationRoutes])
+      lines.push(`${method}\t${path}\t${help}`);
     return { status: 200, body: `${lines.join('\n')}\n` };
   }
   if (page === undefined) return { status: 404, body: `no such page: ${path}; / lists them\n` };

@@ -1,7 +1,8 @@
 import { type Clock, sleep } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import type { Random } from '../base/random.ts';
-import { type ClientAnswer, type RegistrationClient, refusalOf } from './registration-client.ts';
+import { type ClientAnswer, refusalOf } from './json-client.ts';
+import type { RegistrationClient } from './registration-client.ts';
 
 /** A control plane, by the address of its admin interface. */
 export interface NamedClient {

@@ -3,7 +3,7 @@ import { MeshError } from '../base/error.ts';
 import type { NamedClient } from './deregistration.ts';
 import { exitCode } from './exit.ts';
 import { addClientOptions, type ClientFlags, clientsOf } from './instance.ts';
-import { refusalOf } from './registration-client.ts';
+import { refusalOf } from './json-client.ts';
 
 interface Flags extends ClientFlags {
   readonly namespace?: string;

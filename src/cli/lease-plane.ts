@@ -2,7 +2,7 @@ import { type Clock, sleep } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import type { Random } from '../base/random.ts';
 import { backoffMs, type NamedClient } from './deregistration.ts';
-import { type ClientAnswer, refusalOf } from './registration-client.ts';
+import { type ClientAnswer, refusalOf } from './json-client.ts';
 
 /** What is kept registered. */
 export interface KeptInstance {

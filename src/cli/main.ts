@@ -5,6 +5,7 @@ import { MeshError } from '../base/error.ts';
 import { bootstrapCommand } from './bootstrapcommand.ts';
 import { deregisterCommand } from './deregistercommand.ts';
 import { drillCommand, drillSummary } from './drillcommand.ts';
+import { evacuateCommand } from './evacuatecommand.ts';
 import { exitCode } from './exit.ts';
 import { instancesCommand } from './instancescommand.ts';
 import { runCommand } from './runcommand.ts';
@@ -43,6 +44,7 @@ const program = new Command('isthmus')
   .addCommand(runCommand())
   .addCommand(deregisterCommand())
   .addCommand(instancesCommand())
+  .addCommand(evacuateCommand())
   .addCommand(await drills())
   .addHelpText(
     'after',

@@ -1,26 +1,8 @@
 import type { IncomingMessage } from 'node:http';
-import { MeshError, type MeshErrorCode } from '../base/error.ts';
-import {
-  type ApiReply,
-  type RegistrationContext,
-  type Route,
-  registrationRoutes,
-} from './registration-routes.ts';
+import { MeshError } from '../base/error.ts';
+import { type ApiReply, errorReply, readJson } from './json-api.ts';
+import { type RegistrationContext, type Route, registrationRoutes } from './registration-routes.ts';
 import { replicaPath } from './replica-path.ts';
-
-/** The most that a body may have, in bytes. */
-const bodyBytesMax = 65_536;
-
-const statuses: Readonly<Record<MeshErrorCode, number>> = {
-  invalid: 400,
-  'not-found': 404,
-  conflict: 409,
-  unavailable: 503,
-  exhausted: 429,
-  late: 408,
-  unsupported: 501,
-  internal: 500,
-};
 
 /** Whether a path belongs to the registration API. */
 export function isRegistrationPath(path: string): boolean {
@@ -63,10 +45,7 @@ export async function answerRegistration(
       context,
     );
   } catch (reason) {
-    const { code, message, ref } = MeshError.from(reason);
-    // A newer life has the name: which, so that a client can be newer still.
-    const newer = code === 'conflict' && ref !== undefined ? { generation: Number(ref) } : {};
-    return { status: statuses[code], body: { error: code, message, ...newer } };
+    return errorReply(reason);
   }
 }
 
@@ -89,20 +68,4 @@ function match(route: Route, path: string): Record<string, string> | undefined {
     }
   }
   return values;
-}
-
-async function readJson(request: IncomingMessage): Promise<unknown> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request) {
-    size += (chunk as Buffer).length;
-    if (size > bodyBytesMax) throw new MeshError('invalid', `the body has more than ${bodyBytesMax} bytes`);
-    chunks.push(chunk as Buffer);
-  }
-  const text = Buffer.concat(chunks).toString('utf8');
-  try {
-    return text === '' ? undefined : JSON.parse(text);
-  } catch (cause) {
-    throw new MeshError('invalid', `the body is no JSON: ${(cause as Error).message}`, { cause });
-  }
 }

@@ -1,17 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { Pool } from 'undici';
 import { MeshError } from '../base/error.ts';
 import type { ListenAddress } from '../model/node.ts';
 import type { ReplicaAsk } from '../registry/replica.ts';
 import { showAddress } from './address.ts';
-import { replicaPath } from './replica-path.ts';
-
-/** An answer of the registration API. */
-export interface ClientAnswer {
-  readonly status: number;
-  readonly body: Readonly<Record<string, unknown>>;
-}
+import { type ClientOptions, createJsonClient, type JsonClient, refusalOf } from './json-client.ts';
+import { evacuationReplicaPath, replicaPath } from './replica-path.ts';
 
 /** A client of the registration API of one control plane. */
 export interface RegistrationClient {
@@ -19,66 +13,18 @@ export interface RegistrationClient {
    * One request. `path` is below `/v1/registrations`. Any status resolves; throws MeshError `unavailable` when no
    * answer comes within `timeoutMs`.
    */
-  call(
-    method: 'GET' | 'PUT' | 'POST' | 'DELETE',
-    path: string,
-    options: {
-      readonly query?: Readonly<Record<string, string | number | undefined>>;
-      readonly body?: unknown;
-      readonly timeoutMs: number;
-      readonly signal?: AbortSignal;
-    },
-  ): Promise<ClientAnswer>;
+  call: JsonClient['call'];
   /** What one control plane asks another for; throws MeshError when it does not answer, or refuses. */
   pull(ask: ReplicaAsk, signal: AbortSignal): Promise<unknown>;
+  /** What one control plane asks another for of its evacuations; throws MeshError as `pull`. */
+  pullEvacuations(signal: AbortSignal): Promise<unknown>;
   close(): Promise<void>;
 }
 
-/** Where the control plane is, and with what right it is asked. */
-export interface ClientOptions {
-  readonly admin: ListenAddress;
-  readonly token: string | undefined;
-}
-
 /** Creates a client; connects when it is first used. */
-export function createRegistrationClient({ admin, token }: ClientOptions): RegistrationClient {
-  // A call that waits for ACKs must not hold up a renewal: two connections.
-  const pool = new Pool(`http://${showAddress(admin)}`, { connections: 2, connectTimeout: 2_000 });
-
-  const send: RegistrationClient['call'] = async (method, path, options) => {
-    const { query = {}, body, timeoutMs, signal } = options;
-    const set = Object.entries(query).filter(([, value]) => value !== undefined);
-    const texts = Object.fromEntries(set.map(([name, value]) => [name, String(value)]));
-    const search = new URLSearchParams(texts).toString();
-    let status: number;
-    let text: string;
-    try {
-      const response = await pool.request({
-        method,
-        path: `${path}${search === '' ? '' : `?${search}`}`,
-        ...(signal === undefined ? {} : { signal }),
-        headersTimeout: timeoutMs,
-        bodyTimeout: timeoutMs,
-        headers: {
-          ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      });
-      status = response.statusCode;
-      text = await response.body.text();
-    } catch (cause) {
-      const message = `the control plane at ${showAddress(admin)} does not answer: ${(cause as Error).message}`;
-      throw new MeshError('unavailable', message, { cause });
-    }
-    try {
-      return { status, body: JSON.parse(text) };
-    } catch (cause) {
-      const message = `${showAddress(admin)} answers ${status} and no JSON: it is no admin address of a control plane`;
-      throw new MeshError('unavailable', message, { cause });
-    }
-  };
-
+export function createRegistrationClient(options: ClientOptions): RegistrationClient {
+  const client = createJsonClient(options);
+  const send = client.call;
   return {
     call: (method, path, options) => send(method, `/v1/registrations${path}`, options),
     async pull({ from, since, holdMs }, signal) {
@@ -87,17 +33,17 @@ export function createRegistrationClient({ admin, token }: ClientOptions): Regis
       if (answer.status !== 200) throw new MeshError('unavailable', refusalOf(answer));
       return answer.body;
     },
-    close: () => pool.destroy(),
+    async pullEvacuations(signal) {
+      const answer = await send('GET', evacuationReplicaPath, { timeoutMs: pullMsMax, signal });
+      if (answer.status !== 200) throw new MeshError('unavailable', refusalOf(answer));
+      return answer.body;
+    },
+    close: client.close,
   };
 }
 
 /** How long an answer to another control plane may take, beyond the time that it is held. Milliseconds. */
 const pullMsMax = 10_000;
-
-/** The words of an answer that refuses. */
-export function refusalOf({ status, body }: ClientAnswer): string {
-  return `${typeof body.message === 'string' ? body.message : 'no reason given'} (HTTP ${status})`;
-}
 
 /** The token: of a file, else of the environment. Throws MeshError `unavailable` when the file cannot be read. */
 export function readClientToken(file: string | undefined, env: NodeJS.ProcessEnv): string | undefined {

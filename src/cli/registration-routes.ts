@@ -6,6 +6,7 @@ import { waitForRelease } from '../delivery/release.ts';
 import { renderPath } from '../registry/fault.ts';
 import { parseRegistration, type RegistrationKey } from '../registry/registration.ts';
 import type { ClientOp, Registered, RegistrationsSource } from '../registry/registrations.ts';
+import type { ApiReply } from './json-api.ts';
 import { positive, readWait, type Wait } from './registration-query.ts';
 import { replicaPath } from './replica-path.ts';
 
@@ -27,12 +28,6 @@ export interface ApiRequest {
   readonly from: string | undefined;
   /** Aborted when the client is gone. */
   readonly signal: AbortSignal;
-}
-
-/** An answer: a status and JSON. */
-export interface ApiReply {
-  readonly status: number;
-  readonly body: unknown;
 }
 
 /** One operation. docs/openapi.yaml describes each, and a test holds the two against each other. */
@@ -184,7 +179,7 @@ export const registrationRoutes: readonly Route[] = [
 const holdMsMax = 60_000;
 
 /** How a wait ended. Absent fields: nobody waited. */
-interface Waited {
+export interface Waited {
   /** Whether every proxy has confirmed. */
   readonly acked?: boolean;
   /** Proxies that have not. */
@@ -220,8 +215,8 @@ async function gone(
   return { ...again, ...(forgiven.length > 0 ? { forgiven } : {}), away };
 }
 
-async function settled(
-  { clock }: RegistrationContext,
+export async function settled(
+  { clock }: Pick<RegistrationContext, 'clock'>,
   deletion: Deletion,
   wait: Wait,
   signal: AbortSignal,

@@ -7,6 +7,7 @@ import { startControlPlane } from '../controlplane.ts';
 import { openFailbackStore } from '../failback/store.ts';
 import type { ListenAddress } from '../model/node.ts';
 import type { LoopPrevention } from '../model/trail.ts';
+import { createEvacuationsSource, type EvacuationPeer } from '../registry/evacuations.ts';
 import { keepLastGood } from '../registry/lastgood.ts';
 import { createRegistrationsSource } from '../registry/registrations.ts';
 import type { PeerLink } from '../registry/replica.ts';
@@ -67,6 +68,13 @@ async function serveUntilTold(flags: ServeFlags, logger: Logger): Promise<void> 
       : createRegistrationsSource({
           ...{ file, clock, logger, replication: { idc: flags.idc, links, times } },
         });
+  const evacuations =
+    flags.state === undefined
+      ? undefined
+      : createEvacuationsSource({
+          ...{ file: join(flags.state, 'evacuations.json'), clock, logger },
+          peers: evacuationPeers(flags, token),
+        });
   const config = keepLastGood({
     open: () => openSource(flags.config, { clock, logger }),
     ...(flags.state === undefined ? {} : { folder: flags.state }),
@@ -75,7 +83,7 @@ async function serveUntilTold(flags: ServeFlags, logger: Logger): Promise<void> 
   let admin: AdminServer | undefined;
   const plane = await startControlPlane({
     idc: flags.idc,
-    sources: [config, ...(registrations ? [registrations] : [])],
+    sources: [config, ...(registrations ? [registrations] : []), ...(evacuations ? [evacuations] : [])],
     xds: flags.xds,
     hopLimit: flags.hopLimit,
     loopPrevention: flags.loopPrevention,
@@ -85,7 +93,10 @@ async function serveUntilTold(flags: ServeFlags, logger: Logger): Promise<void> 
     clock,
     logger,
     async onListening(plane) {
-      admin = await serveAdmin(plane, flags.admin, token, registrations && { plane, registrations, clock });
+      admin = await serveAdmin(plane, flags.admin, token, {
+        registrations: registrations && { plane, registrations, clock },
+        evacuations: evacuations && { plane, evacuations, clock },
+      });
     },
   }).catch(async (reason) => {
     await admin?.close();
@@ -117,6 +128,16 @@ function linksOf(flags: ServeFlags, token: string | undefined): readonly PeerLin
   return peerAdmin.map((admin) => {
     const { pull } = createRegistrationClient({ admin, token });
     return { name: showAddress(admin), pull };
+  });
+}
+
+function evacuationPeers(
+  { peerAdmin = [] }: ServeFlags,
+  token: string | undefined,
+): readonly EvacuationPeer[] {
+  return peerAdmin.map((admin) => {
+    const { pullEvacuations } = createRegistrationClient({ admin, token });
+    return { name: showAddress(admin), pull: pullEvacuations };
   });
 }
 

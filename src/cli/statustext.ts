@@ -68,6 +68,7 @@ function overviewText(
   const behind = status.proxies.filter((proxy) => !isInSync(proxy));
   return paragraphs([
     [...head(status, admin), ...counts(status, behind.length)],
+    evacuationText(status),
     proxyTable([...behind, ...status.proxies.filter(isInSync)], nowWallMs, width),
     behind.flatMap(nackText),
     legend(behind),
@@ -122,6 +123,29 @@ function counts({ proxies, gone, eventToAck }: ControlPlaneStatus, behind: numbe
     proxies.length === 0 ? `No proxy is connected${away}.` : `${proxies.length} connected: ${sync}${away}.`,
     count === 0 ? '' : `Event → ACK: p50 ${span(p50Ms)}, p99 ${span(p99Ms)}, max ${span(maxMs)} (${acks}).`,
   ];
+}
+
+/** What leaves which IDC now, or will, and for how long. */
+function evacuationText({ evacuations }: ControlPlaneStatus): string[] {
+  return evacuations
+    .filter(({ endsInMs }) => endsInMs > 0)
+    .map(({ name, idc, percentNow, percent, groups, selector, startsInMs = 0, endsInMs, reason }) => {
+      const whose =
+        groups.length === 0 && selector === undefined ? 'all Groups' : whoseText(groups, selector);
+      const share =
+        percentNow > 0
+          ? `${percentNow} % of ${whose} leave ${idc}`
+          : `${percent} % of ${whose} will leave ${idc}`;
+      const goal = percentNow > 0 && percentNow < percent ? `, ${percent} % in the end` : '';
+      const when = startsInMs > 0 ? `, in ${span(startsInMs)}` : '';
+      return `Evacuation ${name}: ${share}${goal}${when}; ends in ${span(endsInMs)}${reason ? ` (${reason})` : ''}.`;
+    });
+}
+
+function whoseText(groups: readonly string[], selector: Readonly<Record<string, string>> = {}): string {
+  const labels = Object.entries(selector).map(([key, value]) => `${key}=${value}`);
+  const all = [...groups, ...labels];
+  return `${all.slice(0, 3).join(', ')}${all.length > 3 ? ', …' : ''}`;
 }
 
 function proxyTable(proxies: readonly ProxyStatus[], nowWallMs: number, width: Width): string[] {

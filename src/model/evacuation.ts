@@ -24,6 +24,25 @@ export interface Evacuation {
   };
 }
 
+/** An evacuation, whether it is in force or not. Times in milliseconds from now. */
+export interface EvacuationStatus {
+  readonly name: string;
+  /** The IDC that is left. */
+  readonly idc: string;
+  /** The share that leaves now, and in the end, percent. */
+  readonly percentNow: number;
+  readonly percent: number;
+  /** Empty, and no selector: all Groups. */
+  readonly groups: readonly string[];
+  readonly selector?: Labels;
+  readonly startsInMs?: number;
+  /** Not more than 0: it is over. */
+  readonly endsInMs: number;
+  readonly reason?: string;
+  /** The file that it stands in, or that it came by the API. */
+  readonly origin: string;
+}
+
 /** Bounds and defaults of an Evacuation. */
 export const evacuationLimits = {
   /** The furthest that one may end after its start: what is forgotten must end. */

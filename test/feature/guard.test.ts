@@ -39,7 +39,7 @@ async function startPlane(deletionLimits: Partial<GuardLimits> = {}) {
     sources: [openSource(config, { clock }), registrations],
   });
   const context = { plane, registrations, clock };
-  const admin = await serveAdmin(plane, { address: '127.0.0.1', port: 0 }, token, context);
+  const admin = await serveAdmin(plane, { address: '127.0.0.1', port: 0 }, token, { registrations: context });
   return {
     plane,
     api: (method: string, path: string, body?: object) => callApi(admin.port, method, path, body),

@@ -34,7 +34,9 @@ async function startPlane() {
     logger: silentLogger,
     sources,
   });
-  const admin = await serveAdmin(plane, adminAddress, token, { plane, registrations, clock });
+  const admin = await serveAdmin(plane, adminAddress, token, {
+    registrations: { plane, registrations, clock },
+  });
   return async () => {
     await admin.close();
     await plane.close();

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import type { ListenAddress, NodeScope } from '../../src/model/node.ts';
+import type { OpenedSource } from '../../src/registry/sources.ts';
 import { type EnvoyOptions, freeAddress, type Mesh, startMesh } from './mesh.ts';
 
 /** A Group of the world and its instances, which the test starts itself. */
@@ -37,6 +38,8 @@ export interface WorldOptions {
   readonly exposeOutcome?: boolean;
   /** The zone of each IDC's ingress gateway; absent: none. */
   readonly ingressZones?: Readonly<Record<string, string>>;
+  /** Sources of each IDC's control plane besides its files. */
+  readonly sources?: (idc: string) => readonly OpenedSource[];
   /** Every Idc also names an ingress and an egress gateway that is not there. */
   readonly deadGateways?: boolean;
   /** Changes the bootstraps of ingress gateways, as JSON without spaces. */
@@ -103,7 +106,10 @@ export async function startIdcs(options: WorldOptions): Promise<Idcs> {
     ];
     const text = documents.map((document) => stringify(document)).join('---\n');
     registry.set(idc, text);
-    meshes.set(idc, await startMesh(idc, { 'all.yaml': text }, { hopLimit }));
+    meshes.set(
+      idc,
+      await startMesh(idc, { 'all.yaml': text }, { hopLimit, sources: options.sources?.(idc) ?? [] }),
+    );
   }
   const logs: string[] = [];
   const more = options.dns === undefined ? {} : { dns: options.dns };

@@ -59,9 +59,7 @@ export async function startRegisteringMesh(
   const all = { 'idc.yaml': idcYaml, 'echo.yaml': groupYaml('echo'), ...files };
   const mesh = await startMesh('sh-a', all, { sources: [registrations] });
   const admin = await serveAdmin(mesh.plane, { address: '127.0.0.1', port: 0 }, token, {
-    plane: mesh.plane,
-    registrations,
-    clock,
+    registrations: { plane: mesh.plane, registrations, clock },
   });
   return {
     ...mesh,

@@ -1,0 +1,110 @@
+import { MeshError } from '../base/error.ts';
+import type { EvacuationStatus } from '../model/evacuation.ts';
+import type { EvacuationEffect } from '../plan/evacuation-effect.ts';
+import type { ControlPlaneStatus } from '../status.ts';
+import { type ClientAnswer, type JsonClient, refusalOf } from './json-client.ts';
+
+/** A control plane that a change is asked of, and the IDC that it decides for. */
+export interface EvacuationPlane {
+  readonly name: string;
+  readonly idc: string;
+  readonly idcs: readonly string[];
+  readonly client: JsonClient;
+}
+
+/** What a control plane answered: how far the change has come. */
+export interface PlaneAnswer {
+  readonly plane: EvacuationPlane;
+  readonly effect: EvacuationEffect;
+  /** Proxies that have not confirmed; empty: all have. */
+  readonly waitingFor: readonly string[];
+  /** Proxies that were not waited for any longer. */
+  readonly forgiven: readonly string[];
+}
+
+/** The longest that a control plane may take beyond what it was asked to wait. Milliseconds. */
+const answerMsMax = 5_000;
+
+/** Asks each control plane what it decides for. Throws MeshError `unavailable` when one does not answer. */
+export function findPlanes(
+  clients: readonly { readonly name: string; readonly client: JsonClient }[],
+): Promise<readonly EvacuationPlane[]> {
+  return Promise.all(
+    clients.map(async ({ name, client }) => {
+      const { idc, idcs } = await listAt(client);
+      return { name, idc, idcs, client };
+    }),
+  );
+}
+
+/** The evacuations that a control plane has. Throws MeshError `unavailable`. */
+export async function listAt(
+  client: JsonClient,
+): Promise<{ idc: string; idcs: readonly string[]; items: readonly EvacuationStatus[] }> {
+  return body(await client.call('GET', '/v1/evacuations', { timeoutMs: answerMsMax }));
+}
+
+/** What a spec would do at a control plane. Throws MeshError `conflict` when it is refused, with the reason. */
+export async function checkAt(plane: EvacuationPlane, name: string, spec: object): Promise<EvacuationEffect> {
+  const query = { check: 'only' };
+  return body(await plane.client.call('PUT', pathOf(name), { query, body: spec, timeoutMs: answerMsMax }));
+}
+
+/** Puts a spec at a control plane, and waits for its proxies. Throws MeshError as `checkAt`, and `unavailable`. */
+export function putAt(
+  plane: EvacuationPlane,
+  name: string,
+  spec: object,
+  waitMs: number,
+): Promise<PlaneAnswer> {
+  return changeAt(plane, 'PUT', name, waitMs, spec);
+}
+
+/** Ends an evacuation at a control plane, and waits for its proxies. Throws MeshError `unavailable`. */
+export function endAt(plane: EvacuationPlane, name: string, waitMs: number): Promise<PlaneAnswer> {
+  return changeAt(plane, 'DELETE', name, waitMs);
+}
+
+async function changeAt(
+  plane: EvacuationPlane,
+  method: 'PUT' | 'DELETE',
+  name: string,
+  waitMs: number,
+  spec?: object,
+): Promise<PlaneAnswer> {
+  const answer = await plane.client.call(method, pathOf(name), {
+    query: { wait: 'acked', timeout: `${waitMs}ms` },
+    ...(spec === undefined ? {} : { body: spec }),
+    timeoutMs: waitMs + answerMsMax,
+  });
+  const {
+    leave = [],
+    stay = [],
+    room = [],
+    waitingFor = [],
+    forgiven = [],
+  } = body<EvacuationEffect & Pick<PlaneAnswer, 'waitingFor' | 'forgiven'>>(answer);
+  return { plane, effect: { leave, stay, room }, waitingFor, forgiven };
+}
+
+/** What the proxies of a control plane refuse, as `NODE: RESOURCE`. Throws MeshError `unavailable`. */
+export async function refusedAt({ client }: EvacuationPlane): Promise<readonly string[]> {
+  const { proxies } = body<ControlPlaneStatus>(
+    await client.call('GET', '/status', { timeoutMs: answerMsMax }),
+  );
+  return proxies.flatMap(({ id, types }) =>
+    Object.entries(types).flatMap(([type, { nack }]) =>
+      nack === undefined ? [] : `${id}: ${type} ${nack.names.join(', ')}: ${nack.message.split('\n')[0]}`,
+    ),
+  );
+}
+
+function body<T>(answer: ClientAnswer): T {
+  if (answer.status >= 300)
+    throw new MeshError(answer.status >= 500 ? 'unavailable' : 'conflict', refusalOf(answer));
+  return answer.body as T;
+}
+
+function pathOf(name: string): string {
+  return `/v1/evacuations/${encodeURIComponent(name)}`;
+}

@@ -1,0 +1,52 @@
+import type { GroupRoom } from '../plan/evacuation-room.ts';
+
+/** What the control planes of one IDC say that it has. */
+export interface IdcRoom {
+  readonly idc: string;
+  readonly room: readonly GroupRoom[];
+}
+
+/** Whether there is room, as far as that can be told; in words for each Group that has too little, and for those of which nobody knows. */
+export interface RoomVerdict {
+  readonly short: readonly string[];
+  readonly unknown: readonly string[];
+}
+
+/**
+ * Holds what may leave, at full load of an IDC, against what the other IDCs let in. `hosts`: the Groups that leave. An upper
+ * bound: what the others' own users take up is not known, nor how busy the IDC is.
+ */
+export function judgeLeaving(
+  idc: string,
+  hosts: readonly string[],
+  percent: number,
+  idcs: readonly IdcRoom[],
+): RoomVerdict {
+  const short: string[] = [];
+  const unknown: string[] = [];
+  for (const host of hosts) {
+    const of = (isHome: boolean) =>
+      idcs
+        .filter((one) => (one.idc === idc) === isHome)
+        .flatMap(({ room }) => room.filter((group) => group.host === host));
+    const home = of(true)[0]?.slots;
+    const others = of(false).map(({ takes }) => takes);
+    if (home === undefined || others.length === 0 || others.includes(undefined)) {
+      unknown.push(host);
+      continue;
+    }
+    const need = Math.ceil((home * percent) / 100);
+    const takes = others.reduce((sum: number, one) => sum + (one ?? 0), 0);
+    if (takes < need)
+      short.push(
+        `${host}: up to ${need} requests at once leave ${idc}, the others take ${Math.floor(takes)}`,
+      );
+  }
+  return { short, unknown };
+}
+
+/** The Groups that nobody could come home to. */
+export function judgeReturn(idc: string, idcs: readonly IdcRoom[]): readonly string[] {
+  const home = idcs.filter((one) => one.idc === idc).flatMap(({ room }) => room);
+  return home.filter(({ instances }) => instances === 0).map(({ host }) => host);
+}

@@ -1,0 +1,200 @@
+import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { type Clock, sleep } from '../base/clock.ts';
+import { MeshError } from '../base/error.ts';
+import { type Logger, silentLogger } from '../base/log.ts';
+import type { Evacuation } from '../model/evacuation.ts';
+import type { Change } from '../model/object.ts';
+import { type EvacuationRecord, evacuationOf, isNewer, readRecords } from './evacuation-record.ts';
+import type { Sink, Source } from './source.ts';
+
+/** Another control plane of this IDC, as it can be asked for its records. */
+export interface EvacuationPeer {
+  readonly name: string;
+  /** Throws MeshError when it does not answer. */
+  pull(signal: AbortSignal): Promise<unknown>;
+}
+
+/** Evacuations that were asked for over the API, as a source. */
+export interface EvacuationsSource extends Source {
+  /**
+   * Puts an evacuation, or replaces it; resolves once it is on the disk and was pushed. Throws MeshError `invalid` for a spec
+   * with faults, `unavailable` when the disk fails or before `start`; then nothing has changed.
+   */
+  put(name: string, spec: unknown): Promise<Evacuation>;
+  /** Ends an evacuation; whether there was one. Throws MeshError `unavailable`, as `put`. */
+  end(name: string): Promise<boolean>;
+  /** All records, for peers: ended ones too, as long as an older record could still count. */
+  records(): readonly EvacuationRecord[];
+  has(name: string): boolean;
+}
+
+/** What the source needs. */
+export interface EvacuationsOptions {
+  /** A JSON file; created when it is not there. */
+  readonly file: string;
+  readonly clock: Clock;
+  readonly logger?: Logger;
+  readonly peers?: readonly EvacuationPeer[];
+}
+
+/** Times, in milliseconds. */
+export const evacuationTimes = {
+  /** Between two looks at what a peer has. */
+  pull: 1_000,
+  /** A peer that does not answer within this time is asked again later. */
+  answerMax: 2_000,
+  /** A start waits for the first answers of peers for at most so long. */
+  startWait: 3_000,
+  /** A record is forgotten so long after it is over: the clocks of control planes may differ. */
+  forget: 3_600_000,
+} as const;
+
+/** Creates the `evacuations` source. */
+export function createEvacuationsSource(options: EvacuationsOptions): EvacuationsSource {
+  const { file, clock, logger = silentLogger, peers = [] } = options;
+  let standing: ReadonlyMap<string, EvacuationRecord> = new Map();
+  let sink: Sink | undefined;
+  let turn: Promise<unknown> = Promise.resolve();
+
+  /** Takes records that are newer, one call after the other: on the disk first, then in force. */
+  function take(of: () => readonly EvacuationRecord[]): Promise<void> {
+    const done = turn.then(async () => {
+      if (sink === undefined) throw notRunning();
+      const news = of().filter((record) => isNewer(record, standing.get(record.name)));
+      const old = [...standing.values()].filter((one) => one.until + evacuationTimes.forget < clock.wall());
+      if (news.length + old.length === 0) return;
+      const next = new Map(standing);
+      for (const { name } of old) next.delete(name);
+      for (const record of news) next.set(record.name, record);
+      await write(file, [...next.values()]);
+      const before = standing;
+      standing = next;
+      tell(before);
+    });
+    turn = done.catch(() => {});
+    return done;
+  }
+
+  function tell(before: ReadonlyMap<string, EvacuationRecord>): void {
+    const at = clock.now();
+    const changes: Change[] = [];
+    for (const record of standing.values()) {
+      if (record.spec !== null && before.get(record.name) !== record)
+        changes.push({ type: 'upsert', object: evacuationOf(record.name, record.spec), at });
+    }
+    for (const { name, spec } of before.values())
+      if (spec !== null && !standing.get(name)?.spec)
+        changes.push({ type: 'delete', ref: { kind: 'Evacuation', namespace: '', name }, at });
+    if (changes.length > 0) sink?.changes(changes);
+  }
+
+  /** Later than what stands, and than what another control plane may have written meanwhile. */
+  const editAfter = (name: string) => Math.max((standing.get(name)?.edit ?? 0) + 1, Math.floor(clock.wall()));
+
+  async function pull(peer: EvacuationPeer, signal: AbortSignal): Promise<void> {
+    const late = new AbortController();
+    const timer = clock.after(evacuationTimes.answerMax, () => late.abort());
+    try {
+      const records = readRecords(await peer.pull(AbortSignal.any([signal, late.signal])));
+      await take(() => records);
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  async function follow(peer: EvacuationPeer, signal: AbortSignal, heard: () => void): Promise<void> {
+    let answers = true;
+    while (!signal.aborted) {
+      try {
+        await pull(peer, signal);
+        answers = true;
+        heard();
+      } catch (reason) {
+        const error = MeshError.from(reason).message;
+        if (answers && !signal.aborted)
+          logger.warn('evacuations of another control plane are not known', { peer: peer.name, error });
+        answers = false;
+      }
+      await sleep(clock, evacuationTimes.pull, signal).catch(() => {});
+    }
+  }
+
+  async function start(to: Sink, signal: AbortSignal): Promise<void> {
+    const read = await load(file);
+    if (signal.aborted) return;
+    if ('fault' in read) to.problems([{ severity: 'error', where: file, path: '', message: read.fault }]);
+    else standing = new Map(read.records.map((record) => [record.name, record]));
+    sink = to;
+    signal.addEventListener('abort', () => {
+      sink = undefined;
+    });
+    tell(new Map());
+    const first = peers.map((peer) => new Promise<void>((heard) => void follow(peer, signal, heard)));
+    const waited = new Promise<void>((done) => clock.after(evacuationTimes.startWait, done));
+    const ready = Promise.race([Promise.all(first), waited]).then(() => {
+      sink?.changes([{ type: 'synced', source: 'evacuations', at: clock.now() }]);
+    });
+    // Two control planes that start together must not wait for each other.
+    if (peers.length === 0) await ready;
+  }
+
+  return {
+    name: 'evacuations',
+    start,
+    release: async () => {},
+    *objects() {
+      for (const { name, spec } of standing.values()) if (spec !== null) yield evacuationOf(name, spec);
+    },
+    async put(name, spec) {
+      const object = evacuationOf(name, spec);
+      const said = spec as Record<string, unknown>;
+      await take(() => [{ name, edit: editAfter(name), spec: said, until: object.spec.expiresAt }]);
+      return object;
+    },
+    async end(name) {
+      const was = standing.get(name);
+      if (!was?.spec) return false;
+      await take(() => [{ name, edit: editAfter(name), spec: null, until: was.until }]);
+      return true;
+    },
+    records: () => [...standing.values()],
+    has: (name) => Boolean(standing.get(name)?.spec),
+  };
+}
+
+type Loaded = { readonly records: readonly EvacuationRecord[] } | { readonly fault: string };
+
+async function load(file: string): Promise<Loaded> {
+  try {
+    return { records: readRecords(JSON.parse(await readFile(file, 'utf8'))) };
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return { records: [] };
+    const why = (cause as Error).message;
+    return { fault: `cannot be read (${why}), so evacuations asked for before are not in force: ask again.` };
+  }
+}
+
+/** All or nothing, and on the disk when it resolves. Throws MeshError `unavailable`. */
+async function write(file: string, records: readonly EvacuationRecord[]): Promise<void> {
+  try {
+    await mkdir(dirname(file), { recursive: true });
+    const handle = await open(`${file}.new`, 'w', 0o600);
+    try {
+      await handle.writeFile(`${JSON.stringify(records)}\n`);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(`${file}.new`, file);
+    const folder = await open(dirname(file), 'r');
+    await folder.sync().finally(() => folder.close());
+  } catch (cause) {
+    const message = `${file} cannot be written: ${(cause as Error).message}; nothing was changed`;
+    throw new MeshError('unavailable', message, { ref: file, cause });
+  }
+}
+
+function notRunning(): MeshError {
+  return new MeshError('unavailable', 'the control plane is starting or closing: ask again');
+}

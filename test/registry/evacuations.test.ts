@@ -1,0 +1,156 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { sleep, systemClock } from '../../src/base/clock.ts';
+import type { Change } from '../../src/model/object.ts';
+import { isNewer, readRecords } from '../../src/registry/evacuation-record.ts';
+import {
+  createEvacuationsSource,
+  type EvacuationPeer,
+  evacuationTimes,
+} from '../../src/registry/evacuations.ts';
+import type { Problem } from '../../src/registry/source.ts';
+import { manualClock } from '../support/manual-clock.ts';
+import { until } from '../support/mesh.ts';
+
+const clock = systemClock;
+// The clock's timers let a process end.
+const alive = setInterval(() => {}, 1_000);
+t.teardown(() => clearInterval(alive));
+const expires = new Date(clock.wall() + 3_600_000).toISOString();
+const spec = (more: object = {}) => ({ idc: 'sh-a', expires, ...more });
+
+/** A started source, and what it has told. */
+async function started(t: Test, file: string, peers: readonly EvacuationPeer[] = []) {
+  const source = createEvacuationsSource({ file, clock, peers });
+  const stop = new AbortController();
+  t.teardown(() => stop.abort());
+  const told: string[] = [];
+  const problems: Problem[] = [];
+  const word = (change: Change) =>
+    change.type === 'upsert'
+      ? `${change.object.meta.name} ${(change.object.spec as { percent: number }).percent}`
+      : change.type === 'delete'
+        ? `-${change.ref.name}`
+        : 'synced';
+  await source.start(
+    { changes: (batch) => told.push(...batch.map(word)), problems: (list) => problems.push(...list) },
+    stop.signal,
+  );
+  return { source, told, problems, stop: () => stop.abort() };
+}
+
+t.test('what is put is told, replaced, ended, and there after a restart', async (t) => {
+  const file = join(t.testdir(), 'deep', 'evacuations.json');
+  const one = await started(t, file);
+  await one.source.put('e', spec({ percent: 10 }));
+  await one.source.put('f', spec());
+  await one.source.put('e', spec({ percent: 50 }));
+  t.equal(await one.source.end('f'), true);
+  t.equal(await one.source.end('f'), false);
+  t.strictSame(one.told, ['synced', 'e 10', 'f 100', 'e 50', '-f']);
+  one.stop();
+  const two = await started(t, file);
+  t.strictSame(two.told, ['e 50', 'synced']);
+  t.strictSame(
+    [...(two.source.objects?.() ?? [])].map(({ meta }) => meta.name),
+    ['e'],
+  );
+  await t.rejects(one.source.put('g', spec()), { code: 'unavailable' }, 'a closed one takes nothing');
+});
+
+t.test('what is wrong is refused, and changes nothing', async (t) => {
+  const file = join(t.testdir(), 'evacuations.json');
+  const { source, told } = await started(t, file);
+  await t.rejects(source.put('e', { idc: 'sh-a' }), {
+    code: 'invalid',
+    message: /spec.expires: is required/,
+  });
+  await t.rejects(source.put('E!', spec()), { code: 'invalid', message: /metadata.name/ });
+  t.strictSame(told, ['synced']);
+  t.notOk(existsSync(file));
+});
+
+t.test('a path that cannot be written refuses, and what stood stands', async (t) => {
+  const file = join(t.testdir({ taken: 'a file' }), 'taken', 'evacuations.json');
+  const { source, told } = await started(t, file);
+  await t.rejects(source.put('e', spec()), { code: 'unavailable', message: /cannot be written/ });
+  t.strictSame(told, ['synced']);
+});
+
+t.test('a damaged file is told of, and the rest goes on', async (t) => {
+  const file = join(t.testdir({ 'evacuations.json': '[{' }), 'evacuations.json');
+  const { source, told, problems } = await started(t, file);
+  t.match(problems, [{ severity: 'error', where: file, message: /cannot be read .* ask again/ }]);
+  await source.put('e', spec());
+  t.strictSame(told, ['synced', 'e 100']);
+  t.match(JSON.parse(readFileSync(file, 'utf8')), [{ name: 'e' }]);
+});
+
+t.test('two control planes agree, whichever was asked, and over an absence', async (t) => {
+  const dir = t.testdir();
+  const sources: Awaited<ReturnType<typeof started>>[] = [];
+  let isAway = false;
+  const peer = (index: number): EvacuationPeer => ({
+    name: `peer-${index}`,
+    async pull() {
+      if (isAway || sources[index] === undefined) throw new Error('away');
+      return JSON.parse(JSON.stringify(sources[index]?.source.records()));
+    },
+  });
+  for (const index of [0, 1]) sources.push(await started(t, join(dir, `${index}.json`), [peer(1 - index)]));
+  const [a, b] = sources as [(typeof sources)[0], (typeof sources)[0]];
+  await until('both have started', () => a.told.includes('synced') && b.told.includes('synced'));
+  await a.source.put('e', spec({ percent: 10 }));
+  await until('it is at the other', () => b.told.includes('e 10'));
+  isAway = true;
+  await b.source.put('e', spec({ percent: 50 }));
+  await sleep(clock, 5);
+  await a.source.end('e');
+  await sleep(clock, 1.5 * evacuationTimes.pull);
+  t.notOk(a.told.includes('e 50'), 'apart, each goes on alone');
+  isAway = false;
+  await until('the later one counts', () => b.told.includes('-e'));
+  await sleep(clock, 1.5 * evacuationTimes.pull);
+  t.notOk(a.told.includes('e 50'), 'and what was ended does not come back');
+  t.strictSame(a.source.records(), b.source.records());
+});
+
+t.test('of two edits at once all take the same', async (t) => {
+  const at = { name: 'e', edit: 7, until: 9 };
+  const [x, y] = [
+    { ...at, spec: null },
+    { ...at, spec: spec() },
+  ];
+  t.not(isNewer(x, y), isNewer(y, x));
+  t.ok(isNewer({ ...x, edit: 8 }, y));
+  t.notOk(isNewer(x, x));
+});
+
+t.test('what a peer tells and nobody can read is left out', async (t) => {
+  t.strictSame(readRecords('nothing'), []);
+  const good = { name: 'e', edit: 1, until: 2, spec: spec() };
+  t.strictSame(readRecords([good, { ...good, spec: { idc: 1 } }, { ...good, edit: '1' }, 7, null]), [good]);
+});
+
+t.test('records are forgotten once no older one can count', async (t) => {
+  const clock = manualClock();
+  const until = clock.wall() + 1_000;
+  const file = join(t.testdir(), 'e.json');
+  const over = { name: 'old', edit: 1, until, spec: null };
+  writeFileSync(file, JSON.stringify([over]));
+  const source = createEvacuationsSource({ file, clock });
+  await source.start({ changes() {}, problems() {} }, new AbortController().signal);
+  const soon = () => ({ idc: 'sh-a', expires: new Date(clock.wall() + 60_000).toISOString() });
+  await source.put('e', soon());
+  t.strictSame(
+    source.records().map(({ name }) => name),
+    ['old', 'e'],
+  );
+  clock.pass(evacuationTimes.forget + 1_001);
+  await source.put('f', soon());
+  t.strictSame(
+    source.records().map(({ name }) => name),
+    ['e', 'f'],
+  );
+});
