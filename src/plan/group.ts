@@ -76,11 +76,16 @@ export function planGroup(view: GroupView, context: PlanContext): readonly Group
     const { namespace } = view.entry.meta;
     const failback = planFailback(view, crossing, health, naming.lookup);
     const held = failback && context.heldShare?.(groupKey({ namespace, group }));
-    const homeShare = least(planHomeShare(own, evacuated, crossing), held);
+    const evacuationShare = planHomeShare(own, evacuated, crossing);
+    const homeShare = least(evacuationShare, held);
     // Consistent hashing knows no last resort among the instances: there the way out comes first.
     const isOutFirst = homeShare === 0 && policy.hash !== undefined;
     const evacuates = (idc: string) => (idc === own ? homeShare === 0 && !isOutFirst : evacuated.has(idc));
-    const ways = planPaths(homeShare === undefined ? crossing : withoutHandOn(crossing), traffic, isOutFirst);
+    const ways = planPaths(
+      evacuationShare === undefined ? crossing : withoutHandOn(crossing),
+      traffic,
+      isOutFirst,
+    );
     const instances = planLocalities(naming.instances, port, naming.isRemote, evacuates);
     return {
       group,
