@@ -1,4 +1,5 @@
 import { connect as connectHttp2 } from 'node:http2';
+import { connect } from 'node:net';
 import t from 'tap';
 import type { ListenAddress, SidecarScope } from '../../src/model/node.ts';
 import { outcomeHeader } from '../../src/model/trail.ts';
@@ -80,6 +81,26 @@ async function tunnel(to: ListenAddress, host: string, sent: string) {
     next: sent,
     until: new RegExp(`${sent}$|^HTTP/1.1 [345]`),
   });
+}
+
+/** A connection that is switched to another protocol by `head`, to somebody who repeats what is said. */
+function openTalk(to: ListenAddress, head: string) {
+  const socket = connect(to.port, to.address, () => socket.write(head));
+  let got = '';
+  socket.setEncoding('latin1').on('data', (part: string) => {
+    got += part;
+  });
+  socket.on('error', () => {});
+  return {
+    /** What comes back for `word`; what came so far, when the connection has ended. */
+    async say(word: string): Promise<string> {
+      await until('it is switched', () => got.includes('\r\n\r\n'));
+      socket.write(word);
+      await until('an answer', () => got.endsWith(word) || socket.destroyed);
+      return got.slice(got.indexOf('\r\n\r\n') + 4).slice(-word.length);
+    },
+    end: () => socket.destroy(),
+  };
 }
 
 t.test('requests go on to the host and port that they name', { timeout: 120_000 }, async (t) => {
@@ -348,3 +369,26 @@ t.test('a host that is none harms nobody', { timeout: 120_000 }, async (t) => {
   const host = `www.outside.test:${near.http.port}`;
   t.equal((await get(sidecar.outbound, '/', { host })).status, 200);
 });
+
+t.test(
+  'what is open stays open when its host is forgotten, or Groups change',
+  { timeout: 120_000 },
+  async (t) => {
+    const sidecar = await startSidecar({
+      edit: (text) => text.replace('"sub_cluster_ttl":"60s"', '"sub_cluster_ttl":"1s"'),
+    });
+    t.teardown(() => sidecar.close());
+    const at = `www.outside.test:${near.tcp.port}`;
+    const ws = `www.outside.test:${near.http.port}`;
+    const upgrade = `GET /ws HTTP/1.1\r\nHost: ${ws}\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n`;
+    const talks = [`CONNECT ${at} HTTP/1.1\r\nHost: ${at}\r\n\r\n`, upgrade].map((head) =>
+      openTalk(sidecar.outbound, head),
+    );
+    for (const talk of talks) t.equal(await talk.say('one'), 'one');
+    await sidecar.save(objects + entry('shop', 'own.outside.test', '*'));
+    const known = async () => (await sidecar.envoy.admin('/clusters')).includes('DFPCluster:');
+    await until('the host is forgotten', async () => !(await known()));
+    for (const talk of talks) t.equal(await talk.say('two'), 'two');
+    for (const talk of talks) talk.end();
+  },
+);
