@@ -10,7 +10,7 @@ import { planCrossingCheck } from './checks.ts';
 import { planCrossing } from './crossing.ts';
 import { evacuatedIdcs, type Leaving, planHomeShare } from './evacuation.ts';
 import { planHealth } from './health.ts';
-import { planNaming } from './naming.ts';
+import { isByName, planNaming } from './naming.ts';
 import { planOutlier } from './outlier.ts';
 import { planRetry, planRetryUnsent, trafficDefaults } from './retry.ts';
 import { hasSni, isTcp, planTcpPaths, tcpCrossing, tcpPolicy } from './tcp.ts';
@@ -69,9 +69,12 @@ export function planGroup(view: GroupView, context: PlanContext): readonly Group
     // A policy for a port replaces the host's: it inherits nothing (Istio, PortTrafficPolicy).
     const given = view.rule?.spec.portPolicies[port.number] ?? view.rule?.spec.policy ?? {};
     const policy = protocol === 'tcp' ? tcpPolicy(given) : given;
-    const health = planHealth(port, traffic.health);
-    const crossing =
-      protocol === 'tcp' ? tcpCrossing(view, permitted) : withCheck(permitted, health, context);
+    // Of hosts that requests alone name nothing is known to anybody: neither health, nor who else has them.
+    const isKnown = naming.lookup !== 'request';
+    const health = isKnown ? planHealth(port, traffic.health) : undefined;
+    const mayCross = isKnown ? permitted : undefined;
+    const crossing = protocol === 'tcp' ? tcpCrossing(view, mayCross) : withCheck(mayCross, health, context);
+    const byConnect = protocol === 'tcp' && isByName(view);
     const group = { host: view.host, port: port.number };
     const { namespace } = view.entry.meta;
     const failback = planFailback(view, crossing, health, naming.lookup);
@@ -94,7 +97,8 @@ export function planGroup(view: GroupView, context: PlanContext): readonly Group
       isDefaultPort: port === defaultPort,
       protocol,
       ...(protocol === 'tcp' && hasSni(port) ? { sni: true } : {}),
-      addresses: protocol === 'tcp' ? (view.entry.spec.addresses ?? []) : [],
+      ...(byConnect ? { byConnect: true } : {}),
+      addresses: protocol === 'tcp' && !byConnect ? (view.entry.spec.addresses ?? []) : [],
       instances,
       ...(homeShare === undefined ? {} : { homeShare }),
       ...(naming.lookup === undefined ? {} : { lookup: naming.lookup }),
@@ -130,7 +134,12 @@ export function planGroup(view: GroupView, context: PlanContext): readonly Group
         : planSpill(instances, traffic, context)),
       ...(failback === undefined ? {} : { failback }),
       ...withoutGateways(
-        { external: naming.isExternal, exported: view.entry.spec.exportTo === undefined },
+        {
+          external: naming.isExternal,
+          exported: view.entry.spec.exportTo === undefined,
+          // TLS is spoken to instances, of which there are none: what should be encrypted must not go out as it is.
+          refused: !isKnown && policy.tls !== undefined,
+        },
         crossing,
         protocol === 'tcp' ? planTcpPaths(ways) : ways,
       ),
@@ -300,7 +309,11 @@ function planPaths(
  * DR group says so.
  */
 function withoutGateways(
-  { external, exported }: { readonly external: boolean; readonly exported: boolean },
+  {
+    external,
+    exported,
+    refused,
+  }: { readonly external: boolean; readonly exported: boolean; readonly refused: boolean },
   crossing: Crossing | undefined,
   ways: Pick<GroupPlan, 'paths' | 'handOn'>,
 ): Pick<GroupPlan, 'paths' | 'handOn'> {
@@ -308,7 +321,8 @@ function withoutGateways(
   const { paths } = ways;
   const closed = (path: Path): Path => ({ ...path, priorities: [] });
   const peer = external && crossing === undefined ? closed(paths.peer) : paths.peer;
-  return { ...ways, paths: { ...paths, edge: closed(paths.edge), peer } };
+  const outbound = refused ? closed(paths.outbound) : paths.outbound;
+  return { ...ways, paths: { ...paths, outbound, edge: closed(paths.edge), peer } };
 }
 
 /**

@@ -18,7 +18,7 @@ export interface Naming {
  * name. Each IDC looks up its own: what names no locality is here, wherever "here" is.
  */
 export function planNaming(view: GroupView, own: string): Naming | undefined {
-  const { resolution, location } = view.entry.spec;
+  const { resolution, location, workloadSelector } = view.entry.spec;
   switch (resolution) {
     case 'STATIC': {
       const instances = view.instances.filter(({ idc, address }) => idc === own && isGiven(address));
@@ -33,9 +33,29 @@ export function planNaming(view: GroupView, own: string): Naming | undefined {
       const lookup = resolution === 'DNS_ROUND_ROBIN' && instances.length === 1 ? 'one' : 'every';
       return { instances, lookup, isExternal, isRemote: ({ idc }) => idc !== own };
     }
-    default:
-      return undefined;
+    case 'NONE':
+    case 'DYNAMIC_DNS':
+      // What is selected is nobody whom such a request could be for.
+      return workloadSelector === undefined
+        ? byName(view.host, own, location === 'MESH_EXTERNAL')
+        : undefined;
   }
+}
+
+/**
+ * Istio sends a request to the address that it was going to. No sidecar here sees that; what is left of it is the name,
+ * from which the caller would have had the address.
+ */
+function byName(host: string, own: string, isExternal: boolean): Naming {
+  const isRemote = () => false;
+  return host.startsWith('*')
+    ? { instances: [], lookup: 'request', isExternal: true, isRemote }
+    : { instances: [itself(host, own)], lookup: 'every', isExternal, isRemote };
+}
+
+/** Whether a caller says where a request goes to (Istio: resolution NONE, and for patterns of hosts DYNAMIC_DNS). */
+export function isByName({ entry }: Pick<GroupView, 'entry'>): boolean {
+  return entry.spec.resolution === 'NONE' || entry.spec.resolution === 'DYNAMIC_DNS';
 }
 
 /** Whether the only endpoint of a host that is looked up is the host. */

@@ -2,14 +2,18 @@ import { contentHash } from '../base/hash.ts';
 import type { GroupView } from '../index/view.ts';
 import type { ListenAddress } from '../model/node.ts';
 import type { Protocol, ServicePort, TrafficPolicy } from '../model/service.ts';
+import { isByName } from './naming.ts';
 import type { Crossing, GroupPlan, RetryPlan } from './types.ts';
 
 /** Protocols whose bytes are carried as they come: a TLS or MySQL connection is a TCP connection here. */
 const opaque: ReadonlySet<Protocol> = new Set<Protocol>(['TCP', 'TLS', 'HTTPS', 'MONGO']);
 
-/** Whether a port of a Group is served as TCP. A wildcard host needs TLS: no other connection says which host it is for. */
+/**
+ * Whether a port of a Group is served as TCP. A wildcard host needs TLS: no other connection says which host it is for. Where nobody
+ * listens, CONNECT says it.
+ */
 export function isTcp(view: GroupView, port: ServicePort): boolean {
-  return opaque.has(port.protocol) && (!view.host.startsWith('*') || hasSni(port));
+  return opaque.has(port.protocol) && (!view.host.startsWith('*') || hasSni(port) || isByName(view));
 }
 
 /** Whether a client's connections begin with TLS. */
@@ -82,7 +86,7 @@ export function planTcpListeners(
 ): readonly TcpListener[] {
   const found = new Map<string, { listen: ListenAddress; plans: [GroupPlan, ...GroupPlan[]] }>();
   const byHost = plans
-    .filter((plan) => plan.protocol === 'tcp')
+    .filter((plan) => plan.protocol === 'tcp' && !plan.byConnect)
     .sort((a, b) => (a.group.host < b.group.host ? -1 : a.group.host > b.group.host ? 1 : 0));
   for (const plan of byHost) {
     for (const address of plan.addresses.length > 0 ? plan.addresses : [outbound.address]) {

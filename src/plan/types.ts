@@ -31,9 +31,10 @@ export interface Locality {
 
 /**
  * That a proxy looks the addresses of instances up by DNS, again and again. `every`: each address of a name is an instance;
- * `one`: a name is one instance, and each new connection goes to the first address of the last answer.
+ * `one`: a name is one instance, and each new connection goes to the first address of the last answer;
+ * `request`: there are no instances, each request's host is looked up.
  */
-export type Lookup = 'every' | 'one';
+export type Lookup = 'every' | 'one' | 'request';
 
 /** Where requests may go next: one priority of a path. */
 export type Target =
@@ -275,6 +276,8 @@ export interface GroupPlan {
   readonly homeShare?: number;
   /** Absent: the addresses of instances are given. */
   readonly lookup?: Lookup;
+  /** Nobody listens for a TCP port: callers reach it by CONNECT alone. */
+  readonly byConnect?: true;
   /** Absent: the Group never leaves this IDC. */
   readonly crossing?: Crossing;
   /** A stream without a byte in either direction, at the first proxy, in milliseconds; 0: it may be quiet for ever. */

@@ -13,7 +13,7 @@ const named: ReadonlySet<string> = new Set(['TLS', 'HTTPS']);
 export function lintTcp(entries: readonly ServiceEntry[]): Lint[] {
   const isRefused = findRefused(entries);
   const winners = new Map<string, { readonly host: string; readonly shares: boolean }>();
-  // What is not served has no listener.
+  // What is reached by CONNECT alone has no listener.
   const served = entries.filter(
     ({ spec }) => spec.resolution !== 'NONE' && spec.resolution !== 'DYNAMIC_DNS',
   );

@@ -5,6 +5,7 @@ import type { Labels } from '../model/meta.ts';
 import type { MeshObject } from '../model/object.ts';
 import type { DestinationRule, ServiceEntry, WorkloadEntry } from '../model/service.ts';
 import { didYouMean } from '../model/suggest.ts';
+import { lintByName } from './lint-by-name.ts';
 import { lintCapacity } from './lint-capacity.ts';
 import { lintNames } from './lint-dns.ts';
 import { lintEdge } from './lint-edge.ts';
@@ -52,6 +53,7 @@ export function lintMesh(objects: Iterable<MeshObject>, wallMs: number): Lint[] 
     ...lintOutlier(mesh.rules, mesh.entries, mesh.workloads, selectsWorkload),
     ...lintZones(mesh.rules, mesh.entries, mesh.workloads, selectsWorkload),
     ...lintTcp(mesh.entries),
+    ...lintByName(mesh.entries, mesh.rules),
     ...lintNames(mesh.entries, mesh.workloads),
     ...lintHealth(mesh.entries, mesh.groups),
     ...lintTraffic(mesh.groups, mesh.entries, isFor),

@@ -41,7 +41,7 @@ export function parseServiceEntry(spec: Fields, meta: Meta): ServiceEntry {
   const endpoints = spec.maps('endpoints').map((fields) => parseEndpoint(fields, resolution, namesOf(spec)));
   const addresses = parseAddresses(spec, resolution, ports);
   const subjectAltNames = parseSubjectAltNames(spec);
-  checkWildcards(spec, hosts, ports);
+  if (!isByName(resolution)) checkWildcards(spec, hosts, ports);
   checkResolution(spec, hosts, resolution, endpoints, ports);
   return {
     kind: 'ServiceEntry',
@@ -200,6 +200,33 @@ function singleAddress(text: string): string | undefined {
   return isCidr(text) && text.endsWith(address.includes(':') ? '/128' : '/32') ? address : undefined;
 }
 
+/** Whether the host of each request says where it goes, and nothing in the entry. */
+function isByName(resolution: Resolution): boolean {
+  return resolution === 'NONE' || resolution === 'DYNAMIC_DNS';
+}
+
+/** What such an entry does not do here, as no sidecar sees where a connection was going to. */
+function checkByName(
+  spec: Fields,
+  hosts: readonly string[],
+  resolution: Resolution,
+  ports: readonly ServicePort[],
+): void {
+  const what = spec.has('resolution') ? resolution : 'NONE, which is what none given means';
+  if (spec.has('workloadSelector')) {
+    spec.warn(`with ${what}, nobody is selected, and the hosts get no routes: choose STATIC.`, 'resolution');
+    return;
+  }
+  const tcp = ports.filter(isTcp).map(({ number }) => number);
+  if (tcp.length === 0) return;
+  const canListen = hosts.every((host) => !host.startsWith('*'));
+  const remedy = canListen ? ' With DNS sidecars listen for them.' : '';
+  spec.warn(
+    `with ${what}, no sidecar listens for TCP ports (${tcp.join(', ')}): where a connection was going to is not seen. They are reached by CONNECT alone, as clients with HTTPS_PROXY do.${remedy}`,
+    'resolution',
+  );
+}
+
 function checkWildcards(spec: Fields, hosts: readonly string[], ports: readonly ServicePort[]): void {
   const port = ports.find((one) => isTcp(one) && one.protocol !== 'TLS' && one.protocol !== 'HTTPS');
   if (port === undefined || !hosts.some((host) => host.startsWith('*'))) return;
@@ -234,13 +261,8 @@ function checkResolution(
     spec.error('must be exactly one port, as an endpoint is a unix socket.', 'ports');
   }
   const bare = given === 0 && !spec.has('workloadSelector');
-  if (resolution === 'NONE' || resolution === 'DYNAMIC_DNS') {
-    const what = spec.has('resolution') ? resolution : 'NONE, which is what none given means,';
-    spec.warn(
-      `${what} is not served yet: the entry loads, its hosts get no routes. STATIC, DNS and DNS_ROUND_ROBIN are.`,
-      'resolution',
-    );
-  } else if (bare && resolution !== 'STATIC') {
+  if (isByName(resolution)) checkByName(spec, hosts, resolution, ports);
+  else if (bare && resolution !== 'STATIC') {
     const index = hosts.findIndex((host) => host.startsWith('*'));
     if (index >= 0) {
       const message = `a host with '*' cannot be looked up by ${resolution}: name \`endpoints\`, or the host in full.`;

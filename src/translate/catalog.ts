@@ -3,9 +3,11 @@ import type { Idc } from '../model/idc.ts';
 import type { NodeScope } from '../model/node.ts';
 import type { GroupPlan } from '../plan/types.ts';
 import { planForZone, preferredZone } from '../plan/zone.ts';
+import { passthroughCluster } from './names.ts';
 import {
   type Built,
   buildGroupResources,
+  buildPassthrough,
   buildRoutes,
   buildScopeResources,
   buildTcpResources,
@@ -115,7 +117,7 @@ export class Catalog {
     for (const entry of this.#scopes.values()) {
       const old = entry.own;
       entry.own = keepEqual(buildScopeResources(entry.scope, around), old);
-      const routes = gateways && passesUnknown(entry.scope);
+      const routes = gateways && entry.routes.some(({ name }) => name === passthroughCluster);
       touched.set(entry, { old: [...old], now: [...entry.own], routes });
     }
     return this.#changes(touched);
@@ -254,6 +256,7 @@ export class Catalog {
       return this.#declared;
     });
     return [
+      ...buildPassthrough(scope, plans),
       ...buildTcpResources(scope, plans),
       ...listeners.map((listener) => buildRoutes(listener, plans, others)),
     ];

@@ -106,8 +106,6 @@ export interface HttpListener {
   readonly filters: readonly HttpFilter[];
   /** What the Idc declares; of the edge alone. */
   readonly edge?: EdgePolicy;
-  /** Whether requests may go on to hosts that they alone name; of a sidecar alone. */
-  readonly passthrough?: boolean;
 }
 
 /** A listener whose routes come by RDS under the listener's own name. */
@@ -137,13 +135,7 @@ export function buildHttpListener(options: HttpListener): Listener {
   };
 }
 
-function buildManager({
-  role,
-  edge,
-  passthrough,
-  filters,
-  accessLog: file,
-}: HttpListener): HttpConnectionManager {
+function buildManager({ role, edge, filters, accessLog: file }: HttpListener): HttpConnectionManager {
   const isFirst = role === 'outbound' || role === 'edge';
   return {
     stat_prefix: role,
@@ -152,7 +144,7 @@ function buildManager({
       ? { ...edgeHttp(edge ?? {}), ...edgeTimes }
       : { ...(role === 'outbound' ? workloadHttp : insideHttp), ...insideTimes }),
     ...accessLog(role, file),
-    ...localReplies(role, passthrough),
+    ...localReplies(role),
     rds: {
       route_config_name: role,
       config_source: { resource_api_version: 'V3', ads: {}, initial_fetch_timeout: '0s' },

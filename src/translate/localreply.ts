@@ -106,10 +106,7 @@ const moreHeaders: Partial<Readonly<Record<HttpRole, readonly HeaderOption[]>>> 
  * filter refused keeps the outcome that the filter gave it: it has none of these flags. An application that is down
  * behind its sidecar is nobody too, as it would be without one.
  */
-export function localReplies(
-  role: HttpRole,
-  passthrough = false,
-): Pick<HttpConnectionManager, 'local_reply_config'> {
+export function localReplies(role: HttpRole): Pick<HttpConnectionManager, 'local_reply_config'> {
   const inMesh = meshListeners.includes(role);
   // A proxy comes before it, and may try elsewhere whatever the method: none of these flags stands for a try that was sent.
   const unsent = inMesh || role === 'inbound' ? [header(unsentHeader, 'true')] : [];
@@ -124,7 +121,7 @@ export function localReplies(
       headers_to_add: [header(outcomeHeader, bodyTooLargeOutcome)],
     },
   );
-  if (passthrough) mappers.unshift(...passthroughReplies);
+  if (role === 'outbound') mappers.unshift(...passthroughReplies);
   // The first mapper that fits counts. The proxy that sent it here need not ask again (`vain.ts`).
   if (role === 'peer') {
     const more = [...headers, header(nobodyHeader, nobodyThereMark)];

@@ -88,16 +88,22 @@ export const buildPassthroughCluster = (): Cluster => {
   };
 };
 
-/** The virtual host of all hosts that no Group has, at a sidecar that passes them through. */
-export function passthroughHost(passthrough: Passthrough): VirtualHost {
+/** Looks the hosts of a virtual host's requests up, where their routes lead to the cluster above. */
+export const namesLookedUp: PerFilterConfig = {
+  [namesFilter]: any('envoy.extensions.filters.http.dynamic_forward_proxy.v3.PerRouteConfig', {}),
+};
+
+/** Which addresses are let through, for all routes that lead to the cluster above. */
+export function addressesPermitted(passthrough: Passthrough): PerFilterConfig {
   return {
-    name: 'unknown',
-    domains: ['*'],
-    routes: [tunnel, ...requests],
-    // What only proxies of the mesh say is not taken from others.
-    response_headers_to_remove: [outcomeHeader],
-    request_body_buffer_limit: trafficDefaults.retryBodyBytes,
-    typed_per_filter_config: filtersOn(passthrough),
+    [addressesFilter]: any('envoy.extensions.filters.http.rbac.v3.RBACPerRoute', {
+      rbac: {
+        rules: {
+          action: 'ALLOW',
+          policies: { outside: { permissions: [permitted(passthrough)], principals: [{ any: true }] } },
+        },
+      },
+    }),
   };
 }
 
@@ -121,19 +127,16 @@ const tunnel: Route = {
   },
 };
 
-function filtersOn(passthrough: Passthrough): PerFilterConfig {
-  return {
-    [namesFilter]: any('envoy.extensions.filters.http.dynamic_forward_proxy.v3.PerRouteConfig', {}),
-    [addressesFilter]: any('envoy.extensions.filters.http.rbac.v3.RBACPerRoute', {
-      rbac: {
-        rules: {
-          action: 'ALLOW',
-          policies: { outside: { permissions: [permitted(passthrough)], principals: [{ any: true }] } },
-        },
-      },
-    }),
-  };
-}
+/** The virtual host of all hosts that no Group has, at a sidecar that passes them through. */
+export const passthroughHost: VirtualHost = Object.freeze<VirtualHost>({
+  name: 'unknown',
+  domains: ['*'],
+  routes: [tunnel, ...requests],
+  // What only proxies of the mesh say is not taken from others.
+  response_headers_to_remove: [outcomeHeader],
+  request_body_buffer_limit: trafficDefaults.retryBodyBytes,
+  typed_per_filter_config: namesLookedUp,
+});
 
 /** Any address but those that are refused; what has none is refused. */
 function permitted({ ranges, ports }: Passthrough): Permission {

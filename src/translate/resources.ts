@@ -62,6 +62,8 @@ export function buildGroupResources(
   plan: GroupPlan,
   idcs: ReadonlyMap<string, Idc>,
 ): Readonly<Record<GroupReader, readonly Built[]>> {
+  // All hosts that requests alone name share one cluster (`passthrough.ts`).
+  if (plan.lookup === 'request') return { sidecar: [], ingress: [], 'ingress-static': [], egress: [] };
   const { crossing } = plan;
   const isTcp = plan.protocol === 'tcp';
   // Names that are looked up stand in the cluster itself.
@@ -111,14 +113,12 @@ export function buildScopeResources(scope: NodeScope, around: Surroundings): rea
       return [
         cds(buildEgressCluster()),
         eds(buildEgressAssignment(around.own, 'sidecarPort')),
-        ...(passesUnknown(scope) ? [cds(buildPassthroughCluster())] : []),
         lds(
           buildHttpListener({
             role: 'outbound',
             listen: scope.outbound,
             accessLog: scope.accessLog,
-            filters: passesUnknown(scope) ? [passthroughFilter] : [],
-            passthrough: passesUnknown(scope),
+            filters: [passthroughFilter],
           }),
         ),
       ];
@@ -175,15 +175,22 @@ export function passesUnknown(scope: NodeScope): boolean {
   return scope.role === 'sidecar' && scope.outbound !== undefined && scope.unknownHosts === 'pass';
 }
 
+/** What a scope needs that has requests for hosts that these alone name. It is no part of others: Envoys before 1.40 refuse it. */
+export function buildPassthrough(scope: NodeScope, plans: readonly GroupPlan[]): readonly Built[] {
+  const isCaller = scope.role === 'sidecar' && scope.outbound !== undefined;
+  const needed = passesUnknown(scope) || (isCaller && plans.some(({ lookup }) => lookup === 'request'));
+  return needed ? [cds(buildPassthroughCluster())] : [];
+}
+
 /** What a scope does with hosts that none of its Groups has; `declared` are those of all Groups. */
 export function otherHostsOf(
   scope: NodeScope,
   idcs: ReadonlyMap<string, Idc>,
   declared: () => readonly string[],
-): OtherHosts {
-  return scope.role === 'sidecar' && passesUnknown(scope)
-    ? { passthrough: planPassthrough(scope, idcs), declared: declared() }
-    : { declared: [] };
+): OtherHosts | undefined {
+  if (scope.role !== 'sidecar') return undefined;
+  const passthrough = planPassthrough(scope, idcs);
+  return passesUnknown(scope) ? { passthrough, declared: declared() } : { passthrough };
 }
 
 /** The routes of one listener to the Groups given, and to other hosts. */

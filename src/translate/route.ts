@@ -4,8 +4,14 @@ import type { Passthrough } from '../plan/passthrough.ts';
 import type { GroupPlan, ListenerRole, Path } from '../plan/types.ts';
 import { hashing } from './hash.ts';
 import { buildHealthRoute } from './health.ts';
-import { failHealthHeader, failoverCluster, idcsCluster, instancesCluster } from './names.ts';
-import { passthroughHost } from './passthrough.ts';
+import {
+  failHealthHeader,
+  failoverCluster,
+  idcsCluster,
+  instancesCluster,
+  passthroughCluster,
+} from './names.ts';
+import { addressesPermitted, namesLookedUp, passthroughHost } from './passthrough.ts';
 import { buildRequestRoutes, type HeaderMatcher } from './requests.ts';
 import { buildRetry } from './retry.ts';
 import { appProtocol } from './sidecar.ts';
@@ -15,19 +21,18 @@ import { buildVainRoute } from './vain.ts';
 
 type RouteAction = envoy.config.route.v3.RouteAction;
 
-/** What a sidecar does with hosts that none of its Groups has. */
+/** What a sidecar does with hosts that requests alone name. */
 export interface OtherHosts {
-  /** Absent: they are refused. */
-  readonly passthrough?: Passthrough;
-  /** Hosts of all Groups, those of the sidecar too. */
-  readonly declared: readonly string[];
+  readonly passthrough: Passthrough;
+  /** Where hosts pass that none of its Groups has: the hosts of all Groups, those of the sidecar too. Absent: they are refused. */
+  readonly declared?: readonly string[];
 }
 
 /** All Groups that one listener routes; RDS, named as the listener. */
 export function buildRouteConfiguration(
   listener: ListenerRole,
   plans: readonly GroupPlan[],
-  others: OtherHosts = { declared: [] },
+  others?: OtherHosts,
 ): RouteConfiguration {
   const groups = byHost(
     plans.filter((plan) => plan.paths[listener].priorities.length > 0 && hasRoutes(plan, listener)),
@@ -42,20 +47,27 @@ export function buildRouteConfiguration(
     ...(listener === 'sidecar' || listener === 'ingress'
       ? { response_headers_to_remove: [failHealthHeader] }
       : {}),
+    ...(listener === 'outbound' && others !== undefined && needsPassthrough(groups, others)
+      ? { typed_per_filter_config: addressesPermitted(others.passthrough) }
+      : {}),
     // Whoever dials a proxy writes the proxy's port: a port is looked at by the routes of its host alone.
     ignore_port_in_host_matching: true,
     virtual_hosts: [
       ...groups.map((ports) => virtualHostOf(ports, listener)),
-      ...(listener === 'outbound' ? otherHosts(groups, others) : []),
+      ...(listener === 'outbound' ? otherHosts(groups, others?.declared) : []),
     ],
   };
 }
 
-function otherHosts(groups: readonly GroupPlan[][], { passthrough, declared }: OtherHosts): VirtualHost[] {
-  if (passthrough === undefined) return [unknownHosts];
+function needsPassthrough(groups: readonly GroupPlan[][], { declared }: OtherHosts): boolean {
+  return declared !== undefined || groups.flat().some(({ lookup }) => lookup === 'request');
+}
+
+function otherHosts(groups: readonly GroupPlan[][], declared: OtherHosts['declared']): VirtualHost[] {
+  if (declared === undefined) return [unknownHosts];
   const routed = new Set(groups.map(([plan]) => plan?.group.host));
   const known = declared.filter((host) => !routed.has(host));
-  return [...(known.length === 0 ? [] : [knownHosts(known)]), passthroughHost(passthrough)];
+  return [...(known.length === 0 ? [] : [knownHosts(known)]), passthroughHost];
 }
 
 /** The ports of each host together, the default one last. */
@@ -106,6 +118,7 @@ function toSidecars(route: Route, plan: GroupPlan, listener: ListenerRole): Rout
 function buildVirtualHost(ports: readonly GroupPlan[], listener: ListenerRole): VirtualHost {
   const last = ports.at(-1) as GroupPlan;
   const path = last.paths[listener];
+  const isDialled = ports.some(({ lookup }) => lookup === 'request');
   // What most of its routes do about retries stands here once.
   const inherited = buildRetry(path.retry.other, path.priorities.length > 1);
   return {
@@ -117,9 +130,12 @@ function buildVirtualHost(ports: readonly GroupPlan[], listener: ListenerRole): 
         const routes = buildGroupRoutes(plan, plan.paths[listener], inherited).map((route) =>
           toSidecars(route, plan, listener),
         );
+        if (plan.lookup === 'request') return dialled(routes, plan.group.port);
         return plan.isDefaultPort ? routes : routes.map((route) => atPort(route, plan.group.port));
       }),
+      ...(isDialled && listener === 'outbound' ? [undeclared] : []),
     ],
+    ...(isDialled ? { typed_per_filter_config: namesLookedUp } : {}),
     ...inherited,
     // Without it a body is kept up to what the connection's buffer holds: 32 KiB, and nothing larger is tried again.
     request_body_buffer_limit: last.retryBodyBytes,
@@ -137,6 +153,29 @@ const closed: Route = Object.freeze<Route>({
   },
 });
 
+/** Of a host that is looked up for each request, with the port that is written there. */
+const undeclared: Route = Object.freeze<Route>({
+  match: { prefix: '/' },
+  direct_response: {
+    status: 404,
+    body: { inline_string: 'isthmus: the ServiceEntry of this host does not have this port' },
+  },
+});
+
+/** Where a request goes to the port that it names, only those that name this one; none is 80. */
+function dialled(routes: readonly Route[], port: number): Route[] {
+  const named = routes.map((route) => atPort(route, port));
+  if (port !== 80) return named;
+  const none = { name: ':authority', string_match: { safe_regex: { regex: '[^:]*' } } };
+  return [
+    ...named,
+    ...routes.map((route) => ({
+      ...route,
+      match: { ...route.match, headers: [none, ...(route.match?.headers ?? [])] },
+    })),
+  ];
+}
+
 /** The route, for requests whose Host or `:authority` ends in this port. */
 function atPort(route: Route, port: number): Route {
   const isAtPort = { name: ':authority', string_match: { suffix: `:${port}` } };
@@ -149,7 +188,8 @@ function buildGroupRoutes(plan: GroupPlan, path: Path, inherited: RouteAction): 
     // All that it has is its own: the virtual host's is of its HTTP ports, where it has any.
     const own = { retry_policy: {}, ...buildRetry(path.retry.other, path.priorities.length > 1) };
     const isOutbound = path.listener === 'outbound';
-    const cluster = isOutbound ? failoverCluster(plan.group) : clusterOf(plan, path);
+    const cluster =
+      isOutbound && plan.lookup !== 'request' ? failoverCluster(plan.group) : clusterOf(plan, path);
     return buildConnectRoutes(cluster, own, isPeer || isOutbound);
   }
   const routes = (of: Path, headers: readonly HeaderMatcher[] = []) =>
@@ -198,6 +238,7 @@ function visitedCount(min: number, max: number): HeaderMatcher {
 
 /** The cluster that holds a path's priorities. */
 function clusterOf(plan: GroupPlan, path: Path): string {
+  if (plan.lookup === 'request') return passthroughCluster;
   const kinds = path.priorities.map((target) => target.kind);
   if (kinds.includes('idc')) return idcsCluster(plan.group);
   return kinds.includes('egress') ? failoverCluster(plan.group) : instancesCluster(plan.group);

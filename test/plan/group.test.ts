@@ -194,9 +194,7 @@ t.test('only instances of the own IDC that have an address, by locality and with
   ]);
 });
 
-t.test('what has neither addresses nor names gets no plan', async (t) => {
-  t.equal(plan({ resolution: 'NONE' }), undefined);
-  t.equal(plan({ resolution: 'DYNAMIC_DNS' }), undefined);
+t.test('gRPC is HTTP/2', async (t) => {
   t.equal(plan({ protocol: 'GRPC' })?.protocol, 'http2');
 });
 

@@ -1,7 +1,8 @@
 import t from 'tap';
 import type { Instance } from '../../src/index/view.ts';
-import type { ServiceEntry, WorkloadSpec } from '../../src/model/service.ts';
+import type { ServiceEntry, TrafficPolicy, WorkloadSpec } from '../../src/model/service.ts';
 import { planGroup } from '../../src/plan/group.ts';
+import { planTcpListeners } from '../../src/plan/tcp.ts';
 
 const at = (address: string, locality = ''): Instance => ({
   address,
@@ -17,6 +18,7 @@ function plan(
   spec: Partial<ServiceEntry['spec']>,
   instances: readonly Instance[] = [],
   host = 'api.example',
+  policy?: TrafficPolicy,
 ) {
   const meta = { name: 'api', namespace: 'shop', labels: {}, annotations: {}, origin: 'test' };
   const entry: ServiceEntry = {
@@ -38,7 +40,12 @@ function plan(
     loopPrevention: 'on',
     checkIntervalMsMin: 0,
   } as const;
-  return planGroup({ host, entry, instances }, context)[0];
+  const rule = policy && {
+    kind: 'DestinationRule' as const,
+    meta,
+    spec: { host, policy, portPolicies: {} },
+  };
+  return planGroup({ host, entry, instances, ...(rule && { rule }) }, context)[0];
 }
 
 const addresses = (planned: ReturnType<typeof plan>) =>
@@ -99,4 +106,42 @@ t.test('no gateway is a way to an external host', async (t) => {
   };
   t.strictSame(ways('MESH_EXTERNAL'), [1, 0, 0]);
   t.strictSame(ways('MESH_INTERNAL'), [1, 1, 1]);
+});
+
+const byName = ['NONE', 'DYNAMIC_DNS'] as const;
+
+t.test('where a caller says the address, its name is left of it', async (t) => {
+  for (const resolution of byName) {
+    const planned = plan({ resolution });
+    t.match(planned, { lookup: 'every', byConnect: undefined });
+    t.strictSame(addresses(planned), [['', 0, 'api.example:8080']]);
+    t.equal(plan({ resolution, workloadSelector: { app: 'api' } }), undefined, 'nobody is selected');
+  }
+});
+
+t.test('a pattern of hosts is looked up by request, at the sidecar alone', async (t) => {
+  for (const resolution of byName) {
+    const planned = plan({ resolution }, [], '*.example');
+    t.match(planned, { lookup: 'request', instances: [] });
+    t.notOk(planned?.crossing ?? planned?.health);
+    t.same(planned?.paths.edge.priorities, []);
+    t.same(planned?.paths.peer.priorities, []);
+    t.equal(planned?.paths.outbound.priorities.length, 1);
+  }
+});
+
+t.test('nobody listens for its TCP ports, and CONNECT leads there', async (t) => {
+  for (const protocol of ['TCP', 'TLS', 'HTTPS', 'MONGO'] as const)
+    for (const host of ['api.example', '*.example']) {
+      const ports = [{ number: 443, name: 'tls', protocol }];
+      const planned = plan({ resolution: 'NONE', ports, addresses: ['10.9.9.9'] }, [], host);
+      t.match(planned, { byConnect: true, addresses: [] }, `${protocol} ${host}`);
+      t.same(planTcpListeners({ address: '127.0.0.1', port: 1 }, planned ? [planned] : []), []);
+    }
+});
+
+t.test('what asks for TLS to hosts that requests name is refused, not sent as it is', async (t) => {
+  const tls = { mode: 'SIMPLE' } as const;
+  t.same(plan({ resolution: 'NONE' }, [], '*.example', { tls })?.paths.outbound.priorities, []);
+  t.equal(plan({ resolution: 'NONE' }, [], 'api.example', { tls })?.paths.outbound.priorities.length, 1);
 });

@@ -82,13 +82,15 @@ t.test('where a sidecar tunnels from and to', async (t) => {
 });
 
 t.test('what is TCP', async (t) => {
-  const view = (host: string) => ({ host }) as GroupView;
+  const view = (host: string, resolution = 'STATIC') =>
+    ({ host, entry: { spec: { resolution } } }) as GroupView;
   const port = (protocol: Protocol): ServicePort => ({ number: 1, name: 'x', protocol });
   for (const protocol of ['TCP', 'TLS', 'HTTPS', 'MONGO'] as const) {
     t.ok(isTcp(view('a.test'), port(protocol)), protocol);
     const hasName = protocol === 'TLS' || protocol === 'HTTPS';
     t.equal(isTcp(view('*.test'), port(protocol)), hasName, 'TLS alone says which of many hosts it is for');
   }
+  t.ok(isTcp(view('*.test', 'NONE'), port('TCP')), 'CONNECT says which');
   for (const protocol of ['HTTP', 'HTTP2', 'GRPC'] as const) t.notOk(isTcp(view('a.test'), port(protocol)));
 });
 

@@ -176,8 +176,12 @@ t.test('where unknown hosts pass, a host that comes or goes changes what is know
   const come = cost(catalog, 'h99', plansOf('h99', 'shop', '10.0.0.1'));
   t.ok(come.changed.includes('passes: RDS/outbound'), `${come.changed}`);
   t.ok(cost(catalog, 'h99', []).changed.includes('passes: RDS/outbound'));
-  const routes = catalog.surround(new Map([['sh-c', idc('sh-c')]]), surroundings).get('passes');
-  t.strictSame(routes?.upserts.map(nameOf), ['RDS/outbound'], 'nor one whose ways are other gateways');
+  const routes = catalog.surround(new Map([['sh-c', idc('sh-c', '10.9.0.9')]]), surroundings).get('passes');
+  t.strictSame(
+    routes?.upserts.map(nameOf),
+    ['RDS/outbound'],
+    'and gateways elsewhere change what is refused',
+  );
 });
 
 t.test('surroundings build no routes', async (t) => {
