@@ -75,6 +75,14 @@ drill: setup ## Drill the outage of an IDC: OUTAGE=kill, stop, drop, partial, ga
 drill-unprotected: setup ## The same with the way to other IDCs closed: must fail, or the drill proves nothing
 	$(DRILL) --outage $(OUTAGE) --unprotected --expect-fail --report-dir drill-report/unprotected
 
+SCENARIOS := $(filter-out outage-%,$(patsubst scenarios/%.yaml,%,$(wildcard scenarios/*.yaml)))
+.PHONY: drill-scenarios
+drill-scenarios: setup ## Every file in scenarios/ but the outages, each with its negative control (wan needs root)
+	@failed=; for name in $(SCENARIOS); do \
+	  node src/cli/main.ts drill run scenarios/$$name.yaml $(DRILL_FLAGS) --report-dir drill-report/$$name || failed="$$failed $$name"; \
+	  node src/cli/main.ts drill run scenarios/$$name.yaml $(DRILL_FLAGS) --unprotected --expect-fail --report-dir drill-report/$$name-unprotected || failed="$$failed $$name-unprotected"; \
+	done; [ -z "$$failed" ] || { echo "drill-scenarios: these failed:$$failed" >&2; exit 1; }
+
 SEED ?= 1
 MINUTES ?= 1
 .PHONY: drill-chaos drill-chaos-unprotected
@@ -95,6 +103,7 @@ drills: setup ## Every drill, every outage, and each negative control, one after
 	@failed=; for outage in kill stop drop partial gateway site; do \
 	  $(DRILL) --outage $$outage --report-dir drill-report/$$outage || failed="$$failed $$outage"; done; \
 	$(DRILL) --unprotected --expect-fail --report-dir drill-report/unprotected || failed="$$failed unprotected"; \
+	$(MAKE) --no-print-directory drill-scenarios || failed="$$failed scenarios"; \
 	for name in $(DRILLS); do $(MAKE) --no-print-directory drill-$$name drill-$$name-unprotected || failed="$$failed $$name"; done; \
 	[ -z "$$failed" ] || { echo "drills: these failed:$$failed" >&2; exit 1; }
 

@@ -77,7 +77,11 @@ async function foreignAddresses(part: Part, topology: Topology, ask: Ask): Promi
 }
 
 function prefixesOf(idc: IdcPlan, topology: Topology): string[] {
-  return topology.net?.idc === idc.name ? [idc.prefix, topology.net.prefix] : [idc.prefix];
+  const gateways = topology.wan
+    ? [...idc.ingress.map(({ peer }) => peer), ...idc.egress.map(({ sidecar }) => sidecar)]
+    : [];
+  const own = topology.net?.idc === idc.name ? [topology.net.prefix] : [];
+  return [idc.prefix, ...own, ...gateways.map(({ address }) => `${address}"`)];
 }
 
 /**

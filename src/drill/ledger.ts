@@ -6,7 +6,7 @@ export type Fate = 'served' | 'failed' | 'lost in flight' | 'refused';
 
 /**
  * A killed gateway takes with it the lines of its access log that it had not written yet (it writes every 100 ms)
- * and those of the requests it was working on, which go on elsewhere: requests that ended this long before or
+ * and those of the requests it was working on, which go on elsewhere: requests that were under way within this long before or
  * after its death are held to the other logs only. Of a killed instance's sidecar the same lines are missing.
  */
 export const lostLinesMs = { before: 250, after: 1500 } as const;

@@ -9,17 +9,27 @@ export const learnedMs = 5000;
 export interface Outages {
   /** By instance or gateway, such as `sh-a/egress-1`. */
   readonly spans: ReadonlyMap<string, readonly Span[]>;
+  /** Ways between IDCs. */
+  readonly ways: readonly ClosedWay[];
 }
 
-interface Span {
+/** A way between two IDCs that is closed to packets, in one direction. */
+export interface ClosedWay {
+  readonly from: string;
+  readonly to: string;
+  readonly span: Span;
+}
+
+export interface Span {
   readonly from: number;
   readonly to: number;
 }
 
-/** What was out of service when: what was struck, and what had left its registry (`away`). */
+/** What was out of service when: what was struck, what had left its registry (`away`), and ways between IDCs. */
 export function outagesOf(
   { faults }: Pick<LossMeasurement, 'faults'>,
   away: readonly { readonly instance: string; readonly from: number; readonly to: number }[] = [],
+  ways: readonly ClosedWay[] = [],
 ): Outages {
   const all = [
     ...faults.flatMap(({ struck, blow, healed, healthyAt }) => {
@@ -31,7 +41,10 @@ export function outagesOf(
   ];
   const spans = new Map<string, Span[]>();
   for (const { name, span } of all) spans.set(name, [...(spans.get(name) ?? []), span]);
-  return { spans };
+  return {
+    spans,
+    ways: ways.map(({ span, ...way }) => ({ ...way, span: { ...span, to: span.to + learnedMs } })),
+  };
 }
 
 /**
@@ -50,16 +63,23 @@ export function couldBeServed(
     !(outages.spans.get(name) ?? []).some(({ from, to }) => at >= from && at < to);
   const of = (idc: string, kind: string, at: number) =>
     Object.keys(m.addresses).some((name) => name.startsWith(`${idc}/${kind}-`) && up(name, at));
+  // A connection needs both directions.
+  const isOpen = (a: string, b: string, at: number) =>
+    !outages.ways.some(
+      ({ from, to, span }) => at >= span.from && at < span.to && [a, b].includes(from) && [a, b].includes(to),
+    );
   const served = (at: number) =>
     m.idcs.some((idc) => {
       if (!of(idc, group, at)) return false;
-      return idc === home || (of(home, 'egress', at) && of(idc, 'ingress', at));
+      if (idc === home) return true;
+      return of(home, 'egress', at) && of(idc, 'ingress', at) && isOpen(home, idc, at);
     });
   return momentsOf(sample, outages).every(served);
 }
 
 /** When a request was sent, and every moment of its life at which something went out of service or came back. */
-function momentsOf({ sent, end }: Sample, { spans }: Outages): number[] {
-  const edges = [...spans.values()].flat().flatMap(({ from, to }) => [from, to]);
+function momentsOf({ sent, end }: Sample, { spans, ways }: Outages): number[] {
+  const all = [...[...spans.values()].flat(), ...ways.map(({ span }) => span)];
+  const edges = all.flatMap(({ from, to }) => [from, to]);
   return [sent, ...edges.filter((at) => at > sent && at <= end)];
 }

@@ -26,16 +26,16 @@ export function sidecarsMatch(m: Measurement): Finding {
   }
   const wrong: string[] = [];
   let unwritten = 0;
-  const killed = new Map(m.lost.map(({ proxy, killed }) => [proxy, killed]));
+  const deaths = Map.groupBy(m.lost, ({ proxy }) => proxy);
   for (const [name, list] of m.entries) {
-    const death = killed.get(name);
+    const own = deaths.get(name) ?? [];
     const byId = Map.groupBy(list, ({ id }) => id);
     for (const [id, entries] of byId) {
       const surplus = entries.length - (lines.get(`${name} ${id}`)?.all ?? 0);
       if (surplus <= 0) continue;
       const excused = entries.filter(({ at, ended }) => {
         if (ended === undefined) return true;
-        return death && at <= death.to && ended.at >= death.from - lostLinesMs.before;
+        return own.some(({ killed }) => at <= killed.to && ended.at >= killed.from - lostLinesMs.before);
       }).length;
       if (surplus > excused)
         wrong.push(`${name} executed ${id} ${surplus} times more than its sidecar took it`);

@@ -3,7 +3,7 @@ import { findingOf } from './finding.ts';
 import { lostLinesMs, unrecorded, unrecordedMs } from './ledger.ts';
 import type { AccessLine, LostProxy, Measurement, StreamFacts } from './measurement.ts';
 import { groupsMatch, sidecarsMatch, wasAnswered } from './reconcile-instances.ts';
-import { succeeded } from './sample.ts';
+import { type Sample, succeeded } from './sample.ts';
 import { countBy } from './stats.ts';
 
 /**
@@ -82,7 +82,7 @@ function wasDueBeforeDeath(id: string, killed: ReadonlyMap<string, StreamFacts>)
 function entrancesMatchRecords(m: Measurement): Finding {
   const entrances = m.access.filter((line) => line.listener === 'outbound' || line.listener === 'edge');
   const seen = countBy(entrances, (line) => line.id);
-  const excused = new Set(m.samples.filter((s) => mayHaveLostItsLine(s.end, m)).map((s) => s.id));
+  const excused = new Set(m.samples.filter((s) => mayHaveLostItsLine(s, m)).map((s) => s.id));
   const wrong = m.samples
     .filter((s) => s.connectedAt > 0)
     .filter((s) => seen.get(s.id) !== 1 && !(excused.has(s.id) && seen.get(s.id) === undefined))
@@ -99,9 +99,10 @@ function lostGateways(m: Measurement): readonly LostProxy[] {
   return m.lost.filter(({ proxy }) => !m.entries.has(proxy));
 }
 
-function mayHaveLostItsLine(endMs: number, m: Measurement): boolean {
+/** Whether some of the life of a request lay around the death of a gateway that may have been on its way. */
+function mayHaveLostItsLine({ sent, end }: Sample, m: Measurement): boolean {
   return lostGateways(m).some(
-    ({ killed }) => endMs >= killed.from - lostLinesMs.before && endMs <= killed.to + lostLinesMs.after,
+    ({ killed }) => end >= killed.from - lostLinesMs.before && sent <= killed.to + lostLinesMs.after,
   );
 }
 
@@ -119,7 +120,7 @@ function crossingsMatch(m: Measurement): Finding {
   const entering = m.access.filter((l) => l.id !== '' && l.listener === 'peer');
   const tries = sumBy(leaving, (l) => l.attempts);
   const arrived = countBy(entering, (l) => l.id);
-  const excused = new Set(m.samples.filter((s) => mayHaveLostItsLine(s.end, m)).map((s) => s.id));
+  const excused = new Set(m.samples.filter((s) => mayHaveLostItsLine(s, m)).map((s) => s.id));
   // Of a client that was killed with its sidecar the last requests may have left no trace but at the instance.
   for (const { id, beforeDeathMs } of unrecorded(m)) if (beforeDeathMs <= unrecordedMs) excused.add(id);
   const wrong: string[] = [];
@@ -187,7 +188,7 @@ function tolerance(m: Measurement): string {
   if (lost.length === 0) return '';
   const { before, after } = lostLinesMs;
   return (
-    `; ${lost.length} of these Envoys were killed: their counters count from their restart, and requests that ended ` +
+    `; ${lost.length} of these Envoys were killed: their counters count from their restart, and requests under way ` +
     `from ${before} ms before to ${after} ms after their death are held to the other logs only`
   );
 }

@@ -12,6 +12,7 @@ import { createPaths, type DrillPaths } from './paths.ts';
 import { type Crew, createCrew, startWarden, tailOf } from './process.ts';
 import { writeRegistry } from './registry-files.ts';
 import { idcOf, listenAddresses, planTopology, type Topology, type WorldPlan } from './topology.ts';
+import { checkWan, createWan, type WanNetwork } from './wan.ts';
 import { createWorld, type World } from './world.ts';
 
 /** A world on its stage: its files, its network, and the warden that will clear it away. */
@@ -21,6 +22,8 @@ export interface Stage {
   readonly crew: Crew;
   readonly world: World;
   readonly network: DropNetwork | undefined;
+  /** The network between the IDCs, when the world has one. */
+  readonly wan: WanNetwork | undefined;
   /** Where the access logs of Envoys that were started again begin. */
   readonly marks: RestartMarks;
   /** Aborts when the drill is interrupted, or a process of the world ends that nobody ended. */
@@ -50,8 +53,9 @@ export interface StageOptions {
 export async function createStage(options: StageOptions): Promise<Stage> {
   const id = randomBytes(3).toString('hex');
   checkSocketLength(id);
-  const net = options.world.net !== undefined;
+  const net = options.world.net !== undefined || options.world.wan === true;
   if (net) checkNamespaces(`isthmus-${id}-probe`);
+  if (options.world.wan) checkWan();
   const slot = await claimSlot((randomBytes(1)[0] as number) % 250);
   const topology = planTopology({ id, slot: slot.number, world: options.world });
   try {
@@ -85,6 +89,7 @@ export async function createStage(options: StageOptions): Promise<Stage> {
     for (const idc of topology.idcs) writeRegistry(paths.registry(idc.name), topology, idc);
     const network =
       topology.net && createDropNetwork(id, topology.net, idcOf(topology, topology.net.idc).instances);
+    const wan = topology.wan && (await createWan(id, topology, crew, paths));
     const marks = createRestartMarks(paths);
     const context = { topology, paths, envoy: options.envoy };
     const planned = planParts(context);
@@ -96,6 +101,7 @@ export async function createStage(options: StageOptions): Promise<Stage> {
       crew,
       world,
       network,
+      wan,
       marks,
       signal,
       raise: (say) => raise(world, say),

@@ -40,6 +40,8 @@ export interface WorldPlan {
   readonly exposeOutcome?: boolean;
   /** More arguments for each `isthmus serve`, such as `--loop-prevention off`. */
   readonly control?: readonly string[];
+  /** Put a network between the IDCs whose packets can be lost and delayed (needs root); not together with `net`. */
+  readonly wan?: boolean;
   /** Put the instances of this IDC into network namespaces, so that their packets can be lost (needs root). */
   readonly net?: string;
 }
@@ -69,6 +71,8 @@ export interface IngressPlan extends ProxyPlan {
 
 /** An egress gateway. */
 export interface EgressPlan extends ProxyPlan {
+  /** Its network namespace, where there is a network between the IDCs. */
+  readonly netns?: string;
   readonly sidecar: ListenAddress;
   readonly ingress: ListenAddress;
 }
@@ -106,6 +110,14 @@ export interface NetPlan {
   readonly prefix: string;
 }
 
+/** A network between the IDCs. */
+export interface WanPlan {
+  /** First three bytes of its addresses; the last tells whose it is (wan-link.py). */
+  readonly prefix: string;
+  /** The same of the network that egress gateways share with their IDC. */
+  readonly lan: string;
+}
+
 /** Everything that a drill will start, with its addresses. */
 export interface Topology {
   /** The drill's id: 6 hex digits. */
@@ -117,6 +129,7 @@ export interface Topology {
   readonly groups: readonly GroupPlan[];
   readonly idcs: readonly IdcPlan[];
   readonly net?: NetPlan;
+  readonly wan?: WanPlan;
 }
 
 // Below the range of ephemeral ports, so that no client of the machine holds one by chance.
@@ -146,8 +159,10 @@ export function planTopology(options: {
 }): Topology {
   const { id, slot, world: plan = shopWorld } = options;
   const net = plan.net === undefined ? undefined : { idc: plan.net, prefix: `198.18.${slot}.` };
-  const idcs = plan.idcs.map((name, i) => planIdc(name, i + 1, { id, slot }, plan, net));
-  return { id, slot, namespace: 'shop', plan, groups: plan.groups, idcs, ...(net && { net }) };
+  const wan = plan.wan ? { prefix: `198.19.${slot}.`, lan: `198.18.${slot}.` } : undefined;
+  const nets = { ...(net && { net }), ...(wan && { wan }) };
+  const idcs = plan.idcs.map((name, i) => planIdc(name, i + 1, { id, slot }, plan, nets));
+  return { id, slot, namespace: 'shop', plan, groups: plan.groups, idcs, ...nets };
 }
 
 function planIdc(
@@ -155,7 +170,7 @@ function planIdc(
   number: number,
   { id, slot }: { id: string; slot: number },
   plan: WorldPlan,
-  net: NetPlan | undefined,
+  { net, wan }: { readonly net?: NetPlan; readonly wan?: WanPlan },
 ): IdcPlan {
   const prefix = `127.${number}.${slot}.`;
   const at = (last: number, port: number): ListenAddress => ({ address: `${prefix}${last}`, port });
@@ -165,6 +180,7 @@ function planIdc(
     admin: at(last, ports.admin),
   });
   const networked = net?.idc === name;
+  const lan = networked ? net.prefix : wan?.lan;
   const instances = plan.groups.flatMap((group, g) =>
     Array.from({ length: instancesIn(group, name) }, (_, i): InstancePlan => {
       const last = 31 + 10 * g + i;
@@ -182,21 +198,33 @@ function planIdc(
   return {
     name,
     prefix,
-    // Instances in namespaces reach the machine at their network's `.1`.
-    xds: networked ? { address: `${net.prefix}1`, port: ports.xds } : at(2, ports.xds),
+    // What is in a namespace reaches the machine at its network's `.NUMBER`.
+    xds: lan === undefined ? at(2, ports.xds) : { address: `${lan}${number}`, port: ports.xds },
     controlAdmin: at(2, ports.controlAdmin),
     ingress: numbers.map((n) => ({
       ...proxy(`ingress-${n}`, 10 + n),
-      edge: at(10 + n, ports.edge),
-      peer: at(10 + n, ports.peer),
+      // An Idc has one address for both.
+      edge: wan ? { address: `${wan.prefix}${16 * number + n}`, port: ports.edge } : at(10 + n, ports.edge),
+      peer: wan ? { address: `${wan.prefix}${16 * number + n}`, port: ports.peer } : at(10 + n, ports.peer),
     })),
     egress: numbers.map((n) => ({
       ...proxy(`egress-${n}`, 20 + n),
       sidecar: at(20 + n, ports.egressSidecar),
       ingress: at(20 + n, ports.egressIngress),
+      ...(wan && inNamespace(`${wan.lan}${128 + 16 * number + n}`, `isthmus-${id}-e${number}`)),
     })),
     instances,
     caller: { ...proxy('caller', 91), outbound: at(91, ports.outbound) },
+  };
+}
+
+/** What differs of an egress gateway that has a namespace. */
+function inNamespace(address: string, netns: string): Omit<EgressPlan, 'name' | 'idc'> {
+  return {
+    admin: { address, port: ports.admin },
+    sidecar: { address, port: ports.egressSidecar },
+    ingress: { address, port: ports.egressIngress },
+    netns,
   };
 }
 

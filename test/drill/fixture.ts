@@ -79,6 +79,7 @@ export function goodMeasurement(): Measurement {
     },
     ejections: [],
     leaves: [],
+    cuts: [],
     edits: 100,
     acks: [{ idc: 'sh-a', proxies: 3, count: 300, p50Ms: 3, p90Ms: 5, p99Ms: 20, maxMs: 30 }],
     usage: [{ phase: 'steady', drill: 0.5, others: 0.1 }],

@@ -3,7 +3,7 @@ import type { Row } from '../row.ts';
 import { isolationRows, leakRow, reconcileRows } from '../rows.ts';
 import type { Bound } from './bounds/bound.ts';
 import { failback } from './bounds/failback.ts';
-import { avoidable, executedTwice, failed } from './bounds/failures.ts';
+import { avoidable, executedTwice, failed, served } from './bounds/failures.ts';
 import { home, unaware } from './bounds/home.ts';
 import { latency } from './bounds/latency.ts';
 import { acks, afterLeaving, crossings, ejections, loops, recovered, tries } from './bounds/others.ts';
@@ -16,6 +16,7 @@ export const boundTable = {
   silent,
   crossed,
   failed,
+  served,
   avoidable,
   executedTwice,
   latency,

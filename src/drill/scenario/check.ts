@@ -3,7 +3,7 @@ import { parseStrict } from '../../registry/strict.ts';
 import { planTopology, type Topology, type WorldPlan } from '../topology.ts';
 import type { Action } from './actions/action.ts';
 import { actionTable } from './actions.ts';
-import { type Scenario, type ScenarioSpec, scenarioSchema } from './document.ts';
+import { type LoadEntry, type Scenario, type ScenarioSpec, scenarioSchema } from './document.ts';
 import { msOf } from './fields.ts';
 
 type Add = (message: string, ...path: PathPart[]) => void;
@@ -16,7 +16,11 @@ export function checkScenario({ spec }: Scenario): Fault[] {
   if (faults.length > 0) return faults;
   const topology = planTopology({ id: '000000', slot: 0, world: spec.world as WorldPlan });
   checkPhases(spec, add);
-  checkLoads(spec, topology, add);
+  checkLoads(spec.load, spec.rates, topology, add);
+  if (spec.control?.load)
+    checkLoads(spec.control.load, spec.rates, topology, (message, ...path) =>
+      add(message, 'control', ...path),
+    );
   checkSteps(spec, topology, add);
   checkBounds(spec, topology, add);
   checkControl(spec, faults, add);
@@ -59,10 +63,16 @@ function checkPhases({ phases, quick = {} }: ScenarioSpec, add: Add): void {
   if (Object.keys(phases).length === 0) add('names no phase: give one such as steady: 5s.', 'phases');
 }
 
-function checkLoads({ load, rates }: ScenarioSpec, { idcs, groups }: Topology, add: Add): void {
+function checkLoads(
+  load: readonly LoadEntry[],
+  rates: ScenarioSpec['rates'],
+  { idcs, groups }: Topology,
+  add: Add,
+): void {
   const names = idcs.map(({ name }) => name);
   const streams = new Set<string>();
-  load.forEach(({ caller, edge, to, rate, stream }, i) => {
+  load.forEach((entry, i) => {
+    const { caller, edge, to, rate } = entry;
     if ((caller === undefined) === (edge === undefined)) add('needs either caller or edge.', 'load', i);
     const unknown = [...(caller === undefined ? [] : [caller]), ...(edge ?? [])].find(
       (each) => !names.includes(each),
@@ -83,10 +93,15 @@ function checkLoads({ load, rates }: ScenarioSpec, { idcs, groups }: Topology, a
     });
     if (!Object.hasOwn(rates, rate))
       add(`there is no rate '${rate}': use ${oneOf(Object.keys(rates))}.`, 'load', i, 'rate');
-    const own = stream ?? (caller === undefined ? 'edge' : `caller-${caller}`);
+    const own = streamOf(entry);
     if (streams.has(own)) add(`another load is named '${own}': give this one a stream.`, 'load', i);
     streams.add(own);
   });
+}
+
+/** The name of a load. */
+function streamOf({ caller, stream }: LoadEntry): string {
+  return stream ?? (caller === undefined ? 'edge' : `caller-${caller}`);
 }
 
 function checkSteps({ steps, phases }: ScenarioSpec, topology: Topology, add: Add): void {
@@ -106,6 +121,8 @@ function checkSteps({ steps, phases }: ScenarioSpec, topology: Topology, add: Ad
     }
     if (step.drop) for (const { idc } of [step.drop].flat()) dropped.add(idc);
   });
+  const wan = steps.findIndex((step) => step.wan !== undefined);
+  if (wan >= 0 && dropped.size > 0) add('cannot stand beside `drop`: use one of them.', 'steps', wan, 'wan');
   const second = [...dropped][1];
   if (second !== undefined) {
     const at = steps.findIndex(({ drop }) => drop && [drop].flat().some(({ idc }) => idc === second));
@@ -113,7 +130,7 @@ function checkSteps({ steps, phases }: ScenarioSpec, topology: Topology, add: Ad
   }
 }
 
-function checkBounds({ bounds, phases }: ScenarioSpec, { idcs }: Topology, add: Add): void {
+function checkBounds({ bounds, phases, load }: ScenarioSpec, { idcs }: Topology, add: Add): void {
   const phase = (name: string | undefined, ...path: PathPart[]) => {
     if (name !== undefined && !Object.hasOwn(phases, name))
       add(`there is no phase '${name}': use ${oneOf(Object.keys(phases))}.`, 'bounds', ...path);
@@ -123,6 +140,12 @@ function checkBounds({ bounds, phases }: ScenarioSpec, { idcs }: Topology, add: 
   (bounds.latency ?? []).forEach((each, i) => {
     phase(each.in, 'latency', i, 'in');
     if (each.times !== undefined) phase('steady', 'latency', i, 'times');
+  });
+  const streams = load.map(streamOf);
+  (bounds.served ?? []).forEach((each, i) => {
+    phase(each.in, 'served', i, 'in');
+    if (!streams.includes(each.load))
+      add(`there is no load '${each.load}': use ${oneOf(streams)}.`, 'bounds', 'served', i, 'load');
   });
   if (bounds.lastSlow || bounds.failback) phase('steady', bounds.lastSlow ? 'lastSlow' : 'failback');
   const names = idcs.map(({ name }) => name);

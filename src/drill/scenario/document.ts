@@ -135,6 +135,7 @@ const control = z
     proves: text('What its failing shows.'),
     world: anyObject.optional().meta({ description: 'Fields of `world` that differ.' }),
     rates: z.record(z.string(), count(1, 100_000)).optional(),
+    load: z.array(load).min(1).optional().meta({ description: 'Instead of the scenario’s.' }),
     phases: z.record(phaseName, duration).optional(),
     misses: z.array(z.string()).min(1).meta({ description: 'Ids of rows that must be missed.' }),
     holds: z.array(z.string()).optional().meta({ description: 'Ids of rows that must hold all the same.' }),

@@ -12,6 +12,15 @@ export interface Leave {
   readonly to: number;
 }
 
+/** A way between two IDCs on which no packet arrived, in one direction. */
+export interface Cut {
+  readonly from: string;
+  readonly to: string;
+  readonly blow: Moment;
+  /** Infinite when it was not whole again. */
+  readonly healed: Moment;
+}
+
 /** What a scenario adds to what every drill measures. */
 export interface ScenarioFacts {
   /** Whether Groups may cross to another IDC. */
@@ -36,6 +45,7 @@ export interface ScenarioFacts {
   /** From the beginning of the load until the first blow, zeroes left out. */
   readonly ejections: readonly Ejections[];
   readonly leaves: readonly Leave[];
+  readonly cuts: readonly Cut[];
 }
 
 /** Everything that a scenario measured. */

@@ -44,15 +44,16 @@ export function planScenario(
   const looks = spec.steps.some((step) => step.look !== undefined);
   const checks = isolationChecks.filter((check) => looks || check !== 'sidecars in the outage');
   const rates = { ...spec.rates, ...off?.rates };
+  const load = off?.load ?? spec.load;
   return {
     title: spec.title,
     label: `${name}${unprotected ? ' unprotected' : ''}`,
     phases,
     rates,
     world,
-    loads: (topology, given) => shapesOf(topology, spec.load, given),
+    loads: (topology, given) => shapesOf(topology, load, given),
     play: (scene) =>
-      playScenario(scene, spec, Object.keys(phases), shapesOf(scene.stage.topology, spec.load, scene.rates)),
+      playScenario(scene, spec, Object.keys(phases), shapesOf(scene.stage.topology, load, scene.rates)),
     judge: (m) => judgeRows(m, spec.bounds, checks),
     judgeControl: (m, verdict) => (control ? judgeControl(m, verdict, control) : ['no control is stated']),
     figures: (m) => figuresOf(m, name, spec),
@@ -65,6 +66,11 @@ export function planScenario(
 
 function secondsOf(phases: ScenarioSpec['phases']): PhaseSeconds {
   return Object.fromEntries(Object.entries(phases).map(([name, length]) => [name, msOf(length) / 1000]));
+}
+
+/** Whether packets between IDCs meet anything. */
+function needsWan({ steps }: ScenarioSpec): boolean {
+  return steps.some(({ wan }) => wan !== undefined);
 }
 
 /** The IDC whose instances' packets are dropped, if any are. */
@@ -80,6 +86,7 @@ function worldOf(world: ScenarioSpec['world'], spec: ScenarioSpec): WorldPlan {
     ...(order && { order: order as Readonly<Record<string, readonly string[]>> }),
     ...(serve && { control: serve }),
     ...(net !== undefined && { net }),
+    ...(needsWan(spec) && { wan: true }),
   };
 }
 

@@ -7,7 +7,8 @@ import type { Phase } from '../phases.ts';
 import { leadMs, type Scene } from '../scene.ts';
 import type { Strike } from '../strike.ts';
 import { machineClock } from '../time.ts';
-import type { Leave } from './measurement.ts';
+import type { LinkConditions } from '../wan.ts';
+import type { Cut, Leave } from './measurement.ts';
 
 /** A strike in force, with what was noted of it. */
 interface InForce {
@@ -29,6 +30,8 @@ export interface Run {
   /** Takes instances out of their registries, or puts them back. */
   leave(claim: string, parts: readonly Part[]): Promise<void>;
   comeBack(claim: string, parts: readonly Part[]): Promise<void>;
+  /** Notes what packets meet on a way from a moment on. */
+  linked(from: string, to: string, conditions: LinkConditions, moment: Moment): void;
   /** Goes on beside the steps; the run ends when it has. */
   beside(work: Promise<unknown>): void;
   /** Edits so far in an IDC. */
@@ -45,6 +48,7 @@ export interface RunNotes {
   readonly healthyAt: number;
   readonly died?: { readonly idc: string; readonly moment: Moment };
   readonly leaves: readonly Leave[];
+  readonly cuts: readonly Cut[];
   readonly edits: number;
   readonly editedIdcs: readonly string[];
 }
@@ -60,6 +64,7 @@ export function createRun(
   const faults: StepFacts[] = [];
   const losses: InForce['fault'][] = [];
   const leaves: { -readonly [K in keyof Leave]: Leave[K] }[] = [];
+  const cuts: { -readonly [K in keyof Cut]: Cut[K] }[] = [];
   const works: Promise<unknown>[] = [];
   const healths: Promise<number>[] = [];
   const edits = new Map<string, number>();
@@ -144,6 +149,12 @@ export function createRun(
       for (const leave of leaves)
         if (names.includes(leave.instance) && leave.to > moment.from) leave.to = moment.from;
     },
+    linked(from, to, { cut }, moment) {
+      const last = cuts.findLast((each) => each.from === from && each.to === to);
+      const isCut = last?.healed === never;
+      if (cut && !isCut) cuts.push({ from, to, blow: moment, healed: never });
+      if (!cut && isCut) last.healed = moment;
+    },
     beside(work) {
       works.push(work);
       work.catch(() => {});
@@ -154,7 +165,7 @@ export function createRun(
     },
   };
   const soFar = () => ({
-    ...{ faults, losses, leaves },
+    ...{ faults, losses, leaves, cuts },
     healed: healed ?? never,
     healthyAt: Number.NaN,
     ...(died && { died }),

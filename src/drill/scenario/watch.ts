@@ -16,7 +16,7 @@ import type { RunNotes } from './run.ts';
 const settledMs = 3000;
 
 /** What was noted so far: as at the end, but for what is not known yet. */
-export type NotesSoFar = Pick<RunNotes, 'faults' | 'losses' | 'leaves' | 'healed' | 'healthyAt'>;
+export type NotesSoFar = Pick<RunNotes, 'faults' | 'losses' | 'leaves' | 'cuts' | 'healed' | 'healthyAt'>;
 
 /**
  * Holds, every so often until a moment, what must hold at each: no circles, nothing at what has left, nothing executed twice,

@@ -1,14 +1,15 @@
 import { z } from 'zod';
+import { phaseOf } from '../../analysis.ts';
 import { beginningsOf } from '../../circles.ts';
 import { evidenceOf, excuseOf } from '../../excuse.ts';
 import { type Execution, executionsOf, isReplayable } from '../../executions.ts';
-import { fateOf, isCleanRefusal, unrecorded } from '../../ledger.ts';
+import { dueIn, fateOf, isCleanRefusal, unrecorded } from '../../ledger.ts';
 import type { LossMeasurement } from '../../loss.ts';
 import { couldBeServed, outagesOf } from '../../reach.ts';
-import type { Row } from '../../row.ts';
+import { percent, type Row } from '../../row.ts';
 import { successRow } from '../../rows.ts';
 import { type Sample, succeeded } from '../../sample.ts';
-import { percentage, shareOf } from '../fields.ts';
+import { percentage, phaseName, shareOf } from '../fields.ts';
 import type { ScenarioMeasurement } from '../measurement.ts';
 import { bound } from './bound.ts';
 
@@ -18,6 +19,26 @@ export const failed = bound(
     .union([z.literal(0), percentage], { error: "must be 0 or a percentage such as '0.1%'." })
     .meta({ description: 'At most so many requests fail.' }),
   (m, most) => [successRow(m, most === 0 ? 1 : 1 - shareOf(most), apartOf(m))],
+);
+
+/** The share of a load's requests of a phase that succeed. */
+export const served = bound(
+  z
+    .array(z.strictObject({ load: z.string(), in: phaseName, least: percentage }))
+    .min(1)
+    .meta({ description: 'At least so much of a load succeeds in a phase.' }),
+  (m, list) =>
+    list.map(({ load, in: name, least }): Row => {
+      const due = dueIn(m.samples, phaseOf(m, name)).filter(({ stream }) => stream === load);
+      const share = due.length === 0 ? 0 : due.filter(succeeded).length / due.length;
+      return {
+        id: `served-${load}-${name.replaceAll(' ', '-')}`,
+        claim: `Requests of ${load} that succeed in the ${name}`,
+        bound: `≥ ${least}`,
+        measured: `${percent(share)} of ${due.length}`,
+        ok: share >= shareOf(least),
+      };
+    }),
 );
 
 /** What is told beside the share of successes when a site died. */
@@ -48,7 +69,8 @@ export function failuresOf(m: ScenarioMeasurement): Failure[] {
   const evidence = evidenceOf(loss, executionsOf(loss));
   const outages = outagesOf(
     loss,
-    m.leaves.map(({ instance, from, to }) => ({ instance, from, to })),
+    m.leaves,
+    m.cuts.map(({ from, to, blow, healed }) => ({ from, to, span: { from: blow.from, to: healed.to } })),
   );
   const begun = beginningsOf(m);
   return m.samples
@@ -59,9 +81,33 @@ export function failuresOf(m: ScenarioMeasurement): Failure[] {
       if (!couldBeServed(sample, home, loss, outages)) {
         return { sample, why: isCleanRefusal(sample) ? 'nobody was left, in words' : 'nobody was left' };
       }
-      const excuse = excuseOf(sample, loss, evidence)?.excuse;
+      const excuse = excuseOf(sample, loss, evidence)?.excuse ?? cutExcuse(sample, home, m);
       return excuse === undefined ? { sample } : { sample, why: excuse };
     });
+}
+
+/** For so long after a cut a proxy may take a gateway behind it for alive: PING between gateways has no answer (decision 051). */
+const cutFoundOutMs = 4000;
+
+/** Whether a request that may not be sent again, or whose answer had begun, was on its way to an IDC when the way there was cut. */
+function cutExcuse(sample: Sample, home: string, m: ScenarioMeasurement): string | undefined {
+  if (isReplayable(sample) && sample.status !== 200) return undefined;
+  const crossed = m.cuts.some(({ from, to, blow, healed }) => {
+    if (from !== home && to !== home) return false;
+    if (sample.end < blow.from || sample.sent > healed.to) return false;
+    const far = from === home ? to : from;
+    const gateways = Object.entries(m.addresses).flatMap(([name, list]) =>
+      name.startsWith(`${far}/ingress-`) ? list : [],
+    );
+    return m.access.some(
+      ({ id, listener, upstream = '', at }) =>
+        id === sample.id &&
+        (listener === 'sidecar' || listener === 'ingress') &&
+        gateways.includes(upstream) &&
+        at <= blow.to + cutFoundOutMs,
+    );
+  });
+  return crossed ? 'was sent where the way was cut' : undefined;
 }
 
 function avoidableRow(m: ScenarioMeasurement): Row {

@@ -1,0 +1,69 @@
+import { z } from 'zod';
+import type { LinkConditions } from '../../wan.ts';
+import { count, duration, idcName, msOf, percentage, shareOf } from '../fields.ts';
+import { action } from './action.ts';
+
+const link = z
+  .strictObject({
+    from: idcName,
+    to: idcName,
+    both: z.boolean().optional().meta({ description: 'The way back, too.', default: false }),
+    cut: z.boolean().optional().meta({ description: 'No packet arrives.', default: false }),
+    delay: duration.optional(),
+    loss: percentage.optional().meta({ description: 'Of packets, each by itself.' }),
+    kbit: count(8, 10_000_000).optional().meta({ description: 'Kilobits a second.' }),
+  })
+  .meta({ description: 'What packets meet between two IDCs; what is not given is as at first.' });
+
+type LinkValue = z.infer<typeof link>;
+
+/** What the network between IDCs does. Without `cut`, `delay`, `loss` and `kbit` the way is whole again. */
+export const wan = action({
+  schema: z.union([link, z.array(link).min(1)]).meta({
+    description:
+      'Cuts, delays, loses or paces packets from egress gateways of one IDC to ingress gateways of another, and back to them (needs root).',
+  }),
+  words: (value) => [value].flat().map(linkWords).join(', '),
+  check: (value, { idcs }) =>
+    [value].flat().flatMap(({ from, to }, i) => {
+      const at = Array.isArray(value) ? [i] : [];
+      const names = idcs.map(({ name }) => name);
+      const unknown = [from, to].find((name) => !names.includes(name));
+      if (unknown !== undefined)
+        return [{ path: at, message: `'${unknown}' is none of the world's IDCs: ${names.join(', ')}.` }];
+      return from === to ? [{ path: at, message: 'is no way between two IDCs.' }] : [];
+    }),
+  async act(value, run, claim) {
+    const { scene } = run;
+    const ways = [value].flat().flatMap((each) => {
+      const { from, to, both } = each;
+      const conditions = conditionsOf(each);
+      return [{ from, to, conditions }, ...(both ? [{ from: to, to: from, conditions }] : [])];
+    });
+    const { moment } = await scene.step(claim, async () => {
+      for (const { from, to, conditions } of ways) scene.stage.wan?.set(from, to, conditions);
+      return undefined;
+    });
+    for (const { from, to, conditions } of ways) run.linked(from, to, conditions, moment);
+  },
+});
+
+function conditionsOf({ cut, delay, loss, kbit }: LinkValue): LinkConditions {
+  return {
+    ...(cut && { cut }),
+    ...(delay !== undefined && { delayMs: msOf(delay) }),
+    ...(loss !== undefined && { loss: shareOf(loss) }),
+    ...(kbit !== undefined && { kbit }),
+  };
+}
+
+function linkWords({ from, to, both, cut, delay, loss, kbit }: LinkValue): string {
+  const way = both ? `between ${from} and ${to}` : `from ${from} to ${to}`;
+  const what = [
+    ...(cut ? ['no packet arrives'] : []),
+    ...(delay !== undefined ? [`${delay} late`] : []),
+    ...(loss !== undefined ? [`${loss} lost`] : []),
+    ...(kbit !== undefined ? [`${kbit} kbit/s`] : []),
+  ];
+  return `packets ${way}: ${what.length === 0 ? 'all well' : what.join(', ')}`;
+}
