@@ -1,7 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { bootstrapCommand } from '../../src/cli/bootstrapcommand.ts';
+import { deregisterCommand } from '../../src/cli/deregistercommand.ts';
+import { evacuateCommand } from '../../src/cli/evacuatecommand.ts';
+import { instancesCommand } from '../../src/cli/instancescommand.ts';
+import { runCommand } from '../../src/cli/runcommand.ts';
+import { serveCommand } from '../../src/cli/servecommand.ts';
+import { statusCommand } from '../../src/cli/statuscommand.ts';
+import { validateCommand } from '../../src/cli/validatecommand.ts';
 import { readTree } from '../support/tree.ts';
+import { heldRows } from './defaults-held.ts';
 
 const root = new URL('../../', import.meta.url);
 const read = (path: string) => readFileSync(new URL(path, root), 'utf8');
@@ -184,57 +193,118 @@ const held: readonly (readonly [row: string, says: string, file: string, code: s
 
 /** Rows that are compared with nothing here: prose, and values that other tests see. A new row is in one of the two lists. */
 const notCompared: readonly string[] = [
-  'a client that is gone without',
   'DNS servers',
   'a host that no Group has',
-  'a query; tries',
-  'asked again',
-  'address family',
-  'authorities that',
-  "name in a server's certificate",
-  'zones of an IDC',
-  'share of healthy instances',
-  "a new instance's share",
   'requests that an instance works on',
   'tries of an egress at each',
   'active checks',
-  'checks that must fail',
-  'a port in Host',
   'proxies in front',
   '`edge.proxyProtocol`',
-  '`edge.escapedSlashes`',
-  '`edge.underscores`',
-  '`edge.http10`',
-  'headers at other proxies',
-  "streams of a client's",
   'connection without a request',
-  'attempts for a connection',
-  'failed connections until',
-  'idle timeout',
-  'TCP keepalive to instances',
-  "where a sidecar's tunnels",
   '`isthmus evacuate`',
-  'type URL',
-  'the lease of',
-  'a lease without',
-  'a control plane holds',
-  'between tries of a',
-  'a deregistration waits',
-  'a question of',
-  'failures until a proxy',
   'what an xDS client',
+  // What follows is compared with the schemas and the commands, below.
+  '`weight` of a DR group',
+  '`exposeOutcome`',
+  '`health.enabled`',
+  '`class` of',
+  '`sidecars`',
+  'admin writes',
+  'loop prevention',
+  'log level',
+  '`--xds` of',
+  '`--namespace`',
+  'hosts of a sidecar',
+  '`--drain-timeout`',
+  '`--linger`',
+  '`--health-statuses`',
+  '`--output`',
+  '`--timeout`',
+  'compiled filters',
 ];
 
 t.test('defaults are those of the code', async (t) => {
   const rows = tables(read('docs/defaults.md')).flatMap((table) => table.rows.slice(2));
-  for (const [row, says, file, code] of held) {
+  for (const [row, says, file, code] of [...held, ...heldRows]) {
     const found = rows.find(([what = '']) => what.startsWith(row));
     t.ok(found?.[1]?.includes(says), `${row}: ${says}`);
     t.ok(read(file).includes(code), `${file}: ${code}`);
   }
-  const known = [...held.map(([row]) => row), ...notCompared];
+  const known = [...[...held, ...heldRows].map(([row]) => row), ...notCompared];
   const unknown = rows
     .map(([what = '']) => what)
     .filter((what) => !known.some((row) => what.startsWith(row)));
   t.strictSame(unknown, []);
 });
+
+const commands = [
+  serveCommand(),
+  statusCommand(),
+  validateCommand(),
+  bootstrapCommand(),
+  runCommand(),
+  deregisterCommand(),
+  instancesCommand(),
+  evacuateCommand(),
+];
+
+t.test('each flag that has a default is there', async (t) => {
+  const text = read('docs/defaults.md');
+  const flags = commands.flatMap((command) =>
+    command.options
+      .filter(
+        ({ defaultValue, description, negate }) =>
+          !negate && (defaultValue !== undefined || description.includes('(default:')),
+      )
+      .map(({ long, defaultValue, defaultValueDescription }) => {
+        const value =
+          defaultValueDescription ?? (typeof defaultValue === 'object' ? undefined : defaultValue);
+        return { command: command.name(), long: long ?? '', value };
+      }),
+  );
+  t.ok(flags.length > 20);
+  // What a command says of its own names: nothing is decided by it.
+  const named = new Set(['--address', '--name', '--label', '--locality']);
+  for (const { command, long, value } of flags.filter(({ long }) => !named.has(long))) {
+    const rows = text.split('\n').filter((line) => new RegExp(`${long}(?![a-z-])`).test(line));
+    t.ok(rows.length > 0, `${command} ${long}`);
+    if (value === undefined) continue;
+    const shown = String(value).replace('200-299', '200 to 299').replaceAll(' ', '');
+    t.ok(
+      rows.some((row) => row.replaceAll(' ', '').includes(shown)),
+      `${command} ${long}: ${value}`,
+    );
+  }
+});
+
+t.test('defaults that the schemas state are those of the tables', async (t) => {
+  const rows = tables(read('docs/defaults.md')).flatMap((table) => table.rows.slice(2));
+  let count = 0;
+  const look = (schema: unknown, name: string): void => {
+    if (typeof schema !== 'object' || schema === null) return;
+    const { default: byDefault, properties } = schema as { default?: unknown; properties?: object };
+    if (byDefault !== undefined) {
+      count += 1;
+      t.ok(
+        rows.some(([what = '', value = '']) => saysField(what, name) && value !== ''),
+        name,
+      );
+    }
+    for (const [key, inner] of Object.entries(properties ?? {})) look(inner, key);
+    for (const [key, inner] of Object.entries(schema)) if (key !== 'properties') look(inner, name);
+  };
+  for (const kind of ['idc', 'drgroup', 'evacuation'])
+    look(JSON.parse(read(`docs/schemas/${kind}.json`)), kind);
+  t.ok(count > 15, `${count} defaults`);
+});
+
+/** Whether a row is about a field: it names the field, or says what it is. */
+function saysField(what: string, name: string): boolean {
+  const words: Readonly<Record<string, string>> = {
+    statuses: 'statuses that say healthy',
+    interval: 'time between two checks',
+    percent: 'share that leaves',
+    stepSeconds: 'how long each of `steps`',
+  };
+  return what.includes(`\`${name}\``) || what.includes(`.${name}\``) || what.startsWith(words[name] ?? '\0');
+}
