@@ -11,12 +11,17 @@ export function planHost(view: GroupView, context: PlanContext): readonly GroupP
   const { siblings, others: _, ...own } = view;
   const declared: readonly Declaration[] = [own, ...siblings];
   const { ports, refused } = mergePorts(declared.map(({ entry }) => entry));
-  const plans = ports.flatMap(({ port, from }) =>
-    planGroup(partOf(view, declared, { port, from }, context.own), context),
-  );
+  const planned = ports.map((merged) => ({
+    port: merged.port,
+    plans: planGroup(partOf(view, declared, merged, context.own), context),
+  }));
+  const plans = planned.flatMap((one) => one.plans);
   const first = plans.find(({ protocol }) => protocol !== 'tcp');
   const isHttp = (port: ServicePort) => httpVersion(port) !== undefined;
-  const closed = refused.filter((one) => isHttp(one.port) && !isHttp(one.first.port));
+  const closed = [
+    ...refused.filter((one) => isHttp(one.port) && !isHttp(one.first.port)),
+    ...planned.filter((one) => isHttp(one.port) && one.plans.length === 0),
+  ];
   const closedPorts = [...new Set(closed.map(({ port }) => port.number))];
   return plans.map((plan) => ({
     ...plan,

@@ -25,8 +25,8 @@ export function findRefused(entries: readonly ServiceEntry[]): (host: string, po
   return (host, port) => refused.get(port)?.has(host) === true;
 }
 
-/** Those of each host, in the order in which they count. */
-function byHost(entries: readonly ServiceEntry[]): ReadonlyMap<string, readonly ServiceEntry[]> {
+/** ServiceEntries of each host, in the order in which they count. */
+export function byHost(entries: readonly ServiceEntry[]): ReadonlyMap<string, readonly ServiceEntry[]> {
   const found = new Map<string, ServiceEntry[]>();
   for (const entry of entries) {
     for (const host of entry.spec.hosts) {

@@ -12,19 +12,24 @@ const http: ReadonlySet<Protocol> = new Set(['HTTP', 'HTTP2', 'GRPC']);
 
 /** What DestinationRules say that no port of their hosts has, and names for TLS that nobody asks for. */
 export function lintPolicies(rules: readonly DestinationRule[], entries: readonly ServiceEntry[]): Lint[] {
+  const byHost = new Map<string, ServiceEntry[]>();
+  for (const entry of entries)
+    for (const host of entry.spec.hosts) byHost.set(host, [...(byHost.get(host) ?? []), entry]);
+  const withTls = new Set<ServiceEntry>();
+  const lints = rules.flatMap((object) => {
+    const governed = governedBy(object, byHost);
+    const policies = [object.spec.policy, ...Object.values(object.spec.portPolicies)];
+    if (policies.some(({ tls }) => tls !== undefined)) for (const entry of governed) withTls.add(entry);
+    return lintRule(object, governed);
+  });
+  const message =
+    'have no effect: no DestinationRule has proxies speak TLS to these hosts. Give one with `tls`, or remove them.';
+  const named = entries.filter((entry) => entry.spec.subjectAltNames !== undefined && !withTls.has(entry));
   return [
-    ...rules.flatMap((object) =>
-      lintRule(
-        object,
-        entries.filter((entry) => isFor(object, entry)),
-      ),
+    ...lints,
+    ...named.map(
+      (object): Lint => ({ object, path: ['spec', 'subjectAltNames'], message, lacks: ['DestinationRule'] }),
     ),
-    ...entries.flatMap((object): Lint[] => {
-      if (object.spec.subjectAltNames === undefined || asksForTls(object, rules)) return [];
-      const message =
-        'have no effect: no DestinationRule has proxies speak TLS to these hosts. Give one with `tls`, or remove them.';
-      return [{ object, path: ['spec', 'subjectAltNames'], message, lacks: ['DestinationRule'] }];
-    }),
   ];
 }
 
@@ -72,18 +77,13 @@ function lintHash({ hash }: TrafficPolicy, ports: readonly ServicePort[]): strin
   ];
 }
 
-function asksForTls(entry: ServiceEntry, rules: readonly DestinationRule[]): boolean {
-  return rules.some(
-    (rule) =>
-      isFor(rule, entry) &&
-      [rule.spec.policy, ...Object.values(rule.spec.portPolicies)].some(({ tls }) => tls !== undefined),
-  );
-}
-
-/** Whether a rule's host is one of a ServiceEntry's. */
-function isFor({ meta, spec }: DestinationRule, entry: ServiceEntry): boolean {
-  const meanings = meaningsOf(spec.host, meta.namespace);
-  return entry.spec.hosts.some((host) =>
-    meanings.some((one) => (isWildcard(one) ? covers(one, host) : one === host)),
-  );
+/** The ServiceEntries of a rule's hosts. Looked up, but for patterns: a large mesh has as many rules as hosts. */
+function governedBy(
+  { meta, spec }: DestinationRule,
+  byHost: ReadonlyMap<string, readonly ServiceEntry[]>,
+): readonly ServiceEntry[] {
+  const found = isWildcard(spec.host)
+    ? [...byHost].filter(([host]) => covers(spec.host, host)).map(([, entries]) => entries)
+    : meaningsOf(spec.host, meta.namespace).map((host) => byHost.get(host) ?? []);
+  return [...new Set(found.flat())];
 }

@@ -1,6 +1,7 @@
 import type { Idc } from '../model/idc.ts';
 import type { ServiceEntry } from '../model/service.ts';
 import type { Lint } from './lint-finding.ts';
+import { byHost } from './lint-hosts.ts';
 
 const http: ReadonlySet<string> = new Set(['HTTP', 'HTTP2', 'GRPC']);
 
@@ -15,9 +16,15 @@ export function lintPorts(entries: readonly ServiceEntry[], idcs: readonly Idc[]
       if (!edges.has(edgePort)) edges.set(edgePort, meta.name);
     }
   }
+  if (edges.size === 0) return [];
+  const declared = byHost(entries);
   return entries.flatMap((entry) => {
     const { ports, hosts } = entry.spec;
-    const first = ports.find(({ protocol }) => http.has(protocol));
+    // The default port of a host is that of the first ServiceEntry of the namespace that has one.
+    const siblings = (declared.get(hosts[0] ?? '') ?? []).filter(
+      ({ meta }) => meta.namespace === entry.meta.namespace,
+    );
+    const first = siblings.flatMap(({ spec }) => spec.ports).find(({ protocol }) => http.has(protocol));
     return ports.flatMap((port, index): Lint[] => {
       const idc = edges.get(port.number);
       if (idc === undefined || port === first || !http.has(port.protocol)) return [];

@@ -147,9 +147,7 @@ const closed: Route = Object.freeze<Route>({
   match: { prefix: '/' },
   direct_response: {
     status: 404,
-    body: {
-      inline_string: 'isthmus: this port of the host is declared with two protocols, and does not speak HTTP',
-    },
+    body: { inline_string: 'isthmus: this port of the host is not served by HTTP' },
   },
 });
 

@@ -82,7 +82,7 @@ t.test('each port has the instances of the ServiceEntries that have it', async (
 t.test('a port that contradicts an older one reaches nobody by HTTP, not the default port', async (t) => {
   const { status, body } = await get(outbound, '/', { host: `s.test:${raw}` });
   t.equal(status, 404);
-  t.match(body, /two protocols/);
+  t.match(body, /not served by HTTP/);
   t.match(
     mesh.plane.problems().map(({ message }) => message),
     [/has protocol HTTP here and TCP in ServiceEntry shop\/aa/],

@@ -125,6 +125,17 @@ t.test('what contradicts the first is left out, and answered by nobody else', as
   t.strictSame(shown(plans(a, c)), ['80* http1: 10.0.0.1:80', '90 tcp: 10.0.0.1:90']);
 });
 
+t.test('a port that cannot be served is answered by nobody else', async (t) => {
+  const a = serviceEntry('shop/a', ['s.shop'], { ports: [http(80)], endpoints: at('10.0.0.1') });
+  const b = serviceEntry('shop/b', ['s.shop'], {
+    ports: [http(90), http(91)],
+    resolution: 'NONE',
+    workloadSelector: { app: 'x' },
+  });
+  const [only, ...others] = plans(a, b);
+  t.strictSame([only?.group.port, only?.closedPorts, others.length], [80, [90, 91], 0]);
+});
+
 t.test('the older comes first, then the first by name', async (t) => {
   const entry = (name: string, port: number, createdMs?: number) => {
     const plain = serviceEntry(`shop/${name}`, ['s.shop'], { ports: [http(port)] });

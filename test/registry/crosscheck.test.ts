@@ -203,8 +203,9 @@ t.test('health: what matches no port, and ports that are not checked', async (t)
 });
 
 t.test('an edge port that is also a port of a host', async (t) => {
-  const ports = (...numbers: number[]) =>
-    service('p', 'p.example', {
+  const ports = (...numbers: number[]) => named('p', ...numbers);
+  const named = (name: string, ...numbers: number[]) =>
+    service(name, 'p.example', {
       ports: numbers.map((number) => ({ number, name: `p${number}`, protocol: 'HTTP' })),
     });
   t.match(crossCheck(parse(...whole, ports(80, 8080))), [
@@ -216,6 +217,11 @@ t.test('an edge port that is also a port of a host', async (t) => {
   ]);
   t.strictSame(check(...whole, ports(8080, 80)), [], 'the default one is meant anyway');
   t.strictSame(check(...whole, ports(80, 8081)), []);
+  t.strictSame(
+    check(...whole, named('a', 80), named('b', 8080)),
+    ['warning 5 spec.ports[0].number'],
+    'the first one’s',
+  );
 });
 
 t.test('an edge that believes everybody', async (t) => {
