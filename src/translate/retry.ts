@@ -28,6 +28,12 @@ const fullMark: envoy.config.route.v3.HeaderMatcher = {
 };
 
 /**
+ * How often Envoy picks again when it picks a host that was tried. It compares two random ones by their requests under way, and a
+ * dead one has none: of two hosts it is the dead one three times in four, so that 16 picks were not enough for 1 retry in 100.
+ */
+const selectionsMax = 64;
+
+/**
  * What was built, by content: there are few rules, and every virtual host has some; what is shared is encoded once. A
  * limit on memory only: what was dropped is built again.
  */
@@ -66,8 +72,7 @@ function buildRetryAction(rule: RetryRule, movesOn: boolean): RouteAction {
         typed_config: any('envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate', {}),
       },
     ],
-    // Two random hosts are compared; with one of two dead it takes this many to be sure of the other.
-    host_selection_retry_max_attempts: '16',
+    host_selection_retry_max_attempts: String(selectionsMax),
     ...(movesOn ? { retry_priority: nextPriority(rule.triesPerPriority) } : {}),
     ...(rule.perTryMs > 0 ? { per_try_timeout: duration(rule.perTryMs) } : {}),
   };

@@ -61,6 +61,7 @@ const held: readonly (readonly [row: string, says: string, file: string, code: s
   ['time after which to hedge', '400 ms', 'src/plan/retry.ts', 'hedgedPerTryTimeoutMs: 400,'],
   ['the same at the ingress', '0.4', 'src/plan/retry.ts', 'crossingPerTryPart = 0.4;'],
   ['`retries`', '3 after', 'src/plan/retry.ts', 'retries: 3,'],
+  ['picks of an instance for a retry', '64', 'src/translate/retry.ts', 'selectionsMax = 64;'],
   [
     '`idempotentMethods`',
     'GET, HEAD, OPTIONS, TRACE',

@@ -94,6 +94,32 @@ t.test('what nobody could serve is no violation, and only for as long as that is
   t.match(violated({ ...fails(16_000), losses: both }), [/^caller-sh-a:1600 failed/], 'long after both');
 });
 
+t.test('a way that is cut serves nobody, and excuses what was sent over it', async (t) => {
+  const failure = { status: 503, idc: '', instance: '', error: 'status 503' };
+  const nothing = { workMs: 0, bodyBytes: 0, answerBytes: 0, pieces: 0, everyMs: 0 };
+  const call = { shape: 'POST', kind: 'http', method: 'POST', ...nothing } as const;
+  const cuts = [
+    { from: 'sh-b', to: 'sh-a', blow: { from: 7000, to: 7001 }, healed: { from: 8000, to: 8001 } },
+  ];
+  const fails = (due: number, more = {}) => ({
+    ...withSamples(good, (s) => (s.due === due ? { ...failure, ...more } : undefined)),
+    cuts,
+  });
+  t.strictSame(violated(fails(7500)), [], 'sh-a has lost its own');
+  t.match(violated(fails(6900)), [/^caller-sh-a:690 failed/], 'before');
+  // sh-a is well again, so that only what was under way to sh-b may fail.
+  const well = (due: number, more = {}) => ({ ...fails(due, more), losses: [] });
+  const there = (m: typeof good, due: number) =>
+    withAccess(m, (line) =>
+      line.id === `caller-sh-a:${due / 10}` && line.listener === 'sidecar'
+        ? { upstream: '127.2.0.11:10443' }
+        : undefined,
+    );
+  t.strictSame(violated(there(well(7500, { call }), 7500)), []);
+  t.match(violated(well(7500, { call })), [/failed though/], 'that was not sent there');
+  t.match(violated(there(well(7500), 7500)), [/failed though/], 'a GET is sent again');
+});
+
 t.test(
   'a minute of chaos finds a planted fault, and says by which requests',
   { timeout: 150_000 },

@@ -46,6 +46,24 @@ t.test('the published schema is that of the code', async (t) => {
 
 /** A change of the good scenario, and the message that it must give: its line is that of the first text. */
 const faults: readonly (readonly [from: string, to: string, at: string, message: RegExp])[] = [
+  [
+    'failed: 0',
+    'served: [{load: crowd, in: outage, least: 9%}]',
+    'served: [',
+    /no load 'crowd': use one of caller-sh-a, edge/,
+  ],
+  [
+    'look: isolation',
+    'wan: {from: sh-a, to: sh-a, cut: true}',
+    'after: 50%',
+    /wan: is no way between two IDCs/,
+  ],
+  [
+    'look: isolation',
+    'drop: {idc: sh-a}, wan: {from: sh-a, to: sh-b}',
+    'after: 50%',
+    /wan: cannot stand beside `drop`/,
+  ],
   ['kind: Scenario', 'kind: Scene', 'kind: Scene', /: error: kind: must be Scenario/],
   ['  title: kill', '  titel: kill', '  titel', /spec\.titel: unknown field: .* Did you mean 'title'\?/],
   [
@@ -84,6 +102,24 @@ const faults: readonly (readonly [from: string, to: string, at: string, message:
     /no Group 'cart': use one of checkout, catalog/,
   ],
   ['rate: edge', 'rate: crowd', 'rate: crowd', /no rate 'crowd': use one of caller, edge/],
+  [
+    'failed: 0',
+    'served: [{load: crowd, in: outage, least: 9%}]',
+    'served: [',
+    /no load 'crowd': use one of caller-sh-a, edge/,
+  ],
+  [
+    'look: isolation',
+    'wan: {from: sh-a, to: sh-a, cut: true}',
+    'after: 50%',
+    /wan: is no way between two IDCs/,
+  ],
+  [
+    'look: isolation',
+    'drop: {idc: sh-a}, wan: {from: sh-a, to: sh-b}',
+    'after: 50%',
+    /wan: cannot stand beside `drop`/,
+  ],
   ['failed: 0', 'failed: few', 'failed: few', /bounds\.failed: must be a percentage/],
   ['crossed: outage', 'crossed: storm', 'crossed: storm', /bounds\.crossed: there is no phase 'storm'/],
   [

@@ -233,6 +233,57 @@ t.test('a second ejection counts at once', async (t) => {
   await until("with Envoy's default requests go on to fail", async () => (await failures(altered)) >= 16);
 });
 
+t.test('a retry finds the one instance of two that is well, however busy it is', async (t) => {
+  const dead = await freeAddress();
+  const held: { end(): void }[] = [];
+  const busy = stand(await freeAddress(), () =>
+    createServer((request, response) => {
+      if (request.url === '/hold') held.push(response);
+      else response.end('busy');
+    }),
+  );
+  await busy.up();
+  t.teardown(() => busy.down());
+  const one = group([], '', [busy, { ...busy, at: dead }]).replace("retries: '0'", "retries: '1'");
+  const yaml = idc('sh-a', [await freeAddress()]) + one;
+
+  /** Whether a request is served while nothing is ejected and the living one has requests under way. */
+  async function startBusy(selections?: string) {
+    const outbound = await freeAddress();
+    const scope = { role: 'sidecar', idc: 'sh-a', namespace: 'test', outbound } as const;
+    const { close } = await startPatched({
+      scope,
+      yaml,
+      patch(message: Loose) {
+        if (message['@type'].endsWith('.Cluster')) delete message.outlier_detection;
+        if (selections !== undefined) replaceAll(message, 'host_selection_retry_max_attempts', selections);
+      },
+    });
+    t.teardown(close);
+    const before = held.length;
+    for (let i = 0; i < 4; i += 1) get(outbound, '/hold', { host: 'one.test' }).catch(() => {});
+    await until('requests are under way', async () => held.length >= before + 4);
+    return async () => (await get(outbound, '/', { host: 'one.test' })).status === 200;
+  }
+
+  const asPushed = await startBusy();
+  let failed = 0;
+  for (let i = 0; i < 1000; i += 1) if (!(await asPushed())) failed += 1;
+  t.equal(failed, 0, 'as it is pushed');
+  const altered = await startBusy('16');
+  await until('with 16 picks a retry meets the dead one again', async () => !(await altered()));
+  for (const response of held) response.end();
+});
+
+/** Sets each field of that name, however deep. */
+function replaceAll(value: Loose, name: string, to: unknown): void {
+  if (typeof value !== 'object' || value === null) return;
+  for (const key of Object.keys(value)) {
+    if (key === name) value[key] = to;
+    else replaceAll(value[key], name, to);
+  }
+}
+
 t.test("the peer listener's routes lead to no other IDC by themselves", async (t) => {
   const egress = await gateway();
   await egress.up();
