@@ -2,6 +2,8 @@ import { MeshError } from '../base/error.ts';
 import type { Drill } from './definition.ts';
 import { chaosDrill } from './drills/chaos.ts';
 import { controlPlaneDrill } from './drills/controlplane.ts';
+import { failbackColdDrill } from './drills/failback-cold.ts';
+import { flapDrill } from './drills/flap.ts';
 import { grayDrill } from './drills/gray.ts';
 import { loopDrill } from './drills/loop.ts';
 import { loop3Drill } from './drills/loop3.ts';
@@ -25,6 +27,8 @@ export const drills: readonly Drill[] = [
   slowProxyDrill,
   realDrill,
   grayDrill,
+  failbackColdDrill,
+  flapDrill,
   chaosDrill,
   overloadDrill,
 ];

@@ -143,6 +143,7 @@ function appPart(instance: InstancePlan, paths: DrillPaths): Part {
     logFile: paths.requests(instance),
     protocol: instance.group.protocol ?? 'HTTP',
     ...(instance.group.slots?.[instance.idc] !== undefined && { slots: instance.group.slots[instance.idc] }),
+    ...(instance.group.cold && { cold: instance.group.cold }),
     ...(isTcp(instance.group) && { listen: instance.inbound }),
   };
   const name = `${instance.idc}/${instance.name}/app`;

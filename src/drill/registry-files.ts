@@ -27,9 +27,17 @@ export function writeRegistry(dir: string, topology: Topology, idc: IdcPlan): vo
   mkdirSync(dir, { recursive: true });
   for (const each of topology.idcs) save(dir, `idc-${each.name}.yaml`, idcObject(topology, each));
   if (topology.plan.crossing ?? true) {
-    const checked = topology.groups.filter((group) => group.checked ?? true);
-    const unchecked = topology.groups.filter((group) => !(group.checked ?? true));
+    const shared = topology.groups.filter((group) => group.drGroup === undefined);
+    const checked = shared.filter((group) => group.checked ?? true);
+    const unchecked = shared.filter((group) => !(group.checked ?? true));
     const { traffic = {} } = topology.plan;
+    for (const group of topology.groups)
+      if (group.drGroup !== undefined)
+        save(
+          dir,
+          `drgroup-${group.name}.yaml`,
+          drGroupObject(topology, idc, group.name, [group], { ...drillTraffic, ...traffic }, group.drGroup),
+        );
     save(
       dir,
       'drgroup-shop.yaml',
@@ -123,6 +131,7 @@ function drGroupObject(
   name: string,
   groups: readonly GroupPlan[],
   traffic: object,
+  more: object = {},
 ): object {
   const { idcs, order, hopLimit } = topology.plan;
   return {
@@ -134,6 +143,7 @@ function drGroupObject(
       idcs: (order?.[own] ?? idcs).map((idc) => ({ name: idc })),
       hopLimit: hopLimit ?? 1,
       ...topology.plan.drGroup,
+      ...more,
       traffic,
     },
   };

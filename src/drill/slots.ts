@@ -6,13 +6,25 @@ export interface Slots {
   work(ms: number, done: () => void): void;
 }
 
-/** So many workers, or for each call one of its own. */
-export function createSlots(count = Number.POSITIVE_INFINITY): Slots {
+/** What is empty in an instance that has just started: it works so many times as long, and on its first so many calls less and less. */
+export interface Cold {
+  readonly factor: number;
+  readonly calls: number;
+}
+
+/** So many workers, or for each call one of its own; of an instance that is cold or not. */
+export function createSlots(
+  count = Number.POSITIVE_INFINITY,
+  { factor, calls }: Cold = { factor: 1, calls: 1 },
+): Slots {
   const waiting: (() => void)[] = [];
   let busy = 0;
+  let begun = 0;
   const begin = (ms: number, done: () => void) => {
     busy += 1;
-    machineClock.after(ms, () => {
+    const longer = 1 + (factor - 1) * Math.max(0, 1 - begun / calls);
+    begun += 1;
+    machineClock.after(ms * longer, () => {
       busy -= 1;
       waiting.shift()?.();
       done();

@@ -1,4 +1,5 @@
 import type { ListenAddress } from '../model/node.ts';
+import type { Cold } from './slots.ts';
 
 /** A Group of the drill: a host with its instances in each IDC. */
 export interface GroupPlan {
@@ -13,6 +14,10 @@ export interface GroupPlan {
   readonly annotations?: Readonly<Record<string, string>>;
   /** Calls that an instance works on at once, by IDC; one that is not named takes all at once. */
   readonly slots?: Readonly<Record<string, number>>;
+  /** How cold its instances are when they are started again; default: as warm as ever. */
+  readonly cold?: Cold;
+  /** It has a DR group of its own, with this more of its `spec` as its YAML says it; default: it shares one with the others. */
+  readonly drGroup?: object;
   /** What its port speaks; default HTTP. An instance that speaks TCP has no sidecar beside it. */
   readonly protocol?: 'HTTP' | 'GRPC' | 'TCP';
 }
