@@ -315,7 +315,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
         problems: ownProblems,
       },
       groups: () => pipeline.view().groups,
-      hasLimits: () => pipeline.hasLimits(),
+      limits: pipeline,
       doubtfulKinds,
       evacuations: () => pipeline.evacuations.list().items,
     }),

@@ -72,8 +72,9 @@ export interface Pipeline {
   watched(): readonly ListenAddress[];
   /** Takes in which of these accept no connection (`reachedName`). */
   unreached(dead: ReadonlySet<string>): void;
-  /** Whether there are such limits. */
+  /** Whether there are such limits, and hosts that could have one and have not. */
   hasLimits(): boolean;
+  unbounded(): readonly string[];
   /** Forgets a class. */
   forget(nodeClass: string): void;
   view(): MeshView;
@@ -267,6 +268,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       push.end();
     },
     hasLimits: () => planner.hasLimits(),
+    unbounded: () => planner.unbounded(),
     forget(nodeClass) {
       opening.delete(nodeClass);
       catalog.close(nodeClass);

@@ -1,11 +1,11 @@
 import type { Clock } from './base/clock.ts';
 import { describeDependencies, type KnownGroups } from './delivery/dependencies.ts';
 import type { AckSummary, Ledger } from './delivery/ledger.ts';
+import { describeLimits, type KnownLimits } from './delivery/limits.ts';
 import { describeNacks } from './delivery/nacks.ts';
 import type { SlowPush } from './delivery/push.ts';
 import type { Readiness } from './delivery/readiness.ts';
 import type { GoneNode, Roster } from './delivery/roster.ts';
-import { describeRuntime } from './delivery/runtime.ts';
 import type { EvacuationStatus } from './model/evacuation.ts';
 import { type NodeRole, parseNodeScope } from './model/node.ts';
 import type { Kind } from './model/object.ts';
@@ -100,9 +100,9 @@ export interface StatusOptions {
   /** See `ReadinessStatus.reasons`. */
   reasons(): readonly string[];
   groups(): KnownGroups;
-  /** Whether there are limits that ingress gateways get by their runtime. */
-  hasLimits(): boolean;
   evacuations(): readonly EvacuationStatus[];
+  /** What is limited of what comes from other IDCs. */
+  readonly limits: KnownLimits;
   /** Kinds of which an object may be missing for a fault that is told. */
   doubtfulKinds(): ReadonlySet<Kind>;
 }
@@ -163,12 +163,7 @@ export function createStatusReader(options: StatusOptions): StatusReader {
         evacuations: options.evacuations(),
         slowPushes: ledger.slowPushes(),
         loopPrevention: options.loopPrevention,
-        problems: [
-          ...options.problems(),
-          ...refusals,
-          ...lacking,
-          ...(options.hasLimits() ? describeRuntime(scopes) : []),
-        ],
+        problems: [...options.problems(), ...refusals, ...lacking, ...describeLimits(scopes, options.limits)],
       };
     },
     node: (id) =>

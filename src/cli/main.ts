@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { MeshError } from '../base/error.ts';
 import { bootstrapCommand } from './bootstrapcommand.ts';
+import { capacityCommand } from './capacitycommand.ts';
 import { deregisterCommand } from './deregistercommand.ts';
 import { drillCommand, drillSummary } from './drillcommand.ts';
 import { evacuateCommand } from './evacuatecommand.ts';
@@ -41,6 +42,7 @@ const program = new Command('isthmus')
   .addCommand(statusCommand())
   .addCommand(validateCommand())
   .addCommand(bootstrapCommand())
+  .addCommand(capacityCommand())
   .addCommand(runCommand())
   .addCommand(deregisterCommand())
   .addCommand(instancesCommand())

@@ -25,6 +25,8 @@ export interface Planner {
   update(view: MeshView, delta: Pick<ViewDelta, 'groups' | 'idcs'>, wallMs: number): PlannedGroups;
   /** Whether there is a Group of which this IDC takes so much and no more. */
   hasLimits(): boolean;
+  /** Hosts with instances here of which this IDC takes whatever comes from others, as nobody has said what they bear. */
+  unbounded(): readonly string[];
   /** What these limits rest on: their instances, and the own IDC's ingress gateways; none while there is no limit. */
   watched(view: MeshView): readonly ListenAddress[];
   /** Takes in which of these accept no connection, as `address port`; the plans that this changes. */
@@ -49,6 +51,11 @@ function gatewaysOf({ idcs }: MeshView, own: string): ListenAddress[] {
   return gateways.map(({ address, peerPort: port }) => ({ address, port }));
 }
 
+function isUnbounded({ crossing, spill, instances, lookup, protocol }: GroupPlan): boolean {
+  const canBe = crossing !== undefined && protocol !== 'tcp' && lookup === undefined;
+  return canBe && spill === undefined && instances.length > 0;
+}
+
 function isCriticalHere({ spill, instances }: GroupPlan): boolean {
   return spill?.isCritical === true && instances.length > 0;
 }
@@ -60,6 +67,7 @@ export function createPlanner(options: PlannerOptions): Planner {
   /** Instances by host, where this IDC takes so much from others and no more; and critical hosts that have instances here. */
   const limited = new Map<string, readonly ListenAddress[]>();
   const critical = new Set<string>();
+  const unbounded = new Set<string>();
   let intervalMsMin = 0;
   let leaving: readonly Leaving[] = [];
   let besideCritical = false;
@@ -89,6 +97,7 @@ export function createPlanner(options: PlannerOptions): Planner {
       if (planned.some(({ spill }) => spill !== undefined)) limited.set(host, bounded);
       else limited.delete(host);
       keep(critical, host, planned.some(isCriticalHere));
+      keep(unbounded, host, planned.some(isUnbounded));
     }
     return plans;
   }
@@ -112,6 +121,7 @@ export function createPlanner(options: PlannerOptions): Planner {
       return plan(view, all());
     },
     hasLimits: () => limited.size > 0,
+    unbounded: () => [...unbounded].sort(),
     watched(view) {
       if (limited.size === 0) return [];
       return [...gatewaysOf(view, options.own), ...[...limited.values()].flat()];

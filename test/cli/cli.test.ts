@@ -51,6 +51,7 @@ t.test('every command has help, on stdout, and it is no error', async (t) => {
     ['status'],
     ['validate'],
     ['bootstrap'],
+    ['capacity'],
     ['run'],
     ['deregister'],
     ['instances'],
