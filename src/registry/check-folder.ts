@@ -1,11 +1,12 @@
 import { join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
-import type { MeshObject } from '../model/object.ts';
+import type { Kind, MeshObject } from '../model/object.ts';
 import { type Entry, problemAt } from './content.ts';
-import { renderPath } from './fault.ts';
+import { type PathPart, renderPath } from './fault.ts';
 import { createFolder, type Folder } from './folder.ts';
 import { lintMesh } from './lint.ts';
 import type { Lint } from './lint-finding.ts';
+import type { Draft } from './parse.ts';
 import { doubtfulKinds, report, unreadableFolder } from './report.ts';
 import type { Problem } from './source.ts';
 
@@ -43,9 +44,10 @@ export async function checkFolder(path: string, wallMs = systemClock.wall()): Pr
   const problems = report(input);
   const objects = [...folder.catalog.objects()];
   const doubtful = doubtfulKinds(input);
-  const lints = lintMesh(objects, wallMs).filter(
-    ({ lacks = [] }) => !lacks.some((kind) => doubtful.has(kind)),
-  );
+  const lints = [
+    ...lintMesh(objects, wallMs),
+    ...lintDrafts(objects, draftsOf(folder, objects), wallMs),
+  ].filter(({ lacks = [] }) => !lacks.some((kind) => doubtful.has(kind)));
   problems.push(...lintProblems(path, folder, lints));
   if (folder.scan.files.size === 0) {
     const message = 'the folder holds no .yaml, .yml or .json file: is it the right one?';
@@ -54,13 +56,51 @@ export async function checkFolder(path: string, wallMs = systemClock.wall()): Pr
   return { problems, objects };
 }
 
+type Drafts = ReadonlyMap<MeshObject, Draft['faulty']>;
+
+/** Objects that are not in force for a fault of their own, and the fields that have one. */
+function draftsOf(folder: Folder, objects: readonly MeshObject[]): Drafts {
+  const inForce = new Set(objects);
+  const drafts = new Map<MeshObject, Draft['faulty']>();
+  for (const { entries } of folder.files.values()) {
+    for (const { object, draft } of entries) {
+      if (draft !== undefined) drafts.set(draft.object, draft.faulty);
+      else if (object !== undefined && !inForce.has(object)) drafts.set(object, []);
+    }
+  }
+  return drafts;
+}
+
+/** Fields whose lints rest on nothing else of their object, so that a fault elsewhere in it says nothing of them. */
+const alone: Readonly<Partial<Record<Kind, readonly PathPart[]>>> = {
+  DrGroup: ['hosts'],
+  DestinationRule: ['host'],
+  WorkloadEntry: ['labels', 'locality'],
+};
+
+/** What is found in objects that have a fault: one must not hide the other. */
+function lintDrafts(objects: readonly MeshObject[], drafts: Drafts, wallMs: number): Lint[] {
+  if (drafts.size === 0) return [];
+  return lintMesh([...objects, ...drafts.keys()], wallMs).filter(({ object, path: [, field = ''] }) => {
+    const faulty = drafts.get(object);
+    return (
+      faulty !== undefined &&
+      alone[object.kind]?.includes(field) === true &&
+      !faulty.some((path) => path[1] === field || path[0] === 'metadata')
+    );
+  });
+}
+
 /** Most lints that are looked up to the column: each takes a slow reading of its document. */
 const locatedMax = 200;
 
 function lintProblems(path: string, folder: Folder, lints: readonly Lint[]): Problem[] {
   const places = new Map<MeshObject, { file: string; entry: Entry }>();
   for (const [file, { entries }] of folder.files) {
-    for (const entry of entries) if (entry.object !== undefined) places.set(entry.object, { file, entry });
+    for (const entry of entries) {
+      const object = entry.object ?? entry.draft?.object;
+      if (object !== undefined) places.set(object, { file, entry });
+    }
   }
   return lints.map((lint, index): Problem => {
     const fault = { severity: 'warning', path: lint.path, message: lint.message } as const;

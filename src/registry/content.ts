@@ -3,7 +3,7 @@ import { refKey } from '../model/object.ts';
 import { type Fault, type PathPart, renderPath } from './fault.ts';
 import { isMap } from './fields.ts';
 import { placeholderIn } from './foreign.ts';
-import { type NamedIdc, parseObject } from './parse.ts';
+import { type Draft, type NamedIdc, parseObject } from './parse.ts';
 import type { Problem } from './source.ts';
 import { firstContentLine, loadDocument, locate, type Position, splitDocuments, YamlFault } from './yaml.ts';
 
@@ -17,6 +17,8 @@ export interface Entry {
   readonly object?: MeshObject;
   /** Then the IDCs that it names all the same. */
   readonly idcs?: readonly NamedIdc[];
+  /** And what else can be read of it. */
+  readonly draft?: Draft;
 }
 
 /** What a file holds. */
@@ -186,8 +188,9 @@ function readDocument(file: string, text: string, line: number, exact: boolean):
     if (parsed.foreign !== undefined) foreign.push(parsed.foreign);
     if (parsed.ref === undefined) unclear ||= !parsed.ignored;
     else {
-      const { ref, object, idcs = [] } = parsed;
-      const content = object === undefined ? (idcs.length > 0 ? { idcs } : {}) : { object };
+      const { ref, object, idcs = [], draft } = parsed;
+      const remains = { ...(idcs.length > 0 && { idcs }), ...(draft && { draft }) };
+      const content = object === undefined ? remains : { object };
       items.push({ at, entry: { key: refKey(ref), ref, origin, ...content } });
     }
   }

@@ -77,8 +77,8 @@ function checkGateways(spec: Fields, key: 'ingress' | 'egress', ports: readonly 
   }
 }
 
-/** Reads an isthmus.dev DrGroup; undefined when it has faults. */
-export function parseDrGroup(spec: Fields, meta: Meta, faults: Fault[]): DrGroup | undefined {
+/** Reads an isthmus.dev DrGroup; where it has faults, what can be read of it. */
+export function parseDrGroup(spec: Fields, meta: Meta, faults: Fault[]): DrGroup {
   const parsed = parseStrict(drGroupSpec, spec.raw, spec.path(), faults);
   const hosts = checkHosts(spec);
   checkSelector(spec, hosts.length > 0 || spec.has('hosts'));
@@ -88,16 +88,16 @@ export function parseDrGroup(spec: Fields, meta: Meta, faults: Fault[]): DrGroup
   const spill = parseSpill(spec);
   const traffic = { ...declared, ...(spill === undefined ? {} : { spill }) };
   const failback = parseFailback(spec, parsed?.failback ?? salvage(failbackSpec, spec.raw.failback));
-  if (parsed === undefined) return undefined;
-  const selector = parsed.selector?.matchLabels;
+  const selector = parsed?.selector?.matchLabels;
+  const idcs = parsed?.idcs ?? [];
   return {
     kind: 'DrGroup',
     meta,
     spec: {
       hosts,
       ...(selector === undefined ? {} : { selector: { ...selector } }),
-      idcs: parsed.idcs.map(({ name, weight }) => (weight === undefined ? { name } : { name, weight })),
-      hopLimit: parsed.hopLimit ?? 1,
+      idcs: idcs.map(({ name, weight }) => (weight === undefined ? { name } : { name, weight })),
+      hopLimit: parsed?.hopLimit ?? 1,
       traffic,
       ...(failback === undefined ? {} : { failback }),
     },

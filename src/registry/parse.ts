@@ -23,10 +23,18 @@ export interface Parsed {
   readonly ignored: boolean;
   /** Of an object with errors: the IDCs that it names all the same, and where. */
   readonly idcs?: readonly NamedIdc[];
+  /** What can be read of an object with errors. */
+  readonly draft?: Draft;
   /** The kind of an object that is for somebody else. */
   readonly foreign?: string;
   /** All faults and warnings, in the order of the document's fields as far as the parser reads them so. */
   readonly faults: readonly Fault[];
+}
+
+/** An object as far as it can be read, and the fields in which it cannot. */
+export interface Draft {
+  readonly object: MeshObject;
+  readonly faulty: readonly (readonly PathPart[])[];
 }
 
 /** An IDC's name in an object, and where it stands. */
@@ -81,8 +89,21 @@ export function parseObject(raw: unknown, origin: string): Parsed {
   if (meta === undefined) return { ignored: false, faults };
   const ref: Ref = { kind, namespace: meta.namespace, name: meta.name };
   return read === undefined || hasErrors(faults)
-    ? { ref, ignored: false, faults, idcs: spec === undefined ? [] : namedIdcs(kind, spec.raw) }
+    ? { ref, ignored: false, faults, ...remainsOf(kind, spec, read, faults) }
     : { ref, object: read, ignored: false, faults };
+}
+
+function remainsOf(
+  kind: Kind,
+  spec: Fields | undefined,
+  object: MeshObject | undefined,
+  faults: readonly Fault[],
+): Pick<Parsed, 'idcs' | 'draft'> {
+  const faulty = faults.filter(({ severity }) => severity === 'error').map(({ path }) => path);
+  return {
+    ...(spec === undefined ? {} : { idcs: namedIdcs(kind, spec.raw) }),
+    ...(object === undefined ? {} : { draft: { object, faulty } }),
+  };
 }
 
 /** The names of IDCs in a spec that may have faults. What is no name is a fault that is told already. */

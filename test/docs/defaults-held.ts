@@ -106,7 +106,7 @@ const objects: readonly Held[] = [
     'byAge ||\n    compareText(a.meta.name, b.meta.name)',
   ],
   ['`loadBalancer` of a', 'LEAST_REQUEST', 'src/plan/group.ts', "policy.loadBalancer ?? 'LEAST_REQUEST'"],
-  ['`hopLimit`', '1, of a DR group', 'src/registry/parse-own.ts', 'parsed.hopLimit ?? 1'],
+  ['`hopLimit`', '1, of a DR group', 'src/registry/parse-own.ts', 'parsed?.hopLimit ?? 1'],
   ['the whole folder', 'each 5 s; each 0.25 s', 'src/registry/files.ts', 'rescanMs: 5000,\n  retryMs: 250,'],
   [
     'a file that may be',

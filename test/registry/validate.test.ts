@@ -1,7 +1,7 @@
 import t from 'tap';
 import { runValidate } from '../../src/cli/validate.ts';
 import { TestFolder } from './folder-fixture.ts';
-import { idc, service, toYaml, workload } from './objects.ts';
+import { drGroup, idc, service, toYaml, workload } from './objects.ts';
 
 async function run(folder: string, output: 'text' | 'json') {
   let out = '';
@@ -117,4 +117,38 @@ t.test('endpoints of an external host may stand where no IDC is', async (t) => {
   t.match((await run(folder.path, 'text')).out, /0 errors, 0 warnings/);
   folder.write('mesh.yaml', external('MESH_INTERNAL'));
   t.match((await run(folder.path, 'text')).out, /warning: .*locality: no Idc is named 'eu'/);
+});
+
+t.test('a fault of an object does not hide what else is wrong with it', async (t) => {
+  const folder = new TestFolder(t);
+  const group = drGroup('g', ['a.example', 'b.exmple'], 'sh-a', 'sh-x');
+  const faulty = {
+    ...group,
+    spec: { ...group.spec, capacity: { concurrentPerInstance: 9 }, traffic: { retries: 9 } },
+  };
+  const rule = {
+    apiVersion: 'networking.istio.io/v1',
+    kind: 'DestinationRule',
+    metadata: { name: 'r', namespace: 'shop' },
+    spec: { host: 'c.example', trafficPolicy: { connectionPool: { tcp: { maxConnections: -1 } } } },
+  };
+  const mesh = [
+    idc('sh-a'),
+    service('s', 'a.example'),
+    workload('w'),
+    workload('w-2', { weight: -1, labels: { app: 'x' }, locality: 'sh-y' }),
+  ];
+  folder.write('mesh.yaml', toYaml(...mesh, faulty, rule));
+  const { out } = await run(folder.path, 'text');
+  const lines = out.split('\n').map((line) => line.replace(/^[^ ]+ /, ''));
+  for (const words of [
+    /^error: spec\.weight: /,
+    /^error: spec\.traffic\.retries: /,
+    /^error: spec\.idcs\[1\]\.name: no Idc is named 'sh-x'/,
+    /^error: spec\.trafficPolicy\.connectionPool\.tcp\.maxConnections: /,
+    /^warning: spec\.hosts\[1\]: no ServiceEntry declares b\.exmple/,
+    /^warning: spec\.host: no ServiceEntry declares c\.example/,
+    /^warning: spec\.labels: no ServiceEntry in namespace shop selects it/,
+  ])
+    t.equal(lines.filter((line) => words.test(line)).length, 1, String(words));
 });
