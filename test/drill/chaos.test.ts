@@ -94,6 +94,36 @@ t.test('what nobody could serve is no violation, and only for as long as that is
   t.match(violated({ ...fails(16_000), losses: both }), [/^caller-sh-a:1600 failed/], 'long after both');
 });
 
+t.test('who used all tries on several faults may fail, who met one may not', async (t) => {
+  const failure = { status: 503, idc: '', instance: '', error: 'status 503' };
+  const [first] = good.losses;
+  if (!first) throw new Error('no loss');
+  const stopped = {
+    ...first,
+    kind: 'stop' as const,
+    blow: { from: 6000, to: 6001 },
+    struck: ['sh-b/ingress-1'],
+    healed: { from: 8000, to: 8001 },
+    healthyAt: 8001,
+  };
+  const addresses = { ...good.addresses, 'sh-b/ingress-2': ['127.2.0.12:10443'] };
+  const m = (attempts: number, upstream: string) => ({
+    ...withAccess(
+      withSamples(good, (s) => (s.due === 7000 ? failure : undefined)),
+      (line) => {
+        if (line.id !== 'caller-sh-a:700') return undefined;
+        if (line.listener === 'outbound') return { attempts, upstream: '127.1.0.31:8080' };
+        return line.listener === 'sidecar' ? { upstream } : undefined;
+      },
+    ),
+    addresses,
+    losses: [first, stopped],
+  });
+  t.strictSame(violated(m(4, '127.2.0.11:10443')), []);
+  t.match(violated(m(3, '127.2.0.11:10443')), [/failed though/], 'a try was left');
+  t.match(violated(m(4, '127.2.0.12:10443')), [/failed though/], 'one of them was well');
+});
+
 t.test('a way that is cut serves nobody, and excuses what was sent over it', async (t) => {
   const failure = { status: 503, idc: '', instance: '', error: 'status 503' };
   const nothing = { workMs: 0, bodyBytes: 0, answerBytes: 0, pieces: 0, everyMs: 0 };

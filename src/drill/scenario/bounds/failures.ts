@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { phaseOf } from '../../analysis.ts';
 import { beginningsOf } from '../../circles.ts';
-import { evidenceOf, excuseOf } from '../../excuse.ts';
+import { type Evidence, evidenceOf, excuseOf } from '../../excuse.ts';
 import { type Execution, executionsOf, isReplayable } from '../../executions.ts';
 import { dueIn, fateOf, isCleanRefusal, unrecorded } from '../../ledger.ts';
 import type { LossMeasurement } from '../../loss.ts';
@@ -81,7 +81,10 @@ export function failuresOf(m: ScenarioMeasurement): Failure[] {
       if (!couldBeServed(sample, home, loss, outages)) {
         return { sample, why: isCleanRefusal(sample) ? 'nobody was left, in words' : 'nobody was left' };
       }
-      const excuse = excuseOf(sample, loss, evidence)?.excuse ?? cutExcuse(sample, home, m);
+      const excuse =
+        excuseOf(sample, loss, evidence)?.excuse ??
+        cutExcuse(sample, home, m) ??
+        triesExcuse(sample, loss, evidence);
       return excuse === undefined ? { sample } : { sample, why: excuse };
     });
 }
@@ -108,6 +111,39 @@ function cutExcuse(sample: Sample, home: string, m: ScenarioMeasurement): string
     );
   });
   return crossed ? 'was sent where the way was cut' : undefined;
+}
+
+/** Tries of a first proxy: one, and the default of `retries`. */
+const triesMax = 4;
+
+/** How many things that were struck a request must have met before its tries may have run out. */
+const metMin = 2;
+
+/** Whether all tries were used, and met several things that were out: who meets two faults at once may find no third way in time. */
+function triesExcuse(
+  sample: Sample,
+  m: LossMeasurement,
+  { executions, lines }: Evidence,
+): string | undefined {
+  const own = lines.get(sample.id) ?? [];
+  if (
+    !own.some(
+      ({ listener, attempts }) => (listener === 'outbound' || listener === 'edge') && attempts >= triesMax,
+    )
+  )
+    return undefined;
+  const out = m.faults
+    .filter(({ blow, healed }) => sample.end >= blow.from && sample.sent <= healed.to)
+    .flatMap(({ struck }) => struck);
+  const met = new Set([
+    ...(executions.get(sample.id) ?? []).map(({ instance }) => instance),
+    ...own.flatMap(({ upstream = '' }) =>
+      Object.keys(m.addresses).filter((name) => m.addresses[name]?.includes(upstream)),
+    ),
+  ]);
+  return out.filter((name) => met.has(name)).length >= metMin
+    ? 'met several faults with all its tries'
+    : undefined;
 }
 
 function avoidableRow(m: ScenarioMeasurement): Row {
