@@ -11,7 +11,7 @@ import type { Evacuation, EvacuationStatus } from './model/evacuation.ts';
 import type { ListenAddress, NodeScope } from './model/node.ts';
 import { type Change, type Kind, refOf } from './model/object.ts';
 import type { LoopPrevention } from './model/trail.ts';
-import { evacuationsChangeAt } from './plan/evacuation.ts';
+import { evacuationsAt, evacuationsChangeAt, isLeftWholly } from './plan/evacuation.ts';
 import { type EvacuationEffect, evacuationEffect, evacuationStatuses } from './plan/evacuation-effect.ts';
 import { createPlanner, type PlannedGroups } from './plan/planner.ts';
 import { planPolicies } from './plan/policy.ts';
@@ -130,6 +130,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   let filterProblem: Problem | undefined;
   let revision = 0;
   let nextLook: Timer | undefined;
+  let ready: boolean | undefined;
 
   const keeper = createFilterKeeper({
     compiler: options.compiler,
@@ -153,7 +154,15 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 
   function surround(push: OpenPush, applied: Applied[]): void {
     const { idcs } = index.view();
-    publish(catalog.surround(idcs, { own: idcs.get(idc), filters }), push, applied);
+    ready = readiness();
+    publish(catalog.surround(idcs, { own: idcs.get(idc), filters, ready }), push, applied);
+  }
+
+  /** Whether clients are to come to the edge; undefined: nobody is told. */
+  function readiness(): boolean | undefined {
+    const view = index.view();
+    if (!view.idcs.get(idc)?.spec.exposeReady) return undefined;
+    return !isLeftWholly(view, evacuationsAt(view, clock.wall()), idc);
   }
 
   /** Plans these hosts, and what the time asks for. */
@@ -174,6 +183,11 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     if (at === undefined) return;
     nextLook = clock.after(Math.min(at - wall, timeLookMsMax), () => {
       planAnew([], 'evacuation');
+      if (readiness() !== ready) {
+        const push = ledger.begin('time', clock.now(), 1, 'readiness of the edge');
+        surround(push, []);
+        push.end();
+      }
       lookAtTime();
     });
   }
@@ -240,7 +254,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       const delta = index.apply(batch);
       const view = index.view();
       const applied: Applied[] = [];
-      if (delta.idcs.size > 0) surround(push, applied);
+      if (delta.idcs.size > 0 || readiness() !== ready) surround(push, applied);
       const plans = planner.update(view, delta, clock.wall());
       if (plans.size > 0) publish(catalog.update(plans), push, applied);
       push.end();

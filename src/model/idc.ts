@@ -81,6 +81,8 @@ export interface Idc {
     readonly network?: string;
     /** Whether clients at the edge see `x-isthmus-outcome`; absent: they see no header of Isthmus's own. */
     readonly exposeOutcome?: boolean;
+    /** Whether the edge answers `/.isthmus/ready`, for those who balance by health; absent: it does not. */
+    readonly exposeReady?: boolean;
     readonly edge?: EdgePolicy;
     /** What instances here bear, of Groups that do not say it; absent: nobody knows. */
     readonly capacity?: { readonly concurrentPerInstance: number };

@@ -23,6 +23,18 @@ export function evacuationsChangeAt({ evacuations }: MeshView, wallMs: number): 
   return times.length === 0 ? undefined : Math.min(...times);
 }
 
+/** Whether all requests of all Groups leave an IDC, and there is another for them: then clients had better go there at once. */
+export function isLeftWholly({ idcs }: MeshView, leaving: readonly Leaving[], own: string): boolean {
+  const whole = new Set(
+    leaving
+      .filter(
+        ({ groups, selector, percent }) => percent === 100 && groups.length === 0 && selector === undefined,
+      )
+      .map(({ idc }) => idc),
+  );
+  return whole.has(own) && [...idcs.keys()].some((idc) => !whole.has(idc));
+}
+
 /** The IDCs that a Group leaves, with the share, percent: of several evacuations of one IDC the highest counts. */
 export function evacuatedIdcs(view: GroupView, leaving: readonly Leaving[]): ReadonlyMap<string, number> {
   const found = new Map<string, number>();

@@ -29,7 +29,7 @@ export function parseIdc(spec: Fields, meta: Meta, faults: Fault[]): Idc | undef
   checkGateways(spec, 'ingress', ['edgePort', 'peerPort']);
   checkGateways(spec, 'egress', ['sidecarPort', 'ingressPort']);
   if (parsed === undefined) return undefined;
-  const { network, exposeOutcome, edge, capacity, ...rest } = parsed;
+  const { network, exposeOutcome, exposeReady, edge, capacity, ...rest } = parsed;
   return {
     kind: 'Idc',
     meta,
@@ -37,6 +37,7 @@ export function parseIdc(spec: Fields, meta: Meta, faults: Fault[]): Idc | undef
       ...rest,
       ...(network === undefined ? {} : { network }),
       ...(exposeOutcome === undefined ? {} : { exposeOutcome }),
+      ...(exposeReady === undefined ? {} : { exposeReady }),
       ...(edge === undefined ? {} : { edge: parseEdge(edge) }),
       ...(capacity === undefined ? {} : { capacity }),
     },

@@ -119,6 +119,11 @@ export const idcSpec = z.strictObject({
     description: 'Whether clients at the edge see `x-isthmus-outcome`, which says why a request was refused.',
     default: false,
   }),
+  exposeReady: z.boolean({ error: 'must be true or false.' }).optional().meta({
+    description:
+      'Whether the edge answers GET /.isthmus/ready, for GSLB and DNS: 200, and 503 while the whole IDC is evacuated.',
+    default: false,
+  }),
   edge: edgeSpec.optional(),
   capacity: idcCapacity.optional(),
   ingress: z.array(ingress).min(1, 'must have at least one gateway, or nobody can enter the IDC.').meta({

@@ -111,13 +111,15 @@ export class Catalog {
   /** Takes in new surroundings (IDCs, filters); says what that changes for each scope. */
   surround(idcs: ReadonlyMap<string, Idc>, around: Surroundings): ReadonlyMap<string, ScopeChange> {
     const gateways = idcs !== this.#idcs;
+    const { ready } = this.#around;
     this.#idcs = idcs;
     this.#around = around;
     const touched = new Map<ScopeEntry, Touched>();
     for (const entry of this.#scopes.values()) {
       const old = entry.own;
       entry.own = keepEqual(buildScopeResources(entry.scope, around), old);
-      const routes = gateways && entry.routes.some(({ name }) => name === passthroughCluster);
+      const isTold = entry.scope.role === 'ingress' && ready !== around.ready;
+      const routes = isTold || (gateways && entry.routes.some(({ name }) => name === passthroughCluster));
       touched.set(entry, { old: [...old], now: [...entry.own], routes });
     }
     return this.#changes(touched);
@@ -251,14 +253,15 @@ export class Catalog {
     const listeners = routedListeners(scope);
     this.#work.routesBuilt += listeners.length;
     const plans = this.#groupsOf(scope).flatMap((entry) => entry.plans);
-    const others = otherHostsOf(scope, this.#idcs, () => {
+    const declared = () => {
       this.#declared ??= this.#index.hosts();
       return this.#declared;
-    });
+    };
+    const others = otherHostsOf(scope, this.#idcs, declared);
     return [
       ...buildPassthrough(scope, plans),
       ...buildTcpResources(scope, plans),
-      ...listeners.map((listener) => buildRoutes(listener, plans, others)),
+      ...listeners.map((listener) => buildRoutes(listener, plans, others, this.#around.ready)),
     ];
   }
 

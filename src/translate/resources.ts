@@ -47,6 +47,8 @@ export type Filters = Partial<Readonly<Record<GuardedListener, FilterModule>>>;
 export interface Surroundings {
   readonly own: Idc | undefined;
   readonly filters: Filters;
+  /** Whether clients are to come to this IDC's edge, for those who ask there; absent: nobody is told. */
+  readonly ready?: boolean | undefined;
 }
 
 /** Who gets the same of a Group. An ingress without a runtime layer has the Group's limits in its clusters. */
@@ -193,9 +195,14 @@ export function otherHostsOf(
   return passesUnknown(scope) ? { passthrough, declared: declared() } : { passthrough };
 }
 
-/** The routes of one listener to the Groups given, and to other hosts. */
-export function buildRoutes(listener: ListenerRole, plans: readonly GroupPlan[], others?: OtherHosts): Built {
-  const routes = buildRouteConfiguration(listener, plans, others);
+/** The routes of one listener to the Groups given, and to other hosts; see `Surroundings.ready`. */
+export function buildRoutes(
+  listener: ListenerRole,
+  plans: readonly GroupPlan[],
+  others?: OtherHosts,
+  ready?: boolean,
+): Built {
+  const routes = buildRouteConfiguration(listener, plans, others, ready);
   return {
     kind: 'RDS',
     name: listener,

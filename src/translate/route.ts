@@ -12,6 +12,7 @@ import {
   passthroughCluster,
 } from './names.ts';
 import { addressesPermitted, namesLookedUp, passthroughHost } from './passthrough.ts';
+import { readyHost } from './ready.ts';
 import { buildRequestRoutes, type HeaderMatcher } from './requests.ts';
 import { buildRetry } from './retry.ts';
 import { appProtocol } from './sidecar.ts';
@@ -28,11 +29,12 @@ export interface OtherHosts {
   readonly declared?: readonly string[];
 }
 
-/** All Groups that one listener routes; RDS, named as the listener. */
+/** All Groups that one listener routes; RDS, named as the listener. `ready`: what an edge says to who asks; absent: nothing. */
 export function buildRouteConfiguration(
   listener: ListenerRole,
   plans: readonly GroupPlan[],
   others?: OtherHosts,
+  ready?: boolean,
 ): RouteConfiguration {
   const groups = byHost(
     plans.filter((plan) => plan.paths[listener].priorities.length > 0 && hasRoutes(plan, listener)),
@@ -55,6 +57,7 @@ export function buildRouteConfiguration(
     virtual_hosts: [
       ...groups.map((ports) => virtualHostOf(ports, listener)),
       ...(listener === 'outbound' ? otherHosts(groups, others?.declared) : []),
+      ...(listener === 'edge' && ready !== undefined ? [readyHost(ready)] : []),
     ],
   };
 }

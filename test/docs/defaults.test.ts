@@ -203,6 +203,7 @@ const notCompared: readonly string[] = [
   '`edge.proxyProtocol`',
   'connection without a request',
   '`isthmus evacuate`',
+  '`exposeReady`',
   'what an xDS client',
   // What follows is compared with the schemas and the commands, below.
   '`weight` of a DR group',

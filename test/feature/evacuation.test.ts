@@ -40,6 +40,7 @@ const tcpPort = await freePort('127.0.0.1');
 const world = await startIdcs({
   idcs,
   hopLimit: 2,
+  exposeReady: true,
   groups: [
     ...['plain', 'zoned', 'sticky', 'warm'].map((name) => ({ name, instances, health: '/' })),
     {
@@ -85,6 +86,12 @@ metadata: {name: e}
 spec: ${spec}
 `;
   for (const mesh of world.meshes.values()) mesh.save('evacuation.yaml', percent === undefined ? '' : text);
+}
+
+/** What an edge says to who asks whether clients are to come. */
+async function ready(idc: string): Promise<number> {
+  const at = world.gateways.get(idc)?.edge as ListenAddress;
+  return (await get(at, '/.isthmus/ready')).status;
 }
 
 /** Who answered so many requests, by IDC; what was no 200 by its status. */
@@ -150,12 +157,17 @@ for (const percent of [10, 50, 90])
     evacuate(percent);
     await untilLeaving(percent);
     await shares(t, percent, 'sh-b');
+    t.equal(await ready('sh-a'), 200, 'clients may still come');
   });
 
 t.test('at 100 % all leave, and those that come from elsewhere are still served', async (t) => {
   evacuate(100);
   await until('all leave', async () => (await spread(caller, 'plain', { count: 40 }))['sh-b'] === 40);
   await shares(t, 100, 'sh-b');
+  await until('the edge says so', async () => (await ready('sh-a')) === 503);
+  t.equal(await ready('sh-b'), 200, 'not that of another IDC');
+  const { status, body } = await get(edge, '/.isthmus/ready', { host: 'plain.test' });
+  t.strictSame([status, body.split('/')[0]], [200, 'sh-b'], "a Group's paths are its own");
 });
 
 t.test('requests that stick do so while all leave', async (t) => {
@@ -208,6 +220,7 @@ t.test('they leave again for who is back, and come home at the end of it', async
   for (const zone of ['z1', 'z2']) await start(`sh-b/${zone}`);
   await until('all leave', async () => (await spread(caller, 'plain', { count: 40 }))['sh-b'] === 40);
   evacuate(undefined);
+  await until('the edge is ready', async () => (await ready('sh-a')) === 200);
   await until('all are home', async () => (await spread(caller, 'plain', { count: 40 }))['sh-a'] === 40);
   await shares(t, 0, 'sh-b');
 });

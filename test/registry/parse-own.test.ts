@@ -23,6 +23,7 @@ t.test('an Idc', async (t) => {
   const raw = withSpec(idc('sh-a'), {
     network: 'dc-1',
     exposeOutcome: true,
+    exposeReady: true,
     ingress: [gateway, { ...gateway, address: '2001:db8::1' }],
   });
   t.strictSame(read(raw).object, {

@@ -36,6 +36,8 @@ export interface WorldOptions {
   readonly preference?: Readonly<Record<string, readonly object[]>>;
   /** Clients at the edge see the outcome. */
   readonly exposeOutcome?: boolean;
+  /** The edges answer whether clients are to come. */
+  readonly exposeReady?: boolean;
   /** The zone of each IDC's ingress gateway; absent: none. */
   readonly ingressZones?: Readonly<Record<string, string>>;
   /** Sources of each IDC's control plane besides its files. */
@@ -177,14 +179,14 @@ export async function startIdcs(options: WorldOptions): Promise<Idcs> {
 }
 
 function idcObject(name: string, at: Gateways, options: WorldOptions): object {
-  const { deadGateways = false, exposeOutcome = false } = options;
+  const { deadGateways = false, exposeOutcome = false, exposeReady = false } = options;
   const none = deadGateways ? [{ address: '127.0.0.9' }] : [];
   return {
     apiVersion: 'isthmus.dev/v1alpha1',
     kind: 'Idc',
     metadata: { name },
     spec: {
-      exposeOutcome,
+      ...{ exposeOutcome, exposeReady },
       ingress: [
         { address: at.edge.address, edgePort: at.edge.port, peerPort: at.peer.port },
         ...none.map((gateway) => ({ ...gateway, edgePort: 1, peerPort: 2 })),
