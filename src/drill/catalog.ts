@@ -2,6 +2,7 @@ import { MeshError } from '../base/error.ts';
 import type { Drill } from './definition.ts';
 import { chaosDrill } from './drills/chaos.ts';
 import { controlPlaneDrill } from './drills/controlplane.ts';
+import { evacuateDrill } from './drills/evacuate.ts';
 import { failbackColdDrill } from './drills/failback-cold.ts';
 import { flapDrill } from './drills/flap.ts';
 import { grayDrill } from './drills/gray.ts';
@@ -31,6 +32,7 @@ export const drills: readonly Drill[] = [
   flapDrill,
   chaosDrill,
   overloadDrill,
+  evacuateDrill,
 ];
 
 /** The drill of that name. Throws MeshError 'invalid' that lists the names. */

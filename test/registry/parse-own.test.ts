@@ -32,6 +32,7 @@ t.test('an Idc', async (t) => {
     spec: {
       network: 'dc-1',
       exposeOutcome: true,
+      exposeReady: true,
       ingress: [gateway, { ...gateway, address: '2001:db8::1' }],
       egress: [{ address: '10.0.0.2', sidecarPort: 15444, ingressPort: 15445 }],
     },
