@@ -98,6 +98,16 @@ export function saveInstance(dir: string, topology: Topology, instance: Instance
   });
 }
 
+/** Saves an object of a name of its own in a registry folder, or changes it. */
+export function saveObject(dir: string, name: string, object: object): void {
+  save(dir, `${name}.yaml`, object);
+}
+
+/** Removes what `saveObject` saved. */
+export function removeObject(dir: string, name: string): void {
+  rmSync(join(dir, `${name}.yaml`), { force: true });
+}
+
 /** Removes the WorkloadEntry of an instance: from now on the registry does not know it. */
 export function removeInstance(dir: string, instance: InstancePlan): void {
   rmSync(join(dir, `workloadentry-${instance.name}.yaml`), { force: true });

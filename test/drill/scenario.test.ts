@@ -46,6 +46,8 @@ t.test('the published schema is that of the code', async (t) => {
 
 /** A change of the good scenario, and the message that it must give: its line is that of the first text. */
 const faults: readonly (readonly [from: string, to: string, at: string, message: RegExp])[] = [
+  ['look: isolation', 'evacuate: {idc: sh-c, percent: 5}', 'after: 50%', /evacuate\.idc: 'sh-c' is none of/],
+  ['failed: 0', 'share: [{of: sh-a, in: storm}]', 'share: [', /share\[0\]\.in: there is no phase 'storm'/],
   [
     'failed: 0',
     'served: [{load: crowd, in: outage, least: 9%}]',

@@ -1,4 +1,5 @@
 import type { Action } from './actions/action.ts';
+import { evacuate } from './actions/evacuate.ts';
 import { look } from './actions/look.ts';
 import { announce, edit, withdraw } from './actions/registry.ts';
 import { drop, heal, kill, stop } from './actions/strikes.ts';
@@ -13,6 +14,7 @@ export const actionTable = {
   heal,
   withdraw,
   announce,
+  evacuate,
   edit,
   look,
 } as const satisfies Readonly<Record<string, Action<unknown>>>;

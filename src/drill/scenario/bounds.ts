@@ -7,6 +7,7 @@ import { avoidable, executedTwice, failed, served } from './bounds/failures.ts';
 import { home, unaware } from './bounds/home.ts';
 import { latency } from './bounds/latency.ts';
 import { acks, afterLeaving, crossings, ejections, loops, recovered, tries } from './bounds/others.ts';
+import { share } from './bounds/share.ts';
 import { crossed, silent } from './bounds/silent.ts';
 import { lastSlow } from './bounds/slow.ts';
 import type { ScenarioMeasurement } from './measurement.ts';
@@ -17,6 +18,7 @@ export const boundTable = {
   crossed,
   failed,
   served,
+  share,
   avoidable,
   executedTwice,
   latency,

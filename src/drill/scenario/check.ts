@@ -142,6 +142,9 @@ function checkBounds({ bounds, phases, load }: ScenarioSpec, { idcs }: Topology,
     if (each.times !== undefined) phase('steady', 'latency', i, 'times');
   });
   const streams = load.map(streamOf);
+  (bounds.share ?? []).forEach((each, i) => {
+    phase(each.in, 'share', i, 'in');
+  });
   (bounds.served ?? []).forEach((each, i) => {
     phase(each.in, 'served', i, 'in');
     if (!streams.includes(each.load))

@@ -1,0 +1,44 @@
+import { z } from 'zod';
+import { removeObject, saveObject } from '../../registry-files.ts';
+import { machineClock } from '../../time.ts';
+import { count, duration, idcName, msOf } from '../fields.ts';
+import { action } from './action.ts';
+
+/** How long an Evacuation lasts where nothing is said: longer than any scenario. */
+const lastsMs = 3_600_000;
+
+/** An Evacuation is saved, changed or deleted in the registry of every IDC. */
+export const evacuate = action({
+  schema: z
+    .strictObject({
+      idc: idcName,
+      percent: count(0, 100).meta({ description: '0 ends it: the object is deleted.' }),
+      for: duration.optional().meta({ description: 'When it expires by itself.', default: '1h' }),
+    })
+    .meta({ description: 'An Evacuation in each IDC’s registry (docs/objects.md).' }),
+  words: ({ idc, percent }) =>
+    percent === 0 ? `the evacuation of ${idc} ends` : `${percent} % of ${idc} is evacuated`,
+  check: ({ idc }, { idcs }) =>
+    idcs.some(({ name }) => name === idc)
+      ? []
+      : [{ path: ['idc'], message: `'${idc}' is none of the world's IDCs.` }],
+  async act({ idc, percent, for: lasts }, { scene }, claim) {
+    const { topology, paths } = scene.stage;
+    const name = `evacuation-${idc}`;
+    const expires = new Date(machineClock.wall() + (lasts === undefined ? lastsMs : msOf(lasts)));
+    const object = {
+      apiVersion: 'isthmus.dev/v1alpha1',
+      kind: 'Evacuation',
+      metadata: { name },
+      spec: { idc, percent, expires: expires.toISOString().replace(/\.\d+Z$/, 'Z') },
+    };
+    await scene.step(claim, async () => {
+      for (const each of topology.idcs) {
+        const dir = paths.registry(each.name);
+        if (percent === 0) removeObject(dir, name);
+        else saveObject(dir, name, object);
+      }
+      return undefined;
+    });
+  },
+});
