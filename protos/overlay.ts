@@ -58,4 +58,16 @@ export function applyOverlay(root: protobuf.Root): void {
   );
   const removeOnMatch = new protobuf.Field('remove_on_match', 3, 'RemoveOnMatch');
   (mutation.oneofs.action as protobuf.OneOf).add(removeOnMatch);
+
+  // envoy/config/route/v3/route_components.proto
+  root
+    .lookupType('envoy.config.route.v3.RouteAction.RequestMirrorPolicy')
+    .add(
+      new protobuf.Field(
+        'request_headers_mutations',
+        7,
+        'envoy.config.common.mutation_rules.v3.HeaderMutation',
+        'repeated',
+      ),
+    );
 }

@@ -217,6 +217,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     ledger,
     apply: (nodeClass, changes, at) => xds.apply(nodeClass, changes, at),
     heldShare: (group) => failback.shareOf(group),
+    mirrored: (group) => failback.mirrorOf(group),
     onPlanned: (plans) => failback.planned(plans),
     onRefused: () => metrics.refused.inc(),
     onFilters: settleFilters,

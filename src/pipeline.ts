@@ -45,6 +45,8 @@ export interface PipelineOptions {
   apply(nodeClass: string, changes: readonly ResourceChange[], at: number): Applied;
   /** The share that a Group on its way home keeps now (`PlanContext.heldShare`). */
   heldShare?(group: string): number | undefined;
+  /** The share of its reads that are mirrored home (`PlanContext.mirrored`). */
+  mirrored?(group: string): number | undefined;
   /** Groups were planned anew. */
   onPlanned?(plans: PlannedGroups): void;
   /** A resource could not be encoded; the last good one stays. */
@@ -120,8 +122,14 @@ const openAtOnceMax = 1_000;
 export function createPipeline(options: PipelineOptions): Pipeline {
   const { idc, hopLimit, loopPrevention, clock, logger, ledger } = options;
   const index = createIndex({ idc });
-  const { heldShare } = options;
-  const planner = createPlanner({ own: idc, hopLimit, loopPrevention, ...(heldShare && { heldShare }) });
+  const { heldShare, mirrored } = options;
+  const planner = createPlanner({
+    own: idc,
+    hopLimit,
+    loopPrevention,
+    ...(heldShare && { heldShare }),
+    ...(mirrored && { mirrored }),
+  });
   const catalog = new Catalog();
   const refused = new Map<string, Problem>();
   /** Node classes that are being encoded, with what they will begin with. */

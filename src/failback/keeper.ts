@@ -4,6 +4,7 @@ import type { Failback } from '../model/idc.ts';
 import {
   atHome,
   type FailbackState,
+  mirrorOf,
   resumeFailback,
   type SavedFailback,
   saveFailback,
@@ -46,6 +47,8 @@ export interface FailbackOptions {
 export interface FailbackKeeper {
   /** The share that a Group keeps now, percent; undefined: nothing is held back. */
   shareOf(group: string): number | undefined;
+  /** The share of its reads that are mirrored home, percent; undefined: none is. */
+  mirrorOf(group: string): number | undefined;
   /** Takes in what was planned anew. */
   planned(plans: PlannedGroups): void;
   /** From now on what it knows of the registry is whole. */
@@ -75,6 +78,7 @@ interface Watched {
   readonly instances: Map<string, { target: Target; seen: Seen }>;
   state: FailbackState;
   share: number | undefined;
+  mirror: number | undefined;
   round: Timer | undefined;
   tick: Timer | undefined;
 }
@@ -110,7 +114,13 @@ export function createFailbackKeeper(options: FailbackOptions): FailbackKeeper {
     const state = before === undefined ? atHome : resumeFailback(before, clock.now());
     const one: Watched = {
       ...{ key, plan, failback, health, state, instances: new Map() },
-      ...{ share: shareOf(state, clock.now(), failback), round: undefined, tick: undefined },
+      // Of a mirror the first plan knows nothing.
+      ...{
+        share: shareOf(state, clock.now(), failback),
+        mirror: undefined,
+        round: undefined,
+        tick: undefined,
+      },
     };
     watched.set(key, one);
     place(one);
@@ -186,8 +196,9 @@ export function createFailbackKeeper(options: FailbackOptions): FailbackKeeper {
   /** Has its share pushed where it is another one now. */
   function settle(one: Watched, now: number): void {
     const share = shareOf(one.state, now, one.failback);
-    if (share === one.share) return;
-    one.share = share;
+    const mirror = mirrorOf(one.state, now, one.failback);
+    if (share === one.share && mirror === one.mirror) return;
+    Object.assign(one, { share, mirror });
     write();
     options.onShares([one.plan.group.host]);
   }
@@ -199,6 +210,7 @@ export function createFailbackKeeper(options: FailbackOptions): FailbackKeeper {
         before.at === 'home'
           ? 'nobody is left at home: it will come back little by little'
           : 'it failed on its way home: held again, for longer',
+      warm: 'enough instances are good: reads are mirrored to them',
       ramp: 'enough instances are good: its requests come home little by little',
     } as const;
     const { failures } = state;
@@ -228,6 +240,7 @@ export function createFailbackKeeper(options: FailbackOptions): FailbackKeeper {
 
   return {
     shareOf: shareNow,
+    mirrorOf: (group) => watched.get(group)?.mirror,
     planned(plans) {
       for (const [host, ports] of plans) {
         const keys = new Set<string>();

@@ -136,6 +136,8 @@ export interface Failback {
   readonly rampMs: number;
   /** For which enough instances must be good before that begins. */
   readonly holdMs: number;
+  /** `mirror`: reads are sent home as well for the length of the ramp, and then all come home at once; absent: no warm-up. */
+  readonly warmup?: 'mirror';
 }
 
 /** What holds of a DrGroup's `failback` that leaves it out, and the most that one may ask for. */

@@ -23,6 +23,8 @@ export type FailbackState =
       readonly goodAt?: number;
       readonly good: number;
     }
+  /** Reads are mirrored home, more and more of them. `from`: as of the ramp. */
+  | { readonly at: 'warm'; readonly failures: number; readonly from: number }
   /** The share at home grows. `from`: when the ramp would have begun had it run without a stop. */
   | { readonly at: 'ramp'; readonly failures: number; readonly from: number };
 
@@ -40,6 +42,8 @@ export const failbackLimits = {
   shareMin: 1,
   /** How often the share grows. */
   stepMs: 500,
+  /** The share of reads that are mirrored, each for an equal part of the time. */
+  mirrorSteps: [30, 55, 80, 100],
 } as const;
 
 /** The hold that is due after so many failures on the way home, in milliseconds. */
@@ -58,8 +62,10 @@ export function stepFailback(state: FailbackState, seen: Sighting, times: Failba
       if (!isAble(seen)) return { at: 'away', failures: state.failures, good };
       const goodAt = state.goodAt === undefined || good < state.good ? now : state.goodAt;
       if (now - goodAt < holdOf(times, state.failures)) return { ...state, goodAt, good };
-      return { at: 'ramp', failures: state.failures, from: now };
+      const at = times.warmup === 'mirror' ? 'warm' : 'ramp';
+      return { at, failures: state.failures, from: now };
     }
+    case 'warm':
     case 'ramp':
       if (!isAble(seen) || passing === 0) return { at: 'away', failures: state.failures + 1, good };
       if (now - state.from < times.rampMs) return state;
@@ -94,6 +100,7 @@ export function shareOf(state: FailbackState, now: number, { rampMs }: Failback)
     case 'home':
       return undefined;
     case 'away':
+    case 'warm':
       return shareMin;
     case 'ramp': {
       const elapsed = Math.floor((now - state.from) / stepMs) * stepMs;
@@ -102,9 +109,17 @@ export function shareOf(state: FailbackState, now: number, { rampMs }: Failback)
   }
 }
 
+/** The share of reads that are mirrored home, in percent; undefined: none is. A few steps, as each is a push of routes. */
+export function mirrorOf(state: FailbackState, now: number, { rampMs }: Failback): number | undefined {
+  if (state.at !== 'warm') return undefined;
+  const { mirrorSteps: steps } = failbackLimits;
+  const step = Math.floor((steps.length * (now - state.from)) / rampMs);
+  return steps[Math.min(steps.length - 1, Math.max(0, step))];
+}
+
 /** What is written down of a state: what a control plane that starts again goes on with. Times are lengths. */
 export interface SavedFailback {
-  readonly at: 'away' | 'ramp';
+  readonly at: 'away' | 'warm' | 'ramp';
   readonly failures: number;
   /** How much of the ramp was done, in milliseconds. */
   readonly rampedMs: number;
@@ -115,12 +130,12 @@ export interface SavedFailback {
 /** What is to be written down; undefined: nothing is held back. A fresh return home is forgotten with its failures. */
 export function saveFailback(state: FailbackState, now: number, times: Failback): SavedFailback | undefined {
   if (state.at === 'home') return undefined;
-  const rampedMs = state.at === 'ramp' ? Math.max(0, now - state.from) : 0;
+  const rampedMs = state.at === 'away' ? 0 : Math.max(0, now - state.from);
   const share = shareOf(state, now, times) ?? 100;
   return { at: state.at, failures: state.failures, rampedMs, share };
 }
 
 /** Goes on where the one before stopped: a ramp where it was, a hold from its beginning. */
 export function resumeFailback({ at, failures, rampedMs }: SavedFailback, now: number): FailbackState {
-  return at === 'ramp' ? { at, failures, from: now - rampedMs } : { at, failures, good: 0 };
+  return at === 'away' ? { at, failures, good: 0 } : { at, failures, from: now - rampedMs };
 }

@@ -46,6 +46,8 @@ export interface PlanContext {
   readonly besideCritical?: boolean;
   /** The share that a Group on its way home keeps now, percent, by `groupKey`; undefined: nothing is held back. */
   readonly heldShare?: (group: string) => number | undefined;
+  /** The share of a Group's reads that are mirrored home, percent, by `groupKey`; undefined: none is. */
+  readonly mirrored?: (group: string) => number | undefined;
 }
 
 /** Names a Group's port among all that are planned: a host may stand in several namespaces. */
@@ -80,6 +82,7 @@ export function planGroup(view: GroupView, context: PlanContext): readonly Group
     const failback = planFailback(view, crossing, health, naming.lookup);
     const held = failback && context.heldShare?.(groupKey({ namespace, group }));
     const evacuationShare = planHomeShare(own, evacuated, crossing);
+    const mirror = failback && context.mirrored?.(groupKey({ namespace, group }));
     const homeShare = least(evacuationShare, held);
     // Consistent hashing knows no last resort among the instances: there the way out comes first.
     const isOutFirst = homeShare === 0 && policy.hash !== undefined;
@@ -133,6 +136,7 @@ export function planGroup(view: GroupView, context: PlanContext): readonly Group
         ? {}
         : planSpill(instances, traffic, context)),
       ...(failback === undefined ? {} : { failback }),
+      ...(mirror === undefined ? {} : { mirror }),
       ...withoutGateways(
         {
           external: naming.isExternal,

@@ -14,7 +14,10 @@ import type { GroupPlan } from './types.ts';
 export type PlannedGroups = ReadonlyMap<string, readonly GroupPlan[]>;
 
 /** What a planner is told once. */
-export type PlannerOptions = Pick<PlanContext, 'own' | 'hopLimit' | 'loopPrevention' | 'heldShare'>;
+export type PlannerOptions = Pick<
+  PlanContext,
+  'own' | 'hopLimit' | 'loopPrevention' | 'heldShare' | 'mirrored'
+>;
 
 /** Plans what changed, and what depends on it. */
 export interface Planner {

@@ -304,6 +304,8 @@ export interface GroupPlan {
   readonly health?: HealthCheck;
   /** How it comes home when nobody was left; absent: all at once. */
   readonly failback?: Failback;
+  /** The share of its reads, percent, that are sent to the instances as well, to warm them; absent: none is. */
+  readonly mirror?: number;
   readonly paths: Readonly<Record<ListenerRole, Path>>;
   /** At the peer listener, for requests that may be handed on; absent: none may, all take `paths.peer`. */
   readonly handOn?: HandOn;

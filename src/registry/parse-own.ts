@@ -117,7 +117,11 @@ function parseFailback(spec: Fields, yaml: z.infer<typeof failbackSpec> | undefi
     return ms;
   };
   const { rampMs, holdMs } = failbackDefaults;
-  return { rampMs: read('ramp', rampMs, 1_000), holdMs: read('hold', holdMs, 0) };
+  return {
+    rampMs: read('ramp', rampMs, 1_000),
+    holdMs: read('hold', holdMs, 0),
+    ...(yaml.warmup === 'mirror' ? { warmup: yaml.warmup } : {}),
+  };
 }
 
 function checkHosts(spec: Fields): string[] {

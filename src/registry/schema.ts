@@ -205,6 +205,11 @@ export const failbackSpec = z
         'For so long half of the instances must be good, without a break, before the ramp begins; doubled by each failure on the way. At most 1h.',
       default: '10s',
     }),
+    warmup: z.enum(['none', 'mirror'], { error: 'must be none or mirror.' }).optional().meta({
+      description:
+        'mirror: for the length of the ramp GET and HEAD are also sent home, more and more of them, and their answers thrown away; then all come home at once.',
+      default: 'none',
+    }),
   })
   .meta({
     description:

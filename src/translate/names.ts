@@ -45,6 +45,9 @@ export function tlsListenerName(listen: ListenAddress): string {
 /** What all headers of Isthmus's own begin with; none of them reaches a workload or a client. */
 export const headerPrefix = 'x-isthmus-';
 
+/** Marks a request that was sent a second time to warm an instance; unlike the others it is for the workload to see. */
+export const mirroredHeader = 'x-mirrored-by';
+
 /** Where an IDC's ingress gateways answer other IDCs' egress gateways whether they have anybody for a Group. */
 export const healthPath = '/.isthmus/health';
 

@@ -2,6 +2,7 @@ import type { envoy, Route } from '../../protos/gen/envoy.d.ts';
 import { atOnce } from '../plan/retry.ts';
 import type { Path, RetryPlan } from '../plan/types.ts';
 import { duration } from './any.ts';
+import { mirroredHeader } from './names.ts';
 import { buildRetry } from './retry.ts';
 
 type RouteMatch = envoy.config.route.v3.RouteMatch;
@@ -25,6 +26,7 @@ interface Common {
   readonly idleTimeoutMs?: number;
   /** Whether the bound on what comes from other IDCs does not hold. */
   readonly isOwn: boolean;
+  readonly mirror?: RequestRoutes['mirror'];
 }
 
 /** Which requests to route, and how. */
@@ -41,6 +43,8 @@ export interface RequestRoutes {
   readonly idleTimeoutMs: number;
   /** A body that is said to be larger than this cannot be sent again once it was sent. */
   readonly retryBodyBytes: number;
+  /** Where reads are sent as well, their answers thrown away, and which share of them, percent; absent: nowhere. */
+  readonly mirror?: { readonly cluster: string; readonly percent: number };
 }
 
 /**
@@ -61,6 +65,7 @@ export function buildRequestRoutes(options: RequestRoutes): Route[] {
     headers,
     hashing: options.hashing,
     isOwn: path.listener === 'edge',
+    ...(options.mirror && { mirror: options.mirror }),
   };
   const isFirst = path.listener === 'outbound' || path.listener === 'edge';
   return isFirst ? firstProxy({ ...common, idleTimeoutMs }) : laterProxy(common);
@@ -84,12 +89,31 @@ function isOneOf(methods: readonly string[]): HeaderMatcher {
   return { name: ':method', string_match: { safe_regex: { regex: methods.join('|') } } };
 }
 
+/** What changes nothing, and may be sent to somebody more. */
+const readMethods = ['GET', 'HEAD'] as const;
+
+/** Sends a share of the requests to this cluster as well, marked; whose answers are thrown away. The host stays as it is. */
+function mirrorTo({ cluster, percent }: NonNullable<RequestRoutes['mirror']>): RouteAction {
+  const header = { key: mirroredHeader, value: 'isthmus' };
+  return {
+    request_mirror_policies: [
+      {
+        cluster,
+        runtime_fraction: { default_value: { numerator: percent, denominator: 'HUNDRED' } },
+        disable_shadow_host_suffix_append: true,
+        request_headers_mutations: [{ append: { header, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' } }],
+      },
+    ],
+  };
+}
+
 /** The whole request's limit, where a Group has one, does not hold for gRPC, gRPC-Web, upgrades and event streams. */
 function firstProxy(common: Common): Route[] {
-  const { idempotent, other, large, isLarge, retry } = common;
+  const { idempotent, other, large, isLarge, retry, mirror } = common;
   const { idempotentMethods: methods, timeoutMs } = retry;
-  // Event streams, and gRPC-Web, have routes of their own for just that.
-  const streams = timeoutMs === 0 ? [] : [wantsEvents, isGrpcWeb];
+  // Event streams, and gRPC-Web, have routes of their own for just that; nor are they mirrored, as nobody would end the second one.
+  const streams = timeoutMs === 0 && mirror === undefined ? [] : [wantsEvents, isGrpcWeb];
+  const reads = readMethods.filter((method) => methods.includes(method));
   return [
     // The client's grpc-timeout holds instead.
     route(common, { grpc: {} }, { ...other, max_stream_duration: { grpc_timeout_header_max: '0s' } }, 0),
@@ -99,6 +123,16 @@ function firstProxy(common: Common): Route[] {
       ? []
       : [
           ...streams.map((stream) => route(common, { headers: [isOneOf(methods), stream] }, idempotent, 0)),
+          ...(mirror === undefined || reads.length === 0
+            ? []
+            : [
+                route(
+                  common,
+                  { headers: [isOneOf(reads)] },
+                  { ...idempotent, ...mirrorTo(mirror) },
+                  timeoutMs,
+                ),
+              ]),
           route(common, { headers: [isOneOf(methods)] }, idempotent, timeoutMs),
         ]),
     ...streams.map((stream) => route(common, { headers: [stream] }, other, 0)),

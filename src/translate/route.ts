@@ -202,6 +202,9 @@ function buildGroupRoutes(plan: GroupPlan, path: Path, inherited: RouteAction): 
       hashing: hashing(plan, path.listener),
       idleTimeoutMs: plan.idleTimeoutMs,
       retryBodyBytes: plan.retryBodyBytes,
+      ...(plan.mirror === undefined
+        ? {}
+        : { mirror: { cluster: instancesCluster(plan.group), percent: plan.mirror } }),
     });
   if (isPeer) return [...buildPeerRoutes(plan, routes), ...routes(path)];
   return [

@@ -118,6 +118,7 @@ const held: readonly (readonly [row: string, says: string, file: string, code: s
   ],
   ['`failback.ramp`', '30 s, 10 s', 'src/model/idc.ts', 'rampMs: 30_000, holdMs: 10_000'],
   ['nobody passes a check', '1 s', 'src/plan/failback.ts', 'goneMs: 1_000,'],
+  ['`failback.warmup`', '30, 55, 80 and 100 %', 'src/plan/failback.ts', 'mirrorSteps: [30, 55, 80, 100],'],
   ['step of the ramp', '0.5 s', 'src/plan/failback.ts', 'stepMs: 500,'],
   ['hold after failures', '32 times', 'src/plan/failback.ts', 'holdFactorMax: 32,'],
   [

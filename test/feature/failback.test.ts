@@ -12,8 +12,16 @@ import { freeAddress, get, type Mesh, until } from '../support/mesh.ts';
 
 // An IDC that had nobody left comes back: little by little where the Group asks for it, at once where it does not.
 
+/** A request that an instance had. */
+interface Served {
+  readonly method: string | undefined;
+  readonly host: string | undefined;
+  readonly mark: string | string[] | undefined;
+}
+
 /** An instance that answers its name, and may go and come back. */
 async function instance(name: string) {
+  const served: Served[] = [];
   const at: ListenAddress = await freeAddress();
   let server: Server | undefined;
   const down = () => {
@@ -22,11 +30,14 @@ async function instance(name: string) {
   };
   const up = () =>
     new Promise<void>((resolve) => {
-      server = createServer((_, response) => response.end(name)).listen(at.port, at.address, resolve);
+      server = createServer(({ method, headers, url }, response) => {
+        if (url === '/read') served.push({ method, host: headers.host, mark: headers['x-mirrored-by'] });
+        response.end(name);
+      }).listen(at.port, at.address, resolve);
     });
   t.teardown(down);
   await up();
-  return { at, up, down };
+  return { at, up, down, served };
 }
 
 const [home, away] = [[await instance('home'), await instance('home')], await instance('away')];
@@ -38,6 +49,12 @@ const world = await startIdcs({
   groups: [
     { name: 'slowly', instances, health: '/', drGroup: { failback: { ramp: `${rampMs}ms`, hold: '1s' } } },
     { name: 'at-once', instances, health: '/' },
+    {
+      name: 'warmed',
+      instances,
+      health: '/',
+      drGroup: { failback: { ramp: '3s', hold: '1s', warmup: 'mirror' } },
+    },
   ],
 });
 t.teardown(() => world.close());
@@ -57,9 +74,9 @@ async function shareOf(group: string): Promise<number> {
 }
 
 /** What the control plane holds the Group to, percent; 200: nothing is held back. */
-async function held(): Promise<number> {
+async function held(group = 'slowly'): Promise<number> {
   const text = await mesh.plane.metrics.registry.metrics();
-  const found = /isthmus_failback_share_percent\{group="test\/slowly\.test:80".*\} (\d+)/.exec(text);
+  const found = new RegExp(`failback_share_percent\\{group="test/${group}\\.test:80".*\\} (\\d+)`).exec(text);
   return found === null ? 200 : Number(found[1]);
 }
 
@@ -69,6 +86,33 @@ async function outage(): Promise<void> {
   for (const group of ['slowly', 'at-once'])
     await until(`${group} is served away`, async () => (await shareOf(group)) === 0);
 }
+
+t.test('reads are mirrored home first, marked, and nothing else is', { timeout: 120_000 }, async (t) => {
+  await until('it is home', async () => (await shareOf('warmed')) === 100);
+  for (const one of home) one.down();
+  await until('it is held back', async () => (await held('warmed')) === 1);
+  for (const one of home) await one.up();
+  const bodies: string[] = [];
+  while ((await held('warmed')) < 200) {
+    for (const method of ['GET', 'POST']) {
+      const { status, body } = await get(world.outbound, '/read', { host: 'warmed.test', method });
+      t.equal(status, 200);
+      bodies.push(body);
+    }
+  }
+  const mirrored = home.flatMap(({ served }) => served).filter(({ mark }) => mark !== undefined);
+  const away = bodies.filter((body) => body === 'away').length;
+  t.ok(away > 0.9 * bodies.length, `${away} of ${bodies.length} were served away`);
+  t.ok(mirrored.length > 0.1 * bodies.length, `${mirrored.length} were mirrored home`);
+  t.strictSame([...new Set(mirrored.map(({ method }) => method))], ['GET']);
+  t.strictSame([...new Set(mirrored.map(({ host }) => host))], ['warmed.test']);
+  t.ok(mirrored.every(({ mark }) => mark === 'isthmus'));
+  for (const { served } of home) served.length = 0;
+  await until('all of it is home', async () => (await shareOf('warmed')) === 100);
+  await get(world.outbound, '/read', { host: 'warmed.test' });
+  const after = home.flatMap(({ served }) => served);
+  t.strictSame([after.length, after[0]?.mark], [1, undefined], 'nothing is mirrored any more');
+});
 
 t.test('little by little', { timeout: 120_000 }, async (t) => {
   for (const group of ['slowly', 'at-once'])

@@ -5,6 +5,7 @@ import {
   type FailbackState,
   failbackLimits,
   holdOf,
+  mirrorOf,
   resumeFailback,
   type Sighting,
   saveFailback,
@@ -91,6 +92,22 @@ t.test('one check that fails does not end the ramp of many; nobody passing does'
   t.equal(stepFailback(ramp, { now: 500, all: 2, passing: 1, good: 2 }, times).at, 'ramp');
   t.equal(stepFailback(ramp, { now: 500, all: 2, passing: 0, good: 2 }, times).at, 'away');
   t.equal(stepFailback(ramp, { now: 500, all: 4, passing: 1, good: 1 }, times).at, 'away');
+});
+
+t.test('a warm-up: reads are mirrored in steps, and then all come home at once', async (t) => {
+  const warming = { ...times, warmup: 'mirror' } as const;
+  let state: FailbackState = { at: 'away', failures: 0, good: 4, goodAt: 0 };
+  state = stepFailback(state, seen(3_000, 4), warming);
+  t.equal(state.at, 'warm');
+  const steps = [3_000, 5_500, 8_000, 10_500, 12_999].map((now) => mirrorOf(state, now, warming));
+  t.strictSame(steps, [30, 55, 80, 100, 100]);
+  t.equal(shareOf(state, 12_999, warming), 1);
+  t.match(stepFailback(state, seen(8_000, 0), warming), { at: 'away', failures: 1 });
+  const saved = saveFailback(state, 8_000, warming);
+  t.match(saved, { at: 'warm', rampedMs: 5_000, share: 1 });
+  t.equal(mirrorOf(resumeFailback(saved as NonNullable<typeof saved>, 50_000), 50_000, warming), 80);
+  const there = stepFailback(state, seen(13_000, 4), warming);
+  t.strictSame([there.at, mirrorOf(there, 13_000, warming)], ['home', undefined]);
 });
 
 t.test('a control plane that starts again goes on where the one before stopped', async (t) => {

@@ -17,12 +17,15 @@ function read(failback: object) {
 t.test('the way home of a DrGroup', async (t) => {
   t.match(read({}).object, { spec: { failback: { rampMs: 30_000, holdMs: 10_000 } } });
   t.match(read({ ramp: '1m', hold: '0s' }).object, { spec: { failback: { rampMs: 60_000, holdMs: 0 } } });
+  t.match(read({ warmup: 'mirror' }).object, { spec: { failback: { warmup: 'mirror' } } });
+  t.match(read({ warmup: 'none' }).object, { spec: { failback: { warmup: undefined } } });
   for (const [wrong, words] of [
     [{ ramp: '10ms' }, /^spec.failback.ramp: 10ms is too short: give at least 1000ms/],
     [{ ramp: '2h' }, /^spec.failback.ramp: .*too long: give at most 1h/],
     [{ hold: '61m' }, /^spec.failback.hold: .*too long/],
     [{ hold: 3 }, /^spec.failback.hold: /],
     [{ rump: '1s' }, /rump/],
+    [{ warmup: 'slow' }, /^spec.failback.warmup: must be none or mirror/],
   ] as const) {
     const { object, errors } = read(wrong);
     t.equal(object, undefined);
