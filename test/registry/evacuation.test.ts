@@ -77,7 +77,7 @@ spec:
 apiVersion: isthmus.dev/v1alpha1
 kind: DrGroup
 metadata: {name: shop}
-spec: {hosts: [a.shop], idcs: [{name: sh-a}, {name: sh-b}]}
+spec: {hosts: [a.shop], idcs: [{name: sh-a}, {name: sh-b}], capacity: {concurrentPerInstance: 100}}
 ${['a', 'lone']
   .map(
     (name) => `---
