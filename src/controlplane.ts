@@ -134,6 +134,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       startOrder.opened(stream.id, entry.role);
       deletions.opened(stream);
     },
+    onStreamRefused: (refused) => roster.refused(refused),
     onStreamClose(stream) {
       roster.closed(stream);
       startOrder.closed(stream.id);
@@ -248,15 +249,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 
   function reasons(): readonly string[] {
     if (readiness.ready) return [];
-    const waitingFor = new Set(readiness.waitingFor());
-    return describeWaiting({
-      ...{ idc, idcs: [...pipeline.view().idcs.keys()] },
-      sources: sources.map((source) => ({
-        name: source.name,
-        isSynced: !waitingFor.has(`source ${source.name}`),
-        waitsFor: () => source.waitsFor?.(),
-      })),
-    });
+    const idcs = [...pipeline.view().idcs.keys()];
+    return describeWaiting({ idc, idcs, sources, waitingFor: readiness.waitingFor() });
   }
 
   const watch = new ReachWatch({
@@ -315,7 +309,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
         reasons,
         problems: ownProblems,
       },
-      groups: () => pipeline.view().groups,
+      view: () => pipeline.view(),
       limits: pipeline,
       doubtfulKinds,
       evacuations: () => pipeline.evacuations.list().items,

@@ -1,12 +1,16 @@
 import type { Clock } from './base/clock.ts';
 import { describeDependencies, type KnownGroups } from './delivery/dependencies.ts';
+import { type ConnectedNode, describeDoubles } from './delivery/doubles.ts';
 import type { AckSummary, Ledger } from './delivery/ledger.ts';
 import { describeLimits, type KnownLimits } from './delivery/limits.ts';
+import { describeMisplaced } from './delivery/misplaced.ts';
 import { describeNacks } from './delivery/nacks.ts';
 import type { SlowPush } from './delivery/push.ts';
 import type { Readiness } from './delivery/readiness.ts';
+import { describeRefusedStreams, type RefusedStreams } from './delivery/refused-streams.ts';
 import type { GoneNode, Roster } from './delivery/roster.ts';
 import type { EvacuationStatus } from './model/evacuation.ts';
+import type { Idc } from './model/idc.ts';
 import { type NodeRole, parseNodeScope } from './model/node.ts';
 import type { Kind } from './model/object.ts';
 import type { LoopPrevention } from './model/trail.ts';
@@ -31,6 +35,8 @@ export interface TypeReport {
     readonly version: string;
     readonly message: string;
     readonly names: readonly string[];
+    /** Of `names`, those of which it has no earlier version either. */
+    readonly lacking: readonly string[];
     readonly againInMs?: number;
   };
   /** How many names it asked for; absent: all. */
@@ -77,6 +83,8 @@ export interface ControlPlaneStatus extends ReadinessStatus {
   readonly proxies: readonly ProxyStatus[];
   /** Nodes that were connected and are not: what they have is unknown. */
   readonly gone: readonly GoneNode[];
+  /** Streams that were refused lately: who asked so gets nothing. */
+  readonly refusedStreams: readonly RefusedStreams[];
   readonly eventToAck: AckSummary;
   readonly evacuations: readonly EvacuationStatus[];
   /** The last pushes that were slow or not ACKed in time, newest first. */
@@ -99,7 +107,7 @@ export interface StatusOptions {
   problems(): readonly Problem[];
   /** See `ReadinessStatus.reasons`. */
   reasons(): readonly string[];
-  groups(): KnownGroups;
+  view(): { readonly groups: KnownGroups; readonly idcs: ReadonlyMap<string, Idc> };
   evacuations(): readonly EvacuationStatus[];
   /** What is limited of what comes from other IDCs. */
   readonly limits: KnownLimits;
@@ -152,18 +160,28 @@ export function createStatusReader(options: StatusOptions): StatusReader {
       }));
       // A ServiceEntry that has a fault of its own may be what they ask for.
       const isTold = options.doubtfulKinds().has('ServiceEntry');
-      const lacking = readiness.ready && !isTold ? describeDependencies(scopes, options.groups()) : [];
+      const lacking = readiness.ready && !isTold ? describeDependencies(scopes, options.view().groups) : [];
+      const refused = roster.refusedStreams();
       const refusals = describeNacks(streams.map(({ node, types }) => ({ node: node.id ?? '', types })));
       return {
         ...readinessStatus(),
         idc: options.idc,
         proxies: streams.map(proxyOf),
         gone: roster.gone(),
+        refusedStreams: refused,
         eventToAck: ledger.summary(),
         evacuations: options.evacuations(),
         slowPushes: ledger.slowPushes(),
         loopPrevention: options.loopPrevention,
-        problems: [...options.problems(), ...refusals, ...lacking, ...describeLimits(scopes, options.limits)],
+        problems: [
+          ...options.problems(),
+          ...refusals,
+          ...lacking,
+          ...describeLimits(scopes, options.limits),
+          ...describeMisplaced(scopes, options.view().idcs.get(options.idc)),
+          ...describeDoubles(streams.map((stream) => connectedOf(stream, clock.now()))),
+          ...describeRefusedStreams(refused),
+        ],
       };
     },
     node: (id) =>
@@ -174,12 +192,20 @@ export function createStatusReader(options: StatusOptions): StatusReader {
   };
 }
 
+function connectedOf({ node, peer, openedAtMs, types }: StreamStatus, now: number): ConnectedNode {
+  const answered = types.flatMap(({ sinceMs }) => (sinceMs === undefined ? [] : [now - sinceMs]));
+  return {
+    ...{ id: node.id ?? '', peer: peer.address, connectedForMs: now - openedAtMs },
+    answeredAgoMs: answered.length === 0 ? undefined : Math.min(...answered),
+  };
+}
+
 function nackOf(
-  { version, message, names, againAtMs }: NackStatus,
+  { version, message, names, lacking, againAtMs }: NackStatus,
   now: number,
 ): NonNullable<TypeReport['nack']> {
   const again = againAtMs === undefined ? {} : { againInMs: Math.max(0, againAtMs - now) };
-  return { version, message, names, ...again };
+  return { version, message, names, lacking, ...again };
 }
 
 function typeOf(type: TypeStatus, now: number): TypeReport {

@@ -1,4 +1,4 @@
-import { remedyOf } from '../delivery/nacks.ts';
+import { remainderOf, remedyOf } from '../delivery/nacks.ts';
 import type { SlowPush } from '../delivery/push.ts';
 import { peerWords } from '../registry/peer-words.ts';
 import type { Problem } from '../registry/source.ts';
@@ -182,9 +182,9 @@ function isInSync({ types }: ProxyStatus): boolean {
 function nackText({ id, types }: ProxyStatus): string[] {
   return Object.entries(types).flatMap(([type, { nack, version, answeredAgoMs = 0 }]) => {
     if (nack === undefined) return [];
-    const goesOn = version === undefined ? 'it has none' : `it goes on with ${version}`;
+    const accepted = version === undefined ? '' : `; the last that it accepted is ${version}`;
     return [
-      `${id} refused ${type} ${nack.version} ${span(answeredAgoMs)} ago; ${goesOn}. Envoy says:`,
+      `${id} refused ${type} ${nack.version} ${span(answeredAgoMs)} ago and ${remainderOf(nack)}${accepted}. Envoy says:`,
       ...nack.message
         .trimEnd()
         .split('\n')
@@ -207,7 +207,9 @@ function legend(behind: readonly ProxyStatus[]): string[] {
   const states = new Set(behind.flatMap(({ types }) => Object.values(types).map(({ state }) => state)));
   return [
     states.has('STALE') ? 'STALE: was sent, or waits to be sent, newer state, and has not ACKed it yet.' : '',
-    states.has('NACKED') ? 'NACKED: refused what it was sent, and goes on with what it had.' : '',
+    states.has('NACKED')
+      ? 'NACKED: refused what it was sent, and goes on with what it had, if anything.'
+      : '',
     states.has('NOT SENT') ? 'NOT SENT: asked, and was not answered yet.' : '',
   ];
 }

@@ -21,6 +21,8 @@ export interface Metrics {
   readonly nacks: Counter<'type'>;
   readonly refusedAgain: Counter<'type'>;
   readonly acks: Counter<'type'>;
+  /** By the code of the error. */
+  readonly streamsRefused: Counter<'code'>;
   readonly proxies: Gauge<'role'>;
   readonly changes: Counter<'type'>;
   readonly problems: Gauge<'severity'>;
@@ -184,6 +186,11 @@ export function createMetrics(idc: string): Metrics {
       ['type'],
     ),
     acks: counter('acks_total', 'Responses that a proxy accepted, by resource type.', ['type']),
+    streamsRefused: counter(
+      'streams_refused_total',
+      'xDS streams that were ended for what their client sent, by code: invalid, exhausted, late, unsupported.',
+      ['code'],
+    ),
     proxies: gauge('proxies', 'Connected proxies, by role.', ['role']),
     changes: counter('registry_changes_total', 'Registry events, by type (upsert, delete).', ['type']),
     problems: gauge('registry_problems', 'Current problems of registry objects, by severity.', ['severity']),

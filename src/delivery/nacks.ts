@@ -1,7 +1,14 @@
+/** What a client refused, in its words; `lacking`: of `names`, those of which it has no earlier version. */
+export interface RefusedNames {
+  readonly message: string;
+  readonly names: readonly string[];
+  readonly lacking: readonly string[];
+}
+
 /** What a stream says of one type, as far as it matters here. */
 export interface RefusedType {
   readonly type: string;
-  readonly nack: { readonly message: string; readonly names: readonly string[] } | undefined;
+  readonly nack: RefusedNames | undefined;
 }
 
 /** One kind of refusal, in the form of a problem. */
@@ -19,26 +26,35 @@ export interface RefusalProblem {
 export function describeNacks(
   streams: readonly { readonly node: string; readonly types: readonly RefusedType[] }[],
 ): readonly RefusalProblem[] {
-  const byReason = new Map<
-    string,
-    { type: string; reason: string; nodes: string[]; names: readonly string[] }
-  >();
+  const byReason = new Map<string, { type: string; nodes: string[]; nack: RefusedNames }>();
   for (const { node, types } of streams) {
     for (const { type, nack } of types) {
       if (nack === undefined) continue;
-      const key = `${type} ${nack.message}`;
-      const entry = byReason.get(key) ?? { type, reason: nack.message, nodes: [], names: nack.names };
+      const key = `${type} ${nack.lacking.length} ${nack.message}`;
+      const entry = byReason.get(key) ?? { type, nodes: [], nack };
       entry.nodes.push(node);
       byReason.set(key, entry);
     }
   }
-  return [...byReason.values()].map(({ type, reason, nodes, names }) => {
+  return [...byReason.values()].map(({ type, nodes, nack }) => {
+    const { message: reason, names } = nack;
     const [first, ...others] = nodes.sort();
     const who = others.length === 0 ? `${first}` : `${first} and ${others.length} more`;
-    const what = names.length === 0 ? 'it' : names.join(', ');
-    const message = `${who} refused ${what} and kept the last good one: ${reason.trimEnd()}. ${remedyOf(reason)}`;
+    const what = names.length === 0 ? 'something of it' : names.join(', ');
+    const message = `${who} refused ${what} and ${remainderOf(nack)}: ${reason.trimEnd()}. ${remedyOf(reason)}`;
     return { severity: 'error', where: type, path: '', message };
   });
+}
+
+/** What a client that refused something goes on with. */
+export function remainderOf({ names, lacking }: Omit<RefusedNames, 'message'>): string {
+  if (names.length === 0) return 'goes on with what it had, if anything';
+  const kept = names.length - lacking.length;
+  if (lacking.length === 0) return kept === 1 ? 'kept the last good one' : 'kept the last good ones';
+  if (kept > 0) return `goes without ${lacking.join(', ')}, and kept the last good of the others`;
+  return lacking.length === 1
+    ? 'goes without it, having no earlier one'
+    : 'goes without them, having no earlier ones';
 }
 
 /** What to do about a refusal, by Envoy's words for it, which are those of the system where a port could not be bound. */

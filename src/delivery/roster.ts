@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { NodeRole } from '../model/node.ts';
 import type { Metrics } from './metrics.ts';
+import { RefusalBook, type RefusedStreams } from './refused-streams.ts';
 
 /** A stream of a proxy, as far as the roster cares. */
 export interface RosterStream {
@@ -27,6 +28,11 @@ export interface GoneNode {
   readonly goneForMs: number;
 }
 
+interface Refused {
+  readonly node: string | undefined;
+  readonly error: { readonly code: string; readonly message: string };
+}
+
 /** For how long, and how many at most, nodes that are gone are remembered. */
 export const goneLimits = { keptMs: 3_600_000, nodesMax: 1_000 };
 
@@ -36,6 +42,7 @@ export class Roster {
   readonly #logger: Logger;
   readonly #metrics: Metrics;
   readonly #streams = new Map<number, RosterStream & { last: LastAck | undefined }>();
+  readonly #refused: RefusalBook;
   readonly #byNode = new Map<string, number>();
   // Oldest first.
   readonly #gone = new Map<string, { readonly stream: RosterStream; readonly at: number }>();
@@ -44,6 +51,7 @@ export class Roster {
     this.#clock = options.clock;
     this.#logger = options.logger;
     this.#metrics = options.metrics;
+    this.#refused = new RefusalBook(options.clock);
   }
 
   /** A stream has named its node. */
@@ -51,6 +59,7 @@ export class Roster {
     this.#streams.set(stream.id, { ...stream, last: undefined });
     this.#byNode.set(stream.node, (this.#byNode.get(stream.node) ?? 0) + 1);
     this.#gone.delete(stream.node);
+    this.#refused.settled(stream.node);
     this.#tell('proxy connected', stream, 1);
   }
 
@@ -66,6 +75,17 @@ export class Roster {
       if (this.#gone.size > goneLimits.nodesMax) this.#gone.delete(this.#gone.keys().next().value as string);
     }
     this.#tell('proxy gone', known, -1);
+  }
+
+  /** A stream was refused; `peer.address` is `address:port`. */
+  refused({ peer, node, error }: { readonly peer: { readonly address: string } } & Refused): void {
+    this.#metrics.streamsRefused.inc({ code: error.code });
+    this.#refused.note(peer.address, node, error.message);
+  }
+
+  /** Streams that were refused lately, the last first. */
+  refusedStreams(): readonly RefusedStreams[] {
+    return this.#refused.list();
   }
 
   #tell(message: string, { node, role, peer }: RosterStream, by: 1 | -1): void {

@@ -6,20 +6,19 @@ export interface WaitingContext {
   readonly idc: string;
   readonly idcs: readonly string[];
   /** The first has the Idcs. */
-  readonly sources: readonly {
-    readonly name: string;
-    readonly isSynced: boolean;
-    waitsFor?(): string | undefined;
-  }[];
+  readonly sources: readonly { readonly name: string; waitsFor?(): string | undefined }[];
+  /** Conditions by name, `source NAME` for sources. */
+  readonly waitingFor: readonly string[];
 }
 
 /** For each thing that is waited for, where there is more to say than its name: why, for how long, and what to do. */
-export function describeWaiting({ idc, idcs, sources }: WaitingContext): readonly string[] {
-  const late = sources.flatMap(({ name, isSynced, waitsFor }) => {
-    const words = isSynced ? undefined : waitsFor?.();
-    return words === undefined ? [] : [`source ${name}: ${words}`];
+export function describeWaiting({ idc, idcs, sources, waitingFor }: WaitingContext): readonly string[] {
+  const waits = ({ name }: { readonly name: string }) => waitingFor.includes(`source ${name}`);
+  const late = sources.filter(waits).flatMap((source) => {
+    const words = source.waitsFor?.();
+    return words === undefined ? [] : [`source ${source.name}: ${words}`];
   });
-  if (idcs.includes(idc) || sources[0]?.isSynced !== true) return late;
+  if (idcs.includes(idc) || sources.slice(0, 1).some(waits)) return late;
   const known =
     idcs.length === 0 ? 'the registry has no Idc at all' : `the registry has ${idcs.slice(0, 10).join(', ')}`;
   return [

@@ -1,4 +1,5 @@
 import type { envoy } from '../../protos/gen/envoy.d.ts';
+import type { MeshError } from '../base/error.ts';
 import type { Protocol } from './respond.ts';
 
 /** What a client says of itself in its first request, in Envoy's words. Its list of extensions is left out. */
@@ -47,6 +48,8 @@ export interface Nack extends Ack {
   readonly message: string;
   /** False where the client has refused just this before: it was offered again. */
   readonly isNews: boolean;
+  /** Of `names` and of what was removed, what the client refused; none where its words do not tell. */
+  readonly refused: readonly string[];
 }
 
 /** A part of the state that somebody waits to see confirmed. */
@@ -63,11 +66,21 @@ export interface Concern {
   readonly subscribed?: boolean;
 }
 
+/** A stream that was ended for what its client sent. */
+export interface RefusedStream {
+  readonly peer: Peer;
+  /** Its node's id, where it had said it. */
+  readonly node: string | undefined;
+  readonly error: MeshError;
+}
+
 /** What the caller may listen to. An exception thrown by a hook is logged and goes no further. */
 export interface Hooks {
   /** A stream's first request has come. Its class may still be made here: it is answered after this. */
   onStreamOpen?(stream: StreamInfo): void;
   onStreamClose?(stream: StreamInfo): void;
+  /** A stream was ended here: for what it sent, or did not send in time. */
+  onStreamRefused?(refused: RefusedStream): void;
   onAck?(ack: Ack): void;
   onNack?(nack: Nack): void;
   /**
@@ -88,6 +101,8 @@ export interface NackStatus {
   readonly message: string;
   /** The resources that are known to be refused, or the first of them; none while that is being found out. */
   readonly names: readonly string[];
+  /** Of `names`, those of which the client has no earlier version either: it goes without them. */
+  readonly lacking: readonly string[];
   /** When the first of what was refused is offered again, in the server's clock. */
   readonly againAtMs: number | undefined;
 }

@@ -3,7 +3,14 @@ import { MeshError } from '../base/error.ts';
 import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { type EncodedResource, encodeResource, type ResourceJson } from './codec.ts';
-import { type Concern, type Hooks, newStats, type ResourceDifference, type StreamStatus } from './events.ts';
+import {
+  type Concern,
+  type Hooks,
+  newStats,
+  type RefusedStream,
+  type ResourceDifference,
+  type StreamStatus,
+} from './events.ts';
 import { NameSets } from './names.ts';
 import { createPush } from './push.ts';
 import type { Member, Session, SessionHost } from './session.ts';
@@ -247,8 +254,10 @@ export class Hub implements SessionHost {
   nacked: SessionHost['nacked'] = (nack) => {
     this.stats.nacks += 1;
     if (!nack.isNews) this.stats.refusedAgain += 1;
-    const { type, version, message, names } = nack;
-    const fields = { node: nack.stream.node.id, type, version, message, names: names.slice(0, 20) };
+    const { type, version, message, names, refused } = nack;
+    // Where the client's words name none, any of the response may be it.
+    const which = refused.length > 0 ? { refused: shortList(refused) } : { refusedOneOf: shortList(names) };
+    const fields = { node: nack.stream.node.id, type, version, message, ...which };
     if (nack.isNews) this.log.warn('NACK', fields);
     else this.log.debug('NACK, as before', fields);
     this.hook('onNack', nack);
@@ -260,6 +269,11 @@ export class Hub implements SessionHost {
     } catch (error) {
       this.log.error('hook failed', { hook: 'onConfirmed', error: MeshError.from(error).message });
     }
+  }
+
+  streamRefused(refused: RefusedStream): void {
+    this.stats.refused += 1;
+    this.hook('onStreamRefused', refused);
   }
 
   private hook<K extends Exclude<keyof Hooks, 'onConfirmed'>>(
@@ -332,4 +346,9 @@ function encodeChange(change: ResourceChange): {
   if ('remove' in change) return { ...change.remove, resource: undefined };
   const resource = encodeResource(change.upsert);
   return { typeUrl: resource.typeUrl, name: resource.name, resource };
+}
+
+/** The first of many names, and how many more there are. */
+function shortList(names: readonly string[]): readonly string[] {
+  return names.length > 20 ? [...names.slice(0, 20), `and ${names.length - 20} more`] : names;
 }

@@ -38,9 +38,14 @@ export function blamedBy(message: string, names: readonly string[]): string[] | 
  * Notes a NACK. Resources that the client blames, or the only one that it was sent, are refused, and the others of the
  * response in force. Where that cannot be told, all are suspects: each half is offered alone, and so on, until it can
  * be. What is refused is offered again after a pause, as its cause may lie outside of it: a port that was taken, a file that
- * was not there. Returns whether that is news: not where the same content was refused before.
+ * was not there. `isNews`: the same content was not refused before; `refused`: which it is, none where that is not known.
  */
-export function refuse(sub: Subscription, sent: Sent, message: string, context: RefusalContext): boolean {
+export function refuse(
+  sub: Subscription,
+  sent: Sent,
+  message: string,
+  context: RefusalContext,
+): { readonly isNews: boolean; readonly refused: readonly string[] } {
   const { names, removed, version, bytes } = sent.response;
   const blamed = blamedBy(message, names);
   const suspects = blamed ?? [...names, ...removed];
@@ -67,7 +72,7 @@ export function refuse(sub: Subscription, sent: Sent, message: string, context: 
     const middle = Math.ceil(suspects.length / 2);
     sub.suspects = [suspects.slice(0, middle), suspects.slice(middle), ...sub.suspects];
   }
-  return news;
+  return { isNews: news, refused: known ? suspects : [] };
 }
 
 /** Makes due what is to be offered again now. Newer state goes before, and takes along what it replaces. */
@@ -84,11 +89,19 @@ export function offerAgain(sub: Subscription, group: { readonly changedAt: numbe
   for (const [name, { at }] of sub.rejected) if (at <= now) addFresh(sub, name, 'again');
 }
 
-/** Whether the client may go on with an older version of something that it refused. `born`: the revision that added it. */
-export function standsInPlace(sub: Subscription, born: (name: string) => number | undefined): boolean {
+/** The revision that added a resource; undefined: it is not known. */
+export type BornAt = (name: string) => number | undefined;
+
+/** Whether the client may go on with an older version of something that it refused. */
+export function standsInPlace(sub: Subscription, born: BornAt): boolean {
   if (sub.nacked === undefined) return false;
   if (sub.rejected.size === 0) return true;
-  for (const [name, { confirmed }] of sub.rejected)
-    if (confirmed === 0 ? !sub.blank : (born(name) ?? 0) <= confirmed) return true;
+  for (const name of sub.rejected.keys()) if (mayHaveOlder(sub, name, born)) return true;
   return false;
+}
+
+/** Whether the client may have an older version of one resource that it refused. */
+export function mayHaveOlder(sub: Subscription, name: string, born: BornAt): boolean {
+  const { confirmed = sub.confirmed } = sub.rejected.get(name) ?? {};
+  return confirmed === 0 ? !sub.blank : (born(name) ?? 0) <= confirmed;
 }

@@ -25,6 +25,8 @@ export interface Stream {
 export interface StreamHandler {
   /** `bytes` are good until this returns. */
   receive(bytes: Buffer): void;
+  /** The stream is refused, by `Stream.refuse` or for what its client leaves unfinished; `closed` follows. */
+  refused?(error: MeshError): void;
   closed(): void;
 }
 
@@ -116,6 +118,7 @@ function serveCall(
   };
   const refuse = (error: MeshError) => {
     if (ended) return;
+    handler.refused?.(error);
     end();
     call.emit('error', { code: statusOf(error), details: error.message });
     closeAfterStatus(call);

@@ -196,14 +196,14 @@ export class Session {
       this.moved = true;
     } else {
       const message = request.error ?? '';
-      const isNews = this.refuse(sub, sent, message);
+      const verdictOnIt = this.refuse(sub, sent, message);
       this.moved = true;
-      this.host.nacked({ ...ack, message, isNews });
+      this.host.nacked({ ...ack, message, ...verdictOnIt });
     }
     return verdict;
   }
 
-  private refuse(sub: Subscription, sent: Sent, message: string): boolean {
+  private refuse(sub: Subscription, sent: Sent, message: string): ReturnType<typeof refuse> {
     const marks = this.byType.get(sub.rule.url)?.snapshot.marks;
     return refuse(sub, sent, message, {
       ...{ now: this.host.now(), random: this.host.random },
@@ -368,7 +368,9 @@ export class Session {
 
   /** For `XdsServer.status`. */
   status(): StreamStatus {
-    const types = this.members.map(({ sub, group }) => standingOf(sub, group));
+    const types = this.members.map(({ sub, group, snapshot }) =>
+      standingOf(sub, group, (name) => snapshot.marks.get(name)?.born),
+    );
     return { ...this.info, openedAtMs: this.openedAtMs, types };
   }
 }

@@ -1,4 +1,5 @@
-import type { Concern, TypeStatus } from './events.ts';
+import type { Concern, NackStatus, TypeStatus } from './events.ts';
+import { type BornAt, mayHaveOlder } from './refusal.ts';
 import type { Group } from './snapshot.ts';
 import { isPending, type Subscription } from './subscription.ts';
 
@@ -21,7 +22,7 @@ export function hasAcked<M>(
 }
 
 /** Where a stream stands with one type. */
-export function standingOf<M>(sub: Subscription, group: Group<M>): TypeStatus {
+export function standingOf<M>(sub: Subscription, group: Group<M>, born: BornAt): TypeStatus {
   const last = [sub.acked, sub.nacked].filter((one) => one !== undefined);
   const due = sub.inFlight !== undefined || sub.held.size > 0 || isPending(sub, group);
   const never = last.length === 0 && sub.inFlight === undefined && sub.confirmed === 0;
@@ -32,7 +33,7 @@ export function standingOf<M>(sub: Subscription, group: Group<M>): TypeStatus {
     version: sub.acked?.version,
     sinceMs: last.length === 0 ? undefined : Math.max(...last.map(({ at }) => at)),
     names: sub.wildcard ? undefined : sub.set.names.size,
-    nack: sub.nacked && { version: sub.nacked.version, message: sub.nacked.message, ...refusedOf(sub) },
+    nack: sub.nacked && { version: sub.nacked.version, message: sub.nacked.message, ...refusedOf(sub, born) },
     sent: sub.inFlight && { version: sub.inFlight.response.version, atMs: sub.inFlight.sentAt },
   };
 }
@@ -41,9 +42,11 @@ export function standingOf<M>(sub: Subscription, group: Group<M>): TypeStatus {
 const refusedMax = 20;
 
 /** The names that are known to be refused, and when the first of them is offered again. */
-function refusedOf({ rejected }: Subscription): { names: readonly string[]; againAtMs: number | undefined } {
+function refusedOf(sub: Subscription, born: BornAt): Pick<NackStatus, 'names' | 'lacking' | 'againAtMs'> {
+  const { rejected } = sub;
   const known = [...rejected].filter(([, refusal]) => refusal.known);
   const againAtMs =
     rejected.size === 0 ? undefined : Math.min(...Array.from(rejected.values(), ({ at }) => at));
-  return { names: known.slice(0, refusedMax).map(([name]) => name), againAtMs };
+  const names = known.slice(0, refusedMax).map(([name]) => name);
+  return { names, lacking: names.filter((name) => !mayHaveOlder(sub, name, born)), againAtMs };
 }

@@ -22,6 +22,7 @@ export type {
   NackStatus,
   Node,
   Peer,
+  RefusedStream,
   ResourceDifference,
   Stats,
   StreamInfo,
@@ -110,8 +111,11 @@ export function createXdsServer(options: XdsServerOptions = {}): XdsServer {
 
   const openStream = (stream: Stream): StreamHandler => {
     let session: Session | undefined;
+    // Of a node that is refused.
+    let claimed: string | undefined;
     const identify = (bytes: Buffer | undefined): Session => {
       const node = readNode(bytes);
+      claimed = node.id ?? undefined;
       const nodeClass = classOf(node, stream.peer);
       if (nodeClass === undefined || nodeClass === '')
         throw new MeshError('invalid', `node '${node.id ?? ''}' is of no class that is served here`);
@@ -137,12 +141,13 @@ export function createXdsServer(options: XdsServerOptions = {}): XdsServer {
             (session ?? identify(request.node)).receiveDelta(request);
           }
         } catch (reason) {
-          const error = refusal(reason);
-          hub.stats.refused += 1;
-          const fields = { node: session?.info.node.id, peer: stream.peer.address, error: error.message };
-          log.warn('stream refused', fields);
-          stream.refuse(error);
+          stream.refuse(refusal(reason));
         }
+      },
+      refused(error) {
+        const node = session?.info.node.id ?? claimed;
+        log.warn('stream refused', { node, peer: stream.peer.address, error: error.message });
+        hub.streamRefused({ peer: stream.peer, node, error });
       },
       closed() {
         if (session !== undefined) hub.leave(session);

@@ -1,8 +1,8 @@
 import t from 'tap';
-import { describeNacks, remedyOf } from '../../src/delivery/nacks.ts';
+import { describeNacks, remainderOf, remedyOf } from '../../src/delivery/nacks.ts';
 
 t.test('one problem for each type and reason, with who says it', async (t) => {
-  const refused = (type: string, message: string) => ({ type, nack: { message, names: ['x'] } });
+  const refused = (type: string, message: string) => ({ type, nack: { message, names: ['x'], lacking: [] } });
   const fine = { type: 'CDS', nack: undefined };
   const problems = describeNacks([
     { node: 'c', types: [fine, refused('ECDS', 'no such root')] },
@@ -19,9 +19,25 @@ t.test('one problem for each type and reason, with who says it', async (t) => {
   ]);
   t.same(describeNacks([{ node: 'a', types: [fine] }]), []);
   const [unknown] = describeNacks([
-    { node: 'a', types: [{ type: 'CDS', nack: { message: 'no', names: [] } }] },
+    { node: 'a', types: [{ type: 'CDS', nack: { message: 'no', names: [], lacking: [] } }] },
   ]);
-  t.match(unknown?.message, /^a refused it and/);
+  t.match(unknown?.message, /^a refused something of it and goes on with what it had, if anything: no\./);
+});
+
+t.test('what it goes on with is said of what it had, and of what it never had', async (t) => {
+  const says = (names: string[], lacking: string[]) => remainderOf({ names, lacking });
+  t.equal(says(['x'], []), 'kept the last good one');
+  t.equal(says(['x'], ['x']), 'goes without it, having no earlier one');
+  t.equal(says(['x', 'y'], ['y']), 'goes without y, and kept the last good of the others');
+  const nack = (lacking: string[]) => ({ message: 'no', names: ['x'], lacking });
+  const both = describeNacks([
+    { node: 'a', types: [{ type: 'LDS', nack: nack([]) }] },
+    { node: 'b', types: [{ type: 'LDS', nack: nack(['x']) }] },
+  ]);
+  t.match(
+    both.map(({ message }) => message),
+    [/^a refused x and kept/, /^b refused x and goes without it/],
+  );
 });
 
 t.test('what to do about a port that cannot be bound', async (t) => {

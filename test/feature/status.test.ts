@@ -123,7 +123,7 @@ t.test('who is in sync, who is behind, who refused and in which words, who is go
   t.match(line('refusing '), /SYNCED +NACKED \d/);
   t.match(
     out,
-    /refusing refused EDS [0-9a-f]+ .* ago; it goes on with [0-9a-f]+\. Envoy says:\n {4}no such zone\n/,
+    /refusing refused EDS [0-9a-f]+ .* ago and kept the last good one; the last that it accepted is [0-9a-f]+\. Envoy says:\n {4}no such zone\n/,
   );
   t.match(out, /leaving \(sidecar\): unknown since 20.*Z \(/);
   t.match(out, /Event → ACK: p50 /);
@@ -161,6 +161,52 @@ t.test('who is in sync, who is behind, who refused and in which words, who is go
     { differences: [{ type: 'EDS', state: 'sent' }] },
   ]);
   t.match((await page('/metrics')).body, /isthmus_event_to_ack_seconds_count\{type="EDS",source="files"/);
+});
+
+t.test('who is refused, who shares a node id, and who listens elsewhere than the Idc says', async (t) => {
+  const { mesh, connect, status, page } = await world(t);
+  const at = `127.0.0.1:${mesh.plane.xds.port}`;
+  const told = () => mesh.plane.status().problems.map(({ where, message }) => `${where}: ${message}`);
+  const stranger = connectXds(at, 'delta', {
+    id: 'stranger',
+    metadata: { isthmus: { ...scope, idc: 'sh-b' } },
+  });
+  stranger.send('CDS', { resource_names_subscribe: ['*'] });
+  await stranger.ended;
+  const loud = connectXds(at, 'delta', { id: 'loud', metadata: { isthmus: scope } });
+  loud.send('CDS', { resource_names_subscribe: ['x'.repeat(9 * 2 ** 20)] });
+  await loud.ended;
+  await until('both are told', () => told().length === 2);
+  t.match(told(), [
+    /^127\.0\.0\.1: an xDS client was refused, .*gets nothing: .*at most 8388608 are read.*Correct what/,
+    /^127\.0\.0\.1: node 'stranger' was refused, .*stands in IDC 'sh-b'/,
+  ]);
+  t.match(JSON.parse((await page('/status')).body).refusedStreams, [{ count: 1 }, { node: 'stranger' }]);
+  t.match((await page('/metrics')).body, /isthmus_streams_refused_total\{code="exhausted",idc="sh-a"\} 1/);
+  await takeAll(connect('stranger'));
+  await until('one of them is over', () => told().length === 1);
+
+  const any = (port: number) => ({ address: '0.0.0.0', port });
+  const gateway = { role: 'ingress', idc: 'sh-a', edge: any(1), peer: any(9) };
+  const ingress = connectXds(at, 'delta', { id: 'ingress-1', metadata: { isthmus: gateway } });
+  t.teardown(() => ingress.close());
+  const twins = [connect('twin'), connect('twin')];
+  ingress.send('CDS', { resource_names_subscribe: ['*'] });
+  for (const twin of twins) await takeAll(twin);
+  t.notOk(
+    told().some((one) => one.startsWith('twin')),
+    'the older one may be dead',
+  );
+  save(mesh, 9000);
+  for (const twin of twins) twin.ack(await twin.next());
+  await until('the twins are told', () => told().some((one) => one.startsWith('twin')));
+  const { out } = await status();
+  t.match(
+    out,
+    /warning twin: 2 proxies have this node id, connected from 127\.0\.0\.1:\d+, 127\.0\.0\.1:\d+: /,
+  );
+  t.match(out, /warning ingress-1: listens on 0\.0\.0\.0:9 for egress gateways.* says 127\.0\.0\.1:2, /);
+  t.notMatch(out, /ingress-1: listens on 0\.0\.0\.0:1 /);
 });
 
 t.test('an admin address where nobody is: said, with what to do', async (t) => {

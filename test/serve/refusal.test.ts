@@ -1,6 +1,9 @@
 import t from 'tap';
+import { silentLogger } from '../../src/base/log.ts';
 import { blamedBy, offerLimits } from '../../src/serve/refusal.ts';
 import { endpointType, listenerType } from '../../src/serve/types.ts';
+import { createXdsServer } from '../../src/serve/xds.ts';
+import { connectXds } from '../support/xds-client.ts';
 import { cds, eds, gone, lds, rds, story } from './story.ts';
 
 const inUse = (name: string) =>
@@ -190,5 +193,32 @@ t.test(
     envoy.nack('RDS', 'no');
     envoy.send('RDS', { resource_names_unsubscribe: ['r'] });
     t.equal(envoy.state('RDS')?.nack, undefined);
+  },
+);
+
+t.test(
+  'the log of a NACK names what was refused; where the words do not tell, that any of it may be',
+  async (t) => {
+    const lines: object[] = [];
+    const log = {
+      ...silentLogger,
+      warn: (message: string, fields?: object) => void lines.push({ ...fields, what: message }),
+    };
+    const server = createXdsServer({ log });
+    t.teardown(() => server.close());
+    const at = `127.0.0.1:${await server.listen('127.0.0.1:0')}`;
+    server.apply('n', [cds('a'), cds('b')]);
+    const client = connectXds(at, 'delta', { id: 'n' });
+    t.teardown(() => client.close());
+    client.send('CDS', { resource_names_subscribe: ['*'] });
+    client.nack(await client.next(), 'Error adding/updating cluster(s) b: no such file');
+    await client.next().then((again) => client.ack(again));
+    server.apply('n', [cds('c'), cds('d')]);
+    client.nack(await client.next(), 'something is wrong');
+    await client.next();
+    t.match(lines, [
+      { what: 'NACK', refused: ['b'], refusedOneOf: undefined },
+      { what: 'NACK', refused: undefined, refusedOneOf: ['c', 'd'] },
+    ]);
   },
 );

@@ -1,0 +1,35 @@
+/** A connected proxy, as far as its id goes. Times in milliseconds. */
+export interface ConnectedNode {
+  readonly id: string;
+  /** `address:port` of its end. */
+  readonly peer: string;
+  readonly connectedForMs: number;
+  /** Since its last answer to any response; undefined: it has given none. */
+  readonly answeredAgoMs: number | undefined;
+}
+
+/** A connection that went without a word is found after 15 s: until then an Envoy that is back looks like two. */
+const foundMs = 20_000;
+
+/**
+ * Node ids that several connected proxies give: one problem for each. Told when the older stream has answered since the newer
+ * one came, or when both have stood for longer than a dead one would.
+ */
+export function describeDoubles(nodes: readonly ConnectedNode[]) {
+  const byId = new Map<string, ConnectedNode[]>();
+  for (const node of nodes) {
+    const same = byId.get(node.id);
+    if (same === undefined) byId.set(node.id, [node]);
+    else same.push(node);
+  }
+  return [...byId].flatMap(([id, same]) => {
+    const newest = Math.min(...same.map(({ connectedForMs }) => connectedForMs));
+    const lives = ({ connectedForMs, answeredAgoMs = Number.POSITIVE_INFINITY }: ConnectedNode) =>
+      newest >= foundMs || connectedForMs === newest || answeredAgoMs < newest;
+    const living = same.filter(lives);
+    if (living.length < 2) return [];
+    const peers = living.slice(0, 10).map(({ peer }) => peer);
+    const message = `${living.length} proxies have this node id, connected from ${peers.join(', ')}: what one of them confirms or refuses is told of both, and metrics and logs do not tell them apart. Give each its own (isthmus bootstrap --id); for a hot restart of one Envoy it ends with the old process.`;
+    return [{ severity: 'warning', where: id, path: '', message } as const];
+  });
+}

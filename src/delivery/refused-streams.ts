@@ -1,0 +1,77 @@
+import type { Clock } from '../base/clock.ts';
+
+/** Streams that were refused for one reason, to clients of one address. Ages in milliseconds. */
+export interface RefusedStreams {
+  /** IP address of the clients. */
+  readonly from: string;
+  /** The node id that the last of them gave. */
+  readonly node?: string;
+  readonly reason: string;
+  readonly count: number;
+  readonly firstAgoMs: number;
+  readonly lastAgoMs: number;
+}
+
+/** How long a refusal is told of after the last such one, and how many at most. An Envoy tries again within half a minute. */
+export const refusedLimits = { keptMs: 600_000, most: 100 };
+
+interface Entry {
+  readonly from: string;
+  readonly reason: string;
+  node: string | undefined;
+  count: number;
+  readonly firstAt: number;
+  lastAt: number;
+}
+
+/** Streams that were refused lately: their proxies get nothing, and are in no list of proxies. */
+export class RefusalBook {
+  readonly #clock: Clock;
+  // The one that was refused longest ago first.
+  readonly #entries = new Map<string, Entry>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Notes one; `peer` is `address:port`. */
+  note(peer: string, node: string | undefined, reason: string): void {
+    const from = peer.replace(/:\d+$/, '');
+    // Numbers such as sizes differ from one to the next.
+    const key = `${from} ${node ?? ''} ${reason.replaceAll(/\d+/g, '#')}`;
+    const now = this.#clock.now();
+    const entry = this.#entries.get(key) ?? { from, reason, node, count: 0, firstAt: now, lastAt: now };
+    entry.count += 1;
+    entry.lastAt = now;
+    this.#entries.delete(key);
+    this.#entries.set(key, entry);
+    const [oldest] = this.#entries.keys();
+    if (this.#entries.size > refusedLimits.most && oldest !== undefined) this.#entries.delete(oldest);
+  }
+
+  /** A node is connected: what was wrong with it is over. */
+  settled(node: string): void {
+    for (const [key, entry] of this.#entries) if (entry.node === node) this.#entries.delete(key);
+  }
+
+  /** The last first. */
+  list(): readonly RefusedStreams[] {
+    const now = this.#clock.now();
+    for (const [key, { lastAt }] of this.#entries)
+      if (now - lastAt > refusedLimits.keptMs) this.#entries.delete(key);
+    return [...this.#entries.values()].reverse().map(({ from, node, reason, count, firstAt, lastAt }) => ({
+      ...{ from, reason, count, firstAgoMs: now - firstAt, lastAgoMs: now - lastAt },
+      ...(node === undefined ? {} : { node }),
+    }));
+  }
+}
+
+/** One problem for each. */
+export function describeRefusedStreams(list: readonly RefusedStreams[]) {
+  return list.map(({ from, node, reason, count, lastAgoMs }) => {
+    const who = node === undefined ? 'an xDS client' : `node '${node}'`;
+    const times = count === 1 ? '' : ` ${count} times`;
+    const message = `${who} was refused${times}, the last time ${Math.round(lastAgoMs / 1000)} s ago, and gets nothing: ${reason}. Correct what connects from there, or stop it.`;
+    return { severity: 'warning', where: from, path: '', message } as const;
+  });
+}
