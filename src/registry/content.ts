@@ -166,7 +166,9 @@ function readDocument(file: string, text: string, line: number, exact: boolean):
     raw = loadDocument(text);
   } catch (reason) {
     if (!(reason instanceof YamlFault)) throw reason;
-    const message = `not YAML: ${reason.message}. Correct it.`;
+    const message = reason.isExcess
+      ? `too much to read: ${reason.message}.`
+      : `not YAML: ${reason.message}. Correct it.`;
     const fault = placeholderFault(text) ?? {
       severity: 'error',
       path: [],

@@ -16,14 +16,18 @@ export interface Position {
   readonly column: number;
 }
 
-/** A document that is no YAML: what is wrong, and where in the document's text. */
+/** A document that cannot be read: what is wrong, and where in the document's text. */
 export class YamlFault extends Error {
   readonly position: Position;
 
-  constructor(message: string, position: Position) {
+  /** Whether it may be YAML, and is too much to be read. */
+  readonly isExcess: boolean;
+
+  constructor(message: string, position: Position, isExcess = false) {
     super(message);
     this.name = 'YamlFault';
     this.position = position;
+    this.isExcess = isExcess;
   }
 }
 
@@ -64,7 +68,7 @@ function* markers(text: string): Generator<number> {
  */
 export function loadDocument(text: string): unknown {
   const excess = excessOfText(text);
-  if (excess !== undefined) throw new YamlFault(excess, { line: firstContentLine(text), column: 1 });
+  if (excess !== undefined) throw new YamlFault(excess, { line: firstContentLine(text), column: 1 }, true);
   let value: unknown;
   try {
     value = yaml.load(text, { schema });
@@ -76,7 +80,8 @@ export function loadDocument(text: string): unknown {
     throw new YamlFault(reason.reason, { line: line + 1, column: column + 1 });
   }
   const expanded = excessOfValue(text, value);
-  if (expanded !== undefined) throw new YamlFault(expanded, { line: firstContentLine(text), column: 1 });
+  if (expanded !== undefined)
+    throw new YamlFault(expanded, { line: firstContentLine(text), column: 1 }, true);
   return value;
 }
 
