@@ -79,6 +79,8 @@ interface Watched {
   state: FailbackState;
   share: number | undefined;
   mirror: number | undefined;
+  /** Whether an instance has ever passed. */
+  hasPassed: boolean;
   round: Timer | undefined;
   tick: Timer | undefined;
 }
@@ -118,6 +120,7 @@ export function createFailbackKeeper(options: FailbackOptions): FailbackKeeper {
       ...{
         share: shareOf(state, clock.now(), failback),
         mirror: undefined,
+        hasPassed: false,
         round: undefined,
         tick: undefined,
       },
@@ -165,6 +168,7 @@ export function createFailbackKeeper(options: FailbackOptions): FailbackKeeper {
       [...one.instances.values()].map(async ({ target, seen }) => {
         const isWell = await options.check(target);
         seen.failures = isWell ? 0 : (seen.failures ?? 0) + 1;
+        one.hasPassed ||= isWell;
       }),
     );
     if (isClosed || watched.get(one.key) !== one) return;
@@ -177,6 +181,8 @@ export function createFailbackKeeper(options: FailbackOptions): FailbackKeeper {
     const seen = [...one.instances.values()].map(({ seen }) => seen.failures);
     // Who was never asked says nothing: not while nobody was.
     if (seen.length > 0 && seen.every((failures) => failures === undefined)) return;
+    // Nor do instances that were never reached from here: it may be a firewall that they are behind.
+    if (seen.length > 0 && !one.hasPassed && one.state.at === 'home') return;
     const now = clock.now();
     const before = one.state;
     one.state = stepFailback(

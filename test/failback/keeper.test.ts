@@ -93,6 +93,20 @@ t.test('instances that leave the registry and come back are an outage too', asyn
   t.equal(keeper.shareOf(key), undefined);
 });
 
+t.test('instances that were never reached from here are no outage', async (t) => {
+  const { keeper, state, planned, pass } = world();
+  state.well = false;
+  planned(planOf(2));
+  keeper.start();
+  await pass(5_000);
+  t.equal(keeper.shareOf(key), undefined);
+  state.well = true;
+  await pass(1_000);
+  state.well = false;
+  await pass(2_500);
+  t.equal(keeper.shareOf(key), 1, 'once they were, they are');
+});
+
 t.test('nothing is judged before the registry is whole', async (t) => {
   const { keeper, planned, pass } = world();
   planned(planOf(0));

@@ -199,18 +199,21 @@ t.test('what all of four have in common takes out two at most', { buffered: true
 });
 
 t.test('the end of a websocket is no failure of who served it', { buffered: true }, async (t) => {
-  /** Who is ejected for some 700 websockets, each closed by its client after 20 ms. */
+  /** Who is ejected for some 300 websockets, each closed by its client after 20 ms. */
   const after = async (patch?: PatchedOptions['patch']) => {
     const apps = [await app(), await app(), await app()];
     const { outbound, ejected } = await start(t, group(apps), (message) => {
       soon(message);
+      // So few that on a busy machine no twenty end in a row.
+      const outlier = outlierOf(message);
+      if (outlier) outlier.failure_percentage_request_volume = 12;
       patch?.(message);
     });
     const errors: string[] = [];
     await runLoad(
       {
         stream: `websockets-${outbound.port}`,
-        ...{ startAtMs: machineClock.now(), durationMs: 8_000, ratePerSecond: few, seed: 1 },
+        ...{ startAtMs: machineClock.now(), durationMs: 8_000, ratePerSecond: 36, seed: 1 },
         ...{
           hosts: ['gray.test'],
           path: '/',

@@ -21,8 +21,7 @@ export const failbackColdDrill: Drill<ColdFacts> = {
   plan: ({ unprotected, quick }: Choice): DrillPlan<ColdFacts> => ({
     title: `${lostIdc} comes back cold`,
     label: unprotected ? 'failback-cold unprotected' : 'failback-cold',
-    // The world has just started: that, too, is a return.
-    phases: { steady: 12, outage: 7, recovery: quick ? 20 : 26, 'steady again': 4 },
+    phases: { steady: 6, outage: 7, recovery: quick ? 20 : 26, 'steady again': 4 },
     world: failbackWorld(cold, unprotected ? undefined : { ramp: '10s', hold: '2s' }),
     loads: (topology, rates) => failbackLoads(topology, rates, workMs),
     async play(scene) {

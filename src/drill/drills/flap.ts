@@ -22,8 +22,8 @@ export const flapDrill: Drill<FlapFacts> = {
     return {
       title: `${lostIdc} goes and comes, ${times} times`,
       label: unprotected ? 'flap unprotected' : 'flap',
-      // The world has just started: that, too, is a return. Each time the processes take a moment to start; then two holds, as one was doubled, and the ramp.
-      phases: { steady: 12, flapping: times * 8, recovery: 32, 'steady again': 4 },
+      // Each time the processes take a moment to start; then two holds, as one was doubled, and the ramp.
+      phases: { steady: 6, flapping: times * 8, recovery: 32, 'steady again': 4 },
       world: failbackWorld({}, unprotected ? undefined : { ramp: '8s', hold: '2s' }),
       loads: (topology, rates) => failbackLoads(topology, rates, 5),
       async play(scene) {
