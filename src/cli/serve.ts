@@ -61,6 +61,11 @@ async function serveUntilTold(flags: ServeFlags, logger: Logger): Promise<void> 
   const clock = systemClock;
   const token = flags.adminTokenFile === undefined ? undefined : readToken(flags.adminTokenFile);
   const { file, links } = { file: flags.registrations, links: linksOf(flags, token) };
+  if (file !== undefined && token === undefined)
+    throw new MeshError(
+      'invalid',
+      '--registrations needs --admin-token-file: without a token nobody may register. Give a file with at least 16 characters',
+    );
   const times = { startWait: flags.peerStartLimit, keepAlone: flags.peerKeepLimit };
   const registrations =
     file === undefined

@@ -77,6 +77,10 @@ t.test('wrong usage says what would be right, and exits with 2', async (t) => {
     [['serve', '--idc', 'sh-a', '--config', dir, '--deletion-ack-limit', '100ms'], /1s to 1h/],
     [['serve', '--idc', 'sh-a', '--config', dir, '--deletion-reconnect-limit', '2h'], /1s to 1h/],
     [['serve', '--idc', 'sh-a', '--config', join(dir, 'nowhere')], /nowhere/],
+    [
+      ['serve', '--idc', 'sh-a', '--config', dir, '--registrations', join(dir, 'r.db')],
+      /--registrations needs --admin-token-file/,
+    ],
     [['bootstrap', '--role', 'gateway', '--idc', 'a', '--id', 'x'], /sidecar, ingress, egress/],
     [
       ['bootstrap', '--role', 'egress', '--idc', 'a', '--id', 'x', '--edge', ':1'],
