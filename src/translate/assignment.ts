@@ -1,6 +1,7 @@
 import type { ClusterLoadAssignment, envoy } from '../../protos/gen/envoy.d.ts';
 import type { Idc } from '../model/idc.ts';
 import type { Crossing, Endpoint, GroupPlan } from '../plan/types.ts';
+import { isProxy } from './marks.ts';
 import { checksCluster, egressCluster, idcsCluster, instancesCluster, visitedKey } from './names.ts';
 
 type LocalityEndpoints = envoy.config.endpoint.v3.LocalityLbEndpoints;
@@ -27,7 +28,7 @@ export function buildInstancesAssignment(plan: GroupPlan): ClusterLoadAssignment
   return assignment(
     instancesCluster(plan.group),
     localities(plan, (endpoint) => {
-      const built = buildEndpoint(endpoint);
+      const built = { ...buildEndpoint(endpoint), ...(plan.sidecars ? isProxy : {}) };
       // A unix socket has no other port.
       return endpoint.address.startsWith('unix://')
         ? built
@@ -68,9 +69,10 @@ export function buildEgressAssignment(
       : [
           {
             locality: { region: own?.meta.name },
-            lb_endpoints: gateways.map((gateway) =>
-              buildEndpoint({ address: gateway.address, port: gateway[port], weight: 1 }),
-            ),
+            lb_endpoints: gateways.map((gateway) => ({
+              ...buildEndpoint({ address: gateway.address, port: gateway[port], weight: 1 }),
+              ...isProxy,
+            })),
           },
         ],
   );

@@ -1,6 +1,7 @@
 import type { envoy, HttpConnectionManager } from '../../protos/gen/envoy.d.ts';
 import type { EdgePolicy } from '../model/idc.ts';
 import { any } from './any.ts';
+import { crossingCheckHeader } from './names.ts';
 import { appHeader } from './sidecar.ts';
 
 type Filter = envoy.config.listener.v3.ListenerFilter;
@@ -16,10 +17,10 @@ export interface ClientChain {
 const forwardedHeaders = [{ prefix: 'x-forwarded-' }, { exact: 'forwarded' }, { exact: 'x-real-ip' }];
 
 /**
- * Headers by which a proxy is told how to retry and to time a request, or what a workload speaks: the Group says that, and
- * nobody else. The trail is the filters' to judge.
+ * Headers by which a proxy is told how to retry and to time a request, what a workload speaks, or that it is asked for
+ * health: the Group says that, and nobody else. The trail is the filters' to judge.
  */
-const proxyHeaders = [{ prefix: 'x-envoy-' }, { exact: appHeader }];
+const proxyHeaders = [{ prefix: 'x-envoy-' }, { exact: appHeader }, { exact: crossingCheckHeader }];
 
 /** Takes headers off requests before anything reads them. */
 function without(

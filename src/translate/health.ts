@@ -82,7 +82,9 @@ export function crossingChecks(plan: GroupPlan, check: CrossingCheck): EnvoyChec
 
 /**
  * Where another IDC's egress asks whether this one has anybody for the Group: a check of a local instance. It
- * carries no trail and leads nowhere else, so the trail filter does not run for it.
+ * carries no trail and leads nowhere else, so the trail filter does not run for it. It is tried twice at once: nothing but a
+ * question may come this way, so no other method does, and the mark of gRPC's is taken off what comes from outside
+ * (`client-address.ts`).
  */
 export function buildHealthRoute(plan: GroupPlan, health: HealthCheck): Route {
   const { question } = health;
@@ -90,7 +92,7 @@ export function buildHealthRoute(plan: GroupPlan, health: HealthCheck): Route {
     match:
       question.kind === 'grpc'
         ? { path: grpcHealthPath, headers: [{ name: crossingCheckHeader, present_match: true }] }
-        : { path: healthPath },
+        : { path: healthPath, headers: [{ name: ':method', string_match: { exact: 'GET' } }] },
     route: {
       cluster: health.port === undefined ? instancesCluster(plan.group) : checksCluster(plan.group),
       ...(question.kind === 'grpc' ? {} : { prefix_rewrite: question.path }),

@@ -64,3 +64,6 @@ export const visitedKey = 'visited';
 
 /** A response with it marks the host that gave it as unhealthy at once (Envoy, "Health checking", immediate failure). */
 export const failHealthHeader = 'x-envoy-immediate-health-check-fail';
+
+/** A response with it marks the host that gave it as one to take last (Envoy, "Degraded endpoints"). */
+export const degradedHeader = 'x-envoy-degraded';

@@ -5,6 +5,7 @@ import type { GroupPlan, ListenerRole, Path } from '../plan/types.ts';
 import { hashing } from './hash.ts';
 import { buildHealthRoute } from './health.ts';
 import {
+  degradedHeader,
   failHealthHeader,
   failoverCluster,
   idcsCluster,
@@ -52,6 +53,8 @@ export function buildRouteConfiguration(
     ...(listener === 'outbound' && others !== undefined && needsPassthrough(groups, others)
       ? { typed_per_filter_config: addressesPermitted(others.passthrough) }
       : {}),
+    // An instance says by these how it is itself. Passed on, they would be said of the gateway, and so of all instances here.
+    ...(listener === 'peer' ? { response_headers_to_remove: [failHealthHeader, degradedHeader] } : {}),
     // Whoever dials a proxy writes the proxy's port: a port is looked at by the routes of its host alone.
     ignore_port_in_host_matching: true,
     virtual_hosts: [

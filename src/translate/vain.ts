@@ -12,13 +12,9 @@ import type { GroupPlan } from '../plan/types.ts';
 import { any } from './any.ts';
 import { metadataNamespace } from './edge.ts';
 import type { HttpFilter } from './http-filter.ts';
+import { believeProxies, upstreamCodec, whereAnswered } from './marks.ts';
 
 type HeaderOption = envoy.config.core.v3.HeaderValueOption;
-
-const toldNobody = {
-  name: 'told_nobody',
-  typed_config: any('envoy.type.matcher.v3.HttpResponseHeaderMatchInput', { header_name: nobodyHeader }),
-};
 
 /** Keeps for a request what one of its tries was told. Of the filters that see each try just Lua can write metadata. */
 const remember = `function envoy_on_response(handle)
@@ -42,44 +38,19 @@ const tryFilters: readonly HttpFilter[] = [
       },
     }),
   },
-  {
-    name: 'isthmus.remember_nobody',
-    typed_config: any('envoy.extensions.common.matching.v3.ExtensionWithMatcher', {
-      // The script costs a sixth of a request's CPU, to look at the headers does not.
-      xds_matcher: {
-        matcher_list: {
-          matchers: [
-            {
-              predicate: {
-                not_matcher: {
-                  single_predicate: {
-                    input: toldNobody,
-                    value_match: { safe_regex: { google_re2: {}, regex: `${nobodyThere}|${nobodyFree}` } },
-                  },
-                },
-              },
-              on_match: {
-                action: {
-                  name: 'skip',
-                  typed_config: any('envoy.extensions.filters.common.matcher.action.v3.SkipFilter', {}),
-                },
-              },
-            },
-          ],
-        },
-      },
-      extension_config: {
-        name: 'isthmus.remember_nobody',
-        typed_config: any('envoy.extensions.filters.http.lua.v3.Lua', {
-          default_source_code: { inline_string: remember },
-        }),
-      },
-    }),
-  },
-  {
-    name: 'envoy.filters.http.upstream_codec',
-    typed_config: any('envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec', {}),
-  },
+  // The script costs a sixth of a request's CPU.
+  whereAnswered(
+    nobodyHeader,
+    { safe_regex: { google_re2: {}, regex: `${nobodyThere}|${nobodyFree}` } },
+    {
+      name: 'isthmus.remember_nobody',
+      typed_config: any('envoy.extensions.filters.http.lua.v3.Lua', {
+        default_source_code: { inline_string: remember },
+      }),
+    },
+  ),
+  ...believeProxies,
+  upstreamCodec,
 ];
 
 /**
@@ -89,6 +60,14 @@ const tryFilters: readonly HttpFilter[] = [
 export const firstRouter: HttpFilter = {
   name: 'envoy.filters.http.router',
   typed_config: any('envoy.extensions.filters.http.router.v3.Router', { upstream_http_filters: tryFilters }),
+};
+
+/** The router of a peer listener, which tries again by what it was told and passes that on. */
+export const peerRouter: HttpFilter = {
+  name: 'envoy.filters.http.router',
+  typed_config: any('envoy.extensions.filters.http.router.v3.Router', {
+    upstream_http_filters: [...believeProxies, upstreamCodec],
+  }),
 };
 
 /**

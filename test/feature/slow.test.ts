@@ -27,6 +27,19 @@ const home = async () => [...(await four('sh-a', 'home')), await start('sh-b', '
 const away = async () => [{ idc: 'sh-a', at: await freeAddress() }, ...(await four('sh-b', 'away'))];
 const both = async () => [await start('sh-a', 'home'), await start('sh-b', 'away')];
 
+/** A Group whose instances stand behind sidecars, the one in sh-a at `near`, and one in sh-b. */
+async function behindSidecars(name: string, near: ListenAddress) {
+  const [far, app] = [await freeAddress(), await apps.start('away')];
+  sidecars.push([`${name}-away`, 'sh-b', far, app]);
+  const instances = [
+    { idc: 'sh-a', at: near },
+    { idc: 'sh-b', at: far },
+  ];
+  return { name, instances, traffic: { sidecars: true } };
+}
+
+/** Id, IDC, where it listens, and the workload behind it. */
+const sidecars: [string, string, ListenAddress, ListenAddress][] = [];
 const behind = await freeAddress();
 const [downApp, copier] = [
   await freeAddress(),
@@ -41,17 +54,15 @@ const world = await startIdcs({
     ...(await pair('solo', home)),
     ...(await pair('b3', away)),
     ...(await pair('web', both)),
-    { name: 'down', instances: [{ idc: 'sh-a', at: behind }, await start('sh-b', 'away')] },
-    { name: 'copying', instances: [{ idc: 'sh-a', at: behindCopier }, await start('sh-b', 'away')] },
+    await behindSidecars('down', behind),
+    await behindSidecars('copying', behindCopier),
   ],
 });
 t.teardown(() => world.close());
-const mesh = world.meshes.get('sh-a') as Mesh;
-for (const [id, listen, app] of [
-  ['down', behind, downApp],
-  ['copying', behindCopier, copier],
-] as const) {
-  await mesh.envoy(id, { role: 'sidecar', idc: 'sh-a', namespace: 'test' }, { inbound: { listen, app } });
+sidecars.push(['down', 'sh-a', behind, downApp], ['copying', 'sh-a', behindCopier, copier]);
+for (const [id, idc, listen, app] of sidecars) {
+  const mesh = world.meshes.get(idc) as Mesh;
+  await mesh.envoy(id, { role: 'sidecar', idc, namespace: 'test' }, { inbound: { listen, app } });
 }
 
 let sent = 0;

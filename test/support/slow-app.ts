@@ -8,6 +8,7 @@ export interface Execution {
   readonly id: string;
   readonly instance: string;
   readonly httpVersion: string;
+  readonly path: string;
   readonly from: number;
   /** NaN while it lasts. */
   to: number;
@@ -41,6 +42,7 @@ export function slowApps(): SlowApps {
           id,
           instance: name,
           httpVersion: request.httpVersion,
+          path: request.url ?? '',
           from: systemClock.now(),
           to: Number.NaN,
         };

@@ -1,0 +1,165 @@
+import t from 'tap';
+import type { ListenAddress } from '../../src/model/node.ts';
+import { startIdcs } from '../support/idcs.ts';
+import { freeAddress, get, until } from '../support/mesh.ts';
+import { startPatched } from '../support/patched.ts';
+import { slowApps } from '../support/slow-app.ts';
+
+// Instances that no sidecar stands before answer with the headers by which proxies tell each other what became of a
+// request. They have executed it, so that nobody may send it again for what they say.
+
+const apps = slowApps();
+t.teardown(() => apps.close());
+
+const marks = { 'x-isthmus-unsent': 'true', 'x-isthmus-nobody': 'true' };
+const start = async (idc: string, name: string, status: number, headers: Record<string, string>) => ({
+  idc,
+  at: await apps.start(name, { status, headers }),
+});
+
+/** Instances at home and away that all answer this. */
+const everywhere = async (status: number, headers: Record<string, string>) => [
+  await start('sh-a', 'home', status, headers),
+  await start('sh-a', 'home', status, headers),
+  await start('sh-b', 'away', status, headers),
+];
+/** The same, all away. */
+const away = async (status: number, headers: Record<string, string>) => [
+  await start('sh-b', 'away', status, headers),
+  await start('sh-b', 'away', status, headers),
+];
+const unsent = { 'x-isthmus-unsent': 'true' };
+const failing = { 'x-envoy-immediate-health-check-fail': 'true' };
+
+/** A Group that is asked for its health, by which the egress knows each IDC. */
+const checked = { health: '/' };
+
+const world = await startIdcs({
+  idcs: ['sh-a', 'sh-b'],
+  hopLimit: 1,
+  groups: [
+    { name: 'near-503', instances: await everywhere(503, unsent) },
+    { name: 'near-200', instances: await everywhere(200, unsent) },
+    { name: 'far-503', instances: await away(503, unsent) },
+    { name: 'far-both', instances: await away(503, marks) },
+    {
+      name: 'nobody',
+      instances: [await start('sh-a', 'home', 503, marks), await start('sh-b', 'away', 200, {})],
+    },
+    {
+      name: 'leaving',
+      ...checked,
+      instances: [await start('sh-b', 'gone', 200, failing), await start('sh-b', 'stays', 200, {})],
+    },
+  ],
+});
+t.teardown(() => world.close());
+
+const edge = world.gateways.get('sh-a')?.edge as ListenAddress;
+let sent = 0;
+/** Sends a request, and says at how many instances it was executed. */
+async function ask(to: ListenAddress, group: string, method = 'POST') {
+  sent += 1;
+  const id = `${group}/${sent}`;
+  const { status, body, headers } = await get(to, '/', {
+    host: `${group}.test`,
+    method,
+    headers: { 'x-test-id': id },
+  });
+  return { status, body, headers, executed: apps.of(id).length };
+}
+
+for (const [name, to] of [
+  ['a sidecar', world.outbound],
+  ['the edge', edge],
+] as const) {
+  t.test(`an instance says that it never had a POST, which came through ${name}`, async (t) => {
+    for (const group of ['near-503', 'near-200', 'far-503', 'far-both']) {
+      const { status, executed, headers } = await ask(to, group);
+      t.strictSame([status, executed], [group.endsWith('200') ? 200 : 503, 1], group);
+      t.equal(headers['x-isthmus-unsent'], undefined, group);
+    }
+  });
+
+  t.test(`an instance says that nobody is in the other IDC, through ${name}`, async (t) => {
+    const { status, body } = await ask(to, 'nobody', 'GET');
+    t.strictSame([status, body], [200, 'away'], 'a GET goes there all the same');
+  });
+}
+
+t.test('an instance that says it is failing takes itself out, and not its IDC', async (t) => {
+  const egress = world.admins.get('sh-a-egress') as ListenAddress;
+  for (let i = 0; i < 10; i += 1) {
+    const { status } = await ask(edge, 'leaving', 'GET');
+    t.equal(status, 200);
+  }
+  const { body } = await get(egress, '/clusters');
+  const flags = body.split('\n').filter((line) => /^idcs\/leaving.*health_flags/.test(line));
+  t.equal(flags.length, 1);
+  t.match(flags[0], /::healthy$/);
+});
+
+t.test('what is asked for health is nothing but a question', async (t) => {
+  // In the other IDC this path leads to the health path, past the trail, and is tried twice at once.
+  const { status, executed } = await ask(edge, 'leaving');
+  t.strictSame([status, executed], [200, 1]);
+  sent += 1;
+  const id = `leaving/check-${sent}`;
+  const answer = await get(world.outbound, '/.isthmus/health?no', {
+    host: 'leaving.test',
+    method: 'DELETE',
+    headers: { 'x-test-id': id, 'x-isthmus-check': 'true' },
+  });
+  t.equal(answer.status, 200);
+  const path = '/.isthmus/health';
+  await get(edge, path, { host: 'leaving.test', method: 'DELETE', headers: { 'x-test-id': id } });
+  t.strictSame(
+    apps.of(id).map(({ path }) => path),
+    [`${path}?no`, path],
+    'a DELETE of that path is a request as any other',
+  );
+});
+
+t.test('without the filters the POST is executed again', async (t) => {
+  const count = async (patch: (message: unknown) => void) => {
+    const outbound = await freeAddress();
+    const [one, two] = [
+      await apps.start('one', { status: 503, headers: unsent }),
+      await apps.start('two', { status: 503, headers: unsent }),
+    ];
+    const patched = await startPatched({
+      scope: { role: 'sidecar', idc: 'sh-a', namespace: 'test', outbound },
+      yaml: `
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: one, namespace: test}
+spec:
+  hosts: [control.test]
+  location: MESH_INTERNAL
+  resolution: STATIC
+  ports: [{number: 80, name: main, protocol: HTTP}]
+  endpoints:
+  - {address: 127.0.0.1, ports: {main: ${one.port}}, locality: sh-a}
+  - {address: 127.0.0.1, ports: {main: ${two.port}}, locality: sh-a}
+`,
+      patch,
+    });
+    const { executed } = await until(
+      'it listens',
+      async () => (await ask(outbound, 'control')).status === 503,
+    ).then(() => ask(outbound, 'control'));
+    await patched.close();
+    return executed;
+  };
+  t.equal(await count(() => {}), 1);
+  const disbelieve = (message: unknown) => {
+    // biome-ignore lint/suspicious/noExplicitAny: one setting deep in a message
+    for (const chain of (message as any).filter_chains ?? []) {
+      const router = chain.filters[0].typed_config.http_filters.at(-1).typed_config;
+      router.upstream_http_filters = router.upstream_http_filters.filter(
+        ({ name }: { name: string }) => !name.startsWith('isthmus.believe.'),
+      );
+    }
+  };
+  t.ok((await count(disbelieve)) > 1);
+});
