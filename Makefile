@@ -105,6 +105,7 @@ drills: setup ## Every drill, every outage, and each negative control, one after
 	$(DRILL) --unprotected --expect-fail --report-dir drill-report/unprotected || failed="$$failed unprotected"; \
 	$(MAKE) --no-print-directory drill-scenarios || failed="$$failed scenarios"; \
 	for name in $(DRILLS); do $(MAKE) --no-print-directory drill-$$name drill-$$name-unprotected || failed="$$failed $$name"; done; \
+	node src/cli/main.ts drill overload --loses both $(DRILL_FLAGS) --report-dir drill-report/overload-both || failed="$$failed overload-both"; \
 	[ -z "$$failed" ] || { echo "drills: these failed:$$failed" >&2; exit 1; }
 
 DIST ?= dist
