@@ -203,7 +203,10 @@ export function keepLastGood(options: LastGoodOptions): LastGoodSource {
 
   async function findSnapshot(): Promise<Snapshot | undefined> {
     if (file === undefined) return undefined;
-    await mkdir(options.folder as string, { recursive: true });
+    await mkdir(options.folder as string, { recursive: true }).catch((cause: Error) => {
+      const message = `the folder of --state cannot be made: ${cause.message}; give another one, or make this one writable`;
+      throw new MeshError('unavailable', message, { cause });
+    });
     return refusing(file, async () => {
       const found = await readHeader(file);
       if (found !== undefined && found.header.idc !== idc)

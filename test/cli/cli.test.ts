@@ -78,6 +78,22 @@ t.test('wrong usage says what would be right, and exits with 2', async (t) => {
     [['serve', '--idc', 'sh-a', '--config', dir, '--deletion-reconnect-limit', '2h'], /1s to 1h/],
     [['serve', '--idc', 'sh-a', '--config', join(dir, 'nowhere')], /nowhere/],
     [
+      [
+        'serve',
+        '--idc',
+        'sh-a',
+        '--config',
+        dir,
+        '--state',
+        join(dir, 'idc.yaml'),
+        '--xds',
+        ':0',
+        '--admin',
+        ':0',
+      ],
+      /the folder of --state cannot be made: .*idc\.yaml.*give another/,
+    ],
+    [
       ['serve', '--idc', 'sh-a', '--config', dir, '--registrations', join(dir, 'r.db')],
       /--registrations needs --admin-token-file/,
     ],
