@@ -81,6 +81,9 @@ async function held(group = 'slowly'): Promise<number> {
 }
 
 async function outage(): Promise<void> {
+  // A control plane that has never reached an instance sees no outage.
+  await until('it is ready', async () => mesh.plane.readiness().ready);
+  await sleep(systemClock, 1_500);
   for (const one of home) one.down();
   await until('it is held back', async () => (await held()) === 1);
   for (const group of ['slowly', 'at-once'])
