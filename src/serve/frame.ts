@@ -44,11 +44,14 @@ export interface FrameTaker {
   take(message: Buffer): void;
   /** So many bytes of a message wait for the rest of it. */
   waiting(bytes: number): void;
+  /** Asked after each message: whether another may be taken now. Else `goOn` is to be called later. */
+  mayGoOn(): boolean;
 }
 
 // Pieces of an unfinished message that are kept as they came. A long message comes in pieces of 16 KiB, and is joined once.
 const piecesMax = 64;
 const pieceBytesMin = 4 * 1024;
+const nothing = Buffer.alloc(0);
 
 /** Cuts the bytes of a stream, as they come in, into messages. */
 export class FrameReader {
@@ -72,6 +75,11 @@ export class FrameReader {
     return rest;
   }
 
+  /** Takes on what was left when no more might be taken. As `read`. */
+  goOn(): Buffer | undefined {
+    return this.read(nothing);
+  }
+
   private cut(chunk: Buffer): Buffer | undefined {
     const bytes = this.joined(chunk);
     if (bytes === undefined) return undefined;
@@ -87,6 +95,10 @@ export class FrameReader {
       }
       this.taker.take(bytes.subarray(at + headBytes, end));
       at = end;
+      if (this.taker.mayGoOn()) continue;
+      // Bytes of the scratch buffer are another stream's before this one goes on.
+      this.keep(Buffer.from(bytes.subarray(at)), 0);
+      return undefined;
     }
     if (at < bytes.length) this.keep(own(bytes.subarray(at)), headBytes);
     return undefined;

@@ -1,8 +1,10 @@
 import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import { Metadata, type ServerDuplexStream } from '@grpc/grpc-js';
+import type { Clock, Timer } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import { FrameReader, frameOf } from './frame.ts';
 import type { Intake } from './intake.ts';
+import type { Pace } from './pace.ts';
 
 /** A call of grpc-js whose messages are bytes. */
 export type Call = ServerDuplexStream<Buffer, Buffer>;
@@ -16,6 +18,8 @@ export interface Receiver {
   /** Ends the call: a message is longer than may be. */
   refuse(error: MeshError): void;
   readonly intake: Intake;
+  readonly pace: Pace;
+  readonly clock: Clock;
 }
 
 /** The messages of one call, out; those that come in are given to the one who opened it. */
@@ -33,7 +37,12 @@ export interface Messages {
  */
 export function openMessages(call: Call, receiver: Receiver): Messages {
   // Also where the HTTP/2 stream is read: starts the reading, and takes what goes through grpc-js.
-  call.on('data', (message: Buffer) => receiver.receive(message));
+  const mustWait = pacer(call, receiver, () => call.resume());
+  call.on('data', (message: Buffer) => {
+    receiver.intake.waiting(0);
+    receiver.pace.run(() => receiver.receive(message));
+    mustWait();
+  });
   const http = httpStreamOf(below(call));
   if (http === undefined)
     return { write: (message) => void call.write(message), isClogged: () => call.writableLength > 0 };
@@ -79,19 +88,55 @@ export function httpStreamOf(call: object | undefined): ServerHttp2Stream | unde
   return typeof stream?.write === 'function' ? stream : undefined;
 }
 
+/** What can be kept from giving more. */
+interface Source {
+  pause(): unknown;
+  once(event: 'close', fn: () => void): unknown;
+}
+
+/**
+ * Keeps a source from giving more where its connection has had more than its share. What it returns does so, and `goOn` later;
+ * it says whether there is to wait, or the call was ended for it.
+ */
+function pacer(source: Source, { pace, clock, refuse }: Receiver, goOn: () => void): () => boolean {
+  let timer: Timer | undefined;
+  source.once('close', () => timer?.cancel());
+  return () => {
+    try {
+      const waitMs = pace.waitMs();
+      if (waitMs === 0) return false;
+      source.pause();
+      timer?.cancel();
+      timer = clock.after(waitMs, goOn);
+    } catch (error) {
+      refuse(MeshError.from(error));
+    }
+    return true;
+  };
+}
+
 /** Reads in the place of grpc-js, up to the first frame that is better left to it; from there on it reads on. */
 function readFrames(http: ServerHttp2Stream, receiver: Receiver): void {
   const [theirs, ...others] = http.listeners('data') as ((chunk: Buffer) => void)[];
   if (theirs === undefined || others.length > 0) return;
-  const { intake } = receiver;
+  const { intake, pace } = receiver;
+  let waits = false;
+  const mustWait = pacer(http, receiver, () => {
+    waits = false;
+    http.resume();
+    taken(reader.goOn());
+  });
   const reader = new FrameReader({
     bytesMax: () => intake.bytesMax(),
-    take: (message) => receiver.receive(message),
-    waiting: (bytes) => intake.waiting(bytes),
+    take: (message) => pace.run(() => receiver.receive(message)),
+    // What waits here to be read is not late.
+    waiting: (bytes) => intake.waiting(waits ? 0 : bytes),
+    mayGoOn: () => {
+      waits = mustWait();
+      return !waits;
+    },
   });
-  const ours = (chunk: Buffer) => {
-    receiver.wasRead(chunk.length);
-    const rest = reader.read(chunk);
+  const taken = (rest: Buffer | undefined) => {
     if (rest === undefined) return;
     http.off('data', ours);
     if (rest[0] === 0) {
@@ -104,6 +149,10 @@ function readFrames(http: ServerHttp2Stream, receiver: Receiver): void {
     }
     http.on('data', theirs);
     theirs(rest);
+  };
+  const ours = (chunk: Buffer) => {
+    receiver.wasRead(chunk.length);
+    taken(reader.read(chunk));
   };
   http.off('data', theirs);
   http.on('data', ours);

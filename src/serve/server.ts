@@ -6,6 +6,7 @@ import { collectWhatWasRead } from './garbage.ts';
 import { Intakes, intakeLimits } from './intake.ts';
 import { Keepalive, type KeepaliveTimes, watchSession } from './keepalive.ts';
 import { type Call, closeAfterStatus, openMessages, sessionOf } from './messages.ts';
+import { Paces } from './pace.ts';
 import type { Protocol } from './respond.ts';
 
 /** One ADS stream as the server above it sees it: bytes in, bytes out. */
@@ -79,12 +80,13 @@ export async function listen(
   const keepalive = new Keepalive(clock, keepaliveTimes);
   const wasRead = collectWhatWasRead();
   const intakes = new Intakes(clock);
+  const paces = new Paces(clock);
   const handle = (protocol: Protocol) => (call: Call) => {
     calls.add(call);
     call.once('close', () => calls.delete(call));
     const session = sessionOf(call);
     if (session !== undefined) watchSession(keepalive, session);
-    serveCall(call, protocol, open, { intakes, wasRead });
+    serveCall(call, protocol, open, { clock, intakes, paces, wasRead });
   };
   const bidi = (name: string) => ({
     path: `${service}/${name}`,
@@ -107,7 +109,12 @@ function serveCall(
   call: Call,
   protocol: Protocol,
   open: (stream: Stream) => StreamHandler,
-  reading: { readonly intakes: Intakes; wasRead(bytes: number): void },
+  reading: {
+    readonly clock: Clock;
+    readonly intakes: Intakes;
+    readonly paces: Paces;
+    wasRead(bytes: number): void;
+  },
 ): void {
   let ended = false;
   const end = () => {
@@ -123,7 +130,8 @@ function serveCall(
     call.emit('error', { code: statusOf(error), details: error.message });
     closeAfterStatus(call);
   };
-  const intake = reading.intakes.open(sessionOf(call) ?? call, refuse);
+  const connection = sessionOf(call) ?? call;
+  const intake = reading.intakes.open(connection, refuse);
   const messages = openMessages(call, {
     receive: (bytes) => {
       if (!ended) handler.receive(bytes);
@@ -131,6 +139,8 @@ function serveCall(
     wasRead: reading.wasRead,
     refuse,
     intake,
+    pace: reading.paces.of(connection),
+    clock: reading.clock,
   });
   const certificate = call.getAuthContext().sslPeerCertificate?.raw;
   const handler = open({

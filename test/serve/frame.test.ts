@@ -72,7 +72,7 @@ t.test('where grpc-js hides its HTTP/2 stream, it sends the message itself', asy
 });
 
 function taker(bytesMax: number, take: (message: Buffer) => void, waiting = (_: number) => {}) {
-  return { bytesMax: () => bytesMax, take, waiting };
+  return { bytesMax: () => bytesMax, take, waiting, mayGoOn: () => true };
 }
 
 t.test('messages are cut out of the bytes however they come', async (t) => {
@@ -89,6 +89,42 @@ t.test('messages are cut out of the bytes however they come', async (t) => {
       }
       reader.read(bytes.subarray(at));
       return taken.length === messages.length && taken.every((one, i) => one.equals(messages[i] as Buffer));
+    }),
+  );
+});
+
+/** Reads a message in two parts, as another stream would meanwhile. */
+function useScratch(): void {
+  const frame = frameOf(Buffer.alloc(1_000, 255));
+  const other = new FrameReader(taker(1_000, () => {}));
+  other.read(frame.subarray(0, 9));
+  other.read(frame.subarray(9));
+}
+
+t.test('a reader that must wait after each message takes the same, one at a time', async (t) => {
+  const message = fc.uint8Array({ maxLength: 60 }).map((bytes) => Buffer.from(bytes));
+  fc.assert(
+    fc.property(fc.array(message), fc.array(fc.nat(200)), (messages, sizes) => {
+      const bytes = Buffer.concat(messages.map(frameOf));
+      const taken: Buffer[] = [];
+      const reader = new FrameReader({
+        ...taker(60, (one) => taken.push(Buffer.from(one))),
+        mayGoOn: () => false,
+      });
+      let at = 0;
+      for (const size of [...sizes, bytes.length]) {
+        const before = taken.length;
+        t.equal(reader.read(bytes.subarray(at, at + size)), undefined);
+        useScratch();
+        t.ok(taken.length <= before + 1);
+        at = Math.min(at + size, bytes.length);
+      }
+      for (let n = taken.length + 1; n <= messages.length; n++) {
+        t.equal(reader.goOn(), undefined);
+        useScratch();
+        t.equal(taken.length, n);
+      }
+      return taken.every((one, i) => one.equals(messages[i] as Buffer));
     }),
   );
 });
