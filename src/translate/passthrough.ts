@@ -10,7 +10,8 @@ import { removeIsthmusHeaders } from './http.ts';
 import type { HttpFilter } from './http-filter.ts';
 import { upstreamCommon, upstreamHttp1, upstreamHttp2 } from './leniency.ts';
 import { passthroughCluster } from './names.ts';
-import { buildRequestRoutes } from './requests.ts';
+import { buildRequestRoutes, type HeaderMatcher } from './requests.ts';
+import { unknownHosts } from './unknown.ts';
 
 /*
  * Hosts that requests alone name (docs/decisions/087-unknown-hosts-pass-through.md). Envoy's dynamic forward proxy makes a cluster of
@@ -107,9 +108,20 @@ export function addressesPermitted(passthrough: Passthrough): PerFilterConfig {
   };
 }
 
+/**
+ * Names as those of Groups are written: the listener takes one dot off the end, and a resolver any that is left, so that a name with
+ * two would be a Group's to it and not to the routes.
+ */
+const isPlain: HeaderMatcher = {
+  name: ':authority',
+  string_match: { safe_regex: { regex: '.*\\.(:[0-9]*)?' } },
+  invert_match: true,
+};
+
 const requests: readonly Route[] = buildRequestRoutes({
   cluster: passthroughCluster,
   path: { listener: 'outbound', priorities: [{ kind: 'instances' }], retry: passthroughRetry },
+  headers: [isPlain],
   inherited: {},
   hashing: {},
   idleTimeoutMs: trafficDefaults.idleTimeoutMs,
@@ -118,7 +130,7 @@ const requests: readonly Route[] = buildRequestRoutes({
 
 /** CONNECT ends here: what is inside goes to the host, whatever it is. */
 const tunnel: Route = {
-  match: { connect_matcher: {} },
+  match: { connect_matcher: {}, headers: [isPlain] },
   route: {
     cluster: passthroughCluster,
     timeout: '0s',
@@ -127,11 +139,14 @@ const tunnel: Route = {
   },
 };
 
+const { routes: refused = [], response_headers_to_add = [] } = unknownHosts;
+const notPlain = refused.map((route): Route => ({ ...route, response_headers_to_add }));
+
 /** The virtual host of all hosts that no Group has, at a sidecar that passes them through. */
 export const passthroughHost: VirtualHost = Object.freeze<VirtualHost>({
   name: 'unknown',
   domains: ['*'],
-  routes: [tunnel, ...requests],
+  routes: [tunnel, ...requests, ...notPlain],
   // What only proxies of the mesh say is not taken from others.
   response_headers_to_remove: [outcomeHeader],
   request_body_buffer_limit: trafficDefaults.retryBodyBytes,

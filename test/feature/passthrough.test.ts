@@ -1,11 +1,12 @@
 import { connect as connectHttp2 } from 'node:http2';
 import { connect } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import t from 'tap';
 import type { ListenAddress, SidecarScope } from '../../src/model/node.ts';
 import { outcomeHeader } from '../../src/model/trail.ts';
 import { dnsResolver } from '../../src/translate/dns.ts';
 import { startDns } from '../support/dns.ts';
-import { freeAddress, get, until } from '../support/mesh.ts';
+import { freeAddress, get, startMesh, until } from '../support/mesh.ts';
 import { startOutside } from '../support/outside.ts';
 import { type Loose, type Patched, startPatched } from '../support/patched.ts';
 import { rawExchange } from '../support/raw-http.ts';
@@ -83,6 +84,26 @@ async function tunnel(to: ListenAddress, host: string, sent: string) {
   });
 }
 
+/** The body of what an HTTP/2 request gets; undefined: no 200. */
+async function overHttp2(to: ListenAddress, authority: string): Promise<string | undefined> {
+  const session = connectHttp2(`http://${to.address}:${to.port}`);
+  try {
+    return await new Promise((resolve) => {
+      let [text, status] = ['', 0];
+      const stream = session.request({ ':path': '/', ':authority': authority });
+      stream.on('response', (headers) => {
+        status = headers[':status'] ?? 0;
+      });
+      stream.setEncoding('utf8').on('data', (chunk) => {
+        text += chunk;
+      });
+      stream.on('error', () => {}).on('close', () => resolve(status === 200 ? text : undefined));
+    });
+  } finally {
+    session.destroy();
+  }
+}
+
 /** A connection that is switched to another protocol by `head`, to somebody who repeats what is said. */
 function openTalk(to: ListenAddress, head: string) {
   const socket = connect(to.port, to.address, () => socket.write(head));
@@ -137,18 +158,8 @@ t.test('requests go on to the host and port that they name', { timeout: 120_000 
     `nothing of ours goes out: ${seen}`,
   );
 
-  const session = connectHttp2(`http://127.0.0.1:${outbound.port}`);
-  t.teardown(() => session.close());
   const authority = `www.outside.test:${near.http2.port}`;
-  const body = await new Promise<string>((resolve, reject) => {
-    let text = '';
-    const stream = session.request({ ':path': '/', ':authority': authority });
-    stream.on('data', (chunk) => {
-      text += chunk;
-    });
-    stream.on('end', () => resolve(text)).on('error', reject);
-  });
-  t.equal(body, `127.0.1.1 ${authority}`, 'HTTP/2 stays HTTP/2');
+  t.equal(await overHttp2(outbound, authority), `127.0.1.1 ${authority}`, 'HTTP/2 stays HTTP/2');
 
   const upgrade = `GET /ws HTTP/1.1\r\nHost: ${host}\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n`;
   const websocket = await rawExchange(outbound, upgrade, { next: 'hello', until: /hello$/ });
@@ -311,6 +322,15 @@ t.test('hosts of Groups are known, whoever sees them', { timeout: 120_000 }, asy
     t.match(answer.body, /a Group has this host that this sidecar does not call/);
     t.equal((await tunnel(sidecar.outbound, `${name}:${near.tcp.port}`, 'x')).status, 404);
   }
+  const written = ['HIDDEN.Outside.Test', 'hidden.outside.test.', 'hidden.outside.test..', 'A.WILD.test...'];
+  // Escapes of DNS (RFC 1035, 5.1): a resolver reads them.
+  for (const name of [...written, 'hi\\100den.outside.test', 'hidden\\.outside.test']) {
+    const { status } = await ask(name);
+    t.ok(status === 404 || status === 400, `${name}: ${status}`);
+    t.notOk(await overHttp2(sidecar.outbound, `${name}:${near.http2.port}`), `HTTP/2 ${name}`);
+    const { status: connect } = await tunnel(sidecar.outbound, `${name}:${near.tcp.port}`, 'x');
+    t.ok(connect === 404 || connect === 400, `CONNECT ${name}: ${connect}`);
+  }
   t.equal((await ask('www.outside.test')).status, 200, 'what no Group has passes');
   await sidecar.save(objects + own);
   for (const name of names) t.equal((await ask(name)).status, 200, `${name}: its Group is gone`);
@@ -392,3 +412,38 @@ t.test(
     for (const talk of talks) talk.end();
   },
 );
+
+t.test('by its bootstrap, and with nothing altered', { timeout: 120_000 }, async (t) => {
+  const mesh = await startMesh('sh-a', { 'idc.yaml': objects });
+  t.teardown(() => mesh.close());
+  const [passing, refusing] = [await freeAddress(), await freeAddress()];
+  const scope = { role: 'sidecar', idc: 'sh-a', namespace: 'shop' } as const;
+  await Promise.all([
+    mesh.envoy(
+      'passing',
+      { ...scope, outbound: passing, unknownHosts: 'pass' },
+      { dns: [dns], mode: 'sotw' },
+    ),
+    mesh.envoy('refusing', { ...scope, outbound: refusing }, { dns: [dns] }),
+  ]);
+  const host = `www.outside.test:${near.http.port}`;
+  await until(
+    'it is served',
+    async () => (await get(passing, '/', { host })).headers[outcomeHeader] !== undefined,
+  );
+  t.equal(
+    (await get(passing, '/', { host })).headers[outcomeHeader],
+    'refused-address',
+    'all of 127.0.0.0/8',
+  );
+  t.equal((await get(refusing, '/', { host })).headers[outcomeHeader], 'unknown-host');
+  const [own] = Object.values(networkInterfaces())
+    .flat()
+    .filter((one) => one !== undefined && one.family === 'IPv4' && !one.internal);
+  if (own === undefined)
+    return t.comment('no address of this machine but loopback: passing is seen above alone');
+  const outside = await startOutside(own.address);
+  t.teardown(() => outside.close());
+  dns.say('own.outside.test', { addresses: [own.address] });
+  t.equal((await get(passing, '/', { host: `own.outside.test:${outside.http.port}` })).status, 200);
+});
