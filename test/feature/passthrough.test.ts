@@ -1,13 +1,12 @@
-import { connect as connectHttp2 } from 'node:http2';
 import { connect } from 'node:net';
-import { networkInterfaces } from 'node:os';
 import t from 'tap';
 import type { ListenAddress, SidecarScope } from '../../src/model/node.ts';
 import { outcomeHeader } from '../../src/model/trail.ts';
 import { dnsResolver } from '../../src/translate/dns.ts';
 import { startDns } from '../support/dns.ts';
-import { freeAddress, get, startMesh, until } from '../support/mesh.ts';
+import { freeAddress, get, until } from '../support/mesh.ts';
 import { startOutside } from '../support/outside.ts';
+import { overHttp2 } from '../support/over-http2.ts';
 import { type Loose, type Patched, startPatched } from '../support/patched.ts';
 import { rawExchange } from '../support/raw-http.ts';
 
@@ -82,26 +81,6 @@ async function tunnel(to: ListenAddress, host: string, sent: string) {
     next: sent,
     until: new RegExp(`${sent}$|^HTTP/1.1 [345]`),
   });
-}
-
-/** The body of what an HTTP/2 request gets; undefined: no 200. */
-async function overHttp2(to: ListenAddress, authority: string): Promise<string | undefined> {
-  const session = connectHttp2(`http://${to.address}:${to.port}`);
-  try {
-    return await new Promise((resolve) => {
-      let [text, status] = ['', 0];
-      const stream = session.request({ ':path': '/', ':authority': authority });
-      stream.on('response', (headers) => {
-        status = headers[':status'] ?? 0;
-      });
-      stream.setEncoding('utf8').on('data', (chunk) => {
-        text += chunk;
-      });
-      stream.on('error', () => {}).on('close', () => resolve(status === 200 ? text : undefined));
-    });
-  } finally {
-    session.destroy();
-  }
 }
 
 /** A connection that is switched to another protocol by `head`, to somebody who repeats what is said. */
@@ -412,38 +391,3 @@ t.test(
     for (const talk of talks) talk.end();
   },
 );
-
-t.test('by its bootstrap, and with nothing altered', { timeout: 120_000 }, async (t) => {
-  const mesh = await startMesh('sh-a', { 'idc.yaml': objects });
-  t.teardown(() => mesh.close());
-  const [passing, refusing] = [await freeAddress(), await freeAddress()];
-  const scope = { role: 'sidecar', idc: 'sh-a', namespace: 'shop' } as const;
-  await Promise.all([
-    mesh.envoy(
-      'passing',
-      { ...scope, outbound: passing, unknownHosts: 'pass' },
-      { dns: [dns], mode: 'sotw' },
-    ),
-    mesh.envoy('refusing', { ...scope, outbound: refusing }, { dns: [dns] }),
-  ]);
-  const host = `www.outside.test:${near.http.port}`;
-  await until(
-    'it is served',
-    async () => (await get(passing, '/', { host })).headers[outcomeHeader] !== undefined,
-  );
-  t.equal(
-    (await get(passing, '/', { host })).headers[outcomeHeader],
-    'refused-address',
-    'all of 127.0.0.0/8',
-  );
-  t.equal((await get(refusing, '/', { host })).headers[outcomeHeader], 'unknown-host');
-  const [own] = Object.values(networkInterfaces())
-    .flat()
-    .filter((one) => one !== undefined && one.family === 'IPv4' && !one.internal);
-  if (own === undefined)
-    return t.comment('no address of this machine but loopback: passing is seen above alone');
-  const outside = await startOutside(own.address);
-  t.teardown(() => outside.close());
-  dns.say('own.outside.test', { addresses: [own.address] });
-  t.equal((await get(passing, '/', { host: `own.outside.test:${outside.http.port}` })).status, 200);
-});
