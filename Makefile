@@ -75,12 +75,12 @@ drill: setup ## Drill the outage of an IDC: OUTAGE=kill, stop, drop, partial, ga
 drill-unprotected: setup ## The same with the way to other IDCs closed: must fail, or the drill proves nothing
 	$(DRILL) --outage $(OUTAGE) --unprotected --expect-fail --report-dir drill-report/unprotected
 
-SCENARIOS := $(filter-out outage-%,$(patsubst scenarios/%.yaml,%,$(wildcard scenarios/*.yaml)))
+SCENARIOS := $(filter-out outage-%,$(patsubst src/drill/scenarios/%.yaml,%,$(wildcard src/drill/scenarios/*.yaml)))
 .PHONY: drill-scenarios
-drill-scenarios: setup ## Every file in scenarios/ but the outages, each with its negative control (wan needs root)
+drill-scenarios: setup ## Every file in src/drill/scenarios but the outages, each with its negative control (wan needs root)
 	@failed=; for name in $(SCENARIOS); do \
-	  node src/cli/main.ts drill run scenarios/$$name.yaml $(DRILL_FLAGS) --report-dir drill-report/$$name || failed="$$failed $$name"; \
-	  node src/cli/main.ts drill run scenarios/$$name.yaml $(DRILL_FLAGS) --unprotected --expect-fail --report-dir drill-report/$$name-unprotected || failed="$$failed $$name-unprotected"; \
+	  node src/cli/main.ts drill run src/drill/scenarios/$$name.yaml $(DRILL_FLAGS) --report-dir drill-report/$$name || failed="$$failed $$name"; \
+	  node src/cli/main.ts drill run src/drill/scenarios/$$name.yaml $(DRILL_FLAGS) --unprotected --expect-fail --report-dir drill-report/$$name-unprotected || failed="$$failed $$name-unprotected"; \
 	done; [ -z "$$failed" ] || { echo "drill-scenarios: these failed:$$failed" >&2; exit 1; }
 
 SEED ?= 1

@@ -11,7 +11,7 @@ import { generateScenarioSchema } from '../../src/drill/scenario/schema-gen.ts';
 import { planTopology } from '../../src/drill/topology.ts';
 import { outage } from './scenario-fixture.ts';
 
-const folder = fileURLToPath(new URL('../../scenarios', import.meta.url));
+const folder = fileURLToPath(new URL('../../src/drill/scenarios', import.meta.url));
 const good = readFileSync(join(folder, 'outage-kill.yaml'), 'utf8');
 const lineOf = (text: string, part: string) => text.slice(0, text.indexOf(part)).split('\n').length;
 

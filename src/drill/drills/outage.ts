@@ -39,5 +39,5 @@ function plan({ flags, ...choice }: Choice): DrillPlan<ScenarioFacts> {
 
 /** The scenario of a kind of outage. */
 export function outageFile(kind: string): string {
-  return fileURLToPath(new URL(`../../../scenarios/outage-${kind}.yaml`, import.meta.url));
+  return fileURLToPath(new URL(`../scenarios/outage-${kind}.yaml`, import.meta.url));
 }
