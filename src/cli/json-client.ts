@@ -30,10 +30,17 @@ export interface ClientOptions {
   readonly token: string | undefined;
 }
 
+/** The longest answer that is read, in bytes: some 250,000 registrations. Whoever answers without an end takes no more memory. */
+const answerBytesMax = 64 * 2 ** 20;
+
 /** Creates a client; connects when it is first used. */
 export function createJsonClient({ admin, token }: ClientOptions): JsonClient {
   // A call that waits for ACKs must not hold up a renewal: two connections.
-  const pool = new Pool(`http://${showAddress(admin)}`, { connections: 2, connectTimeout: 2_000 });
+  const pool = new Pool(`http://${showAddress(admin)}`, {
+    connections: 2,
+    connectTimeout: 2_000,
+    maxResponseSize: answerBytesMax,
+  });
   return {
     async call(method, path, { query = {}, body, timeoutMs, signal }) {
       const set = Object.entries(query).filter(([, value]) => value !== undefined);

@@ -32,16 +32,22 @@ export function identityOf(stats: Stats): string {
   return `${stats.dev}:${stats.ino}`;
 }
 
+/** Most folders that are looked at: links that lead to each other make more of a few than there is time for. */
+const foldersMax = 10_000;
+
 /**
  * Looks at a folder, its sub-folders and where their symbolic links lead. Throws Node's own error when the
- * root cannot be read.
+ * root cannot be read, and one in words when there are too many folders.
  */
 export async function scanFolder(root: string): Promise<Scan> {
   const files = new Map<string, string>();
   const folders = new Map<string, string>();
   const unreadable = new Map<string, string>();
+  let visits = 0;
 
   async function visit(folder: string, above: ReadonlySet<string>): Promise<void> {
+    visits += 1;
+    if (visits > foldersMax) return;
     const identity = identityOf(await stat(join(root, folder)));
     // A link to a folder that it lies in would go on for ever.
     if (above.has(identity)) return;
@@ -68,11 +74,14 @@ export async function scanFolder(root: string): Promise<Scan> {
   }
 
   await visit('', new Set());
+  if (visits > foldersMax) throw new Error(tooMany);
   return { files: new Map([...files].sort(([a], [b]) => (a < b ? -1 : 1))), folders, unreadable };
 }
 
 /** Why a pipe, a socket or a device is not read, whatever its name. */
 export const noFile = 'it is a pipe, a socket or a device; remove it, or give it another name';
+
+const tooMany = `there are more than ${foldersMax} folders, those that links lead to counted each time; do links in it lead to each other?`;
 
 /** The code of a system error, such as ENOENT; else its words. */
 export function codeOf(reason: unknown): string {

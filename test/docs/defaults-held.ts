@@ -128,6 +128,13 @@ const objects: readonly Held[] = [
   ],
   ['the largest file', '256 MiB', 'src/registry/reader.ts', 'fileMiBMax = 256;'],
   ['the largest file', '8 MiB', 'src/registry/yaml-limits.ts', 'documentMax: 8 * 2 ** 20,'],
+  ['the most folders', '10,000', 'src/registry/scan.ts', 'foldersMax = 10_000;'],
+  [
+    'the longest answer of a control plane',
+    '64 MiB',
+    'src/cli/json-client.ts',
+    'answerBytesMax = 64 * 2 ** 20;',
+  ],
   ['values that aliases', '1 million', 'src/registry/yaml-limits.ts', 'valuesMax: 1_000_000,'],
   ['values that aliases', '50 million', 'src/registry/yaml-limits.ts', 'mergesMax: 50_000_000,'],
   ['columns of faults', '512 KiB', 'src/registry/yaml-limits.ts', 'locatedMax: 2 ** 19,'],

@@ -1,0 +1,28 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import t from 'tap';
+import { createJsonClient } from '../../src/cli/json-client.ts';
+
+t.test('an answer without an end is given up, and not kept', async (t) => {
+  let sent = 0;
+  const server = createServer((_, response) => {
+    const part = 'x'.repeat(2 ** 20);
+    const go = () => {
+      do sent += part.length;
+      while (!response.destroyed && response.write(part));
+    };
+    response.on('drain', go);
+    go();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const client = createJsonClient({ admin: { address: '127.0.0.1', port }, token: undefined });
+  await t.rejects(client.call('GET', '/v1/replica', { timeoutMs: 10_000 }), {
+    code: 'unavailable',
+    message: /does not answer/,
+  });
+  t.ok(sent > 64 * 2 ** 20 && sent < 80 * 2 ** 20, `${sent / 2 ** 20} MiB were sent`);
+  await client.close();
+  server.closeAllConnections();
+  server.close();
+});
