@@ -1,5 +1,6 @@
 import { MeshError } from '../../base/error.ts';
 import type { Choice, Drill, DrillPlan } from '../definition.ts';
+import { failuresInARow } from '../failures-in-a-row.ts';
 import { type Grayness, makeGray } from '../gray.ts';
 import { callerLoad } from '../loads.ts';
 import type { PhaseSeconds } from '../phases.ts';
@@ -16,22 +17,6 @@ const kinds: Readonly<Record<Sickness['kind'], { grayness: Grayness; sick: reado
   errs: { grayness: { errs: 0.05 }, sick: [0] },
   hangs: { grayness: { hangs: 0.1 }, sick: [1] },
   everywhere: { grayness: { errs: 0.01 }, sick: [0, 1, 2] },
-};
-
-/** What Isthmus did before a share of failures counted, said by a rule. */
-const failuresInARow = {
-  apiVersion: 'networking.istio.io/v1',
-  kind: 'DestinationRule',
-  metadata: { name: 'failures-in-a-row', namespace: 'shop' },
-  spec: {
-    host: 'checkout.shop',
-    trafficPolicy: {
-      outlierDetection: {
-        ...{ consecutive5xxErrors: 0, consecutiveGatewayErrors: 3 },
-        ...{ interval: '0.5s', baseEjectionTime: '30s', maxEjectionPercent: 100 },
-      },
-    },
-  },
 };
 
 /** `make drill-gray`: an instance passes its checks and fails a part of its requests. */
@@ -60,7 +45,7 @@ function plan({ flags, unprotected, quick }: Choice): DrillPlan<GrayFacts> {
     groups: [group],
     // Without a time a hung request is a slow one: nobody can tell.
     traffic: { perTryTimeout: '400ms' },
-    ...(unprotected && { objects: [failuresInARow] }),
+    ...(unprotected && { objects: [failuresInARow(group.name)] }),
   };
   return {
     title: `gray instances of ${sickIdc} (${wrong.join(', ')})`,

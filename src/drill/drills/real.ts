@@ -1,6 +1,7 @@
 import { MeshError } from '../../base/error.ts';
 import type { Choice, Drill, DrillPlan } from '../definition.ts';
 import { ejectedBetween, readEjections } from '../ejections.ts';
+import { failuresInARow } from '../failures-in-a-row.ts';
 import { type Fault, type FaultKind, faultKinds } from '../loss.ts';
 import { workloadsOf } from '../parts.ts';
 import type { PhaseSeconds } from '../phases.ts';
@@ -24,7 +25,8 @@ export const realDrill: Drill<RealFacts> = {
     'slow answers, big bodies, long streams, all methods and protocols; then lose an IDC in three ways',
   description:
     'Start two IDCs, send a mixed load (HTTP/1.1 with bodies, gRPC, websockets, server-sent events, TCP; answers from 1 ms to 20 s, bodies of up to 8 MiB), judge that each request is executed once while nothing is broken, then kill, stop and cut off the instances of one IDC, and judge that what could be saved was.',
-  unprotected: 'hedge after 400 ms and end requests after 15 s, nothing broken: the negative control',
+  unprotected:
+    'hedge after 400 ms, end requests after 15 s and eject for failures in a row, nothing broken: the negative control',
   flags: [
     {
       name: 'faults',
@@ -54,7 +56,10 @@ function plan({ flags, unprotected, quick: short }: Choice): DrillPlan<RealFacts
       idcs: [lostIdc, otherIdc],
       groups,
       ...(broken.includes('drop') && { net: lostIdc }),
-      ...(unprotected && { traffic: { hedge: true, perTryTimeout: '400ms', timeout: '15s' } }),
+      ...(unprotected && {
+        traffic: { hedge: true, perTryTimeout: '400ms', timeout: '15s' },
+        objects: groups.filter(({ protocol }) => protocol !== 'TCP').map(({ name }) => failuresInARow(name)),
+      }),
     },
     loads: (topology, rates) => planLoads(topology, rates, quietMs),
     play: (scene) => play(scene, broken),
@@ -62,7 +67,7 @@ function plan({ flags, unprotected, quick: short }: Choice): DrillPlan<RealFacts
     judgeControl: judgeUnprotected,
     figures: figuresOf,
     control: {
-      off: 'Groups hedge after 400 ms',
+      off: 'Groups hedge after 400 ms and eject for failures in a row',
       proves: 'with hedging slow requests are executed more than once, and healthy instances are ejected',
     },
   };
