@@ -1,0 +1,8 @@
+import t from 'tap';
+import { claimRange, freePort } from '../support/port.ts';
+
+t.test('a range of ports has one process, and a port is given once', async (t) => {
+  const [one, other] = [await claimRange(7), await claimRange(7)];
+  t.not(one, other);
+  t.equal(new Set(await Promise.all(Array.from({ length: 20 }, () => freePort()))).size, 20);
+});
