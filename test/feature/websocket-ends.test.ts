@@ -60,8 +60,8 @@ async function converse(to: ListenAddress, host: string): Promise<string[]> {
   const plan: LoadPlan = {
     stream: `${to.port}-${host}`,
     startAtMs: machineClock.now(),
-    durationMs: 1500,
-    ratePerSecond: 10,
+    durationMs: 3750,
+    ratePerSecond: 4,
     seed: 1,
     hosts: [host],
     path: '/',
