@@ -1,6 +1,5 @@
 import { MeshError } from '../base/error.ts';
-import { checkFolder, type FolderCheck } from '../registry/check-folder.ts';
-import type { Problem } from '../registry/source.ts';
+import { checkFolder, type Finding, type FolderCheck } from '../registry/check-folder.ts';
 import { exitCode } from './exit.ts';
 
 /** How `validate` prints what it found. */
@@ -18,33 +17,33 @@ export function validateFolder(dir: string): Promise<FolderCheck> {
 }
 
 /** One problem as `where: path: message`, as compilers print theirs, so that editors can jump there. */
-export function renderProblem({ severity, where, path, message }: Problem): string {
+export function renderProblem({ severity, where, path, message }: Finding): string {
   return `${where}: ${severity}: ${path === '' ? '' : `${path}: `}${message}`;
 }
 
 /** The result for people: a line for each problem, then the sum. */
 export function renderText({ problems, objects }: FolderCheck): string {
-  const errors = problems.filter(({ severity }) => severity === 'error').length;
+  const { errors, warnings, notes } = tally(problems);
   const kinds = new Map<string, number>();
   for (const { kind } of objects) kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
   const found = [...kinds].sort().map(([kind, count]) => `${count} ${kind}`);
   const good = `${count(objects.length, 'object')} good${found.length > 0 ? ` (${found.join(', ')})` : ''}`;
-  const sum = `${good}, ${count(errors, 'error')}, ${count(problems.length - errors, 'warning')}`;
+  const sum = `${good}, ${count(errors, 'error')}, ${count(warnings, 'warning')}${notes > 0 ? `, ${count(notes, 'note')}` : ''}`;
   return [...problems.map(renderProblem), sum].map((line) => `${line}\n`).join('');
 }
 
-/** The result for scripts: `{ok, errors, warnings, objects, problems}`, objects as `{kind, namespace, name, origin}`. */
+/** The result for scripts: `{ok, errors, warnings, notes, objects, problems}`, objects as `{kind, namespace, name, origin}`. */
 export function renderJson({ problems, objects }: FolderCheck): string {
-  const errors = problems.filter(({ severity }) => severity === 'error').length;
+  const tallied = tally(problems);
   const listed = objects.map(({ kind, meta }) => {
     return { kind, namespace: meta.namespace, name: meta.name, origin: meta.origin };
   });
-  const result = { ok: errors === 0, errors, warnings: problems.length - errors, objects: listed, problems };
+  const result = { ok: tallied.errors === 0, ...tallied, objects: listed, problems };
   return `${JSON.stringify(result, null, 2)}\n`;
 }
 
 /**
- * The command `isthmus validate DIR`. Returns the exit code: 0 when no problem is an error (warnings may be),
+ * The command `isthmus validate DIR`. Returns the exit code: 0 when no problem is an error (warnings and notes may be),
  * 1 when one is, 2 when the folder cannot be read.
  */
 export async function runValidate(
@@ -69,6 +68,11 @@ const processStreams: ValidateStreams = {
   out: (text) => process.stdout.write(text),
   err: (text) => process.stderr.write(text),
 };
+
+function tally(problems: readonly Finding[]): { errors: number; warnings: number; notes: number } {
+  const of = (wanted: Finding['severity']) => problems.filter(({ severity }) => severity === wanted).length;
+  return { errors: of('error'), warnings: of('warning'), notes: of('note') };
+}
 
 function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? '' : 's'}`;

@@ -6,7 +6,7 @@ export function validateCommand(): Command {
   return new Command('validate')
     .summary('check a folder of objects')
     .description(
-      'Check every object in DIR as `isthmus serve` would: all faults at once, with file, line, field and what to do. Exit 0: valid (there may be warnings); 1: an object is invalid; 2: DIR cannot be read.',
+      'Check every object in DIR as `isthmus serve` would: all faults at once, with file, line, field and what to do. Exit 0: valid (there may be warnings and notes); 1: an object is invalid; 2: DIR cannot be read.',
     )
     .argument('<dir>', 'folder of YAML or JSON objects')
     .addOption(new Option('-o, --output <format>', 'output format').choices(['text', 'json']).default('text'))

@@ -10,10 +10,15 @@ import type { Draft } from './parse.ts';
 import { doubtfulKinds, report, unreadableFolder } from './report.ts';
 import type { Problem } from './source.ts';
 
+/** A problem, or a note of a limit that comes with what the objects ask for. */
+export interface Finding extends Omit<Problem, 'severity'> {
+  readonly severity: Problem['severity'] | 'note';
+}
+
 /** What a folder holds, looked at once. */
 export interface FolderCheck {
-  /** Everything that is wrong or probably not meant, by file; first what concerns the folder. */
-  readonly problems: readonly Problem[];
+  /** Everything that is wrong, probably not meant, or good to know, by file; first what concerns the folder. */
+  readonly problems: readonly Finding[];
   /** The objects that would be in force. */
   readonly objects: readonly MeshObject[];
 }
@@ -41,7 +46,7 @@ export async function checkFolder(path: string, wallMs = systemClock.wall()): Pr
     held: 0,
     inForce: folder.catalog.size,
   };
-  const problems = report(input);
+  const problems: Finding[] = report(input);
   const objects = [...folder.catalog.objects()];
   const doubtful = doubtfulKinds(input);
   const lints = [
@@ -94,7 +99,7 @@ function lintDrafts(objects: readonly MeshObject[], drafts: Drafts, wallMs: numb
 /** Most lints that are looked up to the column: each takes a slow reading of its document. */
 const locatedMax = 200;
 
-function lintProblems(path: string, folder: Folder, lints: readonly Lint[]): Problem[] {
+function lintProblems(path: string, folder: Folder, lints: readonly Lint[]): Finding[] {
   const places = new Map<MeshObject, { file: string; entry: Entry }>();
   for (const [file, { entries }] of folder.files) {
     for (const entry of entries) {
@@ -102,13 +107,14 @@ function lintProblems(path: string, folder: Folder, lints: readonly Lint[]): Pro
       if (object !== undefined) places.set(object, { file, entry });
     }
   }
-  return lints.map((lint, index): Problem => {
+  return lints.map((lint, index): Finding => {
+    const { severity = 'warning' } = lint;
     const fault = { severity: 'warning', path: lint.path, message: lint.message } as const;
     const place = index < locatedMax ? places.get(lint.object) : undefined;
     const content = place && folder.files.get(place.file)?.content;
     if (place !== undefined && content !== undefined) {
-      return problemAt(join(path, place.file), content, place.entry, fault);
+      return { ...problemAt(join(path, place.file), content, place.entry, fault), severity };
     }
-    return { ...fault, where: lint.object.meta.origin, path: renderPath(lint.path) };
+    return { ...fault, severity, where: lint.object.meta.origin, path: renderPath(lint.path) };
   });
 }

@@ -19,6 +19,7 @@ import { lintOutlier } from './lint-outlier.ts';
 import { lintPolicies } from './lint-policy.ts';
 import { lintPorts } from './lint-ports.ts';
 import { lintTcp } from './lint-tcp.ts';
+import { lintTcpCrossing } from './lint-tcp-crossing.ts';
 import { lintTraffic } from './lint-traffic.ts';
 import { lintZones } from './lint-zone.ts';
 
@@ -53,6 +54,7 @@ export function lintMesh(objects: Iterable<MeshObject>, wallMs: number): Lint[] 
     ...lintOutlier(mesh.rules, mesh.entries, mesh.workloads, selectsWorkload),
     ...lintZones(mesh.rules, mesh.entries, mesh.workloads, selectsWorkload),
     ...lintTcp(mesh.entries),
+    ...lintTcpCrossing(mesh.groups, mesh.entries, isFor),
     ...lintByName(mesh.entries, mesh.rules),
     ...lintNames(mesh.entries, mesh.workloads),
     ...lintHealth(mesh.entries, mesh.groups),

@@ -1,6 +1,6 @@
 import t from 'tap';
-import { checkFolder } from '../../src/registry/check-folder.ts';
-import type { Problem } from '../../src/registry/source.ts';
+import { checkFolder, type Finding } from '../../src/registry/check-folder.ts';
+
 import { type Mesh, startMesh } from '../support/mesh.ts';
 import { TestFolder } from './folder-fixture.ts';
 import { drGroup, idc, type RawObject, service, toYaml, workload } from './objects.ts';
@@ -53,7 +53,7 @@ const texts = (file: string, text: string | Buffer): [string, string | Buffer][]
   [file, text],
 ];
 
-const shown = (list: readonly Problem[]) =>
+const shown = (list: readonly Finding[]) =>
   list.map(({ where, path, message }) => `${where} ${path} ${message}`);
 
 t.test('nothing is wrong without one', async (t) => {
