@@ -4,6 +4,8 @@ import type { GroupPlan, Outlier } from './types.ts';
 /** What a Group gets that has no `outlierDetection`. Times in milliseconds. */
 export const outlierDefaults = {
   consecutiveGatewayErrors: 3,
+  /** The end of a websocket counts as one: three that end together are not a dead instance. */
+  consecutiveLocalOriginFailures: 5,
   /** A client's connection is lost with its last attempt, and no other proxy tries again for it. */
   tcpConsecutiveGatewayErrors: 1,
   intervalMs: 500,
@@ -84,9 +86,12 @@ export function planOutlier({ outlier: set }: TrafficPolicy, context: OutlierCon
         maxEjectionPercent: atMost(maxEjectionPercent),
       };
     }
-    const { consecutiveGatewayErrors, tcpConsecutiveGatewayErrors, intervalMs, ...times } = outlierDefaults;
+    const { consecutiveGatewayErrors, consecutiveLocalOriginFailures, intervalMs, ...times } =
+      outlierDefaults;
     return {
-      consecutiveGatewayErrors: protocol === 'tcp' ? tcpConsecutiveGatewayErrors : consecutiveGatewayErrors,
+      ...(protocol === 'tcp'
+        ? { consecutiveGatewayErrors: times.tcpConsecutiveGatewayErrors }
+        : { consecutiveGatewayErrors, consecutiveLocalOriginFailures }),
       intervalMs,
       baseEjectionMs: times.uncheckedBaseEjectionMs,
       maxEjectionMs: times.uncheckedMaxEjectionMs,
