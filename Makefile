@@ -22,7 +22,7 @@ $(NODE_STAMP): package.json package-lock.json .npmrc .taprc
 	tap build >/dev/null
 	touch $@
 
-$(GEN_STAMP): $(NODE_STAMP) $(wildcard protos/*.ts)
+$(GEN_STAMP): $(NODE_STAMP) $(wildcard protos/*.ts protos/grpc/*/*/*.proto)
 	node protos/gen.ts
 	touch $@
 
@@ -113,7 +113,7 @@ build: $(GEN_STAMP) ## Compile what is published, JavaScript with types, to dist
 	rm -rf $(DIST)/src $(DIST)/protos
 	tsc -p tsconfig.build.json --outDir $(DIST)
 	mkdir -p $(DIST)/protos/gen
-	cp protos/gen/schema.json protos/gen/envoy.d.ts $(DIST)/protos/gen/
+	cp protos/gen/schema.json protos/gen/descriptors.json protos/gen/envoy.d.ts $(DIST)/protos/gen/
 	@# npm sets the bit only when it links the package for the first time.
 	chmod +x $(DIST)/src/cli/main.js
 

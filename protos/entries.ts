@@ -78,3 +78,20 @@ export const entryFiles: readonly string[] = [
   'envoy/extensions/request_id/uuid/v3/uuid.proto',
   'envoy/extensions/wasm/v3/wasm.proto',
 ];
+
+/** The .proto files of the services on the xDS port, for reflection. */
+export const serviceFiles: readonly string[] = [
+  'envoy/service/discovery/v3/ads.proto',
+  'envoy/service/cluster/v3/cds.proto',
+  'envoy/service/endpoint/v3/eds.proto',
+  'envoy/service/listener/v3/lds.proto',
+  'envoy/service/route/v3/rds.proto',
+  'envoy/service/route/v3/srds.proto',
+  'envoy/service/extension/v3/config_discovery.proto',
+  'envoy/service/secret/v3/sds.proto',
+  'envoy/service/runtime/v3/rtds.proto',
+  'envoy/service/status/v3/csds.proto',
+  'grpc/health/v1/health.proto',
+  'grpc/reflection/v1/reflection.proto',
+  'grpc/reflection/v1alpha/reflection.proto',
+];

@@ -26,10 +26,10 @@ export function describeDoubles(nodes: readonly ConnectedNode[]) {
     const newest = Math.min(...same.map(({ connectedForMs }) => connectedForMs));
     const lives = ({ connectedForMs, answeredAgoMs = Number.POSITIVE_INFINITY }: ConnectedNode) =>
       newest >= foundMs || connectedForMs === newest || answeredAgoMs < newest;
-    const living = same.filter(lives);
-    if (living.length < 2) return [];
-    const peers = living.slice(0, 10).map(({ peer }) => peer);
-    const message = `${living.length} proxies have this node id, connected from ${peers.join(', ')}: what one of them confirms or refuses is told of both, and metrics and logs do not tell them apart. Give each its own (isthmus bootstrap --id); for a hot restart of one Envoy it ends with the old process.`;
+    // Streams of one connection are one proxy's: each type may have its own.
+    const peers = [...new Set(same.filter(lives).map(({ peer }) => peer))];
+    if (peers.length < 2) return [];
+    const message = `${peers.length} proxies have this node id, connected from ${peers.slice(0, 10).join(', ')}: what one of them confirms or refuses is told of both, and metrics and logs do not tell them apart. Give each its own (isthmus bootstrap --id); for a hot restart of one Envoy it ends with the old process.`;
     return [{ severity: 'warning', where: id, path: '', message } as const];
   });
 }

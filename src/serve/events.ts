@@ -13,13 +13,15 @@ export interface Peer {
   readonly certificate?: Uint8Array;
 }
 
-/** One ADS stream. Known once its first request has named the node. */
+/** One stream of a discovery service. Known once its first request has named the node. */
 export interface StreamInfo {
   /** Counts up over the server's life. */
   readonly id: number;
   readonly node: Node;
   readonly nodeClass: string;
   readonly protocol: Protocol;
+  /** The type URL that the stream is for; undefined for an aggregated one (ADS). */
+  readonly only?: string;
   readonly peer: Peer;
 }
 

@@ -200,7 +200,8 @@ export class Hub implements SessionHost {
     for (const session of this.sessions()) this.push.mark(session);
   }
 
-  private *sessions(): Iterable<Session> {
+  /** Every stream that has said who it is. */
+  *sessions(): Iterable<Session> {
     for (const entry of this.classes.values()) yield* entry.sessions;
   }
 
@@ -291,6 +292,12 @@ export class Hub implements SessionHost {
     return this.options.clock.now();
   }
 
+  /** The wall-clock time of a time of `now`, in milliseconds since the Unix epoch. */
+  wallOf(at: number): number {
+    const { clock } = this.options;
+    return clock.wall() - clock.now() + at;
+  }
+
   revision(): number {
     return this.lastRevision;
   }
@@ -343,8 +350,12 @@ function encodeChange(change: ResourceChange): {
   name: string;
   resource: EncodedResource | undefined;
 } {
-  if ('remove' in change) return { ...change.remove, resource: undefined };
+  if ('remove' in change) {
+    ruleOf(change.remove.typeUrl);
+    return { ...change.remove, resource: undefined };
+  }
   const resource = encodeResource(change.upsert);
+  ruleOf(resource.typeUrl);
   return { typeUrl: resource.typeUrl, name: resource.name, resource };
 }
 

@@ -38,7 +38,8 @@ export function blamedBy(message: string, names: readonly string[]): string[] | 
  * Notes a NACK. Resources that the client blames, or the only one that it was sent, are refused, and the others of the
  * response in force. Where that cannot be told, all are suspects: each half is offered alone, and so on, until it can
  * be. What is refused is offered again after a pause, as its cause may lie outside of it: a port that was taken, a file that
- * was not there. `isNews`: the same content was not refused before; `refused`: which it is, none where that is not known.
+ * was not there. What the client has unsubscribed from since it was sent does not count. `isNews`: the same content was not
+ * refused before; `refused`: which it is, none where that is not known.
  */
 export function refuse(
   sub: Subscription,
@@ -48,8 +49,9 @@ export function refuse(
 ): { readonly isNews: boolean; readonly refused: readonly string[] } {
   const { names, removed, version, bytes } = sent.response;
   const blamed = blamedBy(message, names);
-  const suspects = blamed ?? [...names, ...removed];
-  const known = blamed !== undefined || suspects.length === 1;
+  const all = blamed ?? [...names, ...removed];
+  const known = blamed !== undefined || all.length === 1;
+  const suspects = all.filter((name) => sub.wildcard || sub.set.names.has(name));
   const rejected = new Map(sub.rejected);
   for (const name of [...names, ...removed]) rejected.delete(name);
   const gone = new Set(removed);
@@ -63,12 +65,16 @@ export function refuse(
       same && before.known ? Math.min(2 * before.pauseMs, offerLimits.pauseMsMax) : offerLimits.pauseMs;
     const leastMs = (bytes.length / offerLimits.bytesPerSecond) * 1000;
     const at = context.now + Math.max(pauseMs * (0.75 + context.random() / 2), leastMs);
-    rejected.set(name, { confirmed: before?.confirmed ?? sub.confirmed, known, version: now, at, pauseMs });
+    const confirmed = before?.confirmed ?? sub.confirmed;
+    const words = { message, refusedAt: context.now };
+    rejected.set(name, { confirmed, known, version: now, ...words, at, pauseMs });
   }
   sub.rejected = rejected;
-  sub.nacked = { version, at: context.now, message };
-  if (known) sub.confirmed = sent.revision;
-  else if (context.divisible && suspects.length > 1) {
+  // An empty response says something only where it is the whole state.
+  const stands = rejected.size > 0 || (all.length === 0 && !context.divisible);
+  sub.nacked = stands ? { version, at: context.now, message } : undefined;
+  if (known || !stands) sub.confirmed = sent.revision;
+  else if (context.divisible && suspects.length > 0) {
     const middle = Math.ceil(suspects.length / 2);
     sub.suspects = [suspects.slice(0, middle), suspects.slice(middle), ...sub.suspects];
   }

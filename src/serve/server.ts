@@ -7,13 +7,13 @@ import { Intakes, intakeLimits } from './intake.ts';
 import { Keepalive, type KeepaliveTimes, watchSession } from './keepalive.ts';
 import { type Call, closeAfterStatus, openMessages, sessionOf } from './messages.ts';
 import { Paces } from './pace.ts';
-import type { Protocol } from './respond.ts';
 
-/** One ADS stream as the server above it sees it: bytes in, bytes out. */
+/** One stream as the server above it sees it: bytes in, bytes out. A unary call is a stream of one message each way. */
 export interface Stream {
-  readonly protocol: Protocol;
   readonly peer: Peer;
   write(bytes: Buffer): void;
+  /** Ends the stream: all was said. */
+  end(): void;
   /** Whether something written has not gone out yet: the client does not read. */
   isClogged(): boolean;
   /** Ends the stream with an error that the client sees. */
@@ -28,8 +28,13 @@ export interface StreamHandler {
   receive(bytes: Buffer): void;
   /** The stream is refused, by `Stream.refuse` or for what its client leaves unfinished; `closed` follows. */
   refused?(error: MeshError): void;
+  /** The client will ask no more, and may still wait for answers. Without it, that ends the stream. */
+  halfClosed?(): void;
   closed(): void;
 }
+
+/** What serves the streams of each method, by its path: `/SERVICE/METHOD`. */
+export type Services = ReadonlyMap<string, (stream: Stream) => StreamHandler>;
 
 /** Certificates in PEM: the server's own, and the authorities that clients must be signed by. */
 export interface TlsOptions {
@@ -46,7 +51,6 @@ export interface Listening {
   close(graceMs: number): Promise<void>;
 }
 
-const service = '/envoy.service.discovery.v3.AggregatedDiscoveryService';
 // A half-open connection is noticed within 5 + 8 + 2 s; the project's bound is 15 s.
 const keepaliveTimes: KeepaliveTimes = { quietMs: 5_000, answerMs: 8_000 };
 // grpc-js's own pings, for connections that never have a stream: nothing but the answer is a sign of life to them.
@@ -55,14 +59,14 @@ const idleKeepaliveMs = 60_000;
 const unusedConnectionMsMax = 300_000;
 
 /**
- * Serves ADS on `address` (`host:port`; port 0 takes a free one). Messages stay bytes: what they mean is
+ * Serves gRPC on `address` (`host:port`; port 0 takes a free one). Messages stay bytes: what they mean is
  * none of gRPC's business. `below` stands between that and the wire (for tests). Throws MeshError 'unavailable' when the address cannot be bound.
  */
 export async function listen(
   address: string,
   tls: TlsOptions | undefined,
   clock: Clock,
-  open: (stream: Stream) => StreamHandler,
+  services: Services,
   below: readonly ServerInterceptor[] = [],
 ): Promise<Listening> {
   const server = new Server({
@@ -81,15 +85,15 @@ export async function listen(
   const wasRead = collectWhatWasRead();
   const intakes = new Intakes(clock);
   const paces = new Paces(clock);
-  const handle = (protocol: Protocol) => (call: Call) => {
+  const handle = (open: (stream: Stream) => StreamHandler) => (call: Call) => {
     calls.add(call);
     call.once('close', () => calls.delete(call));
     const session = sessionOf(call);
     if (session !== undefined) watchSession(keepalive, session);
-    serveCall(call, protocol, open, { clock, intakes, paces, wasRead });
+    serveCall(call, open, { clock, intakes, paces, wasRead });
   };
-  const bidi = (name: string) => ({
-    path: `${service}/${name}`,
+  const bidi = (path: string) => ({
+    path,
     requestStream: true,
     responseStream: true,
     requestSerialize: (bytes: Buffer) => bytes,
@@ -97,9 +101,10 @@ export async function listen(
     responseSerialize: (bytes: Buffer) => bytes,
     responseDeserialize: (bytes: Buffer) => bytes,
   });
+  const paths = [...services];
   server.addService(
-    { sotw: bidi('StreamAggregatedResources'), delta: bidi('DeltaAggregatedResources') } as never,
-    { sotw: handle('sotw'), delta: handle('delta') } as never,
+    Object.fromEntries(paths.map(([path]) => [path, bidi(path)])) as never,
+    Object.fromEntries(paths.map(([path, open]) => [path, handle(open)])) as never,
   );
   const port = await bind(server, address, credentials(tls));
   return { port, close: (graceMs) => close(server, calls, clock, graceMs) };
@@ -107,7 +112,6 @@ export async function listen(
 
 function serveCall(
   call: Call,
-  protocol: Protocol,
   open: (stream: Stream) => StreamHandler,
   reading: {
     readonly clock: Clock;
@@ -130,6 +134,10 @@ function serveCall(
     call.emit('error', { code: statusOf(error), details: error.message });
     closeAfterStatus(call);
   };
+  const finish = () => {
+    end();
+    call.end();
+  };
   const connection = sessionOf(call) ?? call;
   const intake = reading.intakes.open(connection, refuse);
   const messages = openMessages(call, {
@@ -144,26 +152,26 @@ function serveCall(
   });
   const certificate = call.getAuthContext().sslPeerCertificate?.raw;
   const handler = open({
-    protocol,
     peer: { address: call.getPeer(), ...(certificate && { certificate }) },
     isClogged: () => !ended && messages.isClogged(),
     write(bytes) {
       if (!ended) messages.write(bytes);
     },
+    end: finish,
     refuse,
     known: () => intake.known(),
   });
-  // The client said that it will ask no more: the stream is of no use to either.
   call.on('end', () => {
-    end();
-    call.end();
+    if (!ended && handler.halfClosed !== undefined) handler.halfClosed();
+    else finish();
   });
   for (const event of ['cancelled', 'error', 'close']) call.on(event, end);
 }
 
 function statusOf(error: MeshError): status {
   if (error.code === 'invalid') return status.INVALID_ARGUMENT;
-  if (error.code === 'not-found' || error.code === 'unsupported') return status.INVALID_ARGUMENT;
+  if (error.code === 'unsupported') return status.INVALID_ARGUMENT;
+  if (error.code === 'not-found') return status.NOT_FOUND;
   if (error.code === 'exhausted') return status.RESOURCE_EXHAUSTED;
   if (error.code === 'late') return status.DEADLINE_EXCEEDED;
   if (error.code === 'unavailable') return status.UNAVAILABLE;

@@ -14,6 +14,7 @@ import {
   forgetRejected,
   isPending,
   judge,
+  meansWildcard,
   newSubscription,
   noteSaid,
   repeatSotw,
@@ -87,7 +88,7 @@ export class Session {
   // Has confirmed more, and nobody was told yet.
   private moved = false;
   private readonly byType = new Map<string, Member>();
-  private readonly referred = new Map<string, string[]>();
+  private readonly referred = new Map<string, Set<string>>();
   /** What the client said that it has, of each type that waits for the class to be whole. */
   private resuming: Map<Member, ReadonlyMap<string, string>> | undefined;
 
@@ -132,10 +133,11 @@ export class Session {
     const first = known === undefined;
     const sub = known?.sub ?? this.newSub(request.typeUrl, request.initialVersions.size === 0);
     // Subscriptions stand for themselves in Delta: only the answer to a response can be stale.
-    this.judge(sub, request);
+    const verdict = this.judge(sub, request);
     const { names, unsubscribe, initialVersions } = request;
-    if (first || names.length > 0 || unsubscribe.length > 0) {
-      const subscribe = this.host.sets.read(names);
+    const subscribe = this.host.sets.read(names);
+    const asks = names.length > 0 || unsubscribe.length > 0;
+    if (first || asks || (verdict === 'none' && meansWildcard(sub, { subscribe, unsubscribe }))) {
       subscribeDelta(sub, { first, subscribe, unsubscribe }, this.host.sets);
       const member = this.regroup(known, sub);
       // Compared only once the class is whole: what is not there yet is not gone.
@@ -337,10 +339,14 @@ export class Session {
     const type = sub.rule.refersTo;
     if (type === undefined || refs.length === 0) return;
     const target = this.byType.get(type);
-    if (target === undefined) this.referred.set(type, [...(this.referred.get(type) ?? []), ...refs]);
-    else
-      for (const name of refs)
-        if (sees(target.group, name) && !target.sub.fresh.has(name)) addFresh(target.sub, name, 'again');
+    if (target === undefined) {
+      // A stream for one type never asks for another.
+      if (this.info.only === undefined)
+        this.referred.set(type, new Set([...(this.referred.get(type) ?? []), ...refs]));
+      return;
+    }
+    for (const name of refs)
+      if (sees(target.group, name) && !target.sub.fresh.has(name)) addFresh(target.sub, name, 'again');
   }
 
   /** Whether everything that a concern names, as far as this stream sees it, was ACKed. */
@@ -348,6 +354,11 @@ export class Session {
     const { types, subscribed } = concern;
     if (subscribed && types?.some((type) => !this.byType.has(type))) return false;
     return this.members.every(({ sub, group }) => hasAcked(sub, group, concern));
+  }
+
+  /** What it has subscribed to, type by type. */
+  get subscriptions(): readonly Member[] {
+    return this.members;
   }
 
   /** For `XdsServer.differences`. */

@@ -40,6 +40,9 @@ export interface Refusal {
   readonly known: boolean;
   /** What was refused; undefined for a removal. */
   readonly version: string | undefined;
+  /** The client's words, and when it said them, in the server's clock. */
+  readonly message: string;
+  readonly refusedAt: number;
   /** When it is offered again, in the server's clock (ms), and the pause before that, without its jitter. */
   readonly at: number;
   readonly pauseMs: number;
@@ -55,6 +58,8 @@ export interface Subscription {
   wildcard: boolean;
   /** The wildcard came from an empty first request, and ends when names are given (State of the World). */
   legacy: boolean;
+  /** The client has subscribed to a name or has left the wildcard: an empty request means the wildcard no more (Delta). */
+  explicit: boolean;
   set: NameSet;
   /** The names as the client last wrote them, to see that an ACK repeats them. */
   lastNames: Buffer;
@@ -101,6 +106,7 @@ export function newSubscription(rule: TypeRule, empty: NameSet, blank: boolean):
     rule,
     wildcard: false,
     legacy: false,
+    explicit: false,
     set: empty,
     lastNames: Buffer.alloc(0),
     revision: 0,
@@ -172,6 +178,7 @@ export function subscribeSotw(
   if (request.first || before.wildcard !== sub.wildcard) {
     sub.all = sub.wildcard || sub.set.names.size > 0;
     sub.answer = sub.all;
+    dropUnsubscribed(sub);
     return;
   }
   if (before.set === sub.set) {
@@ -210,11 +217,13 @@ export function subscribeDelta(
 ): void {
   const { star, set: add } = request.subscribe;
   const remove = request.unsubscribe.filter((name) => name !== '*');
-  const legacy = request.first && request.subscribe.raw.length === 0 && sub.rule.wildcard;
+  const legacy = meansWildcard(sub, request);
   sub.set = sets.change(sub.set, add, remove);
+  if (request.subscribe.raw.length > 0) sub.explicit = true;
   if (request.unsubscribe.includes('*')) {
     sub.wildcard = false;
     sub.legacy = false;
+    sub.explicit = true;
   }
   if (star || legacy) {
     sub.wildcard = true;
@@ -229,6 +238,18 @@ export function subscribeDelta(
   // A name that the wildcard still covers is told again, so that the client need not guess.
   if (sub.wildcard) for (const name of remove) addFresh(sub, name, 'again');
   dropUnsubscribed(sub);
+}
+
+/**
+ * Whether a Delta request means all resources though it names none: "the request must have no resources in both
+ * resource_names_subscribe and resource_names_unsubscribe", and the client "has never explicitly subscribed to any".
+ */
+export function meansWildcard(
+  sub: Subscription,
+  request: { readonly subscribe: { readonly raw: Buffer }; readonly unsubscribe: readonly string[] },
+): boolean {
+  const empty = request.subscribe.raw.length === 0 && request.unsubscribe.length === 0;
+  return empty && sub.rule.wildcard && !sub.wildcard && !sub.explicit;
 }
 
 /** Forgets refusals of what is no more, and of removals of what is there again. `exists`: whether a name does. */
@@ -264,7 +285,7 @@ function dropUnsubscribed(sub: Subscription): void {
   if (sub.fresh.size > 0) sub.fresh = new Map([...sub.fresh].filter(([name]) => names.has(name)));
   if (sub.held.size > 0) sub.held = new Map([...sub.held].filter(([name]) => names.has(name)));
   sub.gone = only(sub.gone, (name) => names.has(name));
-  if (sub.rejected.size > 0) keepRejected(sub, (name) => names.has(name));
+  if (sub.nacked !== undefined) keepRejected(sub, (name) => names.has(name));
 }
 
 /**

@@ -1,3 +1,4 @@
+import { MeshError } from '../base/error.ts';
 import { typePrefix } from './encode.ts';
 
 /** How one resource type is served. */
@@ -49,13 +50,24 @@ export const pushOrder: readonly TypeRule[] = [
 
 const rules = new Map(pushOrder.map((rule, position) => [rule.url, { rule, position }]));
 
-/** The rule of a type; one that the table does not name is served as full state, after all others. */
-export function ruleOf(typeUrl: string): TypeRule {
-  const short = typeUrl.slice(typeUrl.lastIndexOf('.') + 1);
-  return rules.get(typeUrl)?.rule ?? { url: typeUrl, short, fullState: true, wildcard: true, eager: false };
+/** Whether a type URL is that of resources; other messages are parts of them. */
+export function isResourceType(typeUrl: string): boolean {
+  return rules.has(typeUrl);
 }
 
-/** Where a type stands in the push order. */
+/** The rule of a type. Throws MeshError 'invalid' when it is no type of resources. */
+export function ruleOf(typeUrl: string): TypeRule {
+  return entryOf(typeUrl).rule;
+}
+
+/** Where a type stands in the push order. Throws as `ruleOf`. */
 export function positionOf(typeUrl: string): number {
-  return rules.get(typeUrl)?.position ?? pushOrder.length;
+  return entryOf(typeUrl).position;
+}
+
+function entryOf(typeUrl: string): { readonly rule: TypeRule; readonly position: number } {
+  const found = rules.get(typeUrl);
+  if (found !== undefined) return found;
+  const known = pushOrder.map(({ short }) => short).join(', ');
+  throw new MeshError('invalid', `'${typeUrl}' is no type of resources that are served: those are ${known}`);
 }

@@ -1,3 +1,5 @@
+import { MeshError } from '../base/error.ts';
+
 /** The few parts of protobuf's wire format that requests and responses need, on plain Buffers. */
 
 /** A cursor over a message. Reading past the end throws RangeError. */
@@ -44,6 +46,28 @@ export function skip(cursor: Cursor, wire: number): void {
   if (cursor.at > cursor.bytes.length) throw new RangeError('message is cut short');
 }
 
+/**
+ * Walks the length-delimited fields of a message. `take` reads its content from the cursor, or says that it did not: then it
+ * is skipped, as newer fields and all of other kinds are. Throws MeshError 'invalid' when the bytes are not `what`.
+ */
+export function eachChunk(
+  bytes: Buffer,
+  what: string,
+  take: (id: number, cursor: Cursor, start: number) => boolean,
+): void {
+  const cursor: Cursor = { bytes, at: 0 };
+  try {
+    while (cursor.at < bytes.length) {
+      const start = cursor.at;
+      const tag = readVarint(cursor);
+      if ((tag & 7) !== 2 || !take(tag >>> 3, cursor, start)) skip(cursor, tag & 7);
+    }
+  } catch (cause) {
+    if (cause instanceof MeshError) throw cause;
+    throw new MeshError('invalid', `not ${what}: ${MeshError.from(cause).message}`, { cause });
+  }
+}
+
 function varint(value: number): number[] {
   const out: number[] = [];
   let rest = value;
@@ -61,4 +85,9 @@ export function field(id: number, content: Uint8Array | string): Buffer {
 /** What stands before the content of a length-delimited field. */
 export function fieldHead(id: number, length: number): Buffer {
   return Buffer.from([...varint((id << 3) | 2), ...varint(length)]);
+}
+
+/** A field that is a number of at most 32 bits, or an enum. */
+export function numberField(id: number, value: number): Buffer {
+  return Buffer.from([...varint(id << 3), ...varint(value)]);
 }

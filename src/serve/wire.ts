@@ -2,7 +2,7 @@ import { MeshError } from '../base/error.ts';
 import { shown } from '../base/shown.ts';
 import type { EncodedResource } from './codec.ts';
 import { lengthOf, messageOf } from './frame.ts';
-import { type Cursor, field, fieldHead, readChunk, readText, readVarint, skip } from './varint.ts';
+import { type Cursor, eachChunk, field, fieldHead, readChunk, readText, readVarint, skip } from './varint.ts';
 
 /** A DiscoveryRequest, as far as the server reads it. `names` are the bytes of the resource_names fields. */
 export interface SotwRequest {
@@ -122,18 +122,7 @@ export function parseDeltaRequest(bytes: Buffer): DeltaRequest {
 }
 
 function eachTopField(bytes: Buffer, take: (id: number, cursor: Cursor, start: number) => boolean): void {
-  const cursor: Cursor = { bytes, at: 0 };
-  try {
-    while (cursor.at < bytes.length) {
-      const start = cursor.at;
-      const tag = readVarint(cursor);
-      // All fields that are read are length-delimited; anything else is skipped, as newer fields are.
-      if ((tag & 7) !== 2 || !take(tag >>> 3, cursor, start)) skip(cursor, tag & 7);
-    }
-  } catch (cause) {
-    if (cause instanceof MeshError) throw cause;
-    throw new MeshError('invalid', `not a discovery request: ${MeshError.from(cause).message}`, { cause });
-  }
+  eachChunk(bytes, 'a discovery request', take);
 }
 
 /** `google.rpc.Status` as one line: the message, cut, or the code where there is none. */

@@ -2,15 +2,14 @@ import { type Clock, systemClock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import { type Logger, silentLogger } from '../base/log.ts';
 import { type Random, seededRandom } from '../base/random.ts';
-import { shown } from '../base/shown.ts';
-import { decodeJson, type ResourceJson } from './codec.ts';
-import { typePrefix } from './encode.ts';
+import { clientStatus } from './client-status.ts';
+import type { ResourceJson } from './codec.ts';
+import { discovery } from './discovery.ts';
 import type { Concern, Hooks, Node, Peer, ResourceDifference, Stats, StreamStatus } from './events.ts';
+import { Health, healthService } from './health.ts';
 import { type Applied, Hub, type ResourceChange } from './hub.ts';
-import { messagePlan } from './schema.ts';
-import { type Listening, listen, type Stream, type StreamHandler, type TlsOptions } from './server.ts';
-import { Session } from './session.ts';
-import { parseDeltaRequest, parseSotwRequest } from './wire.ts';
+import { reflection, reflectionServices } from './reflection.ts';
+import { type Listening, listen, type Services, type TlsOptions } from './server.ts';
 
 export type { LogFields, Logger } from '../base/log.ts';
 export type { ResourceJson } from './codec.ts';
@@ -49,9 +48,14 @@ export interface XdsServerOptions extends Hooks {
   readonly holdoffMsMax?: number;
   /** How long the other types of a stream wait for an ACK or NACK, in milliseconds. Default 5,000. */
   readonly answerWaitMsMax?: number;
+  /**
+   * False: no server reflection and no client status (CSDS), by which whoever reaches the port is told what each client has.
+   * Default true.
+   */
+  readonly tools?: boolean;
 }
 
-/** An xDS server: State of the World and Delta ADS, resources by node class. */
+/** An xDS server: State of the World and Delta, aggregated (ADS) or by each type's own service; resources by node class. */
 export interface XdsServer {
   /**
    * Listens on `address` (`127.0.0.1:0`), with TLS if given; resolves to the port. Throws MeshError
@@ -102,65 +106,28 @@ export interface XdsServer {
 export function createXdsServer(options: XdsServerOptions = {}): XdsServer {
   const clock = options.clock ?? systemClock;
   const log = options.log ?? silentLogger;
-  const { ready = true, holdoffMsMax = 50, answerWaitMsMax = 5_000 } = options;
+  const { ready = true, holdoffMsMax = 50, answerWaitMsMax = 5_000, tools = true } = options;
   const random = options.random ?? seededRandom(clock.wall());
   const hub = new Hub({ clock, random, log, hooks: options, ready, holdoffMsMax, answerWaitMsMax });
   const classOf = options.classOf ?? ((node: Node) => node.id);
   const listening: Listening[] = [];
-  let streams = 0;
-
-  const openStream = (stream: Stream): StreamHandler => {
-    let session: Session | undefined;
-    // Of a node that is refused.
-    let claimed: string | undefined;
-    const identify = (bytes: Buffer | undefined): Session => {
-      const node = readNode(bytes);
-      claimed = node.id ?? undefined;
-      const nodeClass = classOf(node, stream.peer);
-      if (nodeClass === undefined || nodeClass === '')
-        throw new MeshError('invalid', `node '${node.id ?? ''}' is of no class that is served here`);
-      streams += 1;
-      const { protocol, peer } = stream;
-      const info = { id: streams, node, nodeClass, protocol, peer };
-      session = new Session(info, hub, stream);
-      hub.join(session);
-      stream.known();
-      return session;
-    };
-    return {
-      receive(bytes) {
-        hub.stats.requests += 1;
-        try {
-          if (stream.protocol === 'sotw') {
-            const request = parseSotwRequest(bytes, session?.lastNames());
-            if (session?.knows(request.typeUrl) !== true) checkType(request.typeUrl);
-            (session ?? identify(request.node)).receiveSotw(request);
-          } else {
-            const request = parseDeltaRequest(bytes);
-            if (session?.knows(request.typeUrl) !== true) checkType(request.typeUrl);
-            (session ?? identify(request.node)).receiveDelta(request);
-          }
-        } catch (reason) {
-          stream.refuse(refusal(reason));
-        }
-      },
-      refused(error) {
-        const node = session?.info.node.id ?? claimed;
-        log.warn('stream refused', { node, peer: stream.peer.address, error: error.message });
-        hub.streamRefused({ peer: stream.peer, node, error });
-      },
-      closed() {
-        if (session !== undefined) hub.leave(session);
-      },
-    };
-  };
+  const discovered = discovery({ hub, log, classOf });
+  const asked = new Map([...(tools ? clientStatus(hub) : [])]);
+  const names = [...new Set([...discovered.keys(), ...asked.keys()].map(serviceOf))];
+  const health = new Health(names, ready);
+  const services: Services = new Map([
+    ...discovered,
+    ...asked,
+    ...health.services(),
+    ...(tools ? reflection([...names, healthService, ...reflectionServices]) : []),
+  ]);
   const apply = (nodeClass: string, changes: readonly ResourceChange[], at = clock.now()) =>
     hub.apply(nodeClass, changes, at);
   return {
     stats: hub.stats,
     apply,
     async listen(address, tls) {
-      const one = await listen(address, tls, clock, openStream);
+      const one = await listen(address, tls, clock, services);
       listening.push(one);
       return one.port;
     },
@@ -189,61 +156,28 @@ export function createXdsServer(options: XdsServerOptions = {}): XdsServer {
     classNames: () => hub.classNames(),
     dropClass: (nodeClass) => hub.dropClass(nodeClass),
     hold: (nodeClass) => hub.hold(nodeClass),
-    release: () => hub.release(),
+    release() {
+      hub.release();
+      health.set(true);
+    },
     status: () => hub.status(),
     unconfirmed: (what) => hub.unconfirmed(what),
     isConfirmed: (what) => hub.isConfirmed(what),
     differences: (stream) => hub.differences(stream),
     async close(graceMs = 1_000) {
+      health.set(false);
       hub.close();
       await Promise.all(listening.splice(0).map((one) => one.close(graceMs)));
     },
   };
 }
 
+/** `/SERVICE/METHOD` → `SERVICE`. */
+function serviceOf(path: string): string {
+  return path.slice(1, path.lastIndexOf('/'));
+}
+
 function nameIn(resource: ResourceJson): unknown {
   const { name, cluster_name } = resource as { name?: unknown; cluster_name?: unknown };
   return cluster_name ?? name;
-}
-
-/** Why a stream is refused, fit for its trailers and the log: what a client wrote may be quoted in it. */
-function refusal(reason: unknown): MeshError {
-  const { code, message, cause } = MeshError.from(reason);
-  return new MeshError(code, shown(message, refusalBytesMax), { cause });
-}
-
-const refusalBytesMax = 1_024;
-// An Envoy sends some 30 KB, most of it the names of its extensions.
-const nodeBytesMax = 2 ** 20;
-const nodeIdBytesMax = 512;
-
-/** Reads the node of a first request. Throws MeshError 'invalid' when there is none, or none that can be told from others. */
-function readNode(bytes: Buffer | undefined): Node {
-  if (bytes === undefined)
-    throw new MeshError('invalid', 'the first request of a stream must have a node (node.id, node.cluster)');
-  if (bytes.length > nodeBytesMax)
-    throw new MeshError('invalid', `the node has ${bytes.length} bytes: at most ${nodeBytesMax} are read`);
-  const { extensions: _, ...node } = decodeJson('envoy.config.core.v3.Node', bytes) as Node;
-  const { id = '' } = node;
-  if (id === '') throw new MeshError('invalid', 'the node has no id');
-  // It names the node in logs, tables and metrics.
-  if (shown(id, nodeIdBytesMax) !== id)
-    throw new MeshError(
-      'invalid',
-      `node.id must be at most ${nodeIdBytesMax} printable bytes: ${shown(id, 64)}`,
-    );
-  return node;
-}
-
-/**
- * Refuses a type that this server could never serve, by ending the stream. Ignoring it would leave the
- * client waiting for its fetch timeout, or for ever, with nobody told why.
- */
-function checkType(typeUrl: string): void {
-  const known = typeUrl.startsWith(typePrefix) && messagePlan(typeUrl.slice(typePrefix.length)) !== undefined;
-  if (!known)
-    throw new MeshError(
-      'unsupported',
-      `type URL '${typeUrl}' is not served: it is not in Envoy's v3 API here`,
-    );
 }

@@ -20,6 +20,7 @@ t.test('two proxies of one id are told once both are known to live', async (t) =
   });
   t.same(describeDoubles([node('a:1', 60_000, 5_000), node('b:1', 1_000)]), [], 'the older one may be dead');
   t.same(describeDoubles([node('a:1', 9_000), node('b:1', 1_000)]), [], 'one that is back, and what it left');
+  t.same(describeDoubles([node('a:1', 60_000), node('a:1', 50_000)]), [], 'streams of one connection');
   t.equal(describeDoubles([node('a:1', 60_000), node('b:1', 20_000)]).length, 1, 'a dead one would be gone');
   t.same(describeDoubles([node('a:1', 60_000, 1), { ...node('b:1', 60_000, 1), id: 'y' }]), []);
 });

@@ -196,7 +196,7 @@ const processes: readonly Held[] = [
   [
     'type URL',
     '512 bytes, 1 MiB',
-    'src/serve/xds.ts',
+    'src/serve/discovery.ts',
     'nodeBytesMax = 2 ** 20;\nconst nodeIdBytesMax = 512;',
   ],
   [
@@ -212,6 +212,14 @@ const processes: readonly Held[] = [
   ['a question of', '2 s, and 2 s', 'src/cli/deregistration.ts', 'stepMs = 2_000;'],
   ['a question of', '2 s for the answer', 'src/cli/deregistration.ts', 'answerMsMax = 2_000;'],
   ['time after which to hedge', '400 ms', 'src/registry/lint-traffic.ts', 'hedgedPerTryTimeoutMs = 400;'],
+  [
+    'resources, and bytes, in one answer',
+    '20,000; 32 MiB',
+    'src/serve/client-status.ts',
+    'resourcesMax: 20_000,\n  bytesMax: 32 * 2 ** 20,',
+  ],
+  ['answers of reflection and client status', '8 MiB', 'src/serve/calls.ts', 'unreadBytesMax = 8 * 2 ** 20;'],
+  ['client status and reflection', 'served', 'src/serve/xds.ts', 'tools = true }'],
 ];
 
 export const heldRows: readonly Held[] = [...proxies, ...objects, ...processes];

@@ -4,7 +4,7 @@ import type { ResourceChange } from '../../src/serve/hub.ts';
 import { cds, eds, gone, lds, rds, story } from './story.ts';
 
 // Envoys as simple models, that read, answer and reconnect when chance says so. Whatever happens: a route in
-// force names a cluster that is there and warm; nothing is pushed out of turn; in the end all have the same
+// force names a cluster that is there and warm; no response has a name twice; nothing is pushed out of turn; in the end all have the same
 // state as the server. A failure prints its seed.
 
 type Story = ReturnType<typeof story>;
@@ -70,6 +70,7 @@ class Model {
   }
 
   private nonces = new Map<string, string>();
+  private twice: string | undefined;
 
   private answer(type: string, nonce: string) {
     const names = type === 'EDS' ? [...this.of('CDS').keys()] : type === 'RDS' ? ['r'] : [];
@@ -88,6 +89,8 @@ class Model {
     const state = this.of(type);
     const complete = this.protocol === 'sotw' && (type === 'CDS' || type === 'LDS');
     const names = message.resources.map((one) => String(one.cluster_name ?? one.name));
+    const told = [...names, ...message.removed];
+    if (new Set(told).size < told.length) this.twice = `${type} has a name twice: ${told}`;
     for (const name of message.removed) state.delete(name);
     if (complete) for (const name of state.keys()) if (!names.includes(name)) state.delete(name);
     for (const [i, name] of names.entries())
@@ -116,8 +119,9 @@ class Model {
     if (added || removed) this.ask('EDS', [...now.keys()], this.nonces.get('EDS') ?? '', before.keys());
   }
 
-  /** What must never be: a route to a cluster that is not there. */
+  /** What must never be: a route to a cluster that is not there, or a response with one name twice. */
   fault(): string | undefined {
+    if (this.twice !== undefined) return `${this.protocol}: ${this.twice}`;
     const target = this.of('RDS').get('r')?.resource.request_headers_to_remove as string[] | undefined;
     if (target === undefined || this.of('CDS').has(String(target))) return undefined;
     return `${this.protocol}: the route names ${target}, of ${[...this.of('CDS').keys()]}`;

@@ -31,7 +31,7 @@ async function sendToTwo(t: Test, interceptor: ServerInterceptor) {
     streams.push(stream);
     return { receive: () => {}, closed: () => {} };
   };
-  const server = await listen('127.0.0.1:0', undefined, systemClock, open, [interceptor]);
+  const server = await listen('127.0.0.1:0', undefined, systemClock, new Map([[path, open]]), [interceptor]);
   const clients = [1, 2].map(() => new Client(`127.0.0.1:${server.port}`, credentials.createInsecure()));
   t.teardown(async () => {
     for (const client of clients) client.close();
@@ -148,7 +148,7 @@ async function receiving(t: Test, options: object, interceptors: ServerIntercept
     streams.push(stream);
     return { receive: (bytes: Buffer) => received.push(bytes.toString()), closed: () => {} };
   };
-  const server = await listen('127.0.0.1:0', undefined, systemClock, open, interceptors);
+  const server = await listen('127.0.0.1:0', undefined, systemClock, new Map([[path, open]]), interceptors);
   const client = new Client(`127.0.0.1:${server.port}`, credentials.createInsecure(), options);
   t.teardown(async () => {
     client.close();
@@ -230,7 +230,7 @@ t.test('a stream that was refused is closed, though its client goes on', async (
     streams.push(stream);
     return { receive: () => stream.refuse(new MeshError('invalid', 'no')), closed: () => {} };
   };
-  const server = await listen('127.0.0.1:0', undefined, systemClock, open);
+  const server = await listen('127.0.0.1:0', undefined, systemClock, new Map([[path, open]]));
   const client = connect(`http://127.0.0.1:${server.port}`);
   t.teardown(async () => {
     client.destroy();

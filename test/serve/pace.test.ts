@@ -82,7 +82,7 @@ async function sendMany(t: Test, interceptors: ServerInterceptor[] = []) {
     },
     closed: () => {},
   });
-  const server = await listen('127.0.0.1:0', undefined, clock, open, interceptors);
+  const server = await listen('127.0.0.1:0', undefined, clock, new Map([[path, open]]), interceptors);
   const clients: Client[] = [];
   t.teardown(async () => {
     for (const client of clients) client.close();

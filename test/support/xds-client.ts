@@ -44,18 +44,23 @@ export function typeUrl(type: string): string {
   return pushOrder.find((rule) => rule.short === type)?.url ?? type;
 }
 
-/** Connects to an ADS server on `address` and opens one stream. `node` undefined sends none. */
+function adsPath(protocol: 'sotw' | 'delta'): string {
+  const method = protocol === 'delta' ? 'DeltaAggregatedResources' : 'StreamAggregatedResources';
+  return `/envoy.service.discovery.v3.AggregatedDiscoveryService/${method}`;
+}
+
+/** Connects to an xDS server on `address` and opens one stream, of ADS or of `path`. `node` undefined sends none. */
 export function connectXds(
   address: string,
   protocol: 'sotw' | 'delta',
   node: object | undefined,
   tls: ChannelCredentials = credentials.createInsecure(),
+  path = adsPath(protocol),
 ): XdsClient {
   const client = new Client(address, tls, { 'grpc.max_receive_message_length': -1 });
-  const method = protocol === 'delta' ? 'DeltaAggregatedResources' : 'StreamAggregatedResources';
   const message = `envoy.service.discovery.v3.${protocol === 'delta' ? 'Delta' : ''}Discovery`;
   const call: ClientDuplexStream<Buffer, Buffer> = client.makeBidiStreamRequest(
-    `/envoy.service.discovery.v3.AggregatedDiscoveryService/${method}`,
+    path,
     (bytes: Buffer) => bytes,
     (bytes: Buffer) => bytes,
   );

@@ -1,0 +1,145 @@
+import { MeshError } from '../base/error.ts';
+import type { Logger } from '../base/log.ts';
+import { shown } from '../base/shown.ts';
+import { refusal } from './calls.ts';
+import { decodeJson } from './codec.ts';
+import { typePrefix } from './encode.ts';
+import type { Node, Peer, StreamInfo } from './events.ts';
+import type { Hub } from './hub.ts';
+import type { Services, Stream, StreamHandler } from './server.ts';
+import { type DiscoveryMethod, discoveryMethods } from './services.ts';
+import { Session, type SessionStream } from './session.ts';
+import { isResourceType, ruleOf } from './types.ts';
+import { parseDeltaRequest, parseSotwRequest } from './wire.ts';
+
+/** What discovery needs of the server. */
+export interface DiscoveryOptions {
+  readonly hub: Hub;
+  readonly log: Logger;
+  /** As `XdsServerOptions.classOf`. */
+  classOf(node: Node, peer: Peer): string | undefined;
+}
+
+/** What serves each discovery method, by its path: ADS and the separate services alike. */
+export function discovery(options: DiscoveryOptions): Services {
+  let streams = 0;
+  const nextId = () => {
+    streams += 1;
+    return streams;
+  };
+  return new Map(
+    discoveryMethods.map((method) => [method.path, (stream) => open(stream, method, options, nextId)]),
+  );
+}
+
+function open(
+  stream: Stream,
+  { protocol, only, once }: DiscoveryMethod,
+  { hub, log, classOf }: DiscoveryOptions,
+  nextId: () => number,
+): StreamHandler {
+  let session: Session | undefined;
+  // Of a node that is refused.
+  let claimed: string | undefined;
+  const identify = (bytes: Buffer | undefined): Session => {
+    const node = readNode(bytes);
+    claimed = node.id ?? undefined;
+    const nodeClass = classOf(node, stream.peer);
+    if (nodeClass === undefined || nodeClass === '')
+      throw new MeshError('invalid', `node '${node.id ?? ''}' is of no class that is served here`);
+    const { peer } = stream;
+    const info: StreamInfo = { id: nextId(), node, nodeClass, protocol, ...(only && { only }), peer };
+    session = new Session(info, hub, once ? answeredOnce(stream) : stream);
+    hub.join(session);
+    stream.known();
+    return session;
+  };
+  const typed = <R extends { readonly typeUrl: string }>(request: R): R => {
+    const typeUrl = typeOf(request.typeUrl, only);
+    if (session?.knows(typeUrl) !== true) checkType(typeUrl);
+    return typeUrl === request.typeUrl ? request : { ...request, typeUrl };
+  };
+  return {
+    receive(bytes) {
+      hub.stats.requests += 1;
+      try {
+        if (protocol === 'sotw') {
+          const request = typed(parseSotwRequest(bytes, session?.lastNames()));
+          if (once && request.names.length === 0 && !ruleOf(request.typeUrl).wildcard)
+            throw new MeshError('invalid', 'a request for resources of this type must name them');
+          (session ?? identify(request.node)).receiveSotw(request);
+        } else {
+          const request = typed(parseDeltaRequest(bytes));
+          (session ?? identify(request.node)).receiveDelta(request);
+        }
+      } catch (reason) {
+        stream.refuse(refusal(reason));
+      }
+    },
+    ...(once && { halfClosed() {} }),
+    refused(error) {
+      const node = session?.info.node.id ?? claimed;
+      log.warn('stream refused', { node, peer: stream.peer.address, error: error.message });
+      hub.streamRefused({ peer: stream.peer, node, error });
+    },
+    closed() {
+      if (session !== undefined) hub.leave(session);
+    },
+  };
+}
+
+/** A stream that ends with the first response. */
+function answeredOnce(stream: Stream): SessionStream {
+  return {
+    isClogged: () => stream.isClogged(),
+    write(bytes) {
+      stream.write(bytes);
+      // Not while the session writes.
+      queueMicrotask(() => stream.end());
+    },
+  };
+}
+
+/**
+ * The type of a request: of a type's own service it need not be said ("implicit in requests made via singleton xDS APIs",
+ * envoy/service/discovery/v3/discovery.proto), and can be no other. Throws MeshError 'invalid'.
+ */
+function typeOf(said: string, only: string | undefined): string {
+  if (only === undefined || said === only) return said;
+  if (said === '') return only;
+  throw new MeshError('invalid', `type URL '${said}' is not served by this service, which is for '${only}'`);
+}
+
+// An Envoy sends some 30 KB, most of it the names of its extensions.
+const nodeBytesMax = 2 ** 20;
+const nodeIdBytesMax = 512;
+
+/** Reads the node of a first request. Throws MeshError 'invalid' when there is none, or none that can be told from others. */
+function readNode(bytes: Buffer | undefined): Node {
+  if (bytes === undefined)
+    throw new MeshError('invalid', 'the first request of a stream must have a node (node.id, node.cluster)');
+  if (bytes.length > nodeBytesMax)
+    throw new MeshError('invalid', `the node has ${bytes.length} bytes: at most ${nodeBytesMax} are read`);
+  const { extensions: _, ...node } = decodeJson('envoy.config.core.v3.Node', bytes) as Node;
+  const { id = '' } = node;
+  if (id === '') throw new MeshError('invalid', 'the node has no id');
+  // It names the node in logs, tables and metrics.
+  if (shown(id, nodeIdBytesMax) !== id)
+    throw new MeshError(
+      'invalid',
+      `node.id must be at most ${nodeIdBytesMax} printable bytes: ${shown(id, 64)}`,
+    );
+  return node;
+}
+
+/**
+ * Refuses what is no type of resources, a message that is only a part of one too, by ending the stream. Ignoring it would leave
+ * the client waiting for its fetch timeout, or for ever, with nobody told why.
+ */
+function checkType(typeUrl: string): void {
+  if (!isResourceType(typeUrl))
+    throw new MeshError(
+      'unsupported',
+      `type URL '${typeUrl}' is not served: it is no type of resources that Envoy discovers (${typePrefix}envoy.config.cluster.v3.Cluster is one)`,
+    );
+}
