@@ -29,18 +29,27 @@ export const refusedAddressOutcome = 'refused-address';
 /** The outcome of a sidecar's own 503: DNS has no address for a host that a request alone names, or did not answer. */
 export const noAddressOutcome = 'no-address';
 /**
- * Of an answer: the IDC that was asked has nobody for the Group (`nobodyThere`), or nobody with room (`nobodyFree`). Of a request: an
- * earlier try of it got such an answer, so that this one must not cross again where no other IDC could serve it.
+ * Of an answer between proxies: why it is none of an instance. Nobody has executed the request. Before the word of an IDC stands
+ * `egress-` for each egress that asked all IDCs it may, and passed the last one's word on. Of a request: an earlier try of it was
+ * told so, and this one must not cross again.
  */
 export const nobodyHeader = 'x-isthmus-nobody';
+/** This IDC has no healthy instance of the Group. */
 export const nobodyThere = 'true';
+/** This IDC has no room for requests of others. */
 export const nobodyFree = 'full';
-/** All headers of Isthmus's own, for where they are named one by one. */
+/** This IDC may have somebody, but could not reach them, does not know the Group yet, or has no memory left. */
+export const nobodyReached = 'unreached';
+/** This egress could reach no other IDC. */
+export const noWayOut = 'no-way';
+/** What the proxy before puts, and a `-`, before the word of an egress. */
+export const egress = 'egress';
 /**
  * Set to `true` on a proxy's own answer where the request never reached an instance: whatever its method, it may be tried
  * elsewhere. No workload sees it, so that none can copy it into an answer of its own.
  */
 export const unsentHeader = 'x-isthmus-unsent';
+/** All headers of Isthmus's own, for where they are named one by one. */
 export const ownHeaders: readonly string[] = [
   trailHeader,
   visitedHeader,

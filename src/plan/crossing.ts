@@ -45,6 +45,18 @@ export function planCrossing(options: CrossingOptions): Crossing | undefined {
   return { idcs: targets, permits, ...(isMember && namesMax >= 2 ? { handOnNamesMax: namesMax } : {}) };
 }
 
+/** How many IDCs a request that was handed on may still be sent to at most, by the number of names in its trail: from 2 on. */
+export function leftToAsk(crossing: Crossing | undefined): readonly number[] {
+  const { permits, handOnNamesMax = 0 } = crossing ?? {};
+  if (permits === undefined || permits === 'all') return [];
+  return Array.from({ length: Math.max(0, handOnNamesMax - 1) }, (_, i) =>
+    Math.max(
+      0,
+      ...permits.filter(({ visited }) => visited.split(',').length === i + 2).map(({ to }) => to.length),
+    ),
+  );
+}
+
 /**
  * The other IDCs of a DR group, most preferred first. In order, each has a priority of its own; by weight, all
  * that have weight share the first, and weight 0 means "only when none of those can". Those of `last` come after all.

@@ -7,12 +7,12 @@ import type { LoopPrevention } from '../model/trail.ts';
 import { planRetryBudget } from './budget.ts';
 import { concurrentPerInstance, countLive, spillLimit, spillShare } from './capacity.ts';
 import { planCrossingCheck } from './checks.ts';
-import { planCrossing } from './crossing.ts';
+import { leftToAsk, planCrossing } from './crossing.ts';
 import { evacuatedIdcs, type Leaving, planHomeShare } from './evacuation.ts';
 import { planHealth } from './health.ts';
 import { isByName, planNaming } from './naming.ts';
 import { planOutlier } from './outlier.ts';
-import { planRetry, planRetryUnsent, trafficDefaults } from './retry.ts';
+import { askFewer, planAsking, planRetry, planRetryUnsent, trafficDefaults } from './retry.ts';
 import { hasSni, isTcp, planTcpPaths, tcpCrossing, tcpPolicy } from './tcp.ts';
 import { planTls } from './tls.ts';
 import type {
@@ -91,6 +91,7 @@ export function planGroup(view: GroupView, context: PlanContext): readonly Group
       evacuationShare === undefined ? crossing : withoutHandOn(crossing),
       traffic,
       isOutFirst,
+      (idc) => context.idcs.get(idc)?.spec.ingress.length ?? 0,
     );
     const instances = planLocalities(naming.instances, port, naming.isRemote, evacuates);
     return {
@@ -279,21 +280,26 @@ function planPaths(
   crossing: Crossing | undefined,
   traffic: GroupTraffic,
   isOutFirst: boolean,
+  gateways: (idc: string) => number,
 ): Pick<GroupPlan, 'paths' | 'handOn'> {
   const both: readonly Target[] = isOutFirst
     ? [egressTarget, instancesTarget]
     : [instancesTarget, egressTarget];
   const first = crossing === undefined ? [instancesTarget] : both;
   const leave: readonly Target[] = (crossing?.idcs ?? []).map(({ idc }) => ({ kind: 'idc', idc }));
+  const asking = planAsking(crossing?.idcs ?? [], gateways);
   const path = (
     listener: ListenerRole,
     priorities: readonly Target[],
-    retry = planRetry(listener, traffic, leave.length),
+    retry = planRetry(listener, traffic, asking),
   ) => ({
     listener,
     priorities,
     retry,
   });
+  const onward = leftToAsk(crossing).map((left) =>
+    path('ingress', leave, planRetry('ingress', traffic, askFewer(asking, left))),
+  );
   const handsOn = crossing?.handOnNamesMax !== undefined;
   const later = planRetryUnsent(traffic);
   return {
@@ -304,7 +310,7 @@ function planPaths(
       sidecar: path('sidecar', leave),
       ingress: path('ingress', leave),
     },
-    ...(handsOn ? { handOn: { first: path('peer', first), later: path('peer', first, later) } } : {}),
+    ...(handsOn ? { handOn: { first: path('peer', first), later: path('peer', first, later), onward } } : {}),
   };
 }
 

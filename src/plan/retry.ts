@@ -1,5 +1,5 @@
 import type { GroupTraffic } from '../model/idc.ts';
-import type { ListenerRole, RetryPlan, RetryRule } from './types.ts';
+import type { CrossingIdc, ListenerRole, RetryPlan, RetryRule } from './types.ts';
 
 /** RFC 9110, 9.2.1: what they do, they may do twice. PUT and DELETE may only once the first has ended, which a broken connection does not say. */
 const safeMethods = ['GET', 'HEAD', 'OPTIONS', 'TRACE'] as const;
@@ -37,12 +37,58 @@ export function atOnce(rule: RetryRule): RetryRule {
 /** The most tries that any request may make at instances: 4 at the first proxy times 2 at the peer ingress. */
 export const instanceTriesMax = 8;
 
+/** How an egress asks other IDCs for one request. */
+export interface Asking {
+  /** Other IDCs that may be asked. */
+  readonly idcs: number;
+  /** Tries in all, and of one priority before the next is taken. */
+  readonly tries: number;
+  readonly triesPerPriority: number;
+}
+
+/** Tries at the gateways of one IDC, so that a dead one costs no crossing to a less preferred IDC. */
+const triesPerIdc = 2;
+
+/** At the least, so that several dead gateways of the only other IDC are passed. */
+const askingTriesMin = 4;
+
+/** At the most for one priority, however many gateways its IDCs have. */
+const triesPerPriorityMax = 16;
+
+/**
+ * How an egress asks these IDCs, each of which has so many ingress gateways. Envoy does not tell IDCs of one priority apart: there
+ * are so many tries that all but the gateways of one cannot be all of them.
+ */
+export function planAsking(targets: readonly CrossingIdc[], gateways: (idc: string) => number): Asking {
+  const priorities = [...Map.groupBy(targets, ({ priority }) => priority).values()];
+  const needed = priorities.map((group) => {
+    const counts = group.map(({ idc }) => Math.max(1, gateways(idc)));
+    const all = counts.reduce((sum, count) => sum + count, 0);
+    return counts.length === 1 ? triesPerIdc : all - Math.min(...counts) + 1;
+  });
+  const triesPerPriority = Math.min(triesPerPriorityMax, Math.max(triesPerIdc, ...needed));
+  const tries = Math.max(askingTriesMin, triesPerPriority * priorities.length);
+  return { idcs: targets.length, tries, triesPerPriority };
+}
+
+/** The same where only so many of them are left. */
+export function askFewer(asking: Asking, idcs: number): Asking {
+  const { triesPerPriority } = asking;
+  return {
+    ...asking,
+    idcs,
+    tries: Math.min(asking.tries, Math.max(askingTriesMin, triesPerPriority * idcs)),
+  };
+}
+
+const askNobody: Asking = { idcs: 0, tries: askingTriesMin, triesPerPriority: triesPerIdc };
+
 /**
  * The retry plan of one layer. Retries multiply, so just the first proxy has the full policy; the egress
- * repeats only what was never sent, and what one of several `others` has no room for; the peer ingress tries once more
+ * repeats only what was never sent, and what one of several IDCs has nobody or no room for; the peer ingress tries once more
  * (docs/ARCHITECTURE.md, "one layer retries").
  */
-export function planRetry(listener: ListenerRole, traffic: GroupTraffic, others = 1): RetryPlan {
+export function planRetry(listener: ListenerRole, traffic: GroupTraffic, asking = askNobody): RetryPlan {
   const hedged = traffic.hedge ?? trafficDefaults.hedge;
   const { perTryTimeoutMs, hedgedPerTryTimeoutMs } = trafficDefaults;
   const perTryMs = traffic.perTryTimeoutMs ?? (hedged ? hedgedPerTryTimeoutMs : perTryTimeoutMs);
@@ -70,11 +116,11 @@ export function planRetry(listener: ListenerRole, traffic: GroupTraffic, others 
       };
     case 'sidecar':
     case 'ingress': {
-      // Two tries per IDC, so that one dead ingress gateway costs no crossing to a less preferred IDC.
+      const { idcs, tries, triesPerPriority } = asking;
       const next = rule(
-        ['unsent', ...(others > 1 ? (['told-full'] as const) : [])],
-        Math.max(3, 2 * others - 1),
-        2,
+        ['unsent', ...(idcs > 1 ? (['told-nobody'] as const) : [])],
+        tries - 1,
+        triesPerPriority,
       );
       return { timeoutMs: 0, idempotentMethods: methods, idempotent: next, other: next };
     }

@@ -51,8 +51,8 @@ export type RetryCondition =
   | 'unsent'
   /** A proxy further on answered that the request never reached an instance: nothing can happen twice either. */
   | 'told-unsent'
-  /** Another IDC answered that it takes no more: nothing can happen twice, and the next one may have room. */
-  | 'told-full'
+  /** Another IDC answered that it has nobody, or no room, and handed it on to nobody: nothing can happen twice, and the next may serve it. */
+  | 'told-nobody'
   /** The connection broke after the request was sent. */
   | 'reset'
   /** The next hop answered 502, 503 or 504. */
@@ -112,6 +112,8 @@ export interface Path {
 export interface HandOn {
   readonly first: Path;
   readonly later: Path;
+  /** From the own egress on, where fewer IDCs are left to be asked, by the number of names in the trail: from 2 on. */
+  readonly onward: readonly Path[];
 }
 
 /** What an instance is asked for: by HTTP GET, or by grpc.health.v1, where '' stands for the whole server. */

@@ -1,7 +1,7 @@
 import type { ClusterLoadAssignment, envoy } from '../../protos/gen/envoy.d.ts';
 import type { Idc } from '../model/idc.ts';
 import type { Crossing, Endpoint, GroupPlan } from '../plan/types.ts';
-import { isProxy } from './marks.ts';
+import { isEgress, isProxy } from './marks.ts';
 import { checksCluster, egressCluster, idcsCluster, instancesCluster, visitedKey } from './names.ts';
 
 type LocalityEndpoints = envoy.config.endpoint.v3.LocalityLbEndpoints;
@@ -71,7 +71,7 @@ export function buildEgressAssignment(
             locality: { region: own?.meta.name },
             lb_endpoints: gateways.map((gateway) => ({
               ...buildEndpoint({ address: gateway.address, port: gateway[port], weight: 1 }),
-              ...isProxy,
+              ...isEgress,
             })),
           },
         ],

@@ -11,7 +11,7 @@ import { edgeHttp, insideHttp, workloadHttp } from './leniency.ts';
 import { type HttpRole, localReplies } from './localreply.ts';
 import { headerPrefix, visitedKey } from './names.ts';
 import { upgrades } from './upgrades.ts';
-import { firstRouter, peerRouter } from './vain.ts';
+import { tryingRouter } from './vain.ts';
 
 /** A filter of an HTTP connection manager. */
 type AccessLogs = Pick<HttpConnectionManager, 'access_log'>;
@@ -150,7 +150,7 @@ function buildManager({ role, edge, filters, accessLog: file }: HttpListener): H
       config_source: { resource_api_version: 'V3', ads: {}, initial_fetch_timeout: '0s' },
     },
     upgrade_configs: upgrades,
-    http_filters: [...filters, isFirst ? firstRouter : role === 'peer' ? peerRouter : routerFilter],
+    http_filters: [...filters, isFirst || role === 'peer' ? tryingRouter : routerFilter],
   };
 }
 

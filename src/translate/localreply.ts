@@ -5,8 +5,10 @@ import {
   noAddressOutcome,
   nobodyFree,
   nobodyHeader,
+  nobodyReached,
   nobodyThere as nobodyThereMark,
   noIdcOutcome,
+  noWayOut,
   outcomeHeader,
   overloadedOutcome,
   refusedAddressOutcome,
@@ -109,7 +111,10 @@ const moreHeaders: Partial<Readonly<Record<HttpRole, readonly HeaderOption[]>>> 
 export function localReplies(role: HttpRole): Pick<HttpConnectionManager, 'local_reply_config'> {
   const inMesh = meshListeners.includes(role);
   // A proxy comes before it, and may try elsewhere whatever the method: none of these flags stands for a try that was sent.
-  const unsent = inMesh || role === 'inbound' ? [header(unsentHeader, 'true')] : [];
+  const unsent = [
+    ...(inMesh || role === 'inbound' ? [header(unsentHeader, 'true')] : []),
+    ...(inMesh ? [header(nobodyHeader, role === 'peer' ? nobodyReached : noWayOut)] : []),
+  ];
   const headers = [header(outcomeHeader, noIdcOutcome), ...unsent, ...(moreHeaders[role] ?? [])];
   const mappers: ResponseMapper[] = [{ filter: flagged(nobodyLeft), headers_to_add: headers }];
   mappers.push(

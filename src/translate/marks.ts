@@ -1,31 +1,43 @@
 import type { envoy } from '../../protos/gen/envoy.d.ts';
-import { nobodyFree, nobodyHeader, nobodyThere, unsentHeader } from '../model/trail.ts';
+import { egress, nobodyHeader, unsentHeader } from '../model/trail.ts';
 import { any } from './any.ts';
 import { metadataNamespace } from './edge.ts';
 import type { HttpFilter } from './http-filter.ts';
 
 type StringMatcher = envoy.type.matcher.v3.StringMatcher;
+type HeaderMutation = envoy.config.common.mutation_rules.v3.HeaderMutation;
 type LbEndpoint = envoy.config.endpoint.v3.LbEndpoint;
 
-/** The marks that proxies put on answers, each with its value. */
-const marks = [
-  [unsentHeader, 'true'],
-  [nobodyHeader, nobodyThere],
-  [nobodyHeader, nobodyFree],
-] as const;
+/** The value of `unsentHeader`. */
+const unsent = 'true';
 
-/** Says of an endpoint that a proxy of the mesh stands there: all values of marks that it may give, by themselves. */
-export const isProxy: Pick<LbEndpoint, 'metadata'> = Object.freeze({
-  metadata: {
-    filter_metadata: { [metadataNamespace]: Object.fromEntries(marks.map(([, value]) => [value, value])) },
-  },
-});
+/** Key of an endpoint's metadata: what stands before the endpoint's word on who is there. */
+const via = 'via';
+
+/** Says of an endpoint that a proxy of the mesh stands there: the value of the mark that only proxies give. */
+export const isProxy: Pick<LbEndpoint, 'metadata'> = proxy({ [unsent]: unsent });
+
+/** The same of an own egress gateway, with what is put before its word on who is there. */
+export const isEgress: Pick<LbEndpoint, 'metadata'> = proxy({ [unsent]: unsent, [via]: egress });
+
+function proxy(filter: Readonly<Record<string, string>>): Pick<LbEndpoint, 'metadata'> {
+  return Object.freeze({ metadata: { filter_metadata: { [metadataNamespace]: filter } } });
+}
 
 /**
- * Filters that see each try. They take the marks by which proxies say that nobody had a request off answers of everybody
- * else: an instance that is reached without a sidecar has had it, whatever it answers (docs/decisions/092-whose-marks-count.md).
+ * Filters that see each try. They take the mark by which proxies say that nobody had a request off answers of everybody else: an
+ * instance that is reached without a sidecar has had it, whatever it answers (docs/decisions/092-whose-marks-count.md). And they put
+ * before a word on who is there whose it is: `egress-`, or `-` for all who cannot know.
  */
-export const believeProxies: readonly HttpFilter[] = marks.map(([header, value]) => believe(header, value));
+export const believeProxies: readonly HttpFilter[] = [
+  replaced(unsentHeader, { exact: unsent }, [
+    { remove: unsentHeader },
+    set(unsentHeader, `%UPSTREAM_METADATA(${metadataNamespace}:${unsent})%`),
+  ]),
+  replaced(nobodyHeader, { safe_regex: { google_re2: {}, regex: '.+' } }, [
+    set(nobodyHeader, `%UPSTREAM_METADATA(${metadataNamespace}:${via})%-%RESP(${nobodyHeader})%`),
+  ]),
+];
 
 /** The codec, which must be the last of the filters that see each try. */
 export const upstreamCodec: HttpFilter = {
@@ -33,28 +45,18 @@ export const upstreamCodec: HttpFilter = {
   typed_config: any('envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec', {}),
 };
 
-/** Where an answer has the mark, its value becomes what stands at the endpoint, which is nothing but for proxies. */
-function believe(header: string, value: string): HttpFilter {
-  return whereAnswered(
-    header,
-    { exact: value },
-    {
-      name: `isthmus.believe.${header}.${value}`,
-      typed_config: any('envoy.extensions.filters.http.header_mutation.v3.HeaderMutation', {
-        mutations: {
-          response_mutations: [
-            { remove: header },
-            {
-              append: {
-                header: { key: header, value: `%UPSTREAM_METADATA(${metadataNamespace}:${value})%` },
-                append_action: 'OVERWRITE_IF_EXISTS_OR_ADD',
-              },
-            },
-          ],
-        },
-      }),
-    },
-  );
+function set(key: string, value: string): HeaderMutation {
+  return { append: { header: { key, value }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' } };
+}
+
+/** Where an answer has the mark, these change it. */
+function replaced(header: string, mark: StringMatcher, mutations: readonly HeaderMutation[]): HttpFilter {
+  return whereAnswered(header, mark, {
+    name: `isthmus.believe.${header}`,
+    typed_config: any('envoy.extensions.filters.http.header_mutation.v3.HeaderMutation', {
+      mutations: { response_mutations: [...mutations] },
+    }),
+  });
 }
 
 /** The filter, for tries whose answer has this header with such a value; to look at the header costs next to nothing. */

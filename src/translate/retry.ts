@@ -1,6 +1,14 @@
 import { LRUCache } from 'lru-cache';
 import type { envoy } from '../../protos/gen/envoy.d.ts';
-import { nobodyFree, nobodyHeader, unsentHeader } from '../model/trail.ts';
+import {
+  egress,
+  nobodyFree,
+  nobodyHeader,
+  nobodyReached,
+  nobodyThere,
+  noWayOut,
+  unsentHeader,
+} from '../model/trail.ts';
 import type { RetryCondition, RetryRule } from '../plan/types.ts';
 import { any, duration } from './any.ts';
 
@@ -10,7 +18,7 @@ type RetryPolicy = envoy.config.route.v3.RetryPolicy;
 const retryOn: Readonly<Record<RetryCondition, string>> = {
   unsent: 'connect-failure,refused-stream,reset-before-request',
   'told-unsent': 'retriable-headers',
-  'told-full': 'retriable-headers',
+  'told-nobody': 'retriable-headers',
   reset: 'reset',
   'gateway-error': 'gateway-error',
 };
@@ -21,10 +29,15 @@ const unsentMark: envoy.config.route.v3.HeaderMatcher = {
   string_match: { exact: 'true' },
 };
 
-/** How an ingress says that its IDC takes no more. */
-const fullMark: envoy.config.route.v3.HeaderMatcher = {
+/**
+ * How an IDC says that it did not serve a request, and that others were not asked for it: it has handed it on to nobody, or its
+ * egress could reach none of them.
+ */
+const nobodyMark: envoy.config.route.v3.HeaderMatcher = {
   name: nobodyHeader,
-  string_match: { exact: nobodyFree },
+  string_match: {
+    safe_regex: { regex: [nobodyThere, nobodyFree, nobodyReached, `${egress}-${noWayOut}`].join('|') },
+  },
 };
 
 /**
@@ -56,7 +69,7 @@ function buildRetryAction(rule: RetryRule, movesOn: boolean): RouteAction {
   if (rule.retries === 0) return {};
   const marks = [
     ...(rule.on.includes('told-unsent') ? [unsentMark] : []),
-    ...(rule.on.includes('told-full') ? [fullMark] : []),
+    ...(rule.on.includes('told-nobody') ? [nobodyMark] : []),
   ];
   const policy: RetryPolicy = {
     retry_on: rule.on.map((condition) => retryOn[condition]).join(','),

@@ -19,7 +19,7 @@ import { buildRetry } from './retry.ts';
 import { appProtocol } from './sidecar.ts';
 import { buildConnectRoutes, hasRoutes } from './tcp.ts';
 import { knownHosts, unknownHosts } from './unknown.ts';
-import { buildVainRoute } from './vain.ts';
+import { buildVainRoutes } from './vain.ts';
 
 type RouteAction = envoy.config.route.v3.RouteAction;
 
@@ -210,8 +210,11 @@ function buildGroupRoutes(plan: GroupPlan, path: Path, inherited: RouteAction): 
         : { mirror: { cluster: instancesCluster(plan.group), percent: plan.mirror } }),
     });
   if (isPeer) return [...buildPeerRoutes(plan, routes), ...routes(path)];
+  if (clusterOf(plan, path) !== idcsCluster(plan.group)) return routes(path);
+  const onward = path.listener === 'ingress' ? (plan.handOn?.onward ?? []) : [];
   return [
-    ...(clusterOf(plan, path) === idcsCluster(plan.group) ? buildVainRoute(plan) : []),
+    ...buildVainRoutes(plan),
+    ...onward.flatMap((each, i) => routes(each, [visitedCount(i + 2, i + 2)])),
     ...routes(path),
   ];
 }

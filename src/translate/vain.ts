@@ -1,5 +1,6 @@
 import type { envoy, Route } from '../../protos/gen/envoy.d.ts';
 import {
+  egress,
   nobodyFree,
   nobodyHeader,
   nobodyThere,
@@ -21,9 +22,12 @@ const remember = `function envoy_on_response(handle)
   handle:streamInfo():dynamicMetadata():set("${metadataNamespace}", "nobody", handle:headers():get("${nobodyHeader}"))
 end`;
 
+/** What an egress says that has asked all IDCs it may: nobody is there, or nobody with room. */
+const askedAll = `(${egress}-)+(${nobodyThere}|${nobodyFree})`;
+
 /**
- * Filters of the first proxy that see each try, and not just the request. They tell the next try what an earlier one was
- * told: that nobody is in the other IDC. What a client sends under that name is taken off.
+ * Filters of a proxy that may try both at home and by its egress; they see each try, and not just the request. They tell the next
+ * try what an earlier one was told: that nobody is in any other IDC. What a client sends under that name is taken off.
  */
 const tryFilters: readonly HttpFilter[] = [
   {
@@ -41,7 +45,7 @@ const tryFilters: readonly HttpFilter[] = [
   // The script costs a sixth of a request's CPU.
   whereAnswered(
     nobodyHeader,
-    { safe_regex: { google_re2: {}, regex: `${nobodyThere}|${nobodyFree}` } },
+    { safe_regex: { google_re2: {}, regex: askedAll } },
     {
       name: 'isthmus.remember_nobody',
       typed_config: any('envoy.extensions.filters.http.lua.v3.Lua', {
@@ -54,29 +58,20 @@ const tryFilters: readonly HttpFilter[] = [
 ];
 
 /**
- * The router of a first proxy. Its filters for tries stand here, one script for all Groups: those of a cluster would count
- * where they are the route's own, which is one for each Group.
+ * The router of a first proxy, and of a peer listener, which may hand on. Its filters for tries stand here, one script for all
+ * Groups: those of a cluster would count where they are the route's own, which is one for each Group.
  */
-export const firstRouter: HttpFilter = {
+export const tryingRouter: HttpFilter = {
   name: 'envoy.filters.http.router',
   typed_config: any('envoy.extensions.filters.http.router.v3.Router', { upstream_http_filters: tryFilters }),
 };
 
-/** The router of a peer listener, which tries again by what it was told and passes that on. */
-export const peerRouter: HttpFilter = {
-  name: 'envoy.filters.http.router',
-  typed_config: any('envoy.extensions.filters.http.router.v3.Router', {
-    upstream_http_filters: [...believeProxies, upstreamCodec],
-  }),
-};
-
 /**
- * The egress's answers to a try that needs not cross: since the one before found nobody there, and just one IDC could serve it;
- * or nobody with room, as the egress has asked every IDC then. The first proxy may still find somebody at home (docs/decisions/038-told-once-that-nobody-is-there.md).
+ * The egress's answers to a try that needs not cross, since an earlier one asked every IDC and found nobody there, or nobody with
+ * room. The proxy before may still find somebody at home (docs/decisions/038-told-once-that-nobody-is-there.md).
  */
-export function buildVainRoute({ crossing }: GroupPlan): Route[] {
-  if (crossing === undefined || crossing.permits === 'all') return [];
-  return crossing.idcs.length === 1 ? [fullRoute, vainRoute] : [fullRoute];
+export function buildVainRoutes({ crossing }: GroupPlan): readonly Route[] {
+  return crossing === undefined || crossing.permits === 'all' ? [] : vainRoutes;
 }
 
 function set(key: string, value: string): HeaderOption {
@@ -84,12 +79,14 @@ function set(key: string, value: string): HeaderOption {
 }
 
 /** One object each for all Groups: encoded once. */
-const vainRoute = answerTo(nobodyThere, noIdcOutcome);
-const fullRoute = answerTo(nobodyFree, spillLimitOutcome);
+const vainRoutes: readonly Route[] = [
+  answerTo(nobodyFree, spillLimitOutcome),
+  answerTo(nobodyThere, noIdcOutcome),
+];
 
 function answerTo(told: string, outcome: string): Route {
   return Object.freeze<Route>({
-    match: { prefix: '/', headers: [{ name: nobodyHeader, string_match: { exact: told } }] },
+    match: { prefix: '/', headers: [{ name: nobodyHeader, string_match: { suffix: told } }] },
     direct_response: { status: 503 },
     response_headers_to_add: [
       set(outcomeHeader, outcome),

@@ -42,6 +42,8 @@ export interface WorldOptions {
   readonly ingressZones?: Readonly<Record<string, string>>;
   /** Sources of each IDC's control plane besides its files. */
   readonly sources?: (idc: string) => readonly OpenedSource[];
+  /** Gateways of each kind in each IDC; absent: 1. */
+  readonly gateways?: number;
   /** Every Idc also names an ingress and an egress gateway that is not there. */
   readonly deadGateways?: boolean;
   /** Changes the bootstraps of ingress gateways, as JSON without spaces. */
@@ -58,16 +60,16 @@ export interface AccessLine {
   readonly trail: string | null;
 }
 
-/** IDCs with one gateway of each kind, and a caller in the first. */
+/** IDCs with their gateways, and a caller in the first. */
 export interface Idcs {
   readonly meshes: ReadonlyMap<string, Mesh>;
   /** The objects of each IDC's registry, as YAML. */
   readonly registry: ReadonlyMap<string, string>;
   /** Where the caller's requests go. */
   readonly outbound: ListenAddress;
-  /** Where clients enter each IDC, and where its egress takes requests of sidecars. */
+  /** Where clients enter each IDC, and where its egress takes requests of sidecars: its first gateways. */
   readonly gateways: ReadonlyMap<string, Gateways>;
-  /** Process ids of the proxies: `caller`, and `IDC-ingress`, `IDC-egress`. */
+  /** Process ids of the proxies: `caller`, and `IDC-ingress`, `IDC-egress`; those after the first with their number, `IDC-egress-2`. */
   readonly pids: ReadonlyMap<string, number>;
   /** Their admin interfaces. */
   readonly admins: ReadonlyMap<string, ListenAddress>;
@@ -87,23 +89,28 @@ interface Gateways {
 export async function startIdcs(options: WorldOptions): Promise<Idcs> {
   const { idcs, groups, hopLimit } = options;
   const dir = mkdtempSync(join(tmpdir(), 'isthmus-idcs-'));
-  const gateways = new Map<string, Gateways>();
+  const all = new Map<string, Gateways[]>();
   for (const idc of idcs) {
-    const [edge, peer, sidecar, ingress] = [
-      await freeAddress(),
-      await freeAddress(),
-      await freeAddress(),
-      await freeAddress(),
-    ];
-    gateways.set(idc, { edge, peer, sidecar, ingress });
+    const own: Gateways[] = [];
+    for (let i = 0; i < (options.gateways ?? 1); i += 1) {
+      const [edge, peer, sidecar, ingress] = [
+        await freeAddress(),
+        await freeAddress(),
+        await freeAddress(),
+        await freeAddress(),
+      ];
+      own.push({ edge, peer, sidecar, ingress });
+    }
+    all.set(idc, own);
   }
+  const gateways = new Map([...all].map(([idc, own]) => [idc, own[0] as Gateways]));
   const outbound = await freeAddress();
   const meshes = new Map<string, Mesh>();
   const registry = new Map<string, string>();
   for (const idc of idcs) {
     const order = options.preference?.[idc] ?? idcs.map((name) => ({ name }));
     const documents = [
-      ...[...gateways].map(([name, at]) => idcObject(name, at, options)),
+      ...[...all].map(([name, at]) => idcObject(name, at, options)),
       ...groups.flatMap((group) => [drGroupObject(group, order, hopLimit), serviceEntry(group)]),
     ];
     const text = documents.map((document) => stringify(document)).join('---\n');
@@ -114,7 +121,12 @@ export async function startIdcs(options: WorldOptions): Promise<Idcs> {
     );
   }
   const logs: string[] = [];
-  const more = options.dns === undefined ? {} : { dns: options.dns };
+  const gatewaysOfAKind = idcs.length * (options.gateways ?? 1);
+  const more = {
+    ...(options.dns === undefined ? {} : { dns: options.dns }),
+    // A small machine takes its time for a large world.
+    readyTimeoutMs: 30_000 * Math.max(2, gatewaysOfAKind),
+  };
   const accessLog = (proxy: string) => {
     logs.push(proxy);
     return join(dir, `${proxy}.log`);
@@ -129,19 +141,22 @@ export async function startIdcs(options: WorldOptions): Promise<Idcs> {
   await Promise.all([
     ...idcs.flatMap((idc) => {
       const mesh = meshes.get(idc) as Mesh;
-      const { edge, peer, sidecar, ingress } = gateways.get(idc) as Gateways;
       const zone = options.ingressZones?.[idc];
       const zoned = zone === undefined ? {} : { zone };
-      const [into, out] = [`${idc}-ingress`, `${idc}-egress`];
-      return [
-        start(
-          mesh,
-          into,
-          { role: 'ingress', idc, ...zoned, accessLog: accessLog(into), edge, peer },
-          { ...more, ...(options.patchIngress && { patch: options.patchIngress }) },
-        ),
-        start(mesh, out, { role: 'egress', idc, accessLog: accessLog(out), sidecar, ingress }),
-      ];
+      return (all.get(idc) ?? []).flatMap(({ edge, peer, sidecar, ingress }, i) => {
+        const [into, out] = [`${idc}-ingress`, `${idc}-egress`].map((id) =>
+          i === 0 ? id : `${id}-${i + 1}`,
+        ) as [string, string];
+        return [
+          start(
+            mesh,
+            into,
+            { role: 'ingress', idc, ...zoned, accessLog: accessLog(into), edge, peer },
+            { ...more, ...(options.patchIngress && { patch: options.patchIngress }) },
+          ),
+          start(mesh, out, { role: 'egress', idc, accessLog: accessLog(out), sidecar, ingress }, more),
+        ];
+      });
     }),
     start(
       meshes.get(idcs[0] as string) as Mesh,
@@ -178,7 +193,7 @@ export async function startIdcs(options: WorldOptions): Promise<Idcs> {
   };
 }
 
-function idcObject(name: string, at: Gateways, options: WorldOptions): object {
+function idcObject(name: string, at: readonly Gateways[], options: WorldOptions): object {
   const { deadGateways = false, exposeOutcome = false, exposeReady = false } = options;
   const none = deadGateways ? [{ address: '127.0.0.9' }] : [];
   return {
@@ -188,11 +203,15 @@ function idcObject(name: string, at: Gateways, options: WorldOptions): object {
     spec: {
       ...{ exposeOutcome, exposeReady },
       ingress: [
-        { address: at.edge.address, edgePort: at.edge.port, peerPort: at.peer.port },
+        ...at.map(({ edge, peer }) => ({ address: edge.address, edgePort: edge.port, peerPort: peer.port })),
         ...none.map((gateway) => ({ ...gateway, edgePort: 1, peerPort: 2 })),
       ],
       egress: [
-        { address: at.sidecar.address, sidecarPort: at.sidecar.port, ingressPort: at.ingress.port },
+        ...at.map(({ sidecar, ingress }) => ({
+          address: sidecar.address,
+          sidecarPort: sidecar.port,
+          ingressPort: ingress.port,
+        })),
         ...none.map((gateway) => ({ ...gateway, sidecarPort: 3, ingressPort: 4 })),
       ],
     },

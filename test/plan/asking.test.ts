@@ -1,0 +1,48 @@
+import t from 'tap';
+import { leftToAsk } from '../../src/plan/crossing.ts';
+import { askFewer, planAsking, planRetry } from '../../src/plan/retry.ts';
+import type { Crossing } from '../../src/plan/types.ts';
+
+const inOrder = (...idcs: string[]) => idcs.map((idc, priority) => ({ idc, priority }));
+const byWeight = (...idcs: string[]) => idcs.map((idc) => ({ idc, priority: 0, weight: 1 }));
+
+t.test('each IDC is asked, whichever gateways of others take tries', async (t) => {
+  const tries = (targets: ReturnType<typeof inOrder>, gateways: number | Record<string, number>) => {
+    const asking = planAsking(targets, (idc) =>
+      typeof gateways === 'number' ? gateways : (gateways[idc] ?? 0),
+    );
+    return [asking.idcs, asking.tries, asking.triesPerPriority];
+  };
+  t.strictSame(tries(inOrder('b'), 2), [1, 4, 2]);
+  t.strictSame(tries(inOrder('b', 'c'), 2), [2, 4, 2]);
+  t.strictSame(tries(inOrder('b', 'c', 'd'), 4), [3, 6, 2], 'two gateways of each are enough');
+  t.strictSame(tries(byWeight('b', 'c'), 1), [2, 4, 2]);
+  t.strictSame(tries(byWeight('b', 'c'), 4), [2, 5, 5], 'four of one, and one of the other');
+  t.strictSame(tries(byWeight('b', 'c', 'd'), { b: 3, c: 1, d: 2 }), [3, 6, 6]);
+  t.strictSame(tries([...byWeight('b', 'c'), { idc: 'd', priority: 1 }], 3), [3, 8, 4]);
+  t.strictSame(tries(byWeight('b', 'c'), 40), [2, 16, 16], 'work for one request is bounded');
+});
+
+t.test('the only one left is asked once', async (t) => {
+  const asking = planAsking(inOrder('b', 'c', 'd'), () => 2);
+  const on = (idcs: number) => planRetry('ingress', {}, askFewer(asking, idcs)).other.on;
+  t.strictSame(
+    [on(3), on(2), on(1), on(0)],
+    [['unsent', 'told-nobody'], ['unsent', 'told-nobody'], ['unsent'], ['unsent']],
+  );
+  t.strictSame(askFewer(asking, 2), { idcs: 2, tries: 4, triesPerPriority: 2 });
+});
+
+t.test('how many are left, by the names in the trail', async (t) => {
+  const permits = [
+    { visited: 'a', to: ['b', 'c', 'd'] },
+    { visited: 'a,b', to: ['c', 'd'] },
+    { visited: 'a,x', to: ['b', 'c', 'd'] },
+    { visited: 'a,b,c', to: ['d'] },
+  ];
+  const crossing: Crossing = { idcs: inOrder('b', 'c', 'd'), permits, handOnNamesMax: 3 };
+  t.strictSame(leftToAsk(crossing), [3, 1], 'from 2 names on; the most that any of these may ask');
+  t.strictSame(leftToAsk({ ...crossing, permits: 'all' }), []);
+  t.strictSame(leftToAsk({ idcs: crossing.idcs, permits }), [], 'nothing is handed on');
+  t.strictSame(leftToAsk(undefined), []);
+});
