@@ -41,6 +41,8 @@ export interface Drill<F extends object = object> {
   /** What `--unprotected` does. */
   readonly unprotected: string;
   readonly flags: readonly DrillFlag[];
+  /** The scenarios of the tree that it is; absent when it is code. */
+  readonly files?: readonly string[];
   /** Requests a second of each load; `--NAME-rate` changes one. */
   readonly rates: Rates;
   /** Of the arrival times, when none is given; default 1. */
@@ -63,6 +65,8 @@ export interface DrillPlan<F extends object = object> {
   /** Requests a second of each load where this run differs from its drill: a negative control may need little. */
   readonly rates?: Rates;
   readonly world: WorldPlan;
+  /** Whether its processes ask for real-time priority, also when they are started again: for small loads whose queues are measured. */
+  readonly realtime?: boolean;
   /**
    * The processes of the world, changed or added to by the drill: `parts` as every world has them. One that is added
    * has the kind `other`; those are started with the applications, before the Envoys.

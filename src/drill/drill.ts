@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { MeshError } from '../base/error.ts';
 import { environmentOf } from './environment.ts';
 import { type EnvoyBinary, findEnvoy } from './envoy.ts';
+import { machineRow } from './machine.ts';
 import type { Measurement } from './measurement.ts';
 import { type DrillOptions, type DrillSettings, readOptions } from './options.ts';
 import { raisePriority } from './priority.ts';
@@ -15,12 +16,12 @@ import { machineClock } from './time.ts';
 import { type Verdict, verdictOf } from './verdict.ts';
 
 /** Exit codes, as of every command: `cli/exit.ts` has them too, which a drill may not import. */
-const drillExit = { passed: 0, missed: 1, unable: 2, interrupted: 130 } as const;
+export const drillExit = { passed: 0, missed: 1, unable: 2, interrupted: 130 } as const;
 
 /**
  * Runs a drill, prints its progress and its verdict, and writes its report. Resolves with the exit code: 0 all
- * bounds kept (with `expectFail`: missed, for the right reason), 1 a bound was missed, 2 the drill could not run,
- * 130 interrupted. Leaves no process, namespace or temporary file, however it ends. Never rejects.
+ * bounds kept (with `expectFail`: missed, for the right reason), 1 a bound was missed, 2 the drill could not run, or nothing but times
+ * was missed on a machine too busy to judge them, 130 interrupted. Leaves no process, namespace or temporary file, however it ends. Never rejects.
  */
 export async function runDrill(options: DrillOptions): Promise<number> {
   const say = options.say ?? ((line: string) => process.stdout.write(`${line}\n`));
@@ -38,7 +39,7 @@ export async function runDrill(options: DrillOptions): Promise<number> {
       if (settings.runs > 1) say(`run ${run} of ${settings.runs}`);
       const reportDir = settings.runs > 1 ? join(settings.reportDir, `run-${run}`) : settings.reportDir;
       const code = await runOnce({ ...settings, reportDir }, envoy, say, interrupted.signal);
-      worst = Math.max(worst, code);
+      worst = worseOf(worst, code);
     }
     return worst;
   } catch (reason) {
@@ -53,6 +54,12 @@ export async function runDrill(options: DrillOptions): Promise<number> {
   } finally {
     for (const signal of signals) process.removeListener(signal, interrupt);
   }
+}
+
+/** Of two runs: what was missed in one is not hidden by another that could not be judged. */
+function worseOf(a: number, b: number): number {
+  const order: readonly number[] = [drillExit.passed, drillExit.unable, drillExit.missed];
+  return order.indexOf(a) > order.indexOf(b) ? a : b;
 }
 
 async function runOnce(
@@ -76,6 +83,7 @@ async function runOnce(
     signal,
   }).catch((reason) => {
     priority.restore();
+    writeUnable(reportDir, `drill ${plan.label}`, MeshError.from(reason).message);
     throw reason;
   });
   let measurement: Measurement;
@@ -84,8 +92,12 @@ async function runOnce(
     const raisedMs = machineClock.now() - startedAt;
     say(`the world stands after ${(raisedMs / 1000).toFixed(1)} s`);
     measurement = await runPhases(stage, plan, { ...settings, say });
-    const verdict = verdictOf(plan.judge(measurement));
-    const against = settings.expectFail ? plan.judgeControl(measurement, verdict) : undefined;
+    const rows = plan.judge(measurement);
+    const timed = rows.some((row) => row.timed);
+    const verdict = verdictOf(timed ? [machineRow(measurement), ...rows] : rows);
+    const against = settings.expectFail
+      ? [...busyControl(verdict), ...plan.judgeControl(measurement, verdict)]
+      : undefined;
     const outcome: Outcome = {
       measurement,
       verdict,
@@ -115,8 +127,14 @@ async function runOnce(
   }
 }
 
+/** A control of which nothing failed but times proves nothing on a machine that was too busy: it may have failed for that. */
+function busyControl({ unjudged }: Verdict): string[] {
+  return unjudged ? ['the machine was too busy to judge times, and nothing else failed'] : [];
+}
+
 function conclude(verdict: Verdict, against: string[] | undefined, say: (line: string) => void): number {
-  if (against === undefined) return verdict.passed ? drillExit.passed : drillExit.missed;
+  if (against === undefined)
+    return verdict.passed ? drillExit.passed : verdict.unjudged ? drillExit.unable : drillExit.missed;
   if (against.length === 0) {
     say('The negative control did its work: without protection the drill fails, so it can fail.');
     return drillExit.passed;

@@ -3,21 +3,20 @@ import { drawChart, escapeHtml as e, type Frame, linearAxis, logAxis } from './c
 import type { Rates } from './loads.ts';
 import { hoverScript, styles } from './report-assets.ts';
 import type { Outcome } from './report-outcome.ts';
-import { failedText, sharesText } from './text.ts';
+import { failedText, sharesText, sumOf } from './text.ts';
 import { type Timeline, type TimePoint, timelineOf } from './timeline.ts';
+import { stateOf } from './verdict.ts';
 
 /** The report as one HTML page that needs no network: plots are inline, script only adds reading off values. */
 export function renderHtml(outcome: Outcome): string {
   const { measurement, verdict, settings, began } = outcome;
   const timeline = timelineOf(measurement);
   const { title, control } = settings.plan;
-  const missed = verdict.rows.filter((row) => !row.ok).length;
-  const state = verdict.passed
-    ? `Passed: all ${verdict.rows.length} bounds kept`
-    : `Failed: ${missed} of ${verdict.rows.length} bounds missed`;
+  const state = sumOf(verdict);
+  const mark = { ok: '✓', missed: '✗', unjudged: '?' } as const;
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${e(verdict.passed ? 'Passed' : 'Failed')} · ${e(`Drill: ${title}`)}</title><style>${styles}</style></head><body><main>
+<title>${e(state.split(':')[0] ?? '')} · ${e(`Drill: ${title}`)}</title><style>${styles}</style></head><body><main>
 <header><p class="kind">Isthmus drill${settings.unprotected ? e(` · negative control: ${control.off}`) : ''}</p>
 <h1>${e(title)}</h1>
 <p class="state ${verdict.passed ? 'good' : 'bad'}">${e(state)}</p>
@@ -25,7 +24,7 @@ ${controlNote(outcome)}
 <p class="note">${e(began.toISOString().replace('T', ' ').slice(0, 19))} UTC · ${e(ratesText(settings.rates))} · open loop: late answers count from when they were due · world set up in ${(outcome.raisedMs / 1000).toFixed(1)} s</p></header>
 ${plots(timeline)}
 <section><h2>Verdict</h2><div class="scroll"><table class="verdict"><thead><tr><th></th><th>What must hold</th><th>Bound</th><th>Measured</th></tr></thead><tbody>
-${verdict.rows.map((row) => `<tr class="${row.ok ? 'good' : 'bad'}"><td class="mark-cell">${row.ok ? '✓' : '✗'}</td><td>${e(row.claim)}</td><td class="bound">${e(row.bound)}</td><td>${e(row.measured)}</td></tr>`).join('\n')}
+${verdict.rows.map((row) => `<tr class="${row.ok ? 'good' : 'bad'}"><td class="mark-cell">${mark[stateOf(row, verdict)]}</td><td>${e(row.claim)}</td><td class="bound">${e(row.bound)}</td><td>${e(row.measured)}</td></tr>`).join('\n')}
 </tbody></table></div></section>
 <section><h2>By phase</h2><p class="note">Latency of successes in milliseconds, from when each request was due.</p><div class="scroll"><table class="figures"><thead><tr><th>Phase</th><th>Load</th><th>Requests</th><th>Failed</th><th>p50</th><th>p99</th><th>p99.9</th><th>Max</th><th>Served by</th></tr></thead><tbody>
 ${figureRows(outcome)}

@@ -5,6 +5,7 @@ import { escapeHtml } from './chart.ts';
 import { renderHtml } from './report-html.ts';
 import type { Outcome } from './report-outcome.ts';
 import { timelineOf } from './timeline.ts';
+import { stateOf } from './verdict.ts';
 
 /** Writes `index.html`, `report.json` and `junit.xml` into a folder, which it makes. */
 export function writeReport(dir: string, outcome: Outcome): void {
@@ -23,6 +24,7 @@ export function reportJson(outcome: Outcome): object {
     unprotected: settings.unprotected,
     began: began.toISOString(),
     passed: verdict.passed,
+    ...(verdict.unjudged && { unjudged: true }),
     ...(against && { expectedToFail: { forTheRightReason: against.length === 0, against } }),
     verdict: verdict.rows,
     figures: figuresOf(m),
@@ -46,7 +48,7 @@ export function renderJunit({ verdict, settings, against }: Outcome): string {
       ? verdict.rows.map((row) => ({
           name: row.claim,
           ok: row.ok,
-          text: `${row.bound}: measured ${row.measured}`,
+          text: `${stateOf(row, verdict) === 'unjudged' ? 'the machine was too busy to judge: ' : ''}${row.bound}: measured ${row.measured}`,
         }))
       : [{ name: 'fails without protection', ok: against.length === 0, text: against.join('; ') }];
   return junit(suite, rows, 'failure');

@@ -4,7 +4,7 @@ import type { IsolationCheck } from './isolation.ts';
 import { fateOf } from './ledger.ts';
 import type { AckFacts, Measurement } from './measurement.ts';
 import { reconcile } from './reconcile.ts';
-import { millis, percent, type Row } from './row.ts';
+import { millis, percent, type Row, timedBy } from './row.ts';
 
 /** Rows that drills share: each drill picks its own, and states its bounds. */
 
@@ -97,6 +97,7 @@ export function ackRows(list: readonly AckFacts[], edits: number, bounds: AckBou
       bound: `≤ ${bounds.eventToAckP50Ms} ms`,
       measured: `${millis(p50)} (${edits} edits, ${count} of ${expected} ACKs, at least ${100 * bounds.ackShare} %)`,
       ok: enough && p50 <= bounds.eventToAckP50Ms,
+      ...(enough && timedBy(p50)),
     },
     {
       id: 'ack-p99',
@@ -104,6 +105,7 @@ export function ackRows(list: readonly AckFacts[], edits: number, bounds: AckBou
       bound: `≤ ${bounds.eventToAckP99Ms} ms`,
       measured: `${millis(p99)} (max ${millis(max)})`,
       ok: enough && p99 <= bounds.eventToAckP99Ms,
+      ...(enough && timedBy(p99)),
     },
   ];
 }

@@ -12,6 +12,7 @@ import { factsOf, type LoadClient, type LoadShape, type Rates, samplesOf, startC
 import type { Measurement } from './measurement.ts';
 import { layPhases, type Phase, type PhaseSeconds, phaseAt } from './phases.ts';
 import { createProgressMeter } from './progress.ts';
+import { raiseToRealtime } from './realtime.ts';
 import { createScene, leadMs } from './scene.ts';
 import type { Stage } from './stage.ts';
 import { machineClock } from './time.ts';
@@ -59,12 +60,16 @@ export async function runPhases<F extends object>(
   const loads = clients.map((client) => client.begin(startAtMs));
   const usage = createUsageMeter(topology.id);
   let used: Measurement['usage'] = [];
+  const realtime = plan.realtime ? raiseToRealtime(topology.id) : undefined;
   const { scene, notes } = createScene({
     stage,
     phases,
     rates: options.rates,
     loads,
     say: options.say,
+    prioritize: () => {
+      if (plan.realtime) raiseToRealtime(topology.id);
+    },
     startLoad: (shape, from) => start(shape, endAtMs - from).begin(from),
     onPhase: ({ name }) => usage.begin(name),
     onEnd: () => {
@@ -98,6 +103,7 @@ export async function runPhases<F extends object>(
       lost: notes.lost,
       isolation: { ...before, ...after, ...notes.isolation, control },
       usage: used,
+      ...(realtime !== undefined && { realtime }),
       ...facts,
     };
   } finally {

@@ -52,6 +52,8 @@ export interface Scene {
   withdraw(claim: string, instances: readonly InstancePlan[], timeoutMs?: number): Promise<StepFacts>;
   /** Puts instances back into their IDC's registry. */
   announce(instances: readonly InstancePlan[]): void;
+  /** Gives processes that were started again the priority of the others. */
+  prioritize(): void;
   /** Notes that something came true, for the report. */
   note(claim: string, atMs: number): void;
   /** When all these parts answer again: Envoys ready, and each instance through its sidecar; NaN if not in time. */
@@ -82,6 +84,7 @@ export interface SceneOptions {
   readonly loads: Load[];
   say(line: string): void;
   startLoad(shape: LoadShape, fromMs: number): Load;
+  prioritize(): void;
   /** Called when a phase begins. */
   onPhase(phase: Phase): void;
   /** Called when the last phase is over. */
@@ -149,8 +152,10 @@ export function createScene(options: SceneOptions): { scene: Scene; notes: Scene
     restart: (claim, parts) =>
       step(claim, async () => {
         world.start(parts);
+        options.prioritize();
         return undefined;
       }),
+    prioritize: options.prioritize,
     withdraw: (claim, instances, timeoutMs = 30_000) =>
       step(claim, async () => {
         for (const instance of instances) removeInstance(stage.paths.registry(instance.idc), instance);

@@ -1,7 +1,7 @@
 import { figuresOf, type PhaseFigures } from './analysis.ts';
 import { usageText } from './environment.ts';
 import type { Measurement } from './measurement.ts';
-import type { Verdict } from './verdict.ts';
+import { stateOf, type Verdict } from './verdict.ts';
 
 /** The figures of each phase as an aligned table. Latencies in milliseconds. */
 export function figureLines(m: Measurement): string[] {
@@ -43,15 +43,24 @@ export function sharesText(shares: Readonly<Record<string, number>>): string {
 
 /** The verdict: one line for each bound, what was missed marked, and the sum of it. */
 export function verdictLines(verdict: Verdict): string[] {
-  const missed = verdict.rows.filter((row) => !row.ok).length;
-  const rows = verdict.rows.map((row) => [row.ok ? 'ok' : 'MISSED', row.claim, row.bound, row.measured]);
-  const sum = verdict.passed
-    ? `PASSED: all ${verdict.rows.length} bounds kept`
-    : `FAILED: ${missed} of ${verdict.rows.length} bounds missed`;
-  return [...align([['', 'verdict', 'bound', 'measured'], ...rows]), '', sum];
+  const marks = { ok: 'ok', missed: 'MISSED', unjudged: 'BUSY' } as const;
+  const rows = verdict.rows.map((row) => [marks[stateOf(row, verdict)], row.claim, row.bound, row.measured]);
+  return [...align([['', 'verdict', 'bound', 'measured'], ...rows]), '', sumOf(verdict, 'caps')];
 }
 
-function align(rows: readonly (readonly string[])[]): string[] {
+/** A verdict in a line. */
+export function sumOf(verdict: Verdict, style: 'caps' | 'plain' = 'plain'): string {
+  const count = (state: string) => verdict.rows.filter((row) => stateOf(row, verdict) === state).length;
+  const word = (text: string) => (style === 'caps' ? text.toUpperCase() : text);
+  const all = verdict.rows.length;
+  if (verdict.passed) return `${word('Passed')}: all ${all} bounds kept`;
+  if (verdict.unjudged)
+    return `${word('Not judged')}: the machine was too busy, and ${count('unjudged') - 1} of ${all} bounds, all on times, were missed; run it again on a quiet machine`;
+  return `${word('Failed')}: ${count('missed')} of ${all} bounds missed`;
+}
+
+/** Rows as a table: cells of a column begin in one place. */
+export function align(rows: readonly (readonly string[])[]): string[] {
   const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
   return rows.map((row) =>
     row

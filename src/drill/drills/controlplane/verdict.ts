@@ -1,6 +1,6 @@
 import { isolationChecks } from '../../isolation.ts';
 import type { Measurement } from '../../measurement.ts';
-import { millis, type Row } from '../../row.ts';
+import { millis, type Row, timedBy } from '../../row.ts';
 import { crossingRows, isolationRows, leakRow, reconcileRows, successRow, triesRow } from '../../rows.ts';
 import type { Verdict } from '../../verdict.ts';
 
@@ -41,6 +41,7 @@ export function judgeRows(m: Measured): Row[] {
   });
   const within = (id: string, claim: string, ms: number, bound: number): Row => ({
     ...{ id, claim, bound: `≤ ${bound} ms`, measured: millis(ms), ok: ms <= bound },
+    ...timedBy(ms),
   });
   return [
     successRow(m, 1),

@@ -1,7 +1,7 @@
 import { underWayMs } from '../../executions.ts';
 import { dueIn, fateOf } from '../../ledger.ts';
 import type { Measurement } from '../../measurement.ts';
-import { percent, type Row, seconds } from '../../row.ts';
+import { percent, type Row, seconds, timedBy } from '../../row.ts';
 import { crossingRows, leakRow, reconcileRows } from '../../rows.ts';
 import { type Sample, succeeded } from '../../sample.ts';
 import type { Verdict } from '../../verdict.ts';
@@ -157,6 +157,7 @@ function wrongRow(m: M): Row {
     bound: `≤ ${seconds(bounds.wrongMs)}`,
     measured: `${seconds(worst)} (${wrong.length} requests; its process had started ${seconds(last.from - last.startedAt)} before)`,
     ok: wrong.length > 0 && worst <= bounds.wrongMs,
+    ...(wrong.length > 0 && timedBy(worst)),
   };
 }
 

@@ -1,6 +1,6 @@
 import { circleRows, circlesOf, counterRows } from '../../circles.ts';
 import { fateOf, hostOfRequest, isCleanRefusal } from '../../ledger.ts';
-import { millis, percent, type Row, seconds } from '../../row.ts';
+import { millis, percent, type Row, seconds, timedBy } from '../../row.ts';
 import { isolationRows, leakRow, reconcileRows, successRow, triesRow } from '../../rows.ts';
 import { latencyMs, type Sample } from '../../sample.ts';
 import type { Verdict } from '../../verdict.ts';
@@ -93,6 +93,7 @@ function refusedRows(m: LoopMeasurement): Row[] {
       bound: `≤ ${loopBounds.refusedMs} ms`,
       measured: `${millis(slowest)} (${late} took longer)`,
       ok: slowest <= loopBounds.refusedMs,
+      ...timedBy(slowest),
     },
   ];
 }
@@ -107,6 +108,7 @@ function returnRow(m: LoopMeasurement): Row {
     bound: `≤ ${loopBounds.returnMs / 1000} s`,
     measured: `${seconds(lasted)} (${after.length} from then on)`,
     ok: lasted <= loopBounds.returnMs,
+    ...timedBy(lasted),
   };
 }
 

@@ -1,6 +1,6 @@
 import { type Call, lengthOf } from '../../call.ts';
 import { type Execution, overlapsOf } from '../../executions.ts';
-import type { Row } from '../../row.ts';
+import { type Row, timedBy } from '../../row.ts';
 import { type Sample, succeeded } from '../../sample.ts';
 import { quantile } from '../../stats.ts';
 import type { RealMeasurement } from './facts.ts';
@@ -135,6 +135,7 @@ function aliveRow(healthy: readonly Sample[]): Row {
       `${streams.length} streams, up to ${(longest / 1000).toFixed(0)} s long, quiet for up to ` +
       `${(quiet / 1000).toFixed(0)} s; latest piece ${worst.toFixed(0)} ms late`,
     ok: streams.length > 0 && worst <= bounds.pieceLateMs,
+    ...(streams.length > 0 && timedBy(worst)),
   };
 }
 

@@ -4,7 +4,7 @@ import { type Execution, executionsOf, isIdempotent, isReplayable, wasStruck } f
 import { isolationChecks } from '../../isolation.ts';
 import type { Fault } from '../../loss.ts';
 import type { Measurement } from '../../measurement.ts';
-import { millis, type Row, seconds } from '../../row.ts';
+import { millis, type Row, seconds, timedBy } from '../../row.ts';
 import { crossingRows, isolationRows, leakRow, reconcileRows, triesRow } from '../../rows.ts';
 import { type Sample, succeeded } from '../../sample.ts';
 import { countBy } from '../../stats.ts';
@@ -119,6 +119,7 @@ function toldRow({ kind, blow }: Fault, own: readonly Failure[]): Row {
     bound: `≤ ${toldMs / 1000} s`,
     measured: `${millis(longest)}, of ${told.length}`,
     ok: longest <= toldMs,
+    ...timedBy(longest),
   };
 }
 

@@ -1,8 +1,9 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Part, PartsContext } from '../../parts.ts';
-import { entryPoint, type ProcessSpec } from '../../process.ts';
-import { type IdcPlan, type InstancePlan, idcOf } from '../../topology.ts';
+import type { ProcessSpec } from '../../process.ts';
+import { underRun } from '../../registering.ts';
+import { type InstancePlan, idcOf } from '../../topology.ts';
 
 /** The Group whose instances register themselves, and are replaced. */
 export const rolledGroup = 'checkout';
@@ -47,7 +48,9 @@ export function registeringParts(
     }
     if (!isRolled(part)) return part;
     const instance = part.proxy as InstancePlan;
-    return { ...part, spec: underRun(part.spec, instance, idcOf(topology, part.idc), tokenFile, wait) };
+    const more = wait ? [] : ['--no-wait'];
+    const spec = underRun(working(part.spec), instance, idcOf(topology, part.idc), tokenFile, more);
+    return { ...part, spec };
   });
 }
 
@@ -55,22 +58,8 @@ function withArgs(spec: ProcessSpec, more: readonly string[]): ProcessSpec {
   return { ...spec, args: [...spec.args, ...more] };
 }
 
-function underRun(
-  spec: ProcessSpec,
-  { name, idc, inbound }: InstancePlan,
-  { controlAdmin: admin }: IdcPlan,
-  tokenFile: string,
-  wait: boolean,
-): ProcessSpec {
-  const flags = [
-    ['--group', rolledGroup, '--namespace', 'shop', '--name', name],
-    ['--address', inbound.address, '--port', String(inbound.port), '--locality', `${idc}/zone-1`],
-    // Through its sidecar: what a caller would meet.
-    ['--health', '/healthz'],
-    ['--admin', `${admin.address}:${admin.port}`, '--token-file', tokenFile],
-    wait ? [] : ['--no-wait'],
-  ].flat();
+/** The application with time to work on each request. */
+function working(spec: ProcessSpec): ProcessSpec {
   const [entry = '', options = '{}', ...more] = spec.args;
-  const working = [entry, JSON.stringify({ ...JSON.parse(options), workMs }), ...more];
-  return { ...spec, args: [entryPoint('../cli/main'), 'run', ...flags, '--', spec.command, ...working] };
+  return { ...spec, args: [entry, JSON.stringify({ ...JSON.parse(options), workMs }), ...more] };
 }

@@ -1,7 +1,7 @@
 import { isolationChecks } from '../../isolation.ts';
 import { fateOf } from '../../ledger.ts';
 import type { Measurement } from '../../measurement.ts';
-import { millis, type Row } from '../../row.ts';
+import { millis, type Row, timedBy } from '../../row.ts';
 import { crossingRows, isolationRows, leakRow, reconcileRows, successRow, triesRow } from '../../rows.ts';
 import type { Verdict } from '../../verdict.ts';
 
@@ -90,6 +90,7 @@ function confirmedRow({ replacements }: RollingMeasurement): Row {
     bound: `all, ≤ ${bounds.freeMs / 1000} s`,
     measured: `${times.length} of ${replacements.length}, ${millis(worst)}`,
     ok: times.length > 0 && times.length === replacements.length && worst <= bounds.freeMs,
+    ...(times.length === replacements.length && timedBy(worst)),
   };
 }
 

@@ -1,6 +1,6 @@
 import { isolationChecks } from '../../isolation.ts';
 import type { Measurement } from '../../measurement.ts';
-import { millis, type Row, seconds, times } from '../../row.ts';
+import { millis, type Row, seconds, timedBy, times } from '../../row.ts';
 import { isolationRows, leakRow, reconcileRows, successRow } from '../../rows.ts';
 import type { Verdict } from '../../verdict.ts';
 
@@ -62,6 +62,7 @@ export function judgeRows(m: Measured): Row[] {
       bound: `≤ ${bounds.factor} ×`,
       measured: `${times(factor)} (${millis(during.meanMs)} after ${millis(before.meanMs)})`,
       ok: factor <= bounds.factor,
+      ...timedBy(factor),
     },
     {
       id: 'memory-flat',

@@ -1,6 +1,6 @@
 import { phaseOf } from '../../analysis.ts';
 import { dueIn, fateOf } from '../../ledger.ts';
-import { percent, seconds } from '../../row.ts';
+import { percent, seconds, timedBy } from '../../row.ts';
 import { type Sample, succeeded } from '../../sample.ts';
 import { sliceBy } from '../../stats.ts';
 import { duration, msOf } from '../fields.ts';
@@ -31,6 +31,7 @@ export const failback = bound(
           ? 'not back by the end'
           : `${seconds(back.afterHealthyMs)} (${seconds(back.afterHealMs)} after healing began; steady share ${percent(back.steadyShare)})`,
         ok: back.afterHealthyMs <= mostMs,
+        ...timedBy(back.afterHealthyMs),
       },
       {
         id: 'failback-failed',

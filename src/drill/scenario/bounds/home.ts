@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { figuresOf, phaseNameAt } from '../../analysis.ts';
-import { millis, percent, type Row } from '../../row.ts';
+import { millis, percent, type Row, timedBy } from '../../row.ts';
 import { duration, idcName, msOf, percentage, shareOf } from '../fields.ts';
 import type { ScenarioMeasurement } from '../measurement.ts';
 import { bound } from './bound.ts';
@@ -67,5 +67,6 @@ function unawareRow(m: ScenarioMeasurement, idc: string, factor: number, orMs: n
     bound: `≤ ${factor} × steady or ${orMs} ms, 0 failed`,
     measured: `${millis(outage)} after ${millis(steady)}, ${failed} failed`,
     ok: outage <= allowed && failed === 0,
+    ...(failed === 0 && timedBy(outage)),
   };
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { figuresIn, figuresOf, type PhaseFigures, phaseOf } from '../../analysis.ts';
 import { hostOfRequest } from '../../ledger.ts';
-import { millis, type Row, times } from '../../row.ts';
+import { millis, type Row, timedBy, times } from '../../row.ts';
 import { worstOf } from '../../rows.ts';
 import { duration, msOf, phaseName } from '../fields.ts';
 import type { ScenarioMeasurement } from '../measurement.ts';
@@ -79,6 +79,7 @@ function latencyRow(m: ScenarioMeasurement, value: LatencyBound): Row {
     bound: `≤ ${mostMs} ms`,
     measured: `${millis(worst.value)} (${worst.of?.stream ?? 'nobody was served'}${slowest ?? ''})`,
     ok: worst.value <= mostMs,
+    ...timedBy(worst.value),
   };
 }
 
@@ -99,6 +100,7 @@ function againstSteady(
     bound: `≤ ${row.most} ×`,
     measured: `${times(worst.value)} (${millis(measured)} after ${millis(steady)}, ${worst.of?.stream ?? 'nobody was served'})`,
     ok: worst.value <= row.most,
+    ...timedBy(worst.value),
   };
 }
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { circlesOf } from '../../circles.ts';
-import { type Row, seconds } from '../../row.ts';
+import { type Row, seconds, timedBy } from '../../row.ts';
 import { ackRows, crossingRows, triesRow } from '../../rows.ts';
 import { count, duration, msOf } from '../fields.ts';
 import type { ScenarioMeasurement } from '../measurement.ts';
@@ -89,6 +89,7 @@ export const recovered = bound(
         bound: `≤ ${msOf(most) / 1000} s`,
         measured: seconds(afterMs),
         ok: afterMs <= msOf(most),
+        ...timedBy(afterMs),
       },
     ];
   },

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { phaseOf } from '../../analysis.ts';
 import { dueIn, latenciesOf } from '../../ledger.ts';
-import { seconds } from '../../row.ts';
+import { seconds, timedBy } from '../../row.ts';
 import { latencyMs, type Sample, succeeded } from '../../sample.ts';
 import { latencyOf, sliceBy } from '../../stats.ts';
 import { duration, msOf, phaseName } from '../fields.ts';
@@ -37,6 +37,7 @@ export const lastSlow = bound(
           `${seconds(slow.lastSlowMs)} (${slow.count} over ${slowFactor} × steady p99 = ${slow.thresholdMs.toFixed(1)} ms; ` +
           `whatever the cause: ${slow.anyCount}, the last after ${seconds(slow.anyLastSlowMs)})`,
         ok: slow.lastSlowMs <= mostMs,
+        ...timedBy(slow.lastSlowMs),
       },
     ];
   },
