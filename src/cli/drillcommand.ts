@@ -25,6 +25,7 @@ export function drillCommand(drills: readonly Drill[]): Command {
     );
   for (const drill of drills) command.addCommand(commandOf(drill));
   command.addCommand(scenarioCommand());
+  command.addCommand(allCommand());
   return command;
 }
 
@@ -118,6 +119,39 @@ function scenarioCommand(): Command {
     const drill = scenarioDrill(scenario);
     process.exitCode = await runDrill({ ...runOptions(flags), name: drill.name, drill, rates: flags.rate });
   });
+}
+
+interface AllFlags {
+  readonly quick?: boolean;
+  readonly only: readonly string[];
+  readonly reportDir: string;
+  readonly keepLogs?: boolean;
+}
+
+/** `isthmus drill all`: every drill with its control, and one report of them. */
+function allCommand(): Command {
+  return new Command('all')
+    .summary('run all drills, each with its negative control, and write one report')
+    .description(
+      'Run every built-in drill and scenario, each with its negative control beside it (over an hour; --quick: shorter phases, one seed of chaos), and write one report of all. What this machine does not allow (root, network namespaces) is skipped, and told. Exit 0: all bounds met, and each control failed as it must; 1: not; 2: nothing could be run.',
+    )
+    .option('--quick', 'shorter phases')
+    .option('--only <names>', 'these drills alone, by commas', names, [])
+    .option(
+      '--report-dir <dir>',
+      'where index.html, report.json and a folder for each drill go',
+      'drill-report',
+    )
+    .option('--keep-logs', 'keep all logs, also of drills that pass')
+    .action(async ({ quick = false, keepLogs = false, only, reportDir }: AllFlags) => {
+      const { runAll } = await import('../drill/suite/suite.ts');
+      process.exitCode = await runAll({ quick, keepLogs, only, reportDir });
+    });
+}
+
+function names(text: string, before: readonly string[]): readonly string[] {
+  const given = text.split(',').map((name) => name.trim());
+  return [...before, ...given.filter((name) => name !== '')];
 }
 
 function rate(text: string, before: Readonly<Record<string, number>>): Readonly<Record<string, number>> {
