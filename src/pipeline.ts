@@ -112,7 +112,7 @@ const typeUrls: Readonly<Record<ResourceKind, string>> = {
   RTDS: runtimeType,
 };
 
-/** The time is looked at this often at least while an evacuation is to begin or end: the machine's clock may be set. */
+/** The time is looked at this often at least while there is an evacuation, even one that is over: the machine's clock may be set, or set back. */
 const timeLookMsMax = 10_000;
 
 /** A class of more resources than this is encoded a slice at a time. */
@@ -186,9 +186,9 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   /** Plans anew, at its time, what begins, goes on or ends by the clock. */
   function lookAtTime(): void {
     nextLook?.cancel();
+    if (index.view().evacuations.size === 0) return;
     const wall = clock.wall();
-    const at = evacuationsChangeAt(index.view(), wall);
-    if (at === undefined) return;
+    const at = evacuationsChangeAt(index.view(), wall) ?? Number.POSITIVE_INFINITY;
     nextLook = clock.after(Math.min(at - wall, timeLookMsMax), () => {
       planAnew([], 'evacuation');
       if (readiness() !== ready) {

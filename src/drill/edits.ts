@@ -7,7 +7,7 @@ import type { IdcPlan, Topology } from './topology.ts';
 /**
  * Saves `count` endpoint edits, evenly between two moments, and resolves with how many it saved. An edit toggles
  * the weight of an instance between 1 and 2, of each Group by turn: a real change of endpoints that every proxy
- * using them must take, and one that leaves nobody out. `first` numbers the first edit, so that a second call goes on.
+ * using them must take, and one that leaves nobody out. Not of Groups whose instances register themselves. `first` numbers the first edit, so that a second call goes on.
  */
 export async function saveEdits(
   options: {
@@ -22,7 +22,8 @@ export async function saveEdits(
   signal: AbortSignal,
 ): Promise<number> {
   const { topology, paths, idc, first, count, fromMs, toMs } = options;
-  const targets = topology.groups.flatMap((group) => idc.instances.find((i) => i.group === group) ?? []);
+  const groups = topology.groups.filter(({ registers }) => !registers);
+  const targets = groups.flatMap((group) => idc.instances.find((i) => i.group === group) ?? []);
   const step = (toMs - fromMs) / count;
   for (let i = 0; i < count; i += 1) {
     await sleep(machineClock, Math.max(0, fromMs + (i + 0.5) * step - machineClock.now()), signal);

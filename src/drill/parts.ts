@@ -1,10 +1,13 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import type { NodeScope } from '../model/node.ts';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import type { ListenAddress, NodeScope } from '../model/node.ts';
 import { type BootstrapOptions, buildBootstrap } from '../translate/bootstrap.ts';
+import type { DnsPlan } from './dns-main.ts';
 import { type EnvoyBinary, envoyArgs } from './envoy.ts';
 import type { DrillPaths } from './paths.ts';
 import { entryPoint, type ProcessSpec } from './process.ts';
+import { underRun } from './registering.ts';
 import {
   type CallerPlan,
   type EgressPlan,
@@ -13,6 +16,7 @@ import {
   type IngressPlan,
   type InstancePlan,
   isTcp,
+  nameOfInstance,
   type ProxyPlan,
   type Topology,
   type WorldPlan,
@@ -25,13 +29,13 @@ import {
 const compiledFilters = fileURLToPath(new URL('../../.cache/filters', import.meta.url));
 
 /** What kind of process of the world it is. */
-export type PartKind = 'control' | 'ingress' | 'egress' | 'app' | 'sidecar' | 'caller' | 'other';
+export type PartKind = 'control' | 'dns' | 'ingress' | 'egress' | 'app' | 'sidecar' | 'caller' | 'other';
 
 /** A process of the world, before it is started. It can be started again after it was killed. */
 export interface Part {
   readonly kind: PartKind;
   readonly idc: string;
-  /** The Envoy that it is, or stands beside; absent for a control plane. */
+  /** The Envoy that it is, or stands beside; absent for a control plane and a name server. */
   readonly proxy?: ProxyPlan;
   readonly spec: ProcessSpec;
 }
@@ -72,7 +76,15 @@ export function planParts({ topology, paths, envoy }: PartsContext): Part[] {
       scope: NodeScope,
       inbound?: BootstrapOptions['inbound'],
     ) => {
-      const options = { id: plan.name, scope, xds: [xds], admin: plan.admin, ...(inbound && { inbound }) };
+      const dns = idc.dns && scope.role !== 'egress' && !inbound ? { dns: [idc.dns] } : {};
+      const options = {
+        id: plan.name,
+        scope,
+        xds: [xds],
+        admin: plan.admin,
+        ...dns,
+        ...(inbound && { inbound }),
+      };
       return envoyPart(kind, plan, buildBootstrap(options), paths, envoy);
     };
     const common = (plan: ProxyPlan) => ({ idc: idc.name, accessLog: paths.accessLog(plan) });
@@ -84,10 +96,13 @@ export function planParts({ topology, paths, envoy }: PartsContext): Part[] {
         { listen: instance.inbound, app: { path: paths.socket(instance) } },
       );
     const instances = idc.instances.flatMap((instance) =>
-      isTcp(instance.group) ? [appPart(instance, paths)] : [appPart(instance, paths), sidecar(instance)],
+      isTcp(instance.group)
+        ? [appPart(instance, idc, paths)]
+        : [appPart(instance, idc, paths), sidecar(instance)],
     );
     return [
-      controlPart(idc, topology.plan, paths),
+      controlPart(idc, topology, paths),
+      ...(idc.dns ? [dnsPart(idc.dns, idc, topology, paths)] : []),
       ...instances,
       ...idc.ingress.map((plan) => proxy('ingress', plan, ingressScope(plan, common(plan)))),
       ...idc.egress.map((plan) => proxy('egress', plan, egressScope(plan, common(plan)))),
@@ -134,7 +149,7 @@ function envoyPart(
   };
 }
 
-function appPart(instance: InstancePlan, paths: DrillPaths): Part {
+function appPart(instance: InstancePlan, idc: IdcPlan, paths: DrillPaths): Part {
   mkdirSync(paths.socketDir(instance), { recursive: true, mode: 0o700 });
   const options = {
     instance: `${instance.idc}/${instance.name}`,
@@ -143,25 +158,68 @@ function appPart(instance: InstancePlan, paths: DrillPaths): Part {
     logFile: paths.requests(instance),
     protocol: instance.group.protocol ?? 'HTTP',
     ...(instance.group.slots?.[instance.idc] !== undefined && { slots: instance.group.slots[instance.idc] }),
-    ...(instance.group.cold && { cold: instance.group.cold }),
+    coldFile: paths.cold(instance),
     ...(isTcp(instance.group) && { listen: instance.inbound }),
   };
   const name = `${instance.idc}/${instance.name}/app`;
+  const spec: ProcessSpec = {
+    name,
+    command: process.execPath,
+    args: [entryPoint('upstream-main'), JSON.stringify(options)],
+    logFile: paths.log(name),
+    ...(instance.netns !== undefined && { netns: instance.netns }),
+  };
   return {
     kind: 'app',
     idc: instance.idc,
     proxy: instance,
+    spec: instance.group.registers ? underRun(spec, instance, idc, paths.token, []) : spec,
+  };
+}
+
+/** The name server of an IDC: it knows the instances of all. */
+function dnsPart(
+  { address, port }: ListenAddress,
+  idc: IdcPlan,
+  { idcs }: Topology,
+  paths: DrillPaths,
+): Part {
+  const name = `${idc.name}/dns`;
+  const names = Object.fromEntries(
+    idcs.flatMap(({ instances }) => instances.map((each) => [nameOfInstance(each), each.inbound.address])),
+  );
+  const plan: DnsPlan = { address, port, names };
+  return {
+    kind: 'dns',
+    idc: idc.name,
     spec: {
-      name,
-      command: process.execPath,
-      args: [entryPoint('upstream-main'), JSON.stringify(options)],
-      logFile: paths.log(name),
-      ...(instance.netns !== undefined && { netns: instance.netns }),
+      ...{ name, command: process.execPath, logFile: paths.log(name) },
+      args: [entryPoint('dns-main'), JSON.stringify(plan)],
     },
   };
 }
 
-function controlPart(idc: IdcPlan, { hopLimit, control = [] }: WorldPlan, paths: DrillPaths): Part {
+/** What a control plane keeps, where it keeps anything, and who may register with it. */
+function keeping(idc: IdcPlan, { plan, groups }: Topology, paths: DrillPaths): string[] {
+  const registers = groups.some((group) => group.registers);
+  if (plan.diskKib === undefined && !registers) return [];
+  const dir = plan.diskKib === undefined ? paths.dir : paths.disk(idc.name);
+  writeFileSync(paths.token, 'the token of a drill, loopback only\n', { mode: 0o600 });
+  return [
+    ...(plan.diskKib === undefined ? [] : ['--state', join(dir, 'state')]),
+    ...['--registrations', join(dir, `registrations-${idc.name}.db`), '--admin-token-file', paths.token],
+  ];
+}
+
+/** What lets the wall clock of a node process be stepped by what stands in a file. */
+function steppable(file: string): string[] {
+  const program = pathToFileURL(entryPoint('clock-step'));
+  program.searchParams.set('file', file);
+  return ['--import', program.href];
+}
+
+function controlPart(idc: IdcPlan, topology: Topology, paths: DrillPaths): Part {
+  const { hopLimit, clocks, control = [] }: WorldPlan = topology.plan;
   const name = `${idc.name}/control`;
   const { xds, controlAdmin: admin } = idc;
   return {
@@ -171,6 +229,7 @@ function controlPart(idc: IdcPlan, { hopLimit, control = [] }: WorldPlan, paths:
       name,
       command: process.execPath,
       args: [
+        clocks ? steppable(paths.clock(idc.name)) : [],
         entryPoint('../cli/main'),
         'serve',
         ['--idc', idc.name],
@@ -179,6 +238,7 @@ function controlPart(idc: IdcPlan, { hopLimit, control = [] }: WorldPlan, paths:
         ['--admin', `${admin.address}:${admin.port}`],
         ['--filters', compiledFilters],
         hopLimit === undefined ? [] : ['--hop-limit', String(hopLimit)],
+        keeping(idc, topology, paths),
         control,
       ].flat(),
       logFile: paths.log(name),

@@ -7,6 +7,12 @@ export interface DrillPaths {
   readonly dir: string;
   /** Registry folder of an IDC. */
   registry(idc: string): string;
+  /** What the control plane of an IDC keeps, where it has a disk of its own. */
+  disk(idc: string): string;
+  /** By how many milliseconds its wall clock is wrong, where it can be stepped. */
+  clock(idc: string): string;
+  /** The token of the control planes' admin writes. */
+  readonly token: string;
   /** Bootstrap of an Envoy. */
   bootstrap(proxy: ProxyPlan): string;
   /** Access log of an Envoy. */
@@ -16,6 +22,8 @@ export interface DrillPaths {
   /** The folder of an instance's socket, mode 0700: only this user, so only its sidecar, can reach the instance. */
   socketDir(proxy: ProxyPlan): string;
   socket(proxy: ProxyPlan): string;
+  /** How cold an instance is when it starts next, as JSON. */
+  cold(proxy: ProxyPlan): string;
   /** An instance's own log of requests. */
   requests(proxy: ProxyPlan): string;
   /** A load client's records. */
@@ -32,11 +40,15 @@ export function createPaths(dir: string): DrillPaths {
   return {
     dir,
     registry: (idc) => join(dir, 'registry', idc),
+    disk: (idc) => join(dir, 'disk', idc),
+    clock: (idc) => join(dir, `clock-${idc}`),
+    token: join(dir, 'token'),
     bootstrap: (proxy) => join(dir, 'envoy', `${of(proxy)}.json`),
     accessLog: (proxy) => join(dir, 'access', `${of(proxy)}.jsonl`),
     log: (name) => join(dir, 'log', `${name.replaceAll('/', '.')}.log`),
     socketDir: (proxy) => join(dir, 'run', of(proxy)),
     socket: (proxy) => join(dir, 'run', of(proxy), 'app.sock'),
+    cold: (proxy) => join(dir, 'run', of(proxy), 'cold.json'),
     requests: (proxy) => join(dir, 'requests', `${of(proxy)}.jsonl`),
     records: (stream) => join(dir, 'records', `${stream}.jsonl`),
   };

@@ -7,6 +7,7 @@ import {
   type IdcPlan,
   type InstancePlan,
   isTcp,
+  nameOfInstance,
   servicePortOf,
   type Topology,
 } from './topology.ts';
@@ -70,7 +71,7 @@ export function writeRegistry(dir: string, topology: Topology, idc: IdcPlan): vo
             protocol: group.protocol ?? 'HTTP',
           },
         ],
-        resolution: 'STATIC',
+        resolution: group.named ? 'DNS' : 'STATIC',
         location: 'MESH_INTERNAL',
         workloadSelector: { labels: { app: group.name } },
       },
@@ -79,7 +80,8 @@ export function writeRegistry(dir: string, topology: Topology, idc: IdcPlan): vo
   (topology.plan.objects ?? []).forEach((object, i) => {
     save(dir, `object-${i + 1}.yaml`, object);
   });
-  for (const instance of idc.instances) saveInstance(dir, topology, instance, 1);
+  const listed = idc.instances.filter(({ group }) => !group.registers);
+  for (const instance of listed) saveInstance(dir, topology, instance, 1);
 }
 
 /** Saves the WorkloadEntry of an instance with a weight (≥ 1): an endpoint edit, as an editor does it, by rename. */
@@ -89,7 +91,7 @@ export function saveInstance(dir: string, topology: Topology, instance: Instance
     kind: 'WorkloadEntry',
     metadata: { name: instance.name, namespace: topology.namespace },
     spec: {
-      address: instance.inbound.address,
+      address: instance.group.named ? nameOfInstance(instance) : instance.inbound.address,
       ports: { [portNameOf(instance.group)]: instance.inbound.port },
       labels: { app: instance.group.name },
       locality: `${instance.idc}/zone-1`,

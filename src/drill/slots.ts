@@ -1,3 +1,4 @@
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { machineClock } from './time.ts';
 
 /** An instance's workers: so many calls are worked on at once, the others wait in the order in which they came. */
@@ -10,6 +11,23 @@ export interface Slots {
 export interface Cold {
   readonly factor: number;
   readonly calls: number;
+}
+
+/** Lets the next start of an instance be cold. */
+export function leaveCold(file: string, cold: Cold): void {
+  writeFileSync(file, JSON.stringify(cold));
+}
+
+/** How cold this start is; undefined: as warm as ever. The next one is warm, unless it is told again. */
+export function takeCold(file: string | undefined): Cold | undefined {
+  if (file === undefined) return undefined;
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch {
+    return undefined;
+  } finally {
+    rmSync(file, { force: true });
+  }
 }
 
 /** So many workers, or for each call one of its own; of an instance that is cold or not. */

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { MeshError } from '../base/error.ts';
 import { checkFree, claimSlot } from './claim.ts';
 import { createRestartMarks, type RestartMarks } from './collect.ts';
+import { checkDisk, mountDisk } from './disk.ts';
 import type { EnvoyBinary } from './envoy.ts';
 import { checkNamespaces, createDropNetwork, type DropNetwork } from './netns.ts';
 import { type Part, type PartsContext, planParts } from './parts.ts';
@@ -53,9 +54,8 @@ export interface StageOptions {
 export async function createStage(options: StageOptions): Promise<Stage> {
   const id = randomBytes(3).toString('hex');
   checkSocketLength(id);
-  const net = options.world.net !== undefined || options.world.wan === true;
-  if (net) checkNamespaces(`isthmus-${id}-probe`);
-  if (options.world.wan) checkWan();
+  checkMachine(options.world, id);
+  const net = needsNamespaces(options.world);
   const slot = await claimSlot((randomBytes(1)[0] as number) % 250);
   const topology = planTopology({ id, slot: slot.number, world: options.world });
   try {
@@ -86,7 +86,10 @@ export async function createStage(options: StageOptions): Promise<Stage> {
   });
   try {
     const paths = createPaths(dir);
-    for (const idc of topology.idcs) writeRegistry(paths.registry(idc.name), topology, idc);
+    for (const idc of topology.idcs) {
+      writeRegistry(paths.registry(idc.name), topology, idc);
+      if (options.world.diskKib !== undefined) mountDisk(paths.disk(idc.name), options.world.diskKib);
+    }
     const network =
       topology.net && createDropNetwork(id, topology.net, idcOf(topology, topology.net.idc).instances);
     const wan = topology.wan && (await createWan(id, topology, crew, paths));
@@ -114,6 +117,17 @@ export async function createStage(options: StageOptions): Promise<Stage> {
   }
 }
 
+function needsNamespaces({ net, wan }: WorldPlan): boolean {
+  return net !== undefined || wan === true;
+}
+
+/** Whether this machine lets us make a world. Throws MeshError 'unsupported' that says what is missing. `id` as a drill's. */
+export function checkMachine(world: WorldPlan, id = randomBytes(3).toString('hex')): void {
+  if (needsNamespaces(world)) checkNamespaces(`isthmus-${id}-probe`);
+  if (world.wan) checkWan();
+  if (world.diskKib !== undefined) checkDisk();
+}
+
 /** The kernel takes 107 bytes as the path of a unix socket; the rest of ours is at most 50. */
 const tmpLengthMax = 57;
 
@@ -131,7 +145,7 @@ async function raise(world: World, say: (line: string) => void): Promise<void> {
   const of = (...kinds: string[]) => world.parts.filter((part) => kinds.includes(part.kind));
   const envoys = of('ingress', 'egress', 'sidecar', 'caller');
   say(`starting ${of('control').length} control planes and ${of('app').length} instances`);
-  world.start(of('control', 'app', 'other'));
+  world.start(of('control', 'dns', 'app', 'other'));
   await world.ready(of('control'), raiseTimeoutMs);
   // Not before: an Envoy whose control plane is not there yet waits longer and longer before it asks again.
   say(`starting ${envoys.length} Envoys`);

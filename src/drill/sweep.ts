@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { unmountDisks } from './disk.ts';
 import { machineClock } from './time.ts';
 
 /** The environment variable that every process of a drill carries, and no other process. */
@@ -34,7 +35,7 @@ function environmentOf(pid: number): string[] {
 }
 
 /**
- * Removes everything a drill left: processes (SIGKILL), namespaces, links, its folder. Found by mark and
+ * Removes everything a drill left: processes (SIGKILL), namespaces, links, disks, its folder. Found by mark and
  * name, not by a list that a crash may have cut short. Blocks; returns what could not be removed ([] if all was).
  */
 export function sweep(traces: DrillTraces): string[] {
@@ -47,6 +48,7 @@ export function sweep(traces: DrillTraces): string[] {
     pause(20);
   }
   if (traces.net) sweepNetwork(traces.id);
+  unmountDisks(traces.dir);
   rmSync(traces.dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
   return markedPids(traces.id).map((pid) => `process ${pid}`);
 }

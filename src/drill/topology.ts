@@ -1,5 +1,4 @@
 import type { ListenAddress } from '../model/node.ts';
-import type { Cold } from './slots.ts';
 
 /** A Group of the drill: a host with its instances in each IDC. */
 export interface GroupPlan {
@@ -14,8 +13,10 @@ export interface GroupPlan {
   readonly annotations?: Readonly<Record<string, string>>;
   /** Calls that an instance works on at once, by IDC; one that is not named takes all at once. */
   readonly slots?: Readonly<Record<string, number>>;
-  /** How cold its instances are when they are started again; default: as warm as ever. */
-  readonly cold?: Cold;
+  /** Its instances register themselves by `isthmus run`; default: they stand in the registry's folder. Not for TCP. */
+  readonly registers?: boolean;
+  /** Its instances have names, which proxies look up at their IDC's own name server; default: addresses. */
+  readonly named?: boolean;
   /** It has a DR group of its own, with this more of its `spec` as its YAML says it; default: it shares one with the others. */
   readonly drGroup?: object;
   /** What its port speaks; default HTTP. An instance that speaks TCP has no sidecar beside it. */
@@ -45,6 +46,10 @@ export interface WorldPlan {
   readonly exposeOutcome?: boolean;
   /** More arguments for each `isthmus serve`, such as `--loop-prevention off`. */
   readonly control?: readonly string[];
+  /** Keep what each control plane keeps (`--state`, `--registrations`) on a disk of its own, of so many KiB (needs root). */
+  readonly diskKib?: number;
+  /** Let the wall clocks of control planes be stepped. */
+  readonly clocks?: boolean;
   /** Put a network between the IDCs whose packets can be lost and delayed (needs root); not together with `net`. */
   readonly wan?: boolean;
   /** Put the instances of this IDC into network namespaces, so that their packets can be lost (needs root). */
@@ -102,6 +107,8 @@ export interface IdcPlan {
   readonly prefix: string;
   readonly xds: ListenAddress;
   readonly controlAdmin: ListenAddress;
+  /** Its name server, where a Group's instances have names. */
+  readonly dns?: ListenAddress;
   readonly ingress: readonly IngressPlan[];
   readonly egress: readonly EgressPlan[];
   readonly instances: readonly InstancePlan[];
@@ -141,6 +148,7 @@ export interface Topology {
 const ports = {
   xds: 15010,
   controlAdmin: 15014,
+  dns: 15053,
   admin: 19000,
   edge: 10080,
   peer: 10443,
@@ -206,6 +214,7 @@ function planIdc(
     // What is in a namespace reaches the machine at its network's `.NUMBER`.
     xds: lan === undefined ? at(2, ports.xds) : { address: `${lan}${number}`, port: ports.xds },
     controlAdmin: at(2, ports.controlAdmin),
+    ...(plan.groups.some(({ named }) => named) && { dns: at(3, ports.dns) }),
     ingress: numbers.map((n) => ({
       ...proxy(`ingress-${n}`, 10 + n),
       // An Idc has one address for both.
@@ -241,6 +250,11 @@ function instancesIn({ instances }: GroupPlan, idc: string): number {
 /** The host of a Group. */
 export function hostOf(topology: Topology, group: GroupPlan): string {
   return `${group.name}.${topology.namespace}`;
+}
+
+/** The name of an instance, as name servers know it. */
+export function nameOfInstance({ name, idc }: InstancePlan): string {
+  return `${name}.${idc}.drill`;
 }
 
 /** The port at which a Group is asked for: TCP Groups share an address and are told apart by it. */

@@ -1,10 +1,10 @@
-import { rmSync, statSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { ListenAddress } from '../model/node.ts';
 import { answerOf, type Call, callHeader, parseCall, receivedHeader } from './call.ts';
 import { createGray, type GrayFate, grayPath } from './gray.ts';
 import { createDigest } from './payload.ts';
-import { type Cold, createSlots, type Slots } from './slots.ts';
+import { createSlots, type Slots, takeCold } from './slots.ts';
 import { machineClock } from './time.ts';
 import { openUpstreamLog, type UpstreamLog } from './upstream-log.ts';
 import { serveWebsocket } from './upstream-websocket.ts';
@@ -21,8 +21,8 @@ export interface UpstreamOptions {
   readonly workMs?: number;
   /** Calls that it works on at once; default all. Checks of its health do not count. */
   readonly slots?: number;
-  /** How cold it is when it is started again. */
-  readonly cold?: Cold;
+  /** Says how cold it is, when it is; read once. */
+  readonly coldFile?: string;
   /** What it speaks; default HTTP. */
   readonly protocol?: 'HTTP' | 'GRPC' | 'TCP';
   /** Where it listens when it speaks TCP: no sidecar is beside it. */
@@ -31,9 +31,8 @@ export interface UpstreamOptions {
 
 /** Starts an instance; resolves when it listens. Rejects when the socket cannot be bound. */
 export function startUpstream(options: UpstreamOptions): Promise<Server> {
-  const isAgain = (statSync(options.logFile, { throwIfNoEntry: false })?.size ?? 0) > 0;
   const log = openUpstreamLog(options.logFile);
-  const slots = createSlots(options.slots, isAgain ? options.cold : undefined);
+  const slots = createSlots(options.slots, takeCold(options.coldFile));
   // A killed predecessor leaves its socket file behind.
   rmSync(options.socketPath, { force: true });
   const gray = createGray(1);

@@ -211,6 +211,8 @@ const processes: readonly Held[] = [
   ['a deregistration waits', '1 s', 'src/cli/deregistration.ts', 'graceMs = 1_000;'],
   ['a question of', '2 s, and 2 s', 'src/cli/deregistration.ts', 'stepMs = 2_000;'],
   ['a question of', '2 s for the answer', 'src/cli/deregistration.ts', 'answerMsMax = 2_000;'],
+  ["how late a drill's load clients", '50 ms', 'src/drill/machine.ts', 'lateMsMax = 50;'],
+  ['seeds of chaos in', '20; 1', 'src/drill/suite/trials.ts', '{ full: 20, quick: 1 }'],
   ['time after which to hedge', '400 ms', 'src/registry/lint-traffic.ts', 'hedgedPerTryTimeoutMs = 400;'],
   [
     'resources, and bytes, in one answer',

@@ -67,3 +67,10 @@ t.test('nobody in the other IDC may have served, whatever the gateways say', asy
   t.match(against(steady), ['instances of another IDC served 1 times']);
   t.same(against({ ...m, faults: [] }), ['nothing was broken']);
 });
+
+t.test('of rows in a list one must be missed', async (t) => {
+  const control = { off: 'all', proves: 'it', unbroken: true, misses: [['success-rate', 'tries']] };
+  const m = unprotected();
+  t.same(judgeControl(m, judge(m), control), []);
+  t.match(judgeControl(good, judge(good), control), [/^Requests that succeed/, /^Most tries/]);
+});

@@ -1,17 +1,17 @@
 import t from 'tap';
-import {
-  capacity,
-  judgeOverload,
-  judgeOverloadControl,
-  type OverloadMeasurement,
-} from '../../src/drill/drills/overload/verdict.ts';
 import { overloadDrill } from '../../src/drill/drills/overload.ts';
 import type { AccessLine } from '../../src/drill/measurement.ts';
 import type { Sample } from '../../src/drill/sample.ts';
+import { judgeRows } from '../../src/drill/scenario/bounds.ts';
+import { judgeControl } from '../../src/drill/scenario/control.ts';
+import type { ScenarioMeasurement } from '../../src/drill/scenario/measurement.ts';
 import type { UpstreamEntry } from '../../src/drill/upstream-log.ts';
 import { verdictOf } from '../../src/drill/verdict.ts';
+import { goodMeasurement } from './fixture.ts';
+import { builtIn } from './scenario-fixture.ts';
 
-const [killedAt, endedAt, healedAt] = [10_000, 21_000, 22_000];
+const [killedAt, endedAt, healthyAt] = [10_000, 21_000, 22_000];
+const { bounds, control } = builtIn('overload').spec;
 
 /** One request of a stream each `everyMs` from 5 s to 25 s, as `of` says it ended. */
 function stream(name: string, everyMs: number, of: (due: number, n: number) => Partial<Sample>): Sample[] {
@@ -24,29 +24,22 @@ function stream(name: string, everyMs: number, of: (due: number, n: number) => P
 }
 
 const refusedAt = (due: number): Partial<Sample> =>
-  due < killedAt || due >= healedAt
+  due < killedAt || due >= healthyAt
     ? { idc: 'sh-a', instance: 'sh-a/checkout-1' }
     : { status: 503, outcome: 'spill-limit', idc: '', instance: '' };
 
+const post = { shape: '', kind: 'http', method: 'POST', workMs: 100 } as const;
+
 /** A run in which all is well: of 240 a second that come over one in eight is served. */
-function measured(change: Partial<OverloadMeasurement> = {}): OverloadMeasurement {
+function measured(change: Partial<ScenarioMeasurement> = {}): ScenarioMeasurement {
   const own = stream('own', 25, () => ({}));
   const edge = stream('own-edge', 125, () => ({}));
   const served = (due: number, n: number) =>
-    n % 7 === 0 && due < healedAt && due >= killedAt ? {} : refusedAt(due);
+    n % 7 === 0 && due < healthyAt && due >= killedAt ? {} : refusedAt(due);
   const spilled = stream('spilled', 4.63, served);
   const posts = stream('spilled-post', 41.7, served).map((sample) => ({
     ...sample,
-    call: {
-      shape: '',
-      kind: 'http',
-      method: 'POST',
-      workMs: 100,
-      bodyBytes: 0,
-      answerBytes: 0,
-      pieces: 0,
-      everyMs: 0,
-    } as const,
+    call: { ...post, bodyBytes: 0, answerBytes: 0, pieces: 0, everyMs: 0 },
   }));
   const samples = [...own, ...edge, ...spilled, ...posts];
   const entries = samples
@@ -55,93 +48,113 @@ function measured(change: Partial<OverloadMeasurement> = {}): OverloadMeasuremen
   const access = [...spilled, ...posts].map(
     ({ id, due }) => ({ listener: 'peer', idc: 'sh-b', trail: 'sh-a,sh-b', id, at: due }) as AccessLine,
   );
+  const others = ['sh-b/checkout-2', 'sh-b/checkout-3', 'sh-b/checkout-4'].map(
+    (name): [string, UpstreamEntry[]] => [name, []],
+  );
   return {
-    ...{ idcs: ['sh-a', 'sh-b'], phases: [], steps: [], streams: [], counters: [], listeners: [], lost: [] },
-    ...{ isolation: {}, usage: [], samples, access },
-    entries: new Map([['sh-b/checkout-1', entries]]),
-    ...{ killedAt, endedAt, healedAt, lossAt: Number.POSITIVE_INFINITY, ejections: 0, realtime: true },
+    ...goodMeasurement(),
+    phases: [
+      { name: 'steady', from: 5_000, to: killedAt },
+      { name: 'overload', from: killedAt, to: endedAt },
+    ],
+    faults: [{ claim: '', moment: { from: killedAt, to: killedAt }, struck: ['sh-a/checkout-1'] }],
+    ...{ samples, access, healthyAt, ejectedInOverload: 0 },
+    entries: new Map<string, UpstreamEntry[]>([['sh-b/checkout-1', entries], ...others]),
     ...change,
   };
 }
 
-const changeSamples = (m: OverloadMeasurement, which: (sample: Sample) => boolean, to: Partial<Sample>) => ({
+const changeSamples = (
+  m: ScenarioMeasurement,
+  which: (sample: Sample) => boolean,
+  to: Partial<Sample>,
+): ScenarioMeasurement => ({
   ...m,
   samples: m.samples.map((sample) => (which(sample) ? { ...sample, ...to } : sample)),
 });
+const rowsOf = (m: ScenarioMeasurement) => judgeRows(m, { overload: bounds.overload }, []);
 const ownRows = [
-  'machine',
-  'offered',
-  'goodput',
-  'own-users',
-  'entries',
-  'tries-mean',
-  'posts',
-  'refused-in-words',
-  'ejections',
-  'settled',
+  ...['offered', 'goodput', 'collapse', 'own-users', 'entries', 'tries-mean', 'posts', 'refused-in-words'],
+  ...['ejections-in-overload', 'settled'],
 ];
-const failing = (m: OverloadMeasurement) =>
-  judgeOverload(m)
+const failing = (m: ScenarioMeasurement) =>
+  rowsOf(m)
     .filter(({ ok, id }) => !ok && ownRows.includes(id))
     .map(({ id }) => id);
 
 t.test('a run in which all is well', async (t) => {
   t.strictSame(failing(measured()), []);
-  t.equal(capacity, 80);
+  const ids = rowsOf(measured()).map(({ id }) => id);
+  t.strictSame(ids.slice(0, ownRows.length), ownRows, 'each row is there');
 });
+
+const during = ({ due }: Sample) => due > killedAt + 1_000 && due < endedAt;
+const isOwn = ({ stream: name }: Sample) => name.startsWith('own');
 
 t.test('each row fails for what it is about', async (t) => {
   const good = measured();
-  const during = ({ due }: Sample) => due > killedAt + 1_000 && due < endedAt;
-  const isOwn = ({ stream: name }: Sample) => name.startsWith('own');
-  const cases: readonly [string, OverloadMeasurement][] = [
-    ['machine', changeSamples(good, ({ id }) => id.endsWith('7'), { sent: Number.POSITIVE_INFINITY })],
+  const twice = {
+    ...good,
+    entries: new Map([...good.entries, ['sh-b/checkout-2', [...good.entries.values()].flat()]]),
+  };
+  const late = changeSamples(good, (one) => during(one) && !isOwn(one) && one.status === 200, { end: 1e9 });
+  const cases: readonly [string, ScenarioMeasurement][] = [
     ['offered', { ...good, samples: good.samples.filter((one) => isOwn(one) || !during(one)) }],
-    ['goodput', changeSamples(good, (one) => during(one) && !isOwn(one) && one.status === 200, { end: 1e9 })],
+    ['goodput', late],
+    ['collapse', changeSamples(late, during, { end: 1e9 })],
     [
       'own-users',
       changeSamples(good, (one) => during(one) && isOwn(one) && one.id.endsWith('3'), { status: 503 }),
     ],
     ['entries', { ...good, access: [...good.access, ...good.access.slice(0, 4_000)] }],
-    [
-      'tries-mean',
-      {
-        ...good,
-        entries: new Map([...good.entries, ['sh-b/checkout-2', [...good.entries.values()].flat()]]),
-      },
-    ],
-    [
-      'posts',
-      {
-        ...good,
-        entries: new Map([...good.entries, ['sh-b/checkout-2', [...good.entries.values()].flat()]]),
-      },
-    ],
+    ['tries-mean', twice],
+    ['posts', twice],
     [
       'refused-in-words',
       changeSamples(good, (one) => during(one) && one.status === 503, { outcome: 'no-idc' }),
     ],
-    ['ejections', { ...good, ejections: 1 }],
-    ['settled', changeSamples(good, (one) => isOwn(one) && one.due > healedAt + 2_000, { end: 1e9 })],
-    ['settled', { ...good, healedAt: Number.NaN }],
+    ['ejections-in-overload', { ...good, ejectedInOverload: 1 }],
+    ['settled', changeSamples(good, (one) => isOwn(one) && one.due > healthyAt + 2_000, { end: 1e9 })],
+    ['settled', { ...good, healthyAt: Number.NaN }],
   ];
   for (const [row, m] of cases) t.ok(failing(m).includes(row), `${row}: ${failing(m)}`);
 });
 
+t.test('on a machine too busy to judge, who is late is not judged, and who fails is', async (t) => {
+  const timedOf = (m: ScenarioMeasurement) => rowsOf(m).find(({ id }) => id === 'own-users')?.timed ?? false;
+  const some = (one: Sample) => during(one) && isOwn(one) && one.id.endsWith('3');
+  t.equal(timedOf(changeSamples(measured(), some, { end: 1e9 })), true);
+  t.equal(timedOf(changeSamples(measured(), some, { status: 503 })), false);
+});
+
 t.test('with losses the rest bears less, and what they had in work may fail', async (t) => {
-  const m = { ...measured({ lossAt: 15_000, ejections: 3 }) };
-  t.strictSame(failing(m), []);
+  const loss = { claim: '', moment: { from: 15_000, to: 15_000 }, struck: ['sh-b/checkout-1'] };
+  const good = measured();
+  const lossy = builtIn('overload-both').spec.bounds.overload;
+  const rows = judgeRows(
+    { ...good, faults: [...good.faults, loss], ejectedInOverload: 3 },
+    { overload: lossy },
+    [],
+  );
+  t.strictSame(
+    rows.filter(({ ok, id }) => !ok && ownRows.includes(id)),
+    [],
+  );
 });
 
 t.test('a control that proves nothing', async (t) => {
-  const good = measured();
-  t.ok(judgeOverloadControl(good, verdictOf(judgeOverload(good))).length > 0);
-  const fallen = changeSamples(good, ({ due }) => due > killedAt && due < endedAt, { status: 503, idc: '' });
-  t.strictSame(judgeOverloadControl(fallen, verdictOf(judgeOverload(fallen))), []);
+  const against = (m: ScenarioMeasurement) => (control ? judgeControl(m, verdictOf(rowsOf(m)), control) : []);
+  t.ok(against(measured()).length > 0);
+  const fallen = changeSamples(measured(), ({ due }) => due > killedAt && due < endedAt, {
+    status: 503,
+    idc: '',
+  });
+  t.strictSame(against(fallen), []);
 });
 
 t.test('what it loses is nothing, or both', async (t) => {
   const plan = (loses: string) => overloadDrill.plan({ flags: { loses }, unprotected: false, quick: true });
-  t.match(plan('both').title, /an instance and a gateway lost/);
-  t.throws(() => plan('all'), /--loses is nothing or both/);
+  t.match(plan('both').title, /an instance and a gateway of sh-b lost/);
+  t.equal(plan('nothing').realtime, true);
+  t.throws(() => plan('all'), /no loses 'all': use one of nothing, both/);
 });

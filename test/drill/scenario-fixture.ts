@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { outageFile } from '../../src/drill/drills/outage.ts';
+import { scenarioFile } from '../../src/drill/drills/from-file.ts';
 import { isolationChecks } from '../../src/drill/isolation.ts';
 import { judgeRows } from '../../src/drill/scenario/bounds.ts';
 import type { Scenario } from '../../src/drill/scenario/document.ts';
@@ -9,7 +9,12 @@ import { type Verdict, verdictOf } from '../../src/drill/verdict.ts';
 
 /** The scenario of a kind of outage, as the tree has it. */
 export function outage(kind: string): Scenario {
-  const file = outageFile(kind);
+  return builtIn(`outage-${kind}`);
+}
+
+/** A scenario of the tree, by its name. */
+export function builtIn(name: string): Scenario {
+  const file = scenarioFile(name);
   const { scenario, faults } = parseScenario(readFileSync(file, 'utf8'), file);
   if (!scenario) throw new Error(faults.join('\n'));
   return scenario;

@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { z } from 'zod';
 import { runDrill } from '../../src/drill/drill.ts';
-import { planScenario, scenarioDrill, shapesOf } from '../../src/drill/scenario/plan.ts';
+import { shapesOf } from '../../src/drill/scenario/load.ts';
+import { planScenario, scenarioDrill } from '../../src/drill/scenario/plan.ts';
 import { offsetMs } from '../../src/drill/scenario/play.ts';
 import { parseScenario } from '../../src/drill/scenario/read.ts';
 import { generateScenarioSchema } from '../../src/drill/scenario/schema-gen.ts';
@@ -46,6 +47,37 @@ t.test('the published schema is that of the code', async (t) => {
 
 /** A change of the good scenario, and the message that it must give: its line is that of the first text. */
 const faults: readonly (readonly [from: string, to: string, at: string, message: RegExp])[] = [
+  [
+    'look: isolation',
+    'fill: {idc: sh-a}',
+    'after: 50%',
+    /fill: needs a small disk: give the world `diskKib`/,
+  ],
+  [
+    'look: isolation',
+    'clock: {idc: sh-a, ahead: 1h, behind: 1h}',
+    'after: 50%',
+    /clock\.behind: cannot stand beside `ahead`/,
+  ],
+  ['look: isolation', 'stop: {idc: sh-a, what: dns}', 'after: 50%', /stop\.what: is none here: no Group of/],
+  [
+    'look: isolation',
+    'gray: {idc: sh-a, group: cart, errs: 5%}',
+    'after: 50%',
+    /gray: strikes nothing: sh-a has none of these/,
+  ],
+  [
+    'look: isolation',
+    'overload: {caller: sh-a, to: [checkout], rate: flood}',
+    'after: 50%',
+    /overload\.rate: there is no rate 'flood'/,
+  ],
+  [
+    'failed: 0',
+    'switches: [{group: cart, of: sh-a, from: steady, to: outage}]',
+    'switches: [',
+    /switches\[0\]\.group: there is no Group 'cart'/,
+  ],
   ['look: isolation', 'evacuate: {idc: sh-c, percent: 5}', 'after: 50%', /evacuate\.idc: 'sh-c' is none of/],
   ['failed: 0', 'share: [{of: sh-a, in: storm}]', 'share: [', /share\[0\]\.in: there is no phase 'storm'/],
   [

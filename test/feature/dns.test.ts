@@ -1,8 +1,8 @@
 import { createServer, type Server } from 'node:http';
 import t from 'tap';
 import { systemClock } from '../../src/base/clock.ts';
+import { startDns } from '../../src/drill/dns-server.ts';
 import type { ListenAddress } from '../../src/model/node.ts';
-import { startDns } from '../support/dns.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { freeAddress, get, startMesh, until } from '../support/mesh.ts';
 import { freePort } from '../support/port.ts';

@@ -1,7 +1,7 @@
 import { networkInterfaces } from 'node:os';
 import t from 'tap';
+import { startDns } from '../../src/drill/dns-server.ts';
 import { outcomeHeader } from '../../src/model/trail.ts';
-import { startDns } from '../support/dns.ts';
 import { freeAddress, get, startMesh, until } from '../support/mesh.ts';
 import { startOutside } from '../support/outside.ts';
 

@@ -1,9 +1,9 @@
 import { connect } from 'node:net';
 import t from 'tap';
+import { startDns } from '../../src/drill/dns-server.ts';
 import type { ListenAddress, SidecarScope } from '../../src/model/node.ts';
 import { outcomeHeader } from '../../src/model/trail.ts';
 import { dnsResolver } from '../../src/translate/dns.ts';
-import { startDns } from '../support/dns.ts';
 import { freeAddress, get, until } from '../support/mesh.ts';
 import { startOutside } from '../support/outside.ts';
 import { overHttp2 } from '../support/over-http2.ts';

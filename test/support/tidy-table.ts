@@ -118,6 +118,8 @@ export const entryPoints: readonly string[] = [
   'src/drill/upstream-main.ts', // process: an instance of a Group
   'src/drill/fleet-main.ts', // process: light ADS clients
   'src/drill/warden-main.ts', // process: cleans up after a drill that was killed
+  'src/drill/dns-main.ts', // process: the name server of an IDC
+  'src/drill/clock-step.ts', // imported before `isthmus serve`: steps its wall clock
 ];
 
 /** Uses of the machine's own time or chance outside `src/base`, as `path: use`, each with its reason. */

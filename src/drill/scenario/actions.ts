@@ -1,6 +1,11 @@
 import type { Action } from './actions/action.ts';
+import { clock } from './actions/clock.ts';
+import { coldStart } from './actions/cold.ts';
+import { fill, free } from './actions/disk.ts';
 import { evacuate } from './actions/evacuate.ts';
+import { gray } from './actions/gray.ts';
 import { look } from './actions/look.ts';
+import { overload } from './actions/overload.ts';
 import { announce, edit, withdraw } from './actions/registry.ts';
 import { drop, heal, kill, stop } from './actions/strikes.ts';
 import { wan } from './actions/wan.ts';
@@ -12,9 +17,15 @@ export const actionTable = {
   kill,
   wan,
   heal,
+  coldStart,
+  gray,
+  overload,
   withdraw,
   announce,
   evacuate,
+  clock,
+  fill,
+  free,
   edit,
   look,
 } as const satisfies Readonly<Record<string, Action<unknown>>>;

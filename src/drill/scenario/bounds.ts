@@ -2,12 +2,16 @@ import type { IsolationCheck } from '../isolation.ts';
 import type { Row } from '../row.ts';
 import { isolationRows, leakRow, reconcileRows } from '../rows.ts';
 import type { Bound } from './bounds/bound.ts';
+import { lookupsFailed, writesFailed } from './bounds/evidence.ts';
 import { failback } from './bounds/failback.ts';
 import { avoidable, executedTwice, failed, served } from './bounds/failures.ts';
+import { grayOut } from './bounds/gray.ts';
 import { home, unaware } from './bounds/home.ts';
 import { latency } from './bounds/latency.ts';
 import { acks, afterLeaving, crossings, ejections, loops, recovered, tries } from './bounds/others.ts';
+import { overload } from './bounds/overload.ts';
 import { share } from './bounds/share.ts';
+import { switches, worstSecond } from './bounds/sides.ts';
 import { crossed, silent } from './bounds/silent.ts';
 import { lastSlow } from './bounds/slow.ts';
 import type { ScenarioMeasurement } from './measurement.ts';
@@ -15,10 +19,16 @@ import type { ScenarioMeasurement } from './measurement.ts';
 /** Every kind of bound that a scenario may state, in the order of their rows: a new kind is a new row here. */
 export const boundTable = {
   silent,
+  lookupsFailed,
+  writesFailed,
   crossed,
   failed,
   served,
   share,
+  overload,
+  grayOut,
+  worstSecond,
+  switches,
   avoidable,
   executedTwice,
   latency,

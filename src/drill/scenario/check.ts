@@ -3,8 +3,9 @@ import { parseStrict } from '../../registry/strict.ts';
 import { planTopology, type Topology, type WorldPlan } from '../topology.ts';
 import type { Action } from './actions/action.ts';
 import { actionTable } from './actions.ts';
-import { type LoadEntry, type Scenario, type ScenarioSpec, scenarioSchema } from './document.ts';
+import { type Scenario, type ScenarioSpec, scenarioSchema } from './document.ts';
 import { msOf } from './fields.ts';
+import { type LoadEntry, streamOf } from './load.ts';
 
 type Add = (message: string, ...path: PathPart[]) => void;
 
@@ -16,12 +17,15 @@ export function checkScenario({ spec }: Scenario): Fault[] {
   if (faults.length > 0) return faults;
   const topology = planTopology({ id: '000000', slot: 0, world: spec.world as WorldPlan });
   checkPhases(spec, add);
-  checkLoads(spec.load, spec.rates, topology, add);
-  if (spec.control?.load)
-    checkLoads(spec.control.load, spec.rates, topology, (message, ...path) =>
+  const loads = (list: readonly LoadEntry[], ...at: PathPart[]) =>
+    checkLoads(list, spec.rates, topology, (message, ...path) => add(message, ...at, ...path));
+  loads(spec.load, 'load');
+  loads(spec.control?.load ?? [], 'control', 'load');
+  checkSteps(spec, topology, add);
+  if (spec.control?.steps)
+    checkSteps({ ...spec, steps: spec.control.steps }, topology, (message, ...path) =>
       add(message, 'control', ...path),
     );
-  checkSteps(spec, topology, add);
   checkBounds(spec, topology, add);
   checkControl(spec, faults, add);
   return faults;
@@ -73,38 +77,27 @@ function checkLoads(
   const streams = new Set<string>();
   load.forEach((entry, i) => {
     const { caller, edge, to, rate } = entry;
-    if ((caller === undefined) === (edge === undefined)) add('needs either caller or edge.', 'load', i);
+    if ((caller === undefined) === (edge === undefined)) add('needs either caller or edge.', i);
     const unknown = [...(caller === undefined ? [] : [caller]), ...(edge ?? [])].find(
       (each) => !names.includes(each),
     );
     if (unknown !== undefined)
-      add(
-        `there is no IDC '${unknown}': use ${oneOf(names)}.`,
-        'load',
-        i,
-        caller === undefined ? 'edge' : 'caller',
-      );
+      add(`there is no IDC '${unknown}': use ${oneOf(names)}.`, i, caller === undefined ? 'edge' : 'caller');
     to.forEach((name, j) => {
       const group = groups.find((each) => each.name === name);
-      if (!group)
-        add(`there is no Group '${name}': use ${oneOf(groups.map((g) => g.name))}.`, 'load', i, 'to', j);
+      if (!group) add(`there is no Group '${name}': use ${oneOf(groups.map((g) => g.name))}.`, i, 'to', j);
       else if (group.protocol === 'TCP' && (caller === undefined || to.length > 1))
-        add('speaks TCP: ask for it alone, and from a caller.', 'load', i, 'to', j);
+        add('speaks TCP: ask for it alone, and from a caller.', i, 'to', j);
     });
     if (!Object.hasOwn(rates, rate))
-      add(`there is no rate '${rate}': use ${oneOf(Object.keys(rates))}.`, 'load', i, 'rate');
+      add(`there is no rate '${rate}': use ${oneOf(Object.keys(rates))}.`, i, 'rate');
     const own = streamOf(entry);
-    if (streams.has(own)) add(`another load is named '${own}': give this one a stream.`, 'load', i);
+    if (streams.has(own)) add(`another load is named '${own}': give this one a stream.`, i);
     streams.add(own);
   });
 }
 
-/** The name of a load. */
-function streamOf({ caller, stream }: LoadEntry): string {
-  return stream ?? (caller === undefined ? 'edge' : `caller-${caller}`);
-}
-
-function checkSteps({ steps, phases }: ScenarioSpec, topology: Topology, add: Add): void {
+function checkSteps({ steps, phases, rates }: ScenarioSpec, topology: Topology, add: Add): void {
   const table: Readonly<Record<string, Action<unknown>>> = actionTable;
   const dropped = new Set<string>();
   steps.forEach((step, i) => {
@@ -119,6 +112,10 @@ function checkSteps({ steps, phases }: ScenarioSpec, topology: Topology, add: Ad
       if (value === undefined || !check) continue;
       for (const { path, message } of check(value, topology)) add(message, 'steps', i, name, ...path);
     }
+    if (step.overload)
+      checkLoads([step.overload], rates, topology, (message, _, ...path) =>
+        add(message, 'steps', i, 'overload', ...path),
+      );
     if (step.drop) for (const { idc } of [step.drop].flat()) dropped.add(idc);
   });
   const wan = steps.findIndex((step) => step.wan !== undefined);
@@ -130,7 +127,11 @@ function checkSteps({ steps, phases }: ScenarioSpec, topology: Topology, add: Ad
   }
 }
 
-function checkBounds({ bounds, phases, load }: ScenarioSpec, { idcs }: Topology, add: Add): void {
+function checkBounds(
+  { bounds, phases, load, steps }: ScenarioSpec,
+  { idcs, groups }: Topology,
+  add: Add,
+): void {
   const phase = (name: string | undefined, ...path: PathPart[]) => {
     if (name !== undefined && !Object.hasOwn(phases, name))
       add(`there is no phase '${name}': use ${oneOf(Object.keys(phases))}.`, 'bounds', ...path);
@@ -141,7 +142,8 @@ function checkBounds({ bounds, phases, load }: ScenarioSpec, { idcs }: Topology,
     phase(each.in, 'latency', i, 'in');
     if (each.times !== undefined) phase('steady', 'latency', i, 'times');
   });
-  const streams = load.map(streamOf);
+  const more = steps.flatMap(({ overload }) => overload ?? []);
+  const streams = [...load, ...more].map(streamOf);
   (bounds.share ?? []).forEach((each, i) => {
     phase(each.in, 'share', i, 'in');
   });
@@ -150,11 +152,33 @@ function checkBounds({ bounds, phases, load }: ScenarioSpec, { idcs }: Topology,
     if (!streams.includes(each.load))
       add(`there is no load '${each.load}': use ${oneOf(streams)}.`, 'bounds', 'served', i, 'load');
   });
+  const group = (name: string, ...path: PathPart[]) => {
+    if (!groups.some((each) => each.name === name))
+      add(`there is no Group '${name}': use ${oneOf(groups.map((each) => each.name))}.`, 'bounds', ...path);
+  };
+  (bounds.worstSecond ?? []).forEach((each, i) => {
+    phase(each.in, 'worstSecond', i, 'in');
+    group(each.group, 'worstSecond', i, 'group');
+    if (each.than === 'steady') phase('steady', 'worstSecond', i, 'than');
+    else group(each.than, 'worstSecond', i, 'than');
+  });
+  (bounds.switches ?? []).forEach((each, i) => {
+    phase(each.from, 'switches', i, 'from');
+    phase(each.to, 'switches', i, 'to');
+    group(each.group, 'switches', i, 'group');
+  });
+  for (const [i, name] of (bounds.grayOut?.nobody ?? []).entries()) phase(name, 'grayOut', 'nobody', i);
+  phase(bounds.overload?.in, 'overload', 'in');
+  for (const [i, name] of (bounds.overload?.own ?? []).entries())
+    if (!streams.includes(name))
+      add(`there is no load '${name}': use ${oneOf(streams)}.`, 'bounds', 'overload', 'own', i);
   if (bounds.lastSlow || bounds.failback) phase('steady', bounds.lastSlow ? 'lastSlow' : 'failback');
   const names = idcs.map(({ name }) => name);
   for (const [i, name] of (bounds.silent?.all ?? []).entries())
     if (!names.includes(name))
       add(`there is no IDC '${name}': use ${oneOf(names)}.`, 'bounds', 'silent', 'all', i);
+  if (bounds.overload && !names.includes(bounds.overload.at))
+    add(`there is no IDC '${bounds.overload.at}': use ${oneOf(names)}.`, 'bounds', 'overload', 'at');
   if (bounds.unaware && !names.includes(bounds.unaware.idc))
     add(`there is no IDC '${bounds.unaware.idc}': use ${oneOf(names)}.`, 'bounds', 'unaware', 'idc');
 }

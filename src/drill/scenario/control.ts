@@ -18,15 +18,15 @@ export function judgeControl(m: ScenarioMeasurement, verdict: Verdict, control: 
   const against: string[] = [];
   const blow = m.faults[0]?.moment;
   if (!blow && !control.unbroken) return ['nothing was broken'];
-  for (const [ids, ok] of [
-    [control.misses, false],
-    [control.holds ?? [], true],
-  ] as const) {
-    for (const id of ids) {
-      const row = verdict.rows.find((each) => each.id === id);
-      if (row?.ok !== ok) against.push(`${row?.claim ?? id}: ${row ? row.measured : 'not measured'}`);
-    }
+  const tell = (id: string) => {
+    const row = verdict.rows.find((each) => each.id === id);
+    return { ok: row?.ok, text: `${row?.claim ?? id}: ${row ? row.measured : 'not measured'}` };
+  };
+  for (const ids of control.misses) {
+    const rows = [ids].flat().map(tell);
+    if (rows.every(({ ok }) => ok !== false)) against.push(...rows.map(({ text }) => text));
   }
+  for (const { ok, text } of (control.holds ?? []).map(tell)) if (!ok) against.push(text);
   if (blow) against.push(...earlyFaults(m, blow.from));
   if (blow && control.unserved !== undefined)
     against.push(...servedFaults(m, blow.to, shareOf(control.unserved)));

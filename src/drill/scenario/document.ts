@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { actionTable } from './actions.ts';
 import { boundTable } from './bounds.ts';
 import { count, duration, groupName, idcName, percentage, phaseName } from './fields.ts';
+import { load } from './load.ts';
 
 /** The API version of scenario files: that of Isthmus's own kinds. */
 export const scenarioVersion = 'isthmus.dev/v1alpha1';
@@ -21,6 +22,23 @@ const group = z
     protocol: z.enum(['HTTP', 'GRPC', 'TCP']).optional().meta({ default: 'HTTP' }),
     checked: z.boolean().optional().meta({ description: 'Whether its health is checked.', default: true }),
     hedge: z.boolean().optional().meta({ description: 'Whether it asks for hedging.', default: false }),
+    registers: z.boolean().optional().meta({
+      description:
+        'Whether its instances register themselves by `isthmus run`, instead of standing in the folder.',
+      default: false,
+    }),
+    slots: z.record(idcName, count(1, 1000)).optional().meta({
+      description: 'Calls that an instance works on at once, by IDC; default: all.',
+    }),
+    drGroup: anyObject.optional().meta({
+      description:
+        'It has a DrGroup of its own, with this more of its spec, such as {failback: {ramp: 10s}}.',
+    }),
+    named: z.boolean().optional().meta({
+      description:
+        'Whether its instances have names, which each IDC’s own name server knows (`resolution: DNS`).',
+      default: false,
+    }),
     annotations: z
       .record(z.string(), z.string())
       .optional()
@@ -44,6 +62,14 @@ const world = z
     traffic: anyObject
       .optional()
       .meta({ description: 'DrGroup.spec.traffic, added to the drill’s own health checks.' }),
+    drGroup: anyObject.optional().meta({
+      description:
+        'More of the spec of the DrGroup that Groups share, such as {capacity: {concurrentPerInstance: 50}}.',
+    }),
+    diskKib: count(1024, 1_048_576).optional().meta({
+      description:
+        'Each control plane keeps its state and its registrations on a disk of its own of so many KiB, in memory (needs root).',
+    }),
     exposeOutcome: z.boolean().optional().meta({ default: false }),
     serve: z.array(z.string()).optional().meta({ description: 'More arguments of each `isthmus serve`.' }),
     objects: z
@@ -52,62 +78,6 @@ const world = z
       .meta({ description: 'More objects in each IDC’s registry, such as a DestinationRule.' }),
   })
   .meta({ description: 'What is started.' });
-
-const range = z
-  .tuple([z.number().min(0), z.number().min(0)])
-  .refine(([least, most]) => least <= most, 'must be [least, most].');
-
-const call = z
-  .strictObject({
-    name: text('As reports name it.'),
-    weight: z.number().positive(),
-    kind: z
-      .enum(['http', 'websocket', 'grpc', 'grpc-stream', 'grpc-chat', 'tcp', 'tcp-session'])
-      .optional()
-      .meta({ default: 'http' }),
-    method: z
-      .string()
-      .regex(/^[A-Z]{1,20}$/, 'must be a method such as POST.')
-      .optional()
-      .meta({ default: 'GET' }),
-    workMs: range.optional().meta({ description: 'How long the instance works on it.' }),
-    bodyBytes: range.optional(),
-    answerBytes: range.optional(),
-    paced: z.enum(['body', 'answer']).optional(),
-    lastsMs: range.optional(),
-    everyMs: z.number().positive().optional(),
-    events: z.boolean().optional(),
-    chunked: z.boolean().optional(),
-    closes: z.enum(['client', 'server']).optional(),
-  })
-  .meta({ description: 'A kind of request; ranges are drawn log-uniformly.' });
-
-export const load = z
-  .strictObject({
-    caller: idcName.optional().meta({ description: 'Through the caller’s sidecar of this IDC; or …' }),
-    edge: z
-      .array(idcName)
-      .min(1)
-      .optional()
-      .meta({ description: '… to the ingress gateways of the first of these IDCs that accepts.' }),
-    spread: z
-      .boolean()
-      .optional()
-      .meta({ description: 'Of `edge`: to all of them by turn.', default: false }),
-    to: z.array(groupName).min(1).meta({ description: 'Groups, by turn.' }),
-    rate: z.string().meta({ description: 'A name of `rates`.' }),
-    share: z.number().positive().max(1).optional().meta({ description: 'Of that rate.', default: 1 }),
-    stream: z
-      .string()
-      .regex(/^[a-z0-9][a-z0-9-]{0,60}$/, "must be a name such as 'caller-sh-a'.")
-      .optional()
-      .meta({ description: 'Its name; default `caller-IDC` or `edge`.' }),
-    mix: z.array(call).min(1).optional().meta({ description: 'Kinds of requests; default small GETs.' }),
-    timeout: duration
-      .optional()
-      .meta({ description: 'Beyond what a request asks for itself.', default: '20s' }),
-  })
-  .meta({ description: 'An open-loop load from before the first phase to the end of the last.' });
 
 const shape = <V extends Readonly<Record<string, { readonly schema: z.ZodType }>>>(table: V) =>
   Object.fromEntries(Object.entries(table).map(([name, { schema }]) => [name, schema.optional()])) as {
@@ -137,7 +107,11 @@ const control = z
     rates: z.record(z.string(), count(1, 100_000)).optional(),
     load: z.array(load).min(1).optional().meta({ description: 'Instead of the scenario’s.' }),
     phases: z.record(phaseName, duration).optional(),
-    misses: z.array(z.string()).min(1).meta({ description: 'Ids of rows that must be missed.' }),
+    steps: z.array(step).optional().meta({ description: 'Instead of the scenario’s.' }),
+    misses: z
+      .array(z.union([z.string(), z.array(z.string()).min(1)]))
+      .min(1)
+      .meta({ description: 'Ids of rows that must be missed; of a list at least one.' }),
     holds: z.array(z.string()).optional().meta({ description: 'Ids of rows that must hold all the same.' }),
     unserved: percentage.optional().meta({
       description: 'So much of what is due between the blow and healing must not be served before.',
@@ -161,6 +135,10 @@ export const scenarioSchema = z
         .optional()
         .meta({ description: 'Of the arrival times.', default: 1 }),
       world,
+      realtime: z.boolean().optional().meta({
+        description: 'Ask for real-time priority (root and chrt): for small loads whose queues are measured.',
+        default: false,
+      }),
       rates: z.record(z.string().regex(/^[a-z][a-z0-9-]*$/), count(1, 100_000)).meta({
         description: 'Requests a second by name; `--rate NAME=N` changes one.',
       }),
@@ -188,4 +166,3 @@ export type Scenario = z.infer<typeof scenarioSchema>;
 export type ScenarioSpec = Scenario['spec'];
 export type Step = ScenarioSpec['steps'][number];
 export type Control = NonNullable<ScenarioSpec['control']>;
-export type LoadEntry = z.infer<typeof load>;

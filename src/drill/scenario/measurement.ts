@@ -1,3 +1,4 @@
+import type { Look } from '../ejected.ts';
 import type { Ejections } from '../ejections.ts';
 import type { Moment } from '../fault.ts';
 import type { LossFacts } from '../loss.ts';
@@ -19,6 +20,17 @@ export interface Cut {
   readonly blow: Moment;
   /** Infinite when it was not whole again. */
   readonly healed: Moment;
+}
+
+/** Instances that were gray from a step to the end of its phase, and whom their IDC's caller ejected meanwhile. */
+export interface Sickness {
+  readonly phase: string;
+  /** In words, such as `fails 5% of its requests`. */
+  readonly what: string;
+  readonly sick: readonly string[];
+  readonly from: number;
+  readonly to: number;
+  readonly looks: readonly Look[];
 }
 
 /** What a scenario adds to what every drill measures. */
@@ -44,8 +56,15 @@ export interface ScenarioFacts {
   readonly addresses: LossFacts['addresses'];
   /** From the beginning of the load until the first blow, zeroes left out. */
   readonly ejections: readonly Ejections[];
+  /** Lookups of names that failed at callers and ingress gateways, from the beginning to the end of the load. */
+  readonly lookupsFailed: number;
+  /** Times that control planes said that they could not write to their disk. */
+  readonly writesFailed: number;
   readonly leaves: readonly Leave[];
   readonly cuts: readonly Cut[];
+  readonly sicknesses: readonly Sickness[];
+  /** Ejections of its own instances by the proxies of the IDC of the bound `overload`, in its phase. */
+  readonly ejectedInOverload: number;
 }
 
 /** Everything that a scenario measured. */

@@ -1,16 +1,15 @@
 import { MeshError } from '../../base/error.ts';
-import type { CallShape } from '../call.ts';
 import type { Choice, Drill, DrillPlan } from '../definition.ts';
 import { isolationChecks } from '../isolation.ts';
-import { callerLoad, edgeLoad, type LoadShape, type Rates } from '../loads.ts';
 import type { PhaseSeconds } from '../phases.ts';
-import { hostOf, idcOf, isTcp, type Topology, tcpEntranceOf, type WorldPlan } from '../topology.ts';
+import type { WorldPlan } from '../topology.ts';
 import { failbackFigures } from './bounds/failback.ts';
 import { slowFigures, slowLimits } from './bounds/slow.ts';
 import { judgeRows } from './bounds.ts';
 import { judgeControl } from './control.ts';
-import type { LoadEntry, Scenario, ScenarioSpec } from './document.ts';
+import type { Scenario, ScenarioSpec } from './document.ts';
 import { msOf } from './fields.ts';
+import { shapesOf } from './load.ts';
 import type { ScenarioFacts, ScenarioMeasurement } from './measurement.ts';
 import { playScenario } from './play.ts';
 
@@ -51,9 +50,15 @@ export function planScenario(
     phases,
     rates,
     world,
+    ...(spec.realtime && { realtime: true }),
     loads: (topology, given) => shapesOf(topology, load, given),
     play: (scene) =>
-      playScenario(scene, spec, Object.keys(phases), shapesOf(scene.stage.topology, load, scene.rates)),
+      playScenario(
+        scene,
+        { ...spec, steps: off?.steps ?? spec.steps },
+        Object.keys(phases),
+        shapesOf(scene.stage.topology, load, scene.rates),
+      ),
     judge: (m) => judgeRows(m, spec.bounds, checks),
     judgeControl: (m, verdict) => (control ? judgeControl(m, verdict, control) : ['no control is stated']),
     figures: (m) => figuresOf(m, name, spec),
@@ -87,40 +92,8 @@ function worldOf(world: ScenarioSpec['world'], spec: ScenarioSpec): WorldPlan {
     ...(serve && { control: serve }),
     ...(net !== undefined && { net }),
     ...(needsWan(spec) && { wan: true }),
+    ...(spec.steps.some(({ clock }) => clock !== undefined) && { clocks: true }),
   };
-}
-
-/** The loads of a scenario in a world, at these rates. */
-export function shapesOf(topology: Topology, entries: readonly LoadEntry[], rates: Rates): LoadShape[] {
-  return entries.map((entry) => {
-    const { caller, edge = [], spread, to, rate, share = 1, stream, mix, timeout } = entry;
-    const groups = to.map((name) => groupNamed(topology, name));
-    const hosts = groups.map((group) => hostOf(topology, group));
-    const perSecond = Math.ceil((rates[rate] ?? 0) * share);
-    const more = {
-      ...(stream !== undefined && { stream }),
-      ...(mix && { mix: mix.map((call): CallShape => ({ kind: 'http', ...call }) as CallShape) }),
-      ...(timeout !== undefined && { timeoutMs: msOf(timeout) }),
-    };
-    if (caller === undefined) {
-      const shape = edgeLoad(
-        edge.map((name) => idcOf(topology, name)),
-        hosts,
-        perSecond,
-      );
-      return { ...shape, ...(spread && { tiers: [shape.tiers.flat()] }), ...more };
-    }
-    const idc = idcOf(topology, caller);
-    const [tcp] = groups.filter(isTcp);
-    const shape = callerLoad(idc, hosts, perSecond);
-    return { ...shape, ...(tcp && { tiers: [[tcpEntranceOf(topology, idc, tcp)]] }), ...more };
-  });
-}
-
-function groupNamed({ groups }: Topology, name: string) {
-  const found = groups.find((group) => group.name === name);
-  if (!found) throw new RangeError(`there is no Group ${name}`);
-  return found;
 }
 
 function figuresOf(m: ScenarioMeasurement, name: string, { bounds }: ScenarioSpec): object {

@@ -7,6 +7,7 @@ import { addressesOf, hostOf, idcOf } from '../topology.ts';
 import type { Action } from './actions/action.ts';
 import { actionTable } from './actions.ts';
 import type { ScenarioSpec, Step } from './document.ts';
+import { countFailedWrites, readEjected, readFailedLookups } from './evidence.ts';
 import { msOf, shareOf } from './fields.ts';
 import type { ScenarioFacts } from './measurement.ts';
 import { createRun, type Run, type RunNotes } from './run.ts';
@@ -26,10 +27,18 @@ export async function playScenario(
   let phase = scene.span(names[0] ?? '');
   const { run, soFar, notes } = createRun(scene, { shapes, endMs, phase: () => phase });
   const counts = spec.bounds.ejections === undefined ? undefined : await readEjections(topology);
+  const lookups = spec.bounds.lookupsFailed === undefined ? 0 : await readFailedLookups(topology);
   let ejections: ScenarioFacts['ejections'] | undefined;
   if (spec.watch) run.beside(watchInvariants(scene, msOf(spec.watch), endMs, soFar));
+  const overloaded = spec.bounds.overload;
+  const ejectedAt = async () => (overloaded ? readEjected(idcOf(topology, overloaded.at)) : 0);
+  let ejectedInOverload = 0;
   for (const name of names) {
+    const ended = phase.name;
     phase = await scene.begin(name);
+    // Before anything comes back.
+    if (ended !== name && ended === overloaded?.in) ejectedInOverload += await ejectedAt();
+    if (name === overloaded?.in) ejectedInOverload -= await ejectedAt();
     for (const { at, step } of stepsOf(spec.steps, phase)) {
       await scene.until(at);
       // While nothing is broken yet.
@@ -40,9 +49,15 @@ export async function playScenario(
   }
   await scene.until(endMs);
   if (counts) ejections ??= ejectedBetween(counts, await readEjections(topology));
+  const lookupsFailed =
+    spec.bounds.lookupsFailed === undefined ? 0 : (await readFailedLookups(topology)) - lookups;
   const noted = await notes();
   await scene.ended();
-  return { ...(await factsOf(scene, noted)), ejections: ejections ?? [] };
+  return {
+    ...(await factsOf(scene, noted)),
+    ...{ ejections: ejections ?? [], lookupsFailed, writesFailed: countFailedWrites(scene.stage) },
+    ejectedInOverload,
+  };
 }
 
 /** The steps of a phase in the order of their times, each with its moment. */
@@ -85,7 +100,10 @@ async function take(step: Step, run: Run): Promise<void> {
   }
 }
 
-async function factsOf(scene: Scene, noted: RunNotes): Promise<Omit<ScenarioFacts, 'ejections'>> {
+async function factsOf(
+  scene: Scene,
+  noted: RunNotes,
+): Promise<Omit<ScenarioFacts, 'ejections' | 'lookupsFailed' | 'writesFailed' | 'ejectedInOverload'>> {
   const { topology } = scene.stage;
   const { died, editedIdcs, ...rest } = noted;
   const struck = noted.faults.flatMap((fault) => fault.struck);

@@ -8,7 +8,7 @@ import { leadMs, type Scene } from '../scene.ts';
 import type { Strike } from '../strike.ts';
 import { machineClock } from '../time.ts';
 import type { LinkConditions } from '../wan.ts';
-import type { Cut, Leave } from './measurement.ts';
+import type { Cut, Leave, Sickness } from './measurement.ts';
 
 /** A strike in force, with what was noted of it. */
 interface InForce {
@@ -32,6 +32,8 @@ export interface Run {
   comeBack(claim: string, parts: readonly Part[]): Promise<void>;
   /** Notes what packets meet on a way from a moment on. */
   linked(from: string, to: string, conditions: LinkConditions, moment: Moment): void;
+  /** Notes that instances are gray, and who is ejected meanwhile. */
+  sicken(sickness: Omit<Sickness, 'looks'>, looks: Promise<Sickness['looks']>): void;
   /** Goes on beside the steps; the run ends when it has. */
   beside(work: Promise<unknown>): void;
   /** Edits so far in an IDC. */
@@ -49,6 +51,7 @@ export interface RunNotes {
   readonly died?: { readonly idc: string; readonly moment: Moment };
   readonly leaves: readonly Leave[];
   readonly cuts: readonly Cut[];
+  readonly sicknesses: readonly Sickness[];
   readonly edits: number;
   readonly editedIdcs: readonly string[];
 }
@@ -59,12 +62,17 @@ const never: Moment = { from: Number.POSITIVE_INFINITY, to: Number.POSITIVE_INFI
 export function createRun(
   scene: Scene,
   options: { readonly shapes: readonly LoadShape[]; readonly endMs: number; phase(): Phase },
-): { run: Run; soFar(): Omit<RunNotes, 'edits' | 'editedIdcs'>; notes(): Promise<RunNotes> } {
+): {
+  run: Run;
+  soFar(): Omit<RunNotes, 'edits' | 'editedIdcs' | 'sicknesses'>;
+  notes(): Promise<RunNotes>;
+} {
   const { stage } = scene;
   const faults: StepFacts[] = [];
   const losses: InForce['fault'][] = [];
   const leaves: { -readonly [K in keyof Leave]: Leave[K] }[] = [];
   const cuts: { -readonly [K in keyof Cut]: Cut[K] }[] = [];
+  const sicknesses: Promise<Sickness>[] = [];
   const works: Promise<unknown>[] = [];
   const healths: Promise<number>[] = [];
   const edits = new Map<string, number>();
@@ -115,6 +123,7 @@ export function createRun(
       const { moment } = await scene.step(claim, async () => {
         const moments: Moment[] = [];
         for (const { strike } of own) moments.push(await strike.heal());
+        scene.prioritize();
         return { from: moments[0]?.from ?? Number.NaN, to: moments.at(-1)?.to ?? Number.NaN };
       });
       healed ??= moment;
@@ -155,6 +164,11 @@ export function createRun(
       if (cut && !isCut) cuts.push({ from, to, blow: moment, healed: never });
       if (!cut && isCut) last.healed = moment;
     },
+    sicken(sickness, looks) {
+      const whole = looks.then((all) => ({ ...sickness, looks: all }));
+      sicknesses.push(whole);
+      whole.catch(() => {});
+    },
     beside(work) {
       works.push(work);
       work.catch(() => {});
@@ -178,6 +192,7 @@ export function createRun(
       const times = await Promise.all(healths);
       return {
         ...soFar(),
+        sicknesses: await Promise.all(sicknesses),
         healthyAt: times.length === 0 ? Number.NaN : Math.max(...times),
         edits: [...edits.values()].reduce((sum, count) => sum + count, 0),
         editedIdcs: [...edits.keys()],

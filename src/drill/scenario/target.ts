@@ -3,7 +3,7 @@ import { type Part, workloadsOf } from '../parts.ts';
 import type { Topology } from '../topology.ts';
 import { count, groupName, idcName } from './fields.ts';
 
-const kinds = ['instances', 'ingress', 'egress', 'control', 'site'] as const;
+const kinds = ['instances', 'ingress', 'egress', 'control', 'dns', 'site'] as const;
 
 const target = z
   .strictObject({
@@ -12,7 +12,8 @@ const target = z
       .enum(kinds, { error: `must be one of ${kinds.join(', ')}.` })
       .optional()
       .meta({
-        description: 'Instances with their sidecars, gateways, the control plane, or everything in the IDC.',
+        description:
+          'Instances with their sidecars, gateways, the control plane, the name server, or everything in the IDC.',
         default: 'instances',
       }),
     group: groupName.optional().meta({ description: 'Of `instances`: those of this Group alone.' }),
@@ -57,6 +58,7 @@ function oneWords({ idc, what = 'instances', group, count, only }: Target): stri
   if (only) return only.map((name) => `${idc}/${name}`).join(', ');
   if (what === 'site') return `everything in ${idc}: control plane, gateways, instances, callers`;
   if (what === 'control') return `the control plane of ${idc}`;
+  if (what === 'dns') return `the name server of ${idc}`;
   const how = count === undefined ? 'all' : count === 1 ? 'one' : String(count);
   const plural = count === 1 ? '' : 's';
   if (what !== 'instances') return `${how} ${what} gateway${plural} of ${idc}`;
@@ -85,7 +87,9 @@ export function targetFaults(
       ingress: idc.ingress,
       egress: idc.egress,
     };
-    if (what === 'control' || what === 'site') return [];
+    if (what === 'dns' && !idc.dns)
+      return [{ path: [...at, 'what'], message: `is none here: no Group of the world is named.` }];
+    if (what === 'control' || what === 'dns' || what === 'site') return [];
     if (own[what].length === 0)
       return [{ path: at, message: `strikes nothing: ${idc.name} has none of these.` }];
     const names = own[what].map(({ name }) => name);

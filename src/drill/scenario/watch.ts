@@ -83,6 +83,7 @@ async function measureSoFar(scene: Scene, notes: NotesSoFar): Promise<ScenarioMe
     ...{ counters: [], listeners: [], lost: [], isolation: {}, usage: [] },
     ...notes,
     ...{ crossing: true, lostIdc: '', hedging: [], edits: 0, acks: [], ejections: [] },
+    ...{ lookupsFailed: 0, writesFailed: 0, sicknesses: [], ejectedInOverload: 0 },
     addresses: addressesOf(topology),
   };
 }

@@ -1,9 +1,23 @@
 import { z } from 'zod';
 import { saveEdits } from '../../edits.ts';
+import { machineClock } from '../../time.ts';
 import { idcOf } from '../../topology.ts';
 import { count, idcName } from '../fields.ts';
-import { partsOf, targetFaults, targets, targetWords } from '../target.ts';
-import { action } from './action.ts';
+import { partsOf, type Targets, targetFaults, targets, targetWords } from '../target.ts';
+import { type Action, action } from './action.ts';
+
+/** As for every target; and instances that register themselves stand in no folder. */
+const listedFaults: NonNullable<Action<Targets>['check']> = (value, topology) => [
+  ...targetFaults(value, topology),
+  ...[value].flat().flatMap(({ group, idc }, i) => {
+    const own = topology.idcs.find(({ name }) => name === idc)?.instances ?? [];
+    const registers = own.some(
+      (each) => each.group.registers && (group ?? each.group.name) === each.group.name,
+    );
+    const path = Array.isArray(value) ? [i] : [];
+    return registers ? [{ path, message: 'names instances that register themselves: use kill.' }] : [];
+  }),
+];
 
 /** Instances are deregistered. */
 export const withdraw = action({
@@ -11,7 +25,7 @@ export const withdraw = action({
     description: 'Instances leave their registry; done when no proxy has them any more.',
   }),
   words: (value) => `${targetWords(value)}: out of the registry`,
-  check: targetFaults,
+  check: listedFaults,
   act: (value, run, claim) => run.leave(claim, partsOf(value, run.scene.stage.world.parts)),
 });
 
@@ -19,7 +33,7 @@ export const withdraw = action({
 export const announce = action({
   schema: targets.meta({ description: 'Instances are back in their registry.' }),
   words: (value) => `${targetWords(value)}: back in the registry`,
-  check: targetFaults,
+  check: listedFaults,
   act: (value, run, claim) => run.comeBack(claim, partsOf(value, run.scene.stage.world.parts)),
 });
 
@@ -30,14 +44,14 @@ export const edit = action({
     .meta({ description: 'So many endpoint edits in an IDC’s registry, evenly over the rest of the phase.' }),
   words: ({ idc, edits }) => `${edits} endpoint edits in ${idc}`,
   check: ({ idc }, { idcs }) =>
-    idcs.some(({ name, instances }) => name === idc && instances.length > 0)
+    idcs.some(({ name, instances }) => name === idc && instances.some(({ group }) => !group.registers))
       ? []
-      : [{ path: ['idc'], message: `'${idc}' is no IDC with instances.` }],
+      : [{ path: ['idc'], message: `'${idc}' is no IDC with instances in its folder.` }],
   async act({ idc, edits }, run) {
     const { stage } = run.scene;
-    const { to } = run.phase;
+    const { from, to } = run.phase;
     const options = { ...stage, idc: idcOf(stage.topology, idc), first: run.edits(idc), count: edits };
     run.edited(idc, edits);
-    run.beside(saveEdits({ ...options, fromMs: run.phase.from, toMs: to }, stage.signal));
+    run.beside(saveEdits({ ...options, fromMs: Math.max(from, machineClock.now()), toMs: to }, stage.signal));
   },
 });

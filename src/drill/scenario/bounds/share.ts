@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { phaseOf } from '../../analysis.ts';
-import { dueIn } from '../../ledger.ts';
+import { dueIn, hostOfRequest } from '../../ledger.ts';
 import { percent, type Row } from '../../row.ts';
 import { succeeded } from '../../sample.ts';
-import { duration, idcName, msOf, percentage, phaseName, shareOf } from '../fields.ts';
+import { duration, groupName, idcName, msOf, percentage, phaseName, shareOf } from '../fields.ts';
 import { bound } from './bound.ts';
 
 /** What an IDC serves of a phase's requests. */
@@ -17,6 +17,7 @@ export const share = bound(
           .optional()
           .meta({ description: 'From so long after the phase began.', default: '0s' }),
         load: z.string().optional().meta({ description: 'Of this load alone.' }),
+        group: groupName.optional().meta({ description: 'Of this Group alone.' }),
         least: percentage.optional(),
         most: percentage.optional(),
       }),
@@ -24,15 +25,20 @@ export const share = bound(
     .min(1)
     .meta({ description: 'The share of successes of a phase that an IDC serves.' }),
   (m, list) =>
-    list.map(({ of, in: name, after = '0s', load, least = '0%', most = '100%' }): Row => {
+    list.map(({ of, in: name, after = '0s', load, group, least = '0%', most = '100%' }): Row => {
       const phase = phaseOf(m, name);
       const due = dueIn(m.samples, { ...phase, from: phase.from + msOf(after) });
-      const served = due.filter((s) => succeeded(s) && (load === undefined || s.stream === load));
+      const served = due.filter(
+        (s) =>
+          succeeded(s) &&
+          (load === undefined || s.stream === load) &&
+          (group === undefined || hostOfRequest(s.id, m).startsWith(`${group}.`)),
+      );
       const value =
         served.length === 0 ? Number.NaN : served.filter(({ idc }) => idc === of).length / served.length;
       return {
         id: `share-${of}-${name.replaceAll(' ', '-')}`,
-        claim: `Share that ${of} serves ${load === undefined ? '' : `of ${load} `}in the ${name}${after === '0s' ? '' : `, from ${after} on`}`,
+        claim: `Share that ${of} serves ${load === undefined ? '' : `of ${load} `}${group === undefined ? '' : `of ${group} `}in the ${name}${after === '0s' ? '' : `, from ${after} on`}`,
         bound: `${least} to ${most}`,
         measured: `${Number.isNaN(value) ? 'nobody was served' : percent(value)} of ${served.length}`,
         ok: value >= shareOf(least) && value <= shareOf(most),

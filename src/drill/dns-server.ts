@@ -1,6 +1,6 @@
 import { createSocket, type RemoteInfo } from 'node:dgram';
 import { isIPv6 } from 'node:net';
-import type { ListenAddress } from '../../src/model/node.ts';
+import type { ListenAddress } from '../model/node.ts';
 
 /** What a server says of a name; a name that it does not know does not exist (NXDOMAIN). */
 export type DnsAnswer =
@@ -22,8 +22,8 @@ const noError = 0;
 const serverFailure = 2;
 const noSuchName = 3;
 
-/** Starts a server that knows no name yet. */
-export async function startDns(address = '127.0.0.1'): Promise<DnsServer> {
+/** Starts a server that knows no name yet; at a free port where none is given. Rejects when the address cannot be bound. */
+export async function startDns(address = '127.0.0.1', port = 0): Promise<DnsServer> {
   const answers = new Map<string, DnsAnswer>();
   const asked = new Map<string, number>();
   const socket = createSocket('udp4');
@@ -33,7 +33,10 @@ export async function startDns(address = '127.0.0.1'): Promise<DnsServer> {
     const answer = answers.get(question.name);
     if (answer !== 'silent') socket.send(encodeAnswer(query, question, answer), from.port, from.address);
   });
-  await new Promise<void>((resolve) => socket.bind(0, address, resolve));
+  await new Promise<void>((resolve, reject) => {
+    socket.once('error', reject);
+    socket.bind(port, address, resolve);
+  });
   return {
     address,
     port: (socket.address() as RemoteInfo).port,

@@ -1,9 +1,8 @@
-import { sleep } from '../../../base/clock.ts';
-import { askAdmin } from '../../envoy.ts';
-import type { Phase } from '../../phases.ts';
-import type { Scene } from '../../scene.ts';
-import { machineClock } from '../../time.ts';
-import { type IdcPlan, idcOf } from '../../topology.ts';
+import { sleep } from '../base/clock.ts';
+import { askAdmin } from './envoy.ts';
+import type { Stage } from './stage.ts';
+import { machineClock } from './time.ts';
+import { type IdcPlan, idcOf } from './topology.ts';
 
 /** Who was ejected at a moment, by the caller's sidecar. */
 export interface Look {
@@ -26,11 +25,11 @@ interface ClusterStatuses {
 
 const everyMs = 100;
 
-/** Looks at an IDC's caller again and again, until a phase is over. */
-export async function watchEjections({ stage }: Scene, idcName: string, { to }: Phase): Promise<Look[]> {
+/** Looks at an IDC's caller again and again, until a moment. */
+export async function watchEjected(stage: Stage, idcName: string, untilMs: number): Promise<Look[]> {
   const idc = idcOf(stage.topology, idcName);
   const looks: Look[] = [];
-  while (machineClock.now() < to) {
+  while (machineClock.now() < untilMs) {
     const text = await askAdmin(idc.caller.admin, '/clusters?format=json');
     looks.push({ at: machineClock.now(), ejected: ejectedIn(JSON.parse(text), idc) });
     await sleep(machineClock, everyMs, stage.signal);

@@ -1,0 +1,39 @@
+import { z } from 'zod';
+import { stepClock } from '../../clock-file.ts';
+import { duration, idcName, msOf } from '../fields.ts';
+import { type ActionFault, action } from './action.ts';
+
+const value = z
+  .strictObject({
+    idc: idcName,
+    ahead: duration.optional(),
+    behind: duration.optional().meta({ description: 'Without either it is right again.' }),
+  })
+  .meta({
+    description:
+      'The wall clock that the control plane of an IDC sees is so far wrong from now on; its monotonic clock goes on.',
+  });
+
+/** The wall clock of a control plane is stepped. */
+export const clock = action({
+  schema: value,
+  words({ idc, ahead, behind }) {
+    const how =
+      ahead !== undefined ? `${ahead} ahead` : behind !== undefined ? `${behind} behind` : 'right again';
+    return `the clock of the control plane of ${idc} is ${how}`;
+  },
+  check({ idc, ahead, behind }, { idcs }): ActionFault[] {
+    if (!idcs.some(({ name }) => name === idc))
+      return [{ path: ['idc'], message: `'${idc}' is none of the world's IDCs.` }];
+    if (ahead === undefined || behind === undefined) return [];
+    return [{ path: ['behind'], message: 'cannot stand beside `ahead`: use one of them.' }];
+  },
+  async act({ idc, ahead, behind }, { scene }, claim) {
+    const { paths, signal } = scene.stage;
+    const offsetMs = ahead !== undefined ? msOf(ahead) : behind !== undefined ? -msOf(behind) : 0;
+    await scene.step(claim, async () => {
+      await stepClock(paths.clock(idc), offsetMs, signal);
+      return undefined;
+    });
+  },
+});

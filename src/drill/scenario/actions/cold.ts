@@ -1,0 +1,38 @@
+import { z } from 'zod';
+import { instancesOf } from '../../parts.ts';
+import { leaveCold } from '../../slots.ts';
+import { planStrike } from '../../strike.ts';
+import { count, groupName, idcName } from '../fields.ts';
+import { partsOf, targetFaults, targetWords } from '../target.ts';
+import { action } from './action.ts';
+
+/** Instances start with nothing warm. */
+export const coldStart = action({
+  schema: z
+    .strictObject({
+      idc: idcName,
+      group: groupName.optional(),
+      only: z.array(z.string()).min(1).optional(),
+      factor: z
+        .number()
+        .min(1)
+        .max(1000)
+        .meta({ description: 'So many times as long they work on their first request, then less and less.' }),
+      calls: count(1, 1_000_000).meta({ description: 'After so many requests each they are warm.' }),
+    })
+    .meta({
+      description: 'Instances start again, cold: ends `kill` of these; those that run are killed first.',
+    }),
+  words: ({ factor, calls, ...target }) =>
+    `${targetWords(target)}: start again, ${factor} times as slow over their first ${calls} requests`,
+  check: ({ factor, calls, ...target }, topology) => targetFaults(target, topology),
+  async act({ factor, calls, ...target }, run, claim) {
+    const { world, paths } = run.scene.stage;
+    const parts = partsOf(target, world.parts);
+    for (const instance of instancesOf(parts)) leaveCold(paths.cold(instance), { factor, calls });
+    const alive = parts.filter((part) => world.running(part).alive());
+    if (alive.length > 0)
+      await run.strike(`kill -9 of ${targetWords(target)}`, [planStrike('kill', alive, world)]);
+    await run.heal(claim, parts);
+  },
+});

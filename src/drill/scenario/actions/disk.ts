@@ -1,0 +1,44 @@
+import { z } from 'zod';
+import { fillDisk, freeDisk } from '../../disk.ts';
+import type { Topology } from '../../topology.ts';
+import { idcName } from '../fields.ts';
+import { type ActionFault, action } from './action.ts';
+
+const place = z.strictObject({ idc: idcName });
+
+function diskFaults({ idc }: z.infer<typeof place>, { idcs, plan }: Topology): ActionFault[] {
+  if (!idcs.some(({ name }) => name === idc))
+    return [{ path: ['idc'], message: `'${idc}' is none of the world's IDCs.` }];
+  if (plan.diskKib !== undefined) return [];
+  return [{ path: [], message: 'needs a small disk: give the world `diskKib`, such as 4096.' }];
+}
+
+/** The disk of a control plane has no room any more. */
+export const fill = action({
+  schema: place.meta({
+    description:
+      'The disk on which the control plane of an IDC keeps registrations and state is filled to the last page.',
+  }),
+  words: ({ idc }) => `the disk of the control plane of ${idc} is full`,
+  check: diskFaults,
+  async act({ idc }, { scene }, claim) {
+    const { topology, paths } = scene.stage;
+    await scene.step(claim, async () => {
+      fillDisk(paths.disk(idc), 1024 * (topology.plan.diskKib ?? 0));
+      return undefined;
+    });
+  },
+});
+
+/** It has room again. */
+export const free = action({
+  schema: place.meta({ description: 'Ends `fill`.' }),
+  words: ({ idc }) => `the disk of the control plane of ${idc} has room again`,
+  check: diskFaults,
+  async act({ idc }, { scene }, claim) {
+    await scene.step(claim, async () => {
+      freeDisk(scene.stage.paths.disk(idc));
+      return undefined;
+    });
+  },
+});

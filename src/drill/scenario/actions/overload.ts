@@ -1,0 +1,24 @@
+import { leadMs } from '../../scene.ts';
+import { machineClock } from '../../time.ts';
+import { duration, msOf } from '../fields.ts';
+import { load, shapeOf, streamOf } from '../load.ts';
+import { action } from './action.ts';
+
+/** More load, for a time. */
+export const overload = action({
+  schema: load
+    .extend({ for: duration.optional().meta({ description: 'Default: to the end of the phase.' }) })
+    .meta({
+      description: 'More load, from a second later on (its client must start), beside that of `load`.',
+    }),
+  words: (entry) => `more load: ${streamOf(entry)}, to ${entry.to.join(', ')}`,
+  async act(entry, { scene, phase }, claim) {
+    const from = machineClock.now() + leadMs;
+    const durationMs = entry.for === undefined ? phase.to - from : msOf(entry.for);
+    const shape = shapeOf(scene.stage.topology, entry, scene.rates);
+    await scene.step(claim, async () => {
+      scene.startLoad({ ...shape, durationMs }, from);
+      return undefined;
+    });
+  },
+});

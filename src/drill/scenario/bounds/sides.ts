@@ -1,0 +1,115 @@
+import { z } from 'zod';
+import { phaseOf } from '../../analysis.ts';
+import { dueIn, hostOfRequest, latenciesOf } from '../../ledger.ts';
+import type { Measurement } from '../../measurement.ts';
+import { millis, type Row, timedBy, times } from '../../row.ts';
+import { type Sample, succeeded } from '../../sample.ts';
+import { latencyOf } from '../../stats.ts';
+import { count, groupName, idcName, phaseName } from '../fields.ts';
+import { bound } from './bound.ts';
+
+interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** The requests for a Group that were due in a span. */
+export function requestsOf(m: Measurement, group: string, span: Span): Sample[] {
+  return dueIn(m.samples, span).filter((sample) => hostOfRequest(sample.id, m).startsWith(`${group}.`));
+}
+
+/** The largest median of any second of a span, in milliseconds; NaN when nobody was served. */
+export function worstSecondOf(m: Measurement, group: string, { from, to }: Span): number {
+  const medians: number[] = [];
+  for (let at = from; at + 1000 <= to; at += 1000)
+    medians.push(latencyOf(latenciesOf(requestsOf(m, group, { from: at, to: at + 1000 }))).p50);
+  const known = medians.filter((median) => !Number.isNaN(median));
+  return known.length === 0 ? Number.NaN : Math.max(...known);
+}
+
+/** The median of the worst second of a phase, against what is normal or against another Group's. */
+export const worstSecond = bound(
+  z
+    .array(
+      z
+        .strictObject({
+          group: groupName,
+          in: phaseName,
+          than: z.union([z.literal('steady'), groupName]).meta({
+            description: 'Its own median in the phase `steady`, or the worst second of another Group.',
+          }),
+          least: z.number().positive().optional().meta({ description: 'Times that.' }),
+          most: z.number().positive().optional().meta({ description: 'Times that.' }),
+        })
+        .refine(
+          ({ least, most }) => (least === undefined) !== (most === undefined),
+          'needs either least or most.',
+        ),
+    )
+    .min(1)
+    .meta({ description: 'The p50 of the worst second of a phase.' }),
+  (m, list) =>
+    list.map(({ group, in: name, than, least, most }): Row => {
+      const span = phaseOf(m, name);
+      const worst = worstSecondOf(m, group, span);
+      const own = than === 'steady';
+      const base = own
+        ? latencyOf(latenciesOf(requestsOf(m, group, phaseOf(m, 'steady')))).p50
+        : worstSecondOf(m, than, span);
+      const part = worst / base;
+      return {
+        id: `worst-second-${group}-${than}`,
+        claim: `Worst second’s p50 of ${group} in the ${name}, against ${own ? 'its steady p50' : `that of ${than}`}`,
+        bound: least === undefined ? `≤ ${most} ×` : `≥ ${least} ×`,
+        measured: `${times(part)} (${millis(worst)} against ${millis(base)})`,
+        ok: least === undefined ? part <= (most ?? 0) : part >= least,
+        ...timedBy(part),
+      };
+    }),
+);
+
+/** How long a window is in which most requests are on one side or the other, in milliseconds. */
+const windowMs = 1000;
+
+/** How often most of a Group's requests changed sides between an IDC and the others. */
+export function switchesOf(m: Measurement, group: string, idc: string, { from, to }: Span): number {
+  let [changes, side] = [0, undefined as boolean | undefined];
+  for (let at = from; at + windowMs <= to; at += windowMs) {
+    const served = requestsOf(m, group, { from: at, to: at + windowMs }).filter(succeeded);
+    if (served.length === 0) continue;
+    const isHome = served.filter((sample) => sample.idc === idc).length >= served.length / 2;
+    if (side !== undefined && isHome !== side) changes += 1;
+    side = isHome;
+  }
+  return changes;
+}
+
+/** How often most requests of a Group change sides. */
+export const switches = bound(
+  z
+    .array(
+      z.strictObject({
+        group: groupName,
+        of: idcName.meta({ description: 'Between this IDC and the others.' }),
+        from: phaseName.meta({ description: 'From the beginning of this phase …' }),
+        to: phaseName.meta({ description: '… to the end of this.' }),
+        least: count(0, 1000).optional(),
+        most: count(0, 1000).optional(),
+      }),
+    )
+    .min(1)
+    .meta({ description: 'How often the side changes that serves most requests of a Group in a second.' }),
+  (m, list) =>
+    list.map(({ group, of, from, to, least = 0, most = Number.POSITIVE_INFINITY }): Row => {
+      const changes = switchesOf(m, group, of, { from: phaseOf(m, from).from, to: phaseOf(m, to).to });
+      return {
+        id: `switches-${group}`,
+        claim: `Times that most requests of ${group} changed sides between ${of} and elsewhere`,
+        bound: [...(least > 0 ? [`≥ ${least}`] : []), ...(Number.isFinite(most) ? [`≤ ${most}`] : [])].join(
+          ', ',
+        ),
+        measured: String(changes),
+        ok: changes >= least && changes <= most,
+      };
+    }),
+);
