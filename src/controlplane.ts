@@ -12,7 +12,7 @@ import { Roster } from './delivery/roster.ts';
 import { StartOrder } from './delivery/start-order.ts';
 import { describeWaiting } from './delivery/waiting.ts';
 import { checkInstance } from './failback/check.ts';
-import { createFailbackKeeper } from './failback/keeper.ts';
+import { createFailbackKeeper, type FailbackKeeper } from './failback/keeper.ts';
 import type { FailbackStore } from './failback/store.ts';
 import type { Disagreement } from './model/agreement.ts';
 import { type ListenAddress, parseNodeScope } from './model/node.ts';
@@ -71,7 +71,7 @@ export interface ControlPlane extends StatusReader {
   confirmDeletes(): number;
   /** Instances that went and that some proxy may still have. */
   readonly deletions: Pick<Deletions, 'of' | 'barrier'>;
-  readonly evacuations: Pipeline['evacuations'];
+  readonly evacuations: Pipeline['evacuations'] & Pick<FailbackKeeper, 'held'>;
   close(): Promise<void>;
 }
 
@@ -217,8 +217,9 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     logger,
     ledger,
     apply: (nodeClass, changes, at) => xds.apply(nodeClass, changes, at),
-    heldShare: (group) => failback.shareOf(group),
+    heldShare: (group, evacuated) => failback.shareOf(group, evacuated),
     mirrored: (group) => failback.mirrorOf(group),
+    goodOf: (host) => failback.goodOf(host),
     onPlanned: (plans) => failback.planned(plans),
     onRefused: () => metrics.refused.inc(),
     onFilters: settleFilters,
@@ -313,12 +314,13 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       limits: pipeline,
       doubtfulKinds,
       evacuations: () => pipeline.evacuations.list().items,
+      held: failback.held,
     }),
     problems,
     disagreementsOf: (ref) => pipeline.index.disagreementsOf(ref),
     confirmDeletes: () => sources.reduce((sum, source) => sum + (source.confirmDeletes?.() ?? 0), 0),
     deletions,
-    evacuations: pipeline.evacuations,
+    evacuations: { ...pipeline.evacuations, held: failback.held },
     close,
   };
   try {

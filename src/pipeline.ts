@@ -44,9 +44,11 @@ export interface PipelineOptions {
   /** Puts changes of resources into a node class. `at` is when the event was read. Throws MeshError `invalid`. */
   apply(nodeClass: string, changes: readonly ResourceChange[], at: number): Applied;
   /** The share that a Group on its way home keeps now (`PlanContext.heldShare`). */
-  heldShare?(group: string): number | undefined;
+  heldShare?(group: string, evacuated: number): number | undefined;
   /** The share of its reads that are mirrored home (`PlanContext.mirrored`). */
   mirrored?(group: string): number | undefined;
+  /** How many instances of a host pass the checks of this control plane (`KnownHealth.goodOf`). */
+  goodOf?(host: string): number | undefined;
   /** Groups were planned anew. */
   onPlanned?(plans: PlannedGroups): void;
   /** A resource could not be encoded; the last good one stays. */
@@ -301,7 +303,11 @@ export function createPipeline(options: PipelineOptions): Pipeline {
         ...{ idc, idcs: [...index.view().idcs.keys()].sort() },
         items: evacuationStatuses(index.view(), clock.wall()),
       }),
-      effect: (evacuation) => evacuationEffect(index.view(), evacuation, idc, clock.wall()),
+      effect: (evacuation) =>
+        evacuationEffect(index.view(), evacuation, idc, clock.wall(), {
+          unreached: planner.dead(),
+          ...(options.goodOf && { goodOf: options.goodOf }),
+        }),
     },
     index,
     problems: (doubtful = new Set()) => ({

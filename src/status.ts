@@ -87,6 +87,8 @@ export interface ControlPlaneStatus extends ReadinessStatus {
   readonly refusedStreams: readonly RefusedStreams[];
   readonly eventToAck: AckSummary;
   readonly evacuations: readonly EvacuationStatus[];
+  /** Groups that come home little by little, with the share that they keep now, percent. */
+  readonly comingHome: readonly { readonly group: string; readonly percent: number }[];
   /** The last pushes that were slow or not ACKed in time, newest first. */
   readonly slowPushes: readonly SlowPush[];
   readonly loopPrevention: LoopPrevention;
@@ -109,6 +111,8 @@ export interface StatusOptions {
   reasons(): readonly string[];
   view(): { readonly groups: KnownGroups; readonly idcs: ReadonlyMap<string, Idc> };
   evacuations(): readonly EvacuationStatus[];
+  /** Shares of Groups that are held back, percent, by NAMESPACE/HOST:PORT. */
+  held(): ReadonlyMap<string, number>;
   /** What is limited of what comes from other IDCs. */
   readonly limits: KnownLimits;
   /** Kinds of which an object may be missing for a fault that is told. */
@@ -171,6 +175,7 @@ export function createStatusReader(options: StatusOptions): StatusReader {
         refusedStreams: refused,
         eventToAck: ledger.summary(),
         evacuations: options.evacuations(),
+        comingHome: [...options.held()].sort().map(([group, percent]) => ({ group, percent })),
         slowPushes: ledger.slowPushes(),
         loopPrevention: options.loopPrevention,
         problems: [

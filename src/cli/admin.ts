@@ -8,7 +8,7 @@ import { showAddress } from './address.ts';
 import {
   answerEvacuation,
   type EvacuationContext,
-  evacuationPages,
+  evacuationRoutes,
   isEvacuationPath,
 } from './evacuation-api.ts';
 import { answerRegistration, isRegistrationPath } from './registration-api.ts';
@@ -151,7 +151,7 @@ async function answer(
   const page = Object.hasOwn(pages, path) ? pages[path] : undefined;
   if (path === '/') {
     const lines = Object.entries(pages).map(([name, { method, help }]) => `${method}\t${name}\t${help}`);
-    for (const { method, path, help } of [...evacuationPages, ...registrationRoutes])
+    for (const { method, path, help } of [...evacuationRoutes, ...registrationRoutes])
       lines.push(`${method}\t${path}\t${help}`);
     return { status: 200, body: `${lines.join('\n')}\n` };
   }

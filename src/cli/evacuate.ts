@@ -85,9 +85,9 @@ export async function evacuate(options: EvacuateOptions): Promise<EvacuateEnd> {
 
 /** Ends it at every control plane; throws MeshError `unavailable` naming those that did not answer: there it ends by its expiry. */
 export async function comeHome(
-  options: Pick<EvacuateOptions, 'planes' | 'name' | 'ackWaitMs' | 'say' | 'clock'>,
+  options: Pick<EvacuateOptions, 'planes' | 'idc' | 'name' | 'ackWaitMs' | 'say' | 'clock'>,
 ): Promise<void> {
-  const { planes, name, ackWaitMs, say, clock } = options;
+  const { planes, idc, name, ackWaitMs, say, clock } = options;
   const since = clock.now();
   const ends = await Promise.allSettled(planes.map((plane) => endAt(plane, name, ackWaitMs)));
   const failed = ends.flatMap((end, i) =>
@@ -101,6 +101,11 @@ export async function comeHome(
       `it is not ended at ${failed.join('; ')}. Try again, or it ends when it expires`,
     );
   if (late.length === 0) say(`ended: every proxy has confirmed after ${Math.round(clock.now() - since)} ms`);
+  const slowly = ends.flatMap((end) =>
+    end.status === 'fulfilled' && end.value.plane.idc === idc ? end.value.comingHome : [],
+  );
+  if (slowly.length > 0)
+    say(`these come home little by little, as their DR group's failback says: ${some([...new Set(slowly)])}`);
 }
 
 /** What would be done, in words; whether it may be. */
@@ -169,7 +174,7 @@ export async function undo(
   const empty = judgeReturn(idc, idcs);
   if (empty.length > 0 && !force) {
     say(
-      `${idc} has no instance of ${some(empty)} to come home to: nothing was done; end it all the same with --force`,
+      `${idc} cannot take its requests back of ${some(empty)}: nothing was done; end it all the same with --force`,
     );
     return false;
   }

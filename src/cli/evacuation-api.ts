@@ -17,22 +17,60 @@ export interface EvacuationContext {
   readonly clock: Clock;
 }
 
-const all = '/v1/evacuations';
+/** One request, taken apart. */
+interface EvacuationRequest {
+  /** From the path; empty where the route has none. */
+  readonly name: string;
+  readonly query: URLSearchParams;
+  /** Reads the body as JSON. Throws MeshError `invalid`. */
+  body(): Promise<unknown>;
+  /** Aborted when the client is gone. */
+  readonly signal: AbortSignal;
+}
 
-/** Pages of the API, for those who list what there is. */
-export const evacuationPages: readonly {
-  readonly method: string;
+/** One operation. docs/openapi.yaml describes each, and a test holds the two against each other. */
+interface EvacuationRoute {
+  readonly method: 'GET' | 'PUT' | 'DELETE';
+  /** As in OpenAPI: `{…}` is a parameter. */
   readonly path: string;
+  readonly operationId: string;
+  /** Needs the token. */
+  readonly write: boolean;
   readonly help: string;
-}[] = [
-  { method: 'GET', path: all, help: 'evacuations, those of the folder too (JSON)' },
-  { method: 'PUT', path: `${all}/{name}`, help: 'put or replace one; ?check=only says what it would do' },
+  /** `context`: asks for the one thing without which nothing is kept; throws MeshError `unsupported`. */
+  answer(
+    request: EvacuationRequest,
+    plane: Pick<ControlPlane, 'evacuations'>,
+    context: () => EvacuationContext,
+  ): Promise<ApiReply>;
+}
+
+const all = '/v1/evacuations';
+const one = `${all}/{name}`;
+
+/** All operations. */
+export const evacuationRoutes: readonly EvacuationRoute[] = [
   {
-    method: 'DELETE',
-    path: `${all}/{name}`,
-    help: 'end one; ?wait=acked answers when every proxy has confirmed',
+    ...{ method: 'GET', path: all, operationId: 'listEvacuations', write: false },
+    help: 'evacuations, those of the folder too (JSON)',
+    answer: async (_, plane) => ({ status: 200, body: plane.evacuations.list() }),
   },
-  { method: 'GET', path: evacuationReplicaPath, help: 'for other control planes of the IDC (JSON)' },
+  {
+    ...{ method: 'PUT', path: one, operationId: 'evacuate', write: true },
+    help: 'put or replace one; ?check=only says what it would do',
+    answer: async ({ name, query, body, signal }, _, context) =>
+      await put(name, await body(), query, context(), signal),
+  },
+  {
+    ...{ method: 'DELETE', path: one, operationId: 'endEvacuation', write: true },
+    help: 'end one; ?wait=acked answers when every proxy has confirmed',
+    answer: async ({ name, query, signal }, _, context) => await end(name, query, context(), signal),
+  },
+  {
+    ...{ method: 'GET', path: evacuationReplicaPath, operationId: 'replicateEvacuations', write: true },
+    help: 'for other control planes of the IDC (JSON)',
+    answer: async (_request, _plane, context) => ({ status: 200, body: context().evacuations.records() }),
+  },
 ];
 
 /** Whether a path belongs to the API. */
@@ -52,23 +90,35 @@ export async function answerEvacuation(
   signal: AbortSignal,
 ): Promise<ApiReply> {
   try {
-    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://admin');
+    const { pathname, searchParams: query } = new URL(request.url ?? '/', 'http://admin');
     const method = request.method === 'HEAD' ? 'GET' : request.method;
-    if (pathname === all && method === 'GET') return { status: 200, body: plane.evacuations.list() };
-    if (!access.isAllowed) return { status: 403, body: { error: 'forbidden', message: access.why } };
-    if (context === undefined) {
+    const name = pathname.startsWith(`${all}/`) ? decoded(pathname.slice(all.length + 1)) : '';
+    const template = pathname === all || pathname === evacuationReplicaPath ? pathname : one;
+    const here = evacuationRoutes.filter(({ path }) => path === template && (path !== one || name !== ''));
+    if (here.length === 0) throw new MeshError('not-found', `no such page: ${pathname}; / lists them`);
+    const route = here.find((known) => known.method === method);
+    if (route === undefined) {
+      const methods = here.map((known) => known.method).join(', ');
+      return { status: 405, body: { error: 'invalid', message: `${pathname} takes ${methods}` } };
+    }
+    if (route.write && !access.isAllowed)
+      return { status: 403, body: { error: 'forbidden', message: access.why } };
+    return await route.answer({ name, query, body: () => readJson(request), signal }, plane, () => {
+      if (context !== undefined) return context;
       const message =
         'evacuations cannot be kept: start isthmus serve with --state DIR, or put one into the folder';
       throw new MeshError('unsupported', message);
-    }
-    if (pathname === evacuationReplicaPath) return { status: 200, body: context.evacuations.records() };
-    const name = decodeURIComponent(pathname.slice(all.length + 1));
-    if (name !== '' && method === 'PUT')
-      return await put(name, await readJson(request), searchParams, context, signal);
-    if (name !== '' && method === 'DELETE') return await end(name, searchParams, context, signal);
-    return { status: 405, body: { error: 'invalid', message: `${pathname} does not take ${method}` } };
+    });
   } catch (reason) {
     return errorReply(reason);
+  }
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch (cause) {
+    throw new MeshError('invalid', `'${text}' is no name: '%' is followed by two hex digits`, { cause });
   }
 }
 
@@ -120,5 +170,6 @@ async function end(
     throw new MeshError('conflict', `evacuation ${name} stands in ${standing.origin}: delete it there`);
   const ended = await evacuations.end(name);
   const acked = await settled({ clock }, plane.deletions.barrier(false), wait, signal);
-  return { status: acked.acked === false ? 202 : 200, body: { name, own, ended, ...acked } };
+  const comingHome = [...plane.evacuations.held().keys()].sort();
+  return { status: acked.acked === false ? 202 : 200, body: { name, own, ended, comingHome, ...acked } };
 }

@@ -20,6 +20,8 @@ export interface PlaneAnswer {
   readonly waitingFor: readonly string[];
   /** Proxies that were not waited for any longer. */
   readonly forgiven: readonly string[];
+  /** Groups that come home little by little, by NAMESPACE/HOST:PORT. */
+  readonly comingHome: readonly string[];
 }
 
 /** The longest that a control plane may take beyond what it was asked to wait. Milliseconds. */
@@ -83,8 +85,9 @@ async function changeAt(
     room = [],
     waitingFor = [],
     forgiven = [],
-  } = body<EvacuationEffect & Pick<PlaneAnswer, 'waitingFor' | 'forgiven'>>(answer);
-  return { plane, effect: { leave, stay, room }, waitingFor, forgiven };
+    comingHome = [],
+  } = body<EvacuationEffect & Omit<PlaneAnswer, 'plane' | 'effect'>>(answer);
+  return { plane, effect: { leave, stay, room }, waitingFor, forgiven, comingHome };
 }
 
 /** What the proxies of a control plane refuse, as `NODE: RESOURCE`. Throws MeshError `unavailable`. */

@@ -45,8 +45,16 @@ export function judgeLeaving(
   return { short, unknown };
 }
 
-/** The Groups that nobody could come home to. */
+/**
+ * The Groups that would come home to nobody, or to fewer than half of their instances, in words. Where several control planes of
+ * the IDC differ, what the one that knows least of failures says is not believed.
+ */
 export function judgeReturn(idc: string, idcs: readonly IdcRoom[]): readonly string[] {
-  const home = idcs.filter((one) => one.idc === idc).flatMap(({ room }) => room);
-  return home.filter(({ instances }) => instances === 0).map(({ host }) => host);
+  const home = new Map<string, GroupRoom>();
+  for (const room of idcs.filter((one) => one.idc === idc).flatMap((one) => one.room))
+    if (room.well <= (home.get(room.host)?.well ?? room.well)) home.set(room.host, room);
+  return [...home.values()].flatMap(({ host, instances, well }) => {
+    if (instances === 0) return `${host} (no instance)`;
+    return 2 * well < instances ? `${host} (${well} of ${instances} instances are well)` : [];
+  });
 }

@@ -15,6 +15,7 @@ const typesInOrder = ['CDS', 'EDS', 'LDS', 'RDS', 'ECDS', 'SDS', 'RTDS'];
 const problemsMax = 10;
 const slowMax = 5;
 const goneMax = 10;
+const comingHomeMax = 5;
 const differencesMax = 100;
 
 /** A span of time, short: `4.2 ms`, `12 s`, `3 min`, `5 h`, `2 d`. */
@@ -68,7 +69,7 @@ function overviewText(
   const behind = status.proxies.filter((proxy) => !isInSync(proxy));
   return paragraphs([
     [...head(status, admin), ...counts(status, behind.length)],
-    evacuationText(status),
+    [...evacuationText(status), ...comingHomeText(status)],
     proxyTable([...behind, ...status.proxies.filter(isInSync)], nowWallMs, width),
     behind.flatMap(nackText),
     legend(behind),
@@ -140,6 +141,13 @@ function evacuationText({ evacuations }: ControlPlaneStatus): string[] {
       const when = startsInMs > 0 ? `, in ${span(startsInMs)}` : '';
       return `Evacuation ${name}: ${share}${goal}${when}; ends in ${span(endsInMs)}${reason ? ` (${reason})` : ''}.`;
     });
+}
+
+function comingHomeText({ comingHome }: ControlPlaneStatus): string[] {
+  if (comingHome.length === 0) return [];
+  const shown = comingHome.slice(0, comingHomeMax).map(({ group, percent }) => `${group} ${percent} %`);
+  const more = comingHome.length - shown.length;
+  return [`Coming home little by little: ${shown.join(', ')}${more > 0 ? ` and ${more} more` : ''}.`];
 }
 
 function whoseText(groups: readonly string[], selector: Readonly<Record<string, string>> = {}): string {

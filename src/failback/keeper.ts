@@ -3,10 +3,12 @@ import type { Logger } from '../base/log.ts';
 import type { Failback } from '../model/idc.ts';
 import {
   atHome,
+  endEvacuation,
   type FailbackState,
   mirrorOf,
   resumeFailback,
   type SavedFailback,
+  type Sighting,
   saveFailback,
   shareOf,
   stepFailback,
@@ -43,12 +45,17 @@ export interface FailbackOptions {
   onShares(hosts: readonly string[]): void;
 }
 
-/** Watches Groups that have left home, and says how much of their requests may come back. */
+/** Watches Groups that have left home, or were evacuated, and says how much of their requests may come back. */
 export interface FailbackKeeper {
-  /** The share that a Group keeps now, percent; undefined: nothing is held back. */
-  shareOf(group: string): number | undefined;
+  /**
+   * The share that a Group keeps now, percent; undefined: nothing is held back. `evacuated`: what evacuations leave at home in the
+   * plan that is being made, percent.
+   */
+  shareOf(group: string, evacuated?: number): number | undefined;
   /** The share of its reads that are mirrored home, percent; undefined: none is. */
   mirrorOf(group: string): number | undefined;
+  /** How many instances of a host have not failed two checks in a row, at its worst port; undefined: nobody knows. */
+  goodOf(host: string): number | undefined;
   /** Takes in what was planned anew. */
   planned(plans: PlannedGroups): void;
   /** From now on what it knows of the registry is whole. */
@@ -77,6 +84,8 @@ interface Watched {
   health: HealthCheck;
   readonly instances: Map<string, { target: Target; seen: Seen }>;
   state: FailbackState;
+  /** What evacuations leave at home in its last plan, percent. */
+  evacuated: number;
   share: number | undefined;
   mirror: number | undefined;
   /** Whether an instance has ever passed. */
@@ -93,10 +102,20 @@ export function createFailbackKeeper(options: FailbackOptions): FailbackKeeper {
   let isClosed = false;
   let written = JSON.stringify(saved);
 
-  function shareNow(group: string): number | undefined {
+  function shareNow(group: string, evacuated?: number): number | undefined {
     const one = watched.get(group);
-    if (one !== undefined) return one.share;
-    return savedOf(group)?.share;
+    if (one === undefined) return savedOf(group)?.share;
+    const state = stateAfter(one, evacuated ?? one.evacuated);
+    return state === one.state ? one.share : shareOf(state, clock.now(), one.failback);
+  }
+
+  /** Its state once evacuations leave so much at home. */
+  function stateAfter({ state, share = 100, evacuated }: Watched, next: number): FailbackState {
+    // Before the registry is whole, an evacuation that is not known has not ended.
+    if (!isStarted) return state;
+    if (state.at === 'due' && next <= state.share) return { at: 'home', failures: state.failures };
+    if (next <= evacuated) return state;
+    return endEvacuation(state, Math.min(share, evacuated));
   }
 
   /** What the control plane before this one had come to: of interest until this one sees for itself. */
@@ -106,16 +125,22 @@ export function createFailbackKeeper(options: FailbackOptions): FailbackKeeper {
 
   function watch(plan: GroupPlan, failback: Failback, health: HealthCheck): void {
     const key = groupKey(plan);
+    const { evacuationShare: evacuated = 100 } = plan;
     const known = watched.get(key);
     if (known !== undefined) {
-      Object.assign(known, { plan, failback, health });
+      const wasEvacuated = known.evacuated;
+      const state = stateAfter(known, evacuated);
+      // What it was planned with just now.
+      if (state !== known.state) known.share = shareOf(state, clock.now(), failback);
+      Object.assign(known, { plan, failback, health, state, evacuated });
       place(known);
+      if (isStarted && evacuated !== wasEvacuated) write();
       return;
     }
     const before = savedOf(key);
     const state = before === undefined ? atHome : resumeFailback(before, clock.now());
     const one: Watched = {
-      ...{ key, plan, failback, health, state, instances: new Map() },
+      ...{ key, plan, failback, health, state, evacuated, instances: new Map() },
       // Of a mirror the first plan knows nothing.
       ...{
         share: shareOf(state, clock.now(), failback),
@@ -178,25 +203,28 @@ export function createFailbackKeeper(options: FailbackOptions): FailbackKeeper {
   function look(one: Watched): void {
     if (isClosed || watched.get(one.key) !== one) return;
     one.tick = clock.after(tickMs, () => look(one));
-    const seen = [...one.instances.values()].map(({ seen }) => seen.failures);
+    const seen = sightingOf(one);
     // Who was never asked says nothing: not while nobody was.
-    if (seen.length > 0 && seen.every((failures) => failures === undefined)) return;
+    if (seen.all > 0 && seen.asked === 0) return;
     // Nor do instances that were never reached from here: it may be a firewall that they are behind.
-    if (seen.length > 0 && !one.hasPassed && one.state.at === 'home') return;
-    const now = clock.now();
+    const isUnseen = seen.all > 0 && !one.hasPassed;
     const before = one.state;
-    one.state = stepFailback(
-      before,
-      {
-        now,
-        all: seen.length,
-        passing: seen.filter((failures) => failures === 0).length,
-        good: seen.filter((failures) => failures !== undefined && failures < failuresMax).length,
-      },
-      one.failback,
-    );
+    if (isUnseen && before.at === 'home') return;
+    one.state =
+      isUnseen && before.at === 'due'
+        ? { at: 'home', failures: before.failures }
+        : stepFailback(before, seen, one.failback);
     if (one.state.at !== before.at) tell(one, before);
-    settle(one, now);
+    settle(one, seen.now);
+  }
+
+  function sightingOf({ instances }: Watched): Sighting & { readonly asked: number } {
+    const known = [...instances.values()].flatMap(({ seen }) => seen.failures ?? []);
+    return {
+      ...{ now: clock.now(), all: instances.size, asked: known.length },
+      passing: known.filter((failures) => failures === 0).length,
+      good: known.filter((failures) => failures < failuresMax).length,
+    };
   }
 
   /** Has its share pushed where it is another one now. */
@@ -210,11 +238,16 @@ export function createFailbackKeeper(options: FailbackOptions): FailbackKeeper {
   }
 
   function tell({ key, state, instances }: Watched, before: FailbackState): void {
+    const held = {
+      home: 'nobody is left at home: it will come back little by little',
+      due: 'its evacuation is over, but fewer than half of its instances are good: held until they are',
+    } as const;
     const words = {
       home: 'all of its requests are home again',
+      due: 'its evacuation is over',
       away:
-        before.at === 'home'
-          ? 'nobody is left at home: it will come back little by little'
+        before.at === 'home' || before.at === 'due'
+          ? held[before.at]
           : 'it failed on its way home: held again, for longer',
       warm: 'enough instances are good: reads are mirrored to them',
       ramp: 'enough instances are good: its requests come home little by little',
@@ -226,8 +259,8 @@ export function createFailbackKeeper(options: FailbackOptions): FailbackKeeper {
   function write(): void {
     const now = clock.now();
     const states: Record<string, SavedFailback> = {};
-    for (const { key, state, failback } of watched.values()) {
-      const one = saveFailback(state, now, failback);
+    for (const { key, state, failback, evacuated } of watched.values()) {
+      const one = saveFailback(state, now, failback, evacuated);
       if (one !== undefined) states[key] = one;
     }
     // Of those that were not planned yet.
@@ -247,6 +280,10 @@ export function createFailbackKeeper(options: FailbackOptions): FailbackKeeper {
   return {
     shareOf: shareNow,
     mirrorOf: (group) => watched.get(group)?.mirror,
+    goodOf(host) {
+      const ports = [...watched.values()].filter((one) => one.plan.group.host === host && one.hasPassed);
+      return ports.length === 0 ? undefined : Math.min(...ports.map((one) => sightingOf(one).good));
+    },
     planned(plans) {
       for (const [host, ports] of plans) {
         const keys = new Set<string>();
@@ -262,7 +299,11 @@ export function createFailbackKeeper(options: FailbackOptions): FailbackKeeper {
     start() {
       if (isStarted) return;
       isStarted = true;
-      for (const one of watched.values()) begin(one);
+      for (const one of watched.values()) {
+        one.state = stateAfter(one, one.evacuated);
+        begin(one);
+      }
+      write();
     },
     held: () =>
       new Map([...watched].flatMap(([key, { share }]) => (share === undefined ? [] : [[key, share]]))),

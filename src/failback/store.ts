@@ -59,7 +59,7 @@ function isStates(value: unknown): value is SavedStates {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
   return Object.values(value).every(
     (one) =>
-      ['away', 'warm', 'ramp'].includes(one?.at) &&
+      ['due', 'away', 'warm', 'ramp'].includes(one?.at) &&
       Number.isInteger(one.failures) &&
       [one.rampedMs, one.share].every((number) => Number.isFinite(number) && number >= 0),
   );

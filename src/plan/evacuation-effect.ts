@@ -1,7 +1,7 @@
 import type { GroupView, MeshView } from '../index/view.ts';
 import { type Evacuation, type EvacuationStatus, isFor, percentAt } from '../model/evacuation.ts';
 import { evacuatedIdcs, evacuationsAt, type Leaving } from './evacuation.ts';
-import { type GroupRoom, roomFor } from './evacuation-room.ts';
+import { type GroupRoom, type KnownHealth, roomFor } from './evacuation-room.ts';
 
 /** What an evacuation would do, as far as one IDC's registry knows. */
 export interface EvacuationEffect {
@@ -34,6 +34,7 @@ export function evacuationEffect(
   { meta, spec }: Evacuation,
   own: string,
   wallMs: number,
+  known: KnownHealth = {},
 ): EvacuationEffect {
   const evacuations = new Map([...view.evacuations].filter(([name]) => name !== meta.name));
   const others = evacuationsAt({ ...view, evacuations }, wallMs);
@@ -42,7 +43,7 @@ export function evacuationEffect(
     .sort((a, b) => (a.host < b.host ? -1 : 1));
   const hosts = groups.map((group) => ({ host: group.host, to: standIns(group, spec.idc, view, others) }));
   return {
-    room: roomFor(groups, view, own),
+    room: roomFor(groups, view, own, known),
     leave: hosts.flatMap(({ host, to: [first] }) =>
       first === undefined || first === '' ? [] : { host, to: first },
     ),

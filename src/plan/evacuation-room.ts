@@ -1,33 +1,56 @@
-import type { GroupView, MeshView } from '../index/view.ts';
+import type { GroupView, Instance, MeshView } from '../index/view.ts';
 import { mergeTraffic, trafficFromAnnotations } from '../model/annotations.ts';
 import type { GroupSpill } from '../model/capacity.ts';
-import { concurrentPerInstance, spillShare } from './capacity.ts';
+import { concurrentPerInstance, nameOf, spillShare } from './capacity.ts';
+import { portOf } from './group.ts';
 import { planNaming } from './naming.ts';
 
 /** What one IDC has for a Group, by what is declared. */
 export interface GroupRoom {
   readonly host: string;
+  /** That are registered. */
   readonly instances: number;
-  /** Requests that they work on at once; absent: nobody has said it. */
+  /** Of these, who is not known to be dead or to fail its checks. */
+  readonly well: number;
+  /** Requests that all of them work on at once; absent: nobody has said it. */
   readonly slots?: number;
-  /** How many of them others may take up. */
+  /** Of those who are well, what others may take up. */
   readonly takes?: number;
 }
 
+/** What is known of instances of the own IDC. */
+export interface KnownHealth {
+  /** Who accepts no connection, as `address port`. */
+  readonly unreached?: ReadonlySet<string>;
+  /** How many of a host's instances pass their checks; undefined: nobody asks them. */
+  readonly goodOf?: (host: string) => number | undefined;
+}
+
 /** What the own IDC has for these Groups. */
-export function roomFor(groups: readonly GroupView[], view: MeshView, own: string): readonly GroupRoom[] {
+export function roomFor(
+  groups: readonly GroupView[],
+  view: MeshView,
+  own: string,
+  { unreached = new Set(), goodOf = () => undefined }: KnownHealth = {},
+): readonly GroupRoom[] {
   const idc = view.idcs.get(own);
-  const here = (group: GroupView) => planNaming(group, own)?.instances.length ?? 0;
+  const isReached = (instance: Instance, { entry }: GroupView) =>
+    !entry.spec.ports.some((port) =>
+      unreached.has(nameOf({ address: instance.address, port: portOf(instance, port) })),
+    );
+  const here = (group: GroupView) => planNaming(group, own)?.instances ?? [];
   const beside = [...view.groups.values()].some(
-    (group) => spillOf(group)?.class === 'critical' && here(group) > 0,
+    (group) => spillOf(group)?.class === 'critical' && here(group).length > 0,
   );
   return groups.map((group): GroupRoom => {
-    const instances = here(group);
+    const instances = here(group).length;
+    const reached = here(group).filter((instance) => isReached(instance, group)).length;
+    const well = Math.min(reached, goodOf(group.host) ?? instances);
     const spill = spillOf(group);
     const concurrent = concurrentPerInstance(spill, idc);
-    if (concurrent === undefined) return { host: group.host, instances };
-    const slots = instances * concurrent;
-    return { host: group.host, instances, slots, takes: (slots * spillShare(spill, beside)) / 100 };
+    if (concurrent === undefined) return { host: group.host, instances, well };
+    const takes = (well * concurrent * spillShare(spill, beside)) / 100;
+    return { host: group.host, instances, well, slots: instances * concurrent, takes };
   });
 }
 

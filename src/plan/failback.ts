@@ -16,6 +16,8 @@ export interface Sighting {
 export type FailbackState =
   /** Nothing is held back. `backAt`: since when, after a ramp; `emptyAt`: since when nobody passes. */
   | { readonly at: 'home'; readonly failures: number; readonly backAt?: number; readonly emptyAt?: number }
+  /** An evacuation has ended that left this share at home, percent, and its instances are looked at before more comes. */
+  | { readonly at: 'due'; readonly failures: number; readonly share: number }
   /** Requests leave; `goodAt`: since when enough instances are good without a break. */
   | {
       readonly at: 'away';
@@ -57,6 +59,14 @@ export function stepFailback(state: FailbackState, seen: Sighting, times: Failba
   switch (state.at) {
     case 'home':
       return stepHome(state, seen, times);
+    case 'due': {
+      const { failures, share } = state;
+      if (!isAble(seen)) return { at: 'away', failures, good };
+      // Who kept a share has been read all the while.
+      if (times.warmup === 'mirror' && share <= failbackLimits.shareMin)
+        return { at: 'warm', failures, from: now };
+      return { at: 'ramp', failures, from: now - (times.rampMs * share) / 100 };
+    }
     case 'away': {
       // An instance that is lost again begins the hold anew.
       if (!isAble(seen)) return { at: 'away', failures: state.failures, good };
@@ -88,17 +98,28 @@ function stepHome(
   return { at: 'away', failures: isSettled ? 0 : failures + 1, good };
 }
 
+/**
+ * The state once an evacuation lets more of the requests come home: `share`, percent, is what was there until now. Who was on its
+ * way begins from there; who is away, or is being warmed, is not hastened.
+ */
+export function endEvacuation(state: FailbackState, share: number): FailbackState {
+  const { at, failures } = state;
+  return at === 'away' || at === 'warm' ? state : { at: 'due', failures, share };
+}
+
 /** Half of the instances carry a Group whose requests stay at home: the same half below which requests begin to leave. */
 function isAble({ all, good }: Sighting): boolean {
   return good > 0 && 2 * good >= all;
 }
 
-/** The share of requests that may stay at home, in percent, 1 to 100; undefined: nothing is held back. */
+/** The share of requests that may stay at home, percent; 0 while nothing is known after an evacuation of all; undefined: nothing is held back. */
 export function shareOf(state: FailbackState, now: number, { rampMs }: Failback): number | undefined {
   const { shareMin, stepMs } = failbackLimits;
   switch (state.at) {
     case 'home':
       return undefined;
+    case 'due':
+      return state.share;
     case 'away':
     case 'warm':
       return shareMin;
@@ -119,7 +140,7 @@ export function mirrorOf(state: FailbackState, now: number, { rampMs }: Failback
 
 /** What is written down of a state: what a control plane that starts again goes on with. Times are lengths. */
 export interface SavedFailback {
-  readonly at: 'away' | 'warm' | 'ramp';
+  readonly at: 'due' | 'away' | 'warm' | 'ramp';
   readonly failures: number;
   /** How much of the ramp was done, in milliseconds. */
   readonly rampedMs: number;
@@ -127,15 +148,27 @@ export interface SavedFailback {
   readonly share: number;
 }
 
-/** What is to be written down; undefined: nothing is held back. A fresh return home is forgotten with its failures. */
-export function saveFailback(state: FailbackState, now: number, times: Failback): SavedFailback | undefined {
-  if (state.at === 'home') return undefined;
-  const rampedMs = state.at === 'away' ? 0 : Math.max(0, now - state.from);
+/**
+ * What is to be written down; undefined: nothing is held back. A fresh return home is forgotten with its failures. `evacuated`: the
+ * share that an evacuation leaves at home, percent; should it end while no control plane runs, the next one goes on from there.
+ */
+export function saveFailback(
+  state: FailbackState,
+  now: number,
+  times: Failback,
+  evacuated = 100,
+): SavedFailback | undefined {
+  const { at, failures } = state;
   const share = shareOf(state, now, times) ?? 100;
-  return { at: state.at, failures: state.failures, rampedMs, share };
+  if (at !== 'away' && at !== 'warm' && (at === 'due' || evacuated < share))
+    return { at: 'due', failures, rampedMs: 0, share: Math.min(share, evacuated) };
+  if (at === 'home') return undefined;
+  const rampedMs = at === 'away' ? 0 : Math.max(0, now - state.from);
+  return { at, failures, rampedMs, share };
 }
 
 /** Goes on where the one before stopped: a ramp where it was, a hold from its beginning. */
-export function resumeFailback({ at, failures, rampedMs }: SavedFailback, now: number): FailbackState {
+export function resumeFailback({ at, failures, rampedMs, share }: SavedFailback, now: number): FailbackState {
+  if (at === 'due') return { at, failures, share };
   return at === 'away' ? { at, failures, good: 0 } : { at, failures, from: now - rampedMs };
 }

@@ -44,8 +44,11 @@ export interface PlanContext {
   readonly unreached?: ReadonlySet<string>;
   /** Whether a critical Group has instances in the own IDC. */
   readonly besideCritical?: boolean;
-  /** The share that a Group on its way home keeps now, percent, by `groupKey`; undefined: nothing is held back. */
-  readonly heldShare?: (group: string) => number | undefined;
+  /**
+   * The share that a Group on its way home keeps now, percent, by `groupKey`; undefined: nothing is held back. `evacuated`: what
+   * evacuations leave at home, percent, 100 without any: where that rises, what is held begins at what was there before.
+   */
+  readonly heldShare?: (group: string, evacuated: number) => number | undefined;
   /** The share of a Group's reads that are mirrored home, percent, by `groupKey`; undefined: none is. */
   readonly mirrored?: (group: string) => number | undefined;
 }
@@ -80,8 +83,8 @@ export function planGroup(view: GroupView, context: PlanContext): readonly Group
     const group = { host: view.host, port: port.number };
     const { namespace } = view.entry.meta;
     const failback = planFailback(view, crossing, health, naming.lookup);
-    const held = failback && context.heldShare?.(groupKey({ namespace, group }));
     const evacuationShare = planHomeShare(own, evacuated, crossing);
+    const held = failback && context.heldShare?.(groupKey({ namespace, group }), evacuationShare ?? 100);
     const mirror = failback && context.mirrored?.(groupKey({ namespace, group }));
     const homeShare = least(evacuationShare, held);
     // Consistent hashing knows no last resort among the instances: there the way out comes first.
@@ -105,6 +108,7 @@ export function planGroup(view: GroupView, context: PlanContext): readonly Group
       addresses: protocol === 'tcp' && !byConnect ? (view.entry.spec.addresses ?? []) : [],
       instances,
       ...(homeShare === undefined ? {} : { homeShare }),
+      ...(failback === undefined || evacuationShare === undefined ? {} : { evacuationShare }),
       ...(naming.lookup === undefined ? {} : { lookup: naming.lookup }),
       ...(crossing === undefined ? {} : { crossing }),
       idleTimeoutMs: traffic.idleTimeoutMs ?? trafficDefaults.idleTimeoutMs,

@@ -34,6 +34,8 @@ export interface Planner {
   watched(view: MeshView): readonly ListenAddress[];
   /** Takes in which of these accept no connection, as `address port`; the plans that this changes. */
   unreached(dead: ReadonlySet<string>, view: MeshView): PlannedGroups;
+  /** Which of them accept no connection, as was taken in last. */
+  dead(): ReadonlySet<string>;
 }
 
 function keep(set: Set<string>, host: string, is: boolean): void {
@@ -129,6 +131,7 @@ export function createPlanner(options: PlannerOptions): Planner {
       if (limited.size === 0) return [];
       return [...gatewaysOf(view, options.own), ...[...limited.values()].flat()];
     },
+    dead: () => unreached,
     unreached(dead, view) {
       const was = unreached;
       unreached = dead;

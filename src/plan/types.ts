@@ -276,6 +276,8 @@ export interface GroupPlan {
    * of them can. At 0 they are a last resort, or come last in the paths.
    */
   readonly homeShare?: number;
+  /** Of that, what evacuations leave at home, percent; absent: none is obeyed, or the Group has no `failback`. */
+  readonly evacuationShare?: number;
   /** Absent: the addresses of instances are given. */
   readonly lookup?: Lookup;
   /** Nobody listens for a TCP port: callers reach it by CONNECT alone. */

@@ -304,7 +304,15 @@ function haveSameRoutes(a: readonly GroupPlan[], b: readonly GroupPlan[]): boole
 /** Not of instances, of the share that they keep, and of which IDC comes first: these change often, routes seldom. */
 function decidedOf(plan: GroupPlan | undefined): object | undefined {
   if (plan === undefined) return undefined;
-  const { instances: _instances, homeShare: _homeShare, spill: _spill, crossing, paths, ...rest } = plan;
+  const {
+    instances: _,
+    homeShare: _home,
+    evacuationShare: _left,
+    spill: _spill,
+    crossing,
+    paths,
+    ...rest
+  } = plan;
   return {
     ...rest,
     crossing: crossing && { ...crossing, idcs: crossing.idcs.length },

@@ -50,10 +50,10 @@ t.test('what was counted before is not counted, and a proxy that began anew is f
 });
 
 t.test('room is what the others let in, of each Group', async (t) => {
-  const home = { idc: 'a', room: [{ host: 'x', instances: 2, slots: 20, takes: 20 }] };
+  const home = { idc: 'a', room: [{ host: 'x', instances: 2, well: 2, slots: 20, takes: 20 }] };
   const other = (takes?: number) => ({
     idc: 'b',
-    room: [{ host: 'x', instances: 1, ...(takes === undefined ? {} : { slots: takes, takes }) }],
+    room: [{ host: 'x', instances: 1, well: 1, ...(takes === undefined ? {} : { slots: takes, takes }) }],
   });
   t.strictSame(judgeLeaving('a', ['x'], 100, [home, other(20)]), { short: [], unknown: [] });
   t.match(judgeLeaving('a', ['x'], 100, [home, other(19)]).short, [/up to 20 .* take 19/]);
@@ -62,5 +62,9 @@ t.test('room is what the others let in, of each Group', async (t) => {
   for (const idcs of [[home], [home, other()], [other(20)]])
     t.strictSame(judgeLeaving('a', ['x'], 100, idcs), { short: [], unknown: ['x'] });
   t.strictSame(judgeReturn('a', [home]), []);
-  t.strictSame(judgeReturn('a', [{ idc: 'a', room: [{ host: 'x', instances: 0 }] }]), ['x']);
+  const left = (instances: number, well: number) => ({ idc: 'a', room: [{ host: 'x', instances, well }] });
+  t.strictSame(judgeReturn('a', [left(0, 0)]), ['x (no instance)']);
+  t.strictSame(judgeReturn('a', [left(4, 1)]), ['x (1 of 4 instances are well)']);
+  t.strictSame(judgeReturn('a', [left(4, 2)]), [], 'half are enough');
+  t.strictSame(judgeReturn('a', [left(4, 4), left(4, 1)]), ['x (1 of 4 instances are well)']);
 });

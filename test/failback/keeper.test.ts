@@ -128,6 +128,93 @@ t.test('what was written down holds from the first plan on', async (t) => {
   t.equal(keeper.shareOf(key), undefined, 'the rest of the ramp');
 });
 
+/** A plan while evacuations leave so much at home. */
+const evacuated = (evacuationShare: number) => planOf(2, { evacuationShare });
+
+t.test('an evacuation ends: held from the very plan that ends it, and home in steps', async (t) => {
+  const { keeper, state, planned, pass } = world();
+  planned(planOf(2));
+  keeper.start();
+  await pass(1_000);
+  t.equal(keeper.shareOf(key, 0), undefined);
+  planned(evacuated(0));
+  await pass(1_000);
+  t.equal(keeper.shareOf(key), undefined, 'the evacuation says it all');
+  t.match(state.written, { [key]: { at: 'due', share: 0 } });
+  t.equal(keeper.shareOf(key, 100), 0, 'asked for the plan without it');
+  t.equal(keeper.shareOf(key), undefined, 'which changes nothing yet');
+  planned(planOf(2));
+  t.equal(keeper.shareOf(key), 0);
+  await pass(2_000);
+  const share = keeper.shareOf(key) ?? 200;
+  t.ok(share > 20 && share < 80, `${share}`);
+  await pass(2_500);
+  t.equal(keeper.shareOf(key), undefined);
+  t.strictSame(state.written, {});
+});
+
+t.test('a part of it ends; and one that begins anew on the way', async (t) => {
+  const { keeper, planned, pass } = world();
+  planned(evacuated(20));
+  keeper.start();
+  await pass(1_000);
+  planned(evacuated(60));
+  t.equal(keeper.shareOf(key), 20);
+  await pass(1_000);
+  const before = keeper.shareOf(key) ?? 200;
+  t.ok(before > 25 && before < 60, `${before}`);
+  planned(evacuated(10));
+  await pass(10_000);
+  t.equal(keeper.shareOf(key), undefined, 'evacuated again, it goes on to nobody’s harm');
+  planned(planOf(2));
+  t.equal(keeper.shareOf(key), 10, 'and begins again where the evacuation left it');
+  planned(evacuated(5));
+  t.equal(keeper.shareOf(key), undefined);
+});
+
+t.test('it ended while no control plane ran, or goes on', async (t) => {
+  for (const goesOn of [false, true]) {
+    const { keeper, planned, pass } = world({ [key]: { at: 'due', failures: 0, rampedMs: 0, share: 0 } });
+    t.equal(keeper.shareOf(key, 100), 0);
+    planned(planOf(2));
+    t.equal(keeper.shareOf(key, 0), 0, 'what has the evacuation may be read last');
+    planned(goesOn ? evacuated(0) : planOf(2));
+    keeper.start();
+    await pass(2_500);
+    const share = keeper.shareOf(key);
+    if (goesOn) t.equal(share, undefined);
+    else t.ok((share ?? 200) > 20 && (share ?? 200) < 80, `${share}`);
+  }
+});
+
+t.test('an evacuation ends where instances are not well, or are not seen from here', async (t) => {
+  const { keeper, state, planned, pass } = world();
+  planned(evacuated(50));
+  keeper.start();
+  await pass(1_000);
+  t.equal(keeper.goodOf('a.example'), 2);
+  t.equal(keeper.goodOf('b.example'), undefined);
+  state.well = false;
+  await pass(1_500);
+  t.equal(keeper.goodOf('a.example'), 0);
+  planned(planOf(2));
+  await pass(1_500);
+  t.equal(keeper.shareOf(key), 1);
+  state.well = true;
+  await pass(8_000);
+  t.equal(keeper.shareOf(key), undefined);
+
+  const blind = world();
+  blind.state.well = false;
+  blind.planned(evacuated(0));
+  blind.keeper.start();
+  await blind.pass(2_000);
+  blind.planned(planOf(2));
+  await blind.pass(500);
+  t.equal(blind.keeper.shareOf(key), undefined, 'at once');
+  t.equal(blind.keeper.goodOf('a.example'), undefined);
+});
+
 t.test('a Group that asks for it no more is forgotten, and no longer asked', async (t) => {
   const { keeper, state, planned, pass } = world();
   planned(planOf(2));

@@ -1,9 +1,15 @@
 import { readFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import { parse } from 'yaml';
+import { serveAdmin } from '../../src/cli/admin.ts';
+import { evacuationRoutes } from '../../src/cli/evacuation-api.ts';
 import { registrationRoutes } from '../../src/cli/registration-routes.ts';
 import { parseRegistration } from '../../src/registry/registration.ts';
-import { apiPath, callApi, startRegisteringMesh } from '../support/registering.ts';
+import { evacuationSpec } from '../../src/registry/schema-evacuation.ts';
+import { until } from '../support/mesh.ts';
+import { apiPath, callApi, startRegisteringMesh, token } from '../support/registering.ts';
+
+const served = [...registrationRoutes, ...evacuationRoutes];
 
 // biome-ignore lint/suspicious/noExplicitAny: a document that the test itself checks
 type Doc = any;
@@ -31,8 +37,20 @@ const operations = Object.entries<Doc>(doc.paths).flatMap(([path, item]) =>
 /** What in a value is not as a schema has it, as far as our schemas go. */
 function faultsOf(value: Doc, given: Doc, at = ''): string[] {
   const schema = resolve(given);
-  const is = Array.isArray(value) ? 'array' : Number.isInteger(value) ? 'integer' : typeof value;
-  if (schema.type !== is) return [`${at}: ${is}, not ${schema.type}`];
+  if (schema.anyOf) {
+    const all = schema.anyOf.map((one: Doc) => faultsOf(value, one, at));
+    return all.some((faults: string[]) => faults.length === 0) ? [] : all[0];
+  }
+  const is =
+    value === null
+      ? 'null'
+      : Array.isArray(value)
+        ? 'array'
+        : Number.isInteger(value)
+          ? 'integer'
+          : typeof value;
+  const fits = schema.type === is || (schema.type === 'number' && is === 'integer');
+  if (!fits) return [`${at}: ${is}, not ${schema.type}`];
   if (schema.enum && !schema.enum.includes(value)) return [`${at}: ${value} is none of ${schema.enum}`];
   if (is === 'array')
     return value.flatMap((one: Doc, i: number) => faultsOf(one, schema.items, `${at}[${i}]`));
@@ -55,7 +73,7 @@ t.test('every route is documented, and nothing else', async (t) => {
     write: (operation.security ?? doc.security).length > 0,
     inPath: parameters.filter((one: Doc) => one.in === 'path').map((one: Doc) => one.name),
   }));
-  const routes = registrationRoutes.map(({ path, method, operationId, write }) => ({
+  const routes = served.map(({ path, method, operationId, write }) => ({
     ...{ path, method, operationId, write },
     inPath: [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name),
   }));
@@ -80,9 +98,27 @@ t.test('the documented fields of a registration are those that are read', async 
     t.ok(parseRegistration(key, { ...samples, [field]: undefined }).faults.length > 0);
 });
 
+t.test('the documented fields of an evacuation are those that are read', async (t) => {
+  const { properties, required } = doc.components.schemas.EvacuationSpec;
+  const { shape } = evacuationSpec;
+  t.strictSame(Object.keys(properties).sort(), Object.keys(shape).sort());
+  const needed = Object.entries(shape).filter(([, field]) => !field.safeParse(undefined).success);
+  t.strictSame(
+    required,
+    needed.map(([name]) => name),
+  );
+});
+
 t.test('answers are as documented', async (t) => {
   const mesh = await startRegisteringMesh();
   t.teardown(() => mesh.close());
+  const pages = await (await fetch(`http://127.0.0.1:${mesh.adminPort}/`)).text();
+  const listed = pages.split('\n').flatMap((line) => {
+    const [method, path] = line.split('\t');
+    return path?.startsWith('/v1/') ? `${method} ${path}` : [];
+  });
+  const documented = operations.map(({ method, path }) => `${method} ${path}`);
+  t.strictSame(listed.sort(), documented.sort(), 'what the server says that it serves');
   const good = { address: '10.0.0.1', ports: { http: 80 }, labels: { app: 'echo' }, locality: 'sh-a' };
   const seen = new Set<string>();
 
@@ -90,7 +126,7 @@ t.test('answers are as documented', async (t) => {
     const answer = await mesh.api(method, path, body);
     t.equal(answer.status, status, `${method} ${path}: ${JSON.stringify(answer.body)}`);
     const full = apiPath(path.split('?')[0] ?? '');
-    const template = registrationRoutes.find((route) => {
+    const template = served.find((route) => {
       const pattern = route.path.replace(/\{\w+\}/g, '[^/]+');
       return route.method === method && new RegExp(`^${pattern}$`).test(full);
     });
@@ -147,7 +183,43 @@ t.test('answers are as documented', async (t) => {
   const since = encodeURIComponent(all.cursor);
   const none = await check(t, 'GET', `/../replica?since=${since}&from=other&hold=10`, 200);
   t.match(none, { isAll: false, items: [], absent: [], cursor: all.cursor });
-  t.equal(seen.size, registrationRoutes.length, 'each operation was asked');
+
+  const expires = new Date(Date.now() + 600_000).toISOString();
+  const spec = { idc: 'sh-a', expires, percent: 50, groups: ['echo.shop'], reason: 'a test' };
+  const effect = await check(t, 'PUT', '/../evacuations/e?check=only', 200, spec);
+  t.match(effect, { own: 'sh-a', leave: [], stay: [{ host: 'echo.shop', why: 'alone' }] });
+  t.strictSame((await check(t, 'GET', '/../evacuations', 200)).items, []);
+  await check(t, 'PUT', '/../evacuations/e?wait=acked', 200, spec);
+  await check(t, 'PUT', '/../evacuations/e', 400, { idc: 'sh-a' });
+  await check(t, 'PUT', '/../evacuations/e', 400, { ...spec, idc: 'sh-z' });
+  await check(t, 'PUT', '/../evacuations/e', 400, { ...spec, expires: '2020-01-01T00:00:00Z' });
+  await check(t, 'PUT', '/../evacuations/e?wait=forever', 400, spec);
+  await check(t, 'PUT', '/../evacuations/%', 400, spec);
+  mesh.save(
+    'evacuation.yaml',
+    `{apiVersion: isthmus.dev/v1alpha1, kind: Evacuation, metadata: {name: by-hand}, spec: {idc: sh-a, expires: '${expires}', selector: {matchLabels: {a: b}}}}`,
+  );
+  await until(
+    'the file is read',
+    async () => (await mesh.api('GET', '/../evacuations')).body.items.length === 2,
+  );
+  await check(t, 'PUT', '/../evacuations/by-hand', 409, spec);
+  await check(t, 'DELETE', '/../evacuations/by-hand', 409);
+  await check(t, 'GET', '/../evacuations', 200);
+  t.match(await check(t, 'DELETE', '/../evacuations/e?wait=acked', 200), { ended: true, comingHome: [] });
+  t.match(await check(t, 'DELETE', '/../evacuations/e', 200), { ended: false });
+  t.match(await check(t, 'GET', '/../replica/evacuations', 200), [{ name: 'e', spec: null }]);
+  await check(t, 'PUT', '/../evacuations/e', 200, spec);
+  t.match(await check(t, 'GET', '/../replica/evacuations', 200), [{ name: 'e', spec }]);
+  t.equal(seen.size, served.length, 'each operation was asked');
+  t.equal((await mesh.api('POST', '/../evacuations/e')).status, 405);
+  t.equal((await mesh.api('GET', '/../evacuations/')).status, 404);
+  const kept = await serveAdmin(mesh.plane, { address: '127.0.0.1', port: 0 }, token);
+  t.teardown(() => kept.close());
+  t.match(await callApi(kept.port, 'PUT', '/../evacuations/e', spec), {
+    status: 501,
+    body: { message: /--state DIR/ },
+  });
 
   t.equal((await mesh.api('POST', '/shop/a')).status, 405);
   t.match((await mesh.api('GET', '/shop/a/b/c')).body.message, /no such page/);

@@ -2,6 +2,7 @@ import t from 'tap';
 import { seededRandom } from '../../src/base/random.ts';
 import {
   atHome,
+  endEvacuation,
   type FailbackState,
   failbackLimits,
   holdOf,
@@ -109,6 +110,44 @@ t.test('a warm-up: reads are mirrored in steps, and then all come home at once',
   const there = stepFailback(state, seen(13_000, 4), warming);
   t.strictSame([there.at, mirrorOf(there, 13_000, warming)], ['home', undefined]);
 });
+
+t.test(
+  'an evacuation ends: home from the share that was kept, once its instances are seen to be good',
+  async (t) => {
+    const due = endEvacuation(atHome, 40);
+    t.equal(shareOf(due, 5_000, times), 40, 'what was there');
+    const ramp = stepFailback(due, seen(5_000, 4), times);
+    t.equal(ramp.at, 'ramp');
+    t.equal(shareOf(ramp, 5_000, times), 40);
+    t.equal(shareOf(ramp, 8_000, times), 70);
+    t.equal(stepFailback(ramp, seen(11_000, 4), times).at, 'home', 'the rest of the ramp');
+    t.match(stepFailback(due, seen(5_000, 1), times), { at: 'away', failures: 0 }, 'not to one of four');
+    t.match(endEvacuation(ramp, 20), { at: 'due', share: 20 }, 'from what was there');
+    const away: FailbackState = { at: 'away', failures: 2, good: 1 };
+    t.equal(endEvacuation(away, 0), away, 'who is away is not hastened');
+  },
+);
+
+t.test(
+  'after an evacuation of all, reads are mirrored first; of a part, they have been served all the while',
+  async (t) => {
+    const warming = { ...times, warmup: 'mirror' } as const;
+    t.match(stepFailback(endEvacuation(atHome, 0), seen(5, 4), warming), { at: 'warm', from: 5 });
+    t.equal(stepFailback(endEvacuation(atHome, 30), seen(5, 4), warming).at, 'ramp');
+  },
+);
+
+t.test(
+  'while it is evacuated, the share is written down: it may end while no control plane runs',
+  async (t) => {
+    const saved = { at: 'due', failures: 0, rampedMs: 0, share: 10 } as const;
+    t.strictSame(saveFailback(atHome, 0, times, 10), saved);
+    t.strictSame(resumeFailback(saved, 77), { at: 'due', failures: 0, share: 10 });
+    t.strictSame(saveFailback({ at: 'ramp', failures: 0, from: 0 }, 5_000, times, 10), saved);
+    t.match(saveFailback({ at: 'ramp', failures: 0, from: 0 }, 500, times, 10), { at: 'ramp', share: 5 });
+    t.match(saveFailback({ at: 'away', failures: 1, good: 0 }, 0, times, 10), { at: 'away', failures: 1 });
+  },
+);
 
 t.test('a control plane that starts again goes on where the one before stopped', async (t) => {
   const ramp: FailbackState = { at: 'ramp', failures: 2, from: 1_000 };

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../../src/base/clock.ts';
 import { serveAdmin } from '../../src/cli/admin.ts';
+import { createEvacuationsSource } from '../../src/registry/evacuations.ts';
 import { createRegistrationsSource } from '../../src/registry/registrations.ts';
 import { type Mesh, startMesh } from './mesh.ts';
 
@@ -14,7 +15,7 @@ export interface ApiAnswer {
   readonly body: any;
 }
 
-/** A mesh in which instances register themselves. */
+/** A mesh in which instances register themselves, and IDCs are evacuated. */
 export interface RegisteringMesh extends Mesh {
   readonly adminPort: number;
   /** A request to the API, with the token. */
@@ -57,9 +58,11 @@ export async function startRegisteringMesh(
     ...{ file: join(dir, 'registrations.db'), clock, replication },
   });
   const all = { 'idc.yaml': idcYaml, 'echo.yaml': groupYaml('echo'), ...files };
-  const mesh = await startMesh('sh-a', all, { sources: [registrations] });
+  const evacuations = createEvacuationsSource({ file: join(dir, 'evacuations.json'), clock });
+  const mesh = await startMesh('sh-a', all, { sources: [registrations, evacuations] });
   const admin = await serveAdmin(mesh.plane, { address: '127.0.0.1', port: 0 }, token, {
     registrations: { plane: mesh.plane, registrations, clock },
+    evacuations: { plane: mesh.plane, evacuations, clock },
   });
   return {
     ...mesh,
