@@ -9,6 +9,7 @@ import { createProblemLog } from './delivery/problem-log.ts';
 import { ReachWatch } from './delivery/reach-watch.ts';
 import { Readiness } from './delivery/readiness.ts';
 import { Roster } from './delivery/roster.ts';
+import { gaugeSources } from './delivery/source-gauges.ts';
 import { StartOrder } from './delivery/start-order.ts';
 import { describeWaiting } from './delivery/waiting.ts';
 import { checkInstance } from './failback/check.ts';
@@ -26,9 +27,9 @@ import { createReconciler, keysOf, reconcileMs, reconcileOften } from './registr
 import type { Problem } from './registry/source.ts';
 import type { OpenedSource } from './registry/sources.ts';
 import { clusterType, endpointType, extensionConfigType, listenerType, routeType } from './serve/types.ts';
-import { createXdsServer } from './serve/xds.ts';
+import { createXdsServer, type XdsLimits } from './serve/xds.ts';
 import { createStatusReader, type StatusReader } from './status.ts';
-import { answerOf, classOf, rosterStream } from './streams.ts';
+import { answerOf, classOf, rosterStream, xdsLevels } from './streams.ts';
 
 /** What a control plane is made of. */
 export interface ControlPlaneOptions {
@@ -55,6 +56,8 @@ export interface ControlPlaneOptions {
   readonly logger: Logger;
   /** Called before the sources are read, so that what is waited for can be asked. Its rejection ends the start. */
   readonly onListening?: (plane: ControlPlane) => Promise<void>;
+  /** For tests alone, to see that they fail without them: what xDS clients may do. */
+  readonly xdsLimits?: XdsLimits;
   /** For tests alone, to see that they fail without it: proxies are answered before the picture is whole. */
   readonly answerBeforeReady?: boolean;
 }
@@ -95,19 +98,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   metrics.loopPrevention.set(loopPrevention === 'off' ? 0 : 1);
   // As an error: whatever the log level, it must be seen.
   if (loopPrevention === 'off') logger.error(`LOOP PREVENTION IS OFF: ${unprotected.message}`);
-  for (const { name, lastGood } of sources)
-    if (lastGood) {
-      metrics.fromSnapshot.of(name, () => (lastGood().from === 'source' ? 0 : 1));
-      metrics.snapshotAge.of(name, () => {
-        const { knownGoodAt } = lastGood();
-        return knownGoodAt === undefined ? Number.NaN : (clock.wall() - knownGoodAt) / 1000;
-      });
-    }
-  for (const { name, counts, peers } of sources) {
-    metrics.repaired.inc({ source: name }, 0);
-    if (counts) metrics.registrations.ask(counts);
-    if (peers) metrics.peers.ask(() => peers().filter(({ state }) => state !== 'stranger'));
-  }
+  gaugeSources(metrics, sources, clock);
   const stop = new AbortController();
   const problemsBySource = new Map<string, readonly Problem[]>();
   const logProblems = createProblemLog(logger);
@@ -117,6 +108,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     clock,
     log: logger,
     ready: options.answerBeforeReady === true,
+    ...(options.xdsLimits && { limits: options.xdsLimits }),
     classOf: (node) => classOf(node, idc),
     onUnknownClass({ nodeClass, node }) {
       const scope = parseNodeScope(node.metadata);
@@ -135,6 +127,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       deletions.opened(stream);
     },
     onStreamRefused: (refused) => roster.refused(refused),
+    onTurnedAway: (one) => roster.turnedAway(one),
     onStreamClose(stream) {
       roster.closed(stream);
       startOrder.closed(stream.id);
@@ -158,6 +151,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   });
 
   const roster = new Roster({ clock, logger, metrics });
+  metrics.xdsLevels.ask(() => xdsLevels(xds));
   const ledger = new Ledger({
     clock,
     logger,

@@ -18,7 +18,14 @@ import type { LastGoodStatus } from './registry/lastgood.ts';
 import type { PeerStatus } from './registry/peers.ts';
 import type { Problem } from './registry/source.ts';
 import type { OpenedSource } from './registry/sources.ts';
-import type { NackStatus, ResourceDifference, StreamStatus, TypeStatus, XdsServer } from './serve/xds.ts';
+import type {
+  Levels,
+  NackStatus,
+  ResourceDifference,
+  StreamStatus,
+  TypeStatus,
+  XdsServer,
+} from './serve/xds.ts';
 
 /** Where a proxy stands with one type of resources. Ages in milliseconds. */
 export interface TypeReport {
@@ -83,6 +90,8 @@ export interface ControlPlaneStatus extends ReadinessStatus {
   readonly proxies: readonly ProxyStatus[];
   /** Nodes that were connected and are not: what they have is unknown. */
   readonly gone: readonly GoneNode[];
+  /** How full the xDS port is, and whom it turned away since the start. */
+  readonly port: Levels | undefined;
   /** Streams that were refused lately: who asked so gets nothing. */
   readonly refusedStreams: readonly RefusedStreams[];
   readonly eventToAck: AckSummary;
@@ -102,7 +111,7 @@ export interface StatusOptions {
   readonly clock: Clock;
   readonly sources: readonly OpenedSource[];
   readonly loopPrevention: LoopPrevention;
-  readonly xds: Pick<XdsServer, 'status' | 'differences'>;
+  readonly xds: Pick<XdsServer, 'status' | 'differences' | 'levels'>;
   readonly roster: Roster;
   readonly ledger: Ledger;
   readonly readiness: Readiness;
@@ -172,6 +181,7 @@ export function createStatusReader(options: StatusOptions): StatusReader {
         idc: options.idc,
         proxies: streams.map(proxyOf),
         gone: roster.gone(),
+        port: xds.levels()[0],
         refusedStreams: refused,
         eventToAck: ledger.summary(),
         evacuations: options.evacuations(),

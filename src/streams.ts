@@ -3,6 +3,7 @@ import type { Answer } from './delivery/ledger.ts';
 import type { RosterStream } from './delivery/roster.ts';
 import { parseNodeScope } from './model/node.ts';
 import type { Ack, Node, StreamInfo } from './serve/events.ts';
+import type { XdsServer } from './serve/xds.ts';
 
 /** A proxy's class: all that say the same of themselves get the same. Throws MeshError `invalid`. */
 export function classOf(node: Node, idc: string): string {
@@ -23,4 +24,12 @@ export function answerOf({ stream, type, sentAtMs, ackedAtMs, eventsAt, supersed
 export function rosterStream({ id, node, peer }: StreamInfo): RosterStream {
   const { role, idc } = parseNodeScope(node.metadata);
   return { id, node: node.id ?? '', role, idc, peer: peer.address };
+}
+
+/** What the limits of the xDS port are there for, by name, over all that is listened on. */
+export function xdsLevels(xds: Pick<XdsServer, 'levels' | 'kept'>): Readonly<Record<string, number>> {
+  const sum = { ...xds.kept() } as Record<string, number>;
+  for (const { turnedAway: _, ...levels } of xds.levels())
+    for (const [of, level] of Object.entries(levels)) sum[of] = (sum[of] ?? 0) + level;
+  return sum;
 }

@@ -68,7 +68,7 @@ function overviewText(
 ): string {
   const behind = status.proxies.filter((proxy) => !isInSync(proxy));
   return paragraphs([
-    [...head(status, admin), ...counts(status, behind.length)],
+    [...head(status, admin), ...counts(status, behind.length), portText(status)],
     [...evacuationText(status), ...comingHomeText(status)],
     proxyTable([...behind, ...status.proxies.filter(isInSync)], nowWallMs, width),
     behind.flatMap(nackText),
@@ -124,6 +124,19 @@ function counts({ proxies, gone, eventToAck }: ControlPlaneStatus, behind: numbe
     proxies.length === 0 ? `No proxy is connected${away}.` : `${proxies.length} connected: ${sync}${away}.`,
     count === 0 ? '' : `Event → ACK: p50 ${span(p50Ms)}, p99 ${span(p99Ms)}, max ${span(maxMs)} (${acks}).`,
   ];
+}
+
+/** How full the xDS port is. */
+function portText({ port }: ControlPlaneStatus): string {
+  // Of an earlier version.
+  if (port === undefined) return '';
+  const { connections, connectionsMax, waiting, streams, streamsMax, turnedAway } = port;
+  const of = (count: number, most: number, what: string) =>
+    `${count.toLocaleString('en')} of ${most.toLocaleString('en')} ${what}`;
+  const waits = waiting === 0 ? '' : `, ${waiting} wait to be let in`;
+  const away = Object.entries(turnedAway).filter(([, count]) => count > 0);
+  const words = away.map(([limit, count]) => `${count} by the limit of ${limit}`).join(', ');
+  return `xDS port: ${of(connections, connectionsMax, 'connections')}${waits}, ${of(streams, streamsMax, 'streams')}${words === '' ? '' : `; turned away: ${words}`}.`;
 }
 
 /** What leaves which IDC now, or will, and for how long. */

@@ -21,6 +21,10 @@ export interface Metrics {
   readonly nacks: Counter<'type'>;
   readonly refusedAgain: Counter<'type'>;
   readonly acks: Counter<'type'>;
+  /** By limit: connections and streams that had no place, or used it for nothing. */
+  readonly turnedAway: Counter<'limit'>;
+  /** What the xDS port's limits are there for, by what it is; asked when it is read. */
+  readonly xdsLevels: { ask(levels: () => Readonly<Record<string, number>>): void };
   /** By the code of the error. */
   readonly streamsRefused: Counter<'code'>;
   readonly proxies: Gauge<'role'>;
@@ -110,6 +114,23 @@ export function createMetrics(idc: string): Metrics {
           'Instances that give signs of life to another control plane alone.',
           ({ keptThereAlone }) => keptThereAlone,
         );
+      },
+    },
+    turnedAway: counter(
+      'xds_turned_away_total',
+      'xDS connections and streams that had no place or used it for nothing, by limit (docs/xds.md).',
+      ['limit'],
+    ),
+    xdsLevels: {
+      ask(levels) {
+        new Gauge({
+          name: 'isthmus_xds_level',
+          help: 'What the limits of the xDS port are there for, as it is now: connections, streams, what waits and what is kept.',
+          ...{ labelNames: ['of'], registers },
+          collect() {
+            for (const [of, level] of Object.entries(levels())) this.set({ of }, level);
+          },
+        });
       },
     },
     eventToAck: createLatencyHistogram(registry, {

@@ -83,6 +83,16 @@ export class Roster {
     this.#refused.note(peer.address, node, error.message);
   }
 
+  /** A connection or a stream had no place; `peer` is `address:port`. */
+  turnedAway({
+    peer,
+    limit,
+    error,
+  }: { readonly peer: string; readonly limit: string } & Pick<Refused, 'error'>): void {
+    this.#metrics.turnedAway.inc({ limit });
+    this.#refused.note(peer, undefined, error.message);
+  }
+
   /** Streams that were refused lately, the last first. */
   refusedStreams(): readonly RefusedStreams[] {
     return this.#refused.list();

@@ -1,5 +1,4 @@
 import { MeshError } from '../base/error.ts';
-import type { Logger } from '../base/log.ts';
 import { shown } from '../base/shown.ts';
 import { refusal } from './calls.ts';
 import { decodeJson } from './codec.ts';
@@ -15,7 +14,6 @@ import { parseDeltaRequest, parseSotwRequest } from './wire.ts';
 /** What discovery needs of the server. */
 export interface DiscoveryOptions {
   readonly hub: Hub;
-  readonly log: Logger;
   /** As `XdsServerOptions.classOf`. */
   classOf(node: Node, peer: Peer): string | undefined;
 }
@@ -35,7 +33,7 @@ export function discovery(options: DiscoveryOptions): Services {
 function open(
   stream: Stream,
   { protocol, only, once }: DiscoveryMethod,
-  { hub, log, classOf }: DiscoveryOptions,
+  { hub, classOf }: DiscoveryOptions,
   nextId: () => number,
 ): StreamHandler {
   let session: Session | undefined;
@@ -79,7 +77,6 @@ function open(
     ...(once && { halfClosed() {} }),
     refused(error) {
       const node = session?.info.node.id ?? claimed;
-      log.warn('stream refused', { node, peer: stream.peer.address, error: error.message });
       hub.streamRefused({ peer: stream.peer, node, error });
     },
     closed() {

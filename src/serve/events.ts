@@ -1,5 +1,6 @@
 import type { envoy } from '../../protos/gen/envoy.d.ts';
 import type { MeshError } from '../base/error.ts';
+import type { TurnedAway } from './admission-limits.ts';
 import type { Protocol } from './respond.ts';
 
 /** What a client says of itself in its first request, in Envoy's words. Its list of extensions is left out. */
@@ -83,6 +84,8 @@ export interface Hooks {
   onStreamClose?(stream: StreamInfo): void;
   /** A stream was ended here: for what it sent, or did not send in time. */
   onStreamRefused?(refused: RefusedStream): void;
+  /** A connection, or a stream before its first message, had no place, or used it for nothing. */
+  onTurnedAway?(one: TurnedAway): void;
   onAck?(ack: Ack): void;
   onNack?(nack: Nack): void;
   /**

@@ -1,3 +1,5 @@
+import { MeshError } from '../base/error.ts';
+
 /**
  * A gRPC message as it stands on the wire: one byte that says "not compressed", four of length, the message.
  * (gRPC over HTTP/2, "Length-Prefixed-Message".)
@@ -40,12 +42,12 @@ export function lengthOf(parts: readonly Uint8Array[]): number {
 export interface FrameTaker {
   /** Most bytes that the next message may have. */
   bytesMax(): number;
+  /** Asked before each message of so many bytes: whether it may be taken now. Else `goOn` is to be called later. */
+  mayTake(bytes: number): boolean;
   /** Is given each message, a view that is good until it returns. */
-  take(message: Buffer): void;
+  take(message: Buffer, isCompressed: boolean): void;
   /** So many bytes of a message wait for the rest of it. */
   waiting(bytes: number): void;
-  /** Asked after each message: whether another may be taken now. Else `goOn` is to be called later. */
-  mayGoOn(): boolean;
 }
 
 // Pieces of an unfinished message that are kept as they came. A long message comes in pieces of 16 KiB, and is joined once.
@@ -65,43 +67,47 @@ export class FrameReader {
     this.taker = taker;
   }
 
-  /**
-   * Takes what came. Returns undefined, or all from the first frame on that is not for this reader: one that is
-   * compressed or has more than `bytesMax`. It must be given no more then.
-   */
-  read(chunk: Buffer): Buffer | undefined {
-    const rest = this.cut(chunk);
+  /** Takes what came. Throws MeshError at a message that has more than `bytesMax`, or no frame; it must be given no more then. */
+  read(chunk: Buffer): void {
+    this.cut(chunk);
     this.taker.waiting(this.keptBytes);
-    return rest;
   }
 
   /** Takes on what was left when no more might be taken. As `read`. */
-  goOn(): Buffer | undefined {
-    return this.read(nothing);
+  goOn(): void {
+    this.read(nothing);
   }
 
-  private cut(chunk: Buffer): Buffer | undefined {
+  private cut(chunk: Buffer): void {
     const bytes = this.joined(chunk);
-    if (bytes === undefined) return undefined;
+    if (bytes === undefined) return;
     const own = (part: Buffer) => (bytes === chunk ? part : Buffer.from(part));
     let at = 0;
     while (bytes.length - at >= headBytes) {
       const length = bytes.readUInt32BE(at + 1);
-      if (bytes[at] !== 0 || length > this.taker.bytesMax()) return own(bytes.subarray(at));
+      this.check(bytes[at], length);
       const end = at + headBytes + length;
       if (end > bytes.length) {
         this.keep(own(bytes.subarray(at)), end - at);
-        return undefined;
+        return;
       }
-      this.taker.take(bytes.subarray(at + headBytes, end));
+      if (!this.taker.mayTake(length)) {
+        // Bytes of the scratch buffer are another stream's before this one goes on.
+        this.keep(Buffer.from(bytes.subarray(at)), 0);
+        return;
+      }
+      this.taker.take(bytes.subarray(at + headBytes, end), bytes[at] === 1);
       at = end;
-      if (this.taker.mayGoOn()) continue;
-      // Bytes of the scratch buffer are another stream's before this one goes on.
-      this.keep(Buffer.from(bytes.subarray(at)), 0);
-      return undefined;
     }
     if (at < bytes.length) this.keep(own(bytes.subarray(at)), headBytes);
-    return undefined;
+  }
+
+  private check(flag: number | undefined, length: number): void {
+    if (flag !== 0 && flag !== 1)
+      throw new MeshError('invalid', `a gRPC frame begins with ${flag}: 0 or 1 is meant`);
+    const most = this.taker.bytesMax();
+    if (length > most)
+      throw new MeshError('exhausted', `a request has ${length} bytes: at most ${most} are read`);
   }
 
   private keep(bytes: Buffer, wantedBytes: number): void {

@@ -2,6 +2,7 @@ import type { Clock, Timer } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
+import type { TurnedAway } from './admission-limits.ts';
 import { type EncodedResource, encodeResource, type ResourceJson } from './codec.ts';
 import {
   type Concern,
@@ -15,6 +16,7 @@ import { NameSets } from './names.ts';
 import { createPush } from './push.ts';
 import type { Member, Session, SessionHost } from './session.ts';
 import { type Group, Snapshot } from './snapshot.ts';
+import { SparseLog } from './sparse-log.ts';
 import { ruleOf } from './types.ts';
 import { Unsettled } from './unsettled.ts';
 
@@ -71,6 +73,7 @@ export class Hub implements SessionHost {
   readonly random: Random;
   readonly answerWaitMsMax: number;
   private readonly options: HubOptions;
+  private readonly refusals: SparseLog;
   private readonly classes = new Map<string, NodeClass>();
   private readonly push;
   private ready: boolean;
@@ -83,6 +86,7 @@ export class Hub implements SessionHost {
     this.options = options;
     this.unsettled = new Unsettled(clock);
     this.log = log;
+    this.refusals = new SparseLog(clock, log);
     this.random = options.random;
     this.answerWaitMsMax = answerWaitMsMax;
     this.ready = ready;
@@ -273,8 +277,16 @@ export class Hub implements SessionHost {
   }
 
   streamRefused(refused: RefusedStream): void {
+    const { peer, node, error } = refused;
+    this.refusals.warn('stream refused', { node, peer: peer.address, error: error.message });
     this.stats.refused += 1;
     this.hook('onStreamRefused', refused);
+  }
+
+  turnedAway(one: TurnedAway): void {
+    const { peer, limit, error } = one;
+    this.refusals.warn('xDS client turned away', { peer, limit, error: error.message });
+    this.hook('onTurnedAway', one);
   }
 
   private hook<K extends Exclude<keyof Hooks, 'onConfirmed'>>(
@@ -329,6 +341,11 @@ export class Hub implements SessionHost {
 
   status(): StreamStatus[] {
     return [...this.sessions()].map((session) => session.status());
+  }
+
+  /** For `XdsServer.kept`. */
+  kept(): Record<string, number> {
+    return { classes: this.classes.size, nameSets: this.sets.size, unsettled: this.unsettled.size };
   }
 
   close(): void {

@@ -1,6 +1,7 @@
-import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
+import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
+import { unzipSync } from 'node:zlib';
 import { Metadata, type ServerDuplexStream } from '@grpc/grpc-js';
-import type { Clock, Timer } from '../base/clock.ts';
+import type { Timer } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import { FrameReader, frameOf } from './frame.ts';
 import type { Intake } from './intake.ts';
@@ -19,7 +20,6 @@ export interface Receiver {
   refuse(error: MeshError): void;
   readonly intake: Intake;
   readonly pace: Pace;
-  readonly clock: Clock;
 }
 
 /** The messages of one call, out; those that come in are given to the one who opened it. */
@@ -33,7 +33,7 @@ export interface Messages {
  * Reads and writes the messages of a call on its own HTTP/2 stream, where grpc-js lets it be found. For each message
  * and stream grpc-js would else copy it into a new frame (400 MB for 400 KB to 1,000 streams) and pass it through
  * two streams of objects, two promises and a pause (docs/decisions/020, 041). All else stays grpc-js's: connections,
- * metadata, deadlines, status, and all from the first message on that is compressed.
+ * metadata, deadlines, status.
  */
 export function openMessages(call: Call, receiver: Receiver): Messages {
   // Also where the HTTP/2 stream is read: starts the reading, and takes what goes through grpc-js.
@@ -41,9 +41,9 @@ export function openMessages(call: Call, receiver: Receiver): Messages {
   call.on('data', (message: Buffer) => {
     receiver.intake.waiting(0);
     receiver.pace.run(() => receiver.receive(message));
-    mustWait();
+    mustWait(0);
   });
-  const http = httpStreamOf(below(call));
+  const http = streamOf(call);
   if (http === undefined)
     return { write: (message) => void call.write(message), isClogged: () => call.writableLength > 0 };
   readFrames(http, receiver);
@@ -58,21 +58,14 @@ export function openMessages(call: Call, receiver: Receiver): Messages {
   };
 }
 
-/** The HTTP/2 connection of a call, where its stream is found. */
-export function sessionOf(call: Call): ServerHttp2Session | undefined {
-  return httpStreamOf(below(call))?.session as ServerHttp2Session | undefined;
+/** The HTTP/2 stream of a call, where it is found. */
+export function streamOf(call: Call): ServerHttp2Stream | undefined {
+  return httpStreamOf(below(call));
 }
 
-/**
- * Closes a call's HTTP/2 stream once its status has gone out: a client that goes on sending is told to stop (RFC 9113, 8.1),
- * and holds nothing here.
- */
-export function closeAfterStatus(call: Call): void {
-  const http = httpStreamOf(below(call));
-  if (http === undefined) return;
-  const close = () => http.close(constants.NGHTTP2_NO_ERROR);
-  if (http.writableFinished) close();
-  else http.once('finish', close);
+/** The HTTP/2 connection of a call, where its stream is found. */
+export function sessionOf(call: Call): ServerHttp2Session | undefined {
+  return streamOf(call)?.session as ServerHttp2Session | undefined;
 }
 
 function below(call: Call): object | undefined {
@@ -95,19 +88,19 @@ interface Source {
 }
 
 /**
- * Keeps a source from giving more where its connection has had more than its share. What it returns does so, and `goOn` later;
- * it says whether there is to wait, or the call was ended for it.
+ * Keeps a source from giving more where its connection has had more than its share. What it returns is asked before a message
+ * of so many bytes: whether there is to wait, or the call was ended for it. It calls `goOn` when that is over.
  */
-function pacer(source: Source, { pace, clock, refuse }: Receiver, goOn: () => void): () => boolean {
+function pacer(source: Source, { pace, refuse }: Receiver, goOn: () => void): (bytes: number) => boolean {
   let timer: Timer | undefined;
   source.once('close', () => timer?.cancel());
-  return () => {
+  return (bytes) => {
     try {
-      const waitMs = pace.waitMs();
-      if (waitMs === 0) return false;
+      const wait = pace.mustWait(bytes, goOn);
+      if (wait === undefined) return false;
       source.pause();
       timer?.cancel();
-      timer = clock.after(waitMs, goOn);
+      timer = wait;
     } catch (error) {
       refuse(MeshError.from(error));
     }
@@ -115,7 +108,10 @@ function pacer(source: Source, { pace, clock, refuse }: Receiver, goOn: () => vo
   };
 }
 
-/** Reads in the place of grpc-js, up to the first frame that is better left to it; from there on it reads on. */
+// What a piece costs before it is looked at: a client may send a message byte by byte.
+const pieceMs = 0.02;
+
+/** Reads in the place of grpc-js. */
 function readFrames(http: ServerHttp2Stream, receiver: Receiver): void {
   const [theirs, ...others] = http.listeners('data') as ((chunk: Buffer) => void)[];
   if (theirs === undefined || others.length > 0) return;
@@ -124,36 +120,45 @@ function readFrames(http: ServerHttp2Stream, receiver: Receiver): void {
   const mustWait = pacer(http, receiver, () => {
     waits = false;
     http.resume();
-    taken(reader.goOn());
+    read(() => reader.goOn());
   });
   const reader = new FrameReader({
     bytesMax: () => intake.bytesMax(),
-    take: (message) => pace.run(() => receiver.receive(message)),
-    // What waits here to be read is not late.
-    waiting: (bytes) => intake.waiting(waits ? 0 : bytes),
-    mayGoOn: () => {
-      waits = mustWait();
+    mayTake(bytes) {
+      waits = mustWait(bytes);
       return !waits;
     },
+    take: (message, isCompressed) =>
+      pace.run(() => receiver.receive(isCompressed ? inflated(message, intake.bytesMax()) : message)),
+    // What waits here to be read is not late.
+    waiting: (bytes) => intake.waiting(waits ? 0 : bytes),
   });
-  const taken = (rest: Buffer | undefined) => {
-    if (rest === undefined) return;
-    http.off('data', ours);
-    if (rest[0] === 0) {
+  const read = (some: () => void) => {
+    try {
+      some();
+    } catch (error) {
+      http.off('data', ours);
       http.on('data', () => {});
-      const length = rest.readUInt32BE(1);
-      receiver.refuse(
-        new MeshError('exhausted', `a request has ${length} bytes: at most ${intake.bytesMax()} are read`),
-      );
-      return;
+      receiver.refuse(MeshError.from(error));
     }
-    http.on('data', theirs);
-    theirs(rest);
   };
   const ours = (chunk: Buffer) => {
     receiver.wasRead(chunk.length);
-    taken(reader.read(chunk));
+    pace.charge(pieceMs);
+    read(() => reader.read(chunk));
+    if (!waits) waits = mustWait(0);
   };
   http.off('data', theirs);
   http.on('data', ours);
+}
+
+/** A message that was compressed by gzip or deflate. Throws MeshError where it is none, or has more than `bytesMax`. */
+function inflated(message: Buffer, bytesMax: number): Buffer {
+  try {
+    return unzipSync(message, { maxOutputLength: bytesMax });
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE')
+      throw new MeshError('exhausted', `a request has more than ${bytesMax} bytes when it is inflated`);
+    throw new MeshError('invalid', 'a compressed request is neither gzip nor deflate', { cause });
+  }
 }

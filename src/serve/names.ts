@@ -40,6 +40,11 @@ export class NameSets {
   private readonly sums = new WeakMap<NameSet, NameSum>();
   private unique = 0;
 
+  /** How many sets there are. */
+  get size(): number {
+    return this.sets.size;
+  }
+
   /** The set with exactly these names. The caller must not change `names` afterwards. */
   intern(names: ReadonlySet<string>): NameSet {
     return this.interned(names, plus(zero, names));

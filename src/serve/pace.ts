@@ -1,89 +1,237 @@
-import type { Clock } from '../base/clock.ts';
+import type { Clock, Timer } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 
-/** How much processor time a connection's requests may take. */
+/** How much processor time requests may take. */
 export interface PaceLimits {
-  /** So many milliseconds at any time. */
+  /** A connection's: so many milliseconds at any time. */
   readonly burstMs: number;
   /** This share of one processor beyond that. */
   readonly share: number;
   /** A connection that asks for more than its share, without a pause, for so long is refused. */
   readonly overMsMax: number;
+  /** The same of all connections together; whoever asks for little is served beyond it. */
+  readonly allBurstMs: number;
+  readonly allShare: number;
+  /**
+   * Who has had less than this lately asks for little: less of it the more all have had, and at most half of a fair part where
+   * many wait. Half of what was had is forgotten in `lateMs`.
+   */
+  readonly littleMs: number;
+  readonly lateMs: number;
+  /** A message of more bytes than this is none of little. */
+  readonly littleBytes: number;
 }
 
 /** A first request of 100,000 names takes some 200 ms; an ACK, microseconds. */
-export const paceLimits: PaceLimits = { burstMs: 2_000, share: 0.25, overMsMax: 60_000 };
+export const paceLimits: PaceLimits = {
+  ...{ burstMs: 2_000, share: 0.25, overMsMax: 60_000 },
+  ...{ allBurstMs: 500, allShare: 0.5 },
+  ...{ littleMs: 200, lateMs: 10_000, littleBytes: 64 * 1024 },
+};
 
 /** One connection's requests, as fast as they may be read. */
 export interface Pace {
   /** Does work that the connection asked for, and counts its time. */
   run(work: () => void): void;
+  /** Counts time that was, or will be, taken for it elsewhere. */
+  charge(ms: number): void;
   /**
-   * For how many milliseconds nothing more of the connection is to be read; 0: read on. Throws MeshError 'exhausted' when it has
-   * asked for more than its share for too long.
+   * Asked before each message: undefined, and it may be read now; else `goOn` is called when to ask again, unless the timer is
+   * cancelled. Throws MeshError 'exhausted' when the connection has asked for more than its share for too long.
    */
-  waitMs(): number;
+  mustWait(bytes: number, goOn: () => void): Timer | undefined;
 }
+
+interface Waiter {
+  readonly pace: ConnectionPace;
+  readonly goOn: () => void;
+}
+
+// Who has had no more than this lately asks for little, however many wait.
+const leastMs = 5;
 
 /**
  * Lets no connection take the processor from the others. Requests that are dear are not refused but read later: the client
- * waits, as HTTP/2 lets it send no more than is read. A token bucket of processor time.
+ * waits, as HTTP/2 lets it send no more than is read. A token bucket of processor time for each connection, and one for all:
+ * while that is empty, those who ask for much wait in one line, and one message is read of each in its turn.
  */
 export class Paces {
-  private readonly clock: Clock;
-  private readonly limits: PaceLimits;
-  private readonly paces = new WeakMap<object, Pace>();
+  readonly #clock: Clock;
+  readonly #limits: PaceLimits;
+  readonly #paces = new WeakMap<object, ConnectionPace>();
+  readonly #line = new Set<Waiter>();
+  readonly #all: Spent;
+  #timer: Timer | undefined;
   /** How often a connection was made to wait. */
   waits = 0;
 
   constructor(clock: Clock, limits: PaceLimits = paceLimits) {
-    this.clock = clock;
-    this.limits = limits;
+    this.#clock = clock;
+    this.#limits = limits;
+    this.#all = new Spent(limits.allBurstMs, limits.allShare, clock.now());
+  }
+
+  /** How many wait for their turn now. */
+  get waiting(): number {
+    return this.#line.size;
   }
 
   /** The pace of a connection, one for all its streams. */
   of(connection: object): Pace {
-    const known = this.paces.get(connection);
+    const known = this.#paces.get(connection);
     if (known !== undefined) return known;
-    const made = this.make();
-    this.paces.set(connection, made);
+    const made = new ConnectionPace(this.#clock, this.#limits, {
+      spent: (ms, begin, now) => this.#all.add(ms, begin, now),
+      waits: () => {
+        this.waits += 1;
+      },
+      isScarce: (now) => this.#all.overMs(now) > 0,
+      littleMs: () => this.#littleMs(),
+      queue: (waiter) => this.#queue(waiter),
+    });
+    this.#paces.set(connection, made);
     return made;
   }
 
-  private make(): Pace {
-    const { clock } = this;
-    const { burstMs, share, overMsMax } = this.limits;
-    let used = 0;
-    let at = clock.now();
-    let overSince: number | undefined;
-    return {
-      run: (work) => {
-        const begin = clock.now();
-        used = Math.max(0, used - share * (begin - at));
-        // No more than half of it is left: what came since was within the share.
-        if (used < burstMs / 2) overSince = undefined;
-        try {
-          work();
-        } finally {
-          at = clock.now();
-          used += at - begin;
-        }
-      },
-      waitMs: () => {
-        const now = clock.now();
-        const over = used - share * (now - at) - burstMs;
-        if (over <= 0) return 0;
-        overSince ??= now;
-        if (now - overSince >= overMsMax) {
-          const percent = Math.round(100 * share);
-          throw new MeshError(
-            'exhausted',
-            `the requests of this connection took more than ${percent} % of a processor for ${overMsMax / 1000} s: send fewer, or smaller ones`,
-          );
-        }
-        this.waits += 1;
-        return Math.ceil(over / share);
-      },
-    };
+  #littleMs(): number {
+    const { littleMs, lateMs, allShare, allBurstMs } = this.#limits;
+    const fair = (allShare * lateMs) / Math.LN2 / (1 + this.#line.size);
+    const debt = Math.max(0, this.#all.overMs(this.#clock.now())) / allBurstMs;
+    return Math.max(leastMs, Math.min(littleMs / (1 + debt), fair / 2));
+  }
+
+  #queue(waiter: Waiter): Timer {
+    this.#line.add(waiter);
+    this.#timer ??= this.#clock.after(this.#msToNext(), this.#next);
+    return { cancel: () => void this.#line.delete(waiter) };
+  }
+
+  #msToNext(): number {
+    return Math.max(1, Math.ceil(this.#all.overMs(this.#clock.now()) / this.#limits.allShare));
+  }
+
+  readonly #next = (): void => {
+    this.#timer = undefined;
+    for (const waiter of this.#line) {
+      if (this.#all.overMs(this.#clock.now()) > 0) break;
+      this.#line.delete(waiter);
+      waiter.pace.hasTurn = true;
+      waiter.goOn();
+    }
+    if (this.#line.size > 0) this.#timer ??= this.#clock.after(this.#msToNext(), this.#next);
+  };
+}
+
+/** Processor time spent, of which a share is given back. */
+class Spent {
+  readonly #burstMs: number;
+  readonly #share: number;
+  #used = 0;
+  #at: number;
+
+  constructor(burstMs: number, share: number, now: number) {
+    this.#burstMs = burstMs;
+    this.#share = share;
+    this.#at = now;
+  }
+
+  /** What is used after what was given back until `now`. */
+  usedMs(now: number): number {
+    return Math.max(0, this.#used - this.#share * Math.max(0, now - this.#at));
+  }
+
+  /** Adds what was spent from `begin` to `now`. */
+  add(ms: number, begin: number, now: number): void {
+    this.#used = this.usedMs(begin) + ms;
+    this.#at = now;
+  }
+
+  /** By how much more is used than may be. */
+  overMs(now: number): number {
+    return this.usedMs(now) - this.#burstMs;
+  }
+}
+
+/** What a connection's pace needs of all of them. */
+interface Common {
+  spent(ms: number, begin: number, now: number): void;
+  waits(): void;
+  /** Whether all connections together have had more than their share. */
+  isScarce(now: number): boolean;
+  littleMs(): number;
+  queue(waiter: Waiter): Timer;
+}
+
+class ConnectionPace implements Pace {
+  readonly #clock: Clock;
+  readonly #limits: PaceLimits;
+  readonly #common: Common;
+  readonly #own: Spent;
+  #overSince: number | undefined;
+  #lately = 0;
+  #latelyAt: number;
+  /** Its message is the next that is read. */
+  hasTurn = false;
+
+  constructor(clock: Clock, limits: PaceLimits, common: Common) {
+    this.#clock = clock;
+    this.#limits = limits;
+    this.#common = common;
+    this.#latelyAt = clock.now();
+    this.#own = new Spent(limits.burstMs, limits.share, this.#latelyAt);
+  }
+
+  run(work: () => void): void {
+    const begin = this.#clock.now();
+    // No more than half of it is left: what came since was within the share.
+    if (this.#own.usedMs(begin) < this.#limits.burstMs / 2) this.#overSince = undefined;
+    this.hasTurn = false;
+    try {
+      work();
+    } finally {
+      const now = this.#clock.now();
+      this.#add(now - begin, begin, now);
+    }
+  }
+
+  charge(ms: number): void {
+    const now = this.#clock.now();
+    this.#add(ms, now, now);
+  }
+
+  #add(ms: number, begin: number, now: number): void {
+    this.#own.add(ms, begin, now);
+    this.#common.spent(ms, begin, now);
+    this.#lately = this.#latelyMs(now) + ms;
+    this.#latelyAt = now;
+  }
+
+  #latelyMs(now: number): number {
+    return this.#lately * 0.5 ** ((now - this.#latelyAt) / this.#limits.lateMs);
+  }
+
+  mustWait(bytes: number, goOn: () => void): Timer | undefined {
+    const now = this.#clock.now();
+    const over = this.#own.overMs(now);
+    if (over > 0) {
+      this.#judge(now);
+      this.#common.waits();
+      return this.#clock.after(Math.ceil(over / this.#limits.share), goOn);
+    }
+    if (this.hasTurn || !this.#common.isScarce(now)) return undefined;
+    const isLittle = bytes <= this.#limits.littleBytes && this.#latelyMs(now) < this.#common.littleMs();
+    if (isLittle) return undefined;
+    this.#common.waits();
+    return this.#common.queue({ pace: this, goOn });
+  }
+
+  #judge(now: number): void {
+    const { share, overMsMax } = this.#limits;
+    this.#overSince ??= now;
+    if (now - this.#overSince < overMsMax) return;
+    throw new MeshError(
+      'exhausted',
+      `the requests of this connection took more than ${Math.round(100 * share)} % of a processor for ${overMsMax / 1000} s: send fewer, or smaller ones`,
+    );
   }
 }

@@ -1,12 +1,20 @@
 import { Server, ServerCredentials, type ServerInterceptor, status } from '@grpc/grpc-js';
 import type { Clock } from '../base/clock.ts';
-import { MeshError } from '../base/error.ts';
+import type { MeshError } from '../base/error.ts';
+import type { Admission } from './admission.ts';
+import {
+  type AdmissionLevels,
+  type AdmissionLimits,
+  admissionLimits,
+  type TurnedAway,
+} from './admission-limits.ts';
 import type { Peer } from './events.ts';
 import { collectWhatWasRead } from './garbage.ts';
-import { Intakes, intakeLimits } from './intake.ts';
+import { type IntakeLimits, Intakes, intakeLimits } from './intake.ts';
 import { Keepalive, type KeepaliveTimes, watchSession } from './keepalive.ts';
-import { type Call, closeAfterStatus, openMessages, sessionOf } from './messages.ts';
-import { Paces } from './pace.ts';
+import { openListener } from './listener.ts';
+import { type Call, openMessages, sessionOf, streamOf } from './messages.ts';
+import { type PaceLimits, Paces, paceLimits } from './pace.ts';
 
 /** One stream as the server above it sees it: bytes in, bytes out. A unary call is a stream of one message each way. */
 export interface Stream {
@@ -47,8 +55,26 @@ export interface TlsOptions {
 /** A gRPC server that listens. */
 export interface Listening {
   readonly port: number;
+  /** How full it is. */
+  levels(): Levels;
   /** Lets streams go on for `graceMs` at most, then ends them. */
   close(graceMs: number): Promise<void>;
+}
+
+/** What clients may do; what is absent is as docs/xds.md states. */
+export interface XdsLimits {
+  readonly admission?: Partial<AdmissionLimits>;
+  readonly pace?: Partial<PaceLimits>;
+  readonly intake?: Partial<IntakeLimits>;
+}
+
+/** What limits are there for, as it is now. */
+export interface Levels extends AdmissionLevels {
+  /** Bytes of unfinished messages. */
+  readonly unfinishedBytes: number;
+  /** Connections whose requests wait for their share of the processor, and how often one did. */
+  readonly paced: number;
+  readonly pacedTotal: number;
 }
 
 // A half-open connection is noticed within 5 + 8 + 2 s; the project's bound is 15 s.
@@ -67,15 +93,23 @@ export async function listen(
   tls: TlsOptions | undefined,
   clock: Clock,
   services: Services,
-  below: readonly ServerInterceptor[] = [],
+  more: {
+    readonly below?: readonly ServerInterceptor[];
+    readonly limits?: XdsLimits;
+    turnedAway?(one: TurnedAway): void;
+  } = {},
 ): Promise<Listening> {
+  const { below = [], limits = {}, turnedAway = () => {} } = more;
+  const admitted = { ...admissionLimits, ...limits.admission };
+  const taken = { ...intakeLimits, ...limits.intake };
   const server = new Server({
     'grpc.keepalive_time_ms': idleKeepaliveMs,
     'grpc.keepalive_timeout_ms': idleKeepaliveMs,
     'grpc.max_connection_idle_ms': unusedConnectionMsMax,
-    // Of what is compressed; all else is read here (`messages.ts`).
-    'grpc.max_receive_message_length': intakeLimits.messageBytesMax,
+    // Where it is not read here (`messages.ts`).
+    'grpc.max_receive_message_length': taken.messageBytesMax,
     'grpc.max_send_message_length': -1,
+    'grpc.max_concurrent_streams': admitted.connectionStreamsMax,
     // Counters of each call and connection for a debugging service that is not offered here.
     'grpc.enable_channelz': 0,
     interceptors: [...below],
@@ -83,14 +117,14 @@ export async function listen(
   const calls = new Set<Call>();
   const keepalive = new Keepalive(clock, keepaliveTimes);
   const wasRead = collectWhatWasRead();
-  const intakes = new Intakes(clock);
-  const paces = new Paces(clock);
+  const intakes = new Intakes(clock, taken);
+  const paces = new Paces(clock, { ...paceLimits, ...limits.pace });
   const handle = (open: (stream: Stream) => StreamHandler) => (call: Call) => {
     calls.add(call);
     call.once('close', () => calls.delete(call));
     const session = sessionOf(call);
     if (session !== undefined) watchSession(keepalive, session);
-    serveCall(call, open, { clock, intakes, paces, wasRead });
+    serveCall(call, open, { intakes, paces, wasRead, admission: () => listener.admission });
   };
   const bidi = (path: string) => ({
     path,
@@ -106,18 +140,31 @@ export async function listen(
     Object.fromEntries(paths.map(([path]) => [path, bidi(path)])) as never,
     Object.fromEntries(paths.map(([path, open]) => [path, handle(open)])) as never,
   );
-  const port = await bind(server, address, credentials(tls));
-  return { port, close: (graceMs) => close(server, calls, clock, graceMs) };
+  const listener = await openListener(server, credentials(tls), address, {
+    ...{ clock, turnedAway, limits: admitted },
+  });
+  return {
+    port: listener.port,
+    levels: () => ({
+      ...listener.admission.levels(),
+      ...{ unfinishedBytes: intakes.bytes, paced: paces.waiting, pacedTotal: paces.waits },
+    }),
+    async close(graceMs) {
+      listener.stop();
+      await close(server, calls, clock, graceMs);
+      listener.admission.destroy();
+    },
+  };
 }
 
 function serveCall(
   call: Call,
   open: (stream: Stream) => StreamHandler,
   reading: {
-    readonly clock: Clock;
     readonly intakes: Intakes;
     readonly paces: Paces;
     wasRead(bytes: number): void;
+    admission(): Admission;
   },
 ): void {
   let ended = false;
@@ -132,23 +179,25 @@ function serveCall(
     handler.refused?.(error);
     end();
     call.emit('error', { code: statusOf(error), details: error.message });
-    closeAfterStatus(call);
   };
   const finish = () => {
     end();
     call.end();
   };
+  const http = streamOf(call);
   const connection = sessionOf(call) ?? call;
   const intake = reading.intakes.open(connection, refuse);
   const messages = openMessages(call, {
     receive: (bytes) => {
       if (!ended) handler.receive(bytes);
     },
-    wasRead: reading.wasRead,
+    wasRead(bytes) {
+      reading.wasRead(bytes);
+      if (http !== undefined) reading.admission().wasRead(http, bytes);
+    },
     refuse,
     intake,
     pace: reading.paces.of(connection),
-    clock: reading.clock,
   });
   const certificate = call.getAuthContext().sslPeerCertificate?.raw;
   const handler = open({
@@ -159,7 +208,10 @@ function serveCall(
     },
     end: finish,
     refuse,
-    known: () => intake.known(),
+    known() {
+      intake.known();
+      reading.admission().settled(http);
+    },
   });
   call.on('end', () => {
     if (!ended && handler.halfClosed !== undefined) handler.halfClosed();
@@ -183,28 +235,6 @@ function credentials(tls: TlsOptions | undefined): ServerCredentials {
   const pair = { cert_chain: Buffer.from(tls.certificate), private_key: Buffer.from(tls.privateKey) };
   const ca = tls.clientCa === undefined ? null : Buffer.from(tls.clientCa);
   return ServerCredentials.createSsl(ca, [pair], ca !== null);
-}
-
-function bind(server: Server, address: string, credentials: ServerCredentials): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.bindAsync(address, credentials, (error, port) => {
-      if (error === null) resolve(port);
-      else
-        reject(
-          new MeshError('unavailable', `cannot listen on ${address}: ${reasonOf(error)}`, {
-            cause: error,
-            ref: address,
-          }),
-        );
-    });
-  });
-}
-
-function reasonOf({ message }: Error): string {
-  if (message.includes('EADDRINUSE'))
-    return 'the port is in use: another process listens there. Stop it, or take another port.';
-  if (message.includes('EADDRNOTAVAIL')) return 'this machine has no such address';
-  return message;
 }
 
 /** Ends the streams, which clients take up again elsewhere, and waits until the connections are gone. */

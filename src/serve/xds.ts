@@ -9,9 +9,17 @@ import type { Concern, Hooks, Node, Peer, ResourceDifference, Stats, StreamStatu
 import { Health, healthService } from './health.ts';
 import { type Applied, Hub, type ResourceChange } from './hub.ts';
 import { reflection, reflectionServices } from './reflection.ts';
-import { type Listening, listen, type Services, type TlsOptions } from './server.ts';
+import {
+  type Levels,
+  type Listening,
+  listen,
+  type Services,
+  type TlsOptions,
+  type XdsLimits,
+} from './server.ts';
 
 export type { LogFields, Logger } from '../base/log.ts';
+export type { AdmissionLimit, TurnedAway } from './admission-limits.ts';
 export type { ResourceJson } from './codec.ts';
 export type {
   Ack,
@@ -29,7 +37,7 @@ export type {
   TypeStatus,
 } from './events.ts';
 export type { Applied, ResourceChange } from './hub.ts';
-export type { TlsOptions } from './server.ts';
+export type { Levels, TlsOptions, XdsLimits } from './server.ts';
 
 /** How an xDS server is set up. All optional. */
 export interface XdsServerOptions extends Hooks {
@@ -53,6 +61,8 @@ export interface XdsServerOptions extends Hooks {
    * Default true.
    */
   readonly tools?: boolean;
+  /** What clients may do before they are made to wait, or turned away. */
+  readonly limits?: XdsLimits;
 }
 
 /** An xDS server: State of the World and Delta, aggregated (ADS) or by each type's own service; resources by node class. */
@@ -98,6 +108,10 @@ export interface XdsServer {
   /** What the stream of this id (`StreamInfo.id`) has not, or should not have any more; empty when in sync. */
   differences(stream: number): ResourceDifference[];
   readonly stats: Readonly<Stats>;
+  /** How full each address is that is listened on. */
+  levels(): Levels[];
+  /** How many things are kept by names that clients gave. */
+  kept(): Readonly<Record<string, number>>;
   /** Ends all streams; what is not gone after `graceMs` (default 1,000) is cut. */
   close(graceMs?: number): Promise<void>;
 }
@@ -111,7 +125,7 @@ export function createXdsServer(options: XdsServerOptions = {}): XdsServer {
   const hub = new Hub({ clock, random, log, hooks: options, ready, holdoffMsMax, answerWaitMsMax });
   const classOf = options.classOf ?? ((node: Node) => node.id);
   const listening: Listening[] = [];
-  const discovered = discovery({ hub, log, classOf });
+  const discovered = discovery({ hub, classOf });
   const asked = new Map([...(tools ? clientStatus(hub) : [])]);
   const names = [...new Set([...discovered.keys(), ...asked.keys()].map(serviceOf))];
   const health = new Health(names, ready);
@@ -127,7 +141,10 @@ export function createXdsServer(options: XdsServerOptions = {}): XdsServer {
     stats: hub.stats,
     apply,
     async listen(address, tls) {
-      const one = await listen(address, tls, clock, services);
+      const one = await listen(address, tls, clock, services, {
+        ...(options.limits && { limits: options.limits }),
+        turnedAway: (who) => hub.turnedAway(who),
+      });
       listening.push(one);
       return one.port;
     },
@@ -160,6 +177,8 @@ export function createXdsServer(options: XdsServerOptions = {}): XdsServer {
       hub.release();
       health.set(true);
     },
+    levels: () => listening.map((one) => one.levels()),
+    kept: () => hub.kept(),
     status: () => hub.status(),
     unconfirmed: (what) => hub.unconfirmed(what),
     isConfirmed: (what) => hub.isConfirmed(what),

@@ -31,7 +31,9 @@ async function sendToTwo(t: Test, interceptor: ServerInterceptor) {
     streams.push(stream);
     return { receive: () => {}, closed: () => {} };
   };
-  const server = await listen('127.0.0.1:0', undefined, systemClock, new Map([[path, open]]), [interceptor]);
+  const server = await listen('127.0.0.1:0', undefined, systemClock, new Map([[path, open]]), {
+    below: [interceptor],
+  });
   const clients = [1, 2].map(() => new Client(`127.0.0.1:${server.port}`, credentials.createInsecure()));
   t.teardown(async () => {
     for (const client of clients) client.close();
@@ -71,11 +73,15 @@ t.test('where grpc-js hides its HTTP/2 stream, it sends the message itself', asy
   for (const bytes of heard) t.ok(bytes.equals(message));
 });
 
-function taker(bytesMax: number, take: (message: Buffer) => void, waiting = (_: number) => {}) {
-  return { bytesMax: () => bytesMax, take, waiting, mayGoOn: () => true };
+function taker(
+  bytesMax: number,
+  take: (message: Buffer, isCompressed: boolean) => void,
+  waiting = (_: number) => {},
+) {
+  return { bytesMax: () => bytesMax, take, waiting, mayTake: () => true };
 }
 
-t.test('messages are cut out of the bytes however they come', async (t) => {
+t.test('messages are cut out of the bytes however they come', async () => {
   const message = fc.uint8Array({ maxLength: 60 }).map((bytes) => Buffer.from(bytes));
   fc.assert(
     fc.property(fc.array(message), fc.array(fc.nat(40)), (messages, sizes) => {
@@ -84,7 +90,7 @@ t.test('messages are cut out of the bytes however they come', async (t) => {
       const reader = new FrameReader(taker(60, (one) => taken.push(Buffer.from(one))));
       let at = 0;
       for (const size of sizes) {
-        t.equal(reader.read(bytes.subarray(at, at + size)), undefined);
+        reader.read(bytes.subarray(at, at + size));
         at = Math.min(at + size, bytes.length);
       }
       reader.read(bytes.subarray(at));
@@ -101,26 +107,32 @@ function useScratch(): void {
   other.read(frame.subarray(9));
 }
 
-t.test('a reader that must wait after each message takes the same, one at a time', async (t) => {
+t.test('a reader that must wait before each message takes the same, one at a time', async (t) => {
   const message = fc.uint8Array({ maxLength: 60 }).map((bytes) => Buffer.from(bytes));
   fc.assert(
     fc.property(fc.array(message), fc.array(fc.nat(200)), (messages, sizes) => {
       const bytes = Buffer.concat(messages.map(frameOf));
       const taken: Buffer[] = [];
+      let turns = 1;
       const reader = new FrameReader({
         ...taker(60, (one) => taken.push(Buffer.from(one))),
-        mayGoOn: () => false,
+        mayTake() {
+          turns -= 1;
+          return turns >= 0;
+        },
       });
       let at = 0;
       for (const size of [...sizes, bytes.length]) {
         const before = taken.length;
-        t.equal(reader.read(bytes.subarray(at, at + size)), undefined);
+        turns = 1;
+        reader.read(bytes.subarray(at, at + size));
         useScratch();
         t.ok(taken.length <= before + 1);
         at = Math.min(at + size, bytes.length);
       }
       for (let n = taken.length + 1; n <= messages.length; n++) {
-        t.equal(reader.goOn(), undefined);
+        turns = 1;
+        reader.goOn();
         useScratch();
         t.equal(taken.length, n);
       }
@@ -129,16 +141,25 @@ t.test('a reader that must wait after each message takes the same, one at a time
   );
 });
 
-t.test('what is compressed or too long is given back, whole, after what comes before it', async (t) => {
-  for (const odd of [Buffer.from([1, 0, 0, 0, 2, 7, 7]), Buffer.from([0, 0, 0, 0, 99, 7, 7])]) {
-    const taken: string[] = [];
-    const reader = new FrameReader(taker(10, (one) => taken.push(one.toString())));
-    const all = Buffer.concat([frameOf(Buffer.from('good')), odd]);
-    t.equal(reader.read(all.subarray(0, 11)), undefined);
-    t.same(reader.read(all.subarray(11)), odd);
-    t.same(taken, ['good']);
-  }
-});
+t.test(
+  'what is compressed is told; what is too long or no frame is refused, after what comes before it',
+  async (t) => {
+    for (const [odd, message] of [
+      [[0, 0, 0, 0, 99, 7, 7], /a request has 99 bytes: at most 10 are read/],
+      [[2, 0, 0, 0, 2, 7, 7], /a gRPC frame begins with 2/],
+    ] as [number[], RegExp][]) {
+      const taken: string[] = [];
+      const reader = new FrameReader(
+        taker(10, (one, isCompressed) => taken.push(`${one.toString()} ${isCompressed}`)),
+      );
+      const compressed = Buffer.from([1, 0, 0, 0, 2, 55, 55]);
+      const all = Buffer.concat([frameOf(Buffer.from('good')), compressed, Buffer.from(odd)]);
+      reader.read(all.subarray(0, 11));
+      t.throws(() => reader.read(all.subarray(11)), { message });
+      t.same(taken, ['good false', '77 true']);
+    }
+  },
+);
 
 /** A server that keeps what it receives, and a stream to it. */
 async function receiving(t: Test, options: object, interceptors: ServerInterceptor[] = []) {
@@ -148,7 +169,9 @@ async function receiving(t: Test, options: object, interceptors: ServerIntercept
     streams.push(stream);
     return { receive: (bytes: Buffer) => received.push(bytes.toString()), closed: () => {} };
   };
-  const server = await listen('127.0.0.1:0', undefined, systemClock, new Map([[path, open]]), interceptors);
+  const server = await listen('127.0.0.1:0', undefined, systemClock, new Map([[path, open]]), {
+    below: interceptors,
+  });
   const client = new Client(`127.0.0.1:${server.port}`, credentials.createInsecure(), options);
   t.teardown(async () => {
     client.close();
@@ -200,6 +223,17 @@ for (const known of [false, true])
       );
     },
   );
+
+t.test('what inflates to more than may be sent is refused, and nothing of it kept', async (t) => {
+  const { received, call } = await receiving(t, { 'grpc.max_send_message_length': -1, ...gzip });
+  call.on('error', () => {});
+  const ended = new Promise<StatusObject>((resolve) => call.once('status', resolve).resume());
+  call.write(Buffer.alloc(8 * 2 ** 20 + 1));
+  const { code, details } = await ended;
+  t.equal(code, status.RESOURCE_EXHAUSTED);
+  t.equal(details, `a request has more than ${8 * 2 ** 20} bytes when it is inflated`);
+  t.same(received, []);
+});
 
 t.test('a message that comes byte by byte is kept in little more than its length', async (t) => {
   const message = Buffer.alloc(40_000, 'm');

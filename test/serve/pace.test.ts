@@ -8,36 +8,57 @@ import {
 } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
 import { MeshError } from '../../src/base/error.ts';
-import { Paces } from '../../src/serve/pace.ts';
+import { type Pace, type PaceLimits, Paces } from '../../src/serve/pace.ts';
 import { listen } from '../../src/serve/server.ts';
 import { manualClock } from '../support/manual-clock.ts';
 
-const limits = { burstMs: 1_000, share: 0.25, overMsMax: 60_000 };
+const limits: PaceLimits = {
+  ...{ burstMs: 1_000, share: 0.25, overMsMax: 60_000 },
+  // All together may take what they like, but where a test says otherwise.
+  ...{ allBurstMs: 1e9, allShare: 1 },
+  ...{ littleMs: 100, lateMs: 10_000, littleBytes: 1_000 },
+};
+
+/** For how many milliseconds nothing more of a connection is read; 0: it may go on. */
+function waitMs(clock: ReturnType<typeof manualClock>, pace: Pace, bytes = 0): number {
+  let over = false;
+  const wait = pace.mustWait(bytes, () => {
+    over = true;
+  });
+  if (wait === undefined) return 0;
+  for (let ms = 1; ; ms++) {
+    clock.pass(1);
+    if (over) return ms;
+  }
+}
 
 t.test('a connection may take a burst, then its share', async (t) => {
   const clock = manualClock();
   const pace = new Paces(clock, limits).of({});
   const work = (ms: number) => pace.run(() => clock.pass(ms));
   work(900);
-  t.equal(pace.waitMs(), 0);
+  t.equal(waitMs(clock, pace), 0);
   work(200);
   // 1,100 ms, of which none was given back while it worked.
-  t.equal(pace.waitMs(), 400);
-  clock.pass(400);
-  t.equal(pace.waitMs(), 0);
+  t.equal(waitMs(clock, pace), 400);
+  t.equal(waitMs(clock, pace), 0);
   // What it did not use adds up to the burst and no further.
   clock.pass(1_000_000);
   work(1_001);
-  t.equal(pace.waitMs(), 4);
+  t.equal(waitMs(clock, pace), 4);
+  // What is done for it elsewhere counts as well.
+  pace.charge(100);
+  t.equal(waitMs(clock, pace), 400);
 });
 
 t.test('a connection that never ends asking for more is refused; one that does is not', async (t) => {
   const clock = manualClock();
   const paces = new Paces(clock, limits);
-  const ask = (pace: ReturnType<Paces['of']>, pauseMs: number) => {
+  const ask = (pace: Pace, pauseMs: number) => {
     for (const end = clock.now() + 300_000; clock.now() < end; ) {
       pace.run(() => clock.pass(100));
-      clock.pass(pace.waitMs() + pauseMs);
+      waitMs(clock, pace);
+      clock.pass(pauseMs);
     }
   };
   t.throws(() => ask(paces.of({}), 0), {
@@ -50,7 +71,7 @@ t.test('a connection that never ends asking for more is refused; one that does i
   for (let i = 0; i < 20; i++) {
     for (let n = 0; n < 15; n++) {
       other.run(() => clock.pass(100));
-      clock.pass(other.waitMs());
+      waitMs(clock, other);
     }
     clock.pass(20_000);
   }
@@ -66,23 +87,82 @@ t.test('time is counted though the work fails', async (t) => {
       throw new MeshError('invalid', 'no');
     }),
   );
-  t.equal(pace.waitMs(), 4_000);
+  t.equal(waitMs(clock, pace), 4_000);
+});
+
+t.test(
+  'many dear connections share what all may take, in turns, and those who ask for little go before',
+  async (t) => {
+    const clock = manualClock();
+    const paces = new Paces(clock, { ...limits, burstMs: 1e9, allBurstMs: 500, allShare: 0.5 });
+    const done: string[] = [];
+    /** Asks for messages of 20 ms without an end, as its turns come. */
+    const ask = (name: string) => {
+      const pace = paces.of({ name });
+      const next = () => {
+        while (pace.mustWait(10, next) === undefined) {
+          pace.run(() => clock.stall(20));
+          done.push(name);
+          if (done.length > 100_000) throw new Error('nobody waits');
+        }
+      };
+      next();
+    };
+    const names = Array.from({ length: 20 }, (_, i) => `greedy ${i}`);
+    // Each begins by itself, and is stopped once the burst of all is used up.
+    for (const name of names) ask(name);
+    t.ok(done.length <= 80, `${done.length} messages before all wait`);
+    done.length = 0;
+    const modest = paces.of({ name: 'modest' });
+    let kept = 0;
+    const begin = clock.now();
+    while (clock.now() - begin < 20_000) {
+      clock.pass(10);
+      if (modest.mustWait(10, () => {}) !== undefined) kept += 1;
+      else modest.run(() => clock.stall(0.05));
+    }
+    t.equal(kept, 0, 'who asks for little never waits');
+    const used = (20 * done.length) / (clock.now() - begin);
+    t.ok(used > 0.3 && used < 0.55, `the greedy had ${used.toFixed(2)} of a processor`);
+    const counts = names.map((name) => done.filter((one) => one === name).length);
+    t.ok(Math.max(...counts) - Math.min(...counts) <= 4, `turns: ${counts.join(' ')}`);
+    // A long message is none of little, whoever sends it.
+    t.not(
+      paces.of({ name: 'new' }).mustWait(1_001, () => {}),
+      undefined,
+    );
+  },
+);
+
+t.test('who no longer waits is passed over', async (t) => {
+  const clock = manualClock();
+  const paces = new Paces(clock, { ...limits, burstMs: 1e9, allBurstMs: 10, allShare: 0.5 });
+  paces.of({}).run(() => clock.stall(200));
+  const called: number[] = [];
+  const waits = [1, 2, 3].map((n) => paces.of({}).mustWait(1_001, () => called.push(n)));
+  t.equal(paces.waiting, 3);
+  waits[1]?.cancel();
+  clock.pass(1_000);
+  t.same(called, [1, 3]);
+  t.equal(paces.waiting, 0);
 });
 
 const path = '/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources';
 
-/** A server on which each message takes 200 ms, the messages that it took of each client, and 40 messages from one. */
+/** A server on which each message takes 199 ms, the messages that it took of each client, and 40 messages from one. */
 async function sendMany(t: Test, interceptors: ServerInterceptor[] = []) {
   const clock = manualClock();
   const taken: string[] = [];
   const open = () => ({
     receive(bytes: Buffer) {
       taken.push(bytes.toString().slice(0, 5));
-      if (bytes[0] === 'g'.charCodeAt(0)) clock.pass(200);
+      if (bytes[0] === 'g'.charCodeAt(0)) clock.pass(199);
     },
     closed: () => {},
   });
-  const server = await listen('127.0.0.1:0', undefined, clock, new Map([[path, open]]), interceptors);
+  const server = await listen('127.0.0.1:0', undefined, clock, new Map([[path, open]]), {
+    ...{ below: interceptors, limits: { pace: { allBurstMs: 1e9 } } },
+  });
   const clients: Client[] = [];
   t.teardown(async () => {
     for (const client of clients) client.close();
@@ -125,7 +205,7 @@ for (const [name, interceptors] of [
     const modest = call('modest');
     for (let i = 0; i < 40; i++) modest.write('modes');
     await until('modes', 40);
-    // At a quarter of the time, 200 ms take 800.
+    // At a quarter of the time, 199 ms take less than 800.
     clock.pass(800);
     await until('greed', 12);
     for (let n = 13; n <= 40; n++) {

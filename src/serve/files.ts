@@ -1,0 +1,11 @@
+import { readFileSync } from 'node:fs';
+
+/** How many files and sockets this process may have open; where that is not known (not Linux), 1,024. */
+export function filesMax(): number {
+  try {
+    const soft = /^Max open files\s+(\d+|unlimited)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
+    return soft === 'unlimited' ? Number.MAX_SAFE_INTEGER : Number(soft ?? 1_024);
+  } catch {
+    return 1_024;
+  }
+}

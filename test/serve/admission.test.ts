@@ -1,0 +1,188 @@
+import { once } from 'node:events';
+import { connect as connectHttp2 } from 'node:http2';
+import { type StatusObject, status } from '@grpc/grpc-js';
+import t, { type Test } from 'tap';
+import { systemClock } from '../../src/base/clock.ts';
+import type { AdmissionLimits, TurnedAway } from '../../src/serve/admission-limits.ts';
+import { listen, type Stream } from '../../src/serve/server.ts';
+import { connectHostile, framed, type HostileCall, methods } from '../support/attacks/call.ts';
+import { connectRaw, frameTypes } from '../support/attacks/raw.ts';
+import { until } from '../support/mesh.ts';
+import { connectXds } from '../support/xds-client.ts';
+
+/** A server with these limits, on which every client is known at once. */
+async function start(t: Test, admission: Partial<AdmissionLimits>) {
+  const away: TurnedAway[] = [];
+  let taken = 0;
+  const open = (stream: Stream) => ({
+    receive() {
+      taken += 1;
+      stream.known();
+    },
+    closed() {},
+  });
+  const server = await listen(
+    '127.0.0.1:0',
+    undefined,
+    systemClock,
+    new Map([
+      [methods.delta, open],
+      [methods.sotw, open],
+    ]),
+    { limits: { admission }, turnedAway: (one) => away.push(one) },
+  );
+  t.teardown(() => server.close(100));
+  const at = { address: '127.0.0.1', port: server.port };
+  return { server, away, at, taken: () => taken, levels: () => server.levels() };
+}
+
+/** A call that has been served. */
+async function served(call: HostileCall, taken: () => number): Promise<HostileCall> {
+  const before = taken();
+  await call.send(Buffer.from('hello'));
+  await until('it is served', async () => taken() > before);
+  return call;
+}
+
+t.test('connections in all: one address cannot keep another from its place', async (t) => {
+  const { at, away, levels, taken } = await start(t, { connectionsMax: 6 });
+  const idle = await Promise.all(Array.from({ length: 5 }, () => connectRaw(at)));
+  const works = connectHostile(at);
+  const call = await served(works.call(methods.delta), taken);
+  await until('all are in', async () => levels().connections === 6);
+  const more = await connectRaw(at);
+  t.match(await more.ended, /GOAWAY 11: all connections are taken, and no address has more/);
+  const other = connectHostile(at, '127.0.0.2');
+  await served(other.call(methods.delta), taken);
+  t.match(await idle[4]?.ended, /GOAWAY 11: all connections are taken, and this address has most of them/);
+  t.notOk(call.hasEnded(), 'who works stays');
+  t.equal(levels().connections, 6);
+  t.same(
+    away.map(({ limit, error }) => [limit, error.code]),
+    [
+      ['connections', 'exhausted'],
+      ['connections', 'exhausted'],
+    ],
+  );
+  t.equal(levels().turnedAway.connections, 2);
+  for (const raw of idle) raw.socket.destroy();
+  works.close();
+  other.close();
+});
+
+t.test('connections a second: all come in, each address in its turn', async (t) => {
+  const { at, levels, taken } = await start(t, { connectionBurst: 10, connectionsPerSecond: 10 });
+  const crowd = await Promise.all(Array.from({ length: 100 }, () => connectRaw(at)));
+  await until('they wait', async () => levels().waiting > 50);
+  const begin = performance.now();
+  const other = connectHostile(at, '127.0.0.2');
+  await served(other.call(methods.delta), taken);
+  const tookMs = performance.now() - begin;
+  t.ok(levels().waiting > 20, `${levels().waiting} of the crowd still wait after ${tookMs} ms`);
+  other.close();
+  for (const raw of crowd) raw.socket.destroy();
+  await until('nobody waits', async () => levels().waiting === 0);
+});
+
+t.test('a connection that does not finish its handshake is closed, one that has is not', async (t) => {
+  const { at, away, levels } = await start(t, { helloMsMax: 1_000 });
+  const silent = await connectRaw(at, false);
+  const greeted = await connectRaw(at);
+  t.match(await silent.ended, /GOAWAY 11: no handshake within 1000 ms/);
+  t.match(away, [{ limit: 'hello', error: { code: 'late' } }]);
+  t.equal(levels().connections, 1);
+  greeted.socket.destroy();
+});
+
+t.test(
+  'of connections without a stream some may stay; those go first that have had none for longest',
+  async (t) => {
+    const { at, levels, taken } = await start(t, { streamlessMax: 2, streamlessMsMax: 500 });
+    const first = await connectRaw(at);
+    await until('it is in', async () => levels().streamless === 1);
+    const works = connectHostile(at);
+    const call = await served(works.call(methods.delta), taken);
+    const others = [await connectRaw(at), await connectRaw(at)];
+    t.match(await first.ended, /GOAWAY 11: no stream, and more than 2 connections without one/);
+    t.equal(levels().streamless, 2);
+    t.notOk(call.hasEnded());
+    for (const raw of others) raw.socket.destroy();
+    works.close();
+  },
+);
+
+t.test('streams in all: refused in words, and one address cannot keep another from its place', async (t) => {
+  const { at, away, levels, taken } = await start(t, { streamsMax: 4 });
+  const works = connectHostile(at);
+  const call = await served(works.call(methods.delta), taken);
+  const idle = [1, 2, 3].map(() => works.call(methods.delta));
+  await until('all are taken', async () => levels().streams === 4);
+  // What a gRPC client is told.
+  const grpc = connectXds(`127.0.0.1:${at.port}`, 'delta', { id: 'n' });
+  grpc.send('CDS');
+  const end: StatusObject = await grpc.ended;
+  t.equal(end.code, status.RESOURCE_EXHAUSTED);
+  t.equal(end.details, 'all 4 streams are taken, and no address has more of them than this one');
+  grpc.close();
+  const other = connectHostile(at, '127.0.0.2');
+  await served(other.call(methods.delta), taken);
+  t.match(await idle[2]?.ended, /status 8: all 4 streams are taken, and they were taken by this address/);
+  t.notOk(call.hasEnded(), 'who is known stays');
+  t.same(
+    away.map(({ limit }) => limit),
+    ['streams', 'streams'],
+  );
+  works.close();
+  other.close();
+  await until('places are free again', async () => levels().streams === 0);
+});
+
+t.test('streams at once on a connection are limited by HTTP/2 itself', async (t) => {
+  const { at } = await start(t, { connectionStreamsMax: 3 });
+  const session = connectHttp2(`http://127.0.0.1:${at.port}`);
+  const [settings] = await once(session, 'remoteSettings');
+  t.equal(settings.maxConcurrentStreams, 3);
+  session.destroy();
+});
+
+t.test('who opens streams without an end is told to be calm, and its connection ends', async (t) => {
+  for (const [name, path, ends] of [
+    ['that are reset', methods.delta, false],
+    ['of no method', '/no/method', true],
+  ] as [string, string, boolean][]) {
+    const { at, away } = await start(t, { openingBurst: 50, openingsPerSecond: 1 });
+    const raw = await connectRaw(at);
+    for (let stream = 1; stream < 400; stream += 2) {
+      raw.open(stream, path, ends);
+      if (!ends) raw.frame(frameTypes.reset, 0, stream, Buffer.from([0, 0, 0, 8]));
+    }
+    t.match(await raw.ended, /GOAWAY 11: streams are opened faster than 1 a second/, name);
+    t.equal(away.length, 1, `${name}: told once`);
+  }
+});
+
+t.test('who sends much that is no message is told to be calm; who sends long messages is not', async (t) => {
+  const { at, taken } = await start(t, { overheadPerSecond: 10_000 });
+  const pings = await connectRaw(at);
+  const long = connectHostile(at);
+  const call = await served(long.call(methods.delta), taken);
+  const ping = Buffer.concat([Buffer.from([0, 0, 8, frameTypes.ping, 0, 0, 0, 0, 0]), Buffer.alloc(8)]);
+  const flood = setInterval(() => pings.socket.write(Buffer.concat(Array<Buffer>(1_000).fill(ping))), 20);
+  const message = Buffer.alloc(4 * 2 ** 20);
+  for (let i = 0; i < 10; i++) await call.send(message);
+  t.match(await pings.ended, /GOAWAY 11: more than 10000 bytes a second that are no messages/);
+  clearInterval(flood);
+  await until('all were taken', async () => taken() === 11);
+  t.notOk(call.hasEnded());
+  long.close();
+});
+
+t.test('a call that was answered is over, though its client goes on', async (t) => {
+  const { at, levels } = await start(t, {});
+  const client = connectHostile(at);
+  const call = client.call('/no/method');
+  await call.bytes(framed(Buffer.from('goes on')));
+  t.match(await call.ended, /status 12/);
+  await until('it is gone', async () => levels().streams === 0);
+  client.close();
+});

@@ -1,0 +1,395 @@
+import type { ListenAddress, NodeScope } from '../../../src/model/node.ts';
+import { endpointType, pushOrder } from '../../../src/serve/types.ts';
+import { field } from '../../../src/serve/varint.ts';
+import {
+  connectHostile,
+  deltaRequest,
+  framed,
+  type HostileCall,
+  type HostileConnection,
+  methods,
+  namesOf,
+  nodeOf,
+  sotwRequest,
+} from './call.ts';
+import { connectRaw, frameTypes, type RawConnection } from './raw.ts';
+
+/** Whom an attack is for, and for how long. */
+export interface Target {
+  readonly at: ListenAddress;
+  /** A scope that the control plane takes; attacks that must be known say that they are it. */
+  readonly scope: NodeScope & { readonly role: 'sidecar' };
+  /** An attack goes on until this is aborted. */
+  readonly signal: AbortSignal;
+}
+
+/** Something that a client may do to a control plane, by malice or by mistake. */
+export interface Attack {
+  readonly name: string;
+  /** The statuses it may end with, each: a call's or a connection's, or `still open` where it is only slowed down. */
+  readonly endsWith: RegExp;
+  /** Attacks until the signal; returns how each of its calls and connections ended. */
+  run(target: Target): Promise<string[]>;
+}
+
+const stillOpen = 'still open';
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** How something ended, or that it has not. */
+function endOf(one: { readonly ended: Promise<string> }): Promise<string> {
+  return Promise.race([one.ended, pause(2_000).then(() => stillOpen)]);
+}
+
+/** Does something with connections, again and again; what they ended with. */
+async function withConnections(
+  count: number,
+  { at, signal }: Target,
+  use: (connection: HostileConnection, i: number) => Promise<HostileCall | undefined>,
+): Promise<string[]> {
+  const ends = await Promise.all(
+    Array.from({ length: count }, async (_, i) => {
+      let last = stillOpen;
+      while (!signal.aborted) {
+        const connection = connectHostile(at);
+        const call = await use(connection, i);
+        last = await endOf(call ?? connection);
+        connection.close();
+        // As a client that tries again.
+        await pause(200);
+      }
+      return last;
+    }),
+  );
+  return ends;
+}
+
+const hello = (target: Target, id: string) => nodeOf(id, target.scope);
+
+/** Sends one message after the other on a call, until it ends. */
+async function sendOn(call: HostileCall, { signal }: Target, next: (i: number) => Buffer, how?: 'gzip') {
+  for (let i = 0; !signal.aborted && !call.hasEnded(); i++) {
+    await call.send(next(i), how);
+    if (i % 50 === 49) await pause(0);
+  }
+}
+
+const interleaved: Attack = {
+  name: 'names between other fields',
+  endsWith: /still open|status 8|status 3/,
+  run: (target) =>
+    withConnections(1, target, async (connection) => {
+      const call = connection.call(methods.sotw);
+      const pair = Buffer.concat([field(3, 'n'), field(5, 'x')]);
+      const body = Buffer.concat([field(4, endpointType), ...Array<Buffer>(200_000).fill(pair)]);
+      await sendOn(call, target, () => body);
+      return call;
+    }),
+};
+
+const longTypeUrl: Attack = {
+  name: 'a type URL of 7 MiB',
+  endsWith: /status 3: type_url has \d+ bytes/,
+  run: (target) =>
+    withConnections(1, target, async (connection) => {
+      const call = connection.call(methods.delta);
+      await call.send(deltaRequest({ node: hello(target, 'long'), type: 'x'.repeat(7 * 2 ** 20) }));
+      return call;
+    }),
+};
+
+const oneByteFrames: Attack = {
+  name: 'messages in DATA frames of one byte',
+  endsWith: /still open|GOAWAY 11|status 8|status 4/,
+  async run({ at, signal }) {
+    const made: RawConnection[] = [];
+    const ends = [];
+    while (!signal.aborted) {
+      const raw = await connectRaw(at);
+      made.push(raw);
+      raw.open(1, methods.delta);
+      raw.frame(frameTypes.data, 0, 1, Buffer.from([0, 0, 1, 0, 0]));
+      const frame = Buffer.from([0, 0, 1, 0, 0, 0, 0, 0, 1, 0x7a]);
+      // Its window: what follows waits until that is given back.
+      const many = Buffer.concat(Array<Buffer>(16_000).fill(frame));
+      while (!signal.aborted && !raw.socket.destroyed) {
+        raw.socket.write(many);
+        await raw.drained();
+        await pause(1);
+      }
+      ends.push(await endOf(raw));
+      raw.socket.destroy();
+    }
+    return ends;
+  },
+};
+
+const unfinished: Attack = {
+  name: 'unfinished messages of 8 MiB on 60 streams',
+  endsWith: /still open|status 8|status 4|GOAWAY 11/,
+  run: (target) =>
+    withConnections(1, target, async (connection) => {
+      const calls = Array.from({ length: 60 }, () => connection.call(methods.delta));
+      const whole = framed(Buffer.alloc(8 * 2 ** 20));
+      await Promise.all(calls.map((call) => call.bytes(whole.subarray(0, whole.length - 1))));
+      await pause(500);
+      return calls[0];
+    }),
+};
+
+const manyNames: Attack = {
+  name: '100,000 names, and names after that',
+  endsWith: /still open|status 8/,
+  run: (target) =>
+    withConnections(4, target, async (connection, i) => {
+      const call = connection.call(methods.delta);
+      await call.send(
+        deltaRequest({
+          node: hello(target, `names-${i}`),
+          type: endpointType,
+          names: namesOf(100_000, `a${i}`),
+        }),
+      );
+      await sendOn(call, target, (n) => deltaRequest({ type: endpointType, names: [`more-${n}`] }));
+      return call;
+    }),
+};
+
+const neverAnswers: Attack = {
+  name: '20,000 names that are due, never ACKed, and requests of 75 bytes',
+  endsWith: /still open|status 8/,
+  run: (target) =>
+    withConnections(4, target, async (connection, i) => {
+      const call = connection.call(methods.delta);
+      await call.send(
+        deltaRequest({ node: hello(target, `silent-${i}`), type: endpointType, names: ['one'] }),
+      );
+      await call.send(deltaRequest({ type: endpointType, names: namesOf(20_000, `b${i}`) }));
+      await sendOn(call, target, () =>
+        deltaRequest({ type: endpointType, names: ['one'], unsubscribe: ['none'] }),
+      );
+      return call;
+    }),
+};
+
+const refusesAll: Attack = {
+  name: 'everything refused, again and again',
+  endsWith: /still open|status 8/,
+  run: (target) =>
+    withConnections(4, target, async (connection, i) => {
+      const call = connection.call(methods.delta);
+      call.onMessage((message) => {
+        // The nonce is the fifth field: its bytes stand after 0x2a and a length, behind all resources.
+        const at = message.lastIndexOf(0x2a);
+        const nonce = message.toString('latin1', at + 2, at + 2 + (message[at + 1] ?? 0));
+        void call.send(deltaRequest({ type: endpointType, nonce, error: 'no' }));
+      });
+      const names = namesOf(20_000, `c${i}`);
+      await call.send(deltaRequest({ node: hello(target, `refuses-${i}`), type: endpointType, names }));
+      await sendOn(call, target, (n) => deltaRequest({ type: endpointType, names: [`again-${n % 100}`] }));
+      return call;
+    }),
+};
+
+const gzipBombs: Attack = {
+  name: 'gzip bombs',
+  endsWith: /still open|status 8|status 3/,
+  run: (target) =>
+    withConnections(8, target, async (connection, i) => {
+      const calls = Array.from({ length: 10 }, () => connection.call(methods.delta));
+      const bomb = Buffer.alloc(30 * 2 ** 20);
+      const first = deltaRequest({ node: hello(target, `bomb-${i}`), type: endpointType, names: ['a'] });
+      await Promise.all(
+        calls.map(async (call) => {
+          await call.send(first);
+          for (let n = 0; n < 4 && !target.signal.aborted; n++) await call.send(bomb, 'gzip');
+        }),
+      );
+      return calls[0];
+    }),
+};
+
+const unknownFields: Attack = {
+  name: 'a million unknown fields',
+  endsWith: /still open|status 8/,
+  run: (target) =>
+    withConnections(4, target, async (connection, i) => {
+      const call = connection.call(methods.delta);
+      const more = Buffer.concat(Array<Buffer>(1_000_000).fill(Buffer.from([0x78, 1])));
+      await call.send(deltaRequest({ node: hello(target, `unknown-${i}`), names: ['*'] }));
+      await sendOn(call, target, () => deltaRequest({ more }));
+      return call;
+    }),
+};
+
+const manyTypes: Attack = {
+  name: 'hundreds of type URLs',
+  endsWith: /still open|status 8|status 3/,
+  run: (target) =>
+    withConnections(4, target, async (connection, i) => {
+      const calls = Array.from({ length: 20 }, () => connection.call(methods.delta));
+      await Promise.all(
+        calls.map(async (call, n) => {
+          const node = hello(target, `types-${i}-${n}`);
+          const types = pushOrder.map(({ url }) => url);
+          await call.send(deltaRequest({ node, type: types[0] ?? '', names: namesOf(2_000, 'n') }));
+          for (const type of types.slice(1))
+            await call.send(deltaRequest({ type, names: namesOf(2_000, 'n') }));
+          await call.send(deltaRequest({ type: `type.googleapis.com/no.such.Type${n}` }));
+        }),
+      );
+      return calls[0];
+    }),
+};
+
+const rapidReset: Attack = {
+  name: 'rapid reset',
+  endsWith: /GOAWAY 11|closed/,
+  async run({ at, signal }) {
+    const ends: string[] = [];
+    while (!signal.aborted) {
+      const raw = await connectRaw(at);
+      for (let stream = 1; !signal.aborted && !raw.socket.destroyed && stream < 2e6; stream += 2) {
+        raw.open(stream, methods.delta);
+        raw.frame(frameTypes.reset, 0, stream, Buffer.from([0, 0, 0, 8]));
+        if (stream % 200 === 199) await Promise.race([raw.drained(), pause(1)]);
+      }
+      ends.push(await endOf(raw));
+      raw.socket.destroy();
+      await pause(20);
+    }
+    return ends;
+  },
+};
+
+const openAndEnd: Attack = {
+  name: 'calls of methods that there are not',
+  endsWith: /GOAWAY 11/,
+  async run({ at, signal }) {
+    const ends: string[] = [];
+    while (!signal.aborted) {
+      const raw = await connectRaw(at);
+      for (let stream = 1; !signal.aborted && !raw.socket.destroyed && stream < 2e6; stream += 2) {
+        raw.open(stream, '/no/method', true);
+        if (stream % 200 === 199) await Promise.race([raw.drained(), pause(1)]);
+      }
+      ends.push(await endOf(raw));
+      raw.socket.destroy();
+      await pause(20);
+    }
+    return ends;
+  },
+};
+
+const pings: Attack = {
+  name: 'a flood of pings',
+  endsWith: /GOAWAY 11|closed/,
+  async run({ at, signal }) {
+    const ends: string[] = [];
+    while (!signal.aborted) {
+      const raw = await connectRaw(at);
+      const ping = Buffer.concat([Buffer.from([0, 0, 8, frameTypes.ping, 0, 0, 0, 0, 0]), Buffer.alloc(8)]);
+      const many = Buffer.concat(Array<Buffer>(4_000).fill(ping));
+      while (!signal.aborted && !raw.socket.destroyed) {
+        raw.socket.write(many);
+        await raw.drained();
+        await pause(1);
+      }
+      ends.push(await endOf(raw));
+      raw.socket.destroy();
+      await pause(20);
+    }
+    return ends;
+  },
+};
+
+const manyClasses: Attack = {
+  name: 'hundreds of node classes',
+  endsWith: /still open|status 8/,
+  async run(target) {
+    const connections = Array.from({ length: 8 }, () => connectHostile(target.at));
+    const calls: HostileCall[] = [];
+    for (let i = 0; !target.signal.aborted; i++) {
+      const connection = connections[i % connections.length];
+      const call = connection?.call(methods.delta);
+      if (call === undefined) continue;
+      calls.push(call);
+      const scope = { ...target.scope, outbound: { address: '127.0.0.1', port: 1_000 + (i % 60_000) } };
+      await call.send(deltaRequest({ node: nodeOf(`class-${i}`, scope), names: ['*'] }));
+      if (calls.length > 700) calls.shift()?.cancel();
+      await pause(5);
+    }
+    const ends = await Promise.all(calls.slice(-50).map(endOf));
+    for (const connection of connections) connection.close();
+    return ends;
+  },
+};
+
+const longDependsOn: Attack = {
+  name: 'dependsOn of 50,000 names',
+  endsWith: /still open|status 8|status 3/,
+  run: (target) =>
+    withConnections(8, target, async (connection, i) => {
+      const scope = { ...target.scope, dependsOn: namesOf(50_000, `h${i}`).map((name) => `${name}.x`) };
+      const node = nodeOf(`depends-${i}`, scope);
+      const calls = Array.from({ length: 10 }, () => connection.call(methods.delta));
+      await Promise.all(calls.map((call) => call.send(deltaRequest({ node, names: ['*'] }))));
+      return calls[0];
+    }),
+};
+
+const resubscribe: Attack = {
+  name: 'State of the World asked for again and again',
+  endsWith: /still open|status 8/,
+  run: (target) =>
+    withConnections(4, target, async (connection, i) => {
+      const call = connection.call(methods.sotw);
+      await call.send(
+        sotwRequest({ node: hello(target, `again-${i}`), type: endpointType, names: namesOf(50_000, 'n') }),
+      );
+      await sendOn(call, target, (n) =>
+        sotwRequest({ type: endpointType, names: n % 2 === 0 ? ['n-1'] : namesOf(20_000, `m${n % 7}`) }),
+      );
+      return call;
+    }),
+};
+
+const silentConnections: Attack = {
+  name: 'connections that say nothing',
+  endsWith: /GOAWAY 11|closed|still open/,
+  async run({ at, signal }) {
+    const open: RawConnection[] = [];
+    while (!signal.aborted) {
+      if (open.length < 3_000) open.push(await connectRaw(at, open.length % 2 === 0));
+      else await pause(50);
+    }
+    const ends = await Promise.all(open.slice(0, 50).map(endOf));
+    for (const raw of open) raw.socket.destroy();
+    return ends;
+  },
+};
+
+const connectionFlood: Attack = {
+  name: 'a flood of connections',
+  endsWith: /GOAWAY 11|closed|still open/,
+  async run({ at, signal }) {
+    const ends: string[] = [];
+    const one = async () => {
+      while (!signal.aborted) {
+        const raw = await connectRaw(at);
+        raw.open(1, '/no/method', true);
+        await Promise.race([raw.ended, pause(5)]);
+        raw.socket.destroy();
+        ends.push(await raw.ended);
+      }
+    };
+    await Promise.all(Array.from({ length: 50 }, one));
+    return ends.slice(-50);
+  },
+};
+
+/** All of them, by name. */
+export const attacks: readonly Attack[] = [
+  ...[interleaved, longTypeUrl, oneByteFrames, unfinished, manyNames, neverAnswers, refusesAll, gzipBombs],
+  ...[unknownFields, manyTypes, rapidReset, openAndEnd, pings, manyClasses, longDependsOn, resubscribe],
+  ...[silentConnections, connectionFlood],
+];
