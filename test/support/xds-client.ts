@@ -57,7 +57,9 @@ export function connectXds(
   tls: ChannelCredentials = credentials.createInsecure(),
   path = adsPath(protocol),
 ): XdsClient {
-  const client = new Client(address, tls, { 'grpc.max_receive_message_length': -1 });
+  // A connection of its own, as each proxy has.
+  const options = { 'grpc.use_local_subchannel_pool': 1, 'grpc.max_receive_message_length': -1 };
+  const client = new Client(address, tls, options);
   const message = `envoy.service.discovery.v3.${protocol === 'delta' ? 'Delta' : ''}Discovery`;
   const call: ClientDuplexStream<Buffer, Buffer> = client.makeBidiStreamRequest(
     path,
