@@ -8,8 +8,8 @@ export interface Turn {
   readonly inFlight: boolean;
   /** It has waited for so long that the other types wait for it no longer. Newer state of its own type does. */
   readonly overdue: boolean;
-  /** The client's last word on this type was a NACK. */
-  readonly nacked: boolean;
+  /** Whether the client goes on with something older than what it refused of this type. */
+  nacked(): boolean;
   /** Removals that wait until nothing can name them. */
   readonly held: boolean;
 }
@@ -34,7 +34,7 @@ export function nextTurn(turns: readonly Turn[], mayRelease: boolean): Next | un
   }
   const index = turns.findIndex((turn) => turn.held);
   if (blocked || !mayRelease || index < 0) return undefined;
-  if (turns[index]?.inFlight || turns.slice(index + 1).some((turn) => turn.nacked || turn.inFlight))
+  if (turns[index]?.inFlight || turns.slice(index + 1).some((turn) => turn.inFlight || turn.nacked()))
     return undefined;
   return { index, release: true };
 }
@@ -42,5 +42,7 @@ export function nextTurn(turns: readonly Turn[], mayRelease: boolean): Next | un
 /** Whether removals of type `index` must wait: something later may still be changed away from them. */
 export function mustHold(turns: readonly Turn[], index: number): boolean {
   const earlierHolds = turns.slice(0, index).some((turn) => turn.held || turn.pending || turn.inFlight);
-  return earlierHolds || turns.slice(index + 1).some((turn) => turn.pending || turn.inFlight || turn.nacked);
+  return (
+    earlierHolds || turns.slice(index + 1).some((turn) => turn.pending || turn.inFlight || turn.nacked())
+  );
 }

@@ -1,5 +1,5 @@
 import type { Random } from '../base/random.ts';
-import { addFresh, isPending, type Sent, type Subscription } from './subscription.ts';
+import { addFresh, isPending, ownRejected, type Sent, type Subscription } from './subscription.ts';
 
 /** How often what was refused is offered again; docs/defaults.md states it. */
 export const offerLimits = {
@@ -52,24 +52,26 @@ export function refuse(
   const all = blamed ?? [...names, ...removed];
   const known = blamed !== undefined || all.length === 1;
   const suspects = all.filter((name) => sub.wildcard || sub.set.names.has(name));
-  const rejected = new Map(sub.rejected);
-  for (const name of [...names, ...removed]) rejected.delete(name);
+  const rejected = ownRejected(sub);
+  const before = new Map(suspects.map((name) => [name, rejected.get(name)]));
+  for (const some of [names, removed]) for (const name of some) rejected.delete(name);
+  if (rejected.size === 0) sub.offerAt = Number.POSITIVE_INFINITY;
   const gone = new Set(removed);
   let news = suspects.length === 0;
   for (const name of suspects) {
-    const before = sub.rejected.get(name);
+    const earlier = before.get(name);
     const now = gone.has(name) ? undefined : context.versionOf(name);
-    const same = before !== undefined && before.version === now;
-    news ||= !same || (known && !before.known);
+    const same = earlier !== undefined && earlier.version === now;
+    news ||= !same || (known && !earlier.known);
     const pauseMs =
-      same && before.known ? Math.min(2 * before.pauseMs, offerLimits.pauseMsMax) : offerLimits.pauseMs;
+      same && earlier.known ? Math.min(2 * earlier.pauseMs, offerLimits.pauseMsMax) : offerLimits.pauseMs;
     const leastMs = (bytes.length / offerLimits.bytesPerSecond) * 1000;
     const at = context.now + Math.max(pauseMs * (0.75 + context.random() / 2), leastMs);
-    const confirmed = before?.confirmed ?? sub.confirmed;
+    const confirmed = earlier?.confirmed ?? sub.confirmed;
     const words = { message, refusedAt: context.now };
     rejected.set(name, { confirmed, known, version: now, ...words, at, pauseMs });
+    sub.offerAt = Math.min(sub.offerAt, at);
   }
-  sub.rejected = rejected;
   // An empty response says something only where it is the whole state.
   const stands = rejected.size > 0 || (all.length === 0 && !context.divisible);
   sub.nacked = stands ? { version, at: context.now, message } : undefined;
@@ -92,7 +94,15 @@ export function offerAgain(sub: Subscription, group: { readonly changedAt: numbe
     for (const name of left) addFresh(sub, name, 'again');
     if (left.length > 0) return;
   }
-  for (const [name, { at }] of sub.rejected) if (at <= now) addFresh(sub, name, 'again');
+  if (now < sub.offerAt) return;
+  // What is offered now has a new time once it is refused.
+  sub.offerAt = now + offerLimits.pauseMs;
+  let next = Number.POSITIVE_INFINITY;
+  for (const [name, { at }] of sub.rejected) {
+    if (at <= now) addFresh(sub, name, 'again');
+    else next = Math.min(next, at);
+  }
+  sub.offerAt = Math.min(sub.offerAt, next);
 }
 
 /** The revision that added a resource; undefined: it is not known. */

@@ -29,6 +29,10 @@ export interface Stand<M> {
 // again from parts that stay.
 const keptBytesMax = 64 * 1024;
 
+// States of a group of which the answer is kept, and names in a state that need not be compared with any other's.
+const statesMax = 64;
+const sharedNamesMax = 256;
+
 /** Numbers responses: `nextSequence` is called once for each response built. */
 export interface Sequence {
   nextSequence(): number;
@@ -46,21 +50,33 @@ export function respond<M>(
   sequence: Sequence,
   removals: Removals,
 ): Answer {
+  const long = sub.fresh.size + sub.gone.size + sub.held.size > sharedNamesMax;
+  // Nobody else stands in a state of so many names where nobody else is.
+  if (long && group.members.size < 2) return answer(sub, { snapshot, group }, protocol, sequence, removals);
   const key = stateKey(sub, protocol, removals);
   const cache = group.responses as Map<string, Answer | WeakRef<Response>>;
   const found = cache.get(key);
   const known = found instanceof WeakRef ? found.deref() : found;
   // Sequence numbers grow: a response that is newer than the last one sent was not sent to this stream.
   if (known !== undefined && (!known.send || sub.sequence < known.sequence)) return known;
-  const plan = (protocol === 'sotw' ? planSotw : planDelta)(sub, snapshot, group, removals);
-  if (!plan.send) {
-    const silent = { ...plan, send: false } as const;
-    cache.set(key, silent);
-    return silent;
-  }
-  const made = build(plan, sub, group, protocol, sequence.nextSequence());
-  cache.set(key, made.bytes.length > keptBytesMax ? new WeakRef(made) : made);
+  const made = answer(sub, { snapshot, group }, protocol, sequence, removals);
+  // A client can ask for its names in as many ways as it likes: of each group only the last states are kept.
+  const [oldest] = cache.size >= statesMax ? cache.keys() : [];
+  if (oldest !== undefined) cache.delete(oldest);
+  cache.set(key, made.send && made.bytes.length > keptBytesMax ? new WeakRef(made) : made);
   return made;
+}
+
+function answer<M>(
+  sub: Subscription,
+  { snapshot, group }: Stand<M>,
+  protocol: Protocol,
+  sequence: Sequence,
+  removals: Removals,
+): Answer {
+  const plan = (protocol === 'sotw' ? planSotw : planDelta)(sub, snapshot, group, removals);
+  if (!plan.send) return { ...plan, send: false };
+  return build(plan, sub, group, protocol, sequence.nextSequence());
 }
 
 /** What is found for a state: what to say, or that nothing is to be said. */

@@ -304,14 +304,15 @@ export class Session {
       inFlight: sub.inFlight !== undefined,
       overdue:
         sub.inFlight !== undefined && now - sub.inFlight.sentAt >= this.host.answerWaitMsMax && !clogged,
-      nacked: standsInPlace(sub, (name) => snapshot.marks.get(name)?.born),
+      // Looked for where it counts: a client may have refused thousands.
+      nacked: () => standsInPlace(sub, (name) => snapshot.marks.get(name)?.born),
       held: sub.held.size > 0,
     }));
   }
 
   private send(member: Member, removals: Removals): boolean {
     const { sub, group, snapshot } = member;
-    if (sub.rejected.size > 0)
+    if (sub.rejected.size > 0 && group.changedAt > sub.revision)
       forgetRejected(sub, (name) => snapshot.marks.get(name)?.resource !== undefined);
     const response = respond(sub, member, this.info.protocol, this.host, removals);
     const released =
@@ -341,8 +342,10 @@ export class Session {
     const target = this.byType.get(type);
     if (target === undefined) {
       // A stream for one type never asks for another.
-      if (this.info.only === undefined)
-        this.referred.set(type, new Set([...(this.referred.get(type) ?? []), ...refs]));
+      if (this.info.only !== undefined) return;
+      const known = this.referred.get(type) ?? new Set();
+      this.referred.set(type, known);
+      for (const name of refs) known.add(name);
       return;
     }
     for (const name of refs)

@@ -13,7 +13,7 @@ export function hasAcked<M>(
   if (types?.includes(url) === false || resources?.has(url) === false) return true;
   const names = resources?.get(url);
   const counts = (name: string) => (names === undefined ? !lenient : names.has(name));
-  for (const name of sub.rejected.keys()) if (counts(name)) return false;
+  if (names === undefined ? !lenient && sub.rejected.size > 0 : hasAny(names, sub.rejected)) return false;
   for (const name of sub.inFlight?.released ?? []) if (counts(name)) return false;
   // A removal of unknown age is one that the client came with.
   for (const [name, held] of sub.held) if (counts(name) && (held.revision ?? 0) <= revision) return false;
@@ -49,4 +49,11 @@ function refusedOf(sub: Subscription, born: BornAt): Pick<NackStatus, 'names' | 
     rejected.size === 0 ? undefined : Math.min(...Array.from(rejected.values(), ({ at }) => at));
   const names = known.slice(0, refusedMax).map(([name]) => name);
   return { names, lacking: names.filter((name) => !mayHaveOlder(sub, name, born)), againAtMs };
+}
+
+/** Whether any of some names is in a map, whichever is longer. */
+function hasAny(names: ReadonlySet<string>, map: ReadonlyMap<string, unknown>): boolean {
+  const [few, many] = names.size < map.size ? [names, map] : [map, names];
+  for (const name of few.keys()) if (many.has(name)) return true;
+  return false;
 }

@@ -79,6 +79,8 @@ export interface Subscription {
   held: ReadonlyMap<string, Held>;
   /** Resources that were refused, or sent with one that was, and that no ACK came for since. */
   rejected: ReadonlyMap<string, Refusal>;
+  /** None of them is offered again before this, in the server's clock. */
+  offerAt: number;
   /** Of these, the ones that are offered apart from each other, to find out which is refused. */
   suspects: readonly (readonly string[])[];
   /** The client had nothing of this type when the stream began. */
@@ -117,6 +119,7 @@ export function newSubscription(rule: TypeRule, empty: NameSet, blank: boolean):
     gone: noNames,
     held: noneHeld,
     rejected: noneRejected,
+    offerAt: Number.POSITIVE_INFINITY,
     suspects: noSuspects,
     blank,
     inFlight: undefined,
@@ -146,19 +149,37 @@ export function judge(sub: Subscription, nonce: string, error: string | undefine
   sub.confirmed = sent.revision;
   if (sub.nacked === undefined) return 'ack';
   // What was rejected before and not sent since is still not in force.
-  const { names, removed } = sent.response;
-  const accepted = new Set([...names, ...removed]);
-  keepRejected(sub, (name) => !accepted.has(name));
+  acceptRejected(sub, sent.response.names);
+  acceptRejected(sub, sent.response.removed);
+  endNack(sub);
   return 'ack';
 }
 
-/** Forgets refusals but for those that are kept; with the last of them goes the NACK. */
-function keepRejected(sub: Subscription, keep: (name: string, refusal: Refusal) => boolean): void {
-  const kept = [...sub.rejected].filter(([name, refusal]) => keep(name, refusal));
-  sub.rejected = kept.length === 0 ? noneRejected : new Map(kept);
-  if (kept.length > 0) return;
+/** Refusals that may be changed: of this subscription alone. */
+export function ownRejected(sub: Subscription): Map<string, Refusal> {
+  if (sub.rejected === noneRejected) sub.rejected = new Map();
+  return sub.rejected as Map<string, Refusal>;
+}
+
+function acceptRejected(sub: Subscription, names: Iterable<string>): void {
+  if (sub.rejected.size === 0) return;
+  const own = ownRejected(sub);
+  for (const name of names) own.delete(name);
+}
+
+/** With the last refusal goes the NACK. */
+function endNack(sub: Subscription): void {
+  if (sub.rejected.size > 0) return;
+  sub.rejected = noneRejected;
+  sub.offerAt = Number.POSITIVE_INFINITY;
   sub.nacked = undefined;
   sub.suspects = noSuspects;
+}
+
+/** Forgets refusals but for those that are kept. */
+function keepRejected(sub: Subscription, keep: (name: string, refusal: Refusal) => boolean): void {
+  for (const [name, refusal] of sub.rejected) if (!keep(name, refusal)) ownRejected(sub).delete(name);
+  endNack(sub);
 }
 
 /** Takes the names of a SotW request whose verdict is not 'stale'. `first` means the first of the type. */
@@ -237,7 +258,9 @@ export function subscribeDelta(
   if (!request.first || sub.wildcard) for (const name of add.names) addFresh(sub, name, 'new');
   // A name that the wildcard still covers is told again, so that the client need not guess.
   if (sub.wildcard) for (const name of remove) addFresh(sub, name, 'again');
-  dropUnsubscribed(sub);
+  // Looking through all that is due would make a name more cost what all of them do.
+  else if (!request.unsubscribe.includes('*')) dropNames(sub, remove);
+  else dropUnsubscribed(sub);
 }
 
 /**
@@ -276,6 +299,18 @@ export function noteSaid(sub: Subscription, held: Subscription['held']): void {
 function only(names: ReadonlySet<string>, keep: (name: string) => boolean): ReadonlySet<string> {
   const kept = [...names].filter(keep);
   return kept.length === 0 ? noNames : new Set(kept);
+}
+
+/** As `dropUnsubscribed`, where only these names may have gone. */
+function dropNames(sub: Subscription, names: readonly string[]): void {
+  const gone = names.filter((name) => !sub.set.names.has(name));
+  if (sub.fresh.size > 0) for (const name of gone) (sub.fresh as Map<string, unknown>).delete(name);
+  if (sub.held.size > 0 && gone.some((name) => sub.held.has(name)))
+    sub.held = new Map([...sub.held].filter(([name]) => sub.set.names.has(name)));
+  if (gone.some((name) => sub.gone.has(name))) sub.gone = only(sub.gone, (name) => sub.set.names.has(name));
+  if (sub.nacked === undefined) return;
+  acceptRejected(sub, gone);
+  endNack(sub);
 }
 
 /** Forgets what is due for names that are not subscribed any more. */
