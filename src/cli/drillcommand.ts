@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Drill } from '../drill/definition.ts';
 import type { DrillOptions } from '../drill/options.ts';
 import { exitCode } from './exit.ts';
+import { liveCommand } from './livecommand.ts';
 
 /** In the list of commands. */
 export const drillSummary = 'drill an outage on real Envoys';
@@ -26,6 +27,7 @@ export function drillCommand(drills: readonly Drill[]): Command {
   for (const drill of drills) command.addCommand(commandOf(drill));
   command.addCommand(scenarioCommand());
   command.addCommand(allCommand());
+  command.addCommand(liveCommand());
   return command;
 }
 

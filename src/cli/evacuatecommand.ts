@@ -1,10 +1,18 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { systemClock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
-import { contentHash } from '../base/hash.ts';
 import type { ListenAddress } from '../model/node.ts';
-import { addAddress, parseIdcName, showAddress } from './address.ts';
+import { parseIdcName, showAddress } from './address.ts';
 import { duration } from './duration.ts';
+import {
+  abortOnDefault,
+  abortOnText,
+  addGroup,
+  envoyOption,
+  evacuationName,
+  parsePercent,
+  parseSteps,
+} from './evacuation-options.ts';
 import { exitCode } from './exit.ts';
 import { addClientOptions, type ClientFlags } from './instance.ts';
 import { createJsonClient } from './json-client.ts';
@@ -34,7 +42,11 @@ export function evacuateCommand(): Command {
       'Let the requests of some or all Groups leave IDC, in steps, until a time at which it ends by itself. Each step waits until every proxy has confirmed it. It is taken back when a proxy refuses a step or does not confirm it in time, when what the Envoys of --envoy count meets a condition, and on Ctrl-C; if this command dies, its time ends it. What is under way stays where it is.',
     )
     .argument('<idc>', 'the IDC that is left', parseIdcName)
-    .option('--group <host>', 'only this Group, or those of a pattern such as *.shop; repeat for more', add)
+    .option(
+      '--group <host>',
+      'only this Group, or those of a pattern such as *.shop; repeat for more',
+      addGroup,
+    )
     .option('--percent <p>', 'share of its requests that leaves, 1 to 100 (default: 100)', parsePercent)
     .option('--steps <list>', 'shares one after the other, such as 1,10,50,100', parseSteps)
     .addOption(duration('--step-wait <duration>', 'how long a step is watched before the next', '30s'))
@@ -56,15 +68,15 @@ export function evacuateCommand(): Command {
       'also where what is declared says that there is too little room, or nobody to come home to',
     )
     .optionsGroup('Watching:')
-    .option(
-      '--envoy <host:port>',
-      "admin address of an Envoy of IDC, such as its ingress gateway's; repeat for more. Without any, only what control planes know is watched",
-      addAddress,
+    .addOption(
+      envoyOption(
+        "admin address of an Envoy of IDC, such as its ingress gateway's; repeat for more. Without any, only what control planes know is watched",
+      ),
     )
     .option(
       '--abort-on <conditions>',
-      'taken back when what these Envoys count in a step is so: p99>500ms, errors>1%, no-idc>1%, spill-limit>1%',
-      'errors>1% or no-idc>1% or spill-limit>1%',
+      `taken back when what these Envoys count in a step is so: ${abortOnText}`,
+      abortOnDefault,
     )
     .optionsGroup('The control planes, of every IDC:');
   return addClientOptions(command)
@@ -82,7 +94,7 @@ Example:
 async function run(idc: string, flags: Flags): Promise<void> {
   const { evacuate, undo } = await import('./evacuate.ts');
   const { findPlanes } = await import('./evacuation-planes.ts');
-  const { parseAbortOn } = await import('./evacuation-watch.ts');
+  const { parseAbortOn } = await import('./abort-on.ts');
   const abortOn = parseAbortOn(flags.abortOn);
   const steps = flags.steps ?? [flags.percent ?? 100];
   if (flags.steps !== undefined && flags.percent !== undefined && flags.steps.at(-1) !== flags.percent)
@@ -100,25 +112,20 @@ async function run(idc: string, flags: Flags): Promise<void> {
   alive.port1.ref();
   try {
     const groups = [...new Set(flags.group ?? [])].sort();
-    const name =
-      flags.name ?? (groups.length === 0 ? idc : `${idc}-${contentHash(groups.join(' ')).slice(0, 8)}`);
-    const say = (words: string) => void process.stdout.write(`${words}\n`);
-    const common = {
-      planes: await findPlanes(clients),
-      name,
-      ackWaitMs: flags.ackTimeout,
+    const target = {
+      ...{ planes: await findPlanes(clients), name: flags.name ?? evacuationName(idc, groups), idc, groups },
+      ...(flags.reason === undefined ? {} : { reason: flags.reason }),
       clock: systemClock,
-      say,
+      say: (words: string) => void process.stdout.write(`${words}\n`),
     };
-    const what = { ...common, idc, groups, force: flags.force === true };
+    const how = { ackWaitMs: flags.ackTimeout, force: flags.force === true };
     if (flags.undo) {
-      if (!(await undo(what))) process.exitCode = exitCode.failed;
+      if (!(await undo(target, how))) process.exitCode = exitCode.failed;
       return;
     }
     const end = await evacuate({
-      ...{ ...what, steps, abortOn, signal: stop.signal },
+      ...{ ...target, ...how, steps, abortOn, signal: stop.signal },
       ...{ stepWaitMs: flags.stepWait, forMs: flags.for, envoys: flags.envoy ?? [] },
-      ...(flags.reason === undefined ? {} : { reason: flags.reason }),
       dryRun: flags.dryRun === true,
     });
     if (end === 'interrupted') process.exitCode = exitCode.interrupted;
@@ -128,22 +135,4 @@ async function run(idc: string, flags: Flags): Promise<void> {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, interrupt);
     await Promise.all(clients.map(({ client }) => client.close()));
   }
-}
-
-function add(text: string, list: readonly string[] = []): readonly string[] {
-  return [...list, text];
-}
-
-function parsePercent(text: string): number {
-  const percent = Number(text);
-  if (!/^[0-9]+$/.test(text) || percent < 1 || percent > 100)
-    throw new InvalidArgumentError(`'${text}' is no share: a whole number from 1 to 100.`);
-  return percent;
-}
-
-function parseSteps(text: string): readonly number[] {
-  const steps = text.split(',').map(parsePercent);
-  const isRising = steps.every((step, i) => step > (steps[i - 1] ?? 0));
-  if (!isRising) throw new InvalidArgumentError(`'${text}' does not rise: write 1,10,50,100.`);
-  return steps;
 }

@@ -2,7 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import type { ControlPlane } from '../controlplane.ts';
-import { evacuationLimits } from '../model/evacuation.ts';
+import { parseDurationMs } from '../model/duration.ts';
+import { type Evacuation, evacuationLimits } from '../model/evacuation.ts';
 import { evacuationOf } from '../registry/evacuation-record.ts';
 import type { EvacuationsSource } from '../registry/evacuations.ts';
 import { type ApiReply, errorReply, readJson } from './json-api.ts';
@@ -30,7 +31,7 @@ interface EvacuationRequest {
 
 /** One operation. docs/openapi.yaml describes each, and a test holds the two against each other. */
 interface EvacuationRoute {
-  readonly method: 'GET' | 'PUT' | 'DELETE';
+  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
   /** As in OpenAPI: `{…}` is a parameter. */
   readonly path: string;
   readonly operationId: string;
@@ -47,6 +48,7 @@ interface EvacuationRoute {
 
 const all = '/v1/evacuations';
 const one = `${all}/{name}`;
+const renewal = `${one}/renew`;
 
 /** All operations. */
 export const evacuationRoutes: readonly EvacuationRoute[] = [
@@ -60,6 +62,11 @@ export const evacuationRoutes: readonly EvacuationRoute[] = [
     help: 'put or replace one; ?check=only says what it would do',
     answer: async ({ name, query, body, signal }, _, context) =>
       await put(name, await body(), query, context(), signal),
+  },
+  {
+    ...{ method: 'POST', path: renewal, operationId: 'renewEvacuation', write: true },
+    help: 'let one that is in force last so long from now on: ?for=15s',
+    answer: async ({ name, query, signal }, _, context) => await renew(name, query, context(), signal),
   },
   {
     ...{ method: 'DELETE', path: one, operationId: 'endEvacuation', write: true },
@@ -92,9 +99,11 @@ export async function answerEvacuation(
   try {
     const { pathname, searchParams: query } = new URL(request.url ?? '/', 'http://admin');
     const method = request.method === 'HEAD' ? 'GET' : request.method;
-    const name = pathname.startsWith(`${all}/`) ? decoded(pathname.slice(all.length + 1)) : '';
-    const template = pathname === all || pathname === evacuationReplicaPath ? pathname : one;
-    const here = evacuationRoutes.filter(({ path }) => path === template && (path !== one || name !== ''));
+    const [, part = '', more = ''] = /^\/v1\/evacuations\/([^/]*)(.*)$/.exec(pathname) ?? [];
+    const name = decoded(part);
+    const isPlain = pathname === all || pathname === evacuationReplicaPath;
+    const template = isPlain ? pathname : name === '' ? '' : `${one}${more}`;
+    const here = evacuationRoutes.filter(({ path }) => path === template);
     if (here.length === 0) throw new MeshError('not-found', `no such page: ${pathname}; / lists them`);
     const route = here.find((known) => known.method === method);
     if (route === undefined) {
@@ -131,7 +140,9 @@ async function put(
 ): Promise<ApiReply> {
   const { plane, evacuations, clock } = context;
   const wait = readWait(query);
-  const object = evacuationOf(name, spec);
+  const asked = withEnd(spec, query, clock.wall());
+  const isStanding = readStanding(query);
+  const object = evacuationOf(name, asked);
   const { idc, expiresAt } = object.spec;
   const leftMs = expiresAt - clock.wall();
   if (leftMs <= 0) throw new MeshError('invalid', `evacuation ${name}: spec.expires has passed`);
@@ -140,34 +151,78 @@ async function put(
   const known = plane.evacuations.list();
   if (!known.idcs.includes(idc))
     throw new MeshError('invalid', `no Idc is named '${idc}': there are ${known.idcs.join(', ')}`);
-  const standing = known.items.find((item) => item.name === name);
-  if (standing !== undefined && !evacuations.has(name)) {
-    const message = `evacuation ${name} stands in ${standing.origin}: change it there, or choose another name`;
-    throw new MeshError('conflict', message);
-  }
-  const effect = plane.evacuations.effect(object);
-  const last = effect.stay.filter(({ why }) => why === 'last').map(({ host }) => host);
-  if (last.length > 0) {
-    const message = `${last.slice(0, 5).join(', ')}${last.length > 5 ? ', …' : ''} would be left by ${idc} as the last IDC: every other one of the DR group is being evacuated. End that first, or name other Groups`;
-    throw new MeshError('conflict', message);
-  }
+  failInFolder(name, context, 'change it there, or choose another name');
+  const effect = effectOf(object, context);
   if (query.get('check') === 'only') return { status: 200, body: { name, own: known.idc, ...effect } };
-  await evacuations.put(name, spec);
+  await evacuations.put(name, asked, isStanding);
   const acked = await settled({ clock }, plane.deletions.barrier(false), wait, signal);
   return { status: acked.acked === false ? 202 : 200, body: { name, own: known.idc, ...effect, ...acked } };
+}
+
+/** What it would do. Throws MeshError `conflict` where a Group would be left by its last IDC. */
+function effectOf(object: Evacuation, { plane }: EvacuationContext) {
+  const effect = plane.evacuations.effect(object);
+  const last = effect.stay.filter(({ why }) => why === 'last').map(({ host }) => host);
+  if (last.length === 0) return effect;
+  const message = `${last.slice(0, 5).join(', ')}${last.length > 5 ? ', …' : ''} would be left by ${object.spec.idc} as the last IDC: every other one of the DR group is being evacuated. End that first, or name other Groups`;
+  throw new MeshError('conflict', message);
+}
+
+/** Throws MeshError `conflict` for one that did not come by the API. */
+function failInFolder(name: string, { plane, evacuations }: EvacuationContext, todo: string): void {
+  const standing = plane.evacuations.list().items.find((item) => item.name === name);
+  if (standing === undefined || evacuations.has(name)) return;
+  throw new MeshError('conflict', `evacuation ${name} stands in ${standing.origin}: ${todo}`);
+}
+
+/** A spec with the end that `for=15s` gives it: by this clock, whatever the client's says. Throws MeshError `invalid`. */
+function withEnd(spec: unknown, query: URLSearchParams, wallMs: number): unknown {
+  if (query.get('for') === null || typeof spec !== 'object' || spec === null) return spec;
+  const forMs = readFor(query);
+  if (Object.hasOwn(spec, 'expires'))
+    throw new MeshError('invalid', 'the spec has `expires`, and the request for=: give one of the two');
+  return { ...spec, expires: new Date(Math.ceil(wallMs + forMs)).toISOString() };
+}
+
+function readFor(query: URLSearchParams): number {
+  const text = query.get('for') ?? '';
+  const forMs = parseDurationMs(text);
+  if (forMs !== undefined && forMs > 0 && forMs <= evacuationLimits.lastsMsMax) return forMs;
+  throw new MeshError('invalid', `for=${text}: give a duration of at most 72h, such as 15s`);
+}
+
+function readStanding(query: URLSearchParams): boolean {
+  const only = query.get('only');
+  if (only === null || only === 'standing') return only !== null;
+  throw new MeshError('invalid', `only=${only}: give only=standing, or leave it out`);
+}
+
+async function renew(
+  name: string,
+  query: URLSearchParams,
+  context: EvacuationContext,
+  signal: AbortSignal,
+): Promise<ApiReply> {
+  const { plane, evacuations, clock } = context;
+  const wait = readWait(query);
+  const forMs = readFor(query);
+  failInFolder(name, context, 'change it there');
+  await evacuations.renew(name, forMs);
+  const acked = await settled({ clock }, plane.deletions.barrier(false), wait, signal);
+  const own = plane.evacuations.list().idc;
+  return { status: acked.acked === false ? 202 : 200, body: { name, own, ...acked } };
 }
 
 async function end(
   name: string,
   query: URLSearchParams,
-  { plane, evacuations, clock }: EvacuationContext,
+  context: EvacuationContext,
   signal: AbortSignal,
 ): Promise<ApiReply> {
+  const { plane, evacuations, clock } = context;
   const wait = readWait(query);
-  const { idc: own, items } = plane.evacuations.list();
-  const standing = items.find((item) => item.name === name);
-  if (standing !== undefined && !evacuations.has(name))
-    throw new MeshError('conflict', `evacuation ${name} stands in ${standing.origin}: delete it there`);
+  const own = plane.evacuations.list().idc;
+  failInFolder(name, context, 'delete it there');
   const ended = await evacuations.end(name);
   const acked = await settled({ clock }, plane.deletions.barrier(false), wait, signal);
   const comingHome = [...plane.evacuations.held().keys()].sort();

@@ -1,7 +1,7 @@
 import { MeshError } from '../base/error.ts';
 import type { EvacuationStatus } from '../model/evacuation.ts';
 import type { EvacuationEffect } from '../plan/evacuation-effect.ts';
-import type { ControlPlaneStatus } from '../status.ts';
+import type { ControlPlaneStatus, ProxyStatus } from '../status.ts';
 import { type ClientAnswer, type JsonClient, refusalOf } from './json-client.ts';
 
 /** A control plane that a change is asked of, and the IDC that it decides for. */
@@ -46,9 +46,14 @@ export async function listAt(
   return body(await client.call('GET', '/v1/evacuations', { timeoutMs: answerMsMax }));
 }
 
-/** What a spec would do at a control plane. Throws MeshError `conflict` when it is refused, with the reason. */
-export async function checkAt(plane: EvacuationPlane, name: string, spec: object): Promise<EvacuationEffect> {
-  const query = { check: 'only' };
+/** What a spec without an end would do at a control plane, for so long. Throws MeshError `conflict` when it is refused, with the reason. */
+export async function checkAt(
+  plane: EvacuationPlane,
+  name: string,
+  spec: object,
+  forMs: number,
+): Promise<EvacuationEffect> {
+  const query = { check: 'only', for: `${forMs}ms` };
   return body(await plane.client.call('PUT', pathOf(name), { query, body: spec, timeoutMs: answerMsMax }));
 }
 
@@ -59,7 +64,44 @@ export function putAt(
   spec: object,
   waitMs: number,
 ): Promise<PlaneAnswer> {
-  return changeAt(plane, 'PUT', name, waitMs, spec);
+  return changeAt(plane, 'PUT', name, waitMs, { spec });
+}
+
+/**
+ * Puts a spec without an end for so long, by the control plane's own clock; with `isStanding` only where it is in force already.
+ * Waits for no proxy. Throws MeshError as `checkAt`, and `unavailable`.
+ */
+export async function leaseAt(
+  plane: EvacuationPlane,
+  name: string,
+  spec: object,
+  forMs: number,
+  isStanding: boolean,
+): Promise<void> {
+  const query = { for: `${forMs}ms`, ...(isStanding ? { only: 'standing' } : {}) };
+  body(await plane.client.call('PUT', pathOf(name), { query, body: spec, timeoutMs: answerMsMax }));
+}
+
+/** Lets one that is in force last so long from now on. Throws MeshError `conflict` when it is not, and `unavailable`. */
+export async function renewAt(
+  { client }: EvacuationPlane,
+  name: string,
+  forMs: number,
+  timeoutMs: number,
+): Promise<void> {
+  const query = { for: `${forMs}ms` };
+  body(await client.call('POST', `${pathOf(name)}/renew`, { query, timeoutMs }));
+}
+
+/** As `renewAt`, and waits for the proxies. */
+export function confirmAt(
+  plane: EvacuationPlane,
+  name: string,
+  forMs: number,
+  waitMs: number,
+  signal: AbortSignal,
+): Promise<PlaneAnswer> {
+  return changeAt(plane, 'POST', name, waitMs, { suffix: '/renew', query: { for: `${forMs}ms` }, signal });
 }
 
 /** Ends an evacuation at a control plane, and waits for its proxies. Throws MeshError `unavailable`. */
@@ -69,14 +111,20 @@ export function endAt(plane: EvacuationPlane, name: string, waitMs: number): Pro
 
 async function changeAt(
   plane: EvacuationPlane,
-  method: 'PUT' | 'DELETE',
+  method: 'PUT' | 'POST' | 'DELETE',
   name: string,
   waitMs: number,
-  spec?: object,
+  more: {
+    readonly spec?: object;
+    readonly suffix?: string;
+    readonly query?: Readonly<Record<string, string>>;
+    readonly signal?: AbortSignal;
+  } = {},
 ): Promise<PlaneAnswer> {
-  const answer = await plane.client.call(method, pathOf(name), {
-    query: { wait: 'acked', timeout: `${waitMs}ms` },
-    ...(spec === undefined ? {} : { body: spec }),
+  const answer = await plane.client.call(method, `${pathOf(name)}${more.suffix ?? ''}`, {
+    query: { wait: 'acked', timeout: `${waitMs}ms`, ...more.query },
+    ...(more.spec === undefined ? {} : { body: more.spec }),
+    ...(more.signal === undefined ? {} : { signal: more.signal }),
     timeoutMs: waitMs + answerMsMax,
   });
   const {
@@ -90,11 +138,15 @@ async function changeAt(
   return { plane, effect: { leave, stay, room }, waitingFor, forgiven, comingHome };
 }
 
-/** What the proxies of a control plane refuse, as `NODE: RESOURCE`. Throws MeshError `unavailable`. */
-export async function refusedAt({ client }: EvacuationPlane): Promise<readonly string[]> {
-  const { proxies } = body<ControlPlaneStatus>(
-    await client.call('GET', '/status', { timeoutMs: answerMsMax }),
-  );
+/** The proxies that are connected to a control plane. Throws MeshError `unavailable`. */
+export async function proxiesAt({ client }: EvacuationPlane): Promise<readonly ProxyStatus[]> {
+  const answer = await client.call('GET', '/status', { timeoutMs: answerMsMax });
+  return body<ControlPlaneStatus>(answer).proxies;
+}
+
+/** What they refuse, as `NODE: RESOURCE`. Throws MeshError `unavailable`. */
+export async function refusedAt(plane: EvacuationPlane): Promise<readonly string[]> {
+  const proxies = await proxiesAt(plane);
   return proxies.flatMap(({ id, types }) =>
     Object.entries(types).flatMap(([type, { nack }]) =>
       nack === undefined ? [] : `${id}: ${type} ${nack.names.join(', ')}: ${nack.message.split('\n')[0]}`,

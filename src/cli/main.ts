@@ -26,9 +26,10 @@ function packageVersion(): string {
   return 'unknown';
 }
 
-/** The drills are loaded for `isthmus drill` only: no other command needs a line of them. */
+/** The drills are loaded for `isthmus drill` only: no other command needs a line of them, nor do those on a live fleet. */
 async function drills(): Promise<Command> {
   if (!process.argv.includes('drill')) return new Command('drill').summary(drillSummary);
+  if (process.argv[3] === 'live') return drillCommand([]);
   return drillCommand((await import('../drill/catalog.ts')).drills);
 }
 

@@ -19,9 +19,14 @@ export interface EvacuationPeer {
 export interface EvacuationsSource extends Source {
   /**
    * Puts an evacuation, or replaces it; resolves once it is on the disk and was pushed. Throws MeshError `invalid` for a spec
-   * with faults, `unavailable` when the disk fails or before `start`; then nothing has changed.
+   * with faults, `unavailable` when the disk fails or before `start`; then nothing has changed. With `isStanding` it throws
+   * `not-found` where none of the name is in force: what has ended meanwhile, here or at a peer, does not come back.
    */
-  put(name: string, spec: unknown): Promise<Evacuation>;
+  put(name: string, spec: unknown, isStanding?: boolean): Promise<Evacuation>;
+  /**
+   * Lets one that is in force end so many milliseconds from now. Throws MeshError `not-found` where none is, and as `put`.
+   */
+  renew(name: string, forMs: number): Promise<void>;
   /** Ends an evacuation; whether there was one. Throws MeshError `unavailable`, as `put`. */
   end(name: string): Promise<boolean>;
   /** All records, for peers: ended ones too, as long as an older record could still count. */
@@ -92,6 +97,13 @@ export function createEvacuationsSource(options: EvacuationsOptions): Evacuation
   /** Later than what stands, and than what another control plane may have written meanwhile. */
   const editAfter = (name: string) => Math.max((standing.get(name)?.edit ?? 0) + 1, Math.floor(clock.wall()));
 
+  /** What is in force under a name. Throws MeshError `not-found`. */
+  function standingNow(name: string) {
+    const record = standing.get(name);
+    if (record?.spec && record.until > clock.wall()) return { ...record, spec: record.spec };
+    throw new MeshError('not-found', `evacuation ${name} is not in force: it has ended, or was ended`);
+  }
+
   async function pull(peer: EvacuationPeer, signal: AbortSignal): Promise<void> {
     const late = new AbortController();
     const timer = clock.after(evacuationTimes.answerMax, () => late.abort());
@@ -146,11 +158,22 @@ export function createEvacuationsSource(options: EvacuationsOptions): Evacuation
     *objects() {
       for (const { name, spec } of standing.values()) if (spec !== null) yield evacuationOf(name, spec);
     },
-    async put(name, spec) {
+    async put(name, spec, isStanding = false) {
       const object = evacuationOf(name, spec);
       const said = spec as Record<string, unknown>;
-      await take(() => [{ name, edit: editAfter(name), spec: said, until: object.spec.expiresAt }]);
+      // The next edit, not the clock's: whoever has ended it at a peer meanwhile has a later one.
+      const edit = () => (isStanding ? standingNow(name).edit + 1 : editAfter(name));
+      await take(() => [{ name, edit: edit(), spec: said, until: object.spec.expiresAt }]);
       return object;
+    },
+    async renew(name, forMs) {
+      await take(() => {
+        const { spec: before, edit } = standingNow(name);
+        const until = Math.ceil(clock.wall() + forMs);
+        const spec = { ...before, expires: new Date(until).toISOString() };
+        evacuationOf(name, spec);
+        return [{ name, edit: edit + 1, spec, until }];
+      });
     },
     async end(name) {
       const was = standing.get(name);

@@ -57,6 +57,8 @@ t.test('every command has help, on stdout, and it is no error', async (t) => {
     ['instances'],
     ['drill'],
     ['drill', 'outage'],
+    ['drill', 'live'],
+    ['drill', 'live', 'evacuate'],
   ]) {
     const { code, out } = isthmus(...command, '--help');
     t.equal(code, 0, command.join(' '));

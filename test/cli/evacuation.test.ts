@@ -1,52 +1,112 @@
 import t from 'tap';
+import { parseAbortOn } from '../../src/cli/abort-on.ts';
 import { judgeLeaving, judgeReturn } from '../../src/cli/evacuation-room.ts';
+import { judgeFleet } from '../../src/cli/fleet-watch.ts';
 import {
+  awayShare,
   countsBetween,
+  judgeCounts,
+  noCounts,
   type ProxyCounts,
-  p99Of,
-  parseAbortOn,
+  percentileOf,
   sumOf,
-  violationOf,
-} from '../../src/cli/evacuation-watch.ts';
+  triesOf,
+} from '../../src/cli/proxy-counts.ts';
 
 const counts = (requests: number, more: Partial<ProxyCounts> = {}): ProxyCounts => ({
-  ...{ requests, errors: 0, nobody: 0, overflow: 0, took: new Map() },
+  ...{ ...noCounts, requests },
   ...more,
 });
+/** Counts of requests of which `all` took up to 10 ms, but for so many that took up to 50, and up to 100. */
+const timed = (all: number, upTo50 = 0, upTo100 = 0) =>
+  counts(all, {
+    took: new Map([
+      [10, all - upTo50 - upTo100],
+      [50, all - upTo100],
+      [100, all],
+    ]),
+  });
+const only = (text: string) => {
+  const expression = parseAbortOn(text);
+  if (!('what' in expression)) throw new Error(text);
+  return expression;
+};
+const found = (seen: ProxyCounts, text: string) => judgeCounts(seen, only(text));
 
-t.test('conditions are read, and what is none is refused', async (t) => {
-  t.strictSame(parseAbortOn('p99>500ms or errors > 0.1%,no-idc>1%'), [
-    { what: 'p99', limit: 500 },
-    { what: 'errors', limit: 0.001 },
-    { what: 'no-idc', limit: 0.01 },
-  ]);
-  for (const text of ['', 'p99', 'p99>5', 'errors>5ms', 'p50>1s', 'errors<1%'])
-    t.throws(() => parseAbortOn(text), { code: 'invalid', message: /is no condition/ }, text);
+t.test('a share counts from so many requests on, and one failure alone decides nothing', async (t) => {
+  t.strictSame(found(counts(200, { errors: 3 }), 'errors>1%'), {
+    is: 'so',
+    words: 'errors is 1.5 % (3 of 200), more than 1 %',
+  });
+  t.strictSame(found(counts(200, { errors: 2 }), 'errors>1%'), { is: 'not so' });
+  t.strictSame(found(counts(19, { errors: 19 }), 'errors>1%'), {
+    is: 'unknown',
+    words: '19 of the 20 requests that errors needs',
+  });
+  t.strictSame(found(counts(30, { errors: 1 }), 'errors>0.1%'), { is: 'not so' }, 'one of 30 is not 0.1 %');
+  t.match(found(counts(30, { errors: 2 }), 'errors>0.1%'), { is: 'so' });
+  t.match(found(counts(30, { errors: 1 }), 'errors>0%'), { is: 'so' }, 'but where none is allowed');
+  t.strictSame(found(counts(30), 'errors>0%'), { is: 'not so' });
+  t.match(found(counts(100, { nobody: 5 }), 'no-idc>1%'), { words: /no-idc is 5 % \(5 of 100\)/ });
+  t.match(found(counts(100, { overflow: 5 }), 'spill-limit>1%'), { words: /spill-limit is 5 %/ });
+  t.match(found(counts(100, { retries: 60 }), 'tries>1.5'), {
+    words: 'tries are 1.60 a request, more than 1.5',
+  });
+  t.strictSame(found(counts(100, { retries: 50 }), 'tries>1.5'), { is: 'not so' });
 });
 
-t.test('each condition counts, from so many requests on', async (t) => {
-  const why = (seen: ProxyCounts, text: string) => violationOf(seen, parseAbortOn(text));
-  t.equal(why(counts(200, { errors: 3 }), 'errors>1%'), 'errors is 1.5 %, more than 1 %');
-  t.equal(why(counts(200, { errors: 2 }), 'errors>1%'), undefined);
-  t.equal(why(counts(19, { errors: 19 }), 'errors>1%'), undefined, 'too few');
-  t.match(why(counts(100, { nobody: 5 }), 'errors>1% or no-idc>1%'), /no-idc is 5 %/);
-  t.match(why(counts(100, { overflow: 5 }), 'spill-limit>1%'), /spill-limit is 5 %/);
-  const took = new Map([
-    [10, 98],
-    [50, 99],
-    [100, 100],
-  ]);
-  t.equal(p99Of(counts(100, { took })), 50);
-  t.match(why(counts(100, { took }), 'p99>20ms'), /p99 is 50 ms, more than 20 ms/);
+t.test('a percentile needs the requests that can tell it, and is the bound of a bucket', async (t) => {
+  t.equal(percentileOf(timed(100, 1, 1), 0.99), 50);
+  t.equal(percentileOf(timed(100, 0, 2), 0.99), 100);
+  t.equal(percentileOf(timed(100), 0.5), 10);
+  t.equal(percentileOf(noCounts, 0.99), 0);
+  t.strictSame(found(timed(100, 0, 2), 'p99>50ms'), {
+    is: 'so',
+    words: 'p99 is up to 100 ms, more than 50 ms',
+  });
+  t.strictSame(found(timed(100, 0, 2), 'p99>100ms'), { is: 'not so' });
+  t.strictSame(found(timed(99, 0, 99), 'p99>50ms'), {
+    is: 'unknown',
+    words: '99 of the 100 requests that p99 needs',
+  });
+  t.match(found(timed(20, 0, 20), 'p50>50ms'), { is: 'so' });
+  t.match(found(timed(19, 0, 19), 'p50>50ms'), { is: 'unknown' });
+  t.match(found(timed(999), 'p999>1s'), { words: '999 of the 1000 requests that p999 needs' });
+  t.strictSame(found(timed(1_000), 'p999>1s'), { is: 'not so' });
+  t.match(found(counts(500), 'p99>1s'), { is: 'unknown' }, 'those that no histogram has yet are not timed');
 });
 
 t.test('what was counted before is not counted, and a proxy that began anew is from 0', async (t) => {
-  const before = counts(100, { errors: 9, took: new Map([[10, 100]]) });
-  t.match(countsBetween(before, counts(150, { errors: 10, took: new Map([[10, 120]]) })), {
-    ...{ requests: 50, errors: 1, took: new Map([[10, 20]]) },
-  });
+  const before = counts(100, { errors: 9, near: 70, took: new Map([[10, 100]]) });
+  const after = counts(150, { errors: 10, near: 40, took: new Map([[10, 120]]) });
+  t.match(countsBetween(before, after), { requests: 50, errors: 1, took: new Map([[10, 20]]) });
+  t.equal(countsBetween(before, after).near, 0, 'a cluster that went takes its counts with it');
   t.match(countsBetween(before, counts(30, { errors: 1 })), { requests: 30, errors: 1 });
   t.match(sumOf([before, before]), { requests: 200, errors: 18, took: new Map([[10, 200]]) });
+  t.equal(triesOf(counts(10, { retries: 5 })), 1.5);
+  t.equal(triesOf(noCounts), 0);
+  t.equal(awayShare(counts(4, { near: 3, away: 1 })), 0.25);
+  t.equal(awayShare(noCounts), 0);
+});
+
+t.test('the users of each IDC are judged by themselves', async (t) => {
+  const abortOn = parseAbortOn('errors>1% or no-idc>1%');
+  const seen = (a: ProxyCounts, b: ProxyCounts) =>
+    judgeFleet(
+      new Map([
+        ['a', a],
+        ['b', b],
+      ]),
+      'a',
+      abortOn,
+    );
+  t.strictSame(seen(counts(1_000), counts(1_000)), { is: 'not so' });
+  t.match(seen(counts(10_000), counts(100, { errors: 50 })), { words: /^users of b: errors is 50 %/ });
+  t.match(seen(counts(100, { errors: 50 }), counts(9_000)), { words: /^users of a: errors/ });
+  t.strictSame(seen(counts(1_000), counts(3)), { is: 'not so' }, 'nobody uses b');
+  t.match(seen(counts(3), counts(1_000)), { is: 'unknown', words: /3 of the 20 requests/ });
+  t.match(seen(counts(100), counts(0, { nobody: 9 })), { words: /users of a: no-idc is 9 %/ }, 'on the way');
+  t.match(judgeFleet(new Map(), 'a', abortOn), { is: 'unknown', words: /no Envoy of a is read/ });
 });
 
 t.test('room is what the others let in, of each Group', async (t) => {

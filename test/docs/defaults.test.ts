@@ -5,6 +5,7 @@ import { bootstrapCommand } from '../../src/cli/bootstrapcommand.ts';
 import { deregisterCommand } from '../../src/cli/deregistercommand.ts';
 import { evacuateCommand } from '../../src/cli/evacuatecommand.ts';
 import { instancesCommand } from '../../src/cli/instancescommand.ts';
+import { evacuateLiveCommand } from '../../src/cli/livecommand.ts';
 import { runCommand } from '../../src/cli/runcommand.ts';
 import { serveCommand } from '../../src/cli/servecommand.ts';
 import { statusCommand } from '../../src/cli/statuscommand.ts';
@@ -185,7 +186,15 @@ const held: readonly (readonly [row: string, says: string, file: string, code: s
   ['share that leaves', '100 %', 'src/model/evacuation.ts', 'percentDefault: 100,'],
   ['how long each of `steps`', '60 s', 'src/model/evacuation.ts', 'stepSecondsDefault: 60,'],
   ['the furthest end', '72 h', 'src/model/evacuation.ts', 'lastsMsMax: 72 * 3_600_000,'],
-  ['what its Envoys must not show', '20 requests', 'src/cli/evacuation-watch.ts', 'requestsMin = 20;'],
+  ['what its Envoys must not show', '20 requests', 'src/cli/proxy-counts.ts', 'requestsMin = 20;'],
+  [
+    'its lease',
+    'each third; given up after two thirds',
+    'src/cli/evacuation-lease.ts',
+    'renew: 1 / 3, again: 1 / 10, lost: 2 / 3',
+  ],
+  ['its last while', '30 s', 'src/cli/live.ts', 'window: 30_000,'],
+  ['an Envoy that it reads', '10 s', 'src/cli/live.ts', 'silentMax: 10_000,'],
   ['control planes of an IDC look', 'each 1 s', 'src/registry/evacuations.ts', 'pull: 1_000,'],
   ['control planes of an IDC look', '3 s', 'src/registry/evacuations.ts', 'startWait: 3_000,'],
   ['the clock is looked at', '10 s', 'src/pipeline.ts', 'timeLookMsMax = 10_000;'],
@@ -204,6 +213,8 @@ const notCompared: readonly string[] = [
   '`edge.proxyProtocol`',
   'connection without a request',
   '`isthmus evacuate`',
+  '`isthmus drill live evacuate`',
+  'its folder of records',
   '`exposeReady`',
   'what an xDS client',
   // What follows is compared with the schemas and the commands, below.
@@ -249,6 +260,7 @@ const commands = [
   deregisterCommand(),
   instancesCommand(),
   evacuateCommand(),
+  evacuateLiveCommand(),
 ];
 
 t.test('each flag that has a default is there', async (t) => {

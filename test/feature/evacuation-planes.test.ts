@@ -61,6 +61,33 @@ t.test('both keep it while they are down, and end it by their own clocks', async
   await agree(0);
 });
 
+t.test('a lease by the control plane’s own clock', async (t) => {
+  const { expires: _, ...endless } = spec(40);
+  const ask = (method: string, path: string, body?: object) =>
+    one.api(method, `/../evacuations/e${path}`, body);
+  t.match(await ask('PUT', '?only=standing&for=30s', endless), { status: 404, body: { error: 'not-found' } });
+  t.match(await ask('POST', '/renew?for=30s'), { status: 404, body: { message: /e is not in force/ } });
+  t.match(await ask('PUT', '?for=3s', endless), { status: 200, body: { own: 'sh-a' } });
+  await agree(40);
+  const endsIn = async () => {
+    const { items } = JSON.parse(await two.page('/v1/evacuations')) as { items: { endsInMs: number }[] };
+    return items[0]?.endsInMs ?? 0;
+  };
+  t.ok((await endsIn()) <= 3_000);
+  t.match(await ask('POST', '/renew?for=60s&wait=acked'), { status: 200, body: { acked: true } });
+  await until('the other has heard of it', async () => (await endsIn()) > 30_000);
+  t.match(await ask('PUT', '?only=standing&for=60s', { ...endless, percent: 50 }), { status: 200 });
+  await agree(50);
+  t.match(await ask('POST', '/renew?for=0s'), { status: 400, body: { message: /for=0s: give a duration/ } });
+  t.match(await ask('POST', '/renew?for=80h'), { status: 400 });
+  t.match(await ask('POST', '/renew'), { status: 400 });
+  t.match(await ask('PUT', '?for=9s', spec(1)), { status: 400, body: { message: /one of the two/ } });
+  t.match(await ask('PUT', '?only=new&for=9s', endless), { status: 400, body: { message: /only=standing/ } });
+  t.match(await ask('POST', '/renew?for=1s'), { status: 200 });
+  await agree(0);
+  t.match(await ask('POST', '/renew?for=1s'), { status: 404 }, 'it is over');
+});
+
 t.test('who may not write, and what cannot be, is told', async (t) => {
   const past = await put(one, spec(20, -1_000));
   t.match(past, { status: 400, body: { message: /spec.expires has passed/ } });

@@ -187,11 +187,11 @@ t.test('not to instances that are not well, and after the hold', { timeout: 120_
     }),
   );
   const said: string[] = [];
-  const what = { ...{ planes, idc: 'sh-a', name: 'e', groups: [], ackWaitMs: 10_000, clock } };
   const say = (words: string) => void said.push(words);
-  t.equal(await undo({ ...what, say, force: false }), false);
+  const what = { planes, idc: 'sh-a', name: 'e', groups: [], clock, say };
+  t.equal(await undo(what, { ackWaitMs: 10_000, force: false }), false);
   t.match(said.join('\n'), /sh-a cannot take .* slowly.test \(0 of 2 instances are well\)/);
-  t.equal(await undo({ ...what, say, force: true }), true);
+  t.equal(await undo(what, { ackWaitMs: 10_000, force: true }), true);
   t.match(said.join('\n'), /come home little by little, .*: test\/slowly.test:80, test\/warmed.test:80/);
   for (const { client } of planes) await client.close();
   await sleep(clock, 1_000);

@@ -190,6 +190,10 @@ t.test('answers are as documented', async (t) => {
   t.match(effect, { own: 'sh-a', leave: [], stay: [{ host: 'echo.shop', why: 'alone' }] });
   t.strictSame((await check(t, 'GET', '/../evacuations', 200)).items, []);
   await check(t, 'PUT', '/../evacuations/e?wait=acked', 200, spec);
+  await check(t, 'POST', '/../evacuations/e/renew?for=10m&wait=acked', 200);
+  await check(t, 'POST', '/../evacuations/f/renew?for=10m', 404);
+  await check(t, 'POST', '/../evacuations/e/renew', 400);
+  await check(t, 'PUT', '/../evacuations/f?only=standing', 404, spec);
   await check(t, 'PUT', '/../evacuations/e', 400, { idc: 'sh-a' });
   await check(t, 'PUT', '/../evacuations/e', 400, { ...spec, idc: 'sh-z' });
   await check(t, 'PUT', '/../evacuations/e', 400, { ...spec, expires: '2020-01-01T00:00:00Z' });
@@ -214,6 +218,7 @@ t.test('answers are as documented', async (t) => {
   t.equal(seen.size, served.length, 'each operation was asked');
   t.equal((await mesh.api('POST', '/../evacuations/e')).status, 405);
   t.equal((await mesh.api('GET', '/../evacuations/')).status, 404);
+  t.equal((await mesh.api('POST', '/../evacuations/e/begin')).status, 404);
   const kept = await serveAdmin(mesh.plane, { address: '127.0.0.1', port: 0 }, token);
   t.teardown(() => kept.close());
   t.match(await callApi(kept.port, 'PUT', '/../evacuations/e', spec), {

@@ -154,3 +154,50 @@ t.test('records are forgotten once no older one can count', async (t) => {
     ['e', 'f'],
   );
 });
+
+t.test('what is in force is renewed, and what has ended does not come back', async (t) => {
+  const { source, told } = await started(t, join(t.testdir(), 'evacuations.json'));
+  const record = () => source.records().find(({ name }) => name === 'e');
+  await t.rejects(source.renew('e', 1_000), { code: 'not-found', message: /evacuation e is not in force/ });
+  await t.rejects(source.put('e', spec(), true), { code: 'not-found' });
+  await source.put('e', spec({ percent: 10, expires: new Date(clock.wall() + 60_000).toISOString() }));
+  const put = record();
+  const before = clock.wall();
+  await source.renew('e', 120_000);
+  const renewed = record();
+  t.ok(Number(renewed?.until) >= before + 120_000 && Number(renewed?.until) <= clock.wall() + 120_001);
+  t.equal(renewed?.spec?.expires, new Date(Number(renewed?.until)).toISOString());
+  t.equal(renewed?.spec?.percent, 10, 'nothing else has changed');
+  t.equal(renewed?.edit, Number(put?.edit) + 1);
+  await source.put('e', spec({ percent: 20 }), true);
+  t.equal(record()?.edit, Number(put?.edit) + 2);
+  await source.end('e');
+  await t.rejects(source.renew('e', 120_000), { code: 'not-found' });
+  await t.rejects(source.put('e', spec(), true), { code: 'not-found' });
+  await source.put('e', spec({ percent: 30, expires: new Date(clock.wall() + 30).toISOString() }));
+  await until('it is over', () => clock.wall() > Number(record()?.until));
+  await t.rejects(source.renew('e', 120_000), { code: 'not-found' }, 'a lease that has run out is over');
+  await t.rejects(source.put('e', spec(), true), { code: 'not-found' });
+  t.strictSame(told, ['synced', 'e 10', 'e 10', 'e 20', '-e', 'e 30']);
+});
+
+t.test(
+  'an end at one control plane counts before renewals at another that has not heard of it',
+  async (t) => {
+    const dir = t.testdir();
+    const one = await started(t, join(dir, 'one.json'));
+    await one.source.put('e', spec());
+    const [put] = one.source.records();
+    const peer: EvacuationPeer = { name: 'one', pull: async () => (put === undefined ? [] : [put]) };
+    const two = await started(t, join(dir, 'two.json'), [peer]);
+    await until('it has it', () => two.source.has('e'));
+    await until('time goes on', () => clock.wall() > Number(put?.edit) + 20);
+    for (let i = 0; i < 5; i += 1) await one.source.renew('e', 60_000);
+    await two.source.end('e');
+    const [renewed] = one.source.records();
+    const [ended] = two.source.records();
+    if (renewed === undefined || ended === undefined) throw new Error('no records');
+    t.ok(isNewer(ended, renewed));
+    t.notOk(isNewer(renewed, ended));
+  },
+);

@@ -1,0 +1,279 @@
+import { hostname, userInfo } from 'node:os';
+import { Command, InvalidArgumentError } from 'commander';
+import { systemClock } from '../base/clock.ts';
+import { MeshError } from '../base/error.ts';
+import { parseDurationMs } from '../model/duration.ts';
+import type { ListenAddress } from '../model/node.ts';
+import type { AbortExpression } from './abort-on.ts';
+import { parseIdcName, showAddress } from './address.ts';
+import { duration } from './duration.ts';
+import {
+  abortOnDefault,
+  abortOnText,
+  addGroup,
+  envoyOption,
+  evacuationName,
+  parseSteps,
+} from './evacuation-options.ts';
+import { exitCode } from './exit.ts';
+import { addClientOptions, type ClientFlags } from './instance.ts';
+import { createJsonClient } from './json-client.ts';
+import { readClientToken } from './registration-client.ts';
+
+interface Flags extends ClientFlags {
+  readonly group?: readonly string[];
+  readonly steps: readonly number[];
+  readonly hold: readonly number[];
+  readonly baseline: number;
+  readonly lease: number;
+  readonly ackTimeout: number;
+  readonly abortOn: string;
+  readonly envoy?: readonly ListenAddress[];
+  readonly reason?: string;
+  readonly name?: string;
+  readonly recordDir: string;
+  readonly dryRun?: boolean;
+  readonly force?: boolean;
+}
+
+/** An Envoy merges its histograms each 5 s: within this time at least one merge has nothing but the step in it. Milliseconds. */
+const timedMsMin = 10_000;
+
+/** `isthmus drill live`: practice on a fleet that serves. */
+export function liveCommand(): Command {
+  return new Command('live')
+    .summary('practise on a fleet that serves, guarded, and undone at the end')
+    .description(
+      'Practise on a fleet that serves. What a drill changes is a lease at the control planes, renewed while this command runs: it is undone at the end, when a condition is met, on Ctrl-C, and by itself when this command or its machine dies.',
+    )
+    .addCommand(evacuateLiveCommand());
+}
+
+/** `isthmus drill live evacuate IDC`. */
+export function evacuateLiveCommand(): Command {
+  const command = new Command('evacuate')
+    .summary('let requests leave an IDC, in steps, and come home')
+    .description(
+      'Let requests leave IDC in steps, read what Envoys count, and let everybody come home: after the last step, and at once when a condition of --abort-on is met, when a proxy refuses a step or does not confirm it, when an Envoy that is read or a control plane does not answer, and on SIGINT, SIGTERM and SIGHUP. When this command dies, everybody is home within the time of --lease. A folder has the record of each run.',
+    )
+    .argument('<idc>', 'the IDC that is left', parseIdcName)
+    .option(
+      '--group <host>',
+      'drain only this Group, or those of a pattern such as *.shop; repeat for more',
+      addGroup,
+    )
+    .option('--steps <list>', 'shares one after the other', parseSteps, parseSteps('1,10,50'))
+    .option(
+      '--hold <durations>',
+      'how long a step is held; by comma, one for each step',
+      parseHolds,
+      [30_000],
+    )
+    .addOption(
+      duration(
+        '--baseline <duration>',
+        'how long to look on before the first step, and when all are home',
+        '15s',
+      ),
+    )
+    .option('--reason <text>', 'why, for the record, and for those who see it in isthmus status')
+    .option('--name <name>', 'name of the Evacuation (default: drill-, IDC and Groups)')
+    .option('--dry-run', 'say what would be done and what is read, and do nothing')
+    .option(
+      '--force',
+      'also where there is too little room, another evacuation, or too few requests to judge',
+    )
+    .option('--record-dir <dir>', 'each run has a folder there, with run.json and report.txt', 'drill-live')
+    .optionsGroup('Guards:')
+    .addOption(
+      envoyOption(
+        'admin address of an Envoy that is read: sidecars and ingress gateways of IDC, gateways of the others; repeat for more',
+      ),
+    )
+    .option(
+      '--abort-on <conditions>',
+      `everybody comes home when this is so for users of any of these IDCs: ${abortOnText}`,
+      abortOnDefault,
+    )
+    .addOption(
+      duration('--lease <duration>', 'everybody is home so long after this command has died', '15s', {
+        minMs: 3_000,
+        maxMs: 600_000,
+      }),
+    )
+    .addOption(
+      duration('--ack-timeout <duration>', 'every proxy must confirm a step within this time', '30s'),
+    )
+    .optionsGroup('The control planes, of every IDC:');
+  // Arrays are shown as JSON otherwise.
+  for (const option of command.options) {
+    if (option.long === '--steps') option.default(option.defaultValue, '1,10,50');
+    if (option.long === '--hold') option.default(option.defaultValue, '30s');
+  }
+  return addClientOptions(command)
+    .addHelpText(
+      'after',
+      `
+Exit code: 0 run through, and undone; 1 refused, or aborted, or not undone in time; 2 it could not begin; 130 interrupted.
+
+Example:
+  isthmus drill live evacuate sh-a --steps 1,10,50 --abort-on 'p99>500ms or errors>0.1%' \\
+    --envoy 10.1.0.1:15000 --envoy 10.2.0.1:15000 --admin 10.1.0.9:15014 --admin 10.2.0.9:15014 --token-file token`,
+    )
+    .action(run);
+}
+
+async function run(idc: string, flags: Flags): Promise<void> {
+  const { parseAbortOn } = await import('./abort-on.ts');
+  const { findPlanes } = await import('./evacuation-planes.ts');
+  const { envoyMsMax } = await import('./fleet-watch.ts');
+  const { identifyProxy } = await import('./proxy-reader.ts');
+  const abortOn = parseAbortOn(flags.abortOn);
+  const holdMs = await checkTimes(flags, abortOn);
+  const envoys = flags.envoy ?? [];
+  if (envoys.length === 0)
+    throw new MeshError(
+      'invalid',
+      'nothing is read: give --envoy, or ISTHMUS_ENVOY, with the admin address of at least one Envoy',
+    );
+  const token = readClientToken(flags.tokenFile, process.env);
+  const clients = flags.admin.map((admin) => ({
+    name: showAddress(admin),
+    client: createJsonClient({ admin, token }),
+  }));
+  const stopping = stopOnSignals(flags.lease);
+  // The clock's timers let a process end.
+  const alive = new MessageChannel();
+  alive.port1.ref();
+  try {
+    const proxies = await Promise.all(envoys.map((envoy) => identifyProxy(envoy, envoyMsMax)));
+    if (!proxies.some((proxy) => proxy.idc === idc && proxy.role !== 'egress'))
+      throw new MeshError('invalid', `no sidecar or ingress gateway of ${idc} is read: give --envoy of one`);
+    const groups = [...new Set(flags.group ?? [])].sort();
+    const name = flags.name ?? `drill-${evacuationName(idc, groups)}`;
+    const planes = await findPlanes(clients);
+    const who = whoRuns();
+    await runRecorded(
+      flags,
+      {
+        ...{ planes, name, idc, groups, steps: flags.steps, holdMs, abortOn, proxies },
+        ...{ baselineMs: flags.baseline, leaseMs: flags.lease, ackWaitMs: flags.ackTimeout },
+        reason: `drill live, by ${who}${flags.reason === undefined ? '' : `: ${flags.reason}`}`,
+        ...{ force: flags.force === true, dryRun: flags.dryRun === true, clock: systemClock },
+        signal: stopping.signal,
+      },
+      who,
+    );
+  } finally {
+    alive.port1.close();
+    stopping.end();
+    await Promise.all(clients.map(({ client }) => client.close()));
+  }
+}
+
+type Asked = Omit<import('./live.ts').LiveOptions, 'say' | 'onPhase'>;
+
+/** Runs it, tells it, records it, and sets the exit code. */
+async function runRecorded(flags: Flags, asked: Asked, who: string): Promise<void> {
+  const { runLive } = await import('./live.ts');
+  const { createLiveRecord } = await import('./live-record.ts');
+  const tell = (words: string) => {
+    const time = new Date(systemClock.wall()).toISOString().slice(11, 19);
+    process.stdout.write(`${time} ${words}\n`);
+  };
+  const about = {
+    drill: 'evacuate',
+    ...{ idc: asked.idc, groups: asked.groups, evacuation: asked.name, steps: asked.steps },
+    ...{ holdSeconds: asked.holdMs.map((ms) => ms / 1_000), leaseSeconds: asked.leaseMs / 1_000 },
+    ...{ abortOn: flags.abortOn, who, ...(flags.reason === undefined ? {} : { reason: flags.reason }) },
+    controlPlanes: asked.planes.map((plane) => `${plane.name} (${plane.idc})`),
+    proxies: asked.proxies.map(({ id, role, idc }) => ({ id, role, idc })),
+  } as const;
+  const record = asked.dryRun ? undefined : createLiveRecord(flags.recordDir, about, systemClock, tell);
+  const say = (words: string) => {
+    tell(words);
+    record?.event(words);
+  };
+  try {
+    const { how, why, isUndone } = await runLive({
+      ...asked,
+      say,
+      onPhase: (phase) => record?.phase(phase),
+    });
+    if (how !== 'checked') record?.end(how, why, isUndone);
+    tell(wordsOf(how, why, isUndone));
+    if (how === 'interrupted') process.exitCode = exitCode.interrupted;
+    else if (how === 'refused' || how === 'aborted' || !isUndone) process.exitCode = exitCode.failed;
+  } catch (reason) {
+    record?.end('refused', MeshError.from(reason).message, true);
+    throw reason;
+  } finally {
+    if (record !== undefined) tell(`record: ${record.dir}/report.txt`);
+  }
+}
+
+function wordsOf(how: string, why: string, isUndone: boolean): string {
+  if (how === 'checked') return 'nothing was done: it was a dry run';
+  if (how === 'refused') return `refused, and nothing was done: ${why}`;
+  const undone = isUndone ? 'everybody is home' : 'not everybody has confirmed to be home';
+  return how === 'done' ? `run through; ${undone}` : `${how}: ${why}; ${undone}`;
+}
+
+/** How long each step is held. Throws MeshError `invalid` where times do not fit. */
+async function checkTimes(flags: Flags, abortOn: AbortExpression): Promise<readonly number[]> {
+  const { conditionsOf } = await import('./abort-on.ts');
+  const { steps, hold } = flags;
+  if (hold.length !== 1 && hold.length !== steps.length)
+    throw new MeshError(
+      'invalid',
+      `--hold has ${hold.length} times for ${steps.length} steps: give one, or one for each`,
+    );
+  const holdMs = steps.map((_, i) => hold[i] ?? hold[0] ?? 0);
+  const timed = conditionsOf(abortOn).find(({ what }) => /^p[0-9]/.test(what));
+  const short = [...holdMs, flags.baseline].find((ms) => ms < timedMsMin);
+  if (timed !== undefined && short !== undefined)
+    throw new MeshError(
+      'invalid',
+      `${short / 1_000} s of --hold or --baseline are too short for ${timed.what}: times come to an Envoy's statistics each 5 s, so give ${timedMsMin / 1_000}s or more`,
+    );
+  return holdMs;
+}
+
+function parseHolds(text: string): readonly number[] {
+  return text.split(',').map((part) => {
+    const ms = parseDurationMs(part.trim());
+    if (ms === undefined || ms < 1_000 || ms > 24 * 3_600_000)
+      throw new InvalidArgumentError(`'${part}' is no time to hold a step: give 1s to 24h, such as 30s.`);
+    return ms;
+  });
+}
+
+function whoRuns(): string {
+  const by = process.env.SUDO_USER === undefined ? '' : ` (${process.env.SUDO_USER})`;
+  return `${userInfo().username}${by}@${hostname()}`;
+}
+
+/** Aborted by the first signal; the second one ends the process, and leaves the rest to the lease. */
+function stopOnSignals(leaseMs: number): { readonly signal: AbortSignal; end(): void } {
+  const stop = new AbortController();
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  const listener = (name: NodeJS.Signals) => {
+    if (!stop.signal.aborted) {
+      stop.abort(new MeshError('late', `interrupted by ${name}`));
+      return;
+    }
+    process.stdout.write(`${name} again: not waited for; everybody is home within ${leaseMs / 1_000} s\n`);
+    process.exit(exitCode.interrupted);
+  };
+  // A terminal that is gone must not stop the way home.
+  const ignore = () => {};
+  for (const name of signals) process.on(name, listener);
+  process.stdout.on('error', ignore);
+  return {
+    signal: stop.signal,
+    end() {
+      for (const name of signals) process.off(name, listener);
+      process.stdout.off('error', ignore);
+    },
+  };
+}

@@ -1,0 +1,90 @@
+import t from 'tap';
+import {
+  type AbortExpression,
+  conditionsOf,
+  type Judgement,
+  judge,
+  parseAbortOn,
+} from '../../src/cli/abort-on.ts';
+
+const p99 = { what: 'p99', limit: 500 };
+const errors = { what: 'errors', limit: 0.001 };
+const tries = { what: 'tries', limit: 1.5 };
+
+t.test('conditions, alone and together', async (t) => {
+  const read: [string, unknown][] = [
+    ['p99>500ms', p99],
+    [' p99 > 0.5s ', p99],
+    ['p50>1ms', { what: 'p50', limit: 1 }],
+    ['p90>1m', { what: 'p90', limit: 60_000 }],
+    ['p999>2s', { what: 'p999', limit: 2_000 }],
+    ['errors>0%', { what: 'errors', limit: 0 }],
+    ['no-idc>100%', { what: 'no-idc', limit: 1 }],
+    ['spill-limit>2.5%', { what: 'spill-limit', limit: 0.025 }],
+    ['tries>1.5', tries],
+    ['p99>500ms or errors>0.1%', { any: [p99, errors] }],
+    ['p99>500ms,errors>0.1%,tries>1.5', { any: [p99, errors, tries] }],
+    ['p99>500ms and errors>0.1%', { all: [p99, errors] }],
+    ['p99>500ms or errors>0.1% and tries>1.5', { any: [p99, { all: [errors, tries] }] }],
+    ['p99>500ms and errors>0.1% or tries>1.5', { any: [{ all: [p99, errors] }, tries] }],
+    ['(p99>500ms or errors>0.1%) and tries>1.5', { all: [{ any: [p99, errors] }, tries] }],
+    ['((p99>500ms))', p99],
+  ];
+  for (const [text, expression] of read) t.strictSame(parseAbortOn(text), expression, text);
+  t.strictSame(conditionsOf(parseAbortOn('(p99>500ms or errors>0.1%) and tries>1.5')), [p99, errors, tries]);
+});
+
+t.test('what is wrong is said, with its column', async (t) => {
+  const wrong: [string, number, RegExp][] = [
+    ['', 1, /a condition is missing: write one of p50, p90, p99, p999, errors, no-idc, spill-limit, tries/],
+    ['p95>1s', 1, /'p95' is nothing that is measured: write one of p50/],
+    ['p99>500ms or ', 14, /a condition is missing/],
+    ['p99>500ms or or', 14, /'or' is nothing that is measured/],
+    ['p99', 4, /write > after p99/],
+    ['errors<1%', 1, /'errors<1%' is nothing that is measured/],
+    ['errors < 1%', 8, /write > after errors/],
+    ['p99>', 5, /the limit of p99 is missing: write a time with its unit, such as 500ms/],
+    ['p99>500', 5, /'500' is no limit of p99: write a time with its unit/],
+    ['p99>0', 5, /'0' is no limit of p99/],
+    ['p99>1%', 5, /write a time with its unit/],
+    ['errors>5', 8, /'5' is no limit of errors: write a share from 0% to 100%/],
+    ['errors>101%', 8, /write a share from 0% to 100%/],
+    ['errors>-1%', 8, /write a share/],
+    ['no-idc>5ms', 8, /write a share/],
+    ['tries>0.5', 7, /'0.5' is no limit of tries: write a number of at least 1/],
+    ['tries>2x', 7, /write a number/],
+    ['p99>1s errors>1%', 8, /'errors' is not expected here: write or, and, or nothing more/],
+    ['(p99>1s', 8, /the \( of column 1 is not closed: write \)/],
+    ['p99>1s)', 7, /'\)' is not expected here/],
+    ['p99>>1s', 5, /'>' is no limit of p99/],
+  ];
+  for (const [text, column, words] of wrong) {
+    t.throws(() => parseAbortOn(text), { code: 'invalid', message: words }, text);
+    t.throws(() => parseAbortOn(text), { message: new RegExp(`column ${column}: `) }, `${text}: ${column}`);
+  }
+});
+
+t.test('what is unknown decides only where it matters', async (t) => {
+  const states: Readonly<Record<string, Judgement>> = {
+    p50: { is: 'so', words: 'p50 is' },
+    p90: { is: 'not so' },
+    p99: { is: 'unknown', words: 'p99?' },
+    errors: { is: 'unknown', words: 'errors?' },
+    tries: { is: 'so', words: 'tries are' },
+  };
+  const limits: Readonly<Record<string, string>> = { errors: '1%', tries: '1' };
+  const of = (text: string) => {
+    const full = text.replace(/p\d+|errors|tries/g, (name) => `${name}>${limits[name] ?? '1s'}`);
+    return judge(parseAbortOn(full) as AbortExpression, ({ what }) => states[what] as Judgement);
+  };
+  t.strictSame(of('p50'), states.p50);
+  t.strictSame(of('p50 or p90'), states.p50);
+  t.strictSame(of('p99 or p50'), states.p50, 'one that is so is enough');
+  t.strictSame(of('p90 or p99'), { is: 'unknown', words: 'p99?' });
+  t.strictSame(of('p99 or errors'), { is: 'unknown', words: 'p99?; errors?' });
+  t.strictSame(of('p50 and p90'), { is: 'not so' });
+  t.strictSame(of('p99 and p90'), { is: 'not so' }, 'one that is not is enough');
+  t.strictSame(of('p50 and p99'), { is: 'unknown', words: 'p99?' });
+  t.strictSame(of('p50 and tries'), { is: 'so', words: 'p50 is, and tries are' });
+  t.strictSame(of('(p99 or p50) and tries'), { is: 'so', words: 'p50 is, and tries are' });
+});
