@@ -8,7 +8,7 @@ import {
 import { parseDurationMs } from './duration.ts';
 import { mergeHealth } from './health.ts';
 import { createHealthReader, healthAnnotations, splitHealthKey } from './health-annotations.ts';
-import type { GroupTraffic } from './idc.ts';
+import { type GroupTraffic, roundTripLimits } from './idc.ts';
 import type { Labels } from './meta.ts';
 import type { ServiceEntry } from './service.ts';
 import { parseSizeBytes } from './size.ts';
@@ -37,6 +37,13 @@ export const methodPattern = /^[A-Z][A-Z-]{0,31}$/;
 /** What is wrong with hedging when a try has no time. */
 export const hedgeWithoutTime = '0 leaves no time after which to hedge: give one, or remove the hedging.';
 
+/** What is wrong with a round trip between IDCs, in milliseconds; undefined: nothing. */
+export function roundTripFault(text: string, ms: number | undefined): string | undefined {
+  const { msMin, msMax } = roundTripLimits;
+  if (ms !== undefined && ms >= msMin && ms <= msMax) return undefined;
+  return `'${text}' is no round trip between IDCs: give ${msMin}ms to ${msMax}ms.`;
+}
+
 type Writable = { -readonly [K in keyof GroupTraffic]: GroupTraffic[K] };
 /** Reads one annotation's value into `traffic`; returns what is wrong with it, or undefined. */
 type Reader = (value: string, traffic: Writable) => string | undefined;
@@ -61,6 +68,12 @@ const readers: Readonly<Record<string, Reader>> = {
       return `'${value}' is not a budget: give the requests a second of one proxy, as '300', or with a share, as '300,20%'.`;
     traffic.retryBudget = { requestsPerSecond, ...(sharePercent === undefined ? {} : { sharePercent }) };
     return undefined;
+  },
+  'isthmus.dev/round-trip': (value, traffic) => {
+    const ms = parseDurationMs(value);
+    const message = roundTripFault(value, ms);
+    if (message === undefined && ms !== undefined) traffic.roundTripMs = ms;
+    return message;
   },
   'isthmus.dev/hedge': choice('hedge'),
   'isthmus.dev/sidecars': choice('sidecars'),

@@ -119,6 +119,8 @@ export interface GroupTraffic {
   readonly health?: GroupHealth;
   /** What bounds the requests that come from other IDCs; in YAML `spec.capacity`, `spill` and `class`. */
   readonly spill?: GroupSpill;
+  /** The longest round trip between the IDCs, milliseconds; absent: `roundTripLimits.msDefault`. */
+  readonly roundTripMs?: number;
   /** At the first proxy; absent: the connection pool's number of retries. */
   readonly retryBudget?: RetryBudget;
 }
@@ -139,6 +141,9 @@ export interface Failback {
   /** `mirror`: reads are sent home as well for the length of the ramp, and then all come home at once; absent: no warm-up. */
   readonly warmup?: 'mirror';
 }
+
+/** Round trips between IDCs, in milliseconds. The default is twice what any two places on Earth have by cable. */
+export const roundTripLimits = { msDefault: 800, msMin: 1, msMax: 2_000 } as const;
 
 /** What holds of a DrGroup's `failback` that leaves it out, and the most that one may ask for. */
 export const failbackDefaults = { rampMs: 30_000, holdMs: 10_000, msMax: 3_600_000 } as const;

@@ -1,6 +1,7 @@
 import type { MeshView } from '../index/view.ts';
-import type { DrChoice, DrGroup } from '../model/idc.ts';
+import { type DrChoice, type DrGroup, roundTripLimits } from '../model/idc.ts';
 import { joinVisited, type LoopPrevention } from '../model/trail.ts';
+import { crossingConnectMs, crossingSilenceMs } from './checks.ts';
 import type { Crossing, CrossingIdc, Permit } from './types.ts';
 
 /** What decides where a Group may cross to. */
@@ -10,6 +11,8 @@ export interface CrossingOptions {
   readonly own: string;
   /** The mesh's hop limit; the DR group may set a lower one. */
   readonly hopLimit: number;
+  /** To the furthest IDC and back, milliseconds. */
+  readonly roundTripMs?: number | undefined;
   /** IDCs that are taken only when none of the others can serve. */
   readonly last?: ReadonlySet<string>;
   /** Off for drills alone: whoever asks may go anywhere, and again. */
@@ -28,8 +31,16 @@ export function planCrossing(options: CrossingOptions): Crossing | undefined {
   const { last = new Set() } = options;
   const targets = planTargets(drGroup, idcs, own, last);
   if (hopLimit === 0 || targets.length === 0) return undefined;
+  const { roundTripMs = roundTripLimits.msDefault } = options;
+  const times = {
+    connectTimeoutMs: crossingConnectMs(roundTripMs),
+    silenceMs: crossingSilenceMs(roundTripMs),
+  };
   if (loopPrevention === 'off')
-    return { idcs: targets, permits: 'all', handOnNamesMax: Number.POSITIVE_INFINITY };
+    return {
+      ...{ idcs: targets, ...times, permits: 'all' },
+      handOnNamesMax: Number.POSITIVE_INFINITY,
+    };
   const isMember = drGroup.spec.idcs.some(({ name }) => name === own);
   // Whoever is last, permits stay as they are, and with them routes.
   const others = planTargets(drGroup, idcs, own, new Set()).map(({ idc }) => idc);
@@ -42,7 +53,10 @@ export function planCrossing(options: CrossingOptions): Crossing | undefined {
   });
   // At the peer listener a request has made at least one crossing: two names stand in its trail.
   const namesMax = Math.min(hopLimit, others.length + (outside.length > 0 ? 1 : 0));
-  return { idcs: targets, permits, ...(isMember && namesMax >= 2 ? { handOnNamesMax: namesMax } : {}) };
+  return {
+    ...{ idcs: targets, ...times, permits },
+    ...(isMember && namesMax >= 2 ? { handOnNamesMax: namesMax } : {}),
+  };
 }
 
 /** How many IDCs a request that was handed on may still be sent to at most, by the number of names in its trail: from 2 on. */

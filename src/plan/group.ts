@@ -1,7 +1,7 @@
 import type { GroupView, Instance, MeshView } from '../index/view.ts';
 import { addressKind } from '../model/address.ts';
 import { mergeTraffic, trafficFromAnnotations } from '../model/annotations.ts';
-import type { GroupTraffic } from '../model/idc.ts';
+import { type GroupTraffic, roundTripLimits } from '../model/idc.ts';
 import type { ServicePort, TrafficPolicy } from '../model/service.ts';
 import type { LoopPrevention } from '../model/trail.ts';
 import { planRetryBudget } from './budget.ts';
@@ -68,7 +68,10 @@ export function planGroup(view: GroupView, context: PlanContext): readonly Group
   const traffic = mergeTraffic(view.drGroup?.spec.traffic, trafficFromAnnotations(view.entry));
   const evacuated = evacuatedIdcs(view, context.leaving ?? []);
   const last = new Set(evacuated.keys());
-  const permitted = planCrossing({ ...context, drGroup: view.drGroup, last });
+  const permitted = planCrossing({
+    ...context,
+    ...{ drGroup: view.drGroup, last, roundTripMs: traffic.roundTripMs },
+  });
   return ports.map((port): GroupPlan => {
     const protocol = httpVersion(port) ?? 'tcp';
     // A policy for a port replaces the host's: it inherits nothing (Istio, PortTrafficPolicy).
@@ -78,7 +81,8 @@ export function planGroup(view: GroupView, context: PlanContext): readonly Group
     const isKnown = naming.lookup !== 'request';
     const health = isKnown ? planHealth(port, traffic.health) : undefined;
     const mayCross = isKnown ? permitted : undefined;
-    const crossing = protocol === 'tcp' ? tcpCrossing(view, mayCross) : withCheck(mayCross, health, context);
+    const crossing =
+      protocol === 'tcp' ? tcpCrossing(view, mayCross) : withCheck(mayCross, traffic, health, context);
     const byConnect = protocol === 'tcp' && isByName(view);
     const group = { host: view.host, port: port.number };
     const { namespace } = view.entry.meta;
@@ -200,11 +204,13 @@ function isTimed({ timeoutMs, idempotent }: RetryPlan): boolean {
 
 function withCheck(
   crossing: Crossing | undefined,
+  { roundTripMs = roundTripLimits.msDefault }: GroupTraffic,
   health: HealthCheck | undefined,
-  context: PlanContext,
+  { checkIntervalMsMin }: PlanContext,
 ): Crossing | undefined {
   if (crossing === undefined || health === undefined) return crossing;
-  return { ...crossing, check: planCrossingCheck(health.intervalMs, context.checkIntervalMsMin) };
+  const check = planCrossingCheck(health.intervalMs, checkIntervalMsMin, roundTripMs);
+  return { ...crossing, check };
 }
 
 /** A Group comes home little by little where it can leave, and where it can be seen from here whether its instances are well. */

@@ -1,6 +1,6 @@
 import { type GroupHealth, healthOfPort, type StatusRange } from '../model/health.ts';
 import type { ServicePort } from '../model/service.ts';
-import { planCrossingCheck } from './checks.ts';
+import { planAnswerMs } from './checks.ts';
 import type { HealthCheck, HealthQuestion } from './types.ts';
 
 /** What a Group gets that declares a check and nothing more. */
@@ -24,8 +24,7 @@ export function planHealth(port: ServicePort, health: GroupHealth | undefined): 
   return {
     question,
     intervalMs,
-    // In time for the shortest time that the asking egress waits.
-    answerMs: planCrossingCheck(intervalMs, 0).timeoutMs * 0.9,
+    answerMs: planAnswerMs(intervalMs),
     ...(settings.port === undefined ? {} : { port: settings.port }),
   };
 }

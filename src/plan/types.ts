@@ -227,6 +227,10 @@ export interface Crossing {
    * names, the own one included. Absent: never. Infinity: always, in drills only.
    */
   readonly handOnNamesMax?: number;
+  /** How long a connection to an ingress gateway of another IDC may take. */
+  readonly connectTimeoutMs: number;
+  /** After so long without a frame that answers a PING such a gateway is taken for dead. */
+  readonly silenceMs: number;
   /** How the egress learns that an IDC has nobody for the Group; absent: by failing requests alone. */
   readonly check?: CrossingCheck;
 }

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { hedgeWithoutTime, trafficLimits } from '../model/annotations.ts';
+import { hedgeWithoutTime, roundTripFault, trafficLimits } from '../model/annotations.ts';
 import { parseSharePercent } from '../model/capacity.ts';
 import { parseDurationMs } from '../model/duration.ts';
 import { canonicalHost } from '../model/hostname.ts';
@@ -196,6 +196,12 @@ function parseTraffic(spec: Fields, yaml: TrafficYaml | undefined): GroupTraffic
   const timeoutMs = read(yaml.timeout, 0, 'timeout');
   const idleTimeoutMs = read(yaml.idleTimeout, 0, 'idleTimeout');
   const perTryTimeoutMs = read(yaml.perTryTimeout, 0, 'perTryTimeout');
+  const roundTripMs = read(yaml.roundTrip, 0, 'roundTrip');
+  if (roundTripMs !== undefined) {
+    traffic.roundTripMs = roundTripMs;
+    const message = roundTripFault(String(yaml.roundTrip), roundTripMs);
+    if (message !== undefined) spec.error(message, 'traffic', 'roundTrip');
+  }
   if (timeoutMs !== undefined) traffic.timeoutMs = timeoutMs;
   if (idleTimeoutMs !== undefined) traffic.idleTimeoutMs = idleTimeoutMs;
   if (perTryTimeoutMs !== undefined) traffic.perTryTimeoutMs = perTryTimeoutMs;

@@ -1,6 +1,13 @@
 import { z } from 'zod';
 import { methodPattern, trafficLimits } from '../model/annotations.ts';
-import { edgeDefaults, edgeLimits, escapedSlashes, idcNamePattern, underscoreActions } from '../model/idc.ts';
+import {
+  edgeDefaults,
+  edgeLimits,
+  escapedSlashes,
+  idcNamePattern,
+  roundTripLimits,
+  underscoreActions,
+} from '../model/idc.ts';
 import { sizePattern } from '../model/size.ts';
 import { groupCapacity, groupClass, idcCapacity, retryBudget, spill } from './schema-capacity.ts';
 import { evacuationSpec } from './schema-evacuation.ts';
@@ -187,6 +194,11 @@ export const trafficSpec = z
           'Methods that are sent again though an earlier try may have been executed. Default: GET, HEAD, OPTIONS, TRACE.',
         uniqueItems: true,
       }),
+    roundTrip: duration.optional().meta({
+      description:
+        'The longest round trip between the IDCs: connections to other IDCs, and checks of them, wait for it. From 1ms to 2000ms.',
+      default: `${roundTripLimits.msDefault}ms`,
+    }),
     retryBudget: retryBudget.optional(),
     health: health.optional(),
   })

@@ -139,7 +139,7 @@ export function buildEgressCluster(): Cluster {
     lb_policy: gatewayBalancing,
     circuit_breakers: circuitBreakers(gatewayConnection, {}),
     outlier_detection: outlierDetection(unreachable, unreachable.maxEjectionPercent.sidecar),
-    ...gatewayHttp,
+    ...gatewayHttp(),
   };
 }
 
@@ -153,13 +153,13 @@ export function buildEgressCluster(): Cluster {
 export function buildIdcsCluster(plan: GroupPlan, crossing: Crossing): Cluster {
   return {
     ...edsCluster(idcsCluster(plan.group)),
-    connect_timeout: '0.25s',
+    connect_timeout: duration(crossing.connectTimeoutMs),
     lb_policy: gatewayBalancing,
     circuit_breakers: circuitBreakers(gatewayConnection),
     outlier_detection: outlierDetection(unreachable, unreachable.maxEjectionPercent.sidecar),
     ...(crossing.permits === 'all' ? {} : { lb_subset_config: byVisited }),
     ...(crossing.check === undefined ? {} : { health_checks: crossingChecks(plan, crossing.check) }),
-    ...gatewayHttp,
+    ...gatewayHttp(crossing.silenceMs),
   };
 }
 
@@ -230,18 +230,21 @@ function ping(
   return { connection_keepalive: { interval, timeout } };
 }
 
-const gatewayHttp = httpUpstream({
-  common_http_protocol_options: {
-    ...upstreamCommon,
-    idle_timeout: duration(gatewayConnection.idleTimeoutMs),
-  },
-  explicit_http_config: {
-    http2_protocol_options: {
-      ...upstreamHttp2,
-      ...ping('1s', '2s'),
+/** To gateways; `silenceMs`: how long one may be silent after a PING. */
+function gatewayHttp(silenceMs = 2_000): ReturnType<typeof httpUpstream> {
+  return httpUpstream({
+    common_http_protocol_options: {
+      ...upstreamCommon,
+      idle_timeout: duration(gatewayConnection.idleTimeoutMs),
     },
-  },
-});
+    explicit_http_config: {
+      http2_protocol_options: {
+        ...upstreamHttp2,
+        ...ping('1s', duration(silenceMs)),
+      },
+    },
+  });
+}
 
 /**
  * For gateways: only a connection that fails or breaks, or a gateway that is silent, counts. Envoy counts a stream that is

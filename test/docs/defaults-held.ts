@@ -38,6 +38,14 @@ const proxies: readonly Held[] = [
     'src/translate/health.ts',
     'unhealthy_threshold: 2,\n    healthy_threshold: 1,',
   ],
+  [
+    'an answer to a check of another IDC',
+    '0.8 of the interval, at most 2 s, and two round trips',
+    'src/plan/checks.ts',
+    'answerWaitMs(intervalMs) + roundTrips * roundTripMs',
+  ],
+  ['longest round trip between', '800 ms', 'src/model/idc.ts', 'roundTripLimits = { msDefault: 800,'],
+  ['connection to a gateway of another IDC', '250 ms', 'src/plan/checks.ts', 'return roundTripMs + 250;'],
   ['a port in Host', 'its first HTTP port', 'src/translate/route.ts', 'ignore_port_in_host_matching: true,'],
   [
     '`edge.escapedSlashes`',

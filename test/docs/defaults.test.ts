@@ -108,7 +108,12 @@ const held: readonly (readonly [row: string, says: string, file: string, code: s
   ['statuses that say healthy', '200 to 299', 'src/plan/health.ts', '{ from: 200, to: 299 }'],
   ['time between two checks', '0.5 s', 'src/plan/health.ts', 'intervalMs: 500,'],
   ['time for an answer', '0.8', 'src/translate/health.ts', 'health.intervalMs * 0.8'],
-  ['PING between gateways', 'each 1 s, dead after 2 s', 'src/translate/cluster.ts', "ping('1s', '2s')"],
+  [
+    'PING between gateways',
+    'each 1 s, dead after 2 s',
+    'src/translate/cluster.ts',
+    'gatewayHttp(silenceMs = 2_000)',
+  ],
   ['PING to instances', 'each 0.5 s, dead after 1 s', 'src/translate/cluster.ts', "ping('0.5s', '1s')"],
   ['TCP_USER_TIMEOUT', '30 s', 'src/plan/group.ts', 'unacknowledgedMs = 30_000;'],
   [

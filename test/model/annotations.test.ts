@@ -18,6 +18,7 @@ t.test('all settings', async (t) => {
       'isthmus.dev/idle-timeout': '2h',
       'isthmus.dev/retry-body-limit': '8Mi',
       'isthmus.dev/per-try-timeout': '800ms',
+      'isthmus.dev/round-trip': '0.4s',
       'isthmus.dev/retries': '2',
       'isthmus.dev/idempotent-methods': 'GET, PUT,GET',
       'isthmus.dev/health-path': '/healthz?deep=1',
@@ -30,6 +31,7 @@ t.test('all settings', async (t) => {
     idleTimeoutMs: 7_200_000,
     retryBodyBytes: 8_388_608,
     perTryTimeoutMs: 800,
+    roundTripMs: 400,
     retries: 2,
     idempotentMethods: ['GET', 'PUT'],
     health: { path: '/healthz?deep=1', intervalMs: 500 },
@@ -66,6 +68,13 @@ t.test('sizes of bodies', async (t) => {
   for (const text of ['', '4MB', '-1', '1.5Mi', '1Ti'])
     t.match(limit(text).faults, [{ message: /not a size/ }]);
   t.match(limit('65Mi').faults, [{ message: /at most 64Mi/ }]);
+});
+
+t.test('a round trip is one that gateways can have', async (t) => {
+  for (const text of ['0ms', '2.1s', 'far', '5'])
+    t.match(parseTrafficAnnotations({ 'isthmus.dev/round-trip': text }).faults, [
+      { key: 'isthmus.dev/round-trip', message: /give 1ms to 2000ms/ },
+    ]);
 });
 
 t.test('one try may not be longer than all', async (t) => {

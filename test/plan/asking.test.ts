@@ -40,9 +40,10 @@ t.test('how many are left, by the names in the trail', async (t) => {
     { visited: 'a,x', to: ['b', 'c', 'd'] },
     { visited: 'a,b,c', to: ['d'] },
   ];
-  const crossing: Crossing = { idcs: inOrder('b', 'c', 'd'), permits, handOnNamesMax: 3 };
+  const times = { connectTimeoutMs: 1_050, silenceMs: 2_000 };
+  const crossing: Crossing = { idcs: inOrder('b', 'c', 'd'), permits, handOnNamesMax: 3, ...times };
   t.strictSame(leftToAsk(crossing), [3, 1], 'from 2 names on; the most that any of these may ask');
   t.strictSame(leftToAsk({ ...crossing, permits: 'all' }), []);
-  t.strictSame(leftToAsk({ idcs: crossing.idcs, permits }), [], 'nothing is handed on');
+  t.strictSame(leftToAsk({ idcs: crossing.idcs, permits, ...times }), [], 'nothing is handed on');
   t.strictSame(leftToAsk(undefined), []);
 });

@@ -2,7 +2,7 @@ import t from 'tap';
 import type { DrGroup, Idc } from '../../src/model/idc.ts';
 import type { Meta } from '../../src/model/meta.ts';
 import type { LoopPrevention } from '../../src/model/trail.ts';
-import { checkIntervalMsMin, planCrossingCheck } from '../../src/plan/checks.ts';
+import { checkIntervalMsMin, planAnswerMs, planCrossingCheck } from '../../src/plan/checks.ts';
 import { planCrossing } from '../../src/plan/crossing.ts';
 import type { Crossing } from '../../src/plan/types.ts';
 
@@ -135,14 +135,16 @@ t.test('checks stay within their budget, and their interval seldom changes', asy
   t.equal(checkIntervalMsMin(5_000), 32_000);
   const intervals = new Set(Array.from({ length: 10_000 }, (_, groups) => checkIntervalMsMin(groups)));
   t.equal([...intervals].filter((ms) => ms > 250).length, 8, 'eight that matter for up to 10,000 Groups');
-  t.strictSame(planCrossingCheck(500, 0), {
+  t.strictSame(planCrossingCheck(500, 0, 800), {
     intervalMs: 1_000,
     unhealthyIntervalMs: 250,
-    timeoutMs: 800,
+    timeoutMs: 2_400,
   });
-  t.strictSame(planCrossingCheck(500, 4_000), {
+  t.strictSame(planCrossingCheck(500, 4_000, 40), {
     intervalMs: 4_000,
     unhealthyIntervalMs: 4_000,
-    timeoutMs: 2_000,
+    timeoutMs: 2_080,
   });
+  for (const interval of [200, 500, 5_000])
+    t.ok(planAnswerMs(interval) < planCrossingCheck(interval, 0, 1).timeoutMs, 'an answer comes in time');
 });

@@ -106,8 +106,9 @@ t.test('one failed connection ejects, unless a rule says otherwise', async (t) =
 t.test('a tunnel is handed on by nobody: the egress asks each permitted IDC twice', async (t) => {
   const [one, pattern] = [{ host: 'a.test' }, { host: '*.test' }];
   t.equal(tcpCrossing(one, undefined), undefined);
-  t.strictSame(tcpCrossing(one, { idcs: [], permits: [], handOnNamesMax: 3 }), { idcs: [], permits: [] });
-  t.equal(tcpCrossing(pattern, { idcs: [], permits: [] }), undefined);
+  const crossing = { idcs: [], permits: [], connectTimeoutMs: 1_050, silenceMs: 2_000 };
+  t.strictSame(tcpCrossing(one, { ...crossing, handOnNamesMax: 3 }), crossing);
+  t.equal(tcpCrossing(pattern, crossing), undefined);
   const path = { listener: 'sidecar', priorities: [{ kind: 'idc' }, { kind: 'idc' }, { kind: 'idc' }] };
   const paths = { sidecar: path, peer: { listener: 'peer', retry: 'as it was' } };
   const planned = planTcpPaths({ paths } as unknown as Pick<GroupPlan, 'paths'>).paths;
