@@ -84,12 +84,17 @@ drill-scenarios: setup ## Every file in src/drill/scenarios but the outages, eac
 SEED ?= 1
 MINUTES ?= 1
 .PHONY: drill-chaos drill-chaos-unprotected
+# Dropping packets needs root. Without it the rest of a seed is the same.
+DROP ?= $(if $(filter 0,$(shell id -u)),on,off)
+PLANT ?= crossing
+CHAOS = node src/cli/main.ts drill chaos --minutes $(MINUTES) --drop $(DROP) $(DRILL_FLAGS)
 drill-chaos: setup ## Random faults in random worlds: MINUTES=n of each SEED, such as SEED="1 2 3"; a seed replays
-	@for seed in $(SEED); do node src/cli/main.ts drill chaos --seed $$seed --minutes $(MINUTES) $(DRILL_FLAGS) --report-dir drill-report/chaos-$$seed || failed="$${failed:-} $$seed"; done; \
-	[ -z "$${failed:-}" ] || { echo "drill-chaos: these seeds failed:$$failed; make drill-chaos SEED=\"$$failed\" replays" >&2; exit 1; }
+	@failed=; for seed in $(SEED); do $(CHAOS) --seed $$seed --report-dir drill-report/chaos-$$seed || { failed="$$failed $$seed"; \
+	  echo "drill-chaos: to replay it: make drill-chaos SEED=$$seed MINUTES=$(MINUTES) DROP=$(DROP)" >&2; }; done; \
+	[ -z "$$failed" ] || { echo "drill-chaos: these seeds failed:$$failed" >&2; exit 1; }
 
-drill-chaos-unprotected: setup ## The same with a planted fault: must fail, or the drill proves nothing
-	node src/cli/main.ts drill chaos --seed $(firstword $(SEED)) --minutes $(MINUTES) $(DRILL_FLAGS) --unprotected --expect-fail --report-dir drill-report/chaos-unprotected
+drill-chaos-unprotected: setup ## The same with a planted fault, PLANT=crossing or capacity: must be found, or the drill proves nothing
+	$(CHAOS) --seed $(firstword $(SEED)) --plant $(PLANT) --unprotected --expect-fail --report-dir drill-report/chaos-unprotected
 
 drill-%: setup ## Another drill; `isthmus drill --help` lists them
 	node src/cli/main.ts drill $* --runs $(RUNS) $(DRILL_FLAGS) --report-dir drill-report/$*

@@ -1,8 +1,16 @@
 import { seededRandom } from '../base/random.ts';
 import { payload } from './payload.ts';
 
-/** How a call is made. `http` is one HTTP/1.1 request and its answer; the others are what their names say. */
-export type CallKind = 'http' | 'websocket' | 'grpc' | 'grpc-stream' | 'grpc-chat' | 'tcp' | 'tcp-session';
+/** How a call is made. `http` is one HTTP/1.1 request and its answer, `http2` the same over HTTP/2; the others are what their names say. */
+export type CallKind =
+  | 'http'
+  | 'http2'
+  | 'websocket'
+  | 'grpc'
+  | 'grpc-stream'
+  | 'grpc-chat'
+  | 'tcp'
+  | 'tcp-session';
 
 /** Least and most, both reached; drawn log-uniformly, so that each order of magnitude is as frequent as the next. */
 export type Range = readonly [least: number, most: number];
@@ -14,7 +22,7 @@ export interface CallShape {
   readonly kind: CallKind;
   /** Its share of the mix, against the other weights. */
   readonly weight: number;
-  /** Of `http`; default GET. */
+  /** Of `http` and `http2`; default GET. */
   readonly method?: string;
   /** How long the instance works on it before it answers, in milliseconds; default 0. */
   readonly workMs?: Range;
@@ -85,6 +93,11 @@ export function callOf(mix: readonly CallShape[], seed: number, number: number):
     ...(chunked && { chunked }),
     ...(closes && { closes }),
   };
+}
+
+/** Whether a call is one request and its answer, by whatever version of HTTP. */
+export function isHttp({ kind }: Pick<Call, 'kind'>): boolean {
+  return kind === 'http' || kind === 'http2';
 }
 
 /** How long a call takes when nothing delays it, in milliseconds. */

@@ -10,6 +10,7 @@ export type Excuse =
   | 'its answer had begun on what died'
   | 'was sent to what died'
   | 'the gateway that it had entered died'
+  | 'a gateway died that it may have gone through'
   | 'its body is longer than what is kept'
   | 'TCP to a stopped process, whose kernel accepts';
 
@@ -86,6 +87,11 @@ function excuseBy(
 /** A TCP connection leaves no line with its id: only what it is for and when it was made can be told. */
 function tcpExcuse(sample: Sample, fault: Fault, m: LossMeasurement): Excuse | undefined {
   const group = hostOfRequest(sample.id, m).split('.')[0];
+  const home = m.streams.find(({ stream }) => stream === sample.stream)?.idc ?? '';
+  const isOnItsWay = (name: string) =>
+    name.startsWith(`${home}/egress-`) || (name.includes('/ingress-') && !name.startsWith(`${home}/`));
+  if (fault.struck.some(isOnItsWay) && sample.sent <= fault.blow.to + foundOutMs[fault.kind])
+    return 'a gateway died that it may have gone through';
   if (!fault.struck.some((name) => name.split('/')[1]?.startsWith(`${group}-`))) return undefined;
   if (sample.sent <= fault.blow.to + underWayMs) return 'was sent to what died';
   return fault.kind === 'stop' ? 'TCP to a stopped process, whose kernel accepts' : undefined;

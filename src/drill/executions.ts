@@ -1,3 +1,4 @@
+import { isHttp } from './call.ts';
 import type { Fault, LossMeasurement } from './loss.ts';
 import type { Sample } from './sample.ts';
 import type { UpstreamEntry } from './upstream-log.ts';
@@ -40,12 +41,12 @@ export function wasStruck({ instance, from, to }: Execution, { struck, blow }: F
 
 /** Whether a request may be sent again once a try of it has begun (RFC 9110, 9.2.2), as far as nothing of its answer has come. */
 export function isReplayable({ call }: Sample): boolean {
-  return call === undefined || (call.kind === 'http' && call.method === 'GET');
+  return call === undefined || (isHttp(call) && call.method === 'GET');
 }
 
 /** Whether two executions of a request are harmless as long as they do not overlap. */
 export function isIdempotent({ call }: Sample): boolean {
-  return call === undefined || (call.kind === 'http' && call.method !== 'POST');
+  return call === undefined || (isHttp(call) && call.method !== 'POST');
 }
 
 /**

@@ -84,3 +84,15 @@ export function dueIn(samples: readonly Sample[], span: { from: number; to: numb
 export function latenciesOf(samples: readonly Sample[]): number[] {
   return samples.filter(succeeded).map(latencyMs);
 }
+
+/** A measurement without TCP, of which access logs tell nothing: connections carry no id. */
+export function withoutTcp<M extends Measurement>(m: M): M {
+  const samples = m.samples.filter(({ call }) => !call?.kind.startsWith('tcp'));
+  const streams = new Set(samples.map(({ stream }) => stream));
+  return {
+    ...m,
+    samples,
+    streams: m.streams.filter(({ stream }) => streams.has(stream)),
+    entries: new Map([...m.entries].filter(([, list]) => !list.some(({ method }) => method === 'TCP'))),
+  };
+}

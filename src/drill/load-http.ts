@@ -116,8 +116,9 @@ function* chunksOf(pieces: Iterator<Buffer>): Generator<Buffer, void, void> {
   }
 }
 
-function judge(
-  answer: Answer,
+/** What became of a request that was answered: it must be its own, and whole. */
+export function judge(
+  answer: Pick<Answer, 'status' | 'header' | 'body'>,
   { id, call }: Job,
   digest: () => string,
 ): Omit<Result, 'target' | 'connectedAt'> {

@@ -3,6 +3,7 @@ import type { ListenAddress } from '../model/node.ts';
 import { type CallKind, type CallShape, callOf, lengthOf } from './call.ts';
 import type { Caller, Job } from './load-caller.ts';
 import { createHttpCaller } from './load-http.ts';
+import { createHttp2Caller } from './load-http2.ts';
 import { createTargetPicker, type TargetPicker } from './load-target.ts';
 import { createTcpCaller } from './load-tcp.ts';
 import { createWebsocketCaller } from './load-websocket.ts';
@@ -100,10 +101,14 @@ async function createCallers(plan: LoadPlan, clock: Clock): Promise<Callers> {
   };
 }
 
-type Family = 'http' | 'websocket' | 'grpc' | 'tcp';
+type Family = 'http' | 'http2' | 'websocket' | 'grpc' | 'tcp';
 
 function familyOf(kind: CallKind): Family {
-  return kind === 'http' || kind === 'websocket' ? kind : kind.startsWith('grpc') ? 'grpc' : 'tcp';
+  return kind === 'http' || kind === 'http2' || kind === 'websocket'
+    ? kind
+    : kind.startsWith('grpc')
+      ? 'grpc'
+      : 'tcp';
 }
 
 async function createCaller(
@@ -115,6 +120,8 @@ async function createCaller(
   switch (family) {
     case 'http':
       return createHttpCaller(plan, picker, clock);
+    case 'http2':
+      return createHttp2Caller(plan, picker, clock);
     case 'websocket':
       return createWebsocketCaller(plan.connectTimeoutMs, picker, clock);
     case 'tcp':

@@ -193,7 +193,8 @@ function planIdc(
     admin: at(last, ports.admin),
   });
   const networked = net?.idc === name;
-  const lan = networked ? net.prefix : wan?.lan;
+  // What is in a namespace reaches the machine at this address of its network.
+  const gateway = networked ? `${net.prefix}1` : wan && `${wan.lan}${number}`;
   const instances = plan.groups.flatMap((group, g) =>
     Array.from({ length: instancesIn(group, name) }, (_, i): InstancePlan => {
       const last = 31 + 10 * g + i;
@@ -211,8 +212,7 @@ function planIdc(
   return {
     name,
     prefix,
-    // What is in a namespace reaches the machine at its network's `.NUMBER`.
-    xds: lan === undefined ? at(2, ports.xds) : { address: `${lan}${number}`, port: ports.xds },
+    xds: gateway === undefined ? at(2, ports.xds) : { address: gateway, port: ports.xds },
     controlAdmin: at(2, ports.controlAdmin),
     ...(plan.groups.some(({ named }) => named) && { dns: at(3, ports.dns) }),
     ingress: numbers.map((n) => ({

@@ -8,22 +8,25 @@ import { scenarioSchema } from '../../src/drill/scenario/document.ts';
 import { violationsOf } from '../../src/drill/scenario/watch.ts';
 import { goodMeasurement, withAccess, withSamples } from './fixture.ts';
 
+const of = (seed: number, minutes: number, drops = true) =>
+  chaosScenario(seed, { minutes, drops, plant: 'crossing' });
+
 t.test('a seed gives one scenario, a good one, and another seed another', async (t) => {
   for (let seed = 0; seed < 200; seed += 1) {
-    const scenario = chaosScenario(seed, 1 + (seed % 4));
-    t.strictSame(scenario, chaosScenario(seed, 1 + (seed % 4)));
+    const scenario = of(seed, 1 + (seed % 4));
+    t.strictSame(scenario, of(seed, 1 + (seed % 4)));
     const read = scenarioSchema.safeParse(scenario);
     if (!read.success) t.fail(`seed ${seed}: ${read.error.message}`);
     else t.strictSame(checkScenario(read.data), [], `seed ${seed}`);
     t.ok(scenario.spec.steps.length >= 3, `seed ${seed} has faults`);
   }
-  t.notSame(chaosScenario(1, 1), chaosScenario(2, 1));
+  t.notSame(of(1, 1), of(2, 1));
 });
 
 t.test('where an instance leaves its registry, nobody of its IDC is struck meanwhile', async (t) => {
   let leaves = 0;
   for (let seed = 0; seed < 200; seed += 1) {
-    const steps = chaosScenario(seed, 2).spec.steps.map((step) => ({
+    const steps = of(seed, 2).spec.steps.map((step) => ({
       ...step,
       ms: Number.parseFloat(step.after ?? '0'),
     }));
@@ -72,6 +75,44 @@ t.test('each invariant is seen to be violated, and by what', async (t) => {
   const entries = new Map([...posts.entries, ['sh-b/checkout-1', [...list, ...again]]]);
   t.strictSame(violated({ ...posts, entries }), ['caller-sh-a:700 was executed 2 times']);
 });
+
+t.test(
+  'an IDC that has more work of others than it bears is seen, and what it refuses in words is not lost',
+  async (t) => {
+    // sh-b serves sh-a's requests from 5 to 11 s, each for 1 ms.
+    const declared = { ...good, capacity: 1 };
+    t.strictSame(violated(declared), []);
+    const longer = new Map(
+      [...good.entries].map(([name, list]) => [
+        name,
+        list.map((entry) =>
+          entry.at > 7000 && entry.at < 7100 ? { ...entry, ended: { ...entry.ended, at: 7200 } } : entry,
+        ),
+      ]),
+    ) as typeof good.entries;
+    t.match(violated({ ...declared, entries: longer }), [
+      'sh-b had 11 requests of other IDCs in work for checkout, 1 is what it bears',
+    ]);
+    t.strictSame(violated({ ...good, entries: longer }), [], 'nothing is declared');
+    const own = withAccess({ ...declared, entries: longer }, ({ listener }) =>
+      listener === 'outbound' ? { idc: 'sh-b' } : listener === 'peer' ? null : undefined,
+    );
+    t.strictSame(violated(own), [], 'its own users may be as many as they are');
+    const [first] = good.losses;
+    if (!first) throw new Error('no loss');
+    const gateway = { ...first, struck: ['sh-b/ingress-1'], blow: { from: 6000, to: 6001 } };
+    const struck = { ...declared, losses: [...good.losses, gateway] };
+    t.match(violated({ ...struck, entries: longer }), [/had 11 .*, 2 is what/], 'twice as much, and no more');
+
+    const failure = { status: 503, idc: '', instance: '', error: 'status 503', outcome: 'spill-limit' };
+    const refused = (at: number) =>
+      withSamples({ ...declared, entries: longer }, (s) => (s.due === at ? failure : undefined));
+    const failed = (at: number) => violated(refused(at)).filter((text) => /failed/.test(text));
+    t.strictSame(failed(7150), []);
+    t.match(failed(9000), [/^caller-sh-a:900 failed/], 'sh-b had nothing in work');
+    t.match(failed(17_000), [/^caller-sh-a:1700 failed/], 'home was well');
+  },
+);
 
 t.test('what nobody could serve is no violation, and only for as long as that is so', async (t) => {
   const failure = { status: 503, idc: '', instance: '', error: 'status 503', outcome: 'no-idc' };
@@ -148,6 +189,67 @@ t.test('a way that is cut serves nobody, and excuses what was sent over it', asy
   t.strictSame(violated(there(well(7500, { call }), 7500)), []);
   t.match(violated(well(7500, { call })), [/failed though/], 'that was not sent there');
   t.match(violated(there(well(7500), 7500)), [/failed though/], 'a GET is sent again');
+});
+
+t.test('a TCP connection may fail that left an evacuated IDC for one that had lost somebody', async (t) => {
+  const nothing = { workMs: 0, bodyBytes: 0, answerBytes: 0, pieces: 0, everyMs: 0 };
+  const call = { shape: 'TCP', kind: 'tcp', method: 'GET', ...nothing } as const;
+  const failure = { call, status: 0, idc: '', instance: '', error: 'read ECONNRESET' };
+  const fails = (due: number) => withSamples(good, (s) => (s.due === due ? failure : undefined));
+  const [first] = good.losses;
+  if (!first) throw new Error('no loss');
+  // sh-a is well all the time; sh-b loses its instance from 6 to 8 s.
+  const losses = [
+    {
+      ...first,
+      struck: ['sh-b/checkout-1'],
+      blow: { from: 6000, to: 6001 },
+      healed: { from: 8000, to: 8001 },
+      healthyAt: 8001,
+    },
+  ];
+  const evacuations = [{ idc: 'sh-a', from: 5000, to: 9000 }];
+  t.strictSame(violated({ ...fails(7000), losses, evacuations }), []);
+  t.match(violated({ ...fails(7000), losses }), [/failed though/], 'nobody was sent away');
+  t.match(violated({ ...fails(9500), losses, evacuations }), [/failed though/], 'after the evacuation');
+  t.match(violated({ ...fails(5500), losses, evacuations }), [/failed though/], 'before the loss');
+  const other = [{ idc: 'sh-b', from: 5000, to: 9000 }];
+  t.match(violated({ ...fails(7000), losses, evacuations: other }), [/failed though/], 'another IDC');
+});
+
+t.test('a TCP connection may fail with a gateway that it may have gone through', async (t) => {
+  const nothing = { workMs: 0, bodyBytes: 0, answerBytes: 0, pieces: 0, everyMs: 0 };
+  const call = { shape: 'TCP', kind: 'tcp', method: 'GET', ...nothing } as const;
+  const failure = { call, status: 0, idc: '', instance: '', error: 'read ECONNRESET' };
+  const fails = (due: number) => withSamples(good, (s) => (s.due === due ? failure : undefined));
+  const [first] = good.losses;
+  if (!first) throw new Error('no loss');
+  const lost = (name: string) => ({
+    addresses: { ...good.addresses, [name]: ['127.9.0.1:1'] },
+    losses: [{ ...first, struck: [name], blow: { from: 7001, to: 7002 } }],
+  });
+  for (const name of ['sh-a/egress-2', 'sh-b/ingress-2'])
+    t.strictSame(violated({ ...fails(7000), ...lost(name) }), [], name);
+  for (const name of ['sh-a/ingress-2', 'sh-b/egress-2'])
+    t.match(violated({ ...fails(7000), ...lost(name) }), [/failed though/], name);
+  t.match(violated({ ...fails(6000), ...lost('sh-a/egress-2') }), [/failed though/], 'before it died');
+  t.match(violated({ ...fails(8000), ...lost('sh-a/egress-2') }), [/failed though/], 'long after');
+});
+
+t.test('without drops the rest of a seed is as it is', async (t) => {
+  let dropped = 0;
+  for (let seed = 0; seed < 60; seed += 1) {
+    const [all, less] = [of(seed, 1).spec, of(seed, 1, false).spec];
+    dropped += all.steps.filter(({ drop }) => drop).length;
+    t.strictSame(less.world, all.world);
+    t.notOk(less.steps.some(({ drop }) => drop));
+    const others = all.steps.filter(({ kill, stop, withdraw }) => kill ?? stop ?? withdraw);
+    t.strictSame(
+      less.steps.filter(({ kill, stop, withdraw }) => kill ?? stop ?? withdraw),
+      others,
+    );
+  }
+  t.ok(dropped > 20, `${dropped} drops`);
 });
 
 t.test(

@@ -35,6 +35,14 @@ function ask(address: string, port: number, waitMs: number): Promise<'answered' 
   });
 }
 
+t.test('proxies in namespaces reach their control plane at the machine, whichever IDC it is', async (t) => {
+  for (const net of ['sh-a', 'sh-b', 'sh-c']) {
+    const world = { ...shopWorld, idcs: ['sh-a', 'sh-b', 'sh-c'], net };
+    const topology = planTopology({ id: 'abcdef', slot: 7, world });
+    t.equal(idcOf(topology, net).xds.address, '198.18.7.1', 'the only address that the network has there');
+  }
+});
+
 t.test(
   'packets are dropped in silence, and come through again; nothing is left',
   { skip: whyNot() },

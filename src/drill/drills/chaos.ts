@@ -4,16 +4,33 @@ import { failuresOf } from '../scenario/bounds/failures.ts';
 import { checkScenario } from '../scenario/check.ts';
 import type { ScenarioFacts } from '../scenario/measurement.ts';
 import { planScenario } from '../scenario/plan.ts';
-import { chaosRates, chaosScenario, minutesMin } from './chaos/world.ts';
+import { chaosRates, chaosScenario, minutesMin, plants } from './chaos/world.ts';
 
 /** `make drill-chaos`: a random world and random faults, from a seed. */
 export const chaosDrill: Drill<ScenarioFacts> = {
   name: 'chaos',
   summary: 'random faults in a random world, from a seed that replays',
   description:
-    'Make a world and a schedule of faults from a seed (instances, gateways and control planes killed and stopped, instances deregistered), send a mixed load, and hold at every moment that nothing runs in circles, nothing reaches what has left, no POST or PUT is executed twice, and nothing fails that could have been served.',
+    'Make a world and a schedule of faults from a seed (instances, gateways and control planes killed and stopped, packets to instances dropped, instances deregistered, IDCs evacuated), send a mixed load of HTTP/1.1, HTTP/2, gRPC and TCP, and hold at every moment that nothing runs in circles, nothing reaches what has left, no POST or PUT is executed twice, no IDC has more work of others than it bears, and nothing fails that could have been served.',
   unprotected: 'close the way to other IDCs: the planted fault that must be found',
-  flags: [{ name: 'minutes', value: 'n', description: 'how long', default: '1' }],
+  flags: [
+    { name: 'minutes', value: 'n', description: 'how long', default: '1' },
+    {
+      name: 'drop',
+      value: 'on|off',
+      description: 'whether packets to instances are dropped in some worlds, which needs root',
+      choices: ['on', 'off'],
+      default: 'on',
+    },
+    {
+      name: 'plant',
+      value: 'fault',
+      description:
+        'what --unprotected takes away: the way to other IDCs, or what bounds them (a seed that has it)',
+      choices: plants,
+      default: 'crossing',
+    },
+  ],
   rates: chaosRates,
   plan,
 };
@@ -23,7 +40,10 @@ function plan({ flags, seed = 1, ...choice }: Choice): DrillPlan<ScenarioFacts> 
   if (!(minutes >= minutesMin && minutes <= 60)) {
     throw new MeshError('invalid', `--minutes is a number from ${minutesMin} to 60, not ${flags.minutes}.`);
   }
-  const scenario = chaosScenario(seed, minutes);
+  const plant = plants.find((each) => each === flags.plant);
+  if (plant === undefined || (flags.drop !== 'on' && flags.drop !== 'off'))
+    throw new MeshError('invalid', `--plant is one of ${plants.join(', ')}, --drop is on or off.`);
+  const scenario = chaosScenario(seed, { minutes, drops: flags.drop === 'on', plant });
   const [fault] = checkScenario(scenario);
   if (fault) throw new MeshError('internal', `seed ${seed} gives a scenario that is none: ${fault.message}`);
   const planned = planScenario(scenario, choice);

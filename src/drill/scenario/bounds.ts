@@ -1,4 +1,5 @@
 import type { IsolationCheck } from '../isolation.ts';
+import { withoutTcp } from '../ledger.ts';
 import type { Row } from '../row.ts';
 import { isolationRows, leakRow, reconcileRows } from '../rows.ts';
 import type { Bound } from './bounds/bound.ts';
@@ -14,6 +15,7 @@ import { share } from './bounds/share.ts';
 import { switches, worstSecond } from './bounds/sides.ts';
 import { crossed, silent } from './bounds/silent.ts';
 import { lastSlow } from './bounds/slow.ts';
+import { spilled } from './bounds/spilled.ts';
 import type { ScenarioMeasurement } from './measurement.ts';
 
 /** Every kind of bound that a scenario may state, in the order of their rows: a new kind is a new row here. */
@@ -31,6 +33,7 @@ export const boundTable = {
   switches,
   avoidable,
   executedTwice,
+  spilled,
   latency,
   lastSlow,
   failback,
@@ -60,6 +63,6 @@ export function judgeRows(m: ScenarioMeasurement, bounds: Bounds, checks: readon
     ),
     ...isolationRows(m, checks),
     leakRow(m),
-    ...reconcileRows(m),
+    ...reconcileRows(withoutTcp(m)),
   ];
 }

@@ -16,7 +16,7 @@ const call = z
     name: text('As reports name it.'),
     weight: z.number().positive(),
     kind: z
-      .enum(['http', 'websocket', 'grpc', 'grpc-stream', 'grpc-chat', 'tcp', 'tcp-session'])
+      .enum(['http', 'http2', 'websocket', 'grpc', 'grpc-stream', 'grpc-chat', 'tcp', 'tcp-session'])
       .optional()
       .meta({ default: 'http' }),
     method: z

@@ -33,6 +33,14 @@ export interface Sickness {
   readonly looks: readonly Look[];
 }
 
+/** A time in which an IDC was evacuated, by whatever share. */
+export interface Evacuated {
+  readonly idc: string;
+  readonly from: number;
+  /** Infinite when it did not end. */
+  readonly to: number;
+}
+
 /** What a scenario adds to what every drill measures. */
 export interface ScenarioFacts {
   /** Whether Groups may cross to another IDC. */
@@ -65,6 +73,10 @@ export interface ScenarioFacts {
   readonly sicknesses: readonly Sickness[];
   /** Ejections of its own instances by the proxies of the IDC of the bound `overload`, in its phase. */
   readonly ejectedInOverload: number;
+  /** Absent: nothing was evacuated. */
+  readonly evacuations?: readonly Evacuated[];
+  /** Requests that an instance bears at once, where a bound says so; absent: nothing is declared. */
+  readonly capacity?: number;
 }
 
 /** Everything that a scenario measured. */

@@ -29,7 +29,13 @@ export async function playScenario(
   const counts = spec.bounds.ejections === undefined ? undefined : await readEjections(topology);
   const lookups = spec.bounds.lookupsFailed === undefined ? 0 : await readFailedLookups(topology);
   let ejections: ScenarioFacts['ejections'] | undefined;
-  if (spec.watch) run.beside(watchInvariants(scene, msOf(spec.watch), endMs, soFar));
+  if (spec.watch)
+    run.beside(
+      watchInvariants(scene, { everyMs: msOf(spec.watch), untilMs: endMs }, () => ({
+        ...soFar(),
+        ...capacityOf(spec),
+      })),
+    );
   const overloaded = spec.bounds.overload;
   const ejectedAt = async () => (overloaded ? readEjected(idcOf(topology, overloaded.at)) : 0);
   let ejectedInOverload = 0;
@@ -55,9 +61,15 @@ export async function playScenario(
   await scene.ended();
   return {
     ...(await factsOf(scene, noted)),
+    ...capacityOf(spec),
     ...{ ejections: ejections ?? [], lookupsFailed, writesFailed: countFailedWrites(scene.stage) },
     ejectedInOverload,
   };
+}
+
+/** What an instance bears, as the bounds have it: a control may declare something else. */
+function capacityOf({ bounds: { spilled } }: ScenarioSpec): Pick<ScenarioFacts, 'capacity'> {
+  return spilled === undefined ? {} : { capacity: spilled.concurrentPerInstance };
 }
 
 /** The steps of a phase in the order of their times, each with its moment. */

@@ -8,7 +8,7 @@ import { leadMs, type Scene } from '../scene.ts';
 import type { Strike } from '../strike.ts';
 import { machineClock } from '../time.ts';
 import type { LinkConditions } from '../wan.ts';
-import type { Cut, Leave, Sickness } from './measurement.ts';
+import type { Cut, Evacuated, Leave, Sickness } from './measurement.ts';
 
 /** A strike in force, with what was noted of it. */
 interface InForce {
@@ -34,6 +34,8 @@ export interface Run {
   linked(from: string, to: string, conditions: LinkConditions, moment: Moment): void;
   /** Notes that instances are gray, and who is ejected meanwhile. */
   sicken(sickness: Omit<Sickness, 'looks'>, looks: Promise<Sickness['looks']>): void;
+  /** Notes that an IDC is evacuated from now on, or (0) no more. */
+  evacuated(idc: string, percent: number, moment: Moment): void;
   /** Goes on beside the steps; the run ends when it has. */
   beside(work: Promise<unknown>): void;
   /** Edits so far in an IDC. */
@@ -52,6 +54,7 @@ export interface RunNotes {
   readonly leaves: readonly Leave[];
   readonly cuts: readonly Cut[];
   readonly sicknesses: readonly Sickness[];
+  readonly evacuations: readonly Evacuated[];
   readonly edits: number;
   readonly editedIdcs: readonly string[];
 }
@@ -73,6 +76,7 @@ export function createRun(
   const leaves: { -readonly [K in keyof Leave]: Leave[K] }[] = [];
   const cuts: { -readonly [K in keyof Cut]: Cut[K] }[] = [];
   const sicknesses: Promise<Sickness>[] = [];
+  const evacuations: { -readonly [K in keyof Evacuated]: Evacuated[K] }[] = [];
   const works: Promise<unknown>[] = [];
   const healths: Promise<number>[] = [];
   const edits = new Map<string, number>();
@@ -169,6 +173,11 @@ export function createRun(
       sicknesses.push(whole);
       whole.catch(() => {});
     },
+    evacuated(idc, percent, { from, to }) {
+      const last = evacuations.findLast((each) => each.idc === idc && each.to === Number.POSITIVE_INFINITY);
+      if (percent > 0 && last === undefined) evacuations.push({ idc, from, to: Number.POSITIVE_INFINITY });
+      if (percent === 0 && last !== undefined) last.to = to;
+    },
     beside(work) {
       works.push(work);
       work.catch(() => {});
@@ -179,7 +188,7 @@ export function createRun(
     },
   };
   const soFar = () => ({
-    ...{ faults, losses, leaves, cuts },
+    ...{ faults, losses, leaves, cuts, evacuations },
     healed: healed ?? never,
     healthyAt: Number.NaN,
     ...(died && { died }),

@@ -9,6 +9,7 @@ import { machineClock } from '../time.ts';
 import { addressesOf } from '../topology.ts';
 import { executedTwiceOf, failuresOf } from './bounds/failures.ts';
 import { lateEntriesOf } from './bounds/others.ts';
+import { peaksOf } from './bounds/spilled.ts';
 import type { ScenarioMeasurement } from './measurement.ts';
 import type { RunNotes } from './run.ts';
 
@@ -16,16 +17,19 @@ import type { RunNotes } from './run.ts';
 const settledMs = 3000;
 
 /** What was noted so far: as at the end, but for what is not known yet. */
-export type NotesSoFar = Pick<RunNotes, 'faults' | 'losses' | 'leaves' | 'cuts' | 'healed' | 'healthyAt'>;
+export type NotesSoFar = Pick<
+  RunNotes,
+  'faults' | 'losses' | 'leaves' | 'cuts' | 'evacuations' | 'healed' | 'healthyAt'
+> &
+  Pick<ScenarioMeasurement, 'capacity'>;
 
 /**
  * Holds, every so often until a moment, what must hold at each: no circles, nothing at what has left, nothing executed twice,
- * no failure that could have been avoided. Says each violation once, with the step before it. Never rejects but on abort.
+ * no IDC overloaded by others, no failure that could have been avoided. Says each violation once, with the step before it. Never rejects but on abort.
  */
 export async function watchInvariants(
   scene: Scene,
-  everyMs: number,
-  untilMs: number,
+  { everyMs, untilMs }: { readonly everyMs: number; readonly untilMs: number },
   soFar: () => NotesSoFar,
 ): Promise<void> {
   const told = new Set<string>();
@@ -61,6 +65,12 @@ export function violationsOf(
       executedTwiceOf(m, executions).map(({ id }) => id),
       (id) => `${id} was executed ${executions.get(id)?.length} times`,
     ),
+    ...peaksOf(settled)
+      .filter(({ most, allowed }) => most > allowed)
+      .map(({ idc, group, most, allowed }) => ({
+        key: `spilled ${idc}/${group}`,
+        text: `${idc} had ${most} requests of other IDCs in work for ${group}, ${allowed} is what it bears`,
+      })),
     ...failuresOf(settled)
       .filter(({ why }) => why === undefined)
       .map(({ sample }) => ({

@@ -1,6 +1,7 @@
 import type { Random } from '../../../base/random.ts';
 import type { Step } from '../../scenario/document.ts';
 import type { Target } from '../../scenario/target.ts';
+import type { More } from './more.ts';
 
 /** What may be struck: the parts of a random world, by IDC. */
 export interface Parts {
@@ -27,11 +28,22 @@ interface Taken {
   readonly to: number;
 }
 
+/** What a schedule is drawn from. */
+export interface ScheduleOptions {
+  readonly phase: string;
+  readonly seconds: number;
+  readonly parts: readonly Parts[];
+  readonly random: Random;
+  /** Which faults there are besides, drawn from `extra`. */
+  readonly more: Pick<More, 'drop' | 'evacuates'>;
+  readonly extra: Random;
+}
+
 /**
  * A random schedule of faults over so many seconds of a phase: the same for the same numbers. The first takes all of a Group in
  * one IDC that another has too, so that what is protected is needed.
  */
-export function randomSteps(phase: string, seconds: number, parts: readonly Parts[], random: Random): Step[] {
+export function randomSteps({ phase, seconds, parts, random, more, extra }: ScheduleOptions): Step[] {
   const steps: { readonly at: number; readonly what: Omit<Step, 'at' | 'after'> }[] = [];
   const taken: Taken[] = [];
   const between = ([least, most]: readonly [number, number]) => least + (most - least) * random();
@@ -103,6 +115,26 @@ export function randomSteps(phase: string, seconds: number, parts: readonly Part
     if (chance < 0.2) leave(at);
     else if (chance < 0.4) whole(at, to);
     else one(at, to);
+  }
+  // Drawn last: what is drawn before is the same with and without.
+  const chosen = <T>(list: readonly T[]): T => list[Math.floor(extra() * list.length)] as T;
+  for (let at = 2; at < seconds - lastsS[1]; at += 2 + 6 * extra()) {
+    const to = at + lastsS[0] + (lastsS[1] - lastsS[0]) * extra();
+    const [wantsDrop, idc, percent] = [extra() < 0.5, chosen(parts).idc, chosen([20, 50, 100])];
+    const free = Object.entries(parts.find((each) => each.idc === more.drop)?.instances ?? {}).filter(
+      ([, all]) => all.length > 0 && all.every((name) => isFree(`${more.drop} ${name}`, at, to)),
+    );
+    const [group, all] = chosen(free) ?? ['', []];
+    if (wantsDrop) {
+      if (more.drop === undefined || all.length === 0 || !isFree(`${more.drop} leaving`, at, to)) continue;
+      take([...all.map((name) => `${more.drop} ${name}`), `${more.drop} any`], at, to);
+      add(at, { drop: { idc: more.drop, group } });
+      add(to, { heal: { idc: more.drop, group } });
+    } else if (more.evacuates && isFree(`${idc} evacuated`, at, to)) {
+      take([`${idc} evacuated`], at, to);
+      add(at, { evacuate: { idc, percent } });
+      add(to, { evacuate: { idc, percent: 0 } });
+    }
   }
   return steps
     .sort((a, b) => a.at - b.at)

@@ -1,7 +1,8 @@
 import { type Random, seededRandom } from '../../../base/random.ts';
 import { type Scenario, scenarioVersion } from '../../scenario/document.ts';
 import { planTopology, type WorldPlan } from '../../topology.ts';
-import { randomSteps } from './schedule.ts';
+import { held, loadsOf, overHttp2, randomMore, worldWords } from './more.ts';
+import { type Parts, randomSteps } from './schedule.ts';
 
 /** Lengths of the phases beside the chaos, in seconds. */
 const [steadyS, recoveryS, againS] = [4, 12, 3];
@@ -9,77 +10,117 @@ const [steadyS, recoveryS, againS] = [4, 12, 3];
 /** Shortest run, in minutes: the quiet phases, and a fault or two. */
 export const minutesMin = 0.6;
 
-/** Requests a second: low, so that twenty worlds cost no more than twenty minutes of a small machine. */
-export const chaosRates = { caller: 40, edge: 15 } as const;
+/** Requests a second: low, so that twenty worlds cost no more than twenty minutes of a small machine. `more`: of gRPC and of TCP. */
+export const chaosRates = { caller: 40, edge: 15, more: 6 } as const;
+
+/** What a chaos run is told besides its seed. */
+export interface ChaosChoice {
+  readonly minutes: number;
+  /** Whether packets may be dropped, which needs root; all else of a seed is the same without. */
+  readonly drops: boolean;
+  /** What the negative control takes away. */
+  readonly plant: Plant;
+}
+
+/** Faults that a control plants: each must be found by the invariant that it breaks. */
+export const plants = ['crossing', 'capacity'] as const;
+export type Plant = (typeof plants)[number];
 
 /**
  * The scenario of a seed: a random world of two or three IDCs, a mixed load, and faults at random moments. The same seed and
- * length give the same scenario.
+ * choice give the same scenario.
  */
-export function chaosScenario(seed: number, minutes: number): Scenario {
+export function chaosScenario(seed: number, { minutes, drops, plant }: ChaosChoice): Scenario {
   const random = seededRandom(Math.imul(seed + 1, 0x9e3779b1));
   random();
-  const world = randomWorld(random);
-  const { idcs } = planTopology({ id: '000000', slot: 0, world: world as WorldPlan });
+  const base = randomWorld(random);
+  const { idcs: names } = base;
+  const extra = seededRandom(Math.imul(seed + 1, 0x85ebca6b));
+  extra();
+  const more = randomMore(extra, names, names.length + 1, drops);
+  const { capacity } = more;
+  const world: Scenario['spec']['world'] = {
+    ...base,
+    groups: [...base.groups, ...more.groups],
+    ...(capacity !== undefined && { drGroup: { capacity: { concurrentPerInstance: capacity } } }),
+  };
   const chaosS = Math.max(5, Math.round(60 * minutes) - steadyS - recoveryS - againS);
-  const groups = world.groups.map(({ name }) => name);
-  const parts = idcs.map((idc) => ({
-    idc: idc.name,
-    instances: Object.fromEntries(
-      groups.map((group) => [
-        group,
-        idc.instances.filter((i) => i.group.name === group).map(({ name }) => name),
-      ]),
-    ),
-    ingress: idc.ingress.map(({ name }) => name),
-    egress: idc.egress.map(({ name }) => name),
-  }));
-  const names = world.idcs;
+  const mixOf = (i: number) => {
+    const drawn = randomMix(random);
+    const mix = capacity === undefined ? drawn : [...drawn, held];
+    return more.http2[i] ? overHttp2(mix) : mix;
+  };
+  const to = base.groups.map(({ name }) => name);
+  const load = [
+    ...names.map((caller, i) => ({ caller, to, rate: 'caller', share: 1 / names.length, mix: mixOf(i) })),
+    { edge: names, spread: true, to, rate: 'edge', mix: mixOf(names.length) },
+    ...loadsOf(more, names),
+  ];
+  const steps = randomSteps({ phase: 'chaos', seconds: chaosS, parts: partsOf(world), random, more, extra });
   return {
     apiVersion: scenarioVersion,
     kind: 'Scenario',
     metadata: { name: `chaos-${seed}` },
     spec: {
-      title: `random faults in a random world of ${names.length} IDCs, seed ${seed}`,
+      title: `random faults, seed ${seed}: ${worldWords(world, more, steps)}`,
       seed,
       world,
       rates: chaosRates,
-      load: [
-        ...names.map((caller) => ({
-          caller,
-          to: groups,
-          rate: 'caller',
-          share: 1 / names.length,
-          mix: randomMix(random),
-        })),
-        { edge: names, spread: true, to: groups, rate: 'edge', mix: randomMix(random) },
-      ],
+      load,
       phases: {
         steady: `${steadyS}s`,
         chaos: `${chaosS}s`,
         recovery: `${recoveryS}s`,
         'steady again': `${againS}s`,
       },
-      steps: [...randomSteps('chaos', chaosS, parts, random), { at: 'recovery', heal: 'all' }],
+      steps: [...steps, { at: 'recovery', heal: 'all' }],
       watch: '3s',
       bounds: {
         avoidable: 0,
         executedTwice: 0,
+        ...(capacity !== undefined && { spilled: { concurrentPerInstance: capacity } }),
         loops: 0,
         tries: 8 * (names.length - 1),
         afterLeaving: 0,
         ejections: 0,
         recovered: '30s',
       },
-      control: {
-        off: 'the way to other IDCs is closed',
-        proves: 'without it requests fail that another IDC could have served, and the run says so',
-        world: { crossing: false },
-        misses: ['avoidable'],
-        holds: ['loops'],
-      },
+      control: controls[plant],
     },
   };
+}
+
+const controls: Readonly<Record<Plant, Scenario['spec']['control']>> = {
+  crossing: {
+    off: 'the way to other IDCs is closed',
+    proves: 'without it requests fail that another IDC could have served, and the run says so',
+    world: { crossing: false },
+    misses: ['avoidable'],
+    holds: ['loops'],
+  },
+  capacity: {
+    off: 'instances are declared to bear a thousand times what the bounds say',
+    proves: 'without a limit an IDC has more work of others than it bears, and the run says so',
+    world: { drGroup: { capacity: { concurrentPerInstance: 1000 } } },
+    misses: ['spilled'],
+    holds: ['loops'],
+  },
+};
+
+/** The parts of a world, by IDC. */
+function partsOf(world: Scenario['spec']['world']): Parts[] {
+  const { idcs } = planTopology({ id: '000000', slot: 0, world: world as WorldPlan });
+  return idcs.map((idc) => ({
+    idc: idc.name,
+    instances: Object.fromEntries(
+      world.groups.map(({ name }) => [
+        name,
+        idc.instances.filter((i) => i.group.name === name).map((instance) => instance.name),
+      ]),
+    ),
+    ingress: idc.ingress.map(({ name }) => name),
+    egress: idc.egress.map(({ name }) => name),
+  }));
 }
 
 function randomWorld(random: Random): Scenario['spec']['world'] {

@@ -2,8 +2,8 @@ import { lengthOf } from '../../call.ts';
 import { type Evidence, type Excuse, evidenceOf, excuseOf } from '../../excuse.ts';
 import { type Execution, executionsOf, isIdempotent, isReplayable, wasStruck } from '../../executions.ts';
 import { isolationChecks } from '../../isolation.ts';
+import { withoutTcp } from '../../ledger.ts';
 import type { Fault } from '../../loss.ts';
-import type { Measurement } from '../../measurement.ts';
 import { millis, type Row, seconds, timedBy } from '../../row.ts';
 import { crossingRows, isolationRows, leakRow, reconcileRows, triesRow } from '../../rows.ts';
 import { type Sample, succeeded } from '../../sample.ts';
@@ -37,19 +37,6 @@ export function judgeRows(m: RealMeasurement, kinds: readonly string[]): Row[] {
     leakRow(m),
     ...reconcileRows(http),
   ];
-}
-
-/** What access logs tell nothing of: connections carry no id. */
-function withoutTcp(m: RealMeasurement): Measurement {
-  const isTcp = (list: readonly { readonly method: string }[]) => list.some(({ method }) => method === 'TCP');
-  const samples = m.samples.filter((sample) => methodOf(sample) !== 'TCP');
-  const streams = new Set(samples.map(({ stream }) => stream));
-  return {
-    ...m,
-    samples,
-    streams: m.streams.filter(({ stream }) => streams.has(stream)),
-    entries: new Map([...m.entries].filter(([, list]) => !isTcp(list))),
-  };
 }
 
 /** What failed, with the excuse it has, if it has one. */

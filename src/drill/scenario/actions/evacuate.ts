@@ -22,7 +22,8 @@ export const evacuate = action({
     idcs.some(({ name }) => name === idc)
       ? []
       : [{ path: ['idc'], message: `'${idc}' is none of the world's IDCs.` }],
-  async act({ idc, percent, for: lasts }, { scene }, claim) {
+  async act({ idc, percent, for: lasts }, run, claim) {
+    const { scene } = run;
     const { topology, paths } = scene.stage;
     const name = `evacuation-${idc}`;
     const expires = new Date(machineClock.wall() + (lasts === undefined ? lastsMs : msOf(lasts)));
@@ -32,7 +33,7 @@ export const evacuate = action({
       metadata: { name },
       spec: { idc, percent, expires: expires.toISOString().replace(/\.\d+Z$/, 'Z') },
     };
-    await scene.step(claim, async () => {
+    const { moment } = await scene.step(claim, async () => {
       for (const each of topology.idcs) {
         const dir = paths.registry(each.name);
         if (percent === 0) removeObject(dir, name);
@@ -40,5 +41,6 @@ export const evacuate = action({
       }
       return undefined;
     });
+    run.evacuated(idc, percent, moment);
   },
 });

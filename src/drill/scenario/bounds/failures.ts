@@ -3,15 +3,16 @@ import { phaseOf } from '../../analysis.ts';
 import { beginningsOf } from '../../circles.ts';
 import { type Evidence, evidenceOf, excuseOf } from '../../excuse.ts';
 import { type Execution, executionsOf, isReplayable } from '../../executions.ts';
-import { dueIn, fateOf, isCleanRefusal, unrecorded } from '../../ledger.ts';
+import { dueIn, fateOf, hostOfRequest, isCleanRefusal, unrecorded } from '../../ledger.ts';
 import type { LossMeasurement } from '../../loss.ts';
-import { couldBeServed, outagesOf } from '../../reach.ts';
+import { couldBeServed, type Outages, outagesOf, type Span } from '../../reach.ts';
 import { percent, type Row } from '../../row.ts';
 import { successRow } from '../../rows.ts';
 import { type Sample, succeeded } from '../../sample.ts';
 import { percentage, phaseName, shareOf } from '../fields.ts';
 import type { ScenarioMeasurement } from '../measurement.ts';
 import { bound } from './bound.ts';
+import { wasFull } from './spilled.ts';
 
 /** Requests that fail, whatever the reason, but for those inside a site that was killed whole. */
 export const failed = bound(
@@ -73,6 +74,7 @@ export function failuresOf(m: ScenarioMeasurement): Failure[] {
     m.cuts.map(({ from, to, blow, healed }) => ({ from, to, span: { from: blow.from, to: healed.to } })),
   );
   const begun = beginningsOf(m);
+  const isFull = wasFull(m);
   return m.samples
     .filter((sample) => !succeeded(sample))
     .map((sample) => {
@@ -81,9 +83,13 @@ export function failuresOf(m: ScenarioMeasurement): Failure[] {
       if (!couldBeServed(sample, home, loss, outages)) {
         return { sample, why: isCleanRefusal(sample) ? 'nobody was left, in words' : 'nobody was left' };
       }
+      const group = hostOfRequest(sample.id, loss).split('.')[0] ?? '';
+      if (isFull(sample, group) && !couldBeServed(sample, home, { ...loss, idcs: [home] }, outages))
+        return { sample, why: 'nobody had room, in words' };
       const excuse =
         excuseOf(sample, loss, evidence)?.excuse ??
         cutExcuse(sample, home, m) ??
+        leftExcuse(sample, home, m, outages) ??
         triesExcuse(sample, loss, evidence);
       return excuse === undefined ? { sample } : { sample, why: excuse };
     });
@@ -111,6 +117,25 @@ function cutExcuse(sample: Sample, home: string, m: ScenarioMeasurement): string
     );
   });
   return crossed ? 'was sent where the way was cut' : undefined;
+}
+
+/** A TCP connection that leaves an evacuated IDC is accepted before it is known whether anybody is there (decision 097). */
+function leftExcuse(
+  { call, sent, end, id }: Sample,
+  home: string,
+  m: ScenarioMeasurement,
+  { spans }: Outages,
+): string | undefined {
+  const { evacuations = [] } = m;
+  if (!call?.kind.startsWith('tcp')) return undefined;
+  const overlaps = ({ from, to }: Span) => from <= end && to >= sent;
+  if (!evacuations.some((each) => each.idc === home && overlaps(each))) return undefined;
+  const group = hostOfRequest(id, m).split('.')[0] ?? '';
+  const out = Object.keys(m.addresses).some(
+    (name) =>
+      !name.startsWith(`${home}/`) && name.includes(`/${group}-`) && (spans.get(name) ?? []).some(overlaps),
+  );
+  return out ? 'TCP that left an evacuated IDC for one that had lost somebody' : undefined;
 }
 
 /** Tries of a first proxy: one, and the default of `retries`. */

@@ -1,0 +1,134 @@
+import { z } from 'zod';
+import { beginningsOf } from '../../circles.ts';
+import { type Execution, executionsOf } from '../../executions.ts';
+import { outagesOf } from '../../reach.ts';
+import type { Row } from '../../row.ts';
+import type { Sample } from '../../sample.ts';
+import { count } from '../fields.ts';
+import type { ScenarioMeasurement } from '../measurement.ts';
+import { bound } from './bound.ts';
+
+/** What an IDC's instances have in work for other IDCs. */
+export const spilled = bound(
+  z.strictObject({ concurrentPerInstance: count(1, 1_000_000) }).meta({
+    description:
+      'No IDC has more requests of others in work than its instances of the Group bear; twice that while something there is struck.',
+  }),
+  (m) => [spilledRow(m)],
+);
+
+/** For so long after a part answers again limits may still count it wrongly, and work for it goes on, in milliseconds. */
+const unsettledMs = 10_000;
+
+/** The most requests of other IDCs that one had in work at once, of a Group, and what it may have had. */
+export interface Peak {
+  readonly idc: string;
+  readonly group: string;
+  readonly most: number;
+  readonly allowed: number;
+  readonly at: number;
+}
+
+/**
+ * By IDC and Group the worst moment. What is allowed: what the registered instances bear, each gateway's part rounded up. While
+ * an instance or a gateway there is struck, and until limits have settled, as much again: what came by a gateway that is lost is
+ * still in work when the others get its part (docs/decisions/094-the-receiver-bounds-what-comes.md).
+ */
+export function peaksOf(m: ScenarioMeasurement): Peak[] {
+  const { capacity } = m;
+  if (capacity === undefined) return [];
+  const { spans } = outagesOf({ faults: m.losses });
+  return [...crossingsInWork(m)].map(([key, list]) => {
+    const [idc = '', group = ''] = key.split('/');
+    const bears = boundOf(m, idc, group, capacity);
+    const struck = [...spans].flatMap(([name, each]) => (name.startsWith(`${idc}/`) ? each : []));
+    const allowedAt = (at: number) =>
+      struck.some(({ from, to }) => at >= from && at < to + unsettledMs) ? 2 * bears : bears;
+    const edges = list
+      .flatMap(({ from, to }) => [
+        { at: from, by: 1 },
+        { at: to, by: -1 },
+      ])
+      .sort((a, b) => a.at - b.at || a.by - b.by);
+    let inWork = 0;
+    let peak: Peak = { idc, group, most: 0, allowed: bears, at: Number.NaN };
+    for (const { at, by } of edges) {
+      inWork += by;
+      const allowed = allowedAt(at);
+      if (inWork - allowed > peak.most - peak.allowed || Number.isNaN(peak.at))
+        peak = { idc, group, most: inWork, allowed, at };
+    }
+    return peak;
+  });
+}
+
+/** What the instances of a Group in an IDC bear, as its ingress gateways divide it among themselves. */
+function boundOf(m: ScenarioMeasurement, idc: string, group: string, capacity: number): number {
+  const gateways = gatewaysOf(m, idc);
+  return gateways * Math.max(1, Math.ceil((partsOf(m, idc, group) * capacity) / gateways));
+}
+
+function gatewaysOf(m: ScenarioMeasurement, idc: string): number {
+  return Math.max(1, partsOf(m, idc, 'ingress'));
+}
+
+/** How many instances of a Group, or gateways of a kind, an IDC has. */
+function partsOf(m: ScenarioMeasurement, idc: string, kind: string): number {
+  return Object.keys(m.addresses).filter((name) => name.startsWith(`${idc}/${kind}-`)).length;
+}
+
+/**
+ * Executions of requests that came from another IDC, by IDC and Group; TCP has no bound. A gateway that was killed has not written
+ * what was under way: where a request began is enough.
+ */
+function crossingsInWork(m: ScenarioMeasurement): Map<string, Execution[]> {
+  const begun = beginningsOf(m);
+  const samples = new Map(m.samples.map((sample) => [sample.id, sample]));
+  const entered = new Set(
+    m.access.filter(({ listener }) => listener === 'peer').map(({ id, idc }) => `${id} ${idc}`),
+  );
+  const found = [...executionsOf({ ...m, faults: m.losses }).values()]
+    .flat()
+    .filter(({ instance, entry: { id }, to }) => {
+      const idc = instance.split('/')[0] ?? '';
+      if (!Number.isFinite(to) || samples.get(id)?.call?.kind.startsWith('tcp')) return false;
+      const from = begun.get(id);
+      return from === undefined ? entered.has(`${id} ${idc}`) : from !== idc;
+    });
+  return Map.groupBy(found, ({ instance }) => instance.replace(/-\d+$/, ''));
+}
+
+/**
+ * Whether a try of a request was refused in words as nobody had room, and another IDC did have as much in work, some time of the
+ * request's life, as one of its gateways lets in.
+ */
+export function wasFull(m: ScenarioMeasurement): (sample: Sample, group: string) => boolean {
+  const { capacity } = m;
+  if (capacity === undefined) return () => false;
+  const inWork = crossingsInWork(m);
+  const refused = new Set(m.access.filter(({ outcome }) => outcome === 'spill-limit').map(({ id }) => id));
+  return ({ id, sent, end, outcome }, group) => {
+    if (outcome !== 'spill-limit' && !refused.has(id)) return false;
+    return m.idcs.some((idc) => {
+      const list = (inWork.get(`${idc}/${group}`) ?? []).filter(
+        ({ entry, from, to }) => entry.id !== id && from <= end && to >= sent,
+      );
+      return list.length >= boundOf(m, idc, group, capacity) / gatewaysOf(m, idc);
+    });
+  };
+}
+
+function spilledRow(m: ScenarioMeasurement): Row {
+  const peaks = peaksOf(m).sort((a, b) => b.most - b.allowed - (a.most - a.allowed));
+  const [worst] = peaks;
+  const over = peaks.filter(({ most, allowed }) => most > allowed).length;
+  return {
+    id: 'spilled',
+    claim: 'Groups of which an IDC had more requests of others in work than its instances bear',
+    bound: '0',
+    measured: worst
+      ? `${over} of ${peaks.length}; the most: ${worst.most} of ${worst.group} in ${worst.idc}, ${worst.allowed} allowed`
+      : 'nothing crossed',
+    ok: over === 0,
+  };
+}
