@@ -87,5 +87,10 @@ export interface DrillPlan<F extends object = object> {
   /** What the drill adds to `report.json`. */
   figures(m: Measurement & F): object;
   /** In words of the negative control: what is off, and what its failing shows. */
-  readonly control: { readonly off: string; readonly proves: string };
+  readonly control: {
+    readonly off: string;
+    readonly proves: string;
+    /** Ids of rows that it must miss, where they are known beforehand: they tell the most of the drill. */
+    readonly misses?: readonly string[];
+  };
 }

@@ -27,6 +27,7 @@ export function reportJson(outcome: Outcome): object {
     ...(verdict.unjudged && { unjudged: true }),
     ...(against && { expectedToFail: { forTheRightReason: against.length === 0, against } }),
     verdict: verdict.rows,
+    ...(settings.plan.control.misses && { mattersMost: settings.plan.control.misses }),
     figures: figuresOf(m),
     ...settings.plan.figures(m),
     hops: hopFigures(m),

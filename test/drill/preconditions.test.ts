@@ -58,7 +58,6 @@ t.test('a drill that cannot run says why and exits with 2, before anything start
     /no outage 'flood': use one of kill, stop, drop, partial, gateway, site/,
   ]);
   t.match(await saidBy({ expectFail: true }), [2, /add --unprotected/]);
-  t.match(await saidBy({ unprotected: true, flags: { outage: 'site' } }), [2, /cannot run unprotected/]);
   t.match(await saidBy({ rates: { caller: 0 } }), [2, /rate of the caller/]);
   t.match(await saidBy({ runs: 0 }), [2, /Runs/]);
   t.match(await saidBy({ name: 'flood' }), [2, /no drill 'flood': use one of outage/]);

@@ -207,7 +207,8 @@ t.test('steps, loads and the control are what the file says', async (t) => {
     phases: { steady: 3, outage: 5 },
     label: /unprotected$/,
   });
-  t.throws(() => planScenario(site, { unprotected: true, quick: false }), {
+  const { control, ...rest } = site.spec;
+  t.throws(() => planScenario({ ...site, spec: rest }, { unprotected: true, quick: false }), {
     message: /cannot run unprotected/,
   });
   t.equal(scenarioDrill({ ...site, spec: { ...site.spec, seed: 7 } }).seed, 7);
@@ -229,9 +230,10 @@ spec:
   phases: {steady: 2s, outage: 4s, recovery: 4s}
   steps:
     - {at: outage, kill: {idc: sh-a, only: [checkout-1]}}
+    - {at: outage, overload: {caller: sh-b, stream: more, to: [checkout], rate: caller, for: 2s}}
     - {at: outage, after: 1s, withdraw: {idc: sh-a, only: [checkout-2]}}
     - {at: recovery, heal: all, announce: {idc: sh-a, only: [checkout-2]}}
-  bounds: {silent: {}, crossed: outage, avoidable: 0, executedTwice: 0, afterLeaving: 0, loops: 0, ejections: 0, recovered: 4s}
+  bounds: {silent: {}, crossed: outage, served: [{load: more, in: outage, least: 100%}], avoidable: 0, executedTwice: 0, afterLeaving: 0, loops: 0, ejections: 0, recovered: 4s}
   control:
     off: the way to other IDCs is closed
     proves: without it requests fail that another IDC could have served

@@ -62,6 +62,8 @@ t.test(
         ['goodput', '98.4 %', '2.7 %'],
       ],
     );
+    const first = { ...good, run: { ...good.run, mattersMost: ['goodput'] } };
+    t.equal(keyFiguresOf(first)[0]?.row.id, 'goodput', 'what the control must miss comes first');
     const missed = { ...good, run: run('missed', [row('own', true, '100 %'), row('loops', false, '7')]) };
     t.equal(keyFiguresOf(missed)[0]?.row.id, 'loops');
     const { control, ...alone } = good;

@@ -65,6 +65,7 @@ export function planScenario(
     control: {
       off: control?.off ?? 'nothing is off',
       proves: control?.proves ?? 'nothing is proved',
+      ...(control && { misses: control.misses.flat() }),
     },
   };
 }

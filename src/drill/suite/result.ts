@@ -1,3 +1,4 @@
+import { machineId } from '../machine.ts';
 import type { Row } from '../row.ts';
 
 /** How a run ended. Of a negative control `passed` means that it failed as it must. */
@@ -10,6 +11,8 @@ export interface RunResult {
   readonly why?: string;
   readonly rows: readonly Row[];
   readonly seconds: number;
+  /** Ids of rows that its control must miss. */
+  readonly mattersMost?: readonly string[];
   /** Its own report, from the folder of the whole; absent when there is none. */
   readonly report?: string;
 }
@@ -49,9 +52,11 @@ export function figuresOf({ run, control }: TrialResult): Figure[] {
 
 /** The rows that tell the most: those that were missed, then those that hold because of the protection alone; without a control the first ones. */
 export function keyFiguresOf(result: TrialResult): Figure[] {
-  const all = figuresOf(result);
+  const all = figuresOf(result).filter(({ row }) => row.id !== machineId);
   const missed = all.filter(({ row }) => !row.ok);
   const owed = all.filter(({ row, without }) => row.ok && without && !without.ok);
-  const key = [...missed, ...owed];
+  const most = result.run.mattersMost ?? [];
+  const first = owed.filter(({ row }) => most.includes(row.id));
+  const key = [...missed, ...first, ...owed.filter((figure) => !first.includes(figure))];
   return (key.length > 0 ? key : all).slice(0, figuresMax);
 }

@@ -130,10 +130,17 @@ async function runOne(
   });
   if (code === drillExit.interrupted) return undefined;
   const seconds = (machineClock.now() - from) / 1000;
-  const { verdict = [], unable, unjudged, expectedToFail } = readReport(reportDir);
+  const { verdict = [], unable, unjudged, expectedToFail, mattersMost } = readReport(reportDir);
   const state = stateBy(code, unjudged && !unprotected);
   const why = state === 'unable' ? (unable ?? 'it could not run') : expectedToFail?.against.join('; ');
-  return { state, rows: verdict, seconds, report: `${folder}/index.html`, ...(why && { why }) };
+  return {
+    state,
+    rows: verdict,
+    seconds,
+    report: `${folder}/index.html`,
+    ...(why && { why }),
+    ...(mattersMost && { mattersMost }),
+  };
 }
 
 function stateBy(code: number, unjudged = false): RunState {
@@ -147,6 +154,7 @@ interface Report {
   readonly verdict?: readonly Row[];
   readonly unable?: string;
   readonly unjudged?: boolean;
+  readonly mattersMost?: readonly string[];
   readonly expectedToFail?: { readonly against: readonly string[] };
 }
 
