@@ -77,7 +77,13 @@ function join(hub: Hub, classes: readonly string[], hello: readonly Buffer[]): (
     return answered;
   };
   for (const [id, nodeClass] of classes.entries()) {
-    const info = { id, node: { id: `n${id}` }, nodeClass, protocol: 'delta', peer: { address: '' } } as const;
+    const info = {
+      id,
+      node: { id: `n${id}` },
+      nodeClass,
+      protocol: 'delta',
+      peer: { address: `${id}` },
+    } as const;
     const session: Session = new Session(info, hub, {
       write: (bytes) => void outbox.push([session, bytes]),
       isClogged: () => false,

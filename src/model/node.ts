@@ -155,10 +155,15 @@ function passing(raw: Record<string, unknown>): Pick<SidecarScope, 'unknownHosts
   return { unknownHosts: 'pass' };
 }
 
+/** Each is looked up by itself, for each kind of proxy. */
+export const dependsOnMax = 5_000;
+
 function hosts(value: unknown): readonly string[] {
   if (!Array.isArray(value) || !value.every((host) => typeof host === 'string')) {
     throw bad('dependsOn', 'must be a list of hosts');
   }
+  if (value.length > dependsOnMax)
+    throw bad('dependsOn', `has ${value.length} hosts, at most ${dependsOnMax} may be named; *.x names many`);
   const names = value.map((host: string) => canonicalHost(host.trim()));
   return [...new Set(names)].filter((host) => host !== '').sort();
 }

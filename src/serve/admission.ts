@@ -146,8 +146,7 @@ export class Admission {
     }
     connection.streams.add(holder);
     this.#byStream.set(stream, holder);
-    // What was answered is over, whatever the client still sends on it (RFC 9113, 8.1).
-    stream.once('finish', () => stream.close(constants.NGHTTP2_NO_ERROR));
+    this.#closeAfterAnswer(stream);
     stream.once('close', () => {
       this.#streams.free(holder);
       connection.streams.delete(holder);
@@ -284,9 +283,22 @@ export class Admission {
       stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
       return;
     }
-    stream.once('finish', () => stream.close(constants.NGHTTP2_NO_ERROR));
+    this.#closeAfterAnswer(stream);
     const trailers = { ':status': 200, 'content-type': 'application/grpc+proto', 'grpc-status': 8 };
     stream.respond({ ...trailers, 'grpc-message': message }, { endStream: true });
+  }
+
+  /**
+   * What was answered is over, whatever its client still sends (RFC 9113, 8.1). Its trailers go out after its last byte, and
+   * a reset would overtake them.
+   */
+  #closeAfterAnswer(stream: ServerHttp2Stream): void {
+    stream.once('finish', () => {
+      const timer = this.#options.clock.after(sessionPartingMs, () =>
+        stream.close(constants.NGHTTP2_NO_ERROR),
+      );
+      stream.once('close', () => timer.cancel());
+    });
   }
 
   /** Ends a connection that was let in, or waits. */

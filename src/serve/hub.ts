@@ -13,6 +13,7 @@ import {
   type StreamStatus,
 } from './events.ts';
 import { NameSets } from './names.ts';
+import { ClassesOfPeers } from './peer-classes.ts';
 import { createPush } from './push.ts';
 import type { Member, Session, SessionHost } from './session.ts';
 import { type Group, Snapshot } from './snapshot.ts';
@@ -74,6 +75,7 @@ export class Hub implements SessionHost {
   readonly answerWaitMsMax: number;
   private readonly options: HubOptions;
   private readonly refusals: SparseLog;
+  private readonly peers = new ClassesOfPeers();
   private readonly classes = new Map<string, NodeClass>();
   private readonly push;
   private ready: boolean;
@@ -209,8 +211,9 @@ export class Hub implements SessionHost {
     for (const entry of this.classes.values()) yield* entry.sessions;
   }
 
-  /** A stream has said who it is. */
+  /** A stream has said who it is. Throws MeshError 'exhausted' when others on its connection have said too much else. */
   join(session: Session): void {
+    this.peers.join(session.info);
     const entry = this.classOf(session.info.nodeClass);
     entry.sessions.add(session);
     this.stats.streams += 1;
@@ -224,6 +227,7 @@ export class Hub implements SessionHost {
   leave(session: Session): void {
     const entry = this.classes.get(session.info.nodeClass);
     if (entry?.sessions.delete(session) !== true) return;
+    this.peers.leave(session.info);
     this.push.drop(session);
     session.close();
     this.stats.streams -= 1;

@@ -53,3 +53,12 @@ t.test('what it says wrong is named', async (t) => {
   ];
   for (const [scope, words] of wrong) t.throws(() => parse(scope), { message: words });
 });
+
+t.test('a sidecar may name so many hosts and no more, before any is looked at', async (t) => {
+  const parse = (count: number) => {
+    const dependsOn = Array.from({ length: count }, (_, i) => `h${i}.shop`);
+    return parseNodeScope({ isthmus: { role: 'sidecar', idc: 'a', namespace: 'shop', dependsOn } });
+  };
+  t.match(parse(5_000), { dependsOn: { length: 5_000 } });
+  t.throws(() => parse(5_001), { code: 'invalid', message: /dependsOn: has 5001 hosts, at most 5000/ });
+});

@@ -3,6 +3,7 @@ import { connect as connectHttp2 } from 'node:http2';
 import { type StatusObject, status } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
 import { systemClock } from '../../src/base/clock.ts';
+import { MeshError } from '../../src/base/error.ts';
 import type { AdmissionLimits, TurnedAway } from '../../src/serve/admission-limits.ts';
 import { listen, type Stream } from '../../src/serve/server.ts';
 import { connectHostile, framed, type HostileCall, methods } from '../support/attacks/call.ts';
@@ -185,4 +186,25 @@ t.test('a call that was answered is over, though its client goes on', async (t) 
   t.match(await call.ended, /status 12/);
   await until('it is gone', async () => levels().streams === 0);
   client.close();
+});
+
+t.test('a status goes out behind what was sent before it, though the client goes on', async (t) => {
+  const streams: Stream[] = [];
+  const open = (stream: Stream) => ({
+    receive() {
+      streams.push(stream);
+      stream.write(Buffer.alloc(100_000));
+      stream.refuse(new MeshError('invalid', 'no more'));
+    },
+    closed() {},
+  });
+  const server = await listen('127.0.0.1:0', undefined, systemClock, new Map([[methods.delta, open]]));
+  t.teardown(() => server.close(100));
+  for (let i = 0; i < 20; i++) {
+    const client = connectHostile({ address: '127.0.0.1', port: server.port });
+    const call = client.call(methods.delta);
+    await call.send(Buffer.from('hello'));
+    t.equal(await call.ended, 'status 3: no more');
+    client.close();
+  }
 });

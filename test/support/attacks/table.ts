@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import type { ListenAddress, NodeScope } from '../../../src/model/node.ts';
 import { endpointType, pushOrder } from '../../../src/serve/types.ts';
 import { field } from '../../../src/serve/varint.ts';
@@ -66,9 +67,9 @@ async function withConnections(
 const hello = (target: Target, id: string) => nodeOf(id, target.scope);
 
 /** Sends one message after the other on a call, until it ends. */
-async function sendOn(call: HostileCall, { signal }: Target, next: (i: number) => Buffer, how?: 'gzip') {
+async function sendOn(call: HostileCall, { signal }: Target, next: (i: number) => Buffer) {
   for (let i = 0; !signal.aborted && !call.hasEnded(); i++) {
-    await call.send(next(i), how);
+    await call.send(next(i));
     if (i % 50 === 49) await pause(0);
   }
 }
@@ -125,7 +126,7 @@ const oneByteFrames: Attack = {
 
 const unfinished: Attack = {
   name: 'unfinished messages of 8 MiB on 60 streams',
-  endsWith: /still open|status 8|status 4|GOAWAY 11/,
+  endsWith: /still open|status 8|status 4|GOAWAY 11|reset 8/,
   run: (target) =>
     withConnections(1, target, async (connection) => {
       const calls = Array.from({ length: 60 }, () => connection.call(methods.delta));
@@ -190,18 +191,19 @@ const refusesAll: Attack = {
     }),
 };
 
+const bomb = framed(gzipSync(Buffer.alloc(30 * 2 ** 20)), 'gzip');
+
 const gzipBombs: Attack = {
   name: 'gzip bombs',
   endsWith: /still open|status 8|status 3/,
   run: (target) =>
     withConnections(8, target, async (connection, i) => {
       const calls = Array.from({ length: 10 }, () => connection.call(methods.delta));
-      const bomb = Buffer.alloc(30 * 2 ** 20);
       const first = deltaRequest({ node: hello(target, `bomb-${i}`), type: endpointType, names: ['a'] });
       await Promise.all(
         calls.map(async (call) => {
           await call.send(first);
-          for (let n = 0; n < 4 && !target.signal.aborted; n++) await call.send(bomb, 'gzip');
+          for (let n = 0; n < 4 && !target.signal.aborted; n++) await call.bytes(bomb);
         }),
       );
       return calls[0];
@@ -263,7 +265,7 @@ const rapidReset: Attack = {
 
 const openAndEnd: Attack = {
   name: 'calls of methods that there are not',
-  endsWith: /GOAWAY 11/,
+  endsWith: /GOAWAY 11|closed/,
   async run({ at, signal }) {
     const ends: string[] = [];
     while (!signal.aborted) {
@@ -282,7 +284,8 @@ const openAndEnd: Attack = {
 
 const pings: Attack = {
   name: 'a flood of pings',
-  endsWith: /GOAWAY 11|closed/,
+  // nghttp2 has a limit of its own on answers that wait.
+  endsWith: /GOAWAY (2|11)|closed/,
   async run({ at, signal }) {
     const ends: string[] = [];
     while (!signal.aborted) {
@@ -324,13 +327,14 @@ const manyClasses: Attack = {
   },
 };
 
+const hosts = namesOf(50_000, 'h').map((name) => `${name}.x`);
+
 const longDependsOn: Attack = {
   name: 'dependsOn of 50,000 names',
-  endsWith: /still open|status 8|status 3/,
+  endsWith: /status 3: .*dependsOn: has 50000 hosts/,
   run: (target) =>
     withConnections(8, target, async (connection, i) => {
-      const scope = { ...target.scope, dependsOn: namesOf(50_000, `h${i}`).map((name) => `${name}.x`) };
-      const node = nodeOf(`depends-${i}`, scope);
+      const node = nodeOf(`depends-${i}`, { ...target.scope, dependsOn: hosts });
       const calls = Array.from({ length: 10 }, () => connection.call(methods.delta));
       await Promise.all(calls.map((call) => call.send(deltaRequest({ node, names: ['*'] }))));
       return calls[0];
