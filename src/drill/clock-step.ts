@@ -11,18 +11,14 @@ const Real = Date;
 const { now } = Real;
 let offsetMs = readOffset(file);
 
-class Stepped extends Real {
-  constructor(...given: readonly unknown[]) {
-    // With no argument it is the present.
-    super(...((given.length === 0 ? [now() + offsetMs] : given) as [number]));
-  }
+const stepped = () => now() + offsetMs;
 
-  static override now(): number {
-    return now() + offsetMs;
-  }
-}
-
-globalThis.Date = Stepped as DateConstructor;
+globalThis.Date = new Proxy(Real, {
+  // With no argument it is the present.
+  construct: (target, given, as) => Reflect.construct(target, given.length === 0 ? [stepped()] : given, as),
+  apply: () => new Real(stepped()).toString(),
+  get: (target, key) => (key === 'now' ? stepped : Reflect.get(target, key)),
+});
 
 function look(): void {
   const next = readOffset(file);

@@ -97,7 +97,8 @@ export function ackRows(list: readonly AckFacts[], edits: number, bounds: AckBou
       bound: `≤ ${bounds.eventToAckP50Ms} ms`,
       measured: `${millis(p50)} (${edits} edits, ${count} of ${expected} ACKs, at least ${100 * bounds.ackShare} %)`,
       ok: enough && p50 <= bounds.eventToAckP50Ms,
-      ...(enough && timedBy(p50)),
+      // Edits of which a newer one was sent in their place have no ACK of their own: a busy machine sends late.
+      ...timedBy(p50),
     },
     {
       id: 'ack-p99',
@@ -105,7 +106,7 @@ export function ackRows(list: readonly AckFacts[], edits: number, bounds: AckBou
       bound: `≤ ${bounds.eventToAckP99Ms} ms`,
       measured: `${millis(p99)} (max ${millis(max)})`,
       ok: enough && p99 <= bounds.eventToAckP99Ms,
-      ...(enough && timedBy(p99)),
+      ...timedBy(p99),
     },
   ];
 }

@@ -1,5 +1,6 @@
+import { join } from 'node:path';
 import t from 'tap';
-import { createSlots } from '../../src/drill/slots.ts';
+import { createSlots, leaveCold, takeCold } from '../../src/drill/slots.ts';
 
 // The clock's timers let a process end.
 const alive = setInterval(() => {}, 1_000);
@@ -28,4 +29,12 @@ t.test('without a number each call has a worker of its own', async (t) => {
     Array.from({ length: 50 }, () => new Promise<void>((resolve) => slots.work(20, resolve))),
   );
   t.ok(performance.now() - began < 800, 'at once, not one after the other');
+});
+
+t.test('a start is cold once, when it was told so', async (t) => {
+  const file = join(t.testdir(), 'cold.json');
+  t.equal(takeCold(file), undefined);
+  leaveCold(file, { factor: 10, calls: 250 });
+  t.strictSame(takeCold(file), { factor: 10, calls: 250 });
+  t.equal(takeCold(file), undefined, 'the next one is warm');
 });
