@@ -43,17 +43,17 @@ async function instance(name: string) {
 const [home, away] = [[await instance('home'), await instance('home')], await instance('away')];
 const instances = [...home.map(({ at }) => ({ idc: 'sh-a', at })), { idc: 'sh-b', at: away.at }];
 const rampMs = 6_000;
+// An answer may take 0.8 s: on a busy machine checks are late.
+const traffic = { health: { path: '/', interval: '1s' } };
 const world = await startIdcs({
   idcs: ['sh-a', 'sh-b'],
   hopLimit: 1,
   groups: [
-    { name: 'slowly', instances, health: '/', drGroup: { failback: { ramp: `${rampMs}ms`, hold: '1s' } } },
-    { name: 'at-once', instances, health: '/' },
+    { name: 'slowly', instances, drGroup: { traffic, failback: { ramp: `${rampMs}ms`, hold: '2s' } } },
+    { name: 'at-once', instances, drGroup: { traffic } },
     {
-      name: 'warmed',
-      instances,
-      health: '/',
-      drGroup: { failback: { ramp: '3s', hold: '1s', warmup: 'mirror' } },
+      ...{ name: 'warmed', instances },
+      drGroup: { traffic, failback: { ramp: '3s', hold: '1s', warmup: 'mirror' } },
     },
   ],
 });
@@ -94,6 +94,7 @@ t.test('reads are mirrored home first, marked, and nothing else is', { timeout: 
   await until('it is home', async () => (await shareOf('warmed')) === 100);
   for (const one of home) one.down();
   await until('it is held back', async () => (await held('warmed')) === 1);
+  await until('it is served away', async () => (await shareOf('warmed')) === 0);
   for (const one of home) await one.up();
   const bodies: string[] = [];
   while ((await held('warmed')) < 200) {
