@@ -21,7 +21,7 @@ export interface UnderWay {
 
 const filter = [
   '^http\\.(outbound|edge)\\.downstream_rq_(completed|5xx|time)$',
-  '^cluster\\.(instances/.*|egress)\\.upstream_rq_(total|active|pending_overflow)$',
+  '^cluster\\.(instances/.*|egress)\\.upstream_rq_(total|active|(active|pending)_overflow)$',
   '^cluster\\.instances/.*\\.upstream_cx_active$',
   '^cluster\\.(instances|failover)/.*\\.upstream_rq_retry$',
   '^cluster\\.idcs/.*\\.upstream_cx_none_healthy$',
@@ -68,7 +68,7 @@ export async function readProxy(
     requests: sum(/^http\..*downstream_rq_completed$/),
     errors: sum(/^http\..*downstream_rq_5xx$/),
     nobody: sum(/^cluster\.idcs\/.*upstream_cx_none_healthy$/),
-    overflow: sum(/upstream_rq_pending_overflow$/),
+    overflow: sum(/upstream_rq_(active|pending)_overflow$/),
     retries: sum(/upstream_rq_retry$/),
     near: sum(/^cluster\.instances\/.*upstream_rq_total$/),
     away: sum(/^cluster\.egress\.upstream_rq_total$/),

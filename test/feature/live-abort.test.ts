@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap';
 import { expectHome, runLive, startLiveWorld } from '../support/live.ts';
+import { until } from '../support/mesh.ts';
 
 const alive = setInterval(() => {}, 1_000);
 const world = await startLiveWorld();
@@ -64,6 +65,54 @@ t.test('a stand-in that errs aborts it', async (t) => {
   t.ok(Number(calm.phase('20 %')?.idcs['sh-a']?.errors) > 1, 'the same errors');
   behaviour['sh-b'].status = 200;
   await isHome(t);
+});
+
+const registry = world.idcs.registry.get('sh-a') as string;
+const save = (text: string) => {
+  for (const mesh of world.idcs.meshes.values()) mesh.save('all.yaml', text);
+};
+
+t.test('a stand-in that is full aborts it, and its refusals and their retries are counted', async (t) => {
+  save(registry.replaceAll('  idcs:', '  capacity: {concurrentPerInstance: 1}\n  idcs:'));
+  behaviour['sh-b'].waitMs = 300;
+  const dry = async () => /cannot be judged/.test((await run(t, ['--dry-run', ...all])).said());
+  await until('the capacity is read', async () => !(await dry()));
+  const args = ['--steps', '50,90', '--baseline', '3s', ...all];
+  const { code, said } = await run(t, [...args, '--hold', '60s', '--abort-on', 'spill-limit>1%']);
+  t.equal(code, 1);
+  t.match(
+    said(),
+    /users of sh-a: spill-limit is [\d.]+ % \(\d+ of \d+\), more than 1 %; everybody comes home/,
+  );
+  const many = await run(t, [
+    ...args,
+    '--hold',
+    '60s',
+    '--abort-on',
+    'tries>1.02 and errors>100% or tries>1.05',
+  ]);
+  t.equal(many.code, 1);
+  t.match(many.said(), /users of sh-a: tries are 1\.\d+ a request, more than 1.05; everybody comes home/);
+  const calm = await run(t, [
+    '--steps',
+    '50',
+    '--baseline',
+    '2s',
+    '--hold',
+    '4s',
+    ...all,
+    '--abort-on',
+    'errors>50%',
+  ]);
+  t.equal(calm.code, 0);
+  t.ok(
+    Number(calm.phase('50 %')?.idcs['sh-b']?.spillLimit) > 1,
+    'the same refusals, by the ingress that gave them',
+  );
+  t.ok(Number(calm.phase('50 %')?.idcs['sh-a']?.tries) > 1.05, 'the same retries');
+  behaviour['sh-b'].waitMs = 0;
+  save(registry);
+  await until('it is gone', dry);
 });
 
 t.test('who is ill at home is not practised with', async (t) => {
