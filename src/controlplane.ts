@@ -1,9 +1,10 @@
-import type { Clock } from './base/clock.ts';
+import { type Clock, sleep } from './base/clock.ts';
 import { MeshError } from './base/error.ts';
 import type { Logger } from './base/log.ts';
 import { createDeletions, type Deletions } from './delivery/deletions.ts';
 import type { GuardLimits } from './delivery/guard.ts';
 import { Ledger } from './delivery/ledger.ts';
+import { guardMemory, type Heap } from './delivery/memory.ts';
 import { createMetrics, type Metrics } from './delivery/metrics.ts';
 import { createProblemLog } from './delivery/problem-log.ts';
 import { ReachWatch } from './delivery/reach-watch.ts';
@@ -28,7 +29,7 @@ import type { Problem } from './registry/source.ts';
 import type { OpenedSource } from './registry/sources.ts';
 import { clusterType, endpointType, extensionConfigType, listenerType, routeType } from './serve/types.ts';
 import { createXdsServer, type XdsLimits } from './serve/xds.ts';
-import { createStatusReader, type StatusReader } from './status.ts';
+import { createStatusReader, type StatusReader, unprotected } from './status.ts';
 import { answerOf, classOf, rosterStream, xdsLevels } from './streams.ts';
 
 /** What a control plane is made of. */
@@ -52,6 +53,8 @@ export interface ControlPlaneOptions {
   readonly deletionLimits?: Partial<GuardLimits>;
   /** How often what the sources hold is compared with the index, in milliseconds; default 30,000. */
   readonly reconcileMs?: number;
+  /** The heap of this process, to shed load before it is full; by default it is not looked at. */
+  readonly heap?: Heap;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Called before the sources are read, so that what is waited for can be asked. Its rejection ends the start. */
@@ -75,17 +78,10 @@ export interface ControlPlane extends StatusReader {
   /** Instances that went and that some proxy may still have. */
   readonly deletions: Pick<Deletions, 'of' | 'barrier'>;
   readonly evacuations: Pipeline['evacuations'] & Pick<FailbackKeeper, 'held'>;
+  /** Hands the proxies over to others within `overMs`, after `/readyz` said so for `noticeMs`; `close` is to follow. */
+  handOver(noticeMs: number, overMs: number): Promise<void>;
   close(): Promise<void>;
 }
-
-/** Stands in /status and /problems as long as a control plane runs so. */
-const unprotected: Problem = {
-  severity: 'error',
-  where: '--loop-prevention',
-  path: '',
-  message:
-    'loop prevention is off: requests may run in circles between IDCs until they overflow. This is for drills; start without --loop-prevention off',
-};
 
 /**
  * Starts a control plane: resolves once it serves ADS and the sources have been read; it answers proxies when
@@ -109,7 +105,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     log: logger,
     ready: options.answerBeforeReady === true,
     ...(options.xdsLimits && { limits: options.xdsLimits }),
-    classOf: (node) => classOf(node, idc),
+    classOf(node) {
+      memory?.admit();
+      return classOf(node, idc);
+    },
     onUnknownClass({ nodeClass, node }) {
       const scope = parseNodeScope(node.metadata);
       startOrder.begin(nodeClass, scope.role, () => xds.hold(nodeClass));
@@ -285,6 +284,9 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     if (onlyFilters && pipeline.hasFilters()) readiness.met('filters');
   }
 
+  const { heap } = options;
+  const memory = heap && guardMemory({ clock, logger, metrics, readiness, heap, shed: xds.shed });
+
   const { address } = options.xds;
   const host = address.includes(':') ? `[${address}]` : address;
   const port = await xds.listen(`${host}:${options.xds.port}`);
@@ -315,6 +317,12 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     confirmDeletes: () => sources.reduce((sum, source) => sum + (source.confirmDeletes?.() ?? 0), 0),
     deletions,
     evacuations: { ...pipeline.evacuations, held: failback.held },
+    async handOver(noticeMs, overMs) {
+      readiness.turnAway('stop', 'this control plane stops: proxies are handed over to others');
+      metrics.ready.set(0);
+      if (xds.stats.streams > 0) await sleep(clock, noticeMs);
+      await xds.handOver(overMs);
+    },
     close,
   };
   try {
@@ -381,6 +389,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     readiness.close();
     startOrder.close();
     watch.close();
+    memory?.close();
     deletions.close();
     failback.close();
     await Promise.all([xds.close(), pipeline.close()]);

@@ -27,6 +27,15 @@ import type {
   XdsServer,
 } from './serve/xds.ts';
 
+/** Stands in /status and /problems as long as a control plane runs so. */
+export const unprotected: Problem = {
+  severity: 'error',
+  where: '--loop-prevention',
+  path: '',
+  message:
+    'loop prevention is off: requests may run in circles between IDCs until they overflow. This is for drills; start without --loop-prevention off',
+};
+
 /** Where a proxy stands with one type of resources. Ages in milliseconds. */
 export interface TypeReport {
   /** STALE: newer state waits for its turn, or for the ACK. */
@@ -75,6 +84,7 @@ export type SourceStatus = { readonly name: string } & Partial<LastGoodStatus>;
 
 /** Whether proxies are answered, and from what. */
 export interface ReadinessStatus {
+  /** New proxies may come, and are answered. */
   readonly ready: boolean;
   readonly waitingFor: readonly string[];
   /** Why it still waits, for how long, and what to do, where there is more to say than the name. */
@@ -154,10 +164,11 @@ export function createStatusReader(options: StatusOptions): StatusReader {
   }
 
   function readinessStatus(): ReadinessStatus {
+    const away = readiness.turnedAway();
     return {
-      ready: readiness.ready,
+      ready: readiness.ready && away.length === 0,
       waitingFor: readiness.waitingFor(),
-      reasons: options.reasons(),
+      reasons: [...options.reasons(), ...away],
       sources: sources.map((source) => ({ name: source.name, ...source.lastGood?.() })),
       peers: sources.flatMap((source) => source.peers?.() ?? []),
     };

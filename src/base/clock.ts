@@ -13,13 +13,21 @@ export interface Clock {
   after(delayMs: number, fn: () => void): Timer;
 }
 
+// The longest delay of a timer of Node's, 24.8 days: one that is longer runs out at once.
+const timerMsMax = 2 ** 31 - 1;
+
 /** The machine's own clock. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   wall: () => Date.now(),
   after(delayMs, fn) {
-    const handle = setTimeout(fn, delayMs);
-    handle.unref();
+    let handle: NodeJS.Timeout;
+    const wait = (ms: number) => {
+      const part = Math.min(ms, timerMsMax);
+      handle = setTimeout(() => (ms > part ? wait(ms - part) : fn()), part);
+      handle.unref();
+    };
+    wait(delayMs);
     return { cancel: () => clearTimeout(handle) };
   },
 };

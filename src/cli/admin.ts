@@ -52,7 +52,8 @@ const pages: Readonly<Record<string, Page>> = {
     help: 'xDS is answered; else 503 and what is waited for',
     answer: (plane) => {
       const { ready, waitingFor, reasons, sources, peers } = plane.readiness();
-      const first = ready ? 'ready' : `not ready, waiting for: ${waitingFor.join(', ')}`;
+      const waits = waitingFor.length > 0 ? `, waiting for: ${waitingFor.join(', ')}` : '';
+      const first = ready ? 'ready' : `not ready${waits}`;
       const notes = [...reasons];
       for (const { name, reason } of sources) if (reason) notes.push(`source ${name}: ${reason}`);
       for (const peer of peers) {

@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
-import type { Logger } from '../base/log.ts';
 import { startControlPlane } from '../controlplane.ts';
 import { openFailbackStore } from '../failback/store.ts';
 import type { ListenAddress } from '../model/node.ts';
@@ -14,7 +13,10 @@ import type { PeerLink } from '../registry/replica.ts';
 import { openSource } from '../registry/sources.ts';
 import { showAddress } from './address.ts';
 import { type AdminServer, serveAdmin } from './admin.ts';
-import { createLogger } from './log.ts';
+import { exitCode } from './exit.ts';
+import { endAtFault } from './fault.ts';
+import { watchHeap } from './heap-use.ts';
+import { type ClosableLogger, createLogger } from './log.ts';
 import type { LogLevel } from './loglevel.ts';
 import { createRegistrationClient } from './registration-client.ts';
 import { watchEventLoop } from './stall.ts';
@@ -38,8 +40,13 @@ export interface ServeFlags {
   /** Milliseconds; see `GuardLimits`. */
   readonly deletionAckLimit: number;
   readonly deletionReconnectLimit: number;
+  /** Milliseconds; see `ControlPlane.handOver`. */
+  readonly shutdownGrace: number;
   readonly logLevel: LogLevel;
 }
+
+// A load balancer that looks each second sends nobody here any more.
+const noticeMs = 1_000;
 
 /** Where compiled filters are kept between starts, if anywhere. */
 function filterStore({ filters, state }: ServeFlags): { filterStore?: string } {
@@ -47,9 +54,13 @@ function filterStore({ filters, state }: ServeFlags): { filterStore?: string } {
   return state === undefined ? {} : { filterStore: join(state, 'filters') };
 }
 
-/** Serves until SIGTERM or SIGINT. Rejects with MeshError when it cannot start, and leaves nothing behind then. */
+/**
+ * Serves until SIGTERM or SIGINT, then hands its proxies over to others and ends; a second signal ends it at once, with 130. Rejects with MeshError when it cannot start, and
+ * leaves nothing behind then.
+ */
 export async function serve(flags: ServeFlags): Promise<void> {
   const logger = createLogger(flags.logLevel);
+  endAtFault(logger);
   try {
     await serveUntilTold(flags, logger);
   } finally {
@@ -57,7 +68,7 @@ export async function serve(flags: ServeFlags): Promise<void> {
   }
 }
 
-async function serveUntilTold(flags: ServeFlags, logger: Logger): Promise<void> {
+async function serveUntilTold(flags: ServeFlags, logger: ClosableLogger): Promise<void> {
   const clock = systemClock;
   const token = flags.adminTokenFile === undefined ? undefined : readToken(flags.adminTokenFile);
   const { file, links } = { file: flags.registrations, links: linksOf(flags, token) };
@@ -95,6 +106,7 @@ async function serveUntilTold(flags: ServeFlags, logger: Logger): Promise<void> 
     deletionLimits: { ackMsMax: flags.deletionAckLimit, reconnectMsMax: flags.deletionReconnectLimit },
     ...filterStore(flags),
     ...(flags.state === undefined ? {} : { failbackStore: openFailbackStore(flags.state, logger) }),
+    heap: watchHeap(),
     clock,
     logger,
     async onListening(plane) {
@@ -116,13 +128,29 @@ async function serveUntilTold(flags: ServeFlags, logger: Logger): Promise<void> 
     xds: showAddress(plane.xds),
     admin: showAddress({ ...flags.admin, port: admin?.port ?? flags.admin.port }),
   });
-  const signal = await new Promise<string>((resolve) => {
-    process.once('SIGTERM', resolve);
-    process.once('SIGINT', resolve);
+  const signal = await nextSignal();
+  logger.info('stopping: proxies are handed over, and keep what they have', { signal });
+  void nextSignal().then(async (second) => {
+    logger.warn('a second signal: ending at once', { signal: second });
+    await logger.close();
+    process.exit(exitCode.interrupted);
   });
-  logger.info('stopping; proxies keep what they have', { signal });
+  await plane.handOver(noticeMs, flags.shutdownGrace);
   await Promise.all([admin?.close(), plane.close(), watchdog.close()]);
 }
+
+/** The next SIGTERM or SIGINT. */
+function nextSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    const heard = (signal: NodeJS.Signals) => {
+      for (const one of endings) process.off(one, heard);
+      resolve(signal);
+    };
+    for (const one of endings) process.on(one, heard);
+  });
+}
+
+const endings = ['SIGTERM', 'SIGINT'] as const;
 
 /** The other control planes, as they are asked. Throws MeshError `invalid` when what that needs is not given. */
 function linksOf(flags: ServeFlags, token: string | undefined): readonly PeerLink[] {

@@ -76,6 +76,14 @@ export function serveCommand(): Command {
       ),
     )
     .addOption(limit('--deletion-reconnect-limit <duration>', 'the same, for a proxy that is away', '15s'))
+    .addOption(
+      duration(
+        '--shutdown-grace <duration>',
+        'on SIGTERM proxies are handed over to other control planes one after another, 5 ms apart, or closer to be done within so long; 0: all at once',
+        '15s',
+        { minMs: 0, maxMs: 600_000 },
+      ),
+    )
     .addOption(new Option('--log-level <level>', 'what to log').choices(logLevels).default('info'))
     .action(async (flags: ServeFlags) => {
       // Loaded only now: --help and the other commands need none of it.

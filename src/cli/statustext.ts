@@ -92,9 +92,10 @@ function head(
   { idc, ready, waitingFor, reasons, sources, peers }: ControlPlaneStatus,
   admin: string,
 ): string[] {
+  const waits = `no proxy is answered. It waits for: ${waitingFor.join(', ')}`;
   const first = ready
     ? `Control plane of ${idc} at ${admin}: ready.`
-    : `Control plane of ${idc} at ${admin}: NOT READY, no proxy is answered. It waits for: ${waitingFor.join(', ')}.`;
+    : `Control plane of ${idc} at ${admin}: NOT READY, ${waitingFor.length > 0 ? waits : 'no new proxy is taken'}.`;
   return [
     first,
     ...reasons.map((why) => `! ${why}`),

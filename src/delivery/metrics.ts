@@ -47,6 +47,7 @@ export interface Metrics {
   readonly deletionRelease: LatencyHistogram;
   /** In seconds. */
   readonly eventLoopStall: Histogram;
+  readonly shedding: Gauge;
 }
 
 /** What the gauges show of another control plane. */
@@ -200,6 +201,11 @@ export function createMetrics(idc: string): Metrics {
       buckets: [0.5, 1, 2, 5, 10, 30, 60],
       registers,
     }),
+    shedding: gauge(
+      'memory_shedding',
+      'Whether new streams are refused as the heap is nearly full: 1, else 0.',
+      [],
+    ),
     nacks: counter('nacks_total', 'Responses that a proxy rejected, by resource type.', ['type']),
     refusedAgain: counter(
       'nacks_again_total',

@@ -22,6 +22,7 @@ export class Readiness {
   readonly #waiting: Set<string>;
   readonly #options: ReadinessOptions;
   readonly #since: number;
+  readonly #turnedAway = new Map<string, string>();
   #reminder: Timer;
   #ready = false;
 
@@ -61,6 +62,20 @@ export class Readiness {
   /** What is still being waited for. */
   waitingFor(): readonly string[] {
     return [...this.#waiting];
+  }
+
+  /**
+   * Says that new proxies are to go elsewhere for a cause, in words, or no longer (undefined). Those that are there are answered as
+   * before: `ready` says that.
+   */
+  turnAway(cause: string, words: string | undefined): void {
+    if (words === undefined) this.#turnedAway.delete(cause);
+    else this.#turnedAway.set(cause, words);
+  }
+
+  /** Why new proxies are to go elsewhere; empty: they may come. */
+  turnedAway(): readonly string[] {
+    return [...this.#turnedAway.values()];
   }
 
   close(): void {

@@ -343,6 +343,16 @@ export class Hub implements SessionHost {
     return [];
   }
 
+  /** The session with most names that no other subscribes to, where it has at least `namesMin`. */
+  heaviest(namesMin: number): Session | undefined {
+    let [most, found]: [number, Session | undefined] = [namesMin, undefined];
+    for (const session of this.sessions()) {
+      const names = session.ownNames();
+      if (names >= most) [most, found] = [names, session];
+    }
+    return found;
+  }
+
   status(): StreamStatus[] {
     return [...this.sessions()].map((session) => session.status());
   }

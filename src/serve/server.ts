@@ -10,6 +10,7 @@ import {
 } from './admission-limits.ts';
 import type { Peer } from './events.ts';
 import { collectWhatWasRead } from './garbage.ts';
+import { handOver } from './handover.ts';
 import { type IntakeLimits, Intakes, intakeLimits } from './intake.ts';
 import { Keepalive, type KeepaliveTimes, watchSession } from './keepalive.ts';
 import { openListener } from './listener.ts';
@@ -57,6 +58,8 @@ export interface Listening {
   readonly port: number;
   /** How full it is. */
   levels(): Levels;
+  /** Takes no more connections, and ends those that have streams one after another, within `overMs`; see `handOver`. */
+  handOver(overMs: number): Promise<void>;
   /** Lets streams go on for `graceMs` at most, then ends them. */
   close(graceMs: number): Promise<void>;
 }
@@ -149,6 +152,10 @@ export async function listen(
       ...listener.admission.levels(),
       ...{ unfinishedBytes: intakes.bytes, paced: paces.waiting, pacedTotal: paces.waits },
     }),
+    handOver(overMs) {
+      listener.stop();
+      return handOver(departures(calls), overMs, clock);
+    },
     async close(graceMs) {
       listener.stop();
       await close(server, calls, clock, graceMs);
@@ -236,6 +243,22 @@ function credentials(tls: TlsOptions | undefined): ServerCredentials {
   const ca = tls.clientCa === undefined ? null : Buffer.from(tls.clientCa);
   return ServerCredentials.createSsl(ca, [pair], ca !== null);
 }
+
+/** What ends each connection: the status of its streams, and GOAWAY, so that its client opens none on it again. */
+function departures(calls: ReadonlySet<Call>): (() => void)[] {
+  const byConnection = new Map<object, Call[]>();
+  for (const call of calls) {
+    const connection = sessionOf(call) ?? call;
+    byConnection.set(connection, [...(byConnection.get(connection) ?? []), call]);
+  }
+  return [...byConnection.values()].map((own) => () => {
+    for (const call of own) call.emit('error', { code: status.UNAVAILABLE, details: goingAway });
+    const [first] = own;
+    if (first !== undefined) sessionOf(first)?.close();
+  });
+}
+
+const goingAway = 'this server is going away: connect again';
 
 /** Ends the streams, which clients take up again elsewhere, and waits until the connections are gone. */
 function close(server: Server, calls: Set<Call>, clock: Clock, graceMs: number): Promise<void> {

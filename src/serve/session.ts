@@ -1,3 +1,4 @@
+import type { MeshError } from '../base/error.ts';
 import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { differencesOf } from './differences.ts';
@@ -42,6 +43,8 @@ export interface SessionStream {
   write(bytes: Buffer): void;
   /** Whether something written has not gone out yet. */
   isClogged(): boolean;
+  /** Ends the stream with an error that its client sees, where that can be. */
+  refuse?(error: MeshError): void;
 }
 
 /** What a session needs of the server. */
@@ -76,7 +79,7 @@ export class Session {
   readonly info: StreamInfo;
   readonly openedAtMs: number;
   private readonly host: SessionHost;
-  private readonly stream: SessionStream;
+  readonly stream: SessionStream;
   private members: Member[] = [];
   private settlesAt = Number.NEGATIVE_INFINITY;
   // Nothing is due, under way, held or refused, of any type. Only a request can end that, or a change.
@@ -107,6 +110,11 @@ export class Session {
   /** The names of each type as they were last written, for `parseSotwRequest`. */
   lastNames(): Buffer[] {
     return this.members.map((member) => member.sub.lastNames);
+  }
+
+  /** How many names it subscribes to, each divided among the streams that have the same set. */
+  ownNames(): number {
+    return this.members.reduce((sum, { sub, group }) => sum + sub.set.names.size / group.members.size, 0);
   }
 
   /** Takes a State of the World request, and writes what follows from it. */

@@ -112,6 +112,16 @@ export interface XdsServer {
   levels(): Levels[];
   /** How many things are kept by names that clients gave. */
   kept(): Readonly<Record<string, number>>;
+  /**
+   * Hands the clients over to other servers: takes no more connections, and ends those that have streams one after another, 5 ms
+   * apart, or closer so that it lasts no longer than `overMs`. Who is still there is served as before. `close` is to follow.
+   */
+  handOver(overMs: number): Promise<void>;
+  /**
+   * Refuses the stream that holds most memory by the names that it alone subscribes to, with RESOURCE_EXHAUSTED and `why`; false
+   * where none has 1,000 of them.
+   */
+  shed(why: string): boolean;
   /** Ends all streams; what is not gone after `graceMs` (default 1,000) is cut. */
   close(graceMs?: number): Promise<void>;
 }
@@ -183,6 +193,15 @@ export function createXdsServer(options: XdsServerOptions = {}): XdsServer {
     unconfirmed: (what) => hub.unconfirmed(what),
     isConfirmed: (what) => hub.isConfirmed(what),
     differences: (stream) => hub.differences(stream),
+    async handOver(overMs) {
+      health.set(false);
+      await Promise.all(listening.map((one) => one.handOver(overMs)));
+    },
+    shed(why) {
+      const session = hub.heaviest(shedNamesMin);
+      session?.stream.refuse?.(new MeshError('exhausted', why));
+      return session !== undefined;
+    },
     async close(graceMs = 1_000) {
       health.set(false);
       hub.close();
@@ -195,6 +214,9 @@ export function createXdsServer(options: XdsServerOptions = {}): XdsServer {
 function serviceOf(path: string): string {
   return path.slice(1, path.lastIndexOf('/'));
 }
+
+// Less than that frees nothing.
+const shedNamesMin = 1_000;
 
 function nameIn(resource: ResourceJson): unknown {
   const { name, cluster_name } = resource as { name?: unknown; cluster_name?: unknown };

@@ -174,6 +174,16 @@ const processes: readonly Held[] = [
   ['a proxy that left', '1 h, 1,000', 'src/delivery/roster.ts', '{ keptMs: 3_600_000, nodesMax: 1_000 }'],
   ['what is waited for', '10 s', 'src/delivery/readiness.ts', 'reminderMs = 10_000;'],
   ['a stall of the event loop', '500 ms', 'src/cli/stall.ts', 'defaultStallMs = 500;'],
+  ['on SIGTERM', '5 ms apart', 'src/serve/handover.ts', 'handOverSpacingMs = 5;'],
+  ['on SIGTERM', 'for 1 s', 'src/cli/serve.ts', 'noticeMs = 1_000;'],
+  ['parts of the heap', '0.85; 0.92', 'src/delivery/memory.ts', '{ refuse: 0.85, end: 0.92 }'],
+  [
+    'memory is looked at',
+    'each 0.25 s; after 30 s',
+    'src/delivery/memory.ts',
+    '{ look: 250, collect: 30_000 }',
+  ],
+  ['a fault that nothing', 'with 1', 'src/cli/fault.ts', 'process.exit(exitCode.failed)'],
   ['the store is compared', '30 s', 'src/registry/reconcile.ts', 'reconcileMs = 30_000;'],
   [
     'a connection of a proxy',

@@ -1,4 +1,4 @@
-import { systemClock } from '../../src/base/clock.ts';
+import { type Clock, systemClock } from '../../src/base/clock.ts';
 import { type Change, type MeshObject, refKey, refOf } from '../../src/model/object.ts';
 import { parseObject } from '../../src/registry/parse.ts';
 import type { Sink, Source } from '../../src/registry/source.ts';
@@ -21,7 +21,11 @@ export interface RawSource extends Source {
  * Creates it. `start` tells the first half of the objects, waits for `gate`, tells the rest, one at a time, and is
  * synced then: what a slow registry looks like.
  */
-export function createRawSource(raw: readonly object[], gate: Promise<void> = Promise.resolve()): RawSource {
+export function createRawSource(
+  raw: readonly object[],
+  gate: Promise<void> = Promise.resolve(),
+  clock: Clock = systemClock,
+): RawSource {
   const objects = new Map<string, MeshObject>();
   let sink: Sink | undefined;
   const take = (one: object): MeshObject => {
@@ -30,7 +34,7 @@ export function createRawSource(raw: readonly object[], gate: Promise<void> = Pr
     objects.set(refKey(refOf(object)), object);
     return object;
   };
-  const upsert = (object: MeshObject): Change => ({ type: 'upsert', object, at: systemClock.now() });
+  const upsert = (object: MeshObject): Change => ({ type: 'upsert', object, at: clock.now() });
   for (const one of raw) take(one);
   return {
     name: 'raw',
@@ -49,7 +53,7 @@ export function createRawSource(raw: readonly object[], gate: Promise<void> = Pr
     },
     removeAll(gone) {
       for (const object of gone) objects.delete(refKey(refOf(object)));
-      sink?.changes(gone.map((object) => ({ type: 'delete', ref: refOf(object), at: systemClock.now() })));
+      sink?.changes(gone.map((object) => ({ type: 'delete', ref: refOf(object), at: clock.now() })));
     },
     async start(to, signal) {
       const all = [...objects.values()];
@@ -61,7 +65,7 @@ export function createRawSource(raw: readonly object[], gate: Promise<void> = Pr
         if (signal.aborted) return;
         to.changes([upsert(object)]);
       }
-      to.changes([{ type: 'synced', source: 'raw', at: systemClock.now() }]);
+      to.changes([{ type: 'synced', source: 'raw', at: clock.now() }]);
       sink = to;
     },
     async release() {},

@@ -1,0 +1,88 @@
+import { connect } from 'node:net';
+import t, { type Test } from 'tap';
+import { systemClock as clock } from '../../src/base/clock.ts';
+import { handOverSpacingMs } from '../../src/serve/handover.ts';
+import { clusterType } from '../../src/serve/types.ts';
+import { get, until } from '../support/mesh.ts';
+import { groupYaml } from '../support/registering.ts';
+import { linesOf, type Served, startServe } from '../support/served.ts';
+import { connectXds } from '../support/xds-client.ts';
+
+const metadata = {
+  isthmus: {
+    ...{ role: 'sidecar', idc: 'sh-a', namespace: 'shop' },
+    outbound: { address: '127.0.0.1', port: 15001 },
+  },
+};
+const count = 60;
+
+/** Clients that have all, each on a connection of its own, and the times at which their streams end. */
+async function connectAll(t: Test, served: Served) {
+  const ends: { at: number; code: number; details: string }[] = [];
+  const clients = Array.from({ length: count }, (_, i) => {
+    const client = connectXds(`127.0.0.1:${served.xds.port}`, 'delta', { id: `c-${i}`, metadata });
+    void client.ended.then(({ code, details }) => ends.push({ at: clock.now(), code, details }));
+    return client;
+  });
+  t.teardown(() => {
+    for (const client of clients) client.close();
+  });
+  for (const client of clients) client.send(clusterType, { resource_names_subscribe: ['*'] });
+  for (const client of clients) client.ack(await client.next());
+  return { clients, ends };
+}
+
+function connects({ xds }: Served): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(xds.port, xds.address);
+    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+    socket.once('connect', () => socket.destroy());
+  });
+}
+
+async function start(t: Test) {
+  const served = await startServe({ files: { 'echo.yaml': groupYaml('echo') } });
+  t.teardown(() => served.close());
+  await served.ready();
+  return { served, ...(await connectAll(t, served)) };
+}
+
+t.test('SIGTERM: /readyz says so first, then streams end one after another', async (t) => {
+  const { served, clients, ends } = await start(t);
+  served.kill('SIGTERM');
+  await until('it is not ready', async () => (await get(served.admin, '/readyz')).status === 503);
+  t.match((await get(served.admin, '/readyz')).body, /^not ready\nthis control plane stops/);
+  t.equal(ends.length, 0, 'all streams are there');
+  t.ok(await connects(served), 'and a connection is taken, until load balancers know');
+  served.save('more.yaml', groupYaml('more'));
+  t.match(await clients[0]?.next(), { resources: [{}] }, 'a change is pushed meanwhile');
+  await until('the first ends', () => ends.length > 0);
+  t.notOk(await connects(served), 'no connection is taken any more');
+  t.match(await served.exit, { code: 0, signal: null });
+  await until('all have ended', () => ends.length === count);
+  t.match(ends[0], { code: 14, details: 'this server is going away: connect again' });
+  t.equal(new Set(ends.map(({ details }) => details)).size, 1, 'none was cut');
+  const overMs = (ends.at(-1)?.at ?? 0) - (ends[0]?.at ?? 0);
+  t.ok(overMs >= (count - 1) * handOverSpacingMs * 0.5, `over ${overMs} ms`);
+  t.ok(linesOf(served.log()).some(({ msg, signal }) => /^stopping/.test(msg) && signal === 'SIGTERM'));
+});
+
+t.test('a second signal ends it at once', async (t) => {
+  const { served } = await start(t);
+  served.kill('SIGTERM');
+  await until('it stops', () => served.log().includes('stopping'));
+  served.kill('SIGINT');
+  t.match(await served.exit, { code: 130, signal: null });
+  t.match(linesOf(served.log()).at(-1), { msg: 'a second signal: ending at once' });
+});
+
+t.test('who has no proxies ends without waiting', async (t) => {
+  const served = await startServe();
+  t.teardown(() => served.close());
+  await served.ready();
+  const at = clock.now();
+  served.kill('SIGTERM');
+  const exit = await served.exit;
+  t.match(exit, { code: 0 });
+  t.comment(`after ${Math.round(exit.at - at)} ms`);
+});

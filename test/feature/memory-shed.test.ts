@@ -1,0 +1,62 @@
+import t, { type Test } from 'tap';
+import { clusterType, endpointType } from '../../src/serve/types.ts';
+import { get, until } from '../support/mesh.ts';
+import { type Replacement, type Served, startServe, takeAway, without } from '../support/served.ts';
+import { connectXds, type XdsClient } from '../support/xds-client.ts';
+
+const metadata = { isthmus: { role: 'sidecar', idc: 'sh-a', namespace: 'shop' } };
+const clientsMax = 80;
+
+/** A control plane with a small heap; clients fill it, one by one, each with names of its own, until one is refused or all are there. */
+async function fill(t: Test, ...off: Replacement[]) {
+  const served: Served = await startServe({
+    node: ['--max-old-space-size=128', '--import', without],
+    env: takeAway(...off),
+  });
+  t.teardown(() => served.close());
+  await served.ready();
+  const clients: XdsClient[] = [];
+  t.teardown(() => {
+    for (const client of clients) client.close();
+  });
+  const refusals: { code: number; details: string }[] = [];
+  for (let i = 0; i < clientsMax && refusals.length === 0; i += 1) {
+    const client = connectXds(`127.0.0.1:${served.xds.port}`, 'delta', { id: `greedy-${i}`, metadata });
+    clients.push(client);
+    void client.ended.then(({ code, details }) => refusals.push({ code, details }));
+    const names = Array.from({ length: 20_000 }, (_, j) => `${i}-${j}-${'x'.repeat(60)}`);
+    client.send(clusterType, { resource_names_subscribe: ['*'] });
+    client.send(endpointType, { resource_names_subscribe: names });
+    await Promise.race([client.next().catch(() => {}), client.ended, served.exit]);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  return { served, clients, refusals };
+}
+
+t.test('before its heap is full new streams are refused, and those that stand are served', async (t) => {
+  const soon = { file: 'delivery/memory.ts', from: 'collect: 30_000', to: 'collect: 1_000' };
+  const { served, clients, refusals } = await fill(t, soon);
+  t.match(refusals[0], { code: 8, details: /^memory is nearly full: \d+ of \d+ MiB/ });
+  t.comment(`${clients.length} clients: ${refusals[0]?.details}`);
+  t.match(await get(served.admin, '/readyz'), { status: 503, body: /memory is nearly full/ });
+  t.match(await served.page('/metrics'), /isthmus_memory_shedding\{[^}]*\} 1/);
+  for (const client of clients) client.close();
+  await until('there is room again', async () => (await get(served.admin, '/readyz')).status === 200);
+  const late = connectXds(`127.0.0.1:${served.xds.port}`, 'delta', { id: 'late', metadata });
+  t.teardown(() => late.close());
+  late.send(clusterType, { resource_names_subscribe: ['*'] });
+  t.equal((await late.next()).type_url, clusterType);
+});
+
+t.test('without that the process dies', async (t) => {
+  const { served, refusals } = await fill(t, { file: 'cli/serve.ts', from: 'heap: watchHeap(),', to: '' });
+  const { code, signal } = await Promise.race([
+    served.exit,
+    new Promise<{ code: number; signal: string }>((resolve) =>
+      setTimeout(() => resolve({ code: 0, signal: 'it lives' }), 20_000),
+    ),
+  ]);
+  t.ok(signal === 'SIGABRT' || signal === 'SIGTRAP' || (code ?? 0) > 128, `${code} ${signal}`);
+  t.match(served.log(), /heap out of memory|heap limit/i);
+  t.notOk(refusals.some(({ code }) => code === 8));
+});
