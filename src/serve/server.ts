@@ -1,5 +1,5 @@
 import { Server, ServerCredentials, type ServerInterceptor, status } from '@grpc/grpc-js';
-import type { Clock } from '../base/clock.ts';
+import { type Clock, sleep } from '../base/clock.ts';
 import type { MeshError } from '../base/error.ts';
 import type { Admission } from './admission.ts';
 import {
@@ -152,9 +152,13 @@ export async function listen(
       ...listener.admission.levels(),
       ...{ unfinishedBytes: intakes.bytes, paced: paces.waiting, pacedTotal: paces.waits },
     }),
-    handOver(overMs) {
+    async handOver(overMs) {
       listener.stop();
-      return handOver(departures(calls), overMs, clock);
+      const connections = [...calls].map((call) => sessionOf(call));
+      await handOver(departures(calls), overMs, clock);
+      // What the last were told has to go out: a connection that was closed ends behind it.
+      const isThere = () => connections.some((one) => one?.destroyed === false);
+      for (let looks = 0; looks < 50 && isThere(); looks += 1) await sleep(clock, 20);
     },
     async close(graceMs) {
       listener.stop();

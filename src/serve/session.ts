@@ -1,4 +1,3 @@
-import type { MeshError } from '../base/error.ts';
 import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { differencesOf } from './differences.ts';
@@ -43,8 +42,7 @@ export interface SessionStream {
   write(bytes: Buffer): void;
   /** Whether something written has not gone out yet. */
   isClogged(): boolean;
-  /** Ends the stream with an error that its client sees, where that can be. */
-  refuse?(error: MeshError): void;
+  refuse?(error: Error): void;
 }
 
 /** What a session needs of the server. */
@@ -113,9 +111,8 @@ export class Session {
   }
 
   /** How many names it subscribes to, each divided among the streams that have the same set. */
-  ownNames(): number {
-    return this.members.reduce((sum, { sub, group }) => sum + sub.set.names.size / group.members.size, 0);
-  }
+  readonly ownNames = (): number =>
+    this.members.reduce((sum, { sub, group }) => sum + sub.set.names.size / group.members.size, 0);
 
   /** Takes a State of the World request, and writes what follows from it. */
   receiveSotw(request: SotwRequest): void {

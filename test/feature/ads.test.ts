@@ -207,3 +207,13 @@ t.test('an address that is taken is said', async (t) => {
   });
   await second.close();
 });
+
+t.test('a client that has had answers is told why its stream ends', async (t) => {
+  const { server, connect } = await serve(t);
+  server.upsert('n', [cluster('a')]);
+  const client = connect('delta');
+  client.send('CDS');
+  client.ack(await client.next());
+  client.send('type.googleapis.com/envoy.nothing');
+  t.match(await client.ended, { code: 3, details: /envoy\.nothing/ });
+});
