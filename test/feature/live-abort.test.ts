@@ -68,8 +68,8 @@ t.test('a stand-in that errs aborts it', async (t) => {
 });
 
 const registry = world.idcs.registry.get('sh-a') as string;
-const save = (text: string) => {
-  for (const mesh of world.idcs.meshes.values()) mesh.save('all.yaml', text);
+const save = (text: string, of: readonly string[] = ['sh-a', 'sh-b']) => {
+  for (const idc of of) world.idcs.meshes.get(idc)?.save('all.yaml', text);
 };
 
 t.test('a stand-in that is full aborts it, and its refusals and their retries are counted', async (t) => {
@@ -113,6 +113,18 @@ t.test('a stand-in that is full aborts it, and its refusals and their retries ar
   behaviour['sh-b'].waitMs = 0;
   save(registry);
   await until('it is gone', dry);
+});
+
+t.test('a stand-in that has nobody aborts it, with nothing said', async (t) => {
+  const checked = registry.replaceAll('traffic: {}', 'traffic: {health: {path: /, interval: 500ms}}');
+  save(checked);
+  save(checked.replaceAll('locality: sh-b', 'locality: sh-x'), ['sh-b']);
+  const { code, said, record } = await run(t, ['--steps', '50', '--hold', '60s', '--baseline', '3s', ...all]);
+  t.equal(code, 1);
+  t.match(said(), /users of sh-a: no-idc is [\d.]+ % \(\d+ of \d+\), more than 1 %; everybody comes home/);
+  t.match(record().phases.find(({ name }) => name === '50 %')?.idcs['sh-a'], { errors: 0 });
+  save(registry);
+  await isHome(t);
 });
 
 t.test('who is ill at home is not practised with', async (t) => {
