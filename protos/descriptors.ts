@@ -141,6 +141,8 @@ function describeField(
   const { partOf } = field;
   return {
     name: field.name,
+    // As protoc does: without it some tools write JSON by the other name.
+    jsonName: field.name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase()),
     number: field.id,
     label: isMap || field.repeated ? repeated : optional,
     ...(isMap ? { type: messageKind, typeName: `.${nameOf(parent)}.${entryName(field)}` } : kindOf(field)),

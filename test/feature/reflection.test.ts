@@ -69,7 +69,7 @@ for (const version of ['v1', 'v1alpha'] as const)
     root.resolveAll();
     for (const name of services) t.ok(root.lookupService(name).methodsArray.length > 0, name);
     const type = root.lookupType('envoy.config.cluster.v3.Cluster');
-    t.match(type.fields, { name: { id: 1 }, connect_timeout: { id: 4 } });
+    t.match(type.fields, { name: { id: 1 }, connectTimeout: { id: 4 } });
   });
 
 t.test('what is not there is said, and no extension is claimed', async (t) => {
