@@ -57,9 +57,10 @@ test-crash: setup ## Kill a control plane at MOMENTS random moments of registeri
 go-tools: ## Build what tests run of other people's clients in Go, into .cache (needs Go; some minutes the first time)
 	mkdir -p .cache/test/bin
 	cd test/go && go build -o ../../.cache/test/bin/grpcurl github.com/fullstorydev/grpcurl/cmd/grpcurl
+	cd test/go && go build -o ../../.cache/test/bin/xdscaller .
 
 test-go: setup go-tools ## Run the tests that need them; `make test` leaves out those that are not built
-	GO_TOOLS=required tap test/feature/grpcurl.test.ts
+	GO_TOOLS=required tap test/feature/grpcurl.test.ts test/feature/proxyless.test.ts
 
 golden: setup ## Rewrite the golden files; read the difference before you commit it
 	UPDATE_GOLDEN=1 tap test/translate/golden.test.ts

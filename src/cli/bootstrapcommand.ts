@@ -2,7 +2,7 @@ import { Command, Option } from 'commander';
 import { stringify } from 'yaml';
 import { MeshError } from '../base/error.ts';
 import type { ListenAddress, NodeRole, NodeScope } from '../model/node.ts';
-import { type AppAddress, buildBootstrap } from '../translate/bootstrap.ts';
+import { type AppAddress, buildBootstrap, buildGrpcBootstrap } from '../translate/bootstrap.ts';
 import { parseAddress, parseApp, parseIdcName } from './address.ts';
 import { parseMaxHeap } from './heap.ts';
 
@@ -35,11 +35,13 @@ const address = (text: string) => parseAddress(text);
 /** `isthmus bootstrap`: prints a bootstrap for `envoy -c`. */
 export function bootstrapCommand(): Command {
   return new Command('bootstrap')
-    .summary('print the bootstrap of an Envoy')
-    .description('Print a bootstrap that `envoy -c` takes, for one proxy of one IDC.')
+    .summary('print the bootstrap of an Envoy, or of a gRPC client')
+    .description(
+      'Print a bootstrap that `envoy -c` takes, for one proxy of one IDC; with --role grpc, as JSON, one for the file that GRPC_XDS_BOOTSTRAP names to a gRPC client.',
+    )
     .addOption(
-      new Option('--role <role>', 'what the Envoy is for')
-        .choices(['sidecar', 'ingress', 'egress'])
+      new Option('--role <role>', 'what the Envoy is for; grpc: a gRPC client without one')
+        .choices(['sidecar', 'ingress', 'egress', 'grpc'])
         .makeOptionMandatory(),
     )
     .requiredOption('--idc <name>', 'the IDC that it stands in', parseIdcName)
@@ -67,13 +69,14 @@ export function bootstrapCommand(): Command {
     .addOption(new Option('--xds-mode <mode>', 'ADS variant').choices(['delta', 'sotw']).default('delta'))
     .option('--access-log <file>', 'write access logs there as JSON lines, e.g. /dev/stdout')
     .addOption(new Option('-o, --output <format>', 'output format').choices(['yaml', 'json']).default('yaml'))
-    .optionsGroup('For a sidecar:')
+    .optionsGroup('For a sidecar or a gRPC client:')
     .option('--namespace <name>', "the workload's namespace (default: default)")
     .option(
       '--depends-on <hosts>',
       'hosts it calls, by comma; *.x for all below x, a name without a dot: itself or NAME.NAMESPACE.svc.cluster.local (default: all of its namespace)',
       (text: string) => text.split(',').filter((host) => host !== ''),
     )
+    .optionsGroup('For a sidecar:')
     .option(
       '--outbound <host:port>',
       'where the workload sends its requests, such as 127.0.0.1:15001; without it the workload calls nobody. Sidecars that share a network namespace need one each',
@@ -104,7 +107,7 @@ export function bootstrapCommand(): Command {
     .action((flags: Flags) => {
       const bootstrap = bootstrapOf(flags);
       process.stdout.write(
-        flags.output === 'json'
+        flags.output === 'json' || flags.role === 'grpc'
           ? `${JSON.stringify(bootstrap, null, 2)}\n`
           : stringify(bootstrap, { lineWidth: 0 }),
       );
@@ -131,10 +134,13 @@ function bootstrapOf(flags: Flags): object {
       'a sidecar without --outbound and --inbound does nothing: give --outbound 127.0.0.1:15001 for a workload that calls others, --inbound HOST:PORT with --app HOST:PORT for one that others call, or all of them',
     );
   }
+  const xds = flags.xds ?? [{ address: '127.0.0.1', port: 15010 }];
+  const scope = scopeOf(flags);
+  if (scope.role === 'grpc') return buildGrpcBootstrap({ id: flags.id, scope, xds });
   return buildBootstrap({
     id: flags.id,
-    scope: scopeOf(flags),
-    xds: flags.xds ?? [{ address: '127.0.0.1', port: 15010 }],
+    scope,
+    xds,
     mode: flags.xdsMode,
     ...(flags.dns === undefined ? {} : { dns: flags.dns }),
     ...(flags.maxHeap === undefined ? {} : { maxHeapBytes: flags.maxHeap }),
@@ -143,19 +149,37 @@ function bootstrapOf(flags: Flags): object {
   });
 }
 
+/** What an Envoy alone has. */
+const envoyFlags = ['admin', 'dns', 'maxHeap', 'accessLog'] as const;
+
 const flagsByRole: Readonly<Record<NodeRole, readonly (keyof Flags)[]>> = {
   sidecar: ['namespace', 'dependsOn', 'outbound', 'unknownHosts', 'inbound', 'app'],
   ingress: ['edge', 'peer'],
   egress: ['sidecarListen', 'ingressListen'],
+  grpc: ['namespace', 'dependsOn'],
 };
+
+/** `maxHeap` → `max-heap`. */
+function optionOf(flag: string): string {
+  return flag.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
 
 function scopeOf(flags: Flags): NodeScope {
   for (const [role, names] of Object.entries(flagsByRole)) {
-    const stray = role === flags.role ? undefined : names.find((name) => flags[name] !== undefined);
+    const stray = names.find((name) => flags[name] !== undefined && !flagsByRole[flags.role].includes(name));
     if (stray !== undefined) {
-      const option = stray.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-      throw new MeshError('invalid', `--${option} is for --role ${role}, not ${flags.role}; leave it out`);
+      throw new MeshError(
+        'invalid',
+        `--${optionOf(stray)} is for --role ${role}, not ${flags.role}; leave it out`,
+      );
     }
+  }
+  const envoys = flags.role === 'grpc' ? envoyFlags.find((name) => flags[name] !== undefined) : undefined;
+  if (envoys !== undefined) {
+    throw new MeshError(
+      'invalid',
+      `--${optionOf(envoys)} is for an Envoy, which a gRPC client has not; leave it out`,
+    );
   }
   const common = {
     idc: flags.idc,
@@ -170,6 +194,13 @@ function scopeOf(flags: Flags): NodeScope {
   const choosing = { ...common, ...(flags.zone === undefined ? {} : { zone: flags.zone }) };
   const any = (port: number): ListenAddress => ({ address: '0.0.0.0', port });
   switch (flags.role) {
+    case 'grpc':
+      return {
+        role: 'grpc',
+        ...choosing,
+        namespace: flags.namespace ?? 'default',
+        ...(flags.dependsOn === undefined ? {} : { dependsOn: flags.dependsOn }),
+      };
     case 'sidecar':
       return {
         role: 'sidecar',

@@ -1,5 +1,5 @@
 import { isWildcard, meaningsOf, reaches } from '../model/hostname.ts';
-import type { NodeScope } from '../model/node.ts';
+import { callsNobody, isCaller, type NodeScope } from '../model/node.ts';
 import { didYouMean } from '../model/suggest.ts';
 
 /** Something that sidecars ask for and nobody has, in the form of a problem. */
@@ -43,7 +43,7 @@ export function describeDependencies(
   const nodes = new Map<string, string[]>();
   const note = (message: string, node: string) => nodes.set(message, [...(nodes.get(message) ?? []), node]);
   for (const { node, scope } of proxies) {
-    if (scope.role !== 'sidecar' || scope.outbound === undefined) continue;
+    if (!isCaller(scope) || callsNobody(scope)) continue;
     const { dependsOn, namespace } = scope;
     for (const host of dependsOn ?? [])
       if (!meaningsOf(host, namespace).some(isKnown))

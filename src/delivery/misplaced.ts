@@ -1,5 +1,5 @@
 import type { Idc } from '../model/idc.ts';
-import type { ListenAddress, NodeScope } from '../model/node.ts';
+import { isCaller, type ListenAddress, type NodeScope } from '../model/node.ts';
 
 /** A connected proxy, by its node id. */
 export interface PlacedNode {
@@ -34,7 +34,7 @@ export function describeMisplaced(nodes: readonly PlacedNode[], idc: Idc | undef
 }
 
 function doorsOf(scope: NodeScope, { spec }: Idc): readonly Door[] {
-  if (scope.role === 'sidecar') return [];
+  if (isCaller(scope)) return [];
   if (scope.role === 'ingress') {
     const at = (port: 'edgePort' | 'peerPort') =>
       spec.ingress.map((one) => ({ address: one.address, port: one[port] }));

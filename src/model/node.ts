@@ -3,8 +3,8 @@ import { addressKind, isLoopback } from './address.ts';
 import { canonicalHost } from './hostname.ts';
 import { idcNamePattern } from './idc.ts';
 
-/** What an Envoy is for. */
-export type NodeRole = 'sidecar' | 'ingress' | 'egress';
+/** What an Envoy is for; or a gRPC client, which has no proxy and asks for its configuration itself. */
+export type NodeRole = 'sidecar' | 'ingress' | 'egress' | 'grpc';
 
 /** `host:port` as Envoy listens on it. */
 export interface ListenAddress {
@@ -25,12 +25,21 @@ interface ChoosingScope extends CommonScope {
   readonly zone?: string;
 }
 
-/** A sidecar. Its inbound listener stands in its bootstrap, so only the outbound side is decided here. */
-export interface SidecarScope extends ChoosingScope {
-  readonly role: 'sidecar';
+/** Who calls Groups. */
+interface CallingScope extends ChoosingScope {
   readonly namespace: string;
   /** Hosts of the Groups that it calls; absent: all of its namespace. */
   readonly dependsOn?: readonly string[];
+}
+
+/** A gRPC client that finds its servers by xDS (gRFC A27), without a proxy. */
+export interface GrpcScope extends CallingScope {
+  readonly role: 'grpc';
+}
+
+/** A sidecar. Its inbound listener stands in its bootstrap, so only the outbound side is decided here. */
+export interface SidecarScope extends CallingScope {
+  readonly role: 'sidecar';
   /** Where the workload sends its requests; absent: the workload calls nobody. */
   readonly outbound?: ListenAddress;
   /** Whether requests for hosts that nobody has declared go on to these hosts; absent: they are refused. */
@@ -54,7 +63,17 @@ export interface EgressScope extends CommonScope {
 }
 
 /** What a proxy says of itself (Envoy node metadata, key `isthmus`), as far as it decides what it gets. */
-export type NodeScope = SidecarScope | IngressScope | EgressScope;
+export type NodeScope = SidecarScope | IngressScope | EgressScope | GrpcScope;
+
+/** Whether a scope is of a caller: it sees what it depends on, gateways see all. */
+export function isCaller(scope: NodeScope): scope is SidecarScope | GrpcScope {
+  return scope.role === 'sidecar' || scope.role === 'grpc';
+}
+
+/** Whether it is a sidecar whose workload is only called. */
+export function callsNobody(scope: SidecarScope | GrpcScope): boolean {
+  return scope.role === 'sidecar' && scope.outbound === undefined;
+}
 
 /** The key under which a scope stands in Envoy's `node.metadata`. */
 export const nodeMetadataKey = 'isthmus';
@@ -91,6 +110,13 @@ export function parseNodeScope(metadata: unknown): NodeScope {
         ...optional('outbound', raw.outbound === undefined ? undefined : listen(raw, 'outbound')),
         ...passing(raw),
       };
+    case 'grpc':
+      return {
+        role: 'grpc',
+        ...choosing,
+        namespace: text(raw, 'namespace'),
+        ...optional('dependsOn', raw.dependsOn === undefined ? undefined : hosts(raw.dependsOn)),
+      };
     case 'ingress':
       return {
         role: 'ingress',
@@ -101,7 +127,7 @@ export function parseNodeScope(metadata: unknown): NodeScope {
     case 'egress':
       return { role: 'egress', ...common, ...apart(raw, 'sidecar', 'ingress') };
     default:
-      throw bad('role', `must be sidecar, ingress or egress, not ${JSON.stringify(raw.role)}`);
+      throw bad('role', `must be sidecar, ingress, egress or grpc, not ${JSON.stringify(raw.role)}`);
   }
 }
 

@@ -50,23 +50,15 @@ export function buildBootstrap(options: BootstrapOptions): Bootstrap {
   // What the control plane would refuse is refused here, where somebody reads it.
   const given = parseNodeScope({ [nodeMetadataKey]: options.scope });
   const scope: NodeScope = given.role === 'ingress' ? { ...given, runtime: true } : given;
-  if (options.id === '') throw new MeshError('invalid', 'a bootstrap needs a node id');
-  if (options.xds.length === 0) throw new MeshError('invalid', 'a bootstrap needs at least one xDS address');
+  checkNode(options);
+  if (scope.role === 'grpc') throw new MeshError('invalid', 'a gRPC client has a bootstrap of its own kind');
   if (options.inbound !== undefined && scope.role !== 'sidecar') {
     throw new MeshError('invalid', `only a sidecar has an inbound listener, not an ${scope.role} gateway`);
   }
   const { inbound } = options;
   checkAdmin(scope, options.admin);
   return {
-    node: {
-      id: options.id,
-      cluster: `${scope.role}.${scope.idc}`,
-      locality: {
-        region: scope.idc,
-        ...(scope.role === 'egress' || scope.zone === undefined ? {} : { zone: scope.zone }),
-      },
-      metadata: { [nodeMetadataKey]: JSON.parse(JSON.stringify(scope)) },
-    },
+    node: nodeOf(options.id, scope),
     ...(options.admin === undefined ? {} : { admin: { address: socketAddress(options.admin) } }),
     dynamic_resources: {
       ads_config: {
@@ -105,6 +97,45 @@ export function buildBootstrap(options: BootstrapOptions): Bootstrap {
       ],
     },
     ...overloadManager(options.maxHeapBytes ?? maxHeapBytesDefault),
+  };
+}
+
+/** Throws MeshError `invalid` where nobody could be told apart, or asked. */
+function checkNode({ id, xds }: Pick<BootstrapOptions, 'id' | 'xds'>): void {
+  if (id === '') throw new MeshError('invalid', 'a bootstrap needs a node id');
+  if (xds.length === 0) throw new MeshError('invalid', 'a bootstrap needs at least one xDS address');
+}
+
+/** What a client says of itself to the control plane (config.core.v3.Node). */
+function nodeOf(id: string, scope: NodeScope) {
+  return {
+    id,
+    cluster: `${scope.role}.${scope.idc}`,
+    locality: {
+      region: scope.idc,
+      ...(scope.role === 'egress' || scope.zone === undefined ? {} : { zone: scope.zone }),
+    },
+    metadata: { [nodeMetadataKey]: JSON.parse(JSON.stringify(scope)) },
+  };
+}
+
+/**
+ * The bootstrap of a gRPC client, as JSON for the file that GRPC_XDS_BOOTSTRAP names (gRFC A27; A71 for more than one control
+ * plane: the first that answers is taken).
+ */
+export function buildGrpcBootstrap({
+  id,
+  scope,
+  xds,
+}: Pick<BootstrapOptions, 'id' | 'scope' | 'xds'>): object {
+  checkNode({ id, xds });
+  return {
+    xds_servers: xds.map(({ address, port }) => ({
+      server_uri: `${address.includes(':') ? `[${address}]` : address}:${port}`,
+      channel_creds: [{ type: 'insecure' }],
+      server_features: ['xds_v3'],
+    })),
+    node: nodeOf(id, parseNodeScope({ [nodeMetadataKey]: scope })),
   };
 }
 

@@ -242,6 +242,7 @@ export class Catalog {
       ingress: of('ingress'),
       'ingress-static': of('ingress-static'),
       egress: of('egress'),
+      grpc: of('grpc'),
     };
   }
 

@@ -21,6 +21,14 @@ import {
 } from './cluster.ts';
 import { edgeFilters } from './edge.ts';
 import { buildFilter, type FilterModule, filterName, guardFilter } from './filter.ts';
+import {
+  buildGrpcClusters,
+  buildGrpcEgress,
+  buildGrpcEgressCluster,
+  buildGrpcInstances,
+  buildGrpcListeners,
+  isForGrpc,
+} from './grpc.ts';
 import { buildHttpListener, visitedToMetadata } from './http.ts';
 import type { HttpFilter } from './http-filter.ts';
 import { buildPassthroughCluster, passthroughFilter } from './passthrough.ts';
@@ -59,13 +67,14 @@ export function readerOf(scope: NodeScope): GroupReader {
   return scope.role === 'ingress' && scope.runtime !== true ? 'ingress-static' : scope.role;
 }
 
-/** Clusters and endpoints of one Group, by who gets them; what they share is built once. */
+/** Clusters and endpoints of one Group, for gRPC clients listeners too, by who gets them; what they share is built once. */
 export function buildGroupResources(
   plan: GroupPlan,
   idcs: ReadonlyMap<string, Idc>,
 ): Readonly<Record<GroupReader, readonly Built[]>> {
   // All hosts that requests alone name share one cluster (`passthrough.ts`).
-  if (plan.lookup === 'request') return { sidecar: [], ingress: [], 'ingress-static': [], egress: [] };
+  if (plan.lookup === 'request')
+    return { sidecar: [], ingress: [], 'ingress-static': [], egress: [], grpc: [] };
   const { crossing } = plan;
   const isTcp = plan.protocol === 'tcp';
   // Names that are looked up stand in the cluster itself.
@@ -90,6 +99,13 @@ export function buildGroupResources(
         : [cds(buildInstancesCluster(plan, 'ingress', spillLimit)), ...ingress.slice(1)],
     egress: crossing
       ? [cds(buildIdcsCluster(plan, crossing)), eds(buildIdcsAssignment(plan, crossing, idcs))]
+      : [],
+    grpc: isForGrpc(plan)
+      ? [
+          ...buildGrpcClusters(plan).map(cds),
+          eds(buildGrpcInstances(plan)),
+          ...buildGrpcListeners(plan).map(lds),
+        ]
       : [],
   };
 }
@@ -143,6 +159,8 @@ export function buildScopeResources(scope: NodeScope, around: Surroundings): rea
         ...guarded('sidecar', 'egress-sidecar', scope.sidecar, scope, around),
         ...guarded('ingress', 'egress-ingress', scope.ingress, scope, around),
       ];
+    case 'grpc':
+      return [cds(buildGrpcEgressCluster()), eds(buildGrpcEgress(around.own))];
   }
 }
 
@@ -169,6 +187,8 @@ export function routedListeners(scope: NodeScope): readonly ListenerRole[] {
       return ['edge', 'peer'];
     case 'egress':
       return ['sidecar', 'ingress'];
+    case 'grpc':
+      return [];
   }
 }
 

@@ -1,14 +1,14 @@
 import { type Audience, isSeenBy } from '../model/audience.ts';
 import { isWildcard, meaningsOf, patternsOf, reaches } from '../model/hostname.ts';
-import type { NodeScope, SidecarScope } from '../model/node.ts';
+import { callsNobody, type GrpcScope, isCaller, type NodeScope, type SidecarScope } from '../model/node.ts';
 
 /** Something that stands for a scope. */
 export interface Scoped {
   readonly scope: NodeScope;
 }
 
-/** What the hosts that a sidecar depends on may mean: names as its namespace resolves them, and patterns. */
-function dependencies({ dependsOn = [], namespace }: SidecarScope): readonly string[] {
+/** What the hosts that a caller depends on may mean: names as its namespace resolves them, and patterns. */
+function dependencies({ dependsOn = [], namespace }: SidecarScope | GrpcScope): readonly string[] {
   return [...new Set(dependsOn.flatMap((host) => meaningsOf(host, namespace)))];
 }
 
@@ -21,7 +21,7 @@ export interface SeenGroup {
 
 /**
  * Which scopes a Group concerns, and which Groups a scope sees: looked up, never searched. A gateway sees all
- * Groups but those of callers alone, a sidecar what it depends on, else its namespace's, and of both what it may see;
+ * Groups but those of callers alone, a sidecar or a gRPC client what it depends on, else its namespace's, and of both what it may see;
  * one whose workload calls nobody sees none.
  */
 export class ScopeIndex<S extends Scoped> {
@@ -45,14 +45,14 @@ export class ScopeIndex<S extends Scoped> {
     for (const set of this.#setsOf(entry.scope)) set.delete(entry);
     const { scope } = entry;
     this.#patterns -= patternsIn(scope);
-    if (scope.role !== 'sidecar') return;
+    if (!isCaller(scope)) return;
     for (const host of dependencies(scope)) deleteEmpty(this.#byHost, host);
     deleteEmpty(this.#byNamespace, scope.namespace);
   }
 
   #setsOf(scope: NodeScope): Set<S>[] {
-    if (scope.role !== 'sidecar') return [this.#gateways];
-    if (scope.outbound === undefined) return [];
+    if (!isCaller(scope)) return [this.#gateways];
+    if (callsNobody(scope)) return [];
     if (scope.dependsOn === undefined) return [setAt(this.#byNamespace, scope.namespace)];
     return dependencies(scope).map((host) => setAt(this.#byHost, host));
   }
@@ -126,8 +126,8 @@ export class ScopeIndex<S extends Scoped> {
   }
 
   #candidates(scope: NodeScope): Iterable<string> {
-    if (scope.role !== 'sidecar') return this.#groups.keys();
-    if (scope.outbound === undefined) return [];
+    if (!isCaller(scope)) return this.#groups.keys();
+    if (callsNobody(scope)) return [];
     if (scope.dependsOn === undefined) return this.#keysOfNamespace.get(scope.namespace) ?? [];
     const wanted = dependencies(scope);
     // All hosts are looked through only for a pattern.
@@ -138,12 +138,12 @@ export class ScopeIndex<S extends Scoped> {
 }
 
 function sees(scope: NodeScope, { seenBy }: SeenGroup): boolean {
-  if (scope.role !== 'sidecar') return seenBy?.gateways !== false;
+  if (!isCaller(scope)) return seenBy?.gateways !== false;
   return isSeenBy(seenBy, scope.namespace);
 }
 
 function patternsIn(scope: NodeScope): number {
-  return scope.role === 'sidecar' ? dependencies(scope).filter(isWildcard).length : 0;
+  return isCaller(scope) ? dependencies(scope).filter(isWildcard).length : 0;
 }
 
 function setAt<K, V>(map: Map<K, Set<V>>, key: K): Set<V> {

@@ -101,6 +101,14 @@ t.test('wrong usage says what would be right, and exits with 2', async (t) => {
     ],
     [['bootstrap', '--role', 'gateway', '--idc', 'a', '--id', 'x'], /sidecar, ingress, egress/],
     [
+      ['bootstrap', '--role', 'grpc', '--idc', 'a', '--id', 'x', '--outbound', ':1'],
+      /--outbound is for --role sidecar, not grpc/,
+    ],
+    [
+      ['bootstrap', '--role', 'grpc', '--idc', 'a', '--id', 'x', '--max-heap', '1Gi'],
+      /--max-heap is for an Envoy, which a gRPC client has not/,
+    ],
+    [
       ['bootstrap', '--role', 'egress', '--idc', 'a', '--id', 'x', '--edge', ':1'],
       /--edge is for --role ingress/,
     ],

@@ -273,6 +273,13 @@ const processes: readonly Held[] = [
   ],
   ['answers of reflection and client status', '8 MiB', 'src/serve/calls.ts', 'unreadBytesMax = 8 * 2 ** 20;'],
   ['client status and reflection', 'served', 'src/serve/xds.ts', 'tools = true }'],
+  ['tries of a gRPC client', '5 tries', 'src/translate/grpc.ts', 'attemptsMax = 5;'],
+  [
+    'instances, and requests of each',
+    '3; those',
+    'src/translate/grpc.ts',
+    'Math.max(3, failureShare?.instancesMin ?? 0),\n    success_rate_request_volume: failureShare?.requestsMin ?? 100,',
+  ],
 ];
 
 export const heldRows: readonly Held[] = [...proxies, ...objects, ...processes];

@@ -1,10 +1,10 @@
 // Run as a process of its own: @grpc/grpc-js-xds reads its bootstrap from the environment as it is loaded.
-// Calls `xds:///greeter` until it is told to stop, and prints each answer as a line.
+// Calls the target given until it is told to stop, and prints each answer as a line.
 import { Client, credentials } from '@grpc/grpc-js';
 import { register } from '@grpc/grpc-js-xds';
 
 register();
-const client = new Client('xds:///greeter', credentials.createInsecure());
+const client = new Client(process.argv[2] ?? 'xds:///greeter', credentials.createInsecure());
 const bytes = (buffer: Buffer) => buffer;
 
 function call(): Promise<string> {

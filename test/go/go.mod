@@ -1,8 +1,10 @@
-module isthmus.dev/test/grpcurl
+module isthmus.dev/test/go
 
 go 1.26
 
 tool github.com/fullstorydev/grpcurl/cmd/grpcurl
+
+require google.golang.org/grpc v1.83.2
 
 require (
 	cel.dev/expr v0.25.2 // indirect
@@ -39,6 +41,5 @@ require (
 	golang.org/x/text v0.41.0 // indirect
 	google.golang.org/genproto/googleapis/api v0.0.0-20260526163538-3dc84a4a5aaa // indirect
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20260825221802-da73d73af1c5 // indirect
-	google.golang.org/grpc v1.83.2 // indirect
 	google.golang.org/protobuf v1.36.12 // indirect
 )

@@ -20,6 +20,9 @@ t.test('a proxy says what it is', async (t) => {
     'as nothing differs for it',
   );
   t.match(parse({ role: 'egress', idc: 'a', sidecar: at(1), ingress: at(2) }), { role: 'egress' });
+  t.same(parse({ role: 'grpc', idc: 'a', namespace: 'shop', dependsOn: ['B.shop'], outbound: at(1) }), {
+    ...{ role: 'grpc', idc: 'a', namespace: 'shop', dependsOn: ['b.shop'] },
+  });
   const caller = (unknownHosts: string) =>
     parse({ role: 'sidecar', idc: 'a', namespace: 'x', outbound: at(15001, '127.0.0.1'), unknownHosts });
   t.match(caller('pass'), { unknownHosts: 'pass' });
@@ -30,7 +33,7 @@ t.test('what it says wrong is named', async (t) => {
   const wrong: [unknown, RegExp][] = [
     [undefined, /node\.metadata\.isthmus is missing/],
     [{ role: 'sidecar', idc: 'A', namespace: 'x' }, /idc: 'A' is no IDC name/],
-    [{ role: 'gateway', idc: 'a' }, /role: must be sidecar, ingress or egress/],
+    [{ role: 'gateway', idc: 'a' }, /role: must be sidecar, ingress, egress or grpc/],
     [{ role: 'sidecar', idc: 'a' }, /namespace: must be a text/],
     [{ role: 'sidecar', idc: 'a', namespace: 'x', zone: 'a/z1' }, /zone: "a\/z1" is no zone/],
     [

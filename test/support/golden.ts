@@ -15,8 +15,11 @@ import type { Built } from '../../src/translate/resources.ts';
 /** Where the cases stand. */
 export const goldenDir = new URL('../golden/', import.meta.url).pathname;
 
+/** What has an Envoy to accept it; for gRPC clients there is test/translate/grpc.test.ts. */
+type ProxyRole = Exclude<NodeRole, 'grpc'>;
+
 /** A proxy of each role, as the goldens assume it in zone z1 of sh-a. */
-const scopes: Readonly<Record<NodeRole, NodeScope>> = {
+const scopes: Readonly<Record<ProxyRole, NodeScope>> = {
   sidecar: {
     role: 'sidecar',
     idc: 'sh-a',
@@ -45,7 +48,7 @@ export function goldenCases(): readonly string[] {
 }
 
 /** Takes a case's objects through index, plan and translate; the messages by role. `sidecar.yaml` is what its sidecar says besides. */
-export function buildCase(name: string): Readonly<Record<NodeRole, readonly Built[]>> {
+export function buildCase(name: string): Readonly<Record<ProxyRole, readonly Built[]>> {
   const text = readFileSync(join(goldenDir, name, 'in.yaml'), 'utf8');
   const changes = loadAll(text).map((document): Change => {
     const { object, faults } = parseObject(document, `${name}/in.yaml`);
@@ -63,7 +66,7 @@ export function buildCase(name: string): Readonly<Record<NodeRole, readonly Buil
   catalog.update(planner.update(view, all, 0));
   const more = join(goldenDir, name, 'sidecar.yaml');
   const said = existsSync(more) ? (loadAll(readFileSync(more, 'utf8'))[0] as object) : {};
-  const open = (role: NodeRole) =>
+  const open = (role: ProxyRole) =>
     catalog.open(role, { ...scopes[role], ...(role === 'sidecar' ? said : {}) } as NodeScope);
   return { sidecar: open('sidecar'), ingress: open('ingress'), egress: open('egress') };
 }

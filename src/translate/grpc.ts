@@ -1,0 +1,187 @@
+import type { Cluster, ClusterLoadAssignment, envoy, Listener } from '../../protos/gen/envoy.d.ts';
+import type { Idc } from '../model/idc.ts';
+import type { Endpoint, GroupPlan } from '../plan/types.ts';
+import { any, duration } from './any.ts';
+import { routerFilter } from './http.ts';
+import { egressCluster, failoverCluster, groupName, instancesCluster } from './names.ts';
+
+// What gRPC's xDS clients take of Envoy's API: gRFC A27 (all of it), A32 (breakers), A37 (aggregates), A44 (retries), A50 (outliers).
+// What they do not know they pass over; what they do not support they refuse, with all that was sent with it.
+
+type LocalityEndpoints = envoy.config.endpoint.v3.LocalityLbEndpoints;
+
+/**
+ * Whether a gRPC client can be told of a Group: it speaks HTTP/2, in the clear, to instances that have addresses. It looks no
+ * names up here, and takes TLS from plugins of its own that a control plane can only name.
+ */
+export function isForGrpc({ protocol, lookup, tls, paths }: GroupPlan): boolean {
+  return (
+    protocol === 'http2' && lookup === undefined && tls === undefined && paths.outbound.priorities.length > 0
+  );
+}
+
+/** What a client dials, `xds:///HOST:PORT`, and HOST alone for the host's default port: gRPC asks for a listener of just that name. */
+export function buildGrpcListeners(plan: GroupPlan): Listener[] {
+  const { group, isDefaultPort } = plan;
+  const names = [groupName(group), ...(isDefaultPort ? [group.host] : [])];
+  return names.map((name) => ({ name, api_listener: { api_listener: connectionManager(plan) } }));
+}
+
+function connectionManager(plan: GroupPlan) {
+  return any('envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager', {
+    stat_prefix: groupName(plan.group),
+    // With the listener, and not by RDS: a client has few Groups, and is spared a round.
+    route_config: {
+      name: groupName(plan.group),
+      virtual_hosts: [
+        {
+          name: plan.group.host,
+          domains: ['*'],
+          routes: [{ match: { prefix: '' }, route: { cluster: targetOf(plan), ...retries(plan) } }],
+        },
+      ],
+    },
+    http_filters: [routerFilter],
+  });
+}
+
+function leaves({ paths }: GroupPlan): boolean {
+  return paths.outbound.priorities.some(({ kind }) => kind === 'egress');
+}
+
+function targetOf(plan: GroupPlan): string {
+  return leaves(plan) ? failoverCluster(plan.group) : instancesCluster(plan.group);
+}
+
+// gRPC takes more for 5 (A6).
+const attemptsMax = 5;
+
+/**
+ * gRPC itself sends again what no server has seen (A6, transparent retries). Of all else it knows a status alone, so a call that
+ * may have been executed is sent again only where the Group says that it may.
+ */
+function retries({ paths }: GroupPlan): envoy.config.route.v3.RouteAction {
+  const { idempotentMethods, idempotent } = paths.outbound.retry;
+  if (!idempotentMethods.includes('POST') || idempotent.retries === 0) return {};
+  return {
+    retry_policy: {
+      retry_on: 'unavailable',
+      num_retries: Math.min(idempotent.retries, attemptsMax - 1),
+      retry_back_off: { base_interval: duration(idempotent.pauseMs ?? 10), max_interval: '0.100s' },
+    },
+  };
+}
+
+/** The clusters of a Group: its instances, and the way out after them. */
+export function buildGrpcClusters(plan: GroupPlan): Cluster[] {
+  const instances: Cluster = {
+    ...edsCluster(instancesCluster(plan.group)),
+    circuit_breakers: { thresholds: [{ max_requests: plan.connection.maxRequests }] },
+    outlier_detection: outliers(plan),
+  };
+  if (!leaves(plan)) return [instances];
+  const inOrder = [instancesCluster(plan.group), egressCluster];
+  return [
+    instances,
+    {
+      name: failoverCluster(plan.group),
+      // CLUSTER_PROVIDED, which Envoy wants of an aggregate, gRPC refuses.
+      lb_policy: 'ROUND_ROBIN',
+      cluster_type: {
+        name: 'envoy.clusters.aggregate',
+        typed_config: any('envoy.extensions.clusters.aggregate.v3.ClusterConfig', {
+          clusters: isLeft(plan) ? inOrder.toReversed() : inOrder,
+        }),
+      },
+    },
+  ];
+}
+
+/** The way out: the egress gateways take HTTP/2 for any host, as they do of sidecars. Nobody ejects the last of them. */
+export function buildGrpcEgressCluster(): Cluster {
+  return edsCluster(egressCluster);
+}
+
+function edsCluster(name: string): Cluster {
+  return {
+    name,
+    type: 'EDS',
+    lb_policy: 'ROUND_ROBIN',
+    eds_cluster_config: { service_name: name, eds_config: { resource_api_version: 'V3', ads: {} } },
+  };
+}
+
+/**
+ * Every status but OK is a failure to gRPC, also NOT_FOUND: by a share of failures an application that says it often would lose its
+ * instances. So who fails clearly more often than the others is ejected, and a dead one is not picked anyway.
+ */
+function outliers({ outlier }: GroupPlan): envoy.config.cluster.v3.OutlierDetection {
+  const { failureShare } = outlier;
+  return {
+    success_rate_minimum_hosts: Math.max(3, failureShare?.instancesMin ?? 0),
+    success_rate_request_volume: failureShare?.requestsMin ?? 100,
+    enforcing_success_rate: 100,
+    enforcing_failure_percentage: 0,
+    interval: duration(outlier.intervalMs),
+    base_ejection_time: duration(outlier.baseEjectionMs),
+    max_ejection_time: duration(outlier.maxEjectionMs),
+    max_ejection_percent: outlier.maxEjectionPercent.sidecar,
+  };
+}
+
+/**
+ * Whether all instances are last resorts: the IDC is being left. gRPC knows no degraded endpoints and no shares of a priority: it
+ * goes the way out first then, and before that all stay.
+ */
+function isLeft({ instances }: GroupPlan): boolean {
+  return instances.length > 0 && instances.every(({ lastResort }) => lastResort);
+}
+
+/** Endpoints of a Group in this IDC, as gRPC takes them: localities need a weight, priorities no gap, addresses are named once. */
+export function buildGrpcInstances(plan: GroupPlan): ClusterLoadAssignment {
+  const all = isLeft(plan);
+  const seen = new Set<string>();
+  const once = ({ address, port }: Endpoint) => {
+    if (address.startsWith('unix://') || seen.has(`${address} ${port}`)) return false;
+    seen.add(`${address} ${port}`);
+    return true;
+  };
+  const localities = plan.instances
+    .filter(({ lastResort }) => all || !lastResort)
+    .map(({ name, priority = 0, endpoints }) => ({ name, priority, endpoints: endpoints.filter(once) }))
+    .filter(({ endpoints }) => endpoints.length > 0);
+  const priorities = [...new Set(localities.map(({ priority }) => priority))].sort((a, b) => a - b);
+  return {
+    cluster_name: instancesCluster(plan.group),
+    endpoints: localities.map(({ name, priority, endpoints }) =>
+      locality(name, priorities.indexOf(priority), endpoints),
+    ),
+  };
+}
+
+/** The egress gateways, at the port for sidecars. */
+export function buildGrpcEgress(own: Idc | undefined): ClusterLoadAssignment {
+  const gateways = (own?.spec.egress ?? []).map(({ address, sidecarPort: port }) => ({
+    address,
+    port,
+    weight: 1,
+  }));
+  return {
+    cluster_name: egressCluster,
+    endpoints: gateways.length === 0 ? [] : [locality(own?.meta.name ?? '', 0, gateways)],
+  };
+}
+
+function locality(name: string, priority: number, endpoints: readonly Endpoint[]): LocalityEndpoints {
+  const [region = '', zone = '', ...rest] = name.split('/');
+  return {
+    ...(priority === 0 ? {} : { priority }),
+    locality: { region, zone, sub_zone: rest.join('/') },
+    // gRPC leaves out a locality without one.
+    load_balancing_weight: endpoints.reduce((sum, { weight }) => sum + weight, 0),
+    lb_endpoints: endpoints.map(({ address, port, weight }) => ({
+      endpoint: { address: { socket_address: { address, port_value: port } } },
+      load_balancing_weight: weight,
+    })),
+  };
+}
