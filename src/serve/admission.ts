@@ -167,11 +167,17 @@ export class Admission {
     if (connection !== undefined) connection.useful += bytes;
   }
 
-  /** Ends what is still there. */
+  /** Ends what is still there: at once, but for what streams are told last, which may be read first. */
   destroy(): void {
     this.#admitTimer?.cancel();
     this.#lookTimer?.cancel();
-    for (const connection of this.#all) connection.socket.destroy();
+    for (const { session, socket, streams } of this.#all) {
+      if (session === undefined || session.destroyed || streams.size === 0) socket.destroy();
+      else {
+        session.close();
+        this.#part(socket, partingMs, () => socket.destroy());
+      }
+    }
   }
 
   #open(socket: Socket): Connection {

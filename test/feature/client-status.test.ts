@@ -1,4 +1,3 @@
-import { credentials } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
 import { decodeJson, encodeJson, type ResourceJson } from '../../src/serve/codec.ts';
 import { createXdsServer, type XdsServerOptions } from '../../src/serve/xds.ts';
@@ -45,8 +44,8 @@ async function serve(t: Test, options: XdsServerOptions = {}) {
     server,
     raw,
     fetch,
-    connect(node: object, path?: string) {
-      const client = connectXds(address, 'delta', node, credentials.createInsecure(), path);
+    connect(node: object) {
+      const client = connectXds(address, 'delta', node);
       clients.push(client);
       return client;
     },
@@ -169,21 +168,27 @@ t.test('without contents; and never those of secrets', async (t) => {
   );
 });
 
-t.test('streams of one node on one connection are one client', async (t) => {
-  const { connect, fetch, server } = await serve(t);
+t.test('streams of one node on one connection are one client, those on others are others', async (t) => {
+  const { connect, fetch, server, raw } = await serve(t);
   server.upsert('k', [cluster('a'), assignment('a')]);
-  const [clusters, endpoints] = ['cluster.v3.Cluster', 'endpoint.v3.Endpoint'].map((name) => {
-    const method = `Delta${name.split('.').at(-1)}s`;
-    return connect({ id: 'n' }, `/envoy.service.${name}DiscoveryService/${method}`);
-  }) as [XdsClient, XdsClient];
-  clusters.send('CDS');
-  await clusters.next();
-  endpoints.send('EDS', { resource_names_subscribe: ['a'] });
-  await endpoints.next();
+  const ask = (path: string, names: readonly string[]) => {
+    const request = { node: { id: 'n' }, resource_names_subscribe: names };
+    const bytes = encodeJson('envoy.service.discovery.v3.DeltaDiscoveryRequest', request);
+    return raw.open(`/envoy.service.${path}`, bytes).next();
+  };
+  await ask('cluster.v3.ClusterDiscoveryService/DeltaClusters', []);
+  await ask('endpoint.v3.EndpointDiscoveryService/DeltaEndpoints', ['a']);
   t.equal(server.stats.streams, 2);
-  const config = await fetch();
-  t.match(config, [{ node: { id: 'n' }, generic_xds_configs: { length: 2 } }]);
-  t.equal(config.length, 1);
+  const [config, ...more] = await fetch();
+  t.match(config, { node: { id: 'n' }, generic_xds_configs: { length: 2 } });
+  t.same(more, []);
+  const other = connect({ id: 'n' });
+  other.send('CDS');
+  await other.next();
+  t.same(
+    (await fetch()).map(({ generic_xds_configs = [] }) => generic_xds_configs.length),
+    [2, 1],
+  );
 });
 
 t.test('an answer that would be too large is refused in words', async (t) => {

@@ -8,12 +8,15 @@ export interface RawClient {
   unary(path: string, request?: Uint8Array): Promise<Buffer>;
   /** One request, after which the client says no more; the answers as they come, and the end. */
   stream(path: string, request?: Uint8Array): { next(): Promise<Buffer>; ended: Promise<StatusObject> };
+  /** One request on a stream that stays open; its answers as they come. */
+  open(path: string, request: Uint8Array): { next(): Promise<Buffer> };
   close(): void;
 }
 
 /** Connects to `host:port`. */
 export function connectRaw(address: string): RawClient {
-  const client = new Client(address, credentials.createInsecure(), { 'grpc.max_receive_message_length': -1 });
+  const options = { 'grpc.use_local_subchannel_pool': 1, 'grpc.max_receive_message_length': -1 };
+  const client = new Client(address, credentials.createInsecure(), options);
   return {
     unary: (path, request = Buffer.alloc(0)) =>
       new Promise((resolve, reject) => {
@@ -28,11 +31,32 @@ export function connectRaw(address: string): RawClient {
         bytes,
         Buffer.from(request),
       );
-      call.on('error', () => {});
       const ended = new Promise<StatusObject>((resolve) => call.on('status', resolve));
-      const answers = call[Symbol.asyncIterator]();
-      return { ended, next: async () => (await answers.next()).value as Buffer };
+      return { ended, next: answersOf(call) };
+    },
+    open(path, request) {
+      const call = client.makeBidiStreamRequest(path, bytes, bytes);
+      call.write(Buffer.from(request));
+      return { next: answersOf(call) };
     },
     close: () => client.close(),
   };
+}
+
+/** Gives the answers of a call one by one, those that came before its end too. */
+function answersOf(call: ClientReadableStream<Buffer>): () => Promise<Buffer> {
+  const arrived: Promise<Buffer>[] = [];
+  let next = Promise.withResolvers<Buffer>();
+  arrived.push(next.promise);
+  call.on('data', (answer: Buffer) => {
+    next.resolve(answer);
+    next = Promise.withResolvers();
+    arrived.push(next.promise);
+  });
+  call.on('error', (error) => {
+    // Nobody may be waiting.
+    next.promise.catch(() => {});
+    next.reject(error);
+  });
+  return () => arrived.shift() ?? Promise.reject(new Error('the stream has ended'));
 }
