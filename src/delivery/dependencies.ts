@@ -13,11 +13,30 @@ export interface DependencyProblem {
 /** The Groups that there are, whatever they are kept by. */
 export type KnownGroups = ReadonlyMap<
   string,
-  { readonly host: string; readonly entry: { readonly meta: { readonly namespace: string } } }
+  {
+    readonly host: string;
+    readonly entry: {
+      readonly meta: { readonly namespace: string };
+      readonly spec: {
+        readonly resolution: string;
+        readonly ports: readonly { readonly protocol: string }[];
+      };
+    };
+  }
 >;
 
 /** Comparing a wrong host with every right one takes long in a large mesh: there is no hint then. */
 const hintsMax = 500;
+
+/** Whether gRPC clients without a proxy are told of a host, as far as its ServiceEntry says (`translate/grpc.ts`). */
+function isForGrpc(groups: KnownGroups, host: string): boolean {
+  return Array.from(groups.values()).some(
+    ({ host: declared, entry: { spec } }) =>
+      declared === host &&
+      spec.resolution === 'STATIC' &&
+      spec.ports.some(({ protocol }) => protocol === 'GRPC' || protocol === 'HTTP2'),
+  );
+}
 
 /**
  * Hosts that connected sidecars depend on and no ServiceEntry declares, and namespaces of sidecars that have none: one
@@ -45,6 +64,14 @@ export function describeDependencies(
   for (const { node, scope } of proxies) {
     if (!isCaller(scope) || callsNobody(scope)) continue;
     const { dependsOn, namespace } = scope;
+    for (const host of scope.role === 'grpc' ? (dependsOn ?? []) : []) {
+      const meant = meaningsOf(host, namespace).filter((one) => declared.has(one));
+      if (meant.length > 0 && !meant.some((one) => isForGrpc(groups, one)))
+        note(
+          `depends on ${host}, which a gRPC client without a proxy is not told of: a port must be GRPC or HTTP2, and the resolution STATIC. Correct the ServiceEntry, or call it through a sidecar.`,
+          node,
+        );
+    }
     for (const host of dependsOn ?? [])
       if (!meaningsOf(host, namespace).some(isKnown))
         note(

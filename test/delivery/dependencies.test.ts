@@ -13,12 +13,15 @@ const sidecar = (node: string, dependsOn?: readonly string[], namespace = 'shop'
   };
   return { node, scope };
 };
+function entry(namespace: string, protocol: string, resolution = 'STATIC') {
+  return { meta: { namespace }, spec: { resolution, ports: [{ protocol }] } };
+}
 const groups = new Map(
   [
     ['checkout.shop', 'shop'],
     ['cart.shop.svc.cluster.local', 'shop'],
     ['*.files.shop', 'shop'],
-  ].map(([host = '', namespace = '']) => [`${namespace}/${host}`, { host, entry: { meta: { namespace } } }]),
+  ].map(([host = '', namespace = '']) => [`${namespace}/${host}`, { host, entry: entry(namespace, 'HTTP') }]),
 );
 
 t.test('what a sidecar depends on is found as it is resolved elsewhere', async (t) => {
@@ -44,4 +47,25 @@ t.test('what nobody has is told once, with who wants it', async (t) => {
   t.match(describeDependencies([sidecar('a', undefined, 'shpo')], groups), [
     { message: /^gets the Groups of namespace shpo, .* Did you mean 'shop'\?$/ },
   ]);
+});
+
+t.test('what a gRPC client without a proxy cannot use is told', async (t) => {
+  const client = (dependsOn: readonly string[]) => {
+    const scope: NodeScope = { role: 'grpc', idc: 'sh-a', namespace: 'shop', dependsOn };
+    return [{ node: 'c', scope }];
+  };
+  const some = new Map([
+    ['a', { host: 'a.shop', entry: entry('shop', 'GRPC') }],
+    ['b', { host: 'b.shop', entry: entry('shop', 'HTTP2', 'DNS') }],
+    ...groups,
+  ]);
+  t.same(describeDependencies(client(['a.shop']), some), []);
+  for (const host of ['b.shop', 'checkout.shop'])
+    t.match(describeDependencies(client([host]), some), [
+      {
+        where: 'c',
+        message: new RegExp(`^depends on ${host}, which a gRPC client without a proxy is not told of`),
+      },
+    ]);
+  t.match(describeDependencies(client(['no.shop']), some), [{ message: /which no ServiceEntry declares/ }]);
 });
