@@ -95,12 +95,27 @@ function crossingsInWork(m: ScenarioMeasurement): Map<string, Execution[]> {
       const from = begun.get(id);
       return from === undefined ? entered.has(`${id} ${idc}`) : from !== idc;
     });
-  return Map.groupBy(found, ({ instance }) => instance.replace(/-\d+$/, ''));
+  const until = waitedFor(m);
+  const waited = found.map((execution) => ({ ...execution, to: Math.min(execution.to, until(execution)) }));
+  return Map.groupBy(waited, ({ instance }) => instance.replace(/-\d+$/, ''));
+}
+
+/** Until when anybody waited for an execution, by its sidecar's log: work goes on that was given up, and no limit counts it. */
+function waitedFor({ access }: ScenarioMeasurement): (execution: Execution) => number {
+  const lines = Map.groupBy(
+    access.filter(({ listener }) => listener === 'inbound'),
+    ({ id, proxy }) => `${id} ${proxy}`,
+  );
+  return ({ instance, entry, from }) => {
+    const own = lines.get(`${entry.id} ${instance}`) ?? [];
+    const [first] = own.toSorted((a, b) => Math.abs(a.at - from) - Math.abs(b.at - from));
+    return first === undefined ? Number.POSITIVE_INFINITY : first.at + first.durationMs;
+  };
 }
 
 /**
  * Whether a try of a request was refused in words as nobody had room, and another IDC did have as much in work, some time of the
- * request's life, as one of its gateways lets in.
+ * request's life, as one of its gateways lets in for one instance.
  */
 export function wasFull(m: ScenarioMeasurement): (sample: Sample, group: string) => boolean {
   const { capacity } = m;
@@ -113,7 +128,8 @@ export function wasFull(m: ScenarioMeasurement): (sample: Sample, group: string)
       const list = (inWork.get(`${idc}/${group}`) ?? []).filter(
         ({ entry, from, to }) => entry.id !== id && from <= end && to >= sent,
       );
-      return list.length >= boundOf(m, idc, group, capacity) / gatewaysOf(m, idc);
+      // One that lives may be all that is counted.
+      return list.length >= Math.ceil(capacity / gatewaysOf(m, idc));
     });
   };
 }
