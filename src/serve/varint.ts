@@ -23,24 +23,32 @@ export function readVarint(cursor: Cursor): number {
 
 /** Reads a length-delimited field's content, as a view. */
 export function readChunk(cursor: Cursor): Buffer {
-  const length = readVarint(cursor);
-  const end = cursor.at + length;
-  if (end > cursor.bytes.length) throw new RangeError('message is cut short');
+  const end = endOfChunk(cursor);
   const chunk = cursor.bytes.subarray(cursor.at, end);
   cursor.at = end;
   return chunk;
 }
 
+function endOfChunk(cursor: Cursor): number {
+  const length = readVarint(cursor);
+  if (cursor.at + length > cursor.bytes.length) throw new RangeError('message is cut short');
+  return cursor.at + length;
+}
+
 /** Reads a string field. */
 export function readText(cursor: Cursor): string {
-  return readChunk(cursor).toString('utf8');
+  const end = endOfChunk(cursor);
+  // A view of each would cost more than its text.
+  const text = cursor.bytes.toString('utf8', cursor.at, end);
+  cursor.at = end;
+  return text;
 }
 
 /** Skips the content of a field of this wire type. */
 export function skip(cursor: Cursor, wire: number): void {
   if (wire === 0) readVarint(cursor);
   else if (wire === 1) cursor.at += 8;
-  else if (wire === 2) readChunk(cursor);
+  else if (wire === 2) cursor.at = endOfChunk(cursor);
   else if (wire === 5) cursor.at += 4;
   else throw new RangeError(`wire type ${wire} is not known`);
   if (cursor.at > cursor.bytes.length) throw new RangeError('message is cut short');
@@ -90,4 +98,26 @@ export function fieldHead(id: number, length: number): Buffer {
 /** A field that is a number of at most 32 bits, or an enum. */
 export function numberField(id: number, value: number): Buffer {
   return Buffer.from([...varint(id << 3), ...varint(value)]);
+}
+
+/** A repeated string field. In one piece: a buffer for each of 100,000 names would cost more than they do. */
+export function fields(id: number, texts: readonly string[]): Buffer {
+  const heads = 10;
+  const out = Buffer.allocUnsafe(texts.reduce((sum, text) => sum + heads + 3 * text.length, 0));
+  let at = 0;
+  const put = (value: number) => {
+    let rest = value;
+    for (; rest > 0x7f; rest >>>= 7) {
+      out[at] = (rest & 0x7f) | 0x80;
+      at += 1;
+    }
+    out[at] = rest;
+    at += 1;
+  };
+  for (const text of texts) {
+    put((id << 3) | 2);
+    put(Buffer.byteLength(text));
+    at += out.write(text, at);
+  }
+  return Buffer.from(out.subarray(0, at));
 }

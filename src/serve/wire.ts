@@ -2,7 +2,7 @@ import { MeshError } from '../base/error.ts';
 import { shown } from '../base/shown.ts';
 import type { EncodedResource } from './codec.ts';
 import { lengthOf, messageOf } from './frame.ts';
-import { type Cursor, eachChunk, field, fieldHead, readChunk, readText, readVarint, skip } from './varint.ts';
+import { type Cursor, eachChunk, field, fieldHead, fields, readChunk, readText, readVarint, skip } from './varint.ts';
 
 /** A DiscoveryRequest, as far as the server reads it. `names` are the bytes of the resource_names fields. */
 export interface SotwRequest {
@@ -81,10 +81,10 @@ function namesRun(bytes: Buffer, start: number, cursor: Cursor, lastNames: reado
     cursor.at = end;
     return last;
   }
-  readChunk(cursor);
+  skip(cursor, 2);
   while (bytes[cursor.at] === nameTag) {
     cursor.at += 1;
-    readChunk(cursor);
+    skip(cursor, 2);
   }
   return bytes.subarray(start, cursor.at);
 }
@@ -205,6 +205,6 @@ export function buildDeltaResponse(
     ...resources.flatMap((resource) => entryOf(resource, true)),
     field(4, head.typeUrl),
     field(5, head.nonce),
-    ...removed.map((name) => field(6, name)),
+    fields(6, removed),
   ]);
 }
