@@ -2,7 +2,17 @@ import { MeshError } from '../base/error.ts';
 import { shown } from '../base/shown.ts';
 import type { EncodedResource } from './codec.ts';
 import { lengthOf, messageOf } from './frame.ts';
-import { type Cursor, eachChunk, field, fieldHead, fields, readChunk, readText, readVarint, skip } from './varint.ts';
+import {
+  type Cursor,
+  eachChunk,
+  field,
+  fieldHead,
+  fields,
+  readChunk,
+  readText,
+  readVarint,
+  skip,
+} from './varint.ts';
 
 /** A DiscoveryRequest, as far as the server reads it. `names` are the bytes of the resource_names fields. */
 export interface SotwRequest {

@@ -126,7 +126,7 @@ const oneByteFrames: Attack = {
 
 const unfinished: Attack = {
   name: 'unfinished messages of 8 MiB on 60 streams',
-  endsWith: /still open|status 8|status 4|GOAWAY 11|reset 8/,
+  endsWith: /still open|status 8|status 4|GOAWAY 11|reset [08]/,
   run: (target) =>
     withConnections(1, target, async (connection) => {
       const calls = Array.from({ length: 60 }, () => connection.call(methods.delta));

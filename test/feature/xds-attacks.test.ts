@@ -1,0 +1,43 @@
+import t from 'tap';
+import { type Attacked, startAttacked } from '../support/attacks/attacked.ts';
+import { type Attack, attacks } from '../support/attacks/table.ts';
+
+const middle = (list: readonly number[]) => Math.round(list[Math.floor(list.length / 2)] ?? 1e9);
+// What a machine that others use adds to a change by itself.
+const slackMs = 150;
+const changes = 4;
+
+/** What those who behave see before and during an attack, and how it ends. */
+async function under(attacked: Attacked, attack: Attack, changes: number) {
+  const before = await attacked.observe(changes);
+  const stop = await attacked.attack(attack);
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  const during = await attacked.observe(changes);
+  const ends = new Set(await stop());
+  const isServed = middle(during.ms) <= 2 * middle(before.ms) + slackMs;
+  const figures = `${middle(before.ms)} ms before, ${middle(during.ms)} ms during, at most ${Math.round(during.ms.at(-1) ?? 0)}`;
+  return { isServed, figures, lost: during.lost, ends: [...ends] };
+}
+
+t.test('whatever a client does, those who behave get their changes', { timeout: 290_000 }, async (t) => {
+  const attacked = await startAttacked();
+  t.teardown(() => attacked.close());
+  await attacked.observe(changes);
+  for (const attack of attacks) {
+    const { isServed, figures, lost, ends } = await under(attacked, attack, changes);
+    const memory = `RSS ${Math.round(attacked.rssBytes() / 2 ** 20)} MiB`;
+    t.ok(isServed, `${attack.name}: ${figures}, ${memory}`);
+    t.equal(lost, 0, `${attack.name}: all of them`);
+    for (const end of ends) t.match(end, attack.endsWith, `${attack.name}: how it ends`);
+  }
+  t.ok(attacked.rssBytes() < 1.5 * 2 ** 30, 'none of it takes the memory');
+});
+
+t.test('without limits they wait', { timeout: 200_000 }, async (t) => {
+  const attacked = await startAttacked(true);
+  t.teardown(() => attacked.close());
+  await attacked.observe(2);
+  const attack = attacks.find(({ name }) => name === 'gzip bombs') as Attack;
+  const { isServed, lost, figures } = await under(attacked, attack, 2);
+  t.notOk(isServed && lost === 0, figures);
+});

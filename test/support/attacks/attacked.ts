@@ -1,0 +1,174 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { ListenAddress } from '../../../src/model/node.ts';
+import { freeAddress, get, until } from '../mesh.ts';
+import { groupYaml, idcYaml } from '../registering.ts';
+import { connectXds, type XdsClient } from '../xds-client.ts';
+import type { Attack } from './table.ts';
+
+const file = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+const scope = {
+  ...{ role: 'sidecar', idc: 'sh-a', namespace: 'shop' },
+  outbound: { address: '127.0.0.1', port: 15_001 },
+} as const;
+const groups = 50;
+
+/** What a control plane was like for those who behave, in milliseconds and bytes. */
+export interface Seen {
+  /** From a change to each client's receiving it, in order. */
+  readonly ms: readonly number[];
+  readonly lost: number;
+}
+
+/** A control plane as a process, clients that behave, and attacks on it. */
+export interface Attacked {
+  /** Changes an instance so many times; what the clients saw of it. */
+  observe(changes: number): Promise<Seen>;
+  /** Begins an attack; what is returned ends it, and tells how its calls and connections ended. */
+  attack(attack: Attack): Promise<() => Promise<string[]>>;
+  /** Resident memory of the control plane, after what can be collected was. */
+  rssBytes(): number;
+  metrics(): Promise<string>;
+  log(): string;
+  close(): Promise<void>;
+}
+
+/** Starts one, over a folder of some Groups; `isOpen`: its clients may do what they like, as a control. */
+export async function startAttacked(isOpen = false): Promise<Attacked> {
+  const dir = mkdtempSync(join(tmpdir(), 'isthmus-attacked-'));
+  const config = mkdtempSync(join(dir, 'config-'));
+  const save = (name: string, text: string) => {
+    writeFileSync(join(config, `.${name}.new`), text);
+    renameSync(join(config, `.${name}.new`), join(config, name));
+  };
+  save('idc.yaml', idcYaml);
+  for (let i = 0; i < groups; i++) save(`g${i}.yaml`, groupYaml(`g${i}`));
+  let port = 1;
+  const change = () => {
+    port += 1;
+    save('instance.yaml', instanceYaml(port));
+  };
+  change();
+  const [xds, admin] = [await freeAddress(), await freeAddress()];
+  const at = (one: ListenAddress) => `${one.address}:${one.port}`;
+  const filters = join(tmpdir(), 'isthmus-attacked-filters');
+  const args = isOpen
+    ? [file('./open-main.ts'), 'sh-a', config, filters, at(xds), at(admin)]
+    : [
+        ...[file('../../../src/cli/main.ts'), 'serve', '--idc', 'sh-a', '--config', config],
+        ...['--filters', filters, '--xds', at(xds), '--admin', at(admin)],
+      ];
+  const { NODE_OPTIONS: _, ...env } = process.env;
+  const plane = spawn(process.execPath, args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
+  let log = '';
+  plane.stderr?.on('data', (chunk) => {
+    log = (log + chunk).slice(-100_000);
+  });
+  const attackers = new Set<ChildProcess>();
+  await until('it is ready', async () => (await get(admin, '/readyz')).status === 200, 240_000);
+  const clients = await Promise.all(Array.from({ length: 10 }, (_, i) => behave(at(xds), `good-${i}`)));
+
+  return {
+    async observe(changes) {
+      const ms: number[] = [];
+      let lost = 0;
+      for (let i = 0; i < changes; i++) {
+        const begin = performance.now();
+        change();
+        const awaited = `${port}`;
+        await Promise.all(
+          clients.map(async (client) => {
+            const got = await Promise.race([
+              client.sees(awaited),
+              new Promise<false>((resolve) => setTimeout(resolve, 20_000, false)),
+            ]);
+            if (got) ms.push(performance.now() - begin);
+            else lost += 1;
+          }),
+        );
+      }
+      return { ms: ms.sort((a, b) => a - b), lost };
+    },
+    async attack({ name }) {
+      const child = spawn(
+        process.execPath,
+        [file('./attack-main.ts'), name, String(xds.port), JSON.stringify(scope)],
+        { env, stdio: ['pipe', 'pipe', 'inherit'] },
+      );
+      attackers.add(child);
+      let said = '';
+      child.stdout?.on('data', (chunk) => {
+        said += chunk;
+      });
+      await until('the attack begins', async () => said.includes('begun'));
+      return async () => {
+        const gone = once(child, 'exit');
+        child.stdin?.end();
+        const late = setTimeout(() => child.kill('SIGKILL'), 20_000);
+        await gone;
+        clearTimeout(late);
+        attackers.delete(child);
+        return JSON.parse(said.split('\n')[1] || '["killed"]') as string[];
+      };
+    },
+    rssBytes: () =>
+      1024 * Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${plane.pid}/status`, 'utf8'))?.[1]),
+    metrics: async () => (await get(admin, '/metrics')).body,
+    log: () => log,
+    async close() {
+      for (const client of clients) client.close();
+      for (const child of attackers) child.kill('SIGKILL');
+      const gone = once(plane, 'exit');
+      plane.kill('SIGKILL');
+      await gone;
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+const instanceYaml = (port: number) => `
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: {name: w, namespace: shop}
+spec:
+  address: 10.0.0.1
+  ports: {http: ${port}}
+  labels: {app: g0}
+  locality: sh-a
+`;
+
+/** A Delta client that takes and accepts all that it is sent; `sees` waits for an instance at a port. */
+async function behave(at: string, id: string) {
+  const client: XdsClient = connectXds(at, 'delta', { id, metadata: { isthmus: scope } });
+  const waiting = new Map<string, (seen: true) => void>();
+  let last = '';
+  client.send('CDS', { resource_names_subscribe: ['*'] });
+  const names = new Set<string>();
+  const loop = async () => {
+    for (;;) {
+      const response = await client.next();
+      client.ack(response);
+      const text = JSON.stringify(response.resources ?? []);
+      const resources = (response.resources ?? []) as { name: string; resource: { type?: string } }[];
+      const wanted = resources.filter(({ resource }) => resource.type === 'EDS').map(({ name }) => name);
+      const more = wanted.filter((name) => !names.has(name));
+      for (const name of more) names.add(name);
+      if (more.length > 0) client.send('EDS', { resource_names_subscribe: more });
+      last = /"port_value":(\d+)/.exec(text)?.[1] ?? last;
+      waiting.get(last)?.(true);
+    }
+  };
+  loop().catch(() => {});
+  await until(`${id} has its endpoints`, async () => last !== '');
+  return {
+    close: () => client.close(),
+    sees: (port: string) =>
+      last === port
+        ? Promise.resolve(true as const)
+        : new Promise<true>((resolve) => waiting.set(port, resolve)),
+  };
+}

@@ -1,0 +1,28 @@
+// The control of the attacks: a control plane whose xDS clients may do what they like. `node open-main.ts IDC CONFIG XDS ADMIN`.
+import { systemClock } from '../../../src/base/clock.ts';
+import { parseAddress } from '../../../src/cli/address.ts';
+import { serveAdmin } from '../../../src/cli/admin.ts';
+import { createLogger } from '../../../src/cli/log.ts';
+import { startControlPlane } from '../../../src/controlplane.ts';
+import { openSource } from '../../../src/registry/sources.ts';
+
+const [idc = '', config = '', filters = '', xds = '', admin = ''] = process.argv.slice(2);
+const many = 1e9;
+const logger = createLogger('info');
+await startControlPlane({
+  ...{ idc, clock: systemClock, logger, hopLimit: 1, filterStore: filters, xds: parseAddress(xds) },
+  sources: [openSource(config, { clock: systemClock, logger })],
+  xdsLimits: {
+    admission: {
+      ...{ connectionsMax: many, connectionBurst: many, connectionsPerSecond: many, helloMsMax: many },
+      ...{ streamlessMax: many, connectionStreamsMax: 2 ** 31 - 1, streamsMax: many },
+      ...{ openingBurst: many, openingsPerSecond: many, overheadPerSecond: many },
+    },
+    pace: { burstMs: many, allBurstMs: many },
+    intake: {
+      ...{ unknownBytesMax: 2 ** 30, messageBytesMax: 2 ** 30, connectionBytesMax: many, allBytesMax: 1e12 },
+      messageMsMax: many,
+    },
+  },
+  onListening: async (plane) => void (await serveAdmin(plane, parseAddress(admin), undefined, {})),
+});
