@@ -47,6 +47,8 @@ interface Waiter {
   readonly goOn: () => void;
 }
 
+// Somebody in line has a turn at least this often: one that is charged for what a crowd shares does not wait for all of it.
+const turnMsMax = 250;
 // Who has had no more than this lately asks for little, however many wait.
 const leastMs = 5;
 
@@ -62,6 +64,8 @@ export class Paces {
   readonly #line = new Set<Waiter>();
   readonly #all: Spent;
   #timer: Timer | undefined;
+  // When somebody in line had a turn last, or the line began.
+  #turnAt = 0;
   /** How often a connection was made to wait. */
   waits = 0;
 
@@ -101,19 +105,25 @@ export class Paces {
   }
 
   #queue(waiter: Waiter): Timer {
+    if (this.#line.size === 0) this.#turnAt = Math.max(this.#turnAt, this.#clock.now());
     this.#line.add(waiter);
     this.#timer ??= this.#clock.after(this.#msToNext(), this.#next);
     return { cancel: () => void this.#line.delete(waiter) };
   }
 
+  /** In how many milliseconds the next in line has its turn: when there is room, or, however little there is, at last. */
   #msToNext(): number {
-    return Math.max(1, Math.ceil(this.#all.overMs(this.#clock.now()) / this.#limits.allShare));
+    const now = this.#clock.now();
+    const room = Math.ceil(this.#all.overMs(now) / this.#limits.allShare);
+    return Math.max(1, Math.min(room, this.#turnAt + turnMsMax - now));
   }
 
   readonly #next = (): void => {
     this.#timer = undefined;
     for (const waiter of this.#line) {
-      if (this.#all.overMs(this.#clock.now()) > 0) break;
+      const now = this.#clock.now();
+      if (this.#all.overMs(now) > 0 && now - this.#turnAt < turnMsMax) break;
+      this.#turnAt = now;
       this.#line.delete(waiter);
       waiter.pace.hasTurn = true;
       waiter.goOn();
