@@ -3,9 +3,11 @@ import type { GroupPlan, Outlier } from './types.ts';
 
 /** What a Group gets that has no `outlierDetection`. Times in milliseconds. */
 export const outlierDefaults = {
+  /**
+   * Few enough that a request's own tries get past two dead instances: four at the first proxy, two for each of them behind a peer
+   * listener. Envoy counts the end of a websocket as one, so that three that end together eject too, for a few seconds.
+   */
   consecutiveGatewayErrors: 3,
-  /** The end of a websocket counts as one: three that end together are not a dead instance. */
-  consecutiveLocalOriginFailures: 5,
   /** A client's connection is lost with its last attempt, and no other proxy tries again for it. */
   tcpConsecutiveGatewayErrors: 1,
   intervalMs: 500,
@@ -86,12 +88,9 @@ export function planOutlier({ outlier: set }: TrafficPolicy, context: OutlierCon
         maxEjectionPercent: atMost(maxEjectionPercent),
       };
     }
-    const { consecutiveGatewayErrors, consecutiveLocalOriginFailures, intervalMs, ...times } =
-      outlierDefaults;
+    const { consecutiveGatewayErrors, tcpConsecutiveGatewayErrors, intervalMs, ...times } = outlierDefaults;
     return {
-      ...(protocol === 'tcp'
-        ? { consecutiveGatewayErrors: times.tcpConsecutiveGatewayErrors }
-        : { consecutiveGatewayErrors, consecutiveLocalOriginFailures }),
+      consecutiveGatewayErrors: protocol === 'tcp' ? tcpConsecutiveGatewayErrors : consecutiveGatewayErrors,
       intervalMs,
       baseEjectionMs: times.uncheckedBaseEjectionMs,
       maxEjectionMs: times.uncheckedMaxEjectionMs,
