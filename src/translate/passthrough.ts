@@ -121,6 +121,7 @@ const isPlain: HeaderMatcher = {
 const requests: readonly Route[] = buildRequestRoutes({
   cluster: passthroughCluster,
   path: { listener: 'outbound', priorities: [{ kind: 'instances' }], retry: passthroughRetry },
+  movesOn: false,
   headers: [isPlain],
   inherited: {},
   hashing: {},

@@ -33,6 +33,8 @@ interface Common {
 export interface RequestRoutes {
   readonly cluster: string;
   readonly path: Path;
+  /** Whether a further try may go to another priority. */
+  readonly movesOn: boolean;
   /** Headers that a request must have, whatever else it is. */
   readonly headers?: readonly HeaderMatcher[];
   /** The retries of the virtual host: routes that have none of their own get them. */
@@ -52,8 +54,7 @@ export interface RequestRoutes {
  * when it was never sent. Only the first proxy holds the time; the others have fewer kinds to tell apart.
  */
 export function buildRequestRoutes(options: RequestRoutes): Route[] {
-  const { cluster, path, headers = [], inherited, idleTimeoutMs } = options;
-  const movesOn = path.priorities.length > 1;
+  const { cluster, path, movesOn, headers = [], inherited, idleTimeoutMs } = options;
   const own = (action: RouteAction) => (action === inherited ? {} : action);
   const common: Common = {
     cluster,

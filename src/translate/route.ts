@@ -126,7 +126,7 @@ function buildVirtualHost(ports: readonly GroupPlan[], listener: ListenerRole): 
   const path = last.paths[listener];
   const isDialled = ports.some(({ lookup }) => lookup === 'request');
   // What most of its routes do about retries stands here once.
-  const inherited = buildRetry(path.retry.other, path.priorities.length > 1);
+  const inherited = buildRetry(path.retry.other, movesOn(last, path));
   return {
     name: last.group.host,
     domains: [last.group.host],
@@ -186,11 +186,16 @@ function atPort(route: Route, port: number): Route {
   return { ...route, match: { ...route.match, headers: [isAtPort, ...(route.match?.headers ?? [])] } };
 }
 
+/** Whether there is another priority to go to: another target, or instances that stand by, as a name's in another IDC. */
+function movesOn({ instances }: GroupPlan, { priorities }: Path): boolean {
+  return priorities.length > 1 || instances.some(({ priority = 0 }) => priority > 0);
+}
+
 function buildGroupRoutes(plan: GroupPlan, path: Path, inherited: RouteAction): Route[] {
   const isPeer = path.listener === 'peer';
   if (plan.protocol === 'tcp') {
     // All that it has is its own: the virtual host's is of its HTTP ports, where it has any.
-    const own = { retry_policy: {}, ...buildRetry(path.retry.other, path.priorities.length > 1) };
+    const own = { retry_policy: {}, ...buildRetry(path.retry.other, movesOn(plan, path)) };
     const isOutbound = path.listener === 'outbound';
     const cluster =
       isOutbound && plan.lookup !== 'request' ? failoverCluster(plan.group) : clusterOf(plan, path);
@@ -200,6 +205,7 @@ function buildGroupRoutes(plan: GroupPlan, path: Path, inherited: RouteAction): 
     buildRequestRoutes({
       cluster: clusterOf(plan, of),
       path: of,
+      movesOn: movesOn(plan, of),
       headers,
       inherited,
       hashing: hashing(plan, path.listener),
