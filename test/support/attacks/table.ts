@@ -127,8 +127,7 @@ const oneByteFrames: Attack = {
 
 const unfinished: Attack = {
   name: 'unfinished messages of 8 MiB on 60 streams',
-  // Its own side may refuse to hold so much (reset 11).
-  endsWith: /still open|status 8|status 4|GOAWAY 11|reset (0|8|11)/,
+  endsWith: /still open|status 8|status 4|GOAWAY 11|reset (0|8|11)/, // 11: its own side holds no more
   run: (target) =>
     withConnections(1, target, async (connection) => {
       const calls = Array.from({ length: 60 }, () => connection.call(methods.delta));
