@@ -9,7 +9,11 @@ export function parseAddress(text: string, fallback = '127.0.0.1'): ListenAddres
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:]*)):(\d+)$/.exec(text);
   const port = Number(match?.[3]);
   if (match === null || port > 65_535) {
-    throw new InvalidArgumentError(`'${text}' is no address: write HOST:PORT, such as 127.0.0.1:15000.`);
+    throw new InvalidArgumentError(
+      isIP(text) === 0
+        ? `'${text}' is no address: write HOST:PORT, with an IP address as HOST.`
+        : `'${text}' names no port: write ${text.includes(':') ? `[${text}]` : text}:PORT.`,
+    );
   }
   const address = match[1] ?? (match[2] || fallback);
   if (isIP(address) === 0 && address !== 'localhost') {

@@ -167,7 +167,7 @@ async function answer(
 function whyNot(token: string | undefined): string {
   return token === undefined
     ? 'writes are off: start isthmus serve with --admin-token-file'
-    : 'send Authorization: Bearer TOKEN, with the token of --admin-token-file';
+    : 'the token is missing or another one: send Authorization: Bearer TOKEN (isthmus: --token-file), with the token of --admin-token-file of isthmus serve';
 }
 
 /** One node in full; in words, when it is not connected. */

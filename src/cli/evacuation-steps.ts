@@ -47,7 +47,7 @@ export async function preflight(
       for (const { host } of effect.leave) leaving.add(host);
       const to = [...new Set(effect.leave.map((one) => one.to))];
       say(
-        `${plane.name} (${idc}): ${effect.leave.length} Groups leave, first for ${to.join(', ') || 'nowhere'}`,
+        `${plane.name} (${idc}): ${effect.leave.length === 1 ? '1 Group leaves' : `${effect.leave.length} Groups leave`}, first for ${to.join(', ') || 'nowhere'}`,
       );
       const stay = effect.stay.map(({ host }) => host);
       if (stay.length > 0) say(`  these stay, as no DR group names another IDC for them: ${some(stay)}`);

@@ -82,8 +82,14 @@ export class ReachWatch {
     const went = [...this.#dead].filter((name) => !dead.has(name));
     if (came.length === 0 && went.length === 0) return;
     this.#dead = dead;
-    if (came.length > 0) logger.warn('accept no connection, and do not count', { dead: came.slice(0, 10) });
-    if (went.length > 0) logger.info('count again, or are gone', { names: went.slice(0, 10) });
+    if (came.length > 0)
+      logger.warn('accept no connection: do not count in what this IDC takes from others', {
+        dead: came.slice(0, 10),
+      });
+    if (went.length > 0)
+      logger.info('accept connections again, and count in what this IDC takes from others; or are gone', {
+        names: went.slice(0, 10),
+      });
     onChange(dead);
   }
 }

@@ -146,6 +146,8 @@ function warnOfPrefix(fields: Fields, kind: Kind, key: string): void {
   fields.warn(`is not read: annotations of Isthmus begin with ${annotationPrefix}.`, 'annotations', key);
 }
 
+const withoutPrefix = (key: string): string => key.slice(annotationPrefix.length);
+
 function checkAnnotations(fields: Fields, kind: Kind, annotations: Labels): void {
   let ours = false;
   for (const key in annotations) {
@@ -161,7 +163,9 @@ function checkAnnotations(fields: Fields, kind: Kind, annotations: Labels): void
         key,
       );
     } else if (!isTrafficAnnotation(key)) {
-      const hint = didYouMean(key, trafficAnnotations);
+      // Without the prefix, which all have: with it anything short would look near.
+      const near = closest(withoutPrefix(key), trafficAnnotations.map(withoutPrefix));
+      const hint = near === undefined ? '' : ` Did you mean '${annotationPrefix}${near}'?`;
       fields.error(`unknown annotation: correct or remove it.${hint}`, 'annotations', key);
     }
   }

@@ -174,6 +174,7 @@ const wrong: readonly [string, unknown, RegExp][] = [
     annotated('timeut', '3s'),
     /^metadata.annotations\["isthmus.dev\/timeut"\]: .*Did you mean 'isthmus.dev\/timeout'/,
   ],
+  ['an annotation that is near none', annotated('foo', '3s'), /: correct or remove it\.$/],
   [
     'a wrong timeout',
     annotated('timeout', '3 s'),
