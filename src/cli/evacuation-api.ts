@@ -155,8 +155,7 @@ async function put(
   const effect = effectOf(object, context);
   if (query.get('check') === 'only') return { status: 200, body: { name, own: known.idc, ...effect } };
   await evacuations.put(name, asked, isStanding);
-  const acked = await settled({ clock }, plane.deletions.barrier(false), wait, signal);
-  return { status: acked.acked === false ? 202 : 200, body: { name, own: known.idc, ...effect, ...acked } };
+  return confirmed(context, wait, signal, () => ({ name, own: known.idc, ...effect }));
 }
 
 /** What it would do. Throws MeshError `conflict` where a Group would be left by its last IDC. */
@@ -203,14 +202,12 @@ async function renew(
   context: EvacuationContext,
   signal: AbortSignal,
 ): Promise<ApiReply> {
-  const { plane, evacuations, clock } = context;
+  const { plane, evacuations } = context;
   const wait = readWait(query);
   const forMs = readFor(query);
   failInFolder(name, context, 'change it there');
   await evacuations.renew(name, forMs);
-  const acked = await settled({ clock }, plane.deletions.barrier(false), wait, signal);
-  const own = plane.evacuations.list().idc;
-  return { status: acked.acked === false ? 202 : 200, body: { name, own, ...acked } };
+  return confirmed(context, wait, signal, () => ({ name, own: plane.evacuations.list().idc }));
 }
 
 async function end(
@@ -219,12 +216,24 @@ async function end(
   context: EvacuationContext,
   signal: AbortSignal,
 ): Promise<ApiReply> {
-  const { plane, evacuations, clock } = context;
+  const { plane, evacuations } = context;
   const wait = readWait(query);
   const own = plane.evacuations.list().idc;
   failInFolder(name, context, 'delete it there');
   const ended = await evacuations.end(name);
+  return confirmed(context, wait, signal, () => {
+    const comingHome = [...plane.evacuations.held().keys()].sort();
+    return { name, own, ended, comingHome };
+  });
+}
+
+/** What is said once every proxy has confirmed a change, or the time to wait is over (202); `body` is asked for then. */
+async function confirmed(
+  { plane, clock }: EvacuationContext,
+  wait: ReturnType<typeof readWait>,
+  signal: AbortSignal,
+  body: () => object,
+): Promise<ApiReply> {
   const acked = await settled({ clock }, plane.deletions.barrier(false), wait, signal);
-  const comingHome = [...plane.evacuations.held().keys()].sort();
-  return { status: acked.acked === false ? 202 : 200, body: { name, own, ended, comingHome, ...acked } };
+  return { status: acked.acked === false ? 202 : 200, body: { ...body(), ...acked } };
 }
