@@ -14,7 +14,7 @@ const late = new Promise<string[]>((resolve) => {
     .once('end', () => {
       stop.abort();
       // What is paced may wait for long before it has gone out.
-      setTimeout(resolve, 6_000, ['still open']);
+      setTimeout(resolve, 15_000, ['still open']);
     })
     .resume();
 });

@@ -102,27 +102,14 @@ const oneByteFrames: Attack = {
   name: 'messages in DATA frames of one byte',
   // It sends more than its window, as nobody may: FLOW_CONTROL_ERROR.
   endsWith: /still open|GOAWAY (3|11)|status 8|status 4/,
-  async run({ at, signal }) {
-    const made: RawConnection[] = [];
-    const ends = [];
-    while (!signal.aborted) {
-      const raw = await connectRaw(at);
-      made.push(raw);
+  run: (target) =>
+    floodAgain(target, async (raw) => {
       raw.open(1, methods.delta);
       raw.frame(frameTypes.data, 0, 1, Buffer.from([0, 0, 1, 0, 0]));
       const frame = Buffer.from([0, 0, 1, 0, 0, 0, 0, 0, 1, 0x7a]);
       // Its window: what follows waits until that is given back.
-      const many = Buffer.concat(Array<Buffer>(16_000).fill(frame));
-      while (!signal.aborted && !raw.socket.destroyed) {
-        raw.socket.write(many);
-        await raw.drained();
-        await pause(1);
-      }
-      ends.push(await endOf(raw));
-      raw.socket.destroy();
-    }
-    return ends;
-  },
+      await writeAgain(target, raw, Buffer.concat(Array<Buffer>(16_000).fill(frame)));
+    }),
 };
 
 const unfinished: Attack = {
@@ -244,66 +231,71 @@ const manyTypes: Attack = {
     }),
 };
 
+/** Connects again and again until the attack is over, and floods each connection; how each of them ended. */
+async function floodAgain(
+  { at, signal }: Target,
+  flood: (raw: RawConnection) => Promise<void>,
+): Promise<string[]> {
+  const ends: string[] = [];
+  while (!signal.aborted) {
+    const raw = await connectRaw(at);
+    await flood(raw);
+    ends.push(await endOf(raw));
+    raw.socket.destroy();
+    await pause(20);
+  }
+  return ends;
+}
+
+/** Writes the same bytes again and again, as fast as a connection takes them. */
+async function writeAgain({ signal }: Target, raw: RawConnection, bytes: Buffer): Promise<void> {
+  while (!signal.aborted && !raw.socket.destroyed) {
+    raw.socket.write(bytes);
+    await raw.drained();
+    await pause(1);
+  }
+}
+
+/** Opens stream after stream on a connection, as fast as it takes them. */
+async function openStreams(
+  { signal }: Target,
+  raw: RawConnection,
+  open: (stream: number) => void,
+): Promise<void> {
+  for (let stream = 1; !signal.aborted && !raw.socket.destroyed && stream < 2e6; stream += 2) {
+    open(stream);
+    if (stream % 200 === 199) await Promise.race([raw.drained(), pause(1)]);
+  }
+}
+
 const rapidReset: Attack = {
   name: 'rapid reset',
   endsWith: /GOAWAY 11|closed/,
-  async run({ at, signal }) {
-    const ends: string[] = [];
-    while (!signal.aborted) {
-      const raw = await connectRaw(at);
-      for (let stream = 1; !signal.aborted && !raw.socket.destroyed && stream < 2e6; stream += 2) {
+  run: (target) =>
+    floodAgain(target, (raw) =>
+      openStreams(target, raw, (stream) => {
         raw.open(stream, methods.delta);
         raw.frame(frameTypes.reset, 0, stream, Buffer.from([0, 0, 0, 8]));
-        if (stream % 200 === 199) await Promise.race([raw.drained(), pause(1)]);
-      }
-      ends.push(await endOf(raw));
-      raw.socket.destroy();
-      await pause(20);
-    }
-    return ends;
-  },
+      }),
+    ),
 };
 
 const openAndEnd: Attack = {
   name: 'calls of methods that there are not',
   endsWith: /GOAWAY 11|closed/,
-  async run({ at, signal }) {
-    const ends: string[] = [];
-    while (!signal.aborted) {
-      const raw = await connectRaw(at);
-      for (let stream = 1; !signal.aborted && !raw.socket.destroyed && stream < 2e6; stream += 2) {
-        raw.open(stream, '/no/method', true);
-        if (stream % 200 === 199) await Promise.race([raw.drained(), pause(1)]);
-      }
-      ends.push(await endOf(raw));
-      raw.socket.destroy();
-      await pause(20);
-    }
-    return ends;
-  },
+  run: (target) =>
+    floodAgain(target, (raw) => openStreams(target, raw, (stream) => raw.open(stream, '/no/method', true))),
 };
 
 const pings: Attack = {
   name: 'a flood of pings',
   // nghttp2 has a limit of its own on answers that wait.
   endsWith: /GOAWAY (2|11)|closed/,
-  async run({ at, signal }) {
-    const ends: string[] = [];
-    while (!signal.aborted) {
-      const raw = await connectRaw(at);
+  run: (target) =>
+    floodAgain(target, async (raw) => {
       const ping = Buffer.concat([Buffer.from([0, 0, 8, frameTypes.ping, 0, 0, 0, 0, 0]), Buffer.alloc(8)]);
-      const many = Buffer.concat(Array<Buffer>(4_000).fill(ping));
-      while (!signal.aborted && !raw.socket.destroyed) {
-        raw.socket.write(many);
-        await raw.drained();
-        await pause(1);
-      }
-      ends.push(await endOf(raw));
-      raw.socket.destroy();
-      await pause(20);
-    }
-    return ends;
-  },
+      await writeAgain(target, raw, Buffer.concat(Array<Buffer>(4_000).fill(ping)));
+    }),
 };
 
 const manyClasses: Attack = {
@@ -338,6 +330,8 @@ const longDependsOn: Attack = {
       const node = nodeOf(`depends-${i}`, { ...target.scope, dependsOn: hosts });
       const calls = Array.from({ length: 10 }, () => connection.call(methods.delta));
       await Promise.all(calls.map((call) => call.send(deltaRequest({ node, names: ['*'] }))));
+      // Each waits its turn among the dear, on a busy machine for long, and is told.
+      await Promise.race([calls[0]?.ended, pause(12_000)]);
       return calls[0];
     }),
 };
