@@ -1,6 +1,7 @@
 import t from 'tap';
+import type { Attack } from '../support/attacks/attack.ts';
 import { type Attacked, startAttacked } from '../support/attacks/attacked.ts';
-import { type Attack, attacks } from '../support/attacks/table.ts';
+import { attacks } from '../support/attacks/table.ts';
 
 const middle = (list: readonly number[]) => Math.round(list[Math.floor(list.length / 2)] ?? 1e9);
 // What a machine that others use adds to a change by itself, ten times over.

@@ -8,7 +8,7 @@ import type { ListenAddress } from '../../../src/model/node.ts';
 import { freeAddress, get, until } from '../mesh.ts';
 import { groupYaml, idcYaml } from '../registering.ts';
 import { connectXds, type XdsClient } from '../xds-client.ts';
-import type { Attack } from './table.ts';
+import type { Attack } from './attack.ts';
 
 const file = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const scope = {
