@@ -27,14 +27,14 @@ export const grayDefaults = {
   failureShare: {
     percent: 4,
     /**
-     * Of 1 % an instance has 4 % of so many by chance once in 1,000 intervals, of 300 once in 16,000; of 20 once in 5
-     * (docs/decisions/100-gray-failures.md).
+     * Of 1 % an instance has 4 % of so many by chance once in 1,000 intervals, of 300 once in 16,000; of 20 once in 5. One
+     * that hangs is given few (docs/decisions/100-gray-failures.md).
      */
-    requestsMin: 200,
+    requestsMin: 176,
     /** Of two, nobody can tell which one is sick. */
     instancesMin: 3,
   },
-  intervalMs: 5_000,
+  intervalMs: 8_000,
   /** As often as it is ejected in a row, times this. */
   baseEjectionMs: 10_000,
   maxEjectionMs: 60_000,

@@ -14,18 +14,18 @@ import { builtIn } from './scenario-fixture.ts';
 
 const { bounds, control } = builtIn('gray').spec;
 
-/** Looked at each second: out from `out` to `back`, in seconds of a phase of 15 s. */
+/** Looked at each second: out from `out` to `back`, in seconds of a phase of 30 s. */
 function sickness(phase: string, sick: string, out: number, back: number): Sickness {
-  const looks = Array.from({ length: 15 }, (_, i) => ({
+  const looks = Array.from({ length: 30 }, (_, i) => ({
     at: 1000 * i,
     ejected: i >= out && i < back ? [sick] : [],
   }));
-  return { phase, what: 'fails 5% of its requests', sick: [sick], from: 0, to: 15_000, looks };
+  return { phase, what: 'fails 5% of its requests', sick: [sick], from: 0, to: 30_000, looks };
 }
 
-const errs = sickness('errs', 'sh-a/checkout-1', 5, 12);
-const hangs = sickness('hangs', 'sh-a/checkout-2', 5, 15);
-const everywhere = sickness('everywhere', '', 15, 15);
+const errs = sickness('errs', 'sh-a/checkout-1', 5, 24);
+const hangs = sickness('hangs', 'sh-a/checkout-2', 5, 30);
+const everywhere = sickness('everywhere', '', 30, 30);
 const of = (...sicknesses: Sickness[]) => ({ ...goodMeasurement(), sicknesses });
 const rowsOf = (...sicknesses: Sickness[]) => judgeRows(of(...sicknesses), { grayOut: bounds.grayOut }, []);
 const own = /^(found|out|p99|none|at-most)/;
@@ -39,8 +39,8 @@ t.test('each row fails for its own reason', async (t) => {
   const slow = ['p99-errs', 'p99-hangs'];
   const rows = missed(errs, hangs, everywhere).filter((id) => !slow.includes(id));
   t.strictSame(rows, []);
-  t.match(missed(sickness('errs', 'sh-a/checkout-1', 13, 15)), ['found-errs']);
-  t.match(missed(sickness('errs', 'sh-a/checkout-1', 15, 15)), ['found-errs', 'out-errs']);
+  t.match(missed(sickness('errs', 'sh-a/checkout-1', 21, 30)), ['found-errs']);
+  t.match(missed(sickness('errs', 'sh-a/checkout-1', 30, 30)), ['found-errs', 'out-errs']);
   t.ok(missed(sickness('hangs', 'sh-a/checkout-1', 5, 7)).includes('out-hangs'));
   t.strictSame(missed(sickness('everywhere', 'sh-a/checkout-3', 4, 5)), ['none-everywhere']);
   const two = { ...errs, looks: [{ at: 5000, ejected: ['sh-a/checkout-1', 'sh-a/checkout-2'] }] };
@@ -52,7 +52,7 @@ t.test('the negative control must fail because nobody was out, or nobody stayed 
     control ? judgeControl(of(...sicknesses), verdictOf(rowsOf(...sicknesses)), control) : ['none is stated'];
   const faults = (...sicknesses: Sickness[]) =>
     against(...sicknesses).filter((text) => !/^before/.test(text));
-  t.strictSame(faults(sickness('errs', 'a', 15, 15), sickness('hangs', 'b', 5, 6)), []);
+  t.strictSame(faults(sickness('errs', 'a', 30, 30), sickness('hangs', 'b', 5, 6)), []);
   t.match(faults(errs, sickness('hangs', 'b', 5, 6)), [/is ejected/, /stays out/]);
   t.match(faults(everywhere), [/found-errs: not measured/]);
 });

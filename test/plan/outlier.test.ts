@@ -9,8 +9,8 @@ t.test(
     t.strictSame(planOutlier({}, context), {
       consecutiveGatewayErrors: 3,
       consecutiveLocalOriginFailures: 20,
-      failureShare: { percent: 4, requestsMin: 200, instancesMin: 3, ofConnections: false },
-      intervalMs: 5_000,
+      failureShare: { percent: 4, requestsMin: 176, instancesMin: 3, ofConnections: false },
+      intervalMs: 8_000,
       baseEjectionMs: 10_000,
       maxEjectionMs: 60_000,
       checksEndEjections: false,
@@ -52,6 +52,11 @@ t.test('1 % of failures are hardly ever taken for 4 %, and 5 % mostly are', asyn
   const { percent, requestsMin } = grayDefaults.failureShare;
   t.ok(worst(requestsMin, 0.01) < 0.0011, `${worst(requestsMin, 0.01)} an instance and interval`);
   t.ok(worst(300, 0.01) < 1e-4, `with 300: ${worst(300, 0.01)}`);
-  t.ok(chanceOf((requestsMin * percent) / 100, requestsMin, 0.05) > 0.75);
+  const found = (requests: number, p: number) => chanceOf(Math.ceil((requests * percent) / 100), requests, p);
+  t.ok(found(requestsMin, 0.05) > 0.65);
+  // 86 requests a second, and the 25 to 28 of one that hangs for a tenth of them, 400 ms each.
+  const seconds = grayDefaults.intervalMs / 1000;
+  t.ok(found(86 * seconds, 0.05) > 0.88);
+  t.ok(28 * seconds > requestsMin && found(28 * seconds, 0.1) > 0.99);
   t.ok(worst(20, 0.01) > 0.2, `of 20 requests one is enough: ${worst(20, 0.01)}`);
 });
