@@ -1,4 +1,5 @@
 import t from 'tap';
+import { phaseOf } from '../../src/drill/analysis.ts';
 import { judgeRows } from '../../src/drill/scenario/bounds.ts';
 import { goodMeasurement, withSamples } from './fixture.ts';
 
@@ -26,3 +27,15 @@ t.test('what an IDC serves of a phase, from a moment on, between its bounds', as
   const failed = withSamples(good, () => ({ status: 503, error: 'status 503' }));
   t.equal(rowOf(failed, { of: 'sh-a', in: 'steady' })?.ok, false);
 });
+
+t.test(
+  'a request that outlives its phase is of no phase: the next blow may have sent it elsewhere',
+  async (t) => {
+    const outage = { of: 'sh-b', in: 'outage', least: '100%' };
+    const { from, to } = phaseOf(good, 'outage');
+    const strayed = (end: number) =>
+      withSamples(good, (s) => (s.sent >= from && s.sent < from + 100 ? { end, idc: 'sh-a' } : {}));
+    t.equal(rowOf(strayed(to + 1), outage)?.ok, true);
+    t.equal(rowOf(strayed(to), outage)?.ok, false);
+  },
+);

@@ -6,7 +6,10 @@ import { succeeded } from '../../sample.ts';
 import { duration, groupName, idcName, msOf, percentage, phaseName, shareOf } from '../fields.ts';
 import { bound } from './bound.ts';
 
-/** What an IDC serves of a phase's requests. */
+/**
+ * What an IDC serves of a phase's requests. One that outlives its phase is left out: the next blow may have sent it
+ * elsewhere.
+ */
 export const share = bound(
   z
     .array(
@@ -31,6 +34,7 @@ export const share = bound(
       const served = due.filter(
         (s) =>
           succeeded(s) &&
+          s.end <= phase.to &&
           (load === undefined || s.stream === load) &&
           (group === undefined || hostOfRequest(s.id, m).startsWith(`${group}.`)),
       );
