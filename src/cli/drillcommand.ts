@@ -4,9 +4,6 @@ import type { DrillOptions } from '../drill/options.ts';
 import { exitCode } from './exit.ts';
 import { liveCommand } from './livecommand.ts';
 
-/** In the list of commands. */
-export const drillSummary = 'drill an outage on real Envoys';
-
 interface Flags extends Readonly<Record<string, unknown>> {
   readonly unprotected?: boolean;
   readonly expectFail?: boolean;
@@ -20,7 +17,7 @@ interface Flags extends Readonly<Record<string, unknown>> {
 /** `isthmus drill NAME`: break a real world and hold what happens against bounds. One subcommand for each drill. */
 export function drillCommand(drills: readonly Drill[]): Command {
   const command = new Command('drill')
-    .summary(drillSummary)
+    .summary('drill an outage on real Envoys')
     .description(
       'Start a real world, break something in it, and hold what happens against bounds. Needs the source tree (make drill sets it up). Exit 0: all bounds held; 1: one was missed; 2: it could not run.',
     );
