@@ -13,6 +13,7 @@ import { type Change, type Kind, refOf } from './model/object.ts';
 import type { LoopPrevention } from './model/trail.ts';
 import { evacuationsAt, evacuationsChangeAt, isLeftWholly } from './plan/evacuation.ts';
 import { type EvacuationEffect, evacuationEffect, evacuationStatuses } from './plan/evacuation-effect.ts';
+import type { KnownHealth } from './plan/evacuation-room.ts';
 import { createPlanner, type PlannedGroups } from './plan/planner.ts';
 import { planPolicies } from './plan/policy.ts';
 import type { PolicyCompiler } from './policy/compile.ts';
@@ -47,8 +48,8 @@ export interface PipelineOptions {
   heldShare?(group: string, evacuated: number): number | undefined;
   /** The share of its reads that are mirrored home (`PlanContext.mirrored`). */
   mirrored?(group: string): number | undefined;
-  /** How many instances of a host pass the checks of this control plane (`KnownHealth.goodOf`). */
-  goodOf?(host: string): number | undefined;
+  /** What is known of the health of instances besides what accepts no connection (`KnownHealth`). */
+  readonly health?: Pick<KnownHealth, 'goodOf' | 'slotsBeforeOf'>;
   /** Groups were planned anew. */
   onPlanned?(plans: PlannedGroups): void;
   /** A resource could not be encoded; the last good one stays. */
@@ -304,9 +305,9 @@ export function createPipeline(options: PipelineOptions): Pipeline {
         items: evacuationStatuses(index.view(), clock.wall()),
       }),
       effect: (evacuation) =>
-        evacuationEffect(index.view(), evacuation, idc, clock.wall(), {
-          unreached: planner.dead(),
-          ...(options.goodOf && { goodOf: options.goodOf }),
+        evacuationEffect(index.view(), evacuation, {
+          ...{ own: idc, hopLimit, wallMs: clock.wall(), unreached: planner.dead() },
+          ...options.health,
         }),
     },
     index,

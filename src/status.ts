@@ -8,6 +8,7 @@ import { describeNacks } from './delivery/nacks.ts';
 import type { SlowPush } from './delivery/push.ts';
 import type { Readiness } from './delivery/readiness.ts';
 import { describeRefusedStreams, type RefusedStreams } from './delivery/refused-streams.ts';
+import { describeReturns, type KnownShortfall } from './delivery/returns.ts';
 import type { GoneNode, Roster } from './delivery/roster.ts';
 import type { EvacuationStatus } from './model/evacuation.ts';
 import type { Idc } from './model/idc.ts';
@@ -134,6 +135,8 @@ export interface StatusOptions {
   held(): ReadonlyMap<string, number>;
   /** What is limited of what comes from other IDCs. */
   readonly limits: KnownLimits;
+  /** Groups whose instances cannot take back all that was evacuated. */
+  shortfalls(): readonly KnownShortfall[];
   /** Kinds of which an object may be missing for a fault that is told. */
   doubtfulKinds(): ReadonlySet<Kind>;
 }
@@ -204,6 +207,7 @@ export function createStatusReader(options: StatusOptions): StatusReader {
           ...refusals,
           ...lacking,
           ...describeLimits(scopes, options.limits),
+          ...describeReturns(options.shortfalls()),
           ...describeMisplaced(scopes, options.view().idcs.get(options.idc)),
           ...describeDoubles(streams.map((stream) => connectedOf(stream, clock.now()))),
           ...describeRefusedStreams(refused),

@@ -4,6 +4,7 @@ import { MeshError } from '../base/error.ts';
 import type { ListenAddress } from '../model/node.ts';
 import { addAddress, showAddress } from './address.ts';
 import { type LoadLook, loadStats, loadText, readLoad, summarizeLoad } from './capacity-seen.ts';
+import { callHttp } from './http-call.ts';
 
 interface Flags {
   readonly proxy: readonly ListenAddress[];
@@ -54,19 +55,14 @@ async function show({ proxy, seconds, output }: Flags): Promise<void> {
   );
 }
 
-async function ask(admin: ListenAddress): Promise<LoadLook[]> {
-  const { request } = await import('undici');
-  const where = showAddress(admin);
+async function ask(at: ListenAddress): Promise<LoadLook[]> {
+  const path = `/stats?filter=${encodeURIComponent(loadStats)}`;
   try {
-    const response = await request(`http://${where}/stats?filter=${encodeURIComponent(loadStats)}`, {
-      headersTimeout: answerMsMax,
-      bodyTimeout: answerMsMax,
-    });
-    const text = await response.body.text();
-    if (response.statusCode === 200) return readLoad(text);
-    throw new Error(`it answers ${response.statusCode}`);
+    const { status, text } = await callHttp({ at, path, silenceMsMax: answerMsMax });
+    if (status === 200) return readLoad(text);
+    throw new Error(`it answers ${status}`);
   } catch (cause) {
-    const message = `no Envoy's admin interface at ${where}: ${(cause as Error).message}. Give that of a sidecar or ingress with --proxy`;
+    const message = `no Envoy's admin interface at ${showAddress(at)}: ${(cause as Error).message}. Give that of a sidecar or ingress with --proxy`;
     throw new MeshError('unavailable', message, { cause });
   }
 }

@@ -1,18 +1,18 @@
 import { sleep } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
+import { span } from '../model/duration.ts';
 import type { ListenAddress } from '../model/node.ts';
 import type { AbortExpression } from './abort-on.ts';
 import { showAddress } from './address.ts';
-import { checkAt, putAt, refusedAt } from './evacuation-planes.ts';
+import { checkAt, listAt, refusedAt } from './evacuation-planes.ts';
 import { judgeReturn } from './evacuation-room.ts';
 import {
-  checkConfirmed,
   comeHome,
   type EvacuationTarget,
   failOnRefusal,
-  inOrder,
+  letLeave,
   preflight,
-  some,
+  returnWords,
   specOf,
 } from './evacuation-steps.ts';
 import { between, createFleetWatch, envoyMsMax, judgeFleet } from './fleet-watch.ts';
@@ -42,6 +42,9 @@ export type EvacuateEnd = 'done' | 'checked' | 'refused' | 'aborted' | 'interrup
 /** Between two looks while a step lasts, in milliseconds. */
 const lookMs = 1_000;
 
+/** Most Groups of an Envoy that are listed with what stays under way. */
+const underWayMax = 10;
+
 /**
  * Lets requests leave an IDC, step by step, and takes it back where a proxy refuses a step or does not confirm it in time, or what
  * the Envoys count meets a condition. Throws MeshError when a control plane does not answer before anything was changed.
@@ -50,27 +53,48 @@ export async function evacuate(options: EvacuateOptions): Promise<EvacuateEnd> {
   const { planes, steps, clock, say, signal, forMs } = options;
   if (!(await preflight(options, steps, forMs, options.force))) return 'refused';
   if (options.dryRun) return 'checked';
-  const expires = new Date(clock.wall() + forMs).toISOString();
+  const until = clock.now() + forMs;
   const known = new Set((await Promise.all(planes.map(refusedAt))).flat());
   try {
     const proxies = await identified(options);
     for (const [index, percent] of steps.entries()) {
-      await step(options, percent, expires, known);
+      const tookMs = await letLeave(options, {
+        ...{ percent, ackWaitMs: options.ackWaitMs, isStanding: index > 0, signal },
+        lastsMs: () => leftUntil(until, clock.now()),
+      });
+      await failOnRefusal(planes, known);
+      say(`${percent} %: every proxy has confirmed after ${tookMs} ms`);
       const isLast = index === steps.length - 1;
       if (!isLast || options.envoys.length > 0) await watch(options, proxies, known);
     }
   } catch (reason) {
-    say(
-      signal.aborted
-        ? 'interrupted; everybody comes home'
-        : `${MeshError.from(reason).message}; everybody comes home`,
-    );
+    const why = MeshError.from(signal.aborted ? signal.reason : reason).message;
+    say(`${why}; everybody comes home`);
     await comeHome(options, options.ackWaitMs);
     return signal.aborted ? 'interrupted' : 'aborted';
   }
-  say(`${steps.at(-1)} % leave ${options.idc} until ${expires}; end it sooner with --undo`);
+  await tellEnd(options);
   await tellUnderWay(options);
   return 'done';
+}
+
+/** How long it still lasts, in milliseconds. Throws MeshError `late` when its time is over. */
+function leftUntil(until: number, now: number): number {
+  if (until - now < 1) throw new MeshError('late', 'its time (--for) was over before its last step');
+  return Math.ceil(until - now);
+}
+
+/** Says until when it is in force, as the control planes have it: their clocks end it. */
+async function tellEnd({ planes, idc, name, clock, say }: EvacuateOptions): Promise<void> {
+  const lists = await Promise.all(
+    planes.filter((plane) => plane.idc === idc).map(({ client }) => listAt(client)),
+  );
+  const item = lists.flatMap(({ items }) => items).find((one) => one.name === name);
+  if (item === undefined) return;
+  const at = new Date(clock.wall() + item.endsInMs).toISOString().slice(0, 19);
+  say(
+    `${item.percentNow} % leave ${idc}, for ${span(item.endsInMs)} from now on (until ${at}Z by this machine's clock); end it sooner with --undo`,
+  );
 }
 
 /** The Envoys that answer; says which do not. */
@@ -91,33 +115,11 @@ export async function undo(
   const spec = specOf(target, 100);
   const effects = await Promise.allSettled(home.map((plane) => checkAt(plane, name, spec, 60_000)));
   const idcs = effects.flatMap((end) => (end.status === 'fulfilled' ? { idc, room: end.value.room } : []));
-  const empty = judgeReturn(idc, idcs);
-  if (empty.length > 0 && !force) {
-    say(
-      `${idc} cannot take its requests back of ${some(empty)}: nothing was done; end it all the same with --force`,
-    );
-    return false;
-  }
+  const verdict = judgeReturn(idc, 0, idcs);
+  for (const words of returnWords(idc, 0, verdict, force)) say(words);
+  if (verdict.short.length > 0 && !force) return false;
   await comeHome(target, ackWaitMs);
   return true;
-}
-
-async function step(
-  options: EvacuateOptions,
-  percent: number,
-  expires: string,
-  known: ReadonlySet<string>,
-): Promise<void> {
-  const { planes, name, ackWaitMs, clock, say, signal } = options;
-  signal.throwIfAborted();
-  const since = clock.now();
-  const spec = { ...specOf(options, percent), expires };
-  for (const group of inOrder(options)) {
-    const answers = await Promise.all(group.map((plane) => putAt(plane, name, spec, ackWaitMs)));
-    checkConfirmed(answers, percent, ackWaitMs, say);
-  }
-  await failOnRefusal(planes, known);
-  say(`${percent} %: every proxy has confirmed after ${Math.round(clock.now() - since)} ms`);
 }
 
 /** Looks on while a step lasts. Throws MeshError when it is to be taken back. */
@@ -146,9 +148,12 @@ async function tellUnderWay({ envoys, idc, say }: EvacuateOptions): Promise<void
   for (const envoy of envoys) {
     try {
       const { underWay } = await readProxy(envoy, envoyMsMax);
-      say(
-        `  ${showAddress(envoy)}: ${underWay.requests} requests or streams and ${underWay.connections} connections to instances of ${idc} stay until they end`,
-      );
+      const where = `  ${showAddress(envoy)}`;
+      if (underWay.length === 0) say(`${where}: nothing is under way to instances of ${idc}`);
+      else say(`${where}: under way to instances of ${idc}, until it ends:`);
+      for (const { group, requests, connections } of underWay.slice(0, underWayMax))
+        say(`    ${group}: ${requests} requests or streams, ${connections} connections`);
+      if (underWay.length > underWayMax) say(`    and ${underWay.length - underWayMax} more Groups`);
     } catch (reason) {
       say(`  ${MeshError.from(reason).message}`);
     }

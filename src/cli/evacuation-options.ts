@@ -1,30 +1,66 @@
-import { InvalidArgumentError, Option } from 'commander';
-import { contentHash } from '../base/hash.ts';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { ListenAddress } from '../model/node.ts';
-import { addAddress } from './address.ts';
+import { addAddress, parseIdcName } from './address.ts';
+import { duration } from './duration.ts';
+import { addClientOptions, type ClientFlags } from './instance.ts';
+
+/** Options of all commands that let requests leave an IDC. Times in milliseconds. */
+export interface EvacuationFlags extends ClientFlags {
+  readonly group?: readonly string[];
+  readonly steps?: readonly number[];
+  readonly ackTimeout: number;
+  readonly abortOn: string;
+  readonly envoy?: readonly ListenAddress[];
+  readonly reason?: string;
+  readonly name?: string;
+  readonly dryRun?: boolean;
+  readonly force?: boolean;
+}
+
+/** In what the commands differ, in words of their help. */
+export interface EvacuationWords {
+  /** When they go on with `--force`. */
+  readonly force: string;
+  /** Which Envoys are read, and when what they count ends it. */
+  readonly envoy: string;
+  readonly abortOn: string;
+  /** What the name of the Evacuation begins with. */
+  readonly prefix: string;
+  /** Examples and exit codes, after the options. */
+  readonly after: string;
+}
 
 /** On what a change is given up, where nothing is said. */
-export const abortOnDefault = 'errors>1% or no-idc>1% or spill-limit>1%';
+const abortOnDefault = 'errors>1% or no-idc>1% or spill-limit>1%';
 
-/** What conditions may say, for help texts. */
-export const abortOnText =
+const abortOnText =
   'p50, p90, p99 or p999>500ms; errors, no-idc or spill-limit>1%; tries>1.5; several with or, and, ( )';
 
-/** The name of an Evacuation by what leaves. */
-export function evacuationName(idc: string, groups: readonly string[]): string {
-  return groups.length === 0 ? idc : `${idc}-${contentHash(groups.join(' ')).slice(0, 8)}`;
-}
-
-/** `--envoy`: repeated, by comma, or from ISTHMUS_ENVOY. */
-export function envoyOption(words: string): Option {
-  return new Option('--envoy <host:port>', `${words} (env: ISTHMUS_ENVOY, several by comma)`)
-    .env('ISTHMUS_ENVOY')
-    .argParser((text: string, list: readonly ListenAddress[] | undefined) => addAddress(text, list));
-}
-
-/** One more of a list of texts. */
-export function addGroup(text: string, list: readonly string[] = []): readonly string[] {
-  return [...list, text];
+/** Adds the argument and the options of `EvacuationFlags` to a command that has those of its own. */
+export function addEvacuationOptions(command: Command, words: EvacuationWords): Command {
+  command
+    .argument('<idc>', 'the IDC that is left', parseIdcName)
+    .option(
+      '--group <host>',
+      'only this Group, or those of a pattern such as *.shop; repeat for more',
+      (text: string, list: readonly string[] = []) => [...list, text],
+    )
+    .option('--reason <text>', 'why, for those who see it in isthmus status')
+    .option('--name <name>', `name of the Evacuation (default: ${words.prefix}by IDC and Groups)`)
+    .option('--dry-run', 'say what would be done, and do nothing')
+    .option('--force', words.force)
+    .optionsGroup('Watching:')
+    .addOption(
+      new Option('--envoy <host:port>', `${words.envoy} (env: ISTHMUS_ENVOY, several by comma)`)
+        .env('ISTHMUS_ENVOY')
+        .argParser((text: string, list: readonly ListenAddress[] | undefined) => addAddress(text, list)),
+    )
+    .option('--abort-on <conditions>', `${words.abortOn}: ${abortOnText}`, abortOnDefault)
+    .addOption(
+      duration('--ack-timeout <duration>', 'every proxy must confirm a step within this time', '30s'),
+    )
+    .optionsGroup('The control planes, of every IDC:');
+  return addClientOptions(command).addHelpText('after', `\n${words.after}`);
 }
 
 /** A share in percent: 1 to 100. Throws what commander shows. */

@@ -15,7 +15,6 @@ export interface EvacuationPlane {
 /** What a control plane answered: how far the change has come. */
 export interface PlaneAnswer {
   readonly plane: EvacuationPlane;
-  readonly effect: EvacuationEffect;
   /** Proxies that have not confirmed; empty: all have. */
   readonly waitingFor: readonly string[];
   /** Proxies that were not waited for any longer. */
@@ -57,21 +56,11 @@ export async function checkAt(
   return body(await plane.client.call('PUT', pathOf(name), { query, body: spec, timeoutMs: answerMsMax }));
 }
 
-/** Puts a spec at a control plane, and waits for its proxies. Throws MeshError as `checkAt`, and `unavailable`. */
-export function putAt(
-  plane: EvacuationPlane,
-  name: string,
-  spec: object,
-  waitMs: number,
-): Promise<PlaneAnswer> {
-  return changeAt(plane, 'PUT', name, waitMs, { spec });
-}
-
 /**
  * Puts a spec without an end for so long, by the control plane's own clock; with `isStanding` only where it is in force already.
  * Waits for no proxy. Throws MeshError as `checkAt`, and `unavailable`.
  */
-export async function leaseAt(
+export async function putAt(
   plane: EvacuationPlane,
   name: string,
   spec: object,
@@ -93,7 +82,7 @@ export async function renewAt(
   body(await client.call('POST', `${pathOf(name)}/renew`, { query, timeoutMs }));
 }
 
-/** As `renewAt`, and waits for the proxies. */
+/** As `renewAt`, and waits for the proxies, which have to confirm what was put before. */
 export function confirmAt(
   plane: EvacuationPlane,
   name: string,
@@ -111,11 +100,10 @@ export function endAt(plane: EvacuationPlane, name: string, waitMs: number): Pro
 
 async function changeAt(
   plane: EvacuationPlane,
-  method: 'PUT' | 'POST' | 'DELETE',
+  method: 'POST' | 'DELETE',
   name: string,
   waitMs: number,
   more: {
-    readonly spec?: object;
     readonly suffix?: string;
     readonly query?: Readonly<Record<string, string>>;
     readonly signal?: AbortSignal;
@@ -123,19 +111,11 @@ async function changeAt(
 ): Promise<PlaneAnswer> {
   const answer = await plane.client.call(method, `${pathOf(name)}${more.suffix ?? ''}`, {
     query: { wait: 'acked', timeout: `${waitMs}ms`, ...more.query },
-    ...(more.spec === undefined ? {} : { body: more.spec }),
     ...(more.signal === undefined ? {} : { signal: more.signal }),
     timeoutMs: waitMs + answerMsMax,
   });
-  const {
-    leave = [],
-    stay = [],
-    room = [],
-    waitingFor = [],
-    forgiven = [],
-    comingHome = [],
-  } = body<EvacuationEffect & Omit<PlaneAnswer, 'plane' | 'effect'>>(answer);
-  return { plane, effect: { leave, stay, room }, waitingFor, forgiven, comingHome };
+  const { waitingFor = [], forgiven = [], comingHome = [] } = body<Omit<PlaneAnswer, 'plane'>>(answer);
+  return { plane, waitingFor, forgiven, comingHome };
 }
 
 /** The proxies that are connected to a control plane. Throws MeshError `unavailable`. */

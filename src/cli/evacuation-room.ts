@@ -45,16 +45,34 @@ export function judgeLeaving(
   return { short, unknown };
 }
 
+/** Whether an IDC can take its requests back. */
+export interface ReturnVerdict {
+  /** Each Group that it cannot take back, in words. */
+  readonly short: readonly string[];
+  /** The least share that must stay away so that the rest fits, percent; 100: nobody is there to come home to. */
+  readonly stayAway: number;
+}
+
 /**
- * The Groups that would come home to nobody, or to fewer than half of their instances, in words. Where several control planes of
- * the IDC differ, what the one that knows least of failures says is not believed.
+ * Holds what an IDC bears against what comes home when no more than `percent` stays away: the Groups that come home to nobody, to fewer
+ * than half of their instances, or, where a capacity is declared, to less than they had before they left. An upper bound, as in
+ * `judgeLeaving`: the IDC at full load. Where several control planes of the IDC differ, what the one that knows least of failures
+ * says is not believed.
  */
-export function judgeReturn(idc: string, idcs: readonly IdcRoom[]): readonly string[] {
+export function judgeReturn(idc: string, percent: number, idcs: readonly IdcRoom[]): ReturnVerdict {
   const home = new Map<string, GroupRoom>();
   for (const room of idcs.filter((one) => one.idc === idc).flatMap((one) => one.room))
     if (room.well <= (home.get(room.host)?.well ?? room.well)) home.set(room.host, room);
-  return [...home.values()].flatMap(({ host, instances, well }) => {
-    if (instances === 0) return `${host} (no instance)`;
-    return 2 * well < instances ? `${host} (${well} of ${instances} instances are well)` : [];
-  });
+  const short: string[] = [];
+  let stayAway = 0;
+  for (const { host, instances, well, slots = 0, slotsBefore = slots, bears = 0 } of home.values()) {
+    const away = Math.ceil(100 - (100 * bears) / Math.max(1, slotsBefore));
+    if (instances === 0) short.push(`${host} (no instance)`);
+    else if (2 * well < instances) short.push(`${host} (${well} of ${instances} instances are well)`);
+    else if (slotsBefore > 0 && away > percent)
+      short.push(`${host} (bears ${bears} of up to ${slotsBefore} requests at once)`);
+    else continue;
+    stayAway = Math.max(stayAway, instances === 0 || 2 * well < instances ? 100 : away);
+  }
+  return { short, stayAway };
 }

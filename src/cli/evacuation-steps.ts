@@ -1,7 +1,19 @@
-import type { Clock } from '../base/clock.ts';
+import { type Clock, sleep } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
-import { checkAt, type EvacuationPlane, endAt, type PlaneAnswer, refusedAt } from './evacuation-planes.ts';
-import { type IdcRoom, judgeLeaving } from './evacuation-room.ts';
+import { didYouMean } from '../model/suggest.ts';
+import type { EvacuationEffect, StayReason } from '../plan/evacuation-effect.ts';
+import {
+  checkAt,
+  confirmAt,
+  type EvacuationPlane,
+  endAt,
+  listAt,
+  type PlaneAnswer,
+  proxiesAt,
+  putAt,
+  refusedAt,
+} from './evacuation-planes.ts';
+import { type IdcRoom, judgeLeaving, judgeReturn, type ReturnVerdict } from './evacuation-room.ts';
 
 /** What leaves, and who is asked. */
 export interface EvacuationTarget {
@@ -31,33 +43,92 @@ export async function preflight(
   const { planes, idc, name, say } = target;
   const home = planes.filter((plane) => plane.idc === idc);
   if (home.length === 0) {
-    const given = [...new Set(planes.map((plane) => plane.idc))].join(', ');
-    say(`none of the control planes decides for ${idc}, but for ${given}: give --admin of one that does`);
+    say(homelessWords(target));
     return false;
   }
   for (const other of home[0]?.idcs.filter((one) => !planes.some((plane) => plane.idc === one)) ?? [])
     say(`no control plane of ${other} was named: there ${idc} keeps its place in the order of preference`);
+  const [first = 100] = steps;
+  const spec = specOf(target, first);
+  const asked = await Promise.allSettled(planes.map((plane) => checkAt(plane, name, spec, forMs)));
   const idcs = new Map<string, IdcRoom>();
   const leaving = new Set<string>();
-  for (const plane of planes) {
-    try {
-      const effect = await checkAt(plane, name, specOf(target, steps[0] ?? 100), forMs);
-      idcs.set(plane.idc, { idc: plane.idc, room: effect.room });
-      if (plane.idc !== idc) continue;
-      for (const { host } of effect.leave) leaving.add(host);
-      const to = [...new Set(effect.leave.map((one) => one.to))];
-      say(
-        `${plane.name} (${idc}): ${effect.leave.length === 1 ? '1 Group leaves' : `${effect.leave.length} Groups leave`}, first for ${to.join(', ') || 'nowhere'}`,
-      );
-      const stay = effect.stay.map(({ host }) => host);
-      if (stay.length > 0) say(`  these stay, as no DR group names another IDC for them: ${some(stay)}`);
-    } catch (reason) {
-      say(`refused by ${plane.name} (${plane.idc}): ${MeshError.from(reason).message}`);
+  for (const [i, plane] of planes.entries()) {
+    const effect = asked[i];
+    if (effect?.status !== 'fulfilled') {
+      say(`refused by ${plane.name} (${plane.idc}): ${MeshError.from(effect?.reason).message}`);
       return false;
     }
+    idcs.set(plane.idc, { idc: plane.idc, room: effect.value.room });
+    if (plane.idc !== idc) continue;
+    for (const { host } of effect.value.leave) leaving.add(host);
+    for (const words of effectWords(plane, effect.value)) say(words);
   }
-  if (leaving.size === 0) say('no Group would leave: nothing was done');
-  return leaving.size > 0 && hasRoom(target, steps.at(-1) ?? 100, [...leaving], [...idcs.values()], force);
+  if (leaving.size === 0) {
+    say('no Group would leave: nothing was done');
+    return false;
+  }
+  if (!(await mayComeBack(target, first, [...idcs.values()], force))) return false;
+  return hasRoom(target, steps.at(-1) ?? 100, [...leaving], [...idcs.values()], force);
+}
+
+/** Why nobody decides for the IDC. */
+function homelessWords({ planes, idc }: EvacuationTarget): string {
+  const known = [...new Set(planes.flatMap((plane) => plane.idcs))].sort();
+  if (!known.includes(idc))
+    return `no Idc is named ${idc}: there are ${known.join(', ')}.${didYouMean(idc, known)}`;
+  const asked = [...new Set(planes.map((plane) => plane.idc))].join(', ');
+  return `only control planes of ${asked} were named: give --admin of one of ${idc} as well`;
+}
+
+const stayWords: Readonly<Record<StayReason, string>> = {
+  alone: 'no DR group names another IDC for them',
+  'no-hops':
+    'no request of theirs may cross: hopLimit of their DR group, or --hop-limit of the control plane, is 0',
+  last: 'every other IDC of their DR group is being evacuated',
+};
+
+/** What would leave, where to, and what stays. */
+function effectWords({ name, idc }: EvacuationPlane, { leave, stay }: EvacuationEffect): readonly string[] {
+  const to = [...new Set(leave.map((one) => one.to))];
+  const many = leave.length === 1 ? '1 Group leaves' : `${leave.length} Groups leave`;
+  const reasons = Object.entries(stayWords).flatMap(([why, words]) => {
+    const hosts = stay.filter((one) => one.why === why).map(({ host }) => host);
+    return hosts.length === 0 ? [] : `  ${some(hosts)} ${hosts.length === 1 ? 'stays' : 'stay'}: ${words}`;
+  });
+  return [`${name} (${idc}): ${many}${to.length === 0 ? '' : `, first for ${to.join(', ')}`}`, ...reasons];
+}
+
+/** Where less leaves than before: says whether the IDC can take the rest back; whether to go on. */
+async function mayComeBack(
+  { planes, idc, name, say }: EvacuationTarget,
+  percent: number,
+  idcs: readonly IdcRoom[],
+  force: boolean,
+): Promise<boolean> {
+  const home = planes.filter((plane) => plane.idc === idc);
+  const lists = await Promise.all(home.map(({ client }) => listAt(client)));
+  const items = lists.flatMap((list) => list.items).filter((item) => item.name === name);
+  const leaves = Math.max(0, ...items.map(({ percentNow }) => percentNow));
+  if (leaves <= percent) return true;
+  const verdict = judgeReturn(idc, percent, idcs);
+  for (const words of returnWords(idc, percent, verdict, force)) say(words);
+  return verdict.short.length === 0 || force;
+}
+
+/** What an IDC cannot take back, and what to do; nothing where it can. */
+export function returnWords(
+  idc: string,
+  percent: number,
+  { short, stayAway }: ReturnVerdict,
+  force: boolean,
+): readonly string[] {
+  if (short.length === 0) return [];
+  const cannot = `${idc} cannot take back the requests of ${some(short)}`;
+  if (force) return [`${cannot}; going on all the same`];
+  const fits =
+    stayAway < 100 && stayAway > percent ? `, let what fits come home with --percent ${stayAway}` : '';
+  return [cannot, `nothing was done: start more instances there${fits}, or go on all the same with --force`];
 }
 
 /** Says whether the other IDCs let in what leaves in the end; whether to go on. */
@@ -82,26 +153,97 @@ function hasRoom(
  * The control planes in the order in which a step goes to them. The others come first: what leaves must not meet an IDC that
  * still prefers the one that is left.
  */
-export function inOrder({ planes, idc }: EvacuationTarget): readonly (readonly EvacuationPlane[])[] {
+function inOrder({ planes, idc }: EvacuationTarget): readonly (readonly EvacuationPlane[])[] {
   const of = (isHome: boolean) => planes.filter((plane) => (plane.idc === idc) === isHome);
   return [of(false), of(true)].filter((group) => group.length > 0);
 }
 
-/** Throws MeshError `late` where proxies have not confirmed a share; says who was not waited for. */
-export function checkConfirmed(
-  answers: readonly PlaneAnswer[],
-  percent: number,
-  ackWaitMs: number,
-  say: (words: string) => void,
-): void {
-  const late = answers.flatMap(owing);
-  if (late.length > 0)
-    throw new MeshError(
-      'late',
-      `${percent} % is not confirmed within ${ackWaitMs / 1_000} s by ${some(late)}`,
+/** A step. Times in milliseconds. */
+export interface StepOptions {
+  /** The share that leaves. */
+  readonly percent: number;
+  /** How long it lasts from now on, by the control planes' clocks; throws MeshError when that is over. */
+  readonly lastsMs: () => number;
+  readonly ackWaitMs: number;
+  /** It must be in force: what somebody has ended meanwhile does not begin anew. */
+  readonly isStanding: boolean;
+  readonly signal: AbortSignal;
+  /** A control plane has it. */
+  onPut?(plane: EvacuationPlane): void;
+}
+
+/** Between two looks at who has not confirmed, in milliseconds. */
+const progressMs = 2_000;
+
+/**
+ * Lets a share leave, at the other IDCs first; resolves when every proxy has confirmed, to how long that took, in milliseconds. Throws MeshError
+ * `late` where one has not in time, `conflict` and `unavailable` of the control planes.
+ */
+export async function letLeave(target: EvacuationTarget, options: StepOptions): Promise<number> {
+  const { name, clock } = target;
+  const { percent, lastsMs, isStanding, signal, onPut } = options;
+  const since = clock.now();
+  const spec = specOf(target, percent);
+  for (const planes of inOrder(target)) {
+    signal.throwIfAborted();
+    const put = await Promise.allSettled(
+      planes.map(async (plane) => {
+        await putAt(plane, name, spec, lastsMs(), isStanding);
+        onPut?.(plane);
+      }),
     );
-  for (const { forgiven } of answers)
-    if (forgiven.length > 0) say(`not waited for, being away: ${some(forgiven)}`);
+    // Only now: what is still on its way must not come after its end.
+    for (const one of put) if (one.status === 'rejected') throw one.reason;
+    await untilConfirmed(target, planes, options);
+  }
+  return Math.round(clock.now() - since);
+}
+
+/** Waits for the proxies of these control planes, and says meanwhile how far they are. Throws MeshError `late`. */
+async function untilConfirmed(
+  target: EvacuationTarget,
+  planes: readonly EvacuationPlane[],
+  { percent, lastsMs, ackWaitMs, signal }: StepOptions,
+): Promise<void> {
+  const { name, say } = target;
+  const done = new AbortController();
+  void tellProgress(target, planes, percent, done.signal).catch(() => {});
+  try {
+    const answers = await Promise.all(
+      planes.map((plane) => confirmAt(plane, name, lastsMs(), ackWaitMs, signal)),
+    );
+    const late = answers.flatMap(owing);
+    if (late.length > 0)
+      throw new MeshError(
+        'late',
+        `${percent} % is not confirmed within ${ackWaitMs / 1_000} s by ${some(late)}`,
+      );
+    for (const { forgiven } of answers)
+      if (forgiven.length > 0) say(`not waited for, being away: ${some(forgiven)}`);
+  } finally {
+    done.abort();
+  }
+}
+
+/** Says again and again which proxies are not in sync. Rejects when `signal` aborts. */
+async function tellProgress(
+  { clock, say }: EvacuationTarget,
+  planes: readonly EvacuationPlane[],
+  percent: number,
+  signal: AbortSignal,
+): Promise<never> {
+  const since = clock.now();
+  for (;;) {
+    await sleep(clock, progressMs, signal);
+    const proxies = (await Promise.all(planes.map(proxiesAt))).flat();
+    const late = proxies.filter(({ types }) => Object.values(types).some(({ state }) => state !== 'SYNCED'));
+    signal.throwIfAborted();
+    if (late.length === 0) continue;
+    const seconds = Math.round((clock.now() - since) / 1_000);
+    say(
+      `  ${percent} %: ${proxies.length - late.length} of ${proxies.length} proxies are in sync after ${seconds} s; waiting for ${some(late.map(({ id, idc }) => `${id} (${idc})`))}`,
+    );
+  }
 }
 
 /** Throws MeshError `conflict` when a proxy refuses what is not among `known`. */

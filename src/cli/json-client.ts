@@ -1,7 +1,8 @@
-import { Pool } from 'undici';
+import { Agent } from 'node:http';
 import { MeshError } from '../base/error.ts';
 import type { ListenAddress } from '../model/node.ts';
 import { showAddress } from './address.ts';
+import { callHttp, type HttpAnswer } from './http-call.ts';
 
 /** An answer of a JSON API. */
 export interface ClientAnswer {
@@ -30,51 +31,43 @@ export interface ClientOptions {
   readonly token: string | undefined;
 }
 
-/** The longest answer that is read, in bytes: some 250,000 registrations. Whoever answers without an end takes no more memory. */
-const answerBytesMax = 64 * 2 ** 20;
-
 /** Creates a client; connects when it is first used. */
 export function createJsonClient({ admin, token }: ClientOptions): JsonClient {
   // A call that waits for ACKs must not hold up a renewal: two connections.
-  const pool = new Pool(`http://${showAddress(admin)}`, {
-    connections: 2,
-    connectTimeout: 2_000,
-    maxResponseSize: answerBytesMax,
-  });
+  const agent = new Agent({ keepAlive: true, maxSockets: 2 });
   return {
     async call(method, path, { query = {}, body, timeoutMs, signal }) {
       const set = Object.entries(query).filter(([, value]) => value !== undefined);
       const texts = Object.fromEntries(set.map(([name, value]) => [name, String(value)]));
       const search = new URLSearchParams(texts).toString();
-      let status: number;
-      let text: string;
+      const text = body === undefined ? undefined : JSON.stringify(body);
+      let answer: HttpAnswer;
       try {
-        const response = await pool.request({
+        answer = await callHttp({
+          at: admin,
           method,
           path: `${path}${search === '' ? '' : `?${search}`}`,
+          silenceMsMax: timeoutMs,
+          agent,
           ...(signal === undefined ? {} : { signal }),
-          headersTimeout: timeoutMs,
-          bodyTimeout: timeoutMs,
           headers: {
             ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-            ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+            ...(text === undefined ? {} : { 'content-type': 'application/json' }),
           },
-          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+          ...(text === undefined ? {} : { body: text }),
         });
-        status = response.statusCode;
-        text = await response.body.text();
       } catch (cause) {
         const message = `the control plane at ${showAddress(admin)} does not answer: ${(cause as Error).message}`;
         throw new MeshError('unavailable', message, { cause });
       }
       try {
-        return { status, body: JSON.parse(text) };
+        return { status: answer.status, body: JSON.parse(answer.text) };
       } catch (cause) {
-        const message = `${showAddress(admin)} answers ${status} and no JSON: it is no admin address of a control plane`;
+        const message = `${showAddress(admin)} answers ${answer.status} and no JSON: it is no admin address of a control plane`;
         throw new MeshError('unavailable', message, { cause });
       }
     },
-    close: () => pool.destroy(),
+    close: async () => agent.destroy(),
   };
 }
 

@@ -2,16 +2,14 @@ import { sleep } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import { type AbortExpression, conditionsOf, type Judgement } from './abort-on.ts';
 import { createLease, type EvacuationLease } from './evacuation-lease.ts';
-import { confirmAt, leaseAt, listAt, proxiesAt, refusedAt } from './evacuation-planes.ts';
+import { listAt, proxiesAt, refusedAt } from './evacuation-planes.ts';
 import {
-  checkConfirmed,
   comeHome,
   type EvacuationTarget,
   failOnRefusal,
-  inOrder,
+  letLeave,
   preflight,
   some,
-  specOf,
 } from './evacuation-steps.ts';
 import { between, createFleetWatch, type FleetLook, type FleetWatch, judgeFleet } from './fleet-watch.ts';
 import { figuresOf, type LiveEnd, type LivePhase } from './live-run.ts';
@@ -139,7 +137,12 @@ async function allSteps(options: LiveOptions, fleet: FleetWatch, lease: Evacuati
   const known = new Set((await Promise.all(planes.map(refusedAt))).flat());
   const signal = AbortSignal.any([options.signal, lease.lost]);
   for (const [index, percent] of steps.entries()) {
-    const confirmedMs = await step(options, lease, percent, index > 0, signal);
+    const isStanding = index > 0;
+    const confirmedMs = await letLeave(options, {
+      ...{ percent, isStanding, ackWaitMs: options.ackWaitMs, signal },
+      lastsMs: () => options.leaseMs,
+      onPut: (plane) => isStanding || lease.hold(plane),
+    });
     await failOnRefusal(planes, known);
     say(`${percent} %: every proxy has confirmed after ${confirmedMs} ms`);
     const ms = holdMs[index] ?? 0;
@@ -148,35 +151,6 @@ async function allSteps(options: LiveOptions, fleet: FleetWatch, lease: Evacuati
     if (!force) throw new MeshError('late', unjudged(found.words));
     say(unjudged(found.words));
   }
-}
-
-/** Lets a share leave; the time until every proxy has confirmed it, in milliseconds. */
-async function step(
-  options: LiveOptions,
-  lease: EvacuationLease,
-  percent: number,
-  isStanding: boolean,
-  signal: AbortSignal,
-): Promise<number> {
-  const { name, leaseMs, ackWaitMs, clock, say } = options;
-  const since = clock.now();
-  const spec = specOf(options, percent);
-  for (const group of inOrder(options)) {
-    signal.throwIfAborted();
-    const put = await Promise.allSettled(
-      group.map(async (plane) => {
-        await leaseAt(plane, name, spec, leaseMs, isStanding);
-        if (!isStanding) lease.hold(plane);
-      }),
-    );
-    // Only now: what is still on its way must not come after its end.
-    for (const one of put) if (one.status === 'rejected') throw one.reason;
-    const answers = await Promise.all(
-      group.map((plane) => confirmAt(plane, name, leaseMs, ackWaitMs, signal)),
-    );
-    checkConfirmed(answers, percent, ackWaitMs, say);
-  }
-  return Math.round(clock.now() - since);
 }
 
 /** Ends it everywhere; whether every proxy has confirmed. */

@@ -3,37 +3,18 @@ import { Command, InvalidArgumentError } from 'commander';
 import { systemClock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import { parseDurationMs } from '../model/duration.ts';
-import type { ListenAddress } from '../model/node.ts';
 import type { AbortExpression } from './abort-on.ts';
-import { parseIdcName, showAddress } from './address.ts';
 import { duration } from './duration.ts';
-import {
-  abortOnDefault,
-  abortOnText,
-  addGroup,
-  envoyOption,
-  evacuationName,
-  parseSteps,
-} from './evacuation-options.ts';
+import { addEvacuationOptions, type EvacuationFlags, parseSteps } from './evacuation-options.ts';
 import { exitCode } from './exit.ts';
-import { addClientOptions, type ClientFlags } from './instance.ts';
-import { createJsonClient } from './json-client.ts';
-import { readClientToken } from './registration-client.ts';
+import type { ReadProxy } from './proxy-reader.ts';
 
-interface Flags extends ClientFlags {
-  readonly group?: readonly string[];
+interface Flags extends EvacuationFlags {
   readonly steps: readonly number[];
   readonly hold: readonly number[];
   readonly baseline: number;
   readonly lease: number;
-  readonly ackTimeout: number;
-  readonly abortOn: string;
-  readonly envoy?: readonly ListenAddress[];
-  readonly reason?: string;
-  readonly name?: string;
   readonly recordDir: string;
-  readonly dryRun?: boolean;
-  readonly force?: boolean;
 }
 
 /** An Envoy merges its histograms each 5 s: within this time at least one merge has nothing but the step in it. Milliseconds. */
@@ -56,12 +37,6 @@ export function evacuateLiveCommand(): Command {
     .description(
       'Let requests leave IDC in steps, read what Envoys count, and let everybody come home: after the last step, and at once when a condition of --abort-on is met, when a proxy refuses a step or does not confirm it, when an Envoy that is read or a control plane does not answer, and on SIGINT, SIGTERM and SIGHUP. When this command dies, everybody is home within the time of --lease. A folder has the record of each run.',
     )
-    .argument('<idc>', 'the IDC that is left', parseIdcName)
-    .option(
-      '--group <host>',
-      'drain only this Group, or those of a pattern such as *.shop; repeat for more',
-      addGroup,
-    )
     .option('--steps <list>', 'shares one after the other', parseSteps, parseSteps('1,10,50'))
     .option(
       '--hold <durations>',
@@ -76,99 +51,66 @@ export function evacuateLiveCommand(): Command {
         '15s',
       ),
     )
-    .option('--reason <text>', 'why, for the record, and for those who see it in isthmus status')
-    .option('--name <name>', 'name of the Evacuation (default: drill-, IDC and Groups)')
-    .option('--dry-run', 'say what would be done and what is read, and do nothing')
-    .option(
-      '--force',
-      'also where there is too little room, another evacuation, or too few requests to judge',
-    )
     .option('--record-dir <dir>', 'each run has a folder there, with run.json and report.txt', 'drill-live')
-    .optionsGroup('Guards:')
-    .addOption(
-      envoyOption(
-        'admin address of an Envoy that is read: sidecars and ingress gateways of IDC, gateways of the others; repeat for more',
-      ),
-    )
-    .option(
-      '--abort-on <conditions>',
-      `everybody comes home when this is so for users of any of these IDCs: ${abortOnText}`,
-      abortOnDefault,
-    )
     .addOption(
       duration('--lease <duration>', 'everybody is home so long after this command has died', '15s', {
         minMs: 3_000,
         maxMs: 600_000,
       }),
-    )
-    .addOption(
-      duration('--ack-timeout <duration>', 'every proxy must confirm a step within this time', '30s'),
-    )
-    .optionsGroup('The control planes, of every IDC:');
+    );
   // Arrays are shown as JSON otherwise.
   for (const option of command.options) {
     if (option.long === '--steps') option.default(option.defaultValue, '1,10,50');
     if (option.long === '--hold') option.default(option.defaultValue, '30s');
   }
-  return addClientOptions(command)
-    .addHelpText(
-      'after',
-      `
-Exit code: 0 run through, and undone; 1 refused, or aborted, or not undone in time; 2 it could not begin; 130 interrupted.
+  return addEvacuationOptions(command, {
+    force: 'also where there is too little room, another evacuation, or too few requests to judge',
+    envoy:
+      'admin address of an Envoy that is read: sidecars and ingress gateways of IDC, gateways of the others; repeat for more',
+    abortOn: 'everybody comes home when this is so for users of any of these IDCs',
+    prefix,
+    after: `Exit code: 0 run through, and undone; 1 refused, or aborted, or not undone in time; 2 it could not begin; 130 interrupted.
 
 Example:
   isthmus drill live evacuate sh-a --steps 1,10,50 --abort-on 'p99>500ms or errors>0.1%' \\
     --envoy 10.1.0.1:15000 --envoy 10.2.0.1:15000 --admin 10.1.0.9:15014 --admin 10.2.0.9:15014 --token-file token`,
-    )
-    .action(run);
+  }).action(run);
 }
+
+/** What the names of its Evacuations begin with. */
+const prefix = 'drill-';
 
 async function run(idc: string, flags: Flags): Promise<void> {
   const { parseAbortOn } = await import('./abort-on.ts');
-  const { findPlanes } = await import('./evacuation-planes.ts');
+  const { withSession } = await import('./evacuation-session.ts');
+  const holdMs = await checkTimes(flags, parseAbortOn(flags.abortOn));
+  const proxies = await readProxies(idc, flags);
+  const otherwise = `everybody is home within ${flags.lease / 1_000} s`;
+  await withSession(idc, flags, { prefix, otherwise }, ({ target, abortOn, signal }) => {
+    const who = whoRuns();
+    const asked = {
+      ...{ ...target, steps: flags.steps, holdMs, abortOn, proxies },
+      ...{ baselineMs: flags.baseline, leaseMs: flags.lease, ackWaitMs: flags.ackTimeout },
+      reason: `drill live, by ${who}${flags.reason === undefined ? '' : `: ${flags.reason}`}`,
+      ...{ force: flags.force === true, dryRun: flags.dryRun === true, signal },
+    };
+    return runRecorded(flags, asked, who);
+  });
+}
+
+/** The Envoys that are to be read. Throws MeshError `invalid` where none tells of users of the IDC, `unavailable` where one does not answer. */
+async function readProxies(idc: string, { envoy: envoys = [] }: Flags): Promise<readonly ReadProxy[]> {
   const { envoyMsMax } = await import('./fleet-watch.ts');
   const { identifyProxy } = await import('./proxy-reader.ts');
-  const abortOn = parseAbortOn(flags.abortOn);
-  const holdMs = await checkTimes(flags, abortOn);
-  const envoys = flags.envoy ?? [];
   if (envoys.length === 0)
     throw new MeshError(
       'invalid',
       'nothing is read: give --envoy, or ISTHMUS_ENVOY, with the admin address of at least one Envoy',
     );
-  const token = readClientToken(flags.tokenFile, process.env);
-  const clients = flags.admin.map((admin) => ({
-    name: showAddress(admin),
-    client: createJsonClient({ admin, token }),
-  }));
-  const stopping = stopOnSignals(flags.lease);
-  // The clock's timers let a process end.
-  const alive = new MessageChannel();
-  alive.port1.ref();
-  try {
-    const proxies = await Promise.all(envoys.map((envoy) => identifyProxy(envoy, envoyMsMax)));
-    if (!proxies.some((proxy) => proxy.idc === idc && proxy.role !== 'egress'))
-      throw new MeshError('invalid', `no sidecar or ingress gateway of ${idc} is read: give --envoy of one`);
-    const groups = [...new Set(flags.group ?? [])].sort();
-    const name = flags.name ?? `drill-${evacuationName(idc, groups)}`;
-    const planes = await findPlanes(clients);
-    const who = whoRuns();
-    await runRecorded(
-      flags,
-      {
-        ...{ planes, name, idc, groups, steps: flags.steps, holdMs, abortOn, proxies },
-        ...{ baselineMs: flags.baseline, leaseMs: flags.lease, ackWaitMs: flags.ackTimeout },
-        reason: `drill live, by ${who}${flags.reason === undefined ? '' : `: ${flags.reason}`}`,
-        ...{ force: flags.force === true, dryRun: flags.dryRun === true, clock: systemClock },
-        signal: stopping.signal,
-      },
-      who,
-    );
-  } finally {
-    alive.port1.close();
-    stopping.end();
-    await Promise.all(clients.map(({ client }) => client.close()));
-  }
+  const proxies = await Promise.all(envoys.map((envoy) => identifyProxy(envoy, envoyMsMax)));
+  if (!proxies.some((proxy) => proxy.idc === idc && proxy.role !== 'egress'))
+    throw new MeshError('invalid', `no sidecar or ingress gateway of ${idc} is read: give --envoy of one`);
+  return proxies;
 }
 
 type Asked = Omit<import('./live.ts').LiveOptions, 'say' | 'onPhase'>;
@@ -251,29 +193,4 @@ function parseHolds(text: string): readonly number[] {
 function whoRuns(): string {
   const by = process.env.SUDO_USER === undefined ? '' : ` (${process.env.SUDO_USER})`;
   return `${userInfo().username}${by}@${hostname()}`;
-}
-
-/** Aborted by the first signal; the second one ends the process, and leaves the rest to the lease. */
-function stopOnSignals(leaseMs: number): { readonly signal: AbortSignal; end(): void } {
-  const stop = new AbortController();
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  const listener = (name: NodeJS.Signals) => {
-    if (!stop.signal.aborted) {
-      stop.abort(new MeshError('late', `interrupted by ${name}`));
-      return;
-    }
-    process.stdout.write(`${name} again: not waited for; everybody is home within ${leaseMs / 1_000} s\n`);
-    process.exit(exitCode.interrupted);
-  };
-  // A terminal that is gone must not stop the way home.
-  const ignore = () => {};
-  for (const name of signals) process.on(name, listener);
-  process.stdout.on('error', ignore);
-  return {
-    signal: stop.signal,
-    end() {
-      for (const name of signals) process.off(name, listener);
-      process.stdout.off('error', ignore);
-    },
-  };
 }

@@ -1,6 +1,7 @@
 import { MeshError } from '../base/error.ts';
 import { type ListenAddress, type NodeRole, nodeMetadataKey, parseNodeScope } from '../model/node.ts';
 import { showAddress } from './address.ts';
+import { callHttp } from './http-call.ts';
 import type { ProxyCounts } from './proxy-counts.ts';
 
 /** An Envoy that is read, and what it says of itself. */
@@ -12,10 +13,13 @@ export interface ReadProxy {
   readonly role: NodeRole;
 }
 
-/** What stays under way at a proxy. */
+/** What is under way from a proxy to instances of a Group in its own IDC. */
 export interface UnderWay {
-  /** Requests and streams to instances of the own IDC. */
+  /** HOST:PORT. */
+  readonly group: string;
+  /** Requests and streams. */
   readonly requests: number;
+  /** Idle ones included. */
   readonly connections: number;
 }
 
@@ -54,7 +58,7 @@ export async function identifyProxy(admin: ListenAddress, timeoutMs: number): Pr
 export async function readProxy(
   admin: ListenAddress,
   timeoutMs: number,
-): Promise<ProxyCounts & { readonly underWay: UnderWay }> {
+): Promise<ProxyCounts & { readonly underWay: readonly UnderWay[] }> {
   const query = new URLSearchParams({ format: 'json', histogram_buckets: 'cumulative', filter });
   const { stats } = (await ask(admin, `/stats?${query}`, timeoutMs)) as { readonly stats: readonly Stat[] };
   const sum = (ends: RegExp) =>
@@ -73,23 +77,30 @@ export async function readProxy(
     near: sum(/^cluster\.instances\/.*upstream_rq_total$/),
     away: sum(/^cluster\.egress\.upstream_rq_total$/),
     took,
-    underWay: {
-      requests: sum(/^cluster\.instances\/.*upstream_rq_active$/),
-      connections: sum(/upstream_cx_active$/),
-    },
+    underWay: underWayOf(stats),
   };
 }
 
-async function ask(admin: ListenAddress, path: string, timeoutMs: number): Promise<unknown> {
-  const { request } = await import('undici');
+/** Groups to whose instances something is under way, most requests first. */
+function underWayOf(stats: readonly Stat[]): readonly UnderWay[] {
+  const found = new Map<string, UnderWay>();
+  for (const { name = '', value = 0 } of stats) {
+    const [, host, port, what] = /^cluster\.instances\/(.+)_(\d+)\.upstream_(rq|cx)_active$/.exec(name) ?? [];
+    if (host === undefined || value === 0) continue;
+    const group = `${host}:${port}`;
+    const one = found.get(group) ?? { group, requests: 0, connections: 0 };
+    found.set(group, { ...one, [what === 'rq' ? 'requests' : 'connections']: value });
+  }
+  return [...found.values()].sort((a, b) => b.requests - a.requests || (a.group < b.group ? -1 : 1));
+}
+
+async function ask(at: ListenAddress, path: string, silenceMsMax: number): Promise<unknown> {
   try {
-    const options = { headersTimeout: timeoutMs, bodyTimeout: timeoutMs };
-    const { body, statusCode } = await request(`http://${showAddress(admin)}${path}`, options);
-    const text = await body.text();
-    if (statusCode !== 200) throw new Error(`it answers ${statusCode}`);
+    const { status, text } = await callHttp({ at, path, silenceMsMax });
+    if (status !== 200) throw new Error(`it answers ${status}`);
     return JSON.parse(text);
   } catch (cause) {
-    const message = `the Envoy at ${showAddress(admin)} does not answer: ${(cause as Error).message}`;
+    const message = `the Envoy at ${showAddress(at)} does not answer: ${(cause as Error).message}`;
     throw new MeshError('unavailable', message, { cause });
   }
 }

@@ -6,6 +6,7 @@ import type { NodeStatus } from '../status.ts';
 import { showAddress } from './address.ts';
 import { adminOption } from './admin-option.ts';
 import { exitCode } from './exit.ts';
+import { callHttp, type HttpAnswer } from './http-call.ts';
 import { nodeText, type Overview, overviewsText } from './statustext.ts';
 
 interface Flags {
@@ -147,15 +148,10 @@ async function askEach<T>(
 }
 
 async function ask(admin: ListenAddress, path: string): Promise<unknown> {
-  const { request } = await import('undici');
   const where = showAddress(admin);
-  let answer: { status: number; text: string };
+  let answer: HttpAnswer;
   try {
-    const response = await request(`http://${where}${path}`, {
-      headersTimeout: answerMsMax,
-      bodyTimeout: answerMsMax,
-    });
-    answer = { status: response.statusCode, text: await response.body.text() };
+    answer = await callHttp({ at: admin, path, silenceMsMax: answerMsMax });
   } catch (cause) {
     const message = `no control plane answers at ${where}: ${(cause as Error).message}. Is it running? Give its address with --admin`;
     throw new MeshError('unavailable', message, { cause });

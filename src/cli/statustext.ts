@@ -1,5 +1,6 @@
 import { remainderOf, remedyOf } from '../delivery/nacks.ts';
 import type { SlowPush } from '../delivery/push.ts';
+import { span } from '../model/duration.ts';
 import { peerWords } from '../registry/peer-words.ts';
 import type { Problem } from '../registry/source.ts';
 import type { ControlPlaneStatus, NodeStatus, ProxyStatus, TypeReport } from '../status.ts';
@@ -17,16 +18,6 @@ const slowMax = 5;
 const goneMax = 10;
 const comingHomeMax = 5;
 const differencesMax = 100;
-
-/** A span of time, short: `4.2 ms`, `12 s`, `3 min`, `5 h`, `2 d`. */
-export function span(ms: number): string {
-  if (ms < 9.95) return `${Math.round(ms * 10) / 10} ms`;
-  if (ms < 999.5) return `${Math.round(ms)} ms`;
-  if (ms < 9_950) return `${Math.round(ms / 100) / 10} s`;
-  if (ms < 120_000) return `${Math.round(ms / 1_000)} s`;
-  if (ms < 7_200_000) return `${Math.round(ms / 60_000)} min`;
-  return ms < 172_800_000 ? `${Math.round(ms / 3_600_000)} h` : `${Math.round(ms / 86_400_000)} d`;
-}
 
 /** How much of each proxy the table shows; 'wide': versions too, and since when it is connected. */
 export type Width = 'text' | 'wide';

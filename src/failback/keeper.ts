@@ -29,8 +29,18 @@ export interface Target {
   readonly timeoutMs: number;
 }
 
-/** What is written down, by `groupKey`. */
-export type SavedStates = Readonly<Record<string, SavedFailback>>;
+/** What is written down, by `groupKey`. `slots`: what its instances worked on at once before they were evacuated. */
+export type SavedStates = Readonly<Record<string, SavedFailback & { readonly slots?: number }>>;
+
+/** A Group whose instances bear less than they did before they were evacuated. In requests that they work on at once. */
+export interface Shortfall {
+  /** By `groupKey`. */
+  readonly group: string;
+  readonly before: number;
+  readonly bears: number;
+  /** It comes home; else the evacuation is in force. */
+  readonly isComing: boolean;
+}
 
 export interface FailbackOptions {
   readonly clock: Clock;
@@ -56,6 +66,10 @@ export interface FailbackKeeper {
   mirrorOf(group: string): number | undefined;
   /** How many instances of a host have not failed two checks in a row, at its worst port; undefined: nobody knows. */
   goodOf(host: string): number | undefined;
+  /** What a host's instances worked on at once, as declared, before they were evacuated; undefined: they are not, or nobody declared it. */
+  slotsBeforeOf(host: string): number | undefined;
+  /** Groups that cannot take all back. */
+  shortfalls(): readonly Shortfall[];
   /** Takes in what was planned anew. */
   planned(plans: PlannedGroups): void;
   /** From now on what it knows of the registry is whole. */
@@ -86,12 +100,21 @@ interface Watched {
   state: FailbackState;
   /** What evacuations leave at home in its last plan, percent. */
   evacuated: number;
+  /** What its instances worked on at once before they were evacuated: as long as they are, and come home. */
+  slotsBefore: number | undefined;
   share: number | undefined;
   mirror: number | undefined;
   /** Whether an instance has ever passed. */
   hasPassed: boolean;
   round: Timer | undefined;
   tick: Timer | undefined;
+}
+
+/** What the instances of a plan work on at once; undefined: nobody has declared it. */
+function slotsOf({ instances, spill }: GroupPlan): number | undefined {
+  if (spill === undefined) return undefined;
+  const own = instances.filter(({ priority }) => priority === undefined);
+  return own.reduce((sum, { endpoints }) => sum + endpoints.length, 0) * spill.concurrent;
 }
 
 /** Watches nobody yet. */
@@ -119,7 +142,7 @@ export function createFailbackKeeper(options: FailbackOptions): FailbackKeeper {
   }
 
   /** What the control plane before this one had come to: of interest until this one sees for itself. */
-  function savedOf(group: string): SavedFailback | undefined {
+  function savedOf(group: string): SavedStates[string] | undefined {
     return !isStarted && Object.hasOwn(saved, group) ? saved[group] : undefined;
   }
 
@@ -130,6 +153,8 @@ export function createFailbackKeeper(options: FailbackOptions): FailbackKeeper {
     if (known !== undefined) {
       const wasEvacuated = known.evacuated;
       const state = stateAfter(known, evacuated);
+      // As of the plan before: what leaves with the evacuation is missed as well.
+      if (evacuated < 100) known.slotsBefore ??= slotsOf(known.plan);
       // What it was planned with just now.
       if (state !== known.state) known.share = shareOf(state, clock.now(), failback);
       Object.assign(known, { plan, failback, health, state, evacuated });
@@ -139,8 +164,9 @@ export function createFailbackKeeper(options: FailbackOptions): FailbackKeeper {
     }
     const before = savedOf(key);
     const state = before === undefined ? atHome : resumeFailback(before, clock.now());
+    const slotsBefore = before?.slots ?? (evacuated < 100 ? slotsOf(plan) : undefined);
     const one: Watched = {
-      ...{ key, plan, failback, health, state, evacuated, instances: new Map() },
+      ...{ key, plan, failback, health, state, evacuated, slotsBefore, instances: new Map() },
       // Of a mirror the first plan knows nothing.
       ...{
         share: shareOf(state, clock.now(), failback),
@@ -203,6 +229,7 @@ export function createFailbackKeeper(options: FailbackOptions): FailbackKeeper {
   function look(one: Watched): void {
     if (isClosed || watched.get(one.key) !== one) return;
     one.tick = clock.after(tickMs, () => look(one));
+    if (one.state.at === 'home' && one.evacuated === 100) one.slotsBefore = undefined;
     const seen = sightingOf(one);
     // Who was never asked says nothing: not while nobody was.
     if (seen.all > 0 && seen.asked === 0) return;
@@ -218,7 +245,7 @@ export function createFailbackKeeper(options: FailbackOptions): FailbackKeeper {
     settle(one, seen.now);
   }
 
-  function sightingOf({ instances }: Watched): Sighting & { readonly asked: number } {
+  function sightingOf({ instances }: Pick<Watched, 'instances'>): Sighting & { readonly asked: number } {
     const known = [...instances.values()].flatMap(({ seen }) => seen.failures ?? []);
     return {
       ...{ now: clock.now(), all: instances.size, asked: known.length },
@@ -237,7 +264,8 @@ export function createFailbackKeeper(options: FailbackOptions): FailbackKeeper {
     options.onShares([one.plan.group.host]);
   }
 
-  function tell({ key, state, instances }: Watched, before: FailbackState): void {
+  function tell(one: Watched, before: FailbackState): void {
+    const { key, state, instances } = one;
     const held = {
       home: 'nobody is left at home: it will come back little by little',
       due: 'its evacuation is over, but fewer than half of its instances are good: held until they are',
@@ -254,14 +282,19 @@ export function createFailbackKeeper(options: FailbackOptions): FailbackKeeper {
     } as const;
     const { failures } = state;
     logger.info(`failback: ${words[state.at]}`, { group: key, instances: instances.size, failures });
+    if (before.at !== 'due') return;
+    for (const { before: bore, bears } of shortfallOf(one))
+      logger.warn('failback: it comes home to instances that bear less than before it was evacuated', {
+        ...{ group: key, bears, before: bore },
+      });
   }
 
   function write(): void {
     const now = clock.now();
     const states: Record<string, SavedFailback> = {};
-    for (const { key, state, failback, evacuated } of watched.values()) {
+    for (const { key, state, failback, evacuated, slotsBefore: slots } of watched.values()) {
       const one = saveFailback(state, now, failback, evacuated);
-      if (one !== undefined) states[key] = one;
+      if (one !== undefined) states[key] = { ...one, ...(slots === undefined ? {} : { slots }) };
     }
     // Of those that were not planned yet.
     if (!isStarted) for (const key of Object.keys(saved)) states[key] ??= saved[key] as SavedFailback;
@@ -269,6 +302,20 @@ export function createFailbackKeeper(options: FailbackOptions): FailbackKeeper {
     if (text === written) return;
     written = text;
     options.save?.(states);
+  }
+
+  /** What its instances work on at once now; of who was never reached from here nothing is known. */
+  function bearsOf({ plan, hasPassed, instances }: Watched): number | undefined {
+    const concurrent = plan.spill?.concurrent;
+    if (concurrent === undefined) return undefined;
+    return (hasPassed ? sightingOf({ instances }).good : instances.size) * concurrent;
+  }
+
+  function shortfallOf(one: Watched): Shortfall[] {
+    const { key: group, slotsBefore: before, evacuated } = one;
+    const bears = bearsOf(one);
+    if (before === undefined || bears === undefined || bears >= before) return [];
+    return [{ group, before, bears, isComing: evacuated === 100 }];
   }
 
   function forget(one: Watched): void {
@@ -284,6 +331,12 @@ export function createFailbackKeeper(options: FailbackOptions): FailbackKeeper {
       const ports = [...watched.values()].filter((one) => one.plan.group.host === host && one.hasPassed);
       return ports.length === 0 ? undefined : Math.min(...ports.map((one) => sightingOf(one).good));
     },
+    slotsBeforeOf(host) {
+      const ports = [...watched.values()].filter((one) => one.plan.group.host === host);
+      const known = ports.flatMap(({ slotsBefore }) => slotsBefore ?? []);
+      return known.length === 0 ? undefined : Math.max(...known);
+    },
+    shortfalls: () => [...watched.values()].flatMap(shortfallOf),
     planned(plans) {
       for (const [host, ports] of plans) {
         const keys = new Set<string>();

@@ -61,6 +61,6 @@ function isStates(value: unknown): value is SavedStates {
     (one) =>
       ['due', 'away', 'warm', 'ramp'].includes(one?.at) &&
       Number.isInteger(one.failures) &&
-      [one.rampedMs, one.share].every((number) => Number.isFinite(number) && number >= 0),
+      [one.rampedMs, one.share, one.slots ?? 0].every((number) => Number.isFinite(number) && number >= 0),
   );
 }

@@ -27,3 +27,13 @@ export function parseDurationMs(text: string): number | undefined {
   const rounded = Math.round(total * 1e6) / 1e6;
   return rounded <= durationMsMax ? rounded : undefined;
 }
+
+/** A span of time, short: `4.2 ms`, `12 s`, `3 min`, `5 h`, `2 d`. */
+export function span(ms: number): string {
+  if (ms < 9.95) return `${Math.round(ms * 10) / 10} ms`;
+  if (ms < 999.5) return `${Math.round(ms)} ms`;
+  if (ms < 9_950) return `${Math.round(ms / 100) / 10} s`;
+  if (ms < 120_000) return `${Math.round(ms / 1_000)} s`;
+  if (ms < 7_200_000) return `${Math.round(ms / 60_000)} min`;
+  return ms < 172_800_000 ? `${Math.round(ms / 3_600_000)} h` : `${Math.round(ms / 86_400_000)} d`;
+}

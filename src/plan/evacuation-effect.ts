@@ -7,10 +7,26 @@ import { type GroupRoom, type KnownHealth, roomFor } from './evacuation-room.ts'
 export interface EvacuationEffect {
   /** Hosts of Groups that would leave, by where the first of their requests would go. */
   readonly leave: readonly { readonly host: string; readonly to: string }[];
-  /** Hosts that stay: `alone`: no DR group names another IDC; `last`: every other one is being evacuated. */
-  readonly stay: readonly { readonly host: string; readonly why: 'alone' | 'last' }[];
+  /** Hosts that stay, and why. */
+  readonly stay: readonly { readonly host: string; readonly why: StayReason }[];
   /** What the own IDC has for all of them, whichever IDC is left. */
   readonly room: readonly GroupRoom[];
+}
+
+/**
+ * `alone`: no DR group names another IDC; `no-hops`: no request of it may cross, by the hop limit of the DR group or of the mesh; `last`: every
+ * other IDC is being evacuated.
+ */
+export type StayReason = 'alone' | 'no-hops' | 'last';
+
+/** What the effect rests on besides the registry. */
+export interface EffectContext extends KnownHealth {
+  /** The IDC that decides. */
+  readonly own: string;
+  /** The mesh's hop limit. */
+  readonly hopLimit: number;
+  /** Milliseconds since the Unix epoch. */
+  readonly wallMs: number;
 }
 
 /** All evacuations at a time, by name. */
@@ -32,37 +48,36 @@ export function evacuationStatuses(view: MeshView, wallMs: number): readonly Eva
 export function evacuationEffect(
   view: MeshView,
   { meta, spec }: Evacuation,
-  own: string,
-  wallMs: number,
-  known: KnownHealth = {},
+  context: EffectContext,
 ): EvacuationEffect {
   const evacuations = new Map([...view.evacuations].filter(([name]) => name !== meta.name));
-  const others = evacuationsAt({ ...view, evacuations }, wallMs);
+  const others = evacuationsAt({ ...view, evacuations }, context.wallMs);
   const groups = [...view.groups.values()]
     .filter(({ host, entry }) => isFor(spec, host, entry.meta.labels))
     .sort((a, b) => (a.host < b.host ? -1 : 1));
-  const hosts = groups.map((group) => ({ host: group.host, to: standIns(group, spec.idc, view, others) }));
+  const hosts = groups.map((group) => {
+    return { host: group.host, ...fateOf(group, spec.idc, view, others, context.hopLimit) };
+  });
   return {
-    room: roomFor(groups, view, own, known),
-    leave: hosts.flatMap(({ host, to: [first] }) =>
-      first === undefined || first === '' ? [] : { host, to: first },
-    ),
-    stay: hosts.flatMap(({ host, to: [first] }) =>
-      first === undefined ? { host, why: 'alone' } : first === '' ? { host, why: 'last' } : [],
-    ),
+    room: roomFor(groups, view, context.own, context),
+    leave: hosts.flatMap(({ host, to }) => (to === undefined ? [] : { host, to })),
+    stay: hosts.flatMap(({ host, why }) => (why === undefined ? [] : { host, why })),
   };
 }
 
-/** The IDCs that stand in for one, most preferred first; empty: none is named, ['']: all of them are left too. */
-function standIns(
+/** The IDC that stands in for one first, or why none does. */
+function fateOf(
   group: GroupView,
   idc: string,
   { idcs }: MeshView,
   others: readonly Leaving[],
-): readonly string[] {
-  const named = (group.drGroup?.spec.idcs ?? []).filter(({ name }) => name !== idc && idcs.has(name));
-  if (named.length === 0 || group.drGroup?.spec.hopLimit === 0) return [];
+  hopLimit: number,
+): { readonly to?: string; readonly why?: StayReason } {
+  const { drGroup } = group;
+  const named = (drGroup?.spec.idcs ?? []).filter(({ name }) => name !== idc && idcs.has(name));
+  if (named.length === 0) return { why: 'alone' };
+  if (Math.min(hopLimit, drGroup?.spec.hopLimit ?? 0) === 0) return { why: 'no-hops' };
   const evacuated = evacuatedIdcs(group, others);
-  const left = named.map(({ name }) => name).filter((name) => !evacuated.has(name));
-  return left.length === 0 ? [''] : left;
+  const to = named.find(({ name }) => !evacuated.has(name))?.name;
+  return to === undefined ? { why: 'last' } : { to };
 }

@@ -14,6 +14,10 @@ export interface GroupRoom {
   readonly well: number;
   /** Requests that all of them work on at once; absent: nobody has said it. */
   readonly slots?: number;
+  /** The same before the evacuation that is in force, or that they come home from; absent: there is none, or nobody noted it. */
+  readonly slotsBefore?: number;
+  /** Of those who are well, what they work on at once. */
+  readonly bears?: number;
   /** Of those who are well, what others may take up. */
   readonly takes?: number;
 }
@@ -24,6 +28,8 @@ export interface KnownHealth {
   readonly unreached?: ReadonlySet<string>;
   /** How many of a host's instances pass their checks; undefined: nobody asks them. */
   readonly goodOf?: (host: string) => number | undefined;
+  /** What a host's instances worked on at once before they were evacuated; undefined: they are not, or nobody noted it. */
+  readonly slotsBeforeOf?: (host: string) => number | undefined;
 }
 
 /** What the own IDC has for these Groups. */
@@ -31,7 +37,7 @@ export function roomFor(
   groups: readonly GroupView[],
   view: MeshView,
   own: string,
-  { unreached = new Set(), goodOf = () => undefined }: KnownHealth = {},
+  { unreached = new Set(), goodOf = () => undefined, slotsBeforeOf = () => undefined }: KnownHealth = {},
 ): readonly GroupRoom[] {
   const idc = view.idcs.get(own);
   const isReached = (instance: Instance, { entry }: GroupView) =>
@@ -49,8 +55,13 @@ export function roomFor(
     const spill = spillOf(group);
     const concurrent = concurrentPerInstance(spill, idc);
     if (concurrent === undefined) return { host: group.host, instances, well };
-    const takes = (well * concurrent * spillShare(spill, beside)) / 100;
-    return { host: group.host, instances, well, slots: instances * concurrent, takes };
+    const bears = well * concurrent;
+    const slotsBefore = slotsBeforeOf(group.host);
+    return {
+      ...{ host: group.host, instances, well, slots: instances * concurrent, bears },
+      takes: (bears * spillShare(spill, beside)) / 100,
+      ...(slotsBefore === undefined ? {} : { slotsBefore }),
+    };
   });
 }
 

@@ -181,7 +181,7 @@ function planSpill(
   );
   const sharePercent = spillShare(spill, besideCritical);
   const limit = spillLimit({ instances, concurrentPerInstance: concurrent, sharePercent, gateways });
-  return { spill: { limit, isCritical: spill?.class === 'critical' } };
+  return { spill: { limit, concurrent, isCritical: spill?.class === 'critical' } };
 }
 
 /** Which HTTP version the instances speak on a port; undefined for what is not HTTP. */

@@ -253,6 +253,8 @@ export interface RetryBudget {
 export interface SpillBound {
   /** Requests that each ingress gateway has in work at once, at most. */
   readonly limit: number;
+  /** Requests that one instance here works on at once, as declared. */
+  readonly concurrent: number;
   /** Whether other Groups give way to it. */
   readonly isCritical: boolean;
 }

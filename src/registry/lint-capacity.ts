@@ -72,7 +72,7 @@ function lintGroup(
       ),
     );
   if (lacking.length === 0) return [];
-  const message = `nobody has said what an instance bears in ${lacking.join(', ')}: that IDC takes all that others cannot serve, and may fall with them. Give capacity.concurrentPerInstance, here or on the Idc.`;
+  const message = `nobody has said what an instance bears in ${lacking.join(', ')}: that IDC takes all that others cannot serve, and may fall with them. Give capacity.concurrentPerInstance, here or on the Idc; \`isthmus capacity --proxy HOST:PORT\` suggests a value by what instances have in work.`;
   return [{ object, path: ['spec', field ?? 'idcs'], message, lacks: ['Idc', 'ServiceEntry'] }];
 }
 

@@ -1,6 +1,7 @@
 import t from 'tap';
 import { parseAbortOn } from '../../src/cli/abort-on.ts';
 import { judgeLeaving, judgeReturn } from '../../src/cli/evacuation-room.ts';
+import { returnWords } from '../../src/cli/evacuation-steps.ts';
 import { judgeFleet } from '../../src/cli/fleet-watch.ts';
 import {
   awayShare,
@@ -12,6 +13,7 @@ import {
   sumOf,
   triesOf,
 } from '../../src/cli/proxy-counts.ts';
+import type { GroupRoom } from '../../src/plan/evacuation-room.ts';
 
 const counts = (requests: number, more: Partial<ProxyCounts> = {}): ProxyCounts => ({
   ...{ ...noCounts, requests },
@@ -121,10 +123,38 @@ t.test('room is what the others let in, of each Group', async (t) => {
   t.strictSame(judgeLeaving('a', ['x'], 100, [home, other(10), { ...other(10), idc: 'c' }]).short, []);
   for (const idcs of [[home], [home, other()], [other(20)]])
     t.strictSame(judgeLeaving('a', ['x'], 100, idcs), { short: [], unknown: ['x'] });
-  t.strictSame(judgeReturn('a', [home]), []);
-  const left = (instances: number, well: number) => ({ idc: 'a', room: [{ host: 'x', instances, well }] });
-  t.strictSame(judgeReturn('a', [left(0, 0)]), ['x (no instance)']);
-  t.strictSame(judgeReturn('a', [left(4, 1)]), ['x (1 of 4 instances are well)']);
-  t.strictSame(judgeReturn('a', [left(4, 2)]), [], 'half are enough');
-  t.strictSame(judgeReturn('a', [left(4, 4), left(4, 1)]), ['x (1 of 4 instances are well)']);
+});
+
+t.test('what comes home must find instances that bear it', async (t) => {
+  const none = { short: [], stayAway: 0 };
+  const back = (percent: number, ...rooms: GroupRoom[]) =>
+    judgeReturn(
+      'a',
+      percent,
+      rooms.map((room) => ({ idc: 'a', room: [room] })),
+    );
+  const left = (instances: number, well: number) => ({ host: 'x', instances, well });
+  t.strictSame(back(0, left(0, 0)), { short: ['x (no instance)'], stayAway: 100 });
+  t.strictSame(back(0, left(4, 1)), { short: ['x (1 of 4 instances are well)'], stayAway: 100 });
+  t.strictSame(back(0, left(4, 2)), none, 'half are enough where nobody has said what they bear');
+  t.match(back(0, left(4, 4), left(4, 1)).short, ['x (1 of 4 instances are well)']);
+  const declared = (instances: number, well: number, more: Partial<GroupRoom> = {}) => ({
+    ...{ ...left(instances, well), slots: 10 * instances, bears: 10 * well },
+    ...more,
+  });
+  t.strictSame(back(0, declared(4, 4)), none);
+  const short = ['x (bears 30 of up to 40 requests at once)'];
+  t.strictSame(back(0, declared(4, 3)), { short, stayAway: 25 });
+  t.strictSame(back(25, declared(4, 3)), none, 'so much may come');
+  t.strictSame(back(24, declared(4, 3)), { short, stayAway: 25 });
+  const gone = declared(2, 2, { slotsBefore: 60 });
+  t.strictSame(back(0, gone), { short: ['x (bears 20 of up to 60 requests at once)'], stayAway: 67 });
+  t.strictSame(back(0, declared(2, 2)), none, 'the control: nobody noted what they were before');
+  t.strictSame(back(0, declared(4, 3, { slotsBefore: 30 })), none, 'there are more now');
+  t.strictSame(returnWords('a', 0, { short, stayAway: 25 }, false), [
+    'a cannot take back the requests of x (bears 30 of up to 40 requests at once)',
+    'nothing was done: start more instances there, let what fits come home with --percent 25, or go on all the same with --force',
+  ]);
+  t.match(returnWords('a', 0, { short, stayAway: 25 }, true), [/; going on all the same$/]);
+  t.strictSame(returnWords('a', 0, none, false), []);
 });

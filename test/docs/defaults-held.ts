@@ -140,7 +140,7 @@ const objects: readonly Held[] = [
   [
     'the longest answer of a control plane',
     '64 MiB',
-    'src/cli/json-client.ts',
+    'src/cli/http-call.ts',
     'answerBytesMax = 64 * 2 ** 20;',
   ],
   ['values that aliases', '1 million', 'src/registry/yaml-limits.ts', 'valuesMax: 1_000_000,'],

@@ -190,6 +190,13 @@ const held: readonly (readonly [row: string, says: string, file: string, code: s
   ],
   ['share that leaves', '100 %', 'src/model/evacuation.ts', 'percentDefault: 100,'],
   ['how long each of `steps`', '60 s', 'src/model/evacuation.ts', 'stepSecondsDefault: 60,'],
+  ['where Node keeps', '.cache/isthmus', 'src/cli/compile-cache.ts', "'.cache'), 'isthmus')"],
+  [
+    'what home must bear',
+    'half of the registered instances',
+    'src/cli/evacuation-room.ts',
+    '2 * well < instances',
+  ],
   ['the furthest end', '72 h', 'src/model/evacuation.ts', 'lastsMsMax: 72 * 3_600_000,'],
   ['what its Envoys must not show', '20 requests', 'src/cli/proxy-counts.ts', 'requestsMin = 20;'],
   [

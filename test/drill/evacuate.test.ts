@@ -95,7 +95,18 @@ t.test('each bound fails for what it is there for', async (t) => {
     [],
     'it was tried elsewhere, and came home',
   );
-  t.strictSame(all(9_000, 9_040, 'sh-b'), ['last-wrong'], 'nobody was wrong: it was not looked at');
+  const started = (at: number, m = measured()) => {
+    const [first, second, last] = m.shares as [
+      (typeof m.shares)[0],
+      (typeof m.shares)[0],
+      (typeof m.shares)[0],
+    ];
+    return missed({ ...m, shares: [first, second, { ...last, startedAt: at }] });
+  };
+  const noneWrong = measured(({ due }) => (due >= 9_000 && due < 9_040 ? { idc: 'sh-b' } : {}));
+  t.strictSame(started(9_000, noneWrong), ['last-wrong'], 'nobody was wrong: it was not looked at');
+  t.strictSame(started(8_100), []);
+  t.strictSame(started(8_000), ['last-wrong'], 'the start of its process counts');
   t.strictSame(all(19_000, 19_100, 'sh-b'), ['share-home']);
   const m = measured();
   t.strictSame(missed({ ...m, home: { ...m.home, code: 1 } }), ['share-home'], 'the command failed');

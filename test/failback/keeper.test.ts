@@ -215,6 +215,59 @@ t.test('an evacuation ends where instances are not well, or are not seen from he
   t.equal(blind.keeper.goodOf('a.example'), undefined);
 });
 
+/** A plan of so many instances, each of which works on ten requests at once. */
+const declared = (count: number, evacuationShare?: number) =>
+  planOf(count, {
+    spill: { limit: 1, concurrent: 10, isCritical: false },
+    ...(evacuationShare === undefined ? {} : { evacuationShare }),
+  });
+
+t.test('what instances bore before an evacuation is held against what they bear when it ends', async (t) => {
+  const { keeper, state, planned, pass } = world();
+  planned(declared(4));
+  keeper.start();
+  await pass(1_000);
+  t.equal(keeper.slotsBeforeOf('a.example'), undefined);
+  planned(declared(4, 0));
+  await pass(1_000);
+  t.equal(keeper.slotsBeforeOf('a.example'), 40);
+  t.strictSame(keeper.shortfalls(), [], 'all are there');
+  t.match(state.written, { [key]: { slots: 40 } });
+  planned(declared(1, 0));
+  t.strictSame(keeper.shortfalls(), [{ group: key, before: 40, bears: 10, isComing: false }]);
+  planned(declared(1));
+  await pass(1_500);
+  t.ok((keeper.shareOf(key) ?? 0) > 0, 'it comes home all the same');
+  t.strictSame(keeper.shortfalls(), [{ group: key, before: 40, bears: 10, isComing: true }]);
+  await pass(4_000);
+  t.equal(keeper.shareOf(key), undefined);
+  t.strictSame(keeper.shortfalls(), [], 'and is home');
+  t.equal(keeper.slotsBeforeOf('a.example'), undefined);
+});
+
+t.test('who is not well bears nothing, and a control plane that starts knows what was noted', async (t) => {
+  const saved = { [key]: { at: 'due', failures: 0, rampedMs: 0, share: 0, slots: 40 } } as const;
+  const { keeper, state, planned, pass } = world(saved);
+  planned(declared(2, 0));
+  keeper.start();
+  await pass(1_000);
+  t.match(keeper.shortfalls(), [{ before: 40, bears: 20 }]);
+  state.well = false;
+  await pass(1_500);
+  t.match(keeper.shortfalls(), [{ before: 40, bears: 0 }]);
+  state.well = true;
+  planned(declared(4, 0));
+  await pass(1_500);
+  t.strictSame(keeper.shortfalls(), [], 'as many as before');
+
+  const without = world();
+  without.planned(planOf(4, { evacuationShare: 0 }));
+  without.keeper.start();
+  without.planned(planOf(1, { evacuationShare: 0 }));
+  await without.pass(1_000);
+  t.strictSame(without.keeper.shortfalls(), [], 'nobody has declared what an instance bears');
+});
+
 t.test('a Group that asks for it no more is forgotten, and no longer asked', async (t) => {
   const { keeper, state, planned, pass } = world();
   planned(planOf(2));
@@ -257,6 +310,7 @@ t.test('the file: what is written is read, and what is none is passed over', asy
     '[]',
     '{"a":{"at":"home"}}',
     '{"a":{"at":"ramp","failures":0,"rampedMs":"x","share":1}}',
+    '{"a":{"at":"ramp","failures":0,"rampedMs":1,"share":1,"slots":"x"}}',
   ]) {
     writeFileSync(file, text);
     t.strictSame(openFailbackStore(join(folder, 'new'), silentLogger).saved, {}, text);

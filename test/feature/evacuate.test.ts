@@ -122,7 +122,8 @@ t.test('step by step, each confirmed by every proxy; at the last one all have le
   const { code, said } = await run(t, [...args, ...watching]);
   t.equal(code, 0);
   t.match(said, /10 %: every proxy has confirmed after \d+ ms\n(?:.|\n)*100 %: every proxy has confirmed/);
-  t.match(said, /requests or streams and \d+ connections to instances of sh-a stay until they end/);
+  t.match(said, /127.0.0.1:\d+: (nothing is under way|under way to instances of sh-a, until it ends:\n)/);
+  t.match(said, /100 % leave sh-a, for (10|9) min from now on \(until .*Z by this machine's clock\); end it/);
   t.strictSame(await where(200), { 'sh-b': 200 }, 'the first request after it as well');
   t.strictSame(shareNow(), [100, 100]);
   const { stdout } = await status();
@@ -199,10 +200,11 @@ t.test('what its Envoys count takes it back', async (t) => {
 t.test('a proxy that does not confirm takes it back', async (t) => {
   const pid = world.pids.get('sh-a-ingress') as number;
   process.kill(pid, 'SIGSTOP');
-  const { code, said } = await run(t, ['sh-a', '--for', '1m', '--ack-timeout', '2s']);
+  const { code, said } = await run(t, ['sh-a', '--for', '1m', '--ack-timeout', '5s']);
   process.kill(pid, 'SIGCONT');
   t.equal(code, 1);
-  t.match(said, /100 % is not confirmed within 2 s by sh-a-ingress \(sh-a\); everybody comes home/);
+  t.match(said, / {2}100 %: \d of \d proxies are in sync after \d s; waiting for .*sh-a-ingress \(sh-a\)/);
+  t.match(said, /100 % is not confirmed within 5 s by sh-a-ingress \(sh-a\); everybody comes home/);
   t.strictSame(shareNow(), [0, 0]);
   await until('at home', isHome);
 });
@@ -213,9 +215,27 @@ t.test('Ctrl-C takes it back', async (t) => {
   t.strictSame(shareNow(), [50, 50]);
   child.kill('SIGINT');
   t.equal(await ended, 130);
-  t.match(said(), /interrupted; everybody comes home\nended: every proxy has confirmed/);
+  t.match(said(), /interrupted by SIGINT; everybody comes home\nended: every proxy has confirmed/);
   t.strictSame(shareNow(), [0, 0]);
   t.strictSame(await where(), { 'sh-a': 40 });
+});
+
+t.test('so does a terminal that is gone', async (t) => {
+  const { child, ended, said } = isthmus(['sh-a', '--steps', '50,100', '--step-wait', '60s', '--for', '2m']);
+  await until('the first step', () => /50 %: every proxy/.test(said()));
+  child.kill('SIGHUP');
+  t.equal(await ended, 130);
+  t.match(said(), /interrupted by SIGHUP; everybody comes home/);
+  t.strictSame(shareNow(), [0, 0]);
+});
+
+t.test('what somebody has ended between two steps does not begin anew', async (t) => {
+  const { ended, said } = isthmus(['sh-a', '--steps', '50,100', '--step-wait', '8s', '--for', '2m']);
+  await until('the first step', () => /50 %: every proxy/.test(said()));
+  t.equal((await run(t, ['sh-a', '--undo'])).code, 0);
+  t.equal(await ended, 1);
+  t.match(said(), /evacuation sh-a is not in force: it has ended, or was ended .*; everybody comes home/);
+  t.strictSame(shareNow(), [0, 0]);
 });
 
 t.test('when the operator’s machine dies, its time ends it', async (t) => {
@@ -245,11 +265,20 @@ t.test('nobody is sent home where nobody is', async (t) => {
   );
   const { code, said } = await run(t, ['sh-a', '--undo']);
   t.equal(code, 1);
-  t.match(said, /sh-a cannot take its requests back of other.test \(no instance\), web.test \(no instance\)/);
+  t.match(said, /sh-a cannot take back the requests of other.test \(no instance\), web.test \(no instance\)/);
   t.strictSame(shareNow(), [100, 100]);
   t.equal((await run(t, ['sh-a', '--undo', '--force'])).code, 0);
   home.save('all.yaml', registry);
   await until('at home', isHome);
+});
+
+t.test('its end is by the clocks of the control planes', async (t) => {
+  t.equal((await run(t, ['sh-a', '--for', '10m'])).code, 0);
+  for (const idc of idcs) {
+    const { endsInMs = 0 } = plane(idc).evacuations.list().items[0] ?? {};
+    t.ok(endsInMs > 500_000 && endsInMs <= 600_000, `${idc}: ${endsInMs} ms`);
+  }
+  t.equal((await run(t, ['sh-a', '--undo'])).code, 0);
 });
 
 t.test('it is there after a restart, before any proxy is answered', async (t) => {
@@ -272,7 +301,10 @@ t.test('it is there after a restart, before any proxy is answered', async (t) =>
 t.test('what cannot be done is said', async (t) => {
   const nobody = await run(t, ['sh-a', '--for', '1m'], admins.slice(1));
   t.equal(nobody.code, 1);
-  t.match(nobody.said, /none of the control planes decides for sh-a, but for sh-b: give --admin/);
+  t.match(nobody.said, /only control planes of sh-b were named: give --admin of one of sh-a as well/);
+  const unknown = await run(t, ['sh-q', '--for', '1m']);
+  t.equal(unknown.code, 1);
+  t.match(unknown.said, /no Idc is named sh-q: there are sh-a, sh-b\. Did you mean 'sh-a'\?/);
   const wrong = await run(t, ['sh-a', '--abort-on', 'p99>half']);
   t.equal(wrong.code, 2);
   t.match(wrong.said, /'p99>half', column 5: 'half' is no limit of p99: write a time with its unit/);

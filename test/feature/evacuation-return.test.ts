@@ -190,7 +190,7 @@ t.test('not to instances that are not well, and after the hold', { timeout: 120_
   const say = (words: string) => void said.push(words);
   const what = { planes, idc: 'sh-a', name: 'e', groups: [], clock, say };
   t.equal(await undo(what, { ackWaitMs: 10_000, force: false }), false);
-  t.match(said.join('\n'), /sh-a cannot take .* slowly.test \(0 of 2 instances are well\)/);
+  t.match(said.join('\n'), /sh-a cannot take back .* slowly.test \(0 of 2 instances are well\)/);
   t.equal(await undo(what, { ackWaitMs: 10_000, force: true }), true);
   t.match(said.join('\n'), /come home little by little, .*: test\/slowly.test:80, test\/warmed.test:80/);
   for (const { client } of planes) await client.close();

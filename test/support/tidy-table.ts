@@ -85,7 +85,7 @@ export const allowances: Readonly<Record<string, Allowance>> = {
       'probe',
       'failback',
     ],
-    packages: { commander: 'all', pino: 'all', yaml: 'all', undici: 'all' },
+    packages: { commander: 'all', pino: 'all', yaml: 'all' },
     node: true,
   },
   drill: {
@@ -95,7 +95,6 @@ export const allowances: Readonly<Record<string, Allowance>> = {
     packages: {
       yaml: 'all',
       zod: 'all',
-      undici: 'all',
       'hdr-histogram-js': 'all',
       // A workload that speaks gRPC, and the caller that calls it.
       '@grpc/grpc-js': ['upstream-grpc.ts', 'load-grpc.ts', 'fleet.ts'],
