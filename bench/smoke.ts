@@ -137,7 +137,7 @@ function evacuating(): Watched {
     hub.apply(
       namespace,
       built.map(({ message }) => ({ upsert: message })),
-      0,
+      { at: 0 },
     );
   }
   const names = numbers.map((i) => `instances/${hostOf(i)}:80`);
@@ -163,7 +163,7 @@ function evacuating(): Watched {
         hub.apply(
           nodeClass,
           built.map(({ message }) => ({ upsert: message })),
-          change,
+          { at: change },
         );
       let answered = settle();
       while (answered < streams) {
@@ -181,7 +181,7 @@ function pushing(): Watched {
   const hub = newHub();
   const names = Array.from({ length: 1000 }, (_, i) => hostOf(i));
   const upsertAll = names.flatMap((_, i) => [{ upsert: cluster(i) }, { upsert: assignment(i, '10.0.0.1') }]);
-  hub.apply('k', upsertAll, 0);
+  hub.apply('k', upsertAll, { at: 0 });
   const settle = join(
     hub,
     Array.from({ length: streams }, () => 'k'),
@@ -193,7 +193,7 @@ function pushing(): Watched {
     usual: 0.56,
     async run() {
       change += 1;
-      hub.apply('k', [{ upsert: assignment(7, `10.9.${change >> 8}.${change & 255}`) }], change);
+      hub.apply('k', [{ upsert: assignment(7, `10.9.${change >> 8}.${change & 255}`) }], { at: change });
       let answered = settle();
       while (answered < streams) {
         await sleep(1);

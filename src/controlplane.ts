@@ -135,8 +135,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     onAck(ack) {
       metrics.acks.inc({ type: ack.type });
       ledger.acked(answerOf(ack));
-      const event = ack.eventsAt.at(-1);
-      if (event !== undefined) roster.acked(ack.stream.id, event, ack.ackedAtMs);
+      for (const { at } of ack.causes.slice(-1)) roster.acked(ack.stream.id, at, ack.ackedAtMs);
     },
     onNack(nack) {
       metrics.nacks.inc({ type: nack.type });
@@ -209,7 +208,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     clock,
     logger,
     ledger,
-    apply: (nodeClass, changes, at) => xds.apply(nodeClass, changes, at),
+    apply: (nodeClass, changes, cause) => xds.apply(nodeClass, changes, cause),
     heldShare: (group, evacuated) => failback.shareOf(group, evacuated),
     mirrored: (group) => failback.mirrorOf(group),
     health: { goodOf: failback.goodOf, slotsBeforeOf: failback.slotsBeforeOf },
@@ -234,6 +233,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       deletions.answering();
       failback.start();
     },
+    onWelcome: (isWelcome) => xds.welcome(isWelcome),
     onWaiting(waitingFor, forMs) {
       const why = reasons();
       const fields = { waitingFor, forMs: Math.round(forMs), ...(why.length > 0 ? { why } : {}) };

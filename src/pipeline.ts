@@ -28,7 +28,7 @@ import {
   routeType,
   runtimeType,
 } from './serve/types.ts';
-import type { Applied, ResourceChange } from './serve/xds.ts';
+import type { Applied, Cause, ResourceChange } from './serve/xds.ts';
 import { Catalog, type ScopeChange } from './translate/catalog.ts';
 import type { Built, Filters, ResourceKind } from './translate/resources.ts';
 
@@ -42,8 +42,8 @@ export interface PipelineOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly ledger: Ledger;
-  /** Puts changes of resources into a node class. `at` is when the event was read. Throws MeshError `invalid`. */
-  apply(nodeClass: string, changes: readonly ResourceChange[], at: number): Applied;
+  /** Puts changes of resources into a node class. Throws MeshError `invalid`. */
+  apply(nodeClass: string, changes: readonly ResourceChange[], cause: Cause): Applied;
   /** The share that a Group on its way home keeps now (`PlanContext.heldShare`). */
   heldShare?(group: string, evacuated: number): number | undefined;
   /** The share of its reads that are mirrored home (`PlanContext.mirrored`). */
@@ -67,7 +67,7 @@ export interface Pipeline {
   replan(hosts: Iterable<string>, reason: string): void;
   /** The revision of everything that was put so far. */
   revision(): number;
-  /** Compiles the filters that the IDCs ask for now, unless they are there; `at` as in `PipelineOptions.apply`. */
+  /** Compiles the filters that the IDCs ask for now, unless they are there; `at` is when that was read. */
   wantFilters(at: number): void;
   /** Whether the filters that were wanted last are there. */
   hasFilters(): boolean;
@@ -240,7 +240,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       changes,
       (some) => {
         const start = clock.now();
-        const applied = options.apply(nodeClass, some, push?.at ?? start);
+        const applied = options.apply(nodeClass, some, push?.cause ?? { at: start });
         revision = applied.revision;
         done.push(applied);
         if (applied.changed > 0) push?.put(applied.revision, applied.subscriptions, clock.now() - start);

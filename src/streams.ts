@@ -16,8 +16,8 @@ export function classOf(node: Node, idc: string): string {
 }
 
 /** What a proxy's ACK or NACK says to the ledger. */
-export function answerOf({ stream, type, sentAtMs, ackedAtMs, eventsAt, supersededAt }: Ack): Answer {
-  return { node: stream.node.id ?? '', type, sentAtMs, ackedAtMs, eventsAt, supersededAt };
+export function answerOf({ stream, type, sentAtMs, ackedAtMs, causes, superseded }: Ack): Answer {
+  return { node: stream.node.id ?? '', type, sentAtMs, ackedAtMs, causes, superseded };
 }
 
 /** A stream as the roster has it. */

@@ -3,7 +3,7 @@ import type { Clock, Timer } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Series } from './histogram.ts';
 import type { Metrics } from './metrics.ts';
-import { type Push, type SlowPush, stagesOf, type TypeProgress } from './push.ts';
+import { type Push, type PushCause, type SlowPush, stagesOf, type TypeProgress } from './push.ts';
 
 /** An ACK or NACK of one response. Times in the clock's `now`. */
 export interface Answer {
@@ -12,10 +12,10 @@ export interface Answer {
   readonly type: string;
   readonly sentAtMs: number;
   readonly ackedAtMs: number;
-  /** The `at` of each push that the response is the first to contain. */
-  readonly eventsAt: readonly number[];
-  /** The `at` of pushes that a newer one replaced before they were sent. */
-  readonly supersededAt: readonly number[];
+  /** Of each push that the response is the first to contain. */
+  readonly causes: readonly PushCause[];
+  /** Of pushes that a newer one replaced before they were sent. */
+  readonly superseded: readonly PushCause[];
 }
 
 /** Event → ACK so far, in milliseconds; over all nodes and types. */
@@ -30,8 +30,8 @@ export interface AckSummary {
 
 /** A push that is being put together. */
 export interface OpenPush {
-  /** What to give to the xDS server as the time of the event. */
-  readonly at: number;
+  /** What to give to the xDS server. */
+  readonly cause: PushCause;
   /** A part of it was encoded, in `encodeMs`: it concerns `subscriptions`, by type, and stands at `revision`. */
   put(revision: number, subscriptions: Readonly<Record<string, number>>, encodeMs: number): void;
   /** All of it was. */
@@ -73,8 +73,8 @@ export class Ledger {
   readonly #lateMs: number;
   readonly #slowMs: number;
   readonly #total: Histogram = build({ lowestDiscernibleValue: 1, highestTrackableValue: 600_000_000 });
-  // By `at`, oldest first; those that are complete stay until they are many, for the sake of late ACKs.
-  readonly #pushes = new Map<number, Push>();
+  // Oldest first; those that are complete stay until they are many, for the sake of late ACKs.
+  readonly #pushes = new Map<PushCause, Push>();
   readonly #open = new Set<Push>();
   readonly #late = new Map<
     number,
@@ -93,15 +93,15 @@ export class Ledger {
   /** Begins a push; `at` is when its earliest event was read, `what` names the first. */
   begin(source: string, at: number, events: number, what: string): OpenPush {
     const { clock, metrics } = this.#options;
-    // The time is the push's name on its way to the proxies and back: a billionth of a second apart will do.
-    let own = at;
-    while (this.#pushes.has(own)) own += 1e-6;
+    // Its identity is the push's name on its way to the proxies and back. No time would do: of a float, what tells two apart is
+    // lost in a process that is old.
+    const cause: PushCause = { at };
     const push: Push = {
-      ...{ at: own, source, events, what, startedAt: clock.now(), encodeMs: 0, encodedAt: 0, revision: 0 },
+      ...{ cause, at, source, events, what, startedAt: clock.now(), encodeMs: 0, encodedAt: 0, revision: 0 },
       ...{ types: new Map(), waiting: 0, lastSentAt: 0, lastAckedAt: 0, lastNode: '', nacks: 0 },
     };
     return {
-      at: own,
+      cause,
       put: (revision, subscriptions, encodeMs) => {
         push.encodeMs += encodeMs;
         push.revision = revision;
@@ -123,11 +123,11 @@ export class Ledger {
   }
 
   #follow(push: Push): void {
-    this.#pushes.set(push.at, push);
+    this.#pushes.set(push.cause, push);
     this.#open.add(push);
     if (this.#pushes.size > pushesMax) {
       const [oldest] = this.#pushes.values();
-      if (oldest !== undefined) this.#pushes.delete(oldest.at);
+      if (oldest !== undefined) this.#pushes.delete(oldest.cause);
       // More than that many at once, and none of them ACKed: the newer ones tell the same.
       if (oldest !== undefined) this.#open.delete(oldest);
     }
@@ -136,11 +136,11 @@ export class Ledger {
 
   /** Takes one ACK in. */
   acked(answer: Answer): void {
-    for (const at of answer.eventsAt) {
-      const push = this.#pushes.get(at);
+    for (const cause of answer.causes) {
+      const push = this.#pushes.get(cause);
       const source = push?.source ?? 'unknown';
       const series = this.#seriesOf(answer.type, source);
-      const totalMs = answer.ackedAtMs - at;
+      const totalMs = answer.ackedAtMs - cause.at;
       // Microseconds: the histogram holds whole numbers.
       this.#total.recordValue(Math.max(1, Math.round(totalMs * 1000)));
       series.total.record(totalMs);
@@ -149,16 +149,16 @@ export class Ledger {
       series.send.record(Math.max(0, answer.sentAtMs - push.encodedAt));
       this.#answered(push, answer);
     }
-    for (const at of answer.supersededAt) {
-      const push = this.#pushes.get(at);
+    for (const cause of answer.superseded) {
+      const push = this.#pushes.get(cause);
       if (push !== undefined) this.#answered(push, answer);
     }
   }
 
   /** Takes one NACK in: an answer, but no event has arrived with it. */
   nacked(answer: Answer): void {
-    for (const at of [...answer.eventsAt, ...answer.supersededAt]) {
-      const push = this.#pushes.get(at);
+    for (const cause of [...answer.causes, ...answer.superseded]) {
+      const push = this.#pushes.get(cause);
       if (push === undefined) continue;
       push.nacks += 1;
       this.#answered(push, answer);

@@ -12,9 +12,16 @@ export interface Stages {
   readonly ackMs: number;
 }
 
+/** What names a push on its way to the proxies and back: the object itself. */
+export interface PushCause {
+  /** When the earliest of its events was read, in the clock's `now`. */
+  readonly at: number;
+}
+
 /** One push: what a batch of events changed, on its way to all proxies that it concerns. */
 export interface Push {
-  /** When the earliest of its events was read, in the clock's `now`; no two pushes have the same. */
+  readonly cause: PushCause;
+  /** As in `cause`. */
   readonly at: number;
   readonly source: string;
   /** The number of its events, and the first of them in words: `WorkloadEntry shop/cart-1`. */

@@ -7,6 +7,8 @@ export interface ReadinessOptions {
   readonly clock: Clock;
   /** All has been met; called once. */
   onReady(): void;
+  /** Whether new proxies may come, for all that `turnAway` says: called when that changes. */
+  onWelcome(isWelcome: boolean): void;
   /** Still waiting: called when that changes, and again every `reminderMs`. `forMs`: since the start. */
   onWaiting(waitingFor: readonly string[], forMs: number): void;
 }
@@ -69,8 +71,11 @@ export class Readiness {
    * before: `ready` says that.
    */
   turnAway(cause: string, words: string | undefined): void {
+    const before = this.#turnedAway.size;
     if (words === undefined) this.#turnedAway.delete(cause);
     else this.#turnedAway.set(cause, words);
+    const isWelcome = this.#turnedAway.size === 0;
+    if (isWelcome !== (before === 0)) this.#options.onWelcome(isWelcome);
   }
 
   /** Why new proxies are to go elsewhere; empty: they may come. */

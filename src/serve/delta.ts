@@ -28,7 +28,7 @@ export function planDelta<M>(
     removed: [...removed],
     held: due.held,
     refs: refsOfChanged(sub, due.upserts),
-    eventsAt: due.eventsAt,
-    supersededAt: due.difference.supersededAt,
+    causes: due.causes,
+    superseded: due.difference.superseded,
   };
 }

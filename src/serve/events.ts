@@ -1,6 +1,7 @@
 import type { envoy } from '../../protos/gen/envoy.d.ts';
 import type { MeshError } from '../base/error.ts';
 import type { TurnedAway } from './admission-limits.ts';
+import type { Cause } from './cause.ts';
 import type { Protocol } from './respond.ts';
 
 /** What a client says of itself in its first request, in Envoy's words. Its list of extensions is left out. */
@@ -37,10 +38,10 @@ export interface Ack {
   /** In the server's clock (`Clock.now`), milliseconds. */
   readonly sentAtMs: number;
   readonly ackedAtMs: number;
-  /** The `at` of the changes whose outcome this stream has with this ACK, each reported once per type. */
-  readonly eventsAt: readonly number[];
-  /** The `at` of changes that a newer one replaced before they were sent. */
-  readonly supersededAt: readonly number[];
+  /** The causes of the changes whose outcome this stream has with this ACK, each reported once per type. */
+  readonly causes: readonly Cause[];
+  /** The causes of changes that a newer one replaced before they were sent. */
+  readonly superseded: readonly Cause[];
   /** Names of the resources in the response. */
   readonly names: readonly string[];
   readonly bytes: number;

@@ -3,6 +3,7 @@ import { MeshError } from '../base/error.ts';
 import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { TurnedAway } from './admission-limits.ts';
+import type { Cause } from './cause.ts';
 import { type EncodedResource, encodeResource, type ResourceJson } from './codec.ts';
 import {
   type Concern,
@@ -96,7 +97,7 @@ export class Hub implements SessionHost {
   }
 
   /** Puts changes into a class, all or none. Throws MeshError 'invalid' when a resource cannot be encoded. */
-  apply(nodeClass: string, changes: readonly ResourceChange[], at: number): Applied {
+  apply(nodeClass: string, changes: readonly ResourceChange[], cause: Cause): Applied {
     const encoded = changes.map(encodeChange);
     const entry = this.classOf(nodeClass);
     const revision = this.lastRevision + 1;
@@ -105,7 +106,7 @@ export class Hub implements SessionHost {
     const resources = new Map<string, Set<string>>();
     for (const { typeUrl, name, resource } of encoded) {
       const snapshot = this.snapshot(nodeClass, typeUrl);
-      if (!snapshot.put(name, resource, revision, at, (group) => touched.set(group, typeUrl))) continue;
+      if (!snapshot.put(name, resource, revision, cause, (group) => touched.set(group, typeUrl))) continue;
       changed += 1;
       const names = resources.get(typeUrl);
       if (names === undefined) resources.set(typeUrl, new Set([name]));

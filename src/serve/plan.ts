@@ -1,3 +1,4 @@
+import type { Cause } from './cause.ts';
 import type { EncodedResource } from './codec.ts';
 import type { Difference, Group, Snapshot } from './snapshot.ts';
 import { sees } from './snapshot.ts';
@@ -13,8 +14,8 @@ export interface Plan {
   readonly held: ReadonlyMap<string, Held>;
   /** Names of another type's resources that the client will want again: those of what changed. */
   readonly refs: readonly string[];
-  readonly eventsAt: readonly number[];
-  readonly supersededAt: readonly number[];
+  readonly causes: readonly Cause[];
+  readonly superseded: readonly Cause[];
 }
 
 /** Whether removals wait: 'hold' while something may still name what goes, 'release' when nothing does. */
@@ -29,10 +30,10 @@ export interface Due {
   readonly kept: readonly EncodedResource[];
   readonly missing: readonly string[];
   readonly held: ReadonlyMap<string, Held>;
-  readonly eventsAt: readonly number[];
+  readonly causes: readonly Cause[];
 }
 
-const nothing: Difference = { upserts: [], removed: [], supersededAt: [] };
+const nothing: Difference = { upserts: [], removed: [], superseded: [] };
 
 /** Gathers what is due to a subscription, before the protocol decides how to say it. */
 export function gatherDue<M>(
@@ -44,10 +45,10 @@ export function gatherDue<M>(
   // What stood when the stream came is its beginning, not a change.
   const difference = sub.revision === 0 ? nothing : snapshot.since(group, sub.revision);
   const upserts = new Map<string, EncodedResource>();
-  const eventsAt = new Set<number>();
-  for (const { resource, at } of difference.upserts) {
+  const causes = new Set<Cause>();
+  for (const { resource, cause } of difference.upserts) {
     upserts.set(resource.name, resource);
-    if (sub.fresh.get(resource.name) !== 'new') eventsAt.add(at);
+    if (sub.fresh.get(resource.name) !== 'new') causes.add(cause);
   }
   const missing: string[] = [];
   const kept: EncodedResource[] = [];
@@ -69,12 +70,12 @@ export function gatherDue<M>(
     // The event is not over before its removal is.
     for (const mark of difference.removed) {
       held.set(mark.last.name, mark);
-      eventsAt.delete(mark.at);
+      causes.delete(mark.cause);
     }
   } else
-    for (const { at } of [...difference.removed, ...sub.held.values()])
-      if (at !== undefined) eventsAt.add(at);
-  return { difference, upserts: [...upserts.values()], kept, missing, held, eventsAt: [...eventsAt] };
+    for (const { cause } of [...difference.removed, ...sub.held.values()])
+      if (cause !== undefined) causes.add(cause);
+  return { difference, upserts: [...upserts.values()], kept, missing, held, causes: [...causes] };
 }
 
 /** The names that the changed resources among `upserts` refer to. */

@@ -184,7 +184,7 @@ export class Session {
     const verdict = judge(sub, request.nonce, request.error, now);
     if (verdict === 'stale') this.host.stats.staleNonces += 1;
     if (sent === undefined || (verdict !== 'ack' && verdict !== 'nack')) return verdict;
-    const { version, nonce, names, bytes, eventsAt, supersededAt } = sent.response;
+    const { version, nonce, names, bytes, causes, superseded } = sent.response;
     const ack: Ack = {
       stream: this.info,
       typeUrl: sub.rule.url,
@@ -193,8 +193,8 @@ export class Session {
       nonce,
       sentAtMs: sent.sentAt,
       ackedAtMs: now,
-      eventsAt,
-      supersededAt,
+      causes,
+      superseded,
       names,
       bytes: bytes.length,
     };

@@ -1,3 +1,4 @@
+import type { Cause } from './cause.ts';
 import type { EncodedResource } from './codec.ts';
 import { changeBetween } from './name-layers.ts';
 import type { NameSet } from './names.ts';
@@ -5,8 +6,7 @@ import type { NameSet } from './names.ts';
 /** The last thing that happened to a name. `resource` is absent once it was removed. */
 export interface Mark {
   readonly revision: number;
-  /** When what caused it was read, in the caller's clock. */
-  readonly at: number;
+  readonly cause: Cause;
   /** The revision that added it: a stream that is older than this has never had it. */
   readonly born: number;
   /** The revision that last gave it content. */
@@ -20,7 +20,7 @@ export interface Mark {
 export interface LogEntry {
   readonly revision: number;
   readonly name: string;
-  readonly at: number;
+  readonly cause: Cause;
   /** The version that it replaced; undefined where there was none. */
   readonly before: string | undefined;
 }
@@ -42,8 +42,8 @@ export interface Group<M> {
 export interface Difference {
   readonly upserts: readonly (Mark & { readonly resource: EncodedResource })[];
   readonly removed: readonly Mark[];
-  /** Event times of changes that a later one of the same name replaced. */
-  readonly supersededAt: readonly number[];
+  /** Causes of changes that a later one of the same name replaced. */
+  readonly superseded: readonly Cause[];
 }
 
 type VersionSum = readonly [high: number, low: number];
@@ -74,7 +74,7 @@ export class Snapshot<M> {
     name: string,
     resource: EncodedResource | undefined,
     revision: number,
-    at: number,
+    cause: Cause,
     touched: (group: Group<M>) => void,
   ): boolean {
     const before = this.marks.get(name);
@@ -82,9 +82,9 @@ export class Snapshot<M> {
     const last = resource ?? before?.last;
     if (last === undefined) return false;
     const written = resource ? revision : (before?.written ?? revision);
-    this.marks.set(name, { revision, at, born: before?.born ?? revision, written, resource, last });
+    this.marks.set(name, { revision, cause, born: before?.born ?? revision, written, resource, last });
     this.live += (resource ? 1 : 0) - (before?.resource ? 1 : 0);
-    this.log.push({ revision, name, at, before: before?.resource?.version });
+    this.log.push({ revision, name, cause, before: before?.resource?.version });
     this.trimLog();
     this.sum = mix(this.sum, before?.resource, resource);
     for (const group of this.groups.values()) {
@@ -146,15 +146,15 @@ export class Snapshot<M> {
     return out;
   }
 
-  /** What changed for a group after `revision`, and with which event times. */
+  /** What changed for a group after `revision`, and by which causes. */
   since(group: Group<M>, revision: number): Difference {
     const names = new Map<string, Mark>();
-    const supersededAt: number[] = [];
+    const superseded: Cause[] = [];
     const take = (name: string) => {
       const mark = sees(group, name) ? this.marks.get(name) : undefined;
       if (mark === undefined || mark.revision <= revision || names.has(name)) return;
       // Added and removed again meanwhile: whoever stands at `revision` never knew of it.
-      if (mark.resource === undefined && mark.born > revision) supersededAt.push(mark.at);
+      if (mark.resource === undefined && mark.born > revision) superseded.push(mark.cause);
       else names.set(name, mark);
     };
     if (this.trimmedTo <= revision) {
@@ -163,13 +163,13 @@ export class Snapshot<M> {
       for (const entry of this.log.slice(i)) {
         take(entry.name);
         const mark = names.get(entry.name);
-        if (mark !== undefined && mark.revision !== entry.revision) supersededAt.push(entry.at);
+        if (mark !== undefined && mark.revision !== entry.revision) superseded.push(entry.cause);
       }
     } else for (const name of this.marks.keys()) take(name);
     const marks = [...names.values()];
     const isLive = (mark: Mark) => mark.resource !== undefined;
     const upserts = marks.filter(isLive) as (Mark & { resource: EncodedResource })[];
-    return { upserts, removed: marks.filter((mark) => !isLive(mark)), supersededAt };
+    return { upserts, removed: marks.filter((mark) => !isLive(mark)), superseded };
   }
 
   /**

@@ -20,8 +20,8 @@ export function planSotw<M>(
     removed: [],
     held: sub.rule.fullState ? due.held : new Map<string, Held>(),
     refs: refsOfChanged(sub, [...due.upserts, ...heldNow]),
-    supersededAt: due.difference.supersededAt,
-    eventsAt: due.eventsAt,
+    superseded: due.difference.superseded,
+    causes: due.causes,
   };
   if (!sub.rule.fullState) {
     const resources = [...(sub.all ? snapshot.visible(group) : due.upserts), ...due.kept];

@@ -1,3 +1,4 @@
+import type { Cause } from './cause.ts';
 import type { EncodedResource } from './codec.ts';
 import type { NameSet, NameSets, ReadNames } from './names.ts';
 import type { Group } from './snapshot.ts';
@@ -10,8 +11,8 @@ export interface Said {
   /** Names of the resources in it, and of those told as removed (Delta). */
   readonly names: readonly string[];
   readonly removed: readonly string[];
-  readonly eventsAt: readonly number[];
-  readonly supersededAt: readonly number[];
+  readonly causes: readonly Cause[];
+  readonly superseded: readonly Cause[];
   readonly bytes: Uint8Array;
 }
 
@@ -25,10 +26,10 @@ export interface Sent {
   readonly released: ReadonlySet<string>;
 }
 
-/** A removal that waits: its revision, the event that caused it and the last content, as far as they are known here. */
+/** A removal that waits: its revision, its cause and the last content, as far as they are known here. */
 export interface Held {
   readonly revision?: number;
-  readonly at?: number;
+  readonly cause?: Cause;
   readonly last?: EncodedResource;
 }
 

@@ -2,6 +2,7 @@ import { type Clock, systemClock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import { type Logger, silentLogger } from '../base/log.ts';
 import { type Random, seededRandom } from '../base/random.ts';
+import type { Cause } from './cause.ts';
 import { clientStatus } from './client-status.ts';
 import type { ResourceJson } from './codec.ts';
 import { discovery } from './discovery.ts';
@@ -20,6 +21,7 @@ import {
 
 export type { LogFields, Logger } from '../base/log.ts';
 export type { AdmissionLimit, TurnedAway } from './admission-limits.ts';
+export type { Cause } from './cause.ts';
 export type { ResourceJson } from './codec.ts';
 export type {
   Ack,
@@ -74,17 +76,17 @@ export interface XdsServer {
   listen(address: string, tls?: TlsOptions): Promise<number>;
   /**
    * Changes resources of a class, all or none. What is applied in one task is one push, in the order that
-   * xDS needs. `at` is when the event that caused it was read (in the clock's `now`), and comes back in
-   * `Ack.eventsAt`. The first call makes the class, with `[]` one without resources. Resource objects must
+   * xDS needs. `cause` says why, and comes back in `Ack.causes` as the same object; by default a new one,
+   * of now. The first call makes the class, with `[]` one without resources. Resource objects must
    * not be changed afterwards. Throws MeshError 'invalid', with the field's path, and then changes nothing.
    */
-  apply(nodeClass: string, changes: readonly ResourceChange[], at?: number): Applied;
+  apply(nodeClass: string, changes: readonly ResourceChange[], cause?: Cause): Applied;
   /** Puts resources, replacing those of the same type and name. See `apply`. */
-  upsert(nodeClass: string, resources: readonly ResourceJson[], at?: number): Applied;
+  upsert(nodeClass: string, resources: readonly ResourceJson[], cause?: Cause): Applied;
   /** Removes resources of a type by name. See `apply`. */
-  remove(nodeClass: string, typeUrl: string, names: readonly string[], at?: number): Applied;
+  remove(nodeClass: string, typeUrl: string, names: readonly string[], cause?: Cause): Applied;
   /** Makes these the resources of a type: others of that type are removed. See `apply`. */
-  set(nodeClass: string, typeUrl: string, resources: readonly ResourceJson[], at?: number): Applied;
+  set(nodeClass: string, typeUrl: string, resources: readonly ResourceJson[], cause?: Cause): Applied;
   hasClass(nodeClass: string): boolean;
   classNames(): string[];
   /** Frees a class without streams. Throws MeshError 'conflict' while it has some. */
@@ -96,6 +98,11 @@ export interface XdsServer {
   hold(nodeClass: string): () => void;
   /** Lets answers out, where `ready: false` held them back. */
   release(): void;
+  /**
+   * Whether clients that are not here yet may come: `grpc.health.v1` says NOT_SERVING while they may not, those that are here are served as
+   * before. They may by default.
+   */
+  welcome(isWelcome: boolean): void;
   /** Every stream and where it stands with each type. */
   status(): StreamStatus[];
   /**
@@ -139,14 +146,19 @@ export function createXdsServer(options: XdsServerOptions = {}): XdsServer {
   const asked = new Map([...(tools ? clientStatus(hub) : [])]);
   const names = [...new Set([...discovered.keys(), ...asked.keys()].map(serviceOf))];
   const health = new Health(names, ready);
+  const serving = { released: ready, welcome: true, open: true };
+  const tellHealth = (now: Partial<typeof serving>) => {
+    Object.assign(serving, now);
+    health.set(serving.released && serving.welcome && serving.open);
+  };
   const services: Services = new Map([
     ...discovered,
     ...asked,
     ...health.services(),
     ...(tools ? reflection([...names, healthService, ...reflectionServices]) : []),
   ]);
-  const apply = (nodeClass: string, changes: readonly ResourceChange[], at = clock.now()) =>
-    hub.apply(nodeClass, changes, at);
+  const apply = (nodeClass: string, changes: readonly ResourceChange[], cause: Cause = { at: clock.now() }) =>
+    hub.apply(nodeClass, changes, cause);
   return {
     stats: hub.stats,
     apply,
@@ -158,26 +170,26 @@ export function createXdsServer(options: XdsServerOptions = {}): XdsServer {
       listening.push(one);
       return one.port;
     },
-    upsert: (nodeClass, resources, at) =>
+    upsert: (nodeClass, resources, cause) =>
       apply(
         nodeClass,
         resources.map((upsert) => ({ upsert })),
-        at,
+        cause,
       ),
-    remove: (nodeClass, typeUrl, names, at) =>
+    remove: (nodeClass, typeUrl, names, cause) =>
       apply(
         nodeClass,
         names.map((name) => ({ remove: { typeUrl, name } })),
-        at,
+        cause,
       ),
-    set(nodeClass, typeUrl, resources, at) {
+    set(nodeClass, typeUrl, resources, cause) {
       const other = resources.find((resource) => resource['@type'] !== typeUrl);
       if (other !== undefined)
         throw new MeshError('invalid', `set of ${typeUrl} was given a ${other['@type']}`);
       const keep = new Set(resources.map((resource) => nameIn(resource)));
       const gone = hub.names(nodeClass, typeUrl).filter((name) => !keep.has(name));
       const removals = gone.map((name) => ({ remove: { typeUrl, name } }));
-      return apply(nodeClass, [...resources.map((upsert) => ({ upsert })), ...removals], at);
+      return apply(nodeClass, [...resources.map((upsert) => ({ upsert })), ...removals], cause);
     },
     hasClass: (nodeClass) => hub.hasClass(nodeClass),
     classNames: () => hub.classNames(),
@@ -185,8 +197,9 @@ export function createXdsServer(options: XdsServerOptions = {}): XdsServer {
     hold: (nodeClass) => hub.hold(nodeClass),
     release() {
       hub.release();
-      health.set(true);
+      tellHealth({ released: true });
     },
+    welcome: (isWelcome) => tellHealth({ welcome: isWelcome }),
     levels: () => listening.map((one) => one.levels()),
     kept: () => hub.kept(),
     status: () => hub.status(),
@@ -194,7 +207,7 @@ export function createXdsServer(options: XdsServerOptions = {}): XdsServer {
     isConfirmed: (what) => hub.isConfirmed(what),
     differences: (stream) => hub.differences(stream),
     async handOver(overMs) {
-      health.set(false);
+      tellHealth({ open: false });
       await Promise.all(listening.map((one) => one.handOver(overMs)));
     },
     shed(why) {
@@ -203,7 +216,7 @@ export function createXdsServer(options: XdsServerOptions = {}): XdsServer {
       return session !== undefined;
     },
     async close(graceMs = 1_000) {
-      health.set(false);
+      tellHealth({ open: false });
       hub.close();
       await Promise.all(listening.splice(0).map((one) => one.close(graceMs)));
     },

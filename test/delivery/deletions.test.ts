@@ -39,7 +39,7 @@ function setup() {
     async remove(name: string, ...changes: Parameters<typeof s.apply>[0]) {
       const change: Change = { type: 'delete', ref: ref(name), at: 0 };
       const release = async ({ name }: Ref) => void released.push(name);
-      deletions.hold([change], s.hub.apply('k', changes, 0), release);
+      deletions.hold([change], s.hub.apply('k', changes, { at: 0 }), release);
       await Promise.resolve();
     },
   };
@@ -93,7 +93,7 @@ for (const protocol of ['sotw', 'delta'] as const) {
     const s = setup();
     await s.put(cds('a'), eds('a', 'empty'));
     const proxy = await connected(s, 'one', 'a');
-    s.hub.apply('k', [eds('a', 'with x')], 0);
+    s.hub.apply('k', [eds('a', 'with x')], { at: 0 });
     await s.remove('x', eds('a', 'empty'));
     proxy.got();
     proxy.ack('EDS');

@@ -3,10 +3,11 @@ import type { Clock } from '../../src/base/clock.ts';
 import type { Logger } from '../../src/base/log.ts';
 import { Ledger } from '../../src/delivery/ledger.ts';
 import { createMetrics } from '../../src/delivery/metrics.ts';
+import type { PushCause } from '../../src/delivery/push.ts';
 
 /** A ledger whose time stands still until it is moved, over proxies of which `behind` have not ACKed. */
-function story() {
-  let time = 1_000;
+function story(uptimeMs = 1_000) {
+  let time = uptimeMs;
   const timers: { at: number; fn: () => void }[] = [];
   const clock: Clock = {
     now: () => time,
@@ -50,13 +51,13 @@ function story() {
       time += 2;
       push.put(7, subscriptions, 1);
       push.end();
-      return push.at;
+      return push.cause;
     },
-    ack(node: string, at: number, { type = 'EDS', sentMs = 3, ackMs = 4, superseded = false } = {}) {
+    ack(node: string, cause: PushCause, { type = 'EDS', sentMs = 3, ackMs = 4, superseded = false } = {}) {
       const sentAtMs = time + sentMs;
       time = sentAtMs + ackMs;
-      const eventsAt = superseded ? [] : [at];
-      ledger.acked({ node, type, sentAtMs, ackedAtMs: time, eventsAt, supersededAt: superseded ? [at] : [] });
+      const lists = superseded ? { causes: [], superseded: [cause] } : { causes: [cause], superseded: [] };
+      ledger.acked({ node, type, sentAtMs, ackedAtMs: time, ...lists });
     },
   };
 }
@@ -65,9 +66,9 @@ const line = (text: string, start: string) => text.split('\n').find((one) => one
 
 t.test('counts from the event, for each node, and to the last of them', async (t) => {
   const s = story();
-  const at = s.push({ EDS: 2 }, 40);
-  s.ack('a', at);
-  s.ack('b', at);
+  const cause = s.push({ EDS: 2 }, 40);
+  s.ack('a', cause);
+  s.ack('b', cause);
   t.equal(s.ledger.summary().count, 2);
   t.ok(Math.abs(s.ledger.summary().maxMs - 56) < 0.5, `${s.ledger.summary().maxMs}`);
   const text = await s.text();
@@ -85,13 +86,27 @@ t.test('counts from the event, for each node, and to the last of them', async (t
   t.match(text, /isthmus_event_to_ack_seconds_bucket\{type="EDS",source="files",le="0.05",idc="sh-a"\} 1\n/);
 });
 
-t.test('pushes of one moment are told apart', async (t) => {
-  const s = story();
-  const first = s.push({ EDS: 1 });
-  const second = s.ledger.begin('files', first, 1, 'x').at;
-  t.not(first, second);
-  t.ok(Math.abs(first - second) < 0.001);
-});
+// Milliseconds: a second; where a float begins to lose what is less than a microsecond; ten years.
+for (const uptimeMs of [1_000, 2 ** 34, 3_653 * 86_400_000])
+  t.test(`pushes of one moment are told apart after ${uptimeMs} ms`, async (t) => {
+    const s = story(uptimeMs);
+    const causes = [1, 2, 3].map(() => {
+      const push = s.ledger.begin('files', uptimeMs, 1, 'x');
+      push.put(7, { EDS: 1 }, 1);
+      push.end();
+      return push.cause;
+    });
+    t.equal(new Set(causes).size, 3);
+    t.same([...new Set(causes.map(({ at }) => at))], [uptimeMs], 'all of one time');
+    s.behind.add('b');
+    s.ack('a', causes[1] as PushCause);
+    const closed = async () =>
+      line(await s.text(), 'isthmus_event_to_last_ack_seconds_count{type="all",source="files"');
+    t.match(await closed(), / 1$/, 'one of them has its last ACK, and the others wait');
+    s.ack('a', causes[0] as PushCause);
+    s.ack('a', causes[2] as PushCause);
+    t.match(await closed(), / 3$/);
+  });
 
 t.test('a slow push is kept with what each stage took; a quick one is not', async (t) => {
   const s = story();
@@ -136,9 +151,9 @@ t.test(
 
 t.test('who went, or got a newer state instead, is not waited for', async (t) => {
   const s = story();
-  const at = s.push({ EDS: 3 });
-  s.ack('a', at);
-  s.ack('b', at, { superseded: true });
+  const cause = s.push({ EDS: 3 });
+  s.ack('a', cause);
+  s.ack('b', cause, { superseded: true });
   s.pass(1_500);
   t.match(line(await s.text(), 'isthmus_event_to_last_ack_seconds_count{type="EDS"'), / 1$/);
   s.pass(20_000);

@@ -24,6 +24,7 @@ t.test(
       conditions: ['source files', 'filters', 'queue'],
       clock,
       onReady: () => told.push('ready'),
+      onWelcome: (isWelcome) => told.push(`welcome: ${isWelcome}`),
       onWaiting: (waiting, forMs) => told.push(`${waiting.join()} after ${forMs}`),
     });
     t.notOk(readiness.ready);
@@ -43,5 +44,14 @@ t.test(
       'source files after 10000',
       'ready',
     ]);
+    told.length = 0;
+    readiness.turnAway('memory', 'it is nearly full');
+    readiness.turnAway('memory', 'it is fuller');
+    readiness.turnAway('stop', 'this control plane stops');
+    readiness.turnAway('memory', undefined);
+    t.strictSame(told, ['welcome: false'], 'told once, while there is any cause');
+    readiness.turnAway('stop', undefined);
+    t.strictSame(told, ['welcome: false', 'welcome: true']);
+    t.ok(readiness.ready, 'those that are there are answered all the time');
   },
 );

@@ -1,7 +1,7 @@
 import { type AddressInfo, connect as connectTcp, createServer, type Socket } from 'node:net';
 import { Client, credentials } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
-import { createXdsServer, type XdsServerOptions } from '../../src/serve/xds.ts';
+import { type Cause, createXdsServer, type XdsServerOptions } from '../../src/serve/xds.ts';
 import { connectXds, typeUrl, type XdsClient } from '../support/xds-client.ts';
 
 const cluster = (name: string, content = 'v1') => ({
@@ -34,9 +34,8 @@ async function serve(t: Test, options: XdsServerOptions = {}) {
 
 for (const protocol of ['sotw', 'delta'] as const) {
   t.test(`${protocol}: a change reaches the client, and its ACK comes back timed`, async (t) => {
-    const acked = Promise.withResolvers<readonly number[]>();
-    const onAck = ({ eventsAt }: { eventsAt: readonly number[] }) =>
-      eventsAt.length > 0 && acked.resolve(eventsAt);
+    const acked = Promise.withResolvers<readonly Cause[]>();
+    const onAck = ({ causes }: { causes: readonly Cause[] }) => causes.length > 0 && acked.resolve(causes);
     const { server, connect } = await serve(t, { onAck });
     server.upsert('n', [cluster('a')]);
     const client = connect(protocol);
@@ -44,11 +43,11 @@ for (const protocol of ['sotw', 'delta'] as const) {
     const first = await client.next();
     t.match(first, { type_url: typeUrl('CDS'), resources: [{ name: 'a' }] });
     client.ack(first);
-    server.upsert('n', [cluster('a', 'v2')], 42);
+    server.upsert('n', [cluster('a', 'v2')], { at: 42 });
     const second = await client.next();
     t.not(second.nonce, first.nonce);
     client.ack(second);
-    t.same(await acked.promise, [42]);
+    t.same(await acked.promise, [{ at: 42 }]);
     t.match(server.status(), [{ node: { id: 'n' }, protocol, types: [{ type: 'CDS', state: 'SYNCED' }] }]);
     t.match(server.stats, { streams: 1, pushes: 2, acks: 2, nacks: 0, streamsTouched: 1 });
   });

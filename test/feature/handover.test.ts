@@ -3,9 +3,10 @@ import t, { type Test } from 'tap';
 import { systemClock as clock } from '../../src/base/clock.ts';
 import { handOverSpacingMs } from '../../src/serve/handover.ts';
 import { clusterType } from '../../src/serve/types.ts';
+import { connectRaw } from '../support/grpc-call.ts';
 import { get, until } from '../support/mesh.ts';
 import { groupYaml } from '../support/registering.ts';
-import { linesOf, type Served, startServe } from '../support/served.ts';
+import { linesOf, type Replacement, type Served, startServe, takeAway, without } from '../support/served.ts';
 import { connectXds } from '../support/xds-client.ts';
 
 const metadata = {
@@ -40,8 +41,12 @@ function connects({ xds }: Served): Promise<boolean> {
   });
 }
 
-async function start(t: Test) {
-  const served = await startServe({ files: { 'echo.yaml': groupYaml('echo') } });
+async function start(t: Test, ...off: Replacement[]) {
+  const served = await startServe({
+    files: { 'echo.yaml': groupYaml('echo') },
+    node: ['--import', without],
+    env: takeAway(...off),
+  });
   t.teardown(() => served.close());
   await served.ready();
   return { served, ...(await connectAll(t, served)) };
@@ -65,6 +70,36 @@ t.test('SIGTERM: /readyz says so first, then streams end one after another', asy
   const overMs = (ends.at(-1)?.at ?? 0) - (ends[0]?.at ?? 0);
   t.ok(overMs >= (count - 1) * handOverSpacingMs * 0.5, `over ${overMs} ms`);
   t.ok(linesOf(served.log()).some(({ msg, signal }) => /^stopping/.test(msg) && signal === 'SIGTERM'));
+});
+
+const health = '/grpc.health.v1.Health';
+// HealthCheckResponse: SERVING, NOT_SERVING.
+const [serving, notServing] = [Buffer.from([8, 1]), Buffer.from([8, 2])];
+
+t.test('SIGTERM: grpc.health.v1 says so with /readyz, before any stream ends', async (t) => {
+  const { served, ends } = await start(t);
+  const client = connectRaw(`127.0.0.1:${served.xds.port}`);
+  t.teardown(() => client.close());
+  const watch = client.stream(`${health}/Watch`);
+  t.same(await watch.next(), serving);
+  served.kill('SIGTERM');
+  t.same(await watch.next(), notServing);
+  t.equal(ends.length, 0, 'all streams are there');
+  t.same(await client.unary(`${health}/Check`), notServing);
+  t.equal((await get(served.admin, '/readyz')).status, 503);
+  t.match(await served.exit, { code: 0 });
+});
+
+t.test('the control: without that it says SERVING while /readyz is 503', async (t) => {
+  const off = { file: 'controlplane.ts', from: 'xds.welcome(isWelcome)', to: 'undefined' };
+  const { served, ends } = await start(t, off);
+  const client = connectRaw(`127.0.0.1:${served.xds.port}`);
+  t.teardown(() => client.close());
+  t.same(await client.unary(`${health}/Check`), serving);
+  served.kill('SIGTERM');
+  await until('it is not ready', async () => (await get(served.admin, '/readyz')).status === 503);
+  t.same(await client.unary(`${health}/Check`), serving);
+  t.equal(ends.length, 0);
 });
 
 t.test('a second signal ends it at once', async (t) => {

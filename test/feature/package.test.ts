@@ -16,13 +16,13 @@ const run = (file: string, args: string[], cwd: string = root) =>
 
 const consumer = `
 import { createXdsServer, type Ack, type XdsServer } from 'isthmus/xds';
-const server: XdsServer = createXdsServer({ onAck: ({ type, eventsAt }: Ack) => console.log(type, eventsAt) });
+const server: XdsServer = createXdsServer({ onAck: ({ type, causes }: Ack) => console.log(type, causes) });
 const router = 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router';
 const cluster = 'type.googleapis.com/envoy.config.cluster.v3.Cluster';
 server.upsert('n', [{ '@type': cluster, name: 'a', connect_timeout: '1s' }]);
 // @ts-expect-error a field that Router has not
 server.upsert('n', [{ '@type': router, dynamic_statz: true }]);
-// @ts-expect-error not a number
+// @ts-expect-error not a cause
 server.upsert('n', [], 'soon');
 `;
 

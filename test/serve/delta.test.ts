@@ -288,7 +288,7 @@ t.test('a request that comes between a change and its push has its turn', async 
     envoy.got();
     envoy.ack(type);
   }
-  s.hub.apply('k', [rds('r', 'v2')], 0);
+  s.hub.apply('k', [rds('r', 'v2')], { at: 0 });
   envoy.send('CDS', { resource_names_subscribe: ['a'] });
   t.same(envoy.got(), ['CDS +a', 'EDS +a'], 'clusters before routes');
   await Promise.resolve();

@@ -198,8 +198,8 @@ t.test('a cluster goes only after the route without it was accepted', async (t) 
   envoy.ack('CDS');
   t.equal(s.hub.unconfirmed(revision).length, 0);
   t.match(s.acks, [
-    { type: 'RDS', eventsAt: [8] },
-    { type: 'CDS', eventsAt: [7] },
+    { type: 'RDS', causes: [{ at: 8 }] },
+    { type: 'CDS', causes: [{ at: 7 }] },
   ]);
 });
 
@@ -243,7 +243,7 @@ t.test('an event is timed to the ACK of the first response with it', async (t) =
   envoy.ask('EDS', 'a', 'b');
   envoy.got();
   envoy.ack('EDS');
-  t.match(s.acks.shift(), { eventsAt: [], supersededAt: [] }, 'what stood before the stream is no event');
+  t.match(s.acks.shift(), { causes: [], superseded: [] }, 'what stood before the stream is no event');
   s.pass(10);
   await s.apply([eds('a', 'v2')], 5);
   envoy.got();
@@ -255,8 +255,8 @@ t.test('an event is timed to the ACK of the first response with it', async (t) =
   s.pass(10);
   envoy.ack('EDS');
   t.match(s.acks, [
-    { eventsAt: [5], supersededAt: [], sentAtMs: 10, ackedAtMs: 20 },
-    { eventsAt: [12], supersededAt: [11], sentAtMs: 20, ackedAtMs: 30, type: 'EDS' },
+    { causes: [{ at: 5 }], superseded: [], sentAtMs: 10, ackedAtMs: 20 },
+    { causes: [{ at: 12 }], superseded: [{ at: 11 }], sentAtMs: 20, ackedAtMs: 30, type: 'EDS' },
   ]);
 });
 

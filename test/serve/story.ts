@@ -70,7 +70,7 @@ export function story(hooks: Hooks = {}, ready = true) {
     nacks,
     /** Applies to class 'k' and lets the push happen. */
     async apply(changes: readonly ResourceChange[], at = time) {
-      const applied = hub.apply('k', changes, at);
+      const applied = hub.apply('k', changes, { at });
       await Promise.resolve();
       return applied;
     },
