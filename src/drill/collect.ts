@@ -3,7 +3,7 @@ import { sleep } from '../base/clock.ts';
 import { askAdmin, readStats } from './envoy.ts';
 import type { AccessLine, AckFacts, CounterCheck } from './measurement.ts';
 import type { DrillPaths } from './paths.ts';
-import { isOfLoad } from './probe.ts';
+import { isOfLoad } from './request-id.ts';
 import { machineClock } from './time.ts';
 import { type IdcPlan, type ProxyPlan, proxiesOf, type Topology } from './topology.ts';
 import { parseUpstreamLog, type UpstreamEntry } from './upstream-log.ts';

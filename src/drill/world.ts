@@ -1,8 +1,8 @@
 import { sleep } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import { askAdmin } from './envoy.ts';
+import { probeGroup } from './group-probe.ts';
 import type { Part } from './parts.ts';
-import { probeGroup } from './probe.ts';
 import { type Crew, type Running, tailOf } from './process.ts';
 import { machineClock } from './time.ts';
 import {

@@ -3,7 +3,7 @@ import type { ListenAddress } from '../../model/node.ts';
 import { collectEntries, collectLines } from '../collect.ts';
 import type { Choice, Drill, DrillPlan } from '../definition.ts';
 import { callerLoad, edgeLoad, type LoadShape, type Rates } from '../loads.ts';
-import { hostilePrefix } from '../probe.ts';
+import { hostilePrefix } from '../request-id.ts';
 import type { Scene } from '../scene.ts';
 import { machineClock } from '../time.ts';
 import { hostOf, type IdcPlan, idcOf, type Topology, type WorldPlan } from '../topology.ts';

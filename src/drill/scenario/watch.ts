@@ -3,7 +3,7 @@ import { circlesOf } from '../circles.ts';
 import { collectEntries, collectLines } from '../collect.ts';
 import { executionsOf } from '../executions.ts';
 import { factsOf, samplesOf } from '../loads.ts';
-import { isOfLoad } from '../probe.ts';
+import { isOfLoad } from '../request-id.ts';
 import type { Scene } from '../scene.ts';
 import { machineClock } from '../time.ts';
 import { addressesOf } from '../topology.ts';

@@ -2,24 +2,25 @@ import { request } from 'node:http';
 import { connect as connectHttp2, type IncomingHttpHeaders } from 'node:http2';
 import { connect } from 'node:net';
 import type { ListenAddress } from '../model/node.ts';
+import { probePrefix } from './request-id.ts';
 import { machineClock } from './time.ts';
 import type { GroupPlan } from './topology.ts';
 
-/** What the ids of probes begin with: they are not part of the load and are left out of all counts. */
-export const probePrefix = 'probe:';
-
-/** What the ids of hostile requests begin with: they are counted by the drill that sends them, apart from the load. */
-export const hostilePrefix = 'hostile:';
-
-/** Whether a request with that id is part of the load; one without an id, such as a health check, is not. */
-export function isOfLoad(id: string): boolean {
-  return id !== '' && !id.startsWith(probePrefix) && !id.startsWith(hostilePrefix);
-}
-
 let count = 0;
 
-/** Sends one GET / for `host` and resolves with '' when it was served, else with what happened. */
-export function probe(to: ListenAddress, host: string, timeoutMs = 1000): Promise<string> {
+/** Sends one request for `host`, in the protocol of its Group; resolves with '' when it was served, else with what happened. */
+export function probeGroup(
+  to: ListenAddress,
+  { protocol = 'HTTP' }: Pick<GroupPlan, 'protocol'>,
+  host: string,
+  timeoutMs = 1000,
+): Promise<string> {
+  if (protocol === 'HTTP') return probeHttp(to, host, timeoutMs);
+  return protocol === 'GRPC' ? probeGrpc(to, host, timeoutMs) : probeTcp(to, timeoutMs);
+}
+
+/** One GET /. */
+function probeHttp(to: ListenAddress, host: string, timeoutMs: number): Promise<string> {
   return new Promise((resolve) => {
     const headers = { host, 'x-drill-id': `${probePrefix}${count++}` };
     const sent = request({ host: to.address, port: to.port, headers, agent: false, timeout: timeoutMs });
@@ -32,17 +33,6 @@ export function probe(to: ListenAddress, host: string, timeoutMs = 1000): Promis
     sent.on('error', (error) => resolve(error.message));
     sent.end();
   });
-}
-
-/** As `probe`, in the protocol of a Group. */
-export function probeGroup(
-  to: ListenAddress,
-  { protocol = 'HTTP' }: Pick<GroupPlan, 'protocol'>,
-  host: string,
-  timeoutMs = 1000,
-): Promise<string> {
-  if (protocol === 'HTTP') return probe(to, host, timeoutMs);
-  return protocol === 'GRPC' ? probeGrpc(to, host, timeoutMs) : probeTcp(to, timeoutMs);
 }
 
 /** Asks for `Say` of an empty message: five bytes of framing. */
