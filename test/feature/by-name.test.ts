@@ -3,6 +3,7 @@ import { startDns } from '../../src/drill/dns-server.ts';
 import { outcomeHeader } from '../../src/model/trail.ts';
 import { dnsResolver } from '../../src/translate/dns.ts';
 import { freeAddress, get, until } from '../support/mesh.ts';
+import { idcYaml } from '../support/objects-yaml.ts';
 import { startOutside } from '../support/outside.ts';
 import { type Loose, startPatched } from '../support/patched.ts';
 import { rawExchange } from '../support/raw-http.ts';
@@ -33,14 +34,7 @@ spec: {hosts: ['${host}'], ${spec}}
 const ports = (...list: readonly (readonly [number, string])[]) =>
   `ports: [${list.map(([number, protocol]) => `{number: ${number}, name: p${number}, protocol: ${protocol}}`)}]`;
 
-const yaml = `
-apiVersion: isthmus.dev/v1alpha1
-kind: Idc
-metadata: {name: sh-a}
-spec:
-  ingress: [{address: 127.0.0.1, edgePort: 1, peerPort: 2}]
-  egress: [{address: 127.0.0.1, sidecarPort: 3, ingressPort: 4}]
-${entry('www', 'www.example.com', ports([one.http.port, 'HTTP'], [one.tcp.port, 'HTTPS']))}
+const yaml = `${idcYaml}${entry('www', 'www.example.com', ports([one.http.port, 'HTTP'], [one.tcp.port, 'HTTPS']))}
 ${entry('wiki', '*.wiki.test', `resolution: NONE, ${ports([one.http.port, 'HTTP'], [other.http.port, 'HTTP'], [one.tcp.port, 'HTTPS'], [secret.http.port, 'HTTP'])}`)}
 ${entry('dynamic', '*.dynamic.test', `resolution: DYNAMIC_DNS, ${ports([one.http.port, 'HTTP'])}`)}
 `;

@@ -1,15 +1,9 @@
 import t from 'tap';
 import { freeAddress, get, startMesh, until } from '../support/mesh.ts';
+import { idcYaml } from '../support/objects-yaml.ts';
 
 const mesh = await startMesh('sh-a', {
-  'idc.yaml': `
-apiVersion: isthmus.dev/v1alpha1
-kind: Idc
-metadata: {name: sh-a}
-spec:
-  ingress: [{address: 127.0.0.1, edgePort: 1, peerPort: 2}]
-  egress: [{address: 127.0.0.1, sidecarPort: 3, ingressPort: 4}]
----
+  'idc.yaml': `${idcYaml}---
 apiVersion: isthmus.dev/v1alpha1
 kind: Idc
 metadata: {name: sh-b}

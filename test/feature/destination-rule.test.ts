@@ -1,6 +1,7 @@
 import t from 'tap';
 import { sleep, systemClock } from '../../src/base/clock.ts';
 import { freeAddress, get, startMesh, until } from '../support/mesh.ts';
+import { idcYaml } from '../support/objects-yaml.ts';
 
 const service = (port: number) => `
 apiVersion: networking.istio.io/v1
@@ -23,22 +24,13 @@ spec:
   trafficPolicy: {connectionPool: {tcp: {connectTimeout: ${connectTimeoutMs}ms}}}
 `;
 
-const idc = `
-apiVersion: isthmus.dev/v1alpha1
-kind: Idc
-metadata: {name: sh-a}
-spec:
-  ingress: [{address: 127.0.0.1, edgePort: 1, peerPort: 2}]
-  egress: [{address: 127.0.0.1, sidecarPort: 3, ingressPort: 4}]
-`;
-
 const changes = 20;
 
 // A changed cluster warms until its endpoints are sent again, although they did not change. The routes go on
 // with the old cluster meanwhile; what would show the trap is that the new one never comes into use.
 for (const mode of ['delta', 'sotw'] as const) {
   t.test(`${mode}: a DestinationRule changes under load, its endpoints do not`, async (t) => {
-    const mesh = await startMesh('sh-a', { 'idc.yaml': idc, 'rule.yaml': rule(200) });
+    const mesh = await startMesh('sh-a', { 'idc.yaml': idcYaml, 'rule.yaml': rule(200) });
     t.teardown(() => mesh.close());
     const app = await mesh.app((_, response) => response.end('hello'));
     mesh.save('service.yaml', service(app.port));

@@ -5,17 +5,9 @@ import { startDns } from '../../src/drill/dns-server.ts';
 import type { ListenAddress } from '../../src/model/node.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { freeAddress, get, startMesh, until } from '../support/mesh.ts';
+import { idcYaml } from '../support/objects-yaml.ts';
 import { freePort } from '../support/port.ts';
 import { talk, tcpInstance } from '../support/tcp.ts';
-
-const idc = `
-apiVersion: isthmus.dev/v1alpha1
-kind: Idc
-metadata: {name: sh-a}
-spec:
-  ingress: [{address: 127.0.0.1, edgePort: 1, peerPort: 2}]
-  egress: [{address: 127.0.0.1, sidecarPort: 3, ingressPort: 4}]
-`;
 
 const entry = (name: string, spec: string) => `
 ---
@@ -69,7 +61,7 @@ t.test('names are looked up by the sidecar, and followed', async (t) => {
   const http = `ports: [{number: ${port}, name: http, protocol: HTTP}]`;
   const mesh = await startMesh('sh-a', {
     'all.yaml': [
-      idc,
+      idcYaml,
       // Istio's own example of an external service: no location, no endpoints.
       entry('api', `{hosts: [api.example.com], resolution: DNS, ${http}}`),
       entry(
@@ -209,7 +201,7 @@ t.test(
     const [edge, peer, outbound] = [await freeAddress(), await freeAddress(), await freeAddress()];
     const mesh = await startMesh('sh-a', {
       'all.yaml':
-        idc +
+        idcYaml +
         entry(
           'db',
           `{hosts: [api.example.com], resolution: DNS, ports: [{number: ${port}, name: http, protocol: HTTP}],

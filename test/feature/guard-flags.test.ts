@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { freeAddress, get, until } from '../support/mesh.ts';
-import { callApi, groupYaml, idcYaml, token } from '../support/registering.ts';
+import { groupYaml, idcYaml } from '../support/objects-yaml.ts';
+import { callApi, token } from '../support/registering.ts';
 import { connectXds } from '../support/xds-client.ts';
 
 // `isthmus serve` with limits of its own for the deletion guard, and a proxy that never confirms.

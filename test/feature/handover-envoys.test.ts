@@ -1,8 +1,9 @@
 import t from 'tap';
-import { systemClock as clock, sleep } from '../../src/base/clock.ts';
+import { systemClock as clock } from '../../src/base/clock.ts';
 import { freeAddress, get, startMesh, until } from '../support/mesh.ts';
+import { groupYaml } from '../support/objects-yaml.ts';
 import { createPlanes } from '../support/planes.ts';
-import { groupYaml } from '../support/registering.ts';
+import { startPosting } from '../support/posting.ts';
 import { runEcho } from '../support/run-instance.ts';
 
 const tools = await startMesh('sh-a', {});
@@ -37,15 +38,7 @@ t.test(
     const [outbound] = outbounds;
     if (outbound === undefined) throw new Error('no sidecar');
     await until('it serves', async () => (await get(outbound, '/', { host: 'echo.shop' })).status === 200);
-    const failed: string[] = [];
-    let [sent, going] = [0, true];
-    const loading = (async () => {
-      for (; going; sent += 1) {
-        const { status, body } = await get(outbound, '/', { host: 'echo.shop', method: 'POST' });
-        if (status !== 200) failed.push(`${status} ${body}`);
-        await sleep(clock, 5);
-      }
-    })();
+    const posting = startPosting([outbound]);
     const at = clock.now();
     const stopped = first.kill('SIGTERM');
     const has = async (id: string) => (await second.page('/status')).includes(`"id": "${id}"`);
@@ -54,8 +47,7 @@ t.test(
     await stopped;
     t.comment(`all moved ${Math.round(movedMs)} ms after SIGTERM, of which 1,000 ms are notice`);
     t.ok(movedMs < 15_000);
-    going = false;
-    await loading;
+    const { sent, failed } = await posting.stop();
     t.strictSame(failed, [], `${sent} requests`);
     run.child.kill('SIGTERM');
     t.equal(await run.ended, 0, 'the instance leaves by the second');

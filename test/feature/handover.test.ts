@@ -5,7 +5,7 @@ import { handOverSpacingMs } from '../../src/serve/handover.ts';
 import { clusterType } from '../../src/serve/types.ts';
 import { connectRaw } from '../support/grpc-call.ts';
 import { get, until } from '../support/mesh.ts';
-import { groupYaml } from '../support/registering.ts';
+import { groupYaml } from '../support/objects-yaml.ts';
 import { linesOf, type Replacement, type Served, startServe, takeAway, without } from '../support/served.ts';
 import { connectXds } from '../support/xds-client.ts';
 

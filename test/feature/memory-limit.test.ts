@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream';
 import t from 'tap';
 import { upload } from '../support/bodies.ts';
 import { freeAddress, get, startMesh, until } from '../support/mesh.ts';
-import { idcYaml } from '../support/registering.ts';
+import { idcYaml } from '../support/objects-yaml.ts';
 
 // Bodies are kept to be sent again: a flood of them fills a proxy's memory up to its limit, and no further.
 const mebibyte = 2 ** 20;

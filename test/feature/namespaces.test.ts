@@ -1,16 +1,9 @@
 import t from 'tap';
 import type { ListenAddress } from '../../src/model/node.ts';
 import { freeAddress, get, startMesh, until } from '../support/mesh.ts';
+import { idcYaml } from '../support/objects-yaml.ts';
 
-const idc = `
-apiVersion: isthmus.dev/v1alpha1
-kind: Idc
-metadata: {name: sh-a}
-spec:
-  ingress: [{address: 127.0.0.1, edgePort: 1, peerPort: 2}]
-  egress: [{address: 127.0.0.1, sidecarPort: 3, ingressPort: 4}]
-`;
-const mesh = await startMesh('sh-a', { 'idc.yaml': idc });
+const mesh = await startMesh('sh-a', { 'idc.yaml': idcYaml });
 t.teardown(() => mesh.close());
 
 /** A ServiceEntry in a namespace, whose only instance answers with that namespace. */

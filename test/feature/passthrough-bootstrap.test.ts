@@ -3,6 +3,7 @@ import t from 'tap';
 import { startDns } from '../../src/drill/dns-server.ts';
 import { outcomeHeader } from '../../src/model/trail.ts';
 import { freeAddress, get, startMesh, until } from '../support/mesh.ts';
+import { idcYaml } from '../support/objects-yaml.ts';
 import { startOutside } from '../support/outside.ts';
 
 // Sidecars that pass unknown hosts through or refuse them, as `isthmus bootstrap` makes them; passthrough.test.ts has the rest.
@@ -15,17 +16,8 @@ t.teardown(async () => {
 });
 dns.say('www.outside.test', { addresses: [near.http.address] });
 
-const objects = `
-apiVersion: isthmus.dev/v1alpha1
-kind: Idc
-metadata: {name: sh-a}
-spec:
-  ingress: [{address: 127.0.0.1, edgePort: 1, peerPort: 2}]
-  egress: [{address: 127.0.0.1, sidecarPort: 3, ingressPort: 4}]
-`;
-
 t.test('by its bootstrap, and with nothing altered', { timeout: 120_000 }, async (t) => {
-  const mesh = await startMesh('sh-a', { 'idc.yaml': objects });
+  const mesh = await startMesh('sh-a', { 'idc.yaml': idcYaml });
   t.teardown(() => mesh.close());
   const [passing, refusing] = [await freeAddress(), await freeAddress()];
   const scope = { role: 'sidecar', idc: 'sh-a', namespace: 'shop' } as const;

@@ -5,6 +5,7 @@ import type { ListenAddress, SidecarScope } from '../../src/model/node.ts';
 import { outcomeHeader } from '../../src/model/trail.ts';
 import { dnsResolver } from '../../src/translate/dns.ts';
 import { freeAddress, get, until } from '../support/mesh.ts';
+import { idcYaml } from '../support/objects-yaml.ts';
 import { startOutside } from '../support/outside.ts';
 import { overHttp2 } from '../support/over-http2.ts';
 import { type Loose, type Patched, startPatched } from '../support/patched.ts';
@@ -21,15 +22,6 @@ t.teardown(async () => {
   await dns.close();
 });
 dns.say('www.outside.test', { addresses: [near.http.address] });
-
-const objects = `
-apiVersion: isthmus.dev/v1alpha1
-kind: Idc
-metadata: {name: sh-a}
-spec:
-  ingress: [{address: 127.0.0.1, edgePort: 1, peerPort: 2}]
-  egress: [{address: 127.0.0.1, sidecarPort: 3, ingressPort: 4}]
-`;
 
 const entry = (namespace: string, host: string, exportTo: string) => `
 ---
@@ -53,7 +45,7 @@ interface Edits {
 
 /** A sidecar that passes unknown hosts through. */
 async function startSidecar({
-  yaml = objects,
+  yaml = idcYaml,
   edit = (message) => message,
 }: Edits = {}): Promise<Patched & { readonly outbound: ListenAddress }> {
   const outbound = await freeAddress();
@@ -234,7 +226,7 @@ t.test(
   'ports of gateways between proxies are refused, the port of the edge is not',
   { timeout: 120_000 },
   async (t) => {
-    const yaml = (ports: string) => objects.replace('{address: 127.0.0.1, edgePort: 1, peerPort: 2}', ports);
+    const yaml = (ports: string) => idcYaml.replace('{address: 127.0.0.1, edgePort: 1, peerPort: 2}', ports);
     const host = `www.outside.test:${near.http.port}`;
     const peer = `{address: 127.0.1.1, edgePort: 1, peerPort: ${near.http.port}}`;
     const edge = `{address: 127.0.1.1, edgePort: ${near.http.port}, peerPort: 2}`;
@@ -291,7 +283,7 @@ t.test('hosts of Groups are known, whoever sees them', { timeout: 120_000 }, asy
   const others = `${entry('pay', 'hidden.outside.test', '.')}${entry('pay', 'uncalled.outside.test', '*')}${entry('pay', '*.wild.test', '.')}`;
   const names = ['own.outside.test', 'hidden.outside.test', 'uncalled.outside.test', 'a.wild.test'];
   for (const name of names) dns.say(name, { addresses: ['127.0.1.1'] });
-  const sidecar = await startSidecar({ yaml: objects + own + others });
+  const sidecar = await startSidecar({ yaml: idcYaml + own + others });
   t.teardown(() => sidecar.close());
   const ask = (name: string) => get(sidecar.outbound, '/', { host: `${name}:${near.http.port}` });
   t.equal((await ask('own.outside.test')).status, 200, 'a Group of its own');
@@ -311,7 +303,7 @@ t.test('hosts of Groups are known, whoever sees them', { timeout: 120_000 }, asy
     t.ok(connect === 404 || connect === 400, `CONNECT ${name}: ${connect}`);
   }
   t.equal((await ask('www.outside.test')).status, 200, 'what no Group has passes');
-  await sidecar.save(objects + own);
+  await sidecar.save(idcYaml + own);
   for (const name of names) t.equal((await ask(name)).status, 200, `${name}: its Group is gone`);
 });
 
@@ -384,7 +376,7 @@ t.test(
       openTalk(sidecar.outbound, head),
     );
     for (const talk of talks) t.equal(await talk.say('one'), 'one');
-    await sidecar.save(objects + entry('shop', 'own.outside.test', '*'));
+    await sidecar.save(idcYaml + entry('shop', 'own.outside.test', '*'));
     const known = async () => (await sidecar.envoy.admin('/clusters')).includes('DFPCluster:');
     await until('the host is forgotten', async () => !(await known()));
     for (const talk of talks) t.equal(await talk.say('two'), 'two');

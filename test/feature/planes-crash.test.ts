@@ -1,10 +1,10 @@
 import t, { type Test } from 'tap';
 import { sleep, systemClock } from '../../src/base/clock.ts';
 import { seededRandom } from '../../src/base/random.ts';
-import type { ListenAddress } from '../../src/model/node.ts';
 import { freeAddress, get, startMesh, until } from '../support/mesh.ts';
+import { groupYaml } from '../support/objects-yaml.ts';
 import { createPlanes, type ServedPlane } from '../support/planes.ts';
-import { groupYaml } from '../support/registering.ts';
+import { startPosting } from '../support/posting.ts';
 import { type RunProcess, runEcho } from '../support/run-instance.ts';
 
 // Two control planes of one IDC, killed in turn at random moments, while instances come and go under load.
@@ -15,30 +15,6 @@ const keepAlive = setInterval(() => {}, 1000);
 t.teardown(() => clearInterval(keepAlive));
 const tools = await startMesh('sh-a', {});
 t.teardown(() => tools.close());
-
-/** POSTs, which nothing repeats once they were sent, through each of these until it is stopped; those that failed. */
-function load(outbounds: readonly ListenAddress[]) {
-  const failed: string[] = [];
-  let sent = 0;
-  let going = true;
-  const workers = outbounds.flatMap((outbound, index) =>
-    Array.from({ length: 4 }, async () => {
-      while (going) {
-        sent += 1;
-        const { status, body } = await get(outbound, '/', { host: 'echo.shop', method: 'POST' });
-        if (status !== 200) failed.push(`sidecar ${index}: ${status} ${body}`);
-        await sleep(systemClock, 5);
-      }
-    }),
-  );
-  return {
-    async stop() {
-      going = false;
-      await Promise.all(workers);
-      return { sent, failed };
-    },
-  };
-}
 
 interface Play {
   readonly id: string;
@@ -89,7 +65,7 @@ async function play(t: Test, { id, peers, admins }: Play) {
     const answers = await Promise.all(outbounds.map((outbound) => get(outbound, '/', { host: 'echo.shop' })));
     return answers.every(({ status }) => status === 200);
   });
-  const loading = load(outbounds);
+  const loading = startPosting(outbounds, { loops: 4 });
   let going = true;
   // Each instance is replaced by the next one, over and over.
   const replacing = (async () => {

@@ -1,8 +1,9 @@
 import t from 'tap';
 import { sleep, systemClock } from '../../src/base/clock.ts';
 import { freeAddress, get, startMesh, until } from '../support/mesh.ts';
+import { groupYaml } from '../support/objects-yaml.ts';
 import { createPlanes } from '../support/planes.ts';
-import { groupYaml } from '../support/registering.ts';
+import { startPosting } from '../support/posting.ts';
 import { runEcho } from '../support/run-instance.ts';
 
 // A control plane that stands still (SIGSTOP): its kernel goes on taking connections, so nothing refuses.
@@ -43,15 +44,7 @@ t.test(
     const one = await begin('one');
     await until('it serves', async () => (await get(outbound, '/', { host: 'echo.shop' })).status === 200);
     t.notOk(await has('caller'), 'it asks the first');
-    const failed: string[] = [];
-    let [sent, going] = [0, true];
-    const loading = (async () => {
-      for (; going; sent += 1) {
-        const { status, body } = await get(outbound, '/', { host: 'echo.shop', method: 'POST' });
-        if (status !== 200) failed.push(`${status} ${body}`);
-        await sleep(systemClock, 5);
-      }
-    })();
+    const posting = startPosting([outbound]);
 
     const stoppedAt = performance.now();
     await first.kill('SIGSTOP');
@@ -65,8 +58,7 @@ t.test(
     await until('it has the new instance', async () => {
       return (await get(outbound, '/', { host: 'echo.shop' })).body === 'two';
     });
-    going = false;
-    await loading;
+    const { sent, failed } = await posting.stop();
     t.comment(`${sent} requests`);
     t.strictSame(failed, []);
     await sleep(systemClock, 10_000);

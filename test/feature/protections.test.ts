@@ -4,7 +4,7 @@ import t from 'tap';
 import type { ListenAddress } from '../../src/model/node.ts';
 import { visitedHeader } from '../../src/model/trail.ts';
 import { freeAddress, get, until } from '../support/mesh.ts';
-import { type Loose, type PatchedOptions, startPatched } from '../support/patched.ts';
+import { type Loose, type PatchedOptions, startPatched, withoutTrailFilters } from '../support/patched.ts';
 
 // Each protection twice on a real Envoy: as it is pushed, and with that one setting altered.
 
@@ -168,7 +168,7 @@ t.test('an instance that was removed gets nothing, though its checks pass', asyn
     await leaves.down();
   });
   const head = idc('sh-a', [await freeAddress()]) + idc('sh-b', [await freeAddress()]);
-  const checked = "{health: {path: /up, interval: '0.2s'}}";
+  const checked = "{health: {path: /up, interval: '1s'}}";
   const both = head + group(['sh-a', 'sh-b'], checked, [stays, leaves]);
   const without = head + group(['sh-a', 'sh-b'], checked, [stays]);
 
@@ -299,12 +299,7 @@ t.test("the peer listener's routes lead to no other IDC by themselves", async (t
       yaml,
       hopLimit: 2,
       loopPrevention,
-      patch(message: Loose) {
-        const manager = message.filter_chains?.[0]?.filters?.[0]?.typed_config;
-        if (manager) {
-          manager.http_filters = manager.http_filters.filter((filter: Loose) => !filter.config_discovery);
-        }
-      },
+      patch: withoutTrailFilters,
     });
     t.teardown(close);
     /** Whether a request left the IDC; `visited` is what the filter would have named. */

@@ -1,6 +1,7 @@
 import { createServer } from 'node:net';
 import t from 'tap';
 import { freeAddress, get, startMesh, until } from '../support/mesh.ts';
+import { idcYaml } from '../support/objects-yaml.ts';
 import { tcpInstance, who } from '../support/tcp.ts';
 
 // A port that another process has at a caller: what is refused, what that holds up, and how it ends.
@@ -29,20 +30,11 @@ kind: WorkloadEntry
 metadata: {name: ${name}, namespace: shop}
 spec: {address: ${address}, ports: {http: ${port}}, labels: {app: web}, locality: sh-a/z1}
 `;
-const idc = `---
-apiVersion: isthmus.dev/v1alpha1
-kind: Idc
-metadata: {name: sh-a}
-spec:
-  ingress: [{address: 127.0.0.1, edgePort: 1, peerPort: 2}]
-  egress: [{address: 127.0.0.1, sidecarPort: 3, ingressPort: 4}]
-`;
-
 for (const mode of ['delta', 'sotw'] as const)
   t.test(
     `${mode}: a refused listener holds nothing else up, and listens once its port is free`,
     async (t) => {
-      const mesh = await startMesh('sh-a', { 'idc.yaml': idc });
+      const mesh = await startMesh('sh-a', { 'idc.yaml': idcYaml });
       t.teardown(() => mesh.close());
       const one = await mesh.app((_, response) => response.end('one'));
       const two = await mesh.app((_, response) => response.end('two'));

@@ -9,7 +9,8 @@ import { startControlPlane } from '../../src/controlplane.ts';
 import { createRegistrationsSource } from '../../src/registry/registrations.ts';
 import { openSource } from '../../src/registry/sources.ts';
 import { freeAddress } from '../support/mesh.ts';
-import { callApi, groupYaml, idcYaml, token } from '../support/registering.ts';
+import { groupYaml, idcYaml } from '../support/objects-yaml.ts';
+import { callApi, token } from '../support/registering.ts';
 import { runEcho } from '../support/run-instance.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'isthmus-away-'));

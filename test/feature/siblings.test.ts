@@ -1,18 +1,10 @@
 import t from 'tap';
 import { freeAddress, get, startMesh, until } from '../support/mesh.ts';
+import { idcYaml } from '../support/objects-yaml.ts';
 import { freePort } from '../support/port.ts';
 import { tcpInstance, who } from '../support/tcp.ts';
 
 // Several ServiceEntries of one host in one namespace add up, as Istio's do.
-const idc = `
-apiVersion: isthmus.dev/v1alpha1
-kind: Idc
-metadata: {name: sh-a}
-spec:
-  ingress: [{address: 127.0.0.1, edgePort: 1, peerPort: 2}]
-  egress: [{address: 127.0.0.1, sidecarPort: 3, ingressPort: 4}]
-`;
-
 /** A ServiceEntry of s.test in the namespace shop, with ports as flow mappings. */
 const entry = (name: string, ports: readonly string[], more = '') => `---
 apiVersion: networking.istio.io/v1
@@ -26,7 +18,7 @@ spec:
   endpoints: [{address: 127.0.0.1}]
 ${more}`;
 
-const mesh = await startMesh('sh-a', { 'idc.yaml': idc });
+const mesh = await startMesh('sh-a', { 'idc.yaml': idcYaml });
 t.teardown(() => mesh.close());
 const app = async (name: string) => (await mesh.app((_, response) => response.end(name))).port;
 const [a, b, c] = [await app('a'), await app('b'), await app('c')];

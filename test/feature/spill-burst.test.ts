@@ -1,8 +1,8 @@
 import { createServer } from 'node:http';
 import t from 'tap';
-import type { ListenAddress } from '../../src/model/node.ts';
-import { freeAddress, get, until } from '../support/mesh.ts';
-import { type Loose, startPatched } from '../support/patched.ts';
+import { startFullIngress } from '../support/full-ingress.ts';
+import { get, until } from '../support/mesh.ts';
+import type { Loose } from '../support/patched.ts';
 
 // An outage begins with many requests at once at an ingress that has no connection to the instances yet. A limit on requests lets in
 // what it says; one on connections of each host, which needs `max_pending_requests: 1`, does not (decision 094).
@@ -18,57 +18,16 @@ t.teardown(() => {
   server.close();
 });
 
-const yaml = (edge: ListenAddress, peer: ListenAddress) => `
-apiVersion: isthmus.dev/v1alpha1
-kind: Idc
-metadata: {name: sh-b}
-spec:
-  ingress: [{address: ${edge.address}, edgePort: ${edge.port}, peerPort: ${peer.port}}]
-  egress: [{address: 127.0.0.1, sidecarPort: 3, ingressPort: 4}]
----
-apiVersion: isthmus.dev/v1alpha1
-kind: Idc
-metadata: {name: sh-a}
-spec:
-  ingress: [{address: 127.0.0.1, edgePort: 1, peerPort: 2}]
-  egress: [{address: 127.0.0.1, sidecarPort: 5, ingressPort: 6}]
----
-apiVersion: isthmus.dev/v1alpha1
-kind: DrGroup
-metadata: {name: all}
-spec: {hosts: [one.test], idcs: [{name: sh-a}, {name: sh-b}], capacity: {concurrentPerInstance: 12}}
----
-apiVersion: networking.istio.io/v1
-kind: ServiceEntry
-metadata: {name: one, namespace: test}
-spec:
-  hosts: [one.test]
-  location: MESH_INTERNAL
-  resolution: STATIC
-  ports: [{number: 80, name: main, protocol: HTTP}]
-  endpoints: [{address: 127.0.0.1, ports: {main: ${port}}, locality: sh-b}]
-`;
-
 /** Of so many requests at one moment, how many are served. */
 async function served(
   t: { teardown(fn: () => unknown): void },
   count: number,
   patch: (cluster: Loose) => void,
 ) {
-  const [edge, peer] = [await freeAddress(), await freeAddress()];
-  const patched = await startPatched({
-    scope: { role: 'ingress', idc: 'sh-b', edge, peer },
-    yaml: yaml(edge, peer),
-    patch(message) {
-      for (const { filters } of message.filter_chains ?? [])
-        for (const { typed_config: manager } of filters)
-          manager.http_filters = manager.http_filters?.filter(
-            (filter: Loose) => filter.config_discovery === undefined,
-          );
-      if (message.name === 'instances/one.test:80' && message.circuit_breakers) patch(message);
-    },
+  const instance = { address: '127.0.0.1', port };
+  const { edge, peer } = await startFullIngress(t, { instance, concurrentPerInstance: 12 }, (message) => {
+    if (message.name === 'instances/one.test:80' && message.circuit_breakers) patch(message);
   });
-  t.teardown(() => patched.close());
   // By the edge, whose connections are others: those of the peer listener are not open yet.
   await until('it serves', async () => (await get(edge, '/warm', { host: 'one.test' })).status === 200);
   const all = Array.from({ length: count }, () => get(peer, '/', { host: 'one.test', method: 'POST' }));

@@ -1,7 +1,8 @@
 import t from 'tap';
 import type { ListenAddress } from '../../src/model/node.ts';
-import { freeAddress, get, until } from '../support/mesh.ts';
-import { type Loose, startPatched } from '../support/patched.ts';
+import { startFullIngress } from '../support/full-ingress.ts';
+import { get, until } from '../support/mesh.ts';
+import type { Loose } from '../support/patched.ts';
 import { slowApps } from '../support/slow-app.ts';
 
 // What the ingress of an IDC that is full does, and what it would do without each of the settings that this rests on.
@@ -10,66 +11,17 @@ const apps = slowApps();
 t.teardown(() => apps.close());
 const instance = await apps.start('one');
 
-const yaml = (edge: ListenAddress, peer: ListenAddress) => `
-apiVersion: isthmus.dev/v1alpha1
-kind: Idc
-metadata: {name: sh-b}
-spec:
-  ingress: [{address: ${edge.address}, edgePort: ${edge.port}, peerPort: ${peer.port}}]
-  egress: [{address: 127.0.0.1, sidecarPort: 3, ingressPort: 4}]
----
-apiVersion: isthmus.dev/v1alpha1
-kind: Idc
-metadata: {name: sh-a}
-spec:
-  ingress: [{address: 127.0.0.1, edgePort: 1, peerPort: 2}]
-  egress: [{address: 127.0.0.1, sidecarPort: 5, ingressPort: 6}]
----
-apiVersion: isthmus.dev/v1alpha1
-kind: DrGroup
-metadata: {name: all}
-spec:
-  hosts: [one.test]
-  idcs: [{name: sh-a}, {name: sh-b}]
-  capacity: {concurrentPerInstance: 2}
-  traffic: {health: {path: /up}}
----
-apiVersion: networking.istio.io/v1
-kind: ServiceEntry
-metadata: {name: one, namespace: test}
-spec:
-  hosts: [one.test]
-  location: MESH_INTERNAL
-  resolution: STATIC
-  ports: [{number: 80, name: main, protocol: HTTP}]
-  endpoints: [{address: ${instance.address}, ports: {main: ${instance.port}}, locality: sh-b}]
-`;
-
-/** Nobody compiles trail filters here: an ingress that waits for them does not listen. */
-function unguarded(message: Loose) {
-  for (const { filters } of message.filter_chains ?? [])
-    for (const { typed_config: manager } of filters)
-      manager.http_filters = manager.http_filters?.filter(
-        (filter: Loose) => filter.config_discovery === undefined,
-      );
-}
-
 function routesOf(message: Loose): Loose[] {
   return (message.virtual_hosts ?? []).flatMap((host: Loose) => host.routes);
 }
 
 /** What an ingress answers while two requests of another IDC are in work. */
 async function whileFull(t: Tap, patch: (message: Loose) => void) {
-  const [edge, peer] = [await freeAddress(), await freeAddress()];
-  const patched = await startPatched({
-    scope: { role: 'ingress', idc: 'sh-b', edge, peer },
-    yaml: yaml(edge, peer),
-    patch(message) {
-      unguarded(message);
-      patch(message);
-    },
-  });
-  t.teardown(() => patched.close());
+  const { edge, peer } = await startFullIngress(
+    t,
+    { instance, concurrentPerInstance: 2, traffic: '{health: {path: /up}}' },
+    patch,
+  );
   const ask = (to: ListenAddress, path: string, id = '') =>
     get(to, path, { host: 'one.test', ...(id === '' ? {} : { headers: { 'x-test-id': id } }) });
   await until('it serves', async () => (await ask(peer, '/')).status === 200);

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { freeAddress, startMesh, until } from '../support/mesh.ts';
+import { groupYaml } from '../support/objects-yaml.ts';
 import { createPlanes, type ServedPlane } from '../support/planes.ts';
-import { groupYaml } from '../support/registering.ts';
 import { startIsthmus } from '../support/run-instance.ts';
 
 // What commands say of several control planes, and of instances that nobody has registered.

@@ -6,6 +6,7 @@ import { createServer as createTlsServer } from 'node:tls';
 import t from 'tap';
 import { createAuthority } from '../support/certificates.ts';
 import { freeAddress, get, startMesh, until } from '../support/mesh.ts';
+import { idcYaml } from '../support/objects-yaml.ts';
 import { freePort } from '../support/port.ts';
 
 const authority = createAuthority();
@@ -109,25 +110,17 @@ spec:
 `;
 };
 
-const idc = `
-apiVersion: isthmus.dev/v1alpha1
-kind: Idc
-metadata: {name: sh-a}
-spec:
-  ingress: [{address: 127.0.0.1, edgePort: 1, peerPort: 2}]
-  egress: [{address: 127.0.0.1, sidecarPort: 3, ingressPort: 4}]
-`;
 const files = `clientCertificate: ${client.certFile}, privateKey: ${client.keyFile}`;
 const sans = 'subjectAltNames: [other.example.com]';
 const mesh = await startMesh('sh-a', {
-  'idc.yaml': idc,
+  'idc.yaml': idcYaml,
   'hosts.yaml': [
     objects({ host: 'api.example.com', port: named, tls: `{mode: SIMPLE, ${ca}}` }),
     objects({
       host: 'checked.example.com',
       port: named,
       tls: `{mode: SIMPLE, ${ca}, sni: api.example.com, subjectAltNames: [api.example.com]}`,
-      annotations: '{isthmus.dev/health-path: /healthz, isthmus.dev/health-interval: 200ms}',
+      annotations: '{isthmus.dev/health-path: /healthz, isthmus.dev/health-interval: 1s}',
     }),
     objects({ host: 'roots.example.com', port: untrusted, tls: '{mode: SIMPLE, sni: api.example.com}' }),
     objects({

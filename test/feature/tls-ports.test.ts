@@ -7,6 +7,7 @@ import { startDns } from '../../src/drill/dns-server.ts';
 import type { ListenAddress } from '../../src/model/node.ts';
 import { createAuthority } from '../support/certificates.ts';
 import { freeAddress, startMesh, until } from '../support/mesh.ts';
+import { idcYaml } from '../support/objects-yaml.ts';
 import { freePort } from '../support/port.ts';
 
 const authority = createAuthority();
@@ -39,14 +40,7 @@ spec:
   ${more}
 `;
 const mesh = await startMesh('sh-a', {
-  'idc.yaml': `
-apiVersion: isthmus.dev/v1alpha1
-kind: Idc
-metadata: {name: sh-a}
-spec:
-  ingress: [{address: 127.0.0.1, edgePort: 1, peerPort: 2}]
-  egress: [{address: 127.0.0.1, sidecarPort: 3, ingressPort: 4}]
-`,
+  'idc.yaml': idcYaml,
   'one.yaml': entry('one', 'one.example.com'),
   'wild.yaml': entry('wild', '"*.wild.example.com"', 'endpoints: [{address: deep.wild.example.com}]'),
 });

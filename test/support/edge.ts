@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ListenAddress } from '../../src/model/node.ts';
 import { freeAddress, until } from './mesh.ts';
-import { type Loose, type PatchedOptions, startPatched } from './patched.ts';
+import { type PatchedOptions, startPatched, withoutTrailFilters } from './patched.ts';
 import type { ProxyProcess } from './proxied.ts';
 
 /** What a test can undo. */
@@ -49,10 +49,7 @@ spec:
   endpoints: [{address: 127.0.0.1, ports: {main: ${app.port}}, locality: sh-a}]
 `,
     patch(message) {
-      for (const chain of message.filter_chains ?? []) {
-        const manager = chain.filters[0].typed_config;
-        manager.http_filters = manager.http_filters.filter((filter: Loose) => !filter.config_discovery);
-      }
+      withoutTrailFilters(message);
       patch(message);
     },
   });

@@ -219,7 +219,7 @@ function idcObject(name: string, at: readonly Gateways[], options: WorldOptions)
 }
 
 function drGroupObject(group: PlacedGroup, idcs: readonly object[], hopLimit: number): object {
-  const health = group.health === undefined ? {} : { health: { path: group.health, interval: '0.2s' } };
+  const health = group.health === undefined ? {} : { health: { path: group.health, interval: '1s' } };
   const traffic = { ...group.traffic, ...health };
   return {
     apiVersion: 'isthmus.dev/v1alpha1',

@@ -58,6 +58,13 @@ export async function startPatched(options: PatchedOptions): Promise<Patched> {
   };
 }
 
+/** For `patch`: takes the trail filters out of a listener of a gateway, which would wait for them. */
+export function withoutTrailFilters(message: Loose): void {
+  for (const { filters } of message.filter_chains ?? [])
+    for (const { typed_config: manager } of filters)
+      manager.http_filters = manager.http_filters?.filter((filter: Loose) => !filter.config_discovery);
+}
+
 function messagesOf({ scope, hopLimit = 1, ...options }: PatchedOptions, yaml: string): ResourceJson[] {
   const changes = loadAll(yaml).map((document): Change => {
     const { object, faults } = parseObject(document, 'patched.yaml');

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ListenAddress } from '../../src/model/node.ts';
 import { freeAddress, get, until } from './mesh.ts';
-import { type ApiAnswer, callApi, idcYaml, token } from './registering.ts';
+import { idcYaml } from './objects-yaml.ts';
+import { type ApiAnswer, callApi, token } from './registering.ts';
 
 const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 

@@ -6,7 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { systemClock } from '../../src/base/clock.ts';
 import type { ListenAddress } from '../../src/model/node.ts';
 import { freeAddress, get, until } from './mesh.ts';
-import { type ApiAnswer, callApi, idcYaml, token } from './registering.ts';
+import { idcYaml } from './objects-yaml.ts';
+import { type ApiAnswer, callApi, token } from './registering.ts';
 
 /** How the process differs from `isthmus serve --idc sh-a` over a folder with one Idc. */
 export interface ServedOptions {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ListenAddress } from '../../../src/model/node.ts';
 import { freeAddress, get, until } from '../mesh.ts';
-import { groupYaml, idcYaml } from '../registering.ts';
+import { groupYaml, idcYaml } from '../objects-yaml.ts';
 import { connectXds, type XdsClient } from '../xds-client.ts';
 import type { Attack } from './attack.ts';
 

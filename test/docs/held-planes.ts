@@ -1,91 +1,4 @@
-/** What a row of docs/defaults.md says, and the line of code that it comes from: one does not change without the other. */
-export type Held = readonly [row: string, says: string, file: string, code: string];
-
-/** Of the proxies. */
-const proxies: readonly Held[] = [
-  [
-    'a client that is gone without',
-    '60 s, then 3 probes at 10 s',
-    'src/translate/http.ts',
-    "name: '4', int_value: '60'",
-  ],
-  [
-    'a query; tries',
-    '1 s; 2',
-    'src/translate/dns.ts',
-    "query_timeout_seconds: '1',\n        query_tries: 2,",
-  ],
-  ['asked again', '5 s', 'src/translate/dns.ts', "dns_refresh_rate: '5s'"],
-  ['address family', 'IPv4', 'src/translate/dns.ts', "dns_lookup_family: 'V4_PREFERRED'"],
-  [
-    'authorities that',
-    '/etc/ssl/certs/ca-certificates.crt',
-    'src/plan/tls.ts',
-    "'/etc/ssl/certs/ca-certificates.crt'",
-  ],
-  ["name in a server's certificate", 'the host', 'src/plan/tls.ts', 'tls.sni ?? own;'],
-  ['zones of an IDC', 'all alike', 'src/plan/zone.ts', 'if (!plan.zonePreference ||'],
-  ['share of healthy instances', '50 %', 'src/translate/assignment.ts', 'overprovisioningFactor = 200;'],
-  [
-    "a new instance's share",
-    '10 %',
-    'src/registry/parse-warmup.ts',
-    'minimumPercent ?? 10, aggression: aggression ?? 1',
-  ],
-  [
-    'checks that must fail',
-    '2, and 1',
-    'src/translate/health.ts',
-    'unhealthy_threshold: 2,\n    healthy_threshold: 1,',
-  ],
-  [
-    'an answer to a check of another IDC',
-    '0.8 of the interval, at most 2 s, and two round trips',
-    'src/plan/checks.ts',
-    'answerWaitMs(intervalMs) + roundTrips * roundTripMs',
-  ],
-  ['longest round trip between', '800 ms', 'src/model/idc.ts', 'roundTripLimits = { msDefault: 800,'],
-  ['connection to a gateway of another IDC', '250 ms', 'src/plan/checks.ts', 'return roundTripMs + 250;'],
-  ['a port in Host', 'its first HTTP port', 'src/translate/route.ts', 'ignore_port_in_host_matching: true,'],
-  [
-    '`edge.escapedSlashes`',
-    'keep, false, false',
-    'src/model/idc.ts',
-    "escapedSlashes: 'keep',\n  mergeSlashes: false,\n  normalizePath: false,",
-  ],
-  ['`edge.underscores`', 'allow', 'src/model/idc.ts', "underscores: 'allow',"],
-  ['`edge.http10`', 'true', 'src/model/idc.ts', 'http10: true,'],
-  [
-    'headers at other proxies',
-    '512 KiB, 1,000',
-    'src/translate/leniency.ts',
-    'inside = { headersKiB: 512, headers: 1_000 }',
-  ],
-  [
-    "streams of a client's",
-    '100, windows 64 KiB and 1 MiB',
-    'src/translate/leniency.ts',
-    'max_concurrent_streams: 100,\n      initial_stream_window_size: 65_536,\n      initial_connection_window_size: 1_048_576,',
-  ],
-  ['attempts for a connection', '5 at the sidecar', 'src/plan/tcp.ts', 'tcpConnectAttempts = 5;'],
-  ['attempts for a connection', '3 for its tunnel', 'src/translate/tunnel.ts', 'max_connect_attempts: 3,'],
-  ['failed connections until', '1', 'src/plan/outlier.ts', 'tcpConsecutiveGatewayErrors: 1,'],
-  ['idle timeout', 'none', 'src/translate/tcp.ts', "idle_timeout: '0s',"],
-  [
-    'TCP keepalive to instances',
-    '60 s, then 3 × 10 s',
-    'src/plan/tcp.ts',
-    '{ probes: 3, timeMs: 60_000, intervalMs: 10_000 }',
-  ],
-  ["where a sidecar's tunnels", '61000 to 65095', 'src/plan/tcp.ts', '61_000 + (bits(6) % 4096)'],
-  [
-    "where a sidecar's tunnels",
-    '127.128.0.0 to 127.254.255.255',
-    'src/plan/tcp.ts',
-    '128 + ((bits >> 16) % 127)',
-  ],
-  ['failures until a proxy', '1', 'src/translate/bootstrap.ts', 'consecutive_local_origin_failure: 1,'],
-];
+import type { Held } from './held-proxies.ts';
 
 /** Of objects and files. */
 const objects: readonly Held[] = [
@@ -282,4 +195,5 @@ const processes: readonly Held[] = [
   ],
 ];
 
-export const heldRows: readonly Held[] = [...proxies, ...objects, ...processes];
+/** What a control plane and the commands do. */
+export const heldByPlanes: readonly Held[] = [...objects, ...processes];
