@@ -6,7 +6,6 @@ import type { GuardLimits } from './delivery/guard.ts';
 import { Ledger } from './delivery/ledger.ts';
 import { guardMemory, type Heap } from './delivery/memory.ts';
 import { createMetrics, type Metrics } from './delivery/metrics.ts';
-import { createProblemLog } from './delivery/problem-log.ts';
 import { ReachWatch } from './delivery/reach-watch.ts';
 import { Readiness } from './delivery/readiness.ts';
 import { Roster } from './delivery/roster.ts';
@@ -18,17 +17,15 @@ import { createFailbackKeeper, type FailbackKeeper } from './failback/keeper.ts'
 import type { FailbackStore } from './failback/store.ts';
 import type { Disagreement } from './model/agreement.ts';
 import { type ListenAddress, parseNodeScope } from './model/node.ts';
-import type { Change, Kind, Ref } from './model/object.ts';
+import type { Ref } from './model/object.ts';
 import type { LoopPrevention } from './model/trail.ts';
 import { createPipeline, type Pipeline } from './pipeline.ts';
 import { createPolicyCompiler, type PolicyCompiler } from './policy/compile.ts';
-import { peerProblems } from './registry/peer-words.ts';
-import { createPrecedence } from './registry/precedence.ts';
-import { createReconciler, keysOf, reconcileMs, reconcileOften } from './registry/reconcile.ts';
 import type { Problem } from './registry/source.ts';
 import type { OpenedSource } from './registry/sources.ts';
 import { clusterType, endpointType, extensionConfigType, listenerType, routeType } from './serve/types.ts';
 import { createXdsServer, type XdsLimits } from './serve/xds.ts';
+import { createSourceFeed } from './source-feed.ts';
 import { createStatusReader, type StatusReader, unprotected } from './status.ts';
 import { answerOf, classOf, rosterStream, xdsLevels } from './streams.ts';
 
@@ -96,10 +93,6 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   if (loopPrevention === 'off') logger.error(`LOOP PREVENTION IS OFF: ${unprotected.message}`);
   gaugeSources(metrics, sources, clock);
   const stop = new AbortController();
-  const problemsBySource = new Map<string, readonly Problem[]>();
-  const logProblems = createProblemLog(logger);
-  const doubtfulBySource = new Map<string, ReadonlySet<Kind> | undefined>();
-
   const xds = createXdsServer({
     clock,
     log: logger,
@@ -254,29 +247,23 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     onChange: (dead) => pipeline.unreached(dead),
   });
 
-  const precedence = createPrecedence(sources.map((source) => source.name));
-  const { index } = pipeline;
-  const reconciler = createReconciler({
-    ...{ sources, clock, rankOf: precedence.rankOf },
-    ...{ holds: (object) => index.holds(object), refs: () => index.refs() },
+  const feed = createSourceFeed({
+    ...{ sources, pipeline, deletions, metrics, clock, logger, reconcileMs: options.reconcileMs },
+    isDue: () => readiness.ready,
+    onApplied(source, batch) {
+      const view = pipeline.view();
+      metrics.groups.set(view.groups.size);
+      if (batch.some((change) => change.type === 'synced')) readiness.met(`source ${source.name}`);
+      if (view.idcs.has(idc)) readiness.met(ownIdc);
+      // At once, and while the rest is still read: compiling takes longer than anything else at a start.
+      if (view.idcs.has(idc) || readiness.ready) pipeline.wantFilters(batch[0]?.at ?? clock.now());
+      settleFilters();
+    },
+    onProblems() {
+      const of = (severity: string) => problems().filter((one) => one.severity === severity).length;
+      for (const severity of ['error', 'warning']) metrics.problems.set({ severity }, of(severity));
+    },
   });
-
-  function apply(source: OpenedSource, batch: readonly Change[]): void {
-    for (const change of batch) metrics.changes.inc({ type: change.type });
-    reconciler.note(batch);
-    // Before the first deletion of a source: those that it knew may still have what has gone meanwhile.
-    deletions.expect(source.proxies?.recall() ?? []);
-    deletions.handOver(source.proxies?.passedOn() ?? []);
-    const pushed = pipeline.apply(source.name, precedence.admit(sources.indexOf(source), batch));
-    deletions.hold(batch, pushed, (ref) => source.release(ref));
-    const view = pipeline.view();
-    metrics.groups.set(view.groups.size);
-    if (batch.some((change) => change.type === 'synced')) readiness.met(`source ${source.name}`);
-    if (view.idcs.has(idc)) readiness.met(ownIdc);
-    // At once, and while the rest is still read: compiling takes longer than anything else at a start.
-    if (view.idcs.has(idc) || readiness.ready) pipeline.wantFilters(batch[0]?.at ?? clock.now());
-    settleFilters();
-  }
 
   /** The filters count once they are those of all IDCs, which is known when all sources have synced. */
   function settleFilters(): void {
@@ -309,7 +296,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       view: () => pipeline.view(),
       limits: pipeline,
       shortfalls: failback.shortfalls,
-      doubtfulKinds,
+      doubtfulKinds: feed.doubtfulKinds,
       evacuations: () => pipeline.evacuations.list().items,
       held: failback.held,
     }),
@@ -328,60 +315,19 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   };
   try {
     await options.onListening?.(plane);
-    await Promise.all(
-      sources.map((source) =>
-        source.start(
-          {
-            changes: (batch) => apply(source, batch),
-            problems(list, doubtful) {
-              problemsBySource.set(source.name, list);
-              logProblems(source.name, list);
-              doubtfulBySource.set(source.name, doubtful);
-              const of = (severity: string) => problems().filter((one) => one.severity === severity).length;
-              for (const severity of ['error', 'warning']) metrics.problems.set({ severity }, of(severity));
-            },
-          },
-          stop.signal,
-        ),
-      ),
-    );
+    await feed.start(stop.signal);
   } catch (reason) {
     await close();
     throw reason;
-  }
-
-  reconcileOften(reconciler, {
-    ...{ clock, everyMs: options.reconcileMs ?? reconcileMs, signal: stop.signal },
-    isDue: () => readiness.ready,
-    repair: (repairs) => repairs.forEach(repair),
-  });
-
-  function repair(batch: readonly Change[], rank: number): void {
-    const source = sources[rank];
-    if (source === undefined) return;
-    logger.error('an event was missed: the index differed from its source; put right', {
-      source: source.name,
-      objects: batch.length,
-      first: keysOf(batch.slice(0, 10)),
-    });
-    metrics.repaired.inc({ source: source.name }, batch.length);
-    if (source.repair) source.repair(batch);
-    else apply(source, batch);
   }
 
   function ownProblems(): readonly Problem[] {
     return [...(loopPrevention === 'off' ? [unprotected] : []), ...pipeline.problems().own];
   }
 
-  /** Kinds of which an object may be missing for a fault that a source tells. */
-  function doubtfulKinds(): ReadonlySet<Kind> {
-    return new Set([...doubtfulBySource.values()].flatMap((kinds) => [...(kinds ?? [])]));
-  }
-
   function problems(): readonly Problem[] {
-    const objects = [...precedence.problems(), ...pipeline.problems(doubtfulKinds()).objects];
-    const away = sources.flatMap((source) => peerProblems(source.peers?.() ?? []));
-    return [...ownProblems(), ...away, ...[...problemsBySource.values()].flat(), ...objects];
+    const objects = [...feed.conflicts(), ...pipeline.problems(feed.doubtfulKinds()).objects];
+    return [...ownProblems(), ...feed.problems(), ...objects];
   }
 
   async function close(): Promise<void> {

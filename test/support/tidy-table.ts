@@ -63,10 +63,16 @@ export const allowances: Readonly<Record<string, Allowance>> = {
   },
   // What the control plane reads of an xDS stream.
   'streams.ts': { folders: ['base', 'model'], types: ['serve', 'delivery'], node: false },
+  // The sources, on their way into the pipeline.
+  'source-feed.ts': {
+    folders: ['base', 'model', 'registry', 'delivery'],
+    types: ['pipeline.ts'],
+    node: false,
+  },
   'controlplane.ts': {
     folders: [
       ...['base', 'model', 'registry', 'index', 'plan', 'translate', 'serve', 'policy', 'delivery'],
-      ...['pipeline.ts', 'status.ts', 'streams.ts', 'failback'],
+      ...['pipeline.ts', 'source-feed.ts', 'status.ts', 'streams.ts', 'failback'],
     ],
     node: true,
   },

@@ -1,0 +1,114 @@
+import type { Clock } from './base/clock.ts';
+import type { Logger } from './base/log.ts';
+import type { Deletions } from './delivery/deletions.ts';
+import type { Metrics } from './delivery/metrics.ts';
+import { createProblemLog } from './delivery/problem-log.ts';
+import type { Change, Kind } from './model/object.ts';
+import type { Pipeline } from './pipeline.ts';
+import { peerProblems } from './registry/peer-words.ts';
+import { createPrecedence } from './registry/precedence.ts';
+import { createReconciler, keysOf, reconcileMs, reconcileOften } from './registry/reconcile.ts';
+import type { Problem } from './registry/source.ts';
+import type { OpenedSource } from './registry/sources.ts';
+
+/** What a feed needs. */
+export interface SourceFeedOptions {
+  /** The first has the last word on an object that several have. */
+  readonly sources: readonly OpenedSource[];
+  readonly pipeline: Pick<Pipeline, 'apply' | 'index'>;
+  readonly deletions: Pick<Deletions, 'expect' | 'handOver' | 'hold'>;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** How often what the sources hold is compared with the index, in milliseconds. */
+  readonly reconcileMs?: number | undefined;
+  /** Whether it is to be compared yet. */
+  isDue(): boolean;
+  /** A batch is in force. */
+  onApplied(source: OpenedSource, batch: readonly Change[]): void;
+  /** What a source cannot read, or has doubts about, is another. */
+  onProblems(): void;
+}
+
+/** The sources, on their way into the pipeline. */
+export interface SourceFeed {
+  /** Reads them: resolves once each has been read, and goes on until `signal` is aborted. Rejects where one cannot be read. */
+  start(signal: AbortSignal): Promise<void>;
+  /** What is wrong with their objects, each for itself. */
+  problems(): readonly Problem[];
+  /** What is wrong among objects of several sources. */
+  conflicts(): readonly Problem[];
+  /** Kinds of which an object may be missing for a fault that a source tells. */
+  doubtfulKinds(): ReadonlySet<Kind>;
+}
+
+/**
+ * Brings what the sources say into force in the order in which it came, and holds deletions of it until proxies have
+ * confirmed them. What the index should hold is compared with what the sources have, now and then, and put right.
+ */
+export function createSourceFeed(options: SourceFeedOptions): SourceFeed {
+  const { sources, pipeline, deletions, metrics, clock, logger } = options;
+  const problemsBySource = new Map<string, readonly Problem[]>();
+  const doubtfulBySource = new Map<string, ReadonlySet<Kind> | undefined>();
+  const logProblems = createProblemLog(logger);
+  const precedence = createPrecedence(sources.map((source) => source.name));
+  const { index } = pipeline;
+  const reconciler = createReconciler({
+    ...{ sources, clock, rankOf: precedence.rankOf },
+    ...{ holds: (object) => index.holds(object), refs: () => index.refs() },
+  });
+
+  function apply(source: OpenedSource, batch: readonly Change[]): void {
+    for (const change of batch) metrics.changes.inc({ type: change.type });
+    reconciler.note(batch);
+    // Before the first deletion of a source: those that it knew may still have what has gone meanwhile.
+    deletions.expect(source.proxies?.recall() ?? []);
+    deletions.handOver(source.proxies?.passedOn() ?? []);
+    const pushed = pipeline.apply(source.name, precedence.admit(sources.indexOf(source), batch));
+    deletions.hold(batch, pushed, (ref) => source.release(ref));
+    options.onApplied(source, batch);
+  }
+
+  function repair(batch: readonly Change[], rank: number): void {
+    const source = sources[rank];
+    if (source === undefined) return;
+    logger.error('an event was missed: the index differed from its source; put right', {
+      source: source.name,
+      objects: batch.length,
+      first: keysOf(batch.slice(0, 10)),
+    });
+    metrics.repaired.inc({ source: source.name }, batch.length);
+    if (source.repair) source.repair(batch);
+    else apply(source, batch);
+  }
+
+  return {
+    async start(signal) {
+      const starts = sources.map((source) =>
+        source.start(
+          {
+            changes: (batch) => apply(source, batch),
+            problems(list, doubtful) {
+              problemsBySource.set(source.name, list);
+              logProblems(source.name, list);
+              doubtfulBySource.set(source.name, doubtful);
+              options.onProblems();
+            },
+          },
+          signal,
+        ),
+      );
+      await Promise.all(starts);
+      reconcileOften(reconciler, {
+        ...{ clock, everyMs: options.reconcileMs ?? reconcileMs, signal, isDue: () => options.isDue() },
+        repair: (repairs) => repairs.forEach(repair),
+      });
+    },
+    problems: () => [
+      ...sources.flatMap((source) => peerProblems(source.peers?.() ?? [])),
+      ...[...problemsBySource.values()].flat(),
+    ],
+    conflicts: () => precedence.problems(),
+    doubtfulKinds: () => new Set([...doubtfulBySource.values()].flatMap((kinds) => [...(kinds ?? [])])),
+  };
+}
