@@ -53,14 +53,28 @@ MOMENTS ?= 100
 test-crash: setup ## Kill a control plane at MOMENTS random moments of registering, and either of two under load: nothing is lost
 	CRASH_MOMENTS=$(MOMENTS) tap --timeout 7200 test/feature/registration-crash.test.ts test/feature/planes-crash.test.ts
 
-.PHONY: go-tools test-go
-go-tools: ## Build what tests run of other people's clients in Go, into .cache (needs Go; some minutes the first time)
+# Other people's clients, built into .cache: `make test` leaves out the tests of those that are not there.
+.PHONY: go-modules go-tools test-go java-modules java-tools test-java
+go-modules:
+	cd test/go && go mod download
+
+go-tools: go-modules ## Build clients in Go for tests: grpcurl, grpc-go (needs Go; some minutes the first time)
 	mkdir -p .cache/test/bin
 	cd test/go && go build -o ../../.cache/test/bin/grpcurl github.com/fullstorydev/grpcurl/cmd/grpcurl
 	cd test/go && go build -o ../../.cache/test/bin/xdscaller .
 
-test-go: setup go-tools ## Run the tests that need them; `make test` leaves out those that are not built
+test-go: setup go-tools ## Run the tests that need them
 	GO_TOOLS=required tap test/feature/grpcurl.test.ts test/feature/proxyless.test.ts
+
+JAVA := .cache/test/java
+java-modules:
+	mvn --batch-mode --quiet --file test/java/pom.xml dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/$(JAVA)/lib
+
+java-tools: java-modules ## Build a client in Java for tests: grpc-java (needs a JDK and Maven)
+	javac -Xlint:all -Werror -d $(JAVA)/classes -cp '$(JAVA)/lib/*' test/java/XdsCaller.java
+
+test-java: setup java-tools ## Run the tests that need it
+	JAVA_TOOLS=required tap test/feature/proxyless.test.ts
 
 golden: setup ## Rewrite the golden files; read the difference before you commit it
 	UPDATE_GOLDEN=1 tap test/translate/golden.test.ts

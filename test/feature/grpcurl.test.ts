@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import t from 'tap';
 import { createXdsServer, type ResourceJson } from '../../src/serve/xds.ts';
-import { goTool } from '../support/go-tools.ts';
+import { goTool } from '../support/built-tools.ts';
 import { connectXds, typeUrl } from '../support/xds-client.ts';
 
 // grpcurl knows nothing of Envoy's API: what it shows it has from reflection.

@@ -147,7 +147,7 @@ export const checkLeftovers: Check = (files) =>
 export const checkRegistryHosts: Check = (files) =>
   files.flatMap((file) => {
     const hosts =
-      /\b(?:registry\.(?:npmjs|yarnpkg|npmmirror)\.(?:org|com)|pypi\.org|pythonhosted\.org|proxy\.golang\.org|crates\.io)\b|^\s*(?:@[\w-]+:)?registry\s*=.*|--(?:extra-)?index-url\b|\bindex-url\s*=|\bGOPROXY=/gm;
+      /\b(?:registry\.(?:npmjs|yarnpkg|npmmirror)\.(?:org|com)|pypi\.org|pythonhosted\.org|proxy\.golang\.org|crates\.io|repo1?\.maven\.(?:apache\.)?org)\b|<(?:pluginRepositories|repositories|mirrors)>|^\s*(?:@[\w-]+:)?registry\s*=.*|--(?:extra-)?index-url\b|\bindex-url\s*=|\bGOPROXY=/gm;
     const found = [...file.text.matchAll(hosts)];
     if (/(?:^|\/)package-lock\.json$/.test(file.path)) found.push(...file.text.matchAll(/"resolved":/g));
     return found.map(
