@@ -294,6 +294,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
         problems: ownProblems,
       },
       view: () => pipeline.view(),
+      waits: () => startOrder.reasons(),
       limits: pipeline,
       shortfalls: failback.shortfalls,
       doubtfulKinds: feed.doubtfulKinds,

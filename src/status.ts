@@ -129,6 +129,8 @@ export interface StatusOptions {
   problems(): readonly Problem[];
   /** See `ReadinessStatus.reasons`. */
   reasons(): readonly string[];
+  /** Why some proxies are not answered, though others are. */
+  waits(): readonly string[];
   view(): { readonly groups: KnownGroups; readonly idcs: ReadonlyMap<string, Idc> };
   evacuations(): readonly EvacuationStatus[];
   /** Shares of Groups that are held back, percent, by NAMESPACE/HOST:PORT. */
@@ -190,8 +192,10 @@ export function createStatusReader(options: StatusOptions): StatusReader {
       const lacking = readiness.ready && !isTold ? describeDependencies(scopes, options.view().groups) : [];
       const refused = roster.refusedStreams();
       const refusals = describeNacks(streams.map(({ node, types }) => ({ node: node.id ?? '', types })));
+      const state = readinessStatus();
       return {
-        ...readinessStatus(),
+        ...state,
+        reasons: [...state.reasons, ...options.waits()],
         idc: options.idc,
         proxies: streams.map(proxyOf),
         gone: roster.gone(),

@@ -1,7 +1,9 @@
 import { isIP } from 'node:net';
 import { InvalidArgumentError } from 'commander';
+import { canonicalHost } from '../model/hostname.ts';
 import { idcNamePattern } from '../model/idc.ts';
 import type { ListenAddress } from '../model/node.ts';
+import { isHost } from '../registry/net.ts';
 import type { AppAddress } from '../translate/bootstrap.ts';
 
 /** Reads `HOST:PORT`, `[IPv6]:PORT` or `:PORT` (then HOST is `fallback`). Commander's error names the option. */
@@ -22,6 +24,42 @@ export function parseAddress(text: string, fallback = '127.0.0.1'): ListenAddres
     );
   }
   return { address: address === 'localhost' ? '127.0.0.1' : address, port };
+}
+
+/** Reads an address that others must know: its port is not 0, for any. */
+export function parseBound(text: string): ListenAddress {
+  const listen = parseAddress(text);
+  if (listen.port === 0) throw new InvalidArgumentError(`'${text}' has port 0: give one from 1 to 65535.`);
+  return listen;
+}
+
+/** Reads an address to connect to. */
+export function parseReached(text: string): ListenAddress {
+  const reached = parseBound(text);
+  if (/^(?:0\.0\.0\.0|[0:]+)$/.test(reached.address))
+    throw new InvalidArgumentError(
+      `'${reached.address}' is where something listens, not where it is reached: give its own IP address.`,
+    );
+  return reached;
+}
+
+/** Reads hosts by comma into the list that an option has so far: names, short names, `*.x`, or `*` for all. */
+export function parseHosts(text: string, list?: readonly string[]): readonly string[] {
+  const hosts = text
+    .split(',')
+    .map((host) => host.trim())
+    .filter((host) => host !== '');
+  if (hosts.length === 0) throw new InvalidArgumentError('it names no host: leave it out, or name one.');
+  for (const host of hosts) {
+    if (host === '*' || isHost(canonicalHost(host))) continue;
+    const port = /^(.+):\d+$/.exec(host)?.[1];
+    throw new InvalidArgumentError(
+      port === undefined
+        ? `'${host}' is no host: write a name like checkout.shop, or *.shop for all below shop.`
+        : `'${host}' has a port: name the host, ${port}, for all of its ports.`,
+    );
+  }
+  return [...(list ?? []), ...hosts];
 }
 
 /** Reads one address, or several by comma, into the list that an option has so far; none twice. */
@@ -45,7 +83,7 @@ export function parseApp(text: string): AppAddress {
     }
     return { path };
   }
-  return parseAddress(text);
+  return parseReached(text);
 }
 
 /** An address as people write it. */

@@ -1,9 +1,15 @@
 import { Command, Option } from 'commander';
 import { stringify } from 'yaml';
 import { MeshError } from '../base/error.ts';
-import type { ListenAddress, NodeRole, NodeScope } from '../model/node.ts';
+import {
+  type ListenAddress,
+  type NodeRole,
+  type NodeScope,
+  nodeMetadataKey,
+  parseNodeScope,
+} from '../model/node.ts';
 import { type AppAddress, buildBootstrap, buildGrpcBootstrap } from '../translate/bootstrap.ts';
-import { parseAddress, parseApp, parseIdcName } from './address.ts';
+import { parseApp, parseBound, parseHosts, parseIdcName, parseReached, showAddress } from './address.ts';
 import { parseMaxHeap } from './heap.ts';
 
 interface Flags {
@@ -30,8 +36,6 @@ interface Flags {
   readonly ingressListen?: ListenAddress;
 }
 
-const address = (text: string) => parseAddress(text);
-
 /** `isthmus bootstrap`: prints a bootstrap for `envoy -c`. */
 export function bootstrapCommand(): Command {
   return new Command('bootstrap')
@@ -49,17 +53,17 @@ export function bootstrapCommand(): Command {
     .option(
       '--xds <host:port>',
       'a control plane; repeat for more, most preferred first: for instances that register themselves, isthmus serve --peer-admin must name each to the others (default: 127.0.0.1:15010)',
-      (text: string, list: readonly ListenAddress[] | undefined) => [...(list ?? []), parseAddress(text)],
+      (text: string, list: readonly ListenAddress[] | undefined) => [...(list ?? []), parseReached(text)],
     )
     .option(
       '--zone <name>',
       "for a sidecar or an ingress: the zone that it stands in, as in IDC/zone of an instance's locality; a DestinationRule may prefer it (default: none is preferred)",
     )
-    .option('--admin <host:port>', "Envoy's admin interface; keep it on loopback", address)
+    .option('--admin <host:port>', "Envoy's admin interface; keep it on loopback", parseBound)
     .option(
       '--dns <host:port>',
       'a DNS server to ask for names of instances; repeat for more (default: those of /etc/resolv.conf)',
-      (text: string, list: readonly ListenAddress[] | undefined) => [...(list ?? []), parseAddress(text)],
+      (text: string, list: readonly ListenAddress[] | undefined) => [...(list ?? []), parseReached(text)],
     )
     .option(
       '--max-heap <size>',
@@ -74,13 +78,13 @@ export function bootstrapCommand(): Command {
     .option(
       '--depends-on <hosts>',
       'hosts it calls, by comma; *.x for all below x, a name without a dot: itself or NAME.NAMESPACE.svc.cluster.local (default: all of its namespace)',
-      (text: string) => text.split(',').filter((host) => host !== ''),
+      parseHosts,
     )
     .optionsGroup('For a sidecar:')
     .option(
       '--outbound <host:port>',
       'where the workload sends its requests, such as 127.0.0.1:15001; without it the workload calls nobody. Sidecars that share a network namespace need one each',
-      address,
+      parseBound,
     )
     .addOption(
       new Option(
@@ -91,7 +95,7 @@ export function bootstrapCommand(): Command {
     .option(
       '--inbound <host:port>',
       'where requests to the workload arrive; needs --app. A sidecar has --outbound, --inbound or both',
-      address,
+      parseBound,
     )
     .option(
       '--app <address>',
@@ -99,11 +103,11 @@ export function bootstrapCommand(): Command {
       parseApp,
     )
     .optionsGroup('For an ingress gateway:')
-    .option('--edge <host:port>', 'for clients (default: 0.0.0.0:8080)', address)
-    .option('--peer <host:port>', "for other IDCs' egress gateways (default: 0.0.0.0:15443)", address)
+    .option('--edge <host:port>', 'for clients (default: 0.0.0.0:8080)', parseBound)
+    .option('--peer <host:port>', "for other IDCs' egress gateways (default: 0.0.0.0:15443)", parseBound)
     .optionsGroup('For an egress gateway:')
-    .option('--sidecar-listen <host:port>', 'for own sidecars (default: 0.0.0.0:15444)', address)
-    .option('--ingress-listen <host:port>', 'for own ingress gateways (default: 0.0.0.0:15445)', address)
+    .option('--sidecar-listen <host:port>', 'for own sidecars (default: 0.0.0.0:15444)', parseBound)
+    .option('--ingress-listen <host:port>', 'for own ingress gateways (default: 0.0.0.0:15445)', parseBound)
     .action((flags: Flags) => {
       const bootstrap = bootstrapOf(flags);
       process.stdout.write(
@@ -136,6 +140,9 @@ function bootstrapOf(flags: Flags): object {
   }
   const xds = flags.xds ?? [{ address: '127.0.0.1', port: 15010 }];
   const scope = scopeOf(flags);
+  // What the control plane would refuse, by the names that it has here.
+  parseNodeScope({ [nodeMetadataKey]: scope }, (field) => `--${optionOf(flagOf(flags.role, field))}`);
+  checkApart(flags);
   if (scope.role === 'grpc') return buildGrpcBootstrap({ id: flags.id, scope, xds });
   return buildBootstrap({
     id: flags.id,
@@ -158,6 +165,38 @@ const flagsByRole: Readonly<Record<NodeRole, readonly (keyof Flags)[]>> = {
   egress: ['sidecarListen', 'ingressListen'],
   grpc: ['namespace', 'dependsOn'],
 };
+
+/** Where an Envoy listens. */
+const listening = ['inbound', 'outbound', 'edge', 'peer', 'sidecarListen', 'ingressListen', 'admin'] as const;
+
+/** Throws MeshError `invalid` where two listeners have one address, or a sidecar would send requests to itself. */
+function checkApart(flags: Flags): void {
+  const taken = new Map<string, string>();
+  for (const flag of listening) {
+    const address = flags[flag];
+    if (address === undefined) continue;
+    const shown = showAddress(address);
+    const first = taken.get(shown);
+    if (first !== undefined)
+      throw new MeshError(
+        'invalid',
+        `--${optionOf(flag)}: ${shown} is the address of ${first} too; give it one of its own`,
+      );
+    taken.set(shown, `--${optionOf(flag)}`);
+  }
+  const { app } = flags;
+  const own = app === undefined || 'path' in app ? undefined : taken.get(showAddress(app));
+  if (own !== undefined)
+    throw new MeshError(
+      'invalid',
+      `--app: the sidecar itself listens there (${own}); give the address of the workload`,
+    );
+}
+
+/** The flag that a field of the scope comes from. */
+function flagOf(role: NodeRole, field: string): string {
+  return role === 'egress' && (field === 'sidecar' || field === 'ingress') ? `${field}Listen` : field;
+}
 
 /** `maxHeap` → `max-heap`. */
 function optionOf(flag: string): string {

@@ -42,13 +42,22 @@ export function addClientOptions(command: Command): Command {
     );
 }
 
-/** The control planes that are to be asked, and how to ask one more; `close` ends all connections. */
-export function clientsOf(flags: ClientFlags): {
+/** Control planes, and how to ask them. */
+export interface Clients {
   readonly planes: readonly NamedClient[];
+  /** One more, by its address; undefined where that is none. */
   readonly find: (name: string) => NamedClient | undefined;
+  /** Ends all connections. */
   readonly close: () => Promise<unknown>;
-} {
-  const token = readClientToken(flags.tokenFile, process.env);
+}
+
+/** The control planes that are to be asked, with the token. */
+export function clientsOf({ admin, tokenFile }: ClientFlags): Clients {
+  return clientsAt(admin, readClientToken(tokenFile, process.env));
+}
+
+/** The control planes at these addresses; without a token they let read, and nothing else. */
+export function clientsAt(addresses: readonly ListenAddress[], token?: string): Clients {
   const clients: RegistrationClient[] = [];
   const named = (admin: ListenAddress): NamedClient => {
     const client = createRegistrationClient({ admin, token });
@@ -56,7 +65,7 @@ export function clientsOf(flags: ClientFlags): {
     return { name: showAddress(admin), client };
   };
   return {
-    planes: flags.admin.map(named),
+    planes: addresses.map(named),
     find(name) {
       try {
         return named(parseAddress(name));

@@ -1,11 +1,14 @@
 import { Command, Option } from 'commander';
 import { MeshError } from '../base/error.ts';
+import type { ListenAddress } from '../model/node.ts';
+import { adminOption } from './admin-option.ts';
 import type { NamedClient } from './deregistration.ts';
 import { exitCode } from './exit.ts';
-import { addClientOptions, type ClientFlags, clientsOf } from './instance.ts';
+import { clientsAt } from './instance.ts';
 import { refusalOf } from './json-client.ts';
 
-interface Flags extends ClientFlags {
+interface Flags {
+  readonly admin: readonly ListenAddress[];
   readonly namespace?: string;
   readonly output: 'text' | 'json';
 }
@@ -24,15 +27,15 @@ interface Item {
 
 /** `isthmus instances`: who has registered. */
 export function instancesCommand(): Command {
-  const command = new Command('instances')
+  return new Command('instances')
     .summary('list the instances that registered themselves')
     .description(
       'List the instances that registered themselves, how long their leases run, and whom their end waits for. With several control planes, also which of them have an instance.',
     )
     .option('--namespace <name>', 'of this namespace only')
     .addOption(new Option('-o, --output <format>', 'output format').choices(['text', 'json']).default('text'))
-    .optionsGroup('The control plane:');
-  return addClientOptions(command)
+    .optionsGroup('The control plane:')
+    .addOption(adminOption())
     .addHelpText(
       'after',
       `
@@ -45,7 +48,7 @@ Exit code: 0 listed, be it none; 1 listed, but one of several control planes doe
 type Listed = Item & { readonly at: readonly string[] };
 
 async function list(flags: Flags): Promise<void> {
-  const { planes, close } = clientsOf(flags);
+  const { planes, close } = clientsAt(flags.admin);
   try {
     const lists = await Promise.all(planes.map((plane) => itemsAt(plane, flags.namespace)));
     const failed = lists.filter((one) => typeof one === 'string');

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { MeshError } from '../base/error.ts';
 import type { ListenAddress } from '../model/node.ts';
@@ -6,6 +5,7 @@ import type { ReplicaAsk } from '../registry/replica.ts';
 import { showAddress } from './address.ts';
 import { type ClientOptions, createJsonClient, type JsonClient, refusalOf } from './json-client.ts';
 import { evacuationReplicaPath, replicaPath } from './replica-path.ts';
+import { readToken } from './token.ts';
 
 /** A client of the registration API of one control plane. */
 export interface RegistrationClient {
@@ -47,13 +47,9 @@ const pullMsMax = 10_000;
 
 /** The token: of a file, else of the environment. Throws MeshError `unavailable` when the file cannot be read. */
 export function readClientToken(file: string | undefined, env: NodeJS.ProcessEnv): string | undefined {
-  const path = file ?? env.ISTHMUS_TOKEN_FILE;
-  if (path === undefined) return env.ISTHMUS_TOKEN?.trim();
-  try {
-    return readFileSync(path, 'utf8').trim();
-  } catch (cause) {
-    throw new MeshError('unavailable', `cannot read the token file: ${(cause as Error).message}`, { cause });
-  }
+  if (file !== undefined) return readToken(file, '--token-file');
+  if (env.ISTHMUS_TOKEN_FILE) return readToken(env.ISTHMUS_TOKEN_FILE, 'ISTHMUS_TOKEN_FILE');
+  return env.ISTHMUS_TOKEN?.trim();
 }
 
 /** The address from which this machine reaches the control plane: where others most likely reach this machine. */

@@ -3,6 +3,7 @@ import { MeshError } from '../base/error.ts';
 import type { ControlPlane } from '../controlplane.ts';
 import type { Deletion } from '../delivery/guard.ts';
 import { waitForRelease } from '../delivery/release.ts';
+import type { WorkloadSpec } from '../model/service.ts';
 import { renderPath } from '../registry/fault.ts';
 import { parseRegistration, type RegistrationKey } from '../registry/registration.ts';
 import type { ClientOp, Registered, RegistrationsSource } from '../registry/registrations.ts';
@@ -12,6 +13,8 @@ import { replicaPath } from './replica-path.ts';
 
 /** What the routes work on. */
 export interface RegistrationContext {
+  /** The IDC that the control plane decides for. */
+  readonly idc: string;
   readonly plane: Pick<ControlPlane, 'deletions' | 'disagreementsOf'>;
   readonly registrations: RegistrationsSource;
   readonly clock: Clock;
@@ -99,6 +102,8 @@ export const registrationRoutes: readonly Route[] = [
       const warnings = [
         ...told,
         ...disagreeing.map(({ path, message }) => ({ severity: 'warning', path: renderPath(path), message })),
+        // Of an IDC that there is not, that is told already.
+        ...(disagreeing.some(({ path }) => path[0] === 'locality') ? [] : elsewhere(input.spec, context.idc)),
       ];
       const controlPlanes = others.map(({ name }) => name);
       const found = controlPlanes.length > 0 ? { controlPlanes } : {};
@@ -174,6 +179,14 @@ export const registrationRoutes: readonly Route[] = [
     },
   },
 ];
+
+/** A warning of an instance that says to stand in another IDC: the control planes of that one do not hear of it. */
+function elsewhere({ locality }: WorkloadSpec, own: string) {
+  const [idc = own] = locality?.split('/', 1) ?? [];
+  if (idc === own) return [];
+  const message = `'${locality}' is in IDC ${idc}, and this control plane decides for ${own}: the proxies of ${idc} do not hear of it. Register it at a control plane of ${idc}, or correct the locality.`;
+  return [{ severity: 'warning', path: 'locality', message }];
+}
 
 /** The longest that an answer to another control plane is held. */
 const holdMsMax = 60_000;

@@ -3,8 +3,10 @@ import { constants } from 'node:os';
 import { sleep, systemClock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import { seededRandom } from '../base/random.ts';
+import { wordsOfFailure } from '../base/system-error.ts';
 import type { StatusRange } from '../model/health.ts';
 import { type Probe, probe } from '../probe/probe.ts';
+import { exitCode } from './exit.ts';
 import {
   addressOf,
   clientsOf,
@@ -54,9 +56,10 @@ export async function run(command: string, args: readonly string[], flags: RunFl
   let asked: NodeJS.Signals | undefined;
   let failure: MeshError | undefined;
   const child = start(command, args);
-  const ended = exitOf(child);
+  const ended = exitOf(child, command);
   const kept = keepWhenHealthy().catch((reason) => {
     failure = MeshError.from(reason);
+    say(`${failure.message}: CMD is ended, as nobody sends requests to what is not registered`);
     child.kill('SIGTERM');
   });
 
@@ -97,12 +100,12 @@ export async function run(command: string, args: readonly string[], flags: RunFl
     const { code, words } = await ended;
     stop.abort();
     if (asked === undefined) {
-      if (words !== undefined) say(words);
+      if (words !== undefined && failure === undefined) say(words);
       await kept;
-      await keeper.remove(false, crashMsMax);
+      if (failure === undefined) await keeper.remove(false, crashMsMax);
     }
-    if (failure !== undefined) throw failure;
-    return code;
+    if (failure?.code === 'internal') throw failure;
+    return failure === undefined ? code : exitCode.unusable;
   } finally {
     for (const [signal, listener] of listeners) process.off(signal, listener);
     alive.port1.close();
@@ -115,11 +118,12 @@ function start(command: string, args: readonly string[]): ChildProcess {
   return spawn(command, args, { stdio: 'inherit', detached: true });
 }
 
-function exitOf(child: ChildProcess): Promise<{ code: number; words?: string }> {
+function exitOf(child: ChildProcess, command: string): Promise<{ code: number; words?: string }> {
   return new Promise((resolve) => {
     child.once('error', (error: NodeJS.ErrnoException) => {
-      const code = error.code === 'ENOENT' ? 127 : 126;
-      resolve({ code, words: `CMD cannot be run: ${error.message}` });
+      const isMissing = error.code === 'ENOENT';
+      const why = isMissing ? 'there is no such command' : wordsOfFailure(error);
+      resolve({ code: isMissing ? 127 : 126, words: `CMD cannot be run: ${command}: ${why}` });
     });
     child.once('exit', (status, signal) => {
       if (signal !== null)

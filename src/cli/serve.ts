@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
@@ -20,6 +19,7 @@ import { type ClosableLogger, createLogger } from './log.ts';
 import type { LogLevel } from './loglevel.ts';
 import { createRegistrationClient } from './registration-client.ts';
 import { watchEventLoop } from './stall.ts';
+import { readToken } from './token.ts';
 
 /** What `isthmus serve` was told. */
 export interface ServeFlags {
@@ -70,7 +70,7 @@ export async function serve(flags: ServeFlags): Promise<void> {
 
 async function serveUntilTold(flags: ServeFlags, logger: ClosableLogger): Promise<void> {
   const clock = systemClock;
-  const token = flags.adminTokenFile === undefined ? undefined : readToken(flags.adminTokenFile);
+  const token = flags.adminTokenFile === undefined ? undefined : adminToken(flags.adminTokenFile);
   const { file, links } = { file: flags.registrations, links: linksOf(flags, token) };
   if (file !== undefined && token === undefined)
     throw new MeshError(
@@ -111,7 +111,7 @@ async function serveUntilTold(flags: ServeFlags, logger: ClosableLogger): Promis
     logger,
     async onListening(plane) {
       admin = await serveAdmin(plane, flags.admin, token, {
-        registrations: registrations && { plane, registrations, clock },
+        registrations: registrations && { idc: flags.idc, plane, registrations, clock },
         evacuations: evacuations && { plane, evacuations, clock },
       });
     },
@@ -174,15 +174,8 @@ function evacuationPeers(
   });
 }
 
-function readToken(file: string): string {
-  let token: string;
-  try {
-    token = readFileSync(file, 'utf8').trim();
-  } catch (cause) {
-    throw new MeshError('unavailable', `cannot read --admin-token-file: ${(cause as Error).message}`, {
-      cause,
-    });
-  }
+function adminToken(file: string): string {
+  const token = readToken(file, '--admin-token-file');
   if (token.length < 16) throw new MeshError('invalid', `the token in ${file} is shorter than 16 characters`);
   return token;
 }

@@ -288,7 +288,7 @@ function streamText(node: NodeStatus, nowWallMs: number): string {
   const { id, role, idc, protocol, peer, connectedForMs, lastEvent, types, differences } = node;
   const rows = Object.entries(types).map(([type, report]) => [
     ...[type, cell(report), report.version ?? '-', report.sent?.version ?? '-'],
-    report.answeredAgoMs === undefined ? 'never' : `${span(report.answeredAgoMs)} ago`,
+    report.answeredAgoMs === undefined ? unanswered(report) : `${span(report.answeredAgoMs)} ago`,
     report.names === undefined ? 'all' : String(report.names),
   ]);
   const event =
@@ -307,6 +307,11 @@ function streamText(node: NodeStatus, nowWallMs: number): string {
     differencesText(differences),
   ];
   return paragraphs(parts);
+}
+
+/** Why there is no answer: who comes with all that it is to have, as after a restart of the control plane, is sent nothing. */
+function unanswered({ state }: TypeReport): string {
+  return state === 'SYNCED' ? 'nothing was due' : 'never';
 }
 
 function differencesText(differences: NodeStatus['differences']): string[] {

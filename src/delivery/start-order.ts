@@ -70,6 +70,15 @@ export class StartOrder {
     this.#settle();
   }
 
+  /** Why gateways that are connected are not answered, where proxies are. */
+  reasons(): readonly string[] {
+    if (!this.#answering || this.#held.size === 0) return [];
+    const most = egressWaitMsMax / 1_000;
+    return [
+      `ingress gateways that have just connected wait for an egress gateway of this IDC that listens, for ${most} s at most`,
+    ];
+  }
+
   close(): void {
     this.#limit?.cancel();
   }

@@ -78,11 +78,22 @@ export function callsNobody(scope: SidecarScope | GrpcScope): boolean {
 /** The key under which a scope stands in Envoy's `node.metadata`. */
 export const nodeMetadataKey = 'isthmus';
 
+/** How messages name a field of a scope. */
+export type FieldName = (field: string) => string;
+
+const inMetadata: FieldName = (field) => `node.metadata.${nodeMetadataKey}.${field}`;
+
+/** What a proxy says of itself, as it came. */
+interface Said {
+  readonly raw: Record<string, unknown>;
+  readonly nameOf: FieldName;
+}
+
 /**
- * Reads a scope from Envoy's `node.metadata`. Throws MeshError `invalid` that names the field: a proxy that
+ * Reads a scope from Envoy's `node.metadata`. Throws MeshError `invalid` that names the field, by `nameOf`: a proxy that
  * does not say what it is gets nothing, rather than a guess.
  */
-export function parseNodeScope(metadata: unknown): NodeScope {
+export function parseNodeScope(metadata: unknown, nameOf: FieldName = inMetadata): NodeScope {
   const raw = isRecord(metadata) ? metadata[nodeMetadataKey] : undefined;
   if (!isRecord(raw)) {
     throw new MeshError(
@@ -90,52 +101,54 @@ export function parseNodeScope(metadata: unknown): NodeScope {
       `node.metadata.${nodeMetadataKey} is missing; start Envoy from \`isthmus bootstrap\``,
     );
   }
-  const idc = text(raw, 'idc');
-  if (!idcNamePattern.test(idc)) throw bad('idc', `'${idc}' is no IDC name (a-z, 0-9 and -, at most 32)`);
+  const said: Said = { raw, nameOf };
+  const idc = text(said, 'idc');
+  if (!idcNamePattern.test(idc))
+    throw bad(said, 'idc', `'${idc}' is no IDC name (a-z, 0-9 and -, at most 32)`);
   const common = {
     idc,
-    ...optional('accessLog', raw.accessLog === undefined ? undefined : text(raw, 'accessLog')),
+    ...optional('accessLog', raw.accessLog === undefined ? undefined : text(said, 'accessLog')),
   };
   const choosing = {
     ...common,
-    ...optional('zone', raw.zone === undefined ? undefined : zoneName(raw)),
+    ...optional('zone', raw.zone === undefined ? undefined : zoneName(said)),
   };
   switch (raw.role) {
     case 'sidecar':
       return {
         role: 'sidecar',
         ...choosing,
-        namespace: text(raw, 'namespace'),
-        ...optional('dependsOn', raw.dependsOn === undefined ? undefined : hosts(raw.dependsOn)),
-        ...optional('outbound', raw.outbound === undefined ? undefined : listen(raw, 'outbound')),
-        ...passing(raw),
+        namespace: text(said, 'namespace'),
+        ...optional('dependsOn', raw.dependsOn === undefined ? undefined : hosts(said)),
+        ...optional('outbound', raw.outbound === undefined ? undefined : listen(said, 'outbound')),
+        ...passing(said),
       };
     case 'grpc':
       return {
         role: 'grpc',
         ...choosing,
-        namespace: text(raw, 'namespace'),
-        ...optional('dependsOn', raw.dependsOn === undefined ? undefined : hosts(raw.dependsOn)),
+        namespace: text(said, 'namespace'),
+        ...optional('dependsOn', raw.dependsOn === undefined ? undefined : hosts(said)),
       };
     case 'ingress':
       return {
         role: 'ingress',
         ...choosing,
-        ...apart(raw, 'edge', 'peer'),
+        ...apart(said, 'edge', 'peer'),
         ...optional('runtime', raw.runtime === true ? (true as const) : undefined),
       };
     case 'egress':
-      return { role: 'egress', ...common, ...apart(raw, 'sidecar', 'ingress') };
+      return { role: 'egress', ...common, ...apart(said, 'sidecar', 'ingress') };
     default:
-      throw bad('role', `must be sidecar, ingress, egress or grpc, not ${JSON.stringify(raw.role)}`);
+      throw bad(said, 'role', `must be sidecar, ingress, egress or grpc, not ${JSON.stringify(raw.role)}`);
   }
 }
 
 /** Two listeners of one gateway; on one address they would be one to Envoy. */
-function apart<A extends string, B extends string>(raw: Record<string, unknown>, a: A, b: B) {
-  const [first, second] = [listen(raw, a), listen(raw, b)];
+function apart<A extends string, B extends string>(said: Said, a: A, b: B) {
+  const [first, second] = [listen(said, a), listen(said, b)];
   if (first.address === second.address && first.port === second.port) {
-    throw bad(b, `is the address of ${a} too; give it one of its own`);
+    throw bad(said, b, `is the address of ${said.nameOf(a)} too; give it one of its own`);
   }
   return { [a]: first, [b]: second } as { [K in A | B]: ListenAddress };
 }
@@ -144,21 +157,22 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function bad(field: string, message: string): MeshError {
-  return new MeshError('invalid', `node.metadata.${nodeMetadataKey}.${field}: ${message}`);
+function bad({ nameOf }: Said, field: string, message: string): MeshError {
+  return new MeshError('invalid', `${nameOf(field)}: ${message}`);
 }
 
-function text(raw: Record<string, unknown>, field: string): string {
-  const value = raw[field];
-  if (typeof value !== 'string' || value === '') throw bad(field, 'must be a text');
+function text(said: Said, field: string): string {
+  const value = said.raw[field];
+  if (typeof value !== 'string' || value === '') throw bad(said, field, 'must be a text, and not empty');
   return value;
 }
 
 /** One part of a locality, `IDC/zone/subzone`. */
-function zoneName(raw: Record<string, unknown>): string {
-  const name = text(raw, 'zone');
+function zoneName(said: Said): string {
+  const name = text(said, 'zone');
   if (/[/*\p{C}\p{Z}]/u.test(name)) {
     throw bad(
+      said,
       'zone',
       `${JSON.stringify(name)} is no zone: give what stands between the slashes of IDC/zone/subzone`,
     );
@@ -167,13 +181,15 @@ function zoneName(raw: Record<string, unknown>): string {
 }
 
 /** Whoever reaches a sidecar that passes unknown hosts through goes wherever it can go. */
-function passing(raw: Record<string, unknown>): Pick<SidecarScope, 'unknownHosts'> {
+function passing(said: Said): Pick<SidecarScope, 'unknownHosts'> {
+  const { raw } = said;
   if (raw.unknownHosts === undefined || raw.unknownHosts === 'refuse') return {};
   if (raw.unknownHosts !== 'pass')
-    throw bad('unknownHosts', `must be pass or refuse, not ${JSON.stringify(raw.unknownHosts)}`);
-  const outbound = raw.outbound === undefined ? undefined : listen(raw, 'outbound');
+    throw bad(said, 'unknownHosts', `must be pass or refuse, not ${JSON.stringify(raw.unknownHosts)}`);
+  const outbound = raw.outbound === undefined ? undefined : listen(said, 'outbound');
   if (outbound === undefined || !isLoopback(outbound.address)) {
     throw bad(
+      said,
       'unknownHosts',
       'pass needs an outbound address on loopback, such as 127.0.0.1: on any other the sidecar is an open proxy for whoever reaches it',
     );
@@ -184,26 +200,31 @@ function passing(raw: Record<string, unknown>): Pick<SidecarScope, 'unknownHosts
 /** Each is looked up by itself, for each kind of proxy. */
 export const dependsOnMax = 5_000;
 
-function hosts(value: unknown): readonly string[] {
+function hosts(said: Said): readonly string[] {
+  const value = said.raw.dependsOn;
   if (!Array.isArray(value) || !value.every((host) => typeof host === 'string')) {
-    throw bad('dependsOn', 'must be a list of hosts');
+    throw bad(said, 'dependsOn', 'must be a list of hosts');
   }
   if (value.length > dependsOnMax)
-    throw bad('dependsOn', `has ${value.length} hosts, at most ${dependsOnMax} may be named; *.x names many`);
+    throw bad(
+      said,
+      'dependsOn',
+      `has ${value.length} hosts, at most ${dependsOnMax} may be named; *.x names many`,
+    );
   const names = value.map((host: string) => canonicalHost(host.trim()));
   return [...new Set(names)].filter((host) => host !== '').sort();
 }
 
-function listen(raw: Record<string, unknown>, field: string): ListenAddress {
-  const value = raw[field];
+function listen(said: Said, field: string): ListenAddress {
+  const value = said.raw[field];
   if (!isRecord(value) || typeof value.address !== 'string' || typeof value.port !== 'number') {
-    throw bad(field, 'must be {address, port}');
+    throw bad(said, field, 'must be {address, port}');
   }
   const { address, port } = value;
   if (addressKind(address) !== 'ip')
-    throw bad(field, `'${address}' is no IP address that can be listened on`);
+    throw bad(said, field, `'${address}' is no IP address that can be listened on`);
   if (!Number.isInteger(port) || port < 1 || port > 65_535)
-    throw bad(field, `${port} is no port: 1 to 65535`);
+    throw bad(said, field, `${port} is no port: 1 to 65535`);
   return { address, port };
 }
 

@@ -58,7 +58,27 @@ export async function checkFolder(path: string, wallMs = systemClock.wall()): Pr
     const message = 'the folder holds no .yaml, .yml or .json file: is it the right one?';
     problems.push({ severity: 'warning', where: path, path: '', message });
   }
-  return { problems, objects };
+  return { problems: sorted(problems, path), objects };
+}
+
+/** By file, line and column; what concerns the folder first. What stands at one place keeps its order. */
+function sorted(problems: readonly Finding[], folder: string): readonly Finding[] {
+  const placed = problems.map((problem) => {
+    const [, file = problem.where, line, column] = /^(.*?)(?::(\d+))?(?::(\d+))?$/s.exec(problem.where) ?? [];
+    return {
+      problem,
+      file: problem.where === folder ? '' : file,
+      line: Number(line),
+      column: Number(column),
+    };
+  });
+  // Without a line it concerns the whole file.
+  const before = (a: number, b: number) => (a || 0) - (b || 0);
+  return placed
+    .sort((a, b) =>
+      a.file === b.file ? before(a.line, b.line) || before(a.column, b.column) : a.file < b.file ? -1 : 1,
+    )
+    .map(({ problem }) => problem);
 }
 
 type Drafts = ReadonlyMap<MeshObject, Draft['faulty']>;

@@ -1,8 +1,9 @@
 import { lstat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { codeOf } from '../base/system-error.ts';
 import { type Catalog, createCatalog } from './catalog.ts';
 import { createReader, type DoubtRule, type FileState } from './reader.ts';
-import { codeOf, isHidden, isRegistryFile, type Scan, scanFolder } from './scan.ts';
+import { isHidden, isRegistryFile, type Scan, scanFolder } from './scan.ts';
 
 /** A folder as it was last read; it neither watches nor waits. All times are the clock's, in milliseconds. */
 export interface Folder {

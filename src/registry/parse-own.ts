@@ -13,6 +13,7 @@ import {
 } from '../model/idc.ts';
 import type { Meta } from '../model/meta.ts';
 import { parseSizeBytes } from '../model/size.ts';
+import { closest } from '../model/suggest.ts';
 import type { Fault } from './fault.ts';
 import { show } from './fault.ts';
 import type { Fields } from './fields.ts';
@@ -78,11 +79,17 @@ function checkGateways(spec: Fields, key: 'ingress' | 'egress', ports: readonly 
   }
 }
 
+const drGroupFields = Object.keys(drGroupSpec.shape);
+const hostsOrSelector: ReadonlySet<string> = new Set(['hosts', 'selector']);
+
 /** Reads an isthmus.dev DrGroup; where it has faults, what can be read of it. */
 export function parseDrGroup(spec: Fields, meta: Meta, faults: Fault[]): DrGroup {
   const parsed = parseStrict(drGroupSpec, spec.raw, spec.path(), faults);
   const hosts = checkHosts(spec);
-  checkSelector(spec, hosts.length > 0 || spec.has('hosts'));
+  // A field that was probably meant to be one of these is told as that.
+  const unknown = Object.keys(spec.raw).filter((key) => !drGroupFields.includes(key));
+  const isMisspelt = unknown.some((key) => hostsOrSelector.has(closest(key, drGroupFields) ?? ''));
+  checkSelector(spec, hosts.length > 0 || spec.has('hosts') || isMisspelt);
   checkIdcs(spec);
   // What is wrong in one field must not hide what is in another.
   const declared = parseTraffic(spec, parsed?.traffic ?? salvage(trafficSpec, spec.raw.traffic));

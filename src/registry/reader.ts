@@ -1,9 +1,10 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { codeOf, noFile } from '../base/system-error.ts';
 import { type Content, type Entry, readContent, unreadableContent } from './content.ts';
 import { decode } from './encoding.ts';
-import { codeOf, noFile, signatureOf } from './scan.ts';
+import { signatureOf } from './scan.ts';
 
 /** What is known of one file. */
 export interface FileState {

@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import { MeshError } from '../base/error.ts';
+import { wordsOf } from '../base/system-error.ts';
 import type { Kind } from '../model/object.ts';
 import { type CrossFault, labelOf } from './catalog.ts';
 import { type Content, type Entry, problemAt } from './content.ts';
 import { renderPath } from './fault.ts';
 import { kindNames } from './parse.ts';
 import type { FileState } from './reader.ts';
-import { wordsOf } from './scan.ts';
 import type { Problem } from './source.ts';
 
 /** What a report is made of. Paths are below the root. */
@@ -139,7 +139,11 @@ function crossProblem(input: ReportInput, { file, entry, fault }: CrossFault, ex
 /** Why nothing can begin: the error for a folder that is missing or unreadable, by the system's code. */
 export function unreadableFolder(folder: string, code: string): MeshError {
   const isMissing = code === 'ENOENT';
-  const advice = isMissing ? 'create it, or correct the path' : 'correct the path or its permissions';
+  const advice = isMissing
+    ? 'create it, or correct the path'
+    : code === 'ENOTDIR'
+      ? 'give a folder: of a file, the one that it stands in'
+      : 'correct the path or its permissions';
   const message = `the folder ${folder} cannot be read: ${wordsOf(code)}; ${advice}`;
   return new MeshError(isMissing ? 'not-found' : 'unavailable', message, { ref: folder });
 }

@@ -1,6 +1,7 @@
 import type { Dirent, Stats } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { codeOf, noFile } from '../base/system-error.ts';
 
 /** What a folder and the folders in it hold, as far as the registry reads it. */
 export interface Scan {
@@ -78,32 +79,4 @@ export async function scanFolder(root: string): Promise<Scan> {
   return { files: new Map([...files].sort(([a], [b]) => (a < b ? -1 : 1))), folders, unreadable };
 }
 
-/** Why a pipe, a socket or a device is not read, whatever its name. */
-export const noFile = 'it is a pipe, a socket or a device; remove it, or give it another name';
-
 const tooMany = `there are more than ${foldersMax} folders, those that links lead to counted each time; do links in it lead to each other?`;
-
-/** The code of a system error, such as ENOENT; else its words. */
-export function codeOf(reason: unknown): string {
-  if (reason instanceof Error) return (reason as NodeJS.ErrnoException).code ?? reason.message;
-  return String(reason);
-}
-
-const words: Readonly<Record<string, string>> = {
-  ENOENT: 'it does not exist',
-  ENOTDIR: 'it is not a folder',
-  EACCES: 'no permission',
-  EPERM: 'no permission',
-  ELOOP: 'symbolic links lead in a circle',
-  EISDIR: 'it is a folder',
-  ENXIO: noFile,
-  EIO: 'the disk reports an error',
-  ESTALE: 'the network file system has lost it',
-  EMFILE: 'too many open files',
-};
-
-/** A system error's code in words, the code behind them. */
-export function wordsOf(code: string): string {
-  const text = words[code];
-  return text === undefined ? code : `${text} (${code})`;
-}

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { didYouMean } from '../model/suggest.ts';
+import { closest, didYouMean } from '../model/suggest.ts';
 import { type Fault, type PathPart, show } from './fault.ts';
 import { isMap } from './fields.ts';
 
@@ -16,6 +16,7 @@ export function parseStrict<T>(
   const result = schema.safeParse(raw);
   if (result.success) return result.data;
   const mistyped = new Set<string>();
+  const misspelt = misspeltAt(schema, result.error.issues);
   for (const issue of result.error.issues) {
     // What is not even of the type is not too long or too short as well.
     const at = JSON.stringify(issue.path);
@@ -28,7 +29,8 @@ export function parseStrict<T>(
       const known = keysAt(schema, path);
       for (const key of issue.keys) add(`unknown field: correct or remove it.${hint(key, known)}`, key);
     } else if (valueAt(raw, path) === undefined) {
-      add('is required: give it a value.');
+      // It is there by another name, which is told.
+      if (!misspelt.has(at)) add('is required: give it a value.');
     } else if (issue.code === 'invalid_type' && issue.message.startsWith('Invalid input')) {
       add(`must be ${typeWords[issue.expected] ?? issue.expected}, not ${show(valueAt(raw, path))}.`);
     } else {
@@ -39,6 +41,19 @@ export function parseStrict<T>(
     }
   }
   return undefined;
+}
+
+/** The paths, as JSON, of fields that an unknown field beside them was probably meant to be. */
+function misspeltAt(schema: z.ZodType, issues: readonly z.core.$ZodIssue[]): ReadonlySet<string> {
+  const meant = issues.flatMap((issue) => {
+    if (issue.code !== 'unrecognized_keys') return [];
+    const known = keysAt(
+      schema,
+      issue.path.map((part) => (typeof part === 'number' ? part : String(part))),
+    );
+    return issue.keys.map((key) => JSON.stringify([...issue.path, closest(key, known)]));
+  });
+  return new Set(meant);
 }
 
 /**

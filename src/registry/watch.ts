@@ -1,6 +1,6 @@
 import { type FSWatcher, watch } from 'node:fs';
 import { join } from 'node:path';
-import { codeOf } from './scan.ts';
+import { codeOf } from '../base/system-error.ts';
 
 /** Watches folders for changes of what is directly in them. */
 export interface Watchers {

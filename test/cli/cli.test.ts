@@ -101,67 +101,15 @@ t.test('wrong usage says what would be right, and exits with 2', async (t) => {
     ],
     [['bootstrap', '--role', 'gateway', '--idc', 'a', '--id', 'x'], /sidecar, ingress, egress/],
     [
-      ['bootstrap', '--role', 'grpc', '--idc', 'a', '--id', 'x', '--outbound', ':1'],
-      /--outbound is for --role sidecar, not grpc/,
+      ['serve', '--idc', 'sh-a', '--config', dir, '--admin-token-file', join(dir, 'none')],
+      /--admin-token-file: .*none cannot be read: it does not exist \(ENOENT\)/,
     ],
+    [['deregister', '--name', 'x', '--token-file', dir], /--token-file: .* cannot be read: it is a folder/],
     [
-      ['bootstrap', '--role', 'grpc', '--idc', 'a', '--id', 'x', '--max-heap', '1Gi'],
-      /--max-heap is for an Envoy, which a gRPC client has not/,
+      ['deregister', '--name', 'x', '--token-file', import.meta.filename],
+      /holds more than a token: give one line/,
     ],
-    [
-      ['bootstrap', '--role', 'egress', '--idc', 'a', '--id', 'x', '--edge', ':1'],
-      /--edge is for --role ingress/,
-    ],
-    [
-      ['bootstrap', '--role', 'egress', '--idc', 'a', '--id', 'x', '--zone', 'z1'],
-      /--zone is for a sidecar or an ingress/,
-    ],
-    [
-      ['bootstrap', '--role', 'ingress', '--idc', 'a', '--id', 'x', '--zone', 'a/z1'],
-      /zone: "a\/z1" is no zone/,
-    ],
-    [
-      ['bootstrap', '--role', 'sidecar', '--idc', 'a', '--id', 'x', '--inbound', ':1'],
-      /--inbound and --app go together/,
-    ],
-    [
-      ['bootstrap', '--role=sidecar', '--idc', 'a', '--id', 'x'],
-      /without --outbound and --inbound does nothing: give/,
-    ],
-    [
-      [
-        'bootstrap',
-        '--role',
-        'sidecar',
-        '--idc',
-        'a',
-        '--id',
-        'x',
-        '--namespace',
-        'n',
-        '--depends-on',
-        'b.n',
-      ],
-      /--depends-on needs --outbound/,
-    ],
-    [
-      ['bootstrap', '--role', 'egress', '--idc', 'a', '--id', 'x', '--unknown-hosts', 'pass'],
-      /--unknown-hosts is for --role sidecar/,
-    ],
-    [
-      [
-        ...['bootstrap', '--role', 'sidecar', '--idc', 'a', '--id', 'x', '--unknown-hosts', 'pass'],
-        ...['--outbound', '0.0.0.0:15001'],
-      ],
-      /unknownHosts: pass needs an outbound address on loopback/,
-    ],
-    [
-      [
-        ...['bootstrap', '--role', 'sidecar', '--idc', 'a', '--id', 'x', '--unknown-hosts', 'pass'],
-        ...['--outbound', '127.0.0.1:15001', '--admin', '10.0.0.1:15000'],
-      ],
-      /the admin interface at 10\.0\.0\.1 could be reached/,
-    ],
+    [['validate', join(dir, 'idc.yaml')], /it is not a folder \(ENOTDIR\); give a folder/],
     [['drill', 'outage', '--outage', 'flood'], /kill.*stop.*drop/],
     [['validate', join(dir, 'nowhere')], /nowhere/],
   ];

@@ -28,11 +28,13 @@ t.test('an ingress is answered once an egress has all that it listens with', asy
   order.opened(1, 'ingress');
   order.opened(2, 'egress');
   t.ok(held.has('ingress'), 'waits');
+  t.match(order.reasons(), [/^ingress gateways .* wait for an egress gateway .* 5 s at most$/]);
   order.confirmed(1, () => true);
   order.confirmed(2, ({ types }) => !types.includes('listeners'));
   t.ok(held.has('ingress'), 'also while only something else is there');
   order.confirmed(2, () => true);
   t.notOk(held.has('ingress'), 'answered');
+  t.strictSame(order.reasons(), []);
   begin('later', 'ingress');
   t.notOk(held.has('later'), 'at once where an egress stands');
 });

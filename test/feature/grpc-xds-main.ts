@@ -9,7 +9,7 @@ const bytes = (buffer: Buffer) => buffer;
 
 function call(): Promise<string> {
   return new Promise((resolve) => {
-    const deadline = performance.timeOrigin + performance.now() + 10_000;
+    const deadline = performance.timeOrigin + performance.now() + 60_000;
     client.makeUnaryRequest('/greeter/Hello', bytes, bytes, Buffer.alloc(0), { deadline }, (error, answer) =>
       resolve(error === null ? `${answer}` : `error ${error.details}`),
     );

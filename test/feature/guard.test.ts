@@ -39,7 +39,7 @@ async function startPlane(deletionLimits: Partial<GuardLimits> = {}) {
     ...{ idc: 'sh-a', xds, hopLimit: 1, clock, logger: silentLogger, deletionLimits },
     sources: [openSource(config, { clock }), registrations],
   });
-  const context = { plane, registrations, clock };
+  const context = { idc: 'sh-a', plane, registrations, clock };
   const admin = await serveAdmin(plane, { address: '127.0.0.1', port: 0 }, token, { registrations: context });
   return {
     plane,

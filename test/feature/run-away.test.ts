@@ -36,7 +36,7 @@ async function startPlane() {
     sources,
   });
   const admin = await serveAdmin(plane, adminAddress, token, {
-    registrations: { plane, registrations, clock },
+    registrations: { idc: 'sh-a', plane, registrations, clock },
   });
   return async () => {
     await admin.close();

@@ -1,9 +1,12 @@
+import { join } from 'node:path';
 import t from 'tap';
 import { freeAddress, get, until } from '../support/mesh.ts';
+import { idcYaml } from '../support/objects-yaml.ts';
+import { startPosting } from '../support/posting.ts';
 import { startRegisteringMesh } from '../support/registering.ts';
 import { type RunProcess, runEcho, startIsthmus } from '../support/run-instance.ts';
 
-const mesh = await startRegisteringMesh();
+const mesh = await startRegisteringMesh({ 'far.yaml': idcYaml.replace('sh-a', 'sh-b') });
 t.teardown(() => mesh.close());
 const outbound = await freeAddress();
 await mesh.envoy('caller', { role: 'sidecar', idc: 'sh-a', namespace: 'shop', outbound });
@@ -24,34 +27,13 @@ async function start(text: string, flags: readonly string[] = []): Promise<RunPr
   return one;
 }
 
-/** POSTs, which nothing repeats once they were sent, until it is stopped; the answers that were not 200. */
-function load(): { stop(): Promise<{ sent: number; failed: readonly number[] }> } {
-  const failed: number[] = [];
-  let sent = 0;
-  let going = true;
-  const workers = Array.from({ length: 16 }, async () => {
-    while (going) {
-      sent += 1;
-      const answer = await get(outbound, '/', { host: 'echo.shop', method: 'POST' });
-      if (answer.status !== 200) failed.push(answer.status);
-    }
-  });
-  return {
-    async stop() {
-      going = false;
-      await Promise.all(workers);
-      return { sent, failed };
-    },
-  };
-}
-
 const replacements = 3;
 
 /** Replaces the only instance some times under load: the next one is there before the last one is asked to go. */
 async function replaceUnderLoad(flags: readonly string[]) {
   let now = await start('0', flags);
   await until('it serves', async () => (await get(outbound, '/', { host: 'echo.shop' })).status === 200);
-  const loading = load();
+  const loading = startPosting([outbound], { loops: 16, pauseMs: 0 });
   let cutOff = 0;
   for (let turn = 1; turn <= replacements; turn += 1) {
     const next = await start(String(turn), flags);
@@ -124,7 +106,7 @@ t.test('a command that a signal ends: 128 + n, and it is taken out at once', asy
   await until('it is gone', async () => (await mesh.api('GET', '')).body.items.length === 0);
   const none = startIsthmus(mesh.adminPort, [...args, '1', '--', 'no-such-command']);
   t.equal(await none.ended, 127);
-  t.match(none.err(), /no-such-command/);
+  t.match(none.err(), /CMD cannot be run: no-such-command: there is no such command/);
 });
 
 t.test('deregister --wait takes an instance out that goes on running', async (t) => {
@@ -168,6 +150,30 @@ t.test('what was probably not meant is told: a Group and a port name that nobody
   ]);
   t.equal(reply.body.warnings.length, 1, 'without a locality it stands with its control plane');
   await mesh.api('DELETE', '/shop/named');
+});
+
+t.test('one that says to stand in another IDC is told that nobody there hears of it', async (t) => {
+  const one = { address: '127.0.0.1', ports: { http: 1 }, labels: { app: 'echo' } };
+  const warnings = async (locality: string) =>
+    (await mesh.api('PUT', '/shop/elsewhere', { ...one, locality })).body.warnings;
+  t.match(await warnings('sh-b/z1'), [
+    { path: 'locality', message: /is in IDC sh-b, and this control plane decides for sh-a/ },
+  ]);
+  t.match(await warnings('sh-c'), [{ path: 'locality', message: /no Idc is named 'sh-c'/ }]);
+  t.strictSame(await warnings('sh-a/z1'), []);
+  await mesh.api('DELETE', '/shop/elsewhere');
+});
+
+t.test('a token that is another one is told, and nothing after it', async (t) => {
+  const app = await mesh.app((_, response) => response.end('x'));
+  const one = startIsthmus(mesh.adminPort, [
+    ...['run', '--group', 'echo', '--port', String(app.port), '--namespace', 'shop'],
+    ...['--token-file', join(t.testdir({ token: 'another token of tests' }), 'token'), '--', 'sleep', '60'],
+  ]);
+  t.equal(await one.ended, 2);
+  const lines = one.err().trim().split('\n');
+  t.equal(lines.length, 1, one.err());
+  t.match(lines[0], /isthmus run: the token is missing or another one: .* \(HTTP 403\): CMD is ended/);
 });
 
 t.test('a registration that is refused is told with every fault, and CMD is ended', async (t) => {

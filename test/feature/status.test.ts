@@ -220,6 +220,27 @@ t.test('an admin address where nobody is: said, with what to do', async (t) => {
   t.match(err, /no control plane answers at 127\.0\.0\.1:\d+.*--admin/);
 });
 
+t.test('a proxy that comes back with all that it is to have has nothing to answer', async (t) => {
+  const { connect, status } = await world(t);
+  const first = connect('back');
+  first.send('CDS', { resource_names_subscribe: ['*'] });
+  const had = await first.next();
+  first.ack(had);
+  const initial = Object.fromEntries(
+    (had.resources as { name: string; version: string }[]).map(({ name, version }) => [name, version]),
+  );
+  first.close();
+  const again = connect('back');
+  // One empty response greets it; the second type has nothing at all.
+  again.send('LDS', { resource_names_subscribe: ['*'], initial_resource_versions: {} });
+  again.ack(await again.next());
+  again.send('CDS', { resource_names_subscribe: ['*'], initial_resource_versions: initial });
+  await until('it is in sync', async () => /1 connected: all in sync/.test((await status()).out));
+  const { out } = await status('back');
+  t.match(out, /CDS +SYNCED +- +- +nothing was due +all/);
+  t.match(out, /It has accepted all that it is to have/);
+});
+
 t.test('--watch shows it again, also over a control plane that is away, until it is ended', async (t) => {
   const { mesh } = await world(t);
   const admin = await freeAddress();

@@ -25,7 +25,7 @@ func (raw) Unmarshal(data []byte, v any) error {
 func (raw) Name() string { return "raw" }
 
 func call(conn *grpc.ClientConn) string {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	var request, answer []byte
 	if err := conn.Invoke(ctx, "/greeter/Hello", &request, &answer, grpc.ForceCodec(raw{})); err != nil {

@@ -44,7 +44,7 @@ public final class XdsCaller {
   private XdsCaller() {}
 
   private static String call(Channel channel) {
-    CallOptions options = CallOptions.DEFAULT.withDeadlineAfter(10, TimeUnit.SECONDS);
+    CallOptions options = CallOptions.DEFAULT.withDeadlineAfter(1, TimeUnit.MINUTES);
     try {
       byte[] answer = ClientCalls.blockingUnaryCall(channel, HELLO, options, new byte[0]);
       return new String(answer, StandardCharsets.UTF_8);

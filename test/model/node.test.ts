@@ -52,9 +52,19 @@ t.test('what it says wrong is named', async (t) => {
     [{ role: 'ingress', idc: 'a', edge: at(-1), peer: at(2) }, /edge: -1 is no port/],
     [{ role: 'ingress', idc: 'a', edge: at(70_000), peer: at(2) }, /edge: 70000 is no port/],
     [{ role: 'ingress', idc: 'a', edge: at(1, 'foo'), peer: at(2) }, /edge: 'foo' is no IP address/],
-    [{ role: 'ingress', idc: 'a', edge: at(1), peer: at(1) }, /peer: is the address of edge too/],
+    [{ role: 'ingress', idc: 'a', edge: at(1), peer: at(1) }, /peer: is the address of .*edge too/],
   ];
   for (const [scope, words] of wrong) t.throws(() => parse(scope), { message: words });
+});
+
+t.test('fields are named as who asks calls them', async (t) => {
+  const metadata = { isthmus: { role: 'egress', idc: 'a', sidecar: at(1), ingress: at(1) } };
+  t.throws(() => parseNodeScope(metadata, (field) => `--${field}-listen`), {
+    message: /^--ingress-listen: is the address of --sidecar-listen too/,
+  });
+  t.throws(() => parseNodeScope(metadata), {
+    message: /^node\.metadata\.isthmus\.ingress: is the address of node\./,
+  });
 });
 
 t.test('a sidecar may name so many hosts and no more, before any is looked at', async (t) => {

@@ -117,6 +117,26 @@ t.test('what Kubernetes fills in is taken, what it does not know is not', async 
   t.match(read({ ...idc('sh-a'), sepc: {} }).errors, [/^sepc: unknown field.*'spec'/]);
 });
 
+t.test('a field under a wrong name is one mistake', async (t) => {
+  const faultsOf = (object: unknown) =>
+    parseObject(object, 'x').faults.map(({ path, message }) => `${path.join('.')} ${message}`);
+  const cases: [unknown, RegExp][] = [
+    [withSpec(group, { hosts: undefined, host: ['a.b'] }), /^spec\.host unknown field.*Did you mean 'hosts'/],
+    [
+      withSpec(group, { hosts: undefined, selectors: {} }),
+      /^spec\.selectors unknown field.*Did you mean 'selector'/,
+    ],
+    [withSpec(group, { idcs: undefined, idc: [] }), /^spec\.idc unknown field.*Did you mean 'idcs'/],
+    [withSpec(idc('a'), { ingress: undefined, ingres: [gateway] }), /^spec\.ingres unknown field.*'ingress'/],
+  ];
+  for (const [object, words] of cases) {
+    const faults = faultsOf(object);
+    t.equal(faults.length, 1, faults.join('; '));
+    t.match(faults[0], words);
+  }
+  t.equal(faultsOf(withSpec(group, { idcs: undefined, other: [] })).length, 2, 'which is none of it');
+});
+
 const wrong: readonly [string, unknown, RegExp][] = [
   [
     'a later version',

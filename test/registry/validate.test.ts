@@ -26,6 +26,24 @@ t.test('a good folder: the sum, and exit code 0', async (t) => {
   t.equal(err, '');
 });
 
+t.test('what is found is told by file, line and column, whatever found it', async (t) => {
+  const folder = new TestFolder(t);
+  folder.write(
+    'b.yaml',
+    toYaml(workload('w2'), service('s', 'a.example', { resolution: 'x' }), workload('w1')),
+  );
+  folder.write('a.yaml', toYaml(workload('w3', { weight: -1, address: '' }), idc('A')));
+  const { out } = await run(folder.path, 'text');
+  const places = [...out.matchAll(/\/([ab])\.yaml:(\d+):(\d+):/g)].map(([, file = '', line, column]) => {
+    return file.charCodeAt(0) * 1e6 + Number(line) * 1e3 + Number(column);
+  });
+  t.ok(places.length >= 5, out);
+  t.strictSame(
+    places,
+    [...places].sort((a, b) => a - b),
+  );
+});
+
 t.test('warnings alone do not fail', async (t) => {
   const folder = new TestFolder(t);
   folder.write('mesh.yaml', toYaml(workload('w')));

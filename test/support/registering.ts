@@ -39,7 +39,7 @@ export async function startRegisteringMesh(
   const evacuations = createEvacuationsSource({ file: join(dir, 'evacuations.json'), clock });
   const mesh = await startMesh('sh-a', all, { sources: [registrations, evacuations] });
   const admin = await serveAdmin(mesh.plane, { address: '127.0.0.1', port: 0 }, token, {
-    registrations: { plane: mesh.plane, registrations, clock },
+    registrations: { idc: 'sh-a', plane: mesh.plane, registrations, clock },
     evacuations: { plane: mesh.plane, evacuations, clock },
   });
   return {

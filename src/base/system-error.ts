@@ -1,0 +1,32 @@
+/** Why a pipe, a socket or a device is not read, whatever its name. */
+export const noFile = 'it is a pipe, a socket or a device; remove it, or give it another name';
+
+/** The code of a system error, such as ENOENT; else its words. */
+export function codeOf(reason: unknown): string {
+  if (reason instanceof Error) return (reason as NodeJS.ErrnoException).code ?? reason.message;
+  return String(reason);
+}
+
+const words: Readonly<Record<string, string>> = {
+  ENOENT: 'it does not exist',
+  ENOTDIR: 'it is not a folder',
+  EACCES: 'no permission',
+  EPERM: 'no permission',
+  ELOOP: 'symbolic links lead in a circle',
+  EISDIR: 'it is a folder',
+  ENXIO: noFile,
+  EIO: 'the disk reports an error',
+  ESTALE: 'the network file system has lost it',
+  EMFILE: 'too many open files',
+};
+
+/** A system error's code in words, the code behind them. */
+export function wordsOf(code: string): string {
+  const text = words[code];
+  return text === undefined ? code : `${text} (${code})`;
+}
+
+/** Why a system call failed, in words. */
+export function wordsOfFailure(reason: unknown): string {
+  return wordsOf(codeOf(reason));
+}

@@ -1,0 +1,57 @@
+import { CommanderError } from 'commander';
+import t from 'tap';
+import { bootstrapCommand } from '../../src/cli/bootstrapcommand.ts';
+
+/** What is wrong with a command line, in words. */
+async function fault(...args: string[]): Promise<string> {
+  let words = '';
+  const command = bootstrapCommand()
+    .exitOverride()
+    .configureOutput({ writeErr: (text) => (words += text) });
+  try {
+    await command.parseAsync(args, { from: 'user' });
+  } catch (reason) {
+    return reason instanceof CommanderError ? words : String((reason as Error).message);
+  }
+  return 'nothing';
+}
+
+const of = (role: string, ...more: string[]) => ['--role', role, '--idc', 'a', '--id', 'x', ...more];
+const caller = (...more: string[]) => of('sidecar', '--outbound', ':15001', ...more);
+
+t.test('what is wrong is told by the flag', async (t) => {
+  const wrong: [string[], RegExp][] = [
+    [of('grpc', '--outbound', ':1'), /--outbound is for --role sidecar, not grpc/],
+    [of('grpc', '--max-heap', '1Gi'), /--max-heap is for an Envoy, which a gRPC client has not/],
+    [of('egress', '--edge', ':1'), /--edge is for --role ingress/],
+    [of('egress', '--zone', 'z1'), /--zone is for a sidecar or an ingress/],
+    [of('ingress', '--zone', 'a/z1'), /^--zone: "a\/z1" is no zone/],
+    [of('sidecar', '--inbound', ':1'), /--inbound and --app go together/],
+    [of('sidecar'), /without --outbound and --inbound does nothing: give/],
+    [of('sidecar', '--namespace', 'n', '--depends-on', 'b.n'), /--depends-on needs --outbound/],
+    [of('egress', '--unknown-hosts', 'pass'), /--unknown-hosts is for --role sidecar/],
+    [
+      of('sidecar', '--unknown-hosts', 'pass', '--outbound', '0.0.0.0:15001'),
+      /^--unknown-hosts: pass needs an outbound address on loopback/,
+    ],
+    [
+      caller('--unknown-hosts', 'pass', '--admin', '10.0.0.1:15000'),
+      /the admin interface at 10\.0\.0\.1 could be reached/,
+    ],
+    [
+      of('egress', '--sidecar-listen', ':15444', '--ingress-listen', ':15444'),
+      /^--ingress-listen: is the address of --sidecar-listen too/,
+    ],
+    [of('sidecar', '--outbound', ':0'), /'--outbound <host:port>'.*port 0/],
+    [caller('--xds', '0.0.0.0:15010'), /where something listens, not where it is reached/],
+    [caller('--depends-on', 'a..b'), /'a\.\.b' is no host/],
+    [caller('--depends-on', 'a.b:80'), /has a port: name the host, a\.b,/],
+    [caller('--depends-on', ','), /names no host/],
+    [caller('--admin', ':15001'), /^--admin: 127\.0\.0\.1:15001 is the address of --outbound too/],
+    [
+      of('sidecar', '--inbound', ':1', '--app', ':1'),
+      /^--app: the sidecar itself listens there \(--inbound\)/,
+    ],
+  ];
+  for (const [args, words] of wrong) t.match(await fault(...args), words, args.join(' '));
+});
