@@ -7,27 +7,80 @@ import { Bucket } from './bucket.ts';
 import { goaway } from './goaway.ts';
 import { type Holder, peerOf, Slots } from './slots.ts';
 
-/** A connection, from its socket on. */
-interface Connection extends Holder {
+/** Bytes of messages, or parts of them, that came on a connection. */
+export interface Useful {
+  useful: number;
+}
+
+type End = (holder: Connection) => void;
+
+/** A connection, from its socket on. There are thousands: nothing is made for one that it may do without. */
+class Connection implements Holder, Useful {
   readonly socket: Socket;
   /** `address:port`. */
   readonly from: string;
-  session: ServerHttp2Session | undefined;
-  readonly streams: Set<StreamHolder>;
+  readonly peer: string;
+  session: ServerHttp2Session | undefined = undefined;
+  readonly streams = new Set<StreamHolder>();
   /** Since when it has had no stream, or its handshakes began. */
   since: number;
-  isGreeted: boolean;
-  isEnded: boolean;
+  isGreeted = false;
+  isEnded = false;
+  useful = 0;
+  /** What `look` has seen of that, and of all that it sent. */
+  seenUseful = 0;
+  seenAll = 0;
   readonly openings: Bucket;
   readonly overhead: Bucket;
-  /** Bytes of messages that it sent, as far as `look` has seen them, and all that it sent. */
-  useful: number;
-  seen: { useful: number; all: number };
+  readonly #end: End;
+
+  constructor(socket: Socket, now: number, limits: AdmissionLimits, end: End) {
+    const { remoteAddress = '', remotePort = 0 } = socket;
+    this.socket = socket;
+    this.from = `${remoteAddress}:${remotePort}`;
+    this.peer = peerOf(remoteAddress);
+    this.since = now;
+    this.openings = new Bucket(limits.openingBurst, limits.openingsPerSecond, now);
+    // Ten seconds of it at once.
+    this.overhead = new Bucket(10 * limits.overheadPerSecond, limits.overheadPerSecond, now);
+    this.#end = end;
+  }
+
+  isSettled(): boolean {
+    for (const stream of this.streams) if (stream.isKnown) return true;
+    return false;
+  }
+
+  end(): void {
+    this.#end(this);
+  }
 }
 
-interface StreamHolder extends Holder {
-  isKnown: boolean;
+class StreamHolder implements Holder {
+  readonly peer: string;
+  readonly connection: Connection;
+  readonly stream: ServerHttp2Stream;
+  isKnown = false;
+  readonly #end: (holder: StreamHolder) => void;
+
+  constructor(connection: Connection, stream: ServerHttp2Stream, end: (holder: StreamHolder) => void) {
+    this.peer = connection.peer;
+    this.connection = connection;
+    this.stream = stream;
+    this.#end = end;
+  }
+
+  isSettled(): boolean {
+    return this.isKnown;
+  }
+
+  end(): void {
+    this.#end(this);
+  }
 }
+
+// Whatever goes wrong on a socket or a stream ends it, and that is heard of.
+const ignore = () => {};
 
 const lookMs = 1_000;
 // A connection that is turned away may read why for so long, where not too many do. One that HTTP/2 has may still ask.
@@ -91,8 +144,8 @@ export class Admission {
   /** Takes a socket that was accepted, paused. */
   connected(socket: Socket): void {
     // Until HTTP/2 has it, and after.
-    socket.on('error', () => {});
-    const connection = this.#open(socket);
+    socket.on('error', ignore);
+    const connection = new Connection(socket, this.#options.clock.now(), this.#limits, this.#lost);
     if (!this.#connections.take(connection)) {
       this.#turnAway(connection, 'connections', 'all connections are taken, and no address has more of them');
       return;
@@ -124,7 +177,7 @@ export class Admission {
   opened(stream: ServerHttp2Stream): boolean {
     const connection = stream.session && this.#bySession.get(stream.session as ServerHttp2Session);
     if (connection === undefined) return true;
-    stream.on('error', () => {});
+    stream.on('error', ignore);
     if (connection.isEnded) {
       stream.close(constants.NGHTTP2_REFUSED_STREAM);
       return false;
@@ -135,11 +188,7 @@ export class Admission {
       stream.close(constants.NGHTTP2_REFUSED_STREAM);
       return false;
     }
-    const holder: StreamHolder = {
-      ...{ peer: connection.peer, isKnown: false },
-      isSettled: () => holder.isKnown,
-      end: () => this.#refuse(stream, connection, 'they were taken by this address, which has most'),
-    };
+    const holder = new StreamHolder(connection, stream, this.#lostStream);
     if (!this.#streams.take(holder)) {
       this.#refuse(stream, connection, 'no address has more of them than this one');
       return false;
@@ -161,10 +210,9 @@ export class Admission {
     if (holder !== undefined) holder.isKnown = true;
   }
 
-  /** So many bytes came on a stream as messages, or parts of them. */
-  wasRead(stream: ServerHttp2Stream, bytes: number): void {
-    const connection = stream.session && this.#bySession.get(stream.session as ServerHttp2Session);
-    if (connection !== undefined) connection.useful += bytes;
+  /** Where bytes are counted that come on a stream as messages, or parts of them. */
+  usefulOf(stream: ServerHttp2Stream | undefined): Useful | undefined {
+    return stream && this.#byStream.get(stream)?.connection;
   }
 
   /** Ends what is still there: at once, but for what streams are told last, which may be read first. */
@@ -180,24 +228,11 @@ export class Admission {
     }
   }
 
-  #open(socket: Socket): Connection {
-    const { clock } = this.#options;
-    const { openingBurst, openingsPerSecond, overheadPerSecond } = this.#limits;
-    const now = clock.now();
-    const { remoteAddress = '', remotePort = 0 } = socket;
-    const connection: Connection = {
-      ...{ socket, from: `${remoteAddress}:${remotePort}`, peer: peerOf(remoteAddress) },
-      ...{ session: undefined, streams: new Set(), since: now, isGreeted: false, isEnded: false },
-      openings: new Bucket(openingBurst, openingsPerSecond, now),
-      // Ten seconds of it at once.
-      overhead: new Bucket(10 * overheadPerSecond, overheadPerSecond, now),
-      ...{ useful: 0, seen: { useful: 0, all: 0 } },
-      isSettled: () => [...connection.streams].some((stream) => stream.isKnown),
-      end: () =>
-        this.#end(connection, 'connections', 'all connections are taken, and this address has most of them'),
-    };
-    return connection;
-  }
+  readonly #lost = (connection: Connection): void =>
+    this.#end(connection, 'connections', 'all connections are taken, and this address has most of them');
+
+  readonly #lostStream = ({ stream, connection }: StreamHolder): void =>
+    this.#refuse(stream, connection, 'they were taken by this address, which has most');
 
   /** Lets in who waits, each peer in its turn, as fast as may be. */
   readonly #admit = (): void => {
@@ -255,19 +290,22 @@ export class Admission {
   };
 
   #judgeOverhead(connection: Connection, now: number): void {
-    const { useful, socket, seen } = connection;
+    const { useful, socket, seenUseful, seenAll } = connection;
     const all = socket.bytesRead;
-    const overhead = all - seen.all - (useful - seen.useful);
+    const overhead = all - seenAll - (useful - seenUseful);
     // Messages that wait to be read are counted once they are.
     if (overhead <= 0) return;
-    connection.seen = { useful, all };
+    connection.seenUseful = useful;
+    connection.seenAll = all;
     if (connection.overhead.take(overhead, now)) return;
     const { overheadPerSecond } = this.#limits;
     this.#end(connection, 'overhead', `more than ${overheadPerSecond} bytes a second that are no messages`);
   }
 
   #streamless(): Connection[] {
-    return [...this.#all].filter(({ isGreeted, streams }) => isGreeted && streams.size === 0);
+    const found: Connection[] = [];
+    for (const one of this.#all) if (one.isGreeted && one.streams.size === 0) found.push(one);
+    return found;
   }
 
   #error(limit: AdmissionLimit, from: string, why: string): MeshError {

@@ -146,7 +146,7 @@ function readFrames(http: ServerHttp2Stream, receiver: Receiver): void {
     receiver.wasRead(chunk.length);
     pace.charge(pieceMs);
     read(() => reader.read(chunk));
-    if (!waits) waits = mustWait(0);
+    if (!waits && pace.isDue()) waits = mustWait(0);
   };
   http.off('data', theirs);
   http.on('data', ours);

@@ -35,6 +35,8 @@ export interface Pace {
   run(work: () => void): void;
   /** Counts time that was, or will be, taken for it elsewhere. */
   charge(ms: number): void;
+  /** Whether enough was counted since `mustWait` was last asked to ask it again before the next message comes. */
+  isDue(): boolean;
   /**
    * Asked before each message: undefined, and it may be read now; else `goOn` is called when to ask again, unless the timer is
    * cancelled. Throws MeshError 'exhausted' when the connection has asked for more than its share for too long.
@@ -47,6 +49,9 @@ interface Waiter {
   readonly goOn: () => void;
 }
 
+// What is counted without a look at the clock, at most, and what a connection may do before it is asked whether it has to wait: an
+// ACK of State of the World comes in several pieces, and each look at a clock for each of 1,000 streams would be seen.
+const uncountedMsMax = 0.2;
 // Somebody in line has a turn at least this often: one that is charged for what a crowd shares does not wait for all of it.
 const turnMsMax = 250;
 // Who has had no more than this lately asks for little, however many wait.
@@ -66,6 +71,15 @@ export class Paces {
   #timer: Timer | undefined;
   // When somebody in line had a turn last, or the line began.
   #turnAt = 0;
+  readonly #common: Common = {
+    spent: (ms, begin, now) => this.#all.add(ms, begin, now),
+    waits: () => {
+      this.waits += 1;
+    },
+    isScarce: (now) => this.#all.overMs(now) > 0,
+    littleMs: () => this.#littleMs(),
+    queue: (waiter) => this.#queue(waiter),
+  };
   /** How often a connection was made to wait. */
   waits = 0;
 
@@ -84,15 +98,7 @@ export class Paces {
   of(connection: object): Pace {
     const known = this.#paces.get(connection);
     if (known !== undefined) return known;
-    const made = new ConnectionPace(this.#clock, this.#limits, {
-      spent: (ms, begin, now) => this.#all.add(ms, begin, now),
-      waits: () => {
-        this.waits += 1;
-      },
-      isScarce: (now) => this.#all.overMs(now) > 0,
-      littleMs: () => this.#littleMs(),
-      queue: (waiter) => this.#queue(waiter),
-    });
+    const made = new ConnectionPace(this.#clock, this.#limits, this.#common);
     this.#paces.set(connection, made);
     return made;
   }
@@ -180,6 +186,10 @@ class ConnectionPace implements Pace {
   #overSince: number | undefined;
   #lately = 0;
   #latelyAt: number;
+  #uncounted = 0;
+  #sinceAsked = 0;
+  // When it was told that the next message need not wait, if nothing was done since.
+  #askedAt = -1;
   /** Its message is the next that is read. */
   hasTurn = false;
 
@@ -192,7 +202,9 @@ class ConnectionPace implements Pace {
   }
 
   run(work: () => void): void {
-    const begin = this.#clock.now();
+    // What was asked just before has looked at the clock.
+    const begin = this.#askedAt >= 0 ? this.#askedAt : this.#clock.now();
+    this.#askedAt = -1;
     // No more than half of it is left: what came since was within the share.
     if (this.#own.usedMs(begin) < this.#limits.burstMs / 2) this.#overSince = undefined;
     this.hasTurn = false;
@@ -200,12 +212,25 @@ class ConnectionPace implements Pace {
       work();
     } finally {
       const now = this.#clock.now();
+      this.#sinceAsked += now - begin;
       this.#add(now - begin, begin, now);
     }
   }
 
   charge(ms: number): void {
-    const now = this.#clock.now();
+    this.#sinceAsked += ms;
+    this.#uncounted += ms;
+    if (this.#uncounted >= uncountedMsMax) this.#count(this.#clock.now());
+  }
+
+  isDue(): boolean {
+    return this.#sinceAsked >= uncountedMsMax;
+  }
+
+  #count(now: number): void {
+    const ms = this.#uncounted;
+    if (ms === 0) return;
+    this.#uncounted = 0;
     this.#add(ms, now, now);
   }
 
@@ -222,17 +247,24 @@ class ConnectionPace implements Pace {
 
   mustWait(bytes: number, goOn: () => void): Timer | undefined {
     const now = this.#clock.now();
+    this.#count(now);
+    this.#sinceAsked = 0;
     const over = this.#own.overMs(now);
     if (over > 0) {
       this.#judge(now);
       this.#common.waits();
       return this.#clock.after(Math.ceil(over / this.#limits.share), goOn);
     }
-    if (this.hasTurn || !this.#common.isScarce(now)) return undefined;
-    const isLittle = bytes <= this.#limits.littleBytes && this.#latelyMs(now) < this.#common.littleMs();
-    if (isLittle) return undefined;
+    if (this.hasTurn || !this.#common.isScarce(now) || this.#isLittle(bytes, now)) {
+      this.#askedAt = bytes > 0 ? now : -1;
+      return undefined;
+    }
     this.#common.waits();
     return this.#common.queue({ pace: this, goOn });
+  }
+
+  #isLittle(bytes: number, now: number): boolean {
+    return bytes <= this.#limits.littleBytes && this.#latelyMs(now) < this.#common.littleMs();
   }
 
   #judge(now: number): void {

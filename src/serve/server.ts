@@ -198,13 +198,14 @@ function serveCall(
   const http = streamOf(call);
   const connection = sessionOf(call) ?? call;
   const intake = reading.intakes.open(connection, refuse);
+  const counter = reading.admission().usefulOf(http);
   const messages = openMessages(call, {
     receive: (bytes) => {
       if (!ended) handler.receive(bytes);
     },
     wasRead(bytes) {
       reading.wasRead(bytes);
-      if (http !== undefined) reading.admission().wasRead(http, bytes);
+      if (counter !== undefined) counter.useful += bytes;
     },
     refuse,
     intake,
