@@ -36,6 +36,8 @@ export interface ControlPlaneOptions {
   readonly sources: readonly OpenedSource[];
   /** Where ADS is served. Port 0: any. */
   readonly xds: ListenAddress;
+  /** False: no client status and no reflection there. Default true. */
+  readonly xdsTools?: boolean;
   /** Most crossings that any request may make, 0 to 4; a DR group may allow less. */
   readonly hopLimit: number;
   /** 'off' is the negative control of drills: requests may run in circles between IDCs. 'on' by default. */
@@ -86,7 +88,7 @@ export interface ControlPlane extends StatusReader {
  * or a source cannot be read.
  */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
-  const { idc, clock, logger, sources, loopPrevention = 'on' } = options;
+  const { idc, clock, logger, sources, loopPrevention = 'on', heap, failbackStore } = options;
   const metrics = createMetrics(idc);
   metrics.loopPrevention.set(loopPrevention === 'off' ? 0 : 1);
   // As an error: whatever the log level, it must be seen.
@@ -97,6 +99,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     clock,
     log: logger,
     ready: options.answerBeforeReady === true,
+    tools: options.xdsTools !== false,
     ...(options.xdsLimits && { limits: options.xdsLimits }),
     classOf(node) {
       memory?.admit();
@@ -142,7 +145,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   });
 
   const roster = new Roster({ clock, logger, metrics });
-  metrics.xdsLevels.ask(() => xdsLevels(xds));
+  metrics.xdsLevels.ask(() => ({ ...xdsLevels(xds), ...roster.kept() }));
   const ledger = new Ledger({
     clock,
     logger,
@@ -178,7 +181,6 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     },
   });
 
-  const { failbackStore } = options;
   const failback = createFailbackKeeper({
     clock,
     logger,
@@ -271,7 +273,6 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     if (onlyFilters && pipeline.hasFilters()) readiness.met('filters');
   }
 
-  const { heap } = options;
   const memory = heap && guardMemory({ clock, logger, metrics, readiness, heap, shed: xds.shed });
 
   const { address } = options.xds;

@@ -29,6 +29,7 @@ export interface ServeFlags {
   readonly state?: string;
   readonly filters?: string;
   readonly xds: ListenAddress;
+  readonly xdsTools: 'on' | 'off';
   readonly admin: ListenAddress;
   readonly adminTokenFile?: string;
   readonly peerAdmin?: readonly ListenAddress[];
@@ -101,6 +102,7 @@ async function serveUntilTold(flags: ServeFlags, logger: ClosableLogger): Promis
     idc: flags.idc,
     sources: [config, ...(registrations ? [registrations] : []), ...(evacuations ? [evacuations] : [])],
     xds: flags.xds,
+    xdsTools: flags.xdsTools === 'on',
     hopLimit: flags.hopLimit,
     loopPrevention: flags.loopPrevention,
     deletionLimits: { ackMsMax: flags.deletionAckLimit, reconnectMsMax: flags.deletionReconnectLimit },

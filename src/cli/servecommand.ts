@@ -32,6 +32,14 @@ export function serveCommand(): Command {
         .default({ address: '127.0.0.1', port: 15010 }, '127.0.0.1:15010'),
     )
     .addOption(
+      new Option(
+        '--xds-tools <on|off>',
+        'off: no client status (CSDS) and no reflection on --xds, which tell whoever reaches it what each proxy has',
+      )
+        .choices(['on', 'off'])
+        .default('on'),
+    )
+    .addOption(
       new Option('--admin <host:port>', 'readiness, status, metrics')
         .argParser((text: string) => parseAddress(text))
         .default({ address: '127.0.0.1', port: 15014 }, '127.0.0.1:15014'),

@@ -98,6 +98,11 @@ export class Roster {
     return this.#refused.list();
   }
 
+  /** How much is kept by names that clients gave. */
+  kept(): Readonly<Record<string, number>> {
+    return { goneNodes: this.gone().length, refusedClients: this.refusedStreams().length };
+  }
+
   #tell(message: string, { node, role, peer }: RosterStream, by: 1 | -1): void {
     this.#metrics.proxies.inc({ role }, by);
     this.#logger.info(message, { node, role, peer });

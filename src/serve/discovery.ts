@@ -7,7 +7,8 @@ import type { Node, Peer, StreamInfo } from './events.ts';
 import type { Hub } from './hub.ts';
 import type { Services, Stream, StreamHandler } from './server.ts';
 import { type DiscoveryMethod, discoveryMethods } from './services.ts';
-import { Session, type SessionStream } from './session.ts';
+import { Session } from './session.ts';
+import type { SessionStream } from './session-host.ts';
 import { isResourceType, ruleOf } from './types.ts';
 import { parseDeltaRequest, parseSotwRequest } from './wire.ts';
 
@@ -48,7 +49,7 @@ function open(
     const { peer } = stream;
     const info: StreamInfo = { id: nextId(), node, nodeClass, protocol, ...(only && { only }), peer };
     session = new Session(info, hub, once ? answeredOnce(stream) : stream);
-    hub.join(session);
+    hub.join(session, bytes?.length);
     stream.known();
     return session;
   };
@@ -89,6 +90,7 @@ function open(
 function answeredOnce(stream: Stream): SessionStream {
   return {
     isClogged: () => stream.isClogged(),
+    refuse: (error) => stream.refuse(error),
     write(bytes) {
       stream.write(bytes);
       // Not while the session writes.

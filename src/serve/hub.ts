@@ -3,8 +3,10 @@ import { MeshError } from '../base/error.ts';
 import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { TurnedAway } from './admission-limits.ts';
+import type { AnswerBytes } from './answers.ts';
+import { Budget, type BudgetLimits } from './budget.ts';
 import type { Cause } from './cause.ts';
-import { type EncodedResource, encodeResource, type ResourceJson } from './codec.ts';
+import { encodeChange, type ResourceChange } from './change.ts';
 import {
   type Concern,
   type Hooks,
@@ -16,16 +18,12 @@ import {
 import { NameSets } from './names.ts';
 import { ClassesOfPeers } from './peer-classes.ts';
 import { createPush } from './push.ts';
-import type { Member, Session, SessionHost } from './session.ts';
+import type { Member, Session } from './session.ts';
+import type { SessionHost } from './session-host.ts';
 import { type Group, Snapshot } from './snapshot.ts';
 import { SparseLog } from './sparse-log.ts';
 import { ruleOf } from './types.ts';
 import { Unsettled } from './unsettled.ts';
-
-/** A change to one resource of a node class. */
-export type ResourceChange =
-  | { readonly upsert: ResourceJson }
-  | { readonly remove: { readonly typeUrl: string; readonly name: string } };
 
 /** What `apply` did. */
 export interface Applied {
@@ -50,6 +48,8 @@ export interface HubOptions {
   readonly ready: boolean;
   readonly holdoffMsMax: number;
   readonly answerWaitMsMax: number;
+  /** What clients may have it remember; default `budgetLimits`. */
+  readonly budget?: Partial<BudgetLimits>;
 }
 
 interface NodeClass {
@@ -67,8 +67,10 @@ const sliceMs = 30;
 const sweepMs = 1000;
 
 /** Node classes and their resources on one side, sessions on the other: what changed goes to who cares. */
-export class Hub implements SessionHost {
+export class Hub implements SessionHost<Session, Member> {
   readonly sets = new NameSets();
+  readonly budget: Budget;
+  private readonly answerBytes: AnswerBytes = { bytes: 0 };
   readonly unsettled: Unsettled;
   readonly stats = newStats();
   readonly log: Logger;
@@ -87,6 +89,7 @@ export class Hub implements SessionHost {
   constructor(options: HubOptions) {
     const { clock, log, holdoffMsMax, answerWaitMsMax, ready } = options;
     this.options = options;
+    this.budget = new Budget(options.budget);
     this.unsettled = new Unsettled(clock);
     this.log = log;
     this.refusals = new SparseLog(clock, log);
@@ -148,7 +151,7 @@ export class Hub implements SessionHost {
     const { snapshots } = this.classOf(nodeClass);
     const known = snapshots.get(typeUrl);
     if (known !== undefined) return known;
-    const made = new Snapshot<Member>();
+    const made = new Snapshot<Member>(this.answerBytes);
     snapshots.set(typeUrl, made);
     return made;
   }
@@ -212,8 +215,11 @@ export class Hub implements SessionHost {
     for (const entry of this.classes.values()) yield* entry.sessions;
   }
 
-  /** A stream has said who it is. Throws MeshError 'exhausted' when others on its connection have said too much else. */
-  join(session: Session): void {
+  /**
+   * A stream has said who it is, by a node of so many bytes. Throws MeshError 'exhausted' when others on its connection have said
+   * too much else.
+   */
+  join(session: Session, nodeBytes = 0): void {
     this.peers.join(session.info);
     const entry = this.classOf(session.info.nodeClass);
     entry.sessions.add(session);
@@ -221,6 +227,7 @@ export class Hub implements SessionHost {
     this.stats.streamsOpened += 1;
     this.sweep();
     this.hook('onStreamOpen', session.info);
+    session.begin(nodeBytes);
     if (!entry.open) this.hook('onUnknownClass', session.info);
   }
 
@@ -256,12 +263,12 @@ export class Hub implements SessionHost {
     }
   }
 
-  acked: SessionHost['acked'] = (ack) => {
+  acked: SessionHost<Session, Member>['acked'] = (ack) => {
     this.stats.acks += 1;
     this.hook('onAck', ack);
   };
 
-  nacked: SessionHost['nacked'] = (nack) => {
+  nacked: SessionHost<Session, Member>['nacked'] = (nack) => {
     this.stats.nacks += 1;
     if (!nack.isNews) this.stats.refusedAgain += 1;
     const { type, version, message, names, refused } = nack;
@@ -360,7 +367,10 @@ export class Hub implements SessionHost {
 
   /** For `XdsServer.kept`. */
   kept(): Record<string, number> {
-    return { classes: this.classes.size, nameSets: this.sets.size, unsettled: this.unsettled.size };
+    return {
+      ...{ classes: this.classes.size, nameSets: this.sets.size, unsettled: this.unsettled.size },
+      ...{ ...this.budget.levels(), answerBytes: this.answerBytes.bytes },
+    };
   }
 
   close(): void {
@@ -375,20 +385,6 @@ function streamsOf(groups: readonly Group<Member>[]): number {
   // A stream has no two places in one group.
   if (first === undefined || groups.length === 1) return first?.members.size ?? 0;
   return new Set(groups.flatMap((group) => Array.from(group.members, (member) => member.session))).size;
-}
-
-function encodeChange(change: ResourceChange): {
-  typeUrl: string;
-  name: string;
-  resource: EncodedResource | undefined;
-} {
-  if ('remove' in change) {
-    ruleOf(change.remove.typeUrl);
-    return { ...change.remove, resource: undefined };
-  }
-  const resource = encodeResource(change.upsert);
-  ruleOf(resource.typeUrl);
-  return { typeUrl: resource.typeUrl, name: resource.name, resource };
 }
 
 /** The first of many names, and how many more there are. */

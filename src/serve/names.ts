@@ -10,6 +10,8 @@ export interface NameSet {
   /** Equal sets of one interner have equal keys. */
   readonly key: string;
   readonly names: Names;
+  /** What it takes to remember: for each name 100 bytes and twice its length, as it stands in a set and in the request too. */
+  readonly bytes: number;
 }
 
 /** Names as a request wrote them. */
@@ -27,7 +29,7 @@ export interface ReadNames {
  * million entries. Sets that nobody holds any more are collected.
  */
 export class NameSets {
-  readonly empty: NameSet = { key: '0', names: new Set() };
+  readonly empty: NameSet = { key: '0', names: new Set(), bytes: 0 };
   private readonly sets = new Map<string, WeakRef<NameSet>>();
   private readonly collected = new FinalizationRegistry<string>((key) => {
     if (this.sets.get(key)?.deref() === undefined) this.sets.delete(key);
@@ -47,7 +49,7 @@ export class NameSets {
 
   /** The set with exactly these names. The caller must not change `names` afterwards. */
   intern(names: ReadonlySet<string>): NameSet {
-    return this.interned(names, plus(zero, names));
+    return this.interned(names, plus(zero, names, 1));
   }
 
   private interned(names: Names, sum: NameSum): NameSet {
@@ -58,15 +60,16 @@ export class NameSets {
       if (sameNames(known.names, names)) return known;
       // Two sets with one hash: correct, though not shared.
       this.unique += 1;
-      return this.keep({ key: `${key}!${this.unique}`, names }, sum);
+      return this.keep(`${key}!${this.unique}`, names, sum);
     }
-    const made = this.keep({ key, names }, sum);
+    const made = this.keep(key, names, sum);
     this.sets.set(key, new WeakRef(made));
     this.collected.register(made, key);
     return made;
   }
 
-  private keep(made: NameSet, sum: NameSum): NameSet {
+  private keep(key: string, names: Names, sum: NameSum): NameSet {
+    const made = { key, names, bytes: nameBytes * names.size + 2 * sum[2] };
     this.sums.set(made, sum);
     return made;
   }
@@ -80,7 +83,7 @@ export class NameSets {
     for (const name of remove) if (from.names.has(name) && !add.names.has(name)) removed.add(name);
     for (const name of add.names) if (!from.names.has(name)) added.add(name);
     if (added.size === 0 && removed.size === 0) return from;
-    const sum = plus(plus(this.sums.get(from) ?? zero, added), removed);
+    const sum = plus(plus(this.sums.get(from) ?? zero, added, 1), removed, -1);
     return this.interned(changedNames(from.names, added, removed), sum);
   }
 
@@ -99,17 +102,24 @@ export class NameSets {
   }
 }
 
-/** The hash of a set of names: its names' own, combined by exclusive or, so that no order matters and a name leaves as it came. */
-type NameSum = readonly [high: number, low: number];
+// A name without its text: its place in a set, and what is noted about it while it is sent.
+const nameBytes = 100;
 
-const zero: NameSum = [0, 0];
+/**
+ * The hash of a set of names: its names' own, combined by exclusive or, so that no order matters and a name leaves as it came; and
+ * how long they are together.
+ */
+type NameSum = readonly [high: number, low: number, length: number];
+
+const zero: NameSum = [0, 0, 0];
 
 function keyOf(size: number, [high, low]: NameSum): string {
   return `${size}-${(high >>> 0).toString(16)}${(low >>> 0).toString(16).padStart(8, '0')}`;
 }
 
-function plus(sum: NameSum, names: Iterable<string>): NameSum {
-  let [high, low] = sum;
+/** Names put in (1), or taken out (-1). */
+function plus(sum: NameSum, names: Iterable<string>, sign: 1 | -1): NameSum {
+  let [high, low, length] = sum;
   for (const name of names) {
     let a = 0x811c9dc5;
     let b = 0x9e3779b9;
@@ -121,6 +131,7 @@ function plus(sum: NameSum, names: Iterable<string>): NameSum {
     }
     high ^= a;
     low ^= b;
+    length += sign * name.length;
   }
-  return [high, low];
+  return [high, low, length];
 }

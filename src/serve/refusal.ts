@@ -10,6 +10,20 @@ export const offerLimits = {
   bytesPerSecond: 4_096,
 } as const;
 
+/** Refusals of one type whose reason is kept whole, and what is kept of the others'. */
+const wholeTextsMax = 1_000;
+const cutTextLength = 256;
+
+/** A copy: a part of a string keeps all of it. */
+function cutTo(text: string): string {
+  return text.length <= cutTextLength ? text : Buffer.from(text.slice(0, cutTextLength)).toString();
+}
+
+/** About what refusals of so many names of one type take, in bytes. A reason has up to 4,096. */
+export function refusalBytes(names: number): number {
+  return 500 * names + 4_096 * Math.min(names, wholeTextsMax);
+}
+
 /** What `refuse` needs besides the response: time in ms, chance, and the version that a name has now. */
 export interface RefusalContext {
   readonly now: number;
@@ -68,7 +82,10 @@ export function refuse(
     const leastMs = (bytes.length / offerLimits.bytesPerSecond) * 1000;
     const at = context.now + Math.max(pauseMs * (0.75 + context.random() / 2), leastMs);
     const confirmed = earlier?.confirmed ?? sub.confirmed;
-    const words = { message, refusedAt: context.now };
+    const words = {
+      message: rejected.size < wholeTextsMax ? message : cutTo(message),
+      refusedAt: context.now,
+    };
     rejected.set(name, { confirmed, known, version: now, ...words, at, pauseMs });
     sub.offerAt = Math.min(sub.offerAt, at);
   }

@@ -1,3 +1,4 @@
+import type { Answers } from './answers.ts';
 import { planDelta } from './delta.ts';
 import type { Plan, Removals } from './plan.ts';
 import { type Group, type Snapshot, versionText } from './snapshot.ts';
@@ -25,12 +26,7 @@ export interface Stand<M> {
   readonly group: Group<M>;
 }
 
-// A longer response stays only while it is under way to somebody: what a stream that begins later is sent is put together
-// again from parts that stay.
-const keptBytesMax = 64 * 1024;
-
-// States of a group of which the answer is kept, and names in a state that need not be compared with any other's.
-const statesMax = 64;
+// Names in a state that need not be compared with any other's.
 const sharedNamesMax = 256;
 
 /** Numbers responses: `nextSequence` is called once for each response built. */
@@ -54,16 +50,12 @@ export function respond<M>(
   // Nobody else stands in a state of so many names where nobody else is.
   if (long && group.members.size < 2) return answer(sub, { snapshot, group }, protocol, sequence, removals);
   const key = stateKey(sub, protocol, removals);
-  const cache = group.responses as Map<string, Answer | WeakRef<Response>>;
-  const found = cache.get(key);
-  const known = found instanceof WeakRef ? found.deref() : found;
+  const answers = group.responses as Answers<Answer>;
+  const known = answers.get(key);
   // Sequence numbers grow: a response that is newer than the last one sent was not sent to this stream.
   if (known !== undefined && (!known.send || sub.sequence < known.sequence)) return known;
   const made = answer(sub, { snapshot, group }, protocol, sequence, removals);
-  // A client can ask for its names in as many ways as it likes: of each group only the last states are kept.
-  const [oldest] = cache.size >= statesMax ? cache.keys() : [];
-  if (oldest !== undefined) cache.delete(oldest);
-  cache.set(key, made.send && made.bytes.length > keptBytesMax ? new WeakRef(made) : made);
+  answers.set(key, made);
   return made;
 }
 

@@ -8,6 +8,7 @@ import {
   admissionLimits,
   type TurnedAway,
 } from './admission-limits.ts';
+import type { BudgetLimits } from './budget.ts';
 import type { Peer } from './events.ts';
 import { collectWhatWasRead } from './garbage.ts';
 import { handOver } from './handover.ts';
@@ -69,6 +70,7 @@ export interface XdsLimits {
   readonly admission?: Partial<AdmissionLimits>;
   readonly pace?: Partial<PaceLimits>;
   readonly intake?: Partial<IntakeLimits>;
+  readonly budget?: Partial<BudgetLimits>;
 }
 
 /** What limits are there for, as it is now. */

@@ -1,12 +1,12 @@
-import type { Logger } from '../base/log.ts';
-import type { Random } from '../base/random.ts';
+import type { Account } from './budget.ts';
 import { differencesOf } from './differences.ts';
-import type { Ack, Concern, Nack, ResourceDifference, Stats, StreamInfo, StreamStatus } from './events.ts';
-import type { NameSets } from './names.ts';
+import type { Ack, Concern, ResourceDifference, StreamInfo, StreamStatus } from './events.ts';
 import { mustHold, nextTurn, type Turn } from './order.ts';
 import type { Removals } from './plan.ts';
 import { offerAgain, refuse, standsInPlace } from './refusal.ts';
 import { type Response, respond } from './respond.ts';
+import { saidBytes } from './said.ts';
+import type { SessionHost, SessionStream } from './session-host.ts';
 import { type Group, type Snapshot, sees } from './snapshot.ts';
 import { hasAcked, standingOf } from './standing.ts';
 import {
@@ -19,13 +19,11 @@ import {
   noteSaid,
   repeatSotw,
   resumeDelta,
-  type Sent,
   type Subscription,
   subscribeDelta,
   subscribeSotw,
 } from './subscription.ts';
 import { clusterType, endpointType, positionOf, ruleOf } from './types.ts';
-import type { Unsettled } from './unsettled.ts';
 import type { DeltaRequest, SotwRequest } from './wire.ts';
 
 /** One stream's hold on one type: what `Snapshot` finds when that type changes. */
@@ -37,36 +35,6 @@ export interface Member {
   group: Group<Member>;
 }
 
-/** Where a session writes. */
-export interface SessionStream {
-  write(bytes: Buffer): void;
-  /** Whether something written has not gone out yet. */
-  isClogged(): boolean;
-  refuse?(error: Error): void;
-}
-
-/** What a session needs of the server. */
-export interface SessionHost {
-  readonly sets: NameSets;
-  readonly stats: Stats;
-  readonly log: Logger;
-  /** How long the other types wait for an answer, in milliseconds. */
-  readonly answerWaitMsMax: number;
-  now(): number;
-  readonly random: Random;
-  revision(): number;
-  nextSequence(): number;
-  readonly unsettled: Unsettled;
-  /** The resources of a type for the session's class. */
-  snapshot(nodeClass: string, typeUrl: string): Snapshot<Member>;
-  /** Whether the class may be answered. */
-  isOpen(nodeClass: string): boolean;
-  acked(ack: Ack): void;
-  nacked(nack: Nack): void;
-  /** The session has confirmed more than before. */
-  confirmed(session: Session): void;
-}
-
 // A client that comes back with clusters that went meanwhile asks for its routes in its next breath: until
 // then they must be taken to name those clusters. Until this long after the stream began, in milliseconds.
 const settleMs = 1_000;
@@ -76,7 +44,7 @@ const none: ReadonlySet<string> = new Set();
 export class Session {
   readonly info: StreamInfo;
   readonly openedAtMs: number;
-  private readonly host: SessionHost;
+  private readonly host: SessionHost<Session, Member>;
   readonly stream: SessionStream;
   private members: Member[] = [];
   private settlesAt = Number.NEGATIVE_INFINITY;
@@ -90,10 +58,13 @@ export class Session {
   private moved = false;
   private readonly byType = new Map<string, Member>();
   private readonly referred = new Map<string, Set<string>>();
+  // Bytes of its node, and what is counted of what it has the server remember.
+  private nodeBytes = 0;
+  private account: Account | undefined;
   /** What the client said that it has, of each type that waits for the class to be whole. */
   private resuming: Map<Member, ReadonlyMap<string, string>> | undefined;
 
-  constructor(info: StreamInfo, host: SessionHost, stream: SessionStream) {
+  constructor(info: StreamInfo, host: SessionHost<Session, Member>, stream: SessionStream) {
     this.info = info;
     this.host = host;
     this.stream = stream;
@@ -103,6 +74,14 @@ export class Session {
   /** Whether a type was asked for already: its URL needs no check then. */
   knows(typeUrl: string): boolean {
     return this.byType.has(typeUrl);
+  }
+
+  /** Counts what it has the server remember from now on; its node had so many bytes. Throws MeshError 'exhausted'. */
+  begin(nodeBytes: number): void {
+    // As text and as an object.
+    this.nodeBytes = 4 * nodeBytes;
+    this.account = this.host.budget.open(this.info.peer.address, (error) => this.stream.refuse?.(error));
+    this.countSaid();
   }
 
   /** The names of each type as they were last written, for `parseSotwRequest`. */
@@ -149,6 +128,7 @@ export class Session {
       if (first && initialVersions.size > 0) {
         this.resuming ??= new Map();
         this.resuming.set(member, initialVersions);
+        this.countSaid();
       }
       if (first) this.takeReferred(sub);
     }
@@ -181,6 +161,7 @@ export class Session {
   private judge(sub: Subscription, request: { nonce: string; error: string | undefined }) {
     const sent = sub.inFlight;
     const now = this.host.now();
+    const refusals = sub.rejected.size;
     const verdict = judge(sub, request.nonce, request.error, now);
     if (verdict === 'stale') this.host.stats.staleNonces += 1;
     if (sent === undefined || (verdict !== 'ack' && verdict !== 'nack')) return verdict;
@@ -198,25 +179,30 @@ export class Session {
       names,
       bytes: bytes.length,
     };
+    if (sent.own > 0) this.account?.unanswered(-sent.own);
     if (verdict === 'ack') {
       this.host.acked(ack);
       this.moved = true;
+      if (sub.rejected.size < refusals) this.countSaid();
     } else {
       const message = request.error ?? '';
-      const verdictOnIt = this.refuse(sub, sent, message);
+      const marks = this.byType.get(sub.rule.url)?.snapshot.marks;
+      const verdictOnIt = refuse(sub, sent, message, {
+        ...{ now, random: this.host.random },
+        divisible: this.info.protocol === 'delta' || !sub.rule.fullState,
+        versionOf: (name) => marks?.get(name)?.resource?.version ?? 'gone',
+      });
       this.moved = true;
       this.host.nacked({ ...ack, message, ...verdictOnIt });
+      this.countSaid();
     }
     return verdict;
   }
 
-  private refuse(sub: Subscription, sent: Sent, message: string): ReturnType<typeof refuse> {
-    const marks = this.byType.get(sub.rule.url)?.snapshot.marks;
-    return refuse(sub, sent, message, {
-      ...{ now: this.host.now(), random: this.host.random },
-      divisible: this.info.protocol === 'delta' || !sub.rule.fullState,
-      versionOf: (name) => marks?.get(name)?.resource?.version ?? 'gone',
-    });
+  /** Counts what the client said besides names that it subscribes to: a node, refusals, versions. */
+  private countSaid(): void {
+    const subs = this.members.map(({ sub }) => sub);
+    this.account?.said(this.nodeBytes + saidBytes(subs, this.resuming?.values() ?? []));
   }
 
   /** Puts the subscription where its names belong. */
@@ -224,6 +210,7 @@ export class Session {
     const snapshot = known?.snapshot ?? this.host.snapshot(this.info.nodeClass, sub.rule.url);
     const unchanged = known?.group.wildcard === sub.wildcard && known.group.set === sub.set;
     if (known !== undefined && unchanged) return known;
+    this.account?.names(sub.rule.url, sub.set);
     const group = snapshot.group(sub.wildcard, sub.set, this.host.revision(), known?.group);
     const member = known ?? { session: this, sub, position: positionOf(sub.rule.url), snapshot, group };
     if (known === undefined) {
@@ -271,8 +258,7 @@ export class Session {
   }
 
   private writeDue(): void {
-    for (const [member, versions] of this.resuming ?? []) this.resume(member, versions);
-    this.resuming = undefined;
+    this.resumeAll();
     while (this.isDue()) {
       const turns = this.turns();
       const settling = this.host.now() < this.settlesAt;
@@ -285,6 +271,13 @@ export class Session {
       if (this.send(member, next.release ? 'release' : waits ? 'hold' : 'now') && late)
         this.host.stats.outOfTurn += 1;
     }
+  }
+
+  private resumeAll(): void {
+    if (this.resuming === undefined) return;
+    for (const [member, versions] of this.resuming) this.resume(member, versions);
+    this.resuming = undefined;
+    this.countSaid();
   }
 
   /** Whether anything may have to be sent. After an ACK nearly always nothing is: that must cost nothing. */
@@ -322,7 +315,9 @@ export class Session {
     const response = respond(sub, member, this.info.protocol, this.host, removals);
     const released =
       sub.held.size === 0 ? none : new Set([...sub.held.keys()].filter((name) => !response.held.has(name)));
+    const hadGone = sub.gone.size > 0;
     noteSaid(sub, response.held);
+    if (hadGone) this.countSaid();
     sub.revision = group.changedAt;
     if (response.send) this.markSent(member, response, released);
     else {
@@ -333,9 +328,12 @@ export class Session {
     return response.send;
   }
 
-  private markSent({ sub }: Member, response: Response, released: ReadonlySet<string>): void {
+  private markSent({ sub, group }: Member, response: Response, released: ReadonlySet<string>): void {
     const { nonce, sequence, bytes, refs } = response;
-    sub.inFlight = { response, revision: sub.revision, sentAt: this.host.now(), released };
+    // What a wildcard brings is not the client's doing, and what others are sent as well is held once.
+    const own = group.wildcard || group.members.size > 1 ? 0 : bytes.length;
+    sub.inFlight = { response, revision: sub.revision, sentAt: this.host.now(), released, own };
+    if (own > 0) this.account?.unanswered(own);
     sub.nonce = nonce;
     sub.sequence = sequence;
     this.greeted = true;
@@ -383,6 +381,7 @@ export class Session {
     }
     this.members = [];
     this.byType.clear();
+    this.account?.close();
   }
 
   /** For `XdsServer.status`. */

@@ -29,6 +29,11 @@ export class Slots<H extends Holder> {
     return this.#taken;
   }
 
+  /** Peers that have some. */
+  get peers(): number {
+    return this.#byPeer.size;
+  }
+
   /** Places that one peer has. */
   of(peer: string): number {
     return this.#byPeer.get(peer)?.size ?? 0;

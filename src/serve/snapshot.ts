@@ -1,3 +1,4 @@
+import { type AnswerBytes, type Answered, Answers } from './answers.ts';
 import type { Cause } from './cause.ts';
 import type { EncodedResource } from './codec.ts';
 import { changeBetween } from './name-layers.ts';
@@ -35,7 +36,7 @@ export interface Group<M> {
   /** Exclusive or of the versions of all that it sees. */
   version: VersionSum;
   /** Whole responses, shared by members in the same state; emptied when the group changes. */
-  readonly responses: Map<string, unknown>;
+  readonly responses: Answers<Answered>;
 }
 
 /** Changes from one revision on, as one group sees them; each name once. */
@@ -60,6 +61,12 @@ export class Snapshot<M> {
   private live = 0;
   // Changes up to here are no longer in the log.
   private trimmedTo = 0;
+  private readonly answerBytes: AnswerBytes;
+
+  /** `answerBytes` counts the answers that are kept, for all snapshots of a server. */
+  constructor(answerBytes: AnswerBytes = { bytes: 0 }) {
+    this.answerBytes = answerBytes;
+  }
 
   /** Number of resources. */
   get size(): number {
@@ -110,7 +117,7 @@ export class Snapshot<M> {
       members: new Set(),
       changedAt: revision,
       version,
-      responses: new Map(),
+      responses: new Answers(this.answerBytes),
     };
     this.groups.set(key, made);
     return made;
@@ -131,7 +138,9 @@ export class Snapshot<M> {
   /** Takes a member out of its group; the last one out takes the group with it. */
   leave(group: Group<M>, member: M): void {
     group.members.delete(member);
-    if (group.members.size === 0) this.groups.delete(`${group.wildcard ? '*' : ''}${group.set.key}`);
+    if (group.members.size > 0) return;
+    group.responses.clear();
+    this.groups.delete(`${group.wildcard ? '*' : ''}${group.set.key}`);
   }
 
   /** Everything that a group sees, in the order of the names' first appearance. */

@@ -24,6 +24,8 @@ export interface Sent {
   readonly sentAt: number;
   /** Removals that were held until then, and that it carries out. */
   readonly released: ReadonlySet<string>;
+  /** Its bytes, where no other stream was sent them; else 0. */
+  readonly own: number;
 }
 
 /** A removal that waits: its revision, its cause and the last content, as far as they are known here. */

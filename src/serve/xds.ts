@@ -3,12 +3,13 @@ import { MeshError } from '../base/error.ts';
 import { type Logger, silentLogger } from '../base/log.ts';
 import { type Random, seededRandom } from '../base/random.ts';
 import type { Cause } from './cause.ts';
+import type { ResourceChange } from './change.ts';
 import { clientStatus } from './client-status.ts';
 import type { ResourceJson } from './codec.ts';
 import { discovery } from './discovery.ts';
 import type { Concern, Hooks, Node, Peer, ResourceDifference, Stats, StreamStatus } from './events.ts';
 import { Health, healthService } from './health.ts';
-import { type Applied, Hub, type ResourceChange } from './hub.ts';
+import { type Applied, Hub } from './hub.ts';
 import { reflection, reflectionServices } from './reflection.ts';
 import {
   type Levels,
@@ -22,6 +23,7 @@ import {
 export type { LogFields, Logger } from '../base/log.ts';
 export type { AdmissionLimit, TurnedAway } from './admission-limits.ts';
 export type { Cause } from './cause.ts';
+export type { ResourceChange } from './change.ts';
 export type { ResourceJson } from './codec.ts';
 export type {
   Ack,
@@ -38,7 +40,7 @@ export type {
   StreamStatus,
   TypeStatus,
 } from './events.ts';
-export type { Applied, ResourceChange } from './hub.ts';
+export type { Applied } from './hub.ts';
 export type { Levels, TlsOptions, XdsLimits } from './server.ts';
 
 /** How an xDS server is set up. All optional. */
@@ -139,7 +141,10 @@ export function createXdsServer(options: XdsServerOptions = {}): XdsServer {
   const log = options.log ?? silentLogger;
   const { ready = true, holdoffMsMax = 50, answerWaitMsMax = 5_000, tools = true } = options;
   const random = options.random ?? seededRandom(clock.wall());
-  const hub = new Hub({ clock, random, log, hooks: options, ready, holdoffMsMax, answerWaitMsMax });
+  const hub = new Hub({
+    ...{ clock, random, log, hooks: options, ready, holdoffMsMax, answerWaitMsMax },
+    ...(options.limits?.budget && { budget: options.limits.budget }),
+  });
   const classOf = options.classOf ?? ((node: Node) => node.id);
   const listening: Listening[] = [];
   const discovered = discovery({ hub, classOf });

@@ -13,12 +13,34 @@ function faults(text: string): string[] {
   return statements.flatMap((row) => {
     const [, statement = '', here = '', test = ''] = row.split('|').map((cell) => cell.trim());
     if (test === '') return here.startsWith('not offered: ') ? [] : [`${statement}: no test`];
-    const [, file = '', title = ''] = /^`(test\/[\w/.-]+)`: (.+)$/.exec(test) ?? [];
-    const url = new URL(file, root);
-    if (file === '' || !existsSync(url)) return [`${statement}: no such file: ${test}`];
-    return readFileSync(url, 'utf8').includes(title) ? [] : [`${statement}: ${file} has no '${title}'`];
+    return faultOf(statement, test);
   });
 }
+
+/** What is wrong with a test that a row names, as `FILE`: TITLE. */
+function faultOf(row: string, test: string): string[] {
+  const [, file = '', title = ''] = /^`(test\/[\w/.-]+)`: (.+)$/.exec(test) ?? [];
+  const url = new URL(file, root);
+  if (file === '' || !existsSync(url)) return [`${row}: no such file: ${test}`];
+  return readFileSync(url, 'utf8').includes(title) ? [] : [`${row}: ${file} has no '${title}'`];
+}
+
+/** What is wrong with the table of what is kept. */
+function keptFaults(text: string): string[] {
+  const [, section = ''] = text.split('### What is kept by what a client said');
+  const [table = ''] = section.split('###');
+  const [, ...rows] = table.split('\n').filter((line) => line.startsWith('| '));
+  if (rows.length < 12) return [`only ${rows.length} rows`];
+  return rows.flatMap((row) => {
+    const [, what = '', limit = '', , , test = ''] = row.split('|').map((cell) => cell.trim());
+    return limit === '' ? [`${what}: no limit`] : faultOf(what, test);
+  });
+}
+
+t.test('each thing that is kept by what a client said has a limit, and a test that is there', async (t) => {
+  t.same(keptFaults(doc), []);
+  t.match(keptFaults(doc.replace('the last 50,000 of them', 'the last 60,000 of them')), [/has no/]);
+});
 
 t.test("each statement of Envoy's protocol names a test that is there", async (t) => {
   t.same(faults(doc), []);

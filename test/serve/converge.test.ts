@@ -1,6 +1,6 @@
 import t from 'tap';
 import { seededRandom } from '../../src/base/random.ts';
-import type { ResourceChange } from '../../src/serve/hub.ts';
+import type { ResourceChange } from '../../src/serve/change.ts';
 import { cds, eds, gone, lds, rds, story } from './story.ts';
 
 // Envoys as simple models, that read, answer and reconnect when chance says so. Whatever happens: a route in

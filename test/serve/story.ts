@@ -1,8 +1,9 @@
 import type { Clock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/log.ts';
+import type { ResourceChange } from '../../src/serve/change.ts';
 import { decodeJson, encodeJson, type ResourceJson } from '../../src/serve/codec.ts';
 import type { Ack, Hooks, Nack } from '../../src/serve/events.ts';
-import { Hub, type ResourceChange } from '../../src/serve/hub.ts';
+import { Hub } from '../../src/serve/hub.ts';
 import type { Protocol } from '../../src/serve/respond.ts';
 import { Session } from '../../src/serve/session.ts';
 import { pushOrder } from '../../src/serve/types.ts';

@@ -1,0 +1,39 @@
+import type { MeshError } from '../base/error.ts';
+import type { Logger } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
+import type { Budget } from './budget.ts';
+import type { Ack, Nack, Stats } from './events.ts';
+import type { NameSets } from './names.ts';
+import type { Snapshot } from './snapshot.ts';
+import type { Unsettled } from './unsettled.ts';
+
+/** Where a session writes. */
+export interface SessionStream {
+  write(bytes: Buffer): void;
+  /** Whether something written has not gone out yet. */
+  isClogged(): boolean;
+  refuse?(error: MeshError): void;
+}
+
+/** What a session `S` needs of the server; `M` is what it has of each type. */
+export interface SessionHost<S, M> {
+  readonly sets: NameSets;
+  readonly budget: Budget;
+  readonly stats: Stats;
+  readonly log: Logger;
+  /** How long the other types wait for an answer, in milliseconds. */
+  readonly answerWaitMsMax: number;
+  now(): number;
+  readonly random: Random;
+  revision(): number;
+  nextSequence(): number;
+  readonly unsettled: Unsettled;
+  /** The resources of a type for the session's class. */
+  snapshot(nodeClass: string, typeUrl: string): Snapshot<M>;
+  /** Whether the class may be answered. */
+  isOpen(nodeClass: string): boolean;
+  acked(ack: Ack): void;
+  nacked(nack: Nack): void;
+  /** The session has confirmed more than before. */
+  confirmed(session: S): void;
+}

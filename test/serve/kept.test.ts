@@ -1,0 +1,134 @@
+import t from 'tap';
+import { silentLogger } from '../../src/base/log.ts';
+import { createMetrics } from '../../src/delivery/metrics.ts';
+import { refusedLimits } from '../../src/delivery/refused-streams.ts';
+import { goneLimits, Roster } from '../../src/delivery/roster.ts';
+import { conversation } from '../../src/serve/calls.ts';
+import type { Stream } from '../../src/serve/server.ts';
+import { Slots } from '../../src/serve/slots.ts';
+import { Unsettled } from '../../src/serve/unsettled.ts';
+import { createXdsServer } from '../../src/serve/xds.ts';
+import { manualClock } from '../support/manual-clock.ts';
+import { until } from '../support/mesh.ts';
+import { connectXds, typeUrl } from '../support/xds-client.ts';
+import { eds, story } from './story.ts';
+
+// What is kept by what clients said: each has a limit, an end, and a gauge (docs/xds.md).
+
+const clusters = typeUrl('CDS');
+
+t.test('who left unsettled is remembered for an hour, the last 50,000 of them', async (t) => {
+  const clock = manualClock();
+  clock.pass(1);
+  const unsettled = new Unsettled(clock);
+  for (let i = 0; i < 50_010; i++) unsettled.add(`node-${i}`, clusters);
+  t.equal(unsettled.size, 50_000);
+  t.notOk(unsettled.take('node-9', clusters), 'who has been away longest is forgotten');
+  t.ok(unsettled.take('node-50009', clusters));
+  t.notOk(unsettled.take('node-50009', clusters), 'told once');
+  clock.pass(3_600_000 + 1);
+  t.notOk(unsettled.take('node-50008', clusters), 'an hour later');
+  const s = story();
+  t.equal(s.hub.kept().unsettled, 0);
+});
+
+t.test('a node counts for as long as its stream is there', async (t) => {
+  const server = createXdsServer({ classOf: () => 'k' });
+  server.upsert('k', []);
+  const address = `127.0.0.1:${await server.listen('127.0.0.1:0')}`;
+  t.teardown(() => server.close());
+  const client = connectXds(address, 'delta', { id: 'one', metadata: { words: 'x'.repeat(50_000) } });
+  client.send('CDS', { resource_names_subscribe: ['*'] });
+  await client.next();
+  t.ok((server.kept().saidBytes ?? 0) > 200_000, `${server.kept().saidBytes}`);
+  client.close();
+  await until('it is gone', async () => server.kept().saidBytes === 0);
+});
+
+t.test('of thousands of refusals the reasons are cut', async (t) => {
+  const s = story();
+  const names = Array.from({ length: 2_000 }, (_, i) => `n-${i}`);
+  await s.apply(names.map((name) => eds(name)));
+  const client = s.connect('delta');
+  for (const name of names) {
+    client.send('EDS', { resource_names_subscribe: [name] });
+    client.got();
+    client.nack('EDS', `${name} ${'because '.repeat(400)}`);
+  }
+  const [member] = client.session.subscriptions;
+  const texts = [...(member?.sub.rejected.values() ?? [])].map(({ message }) => message);
+  t.equal(texts.length, names.length);
+  t.match(texts[0], /^n-0 because/);
+  t.ok((texts[0]?.length ?? 0) > 3_000, 'the first are whole');
+  t.ok((texts.at(-1)?.length ?? 0) <= 256, 'the last are not');
+  t.ok(
+    texts.reduce((sum, text) => sum + text.length, 0) < s.hub.budget.levels().saidBytes,
+    'all are counted',
+  );
+  client.close();
+  t.equal(s.hub.budget.levels().saidBytes, 0);
+});
+
+t.test('type URLs that nobody knows leave nothing', async (t) => {
+  const server = createXdsServer({ classOf: () => 'k' });
+  server.upsert('k', []);
+  const address = `127.0.0.1:${await server.listen('127.0.0.1:0')}`;
+  t.teardown(() => server.close());
+  for (let i = 0; i < 50; i++) {
+    const client = connectXds(address, i % 2 === 0 ? 'delta' : 'sotw', { id: `one-${i}` });
+    client.send(`type.googleapis.com/no.such.Type${i}`, {});
+    t.match(await client.ended, { code: 3, details: /no.such.Type\d+' is not served/ });
+    client.close();
+  }
+  await until('all are gone', async () => server.levels()[0]?.connections === 0);
+  t.match(server.kept(), { classes: 1, nameSets: 0, unsettled: 0, saidBytes: 0, answerBytes: 0 });
+});
+
+t.test('answers that a client asks for and does not read are bounded', async (t) => {
+  const ends: string[] = [];
+  let [isClogged, written] = [true, 0];
+  const stream: Stream = {
+    ...{ peer: { address: '10.0.0.1:1' }, isClogged: () => isClogged, end() {}, known() {} },
+    write: (bytes) => {
+      written += bytes.length;
+    },
+    refuse: ({ code, message }) => void ends.push(`${code}: ${message}`),
+  };
+  const handler = conversation(() => Buffer.alloc(2 ** 20))(stream);
+  for (let i = 0; i < 50 && ends.length === 0; i++) handler.receive(Buffer.alloc(1));
+  t.match(ends, [/^exhausted: more than 8388608 bytes of answers are not read/]);
+  t.ok(written <= 10 * 2 ** 20, `${written}`);
+  isClogged = false;
+  const reads = conversation(() => Buffer.alloc(2 ** 20))(stream);
+  for (let i = 0; i < 50; i++) reads.receive(Buffer.alloc(1));
+  t.equal(ends.length, 1, 'the control: who reads may go on');
+});
+
+t.test('an address that has left leaves nothing', async (t) => {
+  const slots = new Slots<{ peer: string; isSettled(): boolean; end(): void }>(1_000_000);
+  const holders = Array.from({ length: 10_000 }, (_, i) => ({
+    ...{ peer: `10.0.${i >> 8}.${i & 255}`, isSettled: () => true, end() {} },
+  }));
+  for (const holder of holders) slots.take(holder);
+  t.equal(slots.taken, 10_000);
+  t.equal(slots.peers, 10_000);
+  for (const holder of holders) slots.free(holder);
+  t.same([slots.taken, slots.peers], [0, 0]);
+});
+
+t.test('proxies that are gone and clients that were refused', async (t) => {
+  const clock = manualClock();
+  const roster = new Roster({ clock, logger: silentLogger, metrics: createMetrics('sh-a') });
+  for (let i = 0; i < goneLimits.nodesMax + 10; i++) {
+    roster.opened({ ...{ id: i, node: `node-${i}`, role: 'sidecar', idc: 'sh-a', peer: '10.0.0.1:1' } });
+    roster.closed({ id: i });
+  }
+  const error = { code: 'invalid', message: 'no' };
+  for (let i = 0; i < refusedLimits.most + 10; i++)
+    roster.refused({ peer: { address: `10.0.${i}.1:1` }, node: `bad-${i}`, error });
+  t.same(roster.kept(), { goneNodes: goneLimits.nodesMax, refusedClients: refusedLimits.most });
+  clock.pass(refusedLimits.keptMs + 1);
+  t.equal(roster.kept().refusedClients, 0);
+  clock.pass(goneLimits.keptMs + 1);
+  t.equal(roster.kept().goneNodes, 0);
+});
