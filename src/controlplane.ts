@@ -99,8 +99,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     clock,
     log: logger,
     ready: options.answerBeforeReady === true,
-    tools: options.xdsTools !== false,
-    ...(options.xdsLimits && { limits: options.xdsLimits }),
+    ...{ tools: options.xdsTools !== false, ...(options.xdsLimits && { limits: options.xdsLimits }) },
     classOf(node) {
       memory?.admit();
       return classOf(node, idc);
