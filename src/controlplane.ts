@@ -6,7 +6,7 @@ import type { GuardLimits } from './delivery/guard.ts';
 import { Ledger } from './delivery/ledger.ts';
 import { guardMemory, type Heap } from './delivery/memory.ts';
 import { createMetrics, type Metrics } from './delivery/metrics.ts';
-import { ReachWatch } from './delivery/reach-watch.ts';
+import { watchReach } from './delivery/reach.ts';
 import { Readiness } from './delivery/readiness.ts';
 import { Roster } from './delivery/roster.ts';
 import { gaugeSources } from './delivery/source-gauges.ts';
@@ -241,12 +241,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     return describeWaiting({ idc, idcs, sources, waitingFor: readiness.waitingFor() });
   }
 
-  const watch = new ReachWatch({
-    clock,
-    logger,
-    watched: () => pipeline.watched(),
-    onChange: (dead) => pipeline.unreached(dead),
-  });
+  const { watched, reached } = pipeline;
+  const watch = watchReach({ clock, logger, watched, reached });
 
   const feed = createSourceFeed({
     ...{ sources, pipeline, deletions, metrics, clock, logger, reconcileMs: options.reconcileMs },

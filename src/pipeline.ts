@@ -3,17 +3,21 @@ import type { MeshError } from './base/error.ts';
 import type { Logger } from './base/log.ts';
 import type { Pushed } from './delivery/deletions.ts';
 import type { Ledger, OpenPush } from './delivery/ledger.ts';
+import type { AllWatched } from './delivery/reach.ts';
 import { applySalvaging } from './delivery/salvage.ts';
+import { sameContent } from './index/equal.ts';
 import { isFollowUp } from './index/problems.ts';
 import { createIndex } from './index/store.ts';
 import type { MeshIndex, MeshView } from './index/view.ts';
 import type { Evacuation, EvacuationStatus } from './model/evacuation.ts';
-import type { ListenAddress, NodeScope } from './model/node.ts';
+import type { NodeScope } from './model/node.ts';
 import { type Change, type Kind, refOf } from './model/object.ts';
+import { allReached, type Reach } from './model/reach.ts';
 import type { LoopPrevention } from './model/trail.ts';
 import { evacuationsAt, evacuationsChangeAt, isLeftWholly } from './plan/evacuation.ts';
 import { type EvacuationEffect, evacuationEffect, evacuationStatuses } from './plan/evacuation-effect.ts';
 import type { KnownHealth } from './plan/evacuation-room.ts';
+import { describeLeftOut, type LeftOut, planLeftOut, watchedGateways } from './plan/gateways.ts';
 import { createPlanner, type PlannedGroups } from './plan/planner.ts';
 import { planPolicies } from './plan/policy.ts';
 import type { PolicyCompiler } from './policy/compile.ts';
@@ -73,10 +77,10 @@ export interface Pipeline {
   hasFilters(): boolean;
   /** Puts all that a new class of nodes gets. */
   open(nodeClass: string, scope: NodeScope): void;
-  /** What the limits on requests from other IDCs rest on: instances, and ingress gateways; none while there is no limit. */
-  watched(): readonly ListenAddress[];
-  /** Takes in which of these accept no connection (`reachedName`). */
-  unreached(dead: ReadonlySet<string>): void;
+  /** What is to be looked at: gateways that proxies are sent to, and what the limits on requests from other IDCs rest on. */
+  watched(): AllWatched;
+  /** Takes in what the looks have found. */
+  reached(reach: Reach): void;
   /** Whether there are such limits, and hosts that could have one and have not. */
   hasLimits(): boolean;
   unbounded(): readonly string[];
@@ -142,6 +146,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   let revision = 0;
   let nextLook: Timer | undefined;
   let ready: boolean | undefined;
+  let reach = allReached;
+  let leftOut: readonly LeftOut[] = [];
 
   const keeper = createFilterKeeper({
     compiler: options.compiler,
@@ -166,7 +172,9 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   function surround(push: OpenPush, applied: Applied[]): void {
     const { idcs } = index.view();
     ready = readiness();
-    publish(catalog.surround(idcs, { own: idcs.get(idc), filters, ready }), push, applied);
+    const now = planLeftOut(idcs, idc, reach);
+    if (!sameContent(now, leftOut)) leftOut = now;
+    publish(catalog.surround(idcs, { own: idcs.get(idc), filters, ready, leftOut }), push, applied);
   }
 
   /** Whether clients are to come to the edge; undefined: nobody is told. */
@@ -284,12 +292,19 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       if (built.length > openAtOnceMax) openSlowly(nodeClass, built);
       else put(nodeClass, { upserts: built, removals: [] });
     },
-    watched: () => planner.watched(index.view()),
-    unreached(dead) {
-      const plans = planner.unreached(dead, index.view());
-      if (plans.size === 0) return;
-      const push = ledger.begin('reach', clock.now(), 1, 'what accepts no connection');
-      publish(catalog.update(plans), push, []);
+    watched() {
+      const { egress: near, ingress: far } = watchedGateways(index.view().idcs, idc);
+      return { near, far, limits: planner.watched(index.view()) };
+    },
+    reached(found) {
+      reach = found;
+      const view = index.view();
+      const plans = planner.reached(reach, view);
+      const isOther = !sameContent(planLeftOut(view.idcs, idc, reach), leftOut);
+      if (plans.size === 0 && !isOther) return;
+      const push = ledger.begin('reach', clock.now(), 1, 'what answers no more, or again');
+      if (isOther) surround(push, []);
+      if (plans.size > 0) publish(catalog.update(plans), push, []);
       push.end();
     },
     hasLimits: () => planner.hasLimits(),
@@ -313,7 +328,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     index,
     problems: (doubtful = new Set()) => ({
       objects: index.problems().filter((problem) => !isFollowUp(problem, doubtful)),
-      own: [...(filterProblem ? [filterProblem] : []), ...refused.values()],
+      own: [...(filterProblem ? [filterProblem] : []), ...refused.values(), ...leftOut.map(describeLeftOut)],
     }),
     close() {
       nextLook?.cancel();

@@ -1,6 +1,7 @@
 import type { GroupSpill } from '../model/capacity.ts';
 import type { Idc } from '../model/idc.ts';
 import type { ListenAddress } from '../model/node.ts';
+import { addressName } from '../model/reach.ts';
 
 /** What a Group gets that says nothing. */
 export const spillDefaults = {
@@ -34,14 +35,9 @@ export function spillLimit({ instances, concurrentPerInstance, sharePercent, gat
   return Math.max(1, Math.ceil(limit - 1e-9));
 }
 
-/** How the planner is told of what accepts no connection. */
-export function nameOf({ address, port }: ListenAddress): string {
-  return `${address} ${port}`;
-}
-
 /** How many of these count: those that are not known to be dead; all where all are, as who looked may be at fault. */
 export function countLive(all: readonly ListenAddress[], unreached: ReadonlySet<string>): number {
-  const live = all.filter((one) => !unreached.has(nameOf(one))).length;
+  const live = all.filter((one) => !unreached.has(addressName(one))).length;
   return live === 0 ? all.length : live;
 }
 

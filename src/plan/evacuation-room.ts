@@ -1,7 +1,8 @@
 import type { GroupView, Instance, MeshView } from '../index/view.ts';
 import { mergeTraffic, trafficFromAnnotations } from '../model/annotations.ts';
 import type { GroupSpill } from '../model/capacity.ts';
-import { concurrentPerInstance, nameOf, spillShare } from './capacity.ts';
+import { addressName } from '../model/reach.ts';
+import { concurrentPerInstance, spillShare } from './capacity.ts';
 import { portOf } from './group.ts';
 import { planNaming } from './naming.ts';
 
@@ -42,7 +43,7 @@ export function roomFor(
   const idc = view.idcs.get(own);
   const isReached = (instance: Instance, { entry }: GroupView) =>
     !entry.spec.ports.some((port) =>
-      unreached.has(nameOf({ address: instance.address, port: portOf(instance, port) })),
+      unreached.has(addressName({ address: instance.address, port: portOf(instance, port) })),
     );
   const here = (group: GroupView) => planNaming(group, own)?.instances ?? [];
   const beside = [...view.groups.values()].some(

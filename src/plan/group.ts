@@ -9,6 +9,7 @@ import { concurrentPerInstance, countLive, spillLimit, spillShare } from './capa
 import { planCrossingCheck } from './checks.ts';
 import { leftToAsk, planCrossing } from './crossing.ts';
 import { evacuatedIdcs, type Leaving, planHomeShare } from './evacuation.ts';
+import { peersOf } from './gateways.ts';
 import { planHealth } from './health.ts';
 import { isByName, planNaming } from './naming.ts';
 import { planOutlier } from './outlier.ts';
@@ -40,8 +41,10 @@ export interface PlanContext {
   readonly checkIntervalMsMin: number;
   /** Evacuations in force, of this IDC and of others; absent: none. */
   readonly leaving?: readonly Leaving[];
-  /** Instances and ingress gateways of the own IDC that accept no connection, as `address port`; absent: none is known. */
+  /** Instances and ingress gateways of the own IDC that are not reached (`addressName`); absent: none is known. */
   readonly unreached?: ReadonlySet<string>;
+  /** Other IDCs that hang (`planHungIdcs`): asked when none of the others can serve; absent: none is known. */
+  readonly hung?: ReadonlySet<string>;
   /** Whether a critical Group has instances in the own IDC. */
   readonly besideCritical?: boolean;
   /**
@@ -67,7 +70,7 @@ export function planGroup(view: GroupView, context: PlanContext): readonly Group
   const defaultPort = ports.find((port) => httpVersion(port) !== undefined);
   const traffic = mergeTraffic(view.drGroup?.spec.traffic, trafficFromAnnotations(view.entry));
   const evacuated = evacuatedIdcs(view, context.leaving ?? []);
-  const last = new Set(evacuated.keys());
+  const last = new Set([...evacuated.keys(), ...(context.hung ?? [])]);
   const permitted = planCrossing({
     ...context,
     ...{ drGroup: view.drGroup, last, roundTripMs: traffic.roundTripMs },
@@ -173,8 +176,7 @@ function planSpill(
   const idc = idcs.get(own);
   const concurrent = concurrentPerInstance(spill, idc);
   if (concurrent === undefined) return {};
-  const peers = (idc?.spec.ingress ?? []).map(({ address, peerPort: port }) => ({ address, port }));
-  const gateways = countLive(peers, unreached);
+  const gateways = countLive(idc === undefined ? [] : peersOf(idc), unreached);
   const instances = countLive(
     localities.flatMap(({ endpoints }) => endpoints),
     unreached,

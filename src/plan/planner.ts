@@ -3,10 +3,11 @@ import type { GroupView, MeshView, ViewDelta } from '../index/view.ts';
 import { addressKind } from '../model/address.ts';
 import { isFor } from '../model/evacuation.ts';
 import type { ListenAddress } from '../model/node.ts';
-import { nameOf } from './capacity.ts';
+import { addressName, type Reach, type Watched, type Word } from '../model/reach.ts';
 import { checkIntervalMsMin } from './checks.ts';
 import { planHost } from './declarations.ts';
 import { evacuationsAt, type Leaving } from './evacuation.ts';
+import { peersOf, planHungIdcs } from './gateways.ts';
 import type { PlanContext } from './group.ts';
 import type { GroupPlan } from './types.ts';
 
@@ -31,10 +32,10 @@ export interface Planner {
   /** Hosts with instances here of which this IDC takes whatever comes from others, as nobody has said what they bear. */
   unbounded(): readonly string[];
   /** What these limits rest on: their instances, and the own IDC's ingress gateways; none while there is no limit. */
-  watched(view: MeshView): readonly ListenAddress[];
-  /** Takes in which of these accept no connection, as `address port`; the plans that this changes. */
-  unreached(dead: ReadonlySet<string>, view: MeshView): PlannedGroups;
-  /** Which of them accept no connection, as was taken in last. */
+  watched(view: MeshView): readonly Watched[];
+  /** Takes in which of these, and of the gateways of all IDCs, are not reached; the plans that this changes. */
+  reached(reach: Reach, view: MeshView): PlannedGroups;
+  /** Which of them are not reached, as was taken in last. */
   dead(): ReadonlySet<string>;
 }
 
@@ -43,17 +44,28 @@ function keep(set: Set<string>, host: string, is: boolean): void {
   else set.delete(host);
 }
 
-/** Instances that others can connect to: one on a unix socket is taken for alive. */
-function instancesOf({ instances }: GroupPlan): ListenAddress[] {
-  const all = instances.flatMap(({ endpoints }) => endpoints);
+/**
+ * Instances that others can connect to: one on a unix socket is taken for alive. They are asked for a word where it is known what they
+ * understand.
+ */
+function instancesOf(plan: GroupPlan): Watched[] {
+  const all = plan.instances.flatMap(({ endpoints }) => endpoints);
+  const say = wordOf(plan);
   return all
     .filter(({ address }) => addressKind(address) === 'ip')
-    .map(({ address, port }) => ({ address, port }));
+    .map(({ address, port }) => ({ address, port, ...(say && { say }) }));
 }
 
-function gatewaysOf({ idcs }: MeshView, own: string): ListenAddress[] {
-  const gateways = idcs.get(own)?.spec.ingress ?? [];
-  return gateways.map(({ address, peerPort: port }) => ({ address, port }));
+function wordOf({ tls, protocol, sidecars, health, group }: GroupPlan): Word | undefined {
+  if (tls !== undefined) return undefined;
+  if (protocol === 'http2' || sidecars) return { kind: 'http2' };
+  if (health?.question.kind !== 'http' || health.port !== undefined) return undefined;
+  return { kind: 'get', host: group.host, path: health.question.path };
+}
+
+function gatewaysOf({ idcs }: MeshView, own: string): readonly ListenAddress[] {
+  const idc = idcs.get(own);
+  return idc === undefined ? [] : peersOf(idc);
 }
 
 function isUnbounded({ crossing, spill, instances, lookup, protocol }: GroupPlan): boolean {
@@ -70,13 +82,14 @@ export function createPlanner(options: PlannerOptions): Planner {
   /** Hosts that the egress gateways check in other IDCs: how often they may depends on how many there are. */
   const checked = new Set<string>();
   /** Instances by host, where this IDC takes so much from others and no more; and critical hosts that have instances here. */
-  const limited = new Map<string, readonly ListenAddress[]>();
+  const limited = new Map<string, readonly Watched[]>();
   const critical = new Set<string>();
   const unbounded = new Set<string>();
   let intervalMsMin = 0;
   let leaving: readonly Leaving[] = [];
   let besideCritical = false;
   let unreached: ReadonlySet<string> = new Set();
+  let hung: ReadonlySet<string> = new Set();
 
   function plan(view: MeshView, hosts: Iterable<string>): Map<string, readonly GroupPlan[]> {
     const context: PlanContext = {
@@ -86,6 +99,7 @@ export function createPlanner(options: PlannerOptions): Planner {
       leaving,
       besideCritical,
       unreached,
+      hung,
     };
     const plans = new Map<string, readonly GroupPlan[]>();
     for (const host of hosts) {
@@ -129,21 +143,35 @@ export function createPlanner(options: PlannerOptions): Planner {
     unbounded: () => [...unbounded].sort(),
     watched(view) {
       if (limited.size === 0) return [];
-      return [...gatewaysOf(view, options.own), ...[...limited.values()].flat()];
+      const gateways = gatewaysOf(view, options.own).map(
+        (one): Watched => ({ ...one, say: { kind: 'http2' } }),
+      );
+      return [...gateways, ...[...limited.values()].flat()];
     },
     dead: () => unreached,
-    unreached(dead, view) {
-      const was = unreached;
-      unreached = dead;
-      const differs = (one: ListenAddress) => was.has(nameOf(one)) !== dead.has(nameOf(one));
+    reached(reach, view) {
+      const [was, wereHung] = [unreached, hung];
+      unreached = reach.unreached;
+      hung = planHungIdcs(view.idcs, options.own, reach);
+      const differs = (one: ListenAddress) => was.has(addressName(one)) !== unreached.has(addressName(one));
       const all = gatewaysOf(view, options.own).some(differs);
-      const hosts = [...limited].filter(([, instances]) => all || instances.some(differs));
-      return plan(
-        view,
-        hosts.map(([host]) => host),
-      );
+      const bounded = [...limited].filter(([, instances]) => all || instances.some(differs));
+      const moved = new Set([...wereHung, ...hung].filter((name) => wereHung.has(name) !== hung.has(name)));
+      return plan(view, new Set([...bounded.map(([host]) => host), ...hostsWithChoice(view, moved)]));
     },
   };
+}
+
+/** Groups for which one of these IDCs is one of several others. */
+function hostsWithChoice({ groups }: MeshView, moved: ReadonlySet<string>): readonly string[] {
+  if (moved.size === 0) return [];
+  const hasChoice = ({ drGroup }: GroupView) =>
+    drGroup !== undefined &&
+    drGroup.spec.idcs.length > 2 &&
+    drGroup.spec.idcs.some(({ name }) => moved.has(name));
+  return [...groups]
+    .filter(([, view]) => [view, ...(view.others ?? [])].some(hasChoice))
+    .map(([host]) => host);
 }
 
 /** What is in one of the two lists alone. */

@@ -1,5 +1,7 @@
 import type { ClusterLoadAssignment, envoy } from '../../protos/gen/envoy.d.ts';
-import type { Idc } from '../model/idc.ts';
+import type { EgressGateway, Idc } from '../model/idc.ts';
+import type { ListenAddress } from '../model/node.ts';
+import { type LeftOut, peersOf } from '../plan/gateways.ts';
 import type { Crossing, Endpoint, GroupPlan } from '../plan/types.ts';
 import { isEgress, isProxy } from './marks.ts';
 import { checksCluster, egressCluster, idcsCluster, instancesCluster, visitedKey } from './names.ts';
@@ -60,8 +62,9 @@ function localities(plan: GroupPlan, build: (endpoint: Endpoint) => LbEndpoint):
 export function buildEgressAssignment(
   own: Idc | undefined,
   port: 'sidecarPort' | 'ingressPort',
+  leftOut: readonly LeftOut[] = [],
 ): ClusterLoadAssignment {
-  const gateways = own?.spec.egress ?? [];
+  const gateways = egressOf(own, leftOut);
   return assignment(
     egressCluster,
     gateways.length === 0
@@ -78,21 +81,33 @@ export function buildEgressAssignment(
   );
 }
 
+/** An IDC's egress gateways that are to be used. */
+export function egressOf(own: Idc | undefined, leftOut: readonly LeftOut[] = []): readonly EgressGateway[] {
+  const all = own?.spec.egress ?? [];
+  return all.filter(({ address, sidecarPort: port }) => !isAmong(leftOut, { address, port }));
+}
+
+function isAmong(leftOut: readonly LeftOut[], at: ListenAddress): boolean {
+  return leftOut.some(({ address, port }) => address === at.address && port === at.port);
+}
+
 /** Other IDCs' ingress gateways for a Group, most preferred IDC first, each with the visited sets that may take it. */
 export function buildIdcsAssignment(
   plan: GroupPlan,
   crossing: Crossing,
   idcs: ReadonlyMap<string, Idc>,
+  leftOut: readonly LeftOut[] = [],
 ): ClusterLoadAssignment {
   return assignment(
     idcsCluster(plan.group),
     crossing.idcs.map(({ idc, priority, weight }): LocalityEndpoints => {
-      const gateways = idcs.get(idc)?.spec.ingress ?? [];
+      const target = idcs.get(idc);
+      const gateways = target === undefined ? [] : peersOf(target).filter((one) => !isAmong(leftOut, one));
       const permitted = permitMetadata(crossing.permits, idc);
       return {
         priority,
         locality: { region: idc },
-        lb_endpoints: gateways.map(({ address, peerPort: port }) => ({
+        lb_endpoints: gateways.map(({ address, port }) => ({
           ...buildEndpoint({ address, port, weight: shareOf(weight, gateways.length) }),
           ...permitted,
         })),

@@ -1,11 +1,13 @@
 import { sameContent } from '../index/equal.ts';
 import type { Idc } from '../model/idc.ts';
 import type { NodeScope } from '../model/node.ts';
+import type { LeftOut } from '../plan/gateways.ts';
 import type { GroupPlan } from '../plan/types.ts';
 import { planForZone, preferredZone } from '../plan/zone.ts';
 import { passthroughCluster } from './names.ts';
 import {
   type Built,
+  buildCrossingEndpoints,
   buildGroupResources,
   buildPassthrough,
   buildRoutes,
@@ -111,7 +113,7 @@ export class Catalog {
   /** Takes in new surroundings (IDCs, filters); says what that changes for each scope. */
   surround(idcs: ReadonlyMap<string, Idc>, around: Surroundings): ReadonlyMap<string, ScopeChange> {
     const gateways = idcs !== this.#idcs;
-    const { ready } = this.#around;
+    const { ready, leftOut } = this.#around;
     this.#idcs = idcs;
     this.#around = around;
     const touched = new Map<ScopeEntry, Touched>();
@@ -122,7 +124,31 @@ export class Catalog {
       const routes = isTold || (gateways && entry.routes.some(({ name }) => name === passthroughCluster));
       touched.set(entry, { old: [...old], now: [...entry.own], routes });
     }
+    this.#leaveOut(leftOut ?? [], touched);
     return this.#changes(touched);
+  }
+
+  /** Builds anew the endpoints of Groups that cross to an IDC of which other gateways are left out than before. */
+  #leaveOut(was: readonly LeftOut[], touched: ReadonlyMap<ScopeEntry, Touched>): void {
+    const { leftOut: now = [] } = this.#around;
+    if (now === was) return;
+    const moved = new Set([...was, ...now].filter(({ kind }) => kind === 'ingress').map(({ idc }) => idc));
+    const isTouched = ({ crossing }: GroupPlan) => crossing?.idcs.some(({ idc }) => moved.has(idc));
+    if (moved.size === 0) return;
+    for (const [key, entry] of this.#groups) {
+      if (!entry.plans.some(isTouched)) continue;
+      const scopes = [...this.#index.scopesOf(key)].filter(({ scope }) => scope.role === 'egress');
+      for (const each of scopes) touched.get(each)?.old.push(...this.#messagesOf(entry, each.scope));
+      const endpoints = entry.plans.flatMap((plan) =>
+        plan.crossing === undefined ? [] : [buildCrossingEndpoints(plan, plan.crossing, this.#idcs, now)],
+      );
+      for (const [zone, messages] of entry.messages) {
+        const clusters = messages.egress.filter(({ kind }) => kind !== 'EDS');
+        const egress = keepEqual([...clusters, ...endpoints], messages.egress);
+        entry.messages.set(zone, { ...messages, egress });
+      }
+      for (const each of scopes) touched.get(each)?.now.push(...this.#messagesOf(entry, each.scope));
+    }
   }
 
   /** Takes in Groups by host (no plans: the Group is gone); says what that changes for each scope. */
@@ -231,7 +257,8 @@ export class Catalog {
 
   #buildMessages(plans: readonly GroupPlan[], zone: string | undefined, old: Messages | undefined): Messages {
     this.#work.groupsBuilt += 1;
-    const built = plans.map((plan) => buildGroupResources(planForZone(plan, zone), this.#idcs));
+    const { leftOut } = this.#around;
+    const built = plans.map((plan) => buildGroupResources(planForZone(plan, zone), this.#idcs, leftOut));
     const of = (role: GroupReader) =>
       keepEqual(
         built.flatMap((one) => one[role]),

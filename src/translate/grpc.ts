@@ -1,7 +1,9 @@
 import type { Cluster, ClusterLoadAssignment, envoy, Listener } from '../../protos/gen/envoy.d.ts';
 import type { Idc } from '../model/idc.ts';
+import type { LeftOut } from '../plan/gateways.ts';
 import type { Endpoint, GroupPlan } from '../plan/types.ts';
 import { any, duration } from './any.ts';
+import { egressOf } from './assignment.ts';
 import { routerFilter } from './http.ts';
 import { egressCluster, failoverCluster, groupName, instancesCluster } from './names.ts';
 
@@ -160,8 +162,11 @@ export function buildGrpcInstances(plan: GroupPlan): ClusterLoadAssignment {
 }
 
 /** The egress gateways, at the port for sidecars. */
-export function buildGrpcEgress(own: Idc | undefined): ClusterLoadAssignment {
-  const gateways = (own?.spec.egress ?? []).map(({ address, sidecarPort: port }) => ({
+export function buildGrpcEgress(
+  own: Idc | undefined,
+  leftOut: readonly LeftOut[] = [],
+): ClusterLoadAssignment {
+  const gateways = egressOf(own, leftOut).map(({ address, sidecarPort: port }) => ({
     address,
     port,
     weight: 1,

@@ -2,9 +2,10 @@ import type { Any } from '../../protos/gen/envoy.d.ts';
 import type { Idc } from '../model/idc.ts';
 import type { NodeRole, NodeScope } from '../model/node.ts';
 import type { GuardedListener } from '../model/trail.ts';
+import type { LeftOut } from '../plan/gateways.ts';
 import { planPassthrough } from '../plan/passthrough.ts';
 import { planTcpListeners, planTunnels } from '../plan/tcp.ts';
-import type { GroupPlan, ListenerRole } from '../plan/types.ts';
+import type { Crossing, GroupPlan, ListenerRole } from '../plan/types.ts';
 import { any } from './any.ts';
 import {
   buildChecksAssignment,
@@ -57,6 +58,8 @@ export interface Surroundings {
   readonly filters: Filters;
   /** Whether clients are to come to this IDC's edge, for those who ask there; absent: nobody is told. */
   readonly ready?: boolean | undefined;
+  /** Gateways that nobody is to be sent to; absent: none. */
+  readonly leftOut?: readonly LeftOut[];
 }
 
 /** Who gets the same of a Group. An ingress without a runtime layer has the Group's limits in its clusters. */
@@ -71,6 +74,7 @@ export function readerOf(scope: NodeScope): GroupReader {
 export function buildGroupResources(
   plan: GroupPlan,
   idcs: ReadonlyMap<string, Idc>,
+  leftOut?: readonly LeftOut[],
 ): Readonly<Record<GroupReader, readonly Built[]>> {
   // All hosts that requests alone name share one cluster (`passthrough.ts`).
   if (plan.lookup === 'request')
@@ -98,7 +102,7 @@ export function buildGroupResources(
         ? ingress
         : [cds(buildInstancesCluster(plan, 'ingress', spillLimit)), ...ingress.slice(1)],
     egress: crossing
-      ? [cds(buildIdcsCluster(plan, crossing)), eds(buildIdcsAssignment(plan, crossing, idcs))]
+      ? [cds(buildIdcsCluster(plan, crossing)), buildCrossingEndpoints(plan, crossing, idcs, leftOut)]
       : [],
     grpc: isForGrpc(plan)
       ? [
@@ -108,6 +112,16 @@ export function buildGroupResources(
         ]
       : [],
   };
+}
+
+/** Where an egress gateway may send a Group's requests. */
+export function buildCrossingEndpoints(
+  plan: GroupPlan,
+  crossing: Crossing,
+  idcs: ReadonlyMap<string, Idc>,
+  leftOut: readonly LeftOut[] = [],
+): Built {
+  return eds(buildIdcsAssignment(plan, crossing, idcs, leftOut));
 }
 
 /** Whether any way leads through an ingress to a Group's instances. */
@@ -130,7 +144,7 @@ export function buildScopeResources(scope: NodeScope, around: Surroundings): rea
       if (scope.outbound === undefined) return [];
       return [
         cds(buildEgressCluster()),
-        eds(buildEgressAssignment(around.own, 'sidecarPort')),
+        eds(buildEgressAssignment(around.own, 'sidecarPort', around.leftOut)),
         lds(
           buildHttpListener({
             role: 'outbound',
@@ -143,7 +157,7 @@ export function buildScopeResources(scope: NodeScope, around: Surroundings): rea
     case 'ingress':
       return [
         cds(buildEgressCluster()),
-        eds(buildEgressAssignment(around.own, 'ingressPort')),
+        eds(buildEgressAssignment(around.own, 'ingressPort', around.leftOut)),
         ...guarded(
           'edge',
           'ingress-edge',
@@ -160,7 +174,7 @@ export function buildScopeResources(scope: NodeScope, around: Surroundings): rea
         ...guarded('ingress', 'egress-ingress', scope.ingress, scope, around),
       ];
     case 'grpc':
-      return [cds(buildGrpcEgressCluster()), eds(buildGrpcEgress(around.own))];
+      return [cds(buildGrpcEgressCluster()), eds(buildGrpcEgress(around.own, around.leftOut))];
   }
 }
 

@@ -58,8 +58,16 @@ function world(...objects: readonly object[]) {
     return { type: 'upsert', object, at: 0 };
   };
   const limits = new Map<string, number | undefined>();
+  const order = new Map<string, readonly string[]>();
   const note = (planned: PlannedGroups) => {
-    for (const [host, [plan]] of planned) limits.set(host, plan?.spill?.limit);
+    for (const [host, [plan]] of planned) {
+      limits.set(host, plan?.spill?.limit);
+      const idcs = [...(plan?.crossing?.idcs ?? [])].sort((a, b) => a.priority - b.priority);
+      order.set(
+        host,
+        idcs.map(({ idc }) => idc),
+      );
+    }
     return planned.size;
   };
   const apply = (changes: readonly Change[]) => note(planner.update(index.view(), index.apply(changes), 0));
@@ -70,10 +78,14 @@ function world(...objects: readonly object[]) {
   save(idc('sh-a', ['10.0.0.1']), idc('sh-b', ['10.0.1.1', '10.0.1.2']), ...objects);
   return {
     limits,
+    order,
     save,
     apply,
     watched: () => planner.watched(index.view()).map(({ address, port }) => `${address} ${port}`),
-    unreached: (...dead: readonly string[]) => note(planner.unreached(new Set(dead), index.view())),
+    unreached: (...dead: readonly string[]) =>
+      note(planner.reached({ unreached: new Set(dead), silent: new Set() }, index.view())),
+    silent: (...hung: readonly string[]) =>
+      note(planner.reached({ unreached: new Set(hung), silent: new Set(hung) }, index.view())),
   };
 }
 
@@ -103,6 +115,18 @@ t.test('instances and gateways that accept no connection', async (t) => {
   t.equal(unreached(), 1);
   t.equal(limits.get('a.test'), 20);
   t.equal(unreached('10.9.9.9 1'), 0);
+});
+
+t.test('an IDC that hangs is asked after the others', async (t) => {
+  const three = { idcs: ['sh-b', 'sh-a', 'gz-c'].map((name) => ({ name })) };
+  const { order, silent } = world(idc('gz-c', ['10.2.0.1']), ...group('a', three), ...group('b'));
+  t.strictSame(order.get('a.test'), ['sh-a', 'gz-c']);
+  t.equal(silent('10.0.0.1 81'), 1, 'who has no choice is not planned again');
+  t.strictSame(order.get('a.test'), ['gz-c', 'sh-a']);
+  t.equal(silent('10.0.0.1 81', '10.2.0.1 81'), 1);
+  t.strictSame(order.get('a.test'), ['sh-a', 'gz-c'], 'all of them: as it was');
+  t.equal(silent(), 1);
+  t.equal(silent(), 0);
 });
 
 t.test('nothing is watched where nothing is limited', async (t) => {

@@ -2,10 +2,11 @@ import fc from 'fast-check';
 import t from 'tap';
 import type { GroupView } from '../../src/index/view.ts';
 import type { NodeScope } from '../../src/model/node.ts';
+import type { LeftOut } from '../../src/plan/gateways.ts';
 import { planGroup } from '../../src/plan/group.ts';
 import type { GroupPlan } from '../../src/plan/types.ts';
 import { Catalog, type ScopeChange } from '../../src/translate/catalog.ts';
-import type { Built } from '../../src/translate/resources.ts';
+import type { Built, Surroundings } from '../../src/translate/resources.ts';
 import { drGroup, idc, serviceEntry } from '../index/fixture.ts';
 
 const idcs = new Map([
@@ -68,6 +69,12 @@ const scopes: Readonly<Record<string, NodeScope>> = {
 const nameOf = ({ kind, name }: Pick<Built, 'kind' | 'name'>) => `${kind}/${name}`;
 const surroundings = { own: idcs.get('sh-a'), filters: {} };
 
+/** The gateways of both IDCs that others are sent to. */
+const hung: readonly LeftOut[] = [
+  { idc: 'sh-a', kind: 'egress', address: '10.9.0.1', port: 8002 },
+  { idc: 'sh-b', kind: 'ingress', address: '10.9.0.1', port: 8001 },
+];
+
 t.test('changes lead each scope to what it would get if it came now', async () => {
   const group = fc.record({
     host: fc.constantFrom('h0', 'h1', 'h2', 'h3'),
@@ -80,6 +87,7 @@ t.test('changes lead each scope to what it would get if it came now', async () =
   const step = fc.record({
     groups: fc.array(group, { maxLength: 3 }),
     opens: fc.subarray(Object.keys(scopes)),
+    leftOut: fc.option(fc.subarray([...hung]), { nil: undefined }),
   });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 8 }), (steps) => {
@@ -93,7 +101,12 @@ t.test('changes lead each scope to what it would get if it came now', async () =
         for (const one of removals) has.delete(nameOf(one));
       };
       const all = new Map<string, readonly GroupPlan[]>();
-      for (const { groups, opens } of steps) {
+      let around: Surroundings = surroundings;
+      for (const { groups, opens, leftOut } of steps) {
+        if (leftOut !== undefined) {
+          around = { ...surroundings, leftOut };
+          for (const [key, change] of catalog.surround(idcs, around)) take(key, change);
+        }
         for (const key of opens) {
           held.delete(key);
           take(key, { upserts: catalog.open(key, scopes[key] as NodeScope), removals: [] });
@@ -108,7 +121,7 @@ t.test('changes lead each scope to what it would get if it came now', async () =
         for (const [key, change] of catalog.update(update)) take(key, change);
       }
       const fresh = new Catalog();
-      fresh.surround(idcs, surroundings);
+      fresh.surround(idcs, around);
       fresh.update(all);
       for (const [key, has] of held) {
         const now = fresh.open(key, scopes[key] as NodeScope);
@@ -189,6 +202,29 @@ t.test('surroundings build no routes', async (t) => {
   const before = catalog.work();
   t.equal(catalog.surround(idcs, surroundings).size, 0);
   t.equal(catalog.work().routesBuilt, before.routesBuilt);
+});
+
+t.test('a gateway that is left out changes endpoints, and of Groups that cross alone', async (t) => {
+  const catalog = crowd(20);
+  catalog.update(new Map([['far', plansOf('far', 'shop', '10.0.0.1', true)]]));
+  const before = catalog.work();
+  const of = (leftOut: readonly LeftOut[]) =>
+    Object.fromEntries(
+      [...catalog.surround(idcs, { ...surroundings, leftOut })].map(([key, { upserts, removals }]) => {
+        t.strictSame(removals, []);
+        return [key, upserts.map(nameOf)];
+      }),
+    );
+  const callers = Array.from({ length: 20 }, (_, i) => [`sidecar ${i}`, ['EDS/egress']]);
+  t.strictSame(of(hung), {
+    ...Object.fromEntries(callers),
+    ingress: ['EDS/egress'],
+    egress: ['EDS/idcs/far:80'],
+  });
+  t.strictSame(of(hung.slice(0, 1)), { egress: ['EDS/idcs/far:80'] });
+  t.strictSame(of([]), { ...Object.fromEntries(callers), ingress: ['EDS/egress'] });
+  const { groupsBuilt, routesBuilt } = catalog.work();
+  t.strictSame([groupsBuilt, routesBuilt], [before.groupsBuilt, before.routesBuilt]);
 });
 
 t.test('what nobody sees is not built', async (t) => {

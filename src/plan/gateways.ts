@@ -1,0 +1,98 @@
+import type { Idc } from '../model/idc.ts';
+import type { ListenAddress } from '../model/node.ts';
+import { addressName, type Reach, type Watched } from '../model/reach.ts';
+
+/** Where the proxies of an IDC go to leave it, and where others enter it. */
+type Kind = 'egress' | 'ingress';
+
+/** Gateways of one kind in one IDC. */
+interface Gateways {
+  readonly idc: string;
+  readonly kind: Kind;
+  readonly at: readonly ListenAddress[];
+}
+
+/** A gateway that nobody is sent to. */
+export interface LeftOut extends ListenAddress {
+  readonly idc: string;
+  readonly kind: Kind;
+}
+
+/** Where an ingress gateway takes requests of other IDCs. */
+export function peersOf({ spec }: Idc): readonly ListenAddress[] {
+  return spec.ingress.map(({ address, peerPort: port }) => ({ address, port }));
+}
+
+/** The gateways that the proxies of this IDC send to: its own egress, and the ingress of the others. */
+function sentTo(idcs: ReadonlyMap<string, Idc>, own: string): readonly Gateways[] {
+  return [...idcs.values()].map((idc): Gateways => {
+    const { name } = idc.meta;
+    if (name !== own) return { idc: name, kind: 'ingress', at: peersOf(idc) };
+    const at = idc.spec.egress.map(({ address, sidecarPort: port }) => ({ address, port }));
+    return { idc: name, kind: 'egress', at };
+  });
+}
+
+/** The own egress gateways, and the others' ingress gateways, that are looked at: where there may be another one to go to. */
+export function watchedGateways(
+  idcs: ReadonlyMap<string, Idc>,
+  own: string,
+): Readonly<Record<Kind, readonly Watched[]>> {
+  const all = sentTo(idcs, own).filter(
+    ({ kind, at }) => at.length > 1 || (kind === 'ingress' && idcs.size > 2),
+  );
+  const of = (kind: Kind) =>
+    all
+      .filter((gateways) => gateways.kind === kind)
+      .flatMap(({ at }) => at.map((one): Watched => ({ ...one, say: { kind: 'http2' } })));
+  return { egress: idcs.size > 1 ? of('egress') : [], ingress: of('ingress') };
+}
+
+/**
+ * Gateways that hang, and to which nobody is to be sent: requests on a new connection to one wait until PING tells, and their fate is
+ * not known then. Half of an IDC's at most, and only while another of them answers: what they have in common, too much work
+ * or a way that is cut, is no one's own failure.
+ */
+export function planLeftOut(
+  idcs: ReadonlyMap<string, Idc>,
+  own: string,
+  { unreached, silent }: Reach,
+): readonly LeftOut[] {
+  if (silent.size === 0) return [];
+  return sentTo(idcs, own).flatMap(({ idc, kind, at }) => {
+    if (at.every((one) => unreached.has(addressName(one)))) return [];
+    const hung = at.filter((one) => silent.has(addressName(one)));
+    return hung.slice(0, Math.floor(at.length / 2)).map((one) => ({ ...one, idc, kind }));
+  });
+}
+
+/** Other IDCs whose ingress gateways are all lost, and not all of them at once to those who try: some hang. */
+export function planHungIdcs(
+  idcs: ReadonlyMap<string, Idc>,
+  own: string,
+  { unreached, silent }: Reach,
+): ReadonlySet<string> {
+  const isHung = ({ kind, at }: Gateways) =>
+    kind === 'ingress' &&
+    at.every((one) => unreached.has(addressName(one))) &&
+    at.some((one) => silent.has(addressName(one)));
+  return new Set(
+    silent.size === 0
+      ? []
+      : sentTo(idcs, own)
+          .filter(isHung)
+          .map(({ idc }) => idc),
+  );
+}
+
+/** What an operator is to know of one. */
+export function describeLeftOut({ idc, kind, address, port }: LeftOut): {
+  readonly severity: 'warning';
+  readonly where: string;
+  readonly path: '';
+  readonly message: string;
+} {
+  const message =
+    'accepts connections and answers nothing: its process hangs, or has more to do than it can. No requests are sent to it until it answers; look at the process, or end it';
+  return { severity: 'warning', where: `${kind} gateway ${address}:${port} of ${idc}`, path: '', message };
+}

@@ -1,0 +1,72 @@
+import t from 'tap';
+import type { Idc } from '../../src/model/idc.ts';
+import { addressName } from '../../src/model/reach.ts';
+import { planHungIdcs, planLeftOut, watchedGateways } from '../../src/plan/gateways.ts';
+
+// Which gateways nobody is sent to. Egress gateways of sh-a are at 10.0.0.N 90, ingress gateways of sh-b at 10.1.0.N 81.
+
+function idc(name: string, net: string, ingress: number, egress: number): Idc {
+  const numbers = (count: number) => Array.from({ length: count }, (_, i) => `10.${net}.0.${i + 1}`);
+  const meta = { namespace: '', name, labels: {}, annotations: {}, origin: '' };
+  return {
+    kind: 'Idc',
+    meta,
+    spec: {
+      ingress: numbers(ingress).map((address) => ({ address, edgePort: 80, peerPort: 81 })),
+      egress: numbers(egress).map((address) => ({ address, sidecarPort: 90, ingressPort: 91 })),
+    },
+  };
+}
+
+function world(egress: number, ingress: number): ReadonlyMap<string, Idc> {
+  return new Map([
+    ['sh-a', idc('sh-a', '0', 2, egress)],
+    ['sh-b', idc('sh-b', '1', ingress, 2)],
+  ]);
+}
+
+const egress = (n: number) => `10.0.0.${n} 90`;
+const ingress = (n: number) => `10.1.0.${n} 81`;
+
+for (const [what, gateways, dead, silent, expected] of [
+  ['nobody', [2, 2], [], [], []],
+  ['one of two egress gateways', [2, 2], [], [egress(2)], [egress(2)]],
+  ['one of two ingress gateways of the other IDC', [2, 2], [], [ingress(1)], [ingress(1)]],
+  ['one of each', [2, 2], [], [egress(1), ingress(2)], [egress(1), ingress(2)]],
+  ['the only one', [1, 1], [], [egress(1), ingress(1)], []],
+  ['both: they have it in common', [2, 2], [], [egress(1), egress(2)], []],
+  ['one, while the other one is dead', [2, 2], [egress(1)], [egress(2)], []],
+  ['one, while one of the others is dead', [3, 2], [egress(1)], [egress(2)], [egress(2)]],
+  ['two of three: half at most', [3, 2], [], [egress(1), egress(2)], [egress(1)]],
+  ['three of four', [2, 4], [], [1, 2, 3].map(ingress), [1, 2].map(ingress)],
+  ['who is dead is found dead by its callers', [2, 2], [egress(1), ingress(1)], [], []],
+  ['own ingress gateways: nobody in here is sent there', [2, 2], [], ['10.0.0.1 81'], []],
+] as const)
+  t.test(`hung: ${what}`, async (t) => {
+    const reach = { unreached: new Set([...dead, ...silent]), silent: new Set(silent) };
+    t.strictSame(planLeftOut(world(gateways[0], gateways[1]), 'sh-a', reach).map(addressName), expected);
+  });
+
+t.test('looked at is who has another one beside it', async (t) => {
+  const of = (...[own, others]: [number, number]) => {
+    const { egress: near, ingress: far } = watchedGateways(world(own, others), 'sh-a');
+    return [...near, ...far].map(addressName);
+  };
+  t.strictSame(of(2, 2), [egress(1), egress(2), ingress(1), ingress(2)]);
+  t.strictSame(of(1, 2), [ingress(1), ingress(2)]);
+  t.strictSame(of(2, 1), [egress(1), egress(2)]);
+  const alone = new Map([...world(2, 2)].slice(0, 1));
+  t.strictSame(watchedGateways(alone, 'sh-a').egress, [], 'an IDC alone is not left');
+});
+
+t.test('an IDC hangs where none of its gateways answers, and one of them accepts connections', async (t) => {
+  const idcs = world(2, 2);
+  const of = (dead: readonly string[], silent: readonly string[]) => [
+    ...planHungIdcs(idcs, 'sh-a', { unreached: new Set([...dead, ...silent]), silent: new Set(silent) }),
+  ];
+  t.strictSame(of([], [ingress(1), ingress(2)]), ['sh-b']);
+  t.strictSame(of([ingress(1)], [ingress(2)]), ['sh-b']);
+  t.strictSame(of([], [ingress(1)]), []);
+  t.strictSame(of([ingress(1), ingress(2)], []), [], 'who refuses is asked in vain at once');
+  t.strictSame(of([], ['10.0.0.1 81', '10.0.0.2 81', egress(1), egress(2)]), [], 'not the own one');
+});
