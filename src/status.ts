@@ -183,9 +183,10 @@ export function createStatusReader(options: StatusOptions): StatusReader {
     readiness: readinessStatus,
     status() {
       const streams = xds.status();
-      const scopes = streams.map(({ node }) => ({
+      const scopes = streams.map(({ node, types }) => ({
         node: node.id ?? '',
         scope: parseNodeScope(node.metadata),
+        absent: types.find(({ type }) => type === 'LDS')?.absent ?? [],
       }));
       // A ServiceEntry that has a fault of its own may be what they ask for.
       const isTold = options.doubtfulKinds().has('ServiceEntry');

@@ -38,12 +38,20 @@ function isForGrpc(groups: KnownGroups, host: string): boolean {
   );
 }
 
+/** What a connected node says of itself. */
+export interface DependingNode {
+  readonly node: string;
+  readonly scope: NodeScope;
+  /** Listeners that it asks for and that do not exist: to a gRPC client these are what it dials. */
+  readonly absent?: readonly string[];
+}
+
 /**
- * Hosts that connected sidecars depend on and no ServiceEntry declares, and namespaces of sidecars that have none: one
- * problem for each, however many sidecars say the same. A proxy cannot know, and answers 404.
+ * Hosts that connected sidecars depend on and no ServiceEntry declares, namespaces of sidecars that have none, and what gRPC clients dial
+ * in vain: one problem for each, however many say the same. A proxy cannot know, and answers 404.
  */
 export function describeDependencies(
-  proxies: readonly { readonly node: string; readonly scope: NodeScope }[],
+  proxies: readonly DependingNode[],
   groups: KnownGroups,
 ): readonly DependencyProblem[] {
   const declared = new Set(Array.from(groups.values(), ({ host }) => host));
@@ -61,7 +69,7 @@ export function describeDependencies(
   const near = hosts.length <= hintsMax ? hosts : [];
   const nodes = new Map<string, string[]>();
   const note = (message: string, node: string) => nodes.set(message, [...(nodes.get(message) ?? []), node]);
-  for (const { node, scope } of proxies) {
+  for (const { node, scope, absent = [] } of proxies) {
     if (!isCaller(scope) || callsNobody(scope)) continue;
     const { dependsOn, namespace } = scope;
     for (const host of scope.role === 'grpc' ? (dependsOn ?? []) : []) {
@@ -71,6 +79,17 @@ export function describeDependencies(
           `depends on ${host}, which a gRPC client without a proxy is not told of: a port must be GRPC or HTTP2, and the resolution STATIC. Correct the ServiceEntry, or call it through a sidecar.`,
           node,
         );
+    }
+    for (const target of scope.role === 'grpc' ? absent : []) {
+      const host = target.replace(/:\d+$/, '');
+      // What it depends on is told above.
+      if (dependsOn?.includes(host)) continue;
+      const why = !declared.has(host)
+        ? `no ServiceEntry declares ${host}: correct it, or add the ServiceEntry.${didYouMean(host, near)}`
+        : isForGrpc(groups, host)
+          ? `${host} is neither in its namespace nor in --depends-on, or that port is not GRPC or HTTP2: name the port, xds:///${host}:PORT, where it is not the host's first for HTTP.`
+          : `a port of ${host} must be GRPC or HTTP2, and the resolution STATIC: correct the ServiceEntry, or call it through a sidecar.`;
+      note(`dials xds:///${target} in vain: ${why}`, node);
     }
     for (const host of dependsOn ?? [])
       if (!meaningsOf(host, namespace).some(isKnown))

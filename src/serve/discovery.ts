@@ -136,6 +136,8 @@ function readNode(bytes: Buffer | undefined): Node {
  * the client waiting for its fetch timeout, or for ever, with nobody told why.
  */
 function checkType(typeUrl: string): void {
+  if (typeUrl === '')
+    throw new MeshError('invalid', 'the request names no type (type_url): on ADS each must');
   if (!isResourceType(typeUrl))
     throw new MeshError(
       'unsupported',

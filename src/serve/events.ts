@@ -125,6 +125,8 @@ export interface TypeStatus {
   readonly sinceMs: number | undefined;
   /** Number of names subscribed; undefined for all. */
   readonly names: number | undefined;
+  /** The first of the names subscribed to that there is nothing of; none where more than 200 are subscribed. */
+  readonly absent: readonly string[];
   readonly nack: NackStatus | undefined;
   /** The response that waits for its ACK or NACK; `atMs` in the server's clock. */
   readonly sent: { readonly version: string; readonly atMs: number } | undefined;

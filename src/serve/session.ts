@@ -386,9 +386,7 @@ export class Session {
 
   /** For `XdsServer.status`. */
   status(): StreamStatus {
-    const types = this.members.map(({ sub, group, snapshot }) =>
-      standingOf(sub, group, (name) => snapshot.marks.get(name)?.born),
-    );
+    const types = this.members.map(({ sub, group, snapshot }) => standingOf(sub, group, snapshot.marks));
     return { ...this.info, openedAtMs: this.openedAtMs, types };
   }
 }

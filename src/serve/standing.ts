@@ -1,6 +1,6 @@
 import type { Concern, NackStatus, TypeStatus } from './events.ts';
 import { type BornAt, mayHaveOlder } from './refusal.ts';
-import type { Group } from './snapshot.ts';
+import { type Group, type Snapshot, sees } from './snapshot.ts';
 import { isPending, type Subscription } from './subscription.ts';
 
 /** Whether all of a type that a concern names, as far as the stream sees it, was ACKed. */
@@ -22,7 +22,13 @@ export function hasAcked<M>(
 }
 
 /** Where a stream stands with one type. */
-export function standingOf<M>(sub: Subscription, group: Group<M>, born: BornAt): TypeStatus {
+export function standingOf<M>(
+  sub: Subscription,
+  group: Group<M>,
+  marks: Pick<Snapshot<M>['marks'], 'get'>,
+): TypeStatus {
+  const born: BornAt = (name) => marks.get(name)?.born;
+  const exists = (name: string) => sees(group, name) && marks.get(name)?.resource !== undefined;
   const last = [sub.acked, sub.nacked].filter((one) => one !== undefined);
   const due = sub.inFlight !== undefined || sub.held.size > 0 || isPending(sub, group);
   const never = last.length === 0 && sub.inFlight === undefined && sub.confirmed === 0;
@@ -33,9 +39,19 @@ export function standingOf<M>(sub: Subscription, group: Group<M>, born: BornAt):
     version: sub.acked?.version,
     sinceMs: last.length === 0 ? undefined : Math.max(...last.map(({ at }) => at)),
     names: sub.wildcard ? undefined : sub.set.names.size,
+    absent: absentOf(sub, exists),
     nack: sub.nacked && { version: sub.nacked.version, message: sub.nacked.message, ...refusedOf(sub, born) },
     sent: sub.inFlight && { version: sub.inFlight.response.version, atMs: sub.inFlight.sentAt },
   };
+}
+
+// For words, and where looking costs little: each status asks for each stream.
+const lookedAtMax = 200;
+const absentMax = 20;
+
+function absentOf({ set }: Subscription, exists: (name: string) => boolean): readonly string[] {
+  if (set.names.size > lookedAtMax) return [];
+  return [...set.names].filter((name) => !exists(name)).slice(0, absentMax);
 }
 
 // For words; `differences` has all of them.

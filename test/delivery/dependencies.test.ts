@@ -69,3 +69,27 @@ t.test('what a gRPC client without a proxy cannot use is told', async (t) => {
     ]);
   t.match(describeDependencies(client(['no.shop']), some), [{ message: /which no ServiceEntry declares/ }]);
 });
+
+t.test('what a gRPC client dials in vain is told, with what to do', async (t) => {
+  const some = new Map([
+    ['a', { host: 'a.shop', entry: entry('shop', 'GRPC') }],
+    ['b', { host: 'b.shop', entry: entry('shop', 'HTTP') }],
+  ]);
+  const dials = (target: string, dependsOn?: readonly string[]) => {
+    const scope: NodeScope = {
+      role: 'grpc',
+      idc: 'sh-a',
+      namespace: 'shop',
+      ...(dependsOn && { dependsOn }),
+    };
+    return describeDependencies([{ node: 'c', scope, absent: [target] }], some).map(({ message }) => message);
+  };
+  t.match(dials('aa.shop'), [
+    /^dials xds:\/\/\/aa\.shop in vain: no ServiceEntry declares .* Did you mean 'a\.shop'/,
+  ]);
+  t.match(dials('b.shop:80'), [/a port of b\.shop must be GRPC or HTTP2/]);
+  t.match(dials('a.shop:81'), [/name the port, xds:\/\/\/a\.shop:PORT/]);
+  t.equal(dials('b.shop', ['b.shop']).length, 1, 'once');
+  const sidecars = [{ ...sidecar('s'), absent: ['any'] }];
+  t.strictSame(describeDependencies(sidecars, some), [], 'to a sidecar listeners are something else');
+});

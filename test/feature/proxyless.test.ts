@@ -45,7 +45,7 @@ async function startInstance(name: string, at: ListenAddress): Promise<Server> {
 }
 
 /** A client of sh-a that calls again and again, and its answers. */
-function startClient(t: Test, command: readonly string[], xds: ListenAddress) {
+function startClient(t: Test, command: readonly string[], xds: ListenAddress, target = 'checkout.test') {
   const flags = ['--role', 'grpc', '--idc', 'sh-a', '--id', 'client', '--namespace', 'test'];
   const bootstrap = execFileSync(
     process.execPath,
@@ -53,7 +53,7 @@ function startClient(t: Test, command: readonly string[], xds: ListenAddress) {
     { encoding: 'utf8' },
   );
   const [file = '', ...args] = command;
-  const child: ChildProcess = spawn(file, [...args, 'xds:///checkout.test'], {
+  const child: ChildProcess = spawn(file, [...args, `xds:///${target}`], {
     env: { ...process.env, GRPC_XDS_BOOTSTRAP_CONFIG: bootstrap },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -109,6 +109,13 @@ for (const [name, command] of clients)
       t.same([...new Set(await client.next(100))], ['near']);
       const proxy = plane?.status().proxies.find(({ role }) => role === 'grpc');
       t.match(proxy?.types, { LDS: { state: 'SYNCED' }, CDS: { state: 'SYNCED' }, EDS: { state: 'SYNCED' } });
+
+      if (name === 'grpc-js') {
+        startClient(t, command ?? [], plane?.xds as ListenAddress, 'chekout.test');
+        const told = () => plane?.status().problems.find(({ message }) => /^dials/.test(message))?.message;
+        await until('a target that is none is told', () => told() !== undefined);
+        t.match(told(), /^dials xds:\/\/\/chekout\.test in vain: .* Did you mean 'checkout\.test'/);
+      }
 
       near.forceShutdown();
       const between = await client.until('far');

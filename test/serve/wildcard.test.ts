@@ -106,7 +106,9 @@ t.test('a name that does not exist is remembered, and told once it does', async 
     else client.send('EDS', { resource_names_subscribe: ['a', 'later'] });
     t.same(client.got(), [protocol === 'sotw' ? 'EDS a' : 'EDS +a -later']);
     client.ack('EDS');
+    t.match(client.state('EDS'), { state: 'SYNCED', absent: ['later'] });
     await s.apply([eds('later')]);
     t.same(client.got(), [protocol === 'sotw' ? 'EDS later' : 'EDS +later']);
+    t.match(client.state('EDS'), { absent: [] });
   }
 });
