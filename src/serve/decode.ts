@@ -2,29 +2,30 @@ import type { Reader } from 'protobufjs/minimal.js';
 import { typePrefix } from './encode.ts';
 import { scalars } from './scalar.ts';
 import { enumPlan, type FieldPlan, messagePlan } from './schema.ts';
-import { eachField, wellKnowns } from './wellknown.ts';
+import { checkDepth, eachField, wellKnowns } from './wellknown.ts';
 
 /**
  * Reads the body of message `type` up to `end` into its proto3 JSON form with proto field names. Lenient,
  * as a reader of newer senders must be: unknown fields are skipped, an unknown enum value stays a number,
- * an Any of an unknown type keeps its bytes as base64 in `value`.
+ * an Any of an unknown type keeps its bytes as base64 in `value`. `depth`: how many messages it stands in. Throws RangeError.
  */
-export function decodeMessage(reader: Reader, type: string, end: number): unknown {
+export function decodeMessage(reader: Reader, type: string, end: number, depth = 0): unknown {
+  checkDepth(depth);
   const special = wellKnowns.get(type);
-  if (special !== undefined) return special.read(reader, end);
-  if (type === 'google.protobuf.Any') return decodeAny(reader, end);
+  if (special !== undefined) return special.read(reader, end, depth);
+  if (type === 'google.protobuf.Any') return decodeAny(reader, end, depth);
   const plan = messagePlan(type);
   const json: Record<string, unknown> = {};
   eachField(reader, end, (id, wire) => {
     const field = plan?.byId.get(id);
     if (field === undefined) return false;
-    decodeField(reader, field, wire, json);
+    decodeField(reader, field, wire, json, depth);
     return true;
   });
   return json;
 }
 
-function decodeAny(reader: Reader, end: number): unknown {
+function decodeAny(reader: Reader, end: number, depth: number): unknown {
   let url = '';
   let start = end;
   let stop = end;
@@ -42,20 +43,26 @@ function decodeAny(reader: Reader, end: number): unknown {
   const after = reader.pos;
   reader.pos = start;
   const value = known
-    ? decodeMessage(reader, type, stop)
+    ? decodeMessage(reader, type, stop, depth + 1)
     : Buffer.from(reader.buf.subarray(start, stop)).toString('base64');
   reader.pos = after;
   if (!known || wellKnowns.has(type)) return { '@type': url, value };
   return { '@type': url, ...(value as object) };
 }
 
-function decodeField(reader: Reader, field: FieldPlan, wire: number, json: Record<string, unknown>): void {
+function decodeField(
+  reader: Reader,
+  field: FieldPlan,
+  wire: number,
+  json: Record<string, unknown>,
+  depth: number,
+): void {
   if (field.shape === 'one') {
-    json[field.name] = decodeValue(reader, field.type);
+    json[field.name] = decodeValue(reader, field.type, depth);
     return;
   }
   if (field.shape === 'map') {
-    const [key, value] = decodeEntry(reader, field);
+    const [key, value] = decodeEntry(reader, field, depth);
     const map = (json[field.name] ?? {}) as Record<string, unknown>;
     Object.defineProperty(map, key, { value, enumerable: true, configurable: true, writable: true });
     json[field.name] = map;
@@ -64,19 +71,19 @@ function decodeField(reader: Reader, field: FieldPlan, wire: number, json: Recor
   const list = (json[field.name] ?? []) as unknown[];
   json[field.name] = list;
   const packed = wire === 2 && (scalars.get(field.type)?.wire ?? (enumPlan(field.type) ? 0 : 2)) !== 2;
-  if (!packed) list.push(decodeValue(reader, field.type));
+  if (!packed) list.push(decodeValue(reader, field.type, depth));
   else
     for (const end = reader.uint32() + reader.pos; reader.pos < end; )
-      list.push(decodeValue(reader, field.type));
+      list.push(decodeValue(reader, field.type, depth));
 }
 
-function decodeEntry(reader: Reader, field: FieldPlan): [key: string, value: unknown] {
+function decodeEntry(reader: Reader, field: FieldPlan, depth: number): [key: string, value: unknown] {
   const end = reader.uint32() + reader.pos;
   let key: unknown = field.keyType === 'string' ? '' : field.keyType === 'bool' ? false : 0;
   let value: unknown;
   eachField(reader, end, (id) => {
-    if (id === 1) key = decodeValue(reader, field.keyType);
-    else if (id === 2) value = decodeValue(reader, field.type);
+    if (id === 1) key = decodeValue(reader, field.keyType, depth);
+    else if (id === 2) value = decodeValue(reader, field.type, depth);
     return id === 1 || id === 2;
   });
   return [String(key), value ?? emptyValue(field.type)];
@@ -89,7 +96,7 @@ function emptyValue(type: string): unknown {
   return scalar.isDefault(0) ? 0 : scalar.isDefault(false) ? false : '';
 }
 
-function decodeValue(reader: Reader, type: string): unknown {
+function decodeValue(reader: Reader, type: string, depth: number): unknown {
   const scalar = scalars.get(type);
   if (scalar !== undefined) return scalar.read(reader);
   const plan = enumPlan(type);
@@ -97,5 +104,5 @@ function decodeValue(reader: Reader, type: string): unknown {
     const number = reader.int32();
     return plan.byNumber.get(number) ?? number;
   }
-  return decodeMessage(reader, type, reader.uint32() + reader.pos);
+  return decodeMessage(reader, type, reader.uint32() + reader.pos, depth + 1);
 }

@@ -6,6 +6,8 @@ export interface IntakeLimits {
   /** Bytes of one message before the stream has said who it is, and after. */
   readonly unknownBytesMax: number;
   readonly messageBytesMax: number;
+  /** Bytes of a message that came compressed, once it is not: they cost their sender a thousandth of that. */
+  readonly inflatedBytesMax: number;
   /** Bytes of unfinished messages on one connection, and on all. */
   readonly connectionBytesMax: number;
   readonly allBytesMax: number;
@@ -18,6 +20,8 @@ export const intakeLimits: IntakeLimits = {
   unknownBytesMax: 8 * 2 ** 20,
   // A request of 100,000 names of 200 bytes is still read.
   messageBytesMax: 32 * 2 ** 20,
+  // Envoy and gRPC clients compress no requests by themselves.
+  inflatedBytesMax: 8 * 2 ** 20,
   connectionBytesMax: 64 * 2 ** 20,
   allBytesMax: 256 * 2 ** 20,
   messageMsMax: 30_000,
@@ -27,6 +31,8 @@ export const intakeLimits: IntakeLimits = {
 export interface Intake {
   /** Most bytes that the next message may have. */
   bytesMax(): number;
+  /** The same of one that comes compressed, when it is inflated. */
+  readonly inflatedBytesMax: number;
   /** The stream has said who it is. */
   known(): void;
   /** So many bytes of a message wait for the rest of it; 0: it has come whole, or none has begun. */
@@ -74,6 +80,7 @@ export class Intakes {
     let bytesMax = this.limits.unknownBytesMax;
     return {
       bytesMax: () => bytesMax,
+      inflatedBytesMax: this.limits.inflatedBytesMax,
       known: () => {
         bytesMax = this.limits.messageBytesMax;
       },

@@ -129,7 +129,7 @@ function readFrames(http: ServerHttp2Stream, receiver: Receiver): void {
       return !waits;
     },
     take: (message, isCompressed) =>
-      pace.run(() => receiver.receive(isCompressed ? inflated(message, intake.bytesMax()) : message)),
+      pace.run(() => receiver.receive(isCompressed ? inflated(message, intake.inflatedBytesMax) : message)),
     // What waits here to be read is not late.
     waiting: (bytes) => intake.waiting(waits ? 0 : bytes),
   });

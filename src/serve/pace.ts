@@ -20,13 +20,15 @@ export interface PaceLimits {
   readonly lateMs: number;
   /** A message of more bytes than this is none of little. */
   readonly littleBytes: number;
+  /** After so many milliseconds of requests in one turn of the event loop, those who ask for much wait for the next one. */
+  readonly loopMs: number;
 }
 
 /** A first request of 100,000 names takes some 200 ms; an ACK, microseconds. */
 export const paceLimits: PaceLimits = {
   ...{ burstMs: 2_000, share: 0.25, overMsMax: 60_000 },
   ...{ allBurstMs: 500, allShare: 0.5 },
-  ...{ littleMs: 200, lateMs: 10_000, littleBytes: 64 * 1024 },
+  ...{ littleMs: 200, lateMs: 10_000, littleBytes: 64 * 1024, loopMs: 5 },
 };
 
 /** One connection's requests, as fast as they may be read. */
@@ -69,14 +71,17 @@ export class Paces {
   readonly #line = new Set<Waiter>();
   readonly #all: Spent;
   #timer: Timer | undefined;
+  // What requests have taken in this turn of the event loop: a timer begins the next one.
+  #loopUsedMs = 0;
+  #loopTimer: Timer | undefined;
   // When somebody in line had a turn last, or the line began.
   #turnAt = 0;
   readonly #common: Common = {
-    spent: (ms, begin, now) => this.#all.add(ms, begin, now),
+    spent: (ms, begin, now) => this.#spent(ms, begin, now),
     waits: () => {
       this.waits += 1;
     },
-    isScarce: (now) => this.#all.overMs(now) > 0,
+    isScarce: (now) => this.#isFull() || this.#all.overMs(now) > 0,
     littleMs: () => this.#littleMs(),
     queue: (waiter) => this.#queue(waiter),
   };
@@ -101,6 +106,22 @@ export class Paces {
     const made = new ConnectionPace(this.#clock, this.#limits, this.#common);
     this.#paces.set(connection, made);
     return made;
+  }
+
+  #spent(ms: number, begin: number, now: number): void {
+    this.#all.add(ms, begin, now);
+    this.#loopUsedMs += ms;
+    this.#loopTimer ??= this.#clock.after(0, this.#nextLoop);
+  }
+
+  readonly #nextLoop = (): void => {
+    this.#loopTimer = undefined;
+    this.#loopUsedMs = 0;
+  };
+
+  /** Whether this turn of the event loop has done enough for requests: what else is ready comes first. */
+  #isFull(): boolean {
+    return this.#loopUsedMs >= this.#limits.loopMs;
   }
 
   #littleMs(): number {
@@ -128,7 +149,7 @@ export class Paces {
     this.#timer = undefined;
     for (const waiter of this.#line) {
       const now = this.#clock.now();
-      if (this.#all.overMs(now) > 0 && now - this.#turnAt < turnMsMax) break;
+      if (this.#isFull() || (this.#all.overMs(now) > 0 && now - this.#turnAt < turnMsMax)) break;
       this.#turnAt = now;
       this.#line.delete(waiter);
       waiter.pace.hasTurn = true;

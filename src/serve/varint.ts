@@ -35,6 +35,14 @@ function endOfChunk(cursor: Cursor): number {
   return cursor.at + length;
 }
 
+/** Passes over a length-delimited field's content; its length. */
+export function skipChunk(cursor: Cursor): number {
+  const end = endOfChunk(cursor);
+  const length = end - cursor.at;
+  cursor.at = end;
+  return length;
+}
+
 /** Reads a string field. */
 export function readText(cursor: Cursor): string {
   const end = endOfChunk(cursor);
@@ -68,6 +76,7 @@ export function eachChunk(
     while (cursor.at < bytes.length) {
       const start = cursor.at;
       const tag = readVarint(cursor);
+      if (tag >>> 3 === 0) throw new RangeError('field number 0 is none');
       if ((tag & 7) !== 2 || !take(tag >>> 3, cursor, start)) skip(cursor, tag & 7);
     }
   } catch (cause) {

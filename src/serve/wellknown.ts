@@ -6,7 +6,17 @@ import { lowerCamel } from './schema.ts';
 /** A well-known type whose JSON form is not an object of its fields. Both work on the message's body. */
 export interface WellKnown {
   write(writer: Writer, value: unknown, path: string): void;
-  read(reader: Reader, end: number): unknown;
+  /** `depth`: how many messages it stands in. */
+  read(reader: Reader, end: number, depth: number): unknown;
+}
+
+// As protobuf's own readers have it.
+const depthMax = 100;
+
+/** Holds that messages stand in each other no deeper than is read. Throws RangeError. */
+export function checkDepth(depth: number): void {
+  if (depth > depthMax)
+    throw new RangeError(`messages stand in each other more than ${depthMax} levels deep`);
 }
 
 /** The special JSON forms of proto3, but for Any, which needs the whole codec. */
@@ -159,7 +169,8 @@ function writeList(writer: Writer, value: unknown, path: string): void {
   });
 }
 
-function readStruct(reader: Reader, end: number): Record<string, unknown> {
+function readStruct(reader: Reader, end: number, depth: number): Record<string, unknown> {
+  checkDepth(depth);
   const struct: Record<string, unknown> = {};
   eachField(reader, end, (id) => {
     if (id !== 1) return false;
@@ -168,7 +179,7 @@ function readStruct(reader: Reader, end: number): Record<string, unknown> {
     let value: unknown = null;
     eachField(reader, entryEnd, (id) => {
       if (id === 1) key = reader.string();
-      else if (id === 2) value = readValue(reader, reader.uint32() + reader.pos);
+      else if (id === 2) value = readValue(reader, reader.uint32() + reader.pos, depth + 1);
       return id === 1 || id === 2;
     });
     // Not by assignment: a key `__proto__` must stay a key.
@@ -178,22 +189,24 @@ function readStruct(reader: Reader, end: number): Record<string, unknown> {
   return struct;
 }
 
-function readValue(reader: Reader, end: number): unknown {
+function readValue(reader: Reader, end: number, depth: number): unknown {
   let value: unknown = null;
   eachField(reader, end, (id) => {
     if (id === 1) reader.int32();
     else if (id === 2) value = reader.double();
     else if (id === 3) value = reader.string();
     else if (id === 4) value = reader.bool();
-    else if (id === 5) value = readStruct(reader, reader.uint32() + reader.pos);
-    else if (id === 6) value = readList(reader, reader.uint32() + reader.pos);
+    else if (id === 5) value = readStruct(reader, reader.uint32() + reader.pos, depth + 1);
+    else if (id === 6) value = readList(reader, reader.uint32() + reader.pos, depth + 1);
     return id >= 1 && id <= 6;
   });
   return value;
 }
 
-function readList(reader: Reader, end: number): unknown[] {
+function readList(reader: Reader, end: number, depth: number): unknown[] {
+  checkDepth(depth);
   const list: unknown[] = [];
-  eachField(reader, end, (id) => id === 1 && list.push(readValue(reader, reader.uint32() + reader.pos)) > 0);
+  const next = () => readValue(reader, reader.uint32() + reader.pos, depth + 1);
+  eachField(reader, end, (id) => id === 1 && list.push(next()) > 0);
   return list;
 }

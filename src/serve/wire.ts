@@ -12,6 +12,7 @@ import {
   readText,
   readVarint,
   skip,
+  skipChunk,
 } from './varint.ts';
 
 /** A DiscoveryRequest, as far as the server reads it. `names` are the bytes of the resource_names fields. */
@@ -51,39 +52,109 @@ const errorBytesMax = 4_096;
  * name is read. Throws MeshError 'invalid'.
  */
 export function parseSotwRequest(bytes: Buffer, lastNames: readonly Buffer[] = []): SotwRequest {
-  const request = { typeUrl: '', nonce: '', hasVersion: false } as {
-    -readonly [K in keyof SotwRequest]: SotwRequest[K];
-  };
-  const runs: Buffer[] = [];
+  const names = new NameRuns(bytes, lastNames);
+  const [typeUrl, nonce] = [new ShortText('type_url', typeUrlBytesMax), noncePlace()];
+  let hasVersion = false;
+  let node: Buffer | undefined;
+  let error: string | undefined;
   eachTopField(bytes, (id, cursor, start) => {
-    if (id === 1) request.hasVersion = readChunk(cursor).length > 0;
-    else if (id === 2) request.node = readChunk(cursor);
-    else if (id === 3) runs.push(namesRun(bytes, start, cursor, lastNames));
-    else if (id === 4) request.typeUrl = readShortText(cursor, 'type_url', typeUrlBytesMax);
-    else if (id === 5) request.nonce = readShortText(cursor, 'response_nonce', nonceBytesMax);
-    else if (id === 6) request.error = statusMessage(readChunk(cursor));
+    if (id === 3) names.read(cursor, start);
+    else if (id === 1) hasVersion = skipChunk(cursor) > 0;
+    else if (id === 2) node = readChunk(cursor);
+    else if (id === 4) typeUrl.read(cursor);
+    else if (id === 5) nonce.read(cursor);
+    else if (id === 6) error = statusMessage(readChunk(cursor));
     return id <= 6;
   });
-  request.names = joined(runs);
-  return request;
+  return {
+    ...{ typeUrl: typeUrl.of(bytes), nonce: nonce.of(bytes), node, error, hasVersion },
+    names: names.joined(),
+  };
 }
 
-/** Runs of names as one. Other fields may stand between any two names: the runs are copied once, not once for each. */
-function joined(runs: readonly Buffer[]): Buffer {
-  const [first = none] = runs;
-  return runs.length <= 1 ? first : Buffer.concat(runs);
+const noncePlace = () => new ShortText('response_nonce', nonceBytesMax);
+
+/**
+ * A text of which a client has no reason to send more than so many bytes. It is decoded once, however often its field comes: the
+ * last one counts.
+ */
+class ShortText {
+  private readonly field: string;
+  private readonly bytesMax: number;
+  private start = 0;
+  private end = 0;
+
+  constructor(field: string, bytesMax: number) {
+    this.field = field;
+    this.bytesMax = bytesMax;
+  }
+
+  /** Throws MeshError 'invalid' where it is longer. */
+  read(cursor: Cursor): void {
+    const length = skipChunk(cursor);
+    if (length > this.bytesMax)
+      throw new MeshError('invalid', `${this.field} has ${length} bytes: at most ${this.bytesMax} are read`);
+    this.end = cursor.at;
+    this.start = this.end - length;
+  }
+
+  of(bytes: Buffer): string {
+    return bytes.toString('utf8', this.start, this.end);
+  }
 }
 
-/** Reads a text of which a client has no reason to send more. Throws MeshError 'invalid' before it is decoded. */
-function readShortText(cursor: Cursor, field: string, bytesMax: number): string {
-  const chunk = readChunk(cursor);
-  if (chunk.length > bytesMax)
-    throw new MeshError('invalid', `${field} has ${chunk.length} bytes: at most ${bytesMax} are read`);
-  return chunk.toString('utf8');
+// Shorter than this, a run is copied faster byte by byte.
+const copiedBytesMin = 32;
+
+/**
+ * The fields of resource names in a request. Other fields may stand between any two names: their runs are noted as numbers, and
+ * copied once.
+ */
+class NameRuns {
+  private readonly bytes: Buffer;
+  private readonly lastNames: readonly Buffer[];
+  /** Where each begins and ends. */
+  private readonly places: number[] = [];
+  private total = 0;
+  /** The one of `lastNames` that the only run is. */
+  private known: Buffer | undefined;
+
+  constructor(bytes: Buffer, lastNames: readonly Buffer[]) {
+    this.bytes = bytes;
+    this.lastNames = lastNames;
+  }
+
+  /** Reads the run that begins with the field at `start`. */
+  read(cursor: Cursor, start: number): void {
+    this.known = namesRun(this.bytes, start, cursor, this.lastNames);
+    this.places.push(start, cursor.at);
+    this.total += cursor.at - start;
+  }
+
+  /** All of them as one run. */
+  joined(): Buffer {
+    const { bytes, places } = this;
+    const [first = 0, last = 0] = places;
+    if (places.length === 0) return none;
+    if (places.length === 2) return this.known ?? bytes.subarray(first, last);
+    const out = Buffer.allocUnsafe(this.total);
+    let at = 0;
+    for (let i = 0; i < places.length; i += 2) {
+      const [from, to] = [places[i] ?? 0, places[i + 1] ?? 0];
+      if (to - from >= copiedBytesMin) at += bytes.copy(out, at, from, to);
+      else for (let byte = from; byte < to; byte += 1, at += 1) out[at] = bytes[byte] ?? 0;
+    }
+    return out;
+  }
 }
 
-/** All resource_names fields from `start` on that follow each other. */
-function namesRun(bytes: Buffer, start: number, cursor: Cursor, lastNames: readonly Buffer[]): Buffer {
+/** Reads all resource_names fields from `start` on that follow each other. The one of `lastNames` that they are, if any. */
+function namesRun(
+  bytes: Buffer,
+  start: number,
+  cursor: Cursor,
+  lastNames: readonly Buffer[],
+): Buffer | undefined {
   for (const last of lastNames) {
     const end = start + last.length;
     const fits = last.length > 0 && end <= bytes.length && bytes[end] !== nameTag;
@@ -96,7 +167,7 @@ function namesRun(bytes: Buffer, start: number, cursor: Cursor, lastNames: reado
     cursor.at += 1;
     skip(cursor, 2);
   }
-  return bytes.subarray(start, cursor.at);
+  return undefined;
 }
 
 /** The names in the bytes of `SotwRequest.names` or `DeltaRequest.names`. */
@@ -113,22 +184,24 @@ export function parseNames(names: Buffer): string[] {
 export function parseDeltaRequest(bytes: Buffer): DeltaRequest {
   const unsubscribe: string[] = [];
   const initialVersions = new Map<string, string>();
-  let typeUrl = '';
-  let nonce = '';
+  const names = new NameRuns(bytes, []);
+  const [typeUrl, nonce] = [new ShortText('type_url', typeUrlBytesMax), noncePlace()];
   let node: Buffer | undefined;
   let error: string | undefined;
-  const runs: Buffer[] = [];
   eachTopField(bytes, (id, cursor, start) => {
-    if (id === 1) node = readChunk(cursor);
-    else if (id === 2) typeUrl = readShortText(cursor, 'type_url', typeUrlBytesMax);
-    else if (id === 3) runs.push(namesRun(bytes, start, cursor, []));
+    if (id === 3) names.read(cursor, start);
+    else if (id === 1) node = readChunk(cursor);
+    else if (id === 2) typeUrl.read(cursor);
     else if (id === 4) unsubscribe.push(readText(cursor));
     else if (id === 5) initialVersions.set(...mapEntry(readChunk(cursor)));
-    else if (id === 6) nonce = readShortText(cursor, 'response_nonce', nonceBytesMax);
+    else if (id === 6) nonce.read(cursor);
     else if (id === 7) error = statusMessage(readChunk(cursor));
     return id >= 1 && id <= 7;
   });
-  return { typeUrl, nonce, node, error, names: joined(runs), unsubscribe, initialVersions };
+  return {
+    ...{ typeUrl: typeUrl.of(bytes), nonce: nonce.of(bytes), node, error, unsubscribe, initialVersions },
+    names: names.joined(),
+  };
 }
 
 function eachTopField(bytes: Buffer, take: (id: number, cursor: Cursor, start: number) => boolean): void {

@@ -194,6 +194,9 @@ const processes: readonly Held[] = [
     'resourcesMax: 20_000,\n  bytesMax: 32 * 2 ** 20,',
   ],
   ['answers of reflection and client status', '8 MiB', 'src/serve/calls.ts', 'unreadBytesMax = 8 * 2 ** 20;'],
+  ['processor time of dear xDS requests', '5 ms', 'src/serve/pace.ts', 'loopMs: 5 }'],
+  ['a compressed xDS request', '8 MiB', 'src/serve/intake.ts', 'inflatedBytesMax: 8 * 2 ** 20,'],
+  ['messages within messages', '100 levels', 'src/serve/wellknown.ts', 'depthMax = 100;'],
   ['client status and reflection', 'served', 'src/serve/xds.ts', 'tools = true }'],
   ['tries of a gRPC client', '5 tries', 'src/translate/grpc.ts', 'attemptsMax = 5;'],
   [

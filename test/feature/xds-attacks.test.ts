@@ -1,7 +1,8 @@
 import t from 'tap';
 import type { Attack } from '../support/attacks/attack.ts';
 import { type Attacked, startAttacked } from '../support/attacks/attacked.ts';
-import { attacks } from '../support/attacks/table.ts';
+import { floods } from '../support/attacks/floods.ts';
+import { strokes } from '../support/attacks/table.ts';
 
 const middle = (list: readonly number[]) => Math.round(list[Math.floor(list.length / 2)] ?? 1e9);
 // What a machine that others use adds to a change by itself, ten times over.
@@ -11,10 +12,11 @@ const changes = 4;
 /** What those who behave see before and during an attack, and how it ends. */
 async function under(attacked: Attacked, attack: Attack, changes: number) {
   const before = await attacked.observe(changes);
-  const stop = await attacked.attack(attack);
+  const { stop, ends: stopped } = attacked.attack(attack);
   await new Promise((resolve) => setTimeout(resolve, 1_000));
   const during = await attacked.observe(changes);
-  const ends = new Set(await stop());
+  stop();
+  const ends = new Set(await stopped);
   const isServed = middle(during.ms) <= 2 * middle(before.ms) + slackMs;
   const figures = `${middle(before.ms)} ms before, ${middle(during.ms)} ms during, at most ${Math.round(during.ms.at(-1) ?? 0)}`;
   return { isServed, figures, lost: during.lost, ends: [...ends], ms: middle(during.ms) };
@@ -28,7 +30,7 @@ t.test('whatever a client does, those who behave get their changes', { timeout: 
   const attacked = await startAttacked();
   t.teardown(() => attacked.close());
   await attacked.observe(changes);
-  for (const attack of attacks) {
+  for (const attack of floods) {
     const { isServed, figures, lost, ends, ms } = await under(attacked, attack, changes);
     if (attack.name === bombs) bombsMs = ms;
     const memory = `RSS ${Math.round(attacked.rssBytes() / 2 ** 20)} MiB`;
@@ -39,11 +41,26 @@ t.test('whatever a client does, those who behave get their changes', { timeout: 
   t.ok(attacked.rssBytes() < 1.5 * 2 ** 30, 'none of it takes the memory');
 });
 
+t.test('what a client does wrong once ends in a clear status', { timeout: 200_000 }, async (t) => {
+  const attacked = await startAttacked();
+  t.teardown(() => attacked.close());
+  const slow = strokes.filter(({ isSlow }) => isSlow === true);
+  const slowly = slow.map((attack) => attacked.attack(attack));
+  const check = ({ name, endsWith }: Attack, ends: readonly string[]) => {
+    for (const end of ends) t.match(end, endsWith, name);
+  };
+  for (const attack of strokes.filter((one) => !slow.includes(one)))
+    check(attack, await attacked.attack(attack).ends);
+  for (const [i, { ends }] of slowly.entries()) check(slow[i] as Attack, await ends);
+  const { lost } = await attacked.observe(1);
+  t.equal(lost, 0, 'those who behave are still served');
+});
+
 t.test('without limits they wait', { timeout: 200_000 }, async (t) => {
   const attacked = await startAttacked(true);
   t.teardown(() => attacked.close());
   await attacked.observe(2);
-  const attack = attacks.find(({ name }) => name === bombs) as Attack;
+  const attack = floods.find(({ name }) => name === bombs) as Attack;
   const { lost, figures, ms } = await under(attacked, attack, 2);
   t.ok(lost > 0 || ms > 2 * bombsMs, `${figures}; with limits ${bombsMs} ms`);
 });

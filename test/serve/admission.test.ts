@@ -6,7 +6,7 @@ import { systemClock } from '../../src/base/clock.ts';
 import { MeshError } from '../../src/base/error.ts';
 import type { AdmissionLimits, TurnedAway } from '../../src/serve/admission-limits.ts';
 import { listen, type Stream } from '../../src/serve/server.ts';
-import { connectHostile, framed, type HostileCall, methods } from '../support/attacks/call.ts';
+import { framed, methods, openHttp2, type RawCall } from '../support/attacks/call.ts';
 import { connectRaw, frameTypes } from '../support/attacks/raw.ts';
 import { until } from '../support/mesh.ts';
 import { connectXds } from '../support/xds-client.ts';
@@ -38,7 +38,7 @@ async function start(t: Test, admission: Partial<AdmissionLimits>) {
 }
 
 /** A call that has been served. */
-async function served(call: HostileCall, taken: () => number): Promise<HostileCall> {
+async function served(call: RawCall, taken: () => number): Promise<RawCall> {
   const before = taken();
   await call.send(Buffer.from('hello'));
   await until('it is served', async () => taken() > before);
@@ -48,12 +48,12 @@ async function served(call: HostileCall, taken: () => number): Promise<HostileCa
 t.test('connections in all: one address cannot keep another from its place', async (t) => {
   const { at, away, levels, taken } = await start(t, { connectionsMax: 6 });
   const idle = await Promise.all(Array.from({ length: 5 }, () => connectRaw(at)));
-  const works = connectHostile(at);
+  const works = openHttp2(at);
   const call = await served(works.call(methods.delta), taken);
   await until('all are in', async () => levels().connections === 6);
   const more = await connectRaw(at);
   t.match(await more.ended, /GOAWAY 11: all connections are taken, and no address has more/);
-  const other = connectHostile(at, '127.0.0.2');
+  const other = openHttp2(at, '127.0.0.2');
   await served(other.call(methods.delta), taken);
   t.match(await idle[4]?.ended, /GOAWAY 11: all connections are taken, and this address has most of them/);
   t.notOk(call.hasEnded(), 'who works stays');
@@ -76,7 +76,7 @@ t.test('connections a second: all come in, each address in its turn', async (t) 
   const crowd = await Promise.all(Array.from({ length: 100 }, () => connectRaw(at)));
   await until('they wait', async () => levels().waiting > 50);
   const begin = performance.now();
-  const other = connectHostile(at, '127.0.0.2');
+  const other = openHttp2(at, '127.0.0.2');
   await served(other.call(methods.delta), taken);
   const tookMs = performance.now() - begin;
   t.ok(levels().waiting > 20, `${levels().waiting} of the crowd still wait after ${tookMs} ms`);
@@ -101,7 +101,7 @@ t.test(
     const { at, levels, taken } = await start(t, { streamlessMax: 2, streamlessMsMax: 500 });
     const first = await connectRaw(at);
     await until('it is in', async () => levels().streamless === 1);
-    const works = connectHostile(at);
+    const works = openHttp2(at);
     const call = await served(works.call(methods.delta), taken);
     const others = [await connectRaw(at), await connectRaw(at)];
     t.match(await first.ended, /GOAWAY 11: no stream, and more than 2 connections without one/);
@@ -114,7 +114,7 @@ t.test(
 
 t.test('streams in all: refused in words, and one address cannot keep another from its place', async (t) => {
   const { at, away, levels, taken } = await start(t, { streamsMax: 4 });
-  const works = connectHostile(at);
+  const works = openHttp2(at);
   const call = await served(works.call(methods.delta), taken);
   const idle = [1, 2, 3].map(() => works.call(methods.delta));
   await until('all are taken', async () => levels().streams === 4);
@@ -125,7 +125,7 @@ t.test('streams in all: refused in words, and one address cannot keep another fr
   t.equal(end.code, status.RESOURCE_EXHAUSTED);
   t.equal(end.details, 'all 4 streams are taken, and no address has more of them than this one');
   grpc.close();
-  const other = connectHostile(at, '127.0.0.2');
+  const other = openHttp2(at, '127.0.0.2');
   await served(other.call(methods.delta), taken);
   t.match(await idle[2]?.ended, /status 8: all 4 streams are taken, and they were taken by this address/);
   t.notOk(call.hasEnded(), 'who is known stays');
@@ -165,7 +165,7 @@ t.test('who opens streams without an end is told to be calm, and its connection 
 t.test('who sends much that is no message is told to be calm; who sends long messages is not', async (t) => {
   const { at, taken } = await start(t, { overheadPerSecond: 10_000 });
   const pings = await connectRaw(at);
-  const long = connectHostile(at);
+  const long = openHttp2(at);
   const call = await served(long.call(methods.delta), taken);
   const ping = Buffer.concat([Buffer.from([0, 0, 8, frameTypes.ping, 0, 0, 0, 0, 0]), Buffer.alloc(8)]);
   const flood = setInterval(() => pings.socket.write(Buffer.concat(Array<Buffer>(1_000).fill(ping))), 20);
@@ -180,7 +180,7 @@ t.test('who sends much that is no message is told to be calm; who sends long mes
 
 t.test('a call that was answered is over, though its client goes on', async (t) => {
   const { at, levels } = await start(t, {});
-  const client = connectHostile(at);
+  const client = openHttp2(at);
   const call = client.call('/no/method');
   await call.bytes(framed(Buffer.from('goes on')));
   t.match(await call.ended, /status 12/);
@@ -201,7 +201,7 @@ t.test('a status goes out behind what was sent before it, though the client goes
   const server = await listen('127.0.0.1:0', undefined, systemClock, new Map([[methods.delta, open]]));
   t.teardown(() => server.close(100));
   for (let i = 0; i < 20; i++) {
-    const client = connectHostile({ address: '127.0.0.1', port: server.port });
+    const client = openHttp2({ address: '127.0.0.1', port: server.port });
     const call = client.call(methods.delta);
     await call.send(Buffer.from('hello'));
     t.equal(await call.ended, 'status 3: no more');

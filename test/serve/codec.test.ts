@@ -156,3 +156,23 @@ t.test('the generated types hold together when checked themselves', async (t) =>
   const { stdout } = await promisify(execFile)(tsc, [...flags, file]).catch((error) => error);
   t.equal(stdout, '');
 });
+
+t.test('messages stand in each other no deeper than is read', (t) => {
+  /** Metadata with lists in lists. */
+  const nested = (levels: number) => {
+    let value: unknown = 'x';
+    for (let i = 0; i < levels; i += 1) value = [value];
+    return encodeJson('envoy.config.core.v3.Node', { id: 'n', metadata: { a: value } });
+  };
+  t.ok(decodeJson('envoy.config.core.v3.Node', nested(40)));
+  t.throws(() => decodeJson('envoy.config.core.v3.Node', nested(1_000)), {
+    code: 'invalid',
+    message: /messages stand in each other more than 100 levels deep/,
+  });
+  // A matcher of CSDS holds another one.
+  let matcher: object = { null_match: {} };
+  for (let i = 0; i < 60; i += 1) matcher = { list_match: { one_of: matcher } };
+  const bytes = encodeJson('envoy.type.matcher.v3.ValueMatcher', matcher);
+  t.throws(() => decodeJson('envoy.type.matcher.v3.ValueMatcher', bytes), { code: 'invalid' });
+  t.end();
+});

@@ -6,6 +6,7 @@ import { manualClock } from '../support/manual-clock.ts';
 const limits: IntakeLimits = {
   unknownBytesMax: 10,
   messageBytesMax: 100,
+  inflatedBytesMax: 100,
   connectionBytesMax: 120,
   allBytesMax: 200,
   messageMsMax: 5_000,

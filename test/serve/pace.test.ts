@@ -16,7 +16,7 @@ const limits: PaceLimits = {
   ...{ burstMs: 1_000, share: 0.25, overMsMax: 60_000 },
   // All together may take what they like, but where a test says otherwise.
   ...{ allBurstMs: 1e9, allShare: 1 },
-  ...{ littleMs: 100, lateMs: 10_000, littleBytes: 1_000 },
+  ...{ littleMs: 100, lateMs: 10_000, littleBytes: 1_000, loopMs: 1e9 },
 };
 
 /** For how many milliseconds nothing more of a connection is read; 0: it may go on. */
@@ -156,6 +156,40 @@ t.test('who waits in line has a turn at last, though others keep using up what a
   t.ok(turns >= 3 && turns <= 4, `${turns} turns in a second`);
 });
 
+t.test(
+  'in one turn of the event loop the dear have some milliseconds, and go on in the next ones',
+  async (t) => {
+    const clock = manualClock();
+    const paces = new Paces(clock, { ...limits, burstMs: 1e9, loopMs: 5 });
+    let done = 0;
+    for (let i = 0; i < 10; i++) {
+      const pace = paces.of({ i });
+      const ask = () => {
+        if (pace.mustWait(1_001, ask) !== undefined) return;
+        pace.run(() => {
+          clock.leap(4);
+        });
+        done += 1;
+      };
+      ask();
+    }
+    t.equal(done, 2, 'the others wait, though all together may take more');
+    t.equal(paces.waiting, 8);
+    const little = paces.of({});
+    t.equal(
+      little.mustWait(10, () => {}),
+      undefined,
+      'who asks for little does not',
+    );
+    let turns = 0;
+    for (let before = done; done < 10 && turns < 100; before = done, turns++) {
+      clock.pass(1);
+      t.ok(done - before <= 2, `${done - before} in a turn`);
+    }
+    t.ok(turns >= 4 && turns < 30, `${turns} turns`);
+  },
+);
+
 t.test('who no longer waits is passed over', async (t) => {
   const clock = manualClock();
   const paces = new Paces(clock, { ...limits, burstMs: 1e9, allBurstMs: 10, allShare: 0.5 });
@@ -183,7 +217,7 @@ async function sendMany(t: Test, interceptors: ServerInterceptor[] = []) {
     closed: () => {},
   });
   const server = await listen('127.0.0.1:0', undefined, clock, new Map([[path, open]]), {
-    ...{ below: interceptors, limits: { pace: { allBurstMs: 1e9 } } },
+    ...{ below: interceptors, limits: { pace: { allBurstMs: 1e9, loopMs: 1e9 } } },
   });
   const clients: Client[] = [];
   t.teardown(async () => {

@@ -5,7 +5,7 @@ export interface Target {
   readonly at: ListenAddress;
   /** A scope that the control plane takes; attacks that must be known say that they are it. */
   readonly scope: NodeScope & { readonly role: 'sidecar' };
-  /** An attack goes on until this is aborted. */
+  /** A flood goes on until this is aborted; others end by themselves. */
   readonly signal: AbortSignal;
 }
 
@@ -14,6 +14,8 @@ export interface Attack {
   readonly name: string;
   /** The statuses it may end with, each: a call's or a connection's, or `still open` where it is only slowed down. */
   readonly endsWith: RegExp;
-  /** Attacks until the signal; returns how each of its calls and connections ended. */
+  /** Takes half a minute, as it waits for a deadline of the server's. */
+  readonly isSlow?: boolean;
+  /** Attacks; returns how each of its calls and connections ended. */
   run(target: Target): Promise<string[]>;
 }

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,13 +8,14 @@ import type { ListenAddress } from '../../../src/model/node.ts';
 import { freeAddress, get, until } from '../mesh.ts';
 import { groupYaml, idcYaml } from '../objects-yaml.ts';
 import { connectXds, type XdsClient } from '../xds-client.ts';
-import type { Attack } from './attack.ts';
+import type { Attack, Target } from './attack.ts';
+import { type Attacker, startAttacker } from './attacker.ts';
 
 const file = (path: string) => fileURLToPath(new URL(path, import.meta.url));
-const scope = {
+const scope: Target['scope'] = {
   ...{ role: 'sidecar', idc: 'sh-a', namespace: 'shop' },
   outbound: { address: '127.0.0.1', port: 15_001 },
-} as const;
+};
 const groups = 50;
 
 /** What a control plane was like for those who behave, in milliseconds and bytes. */
@@ -28,8 +29,8 @@ export interface Seen {
 export interface Attacked {
   /** Changes an instance so many times; what the clients saw of it. */
   observe(changes: number): Promise<Seen>;
-  /** Begins an attack; what is returned ends it, and tells how its calls and connections ended. */
-  attack(attack: Attack): Promise<() => Promise<string[]>>;
+  /** Begins an attack: `stop` ends it where it does not end by itself, `ends` tells how its calls and connections ended. */
+  attack(attack: Attack): { readonly ends: Promise<string[]>; stop(): void };
   /** Resident memory of the control plane, after what can be collected was. */
   rssBytes(): number;
   metrics(): Promise<string>;
@@ -68,7 +69,7 @@ export async function startAttacked(isOpen = false): Promise<Attacked> {
   plane.stderr?.on('data', (chunk) => {
     log = (log + chunk).slice(-100_000);
   });
-  const attackers = new Set<ChildProcess>();
+  let attacker: Attacker | undefined;
   await until('it is ready', async () => (await get(admin, '/readyz')).status === 200, 240_000);
   const clients = await Promise.all(Array.from({ length: 10 }, (_, i) => behave(at(xds), `good-${i}`)));
 
@@ -93,27 +94,16 @@ export async function startAttacked(isOpen = false): Promise<Attacked> {
       }
       return { ms: ms.sort((a, b) => a - b), lost };
     },
-    async attack({ name }) {
-      const child = spawn(
-        process.execPath,
-        [file('./attack-main.ts'), name, String(xds.port), JSON.stringify(scope)],
-        { env, stdio: ['pipe', 'pipe', 'inherit'] },
-      );
-      attackers.add(child);
-      let said = '';
-      child.stdout?.on('data', (chunk) => {
-        said += chunk;
+    attack({ name }) {
+      attacker ??= startAttacker();
+      const by = attacker;
+      const { report, stop } = by.attack(name, { at: xds, scope });
+      const ends = report.then(({ ended, isLate }) => {
+        if (isLate) by.close();
+        if (isLate && attacker === by) attacker = undefined;
+        return ended.map(({ how }) => how);
       });
-      await until('the attack begins', async () => said.includes('begun'));
-      return async () => {
-        const gone = once(child, 'exit');
-        child.stdin?.end();
-        const late = setTimeout(() => child.kill('SIGKILL'), 20_000);
-        await gone;
-        clearTimeout(late);
-        attackers.delete(child);
-        return JSON.parse(said.split('\n')[1] || '["killed"]') as string[];
-      };
+      return { ends, stop };
     },
     rssBytes: () =>
       1024 * Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${plane.pid}/status`, 'utf8'))?.[1]),
@@ -121,7 +111,7 @@ export async function startAttacked(isOpen = false): Promise<Attacked> {
     log: () => log,
     async close() {
       for (const client of clients) client.close();
-      for (const child of attackers) child.kill('SIGKILL');
+      attacker?.close();
       const gone = once(plane, 'exit');
       plane.kill('SIGKILL');
       await gone;

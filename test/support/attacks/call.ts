@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib';
 import type { ListenAddress, NodeScope } from '../../../src/model/node.ts';
 import { encodeJson } from '../../../src/serve/codec.ts';
 import { clusterType } from '../../../src/serve/types.ts';
-import { field } from '../../../src/serve/varint.ts';
+import { eachChunk, field, readText } from '../../../src/serve/varint.ts';
 
 const service = '/envoy.service.discovery.v3.AggregatedDiscoveryService';
 
@@ -15,7 +15,13 @@ export const methods = {
 } as const;
 
 /** A gRPC call over node:http2 that sends what bytes it is told to. */
-export interface HostileCall {
+export interface RawCall {
+  /** Whether anything was answered, but for headers. */
+  hasAnswer(): boolean;
+  /** Bytes that wait to be taken by the connection. */
+  waiting(): number;
+  /** Lets the server send no more than fits into the windows. */
+  pause(): void;
   /** Sends a message in its frame; resolves when it has gone out, or the call has ended. */
   send(message: Buffer, how?: 'plain' | 'gzip'): Promise<void>;
   /** Sends bytes as they are. */
@@ -23,23 +29,26 @@ export interface HostileCall {
   /** How it ended: the status and its words, or how the connection did. */
   readonly ended: Promise<string>;
   hasEnded(): boolean;
-  /** The nonce of the last response, by type URL: the last bytes that look like one. */
+  /** Gives each message that comes, whole. */
   onMessage(take: (message: Buffer) => void): void;
   cancel(): void;
 }
 
 /** An HTTP/2 connection of a client. Its window is large: it reads what it is sent. */
-export interface HostileConnection {
+export interface RawHttp2 {
   readonly session: ClientHttp2Session;
-  call(path: string): HostileCall;
+  /** Opens a call of a gRPC method; `headers` beside or instead of those that gRPC asks for. */
+  call(path: string, headers?: Readonly<Record<string, string>>): RawCall;
   readonly ended: Promise<string>;
   close(): void;
 }
 
 /** Connects, from an address of loopback. */
-export function connectHostile({ address, port }: ListenAddress, from = '127.0.0.1'): HostileConnection {
+export function openHttp2({ address, port }: ListenAddress, from = '127.0.0.1'): RawHttp2 {
   const session = connect(`http://${address}:${port}`, {
     settings: { initialWindowSize: 16 * 2 ** 20 },
+    // What is kept on this side must not be what ends a call.
+    ...{ maxSessionMemory: 4_000, peerMaxConcurrentStreams: 10_000 },
     createConnection: () => connectTcp({ host: address, port, localAddress: from }),
   });
   let goaway = 'closed';
@@ -52,16 +61,22 @@ export function connectHostile({ address, port }: ListenAddress, from = '127.0.0
     session,
     ended,
     close: () => session.destroy(),
-    call(path) {
+    call(path, headers = {}) {
       if (session.destroyed || session.closed) return deadCall(ended);
       const request = session.request({
         ...{ ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers' },
         'grpc-encoding': 'gzip',
+        ...headers,
       });
       let said: string | undefined;
       const note = (headers: object) => {
-        const { 'grpc-status': code, 'grpc-message': words } = headers as Record<string, string | undefined>;
-        if (code !== undefined) said = `status ${code}: ${decodeURIComponent(words ?? '')}`;
+        const {
+          'grpc-status': code,
+          'grpc-message': words,
+          ':status': http,
+        } = headers as Record<string, unknown>;
+        if (code !== undefined) said = `status ${code}: ${decodeURIComponent(String(words ?? ''))}`;
+        else if (http !== undefined && http !== 200) said = `HTTP ${http}`;
       };
       request
         .on('response', note)
@@ -74,11 +89,13 @@ export function connectHostile({ address, port }: ListenAddress, from = '127.0.0
           resolve(said ?? (goaway === 'closed' ? `reset ${request.rstCode}` : goaway));
         }),
       );
-      let kept = Buffer.alloc(0);
+      let kept: Buffer = Buffer.alloc(0);
+      let hasAnswer = false;
       let take: ((message: Buffer) => void) | undefined;
       request.on('data', (chunk: Buffer) => {
+        hasAnswer = true;
         if (take === undefined) return;
-        kept = Buffer.concat([kept, chunk]);
+        kept = kept.length === 0 ? chunk : Buffer.concat([kept, chunk]);
         while (kept.length >= 5 && kept.length >= 5 + kept.readUInt32BE(1)) {
           const end = 5 + kept.readUInt32BE(1);
           take(kept.subarray(5, end));
@@ -93,6 +110,9 @@ export function connectHostile({ address, port }: ListenAddress, from = '127.0.0
         bytes,
         ended: over,
         hasEnded: () => done,
+        hasAnswer: () => hasAnswer,
+        waiting: () => request.writableLength,
+        pause: () => void request.pause(),
         onMessage(fn) {
           take = fn;
         },
@@ -103,9 +123,12 @@ export function connectHostile({ address, port }: ListenAddress, from = '127.0.0
   };
 }
 
-function deadCall(ended: Promise<string>): HostileCall {
+function deadCall(ended: Promise<string>): RawCall {
   const nothing = async () => {};
-  return { send: nothing, bytes: nothing, ended, hasEnded: () => true, onMessage() {}, cancel() {} };
+  return {
+    ...{ send: nothing, bytes: nothing, ended, hasEnded: () => true, hasAnswer: () => false },
+    ...{ waiting: () => 0, pause() {}, onMessage() {}, cancel() {} },
+  };
 }
 
 /** A message in its gRPC frame. */
@@ -116,8 +139,8 @@ export function framed(message: Buffer, how: 'plain' | 'gzip' = 'plain'): Buffer
   return Buffer.concat([head, message]);
 }
 
-/** What a client says of itself, as bytes of a Node. */
-export function nodeOf(id: string, scope: NodeScope): Buffer {
+/** What a client says of itself, as bytes of a Node; `scope` may be one that no control plane takes. */
+export function nodeOf(id: string, scope: NodeScope | object): Buffer {
   return Buffer.from(
     encodeJson('envoy.config.core.v3.Node', { id, cluster: 'c', metadata: { isthmus: scope } }),
   );
@@ -160,6 +183,18 @@ export function sotwRequest(what: {
     ...(what.nonce === undefined ? [] : [field(5, what.nonce)]),
     ...(what.error === undefined ? [] : [field(6, field(2, what.error))]),
   ]);
+}
+
+/** What a client reads of a DeltaDiscoveryResponse to answer it. */
+export function readResponse(bytes: Buffer): { readonly type: string; readonly nonce: string } {
+  let [type, nonce] = ['', ''];
+  eachChunk(bytes, 'a Delta response', (id, cursor) => {
+    if (id === 4) type = readText(cursor);
+    else if (id === 5) nonce = readText(cursor);
+    else return false;
+    return true;
+  });
+  return { type, nonce };
 }
 
 /** Names, all different. */

@@ -1,4 +1,4 @@
-import type { HostileCall } from './call.ts';
+import type { RawCall } from './call.ts';
 
 export const stillOpen = 'still open';
 export const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -9,7 +9,7 @@ export function endOf(one: { readonly ended: Promise<string> }): Promise<string>
 }
 
 /** Waits for the answer to one that waits its turn among the dear: on a busy machine for long. */
-export async function told(call: HostileCall | undefined): Promise<void> {
+export async function told(call: RawCall | undefined): Promise<void> {
   await Promise.race([call?.ended, pause(12_000)]);
 }
 

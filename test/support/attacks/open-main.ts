@@ -18,10 +18,10 @@ await startControlPlane({
       ...{ streamlessMax: many, connectionStreamsMax: 2 ** 31 - 1, streamsMax: many },
       ...{ openingBurst: many, openingsPerSecond: many, overheadPerSecond: many },
     },
-    pace: { burstMs: many, allBurstMs: many },
+    pace: { burstMs: many, allBurstMs: many, loopMs: many },
     intake: {
       ...{ unknownBytesMax: 2 ** 30, messageBytesMax: 2 ** 30, connectionBytesMax: many, allBytesMax: 1e12 },
-      messageMsMax: many,
+      ...{ inflatedBytesMax: 2 ** 30, messageMsMax: many },
     },
   },
   onListening: async (plane) => void (await serveAdmin(plane, parseAddress(admin), undefined, {})),
