@@ -152,7 +152,7 @@ async function tellUnderWay({ envoys, idc, say }: EvacuateOptions): Promise<void
       if (underWay.length === 0) say(`${where}: nothing is under way to instances of ${idc}`);
       else say(`${where}: under way to instances of ${idc}, until it ends:`);
       for (const { group, requests, connections } of underWay.slice(0, underWayMax))
-        say(`    ${group}: ${requests} requests or streams, ${connections} connections`);
+        say(`    ${group}: ${requests} requests or streams; connections, idle ones too: ${connections}`);
       if (underWay.length > underWayMax) say(`    and ${underWay.length - underWayMax} more Groups`);
     } catch (reason) {
       say(`  ${MeshError.from(reason).message}`);

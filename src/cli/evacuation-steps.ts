@@ -83,8 +83,7 @@ function homelessWords({ planes, idc }: EvacuationTarget): string {
 
 const stayWords: Readonly<Record<StayReason, string>> = {
   alone: 'no DR group names another IDC for them',
-  'no-hops':
-    'no request of theirs may cross: hopLimit of their DR group, or --hop-limit of the control plane, is 0',
+  'no-hops': 'hopLimit of the DR group, or --hop-limit of the control plane, is 0, so no request may cross',
   last: 'every other IDC of their DR group is being evacuated',
 };
 
@@ -265,15 +264,17 @@ export async function comeHome(
 ): Promise<boolean> {
   const since = clock.now();
   const ends = await Promise.allSettled(planes.map((plane) => endAt(plane, name, ackWaitMs)));
-  const failed = ends.flatMap((end, i) =>
-    end.status === 'rejected' ? `${planes[i]?.name}: ${MeshError.from(end.reason).message}` : [],
+  const refusals = ends.flatMap((end, i) =>
+    end.status === 'rejected' ? { name: planes[i]?.name, error: MeshError.from(end.reason) } : [],
   );
+  const failed = refusals.map(({ name, error }) => `${name}: ${error.message}`);
+  const isAway = refusals.some(({ error }) => error.code === 'unavailable');
   const late = ends.flatMap((end) => (end.status === 'fulfilled' ? owing(end.value) : []));
   if (late.length > 0) say(`not confirmed yet by ${late.join(', ')}`);
   if (failed.length > 0)
     throw new MeshError(
       'unavailable',
-      `it is not ended at ${failed.join('; ')}. Try again, or it ends when it expires`,
+      `it is not ended at ${failed.join('; ')}. It ends when it expires${isAway ? '; or try again' : ''}`,
     );
   if (late.length === 0) say(`ended: every proxy has confirmed after ${Math.round(clock.now() - since)} ms`);
   const slowly = ends.flatMap((end) =>

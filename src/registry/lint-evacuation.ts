@@ -58,7 +58,7 @@ function lintNames(object: Evacuation, { entries }: Around): Lint[] {
 /** Hosts that stay, as no other IDC is left for them. */
 function lintWays(object: Evacuation, live: readonly Evacuation[], around: Around): Lint[] {
   const { idc } = object.spec;
-  const stay = { alone: [] as string[], last: [] as string[] };
+  const stay = { alone: [] as string[], noHops: [] as string[], last: [] as string[] };
   for (const { host, entry, drGroup } of hostsOf(object, around)) {
     const others = drGroup?.spec.idcs.filter(({ name }) => name !== idc) ?? [];
     const isLeft = ({ name }: { name: string }) =>
@@ -66,6 +66,7 @@ function lintWays(object: Evacuation, live: readonly Evacuation[], around: Aroun
         (one) => one.spec.idc === name && isFor(one.spec, host, entry.meta.labels) && overlap(one, object),
       );
     if (others.length === 0) stay.alone.push(host);
+    else if (drGroup?.spec.hopLimit === 0) stay.noHops.push(host);
     else if (others.every(isLeft)) stay.last.push(host);
   }
   const found = (hosts: readonly string[], why: string): Lint[] =>
@@ -74,6 +75,7 @@ function lintWays(object: Evacuation, live: readonly Evacuation[], around: Aroun
       : [{ object, path: ['spec', 'idc'], message: `${some(hosts)} ${why}`, lacks: ['DrGroup'] }];
   return [
     ...found(stay.alone, `will not leave ${idc}: no DrGroup names another IDC for them. Add one.`),
+    ...found(stay.noHops, `will not leave ${idc}: with hopLimit 0 of their DrGroup no request may cross.`),
     ...found(
       stay.last,
       `will not leave ${idc}: every other IDC of their DR group is evacuated at the same time. End one of the two.`,

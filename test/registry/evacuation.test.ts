@@ -95,7 +95,9 @@ spec:
   .join('')}`.replace(' &gateways', '');
 
 /** What `validate` says of a mesh with these evacuations. */
-async function told(t: Test, ...specs: readonly object[]): Promise<string[]> {
+const told = (t: Test, ...specs: readonly object[]) => toldOf(t, mesh, specs);
+
+async function toldOf(t: Test, objects: string, specs: readonly object[]): Promise<string[]> {
   const evacuations = specs.map((spec, i) =>
     JSON.stringify({
       apiVersion: 'isthmus.dev/v1alpha1',
@@ -104,7 +106,7 @@ async function told(t: Test, ...specs: readonly object[]): Promise<string[]> {
       spec,
     }),
   );
-  const folder = t.testdir({ 'mesh.yaml': [mesh, ...evacuations].join('\n---\n') });
+  const folder = t.testdir({ 'mesh.yaml': [objects, ...evacuations].join('\n---\n') });
   const { problems } = await checkFolder(folder, now);
   return problems.map(({ severity, path, message }) => `${severity} ${path}: ${message}`);
 }
@@ -131,6 +133,8 @@ t.test('validate names what a user would not see', async (t) => {
     await all({ ...a, groups: undefined }),
     /^warning spec.idc: lone.shop will not leave sh-a: no DrGroup/,
   );
+  const shut = mesh.replace('hosts: [a.shop],', 'hosts: [a.shop], hopLimit: 0,');
+  t.match((await toldOf(t, shut, [a])).join('\n'), /spec.idc: a.shop will not leave sh-a: with hopLimit 0/);
   t.match(
     await all(a, { ...a, idc: 'sh-b' }),
     /a.shop will not leave sh-a: every other IDC(?:.|\n)*a.shop will not leave sh-b: every other IDC/,
