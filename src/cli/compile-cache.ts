@@ -1,7 +1,7 @@
 import { lstatSync, mkdirSync } from 'node:fs';
 import { enableCompileCache } from 'node:module';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 
 /**
  * Lets Node keep what it compiles, in a folder of the user's: a command starts in half of the time then. What lies there is run as it is, so it is
@@ -11,8 +11,10 @@ import { join } from 'node:path';
 export function useCompileCache(): void {
   const { NODE_COMPILE_CACHE: given, NODE_V8_COVERAGE: coverage, XDG_CACHE_HOME: cache } = process.env;
   if (given !== undefined || coverage !== undefined) return;
-  const folder = join(cache || join(homedir(), '.cache'), 'isthmus');
   try {
+    const folder = join(cache || join(homedir(), '.cache'), 'isthmus');
+    // Of a relative one anybody whose folder this runs in would decide (XDG Base Directory Specification).
+    if (!isAbsolute(folder)) return;
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const { uid, mode } = lstatSync(folder);
     const isOwn = process.getuid === undefined || (uid === process.getuid() && (mode & 0o022) === 0);

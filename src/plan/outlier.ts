@@ -21,7 +21,8 @@ export const outlierDefaults = {
  * finds the half-dead among the living: who passes checks and fails requests, and must not come back by the next check.
  */
 export const grayDefaults = {
-  consecutiveGatewayErrors: 3,
+  /** Of 1 % of failures by chance once in 10,000,000,000 requests; three come once in 1,000,000 (docs/decisions/123-five-failures-in-a-row.md). */
+  consecutiveGatewayErrors: 5,
   /** The end of a websocket counts as one, and several may end together; a dead instance has as many in a moment. */
   consecutiveLocalOriginFailures: 20,
   failureShare: {

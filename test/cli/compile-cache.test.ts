@@ -28,6 +28,8 @@ t.test('what was compiled is kept for the user, and only in a folder that is the
   t.equal(isthmus(join(shut, 'file'), { NODE_COMPILE_CACHE: join(own, 'other') }).status, 0);
   t.notOk(existsSync(join(shut, 'file')), 'another folder was named');
   t.equal(isthmus('/dev/null').status, 0, 'no folder can be made');
+  t.equal(isthmus('here').status, 0);
+  t.notOk(existsSync('here'), 'a relative one is not taken');
 });
 
 t.test('the command that is asked for is loaded, and all for the help', async (t) => {

@@ -7,7 +7,7 @@ t.test(
   'checks find who is down and may take out all; what requests tell takes out half of them at most',
   async (t) => {
     t.strictSame(planOutlier({}, context), {
-      consecutiveGatewayErrors: 3,
+      consecutiveGatewayErrors: 5,
       consecutiveLocalOriginFailures: 20,
       failureShare: { percent: 4, requestsMin: 176, instancesMin: 3, ofConnections: false },
       intervalMs: 8_000,
@@ -59,4 +59,16 @@ t.test('1 % of failures are hardly ever taken for 4 %, and 5 % mostly are', asyn
   t.ok(found(86 * seconds, 0.05) > 0.88);
   t.ok(28 * seconds > requestsMin && found(28 * seconds, 0.1) > 0.99);
   t.ok(worst(20, 0.01) > 0.2, `of 20 requests one is enough: ${worst(20, 0.01)}`);
+});
+
+t.test('1 % of failures eject nobody in a million looks, from some 60 requests a second on', async (t) => {
+  const { consecutiveGatewayErrors, intervalMs, failureShare } = grayDefaults;
+  const looked = (perSecond: number) => (perSecond * intervalMs) / 1_000;
+  const share = worst(looked(60), 0.01);
+  t.ok(failureShare.instancesMin * share < 1e-6, `${share} for each instance and interval`);
+  // An upper bound: so many chances to begin a row.
+  const row = (length: number, perSecond: number) => looked(perSecond) * 0.01 ** length;
+  for (const perSecond of [60, 86, 1_000])
+    t.ok(row(consecutiveGatewayErrors, perSecond) < 1e-6, `${perSecond}`);
+  t.ok(row(3, 86) > 5e-4, 'three in a row: the control');
 });
