@@ -194,7 +194,7 @@ t.test('a way that is cut serves nobody, and excuses what was sent over it', asy
   t.match(violated(there(well(7500), 7500)), [/failed though/], 'a GET is sent again');
 });
 
-t.test('a TCP connection may fail that left an evacuated IDC for one that had lost somebody', async (t) => {
+t.test('a TCP connection may fail that left an evacuated IDC for one that has nobody', async (t) => {
   const nothing = { workMs: 0, bodyBytes: 0, answerBytes: 0, pieces: 0, everyMs: 0 };
   const call = { shape: 'TCP', kind: 'tcp', method: 'GET', ...nothing } as const;
   const failure = { call, status: 0, idc: '', instance: '', error: 'read ECONNRESET' };
@@ -216,6 +216,11 @@ t.test('a TCP connection may fail that left an evacuated IDC for one that had lo
   t.match(violated({ ...fails(7000), losses }), [/failed though/], 'nobody was sent away');
   t.match(violated({ ...fails(9500), losses, evacuations }), [/failed though/], 'after the evacuation');
   t.match(violated({ ...fails(5500), losses, evacuations }), [/failed though/], 'before the loss');
+  const names = Object.entries(good.addresses).filter(([name]) => !/^sh-b\/checkout-/.test(name));
+  const addresses = Object.fromEntries(names);
+  const without = { ...fails(5500), losses: [], evacuations, addresses };
+  t.strictSame(violated(without), [], 'it never had anybody');
+  t.match(violated({ ...without, evacuations: [] }), [/failed though/], 'nobody was sent there');
   const other = [{ idc: 'sh-b', from: 5000, to: 9000 }];
   t.match(violated({ ...fails(7000), losses, evacuations: other }), [/failed though/], 'another IDC');
 });

@@ -131,11 +131,11 @@ function leftExcuse(
   const overlaps = ({ from, to }: Span) => from <= end && to >= sent;
   if (!evacuations.some((each) => each.idc === home && overlaps(each))) return undefined;
   const group = hostOfRequest(id, m).split('.')[0] ?? '';
-  const out = Object.keys(m.addresses).some(
-    (name) =>
-      !name.startsWith(`${home}/`) && name.includes(`/${group}-`) && (spans.get(name) ?? []).some(overlaps),
+  const others = Object.keys(m.addresses).filter(
+    (name) => !name.startsWith(`${home}/`) && name.includes(`/${group}-`),
   );
-  return out ? 'TCP that left an evacuated IDC for one that had lost somebody' : undefined;
+  const out = others.length === 0 || others.some((name) => (spans.get(name) ?? []).some(overlaps));
+  return out ? 'TCP that left an evacuated IDC for one that had nobody, or had lost somebody' : undefined;
 }
 
 /** Tries of a first proxy: one, and the default of `retries`. */
