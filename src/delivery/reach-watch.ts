@@ -9,6 +9,8 @@ export interface ReachWatchOptions {
   readonly logger: Logger;
   /** How long a connection may take, milliseconds; by default as long as one within an IDC. */
   readonly connectMs?: number;
+  /** Whether it is worth a warning that something accepts no connection: who sends there finds out by itself. */
+  readonly warnsOfRefused?: boolean;
   /** What is to be looked at now; nothing: nobody asks. */
   watched(): readonly Watched[];
   /** What was found, after that changed. */
@@ -104,7 +106,8 @@ export class ReachWatch {
     if (refuse.length + hang.length + back.length + speak.length === 0) return;
     this.#found = now;
     const first = (names: readonly string[]) => ({ at: names.slice(0, 10) });
-    if (refuse.length > 0) logger.warn('accept no connection: taken for dead', first(refuse));
+    const level = this.#options.warnsOfRefused ? 'warn' : 'info';
+    if (refuse.length > 0) logger[level]('accept no connection', first(refuse));
     if (hang.length > 0) logger.warn('accept connections and say nothing: taken for hung', first(hang));
     if (back.length > 0) logger.info('reached again, or gone', first(back));
     onChange(now);

@@ -34,6 +34,7 @@ export function watchReach({ clock, logger, watched, reached }: ReachOptions): {
         clock,
         logger,
         ...(part === 'far' ? { connectMs: farConnectMs } : {}),
+        warnsOfRefused: part === 'limits',
         watched: () => watched()[part],
         onChange(reach) {
           found.set(part, reach);
