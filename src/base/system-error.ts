@@ -18,6 +18,8 @@ const words: Readonly<Record<string, string>> = {
   EIO: 'the disk reports an error',
   ESTALE: 'the network file system has lost it',
   EMFILE: 'too many open files',
+  EADDRINUSE: 'another process listens there',
+  EADDRNOTAVAIL: 'this machine has no such address',
 };
 
 /** A system error's code in words, the code behind them. */

@@ -43,6 +43,14 @@ export function parseReached(text: string): ListenAddress {
   return reached;
 }
 
+/** Reads addresses to connect to, by comma, into the list that an option has so far. */
+export function addReached(
+  text: string,
+  list: readonly ListenAddress[] | undefined,
+): readonly ListenAddress[] {
+  return [...(list ?? []), ...text.split(',').map((one) => parseReached(one.trim()))];
+}
+
 /** Reads hosts by comma into the list that an option has so far: names, short names, `*.x`, or `*` for all. */
 export function parseHosts(text: string, list?: readonly string[]): readonly string[] {
   const hosts = text

@@ -1,6 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { MeshError } from '../base/error.ts';
+import { wordsOfFailure } from '../base/system-error.ts';
 import type { ControlPlane } from '../controlplane.ts';
 import type { ListenAddress } from '../model/node.ts';
 import { peerWords } from '../registry/peer-words.ts';
@@ -113,7 +114,7 @@ export function serveAdmin(
   });
   return new Promise((resolve, reject) => {
     server.once('error', (cause) => {
-      const message = `cannot serve the admin interface on ${showAddress(listen)}: ${cause.message}; is the port in use? Set --admin to another`;
+      const message = `cannot serve the admin interface on ${showAddress(listen)}: ${wordsOfFailure(cause)}; give another address, or stop what is there`;
       reject(new MeshError('unavailable', message, { cause }));
     });
     server.listen(listen.port, listen.address, () => {

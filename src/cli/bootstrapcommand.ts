@@ -9,7 +9,7 @@ import {
   parseNodeScope,
 } from '../model/node.ts';
 import { type AppAddress, buildBootstrap, buildGrpcBootstrap } from '../translate/bootstrap.ts';
-import { parseApp, parseBound, parseHosts, parseIdcName, parseReached, showAddress } from './address.ts';
+import { addReached, parseApp, parseBound, parseHosts, parseIdcName, showAddress } from './address.ts';
 import { parseMaxHeap } from './heap.ts';
 
 interface Flags {
@@ -52,8 +52,8 @@ export function bootstrapCommand(): Command {
     .requiredOption('--id <id>', 'its node id, unique in the IDC; shown in logs and status')
     .option(
       '--xds <host:port>',
-      'a control plane; repeat for more, most preferred first: for instances that register themselves, isthmus serve --peer-admin must name each to the others (default: 127.0.0.1:15010)',
-      (text: string, list: readonly ListenAddress[] | undefined) => [...(list ?? []), parseReached(text)],
+      'a control plane; repeat for more, or by comma, most preferred first: for instances that register themselves, isthmus serve --peer-admin must name each to the others (default: 127.0.0.1:15010)',
+      addReached,
     )
     .option(
       '--zone <name>',
@@ -63,7 +63,7 @@ export function bootstrapCommand(): Command {
     .option(
       '--dns <host:port>',
       'a DNS server to ask for names of instances; repeat for more (default: those of /etc/resolv.conf)',
-      (text: string, list: readonly ListenAddress[] | undefined) => [...(list ?? []), parseReached(text)],
+      addReached,
     )
     .option(
       '--max-heap <size>',
@@ -108,7 +108,8 @@ export function bootstrapCommand(): Command {
     .optionsGroup('For an egress gateway:')
     .option('--sidecar-listen <host:port>', 'for own sidecars (default: 0.0.0.0:15444)', parseBound)
     .option('--ingress-listen <host:port>', 'for own ingress gateways (default: 0.0.0.0:15445)', parseBound)
-    .action((flags: Flags) => {
+    .action((flags: Flags, command: Command) => {
+      checkForms(flags, command);
       const bootstrap = bootstrapOf(flags);
       process.stdout.write(
         flags.output === 'json' || flags.role === 'grpc'
@@ -119,6 +120,8 @@ export function bootstrapCommand(): Command {
 }
 
 function bootstrapOf(flags: Flags): object {
+  if (flags.id === '')
+    throw new MeshError('invalid', '--id must not be empty: give the node a name of its own');
   const { inbound, app } = flags;
   if ((inbound === undefined) !== (app === undefined)) {
     throw new MeshError(
@@ -154,6 +157,15 @@ function bootstrapOf(flags: Flags): object {
     ...(flags.admin === undefined ? {} : { admin: flags.admin }),
     ...(inbound === undefined || app === undefined ? {} : { inbound: { listen: inbound, app } }),
   });
+}
+
+/** Throws MeshError `invalid` where a gRPC client's bootstrap is asked for in a form that it does not have. */
+function checkForms({ role, xdsMode, output }: Flags, command: Command): void {
+  const isGiven = (name: string) => role === 'grpc' && command.getOptionValueSource(name) === 'cli';
+  if (isGiven('xdsMode') && xdsMode === 'delta')
+    throw new MeshError('invalid', '--xds-mode: gRPC clients know State of the World alone; leave it out');
+  if (isGiven('output') && output === 'yaml')
+    throw new MeshError('invalid', '--output: gRPC clients read JSON alone; leave it out');
 }
 
 /** What an Envoy alone has. */

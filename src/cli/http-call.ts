@@ -24,6 +24,10 @@ export interface HttpCall {
   readonly signal?: AbortSignal;
 }
 
+/** As an xDS port, which speaks HTTP/2 alone. */
+const noHttp =
+  'what listens there speaks no HTTP/1.1; the address of --xds is another one than that of --admin';
+
 /** The longest that a connection may take to open, in milliseconds. */
 const connectMsMax = 2_000;
 
@@ -57,6 +61,7 @@ export function callHttp(call: HttpCall): Promise<HttpAnswer> {
     sent.on('error', (error: NodeJS.ErrnoException) => {
       const isStale = sent.reusedSocket && !hasAnswered && error.code === 'ECONNRESET';
       if (isStale) resolve(callHttp(call));
+      else if (error.code?.startsWith('HPE_')) reject(new Error(noHttp, { cause: error }));
       else reject(error);
     });
     sent.on('socket', (socket) => {

@@ -71,7 +71,9 @@ try {
     process.exitCode = reason.exitCode === 0 ? exitCode.ok : exitCode.unusable;
   } else {
     const error = MeshError.from(reason);
-    process.stderr.write(`isthmus: ${error.ref === undefined ? '' : `${error.ref}: `}${error.message}\n`);
+    const { ref, message } = error;
+    const where = ref === undefined || message.includes(ref) ? '' : `${ref}: `;
+    process.stderr.write(`isthmus: ${where}${message}\n`);
     if (error.code === 'internal') process.stderr.write(`${error.stack}\n`);
     process.exitCode = exitCode.unusable;
   }

@@ -145,7 +145,7 @@ async function describe(flags: RunFlags, signal: AbortSignal): Promise<Described
     try {
       address = await addressOf(flags);
     } catch (reason) {
-      if (tries === 0) say(`${MeshError.from(reason).message}; trying again, CMD goes on`);
+      if (tries === 0 && !signal.aborted) say(`${MeshError.from(reason).message}; trying again, CMD goes on`);
       await sleep(clock, 1_000, signal).catch(() => {});
       if (signal.aborted) return undefined;
     }

@@ -3,6 +3,7 @@ import type { Http2Server, ServerHttp2Session, ServerHttp2Stream } from 'node:ht
 import { type AddressInfo, createServer, type Server as NetServer } from 'node:net';
 import type { Server, ServerCredentials } from '@grpc/grpc-js';
 import { MeshError } from '../base/error.ts';
+import { wordsOfFailure } from '../base/system-error.ts';
 import { Admission, type AdmissionOptions } from './admission.ts';
 
 /** Where connections come in. */
@@ -49,8 +50,11 @@ export async function openListener(
     }
   } catch (cause) {
     stop();
-    const reason = reasonOf(cause as NodeJS.ErrnoException);
-    throw new MeshError('unavailable', `cannot listen on ${address}: ${reason}`, { cause, ref: address });
+    throw new MeshError(
+      'unavailable',
+      `cannot listen on ${address}: ${wordsOfFailure(cause)}; give another address, or stop what is there`,
+      { cause, ref: address },
+    );
   }
   return { port: bound, admission, stop };
 }
@@ -65,12 +69,6 @@ function bind(server: NetServer, host: string, port: number): Promise<number> {
       resolve((server.address() as AddressInfo).port);
     });
   });
-}
-
-function reasonOf({ code, message }: NodeJS.ErrnoException): string {
-  if (code === 'EADDRINUSE')
-    return 'the port is in use: another process listens there. Stop it, or take another port.';
-  return code === 'EADDRNOTAVAIL' ? 'this machine has no such address' : message;
 }
 
 /** The HTTP/2 server within a grpc-js server with one injector. It has no public way to it; a test holds that it is there. */

@@ -22,6 +22,9 @@ const caller = (...more: string[]) => of('sidecar', '--outbound', ':15001', ...m
 t.test('what is wrong is told by the flag', async (t) => {
   const wrong: [string[], RegExp][] = [
     [of('grpc', '--outbound', ':1'), /--outbound is for --role sidecar, not grpc/],
+    [of('grpc', '--xds-mode', 'delta'), /^--xds-mode: gRPC clients know State of the World alone/],
+    [of('grpc', '-o', 'yaml'), /^--output: gRPC clients read JSON alone/],
+    [of('grpc', '--xds', '127.0.0.1:1,127.0.0.2:0'), /'127\.0\.0\.2:0' has port 0/],
     [of('grpc', '--max-heap', '1Gi'), /--max-heap is for an Envoy, which a gRPC client has not/],
     [of('egress', '--edge', ':1'), /--edge is for --role ingress/],
     [of('egress', '--zone', 'z1'), /--zone is for a sidecar or an ingress/],

@@ -202,7 +202,7 @@ t.test('an address that is taken is said', async (t) => {
   const second = createXdsServer();
   await t.rejects(second.listen(`127.0.0.1:${port}`), {
     code: 'unavailable',
-    message: `cannot listen on 127.0.0.1:${port}: the port is in use: another process listens there. Stop it, or take another port.`,
+    message: `cannot listen on 127.0.0.1:${port}: another process listens there (EADDRINUSE); give another address, or stop what is there`,
   });
   await second.close();
 });

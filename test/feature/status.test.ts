@@ -220,6 +220,13 @@ t.test('an admin address where nobody is: said, with what to do', async (t) => {
   t.match(err, /no control plane answers at 127\.0\.0\.1:\d+.*--admin/);
 });
 
+t.test('at the port of xDS it says which port that is', async (t) => {
+  const { mesh, status } = await world(t);
+  const { code, out } = await status('--admin', `127.0.0.1:${mesh.plane.xds.port}`);
+  t.equal(code, 1, 'the other one answers');
+  t.match(out, /speaks no HTTP\/1\.1; the address of --xds is another one/);
+});
+
 t.test('a proxy that comes back with all that it is to have has nothing to answer', async (t) => {
   const { connect, status } = await world(t);
   const first = connect('back');
