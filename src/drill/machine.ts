@@ -7,6 +7,9 @@ import type { Usage } from './usage.ts';
 /** Load clients that send later than this measure the machine, not the mesh: milliseconds, p99 of a phase. */
 export const lateMsMax = 50;
 
+/** A bare Node process that starts in more than this, some four times what it takes on a free machine, cannot tell how fast a command is. */
+export const bareStartMsMax = 100;
+
 /** The id of the row that says whether times could be judged. */
 export const machineId = 'machine';
 
@@ -32,10 +35,14 @@ export function latenessOf(m: Pick<Measurement, 'phases' | 'samples'>): { late: 
 /** Whether the machine was free enough to judge times; what was missed beside it tells who is to blame. */
 export function machineRow(m: Measurement): Row {
   const { late, phase } = latenessOf(m);
-  const ok = !(late > lateMsMax);
+  const { bareStartMs } = m;
+  const ok = !(late > lateMsMax) && !(bareStartMs !== undefined && bareStartMs > bareStartMsMax);
   const others = Math.max(0, ...m.usage.map((each: Usage) => each.others));
   const told = [
     `${millis(late)}${phase === '' ? '' : ` in ${phase}`}`,
+    ...(bareStartMs === undefined
+      ? []
+      : [`a bare Node process started in ${millis(bareStartMs)}, of ${bareStartMsMax} ms at most`]),
     `others used up to ${others.toFixed(1)} processors`,
     ...(m.realtime === undefined
       ? []

@@ -120,6 +120,8 @@ export interface Measurement {
   readonly listeners: readonly string[];
   readonly lost: readonly LostProxy[];
   readonly isolation: IsolationFindings;
+  /** How long a bare Node process took to start, at its worst, in milliseconds; absent: it was not measured. */
+  readonly bareStartMs?: number;
   /** Whether the drill had real-time priority; absent when it asked for none. */
   readonly realtime?: boolean;
   /** What used the machine's processors; not judged. */

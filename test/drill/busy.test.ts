@@ -32,6 +32,8 @@ t.test('the lateness of the load clients in the worst phase is the machine’s',
     machineRow({ ...good, realtime: false }).measured,
     /no real-time priority: that needs root and chrt/,
   );
+  t.match(machineRow({ ...good, bareStartMs: 30 }), { ok: true, measured: /bare Node process .* in 30/ });
+  t.match(machineRow({ ...good, bareStartMs: 101 }), { ok: false, measured: /in 101.*TOO BUSY/ });
   t.equal(
     machineRow({ ...good, samples: [] }).ok,
     true,

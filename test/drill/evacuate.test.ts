@@ -20,6 +20,7 @@ const facts: EvacuateFacts = {
   died: { from: 12_000, to: 12_010 },
   revivedAt: 15_000,
   home: share(0, 18_000, 21_000),
+  bareStartMs: 30,
 };
 
 /** Who serves the n-th request, which is due at a time. */

@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sleep } from '../../base/clock.ts';
+import { measureBareStart } from '../bare-start.ts';
 import type { Drill, DrillPlan } from '../definition.ts';
 import { callerLoad, edgeLoad, type LoadShape, type Rates } from '../loads.ts';
 import { type Part, type PartsContext, workloadsOf } from '../parts.ts';
@@ -87,9 +88,11 @@ async function play(scene: Scene, unprotected: boolean): Promise<EvacuateFacts> 
   const registry = stage.paths.registry(left);
   await scene.begin('steady');
   const done: (Done & { readonly percent: number })[] = [];
+  const bareStarts: number[] = [];
   for (const percent of steps) {
     await scene.begin(`${percent} %`);
     const isTakenOut = unprotected && percent === 100;
+    if (percent === 100) bareStarts.push(await measureBareStart(stage));
     const one = isTakenOut
       ? await takenOut(scene, async () => {
           for (const instance of instances) removeInstance(registry, instance);
@@ -97,6 +100,7 @@ async function play(scene: Scene, unprotected: boolean): Promise<EvacuateFacts> 
         })
       : await evacuate(scene, `${percent} % leave ${left}`, ['--percent', String(percent)]);
     done.push({ ...one, percent });
+    if (percent === 100) bareStarts.push(await measureBareStart(stage));
   }
   const dead = await scene.begin('stand-in dead');
   // On a busy machine the command ends late: it is looked at for as long all the same.
@@ -116,7 +120,8 @@ async function play(scene: Scene, unprotected: boolean): Promise<EvacuateFacts> 
   await scene.ended();
   const home = { ...ended, percent: 0, until: again.to };
   const shares = done.map((one, i) => ({ ...one, until: done[i + 1]?.from ?? died.from }));
-  return { ...{ left, standIn, shares, home }, died, revivedAt: revived.from };
+  const bareStartMs = Math.max(...bareStarts);
+  return { ...{ left, standIn, shares, home }, died, revivedAt: revived.from, bareStartMs };
 }
 
 type Done = Omit<ShareFacts, 'percent' | 'until'>;

@@ -29,6 +29,8 @@ export interface EvacuateFacts {
   readonly revivedAt: number;
   /** The end of the evacuation, as a share of 0. */
   readonly home: ShareFacts;
+  /** Around the last share, of which the start of the command is judged (`Measurement.bareStartMs`). */
+  readonly bareStartMs: number;
 }
 
 type M = Measurement & EvacuateFacts;
