@@ -160,6 +160,10 @@ bench-push: setup ## Measure from a change to every stream that has it, beside g
 bench-wasm: setup ## Measure what the trail filter costs a gateway, beside a reference, Lua and an SDK (3 minutes)
 	node bench/wasm.ts
 
+.PHONY: soak
+soak: setup ## Does anything grow? A control plane for an hour under guests, changes and bad messages; MINUTES=n
+	node bench/soak.ts --minutes $(if $(filter file,$(origin MINUTES)),60,$(MINUTES))
+
 .PHONY: fuzz
 fuzz: setup ## Send FUZZ_RUNS random trails (a million) through the compiled filters and the model; SEED replays
 	FUZZ_RUNS=$${FUZZ_RUNS:-1000000} tap --timeout=3600 test/wasm/fuzz.test.ts

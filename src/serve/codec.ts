@@ -1,4 +1,3 @@
-import { LRUCache } from 'lru-cache';
 import protobuf from 'protobufjs/minimal.js';
 import type { Any } from '../../protos/gen/envoy.d.ts';
 import { MeshError } from '../base/error.ts';
@@ -6,6 +5,7 @@ import { contentHash } from '../base/hash.ts';
 import { decodeMessage } from './decode.ts';
 import { encodeMessage, typePrefix } from './encode.ts';
 import { invalid } from './invalid.ts';
+import { ownBytes } from './own-bytes.ts';
 import { refsOf } from './refs.ts';
 
 /**
@@ -32,10 +32,10 @@ export interface EncodedResource {
 
 // Equal JSON objects are often the same object: builders keep what did not change.
 const byObject = new WeakMap<object, EncodedResource>();
-// Equal content built twice (for two node classes, say) shares one buffer. A limit on memory, not on use.
-const byContent = new LRUCache<string, EncodedResource>({
-  maxSize: 64 * 2 ** 20,
-  sizeCalculation: (resource) => resource.bytes.length + 200,
+// Equal content built twice (for two node classes, say) shares one buffer, as long as somebody holds it.
+const byContent = new Map<string, WeakRef<EncodedResource>>();
+const collected = new FinalizationRegistry<string>((key) => {
+  if (byContent.get(key)?.deref() === undefined) byContent.delete(key);
 });
 
 /** How many resources were encoded since the process began; what was found in a cache does not count. */
@@ -59,9 +59,12 @@ export function encodeResource(resource: ResourceJson): EncodedResource {
   codecStats.resourcesEncoded += 1;
   const version = contentHash(bytes);
   const key = `${typeUrl} ${version} ${name}`;
-  const encoded = byContent.get(key) ?? { typeUrl, name, version, bytes, refs: refsOf(type, body) };
-  byContent.set(key, encoded);
+  const shared = byContent.get(key)?.deref();
+  const encoded = shared ?? { typeUrl, name, version, bytes: ownBytes(bytes), refs: refsOf(type, body) };
   byObject.set(resource, encoded);
+  if (shared !== undefined) return shared;
+  byContent.set(key, new WeakRef(encoded));
+  collected.register(encoded, key);
   return encoded;
 }
 

@@ -1,5 +1,6 @@
 import protobuf, { type Writer } from 'protobufjs/minimal.js';
 import { invalid } from './invalid.ts';
+import { ownBytes } from './own-bytes.ts';
 import { scalars } from './scalar.ts';
 import { enumPlan, type FieldPlan, type MessagePlan, messagePlan } from './schema.ts';
 import { wellKnowns } from './wellknown.ts';
@@ -147,7 +148,7 @@ function encodeFrozen(type: string, value: object, path: string): Uint8Array {
   if (known?.type === type) return known.bytes;
   const writer = protobuf.Writer.create();
   encodeMessage(writer, type, value, path);
-  const bytes = writer.finish();
+  const bytes = ownBytes(writer.finish());
   frozen.set(value, { type, bytes });
   return bytes;
 }

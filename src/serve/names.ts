@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { contentHash } from '../base/hash.ts';
 import { changedNames, type Names, sameNames } from './name-layers.ts';
+import { ownBytes } from './own-bytes.ts';
 import { parseNames } from './wire.ts';
 
 export type { Names } from './name-layers.ts';
@@ -34,10 +35,11 @@ export class NameSets {
   private readonly collected = new FinalizationRegistry<string>((key) => {
     if (this.sets.get(key)?.deref() === undefined) this.sets.delete(key);
   });
-  // Proxies of one class say the same in the same bytes. A limit on memory: names take some four times their bytes.
+  // Proxies of one class say the same in the same bytes. A limit on memory: names take some four times their bytes, and a buffer of its
+  // own 300 bytes beside them.
   private readonly recent = new LRUCache<string, ReadNames>({
     maxSize: 32 * 2 ** 20,
-    sizeCalculation: ({ raw }) => 4 * raw.length + 200,
+    sizeCalculation: ({ raw }) => 4 * raw.length + 500,
   });
   private readonly sums = new WeakMap<NameSet, NameSum>();
   private unique = 0;
@@ -95,8 +97,7 @@ export class NameSets {
     if (known?.raw.equals(raw)) return known;
     const names = new Set(parseNames(raw));
     const star = names.delete('*');
-    // A copy: the request's own buffer would be kept alive with it.
-    const made = { raw: Buffer.from(raw), star, set: this.intern(names) };
+    const made = { raw: ownBytes(raw), star, set: this.intern(names) };
     this.recent.set(key, made);
     return made;
   }

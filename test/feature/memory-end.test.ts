@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap';
 import { clusterType, endpointType } from '../../src/serve/types.ts';
 import { get, until } from '../support/mesh.ts';
-import { groupYaml } from '../support/registering.ts';
+import { groupYaml } from '../support/objects-yaml.ts';
 import { linesOf, type Replacement, startServe, takeAway, without } from '../support/served.ts';
 import { connectXds, type XdsClient } from '../support/xds-client.ts';
 

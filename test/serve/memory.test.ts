@@ -2,6 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import t from 'tap';
+import { encodeResource, type ResourceJson } from '../../src/serve/codec.ts';
+import { NameSets } from '../../src/serve/names.ts';
+import { field } from '../../src/serve/varint.ts';
 import { rds, story } from './story.ts';
 
 const long = 8 * 2 ** 20;
@@ -49,3 +52,42 @@ for (const protocol of ['sotw', 'delta'] as const)
     late.send('RDS', protocol === 'sotw' ? { resource_names: ['r'] } : { resource_names_subscribe: ['r'] });
     t.same(late.got().length, 1, 'who comes later is sent it all the same');
   });
+
+t.test('names that were read keep no memory alive but their own', async (t) => {
+  const count = 2_000;
+  const sets = new NameSets();
+  const kept: object[] = [];
+  const before = await buffered();
+  for (let i = 0; i < count; i += 1) {
+    kept.push(sets.read(field(3, `name-${i}`)));
+    // What else a process does with small buffers: two of these fill what they share.
+    Buffer.from('x'.repeat(4_000));
+  }
+  const each = ((await buffered()) - before) / count;
+  t.equal(new Set(kept).size, count);
+  t.ok(each < 500, `${Math.round(each)} bytes for each set of one name`);
+});
+
+const assignment = (name: string, content: string): ResourceJson => ({
+  '@type': 'type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment',
+  ...{ cluster_name: name, endpoints: [{ locality: { zone: content } }] },
+});
+
+t.test('a resource keeps no memory alive but its own, and earlier contents none', async (t) => {
+  const count = 500;
+  const before = await buffered();
+  const kept = new Map<string, object>();
+  for (let i = 0; i < count; i += 1) {
+    const name = `r${i}`;
+    // As in a process in which each changes now and then, among others.
+    for (let change = 0; change < 60; change += 1) {
+      const encoded = encodeResource(assignment(name, `${change}`.repeat(50)));
+      kept.set(name, encoded);
+    }
+    const again = encodeResource(assignment(name, '59'.repeat(50)));
+    if (again !== kept.get(name)) t.fail('equal contents are one');
+  }
+  const each = ((await buffered()) - before) / count;
+  t.equal(kept.size, count);
+  t.ok(each < 1_000, `${Math.round(each)} bytes for each`);
+});

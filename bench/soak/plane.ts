@@ -1,0 +1,79 @@
+import { systemClock as clock, sleep } from '../../src/base/clock.ts';
+import { until } from '../../test/support/mesh.ts';
+import { groupYaml } from '../../test/support/objects-yaml.ts';
+import { collectable, type Served, startServe, usageOf } from '../../test/support/served.ts';
+import { addressOf, type Clients, instances, startClients } from './clients.ts';
+
+/** A control plane, clients that stay, and instances that change. */
+export interface SoakedPlane {
+  readonly served: Served;
+  readonly clients: Clients;
+  /** Changes that the API did not take. */
+  readonly failures: readonly string[];
+  sample(): Promise<Sample>;
+  close(): Promise<void>;
+}
+
+/** What was seen of the process, after garbage was collected; bytes. */
+export interface Sample {
+  readonly heap: number;
+  /** What V8 has for the heap, its free parts and young memory included. */
+  readonly heapTotal: number;
+  readonly external: number;
+  readonly rss: number;
+  readonly files: number;
+}
+
+const instanceTtl = '3600s';
+
+/** Starts it; an instance changes each `changeMs`. Resolves when all clients have all. */
+export async function startSoaked(
+  count: number,
+  changeMs: number,
+  env: Readonly<Record<string, string>> = {},
+): Promise<SoakedPlane> {
+  const served = await startServe({ files: { 'echo.yaml': groupYaml('echo') }, node: collectable, env });
+  const changes = Array.from({ length: instances }, () => 1);
+  const failures: string[] = [];
+  const put = async (instance: number) => {
+    const address = addressOf(instance, changes[instance] as number);
+    const body = { address, ports: { http: 80 }, labels: { app: 'echo' }, ttl: instanceTtl };
+    const { status } = await served.api('PUT', `/shop/echo-${instance}`, body);
+    if (status >= 300) throw new Error(`PUT was answered ${status}`);
+  };
+  await served.ready();
+  for (let i = 0; i < instances; i += 1) await put(i);
+  const clients = startClients(served.xds, count);
+  await until('all clients have all', () => clients.complete() === count);
+  let [turn, open] = [0, true];
+  const changing = (async () => {
+    while (open) {
+      await sleep(clock, changeMs);
+      const instance = turn % instances;
+      turn += 1;
+      changes[instance] = (changes[instance] as number) + 1;
+      clients.begin(instance, changes[instance] as number);
+      await put(instance).catch((error: Error) => failures.push(error.message));
+    }
+  })();
+  return {
+    ...{ served, clients, failures },
+    async sample() {
+      served.kill('SIGUSR2');
+      await sleep(clock, 1_000);
+      const page = await served.page('/metrics');
+      const of = (name: string) => Number(new RegExp(`^${name}\\S* (\\S+)`, 'm').exec(page)?.[1]);
+      const { rssBytes, files } = usageOf(served.pid);
+      return {
+        ...{ heap: of('nodejs_heap_size_used_bytes'), heapTotal: of('nodejs_heap_size_total_bytes') },
+        ...{ external: of('nodejs_external_memory_bytes'), rss: rssBytes, files },
+      };
+    },
+    async close() {
+      open = false;
+      await changing;
+      clients.close();
+      await served.close();
+    },
+  };
+}
