@@ -168,6 +168,15 @@ soak: setup ## Does anything grow? A control plane for an hour under guests, cha
 fuzz: setup ## Send FUZZ_RUNS random trails (a million) through the compiled filters and the model; SEED replays
 	FUZZ_RUNS=$${FUZZ_RUNS:-1000000} tap --timeout=3600 test/wasm/fuzz.test.ts
 
+.PHONY: fuzz-xds fuzz-xds-unprotected
+FUZZ = node bench/fuzz-xds.ts --seed $(SEED) $(FUZZ_FLAGS)
+fuzz-xds: setup ## Attack a control plane by all named attacks and a million random messages, beside clients that behave; SEED replays, FUZZ_FLAGS=--quick
+	$(FUZZ)
+
+WITHOUT ?= depth
+fuzz-xds-unprotected: setup ## The same without a protection, WITHOUT=pace, intake, flood or depth: must miss a bound, or it proves nothing
+	$(FUZZ) --without $(WITHOUT)
+
 .PHONY: bench bench-slo bench-smoke
 bench: setup ## Run all benches (20 minutes), and write docs/BENCHMARKS.md
 	node bench/all.ts

@@ -24,7 +24,7 @@ export const sizeAttacks: readonly Attack[] = [
     name: 'a type URL of 31 MiB from a client that is known',
     endsWith: /status 3: type_url has \d+ bytes/,
     untilEnd: true,
-    waitMs: 15_000,
+    waitMs: 30_000,
     async send(call, target) {
       await call.send(firstRequest(target, 'long-type'));
       await pause(100);
@@ -49,7 +49,7 @@ export const sizeAttacks: readonly Attack[] = [
           void call.bytes(whole.subarray(0, whole.length - 1));
         }),
       );
-      await Promise.race([...calls.map(({ ended }) => ended), pause(10_000)]);
+      await Promise.race([...calls.map(({ ended }) => ended), pause(25_000)]);
       const ends = await Promise.all(calls.map((call) => (call.hasEnded() ? call.ended : stillOpen)));
       connection.close();
       // One of them must have been the largest.

@@ -1,0 +1,113 @@
+import { systemClock as clock, sleep } from '../../src/base/clock.ts';
+import { until } from '../../test/support/mesh.ts';
+import { groupYaml } from '../../test/support/objects-yaml.ts';
+import {
+  collectable,
+  type Replacement,
+  type Served,
+  startServe,
+  takeAway,
+  usageOf,
+  without,
+} from '../../test/support/served.ts';
+import { addressOf, instances, startVictims, type Victims } from './victims.ts';
+
+/** A control plane, well-behaved clients, and instances that change. */
+export interface Scene {
+  readonly served: Served;
+  readonly victims: Victims;
+  /** Lets an instance change each so many milliseconds, whatever becomes of the change before, until the next call; 0: none. */
+  changeEach(ms: number): void;
+  /** Changes that the API did not take. */
+  readonly failures: readonly string[];
+  /** What is in RAM after garbage was collected: the least of what is seen within `ms`. */
+  memory(ms: number): Promise<Memory>;
+  close(): Promise<void>;
+}
+
+/** What a process has in RAM, and parts of that, in bytes. */
+export interface Memory {
+  readonly rss: number;
+  /** V8's heap as it is laid out, what is used of it, and the part for young objects. */
+  readonly heap: number;
+  readonly heapUsed: number;
+  readonly young: number;
+  /** What V8 knows of outside of its heap: buffers. */
+  readonly external: number;
+}
+
+/** Starts it; resolves when all clients have all. */
+export async function startScene(clients: number, off: readonly Replacement[] = []): Promise<Scene> {
+  const served = await startServe({
+    files: { 'echo.yaml': groupYaml('echo') },
+    node: [...collectable, ...(off.length > 0 ? ['--import', without] : [])],
+    env: takeAway(...off),
+  });
+  const changes = Array.from({ length: instances }, () => 1);
+  const failures: string[] = [];
+  const put = async (instance: number) => {
+    const address = addressOf(instance, changes[instance] as number);
+    const body = { address, ports: { http: 80 }, labels: { app: 'echo' }, ttl: '3600s' };
+    const { status } = await served.api('PUT', `/shop/echo-${instance}`, body);
+    if (status >= 300) throw new Error(`PUT was answered ${status}`);
+  };
+  await served.ready();
+  for (let i = 0; i < instances; i += 1) await put(i);
+  const victims = startVictims(served.xds, clients);
+  await until('all clients have all', () => victims.complete() === clients);
+  let [everyMs, turn, open] = [0, 0, true];
+  const changing = (async () => {
+    let due = clock.now();
+    while (open) {
+      if (everyMs === 0) due = clock.now() + 10;
+      else {
+        due += everyMs;
+        const instance = turn % instances;
+        turn += 1;
+        changes[instance] = (changes[instance] as number) + 1;
+        victims.begin(instance, changes[instance] as number);
+        void put(instance).catch((error: Error) => failures.push(error.message));
+      }
+      await sleep(clock, Math.max(0, due - clock.now()));
+    }
+  })();
+  return {
+    ...{ served, victims, failures },
+    changeEach(ms) {
+      everyMs = ms;
+    },
+    async memory(ms) {
+      const end = clock.now() + ms;
+      let least: Memory | undefined;
+      do {
+        served.kill('SIGUSR2');
+        await sleep(clock, 1_000);
+        const page = await served.page('/metrics');
+        const of = (metric: string) =>
+          Number(new RegExp(`^${metric}\\S* (\\S+)$`, 'm').exec(page)?.[1] ?? Number.NaN);
+        const { rssBytes } = usageOf(served.pid);
+        if (least !== undefined && least.rss <= rssBytes) continue;
+        least = {
+          rss: rssBytes,
+          heap: of('nodejs_heap_size_total_bytes'),
+          heapUsed: of('nodejs_heap_size_used_bytes'),
+          young: of('nodejs_heap_space_size_total_bytes\\{space="new"'),
+          external: of('nodejs_external_memory_bytes'),
+        };
+      } while (clock.now() < end);
+      return least as Memory;
+    },
+    async close() {
+      open = false;
+      await changing;
+      victims.close();
+      await served.close();
+    },
+  };
+}
+
+/** Of some times in milliseconds: the one that a share of them does not exceed. */
+export function quantile(times: readonly number[], share: number): number {
+  const sorted = [...times].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
+}
