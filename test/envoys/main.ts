@@ -72,8 +72,7 @@ function firstFailures(tap: string): string {
 }
 
 function isKnown({ feature, version }: Result, { test }: Failed): boolean {
-  const { known } = feature;
-  return known?.versions.includes(version) === true && known.tests.test(test);
+  return (feature.known ?? []).some(({ versions, tests }) => versions.includes(version) && tests.test(test));
 }
 
 /** The tests that should have gone the other way. */
@@ -137,8 +136,8 @@ if (!values.setup && binaries.size > 0) {
     (version): Column<Feature> => [version, (feature) => cell(version, feature)],
   );
   console.log(`\n${table<Feature>([['Envoy', ({ name }) => name], ...columns], features)}`);
-  for (const { name, known } of features)
-    if (known !== undefined) console.log(`${name}: on ${known.versions.join(', ')} ${known.why}`);
+  for (const { name, known = [] } of features)
+    for (const { versions, why } of known) console.log(`${name}: on ${versions.join(', ')} ${why}`);
   for (const [version, args] of Object.entries(extraArguments))
     if (binaries.has(version)) console.log(`Envoy ${version} was started with ${args.join(' ')}`);
 }
