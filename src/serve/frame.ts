@@ -43,7 +43,7 @@ export interface FrameTaker {
   /** Most bytes that the next message may have. */
   bytesMax(): number;
   /** Asked before each message of so many bytes: whether it may be taken now. Else `goOn` is to be called later. */
-  mayTake(bytes: number): boolean;
+  mayTake(bytes: number, isCompressed: boolean): boolean;
   /** Is given each message, a view that is good until it returns. */
   take(message: Buffer, isCompressed: boolean): void;
   /** So many bytes of a message wait for the rest of it. */
@@ -91,7 +91,7 @@ export class FrameReader {
         this.keep(own(bytes.subarray(at)), end - at);
         return;
       }
-      if (!this.taker.mayTake(length)) {
+      if (!this.taker.mayTake(length, bytes[at] === 1)) {
         // Bytes of the scratch buffer are another stream's before this one goes on.
         this.keep(Buffer.from(bytes.subarray(at)), 0);
         return;

@@ -124,8 +124,8 @@ function readFrames(http: ServerHttp2Stream, receiver: Receiver): void {
   });
   const reader = new FrameReader({
     bytesMax: () => intake.bytesMax(),
-    mayTake(bytes) {
-      waits = mustWait(bytes);
+    mayTake(bytes, isCompressed) {
+      waits = mustWait(isCompressed ? inflatedMax(bytes, intake.inflatedBytesMax) : bytes);
       return !waits;
     },
     take: (message, isCompressed) =>
@@ -152,13 +152,23 @@ function readFrames(http: ServerHttp2Stream, receiver: Receiver): void {
   http.on('data', ours);
 }
 
+// Names that are alike are deflated to a tenth or a thirtieth. What is a hundred times as long is a bomb.
+const inflationMax = 100;
+const inflatedBytesMin = 2 ** 20;
+
+/** What a compressed message of so many bytes may have when it is inflated. */
+function inflatedMax(bytes: number, bytesMax: number): number {
+  return Math.min(bytesMax, Math.max(inflatedBytesMin, inflationMax * bytes));
+}
+
 /** A message that was compressed by gzip or deflate. Throws MeshError where it is none, or has more than `bytesMax`. */
 function inflated(message: Buffer, bytesMax: number): Buffer {
+  const most = inflatedMax(message.length, bytesMax);
   try {
-    return unzipSync(message, { maxOutputLength: bytesMax });
+    return unzipSync(message, { maxOutputLength: most });
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE')
-      throw new MeshError('exhausted', `a request has more than ${bytesMax} bytes when it is inflated`);
+      throw new MeshError('exhausted', `a request has more than ${most} bytes when it is inflated`);
     throw new MeshError('invalid', 'a compressed request is neither gzip nor deflate', { cause });
   }
 }

@@ -76,6 +76,8 @@ export class Paces {
   #loopTimer: Timer | undefined;
   // When somebody in line had a turn last, or the line began.
   #turnAt = 0;
+  /** How long after that somebody has one, whatever all have used. */
+  #turnMs = turnMsMax;
   readonly #common: Common = {
     spent: (ms, begin, now) => this.#spent(ms, begin, now),
     waits: () => {
@@ -142,18 +144,20 @@ export class Paces {
   #msToNext(): number {
     const now = this.#clock.now();
     const room = Math.ceil(this.#all.overMs(now) / this.#limits.allShare);
-    return Math.max(1, Math.min(room, this.#turnAt + turnMsMax - now));
+    return Math.max(1, Math.min(room, this.#turnAt + this.#turnMs - now));
   }
 
   readonly #next = (): void => {
     this.#timer = undefined;
     for (const waiter of this.#line) {
       const now = this.#clock.now();
-      if (this.#isFull() || (this.#all.overMs(now) > 0 && now - this.#turnAt < turnMsMax)) break;
+      if (this.#isFull() || (this.#all.overMs(now) > 0 && now - this.#turnAt < this.#turnMs)) break;
       this.#turnAt = now;
       this.#line.delete(waiter);
       waiter.pace.hasTurn = true;
       waiter.goOn();
+      // However long one's message takes, as much time is left to those who do not wait.
+      this.#turnMs = Math.max(turnMsMax, (this.#clock.now() - now) / this.#limits.allShare);
     }
     if (this.#line.size > 0) this.#timer ??= this.#clock.after(this.#msToNext(), this.#next);
   };

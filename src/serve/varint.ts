@@ -62,6 +62,9 @@ export function skip(cursor: Cursor, wire: number): void {
   if (cursor.at > cursor.bytes.length) throw new RangeError('message is cut short');
 }
 
+// A newer client says a few more things than are known here; each field takes time, and of 32 MiB there can be 16 million.
+const skippedMax = 1_000;
+
 /**
  * Walks the length-delimited fields of a message. `take` reads its content from the cursor, or says that it did not: then it
  * is skipped, as newer fields and all of other kinds are. Throws MeshError 'invalid' when the bytes are not `what`.
@@ -72,12 +75,16 @@ export function eachChunk(
   take: (id: number, cursor: Cursor, start: number) => boolean,
 ): void {
   const cursor: Cursor = { bytes, at: 0 };
+  let skipped = 0;
   try {
     while (cursor.at < bytes.length) {
       const start = cursor.at;
       const tag = readVarint(cursor);
       if (tag >>> 3 === 0) throw new RangeError('field number 0 is none');
-      if ((tag & 7) !== 2 || !take(tag >>> 3, cursor, start)) skip(cursor, tag & 7);
+      if ((tag & 7) === 2 && take(tag >>> 3, cursor, start)) continue;
+      skip(cursor, tag & 7);
+      skipped += 1;
+      if (skipped > skippedMax) throw new RangeError(`more than ${skippedMax} fields are none that it has`);
     }
   } catch (cause) {
     if (cause instanceof MeshError) throw cause;

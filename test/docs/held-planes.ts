@@ -151,6 +151,8 @@ const processes: readonly Held[] = [
   ],
   ['what an xDS connection has', '64 MiB, 1 GiB', 'src/serve/budget.ts', 'connectionBytesMax: 64 * 2 ** 20,'],
   ['what an xDS connection has', '256 MiB', 'src/serve/budget.ts', 'connectionUnansweredMax: 256 * 2 ** 20,'],
+  ['fields of an xDS request', '1,000', 'src/serve/varint.ts', 'skippedMax = 1_000;'],
+  ['fields of an xDS request', '100 times', 'src/serve/messages.ts', 'inflationMax = 100;'],
   ['warnings of one kind', '20 in 10 s', 'src/serve/sparse-log.ts', 'linesPerWindow = 20;'],
   ['compiling a filter', '60 s', 'src/policy/process.ts', 'jobMsMax = 60_000;'],
   ['compiling a filter', '10 s', 'src/policy/keeper.ts', 'retryMs = 10_000;'],

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, type ServerHttp2Stream } from 'node:http2';
 import {
@@ -224,16 +225,20 @@ for (const known of [false, true])
     },
   );
 
-t.test('what inflates to more than may be sent is refused, and nothing of it kept', async (t) => {
-  const { received, call } = await receiving(t, { 'grpc.max_send_message_length': -1, ...gzip });
-  call.on('error', () => {});
-  const ended = new Promise<StatusObject>((resolve) => call.once('status', resolve).resume());
-  call.write(Buffer.alloc(8 * 2 ** 20 + 1));
-  const { code, details } = await ended;
-  t.equal(code, status.RESOURCE_EXHAUSTED);
-  t.equal(details, `a request has more than ${8 * 2 ** 20} bytes when it is inflated`);
-  t.same(received, []);
-});
+for (const [what, message, most] of [
+  ['more than may be sent', Buffer.from(randomBytes(4 * 2 ** 20 + 8).toString('hex')), 8 * 2 ** 20],
+  ['a hundred times its length', Buffer.alloc(8 * 2 ** 20), 2 ** 20],
+] as const)
+  t.test(`what inflates to ${what} is refused, and nothing of it kept`, async (t) => {
+    const { received, call } = await receiving(t, { 'grpc.max_send_message_length': -1, ...gzip });
+    call.on('error', () => {});
+    const ended = new Promise<StatusObject>((resolve) => call.once('status', resolve).resume());
+    call.write(message);
+    const { code, details } = await ended;
+    t.equal(code, status.RESOURCE_EXHAUSTED);
+    t.equal(details, `a request has more than ${most} bytes when it is inflated`);
+    t.same(received, []);
+  });
 
 t.test('a message that comes byte by byte is kept in little more than its length', async (t) => {
   const message = Buffer.alloc(40_000, 'm');

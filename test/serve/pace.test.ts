@@ -190,6 +190,26 @@ t.test(
   },
 );
 
+t.test('however long a message takes, as much time is left to those who do not wait', async (t) => {
+  const clock = manualClock();
+  const paces = new Paces(clock, { ...limits, burstMs: 1e9, allBurstMs: 10, allShare: 0.5 });
+  paces.of({}).run(() => clock.stall(10_000));
+  const turns: number[] = [];
+  for (const name of ['one', 'two', 'three']) {
+    const pace = paces.of({ name });
+    const ask = () => {
+      if (pace.mustWait(1_001, ask) !== undefined) return;
+      pace.run(() => clock.stall(1_000));
+      turns.push(clock.now());
+      ask();
+    };
+    ask();
+  }
+  for (let i = 0; i < 10_000 && turns.length < 5; i++) clock.pass(10);
+  const gaps = turns.slice(1).map((at, i) => at - (turns[i] ?? 0));
+  t.ok(turns.length === 5 && Math.min(...gaps) >= 2_000, `${gaps}`);
+});
+
 t.test('who no longer waits is passed over', async (t) => {
   const clock = manualClock();
   const paces = new Paces(clock, { ...limits, burstMs: 1e9, allBurstMs: 10, allShare: 0.5 });

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { decodeJson, encodeJson, encodeResource } from '../../src/serve/codec.ts';
 import { NameSets } from '../../src/serve/names.ts';
+import { field } from '../../src/serve/varint.ts';
 import {
   buildDeltaResponse,
   buildSotwResponse,
@@ -124,11 +125,12 @@ t.test('equal sets of names are one object, however they came about', async (t) 
   t.pass();
 });
 
-/** A request in which each name stands alone between two version_info fields: legal, as fields may come in any order. */
+/** A request in which each name stands alone between two others of the request's fields: legal, as they may come in any order. */
 function interleaved(names: number, field: number): Buffer {
-  const version = Buffer.from([(1 << 3) | 0, 1]);
+  // The node of State of the World, the type URL of Delta.
+  const other = Buffer.from([(2 << 3) | 2, 1, 0x78]);
   const name = Buffer.from([(field << 3) | 2, 1, 0x61]);
-  return Buffer.concat(Array.from({ length: names }, () => [version, name]).flat());
+  return Buffer.concat(Array.from({ length: names }, () => [other, name]).flat());
 }
 
 /** The least processor time of some runs, in milliseconds: what else the machine does is not counted. */
@@ -174,4 +176,20 @@ t.test('the reason of a NACK is cut, and is one line', async (t) => {
   );
   t.match(error, /^first second \\u\{1b\}\[2Jx+… \(\d+ bytes more\)$/);
   t.ok(error.length < 4_200);
+});
+
+t.test('fields that a request has not are skipped, but not thousands of them', async (t) => {
+  const unknown = (count: number) => Buffer.concat(Array<Buffer>(count).fill(Buffer.from([0x78, 1])));
+  const typed = (id: number) => field(id, 'type.googleapis.com/envoy.config.cluster.v3.Cluster');
+  for (const [parse, id] of [
+    [parseSotwRequest, 4],
+    [parseDeltaRequest, 2],
+  ] as const) {
+    t.match(parse(Buffer.concat([unknown(1_000), typed(id)])), { typeUrl: /Cluster$/ });
+    t.throws(() => parse(Buffer.concat([unknown(1_001), typed(id)])), {
+      code: 'invalid',
+      message: /more than 1000 fields are none that it has/,
+    });
+    t.throws(() => parse(Buffer.alloc(100)), { code: 'invalid', message: /field number 0 is none/ });
+  }
 });

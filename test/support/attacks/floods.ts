@@ -155,11 +155,15 @@ const refusesAll: Attack = {
     }),
 };
 
-const bomb = framed(gzipSync(Buffer.alloc(30 * 2 ** 20)), 'gzip');
+// 350,000 names in 1 KiB: as much as a short message may inflate to, and each has to be read.
+const bomb = framed(
+  gzipSync(Buffer.concat([field(2, endpointType), ...Array<Buffer>(349_000).fill(field(4, 'a'))])),
+  'gzip',
+);
 
 const gzipBombs: Attack = {
   name: 'gzip bombs',
-  endsWith: slowedOrWrong,
+  endsWith: slowed,
   run: (target) =>
     withConnections(8, target, async (connection, i) => {
       const calls = Array.from({ length: 10 }, () => connection.call(methods.delta));
@@ -176,7 +180,7 @@ const gzipBombs: Attack = {
 
 const unknownFields: Attack = {
   name: 'a million unknown fields',
-  endsWith: slowed,
+  endsWith: slowedOrWrong,
   run: (target) =>
     withConnections(4, target, async (connection, i) => {
       const call = connection.call(methods.delta);
