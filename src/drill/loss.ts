@@ -11,6 +11,8 @@ export interface Fault {
   readonly blow: Moment;
   /** Instances and gateways, such as `sh-a/checkout-1`. */
   readonly struck: readonly string[];
+  /** IDCs of which it struck the control plane; absent: none. */
+  readonly planes?: readonly string[];
   /** Infinite when it was not healed. */
   readonly healed: Moment;
   /** When all of them answered again; NaN when they did not before the next fault. */

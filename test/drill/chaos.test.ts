@@ -221,6 +221,14 @@ t.test('a TCP connection may fail that left an evacuated IDC for one that has no
   const without = { ...fails(5500), losses: [], evacuations, addresses };
   t.strictSame(violated(without), [], 'it never had anybody');
   t.match(violated({ ...without, evacuations: [] }), [/failed though/], 'nobody was sent there');
+  const blow = { from: 8900, to: 8901 };
+  const stopped = { ...first, kind: 'stop' as const, struck: [], planes: ['sh-a'], blow, healthyAt: 9801 };
+  const unknown = (due: number, to: number) => ({
+    ...{ ...without, ...fails(due), addresses },
+    losses: [{ ...stopped, healed: { from: to, to } }],
+  });
+  t.strictSame(violated(unknown(9500, 9600)), [], 'its end was not known, as the control plane was stopped');
+  t.match(violated(unknown(9500, 8950)), [/failed though/], 'which it was not when it ended');
   const other = [{ idc: 'sh-b', from: 5000, to: 9000 }];
   t.match(violated({ ...fails(7000), losses, evacuations: other }), [/failed though/], 'another IDC');
 });

@@ -106,7 +106,9 @@ export function createRun(
       strikes.forEach((strike, i) => {
         const { kind } = strike;
         const blow = moments[i] as Moment;
-        const fault = { kind, blow, struck: namesOf(strike.parts), healed: never, healthyAt: Number.NaN };
+        const planes = strike.parts.flatMap((part) => (part.kind === 'control' ? (part.idc ?? []) : []));
+        const struck = namesOf(strike.parts);
+        const fault = { kind, blow, struck, planes, healed: never, healthyAt: Number.NaN };
         losses.push(fault);
         inForce.push({ strike, fault });
         const site = siteOf(strike.parts, stage.world.parts);

@@ -119,6 +119,17 @@ function cutExcuse(sample: Sample, home: string, m: ScenarioMeasurement): string
   return crossed ? 'was sent where the way was cut' : undefined;
 }
 
+/** So long after it goes on a control plane may need until its proxies know what it missed. */
+const caughtUpMs = 5_000;
+
+/** Until when the proxies of an IDC may not know what was changed at `at`: its control plane was stopped, or dead, over it. */
+function knownAt(idc: string, at: number, { losses }: Pick<ScenarioMeasurement, 'losses'>): number {
+  const over = losses.filter(
+    ({ planes, blow, healed }) => planes?.includes(idc) && blow.from <= at && healed.to >= at,
+  );
+  return Math.max(at, ...over.map(({ healed }) => healed.to + caughtUpMs));
+}
+
 /** A TCP connection that leaves an evacuated IDC is accepted before it is known whether anybody is there (decision 097). */
 function leftExcuse(
   { call, sent, end, id }: Sample,
@@ -129,7 +140,8 @@ function leftExcuse(
   const { evacuations = [] } = m;
   if (!call?.kind.startsWith('tcp')) return undefined;
   const overlaps = ({ from, to }: Span) => from <= end && to >= sent;
-  if (!evacuations.some((each) => each.idc === home && overlaps(each))) return undefined;
+  if (!evacuations.some((each) => each.idc === home && overlaps({ ...each, to: knownAt(home, each.to, m) })))
+    return undefined;
   const group = hostOfRequest(id, m).split('.')[0] ?? '';
   const others = Object.keys(m.addresses).filter(
     (name) => !name.startsWith(`${home}/`) && name.includes(`/${group}-`),
