@@ -39,7 +39,7 @@ const world = await startIdcs({
     {
       name: 'checked',
       instances: [await at('sh-b', 'b')],
-      health: '/up',
+      traffic: { health: { path: '/up', interval: '0.2s' } },
       drGroup: { ...two, idcs: [{ name: 'sh-a' }, { name: 'sh-b' }] },
     },
   ],
