@@ -1,6 +1,6 @@
-import { type Agent, request } from 'node:http';
-import type { Socket } from 'node:net';
+import type { Dispatcher } from 'undici';
 import type { ListenAddress } from '../model/node.ts';
+import { showAddress } from './address.ts';
 
 /** An answer, read whole. */
 export interface HttpAnswer {
@@ -18,8 +18,8 @@ export interface HttpCall {
   readonly body?: string;
   /** Given up after so long without a byte: before the answer, and within it. Milliseconds. */
   readonly silenceMsMax: number;
-  /** Connections that are kept; absent: one for this call alone. */
-  readonly agent?: Agent;
+  /** Connections that are kept (`openConnections`); absent: one for this call alone. */
+  readonly connections?: Dispatcher;
   /** Aborts the call. */
   readonly signal?: AbortSignal;
 }
@@ -34,57 +34,35 @@ const connectMsMax = 2_000;
 /** The longest answer that is read, in bytes: some 250,000 registrations. Whoever answers without an end takes no more memory. */
 const answerBytesMax = 64 * 2 ** 20;
 
-/**
- * Sends a request and reads its answer; any status resolves. Rejects with an Error that says why there is none. On a kept connection that
- * the server closes at that moment it is sent once more, so it must be one that may run twice.
- */
-export function callHttp(call: HttpCall): Promise<HttpAnswer> {
-  const { at, method = 'GET', path, headers = {}, body, silenceMsMax, agent, signal } = call;
-  return new Promise((resolve, reject) => {
-    const options = { host: at.address, port: at.port, method, path, headers, signal };
-    const sent = request({ ...options, agent: agent ?? false });
-    let hasAnswered = false;
-    sent.on('response', (answer) => {
-      hasAnswered = true;
-      const chunks: Buffer[] = [];
-      let bytes = 0;
-      answer.on('data', (chunk: Buffer) => {
-        bytes += chunk.length;
-        if (bytes <= answerBytesMax) chunks.push(chunk);
-        else answer.destroy(new Error(`it answers with more than ${answerBytesMax / 2 ** 20} MiB`));
-      });
-      answer.on('error', reject);
-      answer.on('end', () =>
-        resolve({ status: answer.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') }),
-      );
-    });
-    sent.on('error', (error: NodeJS.ErrnoException) => {
-      const isStale = sent.reusedSocket && !hasAnswered && error.code === 'ECONNRESET';
-      if (isStale) resolve(callHttp(call));
-      else if (error.code?.startsWith('HPE_')) reject(new Error(noHttp, { cause: error }));
-      else reject(error);
-    });
-    sent.on('socket', (socket) => {
-      const end = limitSilence(socket, silenceMsMax, (why) => sent.destroy(new Error(why)));
-      sent.once('close', end);
-    });
-    sent.end(body);
+/** Up to `count` connections to one server, kept; they are opened when they are first used. `destroy` ends them. */
+export async function openConnections(at: ListenAddress, count: number): Promise<Dispatcher> {
+  // Loaded here: a command that asks nobody starts without it.
+  const { Pool } = await import('undici');
+  return new Pool(`http://${showAddress(at)}`, {
+    connections: count,
+    connectTimeout: connectMsMax,
+    maxResponseSize: answerBytesMax,
   });
 }
 
-/** Tells when nothing has come for too long; what it returns ends that. */
-function limitSilence(socket: Socket, silenceMsMax: number, tell: (why: string) => void): () => void {
-  const opened = () => socket.setTimeout(silenceMsMax);
-  const silent = () =>
-    tell(
-      socket.connecting
-        ? `no connection within ${connectMsMax / 1_000} s`
-        : `silent for ${silenceMsMax / 1_000} s`,
-    );
-  if (socket.connecting) socket.setTimeout(Math.min(connectMsMax, silenceMsMax)).once('connect', opened);
-  else opened();
-  socket.on('timeout', silent);
-  return () => {
-    socket.off('timeout', silent).off('connect', opened).setTimeout(0);
-  };
+/** Sends a request and reads its answer; any status resolves. Rejects with an Error that says why there is none. */
+export async function callHttp({ connections, silenceMsMax, ...call }: HttpCall): Promise<HttpAnswer> {
+  const { at, method = 'GET', path, headers, body, signal } = call;
+  const dispatcher = connections ?? (await openConnections(at, 1));
+  try {
+    const answer = await dispatcher.request({
+      method,
+      path,
+      headersTimeout: silenceMsMax,
+      bodyTimeout: silenceMsMax,
+      ...(headers && { headers }),
+      ...(body !== undefined && { body }),
+      ...(signal && { signal }),
+    });
+    return { status: answer.statusCode, text: await answer.body.text() };
+  } catch (error) {
+    throw (error as Error).name === 'HTTPParserError' ? new Error(noHttp, { cause: error }) : error;
+  } finally {
+    if (connections === undefined) await dispatcher.destroy();
+  }
 }

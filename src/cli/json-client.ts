@@ -1,8 +1,7 @@
-import { Agent } from 'node:http';
 import { MeshError } from '../base/error.ts';
 import type { ListenAddress } from '../model/node.ts';
 import { showAddress } from './address.ts';
-import { callHttp, type HttpAnswer } from './http-call.ts';
+import { callHttp, type HttpAnswer, openConnections } from './http-call.ts';
 
 /** An answer of a JSON API. */
 export interface ClientAnswer {
@@ -34,7 +33,7 @@ export interface ClientOptions {
 /** Creates a client; connects when it is first used. */
 export function createJsonClient({ admin, token }: ClientOptions): JsonClient {
   // A call that waits for ACKs must not hold up a renewal: two connections.
-  const agent = new Agent({ keepAlive: true, maxSockets: 2 });
+  let opened: ReturnType<typeof openConnections> | undefined;
   return {
     async call(method, path, { query = {}, body, timeoutMs, signal }) {
       const set = Object.entries(query).filter(([, value]) => value !== undefined);
@@ -42,13 +41,14 @@ export function createJsonClient({ admin, token }: ClientOptions): JsonClient {
       const search = new URLSearchParams(texts).toString();
       const text = body === undefined ? undefined : JSON.stringify(body);
       let answer: HttpAnswer;
+      opened ??= openConnections(admin, 2);
       try {
         answer = await callHttp({
           at: admin,
           method,
           path: `${path}${search === '' ? '' : `?${search}`}`,
           silenceMsMax: timeoutMs,
-          agent,
+          connections: await opened,
           ...(signal === undefined ? {} : { signal }),
           headers: {
             ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
@@ -67,7 +67,7 @@ export function createJsonClient({ admin, token }: ClientOptions): JsonClient {
         throw new MeshError('unavailable', message, { cause });
       }
     },
-    close: async () => agent.destroy(),
+    close: async () => (await opened)?.destroy(),
   };
 }
 

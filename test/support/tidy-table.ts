@@ -91,7 +91,7 @@ export const allowances: Readonly<Record<string, Allowance>> = {
       'probe',
       'failback',
     ],
-    packages: { commander: 'all', pino: 'all', yaml: 'all' },
+    packages: { commander: 'all', pino: 'all', yaml: 'all', undici: ['http-call.ts'] },
     node: true,
   },
   drill: {
