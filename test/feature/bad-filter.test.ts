@@ -134,6 +134,10 @@ t.test('a filter that Envoy refuses leaves the last good one in force', { timeou
   await until('all have refused it', () =>
     plane.status().proxies.every(({ types }) => types.ECDS?.state === 'NACKED'),
   );
+  // Of several that were sent at once it takes another push to know which.
+  await until('what is refused is told by name', () =>
+    plane.status().problems.every(({ message }) => !message.includes('something of it')),
+  );
   const { problems } = plane.status();
   t.ok(problems.length > 0);
   for (const problem of problems)
