@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib';
 import type { ListenAddress, NodeScope } from '../../../src/model/node.ts';
 import { encodeJson } from '../../../src/serve/codec.ts';
 import { clusterType } from '../../../src/serve/types.ts';
-import { eachChunk, field, readText } from '../../../src/serve/varint.ts';
+import { eachChunk, field, readText, skip } from '../../../src/serve/varint.ts';
 
 const service = '/envoy.service.discovery.v3.AggregatedDiscoveryService';
 
@@ -191,7 +191,8 @@ export function readResponse(bytes: Buffer): { readonly type: string; readonly n
   eachChunk(bytes, 'a Delta response', (id, cursor) => {
     if (id === 4) type = readText(cursor);
     else if (id === 5) nonce = readText(cursor);
-    else return false;
+    // Resources are many, and none of the fields that are not known.
+    else skip(cursor, 2);
     return true;
   });
   return { type, nonce };
