@@ -93,7 +93,7 @@ export function parseAbortOn(text: string): AbortExpression {
 }
 
 function tokensOf(text: string): readonly Token[] {
-  return [...text.matchAll(/[(),>]|[^\s(),>]+/g)].map((match) => ({
+  return [...text.matchAll(/[(),]|[<>=]+|[^\s(),<>=]+/g)].map((match) => ({
     text: match[0],
     column: match.index + 1,
   }));

@@ -11,7 +11,7 @@ const byDefault: readonly ListenAddress[] = [{ address: '127.0.0.1', port: 15014
 export function adminOption(): Option {
   return new Option(
     '--admin <host:port>',
-    "a control plane's admin address; repeat for each control plane of the IDC (env: ISTHMUS_ADMIN, several by comma)",
+    "a control plane's admin address; repeat for each control plane, or several by comma",
   )
     .env('ISTHMUS_ADMIN')
     .argParser((text: string, list: readonly ListenAddress[]) =>

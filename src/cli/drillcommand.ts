@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { MeshError } from '../base/error.ts';
 import type { Drill } from '../drill/definition.ts';
 import type { DrillOptions } from '../drill/options.ts';
 import { exitCode } from './exit.ts';
@@ -104,6 +105,15 @@ function scenarioCommand(): Command {
     const { readScenarioFile } = await import('../drill/scenario/read.ts');
     const { scenario, faults } = readScenarioFile(file);
     for (const fault of faults) process.stderr.write(`${fault}\n`);
+    if (scenario) {
+      const known = Object.keys(scenario.spec.rates);
+      const wrong = Object.keys(flags.rate).find((name) => !known.includes(name));
+      if (wrong !== undefined)
+        throw new MeshError(
+          'invalid',
+          `--rate: ${file} has no rate '${wrong}': there are ${known.join(', ')}`,
+        );
+    }
     if (flags.check) {
       if (scenario) process.stdout.write(`${file}: ${scenario.metadata.name} is good\n`);
       process.exitCode = scenario ? exitCode.ok : exitCode.failed;

@@ -10,7 +10,8 @@ export interface DurationRange {
 /** Reads a duration such as `15s`, in milliseconds. Throws what commander shows. */
 function parseDuration(text: string, range: DurationRange | undefined): number {
   const ms = parseDurationMs(text);
-  if (ms === undefined) throw new InvalidArgumentError(`'${text}' is no duration: write it as 15s or 500ms.`);
+  if (ms === undefined)
+    throw new InvalidArgumentError(`'${text}' is no duration: write it as 500ms, 15s, 10m, 4h or 1h30m.`);
   if (range !== undefined && (ms < range.minMs || ms > range.maxMs))
     throw new InvalidArgumentError(`give ${words(range.minMs)} to ${words(range.maxMs)}, not '${text}'.`);
   return ms;

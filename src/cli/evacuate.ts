@@ -13,6 +13,7 @@ import {
   letLeave,
   preflight,
   returnWords,
+  some,
   specOf,
 } from './evacuation-steps.ts';
 import { between, createFleetWatch, envoyMsMax, judgeFleet } from './fleet-watch.ts';
@@ -105,12 +106,27 @@ async function identified({ envoys, say }: EvacuateOptions): Promise<readonly Re
   return found.flatMap((one) => (one.status === 'fulfilled' ? one.value : []));
 }
 
-/** Ends it where somebody is there to come home to; whether it did. Throws MeshError as `comeHome`. */
+/**
+ * Ends it where somebody is there to come home to; whether it did, or nothing leaves the IDC. One of another name goes on, and is
+ * told of. Throws MeshError as `comeHome`.
+ */
 export async function undo(
   target: EvacuationTarget,
-  { ackWaitMs, force }: { readonly ackWaitMs: number; readonly force: boolean },
+  {
+    ackWaitMs,
+    force,
+    dryRun,
+  }: Pick<EvacuateOptions, 'ackWaitMs' | 'force'> & Partial<Pick<EvacuateOptions, 'dryRun'>>,
 ): Promise<boolean> {
   const { planes, idc, name, say } = target;
+  const lists = await Promise.all(planes.map(({ client }) => listAt(client)));
+  const items = lists.flatMap((list) => list.items).filter((item) => item.idc === idc);
+  const others = [...new Set(items.map((item) => item.name))].filter((other) => other !== name).sort();
+  if (!items.some((item) => item.name === name)) {
+    say(`nothing to end: no evacuation of ${idc} is named ${name}`);
+    if (others.length > 0) say(`there is ${some(others)}: end one with --undo --name ${others[0]}`);
+    return others.length === 0;
+  }
   const home = planes.filter((plane) => plane.idc === idc);
   const spec = specOf(target, 100);
   const effects = await Promise.allSettled(home.map((plane) => checkAt(plane, name, spec, 60_000)));
@@ -118,7 +134,9 @@ export async function undo(
   const verdict = judgeReturn(idc, 0, idcs);
   for (const words of returnWords(idc, 0, verdict, force)) say(words);
   if (verdict.short.length > 0 && !force) return false;
-  await comeHome(target, ackWaitMs);
+  if (dryRun) say(`evacuation ${name} would end, and everybody come home to ${idc}`);
+  else await comeHome(target, ackWaitMs);
+  if (others.length > 0) say(`still there: ${some(others)}; end one with --undo --name ${others[0]}`);
   return true;
 }
 

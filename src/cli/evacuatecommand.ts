@@ -37,7 +37,7 @@ export function evacuateCommand(): Command {
   return addEvacuationOptions(command, {
     force: 'also where what is declared says that there is too little room, there or at home',
     envoy:
-      "admin address of an Envoy of IDC, such as its ingress gateway's; repeat for more. Without any, only what control planes know is watched",
+      "admin address of an Envoy of IDC, such as its ingress gateway's; repeat for more, or several by comma. Without any, only what control planes know is watched",
     abortOn: 'taken back when what these Envoys count in a step is so',
     prefix: '',
     after: `Exit code: 0 done; 1 refused, or taken back; 2 a control plane does not answer; 130 interrupted, and taken back.
@@ -53,6 +53,17 @@ async function run(idc: string, flags: Flags): Promise<void> {
   const steps = flags.steps ?? [flags.percent ?? 100];
   if (flags.steps !== undefined && flags.percent !== undefined && flags.steps.at(-1) !== flags.percent)
     throw new MeshError('invalid', '--steps end with another share than --percent: give one of the two');
+  if (flags.undo && (flags.steps !== undefined || flags.percent !== undefined))
+    throw new MeshError(
+      'invalid',
+      '--undo brings everybody home: leave out --steps and --percent, or --undo',
+    );
+  const lastMs = (steps.length - 1) * flags.stepWait;
+  if (!flags.undo && lastMs >= flags.for)
+    throw new MeshError(
+      'invalid',
+      `the last of --steps would begin after ${lastMs / 1_000} s, and --for ends it after ${flags.for / 1_000} s: give a longer --for, a shorter --step-wait, or fewer --steps`,
+    );
   const otherwise = 'it ends by its time, or by --undo';
   await withSession(idc, flags, { prefix: '', otherwise }, async ({ target: known, abortOn, signal }) => {
     const target = {
@@ -60,7 +71,7 @@ async function run(idc: string, flags: Flags): Promise<void> {
       ...(flags.reason === undefined ? {} : { reason: flags.reason }),
       say: (words: string) => void process.stdout.write(`${words}\n`),
     };
-    const how = { ackWaitMs: flags.ackTimeout, force: flags.force === true };
+    const how = { ackWaitMs: flags.ackTimeout, force: flags.force === true, dryRun: flags.dryRun === true };
     if (flags.undo) {
       if (!(await undo(target, how))) process.exitCode = exitCode.failed;
       return;
@@ -68,7 +79,6 @@ async function run(idc: string, flags: Flags): Promise<void> {
     const end = await evacuate({
       ...{ ...target, ...how, steps, abortOn, signal },
       ...{ stepWaitMs: flags.stepWait, forMs: flags.for, envoys: flags.envoy ?? [] },
-      dryRun: flags.dryRun === true,
     });
     if (end === 'interrupted') process.exitCode = exitCode.interrupted;
     else if (end === 'refused' || end === 'aborted') process.exitCode = exitCode.failed;

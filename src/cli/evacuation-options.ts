@@ -51,7 +51,7 @@ export function addEvacuationOptions(command: Command, words: EvacuationWords): 
     .option('--force', words.force)
     .optionsGroup('Watching:')
     .addOption(
-      new Option('--envoy <host:port>', `${words.envoy} (env: ISTHMUS_ENVOY, several by comma)`)
+      new Option('--envoy <host:port>', words.envoy)
         .env('ISTHMUS_ENVOY')
         .argParser((text: string, list: readonly ListenAddress[] | undefined) => addAddress(text, list)),
     )

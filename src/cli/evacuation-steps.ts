@@ -1,5 +1,6 @@
 import { type Clock, sleep } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
+import { covers } from '../model/hostname.ts';
 import { didYouMean } from '../model/suggest.ts';
 import type { EvacuationEffect, StayReason } from '../plan/evacuation-effect.ts';
 import {
@@ -63,6 +64,9 @@ export async function preflight(
     if (plane.idc !== idc) continue;
     for (const { host } of effect.value.leave) leaving.add(host);
     for (const words of effectWords(plane, effect.value)) say(words);
+    const hosts = [...effect.value.leave, ...effect.value.stay].map(({ host }) => host);
+    const unknown = target.groups.filter((group) => !hosts.some((host) => covers(group, host)));
+    if (unknown.length > 0) say(`  ${some(unknown)}: no ServiceEntry has such a host`);
   }
   if (leaving.size === 0) {
     say('no Group would leave: nothing was done');
@@ -82,7 +86,7 @@ function homelessWords({ planes, idc }: EvacuationTarget): string {
 }
 
 const stayWords: Readonly<Record<StayReason, string>> = {
-  alone: 'no DR group names another IDC for them',
+  alone: 'no DR group names another IDC',
   'no-hops': 'hopLimit of the DR group, or --hop-limit of the control plane, is 0, so no request may cross',
   last: 'every other IDC of their DR group is being evacuated',
 };

@@ -49,6 +49,7 @@ export function evacuateLiveCommand(): Command {
         '--baseline <duration>',
         'how long to look on before the first step, and when all are home',
         '15s',
+        { minMs: 1_000, maxMs: 24 * 3_600_000 },
       ),
     )
     .option('--record-dir <dir>', 'each run has a folder there, with run.json and report.txt', 'drill-live')
@@ -66,7 +67,7 @@ export function evacuateLiveCommand(): Command {
   return addEvacuationOptions(command, {
     force: 'also where there is too little room, another evacuation, or too few requests to judge',
     envoy:
-      'admin address of an Envoy that is read: sidecars and ingress gateways of IDC, gateways of the others; repeat for more',
+      'admin address of an Envoy that is read: sidecars and ingress gateways of IDC, gateways of the others; repeat for more, or several by comma',
     abortOn: 'everybody comes home when this is so for users of any of these IDCs',
     prefix,
     after: `Exit code: 0 run through, and undone; 1 refused, or aborted, or not undone in time; 2 it could not begin; 130 interrupted.

@@ -16,8 +16,9 @@ export function parseStrict<T>(
   const result = schema.safeParse(raw);
   if (result.success) return result.data;
   const mistyped = new Set<string>();
-  const misspelt = misspeltAt(schema, result.error.issues);
-  for (const issue of result.error.issues) {
+  const issues = result.error.issues.flatMap(ofBranch);
+  const misspelt = misspeltAt(schema, issues);
+  for (const issue of issues) {
     // What is not even of the type is not too long or too short as well.
     const at = JSON.stringify(issue.path);
     if (mistyped.has(at)) continue;
@@ -41,6 +42,17 @@ export function parseStrict<T>(
     }
   }
   return undefined;
+}
+
+/** Of a union the faults of its one branch that takes a value of this type, which say where and what; else the union's own. */
+function ofBranch(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union') return [issue];
+  const typed = issue.errors.filter((list) =>
+    list.every(({ code, path }) => code !== 'invalid_type' || path.length > 0),
+  );
+  const [branch] = typed;
+  if (branch === undefined || typed.length > 1) return [issue];
+  return branch.flatMap((inner) => ofBranch({ ...inner, path: [...issue.path, ...inner.path] }));
 }
 
 /** The paths, as JSON, of fields that an unknown field beside them was probably meant to be. */

@@ -41,7 +41,9 @@ t.test('what is wrong is said, with its column', async (t) => {
     ['p99>500ms or ', 14, /a condition is missing/],
     ['p99>500ms or or', 14, /'or' is nothing that is measured/],
     ['p99', 4, /write > after p99/],
-    ['errors<1%', 1, /'errors<1%' is nothing that is measured/],
+    ['errors<1%', 7, /write > after errors/],
+    ['errors>=1%', 7, /write > after errors/],
+    ['errors=1%', 7, /write > after errors/],
     ['errors < 1%', 8, /write > after errors/],
     ['p99>', 5, /the limit of p99 is missing: write a time with its unit, such as 500ms/],
     ['p99>500', 5, /'500' is no limit of p99: write a time with its unit/],
@@ -56,7 +58,7 @@ t.test('what is wrong is said, with its column', async (t) => {
     ['p99>1s errors>1%', 8, /'errors' is not expected here: write or, and, or nothing more/],
     ['(p99>1s', 8, /the \( of column 1 is not closed: write \)/],
     ['p99>1s)', 7, /'\)' is not expected here/],
-    ['p99>>1s', 5, /'>' is no limit of p99/],
+    ['p99>>1s', 4, /write > after p99/],
   ];
   for (const [text, column, words] of wrong) {
     t.throws(() => parseAbortOn(text), { code: 'invalid', message: words }, text);

@@ -64,11 +64,19 @@ t.test('every command has help, on stdout, and it is no error', async (t) => {
     t.equal(code, 0, command.join(' '));
     t.match(out, /Usage: isthmus/);
   }
+  const { out } = isthmus('evacuate', '--help');
+  t.strictSame(out.match(/env: *\s*ISTHMUS_(?:ENVOY|ADMIN)/g)?.length, 2, 'each variable is named once');
   t.match(isthmus('--version').out, /^\d+\.\d+\.\d+\n$/);
 });
 
 t.test('wrong usage says what would be right, and exits with 2', async (t) => {
+  const scenario = fileURLToPath(new URL('../../src/drill/scenarios/gray.yaml', import.meta.url));
   const wrong: [string[], RegExp][] = [
+    [
+      ['drill', 'run', scenario, '--check', '--rate', 'coller=1'],
+      /gray\.yaml has no rate 'coller': there are /,
+    ],
+    [['drill', 'live', 'evacuate', 'sh-a', '--baseline', '0s'], /give 1s to 24h, not '0s'/],
     [['serv'], /Did you mean serve\?/],
     [['serve', '--config', dir], /--idc/],
     [['serve', '--idc', 'SH-A', '--config', dir], /'SH-A' is no IDC name/],

@@ -175,6 +175,24 @@ const faults: readonly (readonly [from: string, to: string, at: string, message:
     'objects: [',
     /world\.objects\[0\]\.apiVersion: /,
   ],
+  [
+    'look: isolation',
+    'stop: {idc: sh-a, what: instance}',
+    'after: 50%',
+    /stop\.what: must be one of instances, ingress, .* It is 'instance'/,
+  ],
+  [
+    'look: isolation',
+    'stop: [{idc: sh-a}, {idc: sh-a, coumt: 1}]',
+    'after: 50%',
+    /stop\[1\]\.coumt: unknown field: .*/,
+  ],
+  [
+    'look: isolation',
+    'stop: {idc: sh-a, count: 54}',
+    'after: 50%',
+    /stop\.count: there are only \d+ of these: checkout-1/,
+  ],
   ['  title: ', '  title: [', '', /error: is no YAML: /],
 ];
 

@@ -161,7 +161,21 @@ t.test('one Group alone, a half', async (t) => {
   const { 'sh-a': stay = 0, 'sh-b': left = 0 } = await where(200);
   t.ok(stay + left === 200 && stay > 60 && left > 60, `${left} left`);
   t.strictSame(await where(40, 'other'), { 'sh-a': 40 });
+  const other = await run(t, ['sh-a', '--undo']);
+  t.equal(other.code, 1);
+  t.match(
+    other.said,
+    /no evacuation of sh-a is named sh-a\nthere is (sh-a-[0-9a-f]{8}): end one with --undo --name \1/,
+  );
+  const dry = await run(t, ['sh-a', '--group', 'web.test', '--undo', '--dry-run']);
+  t.equal(dry.code, 0);
+  t.match(dry.said, /evacuation sh-a-[0-9a-f]{8} would end, and everybody come home to sh-a/);
+  t.strictSame(shareNow(), [50, 50], 'neither has ended it');
   t.equal((await run(t, ['sh-a', '--group', 'web.test', '--undo'])).code, 0);
+  t.strictSame(shareNow(), [0, 0]);
+  const again = await run(t, ['sh-a', '--group', 'web.test', '--undo']);
+  t.equal(again.code, 0);
+  t.match(again.said, /nothing to end: no evacuation of sh-a is named/);
   t.strictSame(await where(), { 'sh-a': 40 });
 });
 
@@ -239,7 +253,16 @@ t.test('what somebody has ended between two steps does not begin anew', async (t
 });
 
 t.test('when the operator’s machine dies, its time ends it', async (t) => {
-  const { child, ended, said } = isthmus(['sh-a', '--steps', '50,100', '--step-wait', '60s', '--for', '4s']);
+  const { child, ended, said } = isthmus([
+    'sh-a',
+    '--percent',
+    '50',
+    '--step-wait',
+    '60s',
+    '--for',
+    '4s',
+    ...watching,
+  ]);
   await until('the first step', () => /50 %: every proxy/.test(said()));
   child.kill('SIGKILL');
   await ended;
@@ -311,4 +334,16 @@ t.test('what cannot be done is said', async (t) => {
   const falling = await run(t, ['sh-a', '--steps', '50,10']);
   t.equal(falling.code, 2);
   t.match(falling.said, /does not rise/);
+  const long = await run(t, ['sh-a', '--steps', '10,50,100', '--step-wait', '2h', '--for', '4h']);
+  t.equal(long.code, 2);
+  t.match(long.said, /the last of --steps would begin after 14400 s, and --for ends it after 14400 s: give/);
+  const days = await run(t, ['sh-a', '--for', '4d']);
+  t.equal(days.code, 2);
+  t.match(days.said, /'4d' is no duration: write it as 500ms, 15s, 10m, 4h or 1h30m/);
+  const both = await run(t, ['sh-a', '--undo', '--percent', '25']);
+  t.equal(both.code, 2);
+  t.match(both.said, /--undo brings everybody home: leave out --steps and --percent, or --undo/);
+  const host = await run(t, ['sh-a', '--group', 'wep.test', '--group', 'web.test', '--dry-run']);
+  t.match(host.said, /1 Group leaves.*\n {2}wep\.test: no ServiceEntry has such a host/);
+  t.notMatch(host.said, / {2}web\.test/);
 });

@@ -14,7 +14,7 @@ const range = z
 const call = z
   .strictObject({
     name: text('As reports name it.'),
-    weight: z.number().positive(),
+    weight: z.number().positive('must be more than 0.'),
     kind: z
       .enum(['http', 'http2', 'websocket', 'grpc', 'grpc-stream', 'grpc-chat', 'tcp', 'tcp-session'])
       .optional()
@@ -29,7 +29,7 @@ const call = z
     answerBytes: range.optional(),
     paced: z.enum(['body', 'answer']).optional(),
     lastsMs: range.optional(),
-    everyMs: z.number().positive().optional(),
+    everyMs: z.number().positive('must be more than 0.').optional(),
     events: z.boolean().optional(),
     chunked: z.boolean().optional(),
     closes: z.enum(['client', 'server']).optional(),
@@ -50,7 +50,12 @@ export const load = z
       .meta({ description: 'Of `edge`: to all of them by turn.', default: false }),
     to: z.array(groupName).min(1).meta({ description: 'Groups, by turn.' }),
     rate: z.string().meta({ description: 'A name of `rates`.' }),
-    share: z.number().positive().max(1).optional().meta({ description: 'Of that rate.', default: 1 }),
+    share: z
+      .number()
+      .positive('must be more than 0.')
+      .max(1)
+      .optional()
+      .meta({ description: 'Of that rate.', default: 1 }),
     stream: z
       .string()
       .regex(/^[a-z0-9][a-z0-9-]{0,60}$/, "must be a name such as 'caller-sh-a'.")

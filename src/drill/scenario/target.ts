@@ -94,6 +94,10 @@ export function targetFaults(
       return [{ path: at, message: `strikes nothing: ${idc.name} has none of these.` }];
     const names = own[what].map(({ name }) => name);
     const missing = (each.only ?? []).find((name) => !names.includes(name));
+    if (missing === undefined && (each.count ?? 0) > names.length) {
+      const message = `there are only ${names.length} of these: ${names.join(', ')}.`;
+      return [{ path: [...at, 'count'], message }];
+    }
     if (missing === undefined) return [];
     return [{ path: [...at, 'only'], message: `'${missing}' is none of ${names.join(', ')}.` }];
   });

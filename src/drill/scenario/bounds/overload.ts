@@ -13,14 +13,20 @@ const schema = z
     in: phaseName.meta({ description: 'Meanwhile; the first blow falls at its beginning.' }),
     bears: count(1, 1_000_000).meta({ description: 'Requests a second that its instances bear.' }),
     own: z.array(z.string()).min(1).meta({ description: 'Loads of its own users.' }),
-    offered: z.number().positive().meta({ description: 'There must be an overload: so many times that.' }),
+    offered: z
+      .number()
+      .positive('must be more than 0.')
+      .meta({ description: 'There must be an overload: so many times that.' }),
     useful: duration.meta({ description: 'An answer is of use within this of when it was due.' }),
     goodput: percentage.meta({
       description: 'Of what it bears, useful answers; a lost instance bears nothing.',
     }),
     collapse: percentage.meta({ description: 'The same, for the control: below this it has fallen.' }),
     ownServed: percentage.meta({ description: 'Of its own users’ requests, useful answers.' }),
-    crossings: z.number().positive().meta({ description: 'A request that comes over, in the mean.' }),
+    crossings: z
+      .number()
+      .positive('must be more than 0.')
+      .meta({ description: 'A request that comes over, in the mean.' }),
     executions: z
       .number()
       .positive()

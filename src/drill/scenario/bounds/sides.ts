@@ -38,8 +38,8 @@ export const worstSecond = bound(
           than: z.union([z.literal('steady'), groupName]).meta({
             description: 'Its own median in the phase `steady`, or the worst second of another Group.',
           }),
-          least: z.number().positive().optional().meta({ description: 'Times that.' }),
-          most: z.number().positive().optional().meta({ description: 'Times that.' }),
+          least: z.number().positive('must be more than 0.').optional().meta({ description: 'Times that.' }),
+          most: z.number().positive('must be more than 0.').optional().meta({ description: 'Times that.' }),
         })
         .refine(
           ({ least, most }) => (least === undefined) !== (most === undefined),
