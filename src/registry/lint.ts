@@ -64,7 +64,7 @@ export function lintMesh(objects: Iterable<MeshObject>, wallMs: number): Lint[] 
     ...lintEdge(mesh.idcs),
     ...lintEvacuations({ ...mesh, wallMs }),
     ...lintCapacity(mesh.groups, mesh.entries, mesh.idcs, isFor),
-    ...lintFailback(mesh.groups, mesh.entries),
+    ...lintFailback(mesh.groups, mesh.entries, isFor),
   ];
 }
 

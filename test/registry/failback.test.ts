@@ -33,21 +33,50 @@ t.test('the way home of a DrGroup', async (t) => {
   }
 });
 
-t.test('one without health checks is told', async (t) => {
+t.test('one that nothing can come of is told', async (t) => {
   const folder = new TestFolder(t);
-  const told = async (spec: object, annotations: object = {}) => {
-    const entry = service('s', 'a.example');
-    const annotated = { ...entry, metadata: { ...entry.metadata, annotations } };
+  const told = async (spec: object, annotations: object = {}, own: Record<string, unknown> = {}) => {
+    const entry = service('s', 'a.example', own);
+    const labels = { tier: 'web' };
+    const annotated = { ...entry, metadata: { ...entry.metadata, labels, annotations } };
     folder.write('mesh.yaml', toYaml(idc('sh-a'), idc('sh-b'), annotated as RawObject, withSpec(spec)));
     let out = '';
     const take = (text: string) => {
       out += text;
     };
     await runValidate(folder.path, 'text', { out: take, err: take });
-    return /spec\.failback: has no effect without health checks/.test(out);
+    return /spec\.failback: (has no effect[^.]*)/.exec(out)?.[1];
   };
-  t.ok(await told({ failback: {} }));
-  t.notOk(await told({ failback: {}, traffic: { health: { path: '/up' } } }));
-  t.notOk(await told({ failback: {} }, { 'isthmus.dev/health-path': '/up' }));
-  t.notOk(await told({}));
+  const health = { path: '/up' };
+  const path = { 'isthmus.dev/health-path': '/up' };
+  const unchecked = /without health checks/;
+  t.match(await told({ failback: {} }), unchecked);
+  t.equal(await told({ failback: {}, traffic: { health } }), undefined);
+  t.equal(await told({ failback: {} }, path), undefined);
+  t.equal(await told({}), undefined);
+
+  const selected = { hosts: undefined, selector: { matchLabels: { tier: 'web' } }, failback: {} };
+  t.match(await told(selected), unchecked, 'also where a selector covers it');
+  t.equal(await told(selected, path), undefined);
+  const off = { ...health, ports: { http: { enabled: false } } };
+  t.match(await told({ failback: {}, traffic: { health: off } }), unchecked, 'its only port is not asked');
+  const grpc = { ports: [{ number: 80, name: 'grpc', protocol: 'GRPC' }] };
+  t.match(
+    await told({ failback: {}, traffic: { health } }, {}, grpc),
+    unchecked,
+    'gRPC is not asked by HTTP',
+  );
+  t.equal(await told({ failback: {}, traffic: { health: { grpc: true } } }, {}, grpc), undefined);
+
+  const stays = { failback: {}, hopLimit: 0, traffic: { health } };
+  t.match(await told(stays), /with hopLimit 0 no request leaves/);
+  const unseen = /only instances at HTTP, HTTP2 and GRPC ports .* resolution STATIC/;
+  const tcp = { ports: [{ number: 80, name: 'tcp', protocol: 'TCP' }] };
+  t.match(await told({ failback: {} }, {}, tcp), unseen);
+  const byName = {
+    resolution: 'DNS',
+    workloadSelector: undefined,
+    endpoints: [{ address: 'x.example', locality: 'sh-a' }],
+  };
+  t.match(await told({ failback: {}, traffic: { health } }, {}, byName), unseen);
 });
