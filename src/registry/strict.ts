@@ -44,14 +44,14 @@ export function parseStrict<T>(
   return undefined;
 }
 
-/** Of a union the faults of its one branch that takes a value of this type, which say where and what; else the union's own. */
+/** Of a union the faults within its one branch that takes a value of this shape, which say where and what; else the union's own. */
 function ofBranch(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] {
   if (issue.code !== 'invalid_union') return [issue];
-  const typed = issue.errors.filter((list) =>
-    list.every(({ code, path }) => code !== 'invalid_type' || path.length > 0),
+  const shaped = issue.errors.filter((list) =>
+    list.every(({ code, path }) => code === 'unrecognized_keys' || path.length > 0),
   );
-  const [branch] = typed;
-  if (branch === undefined || typed.length > 1) return [issue];
+  const [branch] = shaped;
+  if (branch === undefined || shaped.length > 1) return [issue];
   return branch.flatMap((inner) => ofBranch({ ...inner, path: [...issue.path, ...inner.path] }));
 }
 
