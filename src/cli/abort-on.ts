@@ -26,6 +26,9 @@ const percentiles: readonly string[] = ['p50', 'p90', 'p99', 'p999'] satisfies M
 const shares: readonly string[] = ['errors', 'no-idc', 'spill-limit'] satisfies Measure[];
 const measures = [...percentiles, ...shares, 'tries'];
 
+/** The longest expression, in characters: its reader recurses at each parenthesis. */
+const textMax = 1_000;
+
 interface Token {
   readonly text: string;
   /** From 1. */
@@ -37,6 +40,11 @@ interface Token {
  * stand. Throws MeshError `invalid` with the column, counted from 1, and what to write there.
  */
 export function parseAbortOn(text: string): AbortExpression {
+  if (text.length > textMax)
+    throw new MeshError(
+      'invalid',
+      `the conditions have ${text.length} characters, and may have ${textMax}: name fewer`,
+    );
   const tokens = tokensOf(text);
   const end: Token = { text: '', column: text.length + 1 };
   let at = 0;
@@ -103,7 +111,7 @@ function limitOf(what: Measure, text: string): number | undefined {
   if (percentiles.includes(what)) return text === '0' ? undefined : parseDurationMs(text);
   if (what === 'tries') {
     const tries = /^[0-9]+(?:\.[0-9]+)?$/.test(text) ? Number(text) : 0;
-    return tries >= 1 ? tries : undefined;
+    return tries >= 1 && Number.isFinite(tries) ? tries : undefined;
   }
   const percent = /^([0-9]+(?:\.[0-9]+)?)%$/.exec(text)?.[1];
   return percent === undefined || Number(percent) > 100 ? undefined : Number(percent) / 100;

@@ -38,6 +38,8 @@ interface EvacuationRoute {
   /** Needs the token. */
   readonly write: boolean;
   readonly help: string;
+  /** Names of its query's parameters. */
+  readonly parameters: readonly string[];
   /** `context`: asks for the one thing without which nothing is kept; throws MeshError `unsupported`. */
   answer(
     request: EvacuationRequest,
@@ -55,27 +57,32 @@ export const evacuationRoutes: readonly EvacuationRoute[] = [
   {
     ...{ method: 'GET', path: all, operationId: 'listEvacuations', write: false },
     help: 'evacuations, those of the folder too (JSON)',
+    parameters: [],
     answer: async (_, plane) => ({ status: 200, body: plane.evacuations.list() }),
   },
   {
     ...{ method: 'PUT', path: one, operationId: 'evacuate', write: true },
     help: 'put or replace one; ?check=only says what it would do',
+    parameters: ['for', 'check', 'only', 'wait', 'timeout'],
     answer: async ({ name, query, body, signal }, _, context) =>
       await put(name, await body(), query, context(), signal),
   },
   {
     ...{ method: 'POST', path: renewal, operationId: 'renewEvacuation', write: true },
     help: 'let one that is in force last so long from now on: ?for=15s',
+    parameters: ['for', 'wait', 'timeout'],
     answer: async ({ name, query, signal }, _, context) => await renew(name, query, context(), signal),
   },
   {
     ...{ method: 'DELETE', path: one, operationId: 'endEvacuation', write: true },
     help: 'end one; ?wait=acked answers when every proxy has confirmed',
+    parameters: ['wait', 'timeout'],
     answer: async ({ name, query, signal }, _, context) => await end(name, query, context(), signal),
   },
   {
     ...{ method: 'GET', path: evacuationReplicaPath, operationId: 'replicateEvacuations', write: true },
     help: 'for other control planes of the IDC (JSON)',
+    parameters: [],
     answer: async (_request, _plane, context) => ({ status: 200, body: context().evacuations.records() }),
   },
 ];
@@ -112,6 +119,7 @@ export async function answerEvacuation(
     }
     if (route.write && !access.isAllowed)
       return { status: 403, body: { error: 'forbidden', message: access.why } };
+    failOnUnknown(query, route.parameters);
     return await route.answer({ name, query, body: () => readJson(request), signal }, plane, () => {
       if (context !== undefined) return context;
       const message =
@@ -141,7 +149,8 @@ async function put(
   const { plane, evacuations, clock } = context;
   const wait = readWait(query);
   const asked = withEnd(spec, query, clock.wall());
-  const isStanding = readStanding(query);
+  const isStanding = readFlag(query, 'only', 'standing');
+  const isCheck = readFlag(query, 'check', 'only');
   const object = evacuationOf(name, asked);
   const { idc, expiresAt } = object.spec;
   const leftMs = expiresAt - clock.wall();
@@ -153,7 +162,7 @@ async function put(
     throw new MeshError('invalid', `no Idc is named '${idc}': there are ${known.idcs.join(', ')}`);
   failInFolder(name, context, 'change it there, or choose another name');
   const effect = effectOf(object, context);
-  if (query.get('check') === 'only') return { status: 200, body: { name, own: known.idc, ...effect } };
+  if (isCheck) return { status: 200, body: { name, own: known.idc, ...effect } };
   await evacuations.put(name, asked, isStanding);
   return confirmed(context, wait, signal, () => ({ name, own: known.idc, ...effect }));
 }
@@ -190,10 +199,23 @@ function readFor(query: URLSearchParams): number {
   throw new MeshError('invalid', `for=${text}: give a duration of at most 72h, such as 15s`);
 }
 
-function readStanding(query: URLSearchParams): boolean {
-  const only = query.get('only');
-  if (only === null || only === 'standing') return only !== null;
-  throw new MeshError('invalid', `only=${only}: give only=standing, or leave it out`);
+/** Whether a parameter is there, which has one value. Throws MeshError `invalid` for another one. */
+function readFlag(query: URLSearchParams, name: string, value: string): boolean {
+  const text = query.get(name);
+  if (text === null || text === value) return text !== null;
+  throw new MeshError('invalid', `${name}=${text}: give ${name}=${value}, or leave it out`);
+}
+
+/** Throws MeshError `invalid` for a parameter that is none, or that is there twice: a check that is misspelt would evacuate. */
+function failOnUnknown(query: URLSearchParams, known: readonly string[]): void {
+  for (const name of query.keys()) {
+    if (!known.includes(name)) {
+      const words = known.length === 0 ? 'there are none' : `there are ${known.join(', ')}`;
+      throw new MeshError('invalid', `no parameter is called '${name}': ${words}`);
+    }
+    if (query.getAll(name).length > 1)
+      throw new MeshError('invalid', `${name} is there more than once: give it once`);
+  }
 }
 
 async function renew(

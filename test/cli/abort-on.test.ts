@@ -55,6 +55,7 @@ t.test('what is wrong is said, with its column', async (t) => {
     ['no-idc>5ms', 8, /write a share/],
     ['tries>0.5', 7, /'0.5' is no limit of tries: write a number of at least 1/],
     ['tries>2x', 7, /write a number/],
+    [`tries>${'9'.repeat(400)}`, 7, /write a number/],
     ['p99>1s errors>1%', 8, /'errors' is not expected here: write or, and, or nothing more/],
     ['(p99>1s', 8, /the \( of column 1 is not closed: write \)/],
     ['p99>1s)', 7, /'\)' is not expected here/],
@@ -63,6 +64,15 @@ t.test('what is wrong is said, with its column', async (t) => {
   for (const [text, column, words] of wrong) {
     t.throws(() => parseAbortOn(text), { code: 'invalid', message: words }, text);
     t.throws(() => parseAbortOn(text), { message: new RegExp(`column ${column}: `) }, `${text}: ${column}`);
+  }
+});
+
+t.test('an expression has an end', async (t) => {
+  const most = `${'('.repeat(495)}errors>1%${')'.repeat(495)}`;
+  t.strictSame(parseAbortOn(most), { what: 'errors', limit: 0.01 });
+  for (const text of ['('.repeat(20_000), 'errors>1% or '.repeat(2_000), 'x'.repeat(100_000)]) {
+    const message = `the conditions have ${text.length} characters, and may have 1000: name fewer`;
+    t.throws(() => parseAbortOn(text), { code: 'invalid', message });
   }
 });
 

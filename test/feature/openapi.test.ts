@@ -82,6 +82,16 @@ t.test('every route is documented, and nothing else', async (t) => {
   t.strictSame(documented.sort(byId), routes.sort(byId));
 });
 
+t.test('the documented parameters of evacuations are those that are read', async (t) => {
+  const inQuery = (id: string) =>
+    operations
+      .find(({ operation }) => operation.operationId === id)
+      ?.parameters.filter((one: Doc) => one.in === 'query')
+      .map((one: Doc) => one.name);
+  for (const { operationId, parameters } of evacuationRoutes)
+    t.strictSame(new Set(inQuery(operationId)), new Set(parameters), operationId);
+});
+
 t.test('the documented fields of a registration are those that are read', async (t) => {
   const { properties, required } = doc.components.schemas.RegistrationInput;
   const key = { namespace: 'shop', name: 'a' };
@@ -189,6 +199,10 @@ t.test('answers are as documented', async (t) => {
   const effect = await check(t, 'PUT', '/../evacuations/e?check=only', 200, spec);
   t.match(effect, { own: 'sh-a', leave: [], stay: [{ host: 'echo.shop', why: 'alone' }] });
   t.strictSame((await check(t, 'GET', '/../evacuations', 200)).items, []);
+  for (const query of ['check=ONLY', 'check=', 'chek=only', 'check=only&check=no', 'only=sanding'])
+    await check(t, 'PUT', `/../evacuations/e?${query}`, 400, spec);
+  await check(t, 'DELETE', '/../evacuations/e?check=only', 400);
+  t.strictSame((await check(t, 'GET', '/../evacuations', 200)).items, [], 'a misspelt check puts nothing');
   await check(t, 'PUT', '/../evacuations/e?wait=acked', 200, spec);
   await check(t, 'POST', '/../evacuations/e/renew?for=10m&wait=acked', 200);
   await check(t, 'POST', '/../evacuations/f/renew?for=10m', 404);
