@@ -20,6 +20,7 @@ const settings = [
   { key: 'retries', field: 'retries', annotation: 'isthmus.dev/retries' },
   { key: 'retryBodyBytes', field: 'retryBodyLimit', annotation: 'isthmus.dev/retry-body-limit' },
   { key: 'idempotentMethods', field: 'idempotentMethods', annotation: 'isthmus.dev/idempotent-methods' },
+  { key: 'retryBudget', field: 'retryBudget', annotation: 'isthmus.dev/retry-budget' },
 ] as const satisfies readonly { key: keyof GroupTraffic; field: string; annotation: string }[];
 
 type Setting = (typeof settings)[number];
@@ -105,7 +106,7 @@ interface Vain {
 
 /** Settings that have no effect beside the others. */
 function vainOf(traffic: GroupTraffic): readonly Vain[] {
-  const { timeoutMs = 0, perTryTimeoutMs, hedge = false, retries, idempotentMethods } = traffic;
+  const { timeoutMs = 0, perTryTimeoutMs, hedge = false, retries, idempotentMethods, retryBudget } = traffic;
   const vain: Vain[] = [];
   const add = (key: Key, cause: Key, why: string) =>
     vain.push({ key, cause, message: `has no effect: ${why}` });
@@ -116,6 +117,7 @@ function vainOf(traffic: GroupTraffic): readonly Vain[] {
       add('perTryTimeoutMs', 'retries', `${why} The whole request is bounded by \`timeout\`.`);
     if (idempotentMethods !== undefined && idempotentMethods.length > 0)
       add('idempotentMethods', 'retries', why);
+    if (retryBudget !== undefined) add('retryBudget', 'retries', why);
     return vain;
   }
   if (idempotentMethods?.length === 0) {

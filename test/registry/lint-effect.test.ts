@@ -48,6 +48,14 @@ t.test('retries, hedging and times of a DR group', async (t) => {
     /^g spec\.traffic\.perTryTimeout: .*bounded by `timeout`/,
   ]);
   t.match(of({ idempotentMethods: ['GET'], retries: 0 }), [/^g spec\.traffic\.idempotentMethods: /]);
+  const budget = { requestsPerSecond: 300 };
+  t.match(of({ retryBudget: budget, retries: 0 }), [
+    /^g spec\.traffic\.retryBudget: has no effect: `retries` is 0/,
+  ]);
+  t.match(told(annotated({ 'isthmus.dev/retry-budget': '300' }), group({ retries: 0 })), [
+    /^s metadata\.annotations\["isthmus\.dev\/retry-budget"\]: has no effect: `retries` is 0/,
+  ]);
+  t.match(told(annotated({ 'isthmus.dev/retry-budget': '300' }, tcp)), [/no port is HTTP/]);
   t.match(of({ hedge: true, idempotentMethods: [] }), [
     /^g spec\.traffic\.hedge: .*`idempotentMethods` is empty/,
   ]);
@@ -59,6 +67,7 @@ t.test('retries, hedging and times of a DR group', async (t) => {
   ]);
   for (const good of [
     { hedge: true },
+    { retryBudget: budget },
     { hedge: true, timeout: '401ms' },
     { hedge: true, timeout: '300ms', perTryTimeout: '100ms' },
     { hedge: false, retries: 0, timeout: '1s' },
