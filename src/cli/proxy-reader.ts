@@ -1,3 +1,4 @@
+import { systemClock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import { type ListenAddress, type NodeRole, nodeMetadataKey, parseNodeScope } from '../model/node.ts';
 import { showAddress } from './address.ts';
@@ -94,13 +95,25 @@ function underWayOf(stats: readonly Stat[]): readonly UnderWay[] {
   return [...found.values()].sort((a, b) => b.requests - a.requests || (a.group < b.group ? -1 : 1));
 }
 
-async function ask(at: ListenAddress, path: string, silenceMsMax: number): Promise<unknown> {
+/** Of the time without a byte: so long may a whole answer take. Who sends a byte now and then is not waited for. */
+const wholeTimes = 3;
+
+async function ask(at: ListenAddress, path: string, silenceMsMax: number): Promise<object> {
+  const wholeMsMax = wholeTimes * silenceMsMax;
+  const tooLong = new AbortController();
+  const timer = systemClock.after(wholeMsMax, () => {
+    tooLong.abort(new Error(`its answer takes longer than ${wholeMsMax / 1_000} s`));
+  });
   try {
-    const { status, text } = await callHttp({ at, path, silenceMsMax });
+    const { status, text } = await callHttp({ at, path, silenceMsMax, signal: tooLong.signal });
     if (status !== 200) throw new Error(`it answers ${status}`);
-    return JSON.parse(text);
+    const answer: unknown = JSON.parse(text);
+    if (typeof answer !== 'object' || answer === null) throw new Error('it answers with no JSON object');
+    return answer;
   } catch (cause) {
     const message = `the Envoy at ${showAddress(at)} does not answer: ${(cause as Error).message}`;
     throw new MeshError('unavailable', message, { cause });
+  } finally {
+    timer.cancel();
   }
 }

@@ -2,6 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import t from 'tap';
 import { createJsonClient } from '../../src/cli/json-client.ts';
+import { identifyProxy, readProxy } from '../../src/cli/proxy-reader.ts';
 
 t.test('an answer without an end is given up, and not kept', async (t) => {
   let sent = 0;
@@ -25,4 +26,30 @@ t.test('an answer without an end is given up, and not kept', async (t) => {
   await client.close();
   server.closeAllConnections();
   server.close();
+});
+
+t.test('an Envoy that sends a byte now and then is not waited for', async (t) => {
+  const server = createServer((_, response) => {
+    const timer = setInterval(() => response.write(' '), 50);
+    response.on('close', () => clearInterval(timer));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const admin = { address: '127.0.0.1', port: (server.address() as AddressInfo).port };
+  const fault = { code: 'unavailable', message: /does not answer/ };
+  await t.rejects(identifyProxy(admin, 300), fault);
+  await t.rejects(readProxy(admin, 300), fault);
+});
+
+t.test('what is no Envoy is said to be none', async (t) => {
+  const server = createServer((_, response) => response.end('null'));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => server.close());
+  const admin = { address: '127.0.0.1', port: (server.address() as AddressInfo).port };
+  const fault = { code: 'unavailable', message: /answers with no JSON object/ };
+  await t.rejects(identifyProxy(admin, 1_000), fault);
+  await t.rejects(readProxy(admin, 1_000), fault);
 });
