@@ -160,6 +160,10 @@ bench-push: setup ## Measure from a change to every stream that has it, beside g
 bench-wasm: setup ## Measure what the trail filter costs a gateway, beside a reference, Lua and an SDK (3 minutes)
 	node bench/wasm.ts
 
+.PHONY: bench-capacity
+bench-capacity: setup ## Measure what declared capacity, spill and failback cost an ingress gateway while nothing is wrong (a minute)
+	node bench/capacity.ts
+
 .PHONY: bench-restart
 bench-restart: setup ## Kill a control plane under load: how long a change takes to 500 clients, before and after
 	node bench/restart.ts

@@ -10,6 +10,7 @@ import { freePort } from './port.ts';
 
 /** A running Envoy that gets everything by ADS. */
 export interface ProxyProcess {
+  readonly pid: number;
   /** A GET on the admin port, as text. */
   admin(path: string): Promise<string>;
   stop(): Promise<void>;
@@ -65,6 +66,7 @@ export async function startEnvoy(
   });
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   return {
+    pid: child.pid as number,
     admin: async (path) => (await fetchText(adminPort, path)).body,
     log: () => log,
     async stop() {
