@@ -86,7 +86,8 @@ function join(hub: Hub, classes: readonly string[], hello: readonly Buffer[]): (
     } as const;
     const session: Session = new Session(info, hub, {
       write: (bytes) => void outbox.push([session, bytes]),
-      isClogged: () => false,
+      unreadBytes: () => 0,
+      whenRead() {},
     });
     hub.join(session);
     for (const bytes of hello) session.receiveDelta(parseDeltaRequest(bytes));

@@ -6,6 +6,7 @@ import type { ControlPlane } from '../controlplane.ts';
 import type { ListenAddress } from '../model/node.ts';
 import { peerWords } from '../registry/peer-words.ts';
 import { showAddress } from './address.ts';
+import { type AdminLimits, adminLimits, keepPlaces } from './admin-places.ts';
 import {
   answerEvacuation,
   type EvacuationContext,
@@ -95,29 +96,38 @@ const pages: Readonly<Record<string, Page>> = {
 
 /**
  * Serves the admin interface. Reads are open to whoever reaches `listen` (loopback by default); writes need
- * `Authorization: Bearer TOKEN`. Throws MeshError `unavailable` when the address cannot be bound.
+ * `Authorization: Bearer TOKEN`. `limits` are for tests alone. Throws MeshError `unavailable` when the address cannot be bound.
  */
 export function serveAdmin(
   plane: ControlPlane,
   listen: ListenAddress,
   token: string | undefined,
   contexts: AdminContexts = {},
+  limits: AdminLimits = adminLimits,
 ): Promise<AdminServer> {
-  const server = createServer((request, response) => {
-    // Ends what waits for proxies when its client does not wait any more.
-    const gone = new AbortController();
-    response.once('close', () => gone.abort());
-    answer(plane, request, token, contexts, gone.signal).then(
-      (reply) => send(response, reply),
-      (reason) => send(response, { status: 500, body: `${MeshError.from(reason).message}\n` }),
-    );
-  });
+  const { headersMsMax, requestMsMax } = limits;
+  const times = { headersTimeout: headersMsMax, requestTimeout: requestMsMax };
+  const server = createServer(
+    { ...times, connectionsCheckingInterval: headersMsMax / 4 },
+    (request, response) => {
+      // Ends what waits for proxies when its client does not wait any more.
+      const gone = new AbortController();
+      response.once('close', () => gone.abort());
+      answer(plane, request, token, contexts, gone.signal).then(
+        (reply) => send(request, response, reply),
+        (reason) => send(request, response, { status: 500, body: `${MeshError.from(reason).message}\n` }),
+      );
+    },
+  );
+  keepPlaces(server, limits.connectionsMax);
   return new Promise((resolve, reject) => {
     server.once('error', (cause) => {
       const message = `cannot serve the admin interface on ${showAddress(listen)}: ${wordsOfFailure(cause)}; give another address, or stop what is there`;
       reject(new MeshError('unavailable', message, { cause }));
     });
     server.listen(listen.port, listen.address, () => {
+      // Such as that there are no more files: who is connected is answered on.
+      server.on('error', () => {});
       const address = server.address();
       const port = typeof address === 'object' && address !== null ? address.port : listen.port;
       resolve({
@@ -194,7 +204,9 @@ function isAllowed(request: IncomingMessage, token: string | undefined): boolean
   return given.length === wanted.length && timingSafeEqual(given, wanted);
 }
 
-function send(response: ServerResponse, reply: Reply): void {
-  response.writeHead(reply.status, { 'content-type': reply.type ?? 'text/plain; charset=utf-8' });
+function send(request: IncomingMessage, response: ServerResponse, reply: Reply): void {
+  const type = { 'content-type': reply.type ?? 'text/plain; charset=utf-8' };
+  // What is still to come of a request that is answered already is not waited for.
+  response.writeHead(reply.status, request.complete ? type : { ...type, connection: 'close' });
   response.end(reply.body);
 }

@@ -1,6 +1,7 @@
 import { pino } from 'pino';
 import { systemClock } from '../base/clock.ts';
-import type { Logger } from '../base/log.ts';
+import type { LogFields, Logger } from '../base/log.ts';
+import { LineRates } from './line-rates.ts';
 import type { LogLevel } from './loglevel.ts';
 import { openStderr } from './stderr.ts';
 
@@ -16,8 +17,8 @@ export interface ClosableLogger extends Logger {
 }
 
 /**
- * Logs JSON lines to stderr: stdout is for what a command was asked for. A reader that is slow, or gone, costs lines, which
- * are counted, and never holds the process up.
+ * Logs JSON lines to stderr: stdout is for what a command was asked for. A reader that is slow, or gone, and a disk that is full
+ * cost lines, which are counted, and never hold the process up. Of one message so many lines are logged, see `lineRates`.
  */
 export function createLogger(level: LogLevel): ClosableLogger {
   const options = {
@@ -28,15 +29,18 @@ export function createLogger(level: LogLevel): ClosableLogger {
   };
   const dropped = (lines: number) => {
     const time = new Date(systemClock.wall()).toISOString();
-    return `${JSON.stringify({ level: 'warn', time, dropped: lines, msg: 'log lines were dropped: stderr was not read' })}\n`;
+    return `${JSON.stringify({ level: 'warn', time, dropped: lines, msg: 'log lines were dropped: stderr did not take them' })}\n`;
   };
   const sink = openStderr(systemClock, { pendingBytesMax, dropped });
   const out = pino(options, sink);
+  const rates = new LineRates(systemClock);
+  const at = (level: 'info' | 'warn' | 'error') => (message: string, fields?: LogFields) => {
+    const passed = rates.pass(message, fields);
+    if (passed !== undefined) out[level](passed, message);
+  };
   return {
     debug: (message, fields) => out.debug(fields ?? {}, message),
-    info: (message, fields) => out.info(fields ?? {}, message),
-    warn: (message, fields) => out.warn(fields ?? {}, message),
-    error: (message, fields) => out.error(fields ?? {}, message),
+    ...{ info: at('info'), warn: at('warn'), error: at('error') },
     close: () => sink.close(graceMs),
   };
 }

@@ -21,13 +21,12 @@ export interface SinkOptions {
 /**
  * The standard error, written so that its reader cannot stop the process: a pipe or a socket is made non-blocking, takes
  * what fits and keeps the rest, up to a limit. Node's own `process.stderr` waits for the reader of a pipe
- * (Node.js, "process I/O"). A file or a terminal is written at once: it takes everything.
+ * (Node.js, "process I/O"). A file or a terminal is written at once; what it does not take, as its disk is full or the terminal is
+ * gone, is dropped and counted likewise.
  */
 export function openStderr(clock: Clock, options: SinkOptions, fd = 2): LineSink {
   const stat = fstatSync(fd);
-  if (!stat.isFIFO() && !stat.isSocket()) {
-    return { write: (line) => void writeSync(fd, line), close: async () => {} };
-  }
+  if (!stat.isFIFO() && !stat.isSocket()) return openFile(fd, options.dropped);
   const pipe = new Socket({ fd, readable: false, writable: true });
   pipe.unref();
   let lost = 0;
@@ -58,5 +57,25 @@ export function openStderr(clock: Clock, options: SinkOptions, fd = 2): LineSink
       });
       cut.cancel();
     },
+  };
+}
+
+/** A file or a terminal. */
+function openFile(fd: number, dropped: SinkOptions['dropped']): LineSink {
+  let lost = 0;
+  // Only a part of the last line was taken.
+  let isCut = false;
+  return {
+    write(line) {
+      const bytes = Buffer.from(`${isCut ? '\n' : ''}${lost > 0 ? dropped(lost) : ''}${line}`);
+      try {
+        const taken = writeSync(fd, bytes);
+        isCut = taken < bytes.length && (taken > 0 || isCut);
+        lost = taken < bytes.length ? lost + 1 : 0;
+      } catch {
+        lost += 1;
+      }
+    },
+    close: async () => {},
   };
 }

@@ -1,5 +1,5 @@
-import { mkdirSync, readFileSync } from 'node:fs';
-import { rename, writeFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from '../base/log.ts';
 import type { SavedStates } from './keeper.ts';
@@ -23,6 +23,7 @@ export function openFailbackStore(folder: string, logger: Logger): FailbackStore
       const text = JSON.stringify(waiting);
       waiting = undefined;
       try {
+        await mkdir(folder, { recursive: true });
         await writeFile(`${file}.new`, text, { mode: 0o600 });
         await rename(`${file}.new`, file);
       } catch (reason) {
@@ -37,7 +38,6 @@ export function openFailbackStore(folder: string, logger: Logger): FailbackStore
     saved: read(file, logger),
     save(states) {
       waiting = states;
-      mkdirSync(folder, { recursive: true });
       if (!isWriting) void write();
     },
   };

@@ -1,5 +1,5 @@
 import type { MeshError } from '../base/error.ts';
-import { filesMax } from './files.ts';
+import { filesMax } from '../base/files.ts';
 
 /** Who is let in. */
 export interface AdmissionLimits {

@@ -1,11 +1,11 @@
 import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
+import { Bucket } from '../base/bucket.ts';
 import type { Clock, Timer } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
+import { type Holder, peerOf, Slots } from '../base/slots.ts';
 import type { AdmissionLevels, AdmissionLimit, AdmissionLimits, TurnedAway } from './admission-limits.ts';
-import { Bucket } from './bucket.ts';
 import { goaway } from './goaway.ts';
-import { type Holder, peerOf, Slots } from './slots.ts';
 
 /** Bytes of messages, or parts of them, that came on a connection. */
 export interface Useful {

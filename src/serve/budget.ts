@@ -1,6 +1,6 @@
 import { MeshError } from '../base/error.ts';
+import { peerOf } from '../base/slots.ts';
 import type { NameSet } from './names.ts';
-import { peerOf } from './slots.ts';
 
 /** What clients may have a server remember, in bytes. */
 export interface BudgetLimits {

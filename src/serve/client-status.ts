@@ -1,10 +1,10 @@
 import type { envoy } from '../../protos/gen/envoy.d.ts';
 import { MeshError } from '../base/error.ts';
-import { conversation, unary } from './calls.ts';
+import type { Answering } from './calls.ts';
 import { decodeJson, type EncodedResource, encodeJson } from './codec.ts';
 import type { Hub } from './hub.ts';
 import { type Inventory, inventoryOf, inventorySize } from './inventory.ts';
-import { matchesNode } from './node-match.ts';
+import { checkMatchers, matchesNode } from './node-match.ts';
 import type { Services } from './server.ts';
 import type { Session } from './session.ts';
 import { secretType } from './types.ts';
@@ -30,17 +30,18 @@ const client = { requested: 1, doesNotExist: 2, acked: 3, nacked: 4 } as const;
  * Serves what each client has, resource by resource: the version, whether the client has it (SYNCED, STALE, ERROR, NOT_SENT), and
  * the words of a NACK. Streams of one node on one connection are one client. Secrets are told without their content.
  */
-export function clientStatus(hub: Hub): Services {
+export function clientStatus(hub: Hub, calls: Answering): Services {
   const answer = (request: Buffer) =>
     respond(hub, decodeJson('envoy.service.status.v3.ClientStatusRequest', request) as ClientStatusRequest);
   return new Map([
-    [`/${clientStatusService}/StreamClientStatus`, conversation(answer)],
-    [`/${clientStatusService}/FetchClientStatus`, unary(answer)],
+    [`/${clientStatusService}/StreamClientStatus`, calls.conversation(answer)],
+    [`/${clientStatusService}/FetchClientStatus`, calls.unary(answer)],
   ]);
 }
 
 function respond(hub: Hub, request: ClientStatusRequest): Buffer {
   const { node_matchers = [], exclude_resource_contents = false } = request;
+  checkMatchers(node_matchers);
   const clients = new Map<string, Session[]>();
   let resources = 0;
   for (const session of hub.sessions()) {

@@ -89,7 +89,8 @@ function open(
 /** A stream that ends with the first response. */
 function answeredOnce(stream: Stream): SessionStream {
   return {
-    isClogged: () => stream.isClogged(),
+    unreadBytes: () => stream.unreadBytes(),
+    whenRead: (fn) => stream.whenRead(fn),
     refuse: (error) => stream.refuse(error),
     write(bytes) {
       stream.write(bytes);

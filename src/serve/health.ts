@@ -1,5 +1,5 @@
 import { MeshError } from '../base/error.ts';
-import { answering, unary } from './calls.ts';
+import { Answering, answering } from './calls.ts';
 import type { Services, Stream, StreamHandler } from './server.ts';
 import { eachChunk, numberField, readText } from './varint.ts';
 
@@ -31,8 +31,10 @@ export class Health {
 
   /** What serves the methods, by path. */
   services(): Services {
+    // Of their own: what tools do not read keeps nobody from asking.
+    const calls = new Answering();
     return new Map([
-      [`/${healthService}/Check`, unary((request) => this.check(readName(request)))],
+      [`/${healthService}/Check`, calls.unary((request) => this.check(readName(request)))],
       [`/${healthService}/Watch`, (stream) => this.watch(stream)],
     ]);
   }
@@ -47,7 +49,12 @@ export class Health {
   }
 
   private watch(stream: Stream): StreamHandler {
+    let isAsked = false;
     const take = (request: Buffer) => {
+      // Each answer to another request would be kept for a client that reads none.
+      if (isAsked)
+        throw new MeshError('invalid', 'a Watch takes one request: watch another service by another call');
+      isAsked = true;
       const known = this.names.has(readName(request));
       // A service that is not known may come, says the protocol; here none does.
       stream.write(known ? this.answer() : unknownService);

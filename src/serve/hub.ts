@@ -254,6 +254,10 @@ export class Hub implements SessionHost<Session, Member> {
     });
   }
 
+  due(session: Session): void {
+    if (this.classes.get(session.info.nodeClass)?.sessions.has(session)) this.push.mark(session);
+  }
+
   private advance(session: Session): void {
     try {
       session.advance();

@@ -49,6 +49,8 @@ interface Entry {
 }
 
 const lookMs = 1_000;
+// Where all is full, so much of it is left to those who have less.
+const roomyPart = 7 / 8;
 
 /**
  * Bounds what unfinished messages hold, on each connection and on all, and how long they may take. Where it is too much, the
@@ -113,17 +115,30 @@ export class Intakes {
     const { connectionBytesMax, allBytesMax } = this.limits;
     if ((this.byConnection.get(connection) ?? 0) > connectionBytesMax)
       this.endLargest(`this connection has more than ${connectionBytesMax} bytes of them`, connection);
-    if (this.all > allBytesMax) this.endLargest(`all clients have more than ${allBytesMax} bytes of them`);
+    if (this.all > allBytesMax) this.makeRoom();
   }
 
-  private endLargest(why: string, connection?: object): void {
+  /** Ends the largest of all until some room is left: to end one would be a look at all of them for each piece that comes. */
+  private makeRoom(): void {
+    const { allBytesMax } = this.limits;
+    const why = `all clients have more than ${allBytesMax} bytes of them`;
+    for (const entry of [...this.entries].sort((a, b) => b.bytes - a.bytes)) {
+      if (this.all <= allBytesMax * roomyPart) return;
+      this.endOne(entry, why);
+    }
+  }
+
+  private endLargest(why: string, connection: object): void {
     let largest: Entry | undefined;
     for (const entry of this.entries) {
-      if (connection !== undefined && entry.connection !== connection) continue;
+      if (entry.connection !== connection) continue;
       if (largest === undefined || entry.bytes > largest.bytes) largest = entry;
     }
-    if (largest !== undefined)
-      this.end(largest, 'exhausted', `too much is unfinished: ${why}, and this stream the most`);
+    if (largest !== undefined) this.endOne(largest, why);
+  }
+
+  private endOne(entry: Entry, why: string): void {
+    this.end(entry, 'exhausted', `too much is unfinished: ${why}, and this stream the most`);
   }
 
   private end(entry: Entry, code: 'exhausted' | 'late', message: string): void {

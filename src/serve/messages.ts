@@ -25,8 +25,10 @@ export interface Receiver {
 /** The messages of one call, out; those that come in are given to the one who opened it. */
 export interface Messages {
   write(message: Buffer): void;
-  /** Whether something written has not gone out yet. */
-  isClogged(): boolean;
+  /** Bytes that were written and have not gone out yet. */
+  unreadBytes(): number;
+  /** Calls `fn` once all of them have. */
+  whenRead(fn: () => void): void;
 }
 
 /**
@@ -44,17 +46,21 @@ export function openMessages(call: Call, receiver: Receiver): Messages {
     mustWait(0);
   });
   const http = streamOf(call);
-  if (http === undefined)
-    return { write: (message) => void call.write(message), isClogged: () => call.writableLength > 0 };
+  const out = http ?? call;
+  const reading = {
+    unreadBytes: () => (out.destroyed ? 0 : out.writableLength),
+    whenRead: (fn: () => void) => void out.once('drain', fn),
+  };
+  if (http === undefined) return { ...reading, write: (message) => void call.write(message) };
   readFrames(http, receiver);
   return {
+    ...reading,
     write(message) {
       if (http.destroyed || http.closed || http.writableEnded) return;
       if (!http.headersSent) call.sendMetadata(new Metadata());
       // An error ends the stream, which grpc-js hears by itself.
       http.write(frameOf(message));
     },
-    isClogged: () => http.writableLength > 0,
   };
 }
 

@@ -6,6 +6,21 @@ type NodeMatcher = envoy.type.matcher.v3.NodeMatcher;
 type StringMatcher = envoy.type.matcher.v3.StringMatcher;
 type StructMatcher = envoy.type.matcher.v3.StructMatcher;
 
+// Each is tried on each node, so that a request of some KiB could keep the server for seconds.
+const conditionsMax = 100;
+
+/** Throws MeshError 'invalid' where there are more conditions than are tried. */
+export function checkMatchers(matchers: readonly NodeMatcher[]): void {
+  let count = 0;
+  for (const { node_metadatas = [] } of matchers)
+    count += 1 + node_metadatas.reduce((sum, { path = [] }) => sum + 1 + path.length, 0);
+  if (count > conditionsMax)
+    throw new MeshError(
+      'invalid',
+      `node_matchers have ${count} conditions: at most ${conditionsMax} are tried`,
+    );
+}
+
 /**
  * Whether a node is one that any of `matchers` means; none means all ("the match follows OR semantics",
  * envoy/service/status/v3/csds.proto). Within one, the id and each piece of metadata must match. Throws MeshError 'invalid' for

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Descriptors } from '../../protos/descriptors.ts';
 import { MeshError } from '../base/error.ts';
 import { shown } from '../base/shown.ts';
-import { conversation } from './calls.ts';
+import type { Answering } from './calls.ts';
 import type { Services } from './server.ts';
 import { eachChunk, field, numberField, readChunk, readText } from './varint.ts';
 
@@ -28,13 +28,19 @@ const errorAnswer = 7;
 const notFoundCode = 5;
 
 /** Serves the names of `services` and the descriptors of all that they send, so that tools such as grpcurl can speak to them. */
-export function reflection(services: readonly string[], read: () => Descriptors = readDescriptors): Services {
+export function reflection(
+  services: readonly string[],
+  calls: Answering,
+  read: () => Descriptors = readDescriptors,
+): Services {
   let catalog: Catalog | undefined;
   const answer = (request: Buffer): Buffer => {
     catalog ??= catalogOf(read());
     return respond(request, catalog, services);
   };
-  return new Map(reflectionServices.map((name) => [`/${name}/ServerReflectionInfo`, conversation(answer)]));
+  return new Map(
+    reflectionServices.map((name) => [`/${name}/ServerReflectionInfo`, calls.conversation(answer)]),
+  );
 }
 
 interface Catalog {

@@ -5,15 +5,17 @@ import type { Subscription } from './subscription.ts';
 const noteBytes = 200;
 
 /**
- * About what it takes to remember what a client said besides the names that it subscribes to: what it refused, and versions that it
- * says it has, until they are compared (`resuming`) and it was told what is gone.
+ * About what it takes to remember what a client said besides the names that it subscribes to: what it refused, versions that it
+ * says it has, until they are compared (`resuming`) and it was told what is gone, and names that it left beside a wildcard, until it
+ * was told of them.
  */
 export function saidBytes(
-  subs: readonly Pick<Subscription, 'rejected' | 'gone'>[],
+  subs: readonly Pick<Subscription, 'rejected' | 'gone' | 'leftNames' | 'leftLength'>[],
   resuming: Iterable<ReadonlyMap<string, string>>,
 ): number {
   let bytes = 0;
-  for (const { rejected, gone } of subs) bytes += refusalBytes(rejected.size) + noteBytes * gone.size;
+  for (const { rejected, gone, leftNames, leftLength } of subs)
+    bytes += refusalBytes(rejected.size) + noteBytes * (gone.size + leftNames) + 2 * leftLength;
   for (const versions of resuming)
     for (const [name, version] of versions) bytes += noteBytes + 2 * (name.length + version.length);
   return bytes;

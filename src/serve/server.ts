@@ -24,8 +24,10 @@ export interface Stream {
   write(bytes: Buffer): void;
   /** Ends the stream: all was said. */
   end(): void;
-  /** Whether something written has not gone out yet: the client does not read. */
-  isClogged(): boolean;
+  /** Bytes that were written and have not gone out: the client does not read them. */
+  unreadBytes(): number;
+  /** Calls `fn` once all of them have. */
+  whenRead(fn: () => void): void;
   /** Ends the stream with an error that the client sees. */
   refuse(error: MeshError): void;
   /** The client has said who it is: it may send longer messages. */
@@ -216,7 +218,8 @@ function serveCall(
   const certificate = call.getAuthContext().sslPeerCertificate?.raw;
   const handler = open({
     peer: { address: call.getPeer(), ...(certificate && { certificate }) },
-    isClogged: () => !ended && messages.isClogged(),
+    unreadBytes: () => messages.unreadBytes(),
+    whenRead: (fn) => messages.whenRead(fn),
     write(bytes) {
       if (!ended) messages.write(bytes);
     },

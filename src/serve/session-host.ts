@@ -10,8 +10,10 @@ import type { Unsettled } from './unsettled.ts';
 /** Where a session writes. */
 export interface SessionStream {
   write(bytes: Buffer): void;
-  /** Whether something written has not gone out yet. */
-  isClogged(): boolean;
+  /** Bytes that were written and have not gone out: the client does not read them. */
+  unreadBytes(): number;
+  /** Calls `fn` once all of them have. */
+  whenRead(fn: () => void): void;
   refuse?(error: MeshError): void;
 }
 
@@ -34,6 +36,8 @@ export interface SessionHost<S, M> {
   isOpen(nodeClass: string): boolean;
   acked(ack: Ack): void;
   nacked(nack: Nack): void;
+  /** `advance` is to be called soon. */
+  due(session: S): void;
   /** The session has confirmed more than before. */
   confirmed(session: S): void;
 }

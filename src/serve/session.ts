@@ -1,8 +1,10 @@
+import { ackOf } from './ack.ts';
 import type { Account } from './budget.ts';
 import { differencesOf } from './differences.ts';
-import type { Ack, Concern, ResourceDifference, StreamInfo, StreamStatus } from './events.ts';
+import type { Concern, ResourceDifference, StreamInfo, StreamStatus } from './events.ts';
 import { mustHold, nextTurn, type Turn } from './order.ts';
 import type { Removals } from './plan.ts';
+import { ReadGate } from './read-gate.ts';
 import { offerAgain, refuse, standsInPlace } from './refusal.ts';
 import { type Response, respond } from './respond.ts';
 import { saidBytes } from './said.ts';
@@ -19,11 +21,12 @@ import {
   noteSaid,
   repeatSotw,
   resumeDelta,
+  type Sent,
   type Subscription,
   subscribeDelta,
   subscribeSotw,
 } from './subscription.ts';
-import { clusterType, endpointType, positionOf, ruleOf } from './types.ts';
+import { holdsRemovals, positionOf, ruleOf } from './types.ts';
 import type { DeltaRequest, SotwRequest } from './wire.ts';
 
 /** One stream's hold on one type: what `Snapshot` finds when that type changes. */
@@ -56,6 +59,7 @@ export class Session {
   private greeted = false;
   // Has confirmed more, and nobody was told yet.
   private moved = false;
+  private readonly gate: ReadGate;
   private readonly byType = new Map<string, Member>();
   private readonly referred = new Map<string, Set<string>>();
   // Bytes of its node, and what is counted of what it has the server remember.
@@ -68,6 +72,7 @@ export class Session {
     this.info = info;
     this.host = host;
     this.stream = stream;
+    this.gate = new ReadGate(stream, () => host.due(this));
     this.openedAtMs = host.now();
   }
 
@@ -98,16 +103,34 @@ export class Session {
     this.quiet = false;
     const known = this.byType.get(request.typeUrl);
     const first = known === undefined;
-    const sub = known?.sub ?? this.newSub(request.typeUrl, !request.hasVersion);
-    const verdict = this.judge(sub, request);
+    const sub =
+      known?.sub ?? newSubscription(ruleOf(request.typeUrl), this.host.sets.empty, !request.hasVersion);
+    const judged = this.judge(sub, request);
+    const isAnew = judged === 'stale' && this.giveUp(sub);
     // "the server should not respond to requests with a stale nonce": the client repeats what matters.
-    if (verdict === 'stale') return;
+    if (judged === 'stale' && !isAnew) return;
+    const verdict = isAnew ? 'none' : judged;
     const context = { first, verdict, error: request.error !== undefined };
     if (!first && request.names === sub.lastNames) repeatSotw(sub, context);
     else subscribeSotw(sub, this.host.sets.read(request.names), context);
+    if (isAnew) sub.all = sub.answer = sub.wildcard || sub.set.names.size > 0;
     this.regroup(known, sub);
     if (first) this.takeReferred(sub);
     this.advance();
+  }
+
+  /** Waits no longer for an answer that is overdue; whether it was. grpc-java had passed over a response that it wanted no more. */
+  private giveUp(sub: Subscription): boolean {
+    const sent = sub.inFlight;
+    if (sent === undefined || !this.isOverdue(sent)) return false;
+    sub.inFlight = undefined;
+    if (sent.own > 0) this.account?.unanswered(-sent.own);
+    return true;
+  }
+
+  /** Of a client that does not read no answer is due. */
+  private isOverdue({ sentAt }: Sent): boolean {
+    return this.host.now() - sentAt >= this.host.answerWaitMsMax && this.stream.unreadBytes() === 0;
   }
 
   /** Takes a Delta request, and writes what follows from it. */
@@ -115,7 +138,9 @@ export class Session {
     this.quiet = false;
     const known = this.byType.get(request.typeUrl);
     const first = known === undefined;
-    const sub = known?.sub ?? this.newSub(request.typeUrl, request.initialVersions.size === 0);
+    const sub =
+      known?.sub ??
+      newSubscription(ruleOf(request.typeUrl), this.host.sets.empty, request.initialVersions.size === 0);
     // Subscriptions stand for themselves in Delta: only the answer to a response can be stale.
     const verdict = this.judge(sub, request);
     const { names, unsubscribe, initialVersions } = request;
@@ -123,6 +148,7 @@ export class Session {
     const asks = names.length > 0 || unsubscribe.length > 0;
     if (first || asks || (verdict === 'none' && meansWildcard(sub, { subscribe, unsubscribe }))) {
       subscribeDelta(sub, { first, subscribe, unsubscribe }, this.host.sets);
+      if (sub.leftNames > 0) this.countSaid();
       const member = this.regroup(known, sub);
       // Compared only once the class is whole: what is not there yet is not gone.
       if (first && initialVersions.size > 0) {
@@ -154,10 +180,6 @@ export class Session {
     if (sub.gone.size > 0) this.settlesAt = this.openedAtMs + settleMs;
   }
 
-  private newSub(typeUrl: string, blank: boolean): Subscription {
-    return newSubscription(ruleOf(typeUrl), this.host.sets.empty, blank);
-  }
-
   private judge(sub: Subscription, request: { nonce: string; error: string | undefined }) {
     const sent = sub.inFlight;
     const now = this.host.now();
@@ -165,20 +187,7 @@ export class Session {
     const verdict = judge(sub, request.nonce, request.error, now);
     if (verdict === 'stale') this.host.stats.staleNonces += 1;
     if (sent === undefined || (verdict !== 'ack' && verdict !== 'nack')) return verdict;
-    const { version, nonce, names, bytes, causes, superseded } = sent.response;
-    const ack: Ack = {
-      stream: this.info,
-      typeUrl: sub.rule.url,
-      type: sub.rule.short,
-      version,
-      nonce,
-      sentAtMs: sent.sentAt,
-      ackedAtMs: now,
-      causes,
-      superseded,
-      names,
-      bytes: bytes.length,
-    };
+    const ack = ackOf(this.info, sub.rule, sent, now);
     if (sent.own > 0) this.account?.unanswered(-sent.own);
     if (verdict === 'ack') {
       this.host.acked(ack);
@@ -240,8 +249,8 @@ export class Session {
     const alone = this.quiet ? this.changed : undefined;
     this.changed = undefined;
     this.quiet = false;
-    if (this.host.isOpen(this.info.nodeClass) && (alone === undefined || !this.sendAlone(alone)))
-      this.writeDue();
+    const mayWrite = this.host.isOpen(this.info.nodeClass) && !this.gate.isShut();
+    if (mayWrite && (alone === undefined || !this.sendAlone(alone))) this.writeDue();
     if (!this.moved) return;
     this.moved = false;
     this.host.confirmed(this);
@@ -253,13 +262,13 @@ export class Session {
    */
   private sendAlone(member: Member): boolean {
     // While a client settles, its clusters and their endpoints outlive what names them.
-    if (holdsRemovals(member) && this.host.now() < this.settlesAt) return false;
+    if (holdsRemovals(member.sub.rule) && this.host.now() < this.settlesAt) return false;
     return this.send(member, 'now') && member.sub.rule.refersTo === undefined;
   }
 
   private writeDue(): void {
     this.resumeAll();
-    while (this.isDue()) {
+    while (!this.gate.isShut() && this.isDue()) {
       const turns = this.turns();
       const settling = this.host.now() < this.settlesAt;
       const next = nextTurn(turns, !settling);
@@ -267,7 +276,7 @@ export class Session {
       if (next === undefined || member === undefined) return;
       const earlier = turns.slice(0, turns[next.index]?.eager ? 0 : next.index);
       const late = earlier.some((turn) => turn.inFlight);
-      const waits = holdsRemovals(member) && (settling || mustHold(turns, next.index));
+      const waits = holdsRemovals(member.sub.rule) && (settling || mustHold(turns, next.index));
       if (this.send(member, next.release ? 'release' : waits ? 'hold' : 'now') && late)
         this.host.stats.outOfTurn += 1;
     }
@@ -293,15 +302,11 @@ export class Session {
   }
 
   private turns(): Turn[] {
-    const now = this.host.now();
-    // To a client that does not read nothing more is written: it would only gather here.
-    const clogged = this.stream.isClogged();
     return this.members.map(({ sub, group, snapshot }) => ({
       eager: sub.rule.eager,
       pending: isPending(sub, group),
       inFlight: sub.inFlight !== undefined,
-      overdue:
-        sub.inFlight !== undefined && now - sub.inFlight.sentAt >= this.host.answerWaitMsMax && !clogged,
+      overdue: sub.inFlight !== undefined && this.isOverdue(sub.inFlight),
       // Looked for where it counts: a client may have refused thousands.
       nacked: () => standsInPlace(sub, (name) => snapshot.marks.get(name)?.born),
       held: sub.held.size > 0,
@@ -315,9 +320,9 @@ export class Session {
     const response = respond(sub, member, this.info.protocol, this.host, removals);
     const released =
       sub.held.size === 0 ? none : new Set([...sub.held.keys()].filter((name) => !response.held.has(name)));
-    const hadGone = sub.gone.size > 0;
+    const hadWords = sub.gone.size > 0 || sub.leftNames > 0;
     noteSaid(sub, response.held);
-    if (hadGone) this.countSaid();
+    if (hadWords) this.countSaid();
     sub.revision = group.changedAt;
     if (response.send) this.markSent(member, response, released);
     else {
@@ -389,9 +394,4 @@ export class Session {
     const types = this.members.map(({ sub, group, snapshot }) => standingOf(sub, group, snapshot.marks));
     return { ...this.info, openedAtMs: this.openedAtMs, types };
   }
-}
-
-/** Clusters, and their endpoints with them, outlive what names them. */
-function holdsRemovals({ sub }: Member): boolean {
-  return sub.rule.url === clusterType || sub.rule.url === endpointType;
 }

@@ -76,6 +76,9 @@ export interface Subscription {
   answer: boolean;
   /** Names to be sent whether they changed or not: 'new' to the stream, or asked for (needed) 'again'. See `addFresh`. */
   fresh: ReadonlyMap<string, 'new' | 'again'>;
+  /** How many of them the client has just left beside a wildcard, and how long they are together. */
+  leftNames: number;
+  leftLength: number;
   /** Names that the client has from an earlier stream and that are no more (Delta). */
   gone: ReadonlySet<string>;
   /** Removed resources that the client must keep until nothing names them any more. */
@@ -119,6 +122,8 @@ export function newSubscription(rule: TypeRule, empty: NameSet, blank: boolean):
     all: false,
     answer: false,
     fresh: noFresh,
+    leftNames: 0,
+    leftLength: 0,
     gone: noNames,
     held: noneHeld,
     rejected: noneRejected,
@@ -242,6 +247,7 @@ export function subscribeDelta(
   const { star, set: add } = request.subscribe;
   const remove = request.unsubscribe.filter((name) => name !== '*');
   const legacy = meansWildcard(sub, request);
+  const before = sub.set.names;
   sub.set = sets.change(sub.set, add, remove);
   if (request.subscribe.raw.length > 0) sub.explicit = true;
   if (request.unsubscribe.includes('*')) {
@@ -259,8 +265,13 @@ export function subscribeDelta(
   // "even if the client already has it": every name in a subscribe is answered. `all` names them already,
   // unless it means those of the wildcard.
   if (!request.first || sub.wildcard) for (const name of add.names) addFresh(sub, name, 'new');
-  // A name that the wildcard still covers is told again, so that the client need not guess.
-  if (sub.wildcard) for (const name of remove) addFresh(sub, name, 'again');
+  // A name that the wildcard still covers is told again, so that the client need not guess; one that it had not subscribed to is
+  // nothing to it.
+  if (sub.wildcard)
+    leaveNames(
+      sub,
+      remove.filter((name) => before.has(name)),
+    );
   // Looking through all that is due would make a name more cost what all of them do.
   else if (!request.unsubscribe.includes('*')) dropNames(sub, remove);
   else dropUnsubscribed(sub);
@@ -290,12 +301,23 @@ export function addFresh(sub: Subscription, name: string, why: 'new' | 'again'):
   (sub.fresh as Map<string, 'new' | 'again'>).set(name, why);
 }
 
+/** Notes names that are no longer subscribed to beside a wildcard: nothing but this counts them until they were told. */
+function leaveNames(sub: Subscription, names: readonly string[]): void {
+  for (const name of names) {
+    addFresh(sub, name, 'again');
+    sub.leftNames += 1;
+    sub.leftLength += name.length;
+  }
+}
+
 /** Notes that all that was due is said, but for what is `held`. */
 export function noteSaid(sub: Subscription, held: Subscription['held']): void {
   sub.held = held.size === 0 ? noneHeld : held;
   sub.all = false;
   sub.answer = false;
   sub.fresh = noFresh;
+  sub.leftNames = 0;
+  sub.leftLength = 0;
   sub.gone = noNames;
 }
 

@@ -71,3 +71,8 @@ function entryOf(typeUrl: string): { readonly rule: TypeRule; readonly position:
   const known = pushOrder.map(({ short }) => short).join(', ');
   throw new MeshError('invalid', `'${typeUrl}' is no type of resources that are served: those are ${known}`);
 }
+
+/** Clusters, and their endpoints with them, outlive what names them. */
+export function holdsRemovals({ url }: TypeRule): boolean {
+  return url === clusterType || url === endpointType;
+}

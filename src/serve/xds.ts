@@ -2,6 +2,7 @@ import { type Clock, systemClock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import { type Logger, silentLogger } from '../base/log.ts';
 import { type Random, seededRandom } from '../base/random.ts';
+import { Answering } from './calls.ts';
 import type { Cause } from './cause.ts';
 import type { ResourceChange } from './change.ts';
 import { clientStatus } from './client-status.ts';
@@ -148,7 +149,8 @@ export function createXdsServer(options: XdsServerOptions = {}): XdsServer {
   const classOf = options.classOf ?? ((node: Node) => node.id);
   const listening: Listening[] = [];
   const discovered = discovery({ hub, classOf });
-  const asked = new Map([...(tools ? clientStatus(hub) : [])]);
+  const calls = new Answering();
+  const asked = new Map([...(tools ? clientStatus(hub, calls) : [])]);
   const names = [...new Set([...discovered.keys(), ...asked.keys()].map(serviceOf))];
   const health = new Health(names, ready);
   const serving = { released: ready, welcome: true, open: true };
@@ -160,7 +162,7 @@ export function createXdsServer(options: XdsServerOptions = {}): XdsServer {
     ...discovered,
     ...asked,
     ...health.services(),
-    ...(tools ? reflection([...names, healthService, ...reflectionServices]) : []),
+    ...(tools ? reflection([...names, healthService, ...reflectionServices], calls) : []),
   ]);
   const apply = (nodeClass: string, changes: readonly ResourceChange[], cause: Cause = { at: clock.now() }) =>
     hub.apply(nodeClass, changes, cause);
@@ -206,7 +208,7 @@ export function createXdsServer(options: XdsServerOptions = {}): XdsServer {
     },
     welcome: (isWelcome) => tellHealth({ welcome: isWelcome }),
     levels: () => listening.map((one) => one.levels()),
-    kept: () => hub.kept(),
+    kept: () => ({ ...hub.kept(), unreadBytes: calls.unreadBytes() }),
     status: () => hub.status(),
     unconfirmed: (what) => hub.unconfirmed(what),
     isConfirmed: (what) => hub.isConfirmed(what),

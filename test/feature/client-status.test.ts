@@ -136,6 +136,14 @@ t.test('who is meant: by id, by metadata, any of several', async (t) => {
     code: 3,
     details: /matched by exact, prefix, suffix or contains/,
   });
+  const many = (count: number) => Array.from({ length: count }, () => ({ node_id: { exact: 'edge-1' } }));
+  t.same(await ids(...many(100)), ['edge-1']);
+  await t.rejects(ids(...many(101)), { code: 3, details: /have 101 conditions: at most 100 are tried/ });
+  await t.rejects(ids({ node_metadatas: [{ ...well, path: Array(100).fill({ key: 'a' }) }] }), { code: 3 });
+  await t.rejects(ids({ node_id: { exact: 'x'.repeat(17_000) } }), {
+    code: 3,
+    details: /at most 16384 are read/,
+  });
 });
 
 t.test('without contents; and never those of secrets', async (t) => {

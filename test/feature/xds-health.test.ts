@@ -1,5 +1,6 @@
 import t from 'tap';
 import { createXdsServer } from '../../src/serve/xds.ts';
+import { openHttp2 } from '../support/attacks/call.ts';
 import { connectRaw } from '../support/grpc-call.ts';
 import { until } from '../support/mesh.ts';
 import { startEnvoy } from '../support/proxied.ts';
@@ -36,6 +37,20 @@ t.test('grpc.health.v1: serving only when ready, and no more when it closes', as
   t.same(await whole.next(), notServing);
   t.match(await whole.ended, { code: 14 });
   await closing;
+});
+
+t.test('a Watch takes one request', async (t) => {
+  const server = createXdsServer();
+  const { call, close } = openHttp2({ address: '127.0.0.1', port: await server.listen('127.0.0.1:0') });
+  t.teardown(async () => {
+    close();
+    await server.close();
+  });
+  const watch = call(`${health}/Watch`);
+  await watch.send(Buffer.alloc(0));
+  await until('it is answered', () => watch.hasAnswer());
+  await watch.send(Buffer.alloc(0));
+  t.match(await watch.ended, /^status 3: a Watch takes one request/);
 });
 
 t.test('a real Envoy takes the server for healthy once it is ready', { timeout: 60_000 }, async (t) => {

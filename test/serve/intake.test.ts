@@ -86,3 +86,19 @@ t.test('what has ended holds nothing', async (t) => {
   clock.pass(60_000);
   t.same(refused, {});
 });
+
+t.test('where thousands hold little each, a look at all of them frees room for many pieces', async (t) => {
+  const clock = manualClock();
+  const intakes = new Intakes(clock, { ...limits, connectionBytesMax: 1_000, allBytesMax: 10_000 });
+  let ends = 0;
+  const many = Array.from({ length: 2_000 }, () =>
+    intakes.open({}, () => {
+      ends += 1;
+    }),
+  );
+  for (const intake of many) intake.waiting(5);
+  t.equal(ends, 0);
+  intakes.open({}, () => t.fail('it has least')).waiting(1);
+  t.equal(ends, 251);
+  t.equal(intakes.bytes, 8_746);
+});

@@ -1,11 +1,11 @@
 import t from 'tap';
 import { silentLogger } from '../../src/base/log.ts';
+import { Slots } from '../../src/base/slots.ts';
 import { createMetrics } from '../../src/delivery/metrics.ts';
 import { refusedLimits } from '../../src/delivery/refused-streams.ts';
 import { goneLimits, Roster } from '../../src/delivery/roster.ts';
-import { conversation } from '../../src/serve/calls.ts';
+import { Answering } from '../../src/serve/calls.ts';
 import type { Stream } from '../../src/serve/server.ts';
-import { Slots } from '../../src/serve/slots.ts';
 import { Unsettled } from '../../src/serve/unsettled.ts';
 import { createXdsServer } from '../../src/serve/xds.ts';
 import { manualClock } from '../support/manual-clock.ts';
@@ -86,22 +86,42 @@ t.test('type URLs that nobody knows leave nothing', async (t) => {
 
 t.test('answers that a client asks for and does not read are bounded', async (t) => {
   const ends: string[] = [];
-  let [isClogged, written] = [true, 0];
-  const stream: Stream = {
-    ...{ peer: { address: '10.0.0.1:1' }, isClogged: () => isClogged, end() {}, known() {} },
-    write: (bytes) => {
-      written += bytes.length;
-    },
-    refuse: ({ code, message }) => void ends.push(`${code}: ${message}`),
+  let isRead = false;
+  const open = (address: string) => {
+    let written = 0;
+    const stream: Stream = {
+      ...{
+        peer: { address },
+        unreadBytes: () => (isRead ? 0 : written),
+        whenRead() {},
+        end() {},
+        known() {},
+      },
+      write: (bytes) => {
+        written += bytes.length;
+      },
+      refuse: ({ code, message }) => void ends.push(`${code}: ${message}`),
+    };
+    return stream;
   };
-  const handler = conversation(() => Buffer.alloc(2 ** 20))(stream);
-  for (let i = 0; i < 50 && ends.length === 0; i++) handler.receive(Buffer.alloc(1));
-  t.match(ends, [/^exhausted: more than 8388608 bytes of answers are not read/]);
-  t.ok(written <= 10 * 2 ** 20, `${written}`);
-  isClogged = false;
-  const reads = conversation(() => Buffer.alloc(2 ** 20))(stream);
+  const calls = new Answering();
+  const answer = calls.conversation(() => Buffer.alloc(2 ** 20));
+  const fetch = calls.unary(() => Buffer.alloc(2 ** 20));
+  for (let i = 0; i < 10; i++) {
+    const handler = (i % 2 === 0 ? answer : fetch)(open('10.0.0.1:1'));
+    handler.receive(Buffer.alloc(1));
+  }
+  t.match(ends, [/^exhausted: this connection has more than 8388608 bytes of answers that are not read/]);
+  t.ok(calls.unreadBytes() <= 9 * 2 ** 20, 'whichever of its streams they are on');
+  for (let i = 0; i < 200; i++) answer(open(`10.0.0.${i}:2`)).receive(Buffer.alloc(1));
+  t.match(ends.at(-1), /^exhausted: all clients have more than 134217728 bytes/);
+  t.ok(calls.unreadBytes() <= 129 * 2 ** 20);
+  isRead = true;
+  const before = ends.length;
+  const reads = answer(open('10.0.0.1:1'));
   for (let i = 0; i < 50; i++) reads.receive(Buffer.alloc(1));
-  t.equal(ends.length, 1, 'the control: who reads may go on');
+  t.equal(ends.length, before, 'the control: who reads may go on');
+  t.equal(calls.unreadBytes(), 0);
 });
 
 t.test('an address that has left leaves nothing', async (t) => {

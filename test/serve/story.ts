@@ -94,8 +94,19 @@ export function story(hooks: Hooks = {}, ready = true) {
 function client(hub: Hub, info: Session['info']) {
   const delta = info.protocol === 'delta';
   const written: Buffer[] = [];
-  let clogged = false;
-  const session = new Session(info, hub, { write: (bytes) => written.push(bytes), isClogged: () => clogged });
+  // What was written since the client stopped reading; undefined: it reads.
+  let unread: number | undefined;
+  let onRead = () => {};
+  const session = new Session(info, hub, {
+    write(bytes) {
+      written.push(bytes);
+      if (unread !== undefined) unread += bytes.length;
+    },
+    unreadBytes: () => unread ?? 0,
+    whenRead(fn) {
+      onRead = fn;
+    },
+  });
   hub.join(session);
   const last = new Map<string, { nonce: string; names: readonly string[] }>();
   const message = `envoy.service.discovery.v3.${delta ? 'Delta' : ''}Discovery`;
@@ -155,7 +166,8 @@ function client(hub: Hub, info: Session['info']) {
     state: (short: string) => session.status().types.find(({ type }) => type === short),
     /** The client does not read, or does so again. */
     clog(now: boolean) {
-      clogged = now;
+      unread = now ? (unread ?? 1) : undefined;
+      if (!now) onRead();
     },
     close: () => hub.leave(session),
   };

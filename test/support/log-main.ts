@@ -2,7 +2,8 @@
 import { createLogger } from '../../src/cli/log.ts';
 
 const logger = createLogger('info');
-for (let number = 0; number < 10_000; number++) logger.info('a line', { number, text: 'x'.repeat(1_000) });
+for (let number = 0; number < 10_000; number++)
+  logger.info(`a line ${number % 100}`, { number, text: 'x'.repeat(1_000) });
 process.stdout.write('through\n');
 process.stdin.on('end', () => {
   logger.info('the last line');

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { type Holder, peerOf, Slots } from '../../src/serve/slots.ts';
+import { type Holder, peerOf, Slots } from '../../src/base/slots.ts';
 
 /** Places, and who lost one, in order. */
 function start(max: number) {

@@ -1,0 +1,47 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { filesMax } from '../base/files.ts';
+import { type Holder, peerOf, Slots } from '../base/slots.ts';
+
+/** What clients of the admin address may do. Times in milliseconds. */
+export interface AdminLimits {
+  /** Connections at once. */
+  readonly connectionsMax: number;
+  /** From the beginning of a connection, or the end of a request, to the end of the next one's headers, and of all of it. */
+  readonly headersMsMax: number;
+  readonly requestMsMax: number;
+}
+
+/** Docs/defaults.md has them. A proxy that is slow in confirming is waited for after its request has come: that is not limited here. */
+export const adminLimits: AdminLimits = {
+  // Each `isthmus run` has one for a moment, and one as long as it waits for proxies.
+  connectionsMax: Math.max(128, Math.min(10_000, Math.floor(filesMax() / 8))),
+  headersMsMax: 10_000,
+  requestMsMax: 30_000,
+};
+
+const full =
+  'HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain\r\nconnection: close\r\n\r\nall connections of the admin address are taken, and no address has more of them\n';
+
+/**
+ * Gives connections of a server their places. When they are full, the address that has most loses one to any that has less, first one
+ * without a request: a probe is answered, however many connections somebody else keeps open.
+ */
+export function keepPlaces(server: Server, connectionsMax: number): void {
+  const places = new Slots<Holder>(connectionsMax);
+  const requests = new WeakMap<Socket, number>();
+  const count = (socket: Socket, by: number) => requests.set(socket, (requests.get(socket) ?? 0) + by);
+  server.on('connection', (socket) => {
+    const holder: Holder = {
+      peer: peerOf(socket.remoteAddress ?? ''),
+      isSettled: () => (requests.get(socket) ?? 0) > 0,
+      end: () => void socket.destroy(),
+    };
+    if (places.take(holder)) socket.once('close', () => places.free(holder));
+    else socket.end(full, () => socket.destroy());
+  });
+  server.on('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
+    count(socket, 1);
+    response.once('close', () => void count(socket, -1));
+  });
+}
