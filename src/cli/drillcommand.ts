@@ -98,7 +98,10 @@ function scenarioCommand(): Command {
       'Run a scenario file (docs/drills.md, docs/schemas/scenario.json), or check it. Exit 0: all bounds held, or nothing is wrong with it; 1: one was missed, or --check found faults; 2: it could not run.',
     )
     .argument('<file>', 'the scenario, YAML')
-    .option('--check', 'read it, and say what is wrong, with file and line; start nothing')
+    .option(
+      '--check',
+      'read it, say what is wrong or probably not meant, with file and line, and start nothing',
+    )
     .option('--rate <name=rps>', 'requests per second of a rate that it names', rate, {});
   addRunOptions(command, 'the scenario’s negative control, as it states it');
   return command.action(async (file: string, flags: ScenarioFlags) => {
@@ -115,7 +118,11 @@ function scenarioCommand(): Command {
         );
     }
     if (flags.check) {
-      if (scenario) process.stdout.write(`${file}: ${scenario.metadata.name} is good\n`);
+      const also =
+        faults.length === 0
+          ? ''
+          : `, but for ${faults.length === 1 ? 'a warning' : `${faults.length} warnings`}`;
+      if (scenario) process.stdout.write(`${file}: ${scenario.metadata.name} is good${also}\n`);
       process.exitCode = scenario ? exitCode.ok : exitCode.failed;
       return;
     }

@@ -1,6 +1,9 @@
-import { readFileSync } from 'node:fs';
+import { readBounded } from '../base/bounded-file.ts';
 import { MeshError } from '../base/error.ts';
 import { wordsOfFailure } from '../base/system-error.ts';
+
+/** Far more than a header may have. */
+const tokenBytesMax = 64 * 1024;
 
 /**
  * The token that stands in a file. Throws MeshError `unavailable` where it cannot be read, `invalid` where what it holds cannot
@@ -9,7 +12,7 @@ import { wordsOfFailure } from '../base/system-error.ts';
 export function readToken(file: string, option: string): string {
   let token: string;
   try {
-    token = readFileSync(file, 'utf8').trim();
+    token = readBounded(file, tokenBytesMax).toString('utf8').trim();
   } catch (cause) {
     throw new MeshError('unavailable', `${option}: ${file} cannot be read: ${wordsOfFailure(cause)}`, {
       cause,

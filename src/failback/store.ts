@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readBounded } from '../base/bounded-file.ts';
 import type { Logger } from '../base/log.ts';
 import type { SavedStates } from './keeper.ts';
 
@@ -43,9 +43,12 @@ export function openFailbackStore(folder: string, logger: Logger): FailbackStore
   };
 }
 
+/** Far more than the states of all Groups take: each is some 200 bytes. */
+const fileBytesMax = 256 * 2 ** 20;
+
 function read(file: string, logger: Logger): SavedStates {
   try {
-    const parsed: unknown = JSON.parse(readFileSync(file, 'utf8'));
+    const parsed: unknown = JSON.parse(readBounded(file, fileBytesMax).toString('utf8'));
     if (isStates(parsed)) return parsed;
     throw new Error('it is not what a control plane writes');
   } catch (reason) {

@@ -1,13 +1,18 @@
-import { mkdir, readdir, readFile, rename, stat, unlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, stat, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { openRegular, readOpened } from '../base/bounded-file.ts';
 
 /** Files kept in a folder of compiled filters, a few KiB each: the four listeners of 32 policies. */
 const filesMax = 128;
 
+/** Far more than a filter has. */
+const filterBytesMax = 16 * 2 ** 20;
+
 /** A filter that an earlier process has compiled; undefined when there is none. Whoever uses it checks it first. */
 export async function readStored(file: string): Promise<Uint8Array | undefined> {
   try {
-    return new Uint8Array(await readFile(file));
+    const handle = await openRegular(file);
+    return new Uint8Array(await readOpened(handle, filterBytesMax).finally(() => handle.close()));
   } catch {
     return undefined;
   }

@@ -1,5 +1,6 @@
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { mkdir, open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { openRegular, readOpened } from '../base/bounded-file.ts';
 import { type Clock, sleep } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import { type Logger, silentLogger } from '../base/log.ts';
@@ -188,9 +189,14 @@ export function createEvacuationsSource(options: EvacuationsOptions): Evacuation
 
 type Loaded = { readonly records: readonly EvacuationRecord[] } | { readonly fault: string };
 
+/** Far more than evacuations take: each is some 300 bytes. */
+const fileBytesMax = 64 * 2 ** 20;
+
 async function load(file: string): Promise<Loaded> {
   try {
-    return { records: readRecords(JSON.parse(await readFile(file, 'utf8'))) };
+    const handle = await openRegular(file);
+    const bytes = await readOpened(handle, fileBytesMax).finally(() => handle.close());
+    return { records: readRecords(JSON.parse(bytes.toString('utf8'))) };
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return { records: [] };
     const why = (cause as Error).message;

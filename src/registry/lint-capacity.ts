@@ -72,8 +72,10 @@ function lintGroup(
       ),
     );
   if (lacking.length === 0) return [];
-  const message = `nobody has said what an instance bears in ${lacking.join(', ')}: that IDC takes all that others cannot serve, and may fall with them. Give capacity.concurrentPerInstance, here or on the Idc; \`isthmus capacity --proxy HOST:PORT\` suggests a value by what instances have in work.`;
-  return [{ object, path: ['spec', field ?? 'idcs'], message, lacks: ['Idc', 'ServiceEntry'] }];
+  const message = `nobody has said what an instance bears in ${lacking.join(', ')}: that IDC takes all that others cannot serve, and may fall with them. Give capacity.concurrentPerInstance, here or on the Idc; \`isthmus capacity --envoy HOST:PORT --for 10m\` suggests a value by what instances have in work.`;
+  const at = object.spec.idcs.findIndex(({ name }) => name === lacking[0]);
+  const path = field === 'capacity' ? ['spec', 'idcs', at, 'name'] : ['spec', field ?? 'idcs'];
+  return [{ object, path, message, lacks: ['Idc', 'ServiceEntry'] }];
 }
 
 function isKnown(spill: GroupSpill | undefined, idc: string, byDefault: ReadonlySet<string>): boolean {

@@ -1,7 +1,6 @@
-import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { codeOf, noFile } from '../base/system-error.ts';
+import { openRegular, readOpened } from '../base/bounded-file.ts';
+import { codeOf } from '../base/system-error.ts';
 import { type Content, type Entry, readContent, unreadableContent } from './content.ts';
 import { decode } from './encoding.ts';
 import { signatureOf } from './scan.ts';
@@ -149,17 +148,15 @@ interface ReadFile {
 }
 
 async function readStable(path: string): Promise<ReadFile> {
-  // Without O_NONBLOCK the open of a pipe waits for a writer, for ever, and with it the whole source.
-  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  // A pipe would be waited for, and with it the whole source.
+  const handle = await openRegular(path);
   try {
     const stats = await handle.stat();
-    if (stats.isDirectory()) throw Object.assign(new Error(path), { code: 'EISDIR' });
-    if (!stats.isFile()) throw new Error(noFile);
-    if (stats.size > fileMiBMax * 1024 * 1024) {
+    const bytesMax = fileMiBMax * 1024 * 1024;
+    if (stats.size > bytesMax)
       throw new Error(`it is larger than ${fileMiBMax} MiB; split it, or move it away`);
-    }
     const signature = signatureOf(stats);
-    const bytes = await handle.readFile();
+    const bytes = await readOpened(handle, bytesMax);
     const stable = signatureOf(await handle.stat()) === signature;
     const decoded = decode(bytes);
     return 'text' in decoded

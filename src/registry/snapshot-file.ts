@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { open, readFile, rename, stat, unlink, utimes } from 'node:fs/promises';
+import { type FileHandle, open, rename, stat, unlink, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { openRegular } from '../base/bounded-file.ts';
 import { MeshError } from '../base/error.ts';
 import type { MeshObject } from '../model/object.ts';
 
@@ -107,9 +108,9 @@ export async function confirmSnapshot(file: string, wallMs: number): Promise<voi
  * MeshError `invalid` when its first line is not one.
  */
 export async function readHeader(file: string): Promise<Snapshot | undefined> {
-  let handle: Awaited<ReturnType<typeof open>>;
+  let handle: FileHandle;
   try {
-    handle = await open(file, 'r');
+    handle = await openRegular(file);
   } catch (reason) {
     if ((reason as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw new MeshError('unavailable', `cannot be read: ${(reason as Error).message}`, {
@@ -135,7 +136,8 @@ export async function readSnapshot(
   file: string,
   onIdcs: (idcs: readonly MeshObject[]) => void = () => {},
 ): Promise<Snapshot & { readonly contents: readonly MeshObject[] }> {
-  const data = await readFile(file);
+  const handle = await openRegular(file);
+  const data = await handle.readFile().finally(() => handle.close());
   const header = parseHeader(file, data);
   const body = data.subarray(data.indexOf(0x0a) + 1);
   if (body.length !== header.bytes)

@@ -2,8 +2,15 @@ import { execFileSync } from 'node:child_process';
 import { symlinkSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { systemClock } from '../../src/base/clock.ts';
+import { silentLogger } from '../../src/base/log.ts';
+import { openFailbackStore } from '../../src/failback/store.ts';
+import { readStored } from '../../src/policy/store.ts';
 import { checkFolder } from '../../src/registry/check-folder.ts';
 import { readContent } from '../../src/registry/content.ts';
+import { createEvacuationsSource } from '../../src/registry/evacuations.ts';
+import { readHeader, readSnapshot } from '../../src/registry/snapshot-file.ts';
+import type { Problem } from '../../src/registry/source.ts';
 import { watchLoopTurns } from '../support/loop-turns.ts';
 import { startSource, TestFolder } from './folder-fixture.ts';
 import { toYaml, workload } from './objects.ts';
@@ -131,4 +138,31 @@ t.test('a text that is nested too deeply is told with its file, and stops nothin
   const { seen } = await startSource(t, folder.path);
   folder.write('mesh.yaml', toYaml(workload('w-1', { weight: 2 })));
   await seen.until('a change elsewhere', () => seen.count(w1) === 2);
+});
+
+t.test('a pipe in the folder of --state is told, and not waited for', { timeout: 20_000 }, async (t) => {
+  const dir = t.testdir();
+  const pipe = (name: string) => {
+    execFileSync('mkfifo', [join(dir, name)]);
+    return join(dir, name);
+  };
+  const words = /it is a pipe, a socket or a device/;
+  await t.rejects(readSnapshot(pipe('registry-files.jsonl')), { message: words });
+  await t.rejects(readHeader(join(dir, 'registry-files.jsonl')), { message: words });
+  t.equal(await readStored(pipe('edge.wasm')), undefined);
+  const warned: string[] = [];
+  const logger = { ...silentLogger, warn: (message: string) => void warned.push(message) };
+  pipe('failback.json');
+  t.strictSame(openFailbackStore(dir, logger).saved, {});
+  t.match(warned, [/failback\.json is not used/]);
+  const problems: string[] = [];
+  const source = createEvacuationsSource({ file: pipe('evacuations.json'), clock: systemClock });
+  const sink = {
+    changes() {},
+    problems: (list: readonly Problem[]) => void problems.push(...list.map(({ message }) => message)),
+  };
+  const stop = new AbortController();
+  await source.start(sink, stop.signal);
+  stop.abort();
+  t.match(problems, [words]);
 });

@@ -122,7 +122,9 @@ t.test('what validate tells', async (t) => {
   ]);
   t.strictSame(about(told(a, b, entry, group({ capacity: { concurrentPerInstance: 8 } }))), []);
   const halfKnown = group({ capacity: { idcs: { 'sh-a': { concurrentPerInstance: 8 } } } });
-  t.match(about(told(a, b, entry, halfKnown)), [/DrGroup spec\.capacity: nobody has said .* in sh-b:/]);
+  t.match(about(told(a, b, entry, halfKnown)), [
+    /DrGroup spec\.idcs\[1\]\.name: nobody has said .* in sh-b:/,
+  ]);
   const withDefault = (raw: RawObject) => withSpec(raw, { capacity: { concurrentPerInstance: 8 } });
   t.strictSame(about(told(withDefault(a), withDefault(b), entry, group({}))), []);
   t.match(about(told(withDefault(a), b, entry, group({ class: 'critical' }))), [

@@ -3,35 +3,36 @@ import { parseStrict } from '../../registry/strict.ts';
 import { planTopology, type Topology, type WorldPlan } from '../topology.ts';
 import type { Action } from './actions/action.ts';
 import { actionTable } from './actions.ts';
-import { type Scenario, type ScenarioSpec, scenarioSchema } from './document.ts';
+import { checkBounds, checkShares } from './check-bounds.ts';
+import { controlledSpec } from './controlled.ts';
+import { type Control, type Scenario, type ScenarioSpec, scenarioSchema } from './document.ts';
 import { msOf } from './fields.ts';
 import { type LoadEntry, streamOf } from './load.ts';
-
-type Add = (message: string, ...path: PathPart[]) => void;
+import { type Add, noneOf } from './names.ts';
+import { rowIdsOf } from './row-names.ts';
 
 /** Faults of a scenario that its schema cannot see: names that nothing has, times that do not fit. */
 export function checkScenario({ spec }: Scenario): Fault[] {
+  const faults = checkSpec(spec);
+  checkShares(spec, (message, ...path) =>
+    faults.push({ severity: 'error', path: ['spec', ...path], message }),
+  );
+  return [...faults, ...checkControl(spec, faults)];
+}
+
+/** Faults of what is run; those of a world hide all else, as nothing can be laid out. */
+function checkSpec(spec: ScenarioSpec): Fault[] {
   const faults: Fault[] = [];
   const add: Add = (message, ...path) => faults.push({ severity: 'error', path: ['spec', ...path], message });
   checkWorld(spec, add);
   if (faults.length > 0) return faults;
   const topology = planTopology({ id: '000000', slot: 0, world: spec.world as WorldPlan });
   checkPhases(spec, add);
-  const loads = (list: readonly LoadEntry[], ...at: PathPart[]) =>
-    checkLoads(list, spec.rates, topology, (message, ...path) => add(message, ...at, ...path));
-  loads(spec.load, 'load');
-  loads(spec.control?.load ?? [], 'control', 'load');
+  checkLoads(spec.load, spec.rates, topology, (message, ...path) => add(message, 'load', ...path));
   checkSteps(spec, topology, add);
-  if (spec.control?.steps)
-    checkSteps({ ...spec, steps: spec.control.steps }, topology, (message, ...path) =>
-      add(message, 'control', ...path),
-    );
   checkBounds(spec, topology, add);
-  checkControl(spec, faults, add);
   return faults;
 }
-
-const oneOf = (names: readonly string[]) => `one of ${names.join(', ')}`;
 
 function checkWorld({ world }: ScenarioSpec, add: Add): void {
   const { idcs, groups, order = {} } = world;
@@ -39,16 +40,19 @@ function checkWorld({ world }: ScenarioSpec, add: Add): void {
   const [idc, group] = [twice(idcs), twice(groups.map(({ name }) => name))];
   if (idc >= 0) add(`'${idcs[idc]}' stands there twice.`, 'world', 'idcs', idc);
   if (group >= 0) add(`'${groups[group]?.name}' stands there twice.`, 'world', 'groups', group, 'name');
-  groups.forEach(({ instances }, i) => {
-    if (typeof instances === 'number') return;
-    const unknown = Object.keys(instances).find((name) => !idcs.includes(name));
-    if (unknown !== undefined)
-      add(`there is no IDC '${unknown}': use ${oneOf(idcs)}.`, 'world', 'groups', i, 'instances', unknown);
+  const isNone = (name: string) => !idcs.includes(name);
+  groups.forEach(({ instances, slots = {} }, i) => {
+    const unknown = typeof instances === 'number' ? [] : Object.keys(instances).filter(isNone);
+    for (const name of unknown) add(noneOf('IDC', name, idcs), 'world', 'groups', i, 'instances', name);
+    for (const name of Object.keys(slots).filter(isNone))
+      add(noneOf('IDC', name, idcs), 'world', 'groups', i, 'slots', name);
   });
   for (const [name, list] of Object.entries(order)) {
-    const unknown = [name, ...list].find((each) => !idcs.includes(each));
-    if (unknown !== undefined)
-      add(`there is no IDC '${unknown}': use ${oneOf(idcs)}.`, 'world', 'order', name);
+    if (isNone(name)) add(noneOf('IDC', name, idcs), 'world', 'order', name);
+    for (const [i, each] of list.entries())
+      if (isNone(each)) add(noneOf('IDC', each, idcs), 'world', 'order', name, i);
+    const again = twice(list);
+    if (again >= 0) add(`'${list[again]}' stands there twice.`, 'world', 'order', name, again);
   }
 }
 
@@ -61,7 +65,7 @@ function checkPhases({ phases, quick = {} }: ScenarioSpec, add: Add): void {
       if (!(msOf(length) >= phaseMsMin && msOf(length) <= phaseMsMax))
         add(`must be from 1s to 1h. It is '${length}'.`, field, name);
       if (field === 'quick' && !Object.hasOwn(phases, name))
-        add(`there is no phase '${name}': use ${oneOf(Object.keys(phases))}.`, field, name);
+        add(noneOf('phase', name, Object.keys(phases)), field, name);
     }
   }
   if (Object.keys(phases).length === 0) add('names no phase: give one such as steady: 5s.', 'phases');
@@ -76,46 +80,61 @@ function checkLoads(
   const names = idcs.map(({ name }) => name);
   const streams = new Set<string>();
   load.forEach((entry, i) => {
-    const { caller, edge, to, rate } = entry;
-    if ((caller === undefined) === (edge === undefined)) add('needs either caller or edge.', i);
-    const unknown = [...(caller === undefined ? [] : [caller]), ...(edge ?? [])].find(
-      (each) => !names.includes(each),
-    );
-    if (unknown !== undefined)
-      add(`there is no IDC '${unknown}': use ${oneOf(names)}.`, i, caller === undefined ? 'edge' : 'caller');
+    const { caller, edge = [], to, rate } = entry;
+    if ((caller === undefined) === (entry.edge === undefined)) add('needs either caller or edge.', i);
+    if (caller !== undefined && !names.includes(caller)) add(noneOf('IDC', caller, names), i, 'caller');
+    edge.forEach((name, j) => {
+      if (!names.includes(name)) add(noneOf('IDC', name, names), i, 'edge', j);
+    });
     to.forEach((name, j) => {
       const group = groups.find((each) => each.name === name);
-      if (!group) add(`there is no Group '${name}': use ${oneOf(groups.map((g) => g.name))}.`, i, 'to', j);
+      const known = groups.map((each) => each.name);
+      if (!group) add(noneOf('Group', name, known), i, 'to', j);
       else if (group.protocol === 'TCP' && (caller === undefined || to.length > 1))
         add('speaks TCP: ask for it alone, and from a caller.', i, 'to', j);
     });
-    if (!Object.hasOwn(rates, rate))
-      add(`there is no rate '${rate}': use ${oneOf(Object.keys(rates))}.`, i, 'rate');
+    if (!Object.hasOwn(rates, rate)) add(noneOf('rate', rate, Object.keys(rates)), i, 'rate');
     const own = streamOf(entry);
     if (streams.has(own)) add(`another load is named '${own}': give this one a stream.`, i);
     streams.add(own);
   });
 }
 
-function checkSteps({ steps, phases, rates }: ScenarioSpec, topology: Topology, add: Add): void {
+function checkSteps(spec: ScenarioSpec, topology: Topology, add: Add): void {
+  const { steps, phases, quick = {}, rates } = spec;
   const table: Readonly<Record<string, Action<unknown>>> = actionTable;
   const dropped = new Set<string>();
+  const streams = new Set(spec.load.map(streamOf));
   steps.forEach((step, i) => {
     const length = phases[step.at];
     if (length === undefined) {
-      add(`there is no phase '${step.at}': use ${oneOf(Object.keys(phases))}.`, 'steps', i, 'at');
-    } else if (step.after !== undefined && !step.after.endsWith('%') && msOf(step.after) >= msOf(length)) {
-      add(`is after the phase has ended, which lasts ${length}.`, 'steps', i, 'after');
+      add(noneOf('phase', step.at, Object.keys(phases)), 'steps', i, 'at');
+    } else if (step.after !== undefined && !step.after.endsWith('%')) {
+      const short = quick[step.at] ?? length;
+      if (msOf(step.after) >= msOf(length))
+        add(`is after the phase has ended, which lasts ${length}.`, 'steps', i, 'after');
+      else if (msOf(step.after) >= msOf(short))
+        add(
+          `is after the phase has ended, which with --quick lasts ${short}: give a share of it.`,
+          'steps',
+          i,
+          'after',
+        );
     }
     for (const [name, { check }] of Object.entries(table)) {
       const value: unknown = Reflect.get(step, name);
       if (value === undefined || !check) continue;
       for (const { path, message } of check(value, topology)) add(message, 'steps', i, name, ...path);
     }
-    if (step.overload)
+    if (step.overload) {
       checkLoads([step.overload], rates, topology, (message, _, ...path) =>
         add(message, 'steps', i, 'overload', ...path),
       );
+      const own = streamOf(step.overload);
+      if (streams.has(own))
+        add(`another load is named '${own}': give this one a stream.`, 'steps', i, 'overload');
+      streams.add(own);
+    }
     if (step.drop) for (const { idc } of [step.drop].flat()) dropped.add(idc);
   });
   const wan = steps.findIndex((step) => step.wan !== undefined);
@@ -127,70 +146,51 @@ function checkSteps({ steps, phases, rates }: ScenarioSpec, topology: Topology, 
   }
 }
 
-function checkBounds(
-  { bounds, phases, load, steps }: ScenarioSpec,
-  { idcs, groups }: Topology,
-  add: Add,
-): void {
-  const phase = (name: string | undefined, ...path: PathPart[]) => {
-    if (name !== undefined && !Object.hasOwn(phases, name))
-      add(`there is no phase '${name}': use ${oneOf(Object.keys(phases))}.`, 'bounds', ...path);
-  };
-  phase(bounds.crossed, 'crossed');
-  phase(bounds.lastSlow?.in, 'lastSlow', 'in');
-  (bounds.latency ?? []).forEach((each, i) => {
-    phase(each.in, 'latency', i, 'in');
-    if (each.times !== undefined) phase('steady', 'latency', i, 'times');
-  });
-  const more = steps.flatMap(({ overload }) => overload ?? []);
-  const streams = [...load, ...more].map(streamOf);
-  (bounds.share ?? []).forEach((each, i) => {
-    phase(each.in, 'share', i, 'in');
-  });
-  (bounds.served ?? []).forEach((each, i) => {
-    phase(each.in, 'served', i, 'in');
-    if (!streams.includes(each.load))
-      add(`there is no load '${each.load}': use ${oneOf(streams)}.`, 'bounds', 'served', i, 'load');
-  });
-  const group = (name: string, ...path: PathPart[]) => {
-    if (!groups.some((each) => each.name === name))
-      add(`there is no Group '${name}': use ${oneOf(groups.map((each) => each.name))}.`, 'bounds', ...path);
-  };
-  (bounds.worstSecond ?? []).forEach((each, i) => {
-    phase(each.in, 'worstSecond', i, 'in');
-    group(each.group, 'worstSecond', i, 'group');
-    if (each.than === 'steady') phase('steady', 'worstSecond', i, 'than');
-    else group(each.than, 'worstSecond', i, 'than');
-  });
-  (bounds.switches ?? []).forEach((each, i) => {
-    phase(each.from, 'switches', i, 'from');
-    phase(each.to, 'switches', i, 'to');
-    group(each.group, 'switches', i, 'group');
-  });
-  for (const [i, name] of (bounds.grayOut?.nobody ?? []).entries()) phase(name, 'grayOut', 'nobody', i);
-  phase(bounds.overload?.in, 'overload', 'in');
-  for (const [i, name] of (bounds.overload?.own ?? []).entries())
-    if (!streams.includes(name))
-      add(`there is no load '${name}': use ${oneOf(streams)}.`, 'bounds', 'overload', 'own', i);
-  if (bounds.lastSlow || bounds.failback) phase('steady', bounds.lastSlow ? 'lastSlow' : 'failback');
-  const names = idcs.map(({ name }) => name);
-  for (const [i, name] of (bounds.silent?.all ?? []).entries())
-    if (!names.includes(name))
-      add(`there is no IDC '${name}': use ${oneOf(names)}.`, 'bounds', 'silent', 'all', i);
-  if (bounds.overload && !names.includes(bounds.overload.at))
-    add(`there is no IDC '${bounds.overload.at}': use ${oneOf(names)}.`, 'bounds', 'overload', 'at');
-  if (bounds.unaware && !names.includes(bounds.unaware.idc))
-    add(`there is no IDC '${bounds.unaware.idc}': use ${oneOf(names)}.`, 'bounds', 'unaware', 'idc');
-}
-
-/** The world of the control must be one, too. */
-function checkControl({ control, world, rates, phases }: ScenarioSpec, faults: Fault[], add: Add): void {
-  if (!control) return;
+/** The control must be able to run, too, and its rows must be rows. `told`: the faults of the scenario without it. */
+function checkControl(spec: ScenarioSpec, told: readonly Fault[]): Fault[] {
+  const { control, world, rates, phases } = spec;
+  if (!control) return [];
+  const faults: Fault[] = [];
+  const add: Add = (message, ...path) =>
+    faults.push({ severity: 'error', path: ['spec', 'control', ...path], message });
+  for (const name of Object.keys(control.rates ?? {}))
+    if (!Object.hasOwn(rates, name)) add(noneOf('rate', name, Object.keys(rates)), 'rates', name);
+  for (const name of Object.keys(control.phases ?? {}))
+    if (!Object.hasOwn(phases, name)) add(noneOf('phase', name, Object.keys(phases)), 'phases', name);
   const merged = { ...world, ...control.world };
   parseStrict(scenarioSchema.shape.spec.shape.world, merged, ['spec', 'control', 'world'], faults);
-  for (const name of Object.keys(control.rates ?? {}))
-    if (!Object.hasOwn(rates, name))
-      add(`there is no rate '${name}': use ${oneOf(Object.keys(rates))}.`, 'control', 'rates', name);
-  for (const name of Object.keys(control.phases ?? {}))
-    if (!Object.hasOwn(phases, name)) add(`there is no phase '${name}'.`, 'control', 'phases', name);
+  if (faults.length > 0) return faults;
+  const known = new Set(told.map(({ path, message }) => JSON.stringify([path, message])));
+  const off = controlledSpec(spec);
+  const own = checkSpec(off).filter(({ path, message }) => !known.has(JSON.stringify([path, message])));
+  if (own.length > 0) return own.map((fault) => inControl(fault, control));
+  if (told.length === 0) checkRows(control, rowIdsOf(off), add);
+  return faults;
+}
+
+/** A fault of what the control runs, where the control says it; what it does not change stands in the scenario. */
+export function inControl(fault: Fault, control: Control): Fault {
+  const [, field = '', key = ''] = fault.path;
+  const given: unknown = Reflect.get(control, field);
+  const isWhole = field === 'load' || field === 'steps';
+  const isOwn = typeof given === 'object' && given !== null && (isWhole || Object.hasOwn(given, key));
+  return isOwn
+    ? { ...fault, path: ['spec', 'control', ...fault.path.slice(1)] }
+    : { ...fault, message: `${fault.message} It is so in the negative control.` };
+}
+
+function checkRows({ misses, holds = [] }: Control, rows: readonly string[], add: Add): void {
+  const check = (id: string, ...path: PathPart[]) => {
+    const count = rows.filter((row) => row === id).length;
+    if (count === 0) add(noneOf('row', id, [...new Set(rows)]), ...path);
+    if (count > 1) add(`names ${count} rows: change a bound, so that each has a name of its own.`, ...path);
+  };
+  misses.forEach((ids, i) => {
+    if (typeof ids === 'string') check(ids, 'misses', i);
+    else for (const [j, id] of ids.entries()) check(id, 'misses', i, j);
+  });
+  holds.forEach((id, i) => {
+    check(id, 'holds', i);
+    if (misses.includes(id)) add('stands in `misses` too: remove it from one of them.', 'holds', i);
+  });
 }

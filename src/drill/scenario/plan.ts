@@ -1,17 +1,18 @@
 import { MeshError } from '../../base/error.ts';
 import type { Choice, Drill, DrillPlan } from '../definition.ts';
-import { isolationChecks } from '../isolation.ts';
 import type { PhaseSeconds } from '../phases.ts';
 import type { WorldPlan } from '../topology.ts';
 import { failbackFigures } from './bounds/failback.ts';
 import { slowFigures, slowLimits } from './bounds/slow.ts';
 import { judgeRows } from './bounds.ts';
 import { judgeControl } from './control.ts';
+import { controlledSpec } from './controlled.ts';
 import type { Scenario, ScenarioSpec } from './document.ts';
 import { msOf } from './fields.ts';
 import { shapesOf } from './load.ts';
 import type { ScenarioFacts, ScenarioMeasurement } from './measurement.ts';
 import { playScenario } from './play.ts';
+import { checksOf } from './row-names.ts';
 
 /** A scenario as a drill, to be run like one that is built in. */
 export function scenarioDrill(scenario: Scenario): Drill<ScenarioFacts> {
@@ -37,28 +38,20 @@ export function planScenario(
   if (unprotected && !control) {
     throw new MeshError('invalid', `${name} cannot run unprotected: it states no control.`);
   }
-  const off = unprotected ? control : undefined;
-  const phases = secondsOf({ ...spec.phases, ...(quick && spec.quick), ...off?.phases });
-  const world = worldOf({ ...spec.world, ...off?.world }, spec);
-  const looks = spec.steps.some((step) => step.look !== undefined);
-  const checks = isolationChecks.filter((check) => looks || check !== 'sidecars in the outage');
-  const rates = { ...spec.rates, ...off?.rates };
-  const load = off?.load ?? spec.load;
+  const run = unprotected ? controlledSpec(spec) : spec;
+  const phases = secondsOf({ ...run.phases, ...(quick && run.quick) });
+  const checks = checksOf(run);
+  const { rates, load } = run;
   return {
     title: spec.title,
     label: `${name}${unprotected ? ' unprotected' : ''}`,
     phases,
     rates,
-    world,
+    world: worldOf(run),
     ...(spec.realtime && { realtime: true }),
     loads: (topology, given) => shapesOf(topology, load, given),
     play: (scene) =>
-      playScenario(
-        scene,
-        { ...spec, steps: off?.steps ?? spec.steps },
-        Object.keys(phases),
-        shapesOf(scene.stage.topology, load, scene.rates),
-      ),
+      playScenario(scene, run, Object.keys(phases), shapesOf(scene.stage.topology, load, scene.rates)),
     judge: (m) => judgeRows(m, spec.bounds, checks),
     judgeControl: (m, verdict) => (control ? judgeControl(m, verdict, control) : ['no control is stated']),
     figures: (m) => figuresOf(m, name, spec),
@@ -84,8 +77,8 @@ function droppedIdc({ steps }: ScenarioSpec): string | undefined {
   return steps.flatMap(({ drop }) => (drop ? [drop].flat() : []))[0]?.idc;
 }
 
-function worldOf(world: ScenarioSpec['world'], spec: ScenarioSpec): WorldPlan {
-  const { serve, order, ...rest } = world;
+function worldOf(spec: ScenarioSpec): WorldPlan {
+  const { serve, order, ...rest } = spec.world;
   const net = droppedIdc(spec);
   return {
     ...(rest as WorldPlan),

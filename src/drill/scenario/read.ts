@@ -1,22 +1,30 @@
-import { readFileSync } from 'node:fs';
+import { readBounded } from '../../base/bounded-file.ts';
 import { MeshError } from '../../base/error.ts';
-import { type Fault, type PathPart, renderPath } from '../../registry/fault.ts';
-import { parseObject } from '../../registry/parse.ts';
+import { wordsOfFailure } from '../../base/system-error.ts';
+import { type Fault, hasErrors, renderPath } from '../../registry/fault.ts';
 import { parseStrict } from '../../registry/strict.ts';
 import { loadDocument, locate, splitDocuments, YamlFault } from '../../registry/yaml.ts';
-import { checkScenario } from './check.ts';
-import { type Scenario, scenarioSchema } from './document.ts';
+import { yamlLimits } from '../../registry/yaml-limits.ts';
+import { machineClock } from '../time.ts';
+import { checkScenario, inControl } from './check.ts';
+import { controlledSpec } from './controlled.ts';
+import { type Scenario, type ScenarioSpec, scenarioSchema } from './document.ts';
+import { objectFaults } from './objects.ts';
 
 /** What is wrong with a scenario file: a line for each fault, as compilers print theirs. */
 export interface ScenarioReading {
-  /** Absent when something is wrong. */
+  /** Absent when one of the faults is an error. */
   readonly scenario?: Scenario;
-  /** `FILE:LINE:COLUMN: error: PATH: MESSAGE`. */
+  /** `FILE:LINE:COLUMN: error|warning: PATH: MESSAGE`. */
   readonly faults: readonly string[];
 }
 
-/** Reads and checks a scenario. `file` is how messages name it. Never throws. */
-export function parseScenario(text: string, file: string): ScenarioReading {
+/** Reads and checks a scenario. `file` is how messages name it; `wallMs`: milliseconds since the Unix epoch. Never throws. */
+export function parseScenario(
+  text: string,
+  file: string,
+  wallMs: number = machineClock.wall(),
+): ScenarioReading {
   const documents = splitDocuments(text);
   const [document, second] = documents;
   const whole = (message: string, line = 1, column = 1) => ({
@@ -34,28 +42,33 @@ export function parseScenario(text: string, file: string): ScenarioReading {
   }
   const faults: Fault[] = [];
   const parsed = parseStrict(scenarioSchema, raw, [], faults);
-  if (parsed) faults.push(...checkScenario(parsed), ...objectFaults(parsed));
-  if (parsed && faults.length === 0) return { scenario: parsed, faults: [] };
+  if (parsed) {
+    faults.push(...checkScenario(parsed));
+    if (!faults.some(({ path }) => path.includes('world'))) faults.push(...addedFaults(parsed.spec, wallMs));
+  }
+  const isGood = parsed !== undefined && !hasErrors(faults);
   const places = locate(
     document.text,
     faults.map(({ path }) => path),
   );
-  return {
-    faults: faults.map(({ path, message }, i) => {
-      const { line = 1, column = 1 } = places[i] ?? {};
-      const at = path.length === 0 ? '' : `${renderPath(path)}: `;
-      return `${file}:${line + document.line - 1}:${column}: error: ${at}${message}`;
-    }),
-  };
+  const lines = faults.map(({ severity, path, message }, i) => {
+    const { line = 1, column = 1 } = places[i] ?? {};
+    const at = path.length === 0 ? '' : `${renderPath(path)}: `;
+    return `${file}:${line + document.line - 1}:${column}: ${severity}: ${at}${message}`;
+  });
+  return { faults: lines, ...(isGood && { scenario: parsed }) };
 }
+
+/** More than any document may have (`yaml-limits.ts`), in bytes. */
+const scenarioBytesMax = 4 * yamlLimits.documentMax;
 
 /** Reads and checks the scenario in a file; one that cannot be read is a fault. */
 export function readScenarioFile(file: string): ScenarioReading {
   let text: string;
   try {
-    text = readFileSync(file, 'utf8');
+    text = readBounded(file, scenarioBytesMax).toString('utf8');
   } catch (reason) {
-    return { faults: [`${file}: error: cannot be read: ${(reason as Error).message}`] };
+    return { faults: [`${file}: error: cannot be read: ${wordsOfFailure(reason)}`] };
   }
   return parseScenario(text, file);
 }
@@ -67,20 +80,14 @@ export function readScenario(file: string): Scenario {
   return scenario;
 }
 
-/** Objects and traffic policy are read as the registry reads them. */
-function objectFaults({ spec: { world } }: Scenario): Fault[] {
-  const found: Fault[] = [];
-  const take = (raw: unknown, rebase: (path: readonly PathPart[]) => PathPart[]) => {
-    for (const fault of parseObject(raw, '').faults)
-      if (fault.severity === 'error') found.push({ ...fault, path: rebase(fault.path) });
-  };
-  (world.objects ?? []).forEach((raw, i) => {
-    take(raw, (path) => ['spec', 'world', 'objects', i, ...path]);
-  });
-  if (world.traffic) {
-    const spec = { hosts: ['a.shop'], idcs: [{ name: 'a' }, { name: 'b' }], traffic: world.traffic };
-    const raw = { apiVersion: 'isthmus.dev/v1alpha1', kind: 'DrGroup', metadata: { name: 'shop' }, spec };
-    take(raw, (path) => ['spec', 'world', ...path.slice(1)]);
-  }
-  return found;
+/** Faults of what the scenario, and its control, add to registries. */
+function addedFaults(spec: ScenarioSpec, wallMs: number): Fault[] {
+  const own = objectFaults(spec.world, wallMs);
+  const { control } = spec;
+  if (!control?.world) return own;
+  const { world } = controlledSpec(spec);
+  const changed = objectFaults(world, wallMs).filter(({ path: [, , field = ''] }) =>
+    Object.hasOwn(control.world ?? {}, field),
+  );
+  return [...own, ...changed.map((fault) => inControl(fault, control))];
 }

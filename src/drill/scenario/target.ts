@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { type Part, workloadsOf } from '../parts.ts';
 import type { Topology } from '../topology.ts';
 import { count, groupName, idcName } from './fields.ts';
+import { noneOf } from './names.ts';
 
 const kinds = ['instances', 'ingress', 'egress', 'control', 'dns', 'site'] as const;
 
@@ -66,21 +67,31 @@ function oneWords({ idc, what = 'instances', group, count, only }: Target): stri
   return `${how} instance${plural} of ${idc} with ${count === 1 ? 'its sidecar' : 'their sidecars'}`;
 }
 
+const nameWords = {
+  instances: 'instance',
+  ingress: 'ingress gateway',
+  egress: 'egress gateway',
+} as const;
+
 /** What is wrong with targets in a world: what they name that it has not. Paths are from the value. */
 export function targetFaults(
   value: Targets,
-  { idcs }: Topology,
+  { idcs, groups }: Topology,
 ): { readonly path: readonly (string | number)[]; readonly message: string }[] {
   return [value].flat().flatMap((each, i) => {
     const at = Array.isArray(value) ? [i] : [];
     const idc = idcs.find(({ name }) => name === each.idc);
     if (!idc) {
-      const names = idcs.map(({ name }) => name).join(', ');
-      return [{ path: [...at, 'idc'], message: `'${each.idc}' is none of the world's IDCs: ${names}.` }];
+      const names = idcs.map(({ name }) => name);
+      return [{ path: [...at, 'idc'], message: noneOf('IDC', each.idc, names) }];
     }
     const { what = 'instances', group } = each;
     if (what !== 'instances' && group !== undefined) {
       return [{ path: [...at, 'group'], message: 'is for instances alone: remove it.' }];
+    }
+    if (group !== undefined && !groups.some(({ name }) => name === group)) {
+      const names = groups.map(({ name }) => name);
+      return [{ path: [...at, 'group'], message: noneOf('Group', group, names) }];
     }
     const own = {
       instances: idc.instances.filter((instance) => group === undefined || instance.group.name === group),
@@ -99,6 +110,7 @@ export function targetFaults(
       return [{ path: [...at, 'count'], message }];
     }
     if (missing === undefined) return [];
-    return [{ path: [...at, 'only'], message: `'${missing}' is none of ${names.join(', ')}.` }];
+    const place = each.only?.indexOf(missing) ?? 0;
+    return [{ path: [...at, 'only', place], message: noneOf(nameWords[what], missing, names) }];
   });
 }

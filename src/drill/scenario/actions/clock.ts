@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { stepClock } from '../../clock-file.ts';
 import { duration, idcName, msOf } from '../fields.ts';
+import { idcFaults } from '../names.ts';
 import { type ActionFault, action } from './action.ts';
 
 const value = z
@@ -23,9 +24,8 @@ export const clock = action({
     return `the clock of the control plane of ${idc} is ${how}`;
   },
   check({ idc, ahead, behind }, { idcs }): ActionFault[] {
-    if (!idcs.some(({ name }) => name === idc))
-      return [{ path: ['idc'], message: `'${idc}' is none of the world's IDCs.` }];
-    if (ahead === undefined || behind === undefined) return [];
+    const faults = idcFaults(idc, idcs);
+    if (faults.length > 0 || ahead === undefined || behind === undefined) return faults;
     return [{ path: ['behind'], message: 'cannot stand beside `ahead`: use one of them.' }];
   },
   async act({ idc, ahead, behind }, { scene }, claim) {

@@ -2,14 +2,14 @@ import { z } from 'zod';
 import { fillDisk, freeDisk } from '../../disk.ts';
 import type { Topology } from '../../topology.ts';
 import { idcName } from '../fields.ts';
+import { idcFaults } from '../names.ts';
 import { type ActionFault, action } from './action.ts';
 
 const place = z.strictObject({ idc: idcName });
 
 function diskFaults({ idc }: z.infer<typeof place>, { idcs, plan }: Topology): ActionFault[] {
-  if (!idcs.some(({ name }) => name === idc))
-    return [{ path: ['idc'], message: `'${idc}' is none of the world's IDCs.` }];
-  if (plan.diskKib !== undefined) return [];
+  const faults = idcFaults(idc, idcs);
+  if (faults.length > 0 || plan.diskKib !== undefined) return faults;
   return [{ path: [], message: 'needs a small disk: give the world `diskKib`, such as 4096.' }];
 }
 

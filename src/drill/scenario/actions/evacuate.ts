@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { removeObject, saveObject } from '../../registry-files.ts';
 import { machineClock } from '../../time.ts';
 import { count, duration, idcName, msOf } from '../fields.ts';
+import { idcFaults } from '../names.ts';
 import { action } from './action.ts';
 
 /** How long an Evacuation lasts where nothing is said: longer than any scenario. */
@@ -18,10 +19,7 @@ export const evacuate = action({
     .meta({ description: 'An Evacuation in each IDC’s registry (docs/objects.md).' }),
   words: ({ idc, percent }) =>
     percent === 0 ? `the evacuation of ${idc} ends` : `${percent} % of ${idc} is evacuated`,
-  check: ({ idc }, { idcs }) =>
-    idcs.some(({ name }) => name === idc)
-      ? []
-      : [{ path: ['idc'], message: `'${idc}' is none of the world's IDCs.` }],
+  check: ({ idc }, { idcs }) => idcFaults(idc, idcs),
   async act({ idc, percent, for: lasts }, run, claim) {
     const { scene } = run;
     const { topology, paths } = scene.stage;

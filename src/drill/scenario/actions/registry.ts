@@ -3,6 +3,7 @@ import { saveEdits } from '../../edits.ts';
 import { machineClock } from '../../time.ts';
 import { idcOf } from '../../topology.ts';
 import { count, idcName } from '../fields.ts';
+import { idcFaults } from '../names.ts';
 import { partsOf, type Targets, targetFaults, targets, targetWords } from '../target.ts';
 import { type Action, action } from './action.ts';
 
@@ -43,10 +44,12 @@ export const edit = action({
     .strictObject({ idc: idcName, edits: count(1, 10_000) })
     .meta({ description: 'So many endpoint edits in an IDC’s registry, evenly over the rest of the phase.' }),
   words: ({ idc, edits }) => `${edits} endpoint edits in ${idc}`,
-  check: ({ idc }, { idcs }) =>
-    idcs.some(({ name, instances }) => name === idc && instances.some(({ group }) => !group.registers))
-      ? []
-      : [{ path: ['idc'], message: `'${idc}' is no IDC with instances in its folder.` }],
+  check({ idc }, { idcs }) {
+    const faults = idcFaults(idc, idcs);
+    const own = idcs.find(({ name }) => name === idc);
+    if (!own || own.instances.some(({ group }) => !group.registers)) return faults;
+    return [{ path: ['idc'], message: `'${idc}' has no instances in its folder, so there is none to edit.` }];
+  },
   async act({ idc, edits }, run) {
     const { stage } = run.scene;
     const { from, to } = run.phase;

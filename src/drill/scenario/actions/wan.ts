@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { LinkConditions } from '../../wan.ts';
 import { count, duration, idcName, msOf, percentage, shareOf } from '../fields.ts';
+import { idcFaults } from '../names.ts';
 import { action } from './action.ts';
 
 const link = z
@@ -27,10 +28,9 @@ export const wan = action({
   check: (value, { idcs }) =>
     [value].flat().flatMap(({ from, to }, i) => {
       const at = Array.isArray(value) ? [i] : [];
-      const names = idcs.map(({ name }) => name);
-      const unknown = [from, to].find((name) => !names.includes(name));
-      if (unknown !== undefined)
-        return [{ path: at, message: `'${unknown}' is none of the world's IDCs: ${names.join(', ')}.` }];
+      const unknown = [...idcFaults(from, idcs, 'from'), ...idcFaults(to, idcs, 'to')];
+      if (unknown.length > 0)
+        return unknown.map(({ path, message }) => ({ path: [...at, ...path], message }));
       return from === to ? [{ path: at, message: 'is no way between two IDCs.' }] : [];
     }),
   async act(value, run, claim) {
