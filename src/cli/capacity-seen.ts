@@ -4,77 +4,117 @@ export interface LoadLook {
   readonly group: string;
   /** Requests that it has in work at them. */
   readonly active: number;
-  /** Instances that it knows. */
+  /** Requests that it has sent them since its start. */
+  readonly total: number;
+  /** Instances that it knows, and those of them that it sends requests to. */
   readonly instances: number;
+  readonly well: number;
 }
 
-/** What was seen of one Group over a time, at all proxies that were asked. */
+/** An Envoy that is asked. */
+export interface AskedEnvoy {
+  readonly id: string;
+  readonly role: string;
+  readonly idc: string;
+}
+
+/** What an Envoy said at one moment; absent: it did not answer. */
+export interface EnvoyLook extends AskedEnvoy {
+  readonly groups?: readonly LoadLook[];
+}
+
+/** Why a figure says little. */
+export type Doubt = 'idle' | 'few' | 'sick';
+
+/** What was seen of one Group of an IDC over a time, at all Envoys that were asked. */
 export interface GroupSeen {
+  readonly idc: string;
   readonly group: string;
+  /** Instances, and the fewest of them that were well. */
   readonly instances: number;
-  /** Requests in work at once, all proxies together: in the mean of all looks, and the most of one. */
+  readonly well: number;
+  /** Requests that were sent meanwhile. */
+  readonly requests: number;
+  /** Requests in work at once, all Envoys together: in the mean of all looks, and the most of one. */
   readonly mean: number;
   readonly most: number;
-  /** The most, for each instance, rounded up: what each has borne at least. Absent: nothing was seen. */
+  /** The most, for each instance that was well, rounded up: what each has borne at least. Absent: nothing was seen. */
   readonly concurrentPerInstance?: number;
+  readonly doubts: readonly Doubt[];
 }
 
+/** Fewer requests than this tell too little. */
+export const requestsMin = 100;
+
 /** Statistics that are asked for, as a regular expression of names. */
-export const loadStats = '^cluster\\.instances/.*\\.(upstream_rq_active|membership_total)$';
+export const loadStats =
+  '^cluster\\.instances/.*\\.(upstream_rq_active|upstream_rq_total|membership_total|membership_healthy)$';
+
+const fields: Readonly<Record<string, Exclude<keyof LoadLook, 'group'>>> = {
+  upstream_rq_active: 'active',
+  upstream_rq_total: 'total',
+  membership_total: 'instances',
+  membership_healthy: 'well',
+};
 
 /** Reads an Envoy's `/stats` (lines `NAME: VALUE`). Envoy writes a cluster's `:` as `_`. */
 export function readLoad(text: string): LoadLook[] {
-  const found = new Map<string, { active: number; instances: number }>();
+  const found = new Map<string, LoadLook>();
   for (const line of text.split('\n')) {
-    const match = /^cluster\.instances\/(.+)_(\d+)\.(upstream_rq_active|membership_total): (\d+)$/.exec(line);
-    if (match === null) continue;
-    const [, host, port, stat, value] = match;
+    const [, host, port, stat = '', value] =
+      /^cluster\.instances\/(.+)_(\d+)\.(\w+): (\d+)$/.exec(line) ?? [];
+    const field = fields[stat];
+    if (field === undefined) continue;
     const group = `${host}:${port}`;
-    const look = found.get(group) ?? { active: 0, instances: 0 };
-    found.set(group, { ...look, [stat === 'membership_total' ? 'instances' : 'active']: Number(value) });
+    const look = found.get(group) ?? { group, active: 0, total: 0, instances: 0, well: 0 };
+    found.set(group, { ...look, [field]: Number(value) });
   }
-  return [...found].map(([group, look]) => ({ group, ...look }));
+  return [...found.values()];
 }
 
-/** Adds up looks: each is of all proxies at about one moment. */
-export function summarizeLoad(looks: readonly (readonly LoadLook[])[]): GroupSeen[] {
-  const groups = [...new Set(looks.flatMap((look) => look.map(({ group }) => group)))].sort();
-  return groups.map((group) => {
-    const of = looks.map((look) => look.filter((one) => one.group === group));
-    const sums = of.map((list) => list.reduce((sum, { active }) => sum + active, 0));
-    // Proxies of one IDC know the same instances.
-    const instances = Math.max(0, ...of.flatMap((list) => list.map((one) => one.instances)));
-    const most = Math.max(...sums);
-    const mean = sums.reduce((sum, count) => sum + count, 0) / sums.length;
-    const each = instances === 0 || most === 0 ? undefined : Math.ceil(most / instances);
-    return { group, instances, mean, most, ...(each === undefined ? {} : { concurrentPerInstance: each }) };
-  });
+/** Adds up looks: each is of all Envoys at about one moment. */
+export function summarizeLoad(looks: readonly (readonly EnvoyLook[])[]): GroupSeen[] {
+  const keys = new Map<string, { readonly idc: string; readonly group: string }>();
+  for (const { idc, groups = [] } of looks.flat())
+    for (const { group } of groups) keys.set(JSON.stringify([idc, group]), { idc, group });
+  const byName = [...keys].sort(([a], [b]) => (a < b ? -1 : 1));
+  return byName.map(([, { idc, group }]) => seenOf(looks, idc, group));
 }
 
-/** The table that people read. */
-export function loadText(seen: readonly GroupSeen[], seconds: number, proxies: number): string {
-  if (seen.length === 0) return 'None of these proxies sends anything to instances of a Group.\n';
-  const rows = [
-    ['GROUP', 'INSTANCES', 'IN WORK, MEAN', 'MOST', 'SEEN FOR EACH INSTANCE'],
-    ...seen.map(({ group, instances, mean, most, concurrentPerInstance: each }) => [
-      group,
-      String(instances),
-      mean.toFixed(1),
-      String(most),
-      each === undefined ? '-' : String(each),
-    ]),
-  ];
-  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
-  const lines = rows.map((row) =>
-    row
-      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-      .join('  ')
-      .trimEnd(),
+function seenOf(looks: readonly (readonly EnvoyLook[])[], idc: string, group: string): GroupSeen {
+  const own = looks.map((look) =>
+    look
+      .filter((envoy) => envoy.idc === idc)
+      .flatMap(({ id, groups = [] }) =>
+        groups.filter((one) => one.group === group).map((one) => ({ id, ...one })),
+      ),
   );
-  const asked = proxies === 1 ? 'one proxy' : `${proxies} proxies`;
-  return `${lines.join('\n')}
-
-Seen at ${asked} in ${seconds} s: what instances have borne, at least. Ask all sidecars and ingress gateways of the IDC, when it is
-busiest. capacity.concurrentPerInstance is what an instance bears well: not less than this, and its workers or threads where they are known.
-`;
+  const active = own.map((list) => list.reduce((sum, one) => sum + one.active, 0));
+  // Envoys of one IDC know the same instances.
+  const wells = own
+    .filter((list) => list.length > 0)
+    .map((list) => Math.max(...list.map(({ well }) => well)));
+  const each = own.flatMap((list, i) => {
+    const well = Math.max(0, ...list.map((one) => one.well));
+    return well === 0 ? [] : [(active[i] ?? 0) / well];
+  });
+  const instances = Math.max(0, ...own.flat().map((one) => one.instances));
+  const well = Math.min(instances, ...wells);
+  const most = Math.max(0, ...active);
+  const sent = [...Map.groupBy(own.flat(), ({ id }) => id).values()].map((list) => {
+    const [first, last] = [list[0]?.total ?? 0, list.at(-1)?.total ?? 0];
+    return last < first ? last : last - first;
+  });
+  // What was in work at the first look was sent before.
+  const requests = sent.reduce((sum, count) => sum + count, active[0] ?? 0);
+  const top = Math.ceil(Math.max(0, ...each));
+  const doubts: Doubt[] = [
+    ...(most < instances ? (['idle'] as const) : requests < requestsMin ? (['few'] as const) : []),
+    ...(well < instances ? (['sick'] as const) : []),
+  ];
+  return {
+    ...{ idc, group, instances, well, requests, most, doubts },
+    mean: active.reduce((sum, count) => sum + count, 0) / Math.max(1, active.length),
+    ...(top === 0 ? {} : { concurrentPerInstance: top }),
+  };
 }

@@ -1,14 +1,16 @@
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { sleep, systemClock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import type { ListenAddress } from '../model/node.ts';
 import { addAddress, showAddress } from './address.ts';
-import { type LoadLook, loadStats, loadText, readLoad, summarizeLoad } from './capacity-seen.ts';
-import { callHttp } from './http-call.ts';
+import type { AskedEnvoy, EnvoyLook, LoadLook } from './capacity-seen.ts';
+import { duration } from './duration.ts';
+import { exitCode } from './exit.ts';
 
 interface Flags {
-  readonly proxy: readonly ListenAddress[];
-  readonly seconds: number;
+  readonly envoy: readonly ListenAddress[];
+  /** Milliseconds. */
+  readonly for: number;
   readonly output: 'text' | 'json';
 }
 
@@ -20,55 +22,87 @@ export function capacityCommand(): Command {
   return new Command('capacity')
     .summary('show how many requests instances have in work, to declare what they bear')
     .description(
-      'Ask Envoys, by their admin interfaces, how many requests they have in work at the instances of each Group, and show for each instance the most that was seen: what it bears at least. It is for `capacity.concurrentPerInstance` of a DrGroup or Idc, which bounds what an IDC takes from others.',
+      'Ask Envoys, by their admin interfaces, how many requests they have in work at the instances of each Group, and show the most that was seen for each instance, and how to declare it: `capacity.concurrentPerInstance` bounds what an IDC takes from others. Ask all sidecars and ingress gateways of an IDC, when it is busiest. Ctrl-C shows what was seen until then.',
     )
     .addOption(
       new Option(
-        '--proxy <host:port>',
-        'admin address of an Envoy of the IDC, as `isthmus bootstrap --admin` set it; may be given more than once',
+        '--envoy <host:port>',
+        'admin address of an Envoy of the IDC, as `isthmus bootstrap --admin` set it; repeat for more, or several by comma',
       )
-        .argParser(addAddress)
+        .env('ISTHMUS_ENVOY')
+        .argParser((text: string, list: readonly ListenAddress[] | undefined) => addAddress(text, list))
         .makeOptionMandatory(),
     )
-    .option('--seconds <n>', 'for how long, 1 to 3600', parseSeconds, 10)
+    .addOption(
+      duration('--for <duration>', 'how long to look, four times a second', '10s', {
+        minMs: 1_000,
+        maxMs: 24 * 3_600_000,
+      }),
+    )
     .addOption(new Option('-o, --output <format>', 'output format').choices(['text', 'json']).default('text'))
+    .addHelpText(
+      'after',
+      `
+Exit code: 0 shown; 1 nothing to declare can be told: no Group was busy; 2 an Envoy does not answer, or is none of a mesh; 130 interrupted.
+
+Example:
+  isthmus capacity --envoy 10.1.0.1:15000 --envoy 10.1.0.21:15000 --for 10m`,
+    )
     .action(show);
 }
 
-async function show({ proxy, seconds, output }: Flags): Promise<void> {
-  const looks: LoadLook[][] = [];
-  const until = systemClock.now() + seconds * 1000;
+async function show({ envoy: admins, for: forMs, output }: Flags): Promise<void> {
+  const { summarizeLoad } = await import('./capacity-seen.ts');
+  const { loadText, suggested } = await import('./capacity-text.ts');
+  const { identifyProxy } = await import('./proxy-reader.ts');
+  const stop = new AbortController();
+  const interrupt = () => stop.abort();
+  const envoys = await Promise.all(admins.map((admin) => identifyProxy(admin, answerMsMax)));
+  const looks: (readonly EnvoyLook[])[] = [];
+  const missed = new Map<string, number>();
+  const began = systemClock.now();
   // The clock's timers let a process end.
   const alive = new MessageChannel();
   alive.port1.ref();
+  process.once('SIGINT', interrupt);
   try {
     do {
-      looks.push((await Promise.all(proxy.map(ask))).flat());
-      await sleep(systemClock, lookMs);
-    } while (systemClock.now() < until);
+      const look = await Promise.all(envoys.map(({ admin, ...envoy }) => lookAt(admin, envoy)));
+      for (const { id, groups } of look) if (groups === undefined) missed.set(id, (missed.get(id) ?? 0) + 1);
+      looks.push(look);
+      await sleep(systemClock, lookMs, stop.signal).catch(() => {});
+    } while (systemClock.now() - began < forMs && !stop.signal.aborted);
   } finally {
+    process.removeListener('SIGINT', interrupt);
     alive.port1.close();
   }
   const seen = summarizeLoad(looks);
+  const seconds = Math.round((systemClock.now() - began) / 1_000);
+  const asked = envoys.map(({ id, role, idc }): AskedEnvoy => ({ id, role, idc }));
+  const whole = { seconds, looks: looks.length, envoys: asked };
   process.stdout.write(
-    output === 'json' ? `${JSON.stringify(seen, null, 2)}\n` : loadText(seen, seconds, proxy.length),
+    output === 'json'
+      ? `${JSON.stringify({ ...whole, missed: Object.fromEntries(missed), groups: seen }, null, 2)}\n`
+      : loadText(seen, { ...whole, missed }),
   );
+  if (stop.signal.aborted) process.exitCode = exitCode.interrupted;
+  else if (suggested(seen).length === 0) process.exitCode = exitCode.failed;
 }
 
-async function ask(at: ListenAddress): Promise<LoadLook[]> {
-  const path = `/stats?filter=${encodeURIComponent(loadStats)}`;
+/** One look at an Envoy; who does not answer one has nothing to say for it. */
+async function lookAt(admin: ListenAddress, envoy: AskedEnvoy): Promise<EnvoyLook> {
   try {
-    const { status, text } = await callHttp({ at, path, silenceMsMax: answerMsMax });
-    if (status === 200) return readLoad(text);
-    throw new Error(`it answers ${status}`);
-  } catch (cause) {
-    const message = `no Envoy's admin interface at ${showAddress(at)}: ${(cause as Error).message}. Give that of a sidecar or ingress with --proxy`;
-    throw new MeshError('unavailable', message, { cause });
+    return { ...envoy, groups: await ask(admin) };
+  } catch {
+    return envoy;
   }
 }
 
-function parseSeconds(text: string): number {
-  const seconds = Number(text);
-  if (Number.isInteger(seconds) && seconds >= 1 && seconds <= 3_600) return seconds;
-  throw new InvalidArgumentError(`'${text}' is no number of seconds: give 1 to 3600.`);
+async function ask(at: ListenAddress): Promise<LoadLook[]> {
+  const { loadStats, readLoad } = await import('./capacity-seen.ts');
+  const { callHttp } = await import('./http-call.ts');
+  const path = `/stats?filter=${encodeURIComponent(loadStats)}`;
+  const { status, text } = await callHttp({ at, path, silenceMsMax: answerMsMax });
+  if (status === 200) return readLoad(text);
+  throw new MeshError('unavailable', `the Envoy at ${showAddress(at)} answers ${status}`);
 }

@@ -40,7 +40,7 @@ export function describeLimits(
 }
 
 const unboundedMessage =
-  'this IDC takes whatever others cannot serve, and may fall with them: nobody has said what an instance bears. Give capacity.concurrentPerInstance on the DrGroup or the Idc; `isthmus capacity --proxy HOST:PORT` suggests a value by what instances have in work.';
+  'this IDC takes whatever others cannot serve, and may fall with them: nobody has said what an instance bears. Give capacity.concurrentPerInstance on the DrGroup or the Idc; `isthmus capacity --envoy HOST:PORT --for 10m` suggests a value by what instances have in work.';
 
 const oldMessage =
   'its bootstrap has no runtime layer, so each change of a spill limit renews its connections to the instances. Write it anew with `isthmus bootstrap`, and restart the Envoy.';

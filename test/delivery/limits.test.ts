@@ -25,6 +25,6 @@ t.test('who takes whatever comes, and who is told late', async (t) => {
     { severity: 'warning', where: 'a, b', message: /has no runtime layer/ },
   ]);
   t.match(describeLimits([], limits(false, 'a', 'b', 'c', 'd', 'e', 'f', 'g')), [
-    { severity: 'warning', where: 'a, b, c, d, e and 2 more', message: /isthmus capacity --proxy/ },
+    { severity: 'warning', where: 'a, b, c, d, e and 2 more', message: /isthmus capacity --envoy/ },
   ]);
 });

@@ -1,0 +1,107 @@
+import type { AskedEnvoy, GroupSeen } from './capacity-seen.ts';
+
+/** What was looked at, and for how long. */
+export interface Looked {
+  readonly seconds: number;
+  readonly looks: number;
+  readonly envoys: readonly AskedEnvoy[];
+  /** Answers that did not come, by the id of the Envoy. */
+  readonly missed: ReadonlyMap<string, number>;
+}
+
+/** Less than this, in seconds, is no busy time. */
+const secondsMin = 60;
+
+/** Most hosts for which it is written out what to declare. */
+const shownMax = 10;
+
+const header = [
+  'IDC',
+  'GROUP',
+  'INSTANCES',
+  'WELL',
+  'REQUESTS',
+  'IN WORK, MEAN',
+  'MOST',
+  'FOR EACH INSTANCE',
+];
+
+/** Groups whose figure may be declared. */
+export function suggested(seen: readonly GroupSeen[]): readonly GroupSeen[] {
+  return seen.filter(
+    ({ concurrentPerInstance: each, doubts }) =>
+      each !== undefined && !doubts.includes('idle') && !doubts.includes('few'),
+  );
+}
+
+/** What people read: what was seen, how much it is worth, and what to declare where. */
+export function loadText(seen: readonly GroupSeen[], looked: Looked): string {
+  if (seen.length === 0)
+    return 'None of these Envoys sends anything to instances of a Group: give --envoy of sidecars and ingress gateways.\n';
+  return `${[tableOf(seen), whereSeen(looked), ...doubtsOf(seen, looked), adviceOf(seen)].join('\n\n')}\n`;
+}
+
+function tableOf(seen: readonly GroupSeen[]): string {
+  const rows = [
+    header,
+    ...seen.map((one) => [
+      ...[one.idc, one.group, String(one.instances), String(one.well), String(one.requests)],
+      ...[one.mean.toFixed(1), String(one.most)],
+      `${one.concurrentPerInstance ?? '-'}${wordsOf(one)}`,
+    ]),
+  ];
+  const widths = header.map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
+  const lines = rows.map((row) => row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  '));
+  return lines.map((line) => line.trimEnd()).join('\n');
+}
+
+function wordsOf({ doubts, well, instances }: GroupSeen): string {
+  const words = {
+    idle: 'idle: fewer requests at once than instances',
+    few: 'too few requests',
+    sick: `${instances - well} of ${instances} not well`,
+  };
+  return doubts.length === 0 ? '' : `  (${doubts.map((doubt) => words[doubt]).join('; ')})`;
+}
+
+function whereSeen({ seconds, looks, envoys }: Looked): string {
+  const named = envoys.map(({ id, role, idc }) => `${id} (${role}, ${idc})`).join(', ');
+  const count = envoys.length === 1 ? 'one Envoy' : `${envoys.length} Envoys`;
+  return `Seen in ${seconds} s, by ${looks} looks at ${count}: ${named}.
+What other Envoys send is not in it: name every sidecar and ingress gateway of the IDC that sends to these instances.`;
+}
+
+function doubtsOf(seen: readonly GroupSeen[], { seconds, missed }: Looked): string[] {
+  const doubts = [
+    ...(seconds < secondsMin
+      ? [`${seconds} s are short: look for longer when the IDC is busiest, such as --for 10m.`]
+      : []),
+    ...[...missed].map(([id, count]) => `${id} did not answer ${count} times: what it sent then is missing.`),
+    ...(suggested(seen).length < seen.length
+      ? ['Groups that are idle, or had too few requests, show nothing of what their instances bear.']
+      : []),
+  ];
+  return doubts.length === 0 ? [] : [`Not to be trusted yet:\n${doubts.map((one) => `- ${one}`).join('\n')}`];
+}
+
+function adviceOf(seen: readonly GroupSeen[]): string {
+  const all = suggested(seen);
+  const [first] = all;
+  if (first === undefined) return 'Nothing to declare can be told from this: ask again when it is busy.';
+  const byHost = Map.groupBy(all, ({ group }) => group.slice(0, group.lastIndexOf(':')));
+  const most = (list: readonly GroupSeen[]) =>
+    Math.max(...list.map(({ concurrentPerInstance: each = 1 }) => each));
+  const shown = [...byHost].slice(0, shownMax).map(([host, list]) => {
+    return `  # ServiceEntry of ${host}\n  metadata: {annotations: {isthmus.dev/concurrent-per-instance: '${most(list)}'}}`;
+  });
+  const more = byHost.size > shownMax ? `\n\nand so for ${byHost.size - shownMax} more, by the table.` : '';
+  return `An instance has borne so much; where its workers or threads are known and are more, give those. To declare it, paste
+
+${shown.join('\n')}${more}
+
+or, for the hosts of a DrGroup in ${first.idc} alone,
+
+  spec: {capacity: {idcs: {${first.idc}: {concurrentPerInstance: ${most(all.filter(({ idc }) => idc === first.idc))}}}}}
+
+It bounds what the IDC takes from others, and never its own users.`;
+}
