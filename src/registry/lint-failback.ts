@@ -38,11 +38,32 @@ export function lintFailback(
       const { health } = mergeTraffic(object.spec.traffic, trafficFromAnnotations(entry));
       return health !== undefined && isChecked(port, health);
     });
-    if (isSeen) return [];
+    if (isSeen) return lintWarmup(object, seen);
     const message =
       'has no effect without health checks: nobody sees that instances are gone, and back. Give `traffic.health`.';
     return [{ object, path, message, lacks: ['ServiceEntry'] }];
   });
+}
+
+/** Only GET and HEAD are mirrored, and of these what is idempotent. */
+function lintWarmup(
+  object: DrGroup,
+  seen: readonly { readonly entry: ServiceEntry; readonly port: ServicePort }[],
+): Lint[] {
+  if (object.spec.failback?.warmup !== 'mirror') return [];
+  const path = ['spec', 'failback', 'warmup'];
+  const told = (why: string): Lint[] => {
+    const message = `has no effect: ${why} All requests come home at once then: leave it out, for the ramp.`;
+    return [{ object, path, message, lacks: ['ServiceEntry'] }];
+  };
+  if (seen.every(({ port }) => port.protocol === 'GRPC'))
+    return told('gRPC calls are POSTs, and just GET and HEAD are mirrored.');
+  const reads = seen.some(({ entry }) => {
+    const own = trafficFromAnnotations(entry);
+    const { idempotentMethods = ['GET'] } = mergeTraffic(object.spec.traffic, own);
+    return idempotentMethods.some((method) => method === 'GET' || method === 'HEAD');
+  });
+  return reads ? [] : told('`idempotentMethods` has neither GET nor HEAD.');
 }
 
 /** Whether a question is declared that the port's protocol has an answer to. */

@@ -60,7 +60,31 @@ function lintGroup(object: DrGroup, covered: readonly ServiceEntry[]): Lint[] {
       message: 'has no effect: no port of its hosts is HTTP, HTTP2 or GRPC.',
       lacks: ['ServiceEntry'],
     }));
-  return vainOf(traffic).map(({ key, message }) => ({ object, path: at(key), message }));
+  const vain = vainOf(traffic);
+  return [
+    ...vain.map(({ key, message }): Lint => ({ object, path: at(key), message })),
+    ...atGrpc(traffic, covered, vain).map(
+      (key): Lint => ({ object, path: at(key), message: grpcMessage, lacks: ['ServiceEntry'] }),
+    ),
+  ];
+}
+
+/** What does not hold for gRPC calls: times of theirs are the client's, and none is tried again that may have been executed. */
+const notOfGrpc: readonly Key[] = ['timeoutMs', 'perTryTimeoutMs', 'hedge', 'idempotentMethods'];
+
+const grpcMessage =
+  'has no effect on gRPC calls, and all ports are GRPC: the time of a call is that which its client gives (grpc-timeout), and a call that may have been executed is not tried again.';
+
+/** What is given and does not hold, as all ports with requests are GRPC; without what is told for another reason. */
+function atGrpc(
+  traffic: GroupTraffic,
+  entries: readonly ServiceEntry[],
+  told: readonly Vain[],
+): readonly Key[] {
+  const protocols = entries.flatMap(({ spec }) => spec.ports.map(({ protocol }) => protocol));
+  const asked = protocols.filter((protocol) => http.has(protocol));
+  if (asked.length === 0 || asked.some((protocol) => protocol !== 'GRPC')) return [];
+  return notOfGrpc.filter((key) => Boolean(traffic[key]) && !told.some((one) => one.key === key));
 }
 
 function lintEntry(object: ServiceEntry, own: GroupTraffic, group: DrGroup | undefined): Lint[] {
@@ -81,7 +105,11 @@ function lintEntry(object: ServiceEntry, own: GroupTraffic, group: DrGroup | und
       ? []
       : [{ object, path: at(told), message: `${told === key ? '' : `${fieldOf(key)} `}${message}` }];
   });
-  return own.health === undefined || asks(merged.health) ? vain : [...vain, unasked(object)];
+  const calls = atGrpc(own, [object], found).map(
+    (key): Lint => ({ object, path: at(key), message: grpcMessage }),
+  );
+  const all = [...vain, ...calls];
+  return own.health === undefined || asks(merged.health) ? all : [...all, unasked(object)];
 }
 
 /** Whether it is said how instances are asked for their health, or that they are not. */

@@ -7,6 +7,7 @@ import type { DestinationRule, ServiceEntry, WorkloadEntry } from '../model/serv
 import { didYouMean } from '../model/suggest.ts';
 import { lintByName } from './lint-by-name.ts';
 import { lintCapacity } from './lint-capacity.ts';
+import { lintCrossing } from './lint-crossing.ts';
 import { lintNames } from './lint-dns.ts';
 import { lintEdge } from './lint-edge.ts';
 import { lintEvacuations } from './lint-evacuation.ts';
@@ -65,6 +66,7 @@ export function lintMesh(objects: Iterable<MeshObject>, wallMs: number): Lint[] 
     ...lintEvacuations({ ...mesh, wallMs }),
     ...lintCapacity(mesh.groups, mesh.entries, mesh.idcs, isFor),
     ...lintFailback(mesh.groups, mesh.entries, isFor),
+    ...lintCrossing(mesh.groups, mesh.entries, mesh.idcs, isFor),
   ];
 }
 

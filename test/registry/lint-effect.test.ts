@@ -163,3 +163,95 @@ t.test('annotations that nearly are Isthmus’s', async (t) => {
   for (const key of ['networking.istio.io/exportTo', 'example.com/timeout', 'istio.io/rev', 'timeout'])
     t.strictSame(warnings({ [key]: 'x' }), [], key);
 });
+
+const grpc = { ports: [{ number: 80, name: 'grpc', protocol: 'GRPC' }] };
+const mixed = { ports: [...grpc.ports, { number: 81, name: 'http', protocol: 'HTTP' }] };
+const withSpec = (spec: object, ...idcs: readonly object[]): RawObject => {
+  const raw = group({});
+  return { ...raw, spec: { ...raw.spec, ...spec, ...(idcs.length > 0 && { idcs }) } };
+};
+
+t.test('times, hedging and methods where all is gRPC', async (t) => {
+  const given = {
+    timeout: '1s',
+    perTryTimeout: '500ms',
+    hedge: true,
+    idempotentMethods: ['GET'],
+    retries: 1,
+  };
+  const fields = told(service('s', 'a.example', grpc), group(given)).map(
+    (text) => /traffic\.(\w+): has no effect on gRPC/.exec(text)?.[1],
+  );
+  t.strictSame(fields.filter(Boolean).sort(), ['hedge', 'idempotentMethods', 'perTryTimeout', 'timeout']);
+  t.match(told(annotated({ 'isthmus.dev/timeout': '1s' }, grpc)), [
+    /^s .*timeout"\]: has no effect on gRPC calls/,
+  ]);
+  t.strictSame(told(service('s', 'a.example', mixed), group({ timeout: '1s' })), []);
+  t.strictSame(
+    told(service('s', 'a.example', grpc), group({ timeout: '0', hedge: false, idleTimeout: '1s' })),
+    [],
+  );
+});
+
+t.test('the way to another IDC where there is none, or one', async (t) => {
+  const entry = service('s', 'a.example');
+  const home = withSpec({ hopLimit: 0, capacity: undefined, traffic: { roundTrip: '9ms' } });
+  t.match(told(entry, home), [/^g spec\.traffic\.roundTrip: has no effect: with hopLimit 0/]);
+  t.strictSame(told(entry, group({ roundTrip: '9ms' })), []);
+  const far = annotated({ 'isthmus.dev/round-trip': '9ms' });
+  t.match(told(far), [/^s .*round-trip"\]: has no effect: no DrGroup is for these hosts/]);
+  t.match(told(far, withSpec({ hopLimit: 0, capacity: undefined })), [
+    /round-trip"\]: has no effect: with hopLimit 0/,
+  ]);
+  t.strictSame(told(far, group({})), []);
+  const [a, b] = ['sh-a', 'sh-b'].map((name) => ({ name, weight: 1 }));
+  t.match(told(entry, withSpec({}, a as object, b as object)), [
+    /^g spec\.idcs\[0\]\.weight: has no effect: of two IDCs/,
+  ]);
+  const three = withSpec({}, a as object, b as object, { name: 'sh-c', weight: 0 });
+  t.strictSame(told(idc('sh-c'), entry, three), []);
+  t.match(told(entry, withSpec({ hopLimit: 2 })), [
+    /^g spec\.hopLimit: has no more effect than 1: among 2 IDCs/,
+  ]);
+  t.strictSame(told(idc('sh-c'), entry, { ...three, spec: { ...three.spec, hopLimit: 2 } }), []);
+});
+
+t.test('what an instance of an IDC bears, where nobody comes from another', async (t) => {
+  const raw = idc('sh-c');
+  const bears = { ...raw, spec: { ...raw.spec, capacity: { concurrentPerInstance: 5 } } };
+  const entry = service('s', 'a.example');
+  t.match(told(bears, entry, group({})), [/^sh-c spec\.capacity: has no effect: no DrGroup lets/]);
+  const names = [{ name: 'sh-a' }, { name: 'sh-c' }];
+  t.strictSame(told(bears, entry, withSpec({}, ...names)), []);
+  t.match(told(bears, entry, withSpec({ hopLimit: 0, capacity: undefined }, ...names)), [
+    /^sh-c spec\.capacity: /,
+  ]);
+});
+
+t.test('the share of a retry budget where requests may leave: a note', async (t) => {
+  const budget = { retryBudget: { requestsPerSecond: 300, share: '30%' } };
+  const entry = service('s', 'a.example');
+  t.match(told(entry, group(budget)), [
+    /^g spec\.traffic\.retryBudget\.share: has no effect where requests may leave/,
+  ]);
+  t.strictSame(told(entry, withSpec({ hopLimit: 0, capacity: undefined, traffic: budget })), []);
+  const own = annotated({ 'isthmus.dev/retry-budget': '300,30%' });
+  t.match(told(own, group({})), [/^s .*retry-budget"\]: its share has no effect where/]);
+  t.strictSame(told(own), []);
+  t.strictSame(told(annotated({ 'isthmus.dev/retry-budget': '300' }), group({})), []);
+});
+
+t.test('a warm-up by reads where there are none', async (t) => {
+  const health = { path: '/up', grpc: true };
+  const warm = (own: Record<string, unknown>, traffic: object = {}) =>
+    told(
+      service('s', 'a.example', own),
+      withSpec({ failback: { warmup: 'mirror' }, traffic: { health, ...traffic } }),
+    ).filter((text) => /failback/.test(text));
+  t.match(warm(grpc), [/^g spec\.failback\.warmup: has no effect: gRPC calls are POSTs/]);
+  t.match(warm({}, { idempotentMethods: ['PUT'] }), [
+    /warmup: has no effect: `idempotentMethods` has neither/,
+  ]);
+  t.strictSame(warm(mixed), []);
+  t.strictSame(warm({}), []);
+});
