@@ -24,15 +24,19 @@ export const reachWatch = {
   answerMs: 500,
   failures: 2,
   perSecondMax: 250,
+  /** What has never answered is not told of before this: a gateway listens once it has its listeners, which take a control plane. */
+  startMs: 30_000,
 } as const;
 
-/** Looks in a row that failed, and those of them, the last ones, at which a connection opened. */
+/** What is known of one. */
 interface Seen {
+  /** When it was first looked at. */
+  readonly since: number;
+  readonly hasAnswered: boolean;
+  /** Looks in a row that failed, and those of them, the last ones, at which a connection opened. */
   readonly failures: number;
   readonly silent: number;
 }
-
-const well: Seen = { failures: 0, silent: 0 };
 
 /**
  * Tells which gateways and instances accept no connection, and which accept them and say nothing: what an IDC takes from others rests on
@@ -43,6 +47,8 @@ export class ReachWatch {
   readonly #options: ReachWatchOptions;
   readonly #seen = new Map<string, Seen>();
   #found: Reach = allReached;
+  /** Those of which it was logged that they accept no connection, or hang. */
+  #told: ReadonlySet<string> = new Set();
   #timer: Timer | undefined;
   #closed = false;
 
@@ -86,31 +92,59 @@ export class ReachWatch {
     const times = { connectMs, answerMs: reachWatch.answerMs };
     for (;;) {
       const found = await askWord(at, times, clock);
-      const { failures, silent } = this.#seen.get(name) ?? well;
       const isSilent = found === 'silent';
-      const seen = found === 'answers' ? well : { failures: failures + 1, silent: isSilent ? silent + 1 : 0 };
+      const isWell = found === 'answers';
+      const was = this.#seen.get(name) ?? { since: clock.now(), hasAnswered: false, failures: 0, silent: 0 };
+      const seen = {
+        since: was.since,
+        hasAnswered: was.hasAnswered || isWell,
+        failures: isWell ? 0 : was.failures + 1,
+        silent: isSilent ? was.silent + 1 : 0,
+      };
       this.#seen.set(name, seen);
       if (this.#closed || !isSilent || seen.silent >= reachWatch.failures) return;
     }
   }
 
   #tell(): void {
-    const { logger, onChange } = this.#options;
-    const namesOf = (of: keyof Seen): ReadonlySet<string> =>
+    const { onChange } = this.#options;
+    const namesOf = (of: 'failures' | 'silent'): ReadonlySet<string> =>
       new Set([...this.#seen].filter(([, seen]) => seen[of] >= reachWatch.failures).map(([name]) => name));
     const was = this.#found;
     const now = { unreached: namesOf('failures'), silent: namesOf('silent') };
-    const begins = (of: keyof Reach) => [...now[of]].filter((name) => !was[of].has(name));
-    const [refuse, hang] = [begins('unreached').filter((name) => !now.silent.has(name)), begins('silent')];
-    const [back, speak] = [without(was.unreached, now.unreached), without(was.silent, now.silent)];
-    if (refuse.length + hang.length + back.length + speak.length === 0) return;
+    this.#log(now);
+    const isSame =
+      [
+        ...without(now.unreached, was.unreached),
+        ...without(was.unreached, now.unreached),
+        ...without(now.silent, was.silent),
+        ...without(was.silent, now.silent),
+      ].length === 0;
+    if (isSame) return;
     this.#found = now;
+    onChange(now);
+  }
+
+  /** Logs who accepts no connection and who hangs, each once, and who no longer does. */
+  #log(now: Reach): void {
+    const { logger, clock } = this.#options;
+    const isDue = (name: string): boolean => {
+      const seen = this.#seen.get(name);
+      return seen !== undefined && (seen.hasAnswered || clock.now() - seen.since >= reachWatch.startMs);
+    };
+    const refused = [...now.unreached].filter(
+      (name) => !now.silent.has(name) && (this.#told.has(name) || isDue(name)),
+    );
+    const hang = without(now.silent, this.#found.silent);
+    const told = new Set([...refused, ...now.silent]);
+    const refuse = refused.filter((name) => !this.#told.has(name));
+    const back = without(this.#told, told);
+    this.#told = told;
     const first = (names: readonly string[]) => ({ at: names.slice(0, 10) });
     const level = this.#options.warnsOfRefused ? 'warn' : 'info';
     if (refuse.length > 0) logger[level]('accept no connection', first(refuse));
     if (hang.length > 0) logger.warn('accept connections and say nothing: taken for hung', first(hang));
     if (back.length > 0) logger.info('reached again, or gone', first(back));
-    onChange(now);
   }
 }
 

@@ -4,7 +4,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import t, { type Test } from 'tap';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/log.ts';
-import { ReachWatch } from '../../src/delivery/reach-watch.ts';
+import { ReachWatch, reachWatch } from '../../src/delivery/reach-watch.ts';
 import { askWord } from '../../src/delivery/word.ts';
 import type { ListenAddress } from '../../src/model/node.ts';
 import { addressName, type Reach, type Watched, type Word } from '../../src/model/reach.ts';
@@ -132,4 +132,37 @@ t.test('who was kept from reading in time does not take the other for silent', a
   const until = systemClock.now() + 600;
   while (systemClock.now() < until);
   t.equal(await asked, 'answers');
+});
+
+t.test('what has never answered is logged once it had time to start; what has, at once', async (t) => {
+  const [never, once] = [await listener(t), await listener(t)];
+  await once.up();
+  let aheadMs = 0;
+  const clock = {
+    ...systemClock,
+    now: () => systemClock.now() + aheadMs,
+    after: systemClock.after.bind(systemClock),
+  };
+  const logged: string[] = [];
+  const note = (message: string, fields?: object) => void logged.push(`${message} ${JSON.stringify(fields)}`);
+  const told: Reach[] = [];
+  const made = new ReachWatch({
+    ...{ clock, logger: { ...silentLogger, info: note, warn: note }, watched: () => [never.at, once.at] },
+    onChange: (found) => told.push(found),
+  });
+  t.teardown(() => made.close());
+  await until('it counts as dead', () => told.at(-1)?.unreached.has(addressName(never.at)) === true);
+  t.strictSame(logged, [], 'and nobody is told');
+  await once.down();
+  await until('one that answered is told', () => logged.length === 1);
+  t.match(logged[0], new RegExp(`^accept no connection .*"${addressName(once.at)}"`));
+  t.notMatch(logged[0], addressName(never.at));
+  aheadMs = reachWatch.startMs;
+  await until('so is the other, after its time', () => logged.length === 2);
+  t.match(logged[1], new RegExp(`^accept no connection .*"${addressName(never.at)}"`));
+  await Promise.all([never.up(), once.up()]);
+  await until(
+    'both are back',
+    () => logged.join().match(/reached again/g)?.length !== undefined && told.at(-1)?.unreached.size === 0,
+  );
 });
