@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { bootstrapCommand } from '../../src/cli/bootstrapcommand.ts';
+import { capacityCommand } from '../../src/cli/capacitycommand.ts';
 import { deregisterCommand } from '../../src/cli/deregistercommand.ts';
 import { evacuateCommand } from '../../src/cli/evacuatecommand.ts';
 import { instancesCommand } from '../../src/cli/instancescommand.ts';
@@ -110,6 +111,7 @@ const commands = [
   statusCommand(),
   validateCommand(),
   bootstrapCommand(),
+  capacityCommand(),
   runCommand(),
   deregisterCommand(),
   instancesCommand(),

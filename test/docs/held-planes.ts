@@ -234,6 +234,18 @@ const processes: readonly Held[] = [
     'src/translate/grpc.ts',
     'Math.max(3, failureShare?.instancesMin ?? 0),\n    success_rate_request_volume: failureShare?.requestsMin ?? 100,',
   ],
+  ['when the control plane logs that one', 'after 30 s', 'src/delivery/reach-watch.ts', 'startMs: 30_000'],
+  [
+    'the largest scenario',
+    '32 MiB',
+    'src/drill/scenario/read.ts',
+    'scenarioBytesMax = 4 * yamlLimits.documentMax',
+  ],
+  ['the largest scenario', '64 KiB', 'src/cli/token.ts', 'tokenBytesMax = 64 * 1024'],
+  ['a pipe as scenario', '30 s', 'src/base/bounded-file.ts', '[waitMs, waitsMax] = [20, 1_500]'],
+  ['`isthmus capacity`', '0.25 s, 5 s', 'src/cli/capacitycommand.ts', '[lookMs, answerMsMax] = [250, 5_000]'],
+  ['of what it shows', '100 requests', 'src/cli/capacity-seen.ts', 'requestsMin = 100'],
+  ['of what it shows', 'less than 60 s', 'src/cli/capacity-text.ts', 'secondsMin = 60'],
 ];
 
 /** What a control plane and the commands do. */
