@@ -373,6 +373,7 @@ export class Hub implements SessionHost<Session, Member> {
   kept(): Record<string, number> {
     return {
       ...{ classes: this.classes.size, nameSets: this.sets.size, unsettled: this.unsettled.size },
+      recentNameBytes: this.sets.recentBytes,
       ...{ ...this.budget.levels(), answerBytes: this.answerBytes.bytes },
     };
   }

@@ -51,6 +51,11 @@ export class NameSets {
     return this.sets.size;
   }
 
+  /** What is kept of sets of names so that the next client that says the same need not be read, in bytes. */
+  get recentBytes(): number {
+    return this.recent.calculatedSize;
+  }
+
   /** The set with exactly these names. The caller must not change `names` afterwards. */
   intern(names: ReadonlySet<string>): NameSet {
     return this.interned(names, plus(zero, names, 1));

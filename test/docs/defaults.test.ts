@@ -71,7 +71,6 @@ const notCompared: readonly string[] = [
   '`isthmus drill live evacuate`',
   'its folder of records',
   '`exposeReady`',
-  'what an xDS client',
   // What follows is compared with the schemas and the commands, below.
   '`weight` of a DR group',
   '`exposeOutcome`',

@@ -5,8 +5,10 @@ import { createMetrics } from '../../src/delivery/metrics.ts';
 import { refusedLimits } from '../../src/delivery/refused-streams.ts';
 import { goneLimits, Roster } from '../../src/delivery/roster.ts';
 import { Answering } from '../../src/serve/calls.ts';
+import { NameSets } from '../../src/serve/names.ts';
 import type { Stream } from '../../src/serve/server.ts';
 import { Unsettled } from '../../src/serve/unsettled.ts';
+import { field } from '../../src/serve/varint.ts';
 import { createXdsServer } from '../../src/serve/xds.ts';
 import { manualClock } from '../support/manual-clock.ts';
 import { until } from '../support/mesh.ts';
@@ -30,6 +32,20 @@ t.test('who left unsettled is remembered for an hour, the last 50,000 of them', 
   t.notOk(unsettled.take('node-50008', clusters), 'an hour later');
   const s = story();
   t.equal(s.hub.kept().unsettled, 0);
+});
+
+t.test('of the sets of names that clients said the last 4,096 are kept, and 32 MiB', async (t) => {
+  const sets = new NameSets();
+  const said = (i: number, length = 1) => sets.read(field(3, `${i}-${'x'.repeat(length)}`));
+  const first = said(0);
+  for (let i = 1; i < 4_096; i++) said(i);
+  t.equal(said(0), first, 'who says the same as another has the same set');
+  for (let i = 1; i <= 4_096; i++) said(i);
+  t.not(said(0), first, 'it is gone once as many others came');
+  const long = said(0, 2 ** 20);
+  for (let i = 1; i <= 8; i++) said(i, 2 ** 20);
+  t.not(said(0, 2 ** 20), long, 'names of 1 MiB count as four times that');
+  t.ok(sets.recentBytes <= 32 * 2 ** 20 && sets.recentBytes > 16 * 2 ** 20, `${sets.recentBytes} bytes`);
 });
 
 t.test('a node counts for as long as its stream is there', async (t) => {
