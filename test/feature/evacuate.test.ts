@@ -4,16 +4,14 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { sleep, systemClock } from '../../src/base/clock.ts';
-import { serveAdmin } from '../../src/cli/admin.ts';
 import type { ListenAddress } from '../../src/model/node.ts';
-import { createEvacuationsSource, type EvacuationsSource } from '../../src/registry/evacuations.ts';
+import { adminToken, evacuationSources, serveAdmins } from '../support/evacuating.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { freeAddress, get, type Mesh, until } from '../support/mesh.ts';
 
 const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const clock = systemClock;
-const token = 'a token of more than sixteen characters';
-const dir = t.testdir({ token });
+const dir = t.testdir({ token: adminToken });
 const alive = setInterval(() => {}, 1_000);
 const idcs = ['sh-a', 'sh-b'] as const;
 
@@ -32,23 +30,13 @@ const instances = await Promise.all(
     return { idc, at };
   }),
 );
-const sources = new Map<string, EvacuationsSource>();
+const sources = evacuationSources(dir);
 const world = await startIdcs({
   ...{ idcs, hopLimit: 1 },
   groups: ['web', 'other'].map((name) => ({ name, instances, health: '/' })),
-  sources(idc) {
-    const source = createEvacuationsSource({ file: join(dir, `${idc}.json`), clock });
-    sources.set(idc, source);
-    return [source];
-  },
+  sources: (idc) => [sources.open(idc)],
 });
-const admins = await Promise.all(
-  [...world.meshes].map(async ([idc, { plane }]) => {
-    const evacuations = sources.get(idc) as EvacuationsSource;
-    const listen = { address: '127.0.0.1', port: 0 };
-    return serveAdmin(plane, listen, token, { evacuations: { plane, evacuations, clock } });
-  }),
-);
+const admins = await serveAdmins(world, sources.all);
 t.teardown(async () => {
   await Promise.all(admins.map((admin) => admin.close()));
   await world.close();
@@ -306,7 +294,7 @@ t.test('its end is by the clocks of the control planes', async (t) => {
 
 t.test('it is there after a restart, before any proxy is answered', async (t) => {
   t.equal((await run(t, ['sh-a', '--for', '1m'])).code, 0);
-  const source = createEvacuationsSource({ file: join(dir, 'sh-a.json'), clock });
+  const source = sources.open('sh-a');
   await (world.meshes.get('sh-a') as Mesh).restart({ sources: [source] });
   const seen: Record<string, number>[] = [];
   await until('the proxies are back', async () => {

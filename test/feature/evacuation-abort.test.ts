@@ -1,80 +1,44 @@
-import { createServer, type Server } from 'node:http';
-import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { sleep, systemClock } from '../../src/base/clock.ts';
 import { MeshError } from '../../src/base/error.ts';
 import { parseAbortOn } from '../../src/cli/abort-on.ts';
-import { serveAdmin } from '../../src/cli/admin.ts';
 import { type EvacuateEnd, evacuate } from '../../src/cli/evacuate.ts';
-import { findPlanes } from '../../src/cli/evacuation-planes.ts';
-import { createJsonClient } from '../../src/cli/json-client.ts';
 import type { ListenAddress } from '../../src/model/node.ts';
 import { outcomeHeader } from '../../src/model/trail.ts';
-import { createEvacuationsSource, type EvacuationsSource } from '../../src/registry/evacuations.ts';
+import { evacuationSources, startInstance, startPlanes } from '../support/evacuating.ts';
 import { startIdcs } from '../support/idcs.ts';
-import { freeAddress, get, type Mesh, until } from '../support/mesh.ts';
+import { get, type Mesh, until } from '../support/mesh.ts';
 
 // An evacuation is taken back half-way. Groups with `failback` come home by the ramp, and the others, the control, at once; where the
 // stand-in has died, everybody is served at home at once, whatever the ramp says.
 
 const clock = systemClock;
-const token = 'a token of more than sixteen characters';
 const dir = t.testdir({});
 
 /** What every instance takes for an answer, milliseconds. */
 let workMs = 0;
 
-async function instance(name: string) {
-  const at: ListenAddress = await freeAddress();
-  let server: Server | undefined;
-  const down = () => {
-    server?.closeAllConnections();
-    server?.close();
-  };
-  const up = () =>
-    new Promise<void>((resolve) => {
-      server = createServer((_, response) => {
-        clock.after(workMs, () => response.end(name));
-      }).listen(at.port, at.address, resolve);
-    });
-  t.teardown(down);
-  await up();
-  return { at, up, down };
-}
+const instance = (name: string) =>
+  startInstance(t, (_, response) => {
+    clock.after(workMs, () => response.end(name));
+  });
 
 const [home, away] = [[await instance('home'), await instance('home')], await instance('away')];
 const instances = [...home.map(({ at }) => ({ idc: 'sh-a', at })), { idc: 'sh-b', at: away.at }];
 const rampMs = 8_000;
 // An answer may take 0.8 s: on a busy machine checks are late.
 const traffic = { health: { path: '/', interval: '1s' } };
-const sources = new Map<string, EvacuationsSource>();
+const sources = evacuationSources(dir);
 const world = await startIdcs({
   ...{ idcs: ['sh-a', 'sh-b'], hopLimit: 1 },
   groups: [
     { name: 'slowly', instances, drGroup: { traffic, failback: { ramp: `${rampMs}ms`, hold: '1s' } } },
     { name: 'at-once', instances, drGroup: { traffic } },
   ],
-  sources(idc) {
-    const source = createEvacuationsSource({ file: join(dir, `${idc}.json`), clock });
-    sources.set(idc, source);
-    return [source];
-  },
+  sources: (idc) => [sources.open(idc)],
 });
 t.teardown(() => world.close());
-const admins = await Promise.all(
-  [...world.meshes].map(([idc, { plane }]) => {
-    const evacuations = { plane, evacuations: sources.get(idc) as EvacuationsSource, clock };
-    return serveAdmin(plane, { address: '127.0.0.1', port: 0 }, token, { evacuations });
-  }),
-);
-t.teardown(() => Promise.all(admins.map((admin) => admin.close())));
-const planes = await findPlanes(
-  admins.map(({ port }) => {
-    const client = createJsonClient({ admin: { address: '127.0.0.1', port }, token });
-    return { name: `${port}`, client };
-  }),
-);
-t.teardown(() => Promise.all(planes.map(({ client }) => client.close())));
+const planes = await startPlanes(t, world, sources.all);
 const { plane } = world.meshes.get('sh-a') as Mesh;
 // The egress counts who found nobody.
 const envoys = ['caller', 'sh-a-egress'].map((name) => world.admins.get(name) as ListenAddress);

@@ -1,46 +1,29 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { sleep, systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/log.ts';
-import { serveAdmin } from '../../src/cli/admin.ts';
 import { undo } from '../../src/cli/evacuate.ts';
-import { findPlanes } from '../../src/cli/evacuation-planes.ts';
-import { createJsonClient } from '../../src/cli/json-client.ts';
 import { openFailbackStore } from '../../src/failback/store.ts';
-import type { ListenAddress } from '../../src/model/node.ts';
 import { outcomeHeader } from '../../src/model/trail.ts';
-import { createEvacuationsSource, type EvacuationsSource } from '../../src/registry/evacuations.ts';
+import { evacuationSources, startInstance, startPlanes } from '../support/evacuating.ts';
 import { startIdcs } from '../support/idcs.ts';
-import { freeAddress, get, type Mesh, until } from '../support/mesh.ts';
+import { get, type Mesh, until } from '../support/mesh.ts';
 
 // An evacuation ends: little by little where the Group asks for it, at once where it does not, which is the control.
 
 const clock = systemClock;
-const token = 'a token of more than sixteen characters';
 const folder = mkdtempSync(join(tmpdir(), 'isthmus-return-'));
 t.teardown(() => rmSync(folder, { recursive: true }));
 
 async function instance(name: string) {
-  const at: ListenAddress = await freeAddress();
   let mirrored = 0;
-  let server: Server | undefined;
-  const down = () => {
-    server?.closeAllConnections();
-    server?.close();
-  };
-  const up = () =>
-    new Promise<void>((resolve) => {
-      server = createServer(({ headers }, response) => {
-        if (headers['x-mirrored-by'] !== undefined) mirrored += 1;
-        response.end(name);
-      }).listen(at.port, at.address, resolve);
-    });
-  t.teardown(down);
-  await up();
-  return { at, up, down, mirrored: () => mirrored };
+  const started = await startInstance(t, ({ headers }, response) => {
+    if (headers['x-mirrored-by'] !== undefined) mirrored += 1;
+    response.end(name);
+  });
+  return { ...started, mirrored: () => mirrored };
 }
 
 const [home, away] = [[await instance('home'), await instance('home')], await instance('away')];
@@ -49,12 +32,7 @@ const rampMs = 6_000;
 // An answer may take 0.8 s: on a busy machine checks are late.
 const traffic = { health: { path: '/', interval: '1s' } };
 const failback = { ramp: `${rampMs}ms`, hold: '1s' };
-const sources = new Map<string, EvacuationsSource>();
-function source(idc: string, file = `${idc}.json`): EvacuationsSource {
-  const made = createEvacuationsSource({ file: join(folder, file), clock });
-  sources.set(idc, made);
-  return made;
-}
+const sources = evacuationSources(folder);
 const world = await startIdcs({
   ...{ idcs: ['sh-a', 'sh-b'], hopLimit: 1 },
   groups: [
@@ -62,7 +40,7 @@ const world = await startIdcs({
     { name: 'at-once', instances, drGroup: { traffic } },
     { name: 'warmed', instances, drGroup: { traffic, failback: { ...failback, warmup: 'mirror' } } },
   ],
-  sources: (idc) => [source(idc)],
+  sources: (idc) => [sources.open(idc)],
 });
 t.teardown(() => world.close());
 const mesh = world.meshes.get('sh-a') as Mesh;
@@ -84,13 +62,13 @@ const held = (group = 'slowly') => mesh.plane.evacuations.held().get(`test/${gro
 
 async function evacuate(percent: number, forMs = 600_000): Promise<void> {
   const expires = new Date(clock.wall() + forMs).toISOString();
-  for (const one of sources.values()) await one.put('e', { idc: 'sh-a', percent, expires });
+  for (const one of sources.all.values()) await one.put('e', { idc: 'sh-a', percent, expires });
   for (const group of ['slowly', 'at-once'])
     await until(`${percent} % leave`, async () => Math.abs(100 - percent - (await shareOf(group))) < 20);
 }
 
 async function end(): Promise<void> {
-  for (const one of sources.values()) await one.end('e');
+  for (const one of sources.all.values()) await one.end('e');
 }
 
 /** Shares of the Group until nothing is held back any more. */
@@ -105,7 +83,7 @@ const allHome = () => until('all are home', async () => (await shareOf('slowly')
 
 t.before(async () => {
   // With a place to write down how far it has come.
-  await mesh.restart({ sources: [source('sh-a')], failbackStore: store() });
+  await mesh.restart({ sources: [sources.open('sh-a')], failbackStore: store() });
   await until('it is ready', () => mesh.plane.readiness().ready);
   for (const group of ['slowly', 'at-once', 'warmed'])
     await until(`${group} is served at home`, async () => (await shareOf(group)) === 100);
@@ -173,19 +151,7 @@ t.test('not to instances that are not well, and after the hold', { timeout: 120_
   };
   await until('it is seen', () => room()?.well === 0);
   t.match(room(), { instances: 2, well: 0 });
-  const admins = await Promise.all(
-    [...world.meshes].map(([idc, { plane }]) => {
-      const evacuations = { plane, evacuations: sources.get(idc) as EvacuationsSource, clock };
-      return serveAdmin(plane, { address: '127.0.0.1', port: 0 }, token, { evacuations });
-    }),
-  );
-  t.teardown(() => Promise.all(admins.map((admin) => admin.close())));
-  const planes = await findPlanes(
-    admins.map(({ port }) => {
-      const client = createJsonClient({ admin: { address: '127.0.0.1', port }, token });
-      return { name: `${port}`, client };
-    }),
-  );
+  const planes = await startPlanes(t, world, sources.all);
   const said: string[] = [];
   const say = (words: string) => void said.push(words);
   const what = { planes, idc: 'sh-a', name: 'e', groups: [], clock, say };
@@ -193,7 +159,6 @@ t.test('not to instances that are not well, and after the hold', { timeout: 120_
   t.match(said.join('\n'), /sh-a cannot take back .* slowly.test \(0 of 2 instances are well\)/);
   t.equal(await undo(what, { ackWaitMs: 10_000, force: true }), true);
   t.match(said.join('\n'), /come home little by little, .*: test\/slowly.test:80, test\/warmed.test:80/);
-  for (const { client } of planes) await client.close();
   await sleep(clock, 1_000);
   t.equal(await shareOf('slowly'), 0);
   for (const one of home) await one.up();
@@ -211,7 +176,7 @@ t.test('a control plane that dies on the way goes on where it was', { timeout: 1
   const before = held();
   // Long enough for what was written down to lie on the disk.
   await sleep(clock, 100);
-  await mesh.restart({ sources: [source('sh-a')], failbackStore: store() });
+  await mesh.restart({ sources: [sources.open('sh-a')], failbackStore: store() });
   await until('it is ready', () => mesh.plane.readiness().ready);
   const after = held();
   t.ok(after >= before - 10 && after < 90, `from ${before} to ${after}`);
@@ -225,7 +190,7 @@ for (const keeps of [true, false]) {
     await evacuate(100);
     await sleep(clock, 100);
     // It finds no evacuation any more.
-    const none = source('sh-a', `none-${keeps}.json`);
+    const none = sources.open('sh-a', `none-${keeps}.json`);
     await mesh.restart({ sources: [none], ...(keeps && { failbackStore: store() }) });
     await until('it is ready', () => mesh.plane.readiness().ready);
     t.equal(held() <= 10, keeps, `held to ${held()}`);

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ListenAddress } from '../../src/model/node.ts';
 import { freeAddress, until } from './mesh.ts';
+import { idcYamlOf, oneYaml } from './objects-yaml.ts';
 import { type PatchedOptions, startPatched, withoutTrailFilters } from './patched.ts';
 import type { ProxyProcess } from './proxied.ts';
 
@@ -29,25 +30,7 @@ export async function startEdge(
   const accessLog = join(logs, `${edge.port}.log`);
   const { envoy, close } = await startPatched({
     scope: { role: 'ingress', idc: 'sh-a', edge, peer, accessLog },
-    yaml: `
-apiVersion: isthmus.dev/v1alpha1
-kind: Idc
-metadata: {name: sh-a}
-spec:
-  ingress: [{address: 127.0.0.1, edgePort: ${edge.port}, peerPort: ${peer.port}}]
-  egress: [{address: 127.0.0.1, sidecarPort: 1, ingressPort: 2}]
-  edge: ${policy}
----
-apiVersion: networking.istio.io/v1
-kind: ServiceEntry
-metadata: {name: one, namespace: test}
-spec:
-  hosts: [one.test]
-  location: MESH_INTERNAL
-  resolution: STATIC
-  ports: [{number: 80, name: main, protocol: HTTP}]
-  endpoints: [{address: 127.0.0.1, ports: {main: ${app.port}}, locality: sh-a}]
-`,
+    yaml: [idcYamlOf('sh-a', { edge, peer }, `edge: ${policy}`), oneYaml(app, 'sh-a')].join('---'),
     patch(message) {
       withoutTrailFilters(message);
       patch(message);

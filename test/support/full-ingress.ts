@@ -1,5 +1,6 @@
 import type { ListenAddress } from '../../src/model/node.ts';
 import { freeAddress } from './mesh.ts';
+import { idcYaml, idcYamlOf, oneYaml } from './objects-yaml.ts';
 import { type Loose, startPatched, withoutTrailFilters } from './patched.ts';
 
 /** What the instance bears, and what else its Group declares. */
@@ -20,23 +21,7 @@ export async function startFullIngress(
   patch: (message: Loose) => void,
 ): Promise<{ readonly edge: ListenAddress; readonly peer: ListenAddress }> {
   const [edge, peer] = [await freeAddress(), await freeAddress()];
-  const patched = await startPatched({
-    scope: { role: 'ingress', idc: 'sh-b', edge, peer },
-    yaml: `
-apiVersion: isthmus.dev/v1alpha1
-kind: Idc
-metadata: {name: sh-b}
-spec:
-  ingress: [{address: ${edge.address}, edgePort: ${edge.port}, peerPort: ${peer.port}}]
-  egress: [{address: 127.0.0.1, sidecarPort: 3, ingressPort: 4}]
----
-apiVersion: isthmus.dev/v1alpha1
-kind: Idc
-metadata: {name: sh-a}
-spec:
-  ingress: [{address: 127.0.0.1, edgePort: 1, peerPort: 2}]
-  egress: [{address: 127.0.0.1, sidecarPort: 5, ingressPort: 6}]
----
+  const drGroup = `
 apiVersion: isthmus.dev/v1alpha1
 kind: DrGroup
 metadata: {name: all}
@@ -45,17 +30,10 @@ spec:
   idcs: [{name: sh-a}, {name: sh-b}]
   capacity: {concurrentPerInstance: ${concurrentPerInstance}}
   traffic: ${traffic}
----
-apiVersion: networking.istio.io/v1
-kind: ServiceEntry
-metadata: {name: one, namespace: test}
-spec:
-  hosts: [one.test]
-  location: MESH_INTERNAL
-  resolution: STATIC
-  ports: [{number: 80, name: main, protocol: HTTP}]
-  endpoints: [{address: ${instance.address}, ports: {main: ${instance.port}}, locality: sh-b}]
-`,
+`;
+  const patched = await startPatched({
+    scope: { role: 'ingress', idc: 'sh-b', edge, peer },
+    yaml: [idcYamlOf('sh-b', { edge, peer }), idcYaml, drGroup, oneYaml(instance, 'sh-b')].join('---'),
     patch(message) {
       withoutTrailFilters(message);
       patch(message);

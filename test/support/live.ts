@@ -6,10 +6,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
 import { sleep, systemClock } from '../../src/base/clock.ts';
-import { serveAdmin } from '../../src/cli/admin.ts';
 import type { LivePhase, LiveRun } from '../../src/cli/live-run.ts';
 import type { ListenAddress } from '../../src/model/node.ts';
-import { createEvacuationsSource, type EvacuationsSource } from '../../src/registry/evacuations.ts';
+import { adminToken, evacuationSources, serveAdmins } from './evacuating.ts';
 import { type Idcs, startIdcs } from './idcs.ts';
 import { freeAddress, get, type Mesh, until } from './mesh.ts';
 
@@ -55,8 +54,7 @@ export interface LiveWorld {
 /** Starts it: Groups `web` and `other`, a caller in sh-a. */
 export async function startLiveWorld(): Promise<LiveWorld> {
   const dir = mkdtempSync(join(tmpdir(), 'isthmus-live-'));
-  writeFileSync(join(dir, 'token'), 'a token of more than sixteen characters');
-  const token = readFileSync(join(dir, 'token'), 'utf8');
+  writeFileSync(join(dir, 'token'), adminToken);
   const behaviour = { 'sh-a': { waitMs: 0, status: 200 }, 'sh-b': { waitMs: 0, status: 200 } };
   const servers = await Promise.all(
     idcs.map(async (idc) => {
@@ -70,23 +68,13 @@ export async function startLiveWorld(): Promise<LiveWorld> {
       return { idc, at, server };
     }),
   );
-  const sources = new Map<string, EvacuationsSource>();
+  const sources = evacuationSources(dir);
   const world = await startIdcs({
     ...{ idcs, hopLimit: 1 },
     groups: ['web', 'other'].map((name) => ({ name, instances: servers })),
-    sources(idc) {
-      const source = createEvacuationsSource({ file: join(dir, `${idc}.json`), clock: systemClock });
-      sources.set(idc, source);
-      return [source];
-    },
+    sources: (idc) => [sources.open(idc)],
   });
-  const admins = await Promise.all(
-    [...world.meshes].map(([idc, { plane }]) => {
-      const evacuations = sources.get(idc) as EvacuationsSource;
-      const listen = { address: '127.0.0.1', port: 0 };
-      return serveAdmin(plane, listen, token, { evacuations: { plane, evacuations, clock: systemClock } });
-    }),
-  );
+  const admins = await serveAdmins(world, sources.all);
   const planes = admins.flatMap(({ port }) => ['--admin', `127.0.0.1:${port}`]);
   const children: ChildProcess[] = [];
   let runs = 0;
