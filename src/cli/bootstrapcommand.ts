@@ -11,6 +11,7 @@ import {
 import { type AppAddress, buildBootstrap, buildGrpcBootstrap } from '../translate/bootstrap.ts';
 import { addReached, parseApp, parseBound, parseHosts, parseIdcName, showAddress } from './address.ts';
 import { parseMaxHeap } from './heap.ts';
+import { helpEnd } from './help-end.ts';
 
 interface Flags {
   readonly role: NodeRole;
@@ -108,6 +109,16 @@ export function bootstrapCommand(): Command {
     .optionsGroup('For an egress gateway:')
     .option('--sidecar-listen <host:port>', 'for own sidecars (default: 0.0.0.0:15444)', parseBound)
     .option('--ingress-listen <host:port>', 'for own ingress gateways (default: 0.0.0.0:15445)', parseBound)
+    .addHelpText(
+      'after',
+      helpEnd({
+        exits: '0 written; 2 the options do not fit together.',
+        examples: [
+          'isthmus bootstrap --role sidecar --idc sh-a --id caller-1 --namespace shop \\',
+          '  --xds 10.1.0.9:15010 --outbound 127.0.0.1:15001 > caller.yaml',
+        ],
+      }),
+    )
     .action((flags: Flags, command: Command) => {
       checkForms(flags, command);
       const bootstrap = bootstrapOf(flags);

@@ -6,6 +6,7 @@ import { addAddress, showAddress } from './address.ts';
 import type { AskedEnvoy, EnvoyLook, LoadLook } from './capacity-seen.ts';
 import { duration } from './duration.ts';
 import { exitCode } from './exit.ts';
+import { helpEnd } from './help-end.ts';
 
 interface Flags {
   readonly envoy: readonly ListenAddress[];
@@ -42,11 +43,11 @@ export function capacityCommand(): Command {
     .addOption(new Option('-o, --output <format>', 'output format').choices(['text', 'json']).default('text'))
     .addHelpText(
       'after',
-      `
-Exit code: 0 shown; 1 nothing to declare can be told: no Group was busy; 2 an Envoy does not answer, or is none of a mesh; 130 interrupted.
-
-Example:
-  isthmus capacity --envoy 10.1.0.1:15000 --envoy 10.1.0.21:15000 --for 10m`,
+      helpEnd({
+        exits:
+          '0 shown; 1 nothing to declare can be told: no Group was busy; 2 an Envoy does not answer, or is none of a mesh; 130 interrupted: what was seen until then is shown.',
+        examples: ['isthmus capacity --envoy 10.1.0.1:15000 --envoy 10.1.0.21:15000 --for 10m'],
+      }),
     )
     .action(show);
 }

@@ -6,6 +6,7 @@ import { didYouMean } from '../model/suggest.ts';
 import { type NamedClient, deregister as takeOut } from './deregistration.ts';
 import { duration } from './duration.ts';
 import { exitCode } from './exit.ts';
+import { helpEnd } from './help-end.ts';
 import {
   addClientOptions,
   addressOf,
@@ -39,11 +40,15 @@ export function deregisterCommand(): Command {
   return addClientOptions(command)
     .addHelpText(
       'after',
-      `
-Exit code: 0 gone, or not registered; 1 not confirmed in time, and by whom; 2 no control plane answers, or one refuses.
-
-Example, in a systemd unit:
-  ExecStop=isthmus deregister --name %N --namespace shop --wait --token-file /etc/isthmus/token`,
+      helpEnd({
+        exits:
+          '0 gone, or not registered; 1 not confirmed in time, and by whom; 2 no control plane answers, or one refuses.',
+        examples: [
+          '# in a systemd unit',
+          'ExecStop=isthmus deregister --name %N --namespace shop --wait \\',
+          '  --token-file /etc/isthmus/token',
+        ],
+      }),
     )
     .action(deregister);
 }

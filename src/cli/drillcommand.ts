@@ -3,6 +3,7 @@ import { MeshError } from '../base/error.ts';
 import type { Drill } from '../drill/definition.ts';
 import type { DrillOptions } from '../drill/options.ts';
 import { exitCode } from './exit.ts';
+import { helpEnd } from './help-end.ts';
 import { liveCommand } from './livecommand.ts';
 
 interface Flags extends Readonly<Record<string, unknown>> {
@@ -15,12 +16,22 @@ interface Flags extends Readonly<Record<string, unknown>> {
   readonly keepLogs?: boolean;
 }
 
+const drillExits =
+  '0 all bounds held; 1 one was missed; 2 it could not run, or the machine was too busy to judge; 130 interrupted. With --expect-fail: 0 when it failed, for the right reason.';
+
 /** `isthmus drill NAME`: break a real world and hold what happens against bounds. One subcommand for each drill. */
 export function drillCommand(drills: readonly Drill[]): Command {
   const command = new Command('drill')
     .summary('drill an outage on real Envoys')
     .description(
-      'Start a real world, break something in it, and hold what happens against bounds. Needs the source tree (make drill sets it up). Exit 0: all bounds held; 1: one was missed; 2: it could not run.',
+      'Start a real world, break something in it, and hold what happens against bounds. Needs the source tree (make drill sets it up).',
+    )
+    .addHelpText(
+      'after',
+      helpEnd({
+        exits: drillExits,
+        examples: ['isthmus drill outage --quick', 'isthmus drill run --check my.yaml'],
+      }),
     );
   for (const drill of drills) command.addCommand(commandOf(drill));
   command.addCommand(scenarioCommand());
@@ -32,8 +43,17 @@ export function drillCommand(drills: readonly Drill[]): Command {
 function commandOf(drill: Drill): Command {
   const command = new Command(drill.name)
     .summary(drill.summary)
-    .description(
-      `${drill.description} Needs the source tree (make drill sets it up). Exit 0: all bounds held; 1: one was missed.`,
+    .description(`${drill.description} Needs the source tree (make drill sets it up).`)
+    .addHelpText(
+      'after',
+      helpEnd({
+        exits: drillExits,
+        examples: [
+          `isthmus drill ${drill.name} --quick`,
+          '# the negative control',
+          `isthmus drill ${drill.name} --unprotected --expect-fail`,
+        ],
+      }),
     );
   for (const { name, value, description, choices, default: fallback } of drill.flags) {
     const option = new Option(`--${name} <${value}>`, description).default(fallback);
@@ -42,7 +62,7 @@ function commandOf(drill: Drill): Command {
   addRunOptions(command, drill.unprotected);
   for (const [name, rate] of Object.entries(drill.rates)) {
     // No default here: a negative control may have another.
-    const about = `requests per second of the ${name} (default: ${rate})`;
+    const about = `requests per second of the load ‘${name}’ (default: ${rate})`;
     command.option(`--${name}-rate <rps>`, about, number(1));
   }
   return command.action(async (flags: Flags) => {
@@ -68,7 +88,11 @@ function addRunOptions(command: Command, unprotected: string): void {
     .option('--expect-fail', 'exit 0 if, and only if, the verdict fails for the right reason')
     .option('--quick', 'shorter phases')
     .option('--runs <n>', 'how many times in a row', number(1), 1)
-    .option('--seed <n>', 'of the arrival times (default: the drill’s own, else 1)', number(0))
+    .option(
+      '--seed <n>',
+      'of arrival times and all else that is random (default: the drill’s own, else 1)',
+      number(0),
+    )
     .option('--report-dir <dir>', 'where index.html, report.json and junit.xml go', 'drill-report')
     .option('--keep-logs', 'keep all logs, also when the drill passes');
 }
@@ -95,14 +119,25 @@ function scenarioCommand(): Command {
   const command = new Command('run')
     .summary('run a scenario file: a world, a load, steps and bounds of your own')
     .description(
-      'Run a scenario file (docs/drills.md, docs/schemas/scenario.json), or check it. Exit 0: all bounds held, or nothing is wrong with it; 1: one was missed, or --check found faults; 2: it could not run.',
+      'Run a scenario file (docs/drills.md, docs/schemas/scenario.json), or check it. Needs the source tree (make drill sets it up).',
+    )
+    .addHelpText(
+      'after',
+      helpEnd({
+        exits: `${drillExits} With --check: 0 it is good, there may be warnings; 1 it has faults.`,
+        examples: ['isthmus drill run --check my.yaml', 'isthmus drill run my.yaml --rate caller=100'],
+      }),
     )
     .argument('<file>', 'the scenario, YAML')
     .option(
       '--check',
       'read it, say what is wrong or probably not meant, with file and line, and start nothing',
     )
-    .option('--rate <name=rps>', 'requests per second of a rate that it names', rate, {});
+    .addOption(
+      new Option('--rate <name=rps>', 'requests per second of a rate that it names; repeat for more')
+        .argParser(rate)
+        .default({}, 'those of the file'),
+    );
   addRunOptions(command, 'the scenario’s negative control, as it states it');
   return command.action(async (file: string, flags: ScenarioFlags) => {
     const { readScenarioFile } = await import('../drill/scenario/read.ts');
@@ -149,10 +184,20 @@ function allCommand(): Command {
   return new Command('all')
     .summary('run all drills, each with its negative control, and write one report')
     .description(
-      'Run every built-in drill and scenario, each with its negative control beside it (over an hour; --quick: shorter phases, one seed of chaos), and write one report of all. What this machine does not allow (root, network namespaces) is skipped, and told. Exit 0: all bounds met, and each control failed as it must; 1: not; 2: nothing could be run.',
+      'Run every built-in drill and scenario, each with its negative control beside it (over an hour; --quick: shorter phases, one seed of chaos), and write one report of all. What this machine does not allow (root, network namespaces) is skipped, and told.',
+    )
+    .addHelpText(
+      'after',
+      helpEnd({
+        exits:
+          '0 all bounds met, and each control failed as it must; 1 not; 2 nothing could be run; 130 interrupted.',
+        examples: ['isthmus drill all --quick', 'isthmus drill all --only overload,gray,chaos-1'],
+      }),
     )
     .option('--quick', 'shorter phases')
-    .option('--only <names>', 'these drills alone, by commas', names, [])
+    .addOption(
+      new Option('--only <names>', 'these drills alone, by commas').argParser(names).default([], 'all'),
+    )
     .option(
       '--report-dir <dir>',
       'where index.html, report.json and a folder for each drill go',

@@ -40,10 +40,14 @@ export function evacuateCommand(): Command {
       "admin address of an Envoy of IDC, such as its ingress gateway's; repeat for more, or several by comma. Without any, only what control planes know is watched",
     abortOn: 'taken back when what these Envoys count in a step is so',
     prefix: '',
-    after: `Exit code: 0 done; 1 refused, or taken back; 2 a control plane does not answer; 130 interrupted, and taken back.
-
-Example:
-  isthmus evacuate sh-a --for 4h --steps 1,10,50,100 --admin 10.1.0.9:15014 --admin 10.2.0.9:15014 --token-file token`,
+    exits:
+      '0 done; 1 refused, or taken back; 2 a control plane does not answer; 130 interrupted, and taken back.',
+    examples: [
+      'isthmus evacuate sh-a --for 4h --steps 1,10,50,100 --token-file token \\',
+      '  --admin 10.1.0.9:15014 --admin 10.2.0.9:15014',
+      'isthmus evacuate sh-a --undo --token-file token \\',
+      '  --admin 10.1.0.9:15014 --admin 10.2.0.9:15014',
+    ],
   }).action(run);
 }
 

@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { ListenAddress } from '../model/node.ts';
 import { addAddress, parseIdcName } from './address.ts';
 import { duration } from './duration.ts';
+import { helpEnd } from './help-end.ts';
 import { addClientOptions, type ClientFlags } from './instance.ts';
 
 /** Options of all commands that let requests leave an IDC. Times in milliseconds. */
@@ -26,8 +27,9 @@ export interface EvacuationWords {
   readonly abortOn: string;
   /** What the name of the Evacuation begins with. */
   readonly prefix: string;
-  /** Examples and exit codes, after the options. */
-  readonly after: string;
+  /** Exit codes and an example, after the options. */
+  readonly exits: string;
+  readonly examples: readonly string[];
 }
 
 /** On what a change is given up, where nothing is said. */
@@ -60,7 +62,7 @@ export function addEvacuationOptions(command: Command, words: EvacuationWords): 
       duration('--ack-timeout <duration>', 'every proxy must confirm a step within this time', '30s'),
     )
     .optionsGroup('The control planes, of every IDC:');
-  return addClientOptions(command).addHelpText('after', `\n${words.after}`);
+  return addClientOptions(command).addHelpText('after', helpEnd(words));
 }
 
 /** A share in percent: 1 to 100. Throws what commander shows. */

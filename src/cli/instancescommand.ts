@@ -4,6 +4,7 @@ import type { ListenAddress } from '../model/node.ts';
 import { adminOption } from './admin-option.ts';
 import type { NamedClient } from './deregistration.ts';
 import { exitCode } from './exit.ts';
+import { helpEnd } from './help-end.ts';
 import { clientsAt } from './instance.ts';
 import { refusalOf } from './json-client.ts';
 
@@ -38,8 +39,11 @@ export function instancesCommand(): Command {
     .addOption(adminOption())
     .addHelpText(
       'after',
-      `
-Exit code: 0 listed, be it none; 1 listed, but one of several control planes does not answer; 2 none answers.`,
+      helpEnd({
+        exits:
+          '0 listed, be it none; 1 listed, but one of several control planes does not answer; 2 none answers.',
+        examples: ['isthmus instances --namespace shop --admin 10.1.0.9:15014'],
+      }),
     )
     .action(list);
 }

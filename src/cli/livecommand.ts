@@ -7,6 +7,7 @@ import type { AbortExpression } from './abort-on.ts';
 import { duration } from './duration.ts';
 import { addEvacuationOptions, type EvacuationFlags, parseSteps } from './evacuation-options.ts';
 import { exitCode } from './exit.ts';
+import { helpEnd } from './help-end.ts';
 import type { ReadProxy } from './proxy-reader.ts';
 
 interface Flags extends EvacuationFlags {
@@ -27,8 +28,18 @@ export function liveCommand(): Command {
     .description(
       'Practise on a fleet that serves. What a drill changes is a lease at the control planes, renewed while this command runs: it is undone at the end, when a condition is met, on Ctrl-C, and by itself when this command or its machine dies.',
     )
-    .addCommand(evacuateLiveCommand());
+    .addCommand(evacuateLiveCommand())
+    .addHelpText('after', helpEnd({ exits: liveExits, examples: liveExample }));
 }
+
+const liveExits =
+  '0 run through, and undone; 1 refused, or aborted, or not undone in time; 2 it could not begin; 130 interrupted, and undone.';
+
+const liveExample: readonly string[] = [
+  "isthmus drill live evacuate sh-a --abort-on 'p99>500ms or errors>0.1%' \\",
+  '  --steps 1,10,50 --envoy 10.1.0.1:15000 --envoy 10.2.0.1:15000 \\',
+  '  --admin 10.1.0.9:15014 --admin 10.2.0.9:15014 --token-file token',
+];
 
 /** `isthmus drill live evacuate IDC`. */
 export function evacuateLiveCommand(): Command {
@@ -70,11 +81,8 @@ export function evacuateLiveCommand(): Command {
       'admin address of an Envoy that is read: sidecars and ingress gateways of IDC, gateways of the others; repeat for more, or several by comma',
     abortOn: 'everybody comes home when this is so for users of any of these IDCs',
     prefix,
-    after: `Exit code: 0 run through, and undone; 1 refused, or aborted, or not undone in time; 2 it could not begin; 130 interrupted.
-
-Example:
-  isthmus drill live evacuate sh-a --steps 1,10,50 --abort-on 'p99>500ms or errors>0.1%' \\
-    --envoy 10.1.0.1:15000 --envoy 10.2.0.1:15000 --admin 10.1.0.9:15014 --admin 10.2.0.9:15014 --token-file token`,
+    exits: liveExits,
+    examples: liveExample,
   }).action(run);
 }
 

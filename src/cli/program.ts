@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { MeshError } from '../base/error.ts';
 import { exitCode } from './exit.ts';
+import { wrapHelp } from './help-end.ts';
 
 /** The version in the package.json above this file, in the source tree as in the built package. */
 function packageVersion(): string {
@@ -62,6 +63,7 @@ function overrideExit(command: Command): void {
   command.commands.forEach(overrideExit);
 }
 overrideExit(program);
+wrapHelp(program);
 
 try {
   await program.parseAsync();

@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { grpcServicePattern, healthPathPattern, parseStatuses, type StatusRange } from '../model/health.ts';
 import { duration } from './duration.ts';
+import { helpEnd } from './help-end.ts';
 import { addClientOptions, parsePort } from './instance.ts';
 import type { RunFlags } from './run.ts';
 
@@ -60,12 +61,14 @@ export function runCommand(): Command {
   return addClientOptions(command)
     .addHelpText(
       'after',
-      `
-Exit code: that of CMD, 128+n when signal n ended it; 127 when there is no such command, 126 when it cannot be run;
-2 when the control plane refuses the registration, with every fault named.
-
-Example:
-  isthmus run --group checkout --namespace shop --port 8080 --health /healthz -- node server.js`,
+      helpEnd({
+        exits:
+          'that of CMD, 128+n when signal n ended it; 127 when there is no such command, 126 when it cannot be run; 2 when the control plane refuses the registration, with every fault named.',
+        examples: [
+          'isthmus run --group checkout --namespace shop --port 8080 \\',
+          '  --health /healthz -- node server.js',
+        ],
+      }),
     )
     .passThroughOptions()
     .action(async (cmd: string, args: string[], flags: RunFlags) => {

@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { hopLimitMax, loopPreventions } from '../model/trail.ts';
 import { addAddress, parseAddress, parseIdcName } from './address.ts';
 import { duration } from './duration.ts';
+import { helpEnd } from './help-end.ts';
 import { logLevels } from './loglevel.ts';
 import type { ServeFlags } from './serve.ts';
 
@@ -93,6 +94,17 @@ export function serveCommand(): Command {
       ),
     )
     .addOption(new Option('--log-level <level>', 'what to log').choices(logLevels).default('info'))
+    .addHelpText(
+      'after',
+      helpEnd({
+        exits:
+          '0 ended by SIGTERM or SIGINT; 1 a fault that nothing caught; 2 it could not start; 130 ended by a second signal, at once.',
+        examples: [
+          'isthmus serve --idc sh-a --config config/ --state /var/lib/isthmus \\',
+          '  --xds 10.1.0.9:15010 --admin 10.1.0.9:15014',
+        ],
+      }),
+    )
     .action(async (flags: ServeFlags) => {
       // Loaded only now: --help and the other commands need none of it.
       const { serve } = await import('./serve.ts');

@@ -6,6 +6,7 @@ import type { NodeStatus } from '../status.ts';
 import { showAddress } from './address.ts';
 import { adminOption } from './admin-option.ts';
 import { exitCode } from './exit.ts';
+import { helpEnd } from './help-end.ts';
 import { callHttp, type HttpAnswer } from './http-call.ts';
 import { nodeText, type Overview, overviewsText } from './statustext.ts';
 
@@ -54,9 +55,11 @@ States, by type of resource:
   STALE     newer state is on its way: how long ago it was sent
   NACKED    refused it, and goes on with what it had, if anything
   NOT SENT  asked, and was not answered yet
-
-Exit code: 0 shown, whatever is wrong there; 1 shown, but one of several control planes does not answer;
-2 none answers, or NODE is connected to none.`,
+${helpEnd({
+  exits:
+    '0 shown, whatever is wrong there; 1 shown, but one of several control planes does not answer; 2 none answers, or NODE is connected to none.',
+  examples: ['isthmus status --admin 10.1.0.9:15014', 'isthmus status egress-1 --watch'],
+})}`,
     )
     .action(show);
 }

@@ -1,0 +1,81 @@
+import { readFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import t from 'tap';
+import { bootstrapCommand } from '../../src/cli/bootstrapcommand.ts';
+import { capacityCommand } from '../../src/cli/capacitycommand.ts';
+import { deregisterCommand } from '../../src/cli/deregistercommand.ts';
+import { drillCommand } from '../../src/cli/drillcommand.ts';
+import { evacuateCommand } from '../../src/cli/evacuatecommand.ts';
+import { wrapHelp } from '../../src/cli/help-end.ts';
+import { instancesCommand } from '../../src/cli/instancescommand.ts';
+import { runCommand } from '../../src/cli/runcommand.ts';
+import { serveCommand } from '../../src/cli/servecommand.ts';
+import { statusCommand } from '../../src/cli/statuscommand.ts';
+import { validateCommand } from '../../src/cli/validatecommand.ts';
+import { drills } from '../../src/drill/catalog.ts';
+
+const drill = drillCommand(drills);
+const commands = [
+  ...[serveCommand(), statusCommand(), validateCommand(), bootstrapCommand(), capacityCommand()],
+  ...[runCommand(), deregisterCommand(), instancesCommand(), evacuateCommand(), drill],
+];
+
+/** A command and all below it, each with its words as they are typed. */
+function withAllBelow(command: Command, above = ''): { words: string; command: Command }[] {
+  const words = `${above}${command.name()}`;
+  return [{ words, command }, ...command.commands.flatMap((each) => withAllBelow(each, `${words} `))];
+}
+
+/** What `--help` shows in a terminal of 80 columns. */
+function helpOf(command: Command): string {
+  let text = '';
+  command.configureOutput({
+    writeOut: (part) => {
+      text += part;
+    },
+    getOutHelpWidth: () => 80,
+  });
+  command.outputHelp();
+  return text;
+}
+
+const all = commands.flatMap((command) => withAllBelow(command));
+
+t.test('the help of each command says how it ends and how it is used, within 80 columns', async (t) => {
+  t.ok(all.length > 25);
+  for (const command of commands) wrapHelp(command);
+  for (const { words, command } of all) {
+    const text = helpOf(command);
+    t.match(text, /^Exit code: /m, words);
+    t.match(text, /^Example:\n {2}\S/m, words);
+    t.strictSame(
+      text.split('\n').filter((line) => line.length > 80),
+      [],
+      words,
+    );
+    t.notMatch(text, /default: (?:\{\}|\[)/, words);
+  }
+});
+
+t.test('the docs have each flag of what evacuates and drills', async (t) => {
+  // Rates are told by the names of their loads.
+  const pages: Readonly<Record<string, readonly string[]>> = {
+    evacuate: ['evacuation'],
+    'drill live evacuate': ['live'],
+    capacity: ['objects'],
+    'drill run': ['drills'],
+    'drill all': ['drills'],
+    'drill chaos': ['drills'],
+  };
+  for (const [words, names] of Object.entries(pages)) {
+    const text = names
+      .map((name) => readFileSync(new URL(`../../docs/${name}.md`, import.meta.url), 'utf8'))
+      .join();
+    const found = all.find((each) => each.words === words)?.command.options ?? [];
+    t.ok(found.length > 0, words);
+    for (const { long = '', short = long } of found.filter(
+      (each) => !/^--(?:caller|edge|more)-rate$/.test(each.long ?? ''),
+    ))
+      t.match(text, new RegExp(`(?:${long}|${short})(?![a-z-])`), `${words} ${long}`);
+  }
+});
