@@ -26,10 +26,11 @@ export class Answering {
 
   /** Opens calls of one request and one answer. What `answer` throws ends the call. */
   unary(answer: (request: Buffer) => Buffer): (stream: Stream) => StreamHandler {
-    return (stream) => ({
-      ...this.#handler(stream, answer, () => stream.end()),
-      halfClosed: () => stream.refuse(new MeshError('invalid', 'there is no request')),
-    });
+    return (stream) =>
+      once(
+        stream,
+        this.#handler(stream, answer, () => stream.end()),
+      );
   }
 
   /** Opens streams on which each request is answered, in order. What `answer` throws ends the stream. */
@@ -43,6 +44,7 @@ export class Answering {
   }
 
   #handler(stream: Stream, answer: (request: Buffer) => Buffer, then: () => void): StreamHandler {
+    stream.dear();
     return answering(stream, (request) => {
       if (request.length > requestBytesMax)
         throw new MeshError(
@@ -79,6 +81,11 @@ export class Answering {
     }
     return sum;
   }
+}
+
+/** What takes one request. */
+export function once(stream: Stream, handler: StreamHandler): StreamHandler {
+  return { ...handler, halfClosed: () => stream.refuse(new MeshError('invalid', 'there is no request')) };
 }
 
 /** What takes requests; what `take` throws ends the stream. */

@@ -1,5 +1,5 @@
 import { MeshError } from '../base/error.ts';
-import { Answering, answering } from './calls.ts';
+import { answering, once } from './calls.ts';
 import type { Services, Stream, StreamHandler } from './server.ts';
 import { eachChunk, numberField, readText } from './varint.ts';
 
@@ -31,16 +31,22 @@ export class Health {
 
   /** What serves the methods, by path. */
   services(): Services {
-    // Of their own: what tools do not read keeps nobody from asking.
-    const calls = new Answering();
     return new Map([
-      [`/${healthService}/Check`, calls.unary((request) => this.check(readName(request)))],
+      [`/${healthService}/Check`, (stream) => this.checkOnce(stream)],
       [`/${healthService}/Watch`, (stream) => this.watch(stream)],
     ]);
   }
 
   private answer(): Buffer {
     return this.isServing ? serving : notServing;
+  }
+
+  private checkOnce(stream: Stream): StreamHandler {
+    const take = (request: Buffer) => {
+      stream.write(this.check(readName(request)));
+      stream.end();
+    };
+    return once(stream, answering(stream, take));
   }
 
   private check(name: string): Buffer {

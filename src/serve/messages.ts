@@ -20,6 +20,8 @@ export interface Receiver {
   refuse(error: MeshError): void;
   readonly intake: Intake;
   readonly pace: Pace;
+  /** Its requests are dear, however short they are. */
+  isDear(): boolean;
 }
 
 /** The messages of one call, out; those that come in are given to the one who opened it. */
@@ -29,6 +31,8 @@ export interface Messages {
   unreadBytes(): number;
   /** Calls `fn` once all of them have. */
   whenRead(fn: () => void): void;
+  /** Whatever still comes is passed over. */
+  stop(): void;
 }
 
 /**
@@ -51,10 +55,10 @@ export function openMessages(call: Call, receiver: Receiver): Messages {
     unreadBytes: () => (out.destroyed ? 0 : out.writableLength),
     whenRead: (fn: () => void) => void out.once('drain', fn),
   };
-  if (http === undefined) return { ...reading, write: (message) => void call.write(message) };
-  readFrames(http, receiver);
+  if (http === undefined) return { ...reading, write: (message) => void call.write(message), stop() {} };
   return {
     ...reading,
+    stop: readFrames(http, receiver),
     write(message) {
       if (http.destroyed || http.closed || http.writableEnded) return;
       if (!http.headersSent) call.sendMetadata(new Metadata());
@@ -97,12 +101,16 @@ interface Source {
  * Keeps a source from giving more where its connection has had more than its share. What it returns is asked before a message
  * of so many bytes: whether there is to wait, or the call was ended for it. It calls `goOn` when that is over.
  */
-function pacer(source: Source, { pace, refuse }: Receiver, goOn: () => void): (bytes: number) => boolean {
+function pacer(
+  source: Source,
+  { pace, refuse, isDear }: Receiver,
+  goOn: () => void,
+): (bytes: number) => boolean {
   let timer: Timer | undefined;
   source.once('close', () => timer?.cancel());
   return (bytes) => {
     try {
-      const wait = pace.mustWait(bytes, goOn);
+      const wait = pace.mustWait(isDear() ? Number.POSITIVE_INFINITY : bytes, goOn);
       if (wait === undefined) return false;
       source.pause();
       timer?.cancel();
@@ -117,13 +125,14 @@ function pacer(source: Source, { pace, refuse }: Receiver, goOn: () => void): (b
 // What a piece costs before it is looked at: a client may send a message byte by byte.
 const pieceMs = 0.02;
 
-/** Reads in the place of grpc-js. */
-function readFrames(http: ServerHttp2Stream, receiver: Receiver): void {
+/** Reads in the place of grpc-js. What it returns ends that. */
+function readFrames(http: ServerHttp2Stream, receiver: Receiver): () => void {
   const [theirs, ...others] = http.listeners('data') as ((chunk: Buffer) => void)[];
-  if (theirs === undefined || others.length > 0) return;
+  if (theirs === undefined || others.length > 0) return () => {};
   const { intake, pace } = receiver;
-  let waits = false;
+  let [waits, isStopped] = [false, false];
   const mustWait = pacer(http, receiver, () => {
+    if (isStopped) return;
     waits = false;
     http.resume();
     read(() => reader.goOn());
@@ -131,6 +140,7 @@ function readFrames(http: ServerHttp2Stream, receiver: Receiver): void {
   const reader = new FrameReader({
     bytesMax: () => intake.bytesMax(),
     mayTake(bytes, isCompressed) {
+      if (isStopped) return false;
       waits = mustWait(isCompressed ? inflatedMax(bytes, intake.inflatedBytesMax) : bytes);
       return !waits;
     },
@@ -143,19 +153,31 @@ function readFrames(http: ServerHttp2Stream, receiver: Receiver): void {
     try {
       some();
     } catch (error) {
-      http.off('data', ours);
-      http.on('data', () => {});
+      stop();
       receiver.refuse(MeshError.from(error));
     }
+  };
+  const stop = () => {
+    if (isStopped) return;
+    isStopped = true;
+    http.off('data', ours);
+    // What comes is dropped, so that its client sees the end.
+    if (http.destroyed) return;
+    http.on('data', ({ length }: Buffer) => {
+      receiver.wasRead(length);
+      pace.charge(pieceMs);
+    });
+    http.resume();
   };
   const ours = (chunk: Buffer) => {
     receiver.wasRead(chunk.length);
     pace.charge(pieceMs);
     read(() => reader.read(chunk));
-    if (!waits && pace.isDue()) waits = mustWait(0);
+    if (!waits && !isStopped && pace.isDue()) waits = mustWait(0);
   };
   http.off('data', theirs);
   http.on('data', ours);
+  return stop;
 }
 
 // Names that are alike are deflated to a tenth or a thirtieth. What is a hundred times as long is a bomb.

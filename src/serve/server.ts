@@ -1,3 +1,4 @@
+import { constants, type ServerHttp2Stream } from 'node:http2';
 import { Server, ServerCredentials, type ServerInterceptor, status } from '@grpc/grpc-js';
 import { type Clock, sleep } from '../base/clock.ts';
 import type { MeshError } from '../base/error.ts';
@@ -32,6 +33,8 @@ export interface Stream {
   refuse(error: MeshError): void;
   /** The client has said who it is: it may send longer messages. */
   known(): void;
+  /** Its requests are dear, however short they are: they wait in line where many are. */
+  dear(): void;
 }
 
 /** What the server above does with a stream. */
@@ -131,7 +134,7 @@ export async function listen(
     call.once('close', () => calls.delete(call));
     const session = sessionOf(call);
     if (session !== undefined) watchSession(keepalive, session);
-    serveCall(call, open, { intakes, paces, wasRead, admission: () => listener.admission });
+    serveCall(call, open, { clock, intakes, paces, wasRead, admission: () => listener.admission });
   };
   const bidi = (path: string) => ({
     path,
@@ -176,6 +179,7 @@ function serveCall(
   call: Call,
   open: (stream: Stream) => StreamHandler,
   reading: {
+    readonly clock: Clock;
     readonly intakes: Intakes;
     readonly paces: Paces;
     wasRead(bytes: number): void;
@@ -187,18 +191,21 @@ function serveCall(
     if (ended) return;
     ended = true;
     intake.close();
+    messages.stop();
     handler.closed();
   };
   const refuse = (error: MeshError) => {
     if (ended) return;
     handler.refused?.(error);
     end();
+    if (http !== undefined) closeUnread(http, reading.clock);
     call.emit('error', { code: statusOf(error), details: error.message });
   };
   const finish = () => {
     end();
     call.end();
   };
+  let isDear = false;
   const http = streamOf(call);
   const connection = sessionOf(call) ?? call;
   const intake = reading.intakes.open(connection, refuse);
@@ -214,6 +221,7 @@ function serveCall(
     refuse,
     intake,
     pace: reading.paces.of(connection),
+    isDear: () => isDear,
   });
   const certificate = call.getAuthContext().sslPeerCertificate?.raw;
   const handler = open({
@@ -229,12 +237,24 @@ function serveCall(
       intake.known();
       reading.admission().settled(http);
     },
+    dear() {
+      isDear = true;
+    },
   });
   call.on('end', () => {
     if (!ended && handler.halfClosed !== undefined) handler.halfClosed();
     else finish();
   });
   for (const event of ['cancelled', 'error', 'close']) call.on(event, end);
+}
+
+// For a client that does not read why it is refused.
+const refusalMsMax = 10_000;
+
+/** Closes a stream that has been refused, where its client does not read that: else it would stay as long as its connection. */
+function closeUnread(http: ServerHttp2Stream, clock: Clock): void {
+  const timer = clock.after(refusalMsMax, () => http.close(constants.NGHTTP2_ENHANCE_YOUR_CALM));
+  http.once('close', () => timer.cancel());
 }
 
 function statusOf(error: MeshError): status {

@@ -278,6 +278,7 @@ const processes: readonly Held[] = [
   ],
   ['a request to the admin address', 'headers 10 s', 'src/cli/admin-places.ts', 'headersMsMax: 10_000,'],
   ['a request to the admin address', 'all of it 30 s', 'src/cli/admin-places.ts', 'requestMsMax: 30_000,'],
+  ['time for an xDS client to read why', '10 s', 'src/serve/server.ts', 'refusalMsMax = 10_000;'],
   ['a request of client status', '16 KiB', 'src/serve/calls.ts', 'requestBytesMax = 16 * 1024;'],
   ['a request of client status', '100', 'src/serve/node-match.ts', 'conditionsMax = 100;'],
   ['processor time of dear xDS requests', '5 ms', 'src/serve/pace.ts', 'loopMs: 5 }'],

@@ -1,3 +1,4 @@
+import { connect } from 'node:http2';
 import t from 'tap';
 import { openHttp2 } from '../support/attacks/call.ts';
 import { connectRaw, endHeaders, frameTypes, headerField } from '../support/attacks/raw.ts';
@@ -121,3 +122,22 @@ t.test('a call without :authority and Host ends alone (CVE-2026-84445)', async (
   await new Promise((resolve) => raw.socket.once('data', resolve));
   t.equal((await get(served.admin, '/readyz')).status, 200);
 });
+
+t.test(
+  'a client that reads nothing loses a stream that was refused, and what it still sends costs nothing',
+  async (t) => {
+    const session = connect(`http://${at}`, { settings: { initialWindowSize: 0 } });
+    t.teardown(() => session.destroy());
+    session.on('error', () => {});
+    const headers = { ':method': 'POST', 'content-type': 'application/grpc', te: 'trailers' };
+    const call = session.request({ ...headers, ':path': '/grpc.health.v1.Health/Watch' });
+    call.on('error', () => {});
+    const ended = new Promise((resolve) => call.once('close', resolve));
+    const requests = Buffer.alloc(5 * 1_000);
+    const more = setInterval(() => void call.write(requests), 10);
+    t.teardown(() => clearInterval(more));
+    await ended;
+    t.equal(call.rstCode, 11, 'ENHANCE_YOUR_CALM');
+    await until('it is gone', async () => (await level('streams')) === 0);
+  },
+);

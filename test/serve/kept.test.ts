@@ -102,7 +102,7 @@ t.test('type URLs that nobody knows leave nothing', async (t) => {
 
 t.test('answers that a client asks for and does not read are bounded', async (t) => {
   const ends: string[] = [];
-  let isRead = false;
+  let [isRead, dear] = [false, 0];
   const open = (address: string) => {
     let written = 0;
     const stream: Stream = {
@@ -112,6 +112,9 @@ t.test('answers that a client asks for and does not read are bounded', async (t)
         whenRead() {},
         end() {},
         known() {},
+        dear() {
+          dear += 1;
+        },
       },
       write: (bytes) => {
         written += bytes.length;
@@ -132,6 +135,7 @@ t.test('answers that a client asks for and does not read are bounded', async (t)
   for (let i = 0; i < 200; i++) answer(open(`10.0.0.${i}:2`)).receive(Buffer.alloc(1));
   t.match(ends.at(-1), /^exhausted: all clients have more than 134217728 bytes/);
   t.ok(calls.unreadBytes() <= 129 * 2 ** 20);
+  t.equal(dear, 210, 'each waits in line with what is dear, however short its request');
   isRead = true;
   const before = ends.length;
   const reads = answer(open('10.0.0.1:1'));
