@@ -7,7 +7,7 @@ import { type Evacuation, evacuationLimits } from '../model/evacuation.ts';
 import { evacuationOf } from '../registry/evacuation-record.ts';
 import type { EvacuationsSource } from '../registry/evacuations.ts';
 import { type ApiReply, errorReply, readJson } from './json-api.ts';
-import { readWait } from './registration-query.ts';
+import { failOnUnknown, readWait } from './registration-query.ts';
 import { settled } from './registration-routes.ts';
 import { evacuationReplicaPath } from './replica-path.ts';
 
@@ -204,18 +204,6 @@ function readFlag(query: URLSearchParams, name: string, value: string): boolean 
   const text = query.get(name);
   if (text === null || text === value) return text !== null;
   throw new MeshError('invalid', `${name}=${text}: give ${name}=${value}, or leave it out`);
-}
-
-/** Throws MeshError `invalid` for a parameter that is none, or that is there twice: a check that is misspelt would evacuate. */
-function failOnUnknown(query: URLSearchParams, known: readonly string[]): void {
-  for (const name of query.keys()) {
-    if (!known.includes(name)) {
-      const words = known.length === 0 ? 'there are none' : `there are ${known.join(', ')}`;
-      throw new MeshError('invalid', `no parameter is called '${name}': ${words}`);
-    }
-    if (query.getAll(name).length > 1)
-      throw new MeshError('invalid', `${name} is there more than once: give it once`);
-  }
 }
 
 async function renew(

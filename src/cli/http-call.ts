@@ -1,4 +1,5 @@
 import type { Dispatcher } from 'undici';
+import { systemClock } from '../base/clock.ts';
 import type { ListenAddress } from '../model/node.ts';
 import { showAddress } from './address.ts';
 
@@ -18,6 +19,8 @@ export interface HttpCall {
   readonly body?: string;
   /** Given up after so long without a byte: before the answer, and within it. Milliseconds. */
   readonly silenceMsMax: number;
+  /** The whole answer must be there after so long: who sends a byte now and then is not waited for. Milliseconds; absent: `wholeTimes` × `silenceMsMax`. */
+  readonly wholeMsMax?: number;
   /** Connections that are kept (`openConnections`); absent: one for this call alone. */
   readonly connections?: Dispatcher;
   /** Aborts the call. */
@@ -34,6 +37,9 @@ const connectMsMax = 2_000;
 /** The longest answer that is read, in bytes: some 250,000 registrations. Whoever answers without an end takes no more memory. */
 const answerBytesMax = 64 * 2 ** 20;
 
+/** A whole answer may take so many times as long as a silence within it. */
+export const wholeTimes = 3;
+
 /** Up to `count` connections to one server, kept; they are opened when they are first used. `destroy` ends them. */
 export async function openConnections(at: ListenAddress, count: number): Promise<Dispatcher> {
   // Loaded here: a command that asks nobody starts without it.
@@ -47,8 +53,12 @@ export async function openConnections(at: ListenAddress, count: number): Promise
 
 /** Sends a request and reads its answer; any status resolves. Rejects with an Error that says why there is none. */
 export async function callHttp({ connections, silenceMsMax, ...call }: HttpCall): Promise<HttpAnswer> {
-  const { at, method = 'GET', path, headers, body, signal } = call;
+  const { at, method = 'GET', path, headers, body, signal, wholeMsMax = wholeTimes * silenceMsMax } = call;
   const dispatcher = connections ?? (await openConnections(at, 1));
+  const late = new AbortController();
+  const timer = systemClock.after(wholeMsMax, () => {
+    late.abort(new Error(`its answer is not complete after ${wholeMsMax / 1_000} s`));
+  });
   try {
     const answer = await dispatcher.request({
       method,
@@ -57,12 +67,13 @@ export async function callHttp({ connections, silenceMsMax, ...call }: HttpCall)
       bodyTimeout: silenceMsMax,
       ...(headers && { headers }),
       ...(body !== undefined && { body }),
-      ...(signal && { signal }),
+      signal: signal === undefined ? late.signal : AbortSignal.any([signal, late.signal]),
     });
     return { status: answer.statusCode, text: await answer.body.text() };
   } catch (error) {
     throw (error as Error).name === 'HTTPParserError' ? new Error(noHttp, { cause: error }) : error;
   } finally {
+    timer.cancel();
     if (connections === undefined) await dispatcher.destroy();
   }
 }

@@ -1,7 +1,7 @@
 import { MeshError } from '../base/error.ts';
 import type { ListenAddress } from '../model/node.ts';
 import { showAddress } from './address.ts';
-import { callHttp, type HttpAnswer, openConnections } from './http-call.ts';
+import { callHttp, type HttpAnswer, openConnections, wholeTimes } from './http-call.ts';
 
 /** An answer of a JSON API. */
 export interface ClientAnswer {
@@ -19,7 +19,10 @@ export interface CallOptions {
 
 /** A client of a control plane's admin interface. */
 export interface JsonClient {
-  /** Any status resolves; throws MeshError `unavailable` when no answer comes within `timeoutMs`. */
+  /**
+   * Any status resolves; throws MeshError `unavailable` when no whole answer comes within `timeoutMs`. What GET asks for may be long: it
+   * may take three times that, as long as it never pauses for `timeoutMs`.
+   */
   call(method: 'GET' | 'PUT' | 'POST' | 'DELETE', path: string, options: CallOptions): Promise<ClientAnswer>;
   close(): Promise<void>;
 }
@@ -48,6 +51,7 @@ export function createJsonClient({ admin, token }: ClientOptions): JsonClient {
           method,
           path: `${path}${search === '' ? '' : `?${search}`}`,
           silenceMsMax: timeoutMs,
+          wholeMsMax: method === 'GET' ? wholeTimes * timeoutMs : timeoutMs,
           connections: await opened,
           ...(signal === undefined ? {} : { signal }),
           headers: {

@@ -1,4 +1,3 @@
-import { systemClock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import { type ListenAddress, type NodeRole, nodeMetadataKey, parseNodeScope } from '../model/node.ts';
 import { showAddress } from './address.ts';
@@ -95,17 +94,9 @@ function underWayOf(stats: readonly Stat[]): readonly UnderWay[] {
   return [...found.values()].sort((a, b) => b.requests - a.requests || (a.group < b.group ? -1 : 1));
 }
 
-/** Of the time without a byte: so long may a whole answer take. Who sends a byte now and then is not waited for. */
-const wholeTimes = 3;
-
 async function ask(at: ListenAddress, path: string, silenceMsMax: number): Promise<object> {
-  const wholeMsMax = wholeTimes * silenceMsMax;
-  const tooLong = new AbortController();
-  const timer = systemClock.after(wholeMsMax, () => {
-    tooLong.abort(new Error(`its answer takes longer than ${wholeMsMax / 1_000} s`));
-  });
   try {
-    const { status, text } = await callHttp({ at, path, silenceMsMax, signal: tooLong.signal });
+    const { status, text } = await callHttp({ at, path, silenceMsMax });
     if (status !== 200) throw new Error(`it answers ${status}`);
     const answer: unknown = JSON.parse(text);
     if (typeof answer !== 'object' || answer === null) throw new Error('it answers with no JSON object');
@@ -113,7 +104,5 @@ async function ask(at: ListenAddress, path: string, silenceMsMax: number): Promi
   } catch (cause) {
     const message = `the Envoy at ${showAddress(at)} does not answer: ${(cause as Error).message}`;
     throw new MeshError('unavailable', message, { cause });
-  } finally {
-    timer.cancel();
   }
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { MeshError } from '../base/error.ts';
 import { type ApiReply, errorReply, readJson } from './json-api.ts';
+import { failOnUnknown } from './registration-query.ts';
 import { type RegistrationContext, type Route, registrationRoutes } from './registration-routes.ts';
 import { replicaPath } from './replica-path.ts';
 
@@ -38,6 +39,7 @@ export async function answerRegistration(
     }
     if (found.route.write && !access.isAllowed)
       return { status: 403, body: { error: 'forbidden', message: access.why } };
+    failOnUnknown(url.searchParams, found.route.parameters);
     const { namespace = '', name = '' } = found.values ?? {};
     const body = found.route.method === 'PUT' ? await readJson(request) : undefined;
     return await found.route.answer(

@@ -1,5 +1,6 @@
 import { MeshError } from '../base/error.ts';
 import { parseDurationMs } from '../model/duration.ts';
+import { didYouMean } from '../model/suggest.ts';
 
 /** What a request says of waiting for proxies. */
 export interface Wait {
@@ -30,4 +31,16 @@ export function positive(query: URLSearchParams, name: string): number | undefin
   if (!/^[0-9]+$/.test(text) || !Number.isSafeInteger(number) || number < 1)
     throw new MeshError('invalid', `${name}=${text}: give a positive whole number`);
   return number;
+}
+
+/** Throws MeshError `invalid` for a parameter that is none, or that is there twice: what is misspelt must not be left out. */
+export function failOnUnknown(query: URLSearchParams, known: readonly string[]): void {
+  for (const name of query.keys()) {
+    if (!known.includes(name)) {
+      const words = known.length === 0 ? 'there are none' : `there are ${known.join(', ')}`;
+      throw new MeshError('invalid', `no parameter is called '${name}': ${words}.${didYouMean(name, known)}`);
+    }
+    if (query.getAll(name).length > 1)
+      throw new MeshError('invalid', `${name} is there more than once: give it once`);
+  }
 }

@@ -42,6 +42,8 @@ export interface Route {
   /** Needs the token. */
   readonly write: boolean;
   readonly help: string;
+  /** Names of its query's parameters. */
+  readonly parameters: readonly string[];
   answer(request: ApiRequest, context: RegistrationContext): Promise<ApiReply>;
 }
 
@@ -56,6 +58,7 @@ export const registrationRoutes: readonly Route[] = [
     operationId: 'listRegistrations',
     write: false,
     help: 'instances that registered themselves (JSON)',
+    parameters: ['namespace'],
     async answer({ query }, context) {
       const namespace = query.get('namespace');
       const listed = context.registrations.list();
@@ -71,6 +74,7 @@ export const registrationRoutes: readonly Route[] = [
     operationId: 'getRegistration',
     write: false,
     help: 'one of them',
+    parameters: [],
     async answer({ key }, context) {
       const found = context.registrations.get(key);
       if (found === undefined)
@@ -84,6 +88,7 @@ export const registrationRoutes: readonly Route[] = [
     operationId: 'register',
     write: true,
     help: 'register an instance, or say what it is anew',
+    parameters: ['wait', 'timeout'],
     async answer({ key, query, body, signal }, context) {
       const wait = readWait(query);
       const { input, faults } = parseRegistration(key, body ?? {});
@@ -116,6 +121,7 @@ export const registrationRoutes: readonly Route[] = [
     operationId: 'renew',
     write: true,
     help: 'a sign of life: the lease begins anew',
+    parameters: ['generation'],
     async answer({ key, query }, context) {
       return { status: 200, body: show(context.registrations.renew(key, generationIn(query)), context) };
     },
@@ -127,6 +133,7 @@ export const registrationRoutes: readonly Route[] = [
       operationId: type,
       write: true,
       help: type === 'drain' ? 'no new requests; stays registered' : 'take requests again after a drain',
+      parameters: ['generation', 'wait', 'timeout'],
       async answer({ key, query, signal }, context) {
         const wait = readWait(query);
         const generation = generationIn(query);
@@ -146,6 +153,7 @@ export const registrationRoutes: readonly Route[] = [
     operationId: 'deregister',
     write: true,
     help: 'take an instance out; ?wait=acked answers when no proxy has it any more',
+    parameters: ['generation', 'wait', 'timeout'],
     async answer({ key, query, signal }, context) {
       const wait = readWait(query);
       const generation = generationIn(query);
@@ -168,6 +176,7 @@ export const registrationRoutes: readonly Route[] = [
     operationId: 'replicate',
     write: true,
     help: 'for other control planes of the IDC: registrations, or what changed since (JSON)',
+    parameters: ['from', 'since', 'hold'],
     async answer({ query, from: at, signal }, { registrations }) {
       const asked = {
         at,

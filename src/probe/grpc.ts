@@ -1,4 +1,5 @@
 import { connect, constants } from 'node:http2';
+import { systemClock, type Timer } from '../base/clock.ts';
 
 /** Who is asked, and for which service; '' stands for the whole server. */
 export interface GrpcTarget {
@@ -20,6 +21,7 @@ export function askGrpcHealth(
 ): Promise<string | undefined> {
   const at = `${host.includes(':') ? `[${host}]` : host}:${port}`;
   const session = connect(`http://${at}`);
+  let timer: Timer | undefined;
   return new Promise<string>((resolve) => {
     session.on('error', (error) => resolve(error.message));
     const stream = session.request({
@@ -28,7 +30,7 @@ export function askGrpcHealth(
       'content-type': 'application/grpc',
       te: 'trailers',
     });
-    stream.setTimeout(timeoutMs, () => {
+    timer = systemClock.after(timeoutMs, () => {
       stream.close(constants.NGHTTP2_CANCEL);
       resolve(`no answer in ${timeoutMs} ms`);
     });
@@ -57,7 +59,10 @@ export function askGrpcHealth(
     stream.end(frame(service));
   })
     .then((said) => (said === 'SERVING' ? undefined : `${at}${service === '' ? '' : ` ${service}`}: ${said}`))
-    .finally(() => session.destroy());
+    .finally(() => {
+      timer?.cancel();
+      session.destroy();
+    });
 }
 
 /** A HealthCheckRequest, length-prefixed: field 1, the service's name. */

@@ -1,6 +1,7 @@
 import { get } from 'node:http';
 import { connect as connectHttp2, constants } from 'node:http2';
 import { connect } from 'node:net';
+import { systemClock, type Timer } from '../base/clock.ts';
 import type { StatusRange } from '../model/health.ts';
 import { askGrpcHealth } from './grpc.ts';
 
@@ -41,12 +42,13 @@ type Get = Extract<Probe, { readonly url: string }>;
 function statusOf({ url, host }: Get, msMax: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const headers = host === undefined ? {} : { host };
-    const sent = get(url, { agent: false, timeout: msMax, headers }, (response) => {
-      response.resume();
+    const sent = get(url, { agent: false, headers }, (response) => {
+      // The rest of an answer that takes longer is not waited for.
+      response.on('error', () => {}).resume();
       resolve(response.statusCode ?? 0);
     });
-    sent.on('timeout', () => sent.destroy(new Error(`no answer in ${msMax} ms`)));
-    sent.on('error', reject);
+    const timer = systemClock.after(msMax, () => sent.destroy(new Error(`no answer in ${msMax} ms`)));
+    sent.on('error', reject).on('close', () => timer.cancel());
   });
 }
 
@@ -54,17 +56,21 @@ function statusOf({ url, host }: Get, msMax: number): Promise<number> {
 function statusOfHttp2({ url, host }: Get, msMax: number): Promise<number> {
   const { host: at, pathname, search } = new URL(url);
   const session = connectHttp2(`http://${at}`);
+  let timer: Timer | undefined;
   return new Promise<number>((resolve, reject) => {
     session.on('error', reject);
     const stream = session.request({ ':path': pathname + search, ':authority': host ?? at });
-    stream.setTimeout(msMax, () => {
+    timer = systemClock.after(msMax, () => {
       stream.close(constants.NGHTTP2_CANCEL);
       reject(new Error(`no answer in ${msMax} ms`));
     });
     stream.on('response', (headers) => resolve(Number(headers[':status'])));
     stream.on('error', reject);
     stream.resume();
-  }).finally(() => session.destroy());
+  }).finally(() => {
+    timer?.cancel();
+    session.destroy();
+  });
 }
 
 function opens(

@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import t from 'tap';
+import { callHttp } from '../../src/cli/http-call.ts';
 import { createJsonClient } from '../../src/cli/json-client.ts';
 import { identifyProxy, readProxy } from '../../src/cli/proxy-reader.ts';
 
@@ -28,7 +29,7 @@ t.test('an answer without an end is given up, and not kept', async (t) => {
   server.close();
 });
 
-t.test('an Envoy that sends a byte now and then is not waited for', async (t) => {
+t.test('who sends a byte now and then is not waited for', async (t) => {
   const server = createServer((_, response) => {
     const timer = setInterval(() => response.write(' '), 50);
     response.on('close', () => clearInterval(timer));
@@ -39,9 +40,19 @@ t.test('an Envoy that sends a byte now and then is not waited for', async (t) =>
     server.close();
   });
   const admin = { address: '127.0.0.1', port: (server.address() as AddressInfo).port };
-  const fault = { code: 'unavailable', message: /does not answer/ };
+  const fault = { code: 'unavailable', message: /does not answer: its answer is not complete after 0.9 s/ };
   await t.rejects(identifyProxy(admin, 300), fault);
   await t.rejects(readProxy(admin, 300), fault);
+  await t.rejects(callHttp({ at: admin, path: '/', silenceMsMax: 300 }), /not complete after 0.9 s/);
+  const client = createJsonClient({ admin, token: undefined });
+  t.teardown(() => client.close());
+  await t.rejects(client.call('GET', '/v1/evacuations', { timeoutMs: 300 }), fault);
+  const short = { ...fault, message: /its answer is not complete after 0.3 s/ };
+  await t.rejects(client.call('POST', '/v1/evacuations/e/renew', { timeoutMs: 300 }), short);
+  // The control: with time enough for it, that is what it is waited for.
+  const begun = performance.now();
+  await t.rejects(callHttp({ at: admin, path: '/', silenceMsMax: 300, wholeMsMax: 2_000 }), /after 2 s/);
+  t.ok(performance.now() - begun > 1_900, 'no silence of 0.3 s ended it');
 });
 
 t.test('what is no Envoy is said to be none', async (t) => {

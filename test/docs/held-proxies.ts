@@ -156,7 +156,7 @@ const requests: readonly Held[] = [
   ['the furthest end', '72 h', 'src/model/evacuation.ts', 'lastsMsMax: 72 * 3_600_000,'],
   ['what its Envoys must not show', '20 requests', 'src/cli/proxy-counts.ts', 'requestsMin = 20;'],
   ['longest `--abort-on`', '1,000 characters', 'src/cli/abort-on.ts', 'textMax = 1_000;'],
-  ['longest answer of an Envoy', '3 times', 'src/cli/proxy-reader.ts', 'wholeTimes = 3;'],
+  ['longest answer that a command reads', '3 times', 'src/cli/http-call.ts', 'wholeTimes = 3;'],
   [
     'its lease',
     'each third; given up after two thirds',

@@ -1,10 +1,11 @@
 import { createServer } from 'node:http';
 import { createServer as createHttp2Server } from 'node:http2';
+import { createServer as createTcpServer } from 'node:net';
 import t from 'tap';
 import { healthDefaults } from '../../src/plan/health.ts';
 import { type Probe, probe } from '../../src/probe/probe.ts';
 import { startGrpc } from '../support/grpc-health.ts';
-import { freeAddress } from '../support/mesh.ts';
+import { freeAddress, until } from '../support/mesh.ts';
 
 const { statuses } = healthDefaults;
 const at = await freeAddress();
@@ -22,6 +23,37 @@ t.test('HTTP: what a proxy takes for healthy', async (t) => {
     t.match(await probe({ url: url(`/${status}`), statuses }), `answers ${status}`);
   t.equal(await probe({ url: url('/401'), statuses: [{ from: 401, to: 403 }] }), undefined);
   t.match(await probe({ url: url('/200'), statuses: [{ from: 401, to: 403 }] }), /answers 200/);
+});
+
+t.test('an answer that begins byte by byte is none', async (t) => {
+  const there = await freeAddress();
+  const server = createTcpServer((socket) => {
+    const text = `HTTP/1.1 200 OK\r\nx: ${'y'.repeat(1_000)}\r\n\r\n`;
+    let sent = 0;
+    const timer = setInterval(() => socket.write(text[sent++] ?? ''), 20);
+    socket.on('error', () => {}).on('close', () => clearInterval(timer));
+  });
+  await new Promise<void>((resolve) => server.listen(there.port, there.address, resolve));
+  t.teardown(() => server.close());
+  const began = performance.now();
+  t.match(
+    await probe({ url: `http://${there.address}:${there.port}/`, statuses }, 300),
+    /no answer in 300 ms/,
+  );
+  t.ok(performance.now() - began < 3_000, 'the whole of it would take 20 s');
+});
+
+t.test('the rest of an answer is not waited for', async (t) => {
+  const there = await freeAddress();
+  const closed: string[] = [];
+  const server = createServer((request, response) => {
+    response.writeHead(200).write('a beginning');
+    request.socket.on('close', () => closed.push('closed'));
+  });
+  await new Promise<void>((resolve) => server.listen(there.port, there.address, resolve));
+  t.teardown(() => server.close());
+  t.equal(await probe({ url: `http://${there.address}:${there.port}/`, statuses }, 300), undefined);
+  await until('its connection is closed', () => closed.length > 0);
 });
 
 t.test('HTTP/2 without HTTP/1.1', async (t) => {
