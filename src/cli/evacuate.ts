@@ -3,7 +3,7 @@ import { MeshError } from '../base/error.ts';
 import { span } from '../model/duration.ts';
 import type { ListenAddress } from '../model/node.ts';
 import type { AbortExpression } from './abort-on.ts';
-import { showAddress } from './address.ts';
+import { findEnvoys, tellCounts, tellUnderWay } from './evacuation-envoys.ts';
 import { checkAt, listAt, refusedAt } from './evacuation-planes.ts';
 import { judgeReturn } from './evacuation-room.ts';
 import {
@@ -16,9 +16,8 @@ import {
   some,
   specOf,
 } from './evacuation-steps.ts';
-import { between, createFleetWatch, envoyMsMax, judgeFleet } from './fleet-watch.ts';
+import { between, createFleetWatch, type FleetWatch, failOnSilence, judgeFleet } from './fleet-watch.ts';
 import { countsText, sumOf } from './proxy-counts.ts';
-import { identifyProxy, type ReadProxy, readProxy } from './proxy-reader.ts';
 
 /** What is to be done. Times in milliseconds. */
 export interface EvacuateOptions extends EvacuationTarget {
@@ -28,9 +27,9 @@ export interface EvacuateOptions extends EvacuationTarget {
   readonly forMs: number;
   readonly ackWaitMs: number;
   readonly dryRun: boolean;
-  /** Also where what is declared says that there is too little room. */
+  /** Also where what is declared says that there is too little room, and without the Envoys that cannot be read. */
   readonly force: boolean;
-  /** Admin interfaces of Envoys of the IDC that is left. */
+  /** Admin interfaces of Envoys that are read. */
   readonly envoys: readonly ListenAddress[];
   readonly abortOn: AbortExpression;
   /** Aborted by Ctrl-C. */
@@ -43,21 +42,24 @@ export type EvacuateEnd = 'done' | 'checked' | 'refused' | 'aborted' | 'interrup
 /** Between two looks while a step lasts, in milliseconds. */
 const lookMs = 1_000;
 
-/** Most Groups of an Envoy that are listed with what stays under way. */
-const underWayMax = 10;
-
 /**
- * Lets requests leave an IDC, step by step, and takes it back where a proxy refuses a step or does not confirm it in time, or what
- * the Envoys count meets a condition. Throws MeshError when a control plane does not answer before anything was changed.
+ * Lets requests leave an IDC, step by step, and takes it back where a proxy refuses a step or does not confirm it in time, an
+ * Envoy that is read falls silent, or what they count meets a condition. Throws MeshError when a control plane does not answer before anything was changed.
  */
 export async function evacuate(options: EvacuateOptions): Promise<EvacuateEnd> {
   const { planes, steps, clock, say, signal, forMs } = options;
-  if (!(await preflight(options, steps, forMs, options.force))) return 'refused';
-  if (options.dryRun) return 'checked';
+  const isAllowed = await preflight(options, steps, forMs, options.force);
+  const proxies = await findEnvoys(options);
+  if (!isAllowed || proxies === undefined) return 'refused';
+  if (options.dryRun) {
+    await tellCounts(options, proxies);
+    if (proxies.length > 0) await tellUnderWay(options, proxies);
+    return 'checked';
+  }
   const until = clock.now() + forMs;
   const known = new Set((await Promise.all(planes.map(refusedAt))).flat());
+  const fleet = createFleetWatch(proxies, clock);
   try {
-    const proxies = await identified(options);
     for (const [index, percent] of steps.entries()) {
       const tookMs = await letLeave(options, {
         ...{ percent, ackWaitMs: options.ackWaitMs, isStanding: index > 0, signal },
@@ -66,7 +68,7 @@ export async function evacuate(options: EvacuateOptions): Promise<EvacuateEnd> {
       await failOnRefusal(planes, known);
       say(`${percent} %: every proxy has confirmed after ${tookMs} ms`);
       const isLast = index === steps.length - 1;
-      if (!isLast || options.envoys.length > 0) await watch(options, proxies, known);
+      if (!isLast || proxies.length > 0) await watch(options, fleet, known);
     }
   } catch (reason) {
     const why = MeshError.from(signal.aborted ? signal.reason : reason).message;
@@ -75,7 +77,7 @@ export async function evacuate(options: EvacuateOptions): Promise<EvacuateEnd> {
     return signal.aborted ? 'interrupted' : 'aborted';
   }
   await tellEnd(options);
-  await tellUnderWay(options);
+  await tellUnderWay(options, proxies);
   return 'done';
 }
 
@@ -96,14 +98,6 @@ async function tellEnd({ planes, idc, name, clock, say }: EvacuateOptions): Prom
   say(
     `${item.percentNow} % leave ${idc}, for ${span(item.endsInMs)} from now on (until ${at}Z by this machine's clock); end it sooner with --undo`,
   );
-}
-
-/** The Envoys that answer; says which do not. */
-async function identified({ envoys, say }: EvacuateOptions): Promise<readonly ReadProxy[]> {
-  const found = await Promise.allSettled(envoys.map((envoy) => identifyProxy(envoy, envoyMsMax)));
-  for (const one of found)
-    if (one.status === 'rejected') say(`not read: ${MeshError.from(one.reason).message}`);
-  return found.flatMap((one) => (one.status === 'fulfilled' ? one.value : []));
 }
 
 /**
@@ -140,42 +134,20 @@ export async function undo(
   return true;
 }
 
-/** Looks on while a step lasts. Throws MeshError when it is to be taken back. */
-async function watch(
-  options: EvacuateOptions,
-  proxies: readonly ReadProxy[],
-  known: ReadonlySet<string>,
-): Promise<void> {
+/** Looks on while a step lasts, and until each Envoy that is read has answered. Throws MeshError when it is to be taken back. */
+async function watch(options: EvacuateOptions, fleet: FleetWatch, known: ReadonlySet<string>): Promise<void> {
   const { planes, idc, abortOn, stepWaitMs, clock, say, signal } = options;
   const until = clock.now() + stepWaitMs;
-  const fleet = createFleetWatch(proxies, clock);
   const first = await fleet.look();
   let seen = between(first, first);
-  while (clock.now() < until) {
-    await sleep(clock, Math.min(lookMs, until - clock.now()), signal);
+  while (clock.now() < until || fleet.silentFor(0).length > 0) {
+    const leftMs = until - clock.now();
+    await sleep(clock, leftMs > 0 ? Math.min(lookMs, leftMs) : lookMs, signal);
     await failOnRefusal(planes, known);
     seen = between(first, await fleet.look());
+    failOnSilence(fleet);
     const found = judgeFleet(seen, idc, abortOn);
     if (found.is === 'so') throw new MeshError('exhausted', found.words);
   }
-  if (proxies.length > 0) say(`  ${countsText(sumOf([...seen.values()]))}`);
-}
-
-/** Streams and connections to instances at home that began before: nothing ends them. */
-async function tellUnderWay({ envoys, idc, say }: EvacuateOptions): Promise<void> {
-  for (const envoy of envoys) {
-    try {
-      const { underWay } = await readProxy(envoy, envoyMsMax);
-      const where = `  ${showAddress(envoy)}`;
-      if (underWay.length === 0) say(`${where}: nothing is under way to instances of ${idc}`);
-      else say(`${where}: under way to instances of ${idc}, until it ends:`);
-      for (const { group, requests, connections } of underWay.slice(0, underWayMax))
-        say(`    ${group}: ${requests} requests or streams; connections, idle ones too: ${connections}`);
-      if (underWay.length > underWayMax) say(`    and ${underWay.length - underWayMax} more Groups`);
-    } catch (reason) {
-      say(`  ${MeshError.from(reason).message}`);
-    }
-  }
-  const asked = envoys.length === 0 ? 'no Envoy was asked (--envoy)' : 'other Envoys were not asked';
-  say(`  ${asked}: which of their requests and connections stay is not known`);
+  if (seen.size > 0) say(`  ${countsText(sumOf([...seen.values()]))}`);
 }

@@ -22,7 +22,7 @@ export function evacuateCommand(): Command {
   const command = new Command('evacuate')
     .summary('let requests leave an IDC for a time')
     .description(
-      'Let the requests of some or all Groups leave IDC, in steps, until a time at which it ends by itself. Each step waits until every proxy has confirmed it. It is taken back when a proxy refuses a step or does not confirm it in time, when what the Envoys of --envoy count meets a condition, and on SIGINT, SIGTERM and SIGHUP; if this command dies, its time ends it. What is under way stays where it is.',
+      'Let the requests of some or all Groups leave IDC, in steps, until a time at which it ends by itself. Each step waits until every proxy has confirmed it. It is taken back when a proxy refuses a step or does not confirm it in time, when an Envoy of --envoy falls silent or what they count meets a condition, and on SIGINT, SIGTERM and SIGHUP; if this command dies, its time ends it. What is under way stays where it is.',
     )
     .option('--percent <p>', 'share of its requests that leaves, 1 to 100 (default: 100)', parsePercent)
     .option('--steps <list>', 'shares one after the other, such as 1,10,50,100', parseSteps)
@@ -35,10 +35,11 @@ export function evacuateCommand(): Command {
     )
     .option('--undo', 'end it now');
   return addEvacuationOptions(command, {
-    force: 'also where what is declared says that there is too little room, there or at home',
+    force:
+      'also where what is declared says that there is too little room, there or at home, and without Envoys of --envoy that cannot be read',
     envoy:
-      "admin address of an Envoy of IDC, such as its ingress gateway's; repeat for more, or several by comma. Without any, only what control planes know is watched",
-    abortOn: 'taken back when what these Envoys count in a step is so',
+      "admin address of an Envoy that is read, such as the ingress gateway's of IDC; repeat for more, or several by comma. Without any, only what control planes know is watched",
+    abortOn: 'taken back when what these Envoys count in a step is so; needs --envoy',
     prefix: '',
     exits:
       '0 done; 1 refused, or taken back; 2 a control plane does not answer; 130 interrupted, and taken back.',
@@ -48,10 +49,13 @@ export function evacuateCommand(): Command {
       'isthmus evacuate sh-a --undo --token-file token \\',
       '  --admin 10.1.0.9:15014 --admin 10.2.0.9:15014',
     ],
-  }).action(run);
+  }).action((idc: string, flags: Flags) =>
+    run(idc, flags, command.getOptionValueSource('abortOn') !== 'default'),
+  );
 }
 
-async function run(idc: string, flags: Flags): Promise<void> {
+async function run(idc: string, flags: Flags, isConditional: boolean): Promise<void> {
+  const { parseAbortOn } = await import('./abort-on.ts');
   const { evacuate, undo } = await import('./evacuate.ts');
   const { withSession } = await import('./evacuation-session.ts');
   const steps = flags.steps ?? [flags.percent ?? 100];
@@ -61,6 +65,12 @@ async function run(idc: string, flags: Flags): Promise<void> {
     throw new MeshError(
       'invalid',
       '--undo brings everybody home: leave out --steps and --percent, or --undo',
+    );
+  parseAbortOn(flags.abortOn);
+  if (isConditional && !flags.undo && (flags.envoy ?? []).length === 0)
+    throw new MeshError(
+      'invalid',
+      `--abort-on measures nothing without an Envoy: give --envoy, or ISTHMUS_ENVOY, with the admin address of a sidecar or ingress gateway of ${idc}, or leave it out`,
     );
   const lastMs = (steps.length - 1) * flags.stepWait;
   if (!flags.undo && lastMs >= flags.for)

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts';
+import { MeshError } from '../base/error.ts';
 import { type AbortExpression, type Judgement, judge } from './abort-on.ts';
 import { showAddress } from './address.ts';
 import { countsBetween, judgeCounts, noCounts, type ProxyCounts, sumOf } from './proxy-counts.ts';
@@ -15,24 +16,39 @@ export interface FleetLook {
 export interface FleetWatch {
   /** Reads all of them; one that does not answer keeps what it had. */
   look(): Promise<FleetLook>;
-  /** Those that have not answered for so long, in milliseconds, by their addresses. */
+  /** Those that have not answered since a look so long ago or longer, in milliseconds, by their addresses; 0: at the last look. */
   silentFor(ms: number): readonly string[];
 }
 
-/** The longest that an Envoy may take to answer, in milliseconds. */
+/** The longest that an Envoy may be silent when it is asked, in milliseconds. */
 export const envoyMsMax = 2_000;
+
+/** An Envoy that does not answer for so long, in milliseconds, ends what it guards. */
+const silentMsMax = 10_000;
+
+/** Throws MeshError `unavailable` where an Envoy has not answered for too long: a guard that sees nothing is none. */
+export function failOnSilence(fleet: FleetWatch): void {
+  const silent = fleet.silentFor(silentMsMax);
+  if (silent.length === 0) return;
+  const words = `no answer for ${silentMsMax / 1_000} s of the Envoys at ${silent.join(', ')}`;
+  throw new MeshError('unavailable', words);
+}
 
 /** Creates a watch. What a proxy has counted before its first answer does not count, nor is lost when it starts anew. */
 export function createFleetWatch(proxies: readonly ReadProxy[], clock: Clock): FleetWatch {
-  const began = clock.now();
   const last = new Map<ReadProxy, ProxyCounts>();
   const totals = new Map<ReadProxy, ProxyCounts>();
-  const heardAt = new Map<ReadProxy, number>();
+  /** Of those that did not answer last: when they were first asked in vain. */
+  const silentSince = new Map<ReadProxy, number>();
 
   async function read(proxy: ReadProxy): Promise<void> {
+    const askedAt = clock.now();
     const counts = await readProxy(proxy.admin, envoyMsMax).catch(() => undefined);
-    if (counts === undefined) return;
-    heardAt.set(proxy, clock.now());
+    if (counts === undefined) {
+      silentSince.set(proxy, silentSince.get(proxy) ?? askedAt);
+      return;
+    }
+    silentSince.delete(proxy);
     const before = last.get(proxy);
     last.set(proxy, counts);
     if (before === undefined) return;
@@ -49,7 +65,7 @@ export function createFleetWatch(proxies: readonly ReadProxy[], clock: Clock): F
     },
     silentFor: (ms) =>
       proxies
-        .filter((proxy) => clock.now() - (heardAt.get(proxy) ?? began) >= ms)
+        .filter((proxy) => clock.now() - (silentSince.get(proxy) ?? Number.POSITIVE_INFINITY) >= ms)
         .map(({ admin }) => showAddress(admin)),
   };
 }

@@ -1,17 +1,18 @@
 import { sleep } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
-import { type AbortExpression, conditionsOf, type Judgement } from './abort-on.ts';
+import type { AbortExpression, Judgement } from './abort-on.ts';
+import { sayWhoIsRead, strangers } from './evacuation-envoys.ts';
 import { createLease, type EvacuationLease } from './evacuation-lease.ts';
-import { listAt, proxiesAt, refusedAt } from './evacuation-planes.ts';
+import { listAt, refusedAt } from './evacuation-planes.ts';
+import { comeHome, type EvacuationTarget, failOnRefusal, letLeave, preflight } from './evacuation-steps.ts';
 import {
-  comeHome,
-  type EvacuationTarget,
-  failOnRefusal,
-  letLeave,
-  preflight,
-  some,
-} from './evacuation-steps.ts';
-import { between, createFleetWatch, type FleetLook, type FleetWatch, judgeFleet } from './fleet-watch.ts';
+  between,
+  createFleetWatch,
+  type FleetLook,
+  type FleetWatch,
+  failOnSilence,
+  judgeFleet,
+} from './fleet-watch.ts';
 import { figuresOf, type LiveEnd, type LivePhase } from './live-run.ts';
 import { countsText, type ProxyCounts } from './proxy-counts.ts';
 import type { ReadProxy } from './proxy-reader.ts';
@@ -52,8 +53,6 @@ export const liveTimes = {
   progress: 10_000,
   /** What happens late in a long step is judged by the last while alone, too. */
   window: 30_000,
-  /** An Envoy that does not answer for so long ends the run. */
-  silentMax: 10_000,
   /** Control planes are asked this often what proxies refuse. */
   refusals: 5_000,
 } as const;
@@ -68,6 +67,8 @@ export async function runLive(options: LiveOptions): Promise<LiveOutcome> {
   const refused = (why: string): LiveOutcome => ({ how: 'refused', why, isUndone: true });
   const standing = await standingAt(options);
   if (standing !== undefined) return refused(standing);
+  const [strange] = strangers(options, options.proxies).values();
+  if (strange !== undefined) return refused(strange);
   if (!(await preflight(options, options.steps, options.leaseMs, options.force)))
     return refused('control planes, or the room at the other IDCs, do not allow it');
   await sayWhoIsRead(options);
@@ -111,25 +112,6 @@ async function standingAt({ planes, name, force, say }: LiveOptions): Promise<st
   const words = `evacuation ${other.name} is in force: ${other.percentNow} % leave ${other.idc}`;
   if (force) say(`${words}; going on all the same`);
   return force ? undefined : `${words}. End it first, or go on all the same with --force`;
-}
-
-/** Says what is read, and what is not. */
-async function sayWhoIsRead({ planes, proxies, idc, abortOn, say }: LiveOptions): Promise<void> {
-  say(`read: ${proxies.map(({ id, role, idc: of }) => `${id} (${role}, ${of})`).join(', ')}`);
-  const home = planes.filter((plane) => plane.idc === idc);
-  const known = (await Promise.all(home.map(proxiesAt))).flat();
-  const read = new Set(proxies.map(({ id }) => id));
-  const others = [...new Set(known.filter(({ role }) => role !== 'egress').map(({ id }) => id))];
-  const unread = others.filter((id) => !read.has(id));
-  if (unread.length > 0)
-    say(
-      `  of ${unread.length} other sidecars and ingress gateways of ${idc} nothing is seen: ${some(unread)}`,
-    );
-  const what = new Set(conditionsOf(abortOn).map((condition) => condition.what));
-  const sees = (role: string) => proxies.some((proxy) => proxy.role === role);
-  if (what.has('no-idc') && !sees('egress')) say('  no-idc is not seen: none of them is an egress gateway');
-  if (what.has('spill-limit') && !proxies.some((one) => one.role === 'ingress' && one.idc !== idc))
-    say('  spill-limit is not seen: none of them is an ingress gateway of another IDC');
 }
 
 async function allSteps(options: LiveOptions, fleet: FleetWatch, lease: EvacuationLease): Promise<void> {
@@ -189,8 +171,9 @@ async function watch(
   let found: Judgement = { is: 'not so' };
   let [toldAt, askedAt] = [began, began];
   try {
-    while (clock.now() - began < ms) {
-      await sleep(clock, Math.min(liveTimes.look, began + ms - clock.now()), signal);
+    while (clock.now() - began < ms || (!isFree && fleet.silentFor(0).length > 0)) {
+      const leftMs = began + ms - clock.now();
+      await sleep(clock, leftMs > 0 ? Math.min(liveTimes.look, leftMs) : liveTimes.look, signal);
       const look = await fleet.look();
       recent = within([...recent, look], liveTimes.window);
       seen = between(first, look);
@@ -199,12 +182,7 @@ async function watch(
         say(`  ${name}, ${Math.round((toldAt - began) / 1_000)} s: ${seenText(seen)}`);
       }
       if (isFree) continue;
-      const silent = fleet.silentFor(liveTimes.silentMax);
-      if (silent.length > 0)
-        throw new MeshError(
-          'unavailable',
-          `no answer for ${liveTimes.silentMax / 1_000} s of the Envoys at ${silent.join(', ')}`,
-        );
+      failOnSilence(fleet);
       found = judgeFleet(seen, idc, abortOn);
       for (const one of [found, judgeFleet(between(recent[0] as FleetLook, look), idc, abortOn)])
         if (one.is === 'so') throw new MeshError('exhausted', one.words);

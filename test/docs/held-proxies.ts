@@ -164,7 +164,7 @@ const requests: readonly Held[] = [
     'renew: 1 / 3, again: 1 / 10, lost: 2 / 3',
   ],
   ['its last while', '30 s', 'src/cli/live.ts', 'window: 30_000,'],
-  ['an Envoy that it reads', '10 s', 'src/cli/live.ts', 'silentMax: 10_000,'],
+  ['an Envoy that it, or', '10 s', 'src/cli/fleet-watch.ts', 'silentMsMax = 10_000;'],
   ['control planes of an IDC look', 'each 1 s', 'src/registry/evacuations.ts', 'pull: 1_000,'],
   ['control planes of an IDC look', '3 s', 'src/registry/evacuations.ts', 'startWait: 3_000,'],
   ['the clock is looked at', '10 s', 'src/pipeline.ts', 'timeLookMsMax = 10_000;'],
