@@ -157,7 +157,13 @@ async function put(
   if (leftMs <= 0) throw new MeshError('invalid', `evacuation ${name}: spec.expires has passed`);
   if (leftMs > evacuationLimits.lastsMsMax && object.spec.startsAt === undefined)
     throw new MeshError('invalid', `evacuation ${name}: spec.expires is more than 72 hours away`);
+  failOnStart(object, clock.wall());
   const known = plane.evacuations.list();
+  const others = known.items.filter((item) => item.name !== name && item.endsInMs > 0);
+  if (others.length >= evacuationLimits.standingMax) {
+    const message = `${evacuationLimits.standingMax} evacuations stand already: end some, or name several Groups in one`;
+    throw new MeshError('exhausted', message);
+  }
   if (!known.idcs.includes(idc))
     throw new MeshError('invalid', `no Idc is named '${idc}': there are ${known.idcs.join(', ')}`);
   failInFolder(name, context, 'change it there, or choose another name');
@@ -165,6 +171,12 @@ async function put(
   if (isCheck) return { status: 200, body: { name, own: known.idc, ...effect } };
   await evacuations.put(name, asked, isStanding);
   return confirmed(context, wait, signal, () => ({ name, own: known.idc, ...effect }));
+}
+
+/** Throws MeshError `invalid` for a start that is too far ahead to be meant. */
+function failOnStart({ meta, spec: { startsAt } }: Evacuation, wallMs: number): void {
+  if (startsAt === undefined || startsAt - wallMs <= evacuationLimits.aheadMsMax) return;
+  throw new MeshError('invalid', `evacuation ${meta.name}: spec.starts is more than 30 days away: ask then`);
 }
 
 /** What it would do. Throws MeshError `conflict` where a Group would be left by its last IDC. */

@@ -47,6 +47,12 @@ export interface EvacuationStatus {
 export const evacuationLimits = {
   /** The furthest that one may end after its start: what is forgotten must end. */
   lastsMsMax: 72 * 3_600_000,
+  /** The furthest that a start may be ahead. */
+  aheadMsMax: 30 * 24 * 3_600_000,
+  /** So far may clocks of control planes differ, and each still begins at once what another one was asked for. */
+  clocksApartMs: 3_600_000,
+  /** The most that may be in force or to come at once. */
+  standingMax: 100,
   stepsMax: 20,
   stepSecondsMax: 86_400,
   stepSecondsDefault: 60,
@@ -57,21 +63,32 @@ export const evacuationLimits = {
 
 type Spec = Evacuation['spec'];
 
+/** When it begins at the earliest: without a start of its own it is in force for the last of its time alone, however far its end is. */
+export function beginsAt({ startsAt, expiresAt }: Pick<Spec, 'startsAt' | 'expiresAt'>): number {
+  return startsAt ?? expiresAt - evacuationLimits.lastsMsMax - evacuationLimits.clocksApartMs;
+}
+
+/** The shares of `steps`, with when each begins, that it never comes to: it is over before. */
+export function stepsInVain({ percent, startsAt, expiresAt, steps, stepMs }: Spec) {
+  if (startsAt === undefined || steps.length === 0) return [];
+  return [...steps, ...(percent === steps.at(-1) ? [] : [percent])]
+    .map((share, i) => ({ share, at: startsAt + i * stepMs }))
+    .filter(({ at }) => at >= expiresAt);
+}
+
 /** The share that leaves at a time, percent; 0: it is not in force. */
-export function percentAt({ percent, startsAt, expiresAt, steps, stepMs }: Spec, wallMs: number): number {
-  if (wallMs >= expiresAt || (startsAt !== undefined && wallMs < startsAt)) return 0;
+export function percentAt(spec: Spec, wallMs: number): number {
+  const { percent, startsAt, expiresAt, steps, stepMs } = spec;
+  if (wallMs >= expiresAt || wallMs < beginsAt(spec)) return 0;
   const step = startsAt === undefined ? steps.length : Math.floor((wallMs - startsAt) / stepMs);
   return steps[step] ?? percent;
 }
 
 /** When `percentAt` may change next; undefined: never again. */
-export function nextChangeAt(
-  { startsAt, expiresAt, steps, stepMs }: Spec,
-  wallMs: number,
-): number | undefined {
-  const starts =
-    startsAt === undefined ? [] : [startsAt, ...steps.map((_, i) => startsAt + (i + 1) * stepMs)];
-  const ahead = [...starts, expiresAt].filter((at) => at > wallMs && at <= expiresAt);
+export function nextChangeAt(spec: Spec, wallMs: number): number | undefined {
+  const { startsAt, expiresAt, steps, stepMs } = spec;
+  const later = startsAt === undefined ? [] : steps.map((_, i) => startsAt + (i + 1) * stepMs);
+  const ahead = [beginsAt(spec), ...later, expiresAt].filter((at) => at > wallMs && at <= expiresAt);
   return ahead.length === 0 ? undefined : Math.min(...ahead);
 }
 

@@ -1,5 +1,5 @@
 import type { GroupView, MeshView } from '../index/view.ts';
-import { type Evacuation, type EvacuationStatus, isFor, percentAt } from '../model/evacuation.ts';
+import { beginsAt, type Evacuation, type EvacuationStatus, isFor, percentAt } from '../model/evacuation.ts';
 import { evacuatedIdcs, evacuationsAt, type Leaving } from './evacuation.ts';
 import { type GroupRoom, type KnownHealth, roomFor } from './evacuation-room.ts';
 
@@ -37,7 +37,9 @@ export function evacuationStatuses(view: MeshView, wallMs: number): readonly Eva
       ...{ name: meta.name, idc: spec.idc, percentNow: percentAt(spec, wallMs), percent: spec.percent },
       groups: spec.groups,
       ...(spec.selector === undefined ? {} : { selector: spec.selector }),
-      ...(spec.startsAt === undefined ? {} : { startsInMs: spec.startsAt - wallMs }),
+      ...(spec.startsAt === undefined && beginsAt(spec) <= wallMs
+        ? {}
+        : { startsInMs: beginsAt(spec) - wallMs }),
       endsInMs: spec.expiresAt - wallMs,
       ...(spec.reason === undefined ? {} : { reason: spec.reason }),
       origin: meta.origin,

@@ -20,7 +20,7 @@ export interface EvacuationPeer {
 export interface EvacuationsSource extends Source {
   /**
    * Puts an evacuation, or replaces it; resolves once it is on the disk and was pushed. Throws MeshError `invalid` for a spec
-   * with faults, `unavailable` when the disk fails or before `start`; then nothing has changed. With `isStanding` it throws
+   * with faults, `exhausted` for a new name when too many were put lately, `unavailable` when the disk fails or before `start`; then nothing has changed. With `isStanding` it throws
    * `not-found` where none of the name is in force: what has ended meanwhile, here or at a peer, does not come back.
    */
   put(name: string, spec: unknown, isStanding?: boolean): Promise<Evacuation>;
@@ -55,6 +55,9 @@ export const evacuationTimes = {
   /** A record is forgotten so long after it is over: the clocks of control planes may differ. */
   forget: 3_600_000,
 } as const;
+
+/** The most records, ended ones included, that a new name may come to. */
+const recordsMax = 1_000;
 
 /** Creates the `evacuations` source. */
 export function createEvacuationsSource(options: EvacuationsOptions): EvacuationsSource {
@@ -161,6 +164,10 @@ export function createEvacuationsSource(options: EvacuationsOptions): Evacuation
     },
     async put(name, spec, isStanding = false) {
       const object = evacuationOf(name, spec);
+      if (!standing.has(name) && standing.size >= recordsMax) {
+        const message = `${recordsMax} evacuations have been put lately under other names: use one of these, or try again when they are forgotten, an hour after their ends`;
+        throw new MeshError('exhausted', message);
+      }
       const said = spec as Record<string, unknown>;
       // The next edit, not the clock's: whoever has ended it at a peer meanwhile has a later one.
       const edit = () => (isStanding ? standingNow(name).edit + 1 : editAfter(name));

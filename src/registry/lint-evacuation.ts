@@ -1,4 +1,4 @@
-import { type Evacuation, evacuationLimits, isFor } from '../model/evacuation.ts';
+import { beginsAt, type Evacuation, evacuationLimits, isFor, stepsInVain } from '../model/evacuation.ts';
 import { covers, isWildcard } from '../model/hostname.ts';
 import type { DrGroup } from '../model/idc.ts';
 import type { ServiceEntry } from '../model/service.ts';
@@ -14,7 +14,7 @@ interface Around {
   readonly wallMs: number;
 }
 
-/** Evacuations that are over, last too long, are for nobody, cannot be obeyed, or contradict each other. */
+/** Evacuations that are over, last too long, begin too late, never come to all of their steps, are too many, are for nobody, cannot be obeyed, or contradict each other. */
 export function lintEvacuations(around: Around): Lint[] {
   const { evacuations, wallMs } = around;
   const live = evacuations.filter(({ spec }) => spec.expiresAt > wallMs);
@@ -22,17 +22,44 @@ export function lintEvacuations(around: Around): Lint[] {
     ...evacuations.flatMap((one) => lintTimes(one, wallMs)),
     ...live.flatMap((one) => [...lintNames(one, around), ...lintWays(one, live, around)]),
     ...lintPairs(live, around),
+    ...lintCount(live),
   ];
 }
 
 function lintTimes(object: Evacuation, wallMs: number): Lint[] {
-  const { startsAt, expiresAt } = object.spec;
+  const { spec } = object;
+  const { startsAt, expiresAt } = spec;
+  const { lastsMsMax, aheadMsMax } = evacuationLimits;
   const path = ['spec', 'expires'];
   if (expiresAt <= wallMs)
     return [{ object, path, message: 'has passed: the evacuation is over. Remove the object.' }];
-  if (startsAt !== undefined || expiresAt - wallMs <= evacuationLimits.lastsMsMax) return [];
-  const message = 'is more than 72 hours away: end it sooner, and renew it when it is needed.';
-  return [{ object, path, message }];
+  if (startsAt === undefined) {
+    if (expiresAt - wallMs <= lastsMsMax) return [];
+    const message = `is more than 72 hours away: it is not in force before ${timeText(beginsAt(spec))}. End it sooner, and renew it when it is needed.`;
+    return [{ object, path, message }];
+  }
+  const late =
+    'is more than 30 days away: correct it, or add the object when it is needed. The API refuses such a start.';
+  const tooLate = startsAt - wallMs > aheadMsMax ? [{ object, path: ['spec', 'starts'], message: late }] : [];
+  const [first, ...more] = stepsInVain(spec);
+  if (first === undefined) return tooLate;
+  const shares = [first, ...more].map(({ share }) => share).join(', ');
+  const message = `${shares} % never leave: ${first.share} % would begin at ${timeText(first.at)}, and it is over at ${timeText(expiresAt)}. End it later, shorten \`stepSeconds\`, or leave out steps.`;
+  const index = spec.steps.indexOf(first.share);
+  return [...tooLate, { object, path: ['spec', 'steps', ...(index < 0 ? [] : [index])], message }];
+}
+
+/** More than control planes are asked for by the API. */
+function lintCount(live: readonly Evacuation[]): Lint[] {
+  const { standingMax } = evacuationLimits;
+  const object = [...live].sort((a, b) => (a.meta.name < b.meta.name ? -1 : 1))[standingMax];
+  if (object === undefined) return [];
+  const message = `${live.length} evacuations stand, and more than ${standingMax} are taken for a mistake: each costs with each change. Name several Groups in one, or use a selector.`;
+  return [{ object, path: ['spec'], message }];
+}
+
+function timeText(wallMs: number): string {
+  return `${new Date(wallMs).toISOString().slice(0, 19)}Z`;
 }
 
 /** Hosts and labels that no ServiceEntry has. */

@@ -41,9 +41,12 @@ export const evacuationSpec = z
       description: "Share of the IDC's own requests that leave it.",
       default: percentDefault,
     }),
-    starts: time.optional().meta({ description: 'When it begins, RFC 3339. Without it: at once.' }),
+    starts: time
+      .optional()
+      .meta({ description: 'When it begins, RFC 3339: at most 30 days ahead. Without it: at once.' }),
     expires: time.meta({
-      description: 'When it ends by itself, RFC 3339: at most 72 hours after its start.',
+      description:
+        'When it ends by itself, RFC 3339: at most 72 hours after its start. Without `starts` it is in force in the last 73 hours before alone.',
     }),
     steps: z
       .array(percent)

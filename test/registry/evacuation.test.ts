@@ -1,4 +1,5 @@
 import t, { type Test } from 'tap';
+import { type Evacuation, nextChangeAt, percentAt } from '../../src/model/evacuation.ts';
 import { checkFolder } from '../../src/registry/check-folder.ts';
 import { parseObject } from '../../src/registry/parse.ts';
 
@@ -145,4 +146,44 @@ t.test('validate names what a user would not see', async (t) => {
     [],
     'at other times',
   );
+});
+
+t.test('bounds of what may stand', async (t) => {
+  const all = async (...specs: readonly object[]) => (await told(t, ...specs)).join('\n');
+  const a = { idc: 'sh-a', groups: ['a.shop'], expires: hour(1) };
+  const month = 30 * 24;
+  const late = { ...a, starts: hour(month + 1), expires: hour(month + 2) };
+  t.match(await all(late), /^warning spec.starts: is more than 30 days away/);
+  t.equal(await all({ ...a, starts: hour(month), expires: hour(month + 1) }), '');
+  t.match(
+    await all({ ...a, expires: '9999-01-01T00:00:00Z' }),
+    /^warning spec.expires: is more than 72 hours away: it is not in force before 9998-12-28T23:00:00Z/,
+  );
+  const stepped = { ...a, starts: hour(0), steps: [1, 10, 50], stepSeconds: 1_800 };
+  t.match(
+    await all(stepped),
+    /^warning spec.steps\[2\]: 50, 100 % never leave: 50 % would begin at 2026-03-01T13:00:00Z, and it is over/,
+  );
+  t.match(
+    await all({ ...stepped, stepSeconds: 1_200 }),
+    /^warning spec.steps: 100 % never leave: 100 % would/,
+  );
+  t.equal(await all({ ...stepped, stepSeconds: 1_200, percent: 50 }), '', 'the last step is all');
+  t.equal(await all({ ...stepped, stepSeconds: 1_199 }), '');
+  const many = (count: number) => Array.from({ length: count }, () => a);
+  t.equal(await all(...many(100)), '');
+  t.match(await all(...many(101)), /^warning spec: 101 evacuations stand, and more than 100/);
+});
+
+t.test('one without a start is in force for the last of its time alone', async (t) => {
+  const spec = (more: object) =>
+    (parse({ idc: 'sh-a', expires: hour(1_000), ...more }).object as Evacuation).spec;
+  const far = spec({});
+  t.equal(percentAt(far, now), 0);
+  t.equal(nextChangeAt(far, now), now + 927 * 3_600_000);
+  t.equal(percentAt(far, now + 927 * 3_600_000 - 1), 0);
+  t.equal(percentAt(far, now + 927 * 3_600_000), 100);
+  t.equal(percentAt(far, now + 1_000 * 3_600_000), 0);
+  const near = spec({ expires: hour(72) });
+  t.equal(percentAt(near, now - 3_600_000), 100, 'by a clock that is an hour behind as well');
 });

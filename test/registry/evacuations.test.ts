@@ -71,6 +71,19 @@ t.test('what is wrong is refused, and changes nothing', async (t) => {
   t.notOk(existsSync(file));
 });
 
+t.test('names are bounded, and what stands can be changed and ended all the same', async (t) => {
+  const file = join(t.testdir(), 'evacuations.json');
+  const ended = (i: number) => ({ name: `e${i}`, edit: 1, until: clock.wall() + 60_000, spec: null });
+  writeFileSync(file, JSON.stringify(Array.from({ length: 1_000 }, (_, i) => ended(i))));
+  const { source } = await started(t, file);
+  await t.rejects(source.put('new', spec()), {
+    code: 'exhausted',
+    message: /1000 evacuations have been put/,
+  });
+  await source.put('e7', spec());
+  t.equal(await source.end('e7'), true);
+});
+
 t.test('a path that cannot be written refuses, and what stood stands', async (t) => {
   const file = join(t.testdir({ taken: 'a file' }), 'taken', 'evacuations.json');
   const { source, told } = await started(t, file);
