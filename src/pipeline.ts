@@ -23,7 +23,7 @@ import { planPolicies } from './plan/policy.ts';
 import type { PolicyCompiler } from './policy/compile.ts';
 import { createFilterKeeper } from './policy/keeper.ts';
 import type { Problem } from './registry/source.ts';
-import { encodeAhead } from './serve/ahead.ts';
+import { EncodeLine } from './serve/ahead.ts';
 import {
   clusterType,
   endpointType,
@@ -141,6 +141,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   const refused = new Map<string, Problem>();
   /** Node classes that are being encoded, with what they will begin with. */
   const opening = new Map<string, Map<string, Built>>();
+  const encoding = new EncodeLine(clock);
   let filters: Filters = {};
   let filterProblem: Problem | undefined;
   let revision = 0;
@@ -228,9 +229,9 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     const waiting = new Map(built.map((one) => [keyOf(one), one]));
     opening.set(nodeClass, waiting);
     const messages = built.map(({ message }) => message);
-    encodeAhead(messages, clock, () => {
-      // Not if the class was forgotten meanwhile.
-      if (opening.get(nodeClass) !== waiting) return;
+    // Not if the class was forgotten meanwhile.
+    const isWanted = () => opening.get(nodeClass) === waiting;
+    encoding.add(messages, isWanted, () => {
       opening.delete(nodeClass);
       put(nodeClass, { upserts: [...waiting.values()], removals: [] });
     });

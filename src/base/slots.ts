@@ -98,3 +98,8 @@ export function peerOf(address: string): string {
   const all = [...first, ...Array<string>(Math.max(0, zeros)).fill('0'), ...last];
   return `${all.slice(0, 4).join(':')}::/64`;
 }
+
+/** The same of an end of a connection: `host:port`. */
+export function peerOfEnd(end: string): string {
+  return peerOf(end.slice(0, Math.max(0, end.lastIndexOf(':'))));
+}

@@ -25,8 +25,11 @@ export interface MemoryOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly heap: Heap;
-  /** Refuses the stream that holds most, with these words; false where none holds much. */
-  shed(why: string): boolean;
+  /**
+   * Refuses streams of whoever has many kinds of nodes, or, where it `isUrgent`, else the stream that holds most, with these words;
+   * false where none holds much.
+   */
+  shed(why: string, isUrgent: boolean): boolean;
   readonly metrics: Pick<Metrics, 'shedding'>;
   /** Is told that new proxies are to go elsewhere. */
   readonly readiness: Pick<Readiness, 'turnAway'>;
@@ -41,7 +44,7 @@ export interface MemoryGuard {
 
 /**
  * Watches what is left after each collection of the whole heap: garbage is no load. From 85 % of the limit on new streams are
- * refused, from 92 % on the one that holds most is ended, one for each collection, until there is room. Proxies keep what they have.
+ * refused, and those of one kind of node end for each collection where an address has many kinds; from 92 % on the one that holds most, until there is room. Proxies keep what they have.
  */
 export function guardMemory(options: MemoryOptions): MemoryGuard {
   const { clock, logger, heap, shed, metrics, readiness } = options;
@@ -71,9 +74,11 @@ export function guardMemory(options: MemoryOptions): MemoryGuard {
       if (isFull) logger.warn(`${words}; new xDS streams are refused`);
       else logger.info('there is memory again: new xDS streams are accepted', { usedMiB: mib(bytes) });
     }
-    if (part < memoryParts.end) return;
-    const found = shed(`${words}, and this stream subscribes to the most names that no other does`);
-    if (!found) logger.error(`${words}, and not by streams: give the process a larger --max-old-space-size`);
+    if (!isFull) return;
+    const isUrgent = part >= memoryParts.end;
+    const found = shed(words, isUrgent);
+    if (isUrgent && !found)
+      logger.error(`${words}, and not by streams: give the process a larger --max-old-space-size`);
   }
 
   timer = clock.after(times.look, look);

@@ -1,5 +1,5 @@
 import { MeshError } from '../base/error.ts';
-import { peerOf } from '../base/slots.ts';
+import { peerOfEnd } from '../base/slots.ts';
 import type { NameSet } from './names.ts';
 
 /** What clients may have a server remember, in bytes. */
@@ -89,7 +89,7 @@ export class Budget {
   /** A stream begins on the connection from `address` (`host:port`); `refuse` ends it. */
   open(address: string, refuse: (error: MeshError) => void): Account {
     const known = this.#connections.get(address);
-    const peer = peerOf(address.slice(0, Math.max(0, address.lastIndexOf(':'))));
+    const peer = peerOfEnd(address);
     const connection: Connection = known ?? {
       ...{ address, peer, sets: new Map(), accounts: 0 },
       ...{ said: 0, unanswered: 0 },

@@ -20,6 +20,7 @@ import {
   type TlsOptions,
   type XdsLimits,
 } from './server.ts';
+import { kindToShed } from './shed.ts';
 
 export type { LogFields, Logger } from '../base/log.ts';
 export type { AdmissionLimit, TurnedAway } from './admission-limits.ts';
@@ -128,10 +129,11 @@ export interface XdsServer {
    */
   handOver(overMs: number): Promise<void>;
   /**
-   * Refuses the stream that holds most memory by the names that it alone subscribes to, with RESOURCE_EXHAUSTED and `why`; false
-   * where none has 1,000 of them.
+   * Makes room in memory: refuses, with RESOURCE_EXHAUSTED, `why` and more words, the streams of a kind of node of the address that has
+   * most kinds to itself, 4 at least, or 64 where it is not urgent; else, where it `isUrgent`, the stream with most names that no other subscribes to, 1,000 at least.
+   * False where there is none.
    */
-  shed(why: string): boolean;
+  shed(why: string, isUrgent: boolean): boolean;
   /** Ends all streams; what is not gone after `graceMs` (default 1,000) is cut. */
   close(graceMs?: number): Promise<void>;
 }
@@ -217,10 +219,16 @@ export function createXdsServer(options: XdsServerOptions = {}): XdsServer {
       tellHealth({ open: false });
       await Promise.all(listening.map((one) => one.handOver(overMs)));
     },
-    shed(why) {
-      const session = hub.heaviest(shedNamesMin);
-      session?.stream.refuse?.(new MeshError('exhausted', why));
-      return session !== undefined;
+    shed(why, isUrgent) {
+      const kind = kindToShed(hub.sessions(), isUrgent ? shedKindsMin : manyKinds);
+      const words =
+        kind === undefined
+          ? 'this stream subscribes to the most names that no other does'
+          : `this address has nodes of ${kind.kinds} kinds that no other has, the most of all`;
+      const named = kind === undefined && isUrgent ? hub.heaviest(shedNamesMin) : undefined;
+      const sessions = kind?.sessions ?? (named === undefined ? [] : [named]);
+      for (const { stream } of sessions) stream.refuse?.(new MeshError('exhausted', `${why}, and ${words}`));
+      return sessions.length > 0;
     },
     async close(graceMs = 1_000) {
       tellHealth({ open: false });
@@ -237,6 +245,9 @@ function serviceOf(path: string): string {
 
 // Less than that frees nothing.
 const shedNamesMin = 1_000;
+// A machine has a sidecar or a gateway, or a few of them; behind an address of NAT may be as many as there are in all.
+const shedKindsMin = 4;
+const manyKinds = 64;
 
 function nameIn(resource: ResourceJson): unknown {
   const { name, cluster_name } = resource as { name?: unknown; cluster_name?: unknown };

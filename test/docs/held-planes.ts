@@ -89,6 +89,12 @@ const processes: readonly Held[] = [
   ['a stall of the event loop', '500 ms', 'src/cli/stall.ts', 'defaultStallMs = 500;'],
   ['on SIGTERM', '5 ms apart', 'src/serve/handover.ts', 'handOverSpacingMs = 5;'],
   ['on SIGTERM', 'for 1 s', 'src/cli/serve.ts', 'noticeMs = 1_000;'],
+  [
+    'kinds of nodes that an address has',
+    '64 from the first of these parts on, 4',
+    'src/serve/xds.ts',
+    'shedKindsMin = 4;\nconst manyKinds = 64;',
+  ],
   ['parts of the heap', '0.85; 0.92', 'src/delivery/memory.ts', '{ refuse: 0.85, end: 0.92 }'],
   [
     'memory is looked at',

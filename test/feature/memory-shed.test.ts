@@ -1,6 +1,8 @@
 import t, { type Test } from 'tap';
 import { clusterType, endpointType } from '../../src/serve/types.ts';
+import { deltaRequest, methods, nodeOf, openHttp2 } from '../support/attacks/call.ts';
 import { get, until } from '../support/mesh.ts';
+import { groupYaml } from '../support/objects-yaml.ts';
 import { type Replacement, type Served, startServe, takeAway, without } from '../support/served.ts';
 import { connectXds, type XdsClient } from '../support/xds-client.ts';
 
@@ -62,4 +64,67 @@ t.test('without that the process dies', async (t) => {
   t.ok(signal === 'SIGABRT' || signal === 'SIGTRAP' || (code ?? 0) > 128, `${code} ${signal}`);
   t.match(served.log(), /heap out of memory|heap limit/i);
   t.notOk(refusals.some(({ code }) => code === 8));
+});
+
+/** One address brings nodes of ever more kinds to a small heap; a proxy elsewhere looks on. */
+async function bringKinds(t: Test, ...off: Replacement[]) {
+  const files = Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`g${i}.yaml`, groupYaml(`g${i}`)]));
+  const served = await startServe({
+    ...{ files, node: ['--max-old-space-size=160', '--import', without], env: takeAway(...off) },
+  });
+  t.teardown(() => served.close());
+  await served.ready();
+  const honest = connectXds(`127.0.0.1:${served.xds.port}`, 'delta', { id: 'honest', metadata });
+  t.teardown(() => honest.close());
+  honest.send(clusterType, { resource_names_subscribe: ['*'] });
+  honest.ack(await honest.next());
+  let [isEnded, isOver] = [false, false];
+  void honest.ended.then(() => {
+    isEnded = true;
+  });
+  void served.exit.then(() => {
+    isOver = true;
+  });
+  const ends = new Set<string>();
+  for (let i = 0; i < 150 && !isOver && ![...ends].some((end) => /kinds/.test(end)); i++) {
+    const connection = openHttp2(served.xds, '127.0.0.2');
+    t.teardown(() => connection.close());
+    for (let k = 0; k < 16; k++) {
+      const outbound = { address: '127.0.0.1', port: 1_000 + i * 16 + k };
+      const scope = { role: 'sidecar', idc: 'sh-a', namespace: 'shop', outbound };
+      const call = connection.call(methods.delta);
+      void call.ended.then((end) => ends.add(end));
+      await call.send(deltaRequest({ node: nodeOf(`kind-${i}-${k}`, scope), names: ['*'] }));
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  return { served, ends: [...ends], isEnded: () => isEnded, isOver: () => isOver };
+}
+
+// They come no faster than the pace lets them: what is nearly full is brought nearer.
+const sooner = { file: 'delivery/memory.ts', from: 'refuse: 0.85', to: 'refuse: 0.55' };
+
+t.test('who brings nodes of hundreds of kinds loses them', { timeout: 180_000 }, async (t) => {
+  const { ends, isEnded, isOver } = await bringKinds(t, sooner);
+  const words =
+    /^status 8: memory is nearly full: .*, and this address has nodes of \d+ kinds that no other has/;
+  t.match(
+    ends.find((end) => /kinds/.test(end)),
+    words,
+  );
+  t.notOk(isOver(), 'the process goes on');
+  t.notOk(isEnded(), 'and so does who has one');
+});
+
+t.test('the control: without that they are only refused more', { timeout: 180_000 }, async (t) => {
+  const { ends } = await bringKinds(t, sooner, {
+    file: 'serve/xds.ts',
+    from: 'manyKinds = 64',
+    to: 'manyKinds = 1e9',
+  });
+  t.notOk(ends.some((end) => /kinds/.test(end)));
+  t.ok(
+    ends.some((end) => /^status 8: memory is nearly full/.test(end)),
+    `${ends}`,
+  );
 });
