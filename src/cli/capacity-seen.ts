@@ -78,7 +78,9 @@ export function summarizeLoad(looks: readonly (readonly EnvoyLook[])[]): GroupSe
   for (const { idc, groups = [] } of looks.flat())
     for (const { group } of groups) keys.set(JSON.stringify([idc, group]), { idc, group });
   const byName = [...keys].sort(([a], [b]) => (a < b ? -1 : 1));
-  return byName.map(([, { idc, group }]) => seenOf(looks, idc, group));
+  const all = byName.map(([, { idc, group }]) => seenOf(looks, idc, group));
+  // An IDC without instances of a Group bears nothing of it.
+  return all.filter(({ instances }) => instances > 0);
 }
 
 function seenOf(looks: readonly (readonly EnvoyLook[])[], idc: string, group: string): GroupSeen {

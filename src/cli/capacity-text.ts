@@ -12,7 +12,7 @@ export interface Looked {
 /** Less than this, in seconds, is no busy time. */
 const secondsMin = 60;
 
-/** Most hosts for which it is written out what to declare. */
+/** Most idle Groups that are named, and hosts for which it is written out what to declare. */
 const shownMax = 10;
 
 const header = [
@@ -38,7 +38,16 @@ export function suggested(seen: readonly GroupSeen[]): readonly GroupSeen[] {
 export function loadText(seen: readonly GroupSeen[], looked: Looked): string {
   if (seen.length === 0)
     return 'None of these Envoys sends anything to instances of a Group: give --envoy of sidecars and ingress gateways.\n';
-  return `${[tableOf(seen), whereSeen(looked), ...doubtsOf(seen, looked), adviceOf(seen)].join('\n\n')}\n`;
+  const isIdle = ({ doubts }: GroupSeen) => doubts.includes('idle');
+  const busy = seen.filter((one) => !isIdle(one));
+  const parts = [
+    ...(busy.length === 0 ? [] : [tableOf(busy)]),
+    ...idleWords(seen.filter(isIdle)),
+    whereSeen(looked),
+    ...doubtsOf(looked),
+    adviceOf(seen),
+  ];
+  return `${parts.join('\n\n')}\n`;
 }
 
 function tableOf(seen: readonly GroupSeen[]): string {
@@ -56,12 +65,19 @@ function tableOf(seen: readonly GroupSeen[]): string {
 }
 
 function wordsOf({ doubts, well, instances }: GroupSeen): string {
-  const words = {
-    idle: 'idle: fewer requests at once than instances',
-    few: 'too few requests',
-    sick: `${instances - well} of ${instances} not well`,
-  };
-  return doubts.length === 0 ? '' : `  (${doubts.map((doubt) => words[doubt]).join('; ')})`;
+  const words = [
+    ...(doubts.includes('few') ? ['too few requests'] : []),
+    ...(doubts.includes('sick') ? [`${instances - well} of ${instances} not well`] : []),
+  ];
+  return words.length === 0 ? '' : `  (${words.join('; ')})`;
+}
+
+/** Those of which nothing is to be seen: there may be thousands. */
+function idleWords(idle: readonly GroupSeen[]): string[] {
+  if (idle.length === 0) return [];
+  const named = idle.slice(0, shownMax).map(({ idc, group }) => `${group} (${idc})`);
+  const more = idle.length > shownMax ? ` and ${idle.length - shownMax} more` : '';
+  return [`Idle, with fewer requests at once than instances: ${named.join(', ')}${more}.`];
 }
 
 function whereSeen({ seconds, looks, envoys }: Looked): string {
@@ -71,15 +87,12 @@ function whereSeen({ seconds, looks, envoys }: Looked): string {
 What other Envoys send is not in it: name every sidecar and ingress gateway of the IDC that sends to these instances.`;
 }
 
-function doubtsOf(seen: readonly GroupSeen[], { seconds, missed }: Looked): string[] {
+function doubtsOf({ seconds, missed }: Looked): string[] {
   const doubts = [
     ...(seconds < secondsMin
       ? [`${seconds} s are short: look for longer when the IDC is busiest, such as --for 10m.`]
       : []),
     ...[...missed].map(([id, count]) => `${id} did not answer ${count} times: what it sent then is missing.`),
-    ...(suggested(seen).length < seen.length
-      ? ['Groups that are idle, or had too few requests, show nothing of what their instances bear.']
-      : []),
   ];
   return doubts.length === 0 ? [] : [`Not to be trusted yet:\n${doubts.map((one) => `- ${one}`).join('\n')}`];
 }
@@ -95,7 +108,7 @@ function adviceOf(seen: readonly GroupSeen[]): string {
     return `  # ServiceEntry of ${host}\n  metadata: {annotations: {isthmus.dev/concurrent-per-instance: '${most(list)}'}}`;
   });
   const more = byHost.size > shownMax ? `\n\nand so for ${byHost.size - shownMax} more, by the table.` : '';
-  return `An instance has borne so much; where its workers or threads are known and are more, give those. To declare it, paste
+  return `An instance has borne so much, and may bear more: where its workers or threads are known, give those. To declare it, paste
 
 ${shown.join('\n')}${more}
 

@@ -62,6 +62,8 @@ t.test('looks are added up by IDC, and what says little is told', async (t) => {
   t.equal(summarizeLoad([look(0, 1000), look(0, 120)])[0]?.requests, 121);
   t.match(summarizeLoad([[{ ...asked, id: 'x' }], look(7, 300)])[0], { most: 8 });
   t.strictSame(summarizeLoad([[{ ...asked, id: 'x' }]]), []);
+  const none = { group: 'b', active: 0, total: 0, instances: 0, well: 0 };
+  t.strictSame(summarizeLoad([[{ ...asked, id: 'x', groups: [none] }]]), []);
 });
 
 t.test('what to declare, and how much it is worth', async (t) => {
@@ -84,7 +86,7 @@ t.test('what to declare, and how much it is worth', async (t) => {
     /Not to be trusted yet:\n- 10 s are short: .*--for 10m\.\n- x did not answer 2 times/,
   );
   const idle = loadText(summarizeLoad([look(0, 0), look(0, 900)]), long);
-  t.match(idle, /idle: fewer requests at once than instances/);
+  t.match(idle, /^Idle, with fewer requests at once than instances: a\.shop:80 \(sh-a\)\.$/m);
   t.match(idle, /Nothing to declare can be told from this/);
   t.notMatch(idle, /concurrent-per-instance/);
   t.match(loadText([], short), /None of these Envoys/);
