@@ -84,7 +84,7 @@ export async function sayWhoIsRead({
   const unread = others.filter((id) => !read.has(id));
   if (unread.length > 0)
     say(
-      `  of ${unread.length} other sidecars and ingress gateways of ${idc} nothing is seen: ${some(unread)}`,
+      `  nothing is seen of ${unread.length === 1 ? 'another sidecar or ingress gateway' : `${unread.length} other sidecars and ingress gateways`} of ${idc}: ${some(unread)}`,
     );
   const what = new Set(conditionsOf(abortOn).map((condition) => condition.what));
   const sees = (role: string) => proxies.some((proxy) => proxy.role === role);

@@ -177,7 +177,8 @@ async function watch(
       const look = await fleet.look();
       recent = within([...recent, look], liveTimes.window);
       seen = between(first, look);
-      if (clock.now() - toldAt >= liveTimes.progress) {
+      // At the end of its time the whole is told anyhow.
+      if (clock.now() - toldAt >= liveTimes.progress && clock.now() - began < ms) {
         toldAt = clock.now();
         say(`  ${name}, ${Math.round((toldAt - began) / 1_000)} s: ${seenText(seen)}`);
       }
