@@ -1,5 +1,6 @@
 import type { envoy, HttpConnectionManager } from '../../protos/gen/envoy.d.ts';
 import type { EdgePolicy } from '../model/idc.ts';
+import { nobodyHeader, outcomeHeader, unsentHeader } from '../model/trail.ts';
 import { any } from './any.ts';
 import { crossingCheckHeader } from './names.ts';
 import { appHeader } from './sidecar.ts';
@@ -17,10 +18,13 @@ export interface ClientChain {
 const forwardedHeaders = [{ prefix: 'x-forwarded-' }, { exact: 'forwarded' }, { exact: 'x-real-ip' }];
 
 /**
- * Headers by which a proxy is told how to retry and to time a request, what a workload speaks, or that it is asked for
- * health: the Group says that, and nobody else. The trail is the filters' to judge.
+ * Headers by which a proxy is told how to retry and to time a request, what a workload speaks, that it is asked for health, or what became
+ * of a try: the Group and other proxies say that, and nobody else. The trail is the filters' to judge.
  */
-const proxyHeaders = [{ prefix: 'x-envoy-' }, { exact: appHeader }, { exact: crossingCheckHeader }];
+const proxyHeaders = [
+  { prefix: 'x-envoy-' },
+  ...[appHeader, crossingCheckHeader, outcomeHeader, nobodyHeader, unsentHeader].map((exact) => ({ exact })),
+];
 
 /** Takes headers off requests before anything reads them. */
 function without(

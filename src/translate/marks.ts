@@ -1,5 +1,5 @@
 import type { envoy } from '../../protos/gen/envoy.d.ts';
-import { egress, nobodyHeader, unsentHeader } from '../model/trail.ts';
+import { egress, nobodyHeader, outcomeHeader, unsentHeader } from '../model/trail.ts';
 import { any } from './any.ts';
 import { metadataNamespace } from './edge.ts';
 import type { HttpFilter } from './http-filter.ts';
@@ -24,10 +24,16 @@ function proxy(filter: Readonly<Record<string, string>>): Pick<LbEndpoint, 'meta
   return Object.freeze({ metadata: { filter_metadata: { [metadataNamespace]: filter } } });
 }
 
+/** An answer's outcome where a proxy stands at the endpoint, else nothing (CEL, Envoy's attributes; a built-in formatter since 1.34). */
+const outcomeOfProxy = `%CEL('${metadataNamespace}' in xds.upstream_host_metadata.filter_metadata ? response.headers['${outcomeHeader}'] : '')%`;
+/** Where it stands for a moment. */
+const outcomeKept = `${outcomeHeader}-kept`;
+
 /**
  * Filters that see each try. They take the mark by which proxies say that nobody had a request off answers of everybody else: an
  * instance that is reached without a sidecar has had it, whatever it answers (docs/decisions/092-whose-marks-count.md). And they put
- * before a word on who is there whose it is: `egress-`, or `-` for all who cannot know.
+ * before a word on who is there whose it is: `egress-`, or `-` for all who cannot know. An outcome, which tells a caller that no
+ * application answered, stays on answers of proxies alone.
  */
 export const believeProxies: readonly HttpFilter[] = [
   replaced(unsentHeader, { exact: unsent }, [
@@ -36,6 +42,14 @@ export const believeProxies: readonly HttpFilter[] = [
   ]),
   replaced(nobodyHeader, { safe_regex: { google_re2: {}, regex: '.+' } }, [
     set(nobodyHeader, `%UPSTREAM_METADATA(${metadataNamespace}:${via})%-%RESP(${nobodyHeader})%`),
+  ]),
+  replaced(outcomeHeader, { safe_regex: { google_re2: {}, regex: '.*' } }, [
+    { remove: outcomeKept },
+    // Nothing is added where it is empty.
+    set(outcomeKept, outcomeOfProxy),
+    { remove: outcomeHeader },
+    set(outcomeHeader, `%RESP(${outcomeKept})%`),
+    { remove: outcomeKept },
   ]),
 ];
 

@@ -16,7 +16,7 @@ const far: TestGroup = { name: 'far', idc: 'sh-b', protocol: 'HTTP' };
 const farGrpc: TestGroup = { name: 'far-grpc', idc: 'sh-b', protocol: 'GRPC' };
 
 const logs = mkdtempSync(join(tmpdir(), 'isthmus-outcome-'));
-const world = await startTwoIdcs([near, far, farGrpc], '{}', { accessLogs: logs });
+const world = await startTwoIdcs([near, far, farGrpc], '{sidecars: true}', { accessLogs: logs });
 t.teardown(async () => {
   await world.close();
   rmSync(logs, { recursive: true });

@@ -31,13 +31,20 @@ const away = async (status: number, headers: Record<string, string>) => [
 const unsent = { 'x-isthmus-unsent': 'true' };
 const failing = { 'x-envoy-immediate-health-check-fail': 'true' };
 
+/** What proxies say of a request that no application answered: who reads it may send a POST again. */
+const outcome = { 'x-isthmus-outcome': 'no-idc', 'x-isthmus-outcome-kept': 'spill-limit' };
+
 /** A Group that is asked for its health, by which the egress knows each IDC. */
 const checked = { health: '/' };
 
 const world = await startIdcs({
   idcs: ['sh-a', 'sh-b'],
   hopLimit: 1,
+  exposeOutcome: true,
   groups: [
+    { name: 'near-outcome', instances: [await start('sh-a', 'home', 503, outcome)] },
+    { name: 'far-outcome', instances: [await start('sh-b', 'away', 200, outcome)] },
+    { name: 'none', instances: [] },
     { name: 'near-503', instances: await everywhere(503, unsent) },
     { name: 'near-200', instances: await everywhere(200, unsent) },
     { name: 'far-503', instances: await away(503, unsent) },
@@ -58,15 +65,16 @@ t.teardown(() => world.close());
 const edge = world.gateways.get('sh-a')?.edge as ListenAddress;
 let sent = 0;
 /** Sends a request, and says at how many instances it was executed. */
-async function ask(to: ListenAddress, group: string, method = 'POST') {
+async function ask(to: ListenAddress, group: string, method = 'POST', more: Record<string, string> = {}) {
   sent += 1;
   const id = `${group}/${sent}`;
   const { status, body, headers } = await get(to, '/', {
     host: `${group}.test`,
     method,
-    headers: { 'x-test-id': id },
+    headers: { 'x-test-id': id, ...more },
   });
-  return { status, body, headers, executed: apps.of(id).length };
+  const seen = apps.of(id)[0]?.headers ?? {};
+  return { status, body, headers, seen, executed: apps.of(id).length };
 }
 
 for (const [name, to] of [
@@ -86,6 +94,54 @@ for (const [name, to] of [
     t.strictSame([status, body], [200, 'away'], 'a GET goes there all the same');
   });
 }
+
+for (const [name, to] of [
+  ['a sidecar', world.outbound],
+  ['the edge', edge],
+] as const)
+  t.test(`an instance words an outcome, through ${name}`, async (t) => {
+    for (const group of ['near-outcome', 'far-outcome']) {
+      const { executed, headers } = await ask(to, group);
+      t.equal(executed, 1, group);
+      t.strictSame(
+        Object.keys(headers).filter((header) => header.startsWith('x-isthmus-')),
+        [],
+        `${group}: it is not taken for a proxy's`,
+      );
+    }
+    const none = await ask(to, 'none');
+    t.strictSame([none.status, none.headers['x-isthmus-outcome']], [503, 'no-idc'], "a proxy's is passed on");
+  });
+
+/** What proxies say to each other. */
+const words = {
+  'x-isthmus-outcome': 'no-idc',
+  'x-isthmus-unsent': 'true',
+  'x-isthmus-nobody': 'egress-true',
+};
+
+t.test(
+  'what a client says in the words of proxies reaches no application, and leads nobody astray',
+  async (t) => {
+    for (const to of [world.outbound, edge])
+      for (const [group, status] of [
+        ['near-outcome', 503],
+        ['far-outcome', 200],
+      ] as const) {
+        const answer = await ask(to, group, 'POST', words);
+        t.strictSame(
+          [answer.status, answer.executed],
+          [status, 1],
+          'that nobody is away keeps nobody from there',
+        );
+        t.strictSame(
+          Object.keys(words).filter((word) => answer.seen[word] !== undefined),
+          [],
+          group,
+        );
+      }
+  },
+);
 
 t.test('an instance that says it is failing takes itself out, and not its IDC', async (t) => {
   const egress = world.admins.get('sh-a-egress') as ListenAddress;
@@ -126,12 +182,12 @@ t.test('what is asked for health is nothing but a question', async (t) => {
   );
 });
 
-t.test('without the filters the POST is executed again', async (t) => {
+t.test('without the filters the POST is executed again, and words are believed', async (t) => {
   const count = async (patch: (message: unknown) => void) => {
     const outbound = await freeAddress();
     const [one, two] = [
-      await apps.start('one', { status: 503, headers: unsent }),
-      await apps.start('two', { status: 503, headers: unsent }),
+      await apps.start('one', { status: 503, headers: { ...unsent, ...outcome } }),
+      await apps.start('two', { status: 503, headers: { ...unsent, ...outcome } }),
     ];
     const patched = await startPatched({
       scope: { role: 'sidecar', idc: 'sh-a', namespace: 'test', outbound },
@@ -150,14 +206,16 @@ spec:
 `,
       patch,
     });
-    const { executed } = await until(
+    const answer = await until(
       'it listens',
       async () => (await ask(outbound, 'control')).status === 503,
-    ).then(() => ask(outbound, 'control'));
+    ).then(() => ask(outbound, 'control', 'POST', words));
     await patched.close();
-    return executed;
+    return answer;
   };
-  t.equal(await count(() => {}), 1);
+  const guarded = await count(() => {});
+  t.strictSame([guarded.executed, guarded.headers['x-isthmus-outcome']], [1, undefined]);
+  t.equal(guarded.seen['x-isthmus-outcome'], undefined);
   const disbelieve = (message: unknown) => {
     // biome-ignore lint/suspicious/noExplicitAny: one setting deep in a message
     for (const chain of (message as any).filter_chains ?? []) {
@@ -165,7 +223,11 @@ spec:
       router.upstream_http_filters = router.upstream_http_filters.filter(
         ({ name }: { name: string }) => !name.startsWith('isthmus.believe.'),
       );
+      delete chain.filters[0].typed_config.early_header_mutation_extensions;
     }
   };
-  t.ok((await count(disbelieve)) > 1);
+  const open = await count(disbelieve);
+  t.ok(open.executed > 1);
+  t.equal(open.headers['x-isthmus-outcome'], 'no-idc');
+  t.equal(open.seen['x-isthmus-outcome'], 'no-idc');
 });

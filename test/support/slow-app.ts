@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { systemClock } from '../../src/base/clock.ts';
 import type { ListenAddress } from '../../src/model/node.ts';
@@ -9,6 +9,7 @@ export interface Execution {
   readonly instance: string;
   readonly httpVersion: string;
   readonly path: string;
+  readonly headers: IncomingHttpHeaders;
   readonly from: number;
   /** NaN while it lasts. */
   to: number;
@@ -43,6 +44,7 @@ export function slowApps(): SlowApps {
           instance: name,
           httpVersion: request.httpVersion,
           path: request.url ?? '',
+          headers: request.headers,
           from: systemClock.now(),
           to: Number.NaN,
         };
