@@ -33,7 +33,8 @@ import {
   runtimeType,
 } from './serve/types.ts';
 import type { Applied, Cause, ResourceChange } from './serve/xds.ts';
-import { Catalog, type ScopeChange } from './translate/catalog.ts';
+import { Catalog, freshenedAtOnce } from './translate/catalog.ts';
+import type { ScopeChange } from './translate/changes.ts';
 import type { Built, Filters, ResourceKind } from './translate/resources.ts';
 
 /** What the path from an event to its push needs. */
@@ -146,6 +147,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   let filterProblem: Problem | undefined;
   let revision = 0;
   let nextLook: Timer | undefined;
+  let nextSlice: Timer | undefined;
   let ready: boolean | undefined;
   let reach = allReached;
   let leftOut: readonly LeftOut[] = [];
@@ -176,6 +178,19 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     const now = planLeftOut(idcs, idc, reach);
     if (!sameContent(now, leftOut)) leftOut = now;
     publish(catalog.surround(idcs, { own: idcs.get(idc), filters, ready, leftOut }), push, applied);
+    freshenSlowly(clock.now());
+  }
+
+  /** Builds what has to be built anew since `at` a slice at a time, with all else that waits in between. */
+  function freshenSlowly(at: number): void {
+    if (catalog.stale === 0 || nextSlice !== undefined) return;
+    nextSlice = clock.after(0, () => {
+      nextSlice = undefined;
+      const push = ledger.begin('reach', at, 1, 'what answers no more, or again');
+      publish(catalog.freshen(freshenedAtOnce), push, []);
+      push.end();
+      freshenSlowly(at);
+    });
   }
 
   /** Whether clients are to come to the edge; undefined: nobody is told. */
@@ -333,6 +348,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     }),
     close() {
       nextLook?.cancel();
+      nextSlice?.cancel();
       opening.clear();
       return keeper.close();
     },

@@ -4,6 +4,7 @@ import type { NodeScope } from '../model/node.ts';
 import type { LeftOut } from '../plan/gateways.ts';
 import type { GroupPlan } from '../plan/types.ts';
 import { planForZone, preferredZone } from '../plan/zone.ts';
+import { difference, keepEqual, type ScopeChange } from './changes.ts';
 import { passthroughCluster } from './names.ts';
 import {
   type Built,
@@ -16,7 +17,6 @@ import {
   type GroupReader,
   otherHostsOf,
   passesUnknown,
-  type ResourceKind,
   readerOf,
   routedListeners,
   rtds,
@@ -24,12 +24,6 @@ import {
 } from './resources.ts';
 import { SpillLimits } from './runtime.ts';
 import { ScopeIndex, type SeenGroup } from './scopes.ts';
-
-/** What one scope is to get and to lose. */
-export interface ScopeChange {
-  readonly upserts: readonly Built[];
-  readonly removals: readonly { readonly kind: ResourceKind; readonly name: string }[];
-}
 
 /** Work done since the start. Tests assert on it, so that no event's cost grows with what it does not change. */
 export interface CatalogWork {
@@ -70,6 +64,9 @@ interface Touched {
   routes: boolean;
 }
 
+/** Groups whose endpoints are built in one turn of the event loop: some 20 ms. */
+export const freshenedAtOnce = 250;
+
 /**
  * All built messages, kept so that a change builds only what it touches: one Group's messages are built once
  * for all scopes, and a scope's routes only when a Group in it changed its routes. Scopes that do not see the
@@ -87,6 +84,13 @@ export class Catalog {
   #around: Surroundings = { own: undefined, filters: {} };
   /** The hosts of all Groups, in order; undefined when one came or went since. */
   #declared: readonly string[] | undefined;
+  readonly #stale = new Set<string>();
+  readonly #freshenedMax: number;
+
+  /** `freshenedMax`: where other gateways are left out, the endpoints of up to so many Groups are built at once, those of more by `freshen`. */
+  constructor({ freshenedMax = freshenedAtOnce } = {}) {
+    this.#freshenedMax = freshenedMax;
+  }
 
   /** Opens a scope under a key of the caller's; returns all that it gets. */
   open(key: string, scope: NodeScope): readonly Built[] {
@@ -124,43 +128,61 @@ export class Catalog {
       const routes = isTold || (gateways && entry.routes.some(({ name }) => name === passthroughCluster));
       touched.set(entry, { old: [...old], now: [...entry.own], routes });
     }
-    this.#leaveOut(leftOut ?? [], touched);
+    this.#noteStale(leftOut ?? []);
+    if (this.#stale.size <= this.#freshenedMax) this.#freshen(this.#stale.size, touched);
     return this.#changes(touched);
   }
 
-  /** Builds anew the endpoints of Groups that cross to an IDC of which other gateways are left out than before. */
-  #leaveOut(was: readonly LeftOut[], touched: ReadonlyMap<ScopeEntry, Touched>): void {
+  /** Notes the Groups that cross to an IDC of which other gateways are left out than before. */
+  #noteStale(was: readonly LeftOut[]): void {
     const { leftOut: now = [] } = this.#around;
     if (now === was) return;
     const moved = new Set([...was, ...now].filter(({ kind }) => kind === 'ingress').map(({ idc }) => idc));
     const isTouched = ({ crossing }: GroupPlan) => crossing?.idcs.some(({ idc }) => moved.has(idc));
     if (moved.size === 0) return;
-    for (const [key, entry] of this.#groups) {
-      if (!entry.plans.some(isTouched)) continue;
+    for (const [key, { plans }] of this.#groups) if (plans.some(isTouched)) this.#stale.add(key);
+  }
+
+  /** How many Groups have endpoints at gateways that are left out by now, or none at gateways that are not: `freshen` builds them. */
+  get stale(): number {
+    return this.#stale.size;
+  }
+
+  /** Builds anew the endpoints of so many of these; says what that changes for each scope. Each Group's endpoints stand for themselves. */
+  freshen(most: number): ReadonlyMap<string, ScopeChange> {
+    const touched = new Map<ScopeEntry, Touched>();
+    this.#freshen(most, touched);
+    return this.#changes(touched);
+  }
+
+  #freshen(most: number, touched: Map<ScopeEntry, Touched>): void {
+    let left = most;
+    for (const key of this.#stale) {
+      if (left === 0) return;
+      left -= 1;
+      this.#stale.delete(key);
+      const entry = this.#groups.get(key);
+      if (entry === undefined) continue;
       const scopes = [...this.#index.scopesOf(key)].filter(({ scope }) => scope.role === 'egress');
-      for (const each of scopes) touched.get(each)?.old.push(...this.#messagesOf(entry, each.scope));
+      for (const each of scopes) touch(touched, each).old.push(...this.#messagesOf(entry, each.scope));
       const endpoints = entry.plans.flatMap((plan) =>
-        plan.crossing === undefined ? [] : [buildCrossingEndpoints(plan, plan.crossing, this.#idcs, now)],
+        plan.crossing === undefined
+          ? []
+          : [buildCrossingEndpoints(plan, plan.crossing, this.#idcs, this.#around.leftOut ?? [])],
       );
       for (const [zone, messages] of entry.messages) {
         const clusters = messages.egress.filter(({ kind }) => kind !== 'EDS');
         const egress = keepEqual([...clusters, ...endpoints], messages.egress);
         entry.messages.set(zone, { ...messages, egress });
       }
-      for (const each of scopes) touched.get(each)?.now.push(...this.#messagesOf(entry, each.scope));
+      for (const each of scopes) touch(touched, each).now.push(...this.#messagesOf(entry, each.scope));
     }
   }
 
   /** Takes in Groups by host (no plans: the Group is gone); says what that changes for each scope. */
   update(groups: ReadonlyMap<string, readonly GroupPlan[]>): ReadonlyMap<string, ScopeChange> {
     const touched = new Map<ScopeEntry, Touched>();
-    const touch = (entry: ScopeEntry): Touched => {
-      const known = touched.get(entry);
-      if (known !== undefined) return known;
-      const made: Touched = { old: [], now: [], routes: false };
-      touched.set(entry, made);
-      return made;
-    };
+    const touchOne = (entry: ScopeEntry): Touched => touch(touched, entry);
     const known = new Set([...groups.keys()].filter((host) => this.#index.hasHost(host)));
     for (const [key, plans] of this.#declarations(groups)) {
       const old = this.#groups.get(key);
@@ -168,25 +190,27 @@ export class Catalog {
       const routes = !haveSameRoutes(old?.plans ?? [], plans);
       if (old !== undefined)
         for (const entry of this.#index.scopesOf(key)) {
-          const one = touch(entry);
+          const one = touchOne(entry);
           one.old.push(...this.#messagesOf(old, entry.scope));
           one.routes ||= routes;
         }
+      this.#stale.delete(key);
       if (is === undefined) this.#groups.delete(key);
       else this.#groups.set(key, is);
       this.#index.setGroup(key, seenGroup(plans[0]));
       if (is !== undefined)
         for (const entry of this.#index.scopesOf(key)) {
-          const one = touch(entry);
+          const one = touchOne(entry);
           one.now.push(...this.#messagesOf(is, entry.scope));
           one.routes ||= routes;
         }
     }
-    this.#updateLimits(groups, touch);
+    this.#updateLimits(groups, touchOne);
     if ([...groups.keys()].some((host) => known.has(host) !== this.#index.hasHost(host))) {
       this.#declared = undefined;
       // Their routes name the hosts of all Groups.
-      for (const entry of this.#scopes.values()) if (passesUnknown(entry.scope)) touch(entry).routes = true;
+      for (const entry of this.#scopes.values())
+        if (passesUnknown(entry.scope)) touchOne(entry).routes = true;
     }
     return this.#changes(touched);
   }
@@ -309,6 +333,14 @@ export class Catalog {
   }
 }
 
+function touch(touched: Map<ScopeEntry, Touched>, entry: ScopeEntry): Touched {
+  const known = touched.get(entry);
+  if (known !== undefined) return known;
+  const made: Touched = { old: [], now: [], routes: false };
+  touched.set(entry, made);
+  return made;
+}
+
 /** The host; where it is seen by callers alone, with the number of the view. */
 function keyOf({ group, seenBy }: GroupPlan, view: number): string {
   return seenBy?.gateways === false ? `${group.host} ${view}` : group.host;
@@ -348,26 +380,5 @@ function decidedOf(plan: GroupPlan | undefined): object | undefined {
       ...path,
       kinds: priorities.map(({ kind }) => kind),
     })),
-  };
-}
-
-/** `built`, with each message that equals an old one replaced by that old one: identity then says "unchanged". */
-function keepEqual(built: readonly Built[], old: readonly Built[] | undefined): readonly Built[] {
-  if (old === undefined) return built;
-  const byName = new Map(old.map((one) => [`${one.kind}/${one.name}`, one]));
-  return built.map((one) => {
-    const same = byName.get(`${one.kind}/${one.name}`);
-    return same !== undefined && sameContent(same.message, one.message) ? same : one;
-  });
-}
-
-function difference(old: readonly Built[], now: readonly Built[]): ScopeChange {
-  const before = new Set(old);
-  const names = new Set(now.map((one) => `${one.kind}/${one.name}`));
-  return {
-    upserts: now.filter((one) => !before.has(one)),
-    removals: old
-      .filter((one) => !names.has(`${one.kind}/${one.name}`))
-      .map(({ kind, name }) => ({ kind, name })),
   };
 }

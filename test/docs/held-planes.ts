@@ -298,6 +298,7 @@ const processes: readonly Held[] = [
     'src/translate/grpc.ts',
     'Math.max(3, failureShare?.instancesMin ?? 0),\n    success_rate_request_volume: failureShare?.requestsMin ?? 100,',
   ],
+  ['Groups whose endpoints are built', '250', 'src/translate/catalog.ts', 'freshenedAtOnce = 250'],
   ['when the control plane logs that one', 'after 30 s', 'src/delivery/reach-watch.ts', 'startMs: 30_000'],
   [
     'the largest scenario',

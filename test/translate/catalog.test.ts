@@ -5,7 +5,8 @@ import type { NodeScope } from '../../src/model/node.ts';
 import type { LeftOut } from '../../src/plan/gateways.ts';
 import { planGroup } from '../../src/plan/group.ts';
 import type { GroupPlan } from '../../src/plan/types.ts';
-import { Catalog, type ScopeChange } from '../../src/translate/catalog.ts';
+import { Catalog } from '../../src/translate/catalog.ts';
+import type { ScopeChange } from '../../src/translate/changes.ts';
 import type { Built, Surroundings } from '../../src/translate/resources.ts';
 import { drGroup, idc, serviceEntry } from '../index/fixture.ts';
 
@@ -88,10 +89,11 @@ t.test('changes lead each scope to what it would get if it came now', async () =
     groups: fc.array(group, { maxLength: 3 }),
     opens: fc.subarray(Object.keys(scopes)),
     leftOut: fc.option(fc.subarray([...hung]), { nil: undefined }),
+    freshened: fc.integer({ min: 0, max: 2 }),
   });
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 8 }), (steps) => {
-      const catalog = new Catalog();
+    fc.property(fc.array(step, { maxLength: 8 }), fc.constantFrom(0, 1, 250), (steps, freshenedMax) => {
+      const catalog = new Catalog({ freshenedMax });
       catalog.surround(idcs, surroundings);
       const held = new Map<string, Map<string, string>>();
       const take = (key: string, { upserts, removals }: ScopeChange) => {
@@ -102,7 +104,7 @@ t.test('changes lead each scope to what it would get if it came now', async () =
       };
       const all = new Map<string, readonly GroupPlan[]>();
       let around: Surroundings = surroundings;
-      for (const { groups, opens, leftOut } of steps) {
+      for (const { groups, opens, leftOut, freshened } of steps) {
         if (leftOut !== undefined) {
           around = { ...surroundings, leftOut };
           for (const [key, change] of catalog.surround(idcs, around)) take(key, change);
@@ -119,7 +121,9 @@ t.test('changes lead each scope to what it would get if it came now', async () =
         );
         for (const [host, plans] of update) all.set(host, plans);
         for (const [key, change] of catalog.update(update)) take(key, change);
+        for (const [key, change] of catalog.freshen(freshened)) take(key, change);
       }
+      while (catalog.stale > 0) for (const [key, change] of catalog.freshen(1)) take(key, change);
       const fresh = new Catalog();
       fresh.surround(idcs, around);
       fresh.update(all);
@@ -225,6 +229,30 @@ t.test('a gateway that is left out changes endpoints, and of Groups that cross a
   t.strictSame(of([]), { ...Object.fromEntries(callers), ingress: ['EDS/egress'] });
   const { groupsBuilt, routesBuilt } = catalog.work();
   t.strictSame([groupsBuilt, routesBuilt], [before.groupsBuilt, before.routesBuilt]);
+});
+
+t.test('of many Groups the endpoints are built a few at a time', async (t) => {
+  const catalog = new Catalog({ freshenedMax: 2 });
+  catalog.surround(idcs, surroundings);
+  catalog.update(new Map(['a', 'b', 'c'].map((host) => [host, plansOf(host, 'shop', '10.0.0.1', true)])));
+  catalog.open('egress', egress);
+  const upserts = (changes: ReadonlyMap<string, ScopeChange>) =>
+    changes.get('egress')?.upserts.map(nameOf) ?? [];
+  t.strictSame(upserts(catalog.surround(idcs, { ...surroundings, leftOut: hung })), []);
+  t.equal(catalog.stale, 3);
+  t.strictSame(upserts(catalog.freshen(1)), ['EDS/idcs/a:80']);
+  t.equal(catalog.stale, 2);
+  // One that is planned anew has the newest; one that is gone needs none.
+  catalog.update(new Map([['b', plansOf('b', 'shop', '10.0.0.2', true)]]));
+  t.equal(catalog.stale, 1);
+  catalog.update(new Map([['c', []]]));
+  t.strictSame([catalog.stale, upserts(catalog.freshen(9))], [0, []]);
+  // What is back before it was built is no change.
+  catalog.update(new Map([['c', plansOf('c', 'shop', '10.0.0.1', true)]]));
+  catalog.surround(idcs, { ...surroundings, leftOut: [] });
+  t.equal(catalog.stale, 3);
+  catalog.surround(idcs, { ...surroundings, leftOut: hung });
+  t.strictSame(upserts(catalog.freshen(9)), []);
 });
 
 t.test('what nobody sees is not built', async (t) => {

@@ -1,0 +1,30 @@
+import { sameContent } from '../index/equal.ts';
+import type { Built, ResourceKind } from './resources.ts';
+
+/** What one scope is to get and to lose. */
+export interface ScopeChange {
+  readonly upserts: readonly Built[];
+  readonly removals: readonly { readonly kind: ResourceKind; readonly name: string }[];
+}
+
+/** `built`, with each message that equals an old one replaced by that old one: identity then says "unchanged". */
+export function keepEqual(built: readonly Built[], old: readonly Built[] | undefined): readonly Built[] {
+  if (old === undefined) return built;
+  const byName = new Map(old.map((one) => [`${one.kind}/${one.name}`, one]));
+  return built.map((one) => {
+    const same = byName.get(`${one.kind}/${one.name}`);
+    return same !== undefined && sameContent(same.message, one.message) ? same : one;
+  });
+}
+
+/** What a scope that had `old` is to get and to lose to have `now`; by identity. */
+export function difference(old: readonly Built[], now: readonly Built[]): ScopeChange {
+  const before = new Set(old);
+  const names = new Set(now.map((one) => `${one.kind}/${one.name}`));
+  return {
+    upserts: now.filter((one) => !before.has(one)),
+    removals: old
+      .filter((one) => !names.has(`${one.kind}/${one.name}`))
+      .map(({ kind, name }) => ({ kind, name })),
+  };
+}
