@@ -1,6 +1,8 @@
 import { timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { systemClock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
+import { peerOf } from '../base/slots.ts';
 import { wordsOfFailure } from '../base/system-error.ts';
 import type { ControlPlane } from '../controlplane.ts';
 import type { ListenAddress } from '../model/node.ts';
@@ -13,6 +15,7 @@ import {
   evacuationRoutes,
   isEvacuationPath,
 } from './evacuation-api.ts';
+import { PageTurns } from './page-turns.ts';
 import { answerRegistration, isRegistrationPath } from './registration-api.ts';
 import { type RegistrationContext, registrationRoutes } from './registration-routes.ts';
 
@@ -38,6 +41,8 @@ interface Reply {
 interface Page {
   readonly method: 'GET' | 'POST';
   readonly help: string;
+  /** It tells of all proxies, or objects: it is made in its turn. */
+  readonly isDear?: true;
   readonly answer: (plane: ControlPlane, query: URLSearchParams) => Reply | Promise<Reply>;
 }
 
@@ -68,6 +73,7 @@ const pages: Readonly<Record<string, Page>> = {
   '/status': {
     method: 'GET',
     help: 'proxies, what they have, event → ACK; ?node=ID: one of them in full (JSON)',
+    isDear: true,
     answer(plane, query) {
       const id = query.get('node');
       return id === null ? json(plane.status()) : answerNode(plane, id);
@@ -76,11 +82,13 @@ const pages: Readonly<Record<string, Page>> = {
   '/problems': {
     method: 'GET',
     help: 'what is wrong with registry objects (JSON)',
+    isDear: true,
     answer: (plane) => json(plane.problems()),
   },
   '/metrics': {
     method: 'GET',
     help: 'Prometheus metrics',
+    isDear: true,
     answer: async (plane) => ({
       status: 200,
       type: plane.metrics.registry.contentType,
@@ -105,6 +113,7 @@ export function serveAdmin(
   contexts: AdminContexts = {},
   limits: AdminLimits = adminLimits,
 ): Promise<AdminServer> {
+  const turns = new PageTurns(systemClock);
   const { headersMsMax, requestMsMax } = limits;
   const times = { headersTimeout: headersMsMax, requestTimeout: requestMsMax };
   const server = createServer(
@@ -113,9 +122,12 @@ export function serveAdmin(
       // Ends what waits for proxies when its client does not wait any more.
       const gone = new AbortController();
       response.once('close', () => gone.abort());
-      answer(plane, request, token, contexts, gone.signal).then(
+      answer(plane, request, token, contexts, gone.signal, turns).then(
         (reply) => send(request, response, reply),
-        (reason) => send(request, response, { status: 500, body: `${MeshError.from(reason).message}\n` }),
+        (reason) => {
+          const { code, message } = MeshError.from(reason);
+          send(request, response, { status: code === 'exhausted' ? 429 : 500, body: `${message}\n` });
+        },
       );
     },
   );
@@ -148,6 +160,7 @@ async function answer(
   token: string | undefined,
   { registrations, evacuations }: AdminContexts,
   signal: AbortSignal,
+  turns: PageTurns,
 ): Promise<Reply> {
   const [path = '/', query = ''] = (request.url ?? '/').split('?');
   const method = request.method === 'HEAD' ? 'GET' : request.method;
@@ -172,7 +185,9 @@ async function answer(
   if (page.method === 'POST' && !isAllowed(request, token)) {
     return { status: 403, body: `${whyNot(token)}\n` };
   }
-  return page.answer(plane, new URLSearchParams(query));
+  const make = () => page.answer(plane, new URLSearchParams(query));
+  if (page.isDear !== true) return make();
+  return turns.make(peerOf(request.socket.remoteAddress ?? ''), () => !signal.aborted, make);
 }
 
 function whyNot(token: string | undefined): string {

@@ -282,6 +282,12 @@ const processes: readonly Held[] = [
     'src/cli/admin-places.ts',
     'Math.max(128, Math.min(10_000, Math.floor(filesMax() / 8)))',
   ],
+  [
+    'processor time of `/status`',
+    '0.5 s at once, a quarter of one',
+    'src/cli/page-turns.ts',
+    '{ burstMs: 500, share: 0.25, waitingMax: 100 }',
+  ],
   ['a request to the admin address', 'headers 10 s', 'src/cli/admin-places.ts', 'headersMsMax: 10_000,'],
   ['a request to the admin address', 'all of it 30 s', 'src/cli/admin-places.ts', 'requestMsMax: 30_000,'],
   ['time for an xDS client to read why', '10 s', 'src/serve/server.ts', 'refusalMsMax = 10_000;'],

@@ -1,0 +1,66 @@
+import type { Clock } from '../base/clock.ts';
+import { MeshError } from '../base/error.ts';
+
+/** How much processor time pages may take that cost more than a comparison, and how many of an address may wait. Times in milliseconds. */
+export const pageTurns = { burstMs: 500, share: 0.25, waitingMax: 100 } as const;
+
+interface Page {
+  readonly run: () => Promise<void>;
+  readonly isWanted: () => boolean;
+}
+
+/**
+ * Makes pages one after another, each address in its turn, and beyond a burst in a share of the processor: a page of all proxies may
+ * take tens of milliseconds, and whoever asks again and again would delay what proxies get.
+ */
+export class PageTurns {
+  readonly #clock: Clock;
+  readonly #waiting = new Map<string, Page[]>();
+  #usedMs = 0;
+  #usedAt: number;
+  #isBusy = false;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#usedAt = clock.now();
+  }
+
+  /** Makes a page when it is its turn. Throws MeshError 'exhausted' where too many of the address wait. */
+  async make<T>(peer: string, isWanted: () => boolean, page: () => T | Promise<T>): Promise<T> {
+    const own = this.#waiting.get(peer) ?? [];
+    if (own.length >= pageTurns.waitingMax)
+      throw new MeshError('exhausted', `${own.length} requests of this address wait already: ask less often`);
+    return new Promise((resolve, reject) => {
+      const run = async () => resolve(await page());
+      own.push({ isWanted, run: () => run().catch(reject) });
+      this.#waiting.set(peer, own);
+      if (!this.#isBusy) void this.#next();
+    });
+  }
+
+  async #next(): Promise<void> {
+    this.#isBusy = true;
+    const [first] = this.#waiting;
+    if (first === undefined) {
+      this.#isBusy = false;
+      return;
+    }
+    const [peer, [page, ...others]] = first;
+    this.#waiting.delete(peer);
+    if (others.length > 0) this.#waiting.set(peer, others);
+    if (page?.isWanted() === true) {
+      const begin = this.#clock.now();
+      await page.run();
+      // Nothing else runs meanwhile: what a page waits for is at hand.
+      this.#usedMs = this.#usedUntil(begin) + this.#clock.now() - begin;
+      this.#usedAt = this.#clock.now();
+    }
+    const overMs = this.#usedUntil(this.#clock.now()) - pageTurns.burstMs;
+    this.#clock.after(Math.max(0, overMs / pageTurns.share), () => void this.#next());
+  }
+
+  /** What was used, after what was given back until `now`. */
+  #usedUntil(now: number): number {
+    return Math.max(0, this.#usedMs - pageTurns.share * (now - this.#usedAt));
+  }
+}
