@@ -14,8 +14,13 @@ import type { NodeScope } from './model/node.ts';
 import { type Change, type Kind, refOf } from './model/object.ts';
 import { allReached, type Reach } from './model/reach.ts';
 import type { LoopPrevention } from './model/trail.ts';
-import { evacuationsAt, evacuationsChangeAt, isLeftWholly } from './plan/evacuation.ts';
-import { type EvacuationEffect, evacuationEffect, evacuationStatuses } from './plan/evacuation-effect.ts';
+import { evacuationsAt, evacuationsChangeAt } from './plan/evacuation.ts';
+import {
+  type EvacuationEffect,
+  evacuationEffect,
+  evacuationStatuses,
+  sendsAllAway,
+} from './plan/evacuation-effect.ts';
 import type { KnownHealth } from './plan/evacuation-room.ts';
 import { describeLeftOut, type LeftOut, planLeftOut, watchedGateways } from './plan/gateways.ts';
 import { createPlanner, type PlannedGroups } from './plan/planner.ts';
@@ -89,11 +94,13 @@ export interface Pipeline {
   forget(nodeClass: string): void;
   view(): MeshView;
   readonly evacuations: {
-    /** All of them, the own IDC, and the IDCs that are known. */
+    /** All of them, the own IDC, the IDCs that are known, and the time. */
     list(): {
       readonly idc: string;
       readonly idcs: readonly string[];
       readonly items: readonly EvacuationStatus[];
+      /** The clock by which they begin and end, RFC 3339. */
+      readonly at: string;
     };
     /** What one would do, in place of one of its name. */
     effect(evacuation: Evacuation): EvacuationEffect;
@@ -197,7 +204,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   function readiness(): boolean | undefined {
     const view = index.view();
     if (!view.idcs.get(idc)?.spec.exposeReady) return undefined;
-    return !isLeftWholly(view, evacuationsAt(view, clock.wall()), idc);
+    return !sendsAllAway(view, evacuationsAt(view, clock.wall()), idc, hopLimit);
   }
 
   /** Plans these hosts, and what the time asks for. */
@@ -334,6 +341,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       list: () => ({
         ...{ idc, idcs: [...index.view().idcs.keys()].sort() },
         items: evacuationStatuses(index.view(), clock.wall()),
+        at: new Date(clock.wall()).toISOString(),
       }),
       effect: (evacuation) =>
         evacuationEffect(index.view(), evacuation, {

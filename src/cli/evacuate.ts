@@ -10,11 +10,13 @@ import {
   comeHome,
   type EvacuationTarget,
   failOnRefusal,
+  failOnTaken,
   letLeave,
   preflight,
   returnWords,
   some,
   specOf,
+  takenOver,
 } from './evacuation-steps.ts';
 import { between, createFleetWatch, type FleetWatch, failOnSilence, judgeFleet } from './fleet-watch.ts';
 import { countsText, sumOf } from './proxy-counts.ts';
@@ -36,7 +38,7 @@ export interface EvacuateOptions extends EvacuationTarget {
   readonly signal: AbortSignal;
 }
 
-/** How it ended; but for `done`, nothing has left any more. */
+/** How it ended; but for `done`, nothing leaves by this command any more. */
 export type EvacuateEnd = 'done' | 'checked' | 'refused' | 'aborted' | 'interrupted';
 
 /** Between two looks while a step lasts, in milliseconds. */
@@ -61,6 +63,8 @@ export async function evacuate(options: EvacuateOptions): Promise<EvacuateEnd> {
   const fleet = createFleetWatch(proxies, clock);
   try {
     for (const [index, percent] of steps.entries()) {
+      const before = steps[index - 1];
+      if (before !== undefined) await failOnTaken(options, before);
       const tookMs = await letLeave(options, {
         ...{ percent, ackWaitMs: options.ackWaitMs, isStanding: index > 0, signal },
         lastsMs: () => leftUntil(until, clock.now()),
@@ -68,10 +72,14 @@ export async function evacuate(options: EvacuateOptions): Promise<EvacuateEnd> {
       await failOnRefusal(planes, known);
       say(`${percent} %: every proxy has confirmed after ${tookMs} ms`);
       const isLast = index === steps.length - 1;
-      if (!isLast || proxies.length > 0) await watch(options, fleet, known);
+      if (!isLast || proxies.length > 0) await watch(options, percent, fleet, known);
     }
   } catch (reason) {
-    const why = MeshError.from(signal.aborted ? signal.reason : reason).message;
+    const { message: why, ref } = MeshError.from(signal.aborted ? signal.reason : reason);
+    if (ref === takenOver) {
+      say(why);
+      return 'aborted';
+    }
     say(`${why}; everybody comes home`);
     await comeHome(options, options.ackWaitMs);
     return signal.aborted ? 'interrupted' : 'aborted';
@@ -135,7 +143,12 @@ export async function undo(
 }
 
 /** Looks on while a step lasts, and until each Envoy that is read has answered. Throws MeshError when it is to be taken back. */
-async function watch(options: EvacuateOptions, fleet: FleetWatch, known: ReadonlySet<string>): Promise<void> {
+async function watch(
+  options: EvacuateOptions,
+  percent: number,
+  fleet: FleetWatch,
+  known: ReadonlySet<string>,
+): Promise<void> {
   const { planes, idc, abortOn, stepWaitMs, clock, say, signal } = options;
   const until = clock.now() + stepWaitMs;
   const first = await fleet.look();
@@ -143,6 +156,7 @@ async function watch(options: EvacuateOptions, fleet: FleetWatch, known: Readonl
   while (clock.now() < until || fleet.silentFor(0).length > 0) {
     const leftMs = until - clock.now();
     await sleep(clock, leftMs > 0 ? Math.min(lookMs, leftMs) : lookMs, signal);
+    await failOnTaken(options, percent);
     await failOnRefusal(planes, known);
     seen = between(first, await fleet.look());
     failOnSilence(fleet);

@@ -1,3 +1,4 @@
+import type { Clock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import type { EvacuationStatus } from '../model/evacuation.ts';
 import type { EvacuationEffect } from '../plan/evacuation-effect.ts';
@@ -9,6 +10,8 @@ export interface EvacuationPlane {
   readonly name: string;
   readonly idc: string;
   readonly idcs: readonly string[];
+  /** How far its clock was ahead of this machine's, in milliseconds; NaN: it does not say. */
+  readonly aheadMs: number;
   readonly client: JsonClient;
 }
 
@@ -29,11 +32,12 @@ const answerMsMax = 5_000;
 /** Asks each control plane what it decides for. Throws MeshError `unavailable` when one does not answer. */
 export function findPlanes(
   clients: readonly { readonly name: string; readonly client: JsonClient }[],
+  clock: Clock,
 ): Promise<readonly EvacuationPlane[]> {
   return Promise.all(
     clients.map(async ({ name, client }) => {
-      const { idc, idcs } = await listAt(client);
-      return { name, idc, idcs, client };
+      const { idc, idcs, at = '' } = await listAt(client);
+      return { name, idc, idcs, aheadMs: Date.parse(at) - clock.wall(), client };
     }),
   );
 }
@@ -41,7 +45,7 @@ export function findPlanes(
 /** The evacuations that a control plane has. Throws MeshError `unavailable`. */
 export async function listAt(
   client: JsonClient,
-): Promise<{ idc: string; idcs: readonly string[]; items: readonly EvacuationStatus[] }> {
+): Promise<{ idc: string; idcs: readonly string[]; items: readonly EvacuationStatus[]; at?: string }> {
   return body(await client.call('GET', '/v1/evacuations', { timeoutMs: answerMsMax }));
 }
 

@@ -42,7 +42,7 @@ export async function withSession(
   try {
     const groups = [...new Set(flags.group ?? [])].sort();
     const name = flags.name ?? `${prefix}${nameOf(idc, groups)}`;
-    const planes = await findPlanes(clients);
+    const planes = await findPlanes(clients, systemClock);
     await act({
       target: { planes, name, idc, groups, clock: systemClock },
       abortOn,

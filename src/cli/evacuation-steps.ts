@@ -1,5 +1,6 @@
 import { type Clock, sleep } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
+import { span } from '../model/duration.ts';
 import { covers } from '../model/hostname.ts';
 import { didYouMean } from '../model/suggest.ts';
 import type { EvacuationEffect, StayReason } from '../plan/evacuation-effect.ts';
@@ -49,6 +50,7 @@ export async function preflight(
   }
   for (const other of home[0]?.idcs.filter((one) => !planes.some((plane) => plane.idc === one)) ?? [])
     say(`no control plane of ${other} was named: there ${idc} keeps its place in the order of preference`);
+  for (const words of clockWords(planes)) say(words);
   const [first = 100] = steps;
   const spec = specOf(target, first);
   const asked = await Promise.allSettled(planes.map((plane) => checkAt(plane, name, spec, forMs)));
@@ -74,6 +76,20 @@ export async function preflight(
   }
   if (!(await mayComeBack(target, first, [...idcs.values()], force))) return false;
   return hasRoom(target, steps.at(-1) ?? 100, [...leaving], [...idcs.values()], force);
+}
+
+/** Clocks that differ by more, in milliseconds, are told of. */
+const clocksApartMsMax = 5_000;
+
+/** Clocks of two control planes that are too far apart; nothing where they are not. */
+function clockWords(planes: readonly EvacuationPlane[]): readonly string[] {
+  const known = planes.filter(({ aheadMs }) => !Number.isNaN(aheadMs)).sort((a, b) => a.aheadMs - b.aheadMs);
+  const [behind, ahead] = [known[0], known.at(-1)];
+  if (behind === undefined || ahead === undefined) return [];
+  const apartMs = ahead.aheadMs - behind.aheadMs;
+  if (apartMs <= clocksApartMsMax) return [];
+  const who = `the clock of ${ahead.name} (${ahead.idc}) is ${span(apartMs)} ahead of that of ${behind.name} (${behind.idc})`;
+  return [`${who}: times of evacuations come so far apart there. Set them right`];
 }
 
 /** Why nobody decides for the IDC. */
@@ -102,7 +118,25 @@ function effectWords({ name, idc }: EvacuationPlane, { leave, stay }: Evacuation
   return [`${name} (${idc}): ${many}${to.length === 0 ? '' : `, first for ${to.join(', ')}`}`, ...reasons];
 }
 
-/** Where less leaves than before: says whether the IDC can take the rest back; whether to go on. */
+/** `ref` of the MeshError by which a command learns that the evacuation is another's now: nothing of it is to be taken back. */
+export const takenOver = 'taken over';
+
+/** Throws MeshError `conflict` with the ref `takenOver` where another share stands under the name than the one that was put last. */
+export async function failOnTaken(
+  { planes, idc, name }: Pick<EvacuationTarget, 'planes' | 'idc' | 'name'>,
+  percent: number,
+): Promise<void> {
+  const home = planes.filter((plane) => plane.idc === idc);
+  const items = (await Promise.all(home.map(({ client }) => listAt(client)))).flatMap((list) => list.items);
+  const other = items.find(
+    (item) => item.name === name && item.percentNow > 0 && item.percentNow !== percent,
+  );
+  if (other === undefined) return;
+  const message = `somebody else has changed evacuation ${name}: ${other.percentNow} % leave, and not ${percent}; it stays as they said`;
+  throw new MeshError('conflict', message, { ref: takenOver });
+}
+
+/** Says what stands under the name, and, where less leaves than before, whether the IDC can take the rest back; whether to go on. */
 async function mayComeBack(
   { planes, idc, name, say }: EvacuationTarget,
   percent: number,
@@ -113,6 +147,11 @@ async function mayComeBack(
   const lists = await Promise.all(home.map(({ client }) => listAt(client)));
   const items = lists.flatMap((list) => list.items).filter((item) => item.name === name);
   const leaves = Math.max(0, ...items.map(({ percentNow }) => percentNow));
+  const [standing] = items.filter(({ percentNow }) => percentNow > 0);
+  if (standing !== undefined)
+    say(
+      `evacuation ${name} stands: ${leaves} % leave ${idc}, for ${span(standing.endsInMs)} more; this takes it over`,
+    );
   if (leaves <= percent) return true;
   const verdict = judgeReturn(idc, percent, idcs);
   for (const words of returnWords(idc, percent, verdict, force)) say(words);

@@ -1,7 +1,8 @@
 import type { GroupView, MeshView } from '../index/view.ts';
 import { beginsAt, type Evacuation, type EvacuationStatus, isFor, percentAt } from '../model/evacuation.ts';
-import { evacuatedIdcs, evacuationsAt, type Leaving } from './evacuation.ts';
+import { evacuatedIdcs, evacuationsAt, isLeftWholly, type Leaving } from './evacuation.ts';
 import { type GroupRoom, type KnownHealth, roomFor } from './evacuation-room.ts';
+import { planNaming } from './naming.ts';
 
 /** What an evacuation would do, as far as one IDC's registry knows. */
 export interface EvacuationEffect {
@@ -65,6 +66,24 @@ export function evacuationEffect(
     leave: hosts.flatMap(({ host, to }) => (to === undefined ? [] : { host, to })),
     stay: hosts.flatMap(({ host, why }) => (why === undefined ? [] : { host, why })),
   };
+}
+
+/**
+ * Whether clients had better go to another IDC at once: all requests of all Groups leave this one. A Group that stays, and has instances
+ * here, is not served elsewhere.
+ */
+export function sendsAllAway(
+  view: MeshView,
+  leaving: readonly Leaving[],
+  own: string,
+  hopLimit: number,
+): boolean {
+  if (!isLeftWholly(view, leaving, own)) return false;
+  return [...view.groups.values()].every(
+    (group) =>
+      fateOf(group, own, view, leaving, hopLimit).to !== undefined ||
+      (planNaming(group, own)?.instances ?? []).length === 0,
+  );
 }
 
 /** The IDC that stands in for one first, or why none does. */

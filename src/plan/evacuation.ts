@@ -23,7 +23,7 @@ export function evacuationsChangeAt({ evacuations }: MeshView, wallMs: number): 
   return times.length === 0 ? undefined : Math.min(...times);
 }
 
-/** Whether all requests of all Groups leave an IDC, and there is another for them: then clients had better go there at once. */
+/** Whether all requests of all Groups are told to leave an IDC, and there is another for them. */
 export function isLeftWholly({ idcs }: MeshView, leaving: readonly Leaving[], own: string): boolean {
   const whole = new Set(
     leaving

@@ -156,6 +156,7 @@ const requests: readonly Held[] = [
   ['the furthest end', '72 h', 'src/model/evacuation.ts', 'lastsMsMax: 72 * 3_600_000,'],
   ['the furthest start', '30 days', 'src/model/evacuation.ts', 'aheadMsMax: 30 * 24 * 3_600_000,'],
   ['one without `starts`', 'last 73 h', 'src/model/evacuation.ts', 'clocksApartMs: 3_600_000,'],
+  ['clocks of control planes', '5 s', 'src/cli/evacuation-steps.ts', 'clocksApartMsMax = 5_000;'],
   ['evacuations that stand at once', '100', 'src/model/evacuation.ts', 'standingMax: 100,'],
   ['names of evacuations', '1,000', 'src/registry/evacuations.ts', 'recordsMax = 1_000;'],
   ['what its Envoys must not show', '20 requests', 'src/cli/proxy-counts.ts', 'requestsMin = 20;'],

@@ -1,7 +1,9 @@
 import t from 'tap';
 import { createIndex } from '../../src/index/store.ts';
 import type { Evacuation } from '../../src/model/evacuation.ts';
-import { evacuationEffect } from '../../src/plan/evacuation-effect.ts';
+import type { MeshObject } from '../../src/model/object.ts';
+import { evacuationsAt } from '../../src/plan/evacuation.ts';
+import { evacuationEffect, sendsAllAway } from '../../src/plan/evacuation-effect.ts';
 import { drGroup, idc, meta, serviceEntry, upserts } from '../index/fixture.ts';
 
 const idcs = ['sh-a', 'sh-b'];
@@ -38,6 +40,25 @@ function effect(more: readonly Evacuation[] = [], known: { hopLimit?: number; sl
     slotsBeforeOf: () => slotsBefore,
   });
 }
+
+t.test('clients are sent elsewhere where every Group of the IDC leaves it', async (t) => {
+  const away = (hosts: readonly string[], hopLimit = 4, more: readonly MeshObject[] = []) => {
+    const index = createIndex({ idc: 'sh-a' });
+    const endpoints = [{ address: '10.0.0.1', ports: {}, labels: {}, locality: 'sh-a/z1' }];
+    const entries = hosts.map((host) => serviceEntry(`shop/${host}`, [host], { endpoints }));
+    index.apply(
+      upserts(...idcs.map((name) => idc(name)), standing, evacuation('a', 'sh-a'), ...entries, ...more),
+    );
+    return sendsAllAway(index.view(), evacuationsAt(index.view(), 0), 'sh-a', hopLimit);
+  };
+  t.equal(away(['web.shop']), true);
+  t.equal(away(['web.shop', 'lone.shop']), false, 'a Group without another IDC is served here alone');
+  t.equal(away(['web.shop'], 0), false);
+  t.equal(away(['web.shop'], 4, [evacuation('b', 'sh-b')]), false);
+  const elsewhere = [{ address: '10.0.1.1', ports: {}, labels: {}, locality: 'sh-b/z1' }];
+  const lone = serviceEntry('shop/lone.shop', ['lone.shop'], { endpoints: elsewhere });
+  t.equal(away(['web.shop'], 4, [lone]), true, 'one that has nobody here loses nothing');
+});
 
 t.test('who leaves, who stays, and why', async (t) => {
   t.strictSame(effect().leave, [{ host: 'web.shop', to: 'sh-b' }]);

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { sleep, systemClock } from '../../src/base/clock.ts';
+import { type Clock, sleep, systemClock } from '../../src/base/clock.ts';
 import type { Change } from '../../src/model/object.ts';
 import { isNewer, readRecords } from '../../src/registry/evacuation-record.ts';
 import {
@@ -21,8 +21,8 @@ const expires = new Date(clock.wall() + 3_600_000).toISOString();
 const spec = (more: object = {}) => ({ idc: 'sh-a', expires, ...more });
 
 /** A started source, and what it has told. */
-async function started(t: Test, file: string, peers: readonly EvacuationPeer[] = []) {
-  const source = createEvacuationsSource({ file, clock, peers });
+async function started(t: Test, file: string, peers: readonly EvacuationPeer[] = [], by: Clock = clock) {
+  const source = createEvacuationsSource({ file, clock: by, peers });
   const stop = new AbortController();
   t.teardown(() => stop.abort());
   const told: string[] = [];
@@ -127,6 +127,30 @@ t.test('two control planes agree, whichever was asked, and over an absence', asy
   await sleep(clock, 1.5 * evacuationTimes.pull);
   t.notOk(a.told.includes('e 50'), 'and what was ended does not come back');
   t.strictSame(a.source.records(), b.source.records());
+});
+
+t.test('control planes whose clocks are ten minutes apart agree, whoever puts and ends', async (t) => {
+  const dir = t.testdir();
+  const sources: Awaited<ReturnType<typeof started>>[] = [];
+  const peer = (index: number): EvacuationPeer => ({
+    name: `peer-${index}`,
+    pull: async () => JSON.parse(JSON.stringify(sources[index]?.source.records() ?? [])),
+  });
+  for (const [index, apartMs] of [0, 600_000].entries()) {
+    const by = { ...clock, wall: () => clock.wall() + apartMs };
+    sources.push(await started(t, join(dir, `${index}.json`), [peer(1 - index)], by));
+  }
+  const [behind, ahead] = sources as [(typeof sources)[0], (typeof sources)[0]];
+  await until('both have started', () => behind.told.includes('synced') && ahead.told.includes('synced'));
+  await ahead.source.put('e', spec({ percent: 10 }));
+  await until('the other has it', () => behind.told.includes('e 10'));
+  await behind.source.end('e');
+  await until('it is ended', () => ahead.told.includes('-e'));
+  await behind.source.put('e', spec({ percent: 20 }));
+  await until('and put anew', () => ahead.told.includes('e 20'));
+  await ahead.source.end('e');
+  await until('and ended anew', () => behind.told.filter((word) => word === '-e').length === 2);
+  t.strictSame(behind.source.records(), ahead.source.records());
 });
 
 t.test('of two edits at once all take the same', async (t) => {

@@ -75,6 +75,7 @@ export async function startPlanes(
       const client = createJsonClient({ admin: { address: '127.0.0.1', port }, token: adminToken });
       return { name: `${port}`, client };
     }),
+    systemClock,
   );
   t.teardown(async () => {
     await Promise.all(planes.map(({ client }) => client.close()));

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import type { Clock } from '../../src/base/clock.ts';
 import type { ListenAddress, NodeScope } from '../../src/model/node.ts';
 import type { OpenedSource } from '../../src/registry/sources.ts';
 import { type EnvoyOptions, freeAddress, type Mesh, startMesh } from './mesh.ts';
@@ -40,6 +41,8 @@ export interface WorldOptions {
   readonly exposeReady?: boolean;
   /** The zone of each IDC's ingress gateway; absent: none. */
   readonly ingressZones?: Readonly<Record<string, string>>;
+  /** The clock of each IDC's control plane; the system's by default. */
+  readonly clocks?: (idc: string) => Clock;
   /** Sources of each IDC's control plane besides its files. */
   readonly sources?: (idc: string) => readonly OpenedSource[];
   /** Gateways of each kind in each IDC; absent: 1. */
@@ -117,7 +120,14 @@ export async function startIdcs(options: WorldOptions): Promise<Idcs> {
     registry.set(idc, text);
     meshes.set(
       idc,
-      await startMesh(idc, { 'all.yaml': text }, { hopLimit, sources: options.sources?.(idc) ?? [] }),
+      await startMesh(
+        idc,
+        { 'all.yaml': text },
+        {
+          ...{ hopLimit, sources: options.sources?.(idc) ?? [] },
+          ...(options.clocks && { clock: options.clocks(idc) }),
+        },
+      ),
     );
   }
   const logs: string[] = [];

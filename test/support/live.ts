@@ -44,6 +44,8 @@ export interface LiveWorld {
   isthmus(args: readonly string[]): LiveChild;
   /** The share that leaves now, by each IDC's control plane. */
   shares(): readonly number[];
+  /** The IDCs that are left now, by their own control planes. */
+  standing(): readonly string[];
   /** Who serves so many requests of the caller, or with which status they fail. */
   where(count?: number, group?: string): Promise<Readonly<Record<string, number>>>;
   /** Sends requests, some 100 a second, until the answer is called. */
@@ -70,7 +72,7 @@ export async function startLiveWorld(): Promise<LiveWorld> {
   );
   const sources = evacuationSources(dir);
   const world = await startIdcs({
-    ...{ idcs, hopLimit: 1 },
+    ...{ idcs, hopLimit: 1, exposeReady: true },
     groups: ['web', 'other'].map((name) => ({ name, instances: servers })),
     sources: (idc) => [sources.open(idc)],
   });
@@ -125,6 +127,12 @@ export async function startLiveWorld(): Promise<LiveWorld> {
     },
     shares: () =>
       idcs.map((idc) => (world.meshes.get(idc) as Mesh).plane.evacuations.list().items[0]?.percentNow ?? 0),
+    standing: () =>
+      idcs.filter((idc) =>
+        (world.meshes.get(idc) as Mesh).plane.evacuations
+          .list()
+          .items.some((item) => item.idc === idc && item.percentNow > 0),
+      ),
     load() {
       let goes = true;
       const one = async () => {

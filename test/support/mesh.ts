@@ -60,7 +60,14 @@ export interface EnvoyOptions {
 export type MeshOptions = Partial<
   Pick<
     ControlPlaneOptions,
-    'failbackStore' | 'hopLimit' | 'sources' | 'compiler' | 'filterStore' | 'logger' | 'loopPrevention'
+    | 'clock'
+    | 'failbackStore'
+    | 'hopLimit'
+    | 'sources'
+    | 'compiler'
+    | 'filterStore'
+    | 'logger'
+    | 'loopPrevention'
   >
 >;
 
