@@ -1,4 +1,4 @@
-import { gatherDue, type Plan, type Removals, refsOfChanged } from './plan.ts';
+import { type Due, gatherDue, type Plan, type Removals, refsOfChanged } from './plan.ts';
 import type { Group, Snapshot } from './snapshot.ts';
 import type { Subscription } from './subscription.ts';
 
@@ -14,21 +14,30 @@ export function planDelta<M>(
 ): Plan {
   const due = gatherDue(sub, snapshot, group, removals);
   const resources = [...(sub.all ? snapshot.visible(group) : due.upserts), ...due.kept];
-  const removed = new Set(due.missing);
-  if (removals !== 'hold') {
-    for (const mark of due.difference.removed) removed.add(mark.last.name);
-    for (const name of sub.held.keys()) removed.add(name);
-    for (const name of sub.gone) removed.add(name);
-  }
-  for (const name of due.held.keys()) removed.delete(name);
-  for (const name of removed) if (snapshot.marks.get(name)?.resource) removed.delete(name);
+  const removed = removedNames(sub, snapshot, due, removals);
   return {
-    send: resources.length > 0 || removed.size > 0 || sub.answer,
+    send: resources.length > 0 || removed.length > 0 || sub.answer,
     resources,
-    removed: [...removed],
+    removed,
     held: due.held,
     refs: refsOfChanged(sub, due.upserts),
     causes: due.causes,
     superseded: due.difference.superseded,
   };
+}
+
+function removedNames<M>(
+  sub: Subscription,
+  snapshot: Snapshot<M>,
+  { missing, held, difference }: Due,
+  removals: Removals,
+): readonly string[] {
+  const isOver = (name: string) => !held.has(name) && snapshot.marks.get(name)?.resource === undefined;
+  const released =
+    removals === 'hold'
+      ? []
+      : [...difference.removed.map((mark) => mark.last.name), ...sub.held.keys(), ...sub.gone];
+  // What is missing is named once, and is none that there is.
+  if (released.length === 0) return held.size === 0 ? missing : missing.filter((name) => !held.has(name));
+  return [...new Set([...missing, ...released])].filter(isOver);
 }

@@ -182,7 +182,7 @@ function readFrames(http: ServerHttp2Stream, receiver: Receiver): () => void {
 
 // Names that are alike are deflated to a tenth or a thirtieth. What is a hundred times as long is a bomb.
 const inflationMax = 100;
-const inflatedBytesMin = 2 ** 20;
+const inflatedBytesMin = 256 * 1024;
 
 /** What a compressed message of so many bytes may have when it is inflated. */
 function inflatedMax(bytes: number, bytesMax: number): number {

@@ -35,13 +35,12 @@ export class NameSets {
   private readonly collected = new FinalizationRegistry<string>((key) => {
     if (this.sets.get(key)?.deref() === undefined) this.sets.delete(key);
   });
-  // Proxies of one class say the same in the same bytes. A limit on memory: names take some four times their bytes, and a buffer of its
-  // own 300 bytes beside them.
+  // Proxies of one class say the same in the same bytes. A limit on memory: a short name takes far more than its bytes.
   // An entry takes 1.1 KB beside its names, so clients that come once fill no more than some 5 MB.
   private readonly recent = new LRUCache<string, ReadNames>({
     max: 4_096,
     maxSize: 32 * 2 ** 20,
-    sizeCalculation: ({ raw }) => 4 * raw.length + 500,
+    sizeCalculation: ({ raw, set }) => raw.length + set.bytes + 500,
   });
   private readonly sums = new WeakMap<NameSet, NameSum>();
   private unique = 0;

@@ -78,12 +78,15 @@ export class Paces {
   #turnAt = 0;
   /** How long after that somebody has one, whatever all have used. */
   #turnMs = turnMsMax;
+  // Until then the dear leave the event loop to the others. What a change needs are several turns of it: each would else be
+  // followed by a dear message, as long as all may take.
+  #restUntil = 0;
   readonly #common: Common = {
     spent: (ms, begin, now) => this.#spent(ms, begin, now),
     waits: () => {
       this.waits += 1;
     },
-    isScarce: (now) => this.#isFull() || this.#all.overMs(now) > 0,
+    isScarce: (now) => this.#isFull() || this.#isOver(now),
     littleMs: () => this.#littleMs(),
     queue: (waiter) => this.#queue(waiter),
   };
@@ -113,6 +116,7 @@ export class Paces {
   #spent(ms: number, begin: number, now: number): void {
     this.#all.add(ms, begin, now);
     this.#loopUsedMs += ms;
+    if (ms >= this.#limits.loopMs) this.#restUntil = Math.max(this.#restUntil, now + ms);
     this.#loopTimer ??= this.#clock.after(0, this.#nextLoop);
   }
 
@@ -124,6 +128,11 @@ export class Paces {
   /** Whether this turn of the event loop has done enough for requests: what else is ready comes first. */
   #isFull(): boolean {
     return this.#loopUsedMs >= this.#limits.loopMs;
+  }
+
+  /** Whether all have had more than their share, or one of them a long turn just now. */
+  #isOver(now: number): boolean {
+    return now < this.#restUntil || this.#all.overMs(now) > 0;
   }
 
   #littleMs(): number {
@@ -144,14 +153,16 @@ export class Paces {
   #msToNext(): number {
     const now = this.#clock.now();
     const room = Math.ceil(this.#all.overMs(now) / this.#limits.allShare);
-    return Math.max(1, Math.min(room, this.#turnAt + this.#turnMs - now));
+    const rest = this.#restUntil - now;
+    return Math.max(1, Math.min(Math.max(room, rest), this.#turnAt + this.#turnMs - now));
   }
 
   readonly #next = (): void => {
     this.#timer = undefined;
+    const begin = this.#clock.now();
     for (const waiter of this.#line) {
       const now = this.#clock.now();
-      if (this.#isFull() || (this.#all.overMs(now) > 0 && now - this.#turnAt < this.#turnMs)) break;
+      if (this.#isFull() || (this.#isOver(now) && now - this.#turnAt < this.#turnMs)) break;
       this.#turnAt = now;
       this.#line.delete(waiter);
       waiter.pace.hasTurn = true;
@@ -159,6 +170,8 @@ export class Paces {
       // However long one's message takes, as much time is left to those who do not wait.
       this.#turnMs = Math.max(turnMsMax, (this.#clock.now() - now) / this.#limits.allShare);
     }
+    const end = this.#clock.now();
+    if (end > begin) this.#restUntil = Math.max(this.#restUntil, 2 * end - begin);
     if (this.#line.size > 0) this.#timer ??= this.#clock.after(this.#msToNext(), this.#next);
   };
 }

@@ -53,8 +53,7 @@ export function gatherDue<M>(
   const missing: string[] = [];
   const kept: EncodedResource[] = [];
   const held = new Map<string, Held>();
-  const named = new Set([...sub.fresh.keys(), ...(sub.all && !group.wildcard ? group.set.names : [])]);
-  for (const name of named) {
+  for (const name of namedBy(sub, group)) {
     const mark = snapshot.marks.get(name);
     if (upserts.has(name) || !sees(group, name)) continue;
     if (mark?.resource !== undefined) upserts.set(name, mark.resource);
@@ -76,6 +75,12 @@ export function gatherDue<M>(
     for (const { cause } of [...difference.removed, ...sub.held.values()])
       if (cause !== undefined) causes.add(cause);
   return { difference, upserts: [...upserts.values()], kept, missing, held, causes: [...causes] };
+}
+
+/** Names that are to be sent whether they changed or not; of 100,000 no copy is made where there is one source of them. */
+function namedBy<M>(sub: Subscription, group: Group<M>): Iterable<string> {
+  if (!sub.all || group.wildcard) return sub.fresh.keys();
+  return sub.fresh.size === 0 ? group.set.names : new Set([...sub.fresh.keys(), ...group.set.names]);
 }
 
 /** The names that the changed resources among `upserts` refer to. */

@@ -130,8 +130,11 @@ export class Snapshot<M> {
     let version: VersionSum = change === undefined || before === undefined ? [0, 0] : before.version;
     for (const name of change?.removed ?? [])
       version = mix(version, this.marks.get(name)?.resource, undefined);
-    for (const name of change?.added ?? set.names)
-      version = mix(version, undefined, this.marks.get(name)?.resource);
+    for (const name of change?.added ?? set.names) {
+      const resource = this.marks.get(name)?.resource;
+      // Most of what a client names in bulk may not be there.
+      if (resource !== undefined) version = mix(version, undefined, resource);
+    }
     return version;
   }
 

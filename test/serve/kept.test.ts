@@ -43,8 +43,11 @@ t.test('of the sets of names that clients said the last 4,096 are kept, and 32 M
   for (let i = 1; i <= 4_096; i++) said(i);
   t.not(said(0), first, 'it is gone once as many others came');
   const long = said(0, 2 ** 20);
-  for (let i = 1; i <= 8; i++) said(i, 2 ** 20);
-  t.not(said(0, 2 ** 20), long, 'names of 1 MiB count as four times that');
+  for (let i = 1; i <= 11; i++) said(i, 2 ** 20);
+  t.not(said(0, 2 ** 20), long, 'names of 1 MiB count as three times that');
+  for (let i = 0; i < 3; i++)
+    sets.read(Buffer.concat(Array.from({ length: 100_000 }, (_, n) => field(3, `${i}-${n}`))));
+  t.ok(sets.recentBytes > 20 * 2 ** 20, 'and 100,000 short ones as 10 MB');
   t.ok(sets.recentBytes <= 32 * 2 ** 20 && sets.recentBytes > 16 * 2 ** 20, `${sets.recentBytes} bytes`);
 });
 
