@@ -185,6 +185,10 @@ WITHOUT ?= depth
 fuzz-xds-unprotected: setup ## The same without a protection, WITHOUT=pace, intake, flood or depth: must miss a bound, or it proves nothing
 	$(FUZZ) --without $(WITHOUT)
 
+.PHONY: fuzz-xds-minute
+fuzz-xds-minute: setup ## A minute of that, for CI: what test/feature/xds-attacks does not have, random messages, and some attacks beside them
+	$(FUZZ) --quick --only 'gzip bombs;rapid reset;a million unknown;unfinished messages of 8 MiB;pings;node classes;control characters'
+
 .PHONY: bench bench-slo bench-smoke
 bench: setup ## Run all benches (20 minutes), and write docs/BENCHMARKS.md
 	node bench/all.ts

@@ -20,6 +20,7 @@ export const protections: Readonly<Record<string, Protection>> = {
     off: [
       { file: 'serve/pace.ts', from: 'burstMs: 2_000, share', to: `burstMs: ${many}, share` },
       { file: 'serve/pace.ts', from: 'allBurstMs: 500', to: `allBurstMs: ${many}` },
+      { file: 'serve/pace.ts', from: 'loopMs: 5 }', to: `loopMs: ${many} }` },
     ],
     attacks: ['gzip bombs', '100,000 names, and names after that'],
   },
@@ -41,7 +42,7 @@ export const protections: Readonly<Record<string, Protection>> = {
       admission('openingBurst: 200', `openingBurst: ${many}`),
       admission('overheadPerSecond: 2 ** 20', `overheadPerSecond: ${many}`),
     ],
-    attacks: ['2,000,000 DATA frames of nothing', 'calls of methods that there are not'],
+    attacks: ['2,000 calls one after another', 'messages in DATA frames of one byte'],
   },
   // Messages stand in each other as deep as the stack lets them.
   depth: {

@@ -10,6 +10,7 @@ import {
   usageOf,
   without,
 } from '../../test/support/served.ts';
+import { pin, type Share, shareOf } from './processors.ts';
 import { addressOf, instances, startVictims, type Victims } from './victims.ts';
 
 /** A control plane, well-behaved clients, and instances that change. */
@@ -20,9 +21,24 @@ export interface Scene {
   changeEach(ms: number): void;
   /** Changes that the API did not take. */
   readonly failures: readonly string[];
+  /** What the control plane had of the processors, and how long its turns were, since the last call. */
+  turns(): Promise<Turns>;
+  /** Whether the control plane has processors of its own: whoever attacks it computes on others. */
+  readonly isApart: boolean;
   /** What is in RAM after garbage was collected: the least of what is seen within `ms`. */
   memory(ms: number): Promise<Memory>;
   close(): Promise<void>;
+}
+
+/** What an event loop did in some time. Its turns are known to 10 ms: as much late a timer of 10 ms was. */
+export interface Turns extends Share {
+  readonly tookMs: number;
+  /** How long the clients, which are one process, waited for a processor. */
+  readonly clientsWaitedMs: number;
+  readonly p99Ms: number;
+  readonly maxMs: number;
+  /** Turns of half a second and more (`isthmus_event_loop_stall_seconds`). */
+  readonly stalls: number;
 }
 
 /** What a process has in RAM, and parts of that, in bytes. */
@@ -36,13 +52,21 @@ export interface Memory {
   readonly external: number;
 }
 
-/** Starts it; resolves when all clients have all. */
-export async function startScene(clients: number, off: readonly Replacement[] = []): Promise<Scene> {
+/** Starts it; resolves when all clients have all. `profile`: a folder for a profile of the processor time, of the whole run. */
+export async function startScene(
+  clients: number,
+  { off = [], profile }: { readonly off?: readonly Replacement[]; readonly profile?: string | undefined },
+): Promise<Scene> {
   const served = await startServe({
     files: { 'echo.yaml': groupYaml('echo') },
-    node: [...collectable, ...(off.length > 0 ? ['--import', without] : [])],
+    node: [
+      ...collectable,
+      ...(off.length > 0 ? ['--import', without] : []),
+      ...(profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`]),
+    ],
     env: takeAway(...off),
   });
+  const isApart = pin(process.pid, 'second') && pin(served.pid, 'first');
   const changes = Array.from({ length: instances }, () => 1);
   const failures: string[] = [];
   const put = async (instance: number) => {
@@ -56,6 +80,11 @@ export async function startScene(clients: number, off: readonly Replacement[] = 
   const victims = startVictims(served.xds, clients);
   await until('all clients have all', () => victims.complete() === clients);
   let [everyMs, turn, open] = [0, 0, true];
+  const look = (stalls: number) => ({
+    ...{ ...shareOf(served.pid), clientsWaitedMs: shareOf(process.pid).waitedMs },
+    ...{ at: clock.now(), stalls },
+  });
+  let seen = look(0);
   const changing = (async () => {
     let due = clock.now();
     while (open) {
@@ -66,13 +95,32 @@ export async function startScene(clients: number, off: readonly Replacement[] = 
         turn += 1;
         changes[instance] = (changes[instance] as number) + 1;
         victims.begin(instance, changes[instance] as number);
-        void put(instance).catch((error: Error) => failures.push(error.message));
+        void put(instance)
+          // A connection that was kept may be closed as it is used again.
+          .catch((error: NodeJS.ErrnoException) => {
+            if (error.code !== 'ECONNRESET') throw error;
+            return put(instance);
+          })
+          .catch((error: Error) => failures.push(error.message));
       }
       await sleep(clock, Math.max(0, due - clock.now()));
     }
   })();
   return {
-    ...{ served, victims, failures },
+    ...{ served, victims, failures, isApart },
+    async turns() {
+      const page = await served.page('/metrics');
+      const [now, before] = [look(metric(page, 'isthmus_event_loop_stall_seconds_count')), seen];
+      seen = now;
+      const turnMs = (which: string) =>
+        Math.max(0, 1_000 * metric(page, `nodejs_eventloop_lag_${which}_seconds`) - 10);
+      return {
+        ...{ ranMs: now.ranMs - before.ranMs, waitedMs: now.waitedMs - before.waitedMs },
+        ...{ tookMs: now.at - before.at, stalls: now.stalls - before.stalls },
+        clientsWaitedMs: now.clientsWaitedMs - before.clientsWaitedMs,
+        ...{ p99Ms: turnMs('p99'), maxMs: turnMs('max') },
+      };
+    },
     changeEach(ms) {
       everyMs = ms;
     },
@@ -83,8 +131,7 @@ export async function startScene(clients: number, off: readonly Replacement[] = 
         served.kill('SIGUSR2');
         await sleep(clock, 1_000);
         const page = await served.page('/metrics');
-        const of = (metric: string) =>
-          Number(new RegExp(`^${metric}\\S* (\\S+)$`, 'm').exec(page)?.[1] ?? Number.NaN);
+        const of = (name: string) => metric(page, name);
         const { rssBytes } = usageOf(served.pid);
         if (least !== undefined && least.rss <= rssBytes) continue;
         least = {
@@ -101,9 +148,28 @@ export async function startScene(clients: number, off: readonly Replacement[] = 
       open = false;
       await changing;
       victims.close();
+      if (profile !== undefined) {
+        served.kill('SIGTERM');
+        await served.exit;
+      }
       await served.close();
     },
   };
+}
+
+/** What it did in several times, one after another. */
+export function sumOf(turns: readonly Turns[]): Turns {
+  const sum = (of: (one: Turns) => number) => turns.reduce((all, one) => all + of(one), 0);
+  const most = (of: (one: Turns) => number) => Math.max(0, ...turns.map(of));
+  return {
+    ...{ ranMs: sum((one) => one.ranMs), waitedMs: sum((one) => one.waitedMs) },
+    ...{ tookMs: sum((one) => one.tookMs), clientsWaitedMs: sum((one) => one.clientsWaitedMs) },
+    ...{ p99Ms: most((one) => one.p99Ms), maxMs: most((one) => one.maxMs), stalls: sum((one) => one.stalls) },
+  };
+}
+
+function metric(page: string, name: string): number {
+  return Number(new RegExp(`^${name}\\S* (\\S+)$`, 'm').exec(page)?.[1] ?? Number.NaN);
 }
 
 /** Of some times in milliseconds: the one that a share of them does not exceed. */

@@ -8,6 +8,7 @@ import {
   namesOf,
   nodeOf,
   openHttp2,
+  type RawCall,
   readResponse,
 } from '../../test/support/attacks/call.ts';
 
@@ -110,6 +111,41 @@ function connectVictim(to: ListenAddress, id: string, lost: string[]) {
       connection.close();
     },
   };
+}
+
+/**
+ * As many clients that behave as attackers have connections, and messages as long as theirs: what memory that takes is not the
+ * attackers' doing, and the C library keeps some of what is freed.
+ */
+export async function crowd(to: ListenAddress, count: number): Promise<void> {
+  const answered = async (call: RawCall) => {
+    for (let i = 0; i < 3_000 && !call.hasAnswer() && !call.hasEnded(); i += 1) await sleep(clock, 10);
+  };
+  const connections = Array.from({ length: count }, () => openHttp2(to));
+  const calls = connections.map((connection, i) => {
+    const call = connection.call(methods.delta);
+    void call.send(deltaRequest({ node: nodeOf(`crowd-${i}`, scope), type: clusterType, names: ['*'] }));
+    return call;
+  });
+  await Promise.all(calls.map(answered));
+  for (const connection of connections) connection.close();
+  // Two of them on each of six connections: up to 64 MiB may be unfinished on each.
+  const gateways = Array.from({ length: 6 }, () => openHttp2(to));
+  const long = gateways.flatMap((connection, n) =>
+    ['a', 'b'].map((one) => {
+      const call = connection.call(methods.delta);
+      void call.send(
+        deltaRequest({ node: nodeOf(`gateway-${n}-${one}`, scope), type: clusterType, names: ['*'] }),
+      );
+      void call.send(
+        deltaRequest({ type: endpointType, names: namesOf(100_000, `${one}${n}${'-'.repeat(200)}`) }),
+      );
+      return call;
+    }),
+  );
+  await Promise.all(long.map(answered));
+  await sleep(clock, 4_000);
+  for (const connection of gateways) connection.close();
 }
 
 /**

@@ -12,10 +12,19 @@ export interface Target {
 /** Something that a client may do to a control plane, by malice or by mistake. */
 export interface Attack {
   readonly name: string;
-  /** The statuses it may end with, each: a call's or a connection's, or `still open` where it is only slowed down. */
+  /** The statuses it may end with, each: a call's or a connection's. */
   readonly endsWith: RegExp;
+  /** What the control plane makes of it, where that is right to be still open when it is stopped. */
+  readonly open?: string;
   /** Takes half a minute, as it waits for a deadline of the server's. */
   readonly isSlow?: boolean;
   /** Attacks; returns how each of its calls and connections ended. */
   run(target: Target): Promise<string[]>;
+}
+
+export const stillOpen = 'still open';
+
+/** Whether one of its calls or connections ended as it may. */
+export function isClear({ endsWith, open }: Attack, how: string): boolean {
+  return how === stillOpen ? open !== undefined : endsWith.test(how);
 }

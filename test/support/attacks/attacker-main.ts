@@ -2,13 +2,14 @@
 // standard output. It has the lowest priority: what it computes for itself must not be what is measured.
 import { setPriority } from 'node:os';
 import { createInterface } from 'node:readline';
+import { stillOpen } from './attack.ts';
 import type { AttackerOrder, AttackerReport } from './attacker.ts';
-import { pause, stillOpen } from './ends.ts';
+import { pause } from './ends.ts';
 import { sendMessages } from './send-messages.ts';
 import { attacks } from './table.ts';
 
 // What is paced may wait for long before it has gone out.
-const lateMs = 15_000;
+const lateMs = 30_000;
 
 setPriority(19);
 const running = new Map<number, AbortController>();
@@ -28,11 +29,14 @@ async function obey(order: Exclude<AttackerOrder, { do: 'stop' }>): Promise<Atta
   const stop = new AbortController();
   running.set(order.id, stop);
   const begin = performance.now();
+  const cpu = process.cpuUsage();
   const report = (ended: readonly string[], more: Partial<AttackerReport> = {}): AttackerReport => {
     const counts = new Map<string, number>();
     for (const end of ended) counts.set(end.slice(0, 300), (counts.get(end.slice(0, 300)) ?? 0) + 1);
     const list = [...counts].map(([how, times]) => ({ how, times }));
-    return { id: order.id, ended: list, ms: performance.now() - begin, isLate: false, ...more };
+    const { user, system } = process.cpuUsage(cpu);
+    const took = { ms: performance.now() - begin, cpuMs: (user + system) / 1_000 };
+    return { id: order.id, ended: list, ...took, isLate: false, ...more };
   };
   if (order.do === 'burn') {
     // In slices, so that a stop is heard.
@@ -42,7 +46,10 @@ async function obey(order: Exclude<AttackerOrder, { do: 'stop' }>): Promise<Atta
     }
     return report([]);
   }
-  if (order.do === 'messages') return { ...report([]), ...(await sendMessages(order)) };
+  if (order.do === 'messages') {
+    const sent = await sendMessages(order);
+    return report([], sent);
+  }
   const attack = attacks.find(({ name }) => name === order.name);
   if (attack === undefined) throw new Error(`there is no attack '${order.name}'`);
   const { at, scope } = order;

@@ -26,6 +26,8 @@ export interface AttackerReport {
   /** How calls and connections ended, and how many of them so. */
   readonly ended: readonly { readonly how: string; readonly times: number }[];
   readonly ms: number;
+  /** Processor time that the process had meanwhile. */
+  readonly cpuMs: number;
   /** It went on after it was stopped: the process must go before another order. */
   readonly isLate: boolean;
   /** Of random messages: how many of each kind, and a hash of their bytes. */
@@ -68,7 +70,7 @@ export function startAttacker(): Attacker {
   child.once('exit', () => {
     process.off('exit', kill);
     for (const [id, resolve] of waiting)
-      resolve({ id, ended: [{ how: 'the attacker ended', times: 1 }], ms: 0, isLate: true });
+      resolve({ id, ended: [{ how: 'the attacker ended', times: 1 }], ms: 0, cpuMs: 0, isLate: true });
     waiting.clear();
   });
   const say = (order: AttackerOrder) => void child.stdin?.write(`${JSON.stringify(order)}\n`);

@@ -1,4 +1,4 @@
-import type { Target } from './attack.ts';
+import { stillOpen, type Target } from './attack.ts';
 import { endOf, pause } from './ends.ts';
 import { connectRaw, type RawConnection } from './raw.ts';
 
@@ -11,7 +11,9 @@ export async function floodAgain(
   while (!signal.aborted) {
     const raw = await connectRaw(at);
     await flood(raw);
-    ends.push(await endOf(raw));
+    const end = await endOf(raw);
+    // One that was only begun when the attack was over says nothing.
+    if (end !== stillOpen || !signal.aborted || ends.length === 0) ends.push(end);
     raw.socket.destroy();
     await pause(20);
   }

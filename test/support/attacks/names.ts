@@ -1,15 +1,15 @@
 import { clusterType, endpointType, pushOrder } from '../../../src/serve/types.ts';
 import { field } from '../../../src/serve/varint.ts';
-import type { Attack, Target } from './attack.ts';
+import { type Attack, stillOpen, type Target } from './attack.ts';
 import { deltaRequest, methods, namesOf, nodeOf, openHttp2, type RawCall } from './call.ts';
-import { pause, stillOpen } from './ends.ts';
+import { pause, served } from './ends.ts';
 import { answered, manyCalls, onCall } from './once.ts';
 import { firstRequest } from './sizes.ts';
 
 /** How a call ends that asks for much: it is served, or told that it is too much. */
 const fine = new RegExp(`^${answered}$|status 8: .`);
 /** The same of many: some wait. REFUSED_STREAM (7): above SETTINGS_MAX_CONCURRENT_STREAMS. */
-const told = /still open|status 8: .|GOAWAY 11: .|reset 7/;
+const some = { endsWith: /^(status 8: .|GOAWAY 11: .|reset 7$)/, open: served };
 
 /** Sends so many requests, as fast as the connection takes them. */
 async function sendMany(call: RawCall, count: number, next: (i: number) => Buffer): Promise<void> {
@@ -33,12 +33,12 @@ function many(name: string, count: number, first: (target: Target) => Buffer, ne
 /** Streams on one connection, each with a first request of its own. */
 function streams(
   name: string,
-  endsWith: RegExp,
+  ends: Pick<Attack, 'endsWith' | 'open'>,
   count: number,
   first: (i: number, target: Target) => Buffer,
 ): Attack {
   return {
-    ...{ name, endsWith },
+    ...{ name, ...ends },
     async run(target) {
       const connection = openHttp2(target.at);
       const ends = await manyCalls(connection, count, (i) => first(i, target), 3_000);
@@ -87,14 +87,14 @@ export const nameAttacks: readonly Attack[] = [
   }),
   streams(
     '200 type URLs that nobody knows',
-    /status 3: type URL .* is not served|reset 7/,
+    { endsWith: /^(status 3: type URL .* is not served|reset 7$)/ },
     200,
     (i, { scope }) => deltaRequest({ node: nodeOf('types', scope), type: `type.googleapis.com/x.${i}` }),
   ),
-  streams('300 classes of nodes on one connection', told, 300, (i, { scope }) =>
+  streams('300 classes of nodes on one connection', some, 300, (i, { scope }) =>
     deltaRequest({ node: nodeOf(`class-${i}`, { ...scope, namespace: `class-${i}` }), names: ['*'] }),
   ),
-  streams('1,000 streams of all types on one connection', told, 1_000, (i, { scope }) =>
+  streams('1,000 streams of all types on one connection', some, 1_000, (i, { scope }) =>
     deltaRequest({
       node: nodeOf(`stream-${i}`, scope),
       type: pushOrder[i % pushOrder.length]?.url ?? clusterType,
@@ -134,7 +134,7 @@ export const nameAttacks: readonly Attack[] = [
   }),
   {
     name: '100 clients that read nothing',
-    endsWith: told,
+    ...some,
     async run({ at, scope, signal }) {
       const connections = Array.from({ length: 100 }, () => openHttp2(at));
       const calls = connections.map((connection, i) => {

@@ -1,6 +1,6 @@
-import type { Attack, Target } from './attack.ts';
+import { type Attack, stillOpen, type Target } from './attack.ts';
 import { methods, openHttp2, type RawCall, type RawHttp2 } from './call.ts';
-import { pause, stillOpen } from './ends.ts';
+import { pause } from './ends.ts';
 import { connectRaw } from './raw.ts';
 
 export const answered = 'answered';
@@ -60,16 +60,16 @@ export async function manyCalls(
 
 /** Bytes on a connection, in parts: ends with how the server answered, or `still open`. */
 export function onConnection(
-  attack: Pick<Attack, 'name' | 'endsWith'> & {
+  attack: Pick<Attack, 'name' | 'endsWith' | 'open'> & {
     /** False: it does not say what an HTTP/2 client says first. */
     readonly hello?: boolean;
     readonly parts?: number;
     part(i: number): Buffer;
   },
 ): Attack {
-  const { name, endsWith, hello = true, parts = 1, part } = attack;
+  const { hello = true, parts = 1, part, ...rest } = attack;
   return {
-    ...{ name, endsWith },
+    ...rest,
     async run({ at }) {
       const raw = await connectRaw(at, hello);
       let closed: string | undefined;
