@@ -1,4 +1,4 @@
-import type { ServerHttp2Session } from 'node:http2';
+import { constants, type ServerHttp2Session } from 'node:http2';
 import type { Clock, Timer } from '../base/clock.ts';
 
 /** A connection, as far as it can be told whether its peer is still there. */
@@ -31,13 +31,17 @@ const lookMs = 1_000;
  * Go: the answer to a ping waits in the peer behind all that it has not read yet, and a crowd of proxies that start at once
  * reads for longer than anybody should wait (docs/decisions/042). grpc-js looks for the answer alone.
  *
- * Connections are looked at once a second: one is dropped within `quietMs + answerMs` and two seconds.
+ * Connections are looked at once a second: one is dropped within `quietMs + answerMs` and two seconds, and as much longer as this
+ * process stood still meanwhile.
  */
 export class Keepalive {
   private readonly watched = new Map<Connection, Watched>();
   private readonly clock: Clock;
   private readonly times: KeepaliveTimes;
   private timer: Timer | undefined;
+  private lookedAt = 0;
+  /** How many were dropped. */
+  dropped = 0;
 
   constructor(clock: Clock, times: KeepaliveTimes) {
     this.clock = clock;
@@ -50,18 +54,35 @@ export class Keepalive {
       since: this.clock.now(),
       pingedAt: undefined,
     });
-    this.timer ??= this.clock.after(lookMs, this.look);
+    this.schedule();
   }
 
   forget(connection: Connection): void {
     this.watched.delete(connection);
   }
 
+  private schedule(): void {
+    if (this.timer !== undefined || this.watched.size === 0) return;
+    this.lookedAt = this.clock.now();
+    this.timer = this.clock.after(lookMs, this.look);
+  }
+
   private readonly look = () => {
+    this.timer = undefined;
     const now = this.clock.now();
+    const lateMs = now - this.lookedAt - lookMs;
+    // While this process itself stood still nobody was heard: what came meanwhile is read after this.
+    if (lateMs > lookMs) this.excuse(lateMs);
     for (const [connection, seen] of this.watched) this.judge(connection, seen, now);
-    this.timer = this.watched.size === 0 ? undefined : this.clock.after(lookMs, this.look);
+    this.schedule();
   };
+
+  private excuse(lateMs: number): void {
+    for (const seen of this.watched.values()) {
+      seen.since += lateMs;
+      if (seen.pingedAt !== undefined) seen.pingedAt += lateMs;
+    }
+  }
 
   private judge(connection: Connection, seen: Watched, now: number): void {
     const bytes = connection.bytesRead();
@@ -75,10 +96,13 @@ export class Keepalive {
       connection.ping();
     } else if (now - seen.pingedAt >= this.times.answerMs) {
       this.watched.delete(connection);
+      this.dropped += 1;
       connection.drop();
     }
   }
 }
+
+const silentWords = Buffer.from('nothing came from you for too long, not even the answer to a ping');
 
 const watchedSessions = new WeakSet<ServerHttp2Session>();
 
@@ -89,7 +113,11 @@ export function watchSession(keepalive: Keepalive, session: ServerHttp2Session):
   const connection: Connection = {
     bytesRead: () => (session.destroyed ? 0 : session.socket.bytesRead),
     ping: () => void (session.destroyed || session.ping(() => {})),
-    drop: () => session.destroy(),
+    drop() {
+      // For a peer that lives and was only kept from answering: else its logs would say nothing.
+      if (!session.destroyed) session.goaway(constants.NGHTTP2_NO_ERROR, 0, silentWords);
+      session.destroy();
+    },
   };
   keepalive.watch(connection);
   session.once('close', () => keepalive.forget(connection));

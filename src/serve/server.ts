@@ -82,6 +82,8 @@ export interface XdsLimits {
 export interface Levels extends AdmissionLevels {
   /** Bytes of unfinished messages. */
   readonly unfinishedBytes: number;
+  /** Connections that were dropped since the start as nothing came on them any more. */
+  readonly silentTotal: number;
   /** Connections whose requests wait for their share of the processor, and how often one did. */
   readonly paced: number;
   readonly pacedTotal: number;
@@ -158,6 +160,7 @@ export async function listen(
     levels: () => ({
       ...listener.admission.levels(),
       ...{ unfinishedBytes: intakes.bytes, paced: paces.waiting, pacedTotal: paces.waits },
+      silentTotal: keepalive.dropped,
     }),
     async handOver(overMs) {
       listener.stop();

@@ -56,6 +56,22 @@ t.test('whatever arrives is a sign of life, also when the ping itself is not ans
   t.ok(connection.pings > 0, 'although it was quiet for long enough to be asked');
 });
 
+t.test('who could not be heard because this process stood still is not dropped', async (t) => {
+  const clock = manualClock();
+  const [answers, silent] = [counting(), counting()];
+  const keepalive = new Keepalive(clock, times);
+  for (const one of [answers, silent]) keepalive.watch(one);
+  clock.pass(6_000);
+  t.same([answers.pings, silent.pings], [1, 1]);
+  // A machine that was suspended: timers run before anything is read.
+  clock.stall(3_600_000);
+  t.same([answers.drops, silent.drops], [0, 0]);
+  answers.bytes += 17;
+  clock.pass(9_000);
+  t.same([answers.drops, silent.drops], [0, 1], 'who says nothing after it has as long as ever');
+  t.equal(keepalive.dropped, 1);
+});
+
 t.test('a connection that ended is not touched; with the last one the looking ends', async (t) => {
   const clock = manualClock();
   let looks = 0;
@@ -114,6 +130,37 @@ t.test('an HTTP/2 connection whose other end goes silent is dropped, one that an
   }
   await until('the drop', () => sessions[1]?.destroyed === true);
   t.notOk(sessions[0]?.destroyed, 'the one that answers');
+});
+
+t.test('who is dropped and still reads is told why', async (t) => {
+  const clock = manualClock();
+  const keepalive = new Keepalive(clock, times);
+  const server = createHttp2Server();
+  let isThere = false;
+  server.on('session', (session) => {
+    isThere = true;
+    watchSession(keepalive, session);
+  });
+  const peer = connect(await listenOn(server), '127.0.0.1');
+  t.teardown(() => {
+    peer.destroy();
+    server.close();
+  });
+  let heard = '';
+  peer
+    .on('error', () => {})
+    .on('data', (bytes) => {
+      heard += bytes.toString('latin1');
+    });
+  // The preface and empty SETTINGS: an HTTP/2 client that then says nothing.
+  peer.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+  peer.write(Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]));
+  await until('it is connected', () => isThere && heard !== '');
+  for (let second = 0; second < 15; second++) {
+    clock.pass(1_000);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  await until('it is told', () => heard.includes('nothing came from you for too long'));
 });
 
 async function listenOn(server: {
