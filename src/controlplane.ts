@@ -144,7 +144,6 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   });
 
   const roster = new Roster({ clock, logger, metrics });
-  metrics.xdsLevels.ask(() => ({ ...xdsLevels(xds), ...roster.kept() }));
   const ledger = new Ledger({
     clock,
     logger,
@@ -169,6 +168,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     revision: () => pipeline.revision(),
     unconfirmed: (concern) => xds.unconfirmed(concern),
   });
+
+  metrics.xdsLevels.ask(() => ({
+    ...{ ...xdsLevels(xds), ...roster.kept(), ...ledger.kept(), ...deletions.kept() },
+  }));
 
   const startOrder = new StartOrder({
     clock,

@@ -63,6 +63,8 @@ export interface Deletions {
    * and removals that it is not told of yet; `absent`: those that are away for a moment, too.
    */
   barrier(absent: boolean): Deletion;
+  /** How many proxies are away and waited for. */
+  kept(): Readonly<Record<string, number>>;
   close(): void;
 }
 
@@ -122,6 +124,7 @@ export function createDeletions(options: DeletionsOptions): Deletions {
       const state = { revision: options.revision(), lenient: true };
       return guard.wait(state, owing(state), absent);
     },
+    kept: () => ({ awaitedNodes: guard.away }),
     close: () => guard.close(),
   };
 }

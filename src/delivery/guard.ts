@@ -74,6 +74,8 @@ export interface DeletionGuard<S> {
   handOver(nodes: readonly string[]): void;
   /** Number of deletions that wait. */
   readonly pending: number;
+  /** Number of proxies that are away and expected back. */
+  readonly away: number;
   close(): void;
 }
 
@@ -311,6 +313,9 @@ export function createDeletionGuard<S>(options: GuardOptions): DeletionGuard<S> 
     },
     get pending() {
       return held.size;
+    },
+    get away() {
+      return away.size;
     },
     close() {
       for (const { timer } of held) timer?.cancel();

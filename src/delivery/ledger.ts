@@ -60,7 +60,7 @@ export const ledgerLimits = { lateMs: 10_000, slowMs: 1_000 };
 
 const sweepMs = 1_000;
 // Bounds on memory: pushes that may still be ACKed, slow ones that are remembered, names in one of those.
-const pushesMax = 4_096;
+export const pushesMax = 4_096;
 const slowMax = 32;
 const namesMax = 10;
 
@@ -291,6 +291,11 @@ export class Ledger {
       p99Ms: at(99),
       maxMs: this.#total.maxValue / 1000,
     };
+  }
+
+  /** How many pushes are remembered. */
+  kept(): Readonly<Record<string, number>> {
+    return { pushes: this.#pushes.size };
   }
 
   /** The last pushes that were slow or late, newest first. */

@@ -37,6 +37,8 @@ export interface Metrics {
   readonly refused: Counter;
   /** By state; asked when it is read. */
   readonly registrations: { ask(counts: () => Readonly<Record<string, number>>): void };
+  /** What is remembered of registrations that are no more; asked when it is read. */
+  readonly remembered: { ask(counts: () => Readonly<Record<string, number>>): void };
   /** Asked when it is read. */
   readonly peers: { ask(statuses: () => readonly PeerGauge[]): void };
   /** Percent, by Group; asked when it is read. */
@@ -92,6 +94,18 @@ export function createMetrics(idc: string): Metrics {
           ...{ labelNames: ['state'], registers },
           collect() {
             for (const [state, count] of Object.entries(counts())) this.set({ state }, count);
+          },
+        });
+      },
+    },
+    remembered: {
+      ask(counts) {
+        new Gauge({
+          name: 'isthmus_registrations_remembered',
+          help: 'What is remembered of registrations that are no more: lives that are gone, and changes for other control planes.',
+          ...{ labelNames: ['of'], registers },
+          collect() {
+            for (const [of, count] of Object.entries(counts())) this.set({ of }, count);
           },
         });
       },

@@ -6,12 +6,13 @@ export interface GaugedSource {
   readonly name: string;
   readonly lastGood?: () => { readonly from: string; readonly knownGoodAt?: number };
   readonly counts?: () => Readonly<Record<string, number>>;
+  readonly remembered?: () => Readonly<Record<string, number>>;
   readonly peers?: () => readonly PeerGauge[];
 }
 
 /** Shows where the objects of sources come from, what registered, and the control planes beside. */
 export function gaugeSources(metrics: Metrics, sources: readonly GaugedSource[], clock: Clock): void {
-  for (const { name, lastGood, counts, peers } of sources) {
+  for (const { name, lastGood, counts, remembered, peers } of sources) {
     if (lastGood) {
       metrics.fromSnapshot.of(name, () => (lastGood().from === 'source' ? 0 : 1));
       metrics.snapshotAge.of(name, () => {
@@ -21,6 +22,7 @@ export function gaugeSources(metrics: Metrics, sources: readonly GaugedSource[],
     }
     metrics.repaired.inc({ source: name }, 0);
     if (counts) metrics.registrations.ask(counts);
+    if (remembered) metrics.remembered.ask(remembered);
     if (peers) metrics.peers.ask(() => peers().filter(({ state }) => state !== 'stranger'));
   }
 }

@@ -54,6 +54,8 @@ export const evacuationTimes = {
   startWait: 3_000,
   /** A record is forgotten so long after it is over: the clocks of control planes may differ. */
   forget: 3_600_000,
+  /** Between two looks for such records. */
+  look: 600_000,
 } as const;
 
 /** The most records, ended ones included, that a new name may come to. */
@@ -136,6 +138,15 @@ export function createEvacuationsSource(options: EvacuationsOptions): Evacuation
     }
   }
 
+  /** Forgets what is over also where nothing new comes. */
+  function age(signal: AbortSignal): void {
+    if (signal.aborted) return;
+    void take(() => []).catch(({ message }: Error) =>
+      logger.warn('evacuations that are over could not be forgotten: tried again later', { error: message }),
+    );
+    clock.after(evacuationTimes.look, () => age(signal));
+  }
+
   async function start(to: Sink, signal: AbortSignal): Promise<void> {
     const read = await load(file);
     if (signal.aborted) return;
@@ -146,6 +157,7 @@ export function createEvacuationsSource(options: EvacuationsOptions): Evacuation
       sink = undefined;
     });
     tell(new Map());
+    clock.after(evacuationTimes.look, () => age(signal));
     const first = peers.map((peer) => new Promise<void>((heard) => void follow(peer, signal, heard)));
     const waited = new Promise<void>((done) => clock.after(evacuationTimes.startWait, done));
     const ready = Promise.race([Promise.all(first), waited]).then(() => {

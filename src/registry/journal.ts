@@ -1,7 +1,10 @@
 import { type Clock, sleep } from '../base/clock.ts';
 
-/** Keys that are not there any more are remembered up to this many; who asks from before that gets everything. */
-const spareMax = 10_000;
+/**
+ * Keys that are not there any more are remembered up to this many; who asks from before that gets everything. Peers ask each second:
+ * it is as much as goes in one.
+ */
+export const spareMax = 1_000;
 
 /** Which keys changed after which revision, so that somebody who has the rest can be told of these alone. */
 export interface Journal {
@@ -9,6 +12,8 @@ export interface Journal {
   readonly revision: number;
   /** The value of a key is another one, or gone. `standing`: how many keys have a value. */
   touch(key: string, standing: number): void;
+  /** How many keys it remembers. */
+  readonly size: number;
   /** The keys that changed after a revision; undefined: that is not known any more. */
   since(revision: number): readonly string[] | undefined;
   /** Resolves when there is more than a revision, at the latest after `holdMs`, or when `signal` aborts. */
@@ -25,6 +30,9 @@ export function createJournal(clock: Clock): Journal {
   return {
     get revision() {
       return revision;
+    },
+    get size() {
+      return changedAt.size;
     },
     touch(key, standing) {
       revision += 1;

@@ -2,10 +2,12 @@ import type { Clock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import { type Logger, silentLogger } from '../base/log.ts';
 import type { Change, Ref } from '../model/object.ts';
+import { createDeparted } from './departed.ts';
 import { type LeaseStore, openLeaseStore } from './lease-store.ts';
 import { waitWords } from './peer-words.ts';
 import type { PeerStatus, Peers } from './peers.ts';
 import {
+  keyOfText,
   keyText,
   type Registration,
   type RegistrationKey,
@@ -48,6 +50,8 @@ export interface RegistrationsSource extends Source {
   list(): readonly Registered[];
   /** How many there are, by state. */
   counts(): Readonly<Record<Exclude<RegistrationState, 'gone'>, number>>;
+  /** How much is remembered of what is no more: lives that are gone, and changes for other control planes. */
+  remembered(): Readonly<Record<'gone' | 'changes', number>>;
   readonly proxies: ProxyMemory;
   /** What another control plane of this IDC asks for. Throws MeshError `unavailable` before `start`. */
   replica(ask: ReplicaAsk, signal: AbortSignal): Promise<ReplicaAnswer>;
@@ -80,8 +84,6 @@ export interface RegistrationsOptions {
   readonly replication?: ReplicationSettings;
 }
 
-/** How long it is remembered that a life has deregistered, at least, and beyond its lease. Milliseconds. */
-const rememberMs = { min: 600_000, beyondLease: 60_000 } as const;
 /** Most ops that one transaction takes. */
 const batchMax = 1_000;
 
@@ -127,6 +129,8 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
       live?.sink.changes([]);
     },
   });
+
+  const departed = createDeparted(clock, (key) => ask({ type: 'forget', key: keyOfText(key) }));
 
   function ask(op: RegistrationOp): Promise<Registered | undefined> {
     return new Promise((resolve, reject) => {
@@ -219,13 +223,9 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
       free.add(key);
       replication.touch(key);
     }
-    if (changed && is?.state === 'gone') rememberGone(is);
+    if (is?.state !== 'gone') departed.drop(key);
+    else if (changed) departed.note(key, is.ttlMs);
     resolve(is === undefined ? undefined : { ...shown(is), changed });
-  }
-
-  function rememberGone({ namespace, name, ttlMs }: Registration): void {
-    const forMs = Math.max(rememberMs.min, ttlMs + rememberMs.beyondLease);
-    clock.after(forMs, () => void ask({ type: 'forget', key: { namespace, name } }).catch(() => {}));
   }
 
   function expire(key: string, registration: Registration): void {
@@ -251,6 +251,7 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
     signal.addEventListener('abort', () => {
       live = undefined;
       replication.leases.close();
+      departed.close();
       void store.close();
     });
     const problems: Problem[] = [];
@@ -273,7 +274,7 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
         changes.push({ type: 'upsert', object: workloadOf(registration, idc), at });
       // Proxies may still have it: it is a deletion again, until they are rid of it.
       else if (registration.state !== 'gone') changes.push({ type: 'delete', ref: refOf(registration), at });
-      else rememberGone(registration);
+      else departed.note(key, registration.ttlMs);
     }
     live = { store, sink };
     if (problems.length > 0) sink.problems(problems);
@@ -343,6 +344,7 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
       for (const { state } of standing.values()) if (state !== 'gone') counts[state] += 1;
       return counts;
     },
+    remembered: () => ({ gone: departed.size, changes: replication.changes() }),
     list() {
       if (live === undefined) throw notRunning();
       return [...standing.values()]

@@ -36,6 +36,8 @@ export interface ReplicationOptions extends ReplicationSettings {
 export interface Replication {
   readonly leases: Pick<LeaseClock, 'remainingMs' | 'close'>;
   readonly peers: Pick<Peers, 'statuses' | 'waiting'>;
+  /** How many changes are remembered for peers. */
+  changes(): number;
   /** The peer that keeps a lease, where this control plane does not. */
   keptBy(key: string): string | undefined;
   /** A registration is another one, or gone. */
@@ -133,6 +135,7 @@ export function createReplication(options: ReplicationOptions): Replication {
   return {
     leases,
     peers,
+    changes: () => journal.size,
     keptBy: (key) => kept.get(key),
     touch,
     renew(key, ttlMs) {

@@ -27,6 +27,8 @@ export type OpenedSource = Source & {
   readonly proxies?: ProxyMemory;
   /** Of instances that registered themselves: how many, by state. */
   counts?(): Readonly<Record<string, number>>;
+  /** What it remembers of those that are no more: how much, by what it is. */
+  remembered?(): Readonly<Record<string, number>>;
   /** The other control planes that it takes registrations over from. */
   peers?(): readonly PeerStatus[];
   /** While it has not synced: what it waits for and what to do, in words, where there is more to say than its name. */

@@ -20,7 +20,7 @@ import { ClassesOfPeers } from './peer-classes.ts';
 import { createPush } from './push.ts';
 import type { Member, Session } from './session.ts';
 import type { SessionHost } from './session-host.ts';
-import { type Group, Snapshot } from './snapshot.ts';
+import { type Group, levelsOf, removedMax, Snapshot } from './snapshot.ts';
 import { SparseLog } from './sparse-log.ts';
 import { ruleOf } from './types.ts';
 import { Unsettled } from './unsettled.ts';
@@ -159,7 +159,7 @@ export class Hub implements SessionHost<Session, Member> {
   /** Removed names are kept until no stream can still have them, and looked through when they are many. */
   private forgetRemoved(entry: NodeClass): void {
     for (const snapshot of entry.snapshots.values()) {
-      if (snapshot.removedCount <= 256 + snapshot.size) continue;
+      if (snapshot.removedCount <= removedMax + snapshot.size) continue;
       let oldest = Number.POSITIVE_INFINITY;
       for (const group of snapshot.groups.values())
         for (const { sub } of group.members)
@@ -373,7 +373,8 @@ export class Hub implements SessionHost<Session, Member> {
   kept(): Record<string, number> {
     return {
       ...{ classes: this.classes.size, nameSets: this.sets.size, unsettled: this.unsettled.size },
-      recentNameBytes: this.sets.recentBytes,
+      ...{ recentNameBytes: this.sets.recentBytes, readNames: this.sets.kept },
+      ...levelsOf([...this.classes.values()].flatMap((entry) => [...entry.snapshots.values()])),
       ...{ ...this.budget.levels(), answerBytes: this.answerBytes.bytes },
     };
   }

@@ -25,6 +25,9 @@ export interface ReadNames {
   readonly set: NameSet;
 }
 
+/** How many requests' names are kept for the next client that says the same. */
+export const readNamesMax = 4_096;
+
 /**
  * Interns subscription sets: 1,000 proxies that subscribe to the same 1,000 names hold one set, not a
  * million entries. Sets that nobody holds any more are collected.
@@ -38,7 +41,7 @@ export class NameSets {
   // Proxies of one class say the same in the same bytes. A limit on memory: a short name takes far more than its bytes.
   // An entry takes 1.1 KB beside its names, so clients that come once fill no more than some 5 MB.
   private readonly recent = new LRUCache<string, ReadNames>({
-    max: 4_096,
+    max: readNamesMax,
     maxSize: 32 * 2 ** 20,
     sizeCalculation: ({ raw, set }) => raw.length + set.bytes + 500,
   });
@@ -53,6 +56,11 @@ export class NameSets {
   /** What is kept of sets of names so that the next client that says the same need not be read, in bytes. */
   get recentBytes(): number {
     return this.recent.calculatedSize;
+  }
+
+  /** How many requests' names are kept. */
+  get kept(): number {
+    return this.recent.size;
   }
 
   /** The set with exactly these names. The caller must not change `names` afterwards. */

@@ -49,6 +49,8 @@ export interface Difference {
 
 type VersionSum = readonly [high: number, low: number];
 
+/** Names of removed resources that a snapshot keeps beyond as many as it has resources. */
+export const removedMax = 256;
 // Long enough that a stream which is not stuck finds its revision in it; else all marks are looked through.
 const logLengthMax = 1024;
 
@@ -207,10 +209,25 @@ export class Snapshot<M> {
       if (mark.resource === undefined && mark.revision <= revision) this.marks.delete(name);
   }
 
+  /** Number of changes in the log. */
+  get logged(): number {
+    return this.log.length;
+  }
+
   /** Number of removed names that are still remembered. */
   get removedCount(): number {
     return this.marks.size - this.live;
   }
+}
+
+/** How many removed names, and changes, some snapshots keep together. */
+export function levelsOf(snapshots: readonly Pick<Snapshot<unknown>, 'removedCount' | 'logged'>[]) {
+  let [removedResources, changes] = [0, 0];
+  for (const { removedCount, logged } of snapshots) {
+    removedResources += removedCount;
+    changes += logged;
+  }
+  return { removedResources, changes };
 }
 
 /** Whether a group sees a name. */

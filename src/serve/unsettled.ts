@@ -2,9 +2,9 @@ import { LRUCache } from 'lru-cache';
 import type { Clock } from '../base/clock.ts';
 
 // Several times the proxies of one control plane. An entry takes some 200 bytes.
-const nodesMax = 50_000;
+export const unsettledMax = 50_000;
 // Envoy opens its stream again within half a minute; a proxy that was away for longer than this has most likely started anew.
-const keptMs = 3_600_000;
+export const unsettledMs = 3_600_000;
 
 /**
  * Nodes whose stream ended before they had acknowledged a cluster (or a listener): they may still wait for what it refers
@@ -16,8 +16,8 @@ export class Unsettled {
 
   constructor(clock: Clock) {
     this.nodes = new LRUCache({
-      max: nodesMax,
-      ttl: keptMs,
+      max: unsettledMax,
+      ttl: unsettledMs,
       ttlResolution: 0,
       perf: { now: () => clock.now() },
     });
@@ -25,6 +25,7 @@ export class Unsettled {
 
   /** How many are remembered. */
   get size(): number {
+    this.nodes.purgeStale();
     return this.nodes.size;
   }
 

@@ -186,8 +186,8 @@ const processes: readonly Held[] = [
     'src/serve/refusal.ts',
     'wholeTextsMax = 1_000;\nconst cutTextLength = 256;',
   ],
-  ['xDS nodes that are remembered', '50,000', 'src/serve/unsettled.ts', 'nodesMax = 50_000;'],
-  ['xDS nodes that are remembered', 'for 1 h', 'src/serve/unsettled.ts', 'keptMs = 3_600_000;'],
+  ['xDS nodes that are remembered', '50,000', 'src/serve/unsettled.ts', 'unsettledMax = 50_000;'],
+  ['xDS nodes that are remembered', 'for 1 h', 'src/serve/unsettled.ts', 'unsettledMs = 3_600_000;'],
   [
     'xDS clients that were refused',
     '100, for 10 min',

@@ -132,10 +132,12 @@ const requests: readonly Held[] = [
   ['log lines', '1 MiB', 'src/cli/log.ts', 'pendingBytesMax = 2 ** 20;'],
   [
     'a deregistration is remembered',
-    '10 min',
-    'src/registry/registrations.ts',
-    '{ min: 600_000, beyondLease: 60_000 }',
+    '10 min, or the lease and 1 min; 50,000',
+    'src/registry/departed.ts',
+    '{ keptMs: 600_000, beyondLeaseMs: 60_000, most: 50_000 }',
   ],
+  ['changes of registrations', '1,000', 'src/registry/journal.ts', 'spareMax = 1_000;'],
+  ['evacuations that are over', 'each 10 min', 'src/registry/evacuations.ts', 'look: 600_000,'],
   ['a start waits', '15 s', 'src/registry/peers.ts', 'startWait: 15_000,'],
   ['instances that only', '1 h', 'src/registry/peers.ts', 'keepAlone: 3_600_000,'],
   [
