@@ -169,7 +169,8 @@ bench-restart: setup ## Kill a control plane under load: how long a change takes
 	node bench/restart.ts
 
 .PHONY: soak
-soak: setup ## Does anything grow? A control plane for an hour under guests, changes and bad messages; MINUTES=n
+soak: setup ## Does anything grow? Ten simulated days, and an hour under guests, changes and bad messages; DAYS=n MINUTES=n
+	node --expose-gc bench/days.ts --days $(or $(DAYS),10)
 	node bench/soak.ts --minutes $(if $(filter file,$(origin MINUTES)),60,$(MINUTES))
 
 .PHONY: fuzz

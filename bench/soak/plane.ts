@@ -3,6 +3,7 @@ import { until } from '../../test/support/mesh.ts';
 import { groupYaml } from '../../test/support/objects-yaml.ts';
 import { collectable, type Served, startServe, usageOf } from '../../test/support/served.ts';
 import { addressOf, type Clients, instances, startClients } from './clients.ts';
+import { readKept } from './tables.ts';
 
 /** A control plane, clients that stay, and instances that change. */
 export interface SoakedPlane {
@@ -22,6 +23,15 @@ export interface Sample {
   readonly external: number;
   readonly rss: number;
   readonly files: number;
+  /** What its gauges tell. */
+  readonly kept: ReadonlyMap<string, number>;
+}
+
+/** How its process differs. */
+export interface SoakedOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  /** A folder into which SIGWINCH has it write a heap snapshot. */
+  readonly snapshots?: string;
 }
 
 const instanceTtl = '3600s';
@@ -30,9 +40,12 @@ const instanceTtl = '3600s';
 export async function startSoaked(
   count: number,
   changeMs: number,
-  env: Readonly<Record<string, string>> = {},
+  { env = {}, snapshots }: SoakedOptions = {},
 ): Promise<SoakedPlane> {
-  const served = await startServe({ files: { 'echo.yaml': groupYaml('echo') }, node: collectable, env });
+  const diagnosed =
+    snapshots === undefined ? [] : ['--heapsnapshot-signal=SIGWINCH', `--diagnostic-dir=${snapshots}`];
+  const node = [...collectable, ...diagnosed];
+  const served = await startServe({ files: { 'echo.yaml': groupYaml('echo') }, node, env });
   const changes = Array.from({ length: instances }, () => 1);
   const failures: string[] = [];
   const put = async (instance: number) => {
@@ -67,6 +80,7 @@ export async function startSoaked(
       return {
         ...{ heap: of('nodejs_heap_size_used_bytes'), heapTotal: of('nodejs_heap_size_total_bytes') },
         ...{ external: of('nodejs_external_memory_bytes'), rss: rssBytes, files },
+        kept: readKept(page),
       };
     },
     async close() {

@@ -4,12 +4,12 @@ import { silentLogger } from '../../src/base/log.ts';
 import { seededRandom } from '../../src/base/random.ts';
 import { startControlPlane } from '../../src/controlplane.ts';
 import { createPolicyCompiler } from '../../src/policy/compile.ts';
-import { clusterType, endpointType } from '../../src/serve/types.ts';
 import { idc, service, workload } from '../registry/objects.ts';
+import { follow } from '../support/follower.ts';
 import { manualClock } from '../support/manual-clock.ts';
 import { until } from '../support/mesh.ts';
 import { createRawSource } from '../support/raw-source.ts';
-import { connectXds, type XdsClient } from '../support/xds-client.ts';
+import { connectXds } from '../support/xds-client.ts';
 
 const day = 86_400_000;
 const metadata = {
@@ -18,42 +18,6 @@ const metadata = {
     outbound: { address: '127.0.0.1', port: 15001 },
   },
 };
-
-/** A client that takes whatever comes and ACKs it, and knows the last port of the instance. */
-function follow(client: XdsClient, protocol: 'delta' | 'sotw') {
-  let [port, ended, acking] = [0, '', true];
-  const held: (() => void)[] = [];
-  const name = 'instances/a.example:80';
-  const names = (type: string) => (type === endpointType ? [name] : []);
-  const ask = (type: string) =>
-    client.send(
-      type,
-      protocol === 'delta' ? { resource_names_subscribe: names(type) } : { resource_names: names(type) },
-    );
-  void client.ended.then(({ code, details }) => {
-    ended = `${code}: ${details}`;
-  });
-  void (async () => {
-    ask(clusterType);
-    ask(endpointType);
-    for (;;) {
-      const response = await client.next();
-      const found = /"port_value":(\d+)/.exec(JSON.stringify(response));
-      if (response.type_url === endpointType && found) port = Number(found[1]);
-      if (acking) client.ack(response, names(response.type_url));
-      else held.push(() => client.ack(response, names(response.type_url)));
-    }
-  })().catch(() => {});
-  return {
-    port: () => port,
-    ended: () => ended,
-    /** Keeps its ACKs back until it is called with true. */
-    ack(now: boolean) {
-      acking = now;
-      if (now) for (const one of held.splice(0)) one();
-    },
-  };
-}
 
 t.test(
   'ten years of uptime: every change arrives, and no connection is lost',
@@ -82,7 +46,7 @@ t.test(
     const followers = (['delta', 'sotw'] as const).map((protocol) => {
       const client = connectXds(`127.0.0.1:${plane.xds.port}`, protocol, { id: protocol, metadata });
       t.teardown(() => client.close());
-      return follow(client, protocol);
+      return follow(client, protocol, 'instances/a.example:80', /"port_value":(\d+)/);
     });
     const settled = () =>
       plane.status().proxies.length === 2 &&
@@ -95,7 +59,7 @@ t.test(
         clock.pass(10);
         for (const one of followers)
           if (one.ended() !== '') throw new Error(`a stream ended: ${one.ended()}`);
-        return followers.every((one) => one.port() === port) && settled();
+        return followers.every((one) => one.last() === `${port}`) && settled();
       });
     await arrived(1_000);
     let port = 1_000;

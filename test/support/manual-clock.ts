@@ -8,6 +8,8 @@ export interface ManualClock extends Clock {
   stall(ms: number): void;
   /** Moves time on and runs nothing: what falls due does so with the next `pass`. */
   leap(ms: number): void;
+  /** Timers that run. */
+  readonly pending: number;
 }
 
 /** Creates it, at 0; wall time begins in the year 2026. */
@@ -39,6 +41,9 @@ export function manualClock(): ManualClock {
       };
     },
     pass,
+    get pending() {
+      return timers.length;
+    },
     leap(ms) {
       time += ms;
     },
