@@ -171,10 +171,11 @@ const processes: readonly Held[] = [
   ],
   [
     'sets of names that xDS clients',
-    '4,096, and 32 MiB',
+    '32 MiB',
     'src/serve/names.ts',
-    'max: 4_096,\n    maxSize: 32 * 2 ** 20,',
+    'max: readNamesMax,\n    maxSize: 32 * 2 ** 20,',
   ],
+  ['sets of names that xDS clients', '4,096', 'src/serve/names.ts', 'readNamesMax = 4_096;'],
   ['kinds of nodes on one', '16', 'src/serve/peer-classes.ts', 'peerClassesMax = 16;'],
   ["hosts in a sidecar's", '5,000', 'src/model/node.ts', 'dependsOnMax = 5_000;'],
   ['answers kept for', '64 states', 'src/serve/answers.ts', 'statesMax = 64;'],
