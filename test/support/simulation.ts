@@ -75,7 +75,8 @@ async function listening(make: () => Server): Promise<Listening> {
 /** Whoever answers is alive, whatever it says; one that hangs accepts and says nothing. */
 const gateway = (hangs = () => false) =>
   createServer((socket) => {
-    socket.on('error', () => {});
+    // Read on, it sees the other end go.
+    socket.on('error', () => {}).resume();
     if (!hangs()) socket.end('anything');
   });
 const instance = () =>
