@@ -28,11 +28,14 @@ const proxyHeaders = [
 
 /** Takes headers off requests before anything reads them. */
 function without(
-  matchers: readonly envoy.type.matcher.v3.StringMatcher[],
+  matchers: readonly Pick<envoy.type.matcher.v3.StringMatcher, 'exact' | 'prefix'>[],
 ): Pick<HttpConnectionManager, 'early_header_mutation_extensions'> {
-  const mutations = matchers.map((matcher) => ({
-    remove_on_match: { key_matcher: { ...matcher, ignore_case: true } },
-  }));
+  // Each matcher is held against every header; a name is only looked for.
+  const mutations = matchers.map(({ exact, prefix }) =>
+    exact === undefined
+      ? { remove_on_match: { key_matcher: { prefix, ignore_case: true } } }
+      : { remove: exact },
+  );
   return {
     early_header_mutation_extensions: [
       {
