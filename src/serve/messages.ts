@@ -31,6 +31,8 @@ export interface Messages {
   unreadBytes(): number;
   /** Calls `fn` once all of them have. */
   whenRead(fn: () => void): void;
+  /** Calls `fn` once what came so far has been taken: nothing waits for its turn. */
+  whenTaken(fn: () => void): void;
   /** Whatever still comes is passed over. */
   stop(): void;
 }
@@ -55,10 +57,12 @@ export function openMessages(call: Call, receiver: Receiver): Messages {
     unreadBytes: () => (out.destroyed ? 0 : out.writableLength),
     whenRead: (fn: () => void) => void out.once('drain', fn),
   };
-  if (http === undefined) return { ...reading, write: (message) => void call.write(message), stop() {} };
+  // An object stream ends after its last message.
+  if (http === undefined)
+    return { ...reading, write: (message) => void call.write(message), whenTaken: (fn) => fn(), stop() {} };
   return {
     ...reading,
-    stop: readFrames(http, receiver),
+    ...readFrames(http, receiver),
     write(message) {
       if (http.destroyed || http.closed || http.writableEnded) return;
       if (!http.headersSent) call.sendMetadata(new Metadata());
@@ -125,17 +129,19 @@ function pacer(
 // What a piece costs before it is looked at: a client may send a message byte by byte.
 const pieceMs = 0.02;
 
-/** Reads in the place of grpc-js. What it returns ends that. */
-function readFrames(http: ServerHttp2Stream, receiver: Receiver): () => void {
+/** Reads in the place of grpc-js. */
+function readFrames(http: ServerHttp2Stream, receiver: Receiver): Pick<Messages, 'whenTaken' | 'stop'> {
   const [theirs, ...others] = http.listeners('data') as ((chunk: Buffer) => void)[];
-  if (theirs === undefined || others.length > 0) return () => {};
+  if (theirs === undefined || others.length > 0) return { whenTaken: (fn) => fn(), stop() {} };
   const { intake, pace } = receiver;
   let [waits, isStopped] = [false, false];
+  let taken: (() => void) | undefined;
   const mustWait = pacer(http, receiver, () => {
     if (isStopped) return;
     waits = false;
     http.resume();
     read(() => reader.goOn());
+    if (!waits) taken?.();
   });
   const reader = new FrameReader({
     bytesMax: () => intake.bytesMax(),
@@ -177,7 +183,14 @@ function readFrames(http: ServerHttp2Stream, receiver: Receiver): () => void {
   };
   http.off('data', theirs);
   http.on('data', ours);
-  return stop;
+  return {
+    stop,
+    // A stream that is paused tells its end all the same, while its last message waits here.
+    whenTaken(fn) {
+      if (waits) taken = fn;
+      else fn();
+    },
+  };
 }
 
 // Names that are alike are deflated to a tenth or a thirtieth. What is a hundred times as long is a bomb.

@@ -244,10 +244,11 @@ function serveCall(
       isDear = true;
     },
   });
-  call.on('end', () => {
+  const halfClosed = () => {
     if (!ended && handler.halfClosed !== undefined) handler.halfClosed();
     else finish();
-  });
+  };
+  call.on('end', () => messages.whenTaken(halfClosed));
   for (const event of ['cancelled', 'error', 'close']) call.on(event, end);
 }
 
