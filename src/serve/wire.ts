@@ -2,6 +2,7 @@ import { MeshError } from '../base/error.ts';
 import { shown } from '../base/shown.ts';
 import type { EncodedResource } from './codec.ts';
 import { lengthOf, messageOf } from './frame.ts';
+import { ownBytes } from './own-bytes.ts';
 import {
   type Cursor,
   eachChunk,
@@ -261,8 +262,8 @@ function entryOf(resource: EncodedResource, delta: boolean): Entry {
   const entry = delta ? [fieldHead(2, lengthOf(before) + bytes.length + lengthOf(after)), ...before] : before;
   const made =
     bytes.length > copiedBytesMax
-      ? [Buffer.concat(entry), bytes, ...after]
-      : [Buffer.concat([...entry, bytes, ...after])];
+      ? [ownBytes(Buffer.concat(entry)), bytes, ...after.map(ownBytes)]
+      : [ownBytes(Buffer.concat([...entry, bytes, ...after]))];
   cache.set(resource, made);
   return made;
 }

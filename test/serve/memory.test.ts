@@ -91,3 +91,21 @@ t.test('a resource keeps no memory alive but its own, and earlier contents none'
   t.equal(kept.size, count);
   t.ok(each < 1_000, `${Math.round(each)} bytes for each`);
 });
+
+t.test('a resource that was sent keeps no memory alive but its own', async (t) => {
+  const count = 300;
+  const s = story();
+  await s.apply([]);
+  const envoy = s.connect('delta');
+  const before = await buffered();
+  for (let i = 0; i < count; i += 1) {
+    await s.apply([rds(`r${i}`, `content ${i}`)]);
+    envoy.send('RDS', { resource_names_subscribe: [`r${i}`] });
+    if (envoy.got().length !== 1) t.fail('it is sent');
+    envoy.ack('RDS');
+    // What else a process does with small buffers.
+    for (let other = 0; other < 20; other += 1) Buffer.from('x'.repeat(4_000));
+  }
+  const each = ((await buffered()) - before) / count;
+  t.ok(each < 2_000, `${Math.round(each)} bytes for each`);
+});
