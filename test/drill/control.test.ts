@@ -74,3 +74,10 @@ t.test('of rows in a list one must be missed', async (t) => {
   t.same(judgeControl(m, judge(m), control), []);
   t.match(judgeControl(good, judge(good), control), [/^Requests that succeed/, /^Most tries/]);
 });
+
+t.test('what is off may be needed before anything is broken', async (t) => {
+  const m = unprotected(() => true);
+  const control = { off: 'all', proves: 'it', misses: ['success-rate'] };
+  t.match(judgeControl(m, judge(m), control), [/^before the outage only 0 %/]);
+  t.same(judgeControl(m, judge(m), { ...control, fromTheStart: true }), []);
+});

@@ -11,7 +11,7 @@ const earlyShareMin = 0.99;
 
 /**
  * Whether a scenario without its protection failed for the right reason: the rows that must be missed are, those that must hold
- * do, hardly anything failed before the blow, and what else the control states. Returns what speaks against it; [] when the
+ * do, hardly anything failed before the blow unless it may, and what else the control states. Returns what speaks against it; [] when the
  * negative control did its work.
  */
 export function judgeControl(m: ScenarioMeasurement, verdict: Verdict, control: Control): string[] {
@@ -27,7 +27,7 @@ export function judgeControl(m: ScenarioMeasurement, verdict: Verdict, control: 
     if (rows.every(({ ok }) => ok !== false)) against.push(...rows.map(({ text }) => text));
   }
   for (const { ok, text } of (control.holds ?? []).map(tell)) if (!ok) against.push(text);
-  if (blow) against.push(...earlyFaults(m, blow.from));
+  if (blow && !control.fromTheStart) against.push(...earlyFaults(m, blow.from));
   if (blow && control.unserved !== undefined)
     against.push(...servedFaults(m, blow.to, shareOf(control.unserved)));
   if (control.alone) against.push(...helpFaults(m));

@@ -118,6 +118,9 @@ const control = z
     }),
     alone: z.boolean().optional().meta({ description: 'Nothing may cross, and no other IDC serve.' }),
     unbroken: z.boolean().optional().meta({ description: 'Nothing needs to be broken.' }),
+    fromTheStart: z.boolean().optional().meta({
+      description: 'What is off is needed before anything is broken, too: requests may fail from the start.',
+    }),
   })
   .meta({ description: 'The negative control: `--unprotected`.' });
 
