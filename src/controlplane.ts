@@ -42,25 +42,29 @@ export interface ControlPlaneOptions {
   readonly hopLimit: number;
   /** 'off' is the negative control of drills: requests may run in circles between IDCs. 'on' by default. */
   readonly loopPrevention?: LoopPrevention;
-  /** Compiles trail filters, by default from wasm/assembly; closed with the control plane. */
-  readonly compiler?: PolicyCompiler;
   /** A folder where compiled filters are kept for the next start; by default nowhere. */
   readonly filterStore?: string;
   /** Where the next control plane finds which Groups are on their way home; by default nowhere. */
   readonly failbackStore?: FailbackStore;
   /** How long deletions wait for proxies that are silent or away; default `guardLimits`. */
   readonly deletionLimits?: Partial<GuardLimits>;
-  /** How often what the sources hold is compared with the index, in milliseconds; default 30,000. */
-  readonly reconcileMs?: number;
   /** The heap of this process, to shed load before it is full; by default it is not looked at. */
   readonly heap?: Heap;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Called before the sources are read, so that what is waited for can be asked. Its rejection ends the start. */
   readonly onListening?: (plane: ControlPlane) => Promise<void>;
-  /** For tests alone, to see that they fail without them: what xDS clients may do. */
+}
+
+/** What tests replace, or switch off to see that they fail without it. `isthmus serve` gives none of it. */
+export interface ControlPlaneSeams {
+  /** Compiles trail filters; default: from wasm/assembly, in a process of its own. Closed with the control plane. */
+  readonly compiler?: PolicyCompiler;
+  /** How often what the sources hold is compared with the index, in milliseconds; default 30,000. */
+  readonly reconcileMs?: number;
+  /** What xDS clients may do; default: the limits of `createXdsServer`. */
   readonly xdsLimits?: XdsLimits;
-  /** For tests alone, to see that they fail without it: proxies are answered before the picture is whole. */
+  /** Proxies are answered before all sources have been read; default false. */
   readonly answerBeforeReady?: boolean;
 }
 
@@ -87,7 +91,10 @@ export interface ControlPlane extends StatusReader {
  * it is ready, which its filters may still hold up. Throws MeshError `unavailable` when an address is taken
  * or a source cannot be read.
  */
-export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
+export async function startControlPlane(
+  options: ControlPlaneOptions,
+  seams: ControlPlaneSeams = {},
+): Promise<ControlPlane> {
   const { idc, clock, logger, sources, loopPrevention = 'on', heap, failbackStore } = options;
   const metrics = createMetrics(idc);
   metrics.loopPrevention.set(loopPrevention === 'off' ? 0 : 1);
@@ -98,8 +105,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const xds = createXdsServer({
     clock,
     log: logger,
-    ready: options.answerBeforeReady === true,
-    ...{ tools: options.xdsTools !== false, ...(options.xdsLimits && { limits: options.xdsLimits }) },
+    ready: seams.answerBeforeReady === true,
+    ...{ tools: options.xdsTools !== false, ...(seams.xdsLimits && { limits: seams.xdsLimits }) },
     classOf(node) {
       memory?.admit();
       return classOf(node, idc);
@@ -148,7 +155,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     clock,
     logger,
     metrics,
-    isAnswering: () => options.answerBeforeReady === true || readiness.ready,
+    isAnswering: () => seams.answerBeforeReady === true || readiness.ready,
     // Who has refused something has answered: the NACK tells it.
     isConfirmed: (revision) => xds.isConfirmed({ revision, lenient: true }),
     unconfirmed: (revision) =>
@@ -197,7 +204,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     hopLimit: options.hopLimit,
     loopPrevention,
     compiler:
-      options.compiler ??
+      seams.compiler ??
       createPolicyCompiler({
         ...{ logger, clock },
         ...(options.filterStore === undefined ? {} : { storeDir: options.filterStore }),
@@ -248,7 +255,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const watch = watchReach({ clock, logger, watched, reached });
 
   const feed = createSourceFeed({
-    ...{ sources, pipeline, deletions, metrics, clock, logger, reconcileMs: options.reconcileMs },
+    ...{ sources, pipeline, deletions, metrics, clock, logger, reconcileMs: seams.reconcileMs },
     isDue: () => readiness.ready,
     onApplied(source, batch) {
       const view = pipeline.view();

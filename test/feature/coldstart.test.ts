@@ -50,10 +50,10 @@ async function restart(t: Test, clients: { delta: number; sotw: number }, answer
   const xds = await freeAddress();
   let plane: ControlPlane | undefined;
   const start = (source: RawSource) =>
-    startControlPlane({
-      ...{ idc: 'sh-a', sources: [source], xds, hopLimit: 1, clock: systemClock, logger: silentLogger },
-      answerBeforeReady,
-    });
+    startControlPlane(
+      { idc: 'sh-a', sources: [source], xds, hopLimit: 1, clock: systemClock, logger: silentLogger },
+      { answerBeforeReady },
+    );
   const scope = {
     ...{ role: 'sidecar', idc: 'sh-a', namespace: 'shop' },
     outbound: { address: '127.0.0.1', port: 15001 },

@@ -27,15 +27,17 @@ t.test('what changes while a large class is encoded is in its first answer', asy
     },
     async release() {},
   };
-  const plane = await startControlPlane({
-    idc: 'sh-a',
-    sources: [source],
-    xds: { address: '127.0.0.1', port: 0 },
-    hopLimit: 1,
-    clock: systemClock,
-    logger: silentLogger,
-    answerBeforeReady: true,
-  });
+  const plane = await startControlPlane(
+    {
+      idc: 'sh-a',
+      sources: [source],
+      xds: { address: '127.0.0.1', port: 0 },
+      hopLimit: 1,
+      clock: systemClock,
+      logger: silentLogger,
+    },
+    { answerBeforeReady: true },
+  );
   t.teardown(() => plane.close());
   const at = (port: number) => ({ address: '127.0.0.1', port });
   const isthmus = { role: 'ingress', idc: 'sh-a', edge: at(8000), peer: at(8001) };

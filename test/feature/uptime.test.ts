@@ -31,12 +31,14 @@ t.test(
       undefined,
       clock,
     );
-    const plane = await startControlPlane({
-      ...{ idc: 'sh-a', sources: [source], xds: { address: '127.0.0.1', port: 0 }, hopLimit: 1 },
-      ...{ clock, logger: silentLogger },
+    const plane = await startControlPlane(
+      {
+        ...{ idc: 'sh-a', sources: [source], xds: { address: '127.0.0.1', port: 0 }, hopLimit: 1 },
+        ...{ clock, logger: silentLogger },
+      },
       // A process of its own, which takes its time as it is.
-      compiler: createPolicyCompiler({ clock: systemClock, logger: silentLogger }),
-    });
+      { compiler: createPolicyCompiler({ clock: systemClock, logger: silentLogger }) },
+    );
     t.teardown(() => plane.close());
     const ready = () => {
       clock.pass(10);

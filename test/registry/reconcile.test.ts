@@ -159,10 +159,13 @@ async function world(t: Test, everyMs: number) {
   const files = keepLastGood({ open: () => openSource(folder.path, { clock }), idc: 'sh-a', clock });
   const registrations = createRegistrationsSource({ file: join(state, 'registrations.db'), clock });
   const lost = { now: false };
-  const plane = await startControlPlane({
-    ...{ idc: 'sh-a', xds: { address: '127.0.0.1', port: 0 }, hopLimit: 1, clock, logger: silentLogger },
-    ...{ sources: [losing(files, lost), losing(registrations, lost)], reconcileMs: everyMs },
-  });
+  const plane = await startControlPlane(
+    {
+      ...{ idc: 'sh-a', xds: { address: '127.0.0.1', port: 0 }, hopLimit: 1, clock, logger: silentLogger },
+      sources: [losing(files, lost), losing(registrations, lost)],
+    },
+    { reconcileMs: everyMs },
+  );
   const outbound = { address: '127.0.0.1', port: 15001 };
   const isthmus = { role: 'sidecar', idc: 'sh-a', namespace: 'shop', outbound };
   const proxy = connectXds(`127.0.0.1:${plane.xds.port}`, 'delta', { id: 'p', metadata: { isthmus } });

@@ -5,7 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sleep, systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/log.ts';
-import { type ControlPlane, type ControlPlaneOptions, startControlPlane } from '../../src/controlplane.ts';
+import {
+  type ControlPlane,
+  type ControlPlaneOptions,
+  type ControlPlaneSeams,
+  startControlPlane,
+} from '../../src/controlplane.ts';
 import type { ListenAddress, NodeScope } from '../../src/model/node.ts';
 import { openSource } from '../../src/registry/sources.ts';
 import { type AppAddress, buildBootstrap } from '../../src/translate/bootstrap.ts';
@@ -60,16 +65,10 @@ export interface EnvoyOptions {
 export type MeshOptions = Partial<
   Pick<
     ControlPlaneOptions,
-    | 'clock'
-    | 'failbackStore'
-    | 'hopLimit'
-    | 'sources'
-    | 'compiler'
-    | 'filterStore'
-    | 'logger'
-    | 'loopPrevention'
+    'clock' | 'failbackStore' | 'hopLimit' | 'sources' | 'filterStore' | 'logger' | 'loopPrevention'
   >
->;
+> &
+  Pick<ControlPlaneSeams, 'compiler'>;
 
 /** A free port on loopback, as an address. */
 export async function freeAddress(address = '127.0.0.1'): Promise<ListenAddress> {
@@ -95,16 +94,19 @@ export async function startMesh(
   };
   for (const [file, text] of Object.entries(files)) save(file, text);
   const clock = systemClock;
-  const start = ({ sources = [], ...rest }: MeshOptions, xds: ListenAddress) =>
-    startControlPlane({
-      idc,
-      sources: [openSource(dir, { clock }), ...sources],
-      xds,
-      hopLimit: 1,
-      clock,
-      logger: silentLogger,
-      ...rest,
-    });
+  const start = ({ sources = [], compiler, ...rest }: MeshOptions, xds: ListenAddress) =>
+    startControlPlane(
+      {
+        idc,
+        sources: [openSource(dir, { clock }), ...sources],
+        xds,
+        hopLimit: 1,
+        clock,
+        logger: silentLogger,
+        ...rest,
+      },
+      compiler && { compiler },
+    );
   let plane = await start(options, { address: '127.0.0.1', port: 0 });
   return {
     get plane() {

@@ -120,16 +120,18 @@ export async function startSimulation(): Promise<Simulation> {
     ...{ file: join(folder, 'registrations.db'), clock, replication: { idc: 'sh-a', links: [] } },
   });
   const evacuations = createEvacuationsSource({ file: join(folder, 'evacuations.json'), clock });
-  const plane = await startControlPlane({
-    ...{ idc: 'sh-a', sources: [raw, registrations, evacuations], xds: { address: '127.0.0.1', port: 0 } },
-    ...{ hopLimit: 1, clock, logger, failbackStore: openFailbackStore(folder, logger) },
-    // A process of its own, which takes its time as it is.
-    compiler: createPolicyCompiler({ clock: systemClock, logger: silentLogger }),
-    async onListening() {
-      // The start of a source may wait by the clock.
-      void until('it is ready', pass, 240_000).catch(() => {});
+  const plane = await startControlPlane(
+    {
+      ...{ idc: 'sh-a', sources: [raw, registrations, evacuations], xds: { address: '127.0.0.1', port: 0 } },
+      ...{ hopLimit: 1, clock, logger, failbackStore: openFailbackStore(folder, logger) },
+      async onListening() {
+        // The start of a source may wait by the clock.
+        void until('it is ready', pass, 240_000).catch(() => {});
+      },
     },
-  });
+    // A process of its own, which takes its time as it is.
+    { compiler: createPolicyCompiler({ clock: systemClock, logger: silentLogger }) },
+  );
   function pass(): boolean {
     clock.pass(10);
     return plane?.readiness().ready === true;

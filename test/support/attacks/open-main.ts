@@ -9,20 +9,29 @@ import { openSource } from '../../../src/registry/sources.ts';
 const [idc = '', config = '', filters = '', xds = '', admin = ''] = process.argv.slice(2);
 const many = 1e9;
 const logger = createLogger('info');
-await startControlPlane({
-  ...{ idc, clock: systemClock, logger, hopLimit: 1, filterStore: filters, xds: parseAddress(xds) },
-  sources: [openSource(config, { clock: systemClock, logger })],
-  xdsLimits: {
-    admission: {
-      ...{ connectionsMax: many, connectionBurst: many, connectionsPerSecond: many, helloMsMax: many },
-      ...{ streamlessMax: many, connectionStreamsMax: 2 ** 31 - 1, streamsMax: many },
-      ...{ openingBurst: many, openingsPerSecond: many, overheadPerSecond: many },
-    },
-    pace: { burstMs: many, allBurstMs: many, loopMs: many },
-    intake: {
-      ...{ unknownBytesMax: 2 ** 30, messageBytesMax: 2 ** 30, connectionBytesMax: many, allBytesMax: 1e12 },
-      ...{ inflatedBytesMax: 2 ** 30, messageMsMax: many },
+await startControlPlane(
+  {
+    ...{ idc, clock: systemClock, logger, hopLimit: 1, filterStore: filters, xds: parseAddress(xds) },
+    sources: [openSource(config, { clock: systemClock, logger })],
+    onListening: async (plane) => void (await serveAdmin(plane, parseAddress(admin), undefined, {})),
+  },
+  {
+    xdsLimits: {
+      admission: {
+        ...{ connectionsMax: many, connectionBurst: many, connectionsPerSecond: many, helloMsMax: many },
+        ...{ streamlessMax: many, connectionStreamsMax: 2 ** 31 - 1, streamsMax: many },
+        ...{ openingBurst: many, openingsPerSecond: many, overheadPerSecond: many },
+      },
+      pace: { burstMs: many, allBurstMs: many, loopMs: many },
+      intake: {
+        ...{
+          unknownBytesMax: 2 ** 30,
+          messageBytesMax: 2 ** 30,
+          connectionBytesMax: many,
+          allBytesMax: 1e12,
+        },
+        ...{ inflatedBytesMax: 2 ** 30, messageMsMax: many },
+      },
     },
   },
-  onListening: async (plane) => void (await serveAdmin(plane, parseAddress(admin), undefined, {})),
-});
+);
