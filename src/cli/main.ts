@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { useCompileCache } from './compile-cache.ts';
+import { useCompileCache } from './process/compile-cache.ts';
 
 useCompileCache();
 await import('./program.ts');

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { MeshError } from '../base/error.ts';
-import { exitCode } from './exit.ts';
+import { exitCode } from '../base/exit.ts';
 import { wrapHelp } from './help-end.ts';
 
 /** The version in the package.json above this file, in the source tree as in the built package. */
@@ -18,21 +18,21 @@ function packageVersion(): string {
 
 /** All commands, in the order of the help: what one of them needs is loaded for it alone. */
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
-  serve: async () => (await import('./servecommand.ts')).serveCommand(),
-  status: async () => (await import('./statuscommand.ts')).statusCommand(),
-  validate: async () => (await import('./validatecommand.ts')).validateCommand(),
-  bootstrap: async () => (await import('./bootstrapcommand.ts')).bootstrapCommand(),
-  capacity: async () => (await import('./capacitycommand.ts')).capacityCommand(),
-  run: async () => (await import('./runcommand.ts')).runCommand(),
-  deregister: async () => (await import('./deregistercommand.ts')).deregisterCommand(),
-  instances: async () => (await import('./instancescommand.ts')).instancesCommand(),
-  evacuate: async () => (await import('./evacuatecommand.ts')).evacuateCommand(),
+  serve: async () => (await import('./commands/serve.ts')).serveCommand(),
+  status: async () => (await import('./commands/status.ts')).statusCommand(),
+  validate: async () => (await import('./commands/validate.ts')).validateCommand(),
+  bootstrap: async () => (await import('./commands/bootstrap.ts')).bootstrapCommand(),
+  capacity: async () => (await import('./commands/capacity.ts')).capacityCommand(),
+  run: async () => (await import('./commands/run.ts')).runCommand(),
+  deregister: async () => (await import('./commands/deregister.ts')).deregisterCommand(),
+  instances: async () => (await import('./commands/instances.ts')).instancesCommand(),
+  evacuate: async () => (await import('./commands/evacuate.ts')).evacuateCommand(),
   drill: drillCommands,
 };
 
 /** The drills are loaded for `isthmus drill` only: no other command needs a line of them, nor do those on a live fleet. */
 async function drillCommands(): Promise<Command> {
-  const { drillCommand } = await import('./drillcommand.ts');
+  const { drillCommand } = await import('./commands/drill.ts');
   const isNeeded = process.argv.includes('drill') && process.argv[3] !== 'live';
   return drillCommand(isNeeded ? (await import('../drill/catalog.ts')).drills : []);
 }

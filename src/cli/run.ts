@@ -2,11 +2,13 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { sleep, systemClock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
+import { exitCode } from '../base/exit.ts';
 import { seededRandom } from '../base/random.ts';
 import { wordsOfFailure } from '../base/system-error.ts';
+import { createLeaseKeeper } from '../client/lease-keeper.ts';
+import type { KeptInstance } from '../client/lease-plane.ts';
 import type { StatusRange } from '../model/health.ts';
 import { type Probe, probe } from '../probe/probe.ts';
-import { exitCode } from './exit.ts';
 import {
   addressOf,
   clientsOf,
@@ -14,9 +16,7 @@ import {
   type InstancePort,
   instanceName,
   pathOf,
-} from './instance.ts';
-import { createLeaseKeeper } from './lease-keeper.ts';
-import type { KeptInstance } from './lease-plane.ts';
+} from './options/instance.ts';
 
 /** What `isthmus run` was told. */
 export interface RunFlags extends InstanceFlags {

@@ -1,8 +1,13 @@
 import { join } from 'node:path';
+import { type AdminServer, serveAdmin } from '../api/admin-server.ts';
 import { systemClock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
+import { exitCode } from '../base/exit.ts';
+import { createRegistrationClient } from '../client/registration-client.ts';
+import { readToken } from '../client/token.ts';
 import { startControlPlane } from '../controlplane.ts';
 import { openFailbackStore } from '../failback/store.ts';
+import { showAddress } from '../model/listen-address.ts';
 import type { ListenAddress } from '../model/node.ts';
 import type { LoopPrevention } from '../model/trail.ts';
 import { createEvacuationsSource, type EvacuationPeer } from '../registry/evacuations.ts';
@@ -10,16 +15,11 @@ import { keepLastGood } from '../registry/lastgood.ts';
 import { createRegistrationsSource } from '../registry/registrations.ts';
 import type { PeerLink } from '../registry/replica.ts';
 import { openSource } from '../registry/sources.ts';
-import { showAddress } from './address.ts';
-import { type AdminServer, serveAdmin } from './admin.ts';
-import { exitCode } from './exit.ts';
-import { endAtFault } from './fault.ts';
-import { watchHeap } from './heap-use.ts';
-import { type ClosableLogger, createLogger } from './log.ts';
-import type { LogLevel } from './loglevel.ts';
-import { createRegistrationClient } from './registration-client.ts';
-import { watchEventLoop } from './stall.ts';
-import { readToken } from './token.ts';
+import type { LogLevel } from './options/log-level.ts';
+import { endAtFault } from './process/fault.ts';
+import { watchHeap } from './process/heap-use.ts';
+import { type ClosableLogger, createLogger } from './process/log.ts';
+import { watchEventLoop } from './process/stall.ts';
 
 /** What `isthmus serve` was told. */
 export interface ServeFlags {

@@ -1,4 +1,5 @@
 import type { Idc } from '../model/idc.ts';
+import { showAddress } from '../model/listen-address.ts';
 import { isCaller, type ListenAddress, type NodeScope } from '../model/node.ts';
 
 /** A connected proxy, by its node id. */
@@ -26,8 +27,8 @@ export function describeMisplaced(nodes: readonly PlacedNode[], idc: Idc | undef
     doorsOf(scope, idc)
       .filter(({ listen, declared }) => !declared.some((one) => isAt(listen, one)))
       .map(({ listen, field, who, option, declared }) => {
-        const says = declared.length === 0 ? 'none' : [...new Set(declared.map(show))].join(', ');
-        const message = `listens on ${show(listen)} for ${who}, and spec.${field} of Idc ${idc.meta.name} says ${says}, where these go: correct the Idc, or ${option} of isthmus bootstrap. Where a load balancer or NAT forwards from there to here it is right as it is.`;
+        const says = declared.length === 0 ? 'none' : [...new Set(declared.map(showAddress))].join(', ');
+        const message = `listens on ${showAddress(listen)} for ${who}, and spec.${field} of Idc ${idc.meta.name} says ${says}, where these go: correct the Idc, or ${option} of isthmus bootstrap. Where a load balancer or NAT forwards from there to here it is right as it is.`;
         return { severity: 'warning', where: node, path: '', message } as const;
       }),
   );
@@ -69,8 +70,4 @@ function doorsOf(scope: NodeScope, { spec }: Idc): readonly Door[] {
 function isAt(listen: ListenAddress, { address, port }: ListenAddress): boolean {
   const isAny = listen.address === '0.0.0.0' || listen.address === '::';
   return listen.port === port && (isAny || listen.address === address);
-}
-
-function show({ address, port }: ListenAddress): string {
-  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }

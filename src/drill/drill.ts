@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { MeshError } from '../base/error.ts';
+import { exitCode } from '../base/exit.ts';
 import { environmentOf } from './environment.ts';
 import { type EnvoyBinary, findEnvoy } from './envoy.ts';
 import { machineRow } from './machine.ts';
@@ -15,8 +16,13 @@ import { figureLines, verdictLines } from './text.ts';
 import { machineClock } from './time.ts';
 import { type Verdict, verdictOf } from './verdict.ts';
 
-/** Exit codes, as of every command: `cli/exit.ts` has them too, which a drill may not import. */
-export const drillExit = { passed: 0, missed: 1, unable: 2, interrupted: 130 } as const;
+/** The exit codes of every command, by what a drill found. */
+export const drillExit = {
+  passed: exitCode.ok,
+  missed: exitCode.failed,
+  unable: exitCode.unusable,
+  interrupted: exitCode.interrupted,
+} as const;
 
 /**
  * Runs a drill, prints its progress and its verdict, and writes its report. Resolves with the exit code: 0 all

@@ -5,7 +5,7 @@ import {
   type Judgement,
   judge,
   parseAbortOn,
-} from '../../src/cli/abort-on.ts';
+} from '../../src/cli/options/abort-on.ts';
 
 const p99 = { what: 'p99', limit: 500 };
 const errors = { what: 'errors', limit: 0.001 };

@@ -1,6 +1,6 @@
 import { CommanderError } from 'commander';
 import t from 'tap';
-import { bootstrapCommand } from '../../src/cli/bootstrapcommand.ts';
+import { bootstrapCommand } from '../../src/cli/commands/bootstrap.ts';
 
 /** What is wrong with a command line, in words. */
 async function fault(...args: string[]): Promise<string> {

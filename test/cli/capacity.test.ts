@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { type EnvoyLook, readLoad, summarizeLoad } from '../../src/cli/capacity-seen.ts';
-import { loadText } from '../../src/cli/capacity-text.ts';
+import { type EnvoyLook, readLoad, summarizeLoad } from '../../src/cli/capacity/capacity-seen.ts';
+import { loadText } from '../../src/cli/capacity/capacity-text.ts';
 import type { ListenAddress } from '../../src/model/node.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { freeAddress, get, until } from '../support/mesh.ts';

@@ -1,9 +1,9 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import t from 'tap';
-import { callHttp } from '../../src/cli/http-call.ts';
-import { createJsonClient } from '../../src/cli/json-client.ts';
-import { identifyProxy, readProxy } from '../../src/cli/proxy-reader.ts';
+import { identifyProxy, readProxy } from '../../src/cli/envoys/proxy-reader.ts';
+import { callHttp } from '../../src/client/http-call.ts';
+import { createJsonClient } from '../../src/client/json-client.ts';
 
 t.test('an answer without an end is given up, and not kept', async (t) => {
   let sent = 0;

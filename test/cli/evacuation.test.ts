@@ -1,8 +1,5 @@
 import t from 'tap';
-import { parseAbortOn } from '../../src/cli/abort-on.ts';
-import { judgeLeaving, judgeReturn } from '../../src/cli/evacuation-room.ts';
-import { returnWords } from '../../src/cli/evacuation-steps.ts';
-import { judgeFleet } from '../../src/cli/fleet-watch.ts';
+import { judgeFleet } from '../../src/cli/envoys/fleet-watch.ts';
 import {
   awayShare,
   countsBetween,
@@ -12,7 +9,10 @@ import {
   percentileOf,
   sumOf,
   triesOf,
-} from '../../src/cli/proxy-counts.ts';
+} from '../../src/cli/envoys/proxy-counts.ts';
+import { judgeLeaving, judgeReturn } from '../../src/cli/evacuate/evacuation-room.ts';
+import { returnWords } from '../../src/cli/evacuate/evacuation-steps.ts';
+import { parseAbortOn } from '../../src/cli/options/abort-on.ts';
 import type { GroupRoom } from '../../src/plan/evacuation-room.ts';
 
 const counts = (requests: number, more: Partial<ProxyCounts> = {}): ProxyCounts => ({

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { parseMaxHeap } from '../../src/cli/heap.ts';
+import { parseMaxHeap } from '../../src/cli/options/max-heap.ts';
 import { buildBootstrap } from '../../src/translate/bootstrap.ts';
 
 t.test('sizes', async (t) => {

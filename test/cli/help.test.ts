@@ -1,17 +1,17 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import t from 'tap';
-import { bootstrapCommand } from '../../src/cli/bootstrapcommand.ts';
-import { capacityCommand } from '../../src/cli/capacitycommand.ts';
-import { deregisterCommand } from '../../src/cli/deregistercommand.ts';
-import { drillCommand } from '../../src/cli/drillcommand.ts';
-import { evacuateCommand } from '../../src/cli/evacuatecommand.ts';
+import { bootstrapCommand } from '../../src/cli/commands/bootstrap.ts';
+import { capacityCommand } from '../../src/cli/commands/capacity.ts';
+import { deregisterCommand } from '../../src/cli/commands/deregister.ts';
+import { drillCommand } from '../../src/cli/commands/drill.ts';
+import { evacuateCommand } from '../../src/cli/commands/evacuate.ts';
+import { instancesCommand } from '../../src/cli/commands/instances.ts';
+import { runCommand } from '../../src/cli/commands/run.ts';
+import { serveCommand } from '../../src/cli/commands/serve.ts';
+import { statusCommand } from '../../src/cli/commands/status.ts';
+import { validateCommand } from '../../src/cli/commands/validate.ts';
 import { wrapHelp } from '../../src/cli/help-end.ts';
-import { instancesCommand } from '../../src/cli/instancescommand.ts';
-import { runCommand } from '../../src/cli/runcommand.ts';
-import { serveCommand } from '../../src/cli/servecommand.ts';
-import { statusCommand } from '../../src/cli/statuscommand.ts';
-import { validateCommand } from '../../src/cli/validatecommand.ts';
 import { drills } from '../../src/drill/catalog.ts';
 
 const drill = drillCommand(drills);

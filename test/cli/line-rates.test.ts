@@ -1,5 +1,5 @@
 import t from 'tap';
-import { LineRates, lineRates } from '../../src/cli/line-rates.ts';
+import { LineRates, lineRates } from '../../src/cli/process/line-rates.ts';
 import { manualClock } from '../support/manual-clock.ts';
 
 t.test('one message is logged so often; the lines that are left out are counted in the next', async (t) => {

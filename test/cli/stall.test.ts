@@ -1,6 +1,6 @@
 import t from 'tap';
 import { systemClock } from '../../src/base/clock.ts';
-import { type Stall, watchEventLoop } from '../../src/cli/stall.ts';
+import { type Stall, watchEventLoop } from '../../src/cli/process/stall.ts';
 import { until } from '../support/mesh.ts';
 
 /** Keeps the event loop, under a name that a stack shows. */

@@ -1,8 +1,8 @@
 import t, { type Test } from 'tap';
 import { sleep, systemClock } from '../../src/base/clock.ts';
 import { MeshError } from '../../src/base/error.ts';
-import { parseAbortOn } from '../../src/cli/abort-on.ts';
-import { type EvacuateEnd, evacuate } from '../../src/cli/evacuate.ts';
+import { type EvacuateEnd, evacuate } from '../../src/cli/evacuate/evacuate.ts';
+import { parseAbortOn } from '../../src/cli/options/abort-on.ts';
 import type { ListenAddress } from '../../src/model/node.ts';
 import { outcomeHeader } from '../../src/model/trail.ts';
 import { evacuationSources, startInstance, startPlanes } from '../support/evacuating.ts';

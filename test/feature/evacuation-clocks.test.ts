@@ -1,12 +1,12 @@
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import t from 'tap';
+import { serveAdmin } from '../../src/api/admin-server.ts';
 import { type Clock, systemClock } from '../../src/base/clock.ts';
-import { parseAbortOn } from '../../src/cli/abort-on.ts';
-import { serveAdmin } from '../../src/cli/admin.ts';
-import { evacuate, undo } from '../../src/cli/evacuate.ts';
-import { findPlanes } from '../../src/cli/evacuation-planes.ts';
-import { createJsonClient } from '../../src/cli/json-client.ts';
+import { evacuate, undo } from '../../src/cli/evacuate/evacuate.ts';
+import { parseAbortOn } from '../../src/cli/options/abort-on.ts';
+import { findPlanes } from '../../src/client/evacuation-planes.ts';
+import { createJsonClient } from '../../src/client/json-client.ts';
 import {
   createEvacuationsSource,
   type EvacuationPeer,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { sleep, systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/log.ts';
-import { undo } from '../../src/cli/evacuate.ts';
+import { undo } from '../../src/cli/evacuate/evacuate.ts';
 import { openFailbackStore } from '../../src/failback/store.ts';
 import { outcomeHeader } from '../../src/model/trail.ts';
 import { evacuationSources, startInstance, startPlanes } from '../support/evacuating.ts';

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import { parse } from 'yaml';
-import { serveAdmin } from '../../src/cli/admin.ts';
-import { evacuationRoutes } from '../../src/cli/evacuation-api.ts';
-import { registrationRoutes } from '../../src/cli/registration-routes.ts';
+import { serveAdmin } from '../../src/api/admin-server.ts';
+import { evacuationRoutes } from '../../src/api/evacuations.ts';
+import { registrationRoutes } from '../../src/api/registrations.ts';
 import { parseRegistration } from '../../src/registry/registration.ts';
 import { evacuationSpec } from '../../src/registry/schema-evacuation.ts';
 import { until } from '../support/mesh.ts';

@@ -1,7 +1,7 @@
 import t from 'tap';
+import { type AdminServer, serveAdmin } from '../../src/api/admin-server.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/log.ts';
-import { type AdminServer, serveAdmin } from '../../src/cli/admin.ts';
 import { startControlPlane } from '../../src/controlplane.ts';
 import { idc, service } from '../registry/objects.ts';
 import { freeAddress, get, until } from '../support/mesh.ts';

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
-import { serveAdmin } from '../../src/cli/admin.ts';
+import { serveAdmin } from '../../src/api/admin-server.ts';
 import type { SidecarScope } from '../../src/model/node.ts';
 import { toYaml } from '../registry/objects.ts';
 import { freeAddress, get, type Mesh, startMesh, until } from '../support/mesh.ts';

@@ -1,9 +1,9 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { join } from 'node:path';
+import { type AdminServer, serveAdmin } from '../../src/api/admin-server.ts';
 import { systemClock } from '../../src/base/clock.ts';
-import { type AdminServer, serveAdmin } from '../../src/cli/admin.ts';
-import { type EvacuationPlane, findPlanes } from '../../src/cli/evacuation-planes.ts';
-import { createJsonClient } from '../../src/cli/json-client.ts';
+import { type EvacuationPlane, findPlanes } from '../../src/client/evacuation-planes.ts';
+import { createJsonClient } from '../../src/client/json-client.ts';
 import type { ListenAddress } from '../../src/model/node.ts';
 import { createEvacuationsSource, type EvacuationsSource } from '../../src/registry/evacuations.ts';
 import type { Idcs } from './idcs.ts';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
 import { sleep, systemClock } from '../../src/base/clock.ts';
-import type { LivePhase, LiveRun } from '../../src/cli/live-run.ts';
+import type { LivePhase, LiveRun } from '../../src/cli/live/live-run.ts';
 import type { ListenAddress } from '../../src/model/node.ts';
 import { adminToken, evacuationSources, serveAdmins } from './evacuating.ts';
 import { type Idcs, startIdcs } from './idcs.ts';

@@ -76,6 +76,20 @@ export const allowances: Readonly<Record<string, Allowance>> = {
     ],
     node: true,
   },
+  // What the admin server and its clients share.
+  contract: { folders: ['base', 'model'], node: false },
+  // The admin server: what it answers with is the control plane's, the registries' and the guard's.
+  api: {
+    folders: ['base', 'model', 'registry', 'delivery', 'contract'],
+    types: ['controlplane.ts'],
+    node: true,
+  },
+  client: {
+    folders: ['base', 'model', 'contract'],
+    types: ['registry', 'plan', 'status.ts'],
+    packages: { undici: ['http-call.ts'] },
+    node: true,
+  },
   cli: {
     folders: [
       'base',
@@ -90,8 +104,10 @@ export const allowances: Readonly<Record<string, Allowance>> = {
       'drill',
       'probe',
       'failback',
+      'api',
+      'client',
     ],
-    packages: { commander: 'all', pino: 'all', yaml: 'all', undici: ['http-call.ts'] },
+    packages: { commander: 'all', pino: 'all', yaml: 'all' },
     node: true,
   },
   drill: {
@@ -114,7 +130,7 @@ export const entryPoints: readonly string[] = [
   'src/cli/main.ts', // the command
   'src/serve/xds.ts', // the library `isthmus/xds`
   'src/registry/schema-gen.ts', // program: writes the JSON Schemas
-  'src/cli/stall-main.ts', // thread of cli/stall.ts
+  'src/cli/process/stall-main.ts', // thread of cli/process/stall.ts
   'src/policy/compile-main.ts', // process of policy/process.ts
   'src/registry/lease-worker.ts', // worker thread of registry/lease-store.ts
   'src/registry/schema-gen.ts', // make schemas

@@ -1,8 +1,9 @@
 // The control of the attacks: a control plane whose xDS clients may do what they like. `node open-main.ts IDC CONFIG XDS ADMIN`.
+
+import { serveAdmin } from '../../../src/api/admin-server.ts';
 import { systemClock } from '../../../src/base/clock.ts';
-import { parseAddress } from '../../../src/cli/address.ts';
-import { serveAdmin } from '../../../src/cli/admin.ts';
-import { createLogger } from '../../../src/cli/log.ts';
+import { parseAddress } from '../../../src/cli/options/address.ts';
+import { createLogger } from '../../../src/cli/process/log.ts';
 import { startControlPlane } from '../../../src/controlplane.ts';
 import { openSource } from '../../../src/registry/sources.ts';
 

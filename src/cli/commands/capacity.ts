@@ -1,0 +1,110 @@
+import { Command, Option } from 'commander';
+import { sleep, systemClock } from '../../base/clock.ts';
+import { MeshError } from '../../base/error.ts';
+import { exitCode } from '../../base/exit.ts';
+import { showAddress } from '../../model/listen-address.ts';
+import type { ListenAddress } from '../../model/node.ts';
+import type { AskedEnvoy, EnvoyLook, LoadLook } from '../capacity/capacity-seen.ts';
+import { helpEnd } from '../help-end.ts';
+import { addAddress } from '../options/address.ts';
+import { duration } from '../options/duration.ts';
+
+interface Flags {
+  readonly envoy: readonly ListenAddress[];
+  /** Milliseconds. */
+  readonly for: number;
+  readonly output: 'text' | 'json';
+}
+
+/** Between two looks, and the longest that one may take, in milliseconds. */
+const [lookMs, answerMsMax] = [250, 5_000];
+
+/** `isthmus capacity`: what instances have in work, as Envoys count it. */
+export function capacityCommand(): Command {
+  return new Command('capacity')
+    .summary('show how many requests instances have in work, to declare what they bear')
+    .description(
+      'Ask Envoys, by their admin interfaces, how many requests they have in work at the instances of each Group, and show the most that was seen for each instance, and how to declare it: `capacity.concurrentPerInstance` bounds what an IDC takes from others. Ask all sidecars and ingress gateways of an IDC, when it is busiest. Ctrl-C shows what was seen until then.',
+    )
+    .addOption(
+      new Option(
+        '--envoy <host:port>',
+        'admin address of an Envoy of the IDC, as `isthmus bootstrap --admin` set it; repeat for more, or several by comma',
+      )
+        .env('ISTHMUS_ENVOY')
+        .argParser((text: string, list: readonly ListenAddress[] | undefined) => addAddress(text, list))
+        .makeOptionMandatory(),
+    )
+    .addOption(
+      duration('--for <duration>', 'how long to look, four times a second', '10s', {
+        minMs: 1_000,
+        maxMs: 24 * 3_600_000,
+      }),
+    )
+    .addOption(new Option('-o, --output <format>', 'output format').choices(['text', 'json']).default('text'))
+    .addHelpText(
+      'after',
+      helpEnd({
+        exits:
+          '0 shown; 1 nothing to declare can be told: no Group was busy; 2 an Envoy does not answer, or is none of a mesh; 130 interrupted: what was seen until then is shown.',
+        examples: ['isthmus capacity --envoy 10.1.0.1:15000 --envoy 10.1.0.21:15000 --for 10m'],
+      }),
+    )
+    .action(show);
+}
+
+async function show({ envoy: admins, for: forMs, output }: Flags): Promise<void> {
+  const { summarizeLoad } = await import('../capacity/capacity-seen.ts');
+  const { loadText, suggested } = await import('../capacity/capacity-text.ts');
+  const { identifyProxy } = await import('../envoys/proxy-reader.ts');
+  const stop = new AbortController();
+  const interrupt = () => stop.abort();
+  const envoys = await Promise.all(admins.map((admin) => identifyProxy(admin, answerMsMax)));
+  const looks: (readonly EnvoyLook[])[] = [];
+  const missed = new Map<string, number>();
+  const began = systemClock.now();
+  // The clock's timers let a process end.
+  const alive = new MessageChannel();
+  alive.port1.ref();
+  process.once('SIGINT', interrupt);
+  try {
+    do {
+      const look = await Promise.all(envoys.map(({ admin, ...envoy }) => lookAt(admin, envoy)));
+      for (const { id, groups } of look) if (groups === undefined) missed.set(id, (missed.get(id) ?? 0) + 1);
+      looks.push(look);
+      await sleep(systemClock, lookMs, stop.signal).catch(() => {});
+    } while (systemClock.now() - began < forMs && !stop.signal.aborted);
+  } finally {
+    process.removeListener('SIGINT', interrupt);
+    alive.port1.close();
+  }
+  const seen = summarizeLoad(looks);
+  const seconds = Math.round((systemClock.now() - began) / 1_000);
+  const asked = envoys.map(({ id, role, idc }): AskedEnvoy => ({ id, role, idc }));
+  const whole = { seconds, looks: looks.length, envoys: asked };
+  process.stdout.write(
+    output === 'json'
+      ? `${JSON.stringify({ ...whole, missed: Object.fromEntries(missed), groups: seen }, null, 2)}\n`
+      : loadText(seen, { ...whole, missed }),
+  );
+  if (stop.signal.aborted) process.exitCode = exitCode.interrupted;
+  else if (suggested(seen).length === 0) process.exitCode = exitCode.failed;
+}
+
+/** One look at an Envoy; who does not answer one has nothing to say for it. */
+async function lookAt(admin: ListenAddress, envoy: AskedEnvoy): Promise<EnvoyLook> {
+  try {
+    return { ...envoy, groups: await ask(admin) };
+  } catch {
+    return envoy;
+  }
+}
+
+async function ask(at: ListenAddress): Promise<LoadLook[]> {
+  const { loadStats, readLoad } = await import('../capacity/capacity-seen.ts');
+  const { callHttp } = await import('../../client/http-call.ts');
+  const path = `/stats?filter=${encodeURIComponent(loadStats)}`;
+  const { status, text } = await callHttp({ at, path, silenceMsMax: answerMsMax });
+  if (status === 200) return readLoad(text);
+  throw new MeshError('unavailable', `the Envoy at ${showAddress(at)} answers ${status}`);
+}

@@ -1,0 +1,121 @@
+import { Command } from 'commander';
+import { systemClock } from '../../base/clock.ts';
+import { MeshError } from '../../base/error.ts';
+import { exitCode } from '../../base/exit.ts';
+import { seededRandom } from '../../base/random.ts';
+import { type NamedClient, deregister as takeOut } from '../../client/deregistration.ts';
+import { didYouMean } from '../../model/suggest.ts';
+import { helpEnd } from '../help-end.ts';
+import { duration } from '../options/duration.ts';
+import {
+  addClientOptions,
+  addressOf,
+  clientsOf,
+  type InstanceFlags,
+  instanceName,
+  parsePort,
+  pathOf,
+} from '../options/instance.ts';
+
+interface Flags extends InstanceFlags {
+  readonly wait?: boolean;
+  readonly timeout: number;
+}
+
+/** `isthmus deregister`: for preStop hooks and systemd's ExecStop. */
+export function deregisterCommand(): Command {
+  const command = new Command('deregister')
+    .summary('take an instance out, and wait until no proxy has it')
+    .description(
+      'Take an instance out. With --wait it returns once every proxy has confirmed that it sends nothing there any more: for a preStop hook, or ExecStop= of a systemd unit, before the process gets its signal. An instance that is not registered (any more) is no error, and said.',
+    )
+    .option('--group <name>', 'with --port: the instance as isthmus run names it')
+    .option('--port <[name=]port>', 'its port', parsePort)
+    .option('--address <ip>', "its IP address (default: this machine's, as it reaches the control plane)")
+    .option('--name <name>', 'or its name')
+    .option('--namespace <name>', 'its namespace', 'default')
+    .option('--wait', 'wait for the proxies')
+    .addOption(duration('--timeout <duration>', 'wait for at most so long', '30s'))
+    .optionsGroup('The control plane:');
+  return addClientOptions(command)
+    .addHelpText(
+      'after',
+      helpEnd({
+        exits:
+          '0 gone, or not registered; 1 not confirmed in time, and by whom; 2 no control plane answers, or one refuses.',
+        examples: [
+          '# in a systemd unit',
+          'ExecStop=isthmus deregister --name %N --namespace shop --wait \\',
+          '  --token-file /etc/isthmus/token',
+        ],
+      }),
+    )
+    .action(deregister);
+}
+
+async function deregister(flags: Flags): Promise<void> {
+  const { planes, close } = clientsOf(flags);
+  // The clock's timers let a process end.
+  const alive = new MessageChannel();
+  alive.port1.ref();
+  try {
+    const name = await nameOf(flags);
+    const path = pathOf(flags.namespace, name);
+    const ends = await takeOut({
+      ...{ planes, path, wait: flags.wait === true, timeoutMs: flags.timeout },
+      ...{ clock: systemClock, random: seededRandom(process.pid) },
+    });
+    const of = (end: string) => ends.filter((one) => one.end === end);
+    const [refused] = of('refused');
+    if (refused !== undefined) throw new MeshError('unavailable', refused.words);
+    const away = of('away').map(({ words }) => words);
+    if (away.length === ends.length) throw new MeshError('unavailable', away.join('; '));
+    const owed = of('owed').map(({ words }) => words);
+    for (const words of away) process.stderr.write(`isthmus: ${words}; it was not waited for\n`);
+    const answered = ends.filter(({ end }) => end !== 'away');
+    if (answered.every(({ wasRegistered }) => wasRegistered === false))
+      process.stderr.write(
+        `isthmus: no instance ${path.slice(1)} is registered${away.length > 0 ? ' at those that answer' : ''}, so nothing was taken out.${await nearNames(planes, flags.namespace, name)}\n`,
+      );
+    if (owed.length > 0) {
+      process.stderr.write(
+        `isthmus: ${path.slice(1)} is deregistered, but not confirmed in time by ${owed.join('; ')}\n`,
+      );
+      process.exitCode = exitCode.failed;
+    }
+  } finally {
+    alive.port1.close();
+    await close();
+  }
+}
+
+async function nameOf(flags: Flags): Promise<string> {
+  if (flags.name !== undefined) return flags.name;
+  if (flags.group === undefined || flags.port === undefined)
+    throw new MeshError('invalid', 'say which instance: --name, or --group with --port');
+  return instanceName(flags.group, await addressOf(flags), flags.port.number);
+}
+
+/** Which instance may be meant instead, in words; asked of the first control plane that has any. */
+async function nearNames(planes: readonly NamedClient[], namespace: string, name: string): Promise<string> {
+  for (const { client } of planes) {
+    const answer = await client.call('GET', '', { timeoutMs: 2_000 }).catch(() => undefined);
+    const items = (answer?.status === 200 ? answer.body.items : []) as readonly InstanceKey[];
+    if (items.length === 0) continue;
+    const elsewhere = items.find((item) => item.name === name);
+    if (elsewhere !== undefined)
+      return ` ${elsewhere.namespace}/${name} is: give --namespace ${elsewhere.namespace}.`;
+    const here = items.filter((item) => item.namespace === namespace).map((item) => item.name);
+    const near = didYouMean(name, here.slice(0, nearMax));
+    return `${near} isthmus instances lists those that are.`;
+  }
+  return ' None is, in any namespace.';
+}
+
+interface InstanceKey {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** Names that are compared with a wrong one. */
+const nearMax = 1_000;

@@ -1,0 +1,130 @@
+import { Command, Option } from 'commander';
+import { MeshError } from '../../base/error.ts';
+import { exitCode } from '../../base/exit.ts';
+import type { NamedClient } from '../../client/deregistration.ts';
+import { refusalOf } from '../../client/json-client.ts';
+import type { ListenAddress } from '../../model/node.ts';
+import { helpEnd } from '../help-end.ts';
+import { adminOption } from '../options/admin.ts';
+import { clientsAt } from '../options/instance.ts';
+
+interface Flags {
+  readonly admin: readonly ListenAddress[];
+  readonly namespace?: string;
+  readonly output: 'text' | 'json';
+}
+
+interface Item {
+  readonly namespace: string;
+  readonly name: string;
+  readonly address: string;
+  readonly ports: Readonly<Record<string, number>>;
+  readonly state: string;
+  readonly generation: number;
+  readonly leaseEndsIn?: string;
+  readonly keptBy?: string;
+  readonly waitingFor?: readonly string[];
+}
+
+/** `isthmus instances`: who has registered. */
+export function instancesCommand(): Command {
+  return new Command('instances')
+    .summary('list the instances that registered themselves')
+    .description(
+      'List the instances that registered themselves, how long their leases run, and whom their end waits for. With several control planes, also which of them have an instance.',
+    )
+    .option('--namespace <name>', 'of this namespace only')
+    .addOption(new Option('-o, --output <format>', 'output format').choices(['text', 'json']).default('text'))
+    .optionsGroup('The control plane:')
+    .addOption(adminOption())
+    .addHelpText(
+      'after',
+      helpEnd({
+        exits:
+          '0 listed, be it none; 1 listed, but one of several control planes does not answer; 2 none answers.',
+        examples: ['isthmus instances --namespace shop --admin 10.1.0.9:15014'],
+      }),
+    )
+    .action(list);
+}
+
+/** An instance, and the control planes that have it so. */
+type Listed = Item & { readonly at: readonly string[] };
+
+async function list(flags: Flags): Promise<void> {
+  const { planes, close } = clientsAt(flags.admin);
+  try {
+    const lists = await Promise.all(planes.map((plane) => itemsAt(plane, flags.namespace)));
+    const failed = lists.filter((one) => typeof one === 'string');
+    if (failed.length === lists.length) throw new MeshError('unavailable', failed.join('; '));
+    for (const why of failed) process.stderr.write(`isthmus: ${why}\n`);
+    if (failed.length > 0) process.exitCode = exitCode.failed;
+    const items = merged(lists.filter((one) => typeof one !== 'string').flat());
+    if (flags.output === 'json') process.stdout.write(`${JSON.stringify(items, null, 2)}\n`);
+    else if (items.length > 0) process.stdout.write(table(items, planes.length > 1));
+    else process.stdout.write(`${await noneText(planes, flags.namespace)}\n`);
+  } finally {
+    await close();
+  }
+}
+
+/** What one control plane has; in words, why that is not known. */
+async function itemsAt(
+  { name, client }: NamedClient,
+  namespace: string | undefined,
+): Promise<readonly Listed[] | string> {
+  try {
+    const answer = await client.call('GET', '', { query: { namespace }, timeoutMs: 10_000 });
+    if (answer.status !== 200) return `${name}: ${refusalOf(answer)}`;
+    return (answer.body.items as readonly Item[]).map((item) => ({ ...item, at: [name] }));
+  } catch (reason) {
+    return MeshError.from(reason).message;
+  }
+}
+
+/** That there is none; where one namespace was asked for, in which others there are some. */
+async function noneText(planes: readonly NamedClient[], namespace: string | undefined): Promise<string> {
+  if (namespace === undefined) return 'no instance has registered';
+  const lists = await Promise.all(planes.map((plane) => itemsAt(plane, undefined)));
+  const items = lists.flatMap((list) => (typeof list === 'string' ? [] : list));
+  const others = [...new Set(items.map((item) => item.namespace))].sort();
+  const there = others.length === 0 ? 'nor in any other' : `there are some in ${others.join(', ')}`;
+  return `no instance has registered in namespace ${namespace}; ${there}`;
+}
+
+/** One row for all control planes that have an instance in the same life and state. */
+function merged(items: readonly Listed[]): readonly Listed[] {
+  const rows = new Map<string, Listed>();
+  for (const item of items) {
+    const key = `${item.namespace}/${item.name} ${item.generation} ${item.state}`;
+    const row = rows.get(key);
+    // The lease is told where it is kept.
+    const one = row?.leaseEndsIn === undefined ? item : row;
+    rows.set(key, { ...one, at: [...(row?.at ?? []), ...item.at] });
+  }
+  return [...rows].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
+}
+
+function table(items: readonly Listed[], isOfMany: boolean): string {
+  const rows = [
+    [
+      ...['NAMESPACE', 'NAME', 'ADDRESS', 'STATE', 'LEASE', 'GENERATION'],
+      ...(isOfMany ? ['AT'] : []),
+      'WAITS FOR',
+    ],
+    ...items.map((item) => [
+      item.namespace,
+      item.name,
+      `${item.address} ${Object.entries(item.ports).map(([name, port]) => `${name}=${port}`)}`,
+      item.state,
+      item.leaseEndsIn ?? (item.keptBy === undefined ? '-' : `at ${item.keptBy}`),
+      String(item.generation),
+      ...(isOfMany ? [item.at.join(', ')] : []),
+      item.waitingFor?.join(', ') ?? '',
+    ]),
+  ];
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  const line = (row: readonly string[]) =>
+    row.map((text, column) => text.padEnd(widths[column] ?? 0)).join('  ');
+  return rows.map((row) => `${line(row).trimEnd()}\n`).join('');
+}

@@ -1,0 +1,153 @@
+import { Command, Option } from 'commander';
+import { sleep, systemClock } from '../../base/clock.ts';
+import { MeshError } from '../../base/error.ts';
+import { exitCode } from '../../base/exit.ts';
+import { askStatus } from '../../client/status-client.ts';
+import { showAddress } from '../../model/listen-address.ts';
+import type { ListenAddress } from '../../model/node.ts';
+import type { NodeStatus } from '../../status.ts';
+import { helpEnd } from '../help-end.ts';
+import { adminOption } from '../options/admin.ts';
+import { nodeText, type Overview, overviewsText } from '../status-text.ts';
+
+interface Flags {
+  readonly admin: readonly ListenAddress[];
+  readonly watch?: boolean;
+  readonly output: 'text' | 'wide' | 'json';
+}
+
+/** What one control plane says; `error`: why it says nothing. */
+type Told<T> = { readonly admin: string } & ({ readonly said: T } | { readonly error: MeshError });
+
+/** What is shown, and whether all that were asked have answered. */
+interface Look {
+  readonly text: string;
+  readonly isWhole: boolean;
+}
+
+/** Time between two looks of `--watch`, in milliseconds. */
+const watchMs = 2_000;
+
+/** `isthmus status [NODE]`: who has what, and since when. */
+export function statusCommand(): Command {
+  return new Command('status')
+    .summary('show which proxy has which configuration, and since when')
+    .description(
+      'Show whether the control plane is ready, which proxies are in sync, what Envoy said to what it refused, pushes that were slow, and problems of the registry. With NODE: one proxy in full, and by name what it was sent and has not accepted. Each proxy is shown by the control plane that it is connected to: with several --admin, all of them are.',
+    )
+    .argument('[node]', 'node id of a proxy')
+    .addOption(adminOption())
+    .option('-w, --watch', `show it again every ${watchMs / 1000} s, until Ctrl-C`)
+    .addOption(
+      new Option(
+        '-o, --output <format>',
+        'output format; wide: with versions, and connected since; json: all there is, with several --admin a list with one entry for each',
+      )
+        .choices(['text', 'wide', 'json'])
+        .default('text'),
+    )
+    .addHelpText(
+      'after',
+      `
+States, by type of resource:
+  SYNCED    has ACKed the newest
+  STALE     newer state is on its way: how long ago it was sent
+  NACKED    refused it, and goes on with what it had, if anything
+  NOT SENT  asked, and was not answered yet
+${helpEnd({
+  exits:
+    '0 shown, whatever is wrong there; 1 shown, but one of several control planes does not answer; 2 none answers, or NODE is connected to none.',
+  examples: ['isthmus status --admin 10.1.0.9:15014', 'isthmus status egress-1 --watch'],
+})}`,
+    )
+    .action(show);
+}
+
+async function show(node: string | undefined, flags: Flags): Promise<void> {
+  const clearScreen = flags.watch === true && process.stdout.isTTY ? '\x1b[2J\x1b[H' : '';
+  const alive = flags.watch === true ? new MessageChannel() : undefined;
+  alive?.port1.ref();
+  for (;;) {
+    let seen: Look;
+    try {
+      seen = node === undefined ? await lookAtAll(flags) : await lookAtNode(node, flags);
+    } catch (reason) {
+      if (flags.watch !== true) throw reason;
+      // It may be restarting: that is what one watches for.
+      seen = { text: `${MeshError.from(reason).message}\n`, isWhole: false };
+    }
+    process.stdout.write(`${clearScreen}${seen.text}`);
+    if (flags.watch !== true) {
+      if (!seen.isWhole) process.exitCode = exitCode.failed;
+      return;
+    }
+    await sleep(systemClock, watchMs);
+    if (clearScreen === '') process.stdout.write('\n');
+  }
+}
+
+async function lookAtAll({ admin, output }: Flags): Promise<Look> {
+  const told = await askEach(admin, async (where): Promise<Overview> => {
+    const [status, problems] = await Promise.all([
+      askStatus(where, '/status'),
+      askStatus(where, '/problems'),
+    ]);
+    return { status, problems } as Overview;
+  });
+  const isWhole = told.every((one) => 'said' in one);
+  if (output === 'json') return { text: asJson(told), isWhole };
+  return { text: overviewsText(told, systemClock.wall(), output), isWhole };
+}
+
+async function lookAtNode(node: string, { admin, output }: Flags): Promise<Look> {
+  const path = `/status?node=${encodeURIComponent(node)}`;
+  const told = await askEach(admin, async (where) => (await askStatus(where, path)) as readonly NodeStatus[]);
+  // Of one that says that it does not have the node, all is known.
+  const isWhole = told.every((one) => 'said' in one || one.error.code === 'not-found');
+  if (output === 'json') return { text: asJson(told), isWhole };
+  const texts = told.flatMap((one) => {
+    if ('said' in one) {
+      const text = nodeText(one.said, systemClock.wall());
+      return told.length === 1 ? text : `At the control plane ${one.admin}:\n${text}`;
+    }
+    return one.error.code === 'not-found' ? [] : `! ${one.error.message}\n`;
+  });
+  return { text: texts.join('\n'), isWhole };
+}
+
+/** As JSON: of one control plane what it says, of several a list with their addresses. */
+function asJson<T extends object>(told: readonly Told<T>[]): string {
+  const [one] = told;
+  const listed = told.map(({ admin, ...rest }) =>
+    'said' in rest
+      ? { admin, ...(Array.isArray(rest.said) ? { streams: rest.said } : rest.said) }
+      : { admin, error: rest.error.message },
+  );
+  const value = told.length === 1 && one !== undefined && 'said' in one ? one.said : listed;
+  return `${JSON.stringify(value, null, 2)}\n`;
+}
+
+/** Asks all of them at once. Throws MeshError where none has an answer, with what each says. */
+async function askEach<T>(
+  admin: readonly ListenAddress[],
+  question: (where: ListenAddress) => Promise<T>,
+): Promise<readonly Told<T>[]> {
+  const told = await Promise.all(
+    admin.map(async (where): Promise<Told<T>> => {
+      const name = showAddress(where);
+      try {
+        return { admin: name, said: await question(where) };
+      } catch (reason) {
+        return { admin: name, error: MeshError.from(reason) };
+      }
+    }),
+  );
+  const errors = told.flatMap((one) => ('error' in one ? [one] : []));
+  const [first] = errors;
+  if (first === undefined || errors.length < told.length) return told;
+  if (errors.length === 1) throw first.error;
+  const words = errors.map(({ admin: name, error }) =>
+    error.message.includes(name) ? error.message : `${name}: ${error.message}`,
+  );
+  throw new MeshError(first.error.code, words.join('\n'));
+}

@@ -1,0 +1,131 @@
+import type { AbortCondition, Judgement, Measure } from '../options/abort-on.ts';
+
+/** What the proxies of a place have counted, of the requests of their own users: sidecars' workloads, and clients at the edge. */
+export interface ProxyCounts {
+  /** Requests that have ended. */
+  readonly requests: number;
+  /** Of them, those that were answered with a 5xx. */
+  readonly errors: number;
+  /** Requests for which an egress gateway found no IDC. */
+  readonly nobody: number;
+  /** Requests that a limit on what may be under way refused. */
+  readonly overflow: number;
+  /** Tries after a request's first one. */
+  readonly retries: number;
+  /** Tries that were sent to instances of the own IDC, and to its egress gateways. */
+  readonly near: number;
+  readonly away: number;
+  /** Requests by how long they took: no longer than so many milliseconds, all that took less included. */
+  readonly took: ReadonlyMap<number, number>;
+}
+
+const countKeys = ['requests', 'errors', 'nobody', 'overflow', 'retries', 'near', 'away'] as const;
+
+/** Nothing counted. */
+export const noCounts: ProxyCounts = {
+  ...{ requests: 0, errors: 0, nobody: 0, overflow: 0, retries: 0, near: 0, away: 0 },
+  took: new Map(),
+};
+
+/** Fewer requests than this say nothing. */
+export const requestsMin = 20;
+
+function combine(a: ProxyCounts, b: ProxyCounts, of: (a: number, b: number) => number): ProxyCounts {
+  const bounds = new Set([...a.took.keys(), ...b.took.keys()]);
+  const counts = Object.fromEntries(countKeys.map((key) => [key, of(a[key], b[key])]));
+  return {
+    ...(counts as Pick<ProxyCounts, (typeof countKeys)[number]>),
+    took: new Map([...bounds].map((ms) => [ms, of(a.took.get(ms) ?? 0, b.took.get(ms) ?? 0)])),
+  };
+}
+
+/** What one proxy counted between two looks; one that started anew meanwhile counts from 0. */
+export function countsBetween(before: ProxyCounts, after: ProxyCounts): ProxyCounts {
+  // Clusters go with their Groups, and their counts with them; those of a listener stay.
+  const isNew = after.requests < before.requests;
+  return isNew ? after : combine(before, after, (a, b) => Math.max(0, b - a));
+}
+
+/** The sum over several proxies. */
+export function sumOf(list: readonly ProxyCounts[]): ProxyCounts {
+  return list.reduce((total, one) => combine(total, one, (a, b) => a + b), noCounts);
+}
+
+/** How many requests have a time: those that a proxy's histogram has, which is merged each few seconds. */
+export function timedOf({ took }: ProxyCounts): number {
+  return Math.max(0, ...took.values());
+}
+
+/** Milliseconds within which a share of the requests was answered, as far as buckets tell: the upper bound of one. */
+export function percentileOf(counts: ProxyCounts, share: number): number {
+  const buckets = [...counts.took].sort(([a], [b]) => a - b);
+  const all = timedOf(counts);
+  return buckets.find(([, count]) => count >= share * all)?.[0] ?? 0;
+}
+
+const shareOf: Partial<Readonly<Record<Measure, number>>> = { p50: 0.5, p90: 0.9, p99: 0.99, p999: 0.999 };
+
+/** The fewest requests that can tell a percentile: of fewer the slowest one is it. */
+export function timedMin(share: number): number {
+  return Math.max(requestsMin, Math.round(1 / (1 - share)));
+}
+
+/**
+ * Whether a condition is so. A share that is not 0 is more than one request can be: one failure among few decides nothing.
+ * A percentile is the upper bound of its bucket.
+ */
+export function judgeCounts(counts: ProxyCounts, { what, limit }: AbortCondition): Judgement {
+  const share = shareOf[what];
+  if (share !== undefined) {
+    const [seen, needed] = [timedOf(counts), timedMin(share)];
+    if (seen < needed) return tooFew(what, seen, needed);
+    const value = percentileOf(counts, share);
+    return value > limit ? so(`${what} is up to ${value} ms`, `${limit} ms`) : { is: 'not so' };
+  }
+  const { requests } = counts;
+  if (requests < requestsMin) return tooFew(what, requests, requestsMin);
+  if (what === 'tries') {
+    const tries = triesOf(counts);
+    return tries > limit ? so(`tries are ${tries.toFixed(2)} a request`, `${limit}`) : { is: 'not so' };
+  }
+  const count = what === 'errors' ? counts.errors : what === 'no-idc' ? counts.nobody : counts.overflow;
+  if (count <= Math.max(limit * requests, limit === 0 ? 0 : 1)) return { is: 'not so' };
+  return so(`${what} is ${percentText(count / requests)} (${count} of ${requests})`, percentText(limit));
+}
+
+function so(found: string, limit: string): Judgement {
+  return { is: 'so', words: `${found}, more than ${limit}` };
+}
+
+function tooFew(what: Measure, seen: number, needed: number): Judgement {
+  return { is: 'unknown', words: `${seen} of the ${needed} requests that ${what} needs` };
+}
+
+/** Tries for each request, at the first proxy of each. */
+export function triesOf({ requests, retries }: ProxyCounts): number {
+  return requests === 0 ? 0 : 1 + retries / requests;
+}
+
+/** The share of tries that was sent out of the IDC; 0 without any. */
+export function awayShare({ near, away }: ProxyCounts): number {
+  return near + away === 0 ? 0 : away / (near + away);
+}
+
+/** A share in words. */
+export function percentText(share: number): string {
+  return `${Math.round(share * 10_000) / 100} %`;
+}
+
+/** What was counted, in words. */
+export function countsText(counts: ProxyCounts): string {
+  const { requests, errors } = counts;
+  if (requests === 0) return '0 requests';
+  const times = timedOf(counts) === 0 ? [] : [0.5, 0.99].map((share) => percentileOf(counts, share));
+  return [
+    `${requests} requests`,
+    `${percentText(errors / requests)} errors`,
+    ...(times.length === 0 ? [] : [`p50 ≤ ${times[0]} ms`, `p99 ≤ ${times[1]} ms`]),
+    `${triesOf(counts).toFixed(2)} tries`,
+    `${percentText(awayShare(counts))} sent out of the IDC`,
+  ].join(', ');
+}

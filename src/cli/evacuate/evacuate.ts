@@ -1,0 +1,173 @@
+import { sleep } from '../../base/clock.ts';
+import { MeshError } from '../../base/error.ts';
+import { checkAt, listAt, refusedAt } from '../../client/evacuation-planes.ts';
+import { span } from '../../model/duration.ts';
+import type { ListenAddress } from '../../model/node.ts';
+import {
+  between,
+  createFleetWatch,
+  type FleetWatch,
+  failOnSilence,
+  judgeFleet,
+} from '../envoys/fleet-watch.ts';
+import { countsText, sumOf } from '../envoys/proxy-counts.ts';
+import type { AbortExpression } from '../options/abort-on.ts';
+import { findEnvoys, tellCounts, tellUnderWay } from './evacuation-envoys.ts';
+import { judgeReturn } from './evacuation-room.ts';
+import {
+  comeHome,
+  type EvacuationTarget,
+  failOnRefusal,
+  failOnTaken,
+  letLeave,
+  preflight,
+  returnWords,
+  some,
+  specOf,
+  takenOver,
+} from './evacuation-steps.ts';
+
+/** What is to be done. Times in milliseconds. */
+export interface EvacuateOptions extends EvacuationTarget {
+  /** Shares, one after the other, rising; the last one stays. */
+  readonly steps: readonly number[];
+  readonly stepWaitMs: number;
+  readonly forMs: number;
+  readonly ackWaitMs: number;
+  readonly dryRun: boolean;
+  /** Also where what is declared says that there is too little room, and without the Envoys that cannot be read. */
+  readonly force: boolean;
+  /** Admin interfaces of Envoys that are read. */
+  readonly envoys: readonly ListenAddress[];
+  readonly abortOn: AbortExpression;
+  /** Aborted by Ctrl-C. */
+  readonly signal: AbortSignal;
+}
+
+/** How it ended; but for `done`, nothing leaves by this command any more. */
+export type EvacuateEnd = 'done' | 'checked' | 'refused' | 'aborted' | 'interrupted';
+
+/** Between two looks while a step lasts, in milliseconds. */
+const lookMs = 1_000;
+
+/**
+ * Lets requests leave an IDC, step by step, and takes it back where a proxy refuses a step or does not confirm it in time, an
+ * Envoy that is read falls silent, or what they count meets a condition. Throws MeshError when a control plane does not answer before anything was changed.
+ */
+export async function evacuate(options: EvacuateOptions): Promise<EvacuateEnd> {
+  const { planes, steps, clock, say, signal, forMs } = options;
+  const isAllowed = await preflight(options, steps, forMs, options.force);
+  const proxies = await findEnvoys(options);
+  if (!isAllowed || proxies === undefined) return 'refused';
+  if (options.dryRun) {
+    await tellCounts(options, proxies);
+    if (proxies.length > 0) await tellUnderWay(options, proxies);
+    return 'checked';
+  }
+  const until = clock.now() + forMs;
+  const known = new Set((await Promise.all(planes.map(refusedAt))).flat());
+  const fleet = createFleetWatch(proxies, clock);
+  try {
+    for (const [index, percent] of steps.entries()) {
+      const before = steps[index - 1];
+      if (before !== undefined) await failOnTaken(options, before);
+      const tookMs = await letLeave(options, {
+        ...{ percent, ackWaitMs: options.ackWaitMs, isStanding: index > 0, signal },
+        lastsMs: () => leftUntil(until, clock.now()),
+      });
+      await failOnRefusal(planes, known);
+      say(`${percent} %: every proxy has confirmed after ${tookMs} ms`);
+      const isLast = index === steps.length - 1;
+      if (!isLast || proxies.length > 0) await watch(options, percent, fleet, known);
+    }
+  } catch (reason) {
+    const { message: why, ref } = MeshError.from(signal.aborted ? signal.reason : reason);
+    if (ref === takenOver) {
+      say(why);
+      return 'aborted';
+    }
+    say(`${why}; everybody comes home`);
+    await comeHome(options, options.ackWaitMs);
+    return signal.aborted ? 'interrupted' : 'aborted';
+  }
+  await tellEnd(options);
+  await tellUnderWay(options, proxies);
+  return 'done';
+}
+
+/** How long it still lasts, in milliseconds. Throws MeshError `late` when its time is over. */
+function leftUntil(until: number, now: number): number {
+  if (until - now < 1) throw new MeshError('late', 'its time (--for) was over before its last step');
+  return Math.ceil(until - now);
+}
+
+/** Says until when it is in force, as the control planes have it: their clocks end it. */
+async function tellEnd({ planes, idc, name, clock, say }: EvacuateOptions): Promise<void> {
+  const lists = await Promise.all(
+    planes.filter((plane) => plane.idc === idc).map(({ client }) => listAt(client)),
+  );
+  const item = lists.flatMap(({ items }) => items).find((one) => one.name === name);
+  if (item === undefined) return;
+  const at = new Date(clock.wall() + item.endsInMs).toISOString().slice(0, 19);
+  say(
+    `${item.percentNow} % leave ${idc}, for ${span(item.endsInMs)} from now on (until ${at}Z by this machine's clock); end it sooner with --undo`,
+  );
+}
+
+/**
+ * Ends it where somebody is there to come home to; whether it did, or nothing leaves the IDC. One of another name goes on, and is
+ * told of. Throws MeshError as `comeHome`.
+ */
+export async function undo(
+  target: EvacuationTarget,
+  {
+    ackWaitMs,
+    force,
+    dryRun,
+  }: Pick<EvacuateOptions, 'ackWaitMs' | 'force'> & Partial<Pick<EvacuateOptions, 'dryRun'>>,
+): Promise<boolean> {
+  const { planes, idc, name, say } = target;
+  const lists = await Promise.all(planes.map(({ client }) => listAt(client)));
+  const items = lists.flatMap((list) => list.items).filter((item) => item.idc === idc);
+  const others = [...new Set(items.map((item) => item.name))].filter((other) => other !== name).sort();
+  if (!items.some((item) => item.name === name)) {
+    say(`nothing to end: no evacuation of ${idc} is named ${name}`);
+    if (others.length > 0) say(`there is ${some(others)}: end one with --undo --name ${others[0]}`);
+    return others.length === 0;
+  }
+  const home = planes.filter((plane) => plane.idc === idc);
+  const spec = specOf(target, 100);
+  const effects = await Promise.allSettled(home.map((plane) => checkAt(plane, name, spec, 60_000)));
+  const idcs = effects.flatMap((end) => (end.status === 'fulfilled' ? { idc, room: end.value.room } : []));
+  const verdict = judgeReturn(idc, 0, idcs);
+  for (const words of returnWords(idc, 0, verdict, force)) say(words);
+  if (verdict.short.length > 0 && !force) return false;
+  if (dryRun) say(`evacuation ${name} would end, and everybody come home to ${idc}`);
+  else await comeHome(target, ackWaitMs);
+  if (others.length > 0) say(`still there: ${some(others)}; end one with --undo --name ${others[0]}`);
+  return true;
+}
+
+/** Looks on while a step lasts, and until each Envoy that is read has answered. Throws MeshError when it is to be taken back. */
+async function watch(
+  options: EvacuateOptions,
+  percent: number,
+  fleet: FleetWatch,
+  known: ReadonlySet<string>,
+): Promise<void> {
+  const { planes, idc, abortOn, stepWaitMs, clock, say, signal } = options;
+  const until = clock.now() + stepWaitMs;
+  const first = await fleet.look();
+  let seen = between(first, first);
+  while (clock.now() < until || fleet.silentFor(0).length > 0) {
+    const leftMs = until - clock.now();
+    await sleep(clock, leftMs > 0 ? Math.min(lookMs, leftMs) : lookMs, signal);
+    await failOnTaken(options, percent);
+    await failOnRefusal(planes, known);
+    seen = between(first, await fleet.look());
+    failOnSilence(fleet);
+    const found = judgeFleet(seen, idc, abortOn);
+    if (found.is === 'so') throw new MeshError('exhausted', found.words);
+  }
+  if (seen.size > 0) say(`  ${countsText(sumOf([...seen.values()]))}`);
+}

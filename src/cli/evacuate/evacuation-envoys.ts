@@ -1,0 +1,127 @@
+import { MeshError } from '../../base/error.ts';
+import { proxiesAt } from '../../client/evacuation-planes.ts';
+import { showAddress } from '../../model/listen-address.ts';
+import type { ListenAddress } from '../../model/node.ts';
+import { didYouMean } from '../../model/suggest.ts';
+import { envoyMsMax } from '../envoys/fleet-watch.ts';
+import { countsText } from '../envoys/proxy-counts.ts';
+import { identifyProxy, type ReadProxy, readProxy } from '../envoys/proxy-reader.ts';
+import { type AbortExpression, conditionsOf } from '../options/abort-on.ts';
+import { type EvacuationTarget, some } from './evacuation-steps.ts';
+
+/** Who is to be read while requests leave an IDC, and for what. */
+export interface EnvoysNamed extends Pick<EvacuationTarget, 'planes' | 'idc' | 'say'> {
+  /** Admin interfaces. */
+  readonly envoys: readonly ListenAddress[];
+  readonly abortOn: AbortExpression;
+  /** Goes on without those that cannot be read. */
+  readonly force: boolean;
+}
+
+/** Most Groups of an Envoy that are listed with what stays under way. */
+const underWayMax = 10;
+
+/**
+ * The Envoys that are read, by what they say that they are. Undefined, and said, where one does not answer or is of no IDC of this mesh, or
+ * where none counts what users of the IDC get: a guard that sees nothing is none. With `force` the rest is read.
+ */
+export async function findEnvoys(named: EnvoysNamed): Promise<readonly ReadProxy[] | undefined> {
+  const { envoys, idc, say, force } = named;
+  if (envoys.length === 0) return [];
+  const asked = await Promise.allSettled(envoys.map((envoy) => identifyProxy(envoy, envoyMsMax)));
+  const found = asked.flatMap((one) => (one.status === 'fulfilled' ? one.value : []));
+  const strange = strangers(named, found);
+  const proxies = found.filter((proxy) => !strange.has(proxy));
+  const faults = [
+    ...asked.flatMap((one) => (one.status === 'rejected' ? MeshError.from(one.reason).message : [])),
+    ...strange.values(),
+  ];
+  for (const words of faults) say(`not read: ${words}`);
+  if (proxies.length > 0) await sayWhoIsRead({ ...named, proxies });
+  const isBlind = !proxies.some((proxy) => countsUsersOf(proxy, idc));
+  if (isBlind) say(`of ${idc} no sidecar or ingress gateway is read: what its users get is not seen`);
+  if (faults.length === 0 && !isBlind) return proxies;
+  if (!force) say('nothing was done: mend --envoy, or go on without what is not seen with --force');
+  return force ? proxies : undefined;
+}
+
+/** Whether an Envoy counts requests of the users of an IDC: its workloads, and its clients at the edge. */
+export function countsUsersOf({ idc, role }: ReadProxy, home: string): boolean {
+  return idc === home && role !== 'egress';
+}
+
+/** Those of IDCs that the control planes do not know, such as another mesh's, with what is wrong. */
+export function strangers(
+  { planes }: Pick<EvacuationTarget, 'planes'>,
+  proxies: readonly ReadProxy[],
+): ReadonlyMap<ReadProxy, string> {
+  const known = [...new Set(planes.flatMap(({ idcs }) => idcs))].sort();
+  const strange = proxies.filter(({ idc }) => !known.includes(idc));
+  return new Map(
+    strange.map((proxy) => {
+      const { admin, id, role, idc } = proxy;
+      const words = `the Envoy at ${showAddress(admin)} is ${id} (${role}) of ${idc}, and the control planes know ${known.join(', ')}: it is of another mesh.${didYouMean(idc, known)}`;
+      return [proxy, words];
+    }),
+  );
+}
+
+/** Says what is read, and what is not. */
+export async function sayWhoIsRead({
+  planes,
+  proxies,
+  idc,
+  abortOn,
+  say,
+}: Pick<EnvoysNamed, 'planes' | 'idc' | 'say' | 'abortOn'> & {
+  readonly proxies: readonly ReadProxy[];
+}): Promise<void> {
+  say(`read: ${proxies.map(({ id, role, idc: of }) => `${id} (${role}, ${of})`).join(', ')}`);
+  const home = planes.filter((plane) => plane.idc === idc);
+  const known = (await Promise.all(home.map(proxiesAt))).flat();
+  const read = new Set(proxies.map(({ id }) => id));
+  const others = [...new Set(known.filter(({ role }) => role !== 'egress').map(({ id }) => id))];
+  const unread = others.filter((id) => !read.has(id));
+  if (unread.length > 0)
+    say(
+      `  nothing is seen of ${unread.length === 1 ? 'another sidecar or ingress gateway' : `${unread.length} other sidecars and ingress gateways`} of ${idc}: ${some(unread)}`,
+    );
+  const what = new Set(conditionsOf(abortOn).map((condition) => condition.what));
+  const sees = (role: string) => proxies.some((proxy) => proxy.role === role);
+  if (what.has('no-idc') && !sees('egress')) say('  no-idc is not seen: none of them is an egress gateway');
+  if (what.has('spill-limit') && !proxies.some((one) => one.role === 'ingress' && one.idc !== idc))
+    say('  spill-limit is not seen: none of them is an ingress gateway of another IDC');
+}
+
+/** Says what each has counted since it began. */
+export async function tellCounts({ say }: Pick<EnvoysNamed, 'say'>, proxies: readonly ReadProxy[]) {
+  for (const { admin, id } of proxies) {
+    const words = await readProxy(admin, envoyMsMax).then(
+      countsText,
+      (reason) => MeshError.from(reason).message,
+    );
+    say(`  ${id}, since it began: ${words}`);
+  }
+}
+
+/** Says which requests and connections to instances at home are under way: nothing ends them. */
+export async function tellUnderWay(
+  { idc, say }: Pick<EnvoysNamed, 'idc' | 'say'>,
+  proxies: readonly ReadProxy[],
+): Promise<void> {
+  for (const { admin } of proxies.filter((proxy) => countsUsersOf(proxy, idc))) {
+    try {
+      const { underWay } = await readProxy(admin, envoyMsMax);
+      const where = `  ${showAddress(admin)}`;
+      if (underWay.length === 0) say(`${where}: nothing is under way to instances of ${idc}`);
+      else say(`${where}: under way to instances of ${idc}, until it ends:`);
+      for (const { group, requests, connections } of underWay.slice(0, underWayMax))
+        say(`    ${group}: ${requests} requests or streams; connections, idle ones too: ${connections}`);
+      if (underWay.length > underWayMax) say(`    and ${underWay.length - underWayMax} more Groups`);
+    } catch (reason) {
+      say(`  ${MeshError.from(reason).message}`);
+    }
+  }
+  const asked = proxies.length === 0 ? 'no Envoy was asked (--envoy)' : 'other Envoys were not asked';
+  say(`  ${asked}: which of their requests and connections stay is not known`);
+}

@@ -1,0 +1,81 @@
+import { awayShare, type ProxyCounts, percentileOf, timedOf, triesOf } from '../envoys/proxy-counts.ts';
+
+/** What was counted of the users of an IDC. Shares from 0 to 1, times in milliseconds, absent where nothing was timed. */
+export interface LiveFigures {
+  readonly requests: number;
+  readonly errors: number;
+  readonly noIdc: number;
+  readonly spillLimit: number;
+  /** Upper bounds of buckets of Envoy's histograms. */
+  readonly p50?: number;
+  readonly p90?: number;
+  readonly p99?: number;
+  readonly p999?: number;
+  /** For each request. */
+  readonly tries: number;
+  /** The share of tries that was sent out of the IDC. */
+  readonly away: number;
+}
+
+/** A part of a run. */
+export interface LivePhase {
+  /** `baseline`, `10 %`, `home again`. */
+  readonly name: string;
+  readonly from: string;
+  readonly seconds: number;
+  /** Until every proxy had confirmed it. */
+  readonly confirmedMs?: number;
+  readonly idcs: Readonly<Record<string, LiveFigures>>;
+}
+
+/** How a run ended. */
+export type LiveEnd = 'done' | 'refused' | 'aborted' | 'interrupted';
+
+/** A run, as it stands in `run.json`. Times are RFC 3339. */
+export interface LiveRun {
+  readonly drill: 'evacuate';
+  readonly idc: string;
+  /** Empty: all Groups. */
+  readonly groups: readonly string[];
+  readonly evacuation: string;
+  readonly steps: readonly number[];
+  readonly holdSeconds: readonly number[];
+  readonly leaseSeconds: number;
+  readonly abortOn: string;
+  readonly who: string;
+  readonly reason?: string;
+  readonly controlPlanes: readonly string[];
+  readonly proxies: readonly { readonly id: string; readonly role: string; readonly idc: string }[];
+  readonly began: string;
+  readonly phases: readonly LivePhase[];
+  readonly events: readonly { readonly at: string; readonly words: string }[];
+  /** Absent: it runs, or whoever ran it died; then its lease has ended it. */
+  readonly end?: {
+    readonly at: string;
+    readonly how: LiveEnd;
+    readonly why: string;
+    readonly isUndone: boolean;
+  };
+}
+
+/** The figures of what was counted. */
+export function figuresOf(counts: ProxyCounts): LiveFigures {
+  const { requests, errors, nobody, overflow } = counts;
+  const times =
+    timedOf(counts) === 0
+      ? {}
+      : {
+          p50: percentileOf(counts, 0.5),
+          p90: percentileOf(counts, 0.9),
+          p99: percentileOf(counts, 0.99),
+          p999: percentileOf(counts, 0.999),
+        };
+  return {
+    ...{ requests, errors, noIdc: nobody, spillLimit: overflow, ...times },
+    ...{ tries: round(triesOf(counts)), away: round(awayShare(counts)) },
+  };
+}
+
+function round(value: number): number {
+  return Math.round(value * 10_000) / 10_000;
+}

@@ -1,0 +1,230 @@
+import { sleep } from '../../base/clock.ts';
+import { MeshError } from '../../base/error.ts';
+import { createLease, type EvacuationLease } from '../../client/evacuation-lease.ts';
+import { listAt, refusedAt } from '../../client/evacuation-planes.ts';
+import {
+  between,
+  createFleetWatch,
+  type FleetLook,
+  type FleetWatch,
+  failOnSilence,
+  judgeFleet,
+} from '../envoys/fleet-watch.ts';
+import { countsText, type ProxyCounts } from '../envoys/proxy-counts.ts';
+import type { ReadProxy } from '../envoys/proxy-reader.ts';
+import { sayWhoIsRead, strangers } from '../evacuate/evacuation-envoys.ts';
+import {
+  comeHome,
+  type EvacuationTarget,
+  failOnRefusal,
+  letLeave,
+  preflight,
+} from '../evacuate/evacuation-steps.ts';
+import type { AbortExpression, Judgement } from '../options/abort-on.ts';
+import { figuresOf, type LiveEnd, type LivePhase } from './live-run.ts';
+
+/** A practice run. Times in milliseconds. */
+export interface LiveOptions extends EvacuationTarget {
+  /** Shares, one after the other, rising, and how long each is held. */
+  readonly steps: readonly number[];
+  readonly holdMs: readonly number[];
+  /** How long is looked on before the first step, and after the last. */
+  readonly baselineMs: number;
+  /** It is over so long after the last sign of life. */
+  readonly leaseMs: number;
+  readonly ackWaitMs: number;
+  readonly proxies: readonly ReadProxy[];
+  readonly abortOn: AbortExpression;
+  /** Also where there is too little room, another evacuation, or too few requests to judge. */
+  readonly force: boolean;
+  readonly dryRun: boolean;
+  onPhase(phase: LivePhase): void;
+  /** Aborted by signals: everybody comes home. */
+  readonly signal: AbortSignal;
+}
+
+/** How it ended. `checked`: it was a dry run. */
+export interface LiveOutcome {
+  readonly how: LiveEnd | 'checked';
+  /** Why it was not run through; else empty. */
+  readonly why: string;
+  /** Nothing leaves any more, and every proxy has confirmed it. */
+  readonly isUndone: boolean;
+}
+
+/** Times in milliseconds. */
+export const liveTimes = {
+  look: 1_000,
+  /** A line of figures. */
+  progress: 10_000,
+  /** What happens late in a long step is judged by the last while alone, too. */
+  window: 30_000,
+  /** Control planes are asked this often what proxies refuse. */
+  refusals: 5_000,
+} as const;
+
+/**
+ * Lets requests leave an IDC in steps, looks on, and lets them come home: at the end, when a condition is met, a proxy
+ * refuses or does not confirm, an Envoy or a control plane falls silent, and when `signal` aborts. Throws MeshError
+ * `unavailable` when a control plane does not answer before anything was changed.
+ */
+export async function runLive(options: LiveOptions): Promise<LiveOutcome> {
+  const { clock, say, signal, baselineMs } = options;
+  const refused = (why: string): LiveOutcome => ({ how: 'refused', why, isUndone: true });
+  const standing = await standingAt(options);
+  if (standing !== undefined) return refused(standing);
+  const [strange] = strangers(options, options.proxies).values();
+  if (strange !== undefined) return refused(strange);
+  if (!(await preflight(options, options.steps, options.leaseMs, options.force)))
+    return refused('control planes, or the room at the other IDCs, do not allow it');
+  await sayWhoIsRead(options);
+  if (options.dryRun) return { how: 'checked', why: '', isUndone: true };
+
+  const fleet = createFleetWatch(options.proxies, clock);
+  say(`baseline: looking on for ${baselineMs / 1_000} s`);
+  try {
+    const found = await watch(options, fleet, { name: 'baseline', ms: baselineMs, signal });
+    if (found.is === 'unknown' && !options.force) return refused(unjudged(found.words));
+    if (found.is === 'unknown') say(unjudged(found.words));
+  } catch (reason) {
+    if (signal.aborted) return { how: 'interrupted', why: wordsOf(signal.reason), isUndone: true };
+    return refused(`before anything has left: ${wordsOf(reason)}`);
+  }
+
+  const lease = createLease(options.name, options.leaseMs, clock, say);
+  let end: Pick<LiveOutcome, 'how' | 'why'> = { how: 'done', why: '' };
+  try {
+    await allSteps(options, fleet, lease);
+  } catch (reason) {
+    const why = wordsOf(signal.aborted ? signal.reason : lease.lost.aborted ? lease.lost.reason : reason);
+    end = { how: signal.aborted ? 'interrupted' : 'aborted', why };
+    say(`${why}; everybody comes home`);
+  }
+  const isUndone = await goHome(options, lease);
+  if (end.how !== 'interrupted')
+    await watch(options, fleet, { name: 'home again', ms: baselineMs, signal, isFree: true }).catch(() => {});
+  return { ...end, isUndone };
+}
+
+/** Why it may not begin for what other evacuations do; undefined: it may. */
+async function standingAt({ planes, name, force, say }: LiveOptions): Promise<string | undefined> {
+  const lists = await Promise.all(planes.map(({ client }) => listAt(client)));
+  const inForce = lists.flatMap(({ items }) => items).filter(({ percentNow }) => percentNow > 0);
+  const own = inForce.find((item) => item.name === name);
+  if (own !== undefined)
+    return `evacuation ${name} is in force, by another run, or for ${Math.ceil(own.endsInMs / 1_000)} s more by one that died. Wait, or end it: isthmus evacuate ${own.idc} --name ${name} --undo`;
+  const [other] = inForce;
+  if (other === undefined) return undefined;
+  const words = `evacuation ${other.name} is in force: ${other.percentNow} % leave ${other.idc}`;
+  if (force) say(`${words}; going on all the same`);
+  return force ? undefined : `${words}. End it first, or go on all the same with --force`;
+}
+
+async function allSteps(options: LiveOptions, fleet: FleetWatch, lease: EvacuationLease): Promise<void> {
+  const { planes, steps, holdMs, force, say } = options;
+  const known = new Set((await Promise.all(planes.map(refusedAt))).flat());
+  const signal = AbortSignal.any([options.signal, lease.lost]);
+  for (const [index, percent] of steps.entries()) {
+    const isStanding = index > 0;
+    const confirmedMs = await letLeave(options, {
+      ...{ percent, isStanding, ackWaitMs: options.ackWaitMs, signal },
+      lastsMs: () => options.leaseMs,
+      onPut: (plane) => isStanding || lease.hold(plane),
+    });
+    await failOnRefusal(planes, known);
+    say(`${percent} %: every proxy has confirmed after ${confirmedMs} ms`);
+    const ms = holdMs[index] ?? 0;
+    const found = await watch(options, fleet, { name: `${percent} %`, ms, signal, confirmedMs, known });
+    if (found.is !== 'unknown') continue;
+    if (!force) throw new MeshError('late', unjudged(found.words));
+    say(unjudged(found.words));
+  }
+}
+
+/** Ends it everywhere; whether every proxy has confirmed. */
+async function goHome(options: LiveOptions, lease: EvacuationLease): Promise<boolean> {
+  const { ackWaitMs, leaseMs, say } = options;
+  await lease.stop();
+  try {
+    return await comeHome(options, ackWaitMs);
+  } catch (reason) {
+    say(`${wordsOf(reason)}: within ${leaseMs / 1_000} s`);
+    return false;
+  }
+}
+
+interface WatchOptions {
+  readonly name: string;
+  readonly ms: number;
+  readonly signal: AbortSignal;
+  readonly confirmedMs?: number;
+  /** What proxies refuse anyhow; absent: they are not asked. */
+  readonly known?: ReadonlySet<string>;
+  /** Nothing is judged. */
+  readonly isFree?: boolean;
+}
+
+/** Looks on for a time. Throws MeshError when what is seen, or that nothing is seen, must end the run. */
+async function watch(
+  { planes, idc, abortOn, clock, say, onPhase }: LiveOptions,
+  fleet: FleetWatch,
+  { name, ms, signal, confirmedMs, known, isFree = false }: WatchOptions,
+): Promise<Judgement> {
+  const [began, from] = [clock.now(), new Date(clock.wall()).toISOString()];
+  const first = await fleet.look();
+  let recent: readonly FleetLook[] = [first];
+  let seen = between(first, first);
+  let found: Judgement = { is: 'not so' };
+  let [toldAt, askedAt] = [began, began];
+  try {
+    while (clock.now() - began < ms || (!isFree && fleet.silentFor(0).length > 0)) {
+      const leftMs = began + ms - clock.now();
+      await sleep(clock, leftMs > 0 ? Math.min(liveTimes.look, leftMs) : liveTimes.look, signal);
+      const look = await fleet.look();
+      recent = within([...recent, look], liveTimes.window);
+      seen = between(first, look);
+      // At the end of its time the whole is told anyhow.
+      if (clock.now() - toldAt >= liveTimes.progress && clock.now() - began < ms) {
+        toldAt = clock.now();
+        say(`  ${name}, ${Math.round((toldAt - began) / 1_000)} s: ${seenText(seen)}`);
+      }
+      if (isFree) continue;
+      failOnSilence(fleet);
+      found = judgeFleet(seen, idc, abortOn);
+      for (const one of [found, judgeFleet(between(recent[0] as FleetLook, look), idc, abortOn)])
+        if (one.is === 'so') throw new MeshError('exhausted', one.words);
+      if (known === undefined || clock.now() - askedAt < liveTimes.refusals) continue;
+      askedAt = clock.now();
+      await failOnRefusal(planes, known);
+    }
+    return found;
+  } finally {
+    onPhase({
+      ...{ name, from, seconds: Math.round((clock.now() - began) / 100) / 10 },
+      ...(confirmedMs === undefined ? {} : { confirmedMs }),
+      idcs: Object.fromEntries([...seen].map(([of, counts]) => [of, figuresOf(counts)])),
+    });
+    say(`  ${name}: ${seenText(seen)}`);
+  }
+}
+
+/** The looks of the last while, and one that is older. */
+function within(looks: readonly FleetLook[], ms: number): readonly FleetLook[] {
+  const last = looks.at(-1)?.at ?? 0;
+  const keep = looks.findLastIndex(({ at }) => last - at >= ms);
+  return keep <= 0 ? looks : looks.slice(keep);
+}
+
+function seenText(seen: ReadonlyMap<string, ProxyCounts>): string {
+  const used = [...seen].filter(([, { requests }]) => requests > 0);
+  if (used.length === 0) return 'no requests';
+  return used.map(([idc, counts]) => `users of ${idc}: ${countsText(counts)}`).join('; ');
+}
+
+function unjudged(words: string): string {
+  return `too few requests to judge: ${words}. Hold longer, read more Envoys, or go on all the same with --force`;
+}
+
+function wordsOf(reason: unknown): string {
+  return MeshError.from(reason).message;
+}

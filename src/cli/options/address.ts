@@ -1,0 +1,104 @@
+import { isIP } from 'node:net';
+import { InvalidArgumentError } from 'commander';
+import { canonicalHost } from '../../model/hostname.ts';
+import { idcNamePattern } from '../../model/idc.ts';
+import { showAddress } from '../../model/listen-address.ts';
+import type { ListenAddress } from '../../model/node.ts';
+import { isHost } from '../../registry/net.ts';
+import type { AppAddress } from '../../translate/bootstrap.ts';
+
+/** Reads `HOST:PORT`, `[IPv6]:PORT` or `:PORT` (then HOST is `fallback`). Commander's error names the option. */
+export function parseAddress(text: string, fallback = '127.0.0.1'): ListenAddress {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:]*)):(\d+)$/.exec(text);
+  const port = Number(match?.[3]);
+  if (match === null || port > 65_535) {
+    throw new InvalidArgumentError(
+      isIP(text) === 0
+        ? `'${text}' is no address: write HOST:PORT, with an IP address as HOST.`
+        : `'${text}' names no port: write ${text.includes(':') ? `[${text}]` : text}:PORT.`,
+    );
+  }
+  const address = match[1] ?? (match[2] || fallback);
+  if (isIP(address) === 0 && address !== 'localhost') {
+    throw new InvalidArgumentError(
+      `'${address}' is no IP address: Envoy and Isthmus bind and connect to IPs here.`,
+    );
+  }
+  return { address: address === 'localhost' ? '127.0.0.1' : address, port };
+}
+
+/** Reads an address that others must know: its port is not 0, for any. */
+export function parseBound(text: string): ListenAddress {
+  const listen = parseAddress(text);
+  if (listen.port === 0) throw new InvalidArgumentError(`'${text}' has port 0: give one from 1 to 65535.`);
+  return listen;
+}
+
+/** Reads an address to connect to. */
+export function parseReached(text: string): ListenAddress {
+  const reached = parseBound(text);
+  if (/^(?:0\.0\.0\.0|[0:]+)$/.test(reached.address))
+    throw new InvalidArgumentError(
+      `'${reached.address}' is where something listens, not where it is reached: give its own IP address.`,
+    );
+  return reached;
+}
+
+/** Reads addresses to connect to, by comma, into the list that an option has so far. */
+export function addReached(
+  text: string,
+  list: readonly ListenAddress[] | undefined,
+): readonly ListenAddress[] {
+  return [...(list ?? []), ...text.split(',').map((one) => parseReached(one.trim()))];
+}
+
+/** Reads hosts by comma into the list that an option has so far: names, short names, `*.x`, or `*` for all. */
+export function parseHosts(text: string, list?: readonly string[]): readonly string[] {
+  const hosts = text
+    .split(',')
+    .map((host) => host.trim())
+    .filter((host) => host !== '');
+  if (hosts.length === 0) throw new InvalidArgumentError('it names no host: leave it out, or name one.');
+  for (const host of hosts) {
+    if (host === '*' || isHost(canonicalHost(host))) continue;
+    const port = /^(.+):\d+$/.exec(host)?.[1];
+    throw new InvalidArgumentError(
+      port === undefined
+        ? `'${host}' is no host: write a name like checkout.shop, or *.shop for all below shop.`
+        : `'${host}' has a port: name the host, ${port}, for all of its ports.`,
+    );
+  }
+  return [...(list ?? []), ...hosts];
+}
+
+/** Reads one address, or several by comma, into the list that an option has so far; none twice. */
+export function addAddress(
+  text: string,
+  list: readonly ListenAddress[] | undefined,
+): readonly ListenAddress[] {
+  const shown = (list ?? []).map(showAddress);
+  const added = text.split(',').map((one) => parseAddress(one.trim()));
+  return [...(list ?? []), ...added.filter((one) => !shown.includes(showAddress(one)))];
+}
+
+/** Reads where a workload listens: `HOST:PORT` or `unix:///path`. */
+export function parseApp(text: string): AppAddress {
+  if (text.startsWith('unix://')) {
+    const path = text.slice('unix://'.length);
+    if (!path.startsWith('/')) {
+      throw new InvalidArgumentError(
+        `'${text}': a unix address needs an absolute path, unix:///run/app.sock.`,
+      );
+    }
+    return { path };
+  }
+  return parseReached(text);
+}
+
+/** Checks the name of an IDC. */
+export function parseIdcName(text: string): string {
+  if (!idcNamePattern.test(text)) {
+    throw new InvalidArgumentError(`'${text}' is no IDC name: a-z, 0-9 and -, at most 32, not - at an end.`);
+  }
+  return text;
+}

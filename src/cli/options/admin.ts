@@ -1,0 +1,21 @@
+import { Option } from 'commander';
+import type { ListenAddress } from '../../model/node.ts';
+import { addAddress } from './address.ts';
+
+const byDefault: readonly ListenAddress[] = [{ address: '127.0.0.1', port: 15014 }];
+
+/**
+ * `--admin`, of all commands that ask control planes: repeated, by comma, or from ISTHMUS_ADMIN. Its value is a list of at
+ * least one address, none of them twice.
+ */
+export function adminOption(): Option {
+  return new Option(
+    '--admin <host:port>',
+    "a control plane's admin address; repeat for each control plane, or several by comma",
+  )
+    .env('ISTHMUS_ADMIN')
+    .argParser((text: string, list: readonly ListenAddress[]) =>
+      addAddress(text, list === byDefault ? undefined : list),
+    )
+    .default(byDefault, '127.0.0.1:15014');
+}

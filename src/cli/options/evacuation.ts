@@ -1,0 +1,82 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { ListenAddress } from '../../model/node.ts';
+import { helpEnd } from '../help-end.ts';
+import { addAddress, parseIdcName } from './address.ts';
+import { duration } from './duration.ts';
+import { addClientOptions, type ClientFlags } from './instance.ts';
+
+/** Options of all commands that let requests leave an IDC. Times in milliseconds. */
+export interface EvacuationFlags extends ClientFlags {
+  readonly group?: readonly string[];
+  readonly steps?: readonly number[];
+  readonly ackTimeout: number;
+  readonly abortOn: string;
+  readonly envoy?: readonly ListenAddress[];
+  readonly reason?: string;
+  readonly name?: string;
+  readonly dryRun?: boolean;
+  readonly force?: boolean;
+}
+
+/** In what the commands differ, in words of their help. */
+export interface EvacuationWords {
+  /** When they go on with `--force`. */
+  readonly force: string;
+  /** Which Envoys are read, and when what they count ends it. */
+  readonly envoy: string;
+  readonly abortOn: string;
+  /** What the name of the Evacuation begins with. */
+  readonly prefix: string;
+  /** Exit codes and an example, after the options. */
+  readonly exits: string;
+  readonly examples: readonly string[];
+}
+
+/** On what a change is given up, where nothing is said. */
+const abortOnDefault = 'errors>1% or no-idc>1% or spill-limit>1%';
+
+const abortOnText =
+  'p50, p90, p99 or p999>500ms; errors, no-idc or spill-limit>1%; tries>1.5; several with or, and, ( )';
+
+/** Adds the argument and the options of `EvacuationFlags` to a command that has those of its own. */
+export function addEvacuationOptions(command: Command, words: EvacuationWords): Command {
+  command
+    .argument('<idc>', 'the IDC that is left', parseIdcName)
+    .option(
+      '--group <host>',
+      'only this Group, or those of a pattern such as *.shop; repeat for more',
+      (text: string, list: readonly string[] = []) => [...list, text],
+    )
+    .option('--reason <text>', 'why, for those who see it in isthmus status')
+    .option('--name <name>', `name of the Evacuation (default: ${words.prefix}by IDC and Groups)`)
+    .option('--dry-run', 'say what would be done, and do nothing')
+    .option('--force', words.force)
+    .optionsGroup('Watching:')
+    .addOption(
+      new Option('--envoy <host:port>', words.envoy)
+        .env('ISTHMUS_ENVOY')
+        .argParser((text: string, list: readonly ListenAddress[] | undefined) => addAddress(text, list)),
+    )
+    .option('--abort-on <conditions>', `${words.abortOn}: ${abortOnText}`, abortOnDefault)
+    .addOption(
+      duration('--ack-timeout <duration>', 'every proxy must confirm a step within this time', '30s'),
+    )
+    .optionsGroup('The control planes, of every IDC:');
+  return addClientOptions(command).addHelpText('after', helpEnd(words));
+}
+
+/** A share in percent: 1 to 100. Throws what commander shows. */
+export function parsePercent(text: string): number {
+  const percent = Number(text);
+  if (!/^[0-9]+$/.test(text) || percent < 1 || percent > 100)
+    throw new InvalidArgumentError(`'${text}' is no share: a whole number from 1 to 100.`);
+  return percent;
+}
+
+/** Shares that rise, by comma. Throws what commander shows. */
+export function parseSteps(text: string): readonly number[] {
+  const steps = text.split(',').map(parsePercent);
+  const isRising = steps.every((step, i) => step > (steps[i - 1] ?? 0));
+  if (!isRising) throw new InvalidArgumentError(`'${text}' does not rise: write 1,10,50,100.`);
+  return steps;
+}

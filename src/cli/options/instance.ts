@@ -1,0 +1,113 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import type { NamedClient } from '../../client/deregistration.ts';
+import {
+  createRegistrationClient,
+  ownAddressTowards,
+  type RegistrationClient,
+  readClientToken,
+} from '../../client/registration-client.ts';
+import { showAddress } from '../../model/listen-address.ts';
+import type { ListenAddress } from '../../model/node.ts';
+import { parseAddress } from './address.ts';
+import { adminOption } from './admin.ts';
+
+/** Options of all commands that talk to a control plane's registration API. */
+export interface ClientFlags {
+  /** The control planes of the IDC, at least one. */
+  readonly admin: readonly ListenAddress[];
+  readonly tokenFile?: string;
+}
+
+/** Options that name an instance. */
+export interface InstanceFlags extends ClientFlags {
+  readonly namespace: string;
+  readonly name?: string;
+  readonly group?: string;
+  readonly port?: InstancePort;
+  readonly address?: string;
+}
+
+/** A port of an instance, by the name of the Group's port. */
+export interface InstancePort {
+  readonly name: string;
+  readonly number: number;
+}
+
+/** Adds the options of `ClientFlags`. */
+export function addClientOptions(command: Command): Command {
+  return command
+    .addOption(adminOption())
+    .option(
+      '--token-file <file>',
+      "file with the control plane's admin token (env: ISTHMUS_TOKEN_FILE, or ISTHMUS_TOKEN with the token itself)",
+    );
+}
+
+/** Control planes, and how to ask them. */
+export interface Clients {
+  readonly planes: readonly NamedClient[];
+  /** One more, by its address; undefined where that is none. */
+  readonly find: (name: string) => NamedClient | undefined;
+  /** Ends all connections. */
+  readonly close: () => Promise<unknown>;
+}
+
+/** The control planes that are to be asked, with the token. */
+export function clientsOf({ admin, tokenFile }: ClientFlags): Clients {
+  return clientsAt(admin, readClientToken(tokenFile, process.env));
+}
+
+/** The control planes at these addresses; without a token they let read, and nothing else. */
+export function clientsAt(addresses: readonly ListenAddress[], token?: string): Clients {
+  const clients: RegistrationClient[] = [];
+  const named = (admin: ListenAddress): NamedClient => {
+    const client = createRegistrationClient({ admin, token });
+    clients.push(client);
+    return { name: showAddress(admin), client };
+  };
+  return {
+    planes: addresses.map(named),
+    find(name) {
+      try {
+        return named(parseAddress(name));
+      } catch {
+        return undefined;
+      }
+    },
+    close: () => Promise.all(clients.map((client) => client.close())),
+  };
+}
+
+/** Reads `8080` or `NAME=8080`. */
+export function parsePort(text: string): InstancePort {
+  const [, name = 'http', digits = ''] = /^(?:([A-Za-z0-9-]+)=)?(\d+)$/.exec(text) ?? [];
+  const number = Number(digits);
+  if (digits === '' || number < 1 || number > 65_535)
+    throw new InvalidArgumentError(
+      `'${text}' is no port: write 8080, or NAME=8080 with the name of the Group's port.`,
+    );
+  return { name, number };
+}
+
+/** The name of an instance that was not given one: the same for each life on the same address and port. */
+export function instanceName(group: string, address: string, port: number): string {
+  return `${group}-${address}-${port}`
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-|-$/g, '');
+}
+
+/** The instance's address: as given, else the one that this machine has towards a control plane that answers. */
+export async function addressOf(flags: Pick<InstanceFlags, 'address' | 'admin'>): Promise<string> {
+  if (flags.address !== undefined) return flags.address;
+  try {
+    return await Promise.any(flags.admin.map(ownAddressTowards));
+  } catch (reason) {
+    throw (reason as AggregateError).errors[0];
+  }
+}
+
+/** The path of an instance in the registration API. */
+export function pathOf(namespace: string, name: string): string {
+  return `/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}`;
+}

@@ -1,0 +1,46 @@
+import { pino } from 'pino';
+import { systemClock } from '../../base/clock.ts';
+import type { LogFields, Logger } from '../../base/log.ts';
+import type { LogLevel } from '../options/log-level.ts';
+import { LineRates } from './line-rates.ts';
+import { openStderr } from './stderr.ts';
+
+// Some thousand lines: what a reader that stopped for a moment misses nothing of.
+const pendingBytesMax = 2 ** 20;
+// For a reader that is only late, when the process ends.
+const graceMs = 1_000;
+
+/** A logger whose last lines can be waited for. */
+export interface ClosableLogger extends Logger {
+  /** Resolves when all lines were read, after a second at most. Nothing may be logged after it. */
+  close(): Promise<void>;
+}
+
+/**
+ * Logs JSON lines to stderr: stdout is for what a command was asked for. A reader that is slow, or gone, and a disk that is full
+ * cost lines, which are counted, and never hold the process up. Of one message so many lines are logged, see `lineRates`.
+ */
+export function createLogger(level: LogLevel): ClosableLogger {
+  const options = {
+    level,
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (name: string) => ({ level: name }) },
+  };
+  const dropped = (lines: number) => {
+    const time = new Date(systemClock.wall()).toISOString();
+    return `${JSON.stringify({ level: 'warn', time, dropped: lines, msg: 'log lines were dropped: stderr did not take them' })}\n`;
+  };
+  const sink = openStderr(systemClock, { pendingBytesMax, dropped });
+  const out = pino(options, sink);
+  const rates = new LineRates(systemClock);
+  const at = (level: 'info' | 'warn' | 'error') => (message: string, fields?: LogFields) => {
+    const passed = rates.pass(message, fields);
+    if (passed !== undefined) out[level](passed, message);
+  };
+  return {
+    debug: (message, fields) => out.debug(fields ?? {}, message),
+    ...{ info: at('info'), warn: at('warn'), error: at('error') },
+    close: () => sink.close(graceMs),
+  };
+}

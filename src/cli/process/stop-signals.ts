@@ -1,0 +1,36 @@
+import { MeshError } from '../../base/error.ts';
+import { exitCode } from '../../base/exit.ts';
+
+/** Signals that end a command that has something to take back. */
+export interface StopSignals {
+  /** Aborted by the first signal. */
+  readonly signal: AbortSignal;
+  end(): void;
+}
+
+/**
+ * Listens for SIGINT, SIGTERM and SIGHUP; a terminal that is gone stops nothing. The second signal ends the process, after `otherwise`: what
+ * becomes of the rest then.
+ */
+export function stopOnSignals(otherwise: string): StopSignals {
+  const stop = new AbortController();
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  const listener = (name: NodeJS.Signals) => {
+    if (!stop.signal.aborted) {
+      stop.abort(new MeshError('late', `interrupted by ${name}`));
+      return;
+    }
+    process.stdout.write(`${name} again: not waited for; ${otherwise}\n`);
+    process.exit(exitCode.interrupted);
+  };
+  const ignore = () => {};
+  for (const name of signals) process.on(name, listener);
+  process.stdout.on('error', ignore);
+  return {
+    signal: stop.signal,
+    end() {
+      for (const name of signals) process.off(name, listener);
+      process.stdout.off('error', ignore);
+    },
+  };
+}

@@ -1,0 +1,69 @@
+import { connect } from 'node:net';
+import { MeshError } from '../base/error.ts';
+import { evacuationReplicaPath, replicaPath } from '../contract/replica-path.ts';
+import { showAddress } from '../model/listen-address.ts';
+import type { ListenAddress } from '../model/node.ts';
+import type { ReplicaAsk } from '../registry/replica.ts';
+import { type ClientOptions, createJsonClient, type JsonClient, refusalOf } from './json-client.ts';
+import { readToken } from './token.ts';
+
+/** A client of the registration API of one control plane. */
+export interface RegistrationClient {
+  /**
+   * One request. `path` is below `/v1/registrations`. Any status resolves; throws MeshError `unavailable` when no
+   * answer comes within `timeoutMs`.
+   */
+  call: JsonClient['call'];
+  /** What one control plane asks another for; throws MeshError when it does not answer, or refuses. */
+  pull(ask: ReplicaAsk, signal: AbortSignal): Promise<unknown>;
+  /** What one control plane asks another for of its evacuations; throws MeshError as `pull`. */
+  pullEvacuations(signal: AbortSignal): Promise<unknown>;
+  close(): Promise<void>;
+}
+
+/** Creates a client; connects when it is first used. */
+export function createRegistrationClient(options: ClientOptions): RegistrationClient {
+  const client = createJsonClient(options);
+  const send = client.call;
+  return {
+    call: (method, path, options) => send(method, `/v1/registrations${path}`, options),
+    async pull({ from, since, holdMs }, signal) {
+      const query = { from, since, hold: holdMs === 0 ? undefined : holdMs };
+      const answer = await send('GET', replicaPath, { query, timeoutMs: holdMs + pullMsMax, signal });
+      if (answer.status !== 200) throw new MeshError('unavailable', refusalOf(answer));
+      return answer.body;
+    },
+    async pullEvacuations(signal) {
+      const answer = await send('GET', evacuationReplicaPath, { timeoutMs: pullMsMax, signal });
+      if (answer.status !== 200) throw new MeshError('unavailable', refusalOf(answer));
+      return answer.body;
+    },
+    close: client.close,
+  };
+}
+
+/** How long an answer to another control plane may take, beyond the time that it is held. Milliseconds. */
+const pullMsMax = 10_000;
+
+/** The token: of a file, else of the environment. Throws MeshError `unavailable` when the file cannot be read. */
+export function readClientToken(file: string | undefined, env: NodeJS.ProcessEnv): string | undefined {
+  if (file !== undefined) return readToken(file, '--token-file');
+  if (env.ISTHMUS_TOKEN_FILE) return readToken(env.ISTHMUS_TOKEN_FILE, 'ISTHMUS_TOKEN_FILE');
+  return env.ISTHMUS_TOKEN?.trim();
+}
+
+/** The address from which this machine reaches the control plane: where others most likely reach this machine. */
+export function ownAddressTowards(admin: ListenAddress): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: admin.address, port: admin.port });
+    socket.setTimeout(2_000, () => socket.destroy(new Error('no connection within 2 s')));
+    socket.once('connect', () => {
+      resolve(socket.localAddress as string);
+      socket.destroy();
+    });
+    socket.once('error', (cause) => {
+      const message = `give --address: the control plane at ${showAddress(admin)} does not answer, so this machine's address is not known (${cause.message})`;
+      reject(new MeshError('unavailable', message, { cause }));
+    });
+  });
+}

@@ -1,0 +1,79 @@
+import t from 'tap';
+import { PageTurns, pageTurns } from '../../src/api/page-turns.ts';
+import { manualClock } from '../support/manual-clock.ts';
+
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+t.test('pages take a share of the processor, each address in its turn', async (t) => {
+  const clock = manualClock();
+  const turns = new PageTurns(clock);
+  const made: string[] = [];
+  const ask = (peer: string, isWanted = true) =>
+    turns.make(
+      peer,
+      () => isWanted,
+      () => {
+        made.push(peer);
+        clock.leap(50);
+      },
+    );
+  const greedy = Array.from({ length: 60 }, () => ask('10.0.0.1'));
+  for (const one of greedy) one.catch(() => {});
+  // What else falls due has its turn between two of them.
+  for (let i = 0; i < 9; i++) {
+    clock.pass(0);
+    await settled();
+  }
+  t.ok(made.length <= 10, `one at a time: ${made.length}`);
+  void ask('10.0.0.3', false);
+  void ask('10.0.0.2');
+  for (let i = 0; i < 8; i++) {
+    clock.pass(1_000);
+    await settled();
+  }
+  t.ok(made.includes('10.0.0.2') && made.indexOf('10.0.0.2') < 13, 'it does not wait for all of the other');
+  t.notOk(made.includes('10.0.0.3'), 'who is gone is left');
+  const begin = clock.now();
+  const before = made.length;
+  for (let i = 0; i < 100; i++) {
+    clock.pass(100);
+    await settled();
+  }
+  const spent = (made.length - before) * 50;
+  const most = (clock.now() - begin) * pageTurns.share + 200;
+  t.ok(spent <= most && spent > most / 3, `${spent} of ${clock.now() - begin} ms`);
+});
+
+t.test('of one address so many may wait; what fails is told', async (t) => {
+  const turns = new PageTurns(manualClock());
+  await t.rejects(
+    turns.make(
+      'a',
+      () => true,
+      () => {
+        throw new Error('no');
+      },
+    ),
+    /no/,
+  );
+  const all = Array.from({ length: pageTurns.waitingMax + 2 }, () =>
+    turns.make(
+      'b',
+      () => true,
+      () => 1,
+    ),
+  );
+  for (const one of all) one.catch(() => {});
+  await t.rejects(all.at(-1) as Promise<number>, { code: 'exhausted', message: /wait already/ });
+  await t.resolves(
+    Promise.race([
+      turns.make(
+        'c',
+        () => true,
+        () => 1,
+      ),
+      settled(),
+    ]),
+    'others are not refused',
+  );
+});
