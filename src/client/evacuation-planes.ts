@@ -36,8 +36,11 @@ export function findPlanes(
 ): Promise<readonly EvacuationPlane[]> {
   return Promise.all(
     clients.map(async ({ name, client }) => {
+      const askedAt = clock.wall();
       const { idc, idcs, at = '' } = await listAt(client);
-      return { name, idc, idcs, aheadMs: Date.parse(at) - clock.wall(), client };
+      // Said about halfway between the question and its answer.
+      const saidAt = (askedAt + clock.wall()) / 2;
+      return { name, idc, idcs, aheadMs: Date.parse(at) - saidAt, client };
     }),
   );
 }

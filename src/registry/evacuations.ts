@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdir, open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { openRegular, readOpened } from '../base/bounded-file.ts';
@@ -6,7 +7,14 @@ import { MeshError } from '../base/error.ts';
 import { type Logger, silentLogger } from '../base/log.ts';
 import type { Evacuation } from '../model/evacuation.ts';
 import type { Change } from '../model/object.ts';
-import { type EvacuationRecord, evacuationOf, isNewer, readRecords } from './evacuation-record.ts';
+import {
+  type EvacuationRecord,
+  evacuationOf,
+  isNewer,
+  readRecords,
+  readTold,
+  type ToldRecord,
+} from './evacuation-record.ts';
 import type { Sink, Source } from './source.ts';
 
 /** Another control plane of this IDC, as it can be asked for its records. */
@@ -31,7 +39,7 @@ export interface EvacuationsSource extends Source {
   /** Ends an evacuation; whether there was one. Throws MeshError `unavailable`, as `put`. */
   end(name: string): Promise<boolean>;
   /** All records, for peers: ended ones too, as long as an older record could still count. */
-  records(): readonly EvacuationRecord[];
+  records(): readonly ToldRecord[];
   has(name: string): boolean;
 }
 
@@ -114,7 +122,7 @@ export function createEvacuationsSource(options: EvacuationsOptions): Evacuation
     const late = new AbortController();
     const timer = clock.after(evacuationTimes.answerMax, () => late.abort());
     try {
-      const records = readRecords(await peer.pull(AbortSignal.any([signal, late.signal])));
+      const records = readTold(await peer.pull(AbortSignal.any([signal, late.signal])), clock.wall());
       await take(() => records);
     } finally {
       timer.cancel();
@@ -183,7 +191,7 @@ export function createEvacuationsSource(options: EvacuationsOptions): Evacuation
       const said = spec as Record<string, unknown>;
       // The next edit, not the clock's: whoever has ended it at a peer meanwhile has a later one.
       const edit = () => (isStanding ? standingNow(name).edit + 1 : editAfter(name));
-      await take(() => [{ name, edit: edit(), spec: said, until: object.spec.expiresAt }]);
+      await take(() => [{ name, edit: edit(), by: randomUUID(), spec: said, until: object.spec.expiresAt }]);
       return object;
     },
     async renew(name, forMs) {
@@ -192,16 +200,19 @@ export function createEvacuationsSource(options: EvacuationsOptions): Evacuation
         const until = Math.ceil(clock.wall() + forMs);
         const spec = { ...before, expires: new Date(until).toISOString() };
         evacuationOf(name, spec);
-        return [{ name, edit: edit + 1, spec, until }];
+        return [{ name, edit: edit + 1, by: randomUUID(), spec, until }];
       });
     },
     async end(name) {
       const was = standing.get(name);
       if (!was?.spec) return false;
-      await take(() => [{ name, edit: editAfter(name), spec: null, until: was.until }]);
+      await take(() => [{ name, edit: editAfter(name), by: randomUUID(), spec: null, until: was.until }]);
       return true;
     },
-    records: () => [...standing.values()],
+    records() {
+      const at = Math.floor(clock.wall());
+      return [...standing.values()].map((record) => ({ ...record, at }));
+    },
     has: (name) => Boolean(standing.get(name)?.spec),
   };
 }

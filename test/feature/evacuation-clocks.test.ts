@@ -174,7 +174,7 @@ t.test('two control planes of one IDC whose clocks differ are told of', async (t
   t.equal(end, 'done');
   t.match(
     said.join('\n'),
-    /the clock of second \(sh-a\) is 20 min ahead of that of \d+ \(sh-a\): times of evacuations come so far apart/,
+    /the clocks of \d+ \(sh-b\), second \(sh-a\) are up to 20 min ahead of that of \d+ \(sh-a\): the times of Evacuations in YAML come/,
   );
   t.equal(await undo({ ...target, planes: both }, target), true);
   await until('it is ended at all', () => source.records().every(({ spec }) => spec === null));

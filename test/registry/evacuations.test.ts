@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { type Clock, sleep, systemClock } from '../../src/base/clock.ts';
 import type { Change } from '../../src/model/object.ts';
-import { isNewer, readRecords } from '../../src/registry/evacuation-record.ts';
+import { isNewer, readRecords, readTold, type ToldRecord } from '../../src/registry/evacuation-record.ts';
 import {
   createEvacuationsSource,
   type EvacuationPeer,
@@ -19,6 +19,14 @@ const alive = setInterval(() => {}, 1_000);
 t.teardown(() => clearInterval(alive));
 const expires = new Date(clock.wall() + 3_600_000).toISOString();
 const spec = (more: object = {}) => ({ idc: 'sh-a', expires, ...more });
+
+const timeAt = (ms: number) => new Date(ms).toISOString();
+/** Over before a clock that is ten minutes ahead. */
+const soon = (more: object = {}) => spec({ expires: timeAt(clock.wall() + 60_000), ...more });
+
+/** Records without the times at which they were told, of any of several clocks. */
+const untold = (records: readonly ToldRecord[]) =>
+  records.map(({ name, edit, by, spec }) => ({ name, edit, by, percent: spec?.percent }));
 
 /** A started source, and what it has told. */
 async function started(t: Test, file: string, peers: readonly EvacuationPeer[] = [], by: Clock = clock) {
@@ -126,7 +134,7 @@ t.test('two control planes agree, whichever was asked, and over an absence', asy
   await until('the later one counts', () => b.told.includes('-e'));
   await sleep(clock, 1.5 * evacuationTimes.pull);
   t.notOk(a.told.includes('e 50'), 'and what was ended does not come back');
-  t.strictSame(a.source.records(), b.source.records());
+  t.strictSame(untold(a.source.records()), untold(b.source.records()));
 });
 
 t.test('control planes whose clocks are ten minutes apart agree, whoever puts and ends', async (t) => {
@@ -146,28 +154,67 @@ t.test('control planes whose clocks are ten minutes apart agree, whoever puts an
   await until('the other has it', () => behind.told.includes('e 10'));
   await behind.source.end('e');
   await until('it is ended', () => ahead.told.includes('-e'));
-  await behind.source.put('e', spec({ percent: 20 }));
+  await behind.source.put('e', soon({ percent: 20 }));
   await until('and put anew', () => ahead.told.includes('e 20'));
   await ahead.source.end('e');
   await until('and ended anew', () => behind.told.filter((word) => word === '-e').length === 2);
-  t.strictSame(behind.source.records(), ahead.source.records());
+  t.strictSame(untold(behind.source.records()), untold(ahead.source.records()));
+});
+
+t.test('what is left of an evacuation is the same by clocks that are ten minutes apart', async (t) => {
+  const put = { name: 'e', edit: 7, by: 'x', until: 61_000, spec: spec({ expires: timeAt(61_000) }) };
+  const said = JSON.parse(JSON.stringify({ ...put, at: 1_000 }));
+  t.strictSame(readTold([said], 601_000.5), [
+    { ...put, until: 661_000, spec: spec({ expires: timeAt(661_000) }) },
+  ]);
+  const started = { ...said, spec: { ...said.spec, starts: timeAt(2_000) } };
+  t.match(readTold([started], 601_000), [{ spec: { starts: timeAt(602_000), expires: timeAt(661_000) } }]);
+  t.strictSame(readTold([put], 601_000), [put], 'a peer of an earlier version does not say when');
+  const [far] = readTold([{ ...said, until: 1, spec: spec({ expires: '9999-12-31T23:59:59Z' }) }], 9e14);
+  t.equal(far?.spec?.expires, '9999-12-31T00:00:00.000Z', 'no later than a time can be written');
+  t.strictSame(readTold([{ ...said, spec: null }, 7, null], 2_000), [{ ...put, until: 62_000, spec: null }]);
+  t.strictSame(readTold('nothing', 1), []);
+});
+
+t.test('one that is renewed at a control plane is in force at one whose clock is ahead', async (t) => {
+  const dir = t.testdir();
+  const behind = await started(t, join(dir, 'behind.json'));
+  const peer: EvacuationPeer = {
+    name: 'behind',
+    pull: async () => JSON.parse(JSON.stringify(behind.source.records())),
+  };
+  const by = { ...clock, wall: () => clock.wall() + 600_000 };
+  const ahead = await started(t, join(dir, 'ahead.json'), [peer], by);
+  await behind.source.put('e', soon());
+  for (let i = 0; i < 3; i += 1) await behind.source.renew('e', 60_000);
+  const edit = () => ahead.source.records()[0]?.edit;
+  await until('it has it', () => edit() === behind.source.records()[0]?.edit);
+  const leftMs = Number(ahead.source.records()[0]?.until) - by.wall();
+  t.ok(leftMs > 30_000 && leftMs <= 62_000, `${leftMs} ms are left`);
+  await ahead.source.renew('e', 60_000);
 });
 
 t.test('of two edits at once all take the same', async (t) => {
   const at = { name: 'e', edit: 7, until: 9 };
   const [x, y] = [
-    { ...at, spec: null },
-    { ...at, spec: spec() },
+    { ...at, by: 'x', spec: null },
+    { ...at, by: 'y', spec: spec() },
   ];
   t.not(isNewer(x, y), isNewer(y, x));
   t.ok(isNewer({ ...x, edit: 8 }, y));
   t.notOk(isNewer(x, x));
+  t.notOk(isNewer({ ...x, until: 10 }, x), 'one whose times are of another clock is the same');
 });
 
 t.test('what a peer tells and nobody can read is left out', async (t) => {
   t.strictSame(readRecords('nothing'), []);
-  const good = { name: 'e', edit: 1, until: 2, spec: spec() };
-  t.strictSame(readRecords([good, { ...good, spec: { idc: 1 } }, { ...good, edit: '1' }, 7, null]), [good]);
+  const good = { name: 'e', edit: 1, by: '', until: 2, spec: spec() };
+  t.strictSame(
+    readRecords([good, { ...good, spec: { idc: 1 } }, { ...good, edit: '1' }, { ...good, by: 1 }, 7, null]),
+    [good],
+  );
+  const { by: _, ...old } = good;
+  t.strictSame(readRecords([old]), [good], 'of an earlier version');
 });
 
 t.test('records are forgotten once no older one can count', async (t) => {

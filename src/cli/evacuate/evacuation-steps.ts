@@ -81,15 +81,19 @@ export async function preflight(
 /** Clocks that differ by more, in milliseconds, are told of. */
 const clocksApartMsMax = 5_000;
 
-/** Clocks of two control planes that are too far apart; nothing where they are not. */
+/** Clocks of control planes that are too far ahead of the hindmost; nothing where none is. */
 function clockWords(planes: readonly EvacuationPlane[]): readonly string[] {
-  const known = planes.filter(({ aheadMs }) => !Number.isNaN(aheadMs)).sort((a, b) => a.aheadMs - b.aheadMs);
-  const [behind, ahead] = [known[0], known.at(-1)];
-  if (behind === undefined || ahead === undefined) return [];
-  const apartMs = ahead.aheadMs - behind.aheadMs;
-  if (apartMs <= clocksApartMsMax) return [];
-  const who = `the clock of ${ahead.name} (${ahead.idc}) is ${span(apartMs)} ahead of that of ${behind.name} (${behind.idc})`;
-  return [`${who}: times of evacuations come so far apart there. Set them right`];
+  const known = planes.filter(({ aheadMs }) => !Number.isNaN(aheadMs));
+  const hindmost = Math.min(...known.map(({ aheadMs }) => aheadMs));
+  const behind = known.find(({ aheadMs }) => aheadMs === hindmost);
+  const ahead = known.filter(({ aheadMs }) => aheadMs - hindmost > clocksApartMsMax);
+  if (behind === undefined || ahead.length === 0) return [];
+  const apartMs = Math.max(...ahead.map(({ aheadMs }) => aheadMs)) - hindmost;
+  const who = ahead.map(({ name, idc }) => `${name} (${idc})`);
+  const of = who.length === 1 ? `the clock of ${who[0]} is` : `the clocks of ${some(who)} are up to`;
+  return [
+    `${of} ${span(apartMs)} ahead of that of ${behind.name} (${behind.idc}): the times of Evacuations in YAML come so far apart there. Set them right`,
+  ];
 }
 
 /** Why nobody decides for the IDC. */
