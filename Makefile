@@ -33,7 +33,7 @@ envoy-bin:
 	@envoy/install.sh
 
 schemas: $(NODE_STAMP) ## Write docs/schemas from the code
-	node src/registry/schema-gen.ts
+	node src/registry/parse/own/write-schemas.ts
 	node src/drill/scenario/schema-gen.ts
 
 types: $(NODE_STAMP) $(GEN_STAMP) ## Check types

@@ -5,11 +5,11 @@ import type { Metrics } from './delivery/metrics.ts';
 import { createProblemLog } from './delivery/problem-log.ts';
 import type { Change, Kind } from './model/object.ts';
 import type { Pipeline } from './pipeline.ts';
-import { peerProblems } from './registry/peer-words.ts';
-import { createPrecedence } from './registry/precedence.ts';
-import { createReconciler, keysOf, reconcileMs, reconcileOften } from './registry/reconcile.ts';
+import { createReconciler, keysOf, reconcileMs, reconcileOften } from './registry/merge/audit.ts';
+import { createPrecedence } from './registry/merge/precedence.ts';
+import type { OpenedSource } from './registry/open.ts';
+import { peerProblems } from './registry/registrations/peer-words.ts';
 import type { Problem } from './registry/source.ts';
-import type { OpenedSource } from './registry/sources.ts';
 
 /** What a feed needs. */
 export interface SourceFeedOptions {

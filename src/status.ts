@@ -15,10 +15,10 @@ import type { Idc } from './model/idc.ts';
 import { type NodeRole, parseNodeScope } from './model/node.ts';
 import type { Kind } from './model/object.ts';
 import type { LoopPrevention } from './model/trail.ts';
-import type { LastGoodStatus } from './registry/lastgood.ts';
-import type { PeerStatus } from './registry/peers.ts';
+import type { LastGoodStatus } from './registry/lastgood/last-good-source.ts';
+import type { OpenedSource } from './registry/open.ts';
+import type { PeerStatus } from './registry/registrations/peers.ts';
 import type { Problem } from './registry/source.ts';
-import type { OpenedSource } from './registry/sources.ts';
 import type {
   Levels,
   NackStatus,

@@ -37,7 +37,7 @@ const checks: [string, Check, Record<string, string>, Record<string, string>][] 
       'src/serve/push.ts': `import * as grpc from '@grpc/grpc-js';`,
       'src/serve/sotw.ts': `import protobuf from 'protobufjs/minimal.js';`,
       'src/serve/delta.ts': `import { idcNamePattern } from '../model/idc.ts';`,
-      'src/registry/files.ts': `import { fetch } from 'undici';`,
+      'src/registry/files/files-source.ts': `import { fetch } from 'undici';`,
       'src/policy/a.ts': `const late = import('../index/view.ts');`,
       'src/delivery/a.ts': `import 'lru-cache';`,
       'src/drill/a.ts': `import { setTimeout } from 'node:timers/promises';`,

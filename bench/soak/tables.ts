@@ -1,8 +1,8 @@
 import { pushesMax } from '../../src/delivery/ledger.ts';
 import { refusedLimits } from '../../src/delivery/refused-streams.ts';
 import { goneLimits } from '../../src/delivery/roster.ts';
-import { departedLimits } from '../../src/registry/departed.ts';
-import { spareMax } from '../../src/registry/journal.ts';
+import { departedLimits } from '../../src/registry/registrations/departed.ts';
+import { spareMax } from '../../src/registry/registrations/journal.ts';
 import { readNamesMax } from '../../src/serve/names.ts';
 import { removedMax } from '../../src/serve/snapshot.ts';
 import { unsettledMax, unsettledMs } from '../../src/serve/unsettled.ts';

@@ -7,7 +7,7 @@ import { wordsOfFailure } from '../base/system-error.ts';
 import type { ControlPlane } from '../controlplane.ts';
 import { showAddress } from '../model/listen-address.ts';
 import type { ListenAddress } from '../model/node.ts';
-import { peerWords } from '../registry/peer-words.ts';
+import { peerWords } from '../registry/registrations/peer-words.ts';
 import { type AdminLimits, adminLimits, keepPlaces } from './admin-places.ts';
 import {
   answerEvacuation,

@@ -5,9 +5,13 @@ import type { ControlPlane } from '../controlplane.ts';
 import type { Deletion } from '../delivery/guard.ts';
 import { waitForRelease } from '../delivery/release.ts';
 import type { WorkloadSpec } from '../model/service.ts';
-import { renderPath } from '../registry/fault.ts';
-import { parseRegistration, type RegistrationKey } from '../registry/registration.ts';
-import type { ClientOp, Registered, RegistrationsSource } from '../registry/registrations.ts';
+import { renderPath } from '../registry/parse/fault.ts';
+import { parseRegistration, type RegistrationKey } from '../registry/registrations/registration.ts';
+import type {
+  ClientOp,
+  Registered,
+  RegistrationsSource,
+} from '../registry/registrations/registrations-source.ts';
 import type { ApiReply } from './json-api.ts';
 import { positive, readWait, type Wait } from './query.ts';
 

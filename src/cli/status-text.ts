@@ -1,7 +1,7 @@
 import { remainderOf, remedyOf } from '../delivery/nacks.ts';
 import type { SlowPush } from '../delivery/push.ts';
 import { span } from '../model/duration.ts';
-import { peerWords } from '../registry/peer-words.ts';
+import { peerWords } from '../registry/registrations/peer-words.ts';
 import type { Problem } from '../registry/source.ts';
 import type { ControlPlaneStatus, NodeStatus, ProxyStatus, TypeReport } from '../status.ts';
 

@@ -1,6 +1,6 @@
 import { MeshError } from '../base/error.ts';
 import { exitCode } from '../base/exit.ts';
-import { checkFolder, type Finding, type FolderCheck } from '../registry/check-folder.ts';
+import { checkFolder, type Finding, type FolderCheck } from '../registry/files/check-folder.ts';
 
 /** How `validate` prints what it found. */
 export type ValidateOutput = 'text' | 'json';

@@ -3,7 +3,7 @@ import { MeshError } from '../base/error.ts';
 import { evacuationReplicaPath, replicaPath } from '../contract/replica-path.ts';
 import { showAddress } from '../model/listen-address.ts';
 import type { ListenAddress } from '../model/node.ts';
-import type { ReplicaAsk } from '../registry/replica.ts';
+import type { ReplicaAsk } from '../registry/registrations/replica.ts';
 import { type ClientOptions, createJsonClient, type JsonClient, refusalOf } from './json-client.ts';
 import { readToken } from './token.ts';
 

@@ -11,7 +11,7 @@ import {
   createEvacuationsSource,
   type EvacuationPeer,
   type EvacuationsSource,
-} from '../../src/registry/evacuations.ts';
+} from '../../src/registry/evacuations/evacuations-source.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { freeAddress, get, type Mesh, startMesh, until } from '../support/mesh.ts';
 

@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap';
 import { parseAllDocuments, stringify } from 'yaml';
-import { evacuationOf } from '../../src/registry/evacuation-record.ts';
+import { evacuationOf } from '../../src/registry/evacuations/evacuation-record.ts';
 import { startLiveWorld } from '../support/live.ts';
 import { type Mesh, until } from '../support/mesh.ts';
 

@@ -4,8 +4,8 @@ import { parse } from 'yaml';
 import { serveAdmin } from '../../src/api/admin-server.ts';
 import { evacuationRoutes } from '../../src/api/evacuations.ts';
 import { registrationRoutes } from '../../src/api/registrations.ts';
-import { parseRegistration } from '../../src/registry/registration.ts';
-import { evacuationSpec } from '../../src/registry/schema-evacuation.ts';
+import { evacuationSpec } from '../../src/registry/parse/own/schema-evacuation.ts';
+import { parseRegistration } from '../../src/registry/registrations/registration.ts';
 import { until } from '../support/mesh.ts';
 import { apiPath, callApi, startRegisteringMesh, token } from '../support/registering.ts';
 

@@ -3,7 +3,7 @@ import t from 'tap';
 import { createIndex } from '../../src/index/store.ts';
 import type { Change } from '../../src/model/object.ts';
 import { createPlanner, type PlannedGroups } from '../../src/plan/planner.ts';
-import { parseObject } from '../../src/registry/parse.ts';
+import { parseObject } from '../../src/registry/parse/object.ts';
 
 // What an IDC takes from others, as instances and gateways come and go and critical Groups appear.
 

@@ -8,8 +8,8 @@ import {
   type FilesSource,
   type FilesTiming,
   filesTiming,
-} from '../../src/registry/files.ts';
-import { lossRule } from '../../src/registry/loss.ts';
+} from '../../src/registry/files/files-source.ts';
+import { lossRule } from '../../src/registry/lastgood/loss-guard.ts';
 import { Recorder } from './recorder.ts';
 
 /** A folder of its own, gone after the test. */

@@ -5,7 +5,10 @@ import { systemClock } from '../../src/base/clock.ts';
 import { type EvacuationPlane, findPlanes } from '../../src/client/evacuation-planes.ts';
 import { createJsonClient } from '../../src/client/json-client.ts';
 import type { ListenAddress } from '../../src/model/node.ts';
-import { createEvacuationsSource, type EvacuationsSource } from '../../src/registry/evacuations.ts';
+import {
+  createEvacuationsSource,
+  type EvacuationsSource,
+} from '../../src/registry/evacuations/evacuations-source.ts';
 import type { Idcs } from './idcs.ts';
 import { freeAddress } from './mesh.ts';
 

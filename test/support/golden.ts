@@ -8,7 +8,7 @@ import { createIndex } from '../../src/index/store.ts';
 import type { NodeRole, NodeScope } from '../../src/model/node.ts';
 import type { Change } from '../../src/model/object.ts';
 import { createPlanner } from '../../src/plan/planner.ts';
-import { parseObject } from '../../src/registry/parse.ts';
+import { parseObject } from '../../src/registry/parse/object.ts';
 import { Catalog } from '../../src/translate/catalog.ts';
 import type { Built } from '../../src/translate/resources.ts';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import type { Clock } from '../../src/base/clock.ts';
 import type { ListenAddress, NodeScope } from '../../src/model/node.ts';
-import type { OpenedSource } from '../../src/registry/sources.ts';
+import type { OpenedSource } from '../../src/registry/open.ts';
 import { type EnvoyOptions, freeAddress, type Mesh, startMesh } from './mesh.ts';
 
 /** A Group of the world and its instances, which the test starts itself. */

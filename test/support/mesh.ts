@@ -12,7 +12,7 @@ import {
   startControlPlane,
 } from '../../src/controlplane.ts';
 import type { ListenAddress, NodeScope } from '../../src/model/node.ts';
-import { openSource } from '../../src/registry/sources.ts';
+import { openSource } from '../../src/registry/open.ts';
 import { type AppAddress, buildBootstrap } from '../../src/translate/bootstrap.ts';
 import { findEnvoy } from './envoy.ts';
 import { freePort } from './port.ts';

@@ -4,7 +4,7 @@ import { createIndex } from '../../src/index/store.ts';
 import type { NodeScope } from '../../src/model/node.ts';
 import type { Change } from '../../src/model/object.ts';
 import { createPlanner } from '../../src/plan/planner.ts';
-import { parseObject } from '../../src/registry/parse.ts';
+import { parseObject } from '../../src/registry/parse/object.ts';
 import { createXdsServer, type ResourceJson } from '../../src/serve/xds.ts';
 import { Catalog } from '../../src/translate/catalog.ts';
 import { type ProxyProcess, startEnvoy } from './proxied.ts';

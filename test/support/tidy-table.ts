@@ -129,11 +129,10 @@ export const allowances: Readonly<Record<string, Allowance>> = {
 export const entryPoints: readonly string[] = [
   'src/cli/main.ts', // the command
   'src/serve/xds.ts', // the library `isthmus/xds`
-  'src/registry/schema-gen.ts', // program: writes the JSON Schemas
+  'src/registry/parse/own/write-schemas.ts', // program: writes the JSON Schemas
   'src/cli/process/stall-main.ts', // thread of cli/process/stall.ts
   'src/policy/compile-main.ts', // process of policy/process.ts
-  'src/registry/lease-worker.ts', // worker thread of registry/lease-store.ts
-  'src/registry/schema-gen.ts', // make schemas
+  'src/registry/registrations/lease-worker.ts', // worker thread of registry/registrations/lease-store.ts
   'src/drill/scenario/schema-gen.ts', // make schemas
   'src/drill/load-main.ts', // process: the load
   'src/drill/upstream-main.ts', // process: an instance of a Group

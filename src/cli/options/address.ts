@@ -4,7 +4,7 @@ import { canonicalHost } from '../../model/hostname.ts';
 import { idcNamePattern } from '../../model/idc.ts';
 import { showAddress } from '../../model/listen-address.ts';
 import type { ListenAddress } from '../../model/node.ts';
-import { isHost } from '../../registry/net.ts';
+import { isHost } from '../../registry/parse/hosts.ts';
 import type { AppAddress } from '../../translate/bootstrap.ts';
 
 /** Reads `HOST:PORT`, `[IPv6]:PORT` or `:PORT` (then HOST is `fallback`). Commander's error names the option. */

@@ -1,5 +1,5 @@
-import type { Fault, PathPart } from '../../registry/fault.ts';
-import { parseStrict } from '../../registry/strict.ts';
+import type { Fault, PathPart } from '../../registry/parse/fault.ts';
+import { parseStrict } from '../../registry/parse/own/parse-strict.ts';
 import { planTopology, type Topology, type WorldPlan } from '../topology.ts';
 import type { Action } from './actions/action.ts';
 import { actionTable } from './actions.ts';

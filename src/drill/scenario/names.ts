@@ -1,5 +1,5 @@
 import { didYouMean } from '../../model/suggest.ts';
-import type { PathPart } from '../../registry/fault.ts';
+import type { PathPart } from '../../registry/parse/fault.ts';
 
 /** Tells a fault of a scenario; the path is from its `spec`. */
 export type Add = (message: string, ...path: PathPart[]) => void;

@@ -1,9 +1,9 @@
 import { type MeshObject, refKey } from '../../model/object.ts';
-import { createCatalog } from '../../registry/catalog.ts';
-import type { Entry } from '../../registry/content.ts';
-import type { Fault, PathPart } from '../../registry/fault.ts';
-import { lintMesh } from '../../registry/lint.ts';
-import { parseObject } from '../../registry/parse.ts';
+import type { Entry } from '../../registry/files/documents.ts';
+import { createCatalog } from '../../registry/files/objects-in-force.ts';
+import { lintMesh } from '../../registry/lint/lint-mesh.ts';
+import type { Fault, PathPart } from '../../registry/parse/fault.ts';
+import { parseObject } from '../../registry/parse/object.ts';
 import { type RegistryObject, registryObjects } from '../registry-objects.ts';
 import { planTopology, type WorldPlan } from '../topology.ts';
 import type { ScenarioSpec } from './document.ts';

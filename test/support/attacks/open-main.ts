@@ -5,7 +5,7 @@ import { systemClock } from '../../../src/base/clock.ts';
 import { parseAddress } from '../../../src/cli/options/address.ts';
 import { createLogger } from '../../../src/cli/process/log.ts';
 import { startControlPlane } from '../../../src/controlplane.ts';
-import { openSource } from '../../../src/registry/sources.ts';
+import { openSource } from '../../../src/registry/open.ts';
 
 const [idc = '', config = '', filters = '', xds = '', admin = ''] = process.argv.slice(2);
 const many = 1e9;

@@ -1,0 +1,97 @@
+import { MeshError } from '../../base/error.ts';
+import type { Evacuation } from '../../model/evacuation.ts';
+import { renderPath } from '../parse/fault.ts';
+import { parseObject } from '../parse/object.ts';
+import { ownApiVersion } from '../parse/own/schema.ts';
+
+/** What was asked of a control plane about the evacuation of a name, as its peers and its disk have it. */
+export interface EvacuationRecord {
+  readonly name: string;
+  /** Of two records the higher counts. */
+  readonly edit: number;
+  /** Who wrote it, as chance has it: of two equal edits the higher counts. Empty: an earlier version did. */
+  readonly by: string;
+  /** As in YAML; null: it was ended. */
+  readonly spec: Readonly<Record<string, unknown>> | null;
+  /** When it is over, whatever becomes of it, in milliseconds since the Unix epoch. */
+  readonly until: number;
+}
+
+/** Where an evacuation that came by the API was read, for messages. */
+export function originOf(name: string): string {
+  return `evacuation ${name}`;
+}
+
+/** The object of a name and a spec. Throws MeshError `invalid` with all that is wrong. */
+export function evacuationOf(name: string, spec: unknown): Evacuation {
+  const raw = { apiVersion: ownApiVersion, kind: 'Evacuation', metadata: { name }, spec };
+  const { object, faults } = parseObject(raw, originOf(name));
+  if (object?.kind === 'Evacuation') return object;
+  const words = faults.map(({ path, message }) => `${renderPath(path)}: ${message}`).join(' ');
+  throw new MeshError('invalid', `${originOf(name)}: ${words}`);
+}
+
+/** A record as a peer is told of it: its times are of the clock of who answers. */
+export interface ToldRecord extends EvacuationRecord {
+  /** When it was said, in milliseconds since the Unix epoch. */
+  readonly at: number;
+}
+
+/**
+ * Reads what a peer has said, in times of the clock that is at `now`: what is left of an evacuation is the same at both. A peer of an
+ * earlier version does not say when; its times are taken as they are.
+ */
+export function readTold(raw: unknown, now: number): readonly EvacuationRecord[] {
+  if (!Array.isArray(raw)) return [];
+  return raw.flatMap((one: Partial<ToldRecord> | null) => {
+    const behindMs = Number.isSafeInteger(one?.at) ? Math.floor(now) - Number(one?.at) : 0;
+    return readRecord(one).map((record) => later(record, behindMs));
+  });
+}
+
+/** A record whose times come so much later, in milliseconds. */
+function later(record: EvacuationRecord, byMs: number): EvacuationRecord {
+  const until = record.until + byMs;
+  if (record.spec === null) return { ...record, until };
+  const { starts, expires } = record.spec;
+  const times = Object.entries({ starts, expires }).flatMap(([name, time]) =>
+    time === undefined ? [] : [[name, timeText(Date.parse(String(time)) + byMs)]],
+  );
+  return { ...record, spec: { ...record.spec, ...Object.fromEntries(times) }, until };
+}
+
+/** RFC 3339 has years of four digits. */
+const timeMsMax = Date.UTC(9999, 11, 31);
+
+function timeText(atMs: number): string {
+  return new Date(Math.min(Math.max(atMs, 0), timeMsMax)).toISOString();
+}
+
+/** Reads records that the disk has; what this version cannot read is left out. */
+export function readRecords(raw: unknown): readonly EvacuationRecord[] {
+  return Array.isArray(raw) ? raw.flatMap(readRecord) : [];
+}
+
+function readRecord(raw: unknown): readonly EvacuationRecord[] {
+  if (typeof raw !== 'object' || raw === null) return [];
+  const { name, edit, by = '', spec, until } = raw as Partial<Record<keyof EvacuationRecord, unknown>>;
+  if (typeof name !== 'string' || !Number.isSafeInteger(edit) || !Number.isSafeInteger(until)) return [];
+  if (typeof by !== 'string') return [];
+  const times = { name, edit: edit as number, by, until: until as number };
+  if (spec === null) return [{ ...times, spec }];
+  try {
+    evacuationOf(name, spec);
+    return [{ ...times, spec: spec as Record<string, unknown> }];
+  } catch {
+    return [];
+  }
+}
+
+/**
+ * Whether `theirs` counts and not `ours`; of two equal edits one that all control planes agree on, whatever their clocks make of its
+ * times.
+ */
+export function isNewer(theirs: EvacuationRecord, ours: EvacuationRecord | undefined): boolean {
+  if (ours === undefined || theirs.edit !== ours.edit) return theirs.edit > (ours?.edit ?? -1);
+  return theirs.by > ours.by;
+}

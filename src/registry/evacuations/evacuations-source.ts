@@ -1,0 +1,259 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, open, rename } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { openRegular, readOpened } from '../../base/bounded-file.ts';
+import { type Clock, sleep } from '../../base/clock.ts';
+import { MeshError } from '../../base/error.ts';
+import { type Logger, silentLogger } from '../../base/log.ts';
+import type { Evacuation } from '../../model/evacuation.ts';
+import type { Change } from '../../model/object.ts';
+import type { Sink, Source } from '../source.ts';
+import {
+  type EvacuationRecord,
+  evacuationOf,
+  isNewer,
+  readRecords,
+  readTold,
+  type ToldRecord,
+} from './evacuation-record.ts';
+
+/** Another control plane of this IDC, as it can be asked for its records. */
+export interface EvacuationPeer {
+  readonly name: string;
+  /** Throws MeshError when it does not answer. */
+  pull(signal: AbortSignal): Promise<unknown>;
+}
+
+/** Evacuations that were asked for over the API, as a source. */
+export interface EvacuationsSource extends Source {
+  /**
+   * Puts an evacuation, or replaces it; resolves once it is on the disk and was pushed. Throws MeshError `invalid` for a spec
+   * with faults, `exhausted` for a new name when too many were put lately, `unavailable` when the disk fails or before `start`; then nothing has changed. With `isStanding` it throws
+   * `not-found` where none of the name is in force: what has ended meanwhile, here or at a peer, does not come back.
+   */
+  put(name: string, spec: unknown, isStanding?: boolean): Promise<Evacuation>;
+  /**
+   * Lets one that is in force end so many milliseconds from now. Throws MeshError `not-found` where none is, and as `put`.
+   */
+  renew(name: string, forMs: number): Promise<void>;
+  /** Ends an evacuation; whether there was one. Throws MeshError `unavailable`, as `put`. */
+  end(name: string): Promise<boolean>;
+  /** All records, for peers: ended ones too, as long as an older record could still count. */
+  records(): readonly ToldRecord[];
+  has(name: string): boolean;
+}
+
+/** What the source needs. */
+export interface EvacuationsOptions {
+  /** A JSON file; created when it is not there. */
+  readonly file: string;
+  readonly clock: Clock;
+  readonly logger?: Logger;
+  readonly peers?: readonly EvacuationPeer[];
+}
+
+/** Times, in milliseconds. */
+export const evacuationTimes = {
+  /** Between two looks at what a peer has. */
+  pull: 1_000,
+  /** A peer that does not answer within this time is asked again later. */
+  answerMax: 2_000,
+  /** A start waits for the first answers of peers for at most so long. */
+  startWait: 3_000,
+  /** A record is forgotten so long after it is over: the clocks of control planes may differ. */
+  forget: 3_600_000,
+  /** Between two looks for such records. */
+  look: 600_000,
+} as const;
+
+/** The most records, ended ones included, that a new name may come to. */
+const recordsMax = 1_000;
+
+/** Creates the `evacuations` source. */
+export function createEvacuationsSource(options: EvacuationsOptions): EvacuationsSource {
+  const { file, clock, logger = silentLogger, peers = [] } = options;
+  let standing: ReadonlyMap<string, EvacuationRecord> = new Map();
+  let sink: Sink | undefined;
+  let turn: Promise<unknown> = Promise.resolve();
+
+  /** Takes records that are newer, one call after the other: on the disk first, then in force. */
+  function take(of: () => readonly EvacuationRecord[]): Promise<void> {
+    const done = turn.then(async () => {
+      if (sink === undefined) throw notRunning();
+      const news = of().filter((record) => isNewer(record, standing.get(record.name)));
+      const old = [...standing.values()].filter((one) => one.until + evacuationTimes.forget < clock.wall());
+      if (news.length + old.length === 0) return;
+      const next = new Map(standing);
+      for (const { name } of old) next.delete(name);
+      for (const record of news) next.set(record.name, record);
+      await write(file, [...next.values()]);
+      const before = standing;
+      standing = next;
+      tell(before);
+    });
+    turn = done.catch(() => {});
+    return done;
+  }
+
+  function tell(before: ReadonlyMap<string, EvacuationRecord>): void {
+    const at = clock.now();
+    const changes: Change[] = [];
+    for (const record of standing.values()) {
+      if (record.spec !== null && before.get(record.name) !== record)
+        changes.push({ type: 'upsert', object: evacuationOf(record.name, record.spec), at });
+    }
+    for (const { name, spec } of before.values())
+      if (spec !== null && !standing.get(name)?.spec)
+        changes.push({ type: 'delete', ref: { kind: 'Evacuation', namespace: '', name }, at });
+    if (changes.length > 0) sink?.changes(changes);
+  }
+
+  /** Later than what stands, and than what another control plane may have written meanwhile. */
+  const editAfter = (name: string) => Math.max((standing.get(name)?.edit ?? 0) + 1, Math.floor(clock.wall()));
+
+  /** What is in force under a name. Throws MeshError `not-found`. */
+  function standingNow(name: string) {
+    const record = standing.get(name);
+    if (record?.spec && record.until > clock.wall()) return { ...record, spec: record.spec };
+    throw new MeshError('not-found', `evacuation ${name} is not in force: it has ended, or was ended`);
+  }
+
+  async function pull(peer: EvacuationPeer, signal: AbortSignal): Promise<void> {
+    const late = new AbortController();
+    const timer = clock.after(evacuationTimes.answerMax, () => late.abort());
+    try {
+      const records = readTold(await peer.pull(AbortSignal.any([signal, late.signal])), clock.wall());
+      await take(() => records);
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  async function follow(peer: EvacuationPeer, signal: AbortSignal, heard: () => void): Promise<void> {
+    let answers = true;
+    while (!signal.aborted) {
+      try {
+        await pull(peer, signal);
+        answers = true;
+        heard();
+      } catch (reason) {
+        const error = MeshError.from(reason).message;
+        if (answers && !signal.aborted)
+          logger.warn('evacuations of another control plane are not known', { peer: peer.name, error });
+        answers = false;
+      }
+      await sleep(clock, evacuationTimes.pull, signal).catch(() => {});
+    }
+  }
+
+  /** Forgets what is over also where nothing new comes. */
+  function age(signal: AbortSignal): void {
+    if (signal.aborted) return;
+    void take(() => []).catch(({ message }: Error) =>
+      logger.warn('evacuations that are over could not be forgotten: tried again later', { error: message }),
+    );
+    clock.after(evacuationTimes.look, () => age(signal));
+  }
+
+  async function start(to: Sink, signal: AbortSignal): Promise<void> {
+    const read = await load(file);
+    if (signal.aborted) return;
+    if ('fault' in read) to.problems([{ severity: 'error', where: file, path: '', message: read.fault }]);
+    else standing = new Map(read.records.map((record) => [record.name, record]));
+    sink = to;
+    signal.addEventListener('abort', () => {
+      sink = undefined;
+    });
+    tell(new Map());
+    clock.after(evacuationTimes.look, () => age(signal));
+    const first = peers.map((peer) => new Promise<void>((heard) => void follow(peer, signal, heard)));
+    const waited = new Promise<void>((done) => clock.after(evacuationTimes.startWait, done));
+    const ready = Promise.race([Promise.all(first), waited]).then(() => {
+      sink?.changes([{ type: 'synced', source: 'evacuations', at: clock.now() }]);
+    });
+    // Two control planes that start together must not wait for each other.
+    if (peers.length === 0) await ready;
+  }
+
+  return {
+    name: 'evacuations',
+    start,
+    release: async () => {},
+    *objects() {
+      for (const { name, spec } of standing.values()) if (spec !== null) yield evacuationOf(name, spec);
+    },
+    async put(name, spec, isStanding = false) {
+      const object = evacuationOf(name, spec);
+      if (!standing.has(name) && standing.size >= recordsMax) {
+        const message = `${recordsMax} evacuations have been put lately under other names: use one of these, or try again when they are forgotten, an hour after their ends`;
+        throw new MeshError('exhausted', message);
+      }
+      const said = spec as Record<string, unknown>;
+      // The next edit, not the clock's: whoever has ended it at a peer meanwhile has a later one.
+      const edit = () => (isStanding ? standingNow(name).edit + 1 : editAfter(name));
+      await take(() => [{ name, edit: edit(), by: randomUUID(), spec: said, until: object.spec.expiresAt }]);
+      return object;
+    },
+    async renew(name, forMs) {
+      await take(() => {
+        const { spec: before, edit } = standingNow(name);
+        const until = Math.ceil(clock.wall() + forMs);
+        const spec = { ...before, expires: new Date(until).toISOString() };
+        evacuationOf(name, spec);
+        return [{ name, edit: edit + 1, by: randomUUID(), spec, until }];
+      });
+    },
+    async end(name) {
+      const was = standing.get(name);
+      if (!was?.spec) return false;
+      await take(() => [{ name, edit: editAfter(name), by: randomUUID(), spec: null, until: was.until }]);
+      return true;
+    },
+    records() {
+      const at = Math.floor(clock.wall());
+      return [...standing.values()].map((record) => ({ ...record, at }));
+    },
+    has: (name) => Boolean(standing.get(name)?.spec),
+  };
+}
+
+type Loaded = { readonly records: readonly EvacuationRecord[] } | { readonly fault: string };
+
+/** Far more than evacuations take: each is some 300 bytes. */
+const fileBytesMax = 64 * 2 ** 20;
+
+async function load(file: string): Promise<Loaded> {
+  try {
+    const handle = await openRegular(file);
+    const bytes = await readOpened(handle, fileBytesMax).finally(() => handle.close());
+    return { records: readRecords(JSON.parse(bytes.toString('utf8'))) };
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return { records: [] };
+    const why = (cause as Error).message;
+    return { fault: `cannot be read (${why}), so evacuations asked for before are not in force: ask again.` };
+  }
+}
+
+/** All or nothing, and on the disk when it resolves. Throws MeshError `unavailable`. */
+async function write(file: string, records: readonly EvacuationRecord[]): Promise<void> {
+  try {
+    await mkdir(dirname(file), { recursive: true });
+    const handle = await open(`${file}.new`, 'w', 0o600);
+    try {
+      await handle.writeFile(`${JSON.stringify(records)}\n`);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(`${file}.new`, file);
+    const folder = await open(dirname(file), 'r');
+    await folder.sync().finally(() => folder.close());
+  } catch (cause) {
+    const message = `${file} cannot be written: ${(cause as Error).message}; nothing was changed`;
+    throw new MeshError('unavailable', message, { ref: file, cause });
+  }
+}
+
+function notRunning(): MeshError {
+  return new MeshError('unavailable', 'the control plane is starting or closing: ask again');
+}

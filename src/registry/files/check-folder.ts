@@ -1,0 +1,140 @@
+import { join } from 'node:path';
+import { systemClock } from '../../base/clock.ts';
+import type { Kind, MeshObject } from '../../model/object.ts';
+import type { Lint } from '../lint/lint-finding.ts';
+import { lintMesh } from '../lint/lint-mesh.ts';
+import { type PathPart, renderPath } from '../parse/fault.ts';
+import type { Draft } from '../parse/object.ts';
+import type { Problem } from '../source.ts';
+import { type Entry, problemAt } from './documents.ts';
+import { createFolder, type Folder } from './folder.ts';
+import { doubtfulKinds, report, unreadableFolder } from './folder-report.ts';
+
+/** A problem, or a note of a limit that comes with what the objects ask for. */
+export interface Finding extends Omit<Problem, 'severity'> {
+  readonly severity: Problem['severity'] | 'note';
+}
+
+/** What a folder holds, looked at once. */
+export interface FolderCheck {
+  /** Everything that is wrong, probably not meant, or good to know, by file; first what concerns the folder. */
+  readonly problems: readonly Finding[];
+  /** The objects that would be in force. */
+  readonly objects: readonly MeshObject[];
+}
+
+/**
+ * Reads a folder once and checks all that is in it, each object and all together. Throws a MeshError when the
+ * folder is missing or unreadable.
+ */
+export async function checkFolder(path: string, wallMs = systemClock.wall()): Promise<FolderCheck> {
+  // Nothing is half-written for a look that happens once: what stands there is what counts.
+  const folder = createFolder(path, { doubtMs: 0, doubtMsMax: 0 });
+  const files = await folder.rescan();
+  if (folder.unreachable !== undefined) throw unreadableFolder(path, folder.unreachable);
+  await folder.read(files, 0);
+  await folder.read(folder.doubtful, 0);
+  folder.catalog.settle([]);
+  const input = {
+    folder: path,
+    unreachable: undefined,
+    unwatched: undefined,
+    unreadable: folder.scan.unreadable,
+    files: folder.files,
+    troubled: folder.troubled,
+    faults: folder.catalog.faults(),
+    held: 0,
+    inForce: folder.catalog.size,
+  };
+  const problems: Finding[] = report(input);
+  const objects = [...folder.catalog.objects()];
+  const doubtful = doubtfulKinds(input);
+  const lints = [
+    ...lintMesh(objects, wallMs),
+    ...lintDrafts(objects, draftsOf(folder, objects), wallMs),
+  ].filter(({ lacks = [] }) => !lacks.some((kind) => doubtful.has(kind)));
+  problems.push(...lintProblems(path, folder, lints));
+  if (folder.scan.files.size === 0) {
+    const message = 'the folder holds no .yaml, .yml or .json file: is it the right one?';
+    problems.push({ severity: 'warning', where: path, path: '', message });
+  }
+  return { problems: sorted(problems, path), objects };
+}
+
+/** By file, line and column; what concerns the folder first. What stands at one place keeps its order. */
+function sorted(problems: readonly Finding[], folder: string): readonly Finding[] {
+  const placed = problems.map((problem) => {
+    const [, file = problem.where, line, column] = /^(.*?)(?::(\d+))?(?::(\d+))?$/s.exec(problem.where) ?? [];
+    return {
+      problem,
+      file: problem.where === folder ? '' : file,
+      line: Number(line),
+      column: Number(column),
+    };
+  });
+  // Without a line it concerns the whole file.
+  const before = (a: number, b: number) => (a || 0) - (b || 0);
+  return placed
+    .sort((a, b) =>
+      a.file === b.file ? before(a.line, b.line) || before(a.column, b.column) : a.file < b.file ? -1 : 1,
+    )
+    .map(({ problem }) => problem);
+}
+
+type Drafts = ReadonlyMap<MeshObject, Draft['faulty']>;
+
+/** Objects that are not in force for a fault of their own, and the fields that have one. */
+function draftsOf(folder: Folder, objects: readonly MeshObject[]): Drafts {
+  const inForce = new Set(objects);
+  const drafts = new Map<MeshObject, Draft['faulty']>();
+  for (const { entries } of folder.files.values()) {
+    for (const { object, draft } of entries) {
+      if (draft !== undefined) drafts.set(draft.object, draft.faulty);
+      else if (object !== undefined && !inForce.has(object)) drafts.set(object, []);
+    }
+  }
+  return drafts;
+}
+
+/** Fields whose lints rest on nothing else of their object, so that a fault elsewhere in it says nothing of them. */
+const alone: Readonly<Partial<Record<Kind, readonly PathPart[]>>> = {
+  DrGroup: ['hosts'],
+  DestinationRule: ['host'],
+  WorkloadEntry: ['labels', 'locality'],
+};
+
+/** What is found in objects that have a fault: one must not hide the other. */
+function lintDrafts(objects: readonly MeshObject[], drafts: Drafts, wallMs: number): Lint[] {
+  if (drafts.size === 0) return [];
+  return lintMesh([...objects, ...drafts.keys()], wallMs).filter(({ object, path: [, field = ''] }) => {
+    const faulty = drafts.get(object);
+    return (
+      faulty !== undefined &&
+      alone[object.kind]?.includes(field) === true &&
+      !faulty.some((path) => path[1] === field || path[0] === 'metadata')
+    );
+  });
+}
+
+/** Most lints that are looked up to the column: each takes a slow reading of its document. */
+const locatedMax = 200;
+
+function lintProblems(path: string, folder: Folder, lints: readonly Lint[]): Finding[] {
+  const places = new Map<MeshObject, { file: string; entry: Entry }>();
+  for (const [file, { entries }] of folder.files) {
+    for (const entry of entries) {
+      const object = entry.object ?? entry.draft?.object;
+      if (object !== undefined) places.set(object, { file, entry });
+    }
+  }
+  return lints.map((lint, index): Finding => {
+    const { severity = 'warning' } = lint;
+    const fault = { severity: 'warning', path: lint.path, message: lint.message } as const;
+    const place = index < locatedMax ? places.get(lint.object) : undefined;
+    const content = place && folder.files.get(place.file)?.content;
+    if (place !== undefined && content !== undefined) {
+      return { ...problemAt(join(path, place.file), content, place.entry, fault), severity };
+    }
+    return { ...fault, severity, where: lint.object.meta.origin, path: renderPath(lint.path) };
+  });
+}

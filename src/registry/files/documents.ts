@@ -1,0 +1,243 @@
+import type { MeshObject, Ref } from '../../model/object.ts';
+import { refKey } from '../../model/object.ts';
+import { type Fault, type PathPart, renderPath } from '../parse/fault.ts';
+import { isMap } from '../parse/fields.ts';
+import { placeholderIn } from '../parse/foreign.ts';
+import { type Draft, type NamedIdc, parseObject } from '../parse/object.ts';
+import type { Problem } from '../source.ts';
+import { firstContentLine, loadDocument, locate, type Position, splitDocuments, YamlFault } from './yaml.ts';
+
+/** One object in a file. The same one, by identity, as long as its document's text does not change. */
+export interface Entry {
+  readonly key: string;
+  readonly ref: Ref;
+  /** Where it was read; of an entry that only moved within its file, where it was read first. */
+  readonly origin: string;
+  /** Absent when the object has errors: then its last good version stays. */
+  readonly object?: MeshObject;
+  /** Then the IDCs that it names all the same. */
+  readonly idcs?: readonly NamedIdc[];
+  /** And what else can be read of it. */
+  readonly draft?: Draft;
+}
+
+/** What a file holds. */
+export interface Content {
+  readonly text: string;
+  readonly entries: readonly Entry[];
+  readonly problems: readonly Problem[];
+  /**
+   * The texts of documents that are no YAML, or do not say which object they are: what the file held before and is not
+   * seen in it now may be one of them, so that it is not gone.
+   */
+  readonly unclear: readonly string[];
+  /** Whether the file may go on where this ends: its last document is unclear, or faulty and cut within a line. */
+  readonly cut: boolean;
+  /** True when at least one problem is an error. */
+  readonly faulty: boolean;
+  readonly documents: ReadonlyMap<string, Document>;
+}
+
+/** A fault with its place in its document. */
+interface Placed extends Fault {
+  readonly position: Position;
+  /** It is a template that was not rendered. */
+  readonly isTemplate?: boolean;
+}
+
+/** A document as it was read once; lines count from its own first line, so that it may move in the file. */
+interface Document {
+  readonly line: number;
+  readonly text: string;
+  readonly items: readonly { readonly entry: Entry; readonly at: readonly PathPart[] }[];
+  readonly faults: readonly Placed[];
+  readonly unclear: boolean;
+  /** Kinds of objects that are for somebody else, the first at `first`, from the document's line. */
+  readonly foreign: readonly string[];
+  readonly first: number;
+}
+
+/** Most faults of one file that are looked up to the column; the others give the line of their document. */
+const locatedMax = 200;
+
+/** So many characters are read before others have their turn: some 25 ms. */
+const slice = 256 * 1024;
+const breathe = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+/**
+ * Reads the objects of a file, in slices of whole documents; never rejects. `file` is how messages name it. Documents whose
+ * text stands in `previous` too are taken from there.
+ */
+export async function readContent(file: string, text: string, previous?: Content): Promise<Content> {
+  const documents = new Map<string, Document>();
+  const entries: Entry[] = [];
+  const problems: Problem[] = [];
+  const unclear: string[] = [];
+  const foreign: string[] = [];
+  let foreignLine = 1;
+  let last: Document | undefined;
+  let twins = 0;
+  let hasTemplate = false;
+  let since = 0;
+  for (const part of splitDocuments(text)) {
+    since += part.text.length;
+    if (since > slice) {
+      await breathe();
+      since = 0;
+    }
+    const known = documents.has(part.text) ? undefined : previous?.documents.get(part.text);
+    const document = known
+      ? known.line === part.line
+        ? known
+        : { ...known, line: part.line }
+      : readDocument(file, part.text, part.line, problems.length < locatedMax);
+    // A document that stands in the file twice is two claims to one name: it needs a place of its own.
+    documents.set(documents.has(part.text) ? `twin ${twins++}` : part.text, document);
+    for (const { entry } of document.items) entries.push(entry);
+    for (const fault of document.faults) {
+      // A file of templates is one mistake.
+      if (fault.isTemplate && hasTemplate) continue;
+      hasTemplate ||= fault.isTemplate === true;
+      problems.push(toProblem(file, document, fault, fault.position));
+    }
+    if (document.unclear) unclear.push(document.text);
+    if (foreign.length === 0) foreignLine = document.line + document.first - 1;
+    foreign.push(...document.foreign);
+    last = document;
+  }
+  const faulty = problems.some(({ severity }) => severity === 'error');
+  const cut = last?.unclear === true || (last !== undefined && isFaulty(last) && !text.endsWith('\n'));
+  if (foreign.length > 0)
+    problems.push({
+      severity: 'warning',
+      where: `${file}:${foreignLine}:1`,
+      path: '',
+      message: ignoring(foreign),
+    });
+  return { text, entries, problems, unclear, cut, faulty, documents };
+}
+
+/** The content of a file that cannot be told for what `message` says. `text` tells it from other content. */
+export function unreadableContent(file: string, text: string, message: string): Content {
+  const problem: Problem = { severity: 'error', where: file, path: '', message };
+  return {
+    text,
+    entries: [],
+    problems: [problem],
+    unclear: [text],
+    cut: true,
+    faulty: true,
+    documents: new Map(),
+  };
+}
+
+function isFaulty({ faults }: Document): boolean {
+  return faults.some(({ severity }) => severity === 'error');
+}
+
+function ignoring(kinds: readonly string[]): string {
+  const counts = new Map<string, number>();
+  for (const kind of kinds) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  const words = [...counts].sort().map(([kind, count]) => (count === 1 ? kind : `${count} ${kind}`));
+  return `not for Isthmus, and ignored: ${words.join(', ')}.`;
+}
+
+/** A fault that was found by comparing objects, as a problem at its place in the file. */
+export function problemAt(file: string, content: Content, entry: Entry, fault: Fault): Problem {
+  for (const document of content.documents.values()) {
+    const item = document.items.find((item) => item.entry === entry);
+    if (item === undefined) continue;
+    const path = [...item.at, ...fault.path];
+    const [position] = locate(document.text, [path]);
+    return toProblem(file, document, { ...fault, path }, position ?? { line: 1, column: 1 });
+  }
+  const { severity, message } = fault;
+  return { severity, where: file, path: renderPath(fault.path), message };
+}
+
+function toProblem(file: string, document: Document, fault: Fault, position: Position): Problem {
+  const where = `${file}:${document.line + position.line - 1}:${position.column}`;
+  return { severity: fault.severity, where, path: renderPath(fault.path), message: fault.message };
+}
+
+function readDocument(file: string, text: string, line: number, exact: boolean): Document {
+  let raw: unknown;
+  try {
+    raw = loadDocument(text);
+  } catch (reason) {
+    if (!(reason instanceof YamlFault)) throw reason;
+    const message = reason.isExcess
+      ? `too much to read: ${reason.message}.`
+      : `not YAML: ${reason.message}. Correct it.`;
+    const fault = placeholderFault(text) ?? {
+      severity: 'error',
+      path: [],
+      message,
+      position: reason.position,
+    };
+    return { line, text, items: [], faults: [fault], unclear: true, foreign: [], first: 1 };
+  }
+  const first = firstContentLine(text);
+  const items: { entry: Entry; at: readonly PathPart[] }[] = [];
+  const faults: Fault[] = [];
+  const foreign: string[] = [];
+  let unclear = false;
+  for (const { value, at } of unwrapList(raw)) {
+    const origin = `${file}:${line + first - 1}${at.length > 0 ? ` ${renderPath(at)}` : ''}`;
+    const parsed = parseObject(value, origin);
+    for (const fault of parsed.faults)
+      faults.push(at.length > 0 ? { ...fault, path: [...at, ...fault.path] } : fault);
+    if (parsed.foreign !== undefined) foreign.push(parsed.foreign);
+    if (parsed.ref === undefined) unclear ||= !parsed.ignored;
+    else {
+      const { ref, object, idcs = [], draft } = parsed;
+      const remains = { ...(idcs.length > 0 && { idcs }), ...(draft && { draft }) };
+      const content = object === undefined ? remains : { object };
+      items.push({ at, entry: { key: refKey(ref), ref, origin, ...content } });
+    }
+  }
+  // What is to be filled in is the mistake; all else is what comes of it. What is no object at all is not meant to be filled in.
+  const isObject = items.length > 0 || (isMap(raw) && raw.kind !== undefined);
+  const isFaulty = faults.some(({ severity }) => severity === 'error');
+  const placeholder = isFaulty && isObject ? placeholderFault(text) : undefined;
+  const positioned = placeholder ? [placeholder] : withPositions(text, faults, first, exact);
+  return { line, text, items, faults: positioned, unclear, foreign, first };
+}
+
+function placeholderFault(text: string): Placed | undefined {
+  // A comment may show one.
+  const found = placeholderIn(text.replace(/^\s*#.*$/gm, (line) => ' '.repeat(line.length)));
+  if (found === undefined) return undefined;
+  const before = text.slice(0, found.at).split('\n');
+  const position = { line: before.length, column: (before.at(-1) ?? '').length + 1 };
+  return { severity: 'error', path: [], message: found.message, position, isTemplate: true };
+}
+
+function withPositions(
+  text: string,
+  faults: readonly Fault[],
+  first: number,
+  exact: boolean,
+): readonly Placed[] {
+  if (faults.length === 0) return [];
+  const located = exact ? Math.min(faults.length, locatedMax) : 0;
+  const positions =
+    located > 0
+      ? locate(
+          text,
+          faults.slice(0, located).map(({ path }) => path),
+        )
+      : [];
+  return faults
+    .map((fault, index) => ({ ...fault, position: positions[index] ?? { line: first, column: 1 } }))
+    .sort((a, b) => a.position.line - b.position.line || a.position.column - b.position.column);
+}
+
+/** The objects in a document: several, when it is a `List` as kubectl prints them; none, when it is empty. */
+function unwrapList(raw: unknown): { value: unknown; at: readonly PathPart[] }[] {
+  if (raw === undefined || raw === null) return [];
+  if (isMap(raw) && typeof raw.kind === 'string' && raw.kind.endsWith('List') && Array.isArray(raw.items)) {
+    return raw.items.map((value, index) => ({ value, at: ['items', index] }));
+  }
+  return [{ value: raw, at: [] }];
+}

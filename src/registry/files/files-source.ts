@@ -1,0 +1,263 @@
+import type { Clock, Timer } from '../../base/clock.ts';
+import { sleep } from '../../base/clock.ts';
+import { MeshError } from '../../base/error.ts';
+import { type Logger, silentLogger } from '../../base/log.ts';
+import { type Change, refKey, refOf } from '../../model/object.ts';
+import { createLossGuard, type LossRule, type LossVerdict, lossRule } from '../lastgood/loss-guard.ts';
+import type { Problem, Sink, Source } from '../source.ts';
+import type { DoubtRule } from './file-reader.ts';
+import { createFolder } from './folder.ts';
+import { doubtfulKinds, report, unreadableFolder } from './folder-report.ts';
+import type { Catalog } from './objects-in-force.ts';
+import { createWatchers } from './watchers.ts';
+
+/** How the source times its looks, in milliseconds. */
+export interface FilesTiming extends DoubtRule {
+  /** Time between two looks at the whole folder, for events that were missed. */
+  readonly rescanMs: number;
+  /** The same, while the folder cannot be read. */
+  readonly retryMs: number;
+  readonly loss: LossRule;
+}
+
+/** What docs/files-source.md states. */
+export const filesTiming: FilesTiming = {
+  rescanMs: 5000,
+  retryMs: 250,
+  doubtMs: 25,
+  doubtMsMax: 1000,
+  loss: lossRule,
+};
+
+/** A folder of YAML as a source. */
+export interface FilesSource extends Source {
+  /**
+   * The operator says that objects whose deletion is held are meant to be gone: they are deleted at once. While
+   * the folder cannot be read, these are all objects. Returns how many; the sink hears of them.
+   */
+  confirmDeletes(): number;
+}
+
+/** What a files source needs. */
+export interface FilesOptions {
+  /** The folder; messages name it as it is given here. */
+  readonly folder: string;
+  readonly clock: Clock;
+  readonly logger?: Logger;
+  readonly timing?: Partial<FilesTiming>;
+}
+
+/**
+ * Creates the `files` source: a folder of YAML or JSON, watched. `start` rejects with a MeshError when the folder
+ * is missing or unreadable. docs/files-source.md says what is read when, and which deletions are held.
+ */
+export function createFilesSource(options: FilesOptions): FilesSource {
+  const { clock, logger = silentLogger } = options;
+  const timing = { ...filesTiming, ...options.timing };
+  const folder = createFolder(options.folder, timing);
+  const { catalog } = folder;
+  const guard = createLossGuard(timing.loss);
+  const watchers = createWatchers(options.folder, notice);
+  // What events named and no look has seen yet: path → when the first of them was noticed.
+  let noticed = new Map<string, number>();
+  let rescanSince: number | undefined;
+  let rescannedAt = 0;
+  // The folder that the objects were seen in; another one in its place means that it was unmounted.
+  let home: string | undefined;
+  let reported: readonly Problem[] = [];
+  let reportedState = '';
+  let timer: Timer | undefined;
+  let live: { readonly sink: Sink; readonly signal: AbortSignal } | undefined;
+  let running = false;
+  let awake = false;
+
+  function notice(path: string | undefined): void {
+    const now = clock.now();
+    if (path === undefined) rescanSince ??= now;
+    else if (!noticed.has(path)) noticed.set(path, now);
+    wake();
+  }
+
+  function wake(): void {
+    awake = true;
+    if (live !== undefined && !running) void run(live.sink, live.signal);
+  }
+
+  /** One at a time, until nothing is left to look at. */
+  async function run(sink: Sink, signal: AbortSignal): Promise<void> {
+    running = true;
+    try {
+      while (awake && !signal.aborted) {
+        awake = false;
+        const { since, changed } = await look();
+        if (!signal.aborted) settle(sink, since, changed);
+      }
+    } catch (reason) {
+      const error = MeshError.from(reason).message;
+      logger.error('reading the folder failed; it is tried again', { folder: options.folder, error });
+      schedule(timing.rescanMs);
+    } finally {
+      running = false;
+    }
+  }
+
+  /** Reads what may have changed. `since` is when the earliest of it was noticed. */
+  async function look(): Promise<{ since: number; changed: boolean }> {
+    const events = noticed;
+    noticed = new Map();
+    const reads = new Set<string>();
+    let since = clock.now();
+    // Before anything is deleted, be sure that the folder itself is still there.
+    if (catalog.missing.size > 0) rescanSince ??= since;
+    for (const [path, at] of events) {
+      const what = await folder.classify(path);
+      if (what === 'nothing') continue;
+      since = Math.min(since, at);
+      if (what === 'file') reads.add(path);
+      else rescanSince = Math.min(rescanSince ?? at, at);
+    }
+    if (rescanSince !== undefined) {
+      since = Math.min(since, rescanSince);
+      rescanSince = undefined;
+      rescannedAt = clock.now();
+      for (const path of await folder.rescan()) reads.add(path);
+      // What came into a new folder before it was watched gave no event: look once more.
+      const isNew = watchers.update(folder.unreachable === undefined ? folder.scan.folders : new Map());
+      if (isNew) for (const path of await folder.rescan()) reads.add(path);
+    }
+    return { since, changed: await folder.read(reads, clock.now()) };
+  }
+
+  /** Brings in force what may be, tells the sink, and sets the time of the next look. */
+  function settle(sink: Sink, since: number, changed: boolean): void {
+    const root = folder.scan.folders.get('');
+    const verdict = guard.decide({
+      now: clock.now(),
+      missing: catalog.missing,
+      inForce: catalog.size,
+      found: catalog.found,
+      allInstances: losesAllInstances(catalog),
+      replaced: root !== home,
+      readable: folder.unreachable === undefined,
+    });
+    if (catalog.found > 0) home = root;
+    const { deletes, upserts } = catalog.settle(verdict.remove);
+    const batch: Change[] = [
+      ...deletes.map((ref): Change => ({ type: 'delete', ref, at: verdict.since })),
+      ...upserts.map((object): Change => ({ type: 'upsert', object, at: since })),
+    ];
+    if (batch.length > 0) sink.changes(batch);
+    tell(sink, verdict, changed || batch.length > 0);
+    const nextMs = untilRescan();
+    schedule(Math.min(nextMs, verdict.againMs ?? nextMs, folder.doubtful.size > 0 ? timing.doubtMs : nextMs));
+  }
+
+  function tell(sink: Sink, verdict: LossVerdict, changed: boolean): void {
+    const held = verdict.held ? catalog.missing.size : 0;
+    const unreadable = [...folder.scan.unreadable].join();
+    const state = [held, catalog.missing.size, folder.unreachable, watchers.problem, unreadable].join();
+    if (!changed && state === reportedState) return;
+    reportedState = state;
+    const input = {
+      folder: options.folder,
+      unreachable: folder.unreachable,
+      unwatched: watchers.problem,
+      unreadable: folder.scan.unreadable,
+      files: folder.files,
+      troubled: folder.troubled,
+      faults: catalog.faults(verdict.held ? undefined : catalog.missing),
+      held,
+      inForce: catalog.size,
+    };
+    const problems = report(input);
+    if (sameProblems(problems, reported)) return;
+    reported = problems;
+    sink.problems(problems, doubtfulKinds(input));
+  }
+
+  function untilRescan(): number {
+    const everyMs = folder.unreachable === undefined ? timing.rescanMs : timing.retryMs;
+    return rescannedAt + everyMs - clock.now();
+  }
+
+  function schedule(delayMs: number): void {
+    timer?.cancel();
+    timer = clock.after(Math.max(1, delayMs), () => {
+      for (const path of folder.doubtful) if (!noticed.has(path)) noticed.set(path, firstDoubt(path));
+      if (untilRescan() <= 0) rescanSince ??= clock.now();
+      wake();
+    });
+  }
+
+  function firstDoubt(path: string): number {
+    return folder.files.get(path)?.doubt?.first ?? clock.now();
+  }
+
+  return {
+    name: 'files',
+    async start(sink, signal) {
+      if (signal.aborted) return;
+      signal.addEventListener('abort', () => {
+        timer?.cancel();
+        watchers.close();
+      });
+      rescanSince = clock.now();
+      let { since } = await look();
+      if (folder.unreachable !== undefined) {
+        watchers.close();
+        throw unreadableFolder(options.folder, folder.unreachable);
+      }
+      // Files that are being written while we start must not be missing from the first state.
+      while (folder.doubtful.size > 0 && !signal.aborted) {
+        await sleep(clock, timing.doubtMs);
+        await folder.read(folder.doubtful, clock.now());
+        since = Math.min(since, clock.now());
+      }
+      if (signal.aborted) return;
+      settle(sink, since, true);
+      sink.changes([{ type: 'synced', source: 'files', at: clock.now() }]);
+      live = { sink, signal };
+      if (awake) wake();
+    },
+    async release() {
+      // A file has no finalizer: nothing waits for this.
+    },
+    objects: () => catalog.objects(),
+    confirmDeletes() {
+      const isGone = folder.unreachable !== undefined;
+      if (isGone) folder.clear();
+      const count = catalog.missing.size;
+      if (count > 0) guard.confirm();
+      wake();
+      return count;
+    },
+  };
+}
+
+function sameProblems(a: readonly Problem[], b: readonly Problem[]): boolean {
+  return (
+    a.length === b.length &&
+    a.every((problem, index) => {
+      const other = b[index];
+      return (
+        problem === other ||
+        (problem.severity === other?.severity &&
+          problem.where === other.where &&
+          problem.path === other.path &&
+          problem.message === other.message)
+      );
+    })
+  );
+}
+
+/** Whether every WorkloadEntry in force is missing, and there are at least two. */
+function losesAllInstances({ missing, objects }: Pick<Catalog, 'missing' | 'objects'>): boolean {
+  if (missing.size < 2) return false;
+  let lost = 0;
+  for (const object of objects()) {
+    if (object.kind !== 'WorkloadEntry') continue;
+    if (!missing.has(refKey(refOf(object)))) return false;
+    lost += 1;
+  }
+  return lost > 1;
+}

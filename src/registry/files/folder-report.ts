@@ -1,0 +1,149 @@
+import { join } from 'node:path';
+import { MeshError } from '../../base/error.ts';
+import { wordsOf } from '../../base/system-error.ts';
+import type { Kind } from '../../model/object.ts';
+import { renderPath } from '../parse/fault.ts';
+import { kindNames } from '../parse/object.ts';
+import type { Problem } from '../source.ts';
+import { type Content, type Entry, problemAt } from './documents.ts';
+import type { FileState } from './file-reader.ts';
+import { type CrossFault, labelOf } from './objects-in-force.ts';
+
+/** What a report is made of. Paths are below the root. */
+export interface ReportInput {
+  /** The folder, as messages name it. */
+  readonly folder: string;
+  /** Why the folder itself cannot be read now. */
+  readonly unreachable: string | undefined;
+  /** Why changes are not noticed at once. */
+  readonly unwatched: string | undefined;
+  readonly unreadable: ReadonlyMap<string, string>;
+  readonly files: ReadonlyMap<string, FileState>;
+  /** Paths of the files about which there is something to report. */
+  readonly troubled: ReadonlySet<string>;
+  readonly faults: readonly CrossFault[];
+  /** Number of objects whose deletion is held, and of all in force. */
+  readonly held: number;
+  readonly inForce: number;
+}
+
+/** Most faults among objects that are looked up to the column: each takes a slow reading of its document. */
+const locatedMax = 200;
+const located = new WeakMap<Content, Map<string, Problem>>();
+
+/** All current problems of a folder: of the folder first, then by file. */
+export function report(input: ReportInput): Problem[] {
+  const { folder } = input;
+  const problems: Problem[] = [];
+  const add = (severity: Problem['severity'], where: string, message: string) =>
+    problems.push({ severity, where, path: '', message });
+  if (input.unreachable !== undefined) {
+    const why = wordsOf(input.unreachable);
+    add(
+      'error',
+      folder,
+      `the folder cannot be read: ${why}. All objects stay in force as they are. Bring it back.`,
+    );
+  }
+  if (input.held > 0) add('error', folder, heldMessage(input.held, input.inForce));
+  if (input.unwatched !== undefined) {
+    const why =
+      input.unwatched === 'ENOSPC' ? 'the limit fs.inotify.max_user_watches is reached' : input.unwatched;
+    add(
+      'warning',
+      folder,
+      `changes are noticed late, as folders cannot be watched: ${why}. Raise the limit.`,
+    );
+  }
+  for (const [path, code] of input.unreadable) {
+    add(
+      'error',
+      join(folder, path),
+      `cannot be read: ${wordsOf(code)}. What was read before stays in force.`,
+    );
+  }
+  for (const path of [...input.troubled].sort()) {
+    const state = input.files.get(path);
+    // What the scan could not look at is told already.
+    if (state?.trouble !== undefined && !input.unreadable.has(path)) {
+      const message = `cannot be read: ${wordsOf(state.trouble)}. What was read before stays in force.`;
+      add('error', join(folder, path), message);
+    }
+    if (state?.content !== undefined) for (const problem of state.content.problems) problems.push(problem);
+    if (state?.held !== undefined && state.held.length > 0)
+      add('warning', join(folder, path), keptMessage(state.held));
+  }
+  for (const fault of firstCauses(input.faults, doubtfulKinds(input)))
+    problems.push(crossProblem(input, fault, problems.length < locatedMax));
+  return problems;
+}
+
+/** A list of faults without those of objects that lack what may be missing for a fault that is told already. */
+function firstCauses(faults: readonly CrossFault[], doubtful: ReadonlySet<Kind>): readonly CrossFault[] {
+  return faults.filter(({ fault }) => fault.lacks === undefined || !doubtful.has(fault.lacks));
+}
+
+/**
+ * The kinds of which an object may be missing for a fault of its own: what others say of its absence is no mistake of theirs.
+ * Where a file or document cannot be read it may have been of any kind.
+ */
+export function doubtfulKinds({ unreadable, files, troubled, faults }: DoubtInput): ReadonlySet<Kind> {
+  const states = [...troubled].map((path) => files.get(path)).filter((state) => state !== undefined);
+  const isUnclear = ({ trouble, content }: FileState) =>
+    trouble !== undefined || (content !== undefined && content.unclear.length > 0);
+  if (unreadable.size > 0 || states.some(isUnclear)) return new Set(kindNames);
+  const faulty = states.flatMap(({ content }) => content?.entries.filter(({ object }) => !object) ?? []);
+  const rejected = faults.filter(({ fault }) => fault.severity === 'error').map(({ entry }) => entry);
+  return new Set([...faulty, ...rejected].map(({ ref }) => ref.kind));
+}
+
+type DoubtInput = Pick<ReportInput, 'unreadable' | 'files' | 'troubled' | 'faults'>;
+
+/** Most objects that a message names. */
+const namedMax = 10;
+
+function keptMessage(held: readonly Entry[]): string {
+  const names = held
+    .map(({ ref }) => labelOf(ref))
+    .sort()
+    .slice(0, namedMax);
+  const more = held.length > namedMax ? ` and ${held.length - namedMax} more` : '';
+  return `not seen in it now, and in force as they were, as what cannot be read here may be just these: ${names.join(', ')}${more}. Correct the file; those that are gone from it then go.`;
+}
+
+function heldMessage(held: number, inForce: number): string {
+  return (
+    `${held} of ${inForce} objects are gone at once: their deletion is held, their last good versions stay in force. ` +
+    'Bring the files back; or, if they are meant to be gone, confirm: POST /confirm-deletes on the admin address, with the token.'
+  );
+}
+
+function crossProblem(input: ReportInput, { file, entry, fault }: CrossFault, exact: boolean): Problem {
+  const content = input.files.get(file)?.content;
+  if (!exact || content === undefined) {
+    return {
+      severity: fault.severity,
+      where: entry.origin,
+      path: renderPath(fault.path),
+      message: fault.message,
+    };
+  }
+  const known = located.get(content) ?? new Map<string, Problem>();
+  located.set(content, known);
+  const key = `${entry.key} ${renderPath(fault.path)} ${fault.message}`;
+  const problem = known.get(key) ?? problemAt(join(input.folder, file), content, entry, fault);
+  known.set(key, problem);
+  return problem;
+}
+
+/** Why nothing can begin: the error for a folder that is missing or unreadable, by the system's code. */
+export function unreadableFolder(folder: string, code: string): MeshError {
+  const isMissing = code === 'ENOENT';
+  const advice = isMissing
+    ? 'create it, or correct the path'
+    : code === 'ENOTDIR'
+      ? 'give a folder: of a file, the one that it stands in'
+      : 'correct the path or its permissions';
+  const message = `the folder ${folder} cannot be read: ${wordsOf(code)}; ${advice}`;
+  return new MeshError(isMissing ? 'not-found' : 'unavailable', message, { ref: folder });
+}

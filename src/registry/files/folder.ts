@@ -1,0 +1,118 @@
+import { lstat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { codeOf } from '../../base/system-error.ts';
+import { createReader, type DoubtRule, type FileState } from './file-reader.ts';
+import { type Catalog, createCatalog } from './objects-in-force.ts';
+import { isHidden, isRegistryFile, type Scan, scanFolder } from './scan.ts';
+
+/** A folder as it was last read; it neither watches nor waits. All times are the clock's, in milliseconds. */
+export interface Folder {
+  /** The objects of its files. */
+  readonly catalog: Catalog;
+  readonly files: ReadonlyMap<string, FileState>;
+  /** Paths of files that may be half-written: read them again in a moment. */
+  readonly doubtful: ReadonlySet<string>;
+  /** Paths of files about which there is something to report. */
+  readonly troubled: ReadonlySet<string>;
+  /** As of the last rescan that succeeded. */
+  readonly scan: Scan;
+  /** The code of the system error for which the folder cannot be read now. */
+  readonly unreachable: string | undefined;
+  /** Looks at the whole folder; returns the files that have to be read. What is gone is forgotten. */
+  rescan(): Promise<string[]>;
+  /** Reads files; returns whether the report may have changed. */
+  read(paths: Iterable<string>, now: number): Promise<boolean>;
+  /** What an event at a path asks for. */
+  classify(path: string): Promise<'file' | 'folder' | 'nothing'>;
+  /** Takes all files for gone. */
+  clear(): void;
+}
+
+/** Most files that are read at once. */
+const readsMax = 32;
+
+/** Creates a folder that has not been read yet; messages name it as `path` says. */
+export function createFolder(path: string, rule: DoubtRule): Folder {
+  const catalog = createCatalog();
+  const reader = createReader(path, path, rule);
+  let scan: Scan = { files: new Map(), folders: new Map(), unreadable: new Map() };
+  let unreachable: string | undefined;
+
+  function forget(file: string): void {
+    reader.forget(file);
+    catalog.setFile(file, []);
+  }
+
+  async function readOne(file: string, now: number): Promise<boolean> {
+    const look = await reader.look(file, now);
+    if (look === 'changed' || look === 'gone') catalog.setFile(file, reader.files.get(file)?.entries ?? []);
+    return look === 'changed' || look === 'gone';
+  }
+
+  return {
+    catalog,
+    files: reader.files,
+    doubtful: reader.doubtful,
+    troubled: reader.troubled,
+    get scan() {
+      return scan;
+    },
+    get unreachable() {
+      return unreachable;
+    },
+    async rescan() {
+      try {
+        scan = await scanFolder(path);
+        unreachable = undefined;
+      } catch (reason) {
+        unreachable = codeOf(reason);
+        return [];
+      }
+      for (const file of [...reader.files.keys()]) {
+        if (!scan.files.has(file) && !isBelow(file, scan.unreadable)) forget(file);
+      }
+      return [...scan.files].flatMap(([file, signature]) => {
+        const state = reader.files.get(file);
+        return state?.signature === signature && state.trouble === undefined ? [] : [file];
+      });
+    },
+    async read(paths, now) {
+      let changed = false;
+      const sorted = [...paths].sort();
+      for (let next = 0; next < sorted.length; next += readsMax) {
+        const looks = await Promise.all(
+          sorted.slice(next, next + readsMax).map((file) => readOne(file, now)),
+        );
+        changed ||= looks.includes(true);
+      }
+      return changed;
+    },
+    async classify(at) {
+      const name = basename(at);
+      // The files of a ConfigMap change by a swap of the link `..data`, not by an event of their own.
+      if (name.startsWith('..')) return 'folder';
+      if (at.split('/').some(isHidden)) return 'nothing';
+      // Only a scan tells that what could not be looked at now can be.
+      if (scan.folders.has(at) || scan.unreadable.has(at)) return 'folder';
+      try {
+        const stats = await lstat(join(path, at));
+        if (stats.isDirectory()) return 'folder';
+        // A pipe, a socket or a device: the scan names it, nothing opens it.
+        if (!stats.isFile() && !stats.isSymbolicLink()) return isRegistryFile(name) ? 'folder' : 'nothing';
+        // A link that is no file to us may lead to a folder.
+        return isRegistryFile(name) ? 'file' : stats.isSymbolicLink() ? 'folder' : 'nothing';
+      } catch {
+        return isRegistryFile(name) ? 'file' : 'nothing';
+      }
+    },
+    clear() {
+      for (const file of [...reader.files.keys()]) forget(file);
+    },
+  };
+}
+
+/** Whether a path is one of those that could not be looked at, or lies in one. */
+function isBelow(path: string, unreadable: ReadonlyMap<string, string>): boolean {
+  for (const top of unreadable.keys()) if (path === top || path.startsWith(`${top}/`)) return true;
+  return false;
+}

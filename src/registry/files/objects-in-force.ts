@@ -1,0 +1,215 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { MeshObject, Ref } from '../../model/object.ts';
+import { didYouMean } from '../../model/suggest.ts';
+import type { Fault } from '../parse/fault.ts';
+import type { NamedIdc } from '../parse/object.ts';
+import { type Claim, createClaims } from './claims.ts';
+import type { Entry } from './documents.ts';
+import { nameFaults, namesOf, resolveNames, type Taken } from './host-ownership.ts';
+
+/** A fault of an object that shows only beside other objects. */
+export interface CrossFault {
+  readonly file: string;
+  readonly entry: Entry;
+  readonly fault: Fault;
+}
+
+/** What a settlement changed. */
+export interface Settled {
+  readonly deletes: readonly Ref[];
+  readonly upserts: readonly MeshObject[];
+}
+
+/** All objects of a source by name: which of them are in force, and why the others are not. */
+export interface Catalog {
+  /** Replaces what a file holds; nothing comes in force or goes before `settle`. */
+  setFile(file: string, entries: readonly Entry[]): void;
+  /** Keys of objects that are in force and that no file holds any more. */
+  readonly missing: ReadonlySet<string>;
+  /** The number of objects in force. */
+  readonly size: number;
+  /** The number of objects that files hold, faulty ones too. */
+  readonly found: number;
+  /** Lets `gone`, a part of `missing`, go, and brings in force what may be. */
+  settle(gone: Iterable<string>): Settled;
+  /**
+   * What keeps objects from being in force, by file and position. Names that objects in `leaving` still have
+   * are no fault: they will be free in a moment.
+   */
+  faults(leaving?: ReadonlySet<string>): readonly CrossFault[];
+  /** The objects in force. */
+  objects(): Iterable<MeshObject>;
+}
+
+interface Standing {
+  readonly object: MeshObject;
+  readonly file: string;
+}
+
+/** Why the newest version of an object is not in force. */
+type Rejection = { readonly idcs: readonly Fault[] } | { readonly taken: Taken };
+
+/**
+ * Creates an empty catalog. Where two objects want one place (one name, one host), the one in force keeps it,
+ * else the first gets it, by file name, then by position in the file. What is rejected keeps its last good
+ * version, and is tried again whenever something else changes.
+ */
+export function createCatalog(): Catalog {
+  const claims = createClaims((key) => standing.get(key)?.file);
+  const standing = new Map<string, Standing>();
+  const owners = new Map<string, string>();
+  const missing = new Set<string>();
+  const rejected = new Map<string, Rejection>();
+  const idcs = new Set<string>();
+
+  function admit(claim: Claim, object: MeshObject, upserts: MeshObject[]): void {
+    const { key } = claim.entry;
+    const old = standing.get(key)?.object;
+    if (old !== undefined) release(key, old);
+    for (const name of namesOf(object)) owners.set(name, key);
+    if (object.kind === 'Idc') idcs.add(object.meta.name);
+    standing.set(key, { object, file: claim.file });
+    if (old === undefined || !sameObject(old, object)) upserts.push(object);
+  }
+
+  function release(key: string, object: MeshObject): void {
+    for (const name of namesOf(object)) if (owners.get(name) === key) owners.delete(name);
+  }
+
+  function remove(key: string): Ref[] {
+    const old = missing.delete(key) ? standing.get(key)?.object : undefined;
+    if (old === undefined) return [];
+    release(key, old);
+    standing.delete(key);
+    if (old.kind === 'Idc') idcs.delete(old.meta.name);
+    return [{ kind: old.kind, namespace: old.meta.namespace, name: old.meta.name }];
+  }
+
+  /** The claims that may change what is in force; those that name IDCs only once all Idcs are known. */
+  function admitAll(batch: readonly Claim[], upserts: MeshObject[]): void {
+    const candidates = new Map<string, MeshObject>();
+    for (const { entry } of batch) {
+      rejected.delete(entry.key);
+      if (entry.object === undefined) continue;
+      const faults = unknownIdcs(namedIdcs(entry.object), idcs);
+      if (faults.length > 0) rejected.set(entry.key, { idcs: faults });
+      else candidates.set(entry.key, entry.object);
+    }
+    for (const [key, taken] of resolveNames(candidates, owners, (key) => standing.has(key))) {
+      candidates.delete(key);
+      rejected.set(key, { taken });
+    }
+    for (const claim of batch) {
+      const object = candidates.get(claim.entry.key);
+      if (object !== undefined) admit(claim, object, upserts);
+    }
+  }
+
+  return {
+    missing,
+    get size() {
+      return standing.size;
+    },
+    get found() {
+      return claims.found;
+    },
+    setFile(file, entries) {
+      for (const key of claims.setFile(file, entries)) {
+        if (claims.has(key)) missing.delete(key);
+        else {
+          rejected.delete(key);
+          if (standing.has(key)) missing.add(key);
+        }
+      }
+    },
+    settle(gone) {
+      const deletes = [...gone].flatMap(remove);
+      const upserts: MeshObject[] = [];
+      const touched = claims.takeTouched();
+      if (deletes.length === 0 && touched.size === 0) return { deletes, upserts };
+      for (const key of rejected.keys()) touched.add(key);
+      const idcBatch = claims.winners([...touched].filter(isIdcKey));
+      admitAll(idcBatch, upserts);
+      // An Idc that came or went decides over objects that name it and did not change themselves.
+      const idcsTouched = idcBatch.length > 0 || deletes.some(({ kind }) => kind === 'Idc');
+      if (idcsTouched) for (const key of claims.namingIdcs()) touched.add(key);
+      const batch = claims.winners([...touched].filter((key) => !isIdcKey(key)));
+      admitAll(batch, upserts);
+      return { deletes, upserts };
+    },
+    faults(leaving) {
+      const list: { claim: Claim; fault: Fault }[] = [];
+      for (const [key, reason] of rejected) {
+        const claim = claims.winner(key);
+        const object = claim?.entry.object;
+        if (claim === undefined || object === undefined) continue;
+        const taken = 'taken' in reason ? [...reason.taken].filter(([, owner]) => !leaving?.has(owner)) : [];
+        const faults = 'taken' in reason ? nameFaults(object, new Map(taken), describe) : reason.idcs;
+        for (const fault of faults) list.push({ claim, fault });
+      }
+      // One run names all faults: one that an object has must not hide that it names an IDC which nobody has.
+      for (const key of claims.namingIdcs()) {
+        const claim = claims.winner(key);
+        if (claim?.entry.idcs === undefined) continue;
+        for (const fault of unknownIdcs(claim.entry.idcs, idcs)) list.push({ claim, fault });
+      }
+      for (const [first, ...others] of claims.duplicates()) {
+        if (first !== undefined) for (const claim of others) list.push({ claim, fault: duplicate(first) });
+      }
+      return list
+        .sort((a, b) => claims.compare(a.claim, b.claim))
+        .map(({ claim, fault }) => ({ file: claim.file, entry: claim.entry, fault }));
+    },
+    *objects() {
+      for (const { object } of standing.values()) yield object;
+    },
+  };
+
+  function describe(key: string): string {
+    const object = standing.get(key)?.object ?? claims.winner(key)?.entry.object;
+    return object === undefined ? key : `${label(object)} (${object.meta.origin})`;
+  }
+}
+
+/** An object as messages name it. */
+export function label({ kind, meta }: MeshObject): string {
+  return labelOf({ kind, namespace: meta.namespace, name: meta.name });
+}
+
+/** The same, of what is known by its name alone. */
+export function labelOf({ kind, namespace, name }: Ref): string {
+  return `${kind} ${namespace === '' ? '' : `${namespace}/`}${name}`;
+}
+
+function isIdcKey(key: string): boolean {
+  return key.startsWith('Idc/');
+}
+
+function unknownIdcs(named: readonly NamedIdc[], idcs: ReadonlySet<string>): Fault[] {
+  return named.flatMap(({ name, path }): Fault[] => {
+    if (idcs.has(name)) return [];
+    const message = `no Idc is named '${name}': correct the name, or add the Idc.${didYouMean(name, idcs)}`;
+    return [{ severity: 'error', path, message, lacks: 'Idc' }];
+  });
+}
+
+function namedIdcs(object: MeshObject): readonly NamedIdc[] {
+  if (object.kind === 'Evacuation') return [{ name: object.spec.idc, path: ['spec', 'idc'] }];
+  if (object.kind !== 'DrGroup') return [];
+  return object.spec.idcs.map(({ name }, index) => ({ name, path: ['spec', 'idcs', index, 'name'] }));
+}
+
+function duplicate(first: Claim): Fault {
+  const message = `${labelOf(first.entry.ref)} stands in ${first.entry.origin} too, and that one counts: rename or remove one.`;
+  return { severity: 'error', path: ['metadata', 'name'], message };
+}
+
+/** Whether two versions of an object say the same, wherever they were read. */
+function sameObject(a: MeshObject, b: MeshObject): boolean {
+  return (
+    a.meta.createdMs === b.meta.createdMs &&
+    isDeepStrictEqual(a.spec, b.spec) &&
+    isDeepStrictEqual(a.meta.labels, b.meta.labels) &&
+    isDeepStrictEqual(a.meta.annotations, b.meta.annotations)
+  );
+}

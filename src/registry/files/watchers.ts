@@ -1,0 +1,71 @@
+import { type FSWatcher, watch } from 'node:fs';
+import { join } from 'node:path';
+import { codeOf } from '../../base/system-error.ts';
+
+/** Watches folders for changes of what is directly in them. */
+export interface Watchers {
+  /**
+   * Watches exactly these folders from now on: path below the root → identity. A folder whose identity has
+   * changed is watched anew. Returns whether a watch was added.
+   */
+  update(folders: ReadonlyMap<string, string>): boolean;
+  /** Why some folder could not be watched; undefined when all are. */
+  readonly problem: string | undefined;
+  /** Ends all watching, for good. */
+  close(): void;
+}
+
+/**
+ * Creates watchers below `root`. `onEvent` gets the path below the root of what changed; undefined when the
+ * system did not say. One watcher for each folder, as inotify works: Node's recursive mode opens one for each
+ * file, and misses files that replace others.
+ */
+export function createWatchers(root: string, onEvent: (path: string | undefined) => void): Watchers {
+  const open = new Map<string, { identity: string; watcher: FSWatcher }>();
+  let problem: string | undefined;
+  let closed = false;
+
+  function close(folder: string): void {
+    open.get(folder)?.watcher.close();
+    open.delete(folder);
+  }
+
+  function start(folder: string, identity: string): void {
+    try {
+      const watcher = watch(join(root, folder), (_, name) => {
+        onEvent(name === null ? undefined : folder === '' ? name : `${folder}/${name}`);
+      });
+      // The folder went, or its file system did: the next scan tells what is left.
+      watcher.on('error', () => {
+        close(folder);
+        onEvent(undefined);
+      });
+      open.set(folder, { identity, watcher });
+    } catch (reason) {
+      if (codeOf(reason) !== 'ENOENT') problem = codeOf(reason);
+    }
+  }
+
+  return {
+    update(folders) {
+      // A look that was under way when the source was stopped must not begin to watch again.
+      if (closed) return false;
+      problem = undefined;
+      for (const [folder, { identity }] of open) if (folders.get(folder) !== identity) close(folder);
+      let isNew = false;
+      for (const [folder, identity] of folders) {
+        if (open.has(folder)) continue;
+        start(folder, identity);
+        isNew = true;
+      }
+      return isNew;
+    },
+    get problem() {
+      return problem;
+    },
+    close() {
+      closed = true;
+      for (const folder of [...open.keys()]) close(folder);
+    },
+  };
+}

@@ -1,0 +1,172 @@
+import yaml from 'js-yaml';
+import { type Document, isMap, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
+import type { PathPart } from '../parse/fault.ts';
+import { excessOfText, excessOfValue, yamlLimits } from './yaml-limits.ts';
+
+/** One YAML document of a file, as text. */
+export interface YamlText {
+  readonly text: string;
+  /** Line of the file at which it begins, from 1. */
+  readonly line: number;
+}
+
+/** A place in a document's text; both from 1. */
+export interface Position {
+  readonly line: number;
+  readonly column: number;
+}
+
+/** A document that cannot be read: what is wrong, and where in the document's text. */
+export class YamlFault extends Error {
+  readonly position: Position;
+
+  /** Whether it may be YAML, and is too much to be read. */
+  readonly isExcess: boolean;
+
+  constructor(message: string, position: Position, isExcess = false) {
+    super(message);
+    this.name = 'YamlFault';
+    this.position = position;
+    this.isExcess = isExcess;
+  }
+}
+
+/** Merge keys (`<<: *defaults`): not of YAML 1.2, but of many people's files. */
+const merge = new yaml.Type('tag:yaml.org,2002:merge', { kind: 'scalar', resolve: (data) => data === '<<' });
+/** YAML 1.2's own types; no dates, so that timestamps stay the text that they were. */
+const schema = yaml.CORE_SCHEMA.extend({ implicit: [merge] });
+
+/**
+ * Cuts a file into its documents without reading them: YAML lets a line that begins with `---` or `...` stand
+ * nowhere but between documents. So a change re-reads one document, not the file, and a document that is no
+ * YAML does not hide the others. Documents without content are left out.
+ */
+export function* splitDocuments(file: string): Generator<YamlText> {
+  const text = file.charCodeAt(0) === 0xfeff ? file.slice(1) : file;
+  let start = 0;
+  let line = 1;
+  for (const end of markers(text)) {
+    const part = text.slice(start, end);
+    // Directives (`%YAML 1.2`) belong to the document after the marker that ends them.
+    if (end < text.length && isDirectives(part)) continue;
+    // An end marker in front is nothing to a reader of one document: a comment of the same length is.
+    if (hasContent(part)) yield { text: part.replace(/^\.\.\./, '#..'), line };
+    line += countLines(part);
+    start = end;
+  }
+}
+
+/** Where each document may end: before each marker but one at the very start, and at the end. */
+function* markers(text: string): Generator<number> {
+  for (const { index } of text.matchAll(/^(?:---|\.\.\.)(?=\s|$)/gm)) if (index > 0) yield index;
+  yield text.length;
+}
+
+/**
+ * The value of one document. Throws YamlFault where it is no YAML, also where one mapping has a key twice, and where it is
+ * more than can be read at once (`yaml-limits.ts`).
+ */
+export function loadDocument(text: string): unknown {
+  const excess = excessOfText(text);
+  if (excess !== undefined) throw new YamlFault(excess, { line: firstContentLine(text), column: 1 }, true);
+  let value: unknown;
+  try {
+    value = yaml.load(text, { schema });
+  } catch (reason) {
+    // Lists in lists in lists: the parser recurses, and runs out of stack.
+    if (reason instanceof RangeError) throw new YamlFault('nested too deeply', { line: 1, column: 1 });
+    if (!(reason instanceof yaml.YAMLException)) throw new YamlFault(String(reason), { line: 1, column: 1 });
+    const { line = 0, column = 0 } = reason.mark ?? {};
+    throw new YamlFault(reason.reason, { line: line + 1, column: column + 1 });
+  }
+  const expanded = excessOfValue(text, value);
+  if (expanded !== undefined)
+    throw new YamlFault(expanded, { line: firstContentLine(text), column: 1 }, true);
+  return value;
+}
+
+/**
+ * Where the fields at `paths` stand in a document; of a field that is not there, where it should have been.
+ * Slow (it keeps every position), so only for documents in which something is wrong.
+ */
+export function locate(text: string, paths: readonly (readonly PathPart[])[]): Position[] {
+  if (text.length > yamlLimits.locatedMax)
+    return paths.map(() => ({ line: firstContentLine(text), column: 1 }));
+  try {
+    return positions(text, paths);
+  } catch {
+    // This parser gives up earlier than the one that reads: the place is lost, not the fault.
+    return paths.map(() => ({ line: firstContentLine(text), column: 1 }));
+  }
+}
+
+/** The document that is being looked into: a List has a place for each of its items' faults. */
+let last: { readonly text: string; readonly counter: LineCounter; readonly document: Document } | undefined;
+
+function treeOf(text: string): NonNullable<typeof last> {
+  if (last?.text === text) return last;
+  const counter = new LineCounter();
+  const options = { uniqueKeys: false, strict: false, logLevel: 'silent', merge: true } as const;
+  last = { text, counter, document: parseDocument(text, { ...options, lineCounter: counter }) };
+  // It is a hundred times as large as its text.
+  queueMicrotask(() => {
+    last = undefined;
+  });
+  return last;
+}
+
+function positions(text: string, paths: readonly (readonly PathPart[])[]): Position[] {
+  const { counter, document } = treeOf(text);
+  return paths.map((path) => {
+    let node: unknown = document.contents;
+    let offset = offsetOf(node) ?? 0;
+    for (const part of path) {
+      const found = child(node, part);
+      if (found === undefined) break;
+      offset = found.offset ?? offset;
+      node = found.node;
+    }
+    const { line, col } = counter.linePos(offset);
+    return { line, column: col };
+  });
+}
+
+/** The first line with something in it: where an editor should open the document. From 1, in its text. */
+export function firstContentLine(text: string): number {
+  const lines = text.split('\n', 200);
+  const found = lines.findIndex(
+    (line) => !/^\s*(?:#|$)/.test(line) && !/^(?:---|\.\.\.)\s*(?:#|$)/.test(line),
+  );
+  return found < 0 ? 1 : found + 1;
+}
+
+function child(node: unknown, part: PathPart): { node: unknown; offset: number | undefined } | undefined {
+  if (isMap(node)) {
+    const pair = node.items.find(
+      ({ key }) => String((key as { value?: unknown } | null)?.value) === String(part),
+    );
+    return pair && { node: pair.value, offset: offsetOf(pair.key) };
+  }
+  if (isSeq(node) && typeof part === 'number' && part < node.items.length) {
+    return { node: node.items[part], offset: offsetOf(node.items[part]) };
+  }
+  return undefined;
+}
+
+function offsetOf(node: unknown): number | undefined {
+  return (node as Node | null)?.range?.[0];
+}
+
+function isDirectives(part: string): boolean {
+  return part.includes('%') && part.split('\n').every((line) => /^(?:%|\.\.\.|\s*(?:#|$))/.test(line));
+}
+
+function hasContent(part: string): boolean {
+  return /^(?!\s*(?:#|$))(?!(?:---|\.\.\.)\s*(?:#|$))./m.test(part);
+}
+
+function countLines(text: string): number {
+  let count = 0;
+  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) count++;
+  return count;
+}

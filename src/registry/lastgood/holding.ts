@@ -1,0 +1,140 @@
+import type { Clock, Timer } from '../../base/clock.ts';
+import { type Change, type MeshObject, refKey, refOf } from '../../model/object.ts';
+import { createLossGuard, type LossRule } from './loss-guard.ts';
+
+/** What a holding needs. */
+export interface HoldingOptions {
+  readonly clock: Clock;
+  readonly rule: LossRule;
+  /** Whether deletions of the source are held where they are many; else only what a snapshot had is. */
+  readonly guardsDeletes: boolean;
+  /** Held objects may go now: what goes. */
+  onRelease(batch: readonly Change[]): void;
+}
+
+/** What a source says, and what is in force all the same although the source has it no more. */
+export interface Holding {
+  /** Number of objects in force, and of those that the source does not have. */
+  readonly inForce: ReadonlyMap<string, MeshObject>;
+  readonly missing: ReadonlySet<string>;
+  /** Whether missing objects are held, and have been since when (the clock's `now`). */
+  readonly heldSince: number | undefined;
+  /** Objects of a snapshot, in force until the source says otherwise. */
+  restore(objects: readonly MeshObject[]): void;
+  /** What the source says. Returns what is to be passed on. */
+  take(batch: readonly Change[]): Change[];
+  /** Whether the source can be asked: while it cannot, nobody knows what is really gone. */
+  setReachable(reachable: boolean): void;
+  /** The operator says that what is missing is meant to be: how many go. */
+  confirm(): number;
+  close(): void;
+}
+
+/** Creates an empty holding. */
+export function createHolding(options: HoldingOptions): Holding {
+  const { clock, rule, guardsDeletes } = options;
+  const guard = createLossGuard(rule);
+  const upstream = new Set<string>();
+  const inForce = new Map<string, MeshObject>();
+  const missing = new Set<string>();
+  let reachable = true;
+  let heldSince: number | undefined;
+  let timer: Timer | undefined;
+
+  function decide(): Change[] {
+    timer?.cancel();
+    if (missing.size === 0) {
+      heldSince = undefined;
+      guard.decide(state());
+      return [];
+    }
+    const verdict = guard.decide(state());
+    heldSince = verdict.held ? (heldSince ?? clock.now()) : undefined;
+    const gone = [...verdict.remove].flatMap((key) => remove(key, verdict.since));
+    if (missing.size > 0 && verdict.againMs !== undefined)
+      timer = clock.after(Math.max(1, verdict.againMs), () => release(decide()));
+    return gone;
+  }
+
+  function release(batch: readonly Change[]): void {
+    if (batch.length > 0) options.onRelease(batch);
+  }
+
+  function state() {
+    return {
+      ...{ now: clock.now(), missing, inForce: inForce.size, found: upstream.size, replaced: false },
+      ...{ allInstances: losesAllInstances(), readable: reachable },
+    };
+  }
+
+  function remove(key: string, at: number): Change[] {
+    const object = inForce.get(key);
+    missing.delete(key);
+    inForce.delete(key);
+    return object === undefined ? [] : [{ type: 'delete', ref: refOf(object), at }];
+  }
+
+  function losesAllInstances(): boolean {
+    if (missing.size < 2) return false;
+    let lost = 0;
+    for (const [key, { kind }] of inForce) {
+      if (kind !== 'WorkloadEntry') continue;
+      if (!missing.has(key)) return false;
+      lost += 1;
+    }
+    return lost > 1;
+  }
+
+  function takeOne(change: Change): Change[] {
+    if (change.type === 'synced') return [change];
+    if (change.type === 'upsert') {
+      const key = refKey(refOf(change.object));
+      upstream.add(key);
+      missing.delete(key);
+      inForce.set(key, change.object);
+      return [change];
+    }
+    const key = refKey(change.ref);
+    upstream.delete(key);
+    if (!inForce.has(key)) return [];
+    if (!guardsDeletes) {
+      inForce.delete(key);
+      return [change];
+    }
+    missing.add(key);
+    return [];
+  }
+
+  return {
+    inForce,
+    missing,
+    get heldSince() {
+      return heldSince;
+    },
+    restore(objects) {
+      for (const object of objects) {
+        const key = refKey(refOf(object));
+        inForce.set(key, object);
+        if (!upstream.has(key)) missing.add(key);
+      }
+      decide();
+    },
+    take(batch) {
+      const passed = batch.flatMap(takeOne);
+      return [...passed, ...decide()];
+    },
+    setReachable(now) {
+      reachable = now;
+      release(decide());
+    },
+    confirm() {
+      const count = reachable ? missing.size : 0;
+      if (count > 0) {
+        guard.confirm();
+        release(decide());
+      }
+      return count;
+    },
+    close: () => timer?.cancel(),
+  };
+}

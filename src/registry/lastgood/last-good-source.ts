@@ -1,0 +1,346 @@
+import { mkdir } from 'node:fs/promises';
+import type { Clock, Timer } from '../../base/clock.ts';
+import { MeshError } from '../../base/error.ts';
+import { type Logger, silentLogger } from '../../base/log.ts';
+import { type Change, type Kind, type MeshObject, refKey, refOf } from '../../model/object.ts';
+import type { Problem, Sink, Source } from '../source.ts';
+import { createHolding } from './holding.ts';
+import { type LossRule, lossRule } from './loss-guard.ts';
+import {
+  confirmSnapshot,
+  readHeader,
+  readSnapshot,
+  type Snapshot,
+  setAside,
+  snapshotPath,
+  writeSnapshot,
+} from './snapshot-file.ts';
+
+/** Where a source's objects come from now, for status. Times in milliseconds since the epoch. */
+export interface LastGoodStatus {
+  /** `snapshot`: the source has not answered since the start; `both`: it has, but much is missing in it. */
+  readonly from: 'source' | 'snapshot' | 'both';
+  /** Why not from the source alone. */
+  readonly reason?: string;
+  /** Objects in force, and those of them that only the snapshot has. */
+  readonly objects: number;
+  readonly held: number;
+  /** Objects that were found to differ from what the source holds, and were put right: missed events. */
+  readonly repaired: number;
+  /** The snapshot on disk: when it was written, and until when it was known to be what the source holds. */
+  readonly writtenAt?: number;
+  readonly knownGoodAt?: number;
+}
+
+/** A source that survives the loss of what it reads. */
+export interface LastGoodSource extends Source {
+  confirmDeletes(): number;
+  lastGood(): LastGoodStatus;
+}
+
+/** What it needs. */
+export interface LastGoodOptions {
+  /** Opens the source; again for each attempt, while it cannot be reached. */
+  readonly open: () => Source & { confirmDeletes?(): number };
+  /** The folder of the snapshots; made when it is missing. Absent: nothing is kept on disk. */
+  readonly folder?: string;
+  readonly idc: string;
+  readonly clock: Clock;
+  readonly logger?: Logger;
+  readonly timing?: Partial<LastGoodTiming>;
+}
+
+/** Milliseconds. */
+export interface LastGoodTiming {
+  /** The least time between two writes of the snapshot. */
+  readonly writeMsMin: number;
+  /** How often a source that cannot be reached is tried again. */
+  readonly retryMs: number;
+  /** How often a snapshot that still holds is marked so. */
+  readonly confirmMs: number;
+  readonly loss: LossRule;
+}
+
+/** What docs/lastgood.md states. */
+export const lastGoodTiming: LastGoodTiming = {
+  writeMsMin: 1_000,
+  retryMs: 1_000,
+  confirmMs: 10_000,
+  // A registry that is asked tells all at once: there is no rename to wait for.
+  loss: { ...lossRule, settleMs: 0 },
+};
+
+/**
+ * Wraps a source. What it holds is written to disk when it changes; a start without it, or with next to nothing
+ * in it, begins from there, says so, and lets the source take over when it is back. A source without a guard of
+ * its own gets one: a loss of very many objects at once is held.
+ */
+export function keepLastGood(options: LastGoodOptions): LastGoodSource {
+  const { clock, idc, logger = silentLogger } = options;
+  const timing = { ...lastGoodTiming, ...options.timing };
+  let inner = options.open();
+  const { name } = inner;
+  const file = options.folder === undefined ? undefined : snapshotPath(options.folder, name);
+  let outer: Sink | undefined;
+  let snapshot: Snapshot | undefined;
+  let refusal: Problem | undefined;
+  let innerProblems: readonly Problem[] = [];
+  let innerDoubtful: ReadonlySet<Kind> | undefined;
+  let unreachable: string | undefined;
+  let live = false;
+  let dirty = false;
+  let writing = false;
+  let writtenAt = Number.NEGATIVE_INFINITY;
+  let timer: Timer | undefined;
+  let repaired = 0;
+
+  const holding = createHolding({
+    clock,
+    rule: timing.loss,
+    guardsDeletes: inner.confirmDeletes === undefined,
+    onRelease: (batch) => emit(batch),
+  });
+
+  function emit(batch: readonly Change[]): void {
+    if (batch.length > 0) outer?.changes(batch);
+    if (batch.some(({ type }) => type !== 'synced')) dirty = true;
+    tell();
+    schedule();
+  }
+
+  function tell(): void {
+    const why = reason();
+    const own: Problem[] =
+      why === undefined ? [] : [{ severity: 'error', where: `source ${name}`, path: '', message: why }];
+    outer?.problems([...own, ...(refusal ? [refusal] : []), ...innerProblems], innerDoubtful);
+  }
+
+  function reason(): string | undefined {
+    const held = holding.missing.size;
+    if (unreachable !== undefined)
+      return `cannot be reached: ${unreachable}. In force is its last good state, ${held} objects, ${age()}. Bring it back; it takes over by itself.`;
+    if (holding.heldSince === undefined) return undefined;
+    const release = `or, if they are meant to be gone, confirm: POST /confirm-deletes on the admin address, with the token`;
+    return `${held} of ${holding.inForce.size} objects are missing in it at once: they stay in force as they last were. Bring them back; ${release}.`;
+  }
+
+  function age(): string {
+    if (snapshot === undefined) return 'of this run';
+    return `known to be good until ${new Date(snapshot.knownGoodAt).toISOString()}`;
+  }
+
+  /** Writes when something changed, marks the snapshot when nothing did; nothing while objects are held. */
+  function schedule(): void {
+    if (file === undefined || writing || timer !== undefined || !live || stopped()) return;
+    const dueMs = dirty ? writtenAt + timing.writeMsMin - clock.now() : timing.confirmMs;
+    timer = clock.after(Math.max(0, dueMs), () => {
+      timer = undefined;
+      void save(file);
+    });
+  }
+
+  async function save(to: string): Promise<void> {
+    if (holding.missing.size > 0 || unreachable !== undefined) return schedule();
+    writing = true;
+    const wallMs = clock.wall();
+    try {
+      if (dirty || snapshot === undefined) {
+        dirty = false;
+        const header = await writeSnapshot(to, [...holding.inForce.values()], { idc, source: name, wallMs });
+        snapshot = { header, knownGoodAt: wallMs };
+      } else {
+        await confirmSnapshot(to, wallMs);
+        snapshot = { ...snapshot, knownGoodAt: wallMs };
+      }
+    } catch (cause) {
+      dirty = true;
+      logger.error('last good state not written; it is tried again', {
+        error: MeshError.from(cause).message,
+      });
+    }
+    writtenAt = clock.now();
+    writing = false;
+    schedule();
+  }
+
+  let signal: AbortSignal | undefined;
+  const stopped = () => signal?.aborted === true;
+
+  const sink: Sink = {
+    changes(batch) {
+      if (!live) starting.push(...batch);
+      else emit(holding.take(batch));
+    },
+    problems(list, doubtful) {
+      innerProblems = list;
+      innerDoubtful = doubtful;
+      if (live) tell();
+    },
+  };
+  let starting: Change[] = [];
+
+  /** Starts the source; what it says at first is kept back until it is synced. */
+  async function attempt(aborted: AbortSignal): Promise<MeshError | undefined> {
+    starting = [];
+    try {
+      await inner.start(sink, aborted);
+      return undefined;
+    } catch (cause) {
+      return MeshError.from(cause);
+    }
+  }
+
+  /** What is to be in force: what the source holds, and what is held although it does not. */
+  function* objects(): Iterable<MeshObject> {
+    if (!live || unreachable !== undefined || inner.objects === undefined)
+      return yield* holding.inForce.values();
+    yield* inner.objects();
+    for (const key of holding.missing) {
+      const object = holding.inForce.get(key);
+      if (object !== undefined) yield object;
+    }
+  }
+
+  async function findSnapshot(): Promise<Snapshot | undefined> {
+    if (file === undefined) return undefined;
+    await mkdir(options.folder as string, { recursive: true }).catch((cause: Error) => {
+      const message = `the folder of --state cannot be made: ${cause.message}; give another one, or make this one writable`;
+      throw new MeshError('unavailable', message, { cause });
+    });
+    return refusing(file, async () => {
+      const found = await readHeader(file);
+      if (found !== undefined && found.header.idc !== idc)
+        throw new MeshError('invalid', `the last good state is not used: it is of IDC ${found.header.idc}`);
+      return found;
+    });
+  }
+
+  async function contentsOf(): Promise<readonly MeshObject[]> {
+    if (file === undefined || snapshot === undefined) return [];
+    const read = await refusing(file, () => readSnapshot(file, (idcs) => outer?.changes(upserts(idcs))));
+    if (read === undefined) snapshot = undefined;
+    return read?.contents ?? [];
+  }
+
+  /** What cannot be used is said in words and taken out of the way; the start goes on without it. */
+  async function refusing<T>(path: string, read: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await read();
+    } catch (cause) {
+      const aside = await setAside(path, clock.wall()).catch(() => path);
+      const message = `${MeshError.from(cause).message}. It was set aside.`;
+      refusal = { severity: 'error', where: aside, path: '', message };
+      logger.error('last good state refused', { file: aside, reason: message });
+      return undefined;
+    }
+  }
+
+  /** Whether so much less came than the snapshot holds that it is read and held against it. */
+  function looksLost(batch: readonly Change[], header: Snapshot['header']): boolean {
+    const found = batch.filter(({ type }) => type === 'upsert').length;
+    const instances = batch.filter(
+      (one) => one.type === 'upsert' && one.object.kind === 'WorkloadEntry',
+    ).length;
+    const { objectsMin, shareMax } = timing.loss;
+    const lost = header.objects - found;
+    return (
+      (found === 0 && lost > 0) ||
+      (instances === 0 && header.instances > 1) ||
+      (lost >= objectsMin && lost > header.objects * shareMax)
+    );
+  }
+
+  async function retry(aborted: AbortSignal): Promise<void> {
+    inner = options.open();
+    const failed = await attempt(aborted);
+    if (aborted.aborted) return;
+    if (failed !== undefined) {
+      if (failed.message !== unreachable) {
+        unreachable = failed.message;
+        tell();
+      }
+      clock.after(timing.retryMs, () => void retry(aborted));
+      return;
+    }
+    unreachable = undefined;
+    const first = holding.take(starting.filter(({ type }) => type !== 'synced'));
+    logger.info('the source is back', { source: name, objects: holding.inForce.size - holding.missing.size });
+    live = true;
+    emit(first);
+    holding.setReachable(true);
+    emit([]);
+  }
+
+  return {
+    name,
+    async start(to, aborted) {
+      outer = to;
+      signal = aborted;
+      aborted.addEventListener('abort', () => {
+        timer?.cancel();
+        holding.close();
+      });
+      snapshot = await findSnapshot();
+      const failed = await attempt(aborted);
+      if (aborted.aborted) return;
+      if (failed === undefined) {
+        const first = holding.take(starting.filter(({ type }) => type !== 'synced'));
+        const lost = snapshot !== undefined && looksLost(starting, snapshot.header) ? await contentsOf() : [];
+        holding.restore(lost.filter((object) => !holding.inForce.has(refKey(refOf(object)))));
+        const kept = [...holding.missing].map((key) => holding.inForce.get(key) as MeshObject);
+        live = true;
+        emit([...upserts(kept), ...first, synced()]);
+        return;
+      }
+      const contents = await contentsOf();
+      if (contents.length === 0) {
+        // Nothing to begin from: the first start is not one to be silent about.
+        const words = refusal === undefined ? '' : ` (${refusal.where}: ${refusal.message})`;
+        throw new MeshError(failed.code, `${failed.message}${words}`, {
+          ref: failed.ref ?? name,
+          cause: failed,
+        });
+      }
+      unreachable = failed.message;
+      holding.setReachable(false);
+      holding.restore(contents);
+      logger.error('the source cannot be reached: started from its last good state', {
+        ...{ source: name, reason: failed.message, objects: contents.length },
+        knownGoodAt: snapshot && new Date(snapshot.knownGoodAt).toISOString(),
+      });
+      emit([...upserts(contents), synced()]);
+      clock.after(timing.retryMs, () => void retry(aborted));
+    },
+    release: (ref) => inner.release(ref),
+    objects,
+    repair(batch) {
+      repaired += batch.length;
+      // What the index alone has, nobody here knows of.
+      const isStray = (one: Change) => one.type === 'delete' && !holding.inForce.has(refKey(one.ref));
+      emit([...holding.take(batch.filter((one) => !isStray(one))), ...batch.filter(isStray)]);
+    },
+    confirmDeletes() {
+      const count = (inner.confirmDeletes?.() ?? 0) + holding.confirm();
+      tell();
+      return count;
+    },
+    lastGood() {
+      const held = holding.missing.size;
+      const why = reason();
+      return {
+        from: unreachable !== undefined ? 'snapshot' : why !== undefined ? 'both' : 'source',
+        ...(why === undefined ? {} : { reason: why }),
+        ...{ objects: holding.inForce.size, held, repaired },
+        ...(snapshot && { writtenAt: snapshot.header.writtenAt, knownGoodAt: snapshot.knownGoodAt }),
+      };
+    },
+  };
+
+  function upserts(objects: readonly MeshObject[]): Change[] {
+    return objects.map((object) => ({ type: 'upsert', object, at: clock.now() }));
+  }
+
+  function synced(): Change {
+    return { type: 'synced', source: name, at: clock.now() };
+  }
+}

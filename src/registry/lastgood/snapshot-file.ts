@@ -1,0 +1,189 @@
+import { createHash } from 'node:crypto';
+import { type FileHandle, open, rename, stat, unlink, utimes } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { openRegular } from '../../base/bounded-file.ts';
+import { MeshError } from '../../base/error.ts';
+import type { MeshObject } from '../../model/object.ts';
+
+/** What a snapshot says of itself, in its first line. */
+export interface SnapshotHeader {
+  readonly format: 'isthmus registry snapshot';
+  /** Of what follows; another version is not read. Raise it when an object of `model/` changes its fields. */
+  readonly version: 1;
+  readonly idc: string;
+  readonly source: string;
+  /** When it was written, in milliseconds since the epoch. */
+  readonly writtenAt: number;
+  readonly objects: number;
+  /** WorkloadEntries among them. */
+  readonly instances: number;
+  /** Of the bytes after the first line. */
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/** A snapshot that was found good. */
+export interface Snapshot {
+  readonly header: SnapshotHeader;
+  /** When it was last known to be what the source holds, in milliseconds since the epoch. */
+  readonly knownGoodAt: number;
+}
+
+const format = 'isthmus registry snapshot';
+const version = 1;
+// Objects in a line: long enough that JSON is fast, short enough that no line keeps the process for long.
+const lineObjects = 500;
+
+/** Gives way to what else there is to do. */
+const breathe = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+/**
+ * Writes a snapshot in place of `file`, all or nothing: beside it, flushed to the disk, then renamed. It works in
+ * slices, so that pushes go on meanwhile. Rejects with MeshError `unavailable` when the disk does not take it;
+ * what was there stays.
+ */
+export async function writeSnapshot(
+  file: string,
+  objects: readonly MeshObject[],
+  about: { readonly idc: string; readonly source: string; readonly wallMs: number },
+): Promise<SnapshotHeader> {
+  const hash = createHash('sha256');
+  // IDCs stand in a line of their own, before all else: whoever reads them can begin to compile filters.
+  const isIdc = ({ kind }: MeshObject) => kind === 'Idc';
+  const [idcs, others] = [objects.filter(isIdc), objects.filter((object) => !isIdc(object))];
+  const lines: Buffer[] = [];
+  let bytes = 0;
+  let instances = 0;
+  const slices = [idcs];
+  for (let start = 0; start < others.length; start += lineObjects)
+    slices.push(others.slice(start, start + lineObjects));
+  for (const slice of slices) {
+    for (const object of slice) if (object.kind === 'WorkloadEntry') instances += 1;
+    const line = Buffer.from(`${JSON.stringify(slice)}\n`);
+    hash.update(line);
+    bytes += line.length;
+    lines.push(line);
+    await breathe();
+  }
+  const { idc, source, wallMs: writtenAt } = about;
+  const sha256 = hash.digest('hex');
+  const counts = { objects: objects.length, instances, bytes, sha256 };
+  const header: SnapshotHeader = { format, version, idc, source, writtenAt, ...counts };
+  const beside = `${file}.new`;
+  try {
+    const handle = await open(beside, 'w', 0o600);
+    try {
+      await handle.writeFile([Buffer.from(`${JSON.stringify(header)}\n`), ...lines]);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(beside, file);
+    await syncFolder(dirname(file));
+  } catch (cause) {
+    await unlink(beside).catch(() => {});
+    const message = `cannot write the last good state: ${(cause as Error).message}; free or mend the disk`;
+    throw new MeshError('unavailable', message, { ref: file, cause });
+  }
+  return header;
+}
+
+/** Makes a rename last: it stands in the folder. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Notes that the snapshot is what the source still holds, by the file's time. */
+export async function confirmSnapshot(file: string, wallMs: number): Promise<void> {
+  await utimes(file, wallMs / 1000, wallMs / 1000);
+}
+
+/**
+ * Reads what a snapshot says of itself, and nothing else. Resolves to undefined when there is none. Rejects with
+ * MeshError `invalid` when its first line is not one.
+ */
+export async function readHeader(file: string): Promise<Snapshot | undefined> {
+  let handle: FileHandle;
+  try {
+    handle = await openRegular(file);
+  } catch (reason) {
+    if ((reason as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw new MeshError('unavailable', `cannot be read: ${(reason as Error).message}`, {
+      ref: file,
+      cause: reason,
+    });
+  }
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(4096), 0, 4096, 0);
+    const header = parseHeader(file, buffer.subarray(0, bytesRead));
+    return { header, knownGoodAt: (await handle.stat()).mtimeMs };
+  } finally {
+    await handle.close();
+  }
+}
+
+/**
+ * Reads a whole snapshot and checks it: length, hash, number of objects. Rejects with MeshError `invalid`, which
+ * says what is wrong, unless all is right: it is never half of one that comes out. `onIdcs` gets the Idcs as soon
+ * as the checks have passed, before the other objects are read.
+ */
+export async function readSnapshot(
+  file: string,
+  onIdcs: (idcs: readonly MeshObject[]) => void = () => {},
+): Promise<Snapshot & { readonly contents: readonly MeshObject[] }> {
+  const handle = await openRegular(file);
+  const data = await handle.readFile().finally(() => handle.close());
+  const header = parseHeader(file, data);
+  const body = data.subarray(data.indexOf(0x0a) + 1);
+  if (body.length !== header.bytes)
+    throw corrupt(file, `it has ${body.length} bytes of objects, not the ${header.bytes} that were written`);
+  if (createHash('sha256').update(body).digest('hex') !== header.sha256)
+    throw corrupt(file, 'its contents do not match their checksum');
+  const contents: MeshObject[] = [];
+  for (let start = 0; start < body.length; ) {
+    const end = body.indexOf(0x0a, start);
+    const slice = JSON.parse(body.toString('utf8', start, end)) as MeshObject[];
+    if (start === 0) onIdcs(slice);
+    for (const object of slice) contents.push(object);
+    start = end + 1;
+    await breathe();
+  }
+  if (contents.length !== header.objects)
+    throw corrupt(file, `it has ${contents.length} objects, not the ${header.objects} that it names`);
+  return { header, knownGoodAt: (await stat(file)).mtimeMs, contents };
+}
+
+function parseHeader(file: string, data: Buffer): SnapshotHeader {
+  const end = data.indexOf(0x0a);
+  let header: Partial<SnapshotHeader> | undefined;
+  try {
+    header = JSON.parse(data.toString('utf8', 0, Math.max(end, 0)));
+  } catch {
+    // Said below, with all else that may be wrong with it.
+  }
+  if (header?.format !== format) throw corrupt(file, 'its first line is not the one of a registry snapshot');
+  if (header.version !== version)
+    throw corrupt(file, `it is of version ${header.version}; this program reads version ${version}`);
+  return header as SnapshotHeader;
+}
+
+function corrupt(file: string, why: string): MeshError {
+  return new MeshError('invalid', `the last good state is not used: ${why}`, { ref: file });
+}
+
+/** Takes a snapshot that cannot be used out of the way, for a person to look at; resolves to its new name. */
+export async function setAside(file: string, wallMs: number): Promise<string> {
+  const aside = `${file}.refused-${new Date(wallMs).toISOString().replaceAll(':', '')}`;
+  await rename(file, aside);
+  return aside;
+}
+
+/** The file of a source's snapshot. */
+export function snapshotPath(folder: string, source: string): string {
+  return join(folder, `registry-${encodeURIComponent(source)}.jsonl`);
+}

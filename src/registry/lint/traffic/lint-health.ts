@@ -1,0 +1,142 @@
+import { trafficFromAnnotations } from '../../../model/annotations.ts';
+import { type GroupHealth, type HealthSettings, healthOfPort } from '../../../model/health.ts';
+import { covers as coversHost } from '../../../model/hostname.ts';
+import type { DrGroup } from '../../../model/idc.ts';
+import type { Labels } from '../../../model/meta.ts';
+import type { Protocol, ServiceEntry, ServicePort } from '../../../model/service.ts';
+import { didYouMean } from '../../../model/suggest.ts';
+import type { PathPart } from '../../parse/fault.ts';
+import type { Lint } from '../lint-finding.ts';
+
+/** Declarations on health that concern no port, and ports that are not checked though it looks as if they were. */
+export function lintHealth(entries: readonly ServiceEntry[], groups: readonly DrGroup[]): Lint[] {
+  return [
+    ...groups.flatMap((object): Lint[] => {
+      const { health } = object.spec.traffic;
+      if (health === undefined) return [];
+      const ports = entries.filter((entry) => covers(object, entry)).flatMap(({ spec }) => spec.ports);
+      const at = (field: string, port?: string): PathPart[] => {
+        return [
+          'spec',
+          'traffic',
+          'health',
+          ...(port === undefined ? [] : ['ports', port]),
+          ...(field === '' ? [] : [field]),
+        ];
+      };
+      return lint(health, ports).map(({ field, port, message }) => ({
+        object,
+        path: at(field, port),
+        message,
+        lacks: ['ServiceEntry'],
+      }));
+    }),
+    ...entries.flatMap((object) => {
+      const { health } = trafficFromAnnotations(object);
+      if (health === undefined) return [];
+      const declared = Object.keys(object.meta.annotations);
+      return lint(health, object.spec.ports).map(({ field, port, message }) => {
+        const suffix = port === undefined ? '' : `.${port}`;
+        const key =
+          field === ''
+            ? declared.find((one) => one.startsWith('isthmus.dev/health-') && one.endsWith(suffix))
+            : `isthmus.dev/health-${field}${suffix}`;
+        return { object, path: ['metadata', 'annotations', key ?? ''], message };
+      });
+    }),
+  ];
+}
+
+interface Finding {
+  /** The field, or '' for all that is declared there. */
+  readonly field: string;
+  readonly port?: string;
+  readonly message: string;
+}
+
+const http: readonly Protocol[] = ['HTTP', 'HTTP2'];
+
+function lint(health: GroupHealth, ports: readonly ServicePort[]): Finding[] {
+  // Hosts that nobody declares are told elsewhere.
+  if (ports.length === 0) return [];
+  return [
+    ...lintAll(health, ports),
+    ...Object.entries(health.ports ?? {}).flatMap(([key, own]) => lintOne(key, own, ports)),
+  ];
+}
+
+function lintAll(health: GroupHealth, ports: readonly ServicePort[]): Finding[] {
+  const findings: Finding[] = [];
+  if (health.path !== undefined && !ports.some(({ protocol }) => http.includes(protocol))) {
+    findings.push({
+      field: 'path',
+      message:
+        'matches no port: none is HTTP or HTTP2, and others are not asked by HTTP. GRPC is asked where `grpc` is given.',
+    });
+  }
+  if (health.grpc !== undefined && !ports.some(({ protocol }) => protocol === 'GRPC')) {
+    findings.push({
+      field: 'grpc',
+      message: 'matches no port: none is GRPC. An HTTP2 port is asked by gRPC where its own entry says so.',
+    });
+  }
+  if (health.path === undefined || health.grpc !== undefined) return findings;
+  const unchecked = ports.filter((port) => port.protocol === 'GRPC' && isOpen(healthOfPort(health, port)));
+  if (unchecked.length > 0) {
+    const names = unchecked.map(({ name, number }) => `${name} (${number})`).join(', ');
+    findings.push({
+      field: 'path',
+      message: `is not asked for at ${names}, which is GRPC and so is not checked at all: give \`grpc: true\` where the servers have grpc.health.v1, or \`enabled: false\` for the port.`,
+    });
+  }
+  return findings;
+}
+
+/** Whether nothing says how, or that not, a GRPC port is checked. */
+function isOpen({ grpc, enabled }: HealthSettings): boolean {
+  return grpc === undefined && enabled !== false;
+}
+
+function lintOne(key: string, own: HealthSettings, ports: readonly ServicePort[]): Finding[] {
+  const found = ports.filter(({ name, number }) => name === key || String(number) === key);
+  const finding = (field: string, message: string): Finding[] => [{ field, port: key, message }];
+  if (found.length === 0) {
+    const known = [...new Set(ports.flatMap(({ name, number }) => [name, String(number)]))];
+    return finding(
+      '',
+      `no port has this name or number: correct it.${didYouMean(key, known)} There are ${known.join(', ')}.`,
+    );
+  }
+  if (own.enabled === false) return [];
+  const all = (...protocols: Protocol[]) => found.every(({ protocol }) => protocols.includes(protocol));
+  if (!found.some(({ protocol }) => [...http, 'GRPC'].includes(protocol))) {
+    return finding('', 'the port is not HTTP, HTTP2 or GRPC, so it is not checked: remove this.');
+  }
+  if (own.path !== undefined && all('GRPC')) {
+    return finding(
+      'path',
+      'the port is GRPC, which is not asked by HTTP: give `grpc: true`, or declare the port as HTTP2.',
+    );
+  }
+  if (own.grpc !== undefined && all('HTTP')) {
+    return finding(
+      'grpc',
+      'the port is HTTP, and gRPC needs HTTP/2: give `path`, or declare the port as HTTP2 or GRPC.',
+    );
+  }
+  return [];
+}
+
+/** Whether a DR group is for a ServiceEntry: it names one of its hosts, or a pattern for one, or selects it. */
+export function covers({ spec }: DrGroup, { meta, spec: { hosts } }: ServiceEntry): boolean {
+  return (
+    hosts.some((host) => spec.hosts.some((pattern) => coversHost(pattern, host))) ||
+    (spec.selector !== undefined && matches(spec.selector, meta.labels))
+  );
+}
+
+function matches(selector: Labels, labels: Labels): boolean {
+  return Object.entries(selector).every(
+    ([key, value]) => Object.hasOwn(labels, key) && labels[key] === value,
+  );
+}

@@ -1,0 +1,28 @@
+import { isWildcard } from '../../../model/hostname.ts';
+import type { DrGroup } from '../../../model/idc.ts';
+import type { ServiceEntry } from '../../../model/service.ts';
+import type { Lint } from '../lint-finding.ts';
+
+const http: ReadonlySet<string> = new Set(['HTTP', 'HTTP2', 'GRPC']);
+
+/**
+ * TCP ports whose connections may go to another IDC: notes of what such a connection loses there
+ * (docs/decisions/060-tunnels-listen-on-sockets.md). `covers` says whether a DR group is for a ServiceEntry.
+ */
+export function lintTcpCrossing(
+  groups: readonly DrGroup[],
+  entries: readonly ServiceEntry[],
+  covers: (group: DrGroup, entry: ServiceEntry) => boolean,
+): Lint[] {
+  return entries.flatMap((object) => {
+    const group = groups.find((one) => one.spec.hopLimit > 0 && covers(one, object));
+    if (group === undefined || object.spec.hosts.every(isWildcard)) return [];
+    const { resolution } = object.spec;
+    if (resolution === 'NONE' || resolution === 'DYNAMIC_DNS') return [];
+    return object.spec.ports.flatMap((port, index): Lint[] => {
+      if (http.has(port.protocol)) return [];
+      const message = `connections may go to another IDC (DrGroup ${group.meta.name}) and lose two things there: what a client sends after the server has ended does not arrive, and a client's reset arrives as an end. Protocols in which the client ends first, or the server after its answer, are whole; with hopLimit 0 connections stay at home.`;
+      return [{ object, path: ['spec', 'ports', index, 'protocol'], message, severity: 'note' }];
+    });
+  });
+}

@@ -1,0 +1,41 @@
+import { meaningsOf } from '../../../model/hostname.ts';
+import type { DestinationRule, ServiceEntry, TrafficPolicy, WorkloadEntry } from '../../../model/service.ts';
+import type { PathPart } from '../../parse/fault.ts';
+import type { Lint } from '../lint-finding.ts';
+
+/**
+ * Rules that prefer a zone where no instance names one. `selects` says whether a ServiceEntry selects a WorkloadEntry. Hosts
+ * without instances are left out: theirs may register themselves.
+ */
+export function lintZones(
+  rules: readonly DestinationRule[],
+  entries: readonly ServiceEntry[],
+  workloads: readonly WorkloadEntry[],
+  selects: (entry: ServiceEntry, workload: WorkloadEntry) => boolean,
+): Lint[] {
+  return rules.flatMap((object) => {
+    const at = placesOf(object);
+    if (at.length === 0) return [];
+    const hosts = new Set(meaningsOf(object.spec.host, object.meta.namespace));
+    const instances = entries
+      .filter(({ spec }) => spec.hosts.some((host) => hosts.has(host)))
+      .flatMap((entry) => [
+        ...entry.spec.endpoints,
+        ...workloads.filter((workload) => selects(entry, workload)).map(({ spec }) => spec),
+      ]);
+    if (instances.length === 0 || instances.some(({ locality = '' }) => locality.includes('/'))) return [];
+    const message =
+      'has no effect: no instance of the host names a zone. Give them a locality of the form IDC/zone.';
+    return at.map((path) => ({ object, path, message }));
+  });
+}
+
+function placesOf({ spec }: DestinationRule): PathPart[][] {
+  const prefers = ({ zonePreference }: TrafficPolicy) => zonePreference === true;
+  return [
+    ...(prefers(spec.policy) ? [['spec', 'trafficPolicy', 'loadBalancer', 'localityLbSetting']] : []),
+    ...(Object.values(spec.portPolicies).some(prefers)
+      ? [['spec', 'trafficPolicy', 'portLevelSettings']]
+      : []),
+  ];
+}

@@ -1,0 +1,63 @@
+import type { Change, MeshObject } from '../../model/object.ts';
+import { refKey, refOf } from '../../model/object.ts';
+import type { Problem } from '../source.ts';
+
+/** Makes one stream of changes of several sources. */
+export interface Precedence {
+  /** What of a source's changes counts, in its place. `rank` is the source's: the lowest wins. */
+  admit(rank: number, batch: readonly Change[]): readonly Change[];
+  /** The rank of the source whose object of this key counts; undefined when none told of it. */
+  rankOf(key: string): number | undefined;
+  /** Objects that have no effect, as another source has one of that name. */
+  problems(): readonly Problem[];
+}
+
+/**
+ * Creates it for sources by rank. Two sources may hold an object of one kind, namespace and name: the one of the
+ * lower rank counts, the other one waits and takes its place when it goes.
+ */
+export function createPrecedence(names: readonly string[]): Precedence {
+  if (names.length < 2) return { admit: (_, batch) => batch, rankOf: () => 0, problems: () => [] };
+  const holders = new Map<string, Map<number, MeshObject>>();
+  const contested = new Set<string>();
+  const winner = (by: ReadonlyMap<number, MeshObject>) => Math.min(...by.keys());
+
+  function admitOne(rank: number, change: Change): Change | undefined {
+    if (change.type === 'synced') return change;
+    const key = change.type === 'upsert' ? refKey(refOf(change.object)) : refKey(change.ref);
+    const by = holders.get(key) ?? new Map<number, MeshObject>();
+    const had = by.has(rank);
+    if (change.type === 'upsert') by.set(rank, change.object);
+    else by.delete(rank);
+    if (by.size > 0) holders.set(key, by);
+    else holders.delete(key);
+    if (by.size > 1) contested.add(key);
+    else contested.delete(key);
+    if (change.type === 'upsert') return winner(by) === rank ? change : undefined;
+    if (by.size === 0) return change;
+    const next = winner(by);
+    // Only what was in force leaves a place to be taken.
+    if (!had || next < rank) return undefined;
+    return { type: 'upsert', object: by.get(next) as MeshObject, at: change.at };
+  }
+
+  return {
+    admit: (rank, batch) =>
+      batch.map((change) => admitOne(rank, change)).filter((change) => change !== undefined),
+    rankOf(key) {
+      const by = holders.get(key);
+      return by && winner(by);
+    },
+    problems: () =>
+      [...contested].flatMap((key) => {
+        const by = holders.get(key) ?? new Map<number, MeshObject>();
+        const first = winner(by);
+        return [...by]
+          .filter(([rank]) => rank !== first)
+          .map(([rank, object]): Problem => {
+            const message = `the source ${names[first]} has an object of this name too, which counts (${by.get(first)?.meta.origin}); ${names[rank]}'s has no effect. Rename one.`;
+            return { severity: 'error', where: object.meta.origin, path: '', message };
+          });
+      }),
+  };
+}

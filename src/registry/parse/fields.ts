@@ -1,0 +1,191 @@
+import { parseDurationMs } from '../../model/duration.ts';
+import type { Labels } from '../../model/meta.ts';
+import { didYouMean } from '../../model/suggest.ts';
+import { type Fault, type PathPart, show } from './fault.ts';
+
+/**
+ * The fields of one message: name → '' where it is supported, else what happens to it, in words, because
+ * Isthmus does not support it.
+ */
+export type FieldTable = Readonly<Record<string, string>>;
+
+/** Any mapping of YAML or JSON. */
+export type RawMap = Readonly<Record<string, unknown>>;
+
+/** Whether a value is a mapping (not a list, not null). */
+export function isMap(value: unknown): value is RawMap {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/**
+ * Reads one mapping of an Istio object, field by field. Each reader gives the value, or undefined where the
+ * field is absent, null or faulty; faults go to a list that the whole object shares, so that all are found at
+ * once. Paths are only built when something is wrong: 60,000 objects pass here at a start.
+ */
+export class Fields {
+  readonly raw: RawMap;
+  readonly #faults: Fault[];
+  readonly #parent: Fields | undefined;
+  readonly #steps: readonly PathPart[];
+
+  constructor(raw: RawMap, faults: Fault[], steps: readonly PathPart[] = [], parent?: Fields) {
+    this.raw = raw;
+    this.#faults = faults;
+    this.#parent = parent;
+    this.#steps = steps;
+  }
+
+  /** The path of this mapping, or of what stands under `steps` in it. */
+  path(...steps: PathPart[]): PathPart[] {
+    return [...(this.#parent?.path() ?? []), ...this.#steps, ...steps];
+  }
+
+  error(message: string, ...steps: PathPart[]): void {
+    this.#faults.push({ severity: 'error', path: this.path(...steps), message });
+  }
+
+  warn(message: string, ...steps: PathPart[]): void {
+    this.#faults.push({ severity: 'warning', path: this.path(...steps), message });
+  }
+
+  /** Whether the field is there and not null. */
+  has(key: string): boolean {
+    return this.raw[key] !== undefined && this.raw[key] !== null;
+  }
+
+  string(key: string): string | undefined {
+    const value = this.raw[key];
+    if (value === undefined || value === null) return undefined;
+    if (typeof value === 'string') return value;
+    this.error(`must be text, not ${show(value)}: put it in quotes.`, key);
+    return undefined;
+  }
+
+  /** A text that must be there and not be empty; `example` is shown when it is not. */
+  required(key: string, example: string): string | undefined {
+    const value = this.string(key);
+    if (value === '' || (value === undefined && !this.has(key))) {
+      this.error(`is required: give ${example}.`, key);
+      return undefined;
+    }
+    return value;
+  }
+
+  integer(key: string, min: number, max: number): number | undefined {
+    return this.#number(this.raw[key], min, max, key);
+  }
+
+  boolean(key: string): boolean | undefined {
+    const value = this.raw[key];
+    if (value === undefined || value === null) return undefined;
+    if (typeof value === 'boolean') return value;
+    this.error(`must be true or false, not ${show(value)}.`, key);
+    return undefined;
+  }
+
+  /** Milliseconds of a duration of at least `msMin`. */
+  duration(key: string, msMin: number): number | undefined {
+    const text = this.raw[key];
+    if (text === undefined || text === null) return undefined;
+    const ms = typeof text === 'string' ? parseDurationMs(text) : undefined;
+    if (ms === undefined) {
+      this.error(`${show(text)} is not a duration: give one like '1.5s', '250ms' or '1h5m'.`, key);
+      return undefined;
+    }
+    if (ms >= msMin) return ms;
+    this.error(`${text} is too short: give at least ${msMin}ms.`, key);
+    return undefined;
+  }
+
+  oneOf<T extends string>(key: string, values: readonly T[]): T | undefined {
+    const text = this.string(key);
+    if (text === undefined) return undefined;
+    const found = values.find((value) => value === text);
+    if (found === undefined) {
+      const hint = didYouMean(text, values);
+      this.error(`${show(text)} is not one of ${values.join(', ')}.${hint}`, key);
+    }
+    return found;
+  }
+
+  /** A mapping inside; absent and null give undefined. */
+  map(key: string): Fields | undefined {
+    const value = this.raw[key];
+    if (value === undefined || value === null) return undefined;
+    if (isMap(value)) return new Fields(value, this.#faults, [key], this);
+    this.error(`must be a mapping, not ${show(value)}.`, key);
+    return undefined;
+  }
+
+  list(key: string): readonly unknown[] {
+    const value = this.raw[key];
+    if (value === undefined || value === null) return [];
+    if (Array.isArray(value)) return value;
+    this.error(`must be a list, not ${show(value)}: write each item on a line of its own, after '- '.`, key);
+    return [];
+  }
+
+  /** The mappings in a list. */
+  maps(key: string): Fields[] {
+    const found: Fields[] = [];
+    for (const [index, value] of this.list(key).entries()) {
+      if (isMap(value)) found.push(new Fields(value, this.#faults, [key, index], this));
+      else this.error(`must be a mapping, not ${show(value)}.`, key, index);
+    }
+    return found;
+  }
+
+  /** The texts in a list, with where each stands; empty ones are faults. */
+  strings(key: string): { text: string; index: number }[] {
+    const found: { text: string; index: number }[] = [];
+    for (const [index, value] of this.list(key).entries()) {
+      if (typeof value === 'string' && value !== '') found.push({ text: value, index });
+      else if (value === '') this.error('is empty: remove it, or fill it in.', key, index);
+      else this.error(`must be text, not ${show(value)}: put it in quotes.`, key, index);
+    }
+    return found;
+  }
+
+  /** A mapping of texts to texts, such as labels. */
+  labels(key: string): Labels {
+    const inside = this.map(key);
+    if (inside === undefined) return {};
+    const found: [string, string][] = [];
+    for (const [name, value] of Object.entries(inside.raw)) {
+      if (typeof value === 'string') found.push([name, value]);
+      else inside.error(`must be text, not ${show(value)}: put it in quotes.`, name);
+    }
+    // fromEntries, not assignment: a label may be called __proto__.
+    return Object.fromEntries(found);
+  }
+
+  /** A mapping of texts to whole numbers. */
+  integers(key: string, min: number, max: number): Readonly<Record<string, number>> {
+    const inside = this.map(key);
+    if (inside === undefined) return {};
+    const found: [string, number][] = [];
+    for (const [name, value] of Object.entries(inside.raw)) {
+      const number = inside.#number(value, min, max, name);
+      if (number !== undefined) found.push([name, number]);
+    }
+    return Object.fromEntries(found);
+  }
+
+  /** Warns of each field that is not supported, and of each that `table` does not know. Call once. */
+  checkKnown(table: FieldTable): void {
+    for (const key in this.raw) {
+      const words = Object.hasOwn(table, key) ? table[key] : undefined;
+      if (words === '' || this.raw[key] === null) continue;
+      if (words !== undefined) this.warn(`is not supported: ${words}`, key);
+      else this.warn(`unknown field, ignored.${didYouMean(key, Object.keys(table))}`, key);
+    }
+  }
+
+  #number(value: unknown, min: number, max: number, key: string): number | undefined {
+    if (value === undefined || value === null) return undefined;
+    if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value;
+    const quotes = typeof value === 'string' && /^[0-9]+$/.test(value) ? ', without quotes' : '';
+    this.error(`must be a whole number from ${min} to ${max}${quotes}, not ${show(value)}.`, key);
+    return undefined;
+  }
+}

@@ -1,0 +1,137 @@
+import type { Meta } from '../../../model/meta.ts';
+import type { WorkloadEntry, WorkloadSpec } from '../../../model/service.ts';
+import { show } from '../fault.ts';
+import type { Fields, FieldTable } from '../fields.ts';
+import { isDnsName, isIpAddress, isPortName } from '../hosts.ts';
+import { checkLabels } from '../metadata.ts';
+
+/** WorkloadEntry as of Istio 1.30; also an item of `endpoints` of a ServiceEntry. */
+const workloadFields: FieldTable = {
+  address: '',
+  ports: '',
+  labels: '',
+  network: '',
+  locality: '',
+  weight: '',
+  serviceAccount: 'identities of workloads are not checked, the instance is used without.',
+};
+
+/** Envoy adds up the weights of a locality in 32 bits and rejects what overflows; 4,000 of these still fit. */
+const weightMax = 1_000_000;
+
+/** The kernel's limit: 108 bytes with the zero at the end. */
+const socketPathMax = 107;
+/** As of a host's name; a locality becomes part of names. */
+const localityMax = 253;
+
+/** Reads a networking.istio.io WorkloadEntry. */
+export function parseWorkloadEntry(spec: Fields, meta: Meta): WorkloadEntry {
+  return { kind: 'WorkloadEntry', meta, spec: parseWorkloadSpec(spec) };
+}
+
+/** Reads what a WorkloadEntry and an inline endpoint share. */
+export function parseWorkloadSpec(fields: Fields): WorkloadSpec {
+  fields.checkKnown(workloadFields);
+  const address = parseAddress(fields);
+  const ports = parsePorts(fields, address);
+  const labels = fields.labels('labels');
+  checkLabels(fields, 'labels', labels);
+  const network = fields.string('network');
+  const locality = parseLocality(fields);
+  const weight = parseWeight(fields);
+  return {
+    address,
+    ports,
+    labels,
+    ...(network ? { network } : {}),
+    ...(locality ? { locality } : {}),
+    ...(weight === undefined ? {} : { weight }),
+  };
+}
+
+function parseAddress(fields: Fields): string {
+  const address = fields.string('address') ?? '';
+  // The root's dot stays: a resolver with a search list takes such a name as it is.
+  const name = address.replace(/\.$/, '');
+  if (address === '') {
+    if (fields.has('address') && typeof fields.raw.address !== 'string') return '';
+    if (!fields.string('network'))
+      fields.error('is required: give the IP address of the instance.', 'address');
+    else
+      fields.warn(
+        'has only a network, no address: gateways of networks are not resolved, the instance gets no requests.',
+      );
+    return '';
+  }
+  if (address.startsWith('unix://')) {
+    const path = address.slice('unix://'.length);
+    if (!/^[/@]/.test(path))
+      fields.error('must be absolute: write unix:///path/to/socket, with three slashes.', 'address');
+    else if (path.endsWith('/'))
+      fields.error('names a folder: give the path of the socket itself.', 'address');
+    if (Buffer.byteLength(path) > socketPathMax)
+      fields.error(`is too long: the system takes socket paths of ${socketPathMax} bytes.`, 'address');
+    if (!isPlain(path)) fields.error('has characters that are not printable: remove them.', 'address');
+  } else if (!isIpAddress(address) && /^[0-9]+$/.test(name.split('.').at(-1) ?? '')) {
+    // Envoy would take such a name for an IP, and reject all endpoints of the service for it.
+    const hint = 'give four numbers from 0 to 255, without zeros in front.';
+    fields.error(`${show(address)} is no IP address, and no name either: ${hint}`, 'address');
+  } else if (!isIpAddress(address) && !isDnsName(name)) {
+    const port = /^(.*):[0-9]+$/.exec(address);
+    const hint = port && !address.includes('::') ? ' The port belongs in `ports`, not here.' : '';
+    fields.error(
+      `${show(address)} is no IP address, DNS name or unix:///path: correct it.${hint}`,
+      'address',
+    );
+  }
+  return address;
+}
+
+function parsePorts(fields: Fields, address: string): Readonly<Record<string, number>> {
+  const ports = fields.integers('ports', 1, 65_535);
+  for (const name in ports) {
+    if (!isPortName(name)) {
+      fields.error("is not a port's name: use up to 63 letters, digits and '-'.", 'ports', name);
+    }
+  }
+  if (address.startsWith('unix://') && fields.has('ports')) {
+    fields.error('a unix:// address has no ports: remove them.', 'ports');
+  }
+  return ports;
+}
+
+function parseLocality(fields: Fields): string | undefined {
+  const locality = fields.string('locality');
+  if (!locality) return undefined;
+  if (locality.split('/').some((part) => part === '' || part.includes('*'))) {
+    fields.error(
+      `${show(locality)} is not a locality: write IDC/zone/subzone, no part empty, no '*'.`,
+      'locality',
+    );
+  }
+  if (locality.length > localityMax)
+    fields.error(`is too long: use up to ${localityMax} characters.`, 'locality');
+  if (!isPlain(locality)) fields.error('has characters that are not printable: remove them.', 'locality');
+  return locality;
+}
+
+/** Whether a text can be sent to Envoy: UTF-8 has no halves of character pairs, and no control characters here. */
+function isPlain(text: string): boolean {
+  return text.isWellFormed() && !/\p{Cc}/u.test(text);
+}
+
+function parseWeight(fields: Fields): number | undefined {
+  const weight = fields.integer('weight', 0, 4_294_967_295);
+  if (weight === 0) {
+    fields.warn(
+      '0 means "not set", as in Istio, so the instance counts like any other. To take it out, remove it.',
+      'weight',
+    );
+    return undefined;
+  }
+  if (weight !== undefined && weight > weightMax) {
+    fields.warn(`is cut to ${weightMax}: beyond it the sum of a locality may not fit Envoy.`, 'weight');
+    return weightMax;
+  }
+  return weight;
+}

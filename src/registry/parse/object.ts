@@ -1,0 +1,182 @@
+import { idcNamePattern } from '../../model/idc.ts';
+import type { Meta } from '../../model/meta.ts';
+import type { Kind, MeshObject, Ref } from '../../model/object.ts';
+import { didYouMean } from '../../model/suggest.ts';
+import { type Fault, hasErrors, type PathPart, show } from './fault.ts';
+import { Fields, isMap, type RawMap } from './fields.ts';
+import { foreignKind } from './foreign.ts';
+import { parseDestinationRule } from './istio/destination-rule.ts';
+import { parseServiceEntry } from './istio/service-entry.ts';
+import { parseWorkloadEntry } from './istio/workload-entry.ts';
+import { parseMeta } from './metadata.ts';
+import { parseEvacuation } from './own/evacuation.ts';
+import { parseDrGroup, parseIdc } from './own/idc-and-dr-group.ts';
+import { ownApiVersion } from './own/schema.ts';
+
+/** What became of one document. */
+export interface Parsed {
+  /** The object it is about; absent when kind, namespace or name cannot be told. */
+  readonly ref?: Ref;
+  /** The object; absent when a fault is an error, or when the kind is not for Isthmus. */
+  readonly object?: MeshObject;
+  /** True for an object that Isthmus has no use for: no object, and no error either. */
+  readonly ignored: boolean;
+  /** Of an object with errors: the IDCs that it names all the same, and where. */
+  readonly idcs?: readonly NamedIdc[];
+  /** What can be read of an object with errors. */
+  readonly draft?: Draft;
+  /** The kind of an object that is for somebody else. */
+  readonly foreign?: string;
+  /** All faults and warnings, in the order of the document's fields as far as the parser reads them so. */
+  readonly faults: readonly Fault[];
+}
+
+/** An object as far as it can be read, and the fields in which it cannot. */
+export interface Draft {
+  readonly object: MeshObject;
+  readonly faulty: readonly (readonly PathPart[])[];
+}
+
+/** An IDC's name in an object, and where it stands. */
+export interface NamedIdc {
+  readonly name: string;
+  readonly path: readonly PathPart[];
+}
+
+interface KindRow {
+  readonly apiVersions: readonly string[];
+  readonly parse: (spec: Fields, meta: Meta, faults: Fault[]) => MeshObject | undefined;
+}
+
+const istioVersions = ['v1', 'v1beta1', 'v1alpha3'].map((version) => `networking.istio.io/${version}`);
+
+/** Every kind that is read: a new kind is a new row. */
+const kinds: Readonly<Record<Kind, KindRow>> = {
+  ServiceEntry: { apiVersions: istioVersions, parse: parseServiceEntry },
+  WorkloadEntry: { apiVersions: istioVersions, parse: parseWorkloadEntry },
+  DestinationRule: { apiVersions: istioVersions, parse: parseDestinationRule },
+  Idc: { apiVersions: [ownApiVersion], parse: parseIdc },
+  DrGroup: { apiVersions: [ownApiVersion], parse: parseDrGroup },
+  Evacuation: { apiVersions: [ownApiVersion], parse: parseEvacuation },
+};
+
+/** The names of all kinds. */
+export const kindNames = Object.keys(kinds) as Kind[];
+
+const rootFields: readonly string[] = ['apiVersion', 'kind', 'metadata', 'spec', 'status'];
+
+/**
+ * Reads one object, as YAML or JSON gave it. All faults are found at once; it never throws.
+ * `origin` is where it was read and becomes `meta.origin`.
+ */
+export function parseObject(raw: unknown, origin: string): Parsed {
+  const faults: Fault[] = [];
+  if (!isMap(raw)) {
+    const message = `must be a mapping with apiVersion, kind, metadata and spec, not ${show(raw)}.`;
+    return { ignored: false, faults: [{ severity: 'error', path: [], message }] };
+  }
+  const root = new Fields(raw, faults);
+  if (isForeignIstioKind(root)) return { ignored: true, faults };
+  const foreign = foreignKind(raw, Object.keys(kinds));
+  if (foreign !== undefined) return { ignored: true, foreign, faults };
+  const kind = parseKind(root);
+  if (kind === undefined) return { ignored: false, faults };
+  const meta = parseMeta(root, kind, origin);
+  checkRoot(root, kinds[kind].apiVersions.includes(ownApiVersion));
+  const spec = parseSpec(root);
+  // Faults in the spec are worth telling even where nobody knows yet whose they are.
+  const read = spec && kinds[kind].parse(spec, meta ?? nobody, faults);
+  if (meta === undefined) return { ignored: false, faults };
+  const ref: Ref = { kind, namespace: meta.namespace, name: meta.name };
+  return read === undefined || hasErrors(faults)
+    ? { ref, ignored: false, faults, ...remainsOf(kind, spec, read, faults) }
+    : { ref, object: read, ignored: false, faults };
+}
+
+function remainsOf(
+  kind: Kind,
+  spec: Fields | undefined,
+  object: MeshObject | undefined,
+  faults: readonly Fault[],
+): Pick<Parsed, 'idcs' | 'draft'> {
+  const faulty = faults.filter(({ severity }) => severity === 'error').map(({ path }) => path);
+  return {
+    ...(spec === undefined ? {} : { idcs: namedIdcs(kind, spec.raw) }),
+    ...(object === undefined ? {} : { draft: { object, faulty } }),
+  };
+}
+
+/** The names of IDCs in a spec that may have faults. What is no name is a fault that is told already. */
+function namedIdcs(kind: Kind, raw: RawMap): readonly NamedIdc[] {
+  const list = kind === 'DrGroup' && Array.isArray(raw.idcs) ? raw.idcs : [];
+  const named: { name: unknown; path: PathPart[] }[] =
+    kind === 'Evacuation'
+      ? [{ name: raw.idc, path: ['spec', 'idc'] }]
+      : list.map((item, i) => ({ name: isMap(item) && item.name, path: ['spec', 'idcs', i, 'name'] }));
+  return named.flatMap(({ name, path }) =>
+    typeof name === 'string' && idcNamePattern.test(name) ? { name, path } : [],
+  );
+}
+
+const nobody: Meta = { namespace: '', name: '', labels: {}, annotations: {}, origin: '' };
+
+/** Kinds of Istio's that are well-formed, but say nothing that Isthmus would do. */
+function isForeignIstioKind(root: Fields): boolean {
+  const { apiVersion, kind } = root.raw;
+  if (typeof apiVersion !== 'string' || typeof kind !== 'string' || Object.hasOwn(kinds, kind)) return false;
+  if (!/^[a-z]+\.istio\.io\//.test(apiVersion) || !foreignKinds.has(kind)) return false;
+  root.warn(`Istio's ${kind} is not supported: the object is ignored.`, 'kind');
+  return true;
+}
+
+const foreignKinds: ReadonlySet<string> = new Set([
+  'VirtualService',
+  'Gateway',
+  'Sidecar',
+  'WorkloadGroup',
+  'EnvoyFilter',
+  'ProxyConfig',
+  'PeerAuthentication',
+  'RequestAuthentication',
+  'AuthorizationPolicy',
+  'Telemetry',
+  'WasmPlugin',
+]);
+
+function parseKind(root: Fields): Kind | undefined {
+  if (!root.has('apiVersion') && !root.has('kind')) {
+    root.error('no object: it has neither apiVersion nor kind. Add them, or move it out of the folder.');
+    return undefined;
+  }
+  const text = root.required('kind', kindNames.join(', '));
+  if (text === undefined) return undefined;
+  const kind = kindNames.find((name) => name === text);
+  if (kind === undefined) {
+    const hint = didYouMean(text, kindNames) || ` Isthmus reads ${kindNames.join(', ')}.`;
+    root.error(`${show(text)} is not a kind that Isthmus knows.${hint}`, 'kind');
+    return undefined;
+  }
+  const { apiVersions } = kinds[kind];
+  const version = root.required('apiVersion', apiVersions[0] ?? '');
+  if (version !== undefined && !apiVersions.includes(version)) {
+    root.error(
+      `${show(version)} is not the apiVersion of ${kind}: write ${apiVersions.join(' or ')}.`,
+      'apiVersion',
+    );
+  }
+  return kind;
+}
+
+function checkRoot(root: Fields, strict: boolean): void {
+  for (const key in root.raw) {
+    if (rootFields.includes(key)) continue;
+    const hint = didYouMean(key, rootFields);
+    if (strict) root.error(`unknown field: correct, indent or remove it.${hint}`, key);
+    else root.warn(`unknown field, ignored.${hint}`, key);
+  }
+}
+
+function parseSpec(root: Fields): Fields | undefined {
+  if (!root.has('spec')) root.error('is required: it says what the object is.', 'spec');
+  return root.map('spec');
+}

@@ -1,0 +1,136 @@
+import { z } from 'zod';
+import { closest, didYouMean } from '../../../model/suggest.ts';
+import { type Fault, type PathPart, show } from '../fault.ts';
+import { isMap } from '../fields.ts';
+
+/**
+ * Checks `raw` against a schema of Isthmus's own kinds. Returns the value, or undefined after all faults
+ * were put into `faults`, each with its path, which begins with `below`.
+ */
+export function parseStrict<T>(
+  schema: z.ZodType<T>,
+  raw: unknown,
+  below: readonly PathPart[],
+  faults: Fault[],
+): T | undefined {
+  const result = schema.safeParse(raw);
+  if (result.success) return result.data;
+  const mistyped = new Set<string>();
+  const issues = result.error.issues.flatMap(ofBranch);
+  const misspelt = misspeltAt(schema, issues);
+  for (const issue of issues) {
+    // What is not even of the type is not too long or too short as well.
+    const at = JSON.stringify(issue.path);
+    if (mistyped.has(at)) continue;
+    if (issue.code === 'invalid_type') mistyped.add(at);
+    const path = issue.path.map((part) => (typeof part === 'number' ? part : String(part)));
+    const add = (message: string, ...rest: PathPart[]) =>
+      faults.push({ severity: 'error', path: [...below, ...path, ...rest], message });
+    if (issue.code === 'unrecognized_keys') {
+      const known = keysAt(schema, path);
+      for (const key of issue.keys) add(`unknown field: correct or remove it.${hint(key, known)}`, key);
+    } else if (valueAt(raw, path) === undefined) {
+      // It is there by another name, which is told.
+      if (!misspelt.has(at)) add('is required: give it a value.');
+    } else if (issue.code === 'invalid_type' && issue.message.startsWith('Invalid input')) {
+      add(`must be ${typeWords[issue.expected] ?? issue.expected}, not ${show(valueAt(raw, path))}.`);
+    } else {
+      const value = valueAt(raw, path);
+      add(
+        typeof value === 'object' || value === '' ? issue.message : `${issue.message} It is ${show(value)}.`,
+      );
+    }
+  }
+  return undefined;
+}
+
+/** Of a union the faults within its one branch that takes a value of this shape, which say where and what; else the union's own. */
+function ofBranch(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union') return [issue];
+  const shaped = issue.errors.filter((list) =>
+    list.every(({ code, path }) => code === 'unrecognized_keys' || path.length > 0),
+  );
+  const [branch] = shaped;
+  if (branch === undefined || shaped.length > 1) return [issue];
+  return branch.flatMap((inner) => ofBranch({ ...inner, path: [...issue.path, ...inner.path] }));
+}
+
+/** The paths, as JSON, of fields that an unknown field beside them was probably meant to be. */
+function misspeltAt(schema: z.ZodType, issues: readonly z.core.$ZodIssue[]): ReadonlySet<string> {
+  const meant = issues.flatMap((issue) => {
+    if (issue.code !== 'unrecognized_keys') return [];
+    const known = keysAt(
+      schema,
+      issue.path.map((part) => (typeof part === 'number' ? part : String(part))),
+    );
+    return issue.keys.map((key) => JSON.stringify([...issue.path, closest(key, known)]));
+  });
+  return new Set(meant);
+}
+
+/**
+ * What of `raw` fits a schema, so that its faults do not hide those of the rest: fields, items and values that do not
+ * fit are left out, undefined where nothing is left that would do.
+ */
+export function salvage<T>(schema: z.ZodType<T>, raw: unknown): T | undefined {
+  return fitting(schema, raw) as T | undefined;
+}
+
+function fitting(schema: unknown, raw: unknown): unknown {
+  const inner = unwrap(schema);
+  if (!(inner instanceof z.ZodType)) return undefined;
+  const whole = inner.safeParse(raw);
+  if (whole.success) return whole.data;
+  const parts = partsOf(inner, raw);
+  const result = parts === undefined ? undefined : inner.safeParse(parts);
+  return result?.success ? result.data : undefined;
+}
+
+function partsOf(schema: z.ZodType, raw: unknown): unknown {
+  const without = (fields: [string, unknown][]) => {
+    return Object.fromEntries(fields.filter(([, value]) => value !== undefined));
+  };
+  if (schema instanceof z.ZodArray && Array.isArray(raw))
+    return raw.map((item) => fitting(schema.element, item)).filter((item) => item !== undefined);
+  if (!isMap(raw)) return undefined;
+  if (schema instanceof z.ZodObject)
+    return without(Object.entries(schema.shape).map(([key, of]) => [key, fitting(of, raw[key])]));
+  if (schema instanceof z.ZodRecord)
+    return without(Object.entries(raw).map(([key, value]) => [key, fitting(schema.valueType, value)]));
+  return undefined;
+}
+
+const typeWords: Readonly<Record<string, string>> = {
+  object: 'a mapping',
+  record: 'a mapping',
+  array: "a list: write each item on a line of its own, after '- '",
+  string: 'text, in quotes',
+};
+
+function hint(key: string, known: readonly string[]): string {
+  return didYouMean(key, known) || (known.length > 0 ? ` Known here: ${known.join(', ')}.` : '');
+}
+
+function valueAt(raw: unknown, path: readonly PathPart[]): unknown {
+  let value = raw;
+  for (const part of path) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, part)) return undefined;
+    value = Reflect.get(value, part);
+  }
+  return value;
+}
+
+/** The fields that the schema knows at `path`; empty where it is no object. */
+function keysAt(schema: z.ZodType, path: readonly PathPart[]): readonly string[] {
+  let here: unknown = unwrap(schema);
+  for (const part of path) {
+    if (here instanceof z.ZodObject) here = unwrap(here.shape[part]);
+    else if (here instanceof z.ZodArray) here = unwrap(here.element);
+    else return [];
+  }
+  return here instanceof z.ZodObject ? Object.keys(here.shape) : [];
+}
+
+function unwrap(schema: unknown): unknown {
+  return schema instanceof z.ZodOptional ? unwrap(schema.unwrap()) : schema;
+}

@@ -1,0 +1,112 @@
+import { Worker } from 'node:worker_threads';
+import { type Clock, sleep } from '../../base/clock.ts';
+import { MeshError } from '../../base/error.ts';
+import type { Commit, Opened, StoreAnswer } from './lease-worker.ts';
+
+/** Rows on disk, written by a thread of their own: waiting for the disk must not hold up any push. */
+export interface LeaseStore {
+  /** What it had when it was opened; proxies that were remembered, by node id. */
+  readonly opened: Opened;
+  /** Resolves when the commit is on the disk. One at a time. Throws MeshError `unavailable`; then nothing changed. */
+  commit(commit: Commit): Promise<void>;
+  /** Lets the file go; what was asked before is still written. */
+  close(): Promise<void>;
+}
+
+/** A control plane that is just ending still has the file for a moment. */
+const busyMsMax = 5_000;
+const busyPauseMs = 50;
+
+/** Opens the file, or creates it. Throws MeshError `unavailable` with what to do. */
+export async function openLeaseStore(file: string, clock: Clock): Promise<LeaseStore> {
+  const since = clock.now();
+  for (;;) {
+    const { worker, answer } = await start(file);
+    if ('rows' in answer) return createStore(worker, answer, file);
+    await worker.terminate();
+    const fault = 'fault' in answer ? answer.fault : { code: '', message: 'no answer' };
+    if (fault.code === 'busy' && clock.now() - since < busyMsMax) {
+      await sleepAlive(clock, busyPauseMs);
+      continue;
+    }
+    throw new MeshError('unavailable', `the registrations in ${file} cannot be opened: ${advice(fault)}`, {
+      ref: file,
+    });
+  }
+}
+
+function advice({ code, message }: { code: string; message: string }): string {
+  if (code === 'busy') return 'another control plane has the file; give each one of its own';
+  if (/not a database|malformed|corrupt/i.test(message))
+    return `it is damaged (${message}); move it aside: instances that run register again by themselves`;
+  if (/unable to open/i.test(message)) return 'its folder is missing or may not be written; create it';
+  return message;
+}
+
+async function start(file: string): Promise<{ worker: Worker; answer: StoreAnswer }> {
+  const script = import.meta.url.endsWith('.ts') ? './lease-worker.ts' : './lease-worker.js';
+  const worker = new Worker(new URL(script, import.meta.url), {
+    workerData: file,
+    execArgv: [],
+    name: 'isthmus-leases',
+  });
+  return { worker, answer: await answerOf(worker) };
+}
+
+/** The thread's next message; a thread that ends instead has failed. */
+function answerOf(worker: Worker): Promise<StoreAnswer> {
+  return new Promise((resolve) => {
+    const failed = (what: unknown) => done({ fault: { code: '', message: `its thread ended: ${what}` } });
+    const done = (answer: StoreAnswer) => {
+      worker.off('message', done);
+      worker.off('error', failed);
+      worker.off('exit', failed);
+      resolve(answer);
+    };
+    worker.on('message', done);
+    worker.on('error', failed);
+    worker.on('exit', failed);
+  });
+}
+
+function createStore(worker: Worker, opened: Opened, file: string): LeaseStore {
+  let ended: string | undefined;
+  worker.on('error', (reason) => {
+    ended = String(reason);
+  });
+  worker.on('exit', (status) => {
+    ended ??= `exit ${status}`;
+  });
+  // What keeps the process alive is who waits for a commit, not this thread.
+  worker.unref();
+  return {
+    opened,
+    async commit(commit) {
+      if (ended !== undefined)
+        throw new MeshError('unavailable', `${file} is not written any more: its thread ended (${ended})`);
+      worker.ref();
+      const reply = answerOf(worker);
+      worker.postMessage(commit);
+      const answer = await reply;
+      worker.unref();
+      if ('fault' in answer)
+        throw new MeshError('unavailable', `${file} cannot be written: ${answer.fault.message}`, {
+          ref: file,
+        });
+    },
+    async close() {
+      if (ended !== undefined) return;
+      worker.ref();
+      const exit = new Promise((resolve) => worker.once('exit', resolve));
+      worker.postMessage('close');
+      await exit;
+    },
+  };
+}
+
+/** Like `sleep`, for the start: nothing else keeps the process alive yet. */
+async function sleepAlive(clock: Clock, delayMs: number): Promise<void> {
+  const alive = new MessageChannel();
+  alive.port1.ref();
+  await sleep(clock, delayMs).finally(() => alive.port1.close());
+}

@@ -1,0 +1,338 @@
+import { type Clock, sleep } from '../../base/clock.ts';
+import { MeshError } from '../../base/error.ts';
+import type { Logger } from '../../base/log.ts';
+import { keyText, type RegistrationKey } from './registration.ts';
+import { type PeerLink, type ReplicaAnswer, type ReplicaItem, readReplicaAnswer } from './replica.ts';
+
+/** Times, in milliseconds. */
+export const peerTimes = {
+  /** The answer that it is asked for is held for so long while nothing changes. */
+  hold: 1_000,
+  /** Without an answer for so long, beyond that, it does not answer. */
+  silent: 2_000,
+  /** Between tries while it does not answer: first, and most. */
+  retryFirst: 100,
+  retryMost: 1_000,
+  /** How long a start waits for peers that do not answer. */
+  startWait: 15_000,
+  /** How long instances stay that are kept by a peer alone which does not answer. */
+  keepAlone: 3_600_000,
+} as const;
+
+/** `peerTimes`, or others. */
+export type PeerTimes = Readonly<Record<keyof typeof peerTimes, number>>;
+
+/** What is known of another control plane of this IDC. */
+export interface PeerStatus {
+  readonly name: string;
+  /** `self`: it is this control plane itself. `stranger`: it asks here, and is not asked; `name` is its IP address. */
+  readonly state: 'in step' | 'away' | 'self' | 'stranger';
+  /** Since when, in milliseconds ago: its last answer. Absent: it has not answered since the start. */
+  readonly heardAgoMs?: number;
+  /** Why it is away. */
+  readonly why?: string;
+  /** Instances that give signs of life to it alone, as far as is known. */
+  readonly keptThereAlone: number;
+}
+
+/** A start that waits for other control planes. */
+export interface PeerWait {
+  /** Whether the own file has once had all there was to know. */
+  readonly isComplete: boolean;
+  /** Names of those that have answered. */
+  readonly heard: readonly string[];
+  readonly silent: readonly { readonly name: string; readonly why: string }[];
+  /** Milliseconds until it goes on with those that have answered. */
+  readonly leftMs: number;
+}
+
+/** What the peers need of the registrations. */
+export interface PeersOptions {
+  readonly links: readonly PeerLink[];
+  readonly idc: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly times?: Partial<PeerTimes>;
+  /** Takes over what a peer told: all of it, or what changed; resolves when it is on the disk. */
+  merge(answer: ReplicaAnswer): Promise<void>;
+  /** A peer is lost: these proxies, by node id, had their endpoints from it. */
+  lost(proxies: readonly string[]): void;
+  /** A peer told anew which proxies have endpoints from it. */
+  passedOn(proxies: readonly string[]): void;
+  /** How many instances a peer alone keeps. */
+  keptAlone(name: string): number;
+}
+
+/** This control plane, as the others see it. */
+export interface Self {
+  readonly id: string;
+  readonly epoch: string;
+  readonly isComplete: boolean;
+}
+
+/** The other control planes of this IDC, whose registrations are taken over for as long as this one runs. */
+export interface Peers {
+  /**
+   * Begins to ask. Resolves when what they have is here: each has answered, or `startWait` has passed. A control plane
+   * that has never had all there was waits for one that has; where there is none, for as long as it takes any to
+   * answer and for `startWait`.
+   */
+  follow(self: Self, signal: AbortSignal): Promise<void>;
+  /** What `follow` still waits for; undefined when it has resolved, or was not called. */
+  waiting(): PeerWait | undefined;
+  /**
+   * The peer that keeps this life: its lease runs there, or may; or did when the peer was last heard, and no sign of
+   * life came here. `runsUntil`: until when the last sign of life here counts.
+   */
+  keeper(key: string, generation: number, runsUntil: number | undefined): string | undefined;
+  /** Whether the lease of this life runs at a peer that answers, other than the one with this id. */
+  runs(key: string, generation: number, but: string): boolean;
+  /** A control plane asks from an IP address. */
+  asked(id: string, at: string): void;
+  /** A peer has taken over everything up to a revision of this control plane. */
+  confirmed(id: string, revision: number): void;
+  /**
+   * Waits until each peer that answers has taken over `revision`, and until none of its proxies has this life any
+   * more; at most `timeoutMs`. Resolves to those that still have it, and to those that do not answer.
+   */
+  rid(
+    what: { readonly key: RegistrationKey; readonly generation: number; readonly revision: number },
+    timeoutMs: number,
+    signal: AbortSignal,
+  ): Promise<{ readonly owing: readonly string[]; readonly away: readonly string[] }>;
+  statuses(): readonly PeerStatus[];
+}
+
+interface Peer {
+  readonly link: PeerLink;
+  readonly items: Map<string, ReplicaItem>;
+  proxies: readonly string[];
+  id: string | undefined;
+  cursor: string | undefined;
+  isSelf: boolean;
+  isComplete: boolean;
+  heardAt: number | undefined;
+  /** Why it does not answer; undefined while it does. */
+  why: string | undefined;
+}
+
+/** Creates the peers; none is asked yet. */
+export function createPeers(options: PeersOptions): Peers {
+  const { idc, clock, logger } = options;
+  const times = { ...peerTimes, ...options.times };
+  const peers = options.links.map(
+    (link): Peer => ({
+      ...{ link, items: new Map(), proxies: [], id: undefined, cursor: undefined },
+      ...{ isSelf: false, isComplete: false, heardAt: undefined, why: 'it was not asked yet' },
+    }),
+  );
+  const confirmedBy = new Map<string, number>();
+  const askers = new Map<string, { readonly at: string; readonly askedAt: number }>();
+  const watchers = new Set<() => void>();
+  let following: { readonly self: Self; readonly since: number } | undefined;
+
+  function notify(): void {
+    for (const fn of [...watchers]) fn();
+  }
+
+  const others = () => peers.filter(({ isSelf }) => !isSelf);
+  const answers = ({ why }: Peer) => why === undefined;
+
+  async function ask(peer: Peer, self: Self, signal: AbortSignal): Promise<void> {
+    let pauseMs = times.retryFirst;
+    while (!signal.aborted && !peer.isSelf) {
+      try {
+        await pull(peer, self, signal);
+        pauseMs = times.retryFirst;
+      } catch (reason) {
+        if (signal.aborted) return;
+        lose(peer, MeshError.from(reason).message);
+        await sleep(clock, pauseMs, signal).catch(() => {});
+        pauseMs = Math.min(2 * pauseMs, times.retryMost);
+      }
+    }
+  }
+
+  async function pull(peer: Peer, self: Self, signal: AbortSignal): Promise<void> {
+    const late = new AbortController();
+    const timer = clock.after(times.hold + times.silent, () =>
+      late.abort(new MeshError('unavailable', `no answer in ${times.hold + times.silent} ms`)),
+    );
+    let answer: ReplicaAnswer;
+    try {
+      const { cursor: since } = peer;
+      const within = AbortSignal.any([signal, late.signal]);
+      answer = await readReplicaAnswer(
+        await peer.link.pull({ from: self.id, since, holdMs: since ? times.hold : 0 }, within),
+      );
+    } catch (reason) {
+      throw late.signal.aborted ? late.signal.reason : reason;
+    } finally {
+      timer.cancel();
+    }
+    if (answer.epoch === self.epoch) {
+      peer.isSelf = true;
+      peer.id = answer.id;
+    } else if (answer.id === self.id)
+      throw new MeshError('conflict', 'it has a copy of this registrations file: remove the copy there');
+    else if (answer.idc !== idc)
+      throw new MeshError('conflict', `it is a control plane of ${answer.idc}: name those of ${idc} alone`);
+    else await take(peer, answer);
+    hear(peer);
+  }
+
+  async function take(peer: Peer, answer: ReplicaAnswer): Promise<void> {
+    if (answer.isAll) peer.items.clear();
+    for (const item of answer.items) peer.items.set(keyText(item), item);
+    for (const key of answer.absent) peer.items.delete(keyText(key));
+    peer.id = answer.id;
+    peer.isComplete = answer.isComplete;
+    await options.merge(answer);
+    peer.cursor = answer.cursor;
+    if (answer.proxies === undefined) return;
+    peer.proxies = answer.proxies;
+    options.passedOn(answer.proxies);
+  }
+
+  function hear(peer: Peer): void {
+    if (peer.heardAt === undefined || peer.why !== undefined)
+      logger.info('in step with another control plane', { peer: peer.link.name, self: peer.isSelf });
+    peer.heardAt = clock.now();
+    peer.why = undefined;
+    notify();
+  }
+
+  function lose(peer: Peer, why: string): void {
+    const isNews = peer.why === undefined || (peer.heardAt === undefined && peer.why !== why);
+    const was = peer.why;
+    peer.why = why;
+    // What was let go here meanwhile may live there, unchanged: then everything is looked at anew.
+    peer.cursor = undefined;
+    if (!isNews) return;
+    logger.warn('another control plane does not answer', { peer: peer.link.name, why });
+    if (was === undefined) options.lost(peer.proxies);
+    notify();
+  }
+
+  function isCaughtUp(self: Self, waited: boolean): boolean {
+    const all = others();
+    const heard = all.filter(({ heardAt }) => heardAt !== undefined);
+    if (self.isComplete) return waited || heard.length === all.length;
+    if (all.length === 0) return true;
+    const knows = heard.some(({ isComplete }) => isComplete);
+    return (waited && heard.length > 0) || (knows && heard.length === all.length);
+  }
+
+  function keeps(peer: Peer, key: string, generation: number, runsUntil: number | undefined): boolean {
+    const item = peer.items.get(key);
+    if (item === undefined || item.generation !== generation || item.lease === 'none') return false;
+    if (answers(peer)) return true;
+    const { heardAt = Number.NEGATIVE_INFINITY } = peer;
+    return clock.now() - heardAt < times.keepAlone && (runsUntil ?? Number.NEGATIVE_INFINITY) < heardAt;
+  }
+
+  return {
+    follow(self, signal) {
+      const since = clock.now();
+      following = { self, since };
+      for (const peer of peers) void ask(peer, self, signal);
+      return new Promise((resolve) => {
+        const look = () => {
+          if (!isCaughtUp(self, clock.now() - since >= times.startWait)) return;
+          watchers.delete(look);
+          following = undefined;
+          resolve();
+        };
+        watchers.add(look);
+        clock.after(times.startWait, look);
+        look();
+      });
+    },
+    waiting() {
+      if (following === undefined) return undefined;
+      const { self, since } = following;
+      const isHeard = ({ heardAt }: Peer) => heardAt !== undefined;
+      return {
+        isComplete: self.isComplete,
+        heard: others()
+          .filter(isHeard)
+          .map(({ link }) => link.name),
+        silent: others()
+          .filter((peer) => !isHeard(peer))
+          .map(({ link, why = '' }) => ({ name: link.name, why })),
+        leftMs: Math.max(0, since + times.startWait - clock.now()),
+      };
+    },
+    keeper: (key, generation, runsUntil) =>
+      others().find((peer) => keeps(peer, key, generation, runsUntil))?.link.name,
+    runs: (key, generation, but) =>
+      others().some((peer) => {
+        const item = peer.items.get(key);
+        return (
+          answers(peer) && peer.id !== but && item?.generation === generation && item.lease === 'running'
+        );
+      }),
+    asked: (id, at) => void askers.set(id, { at, askedAt: clock.now() }),
+    confirmed(id, revision) {
+      confirmedBy.set(id, revision);
+      notify();
+    },
+    rid({ key, generation, revision }, timeoutMs, signal) {
+      const owes = (peer: Peer) => {
+        const item = peer.items.get(keyText(key));
+        const has = item !== undefined && item.generation <= generation && !isRid(item);
+        // One that does not ask is not told: it names no peer of its own.
+        return has || (confirmedBy.get(peer.id ?? '') ?? revision) < revision;
+      };
+      return new Promise((resolve) => {
+        const state = () => ({
+          owing: others().filter((peer) => answers(peer) && owes(peer)),
+          away: others().filter((peer) => !answers(peer)),
+        });
+        const end = () => {
+          timer.cancel();
+          watchers.delete(look);
+          signal.removeEventListener('abort', end);
+          const names = (list: readonly Peer[]) => list.map(({ link }) => link.name);
+          const { owing, away } = state();
+          resolve({ owing: names(owing), away: names(away) });
+        };
+        const look = () => {
+          if (state().owing.length === 0) end();
+        };
+        const timer = clock.after(timeoutMs, end);
+        watchers.add(look);
+        signal.addEventListener('abort', end);
+        if (signal.aborted) end();
+        else look();
+      });
+    },
+    statuses: () => [
+      ...peers.map(
+        ({ link, isSelf, heardAt, why }): PeerStatus => ({
+          name: link.name,
+          state: isSelf ? 'self' : why === undefined ? 'in step' : 'away',
+          ...(heardAt === undefined ? {} : { heardAgoMs: clock.now() - heardAt }),
+          ...(why === undefined ? {} : { why }),
+          keptThereAlone: options.keptAlone(link.name),
+        }),
+      ),
+      ...strangers(),
+    ],
+  };
+
+  /** Who asked lately and is none of the peers; while one was never heard, it may be that one. */
+  function strangers(): readonly PeerStatus[] {
+    if (others().some(({ id }) => id === undefined)) return [];
+    const known = new Set(peers.map(({ id }) => id));
+    return [...askers].flatMap(([id, { at, askedAt }]): readonly PeerStatus[] =>
+      known.has(id) || clock.now() - askedAt > 5 * times.hold
+        ? []
+        : [{ name: at, state: 'stranger', keptThereAlone: 0 }],
+    );
+  }
+}
+
+function isRid(item: ReplicaItem): boolean {
+  return item.state === 'gone' || (item.state === 'draining' && item.isFree);
+}

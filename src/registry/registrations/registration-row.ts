@@ -1,0 +1,59 @@
+import { hasErrors, renderPath } from '../parse/fault.ts';
+import type { Problem } from '../source.ts';
+import type { Row } from './lease-worker.ts';
+import {
+  originOf,
+  parseRegistration,
+  type Registration,
+  type RegistrationKey,
+  type RegistrationState,
+} from './registration.ts';
+
+const states: readonly RegistrationState[] = ['ready', 'draining', 'leaving', 'gone'];
+
+/** A registration as it is kept on disk. */
+export function encodeRow(registration: Registration): Row {
+  const { namespace, name, ...body } = registration;
+  return { namespace, name, body: JSON.stringify(body) };
+}
+
+type Decoded = { readonly registration: Registration } | { readonly problem: Problem };
+
+/** Reads a row back; one that another version wrote, or a hand, is told of and left as it is. */
+export function decodeRow(row: Row): Decoded {
+  try {
+    return decodeBody(row, JSON.parse(row.body));
+  } catch {
+    const message = 'its row on disk is no JSON: it is left alone; register the instance again.';
+    return { problem: { severity: 'error', where: originOf(row), path: '', message } };
+  }
+}
+
+/** The same for a body that is not text any more; never throws. */
+export function decodeBody(key: RegistrationKey, body: Readonly<Record<string, unknown>>): Decoded {
+  const { namespace, name } = key;
+  const problem = (path: string, message: string) =>
+    ({ problem: { severity: 'error', where: originOf(key), path, message } }) as const;
+  const { generation, state, expired, ttlMs, spec, edit, knownTo } = body;
+  const { input, faults } = parseRegistration(key, { ...(spec as object), generation, ttl: `${ttlMs}ms` });
+  const known = states.find((one) => one === state);
+  if (input?.generation === undefined || known === undefined || hasErrors(faults)) {
+    const [first] = faults;
+    const what = first === undefined ? 'its record is not complete' : first.message;
+    return problem(renderPath(first?.path ?? []), `${what} Register the instance again.`);
+  }
+  const { ttlMs: lease, spec: read } = input;
+  return {
+    registration: {
+      namespace,
+      name,
+      generation: input.generation,
+      state: known,
+      expired: expired === true,
+      ttlMs: lease,
+      spec: read,
+      edit: Number.isSafeInteger(edit) ? Number(edit) : 0,
+      knownTo: Array.isArray(knownTo) ? knownTo.map(String) : [],
+    },
+  };
+}

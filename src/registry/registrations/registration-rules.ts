@@ -1,0 +1,139 @@
+import { MeshError } from '../../base/error.ts';
+import type { LeaseState } from './lease-clock.ts';
+import { originOf, type Registration, type RegistrationInput, type RegistrationKey } from './registration.ts';
+import { merge, mergeAbsence } from './registration-merge.ts';
+
+/** Something that is to happen to a registration. A generation that is absent means whichever life is there. */
+export type RegistrationOp =
+  | { readonly type: 'register'; readonly key: RegistrationKey; readonly input: RegistrationInput }
+  | { readonly type: 'drain'; readonly key: RegistrationKey; readonly generation?: number | undefined }
+  | { readonly type: 'resume'; readonly key: RegistrationKey; readonly generation?: number | undefined }
+  | { readonly type: 'deregister'; readonly key: RegistrationKey; readonly generation?: number | undefined }
+  /** Its lease ran out. */
+  | { readonly type: 'expire'; readonly key: RegistrationKey; readonly generation: number }
+  /** No proxy has it any more. */
+  | { readonly type: 'release'; readonly key: RegistrationKey }
+  /** It is gone for so long that nobody asks for it any more. */
+  | { readonly type: 'forget'; readonly key: RegistrationKey }
+  /** Another control plane told what stands there; undefined: nothing (any more). */
+  | {
+      readonly type: 'merge';
+      readonly key: RegistrationKey;
+      readonly theirs: Registration | undefined;
+      readonly from: string;
+      readonly theirLease: LeaseState;
+    };
+
+/** What an op leads to: what stands then (undefined: nothing), and whether that is new. */
+export interface Decision {
+  readonly next: Registration | undefined;
+  readonly changed: boolean;
+}
+
+/** What a decision needs to know beside what stands. */
+export interface RuleContext {
+  /** Numbers the lives that do not number themselves. */
+  readonly wallMs: number;
+  /** No proxy has it. */
+  readonly isFree: boolean;
+  /** For a merge: the id of this control plane, and whether its lease runs, but for where the record comes from. */
+  readonly self?: string;
+  readonly runsElsewhere?: boolean;
+}
+
+/**
+ * Decides what an op does to the registration that stands, if any: pure. Throws MeshError `conflict` when a newer life has the name
+ * or this life has deregistered, `not-found` when there is nothing to drain.
+ */
+export function decide(
+  standing: Registration | undefined,
+  op: RegistrationOp,
+  context: RuleContext,
+): Decision {
+  const keep: Decision = { next: standing, changed: false };
+  switch (op.type) {
+    case 'register':
+      return register(standing, op.key, op.input, context.wallMs);
+    case 'drain':
+    case 'resume': {
+      const from = op.type === 'drain' ? 'ready' : 'draining';
+      const live = requireLive(standing, op.key, op.generation);
+      if (live.state !== from) return keep;
+      const state = op.type === 'drain' ? 'draining' : 'ready';
+      return { next: { ...live, state, edit: live.edit + 1 }, changed: true };
+    }
+    case 'deregister': {
+      // An older life is gone already; what stands is the newer one's.
+      if (standing === undefined || (op.generation ?? standing.generation) !== standing.generation)
+        return keep;
+      if (standing.state === 'gone' || (standing.state === 'leaving' && !standing.expired)) return keep;
+      const isRid = standing.state === 'draining' && context.isFree;
+      return { next: { ...standing, state: isRid ? 'gone' : 'leaving', expired: false }, changed: true };
+    }
+    case 'expire':
+      if (!isLive(standing) || standing.generation !== op.generation) return keep;
+      return { next: { ...standing, state: 'leaving', expired: true }, changed: true };
+    case 'release':
+      if (standing?.state !== 'leaving') return keep;
+      // A life whose lease ran out may come back: nothing has to be remembered of it.
+      return { next: standing.expired ? undefined : { ...standing, state: 'gone' }, changed: true };
+    case 'forget':
+      return standing?.state === 'gone' ? { next: undefined, changed: true } : keep;
+    case 'merge': {
+      const { self = '', runsElsewhere = false, isFree } = context;
+      const { theirs, from, theirLease } = op;
+      if (theirs === undefined && standing === undefined) return keep;
+      const next =
+        theirs === undefined
+          ? mergeAbsence(standing as Registration, { from, runsElsewhere })
+          : merge(standing, theirs, { self, from, theirLease, runsElsewhere, isFree });
+      return { next, changed: next !== standing };
+    }
+  }
+}
+
+/** Whether it is registered: ready or draining. */
+export function isLive(registration: Registration | undefined): registration is Registration {
+  return registration?.state === 'ready' || registration?.state === 'draining';
+}
+
+/** The standing registration, if it is the life that is meant. Throws MeshError `not-found` or `conflict`. */
+export function requireLive(
+  standing: Registration | undefined,
+  key: RegistrationKey,
+  generation: number | undefined,
+): Registration {
+  if (standing === undefined || (generation !== undefined && generation > standing.generation))
+    throw new MeshError('not-found', `${originOf(key)} is not registered: register it (again)`);
+  if (generation !== undefined && generation < standing.generation) throw superseded(standing, generation);
+  if (standing.state === 'ready' || standing.state === 'draining') return standing;
+  if (standing.expired)
+    throw new MeshError('not-found', `the lease of ${originOf(key)} has run out: register it again`);
+  throw new MeshError('conflict', `${originOf(key)} has deregistered: a new life needs a higher generation`);
+}
+
+function register(
+  standing: Registration | undefined,
+  key: RegistrationKey,
+  input: RegistrationInput,
+  wallMs: number,
+): Decision {
+  const generation = input.generation ?? Math.max(wallMs, (standing?.generation ?? 0) + 1);
+  const { ttlMs, spec } = input;
+  const life = { ...key, generation, edit: 0, knownTo: [] };
+  const fresh: Registration = { ...life, state: 'ready', expired: false, ttlMs, spec };
+  if (standing === undefined || generation > standing.generation) return { next: fresh, changed: true };
+  if (generation < standing.generation) throw superseded(standing, generation);
+  if (standing.state === 'leaving' && standing.expired) return { next: fresh, changed: true };
+  requireLive(standing, key, generation);
+  // The same life again: an operator's drain holds on.
+  const { state, edit, knownTo } = standing;
+  const next: Registration = { ...fresh, state, edit: edit + 1, knownTo };
+  const changed = JSON.stringify([next.ttlMs, next.spec]) !== JSON.stringify([standing.ttlMs, standing.spec]);
+  return changed ? { next, changed } : { next: standing, changed };
+}
+
+function superseded(standing: Registration, generation: number): MeshError {
+  const message = `${originOf(standing)} has a newer life, generation ${standing.generation}; ${generation} is older`;
+  return new MeshError('conflict', message, { ref: String(standing.generation) });
+}

@@ -1,0 +1,120 @@
+import { parseDurationMs } from '../../model/duration.ts';
+import type { WorkloadEntry, WorkloadSpec } from '../../model/service.ts';
+import { didYouMean } from '../../model/suggest.ts';
+import { type Fault, hasErrors, show } from '../parse/fault.ts';
+import { Fields, isMap } from '../parse/fields.ts';
+import { parseObject } from '../parse/object.ts';
+
+/** Names an instance among all that register themselves. */
+export interface RegistrationKey {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/**
+ * Where a registration stands:
+ * `ready`: takes requests; `draining`: takes none any more and stays registered; `leaving`: is to go, and some
+ * proxy may still have it; `gone`: every proxy was rid of it, kept for a while so that a late request of the
+ * same life cannot bring it back.
+ */
+export type RegistrationState = 'ready' | 'draining' | 'leaving' | 'gone';
+
+/** One life of an instance. */
+export interface Registration extends RegistrationKey {
+  /** Which life of this name: a higher number is a newer life. */
+  readonly generation: number;
+  readonly state: RegistrationState;
+  /** Why it leaves: only a life whose lease ran out may come back. */
+  readonly expired: boolean;
+  /** How long it stays registered after its last sign of life, in milliseconds. */
+  readonly ttlMs: number;
+  readonly spec: WorkloadSpec;
+  /** Counts what was changed within this life, so that of two replicas the newer one is known. */
+  readonly edit: number;
+  /** Ids of the other control planes that have, or had, this life. */
+  readonly knownTo: readonly string[];
+}
+
+/** What an instance says of itself when it registers. */
+export interface RegistrationInput {
+  /** Absent: a new life, numbered by the control plane. */
+  readonly generation?: number;
+  readonly ttlMs: number;
+  readonly spec: WorkloadSpec;
+}
+
+/** Bounds of a lease, in milliseconds. */
+export const ttlMsRange = { min: 1_000, max: 3_600_000, default: 15_000 } as const;
+
+const workloadFields = ['address', 'ports', 'labels', 'locality', 'weight', 'network'] as const;
+const ownFields = ['ttl', 'generation'] as const;
+const known: readonly string[] = [...workloadFields, ...ownFields];
+
+/** What became of a request to register. All faults are found at once. */
+export interface ParsedRegistration {
+  /** Absent when a fault is an error. */
+  readonly input?: RegistrationInput;
+  /** Paths are those of the request's body; `name` and `namespace` are those of its path. */
+  readonly faults: readonly Fault[];
+}
+
+/** Reads the body of a request to register; never throws. The fields of an instance are a WorkloadEntry's. */
+export function parseRegistration(key: RegistrationKey, raw: unknown): ParsedRegistration {
+  if (!isMap(raw)) {
+    const message = `must be a JSON object with at least address and ports, not ${show(raw)}.`;
+    return { faults: [{ severity: 'error', path: [], message }] };
+  }
+  const spec = Object.fromEntries(
+    workloadFields.filter((field) => raw[field] !== undefined).map((field) => [field, raw[field]]),
+  );
+  const parsed = parseObject(
+    { apiVersion: 'networking.istio.io/v1', kind: 'WorkloadEntry', metadata: { ...key }, spec },
+    originOf(key),
+  );
+  // In the body the fields stand at the top, and the name stands in the path.
+  const faults: Fault[] = parsed.faults.map((fault) => ({ ...fault, path: fault.path.slice(1) }));
+  const fields = new Fields(raw, faults);
+  for (const field in raw) {
+    if (!known.includes(field))
+      fields.error(`unknown field: correct or remove it.${didYouMean(field, known)}`, field);
+  }
+  const generation = fields.integer('generation', 1, Number.MAX_SAFE_INTEGER);
+  const ttlMs = parseTtl(fields);
+  if (hasErrors(faults) || parsed.object?.kind !== 'WorkloadEntry') return { faults };
+  const input = { ttlMs, spec: parsed.object.spec, ...(generation === undefined ? {} : { generation }) };
+  return { input, faults };
+}
+
+function parseTtl(fields: Fields): number {
+  const text = fields.string('ttl');
+  if (text === undefined) return ttlMsRange.default;
+  const ttlMs = parseDurationMs(text);
+  if (ttlMs === undefined) fields.error(`${show(text)} is no duration: write it as 15s.`, 'ttl');
+  else if (ttlMs < ttlMsRange.min || ttlMs > ttlMsRange.max)
+    fields.error(`${show(text)} is out of range: give 1s to 1h.`, 'ttl');
+  return ttlMs ?? ttlMsRange.default;
+}
+
+/** The WorkloadEntry that a registration is to the mesh. Where it names no locality it stands in `idc`, the control plane's. */
+export function workloadOf(registration: Registration, idc: string): WorkloadEntry {
+  const { namespace, name, spec } = registration;
+  const meta = { namespace, name, labels: {}, annotations: {}, origin: originOf(registration) };
+  const located = spec.locality !== undefined || idc === '' ? spec : { ...spec, locality: idc };
+  return { kind: 'WorkloadEntry', meta, spec: located };
+}
+
+/** How messages name a registration. */
+export function originOf({ namespace, name }: RegistrationKey): string {
+  return `registration ${namespace}/${name}`;
+}
+
+/** The key of a registration among all. */
+export function keyText({ namespace, name }: RegistrationKey): string {
+  return `${namespace}/${name}`;
+}
+
+/** The key that `keyText` wrote. */
+export function keyOfText(text: string): RegistrationKey {
+  const at = text.indexOf('/');
+  return { namespace: text.slice(0, at), name: text.slice(at + 1) };
+}

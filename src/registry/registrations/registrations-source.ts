@@ -1,0 +1,376 @@
+import type { Clock } from '../../base/clock.ts';
+import { MeshError } from '../../base/error.ts';
+import { type Logger, silentLogger } from '../../base/log.ts';
+import type { Change, Ref } from '../../model/object.ts';
+import type { Problem, ProxyMemory, Sink, Source } from '../source.ts';
+import { createDeparted } from './departed.ts';
+import { type LeaseStore, openLeaseStore } from './lease-store.ts';
+import { waitWords } from './peer-words.ts';
+import type { PeerStatus, Peers } from './peers.ts';
+import {
+  keyOfText,
+  keyText,
+  type Registration,
+  type RegistrationKey,
+  type RegistrationState,
+  workloadOf,
+} from './registration.ts';
+import { decodeRow, encodeRow } from './registration-row.ts';
+import { type Decision, decide, isLive, type RegistrationOp, requireLive } from './registration-rules.ts';
+import type { ReplicaAnswer, ReplicaAsk } from './replica.ts';
+import { createReplication, type ReplicationSettings } from './replication.ts';
+
+/** A registration, and how long its lease still runs. */
+export interface Registered {
+  readonly registration: Registration;
+  /** Milliseconds; undefined when it is not live, or when its lease is kept by another control plane. */
+  readonly leaseMs: number | undefined;
+  /** The control plane that keeps its lease, where this one does not. */
+  readonly keptBy?: string;
+  /** Whether the op changed anything. */
+  readonly changed: boolean;
+}
+
+/** Instances that register themselves, as a source. */
+export interface RegistrationsSource extends Source {
+  /**
+   * Does what is asked; resolves once it is on the disk and the mesh has been told. Ops on one name happen in the
+   * order of the calls. Undefined: there is no such registration (any more). Throws MeshError: those of `decide`, or
+   * `unavailable` when the disk fails or before `start`; then nothing has changed.
+   */
+  submit(op: ClientOp): Promise<Registered | undefined>;
+  /**
+   * A sign of life. Not written to disk: a restart begins all leases anew. Throws MeshError `not-found` when it
+   * must register (again), `conflict` when a newer life has the name.
+   */
+  renew(key: RegistrationKey, generation: number | undefined): Registered;
+  /** Throws MeshError `unavailable` before `start`, as `list` does: what is not read yet is not absent. */
+  get(key: RegistrationKey): Registered | undefined;
+  /** All that are registered or leaving, by namespace and name. */
+  list(): readonly Registered[];
+  /** How many there are, by state. */
+  counts(): Readonly<Record<Exclude<RegistrationState, 'gone'>, number>>;
+  /** How much is remembered of what is no more: lives that are gone, and changes for other control planes. */
+  remembered(): Readonly<Record<'gone' | 'changes', number>>;
+  readonly proxies: ProxyMemory;
+  /** What another control plane of this IDC asks for. Throws MeshError `unavailable` before `start`. */
+  replica(ask: ReplicaAsk, signal: AbortSignal): Promise<ReplicaAnswer>;
+  /**
+   * Waits until no proxy of the other control planes has a life that went here, at most `timeoutMs`. Resolves to the
+   * control planes of which some still has it, and to those that do not answer and are not waited for.
+   */
+  ridElsewhere(
+    key: RegistrationKey,
+    generation: number | undefined,
+    timeoutMs: number,
+    signal: AbortSignal,
+  ): ReturnType<Peers['rid']>;
+  /** The other control planes of this IDC. */
+  peers(): readonly PeerStatus[];
+  /** Why it has not synced yet and what to do, in words; undefined where that is not for others to end. */
+  waitsFor(): string | undefined;
+}
+
+/** What may be asked from outside. */
+export type ClientOp = Extract<RegistrationOp, { type: 'register' | 'drain' | 'resume' | 'deregister' }>;
+
+/** What the source needs. */
+export interface RegistrationsOptions {
+  /** The SQLite file; created when it is not there. */
+  readonly file: string;
+  readonly clock: Clock;
+  readonly logger?: Logger;
+  /** The other control planes of this IDC, whose registrations are taken over; default none. */
+  readonly replication?: ReplicationSettings;
+}
+
+/** Most ops that one transaction takes. */
+const batchMax = 1_000;
+
+interface Decided {
+  readonly one: Waiting;
+  readonly decision: Decision;
+  /** The life that it begins, if it does. */
+  readonly begins: boolean;
+}
+
+interface Waiting {
+  readonly op: RegistrationOp;
+  /** When it was asked: where the ACK clock starts. */
+  readonly at: number;
+  readonly resolve: (result: Registered | undefined) => void;
+  readonly reject: (reason: MeshError) => void;
+}
+
+/** Creates the `registrations` source. `start` opens the file, and rejects with what to do when it cannot. */
+export function createRegistrationsSource(options: RegistrationsOptions): RegistrationsSource {
+  const { clock, logger = silentLogger } = options;
+  const standing = new Map<string, Registration>();
+  /** Drained, and no proxy has it any more. */
+  const free = new Set<string>();
+  const queue: Waiting[] = [];
+  const notes = new Map<string, boolean>();
+  let live: { readonly store: LeaseStore; readonly sink: Sink } | undefined;
+  let writing = false;
+  /** Proxies that had endpoints from an earlier life, or from a peer that is lost. */
+  let returning: readonly string[] = [];
+  /** Proxies that have endpoints from a peer. */
+  let passedOn: readonly string[] = [];
+  let isCompleteNew = false;
+  const { idc = '', links = [], ...times } = options.replication ?? {};
+  const replication = createReplication({
+    ...{ idc, links, ...times, clock, logger, standing, free, ask, expire },
+    lost(proxies) {
+      returning = [...returning, ...proxies];
+      live?.sink.changes([]);
+    },
+    passedOn(proxies) {
+      passedOn = [...passedOn, ...proxies];
+      live?.sink.changes([]);
+    },
+  });
+
+  const departed = createDeparted(clock, (key) => ask({ type: 'forget', key: keyOfText(key) }));
+
+  function ask(op: RegistrationOp): Promise<Registered | undefined> {
+    return new Promise((resolve, reject) => {
+      if (live === undefined) return reject(notRunning());
+      queue.push({ op, at: clock.now(), resolve, reject });
+      void write();
+    });
+  }
+
+  /** One transaction at a time; what comes meanwhile goes together into the next. */
+  async function write(): Promise<void> {
+    if (writing) return;
+    writing = true;
+    // What else is asked in this turn of the loop goes into the same transaction.
+    await Promise.resolve();
+    while (live !== undefined && (queue.length + notes.size > 0 || isCompleteNew))
+      await writeBatch(live, queue.splice(0, batchMax));
+    writing = false;
+    for (const { reject } of queue.splice(0)) reject(notRunning());
+  }
+
+  async function writeBatch({ store, sink }: NonNullable<typeof live>, batch: Waiting[]): Promise<void> {
+    const before = new Map<string, Registration | undefined>();
+    const after = new Map<string, Registration | undefined>();
+    const decided: Decided[] = [];
+    for (const one of batch) {
+      const key = keyText(one.op.key);
+      const current = after.has(key) ? after.get(key) : standing.get(key);
+      try {
+        const decision = decide(current, one.op, {
+          ...{ wallMs: Math.floor(clock.wall()), isFree: free.has(key) },
+          ...replication.contextOf(one.op, key, current),
+        });
+        const begins = !isLive(current) || current.generation !== decision.next?.generation;
+        decided.push({ one, decision, begins });
+        if (!decision.changed) continue;
+        if (!before.has(key)) before.set(key, standing.get(key));
+        after.set(key, decision.next);
+      } catch (reason) {
+        one.reject(MeshError.from(reason));
+      }
+    }
+    try {
+      const proxies = [...notes];
+      notes.clear();
+      const isComplete = isCompleteNew;
+      isCompleteNew = false;
+      if (after.size + proxies.length > 0 || isComplete)
+        await store.commit({ ...commitOf(after, standing), proxies, isComplete });
+    } catch (reason) {
+      const error = MeshError.from(reason);
+      logger.error('registrations could not be written; nothing of them was changed', {
+        error: error.message,
+      });
+      for (const { one } of decided) one.reject(error);
+      return;
+    }
+    for (const [key, next] of after) {
+      if (next === undefined) standing.delete(key);
+      else standing.set(key, next);
+      free.delete(key);
+      replication.touch(key);
+    }
+    const at = decided.reduce((earliest, { one }) => Math.min(earliest, one.at), clock.now());
+    if (live?.sink === sink) tell(sink, before, at);
+    for (const one of decided) settle(one);
+  }
+
+  /** What the mesh must know of: all that a batch did to a name is one change. */
+  function tell(sink: Sink, before: ReadonlyMap<string, Registration | undefined>, at: number): void {
+    const changes: Change[] = [];
+    for (const [key, was] of before) {
+      const is = standing.get(key);
+      if (is?.state === 'ready') {
+        if (was?.state !== 'ready' || JSON.stringify(was.spec) !== JSON.stringify(is.spec))
+          changes.push({ type: 'upsert', object: workloadOf(is, idc), at });
+      } else if (was?.state === 'ready' || (is?.state === 'leaving' && was?.state !== 'leaving'))
+        changes.push({ type: 'delete', ref: refOf((is ?? was) as Registration), at });
+    }
+    if (changes.length > 0) sink.changes(changes);
+  }
+
+  function settle({ one: { op, resolve }, decision: { changed }, begins }: Decided): void {
+    const key = keyText(op.key);
+    const is = standing.get(key);
+    if (!isLive(is)) replication.drop(key);
+    else if (op.type === 'register') replication.renew(key, is.ttlMs);
+    else if (op.type === 'merge' && changed && begins) replication.begin(key, is);
+    if (op.type === 'release' && is?.state === 'draining') {
+      free.add(key);
+      replication.touch(key);
+    }
+    if (is?.state !== 'gone') departed.drop(key);
+    else if (changed) departed.note(key, is.ttlMs);
+    resolve(is === undefined ? undefined : { ...shown(is), changed });
+  }
+
+  function expire(key: string, registration: Registration): void {
+    const { namespace, name, generation } = registration;
+    logger.warn('lease ran out; the instance is taken out', { registration: key, generation });
+    ask({ type: 'expire', key: { namespace, name }, generation }).catch(() => {
+      // The disk fails, and this was logged: try again with the next lease.
+      if (live !== undefined) replication.begin(key, registration);
+    });
+  }
+
+  function shown(registration: Registration): Registered {
+    const key = keyText(registration);
+    const keptBy = replication.keptBy(key);
+    const leaseMs = replication.leases.remainingMs(key);
+    return { registration, leaseMs, changed: false, ...(keptBy === undefined ? {} : { keptBy }) };
+  }
+
+  async function start(sink: Sink, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
+    const store = await openLeaseStore(options.file, clock);
+    if (signal.aborted) return store.close();
+    signal.addEventListener('abort', () => {
+      live = undefined;
+      replication.leases.close();
+      departed.close();
+      void store.close();
+    });
+    const problems: Problem[] = [];
+    const changes: Change[] = [];
+    const at = clock.now();
+    const { rows, proxies, id, isComplete } = store.opened;
+    returning = proxies;
+    for (const row of rows) {
+      const decoded = decodeRow(row);
+      if ('problem' in decoded) {
+        problems.push(decoded.problem);
+        continue;
+      }
+      const { registration } = decoded;
+      const key = keyText(registration);
+      standing.set(key, registration);
+      replication.touch(key);
+      if (isLive(registration)) replication.begin(key, registration);
+      if (registration.state === 'ready')
+        changes.push({ type: 'upsert', object: workloadOf(registration, idc), at });
+      // Proxies may still have it: it is a deletion again, until they are rid of it.
+      else if (registration.state !== 'gone') changes.push({ type: 'delete', ref: refOf(registration), at });
+      else departed.note(key, registration.ttlMs);
+    }
+    live = { store, sink };
+    if (problems.length > 0) sink.problems(problems);
+    if (changes.length > 0) sink.changes(changes);
+    const following = replication.follow({ id, isComplete }, signal).then(() => {
+      if (live?.sink !== sink) return;
+      isCompleteNew = !isComplete;
+      void write();
+      sink.changes([{ type: 'synced', source: 'registrations', at: clock.now() }]);
+    });
+    if (links.length === 0) await following;
+  }
+
+  return {
+    name: 'registrations',
+    proxies: {
+      recall() {
+        const nodes = returning;
+        returning = [];
+        return nodes;
+      },
+      passedOn() {
+        const nodes = passedOn;
+        passedOn = [];
+        return nodes;
+      },
+      note(node, isKnown) {
+        notes.set(node, isKnown);
+        replication.noteProxy(node, isKnown);
+        void write();
+      },
+    },
+    start,
+    // The file is this process's alone, and what stands here changes with each commit and only then.
+    *objects() {
+      for (const registration of standing.values())
+        if (registration.state === 'ready') yield workloadOf(registration, idc);
+    },
+    submit: ask,
+    async release(ref) {
+      const op = { type: 'release', key: { namespace: ref.namespace, name: ref.name } } as const;
+      if (live !== undefined && standing.has(keyText(op.key))) await ask(op);
+    },
+    renew(key, generation) {
+      if (live === undefined) throw notRunning();
+      const registration = requireLive(standing.get(keyText(key)), key, generation);
+      replication.renew(keyText(key), registration.ttlMs);
+      return shown(registration);
+    },
+    get(key) {
+      if (live === undefined) throw notRunning();
+      const registration = standing.get(keyText(key));
+      return registration === undefined || registration.state === 'gone' ? undefined : shown(registration);
+    },
+    async replica(asked, signal) {
+      if (live === undefined) throw notRunning();
+      return replication.replica(asked, signal);
+    },
+    ridElsewhere(key, generation, timeoutMs, signal) {
+      const meant = generation ?? standing.get(keyText(key))?.generation ?? 0;
+      return replication.rid(keyText(key), meant, timeoutMs, signal);
+    },
+    peers: () => replication.peers.statuses(),
+    waitsFor: () => waitWords(replication.peers.waiting()),
+    counts() {
+      const counts = { ready: 0, draining: 0, leaving: 0 };
+      for (const { state } of standing.values()) if (state !== 'gone') counts[state] += 1;
+      return counts;
+    },
+    remembered: () => ({ gone: departed.size, changes: replication.changes() }),
+    list() {
+      if (live === undefined) throw notRunning();
+      return [...standing.values()]
+        .filter(({ state }) => state !== 'gone')
+        .sort((a, b) => (keyText(a) < keyText(b) ? -1 : 1))
+        .map(shown);
+    },
+  };
+}
+
+function commitOf(
+  after: ReadonlyMap<string, Registration | undefined>,
+  standing: ReadonlyMap<string, Registration>,
+) {
+  const puts = [...after.values()].filter((next) => next !== undefined).map(encodeRow);
+  const drops = [...after]
+    .filter(([, next]) => next === undefined)
+    .map(([key]) => standing.get(key))
+    .filter((was) => was !== undefined);
+  return { puts, drops };
+}
+
+function refOf({ namespace, name }: RegistrationKey): Ref {
+  return { kind: 'WorkloadEntry', namespace, name };
+}
+
+function notRunning(): MeshError {
+  return new MeshError('unavailable', 'registrations are not open: the control plane is starting or closing');
+}

@@ -1,0 +1,200 @@
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../../base/clock.ts';
+import type { Logger } from '../../base/log.ts';
+import { createJournal } from './journal.ts';
+import { createLeaseClock, type LeaseClock } from './lease-clock.ts';
+import { createPeers, type Peers, type PeerTimes } from './peers.ts';
+import { keyOfText, keyText, type Registration } from './registration.ts';
+import { isLive, type RegistrationOp, type RuleContext } from './registration-rules.ts';
+import { breathe, type PeerLink, type ReplicaAnswer, type ReplicaAsk, replicaSlice } from './replica.ts';
+
+/** What the other control planes of an IDC are, and how they are treated. */
+export interface ReplicationSettings {
+  readonly idc: string;
+  readonly links: readonly PeerLink[];
+  readonly times?: Partial<PeerTimes>;
+}
+
+/** What the replication needs of the registrations that stand here. */
+export interface ReplicationOptions extends ReplicationSettings {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** What stands, by key, and which of them are drained and at no proxy any more. */
+  readonly standing: ReadonlyMap<string, Registration>;
+  readonly free: ReadonlySet<string>;
+  /** Resolves when it is on the disk. */
+  ask(op: RegistrationOp): Promise<unknown>;
+  /** Nobody keeps its lease. */
+  expire(key: string, registration: Registration): void;
+  /** A peer does not answer any more, which had these proxies. */
+  lost(proxies: readonly string[]): void;
+  /** A peer that answers has these proxies. */
+  passedOn(proxies: readonly string[]): void;
+}
+
+/** Leases of instances, some of which other control planes keep, and what is told to these. */
+export interface Replication {
+  readonly leases: Pick<LeaseClock, 'remainingMs' | 'close'>;
+  readonly peers: Pick<Peers, 'statuses' | 'waiting'>;
+  /** How many changes are remembered for peers. */
+  changes(): number;
+  /** The peer that keeps a lease, where this control plane does not. */
+  keptBy(key: string): string | undefined;
+  /** A registration is another one, or gone. */
+  touch(key: string): void;
+  /** A sign of life came here. */
+  renew(key: string, ttlMs: number): void;
+  /** It is here without a sign of life: a peer's to keep, else it gets time for one. */
+  begin(key: string, registration: Registration): void;
+  /** It is not registered any more. */
+  drop(key: string): void;
+  /** What a decision on a record of a peer needs to know. */
+  contextOf(op: RegistrationOp, key: string, current: Registration | undefined): Partial<RuleContext>;
+  /** A proxy has endpoints from here, or has gone. */
+  noteProxy(node: string, isKnown: boolean): void;
+  /** Begins to follow the peers; resolves when what they have is here. */
+  follow(store: { readonly id: string; readonly isComplete: boolean }, signal: AbortSignal): Promise<void>;
+  /** What is told to a peer. */
+  replica(ask: ReplicaAsk, signal: AbortSignal): Promise<ReplicaAnswer>;
+  /** See `Peers.rid`; for what stands now. */
+  rid(key: string, generation: number, timeoutMs: number, signal: AbortSignal): ReturnType<Peers['rid']>;
+}
+
+/** A lease without a sign of life is at least this long: clients wait between their tries. Milliseconds. */
+export const freshLeaseMsMin = 15_000;
+/** How often leases that another control plane keeps are looked at. Milliseconds. */
+const keptLookMs = 1_000;
+
+/** Creates the replication; without links it keeps leases alone. */
+export function createReplication(options: ReplicationOptions): Replication {
+  const { clock, logger, idc, links, times, standing, free } = options;
+  const kept = new Map<string, string>();
+  const journal = createJournal(clock);
+  const epoch = randomUUID();
+  const proxies = new Set<string>();
+  let proxiesRevision = 0;
+  let self = { id: '', epoch, isComplete: false };
+
+  const touch = (key: string) => journal.touch(key, standing.size);
+  const leases = createLeaseClock(clock, {
+    expired(keys) {
+      for (const key of keys) {
+        touch(key);
+        runOut(key);
+      }
+    },
+    changed: touch,
+  });
+  const peers = createPeers({
+    ...{ links, idc, clock, logger, merge },
+    ...(times === undefined ? {} : { times }),
+    lost: options.lost,
+    passedOn: options.passedOn,
+    keptAlone: (name) => [...kept.values()].filter((one) => one === name).length,
+  });
+
+  /** All that a peer told, in slices. */
+  async function merge({ id: from, isAll, items, absent }: ReplicaAnswer): Promise<void> {
+    const names = new Set(items.map(keyText));
+    const missing = isAll ? [...standing.values()].filter((one) => !names.has(keyText(one))) : absent;
+    const ops = [
+      ...items.map(({ lease: theirLease, isFree: _, ...theirs }): RegistrationOp => {
+        return { type: 'merge', key: theirs, theirs, from, theirLease };
+      }),
+      ...missing.map(({ namespace, name }): RegistrationOp => {
+        const key = { namespace, name };
+        return { type: 'merge', key, theirs: undefined, from, theirLease: 'none' };
+      }),
+    ];
+    for (let at = 0; at < ops.length; at += replicaSlice) {
+      await Promise.all(ops.slice(at, at + replicaSlice).map(options.ask));
+      await breathe();
+    }
+  }
+
+  function runOut(key: string): void {
+    const registration = standing.get(key);
+    if (!isLive(registration)) return;
+    const keeper = peers.keeper(key, registration.generation, leases.runsUntil(key));
+    if (keeper !== undefined) kept.set(key, keeper);
+    // Who kept it does not know it any more, or was away for too long: it may not have heard of us.
+    else if (kept.delete(key)) grant(key, registration);
+    else options.expire(key, registration);
+  }
+
+  function grant(key: string, { ttlMs }: Registration): void {
+    leases.grant(key, Math.max(ttlMs, freshLeaseMsMin));
+  }
+
+  function lookAtKept(signal: AbortSignal): void {
+    if (signal.aborted) return;
+    for (const key of [...kept.keys()]) runOut(key);
+    clock.after(keptLookMs, () => lookAtKept(signal));
+  }
+
+  return {
+    leases,
+    peers,
+    changes: () => journal.size,
+    keptBy: (key) => kept.get(key),
+    touch,
+    renew(key, ttlMs) {
+      kept.delete(key);
+      leases.renew(key, ttlMs);
+    },
+    begin(key, registration) {
+      leases.drop(key);
+      const keeper = peers.keeper(key, registration.generation, undefined);
+      if (keeper === undefined) grant(key, registration);
+      else kept.set(key, keeper);
+    },
+    drop(key) {
+      leases.drop(key);
+      kept.delete(key);
+    },
+    contextOf(op, key, current) {
+      if (op.type !== 'merge') return {};
+      const { generation } = op.theirs ?? current ?? { generation: 0 };
+      const runsElsewhere = leases.state(key) === 'running' || peers.runs(key, generation, op.from);
+      return { self: self.id, runsElsewhere };
+    },
+    noteProxy(node, isKnown) {
+      if (isKnown) proxies.add(node);
+      else proxies.delete(node);
+      proxiesRevision += 1;
+    },
+    async follow({ id, isComplete }, signal) {
+      self = { id, epoch, isComplete };
+      if (links.length > 0) {
+        lookAtKept(signal);
+        await peers.follow(self, signal);
+      }
+      self = { id, epoch, isComplete: true };
+    },
+    async replica({ from, at, since, holdMs }, signal) {
+      if (from !== undefined && at !== undefined) peers.asked(from, at);
+      const [sinceEpoch, ...counts] = since?.split(' ') ?? [];
+      const [had, hadProxies = 0] = sinceEpoch === epoch ? counts.map(Number) : [];
+      if (had !== undefined) {
+        if (from !== undefined) peers.confirmed(from, had);
+        await journal.more(had, holdMs, signal);
+      }
+      const changed = had === undefined ? undefined : journal.since(had);
+      const keys = changed ?? [...standing.keys()];
+      return {
+        ...{ ...self, idc, isAll: changed === undefined },
+        items: keys.flatMap((key) => {
+          const registration = standing.get(key);
+          return registration === undefined
+            ? []
+            : { ...registration, lease: leases.state(key), isFree: free.has(key) };
+        }),
+        absent: keys.filter((key) => !standing.has(key)).map(keyOfText),
+        ...(had === undefined || hadProxies < proxiesRevision ? { proxies: [...proxies] } : {}),
+        cursor: `${epoch} ${journal.revision} ${proxiesRevision}`,
+      };
+    },
+    rid: (key, generation, timeoutMs, signal) =>
+      peers.rid({ key: keyOfText(key), generation, revision: journal.revision }, timeoutMs, signal),
+  };
+}

@@ -1,0 +1,254 @@
+import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { systemClock } from '../../../src/base/clock.ts';
+import { createFilesSource } from '../../../src/registry/files/files-source.ts';
+import {
+  keepLastGood,
+  type LastGoodTiming,
+  lastGoodTiming,
+} from '../../../src/registry/lastgood/last-good-source.ts';
+import { readSnapshot, writeSnapshot } from '../../../src/registry/lastgood/snapshot-file.ts';
+import { until } from '../../support/mesh.ts';
+import { createRawSource } from '../../support/raw-source.ts';
+import { TestFolder, testTiming } from '../folder-fixture.ts';
+import { idc, service, toYaml, workload } from '../objects.ts';
+import { Recorder } from '../recorder.ts';
+
+const clock = systemClock;
+const quick: Partial<LastGoodTiming> = { writeMsMin: 1, retryMs: 10, confirmMs: 20 };
+const instances = Array.from({ length: 20 }, (_, i) => workload(`w-${i}`));
+const everything = toYaml(idc('sh-a'), service('s', 'a.example'), ...instances);
+const count = 22;
+
+/** A world of its own: a folder of objects, a folder for the state. */
+function world(t: Test) {
+  const config = new TestFolder(t);
+  const state = mkdtempSync(join(tmpdir(), 'isthmus-state-'));
+  t.teardown(() => rmSync(state, { recursive: true, force: true }));
+  const file = join(state, 'registry-files.jsonl');
+  /** Starts a source over them. */
+  async function start(name = 'sh-a') {
+    const stop = new AbortController();
+    t.teardown(() => stop.abort());
+    const source = keepLastGood({
+      open: () => createFilesSource({ folder: config.path, clock, timing: { ...testTiming, retryMs: 20 } }),
+      ...{ folder: state, idc: name, clock, timing: quick },
+    });
+    const seen = new Recorder();
+    await source.start(seen, stop.signal);
+    return { source, seen, stop: () => stop.abort() };
+  }
+  /** A first run that leaves its state behind. */
+  async function leaveState() {
+    config.write('all.yaml', everything);
+    const first = await start();
+    await until('the state is on disk', () => first.source.lastGood().writtenAt !== undefined);
+    t.equal(first.source.lastGood().from, 'source');
+    first.stop();
+  }
+  return { config, state, file, start, leaveState };
+}
+
+const breakIt: Record<string, (config: TestFolder) => void> = {
+  missing: (config) => config.remove(''),
+  empty: (config) => config.remove('all.yaml'),
+  'a file, not a folder': (config) => {
+    config.remove('');
+    writeFileSync(config.path, 'x');
+  },
+};
+
+for (const [what, break_] of Object.entries(breakIt)) {
+  t.test(`a folder that is ${what} at the start: from the last good state, until it is back`, async (t) => {
+    const { config, leaveState, start } = world(t);
+    await leaveState();
+    break_(config);
+    const { source, seen } = await start();
+    t.equal(seen.state().size, count, 'all is there');
+    t.equal(seen.count('synced'), 1);
+    t.match(
+      seen.errors()[0]?.message,
+      what === 'empty' ? /22 of 22 objects are missing/ : /cannot be reached.*known to be good until 20/,
+    );
+    const status = source.lastGood();
+    t.match(status, { from: what === 'empty' ? 'both' : 'snapshot', held: count });
+    t.ok(Math.abs((status.knownGoodAt ?? 0) - Date.now()) < 60_000, 'its age is known');
+    if (what !== 'empty') rmSync(config.path, { recursive: true, force: true });
+    config.write('all.yaml', everything.replace('10.1.0.1', '10.9.9.9'));
+    await until('the source has taken over', () => source.lastGood().from === 'source');
+    t.equal(seen.state().size, count);
+    t.match(JSON.stringify([...seen.state().values()]), /10\.9\.9\.9/, 'with what is new');
+    t.notOk(
+      seen.log().some((word) => word.startsWith('-')),
+      'and nothing was deleted on the way',
+    );
+    t.same(seen.errors(), []);
+  });
+}
+
+t.test('what was deleted while the control plane was down goes; what is new comes', async (t) => {
+  const w = world(t);
+  await w.leaveState();
+  w.config.write(
+    'all.yaml',
+    toYaml(idc('sh-a'), service('s', 'a.example'), ...instances.slice(1), workload('new')),
+  );
+  const { seen, source } = await w.start();
+  t.equal(source.lastGood().from, 'source');
+  t.notOk(seen.state().has('WorkloadEntry/shop/w-0'));
+  t.ok(seen.state().has('WorkloadEntry/shop/new'));
+});
+
+t.test('far fewer objects than it held: held, until the operator confirms', async (t) => {
+  const w = world(t);
+  await w.leaveState();
+  w.config.write('all.yaml', toYaml(idc('sh-a'), service('s', 'a.example'), ...instances.slice(15)));
+  const { seen, source } = await w.start();
+  t.equal(seen.state().size, count);
+  t.match(source.lastGood(), { from: 'both', held: 15, reason: /15 of 22 objects are missing/ });
+  t.equal(source.confirmDeletes(), 15);
+  t.equal(seen.state().size, count - 15);
+  await until('it is written', () => source.lastGood().from === 'source' && statSync(w.file).size > 0);
+});
+
+t.test(
+  'negative control: without a state a missing folder is no start, and an empty one an empty mesh',
+  async (t) => {
+    const w = world(t);
+    await t.resolveMatch(
+      w.start().then(({ seen }) => seen.state().size),
+      0,
+    );
+    w.config.remove('');
+    await t.rejects(w.start(), { code: 'not-found', message: /create it, or correct the path/ });
+  },
+);
+
+t.test('a state that is not whole is refused in words, set aside, and never half-used', async (t) => {
+  const w = world(t);
+  await w.leaveState();
+  w.config.remove('');
+  const good = readFileSync(w.file);
+  const body = good.indexOf('\n') + 1;
+  const flipped = (at: number) => {
+    const bad = Buffer.from(good);
+    bad[at] = (bad[at] as number) ^ 1;
+    return bad;
+  };
+  const bad: [Buffer, RegExp][] = [
+    [Buffer.alloc(0), /first line/],
+    [Buffer.from('{"format":"isthmus registry snapshot","version":2}\n'), /version 2.*reads version 1/],
+    [good.subarray(0, 100), /first line/],
+    [good.subarray(0, body + 10), /bytes of objects/],
+    [good.subarray(0, good.length - 1), /bytes of objects/],
+    [Buffer.concat([good, good.subarray(body)]), /bytes of objects/],
+    [Buffer.alloc(good.length), /first line/],
+  ];
+  for (let i = 0; i < 10; i += 1) bad.push([flipped(body + i * 97), /checksum/]);
+  for (const [content, words] of bad) {
+    writeFileSync(w.file, content);
+    await t.rejects(w.start(), { code: 'not-found', message: words });
+  }
+  t.notOk(readdirSync(w.state).includes('registry-files.jsonl'));
+  t.ok(readdirSync(w.state).some((name) => name.includes('.refused-')));
+  writeFileSync(w.file, good);
+  await t.rejects(w.start('sh-b'), { message: /it is of IDC sh-a/ });
+  // A source that is there needs no state, and says what became of it.
+  w.config.write('all.yaml', everything);
+  writeFileSync(w.file, 'x');
+  const { seen } = await w.start();
+  t.equal(seen.state().size, count);
+  t.match(seen.errors(), [{ where: /refused/, message: /not the one of a registry snapshot/ }]);
+});
+
+t.test('it is written when something changed, and marked when nothing did', async (t) => {
+  const w = world(t);
+  await w.leaveState();
+  const { seen, source } = await w.start();
+  const before = source.lastGood().writtenAt;
+  await until('the start is written', () => source.lastGood().writtenAt !== before);
+  const marked = source.lastGood().knownGoodAt ?? 0;
+  const { writtenAt } = source.lastGood();
+  await until('it is marked', () => (source.lastGood().knownGoodAt ?? 0) > marked + 20);
+  t.equal(source.lastGood().writtenAt, writtenAt, 'and not written');
+  w.config.write('more.yaml', toYaml(workload('w-new')));
+  await seen.until('the change', () => seen.state().has('WorkloadEntry/shop/w-new'));
+  while ((await readSnapshot(w.file)).header.objects !== count + 1)
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  t.pass('written');
+});
+
+t.test('a disk that does not take it: said, and what was there stays', async (t) => {
+  const w = world(t);
+  await w.leaveState();
+  const before = readFileSync(w.file);
+  renameSync(w.file, `${w.file}.kept`);
+  await t.rejects(
+    writeSnapshot(join(w.state, 'no', 'such', 'folder'), [], { idc: 'a', source: 's', wallMs: 1 }),
+    { code: 'unavailable', message: /free or mend the disk/ },
+  );
+  t.same(readFileSync(`${w.file}.kept`), before);
+});
+
+t.test('a source without a guard of its own is guarded while it runs', async (t) => {
+  const raw = createRawSource([idc('sh-a'), ...instances]);
+  const wrap = (loss: Partial<LastGoodTiming['loss']> = {}) =>
+    keepLastGood({
+      open: () => raw,
+      idc: 'sh-a',
+      clock,
+      timing: { loss: { ...lastGoodTiming.loss, ...loss } },
+    });
+  const guarded = wrap();
+  const seen = new Recorder();
+  const stop = new AbortController();
+  t.teardown(() => stop.abort());
+  await guarded.start(seen, stop.signal);
+  const all = [...raw.stored.values()].filter(({ kind }) => kind === 'WorkloadEntry');
+  raw.removeAll(all.slice(0, 1));
+  t.equal(seen.state().size, 20, 'one goes at once');
+  raw.removeAll(all.slice(1, 16));
+  t.equal(seen.state().size, 20, 'fifteen of twenty do not');
+  t.match(seen.errors(), [{ message: /15 of 20 objects are missing in it at once/ }]);
+  t.equal(guarded.confirmDeletes(), 15);
+  t.equal(seen.state().size, 5);
+  t.same(seen.errors(), []);
+});
+
+t.test('a loss that nobody confirms goes after a stated time, but never the last instance', async (t) => {
+  const raw = createRawSource([idc('sh-a'), ...instances]);
+  const loss = { ...lastGoodTiming.loss, heldMsMax: 30 };
+  const guarded = keepLastGood({ open: () => raw, idc: 'sh-a', clock, timing: { loss } });
+  const seen = new Recorder();
+  const stop = new AbortController();
+  t.teardown(() => stop.abort());
+  await guarded.start(seen, stop.signal);
+  const all = [...raw.stored.values()].filter(({ kind }) => kind === 'WorkloadEntry');
+  raw.removeAll(all.slice(0, 15));
+  t.equal(seen.state().size, 21, 'held');
+  await seen.until('it went', () => seen.state().size === 6);
+  raw.removeAll(all.slice(15));
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  t.equal(seen.state().size, 6, 'all instances: only by a person');
+});
+
+t.test('60,000 objects: written and read again', { timeout: 120_000 }, async (t) => {
+  const w = world(t);
+  const raw = createRawSource([
+    ...Array.from({ length: 30_000 }, (_, i) => service(`s-${i}`, `s-${i}.example`)),
+    ...Array.from({ length: 30_000 }, (_, i) => workload(`w-${i}`)),
+  ]);
+  let start = performance.now();
+  await writeSnapshot(w.file, [...raw.stored.values()], { idc: 'sh-a', source: 'files', wallMs: 1 });
+  const wroteMs = performance.now() - start;
+  start = performance.now();
+  const { contents } = await readSnapshot(w.file);
+  const readMs = performance.now() - start;
+  t.equal(contents.length, 60_000);
+  t.comment(
+    `${Math.round(statSync(w.file).size / 2 ** 20)} MiB: written in ${wroteMs} ms, read in ${readMs} ms`,
+  );
+  t.ok(readMs < 30_000 && wroteMs < 60_000);
+});

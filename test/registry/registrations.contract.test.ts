@@ -1,4 +1,0 @@
-import { sourceContract } from './contract.ts';
-import { registrationWorld } from './registration-world.ts';
-
-sourceContract('registrations', async () => registrationWorld());
