@@ -52,7 +52,7 @@ const checks: [string, Check, Record<string, string>, Record<string, string>][] 
       'src/serve/codec.ts': `import protobuf from 'protobufjs/minimal.js';`,
       'src/serve/encode.ts': `import type { Writer } from 'protobufjs/minimal.js';`,
       'src/registry/kubernetes.ts': `import { request } from 'undici';`,
-      'src/controlplane.ts': `import { createIndex } from './index/store.ts';`,
+      'src/plane/controlplane.ts': `import { createIndex } from '../index/store.ts';`,
     },
   ],
   [

@@ -1,8 +1,8 @@
 // The whole control plane: registry events in, from memory, and out to sidecars of one namespace.
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/log.ts';
-import { startControlPlane } from '../../src/controlplane.ts';
 import type { MeshObject } from '../../src/model/object.ts';
+import { startControlPlane } from '../../src/plane/controlplane.ts';
 import type { Sink } from '../../src/registry/source.ts';
 import { idc, serviceEntry, workloadEntry } from '../../test/index/fixture.ts';
 import { addressOf, hostOf, serveControl, serverFlags } from './control.ts';

@@ -4,9 +4,9 @@ import { systemClock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import { peerOf } from '../base/slots.ts';
 import { wordsOfFailure } from '../base/system-error.ts';
-import type { ControlPlane } from '../controlplane.ts';
 import { showAddress } from '../model/listen-address.ts';
 import type { ListenAddress } from '../model/node.ts';
+import type { ControlPlane } from '../plane/controlplane.ts';
 import { peerWords } from '../registry/registrations/peer-words.ts';
 import { type AdminLimits, adminLimits, keepPlaces } from './admin-places.ts';
 import {

@@ -1,9 +1,9 @@
 import { remainderOf, remedyOf } from '../delivery/nacks.ts';
 import type { SlowPush } from '../delivery/push.ts';
 import { span } from '../model/duration.ts';
+import type { ControlPlaneStatus, NodeStatus, ProxyStatus, TypeReport } from '../plane/status.ts';
 import { peerWords } from '../registry/registrations/peer-words.ts';
 import type { Problem } from '../registry/source.ts';
-import type { ControlPlaneStatus, NodeStatus, ProxyStatus, TypeReport } from '../status.ts';
 
 /** What `isthmus status` shows of a control plane. */
 export interface Overview {

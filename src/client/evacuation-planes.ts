@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import type { EvacuationStatus } from '../model/evacuation.ts';
 import type { EvacuationEffect } from '../plan/evacuation-effect.ts';
-import type { ControlPlaneStatus, ProxyStatus } from '../status.ts';
+import type { ControlPlaneStatus, ProxyStatus } from '../plane/status.ts';
 import { type ClientAnswer, type JsonClient, refusalOf } from './json-client.ts';
 
 /** A control plane that a change is asked of, and the IDC that it decides for. */

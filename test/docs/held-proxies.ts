@@ -189,7 +189,7 @@ const requests: readonly Held[] = [
     'src/registry/evacuations/evacuations-source.ts',
     'startWait: 3_000,',
   ],
-  ['the clock is looked at', '10 s', 'src/pipeline.ts', 'timeLookMsMax = 10_000;'],
+  ['the clock is looked at', '10 s', 'src/plane/pipeline.ts', 'timeLookMsMax = 10_000;'],
   ['Pause before', '1 s', 'src/serve/refusal.ts', 'pauseMs: 1_000,'],
   ['Most that is offered', '4 KiB', 'src/serve/refusal.ts', 'bytesPerSecond: 4_096,'],
 ];

@@ -1,8 +1,8 @@
 import t from 'tap';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/log.ts';
-import { startControlPlane } from '../../src/controlplane.ts';
 import { type Change, refOf } from '../../src/model/object.ts';
+import { startControlPlane } from '../../src/plane/controlplane.ts';
 import type { Sink } from '../../src/registry/source.ts';
 import { idc, serviceEntry, upserts, workloadEntry } from '../index/fixture.ts';
 import { connectXds } from '../support/xds-client.ts';

@@ -2,7 +2,7 @@ import t from 'tap';
 import { type AdminServer, serveAdmin } from '../../src/api/admin-server.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/log.ts';
-import { startControlPlane } from '../../src/controlplane.ts';
+import { startControlPlane } from '../../src/plane/controlplane.ts';
 import { idc, service } from '../registry/objects.ts';
 import { freeAddress, get, until } from '../support/mesh.ts';
 import { createRawSource } from '../support/raw-source.ts';

@@ -5,7 +5,7 @@ import t from 'tap';
 import { serveAdmin } from '../../src/api/admin-server.ts';
 import { systemClock as clock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/log.ts';
-import { startControlPlane } from '../../src/controlplane.ts';
+import { startControlPlane } from '../../src/plane/controlplane.ts';
 import { openSource } from '../../src/registry/open.ts';
 import { createRegistrationsSource } from '../../src/registry/registrations/registrations-source.ts';
 import { freeAddress } from '../support/mesh.ts';

@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/log.ts';
-import { startControlPlane } from '../../src/controlplane.ts';
+import { startControlPlane } from '../../src/plane/controlplane.ts';
 import { idc, service, workload } from '../registry/objects.ts';
 import { until } from '../support/mesh.ts';
 import { createRawSource } from '../support/raw-source.ts';

@@ -2,7 +2,7 @@ import t from 'tap';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/log.ts';
 import { seededRandom } from '../../src/base/random.ts';
-import { startControlPlane } from '../../src/controlplane.ts';
+import { startControlPlane } from '../../src/plane/controlplane.ts';
 import { createPolicyCompiler } from '../../src/policy/compile.ts';
 import { idc, service, workload } from '../registry/objects.ts';
 import { follow } from '../support/follower.ts';

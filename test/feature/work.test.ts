@@ -1,7 +1,7 @@
 import t from 'tap';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/log.ts';
-import { startControlPlane } from '../../src/controlplane.ts';
+import { startControlPlane } from '../../src/plane/controlplane.ts';
 import { codecStats } from '../../src/serve/codec.ts';
 import { createXdsServer } from '../../src/serve/xds.ts';
 import { idc, service, workload } from '../registry/objects.ts';

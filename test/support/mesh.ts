@@ -5,13 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sleep, systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/log.ts';
+import type { ListenAddress, NodeScope } from '../../src/model/node.ts';
 import {
   type ControlPlane,
   type ControlPlaneOptions,
   type ControlPlaneSeams,
   startControlPlane,
-} from '../../src/controlplane.ts';
-import type { ListenAddress, NodeScope } from '../../src/model/node.ts';
+} from '../../src/plane/controlplane.ts';
 import { openSource } from '../../src/registry/open.ts';
 import { type AppAddress, buildBootstrap } from '../../src/translate/bootstrap.ts';
 import { findEnvoy } from './envoy.ts';

@@ -51,42 +51,25 @@ export const allowances: Readonly<Record<string, Allowance>> = {
   // Asks instances whether they are well.
   probe: { folders: ['base', 'model'], node: true },
   failback: { folders: ['base', 'model', 'plan', 'probe'], node: true },
-  'pipeline.ts': {
-    folders: ['base', 'model', 'index', 'plan', 'translate', 'serve', 'policy', 'delivery'],
-    types: ['registry'],
-    node: false,
-  },
-  'status.ts': {
-    folders: ['base', 'model', 'serve', 'delivery'],
-    types: ['registry'],
-    node: false,
-  },
-  // What the control plane reads of an xDS stream.
-  'streams.ts': { folders: ['base', 'model'], types: ['serve', 'delivery'], node: false },
-  // The sources, on their way into the pipeline.
-  'source-feed.ts': {
-    folders: ['base', 'model', 'registry', 'delivery'],
-    types: ['pipeline.ts'],
-    node: false,
-  },
-  'controlplane.ts': {
+  // The control plane: the only room that sees all of them.
+  plane: {
     folders: [
       ...['base', 'model', 'registry', 'index', 'plan', 'translate', 'serve', 'policy', 'delivery'],
-      ...['pipeline.ts', 'source-feed.ts', 'status.ts', 'streams.ts', 'failback'],
+      'failback',
     ],
-    node: true,
+    node: false,
   },
   // What the admin server and its clients share.
   contract: { folders: ['base', 'model'], node: false },
   // The admin server: what it answers with is the control plane's, the registries' and the guard's.
   api: {
     folders: ['base', 'model', 'registry', 'delivery', 'contract'],
-    types: ['controlplane.ts'],
+    types: ['plane'],
     node: true,
   },
   client: {
     folders: ['base', 'model', 'contract'],
-    types: ['registry', 'plan', 'status.ts'],
+    types: ['registry', 'plan', 'plane'],
     packages: { undici: ['http-call.ts'] },
     node: true,
   },
@@ -98,8 +81,7 @@ export const allowances: Readonly<Record<string, Allowance>> = {
       'index',
       'plan',
       'translate',
-      'controlplane.ts',
-      'status.ts',
+      'plane',
       'delivery',
       'drill',
       'probe',

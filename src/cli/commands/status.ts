@@ -5,7 +5,7 @@ import { exitCode } from '../../base/exit.ts';
 import { askStatus } from '../../client/status-client.ts';
 import { showAddress } from '../../model/listen-address.ts';
 import type { ListenAddress } from '../../model/node.ts';
-import type { NodeStatus } from '../../status.ts';
+import type { NodeStatus } from '../../plane/status.ts';
 import { helpEnd } from '../help-end.ts';
 import { adminOption } from '../options/admin.ts';
 import { nodeText, type Overview, overviewsText } from '../status-text.ts';

@@ -4,7 +4,7 @@ import { serveAdmin } from '../../../src/api/admin-server.ts';
 import { systemClock } from '../../../src/base/clock.ts';
 import { parseAddress } from '../../../src/cli/options/address.ts';
 import { createLogger } from '../../../src/cli/process/log.ts';
-import { startControlPlane } from '../../../src/controlplane.ts';
+import { startControlPlane } from '../../../src/plane/controlplane.ts';
 import { openSource } from '../../../src/registry/open.ts';
 
 const [idc = '', config = '', filters = '', xds = '', admin = ''] = process.argv.slice(2);

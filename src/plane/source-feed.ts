@@ -1,15 +1,15 @@
-import type { Clock } from './base/clock.ts';
-import type { Logger } from './base/log.ts';
-import type { Deletions } from './delivery/deletions.ts';
-import type { Metrics } from './delivery/metrics.ts';
-import { createProblemLog } from './delivery/problem-log.ts';
-import type { Change, Kind } from './model/object.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import type { Deletions } from '../delivery/deletions.ts';
+import type { Metrics } from '../delivery/metrics.ts';
+import { createProblemLog } from '../delivery/problem-log.ts';
+import type { Change, Kind } from '../model/object.ts';
+import { createReconciler, keysOf, reconcileMs, reconcileOften } from '../registry/merge/audit.ts';
+import { createPrecedence } from '../registry/merge/precedence.ts';
+import type { OpenedSource } from '../registry/open.ts';
+import { peerProblems } from '../registry/registrations/peer-words.ts';
+import type { Problem } from '../registry/source.ts';
 import type { Pipeline } from './pipeline.ts';
-import { createReconciler, keysOf, reconcileMs, reconcileOften } from './registry/merge/audit.ts';
-import { createPrecedence } from './registry/merge/precedence.ts';
-import type { OpenedSource } from './registry/open.ts';
-import { peerProblems } from './registry/registrations/peer-words.ts';
-import type { Problem } from './registry/source.ts';
 
 /** What a feed needs. */
 export interface SourceFeedOptions {

@@ -1,34 +1,34 @@
-import type { Clock, Timer } from './base/clock.ts';
-import type { MeshError } from './base/error.ts';
-import type { Logger } from './base/log.ts';
-import type { Pushed } from './delivery/deletions.ts';
-import type { Ledger, OpenPush } from './delivery/ledger.ts';
-import type { AllWatched } from './delivery/reach.ts';
-import { applySalvaging } from './delivery/salvage.ts';
-import { sameContent } from './index/equal.ts';
-import { isFollowUp } from './index/problems.ts';
-import { createIndex } from './index/store.ts';
-import type { MeshIndex, MeshView } from './index/view.ts';
-import type { Evacuation, EvacuationStatus } from './model/evacuation.ts';
-import type { NodeScope } from './model/node.ts';
-import { type Change, type Kind, refOf } from './model/object.ts';
-import { allReached, type Reach } from './model/reach.ts';
-import type { LoopPrevention } from './model/trail.ts';
-import { evacuationsAt, evacuationsChangeAt } from './plan/evacuation.ts';
+import type { Clock, Timer } from '../base/clock.ts';
+import type { MeshError } from '../base/error.ts';
+import type { Logger } from '../base/log.ts';
+import type { Pushed } from '../delivery/deletions.ts';
+import type { Ledger, OpenPush } from '../delivery/ledger.ts';
+import type { AllWatched } from '../delivery/reach.ts';
+import { applySalvaging } from '../delivery/salvage.ts';
+import { sameContent } from '../index/equal.ts';
+import { isFollowUp } from '../index/problems.ts';
+import { createIndex } from '../index/store.ts';
+import type { MeshIndex, MeshView } from '../index/view.ts';
+import type { Evacuation, EvacuationStatus } from '../model/evacuation.ts';
+import type { NodeScope } from '../model/node.ts';
+import { type Change, type Kind, refOf } from '../model/object.ts';
+import { allReached, type Reach } from '../model/reach.ts';
+import type { LoopPrevention } from '../model/trail.ts';
+import { evacuationsAt, evacuationsChangeAt } from '../plan/evacuation.ts';
 import {
   type EvacuationEffect,
   evacuationEffect,
   evacuationStatuses,
   sendsAllAway,
-} from './plan/evacuation-effect.ts';
-import type { KnownHealth } from './plan/evacuation-room.ts';
-import { describeLeftOut, type LeftOut, planLeftOut, watchedGateways } from './plan/gateways.ts';
-import { createPlanner, type PlannedGroups } from './plan/planner.ts';
-import { planPolicies } from './plan/policy.ts';
-import type { PolicyCompiler } from './policy/compile.ts';
-import { createFilterKeeper } from './policy/keeper.ts';
-import type { Problem } from './registry/source.ts';
-import { EncodeLine } from './serve/ahead.ts';
+} from '../plan/evacuation-effect.ts';
+import type { KnownHealth } from '../plan/evacuation-room.ts';
+import { describeLeftOut, type LeftOut, planLeftOut, watchedGateways } from '../plan/gateways.ts';
+import { createPlanner, type PlannedGroups } from '../plan/planner.ts';
+import { planPolicies } from '../plan/policy.ts';
+import type { PolicyCompiler } from '../policy/compile.ts';
+import { createFilterKeeper } from '../policy/keeper.ts';
+import type { Problem } from '../registry/source.ts';
+import { EncodeLine } from '../serve/ahead.ts';
 import {
   clusterType,
   endpointType,
@@ -36,11 +36,11 @@ import {
   listenerType,
   routeType,
   runtimeType,
-} from './serve/types.ts';
-import type { Applied, Cause, ResourceChange } from './serve/xds.ts';
-import { Catalog, freshenedAtOnce } from './translate/catalog.ts';
-import type { ScopeChange } from './translate/changes.ts';
-import type { Built, Filters, ResourceKind } from './translate/resources.ts';
+} from '../serve/types.ts';
+import type { Applied, Cause, ResourceChange } from '../serve/xds.ts';
+import { Catalog, freshenedAtOnce } from '../translate/catalog.ts';
+import type { ScopeChange } from '../translate/changes.ts';
+import type { Built, Filters, ResourceKind } from '../translate/resources.ts';
 
 /** What the path from an event to its push needs. */
 export interface PipelineOptions {
