@@ -3,8 +3,8 @@ import type { Idc } from '../model/idc.ts';
 import type { LeftOut } from '../plan/gateways.ts';
 import type { Endpoint, GroupPlan } from '../plan/types.ts';
 import { any, duration } from './any.ts';
-import { egressOf } from './assignment.ts';
-import { routerFilter } from './http.ts';
+import { egressOf } from './cluster/assignment.ts';
+import { routerFilter } from './listener/http-listener.ts';
 import { egressCluster, failoverCluster, groupName, instancesCluster } from './names.ts';
 
 // What gRPC's xDS clients take of Envoy's API: gRFC A27 (all of it), A32 (breakers), A37 (aggregates), A44 (retries), A50 (outliers).

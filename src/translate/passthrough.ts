@@ -3,15 +3,15 @@ import { outcomeHeader } from '../model/trail.ts';
 import { lookups, type Passthrough, passthroughRetry } from '../plan/passthrough.ts';
 import { trafficDefaults } from '../plan/retry.ts';
 import { any, duration } from './any.ts';
-import { prefixRange } from './client-address.ts';
-import { httpUpstream } from './cluster.ts';
-import { dnsLookup } from './dns.ts';
-import { removeIsthmusHeaders } from './http.ts';
-import type { HttpFilter } from './http-filter.ts';
+import { httpUpstream } from './cluster/cluster.ts';
+import { dnsLookup } from './cluster/dns.ts';
 import { upstreamCommon, upstreamHttp1, upstreamHttp2 } from './leniency.ts';
+import { prefixRange } from './listener/client-address.ts';
+import type { HttpFilter } from './listener/http-filter.ts';
+import { removeIsthmusHeaders } from './listener/http-listener.ts';
 import { passthroughCluster } from './names.ts';
-import { buildRequestRoutes, type HeaderMatcher } from './requests.ts';
-import { unknownHosts } from './unknown.ts';
+import { buildRequestRoutes, type HeaderMatcher } from './route/request-routes.ts';
+import { unknownHosts } from './route/unknown-hosts.ts';
 
 /*
  * Hosts that requests alone name (docs/decisions/087-unknown-hosts-pass-through.md). Envoy's dynamic forward proxy makes a cluster of

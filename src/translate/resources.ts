@@ -12,16 +12,14 @@ import {
   buildEgressAssignment,
   buildIdcsAssignment,
   buildInstancesAssignment,
-} from './assignment.ts';
+} from './cluster/assignment.ts';
 import {
   buildChecksCluster,
   buildEgressCluster,
   buildFailoverCluster,
   buildIdcsCluster,
   buildInstancesCluster,
-} from './cluster.ts';
-import { edgeFilters } from './edge.ts';
-import { buildFilter, type FilterModule, filterName, guardFilter } from './filter.ts';
+} from './cluster/cluster.ts';
 import {
   buildGrpcClusters,
   buildGrpcEgress,
@@ -30,13 +28,15 @@ import {
   buildGrpcListeners,
   isForGrpc,
 } from './grpc.ts';
-import { buildHttpListener, visitedToMetadata } from './http.ts';
-import type { HttpFilter } from './http-filter.ts';
+import { edgeFilters } from './listener/edge-filters.ts';
+import type { HttpFilter } from './listener/http-filter.ts';
+import { buildHttpListener, visitedToMetadata } from './listener/http-listener.ts';
+import { buildTcpListener } from './listener/tcp-listener.ts';
+import { buildFilter, type FilterModule, filterName, guardFilter } from './listener/trail-filter.ts';
+import { buildTunnelCluster, buildTunnelListener } from './listener/tunnel.ts';
 import { buildPassthroughCluster, passthroughFilter } from './passthrough.ts';
-import { buildRouteConfiguration, type OtherHosts } from './route.ts';
+import { buildRouteConfiguration, type OtherHosts } from './route/route.ts';
 import type { RuntimeLayer } from './runtime.ts';
-import { buildTcpListener } from './tcp.ts';
-import { buildTunnelCluster, buildTunnelListener } from './tunnel.ts';
 
 /** Types of resource, by Envoy's abbreviations; the order is the order of pushing. */
 export const resourceKinds = ['CDS', 'EDS', 'LDS', 'RDS', 'ECDS', 'RTDS'] as const;

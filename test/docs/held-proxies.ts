@@ -10,7 +10,7 @@ const requests: readonly Held[] = [
   ['time after which to hedge', '400 ms', 'src/plan/retry.ts', 'hedgedPerTryTimeoutMs: 400,'],
   ['the same at the ingress', '0.4', 'src/plan/retry.ts', 'crossingPerTryPart = 0.4;'],
   ['`retries`', '3 after', 'src/plan/retry.ts', 'retries: 3,'],
-  ['picks of an instance for a retry', '64', 'src/translate/retry.ts', 'selectionsMax = 64;'],
+  ['picks of an instance for a retry', '64', 'src/translate/route/retry.ts', 'selectionsMax = 64;'],
   [
     '`idempotentMethods`',
     'GET, HEAD, OPTIONS, TRACE',
@@ -20,12 +20,17 @@ const requests: readonly Held[] = [
   [
     'back-off between tries',
     '10 ms, up to 100 ms',
-    'src/translate/retry.ts',
+    'src/translate/route/retry.ts',
     "duration(rule.pauseMs ?? 10), max_interval: '0.100s'",
   ],
   ['body kept', '4 MiB', 'src/plan/retry.ts', 'retryBodyBytes: 4 * 2 ** 20,'],
   ['back-off for bodies', '1 ms', 'src/plan/retry.ts', 'pauseMs: 1 }'],
-  ["a connection's buffer", '32 KiB', 'src/translate/http.ts', 'per_connection_buffer_limit_bytes: 32_768,'],
+  [
+    "a connection's buffer",
+    '32 KiB',
+    'src/translate/listener/http-listener.ts',
+    'per_connection_buffer_limit_bytes: 32_768,',
+  ],
   ['heap of an Envoy', '2 GiB', 'src/translate/overload.ts', 'maxHeapBytesDefault = 2 * 2 ** 30;'],
   [
     'parts of it',
@@ -43,7 +48,7 @@ const requests: readonly Held[] = [
   [
     'asked again after a failure',
     '1 s, up to 10 s',
-    'src/translate/dns.ts',
+    'src/translate/cluster/dns.ts',
     "{ base_interval: '1s', max_interval: '10s' }",
   ],
   ['unknown hosts, with their port', '512', 'src/plan/passthrough.ts', 'hostsMax: 512,'],
@@ -55,14 +60,19 @@ const requests: readonly Held[] = [
   ['places of Maglev', '65,537', 'src/registry/parse/istio/consistent-hash.ts', 'maglevSize = 65_537;'],
   ['statuses that say healthy', '200 to 299', 'src/plan/health.ts', '{ from: 200, to: 299 }'],
   ['time between two checks', '0.5 s', 'src/plan/health.ts', 'intervalMs: 500,'],
-  ['time for an answer', '0.8', 'src/translate/health.ts', 'health.intervalMs * 0.8'],
+  ['time for an answer', '0.8', 'src/translate/cluster/health.ts', 'health.intervalMs * 0.8'],
   [
     'PING between gateways',
     'each 1 s, dead after 2 s',
-    'src/translate/cluster.ts',
+    'src/translate/cluster/cluster.ts',
     'gatewayHttp(silenceMs = 2_000)',
   ],
-  ['PING to instances', 'each 0.5 s, dead after 1 s', 'src/translate/cluster.ts', "ping('0.5s', '1s')"],
+  [
+    'PING to instances',
+    'each 0.5 s, dead after 1 s',
+    'src/translate/cluster/cluster.ts',
+    "ping('0.5s', '1s')",
+  ],
   ['TCP_USER_TIMEOUT', '30 s', 'src/plan/group.ts', 'unacknowledgedMs = 30_000;'],
   [
     'TCP keepalive to HTTP',
@@ -91,7 +101,7 @@ const requests: readonly Held[] = [
   [
     'ejection of a gateway',
     '2 s to 5 s',
-    'src/translate/cluster.ts',
+    'src/translate/cluster/cluster.ts',
     'baseEjectionMs: 2_000,\n  maxEjectionMs: 5_000,',
   ],
   ['connection to an instance', '250 ms', 'src/plan/group.ts', 'externalConnectTimeoutMs : 250)'],
@@ -121,12 +131,17 @@ const requests: readonly Held[] = [
     'src/delivery/reach.ts',
     'farConnectMs = 1_050;',
   ],
-  ['headers of a request', '10 s', 'src/translate/http.ts', "request_headers_timeout: '10s'"],
+  [
+    'headers of a request',
+    '10 s',
+    'src/translate/listener/http-listener.ts',
+    "request_headers_timeout: '10s'",
+  ],
   ['`edge.maxHeadersKiB`', '60 KiB, 200', 'src/model/idc.ts', 'maxHeadersKiB: 60,\n  maxHeaders: 200,'],
   [
     'wait between attempts',
     '25 ms, growing to 250 ms',
-    'src/translate/tcp.ts',
+    'src/translate/listener/tcp-listener.ts',
     "{ base_interval: '0.025s', max_interval: '0.250s' }",
   ],
   ['log lines', '1 MiB', 'src/cli/process/log.ts', 'pendingBytesMax = 2 ** 20;'],
@@ -199,17 +214,17 @@ const proxies: readonly Held[] = [
   [
     'a client that is gone without',
     '60 s, then 3 probes at 10 s',
-    'src/translate/http.ts',
+    'src/translate/listener/http-listener.ts',
     "name: '4', int_value: '60'",
   ],
   [
     'a query; tries',
     '1 s; 2',
-    'src/translate/dns.ts',
+    'src/translate/cluster/dns.ts',
     "query_timeout_seconds: '1',\n        query_tries: 2,",
   ],
-  ['asked again', '5 s', 'src/translate/dns.ts', "dns_refresh_rate: '5s'"],
-  ['address family', 'IPv4', 'src/translate/dns.ts', "dns_lookup_family: 'V4_PREFERRED'"],
+  ['asked again', '5 s', 'src/translate/cluster/dns.ts', "dns_refresh_rate: '5s'"],
+  ['address family', 'IPv4', 'src/translate/cluster/dns.ts', "dns_lookup_family: 'V4_PREFERRED'"],
   [
     'authorities that',
     '/etc/ssl/certs/ca-certificates.crt',
@@ -218,7 +233,12 @@ const proxies: readonly Held[] = [
   ],
   ["name in a server's certificate", 'the host', 'src/plan/tls.ts', 'tls.sni ?? own;'],
   ['zones of an IDC', 'all alike', 'src/plan/zone.ts', 'if (!plan.zonePreference ||'],
-  ['share of healthy instances', '50 %', 'src/translate/assignment.ts', 'overprovisioningFactor = 200;'],
+  [
+    'share of healthy instances',
+    '50 %',
+    'src/translate/cluster/assignment.ts',
+    'overprovisioningFactor = 200;',
+  ],
   [
     "a new instance's share",
     '10 %',
@@ -228,7 +248,7 @@ const proxies: readonly Held[] = [
   [
     'checks that must fail',
     '2, and 1',
-    'src/translate/health.ts',
+    'src/translate/cluster/health.ts',
     'unhealthy_threshold: 2,\n    healthy_threshold: 1,',
   ],
   [
@@ -238,9 +258,19 @@ const proxies: readonly Held[] = [
     'answerWaitMs(intervalMs) + roundTrips * roundTripMs',
   ],
   ['longest round trip between', '800 ms', 'src/model/idc.ts', 'roundTripLimits = { msDefault: 800,'],
-  ['connection to an egress gateway', '250 ms', 'src/translate/cluster.ts', "connect_timeout: '0.25s',"],
+  [
+    'connection to an egress gateway',
+    '250 ms',
+    'src/translate/cluster/cluster.ts',
+    "connect_timeout: '0.25s',",
+  ],
   ['connection to a gateway of another IDC', '250 ms', 'src/plan/checks.ts', 'return roundTripMs + 250;'],
-  ['a port in Host', 'its first HTTP port', 'src/translate/route.ts', 'ignore_port_in_host_matching: true,'],
+  [
+    'a port in Host',
+    'its first HTTP port',
+    'src/translate/route/route.ts',
+    'ignore_port_in_host_matching: true,',
+  ],
   [
     '`edge.escapedSlashes`',
     'keep, false, false',
@@ -262,9 +292,14 @@ const proxies: readonly Held[] = [
     'max_concurrent_streams: 100,\n      initial_stream_window_size: 65_536,\n      initial_connection_window_size: 1_048_576,',
   ],
   ['attempts for a connection', '5 at the sidecar', 'src/plan/tcp.ts', 'tcpConnectAttempts = 5;'],
-  ['attempts for a connection', '3 for its tunnel', 'src/translate/tunnel.ts', 'max_connect_attempts: 3,'],
+  [
+    'attempts for a connection',
+    '3 for its tunnel',
+    'src/translate/listener/tunnel.ts',
+    'max_connect_attempts: 3,',
+  ],
   ['failed connections until', '1', 'src/plan/outlier.ts', 'tcpConsecutiveGatewayErrors: 1,'],
-  ['idle timeout', 'none', 'src/translate/tcp.ts', "idle_timeout: '0s',"],
+  ['idle timeout', 'none', 'src/translate/listener/tcp-listener.ts', "idle_timeout: '0s',"],
   [
     'TCP keepalive to instances',
     '60 s, then 3 × 10 s',

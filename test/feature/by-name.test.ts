@@ -1,7 +1,7 @@
 import t from 'tap';
 import { startDns } from '../../src/drill/dns-server.ts';
 import { outcomeHeader } from '../../src/model/trail.ts';
-import { dnsResolver } from '../../src/translate/dns.ts';
+import { dnsResolver } from '../../src/translate/cluster/dns.ts';
 import { freeAddress, get, until } from '../support/mesh.ts';
 import { idcYaml } from '../support/objects-yaml.ts';
 import { startOutside } from '../support/outside.ts';

@@ -177,7 +177,7 @@ function* walk(
   }
 }
 
-/** What the peer listener's routes choose, as translate/route.ts matches the visited set. */
+/** What the peer listener's routes choose, as translate/route/route.ts matches the visited set. */
 function peerPath(plan: GroupPlan, visited: string) {
   const count = /^[a-z0-9-]+(,[a-z0-9-]+)*$/.test(visited) ? visited.split(',').length : 0;
   const most = plan.crossing?.handOnNamesMax ?? 0;

@@ -1,9 +1,10 @@
-import type { envoy, Route, RouteConfiguration, VirtualHost } from '../../protos/gen/envoy.d.ts';
-import { nobodyHeader, trailHeader, unsentHeader, visitedHeader } from '../model/trail.ts';
-import type { Passthrough } from '../plan/passthrough.ts';
-import type { GroupPlan, ListenerRole, Path } from '../plan/types.ts';
-import { hashing } from './hash.ts';
-import { buildHealthRoute } from './health.ts';
+import type { envoy, Route, RouteConfiguration, VirtualHost } from '../../../protos/gen/envoy.d.ts';
+import { nobodyHeader, trailHeader, unsentHeader, visitedHeader } from '../../model/trail.ts';
+import type { Passthrough } from '../../plan/passthrough.ts';
+import type { GroupPlan, ListenerRole, Path } from '../../plan/types.ts';
+import { hashing } from '../cluster/hash.ts';
+import { buildHealthRoute } from '../cluster/health.ts';
+import { buildConnectRoutes, hasRoutes } from '../listener/tcp-listener.ts';
 import {
   degradedHeader,
   failHealthHeader,
@@ -11,15 +12,14 @@ import {
   idcsCluster,
   instancesCluster,
   passthroughCluster,
-} from './names.ts';
-import { addressesPermitted, namesLookedUp, passthroughHost } from './passthrough.ts';
+} from '../names.ts';
+import { addressesPermitted, namesLookedUp, passthroughHost } from '../passthrough.ts';
+import { appProtocol } from '../sidecar.ts';
+import { buildVainRoutes } from './nobody-there.ts';
 import { readyHost } from './ready.ts';
-import { buildRequestRoutes, type HeaderMatcher } from './requests.ts';
+import { buildRequestRoutes, type HeaderMatcher } from './request-routes.ts';
 import { buildRetry } from './retry.ts';
-import { appProtocol } from './sidecar.ts';
-import { buildConnectRoutes, hasRoutes } from './tcp.ts';
-import { knownHosts, unknownHosts } from './unknown.ts';
-import { buildVainRoutes } from './vain.ts';
+import { knownHosts, unknownHosts } from './unknown-hosts.ts';
 
 type RouteAction = envoy.config.route.v3.RouteAction;
 

@@ -1,4 +1,4 @@
-import type { VirtualHost } from '../../protos/gen/envoy.d.ts';
+import type { VirtualHost } from '../../../protos/gen/envoy.d.ts';
 
 /** Where whoever balances by health asks an edge whether to send clients there. */
 export const readyPath = '/.isthmus/ready';

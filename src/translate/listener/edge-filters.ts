@@ -1,7 +1,7 @@
-import { outcomeHeader, ownHeaders } from '../model/trail.ts';
-import { any } from './any.ts';
+import { outcomeHeader, ownHeaders } from '../../model/trail.ts';
+import { any } from '../any.ts';
+import { headerPrefix } from '../names.ts';
 import type { HttpFilter } from './http-filter.ts';
-import { headerPrefix } from './names.ts';
 
 /** Namespace of the metadata that Isthmus's own filters keep about a request. */
 export const metadataNamespace = 'isthmus';

@@ -1,7 +1,7 @@
-import type { Cluster, Listener } from '../../protos/gen/envoy.d.ts';
-import type { Tunnel } from '../plan/tcp.ts';
-import { egressCluster, groupName, tunnelName } from './names.ts';
-import { tcpAccessLog, tcpProxyFilter } from './tcp.ts';
+import type { Cluster, Listener } from '../../../protos/gen/envoy.d.ts';
+import type { Tunnel } from '../../plan/tcp.ts';
+import { egressCluster, groupName, tunnelName } from '../names.ts';
+import { tcpAccessLog, tcpProxyFilter } from './tcp-listener.ts';
 
 /**
  * The way of a TCP Group out of its IDC, as a cluster: one endpoint, the tunnel listener of the same Envoy. A TCP

@@ -1,7 +1,7 @@
-import type { envoy, xds } from '../../protos/gen/envoy.d.ts';
-import { egress, nobodyHeader, outcomeHeader, unsentHeader } from '../model/trail.ts';
-import { any } from './any.ts';
-import { metadataNamespace } from './edge.ts';
+import type { envoy, xds } from '../../../protos/gen/envoy.d.ts';
+import { egress, nobodyHeader, outcomeHeader, unsentHeader } from '../../model/trail.ts';
+import { any } from '../any.ts';
+import { metadataNamespace } from './edge-filters.ts';
 import type { HttpFilter } from './http-filter.ts';
 
 type StringMatcher = envoy.type.matcher.v3.StringMatcher;

@@ -1,4 +1,4 @@
-import type { envoy, HttpConnectionManager } from '../../protos/gen/envoy.d.ts';
+import type { envoy, HttpConnectionManager } from '../../../protos/gen/envoy.d.ts';
 import {
   bodyTooLargeOutcome,
   interruptedOutcome,
@@ -14,10 +14,10 @@ import {
   refusedAddressOutcome,
   spillLimitOutcome,
   unsentHeader,
-} from '../model/trail.ts';
-import type { ListenerRole } from '../plan/types.ts';
-import { any } from './any.ts';
-import { failHealthHeader, passthroughCluster } from './names.ts';
+} from '../../model/trail.ts';
+import type { ListenerRole } from '../../plan/types.ts';
+import { any } from '../any.ts';
+import { failHealthHeader, passthroughCluster } from '../names.ts';
 
 /** Every listener of a proxy that speaks HTTP: those with routes, and a sidecar's for its workload. */
 export type HttpRole = ListenerRole | 'inbound';

@@ -1,8 +1,8 @@
-import type { envoy, Route } from '../../protos/gen/envoy.d.ts';
-import { atOnce } from '../plan/retry.ts';
-import type { Path, RetryPlan } from '../plan/types.ts';
-import { duration } from './any.ts';
-import { mirroredHeader } from './names.ts';
+import type { envoy, Route } from '../../../protos/gen/envoy.d.ts';
+import { atOnce } from '../../plan/retry.ts';
+import type { Path, RetryPlan } from '../../plan/types.ts';
+import { duration } from '../any.ts';
+import { mirroredHeader } from '../names.ts';
 import { buildRetry } from './retry.ts';
 
 type RouteMatch = envoy.config.route.v3.RouteMatch;

@@ -1,7 +1,7 @@
-import type { Cluster, envoy } from '../../protos/gen/envoy.d.ts';
-import { addressKind } from '../model/address.ts';
-import type { GroupPlan, OriginatedTls } from '../plan/types.ts';
-import { any } from './any.ts';
+import type { Cluster, envoy } from '../../../protos/gen/envoy.d.ts';
+import { addressKind } from '../../model/address.ts';
+import type { GroupPlan, OriginatedTls } from '../../plan/types.ts';
+import { any } from '../any.ts';
 
 type SanMatcher = envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher;
 

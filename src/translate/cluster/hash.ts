@@ -1,7 +1,7 @@
-import type { Cluster, envoy } from '../../protos/gen/envoy.d.ts';
-import type { Warmup } from '../model/service.ts';
-import type { GroupPlan, ListenerRole } from '../plan/types.ts';
-import { duration } from './any.ts';
+import type { Cluster, envoy } from '../../../protos/gen/envoy.d.ts';
+import type { Warmup } from '../../model/service.ts';
+import type { GroupPlan, ListenerRole } from '../../plan/types.ts';
+import { duration } from '../any.ts';
 
 type RouteAction = envoy.config.route.v3.RouteAction;
 type HashPolicy = envoy.config.route.v3.RouteAction.HashPolicy;

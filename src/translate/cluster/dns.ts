@@ -1,7 +1,7 @@
-import type { Bootstrap, Cluster, envoy } from '../../protos/gen/envoy.d.ts';
-import type { ListenAddress } from '../model/node.ts';
-import type { Lookup } from '../plan/types.ts';
-import { any } from './any.ts';
+import type { Bootstrap, Cluster, envoy } from '../../../protos/gen/envoy.d.ts';
+import type { ListenAddress } from '../../model/node.ts';
+import type { Lookup } from '../../plan/types.ts';
+import { any } from '../any.ts';
 
 /**
  * How a cluster looks names up (docs/decisions/080-names-are-looked-up-by-the-proxy.md). The last addresses stay while no

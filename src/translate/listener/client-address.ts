@@ -1,9 +1,9 @@
-import type { envoy, HttpConnectionManager } from '../../protos/gen/envoy.d.ts';
-import type { EdgePolicy } from '../model/idc.ts';
-import { nobodyHeader, outcomeHeader, unsentHeader } from '../model/trail.ts';
-import { any } from './any.ts';
-import { crossingCheckHeader } from './names.ts';
-import { appHeader } from './sidecar.ts';
+import type { envoy, HttpConnectionManager } from '../../../protos/gen/envoy.d.ts';
+import type { EdgePolicy } from '../../model/idc.ts';
+import { nobodyHeader, outcomeHeader, unsentHeader } from '../../model/trail.ts';
+import { any } from '../any.ts';
+import { crossingCheckHeader } from '../names.ts';
+import { appHeader } from '../sidecar.ts';
 
 type Filter = envoy.config.listener.v3.ListenerFilter;
 type Match = envoy.config.listener.v3.FilterChainMatch;

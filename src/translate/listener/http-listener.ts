@@ -1,17 +1,17 @@
-import type { HttpConnectionManager, Listener } from '../../protos/gen/envoy.d.ts';
-import type { EdgePolicy } from '../model/idc.ts';
-import type { ListenAddress } from '../model/node.ts';
-import { outcomeHeader, trailHeader, visitedHeader } from '../model/trail.ts';
-import type { ListenerRole } from '../plan/types.ts';
-import { any } from './any.ts';
+import type { HttpConnectionManager, Listener } from '../../../protos/gen/envoy.d.ts';
+import type { EdgePolicy } from '../../model/idc.ts';
+import type { ListenAddress } from '../../model/node.ts';
+import { outcomeHeader, trailHeader, visitedHeader } from '../../model/trail.ts';
+import type { ListenerRole } from '../../plan/types.ts';
+import { any } from '../any.ts';
+import { edgeHttp, insideHttp, workloadHttp } from '../leniency.ts';
+import { headerPrefix, visitedKey } from '../names.ts';
+import { tryingRouter } from '../route/nobody-there.ts';
+import { upgrades } from '../upgrades.ts';
 import { clientChains, clientFilters, fromWorkload } from './client-address.ts';
-import { outcomeInMetadata } from './edge.ts';
+import { outcomeInMetadata } from './edge-filters.ts';
 import type { HttpFilter } from './http-filter.ts';
-import { edgeHttp, insideHttp, workloadHttp } from './leniency.ts';
-import { type HttpRole, localReplies } from './localreply.ts';
-import { headerPrefix, visitedKey } from './names.ts';
-import { upgrades } from './upgrades.ts';
-import { tryingRouter } from './vain.ts';
+import { type HttpRole, localReplies } from './local-replies.ts';
 
 /** A filter of an HTTP connection manager. */
 type AccessLogs = Pick<HttpConnectionManager, 'access_log'>;

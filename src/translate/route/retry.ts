@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { envoy } from '../../protos/gen/envoy.d.ts';
+import type { envoy } from '../../../protos/gen/envoy.d.ts';
 import {
   egress,
   nobodyFree,
@@ -8,9 +8,9 @@ import {
   nobodyThere,
   noWayOut,
   unsentHeader,
-} from '../model/trail.ts';
-import type { RetryCondition, RetryRule } from '../plan/types.ts';
-import { any, duration } from './any.ts';
+} from '../../model/trail.ts';
+import type { RetryCondition, RetryRule } from '../../plan/types.ts';
+import { any, duration } from '../any.ts';
 
 type RouteAction = envoy.config.route.v3.RouteAction;
 type RetryPolicy = envoy.config.route.v3.RetryPolicy;

@@ -1,8 +1,8 @@
-import type { envoy, Listener, Route } from '../../protos/gen/envoy.d.ts';
-import { type TcpListener, tcpConnectAttempts } from '../plan/tcp.ts';
-import type { GroupPlan, ListenerRole } from '../plan/types.ts';
-import { any } from './any.ts';
-import { failoverCluster, tcpListenerName, tlsListenerName } from './names.ts';
+import type { envoy, Listener, Route } from '../../../protos/gen/envoy.d.ts';
+import { type TcpListener, tcpConnectAttempts } from '../../plan/tcp.ts';
+import type { GroupPlan, ListenerRole } from '../../plan/types.ts';
+import { any } from '../any.ts';
+import { failoverCluster, tcpListenerName, tlsListenerName } from '../names.ts';
 
 type NetworkFilter = envoy.config.listener.v3.Filter;
 type FilterChain = envoy.config.listener.v3.FilterChain;

@@ -1,6 +1,6 @@
-import type { envoy, TypedExtensionConfig } from '../../protos/gen/envoy.d.ts';
-import type { GuardedListener } from '../model/trail.ts';
-import { any } from './any.ts';
+import type { envoy, TypedExtensionConfig } from '../../../protos/gen/envoy.d.ts';
+import type { GuardedListener } from '../../model/trail.ts';
+import { any } from '../any.ts';
 
 type HttpFilter = envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter;
 

@@ -1,4 +1,4 @@
-import type { Cluster, ClusterLoadAssignment, envoy } from '../../protos/gen/envoy.d.ts';
+import type { Cluster, ClusterLoadAssignment, envoy } from '../../../protos/gen/envoy.d.ts';
 import type {
   Connection,
   Crossing,
@@ -8,13 +8,9 @@ import type {
   Outlier,
   RetryBudget,
   Target,
-} from '../plan/types.ts';
-import { any, duration } from './any.ts';
-import { buildChecksAssignment, buildInstancesAssignment } from './assignment.ts';
-import { dnsLookup } from './dns.ts';
-import { balancing } from './hash.ts';
-import { crossingChecks, instanceCheck } from './health.ts';
-import { upstreamCommon, upstreamHttp1, upstreamHttp2 } from './leniency.ts';
+} from '../../plan/types.ts';
+import { any, duration } from '../any.ts';
+import { upstreamCommon, upstreamHttp1, upstreamHttp2 } from '../leniency.ts';
 import {
   checksCluster,
   egressCluster,
@@ -23,7 +19,11 @@ import {
   instancesCluster,
   tunnelName,
   visitedKey,
-} from './names.ts';
+} from '../names.ts';
+import { buildChecksAssignment, buildInstancesAssignment } from './assignment.ts';
+import { dnsLookup } from './dns.ts';
+import { balancing } from './hash.ts';
+import { crossingChecks, instanceCheck } from './health.ts';
 import { tlsByRequest, tlsSocket } from './tls.ts';
 
 type HttpProtocolOptions = envoy.extensions.upstreams.http.v3.HttpProtocolOptions;

@@ -1,5 +1,5 @@
-import type { VirtualHost } from '../../protos/gen/envoy.d.ts';
-import { outcomeHeader, unknownHostOutcome } from '../model/trail.ts';
+import type { VirtualHost } from '../../../protos/gen/envoy.d.ts';
+import { outcomeHeader, unknownHostOutcome } from '../../model/trail.ts';
 
 /**
  * What a sidecar answers for hosts that none of its Groups has: a 404 that says so, and is not taken for an application's.

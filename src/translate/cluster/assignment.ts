@@ -1,10 +1,10 @@
-import type { ClusterLoadAssignment, envoy } from '../../protos/gen/envoy.d.ts';
-import type { EgressGateway, Idc } from '../model/idc.ts';
-import type { ListenAddress } from '../model/node.ts';
-import { type LeftOut, peersOf } from '../plan/gateways.ts';
-import type { Crossing, Endpoint, GroupPlan } from '../plan/types.ts';
-import { isEgress, isProxy } from './marks.ts';
-import { checksCluster, egressCluster, idcsCluster, instancesCluster, visitedKey } from './names.ts';
+import type { ClusterLoadAssignment, envoy } from '../../../protos/gen/envoy.d.ts';
+import type { EgressGateway, Idc } from '../../model/idc.ts';
+import type { ListenAddress } from '../../model/node.ts';
+import { type LeftOut, peersOf } from '../../plan/gateways.ts';
+import type { Crossing, Endpoint, GroupPlan } from '../../plan/types.ts';
+import { isEgress, isProxy } from '../listener/marks.ts';
+import { checksCluster, egressCluster, idcsCluster, instancesCluster, visitedKey } from '../names.ts';
 
 type LocalityEndpoints = envoy.config.endpoint.v3.LocalityLbEndpoints;
 type LbEndpoint = envoy.config.endpoint.v3.LbEndpoint;

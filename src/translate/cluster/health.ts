@@ -1,10 +1,10 @@
-import type { envoy, Route } from '../../protos/gen/envoy.d.ts';
-import type { CrossingCheck, GroupPlan, HealthCheck, HealthQuestion } from '../plan/types.ts';
-import { any, duration } from './any.ts';
-import { filterName } from './filter.ts';
-import { checksCluster, crossingCheckHeader, groupName, healthPath, instancesCluster } from './names.ts';
-import { buildRetry } from './retry.ts';
-import { appProtocol } from './sidecar.ts';
+import type { envoy, Route } from '../../../protos/gen/envoy.d.ts';
+import type { CrossingCheck, GroupPlan, HealthCheck, HealthQuestion } from '../../plan/types.ts';
+import { any, duration } from '../any.ts';
+import { filterName } from '../listener/trail-filter.ts';
+import { checksCluster, crossingCheckHeader, groupName, healthPath, instancesCluster } from '../names.ts';
+import { buildRetry } from '../route/retry.ts';
+import { appProtocol } from '../sidecar.ts';
 
 type EnvoyCheck = envoy.config.core.v3.HealthCheck;
 

@@ -1,4 +1,4 @@
-import type { envoy, Route } from '../../protos/gen/envoy.d.ts';
+import type { envoy, Route } from '../../../protos/gen/envoy.d.ts';
 import {
   egress,
   nobodyFree,
@@ -8,12 +8,12 @@ import {
   outcomeHeader,
   spillLimitOutcome,
   unsentHeader,
-} from '../model/trail.ts';
-import type { GroupPlan } from '../plan/types.ts';
-import { any } from './any.ts';
-import { metadataNamespace } from './edge.ts';
-import type { HttpFilter } from './http-filter.ts';
-import { believeProxies, upstreamCodec, whereAnswered } from './marks.ts';
+} from '../../model/trail.ts';
+import type { GroupPlan } from '../../plan/types.ts';
+import { any } from '../any.ts';
+import { metadataNamespace } from '../listener/edge-filters.ts';
+import type { HttpFilter } from '../listener/http-filter.ts';
+import { believeProxies, upstreamCodec, whereAnswered } from '../listener/marks.ts';
 
 type HeaderOption = envoy.config.core.v3.HeaderValueOption;
 
