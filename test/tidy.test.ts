@@ -38,7 +38,7 @@ const checks: [string, Check, Record<string, string>, Record<string, string>][] 
       'src/serve/sotw.ts': `import protobuf from 'protobufjs/minimal.js';`,
       'src/serve/delta.ts': `import { idcNamePattern } from '../model/idc.ts';`,
       'src/registry/files/files-source.ts': `import { fetch } from 'undici';`,
-      'src/policy/a.ts': `const late = import('../index/view.ts');`,
+      'src/trail/a.ts': `const late = import('../index/view.ts');`,
       'src/delivery/a.ts': `import 'lru-cache';`,
       'src/drill/a.ts': `import { setTimeout } from 'node:timers/promises';`,
       'src/model/a.ts': `import { t } from '../../test/support/tree.ts';`,

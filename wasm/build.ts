@@ -3,9 +3,9 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { systemClock } from '../src/base/clock.ts';
 import { silentLogger } from '../src/base/log.ts';
 import { guardedListeners } from '../src/model/trail.ts';
-import { createPolicyCompiler } from '../src/policy/compile.ts';
-import { canonicalPolicy } from '../src/policy/policy.ts';
-import { policySource } from '../src/policy/source.ts';
+import { canonicalPolicy } from '../src/trail/canonical.ts';
+import { createPolicyCompiler } from '../src/trail/compile.ts';
+import { policySource } from '../src/trail/program.ts';
 
 const example = canonicalPolicy({
   idc: 'sh-b',

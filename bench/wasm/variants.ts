@@ -3,7 +3,7 @@ import { systemClock } from '../../src/base/clock.ts';
 import { MeshError } from '../../src/base/error.ts';
 import { silentLogger } from '../../src/base/log.ts';
 import { guardedListeners, trailHeader } from '../../src/model/trail.ts';
-import { createPolicyCompiler } from '../../src/policy/compile.ts';
+import { createPolicyCompiler } from '../../src/trail/compile.ts';
 import { bareModule, sdkModule } from './modules.ts';
 
 /** One way to guard a listener, or none. */

@@ -24,9 +24,7 @@ import {
 import type { KnownHealth } from '../plan/evacuation-room.ts';
 import { describeLeftOut, type LeftOut, planLeftOut, watchedGateways } from '../plan/gateways.ts';
 import { createPlanner, type PlannedGroups } from '../plan/planner.ts';
-import { planPolicies } from '../plan/policy.ts';
-import type { PolicyCompiler } from '../policy/compile.ts';
-import { createFilterKeeper } from '../policy/keeper.ts';
+import { planPolicies } from '../plan/trail.ts';
 import type { Problem } from '../registry/source.ts';
 import { EncodeLine } from '../serve/ahead.ts';
 import {
@@ -38,6 +36,8 @@ import {
   runtimeType,
 } from '../serve/types.ts';
 import type { Applied, Cause, ResourceChange } from '../serve/xds.ts';
+import type { PolicyCompiler } from '../trail/compile.ts';
+import { createFilterKeeper } from '../trail/filter-keeper.ts';
 import { Catalog, freshenedAtOnce } from '../translate/catalog.ts';
 import type { ScopeChange } from '../translate/changes.ts';
 import type { Built, Filters, ResourceKind } from '../translate/resources.ts';

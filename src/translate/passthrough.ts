@@ -70,7 +70,7 @@ export const buildPassthroughCluster = (): Cluster => {
         http_protocol_options: upstreamHttp1,
         http2_protocol_options: upstreamHttp2,
       },
-      // In place of the listener's (`vain.ts`): of other IDCs there is nothing to tell.
+      // In place of the listener's (`nobody-there.ts`): of other IDCs there is nothing to tell.
       http_filters: [
         {
           name: addressesFilter,

@@ -3,7 +3,7 @@ import { silentLogger } from '../../src/base/log.ts';
 import { Ledger } from '../../src/delivery/ledger.ts';
 import { createMetrics } from '../../src/delivery/metrics.ts';
 import { createPipeline } from '../../src/plane/pipeline.ts';
-import { createPolicyCompiler } from '../../src/policy/compile.ts';
+import { createPolicyCompiler } from '../../src/trail/compile.ts';
 import { drGroup, idc, meta, serviceEntry, upserts } from '../index/fixture.ts';
 import { manualClock } from '../support/manual-clock.ts';
 

@@ -223,8 +223,8 @@ const processes: readonly Held[] = [
   ['fields of an xDS request', '1,000', 'src/serve/varint.ts', 'skippedMax = 1_000;'],
   ['fields of an xDS request', '100 times', 'src/serve/messages.ts', 'inflationMax = 100;'],
   ['warnings of one kind', '20 in 10 s', 'src/serve/sparse-log.ts', 'linesPerWindow = 20;'],
-  ['compiling a filter', '60 s', 'src/policy/process.ts', 'jobMsMax = 60_000;'],
-  ['compiling a filter', '10 s', 'src/policy/keeper.ts', 'retryMs = 10_000;'],
+  ['compiling a filter', '60 s', 'src/trail/compile-process.ts', 'jobMsMax = 60_000;'],
+  ['compiling a filter', '10 s', 'src/trail/filter-keeper.ts', 'retryMs = 10_000;'],
   [
     'gateways listen',
     '0.0.0.0:8080, `--peer` 0.0.0.0:15443',

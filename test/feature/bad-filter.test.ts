@@ -7,7 +7,7 @@ import { systemClock } from '../../src/base/clock.ts';
 import { contentHash } from '../../src/base/hash.ts';
 import { silentLogger } from '../../src/base/log.ts';
 import { trailHeader } from '../../src/model/trail.ts';
-import { createPolicyCompiler, type PolicyCompiler } from '../../src/policy/compile.ts';
+import { createPolicyCompiler, type PolicyCompiler } from '../../src/trail/compile.ts';
 import { servedHost, startGateways } from '../support/gateways.ts';
 import { get, until } from '../support/mesh.ts';
 

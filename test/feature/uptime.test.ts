@@ -3,7 +3,7 @@ import { systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/log.ts';
 import { seededRandom } from '../../src/base/random.ts';
 import { startControlPlane } from '../../src/plane/controlplane.ts';
-import { createPolicyCompiler } from '../../src/policy/compile.ts';
+import { createPolicyCompiler } from '../../src/trail/compile.ts';
 import { idc, service, workload } from '../registry/objects.ts';
 import { follow } from '../support/follower.ts';
 import { manualClock } from '../support/manual-clock.ts';

@@ -11,7 +11,7 @@ import {
   type TrailPolicy,
 } from '../../src/model/trail.ts';
 import { planGroup } from '../../src/plan/group.ts';
-import { planPolicies } from '../../src/plan/policy.ts';
+import { planPolicies } from '../../src/plan/trail.ts';
 import type { GroupPlan } from '../../src/plan/types.ts';
 
 /**

@@ -42,7 +42,7 @@ export const allowances: Readonly<Record<string, Allowance>> = {
     packageTypes: ['protobufjs'],
     node: true,
   },
-  policy: { folders: ['base', 'model'], packages: { assemblyscript: 'all', 'lru-cache': 'all' }, node: true },
+  trail: { folders: ['base', 'model'], packages: { assemblyscript: 'all', 'lru-cache': 'all' }, node: true },
   delivery: {
     folders: ['base', 'model'],
     packages: { 'prom-client': 'all', 'hdr-histogram-js': 'all' },
@@ -54,7 +54,7 @@ export const allowances: Readonly<Record<string, Allowance>> = {
   // The control plane: the only room that sees all of them.
   plane: {
     folders: [
-      ...['base', 'model', 'registry', 'index', 'plan', 'translate', 'serve', 'policy', 'delivery'],
+      ...['base', 'model', 'registry', 'index', 'plan', 'translate', 'serve', 'trail', 'delivery'],
       'failback',
     ],
     node: false,
@@ -113,7 +113,7 @@ export const entryPoints: readonly string[] = [
   'src/serve/xds.ts', // the library `isthmus/xds`
   'src/registry/parse/own/write-schemas.ts', // program: writes the JSON Schemas
   'src/cli/process/stall-main.ts', // thread of cli/process/stall.ts
-  'src/policy/compile-main.ts', // process of policy/process.ts
+  'src/trail/compile-main.ts', // process of trail/compile-process.ts
   'src/registry/registrations/lease-worker.ts', // worker thread of registry/registrations/lease-store.ts
   'src/drill/scenario/schema-gen.ts', // make schemas
   'src/drill/load-main.ts', // process: the load

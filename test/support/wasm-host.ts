@@ -1,8 +1,8 @@
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/log.ts';
-import { createPolicyCompiler } from '../../src/policy/compile.ts';
-import { FilterHost, type HeaderLine } from '../../src/policy/host.ts';
-import type { FilterPolicy } from '../../src/policy/policy.ts';
+import type { FilterPolicy } from '../../src/trail/canonical.ts';
+import { createPolicyCompiler } from '../../src/trail/compile.ts';
+import { FilterHost, type HeaderLine } from '../../src/trail/wasm-host.ts';
 
 /** Compiles a policy's filter, as the control plane does, and starts it in Node's own WebAssembly. */
 export async function hostedFilter(policy: FilterPolicy): Promise<FilterHost> {

@@ -4,8 +4,8 @@ import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import t from 'tap';
 import { guardedListeners, readsTrail, type TrailPolicy } from '../../src/model/trail.ts';
-import { expectedAnswer, requestHeaders } from '../../src/policy/check.ts';
-import { FilterHost } from '../../src/policy/host.ts';
+import { expectedAnswer, requestHeaders } from '../../src/trail/check-filter.ts';
+import { FilterHost } from '../../src/trail/wasm-host.ts';
 import { compiledFilters } from '../support/wasm-host.ts';
 
 // SEED replays a run; `make fuzz` makes a million of them.

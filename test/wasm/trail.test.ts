@@ -1,6 +1,6 @@
 import t from 'tap';
 import { refusalGrpcStatus, refusalText, trailHeader, visitedHeader } from '../../src/model/trail.ts';
-import { requestHeaders } from '../../src/policy/check.ts';
+import { requestHeaders } from '../../src/trail/check-filter.ts';
 import { hostedFilter, linesOf } from '../support/wasm-host.ts';
 import { casesByFilter, trailCases } from './table.ts';
 

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { sleep, systemClock } from '../../src/base/clock.ts';
 import { trailHeader } from '../../src/model/trail.ts';
-import { assemble } from '../../src/policy/assemble.ts';
+import { assemble } from '../../src/trail/assemble.ts';
 import { sendRaw, startGateway, wasmFilter } from './gateway.ts';
 
 // A filter made for this: it traps when the trail is there at all, and else lets pass. Its memory is one page, as ours.

@@ -1,4 +1,4 @@
-// Written by src/policy/source.ts, anew for each policy that is compiled; this one is an example for editors.
+// Written by src/trail/program.ts, anew for each policy that is compiled; this one is an example for editors.
 // biome-ignore-all format: generated
 
 export const LISTENER: u32 = 1; // ingress-peer

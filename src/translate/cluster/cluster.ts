@@ -121,7 +121,7 @@ export function buildFailoverCluster(plan: GroupPlan): Cluster {
   };
 }
 
-/** One priority of the aggregate. A TCP Group has an aggregate also where it never leaves its IDC (`tcp.ts`). */
+/** One priority of the aggregate. A TCP Group has an aggregate also where it never leaves its IDC (`tcp-listener.ts`). */
 function clusterOf({ kind }: Target, { protocol, group }: GroupPlan): string {
   if (kind === 'instances') return instancesCluster(group);
   return protocol === 'tcp' ? tunnelName(group) : egressCluster;
@@ -163,7 +163,7 @@ export function buildIdcsCluster(plan: GroupPlan, crossing: Crossing): Cluster {
   };
 }
 
-/** Chooses endpoints by the request's visited set; `header_to_metadata` puts it there (http.ts). */
+/** Chooses endpoints by the request's visited set; `header_to_metadata` puts it there (`http-listener.ts`). */
 const byVisited: envoy.config.cluster.v3.Cluster.LbSubsetConfig = {
   fallback_policy: 'NO_FALLBACK',
   // An endpoint's metadata lists all sets with which it may be taken.

@@ -127,7 +127,7 @@ export function localReplies(role: HttpRole): Pick<HttpConnectionManager, 'local
     },
   );
   if (role === 'outbound') mappers.unshift(...passthroughReplies);
-  // The first mapper that fits counts. The proxy that sent it here need not ask again (`vain.ts`).
+  // The first mapper that fits counts. The proxy that sent it here need not ask again (`nobody-there.ts`).
   if (role === 'peer') {
     const more = [...headers, header(nobodyHeader, nobodyThereMark)];
     mappers.unshift({ filter: flagged(nobodyThere), headers_to_add: more });

@@ -23,7 +23,7 @@ const retryOn: Readonly<Record<RetryCondition, string>> = {
   'gateway-error': 'gateway-error',
 };
 
-/** How a proxy further on says that its try never reached an instance (`localreply.ts`). */
+/** How a proxy further on says that its try never reached an instance (`local-replies.ts`). */
 const unsentMark: envoy.config.route.v3.HeaderMatcher = {
   name: unsentHeader,
   string_match: { exact: 'true' },

@@ -42,7 +42,7 @@ export function buildRouteConfiguration(
   );
   return {
     name: listener,
-    // Workloads do not see the way that a request took; they do see why one was refused. Clients: `edge.ts`.
+    // Workloads do not see the way that a request took; they do see why one was refused. Clients: `edge-filters.ts`.
     ...(listener === 'outbound'
       ? { response_headers_to_remove: [trailHeader, visitedHeader, nobodyHeader, unsentHeader] }
       : {}),

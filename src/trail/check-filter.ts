@@ -10,9 +10,9 @@ import {
   trailHeader,
   visitedHeader,
 } from '../model/trail.ts';
-import { type FilterAnswer, FilterHost, type HeaderLine } from './host.ts';
-import { type FilterPolicy, policyRef } from './policy.ts';
+import { type FilterPolicy, policyRef } from './canonical.ts';
 import { trailVectors } from './vectors.ts';
+import { type FilterAnswer, FilterHost, type HeaderLine } from './wasm-host.ts';
 
 /**
  * Runs a filter against the policy's vectors. Throws MeshError: 'invalid' when the bytes do not even load,

@@ -12,7 +12,7 @@ import {
   unknownIdc,
   visitedHeader,
 } from '../model/trail.ts';
-import type { FilterPolicy } from './policy.ts';
+import type { FilterPolicy } from './canonical.ts';
 
 /**
  * The text of `wasm/assembly/policy.ts` for a canonical policy: everything that the filter compares or sends, as
@@ -22,7 +22,7 @@ export function policySource(policy: FilterPolicy): string {
   const idcs = policyIdcs(policy);
   const counters = trailCounters(policy);
   const lines = [
-    '// Written by src/policy/source.ts, anew for each policy that is compiled; this one is an example for editors.',
+    '// Written by src/trail/program.ts, anew for each policy that is compiled; this one is an example for editors.',
     '// biome-ignore-all format: generated',
     '',
     ...integer('LISTENER', guardedListeners.indexOf(policy.listener), policy.listener),

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { canonicalPolicy } from '../../src/policy/policy.ts';
+import { canonicalPolicy } from '../../src/trail/canonical.ts';
 
 const policy = {
   idc: 'sh-b',

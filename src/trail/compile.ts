@@ -8,9 +8,9 @@ import type { Clock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import { contentHash } from '../base/hash.ts';
 import type { Logger } from '../base/log.ts';
-import { canonicalPolicy, type FilterPolicy, policyRef } from './policy.ts';
-import { CompileProcess } from './process.ts';
-import { policySource } from './source.ts';
+import { canonicalPolicy, type FilterPolicy, policyRef } from './canonical.ts';
+import { CompileProcess } from './compile-process.ts';
+import { policySource } from './program.ts';
 
 /** A filter that has passed its vectors. Shared by all who asked for it: not to be written to. */
 export interface FilterArtefact {

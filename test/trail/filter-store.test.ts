@@ -5,9 +5,9 @@ import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/log.ts';
-import { createPolicyCompiler } from '../../src/policy/compile.ts';
-import type { FilterPolicy } from '../../src/policy/policy.ts';
-import { readStored, writeStored } from '../../src/policy/store.ts';
+import type { FilterPolicy } from '../../src/trail/canonical.ts';
+import { createPolicyCompiler } from '../../src/trail/compile.ts';
+import { readStored, writeStored } from '../../src/trail/filter-store.ts';
 
 const policy: FilterPolicy = {
   idc: 'sh-b',

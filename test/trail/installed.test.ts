@@ -38,7 +38,7 @@ t.test('the compiler works as installed JavaScript, under node_modules', async (
   await writeFile(join(project, 'tsconfig.json'), JSON.stringify(config));
   node(project, join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.json');
   const program = `
-    import { createPolicyCompiler } from './node_modules/isthmus/dist/src/policy/compile.js';
+    import { createPolicyCompiler } from './node_modules/isthmus/dist/src/trail/compile.js';
     import { systemClock } from './node_modules/isthmus/dist/src/base/clock.js';
     import { silentLogger } from './node_modules/isthmus/dist/src/base/log.js';
     const compiler = createPolicyCompiler({ logger: silentLogger, clock: systemClock });

@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import t from 'tap';
 import { guardedListeners } from '../../src/model/trail.ts';
-import { assemble } from '../../src/policy/assemble.ts';
-import { checkFilter } from '../../src/policy/check.ts';
-import { canonicalPolicy, type FilterPolicy } from '../../src/policy/policy.ts';
-import { policySource } from '../../src/policy/source.ts';
+import { assemble } from '../../src/trail/assemble.ts';
+import { canonicalPolicy, type FilterPolicy } from '../../src/trail/canonical.ts';
+import { checkFilter } from '../../src/trail/check-filter.ts';
+import { policySource } from '../../src/trail/program.ts';
 
 const dir = new URL('../../wasm/assembly/', import.meta.url);
 const sources = new Map(readdirSync(dir).map((name) => [name, readFileSync(new URL(name, dir), 'utf8')]));

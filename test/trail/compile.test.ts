@@ -6,9 +6,9 @@ import t, { type Test } from 'tap';
 import { type Clock, sleep, systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/log.ts';
 import { guardedListeners } from '../../src/model/trail.ts';
-import { assemble } from '../../src/policy/assemble.ts';
-import { createPolicyCompiler } from '../../src/policy/compile.ts';
-import type { FilterPolicy } from '../../src/policy/policy.ts';
+import { assemble } from '../../src/trail/assemble.ts';
+import type { FilterPolicy } from '../../src/trail/canonical.ts';
+import { createPolicyCompiler } from '../../src/trail/compile.ts';
 import { watchLoopTurns } from '../support/loop-turns.ts';
 
 const assembly = fileURLToPath(new URL('../../wasm/assembly', import.meta.url));

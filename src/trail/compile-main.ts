@@ -1,7 +1,7 @@
 import { MeshError } from '../base/error.ts';
-import { checkFilter } from './check.ts';
-import type { FilterPolicy } from './policy.ts';
-import { readStored, writeStored } from './store.ts';
+import type { FilterPolicy } from './canonical.ts';
+import { checkFilter } from './check-filter.ts';
+import { readStored, writeStored } from './filter-store.ts';
 
 /** What the compiler's process is asked: one filter. `sources` are the texts of wasm/assembly by file name, with the policy's. */
 export interface CompileJob {

@@ -1,5 +1,5 @@
 import { trailBytesMax } from '../model/trail.ts';
-import type { FilterPolicy } from './policy.ts';
+import type { FilterPolicy } from './canonical.ts';
 
 /** One request, by its trail header lines (one character a byte); what must become of it is the model's to say. */
 export interface TrailVector {
