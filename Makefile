@@ -34,7 +34,7 @@ envoy-bin:
 
 schemas: $(NODE_STAMP) ## Write docs/schemas from the code
 	node src/registry/parse/own/write-schemas.ts
-	node src/drill/scenario/schema-gen.ts
+	node src/drill/scenario/write-schema.ts
 
 types: $(NODE_STAMP) $(GEN_STAMP) ## Check types
 	tsc --noEmit

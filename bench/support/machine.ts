@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { cpus, release, totalmem, type } from 'node:os';
-import { findEnvoy } from '../../src/drill/envoy.ts';
+import { findEnvoy } from '../../src/drill/world/envoy.ts';
 
 /** Where and with what a bench ran: without it its figures say nothing. */
 export interface Machine {

@@ -1,11 +1,11 @@
-import type { LoadShape, Rates } from './loads.ts';
-import type { Measurement } from './measurement.ts';
-import type { Part, PartsContext } from './parts.ts';
-import type { PhaseSeconds } from './phases.ts';
-import type { Row } from './row.ts';
+import type { Row } from './judge/row.ts';
+import type { Verdict } from './judge/verdict.ts';
+import type { LoadShape, Rates } from './load/loads.ts';
+import type { Measurement } from './measure/measurement.ts';
+import type { PhaseSeconds } from './measure/phases.ts';
 import type { Scene } from './scene.ts';
-import type { Topology, WorldPlan } from './topology.ts';
-import type { Verdict } from './verdict.ts';
+import type { Part, PartsContext } from './world/parts.ts';
+import type { Topology, WorldPlan } from './world/topology.ts';
 
 /** An option of one drill alone, as `--NAME VALUE`. */
 export interface DrillFlag {

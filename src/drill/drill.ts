@@ -2,19 +2,19 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { MeshError } from '../base/error.ts';
 import { exitCode } from '../base/exit.ts';
-import { environmentOf } from './environment.ts';
-import { type EnvoyBinary, findEnvoy } from './envoy.ts';
-import { machineRow } from './machine.ts';
-import type { Measurement } from './measurement.ts';
+import { machineRow } from './judge/machine.ts';
+import { type Verdict, verdictOf } from './judge/verdict.ts';
+import { environmentOf } from './measure/environment.ts';
+import type { Measurement } from './measure/measurement.ts';
 import { type DrillOptions, type DrillSettings, readOptions } from './options.ts';
-import { raisePriority } from './priority.ts';
-import { writeReport, writeUnable } from './report.ts';
-import type { Outcome } from './report-outcome.ts';
+import { raisePriority } from './process/priority.ts';
+import { writeReport, writeUnable } from './report/report.ts';
+import type { Outcome } from './report/report-outcome.ts';
+import { figureLines, verdictLines } from './report/text.ts';
 import { runPhases } from './runner.ts';
-import { createStage } from './stage.ts';
-import { figureLines, verdictLines } from './text.ts';
 import { machineClock } from './time.ts';
-import { type Verdict, verdictOf } from './verdict.ts';
+import { type EnvoyBinary, findEnvoy } from './world/envoy.ts';
+import { createStage } from './world/stage.ts';
 
 /** The exit codes of every command, by what a drill found. */
 export const drillExit = {

@@ -1,8 +1,8 @@
 import { MeshError } from '../base/error.ts';
 import { drillNamed } from './catalog.ts';
 import type { Drill, DrillPlan } from './definition.ts';
-import type { Rates } from './loads.ts';
-import { layPhases, type PhaseSeconds } from './phases.ts';
+import type { Rates } from './load/loads.ts';
+import { layPhases, type PhaseSeconds } from './measure/phases.ts';
 
 /** What `isthmus drill` is told; everything but the name has a default. */
 export interface DrillOptions {

@@ -1,23 +1,30 @@
 import { sleep } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
-import { collectAccess, collectEntries } from './collect.ts';
 import type { DrillPlan } from './definition.ts';
+import {
+  factsOf,
+  type LoadClient,
+  type LoadShape,
+  type Rates,
+  samplesOf,
+  startClient,
+} from './load/loads.ts';
+import { createProgressMeter } from './load/progress.ts';
+import { collectAccess, collectEntries } from './measure/collect.ts';
 import {
   checkEgressKnowsOthers,
   checkInstancesBehindSidecars,
   checkSidecarsKnowOnlyHome,
   type IsolationFindings,
-} from './isolation.ts';
-import { factsOf, type LoadClient, type LoadShape, type Rates, samplesOf, startClient } from './loads.ts';
-import type { Measurement } from './measurement.ts';
-import { layPhases, type Phase, type PhaseSeconds, phaseAt } from './phases.ts';
-import { createProgressMeter } from './progress.ts';
-import { raiseToRealtime } from './realtime.ts';
+} from './measure/isolation.ts';
+import type { Measurement } from './measure/measurement.ts';
+import { layPhases, type Phase, type PhaseSeconds, phaseAt } from './measure/phases.ts';
+import { createUsageMeter } from './measure/usage.ts';
+import { raiseToRealtime } from './process/realtime.ts';
 import { createScene, leadMs } from './scene.ts';
-import type { Stage } from './stage.ts';
 import { machineClock } from './time.ts';
-import { listenerNames, type ProxyPlan } from './topology.ts';
-import { createUsageMeter } from './usage.ts';
+import type { Stage } from './world/stage.ts';
+import { listenerNames, type ProxyPlan } from './world/topology.ts';
 
 /** What a run of phases needs. */
 export interface RunOptions {

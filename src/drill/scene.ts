@@ -1,18 +1,18 @@
 import { sleep } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
-import { askAdmin } from './envoy.ts';
-import { killHard, type Moment, pause, resume } from './fault.ts';
-import { probeGroup } from './group-probe.ts';
-import type { IsolationFindings } from './isolation.ts';
-import { type Load, type LoadShape, lastEndOf, type Rates } from './loads.ts';
-import type { LostProxy, StepFacts } from './measurement.ts';
-import { instancesOf, namesOf, type Part } from './parts.ts';
-import type { Phase } from './phases.ts';
-import type { Running } from './process.ts';
-import { removeInstance, saveInstance } from './registry-files.ts';
-import type { Stage } from './stage.ts';
+import { killHard, type Moment, pause, resume } from './faults/fault.ts';
+import { type Load, type LoadShape, lastEndOf, type Rates } from './load/loads.ts';
+import type { IsolationFindings } from './measure/isolation.ts';
+import type { LostProxy, StepFacts } from './measure/measurement.ts';
+import type { Phase } from './measure/phases.ts';
+import type { Running } from './process/process.ts';
 import { machineClock } from './time.ts';
-import { hostOf, type InstancePlan, idcOf } from './topology.ts';
+import { askAdmin } from './world/envoy.ts';
+import { probeGroup } from './world/group-probe.ts';
+import { instancesOf, namesOf, type Part } from './world/parts.ts';
+import { removeInstance, saveInstance } from './world/registry-files.ts';
+import type { Stage } from './world/stage.ts';
+import { hostOf, type InstancePlan, idcOf } from './world/topology.ts';
 
 /** The clients' processes need this long to start before the first request is due. */
 export const leadMs = 1000;

@@ -265,7 +265,7 @@ const processes: readonly Held[] = [
   ['a deregistration waits', '1 s', 'src/client/deregistration.ts', 'graceMs = 1_000;'],
   ['a question of', '2 s, and 2 s', 'src/client/deregistration.ts', 'stepMs = 2_000;'],
   ['a question of', '2 s for the answer', 'src/client/deregistration.ts', 'answerMsMax = 2_000;'],
-  ["how late a drill's load clients", '50 ms', 'src/drill/machine.ts', 'lateMsMax = 50;'],
+  ["how late a drill's load clients", '50 ms', 'src/drill/judge/machine.ts', 'lateMsMax = 50;'],
   ['seeds of chaos in', '20; 1', 'src/drill/suite/trials.ts', '{ full: 20, quick: 1 }'],
   [
     'time after which to hedge',
@@ -330,7 +330,7 @@ const processes: readonly Held[] = [
   [
     'the largest scenario',
     '32 MiB',
-    'src/drill/scenario/read.ts',
+    'src/drill/scenario/document/read.ts',
     'scenarioBytesMax = 4 * yamlLimits.documentMax',
   ],
   ['the largest scenario', '64 KiB', 'src/client/token.ts', 'tokenBytesMax = 64 * 1024'],

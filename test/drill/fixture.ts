@@ -1,9 +1,9 @@
-import { isolationChecks } from '../../src/drill/isolation.ts';
-import type { AccessLine } from '../../src/drill/measurement.ts';
-import { layPhases } from '../../src/drill/phases.ts';
-import type { Sample } from '../../src/drill/sample.ts';
+import type { Sample } from '../../src/drill/load/sample.ts';
+import { isolationChecks } from '../../src/drill/measure/isolation.ts';
+import type { AccessLine } from '../../src/drill/measure/measurement.ts';
+import { layPhases } from '../../src/drill/measure/phases.ts';
 import type { ScenarioMeasurement as Measurement } from '../../src/drill/scenario/measurement.ts';
-import type { UpstreamEntry } from '../../src/drill/upstream-log.ts';
+import type { UpstreamEntry } from '../../src/drill/upstream/upstream-log.ts';
 
 /** What a drill's parts would have recorded of one request. */
 interface Story {

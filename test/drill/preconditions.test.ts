@@ -3,23 +3,23 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
-import { checkFree, claimSlot } from '../../src/drill/claim.ts';
 import { runDrill } from '../../src/drill/drill.ts';
 import { outageKinds } from '../../src/drill/drills/outage.ts';
-import { findEnvoy, parseEnvoyVersion } from '../../src/drill/envoy.ts';
+import { layPhases, phaseAt } from '../../src/drill/measure/phases.ts';
 import { readOptions } from '../../src/drill/options.ts';
-import { namesOf, type Part } from '../../src/drill/parts.ts';
-import { layPhases, phaseAt } from '../../src/drill/phases.ts';
+import { checkFree, claimSlot } from '../../src/drill/process/claim.ts';
 import { partsOf, type Targets } from '../../src/drill/scenario/target.ts';
-import { createStage } from '../../src/drill/stage.ts';
+import { findEnvoy, parseEnvoyVersion } from '../../src/drill/world/envoy.ts';
+import { namesOf, type Part } from '../../src/drill/world/parts.ts';
+import { createStage } from '../../src/drill/world/stage.ts';
 import {
   countProxies,
   listenAddresses,
   listenerNames,
   planTopology,
   shopWorld,
-} from '../../src/drill/topology.ts';
-import { outage } from './scenario-fixture.ts';
+} from '../../src/drill/world/topology.ts';
+import { outage } from './scenario/scenario-fixture.ts';
 
 function fakeEnvoy(dir: string, name: string, says: string): string {
   const path = join(dir, name);

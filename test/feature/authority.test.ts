@@ -3,7 +3,7 @@ import { connect, createServer as createHttp2Server } from 'node:http2';
 import type { AddressInfo, Server } from 'node:net';
 import { Client, credentials } from '@grpc/grpc-js';
 import t from 'tap';
-import { echoService, startGrpcUpstream } from '../../src/drill/upstream-grpc.ts';
+import { echoService, startGrpcUpstream } from '../../src/drill/upstream/upstream-grpc.ts';
 import type { ListenAddress } from '../../src/model/node.ts';
 import { freeAddress, get, until } from '../support/mesh.ts';
 import { type Loose, startPatched } from '../support/patched.ts';

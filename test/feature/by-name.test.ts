@@ -1,5 +1,5 @@
 import t from 'tap';
-import { startDns } from '../../src/drill/dns-server.ts';
+import { startDns } from '../../src/drill/world/dns-server.ts';
 import { outcomeHeader } from '../../src/model/trail.ts';
 import { dnsResolver } from '../../src/translate/cluster/dns.ts';
 import { freeAddress, get, until } from '../support/mesh.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, credentials, type ServiceError } from '@grpc/grpc-js';
 import t from 'tap';
-import { echoService } from '../../src/drill/upstream-grpc.ts';
+import { echoService } from '../../src/drill/upstream/upstream-grpc.ts';
 import { outcomeHeader, trailHeader } from '../../src/model/trail.ts';
 import { get, until } from '../support/mesh.ts';
 import { rawExchange } from '../support/raw-http.ts';

@@ -1,6 +1,6 @@
 import { networkInterfaces } from 'node:os';
 import t from 'tap';
-import { startDns } from '../../src/drill/dns-server.ts';
+import { startDns } from '../../src/drill/world/dns-server.ts';
 import { outcomeHeader } from '../../src/model/trail.ts';
 import { freeAddress, get, startMesh, until } from '../support/mesh.ts';
 import { idcYaml } from '../support/objects-yaml.ts';

@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import t from 'tap';
-import { startDns } from '../../src/drill/dns-server.ts';
+import { startDns } from '../../src/drill/world/dns-server.ts';
 import type { ListenAddress, SidecarScope } from '../../src/model/node.ts';
 import { outcomeHeader } from '../../src/model/trail.ts';
 import { dnsResolver } from '../../src/translate/cluster/dns.ts';

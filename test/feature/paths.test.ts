@@ -2,7 +2,7 @@ import { createServer, request, type Server } from 'node:http';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import t from 'tap';
 import { sleep, systemClock } from '../../src/base/clock.ts';
-import { echoService, startGrpcUpstream } from '../../src/drill/upstream-grpc.ts';
+import { echoService, startGrpcUpstream } from '../../src/drill/upstream/upstream-grpc.ts';
 import { get, until } from '../support/mesh.ts';
 import { startTwoIdcs, type TestGroup } from '../support/two-idcs.ts';
 

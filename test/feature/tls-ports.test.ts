@@ -3,7 +3,7 @@ import { createServer, get as httpsGet } from 'node:https';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import t from 'tap';
-import { startDns } from '../../src/drill/dns-server.ts';
+import { startDns } from '../../src/drill/world/dns-server.ts';
 import type { ListenAddress } from '../../src/model/node.ts';
 import { createAuthority } from '../support/certificates.ts';
 import { freeAddress, startMesh, until } from '../support/mesh.ts';

@@ -1,9 +1,9 @@
 import { createServer, type IncomingMessage } from 'node:http';
 import t from 'tap';
-import { readStats } from '../../src/drill/envoy.ts';
-import { type LoadPlan, runLoad } from '../../src/drill/load.ts';
+import { type LoadPlan, runLoad } from '../../src/drill/load/load.ts';
 import { machineClock } from '../../src/drill/time.ts';
-import { serveWebsocket } from '../../src/drill/upstream-websocket.ts';
+import { serveWebsocket } from '../../src/drill/upstream/upstream-websocket.ts';
+import { readStats } from '../../src/drill/world/envoy.ts';
 import type { ListenAddress } from '../../src/model/node.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { freeAddress, get, until } from '../support/mesh.ts';

@@ -115,13 +115,13 @@ export const entryPoints: readonly string[] = [
   'src/cli/process/stall-main.ts', // thread of cli/process/stall.ts
   'src/trail/compile-main.ts', // process of trail/compile-process.ts
   'src/registry/registrations/lease-worker.ts', // worker thread of registry/registrations/lease-store.ts
-  'src/drill/scenario/schema-gen.ts', // make schemas
-  'src/drill/load-main.ts', // process: the load
-  'src/drill/upstream-main.ts', // process: an instance of a Group
-  'src/drill/fleet-main.ts', // process: light ADS clients
-  'src/drill/warden-main.ts', // process: cleans up after a drill that was killed
-  'src/drill/dns-main.ts', // process: the name server of an IDC
-  'src/drill/clock-step.ts', // imported before `isthmus serve`: steps its wall clock
+  'src/drill/scenario/write-schema.ts', // make schemas
+  'src/drill/load/load-main.ts', // process: the load
+  'src/drill/upstream/upstream-main.ts', // process: an instance of a Group
+  'src/drill/upstream/fleet-main.ts', // process: light ADS clients
+  'src/drill/process/warden-main.ts', // process: cleans up after a drill that was killed
+  'src/drill/world/dns-main.ts', // process: the name server of an IDC
+  'src/drill/faults/clock-step.ts', // imported before `isthmus serve`: steps its wall clock
 ];
 
 /** Uses of the machine's own time or chance outside `src/base`, as `path: use`, each with its reason. */

@@ -140,7 +140,7 @@ function scenarioCommand(): Command {
     );
   addRunOptions(command, 'the scenario’s negative control, as it states it');
   return command.action(async (file: string, flags: ScenarioFlags) => {
-    const { readScenarioFile } = await import('../../drill/scenario/read.ts');
+    const { readScenarioFile } = await import('../../drill/scenario/document/read.ts');
     const { scenario, faults } = readScenarioFile(file);
     for (const fault of faults) process.stderr.write(`${fault}\n`);
     if (scenario) {

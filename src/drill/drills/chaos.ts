@@ -1,7 +1,7 @@
 import { MeshError } from '../../base/error.ts';
 import type { Choice, Drill, DrillPlan } from '../definition.ts';
 import { failuresOf } from '../scenario/bounds/failures.ts';
-import { checkScenario } from '../scenario/check.ts';
+import { checkScenario } from '../scenario/document/check.ts';
 import type { ScenarioFacts } from '../scenario/measurement.ts';
 import { planScenario } from '../scenario/plan.ts';
 import { chaosRates, chaosScenario, minutesMin, plants } from './chaos/world.ts';

@@ -1,16 +1,16 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sleep } from '../../base/clock.ts';
-import { measureBareStart } from '../bare-start.ts';
 import type { Drill, DrillPlan } from '../definition.ts';
-import { callerLoad, edgeLoad, type LoadShape, type Rates } from '../loads.ts';
-import { type Part, type PartsContext, workloadsOf } from '../parts.ts';
-import { entryPoint } from '../process.ts';
-import { removeInstance, saveInstance } from '../registry-files.ts';
+import { callerLoad, edgeLoad, type LoadShape, type Rates } from '../load/loads.ts';
+import { measureBareStart } from '../measure/bare-start.ts';
+import { entryPoint } from '../process/process.ts';
 import type { Scene } from '../scene.ts';
-import type { Stage } from '../stage.ts';
 import { machineClock } from '../time.ts';
-import { hostOf, idcOf, shopWorld, type Topology } from '../topology.ts';
+import { type Part, type PartsContext, workloadsOf } from '../world/parts.ts';
+import { removeInstance, saveInstance } from '../world/registry-files.ts';
+import type { Stage } from '../world/stage.ts';
+import { hostOf, idcOf, shopWorld, type Topology } from '../world/topology.ts';
 import {
   type EvacuateFacts,
   judgeEvacuate,

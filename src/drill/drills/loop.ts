@@ -1,11 +1,11 @@
-import { circlesOf } from '../circles.ts';
 import type { Choice, Drill, DrillPlan } from '../definition.ts';
-import { callerLoad, edgeLoad, type LoadShape, type Rates } from '../loads.ts';
-import { instancesOf, namesOf, workloadsOf } from '../parts.ts';
+import { circlesOf } from '../judge/circles.ts';
+import { callerLoad, edgeLoad, type LoadShape, type Rates } from '../load/loads.ts';
+import { countedBetween, readTrailCounters } from '../measure/trail-counters.ts';
 import type { Scene } from '../scene.ts';
 import { machineClock } from '../time.ts';
-import { hostOf, type Topology, type WorldPlan } from '../topology.ts';
-import { countedBetween, readTrailCounters } from '../trail-counters.ts';
+import { instancesOf, namesOf, workloadsOf } from '../world/parts.ts';
+import { hostOf, type Topology, type WorldPlan } from '../world/topology.ts';
 import type { LoopFacts } from './loop/facts.ts';
 import { onceRows } from './loop/once.ts';
 import { judgeLoopControl, loopRows } from './loop/rows.ts';

@@ -1,10 +1,10 @@
-import { circlesOf } from '../circles.ts';
 import type { Choice, Drill, DrillPlan } from '../definition.ts';
-import { callerLoad, edgeLoad, type LoadShape, type Rates } from '../loads.ts';
-import { instancesOf, namesOf, type Part, workloadsOf } from '../parts.ts';
+import { circlesOf } from '../judge/circles.ts';
+import { callerLoad, edgeLoad, type LoadShape, type Rates } from '../load/loads.ts';
+import { countedBetween, readTrailCounters } from '../measure/trail-counters.ts';
 import type { Scene } from '../scene.ts';
-import { hostOf, type Topology, type WorldPlan } from '../topology.ts';
-import { countedBetween, readTrailCounters } from '../trail-counters.ts';
+import { instancesOf, namesOf, type Part, workloadsOf } from '../world/parts.ts';
+import { hostOf, type Topology, type WorldPlan } from '../world/topology.ts';
 import type { Down, LoopFacts } from './loop/facts.ts';
 import { preferenceRow, relayedRow } from './loop/preference.ts';
 import { judgeLoopControl, loopRows } from './loop/rows.ts';

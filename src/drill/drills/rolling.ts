@@ -1,9 +1,9 @@
 import type { Drill, DrillPlan } from '../definition.ts';
-import { callerLoad, type LoadShape, type Rates } from '../loads.ts';
-import { namesOf, type Part } from '../parts.ts';
+import { callerLoad, type LoadShape, type Rates } from '../load/loads.ts';
 import type { Scene } from '../scene.ts';
 import { machineClock } from '../time.ts';
-import { type IdcPlan, shopWorld, type Topology } from '../topology.ts';
+import { namesOf, type Part } from '../world/parts.ts';
+import { type IdcPlan, shopWorld, type Topology } from '../world/topology.ts';
 import { markOf, saidAt, untilSaid } from './rolling/life.ts';
 import { isRolled, registeringParts, rolledGroup } from './rolling/parts.ts';
 import { judgeRows, judgeUnprotected, type Replacement, type RollingFacts } from './rolling/verdict.ts';

@@ -1,11 +1,11 @@
 import { sleep } from '../../base/clock.ts';
 import type { Drill, DrillPlan } from '../definition.ts';
-import { saveEdits } from '../edits.ts';
-import { askAdmin } from '../envoy.ts';
-import { callerLoad } from '../loads.ts';
+import { callerLoad } from '../load/loads.ts';
 import type { Scene } from '../scene.ts';
 import { machineClock } from '../time.ts';
-import { hostOf, type InstancePlan, idcOf, shopWorld } from '../topology.ts';
+import { saveEdits } from '../world/edits.ts';
+import { askAdmin } from '../world/envoy.ts';
+import { hostOf, type InstancePlan, idcOf, shopWorld } from '../world/topology.ts';
 import { type AckMean, judgeRows, judgeUnprotected, type SlowProxyFacts } from './slowproxy/verdict.ts';
 import { callRegistrations, readMetrics, withFleet } from './slowproxy/world.ts';
 

@@ -1,13 +1,13 @@
 import { sleep } from '../../base/clock.ts';
 import type { ListenAddress } from '../../model/node.ts';
-import { collectEntries, collectLines } from '../collect.ts';
+import { hostilePrefix } from '../call/request-id.ts';
 import type { Choice, Drill, DrillPlan } from '../definition.ts';
-import { callerLoad, edgeLoad, type LoadShape, type Rates } from '../loads.ts';
-import { hostilePrefix } from '../request-id.ts';
+import { callerLoad, edgeLoad, type LoadShape, type Rates } from '../load/loads.ts';
+import { collectEntries, collectLines } from '../measure/collect.ts';
+import { countedBetween, readTrailCounters } from '../measure/trail-counters.ts';
 import type { Scene } from '../scene.ts';
 import { machineClock } from '../time.ts';
-import { hostOf, type IdcPlan, idcOf, type Topology, type WorldPlan } from '../topology.ts';
-import { countedBetween, readTrailCounters } from '../trail-counters.ts';
+import { hostOf, type IdcPlan, idcOf, type Topology, type WorldPlan } from '../world/topology.ts';
 import { attacks, far, near } from './spoof/attacks.ts';
 import { send } from './spoof/client.ts';
 import type { Attempt, Door, SpoofFacts } from './spoof/facts.ts';

@@ -1,7 +1,7 @@
-import type { IsolationCheck } from '../isolation.ts';
-import { withoutTcp } from '../ledger.ts';
-import type { Row } from '../row.ts';
-import { isolationRows, leakRow, reconcileRows } from '../rows.ts';
+import type { Row } from '../judge/row.ts';
+import { isolationRows, leakRow, reconcileRows } from '../judge/rows.ts';
+import { withoutTcp } from '../measure/fates.ts';
+import type { IsolationCheck } from '../measure/isolation.ts';
 import type { Bound } from './bounds/bound.ts';
 import { lookupsFailed, writesFailed } from './bounds/evidence.ts';
 import { failback } from './bounds/failback.ts';

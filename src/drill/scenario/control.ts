@@ -1,9 +1,9 @@
-import { fateOf } from '../ledger.ts';
-import { percent } from '../row.ts';
-import { type Sample, succeeded } from '../sample.ts';
-import type { Verdict } from '../verdict.ts';
-import type { Control } from './document.ts';
-import { shareOf } from './fields.ts';
+import { percent } from '../judge/row.ts';
+import type { Verdict } from '../judge/verdict.ts';
+import { type Sample, succeeded } from '../load/sample.ts';
+import { fateOf } from '../measure/fates.ts';
+import type { Control } from './document/document.ts';
+import { shareOf } from './document/fields.ts';
 import type { ScenarioMeasurement } from './measurement.ts';
 
 /** Share of requests that must succeed before the blow: on a machine that is busy with other things a few may fail. */

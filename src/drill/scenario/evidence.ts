@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { readStats } from '../envoy.ts';
-import type { Stage } from '../stage.ts';
-import type { IdcPlan, Topology } from '../topology.ts';
+import { readStats } from '../world/envoy.ts';
+import type { Stage } from '../world/stage.ts';
+import type { IdcPlan, Topology } from '../world/topology.ts';
 
 /** Lookups of names that have failed so far, at the callers and ingress gateways that answer. */
 export async function readFailedLookups({ idcs }: Topology): Promise<number> {

@@ -1,8 +1,8 @@
-import type { Look } from '../ejected.ts';
-import type { Ejections } from '../ejections.ts';
-import type { Moment } from '../fault.ts';
-import type { LossFacts } from '../loss.ts';
-import type { AckFacts, LostSite, Measurement, StepFacts } from '../measurement.ts';
+import type { Moment } from '../faults/fault.ts';
+import type { LossFacts } from '../faults/loss.ts';
+import type { Look } from '../measure/ejected.ts';
+import type { Ejections } from '../measure/ejections.ts';
+import type { AckFacts, LostSite, Measurement, StepFacts } from '../measure/measurement.ts';
 
 /** An instance that was taken out of its registry, and from when until when nothing may be sent to it. */
 export interface Leave {

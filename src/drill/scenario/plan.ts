@@ -1,18 +1,18 @@
 import { MeshError } from '../../base/error.ts';
 import type { Choice, Drill, DrillPlan } from '../definition.ts';
-import type { PhaseSeconds } from '../phases.ts';
-import type { WorldPlan } from '../topology.ts';
+import type { PhaseSeconds } from '../measure/phases.ts';
+import type { WorldPlan } from '../world/topology.ts';
 import { failbackFigures } from './bounds/failback.ts';
 import { slowFigures, slowLimits } from './bounds/slow.ts';
 import { judgeRows } from './bounds.ts';
 import { judgeControl } from './control.ts';
-import { controlledSpec } from './controlled.ts';
-import type { Scenario, ScenarioSpec } from './document.ts';
-import { msOf } from './fields.ts';
-import { shapesOf } from './load.ts';
+import { controlledSpec } from './document/controlled.ts';
+import type { Scenario, ScenarioSpec } from './document/document.ts';
+import { msOf } from './document/fields.ts';
+import { shapesOf } from './document/load.ts';
+import { checksOf } from './document/row-names.ts';
 import type { ScenarioFacts, ScenarioMeasurement } from './measurement.ts';
 import { playScenario } from './play.ts';
-import { checksOf } from './row-names.ts';
 
 /** A scenario as a drill, to be run like one that is built in. */
 export function scenarioDrill(scenario: Scenario): Drill<ScenarioFacts> {

@@ -1,13 +1,13 @@
-import type { Moment } from '../fault.ts';
-import type { Load, LoadShape } from '../loads.ts';
-import { type Fault, faultKinds } from '../loss.ts';
-import type { StepFacts } from '../measurement.ts';
-import { instancesOf, namesOf, type Part } from '../parts.ts';
-import type { Phase } from '../phases.ts';
+import type { Moment } from '../faults/fault.ts';
+import { type Fault, faultKinds } from '../faults/loss.ts';
+import type { Strike } from '../faults/strike.ts';
+import type { LinkConditions } from '../faults/wan.ts';
+import type { Load, LoadShape } from '../load/loads.ts';
+import type { StepFacts } from '../measure/measurement.ts';
+import type { Phase } from '../measure/phases.ts';
 import { leadMs, type Scene } from '../scene.ts';
-import type { Strike } from '../strike.ts';
 import { machineClock } from '../time.ts';
-import type { LinkConditions } from '../wan.ts';
+import { instancesOf, namesOf, type Part } from '../world/parts.ts';
 import type { Cut, Evacuated, Leave, Sickness } from './measurement.ts';
 
 /** A strike in force, with what was noted of it. */

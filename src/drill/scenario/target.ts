@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { type Part, workloadsOf } from '../parts.ts';
-import type { Topology } from '../topology.ts';
-import { count, groupName, idcName } from './fields.ts';
-import { noneOf } from './names.ts';
+import { type Part, workloadsOf } from '../world/parts.ts';
+import type { Topology } from '../world/topology.ts';
+import { count, groupName, idcName } from './document/fields.ts';
+import { noneOf } from './document/names.ts';
 
 const kinds = ['instances', 'ingress', 'egress', 'control', 'dns', 'site'] as const;
 

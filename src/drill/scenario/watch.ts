@@ -1,12 +1,12 @@
 import { sleep } from '../../base/clock.ts';
-import { circlesOf } from '../circles.ts';
-import { collectEntries, collectLines } from '../collect.ts';
-import { executionsOf } from '../executions.ts';
-import { factsOf, samplesOf } from '../loads.ts';
-import { isOfLoad } from '../request-id.ts';
+import { isOfLoad } from '../call/request-id.ts';
+import { circlesOf } from '../judge/circles.ts';
+import { factsOf, samplesOf } from '../load/loads.ts';
+import { collectEntries, collectLines } from '../measure/collect.ts';
+import { executionsOf } from '../measure/executions.ts';
 import type { Scene } from '../scene.ts';
 import { machineClock } from '../time.ts';
-import { addressesOf } from '../topology.ts';
+import { addressesOf } from '../world/topology.ts';
 import { executedTwiceOf, failuresOf } from './bounds/failures.ts';
 import { lateEntriesOf } from './bounds/others.ts';
 import { peaksOf } from './bounds/spilled.ts';

@@ -1,7 +1,7 @@
-import { escapeHtml as e } from '../chart.ts';
-import { machineId } from '../machine.ts';
-import { styles } from '../report-assets.ts';
-import { align } from '../text.ts';
+import { machineId } from '../judge/machine.ts';
+import { escapeHtml as e } from '../report/chart.ts';
+import { styles } from '../report/report-assets.ts';
+import { align } from '../report/text.ts';
 import { type Figure, figuresOf, isMet, keyFiguresOf, type RunResult, type TrialResult } from './result.ts';
 
 /** Whether a drill kept its bounds, in words. */

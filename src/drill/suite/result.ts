@@ -1,5 +1,5 @@
-import { machineId } from '../machine.ts';
-import type { Row } from '../row.ts';
+import { machineId } from '../judge/machine.ts';
+import type { Row } from '../judge/row.ts';
 
 /** How a run ended. Of a negative control `passed` means that it failed as it must. */
 export type RunState = 'passed' | 'missed' | 'unjudged' | 'unable' | 'skipped';

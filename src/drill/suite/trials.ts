@@ -3,8 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { MeshError } from '../../base/error.ts';
 import { drills } from '../catalog.ts';
 import type { Drill } from '../definition.ts';
+import { readScenario } from '../scenario/document/read.ts';
 import { scenarioDrill } from '../scenario/plan.ts';
-import { readScenario } from '../scenario/read.ts';
 
 type Flags = Readonly<Record<string, string>>;
 

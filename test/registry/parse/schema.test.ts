@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { z } from 'zod';
-import { generateScenarioSchema } from '../../../src/drill/scenario/schema-gen.ts';
+import { generateScenarioSchema } from '../../../src/drill/scenario/write-schema.ts';
 import { checkFolder } from '../../../src/registry/files/check-folder.ts';
 import { readContent } from '../../../src/registry/files/documents.ts';
 import { parseObject } from '../../../src/registry/parse/object.ts';

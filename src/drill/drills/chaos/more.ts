@@ -1,5 +1,5 @@
 import type { Random } from '../../../base/random.ts';
-import type { Scenario, Step } from '../../scenario/document.ts';
+import type { Scenario, Step } from '../../scenario/document/document.ts';
 
 type World = Scenario['spec']['world'];
 type Group = World['groups'][number];

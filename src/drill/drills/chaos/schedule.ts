@@ -1,5 +1,5 @@
 import type { Random } from '../../../base/random.ts';
-import type { Step } from '../../scenario/document.ts';
+import type { Step } from '../../scenario/document/document.ts';
 import type { Target } from '../../scenario/target.ts';
 import type { More } from './more.ts';
 

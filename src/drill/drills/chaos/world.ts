@@ -1,6 +1,6 @@
 import { type Random, seededRandom } from '../../../base/random.ts';
-import { type Scenario, scenarioVersion } from '../../scenario/document.ts';
-import { planTopology, type WorldPlan } from '../../topology.ts';
+import { type Scenario, scenarioVersion } from '../../scenario/document/document.ts';
+import { planTopology, type WorldPlan } from '../../world/topology.ts';
 import { held, loadsOf, overHttp2, randomMore, worldWords } from './more.ts';
 import { type Parts, randomSteps } from './schedule.ts';
 

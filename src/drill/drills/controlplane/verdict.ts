@@ -1,8 +1,15 @@
-import { isolationChecks } from '../../isolation.ts';
-import type { Measurement } from '../../measurement.ts';
-import { millis, type Row, timedBy } from '../../row.ts';
-import { crossingRows, isolationRows, leakRow, reconcileRows, successRow, triesRow } from '../../rows.ts';
-import type { Verdict } from '../../verdict.ts';
+import { millis, type Row, timedBy } from '../../judge/row.ts';
+import {
+  crossingRows,
+  isolationRows,
+  leakRow,
+  reconcileRows,
+  successRow,
+  triesRow,
+} from '../../judge/rows.ts';
+import type { Verdict } from '../../judge/verdict.ts';
+import { isolationChecks } from '../../measure/isolation.ts';
+import type { Measurement } from '../../measure/measurement.ts';
 
 /** What this drill measures besides what every drill does. Moments of the machine's clock; NaN: never. */
 export interface ControlPlaneFacts {

@@ -1,8 +1,8 @@
 import { sleep } from '../../../base/clock.ts';
-import { askAdmin } from '../../envoy.ts';
-import type { Stage } from '../../stage.ts';
 import { machineClock } from '../../time.ts';
-import { hostOf, type IdcPlan, type ProxyPlan } from '../../topology.ts';
+import { askAdmin } from '../../world/envoy.ts';
+import type { Stage } from '../../world/stage.ts';
+import { hostOf, type IdcPlan, type ProxyPlan } from '../../world/topology.ts';
 
 /** The endpoints of a Group at the proxies of an IDC that use it, looked at again and again. */
 export interface EndpointWatch {

@@ -1,10 +1,10 @@
-import { underWayMs } from '../../executions.ts';
-import { dueIn, fateOf } from '../../ledger.ts';
-import type { Measurement } from '../../measurement.ts';
-import { percent, type Row, seconds, timedBy } from '../../row.ts';
-import { crossingRows, leakRow, reconcileRows } from '../../rows.ts';
-import { type Sample, succeeded } from '../../sample.ts';
-import type { Verdict } from '../../verdict.ts';
+import { percent, type Row, seconds, timedBy } from '../../judge/row.ts';
+import { crossingRows, leakRow, reconcileRows } from '../../judge/rows.ts';
+import type { Verdict } from '../../judge/verdict.ts';
+import { type Sample, succeeded } from '../../load/sample.ts';
+import { underWayMs } from '../../measure/executions.ts';
+import { dueIn, fateOf } from '../../measure/fates.ts';
+import type { Measurement } from '../../measure/measurement.ts';
 
 /** One share that was asked for. Times of the machine's clock. */
 export interface ShareFacts {

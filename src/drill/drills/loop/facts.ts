@@ -1,6 +1,6 @@
-import type { Moment } from '../../fault.ts';
-import type { Measurement, Refusing } from '../../measurement.ts';
-import type { TrailCounters } from '../../trail-counters.ts';
+import type { Moment } from '../../faults/fault.ts';
+import type { Measurement, Refusing } from '../../measure/measurement.ts';
+import type { TrailCounters } from '../../measure/trail-counters.ts';
 
 /** Instances that were down for a while, in milliseconds of the machine's clock. */
 export interface Down {

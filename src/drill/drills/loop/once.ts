@@ -1,5 +1,5 @@
-import type { AccessLine } from '../../measurement.ts';
-import type { Row } from '../../row.ts';
+import type { Row } from '../../judge/row.ts';
+import type { AccessLine } from '../../measure/measurement.ts';
 import type { LoopMeasurement } from './facts.ts';
 import { hopeless } from './rows.ts';
 

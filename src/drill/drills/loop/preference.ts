@@ -1,7 +1,7 @@
-import { beginningsOf, circlesOf } from '../../circles.ts';
-import type { Measurement } from '../../measurement.ts';
-import { percent, type Row } from '../../row.ts';
-import { succeeded } from '../../sample.ts';
+import { beginningsOf, circlesOf } from '../../judge/circles.ts';
+import { percent, type Row } from '../../judge/row.ts';
+import { succeeded } from '../../load/sample.ts';
+import type { Measurement } from '../../measure/measurement.ts';
 
 /** Requests that two crossings brought to an instance: without any, nobody handed on and nothing was shown of it. */
 export function relayedRow(m: Measurement, hopLimit: number): Row {

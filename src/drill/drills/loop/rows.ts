@@ -1,9 +1,9 @@
-import { circleRows, circlesOf, counterRows } from '../../circles.ts';
-import { fateOf, hostOfRequest, isCleanRefusal } from '../../ledger.ts';
-import { millis, percent, type Row, seconds, timedBy } from '../../row.ts';
-import { isolationRows, leakRow, reconcileRows, successRow, triesRow } from '../../rows.ts';
-import { latencyMs, type Sample } from '../../sample.ts';
-import type { Verdict } from '../../verdict.ts';
+import { circleRows, circlesOf, counterRows } from '../../judge/circles.ts';
+import { millis, percent, type Row, seconds, timedBy } from '../../judge/row.ts';
+import { isolationRows, leakRow, reconcileRows, successRow, triesRow } from '../../judge/rows.ts';
+import type { Verdict } from '../../judge/verdict.ts';
+import { latencyMs, type Sample } from '../../load/sample.ts';
+import { fateOf, hostOfRequest, isCleanRefusal } from '../../measure/fates.ts';
 import { type LoopMeasurement, loopBounds } from './facts.ts';
 
 /** What was under way when a blow fell may still be taken and answered for so long after it, in milliseconds. */

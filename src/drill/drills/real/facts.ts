@@ -1,6 +1,6 @@
-import type { Ejections } from '../../ejections.ts';
-import type { LossFacts } from '../../loss.ts';
-import type { Measurement } from '../../measurement.ts';
+import type { LossFacts } from '../../faults/loss.ts';
+import type { Ejections } from '../../measure/ejections.ts';
+import type { Measurement } from '../../measure/measurement.ts';
 
 /** What this drill adds to what every drill measures. */
 export interface RealFacts extends LossFacts {

@@ -1,8 +1,8 @@
-import { type Call, lengthOf } from '../../call.ts';
-import { type Execution, overlapsOf } from '../../executions.ts';
-import { type Row, timedBy } from '../../row.ts';
-import { type Sample, succeeded } from '../../sample.ts';
-import { quantile } from '../../stats.ts';
+import { type Call, lengthOf } from '../../call/call.ts';
+import { type Row, timedBy } from '../../judge/row.ts';
+import { quantile } from '../../judge/stats.ts';
+import { type Sample, succeeded } from '../../load/sample.ts';
+import { type Execution, overlapsOf } from '../../measure/executions.ts';
 import type { RealMeasurement } from './facts.ts';
 
 /** Bounds while nothing is broken. Times in milliseconds. */

@@ -1,6 +1,13 @@
-import type { CallShape } from '../../call.ts';
-import { callerLoad, edgeLoad, type LoadShape, type Rates } from '../../loads.ts';
-import { type GroupPlan, hostOf, type IdcPlan, idcOf, type Topology, tcpEntranceOf } from '../../topology.ts';
+import type { CallShape } from '../../call/call.ts';
+import { callerLoad, edgeLoad, type LoadShape, type Rates } from '../../load/loads.ts';
+import {
+  type GroupPlan,
+  hostOf,
+  type IdcPlan,
+  idcOf,
+  type Topology,
+  tcpEntranceOf,
+} from '../../world/topology.ts';
 
 /** The IDC whose instances are lost, and the one that stands in for it. */
 export const [lostIdc, otherIdc] = ['sh-a', 'sh-b'] as const;

@@ -1,14 +1,20 @@
-import { lengthOf } from '../../call.ts';
-import { type Evidence, type Excuse, evidenceOf, excuseOf } from '../../excuse.ts';
-import { type Execution, executionsOf, isIdempotent, isReplayable, wasStruck } from '../../executions.ts';
-import { isolationChecks } from '../../isolation.ts';
-import { withoutTcp } from '../../ledger.ts';
-import type { Fault } from '../../loss.ts';
-import { millis, type Row, seconds, timedBy } from '../../row.ts';
-import { crossingRows, isolationRows, leakRow, reconcileRows, triesRow } from '../../rows.ts';
-import { type Sample, succeeded } from '../../sample.ts';
-import { countBy } from '../../stats.ts';
-import type { Verdict } from '../../verdict.ts';
+import { lengthOf } from '../../call/call.ts';
+import type { Fault } from '../../faults/loss.ts';
+import { type Evidence, type Excuse, evidenceOf, excuseOf } from '../../judge/excuse.ts';
+import { millis, type Row, seconds, timedBy } from '../../judge/row.ts';
+import { crossingRows, isolationRows, leakRow, reconcileRows, triesRow } from '../../judge/rows.ts';
+import { countBy } from '../../judge/stats.ts';
+import type { Verdict } from '../../judge/verdict.ts';
+import { type Sample, succeeded } from '../../load/sample.ts';
+import {
+  type Execution,
+  executionsOf,
+  isIdempotent,
+  isReplayable,
+  wasStruck,
+} from '../../measure/executions.ts';
+import { withoutTcp } from '../../measure/fates.ts';
+import { isolationChecks } from '../../measure/isolation.ts';
 import type { RealMeasurement } from './facts.ts';
 import { healthyOf, healthyRows, methodOf, overheadOf, shapeOf } from './healthy.ts';
 

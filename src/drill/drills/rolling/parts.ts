@@ -1,9 +1,9 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Part, PartsContext } from '../../parts.ts';
-import type { ProcessSpec } from '../../process.ts';
-import { underRun } from '../../registering.ts';
-import { type InstancePlan, idcOf } from '../../topology.ts';
+import type { ProcessSpec } from '../../process/process.ts';
+import type { Part, PartsContext } from '../../world/parts.ts';
+import { underRun } from '../../world/registering.ts';
+import { type InstancePlan, idcOf } from '../../world/topology.ts';
 
 /** The Group whose instances register themselves, and are replaced. */
 export const rolledGroup = 'checkout';

@@ -1,9 +1,16 @@
-import { isolationChecks } from '../../isolation.ts';
-import { fateOf } from '../../ledger.ts';
-import type { Measurement } from '../../measurement.ts';
-import { millis, type Row, timedBy } from '../../row.ts';
-import { crossingRows, isolationRows, leakRow, reconcileRows, successRow, triesRow } from '../../rows.ts';
-import type { Verdict } from '../../verdict.ts';
+import { millis, type Row, timedBy } from '../../judge/row.ts';
+import {
+  crossingRows,
+  isolationRows,
+  leakRow,
+  reconcileRows,
+  successRow,
+  triesRow,
+} from '../../judge/rows.ts';
+import type { Verdict } from '../../judge/verdict.ts';
+import { fateOf } from '../../measure/fates.ts';
+import { isolationChecks } from '../../measure/isolation.ts';
+import type { Measurement } from '../../measure/measurement.ts';
 
 /** One instance, replaced. Times on the machine's clock; NaN for what did not happen. */
 export interface Replacement {

@@ -1,8 +1,8 @@
-import { isolationChecks } from '../../isolation.ts';
-import type { Measurement } from '../../measurement.ts';
-import { millis, type Row, seconds, timedBy, times } from '../../row.ts';
-import { isolationRows, leakRow, reconcileRows, successRow } from '../../rows.ts';
-import type { Verdict } from '../../verdict.ts';
+import { millis, type Row, seconds, timedBy, times } from '../../judge/row.ts';
+import { isolationRows, leakRow, reconcileRows, successRow } from '../../judge/rows.ts';
+import type { Verdict } from '../../judge/verdict.ts';
+import { isolationChecks } from '../../measure/isolation.ts';
+import type { Measurement } from '../../measure/measurement.ts';
 
 /** Event → ACK of some edits, over all proxies that ACKed. */
 export interface AckMean {

@@ -1,11 +1,11 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MeshError } from '../../../base/error.ts';
-import { askAdmin } from '../../envoy.ts';
-import type { FleetPlan } from '../../fleet.ts';
-import type { Part, PartsContext } from '../../parts.ts';
-import { entryPoint } from '../../process.ts';
-import { type IdcPlan, idcOf } from '../../topology.ts';
+import { entryPoint } from '../../process/process.ts';
+import type { FleetPlan } from '../../upstream/fleet.ts';
+import { askAdmin } from '../../world/envoy.ts';
+import type { Part, PartsContext } from '../../world/parts.ts';
+import { type IdcPlan, idcOf } from '../../world/topology.ts';
 
 /** The token of the drill's control planes, which listen on loopback, for as long as it lasts. */
 const token = 'slow proxy drill, loopback only';
@@ -36,7 +36,7 @@ export function withFleet(
     ...{ kind: 'other', idc },
     spec: {
       ...{ name, command: process.execPath, logFile: paths.log(name) },
-      args: [entryPoint('fleet-main'), JSON.stringify(plan)],
+      args: [entryPoint('upstream/fleet-main'), JSON.stringify(plan)],
     },
   };
   const controls = parts.map((part) => {

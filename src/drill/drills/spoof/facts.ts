@@ -1,6 +1,6 @@
-import type { AccessLine, Measurement } from '../../measurement.ts';
-import type { TrailCounters } from '../../trail-counters.ts';
-import type { UpstreamEntry } from '../../upstream-log.ts';
+import type { AccessLine, Measurement } from '../../measure/measurement.ts';
+import type { TrailCounters } from '../../measure/trail-counters.ts';
+import type { UpstreamEntry } from '../../upstream/upstream-log.ts';
 import type { Answer } from './client.ts';
 
 /** A way in that a hostile client has. */

@@ -1,9 +1,9 @@
-import { circleRows, counterRows } from '../../circles.ts';
-import { findingOf } from '../../finding.ts';
-import { percent, type Row } from '../../row.ts';
-import { findingRow, isolationRows, leakRow, reconcileRows, successRow, triesRow } from '../../rows.ts';
-import { sumOf } from '../../trail-counters.ts';
-import type { Verdict } from '../../verdict.ts';
+import { circleRows, counterRows } from '../../judge/circles.ts';
+import { findingOf } from '../../judge/finding.ts';
+import { percent, type Row } from '../../judge/row.ts';
+import { findingRow, isolationRows, leakRow, reconcileRows, successRow, triesRow } from '../../judge/rows.ts';
+import type { Verdict } from '../../judge/verdict.ts';
+import { sumOf } from '../../measure/trail-counters.ts';
 import { type Attack, attacks, far, near } from './attacks.ts';
 import type { Attempt, SpoofMeasurement } from './facts.ts';
 

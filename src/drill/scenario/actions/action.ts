@@ -1,6 +1,6 @@
 import type { z } from 'zod';
-import type { Strike } from '../../strike.ts';
-import type { Topology } from '../../topology.ts';
+import type { Strike } from '../../faults/strike.ts';
+import type { Topology } from '../../world/topology.ts';
 import type { Run } from '../run.ts';
 
 /** A fault of an action's value that the schema cannot see; its path is from the value. */

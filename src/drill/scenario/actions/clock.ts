@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { stepClock } from '../../clock-file.ts';
-import { duration, idcName, msOf } from '../fields.ts';
-import { idcFaults } from '../names.ts';
+import { stepClock } from '../../faults/clock-file.ts';
+import { duration, idcName, msOf } from '../document/fields.ts';
+import { idcFaults } from '../document/names.ts';
 import { type ActionFault, action } from './action.ts';
 
 const value = z

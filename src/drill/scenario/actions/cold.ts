@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { instancesOf } from '../../parts.ts';
-import { leaveCold } from '../../slots.ts';
-import { planStrike } from '../../strike.ts';
-import { count, groupName, idcName } from '../fields.ts';
+import { planStrike } from '../../faults/strike.ts';
+import { leaveCold } from '../../upstream/slots.ts';
+import { instancesOf } from '../../world/parts.ts';
+import { count, groupName, idcName } from '../document/fields.ts';
 import { partsOf, targetFaults, targetWords } from '../target.ts';
 import { action } from './action.ts';
 

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { fillDisk, freeDisk } from '../../disk.ts';
-import type { Topology } from '../../topology.ts';
-import { idcName } from '../fields.ts';
-import { idcFaults } from '../names.ts';
+import { fillDisk, freeDisk } from '../../faults/disk.ts';
+import type { Topology } from '../../world/topology.ts';
+import { idcName } from '../document/fields.ts';
+import { idcFaults } from '../document/names.ts';
 import { type ActionFault, action } from './action.ts';
 
 const place = z.strictObject({ idc: idcName });

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { removeObject, saveObject } from '../../registry-files.ts';
 import { machineClock } from '../../time.ts';
-import { count, duration, idcName, msOf } from '../fields.ts';
-import { idcFaults } from '../names.ts';
+import { removeObject, saveObject } from '../../world/registry-files.ts';
+import { count, duration, idcName, msOf } from '../document/fields.ts';
+import { idcFaults } from '../document/names.ts';
 import { action } from './action.ts';
 
 /** How long an Evacuation lasts where nothing is said: longer than any scenario. */

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { watchEjected } from '../../ejected.ts';
-import { type Grayness, makeGray } from '../../gray.ts';
-import { instancesOf } from '../../parts.ts';
-import { count, groupName, idcName, percentage, shareOf } from '../fields.ts';
+import { watchEjected } from '../../measure/ejected.ts';
+import { type Grayness, makeGray } from '../../upstream/gray.ts';
+import { instancesOf } from '../../world/parts.ts';
+import { count, groupName, idcName, percentage, shareOf } from '../document/fields.ts';
 import { partsOf, targetFaults, targetWords } from '../target.ts';
 import { action } from './action.ts';
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { checkSidecarsKnowOnlyHome } from '../../isolation.ts';
+import { checkSidecarsKnowOnlyHome } from '../../measure/isolation.ts';
 import { action } from './action.ts';
 
 /** A look at the callers while something is broken. */

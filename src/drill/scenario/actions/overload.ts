@@ -1,7 +1,7 @@
 import { leadMs } from '../../scene.ts';
 import { machineClock } from '../../time.ts';
-import { duration, msOf } from '../fields.ts';
-import { load, shapeOf, streamOf } from '../load.ts';
+import { duration, msOf } from '../document/fields.ts';
+import { load, shapeOf, streamOf } from '../document/load.ts';
 import { action } from './action.ts';
 
 /** More load, for a time. */

@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { saveEdits } from '../../edits.ts';
 import { machineClock } from '../../time.ts';
-import { idcOf } from '../../topology.ts';
-import { count, idcName } from '../fields.ts';
-import { idcFaults } from '../names.ts';
+import { saveEdits } from '../../world/edits.ts';
+import { idcOf } from '../../world/topology.ts';
+import { count, idcName } from '../document/fields.ts';
+import { idcFaults } from '../document/names.ts';
 import { partsOf, type Targets, targetFaults, targets, targetWords } from '../target.ts';
 import { type Action, action } from './action.ts';
 

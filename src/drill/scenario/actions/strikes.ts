@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { FaultKind } from '../../loss.ts';
-import { planStrike, strikeWords } from '../../strike.ts';
+import type { FaultKind } from '../../faults/loss.ts';
+import { planStrike, strikeWords } from '../../faults/strike.ts';
 import { partsOf, type Targets, targetFaults, targets, targetWords } from '../target.ts';
 import { type Action, action } from './action.ts';
 

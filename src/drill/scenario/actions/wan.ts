@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import type { LinkConditions } from '../../wan.ts';
-import { count, duration, idcName, msOf, percentage, shareOf } from '../fields.ts';
-import { idcFaults } from '../names.ts';
+import type { LinkConditions } from '../../faults/wan.ts';
+import { count, duration, idcName, msOf, percentage, shareOf } from '../document/fields.ts';
+import { idcFaults } from '../document/names.ts';
 import { action } from './action.ts';
 
 const link = z

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { Row } from '../../row.ts';
+import type { Row } from '../../judge/row.ts';
 import type { ScenarioMeasurement } from '../measurement.ts';
 
 /** A kind of bound that a scenario may state: one row of `bounds.ts`. */

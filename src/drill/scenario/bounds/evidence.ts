@@ -1,5 +1,5 @@
-import type { Row } from '../../row.ts';
-import { count } from '../fields.ts';
+import type { Row } from '../../judge/row.ts';
+import { count } from '../document/fields.ts';
 import { bound } from './bound.ts';
 
 /** Evidence that something was broken of which no request tells: a fault that does nothing would let any system pass. */

@@ -1,9 +1,9 @@
-import { phaseOf } from '../../analysis.ts';
-import { dueIn, fateOf } from '../../ledger.ts';
-import { percent, seconds, timedBy } from '../../row.ts';
-import { type Sample, succeeded } from '../../sample.ts';
-import { sliceBy } from '../../stats.ts';
-import { duration, msOf } from '../fields.ts';
+import { phaseOf } from '../../judge/analysis.ts';
+import { percent, seconds, timedBy } from '../../judge/row.ts';
+import { sliceBy } from '../../judge/stats.ts';
+import { type Sample, succeeded } from '../../load/sample.ts';
+import { dueIn, fateOf } from '../../measure/fates.ts';
+import { duration, msOf } from '../document/fields.ts';
 import type { ScenarioMeasurement } from '../measurement.ts';
 import { bound } from './bound.ts';
 

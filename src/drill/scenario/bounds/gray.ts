@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import type { Look } from '../../ejected.ts';
-import { dueIn, latenciesOf } from '../../ledger.ts';
-import { millis, percent, type Row, seconds, timedBy } from '../../row.ts';
-import { latencyOf } from '../../stats.ts';
-import { count, duration, msOf, percentage, phaseName, shareOf } from '../fields.ts';
+import { millis, percent, type Row, seconds, timedBy } from '../../judge/row.ts';
+import { latencyOf } from '../../judge/stats.ts';
+import type { Look } from '../../measure/ejected.ts';
+import { dueIn, latenciesOf } from '../../measure/fates.ts';
+import { count, duration, msOf, percentage, phaseName, shareOf } from '../document/fields.ts';
 import type { ScenarioMeasurement, Sickness } from '../measurement.ts';
 import { bound } from './bound.ts';
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { figuresOf, phaseNameAt } from '../../analysis.ts';
-import { millis, percent, type Row, timedBy } from '../../row.ts';
-import { duration, idcName, msOf, percentage, shareOf } from '../fields.ts';
+import { figuresOf, phaseNameAt } from '../../judge/analysis.ts';
+import { millis, percent, type Row, timedBy } from '../../judge/row.ts';
+import { duration, idcName, msOf, percentage, shareOf } from '../document/fields.ts';
 import type { ScenarioMeasurement } from '../measurement.ts';
 import { bound } from './bound.ts';
 

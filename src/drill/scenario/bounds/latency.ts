@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { figuresIn, figuresOf, type PhaseFigures, phaseOf } from '../../analysis.ts';
-import { hostOfRequest } from '../../ledger.ts';
-import { millis, type Row, timedBy, times } from '../../row.ts';
-import { worstOf } from '../../rows.ts';
-import { duration, msOf, phaseName } from '../fields.ts';
+import { figuresIn, figuresOf, type PhaseFigures, phaseOf } from '../../judge/analysis.ts';
+import { millis, type Row, timedBy, times } from '../../judge/row.ts';
+import { worstOf } from '../../judge/rows.ts';
+import { hostOfRequest } from '../../measure/fates.ts';
+import { duration, msOf, phaseName } from '../document/fields.ts';
 import type { ScenarioMeasurement } from '../measurement.ts';
 import { bound } from './bound.ts';
 

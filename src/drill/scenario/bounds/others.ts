@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { circlesOf } from '../../circles.ts';
-import { type Row, seconds, timedBy } from '../../row.ts';
-import { ackRows, crossingRows, triesRow } from '../../rows.ts';
-import { count, duration, msOf } from '../fields.ts';
+import { circlesOf } from '../../judge/circles.ts';
+import { type Row, seconds, timedBy } from '../../judge/row.ts';
+import { ackRows, crossingRows, triesRow } from '../../judge/rows.ts';
+import { count, duration, msOf } from '../document/fields.ts';
 import type { ScenarioMeasurement } from '../measurement.ts';
 import { bound } from './bound.ts';
 

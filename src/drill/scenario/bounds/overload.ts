@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { phaseOf } from '../../analysis.ts';
-import { millis, percent, type Row, timedBy } from '../../row.ts';
-import { latencyMs, type Sample, succeeded } from '../../sample.ts';
-import { countBy, quantile } from '../../stats.ts';
-import { count, duration, idcName, msOf, percentage, phaseName, shareOf } from '../fields.ts';
+import { phaseOf } from '../../judge/analysis.ts';
+import { millis, percent, type Row, timedBy } from '../../judge/row.ts';
+import { countBy, quantile } from '../../judge/stats.ts';
+import { latencyMs, type Sample, succeeded } from '../../load/sample.ts';
+import { count, duration, idcName, msOf, percentage, phaseName, shareOf } from '../document/fields.ts';
 import type { ScenarioMeasurement } from '../measurement.ts';
 import { bound } from './bound.ts';
 

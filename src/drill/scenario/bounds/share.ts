@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { phaseOf } from '../../analysis.ts';
-import { dueIn, hostOfRequest } from '../../ledger.ts';
-import { percent, type Row } from '../../row.ts';
-import { succeeded } from '../../sample.ts';
-import { duration, groupName, idcName, msOf, percentage, phaseName, shareOf } from '../fields.ts';
+import { phaseOf } from '../../judge/analysis.ts';
+import { percent, type Row } from '../../judge/row.ts';
+import { succeeded } from '../../load/sample.ts';
+import { dueIn, hostOfRequest } from '../../measure/fates.ts';
+import { duration, groupName, idcName, msOf, percentage, phaseName, shareOf } from '../document/fields.ts';
 import { bound } from './bound.ts';
 
 /**

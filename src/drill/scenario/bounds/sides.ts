@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { phaseOf } from '../../analysis.ts';
-import { dueIn, hostOfRequest, latenciesOf } from '../../ledger.ts';
-import type { Measurement } from '../../measurement.ts';
-import { millis, type Row, timedBy, times } from '../../row.ts';
-import { type Sample, succeeded } from '../../sample.ts';
-import { latencyOf } from '../../stats.ts';
-import { count, groupName, idcName, phaseName } from '../fields.ts';
+import { phaseOf } from '../../judge/analysis.ts';
+import { millis, type Row, timedBy, times } from '../../judge/row.ts';
+import { latencyOf } from '../../judge/stats.ts';
+import { type Sample, succeeded } from '../../load/sample.ts';
+import { dueIn, hostOfRequest, latenciesOf } from '../../measure/fates.ts';
+import type { Measurement } from '../../measure/measurement.ts';
+import { count, groupName, idcName, phaseName } from '../document/fields.ts';
 import { bound } from './bound.ts';
 
 interface Span {

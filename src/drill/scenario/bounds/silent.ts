@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { phaseOf } from '../../analysis.ts';
-import type { Row } from '../../row.ts';
-import { count, idcName, phaseName } from '../fields.ts';
+import { phaseOf } from '../../judge/analysis.ts';
+import type { Row } from '../../judge/row.ts';
+import { count, idcName, phaseName } from '../document/fields.ts';
 import type { ScenarioMeasurement } from '../measurement.ts';
 import { bound } from './bound.ts';
 

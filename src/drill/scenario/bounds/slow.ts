@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { phaseOf } from '../../analysis.ts';
-import { dueIn, latenciesOf } from '../../ledger.ts';
-import { seconds, timedBy } from '../../row.ts';
-import { latencyMs, type Sample, succeeded } from '../../sample.ts';
-import { latencyOf, sliceBy } from '../../stats.ts';
-import { duration, msOf, phaseName } from '../fields.ts';
+import { phaseOf } from '../../judge/analysis.ts';
+import { seconds, timedBy } from '../../judge/row.ts';
+import { latencyOf, sliceBy } from '../../judge/stats.ts';
+import { latencyMs, type Sample, succeeded } from '../../load/sample.ts';
+import { dueIn, latenciesOf } from '../../measure/fates.ts';
+import { duration, msOf, phaseName } from '../document/fields.ts';
 import type { ScenarioMeasurement } from '../measurement.ts';
 import { bound } from './bound.ts';
 import { hedges, type LatencyBound, limitsIn } from './latency.ts';

@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { beginningsOf } from '../../circles.ts';
-import { type Execution, executionsOf } from '../../executions.ts';
-import { outagesOf } from '../../reach.ts';
-import type { Row } from '../../row.ts';
-import type { Sample } from '../../sample.ts';
-import { count } from '../fields.ts';
+import { beginningsOf } from '../../judge/circles.ts';
+import { outagesOf } from '../../judge/reach.ts';
+import type { Row } from '../../judge/row.ts';
+import type { Sample } from '../../load/sample.ts';
+import { type Execution, executionsOf } from '../../measure/executions.ts';
+import { count } from '../document/fields.ts';
 import type { ScenarioMeasurement } from '../measurement.ts';
 import { bound } from './bound.ts';
 

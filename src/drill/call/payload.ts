@@ -1,0 +1,76 @@
+import { createHash } from 'node:crypto';
+import { seededRandom } from '../../base/random.ts';
+
+/** Pieces in which a payload is written: what a socket takes at once. */
+const pieceBytes = 65_536;
+
+/** A prime length, so that no two pieces of one payload are the same bytes. */
+const blockBytes = 1_048_573;
+
+let block: Buffer | undefined;
+
+function randomBlock(): Buffer {
+  if (block) return block;
+  const random = seededRandom(1);
+  block = Buffer.from(Uint8Array.from({ length: blockBytes }, () => random() * 256));
+  return block;
+}
+
+/**
+ * The payload that belongs to an id, in pieces: the same bytes for the same id, so that who sends and who receives
+ * can both tell what it must be; other bytes for another id or another place, so that what is lost, sent twice or
+ * swapped changes its hash.
+ *
+ * @param count how many pieces of the same length (but for the last) it is cut into; default: as a socket takes them
+ */
+export function* payload(id: string, bytes: number, count?: number): Generator<Buffer, void, void> {
+  const most = count === undefined ? pieceBytes : Math.max(1, Math.ceil(bytes / count));
+  let at = createHash('sha256').update(id).digest().readUInt32BE(0) % blockBytes;
+  for (let left = bytes; left > 0; ) {
+    const length = Math.min(most, left);
+    yield slice(at, length);
+    left -= length;
+    at = (at + length) % blockBytes;
+  }
+}
+
+/** Bytes of the block, which goes on from its beginning. */
+function slice(from: number, length: number): Buffer {
+  const block = randomBlock();
+  if (from + length <= blockBytes) return block.subarray(from, from + length);
+  const parts = [block.subarray(from)];
+  for (let left = length - (blockBytes - from); left > 0; left -= blockBytes)
+    parts.push(block.subarray(0, Math.min(left, blockBytes)));
+  return Buffer.concat(parts);
+}
+
+/** Counts and hashes what comes. */
+export interface Digest {
+  add(piece: Uint8Array): void;
+  readonly bytes: number;
+  /** `BYTES:SHA256`, the hash in hexadecimal. Ends it: nothing can be added any more. */
+  text(): string;
+}
+
+/** A digest of nothing yet. */
+export function createDigest(): Digest {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  return {
+    add(piece) {
+      hash.update(piece);
+      bytes += piece.length;
+    },
+    get bytes() {
+      return bytes;
+    },
+    text: () => `${bytes}:${hash.digest('hex')}`,
+  };
+}
+
+/** The digest of these pieces. */
+export function digestOf(pieces: Iterable<Uint8Array>): string {
+  const digest = createDigest();
+  for (const piece of pieces) digest.add(piece);
+  return digest.text();
+}

@@ -1,0 +1,29 @@
+import type { Measurement } from '../measure/measurement.ts';
+import type { Moment } from './fault.ts';
+
+/** Ways in which a part of the world is lost. */
+export const faultKinds = ['kill', 'stop', 'drop'] as const;
+export type FaultKind = (typeof faultKinds)[number];
+
+/** One loss of instances or gateways, and its healing. */
+export interface Fault {
+  readonly kind: FaultKind;
+  readonly blow: Moment;
+  /** Instances and gateways, such as `sh-a/checkout-1`. */
+  readonly struck: readonly string[];
+  /** IDCs of which it struck the control plane; absent: none. */
+  readonly planes?: readonly string[];
+  /** Infinite when it was not healed. */
+  readonly healed: Moment;
+  /** When all of them answered again; NaN when they did not before the next fault. */
+  readonly healthyAt: number;
+}
+
+/** What is needed, besides what every drill measures, to tell what may fail with what died (decision 085). */
+export interface LossFacts {
+  readonly faults: readonly Fault[];
+  /** Where each instance and gateway takes requests, as `address:port`. */
+  readonly addresses: Readonly<Record<string, readonly string[]>>;
+}
+
+export type LossMeasurement = Measurement & LossFacts;

@@ -1,0 +1,158 @@
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  connect,
+  type IncomingHttpHeaders,
+} from 'node:http2';
+import { Readable } from 'node:stream';
+import type { Clock } from '../../../base/clock.ts';
+import type { ListenAddress } from '../../../model/node.ts';
+import { bodyOf, callHeader } from '../../call/call.ts';
+import { createDigest } from '../../call/payload.ts';
+import type { TargetPicker } from '../load-target.ts';
+import type { Caller, Job, Result } from './load-caller.ts';
+import { type HttpPlan, judge } from './load-http.ts';
+
+/** A connection that stands. */
+interface Standing {
+  readonly session: ClientHttp2Session;
+  readonly establishedAt: number;
+}
+
+/**
+ * Makes HTTP/2 requests, all of one address on one connection, without TLS (prior knowledge). Another address is tried only
+ * while no connection was established, so nothing was written; nothing is sent twice. Answers count as those of HTTP/1.1.
+ */
+export function createHttp2Caller(plan: HttpPlan, picker: TargetPicker, clock: Clock): Caller {
+  const standing = new Map<string, Promise<Standing>>();
+
+  const connected = (target: ListenAddress): Promise<Standing> => {
+    const key = `${target.address}:${target.port}`;
+    const known = standing.get(key);
+    if (known !== undefined) return known;
+    const made = open(target, plan.connectTimeoutMs, clock, () => {
+      if (standing.get(key) === made) standing.delete(key);
+    });
+    standing.set(key, made);
+    return made;
+  };
+
+  return {
+    make(job, done) {
+      const targets = picker.order(clock.now());
+      let over = false;
+      let abandon: (reason: Error) => void = () => {};
+      const finish = (
+        target: ListenAddress,
+        connectedAt: number,
+        result: Omit<Result, 'target' | 'connectedAt'>,
+      ) => {
+        if (over) return;
+        over = true;
+        done({ ...result, target: `${target.address}:${target.port}`, connectedAt });
+      };
+      const failed = (error: Error, status = 0) => ({ status, idc: '', instance: '', error: error.message });
+      const attempt = (index: number): void => {
+        const target = targets[index] as ListenAddress;
+        abandon = (reason) => finish(target, 0, failed(reason));
+        connected(target).then(
+          ({ session, establishedAt }) => {
+            if (over) return;
+            const stream = session.request(headersOf(plan, job));
+            abandon = (reason) => {
+              stream.destroy();
+              finish(target, establishedAt, failed(reason));
+            };
+            exchange(stream, job, (result) => finish(target, establishedAt, result));
+          },
+          (error: Error) => {
+            if (over) return;
+            picker.refused(target, clock.now());
+            if (index + 1 < targets.length) attempt(index + 1);
+            else finish(target, 0, failed(error));
+          },
+        );
+      };
+      attempt(0);
+      return (reason) => abandon(reason);
+    },
+    close() {
+      for (const each of standing.values())
+        each.then(
+          ({ session }) => session.close(),
+          () => {},
+        );
+    },
+  };
+}
+
+/** Connects. `ended` is called once the connection takes no more requests. */
+function open(target: ListenAddress, timeoutMs: number, clock: Clock, ended: () => void): Promise<Standing> {
+  return new Promise((resolve, reject) => {
+    const session = connect(`http://${target.address}:${target.port}`);
+    const timer = clock.after(timeoutMs, () =>
+      session.destroy(new Error(`no connection within ${timeoutMs} ms`)),
+    );
+    const end = (error: Error = new Error('the connection was closed')) => {
+      timer.cancel();
+      ended();
+      reject(error);
+    };
+    // Streams that are under way learn it themselves.
+    session
+      .on('error', end)
+      .on('close', () => end())
+      .on('goaway', () => ended());
+    session.once('connect', () => {
+      timer.cancel();
+      resolve({ session, establishedAt: clock.now() });
+    });
+  });
+}
+
+function headersOf(plan: HttpPlan, { host, id, call }: Job): Record<string, string> {
+  const method = call?.method ?? plan.method ?? 'GET';
+  const known = call && !call.chunked && method !== 'GET' && method !== 'HEAD';
+  return {
+    ':method': method,
+    ':path': plan.path,
+    ':authority': host,
+    'x-drill-id': id,
+    ...(call && { [callHeader]: JSON.stringify(call) }),
+    ...(known && { 'content-length': String(call.bodyBytes) }),
+  };
+}
+
+/** One request on its stream: sends its body, and says once what became of it. */
+function exchange(
+  stream: ClientHttp2Stream,
+  job: Job,
+  finish: (result: Omit<Result, 'target' | 'connectedAt'>) => void,
+): void {
+  const { id, call } = job;
+  const digest = createDigest();
+  let head: IncomingHttpHeaders | undefined;
+  let [body, whole] = ['', false];
+  const fail = (error: Error) =>
+    finish({ status: Number(head?.[':status'] ?? 0), idc: '', instance: '', error: error.message });
+  stream.on('response', (headers) => {
+    head = headers;
+  });
+  stream.on('data', (piece: Buffer) => {
+    if (call && Number(head?.[':status']) === 200) digest.add(piece);
+    else body += piece.toString('latin1');
+  });
+  stream.on('end', () => {
+    whole = true;
+  });
+  stream.on('error', (error) => fail(error));
+  stream.on('close', () => {
+    if (head === undefined || !whole || stream.rstCode !== 0)
+      return fail(new Error(head === undefined ? 'closed without an answer' : 'the answer was cut'));
+    const answered = head;
+    const header = (name: string) => String(answered[name] ?? '');
+    return finish(judge({ status: Number(answered[':status']), header, body }, job, () => digest.text()));
+  });
+  if (call === undefined || call.bodyBytes === 0) stream.end();
+  else Readable.from(bodyOf(call, id)).pipe(stream);
+}

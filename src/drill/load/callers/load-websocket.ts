@@ -1,0 +1,112 @@
+import { randomBytes } from 'node:crypto';
+import type { Socket } from 'node:net';
+import type { Clock } from '../../../base/clock.ts';
+import { type Call, messageOf } from '../../call/call.ts';
+import { acceptOf, createFrameReader, encodeFrame, opcodes } from '../../call/websocket.ts';
+import type { TargetPicker } from '../load-target.ts';
+import { createAnswerReader } from './load-answer.ts';
+import { type Caller, createGapMeter, type Job, type Result } from './load-caller.ts';
+import { connectFirst } from './load-socket.ts';
+
+const noAnswer = { status: 0, idc: '', instance: '' };
+
+/**
+ * Opens websockets (RFC 6455, over HTTP/1.1), each on a connection of its own: a message every `everyMs`, each of which
+ * must come back, in order, then a close that must be answered. What ends otherwise has failed, with status 101
+ * when it had been open.
+ */
+export function createWebsocketCaller(connectTimeoutMs: number, picker: TargetPicker, clock: Clock): Caller {
+  const open = new Set<Socket>();
+  return {
+    make(job, done) {
+      const { call } = job;
+      if (!call) throw new RangeError('a websocket needs a call');
+      let at = { target: '', connectedAt: 0 };
+      let finished = false;
+      const finish = (result: Omit<Result, 'target' | 'connectedAt'>) => {
+        if (finished) return;
+        finished = true;
+        done({ ...result, ...at });
+      };
+      return connectFirst(picker, clock, connectTimeoutMs, {
+        refused: (error, { address, port }) => {
+          at = { ...at, target: `${address}:${port}` };
+          finish({ ...noAnswer, error: error.message });
+        },
+        connected: (socket, { address, port }) => {
+          at = { target: `${address}:${port}`, connectedAt: clock.now() };
+          open.add(socket);
+          socket.on('close', () => open.delete(socket));
+          converse(socket, job, call, clock, finish);
+        },
+      });
+    },
+    close() {
+      for (const socket of open) socket.destroy();
+    },
+  };
+}
+
+function converse(
+  socket: Socket,
+  { id, host }: Job,
+  call: Call,
+  clock: Clock,
+  finish: (result: Omit<Result, 'target' | 'connectedAt'>) => void,
+): void {
+  const key = randomBytes(16).toString('base64');
+  const fields = ['connection: upgrade', 'upgrade: websocket', `sec-websocket-key: ${key}`];
+  const own = [`x-drill-id: ${id}`, 'sec-websocket-version: 13'];
+  socket.write(`GET / HTTP/1.1\r\nhost: ${host}\r\n${[...fields, ...own].join('\r\n')}\r\n\r\n`);
+
+  const handshake = createAnswerReader();
+  const frames = createFrameReader();
+  const gap = createGapMeter(() => clock.now());
+  let who: { status: number; idc: string; instance: string } = noAnswer;
+  let [said, heard] = [0, 0];
+  const end = (error: string) => {
+    finish({ ...who, status: error === '' ? 200 : who.status, error, gapMs: gap.longestMs });
+    socket.destroy();
+  };
+  const write = (opcode: number, payload: Buffer) =>
+    socket.write(encodeFrame(opcode, payload, randomBytes(4)));
+  const say = () => {
+    if (socket.destroyed) return;
+    write(opcodes.text, Buffer.from(messageOf(id, said++)));
+    if (said < call.pieces) clock.after(call.everyMs, say);
+  };
+  const hear = (chunk: Buffer) => {
+    for (const { opcode, payload } of frames.take(chunk)) {
+      if (opcode === opcodes.close) return end(heard === call.pieces ? '' : 'the websocket was closed');
+      if (opcode !== opcodes.text) continue;
+      gap.mark();
+      if (payload.toString() !== messageOf(id, heard)) return end(`message ${heard} came back as another`);
+      heard += 1;
+      // 1000: a normal closure (RFC 6455, 7.4.1).
+      if (heard === call.pieces) write(opcodes.close, Buffer.from([1000 >> 8, 1000 & 0xff]));
+    }
+  };
+  const greet = (chunk: Buffer) => {
+    const answer = handshake.take(chunk);
+    if (!answer) return;
+    const { status } = answer;
+    who = { status, idc: answer.header('x-drill-idc'), instance: answer.header('x-drill-instance') };
+    if (status !== 101) return end(`status ${status}: ${answer.body.slice(0, 120)}`);
+    if (answer.header('sec-websocket-accept') !== acceptOf(key))
+      return end('the handshake is of another key');
+    gap.mark();
+    say();
+    if (answer.surplus.length > 0) hear(answer.surplus);
+  };
+  socket.on('data', (chunk: Buffer) => {
+    try {
+      if (who.status === 101) hear(chunk);
+      else greet(chunk);
+    } catch (error) {
+      end((error as Error).message);
+    }
+  });
+  socket.on('error', (error) => end(error.message));
+  socket.on('end', () => end('the websocket was cut'));
+  socket.on('close', () => end('the websocket was cut'));
+}

@@ -1,0 +1,71 @@
+import { figuresOf, type PhaseFigures } from '../judge/analysis.ts';
+import { stateOf, type Verdict } from '../judge/verdict.ts';
+import { usageText } from '../measure/environment.ts';
+import type { Measurement } from '../measure/measurement.ts';
+
+/** The figures of each phase as an aligned table. Latencies in milliseconds. */
+export function figureLines(m: Measurement): string[] {
+  const header = ['phase', 'load', 'requests', 'failed', 'p50', 'p99', 'p99.9', 'max', 'served by'];
+  const rows = figuresOf(m).map((f) => [
+    f.phase,
+    f.stream === '' ? 'all' : f.stream,
+    String(f.requests),
+    failedText(f),
+    ...[f.latency.p50, f.latency.p99, f.latency.p999, f.latency.max].map((ms) =>
+      Number.isNaN(ms) ? '-' : ms.toFixed(1),
+    ),
+    sharesText(f.shares),
+  ]);
+  const [own, others] = [usageText(m.usage, (u) => u.drill), usageText(m.usage, (u) => u.others)];
+  return [
+    '',
+    ...align([header, ...rows]),
+    '',
+    `processors used by the drill: ${own}; by others: ${others}`,
+    '',
+  ];
+}
+
+/** `2 (+7 in flight)`. */
+export function failedText({ failed, lostInFlight, refused }: PhaseFigures): string {
+  const apart = [
+    ...(lostInFlight > 0 ? [`${lostInFlight} in flight`] : []),
+    ...(refused > 0 ? [`${refused} refused`] : []),
+  ];
+  return apart.length === 0 ? String(failed) : `${failed} (+${apart.join(', ')})`;
+}
+
+/** `sh-a 98.2 %, sh-b 1.8 %`. */
+export function sharesText(shares: Readonly<Record<string, number>>): string {
+  const parts = Object.entries(shares).map(([idc, share]) => `${idc} ${(100 * share).toFixed(1)} %`);
+  return parts.length === 0 ? 'nobody' : parts.join(', ');
+}
+
+/** The verdict: one line for each bound, what was missed marked, and the sum of it. */
+export function verdictLines(verdict: Verdict): string[] {
+  const marks = { ok: 'ok', missed: 'MISSED', unjudged: 'BUSY' } as const;
+  const rows = verdict.rows.map((row) => [marks[stateOf(row, verdict)], row.claim, row.bound, row.measured]);
+  return [...align([['', 'verdict', 'bound', 'measured'], ...rows]), '', sumOf(verdict, 'caps')];
+}
+
+/** A verdict in a line. */
+export function sumOf(verdict: Verdict, style: 'caps' | 'plain' = 'plain'): string {
+  const count = (state: string) => verdict.rows.filter((row) => stateOf(row, verdict) === state).length;
+  const word = (text: string) => (style === 'caps' ? text.toUpperCase() : text);
+  const all = verdict.rows.length;
+  if (verdict.passed) return `${word('Passed')}: all ${all} bounds kept`;
+  if (verdict.unjudged)
+    return `${word('Not judged')}: the machine was too busy, and ${count('unjudged') - 1} of ${all} bounds, all on times, were missed; run it again on a quiet machine`;
+  return `${word('Failed')}: ${count('missed')} of ${all} bounds missed`;
+}
+
+/** Rows as a table: cells of a column begin in one place. */
+export function align(rows: readonly (readonly string[])[]): string[] {
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+}

@@ -1,0 +1,171 @@
+import { z } from 'zod';
+import { actionTable } from '../actions.ts';
+import { boundTable } from '../bounds.ts';
+import { count, duration, groupName, idcName, percentage, phaseName } from './fields.ts';
+import { load } from './load.ts';
+
+/** The API version of scenario files: that of Isthmus's own kinds. */
+export const scenarioVersion = 'isthmus.dev/v1alpha1';
+
+const text = (description: string) =>
+  z.string().min(1, 'is empty.').max(500, 'is too long.').meta({ description });
+const anyObject = z.record(z.string(), z.unknown());
+
+const group = z
+  .strictObject({
+    name: groupName,
+    instances: z
+      .union([count(0, 9), z.record(idcName, count(0, 9))], {
+        error: 'must be a number from 0 to 9, or one for each IDC such as {sh-a: 2, sh-b: 1}.',
+      })
+      .meta({ description: 'Instances in each IDC.' }),
+    protocol: z.enum(['HTTP', 'GRPC', 'TCP']).optional().meta({ default: 'HTTP' }),
+    checked: z.boolean().optional().meta({ description: 'Whether its health is checked.', default: true }),
+    hedge: z.boolean().optional().meta({ description: 'Whether it asks for hedging.', default: false }),
+    registers: z.boolean().optional().meta({
+      description:
+        'Whether its instances register themselves by `isthmus run`, instead of standing in the folder.',
+      default: false,
+    }),
+    slots: z.record(idcName, count(1, 1000)).optional().meta({
+      description: 'Calls that an instance works on at once, by IDC; default: all.',
+    }),
+    drGroup: anyObject.optional().meta({
+      description:
+        'It has a DrGroup of its own, with this more of its spec, such as {failback: {ramp: 10s}}.',
+    }),
+    named: z.boolean().optional().meta({
+      description:
+        'Whether its instances have names, which each IDC’s own name server knows (`resolution: DNS`).',
+      default: false,
+    }),
+    annotations: z
+      .record(z.string(), z.string())
+      .optional()
+      .meta({ description: 'More annotations of its ServiceEntry (docs/objects.md).' }),
+  })
+  .meta({ description: 'A host, NAME.shop, with its instances.' });
+
+const world = z
+  .strictObject({
+    idcs: z.array(idcName).min(1).max(6),
+    groups: z.array(group).min(1).max(6),
+    gateways: count(1, 9).optional().meta({ description: 'Of each kind in each IDC.', default: 2 }),
+    hopLimit: count(0, 4).optional().meta({ default: 1 }),
+    order: z.record(idcName, z.array(idcName).min(1)).optional().meta({
+      description: 'The order of preference as an IDC’s own registry has it; default: that of `idcs`.',
+    }),
+    crossing: z
+      .boolean()
+      .optional()
+      .meta({ description: 'Whether there is a DrGroup at all.', default: true }),
+    traffic: anyObject
+      .optional()
+      .meta({ description: 'DrGroup.spec.traffic, added to the drill’s own health checks.' }),
+    drGroup: anyObject.optional().meta({
+      description:
+        'More of the spec of the DrGroup that Groups share, such as {capacity: {concurrentPerInstance: 50}}.',
+    }),
+    diskKib: count(1024, 1_048_576).optional().meta({
+      description:
+        'Each control plane keeps its state and its registrations on a disk of its own of so many KiB, in memory (needs root).',
+    }),
+    exposeOutcome: z.boolean().optional().meta({ default: false }),
+    serve: z.array(z.string()).optional().meta({ description: 'More arguments of each `isthmus serve`.' }),
+    objects: z
+      .array(anyObject)
+      .optional()
+      .meta({ description: 'More objects in each IDC’s registry, such as a DestinationRule.' }),
+  })
+  .meta({ description: 'What is started.' });
+
+const shape = <V extends Readonly<Record<string, { readonly schema: z.ZodType }>>>(table: V) =>
+  Object.fromEntries(Object.entries(table).map(([name, { schema }]) => [name, schema.optional()])) as {
+    [K in keyof V]: z.ZodOptional<V[K]['schema']>;
+  };
+
+const step = z
+  .strictObject({
+    at: phaseName.meta({ description: 'The phase in which it is done.' }),
+    after: z
+      .union([duration, percentage])
+      .optional()
+      .meta({ description: 'How long after the phase began, or what share of it.', default: '0s' }),
+    claim: text('What is done, in words, where its own words do not do.').optional(),
+    ...shape(actionTable),
+  })
+  .refine((value) => Object.keys(actionTable).some((name) => Reflect.get(value, name) !== undefined), {
+    error: `does nothing: give it one of ${Object.keys(actionTable).join(', ')}.`,
+  })
+  .meta({ description: 'What is done at a moment; several actions of one step are done together.' });
+
+const control = z
+  .strictObject({
+    off: text('What is off.'),
+    proves: text('What its failing shows.'),
+    world: anyObject.optional().meta({ description: 'Fields of `world` that differ.' }),
+    rates: z.record(z.string(), count(1, 100_000)).optional(),
+    load: z.array(load).min(1).optional().meta({ description: 'Instead of the scenario’s.' }),
+    phases: z.record(phaseName, duration).optional(),
+    steps: z.array(step).optional().meta({ description: 'Instead of the scenario’s.' }),
+    misses: z
+      .array(z.union([z.string(), z.array(z.string()).min(1)]))
+      .min(1)
+      .meta({ description: 'Ids of rows that must be missed; of a list at least one.' }),
+    holds: z.array(z.string()).optional().meta({ description: 'Ids of rows that must hold all the same.' }),
+    unserved: percentage.optional().meta({
+      description: 'So much of what is due between the blow and healing must not be served before.',
+    }),
+    alone: z.boolean().optional().meta({ description: 'Nothing may cross, and no other IDC serve.' }),
+    unbroken: z.boolean().optional().meta({ description: 'Nothing needs to be broken.' }),
+    fromTheStart: z.boolean().optional().meta({
+      description: 'What is off is needed before anything is broken, too: requests may fail from the start.',
+    }),
+  })
+  .meta({ description: 'The negative control: `--unprotected`.' });
+
+const phases = z.record(phaseName, duration);
+
+/** A scenario file, as it is written. */
+export const scenarioSchema = z
+  .strictObject({
+    apiVersion: z.literal(scenarioVersion, { error: `must be ${scenarioVersion}.` }),
+    kind: z.literal('Scenario', { error: 'must be Scenario.' }),
+    metadata: z.strictObject({ name: groupName }),
+    spec: z.strictObject({
+      title: text('What is done, in words.'),
+      seed: count(0, 2 ** 31 - 1)
+        .optional()
+        .meta({ description: 'Of the arrival times.', default: 1 }),
+      world,
+      realtime: z.boolean().optional().meta({
+        description: 'Ask for real-time priority (root and chrt): for small loads whose queues are measured.',
+        default: false,
+      }),
+      rates: z.record(z.string().regex(/^[a-z][a-z0-9-]*$/), count(1, 100_000)).meta({
+        description: 'Requests a second by name; `--rate NAME=N` changes one.',
+      }),
+      load: z.array(load).min(1),
+      phases: phases.meta({
+        description:
+          'Their lengths, in order. Names that begin with `steady` are quiet, with `recovery` healing.',
+      }),
+      quick: phases.optional().meta({ description: 'Lengths with `--quick`.' }),
+      steps: z.array(step),
+      watch: duration.optional().meta({
+        description:
+          'How often, while it runs, what must hold at each moment is looked at; each violation is said at once.',
+      }),
+      bounds: z.strictObject(shape(boundTable)).meta({ description: 'What must hold.' }),
+      control: control.optional(),
+    }),
+  })
+  .meta({
+    title: 'Scenario',
+    description: 'A drill as a file: a world, a load, steps and bounds (docs/drills.md).',
+  });
+
+export type Scenario = z.infer<typeof scenarioSchema>;
+export type ScenarioSpec = Scenario['spec'];
+export type Step = ScenarioSpec['steps'][number];
+export type Control = NonNullable<ScenarioSpec['control']>;

@@ -1,0 +1,93 @@
+import { readBounded } from '../../../base/bounded-file.ts';
+import { MeshError } from '../../../base/error.ts';
+import { wordsOfFailure } from '../../../base/system-error.ts';
+import { loadDocument, locate, splitDocuments, YamlFault } from '../../../registry/files/yaml.ts';
+import { yamlLimits } from '../../../registry/files/yaml-limits.ts';
+import { type Fault, hasErrors, renderPath } from '../../../registry/parse/fault.ts';
+import { parseStrict } from '../../../registry/parse/own/parse-strict.ts';
+import { machineClock } from '../../time.ts';
+import { checkScenario, inControl } from './check.ts';
+import { controlledSpec } from './controlled.ts';
+import { type Scenario, type ScenarioSpec, scenarioSchema } from './document.ts';
+import { objectFaults } from './objects.ts';
+
+/** What is wrong with a scenario file: a line for each fault, as compilers print theirs. */
+export interface ScenarioReading {
+  /** Absent when one of the faults is an error. */
+  readonly scenario?: Scenario;
+  /** `FILE:LINE:COLUMN: error|warning: PATH: MESSAGE`. */
+  readonly faults: readonly string[];
+}
+
+/** Reads and checks a scenario. `file` is how messages name it; `wallMs`: milliseconds since the Unix epoch. Never throws. */
+export function parseScenario(
+  text: string,
+  file: string,
+  wallMs: number = machineClock.wall(),
+): ScenarioReading {
+  const documents = splitDocuments(text);
+  const [document, second] = documents;
+  const whole = (message: string, line = 1, column = 1) => ({
+    faults: [`${file}:${line}:${column}: error: ${message}`],
+  });
+  if (!document) return whole('holds no scenario.');
+  if (second) return whole('holds more than one document: a scenario is one.', second.line);
+  let raw: unknown;
+  try {
+    raw = loadDocument(document.text);
+  } catch (reason) {
+    if (!(reason instanceof YamlFault)) throw reason;
+    const { line, column } = reason.position;
+    return whole(`is no YAML: ${reason.message}`, line + document.line - 1, column);
+  }
+  const faults: Fault[] = [];
+  const parsed = parseStrict(scenarioSchema, raw, [], faults);
+  if (parsed) {
+    faults.push(...checkScenario(parsed));
+    if (!faults.some(({ path }) => path.includes('world'))) faults.push(...addedFaults(parsed.spec, wallMs));
+  }
+  const isGood = parsed !== undefined && !hasErrors(faults);
+  const places = locate(
+    document.text,
+    faults.map(({ path }) => path),
+  );
+  const lines = faults.map(({ severity, path, message }, i) => {
+    const { line = 1, column = 1 } = places[i] ?? {};
+    const at = path.length === 0 ? '' : `${renderPath(path)}: `;
+    return `${file}:${line + document.line - 1}:${column}: ${severity}: ${at}${message}`;
+  });
+  return { faults: lines, ...(isGood && { scenario: parsed }) };
+}
+
+/** More than any document may have (`yaml-limits.ts`), in bytes. */
+const scenarioBytesMax = 4 * yamlLimits.documentMax;
+
+/** Reads and checks the scenario in a file; one that cannot be read is a fault. */
+export function readScenarioFile(file: string): ScenarioReading {
+  let text: string;
+  try {
+    text = readBounded(file, scenarioBytesMax).toString('utf8');
+  } catch (reason) {
+    return { faults: [`${file}: error: cannot be read: ${wordsOfFailure(reason)}`] };
+  }
+  return parseScenario(text, file);
+}
+
+/** The scenario in a file. Throws MeshError 'invalid' with a line for each fault. */
+export function readScenario(file: string): Scenario {
+  const { scenario, faults } = readScenarioFile(file);
+  if (!scenario) throw new MeshError('invalid', faults.join('\n'));
+  return scenario;
+}
+
+/** Faults of what the scenario, and its control, add to registries. */
+function addedFaults(spec: ScenarioSpec, wallMs: number): Fault[] {
+  const own = objectFaults(spec.world, wallMs);
+  const { control } = spec;
+  if (!control?.world) return own;
+  const { world } = controlledSpec(spec);
+  const changed = objectFaults(world, wallMs).filter(({ path: [, , field = ''] }) =>
+    Object.hasOwn(control.world ?? {}, field),
+  );
+  return [...own, ...changed.map((fault) => inControl(fault, control))];
+}

@@ -1,0 +1,144 @@
+import { sleep } from '../../base/clock.ts';
+import { MeshError } from '../../base/error.ts';
+import { type Crew, type Running, tailOf } from '../process/process.ts';
+import { machineClock } from '../time.ts';
+import { askAdmin } from './envoy.ts';
+import { probeGroup } from './group-probe.ts';
+import type { Part } from './parts.ts';
+import {
+  type GroupPlan,
+  hostOf,
+  type IdcPlan,
+  isTcp,
+  type ProxyPlan,
+  type Topology,
+  tcpEntranceOf,
+} from './topology.ts';
+
+/** The running processes of a drill. */
+export interface World {
+  readonly topology: Topology;
+  readonly parts: readonly Part[];
+  /** Starts parts, in parallel; those that ran before, and have ended, again. */
+  start(parts: readonly Part[]): void;
+  /** What runs for a part now. Throws RangeError when it was never started. */
+  running(part: Part): Running;
+  /** Resolves when the parts can do their work. Rejects with MeshError 'unavailable', and the end of the log of the one that cannot. */
+  ready(parts: readonly Part[], timeoutMs: number): Promise<void>;
+  /**
+   * Resolves when one request has passed on each path: to each Group from each caller and through each ingress
+   * gateway, and if the world has a DR group, through each egress gateway to another IDC.
+   */
+  warm(timeoutMs: number): Promise<void>;
+}
+
+const pollMs = 25;
+
+/**
+ * A world of these parts; nothing is started yet. Waiting ends with `signal`'s reason when it aborts. `onRestart` is
+ * called with an Envoy that has ended, just before it starts again.
+ */
+export function createWorld(
+  topology: Topology,
+  parts: readonly Part[],
+  crew: Crew,
+  signal: AbortSignal,
+  onRestart: (proxy: ProxyPlan) => void = () => {},
+): World {
+  const table = new Map<Part, Running>();
+  const running = (part: Part): Running => {
+    const found = table.get(part);
+    if (!found) throw new RangeError(`${part.spec.name} was not started`);
+    return found;
+  };
+  const until = async (what: () => string, check: () => Promise<unknown>, deadline: number) => {
+    for (;;) {
+      try {
+        await check();
+        return;
+      } catch (cause) {
+        signal.throwIfAborted();
+        if (machineClock.now() > deadline) throw new MeshError('unavailable', what(), { cause });
+      }
+      await sleep(machineClock, pollMs, signal);
+    }
+  };
+  return {
+    topology,
+    parts,
+    start(list) {
+      for (const part of list) {
+        if (part.proxy && part.kind !== 'app' && table.has(part) && !running(part).alive())
+          onRestart(part.proxy);
+        table.set(part, crew.start(part.spec));
+      }
+    },
+    running,
+    async ready(list, timeoutMs) {
+      const deadline = machineClock.now() + timeoutMs;
+      const failure = (part: Part, cause: string) => () => {
+        const tail = tailOf(part.spec.logFile);
+        return `${part.spec.name} ${cause} within ${timeoutMs / 1000} s.${tail && `\nEnd of its log:\n${tail}`}`;
+      };
+      await Promise.all(
+        list.map((part) => until(failure(part, 'was not ready'), () => checkReady(part, topology), deadline)),
+      );
+    },
+    async warm(timeoutMs) {
+      const deadline = machineClock.now() + timeoutMs;
+      const paths = topology.idcs.flatMap((idc) => entrancesOf(topology, idc));
+      await Promise.all(
+        paths.flatMap(({ from, to, tcp, groups }) =>
+          groups.map((group) => {
+            const host = hostOf(topology, group);
+            let last = '';
+            const check = async () => {
+              last = await probeGroup(isTcp(group) ? tcp(group) : to, group, host);
+              if (last !== '') throw new Error(last);
+            };
+            const what = () => `No request from ${from} reached ${host} in ${timeoutMs / 1000} s: ${last}`;
+            return until(what, check, deadline);
+          }),
+        ),
+      );
+    },
+  };
+}
+
+/** The ways into an IDC, and the Groups that must answer there: through an egress those that another IDC has. */
+function entrancesOf({ groups, idcs, plan }: Topology, idc: IdcPlan) {
+  const crossing = plan.crossing ?? true;
+  const others = idcs.filter(({ name }) => name !== idc.name).flatMap(({ instances }) => instances);
+  const elsewhere = crossing ? groups.filter((group) => others.some((each) => each.group === group)) : [];
+  const here = groups.filter(
+    (group) => elsewhere.includes(group) || idc.instances.some((i) => i.group === group),
+  );
+  const tcp = (group: GroupPlan) => tcpEntranceOf({ groups }, idc, group);
+  const http = (list: readonly GroupPlan[]) => list.filter((group) => !isTcp(group));
+  return [
+    { from: `${idc.name}/${idc.caller.name}`, to: idc.caller.outbound, tcp, groups: here },
+    ...idc.ingress.map((gateway) => ({
+      from: `the edge through ${idc.name}/${gateway.name}`,
+      to: gateway.edge,
+      tcp,
+      groups: http(here),
+    })),
+    ...idc.egress.map((gateway) => ({
+      from: `${idc.name}/${gateway.name}`,
+      to: gateway.sidecar,
+      tcp,
+      groups: http(elsewhere),
+    })),
+  ];
+}
+
+/** Throws unless the part does its work now. */
+async function checkReady(part: Part, topology: Topology): Promise<void> {
+  if (part.kind === 'control') {
+    const idc = topology.idcs.find(({ name }) => name === part.idc);
+    if (idc) await askAdmin(idc.controlAdmin, '/readyz');
+  } else if (part.kind !== 'app' && part.proxy) {
+    // Apps listen on sockets that only their sidecar may use: the warm-up requests show that they work.
+    await askAdmin(part.proxy.admin, '/ready');
+  }
+}
