@@ -11,3 +11,7 @@ export interface Logger {
 
 /** Says nothing: for libraries and tests. */
 export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() {} };
+
+/** Levels that can be asked for: each has those after it, too. */
+export const logLevels = ['debug', 'info', 'warn', 'error'] as const;
+export type LogLevel = (typeof logLevels)[number];

@@ -19,6 +19,7 @@ function packageVersion(): string {
 /** All commands, in the order of the help: what one of them needs is loaded for it alone. */
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
   serve: async () => (await import('./commands/serve.ts')).serveCommand(),
+  config: async () => (await import('./commands/config.ts')).configCommand(),
   status: async () => (await import('./commands/status.ts')).statusCommand(),
   validate: async () => (await import('./commands/validate.ts')).validateCommand(),
   bootstrap: async () => (await import('./commands/bootstrap.ts')).bootstrapCommand(),

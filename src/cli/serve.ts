@@ -5,115 +5,84 @@ import { MeshError } from '../base/error.ts';
 import { exitCode } from '../base/exit.ts';
 import { createRegistrationClient } from '../client/registration-client.ts';
 import { readToken } from '../client/token.ts';
+import type { ControlPlaneConfig } from '../config/options.ts';
 import { openFailbackStore } from '../failback/store.ts';
 import { showAddress } from '../model/listen-address.ts';
 import type { ListenAddress } from '../model/node.ts';
-import type { LoopPrevention } from '../model/trail.ts';
 import { startControlPlane } from '../plane/controlplane.ts';
 import { createEvacuationsSource, type EvacuationPeer } from '../registry/evacuations/evacuations-source.ts';
 import { keepLastGood } from '../registry/lastgood/last-good-source.ts';
 import { openSource } from '../registry/open.ts';
 import { createRegistrationsSource } from '../registry/registrations/registrations-source.ts';
 import type { PeerLink } from '../registry/registrations/replica.ts';
-import type { LogLevel } from './options/log-level.ts';
 import { endAtFault } from './process/fault.ts';
 import { watchHeap } from './process/heap-use.ts';
 import { type ClosableLogger, createLogger } from './process/log.ts';
 import { watchEventLoop } from './process/stall.ts';
 
-/** What `isthmus serve` was told. */
-export interface ServeFlags {
-  readonly idc: string;
-  readonly config: string;
-  readonly registrations?: string;
-  readonly state?: string;
-  readonly filters?: string;
-  readonly xds: ListenAddress;
-  readonly xdsTools: 'on' | 'off';
-  readonly admin: ListenAddress;
-  readonly adminTokenFile?: string;
-  readonly peerAdmin?: readonly ListenAddress[];
-  /** Milliseconds; see `peerTimes`. */
-  readonly peerStartLimit: number;
-  readonly peerKeepLimit: number;
-  readonly hopLimit: number;
-  readonly loopPrevention: LoopPrevention;
-  /** Milliseconds; see `GuardLimits`. */
-  readonly deletionAckLimit: number;
-  readonly deletionReconnectLimit: number;
-  /** Milliseconds; see `ControlPlane.handOver`. */
-  readonly shutdownGrace: number;
-  readonly logLevel: LogLevel;
-}
-
 // A load balancer that looks each second sends nobody here any more.
 const noticeMs = 1_000;
-
-/** Where compiled filters are kept between starts, if anywhere. */
-function filterStore({ filters, state }: ServeFlags): { filterStore?: string } {
-  if (filters !== undefined) return { filterStore: filters };
-  return state === undefined ? {} : { filterStore: join(state, 'filters') };
-}
 
 /**
  * Serves until SIGTERM or SIGINT, then hands its proxies over to others and ends; a second signal ends it at once, with 130. Rejects with MeshError when it cannot start, and
  * leaves nothing behind then.
  */
-export async function serve(flags: ServeFlags): Promise<void> {
-  const logger = createLogger(flags.logLevel);
+export async function serve(config: ControlPlaneConfig): Promise<void> {
+  const logger = createLogger(config.log.level);
   endAtFault(logger);
   try {
-    await serveUntilTold(flags, logger);
+    await serveUntilTold(config, logger);
   } finally {
     await logger.close();
   }
 }
 
-async function serveUntilTold(flags: ServeFlags, logger: ClosableLogger): Promise<void> {
+async function serveUntilTold(config: ControlPlaneConfig, logger: ClosableLogger): Promise<void> {
   const clock = systemClock;
-  const token = flags.adminTokenFile === undefined ? undefined : adminToken(flags.adminTokenFile);
-  const { file, links } = { file: flags.registrations, links: linksOf(flags, token) };
-  if (file !== undefined && token === undefined)
-    throw new MeshError(
-      'invalid',
-      '--registrations needs --admin-token-file: without a token nobody may register. Give a file with at least 16 characters',
-    );
-  const times = { startWait: flags.peerStartLimit, keepAlone: flags.peerKeepLimit };
+  const { idc, registry, state } = config;
+  const { tokenFile } = config.admin;
+  const token = tokenFile === undefined ? undefined : adminToken(tokenFile);
+  const file = registry.registrations;
+  const peers = peersOf(config, token);
+  const times = { startWait: config.peers.startLimit, keepAlone: config.peers.keepLimit };
   const registrations =
     file === undefined
       ? undefined
       : createRegistrationsSource({
-          ...{ file, clock, logger, replication: { idc: flags.idc, links, times } },
+          ...{ file, clock, logger, replication: { idc, links: peers.links, times } },
         });
   const evacuations =
-    flags.state === undefined
+    state.folder === undefined
       ? undefined
       : createEvacuationsSource({
-          ...{ file: join(flags.state, 'evacuations.json'), clock, logger },
-          peers: evacuationPeers(flags, token),
+          ...{ file: join(state.folder, 'evacuations.json'), clock, logger },
+          peers: peers.evacuations,
         });
-  const config = keepLastGood({
-    open: () => openSource(flags.config, { clock, logger }),
-    ...(flags.state === undefined ? {} : { folder: flags.state }),
-    ...{ idc: flags.idc, clock, logger },
+  const objects = keepLastGood({
+    open: () => openSource(registry.folder, { clock, logger }),
+    ...(state.folder === undefined ? {} : { folder: state.folder }),
+    ...{ idc, clock, logger },
   });
   let admin: AdminServer | undefined;
   const plane = await startControlPlane({
-    idc: flags.idc,
-    sources: [config, ...(registrations ? [registrations] : []), ...(evacuations ? [evacuations] : [])],
-    xds: flags.xds,
-    xdsTools: flags.xdsTools === 'on',
-    hopLimit: flags.hopLimit,
-    loopPrevention: flags.loopPrevention,
-    deletionLimits: { ackMsMax: flags.deletionAckLimit, reconnectMsMax: flags.deletionReconnectLimit },
-    ...filterStore(flags),
-    ...(flags.state === undefined ? {} : { failbackStore: openFailbackStore(flags.state, logger) }),
+    idc,
+    sources: [objects, ...(registrations ? [registrations] : []), ...(evacuations ? [evacuations] : [])],
+    xds: config.xds.listen,
+    xdsTools: config.xds.tools,
+    hopLimit: config.routing.hopLimit,
+    loopPrevention: config.routing.loopPrevention ? 'on' : 'off',
+    deletionLimits: {
+      ackMsMax: config.deletions.ackLimit,
+      reconnectMsMax: config.deletions.reconnectLimit,
+    },
+    ...(state.filters === undefined ? {} : { filterStore: state.filters }),
+    ...(state.folder === undefined ? {} : { failbackStore: openFailbackStore(state.folder, logger) }),
     heap: watchHeap(),
     clock,
     logger,
     async onListening(plane) {
-      admin = await serveAdmin(plane, flags.admin, token, {
-        registrations: registrations && { idc: flags.idc, plane, registrations, clock },
+      admin = await serveAdmin(plane, config.admin.listen, token, {
+        registrations: registrations && { idc, plane, registrations, clock },
         evacuations: evacuations && { plane, evacuations, clock },
       });
     },
@@ -126,9 +95,9 @@ async function serveUntilTold(flags: ServeFlags, logger: ClosableLogger): Promis
     logger.warn('the event loop stood still', { ms: Math.round(ms), stack });
   });
   logger.info('serving', {
-    idc: flags.idc,
+    idc,
     xds: showAddress(plane.xds),
-    admin: showAddress({ ...flags.admin, port: admin?.port ?? flags.admin.port }),
+    admin: showAddress({ ...config.admin.listen, port: admin?.port ?? config.admin.listen.port }),
   });
   const signal = await nextSignal();
   logger.info('stopping: proxies are handed over, and keep what they have', { signal });
@@ -137,7 +106,7 @@ async function serveUntilTold(flags: ServeFlags, logger: ClosableLogger): Promis
     await logger.close();
     process.exit(exitCode.interrupted);
   });
-  await plane.handOver(noticeMs, flags.shutdownGrace);
+  await plane.handOver(noticeMs, config.shutdown.grace);
   await Promise.all([admin?.close(), plane.close(), watchdog.close()]);
 }
 
@@ -154,26 +123,20 @@ function nextSignal(): Promise<NodeJS.Signals> {
 
 const endings = ['SIGTERM', 'SIGINT'] as const;
 
-/** The other control planes, as they are asked. Throws MeshError `invalid` when what that needs is not given. */
-function linksOf(flags: ServeFlags, token: string | undefined): readonly PeerLink[] {
-  const { peerAdmin = [], registrations } = flags;
-  if (peerAdmin.length === 0) return [];
-  if (registrations === undefined || token === undefined)
-    throw new MeshError('invalid', '--peer-admin needs --registrations and --admin-token-file');
-  return peerAdmin.map((admin) => {
-    const { pull } = createRegistrationClient({ admin, token });
-    return { name: showAddress(admin), pull };
-  });
-}
-
-function evacuationPeers(
-  { peerAdmin = [] }: ServeFlags,
+/** The other control planes, as they are asked: for registrations, and by clients of their own for evacuations. */
+function peersOf(
+  { peers }: ControlPlaneConfig,
   token: string | undefined,
-): readonly EvacuationPeer[] {
-  return peerAdmin.map((admin) => {
-    const { pullEvacuations } = createRegistrationClient({ admin, token });
-    return { name: showAddress(admin), pull: pullEvacuations };
-  });
+): { readonly links: readonly PeerLink[]; readonly evacuations: readonly EvacuationPeer[] } {
+  // A configuration with peers has a token (`config/cross-check.ts`).
+  if (peers.admin === undefined || token === undefined) return { links: [], evacuations: [] };
+  const client = (admin: ListenAddress) => createRegistrationClient({ admin, token });
+  return {
+    links: peers.admin.map((admin) => ({ name: showAddress(admin), pull: client(admin).pull })),
+    evacuations: peers.admin.map((admin) => {
+      return { name: showAddress(admin), pull: client(admin).pullEvacuations };
+    }),
+  };
 }
 
 function adminToken(file: string): string {

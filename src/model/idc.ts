@@ -1,9 +1,16 @@
+import { MeshError } from '../base/error.ts';
 import type { GroupSpill } from './capacity.ts';
 import type { GroupHealth } from './health.ts';
 import type { Labels, Meta } from './meta.ts';
 
 /** The name of an IDC: 1 to 32 of `a-z 0-9 -`, first and last not `-`; it must fit a header value and a trail. */
 export const idcNamePattern = /^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/;
+
+/** Reads the name of an IDC. Throws MeshError `invalid`. */
+export function readIdcName(text: string): string {
+  if (idcNamePattern.test(text)) return text;
+  throw new MeshError('invalid', `'${text}' is no IDC name: a-z, 0-9 and -, at most 32, not - at an end.`);
+}
 
 /** An ingress gateway: where clients enter (`edgePort`) and where other IDCs' egress gateways enter (`peerPort`). */
 export interface IngressGateway {

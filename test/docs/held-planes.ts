@@ -75,18 +75,6 @@ const objects: readonly Held[] = [
 
 /** Of the control plane and the commands. */
 const processes: readonly Held[] = [
-  [
-    'where proxies ask',
-    '127.0.0.1:15010, 127.0.0.1:15014',
-    'src/cli/commands/serve.ts',
-    "port: 15014 }, '127.0.0.1:15014'",
-  ],
-  [
-    'an instance that goes',
-    '30 s, 15 s',
-    'src/delivery/guard.ts',
-    '{ ackMsMax: 30_000, reconnectMsMax: 15_000 }',
-  ],
   ['ingress gateways wait', '5 s', 'src/delivery/start-order.ts', 'egressWaitMsMax = 5_000;'],
   ['a push is slow', '1 s, 10 s', 'src/delivery/ledger.ts', '{ lateMs: 10_000, slowMs: 1_000 }'],
   ['a proxy that left', '1 h, 1,000', 'src/delivery/roster.ts', '{ keptMs: 3_600_000, nodesMax: 1_000 }'],
@@ -333,6 +321,7 @@ const processes: readonly Held[] = [
     'src/drill/scenario/document/read.ts',
     'scenarioBytesMax = 4 * yamlLimits.documentMax',
   ],
+  ['the largest scenario', '512 KiB', 'src/config/config-file.ts', 'fileBytesMax = yamlLimits.locatedMax'],
   ['the largest scenario', '64 KiB', 'src/client/token.ts', 'tokenBytesMax = 64 * 1024'],
   ['a pipe as scenario', '30 s', 'src/base/bounded-file.ts', '[waitMs, waitsMax] = [20, 1_500]'],
   [

@@ -158,8 +158,6 @@ const requests: readonly Held[] = [
     'src/registry/evacuations/evacuations-source.ts',
     'look: 600_000,',
   ],
-  ['a start waits', '15 s', 'src/registry/registrations/peers.ts', 'startWait: 15_000,'],
-  ['instances that only', '1 h', 'src/registry/registrations/peers.ts', 'keepAlone: 3_600_000,'],
   [
     'tries of a control plane that does not answer `isthmus run`',
     '0.1 to 2 s',

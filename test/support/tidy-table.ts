@@ -73,10 +73,17 @@ export const allowances: Readonly<Record<string, Allowance>> = {
     packages: { undici: ['http-call.ts'] },
     node: true,
   },
+  // How a control plane runs: files are read as the registry's are.
+  config: {
+    folders: ['base', 'model', 'registry'],
+    packages: { zod: 'all', yaml: ['print.ts'] },
+    node: true,
+  },
   cli: {
     folders: [
       'base',
       'model',
+      'config',
       'registry',
       'index',
       'plan',
@@ -115,6 +122,7 @@ export const entryPoints: readonly string[] = [
   'src/cli/process/stall-main.ts', // thread of cli/process/stall.ts
   'src/trail/compile-main.ts', // process of trail/compile-process.ts
   'src/registry/registrations/lease-worker.ts', // worker thread of registry/registrations/lease-store.ts
+  'src/config/write-docs.ts', // make schemas
   'src/drill/scenario/write-schema.ts', // make schemas
   'src/drill/load/load-main.ts', // process: the load
   'src/drill/upstream/upstream-main.ts', // process: an instance of a Group

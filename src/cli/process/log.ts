@@ -1,7 +1,6 @@
 import { pino } from 'pino';
 import { systemClock } from '../../base/clock.ts';
-import type { LogFields, Logger } from '../../base/log.ts';
-import type { LogLevel } from '../options/log-level.ts';
+import type { LogFields, Logger, LogLevel } from '../../base/log.ts';
 import { LineRates } from './line-rates.ts';
 import { openStderr } from './stderr.ts';
 

@@ -11,7 +11,7 @@ import { parseWorkloadEntry } from './istio/workload-entry.ts';
 import { parseMeta } from './metadata.ts';
 import { parseEvacuation } from './own/evacuation.ts';
 import { parseDrGroup, parseIdc } from './own/idc-and-dr-group.ts';
-import { ownApiVersion } from './own/schema.ts';
+import { configKind, ownApiVersion } from './own/schema.ts';
 
 /** What became of one document. */
 export interface Parsed {
@@ -150,6 +150,13 @@ function parseKind(root: Fields): Kind | undefined {
   }
   const text = root.required('kind', kindNames.join(', '));
   if (text === undefined) return undefined;
+  if (text === configKind) {
+    root.error(
+      'is the configuration of a control plane, and no object: give it to `isthmus serve --file`, and move it out of the folder.',
+      'kind',
+    );
+    return undefined;
+  }
   const kind = kindNames.find((name) => name === text);
   if (kind === undefined) {
     const hint = didYouMean(text, kindNames) || ` Isthmus reads ${kindNames.join(', ')}.`;

@@ -16,6 +16,9 @@ import { duration, health, port } from './schema-health.ts';
 /** The API version of Isthmus's own kinds. */
 export const ownApiVersion = 'isthmus.dev/v1alpha1';
 
+/** The kind of a control plane's own configuration: of the same version, and no object of a registry. */
+export const configKind = 'ControlPlaneConfig';
+
 /** Only addresses: gateways become endpoints of EDS, where Envoy takes no names. */
 const gatewayAddress = z
   .union([z.ipv4(), z.ipv6()], {

@@ -1,0 +1,65 @@
+import { Command, Option } from 'commander';
+import { exitCode } from '../../base/exit.ts';
+import { helpEnd } from '../help-end.ts';
+import { addConfigFlags, configOf } from '../options/config.ts';
+
+/** `isthmus config`: how a control plane would run, without running it. */
+export function configCommand(): Command {
+  return new Command('config')
+    .summary('show or check how a control plane would run')
+    .description('Show how `isthmus serve` would run, and where each value is from; or check a file for it.')
+    .addCommand(printCommand())
+    .addCommand(checkCommand())
+    .addHelpText(
+      'after',
+      helpEnd({
+        exits: '0 shown, or valid; 1 the file is invalid (`check`); 2 it could not be read or used.',
+        examples: ['isthmus config print --file /etc/isthmus/isthmus.yaml'],
+      }),
+    );
+}
+
+function printCommand(): Command {
+  const command = new Command('print')
+    .summary('show what is in force, and where each value is from')
+    .description(
+      'Show the configuration that `isthmus serve` would have with these options, this environment and this file: as a file of the same meaning, with the place that each value is from.',
+    );
+  return addConfigFlags(command)
+    .addOption(new Option('-o, --output <format>', 'output format').choices(['yaml', 'json']).default('yaml'))
+    .addHelpText(
+      'after',
+      helpEnd({
+        exits: '0 shown; 2 the options, the environment or the file are wrong.',
+        examples: ['isthmus config print --file isthmus.yaml --xds 10.1.0.9:15010'],
+      }),
+    )
+    .action(async ({ output }: { output: 'yaml' | 'json' }, command: Command) => {
+      const { settings } = configOf(command, process.env);
+      const { settingsJson, settingsYaml } = await import('../../config/print.ts');
+      process.stdout.write(output === 'json' ? settingsJson(settings) : settingsYaml(settings));
+    });
+}
+
+function checkCommand(): Command {
+  return new Command('check')
+    .summary('check a file for `isthmus serve --file`')
+    .description(
+      'Check a file for `isthmus serve --file`: all faults at once, with line, place and what to do. What it leaves to flags is noted.',
+    )
+    .argument('<file>', 'the file')
+    .addHelpText(
+      'after',
+      helpEnd({
+        exits: '0 valid (there may be notes); 1 invalid; 2 it cannot be read.',
+        examples: ['isthmus config check isthmus.yaml'],
+      }),
+    )
+    .action(async (file: string) => {
+      const { checkConfigFile } = await import('../../config/resolve.ts');
+      const { faults, notes } = checkConfigFile(file);
+      const sum = `${file}: ${faults.length === 0 ? 'valid' : 'invalid'}`;
+      process.stdout.write([...faults, ...notes, sum].map((line) => `${line}\n`).join(''));
+      process.exitCode = faults.length === 0 ? exitCode.ok : exitCode.failed;
+    });
+}

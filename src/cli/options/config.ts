@@ -1,0 +1,35 @@
+import { type Command, Option } from 'commander';
+import type { PlacedOption } from '../../config/option.ts';
+import { optionList } from '../../config/options.ts';
+import { type ResolvedConfig, resolveConfig } from '../../config/resolve.ts';
+import { readArgument } from './argument.ts';
+
+/** Adds `--file`, and a flag for each option of a control plane. */
+export function addConfigFlags(command: Command): Command {
+  command.option(
+    '--file <file>',
+    'take from this YAML file whatever no flag and no environment variable gives',
+  );
+  for (const placed of optionList) command.addOption(flagOf(placed));
+  return command;
+}
+
+/** What the flags of a command that was parsed, the environment and the file of `--file` make together. Throws MeshError; see `resolveConfig`. */
+export function configOf(command: Command, environment: NodeJS.ProcessEnv): ResolvedConfig {
+  const flags = new Map<string, unknown>();
+  for (const placed of optionList) {
+    const name = flagOf(placed).attributeName();
+    if (command.getOptionValueSource(name) === 'cli') flags.set(placed.name, command.getOptionValue(name));
+  }
+  const { file } = command.opts<{ file?: string }>();
+  return resolveConfig({ file, environment, flags });
+}
+
+function flagOf({ row }: PlacedOption): Option {
+  const { kind, flag, words, byDefault, derived } = row;
+  const more = derived === undefined ? '' : ` (default: ${derived.words})`;
+  const option = new Option(`${flag} ${kind.placeholder}`, `${words}${more}`);
+  if (kind.choices !== undefined) option.choices(kind.choices);
+  option.argParser((text: string, before: unknown) => readArgument(() => kind.fromText(text, before)));
+  return byDefault === undefined ? option : option.default(kind.fromText(byDefault), byDefault);
+}

@@ -1,0 +1,116 @@
+import { dirname } from 'node:path';
+import { readBounded } from '../base/bounded-file.ts';
+import { MeshError } from '../base/error.ts';
+import { wordsOfFailure } from '../base/system-error.ts';
+import { loadDocument, locate, splitDocuments, YamlFault } from '../registry/files/yaml.ts';
+import { yamlLimits } from '../registry/files/yaml-limits.ts';
+import { type Fault, type PathPart, renderPath, show } from '../registry/parse/fault.ts';
+import { isMap } from '../registry/parse/fields.ts';
+import { parseStrict } from '../registry/parse/own/parse-strict.ts';
+import { configKind, ownApiVersion } from '../registry/parse/own/schema.ts';
+import { optionList } from './options.ts';
+import { configSchema } from './schema.ts';
+import type { Given } from './setting.ts';
+
+/** What a file says, and what is wrong with it. */
+export interface ConfigFile {
+  /** By the option's name. */
+  readonly values: ReadonlyMap<string, Given>;
+  /** `FILE:LINE:COLUMN: error: PATH: MESSAGE`, as compilers print theirs. */
+  readonly faults: readonly string[];
+}
+
+/** No configuration is larger; places in it are known to the column. Bytes. */
+const fileBytesMax = yamlLimits.locatedMax;
+
+/** Reads and checks a file. Throws MeshError `unavailable` where it cannot be read. */
+export function readConfigFile(file: string): ConfigFile {
+  let text: string;
+  try {
+    text = readBounded(file, fileBytesMax).toString('utf8');
+  } catch (cause) {
+    throw new MeshError('unavailable', `${file} cannot be read: ${wordsOfFailure(cause)}`, { cause });
+  }
+  return parseConfigFile(text, file);
+}
+
+/** Reads and checks the text of a file; `file` is how messages name it, and where relative paths begin. Never throws. */
+export function parseConfigFile(text: string, file: string): ConfigFile {
+  const documents = splitDocuments(text);
+  const [{ value: document }, { value: second }] = [documents.next(), documents.next()];
+  const whole = (message: string, line = 1, column = 1) => {
+    return { values: new Map(), faults: [`${file}:${line}:${column}: error: ${message}`] };
+  };
+  if (!document)
+    return whole(`is empty: a file begins with apiVersion: ${ownApiVersion}, kind: ${configKind}.`);
+  if (second) return whole('holds a second document: a configuration is one.', second.line);
+  let raw: unknown;
+  try {
+    raw = loadDocument(document.text);
+  } catch (reason) {
+    if (!(reason instanceof YamlFault)) throw reason;
+    const { line, column } = reason.position;
+    return whole(`is no YAML: ${reason.message}`, line + document.line - 1, column);
+  }
+  const faults: Fault[] = [...headFaults(raw)];
+  const read = faults.length === 0 ? readOptions(raw, dirname(file), faults) : [];
+  const places = locate(
+    document.text,
+    [...faults, ...read].map(({ path }) => path),
+  );
+  const lineAt = (index: number) => (places[index]?.line ?? 1) + document.line - 1;
+  const told = faults.map(({ severity, path, message }, i) => {
+    const at = path.length === 0 ? '' : `${renderPath(path)}: `;
+    return { line: lineAt(i), column: places[i]?.column ?? 1, words: `${severity}: ${at}${message}` };
+  });
+  return {
+    values: new Map(
+      read.map(({ name, value }, i) => {
+        return [name, { value, origin: { from: 'file', file, line: lineAt(faults.length + i) } }];
+      }),
+    ),
+    faults: told
+      .sort((a, b) => a.line - b.line || a.column - b.column)
+      .map(({ line, column, words }) => `${file}:${line}:${column}: ${words}`),
+  };
+}
+
+/** Whether it is a configuration at all, and of a version that is known: of any other nothing more can be said. */
+function headFaults(raw: unknown): readonly Fault[] {
+  const error = (message: string, ...path: PathPart[]): Fault[] => [{ severity: 'error', path, message }];
+  if (!isMap(raw)) return error(`must be a mapping with apiVersion, kind and options, not ${show(raw)}.`);
+  const { apiVersion, kind } = raw;
+  if (kind === undefined) return error(`is required: write kind: ${configKind}.`, 'kind');
+  if (kind !== configKind)
+    return error(
+      `${show(kind)} is no configuration: write ${configKind} here. Registry objects belong into the folder of registry.folder.`,
+      'kind',
+    );
+  if (apiVersion === undefined)
+    return error(`is required: write apiVersion: ${ownApiVersion}.`, 'apiVersion');
+  if (apiVersion !== ownApiVersion)
+    return error(
+      `${show(apiVersion)} is not known to this version of Isthmus, and nothing of the file is used: it reads ${ownApiVersion}. Rewrite the file for that, or run an Isthmus that reads it.`,
+      'apiVersion',
+    );
+  return [];
+}
+
+/** The values of a file; what is wrong with others is added to `faults`. */
+function readOptions(raw: unknown, folder: string, faults: Fault[]) {
+  parseStrict(configSchema, raw, [], faults);
+  return optionList.flatMap(({ path, name, row: { kind } }) => {
+    const written = path.reduce<unknown>(
+      (inner, key) => (isMap(inner) && Object.hasOwn(inner, key) ? inner[key] : undefined),
+      raw,
+    );
+    // What it does not take is told already.
+    if (written === undefined || !kind.schema.safeParse(written).success) return [];
+    try {
+      return [{ path, name, value: kind.fromFile(written, folder) }];
+    } catch (reason) {
+      faults.push({ severity: 'error', path, message: MeshError.from(reason).message });
+      return [];
+    }
+  });
+}

@@ -1,0 +1,43 @@
+import { optionList } from './options.ts';
+import type { Setting } from './setting.ts';
+
+/** An option that needs another one, and why. */
+interface Need {
+  readonly of: string;
+  readonly needs: string;
+  readonly why: string;
+}
+
+const needs: readonly Need[] = [
+  {
+    of: 'registry.registrations',
+    needs: 'admin.tokenFile',
+    why: 'without a token nobody may register. Give a file with at least 16 characters',
+  },
+  {
+    of: 'peers.admin',
+    needs: 'registry.registrations',
+    why: 'what other control planes know is kept there',
+  },
+  {
+    of: 'peers.admin',
+    needs: 'admin.tokenFile',
+    why: 'control planes show each other the token',
+  },
+];
+
+/** What is wrong between options, and with which. */
+export function crossFaults(
+  settings: readonly Setting[],
+): readonly { readonly about: Setting; readonly message: string }[] {
+  const byName = new Map(settings.map((setting) => [setting.name, setting]));
+  return needs.flatMap(({ of, needs, why }) => {
+    const about = byName.get(of);
+    if (about?.value === undefined || byName.get(needs)?.value !== undefined) return [];
+    return [{ about, message: `needs ${flagOf(needs)} (${needs}): ${why}` }];
+  });
+}
+
+function flagOf(name: string): string {
+  return optionList.find((placed) => placed.name === name)?.row.flag ?? name;
+}

@@ -1,0 +1,79 @@
+import { stringify } from 'yaml';
+import { configKind, ownApiVersion } from '../registry/parse/own/schema.ts';
+import { variableOf } from './option.ts';
+import { type Origin, type Setting, showOrigin } from './setting.ts';
+import type { FileValue } from './value-kind.ts';
+
+/** An option as `isthmus config print -o json` shows it. */
+interface ShownOption {
+  readonly name: string;
+  /** As a file has it; null: none. */
+  readonly value: FileValue | null;
+  readonly default: FileValue | null;
+  readonly from: Origin['from'];
+  /** `FILE:LINE`, the flag, or the variable. */
+  readonly at: string | null;
+  readonly flag: string;
+  readonly variable: string;
+}
+
+/** The settings for scripts: `{apiVersion, kind, options: [{name, value, default, from, at, flag, variable}]}`. */
+export function settingsJson(settings: readonly Setting[]): string {
+  const options = settings.map((setting): ShownOption => {
+    const { name, row, origin } = setting;
+    const { byDefault, kind, flag } = row;
+    return {
+      name,
+      value: fileValue(setting) ?? null,
+      default: byDefault === undefined ? null : kind.toFile(kind.fromText(byDefault)),
+      from: origin.from,
+      at: origin.from === 'default' ? null : showOrigin(origin),
+      flag,
+      variable: variableOf(setting),
+    };
+  });
+  return `${JSON.stringify({ apiVersion: ownApiVersion, kind: configKind, options }, null, 2)}\n`;
+}
+
+/**
+ * The settings as a file that says the same, with where each value comes from as a comment; an option without a value is a comment
+ * as a whole. Relative paths are as they are used, from the working directory.
+ */
+export function settingsYaml(settings: readonly Setting[]): string {
+  const lines = [`apiVersion: ${ownApiVersion}`, `kind: ${configKind}`];
+  let open: readonly string[] = [];
+  for (const setting of settings) {
+    const groups = setting.path.slice(0, -1);
+    for (const [depth, key] of groups.entries()) {
+      if (open.slice(0, depth + 1).join('.') === groups.slice(0, depth + 1).join('.')) continue;
+      const isSet = settings.some(
+        (other) =>
+          fileValue(other) !== undefined &&
+          groups.slice(0, depth + 1).every((part, i) => other.path[i] === part),
+      );
+      lines.push(`${'  '.repeat(depth)}${isSet ? '' : '# '}${key}:`);
+    }
+    open = groups;
+    const indent = '  '.repeat(groups.length);
+    const key = setting.path.at(-1) ?? '';
+    const value = fileValue(setting);
+    lines.push(
+      value === undefined
+        ? `${indent}# ${key}: none`
+        : `${indent}${key}: ${yamlOf(value)} # ${showOrigin(setting.origin)}`,
+    );
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+function fileValue({ value, row }: Setting): FileValue | undefined {
+  return value === undefined ? undefined : row.kind.toFile(value);
+}
+
+/** On one line, so that a comment may follow. */
+function yamlOf(value: FileValue): string {
+  const isPlain = typeof value !== 'string' || /^[\x20-\x7e]*$/.test(value);
+  return isPlain
+    ? stringify(value, { lineWidth: 0, collectionStyle: 'flow', flowCollectionPadding: false }).trim()
+    : JSON.stringify(value);
+}

@@ -1,0 +1,136 @@
+import { MeshError } from '../base/error.ts';
+import { didYouMean } from '../model/suggest.ts';
+import { type ConfigFile, readConfigFile } from './config-file.ts';
+import { crossFaults } from './cross-check.ts';
+import { type PlacedOption, variableOf, variablePrefix } from './option.ts';
+import { type ControlPlaneConfig, optionList } from './options.ts';
+import { type Given, type Setting, showOrigin } from './setting.ts';
+
+/** A configuration, and where each of its values comes from. */
+export interface ResolvedConfig {
+  readonly config: ControlPlaneConfig;
+  /** In the order of the options. */
+  readonly settings: readonly Setting[];
+}
+
+/** Who says how a control plane runs; a flag goes before the environment, and that before the file. */
+export interface ConfigInput {
+  /** The path of a file. */
+  readonly file?: string | undefined;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Values by the option's name, as flags gave them. */
+  readonly flags: ReadonlyMap<string, unknown>;
+}
+
+/**
+ * The configuration that file, environment and flags make together, with defaults for the rest. Throws MeshError `unavailable` where
+ * the file cannot be read, and `invalid`, with a line for each fault, where anything in it or in the environment is wrong, also
+ * what is overridden.
+ */
+export function resolveConfig({ file, environment, flags }: ConfigInput): ResolvedConfig {
+  const fromFile = file === undefined ? emptyFile : readConfigFile(file);
+  const variables = readEnvironment(environment);
+  const faults = [...fromFile.faults, ...variables.faults];
+  const given = new Map<string, Given>();
+  for (const { name, row } of optionList) {
+    const found = flags.has(name)
+      ? ({ value: flags.get(name), origin: { from: 'flag', flag: row.flag } } as const)
+      : (variables.values.get(name) ?? fromFile.values.get(name));
+    if (found !== undefined) given.set(name, found);
+  }
+  const settings = settingsOf(given);
+  // What is faulty may have said what is missing.
+  if (faults.length === 0) faults.push(...missing(settings), ...needsOf(settings));
+  if (faults.length > 0) throw new MeshError('invalid', faults.join('\n'));
+  return { config: assemble(settings), settings };
+}
+
+const emptyFile: ConfigFile = { values: new Map(), faults: [] };
+
+function settingsOf(given: ReadonlyMap<string, Given>): readonly Setting[] {
+  return optionList.map((placed) => ({ ...placed, ...givenOrDefault(placed, given) }));
+}
+
+function givenOrDefault({ name, row }: PlacedOption, given: ReadonlyMap<string, Given>): Given {
+  const found = given.get(name);
+  if (found !== undefined) return found;
+  const origin = { from: 'default' } as const;
+  if (row.byDefault !== undefined) return { value: row.kind.fromText(row.byDefault), origin };
+  const other = row.derived && given.get(row.derived.from)?.value;
+  return { value: typeof other === 'string' ? row.derived?.of(other) : undefined, origin };
+}
+
+/** What is wrong with a file, and what must be given besides it. Throws MeshError `unavailable` where it cannot be read. */
+export function checkConfigFile(file: string): {
+  readonly faults: readonly string[];
+  readonly notes: readonly string[];
+} {
+  const { faults, values } = readConfigFile(file);
+  if (faults.length > 0) return { faults, notes: [] };
+  const settings = settingsOf(values);
+  return {
+    faults,
+    notes: [...missing(settings), ...needsOf(settings)].map((words) => `${file}: note: ${words}`),
+  };
+}
+
+/** Kubernetes gives variables to containers for each Service, here for one that is called `isthmus-serve`. */
+const ofService = /^(?:SERVICE_|PORT$|PORT_)/;
+
+function readEnvironment(environment: ConfigInput['environment']): ConfigFile {
+  const values = new Map<string, Given>();
+  const faults: string[] = [];
+  const byVariable = new Map(optionList.map((placed) => [variableOf(placed), placed]));
+  for (const [variable, text] of Object.entries(environment)) {
+    if (text === undefined || !variable.startsWith(variablePrefix)) continue;
+    const placed = byVariable.get(variable);
+    if (placed === undefined) {
+      if (!ofService.test(variable.slice(variablePrefix.length)))
+        faults.push(
+          `${variable}: error: no option is called so: correct or unset it.${didYouMean(variable, byVariable.keys())}`,
+        );
+      continue;
+    }
+    try {
+      values.set(placed.name, {
+        value: placed.row.kind.fromText(text),
+        origin: { from: 'environment', variable },
+      });
+    } catch (reason) {
+      faults.push(`${variable}: error: ${MeshError.from(reason).message}`);
+    }
+  }
+  return { values, faults };
+}
+
+function missing(settings: readonly Setting[]): readonly string[] {
+  return settings
+    .filter(({ row, value }) => row.presence === 'always' && value === undefined)
+    .map(
+      (setting) =>
+        `${setting.name} is required: give ${setting.row.flag} ${setting.row.kind.placeholder}, ${setting.name} in the file of --file, or ${variableOf(setting)}.`,
+    );
+}
+
+function needsOf(settings: readonly Setting[]): readonly string[] {
+  return crossFaults(settings).map(({ about, message }) => `${placeOf(about)} ${message}`);
+}
+
+/** A setting by what its user wrote: `--peer-admin`, `isthmus.yaml:7: peers.admin:`. */
+function placeOf({ origin, name }: Setting): string {
+  return origin.from === 'flag' ? origin.flag : `${showOrigin(origin)}: ${name}:`;
+}
+
+/** The values, each at its place. The table of options is the type's source, so that they fit. */
+function assemble(settings: readonly Setting[]): ControlPlaneConfig {
+  const root: Record<string, unknown> = {};
+  for (const { path, value } of settings) {
+    let at = root;
+    for (const key of path.slice(0, -1)) {
+      at[key] ??= {};
+      at = at[key] as Record<string, unknown>;
+    }
+    at[path.at(-1) as string] = value;
+  }
+  return root as unknown as ControlPlaneConfig;
+}

@@ -1,0 +1,45 @@
+import { z } from 'zod';
+import { configKind, ownApiVersion } from '../registry/parse/own/schema.ts';
+import { isGroup, type OptionTree } from './option.ts';
+import { controlPlaneOptions } from './options.ts';
+
+/** The schema of the options of a tree. None is required: what the file leaves out a flag may give. */
+function shapeOf(tree: OptionTree): Record<string, z.ZodType> {
+  return Object.fromEntries(
+    Object.entries(tree).map(([key, node]) => {
+      if (isGroup(node)) {
+        const inner = z.strictObject(shapeOf(node.options), {
+          error: 'must be a mapping of options: give it some, or leave it out.',
+        });
+        return [key, inner.optional().meta({ description: node.words })];
+      }
+      const { kind, words, byDefault } = node;
+      const range = kind.range === '' ? '' : ` Takes: ${kind.range}.`;
+      return [
+        key,
+        kind.schema.optional().meta({
+          description: `${words}.${range}`,
+          ...(byDefault === undefined ? {} : { default: kind.toFile(kind.fromText(byDefault)) }),
+        }),
+      ];
+    }),
+  );
+}
+
+/** The file of `isthmus serve --file`. */
+export const configSchema = z
+  .strictObject({
+    apiVersion: z.literal(ownApiVersion),
+    kind: z.literal(configKind),
+    ...shapeOf(controlPlaneOptions),
+  })
+  .meta({
+    title: configKind,
+    description:
+      'How `isthmus serve` runs. Relative paths are relative to the folder of the file; flags override it.',
+  });
+
+/** The JSON Schema (draft 7, which editors know best) of that file. */
+export function configJsonSchema(): string {
+  return `${JSON.stringify(z.toJSONSchema(configSchema, { target: 'draft-7', io: 'input' }), null, 2)}\n`;
+}

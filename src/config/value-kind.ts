@@ -1,0 +1,160 @@
+import { isAbsolute, join } from 'node:path';
+import { z } from 'zod';
+import { MeshError } from '../base/error.ts';
+import { durationPattern } from '../model/duration.ts';
+import { idcNamePattern, readIdcName } from '../model/idc.ts';
+import { showAddress } from '../model/listen-address.ts';
+import type { ListenAddress } from '../model/node.ts';
+import { addressPattern, readAddress, readAddresses, withoutTwins } from './address.ts';
+import { type DurationRange, readDuration, showDuration } from './duration.ts';
+
+/** A value as it stands in a file. */
+export type FileValue = string | number | boolean | readonly string[];
+
+/** How the values of one kind of option are written and read. */
+export interface ValueKind<T> {
+  /** What stands for a value in the help, such as `<host:port>`. */
+  readonly placeholder: string;
+  /** All values that there are, where they are few. */
+  readonly choices?: readonly string[];
+  /** Which values are taken, in words; '' where the placeholder says it. */
+  readonly range: string;
+  /** What a file may have. What only `fromFile` can tell is left to it. */
+  readonly schema: z.ZodType;
+  /** Reads the text of a flag or an environment variable. `before`: what the same flag gave before. Throws MeshError `invalid`. */
+  fromText(text: string, before?: T): T;
+  /** Reads what `schema` takes; relative paths are relative to `folder`. Throws MeshError `invalid`. */
+  fromFile(raw: unknown, folder: string): T;
+  /** The value as a file has it. */
+  toFile(value: T): FileValue;
+}
+
+/** A kind that a file has as the text that a flag has. */
+function textKind<T>(
+  kind: Pick<ValueKind<T>, 'placeholder'> & {
+    readonly range?: string;
+    readonly choices?: readonly string[];
+    /** For the JSON Schema. */
+    readonly pattern?: string;
+    /** What a value is, such as `a duration such as 15s`. */
+    readonly what: string;
+    readonly read: (text: string) => T;
+    readonly show: (value: T) => string;
+  },
+): ValueKind<T> {
+  const text = z.string({ error: `must be ${kind.what}.` });
+  return {
+    placeholder: kind.placeholder,
+    range: kind.range ?? '',
+    ...(kind.choices && { choices: kind.choices }),
+    schema: kind.pattern === undefined ? text : text.meta({ pattern: kind.pattern }),
+    fromText: (text) => kind.read(text),
+    fromFile: (raw) => kind.read(String(raw)),
+    toFile: kind.show,
+  };
+}
+
+function fault(message: string): MeshError {
+  return new MeshError('invalid', message);
+}
+
+function same(text: string): string {
+  return text;
+}
+
+/** The name of an IDC. */
+export const idcName: ValueKind<string> = textKind({
+  ...{ placeholder: '<name>', range: '1 to 32 of a-z, 0-9 and -', what: 'the name of an IDC', show: same },
+  ...{ pattern: idcNamePattern.source, read: readIdcName },
+});
+
+/** An address to listen on. */
+export const address: ValueKind<ListenAddress> = textKind({
+  ...{ placeholder: '<host:port>', what: "an address such as '127.0.0.1:15010'", pattern: addressPattern },
+  ...{ range: 'an IP address and a port, 0 to 65535', read: readAddress, show: showAddress },
+});
+
+/** Addresses: a list in a file; in text by comma, and a flag may be repeated. */
+export const addresses: ValueKind<readonly ListenAddress[]> = {
+  placeholder: '<host:port>',
+  range: 'IP addresses and ports',
+  schema: z.array(address.schema, { error: 'must be a list of addresses.' }),
+  fromText: (text, before) => readAddresses(text, before),
+  fromFile: (raw) => withoutTwins((raw as readonly string[]).map((one) => readAddress(one))),
+  toFile: (list) => list.map(showAddress),
+};
+
+/** A duration, as milliseconds. */
+export function duration(range: DurationRange): ValueKind<number> {
+  return textKind({
+    ...{ placeholder: '<duration>', what: "a duration such as '15s'", pattern: durationPattern.source },
+    range: `${showDuration(range.minMs)} to ${showDuration(range.maxMs)}`,
+    read: (text) => readDuration(text, range),
+    show: showDuration,
+  });
+}
+
+/** A whole number of `unit`, from `min` to `max`. */
+export function integer(min: number, max: number, unit: string): ValueKind<number> {
+  const error = `must be a whole number from ${min} to ${max}.`;
+  return {
+    placeholder: '<n>',
+    range: `${min} to ${max} ${unit}`,
+    schema: z.int({ error }).min(min, error).max(max, error),
+    fromText(text) {
+      const number = Number(text);
+      if (/^\d+$/.test(text) && number >= min && number <= max) return number;
+      throw fault(`give ${min} to ${max}, not '${text}'.`);
+    },
+    fromFile: (raw) => raw as number,
+    toFile: (number) => number,
+  };
+}
+
+/** One of some words. */
+export function choice<T extends string>(values: readonly [T, ...T[]]): ValueKind<T> {
+  const error = `must be one of ${values.join(', ')}.`;
+  const read = (text: string): T => {
+    const found = values.find((value) => value === text);
+    if (found === undefined) throw fault(`give one of ${values.join(', ')}, not '${text}'.`);
+    return found;
+  };
+  return {
+    ...{
+      placeholder: '<word>',
+      range: values.join(', '),
+      choices: values,
+      schema: z.enum(values, { error }),
+    },
+    ...{ fromText: read, fromFile: (raw) => read(String(raw)), toFile: same },
+  };
+}
+
+/** A switch: `on` or `off` in text, true or false in a file. */
+export const onOff: ValueKind<boolean> = {
+  ...{ placeholder: '<on|off>', range: 'true or false; as a flag on or off', choices: ['on', 'off'] },
+  schema: z.boolean({ error: 'must be true or false.' }),
+  fromText(text) {
+    if (text === 'on' || text === 'off') return text === 'on';
+    throw fault(`give one of on, off, not '${text}'.`);
+  },
+  fromFile: (raw) => raw as boolean,
+  toFile: (value) => value,
+};
+
+/** The path of a file or folder; `placeholder` says of which. In a file it is relative to the folder of that file. */
+export function path(placeholder: '<file>' | '<dir>'): ValueKind<string> {
+  const what = placeholder === '<file>' ? 'the path of a file' : 'the path of a folder';
+  const read = (text: string): string => {
+    if (text === '') throw fault('is empty: give a path, or leave it out.');
+    return text;
+  };
+  return {
+    ...textKind({ placeholder, what, range: what, read, show: same }),
+    fromFile: (raw, folder) => {
+      // A scheme, such as `files:`, stays in front.
+      const [, scheme = '', rest = ''] = /^([a-z][a-z0-9+-]+:)?(.*)$/s.exec(read(String(raw))) ?? [];
+      return `${scheme}${isAbsolute(rest) ? rest : join(folder, rest)}`;
+    },
+  };
+}

@@ -1,0 +1,77 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import fc from 'fast-check';
+import t from 'tap';
+import { parseConfigFile } from '../../src/config/config-file.ts';
+import { optionList } from '../../src/config/options.ts';
+import { settingsJson, settingsYaml } from '../../src/config/print.ts';
+import { resolveConfig } from '../../src/config/resolve.ts';
+import type { Given, Setting } from '../../src/config/setting.ts';
+
+const golden = (name: string) => new URL(`../golden/config/${name}`, import.meta.url);
+
+/** Compares with a golden file, or writes it. */
+function compare(name: string, text: string): void {
+  if (process.env.UPDATE_GOLDEN === '1') writeFileSync(golden(name), text);
+  t.equal(text, readFileSync(golden(name), 'utf8'), name);
+}
+
+t.test('what is in force, and where each value is from', async () => {
+  const file = 'docs/examples/isthmus.yaml';
+  const { settings } = resolveConfig({
+    file,
+    environment: { ISTHMUS_SERVE_IDC: 'sh-b' },
+    flags: new Map<string, unknown>([['shutdown.grace', 90_000]]),
+  });
+  compare('print.yaml', settingsYaml(settings));
+  compare('print.json', settingsJson(settings));
+});
+
+/** An option's value by its kind, from what a file may have. */
+function anyValue({ row }: (typeof optionList)[number]): fc.Arbitrary<unknown> {
+  const port = fc.nat(65_535);
+  const address = fc.oneof(
+    port.map((port) => ({ address: '127.0.0.1', port })),
+    port.map((port) => ({ address: '2001:db8::1', port })),
+  );
+  switch (row.kind.placeholder) {
+    case '<host:port>':
+      return row.flag === '--peer-admin'
+        ? fc.uniqueArray(address, { selector: ({ port }) => port })
+        : address;
+    case '<duration>':
+      return fc.integer({ min: 1_000, max: 600_000 });
+    case '<name>':
+      return fc.constantFrom('sh-a', 'no', '1e3', '007', 'null', 'true', '0x1f');
+    case '<n>':
+      return fc.nat(4);
+    case '<on|off>':
+      return fc.boolean();
+    case '<word>':
+      return fc.constantFrom(...(row.kind.choices ?? []));
+    default:
+      return fc
+        .string({ minLength: 1 })
+        .map((text) => `/${text}`)
+        .filter(
+          (text) =>
+            !text.includes('/..') && !text.includes('/.') && !text.includes('//') && !text.endsWith('/'),
+        );
+  }
+}
+
+t.test('it is a file that says the same', async (t) => {
+  const settings = fc.tuple(
+    ...optionList.map((placed) =>
+      anyValue(placed).map((value): Setting => ({ ...placed, value, origin: { from: 'default' } })),
+    ),
+  );
+  fc.assert(
+    fc.property(settings, (list) => {
+      const { faults, values } = parseConfigFile(settingsYaml(list), '/f.yaml');
+      const read = list.map(({ name }) => (values.get(name) as Given | undefined)?.value);
+      t.strictSame({ faults, read }, { faults: [], read: list.map(({ value }) => value) });
+      return faults.length === 0;
+    }),
+    { numRuns: 200 },
+  );
+});
