@@ -1,8 +1,8 @@
 import type { Clock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import { replicaPath } from '../contract/replica-path.ts';
-import type { Deletion } from '../delivery/guard.ts';
-import { waitForRelease } from '../delivery/release.ts';
+import type { Deletion } from '../delivery/deletion/guard.ts';
+import { waitForRelease } from '../delivery/deletion/wait-for-release.ts';
 import type { WorkloadSpec } from '../model/service.ts';
 import type { ControlPlane } from '../plane/controlplane.ts';
 import { renderPath } from '../registry/parse/fault.ts';

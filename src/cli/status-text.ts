@@ -1,6 +1,6 @@
-import { remainderOf, remedyOf } from '../delivery/nacks.ts';
-import type { SlowPush } from '../delivery/push.ts';
+import type { SlowPush } from '../delivery/push-record.ts';
 import { span } from '../model/duration.ts';
+import { remainderOf, remedyOf } from '../plane/describe-nacks.ts';
 import type { ControlPlaneStatus, NodeStatus, ProxyStatus, TypeReport } from '../plane/status.ts';
 import { peerWords } from '../registry/registrations/peer-words.ts';
 import type { Problem } from '../registry/source.ts';

@@ -1,9 +1,9 @@
 import { build, type Histogram } from 'hdr-histogram-js';
 import type { Clock, Timer } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
-import type { Series } from './histogram.ts';
-import type { Metrics } from './metrics.ts';
-import { type Push, type PushCause, type SlowPush, stagesOf, type TypeProgress } from './push.ts';
+import type { Series } from '../metrics/latency-histogram.ts';
+import type { Metrics } from '../metrics/metrics.ts';
+import { type Push, type PushCause, type SlowPush, stagesOf, type TypeProgress } from './push-record.ts';
 
 /** An ACK or NACK of one response. Times in the clock's `now`. */
 export interface Answer {

@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
+import type { Metrics } from '../metrics/metrics.ts';
 import type { NodeRole } from '../model/node.ts';
-import type { Metrics } from './metrics.ts';
 import { RefusalBook, type RefusedStreams } from './refused-streams.ts';
 
 /** A stream of a proxy, as far as the roster cares. */

@@ -1,10 +1,9 @@
 import type { Clock, Timer } from '../base/clock.ts';
 import type { MeshError } from '../base/error.ts';
 import type { Logger } from '../base/log.ts';
-import type { Pushed } from '../delivery/deletions.ts';
+import type { Pushed } from '../delivery/deletion/deletions.ts';
 import type { Ledger, OpenPush } from '../delivery/ledger.ts';
-import type { AllWatched } from '../delivery/reach.ts';
-import { applySalvaging } from '../delivery/salvage.ts';
+import type { AllWatched } from '../delivery/reach/reach.ts';
 import { sameContent } from '../index/equal.ts';
 import { isFollowUp } from '../index/problems.ts';
 import { createIndex } from '../index/store.ts';
@@ -41,6 +40,7 @@ import { createFilterKeeper } from '../trail/filter-keeper.ts';
 import { Catalog, freshenedAtOnce } from '../translate/catalog.ts';
 import type { ScopeChange } from '../translate/changes.ts';
 import type { Built, Filters, ResourceKind } from '../translate/resources.ts';
+import { applySalvaging } from './apply-salvaging.ts';
 
 /** What the path from an event to its push needs. */
 export interface PipelineOptions {

@@ -1,8 +1,8 @@
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
-import type { Deletions } from '../delivery/deletions.ts';
-import type { Metrics } from '../delivery/metrics.ts';
-import { createProblemLog } from '../delivery/problem-log.ts';
+import type { Deletions } from '../delivery/deletion/deletions.ts';
+import { createProblemLog } from '../delivery/problems/problem-log.ts';
+import type { Metrics } from '../metrics/metrics.ts';
 import type { Change, Kind } from '../model/object.ts';
 import { createReconciler, keysOf, reconcileMs, reconcileOften } from '../registry/merge/audit.ts';
 import { createPrecedence } from '../registry/merge/precedence.ts';

@@ -1,14 +1,12 @@
 import type { Clock } from '../base/clock.ts';
-import { describeDependencies, type KnownGroups } from '../delivery/dependencies.ts';
-import { type ConnectedNode, describeDoubles } from '../delivery/doubles.ts';
 import type { AckSummary, Ledger } from '../delivery/ledger.ts';
-import { describeLimits, type KnownLimits } from '../delivery/limits.ts';
-import { describeMisplaced } from '../delivery/misplaced.ts';
-import { describeNacks } from '../delivery/nacks.ts';
-import type { SlowPush } from '../delivery/push.ts';
-import type { Readiness } from '../delivery/readiness.ts';
+import { describeDependencies, type KnownGroups } from '../delivery/problems/dependencies.ts';
+import { type ConnectedNode, describeDoubles } from '../delivery/problems/doubles.ts';
+import { describeLimits, type KnownLimits } from '../delivery/problems/limits.ts';
+import { describeMisplaced } from '../delivery/problems/misplaced.ts';
+import { describeReturns, type KnownShortfall } from '../delivery/problems/returns.ts';
+import type { SlowPush } from '../delivery/push-record.ts';
 import { describeRefusedStreams, type RefusedStreams } from '../delivery/refused-streams.ts';
-import { describeReturns, type KnownShortfall } from '../delivery/returns.ts';
 import type { GoneNode, Roster } from '../delivery/roster.ts';
 import type { EvacuationStatus } from '../model/evacuation.ts';
 import type { Idc } from '../model/idc.ts';
@@ -19,6 +17,7 @@ import type { LastGoodStatus } from '../registry/lastgood/last-good-source.ts';
 import type { OpenedSource } from '../registry/open.ts';
 import type { PeerStatus } from '../registry/registrations/peers.ts';
 import type { Problem } from '../registry/source.ts';
+import type { Readiness } from '../rollout/readiness.ts';
 import type {
   Levels,
   NackStatus,
@@ -27,6 +26,7 @@ import type {
   TypeStatus,
   XdsServer,
 } from '../serve/xds.ts';
+import { describeNacks } from './describe-nacks.ts';
 
 /** Stands in /status and /problems as long as a control plane runs so. */
 export const unprotected: Problem = {

@@ -8,7 +8,7 @@ import { parseConfigFile } from '../../src/config/config-file.ts';
 import { variableOf } from '../../src/config/option.ts';
 import { optionList } from '../../src/config/options.ts';
 import { madeFromOptions } from '../../src/config/write-docs.ts';
-import { guardLimits } from '../../src/delivery/guard.ts';
+import { guardLimits } from '../../src/delivery/deletion/guard.ts';
 import { peerTimes } from '../../src/registry/registrations/peers.ts';
 
 const read = (path: string) => readFileSync(fileURLToPath(new URL(`../../${path}`, import.meta.url)), 'utf8');

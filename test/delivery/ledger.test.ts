@@ -2,8 +2,8 @@ import t from 'tap';
 import type { Clock } from '../../src/base/clock.ts';
 import type { Logger } from '../../src/base/log.ts';
 import { Ledger } from '../../src/delivery/ledger.ts';
-import { createMetrics } from '../../src/delivery/metrics.ts';
-import type { PushCause } from '../../src/delivery/push.ts';
+import type { PushCause } from '../../src/delivery/push-record.ts';
+import { createMetrics } from '../../src/metrics/metrics.ts';
 
 /** A ledger whose time stands still until it is moved, over proxies of which `behind` have not ACKed. */
 function story(uptimeMs = 1_000) {

@@ -75,10 +75,10 @@ const objects: readonly Held[] = [
 
 /** Of the control plane and the commands. */
 const processes: readonly Held[] = [
-  ['ingress gateways wait', '5 s', 'src/delivery/start-order.ts', 'egressWaitMsMax = 5_000;'],
+  ['ingress gateways wait', '5 s', 'src/rollout/start-order.ts', 'egressWaitMsMax = 5_000;'],
   ['a push is slow', '1 s, 10 s', 'src/delivery/ledger.ts', '{ lateMs: 10_000, slowMs: 1_000 }'],
   ['a proxy that left', '1 h, 1,000', 'src/delivery/roster.ts', '{ keptMs: 3_600_000, nodesMax: 1_000 }'],
-  ['what is waited for', '10 s', 'src/delivery/readiness.ts', 'reminderMs = 10_000;'],
+  ['what is waited for', '10 s', 'src/rollout/readiness.ts', 'reminderMs = 10_000;'],
   ['a stall of the event loop', '500 ms', 'src/cli/process/stall.ts', 'defaultStallMs = 500;'],
   ['on SIGTERM', '5 ms apart', 'src/serve/handover.ts', 'handOverSpacingMs = 5;'],
   ['on SIGTERM', 'for 1 s', 'src/cli/serve.ts', 'noticeMs = 1_000;'],
@@ -88,13 +88,8 @@ const processes: readonly Held[] = [
     'src/serve/xds.ts',
     'shedKindsMin = 4;\nconst manyKinds = 64;',
   ],
-  ['parts of the heap', '0.85; 0.92', 'src/delivery/memory.ts', '{ refuse: 0.85, end: 0.92 }'],
-  [
-    'memory is looked at',
-    'each 0.25 s; after 30 s',
-    'src/delivery/memory.ts',
-    '{ look: 250, collect: 30_000 }',
-  ],
+  ['parts of the heap', '0.85; 0.92', 'src/plane/memory.ts', '{ refuse: 0.85, end: 0.92 }'],
+  ['memory is looked at', 'each 0.25 s; after 30 s', 'src/plane/memory.ts', '{ look: 250, collect: 30_000 }'],
   ['a fault that nothing', 'with 1', 'src/cli/process/fault.ts', 'process.exit(exitCode.failed)'],
   ['the store is compared', '30 s', 'src/registry/merge/audit.ts', 'reconcileMs = 30_000;'],
   [
@@ -314,7 +309,12 @@ const processes: readonly Held[] = [
     'Math.max(3, failureShare?.instancesMin ?? 0),\n    success_rate_request_volume: failureShare?.requestsMin ?? 100,',
   ],
   ['Groups whose endpoints are built', '250', 'src/translate/catalog.ts', 'freshenedAtOnce = 250'],
-  ['when the control plane logs that one', 'after 30 s', 'src/delivery/reach-watch.ts', 'startMs: 30_000'],
+  [
+    'when the control plane logs that one',
+    'after 30 s',
+    'src/delivery/reach/reach-watch.ts',
+    'startMs: 30_000',
+  ],
   [
     'the largest scenario',
     '32 MiB',

@@ -120,15 +120,15 @@ const requests: readonly Held[] = [
   [
     'instances that count',
     'each 1 s, 250 a second at most; dead after 2 failures',
-    'src/delivery/reach-watch.ts',
+    'src/delivery/reach/reach-watch.ts',
     'everyMs: 1_000,\n  connectMs: 500,\n  answerMs: 500,\n  failures: 2,\n  perSecondMax: 250,',
   ],
-  ['a gateway that hangs', 'within 0.5 s', 'src/delivery/reach-watch.ts', 'answerMs: 500,'],
-  ['a gateway that hangs', 'three times', 'src/delivery/word.ts', 'waysMax = 3;'],
+  ['a gateway that hangs', 'within 0.5 s', 'src/delivery/reach/reach-watch.ts', 'answerMs: 500,'],
+  ['a gateway that hangs', 'three times', 'src/delivery/reach/word.ts', 'waysMax = 3;'],
   [
     'the same, connection to a gateway of another IDC',
     '1.05 s',
-    'src/delivery/reach.ts',
+    'src/delivery/reach/reach.ts',
     'farConnectMs = 1_050;',
   ],
   [

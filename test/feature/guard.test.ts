@@ -6,7 +6,7 @@ import t from 'tap';
 import { serveAdmin } from '../../src/api/admin-server.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/log.ts';
-import type { GuardLimits } from '../../src/delivery/guard.ts';
+import type { GuardLimits } from '../../src/delivery/deletion/guard.ts';
 import { startControlPlane } from '../../src/plane/controlplane.ts';
 import { openSource } from '../../src/registry/open.ts';
 import { createRegistrationsSource } from '../../src/registry/registrations/registrations-source.ts';

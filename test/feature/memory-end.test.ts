@@ -22,7 +22,7 @@ async function grow(t: Test, ...off: Replacement[]) {
   const served = await startServe({
     files: { 'echo.yaml': groupYaml('echo') },
     node: ['--max-old-space-size=128', '--import', without],
-    env: takeAway({ file: 'delivery/memory.ts', from: 'collect: 30_000', to: 'collect: 1_000' }, ...off),
+    env: takeAway({ file: 'plane/memory.ts', from: 'collect: 30_000', to: 'collect: 1_000' }, ...off),
   });
   t.teardown(() => served.close());
   await served.ready();
@@ -86,7 +86,7 @@ t.test(
 
 t.test('the control: without that the process dies, with all proxies', { timeout: 240_000 }, async (t) => {
   const { served, proxies, ends, isDead } = await grow(t, {
-    ...{ file: 'delivery/memory.ts', from: 'end: 0.92' },
+    ...{ file: 'plane/memory.ts', from: 'end: 0.92' },
     to: 'end: 9',
   });
   await Promise.race([served.exit, pause(60_000)]);

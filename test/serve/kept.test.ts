@@ -1,9 +1,9 @@
 import t from 'tap';
 import { silentLogger } from '../../src/base/log.ts';
 import { Slots } from '../../src/base/slots.ts';
-import { createMetrics } from '../../src/delivery/metrics.ts';
 import { refusedLimits } from '../../src/delivery/refused-streams.ts';
 import { goneLimits, Roster } from '../../src/delivery/roster.ts';
+import { createMetrics } from '../../src/metrics/metrics.ts';
 import { Answering } from '../../src/serve/calls.ts';
 import { NameSets } from '../../src/serve/names.ts';
 import type { Stream } from '../../src/serve/server.ts';

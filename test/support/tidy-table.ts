@@ -43,11 +43,14 @@ export const allowances: Readonly<Record<string, Allowance>> = {
     node: true,
   },
   trail: { folders: ['base', 'model'], packages: { assemblyscript: 'all', 'lru-cache': 'all' }, node: true },
+  metrics: { folders: ['base'], packages: { 'prom-client': 'all' }, node: false },
   delivery: {
-    folders: ['base', 'model'],
-    packages: { 'prom-client': 'all', 'hdr-histogram-js': 'all' },
+    folders: ['base', 'model', 'metrics'],
+    packages: { 'hdr-histogram-js': 'all' },
     node: true,
   },
+  // When a control plane is ready, and in which order proxies get what they listen with.
+  rollout: { folders: ['base', 'model'], types: ['delivery'], node: false },
   // Asks instances whether they are well.
   probe: { folders: ['base', 'model'], node: true },
   failback: { folders: ['base', 'model', 'plan', 'probe'], node: true },
@@ -55,7 +58,7 @@ export const allowances: Readonly<Record<string, Allowance>> = {
   plane: {
     folders: [
       ...['base', 'model', 'registry', 'index', 'plan', 'translate', 'serve', 'trail', 'delivery'],
-      'failback',
+      ...['metrics', 'rollout', 'failback'],
     ],
     node: false,
   },

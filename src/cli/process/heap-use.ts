@@ -1,7 +1,7 @@
 import { constants, PerformanceObserver } from 'node:perf_hooks';
 import { getHeapSpaceStatistics, getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import type { Heap } from '../../delivery/memory.ts';
+import type { Heap } from '../../plane/memory.ts';
 
 // Of V8 on 64 bits; young memory has three of them.
 const semiSpaceMiBDefault = 64;

@@ -1,0 +1,134 @@
+import type { Clock } from '../../base/clock.ts';
+import { MeshError } from '../../base/error.ts';
+import type { Logger } from '../../base/log.ts';
+import type { Metrics } from '../../metrics/metrics.ts';
+import { type Change, type Ref, refKey } from '../../model/object.ts';
+import { createDeletionGuard, type Deletion, type GuardLimits, type Release } from './guard.ts';
+
+/** A proxy's stream, as `serve` tells of it. */
+export interface ProxyStream {
+  readonly id: number;
+  readonly node: { readonly id?: string | undefined };
+}
+
+/** What a stream is asked to have confirmed; the form of `serve`'s own. */
+export interface EndpointConcern {
+  readonly revision: number;
+  readonly types: readonly string[];
+  readonly resources?: Pushed['resources'];
+  readonly lenient?: boolean;
+  readonly subscribed?: boolean;
+}
+
+/** What a batch of changes did to the resources: names by type URL, and the revision that has it all. */
+export interface Pushed {
+  readonly revision: number;
+  readonly resources: ReadonlyMap<string, ReadonlySet<string>>;
+}
+
+/** What deletions need of the rest. */
+export interface DeletionsOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Pick<Metrics, 'deletionsPending' | 'deletionsReleased' | 'deletionRelease'>;
+  readonly limits?: Partial<GuardLimits>;
+  /** Type URLs of clusters and of endpoints. */
+  readonly clusterType: string;
+  readonly endpointType: string;
+  /** A proxy has endpoints, or has gone for good: whether a later life of this process should `expect` it. */
+  readonly onProxy?: (node: string, isKnown: boolean) => void;
+  /** The revision of everything that was put so far. */
+  revision(): number;
+  /** The streams that have not confirmed something. */
+  unconfirmed(concern: EndpointConcern): readonly ProxyStream[];
+}
+
+/** The deletion guard between the sources, whose objects go, and the streams, which confirm it. */
+export interface Deletions {
+  opened(stream: ProxyStream): void;
+  closed(stream: ProxyStream): void;
+  confirmed(stream: ProxyStream, has: (concern: EndpointConcern) => boolean): void;
+  /** Holds the deletions of a batch, until no proxy has any more what the batch removed; then `release` is called. */
+  hold(batch: readonly Change[], pushed: Pushed, release: (ref: Ref) => Promise<void>): void;
+  /** Proxies are answered from now on: only from here on limits run. */
+  answering(): void;
+  /** Proxies that an earlier life of this process served, by node id. */
+  expect(nodes: readonly string[]): void;
+  /** Proxies that another control plane has, which waits for them. */
+  handOver(nodes: readonly string[]): void;
+  /** The deletion of an object that some proxy may still have. */
+  of(ref: Ref): Deletion | undefined;
+  /**
+   * Ends when every connected proxy has confirmed the clusters and endpoints as they are now, but for what it refuses
+   * and removals that it is not told of yet; `absent`: those that are away for a moment, too.
+   */
+  barrier(absent: boolean): Deletion;
+  /** How many proxies are away and waited for. */
+  kept(): Readonly<Record<string, number>>;
+  close(): void;
+}
+
+type State = Pick<EndpointConcern, 'revision' | 'resources' | 'lenient'>;
+
+/** Creates the deletions, none at first. */
+export function createDeletions(options: DeletionsOptions): Deletions {
+  const { clock, logger, metrics, limits = {}, endpointType } = options;
+  const types = [options.clusterType, endpointType];
+  const releases = new Map<string, () => Promise<void>>();
+  const guard = createDeletionGuard<State>({
+    clock,
+    logger,
+    limits,
+    answering: false,
+    onRelease: released,
+    ...(options.onProxy && { onProxy: options.onProxy }),
+  });
+  function released({ keys, cause, heldMs }: Release): void {
+    metrics.deletionsPending.set(guard.pending);
+    metrics.deletionsReleased.inc({ cause }, keys.length);
+    metrics.deletionRelease.series(cause).record(heldMs);
+    for (const key of keys) {
+      const release = releases.get(key);
+      releases.delete(key);
+      release?.().catch((reason) => {
+        const error = MeshError.from(reason).message;
+        logger.error('a source could not let an object go', { key, error });
+      });
+    }
+  }
+
+  const owing = (state: State) => options.unconfirmed({ ...state, types }).map(guarded);
+
+  return {
+    opened: (stream) => guard.opened(guarded(stream)),
+    closed: (stream) => guard.closed(guarded(stream)),
+    confirmed: (stream, has) =>
+      guard.confirmed(guarded(stream), {
+        has: (state) => has({ ...state, types }),
+        holdsEndpoints: () => has({ revision: 0, lenient: true, types: [endpointType], subscribed: true }),
+        isInSync: () => has({ revision: options.revision(), lenient: true, types, subscribed: true }),
+      }),
+    hold(batch, state, release) {
+      const refs = batch.flatMap((change) => (change.type === 'delete' ? [change.ref] : []));
+      const instances = refs.filter((ref) => ref.kind === 'WorkloadEntry');
+      if (instances.length === 0) return;
+      for (const ref of instances) releases.set(refKey(ref), () => release(ref));
+      guard.hold(instances.map(refKey), state, owing(state));
+      metrics.deletionsPending.set(guard.pending);
+    },
+    answering: () => guard.answering(),
+    expect: (nodes) => guard.expect(nodes),
+    handOver: (nodes) => guard.handOver(nodes),
+    of: (ref) => guard.find(refKey(ref)),
+    barrier(absent) {
+      const state = { revision: options.revision(), lenient: true };
+      return guard.wait(state, owing(state), absent);
+    },
+    kept: () => ({ awaitedNodes: guard.away }),
+    close: () => guard.close(),
+  };
+}
+
+function guarded({ id, node }: ProxyStream): { id: number; node: string } {
+  return { id, node: node.id ?? '' };
+}

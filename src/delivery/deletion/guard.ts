@@ -1,0 +1,329 @@
+import type { Clock, Timer } from '../../base/clock.ts';
+import type { Logger } from '../../base/log.ts';
+
+/** A proxy's stream, as far as the guard knows it. */
+export interface GuardedStream {
+  readonly id: number;
+  /** Node id: what a proxy is known by when it comes back. */
+  readonly node: string;
+}
+
+/** How a deletion ended: by ACKs alone, or because a limit was reached for some proxy. */
+export type ReleaseCause = 'acked' | 'disconnected' | 'limit';
+
+/** A deletion that is over. */
+export interface Release {
+  readonly keys: readonly string[];
+  readonly cause: ReleaseCause;
+  /** Proxies that were not waited for any longer. */
+  readonly forgiven: readonly string[];
+  readonly heldMs: number;
+}
+
+/** Limits, in milliseconds. */
+export interface GuardLimits {
+  /** How long a connected proxy may owe its ACK. */
+  readonly ackMsMax: number;
+  /** How long a proxy that has disconnected may take to come back and be in sync. */
+  readonly reconnectMsMax: number;
+}
+
+/** What docs/registration.md states. Our bootstrap makes an Envoy ask again within 2 s. */
+export const guardLimits: GuardLimits = { ackMsMax: 30_000, reconnectMsMax: 15_000 };
+
+/** What the guard is made of. `S` says what a deletion waits for: the state without the objects. */
+export interface GuardOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly limits?: Partial<GuardLimits>;
+  /** False: proxies get no answers before `answering()`, so until then no limit runs. Default true. */
+  readonly answering?: boolean;
+  /** Every proxy that had them is rid of these, or was given up. Not called for a key that is held again. */
+  readonly onRelease: (release: Release) => void;
+  /** A proxy has endpoints for the first time, or has gone for good: whether an `expect` should name it. */
+  readonly onProxy?: (node: string, isKnown: boolean) => void;
+}
+
+/** What a stream shows of itself when it has confirmed something. `S` says what a deletion waits for. */
+export interface Showing<S> {
+  /** Whether it has confirmed a state. */
+  has(state: S): boolean;
+  /** Whether it has endpoints at all. */
+  holdsEndpoints(): boolean;
+  /** Whether it has endpoints, and has answered all that it is to know of them. */
+  isInSync(): boolean;
+}
+
+/** Deletions that wait for proxies. */
+export interface DeletionGuard<S> {
+  opened(stream: GuardedStream): void;
+  closed(stream: GuardedStream): void;
+  /** The stream has confirmed more than before. */
+  confirmed(stream: GuardedStream, shows: Showing<S>): void;
+  /** Holds a deletion until the streams given, and every proxy that is away, have `state`. */
+  hold(keys: readonly string[], state: S, owing: readonly GuardedStream[]): Deletion;
+  /** The same without anything that is deleted; `absent`: for proxies that are away, too. */
+  wait(state: S, owing: readonly GuardedStream[], absent: boolean): Deletion;
+  /** The deletion that holds a key now. */
+  find(key: string): Deletion | undefined;
+  /** Proxies are answered from now on. */
+  answering(): void;
+  /** Proxies that were connected and are expected back, by node id. */
+  expect(nodes: readonly string[]): void;
+  /** Proxies that are connected to somebody else who waits for them: those that are away here owe nothing here. */
+  handOver(nodes: readonly string[]): void;
+  /** Number of deletions that wait. */
+  readonly pending: number;
+  /** Number of proxies that are away and expected back. */
+  readonly away: number;
+  close(): void;
+}
+
+/** One deletion, from outside. */
+export interface Deletion {
+  /** Node ids of the proxies that it still waits for. */
+  waitingFor(): readonly string[];
+  /** Calls back once, at once when it is over. Returns how to take that back. */
+  whenReleased(fn: (release: Release) => void): () => void;
+}
+
+interface Held<S> extends Deletion {
+  readonly keys: readonly string[];
+  readonly state: S;
+  readonly since: number;
+  readonly owing: Set<Debtor<S>>;
+  readonly forgiven: Set<string>;
+  readonly watchers: Set<(release: Release) => void>;
+  cause: ReleaseCause;
+  timer: Timer | undefined;
+  release: Release | undefined;
+}
+
+/** A stream, or a proxy that is away. */
+interface Debtor<S> {
+  readonly node: string;
+  readonly debts: Set<Held<S>>;
+  /** It has, or may have, endpoints. */
+  holds: boolean;
+  /** It was away, and until then counts as rid of something only once it is in sync. A time of the clock. */
+  backUntil: number;
+}
+
+/**
+ * Creates the guard. What "gone" means: every stream that had an object has confirmed a state without it. A proxy
+ * that disconnects goes on routing by what it had, so it owes until it is back in sync, or for `reconnectMsMax`;
+ * one that is connected and never confirms owes for `ackMsMax`. Both ends are counted and logged by name.
+ */
+export function createDeletionGuard<S>(options: GuardOptions): DeletionGuard<S> {
+  const { clock, logger, onRelease, onProxy = () => {} } = options;
+  const limits = { ...guardLimits, ...options.limits };
+  const streams = new Map<number, Debtor<S>>();
+  const byNode = new Map<string, Set<Debtor<S>>>();
+  const away = new Map<string, Debtor<S> & { timer: Timer | undefined }>();
+  const held = new Set<Held<S>>();
+  const byKey = new Map<string, Held<S>>();
+  let answering = options.answering ?? true;
+
+  /** Limits are for proxies that could have answered. */
+  function limit(afterMs: number, fn: () => void): Timer | undefined {
+    return answering ? clock.after(afterMs, fn) : undefined;
+  }
+
+  function settle(debtor: Debtor<S>, deletion: Held<S>): void {
+    debtor.debts.delete(deletion);
+    deletion.owing.delete(debtor);
+    finish(deletion);
+  }
+
+  function forgive(debtor: Debtor<S>, deletion: Held<S>, cause: 'disconnected' | 'limit'): void {
+    deletion.forgiven.add(debtor.node);
+    if (deletion.cause !== 'limit') deletion.cause = cause;
+    settle(debtor, deletion);
+  }
+
+  function finish(deletion: Held<S>): void {
+    if (deletion.owing.size > 0 || deletion.release !== undefined) return;
+    deletion.timer?.cancel();
+    held.delete(deletion);
+    // What is held again meanwhile is released by the newer deletion.
+    const keys = deletion.keys.filter((key) => byKey.get(key) === deletion);
+    for (const key of keys) byKey.delete(key);
+    const heldMs = clock.now() - deletion.since;
+    const { cause } = deletion;
+    const release: Release = { keys, cause, forgiven: [...deletion.forgiven].sort(), heldMs };
+    deletion.release = release;
+    if (deletion.keys.length > 0) onRelease(release);
+    for (const fn of deletion.watchers) fn(release);
+    deletion.watchers.clear();
+  }
+
+  function overdue(deletion: Held<S>): void {
+    const nodes = waitingFor(deletion);
+    logger.warn('deletion let go: these proxies have not confirmed it, and may still send requests there', {
+      objects: deletion.keys.slice(0, 20),
+      nodes: nodes.slice(0, 20),
+      afterMs: limits.ackMsMax,
+    });
+    for (const debtor of [...deletion.owing]) forgive(debtor, deletion, 'limit');
+  }
+
+  function owe(debtor: Debtor<S>, debts: Iterable<Held<S>>): void {
+    for (const deletion of debts) {
+      debtor.debts.add(deletion);
+      deletion.owing.add(debtor);
+    }
+  }
+
+  /** Takes a debtor out of the books, when another has taken over what it owes. */
+  function strike(debtor: Debtor<S>): void {
+    for (const deletion of debtor.debts) deletion.owing.delete(debtor);
+    debtor.debts.clear();
+  }
+
+  function leave(node: string, debts: Iterable<Held<S>>): void {
+    const timer = limit(limits.reconnectMsMax, () => giveUp(node));
+    const absent = { node, debts: new Set<Held<S>>(), holds: true, backUntil: 0, timer };
+    owe(absent, debts);
+    away.get(node)?.timer?.cancel();
+    away.set(node, absent);
+  }
+
+  /** A proxy has not come back in time. */
+  function giveUp(node: string): void {
+    const absent = away.get(node);
+    if (absent === undefined) return;
+    away.delete(node);
+    onProxy(node, false);
+    if (absent.debts.size > 0)
+      logger.warn('proxy did not come back in time; deletions do not wait for it any longer', {
+        node,
+        deletions: absent.debts.size,
+        afterMs: limits.reconnectMsMax,
+      });
+    for (const deletion of [...absent.debts]) forgive(absent, deletion, 'disconnected');
+  }
+
+  function hold(
+    keys: readonly string[],
+    state: S,
+    owing: readonly GuardedStream[],
+    absent: boolean,
+  ): Deletion {
+    const deletion: Held<S> = {
+      keys,
+      state,
+      since: clock.now(),
+      owing: new Set(),
+      forgiven: new Set(),
+      watchers: new Set(),
+      cause: 'acked',
+      timer: undefined,
+      release: undefined,
+      waitingFor: () => waitingFor(deletion),
+      whenReleased(fn) {
+        if (deletion.release !== undefined) fn(deletion.release);
+        else deletion.watchers.add(fn);
+        return () => deletion.watchers.delete(fn);
+      },
+    };
+    const now = clock.now();
+    const returning = absent ? [...streams.values()].filter((debtor) => debtor.backUntil > now) : [];
+    const connected = owing.map(({ id }) => streams.get(id)).filter((debtor) => debtor !== undefined);
+    for (const debtor of [...connected, ...returning, ...(absent ? away.values() : [])])
+      owe(debtor, [deletion]);
+    for (const key of keys) byKey.set(key, deletion);
+    held.add(deletion);
+    if (deletion.owing.size === 0) finish(deletion);
+    else deletion.timer = limit(limits.ackMsMax, () => overdue(deletion));
+    return deletion;
+  }
+
+  return {
+    opened({ id, node }) {
+      const absent = away.get(node);
+      const others = byNode.get(node) ?? new Set();
+      // An Envoy has one stream: a second one means that the first is dead, whether we know it yet or not.
+      const isBack = absent !== undefined || others.size > 0;
+      const backUntil = isBack
+        ? answering
+          ? clock.now() + limits.reconnectMsMax
+          : Number.POSITIVE_INFINITY
+        : 0;
+      const debtor: Debtor<S> = { node, debts: new Set(), holds: isBack, backUntil };
+      for (const other of others) owe(debtor, other.debts);
+      if (absent !== undefined) {
+        owe(debtor, absent.debts);
+        strike(absent);
+        absent.timer?.cancel();
+        away.delete(node);
+      }
+      streams.set(id, debtor);
+      byNode.set(node, others.add(debtor));
+    },
+    closed({ id, node }) {
+      const debtor = streams.get(id);
+      if (debtor === undefined) return;
+      streams.delete(id);
+      const others = byNode.get(node);
+      others?.delete(debtor);
+      if (others?.size === 0) {
+        byNode.delete(node);
+        if (debtor.holds || debtor.debts.size > 0) leave(node, debtor.debts);
+      }
+      const debts = [...debtor.debts];
+      strike(debtor);
+      for (const deletion of debts) finish(deletion);
+    },
+    confirmed({ id }, shows) {
+      const debtor = streams.get(id);
+      if (debtor === undefined) return;
+      if (!debtor.holds && shows.holdsEndpoints()) {
+        debtor.holds = true;
+        onProxy(debtor.node, true);
+      }
+      const isBack = debtor.backUntil > clock.now();
+      if (isBack && !shows.isInSync()) return;
+      debtor.backUntil = 0;
+      for (const deletion of [...debtor.debts]) if (shows.has(deletion.state)) settle(debtor, deletion);
+    },
+    hold: (keys, state, owing) => hold(keys, state, owing, true),
+    wait: (state, owing, absent) => hold([], state, owing, absent),
+    find: (key) => byKey.get(key),
+    answering() {
+      if (answering) return;
+      answering = true;
+      const backUntil = clock.now() + limits.reconnectMsMax;
+      for (const debtor of streams.values()) debtor.backUntil = Math.min(debtor.backUntil, backUntil);
+      for (const deletion of held) deletion.timer = limit(limits.ackMsMax, () => overdue(deletion));
+      for (const absent of away.values())
+        absent.timer = limit(limits.reconnectMsMax, () => giveUp(absent.node));
+    },
+    expect(nodes) {
+      for (const node of nodes) if (!byNode.has(node) && !away.has(node)) leave(node, []);
+    },
+    handOver(nodes) {
+      for (const node of nodes) {
+        const absent = away.get(node);
+        if (absent === undefined) continue;
+        away.delete(node);
+        absent.timer?.cancel();
+        onProxy(node, false);
+        for (const deletion of [...absent.debts]) settle(absent, deletion);
+      }
+    },
+    get pending() {
+      return held.size;
+    },
+    get away() {
+      return away.size;
+    },
+    close() {
+      for (const { timer } of held) timer?.cancel();
+      for (const { timer } of away.values()) timer?.cancel();
+    },
+  };
+}
+
+function waitingFor<S>(deletion: Held<S>): string[] {
+  return [...new Set([...deletion.owing].map(({ node }) => node))].sort();
+}

@@ -1,0 +1,110 @@
+import { isWildcard, meaningsOf, reaches } from '../../model/hostname.ts';
+import { callsNobody, isCaller, type NodeScope } from '../../model/node.ts';
+import { didYouMean } from '../../model/suggest.ts';
+
+/** Something that sidecars ask for and nobody has, in the form of a problem. */
+export interface DependencyProblem {
+  readonly severity: 'warning';
+  readonly where: string;
+  readonly path: '';
+  readonly message: string;
+}
+
+/** The Groups that there are, whatever they are kept by. */
+export type KnownGroups = ReadonlyMap<
+  string,
+  {
+    readonly host: string;
+    readonly entry: {
+      readonly meta: { readonly namespace: string };
+      readonly spec: {
+        readonly resolution: string;
+        readonly ports: readonly { readonly protocol: string }[];
+      };
+    };
+  }
+>;
+
+/** Comparing a wrong host with every right one takes long in a large mesh: there is no hint then. */
+const hintsMax = 500;
+
+/** Whether gRPC clients without a proxy are told of a host, as far as its ServiceEntry says (`translate/grpc.ts`). */
+function isForGrpc(groups: KnownGroups, host: string): boolean {
+  return Array.from(groups.values()).some(
+    ({ host: declared, entry: { spec } }) =>
+      declared === host &&
+      spec.resolution === 'STATIC' &&
+      spec.ports.some(({ protocol }) => protocol === 'GRPC' || protocol === 'HTTP2'),
+  );
+}
+
+/** What a connected node says of itself. */
+export interface DependingNode {
+  readonly node: string;
+  readonly scope: NodeScope;
+  /** Listeners that it asks for and that do not exist: to a gRPC client these are what it dials. */
+  readonly absent?: readonly string[];
+}
+
+/**
+ * Hosts that connected sidecars depend on and no ServiceEntry declares, namespaces of sidecars that have none, and what gRPC clients dial
+ * in vain: one problem for each, however many say the same. A proxy cannot know, and answers 404.
+ */
+export function describeDependencies(
+  proxies: readonly DependingNode[],
+  groups: KnownGroups,
+): readonly DependencyProblem[] {
+  const declared = new Set(Array.from(groups.values(), ({ host }) => host));
+  const hosts = [...declared];
+  const wild = hosts.filter(isWildcard);
+  const known = new Map<string, boolean>();
+  const isKnown = (wanted: string): boolean => {
+    const found =
+      known.get(wanted) ??
+      (declared.has(wanted) || (isWildcard(wanted) ? hosts : wild).some((host) => reaches(wanted, host)));
+    known.set(wanted, found);
+    return found;
+  };
+  const namespaces = new Set(Array.from(groups.values(), ({ entry }) => entry.meta.namespace));
+  const near = hosts.length <= hintsMax ? hosts : [];
+  const nodes = new Map<string, string[]>();
+  const note = (message: string, node: string) => nodes.set(message, [...(nodes.get(message) ?? []), node]);
+  for (const { node, scope, absent = [] } of proxies) {
+    if (!isCaller(scope) || callsNobody(scope)) continue;
+    const { dependsOn, namespace } = scope;
+    for (const host of scope.role === 'grpc' ? (dependsOn ?? []) : []) {
+      const meant = meaningsOf(host, namespace).filter((one) => declared.has(one));
+      if (meant.length > 0 && !meant.some((one) => isForGrpc(groups, one)))
+        note(
+          `depends on ${host}, which a gRPC client without a proxy is not told of: a port must be GRPC or HTTP2, and the resolution STATIC. Correct the ServiceEntry, or call it through a sidecar.`,
+          node,
+        );
+    }
+    for (const target of scope.role === 'grpc' ? absent : []) {
+      const host = target.replace(/:\d+$/, '');
+      // What it depends on is told above.
+      if (dependsOn?.includes(host)) continue;
+      const why = !declared.has(host)
+        ? `no ServiceEntry declares ${host}: correct it, or add the ServiceEntry.${didYouMean(host, near)}`
+        : isForGrpc(groups, host)
+          ? `${host} is neither in its namespace nor in --depends-on, or that port is not GRPC or HTTP2: name the port, xds:///${host}:PORT, where it is not the host's first for HTTP.`
+          : `a port of ${host} must be GRPC or HTTP2, and the resolution STATIC: correct the ServiceEntry, or call it through a sidecar.`;
+      note(`dials xds:///${target} in vain: ${why}`, node);
+    }
+    for (const host of dependsOn ?? [])
+      if (!meaningsOf(host, namespace).some(isKnown))
+        note(
+          `depends on ${host}, which no ServiceEntry declares, so requests for it find no route: correct --depends-on, or add the ServiceEntry.${didYouMean(host, near)}`,
+          node,
+        );
+    if (dependsOn === undefined && !namespaces.has(namespace))
+      note(
+        `gets the Groups of namespace ${namespace}, which has none, so it routes nothing: correct --namespace, or name hosts with --depends-on.${didYouMean(namespace, namespaces)}`,
+        node,
+      );
+  }
+  return [...nodes].map(([message, [first = '', ...others]]) => {
+    const who = others.length === 0 ? first : `${first} (and ${others.length} more)`;
+    return { severity: 'warning', where: who, path: '', message };
+  });
+}

@@ -1,0 +1,51 @@
+import type { NodeScope } from '../../model/node.ts';
+
+/** Something about what an IDC takes from others that an operator would not see, in the form of a problem. */
+export interface LimitProblem {
+  readonly severity: 'warning';
+  readonly where: string;
+  readonly path: '';
+  readonly message: string;
+}
+
+/** Which limits there are. */
+export interface KnownLimits {
+  hasLimits(): boolean;
+  /** Hosts that could have one and have not. */
+  unbounded(): readonly string[];
+}
+
+/** Most hosts that a message names. */
+const namedMax = 5;
+
+/**
+ * Hosts that nobody has bounded, and ingress gateways that get limits with their clusters, as their bootstraps have no runtime
+ * layer: one problem each, however many there are.
+ */
+export function describeLimits(
+  proxies: readonly { readonly node: string; readonly scope: NodeScope }[],
+  limits: KnownLimits,
+): readonly LimitProblem[] {
+  const old = proxies.filter(({ scope }) => scope.role === 'ingress' && scope.runtime !== true);
+  const hosts = limits.unbounded();
+  const problem = (where: string, message: string): LimitProblem => {
+    return { severity: 'warning', where, path: '', message };
+  };
+  return [
+    ...(hosts.length === 0 ? [] : [problem(named(hosts), unboundedMessage)]),
+    ...(limits.hasLimits() && old.length > 0
+      ? [problem(named([...new Set(old.map(({ node }) => node))].sort()), oldMessage)]
+      : []),
+  ];
+}
+
+const unboundedMessage =
+  'this IDC takes whatever others cannot serve, and may fall with them: nobody has said what an instance bears. Give capacity.concurrentPerInstance on the DrGroup or the Idc; `isthmus capacity --envoy HOST:PORT --for 10m` suggests a value by what instances have in work.';
+
+const oldMessage =
+  'its bootstrap has no runtime layer, so each change of a spill limit renews its connections to the instances. Write it anew with `isthmus bootstrap`, and restart the Envoy.';
+
+function named(all: readonly string[]): string {
+  const more = all.length > namedMax ? ` and ${all.length - namedMax} more` : '';
+  return `${all.slice(0, namedMax).join(', ')}${more}`;
+}

@@ -1,0 +1,73 @@
+import type { Idc } from '../../model/idc.ts';
+import { showAddress } from '../../model/listen-address.ts';
+import { isCaller, type ListenAddress, type NodeScope } from '../../model/node.ts';
+
+/** A connected proxy, by its node id. */
+export interface PlacedNode {
+  readonly node: string;
+  readonly scope: NodeScope;
+}
+
+/** A port of a gateway: what comes there, and where its Idc says that it is. */
+interface Door {
+  readonly listen: ListenAddress;
+  readonly field: string;
+  readonly who: string;
+  readonly option: string;
+  readonly declared: readonly ListenAddress[];
+}
+
+/**
+ * Gateways that listen elsewhere than their Idc says: one problem for each node and port. Who goes there goes by the Idc, so that
+ * the gateway gets no traffic though it is in sync. A gateway that listens on all addresses is compared by port alone.
+ */
+export function describeMisplaced(nodes: readonly PlacedNode[], idc: Idc | undefined) {
+  if (idc === undefined) return [];
+  return nodes.flatMap(({ node, scope }) =>
+    doorsOf(scope, idc)
+      .filter(({ listen, declared }) => !declared.some((one) => isAt(listen, one)))
+      .map(({ listen, field, who, option, declared }) => {
+        const says = declared.length === 0 ? 'none' : [...new Set(declared.map(showAddress))].join(', ');
+        const message = `listens on ${showAddress(listen)} for ${who}, and spec.${field} of Idc ${idc.meta.name} says ${says}, where these go: correct the Idc, or ${option} of isthmus bootstrap. Where a load balancer or NAT forwards from there to here it is right as it is.`;
+        return { severity: 'warning', where: node, path: '', message } as const;
+      }),
+  );
+}
+
+function doorsOf(scope: NodeScope, { spec }: Idc): readonly Door[] {
+  if (isCaller(scope)) return [];
+  if (scope.role === 'ingress') {
+    const at = (port: 'edgePort' | 'peerPort') =>
+      spec.ingress.map((one) => ({ address: one.address, port: one[port] }));
+    return [
+      {
+        listen: scope.edge,
+        field: 'ingress[].edgePort',
+        who: 'clients',
+        option: '--edge',
+        declared: at('edgePort'),
+      },
+      {
+        ...{ listen: scope.peer, field: 'ingress[].peerPort', who: 'egress gateways of other IDCs' },
+        ...{ option: '--peer', declared: at('peerPort') },
+      },
+    ];
+  }
+  const at = (port: 'sidecarPort' | 'ingressPort') =>
+    spec.egress.map((one) => ({ address: one.address, port: one[port] }));
+  return [
+    {
+      ...{ listen: scope.sidecar, field: 'egress[].sidecarPort', who: 'sidecars' },
+      ...{ option: '--sidecar-listen', declared: at('sidecarPort') },
+    },
+    {
+      ...{ listen: scope.ingress, field: 'egress[].ingressPort', who: 'ingress gateways' },
+      ...{ option: '--ingress-listen', declared: at('ingressPort') },
+    },
+  ];
+}
+
+function isAt(listen: ListenAddress, { address, port }: ListenAddress): boolean {
+  const isAny = listen.address === '0.0.0.0' || listen.address === '::';
+  return listen.port === port && (isAny || listen.address === address);
+}

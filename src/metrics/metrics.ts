@@ -1,0 +1,252 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { createLatencyHistogram, type LatencyHistogram } from './latency-histogram.ts';
+
+/** What the control plane shows of itself on `/metrics` (Prometheus text format). */
+export interface Metrics {
+  readonly registry: Registry;
+  /** By type and source. */
+  readonly eventToAck: LatencyHistogram;
+  /** By type and source; type `all`: the last ACK of the whole push. */
+  readonly eventToLastAck: LatencyHistogram;
+  /** By stage, type and source. */
+  readonly pushStage: LatencyHistogram;
+  /** By source: 1 while its objects, or some of them, come from the last good state on disk. */
+  readonly fromSnapshot: SourceGauge;
+  /** By source, in seconds: for how long the state on disk has not been known to be what the source holds. */
+  readonly snapshotAge: SourceGauge;
+  /** By source: objects that a comparison with it had to put right; 0 is expected. */
+  readonly repaired: Counter<'source'>;
+  readonly latePushes: Counter<'source'>;
+  readonly lateProxies: Gauge;
+  readonly nacks: Counter<'type'>;
+  readonly refusedAgain: Counter<'type'>;
+  readonly acks: Counter<'type'>;
+  /** By limit: connections and streams that had no place, or used it for nothing. */
+  readonly turnedAway: Counter<'limit'>;
+  /** What the xDS port's limits are there for, by what it is; asked when it is read. */
+  readonly xdsLevels: { ask(levels: () => Readonly<Record<string, number>>): void };
+  /** By the code of the error. */
+  readonly streamsRefused: Counter<'code'>;
+  readonly proxies: Gauge<'role'>;
+  readonly changes: Counter<'type'>;
+  readonly problems: Gauge<'severity'>;
+  readonly ready: Gauge;
+  readonly groups: Gauge;
+  readonly filterFailures: Counter;
+  readonly loopPrevention: Gauge;
+  readonly refused: Counter;
+  /** By state; asked when it is read. */
+  readonly registrations: { ask(counts: () => Readonly<Record<string, number>>): void };
+  /** What is remembered of registrations that are no more; asked when it is read. */
+  readonly remembered: { ask(counts: () => Readonly<Record<string, number>>): void };
+  /** Asked when it is read. */
+  readonly peers: { ask(statuses: () => readonly PeerGauge[]): void };
+  /** Percent, by Group; asked when it is read. */
+  readonly failbackShare: { ask(held: () => ReadonlyMap<string, number>): void };
+  readonly deletionsPending: Gauge;
+  readonly deletionsReleased: Counter<'cause'>;
+  /** By cause. */
+  readonly deletionRelease: LatencyHistogram;
+  /** In seconds. */
+  readonly eventLoopStall: Histogram;
+  readonly shedding: Gauge;
+}
+
+/** What the gauges show of another control plane. */
+export interface PeerGauge {
+  readonly name: string;
+  readonly state: string;
+  readonly keptThereAlone: number;
+}
+
+/** A gauge that asks when it is read. */
+export interface SourceGauge {
+  of(source: string, value: () => number): void;
+}
+
+/** Makes a registry of its own, so that several control planes may live in one process. */
+export function createMetrics(idc: string): Metrics {
+  const registry = new Registry();
+  registry.setDefaultLabels({ idc });
+  collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
+    new Counter({ name: `isthmus_${name}`, help, labelNames, registers });
+  const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
+    new Gauge({ name: `isthmus_${name}`, help, labelNames, registers });
+  const sourceGauge = (name: string, help: string): SourceGauge => {
+    const asked = new Map<string, () => number>();
+    new Gauge({
+      ...{ name: `isthmus_${name}`, help, labelNames: ['source'], registers },
+      collect() {
+        for (const [source, value] of asked) this.set({ source }, value());
+      },
+    });
+    return { of: (source, value) => void asked.set(source, value) };
+  };
+  return {
+    registry,
+    registrations: {
+      ask(counts) {
+        new Gauge({
+          name: 'isthmus_registrations',
+          help: 'Instances that registered themselves, by state: ready, draining, leaving.',
+          ...{ labelNames: ['state'], registers },
+          collect() {
+            for (const [state, count] of Object.entries(counts())) this.set({ state }, count);
+          },
+        });
+      },
+    },
+    remembered: {
+      ask(counts) {
+        new Gauge({
+          name: 'isthmus_registrations_remembered',
+          help: 'What is remembered of registrations that are no more: lives that are gone, and changes for other control planes.',
+          ...{ labelNames: ['of'], registers },
+          collect() {
+            for (const [of, count] of Object.entries(counts())) this.set({ of }, count);
+          },
+        });
+      },
+    },
+    peers: {
+      ask(statuses) {
+        const peerGauge = (name: string, help: string, value: (peer: PeerGauge) => number) =>
+          new Gauge({
+            ...{ name: `isthmus_${name}`, help, labelNames: ['peer'], registers },
+            collect() {
+              for (const peer of statuses()) this.set({ peer: peer.name }, value(peer));
+            },
+          });
+        peerGauge(
+          'peer_up',
+          'Whether another control plane of this IDC answers, so that either has what registered at the other: 1, else 0.',
+          ({ state }) => (state === 'away' ? 0 : 1),
+        );
+        peerGauge(
+          'registrations_kept_by_peer',
+          'Instances that give signs of life to another control plane alone.',
+          ({ keptThereAlone }) => keptThereAlone,
+        );
+      },
+    },
+    turnedAway: counter(
+      'xds_turned_away_total',
+      'xDS connections and streams that had no place or used it for nothing, by limit (docs/xds.md).',
+      ['limit'],
+    ),
+    xdsLevels: {
+      ask(levels) {
+        new Gauge({
+          name: 'isthmus_xds_level',
+          help: 'What the limits of the xDS port are there for, as it is now: connections, streams, what waits and what is kept.',
+          ...{ labelNames: ['of'], registers },
+          collect() {
+            for (const [of, level] of Object.entries(levels())) this.set({ of }, level);
+          },
+        });
+      },
+    },
+    eventToAck: createLatencyHistogram(registry, {
+      name: 'isthmus_event_to_ack_seconds',
+      help: 'From the reading of a registry event to each proxy’s ACK of the first response that contains it.',
+      labels: ['type', 'source'],
+    }),
+    eventToLastAck: createLatencyHistogram(registry, {
+      name: 'isthmus_event_to_last_ack_seconds',
+      help: 'The same, to the ACK of the last proxy that the event concerns; type all: over all types.',
+      labels: ['type', 'source'],
+    }),
+    pushStage: createLatencyHistogram(registry, {
+      name: 'isthmus_push_stage_seconds',
+      help: 'Parts of event → ACK: queue, plan, encode once for each push, send and ack for each proxy and type.',
+      labels: ['stage', 'type', 'source'],
+    }),
+    fromSnapshot: sourceGauge(
+      'source_from_snapshot',
+      'Whether objects of a source come from its last good state on disk: 1, else 0.',
+    ),
+    snapshotAge: sourceGauge(
+      'snapshot_age_seconds',
+      'For how long the last good state on disk has not been known to be what the source holds.',
+    ),
+    repaired: counter(
+      'reconcile_repairs_total',
+      'Objects of which the index had something else than their source, put right: missed events. 0 is expected.',
+      ['source'],
+    ),
+    latePushes: counter('late_pushes_total', 'Pushes that a proxy had not ACKed in the stated time.', [
+      'source',
+    ]),
+    lateProxies: gauge(
+      'late_proxies',
+      'Connected proxies that have not ACKed a push in the stated time.',
+      [],
+    ),
+    failbackShare: {
+      ask(held) {
+        new Gauge({
+          name: 'isthmus_failback_share_percent',
+          help: 'The share of its requests that a Group on its way home keeps, by Group; one that is home is not listed.',
+          labelNames: ['group'],
+          registers,
+          collect() {
+            this.reset();
+            for (const [group, share] of held()) this.set({ group }, share);
+          },
+        });
+      },
+    },
+    deletionsPending: gauge('deletions_pending', 'Deletions that wait for proxies.', []),
+    deletionsReleased: counter(
+      'deletions_released_total',
+      'Instances that went, by cause: acked, or given up for a proxy that was disconnected or over the limit.',
+      ['cause'],
+    ),
+    deletionRelease: createLatencyHistogram(registry, {
+      name: 'isthmus_deletion_release_seconds',
+      help: 'From the deletion of an instance to its release: every proxy that had it has ACKed, or was given up.',
+      labels: ['cause'],
+    }),
+    eventLoopStall: new Histogram({
+      name: 'isthmus_event_loop_stall_seconds',
+      help: 'Times of half a second and more in which the event loop stood still: nobody was read, written or answered.',
+      buckets: [0.5, 1, 2, 5, 10, 30, 60],
+      registers,
+    }),
+    shedding: gauge(
+      'memory_shedding',
+      'Whether new streams are refused as the heap is nearly full: 1, else 0.',
+      [],
+    ),
+    nacks: counter('nacks_total', 'Responses that a proxy rejected, by resource type.', ['type']),
+    refusedAgain: counter(
+      'nacks_again_total',
+      'Of these, refusals of what the proxy had refused before: it is offered again after a pause.',
+      ['type'],
+    ),
+    acks: counter('acks_total', 'Responses that a proxy accepted, by resource type.', ['type']),
+    streamsRefused: counter(
+      'streams_refused_total',
+      'xDS streams that were ended for what their client sent, by code: invalid, exhausted, late, unsupported.',
+      ['code'],
+    ),
+    proxies: gauge('proxies', 'Connected proxies, by role.', ['role']),
+    changes: counter('registry_changes_total', 'Registry events, by type (upsert, delete).', ['type']),
+    problems: gauge('registry_problems', 'Current problems of registry objects, by severity.', ['severity']),
+    ready: gauge('ready', 'Whether xDS is answered: 1, else 0.', []),
+    groups: gauge('groups', 'Groups that are known.', []),
+    loopPrevention: gauge('loop_prevention', 'Whether requests in circles are stopped: 1, else 0.', []),
+    refused: counter(
+      'resources_refused_total',
+      'Resources that could not be encoded, and were not pushed.',
+      [],
+    ),
+    filterFailures: counter(
+      'filter_failures_total',
+      'Filters that were not pushed: compiling or vectors failed.',
+      [],
+    ),
+  };
+}

@@ -1,0 +1,106 @@
+import type { Clock, Timer } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import type { EndpointConcern } from '../delivery/deletion/deletions.ts';
+import type { NodeRole } from '../model/node.ts';
+
+/** What the start order needs. */
+export interface StartOrderOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Type URLs of what an egress gateway listens with. */
+  readonly listenTypes: readonly string[];
+  /** Whether this IDC has egress gateways that lead anywhere. */
+  hasEgress(): boolean;
+}
+
+/** How long ingress gateways wait, in milliseconds, from when proxies are answered. */
+export const egressWaitMsMax = 5_000;
+
+/**
+ * Ingress gateways are answered once an egress gateway listens. When a whole IDC comes back, clients of its edge come
+ * back as soon as an ingress accepts connections; its instances may not be up yet, and with no egress to go to their requests fail.
+ * What listens keeps listening: only who has just connected waits, and not for longer than `egressWaitMsMax`.
+ */
+export class StartOrder {
+  readonly #options: StartOrderOptions;
+  /** Egress gateways' streams, and whether each has all that it listens with. */
+  readonly #egress = new Map<number, boolean>();
+  readonly #held = new Map<string, () => void>();
+  #answering = false;
+  #limit: Timer | undefined;
+
+  constructor(options: StartOrderOptions) {
+    this.#options = options;
+  }
+
+  /** A stream has named its node. */
+  opened(stream: number, role: NodeRole): void {
+    if (role === 'egress') this.#egress.set(stream, false);
+  }
+
+  closed(stream: number): void {
+    this.#egress.delete(stream);
+  }
+
+  /** A stream has confirmed more than before. */
+  confirmed(stream: number, has: (concern: EndpointConcern) => boolean): void {
+    if (this.#egress.get(stream) !== false) return;
+    const types = this.#options.listenTypes;
+    if (!has({ revision: Number.MAX_SAFE_INTEGER, types, subscribed: true })) return;
+    this.#egress.set(stream, true);
+    this.#settle();
+  }
+
+  /** A class of proxies has its first stream, and `hold` keeps answers back until what it returns is called. */
+  begin(nodeClass: string, role: NodeRole, hold: () => () => void): void {
+    if (role !== 'ingress') return;
+    this.#held.set(nodeClass, hold());
+    this.#settle();
+  }
+
+  /** A class has gone. */
+  forget(nodeClass: string): void {
+    this.#held.delete(nodeClass);
+    if (this.#held.size === 0) this.#letGo();
+  }
+
+  /** Proxies are answered from now on. */
+  answering(): void {
+    this.#answering = true;
+    this.#settle();
+  }
+
+  /** Why gateways that are connected are not answered, where proxies are. */
+  reasons(): readonly string[] {
+    if (!this.#answering || this.#held.size === 0) return [];
+    const most = egressWaitMsMax / 1_000;
+    return [
+      `ingress gateways that have just connected wait for an egress gateway of this IDC that listens, for ${most} s at most`,
+    ];
+  }
+
+  close(): void {
+    this.#limit?.cancel();
+  }
+
+  #settle(): void {
+    if (!this.#answering || this.#held.size === 0) return;
+    const { clock, logger, hasEgress } = this.#options;
+    if ([...this.#egress.values()].includes(true) || !hasEgress()) {
+      this.#letGo();
+      return;
+    }
+    this.#limit ??= clock.after(egressWaitMsMax, () => {
+      const waitedMs = egressWaitMsMax;
+      logger.warn('no egress gateway listens yet: ingress gateways are answered without', { waitedMs });
+      this.#letGo();
+    });
+  }
+
+  #letGo(): void {
+    this.#limit?.cancel();
+    this.#limit = undefined;
+    for (const letGo of this.#held.values()) letGo();
+    this.#held.clear();
+  }
+}

@@ -1,0 +1,168 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer, type Server, type Socket } from 'node:net';
+import t, { type Test } from 'tap';
+import { systemClock } from '../../../src/base/clock.ts';
+import { silentLogger } from '../../../src/base/log.ts';
+import { ReachWatch, reachWatch } from '../../../src/delivery/reach/reach-watch.ts';
+import { askWord } from '../../../src/delivery/reach/word.ts';
+import type { ListenAddress } from '../../../src/model/node.ts';
+import { addressName, type Reach, type Watched, type Word } from '../../../src/model/reach.ts';
+import { freeAddress, until } from '../../support/mesh.ts';
+
+const http2: Word = { kind: 'http2' };
+const times = { connectMs: 500, answerMs: 500 };
+
+/** Something that accepts connections, or does not; what it does with them. */
+async function listener(t: Test, serve = (socket: Socket): void => void socket.destroy()) {
+  const at = await freeAddress();
+  let server: Server | undefined;
+  const open = new Set<Socket>();
+  const down = () =>
+    new Promise<void>((resolve) => {
+      for (const socket of open) socket.destroy();
+      if (server?.listening) server.close(() => resolve());
+      else resolve();
+    });
+  t.teardown(down);
+  return {
+    at,
+    up: () =>
+      new Promise<void>((resolve) => {
+        server = createServer((socket) => {
+          open.add(socket.on('error', () => {}));
+          serve(socket);
+        }).listen(at.port, at.address, resolve);
+      }),
+    down,
+  };
+}
+
+function watch(t: Test, watched: () => readonly Watched[]): Reach[] {
+  const told: Reach[] = [];
+  const made = new ReachWatch({
+    ...{ clock: systemClock, logger: silentLogger, watched },
+    onChange: (found) => told.push(found),
+  });
+  t.teardown(() => made.close());
+  return told;
+}
+
+t.test('what accepts no connection is told, and what does again', async (t) => {
+  const [a, b] = [await listener(t), await listener(t)];
+  await Promise.all([a.up(), b.up()]);
+  let watched = [a.at, b.at];
+  const told = watch(t, () => watched);
+  await a.down();
+  await until('its death is told', () => told.length === 1);
+  t.strictSame(told, [{ unreached: new Set([addressName(a.at)]), silent: new Set() }]);
+  await a.up();
+  await until('its return is told', () => told.length === 2);
+  t.strictSame(told.at(-1), { unreached: new Set(), silent: new Set() });
+  await a.down();
+  await until('its death is told again', () => told.length === 3);
+  watched = [b.at];
+  await until('what nobody asks for any more is not dead', () => told.length === 4);
+  t.strictSame(told.at(-1)?.unreached, new Set());
+});
+
+/** A server in a process of its own, over HTTP/1.1 or HTTP/2, that can be stopped. */
+async function server(
+  t: Test,
+  module: 'http' | 'http2',
+): Promise<{ child: ChildProcess; at: ListenAddress }> {
+  const code = `require('node:${module}').createServer((_, response) => response.end())
+    .listen(0, '127.0.0.1', function () { console.log(this.address().port); });`;
+  const child = spawn(process.execPath, ['-e', code], { stdio: ['ignore', 'pipe', 'inherit'] });
+  t.teardown(() => child.kill('SIGKILL'));
+  const [port] = await once(child.stdout, 'data');
+  return { child, at: { address: '127.0.0.1', port: Number(port) } };
+}
+
+for (const [module, say] of [
+  ['http2', http2],
+  ['http', { kind: 'get', host: 'a.example', path: '/up' }],
+] as const) {
+  t.test(`a process that is stopped while its kernel accepts, ${module}`, async (t) => {
+    const { child, at } = await server(t, module);
+    const name = addressName(at);
+    const told = watch(t, () => [{ ...at, say }]);
+    t.equal(await askWord({ ...at, say }, times, systemClock), 'answers');
+    child.kill('SIGSTOP');
+    const from = systemClock.now();
+    await until('it is told', () => told.length === 1);
+    t.comment(`after ${Math.round(systemClock.now() - from)} ms`);
+    t.strictSame(told, [{ unreached: new Set([name]), silent: new Set([name]) }]);
+    t.equal(await askWord(at, times, systemClock), 'answers', 'negative control: where nothing is said');
+    child.kill('SIGCONT');
+    await until('so is that it goes on', () => told.length === 2);
+    t.strictSame(told.at(-1), { unreached: new Set(), silent: new Set() });
+    child.kill('SIGSTOP');
+    await until('silent again', () => told.length === 3);
+    child.kill('SIGKILL');
+    await until('dead now', () => told.at(-1)?.silent.size === 0 && told.at(-1)?.unreached.size === 1);
+  });
+}
+
+t.test('any octet is a word, and so is an end', async (t) => {
+  const ways = {
+    answers: [(socket: Socket) => void socket.write('SSH-2.0-x\r\n'), (socket: Socket) => void socket.end()],
+    // A kernel does that for a process that has died.
+    refused: [(socket: Socket) => void socket.once('data', () => socket.resetAndDestroy())],
+  };
+  for (const [what, serve] of Object.entries(ways).flatMap(([found, all]) =>
+    all.map((one) => [found, one] as const),
+  )) {
+    const { at, up, down } = await listener(t, serve);
+    await up();
+    t.equal(await askWord({ ...at, say: http2 }, times, systemClock), what);
+    await down();
+  }
+  const { at, up } = await listener(t, () => {});
+  t.equal(await askWord({ ...at, say: http2 }, times, systemClock), 'refused');
+  await up();
+  t.equal(await askWord({ ...at, say: http2 }, times, systemClock), 'silent');
+});
+
+t.test('who was kept from reading in time does not take the other for silent', async (t) => {
+  const { at } = await server(t, 'http2');
+  const asked = askWord({ ...at, say: http2 }, { connectMs: 500, answerMs: 200 }, systemClock);
+  // The connection opens, the word is written; then this process does nothing, while the answer comes.
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  const until = systemClock.now() + 600;
+  while (systemClock.now() < until);
+  t.equal(await asked, 'answers');
+});
+
+t.test('what has never answered is logged once it had time to start; what has, at once', async (t) => {
+  const [never, once] = [await listener(t), await listener(t)];
+  await once.up();
+  let aheadMs = 0;
+  const clock = {
+    ...systemClock,
+    now: () => systemClock.now() + aheadMs,
+    after: systemClock.after.bind(systemClock),
+  };
+  const logged: string[] = [];
+  const note = (message: string, fields?: object) => void logged.push(`${message} ${JSON.stringify(fields)}`);
+  const told: Reach[] = [];
+  const made = new ReachWatch({
+    ...{ clock, logger: { ...silentLogger, info: note, warn: note }, watched: () => [never.at, once.at] },
+    onChange: (found) => told.push(found),
+  });
+  t.teardown(() => made.close());
+  await until('it counts as dead', () => told.at(-1)?.unreached.has(addressName(never.at)) === true);
+  t.strictSame(logged, [], 'and nobody is told');
+  await once.down();
+  await until('one that answered is told', () => logged.length === 1);
+  t.match(logged[0], new RegExp(`^accept no connection .*"${addressName(once.at)}"`));
+  t.notMatch(logged[0], addressName(never.at));
+  aheadMs = reachWatch.startMs;
+  await until('so is the other, after its time', () => logged.length === 2);
+  t.match(logged[1], new RegExp(`^accept no connection .*"${addressName(never.at)}"`));
+  await Promise.all([never.up(), once.up()]);
+  await until(
+    'both are back',
+    () => logged.join().match(/reached again/g)?.length !== undefined && told.at(-1)?.unreached.size === 0,
+  );
+});

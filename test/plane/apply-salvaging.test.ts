@@ -1,0 +1,49 @@
+import t from 'tap';
+import { MeshError } from '../../src/base/error.ts';
+import { applySalvaging } from '../../src/plane/apply-salvaging.ts';
+
+/** Takes even numbers, all or none of a call. */
+function evens(): { taken: number[]; apply: (numbers: readonly number[]) => void } {
+  const taken: number[] = [];
+  return {
+    taken,
+    apply(numbers) {
+      const odd = numbers.find((number) => number % 2 === 1);
+      if (odd !== undefined) throw new MeshError('invalid', `${odd} is odd`);
+      taken.push(...numbers);
+    },
+  };
+}
+
+t.test('what is right goes in one call', async (t) => {
+  const { taken, apply } = evens();
+  let calls = 0;
+  applySalvaging(
+    [2, 4],
+    (numbers) => {
+      calls += 1;
+      apply(numbers);
+    },
+    () => t.fail('nothing is wrong'),
+  );
+  t.strictSame(taken, [2, 4]);
+  t.equal(calls, 1);
+});
+
+t.test('one that is wrong holds up no other, and is told', async (t) => {
+  const { taken, apply } = evens();
+  const refused: string[] = [];
+  applySalvaging([2, 3, 4], apply, (number, error) => refused.push(`${number}: ${error.message}`));
+  t.strictSame(taken, [2, 4]);
+  t.strictSame(refused, ['3: 3 is odd']);
+});
+
+t.test('nothing to apply is applied: it makes the class', async (t) => {
+  const calls: number[] = [];
+  applySalvaging<string>(
+    [],
+    (changes) => calls.push(changes.length),
+    () => t.fail('nothing is wrong'),
+  );
+  t.strictSame(calls, [0]);
+});

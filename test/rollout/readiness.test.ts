@@ -1,0 +1,57 @@
+import t from 'tap';
+import type { Clock } from '../../src/base/clock.ts';
+import { Readiness } from '../../src/rollout/readiness.ts';
+
+t.test(
+  'ready only when every condition was met, told once; until then it says for what it waits',
+  async (t) => {
+    const told: string[] = [];
+    let time = 0;
+    let remind = () => {};
+    const clock: Clock = {
+      now: () => time,
+      wall: () => time,
+      after(_, fn) {
+        remind = fn;
+        return {
+          cancel() {
+            remind = () => {};
+          },
+        };
+      },
+    };
+    const readiness = new Readiness({
+      conditions: ['source files', 'filters', 'queue'],
+      clock,
+      onReady: () => told.push('ready'),
+      onWelcome: (isWelcome) => told.push(`welcome: ${isWelcome}`),
+      onWaiting: (waiting, forMs) => told.push(`${waiting.join()} after ${forMs}`),
+    });
+    t.notOk(readiness.ready);
+    readiness.met('filters');
+    readiness.met('filters');
+    t.strictSame(readiness.waitingFor(), ['source files', 'queue']);
+    time = 10_000;
+    remind();
+    readiness.met('queue');
+    readiness.met('source files');
+    readiness.met('source files');
+    t.ok(readiness.ready);
+    remind();
+    t.strictSame(told, [
+      'source files,queue after 0',
+      'source files,queue after 10000',
+      'source files after 10000',
+      'ready',
+    ]);
+    told.length = 0;
+    readiness.turnAway('memory', 'it is nearly full');
+    readiness.turnAway('memory', 'it is fuller');
+    readiness.turnAway('stop', 'this control plane stops');
+    readiness.turnAway('memory', undefined);
+    t.strictSame(told, ['welcome: false'], 'told once, while there is any cause');
+    readiness.turnAway('stop', undefined);
+    t.strictSame(told, ['welcome: false', 'welcome: true']);
+    t.ok(readiness.ready, 'those that are there are answered all the time');
+  },
+);
