@@ -2,7 +2,7 @@
 // home: `node bench/capacity.ts [--rounds N] [--requests N]`. CPU time of the Envoy process for each request, beside that of a
 // gateway of the same Group with nothing declared; a third gateway, with nothing declared either, tells what the machine adds.
 import { parseArgs } from 'node:util';
-import type { ListenAddress } from '../src/model/node.ts';
+import type { ListenAddress } from '../src/model/values/listen-address.ts';
 import { freeAddress } from '../test/support/mesh.ts';
 import { type Patched, startPatched, withoutTrailFilters } from '../test/support/patched.ts';
 import { figure, table, type Verdict, verdicts } from './support/table.ts';

@@ -2,7 +2,7 @@
 import { Agent, request } from 'node:http';
 import { parseArgs } from 'node:util';
 import { sleep, systemClock } from '../src/base/clock.ts';
-import type { ListenAddress } from '../src/model/node.ts';
+import type { ListenAddress } from '../src/model/values/listen-address.ts';
 import { type GatewayWorld, type Size, startGatewayWorld } from './gateways/world.ts';
 import { thisMachine } from './support/machine.ts';
 import { cpuMs, residentMiB } from './support/process.ts';

@@ -1,5 +1,5 @@
 import { systemClock as clock, sleep } from '../../src/base/clock.ts';
-import type { ListenAddress } from '../../src/model/node.ts';
+import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 import { clusterType, endpointType } from '../../src/serve/types.ts';
 import type { Target } from '../../test/support/attacks/attack.ts';
 import {

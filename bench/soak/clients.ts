@@ -1,5 +1,5 @@
 import { systemClock as clock } from '../../src/base/clock.ts';
-import type { ListenAddress } from '../../src/model/node.ts';
+import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 import { clusterType, endpointType } from '../../src/serve/types.ts';
 import { deltaRequest, methods, nodeOf, openHttp2, readResponse } from '../../test/support/attacks/call.ts';
 

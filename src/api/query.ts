@@ -1,6 +1,6 @@
 import { MeshError } from '../base/error.ts';
-import { parseDurationMs } from '../model/duration.ts';
-import { didYouMean } from '../model/suggest.ts';
+import { didYouMean } from '../base/suggest.ts';
+import { parseDurationMs } from '../model/values/duration.ts';
 
 /** What a request says of waiting for proxies. */
 export interface Wait {

@@ -1,5 +1,5 @@
 import type { SlowPush } from '../delivery/push-record.ts';
-import { span } from '../model/duration.ts';
+import { span } from '../model/values/duration.ts';
 import { remainderOf, remedyOf } from '../plane/describe-nacks.ts';
 import type { ControlPlaneStatus, NodeStatus, ProxyStatus, TypeReport } from '../plane/status.ts';
 import { peerWords } from '../registry/registrations/peer-words.ts';

@@ -1,7 +1,6 @@
 import type { Dispatcher } from 'undici';
 import { systemClock } from '../base/clock.ts';
-import { showAddress } from '../model/listen-address.ts';
-import type { ListenAddress } from '../model/node.ts';
+import { type ListenAddress, showAddress } from '../model/values/listen-address.ts';
 
 /** An answer, read whole. */
 export interface HttpAnswer {

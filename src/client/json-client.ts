@@ -1,6 +1,5 @@
 import { MeshError } from '../base/error.ts';
-import { showAddress } from '../model/listen-address.ts';
-import type { ListenAddress } from '../model/node.ts';
+import { type ListenAddress, showAddress } from '../model/values/listen-address.ts';
 import { callHttp, type HttpAnswer, openConnections, wholeTimes } from './http-call.ts';
 
 /** An answer of a JSON API. */

@@ -1,8 +1,7 @@
 import { connect } from 'node:net';
 import { MeshError } from '../base/error.ts';
 import { evacuationReplicaPath, replicaPath } from '../contract/replica-path.ts';
-import { showAddress } from '../model/listen-address.ts';
-import type { ListenAddress } from '../model/node.ts';
+import { type ListenAddress, showAddress } from '../model/values/listen-address.ts';
 import type { ReplicaAsk } from '../registry/registrations/replica.ts';
 import { type ClientOptions, createJsonClient, type JsonClient, refusalOf } from './json-client.ts';
 import { readToken } from './token.ts';

@@ -1,7 +1,6 @@
 import { isIP } from 'node:net';
 import { MeshError } from '../base/error.ts';
-import { showAddress } from '../model/listen-address.ts';
-import type { ListenAddress } from '../model/node.ts';
+import { type ListenAddress, showAddress } from '../model/values/listen-address.ts';
 
 /**
  * Reads `HOST:PORT`, `[IPv6]:PORT` or `:PORT` (then HOST is `fallback`); HOST is an IP address or localhost, PORT 0 to 65535.

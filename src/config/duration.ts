@@ -1,5 +1,5 @@
 import { MeshError } from '../base/error.ts';
-import { parseDurationMs } from '../model/duration.ts';
+import { parseDurationMs } from '../model/values/duration.ts';
 
 /** The least and the most that a duration may be, in milliseconds. */
 export interface DurationRange {

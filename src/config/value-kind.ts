@@ -1,10 +1,9 @@
 import { isAbsolute, join } from 'node:path';
 import { z } from 'zod';
 import { MeshError } from '../base/error.ts';
-import { durationPattern } from '../model/duration.ts';
 import { idcNamePattern, readIdcName } from '../model/idc.ts';
-import { showAddress } from '../model/listen-address.ts';
-import type { ListenAddress } from '../model/node.ts';
+import { durationPattern } from '../model/values/duration.ts';
+import { type ListenAddress, showAddress } from '../model/values/listen-address.ts';
 import { addressPattern, readAddress, readAddresses, withoutTwins } from './address.ts';
 import { type DurationRange, readDuration, showDuration } from './duration.ts';
 

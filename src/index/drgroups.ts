@@ -1,7 +1,7 @@
-import { isWildcard, patternsOf } from '../model/hostname.ts';
 import type { DrGroup } from '../model/idc.ts';
 import type { Labels } from '../model/meta.ts';
 import { type Ref, refKey, refOf } from '../model/object.ts';
+import { isWildcard, patternsOf } from '../model/values/hostname.ts';
 import { sameContent } from './equal.ts';
 import { compareObjects, createContest } from './order.ts';
 import { createLabelMatcher, type Selection } from './selector.ts';

@@ -1,6 +1,6 @@
-import { isWildcard, meaningsOf, patternsOf } from '../model/hostname.ts';
 import { type Ref, refKey, refOf } from '../model/object.ts';
 import type { DestinationRule } from '../model/service.ts';
+import { isWildcard, meaningsOf, patternsOf } from '../model/values/hostname.ts';
 import { compareObjects, createContest } from './order.ts';
 import type { IndexProblem } from './view.ts';
 

@@ -1,8 +1,8 @@
-import { addressKind } from './address.ts';
+import { didYouMean } from '../base/suggest.ts';
 import type { Labels } from './meta.ts';
 import type { Kind } from './object.ts';
 import type { ServiceEntry, WorkloadSpec } from './service.ts';
-import { didYouMean } from './suggest.ts';
+import { addressKind } from './values/address.ts';
 
 /** What is wrong between an instance and what it is an instance of: allowed, and probably not meant. */
 export interface Disagreement {

@@ -1,4 +1,4 @@
-import { trafficFromAnnotations } from './annotations.ts';
+import { trafficFromAnnotations } from './annotations/annotations.ts';
 import { viewsOf } from './audience.ts';
 import type { Protocol, ServiceEntry, ServicePort } from './service.ts';
 

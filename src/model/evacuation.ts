@@ -1,5 +1,5 @@
-import { covers } from './hostname.ts';
 import type { Labels, Meta } from './meta.ts';
+import { covers } from './values/hostname.ts';
 
 /** isthmus.dev Evacuation: requests leave an IDC for a time. Times in milliseconds since the Unix epoch. */
 export interface Evacuation {

@@ -1,16 +1,11 @@
 import { MeshError } from '../base/error.ts';
-import { addressKind, isLoopback } from './address.ts';
-import { canonicalHost } from './hostname.ts';
 import { idcNamePattern } from './idc.ts';
+import { addressKind, isLoopback } from './values/address.ts';
+import { canonicalHost } from './values/hostname.ts';
+import type { ListenAddress } from './values/listen-address.ts';
 
 /** What an Envoy is for; or a gRPC client, which has no proxy and asks for its configuration itself. */
 export type NodeRole = 'sidecar' | 'ingress' | 'egress' | 'grpc';
-
-/** `host:port` as Envoy listens on it. */
-export interface ListenAddress {
-  readonly address: string;
-  readonly port: number;
-}
 
 /** What all proxies say of themselves. */
 interface CommonScope {

@@ -1,4 +1,4 @@
-import type { ListenAddress } from './node.ts';
+import type { ListenAddress } from './values/listen-address.ts';
 
 /** What is said on a new connection, so that whoever lives answers. */
 export type Word =

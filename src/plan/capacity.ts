@@ -1,7 +1,7 @@
 import type { GroupSpill } from '../model/capacity.ts';
 import type { Idc } from '../model/idc.ts';
-import type { ListenAddress } from '../model/node.ts';
 import { addressName } from '../model/reach.ts';
+import type { ListenAddress } from '../model/values/listen-address.ts';
 
 /** What a Group gets that says nothing. */
 export const spillDefaults = {

@@ -1,5 +1,5 @@
 import type { GroupView, Instance, MeshView } from '../index/view.ts';
-import { mergeTraffic, trafficFromAnnotations } from '../model/annotations.ts';
+import { mergeTraffic, trafficFromAnnotations } from '../model/annotations/annotations.ts';
 import type { GroupSpill } from '../model/capacity.ts';
 import { addressName } from '../model/reach.ts';
 import { concurrentPerInstance, spillShare } from './capacity.ts';

@@ -1,6 +1,6 @@
 import type { Idc } from '../model/idc.ts';
-import type { ListenAddress } from '../model/node.ts';
 import { addressName, type Reach, type Watched } from '../model/reach.ts';
+import type { ListenAddress } from '../model/values/listen-address.ts';
 
 /** Where the proxies of an IDC go to leave it, and where others enter it. */
 type Kind = 'egress' | 'ingress';

@@ -1,9 +1,9 @@
 import type { GroupView, Instance, MeshView } from '../index/view.ts';
-import { addressKind } from '../model/address.ts';
-import { mergeTraffic, trafficFromAnnotations } from '../model/annotations.ts';
+import { mergeTraffic, trafficFromAnnotations } from '../model/annotations/annotations.ts';
 import { type GroupTraffic, roundTripLimits } from '../model/idc.ts';
 import type { ServicePort, TrafficPolicy } from '../model/service.ts';
 import type { LoopPrevention } from '../model/trail.ts';
+import { addressKind } from '../model/values/address.ts';
 import { planRetryBudget } from './budget.ts';
 import { concurrentPerInstance, countLive, spillLimit, spillShare } from './capacity.ts';
 import { planCrossingCheck } from './checks.ts';

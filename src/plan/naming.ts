@@ -1,5 +1,5 @@
 import type { GroupView, Instance } from '../index/view.ts';
-import { addressKind } from '../model/address.ts';
+import { addressKind } from '../model/values/address.ts';
 import type { Lookup } from './types.ts';
 
 /** How the instances of a Group are found, and which of them count in the own IDC. */

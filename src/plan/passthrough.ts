@@ -1,6 +1,7 @@
-import { addressKind } from '../model/address.ts';
 import type { Idc } from '../model/idc.ts';
-import type { ListenAddress, SidecarScope } from '../model/node.ts';
+import type { SidecarScope } from '../model/node.ts';
+import { addressKind } from '../model/values/address.ts';
+import type { ListenAddress } from '../model/values/listen-address.ts';
 import { trafficDefaults } from './retry.ts';
 import type { RetryPlan } from './types.ts';
 

@@ -1,9 +1,9 @@
 import { sameContent } from '../index/equal.ts';
 import type { GroupView, MeshView, ViewDelta } from '../index/view.ts';
-import { addressKind } from '../model/address.ts';
 import { isFor } from '../model/evacuation.ts';
-import type { ListenAddress } from '../model/node.ts';
 import { addressName, type Reach, type Watched, type Word } from '../model/reach.ts';
+import { addressKind } from '../model/values/address.ts';
+import type { ListenAddress } from '../model/values/listen-address.ts';
 import { checkIntervalMsMin } from './checks.ts';
 import { planHost } from './declarations.ts';
 import { evacuationsAt, type Leaving } from './evacuation.ts';

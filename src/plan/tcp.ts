@@ -1,7 +1,7 @@
 import { contentHash } from '../base/hash.ts';
 import type { GroupView } from '../index/view.ts';
-import type { ListenAddress } from '../model/node.ts';
 import type { Protocol, ServicePort, TrafficPolicy } from '../model/service.ts';
+import type { ListenAddress } from '../model/values/listen-address.ts';
 import { isByName } from './naming.ts';
 import type { Crossing, GroupPlan, RetryPlan } from './types.ts';
 

@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import type { Logger } from '../base/log.ts';
-import { didYouMean } from '../model/suggest.ts';
+import { didYouMean } from '../base/suggest.ts';
 import { createFilesSource } from './files/files-source.ts';
 import type { LastGoodStatus } from './lastgood/last-good-source.ts';
 import type { PeerStatus } from './registrations/peers.ts';

@@ -1,8 +1,9 @@
 import type { Bootstrap, Cluster, envoy, Listener } from '../../protos/gen/envoy.d.ts';
 import { MeshError } from '../base/error.ts';
-import { isLoopback } from '../model/address.ts';
-import { type ListenAddress, type NodeScope, nodeMetadataKey, parseNodeScope } from '../model/node.ts';
+import { type NodeScope, nodeMetadataKey, parseNodeScope } from '../model/node.ts';
 import { ownHeaders } from '../model/trail.ts';
+import { isLoopback } from '../model/values/address.ts';
+import type { ListenAddress } from '../model/values/listen-address.ts';
 import { any } from './any.ts';
 import { httpUpstream } from './cluster/cluster.ts';
 import { dnsResolver } from './cluster/dns.ts';

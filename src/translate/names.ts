@@ -1,4 +1,4 @@
-import type { ListenAddress } from '../model/node.ts';
+import type { ListenAddress } from '../model/values/listen-address.ts';
 import type { GroupPort } from '../plan/types.ts';
 
 /** Every name that Envoy sees. A Group is always named `host:port`. */

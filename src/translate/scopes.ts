@@ -1,6 +1,6 @@
 import { type Audience, isSeenBy } from '../model/audience.ts';
-import { isWildcard, meaningsOf, patternsOf, reaches } from '../model/hostname.ts';
 import { callsNobody, type GrpcScope, isCaller, type NodeScope, type SidecarScope } from '../model/node.ts';
+import { isWildcard, meaningsOf, patternsOf, reaches } from '../model/values/hostname.ts';
 
 /** Something that stands for a scope. */
 export interface Scoped {

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { type EnvoyLook, readLoad, summarizeLoad } from '../../src/cli/capacity/capacity-seen.ts';
 import { loadText } from '../../src/cli/capacity/capacity-text.ts';
-import type { ListenAddress } from '../../src/model/node.ts';
+import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { freeAddress, get, until } from '../support/mesh.ts';
 import { slowApps } from '../support/slow-app.ts';

@@ -1,6 +1,6 @@
 import t from 'tap';
-import type { ListenAddress } from '../../src/model/node.ts';
 import { nobodyHeader, outcomeHeader, unsentHeader } from '../../src/model/trail.ts';
+import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { freeAddress, get, until } from '../support/mesh.ts';
 import { overHttp2 } from '../support/over-http2.ts';

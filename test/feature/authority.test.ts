@@ -4,7 +4,7 @@ import type { AddressInfo, Server } from 'node:net';
 import { Client, credentials } from '@grpc/grpc-js';
 import t from 'tap';
 import { echoService, startGrpcUpstream } from '../../src/drill/upstream/upstream-grpc.ts';
-import type { ListenAddress } from '../../src/model/node.ts';
+import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 import { freeAddress, get, until } from '../support/mesh.ts';
 import { type Loose, startPatched } from '../support/patched.ts';
 import { rawExchange } from '../support/raw-http.ts';

@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import t from 'tap';
 import { systemClock } from '../../src/base/clock.ts';
 import { startDns } from '../../src/drill/world/dns-server.ts';
-import type { ListenAddress } from '../../src/model/node.ts';
+import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { freeAddress, get, startMesh, until } from '../support/mesh.ts';
 import { idcYaml } from '../support/objects-yaml.ts';

@@ -1,7 +1,7 @@
 import { connect } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import t from 'tap';
-import type { ListenAddress } from '../../src/model/node.ts';
+import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 import { startEdge } from '../support/edge.ts';
 import { createRawApp } from '../support/raw-app.ts';
 import { rawExchange } from '../support/raw-http.ts';

@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap';
-import type { ListenAddress } from '../../src/model/node.ts';
+import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 import { startLiveWorld } from '../support/live.ts';
 import { freeAddress, startMesh, until } from '../support/mesh.ts';
 

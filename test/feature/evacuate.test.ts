@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { sleep, systemClock } from '../../src/base/clock.ts';
-import type { ListenAddress } from '../../src/model/node.ts';
+import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 import { adminToken, evacuationSources, serveAdmins } from '../support/evacuating.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { freeAddress, get, type Mesh, until } from '../support/mesh.ts';

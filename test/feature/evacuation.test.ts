@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import t, { type Test } from 'tap';
-import type { ListenAddress } from '../../src/model/node.ts';
+import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { freeAddress, get, type Mesh, until } from '../support/mesh.ts';
 import { freePort } from '../support/port.ts';

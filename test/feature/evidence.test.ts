@@ -1,6 +1,6 @@
 import t from 'tap';
 import { sleep, systemClock } from '../../src/base/clock.ts';
-import type { ListenAddress } from '../../src/model/node.ts';
+import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { freeAddress, get, type Mesh, until } from '../support/mesh.ts';
 import { slowApps } from '../support/slow-app.ts';

@@ -6,7 +6,7 @@ import t from 'tap';
 import { sleep, systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/log.ts';
 import { openFailbackStore } from '../../src/failback/store.ts';
-import type { ListenAddress } from '../../src/model/node.ts';
+import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { freeAddress, get, type Mesh, until } from '../support/mesh.ts';
 

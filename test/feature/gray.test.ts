@@ -6,7 +6,7 @@ import { seededRandom } from '../../src/base/random.ts';
 import { runLoad } from '../../src/drill/load/load.ts';
 import { machineClock } from '../../src/drill/time.ts';
 import { serveWebsocket } from '../../src/drill/upstream/upstream-websocket.ts';
-import type { ListenAddress } from '../../src/model/node.ts';
+import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 import { freeAddress, get, until } from '../support/mesh.ts';
 import { type Loose, type PatchedOptions, startPatched } from '../support/patched.ts';
 

@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import { Client, credentials } from '@grpc/grpc-js';
 import t from 'tap';
-import type { ListenAddress } from '../../src/model/node.ts';
+import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 import { type GrpcServer, startGrpc } from '../support/grpc-health.ts';
 import { type PlacedGroup, startIdcs } from '../support/idcs.ts';
 import { freeAddress, get, until } from '../support/mesh.ts';

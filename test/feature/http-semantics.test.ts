@@ -1,7 +1,7 @@
 import { connect } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import t from 'tap';
-import type { ListenAddress } from '../../src/model/node.ts';
+import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 import { get, until } from '../support/mesh.ts';
 import { createRawApp, type RawRequest } from '../support/raw-app.ts';
 import { type RawAnswer, type RawOptions, rawExchange } from '../support/raw-http.ts';

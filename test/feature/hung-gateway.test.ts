@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap';
 import { sleep, systemClock } from '../../src/base/clock.ts';
-import type { ListenAddress } from '../../src/model/node.ts';
 import { outcomeHeader } from '../../src/model/trail.ts';
+import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { get, type Mesh, until } from '../support/mesh.ts';
 import { slowApps } from '../support/slow-app.ts';

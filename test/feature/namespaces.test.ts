@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { ListenAddress } from '../../src/model/node.ts';
+import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 import { freeAddress, get, startMesh, until } from '../support/mesh.ts';
 import { idcYaml } from '../support/objects-yaml.ts';
 

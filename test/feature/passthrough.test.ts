@@ -1,8 +1,9 @@
 import { connect } from 'node:net';
 import t from 'tap';
 import { startDns } from '../../src/drill/world/dns-server.ts';
-import type { ListenAddress, SidecarScope } from '../../src/model/node.ts';
+import type { SidecarScope } from '../../src/model/node.ts';
 import { outcomeHeader } from '../../src/model/trail.ts';
+import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 import { dnsResolver } from '../../src/translate/cluster/dns.ts';
 import { freeAddress, get, until } from '../support/mesh.ts';
 import { idcYaml } from '../support/objects-yaml.ts';

@@ -1,8 +1,8 @@
 import { createServer, type Server } from 'node:http';
 import { createServer as createHttp2Server, type Http2Server } from 'node:http2';
 import t from 'tap';
-import type { ListenAddress } from '../../src/model/node.ts';
 import { visitedHeader } from '../../src/model/trail.ts';
+import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 import { freeAddress, get, until } from '../support/mesh.ts';
 import { type Loose, type PatchedOptions, startPatched, withoutTrailFilters } from '../support/patched.ts';
 

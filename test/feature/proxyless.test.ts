@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
-import type { ListenAddress } from '../../src/model/node.ts';
+import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 import { goTool, javaTool } from '../support/built-tools.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { freeAddress, until } from '../support/mesh.ts';

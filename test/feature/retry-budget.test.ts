@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import t from 'tap';
 import { systemClock } from '../../src/base/clock.ts';
-import type { ListenAddress } from '../../src/model/node.ts';
+import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { get, until } from '../support/mesh.ts';
 

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { showAddress } from '../../src/model/listen-address.ts';
+import { showAddress } from '../../src/model/values/listen-address.ts';
 import { freeAddress, get, until } from '../support/mesh.ts';
 import { idcYaml } from '../support/objects-yaml.ts';
 import { linesOf } from '../support/served.ts';

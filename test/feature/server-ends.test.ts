@@ -1,7 +1,7 @@
 import { get as getHttp } from 'node:http';
 import { connect, createServer } from 'node:net';
 import t from 'tap';
-import type { ListenAddress } from '../../src/model/node.ts';
+import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { freeAddress, until } from '../support/mesh.ts';
 

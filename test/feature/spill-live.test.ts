@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
 import t from 'tap';
-import type { ListenAddress } from '../../src/model/node.ts';
+import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 import { type Idcs, startIdcs, type WorldOptions } from '../support/idcs.ts';
 import { get, type Mesh, until } from '../support/mesh.ts';
 

@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { ListenAddress } from '../../src/model/node.ts';
+import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 import { startFullIngress } from '../support/full-ingress.ts';
 import { get, until } from '../support/mesh.ts';
 import type { Loose } from '../support/patched.ts';

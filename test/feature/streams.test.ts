@@ -2,7 +2,7 @@ import { createServer, request, type Server } from 'node:http';
 import { type ClientHttp2Session, connect, createServer as createHttp2Server } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import t from 'tap';
-import type { ListenAddress } from '../../src/model/node.ts';
+import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 import { get, until } from '../support/mesh.ts';
 import { rawExchange } from '../support/raw-http.ts';
 import { startTwoIdcs, type TestGroup } from '../support/two-idcs.ts';

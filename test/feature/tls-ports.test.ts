@@ -4,7 +4,7 @@ import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import t from 'tap';
 import { startDns } from '../../src/drill/world/dns-server.ts';
-import type { ListenAddress } from '../../src/model/node.ts';
+import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 import { createAuthority } from '../support/certificates.ts';
 import { freeAddress, startMesh, until } from '../support/mesh.ts';
 import { idcYaml } from '../support/objects-yaml.ts';

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { request } from 'node:http';
 import { createServer, type Server, type Socket } from 'node:net';
 import t from 'tap';
-import type { ListenAddress } from '../../src/model/node.ts';
+import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 import { freeAddress, get, until } from '../support/mesh.ts';
 import { type Loose, startPatched } from '../support/patched.ts';
 

@@ -4,7 +4,7 @@ import { type LoadPlan, runLoad } from '../../src/drill/load/load.ts';
 import { machineClock } from '../../src/drill/time.ts';
 import { serveWebsocket } from '../../src/drill/upstream/upstream-websocket.ts';
 import { readStats } from '../../src/drill/world/envoy.ts';
-import type { ListenAddress } from '../../src/model/node.ts';
+import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { freeAddress, get, until } from '../support/mesh.ts';
 

@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { ListenAddress } from '../../src/model/node.ts';
+import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { freeAddress, get, until } from '../support/mesh.ts';
 import { startPatched } from '../support/patched.ts';

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { parseTrafficAnnotations } from '../../src/model/annotations.ts';
+import { parseTrafficAnnotations } from '../../src/model/annotations/annotations.ts';
 import { type GroupHealth, mergeHealth, parseStatuses } from '../../src/model/health.ts';
 import type { Protocol } from '../../src/model/service.ts';
 import { planHealth } from '../../src/plan/health.ts';

@@ -1,5 +1,5 @@
 import { connect, createServer, type Socket } from 'node:net';
-import type { ListenAddress } from '../../src/model/node.ts';
+import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 
 /** A way to an address that a test can cut. */
 export interface Cut {

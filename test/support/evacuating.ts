@@ -4,7 +4,7 @@ import { type AdminServer, serveAdmin } from '../../src/api/admin-server.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { type EvacuationPlane, findPlanes } from '../../src/client/evacuation-planes.ts';
 import { createJsonClient } from '../../src/client/json-client.ts';
-import type { ListenAddress } from '../../src/model/node.ts';
+import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 import {
   createEvacuationsSource,
   type EvacuationsSource,

@@ -1,4 +1,4 @@
-import type { ListenAddress } from '../../src/model/node.ts';
+import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 import { freeAddress } from './mesh.ts';
 import { idcYaml, idcYamlOf, oneYaml } from './objects-yaml.ts';
 import { type Loose, startPatched, withoutTrailFilters } from './patched.ts';

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import type { ListenAddress } from '../../src/model/node.ts';
+import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 import { freeAddress, type Mesh, type MeshOptions, startMesh } from './mesh.ts';
 
 /** One IDC, `sh-b`, with gateways and an instance that answers 200; other IDCs exist only as objects. */

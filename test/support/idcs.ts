@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import type { Clock } from '../../src/base/clock.ts';
-import type { ListenAddress, NodeScope } from '../../src/model/node.ts';
+import type { NodeScope } from '../../src/model/node.ts';
+import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 import type { OpenedSource } from '../../src/registry/open.ts';
 import { type EnvoyOptions, freeAddress, type Mesh, startMesh } from './mesh.ts';
 

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
 import { sleep, systemClock } from '../../src/base/clock.ts';
 import type { LivePhase, LiveRun } from '../../src/cli/live/live-run.ts';
-import type { ListenAddress } from '../../src/model/node.ts';
+import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 import { adminToken, evacuationSources, serveAdmins } from './evacuating.ts';
 import { type Idcs, startIdcs } from './idcs.ts';
 import { freeAddress, get, type Mesh, until } from './mesh.ts';

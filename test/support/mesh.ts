@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sleep, systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/log.ts';
-import type { ListenAddress, NodeScope } from '../../src/model/node.ts';
+import type { NodeScope } from '../../src/model/node.ts';
+import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 import {
   type ControlPlane,
   type ControlPlaneOptions,

@@ -1,4 +1,4 @@
-import type { ListenAddress } from '../../src/model/node.ts';
+import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 
 /** Where an IDC is entered: both listeners of its ingress gateway have one address. */
 interface Entrance {

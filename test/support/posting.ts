@@ -1,5 +1,5 @@
 import { sleep, systemClock } from '../../src/base/clock.ts';
-import type { ListenAddress } from '../../src/model/node.ts';
+import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 import { get } from './mesh.ts';
 
 /** What was sent, and what failed of it, in words. */

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '../../src/base/clock.ts';
-import type { ListenAddress } from '../../src/model/node.ts';
+import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 import { freeAddress, get, until } from './mesh.ts';
 import { idcYaml } from './objects-yaml.ts';
 import { type ApiAnswer, callApi, token } from './registering.ts';

@@ -1,6 +1,6 @@
 import { connect, createServer, type Socket } from 'node:net';
 import { sleep, systemClock } from '../../src/base/clock.ts';
-import type { ListenAddress } from '../../src/model/node.ts';
+import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 import { freeAddress } from './mesh.ts';
 
 /** One end's part in an exchange of bytes over a connection. */

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ListenAddress } from '../../src/model/node.ts';
+import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 import { type EnvoyOptions, freeAddress, type Mesh, startMesh } from './mesh.ts';
 
 /** A Group of the world, and where its only instance is. */

@@ -1,14 +1,8 @@
 import { Command, Option } from 'commander';
 import { stringify } from 'yaml';
 import { MeshError } from '../../base/error.ts';
-import { showAddress } from '../../model/listen-address.ts';
-import {
-  type ListenAddress,
-  type NodeRole,
-  type NodeScope,
-  nodeMetadataKey,
-  parseNodeScope,
-} from '../../model/node.ts';
+import { type NodeRole, type NodeScope, nodeMetadataKey, parseNodeScope } from '../../model/node.ts';
+import { type ListenAddress, showAddress } from '../../model/values/listen-address.ts';
 import { type AppAddress, buildBootstrap, buildGrpcBootstrap } from '../../translate/bootstrap.ts';
 import { helpEnd } from '../help-end.ts';
 import { addReached, parseApp, parseBound, parseHosts, parseIdcName } from '../options/address.ts';

@@ -3,8 +3,8 @@ import { systemClock } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
 import { exitCode } from '../../base/exit.ts';
 import { seededRandom } from '../../base/random.ts';
+import { didYouMean } from '../../base/suggest.ts';
 import { type NamedClient, deregister as takeOut } from '../../client/deregistration.ts';
-import { didYouMean } from '../../model/suggest.ts';
 import { helpEnd } from '../help-end.ts';
 import { duration } from '../options/duration.ts';
 import {

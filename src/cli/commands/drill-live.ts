@@ -3,7 +3,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { systemClock } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
 import { exitCode } from '../../base/exit.ts';
-import { parseDurationMs } from '../../model/duration.ts';
+import { parseDurationMs } from '../../model/values/duration.ts';
 import type { ReadProxy } from '../envoys/proxy-reader.ts';
 import { helpEnd } from '../help-end.ts';
 import type { AbortExpression } from '../options/abort-on.ts';

@@ -3,7 +3,7 @@ import { MeshError } from '../../base/error.ts';
 import { exitCode } from '../../base/exit.ts';
 import type { NamedClient } from '../../client/deregistration.ts';
 import { refusalOf } from '../../client/json-client.ts';
-import type { ListenAddress } from '../../model/node.ts';
+import type { ListenAddress } from '../../model/values/listen-address.ts';
 import { helpEnd } from '../help-end.ts';
 import { adminOption } from '../options/admin.ts';
 import { clientsAt } from '../options/instance.ts';

@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
-import { showAddress } from '../../model/listen-address.ts';
+import { showAddress } from '../../model/values/listen-address.ts';
 import { type AbortExpression, type Judgement, judge } from '../options/abort-on.ts';
 import { countsBetween, judgeCounts, noCounts, type ProxyCounts, sumOf } from './proxy-counts.ts';
 import { type ReadProxy, readProxy } from './proxy-reader.ts';

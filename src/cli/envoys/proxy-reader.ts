@@ -1,7 +1,7 @@
 import { MeshError } from '../../base/error.ts';
 import { callHttp } from '../../client/http-call.ts';
-import { showAddress } from '../../model/listen-address.ts';
-import { type ListenAddress, type NodeRole, nodeMetadataKey, parseNodeScope } from '../../model/node.ts';
+import { type NodeRole, nodeMetadataKey, parseNodeScope } from '../../model/node.ts';
+import { type ListenAddress, showAddress } from '../../model/values/listen-address.ts';
 import type { ProxyCounts } from './proxy-counts.ts';
 
 /** An Envoy that is read, and what it says of itself. */

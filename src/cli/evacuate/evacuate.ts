@@ -1,8 +1,8 @@
 import { sleep } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
 import { checkAt, listAt, refusedAt } from '../../client/evacuation-planes.ts';
-import { span } from '../../model/duration.ts';
-import type { ListenAddress } from '../../model/node.ts';
+import { span } from '../../model/values/duration.ts';
+import type { ListenAddress } from '../../model/values/listen-address.ts';
 import {
   between,
   createFleetWatch,

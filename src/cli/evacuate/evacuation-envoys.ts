@@ -1,8 +1,7 @@
 import { MeshError } from '../../base/error.ts';
+import { didYouMean } from '../../base/suggest.ts';
 import { proxiesAt } from '../../client/evacuation-planes.ts';
-import { showAddress } from '../../model/listen-address.ts';
-import type { ListenAddress } from '../../model/node.ts';
-import { didYouMean } from '../../model/suggest.ts';
+import { type ListenAddress, showAddress } from '../../model/values/listen-address.ts';
 import { envoyMsMax } from '../envoys/fleet-watch.ts';
 import { countsText } from '../envoys/proxy-counts.ts';
 import { identifyProxy, type ReadProxy, readProxy } from '../envoys/proxy-reader.ts';

@@ -2,7 +2,7 @@ import { systemClock } from '../../base/clock.ts';
 import { contentHash } from '../../base/hash.ts';
 import { createJsonClient } from '../../client/json-client.ts';
 import { readClientToken } from '../../client/registration-client.ts';
-import { showAddress } from '../../model/listen-address.ts';
+import { showAddress } from '../../model/values/listen-address.ts';
 import type { AbortExpression } from '../options/abort-on.ts';
 import type { EvacuationFlags } from '../options/evacuation.ts';
 import { stopOnSignals } from '../process/stop-signals.ts';

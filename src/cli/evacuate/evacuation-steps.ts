@@ -1,5 +1,6 @@
 import { type Clock, sleep } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
+import { didYouMean } from '../../base/suggest.ts';
 import {
   checkAt,
   confirmAt,
@@ -11,9 +12,8 @@ import {
   putAt,
   refusedAt,
 } from '../../client/evacuation-planes.ts';
-import { span } from '../../model/duration.ts';
-import { covers } from '../../model/hostname.ts';
-import { didYouMean } from '../../model/suggest.ts';
+import { span } from '../../model/values/duration.ts';
+import { covers } from '../../model/values/hostname.ts';
 import type { EvacuationEffect, StayReason } from '../../plan/evacuation-effect.ts';
 import { type IdcRoom, judgeLeaving, judgeReturn, type ReturnVerdict } from './evacuation-room.ts';
 

@@ -1,5 +1,5 @@
 import { MeshError } from '../../base/error.ts';
-import { parseDurationMs } from '../../model/duration.ts';
+import { parseDurationMs } from '../../model/values/duration.ts';
 
 /** What proxies count and a condition can name. */
 export type Measure = 'p50' | 'p90' | 'p99' | 'p999' | 'errors' | 'no-idc' | 'spill-limit' | 'tries';

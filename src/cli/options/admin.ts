@@ -1,5 +1,5 @@
 import { Option } from 'commander';
-import type { ListenAddress } from '../../model/node.ts';
+import type { ListenAddress } from '../../model/values/listen-address.ts';
 import { addAddress } from './address.ts';
 
 const byDefault: readonly ListenAddress[] = [{ address: '127.0.0.1', port: 15014 }];

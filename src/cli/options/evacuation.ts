@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { ListenAddress } from '../../model/node.ts';
+import type { ListenAddress } from '../../model/values/listen-address.ts';
 import { helpEnd } from '../help-end.ts';
 import { addAddress, parseIdcName } from './address.ts';
 import { duration } from './duration.ts';

@@ -6,8 +6,7 @@ import {
   type RegistrationClient,
   readClientToken,
 } from '../../client/registration-client.ts';
-import { showAddress } from '../../model/listen-address.ts';
-import type { ListenAddress } from '../../model/node.ts';
+import { type ListenAddress, showAddress } from '../../model/values/listen-address.ts';
 import { parseAddress } from './address.ts';
 import { adminOption } from './admin.ts';
 

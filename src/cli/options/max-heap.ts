@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { InvalidArgumentError } from 'commander';
-import { parseSizeBytes } from '../../model/size.ts';
+import { parseSizeBytes } from '../../model/values/size.ts';
 
 /** Where Linux says how much memory the own cgroup may take: version 2, version 1. */
 const limitFiles = ['/sys/fs/cgroup/memory.max', '/sys/fs/cgroup/memory/memory.limit_in_bytes'] as const;

@@ -1,6 +1,6 @@
-import { isWildcard, meaningsOf, reaches } from '../../model/hostname.ts';
+import { didYouMean } from '../../base/suggest.ts';
 import { callsNobody, isCaller, type NodeScope } from '../../model/node.ts';
-import { didYouMean } from '../../model/suggest.ts';
+import { isWildcard, meaningsOf, reaches } from '../../model/values/hostname.ts';
 
 /** Something that sidecars ask for and nobody has, in the form of a problem. */
 export interface DependencyProblem {

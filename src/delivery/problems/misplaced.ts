@@ -1,6 +1,6 @@
 import type { Idc } from '../../model/idc.ts';
-import { showAddress } from '../../model/listen-address.ts';
-import { isCaller, type ListenAddress, type NodeScope } from '../../model/node.ts';
+import { isCaller, type NodeScope } from '../../model/node.ts';
+import { type ListenAddress, showAddress } from '../../model/values/listen-address.ts';
 
 /** A connected proxy, by its node id. */
 export interface PlacedNode {

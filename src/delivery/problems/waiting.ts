@@ -1,4 +1,4 @@
-import { didYouMean } from '../../model/suggest.ts';
+import { didYouMean } from '../../base/suggest.ts';
 
 /** What a control plane that is not ready knows of what it waits for. */
 export interface WaitingContext {

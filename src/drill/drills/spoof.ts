@@ -1,5 +1,5 @@
 import { sleep } from '../../base/clock.ts';
-import type { ListenAddress } from '../../model/node.ts';
+import type { ListenAddress } from '../../model/values/listen-address.ts';
 import { hostilePrefix } from '../call/request-id.ts';
 import type { Choice, Drill, DrillPlan } from '../definition.ts';
 import { callerLoad, edgeLoad, type LoadShape, type Rates } from '../load/loads.ts';

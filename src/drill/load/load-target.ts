@@ -1,4 +1,4 @@
-import type { ListenAddress } from '../../model/node.ts';
+import type { ListenAddress } from '../../model/values/listen-address.ts';
 
 /** Picks the addresses to try for a request, in order. */
 export interface TargetPicker {

@@ -1,5 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
-import type { ListenAddress } from '../../model/node.ts';
+import type { ListenAddress } from '../../model/values/listen-address.ts';
 import { type CallKind, type CallShape, callOf, lengthOf } from '../call/call.ts';
 import type { Caller, Job } from './callers/load-caller.ts';
 import { createHttpCaller } from './callers/load-http.ts';

@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:net';
 import { MeshError } from '../../base/error.ts';
-import type { ListenAddress } from '../../model/node.ts';
+import type { ListenAddress } from '../../model/values/listen-address.ts';
 
 /** Holding a slot keeps its addresses from other drills of this machine; the kernel frees it with the process. */
 export interface Slot {

@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { ListenAddress } from '../../model/node.ts';
+import type { ListenAddress } from '../../model/values/listen-address.ts';
 import { answerOf, type Call, callHeader, parseCall, receivedHeader } from '../call/call.ts';
 import { createDigest } from '../call/payload.ts';
 import { machineClock } from '../time.ts';

@@ -3,7 +3,7 @@ import { accessSync, constants, existsSync, globSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MeshError } from '../../base/error.ts';
-import type { ListenAddress } from '../../model/node.ts';
+import type { ListenAddress } from '../../model/values/listen-address.ts';
 import { machineClock } from '../time.ts';
 
 /** The oldest Envoy that the filters and settings were measured on. */

@@ -1,7 +1,7 @@
 import { request } from 'node:http';
 import { connect as connectHttp2, type IncomingHttpHeaders } from 'node:http2';
 import { connect } from 'node:net';
-import type { ListenAddress } from '../../model/node.ts';
+import type { ListenAddress } from '../../model/values/listen-address.ts';
 import { probePrefix } from '../call/request-id.ts';
 import { machineClock } from '../time.ts';
 import type { GroupPlan } from './topology.ts';

@@ -1,7 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import type { ListenAddress, NodeScope } from '../../model/node.ts';
+import type { NodeScope } from '../../model/node.ts';
+import type { ListenAddress } from '../../model/values/listen-address.ts';
 import { type BootstrapOptions, buildBootstrap } from '../../translate/bootstrap.ts';
 import { entryPoint, type ProcessSpec } from '../process/process.ts';
 import type { DnsPlan } from './dns-main.ts';

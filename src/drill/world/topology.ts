@@ -1,4 +1,4 @@
-import type { ListenAddress } from '../../model/node.ts';
+import type { ListenAddress } from '../../model/values/listen-address.ts';
 
 /** A Group of the drill: a host with its instances in each IDC. */
 export interface GroupPlan {

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
+import { didYouMean } from '../../base/suggest.ts';
 import type { MeshObject, Ref } from '../../model/object.ts';
-import { didYouMean } from '../../model/suggest.ts';
 import type { Fault } from '../parse/fault.ts';
 import type { NamedIdc } from '../parse/object.ts';
 import { type Claim, createClaims } from './claims.ts';

@@ -1,10 +1,10 @@
+import { didYouMean } from '../../base/suggest.ts';
 import type { Evacuation } from '../../model/evacuation.ts';
-import { covers, isWildcard, meaningsOf } from '../../model/hostname.ts';
 import type { DrGroup, Idc } from '../../model/idc.ts';
 import type { Labels } from '../../model/meta.ts';
 import type { MeshObject } from '../../model/object.ts';
 import type { DestinationRule, ServiceEntry, WorkloadEntry } from '../../model/service.ts';
-import { didYouMean } from '../../model/suggest.ts';
+import { covers, isWildcard, meaningsOf } from '../../model/values/hostname.ts';
 import { lintByName } from './entries/lint-by-name.ts';
 import { lintNames } from './entries/lint-dns.ts';
 import { lintHosts } from './entries/lint-hosts.ts';

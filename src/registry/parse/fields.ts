@@ -1,6 +1,6 @@
-import { parseDurationMs } from '../../model/duration.ts';
+import { didYouMean } from '../../base/suggest.ts';
 import type { Labels } from '../../model/meta.ts';
-import { didYouMean } from '../../model/suggest.ts';
+import { parseDurationMs } from '../../model/values/duration.ts';
 import { type Fault, type PathPart, show } from './fault.ts';
 
 /**

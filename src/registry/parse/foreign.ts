@@ -1,4 +1,4 @@
-import { closest } from '../../model/suggest.ts';
+import { closest } from '../../base/suggest.ts';
 import type { RawMap } from './fields.ts';
 
 /**

@@ -1,13 +1,13 @@
+import { closest, didYouMean } from '../../base/suggest.ts';
 import {
   annotationPrefix,
   isTrafficAnnotation,
   parseTrafficAnnotations,
   trafficAnnotations,
-} from '../../model/annotations.ts';
+} from '../../model/annotations/annotations.ts';
 import { idcNamePattern } from '../../model/idc.ts';
 import type { Labels, Meta } from '../../model/meta.ts';
 import type { Kind } from '../../model/object.ts';
-import { closest, didYouMean } from '../../model/suggest.ts';
 import { show } from './fault.ts';
 import type { Fields, FieldTable } from './fields.ts';
 import { isDnsName } from './hosts.ts';

@@ -1,7 +1,7 @@
+import { didYouMean } from '../../base/suggest.ts';
 import { idcNamePattern } from '../../model/idc.ts';
 import type { Meta } from '../../model/meta.ts';
 import type { Kind, MeshObject, Ref } from '../../model/object.ts';
-import { didYouMean } from '../../model/suggest.ts';
 import { type Fault, hasErrors, type PathPart, show } from './fault.ts';
 import { Fields, isMap, type RawMap } from './fields.ts';
 import { foreignKind } from './foreign.ts';

@@ -1,6 +1,6 @@
-import { parseDurationMs } from '../../model/duration.ts';
+import { didYouMean } from '../../base/suggest.ts';
 import type { WorkloadEntry, WorkloadSpec } from '../../model/service.ts';
-import { didYouMean } from '../../model/suggest.ts';
+import { parseDurationMs } from '../../model/values/duration.ts';
 import { type Fault, hasErrors, show } from '../parse/fault.ts';
 import { Fields, isMap } from '../parse/fields.ts';
 import { parseObject } from '../parse/object.ts';

@@ -1,6 +1,6 @@
 import type { ClusterLoadAssignment, envoy } from '../../../protos/gen/envoy.d.ts';
 import type { EgressGateway, Idc } from '../../model/idc.ts';
-import type { ListenAddress } from '../../model/node.ts';
+import type { ListenAddress } from '../../model/values/listen-address.ts';
 import { type LeftOut, peersOf } from '../../plan/gateways.ts';
 import type { Crossing, Endpoint, GroupPlan } from '../../plan/types.ts';
 import { isEgress, isProxy } from '../listener/marks.ts';

@@ -1,5 +1,5 @@
 import type { Bootstrap, Cluster, envoy } from '../../../protos/gen/envoy.d.ts';
-import type { ListenAddress } from '../../model/node.ts';
+import type { ListenAddress } from '../../model/values/listen-address.ts';
 import type { Lookup } from '../../plan/types.ts';
 import { any } from '../any.ts';
 

@@ -1,5 +1,5 @@
 import type { Cluster, envoy } from '../../../protos/gen/envoy.d.ts';
-import { addressKind } from '../../model/address.ts';
+import { addressKind } from '../../model/values/address.ts';
 import type { GroupPlan, OriginatedTls } from '../../plan/types.ts';
 import { any } from '../any.ts';
 

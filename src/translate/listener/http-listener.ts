@@ -1,7 +1,7 @@
 import type { HttpConnectionManager, Listener } from '../../../protos/gen/envoy.d.ts';
 import type { EdgePolicy } from '../../model/idc.ts';
-import type { ListenAddress } from '../../model/node.ts';
 import { outcomeHeader, trailHeader, visitedHeader } from '../../model/trail.ts';
+import type { ListenAddress } from '../../model/values/listen-address.ts';
 import type { ListenerRole } from '../../plan/types.ts';
 import { any } from '../any.ts';
 import { edgeHttp, insideHttp, workloadHttp } from '../leniency.ts';

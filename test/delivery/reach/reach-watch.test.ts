@@ -6,8 +6,8 @@ import { systemClock } from '../../../src/base/clock.ts';
 import { silentLogger } from '../../../src/base/log.ts';
 import { ReachWatch, reachWatch } from '../../../src/delivery/reach/reach-watch.ts';
 import { askWord } from '../../../src/delivery/reach/word.ts';
-import type { ListenAddress } from '../../../src/model/node.ts';
 import { addressName, type Reach, type Watched, type Word } from '../../../src/model/reach.ts';
+import type { ListenAddress } from '../../../src/model/values/listen-address.ts';
 import { freeAddress, until } from '../../support/mesh.ts';
 
 const http2: Word = { kind: 'http2' };

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { trafficFromAnnotations } from '../../../src/model/annotations.ts';
+import { trafficFromAnnotations } from '../../../src/model/annotations/annotations.ts';
 import { lintMesh } from '../../../src/registry/lint/lint-mesh.ts';
 import { renderPath } from '../../../src/registry/parse/fault.ts';
 import { parseObject } from '../../../src/registry/parse/object.ts';

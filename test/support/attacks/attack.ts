@@ -1,4 +1,5 @@
-import type { ListenAddress, NodeScope } from '../../../src/model/node.ts';
+import type { NodeScope } from '../../../src/model/node.ts';
+import type { ListenAddress } from '../../../src/model/values/listen-address.ts';
 
 /** Whom an attack is for, and for how long. */
 export interface Target {

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { ListenAddress } from '../../../src/model/node.ts';
+import type { ListenAddress } from '../../../src/model/values/listen-address.ts';
 import { freeAddress, get, until } from '../mesh.ts';
 import { groupYaml, idcYaml } from '../objects-yaml.ts';
 import { connectXds, type XdsClient } from '../xds-client.ts';

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import type { ListenAddress } from '../../../src/model/node.ts';
+import type { ListenAddress } from '../../../src/model/values/listen-address.ts';
 import type { Target } from './attack.ts';
 
 /** Random messages that are to be sent. */

@@ -1,7 +1,8 @@
 import { type ClientHttp2Session, connect } from 'node:http2';
 import { connect as connectTcp } from 'node:net';
 import { gzipSync } from 'node:zlib';
-import type { ListenAddress, NodeScope } from '../../../src/model/node.ts';
+import type { NodeScope } from '../../../src/model/node.ts';
+import type { ListenAddress } from '../../../src/model/values/listen-address.ts';
 import { encodeJson } from '../../../src/serve/codec.ts';
 import { clusterType } from '../../../src/serve/types.ts';
 import { eachChunk, field, readText, skip } from '../../../src/serve/varint.ts';

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import type { ListenAddress } from '../../../src/model/node.ts';
+import type { ListenAddress } from '../../../src/model/values/listen-address.ts';
 
 /** Frame types of HTTP/2 (RFC 9113, 6). */
 export const frameTypes = {

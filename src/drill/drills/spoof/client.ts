@@ -1,6 +1,6 @@
 import { connect as connectHttp2 } from 'node:http2';
 import { connect } from 'node:net';
-import type { ListenAddress } from '../../../model/node.ts';
+import type { ListenAddress } from '../../../model/values/listen-address.ts';
 import { machineClock } from '../../time.ts';
 import type { Attack } from './attacks.ts';
 

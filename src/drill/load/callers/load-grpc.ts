@@ -1,6 +1,6 @@
 import { Client, status as codes, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import type { Clock } from '../../../base/clock.ts';
-import type { ListenAddress } from '../../../model/node.ts';
+import type { ListenAddress } from '../../../model/values/listen-address.ts';
 import { bodyOf, type Call, callHeader, messageOf, receivedHeader } from '../../call/call.ts';
 import { createDigest } from '../../call/payload.ts';
 import { echoService } from '../../upstream/upstream-grpc.ts';

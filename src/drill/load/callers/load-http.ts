@@ -1,5 +1,5 @@
 import type { Clock } from '../../../base/clock.ts';
-import type { ListenAddress } from '../../../model/node.ts';
+import type { ListenAddress } from '../../../model/values/listen-address.ts';
 import { answerOf, bodyOf, type Call, callHeader, receivedHeader } from '../../call/call.ts';
 import { createDigest, digestOf } from '../../call/payload.ts';
 import type { TargetPicker } from '../load-target.ts';

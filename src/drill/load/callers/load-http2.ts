@@ -6,7 +6,7 @@ import {
 } from 'node:http2';
 import { Readable } from 'node:stream';
 import type { Clock } from '../../../base/clock.ts';
-import type { ListenAddress } from '../../../model/node.ts';
+import type { ListenAddress } from '../../../model/values/listen-address.ts';
 import { bodyOf, callHeader } from '../../call/call.ts';
 import { createDigest } from '../../call/payload.ts';
 import type { TargetPicker } from '../load-target.ts';

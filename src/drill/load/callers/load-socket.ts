@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import type { Clock } from '../../../base/clock.ts';
-import type { ListenAddress } from '../../../model/node.ts';
+import type { ListenAddress } from '../../../model/values/listen-address.ts';
 import type { TargetPicker } from '../load-target.ts';
 
 /** What is told of a connection of its own for one call. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { durationPattern, parseDurationMs } from '../../../model/duration.ts';
 import { idcNamePattern } from '../../../model/idc.ts';
+import { durationPattern, parseDurationMs } from '../../../model/values/duration.ts';
 
 /** Fields that the parts of a scenario share. Values stay as they were written: `msOf` and `shareOf` read them. */
 

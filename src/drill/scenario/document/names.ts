@@ -1,4 +1,4 @@
-import { didYouMean } from '../../../model/suggest.ts';
+import { didYouMean } from '../../../base/suggest.ts';
 import type { PathPart } from '../../../registry/parse/fault.ts';
 
 /** Tells a fault of a scenario; the path is from its `spec`. */

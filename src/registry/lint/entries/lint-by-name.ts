@@ -1,5 +1,5 @@
-import { covers, isWildcard, meaningsOf } from '../../../model/hostname.ts';
 import type { DestinationRule, ServiceEntry } from '../../../model/service.ts';
+import { covers, isWildcard, meaningsOf } from '../../../model/values/hostname.ts';
 import type { Lint } from '../lint-finding.ts';
 
 /** Rules that ask for TLS to hosts which requests alone name: proxies do not speak it there, and the port is refused (`plan/group.ts`). */

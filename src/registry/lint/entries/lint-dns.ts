@@ -1,6 +1,6 @@
-import { addressKind } from '../../../model/address.ts';
 import type { Labels } from '../../../model/meta.ts';
 import type { ServiceEntry, WorkloadEntry } from '../../../model/service.ts';
+import { addressKind } from '../../../model/values/address.ts';
 import type { Lint } from '../lint-finding.ts';
 
 /** WorkloadEntries that have a name where the ServiceEntry that selects them looks nothing up: they get no requests. */

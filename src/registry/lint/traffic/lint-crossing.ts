@@ -1,4 +1,4 @@
-import { mergeTraffic, trafficFromAnnotations } from '../../../model/annotations.ts';
+import { mergeTraffic, trafficFromAnnotations } from '../../../model/annotations/annotations.ts';
 import type { DrGroup, Idc } from '../../../model/idc.ts';
 import type { ServiceEntry } from '../../../model/service.ts';
 import type { Lint } from '../lint-finding.ts';

@@ -1,3 +1,4 @@
+import { didYouMean } from '../../../base/suggest.ts';
 import {
   beginsAt,
   type Evacuation,
@@ -5,10 +6,9 @@ import {
   isFor,
   stepsInVain,
 } from '../../../model/evacuation.ts';
-import { covers, isWildcard } from '../../../model/hostname.ts';
 import type { DrGroup } from '../../../model/idc.ts';
 import type { ServiceEntry } from '../../../model/service.ts';
-import { didYouMean } from '../../../model/suggest.ts';
+import { covers, isWildcard } from '../../../model/values/hostname.ts';
 import type { Lint } from '../lint-finding.ts';
 
 /** What evacuations are looked at beside. */

@@ -1,4 +1,4 @@
-import { mergeTraffic, trafficFromAnnotations } from '../../../model/annotations.ts';
+import { mergeTraffic, trafficFromAnnotations } from '../../../model/annotations/annotations.ts';
 import { type GroupHealth, healthOfPort } from '../../../model/health.ts';
 import type { DrGroup } from '../../../model/idc.ts';
 import type { ServiceEntry, ServicePort } from '../../../model/service.ts';

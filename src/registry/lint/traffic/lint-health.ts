@@ -1,10 +1,10 @@
-import { trafficFromAnnotations } from '../../../model/annotations.ts';
+import { didYouMean } from '../../../base/suggest.ts';
+import { trafficFromAnnotations } from '../../../model/annotations/annotations.ts';
 import { type GroupHealth, type HealthSettings, healthOfPort } from '../../../model/health.ts';
-import { covers as coversHost } from '../../../model/hostname.ts';
 import type { DrGroup } from '../../../model/idc.ts';
 import type { Labels } from '../../../model/meta.ts';
 import type { Protocol, ServiceEntry, ServicePort } from '../../../model/service.ts';
-import { didYouMean } from '../../../model/suggest.ts';
+import { covers as coversHost } from '../../../model/values/hostname.ts';
 import type { PathPart } from '../../parse/fault.ts';
 import type { Lint } from '../lint-finding.ts';
 

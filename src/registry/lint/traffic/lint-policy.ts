@@ -1,4 +1,3 @@
-import { covers, isWildcard, meaningsOf } from '../../../model/hostname.ts';
 import type {
   DestinationRule,
   Protocol,
@@ -6,6 +5,7 @@ import type {
   ServicePort,
   TrafficPolicy,
 } from '../../../model/service.ts';
+import { covers, isWildcard, meaningsOf } from '../../../model/values/hostname.ts';
 import type { Lint } from '../lint-finding.ts';
 
 const http: ReadonlySet<Protocol> = new Set(['HTTP', 'HTTP2', 'GRPC']);

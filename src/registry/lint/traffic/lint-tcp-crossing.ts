@@ -1,6 +1,6 @@
-import { isWildcard } from '../../../model/hostname.ts';
 import type { DrGroup } from '../../../model/idc.ts';
 import type { ServiceEntry } from '../../../model/service.ts';
+import { isWildcard } from '../../../model/values/hostname.ts';
 import type { Lint } from '../lint-finding.ts';
 
 const http: ReadonlySet<string> = new Set(['HTTP', 'HTTP2', 'GRPC']);

@@ -1,4 +1,4 @@
-import { mergeTraffic, trafficFromAnnotations } from '../../../model/annotations.ts';
+import { mergeTraffic, trafficFromAnnotations } from '../../../model/annotations/annotations.ts';
 import type { GroupHealth, HealthSettings } from '../../../model/health.ts';
 import type { DrGroup, GroupTraffic } from '../../../model/idc.ts';
 import type { ServiceEntry } from '../../../model/service.ts';

@@ -1,5 +1,5 @@
-import { meaningsOf } from '../../../model/hostname.ts';
 import type { DestinationRule, ServiceEntry, TrafficPolicy, WorkloadEntry } from '../../../model/service.ts';
+import { meaningsOf } from '../../../model/values/hostname.ts';
 import type { PathPart } from '../../parse/fault.ts';
 import type { Lint } from '../lint-finding.ts';
 

@@ -1,6 +1,6 @@
-import { canonicalHost } from '../../../model/hostname.ts';
 import type { Meta } from '../../../model/meta.ts';
 import type { DestinationRule, TrafficPolicy } from '../../../model/service.ts';
+import { canonicalHost } from '../../../model/values/hostname.ts';
 import { show } from '../fault.ts';
 import type { Fields, FieldTable } from '../fields.ts';
 import { isHost } from '../hosts.ts';

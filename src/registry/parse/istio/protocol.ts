@@ -1,5 +1,5 @@
+import { didYouMean } from '../../../base/suggest.ts';
 import type { Protocol } from '../../../model/service.ts';
-import { didYouMean } from '../../../model/suggest.ts';
 import { show } from '../fault.ts';
 import type { Fields } from '../fields.ts';
 

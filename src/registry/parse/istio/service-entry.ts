@@ -1,8 +1,8 @@
-import { addressKind } from '../../../model/address.ts';
-import { canonicalHost } from '../../../model/hostname.ts';
+import { didYouMean } from '../../../base/suggest.ts';
 import type { Labels, Meta } from '../../../model/meta.ts';
 import type { ServiceEntry, ServicePort, WorkloadSpec } from '../../../model/service.ts';
-import { didYouMean } from '../../../model/suggest.ts';
+import { addressKind } from '../../../model/values/address.ts';
+import { canonicalHost } from '../../../model/values/hostname.ts';
 import { show } from '../fault.ts';
 import { type Fields, type FieldTable, isMap } from '../fields.ts';
 import { isCidr, isHost, isIpAddress, isPortName } from '../hosts.ts';

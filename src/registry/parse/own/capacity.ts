@@ -1,5 +1,5 @@
+import { didYouMean } from '../../../base/suggest.ts';
 import { type GroupSpill, groupClasses, parseSharePercent } from '../../../model/capacity.ts';
-import { didYouMean } from '../../../model/suggest.ts';
 import { type Fields, isMap } from '../fields.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { type Evacuation, evacuationLimits } from '../../../model/evacuation.ts';
-import { canonicalHost } from '../../../model/hostname.ts';
 import type { Meta } from '../../../model/meta.ts';
+import { canonicalHost } from '../../../model/values/hostname.ts';
 import type { Fault } from '../fault.ts';
 import { show } from '../fault.ts';
 import type { Fields } from '../fields.ts';

@@ -1,5 +1,4 @@
 import type { z } from 'zod';
-import { parseDurationMs } from '../../../model/duration.ts';
 import {
   type GroupHealth,
   type HealthSettings,
@@ -7,6 +6,7 @@ import {
   parseStatuses,
   statusPattern,
 } from '../../../model/health.ts';
+import { parseDurationMs } from '../../../model/values/duration.ts';
 import { type PathPart, show } from '../fault.ts';
 import { type Fields, isMap, type RawMap } from '../fields.ts';
 import type { health } from './schema-health.ts';

@@ -1,8 +1,7 @@
 import type { z } from 'zod';
-import { hedgeWithoutTime, roundTripFault, trafficLimits } from '../../../model/annotations.ts';
+import { closest } from '../../../base/suggest.ts';
+import { hedgeWithoutTime, roundTripFault, trafficLimits } from '../../../model/annotations/annotations.ts';
 import { parseSharePercent } from '../../../model/capacity.ts';
-import { parseDurationMs } from '../../../model/duration.ts';
-import { canonicalHost } from '../../../model/hostname.ts';
 import {
   type DrGroup,
   type EdgePolicy,
@@ -12,8 +11,9 @@ import {
   type Idc,
 } from '../../../model/idc.ts';
 import type { Meta } from '../../../model/meta.ts';
-import { parseSizeBytes } from '../../../model/size.ts';
-import { closest } from '../../../model/suggest.ts';
+import { parseDurationMs } from '../../../model/values/duration.ts';
+import { canonicalHost } from '../../../model/values/hostname.ts';
+import { parseSizeBytes } from '../../../model/values/size.ts';
 import type { Fault } from '../fault.ts';
 import { show } from '../fault.ts';
 import type { Fields } from '../fields.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { closest, didYouMean } from '../../../model/suggest.ts';
+import { closest, didYouMean } from '../../../base/suggest.ts';
 import { type Fault, type PathPart, show } from '../fault.ts';
 import { isMap } from '../fields.ts';
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { durationPattern } from '../../../model/duration.ts';
 import { grpcServicePattern, healthLimits, healthPathPattern, statusPattern } from '../../../model/health.ts';
+import { durationPattern } from '../../../model/values/duration.ts';
 
 export const port = z
   .int({ error: 'must be a whole number from 1 to 65535.' })

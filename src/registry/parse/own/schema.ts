@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { methodPattern, trafficLimits } from '../../../model/annotations.ts';
+import { methodPattern, trafficLimits } from '../../../model/annotations/annotations.ts';
 import {
   edgeDefaults,
   edgeLimits,
@@ -8,7 +8,7 @@ import {
   roundTripLimits,
   underscoreActions,
 } from '../../../model/idc.ts';
-import { sizePattern } from '../../../model/size.ts';
+import { sizePattern } from '../../../model/values/size.ts';
 import { groupCapacity, groupClass, idcCapacity, retryBudget, spill } from './schema-capacity.ts';
 import { evacuationSpec } from './schema-evacuation.ts';
 import { duration, health, port } from './schema-health.ts';

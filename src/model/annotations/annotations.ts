@@ -4,14 +4,14 @@ import {
   parseSharePercent,
   parseSpillAnnotations,
   spillAnnotations,
-} from './capacity.ts';
-import { parseDurationMs } from './duration.ts';
-import { mergeHealth } from './health.ts';
+} from '../capacity.ts';
+import { mergeHealth } from '../health.ts';
+import { type GroupTraffic, roundTripLimits } from '../idc.ts';
+import type { Labels } from '../meta.ts';
+import type { ServiceEntry } from '../service.ts';
+import { parseDurationMs } from '../values/duration.ts';
+import { parseSizeBytes } from '../values/size.ts';
 import { createHealthReader, healthAnnotations, splitHealthKey } from './health-annotations.ts';
-import { type GroupTraffic, roundTripLimits } from './idc.ts';
-import type { Labels } from './meta.ts';
-import type { ServiceEntry } from './service.ts';
-import { parseSizeBytes } from './size.ts';
 
 /** What all annotations of Isthmus begin with. */
 export const annotationPrefix = 'isthmus.dev/';

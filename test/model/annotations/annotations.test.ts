@@ -1,7 +1,10 @@
 import t from 'tap';
-import { addressKind } from '../../src/model/address.ts';
-import { parseTrafficAnnotations, trafficFromAnnotations } from '../../src/model/annotations.ts';
-import type { ServiceEntry } from '../../src/model/service.ts';
+import {
+  parseTrafficAnnotations,
+  trafficFromAnnotations,
+} from '../../../src/model/annotations/annotations.ts';
+import type { ServiceEntry } from '../../../src/model/service.ts';
+import { addressKind } from '../../../src/model/values/address.ts';
 
 function entry(annotations: Record<string, string>): ServiceEntry {
   return {

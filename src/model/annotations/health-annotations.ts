@@ -1,4 +1,3 @@
-import { parseDurationMs } from './duration.ts';
 import {
   type GroupHealth,
   grpcServicePattern,
@@ -6,7 +5,8 @@ import {
   healthLimits,
   healthPathPattern,
   parseStatuses,
-} from './health.ts';
+} from '../health.ts';
+import { parseDurationMs } from '../values/duration.ts';
 
 type Writable = { -readonly [K in keyof HealthSettings]: HealthSettings[K] };
 /** Reads one value into `settings`; returns what is wrong with it, or undefined. */

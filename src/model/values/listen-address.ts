@@ -1,4 +1,8 @@
-import type { ListenAddress } from './node.ts';
+/** `host:port` as Envoy listens on it. */
+export interface ListenAddress {
+  readonly address: string;
+  readonly port: number;
+}
 
 /** An address as people write it. */
 export function showAddress(listen: ListenAddress): string {

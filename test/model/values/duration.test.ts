@@ -1,5 +1,5 @@
 import t from 'tap';
-import { parseDurationMs } from '../../src/model/duration.ts';
+import { parseDurationMs } from '../../../src/model/values/duration.ts';
 
 t.test('durations as Istio writes them', async (t) => {
   const good: readonly [string, number][] = [
