@@ -9,7 +9,7 @@ import { isMap } from '../registry/parse/fields.ts';
 import { parseStrict } from '../registry/parse/own/parse-strict.ts';
 import { configKind, ownApiVersion } from '../registry/parse/own/schema.ts';
 import { optionList } from './options.ts';
-import { configSchema } from './schema.ts';
+import { configSchema, schemaOf } from './schema.ts';
 import type { Given } from './setting.ts';
 
 /** What a file says, and what is wrong with it. */
@@ -105,7 +105,7 @@ function readOptions(raw: unknown, folder: string, faults: Fault[]) {
       raw,
     );
     // What it does not take is told already.
-    if (written === undefined || !kind.schema.safeParse(written).success) return [];
+    if (written === undefined || !schemaOf(kind.shape).safeParse(written).success) return [];
     try {
       return [{ path, name, value: kind.fromFile(written, folder) }];
     } catch (reason) {

@@ -1,6 +1,6 @@
 import { MeshError } from '../base/error.ts';
 import { didYouMean } from '../base/suggest.ts';
-import { type ConfigFile, readConfigFile } from './config-file.ts';
+import type { ConfigFile } from './config-file.ts';
 import { crossFaults } from './cross-check.ts';
 import { type PlacedOption, variableOf, variablePrefix } from './option.ts';
 import { type ControlPlaneConfig, optionList } from './options.ts';
@@ -15,27 +15,24 @@ export interface ResolvedConfig {
 
 /** Who says how a control plane runs; a flag goes before the environment, and that before the file. */
 export interface ConfigInput {
-  /** The path of a file. */
-  readonly file?: string | undefined;
+  readonly file?: ConfigFile | undefined;
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Values by the option's name, as flags gave them. */
   readonly flags: ReadonlyMap<string, unknown>;
 }
 
 /**
- * The configuration that file, environment and flags make together, with defaults for the rest. Throws MeshError `unavailable` where
- * the file cannot be read, and `invalid`, with a line for each fault, where anything in it or in the environment is wrong, also
- * what is overridden.
+ * The configuration that file, environment and flags make together, with defaults for the rest. Throws MeshError `invalid`, with a
+ * line for each fault, where anything in the file or the environment is wrong, also what is overridden.
  */
-export function resolveConfig({ file, environment, flags }: ConfigInput): ResolvedConfig {
-  const fromFile = file === undefined ? emptyFile : readConfigFile(file);
+export function resolveConfig({ file = emptyFile, environment, flags }: ConfigInput): ResolvedConfig {
   const variables = readEnvironment(environment);
-  const faults = [...fromFile.faults, ...variables.faults];
+  const faults = [...file.faults, ...variables.faults];
   const given = new Map<string, Given>();
   for (const { name, row } of optionList) {
     const found = flags.has(name)
       ? ({ value: flags.get(name), origin: { from: 'flag', flag: row.flag } } as const)
-      : (variables.values.get(name) ?? fromFile.values.get(name));
+      : (variables.values.get(name) ?? file.values.get(name));
     if (found !== undefined) given.set(name, found);
   }
   const settings = settingsOf(given);
@@ -60,18 +57,10 @@ function givenOrDefault({ name, row }: PlacedOption, given: ReadonlyMap<string, 
   return { value: typeof other === 'string' ? row.derived?.of(other) : undefined, origin };
 }
 
-/** What is wrong with a file, and what must be given besides it. Throws MeshError `unavailable` where it cannot be read. */
-export function checkConfigFile(file: string): {
-  readonly faults: readonly string[];
-  readonly notes: readonly string[];
-} {
-  const { faults, values } = readConfigFile(file);
-  if (faults.length > 0) return { faults, notes: [] };
+/** What must be given besides a file that has no fault, by a flag or in the environment. */
+export function neededBeside({ values }: ConfigFile): readonly string[] {
   const settings = settingsOf(values);
-  return {
-    faults,
-    notes: [...missing(settings), ...needsOf(settings)].map((words) => `${file}: note: ${words}`),
-  };
+  return [...missing(settings), ...needsOf(settings)];
 }
 
 /** Kubernetes gives variables to containers for each Service, here for one that is called `isthmus-serve`. */

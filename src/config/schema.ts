@@ -2,6 +2,26 @@ import { z } from 'zod';
 import { configKind, ownApiVersion } from '../registry/parse/own/schema.ts';
 import { isGroup, type OptionTree } from './option.ts';
 import { controlPlaneOptions } from './options.ts';
+import type { Shape } from './value-kind.ts';
+
+/** What a file may have for an option. */
+export function schemaOf(shape: Shape): z.ZodType {
+  const { error } = shape;
+  switch (shape.type) {
+    case 'text':
+      return shape.pattern === undefined
+        ? z.string({ error })
+        : z.string({ error }).meta({ pattern: shape.pattern });
+    case 'integer':
+      return z.int({ error }).min(shape.min, error).max(shape.max, error);
+    case 'choice':
+      return z.enum(shape.values, { error });
+    case 'switch':
+      return z.boolean({ error });
+    case 'list':
+      return z.array(schemaOf(shape.of), { error });
+  }
+}
 
 /** The schema of the options of a tree. None is required: what the file leaves out a flag may give. */
 function shapeOf(tree: OptionTree): Record<string, z.ZodType> {
@@ -17,10 +37,12 @@ function shapeOf(tree: OptionTree): Record<string, z.ZodType> {
       const range = kind.range === '' ? '' : ` Takes: ${kind.range}.`;
       return [
         key,
-        kind.schema.optional().meta({
-          description: `${words}.${range}`,
-          ...(byDefault === undefined ? {} : { default: kind.toFile(kind.fromText(byDefault)) }),
-        }),
+        schemaOf(kind.shape)
+          .optional()
+          .meta({
+            description: `${words}.${range}`,
+            ...(byDefault === undefined ? {} : { default: kind.toFile(kind.fromText(byDefault)) }),
+          }),
       ];
     }),
   );

@@ -1,5 +1,4 @@
 import { isAbsolute, join } from 'node:path';
-import { z } from 'zod';
 import { MeshError } from '../base/error.ts';
 import { idcNamePattern, readIdcName } from '../model/idc.ts';
 import { durationPattern } from '../model/values/duration.ts';
@@ -10,6 +9,15 @@ import { type DurationRange, readDuration, showDuration } from './duration.ts';
 /** A value as it stands in a file. */
 export type FileValue = string | number | boolean | readonly string[];
 
+/** What a file may have for an option, and what is said of anything else. */
+export type Shape = { readonly error: string } & (
+  | { readonly type: 'text'; readonly pattern?: string }
+  | { readonly type: 'integer'; readonly min: number; readonly max: number }
+  | { readonly type: 'choice'; readonly values: readonly string[] }
+  | { readonly type: 'switch' }
+  | { readonly type: 'list'; readonly of: Shape }
+);
+
 /** How the values of one kind of option are written and read. */
 export interface ValueKind<T> {
   /** What stands for a value in the help, such as `<host:port>`. */
@@ -18,11 +26,11 @@ export interface ValueKind<T> {
   readonly choices?: readonly string[];
   /** Which values are taken, in words; '' where the placeholder says it. */
   readonly range: string;
-  /** What a file may have. What only `fromFile` can tell is left to it. */
-  readonly schema: z.ZodType;
+  /** What a file may have; what only `fromFile` can tell is left to it. */
+  readonly shape: Shape;
   /** Reads the text of a flag or an environment variable. `before`: what the same flag gave before. Throws MeshError `invalid`. */
   fromText(text: string, before?: T): T;
-  /** Reads what `schema` takes; relative paths are relative to `folder`. Throws MeshError `invalid`. */
+  /** Reads what is of this shape; relative paths are relative to `folder`. Throws MeshError `invalid`. */
   fromFile(raw: unknown, folder: string): T;
   /** The value as a file has it. */
   toFile(value: T): FileValue;
@@ -41,12 +49,12 @@ function textKind<T>(
     readonly show: (value: T) => string;
   },
 ): ValueKind<T> {
-  const text = z.string({ error: `must be ${kind.what}.` });
+  const { pattern } = kind;
   return {
     placeholder: kind.placeholder,
     range: kind.range ?? '',
     ...(kind.choices && { choices: kind.choices }),
-    schema: kind.pattern === undefined ? text : text.meta({ pattern: kind.pattern }),
+    shape: { type: 'text', error: `must be ${kind.what}.`, ...(pattern === undefined ? {} : { pattern }) },
     fromText: (text) => kind.read(text),
     fromFile: (raw) => kind.read(String(raw)),
     toFile: kind.show,
@@ -77,7 +85,7 @@ export const address: ValueKind<ListenAddress> = textKind({
 export const addresses: ValueKind<readonly ListenAddress[]> = {
   placeholder: '<host:port>',
   range: 'IP addresses and ports',
-  schema: z.array(address.schema, { error: 'must be a list of addresses.' }),
+  shape: { type: 'list', of: address.shape, error: 'must be a list of addresses.' },
   fromText: (text, before) => readAddresses(text, before),
   fromFile: (raw) => withoutTwins((raw as readonly string[]).map((one) => readAddress(one))),
   toFile: (list) => list.map(showAddress),
@@ -95,11 +103,10 @@ export function duration(range: DurationRange): ValueKind<number> {
 
 /** A whole number of `unit`, from `min` to `max`. */
 export function integer(min: number, max: number, unit: string): ValueKind<number> {
-  const error = `must be a whole number from ${min} to ${max}.`;
   return {
     placeholder: '<n>',
     range: `${min} to ${max} ${unit}`,
-    schema: z.int({ error }).min(min, error).max(max, error),
+    shape: { type: 'integer', min, max, error: `must be a whole number from ${min} to ${max}.` },
     fromText(text) {
       const number = Number(text);
       if (/^\d+$/.test(text) && number >= min && number <= max) return number;
@@ -123,7 +130,7 @@ export function choice<T extends string>(values: readonly [T, ...T[]]): ValueKin
       placeholder: '<word>',
       range: values.join(', '),
       choices: values,
-      schema: z.enum(values, { error }),
+      shape: { type: 'choice', values, error },
     },
     ...{ fromText: read, fromFile: (raw) => read(String(raw)), toFile: same },
   };
@@ -132,7 +139,7 @@ export function choice<T extends string>(values: readonly [T, ...T[]]): ValueKin
 /** A switch: `on` or `off` in text, true or false in a file. */
 export const onOff: ValueKind<boolean> = {
   ...{ placeholder: '<on|off>', range: 'true or false; as a flag on or off', choices: ['on', 'off'] },
-  schema: z.boolean({ error: 'must be true or false.' }),
+  shape: { type: 'switch', error: 'must be true or false.' },
   fromText(text) {
     if (text === 'on' || text === 'off') return text === 'on';
     throw fault(`give one of on, off, not '${text}'.`);

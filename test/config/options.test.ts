@@ -7,6 +7,7 @@ import { serveCommand } from '../../src/cli/commands/serve.ts';
 import { parseConfigFile } from '../../src/config/config-file.ts';
 import { variableOf } from '../../src/config/option.ts';
 import { optionList } from '../../src/config/options.ts';
+import { schemaOf } from '../../src/config/schema.ts';
 import { madeFromOptions } from '../../src/config/write-docs.ts';
 import { guardLimits } from '../../src/delivery/deletion/guard.ts';
 import { peerTimes } from '../../src/registry/registrations/peers.ts';
@@ -39,7 +40,7 @@ t.test('each option is named once, and its default is one that it takes, in a fi
     if (row.byDefault === undefined) continue;
     const value = row.kind.fromText(row.byDefault);
     const inFile = row.kind.toFile(value);
-    t.ok(row.kind.schema.safeParse(inFile).success, name);
+    t.ok(schemaOf(row.kind.shape).safeParse(inFile).success, name);
     t.strictSame(row.kind.fromFile(inFile, '/'), value, name);
   }
 });

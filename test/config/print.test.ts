@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import fc from 'fast-check';
 import t from 'tap';
-import { parseConfigFile } from '../../src/config/config-file.ts';
+import { parseConfigFile, readConfigFile } from '../../src/config/config-file.ts';
 import { optionList } from '../../src/config/options.ts';
 import { settingsJson, settingsYaml } from '../../src/config/print.ts';
 import { resolveConfig } from '../../src/config/resolve.ts';
@@ -16,9 +16,8 @@ function compare(name: string, text: string): void {
 }
 
 t.test('what is in force, and where each value is from', async () => {
-  const file = 'docs/examples/isthmus.yaml';
   const { settings } = resolveConfig({
-    file,
+    file: readConfigFile('docs/examples/isthmus.yaml'),
     environment: { ISTHMUS_SERVE_IDC: 'sh-b' },
     flags: new Map<string, unknown>([['shutdown.grace', 90_000]]),
   });

@@ -35,7 +35,7 @@ function printCommand(): Command {
       }),
     )
     .action(async ({ output }: { output: 'yaml' | 'json' }, command: Command) => {
-      const { settings } = configOf(command, process.env);
+      const { settings } = await configOf(command, process.env);
       const { settingsJson, settingsYaml } = await import('../../config/print.ts');
       process.stdout.write(output === 'json' ? settingsJson(settings) : settingsYaml(settings));
     });
@@ -56,8 +56,11 @@ function checkCommand(): Command {
       }),
     )
     .action(async (file: string) => {
-      const { checkConfigFile } = await import('../../config/resolve.ts');
-      const { faults, notes } = checkConfigFile(file);
+      const { readConfigFile } = await import('../../config/config-file.ts');
+      const { neededBeside } = await import('../../config/resolve.ts');
+      const read = readConfigFile(file);
+      const { faults } = read;
+      const notes = faults.length > 0 ? [] : neededBeside(read).map((words) => `${file}: note: ${words}`);
       const sum = `${file}: ${faults.length === 0 ? 'valid' : 'invalid'}`;
       process.stdout.write([...faults, ...notes, sum].map((line) => `${line}\n`).join(''));
       process.exitCode = faults.length === 0 ? exitCode.ok : exitCode.failed;

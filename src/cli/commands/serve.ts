@@ -23,7 +23,7 @@ export function serveCommand(): Command {
       }),
     )
     .action(async (_flags: unknown, command: Command) => {
-      const { config } = configOf(command, process.env);
+      const { config } = await configOf(command, process.env);
       // Loaded only now: --help and the other commands need none of it.
       const { serve } = await import('../serve.ts');
       await serve(config);

@@ -14,15 +14,21 @@ export function addConfigFlags(command: Command): Command {
   return command;
 }
 
-/** What the flags of a command that was parsed, the environment and the file of `--file` make together. Throws MeshError; see `resolveConfig`. */
-export function configOf(command: Command, environment: NodeJS.ProcessEnv): ResolvedConfig {
+/**
+ * What the flags of a command that was parsed, the environment and the file of `--file` make together. Rejects with MeshError
+ * `unavailable` where the file cannot be read, `invalid` where anything is wrong.
+ */
+export async function configOf(command: Command, environment: NodeJS.ProcessEnv): Promise<ResolvedConfig> {
   const flags = new Map<string, unknown>();
   for (const placed of optionList) {
     const name = flagOf(placed).attributeName();
     if (command.getOptionValueSource(name) === 'cli') flags.set(placed.name, command.getOptionValue(name));
   }
   const { file } = command.opts<{ file?: string }>();
-  return resolveConfig({ file, environment, flags });
+  if (file === undefined) return resolveConfig({ environment, flags });
+  // Loaded only now: without a file nothing of YAML is needed.
+  const { readConfigFile } = await import('../../config/config-file.ts');
+  return resolveConfig({ file: readConfigFile(file), environment, flags });
 }
 
 function flagOf({ row }: PlacedOption): Option {
