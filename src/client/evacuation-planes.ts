@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import type { EvacuationStatus } from '../model/evacuation.ts';
-import type { EvacuationEffect } from '../plan/evacuation-effect.ts';
+import type { EvacuationEffect } from '../plan/evacuation/evacuation-effect.ts';
 import type { ControlPlaneStatus, ProxyStatus } from '../plane/status.ts';
 import { type ClientAnswer, type JsonClient, refusalOf } from './json-client.ts';
 

@@ -1,7 +1,7 @@
 import type { MeshView } from '../index/view.ts';
 import { type DrChoice, type DrGroup, roundTripLimits } from '../model/idc.ts';
 import { joinVisited, type LoopPrevention } from '../model/trail.ts';
-import { crossingConnectMs, crossingSilenceMs } from './checks.ts';
+import { crossingConnectMs, crossingSilenceMs } from './health/checks.ts';
 import type { Crossing, CrossingIdc, Permit } from './types.ts';
 
 /** What decides where a Group may cross to. */

@@ -4,16 +4,16 @@ import { type GroupTraffic, roundTripLimits } from '../model/idc.ts';
 import type { ServicePort, TrafficPolicy } from '../model/service.ts';
 import type { LoopPrevention } from '../model/trail.ts';
 import { addressKind } from '../model/values/address.ts';
-import { planRetryBudget } from './budget.ts';
 import { concurrentPerInstance, countLive, spillLimit, spillShare } from './capacity.ts';
-import { planCrossingCheck } from './checks.ts';
 import { leftToAsk, planCrossing } from './crossing.ts';
-import { evacuatedIdcs, type Leaving, planHomeShare } from './evacuation.ts';
+import { evacuatedIdcs, type Leaving, planHomeShare } from './evacuation/evacuation.ts';
 import { peersOf } from './gateways.ts';
-import { planHealth } from './health.ts';
+import { planCrossingCheck } from './health/checks.ts';
+import { planHealth } from './health/health.ts';
+import { planOutlier } from './health/outlier.ts';
 import { isByName, planNaming } from './naming.ts';
-import { planOutlier } from './outlier.ts';
-import { askFewer, planAsking, planRetry, planRetryUnsent, trafficDefaults } from './retry.ts';
+import { planRetryBudget } from './retries/budget.ts';
+import { askFewer, planAsking, planRetry, planRetryUnsent, trafficDefaults } from './retries/retry.ts';
 import { hasSni, isTcp, planTcpPaths, tcpCrossing, tcpPolicy } from './tcp.ts';
 import { planTls } from './tls.ts';
 import type {
@@ -37,7 +37,7 @@ export interface PlanContext {
   readonly hopLimit: number;
   /** Off for drills alone. */
   readonly loopPrevention: LoopPrevention;
-  /** No check of another IDC comes more often than this, in milliseconds (`plan/checks.ts`). */
+  /** No check of another IDC comes more often than this, in milliseconds (`plan/health/checks.ts`). */
   readonly checkIntervalMsMin: number;
   /** Evacuations in force, of this IDC and of others; absent: none. */
   readonly leaving?: readonly Leaving[];

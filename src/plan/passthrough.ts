@@ -2,7 +2,7 @@ import type { Idc } from '../model/idc.ts';
 import type { SidecarScope } from '../model/node.ts';
 import { addressKind } from '../model/values/address.ts';
 import type { ListenAddress } from '../model/values/listen-address.ts';
-import { trafficDefaults } from './retry.ts';
+import { trafficDefaults } from './retries/retry.ts';
 import type { RetryPlan } from './types.ts';
 
 /**

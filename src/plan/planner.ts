@@ -4,11 +4,11 @@ import { isFor } from '../model/evacuation.ts';
 import { addressName, type Reach, type Watched, type Word } from '../model/reach.ts';
 import { addressKind } from '../model/values/address.ts';
 import type { ListenAddress } from '../model/values/listen-address.ts';
-import { checkIntervalMsMin } from './checks.ts';
 import { planHost } from './declarations.ts';
-import { evacuationsAt, type Leaving } from './evacuation.ts';
+import { evacuationsAt, type Leaving } from './evacuation/evacuation.ts';
 import { peersOf, planHungIdcs } from './gateways.ts';
 import type { PlanContext } from './group.ts';
+import { checkIntervalMsMin } from './health/checks.ts';
 import type { GroupPlan } from './types.ts';
 
 /** Plans by host; an empty list: the Group is gone, or nobody can reach it. */

@@ -13,14 +13,14 @@ import type { NodeScope } from '../model/node.ts';
 import { type Change, type Kind, refOf } from '../model/object.ts';
 import { allReached, type Reach } from '../model/reach.ts';
 import type { LoopPrevention } from '../model/trail.ts';
-import { evacuationsAt, evacuationsChangeAt } from '../plan/evacuation.ts';
+import { evacuationsAt, evacuationsChangeAt } from '../plan/evacuation/evacuation.ts';
 import {
   type EvacuationEffect,
   evacuationEffect,
   evacuationStatuses,
   sendsAllAway,
-} from '../plan/evacuation-effect.ts';
-import type { KnownHealth } from '../plan/evacuation-room.ts';
+} from '../plan/evacuation/evacuation-effect.ts';
+import type { KnownHealth } from '../plan/evacuation/evacuation-room.ts';
 import { describeLeftOut, type LeftOut, planLeftOut, watchedGateways } from '../plan/gateways.ts';
 import { createPlanner, type PlannedGroups } from '../plan/planner.ts';
 import { planPolicies } from '../plan/trail.ts';

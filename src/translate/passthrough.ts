@@ -1,7 +1,7 @@
 import type { Cluster, envoy, Route, VirtualHost } from '../../protos/gen/envoy.d.ts';
 import { outcomeHeader } from '../model/trail.ts';
 import { lookups, type Passthrough, passthroughRetry } from '../plan/passthrough.ts';
-import { trafficDefaults } from '../plan/retry.ts';
+import { trafficDefaults } from '../plan/retries/retry.ts';
 import { any, duration } from './any.ts';
 import { httpUpstream } from './cluster/cluster.ts';
 import { dnsLookup } from './cluster/dns.ts';

@@ -13,7 +13,7 @@ import {
 import { judgeLeaving, judgeReturn } from '../../src/cli/evacuate/evacuation-room.ts';
 import { returnWords } from '../../src/cli/evacuate/evacuation-steps.ts';
 import { parseAbortOn } from '../../src/cli/options/abort-on.ts';
-import type { GroupRoom } from '../../src/plan/evacuation-room.ts';
+import type { GroupRoom } from '../../src/plan/evacuation/evacuation-room.ts';
 
 const counts = (requests: number, more: Partial<ProxyCounts> = {}): ProxyCounts => ({
   ...{ ...noCounts, requests },

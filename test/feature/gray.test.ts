@@ -22,7 +22,7 @@ const few = 90;
 /** Requests a second of which each of three instances has the volume that is pushed. */
 const enough = 180;
 
-/** As pushed, but that fewer requests in less time are enough. What these numbers must be is `test/plan/outlier.test.ts`'s. */
+/** As pushed, but that fewer requests in less time are enough. What these numbers must be is `test/plan/health/outlier.test.ts`'s. */
 const soon = (message: Loose) => {
   const outlier = outlierOf(message);
   if (outlier) Object.assign(outlier, { failure_percentage_request_volume: 40, interval: '2s' });

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { leftToAsk } from '../../src/plan/crossing.ts';
-import { askFewer, planAsking, planRetry } from '../../src/plan/retry.ts';
+import { askFewer, planAsking, planRetry } from '../../src/plan/retries/retry.ts';
 import type { Crossing } from '../../src/plan/types.ts';
 
 const inOrder = (...idcs: string[]) => idcs.map((idc, priority) => ({ idc, priority }));

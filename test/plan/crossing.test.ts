@@ -2,8 +2,8 @@ import t from 'tap';
 import type { DrGroup, Idc } from '../../src/model/idc.ts';
 import type { Meta } from '../../src/model/meta.ts';
 import type { LoopPrevention } from '../../src/model/trail.ts';
-import { checkIntervalMsMin, planAnswerMs, planCrossingCheck } from '../../src/plan/checks.ts';
 import { planCrossing } from '../../src/plan/crossing.ts';
+import { checkIntervalMsMin, planAnswerMs, planCrossingCheck } from '../../src/plan/health/checks.ts';
 import type { Crossing } from '../../src/plan/types.ts';
 
 const meta = (name: string): Meta => ({ name, namespace: '', labels: {}, annotations: {}, origin: 'test' });

@@ -4,7 +4,7 @@ import type { DrGroup, GroupTraffic, Idc } from '../../src/model/idc.ts';
 import type { Meta } from '../../src/model/meta.ts';
 import type { ServiceEntry, TrafficPolicy } from '../../src/model/service.ts';
 import { planGroup } from '../../src/plan/group.ts';
-import { instanceTriesMax } from '../../src/plan/retry.ts';
+import { instanceTriesMax } from '../../src/plan/retries/retry.ts';
 import { planPolicies } from '../../src/plan/trail.ts';
 import type { GroupPlan, ListenerRole } from '../../src/plan/types.ts';
 import { canonicalPolicy } from '../../src/trail/canonical.ts';

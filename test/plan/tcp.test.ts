@@ -1,7 +1,7 @@
 import t from 'tap';
 import type { GroupView } from '../../src/index/view.ts';
 import type { Protocol, ServicePort } from '../../src/model/service.ts';
-import { planOutlier } from '../../src/plan/outlier.ts';
+import { planOutlier } from '../../src/plan/health/outlier.ts';
 import {
   isTcp,
   planTcpListeners,

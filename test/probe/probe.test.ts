@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import { createServer as createHttp2Server } from 'node:http2';
 import { createServer as createTcpServer } from 'node:net';
 import t from 'tap';
-import { healthDefaults } from '../../src/plan/health.ts';
+import { healthDefaults } from '../../src/plan/health/health.ts';
 import { type Probe, probe } from '../../src/probe/probe.ts';
 import { startGrpc } from '../support/grpc-health.ts';
 import { freeAddress, until } from '../support/mesh.ts';

@@ -1,4 +1,4 @@
-import type { GroupRoom } from '../../plan/evacuation-room.ts';
+import type { GroupRoom } from '../../plan/evacuation/evacuation-room.ts';
 
 /** What the control planes of one IDC say that it has. */
 export interface IdcRoom {

@@ -14,7 +14,7 @@ import {
 } from '../../client/evacuation-planes.ts';
 import { span } from '../../model/values/duration.ts';
 import { covers } from '../../model/values/hostname.ts';
-import type { EvacuationEffect, StayReason } from '../../plan/evacuation-effect.ts';
+import type { EvacuationEffect, StayReason } from '../../plan/evacuation/evacuation-effect.ts';
 import { type IdcRoom, judgeLeaving, judgeReturn, type ReturnVerdict } from './evacuation-room.ts';
 
 /** What leaves, and who is asked. */

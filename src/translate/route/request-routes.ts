@@ -1,5 +1,5 @@
 import type { envoy, Route } from '../../../protos/gen/envoy.d.ts';
-import { atOnce } from '../../plan/retry.ts';
+import { atOnce } from '../../plan/retries/retry.ts';
 import type { Path, RetryPlan } from '../../plan/types.ts';
 import { duration } from '../any.ts';
 import { mirroredHeader } from '../names.ts';

@@ -1,10 +1,10 @@
 import t from 'tap';
-import { createIndex } from '../../src/index/store.ts';
-import type { Evacuation } from '../../src/model/evacuation.ts';
-import type { MeshObject } from '../../src/model/object.ts';
-import { evacuationsAt } from '../../src/plan/evacuation.ts';
-import { evacuationEffect, sendsAllAway } from '../../src/plan/evacuation-effect.ts';
-import { drGroup, idc, meta, serviceEntry, upserts } from '../index/fixture.ts';
+import { createIndex } from '../../../src/index/store.ts';
+import type { Evacuation } from '../../../src/model/evacuation.ts';
+import type { MeshObject } from '../../../src/model/object.ts';
+import { evacuationsAt } from '../../../src/plan/evacuation/evacuation.ts';
+import { evacuationEffect, sendsAllAway } from '../../../src/plan/evacuation/evacuation-effect.ts';
+import { drGroup, idc, meta, serviceEntry, upserts } from '../../index/fixture.ts';
 
 const idcs = ['sh-a', 'sh-b'];
 const evacuation = (name: string, idc: string): Evacuation => ({

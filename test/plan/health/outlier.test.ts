@@ -1,5 +1,5 @@
 import t from 'tap';
-import { grayDefaults, planOutlier } from '../../src/plan/outlier.ts';
+import { grayDefaults, planOutlier } from '../../../src/plan/health/outlier.ts';
 
 const context = { protocol: 'http1', checked: true, leaves: true, timed: false } as const;
 

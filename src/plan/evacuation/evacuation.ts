@@ -1,6 +1,6 @@
-import type { GroupView, MeshView } from '../index/view.ts';
-import { type Evacuation, isFor, nextChangeAt, percentAt } from '../model/evacuation.ts';
-import type { Crossing } from './types.ts';
+import type { GroupView, MeshView } from '../../index/view.ts';
+import { type Evacuation, isFor, nextChangeAt, percentAt } from '../../model/evacuation.ts';
+import type { Crossing } from '../types.ts';
 
 /** An evacuation that is in force. */
 export interface Leaving extends Pick<Evacuation['spec'], 'idc' | 'groups' | 'selector'> {

@@ -1,8 +1,8 @@
 import t from 'tap';
-import { parseTrafficAnnotations } from '../../src/model/annotations/annotations.ts';
-import { type GroupHealth, mergeHealth, parseStatuses } from '../../src/model/health.ts';
-import type { Protocol } from '../../src/model/service.ts';
-import { planHealth } from '../../src/plan/health.ts';
+import { parseTrafficAnnotations } from '../../../src/model/annotations/annotations.ts';
+import { type GroupHealth, mergeHealth, parseStatuses } from '../../../src/model/health.ts';
+import type { Protocol } from '../../../src/model/service.ts';
+import { planHealth } from '../../../src/plan/health/health.ts';
 
 const port = (protocol: Protocol, name = 'main', number = 8080) => ({ protocol, name, number });
 const asked = (protocol: Protocol, health: GroupHealth) => planHealth(port(protocol), health)?.question;

@@ -1,10 +1,10 @@
 import t from 'tap';
-import { createIndex } from '../../src/index/store.ts';
-import type { Evacuation } from '../../src/model/evacuation.ts';
-import { evacuationsChangeAt } from '../../src/plan/evacuation.ts';
-import { createPlanner } from '../../src/plan/planner.ts';
-import type { GroupPlan } from '../../src/plan/types.ts';
-import { deletes, drGroup, idc, meta, serviceEntry, upserts } from '../index/fixture.ts';
+import { createIndex } from '../../../src/index/store.ts';
+import type { Evacuation } from '../../../src/model/evacuation.ts';
+import { evacuationsChangeAt } from '../../../src/plan/evacuation/evacuation.ts';
+import { createPlanner } from '../../../src/plan/planner.ts';
+import type { GroupPlan } from '../../../src/plan/types.ts';
+import { deletes, drGroup, idc, meta, serviceEntry, upserts } from '../../index/fixture.ts';
 
 const shop = ['a.shop', 'b.shop'];
 const standard = drGroup('all', shop, undefined, ['sh-a', 'sh-b', 'sh-c']);

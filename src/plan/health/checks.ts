@@ -1,4 +1,4 @@
-import type { CrossingCheck } from './types.ts';
+import type { CrossingCheck } from '../types.ts';
 
 /**
  * Most checks a second that one egress gateway sends to one ingress gateway of another IDC. With more Groups each

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { planRetryBudget } from '../../src/plan/budget.ts';
+import { planRetryBudget } from '../../../src/plan/retries/budget.ts';
 
 t.test('a minimum that covers what an outage breaks at one moment', async (t) => {
   t.equal(planRetryBudget({}), undefined);

@@ -1,5 +1,5 @@
-import type { TrafficPolicy } from '../model/service.ts';
-import type { GroupPlan, Outlier } from './types.ts';
+import type { TrafficPolicy } from '../../model/service.ts';
+import type { GroupPlan, Outlier } from '../types.ts';
 
 /** What a Group gets that has no `outlierDetection`. Times in milliseconds. */
 export const outlierDefaults = {

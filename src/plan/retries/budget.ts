@@ -1,6 +1,6 @@
-import type { GroupTraffic } from '../model/idc.ts';
+import type { GroupTraffic } from '../../model/idc.ts';
+import type { RetryBudget } from '../types.ts';
 import { trafficDefaults } from './retry.ts';
-import type { RetryBudget } from './types.ts';
 
 /** What a Group gets that asks for a budget. */
 export const budgetDefaults = {

@@ -1,10 +1,10 @@
-import type { GroupView, Instance, MeshView } from '../index/view.ts';
-import { mergeTraffic, trafficFromAnnotations } from '../model/annotations/annotations.ts';
-import type { GroupSpill } from '../model/capacity.ts';
-import { addressName } from '../model/reach.ts';
-import { concurrentPerInstance, spillShare } from './capacity.ts';
-import { portOf } from './group.ts';
-import { planNaming } from './naming.ts';
+import type { GroupView, Instance, MeshView } from '../../index/view.ts';
+import { mergeTraffic, trafficFromAnnotations } from '../../model/annotations/annotations.ts';
+import type { GroupSpill } from '../../model/capacity.ts';
+import { addressName } from '../../model/reach.ts';
+import { concurrentPerInstance, spillShare } from '../capacity.ts';
+import { portOf } from '../group.ts';
+import { planNaming } from '../naming.ts';
 
 /** What one IDC has for a Group, by what is declared. */
 export interface GroupRoom {

@@ -1,7 +1,7 @@
-import { type GroupHealth, healthOfPort, type StatusRange } from '../model/health.ts';
-import type { ServicePort } from '../model/service.ts';
+import { type GroupHealth, healthOfPort, type StatusRange } from '../../model/health.ts';
+import type { ServicePort } from '../../model/service.ts';
+import type { HealthCheck, HealthQuestion } from '../types.ts';
 import { planAnswerMs } from './checks.ts';
-import type { HealthCheck, HealthQuestion } from './types.ts';
 
 /** What a Group gets that declares a check and nothing more. */
 export const healthDefaults = {

@@ -1,5 +1,5 @@
-import type { GroupTraffic } from '../model/idc.ts';
-import type { CrossingIdc, ListenerRole, RetryPlan, RetryRule } from './types.ts';
+import type { GroupTraffic } from '../../model/idc.ts';
+import type { CrossingIdc, ListenerRole, RetryPlan, RetryRule } from '../types.ts';
 
 /** RFC 9110, 9.2.1: what they do, they may do twice. PUT and DELETE may only once the first has ended, which a broken connection does not say. */
 const safeMethods = ['GET', 'HEAD', 'OPTIONS', 'TRACE'] as const;

@@ -1,8 +1,14 @@
-import type { GroupView, MeshView } from '../index/view.ts';
-import { beginsAt, type Evacuation, type EvacuationStatus, isFor, percentAt } from '../model/evacuation.ts';
+import type { GroupView, MeshView } from '../../index/view.ts';
+import {
+  beginsAt,
+  type Evacuation,
+  type EvacuationStatus,
+  isFor,
+  percentAt,
+} from '../../model/evacuation.ts';
+import { planNaming } from '../naming.ts';
 import { evacuatedIdcs, evacuationsAt, isLeftWholly, type Leaving } from './evacuation.ts';
 import { type GroupRoom, type KnownHealth, roomFor } from './evacuation-room.ts';
-import { planNaming } from './naming.ts';
 
 /** What an evacuation would do, as far as one IDC's registry knows. */
 export interface EvacuationEffect {
