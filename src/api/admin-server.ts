@@ -5,7 +5,7 @@ import { MeshError } from '../base/error.ts';
 import { peerOf } from '../base/slots.ts';
 import { wordsOfFailure } from '../base/system-error.ts';
 import { type ListenAddress, showAddress } from '../model/values/listen-address.ts';
-import type { ControlPlane } from '../plane/controlplane.ts';
+import type { ControlPlane } from '../plane/types.ts';
 import { peerWords } from '../registry/registrations/peer-words.ts';
 import { type AdminLimits, adminLimits, keepPlaces } from './admin-places.ts';
 import {

@@ -4,7 +4,7 @@ import { MeshError } from '../base/error.ts';
 import { evacuationReplicaPath } from '../contract/replica-path.ts';
 import { type Evacuation, evacuationLimits } from '../model/evacuation.ts';
 import { parseDurationMs } from '../model/values/duration.ts';
-import type { ControlPlane } from '../plane/controlplane.ts';
+import type { ControlPlane } from '../plane/types.ts';
 import { evacuationOf } from '../registry/evacuations/evacuation-record.ts';
 import type { EvacuationsSource } from '../registry/evacuations/evacuations-source.ts';
 import { type ApiReply, errorReply, readJson } from './json-api.ts';

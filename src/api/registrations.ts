@@ -4,7 +4,7 @@ import { replicaPath } from '../contract/replica-path.ts';
 import type { Deletion } from '../delivery/deletion/guard.ts';
 import { waitForRelease } from '../delivery/deletion/wait-for-release.ts';
 import type { WorkloadSpec } from '../model/service.ts';
-import type { ControlPlane } from '../plane/controlplane.ts';
+import type { ControlPlane } from '../plane/types.ts';
 import { renderPath } from '../registry/parse/fault.ts';
 import { parseRegistration, type RegistrationKey } from '../registry/registrations/registration.ts';
 import type {

@@ -51,8 +51,6 @@ export interface FailbackOptions {
   readonly saved?: SavedStates;
   /** Writes down what the next one is to go on with. */
   save?(states: SavedStates): void;
-  /** The shares of these hosts' Groups have changed. */
-  onShares(hosts: readonly string[]): void;
 }
 
 /** Watches Groups that have left home, or were evacuated, and says how much of their requests may come back. */
@@ -72,8 +70,8 @@ export interface FailbackKeeper {
   shortfalls(): readonly Shortfall[];
   /** Takes in what was planned anew. */
   planned(plans: PlannedGroups): void;
-  /** From now on what it knows of the registry is whole. */
-  start(): void;
+  /** From now on what it knows of the registry is whole, and `onShares` is told hosts whose Groups' shares have changed. */
+  start(onShares: (hosts: readonly string[]) => void): void;
   /** Groups that are held back, with their shares. */
   held(): ReadonlyMap<string, number>;
   close(): void;
@@ -122,6 +120,7 @@ export function createFailbackKeeper(options: FailbackOptions): FailbackKeeper {
   const { clock, logger, saved = {} } = options;
   const watched = new Map<string, Watched>();
   let isStarted = false;
+  let tellShares: (hosts: readonly string[]) => void = () => {};
   let isClosed = false;
   let written = JSON.stringify(saved);
 
@@ -261,7 +260,7 @@ export function createFailbackKeeper(options: FailbackOptions): FailbackKeeper {
     if (share === one.share && mirror === one.mirror) return;
     Object.assign(one, { share, mirror });
     write();
-    options.onShares([one.plan.group.host]);
+    tellShares([one.plan.group.host]);
   }
 
   function tell(one: Watched, before: FailbackState): void {
@@ -349,9 +348,10 @@ export function createFailbackKeeper(options: FailbackOptions): FailbackKeeper {
           if (one.plan.group.host === host && !keys.has(one.key)) forget(one);
       }
     },
-    start() {
+    start(onShares) {
       if (isStarted) return;
       isStarted = true;
+      tellShares = onShares;
       for (const one of watched.values()) {
         one.state = stateAfter(one, one.evacuated);
         begin(one);

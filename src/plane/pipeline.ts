@@ -64,8 +64,8 @@ export interface PipelineOptions {
   onPlanned?(plans: PlannedGroups): void;
   /** A resource could not be encoded; the last good one stays. */
   onRefused(): void;
-  /** Filters are there, and what needs them has been put; called each time. */
-  onFilters(): void;
+  /** Filters have come, and what needs them has been put. `areCurrent`: none are wanted that are not there. */
+  onFilters(areCurrent: boolean): void;
   onFilterFailure(): void;
 }
 
@@ -169,7 +169,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       const push = ledger.begin('filters', at, 1, 'trail filters');
       surround(push, []);
       push.end();
-      options.onFilters();
+      options.onFilters(keeper.isCurrent());
     },
     onFailure(error) {
       const message = `not pushed, the last good filters stay: ${error.message}`;

@@ -5,6 +5,10 @@ export interface ReadinessOptions {
   /** Names of what must have happened, as `/readyz` and the log show them. */
   readonly conditions: readonly string[];
   readonly clock: Clock;
+}
+
+/** What is told of readiness. */
+export interface ReadinessObserver {
   /** All has been met; called once. */
   onReady(): void;
   /** Whether new proxies may come, for all that `turnAway` says: called when that changes. */
@@ -22,17 +26,23 @@ export const reminderMs = 10_000;
  */
 export class Readiness {
   readonly #waiting: Set<string>;
-  readonly #options: ReadinessOptions;
+  readonly #clock: Clock;
   readonly #since: number;
   readonly #turnedAway = new Map<string, string>();
+  #observer: ReadinessObserver | undefined;
   #reminder: Timer;
   #ready = false;
 
-  constructor(options: ReadinessOptions) {
-    this.#options = options;
-    this.#waiting = new Set(options.conditions);
-    this.#since = options.clock.now();
-    this.#reminder = options.clock.after(reminderMs, () => this.#remind());
+  constructor({ conditions, clock }: ReadinessOptions) {
+    this.#clock = clock;
+    this.#waiting = new Set(conditions);
+    this.#since = clock.now();
+    this.#reminder = clock.after(reminderMs, () => this.#remind());
+  }
+
+  /** Tells this one from now on, in place of another. */
+  observe(observer: ReadinessObserver): void {
+    this.#observer = observer;
   }
 
   /** A condition holds now. Once all do, it is ready, and stays so. */
@@ -44,16 +54,16 @@ export class Readiness {
     }
     this.#ready = true;
     this.#reminder.cancel();
-    this.#options.onReady();
+    this.#observer?.onReady();
   }
 
   #tell(): void {
-    this.#options.onWaiting(this.waitingFor(), this.#options.clock.now() - this.#since);
+    this.#observer?.onWaiting(this.waitingFor(), this.#clock.now() - this.#since);
   }
 
   #remind(): void {
     this.#tell();
-    this.#reminder = this.#options.clock.after(reminderMs, () => this.#remind());
+    this.#reminder = this.#clock.after(reminderMs, () => this.#remind());
   }
 
   /** Whether everything has been met. */
@@ -75,7 +85,7 @@ export class Readiness {
     if (words === undefined) this.#turnedAway.delete(cause);
     else this.#turnedAway.set(cause, words);
     const isWelcome = this.#turnedAway.size === 0;
-    if (isWelcome !== (before === 0)) this.#options.onWelcome(isWelcome);
+    if (isWelcome !== (before === 0)) this.#observer?.onWelcome(isWelcome);
   }
 
   /** Why new proxies are to go elsewhere; empty: they may come. */

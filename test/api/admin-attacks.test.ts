@@ -5,7 +5,7 @@ import t, { type Test } from 'tap';
 import type { AdminLimits } from '../../src/api/admin-places.ts';
 import { serveAdmin } from '../../src/api/admin-server.ts';
 import type { ListenAddress } from '../../src/model/values/listen-address.ts';
-import type { ControlPlane } from '../../src/plane/controlplane.ts';
+import type { ControlPlane } from '../../src/plane/types.ts';
 import { get, until } from '../support/mesh.ts';
 import { startServe, usageOf } from '../support/served.ts';
 

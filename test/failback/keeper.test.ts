@@ -43,10 +43,11 @@ function world(saved?: SavedStates) {
     save(states) {
       state.written = states;
     },
-    onShares() {
-      state.pushed += 1;
-    },
   });
+  const start = () =>
+    keeper.start(() => {
+      state.pushed += 1;
+    });
   const planned = (...plans: GroupPlan[]) => keeper.planned(new Map([['a.example', plans]]));
   const pass = async (ms: number) => {
     for (let passed = 0; passed < ms; passed += 50) {
@@ -55,13 +56,13 @@ function world(saved?: SavedStates) {
       await new Promise(setImmediate);
     }
   };
-  return { keeper, state, planned, pass };
+  return { keeper, start, state, planned, pass };
 }
 
 t.test('away, held, and home in steps', async (t) => {
-  const { keeper, state, planned, pass } = world();
+  const { keeper, start, state, planned, pass } = world();
   planned(planOf(2));
-  keeper.start();
+  start();
   await pass(2_000);
   t.equal(keeper.shareOf(key), undefined);
   state.well = false;
@@ -79,9 +80,9 @@ t.test('away, held, and home in steps', async (t) => {
 });
 
 t.test('instances that leave the registry and come back are an outage too', async (t) => {
-  const { keeper, planned, pass } = world();
+  const { keeper, start, planned, pass } = world();
   planned(planOf(2));
-  keeper.start();
+  start();
   await pass(1_000);
   planned(planOf(0));
   await pass(1_500);
@@ -94,10 +95,10 @@ t.test('instances that leave the registry and come back are an outage too', asyn
 });
 
 t.test('instances that were never reached from here are no outage', async (t) => {
-  const { keeper, state, planned, pass } = world();
+  const { keeper, start, state, planned, pass } = world();
   state.well = false;
   planned(planOf(2));
-  keeper.start();
+  start();
   await pass(5_000);
   t.equal(keeper.shareOf(key), undefined);
   state.well = true;
@@ -108,22 +109,24 @@ t.test('instances that were never reached from here are no outage', async (t) =>
 });
 
 t.test('nothing is judged before the registry is whole', async (t) => {
-  const { keeper, planned, pass } = world();
+  const { keeper, start, planned, pass } = world();
   planned(planOf(0));
   await pass(5_000);
   t.equal(keeper.shareOf(key), undefined);
   planned(planOf(2));
-  keeper.start();
+  start();
   await pass(5_000);
   t.equal(keeper.shareOf(key), undefined);
 });
 
 t.test('what was written down holds from the first plan on', async (t) => {
-  const { keeper, planned, pass } = world({ [key]: { at: 'ramp', failures: 0, rampedMs: 2_000, share: 50 } });
+  const { keeper, start, planned, pass } = world({
+    [key]: { at: 'ramp', failures: 0, rampedMs: 2_000, share: 50 },
+  });
   t.equal(keeper.shareOf(key), 50, 'before it was planned');
   planned(planOf(2));
   t.equal(keeper.shareOf(key), 50);
-  keeper.start();
+  start();
   await pass(3_000);
   t.equal(keeper.shareOf(key), undefined, 'the rest of the ramp');
 });
@@ -132,9 +135,9 @@ t.test('what was written down holds from the first plan on', async (t) => {
 const evacuated = (evacuationShare: number) => planOf(2, { evacuationShare });
 
 t.test('an evacuation ends: held from the very plan that ends it, and home in steps', async (t) => {
-  const { keeper, state, planned, pass } = world();
+  const { keeper, start, state, planned, pass } = world();
   planned(planOf(2));
-  keeper.start();
+  start();
   await pass(1_000);
   t.equal(keeper.shareOf(key, 0), undefined);
   planned(evacuated(0));
@@ -154,9 +157,9 @@ t.test('an evacuation ends: held from the very plan that ends it, and home in st
 });
 
 t.test('a part of it ends; and one that begins anew on the way', async (t) => {
-  const { keeper, planned, pass } = world();
+  const { keeper, start, planned, pass } = world();
   planned(evacuated(20));
-  keeper.start();
+  start();
   await pass(1_000);
   planned(evacuated(60));
   t.equal(keeper.shareOf(key), 20);
@@ -174,12 +177,14 @@ t.test('a part of it ends; and one that begins anew on the way', async (t) => {
 
 t.test('it ended while no control plane ran, or goes on', async (t) => {
   for (const goesOn of [false, true]) {
-    const { keeper, planned, pass } = world({ [key]: { at: 'due', failures: 0, rampedMs: 0, share: 0 } });
+    const { keeper, start, planned, pass } = world({
+      [key]: { at: 'due', failures: 0, rampedMs: 0, share: 0 },
+    });
     t.equal(keeper.shareOf(key, 100), 0);
     planned(planOf(2));
     t.equal(keeper.shareOf(key, 0), 0, 'what has the evacuation may be read last');
     planned(goesOn ? evacuated(0) : planOf(2));
-    keeper.start();
+    start();
     await pass(2_500);
     const share = keeper.shareOf(key);
     if (goesOn) t.equal(share, undefined);
@@ -188,9 +193,9 @@ t.test('it ended while no control plane ran, or goes on', async (t) => {
 });
 
 t.test('an evacuation ends where instances are not well, or are not seen from here', async (t) => {
-  const { keeper, state, planned, pass } = world();
+  const { keeper, start, state, planned, pass } = world();
   planned(evacuated(50));
-  keeper.start();
+  start();
   await pass(1_000);
   t.equal(keeper.goodOf('a.example'), 2);
   t.equal(keeper.goodOf('b.example'), undefined);
@@ -207,7 +212,7 @@ t.test('an evacuation ends where instances are not well, or are not seen from he
   const blind = world();
   blind.state.well = false;
   blind.planned(evacuated(0));
-  blind.keeper.start();
+  blind.start();
   await blind.pass(2_000);
   blind.planned(planOf(2));
   await blind.pass(500);
@@ -223,9 +228,9 @@ const declared = (count: number, evacuationShare?: number) =>
   });
 
 t.test('what instances bore before an evacuation is held against what they bear when it ends', async (t) => {
-  const { keeper, state, planned, pass } = world();
+  const { keeper, start, state, planned, pass } = world();
   planned(declared(4));
-  keeper.start();
+  start();
   await pass(1_000);
   t.equal(keeper.slotsBeforeOf('a.example'), undefined);
   planned(declared(4, 0));
@@ -247,9 +252,9 @@ t.test('what instances bore before an evacuation is held against what they bear 
 
 t.test('who is not well bears nothing, and a control plane that starts knows what was noted', async (t) => {
   const saved = { [key]: { at: 'due', failures: 0, rampedMs: 0, share: 0, slots: 40 } } as const;
-  const { keeper, state, planned, pass } = world(saved);
+  const { keeper, start, state, planned, pass } = world(saved);
   planned(declared(2, 0));
-  keeper.start();
+  start();
   await pass(1_000);
   t.match(keeper.shortfalls(), [{ before: 40, bears: 20 }]);
   state.well = false;
@@ -262,16 +267,16 @@ t.test('who is not well bears nothing, and a control plane that starts knows wha
 
   const without = world();
   without.planned(planOf(4, { evacuationShare: 0 }));
-  without.keeper.start();
+  without.start();
   without.planned(planOf(1, { evacuationShare: 0 }));
   await without.pass(1_000);
   t.strictSame(without.keeper.shortfalls(), [], 'nobody has declared what an instance bears');
 });
 
 t.test('a Group that asks for it no more is forgotten, and no longer asked', async (t) => {
-  const { keeper, state, planned, pass } = world();
+  const { keeper, start, state, planned, pass } = world();
   planned(planOf(2));
-  keeper.start();
+  start();
   state.well = false;
   await pass(3_000);
   const { failback: _, ...without } = planOf(2);
@@ -283,9 +288,9 @@ t.test('a Group that asks for it no more is forgotten, and no longer asked', asy
 });
 
 t.test('with many instances each is asked less often', async (t) => {
-  const { keeper, state, planned, pass } = world();
+  const { keeper, start, state, planned, pass } = world();
   planned(planOf(250), planOf(250, { group: { host: 'a.example', port: 81 } }));
-  keeper.start();
+  start();
   await pass(10_000);
   t.ok(state.asked <= 2_600 && state.asked >= 1_500, `${state.asked} checks in 10 s`);
   keeper.close();

@@ -1,7 +1,8 @@
 import t, { type Test } from 'tap';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/log.ts';
-import { type ControlPlane, startControlPlane } from '../../src/plane/controlplane.ts';
+import { startControlPlane } from '../../src/plane/controlplane.ts';
+import type { ControlPlane } from '../../src/plane/types.ts';
 import { startAdsFleet } from '../support/ads-fleet.ts';
 import { freeAddress, until } from '../support/mesh.ts';
 import { createRawSource, type RawSource } from '../support/raw-source.ts';

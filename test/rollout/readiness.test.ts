@@ -20,9 +20,8 @@ t.test(
         };
       },
     };
-    const readiness = new Readiness({
-      conditions: ['source files', 'filters', 'queue'],
-      clock,
+    const readiness = new Readiness({ conditions: ['source files', 'filters', 'queue'], clock });
+    readiness.observe({
       onReady: () => told.push('ready'),
       onWelcome: (isWelcome) => told.push(`welcome: ${isWelcome}`),
       onWaiting: (waiting, forMs) => told.push(`${waiting.join()} after ${forMs}`),

@@ -7,12 +7,8 @@ import { sleep, systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/log.ts';
 import type { NodeScope } from '../../src/model/node.ts';
 import type { ListenAddress } from '../../src/model/values/listen-address.ts';
-import {
-  type ControlPlane,
-  type ControlPlaneOptions,
-  type ControlPlaneSeams,
-  startControlPlane,
-} from '../../src/plane/controlplane.ts';
+import { startControlPlane } from '../../src/plane/controlplane.ts';
+import type { ControlPlane, ControlPlaneOptions, ControlPlaneSeams } from '../../src/plane/types.ts';
 import { openSource } from '../../src/registry/open.ts';
 import { type AppAddress, buildBootstrap } from '../../src/translate/bootstrap.ts';
 import { findEnvoy } from './envoy.ts';

@@ -1,0 +1,181 @@
+import { describeWaiting } from '../delivery/problems/waiting.ts';
+import { watchReach } from '../delivery/reach/reach.ts';
+import { parseNodeScope } from '../model/node.ts';
+import type { Problem } from '../registry/source.ts';
+import type { Parts } from './parts.ts';
+import { createSourceFeed, type SourceFeed } from './source-feed.ts';
+import { createStatusReader, type StatusReader, unprotected } from './status.ts';
+import type { StreamObserver } from './stream-events.ts';
+import { answerOf, rosterStream, xdsLevels } from './streams.ts';
+import type { ControlPlaneOptions, ControlPlaneSeams } from './types.ts';
+
+/** What comes of the parts once they hear of each other. */
+export interface Connected {
+  /** To be started: it reads the sources. */
+  readonly feed: SourceFeed;
+  /** Looks whether gateways accept connections. */
+  readonly watch: { close(): void };
+  readonly status: StatusReader;
+  problems(): readonly Problem[];
+}
+
+/** Lets the parts of a control plane hear of each other. Nothing is read from a source yet, and nobody is served. */
+export function connectParts(
+  parts: Parts,
+  options: ControlPlaneOptions,
+  seams: ControlPlaneSeams,
+): Connected {
+  const { clock, logger, loopPrevention = 'on' } = options;
+  const { metrics, xds, roster, ledger, pipeline, deletions, failback } = parts;
+  metrics.loopPrevention.set(loopPrevention === 'off' ? 0 : 1);
+  // As an error: whatever the log level, it must be seen.
+  if (loopPrevention === 'off') logger.error(`LOOP PREVENTION IS OFF: ${unprotected.message}`);
+  metrics.failbackShare.ask(failback.held);
+  metrics.xdsLevels.ask(() => ({
+    ...{ ...xdsLevels(xds), ...roster.kept(), ...ledger.kept(), ...deletions.kept() },
+  }));
+  observeStreams(parts);
+  const reasons = () => reasonsToWait(parts, options);
+  observeReadiness(parts, options, reasons);
+  const { watched, reached } = pipeline;
+  const watch = watchReach({ clock, logger, watched, reached });
+
+  const own = (): readonly Problem[] => [
+    ...(loopPrevention === 'off' ? [unprotected] : []),
+    ...pipeline.problems().own,
+  ];
+  const feed = connectSources(parts, options, seams, own);
+  const problems = () => problemsOf(parts, feed, own);
+  const status = createStatusReader({
+    ...{ idc: options.idc, clock, sources: options.sources, loopPrevention },
+    ...{ xds, roster, ledger, readiness: parts.gate.readiness, reasons, problems: own },
+    view: () => pipeline.view(),
+    waits: () => parts.startOrder.reasons(),
+    limits: pipeline,
+    shortfalls: failback.shortfalls,
+    doubtfulKinds: feed.doubtfulKinds,
+    evacuations: () => pipeline.evacuations.list().items,
+    held: failback.held,
+  });
+  return { feed, watch, status, problems };
+}
+
+/** Who hears of streams; of one event in this order. */
+function observeStreams(parts: Parts): void {
+  const { events, metrics, xds, roster, ledger, pipeline, deletions, startOrder, memory } = parts;
+  const rosterToo: StreamObserver = {
+    onStreamOpen: (stream) => roster.opened(rosterStream(stream)),
+    onStreamRefused: (refused) => roster.refused(refused),
+    onTurnedAway: (one) => roster.turnedAway(one),
+    onStreamClose: (stream) => roster.closed(stream),
+    onAck({ stream, causes, ackedAtMs }) {
+      for (const { at } of causes.slice(-1)) roster.acked(stream.id, at, ackedAtMs);
+    },
+  };
+  const classes: StreamObserver = {
+    onUnknownClass({ nodeClass, node }) {
+      const scope = parseNodeScope(node.metadata);
+      startOrder.begin(nodeClass, scope.role, () => xds.hold(nodeClass));
+      pipeline.open(nodeClass, scope);
+    },
+    onUnusedClass(nodeClass) {
+      startOrder.forget(nodeClass);
+      pipeline.forget(nodeClass);
+      xds.dropClass(nodeClass);
+    },
+  };
+  const answers: StreamObserver = {
+    onAck(ack) {
+      metrics.acks.inc({ type: ack.type });
+      ledger.acked(answerOf(ack));
+    },
+    onNack(nack) {
+      metrics.nacks.inc({ type: nack.type });
+      if (!nack.isNews) metrics.refusedAgain.inc({ type: nack.type });
+      ledger.nacked(answerOf(nack));
+    },
+  };
+  const order: StreamObserver = {
+    onStreamOpen: (stream) => startOrder.opened(stream.id, rosterStream(stream).role),
+    onStreamClose: (stream) => startOrder.closed(stream.id),
+    onConfirmed: (stream, has) => startOrder.confirmed(stream.id, has),
+  };
+  const guard: StreamObserver = {
+    onStreamOpen: (stream) => deletions.opened(stream),
+    onStreamClose: (stream) => deletions.closed(stream),
+    onConfirmed: (stream, has) => deletions.confirmed(stream, has),
+  };
+  events.observe(...(memory ? [memory] : []), classes, answers, rosterToo, order, guard);
+}
+
+/** What follows once proxies are answered, and what is said until then. */
+function observeReadiness(
+  { metrics, xds, gate, pipeline, deletions, startOrder, failback }: Parts,
+  { logger }: ControlPlaneOptions,
+  reasons: () => readonly string[],
+): void {
+  gate.readiness.observe({
+    onReady() {
+      metrics.ready.set(1);
+      const { groups, idcs } = pipeline.view();
+      logger.info('ready', { groups: groups.size, idcs: [...idcs.keys()] });
+      xds.release();
+      startOrder.answering();
+      deletions.answering();
+      failback.start((hosts) => pipeline.replan(hosts, 'failback'));
+    },
+    onWelcome: (isWelcome) => xds.welcome(isWelcome),
+    onWaiting(waitingFor, forMs) {
+      const why = reasons();
+      const fields = { waitingFor, forMs: Math.round(forMs), ...(why.length > 0 ? { why } : {}) };
+      logger.info('not ready', fields);
+    },
+  });
+}
+
+function reasonsToWait(
+  { gate: { readiness }, pipeline }: Parts,
+  { idc, sources }: ControlPlaneOptions,
+): readonly string[] {
+  if (readiness.ready) return [];
+  const idcs = [...pipeline.view().idcs.keys()];
+  return describeWaiting({ idc, idcs, sources, waitingFor: readiness.waitingFor() });
+}
+
+/** The sources' way into the pipeline, with what each batch of changes opens. */
+function connectSources(
+  parts: Parts,
+  { idc, clock, logger, sources }: ControlPlaneOptions,
+  { reconcileMs }: ControlPlaneSeams,
+  own: () => readonly Problem[],
+): SourceFeed {
+  const { metrics, gate, pipeline, deletions } = parts;
+  const feed: SourceFeed = createSourceFeed({
+    ...{ sources, pipeline, deletions, metrics, clock, logger, reconcileMs },
+    isDue: () => gate.readiness.ready,
+    onApplied(source, batch) {
+      const view = pipeline.view();
+      metrics.groups.set(view.groups.size);
+      if (batch.some((change) => change.type === 'synced')) gate.synced(source.name);
+      if (view.idcs.has(idc)) gate.declared();
+      // At once, and while the rest is still read: compiling takes longer than anything else at a start.
+      if (view.idcs.has(idc) || gate.readiness.ready) pipeline.wantFilters(batch[0]?.at ?? clock.now());
+      gate.filters(pipeline.hasFilters());
+    },
+    onProblems() {
+      const all = problemsOf(parts, feed, own);
+      for (const severity of ['error', 'warning'])
+        metrics.problems.set({ severity }, all.filter((one) => one.severity === severity).length);
+    },
+  });
+  return feed;
+}
+
+function problemsOf(
+  { pipeline }: Parts,
+  feed: SourceFeed,
+  own: () => readonly Problem[],
+): readonly Problem[] {
+  const objects = [...feed.conflicts(), ...pipeline.problems(feed.doubtfulKinds()).objects];
+  return [...own(), ...feed.problems(), ...objects];
+}
