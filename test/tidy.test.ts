@@ -48,7 +48,7 @@ const checks: [string, Check, Record<string, string>, Record<string, string>][] 
       'src/index/a.ts': `import type { Ref } from '../model/object.ts';\nimport { b } from './b.ts';`,
       'src/plan/a.ts': `// import { x } from '../serve/push.ts';\nimport { y } from '../index/view.ts';`,
       'src/translate/a.ts': `import type { Cluster } from '../../protos/gen/envoy.d.ts';`,
-      'src/serve/server.ts': `import * as grpc from '@grpc/grpc-js';`,
+      'src/serve/server.ts': `import { createServer } from 'node:http2';`,
       'src/serve/codec.ts': `import protobuf from 'protobufjs/minimal.js';`,
       'src/serve/encode.ts': `import type { Writer } from 'protobufjs/minimal.js';`,
       'src/registry/kubernetes.ts': `import { request } from 'undici';`,

@@ -76,6 +76,7 @@ function makeServing(options: ControlPlaneOptions, seams: ControlPlaneSeams): Se
   gaugeSources(metrics, sources, clock);
   const events = createStreamEvents();
   const xds = createXdsServer({
+    collectYoungMemory: true,
     ...events.hooks,
     ...{ clock, log: logger, tools: options.xdsTools !== false },
     ready: seams.answerBeforeReady === true,

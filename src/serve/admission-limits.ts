@@ -10,9 +10,10 @@ export interface AdmissionLimits {
   readonly connectionsPerSecond: number;
   /** From a connection's being let in to the end of its handshakes: TLS, where there is, and HTTP/2's. */
   readonly helloMsMax: number;
-  /** Connections that may stay without a stream, and for how long the others may. */
+  /** Connections that may stay without a stream for `unusedMsMax`, and for how long the others may. */
   readonly streamlessMax: number;
   readonly streamlessMsMax: number;
+  readonly unusedMsMax: number;
   /** Streams on one connection at once, and on all. */
   readonly connectionStreamsMax: number;
   readonly streamsMax: number;
@@ -32,6 +33,7 @@ export const admissionLimits: AdmissionLimits = {
   helloMsMax: 10_000,
   streamlessMax: 256,
   streamlessMsMax: 10_000,
+  unusedMsMax: 300_000,
   connectionStreamsMax: 100,
   streamsMax: 50_000,
   openingBurst: 200,

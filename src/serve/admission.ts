@@ -270,7 +270,7 @@ export class Admission {
   }
 
   readonly #look = (): void => {
-    const { helloMsMax, streamlessMax, streamlessMsMax } = this.#limits;
+    const { helloMsMax, streamlessMax, streamlessMsMax, unusedMsMax } = this.#limits;
     const now = this.#options.clock.now();
     for (const connection of this.#all) {
       const waits = this.#waiting.get(connection.peer)?.has(connection) === true;
@@ -278,7 +278,10 @@ export class Admission {
         this.#end(connection, 'hello', `no handshake within ${helloMsMax} ms`);
       else this.#judgeOverhead(connection, now);
     }
-    const streamless = this.#streamless().filter(({ since }) => now - since >= streamlessMsMax);
+    const idle = this.#streamless();
+    // A client that wants a stream again opens another connection at once.
+    for (const { session, since } of idle) if (now - since >= unusedMsMax) session?.close();
+    const streamless = idle.filter(({ since }) => now - since >= streamlessMsMax);
     streamless.sort((a, b) => a.since - b.since);
     for (const connection of streamless.slice(0, Math.max(0, streamless.length - streamlessMax)))
       this.#end(

@@ -29,7 +29,7 @@ const lookMs = 1_000;
 /**
  * Drops connections whose peer has gone without a word. Whatever arrives is a sign of life, as in gRPC's C core and
  * Go: the answer to a ping waits in the peer behind all that it has not read yet, and a crowd of proxies that start at once
- * reads for longer than anybody should wait (docs/decisions/042). grpc-js looks for the answer alone.
+ * reads for longer than anybody should wait (docs/decisions/042).
  *
  * Connections are looked at once a second: one is dropped within `quietMs + answerMs` and two seconds, and as much longer as this
  * process stood still meanwhile.
@@ -104,13 +104,9 @@ export class Keepalive {
 
 const silentWords = Buffer.from('nothing came from you for too long, not even the answer to a ping');
 
-const watchedSessions = new WeakSet<ServerHttp2Session>();
-
-/** Watches an HTTP/2 connection until it ends; again is no harm. */
-export function watchSession(keepalive: Keepalive, session: ServerHttp2Session): void {
-  if (watchedSessions.has(session) || session.destroyed) return;
-  watchedSessions.add(session);
-  const connection: Connection = {
+/** An HTTP/2 connection, as one that can be asked. */
+function connectionOf(session: ServerHttp2Session): Connection {
+  return {
     bytesRead: () => (session.destroyed ? 0 : session.socket.bytesRead),
     ping: () => void (session.destroyed || session.ping(() => {})),
     drop() {
@@ -119,6 +115,41 @@ export function watchSession(keepalive: Keepalive, session: ServerHttp2Session):
       session.destroy();
     },
   };
-  keepalive.watch(connection);
-  session.once('close', () => keepalive.forget(connection));
+}
+
+/** Watches HTTP/2 connections until they end: those that have, or had, a stream closely, the others from afar. */
+export class SessionKeepalive {
+  readonly #used: Keepalive;
+  readonly #unused: Keepalive;
+  readonly #connections = new WeakMap<ServerHttp2Session, Connection>();
+
+  constructor(clock: Clock, times: { readonly used: KeepaliveTimes; readonly unused: KeepaliveTimes }) {
+    this.#used = new Keepalive(clock, times.used);
+    this.#unused = new Keepalive(clock, times.unused);
+  }
+
+  /** How many were dropped. */
+  get dropped(): number {
+    return this.#used.dropped + this.#unused.dropped;
+  }
+
+  began(session: ServerHttp2Session): void {
+    if (session.destroyed) return;
+    const connection = connectionOf(session);
+    this.#connections.set(session, connection);
+    this.#unused.watch(connection);
+    session.once('close', () => {
+      this.#unused.forget(connection);
+      this.#used.forget(connection);
+    });
+  }
+
+  /** The first stream of a connection begins; again is no harm. */
+  used(session: ServerHttp2Session): void {
+    const connection = this.#connections.get(session);
+    if (connection === undefined || session.destroyed) return;
+    this.#connections.delete(session);
+    this.#unused.forget(connection);
+    this.#used.watch(connection);
+  }
 }

@@ -1,14 +1,11 @@
-import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
+import type { ServerHttp2Stream } from 'node:http2';
 import { unzipSync } from 'node:zlib';
-import { Metadata, type ServerDuplexStream } from '@grpc/grpc-js';
 import type { Timer } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
+import type { Call } from './call.ts';
 import { FrameReader, frameOf } from './frame.ts';
 import type { Intake } from './intake.ts';
 import type { Pace } from './pace.ts';
-
-/** A call of grpc-js whose messages are bytes. */
-export type Call = ServerDuplexStream<Buffer, Buffer>;
 
 /** What becomes of what a call brings. */
 export interface Receiver {
@@ -38,61 +35,17 @@ export interface Messages {
 }
 
 /**
- * Reads and writes the messages of a call on its own HTTP/2 stream, where grpc-js lets it be found. For each message
- * and stream grpc-js would else copy it into a new frame (400 MB for 400 KB to 1,000 streams) and pass it through
- * two streams of objects, two promises and a pause (docs/decisions/020, 041). All else stays grpc-js's: connections,
- * metadata, deadlines, status.
+ * Reads and writes the messages of a call on its HTTP/2 stream. A message that is sent to many is framed once
+ * (docs/decisions/020), and one that is received is a view of what was read (041).
  */
 export function openMessages(call: Call, receiver: Receiver): Messages {
-  // Also where the HTTP/2 stream is read: starts the reading, and takes what goes through grpc-js.
-  const mustWait = pacer(call, receiver, () => call.resume());
-  call.on('data', (message: Buffer) => {
-    receiver.intake.waiting(0);
-    receiver.pace.run(() => receiver.receive(message));
-    mustWait(0);
-  });
-  const http = streamOf(call);
-  const out = http ?? call;
-  const reading = {
-    unreadBytes: () => (out.destroyed ? 0 : out.writableLength),
-    whenRead: (fn: () => void) => void out.once('drain', fn),
-  };
-  // An object stream ends after its last message.
-  if (http === undefined)
-    return { ...reading, write: (message) => void call.write(message), whenTaken: (fn) => fn(), stop() {} };
+  const { http } = call;
   return {
-    ...reading,
     ...readFrames(http, receiver),
-    write(message) {
-      if (http.destroyed || http.closed || http.writableEnded) return;
-      if (!http.headersSent) call.sendMetadata(new Metadata());
-      // An error ends the stream, which grpc-js hears by itself.
-      http.write(frameOf(message));
-    },
+    unreadBytes: () => (http.destroyed ? 0 : http.writableLength),
+    whenRead: (fn) => void http.once('drain', fn),
+    write: (message) => call.write(frameOf(message)),
   };
-}
-
-/** The HTTP/2 stream of a call, where it is found. */
-export function streamOf(call: Call): ServerHttp2Stream | undefined {
-  return httpStreamOf(below(call));
-}
-
-/** The HTTP/2 connection of a call, where its stream is found. */
-export function sessionOf(call: Call): ServerHttp2Session | undefined {
-  return streamOf(call)?.session as ServerHttp2Session | undefined;
-}
-
-function below(call: Call): object | undefined {
-  return (call as { call?: object }).call;
-}
-
-/**
- * The HTTP/2 stream of a call, where grpc-js's own call is the one right below. It has no public way to it; a test
- * holds that the pinned version has it.
- */
-export function httpStreamOf(call: object | undefined): ServerHttp2Stream | undefined {
-  const { stream } = (call ?? {}) as { stream?: ServerHttp2Stream };
-  return typeof stream?.write === 'function' ? stream : undefined;
 }
 
 /** What can be kept from giving more. */
@@ -129,10 +82,7 @@ function pacer(
 // What a piece costs before it is looked at: a client may send a message byte by byte.
 const pieceMs = 0.02;
 
-/** Reads in the place of grpc-js. */
 function readFrames(http: ServerHttp2Stream, receiver: Receiver): Pick<Messages, 'whenTaken' | 'stop'> {
-  const [theirs, ...others] = http.listeners('data') as ((chunk: Buffer) => void)[];
-  if (theirs === undefined || others.length > 0) return { whenTaken: (fn) => fn(), stop() {} };
   const { intake, pace } = receiver;
   let [waits, isStopped] = [false, false];
   let taken: (() => void) | undefined;
@@ -181,7 +131,6 @@ function readFrames(http: ServerHttp2Stream, receiver: Receiver): Pick<Messages,
     read(() => reader.read(chunk));
     if (!waits && !isStopped && pace.isDue()) waits = mustWait(0);
   };
-  http.off('data', theirs);
   http.on('data', ours);
   return {
     stop,

@@ -1,7 +1,7 @@
-import { constants, type ServerHttp2Stream } from 'node:http2';
-import { Server, ServerCredentials, type ServerInterceptor, status } from '@grpc/grpc-js';
+import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import { type Clock, sleep } from '../base/clock.ts';
 import type { MeshError } from '../base/error.ts';
+import { shown } from '../base/shown.ts';
 import type { Admission } from './admission.ts';
 import {
   type AdmissionLevels,
@@ -10,14 +10,15 @@ import {
   type TurnedAway,
 } from './admission-limits.ts';
 import type { BudgetLimits } from './budget.ts';
+import { Call, grpcStatus, isGrpc, refuseOther } from './call.ts';
 import type { Peer } from './events.ts';
-import { collectWhatWasRead } from './garbage.ts';
 import { handOver } from './handover.ts';
 import { type IntakeLimits, Intakes, intakeLimits } from './intake.ts';
-import { Keepalive, type KeepaliveTimes, watchSession } from './keepalive.ts';
-import { openListener } from './listener.ts';
-import { type Call, openMessages, sessionOf, streamOf } from './messages.ts';
+import { SessionKeepalive } from './keepalive.ts';
+import { openListener, type TlsOptions } from './listener.ts';
+import { openMessages } from './messages.ts';
 import { type PaceLimits, Paces, paceLimits } from './pace.ts';
+import { collectWhatWasRead } from './young-memory.ts';
 
 /** One stream as the server above it sees it: bytes in, bytes out. A unary call is a stream of one message each way. */
 export interface Stream {
@@ -51,14 +52,6 @@ export interface StreamHandler {
 /** What serves the streams of each method, by its path: `/SERVICE/METHOD`. */
 export type Services = ReadonlyMap<string, (stream: Stream) => StreamHandler>;
 
-/** Certificates in PEM: the server's own, and the authorities that clients must be signed by. */
-export interface TlsOptions {
-  readonly certificate: string | Uint8Array;
-  readonly privateKey: string | Uint8Array;
-  /** With it, a client without an accepted certificate is refused in the handshake. */
-  readonly clientCa?: string | Uint8Array;
-}
-
 /** A gRPC server that listens. */
 export interface Listening {
   readonly port: number;
@@ -89,71 +82,61 @@ export interface Levels extends AdmissionLevels {
   readonly pacedTotal: number;
 }
 
-// A half-open connection is noticed within 5 + 8 + 2 s; the project's bound is 15 s.
-const keepaliveTimes: KeepaliveTimes = { quietMs: 5_000, answerMs: 8_000 };
-// grpc-js's own pings, for connections that never have a stream: nothing but the answer is a sign of life to them.
-const idleKeepaliveMs = 60_000;
-// A connection that has had no stream for so long is closed: a client that wants one opens it at once.
-const unusedConnectionMsMax = 300_000;
+/** How a server is set up beside its services. */
+export interface ListenOptions {
+  readonly limits?: XdsLimits;
+  /** As `XdsServerOptions.collectYoungMemory`. */
+  readonly collectYoungMemory?: boolean;
+  turnedAway?(one: TurnedAway): void;
+}
+
+const keepaliveTimes = {
+  // A half-open connection is noticed within 5 + 8 + 2 s; the project's bound is 15 s.
+  used: { quietMs: 5_000, answerMs: 8_000 },
+  // Of a connection that has never had a stream nobody waits for anything.
+  unused: { quietMs: 60_000, answerMs: 60_000 },
+};
 
 /**
  * Serves gRPC on `address` (`host:port`; port 0 takes a free one). Messages stay bytes: what they mean is
- * none of gRPC's business. `below` stands between that and the wire (for tests). Throws MeshError 'unavailable' when the address cannot be bound.
+ * none of gRPC's business. Throws MeshError 'unavailable' when the address cannot be bound.
  */
 export async function listen(
   address: string,
   tls: TlsOptions | undefined,
   clock: Clock,
   services: Services,
-  more: {
-    readonly below?: readonly ServerInterceptor[];
-    readonly limits?: XdsLimits;
-    turnedAway?(one: TurnedAway): void;
-  } = {},
+  options: ListenOptions = {},
 ): Promise<Listening> {
-  const { below = [], limits = {}, turnedAway = () => {} } = more;
-  const admitted = { ...admissionLimits, ...limits.admission };
-  const taken = { ...intakeLimits, ...limits.intake };
-  const server = new Server({
-    'grpc.keepalive_time_ms': idleKeepaliveMs,
-    'grpc.keepalive_timeout_ms': idleKeepaliveMs,
-    'grpc.max_connection_idle_ms': unusedConnectionMsMax,
-    // Where it is not read here (`messages.ts`).
-    'grpc.max_receive_message_length': taken.messageBytesMax,
-    'grpc.max_send_message_length': -1,
-    'grpc.max_concurrent_streams': admitted.connectionStreamsMax,
-    // Counters of each call and connection for a debugging service that is not offered here.
-    'grpc.enable_channelz': 0,
-    interceptors: [...below],
-  });
+  const { limits = {}, turnedAway = () => {}, collectYoungMemory = false } = options;
   const calls = new Set<Call>();
-  const keepalive = new Keepalive(clock, keepaliveTimes);
-  const wasRead = collectWhatWasRead();
-  const intakes = new Intakes(clock, taken);
+  const keepalive = new SessionKeepalive(clock, keepaliveTimes);
+  const wasRead = collectYoungMemory ? collectWhatWasRead() : () => {};
+  const intakes = new Intakes(clock, { ...intakeLimits, ...limits.intake });
   const paces = new Paces(clock, { ...paceLimits, ...limits.pace });
-  const handle = (open: (stream: Stream) => StreamHandler) => (call: Call) => {
-    calls.add(call);
-    call.once('close', () => calls.delete(call));
-    const session = sessionOf(call);
-    if (session !== undefined) watchSession(keepalive, session);
-    serveCall(call, open, { clock, intakes, paces, wasRead, admission: () => listener.admission });
-  };
-  const bidi = (path: string) => ({
-    path,
-    requestStream: true,
-    responseStream: true,
-    requestSerialize: (bytes: Buffer) => bytes,
-    requestDeserialize: (bytes: Buffer) => bytes,
-    responseSerialize: (bytes: Buffer) => bytes,
-    responseDeserialize: (bytes: Buffer) => bytes,
-  });
-  const paths = [...services];
-  server.addService(
-    Object.fromEntries(paths.map(([path]) => [path, bidi(path)])) as never,
-    Object.fromEntries(paths.map(([path, open]) => [path, handle(open)])) as never,
-  );
-  const listener = await openListener(server, credentials(tls), address, {
-    ...{ clock, turnedAway, limits: admitted },
+  const listener = await openListener(tls, address, {
+    ...{ clock, turnedAway, limits: { ...admissionLimits, ...limits.admission } },
+    began: (session) => keepalive.began(session),
+    opened(http, headers) {
+      if (!isGrpc(headers)) {
+        refuseOther(http);
+        return;
+      }
+      const call = new Call(http);
+      const open = services.get(headers[':path'] ?? '');
+      if (open === undefined) {
+        call.end(
+          grpcStatus.unimplemented,
+          `there is no method ${shown(headers[':path'] ?? '', pathBytesMax)}`,
+        );
+        return;
+      }
+      calls.add(call);
+      http.once('close', () => calls.delete(call));
+      if (call.session !== undefined) keepalive.used(call.session);
+      serveCall(call, open, { clock, intakes, paces, wasRead, admission: listener.admission });
+      call.keepDeadline(headers, clock);
+    },
   });
   return {
     port: listener.port,
@@ -164,7 +147,7 @@ export async function listen(
     }),
     async handOver(overMs) {
       listener.stop();
-      const connections = [...calls].map((call) => sessionOf(call));
+      const connections = [...calls].map(({ session }) => session);
       await handOver(departures(calls), overMs, clock);
       // What the last were told has to go out: a connection that was closed ends behind it.
       const isThere = () => connections.some((one) => one?.destroyed === false);
@@ -172,11 +155,13 @@ export async function listen(
     },
     async close(graceMs) {
       listener.stop();
-      await close(server, calls, clock, graceMs);
+      await close(listener.sessions, calls, clock, graceMs);
       listener.admission.destroy();
     },
   };
 }
+
+const pathBytesMax = 200;
 
 function serveCall(
   call: Call,
@@ -186,7 +171,7 @@ function serveCall(
     readonly intakes: Intakes;
     readonly paces: Paces;
     wasRead(bytes: number): void;
-    admission(): Admission;
+    readonly admission: Admission;
   },
 ): void {
   let ended = false;
@@ -201,18 +186,18 @@ function serveCall(
     if (ended) return;
     handler.refused?.(error);
     end();
-    if (http !== undefined) closeUnread(http, reading.clock);
-    call.emit('error', { code: statusOf(error), details: error.message });
+    closeUnread(http, reading.clock);
+    call.end(statusOf(error), error.message);
   };
   const finish = () => {
     end();
-    call.end();
+    call.end(grpcStatus.ok, 'OK');
   };
   let isDear = false;
-  const http = streamOf(call);
-  const connection = sessionOf(call) ?? call;
+  const { http } = call;
+  const connection = call.session ?? call;
   const intake = reading.intakes.open(connection, refuse);
-  const counter = reading.admission().usefulOf(http);
+  const counter = reading.admission.usefulOf(http);
   const messages = openMessages(call, {
     receive: (bytes) => {
       if (!ended) handler.receive(bytes);
@@ -226,9 +211,9 @@ function serveCall(
     pace: reading.paces.of(connection),
     isDear: () => isDear,
   });
-  const certificate = call.getAuthContext().sslPeerCertificate?.raw;
+  const certificate = call.certificate();
   const handler = open({
-    peer: { address: call.getPeer(), ...(certificate && { certificate }) },
+    peer: { address: call.peer(), ...(certificate && { certificate }) },
     unreadBytes: () => messages.unreadBytes(),
     whenRead: (fn) => messages.whenRead(fn),
     write(bytes) {
@@ -238,7 +223,7 @@ function serveCall(
     refuse,
     known() {
       intake.known();
-      reading.admission().settled(http);
+      reading.admission.settled(http);
     },
     dear() {
       isDear = true;
@@ -248,8 +233,8 @@ function serveCall(
     if (!ended && handler.halfClosed !== undefined) handler.halfClosed();
     else finish();
   };
-  call.on('end', () => messages.whenTaken(halfClosed));
-  for (const event of ['cancelled', 'error', 'close']) call.on(event, end);
+  http.once('end', () => messages.whenTaken(halfClosed));
+  call.whenOver(end);
 }
 
 // For a client that does not read why it is refused.
@@ -261,55 +246,57 @@ function closeUnread(http: ServerHttp2Stream, clock: Clock): void {
   http.once('close', () => timer.cancel());
 }
 
-function statusOf(error: MeshError): status {
-  if (error.code === 'invalid') return status.INVALID_ARGUMENT;
-  if (error.code === 'unsupported') return status.INVALID_ARGUMENT;
-  if (error.code === 'not-found') return status.NOT_FOUND;
-  if (error.code === 'exhausted') return status.RESOURCE_EXHAUSTED;
-  if (error.code === 'late') return status.DEADLINE_EXCEEDED;
-  if (error.code === 'unavailable') return status.UNAVAILABLE;
-  return error.code === 'conflict' ? status.PERMISSION_DENIED : status.INTERNAL;
-}
-
-function credentials(tls: TlsOptions | undefined): ServerCredentials {
-  if (tls === undefined) return ServerCredentials.createInsecure();
-  const pair = { cert_chain: Buffer.from(tls.certificate), private_key: Buffer.from(tls.privateKey) };
-  const ca = tls.clientCa === undefined ? null : Buffer.from(tls.clientCa);
-  return ServerCredentials.createSsl(ca, [pair], ca !== null);
+function statusOf(error: MeshError): number {
+  if (error.code === 'invalid') return grpcStatus.invalidArgument;
+  if (error.code === 'unsupported') return grpcStatus.invalidArgument;
+  if (error.code === 'not-found') return grpcStatus.notFound;
+  if (error.code === 'exhausted') return grpcStatus.resourceExhausted;
+  if (error.code === 'late') return grpcStatus.deadlineExceeded;
+  if (error.code === 'unavailable') return grpcStatus.unavailable;
+  return error.code === 'conflict' ? grpcStatus.permissionDenied : grpcStatus.internal;
 }
 
 /** What ends each connection: the status of its streams, and GOAWAY, so that its client opens none on it again. */
 function departures(calls: ReadonlySet<Call>): (() => void)[] {
   const byConnection = new Map<object, Call[]>();
   for (const call of calls) {
-    const connection = sessionOf(call) ?? call;
+    const connection = call.session ?? call;
     byConnection.set(connection, [...(byConnection.get(connection) ?? []), call]);
   }
   return [...byConnection.values()].map((own) => () => {
-    for (const call of own) call.emit('error', { code: status.UNAVAILABLE, details: goingAway });
-    const [first] = own;
-    if (first !== undefined) sessionOf(first)?.close();
+    const session = own[0]?.session;
+    for (const call of own) call.end(grpcStatus.unavailable, goingAway);
+    session?.close();
   });
 }
 
 const goingAway = 'this server is going away: connect again';
 
-/** Ends the streams, which clients take up again elsewhere, and waits until the connections are gone. */
-function close(server: Server, calls: Set<Call>, clock: Clock, graceMs: number): Promise<void> {
+/** Ends the streams, which clients take up again elsewhere, and waits until the connections are gone, `graceMs` at most. */
+async function close(
+  sessions: ReadonlySet<ServerHttp2Session>,
+  calls: ReadonlySet<Call>,
+  clock: Clock,
+  graceMs: number,
+): Promise<void> {
   // The clock's timers let a process end; one that waits for this must not end before it is done.
   const alive = new MessageChannel();
   alive.port1.ref();
-  return new Promise((resolve) => {
-    const done = () => {
-      force.cancel();
-      alive.port1.close();
-      resolve();
-    };
+  await new Promise<void>((resolve) => {
     const force = clock.after(graceMs, () => {
-      server.forceShutdown();
-      done();
+      for (const session of sessions) session.destroy();
+      resolve();
     });
-    server.tryShutdown(done);
-    for (const call of calls) call.emit('error', { code: status.UNAVAILABLE, details: 'server is closing' });
+    const gone = [...sessions].map(
+      (session) =>
+        new Promise<void>((left) => void (session.destroyed ? left() : session.once('close', left))),
+    );
+    for (const session of sessions) session.close();
+    for (const call of calls) call.end(grpcStatus.unavailable, 'server is closing');
+    void Promise.all(gone).then(() => {
+      force.cancel();
+      resolve();
+    });
   });
+  alive.port1.close();
 }

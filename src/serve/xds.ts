@@ -11,15 +11,9 @@ import { discovery } from './discovery.ts';
 import type { Concern, Hooks, Node, Peer, ResourceDifference, Stats, StreamStatus } from './events.ts';
 import { Health, healthService } from './health.ts';
 import { type Applied, Hub } from './hub.ts';
+import type { TlsOptions } from './listener.ts';
 import { reflection, reflectionServices } from './reflection.ts';
-import {
-  type Levels,
-  type Listening,
-  listen,
-  type Services,
-  type TlsOptions,
-  type XdsLimits,
-} from './server.ts';
+import { type Levels, type Listening, listen, type Services, type XdsLimits } from './server.ts';
 import { kindToShed } from './shed.ts';
 
 export type { LogFields, Logger } from '../base/log.ts';
@@ -43,7 +37,8 @@ export type {
   TypeStatus,
 } from './events.ts';
 export type { Applied } from './hub.ts';
-export type { Levels, TlsOptions, XdsLimits } from './server.ts';
+export type { TlsOptions } from './listener.ts';
+export type { Levels, XdsLimits } from './server.ts';
 
 /** How an xDS server is set up. All optional. */
 export interface XdsServerOptions extends Hooks {
@@ -69,6 +64,11 @@ export interface XdsServerOptions extends Hooks {
   readonly tools?: boolean;
   /** What clients may do before they are made to wait, or turned away. */
   readonly limits?: XdsLimits;
+  /**
+   * True: V8 is asked to collect young memory after each 4 MiB that clients sent, which makes long ACKs cheaper. For that V8's flag
+   * `--expose-gc` is set for a moment in `listen`, unless the process has it. Default false: no flag of the process is touched.
+   */
+  readonly collectYoungMemory?: boolean;
 }
 
 /** An xDS server: State of the World and Delta, aggregated (ADS) or by each type's own service; resources by node class. */
@@ -174,6 +174,7 @@ export function createXdsServer(options: XdsServerOptions = {}): XdsServer {
     async listen(address, tls) {
       const one = await listen(address, tls, clock, services, {
         ...(options.limits && { limits: options.limits }),
+        collectYoungMemory: options.collectYoungMemory === true,
         turnedAway: (who) => hub.turnedAway(who),
       });
       listening.push(one);

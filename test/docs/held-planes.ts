@@ -118,7 +118,7 @@ const processes: readonly Held[] = [
     'connectionsPerSecond: 1_000,',
   ],
   ['handshakes of an xDS', '10 s', 'src/serve/admission-limits.ts', 'helloMsMax: 10_000,'],
-  ['xDS connections without', '5 min', 'src/serve/server.ts', 'unusedConnectionMsMax = 300_000;'],
+  ['xDS connections without', '5 min', 'src/serve/admission-limits.ts', 'unusedMsMax: 300_000,'],
   ['xDS connections without', '10 s', 'src/serve/admission-limits.ts', 'streamlessMsMax: 10_000,'],
   ['xDS connections without', '256', 'src/serve/admission-limits.ts', 'streamlessMax: 256,'],
   ['streams of an xDS', '100', 'src/serve/admission-limits.ts', 'connectionStreamsMax: 100,'],

@@ -112,6 +112,21 @@ t.test(
   },
 );
 
+t.test('a connection that has had no stream for long is let go, one that has one stays', async (t) => {
+  const { at, away, levels, taken } = await start(t, { unusedMsMax: 1_500 });
+  const works = openHttp2(at);
+  const call = await served(works.call(methods.delta), taken);
+  const idle = await connectRaw(at);
+  await until('it is in', async () => levels().streamless === 1);
+  const since = performance.now();
+  t.match(await idle.ended, /GOAWAY 0/);
+  t.ok(performance.now() - since > 1_000, 'not at once');
+  await until('its place is free', async () => levels().streamless === 0);
+  t.notOk(call.hasEnded());
+  t.same(away, [], 'nobody is turned away by that');
+  works.close();
+});
+
 t.test('streams in all: refused in words, and one address cannot keep another from its place', async (t) => {
   const { at, away, levels, taken } = await start(t, { streamsMax: 4 });
   const works = openHttp2(at);

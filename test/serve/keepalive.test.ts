@@ -5,11 +5,12 @@ import {
 } from 'node:http2';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import t from 'tap';
-import { type Connection, Keepalive, watchSession } from '../../src/serve/keepalive.ts';
+import { type Connection, Keepalive, SessionKeepalive } from '../../src/serve/keepalive.ts';
 import { manualClock } from '../support/manual-clock.ts';
 import { until } from '../support/mesh.ts';
 
 const times = { quietMs: 5_000, answerMs: 8_000 };
+const unused = { quietMs: 60_000, answerMs: 60_000 };
 
 /** A connection that counts what is done to it. */
 function counting(): Connection & { bytes: number; pings: number; drops: number } {
@@ -92,12 +93,13 @@ t.test('a connection that ended is not touched; with the last one the looking en
 
 t.test('an HTTP/2 connection whose other end goes silent is dropped, one that answers stays', async (t) => {
   const clock = manualClock();
-  const keepalive = new Keepalive(clock, times);
+  const keepalive = new SessionKeepalive(clock, { used: times, unused });
   const sessions: ServerHttp2Session[] = [];
   const server = createHttp2Server();
   server.on('session', (session) => {
     sessions.push(session);
-    watchSession(keepalive, session);
+    keepalive.began(session);
+    keepalive.used(session);
   });
   const port = await listenOn(server);
   // What stands between: forwards until it is told to keep still, and closes nothing.
@@ -134,12 +136,13 @@ t.test('an HTTP/2 connection whose other end goes silent is dropped, one that an
 
 t.test('who is dropped and still reads is told why', async (t) => {
   const clock = manualClock();
-  const keepalive = new Keepalive(clock, times);
+  const keepalive = new SessionKeepalive(clock, { used: times, unused });
   const server = createHttp2Server();
   let isThere = false;
   server.on('session', (session) => {
     isThere = true;
-    watchSession(keepalive, session);
+    keepalive.began(session);
+    keepalive.used(session);
   });
   const peer = connect(await listenOn(server), '127.0.0.1');
   t.teardown(() => {

@@ -34,7 +34,6 @@ export const allowances: Readonly<Record<string, Allowance>> = {
   serve: {
     folders: ['base', 'protos'],
     packages: {
-      '@grpc/grpc-js': ['server.ts', 'messages.ts', 'listener.ts'],
       protobufjs: ['codec.ts', 'encode.ts'],
       'lru-cache': 'all',
     },

@@ -2,7 +2,7 @@ import { connect, createServer } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { constants, type PerformanceEntry, PerformanceObserver } from 'node:perf_hooks';
 import t from 'tap';
-import { collectWhatWasRead } from '../../src/serve/garbage.ts';
+import { collectWhatWasRead } from '../../src/serve/young-memory.ts';
 
 const ackBytes = 24 * 1024;
 const acks = 24_000;
