@@ -1,4 +1,5 @@
 import protobuf, { type Writer } from 'protobufjs/minimal.js';
+import { isSharedMessage } from '../base/shared-message.ts';
 import { invalid } from './invalid.ts';
 import { ownBytes } from './own-bytes.ts';
 import { scalars } from './scalar.ts';
@@ -132,24 +133,24 @@ function encodeValue(
     return;
   }
   writer.uint32((id << 3) | 2);
-  if (isObject(value) && Object.isFrozen(value)) {
-    writer.bytes(encodeFrozen(type, value, path));
+  if (isObject(value) && isSharedMessage(value)) {
+    writer.bytes(encodeShared(type, value, path));
     return;
   }
   encodeMessage(writer.fork(), type, value, path);
   writer.ldelim();
 }
 
-/** Bytes of frozen objects: what many resources share, or a large one keeps when it changes, is encoded once. */
-const frozen = new WeakMap<object, { readonly type: string; readonly bytes: Uint8Array }>();
+/** Bytes of messages that were marked by `sharedMessage`. */
+const sharedBytes = new WeakMap<object, { readonly type: string; readonly bytes: Uint8Array }>();
 
-function encodeFrozen(type: string, value: object, path: string): Uint8Array {
-  const known = frozen.get(value);
+function encodeShared(type: string, value: object, path: string): Uint8Array {
+  const known = sharedBytes.get(value);
   if (known?.type === type) return known.bytes;
   const writer = protobuf.Writer.create();
   encodeMessage(writer, type, value, path);
   const bytes = ownBytes(writer.finish());
-  frozen.set(value, { type, bytes });
+  sharedBytes.set(value, { type, bytes });
   return bytes;
 }
 

@@ -17,6 +17,7 @@ import { type Levels, type Listening, listen, type Services, type XdsLimits } fr
 import { kindToShed } from './shed.ts';
 
 export type { LogFields, Logger } from '../base/log.ts';
+export { sharedMessage } from '../base/shared-message.ts';
 export type { AdmissionLimit, TurnedAway } from './admission-limits.ts';
 export type { Cause } from './cause.ts';
 export type { ResourceChange } from './change.ts';

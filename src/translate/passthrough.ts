@@ -1,4 +1,5 @@
 import type { Cluster, envoy, Route, VirtualHost } from '../../protos/gen/envoy.d.ts';
+import { sharedMessage } from '../base/shared-message.ts';
 import { outcomeHeader } from '../model/trail.ts';
 import { lookups, type Passthrough, passthroughRetry } from '../plan/passthrough.ts';
 import { trafficDefaults } from '../plan/retries/retry.ts';
@@ -144,7 +145,7 @@ const { routes: refused = [], response_headers_to_add = [] } = unknownHosts;
 const notPlain = refused.map((route): Route => ({ ...route, response_headers_to_add }));
 
 /** The virtual host of all hosts that no Group has, at a sidecar that passes them through. */
-export const passthroughHost: VirtualHost = Object.freeze<VirtualHost>({
+export const passthroughHost: VirtualHost = sharedMessage<VirtualHost>({
   name: 'unknown',
   domains: ['*'],
   routes: [tunnel, ...requests, ...notPlain],

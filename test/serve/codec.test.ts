@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import protobuf from 'protobufjs';
 import t from 'tap';
+import { sharedMessage } from '../../src/base/shared-message.ts';
 import { decodeJson, decodeResource, encodeJson, encodeResource } from '../../src/serve/codec.ts';
 
 const clusterType: string = 'type.googleapis.com/envoy.config.cluster.v3.Cluster';
@@ -64,6 +65,38 @@ t.test('equal content has one version and one buffer, whatever the order of its 
   t.equal(encodeResource(turned), encodeResource({ ...cluster }));
   const other = { ...cluster, type: 'STATIC' };
   t.not(encodeResource(other).version, encodeResource(cluster).version);
+});
+
+/** A message, and how often it was walked. */
+function counted<M extends object>(message: M) {
+  const walks = { count: 0 };
+  const ownKeys = (target: M) => {
+    walks.count += 1;
+    return Reflect.ownKeys(target);
+  };
+  return { message: new Proxy(message, { ownKeys }), walks };
+}
+
+t.test('a message that is marked as shared is encoded once, one that is only frozen each time', async (t) => {
+  const config = { ads: {}, resource_api_version: 'V3' };
+  const versions = new Set<string>();
+  for (const [mark, times] of [
+    [sharedMessage, 1],
+    [(message: object) => Object.freeze(message), 3],
+  ] as [(message: object) => object, number][]) {
+    const { message, walks } = counted(config);
+    const marked = mark(message);
+    walks.count = 0;
+    for (const name of ['a', 'b', 'c']) {
+      const eds_cluster_config = { eds_config: marked };
+      versions.add(encodeResource({ ...{ '@type': clusterType, name, eds_cluster_config } }).version);
+    }
+    t.equal(walks.count, times);
+  }
+  t.equal(versions.size, 3, 'the bytes are the same either way');
+  t.throws(() => {
+    (sharedMessage({ a: 1 }) as { a: number }).a = 2;
+  }, TypeError);
 });
 
 t.test('a field at its default changes nothing, a message that is there does', async (t) => {

@@ -1,4 +1,5 @@
 import type { envoy, xds } from '../../../protos/gen/envoy.d.ts';
+import { sharedMessage } from '../../base/shared-message.ts';
 import { egress, nobodyHeader, outcomeHeader, unsentHeader } from '../../model/trail.ts';
 import { any } from '../any.ts';
 import { metadataNamespace } from './edge-filters.ts';
@@ -22,7 +23,7 @@ export const isProxy: Pick<LbEndpoint, 'metadata'> = proxy({ [unsent]: unsent })
 export const isEgress: Pick<LbEndpoint, 'metadata'> = proxy({ [unsent]: unsent, [via]: egress });
 
 function proxy(filter: Readonly<Record<string, string>>): Pick<LbEndpoint, 'metadata'> {
-  return Object.freeze({ metadata: { filter_metadata: { [metadataNamespace]: filter } } });
+  return sharedMessage({ metadata: { filter_metadata: { [metadataNamespace]: filter } } });
 }
 
 /**

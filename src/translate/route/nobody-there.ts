@@ -1,4 +1,5 @@
 import type { envoy, Route } from '../../../protos/gen/envoy.d.ts';
+import { sharedMessage } from '../../base/shared-message.ts';
 import {
   egress,
   nobodyFree,
@@ -85,7 +86,7 @@ const vainRoutes: readonly Route[] = [
 ];
 
 function answerTo(told: string, outcome: string): Route {
-  return Object.freeze<Route>({
+  return sharedMessage<Route>({
     match: { prefix: '/', headers: [{ name: nobodyHeader, string_match: { suffix: told } }] },
     direct_response: { status: 503 },
     response_headers_to_add: [

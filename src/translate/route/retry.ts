@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { envoy } from '../../../protos/gen/envoy.d.ts';
+import { sharedMessage } from '../../base/shared-message.ts';
 import {
   egress,
   nobodyFree,
@@ -53,7 +54,7 @@ const selectionsMax = 64;
 const built = new LRUCache<string, RouteAction>({ max: 1_024 });
 
 /**
- * A rule as a part of a RouteAction. Equal rules give the same, frozen, object. `movesOn`: there is another
+ * A rule as a part of a RouteAction. Equal rules give the same object, whose bytes are made once. `movesOn`: there is another
  * priority to go to.
  */
 export function buildRetry(rule: RetryRule, movesOn: boolean): RouteAction {
@@ -90,7 +91,7 @@ function buildRetryAction(rule: RetryRule, movesOn: boolean): RouteAction {
     ...(rule.perTryMs > 0 ? { per_try_timeout: duration(rule.perTryMs) } : {}),
   };
   return {
-    retry_policy: Object.freeze(policy),
+    retry_policy: sharedMessage(policy),
     // A slow answer stays welcome: the next try runs beside the one that outlasted its time.
     ...(rule.hedged ? { hedge_policy: { hedge_on_per_try_timeout: true } } : {}),
   };

@@ -1,4 +1,5 @@
 import type { envoy, Route, RouteConfiguration, VirtualHost } from '../../../protos/gen/envoy.d.ts';
+import { sharedMessage } from '../../base/shared-message.ts';
 import { nobodyHeader, trailHeader, unsentHeader, visitedHeader } from '../../model/trail.ts';
 import type { Passthrough } from '../../plan/passthrough.ts';
 import type { GroupPlan, ListenerRole, Path } from '../../plan/types.ts';
@@ -106,7 +107,7 @@ function virtualHostOf(ports: readonly GroupPlan[], listener: ListenerRole): Vir
   const found = known.get(listener);
   if (found?.ports.length === ports.length && found.ports.every((plan, i) => plan === ports[i]))
     return found.host;
-  const host = Object.freeze(buildVirtualHost(ports, listener));
+  const host = sharedMessage(buildVirtualHost(ports, listener));
   known.set(listener, { ports, host });
   return host;
 }
@@ -149,7 +150,7 @@ function buildVirtualHost(ports: readonly GroupPlan[], listener: ListenerRole): 
 }
 
 /** Without it the default port's instances would get what was meant for others. */
-const closed: Route = Object.freeze<Route>({
+const closed: Route = sharedMessage<Route>({
   match: { prefix: '/' },
   direct_response: {
     status: 404,
@@ -158,7 +159,7 @@ const closed: Route = Object.freeze<Route>({
 });
 
 /** Of a host that is looked up for each request, with the port that is written there. */
-const undeclared: Route = Object.freeze<Route>({
+const undeclared: Route = sharedMessage<Route>({
   match: { prefix: '/' },
   direct_response: {
     status: 404,

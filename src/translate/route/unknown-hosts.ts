@@ -1,4 +1,5 @@
 import type { VirtualHost } from '../../../protos/gen/envoy.d.ts';
+import { sharedMessage } from '../../base/shared-message.ts';
 import { outcomeHeader, unknownHostOutcome } from '../../model/trail.ts';
 
 /**
@@ -7,7 +8,7 @@ import { outcomeHeader, unknownHostOutcome } from '../../model/trail.ts';
  * where it has no route for the request: that one finds its own virtual host. Nor is CONNECT: to Envoy 1.40 a route
  * with an answer of its own is one that refuses the upgrade, a 403; without a route it is a 404.
  */
-export const unknownHosts: VirtualHost = Object.freeze<VirtualHost>({
+export const unknownHosts: VirtualHost = sharedMessage<VirtualHost>({
   name: 'unknown',
   domains: ['*'],
   ...refusing('isthmus: no Group that this sidecar calls has this host'),
