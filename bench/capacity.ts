@@ -3,8 +3,8 @@
 // gateway of the same Group with nothing declared; a third gateway, with nothing declared either, tells what the machine adds.
 import { parseArgs } from 'node:util';
 import type { ListenAddress } from '../src/model/values/listen-address.ts';
+import { type Patched, startPatched, withoutTrailFilters } from '../test/support/envoys/patched.ts';
 import { freeAddress } from '../test/support/mesh.ts';
-import { type Patched, startPatched, withoutTrailFilters } from '../test/support/patched.ts';
 import { figure, table, type Verdict, verdicts } from './support/table.ts';
 import { answeringServer, Callers, cpuUs, requestText } from './wasm/load.ts';
 

@@ -1,10 +1,10 @@
 // Does anything grow by the clock? `node --expose-gc bench/days.ts [--days 10]`: a control plane with simulated time, an hour a round: clients
-// come and go, leases end, the home and a gateway are lost and come back, evacuations begin and end (`test/support/simulation.ts`). What is
+// come and go, leases end, the home and a gateway are lost and come back, evacuations begin and end (`test/support/planes/simulation.ts`). What is
 // left after garbage collection at the end of each day, its timers and open files must be flat. Exit code 1 where it is not.
 import { readdirSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { getHeapSpaceStatistics } from 'node:v8';
-import { startSimulation } from '../test/support/simulation.ts';
+import { startSimulation } from '../test/support/planes/simulation.ts';
 import { growth } from './soak/slope.ts';
 import { atMost, type Column, figure, table, type Verdict, verdicts } from './support/table.ts';
 

@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { systemClock as clock, sleep } from '../src/base/clock.ts';
 import { freeAddress, until } from '../test/support/mesh.ts';
 import { groupYaml } from '../test/support/objects-yaml.ts';
-import { type Served, startServe } from '../test/support/served.ts';
+import { type Served, startServe } from '../test/support/planes/served.ts';
 import { addressOf, startClients } from './soak/clients.ts';
 import { quantile } from './soak/slope.ts';
 import { atMost, figure, table, type Verdict, verdicts } from './support/table.ts';

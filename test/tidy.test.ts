@@ -10,10 +10,10 @@ import {
   checkLength,
   checkRegistryHosts,
   checkSyntax,
-} from './support/tidy.ts';
-import { blank, type SourceFile } from './support/tidy-source.ts';
-import { entryPoints, linesMax } from './support/tidy-table.ts';
-import { readTree } from './support/tree.ts';
+} from './support/tidy/tidy.ts';
+import { blank, type SourceFile } from './support/tidy/tidy-source.ts';
+import { entryPoints, linesMax } from './support/tidy/tidy-table.ts';
+import { readTree } from './support/tidy/tree.ts';
 
 const tree = readTree(fileURLToPath(new URL('..', import.meta.url)));
 

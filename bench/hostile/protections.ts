@@ -1,4 +1,4 @@
-import type { Replacement } from '../../test/support/served.ts';
+import type { Replacement } from '../../test/support/planes/served.ts';
 
 /** A protection of the xDS port that can be taken away, and attacks that show that it is gone. */
 export interface Protection {

@@ -9,7 +9,7 @@ import {
   takeAway,
   usageOf,
   without,
-} from '../../test/support/served.ts';
+} from '../../test/support/planes/served.ts';
 import { pin, type Share, shareOf } from './processors.ts';
 import { addressOf, instances, startVictims, type Victims } from './victims.ts';
 

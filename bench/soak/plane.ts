@@ -1,7 +1,7 @@
 import { systemClock as clock, sleep } from '../../src/base/clock.ts';
 import { until } from '../../test/support/mesh.ts';
 import { groupYaml } from '../../test/support/objects-yaml.ts';
-import { collectable, type Served, startServe, usageOf } from '../../test/support/served.ts';
+import { collectable, type Served, startServe, usageOf } from '../../test/support/planes/served.ts';
 import { addressOf, type Clients, instances, startClients } from './clients.ts';
 import { readKept } from './tables.ts';
 

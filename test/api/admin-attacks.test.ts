@@ -7,7 +7,7 @@ import { serveAdmin } from '../../src/api/admin-server.ts';
 import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 import type { ControlPlane } from '../../src/plane/types.ts';
 import { get, until } from '../support/mesh.ts';
-import { startServe, usageOf } from '../support/served.ts';
+import { startServe, usageOf } from '../support/planes/served.ts';
 
 const limits: AdminLimits = { connectionsMax: 20, headersMsMax: 400, requestMsMax: 800 };
 

@@ -4,9 +4,9 @@ import t from 'tap';
 import { type EnvoyLook, readLoad, summarizeLoad } from '../../src/cli/capacity/capacity-seen.ts';
 import { loadText } from '../../src/cli/capacity/capacity-text.ts';
 import type { ListenAddress } from '../../src/model/values/listen-address.ts';
+import { slowApps } from '../support/apps/slow-app.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { freeAddress, get, until } from '../support/mesh.ts';
-import { slowApps } from '../support/slow-app.ts';
 
 const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const { NODE_OPTIONS: _, ...env } = process.env;

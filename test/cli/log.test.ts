@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 
-const main = fileURLToPath(new URL('../support/log-main.ts', import.meta.url));
+const main = fileURLToPath(new URL('../support/planes/log-main.ts', import.meta.url));
 const { NODE_OPTIONS: _, ...env } = process.env;
 
 /** Starts what logs 10 MB, with pipes that nobody reads yet. */

@@ -12,7 +12,7 @@ import { serveCommand } from '../../src/cli/commands/serve.ts';
 import { statusCommand } from '../../src/cli/commands/status.ts';
 import { validateCommand } from '../../src/cli/commands/validate.ts';
 import { optionList } from '../../src/config/options.ts';
-import { readTree } from '../support/tree.ts';
+import { readTree } from '../support/tidy/tree.ts';
 import { heldByPlanes } from './held-planes.ts';
 import { heldByProxies } from './held-proxies.ts';
 

@@ -3,10 +3,10 @@ import type { Bootstrap } from '../../protos/gen/envoy.d.ts';
 import type { AdmissionLimits } from '../../src/serve/admission-limits.ts';
 import { createXdsServer, type ResourceJson, type TurnedAway, type XdsServer } from '../../src/serve/xds.ts';
 import { methods, openHttp2 } from '../support/attacks/call.ts';
+import { typeUrl } from '../support/clients/xds-client.ts';
+import { answering, fetchText, type ProxyProcess, startEnvoy } from '../support/envoys/proxied.ts';
 import { until } from '../support/mesh.ts';
 import { freePort } from '../support/port.ts';
-import { answering, fetchText, type ProxyProcess, startEnvoy } from '../support/proxied.ts';
-import { typeUrl } from '../support/xds-client.ts';
 
 // What a real Envoy does that is turned away: it keeps what it has, comes back by its back-off, and takes what is new then.
 

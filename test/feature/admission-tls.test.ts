@@ -4,8 +4,8 @@ import t, { type Test } from 'tap';
 import type { AdmissionLimits } from '../../src/serve/admission-limits.ts';
 import { createXdsServer, type ResourceJson, type TurnedAway } from '../../src/serve/xds.ts';
 import { createAuthority } from '../support/certificates.ts';
+import { connectXds, typeUrl, type XdsClient } from '../support/clients/xds-client.ts';
 import { until } from '../support/mesh.ts';
-import { connectXds, typeUrl, type XdsClient } from '../support/xds-client.ts';
 
 /** A server that only clients with a certificate reach. */
 async function serve(t: Test, admission: Partial<AdmissionLimits>) {

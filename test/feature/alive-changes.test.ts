@@ -1,9 +1,15 @@
 import type { Duplex } from 'node:stream';
 import t from 'tap';
 import { outcomeHeader } from '../../src/model/trail.ts';
+import {
+  echoes,
+  openGrpc,
+  openWebsocket,
+  startSlowGrpc,
+  startSlowInstance,
+} from '../support/apps/streams.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { freeAddress, get, type Mesh, until } from '../support/mesh.ts';
-import { echoes, openGrpc, openWebsocket, startSlowGrpc, startSlowInstance } from '../support/streams.ts';
 
 // Streams that are open outlast what is pushed: changed clusters, routes, listeners, and instances that were taken out.
 const [web, rpc, other, otherRpc] = [

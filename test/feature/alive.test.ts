@@ -1,7 +1,5 @@
 import { connect } from 'node:net';
 import t from 'tap';
-import { type PlacedGroup, startIdcs } from '../support/idcs.ts';
-import { freeAddress, get, until } from '../support/mesh.ts';
 import {
   ask,
   echoes,
@@ -10,7 +8,9 @@ import {
   piece,
   startSlowGrpc,
   startSlowInstance,
-} from '../support/streams.ts';
+} from '../support/apps/streams.ts';
+import { type PlacedGroup, startIdcs } from '../support/idcs.ts';
+import { freeAddress, get, until } from '../support/mesh.ts';
 
 // Nothing is cut that is alive: at the sidecar and at the edge, at home and across a crossing, all at once.
 const idleMs = 2_000;

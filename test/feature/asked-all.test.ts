@@ -1,11 +1,11 @@
 import t from 'tap';
 import { nobodyHeader, outcomeHeader, unsentHeader } from '../../src/model/trail.ts';
 import type { ListenAddress } from '../../src/model/values/listen-address.ts';
+import { slowApps } from '../support/apps/slow-app.ts';
+import { overHttp2 } from '../support/clients/over-http2.ts';
+import { type Loose, startPatched } from '../support/envoys/patched.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { freeAddress, get, until } from '../support/mesh.ts';
-import { overHttp2 } from '../support/over-http2.ts';
-import { type Loose, startPatched } from '../support/patched.ts';
-import { slowApps } from '../support/slow-app.ts';
 
 // Four IDCs of two gateways each, and Groups that none of them checks: who asks learns by refusals alone that an IDC has nobody.
 // A request finds whoever has somebody, whatever its method, and one that nobody can serve is asked for a few times only.

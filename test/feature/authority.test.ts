@@ -5,9 +5,9 @@ import { Client, credentials } from '@grpc/grpc-js';
 import t from 'tap';
 import { echoService, startGrpcUpstream } from '../../src/drill/upstream/upstream-grpc.ts';
 import type { ListenAddress } from '../../src/model/values/listen-address.ts';
+import { rawExchange } from '../support/clients/raw-http.ts';
+import { type Loose, startPatched } from '../support/envoys/patched.ts';
 import { freeAddress, get, until } from '../support/mesh.ts';
-import { type Loose, startPatched } from '../support/patched.ts';
-import { rawExchange } from '../support/raw-http.ts';
 import { startTwoIdcs, type TestGroup } from '../support/two-idcs.ts';
 
 // Hosts as clients write them: with the port that they dialled, in capitals, with the root's dot.

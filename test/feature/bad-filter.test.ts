@@ -8,7 +8,7 @@ import { contentHash } from '../../src/base/hash.ts';
 import { silentLogger } from '../../src/base/log.ts';
 import { trailHeader } from '../../src/model/trail.ts';
 import { createPolicyCompiler, type PolicyCompiler } from '../../src/trail/compile.ts';
-import { servedHost, startGateways } from '../support/gateways.ts';
+import { servedHost, startGateways } from '../support/envoys/gateways.ts';
 import { get, until } from '../support/mesh.ts';
 
 const assembly = fileURLToPath(new URL('../../wasm/assembly', import.meta.url));

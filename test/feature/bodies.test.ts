@@ -1,7 +1,7 @@
 import { createServer } from 'node:net';
 import t from 'tap';
 import { outcomeHeader } from '../../src/model/trail.ts';
-import { type Sent, startSink, upload, uploadHttp2 } from '../support/bodies.ts';
+import { type Sent, startSink, upload, uploadHttp2 } from '../support/apps/bodies.ts';
 import { type PlacedGroup, startIdcs } from '../support/idcs.ts';
 import { freeAddress, get, until } from '../support/mesh.ts';
 

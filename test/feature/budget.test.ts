@@ -1,10 +1,10 @@
 import t, { type Test } from 'tap';
 import type { ResourceJson } from '../../src/serve/codec.ts';
 import { createXdsServer, type XdsLimits } from '../../src/serve/xds.ts';
-import { connectRaw } from '../support/grpc-call.ts';
+import { connectRaw } from '../support/clients/grpc-call.ts';
+import { connectXds, typeUrl, type XdsClient } from '../support/clients/xds-client.ts';
 import { get } from '../support/mesh.ts';
-import { startServe } from '../support/served.ts';
-import { connectXds, typeUrl, type XdsClient } from '../support/xds-client.ts';
+import { startServe } from '../support/planes/served.ts';
 
 const mib = 2 ** 20;
 const namesOf = (count: number, of: string) => Array.from({ length: count }, (_, i) => `${of}-${i}`);

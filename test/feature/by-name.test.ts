@@ -2,11 +2,11 @@ import t from 'tap';
 import { startDns } from '../../src/drill/world/dns-server.ts';
 import { outcomeHeader } from '../../src/model/trail.ts';
 import { dnsResolver } from '../../src/translate/cluster/dns.ts';
+import { startOutside } from '../support/apps/outside.ts';
+import { rawExchange } from '../support/clients/raw-http.ts';
+import { type Loose, startPatched } from '../support/envoys/patched.ts';
 import { freeAddress, get, until } from '../support/mesh.ts';
 import { idcYaml } from '../support/objects-yaml.ts';
-import { startOutside } from '../support/outside.ts';
-import { type Loose, startPatched } from '../support/patched.ts';
-import { rawExchange } from '../support/raw-http.ts';
 
 // ServiceEntries with resolution NONE and DYNAMIC_DNS: a caller says where a request goes. Of loopback just 127.0.0.0/24 is
 // refused here, as in passthrough.test.ts.

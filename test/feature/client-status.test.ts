@@ -1,8 +1,8 @@
 import t, { type Test } from 'tap';
 import { decodeJson, encodeJson, type ResourceJson } from '../../src/serve/codec.ts';
 import { createXdsServer, type XdsServerOptions } from '../../src/serve/xds.ts';
-import { connectRaw } from '../support/grpc-call.ts';
-import { connectXds, typeUrl, type XdsClient } from '../support/xds-client.ts';
+import { connectRaw } from '../support/clients/grpc-call.ts';
+import { connectXds, typeUrl, type XdsClient } from '../support/clients/xds-client.ts';
 
 const csds = '/envoy.service.status.v3.ClientStatusDiscoveryService';
 

@@ -3,9 +3,9 @@ import { systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/log.ts';
 import { startControlPlane } from '../../src/plane/controlplane.ts';
 import type { ControlPlane } from '../../src/plane/types.ts';
-import { startAdsFleet } from '../support/ads-fleet.ts';
+import { startAdsFleet } from '../support/clients/ads-fleet.ts';
 import { freeAddress, until } from '../support/mesh.ts';
-import { createRawSource, type RawSource } from '../support/raw-source.ts';
+import { createRawSource, type RawSource } from '../support/planes/raw-source.ts';
 
 // A restart with a thousand connected proxies: no proxy ever gets a state with fewer endpoints than the registry
 // holds, and who is up to date gets nothing.

@@ -3,11 +3,11 @@ import t from 'tap';
 import { systemClock } from '../../src/base/clock.ts';
 import { startDns } from '../../src/drill/world/dns-server.ts';
 import type { ListenAddress } from '../../src/model/values/listen-address.ts';
+import { talk, tcpInstance } from '../support/apps/tcp.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { freeAddress, get, startMesh, until } from '../support/mesh.ts';
 import { idcYaml } from '../support/objects-yaml.ts';
 import { freePort } from '../support/port.ts';
-import { talk, tcpInstance } from '../support/tcp.ts';
 
 const entry = (name: string, spec: string) => `
 ---

@@ -3,10 +3,10 @@ import type { AddressInfo } from 'node:net';
 import t from 'tap';
 import { sleep, systemClock } from '../../src/base/clock.ts';
 import { createXdsServer } from '../../src/serve/xds.ts';
+import { typeUrl } from '../support/clients/xds-client.ts';
+import { fetchText, startEnvoy } from '../support/envoys/proxied.ts';
 import { until } from '../support/mesh.ts';
 import { freePort } from '../support/port.ts';
-import { fetchText, startEnvoy } from '../support/proxied.ts';
-import { typeUrl } from '../support/xds-client.ts';
 
 // Decision 010 on a real Envoy: how an instance that is to go is drained. Three instances here, one in another place
 // (priority 1); two of the three are drained, under load and with long requests on their way.

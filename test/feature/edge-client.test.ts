@@ -2,9 +2,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import t from 'tap';
 import type { ListenAddress } from '../../src/model/values/listen-address.ts';
-import { startEdge } from '../support/edge.ts';
-
-import { rawExchange } from '../support/raw-http.ts';
+import { rawExchange } from '../support/clients/raw-http.ts';
+import { startEdge } from '../support/envoys/edge.ts';
 
 // Who a client of the edge is, behind load balancers and without.
 const app = createServer((request, response) => response.end(JSON.stringify(request.headers)));

@@ -2,9 +2,9 @@ import { connect } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import t from 'tap';
 import type { ListenAddress } from '../../src/model/values/listen-address.ts';
-import { startEdge } from '../support/edge.ts';
-import { createRawApp } from '../support/raw-app.ts';
-import { rawExchange } from '../support/raw-http.ts';
+import { createRawApp } from '../support/apps/raw-app.ts';
+import { rawExchange } from '../support/clients/raw-http.ts';
+import { startEdge } from '../support/envoys/edge.ts';
 
 // Each switch of `spec.edge` against a real edge: what it does, and beside it the default.
 const app = createRawApp(({ line, headers }, socket) => {

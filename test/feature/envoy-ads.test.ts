@@ -1,8 +1,8 @@
 import t from 'tap';
 import { createXdsServer, type Nack, type ResourceJson } from '../../src/serve/xds.ts';
+import { typeUrl } from '../support/clients/xds-client.ts';
+import { answering, fetchText, startEnvoy } from '../support/envoys/proxied.ts';
 import { freePort } from '../support/port.ts';
-import { answering, fetchText, startEnvoy } from '../support/proxied.ts';
-import { typeUrl } from '../support/xds-client.ts';
 
 const ads = { ads: {}, resource_api_version: 'V3', initial_fetch_timeout: '0s' };
 const cluster = (name: string, connectTimeout = '1s') => ({

@@ -1,8 +1,8 @@
 import t from 'tap';
 import { createXdsServer, type ResourceJson } from '../../src/serve/xds.ts';
+import { typeUrl } from '../support/clients/xds-client.ts';
+import { answering, fetchText, startEnvoy } from '../support/envoys/proxied.ts';
 import { until } from '../support/mesh.ts';
-import { answering, fetchText, startEnvoy } from '../support/proxied.ts';
-import { typeUrl } from '../support/xds-client.ts';
 
 // Never a second response of a type before the first is answered: so an Envoy must answer each one, whatever becomes
 // of its clusters. It keeps the ACK of its clusters back while one of them warms.

@@ -3,10 +3,10 @@ import type { TLSSocket } from 'node:tls';
 import t from 'tap';
 import { createXdsServer, type Nack, type ResourceJson } from '../../src/serve/xds.ts';
 import { createAuthority } from '../support/certificates.ts';
+import { typeUrl } from '../support/clients/xds-client.ts';
+import { answering, startEnvoy } from '../support/envoys/proxied.ts';
 import { until } from '../support/mesh.ts';
 import { freePort } from '../support/port.ts';
-import { answering, startEnvoy } from '../support/proxied.ts';
-import { typeUrl } from '../support/xds-client.ts';
 
 // A real Envoy that has no ADS: each type by its own service, on streams of its own.
 

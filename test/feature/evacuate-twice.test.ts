@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap';
 import type { ListenAddress } from '../../src/model/values/listen-address.ts';
-import { startLiveWorld } from '../support/live.ts';
 import { get, type Mesh, until } from '../support/mesh.ts';
+import { startLiveWorld } from '../support/planes/live.ts';
 
 // `isthmus evacuate` that dies, that is run twice at once for one IDC, and for both IDCs of a Group.
 

@@ -5,9 +5,9 @@ import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { sleep, systemClock } from '../../src/base/clock.ts';
 import type { ListenAddress } from '../../src/model/values/listen-address.ts';
-import { adminToken, evacuationSources, serveAdmins } from '../support/evacuating.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { freeAddress, get, type Mesh, until } from '../support/mesh.ts';
+import { adminToken, evacuationSources, serveAdmins } from '../support/planes/evacuating.ts';
 
 const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const clock = systemClock;

@@ -5,9 +5,9 @@ import { type EvacuateEnd, evacuate } from '../../src/cli/evacuate/evacuate.ts';
 import { parseAbortOn } from '../../src/cli/options/abort-on.ts';
 import { outcomeHeader } from '../../src/model/trail.ts';
 import type { ListenAddress } from '../../src/model/values/listen-address.ts';
-import { evacuationSources, startInstance, startPlanes } from '../support/evacuating.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { get, type Mesh, until } from '../support/mesh.ts';
+import { evacuationSources, startInstance, startPlanes } from '../support/planes/evacuating.ts';
 
 // An evacuation is taken back half-way. Groups with `failback` come home by the ramp, and the others, the control, at once; where the
 // stand-in has died, everybody is served at home at once, whatever the ramp says.

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import t from 'tap';
 import { until } from '../support/mesh.ts';
-import { createPlanes } from '../support/planes.ts';
+import { createPlanes } from '../support/planes/planes.ts';
 
 const dir = t.testdir();
 const { planes, close } = await createPlanes(2, { files: {} });

@@ -7,9 +7,9 @@ import { silentLogger } from '../../src/base/log.ts';
 import { undo } from '../../src/cli/evacuate/evacuate.ts';
 import { openFailbackStore } from '../../src/failback/store.ts';
 import { outcomeHeader } from '../../src/model/trail.ts';
-import { evacuationSources, startInstance, startPlanes } from '../support/evacuating.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { get, type Mesh, until } from '../support/mesh.ts';
+import { evacuationSources, startInstance, startPlanes } from '../support/planes/evacuating.ts';
 
 // An evacuation ends: little by little where the Group asks for it, at once where it does not, which is the control.
 

@@ -1,8 +1,8 @@
 import t, { type Test } from 'tap';
 import { parseAllDocuments, stringify } from 'yaml';
 import { evacuationOf } from '../../src/registry/evacuations/evacuation-record.ts';
-import { startLiveWorld } from '../support/live.ts';
 import { type Mesh, until } from '../support/mesh.ts';
+import { startLiveWorld } from '../support/planes/live.ts';
 
 const alive = setInterval(() => {}, 1_000);
 const world = await startLiveWorld();

@@ -1,10 +1,10 @@
 import { createServer, type Server } from 'node:http';
 import t, { type Test } from 'tap';
 import type { ListenAddress } from '../../src/model/values/listen-address.ts';
+import { tcpInstance, who } from '../support/apps/tcp.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { freeAddress, get, type Mesh, until } from '../support/mesh.ts';
 import { freePort } from '../support/port.ts';
-import { tcpInstance, who } from '../support/tcp.ts';
 
 // Three IDCs; a Group each that: says nothing, prefers its zone, sticks, warms up, is TCP.
 const idcs = ['sh-a', 'sh-b', 'sh-c'] as const;

@@ -1,9 +1,9 @@
 import t from 'tap';
 import { sleep, systemClock } from '../../src/base/clock.ts';
 import type { ListenAddress } from '../../src/model/values/listen-address.ts';
+import { slowApps } from '../support/apps/slow-app.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { freeAddress, get, type Mesh, until } from '../support/mesh.ts';
-import { slowApps } from '../support/slow-app.ts';
 
 // A sidecar or a gateway that hangs, with requests under way: nothing but PING tells. And what takes long behind one that lives is
 // not cut.

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import t from 'tap';
+import { echoes, openWebsocket, startSlowInstance } from '../support/apps/streams.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { freeAddress, until } from '../support/mesh.ts';
-import { echoes, openWebsocket, startSlowInstance } from '../support/streams.ts';
 
 // A stream may be quiet for an hour: what tells that its client is gone without a word is TCP keepalive.
 

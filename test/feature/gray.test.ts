@@ -7,8 +7,8 @@ import { runLoad } from '../../src/drill/load/load.ts';
 import { machineClock } from '../../src/drill/time.ts';
 import { serveWebsocket } from '../../src/drill/upstream/upstream-websocket.ts';
 import type { ListenAddress } from '../../src/model/values/listen-address.ts';
+import { type Loose, type PatchedOptions, startPatched } from '../support/envoys/patched.ts';
 import { freeAddress, get, until } from '../support/mesh.ts';
-import { type Loose, type PatchedOptions, startPatched } from '../support/patched.ts';
 
 // Gray failures: an instance that passes its checks and fails a part of its requests. Each on a real Envoy with the values that are
 // pushed, and beside it with one of them altered.

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import t from 'tap';
 import { createXdsServer } from '../../src/serve/xds.ts';
-import { typeUrl } from '../support/xds-client.ts';
+import { typeUrl } from '../support/clients/xds-client.ts';
 
 const bytes = (buffer: Buffer) => buffer;
 

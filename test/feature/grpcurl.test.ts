@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import t from 'tap';
 import { createXdsServer, type ResourceJson } from '../../src/serve/xds.ts';
 import { goTool } from '../support/built-tools.ts';
-import { connectXds, typeUrl } from '../support/xds-client.ts';
+import { connectXds, typeUrl } from '../support/clients/xds-client.ts';
 
 // grpcurl knows nothing of Envoy's API: what it shows it has from reflection.
 

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { connectXds } from '../support/clients/xds-client.ts';
 import { freeAddress, get, until } from '../support/mesh.ts';
 import { groupYaml, idcYaml } from '../support/objects-yaml.ts';
-import { callApi, token } from '../support/registering.ts';
-import { connectXds } from '../support/xds-client.ts';
+import { callApi, token } from '../support/planes/registering.ts';
 
 // `isthmus serve` with limits of its own for the deletion guard, and a proxy that never confirms.
 const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));

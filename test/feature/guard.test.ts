@@ -14,7 +14,7 @@ import { buildBootstrap } from '../../src/translate/bootstrap.ts';
 import { findEnvoy } from '../support/envoy.ts';
 import { freeAddress, get, until } from '../support/mesh.ts';
 import { groupYaml, idcYaml } from '../support/objects-yaml.ts';
-import { callApi, token } from '../support/registering.ts';
+import { callApi, token } from '../support/planes/registering.ts';
 
 // The deletion guard with real Envoys that are stopped, killed, or left alone by their control plane.
 

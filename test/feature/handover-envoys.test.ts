@@ -1,10 +1,10 @@
 import t from 'tap';
 import { systemClock as clock } from '../../src/base/clock.ts';
+import { startPosting } from '../support/clients/posting.ts';
 import { freeAddress, get, startMesh, until } from '../support/mesh.ts';
 import { groupYaml } from '../support/objects-yaml.ts';
-import { createPlanes } from '../support/planes.ts';
-import { startPosting } from '../support/posting.ts';
-import { runEcho } from '../support/run-instance.ts';
+import { createPlanes } from '../support/planes/planes.ts';
+import { runEcho } from '../support/planes/run-instance.ts';
 
 const tools = await startMesh('sh-a', {});
 t.teardown(() => tools.close());

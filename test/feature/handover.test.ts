@@ -3,11 +3,18 @@ import t, { type Test } from 'tap';
 import { systemClock as clock } from '../../src/base/clock.ts';
 import { handOverSpacingMs } from '../../src/serve/handover.ts';
 import { clusterType } from '../../src/serve/types.ts';
-import { connectRaw } from '../support/grpc-call.ts';
+import { connectRaw } from '../support/clients/grpc-call.ts';
+import { connectXds } from '../support/clients/xds-client.ts';
 import { get, until } from '../support/mesh.ts';
 import { groupYaml } from '../support/objects-yaml.ts';
-import { linesOf, type Replacement, type Served, startServe, takeAway, without } from '../support/served.ts';
-import { connectXds } from '../support/xds-client.ts';
+import {
+  linesOf,
+  type Replacement,
+  type Served,
+  startServe,
+  takeAway,
+  without,
+} from '../support/planes/served.ts';
 
 const metadata = {
   isthmus: {

@@ -2,10 +2,10 @@ import { createServer, type Server } from 'node:http';
 import { Client, credentials } from '@grpc/grpc-js';
 import t from 'tap';
 import type { ListenAddress } from '../../src/model/values/listen-address.ts';
-import { type GrpcServer, startGrpc } from '../support/grpc-health.ts';
+import { type GrpcServer, startGrpc } from '../support/apps/grpc-health.ts';
+import { type Loose, type PatchedOptions, startPatched } from '../support/envoys/patched.ts';
 import { type PlacedGroup, startIdcs } from '../support/idcs.ts';
 import { freeAddress, get, until } from '../support/mesh.ts';
-import { type Loose, type PatchedOptions, startPatched } from '../support/patched.ts';
 
 // Checks of a port in its own protocol, by the sidecar that sends requests and by the egress of another IDC.
 const keepAlive = setInterval(() => {}, 1000);

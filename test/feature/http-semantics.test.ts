@@ -2,9 +2,9 @@ import { connect } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import t from 'tap';
 import type { ListenAddress } from '../../src/model/values/listen-address.ts';
+import { createRawApp, type RawRequest } from '../support/apps/raw-app.ts';
+import { type RawAnswer, type RawOptions, rawExchange } from '../support/clients/raw-http.ts';
 import { get, until } from '../support/mesh.ts';
-import { createRawApp, type RawRequest } from '../support/raw-app.ts';
-import { type RawAnswer, type RawOptions, rawExchange } from '../support/raw-http.ts';
 import { startTwoIdcs, type TestGroup } from '../support/two-idcs.ts';
 
 // What HTTP allows and a server takes passes every proxy as it is: RFC 9110 and 9112, section by section (docs/http.md).

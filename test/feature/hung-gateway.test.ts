@@ -2,9 +2,9 @@ import t, { type Test } from 'tap';
 import { sleep, systemClock } from '../../src/base/clock.ts';
 import { outcomeHeader } from '../../src/model/trail.ts';
 import type { ListenAddress } from '../../src/model/values/listen-address.ts';
+import { slowApps } from '../support/apps/slow-app.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { get, type Mesh, until } from '../support/mesh.ts';
-import { slowApps } from '../support/slow-app.ts';
 
 // One of two gateways is stopped while there are three requests a second. Its kernel goes on accepting connections, and so few
 // requests eject nobody: what was sent to it is lost, and so would be what comes later.

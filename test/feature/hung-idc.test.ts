@@ -1,8 +1,8 @@
 import t from 'tap';
 import { sleep, systemClock } from '../../src/base/clock.ts';
+import { slowApps } from '../support/apps/slow-app.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { get, type Mesh, until } from '../support/mesh.ts';
-import { slowApps } from '../support/slow-app.ts';
 
 // The only ingress gateway of the IDC that is asked first is stopped. Nobody can be sent to another one there: the next IDC comes first.
 

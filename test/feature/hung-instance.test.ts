@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import t from 'tap';
 import { sleep, systemClock } from '../../src/base/clock.ts';
 import type { ListenAddress } from '../../src/model/values/listen-address.ts';
+import { slowApps } from '../support/apps/slow-app.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { freeAddress, get, type Mesh, until } from '../support/mesh.ts';
-import { slowApps } from '../support/slow-app.ts';
 
 // One of two instances is stopped while there are three requests a second, of any method. Where instances are checked nothing is lost that
 // begins once checks have failed, with a sidecar before them and without.

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { sleep, systemClock } from '../../src/base/clock.ts';
-import { startLiveWorld } from '../support/live.ts';
 import { until } from '../support/mesh.ts';
+import { startLiveWorld } from '../support/planes/live.ts';
 
 const alive = setInterval(() => {}, 1_000);
 const world = await startLiveWorld();

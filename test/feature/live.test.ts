@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap';
-import { expectHome, runLive, startLiveWorld } from '../support/live.ts';
 import { until } from '../support/mesh.ts';
+import { expectHome, runLive, startLiveWorld } from '../support/planes/live.ts';
 
 const alive = setInterval(() => {}, 1_000);
 const world = await startLiveWorld();

@@ -1,9 +1,9 @@
 import t, { type Test } from 'tap';
 import { clusterType, endpointType } from '../../src/serve/types.ts';
+import { connectXds, type XdsClient } from '../support/clients/xds-client.ts';
 import { get, until } from '../support/mesh.ts';
 import { groupYaml } from '../support/objects-yaml.ts';
-import { linesOf, type Replacement, startServe, takeAway, without } from '../support/served.ts';
-import { connectXds, type XdsClient } from '../support/xds-client.ts';
+import { linesOf, type Replacement, startServe, takeAway, without } from '../support/planes/served.ts';
 
 // New streams are refused at 85 % of the heap. What stands may grow beyond that: at 92 % the stream that holds most ends.
 const metadata = {

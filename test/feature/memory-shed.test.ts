@@ -1,10 +1,10 @@
 import t, { type Test } from 'tap';
 import { clusterType, endpointType } from '../../src/serve/types.ts';
 import { deltaRequest, methods, nodeOf, openHttp2 } from '../support/attacks/call.ts';
+import { connectXds, type XdsClient } from '../support/clients/xds-client.ts';
 import { get, until } from '../support/mesh.ts';
 import { groupYaml } from '../support/objects-yaml.ts';
-import { type Replacement, type Served, startServe, takeAway, without } from '../support/served.ts';
-import { connectXds, type XdsClient } from '../support/xds-client.ts';
+import { type Replacement, type Served, startServe, takeAway, without } from '../support/planes/served.ts';
 
 const metadata = { isthmus: { role: 'sidecar', idc: 'sh-a', namespace: 'shop' } };
 const clientsMax = 160;

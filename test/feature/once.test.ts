@@ -1,9 +1,9 @@
 import { createServer } from 'node:http';
 import t from 'tap';
 import { nobodyHeader, outcomeHeader } from '../../src/model/trail.ts';
+import { startPatched } from '../support/envoys/patched.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { freeAddress, get, until } from '../support/mesh.ts';
-import { startPatched } from '../support/patched.ts';
 
 const dead = await freeAddress();
 const alive = createServer((request, response) =>

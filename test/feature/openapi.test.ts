@@ -7,7 +7,7 @@ import { registrationRoutes } from '../../src/api/registrations.ts';
 import { evacuationSpec } from '../../src/registry/parse/own/schema-evacuation.ts';
 import { parseRegistration } from '../../src/registry/registrations/registration.ts';
 import { until } from '../support/mesh.ts';
-import { apiPath, callApi, startRegisteringMesh, token } from '../support/registering.ts';
+import { apiPath, callApi, startRegisteringMesh, token } from '../support/planes/registering.ts';
 
 const served = [...registrationRoutes, ...evacuationRoutes];
 

@@ -5,7 +5,7 @@ import { type Change, refOf } from '../../src/model/object.ts';
 import { startControlPlane } from '../../src/plane/controlplane.ts';
 import type { Sink } from '../../src/registry/source.ts';
 import { idc, serviceEntry, upserts, workloadEntry } from '../index/fixture.ts';
-import { connectXds } from '../support/xds-client.ts';
+import { connectXds } from '../support/clients/xds-client.ts';
 
 const groups = 1500;
 const service = (i: number) =>

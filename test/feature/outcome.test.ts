@@ -6,8 +6,8 @@ import { Client, credentials, type ServiceError } from '@grpc/grpc-js';
 import t from 'tap';
 import { echoService } from '../../src/drill/upstream/upstream-grpc.ts';
 import { outcomeHeader, trailHeader } from '../../src/model/trail.ts';
+import { rawExchange } from '../support/clients/raw-http.ts';
 import { get, until } from '../support/mesh.ts';
-import { rawExchange } from '../support/raw-http.ts';
 import { startTwoIdcs, type TestGroup } from '../support/two-idcs.ts';
 
 // No instance is started: the sidecars are there, what they stand beside is not.

@@ -1,7 +1,7 @@
 import t from 'tap';
+import { slowApps } from '../support/apps/slow-app.ts';
+import { startPatched } from '../support/envoys/patched.ts';
 import { freeAddress, get, until } from '../support/mesh.ts';
-import { startPatched } from '../support/patched.ts';
-import { slowApps } from '../support/slow-app.ts';
 
 // One of two instances answers 503 to all: after how many of them it is ejected, by what a DestinationRule says.
 

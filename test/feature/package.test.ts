@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import t from 'tap';
-import { connectXds } from '../support/xds-client.ts';
+import { connectXds } from '../support/clients/xds-client.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 // The test runner hooks itself into every Node below it; what is tested here runs as it would elsewhere.

@@ -2,9 +2,9 @@ import { networkInterfaces } from 'node:os';
 import t from 'tap';
 import { startDns } from '../../src/drill/world/dns-server.ts';
 import { outcomeHeader } from '../../src/model/trail.ts';
+import { startOutside } from '../support/apps/outside.ts';
 import { freeAddress, get, startMesh, until } from '../support/mesh.ts';
 import { idcYaml } from '../support/objects-yaml.ts';
-import { startOutside } from '../support/outside.ts';
 
 // Sidecars that pass unknown hosts through or refuse them, as `isthmus bootstrap` makes them; passthrough.test.ts has the rest.
 

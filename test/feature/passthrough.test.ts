@@ -5,12 +5,12 @@ import type { SidecarScope } from '../../src/model/node.ts';
 import { outcomeHeader } from '../../src/model/trail.ts';
 import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 import { dnsResolver } from '../../src/translate/cluster/dns.ts';
+import { startOutside } from '../support/apps/outside.ts';
+import { overHttp2 } from '../support/clients/over-http2.ts';
+import { rawExchange } from '../support/clients/raw-http.ts';
+import { type Loose, type Patched, startPatched } from '../support/envoys/patched.ts';
 import { freeAddress, get, until } from '../support/mesh.ts';
 import { idcYaml } from '../support/objects-yaml.ts';
-import { startOutside } from '../support/outside.ts';
-import { overHttp2 } from '../support/over-http2.ts';
-import { type Loose, type Patched, startPatched } from '../support/patched.ts';
-import { rawExchange } from '../support/raw-http.ts';
 
 // Hosts that no Group has, at a sidecar that passes them through. All that is outside of a test's machine is here on 127.0.1.0/24, so
 // that of loopback just 127.0.0.0/24 is refused; nothing else is altered but where a control takes a protection away.

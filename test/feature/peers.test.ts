@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap';
 import { freeAddress, get, type Mesh, startMesh, until } from '../support/mesh.ts';
 import { groupYaml } from '../support/objects-yaml.ts';
-import { createPlanes, type PlanesOptions, type ServedPlane } from '../support/planes.ts';
+import { createPlanes, type PlanesOptions, type ServedPlane } from '../support/planes/planes.ts';
 
 // Two control planes of one IDC: either has what registered at the other.
 const tools: Mesh = await startMesh('sh-a', {});

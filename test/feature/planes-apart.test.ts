@@ -2,7 +2,7 @@ import { copyFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import { type Cut, openCut } from '../support/cut.ts';
 import { get, until } from '../support/mesh.ts';
-import { createPlanes, type PlanesOptions, type ServedPlane } from '../support/planes.ts';
+import { createPlanes, type PlanesOptions, type ServedPlane } from '../support/planes/planes.ts';
 
 // Two control planes of one IDC that were away, stale, empty, or apart.
 const body = { address: '127.0.0.1', ports: { http: 80 }, labels: { app: 'x' }, locality: 'sh-a', ttl: '1h' };

@@ -1,11 +1,11 @@
 import t, { type Test } from 'tap';
 import { sleep, systemClock } from '../../src/base/clock.ts';
 import { seededRandom } from '../../src/base/random.ts';
+import { startPosting } from '../support/clients/posting.ts';
 import { freeAddress, get, startMesh, until } from '../support/mesh.ts';
 import { groupYaml } from '../support/objects-yaml.ts';
-import { createPlanes, type ServedPlane } from '../support/planes.ts';
-import { startPosting } from '../support/posting.ts';
-import { type RunProcess, runEcho } from '../support/run-instance.ts';
+import { createPlanes, type ServedPlane } from '../support/planes/planes.ts';
+import { type RunProcess, runEcho } from '../support/planes/run-instance.ts';
 
 // Two control planes of one IDC, killed in turn at random moments, while instances come and go under load.
 // `make test-crash` kills more often.

@@ -1,10 +1,10 @@
 import t from 'tap';
 import { sleep, systemClock } from '../../src/base/clock.ts';
 import { trailHeader } from '../../src/model/trail.ts';
-import { type Gateways, servedHost, startGateways } from '../support/gateways.ts';
+import { startOpenLoop } from '../support/clients/open-loop.ts';
+import { type Gateways, servedHost, startGateways } from '../support/envoys/gateways.ts';
 import { watchLoopTurns } from '../support/loop-turns.ts';
 import { get, until } from '../support/mesh.ts';
-import { startOpenLoop } from '../support/open-loop.ts';
 
 const ratePerSecond = 500;
 const bound = { toAckMs: 2_000, turnMs: 50 };

@@ -1,9 +1,9 @@
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { get, until } from '../support/mesh.ts';
-import { linesOf, startServe, takeAway, without } from '../support/served.ts';
+import { linesOf, startServe, takeAway, without } from '../support/planes/served.ts';
 
-const faulty = fileURLToPath(new URL('../support/faulty.ts', import.meta.url));
+const faulty = fileURLToPath(new URL('../support/planes/faulty.ts', import.meta.url));
 const preload = ['--import', faulty, '--import', without];
 const handler = { file: 'cli/serve.ts', from: 'endAtFault(logger);', to: '' };
 

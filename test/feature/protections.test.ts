@@ -3,8 +3,13 @@ import { createServer as createHttp2Server, type Http2Server } from 'node:http2'
 import t from 'tap';
 import { visitedHeader } from '../../src/model/trail.ts';
 import type { ListenAddress } from '../../src/model/values/listen-address.ts';
+import {
+  type Loose,
+  type PatchedOptions,
+  startPatched,
+  withoutTrailFilters,
+} from '../support/envoys/patched.ts';
 import { freeAddress, get, until } from '../support/mesh.ts';
-import { type Loose, type PatchedOptions, startPatched, withoutTrailFilters } from '../support/patched.ts';
 
 // Each protection twice on a real Envoy: as it is pushed, and with that one setting altered.
 

@@ -5,7 +5,7 @@ import { silentLogger } from '../../src/base/log.ts';
 import { startControlPlane } from '../../src/plane/controlplane.ts';
 import { idc, service } from '../registry/objects.ts';
 import { freeAddress, get, until } from '../support/mesh.ts';
-import { createRawSource } from '../support/raw-source.ts';
+import { createRawSource } from '../support/planes/raw-source.ts';
 
 t.test('while a source is still read, /readyz says so, and /livez that the process lives', async (t) => {
   let open = () => {};

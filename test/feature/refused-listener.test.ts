@@ -1,8 +1,8 @@
 import { createServer } from 'node:net';
 import t from 'tap';
+import { tcpInstance, who } from '../support/apps/tcp.ts';
 import { freeAddress, get, startMesh, until } from '../support/mesh.ts';
 import { idcYaml } from '../support/objects-yaml.ts';
-import { tcpInstance, who } from '../support/tcp.ts';
 
 // A port that another process has at a caller: what is refused, what that holds up, and how it ends.
 

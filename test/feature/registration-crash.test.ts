@@ -9,7 +9,7 @@ import { sleep, systemClock } from '../../src/base/clock.ts';
 import { seededRandom } from '../../src/base/random.ts';
 import { freeAddress, until } from '../support/mesh.ts';
 import { idcYaml } from '../support/objects-yaml.ts';
-import { token } from '../support/registering.ts';
+import { token } from '../support/planes/registering.ts';
 
 // `make test-crash` kills it at 100 moments.
 const moments = Number(process.env.CRASH_MOMENTS ?? 8);

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { freeAddress, get, until } from '../support/mesh.ts';
-import { startRegisteringMesh } from '../support/registering.ts';
+import { startRegisteringMesh } from '../support/planes/registering.ts';
 
 for (const mode of ['delta', 'sotw'] as const) {
   t.test(`${mode}: an instance registers, is reached, and is gone when that is said`, async (t) => {

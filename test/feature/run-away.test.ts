@@ -10,8 +10,8 @@ import { openSource } from '../../src/registry/open.ts';
 import { createRegistrationsSource } from '../../src/registry/registrations/registrations-source.ts';
 import { freeAddress } from '../support/mesh.ts';
 import { groupYaml, idcYaml } from '../support/objects-yaml.ts';
-import { callApi, token } from '../support/registering.ts';
-import { runEcho } from '../support/run-instance.ts';
+import { callApi, token } from '../support/planes/registering.ts';
+import { runEcho } from '../support/planes/run-instance.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'isthmus-away-'));
 const config = mkdtempSync(join(dir, 'config-'));

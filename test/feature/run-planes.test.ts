@@ -1,8 +1,8 @@
 import t from 'tap';
 import { freeAddress, get, startMesh, until } from '../support/mesh.ts';
 import { groupYaml } from '../support/objects-yaml.ts';
-import { createPlanes, type ServedPlane } from '../support/planes.ts';
-import { runEcho, startIsthmus } from '../support/run-instance.ts';
+import { createPlanes, type ServedPlane } from '../support/planes/planes.ts';
+import { runEcho, startIsthmus } from '../support/planes/run-instance.ts';
 
 // `isthmus run` and two control planes of one IDC, either of which may be away.
 const tools = await startMesh('sh-a', {});

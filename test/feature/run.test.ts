@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import t from 'tap';
+import { startPosting } from '../support/clients/posting.ts';
 import { freeAddress, get, until } from '../support/mesh.ts';
 import { idcYaml } from '../support/objects-yaml.ts';
-import { startPosting } from '../support/posting.ts';
-import { startRegisteringMesh } from '../support/registering.ts';
-import { type RunProcess, runEcho, startIsthmus } from '../support/run-instance.ts';
+import { startRegisteringMesh } from '../support/planes/registering.ts';
+import { type RunProcess, runEcho, startIsthmus } from '../support/planes/run-instance.ts';
 
 const mesh = await startRegisteringMesh({ 'far.yaml': idcYaml.replace('sh-a', 'sh-b') });
 t.teardown(() => mesh.close());

@@ -3,7 +3,7 @@ import t, { type Test } from 'tap';
 import { decodeJson, encodeJson, type ResourceJson } from '../../src/serve/codec.ts';
 import { discoveryMethods } from '../../src/serve/services.ts';
 import { createXdsServer, type XdsServerOptions } from '../../src/serve/xds.ts';
-import { connectXds, typeUrl, type XdsClient } from '../support/xds-client.ts';
+import { connectXds, typeUrl, type XdsClient } from '../support/clients/xds-client.ts';
 
 /** A resource of each type; `content` tells one version from another. */
 const resources: Readonly<Record<string, (content: string) => object>> = {

@@ -9,7 +9,7 @@ import t from 'tap';
 import { showAddress } from '../../src/model/values/listen-address.ts';
 import { freeAddress, get, until } from '../support/mesh.ts';
 import { idcYaml } from '../support/objects-yaml.ts';
-import { linesOf } from '../support/served.ts';
+import { linesOf } from '../support/planes/served.ts';
 
 // `isthmus serve --file`, as operators start it.
 const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));

@@ -1,8 +1,8 @@
 import t from 'tap';
+import { tcpInstance, who } from '../support/apps/tcp.ts';
 import { freeAddress, get, startMesh, until } from '../support/mesh.ts';
 import { idcYaml } from '../support/objects-yaml.ts';
 import { freePort } from '../support/port.ts';
-import { tcpInstance, who } from '../support/tcp.ts';
 
 // Several ServiceEntries of one host in one namespace add up, as Istio's do.
 /** A ServiceEntry of s.test in the namespace shop, with ports as flow mappings. */

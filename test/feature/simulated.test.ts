@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap';
-import { startSimulation } from '../support/simulation.ts';
+import { startSimulation } from '../support/planes/simulation.ts';
 
 // What ages by the clock, through the real classes: leases, ejections and evacuations, tables of what is gone.
 

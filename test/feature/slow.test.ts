@@ -1,9 +1,9 @@
 import t from 'tap';
 import { sleep, systemClock } from '../../src/base/clock.ts';
 import type { ListenAddress } from '../../src/model/values/listen-address.ts';
+import { overlaps, slowApps } from '../support/apps/slow-app.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { freeAddress, get, type Mesh, until } from '../support/mesh.ts';
-import { overlaps, slowApps } from '../support/slow-app.ts';
 
 // Slow is not dead: nothing is broken, so each request runs once and each instance keeps its share, whatever it takes.
 // Each thing twice: as it is by default, and in a Group that asks for hedging, where it must show.

@@ -1,9 +1,9 @@
 import t from 'tap';
 import type { ListenAddress } from '../../src/model/values/listen-address.ts';
-import { startFullIngress } from '../support/full-ingress.ts';
+import { slowApps } from '../support/apps/slow-app.ts';
+import { startFullIngress } from '../support/envoys/full-ingress.ts';
+import type { Loose } from '../support/envoys/patched.ts';
 import { get, until } from '../support/mesh.ts';
-import type { Loose } from '../support/patched.ts';
-import { slowApps } from '../support/slow-app.ts';
 
 // What the ingress of an IDC that is full does, and what it would do without each of the settings that this rests on.
 

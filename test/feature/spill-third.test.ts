@@ -1,9 +1,9 @@
 import t from 'tap';
 import { sleep, systemClock } from '../../src/base/clock.ts';
 import { outcomeHeader } from '../../src/model/trail.ts';
+import { slowApps } from '../support/apps/slow-app.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { get, until } from '../support/mesh.ts';
-import { slowApps } from '../support/slow-app.ts';
 
 // Four IDCs with two gateways of each kind; the first has nobody. When the second is full at both of its gateways, requests go on
 // to the third, by the DR group's order or by its weights; POSTs too, and each is executed once.

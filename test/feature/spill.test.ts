@@ -2,9 +2,9 @@ import t from 'tap';
 import { sleep, systemClock } from '../../src/base/clock.ts';
 import { nobodyHeader, outcomeHeader, unsentHeader } from '../../src/model/trail.ts';
 import type { ListenAddress } from '../../src/model/values/listen-address.ts';
+import { slowApps } from '../support/apps/slow-app.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { freeAddress, get, until } from '../support/mesh.ts';
-import { slowApps } from '../support/slow-app.ts';
 
 // What an IDC takes from others is bounded: what is more is refused at once, tried at home or in a third IDC, and nothing else
 // feels it. An instance says which requests it executed, so that each is counted.

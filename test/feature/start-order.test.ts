@@ -3,9 +3,9 @@ import { systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/log.ts';
 import { startControlPlane } from '../../src/plane/controlplane.ts';
 import { idc, service, workload } from '../registry/objects.ts';
+import { connectXds, type XdsClient } from '../support/clients/xds-client.ts';
 import { until } from '../support/mesh.ts';
-import { createRawSource } from '../support/raw-source.ts';
-import { connectXds, type XdsClient } from '../support/xds-client.ts';
+import { createRawSource } from '../support/planes/raw-source.ts';
 
 const at = (port: number) => ({ address: '127.0.0.1', port });
 const ingress = { role: 'ingress', idc: 'sh-a', edge: at(8000), peer: at(8001) };

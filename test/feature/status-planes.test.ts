@@ -1,8 +1,8 @@
 import t from 'tap';
 import { freeAddress, startMesh, until } from '../support/mesh.ts';
 import { groupYaml } from '../support/objects-yaml.ts';
-import { createPlanes, type ServedPlane } from '../support/planes.ts';
-import { startIsthmus } from '../support/run-instance.ts';
+import { createPlanes, type ServedPlane } from '../support/planes/planes.ts';
+import { startIsthmus } from '../support/planes/run-instance.ts';
 
 // What commands say of several control planes, and of instances that nobody has registered.
 const tools = await startMesh('sh-a', {});

@@ -5,8 +5,8 @@ import t, { type Test } from 'tap';
 import { serveAdmin } from '../../src/api/admin-server.ts';
 import type { SidecarScope } from '../../src/model/node.ts';
 import { toYaml } from '../registry/objects.ts';
+import { connectXds, type XdsClient } from '../support/clients/xds-client.ts';
 import { freeAddress, get, type Mesh, startMesh, until } from '../support/mesh.ts';
-import { connectXds, type XdsClient } from '../support/xds-client.ts';
 
 const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const { NODE_OPTIONS: _, ...env } = process.env;

@@ -3,8 +3,8 @@ import { type ClientHttp2Session, connect, createServer as createHttp2Server } f
 import type { Duplex } from 'node:stream';
 import t from 'tap';
 import type { ListenAddress } from '../../src/model/values/listen-address.ts';
+import { rawExchange } from '../support/clients/raw-http.ts';
 import { get, until } from '../support/mesh.ts';
-import { rawExchange } from '../support/raw-http.ts';
 import { startTwoIdcs, type TestGroup } from '../support/two-idcs.ts';
 
 // Bodies and streams through every path. Buffers hold 32 KiB: none of these fits into them.

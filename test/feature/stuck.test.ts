@@ -5,9 +5,9 @@ import { systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/log.ts';
 import { startControlPlane } from '../../src/plane/controlplane.ts';
 import { idc, service, workload } from '../registry/objects.ts';
+import { connectXds, type XdsClient, type XdsResponse } from '../support/clients/xds-client.ts';
 import { until } from '../support/mesh.ts';
-import { createRawSource } from '../support/raw-source.ts';
-import { connectXds, type XdsClient, type XdsResponse } from '../support/xds-client.ts';
+import { createRawSource } from '../support/planes/raw-source.ts';
 
 // A proxy that is stuck costs one response of a type in flight and one pending state, however much happens.
 const events = 10_000;

@@ -1,7 +1,7 @@
 import t from 'tap';
+import { talk, tcpInstance, who } from '../support/apps/tcp.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { freeAddress, until } from '../support/mesh.ts';
-import { talk, tcpInstance, who } from '../support/tcp.ts';
 
 // Three IDCs, the caller in the first; no instance in the second, though its gateways live.
 const [last, all] = [await tcpInstance('last bj-c'), await tcpInstance('all sh-b')];

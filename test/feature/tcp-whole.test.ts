@@ -1,8 +1,8 @@
 import t from 'tap';
+import { type Exchange, exchange, exchangeServer } from '../support/apps/tcp-exchange.ts';
+import { type Loose, startPatched } from '../support/envoys/patched.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { freeAddress, type Mesh, until } from '../support/mesh.ts';
-import { type Loose, startPatched } from '../support/patched.ts';
-import { type Exchange, exchange, exchangeServer } from '../support/tcp-exchange.ts';
 
 // A TCP connection delivers every byte and each end's end, near and to another IDC, whoever ends first.
 const [near, far] = [await exchangeServer(), await exchangeServer()];

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import t from 'tap';
 import { outcomeHeader, trailHeader } from '../../src/model/trail.ts';
 import type { ListenAddress } from '../../src/model/values/listen-address.ts';
+import { type TcpInstance, talk, tcpInstance, who } from '../support/apps/tcp.ts';
 import { freeAddress, until } from '../support/mesh.ts';
-import { type TcpInstance, talk, tcpInstance, who } from '../support/tcp.ts';
 import { startTwoIdcs } from '../support/two-idcs.ts';
 
 type IdcName = 'sh-a' | 'sh-b';

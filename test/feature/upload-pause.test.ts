@@ -3,8 +3,8 @@ import { request } from 'node:http';
 import { createServer, type Server, type Socket } from 'node:net';
 import t from 'tap';
 import type { ListenAddress } from '../../src/model/values/listen-address.ts';
+import { type Loose, startPatched } from '../support/envoys/patched.ts';
 import { freeAddress, get, until } from '../support/mesh.ts';
-import { type Loose, startPatched } from '../support/patched.ts';
 
 // An application that stops reading in the middle of an upload is alive, however long its window stays closed.
 

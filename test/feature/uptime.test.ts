@@ -5,11 +5,11 @@ import { seededRandom } from '../../src/base/random.ts';
 import { startControlPlane } from '../../src/plane/controlplane.ts';
 import { createPolicyCompiler } from '../../src/trail/compile.ts';
 import { idc, service, workload } from '../registry/objects.ts';
-import { follow } from '../support/follower.ts';
+import { follow } from '../support/clients/follower.ts';
+import { connectXds } from '../support/clients/xds-client.ts';
 import { manualClock } from '../support/manual-clock.ts';
 import { until } from '../support/mesh.ts';
-import { createRawSource } from '../support/raw-source.ts';
-import { connectXds } from '../support/xds-client.ts';
+import { createRawSource } from '../support/planes/raw-source.ts';
 
 const day = 86_400_000;
 const metadata = {

@@ -1,9 +1,9 @@
 import t from 'tap';
 import type { ListenAddress } from '../../src/model/values/listen-address.ts';
+import { slowApps } from '../support/apps/slow-app.ts';
+import { startPatched } from '../support/envoys/patched.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { freeAddress, get, until } from '../support/mesh.ts';
-import { startPatched } from '../support/patched.ts';
-import { slowApps } from '../support/slow-app.ts';
 
 // Instances that no sidecar stands before answer with the headers by which proxies tell each other what became of a
 // request. They have executed it, so that nobody may send it again for what they say.

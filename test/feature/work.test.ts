@@ -5,9 +5,9 @@ import { startControlPlane } from '../../src/plane/controlplane.ts';
 import { codecStats } from '../../src/serve/codec.ts';
 import { createXdsServer } from '../../src/serve/xds.ts';
 import { idc, service, workload } from '../registry/objects.ts';
+import { connectXds } from '../support/clients/xds-client.ts';
 import { until } from '../support/mesh.ts';
-import { createRawSource } from '../support/raw-source.ts';
-import { connectXds } from '../support/xds-client.ts';
+import { createRawSource } from '../support/planes/raw-source.ts';
 
 // What a change costs must not grow with what it does not change: counted, not timed.
 const clusters = 50;

@@ -1,9 +1,9 @@
 import t from 'tap';
 import { createXdsServer } from '../../src/serve/xds.ts';
 import { openHttp2 } from '../support/attacks/call.ts';
-import { connectRaw } from '../support/grpc-call.ts';
+import { connectRaw } from '../support/clients/grpc-call.ts';
+import { startEnvoy } from '../support/envoys/proxied.ts';
 import { until } from '../support/mesh.ts';
-import { startEnvoy } from '../support/proxied.ts';
 
 const health = '/grpc.health.v1.Health';
 const serving = Buffer.from([8, 1]);

@@ -2,10 +2,10 @@ import { connect } from 'node:http2';
 import t from 'tap';
 import { openHttp2 } from '../support/attacks/call.ts';
 import { connectRaw, endHeaders, frameTypes, headerField } from '../support/attacks/raw.ts';
+import { connectXds, type XdsClient } from '../support/clients/xds-client.ts';
 import { get, until } from '../support/mesh.ts';
 import { groupYaml } from '../support/objects-yaml.ts';
-import { startServe } from '../support/served.ts';
-import { connectXds, type XdsClient } from '../support/xds-client.ts';
+import { startServe } from '../support/planes/served.ts';
 
 // What others have reported of other control planes, made again in small at a real process.
 

@@ -4,7 +4,7 @@ import { createServer as createTcpServer } from 'node:net';
 import t from 'tap';
 import { healthDefaults } from '../../src/plan/health/health.ts';
 import { type Probe, probe } from '../../src/probe/probe.ts';
-import { startGrpc } from '../support/grpc-health.ts';
+import { startGrpc } from '../support/apps/grpc-health.ts';
 import { freeAddress, until } from '../support/mesh.ts';
 
 const { statuses } = healthDefaults;

@@ -8,8 +8,8 @@ import type { AdmissionLimits, TurnedAway } from '../../src/serve/admission-limi
 import { listen, type Stream } from '../../src/serve/server.ts';
 import { framed, methods, openHttp2, type RawCall } from '../support/attacks/call.ts';
 import { connectRaw, frameTypes } from '../support/attacks/raw.ts';
+import { connectXds } from '../support/clients/xds-client.ts';
 import { until } from '../support/mesh.ts';
-import { connectXds } from '../support/xds-client.ts';
 
 /** A server with these limits, on which every client is known at once. */
 async function start(t: Test, admission: Partial<AdmissionLimits>) {

@@ -2,7 +2,7 @@ import t from 'tap';
 import type { Clock } from '../../src/base/clock.ts';
 import { EncodeLine } from '../../src/serve/ahead.ts';
 import type { ResourceJson } from '../../src/serve/codec.ts';
-import { typeUrl } from '../support/xds-client.ts';
+import { typeUrl } from '../support/clients/xds-client.ts';
 
 const resourcesOf = (count: number): ResourceJson[] =>
   Array.from({ length: count }, (_, i) => ({ '@type': typeUrl('CDS'), name: `c-${i}` }) as ResourceJson);

@@ -10,9 +10,9 @@ import type { Stream } from '../../src/serve/server.ts';
 import { Unsettled } from '../../src/serve/unsettled.ts';
 import { field } from '../../src/serve/varint.ts';
 import { createXdsServer } from '../../src/serve/xds.ts';
+import { connectXds, typeUrl } from '../support/clients/xds-client.ts';
 import { manualClock } from '../support/manual-clock.ts';
 import { until } from '../support/mesh.ts';
-import { connectXds, typeUrl } from '../support/xds-client.ts';
 import { eds, story } from './story.ts';
 
 // What is kept by what clients said: each has a limit, an end, and a gauge (docs/xds.md).

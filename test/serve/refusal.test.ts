@@ -3,7 +3,7 @@ import { silentLogger } from '../../src/base/log.ts';
 import { blamedBy, offerLimits } from '../../src/serve/refusal.ts';
 import { endpointType, listenerType } from '../../src/serve/types.ts';
 import { createXdsServer } from '../../src/serve/xds.ts';
-import { connectXds } from '../support/xds-client.ts';
+import { connectXds } from '../support/clients/xds-client.ts';
 import { cds, eds, gone, lds, rds, story } from './story.ts';
 
 const inUse = (name: string) =>

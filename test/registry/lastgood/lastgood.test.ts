@@ -11,7 +11,7 @@ import {
 } from '../../../src/registry/lastgood/last-good-source.ts';
 import { readSnapshot, writeSnapshot } from '../../../src/registry/lastgood/snapshot-file.ts';
 import { until } from '../../support/mesh.ts';
-import { createRawSource } from '../../support/raw-source.ts';
+import { createRawSource } from '../../support/planes/raw-source.ts';
 import { TestFolder, testTiming } from '../folder-fixture.ts';
 import { idc, service, toYaml, workload } from '../objects.ts';
 import { Recorder } from '../recorder.ts';

@@ -11,10 +11,10 @@ import { keepLastGood } from '../../../src/registry/lastgood/last-good-source.ts
 import { createReconciler, slice } from '../../../src/registry/merge/audit.ts';
 import { type OpenedSource, openSource } from '../../../src/registry/open.ts';
 import { createRegistrationsSource } from '../../../src/registry/registrations/registrations-source.ts';
+import { connectXds } from '../../support/clients/xds-client.ts';
 import { watchLoopTurns } from '../../support/loop-turns.ts';
 import { until } from '../../support/mesh.ts';
-import { createRawSource, type RawSource } from '../../support/raw-source.ts';
-import { connectXds } from '../../support/xds-client.ts';
+import { createRawSource, type RawSource } from '../../support/planes/raw-source.ts';
 import { TestFolder } from '../folder-fixture.ts';
 import { idc, service, toYaml, workload } from '../objects.ts';
 import { readBody } from '../registrations/registration-world.ts';

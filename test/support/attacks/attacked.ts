@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ListenAddress } from '../../../src/model/values/listen-address.ts';
+import { connectXds, type XdsClient } from '../clients/xds-client.ts';
 import { freeAddress, get, until } from '../mesh.ts';
 import { groupYaml, idcYaml } from '../objects-yaml.ts';
-import { connectXds, type XdsClient } from '../xds-client.ts';
 import type { Attack, Target } from './attack.ts';
 import { type Attacker, startAttacker } from './attacker.ts';
 

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { sleep, systemClock } from '../../src/base/clock.ts';
-import type { FleetPlan, FleetReport } from '../../src/drill/upstream/fleet.ts';
+import { sleep, systemClock } from '../../../src/base/clock.ts';
+import type { FleetPlan, FleetReport } from '../../../src/drill/upstream/fleet.ts';
 
 /** Light ADS clients in a process of their own. */
 export interface AdsFleet {
@@ -14,7 +14,7 @@ export interface AdsFleet {
 
 // A thousand connections take their time on a machine that is busy.
 const untilMsMax = 200_000;
-const main = fileURLToPath(new URL('../../src/drill/upstream/fleet-main.ts', import.meta.url));
+const main = fileURLToPath(new URL('../../../src/drill/upstream/fleet-main.ts', import.meta.url));
 // The test runner's own loaders are not the clients'.
 const { NODE_OPTIONS: _, ...env } = process.env;
 

@@ -1,6 +1,6 @@
-import { sleep, systemClock } from '../../src/base/clock.ts';
-import type { ListenAddress } from '../../src/model/values/listen-address.ts';
-import { get } from './mesh.ts';
+import { sleep, systemClock } from '../../../src/base/clock.ts';
+import type { ListenAddress } from '../../../src/model/values/listen-address.ts';
+import { get } from '../mesh.ts';
 
 /** What was sent, and what failed of it, in words. */
 export interface Posted {

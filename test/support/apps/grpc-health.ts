@@ -1,5 +1,5 @@
 import { Server, ServerCredentials, type ServiceDefinition, status } from '@grpc/grpc-js';
-import type { ListenAddress } from '../../src/model/values/listen-address.ts';
+import type { ListenAddress } from '../../../src/model/values/listen-address.ts';
 
 /** A gRPC server with grpc.health.v1, and an echo. */
 export interface GrpcServer {

@@ -1,6 +1,6 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import type { ListenAddress } from '../../src/model/values/listen-address.ts';
-import { freeAddress } from './mesh.ts';
+import type { ListenAddress } from '../../../src/model/values/listen-address.ts';
+import { freeAddress } from '../mesh.ts';
 
 /** An instance: answers with its name and a newline, then with what it gets; ends when its client has ended. */
 export interface TcpInstance extends ListenAddress {

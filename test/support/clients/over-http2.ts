@@ -1,5 +1,5 @@
 import { connect as connectHttp2 } from 'node:http2';
-import type { ListenAddress } from '../../src/model/values/listen-address.ts';
+import type { ListenAddress } from '../../../src/model/values/listen-address.ts';
 
 /** The body of what an HTTP/2 request gets; undefined: no 200. */
 export async function overHttp2(to: ListenAddress, authority: string): Promise<string | undefined> {

@@ -2,12 +2,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { serveAdmin } from '../../src/api/admin-server.ts';
-import { systemClock } from '../../src/base/clock.ts';
-import { createEvacuationsSource } from '../../src/registry/evacuations/evacuations-source.ts';
-import { createRegistrationsSource } from '../../src/registry/registrations/registrations-source.ts';
-import { type Mesh, startMesh } from './mesh.ts';
-import { groupYaml, idcYaml } from './objects-yaml.ts';
+import { serveAdmin } from '../../../src/api/admin-server.ts';
+import { systemClock } from '../../../src/base/clock.ts';
+import { createEvacuationsSource } from '../../../src/registry/evacuations/evacuations-source.ts';
+import { createRegistrationsSource } from '../../../src/registry/registrations/registrations-source.ts';
+import { type Mesh, startMesh } from '../mesh.ts';
+import { groupYaml, idcYaml } from '../objects-yaml.ts';
 
 /** What the API answered. */
 export interface ApiAnswer {

@@ -1,12 +1,12 @@
 import { loadAll } from 'js-yaml';
-import type { Bootstrap } from '../../protos/gen/envoy.d.ts';
-import { createIndex } from '../../src/index/store.ts';
-import type { NodeScope } from '../../src/model/node.ts';
-import type { Change } from '../../src/model/object.ts';
-import { createPlanner } from '../../src/plan/planner.ts';
-import { parseObject } from '../../src/registry/parse/object.ts';
-import { createXdsServer, type ResourceJson } from '../../src/serve/xds.ts';
-import { Catalog } from '../../src/translate/catalog.ts';
+import type { Bootstrap } from '../../../protos/gen/envoy.d.ts';
+import { createIndex } from '../../../src/index/store.ts';
+import type { NodeScope } from '../../../src/model/node.ts';
+import type { Change } from '../../../src/model/object.ts';
+import { createPlanner } from '../../../src/plan/planner.ts';
+import { parseObject } from '../../../src/registry/parse/object.ts';
+import { createXdsServer, type ResourceJson } from '../../../src/serve/xds.ts';
+import { Catalog } from '../../../src/translate/catalog.ts';
 import { type ProxyProcess, startEnvoy } from './proxied.ts';
 
 /** A resource as it would be pushed: what a test changes of it is the protection that it takes away. */

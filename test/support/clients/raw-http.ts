@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import type { ListenAddress } from '../../src/model/values/listen-address.ts';
+import type { ListenAddress } from '../../../src/model/values/listen-address.ts';
 
 /** An HTTP/1 answer as it came: nothing is tidied up. */
 export interface RawAnswer {

@@ -1,7 +1,7 @@
 import { createServer, request, type Server } from 'node:http';
 import { type ClientHttp2Session, connect, createServer as createHttp2Server } from 'node:http2';
 import type { Duplex } from 'node:stream';
-import type { ListenAddress } from '../../src/model/values/listen-address.ts';
+import type { ListenAddress } from '../../../src/model/values/listen-address.ts';
 
 /** Bytes of one piece of what comes slowly, and the time between two, in milliseconds. */
 export const piece = { bytes: 1_000, everyMs: 250 } as const;

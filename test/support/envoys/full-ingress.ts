@@ -1,6 +1,6 @@
-import type { ListenAddress } from '../../src/model/values/listen-address.ts';
-import { freeAddress } from './mesh.ts';
-import { idcYaml, idcYamlOf, oneYaml } from './objects-yaml.ts';
+import type { ListenAddress } from '../../../src/model/values/listen-address.ts';
+import { freeAddress } from '../mesh.ts';
+import { idcYaml, idcYamlOf, oneYaml } from '../objects-yaml.ts';
 import { type Loose, startPatched, withoutTrailFilters } from './patched.ts';
 
 /** What the instance bears, and what else its Group declares. */

@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { createServer as createHttp2Server } from 'node:http2';
 import { createServer as createTcpServer, type Server as TcpServer } from 'node:net';
-import type { ListenAddress } from '../../src/model/values/listen-address.ts';
-import { freePort } from './port.ts';
+import type { ListenAddress } from '../../../src/model/values/listen-address.ts';
+import { freePort } from '../port.ts';
 
 /** Servers that no Group has, at one address and one port each, and what they have had. */
 export interface Outside {

@@ -5,14 +5,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
-import { sleep, systemClock } from '../../src/base/clock.ts';
-import type { LivePhase, LiveRun } from '../../src/cli/live/live-run.ts';
-import type { ListenAddress } from '../../src/model/values/listen-address.ts';
+import { sleep, systemClock } from '../../../src/base/clock.ts';
+import type { LivePhase, LiveRun } from '../../../src/cli/live/live-run.ts';
+import type { ListenAddress } from '../../../src/model/values/listen-address.ts';
+import { type Idcs, startIdcs } from '../idcs.ts';
+import { freeAddress, get, type Mesh, until } from '../mesh.ts';
 import { adminToken, evacuationSources, serveAdmins } from './evacuating.ts';
-import { type Idcs, startIdcs } from './idcs.ts';
-import { freeAddress, get, type Mesh, until } from './mesh.ts';
 
-const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+const main = fileURLToPath(new URL('../../../src/cli/main.ts', import.meta.url));
 const idcs = ['sh-a', 'sh-b'] as const;
 
 /** How the instances of an IDC answer. No checks: a machine that is busy must take nobody out. */

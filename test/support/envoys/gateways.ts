@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import type { ListenAddress } from '../../src/model/values/listen-address.ts';
-import { freeAddress, type Mesh, type MeshOptions, startMesh } from './mesh.ts';
+import type { ListenAddress } from '../../../src/model/values/listen-address.ts';
+import { freeAddress, type Mesh, type MeshOptions, startMesh } from '../mesh.ts';
 
 /** One IDC, `sh-b`, with gateways and an instance that answers 200; other IDCs exist only as objects. */
 export interface Gateways {
@@ -33,7 +33,7 @@ export async function startGateways(options: MeshOptions = {}): Promise<Gateways
   );
   const mesh = await startMesh('sh-b', { 'sh-b.yaml': own, 'sh-a.yaml': far('sh-a') }, options);
   // In a process of its own, so that nothing that happens in this one makes it late.
-  const main = fileURLToPath(new URL('./instance-main.ts', import.meta.url));
+  const main = fileURLToPath(new URL('../apps/instance-main.ts', import.meta.url));
   const { NODE_OPTIONS: _, ...env } = process.env;
   const app = spawn(process.execPath, [main], { env, stdio: ['pipe', 'pipe', 'inherit'] });
   const [port] = (await once(app.stdout, 'data')) as [Buffer];

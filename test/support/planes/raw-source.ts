@@ -1,7 +1,7 @@
-import { type Clock, systemClock } from '../../src/base/clock.ts';
-import { type Change, type MeshObject, refKey, refOf } from '../../src/model/object.ts';
-import { parseObject } from '../../src/registry/parse/object.ts';
-import type { Sink, Source } from '../../src/registry/source.ts';
+import { type Clock, systemClock } from '../../../src/base/clock.ts';
+import { type Change, type MeshObject, refKey, refOf } from '../../../src/model/object.ts';
+import { parseObject } from '../../../src/registry/parse/object.ts';
+import type { Sink, Source } from '../../../src/registry/source.ts';
 
 /** A source whose objects a test holds in its hand. */
 export interface RawSource extends Source {

@@ -2,8 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { token } from './registering.ts';
 
-const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
-const app = fileURLToPath(new URL('./run-app.mjs', import.meta.url));
+const main = fileURLToPath(new URL('../../../src/cli/main.ts', import.meta.url));
+const app = fileURLToPath(new URL('../apps/run-app.mjs', import.meta.url));
 
 /** An `isthmus run` with what it wrote. */
 export interface RunProcess {

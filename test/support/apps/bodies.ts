@@ -1,6 +1,6 @@
 import { createServer, request, type Server } from 'node:http';
 import { connect, createServer as createHttp2Server } from 'node:http2';
-import type { ListenAddress } from '../../src/model/values/listen-address.ts';
+import type { ListenAddress } from '../../../src/model/values/listen-address.ts';
 
 /** What a request with a body came to. */
 export interface Sent {

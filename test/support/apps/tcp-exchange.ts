@@ -1,7 +1,7 @@
 import { connect, createServer, type Socket } from 'node:net';
-import { sleep, systemClock } from '../../src/base/clock.ts';
-import type { ListenAddress } from '../../src/model/values/listen-address.ts';
-import { freeAddress } from './mesh.ts';
+import { sleep, systemClock } from '../../../src/base/clock.ts';
+import type { ListenAddress } from '../../../src/model/values/listen-address.ts';
+import { freeAddress } from '../mesh.ts';
 
 /** One end's part in an exchange of bytes over a connection. */
 export interface Part {

@@ -3,12 +3,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { ListenAddress } from '../../src/model/values/listen-address.ts';
-import { freeAddress, get, until } from './mesh.ts';
-import { idcYaml } from './objects-yaml.ts';
+import type { ListenAddress } from '../../../src/model/values/listen-address.ts';
+import { freeAddress, get, until } from '../mesh.ts';
+import { idcYaml } from '../objects-yaml.ts';
 import { type ApiAnswer, callApi, token } from './registering.ts';
 
-const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+const main = fileURLToPath(new URL('../../../src/cli/main.ts', import.meta.url));
 
 // Compiled once for all planes of a test.
 const filters = mkdtempSync(join(tmpdir(), 'isthmus-planes-filters-'));

@@ -3,10 +3,10 @@ import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { systemClock } from '../../src/base/clock.ts';
-import type { ListenAddress } from '../../src/model/values/listen-address.ts';
-import { freeAddress, get, until } from './mesh.ts';
-import { idcYaml } from './objects-yaml.ts';
+import { systemClock } from '../../../src/base/clock.ts';
+import type { ListenAddress } from '../../../src/model/values/listen-address.ts';
+import { freeAddress, get, until } from '../mesh.ts';
+import { idcYaml } from '../objects-yaml.ts';
 import { type ApiAnswer, callApi, token } from './registering.ts';
 
 /** How the process differs from `isthmus serve --idc sh-a` over a folder with one Idc. */
@@ -42,7 +42,7 @@ export interface Served {
   close(): Promise<void>;
 }
 
-const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+const main = fileURLToPath(new URL('../../../src/cli/main.ts', import.meta.url));
 /** A module that takes protections away: `node: ['--import', without]`, `env: takeAway(…)`. */
 export const without = fileURLToPath(new URL('./without.ts', import.meta.url));
 

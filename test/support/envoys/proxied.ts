@@ -4,9 +4,9 @@ import { Agent, createServer, get, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Bootstrap } from '../../protos/gen/envoy.d.ts';
-import { findEnvoy } from './envoy.ts';
-import { freePort } from './port.ts';
+import type { Bootstrap } from '../../../protos/gen/envoy.d.ts';
+import { findEnvoy } from '../envoy.ts';
+import { freePort } from '../port.ts';
 
 /** A running Envoy that gets everything by ADS. */
 export interface ProxyProcess {

@@ -1,9 +1,9 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ListenAddress } from '../../src/model/values/listen-address.ts';
-import { freeAddress, until } from './mesh.ts';
-import { idcYamlOf, oneYaml } from './objects-yaml.ts';
+import type { ListenAddress } from '../../../src/model/values/listen-address.ts';
+import { freeAddress, until } from '../mesh.ts';
+import { idcYamlOf, oneYaml } from '../objects-yaml.ts';
 import { type PatchedOptions, startPatched, withoutTrailFilters } from './patched.ts';
 import type { ProxyProcess } from './proxied.ts';
 

@@ -1,16 +1,16 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { join } from 'node:path';
-import { type AdminServer, serveAdmin } from '../../src/api/admin-server.ts';
-import { systemClock } from '../../src/base/clock.ts';
-import { type EvacuationPlane, findPlanes } from '../../src/client/evacuation-planes.ts';
-import { createJsonClient } from '../../src/client/json-client.ts';
-import type { ListenAddress } from '../../src/model/values/listen-address.ts';
+import { type AdminServer, serveAdmin } from '../../../src/api/admin-server.ts';
+import { systemClock } from '../../../src/base/clock.ts';
+import { type EvacuationPlane, findPlanes } from '../../../src/client/evacuation-planes.ts';
+import { createJsonClient } from '../../../src/client/json-client.ts';
+import type { ListenAddress } from '../../../src/model/values/listen-address.ts';
 import {
   createEvacuationsSource,
   type EvacuationsSource,
-} from '../../src/registry/evacuations/evacuations-source.ts';
-import type { Idcs } from './idcs.ts';
-import { freeAddress } from './mesh.ts';
+} from '../../../src/registry/evacuations/evacuations-source.ts';
+import type { Idcs } from '../idcs.ts';
+import { freeAddress } from '../mesh.ts';
 
 /** The admin token of all control planes here. */
 export const adminToken = 'a token of more than sixteen characters';

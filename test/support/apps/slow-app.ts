@@ -1,7 +1,7 @@
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { systemClock } from '../../src/base/clock.ts';
-import type { ListenAddress } from '../../src/model/values/listen-address.ts';
+import { systemClock } from '../../../src/base/clock.ts';
+import type { ListenAddress } from '../../../src/model/values/listen-address.ts';
 
 /** One execution of a request, as an instance saw it. */
 export interface Execution {

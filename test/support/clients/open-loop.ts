@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import type { ListenAddress } from '../../src/model/values/listen-address.ts';
+import type { ListenAddress } from '../../../src/model/values/listen-address.ts';
 
 /** What is sent: GETs to the targets by turn. */
 export interface LoadPlan {

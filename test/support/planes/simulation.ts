@@ -3,21 +3,21 @@ import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemClock } from '../../src/base/clock.ts';
-import { type Logger, silentLogger } from '../../src/base/log.ts';
-import { openFailbackStore } from '../../src/failback/store.ts';
-import { startControlPlane } from '../../src/plane/controlplane.ts';
-import type { ControlPlane } from '../../src/plane/types.ts';
-import { createEvacuationsSource } from '../../src/registry/evacuations/evacuations-source.ts';
-import { createRegistrationsSource } from '../../src/registry/registrations/registrations-source.ts';
-import { createPolicyCompiler } from '../../src/trail/compile.ts';
-import { drGroup, idc, service } from '../registry/objects.ts';
-import { readBody } from '../registry/registrations/registration-world.ts';
-import { type Follower, follow } from './follower.ts';
-import { type ManualClock, manualClock } from './manual-clock.ts';
-import { until } from './mesh.ts';
+import { systemClock } from '../../../src/base/clock.ts';
+import { type Logger, silentLogger } from '../../../src/base/log.ts';
+import { openFailbackStore } from '../../../src/failback/store.ts';
+import { startControlPlane } from '../../../src/plane/controlplane.ts';
+import type { ControlPlane } from '../../../src/plane/types.ts';
+import { createEvacuationsSource } from '../../../src/registry/evacuations/evacuations-source.ts';
+import { createRegistrationsSource } from '../../../src/registry/registrations/registrations-source.ts';
+import { createPolicyCompiler } from '../../../src/trail/compile.ts';
+import { drGroup, idc, service } from '../../registry/objects.ts';
+import { readBody } from '../../registry/registrations/registration-world.ts';
+import { type Follower, follow } from '../clients/follower.ts';
+import { connectXds } from '../clients/xds-client.ts';
+import { type ManualClock, manualClock } from '../manual-clock.ts';
+import { until } from '../mesh.ts';
 import { createRawSource } from './raw-source.ts';
-import { connectXds } from './xds-client.ts';
 
 /** A control plane whose time is simulated; its clients, its files and what it asks are real. */
 export interface Simulation {
