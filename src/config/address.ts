@@ -3,8 +3,8 @@ import { MeshError } from '../base/error.ts';
 import { type ListenAddress, showAddress } from '../model/values/listen-address.ts';
 
 /**
- * Reads `HOST:PORT`, `[IPv6]:PORT` or `:PORT` (then HOST is `fallback`); HOST is an IP address or localhost, PORT 0 to 65535.
- * Throws MeshError `invalid`.
+ * Reads `HOST:PORT`, `[IPv6]:PORT` or `:PORT` (then HOST is `fallback`). HOST is an IP address or localhost,
+ * PORT 0 to 65535. Throws MeshError `invalid`.
  */
 export function readAddress(text: string, fallback = '127.0.0.1'): ListenAddress {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:]*)):(\d+)$/.exec(text);

@@ -34,7 +34,10 @@ export function readConfigFile(file: string): ConfigFile {
   return parseConfigFile(text, file);
 }
 
-/** Reads and checks the text of a file; `file` is how messages name it, and where relative paths begin. Never throws. */
+/**
+ * Reads and checks the text of a file. `file` is how messages name it; relative paths begin at its folder.
+ * Never throws.
+ */
 export function parseConfigFile(text: string, file: string): ConfigFile {
   const documents = splitDocuments(text);
   const [{ value: document }, { value: second }] = [documents.next(), documents.next()];
@@ -75,7 +78,7 @@ export function parseConfigFile(text: string, file: string): ConfigFile {
   };
 }
 
-/** Whether it is a configuration at all, and of a version that is known: of any other nothing more can be said. */
+/** What keeps it from being a configuration of a known version: of any other nothing more can be said. */
 function headFaults(raw: unknown): readonly Fault[] {
   const error = (message: string, ...path: PathPart[]): Fault[] => [{ severity: 'error', path, message }];
   if (!isMap(raw)) return error(`must be a mapping with apiVersion, kind and options, not ${show(raw)}.`);

@@ -7,7 +7,10 @@ export interface DurationRange {
   readonly maxMs: number;
 }
 
-/** Reads a duration such as `15s` or `1h30m`, in milliseconds. Throws MeshError `invalid`, also where it is out of `range`. */
+/**
+ * Reads a duration such as `15s`, in milliseconds. Throws MeshError `invalid`, also where it is out of
+ * `range`.
+ */
 export function readDuration(text: string, range?: DurationRange): number {
   const ms = parseDurationMs(text);
   if (ms === undefined)
@@ -26,7 +29,7 @@ const units = [
   ['s', 1_000],
 ] as const;
 
-/** Milliseconds as `readDuration` reads them, in the largest unit that leaves no fraction: `90s`, `1h`, `0s`. */
+/** Milliseconds as `readDuration` reads them, in the largest unit without a fraction: `90s`, `1h`, `0s`. */
 export function showDuration(ms: number): string {
   if (ms === 0) return '0s';
   const [unit, length] = units.find(([, each]) => ms % each === 0) ?? ['ms', 1];

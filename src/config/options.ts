@@ -7,8 +7,8 @@ import { address, addresses, choice, duration, idcName, integer, onOff, path } f
 const aSecondToAnHour = { minMs: 1_000, maxMs: 3_600_000 };
 
 /**
- * Every option of `isthmus serve`, by its place in the file: from this the flags, the help, the schema of the file, what `isthmus config`
- * prints, and the table in docs/defaults.md are made.
+ * Every option of `isthmus serve`, by its place in the file. The flags, the help, the schema of the file,
+ * what `isthmus config print` shows, and the table in docs/defaults.md are made from it.
  */
 export const controlPlaneOptions = {
   idc: required(idcName, { flag: '--idc', words: 'the IDC that this control plane decides for' }),

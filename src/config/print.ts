@@ -17,7 +17,7 @@ interface ShownOption {
   readonly variable: string;
 }
 
-/** The settings for scripts: `{apiVersion, kind, options: [{name, value, default, from, at, flag, variable}]}`. */
+/** The settings for scripts: `{apiVersion, kind, options}`. */
 export function settingsJson(settings: readonly Setting[]): string {
   const options = settings.map((setting): ShownOption => {
     const { name, row, origin } = setting;
@@ -36,8 +36,8 @@ export function settingsJson(settings: readonly Setting[]): string {
 }
 
 /**
- * The settings as a file that says the same, with where each value comes from as a comment; an option without a value is a comment
- * as a whole. Relative paths are as they are used, from the working directory.
+ * The settings as a file that says the same, with where each value comes from as a comment; an option without
+ * a value is a comment as a whole. Relative paths are as they are used, from the working directory.
  */
 export function settingsYaml(settings: readonly Setting[]): string {
   const lines = [`apiVersion: ${ownApiVersion}`, `kind: ${configKind}`];

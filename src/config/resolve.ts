@@ -22,8 +22,9 @@ export interface ConfigInput {
 }
 
 /**
- * The configuration that file, environment and flags make together, with defaults for the rest. Throws MeshError `invalid`, with a
- * line for each fault, where anything in the file or the environment is wrong, also what is overridden.
+ * The configuration that file, environment and flags make together, with defaults for the rest. Throws
+ * MeshError `invalid`, with a line for each fault, where anything in the file or the environment is wrong,
+ * also what is overridden.
  */
 export function resolveConfig({ file = emptyFile, environment, flags }: ConfigInput): ResolvedConfig {
   const variables = readEnvironment(environment);

@@ -19,7 +19,7 @@ export function schemaOf(shape: Shape): z.ZodType {
     case 'switch':
       return z.boolean({ error });
     case 'list':
-      return z.array(schemaOf(shape.of), { error });
+      return z.array(schemaOf(shape.of), { error }).min(1, 'is empty: name one, or leave it out.');
   }
 }
 

@@ -1,7 +1,7 @@
 import type { PlacedOption } from './option.ts';
 import { optionList } from './options.ts';
 
-/** The options as a table in Markdown: place in the file, flag, default, range, what it does, why the default is what it is. */
+/** The options as a table in Markdown. */
 export function optionsTable(): string {
   const rows = optionList.map((placed) => {
     const { name, row } = placed;

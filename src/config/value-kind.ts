@@ -28,7 +28,10 @@ export interface ValueKind<T> {
   readonly range: string;
   /** What a file may have; what only `fromFile` can tell is left to it. */
   readonly shape: Shape;
-  /** Reads the text of a flag or an environment variable. `before`: what the same flag gave before. Throws MeshError `invalid`. */
+  /**
+   * Reads the text of a flag or an environment variable; `before` is what the same flag gave before. Throws
+   * MeshError `invalid`.
+   */
   fromText(text: string, before?: T): T;
   /** Reads what is of this shape; relative paths are relative to `folder`. Throws MeshError `invalid`. */
   fromFile(raw: unknown, folder: string): T;
@@ -148,7 +151,7 @@ export const onOff: ValueKind<boolean> = {
   toFile: (value) => value,
 };
 
-/** The path of a file or folder; `placeholder` says of which. In a file it is relative to the folder of that file. */
+/** The path of a file or folder. In a file it is relative to the folder of that file. */
 export function path(placeholder: '<file>' | '<dir>'): ValueKind<string> {
   const what = placeholder === '<file>' ? 'the path of a file' : 'the path of a folder';
   const read = (text: string): string => {

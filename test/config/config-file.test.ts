@@ -95,6 +95,11 @@ deletions:
     ],
   ],
   [
+    'an empty list',
+    `${head}peers: {admin: []}\n`,
+    ['3:9: error: peers.admin: is empty: name one, or leave it out.'],
+  ],
+  [
     'aliases that stand for too much',
     `${head}x: &a [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n${'bcdefg'
       .split('')

@@ -35,7 +35,7 @@ function anyValue({ row }: (typeof optionList)[number]): fc.Arbitrary<unknown> {
   switch (row.kind.placeholder) {
     case '<host:port>':
       return row.flag === '--peer-admin'
-        ? fc.uniqueArray(address, { selector: ({ port }) => port })
+        ? fc.uniqueArray(address, { selector: ({ port }) => port, minLength: 1 })
         : address;
     case '<duration>':
       return fc.integer({ min: 1_000, max: 600_000 });

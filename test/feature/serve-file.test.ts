@@ -77,6 +77,7 @@ t.test('what the file has wrong keeps it from starting', async (t) => {
     status: 0,
     stdout: /registry\.folder is required.*\n.*: valid\n$/,
   });
+  t.match(run('', 'serve', '--file', file, '--file', file), { status: 2, stderr: /give one file/ });
   t.match(run('', 'config', 'check', join(dir, 'none')), { status: 2, stderr: /none cannot be read/ });
   t.match(run(`${head}idc: sh-a\n`, 'config', 'print', '--file', file, '--config', 'o', '--xds', ':7'), {
     status: 0,

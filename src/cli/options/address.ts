@@ -7,7 +7,7 @@ import { isHost } from '../../registry/parse/hosts.ts';
 import type { AppAddress } from '../../translate/bootstrap.ts';
 import { readArgument } from './argument.ts';
 
-/** Reads `HOST:PORT`, `[IPv6]:PORT` or `:PORT` (then HOST is `fallback`). Commander's error names the option. */
+/** Reads an address as `readAddress` does. Commander's error names the option. */
 export function parseAddress(text: string, fallback?: string): ListenAddress {
   return readArgument(() => readAddress(text, fallback));
 }
@@ -37,7 +37,9 @@ export function addReached(
   return [...(list ?? []), ...text.split(',').map((one) => parseReached(one.trim()))];
 }
 
-/** Reads hosts by comma into the list that an option has so far: names, short names, `*.x`, or `*` for all. */
+/**
+ * Reads hosts by comma into the list that an option has so far: names, short names, `*.x`, or `*` for all.
+ */
 export function parseHosts(text: string, list?: readonly string[]): readonly string[] {
   const hosts = text
     .split(',')

@@ -1,4 +1,4 @@
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { PlacedOption } from '../../config/option.ts';
 import { optionList } from '../../config/options.ts';
 import { type ResolvedConfig, resolveConfig } from '../../config/resolve.ts';
@@ -8,15 +8,16 @@ import { readArgument } from './argument.ts';
 export function addConfigFlags(command: Command): Command {
   command.option(
     '--file <file>',
-    'take from this YAML file whatever no flag and no environment variable gives',
+    'take from this YAML file what no flag and no environment variable gives',
+    onlyOne,
   );
   for (const placed of optionList) command.addOption(flagOf(placed));
   return command;
 }
 
 /**
- * What the flags of a command that was parsed, the environment and the file of `--file` make together. Rejects with MeshError
- * `unavailable` where the file cannot be read, `invalid` where anything is wrong.
+ * What the flags of a command that was parsed, the environment and the file of `--file` make together.
+ * Rejects with MeshError `unavailable` where the file cannot be read, `invalid` where anything is wrong.
  */
 export async function configOf(command: Command, environment: NodeJS.ProcessEnv): Promise<ResolvedConfig> {
   const flags = new Map<string, unknown>();
@@ -29,6 +30,12 @@ export async function configOf(command: Command, environment: NodeJS.ProcessEnv)
   // Loaded only now: without a file nothing of YAML is needed.
   const { readConfigFile } = await import('../../config/config-file.ts');
   return resolveConfig({ file: readConfigFile(file), environment, flags });
+}
+
+/** A second file would hide the first. */
+function onlyOne(file: string, before: string | undefined): string {
+  if (before !== undefined) throw new InvalidArgumentError(`give one file: there is ${before} already.`);
+  return file;
 }
 
 function flagOf({ row }: PlacedOption): Option {

@@ -1,0 +1,64 @@
+import { join } from 'node:path';
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import { createRegistrationClient } from '../client/registration-client.ts';
+import type { ControlPlaneConfig } from '../config/options.ts';
+import { type ListenAddress, showAddress } from '../model/values/listen-address.ts';
+import { createEvacuationsSource, type EvacuationPeer } from '../registry/evacuations/evacuations-source.ts';
+import { keepLastGood } from '../registry/lastgood/last-good-source.ts';
+import { openSource } from '../registry/open.ts';
+import { createRegistrationsSource } from '../registry/registrations/registrations-source.ts';
+import type { PeerLink } from '../registry/registrations/replica.ts';
+
+/** The sources that a configuration names; none of them is read yet. */
+export interface ConfiguredSources {
+  readonly objects: ReturnType<typeof keepLastGood>;
+  /** Absent: instances do not register themselves. */
+  readonly registrations?: ReturnType<typeof createRegistrationsSource>;
+  /** Absent: nothing is kept between starts, so that evacuations are not taken by the API. */
+  readonly evacuations?: ReturnType<typeof createEvacuationsSource>;
+}
+
+/** Opens the sources that a configuration names. `token` is what other control planes are asked with. */
+export function openSources(
+  config: ControlPlaneConfig,
+  token: string | undefined,
+  run: { readonly clock: Clock; readonly logger: Logger },
+): ConfiguredSources {
+  const { idc, registry, state } = config;
+  const { links, evacuations } = peersOf(config, token);
+  const times = { startWait: config.peers.startLimit, keepAlone: config.peers.keepLimit };
+  const objects = keepLastGood({
+    open: () => openSource(registry.folder, run),
+    ...(state.folder === undefined ? {} : { folder: state.folder }),
+    ...{ idc, ...run },
+  });
+  const file = registry.registrations;
+  return {
+    objects,
+    ...(file !== undefined && {
+      registrations: createRegistrationsSource({ ...run, file, replication: { idc, links, times } }),
+    }),
+    ...(state.folder !== undefined && {
+      evacuations: createEvacuationsSource({
+        ...{ ...run, file: join(state.folder, 'evacuations.json'), peers: evacuations },
+      }),
+    }),
+  };
+}
+
+/** The other control planes, as they are asked: for evacuations by clients of their own. */
+function peersOf(
+  { peers }: ControlPlaneConfig,
+  token: string | undefined,
+): { readonly links: readonly PeerLink[]; readonly evacuations: readonly EvacuationPeer[] } {
+  // A configuration with peers has a token (`config/cross-check.ts`).
+  if (peers.admin === undefined || token === undefined) return { links: [], evacuations: [] };
+  const client = (admin: ListenAddress) => createRegistrationClient({ admin, token });
+  return {
+    links: peers.admin.map((admin) => ({ name: showAddress(admin), pull: client(admin).pull })),
+    evacuations: peers.admin.map((admin) => {
+      return { name: showAddress(admin), pull: client(admin).pullEvacuations };
+    }),
+  };
+}
