@@ -32,9 +32,10 @@ gen: $(GEN_STAMP) ## Generate the Envoy API descriptors and types from the npm p
 envoy-bin:
 	@envoy/install.sh
 
-schemas: $(NODE_STAMP) ## Write docs/schemas, and the table of options in docs/defaults.md, from the code
+schemas: $(NODE_STAMP) ## Write docs/schemas, docs/openapi.yaml, and the table of options in docs/defaults.md, from the code
 	node src/config/write-docs.ts
 	node src/registry/parse/own/write-schemas.ts
+	node src/api/write-openapi.ts
 	node src/drill/scenario/write-schema.ts
 
 types: $(NODE_STAMP) $(GEN_STAMP) ## Check types

@@ -2,6 +2,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { filesMax } from '../base/files.ts';
 import { type Holder, peerOf, Slots } from '../base/slots.ts';
+import { rawRefusal } from './refusal.ts';
 
 /** What clients of the admin address may do. Times in milliseconds. */
 export interface AdminLimits {
@@ -20,8 +21,11 @@ export const adminLimits: AdminLimits = {
   requestMsMax: 30_000,
 };
 
-const full =
-  'HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain\r\nconnection: close\r\n\r\nall connections of the admin address are taken, and no address has more of them\n';
+const full = rawRefusal(
+  'unavailable',
+  'Service Unavailable',
+  'all connections of the admin address are taken, and no address has more of them: try again later',
+);
 
 /**
  * Gives connections of a server their places. When they are full, the address that has most loses one to any that has less, first one

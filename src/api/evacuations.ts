@@ -1,156 +1,52 @@
-import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
-import { evacuationReplicaPath } from '../contract/replica-path.ts';
+import type { Query } from '../contract/contract.ts';
+import type { evacuationContract } from '../contract/evacuations.ts';
+import type { OperationId } from '../contract/operations.ts';
 import { type Evacuation, evacuationLimits } from '../model/evacuation.ts';
-import { parseDurationMs } from '../model/values/duration.ts';
 import type { ControlPlane } from '../plane/types.ts';
 import { evacuationOf } from '../registry/evacuations/evacuation-record.ts';
 import type { EvacuationsSource } from '../registry/evacuations/evacuations-source.ts';
-import { type ApiReply, errorReply, readJson } from './json-api.ts';
-import { failOnUnknown, readWait } from './query.ts';
+import type { ApiAnswer, ApiRequest, Handlers } from './handlers.ts';
 import { settled } from './registrations.ts';
 
-/** What the API works on. */
+/** What the operations work on. */
 export interface EvacuationContext {
   readonly plane: Pick<ControlPlane, 'deletions' | 'evacuations'>;
   readonly evacuations: EvacuationsSource;
   readonly clock: Clock;
 }
 
-/** One request, taken apart. */
-interface EvacuationRequest {
-  /** From the path; empty where the route has none. */
-  readonly name: string;
-  readonly query: URLSearchParams;
-  /** Reads the body as JSON. Throws MeshError `invalid`. */
-  body(): Promise<unknown>;
-  /** Aborted when the client is gone. */
-  readonly signal: AbortSignal;
-}
+type Ids = keyof typeof evacuationContract & OperationId;
+type Records = ApiAnswer<'replicateEvacuations'>['body'];
 
-/** One operation. docs/openapi.yaml describes each, and a test holds the two against each other. */
-interface EvacuationRoute {
-  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
-  /** As in OpenAPI: `{…}` is a parameter. */
-  readonly path: string;
-  readonly operationId: string;
-  /** Needs the token. */
-  readonly write: boolean;
-  readonly help: string;
-  /** Names of its query's parameters. */
-  readonly parameters: readonly string[];
-  /** `context`: asks for the one thing without which nothing is kept; throws MeshError `unsupported`. */
-  answer(
-    request: EvacuationRequest,
-    plane: Pick<ControlPlane, 'evacuations'>,
-    context: () => EvacuationContext,
-  ): Promise<ApiReply>;
-}
-
-const all = '/v1/evacuations';
-const one = `${all}/{name}`;
-const renewal = `${one}/renew`;
-
-/** All operations. */
-export const evacuationRoutes: readonly EvacuationRoute[] = [
-  {
-    ...{ method: 'GET', path: all, operationId: 'listEvacuations', write: false },
-    help: 'evacuations, those of the folder too (JSON)',
-    parameters: [],
-    answer: async (_, plane) => ({ status: 200, body: plane.evacuations.list() }),
-  },
-  {
-    ...{ method: 'PUT', path: one, operationId: 'evacuate', write: true },
-    help: 'put or replace one; ?check=only says what it would do',
-    parameters: ['for', 'check', 'only', 'wait', 'timeout'],
-    answer: async ({ name, query, body, signal }, _, context) =>
-      await put(name, await body(), query, context(), signal),
-  },
-  {
-    ...{ method: 'POST', path: renewal, operationId: 'renewEvacuation', write: true },
-    help: 'let one that is in force last so long from now on: ?for=15s',
-    parameters: ['for', 'wait', 'timeout'],
-    answer: async ({ name, query, signal }, _, context) => await renew(name, query, context(), signal),
-  },
-  {
-    ...{ method: 'DELETE', path: one, operationId: 'endEvacuation', write: true },
-    help: 'end one; ?wait=acked answers when every proxy has confirmed',
-    parameters: ['wait', 'timeout'],
-    answer: async ({ name, query, signal }, _, context) => await end(name, query, context(), signal),
-  },
-  {
-    ...{ method: 'GET', path: evacuationReplicaPath, operationId: 'replicateEvacuations', write: true },
-    help: 'for other control planes of the IDC (JSON)',
-    parameters: [],
-    answer: async (_request, _plane, context) => ({ status: 200, body: context().evacuations.records() }),
-  },
-];
-
-/** Whether a path belongs to the API. */
-export function isEvacuationPath(path: string): boolean {
-  return path === all || path.startsWith(`${all}/`) || path === evacuationReplicaPath;
-}
-
-/**
- * Answers a request of the API; never throws. `isAllowed` says whether it may write, `why` what to do when it may not;
- * `signal` aborts when the client is gone. Without a context nothing can be put.
- */
-export async function answerEvacuation(
-  request: IncomingMessage,
+/** Answers the operations on evacuations; without a context they can be listed, and nothing can be put. */
+export function evacuationHandlers(
   plane: Pick<ControlPlane, 'evacuations'>,
   context: EvacuationContext | undefined,
-  access: { readonly isAllowed: boolean; readonly why: string },
-  signal: AbortSignal,
-): Promise<ApiReply> {
-  try {
-    const { pathname, searchParams: query } = new URL(request.url ?? '/', 'http://admin');
-    const method = request.method === 'HEAD' ? 'GET' : request.method;
-    const [, part = '', more = ''] = /^\/v1\/evacuations\/([^/]*)(.*)$/.exec(pathname) ?? [];
-    const name = decoded(part);
-    const isPlain = pathname === all || pathname === evacuationReplicaPath;
-    const template = isPlain ? pathname : name === '' ? '' : `${one}${more}`;
-    const here = evacuationRoutes.filter(({ path }) => path === template);
-    if (here.length === 0) throw new MeshError('not-found', `no such page: ${pathname}; / lists them`);
-    const route = here.find((known) => known.method === method);
-    if (route === undefined) {
-      const methods = here.map((known) => known.method).join(', ');
-      return { status: 405, body: { error: 'invalid', message: `${pathname} takes ${methods}` } };
-    }
-    if (route.write && !access.isAllowed)
-      return { status: 403, body: { error: 'forbidden', message: access.why } };
-    failOnUnknown(query, route.parameters);
-    return await route.answer({ name, query, body: () => readJson(request), signal }, plane, () => {
-      if (context !== undefined) return context;
-      const message =
-        'evacuations cannot be kept: start isthmus serve with --state DIR, or put one into the folder';
-      throw new MeshError('unsupported', message);
-    });
-  } catch (reason) {
-    return errorReply(reason);
+): Handlers<Ids> {
+  function kept(): EvacuationContext {
+    if (context !== undefined) return context;
+    const message =
+      'evacuations cannot be kept: start isthmus serve with --state DIR, or put one into the folder';
+    throw new MeshError('unsupported', message);
   }
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch (cause) {
-    throw new MeshError('invalid', `'${text}' is no name: '%' is followed by two hex digits`, { cause });
-  }
+  return {
+    listEvacuations: () => ({ status: 200, body: plane.evacuations.list() }),
+    evacuate: (request) => put(request, kept()),
+    renewEvacuation: (request) => renew(request, kept()),
+    endEvacuation: (request) => end(request, kept()),
+    // What a record has was checked when it was put.
+    replicateEvacuations: () => ({ status: 200, body: kept().evacuations.records() as Records }),
+  };
 }
 
 async function put(
-  name: string,
-  spec: unknown,
-  query: URLSearchParams,
+  { path: { name }, query, body, signal }: ApiRequest<'evacuate'>,
   context: EvacuationContext,
-  signal: AbortSignal,
-): Promise<ApiReply> {
+): Promise<ApiAnswer<'evacuate'>> {
   const { plane, evacuations, clock } = context;
-  const wait = readWait(query);
-  const asked = withEnd(spec, query, clock.wall());
-  const isStanding = readFlag(query, 'only', 'standing');
-  const isCheck = readFlag(query, 'check', 'only');
+  const asked = withEnd(body, query, clock.wall());
   const object = evacuationOf(name, asked);
   const { idc, expiresAt } = object.spec;
   const leftMs = expiresAt - clock.wall();
@@ -168,9 +64,9 @@ async function put(
     throw new MeshError('invalid', `no Idc is named '${idc}': there are ${known.idcs.join(', ')}`);
   failInFolder(name, context, 'change it there, or choose another name');
   const effect = effectOf(object, context);
-  if (isCheck) return { status: 200, body: { name, own: known.idc, ...effect } };
-  await evacuations.put(name, asked, isStanding);
-  return confirmed(context, wait, signal, () => ({ name, own: known.idc, ...effect }));
+  if (query.check !== undefined) return { status: 200, body: { name, own: known.idc, ...effect } };
+  await evacuations.put(name, asked, query.only !== undefined);
+  return confirmed(context, query, signal, () => ({ name, own: known.idc, ...effect }));
 }
 
 /** Throws MeshError `invalid` for a start that is too far ahead to be meant. */
@@ -196,66 +92,44 @@ function failInFolder(name: string, { plane, evacuations }: EvacuationContext, t
 }
 
 /** A spec with the end that `for=15s` gives it: by this clock, whatever the client's says. Throws MeshError `invalid`. */
-function withEnd(spec: unknown, query: URLSearchParams, wallMs: number): unknown {
-  if (query.get('for') === null || typeof spec !== 'object' || spec === null) return spec;
-  const forMs = readFor(query);
+function withEnd(spec: unknown, { for: forMs }: Query<'evacuate'>, wallMs: number): unknown {
+  if (forMs === undefined || typeof spec !== 'object' || spec === null) return spec;
   if (Object.hasOwn(spec, 'expires'))
     throw new MeshError('invalid', 'the spec has `expires`, and the request for=: give one of the two');
   return { ...spec, expires: new Date(Math.ceil(wallMs + forMs)).toISOString() };
 }
 
-function readFor(query: URLSearchParams): number {
-  const text = query.get('for') ?? '';
-  const forMs = parseDurationMs(text);
-  if (forMs !== undefined && forMs > 0 && forMs <= evacuationLimits.lastsMsMax) return forMs;
-  throw new MeshError('invalid', `for=${text}: give a duration of at most 72h, such as 15s`);
-}
-
-/** Whether a parameter is there, which has one value. Throws MeshError `invalid` for another one. */
-function readFlag(query: URLSearchParams, name: string, value: string): boolean {
-  const text = query.get(name);
-  if (text === null || text === value) return text !== null;
-  throw new MeshError('invalid', `${name}=${text}: give ${name}=${value}, or leave it out`);
-}
-
 async function renew(
-  name: string,
-  query: URLSearchParams,
+  { path: { name }, query, signal }: ApiRequest<'renewEvacuation'>,
   context: EvacuationContext,
-  signal: AbortSignal,
-): Promise<ApiReply> {
+): Promise<ApiAnswer<'renewEvacuation'>> {
   const { plane, evacuations } = context;
-  const wait = readWait(query);
-  const forMs = readFor(query);
   failInFolder(name, context, 'change it there');
-  await evacuations.renew(name, forMs);
-  return confirmed(context, wait, signal, () => ({ name, own: plane.evacuations.list().idc }));
+  await evacuations.renew(name, query.for);
+  return confirmed(context, query, signal, () => ({ name, own: plane.evacuations.list().idc }));
 }
 
 async function end(
-  name: string,
-  query: URLSearchParams,
+  { path: { name }, query, signal }: ApiRequest<'endEvacuation'>,
   context: EvacuationContext,
-  signal: AbortSignal,
-): Promise<ApiReply> {
+): Promise<ApiAnswer<'endEvacuation'>> {
   const { plane, evacuations } = context;
-  const wait = readWait(query);
   const own = plane.evacuations.list().idc;
   failInFolder(name, context, 'delete it there');
   const ended = await evacuations.end(name);
-  return confirmed(context, wait, signal, () => {
+  return confirmed(context, query, signal, () => {
     const comingHome = [...plane.evacuations.held().keys()].sort();
     return { name, own, ended, comingHome };
   });
 }
 
 /** What is said once every proxy has confirmed a change, or the time to wait is over (202); `body` is asked for then. */
-async function confirmed(
+async function confirmed<Body extends object>(
   { plane, clock }: EvacuationContext,
-  wait: ReturnType<typeof readWait>,
+  wait: Parameters<typeof settled>[2],
   signal: AbortSignal,
-  body: () => object,
-): Promise<ApiReply> {
+  body: () => Body,
+) {
   const acked = await settled({ clock }, plane.deletions.barrier(false), wait, signal);
-  return { status: acked.acked === false ? 202 : 200, body: { ...body(), ...acked } };
+  return { status: acked.acked === false ? 202 : 200, body: { ...body(), ...acked } } as const;
 }

@@ -1,46 +1,46 @@
+import type { z } from 'zod';
 import { MeshError } from '../base/error.ts';
 import { didYouMean } from '../base/suggest.ts';
-import { parseDurationMs } from '../model/values/duration.ts';
+import type { Operation } from '../contract/operation.ts';
 
-/** What a request says of waiting for proxies. */
-export interface Wait {
-  readonly acked: boolean;
-  readonly timeoutMs: number;
+/** Parameters of a query by name, each with its values in order. */
+export type RawQuery = Readonly<Record<string, readonly string[]>>;
+
+/** Takes the text behind `?` apart. */
+export function splitQuery(text: string): Record<string, string[]> {
+  const values: Record<string, string[]> = Object.create(null);
+  for (const [name, value] of new URLSearchParams(text)) {
+    const before = values[name];
+    if (before === undefined) values[name] = [value];
+    else before.push(value);
+  }
+  return values;
 }
 
-const timeoutMsDefault = 30_000;
-const timeoutMsMax = 600_000;
-
-/** Reads `wait=acked` and `timeout=30s`. Throws MeshError `invalid`. */
-export function readWait(query: URLSearchParams): Wait {
-  const wait = query.get('wait');
-  if (wait !== null && wait !== 'acked')
-    throw new MeshError('invalid', `wait=${wait}: give wait=acked, or leave it out`);
-  const text = query.get('timeout');
-  const timeoutMs = text === null ? timeoutMsDefault : parseDurationMs(text);
-  if (timeoutMs === undefined || timeoutMs > timeoutMsMax)
-    throw new MeshError('invalid', `timeout=${text}: give a duration of at most 10m, such as 30s`);
-  return { acked: wait === 'acked', timeoutMs };
-}
-
-/** Reads a positive whole number. Throws MeshError `invalid`. */
-export function positive(query: URLSearchParams, name: string): number | undefined {
-  const text = query.get(name);
-  if (text === null) return undefined;
-  const number = Number(text);
-  if (!/^[0-9]+$/.test(text) || !Number.isSafeInteger(number) || number < 1)
-    throw new MeshError('invalid', `${name}=${text}: give a positive whole number`);
-  return number;
-}
-
-/** Throws MeshError `invalid` for a parameter that is none, or that is there twice: what is misspelt must not be left out. */
-export function failOnUnknown(query: URLSearchParams, known: readonly string[]): void {
-  for (const name of query.keys()) {
+/**
+ * Reads the parameters of a query by the schema of its operation. Throws MeshError `invalid` for a value that is none, and for a
+ * parameter that is unknown or there twice, but where the operation takes any: what is misspelt must not be left out.
+ */
+export function readQuery({ query, takesAnyQuery }: Operation, raw: RawQuery): unknown {
+  const known = Object.keys(query.shape);
+  for (const [name, values] of Object.entries(raw)) {
+    if (takesAnyQuery) continue;
     if (!known.includes(name)) {
       const words = known.length === 0 ? 'there are none' : `there are ${known.join(', ')}`;
       throw new MeshError('invalid', `no parameter is called '${name}': ${words}.${didYouMean(name, known)}`);
     }
-    if (query.getAll(name).length > 1)
-      throw new MeshError('invalid', `${name} is there more than once: give it once`);
+    if (values.length > 1) throw new MeshError('invalid', `${name} is there more than once: give it once`);
   }
+  const given = known.flatMap((name) => (raw[name] === undefined ? [] : [[name, raw[name][0]] as const]));
+  const read = query.safeParse(Object.fromEntries(given));
+  if (read.success) return read.data;
+  throw new MeshError('invalid', wordsOf(read.error, raw));
+}
+
+function wordsOf({ issues }: z.ZodError, raw: RawQuery): string {
+  const words = issues.map(({ path: [name = ''], message }) => {
+    const text = raw[String(name)]?.[0] ?? '';
+    return `${String(name)}=${text}: ${message}`;
+  });
+  return words.join('; ');
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
-import { replicaPath } from '../contract/replica-path.ts';
+import type { OperationId } from '../contract/operations.ts';
+import type { registrationContract } from '../contract/registrations.ts';
 import type { Deletion } from '../delivery/deletion/guard.ts';
 import { waitForRelease } from '../delivery/deletion/wait-for-release.ts';
 import type { WorkloadSpec } from '../model/service.ts';
@@ -12,10 +13,10 @@ import type {
   Registered,
   RegistrationsSource,
 } from '../registry/registrations/registrations-source.ts';
-import type { ApiReply } from './json-api.ts';
-import { positive, readWait, type Wait } from './query.ts';
+import type { ApiAnswer, ApiRequest, Handlers } from './handlers.ts';
+import { Refusal } from './refusal.ts';
 
-/** What the routes work on. */
+/** What the operations work on. */
 export interface RegistrationContext {
   /** The IDC that the control plane decides for. */
   readonly idc: string;
@@ -24,185 +25,115 @@ export interface RegistrationContext {
   readonly clock: Clock;
 }
 
-/** One request, taken apart. */
-export interface ApiRequest {
-  /** From the path; empty where the route has none. */
-  readonly key: RegistrationKey;
-  readonly query: URLSearchParams;
-  /** The body as JSON; undefined where there is none. */
-  readonly body: unknown;
-  /** The IP address of the client, where it is known. */
-  readonly from: string | undefined;
-  /** Aborted when the client is gone. */
-  readonly signal: AbortSignal;
-}
+type Ids = keyof typeof registrationContract & OperationId;
 
-/** One operation. docs/openapi.yaml describes each, and a test holds the two against each other. */
-export interface Route {
-  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
-  /** As in OpenAPI: `{…}` is a parameter. */
-  readonly path: string;
-  readonly operationId: string;
-  /** Needs the token. */
-  readonly write: boolean;
-  readonly help: string;
-  /** Names of its query's parameters. */
-  readonly parameters: readonly string[];
-  answer(request: ApiRequest, context: RegistrationContext): Promise<ApiReply>;
-}
-
-const all = '/v1/registrations';
-const one = `${all}/{namespace}/{name}`;
-
-/** All operations. */
-export const registrationRoutes: readonly Route[] = [
-  {
-    method: 'GET',
-    path: all,
-    operationId: 'listRegistrations',
-    write: false,
-    help: 'instances that registered themselves (JSON)',
-    parameters: ['namespace'],
-    async answer({ query }, context) {
-      const namespace = query.get('namespace');
-      const listed = context.registrations.list();
+/**
+ * Answers the operations on registrations. `context` is asked for at each; throws MeshError where registrations are off.
+ */
+export function registrationHandlers(context: () => RegistrationContext): Handlers<Ids> {
+  return {
+    listRegistrations({ query: { namespace } }) {
+      const listed = context().registrations.list();
       const items = listed.filter(
         ({ registration }) => (namespace ?? registration.namespace) === registration.namespace,
       );
-      return { status: 200, body: { items: items.map((item) => show(item, context)) } };
+      return { status: 200, body: { items: items.map((item) => show(item, context())) } };
     },
-  },
-  {
-    method: 'GET',
-    path: one,
-    operationId: 'getRegistration',
-    write: false,
-    help: 'one of them',
-    parameters: [],
-    async answer({ key }, context) {
-      const found = context.registrations.get(key);
+    getRegistration({ path: key }) {
+      const found = context().registrations.get(key);
       if (found === undefined)
         throw new MeshError('not-found', `registration ${key.namespace}/${key.name}: there is none`);
-      return { status: 200, body: show(found, context) };
+      return { status: 200, body: show(found, context()) };
     },
-  },
-  {
-    method: 'PUT',
-    path: one,
-    operationId: 'register',
-    write: true,
-    help: 'register an instance, or say what it is anew',
-    parameters: ['wait', 'timeout'],
-    async answer({ key, query, body, signal }, context) {
-      const wait = readWait(query);
-      const { input, faults } = parseRegistration(key, body ?? {});
-      const told = faults.map(({ severity, path, message }) => ({
-        severity,
-        path: renderPath(path),
-        message,
-      }));
-      if (input === undefined) return { status: 400, body: refusal(key, told) };
-      const done = await submit(context, { type: 'register', key, input });
-      const acked = await settled(context, context.plane.deletions.barrier(false), wait, signal);
-      const status = acked.acked === false ? 202 : done?.changed ? 201 : 200;
-      const peers = context.registrations.peers();
-      const others = peers.filter(({ state }) => state === 'in step' || state === 'away');
-      const disagreeing = context.plane.disagreementsOf({ kind: 'WorkloadEntry', ...key });
-      const warnings = [
-        ...told,
-        ...disagreeing.map(({ path, message }) => ({ severity: 'warning', path: renderPath(path), message })),
-        // Of an IDC that there is not, that is told already.
-        ...(disagreeing.some(({ path }) => path[0] === 'locality') ? [] : elsewhere(input.spec, context.idc)),
-      ];
-      const controlPlanes = others.map(({ name }) => name);
-      const found = controlPlanes.length > 0 ? { controlPlanes } : {};
-      return { status, body: { ...show(done as Registered, context), ...acked, ...found, warnings } };
+    register: (request) => register(request, context()),
+    renew({ path: key, query }) {
+      const { registrations } = context();
+      return { status: 200, body: show(registrations.renew(key, query.generation), context()) };
     },
-  },
-  {
-    method: 'POST',
-    path: `${one}/renew`,
-    operationId: 'renew',
-    write: true,
-    help: 'a sign of life: the lease begins anew',
-    parameters: ['generation'],
-    async answer({ key, query }, context) {
-      return { status: 200, body: show(context.registrations.renew(key, generationIn(query)), context) };
+    drain: (request) => drainOrResume('drain', request, context()),
+    resume: (request) => drainOrResume('resume', request, context()),
+    deregister: (request) => deregister(request, context()),
+    async replicate({ query: { from, since, hold = 0 }, from: at, signal }) {
+      const asked = { at, from, since, holdMs: Math.min(hold, holdMsMax) };
+      return { status: 200, body: await context().registrations.replica(asked, signal) };
     },
-  },
-  ...(['drain', 'resume'] as const).map(
-    (type): Route => ({
-      method: 'POST',
-      path: `${one}/${type}`,
-      operationId: type,
-      write: true,
-      help: type === 'drain' ? 'no new requests; stays registered' : 'take requests again after a drain',
-      parameters: ['generation', 'wait', 'timeout'],
-      async answer({ key, query, signal }, context) {
-        const wait = readWait(query);
-        const generation = generationIn(query);
-        const done = await submit(context, { type, key, generation });
-        const waited =
-          type === 'drain'
-            ? await gone(context, key, generation, wait, signal)
-            : await settled(context, context.plane.deletions.barrier(false), wait, signal);
-        const status = waited.acked === false ? 202 : 200;
-        return { status, body: { ...show(done as Registered, context), ...waited } };
-      },
-    }),
-  ),
-  {
-    method: 'DELETE',
-    path: one,
-    operationId: 'deregister',
-    write: true,
-    help: 'take an instance out; ?wait=acked answers when no proxy has it any more',
-    parameters: ['generation', 'wait', 'timeout'],
-    async answer({ key, query, signal }, context) {
-      const wait = readWait(query);
-      const generation = generationIn(query);
-      const was = context.registrations.get(key)?.registration.state ?? 'absent';
-      await submit(context, { type: 'deregister', key, generation });
-      const waited = await gone(context, key, generation, wait, signal);
-      const standing = context.registrations.get(key)?.registration;
-      const isOver =
-        standing?.state !== 'leaving' || standing.generation !== (generation ?? standing.generation);
-      const isGone = waited.acked === true || (waited.acked === undefined && isOver);
-      return {
-        status: isGone ? 200 : 202,
-        body: { ...key, was, state: isGone ? 'gone' : 'leaving', ...waited },
-      };
-    },
-  },
-  {
-    method: 'GET',
-    path: replicaPath,
-    operationId: 'replicate',
-    write: true,
-    help: 'for other control planes of the IDC: registrations, or what changed since (JSON)',
-    parameters: ['from', 'since', 'hold'],
-    async answer({ query, from: at, signal }, { registrations }) {
-      const asked = {
-        at,
-        from: query.get('from') ?? undefined,
-        since: query.get('since') ?? undefined,
-        holdMs: Math.min(positive(query, 'hold') ?? 0, holdMsMax),
-      };
-      return { status: 200, body: await registrations.replica(asked, signal) };
-    },
-  },
-];
+  };
+}
+
+async function register(
+  { path: key, query, body, signal }: ApiRequest<'register'>,
+  context: RegistrationContext,
+): Promise<ApiAnswer<'register'>> {
+  const { input, faults } = parseRegistration(key, body ?? {});
+  const told = faults.map(({ severity, path, message }) => ({ severity, path: renderPath(path), message }));
+  if (input === undefined) throw refusal(key, told);
+  const done = await submit(context, { type: 'register', key, input });
+  const acked = await settled(context, context.plane.deletions.barrier(false), query, signal);
+  const status = acked.acked === false ? 202 : done?.changed ? 201 : 200;
+  const peers = context.registrations.peers();
+  const others = peers.filter(({ state }) => state === 'in step' || state === 'away');
+  const disagreeing = context.plane.disagreementsOf({ kind: 'WorkloadEntry', ...key });
+  const warnings = [
+    ...told,
+    ...disagreeing.map(({ path, message }) => ({ ...warning, path: renderPath(path), message })),
+    // Of an IDC that there is not, that is told already.
+    ...(disagreeing.some(({ path }) => path[0] === 'locality') ? [] : elsewhere(input.spec, context.idc)),
+  ];
+  const controlPlanes = others.map(({ name }) => name);
+  const found = controlPlanes.length > 0 ? { controlPlanes } : {};
+  return { status, body: { ...show(done as Registered, context), ...acked, ...found, warnings } };
+}
+
+async function drainOrResume(
+  type: 'drain' | 'resume',
+  { path: key, query, signal }: ApiRequest<'drain'>,
+  context: RegistrationContext,
+): Promise<ApiAnswer<'drain'>> {
+  const { generation } = query;
+  const done = await submit(context, { type, key, generation });
+  const waited =
+    type === 'drain'
+      ? await gone(context, key, generation, query, signal)
+      : await settled(context, context.plane.deletions.barrier(false), query, signal);
+  const status = waited.acked === false ? 202 : 200;
+  return { status, body: { ...show(done as Registered, context), ...waited } };
+}
+
+async function deregister(
+  { path: key, query, signal }: ApiRequest<'deregister'>,
+  context: RegistrationContext,
+): Promise<ApiAnswer<'deregister'>> {
+  const { generation } = query;
+  const was = context.registrations.get(key)?.registration.state ?? 'absent';
+  await submit(context, { type: 'deregister', key, generation });
+  const waited = await gone(context, key, generation, query, signal);
+  const standing = context.registrations.get(key)?.registration;
+  const isOver = standing?.state !== 'leaving' || standing.generation !== (generation ?? standing.generation);
+  const isGone = waited.acked === true || (waited.acked === undefined && isOver);
+  return {
+    status: isGone ? 200 : 202,
+    body: { ...key, was, state: isGone ? 'gone' : 'leaving', ...waited },
+  };
+}
+
+const warning = { severity: 'warning' } as const;
 
 /** A warning of an instance that says to stand in another IDC: the control planes of that one do not hear of it. */
 function elsewhere({ locality }: WorkloadSpec, own: string) {
   const [idc = own] = locality?.split('/', 1) ?? [];
   if (idc === own) return [];
   const message = `'${locality}' is in IDC ${idc}, and this control plane decides for ${own}: the proxies of ${idc} do not hear of it. Register it at a control plane of ${idc}, or correct the locality.`;
-  return [{ severity: 'warning', path: 'locality', message }];
+  return [{ ...warning, path: 'locality', message }];
 }
 
 /** The longest that an answer to another control plane is held. */
 const holdMsMax = 60_000;
+
+/** Whether to wait for proxies, and how long at most, in milliseconds. */
+interface Wait {
+  readonly wait?: 'acked' | undefined;
+  readonly timeout: number;
+}
 
 /** How a wait ended. Absent fields: nobody waited. */
 export interface Waited {
@@ -227,11 +158,11 @@ async function gone(
   const { clock, registrations } = context;
   const { deletions } = context.plane;
   const ref = { kind: 'WorkloadEntry', namespace: key.namespace, name: key.name } as const;
-  const until = clock.now() + wait.timeoutMs;
-  const left = () => ({ ...wait, timeoutMs: Math.max(1, until - clock.now()) });
+  const until = clock.now() + wait.timeout;
+  const left = () => ({ ...wait, timeout: Math.max(1, until - clock.now()) });
   const here = await settled(context, deletions.of(ref) ?? deletions.barrier(true), left(), signal);
   if (here.acked !== true || registrations.peers().length === 0) return here;
-  const { owing, away } = await registrations.ridElsewhere(key, generation, left().timeoutMs, signal);
+  const { owing, away } = await registrations.ridElsewhere(key, generation, left().timeout, signal);
   if (owing.length > 0)
     return { acked: false, waitingFor: owing.map((name) => `proxies of the control plane at ${name}`) };
   if (away.length === 0) return here;
@@ -241,24 +172,21 @@ async function gone(
   return { ...again, ...(forgiven.length > 0 ? { forgiven } : {}), away };
 }
 
+/** Waits, where that is asked for, until every proxy has confirmed. */
 export async function settled(
   { clock }: Pick<RegistrationContext, 'clock'>,
   deletion: Deletion,
-  wait: Wait,
+  { wait, timeout }: Wait,
   signal: AbortSignal,
 ): Promise<Waited> {
-  if (!wait.acked) return {};
-  const release = await waitForRelease(deletion, { clock, timeoutMs: wait.timeoutMs, signal });
+  if (wait !== 'acked') return {};
+  const release = await waitForRelease(deletion, { clock, timeoutMs: timeout, signal });
   if (release === undefined) return { acked: false, waitingFor: deletion.waitingFor() };
   return { acked: true, ...(release.forgiven.length > 0 ? { forgiven: release.forgiven } : {}) };
 }
 
 function submit({ registrations }: RegistrationContext, op: ClientOp): Promise<Registered | undefined> {
   return registrations.submit(op);
-}
-
-function generationIn(query: URLSearchParams): number | undefined {
-  return positive(query, 'generation');
 }
 
 /** A registration as the API shows it. */
@@ -275,7 +203,10 @@ function show({ registration, leaseMs, keptBy }: Registered, { plane }: Registra
   };
 }
 
-function refusal({ namespace, name }: RegistrationKey, faults: readonly { path: string; message: string }[]) {
+function refusal(
+  { namespace, name }: RegistrationKey,
+  faults: readonly { severity: 'error' | 'warning'; path: string; message: string }[],
+): Refusal {
   const words = faults.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)).join(' ');
-  return { error: 'invalid', message: `registration ${namespace}/${name}: ${words}`, faults };
+  return new Refusal('invalid', `registration ${namespace}/${name}: ${words}`, { faults: [...faults] });
 }

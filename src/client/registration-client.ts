@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import { MeshError } from '../base/error.ts';
-import { evacuationReplicaPath, replicaPath } from '../contract/replica-path.ts';
+import { operations } from '../contract/operations.ts';
 import { type ListenAddress, showAddress } from '../model/values/listen-address.ts';
 import type { ReplicaAsk } from '../registry/registrations/replica.ts';
 import { type ClientOptions, createJsonClient, type JsonClient, refusalOf } from './json-client.ts';
@@ -28,12 +28,19 @@ export function createRegistrationClient(options: ClientOptions): RegistrationCl
     call: (method, path, options) => send(method, `/v1/registrations${path}`, options),
     async pull({ from, since, holdMs }, signal) {
       const query = { from, since, hold: holdMs === 0 ? undefined : holdMs };
-      const answer = await send('GET', replicaPath, { query, timeoutMs: holdMs + pullMsMax, signal });
+      const answer = await send('GET', operations.replicate.path, {
+        query,
+        timeoutMs: holdMs + pullMsMax,
+        signal,
+      });
       if (answer.status !== 200) throw new MeshError('unavailable', refusalOf(answer));
       return answer.body;
     },
     async pullEvacuations(signal) {
-      const answer = await send('GET', evacuationReplicaPath, { timeoutMs: pullMsMax, signal });
+      const answer = await send('GET', operations.replicateEvacuations.path, {
+        timeoutMs: pullMsMax,
+        signal,
+      });
       if (answer.status !== 200) throw new MeshError('unavailable', refusalOf(answer));
       return answer.body;
     },

@@ -20,7 +20,7 @@ export async function askStatus(admin: ListenAddress, path: string): Promise<unk
   }
   // An Envoy's admin interface answers 404, too.
   if (answer.status === 404 && /\bconnected\b/.test(answer.text))
-    throw new MeshError('not-found', answer.text.trim());
+    throw new MeshError('not-found', detailOf(answer.text));
   const isStatus = answer.status === 200 && /^\s*[[{]/.test(answer.text);
   if (!isStatus)
     throw new MeshError(
@@ -28,6 +28,15 @@ export async function askStatus(admin: ListenAddress, path: string): Promise<unk
       `${where} is no admin address of a control plane: ${path} answers ${answer.status}, ${firstLine(answer.text)}. Give its address with --admin, which is not that of an Envoy`,
     );
   return JSON.parse(answer.text);
+}
+
+/** The words of a refusal: problem details (RFC 9457), or the text of a control plane of version 0.1.0. */
+function detailOf(text: string): string {
+  try {
+    return String(JSON.parse(text).detail);
+  } catch {
+    return text.trim();
+  }
 }
 
 /** The beginning of a text, for an error. */

@@ -292,6 +292,8 @@ const processes: readonly Held[] = [
     'src/api/page-turns.ts',
     '{ burstMs: 500, share: 0.25, waitingMax: 100 }',
   ],
+  ['the longest body of a request', '64 KiB', 'src/api/refusal.ts', 'bodyBytesMax = 65_536;'],
+  ['the longest body of a request', '16 KiB', 'src/api/router.ts', 'parameterCharactersMax = 16_384;'],
   ['a request to the admin address', 'headers 10 s', 'src/api/admin-places.ts', 'headersMsMax: 10_000,'],
   ['a request to the admin address', 'all of it 30 s', 'src/api/admin-places.ts', 'requestMsMax: 30_000,'],
   ['time for an xDS client to read why', '10 s', 'src/serve/server.ts', 'refusalMsMax = 10_000;'],

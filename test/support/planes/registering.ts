@@ -8,6 +8,7 @@ import { createEvacuationsSource } from '../../../src/registry/evacuations/evacu
 import { createRegistrationsSource } from '../../../src/registry/registrations/registrations-source.ts';
 import { type Mesh, startMesh } from '../mesh.ts';
 import { groupYaml, idcYaml } from '../objects-yaml.ts';
+import { contractFaults } from './contract.ts';
 
 /** What the API answered. */
 export interface ApiAnswer {
@@ -59,7 +60,7 @@ export function apiPath(path: string): string {
   return `/v1/registrations${path}`.replace('/registrations/../', '/');
 }
 
-/** One request to the registration API. */
+/** One request to the API; rejects where the answer is not as the contract has it. */
 export function callApi(port: number, method: string, path: string, body?: unknown): Promise<ApiAnswer> {
   return new Promise((resolve, reject) => {
     const sent = request(
@@ -76,7 +77,13 @@ export function callApi(port: number, method: string, path: string, body?: unkno
         response.on('data', (chunk) => {
           text += chunk;
         });
-        response.on('end', () => resolve({ status: response.statusCode ?? 0, body: JSON.parse(text) }));
+        response.on('end', () => {
+          const { statusCode: status = 0, headers } = response;
+          const answer = { status, type: headers['content-type'] ?? '', text };
+          const faults = contractFaults(method, apiPath(path), answer);
+          if (faults.length > 0) reject(new Error(`${method} ${path}: ${status}: ${faults.join('; ')}`));
+          else resolve({ status, body: JSON.parse(text) });
+        });
         response.on('error', reject);
       },
     );

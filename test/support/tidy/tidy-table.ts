@@ -62,11 +62,13 @@ export const allowances: Readonly<Record<string, Allowance>> = {
     node: false,
   },
   // What the admin server and its clients share.
-  contract: { folders: ['base', 'model'], node: false },
+  contract: { folders: ['base', 'model'], packages: { zod: 'all' }, node: false },
   // The admin server: what it answers with is the control plane's, the registries' and the guard's.
   api: {
     folders: ['base', 'model', 'registry', 'delivery', 'contract'],
     types: ['plane'],
+    packages: { fastify: ['router.ts'], zod: ['openapi.ts'], yaml: ['write-openapi.ts'] },
+    packageTypes: ['zod'],
     node: true,
   },
   client: {
@@ -121,6 +123,7 @@ export const entryPoints: readonly string[] = [
   'src/cli/main.ts', // the command
   'src/serve/xds.ts', // the library `isthmus/xds`
   'src/registry/parse/own/write-schemas.ts', // program: writes the JSON Schemas
+  'src/api/write-openapi.ts', // program: writes docs/openapi.yaml
   'src/cli/process/stall-main.ts', // thread of cli/process/stall.ts
   'src/trail/compile-main.ts', // process of trail/compile-process.ts
   'src/registry/registrations/lease-worker.ts', // worker thread of registry/registrations/lease-store.ts

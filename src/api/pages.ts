@@ -1,0 +1,63 @@
+import { MeshError } from '../base/error.ts';
+import { contract } from '../contract/contract.ts';
+import { type OperationId, operations } from '../contract/operations.ts';
+import type { statusContract } from '../contract/status.ts';
+import type { ControlPlane } from '../plane/types.ts';
+import { peerWords } from '../registry/registrations/peer-words.ts';
+import type { ApiAnswer, Handlers } from './handlers.ts';
+
+type Ids = keyof typeof statusContract & OperationId;
+
+/** Answers what is asked about a control plane. */
+export function pageHandlers(plane: ControlPlane): Handlers<Ids> {
+  return {
+    listPages: () => ({ status: 200, body: pageList }),
+    getLive: () => ({ status: 200, body: 'live\n' }),
+    getReady: () => readinessPage(plane),
+    getStatus: ({ query: { node } }) => ({
+      status: 200,
+      body: node === undefined ? plane.status() : nodeStreams(plane, node),
+    }),
+    getProblems: () => ({ status: 200, body: plane.problems() }),
+    async getMetrics() {
+      const { contentType } = plane.metrics.registry;
+      return { status: 200, type: contentType, body: await plane.metrics.registry.metrics() };
+    },
+    confirmDeletes: () => ({ status: 200, body: { released: plane.confirmDeletes() } }),
+  };
+}
+
+/** The page `/`: an operation a line. */
+const pageList = (Object.keys(operations) as OperationId[])
+  .filter((id) => id !== 'listPages')
+  .map((id) => `${operations[id].method}\t${operations[id].path}\t${contract[id].help}\n`)
+  .join('');
+
+function readinessPage(plane: ControlPlane): ApiAnswer<'getReady'> {
+  const { ready, waitingFor, reasons, sources, peers } = plane.readiness();
+  const waits = waitingFor.length > 0 ? `, waiting for: ${waitingFor.join(', ')}` : '';
+  const first = ready ? 'ready' : `not ready${waits}`;
+  const notes = [...reasons];
+  for (const { name, reason } of sources) if (reason) notes.push(`source ${name}: ${reason}`);
+  for (const peer of peers) {
+    const words = peerWords(peer);
+    if (words !== undefined) notes.push(`control plane ${peer.name}: ${words}`);
+  }
+  return { status: ready ? 200 : 503, body: `${[first, ...notes].join('\n')}\n` };
+}
+
+/** One node in full. Throws MeshError `not-found`, with what is known, when it is not connected. */
+function nodeStreams(plane: ControlPlane, id: string) {
+  const streams = plane.node(id);
+  if (streams.length > 0) return streams;
+  const { gone, proxies } = plane.status();
+  const was = gone.find((node) => node.id === id);
+  if (was !== undefined) {
+    const seconds = Math.round(was.goneForMs / 1000);
+    throw new MeshError('not-found', `${id} is not connected: what it has is unknown since ${seconds} s`);
+  }
+  const names = proxies.slice(0, 10).map((proxy) => proxy.id);
+  const known =
+    names.length === 0 ? 'none is' : `connected are ${names.join(', ')}${proxies.length > 10 ? ', …' : ''}`;
+  throw new MeshError('not-found', `no node '${id}' is connected, nor was in the last hour; ${known}`);
+}

@@ -1,0 +1,197 @@
+import { timingSafeEqual } from 'node:crypto';
+import {
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type FastifyServerOptions,
+  fastify,
+} from 'fastify';
+import { MeshError } from '../base/error.ts';
+import { peerOf } from '../base/slots.ts';
+import { contract } from '../contract/contract.ts';
+import type { Operation } from '../contract/operation.ts';
+import { type OperationId, operations } from '../contract/operations.ts';
+import { problemType } from '../contract/problem.ts';
+import type { ApiRequest, Handlers } from './handlers.ts';
+import type { PageTurns } from './page-turns.ts';
+import { type RawQuery, readQuery, splitQuery } from './query.ts';
+import { bodyBytesMax, printJson, problemFrom, Refusal, refusalFrom } from './refusal.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The operation that a route is; absent: the router's own. */
+    operationId?: OperationId;
+  }
+}
+
+/** What the router routes to. */
+export interface RouterOptions {
+  readonly handlers: Handlers;
+  /** What is asked before anything else of operations with a tag: throws where they are off. */
+  readonly gates: Readonly<Partial<Record<Operation['tag'], () => void>>>;
+  /** The token that writes need; undefined: writes are off. */
+  readonly token: string | undefined;
+  readonly turns: PageTurns;
+}
+
+/** How the library makes its HTTP server, and what it says to what is no HTTP. */
+type ServerParts = Pick<FastifyServerOptions, 'serverFactory' | 'clientErrorHandler'>;
+
+/** Names in a path are at most as long as Node lets a request's head be. */
+const parameterCharactersMax = 16_384;
+
+const ids = Object.keys(operations) as readonly OperationId[];
+
+/**
+ * The router of the admin API: one route for each operation of the contract. Order of refusals: 404 and 405, then what is off, 403, the
+ * content type, the body, the query; all before a handler is asked, and each as problem details.
+ */
+export function createRouter(options: RouterOptions, server: ServerParts): FastifyInstance {
+  const app = fastify({
+    ...server,
+    logger: false,
+    forceCloseConnections: true,
+    return503OnClosing: false,
+    bodyLimit: bodyBytesMax,
+    frameworkErrors: (error, request, reply) => refuse(error, request, reply),
+    routerOptions: {
+      maxParamLength: parameterCharactersMax,
+      querystringParser: splitQuery,
+    },
+    // Schemas are the contract's, and answers are not cut to them: its own compilers are not loaded.
+    schemaController: {
+      compilersFactory: {
+        buildValidator: unused as never,
+        buildSerializer: unused as never,
+      },
+    },
+  });
+  app.setErrorHandler(refuse);
+  app.setNotFoundHandler((request) => {
+    throw unknownPath(request);
+  });
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'string' }, (request, text, done) => {
+    try {
+      done(null, takesBody(request) ? readJson(String(text)) : undefined);
+    } catch (reason) {
+      done(reason as Error);
+    }
+  });
+  app.addHook('onRequest', async (request) => admit(request, options));
+  for (const id of ids) addRoute(app, id, options);
+  return app;
+}
+
+/** In place of the library's compilers. */
+const unused = () => () => {
+  throw new Error('routes have no schemas of the server library');
+};
+
+function addRoute<Id extends OperationId>(app: FastifyInstance, id: Id, options: RouterOptions): void {
+  const operation: Operation = contract[id];
+  const { method, path } = operations[id];
+  app.route({
+    method,
+    url: path.replaceAll(/\{(\w+)\}/g, ':$1'),
+    config: { operationId: id },
+    async handler(request, reply) {
+      const gone = new AbortController();
+      reply.raw.once('close', () => gone.abort());
+      const from = request.raw.socket.remoteAddress;
+      const make = () =>
+        options.handlers[id]({
+          path: request.params as ApiRequest<Id>['path'],
+          query: readQuery(operation, request.query as RawQuery) as ApiRequest<Id>['query'],
+          ...{ body: request.body, from, signal: gone.signal },
+        });
+      const answer = await (operation.isDear
+        ? options.turns.make(peerOf(from ?? ''), () => !gone.signal.aborted, make)
+        : make());
+      closeUnread(request, reply);
+      reply.code(answer.status as number);
+      if (typeof answer.body === 'string')
+        return reply.type(answer.type ?? 'text/plain; charset=utf-8').send(answer.body);
+      return reply.type('application/json').serializer(printJson).send(answer.body);
+    },
+  });
+}
+
+/** Lets a request in, before its body is read. Throws `Refusal` or MeshError. */
+function admit(request: FastifyRequest, { gates, token }: RouterOptions): void {
+  if (request.is404) throw unknownPath(request);
+  const id = request.routeOptions.config.operationId;
+  if (id === undefined) return;
+  const operation: Operation = contract[id];
+  gates[operation.tag]?.();
+  if (operation.needsToken && !isAllowed(request, token)) throw new Refusal('forbidden', whyNot(token));
+  if (operation.body !== undefined) failOnOtherType(request.headers['content-type']);
+}
+
+/** The refusal of a path that there is not, or not with this method. */
+function unknownPath({ method, url }: FastifyRequest): Refusal {
+  const [path = ''] = url.split('?');
+  const here = ids.filter((id) => patterns[id].test(path)).map((id) => operations[id].method);
+  if (here.length === 0 || here.includes(method as never))
+    return new Refusal('not-found', `no such page: ${path}; / lists them`);
+  const allow = here.flatMap((one) => (one === 'GET' ? ['GET', 'HEAD'] : [one])).join(', ');
+  return new Refusal('method-not-allowed', `${path} takes ${allow}`, { headers: { allow } });
+}
+
+const patterns = Object.fromEntries(
+  ids.map((id) => [id, new RegExp(`^${operations[id].path.replaceAll(/\{\w+\}/g, '[^/]+')}$`)]),
+) as Readonly<Record<OperationId, RegExp>>;
+
+function isAllowed(request: FastifyRequest, token: string | undefined): boolean {
+  if (token === undefined) return false;
+  const given = Buffer.from(request.headers.authorization ?? '');
+  const wanted = Buffer.from(`Bearer ${token}`);
+  return given.length === wanted.length && timingSafeEqual(given, wanted);
+}
+
+function whyNot(token: string | undefined): string {
+  return token === undefined
+    ? 'writes are off: start isthmus serve with --admin-token-file'
+    : 'the token is missing or another one: send Authorization: Bearer TOKEN (isthmus: --token-file), with the token of --admin-token-file of isthmus serve';
+}
+
+/** What a body of JSON may be called: by curl's `--data`, which has always been taken, a form. */
+const jsonTypes = /^\s*(?:application\/(?:json|[\w.-]+\+json|x-www-form-urlencoded))\s*(?:;|$)/i;
+
+function failOnOtherType(type: string | undefined): void {
+  if (type === undefined || jsonTypes.test(type)) return;
+  throw new Refusal(
+    'unsupported-media-type',
+    `the body is ${type}: send JSON, with content-type: application/json`,
+  );
+}
+
+function takesBody(request: FastifyRequest): boolean {
+  const id = request.routeOptions.config.operationId;
+  return id !== undefined && (contract[id] as Operation).body !== undefined;
+}
+
+function readJson(text: string): unknown {
+  try {
+    return text === '' ? undefined : JSON.parse(text);
+  } catch (cause) {
+    throw new MeshError('invalid', `the body is no JSON: ${(cause as Error).message}`, { cause });
+  }
+}
+
+function refuse(reason: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const refusal = refusalFrom(reason);
+  const problem = problemFrom(refusal);
+  closeUnread(request, reply);
+  return reply
+    .code(problem.status)
+    .headers(refusal.headers)
+    .type(problemType)
+    .serializer(printJson)
+    .send(problem);
+}
+
+/** What is still to come of a request that is answered already is not waited for. */
+function closeUnread(request: FastifyRequest, reply: FastifyReply): void {
+  if (!request.raw.complete) reply.header('connection', 'close');
+}

@@ -1,0 +1,49 @@
+import { type IncomingMessage, maxHeaderSize, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { ProblemKind } from '../contract/problem.ts';
+import type { AdminLimits } from './admin-places.ts';
+import { rawRefusal } from './refusal.ts';
+
+/** Answers what comes on a connection and is no request, or not in time. */
+export interface Unreadable {
+  /** To be told of each request. */
+  note(request: IncomingMessage, response: ServerResponse): void;
+  /** Says what is wrong where no answer has begun, and ends the connection. */
+  answer(error: NodeJS.ErrnoException, socket: Socket): void;
+}
+
+type Words = readonly [kind: ProblemKind, phrase: string, detail: string];
+
+const noHttp: Words = [
+  'invalid',
+  'Bad Request',
+  'this is no request of HTTP/1.1, which is what is spoken here; xDS is at the address of --xds',
+];
+
+/** Creates what answers for one server. */
+export function createUnreadable({ headersMsMax, requestMsMax }: AdminLimits): Unreadable {
+  // By Node's codes (event `clientError` of node:http).
+  const words: Readonly<Record<string, Words>> = {
+    HPE_HEADER_OVERFLOW: [
+      'headers-too-large',
+      'Request Header Fields Too Large',
+      `the request line and the headers have more than ${maxHeaderSize} bytes: send less`,
+    ],
+    ERR_HTTP_REQUEST_TIMEOUT: [
+      'late',
+      'Request Timeout',
+      `the request was not complete in time: send its headers within ${headersMsMax / 1000} s, and all of it within ${requestMsMax / 1000} s`,
+    ],
+  };
+  const responses = new WeakMap<Socket, ServerResponse>();
+  return {
+    note: ({ socket }, response) => void responses.set(socket, response),
+    answer(error, socket) {
+      const response = responses.get(socket);
+      const isFree = response === undefined || response.writableEnded || !response.headersSent;
+      if (error.code !== 'ECONNRESET' && socket.writable && isFree)
+        socket.write(rawRefusal(...(words[error.code ?? ''] ?? noHttp)));
+      socket.destroy();
+    },
+  };
+}

@@ -1,0 +1,16 @@
+// Program: writes docs/openapi.yaml (make schemas).
+import { writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { stringify } from 'yaml';
+import { openApiDocument } from './openapi.ts';
+
+/** Where the document is published, from this file in the source tree. */
+export const openApiFile = fileURLToPath(new URL('../../docs/openapi.yaml', import.meta.url));
+
+/** The document as it is published. */
+export function openApiYaml(): string {
+  const head = '# Made from src/contract by `make schemas`.\n';
+  return head + stringify(openApiDocument(), { aliasDuplicateObjects: false, lineWidth: 140 });
+}
+
+if (import.meta.main) writeFileSync(openApiFile, openApiYaml());

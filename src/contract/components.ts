@@ -1,0 +1,44 @@
+import { z } from 'zod';
+
+/** Schemas that OpenAPI publishes by name. */
+export const components = z.registry<{ id: string }>();
+
+/** Gives a schema its name in OpenAPI. */
+export function component<Schema extends z.ZodType>(id: string, schema: Schema): Schema {
+  components.add(schema, { id });
+  return schema;
+}
+
+/** A field with a description. */
+export function said<Schema extends z.ZodType>(description: string, schema: Schema): Schema {
+  return schema.meta({ description }) as Schema;
+}
+
+/** Node ids of proxies, and how a wait for them ended. */
+const nodes = component(
+  'Nodes',
+  said(
+    'Proxies by node id. waitingFor: they have not confirmed. forgiven: they were not waited for any longer, being away or silent for longer than the limits.',
+    z.array(z.string()),
+  ),
+);
+
+/** Fields of an answer that may have waited for proxies. */
+export const waited = {
+  acked: component(
+    'Acked',
+    said('With wait=acked: whether every proxy has confirmed.', z.boolean()),
+  ).optional(),
+  waitingFor: nodes.optional(),
+  forgiven: nodes.optional(),
+};
+
+/** A fault of a request's body, or what was probably not meant. */
+export const fault = component(
+  'Fault',
+  z.strictObject({
+    severity: z.enum(['error', 'warning']),
+    path: said('Of the field, such as ports.http.', z.string()),
+    message: said('What is wrong and what to do.', z.string()),
+  }),
+);

@@ -1,0 +1,47 @@
+/** Methods of the admin API. A HEAD is answered as the GET of its path, without a body. */
+export type HttpMethod = 'GET' | 'PUT' | 'POST' | 'DELETE';
+
+const registrations = '/v1/registrations';
+const registration = `${registrations}/{namespace}/{name}` as const;
+const evacuations = '/v1/evacuations';
+const evacuation = `${evacuations}/{name}` as const;
+
+/**
+ * Method and path of each operation of the admin API, by operationId; `{…}` is a path parameter, as in OpenAPI. Plain data without
+ * schemas: a client needs no more at run time. `contract.ts` says what goes in and comes out.
+ */
+export const operations = {
+  listPages: { method: 'GET', path: '/' },
+  getLive: { method: 'GET', path: '/livez' },
+  getReady: { method: 'GET', path: '/readyz' },
+  getStatus: { method: 'GET', path: '/status' },
+  getProblems: { method: 'GET', path: '/problems' },
+  getMetrics: { method: 'GET', path: '/metrics' },
+  confirmDeletes: { method: 'POST', path: '/confirm-deletes' },
+  listEvacuations: { method: 'GET', path: evacuations },
+  evacuate: { method: 'PUT', path: evacuation },
+  renewEvacuation: { method: 'POST', path: `${evacuation}/renew` },
+  endEvacuation: { method: 'DELETE', path: evacuation },
+  replicateEvacuations: { method: 'GET', path: '/v1/replica/evacuations' },
+  listRegistrations: { method: 'GET', path: registrations },
+  getRegistration: { method: 'GET', path: registration },
+  register: { method: 'PUT', path: registration },
+  renew: { method: 'POST', path: `${registration}/renew` },
+  drain: { method: 'POST', path: `${registration}/drain` },
+  resume: { method: 'POST', path: `${registration}/resume` },
+  deregister: { method: 'DELETE', path: registration },
+  replicate: { method: 'GET', path: '/v1/replica' },
+} as const satisfies Readonly<Record<string, { readonly method: HttpMethod; readonly path: string }>>;
+
+/** Names an operation; the `operationId` of OpenAPI. */
+export type OperationId = keyof typeof operations;
+
+/** Names of the parameters in a path. */
+type ParametersIn<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}`
+  ? Name | ParametersIn<Rest>
+  : never;
+
+/** The path parameters of an operation, by name. */
+export type PathParameters<Id extends OperationId> = Readonly<
+  Record<ParametersIn<(typeof operations)[Id]['path']>, string>
+>;

@@ -1,0 +1,44 @@
+import { z } from 'zod';
+import { parseDurationMs } from '../model/values/duration.ts';
+
+/** A parameter with a value that is a duration, such as `30s`, of more than `minMs` and at most `maxMs`; milliseconds come out. `words` say what to give. */
+export function duration(minMs: number, maxMs: number, words: string) {
+  return z.string({ error: words }).transform((text, context) => {
+    const ms = parseDurationMs(text);
+    if (ms !== undefined && ms >= minMs && ms <= maxMs) return ms;
+    context.addIssue({ code: 'custom', message: words });
+    return z.NEVER;
+  });
+}
+
+/** A positive whole number. */
+export const positive = z
+  .string()
+  .regex(/^[0-9]+$/, 'give a positive whole number')
+  .transform(Number)
+  .refine((number) => number >= 1 && Number.isSafeInteger(number), 'give a positive whole number')
+  .meta({ type: 'integer', minimum: 1 });
+
+/** A parameter with one value. */
+export function flag<Value extends string>(name: string, value: Value, description: string) {
+  const error = `give ${name}=${value}, or leave it out`;
+  return z.enum([value], { error }).optional().meta({ description });
+}
+
+/** The longest that an answer waits for proxies, and how long it does where nothing is said; milliseconds. */
+const timeoutMs = { most: 600_000, default: '30s' } as const;
+
+/** Parameters of what may wait for proxies. */
+export const waitParameters = {
+  wait: flag('wait', 'acked', 'Answer when the proxies have confirmed.'),
+  timeout: duration(0, timeoutMs.most, 'give a duration of at most 10m, such as 30s')
+    .prefault(timeoutMs.default)
+    .meta({ description: 'How long to wait at most, up to 10m.' }),
+};
+
+/** The parameter that names one life of an instance. */
+export const generationParameter = {
+  generation: positive.optional().meta({
+    description: 'The life that is meant; absent, whichever is there.',
+  }),
+};

@@ -1,0 +1,243 @@
+import { z } from 'zod';
+import { component, said } from './components.ts';
+import { evacuation } from './evacuations.ts';
+import type { Operation } from './operation.ts';
+
+const role = z.enum(['sidecar', 'ingress', 'egress', 'grpc']);
+const strings = z.array(z.string());
+
+const problemOfObject = component(
+  'RegistryProblem',
+  z.strictObject({
+    severity: z.enum(['error', 'warning']),
+    where: said("`file.yaml:12:3`, or the resource's path.", z.string()),
+    path: said("Of the field inside the object; '' for the whole.", z.string()),
+    message: said('What is wrong and what to do.', z.string()),
+  }),
+);
+
+const typeReport = component(
+  'TypeReport',
+  z.strictObject({
+    state: said(
+      'STALE: newer state waits for its turn, or for the ACK.',
+      z.enum(['SYNCED', 'STALE', 'NACKED', 'NOT SENT']),
+    ),
+    version: said('The last version that it ACKed.', z.string()).optional(),
+    answeredAgoMs: said('Since its last ACK or NACK.', z.number()).optional(),
+    sent: said(
+      'What was sent and waits for its answer.',
+      z.strictObject({ version: z.string(), agoMs: z.number() }),
+    ).optional(),
+    nack: said(
+      'What it refused, in its own words.',
+      z.strictObject({
+        version: z.string(),
+        message: z.string(),
+        names: strings,
+        lacking: said('Of `names`, those of which it has no earlier version either.', strings),
+        againInMs: said('When the first is offered again.', z.number()).optional(),
+      }),
+    ).optional(),
+    names: said('How many names it asked for; absent: all.', z.int()).optional(),
+  }),
+);
+
+const proxyFields = {
+  id: z.string(),
+  role,
+  idc: z.string(),
+  protocol: z.string(),
+  peer: said('`address:port` of its end.', z.string()),
+  connectedForMs: z.number(),
+  lastEvent: said(
+    'The last event that it ACKed: event → ACK, and when that was.',
+    z.strictObject({ tookMs: z.number(), agoMs: z.number() }),
+  ).optional(),
+  types: z.record(z.string(), typeReport),
+};
+
+const proxyStatus = component('ProxyStatus', z.strictObject(proxyFields));
+
+const version = z.string().optional();
+const nodeStatus = component(
+  'NodeStatus',
+  z.strictObject({
+    ...proxyFields,
+    differences: said(
+      'What it was sent, or is to get, and has not accepted.',
+      z.array(
+        z.strictObject({
+          type: z.string(),
+          name: z.string(),
+          acked: version,
+          sent: version,
+          now: version,
+          state: z.enum(['sent', 'waiting', 'refused', 'held']),
+        }),
+      ),
+    ),
+  }),
+);
+
+const sourceStatus = z.strictObject({
+  name: z.string(),
+  from: z.enum(['source', 'snapshot', 'both']).optional(),
+  reason: z.string().optional(),
+  objects: z.int().optional(),
+  held: z.int().optional(),
+  repaired: z.int().optional(),
+  writtenAt: z.number().optional(),
+  knownGoodAt: z.number().optional(),
+});
+
+const peerStatus = z.strictObject({
+  name: z.string(),
+  state: z.enum(['in step', 'away', 'self', 'stranger']),
+  heardAgoMs: z.number().optional(),
+  why: z.string().optional(),
+  keptThereAlone: z.int(),
+});
+
+const levels = z.strictObject({
+  connections: z.int(),
+  connectionsMax: z.int(),
+  waiting: z.int(),
+  streamless: z.int(),
+  streams: z.int(),
+  streamsMax: z.int(),
+  turnedAway: z.record(z.string(), z.int()),
+  unfinishedBytes: z.int(),
+  silentTotal: z.int(),
+  paced: z.int(),
+  pacedTotal: z.int(),
+});
+
+const refusedStreams = z.strictObject({
+  from: said('IP address of the clients.', z.string()),
+  node: z.string().optional(),
+  reason: z.string(),
+  count: z.int(),
+  firstAgoMs: z.number(),
+  lastAgoMs: z.number(),
+});
+
+const slowPush = z.strictObject({
+  queueMs: z.number(),
+  planMs: z.number(),
+  encodeMs: z.number(),
+  sendMs: z.number(),
+  ackMs: z.number(),
+  wallMs: z.number(),
+  source: z.string(),
+  events: z.int(),
+  what: z.string(),
+  types: strings,
+  totalMs: z.number(),
+  subscriptions: z.int(),
+  lastNode: z.string(),
+  nacks: z.int(),
+  late: strings,
+});
+
+/** What a control plane says of itself. Times in milliseconds. */
+export const controlPlaneStatus = component(
+  'ControlPlaneStatus',
+  z.strictObject({
+    ready: said('New proxies may come, and are answered.', z.boolean()),
+    waitingFor: strings,
+    reasons: said('Why it still waits, for how long, and what to do.', strings),
+    sources: z.array(sourceStatus),
+    peers: said('The other control planes of this IDC.', z.array(peerStatus)),
+    idc: z.string(),
+    proxies: z.array(proxyStatus),
+    gone: said(
+      'Nodes that were connected and are not: what they have is unknown.',
+      z.array(z.strictObject({ id: z.string(), role, idc: z.string(), goneForMs: z.number() })),
+    ),
+    port: said('How full the xDS port is, and whom it turned away since the start.', levels).optional(),
+    refusedStreams: z.array(refusedStreams),
+    eventToAck: z.strictObject({
+      count: z.int(),
+      p50Ms: z.number(),
+      p90Ms: z.number(),
+      p95Ms: z.number(),
+      p99Ms: z.number(),
+      maxMs: z.number(),
+    }),
+    evacuations: z.array(evacuation),
+    comingHome: said(
+      'Groups that come home little by little, with the share that they keep now, percent.',
+      z.array(z.strictObject({ group: z.string(), percent: z.number() })),
+    ),
+    slowPushes: said('The last pushes that were slow or not ACKed in time, newest first.', z.array(slowPush)),
+    loopPrevention: z.enum(['on', 'off']),
+    problems: said('What is wrong beyond registry objects.', z.array(problemOfObject)),
+  }),
+);
+
+const text = (description: string) => ({ description, text: true }) as const;
+const anyQuery = { query: z.strictObject({}), takesAnyQuery: true } as const;
+const tag = 'status';
+
+/** What goes in and comes out of the pages of the admin address. */
+export const statusContract = {
+  listPages: {
+    ...{ tag, summary: 'All operations, one a line', help: 'this list', ...anyQuery },
+    answers: { 200: text('Method, path, and what it is for.') },
+  },
+  getLive: {
+    ...{ tag, summary: 'Whether the process answers', help: 'the process answers', ...anyQuery },
+    answers: { 200: text('It lives.') },
+  },
+  getReady: {
+    ...{ tag, summary: 'Whether xDS is answered', ...anyQuery },
+    help: 'xDS is answered; else 503 and what is waited for',
+    answers: { 200: text('It is ready.'), 503: text('It is not ready, and what it waits for.') },
+  },
+  getStatus: {
+    ...{ tag, isDear: true, takesAnyQuery: true },
+    summary: 'Proxies, what they have, and how long events take to their ACKs',
+    help: 'proxies, what they have, event → ACK; ?node=ID: one of them in full (JSON)',
+    query: z.strictObject({
+      node: z
+        .string()
+        .optional()
+        .meta({ description: 'A node id: only this proxy, each of its streams in full.' }),
+    }),
+    answers: {
+      200: {
+        description: 'Of the control plane, or of one node each of its streams.',
+        schema: component('Status', z.union([controlPlaneStatus, z.array(nodeStatus)])),
+      },
+    },
+    refusals: [404, 429],
+  },
+  getProblems: {
+    ...{ tag, isDear: true, ...anyQuery },
+    summary: 'What is wrong with registry objects',
+    help: 'what is wrong with registry objects (JSON)',
+    answers: {
+      200: { description: 'Errors and warnings.', schema: component('Problems', z.array(problemOfObject)) },
+    },
+    refusals: [429],
+  },
+  getMetrics: {
+    ...{ tag, isDear: true, ...anyQuery },
+    summary: 'Metrics for Prometheus',
+    help: 'Prometheus metrics',
+    answers: { 200: text("Prometheus' text format.") },
+    refusals: [429],
+  },
+  confirmDeletes: {
+    ...{ tag, needsToken: true, ...anyQuery },
+    summary: 'Let go the deletions that the shrink guard holds',
+    help: 'let go the deletions that the shrink guard holds (needs the token)',
+    answers: {
+      200: {
+        description: 'How many were let go.',
+        schema: component('ConfirmedDeletes', z.strictObject({ released: z.int() })),
+      },
+    },
+  },
+} as const satisfies Readonly<Record<string, Operation>>;
