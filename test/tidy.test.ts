@@ -11,8 +11,9 @@ import {
   checkRegistryHosts,
   checkSyntax,
 } from './support/tidy/tidy.ts';
+import { checkFlat, checkReadmes } from './support/tidy/tidy-rooms.ts';
 import { blank, type SourceFile } from './support/tidy/tidy-source.ts';
-import { entryPoints, linesMax } from './support/tidy/tidy-table.ts';
+import { entryPoints, flatMax, linesMax } from './support/tidy/tidy-table.ts';
 import { readTree } from './support/tidy/tree.ts';
 
 const tree = readTree(fileURLToPath(new URL('..', import.meta.url)));
@@ -170,6 +171,33 @@ for (const [name, check, faulty, clean] of checks) {
     t.same(check(files(clean)), [], 'finds nothing where nothing is wrong');
   });
 }
+
+t.test('folders are small', async (t) => {
+  const flat = (folder: string, count: number) =>
+    files(Object.fromEntries(Array.from({ length: count }, (_, i) => [`${folder}/f${i}.ts`, ''])));
+  t.same(checkFlat(tree), [], 'in this tree');
+  t.match(checkFlat(flat('src/plan', flatMax + 1)), [/^src\/plan: 16 files lie flat/]);
+  t.match(checkFlat(flat('src/drill/scenarios', 3)), [/^src\/drill\/scenarios: is exempt/]);
+  const clean = [...flat('src/plan', flatMax), ...flat('test/plan', 99), ...flat('src/drill/scenarios', 99)];
+  t.same(
+    checkFlat([...clean, ...files({ 'src/plan/README.md': '' })]),
+    [],
+    'finds nothing where nothing is wrong',
+  );
+});
+
+t.test('rooms say what goes in, what comes out and where to begin', async (t) => {
+  const room = (readme: string) =>
+    checkReadmes(files({ 'src/plan/of/a.ts': '', 'src/plan/README.md': readme }));
+  t.same(checkReadmes(tree), [], 'in this tree');
+  t.same(room('# plan\n\nIn: Groups\nOut: plans\nBegin with `of/a.ts`.\n'), []);
+  t.match(checkReadmes(files({ 'src/plan/of/a.ts': '' })), [/^src\/plan\/README\.md: is missing/]);
+  t.match(room('# plan\n\nIn: Groups\nBegin with `of/a.ts`.\n'), [/no line begins with 'Out: '/]);
+  t.match(room('# plan\n\nIn: x\nOut: y\nBegin with `a.ts`.\n'), [
+    /a\.ts: there is no such file in src\/plan/,
+  ]);
+  t.match(room(`# plan\n\nIn: x\nOut: y\nBegin with it.${'\n'.repeat(9)}`), [/13 lines, of at most 10/]);
+});
 
 t.test('a missing entry point is found', async (t) => {
   t.equal(checkDeadFiles([]).length, entryPoints.length);

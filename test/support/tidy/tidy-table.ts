@@ -145,3 +145,15 @@ export const ambientExemptions: Readonly<Record<string, string>> = {
 
 /** The longest that a file may be. Beyond it, it holds more than one idea. */
 export const linesMax = 400;
+
+/** The most files that may lie flat in a folder of `src/`. */
+export const flatMax = 15;
+
+/** Folders of `src/` that hold more, each with its reason. */
+export const flatExemptions: Readonly<Record<string, string>> = {
+  'src/drill/scenarios': 'data: one file for each scenario, found by its name',
+  'src/serve': 'a library, whose public entry is its path',
+};
+
+/** The longest that the README.md of a room may be. */
+export const readmeLinesMax = 10;
