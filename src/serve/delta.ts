@@ -1,4 +1,5 @@
 import { type Due, gatherDue, type Plan, type Removals, refsOfChanged } from './plan.ts';
+import type { Slices } from './slices.ts';
 import type { Group, Snapshot } from './snapshot.ts';
 import type { Subscription } from './subscription.ts';
 
@@ -6,14 +7,14 @@ import type { Subscription } from './subscription.ts';
  * What Delta has to say: what changed, what was asked for, and what is no more. A name that was asked for
  * and does not exist is told as removed, so that the client need not wait for it.
  */
-export function planDelta<M>(
+export function* planDelta<M>(
   sub: Subscription,
   snapshot: Snapshot<M>,
   group: Group<M>,
   removals: Removals,
-): Plan {
-  const due = gatherDue(sub, snapshot, group, removals);
-  const resources = [...(sub.all ? snapshot.visible(group) : due.upserts), ...due.kept];
+): Slices<Plan> {
+  const due = yield* gatherDue(sub, snapshot, group, removals);
+  const resources = [...(sub.all ? yield* snapshot.visibleInSlices(group) : due.upserts), ...due.kept];
   const removed = removedNames(sub, snapshot, due, removals);
   return {
     send: resources.length > 0 || removed.length > 0 || sub.answer,

@@ -9,8 +9,15 @@ import type { Services, Stream, StreamHandler } from './server.ts';
 import { type DiscoveryMethod, discoveryMethods } from './services.ts';
 import { Session } from './session.ts';
 import type { SessionStream } from './session-host.ts';
+import type { Slices } from './slices.ts';
 import { isResourceType, ruleOf } from './types.ts';
-import { parseDeltaRequest, parseSotwRequest } from './wire.ts';
+import {
+  type DeltaRequest,
+  type Reading,
+  readDeltaRequest,
+  readSotwRequest,
+  type SotwRequest,
+} from './wire.ts';
 
 /** What discovery needs of the server. */
 export interface DiscoveryOptions {
@@ -58,19 +65,36 @@ function open(
     if (session?.knows(typeUrl) !== true) checkType(typeUrl);
     return typeUrl === request.typeUrl ? request : { ...request, typeUrl };
   };
+  const receiveSotw = (said: SotwRequest) => {
+    const request = typed(said);
+    if (once && request.names.length === 0 && !ruleOf(request.typeUrl).wildcard)
+      throw new MeshError('invalid', 'a request for resources of this type must name them');
+    (session ?? identify(request.node)).receiveSotw(request);
+  };
+  const receiveDelta = (said: DeltaRequest) => {
+    const request = typed(said);
+    (session ?? identify(request.node)).receiveDelta(request);
+  };
+  const take = <R>(reading: Reading<R>, receive: (request: R) => void) => {
+    // An ACK of State of the World is through with its names in one step.
+    for (let steps = 0; steps < stepsAtOnce; steps += 1)
+      if (reading.step(stepBytes)) return receive(reading.request());
+    stream.inSlices(takeSlowly(reading, receive));
+  };
+  function* takeSlowly<R>(reading: Reading<R>, receive: (request: R) => void): Slices {
+    try {
+      while (!reading.step(stepBytes)) yield;
+      receive(reading.request());
+    } catch (reason) {
+      stream.refuse(refusal(reason));
+    }
+  }
   return {
     receive(bytes) {
       hub.stats.requests += 1;
       try {
-        if (protocol === 'sotw') {
-          const request = typed(parseSotwRequest(bytes, session?.lastNames()));
-          if (once && request.names.length === 0 && !ruleOf(request.typeUrl).wildcard)
-            throw new MeshError('invalid', 'a request for resources of this type must name them');
-          (session ?? identify(request.node)).receiveSotw(request);
-        } else {
-          const request = typed(parseDeltaRequest(bytes));
-          (session ?? identify(request.node)).receiveDelta(request);
-        }
+        if (protocol === 'sotw') take(readSotwRequest(bytes, session?.lastNames()), receiveSotw);
+        else take(readDeltaRequest(bytes), receiveDelta);
       } catch (reason) {
         stream.refuse(refusal(reason));
       }
@@ -86,12 +110,17 @@ function open(
   };
 }
 
+// What is read of a request before others have their turn: some hundred names.
+const stepBytes = 8 * 1024;
+const stepsAtOnce = 4;
+
 /** A stream that ends with the first response. */
 function answeredOnce(stream: Stream): SessionStream {
   return {
     unreadBytes: () => stream.unreadBytes(),
     whenRead: (fn) => stream.whenRead(fn),
     refuse: (error) => stream.refuse(error),
+    inSlices: (work) => stream.inSlices(work),
     write(bytes) {
       stream.write(bytes);
       // Not while the session writes.

@@ -93,7 +93,8 @@ export class FrameReader {
       }
       if (!this.taker.mayTake(length, bytes[at] === 1)) {
         // Bytes of the scratch buffer are another stream's before this one goes on.
-        this.keep(Buffer.from(bytes.subarray(at)), 0);
+        const rest = bytes.subarray(at);
+        this.keep(rest.buffer === scratch.buffer ? Buffer.from(rest) : rest, 0);
         return;
       }
       this.taker.take(bytes.subarray(at + headBytes, end), bytes[at] === 1);
@@ -120,7 +121,7 @@ export class FrameReader {
   private joined(chunk: Buffer): Buffer | undefined {
     if (this.keptBytes === 0) return chunk;
     // A view of a few bytes would keep all that was read with them.
-    this.kept.push(chunk.length < pieceBytesMin ? Buffer.from(chunk) : chunk);
+    if (chunk.length > 0) this.kept.push(chunk.length < pieceBytesMin ? Buffer.from(chunk) : chunk);
     this.keptBytes += chunk.length;
     if (this.keptBytes < this.wantedBytes) {
       this.compact();
@@ -151,13 +152,20 @@ export class FrameReader {
 
 // An ACK of State of the World repeats all names, tens of KiB that go at once: new memory for each would be most of the
 // collector's work. One buffer serves all streams, since a message is read before the next one comes.
-let scratch = Buffer.allocUnsafe(64 * 1024);
+let scratch = Buffer.allocUnsafeSlow(64 * 1024);
 const scratchBytesMax = 2 ** 20;
+
+/** Lets a message that a reader gave stay as it is when the next one is read. */
+export function keepMessage(message: Buffer): void {
+  if (message.buffer === scratch.buffer) scratch = Buffer.allocUnsafeSlow(64 * 1024);
+}
 
 /** The parts in one buffer, which is good until the next call. */
 function joinedForNow(parts: readonly Buffer[], length: number): Buffer {
+  const [first] = parts;
+  if (first !== undefined && parts.length === 1) return first;
   if (length > scratchBytesMax) return Buffer.concat(parts, length);
-  if (length > scratch.length) scratch = Buffer.allocUnsafe(scratchBytesMax);
+  if (length > scratch.length) scratch = Buffer.allocUnsafeSlow(scratchBytesMax);
   let at = 0;
   for (const part of parts) at += part.copy(scratch, at);
   return scratch.subarray(0, length);

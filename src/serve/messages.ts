@@ -3,9 +3,11 @@ import { unzipSync } from 'node:zlib';
 import type { Timer } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import type { Call } from './call.ts';
-import { FrameReader, frameOf } from './frame.ts';
+import { FrameReader, frameOf, keepMessage } from './frame.ts';
 import type { Intake } from './intake.ts';
 import type { Pace } from './pace.ts';
+import type { Slices } from './slices.ts';
+import { workOf } from './work.ts';
 
 /** What becomes of what a call brings. */
 export interface Receiver {
@@ -30,6 +32,8 @@ export interface Messages {
   whenRead(fn: () => void): void;
   /** Calls `fn` once what came so far has been taken: nothing waits for its turn. */
   whenTaken(fn: () => void): void;
+  /** Does work in slices, each when the line comes to it, and reads nothing more until all of it is done. */
+  inSlices(work: Slices): void;
   /** Whatever still comes is passed over. */
   stop(): void;
 }
@@ -82,40 +86,61 @@ function pacer(
 // What a piece costs before it is looked at: a client may send a message byte by byte.
 const pieceMs = 0.02;
 
-function readFrames(http: ServerHttp2Stream, receiver: Receiver): Pick<Messages, 'whenTaken' | 'stop'> {
+function readFrames(
+  http: ServerHttp2Stream,
+  receiver: Receiver,
+): Pick<Messages, 'whenTaken' | 'inSlices' | 'stop'> {
   const { intake, pace } = receiver;
   let [waits, isStopped] = [false, false];
   let taken: (() => void) | undefined;
-  const mustWait = pacer(http, receiver, () => {
+  const resume = () => {
     if (isStopped) return;
     waits = false;
     http.resume();
     read(() => reader.goOn());
     if (!waits) taken?.();
+  };
+  const mustWait = pacer(http, receiver, resume);
+  const work = workOf(pace, {
+    isOver: () => isStopped,
+    wait() {
+      waits = true;
+      http.pause();
+    },
+    resume,
+    failed: (error) => fail(error),
   });
   const reader = new FrameReader({
     bytesMax: () => intake.bytesMax(),
     mayTake(bytes, isCompressed) {
-      if (isStopped) return false;
+      if (isStopped || work.isLeft()) return false;
       waits = mustWait(isCompressed ? inflatedMax(bytes, intake.inflatedBytesMax) : bytes);
       return !waits;
     },
-    take: (message, isCompressed) =>
-      pace.run(() => receiver.receive(isCompressed ? inflated(message, intake.inflatedBytesMax) : message)),
+    take(message, isCompressed) {
+      const isLeft = work.take(() =>
+        pace.run(() => receiver.receive(isCompressed ? inflated(message, intake.inflatedBytesMax) : message)),
+      );
+      if (isLeft) keepMessage(message);
+    },
     // What waits here to be read is not late.
     waiting: (bytes) => intake.waiting(waits ? 0 : bytes),
   });
+  const fail = (error: unknown) => {
+    stop();
+    receiver.refuse(MeshError.from(error));
+  };
   const read = (some: () => void) => {
     try {
       some();
     } catch (error) {
-      stop();
-      receiver.refuse(MeshError.from(error));
+      fail(error);
     }
   };
   const stop = () => {
     if (isStopped) return;
     isStopped = true;
+    work.cancel();
     http.off('data', ours);
     // What comes is dropped, so that its client sees the end.
     if (http.destroyed) return;
@@ -134,6 +159,7 @@ function readFrames(http: ServerHttp2Stream, receiver: Receiver): Pick<Messages,
   http.on('data', ours);
   return {
     stop,
+    inSlices: (some) => work.add(some),
     // A stream that is paused tells its end all the same, while its last message waits here.
     whenTaken(fn) {
       if (waits) taken = fn;

@@ -1,3 +1,5 @@
+import { each, type Slices } from './slices.ts';
+
 /** Names of resources, none twice. Never changes. */
 export interface Names extends Iterable<string> {
   readonly size: number;
@@ -36,20 +38,26 @@ const changesMax = 512;
 const none: ReadonlySet<string> = new Set();
 
 /** `from` with names that it has not and without some that it has. `added` must not be changed afterwards. */
-export function changedNames(from: Names, added: ReadonlySet<string>, removed: ReadonlySet<string>): Names {
+export function* changedNames(
+  from: Names,
+  added: ReadonlySet<string>,
+  removed: ReadonlySet<string>,
+): Slices<Names> {
   const base = baseOf(from);
-  const layer = overlay(from, added, removed);
-  const changes = layer.added.size + layer.removed.size;
-  if (changes <= changesMax && changes < base.size) return new LayeredNames(base, layer.added, layer.removed);
-  return new Set(new LayeredNames(base, layer.added, layer.removed));
-}
-
-/** A change on top of the changes that `from` has to its base. */
-function overlay(from: Names, added: ReadonlySet<string>, removed: ReadonlySet<string>) {
+  // On top of the changes that `from` has to its base.
   const layer = { added: new Set(addedOf(from)), removed: new Set(removedOf(from)) };
-  for (const name of removed) if (!layer.added.delete(name)) layer.removed.add(name);
-  for (const name of added) if (!layer.removed.delete(name)) layer.added.add(name);
-  return layer;
+  yield* each(removed, (name) => {
+    if (!layer.added.delete(name)) layer.removed.add(name);
+  });
+  yield* each(added, (name) => {
+    if (!layer.removed.delete(name)) layer.added.add(name);
+  });
+  const changes = layer.added.size + layer.removed.size;
+  const layered = new LayeredNames(base, layer.added, layer.removed);
+  if (changes <= changesMax && changes < base.size) return layered;
+  const whole = new Set<string>();
+  yield* each(layered, (name) => void whole.add(name));
+  return whole;
 }
 
 /** What `to` has and `from` has not, and the other way; undefined where that can only be found by looking through all. */
@@ -67,12 +75,15 @@ export function changeBetween(
 }
 
 /** Whether two sets have the same names. */
-export function sameNames(a: Names, b: Names): boolean {
+export function* sameNames(a: Names, b: Names): Slices<boolean> {
   if (a.size !== b.size) return false;
   const change = changeBetween(a, b);
   if (change !== undefined) return change.added.length === 0 && change.removed.length === 0;
-  for (const name of b) if (!a.has(name)) return false;
-  return true;
+  let same = true;
+  yield* each(b, (name) => {
+    same &&= a.has(name);
+  });
+  return same;
 }
 
 function baseOf(names: Names): Names {

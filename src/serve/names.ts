@@ -2,7 +2,8 @@ import { LRUCache } from 'lru-cache';
 import { contentHash } from '../base/hash.ts';
 import { changedNames, type Names, sameNames } from './name-layers.ts';
 import { ownBytes } from './own-bytes.ts';
-import { parseNames } from './wire.ts';
+import { each, finish, type Slices } from './slices.ts';
+import { eachName } from './wire.ts';
 
 export type { Names } from './name-layers.ts';
 
@@ -65,15 +66,17 @@ export class NameSets {
 
   /** The set with exactly these names. The caller must not change `names` afterwards. */
   intern(names: ReadonlySet<string>): NameSet {
-    return this.interned(names, plus(zero, names, 1));
+    const sum = new NameSum();
+    for (const name of names) sum.add(name);
+    return finish(this.interned(names, sum));
   }
 
-  private interned(names: Names, sum: NameSum): NameSet {
+  private *interned(names: Names, sum: NameSum): Slices<NameSet> {
     if (names.size === 0) return this.empty;
-    const key = keyOf(names.size, sum);
+    const key = sum.key(names.size);
     const known = this.sets.get(key)?.deref();
     if (known !== undefined) {
-      if (sameNames(known.names, names)) return known;
+      if (yield* sameNames(known.names, names)) return known;
       // Two sets with one hash: correct, though not shared.
       this.unique += 1;
       return this.keep(`${key}!${this.unique}`, names, sum);
@@ -85,33 +88,49 @@ export class NameSets {
   }
 
   private keep(key: string, names: Names, sum: NameSum): NameSet {
-    const made = { key, names, bytes: nameBytes * names.size + 2 * sum[2] };
+    const made = { key, names, bytes: nameBytes * names.size + 2 * sum.length };
     this.sums.set(made, sum);
     return made;
   }
 
   /** `from` with names taken away, and then names added. Costs as much as the change is large, not as the set is. */
-  change(from: NameSet, add: NameSet, remove: readonly string[]): NameSet {
+  *change(from: NameSet, add: NameSet, remove: readonly string[]): Slices<NameSet> {
     if (remove.length === 0 && (from === this.empty || add === this.empty))
       return from === this.empty ? add : from;
     const added = new Set<string>();
     const removed = new Set<string>();
-    for (const name of remove) if (from.names.has(name) && !add.names.has(name)) removed.add(name);
-    for (const name of add.names) if (!from.names.has(name)) added.add(name);
+    const sum = new NameSum(this.sums.get(from));
+    yield* each(remove, (name) => {
+      if (!from.names.has(name) || add.names.has(name) || removed.has(name)) return;
+      removed.add(name);
+      sum.take(name);
+    });
+    yield* each(add.names, (name) => {
+      if (from.names.has(name)) return;
+      added.add(name);
+      sum.add(name);
+    });
     if (added.size === 0 && removed.size === 0) return from;
-    const sum = plus(plus(this.sums.get(from) ?? zero, added, 1), removed, -1);
-    return this.interned(changedNames(from.names, added, removed), sum);
+    return yield* this.interned(yield* changedNames(from.names, added, removed), sum);
   }
 
   /** Reads the bytes of resource_names fields; equal bytes are read once and kept once. */
-  read(raw: Buffer): ReadNames {
+  *read(raw: Buffer): Slices<ReadNames> {
     if (raw.length === 0) return { raw, star: false, set: this.empty };
-    const key = contentHash(raw);
+    const key = yield* hashOf(raw);
     const known = this.recent.get(key);
     if (known?.raw.equals(raw)) return known;
-    const names = new Set(parseNames(raw));
-    const star = names.delete('*');
-    const made = { raw: ownBytes(raw), star, set: this.intern(names) };
+    const names = new Set<string>();
+    const sum = new NameSum();
+    let star = false;
+    yield* each(eachName(raw), (name) => {
+      if (name === '*') star = true;
+      else if (!names.has(name)) {
+        names.add(name);
+        sum.add(name);
+      }
+    });
+    const made = { raw: ownBytes(raw), star, set: yield* this.interned(names, sum) };
     this.recent.set(key, made);
     return made;
   }
@@ -120,22 +139,51 @@ export class NameSets {
 // A name without its text: its place in a set, and what is noted about it while it is sent.
 const nameBytes = 100;
 
+// Hashed at once in some tenths of a millisecond.
+const hashedBytes = 256 * 1024;
+
+function* hashOf(raw: Buffer): Slices<string> {
+  if (raw.length <= hashedBytes) return contentHash(raw);
+  const hashes: string[] = [];
+  for (let at = 0; at < raw.length; at += hashedBytes) {
+    hashes.push(contentHash(raw.subarray(at, at + hashedBytes)));
+    yield;
+  }
+  return contentHash(...hashes);
+}
+
 /**
  * The hash of a set of names: its names' own, combined by exclusive or, so that no order matters and a name leaves as it came; and
  * how long they are together.
  */
-type NameSum = readonly [high: number, low: number, length: number];
+class NameSum {
+  #high: number;
+  #low: number;
+  length: number;
 
-const zero: NameSum = [0, 0, 0];
+  /** Begins as another. */
+  constructor(from?: NameSum) {
+    this.#high = from === undefined ? 0 : from.#high;
+    this.#low = from === undefined ? 0 : from.#low;
+    this.length = from === undefined ? 0 : from.length;
+  }
 
-function keyOf(size: number, [high, low]: NameSum): string {
-  return `${size}-${(high >>> 0).toString(16)}${(low >>> 0).toString(16).padStart(8, '0')}`;
-}
+  add(name: string): void {
+    this.#mix(name);
+    this.length += name.length;
+  }
 
-/** Names put in (1), or taken out (-1). */
-function plus(sum: NameSum, names: Iterable<string>, sign: 1 | -1): NameSum {
-  let [high, low, length] = sum;
-  for (const name of names) {
+  take(name: string): void {
+    this.#mix(name);
+    this.length -= name.length;
+  }
+
+  key(size: number): string {
+    const [high, low] = [this.#high >>> 0, this.#low >>> 0];
+    return `${size}-${high.toString(16)}${low.toString(16).padStart(8, '0')}`;
+  }
+
+  #mix(name: string): void {
     let a = 0x811c9dc5;
     let b = 0x9e3779b9;
     for (let i = 0; i < name.length; i++) {
@@ -144,9 +192,7 @@ function plus(sum: NameSum, names: Iterable<string>, sign: 1 | -1): NameSum {
       b = Math.imul(b ^ (unit + i), 0x85ebca6b);
       b ^= b >>> 13;
     }
-    high ^= a;
-    low ^= b;
-    length += sign * name.length;
+    this.#high ^= a;
+    this.#low ^= b;
   }
-  return [high, low, length];
 }

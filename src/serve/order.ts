@@ -1,3 +1,7 @@
+import { standsInPlace } from './refusal.ts';
+import type { Subscribed } from './subscribed.ts';
+import { isPending, type Sent } from './subscription.ts';
+
 /** One type of a stream, as far as the push order cares. Given in push order. */
 export interface Turn {
   /** It does not wait for the types before it. */
@@ -12,6 +16,31 @@ export interface Turn {
   nacked(): boolean;
   /** Removals that wait until nothing can name them. */
   readonly held: boolean;
+}
+
+/**
+ * Whether something may have to be sent on a stream; 'quiet': nothing is due, under way, held or refused.
+ */
+export function stateOf<M>(members: readonly Subscribed<M>[]): 'due' | 'waiting' | 'quiet' {
+  let state: 'waiting' | 'quiet' = 'quiet';
+  for (const { sub, group } of members) {
+    if (sub.held.size > 0 || isPending(sub, group)) return 'due';
+    if (sub.inFlight !== undefined || sub.nacked !== undefined) state = 'waiting';
+  }
+  return state;
+}
+
+/** The types of a stream as turns. */
+export function turnsOf<M>(members: readonly Subscribed<M>[], isOverdue: (sent: Sent) => boolean): Turn[] {
+  return members.map(({ sub, group, snapshot }) => ({
+    eager: sub.rule.eager,
+    pending: isPending(sub, group),
+    inFlight: sub.inFlight !== undefined,
+    overdue: sub.inFlight !== undefined && isOverdue(sub.inFlight),
+    // Looked for where it counts: a client may have refused thousands.
+    nacked: () => standsInPlace(sub, (name) => snapshot.marks.get(name)?.born),
+    held: sub.held.size > 0,
+  }));
 }
 
 /** Which type may send now, and whether it is to carry out its held removals. */

@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
+import type { Slices } from './slices.ts';
 
 /** How much processor time requests may take. */
 export interface PaceLimits {
@@ -22,6 +23,8 @@ export interface PaceLimits {
   readonly littleBytes: number;
   /** After so many milliseconds of requests in one turn of the event loop, those who ask for much wait for the next one. */
   readonly loopMs: number;
+  /** Work that is done in slices is left after so many milliseconds, and goes on when the line comes to it. */
+  readonly sliceMs: number;
 }
 
 /** A first request of 100,000 names takes some 200 ms; an ACK, microseconds. */
@@ -29,12 +32,19 @@ export const paceLimits: PaceLimits = {
   ...{ burstMs: 2_000, share: 0.25, overMsMax: 60_000 },
   ...{ allBurstMs: 500, allShare: 0.5 },
   ...{ littleMs: 200, lateMs: 10_000, littleBytes: 64 * 1024, loopMs: 5 },
+  sliceMs: 2,
 };
 
 /** One connection's requests, as fast as they may be read. */
 export interface Pace {
   /** Does work that the connection asked for, and counts its time. */
   run(work: () => void): void;
+  /** Does a slice of work, and counts its time; whether that was the last one. */
+  slice(work: Slices): boolean;
+  /**
+   * Calls `goOn` when the next slice may be done, unless the timer is cancelled. Throws MeshError 'exhausted' as `mustWait`.
+   */
+  nextSlice(goOn: () => void): Timer;
   /** Counts time that was, or will be, taken for it elsewhere. */
   charge(ms: number): void;
   /** Whether enough was counted since `mustWait` was last asked to ask it again before the next message comes. */
@@ -49,6 +59,8 @@ export interface Pace {
 interface Waiter {
   readonly pace: ConnectionPace;
   readonly goOn: () => void;
+  /** What it waits for is a slice, not all of a message. */
+  readonly isSlice: boolean;
 }
 
 // What is counted without a look at the clock, at most, and what a connection may do before it is asked whether it has to wait: an
@@ -56,6 +68,8 @@ interface Waiter {
 const uncountedMsMax = 0.2;
 // Somebody in line has a turn at least this often: one that is charged for what a crowd shares does not wait for all of it.
 const turnMsMax = 250;
+// Of the processor, what is left to slices, whatever all have had: a turn each 250 ms would be a hundredth of it.
+const sliceShare = 0.1;
 // Who has had no more than this lately asks for little, however many wait.
 const leastMs = 5;
 
@@ -167,8 +181,12 @@ export class Paces {
       this.#line.delete(waiter);
       waiter.pace.hasTurn = true;
       waiter.goOn();
+      const took = this.#clock.now() - now;
       // However long one's message takes, as much time is left to those who do not wait.
-      this.#turnMs = Math.max(turnMsMax, (this.#clock.now() - now) / this.#limits.allShare);
+      this.#turnMs = Math.max(
+        waiter.isSlice ? Math.min(turnMsMax, took / sliceShare) : turnMsMax,
+        took / this.#limits.allShare,
+      );
     }
     const end = this.#clock.now();
     if (end > begin) this.#restUntil = Math.max(this.#restUntil, 2 * end - begin);
@@ -255,6 +273,26 @@ class ConnectionPace implements Pace {
     }
   }
 
+  slice(work: Slices): boolean {
+    let isDone = false;
+    this.run(() => {
+      const end = this.#clock.now() + this.#limits.sliceMs;
+      do isDone = work.next().done === true;
+      while (!isDone && this.#clock.now() < end);
+    });
+    return isDone;
+  }
+
+  nextSlice(goOn: () => void): Timer {
+    const now = this.#clock.now();
+    this.#count(now);
+    const over = this.#own.overMs(now);
+    if (over <= 0) return this.#common.queue({ pace: this, goOn, isSlice: true });
+    this.#judge(now);
+    this.#common.waits();
+    return this.#clock.after(Math.ceil(over / this.#limits.share), goOn);
+  }
+
   charge(ms: number): void {
     this.#sinceAsked += ms;
     this.#uncounted += ms;
@@ -298,7 +336,7 @@ class ConnectionPace implements Pace {
       return undefined;
     }
     this.#common.waits();
-    return this.#common.queue({ pace: this, goOn });
+    return this.#common.queue({ pace: this, goOn, isSlice: false });
   }
 
   #isLittle(bytes: number, now: number): boolean {

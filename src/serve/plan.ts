@@ -1,5 +1,6 @@
 import type { Cause } from './cause.ts';
 import type { EncodedResource } from './codec.ts';
+import { each, type Slices } from './slices.ts';
 import type { Difference, Group, Snapshot } from './snapshot.ts';
 import { sees } from './snapshot.ts';
 import type { Held, Subscription } from './subscription.ts';
@@ -36,12 +37,12 @@ export interface Due {
 const nothing: Difference = { upserts: [], removed: [], superseded: [] };
 
 /** Gathers what is due to a subscription, before the protocol decides how to say it. */
-export function gatherDue<M>(
+export function* gatherDue<M>(
   sub: Subscription,
   snapshot: Snapshot<M>,
   group: Group<M>,
   removals: Removals,
-): Due {
+): Slices<Due> {
   // What stood when the stream came is its beginning, not a change.
   const difference = sub.revision === 0 ? nothing : snapshot.since(group, sub.revision);
   const upserts = new Map<string, EncodedResource>();
@@ -53,16 +54,16 @@ export function gatherDue<M>(
   const missing: string[] = [];
   const kept: EncodedResource[] = [];
   const held = new Map<string, Held>();
-  for (const name of namedBy(sub, group)) {
+  yield* each(namedBy(sub, group), (name) => {
     const mark = snapshot.marks.get(name);
-    if (upserts.has(name) || !sees(group, name)) continue;
+    if (upserts.has(name) || !sees(group, name)) return;
     if (mark?.resource !== undefined) upserts.set(name, mark.resource);
     else if (mark !== undefined && removals === 'hold') {
       // A cluster that is held may still have to warm: by the endpoints that it had.
       kept.push(mark.last);
       held.set(name, mark);
     } else missing.push(name);
-  }
+  });
   if (removals === 'hold') {
     for (const [name, mark] of sub.held) if (!snapshot.marks.get(name)?.resource) held.set(name, mark);
     for (const name of sub.gone) held.set(name, {});
@@ -88,4 +89,11 @@ export function refsOfChanged(sub: Subscription, upserts: readonly EncodedResour
   // On a stream's first response nothing is known to the client, and it asks for all by itself.
   if (sub.revision === 0 && sub.all) return [];
   return [...new Set(upserts.flatMap((resource) => resource.refs))];
+}
+
+const none: ReadonlySet<string> = new Set();
+
+/** What was held and is no longer: its removal is carried out. */
+export function releasedBy({ held }: Subscription, now: Plan['held']): ReadonlySet<string> {
+  return held.size === 0 ? none : new Set([...held.keys()].filter((name) => !now.has(name)));
 }

@@ -1,5 +1,13 @@
 import type { Random } from '../base/random.ts';
-import { addFresh, isPending, ownRejected, type Sent, type Subscription } from './subscription.ts';
+import { each, type Slices } from './slices.ts';
+import {
+  addFresh,
+  isPending,
+  ownRejected,
+  type Refusal,
+  type Sent,
+  type Subscription,
+} from './subscription.ts';
 
 /** How often what was refused is offered again; docs/defaults.md states it. */
 export const offerLimits = {
@@ -55,24 +63,29 @@ export function blamedBy(message: string, names: readonly string[]): string[] | 
  * was not there. What the client has unsubscribed from since it was sent does not count. `isNews`: the same content was not
  * refused before; `refused`: which it is, none where that is not known.
  */
-export function refuse(
+export function* refuse(
   sub: Subscription,
   sent: Sent,
   message: string,
   context: RefusalContext,
-): { readonly isNews: boolean; readonly refused: readonly string[] } {
+): Slices<{ readonly isNews: boolean; readonly refused: readonly string[] }> {
   const { names, removed, version, bytes } = sent.response;
   const blamed = blamedBy(message, names);
   const all = blamed ?? [...names, ...removed];
   const known = blamed !== undefined || all.length === 1;
-  const suspects = all.filter((name) => sub.wildcard || sub.set.names.has(name));
   const rejected = ownRejected(sub);
-  const before = new Map(suspects.map((name) => [name, rejected.get(name)]));
-  for (const some of [names, removed]) for (const name of some) rejected.delete(name);
+  const suspects: string[] = [];
+  const before = new Map<string, Refusal | undefined>();
+  yield* each(all, (name) => {
+    if (!sub.wildcard && !sub.set.names.has(name)) return;
+    suspects.push(name);
+    before.set(name, rejected.get(name));
+  });
+  for (const some of [names, removed]) yield* each(some, (name) => void rejected.delete(name));
   if (rejected.size === 0) sub.offerAt = Number.POSITIVE_INFINITY;
   const gone = new Set(removed);
   let news = suspects.length === 0;
-  for (const name of suspects) {
+  yield* each(suspects, (name) => {
     const earlier = before.get(name);
     const now = gone.has(name) ? undefined : context.versionOf(name);
     const same = earlier !== undefined && earlier.version === now;
@@ -88,7 +101,7 @@ export function refuse(
     };
     rejected.set(name, { confirmed, known, version: now, ...words, at, pauseMs });
     sub.offerAt = Math.min(sub.offerAt, at);
-  }
+  });
   // An empty response says something only where it is the whole state.
   const stands = rejected.size > 0 || (all.length === 0 && !context.divisible);
   sub.nacked = stands ? { version, at: context.now, message } : undefined;

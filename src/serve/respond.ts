@@ -1,6 +1,7 @@
 import type { Answers } from './answers.ts';
 import { planDelta } from './delta.ts';
 import type { Plan, Removals } from './plan.ts';
+import type { Slices } from './slices.ts';
 import { type Group, type Snapshot, versionText } from './snapshot.ts';
 import { planSotw } from './sotw.ts';
 import type { Subscription } from './subscription.ts';
@@ -28,6 +29,8 @@ export interface Stand<M> {
 
 // Names in a state that need not be compared with any other's.
 const sharedNamesMax = 256;
+// To compare a state of more names costs about what its answer does.
+const comparedNamesMax = 2_000;
 
 /** Numbers responses: `nextSequence` is called once for each response built. */
 export interface Sequence {
@@ -39,48 +42,50 @@ export interface Sequence {
  * nonce is part of the shared bytes: it only has to name one response on any one stream, so a stream that
  * was already sent this number gets a copy with a number of its own.
  */
-export function respond<M>(
+export function* respond<M>(
   sub: Subscription,
   { snapshot, group }: Stand<M>,
   protocol: Protocol,
   sequence: Sequence,
   removals: Removals,
-): Answer {
-  const long = sub.fresh.size + sub.gone.size + sub.held.size > sharedNamesMax;
+): Slices<Answer> {
+  const named = sub.fresh.size + sub.gone.size + sub.held.size;
   // Nobody else stands in a state of so many names where nobody else is.
-  if (long && group.members.size < 2) return answer(sub, { snapshot, group }, protocol, sequence, removals);
+  const isAlone = named > sharedNamesMax && (named > comparedNamesMax || group.members.size < 2);
+  if (isAlone) return yield* answer(sub, { snapshot, group }, protocol, sequence, removals);
   const key = stateKey(sub, protocol, removals);
   const answers = group.responses as Answers<Answer>;
   const known = answers.get(key);
   // Sequence numbers grow: a response that is newer than the last one sent was not sent to this stream.
   if (known !== undefined && (!known.send || sub.sequence < known.sequence)) return known;
-  const made = answer(sub, { snapshot, group }, protocol, sequence, removals);
-  answers.set(key, made);
+  const { changedAt } = group;
+  const made = yield* answer(sub, { snapshot, group }, protocol, sequence, removals);
+  if (group.changedAt === changedAt) answers.set(key, made);
   return made;
 }
 
-function answer<M>(
+function* answer<M>(
   sub: Subscription,
   { snapshot, group }: Stand<M>,
   protocol: Protocol,
   sequence: Sequence,
   removals: Removals,
-): Answer {
-  const plan = (protocol === 'sotw' ? planSotw : planDelta)(sub, snapshot, group, removals);
+): Slices<Answer> {
+  const plan = yield* (protocol === 'sotw' ? planSotw : planDelta)(sub, snapshot, group, removals);
   if (!plan.send) return { ...plan, send: false };
-  return build(plan, sub, group, protocol, sequence.nextSequence());
+  return yield* build(plan, sub, group, protocol, sequence.nextSequence());
 }
 
 /** What is found for a state: what to say, or that nothing is to be said. */
-type Answer = Response | (Plan & { readonly send: false });
+export type Answer = Response | (Plan & { readonly send: false });
 
-function build<M>(
+function* build<M>(
   plan: Plan,
   sub: Subscription,
   group: Group<M>,
   protocol: Protocol,
   sequence: number,
-): Response {
+): Slices<Response> {
   const nonce = sequence.toString(36);
   const names = plan.resources.map((resource) => resource.name);
   // With something held, or refused before, the client's state is not the group's.
@@ -90,7 +95,7 @@ function build<M>(
   const bytes =
     protocol === 'sotw'
       ? buildSotwResponse(head, plan.resources)
-      : buildDeltaResponse(head, plan.resources, plan.removed);
+      : yield* buildDeltaResponse(head, plan.resources, plan.removed);
   return { ...plan, send: true, bytes, version, nonce, sequence, names };
 }
 

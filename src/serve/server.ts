@@ -18,6 +18,7 @@ import { SessionKeepalive } from './keepalive.ts';
 import { openListener, type TlsOptions } from './listener.ts';
 import { openMessages } from './messages.ts';
 import { type PaceLimits, Paces, paceLimits } from './pace.ts';
+import type { Slices } from './slices.ts';
 import { collectWhatWasRead } from './young-memory.ts';
 
 /** One stream as the server above it sees it: bytes in, bytes out. A unary call is a stream of one message each way. */
@@ -32,6 +33,8 @@ export interface Stream {
   whenRead(fn: () => void): void;
   /** Ends the stream with an error that the client sees. */
   refuse(error: MeshError): void;
+  /** Does work that a request asks for in slices, with others served between them, before anything else of the stream is read. */
+  inSlices(work: Slices): void;
   /** The client has said who it is: it may send longer messages. */
   known(): void;
   /** Its requests are dear, however short they are: they wait in line where many are. */
@@ -40,7 +43,7 @@ export interface Stream {
 
 /** What the server above does with a stream. */
 export interface StreamHandler {
-  /** `bytes` are good until this returns. */
+  /** `bytes` are good until this returns, and what it gives to `Stream.inSlices` is done. */
   receive(bytes: Buffer): void;
   /** The stream is refused, by `Stream.refuse` or for what its client leaves unfinished; `closed` follows. */
   refused?(error: MeshError): void;
@@ -221,6 +224,9 @@ function serveCall(
     },
     end: finish,
     refuse,
+    inSlices(work) {
+      if (!ended) messages.inSlices(work);
+    },
     known() {
       intake.known();
       reading.admission.settled(http);

@@ -4,6 +4,7 @@ import type { Random } from '../base/random.ts';
 import type { Budget } from './budget.ts';
 import type { Ack, Nack, Stats } from './events.ts';
 import type { NameSets } from './names.ts';
+import type { Slices } from './slices.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { Unsettled } from './unsettled.ts';
 
@@ -15,6 +16,8 @@ export interface SessionStream {
   /** Calls `fn` once all of them have. */
   whenRead(fn: () => void): void;
   refuse?(error: MeshError): void;
+  /** Does work in slices, before anything else is read of the stream. Without it, work is done at once. */
+  inSlices?(work: Slices): void;
 }
 
 /** What a session `S` needs of the server; `M` is what it has of each type. */

@@ -2,26 +2,29 @@ import { ackOf } from './ack.ts';
 import type { Account } from './budget.ts';
 import { differencesOf } from './differences.ts';
 import type { Concern, ResourceDifference, StreamInfo, StreamStatus } from './events.ts';
-import { mustHold, nextTurn, type Turn } from './order.ts';
-import type { Removals } from './plan.ts';
+import { LongAnswers } from './long-answer.ts';
+import { mustHold, nextTurn, stateOf, turnsOf } from './order.ts';
+import { type Removals, releasedBy } from './plan.ts';
 import { ReadGate } from './read-gate.ts';
-import { offerAgain, refuse, standsInPlace } from './refusal.ts';
+import { Referred } from './referred.ts';
+import { offerAgain, refuse } from './refusal.ts';
 import { type Response, respond } from './respond.ts';
+import { Resuming } from './resume.ts';
 import { saidBytes } from './said.ts';
 import type { SessionHost, SessionStream } from './session-host.ts';
-import { type Group, type Snapshot, sees } from './snapshot.ts';
+import { finish, type Slices } from './slices.ts';
+import type { Group } from './snapshot.ts';
 import { hasAcked, standingOf } from './standing.ts';
+import type { Subscribed } from './subscribed.ts';
 import {
-  addFresh,
   forgetRejected,
-  isPending,
   judge,
   meansWildcard,
   newSubscription,
   noteSaid,
   repeatSotw,
-  resumeDelta,
   type Sent,
+  type SotwContext,
   type Subscription,
   subscribeDelta,
   subscribeSotw,
@@ -30,18 +33,14 @@ import { holdsRemovals, positionOf, ruleOf } from './types.ts';
 import type { DeltaRequest, SotwRequest } from './wire.ts';
 
 /** One stream's hold on one type: what `Snapshot` finds when that type changes. */
-export interface Member {
+export interface Member extends Subscribed<Member> {
   readonly session: Session;
-  readonly sub: Subscription;
   readonly position: number;
-  readonly snapshot: Snapshot<Member>;
   group: Group<Member>;
 }
 
-// A client that comes back with clusters that went meanwhile asks for its routes in its next breath: until
-// then they must be taken to name those clusters. Until this long after the stream began, in milliseconds.
+// So long after a stream began, in ms, routes of a client that comes back must be taken to name clusters that went meanwhile.
 const settleMs = 1_000;
-const none: ReadonlySet<string> = new Set();
 
 /** One stream after its node is known: takes requests, and writes what is due, in push order. */
 export class Session {
@@ -61,16 +60,19 @@ export class Session {
   private moved = false;
   private readonly gate: ReadGate;
   private readonly byType = new Map<string, Member>();
-  private readonly referred = new Map<string, Set<string>>();
+  private readonly referred = new Referred();
   // Bytes of its node, and what is counted of what it has the server remember.
   private nodeBytes = 0;
   private account: Account | undefined;
-  /** What the client said that it has, of each type that waits for the class to be whole. */
-  private resuming: Map<Member, ReadonlyMap<string, string>> | undefined;
+  private readonly resuming = new Resuming<Member>();
+  // A request is being taken, or an answer made, in slices: until that is done nothing is written, and nothing else is taken.
+  private isAtWork = false;
+  private readonly long: LongAnswers<Member>;
 
   constructor(info: StreamInfo, host: SessionHost<Session, Member>, stream: SessionStream) {
     this.info = info;
     this.host = host;
+    this.long = new LongAnswers(info.protocol, host);
     this.stream = stream;
     this.gate = new ReadGate(stream, () => host.due(this));
     this.openedAtMs = host.now();
@@ -83,7 +85,6 @@ export class Session {
 
   /** Counts what it has the server remember from now on; its node had so many bytes. Throws MeshError 'exhausted'. */
   begin(nodeBytes: number): void {
-    // As text and as an object.
     this.nodeBytes = 4 * nodeBytes;
     this.account = this.host.budget.open(this.info.peer.address, (error) => this.stream.refuse?.(error));
     this.countSaid();
@@ -101,21 +102,49 @@ export class Session {
   /** Takes a State of the World request, and writes what follows from it. */
   receiveSotw(request: SotwRequest): void {
     this.quiet = false;
+    this.long.drop();
     const known = this.byType.get(request.typeUrl);
-    const first = known === undefined;
     const sub =
       known?.sub ?? newSubscription(ruleOf(request.typeUrl), this.host.sets.empty, !request.hasVersion);
+    const sent = sub.inFlight;
     const judged = this.judge(sub, request);
     const isAnew = judged === 'stale' && this.giveUp(sub);
     // "the server should not respond to requests with a stale nonce": the client repeats what matters.
     if (judged === 'stale' && !isAnew) return;
     const verdict = isAnew ? 'none' : judged;
-    const context = { first, verdict, error: request.error !== undefined };
-    if (!first && request.names === sub.lastNames) repeatSotw(sub, context);
-    else subscribeSotw(sub, this.host.sets.read(request.names), context);
-    if (isAnew) sub.all = sub.answer = sub.wildcard || sub.set.names.size > 0;
+    const context = { first: known === undefined, verdict, error: request.error !== undefined };
+    const refusal = verdict === 'nack' ? this.takeRefusal(sub, sent, request.error ?? '') : undefined;
+    if (!isAnew && refusal === undefined && known !== undefined && request.names === sub.lastNames) {
+      repeatSotw(sub, context);
+      this.advance();
+    } else this.inSlices(refusal, this.takeSotw(request.names, known, sub, { ...context, isAnew }));
+  }
+
+  private *takeSotw(
+    names: Buffer,
+    known: Member | undefined,
+    sub: Subscription,
+    said: SotwContext & { readonly isAnew: boolean },
+  ): Slices {
+    if (known !== undefined && names === sub.lastNames) repeatSotw(sub, said);
+    else yield* subscribeSotw(sub, yield* this.host.sets.read(names), said);
+    if (said.isAnew) sub.all = sub.answer = sub.wildcard || sub.set.names.size > 0;
     this.regroup(known, sub);
-    if (first) this.takeReferred(sub);
+    if (said.first) this.referred.takeTo(sub);
+  }
+
+  /** Does what a request asks for, or an answer needs, with others served between its slices; then goes on. */
+  private inSlices(...work: readonly (Slices | undefined)[]): void {
+    this.isAtWork = true;
+    this.long.drop();
+    const all = this.toEnd(work);
+    if (this.stream.inSlices === undefined) finish(all);
+    else this.stream.inSlices(all);
+  }
+
+  private *toEnd(work: readonly (Slices | undefined)[]): Slices {
+    for (const some of work) if (some !== undefined) yield* some;
+    this.isAtWork = false;
     this.advance();
   }
 
@@ -136,48 +165,35 @@ export class Session {
   /** Takes a Delta request, and writes what follows from it. */
   receiveDelta(request: DeltaRequest): void {
     this.quiet = false;
+    this.long.drop();
     const known = this.byType.get(request.typeUrl);
-    const first = known === undefined;
     const sub =
       known?.sub ??
       newSubscription(ruleOf(request.typeUrl), this.host.sets.empty, request.initialVersions.size === 0);
     // Subscriptions stand for themselves in Delta: only the answer to a response can be stale.
+    const sent = sub.inFlight;
     const verdict = this.judge(sub, request);
-    const { names, unsubscribe, initialVersions } = request;
-    const subscribe = this.host.sets.read(names);
-    const asks = names.length > 0 || unsubscribe.length > 0;
-    if (first || asks || (verdict === 'none' && meansWildcard(sub, { subscribe, unsubscribe }))) {
-      subscribeDelta(sub, { first, subscribe, unsubscribe }, this.host.sets);
-      if (sub.leftNames > 0) this.countSaid();
-      const member = this.regroup(known, sub);
-      // Compared only once the class is whole: what is not there yet is not gone.
-      if (first && initialVersions.size > 0) {
-        this.resuming ??= new Map();
-        this.resuming.set(member, initialVersions);
-        this.countSaid();
-      }
-      if (first) this.takeReferred(sub);
-    }
-    this.advance();
+    const asks = request.names.length > 0 || request.unsubscribe.length > 0;
+    const subscribes = known === undefined || asks || (verdict === 'none' && meansWildcard(sub, request));
+    const refusal = verdict === 'nack' ? this.takeRefusal(sub, sent, request.error ?? '') : undefined;
+    const taking = subscribes ? this.takeDelta(request, known, sub) : undefined;
+    if (refusal !== undefined || taking !== undefined) this.inSlices(refusal, taking);
+    else this.advance();
   }
 
-  /** Finds what a client that says what it has still lacks, and what it has that is no more. */
-  private resume(member: Member, initialVersions: ReadonlyMap<string, string>): void {
-    const { sub, snapshot, group } = member;
-    const names = group.wildcard ? snapshot.marks.keys() : sub.set.names;
-    const current = (name: string) => snapshot.marks.get(name)?.resource?.version;
-    const again = new Map([...sub.fresh].filter(([, why]) => why === 'again'));
-    resumeDelta(sub, initialVersions, names, current);
-    for (const [name, why] of again) addFresh(sub, name, why);
-    if (this.host.unsettled.take(this.info.node.id ?? '', sub.rule.url))
-      for (const name of names) if (current(name) !== undefined) addFresh(sub, name, 'again');
-    sub.revision = group.changedAt;
-    if (!isPending(sub, group)) sub.confirmed = sub.revision;
-    // One message on each stream, though there be nothing to say.
-    if (!this.greeted) sub.answer = true;
-    this.greeted = true;
-    this.moved = true;
-    if (sub.gone.size > 0) this.settlesAt = this.openedAtMs + settleMs;
+  private *takeDelta(request: DeltaRequest, known: Member | undefined, sub: Subscription): Slices {
+    const { names, unsubscribe, initialVersions } = request;
+    const first = known === undefined;
+    const subscribe = yield* this.host.sets.read(names);
+    yield* subscribeDelta(sub, { first, subscribe, unsubscribe }, this.host.sets);
+    if (sub.leftNames > 0) this.countSaid();
+    const member = this.regroup(known, sub);
+    // Compared only once the class is whole: what is not there yet is not gone.
+    if (first && initialVersions.size > 0) {
+      yield* this.resuming.add(member, initialVersions);
+      this.countSaid();
+    }
+    if (first) this.referred.takeTo(sub);
   }
 
   private judge(sub: Subscription, request: { nonce: string; error: string | undefined }) {
@@ -187,31 +203,34 @@ export class Session {
     const verdict = judge(sub, request.nonce, request.error, now);
     if (verdict === 'stale') this.host.stats.staleNonces += 1;
     if (sent === undefined || (verdict !== 'ack' && verdict !== 'nack')) return verdict;
-    const ack = ackOf(this.info, sub.rule, sent, now);
     if (sent.own > 0) this.account?.unanswered(-sent.own);
     if (verdict === 'ack') {
-      this.host.acked(ack);
+      this.host.acked(ackOf(this.info, sub.rule, sent, now));
       this.moved = true;
       if (sub.rejected.size < refusals) this.countSaid();
-    } else {
-      const message = request.error ?? '';
-      const marks = this.byType.get(sub.rule.url)?.snapshot.marks;
-      const verdictOnIt = refuse(sub, sent, message, {
-        ...{ now, random: this.host.random },
-        divisible: this.info.protocol === 'delta' || !sub.rule.fullState,
-        versionOf: (name) => marks?.get(name)?.resource?.version ?? 'gone',
-      });
-      this.moved = true;
-      this.host.nacked({ ...ack, message, ...verdictOnIt });
-      this.countSaid();
     }
     return verdict;
+  }
+
+  /** Notes that a response was refused. */
+  private *takeRefusal(sub: Subscription, sent: Sent | undefined, message: string): Slices {
+    if (sent === undefined) return;
+    const now = this.host.now();
+    const marks = this.byType.get(sub.rule.url)?.snapshot.marks;
+    const verdictOnIt = yield* refuse(sub, sent, message, {
+      ...{ now, random: this.host.random },
+      divisible: this.info.protocol === 'delta' || !sub.rule.fullState,
+      versionOf: (name) => marks?.get(name)?.resource?.version ?? 'gone',
+    });
+    this.moved = true;
+    this.host.nacked({ ...ackOf(this.info, sub.rule, sent, now), message, ...verdictOnIt });
+    this.countSaid();
   }
 
   /** Counts what the client said besides names that it subscribes to: a node, refusals, versions. */
   private countSaid(): void {
     const subs = this.members.map(({ sub }) => sub);
-    this.account?.said(this.nodeBytes + saidBytes(subs, this.resuming?.values() ?? []));
+    this.account?.said(this.nodeBytes + saidBytes(subs) + this.resuming.bytes);
   }
 
   /** Puts the subscription where its names belong. */
@@ -232,12 +251,6 @@ export class Session {
     return member;
   }
 
-  /** What was referred to before the stream asked for this type. */
-  private takeReferred(sub: Subscription): void {
-    for (const name of this.referred.get(sub.rule.url) ?? []) addFresh(sub, name, 'again');
-    this.referred.delete(sub.rule.url);
-  }
-
   /** Something of what a member sees has changed; `advance` is to follow. */
   touch(member: Member): void {
     if (this.changed !== undefined && this.changed !== member) this.quiet = false;
@@ -246,6 +259,7 @@ export class Session {
 
   /** Writes all that may be written now, then tells what was confirmed meanwhile. */
   advance(): void {
+    if (this.isAtWork) return;
     const alone = this.quiet ? this.changed : undefined;
     this.changed = undefined;
     this.quiet = false;
@@ -267,9 +281,12 @@ export class Session {
   }
 
   private writeDue(): void {
-    this.resumeAll();
+    if (this.resuming.isDue()) {
+      this.inSlices(this.resume());
+      return;
+    }
     while (!this.gate.isShut() && this.isDue()) {
-      const turns = this.turns();
+      const turns = turnsOf(this.members, (sent) => this.isOverdue(sent));
       const settling = this.host.now() < this.settlesAt;
       const next = nextTurn(turns, !settling);
       const member = next === undefined ? undefined : this.members[next.index];
@@ -277,59 +294,53 @@ export class Session {
       const earlier = turns.slice(0, turns[next.index]?.eager ? 0 : next.index);
       const late = earlier.some((turn) => turn.inFlight);
       const waits = holdsRemovals(member.sub.rule) && (settling || mustHold(turns, next.index));
-      if (this.send(member, next.release ? 'release' : waits ? 'hold' : 'now') && late)
-        this.host.stats.outOfTurn += 1;
+      const removals = next.release ? 'release' : waits ? 'hold' : 'now';
+      if (this.stream.inSlices !== undefined && this.long.isFirst(member, removals)) {
+        this.inSlices(this.long.make(member, removals));
+        return;
+      }
+      if (this.send(member, removals) && late) this.host.stats.outOfTurn += 1;
     }
   }
 
-  private resumeAll(): void {
-    if (this.resuming === undefined) return;
-    for (const [member, versions] of this.resuming) this.resume(member, versions);
-    this.resuming = undefined;
+  private *resume(): Slices {
+    yield* this.resuming.run(this.host.unsettled, this.info.node.id ?? '', (sub) => {
+      // One message on each stream, though there be nothing to say.
+      if (!this.greeted) sub.answer = true;
+      this.greeted = true;
+      this.moved = true;
+      if (sub.gone.size > 0) this.settlesAt = this.openedAtMs + settleMs;
+    });
     this.countSaid();
   }
 
   /** Whether anything may have to be sent. After an ACK nearly always nothing is: that must cost nothing. */
   private isDue(): boolean {
-    let answered = true;
-    for (const { sub, group } of this.members) {
-      if (sub.rejected.size > 0) offerAgain(sub, group, this.host.now());
-      if (sub.held.size > 0 || isPending(sub, group)) return true;
-      if (sub.inFlight !== undefined || sub.nacked !== undefined) answered = false;
-    }
-    this.quiet = answered;
-    return false;
-  }
-
-  private turns(): Turn[] {
-    return this.members.map(({ sub, group, snapshot }) => ({
-      eager: sub.rule.eager,
-      pending: isPending(sub, group),
-      inFlight: sub.inFlight !== undefined,
-      overdue: sub.inFlight !== undefined && this.isOverdue(sub.inFlight),
-      // Looked for where it counts: a client may have refused thousands.
-      nacked: () => standsInPlace(sub, (name) => snapshot.marks.get(name)?.born),
-      held: sub.held.size > 0,
-    }));
+    const now = this.host.now();
+    for (const { sub, group } of this.members) if (sub.rejected.size > 0) offerAgain(sub, group, now);
+    const state = stateOf(this.members);
+    this.quiet = state === 'quiet';
+    return state === 'due';
   }
 
   private send(member: Member, removals: Removals): boolean {
     const { sub, group, snapshot } = member;
     if (sub.rejected.size > 0 && group.changedAt > sub.revision)
       forgetRejected(sub, (name) => snapshot.marks.get(name)?.resource !== undefined);
-    const response = respond(sub, member, this.info.protocol, this.host, removals);
-    const released =
-      sub.held.size === 0 ? none : new Set([...sub.held.keys()].filter((name) => !response.held.has(name)));
+    const made = this.long.take(member, removals);
+    const response = made ?? finish(respond(sub, member, this.info.protocol, this.host, removals));
+    const released = releasedBy(sub, response.held);
     const hadWords = sub.gone.size > 0 || sub.leftNames > 0;
     noteSaid(sub, response.held);
     if (hadWords) this.countSaid();
     sub.revision = group.changedAt;
-    if (response.send) this.markSent(member, response, released);
-    else {
+    if (response.send) {
+      this.markSent(member, response, released);
+      this.stream.write(response.bytes);
+    } else {
       sub.confirmed = sub.revision;
       this.moved = true;
     }
-    if (response.send) this.stream.write(response.bytes);
     return response.send;
   }
 
@@ -348,16 +359,8 @@ export class Session {
     const type = sub.rule.refersTo;
     if (type === undefined || refs.length === 0) return;
     const target = this.byType.get(type);
-    if (target === undefined) {
-      // A stream for one type never asks for another.
-      if (this.info.only !== undefined) return;
-      const known = this.referred.get(type) ?? new Set();
-      this.referred.set(type, known);
-      for (const name of refs) known.add(name);
-      return;
-    }
-    for (const name of refs)
-      if (sees(target.group, name) && !target.sub.fresh.has(name)) addFresh(target.sub, name, 'again');
+    // A stream for one type never asks for another.
+    if (target !== undefined || this.info.only === undefined) this.referred.tell(type, refs, target);
   }
 
   /** Whether everything that a concern names, as far as this stream sees it, was ACKed. */

@@ -3,6 +3,7 @@ import type { Cause } from './cause.ts';
 import type { EncodedResource } from './codec.ts';
 import { changeBetween } from './name-layers.ts';
 import type { NameSet } from './names.ts';
+import { each, finish, type Slices } from './slices.ts';
 
 /** The last thing that happened to a name. `resource` is absent once it was removed. */
 export interface Mark {
@@ -132,9 +133,11 @@ export class Snapshot<M> {
     let version: VersionSum = change === undefined || before === undefined ? [0, 0] : before.version;
     for (const name of change?.removed ?? [])
       version = mix(version, this.marks.get(name)?.resource, undefined);
-    for (const name of change?.added ?? set.names) {
-      const resource = this.marks.get(name)?.resource;
-      // Most of what a client names in bulk may not be there.
+    const added = change?.added ?? set.names;
+    // Most of what a client names in bulk may not be there.
+    const isMany = change === undefined && set.names.size > this.marks.size;
+    for (const name of isMany ? this.marks.keys() : added) {
+      const resource = !isMany || set.names.has(name) ? this.marks.get(name)?.resource : undefined;
       if (resource !== undefined) version = mix(version, undefined, resource);
     }
     return version;
@@ -150,13 +153,18 @@ export class Snapshot<M> {
 
   /** Everything that a group sees, in the order of the names' first appearance. */
   visible(group: Group<M>): EncodedResource[] {
+    return finish(this.visibleInSlices(group));
+  }
+
+  /** As `visible`; what changes meanwhile is there as it was or as it is. */
+  *visibleInSlices(group: Group<M>): Slices<EncodedResource[]> {
     const out: EncodedResource[] = [];
     if (group.wildcard) for (const mark of this.marks.values()) if (mark.resource) out.push(mark.resource);
     if (!group.wildcard)
-      for (const name of group.set.names) {
+      yield* each(group.set.names, (name) => {
         const resource = this.marks.get(name)?.resource;
         if (resource) out.push(resource);
-      }
+      });
     return out;
   }
 

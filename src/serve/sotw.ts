@@ -1,4 +1,5 @@
 import { gatherDue, type Plan, type Removals, refsOfChanged } from './plan.ts';
+import type { Slices } from './slices.ts';
 import type { Group, Snapshot } from './snapshot.ts';
 import type { Held, Subscription } from './subscription.ts';
 
@@ -6,13 +7,13 @@ import type { Held, Subscription } from './subscription.ts';
  * What State of the World has to say: for clusters and listeners always everything ("the server must include
  * all resources"), what is held included; for the other types what changed or was asked for.
  */
-export function planSotw<M>(
+export function* planSotw<M>(
   sub: Subscription,
   snapshot: Snapshot<M>,
   group: Group<M>,
   removals: Removals,
-): Plan {
-  const due = gatherDue(sub, snapshot, group, removals);
+): Slices<Plan> {
+  const due = yield* gatherDue(sub, snapshot, group, removals);
   // What is held goes out as it last was, which may be news to the client.
   const news = due.difference.removed.filter((mark) => mark.written > sub.revision);
   const heldNow = removals === 'hold' ? news.map((mark) => mark.last) : [];
@@ -24,12 +25,12 @@ export function planSotw<M>(
     causes: due.causes,
   };
   if (!sub.rule.fullState) {
-    const resources = [...(sub.all ? snapshot.visible(group) : due.upserts), ...due.kept];
+    const resources = [...(sub.all ? yield* snapshot.visibleInSlices(group) : due.upserts), ...due.kept];
     return { ...shared, resources, send: resources.length > 0 || sub.answer };
   }
   const removing = removals !== 'hold' && (due.difference.removed.length > 0 || sub.held.size > 0);
   const send = sub.all || sub.answer || due.upserts.length > 0 || removing;
-  const resources = snapshot.visible(group);
+  const resources = yield* snapshot.visibleInSlices(group);
   for (const { last } of due.held.values()) if (last !== undefined) resources.push(last);
   return { ...shared, resources, send };
 }

@@ -1,6 +1,7 @@
 import type { Cause } from './cause.ts';
 import type { EncodedResource } from './codec.ts';
 import type { NameSet, NameSets, ReadNames } from './names.ts';
+import { each, type Slices } from './slices.ts';
 import type { Group } from './snapshot.ts';
 import type { TypeRule } from './types.ts';
 
@@ -190,12 +191,15 @@ function keepRejected(sub: Subscription, keep: (name: string, refusal: Refusal) 
   endNack(sub);
 }
 
-/** Takes the names of a SotW request whose verdict is not 'stale'. `first` means the first of the type. */
-export function subscribeSotw(
-  sub: Subscription,
-  names: ReadNames,
-  request: { readonly first: boolean; readonly verdict: Verdict; readonly error: boolean },
-): void {
+/** What a SotW request is beside its names: the first of its type, an answer, with an error. */
+export interface SotwContext {
+  readonly first: boolean;
+  readonly verdict: Verdict;
+  readonly error: boolean;
+}
+
+/** Takes the names of a SotW request whose verdict is not 'stale'. */
+export function* subscribeSotw(sub: Subscription, names: ReadNames, request: SotwContext): Slices {
   const none = names.raw.length === 0;
   const before = { wildcard: sub.wildcard, set: sub.set };
   // "the first request ... with an empty resource_names field": all, for types that have a wildcard.
@@ -207,16 +211,18 @@ export function subscribeSotw(
   if (request.first || before.wildcard !== sub.wildcard) {
     sub.all = sub.wildcard || sub.set.names.size > 0;
     sub.answer = sub.all;
-    dropUnsubscribed(sub);
+    yield* dropUnsubscribed(sub);
     return;
   }
   if (before.set === sub.set) {
     repeatSotw(sub, request);
     return;
   }
-  for (const name of sub.set.names) if (!before.set.names.has(name)) addFresh(sub, name, 'new');
+  yield* each(sub.set.names, (name) => {
+    if (!before.set.names.has(name)) addFresh(sub, name, 'new');
+  });
   if (sub.fresh.size > 0) sub.answer = true;
-  dropUnsubscribed(sub);
+  yield* dropUnsubscribed(sub);
 }
 
 /**
@@ -224,10 +230,7 @@ export function subscribeSotw(
  * Else it is an explicit re-subscription, such as for a cluster that warms again, and is answered, unless an
  * answer is due anyway, or the client has just refused what it would get.
  */
-export function repeatSotw(
-  sub: Subscription,
-  request: { readonly verdict: Verdict; readonly error: boolean },
-): void {
+export function repeatSotw(sub: Subscription, request: Omit<SotwContext, 'first'>): void {
   if (request.verdict === 'ack' || request.verdict === 'nack' || request.error) return;
   if (sub.all || sub.answer || sub.fresh.size > 0 || sub.nacked !== undefined) return;
   sub.all = true;
@@ -235,7 +238,7 @@ export function repeatSotw(
 }
 
 /** Takes the names of a Delta request. `first` means the first of the type on this stream. */
-export function subscribeDelta(
+export function* subscribeDelta(
   sub: Subscription,
   request: {
     readonly first: boolean;
@@ -243,12 +246,13 @@ export function subscribeDelta(
     readonly unsubscribe: readonly string[];
   },
   sets: NameSets,
-): void {
+): Slices {
   const { star, set: add } = request.subscribe;
   const remove = request.unsubscribe.filter((name) => name !== '*');
-  const legacy = meansWildcard(sub, request);
+  const { unsubscribe } = request;
+  const legacy = meansWildcard(sub, { names: request.subscribe.raw, unsubscribe });
   const before = sub.set.names;
-  sub.set = sets.change(sub.set, add, remove);
+  sub.set = yield* sets.change(sub.set, add, remove);
   if (request.subscribe.raw.length > 0) sub.explicit = true;
   if (request.unsubscribe.includes('*')) {
     sub.wildcard = false;
@@ -264,17 +268,16 @@ export function subscribeDelta(
   if (request.first) sub.all = true;
   // "even if the client already has it": every name in a subscribe is answered. `all` names them already,
   // unless it means those of the wildcard.
-  if (!request.first || sub.wildcard) for (const name of add.names) addFresh(sub, name, 'new');
+  if (!request.first || sub.wildcard) yield* each(add.names, (name) => addFresh(sub, name, 'new'));
   // A name that the wildcard still covers is told again, so that the client need not guess; one that it had not subscribed to is
   // nothing to it.
   if (sub.wildcard)
-    leaveNames(
-      sub,
-      remove.filter((name) => before.has(name)),
-    );
+    yield* each(remove, (name) => {
+      if (before.has(name)) leaveName(sub, name);
+    });
   // Looking through all that is due would make a name more cost what all of them do.
-  else if (!request.unsubscribe.includes('*')) dropNames(sub, remove);
-  else dropUnsubscribed(sub);
+  else if (!request.unsubscribe.includes('*')) yield* dropNames(sub, remove);
+  else yield* dropUnsubscribed(sub);
 }
 
 /**
@@ -283,9 +286,9 @@ export function subscribeDelta(
  */
 export function meansWildcard(
   sub: Subscription,
-  request: { readonly subscribe: { readonly raw: Buffer }; readonly unsubscribe: readonly string[] },
+  request: { readonly names: Buffer; readonly unsubscribe: readonly string[] },
 ): boolean {
-  const empty = request.subscribe.raw.length === 0 && request.unsubscribe.length === 0;
+  const empty = request.names.length === 0 && request.unsubscribe.length === 0;
   return empty && sub.rule.wildcard && !sub.wildcard && !sub.explicit;
 }
 
@@ -301,13 +304,11 @@ export function addFresh(sub: Subscription, name: string, why: 'new' | 'again'):
   (sub.fresh as Map<string, 'new' | 'again'>).set(name, why);
 }
 
-/** Notes names that are no longer subscribed to beside a wildcard: nothing but this counts them until they were told. */
-function leaveNames(sub: Subscription, names: readonly string[]): void {
-  for (const name of names) {
-    addFresh(sub, name, 'again');
-    sub.leftNames += 1;
-    sub.leftLength += name.length;
-  }
+/** Notes a name that is no longer subscribed to beside a wildcard: nothing but this counts it until it was told. */
+function leaveName(sub: Subscription, name: string): void {
+  addFresh(sub, name, 'again');
+  sub.leftNames += 1;
+  sub.leftLength += name.length;
 }
 
 /** Notes that all that was due is said, but for what is `held`. */
@@ -327,9 +328,13 @@ function only(names: ReadonlySet<string>, keep: (name: string) => boolean): Read
 }
 
 /** As `dropUnsubscribed`, where only these names may have gone. */
-function dropNames(sub: Subscription, names: readonly string[]): void {
-  const gone = names.filter((name) => !sub.set.names.has(name));
-  if (sub.fresh.size > 0) for (const name of gone) (sub.fresh as Map<string, unknown>).delete(name);
+function* dropNames(sub: Subscription, names: readonly string[]): Slices {
+  const gone: string[] = [];
+  yield* each(names, (name) => {
+    if (sub.set.names.has(name)) return;
+    gone.push(name);
+    if (sub.fresh.size > 0) (sub.fresh as Map<string, unknown>).delete(name);
+  });
   if (sub.held.size > 0 && gone.some((name) => sub.held.has(name)))
     sub.held = new Map([...sub.held].filter(([name]) => sub.set.names.has(name)));
   if (gone.some((name) => sub.gone.has(name))) sub.gone = only(sub.gone, (name) => sub.set.names.has(name));
@@ -339,10 +344,15 @@ function dropNames(sub: Subscription, names: readonly string[]): void {
 }
 
 /** Forgets what is due for names that are not subscribed any more. */
-function dropUnsubscribed(sub: Subscription): void {
+function* dropUnsubscribed(sub: Subscription): Slices {
   if (sub.wildcard) return;
   const { names } = sub.set;
-  if (sub.fresh.size > 0) sub.fresh = new Map([...sub.fresh].filter(([name]) => names.has(name)));
+  // Own, where there is any.
+  const fresh = sub.fresh as Map<string, unknown>;
+  if (fresh.size > 0)
+    yield* each(fresh.keys(), (name) => {
+      if (!names.has(name)) fresh.delete(name);
+    });
   if (sub.held.size > 0) sub.held = new Map([...sub.held].filter(([name]) => names.has(name)));
   sub.gone = only(sub.gone, (name) => names.has(name));
   if (sub.nacked !== undefined) keepRejected(sub, (name) => names.has(name));
@@ -352,24 +362,29 @@ function dropUnsubscribed(sub: Subscription): void {
  * What a reconnecting Delta client says it has, against what there is: only the difference is due. `current`
  * gives the version of a name, or undefined; `visible` are the names that the client would be sent.
  */
-export function resumeDelta(
+export function* resumeDelta(
   sub: Subscription,
   initialVersions: ReadonlyMap<string, string>,
   visible: Iterable<string>,
   current: (name: string) => string | undefined,
-): void {
+): Slices {
   if (initialVersions.size === 0) return;
   sub.all = false;
   sub.answer = false;
   sub.fresh = noFresh;
-  for (const name of visible) {
+  yield* each(visible, (name) => {
     const version = current(name);
     if (version !== undefined && version !== initialVersions.get(name)) addFresh(sub, name, 'new');
-  }
-  const lost = [...initialVersions.keys()].filter((name) => current(name) === undefined);
-  if (lost.length > 0) sub.gone = new Set([...sub.gone, ...lost]);
+  });
+  const gone = new Set(sub.gone);
+  yield* each(initialVersions.keys(), (name) => {
+    if (current(name) === undefined) gone.add(name);
+  });
+  if (gone.size > 0) sub.gone = gone;
   // Named, but neither here nor there: the client is told that it does not exist.
-  for (const name of sub.set.names) if (current(name) === undefined) addFresh(sub, name, 'new');
+  yield* each(sub.set.names, (name) => {
+    if (current(name) === undefined) addFresh(sub, name, 'new');
+  });
 }
 
 /** Whether there is, or may be, something to send. */

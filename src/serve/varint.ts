@@ -1,4 +1,5 @@
 import { MeshError } from '../base/error.ts';
+import { each, type Slices } from './slices.ts';
 
 /** The few parts of protobuf's wire format that requests and responses need, on plain Buffers. */
 
@@ -65,31 +66,52 @@ export function skip(cursor: Cursor, wire: number): void {
 // A newer client says a few more things than are known here; each field takes time, and of 32 MiB there can be 16 million.
 const skippedMax = 1_000;
 
+/** Reads a field's content from the cursor, or says that it did not. */
+type Take = (id: number, cursor: Cursor, start: number) => boolean;
+
 /**
- * Walks the length-delimited fields of a message. `take` reads its content from the cursor, or says that it did not: then it
- * is skipped, as newer fields and all of other kinds are. Throws MeshError 'invalid' when the bytes are not `what`.
+ * A walk through the length-delimited fields of a message. `take` reads a field's content, or says that it did not: then it
+ * is skipped, as newer fields and all of other kinds are.
  */
-export function eachChunk(
-  bytes: Buffer,
-  what: string,
-  take: (id: number, cursor: Cursor, start: number) => boolean,
-): void {
-  const cursor: Cursor = { bytes, at: 0 };
-  let skipped = 0;
-  try {
-    while (cursor.at < bytes.length) {
-      const start = cursor.at;
-      const tag = readVarint(cursor);
-      if (tag >>> 3 === 0) throw new RangeError('field number 0 is none');
-      if ((tag & 7) === 2 && take(tag >>> 3, cursor, start)) continue;
-      skip(cursor, tag & 7);
-      skipped += 1;
-      if (skipped > skippedMax) throw new RangeError(`more than ${skippedMax} fields are none that it has`);
-    }
-  } catch (cause) {
-    if (cause instanceof MeshError) throw cause;
-    throw new MeshError('invalid', `not ${what}: ${MeshError.from(cause).message}`, { cause });
+export class ChunkWalk {
+  private readonly cursor: Cursor;
+  private readonly what: string;
+  private readonly take: Take;
+  private skipped = 0;
+
+  constructor(bytes: Buffer, what: string, take: Take) {
+    this.cursor = { bytes, at: 0 };
+    this.what = what;
+    this.take = take;
   }
+
+  /** Goes on for about so many bytes. Whether it is through. Throws MeshError 'invalid' when the bytes are not `what`. */
+  step(bytesMax = Number.POSITIVE_INFINITY): boolean {
+    const { cursor, take } = this;
+    const { length } = cursor.bytes;
+    const end = Math.min(length, cursor.at + bytesMax);
+    try {
+      while (cursor.at < end) {
+        const start = cursor.at;
+        const tag = readVarint(cursor);
+        if (tag >>> 3 === 0) throw new RangeError('field number 0 is none');
+        if ((tag & 7) === 2 && take(tag >>> 3, cursor, start)) continue;
+        skip(cursor, tag & 7);
+        this.skipped += 1;
+        if (this.skipped > skippedMax)
+          throw new RangeError(`more than ${skippedMax} fields are none that it has`);
+      }
+    } catch (cause) {
+      if (cause instanceof MeshError) throw cause;
+      throw new MeshError('invalid', `not ${this.what}: ${MeshError.from(cause).message}`, { cause });
+    }
+    return cursor.at >= length;
+  }
+}
+
+/** Walks through a whole message; see `ChunkWalk`. */
+export function eachChunk(bytes: Buffer, what: string, take: Take): void {
+  new ChunkWalk(bytes, what, take).step();
 }
 
 function varint(value: number): number[] {
@@ -117,7 +139,7 @@ export function numberField(id: number, value: number): Buffer {
 }
 
 /** A repeated string field. In one piece: a buffer for each of 100,000 names would cost more than they do. */
-export function fields(id: number, texts: readonly string[]): Buffer {
+export function* fieldsInSlices(id: number, texts: readonly string[]): Slices<Buffer> {
   const heads = 10;
   const out = Buffer.allocUnsafe(texts.reduce((sum, text) => sum + heads + 3 * text.length, 0));
   let at = 0;
@@ -130,10 +152,10 @@ export function fields(id: number, texts: readonly string[]): Buffer {
     out[at] = rest;
     at += 1;
   };
-  for (const text of texts) {
+  yield* each(texts, (text) => {
     put((id << 3) | 2);
     put(Buffer.byteLength(text));
     at += out.write(text, at);
-  }
+  });
   return Buffer.from(out.subarray(0, at));
 }

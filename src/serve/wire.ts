@@ -3,12 +3,13 @@ import { shown } from '../base/shown.ts';
 import type { EncodedResource } from './codec.ts';
 import { lengthOf, messageOf } from './frame.ts';
 import { ownBytes } from './own-bytes.ts';
+import type { Slices } from './slices.ts';
 import {
+  ChunkWalk,
   type Cursor,
-  eachChunk,
   field,
   fieldHead,
-  fields,
+  fieldsInSlices,
   readChunk,
   readText,
   readVarint,
@@ -47,18 +48,26 @@ const nonceBytesMax = 128;
 // What a client refused, and why: Envoy's reasons name a field and quote a value.
 const errorBytesMax = 4_096;
 
+/** A request that is read piece by piece. */
+export interface Reading<R> {
+  /** Reads about so many bytes more; whether that was all. Throws MeshError 'invalid'. */
+  step(bytesMax?: number): boolean;
+  /** What was read, when it is all. */
+  request(): R;
+}
+
 /**
  * Reads a DiscoveryRequest. An ACK repeats all names of the subscription: where they are byte for byte one
  * of `lastNames` (one for each type: the type comes after the names), that very Buffer is given back and no
- * name is read. Throws MeshError 'invalid'.
+ * name is read.
  */
-export function parseSotwRequest(bytes: Buffer, lastNames: readonly Buffer[] = []): SotwRequest {
+export function readSotwRequest(bytes: Buffer, lastNames: readonly Buffer[] = []): Reading<SotwRequest> {
   const names = new NameRuns(bytes, lastNames);
   const [typeUrl, nonce] = [new ShortText('type_url', typeUrlBytesMax), noncePlace()];
   let hasVersion = false;
   let node: Buffer | undefined;
   let error: string | undefined;
-  eachTopField(bytes, (id, cursor, start) => {
+  const walk = walkTopFields(bytes, (id, cursor, start) => {
     if (id === 3) names.read(cursor, start);
     else if (id === 1) hasVersion = skipChunk(cursor) > 0;
     else if (id === 2) node = readChunk(cursor);
@@ -68,9 +77,22 @@ export function parseSotwRequest(bytes: Buffer, lastNames: readonly Buffer[] = [
     return id <= 6;
   });
   return {
-    ...{ typeUrl: typeUrl.of(bytes), nonce: nonce.of(bytes), node, error, hasVersion },
-    names: names.joined(),
+    step: (bytesMax) => walk.step(bytesMax),
+    request: () => ({
+      ...{ typeUrl: typeUrl.of(bytes), nonce: nonce.of(bytes), node, error, hasVersion },
+      names: names.joined(),
+    }),
   };
+}
+
+/** `readSotwRequest` at once. */
+export function parseSotwRequest(bytes: Buffer, lastNames: readonly Buffer[] = []): SotwRequest {
+  return whole(readSotwRequest(bytes, lastNames));
+}
+
+function whole<R>(reading: Reading<R>): R {
+  reading.step();
+  return reading.request();
 }
 
 const noncePlace = () => new ShortText('response_nonce', nonceBytesMax);
@@ -125,10 +147,14 @@ class NameRuns {
     this.lastNames = lastNames;
   }
 
-  /** Reads the run that begins with the field at `start`. */
+  /** Reads the run that begins with the field at `start`, or as much of it as is read at once. */
   read(cursor: Cursor, start: number): void {
-    this.known = namesRun(this.bytes, start, cursor, this.lastNames);
-    this.places.push(start, cursor.at);
+    const { places } = this;
+    const goesOn = places.at(-1) === start;
+    const known = namesRun(this.bytes, start, cursor, goesOn ? [] : this.lastNames);
+    this.known = goesOn ? undefined : known;
+    if (goesOn) places[places.length - 1] = cursor.at;
+    else places.push(start, cursor.at);
     this.total += cursor.at - start;
   }
 
@@ -149,7 +175,10 @@ class NameRuns {
   }
 }
 
-/** Reads all resource_names fields from `start` on that follow each other. The one of `lastNames` that they are, if any. */
+// What is read of a run before others have their turn.
+const runBytesMax = 16 * 1024;
+
+/** Reads resource_names fields from `start` on that follow each other. The one of `lastNames` that they are, if any. */
 function namesRun(
   bytes: Buffer,
   start: number,
@@ -164,32 +193,31 @@ function namesRun(
     return last;
   }
   skip(cursor, 2);
-  while (bytes[cursor.at] === nameTag) {
+  const enough = start + runBytesMax;
+  while (bytes[cursor.at] === nameTag && cursor.at < enough) {
     cursor.at += 1;
     skip(cursor, 2);
   }
   return undefined;
 }
 
-/** The names in the bytes of `SotwRequest.names` or `DeltaRequest.names`. */
-export function parseNames(names: Buffer): string[] {
-  const out: string[] = [];
+/** Gives each name in the bytes of `SotwRequest.names` or `DeltaRequest.names`. */
+export function* eachName(names: Buffer): Iterable<string> {
   for (const cursor: Cursor = { bytes: names, at: 0 }; cursor.at < names.length; ) {
     readVarint(cursor);
-    out.push(readText(cursor));
+    yield readText(cursor);
   }
-  return out;
 }
 
-/** Reads a DeltaDiscoveryRequest. Throws MeshError 'invalid'. */
-export function parseDeltaRequest(bytes: Buffer): DeltaRequest {
+/** Reads a DeltaDiscoveryRequest. */
+export function readDeltaRequest(bytes: Buffer): Reading<DeltaRequest> {
   const unsubscribe: string[] = [];
   const initialVersions = new Map<string, string>();
   const names = new NameRuns(bytes, []);
   const [typeUrl, nonce] = [new ShortText('type_url', typeUrlBytesMax), noncePlace()];
   let node: Buffer | undefined;
   let error: string | undefined;
-  eachTopField(bytes, (id, cursor, start) => {
+  const walk = walkTopFields(bytes, (id, cursor, start) => {
     if (id === 3) names.read(cursor, start);
     else if (id === 1) node = readChunk(cursor);
     else if (id === 2) typeUrl.read(cursor);
@@ -200,13 +228,24 @@ export function parseDeltaRequest(bytes: Buffer): DeltaRequest {
     return id >= 1 && id <= 7;
   });
   return {
-    ...{ typeUrl: typeUrl.of(bytes), nonce: nonce.of(bytes), node, error, unsubscribe, initialVersions },
-    names: names.joined(),
+    step: (bytesMax) => walk.step(bytesMax),
+    request: () => ({
+      ...{ typeUrl: typeUrl.of(bytes), nonce: nonce.of(bytes), node, error, unsubscribe, initialVersions },
+      names: names.joined(),
+    }),
   };
 }
 
-function eachTopField(bytes: Buffer, take: (id: number, cursor: Cursor, start: number) => boolean): void {
-  eachChunk(bytes, 'a discovery request', take);
+/** `readDeltaRequest` at once. */
+export function parseDeltaRequest(bytes: Buffer): DeltaRequest {
+  return whole(readDeltaRequest(bytes));
+}
+
+function walkTopFields(
+  bytes: Buffer,
+  take: (id: number, cursor: Cursor, start: number) => boolean,
+): ChunkWalk {
+  return new ChunkWalk(bytes, 'a discovery request', take);
 }
 
 /** `google.rpc.Status` as one line: the message, cut, or the code where there is none. */
@@ -279,16 +318,17 @@ export function buildSotwResponse(head: ResponseHead, resources: readonly Encode
 }
 
 /** A DeltaDiscoveryResponse: resources already encoded, put one after the other. */
-export function buildDeltaResponse(
+export function* buildDeltaResponse(
   head: ResponseHead,
   resources: readonly EncodedResource[],
   removed: readonly string[],
-): Buffer {
+): Slices<Buffer> {
+  const gone = yield* fieldsInSlices(6, removed);
   return messageOf([
     field(1, head.version),
     ...resources.flatMap((resource) => entryOf(resource, true)),
     field(4, head.typeUrl),
     field(5, head.nonce),
-    fields(6, removed),
+    gone,
   ]);
 }

@@ -2,6 +2,7 @@ import t, { type Test } from 'tap';
 import type { MeshError } from '../../src/base/error.ts';
 import { Budget, type BudgetLimits, budgetLimits } from '../../src/serve/budget.ts';
 import { NameSets } from '../../src/serve/names.ts';
+import { finish } from '../../src/serve/slices.ts';
 import { eds, story } from './story.ts';
 
 const mib = 2 ** 20;
@@ -28,9 +29,9 @@ const over = (words: RegExp) => ({ code: 'exhausted', message: words });
 t.test('a name counts its text twice, and 100 bytes', async (t) => {
   t.equal(sets.intern(new Set(['ab', 'cde'])).bytes, 210);
   const base = set(1_000, 'base');
-  const more = sets.change(base, sets.intern(new Set(['more'])), ['base-0']);
+  const more = finish(sets.change(base, sets.intern(new Set(['more'])), ['base-0']));
   t.equal(more.bytes, base.bytes + 2 * ('more'.length - 'base-0'.length));
-  t.equal(sets.change(more, sets.intern(new Set(['base-0'])), ['more']), base);
+  t.equal(finish(sets.change(more, sets.intern(new Set(['base-0'])), ['more'])), base);
 });
 
 t.test('a set of names counts once, however many streams have it, until the last has gone', async (t) => {

@@ -7,6 +7,7 @@ import { createMetrics } from '../../src/metrics/metrics.ts';
 import { Answering } from '../../src/serve/calls.ts';
 import { NameSets } from '../../src/serve/names.ts';
 import type { Stream } from '../../src/serve/server.ts';
+import { finish } from '../../src/serve/slices.ts';
 import { Unsettled } from '../../src/serve/unsettled.ts';
 import { field } from '../../src/serve/varint.ts';
 import { createXdsServer } from '../../src/serve/xds.ts';
@@ -36,7 +37,7 @@ t.test('who left unsettled is remembered for an hour, the last 50,000 of them', 
 
 t.test('of the sets of names that clients said the last 4,096 are kept, and 32 MiB', async (t) => {
   const sets = new NameSets();
-  const said = (i: number, length = 1) => sets.read(field(3, `${i}-${'x'.repeat(length)}`));
+  const said = (i: number, length = 1) => finish(sets.read(field(3, `${i}-${'x'.repeat(length)}`)));
   const first = said(0);
   for (let i = 1; i < 4_096; i++) said(i);
   t.equal(said(0), first, 'who says the same as another has the same set');
@@ -46,7 +47,7 @@ t.test('of the sets of names that clients said the last 4,096 are kept, and 32 M
   for (let i = 1; i <= 11; i++) said(i, 2 ** 20);
   t.not(said(0, 2 ** 20), long, 'names of 1 MiB count as three times that');
   for (let i = 0; i < 3; i++)
-    sets.read(Buffer.concat(Array.from({ length: 100_000 }, (_, n) => field(3, `${i}-${n}`))));
+    finish(sets.read(Buffer.concat(Array.from({ length: 100_000 }, (_, n) => field(3, `${i}-${n}`)))));
   t.ok(sets.recentBytes > 20 * 2 ** 20, 'and 100,000 short ones as 10 MB');
   t.ok(sets.recentBytes <= 32 * 2 ** 20 && sets.recentBytes > 16 * 2 ** 20, `${sets.recentBytes} bytes`);
 });
@@ -115,6 +116,7 @@ t.test('answers that a client asks for and does not read are bounded', async (t)
         whenRead() {},
         end() {},
         known() {},
+        inSlices: finish,
         dear() {
           dear += 1;
         },

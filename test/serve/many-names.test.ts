@@ -99,9 +99,9 @@ t.test('a client that never asks for endpoints is not kept a list of them that g
     client.ack('CDS');
   }
   client.got();
-  const { referred } = client.session as unknown as { referred: Map<string, Iterable<string>> };
+  const { referred } = client.session as unknown as { referred: { byType: Map<string, Iterable<string>> } };
   t.same(
-    [...referred.values()].map((names) => [...names]),
+    [...referred.byType.values()].map((names) => [...names]),
     [['a']],
   );
   // And it still gets what it was referred to.

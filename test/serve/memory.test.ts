@@ -4,6 +4,7 @@ import { runInNewContext } from 'node:vm';
 import t from 'tap';
 import { encodeResource, type ResourceJson } from '../../src/serve/codec.ts';
 import { NameSets } from '../../src/serve/names.ts';
+import { finish } from '../../src/serve/slices.ts';
 import { field } from '../../src/serve/varint.ts';
 import { rds, story } from './story.ts';
 
@@ -59,7 +60,7 @@ t.test('names that were read keep no memory alive but their own', async (t) => {
   const kept: object[] = [];
   const before = await buffered();
   for (let i = 0; i < count; i += 1) {
-    kept.push(sets.read(field(3, `name-${i}`)));
+    kept.push(finish(sets.read(field(3, `name-${i}`))));
     // What else a process does with small buffers: two of these fill what they share.
     Buffer.from('x'.repeat(4_000));
   }

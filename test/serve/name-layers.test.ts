@@ -3,6 +3,7 @@ import t from 'tap';
 import type { EncodedResource } from '../../src/serve/codec.ts';
 import { changeBetween, changedNames } from '../../src/serve/name-layers.ts';
 import { NameSets } from '../../src/serve/names.ts';
+import { finish } from '../../src/serve/slices.ts';
 import { Snapshot } from '../../src/serve/snapshot.ts';
 
 const name = fc.integer({ min: 0, max: 40 }).map((number) => `n${number}`);
@@ -22,7 +23,7 @@ t.test('a set that was changed is the set of its names, however often it was', a
         const before = new Set(plain);
         for (const one of remove) plain.delete(one);
         for (const one of add) plain.add(one);
-        set = sets.change(set, sets.intern(new Set(add)), remove);
+        set = finish(sets.change(set, sets.intern(new Set(add)), remove));
         t.same([...set.names].sort(), [...plain].sort());
         t.equal(set.names.size, plain.size);
         t.equal(set, sets.intern(new Set(plain)), 'one object for equal sets');
@@ -40,9 +41,10 @@ t.test(
   'a set with many changes is laid flat, and says that it cannot be compared with what it was',
   async (t) => {
     const base = new Set(Array.from({ length: 2_000 }, (_, i) => `base-${i}`));
-    let names = changedNames(base, new Set(['one']), new Set());
+    let names = finish(changedNames(base, new Set(['one']), new Set()));
     t.same(changeBetween(base, names), { added: ['one'], removed: [] });
-    for (let i = 0; i < 600; i++) names = changedNames(names, new Set([`more-${i}`]), new Set([`base-${i}`]));
+    for (let i = 0; i < 600; i++)
+      names = finish(changedNames(names, new Set([`more-${i}`]), new Set([`base-${i}`])));
     t.equal(changeBetween(base, names), undefined);
     t.equal(names.size, 2_001);
     t.notOk(names.has('base-599'));
@@ -69,7 +71,7 @@ t.test('a group made from the one before has the version of one made anew', asyn
       let group = snapshot.group(false, sets.intern(new Set(first)), 1);
       group.members.add(member);
       for (const { add, remove } of steps) {
-        const set = sets.change(group.set, sets.intern(new Set(add)), remove);
+        const set = finish(sets.change(group.set, sets.intern(new Set(add)), remove));
         if (set === group.set) continue;
         const next = snapshot.group(false, set, 1, group);
         snapshot.leave(group, member);
@@ -91,7 +93,7 @@ t.test('a name more costs no walk through those there are', async (t) => {
     let group = snapshot.group(false, sets.intern(new Set(names)), 1);
     const { user, system } = process.cpuUsage();
     for (let i = 0; i < 200; i++) {
-      const set = sets.change(group.set, sets.intern(new Set([`x-${i}`])), [`x-${i - 1}`]);
+      const set = finish(sets.change(group.set, sets.intern(new Set([`x-${i}`])), [`x-${i - 1}`]));
       const next = snapshot.group(false, set, 1, group);
       snapshot.leave(group, member);
       next.members.add(member);

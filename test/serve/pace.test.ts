@@ -9,7 +9,7 @@ const limits: PaceLimits = {
   ...{ burstMs: 1_000, share: 0.25, overMsMax: 60_000 },
   // All together may take what they like, but where a test says otherwise.
   ...{ allBurstMs: 1e9, allShare: 1 },
-  ...{ littleMs: 100, lateMs: 10_000, littleBytes: 1_000, loopMs: 1e9 },
+  ...{ littleMs: 100, lateMs: 10_000, littleBytes: 1_000, loopMs: 1e9, sliceMs: 2 },
 };
 
 /** For how many milliseconds nothing more of a connection is read; 0: it may go on. */
@@ -314,4 +314,30 @@ t.test('a client that goes on for a minute is refused in words', async (t) => {
   clearInterval(writing);
   t.equal(code, status.RESOURCE_EXHAUSTED);
   t.match(details, /took more than 25 % of a processor for 60 s: send fewer, or smaller ones/);
+});
+
+t.test('work is left after a slice, and goes on in its turn', async (t) => {
+  const clock = manualClock();
+  const paces = new Paces(clock, { ...limits, allBurstMs: 0, allShare: 0.5 });
+  const [pace, other] = [paces.of({}), paces.of({})];
+  function* work(ms: number, log: string[], name: string) {
+    for (let i = 0; i < ms; i += 1) {
+      clock.leap(1);
+      log.push(name);
+      yield;
+    }
+  }
+  const log: string[] = [];
+  const goOn = (one: Pace, some: ReturnType<typeof work>) => {
+    if (!one.slice(some)) one.nextSlice(() => goOn(one, some));
+  };
+  goOn(pace, work(100, log, 'a'));
+  t.equal(log.length, 2);
+  goOn(other, work(100, log, 'b'));
+  for (let i = 0; i < 50; i += 1) clock.pass(1);
+  t.match(log.join(''), /^(aabb)+/, 'by turns');
+  // Half of the processor is left to others, though nothing of the burst is.
+  t.ok(log.length > 15 && log.length < 60, `${log.length} ms in ${clock.now()}`);
+  for (let i = 0; i < 1_000; i += 1) clock.pass(1);
+  t.equal(log.length, 200);
 });

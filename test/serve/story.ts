@@ -6,6 +6,7 @@ import type { Ack, Hooks, Nack } from '../../src/serve/events.ts';
 import { Hub } from '../../src/serve/hub.ts';
 import type { Protocol } from '../../src/serve/respond.ts';
 import { Session } from '../../src/serve/session.ts';
+import type { Slices } from '../../src/serve/slices.ts';
 import { pushOrder } from '../../src/serve/types.ts';
 import { parseDeltaRequest, parseSotwRequest } from '../../src/serve/wire.ts';
 
@@ -83,20 +84,23 @@ export function story(hooks: Hooks = {}, ready = true) {
         timer.fn();
       }
     },
-    connect(protocol: Protocol, nodeClass = 'k', id = `node-${ids + 1}`) {
+    /** `inSlices`: what its requests ask for is done by `step`, and its requests wait for that. */
+    connect(protocol: Protocol, nodeClass = 'k', id = `node-${ids + 1}`, inSlices = false) {
       ids += 1;
       const node = { id };
-      return client(hub, { id: ids, node, nodeClass, protocol, peer: { address: 'test' } });
+      return client(hub, { id: ids, node, nodeClass, protocol, peer: { address: 'test' } }, inSlices);
     },
   };
 }
 
-function client(hub: Hub, info: Session['info']) {
+function client(hub: Hub, info: Session['info'], inSlices: boolean) {
   const delta = info.protocol === 'delta';
   const written: Buffer[] = [];
   // What was written since the client stopped reading; undefined: it reads.
   let unread: number | undefined;
   let onRead = () => {};
+  const work: Slices[] = [];
+  const waiting: Buffer[] = [];
   const session = new Session(info, hub, {
     write(bytes) {
       written.push(bytes);
@@ -106,6 +110,7 @@ function client(hub: Hub, info: Session['info']) {
     whenRead(fn) {
       onRead = fn;
     },
+    ...(inSlices && { inSlices: (some) => void work.push(some) }),
   });
   hub.join(session);
   const last = new Map<string, { nonce: string; names: readonly string[] }>();
@@ -128,6 +133,10 @@ function client(hub: Hub, info: Session['info']) {
     });
   const send = (json: object) => {
     const bytes = Buffer.from(encodeJson(`${message}Request`, json));
+    if (work.length > 0 || waiting.length > 0) waiting.push(bytes);
+    else receive(bytes);
+  };
+  const receive = (bytes: Buffer) => {
     if (delta) session.receiveDelta(parseDeltaRequest(bytes));
     else session.receiveSotw(parseSotwRequest(bytes, session.lastNames()));
   };
@@ -168,6 +177,17 @@ function client(hub: Hub, info: Session['info']) {
     clog(now: boolean) {
       unread = now ? (unread ?? 1) : undefined;
       if (!now) onRead();
+    },
+    /** Does a step of what is done in slices; whether something is left. */
+    step(): boolean {
+      const [first] = work;
+      if (first?.next().done === true) work.shift();
+      const [next] = waiting;
+      if (work.length === 0 && next !== undefined) {
+        waiting.shift();
+        receive(next);
+      }
+      return work.length > 0 || waiting.length > 0;
     },
     close: () => hub.leave(session),
   };

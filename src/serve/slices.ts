@@ -1,0 +1,28 @@
+/**
+ * Work that is left and taken up again: each of its steps is short, and others are served between them. What it reads that others
+ * may change meanwhile it has to look at anew.
+ */
+export type Slices<R = void> = Generator<void, R, void>;
+
+/** Does all of it at once. */
+export function finish<R>(work: Slices<R>): R {
+  for (;;) {
+    const { done, value } = work.next();
+    if (done === true) return value as R;
+  }
+}
+
+// Of what takes a microsecond for each. A step ends with a look at the clock.
+const stepMax = 256;
+
+/** Does something with each of many. */
+export function* each<T>(many: Iterable<T>, take: (one: T) => void): Slices {
+  let left = stepMax;
+  for (const one of many) {
+    take(one);
+    left -= 1;
+    if (left > 0) continue;
+    left = stepMax;
+    yield;
+  }
+}
