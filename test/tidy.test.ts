@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import {
   type Check,
+  checkAllowances,
   checkAmbient,
   checkCircles,
   checkDeadFiles,
@@ -52,7 +53,7 @@ const checks: [string, Check, Record<string, string>, Record<string, string>][] 
       'src/serve/server.ts': `import { createServer } from 'node:http2';`,
       'src/serve/codec.ts': `import protobuf from 'protobufjs/minimal.js';`,
       'src/serve/encode.ts': `import type { Writer } from 'protobufjs/minimal.js';`,
-      'src/registry/kubernetes.ts': `import { request } from 'undici';`,
+      'src/client/http-call.ts': `import { request } from 'undici';`,
       'src/plane/controlplane.ts': `import { createIndex } from '../index/store.ts';`,
     },
   ],
@@ -171,6 +172,25 @@ for (const [name, check, faulty, clean] of checks) {
     t.same(check(files(clean)), [], 'finds nothing where nothing is wrong');
   });
 }
+
+t.test('what the table allows is done somewhere', async (t) => {
+  const table = {
+    plan: { folders: ['model'], types: ['index'], packages: { zod: ['of/a.ts'], yaml: 'all' }, node: true },
+    gone: { folders: [], node: false },
+  } as const;
+  const clean = files({
+    'src/gone/a.ts': '',
+    'src/plan/of/a.ts': `import 'zod';\nimport 'yaml';\nimport 'node:fs';\nimport '../../model/a.ts';\nimport type { B } from '../../index/b.ts';`,
+  });
+  t.same(checkAllowances(tree), [], 'in this tree');
+  t.same(checkAllowances(clean, table), []);
+  const stale = ['plan model', 'plan index', 'plan node', 'plan zod of/a.ts', 'plan yaml', 'gone'];
+  const found = checkAllowances(files({ 'src/plan/a.ts': `import 'zod';` }), table);
+  t.same(
+    found,
+    stale.map((row) => `${row}: is in the table of tidy-table.ts and not in src`),
+  );
+});
 
 t.test('folders are small', async (t) => {
   const flat = (folder: string, count: number) =>

@@ -3,7 +3,7 @@ export interface Allowance {
   readonly folders: readonly string[];
   /** Folders of which only types may be imported. */
   readonly types?: readonly string[];
-  /** Packages, for all of the folder, or for the files named. */
+  /** Packages, for all of the folder, or for the files named, by their paths in it. */
   readonly packages?: Readonly<Record<string, 'all' | readonly string[]>>;
   /** Packages of which the rest of the folder may import types. */
   readonly packageTypes?: readonly string[];
@@ -20,15 +20,15 @@ export const allowances: Readonly<Record<string, Allowance>> = {
   model: { folders: ['base'], node: false },
   registry: {
     folders: ['base', 'model'],
-    packages: { zod: 'all', yaml: 'all', 'js-yaml': 'all', undici: ['kubernetes.ts'] },
+    packages: { zod: 'all', yaml: 'all', 'js-yaml': 'all' },
     node: true,
   },
-  index: { folders: ['base', 'model'], node: false },
+  index: { folders: ['model'], node: false },
   plan: { folders: ['base', 'model', 'index'], node: false },
   translate: {
     folders: ['base', 'model', 'index', 'plan'],
     types: ['protos'],
-    packages: { 'lru-cache': ['retry.ts'] },
+    packages: { 'lru-cache': ['route/retry.ts'] },
     node: false,
   },
   serve: {
@@ -62,7 +62,7 @@ export const allowances: Readonly<Record<string, Allowance>> = {
     node: false,
   },
   // What the admin server and its clients share.
-  contract: { folders: ['base', 'model'], packages: { zod: 'all' }, node: false },
+  contract: { folders: ['model'], packages: { zod: 'all' }, node: false },
   // The admin server: what it answers with is the control plane's, the registries' and the guard's.
   api: {
     folders: ['base', 'model', 'registry', 'delivery', 'contract'],
@@ -89,7 +89,6 @@ export const allowances: Readonly<Record<string, Allowance>> = {
       'model',
       'config',
       'registry',
-      'index',
       'plan',
       'translate',
       'plane',
@@ -110,9 +109,8 @@ export const allowances: Readonly<Record<string, Allowance>> = {
     packages: {
       yaml: 'all',
       zod: 'all',
-      'hdr-histogram-js': 'all',
       // A workload that speaks gRPC, and the caller that calls it.
-      '@grpc/grpc-js': ['upstream-grpc.ts', 'load-grpc.ts', 'fleet.ts'],
+      '@grpc/grpc-js': ['upstream/upstream-grpc.ts', 'load/callers/load-grpc.ts', 'upstream/fleet.ts'],
     },
     node: true,
   },

@@ -33,15 +33,51 @@ function importFault(path: string, folder: string, allowance: Allowance, found: 
 }
 
 function packageFault(path: string, folder: string, allowance: Allowance, found: Import): string | undefined {
-  const name = found.specifier
-    .split('/')
-    .slice(0, found.specifier.startsWith('@') ? 2 : 1)
-    .join('/');
+  const name = packageOf(found.specifier);
   const where = allowance.packages?.[name];
-  if (where === 'all' || where?.includes(posix.basename(path))) return undefined;
+  if (where === 'all' || where?.includes(posix.relative(`src/${folder}`, path))) return undefined;
   if (found.typeOnly && allowance.packageTypes?.includes(name)) return undefined;
   const others = where === undefined ? 'not at all' : `only in ${where.join(', ')}`;
   return `${name}: ${folder} may import it ${others}`;
+}
+
+function packageOf(specifier: string): string {
+  return specifier
+    .split('/')
+    .slice(0, specifier.startsWith('@') ? 2 : 1)
+    .join('/');
+}
+
+/** Whatever the table allows is done somewhere: else its row is stale. */
+export function checkAllowances(files: readonly SourceFile[], table = allowances): string[] {
+  const used = new Set<string>();
+  for (const file of files.filter(isSource)) {
+    const folder = folderOf(file.path);
+    used.add(folder);
+    for (const { specifier } of importsOf(file)) {
+      if (specifier.startsWith('node:')) used.add(`${folder} node`);
+      else if (specifier.startsWith('.')) used.add(`${folder} ${folderOf(resolve(file.path, specifier))}`);
+      else {
+        used.add(`${folder} ${packageOf(specifier)}`);
+        used.add(`${folder} ${packageOf(specifier)} ${posix.relative(`src/${folder}`, file.path)}`);
+      }
+    }
+  }
+  return Object.entries(table).flatMap(
+    ([folder, { folders, types = [], packages = {}, packageTypes = [], node }]) => {
+      const allowed = [
+        '',
+        ...[...folders, ...types, ...packageTypes, ...(node ? ['node'] : [])],
+        ...Object.entries(packages).flatMap(([name, where]) =>
+          where === 'all' ? [name] : where.map((path) => `${name} ${path}`),
+        ),
+      ];
+      return allowed
+        .map((what) => `${folder} ${what}`.trim())
+        .filter((row) => !used.has(row))
+        .map((row) => `${row}: is in the table of tidy-table.ts and not in src`);
+    },
+  );
 }
 
 /** Whatever no entry point reaches is dead: wire it, or delete it. */
