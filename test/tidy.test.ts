@@ -12,6 +12,7 @@ import {
   checkRegistryHosts,
   checkSyntax,
 } from './support/tidy/tidy.ts';
+import { checkPaths } from './support/tidy/tidy-paths.ts';
 import { checkFlat, checkReadmes } from './support/tidy/tidy-rooms.ts';
 import { blank, type SourceFile } from './support/tidy/tidy-source.ts';
 import { entryPoints, flatMax, linesMax } from './support/tidy/tidy-table.ts';
@@ -134,6 +135,20 @@ const checks: [string, Check, Record<string, string>, Record<string, string>][] 
     checkLength,
     { 'src/plan/a.ts': '\n'.repeat(linesMax + 1), 'test/b.test.ts': 'x\n'.repeat(linesMax + 1) },
     { 'src/plan/a.ts': 'x\n'.repeat(linesMax), 'package-lock.json': '\n'.repeat(9999) },
+  ],
+  [
+    'files that are named are there',
+    checkPaths,
+    {
+      'docs/a.md': 'as `src/plan/gone.ts` has it',
+      'src/plan/b.ts': "const file = 'test/plan/gone.test.ts';",
+      Makefile: '\tnode bench/gone.ts',
+    },
+    {
+      'src/plan/a.ts': '// src/plan/a.ts, src/plan/NAME.ts, dist/src/plan/gone.ts and test/plan',
+      'docs/decisions/001-a.md': 'src/plan/gone.ts had it',
+      'CHANGELOG.md': 'src/plan/gone.ts',
+    },
   ],
   [
     'nothing is left for later',

@@ -49,7 +49,7 @@ t.test("each statement of Envoy's protocol names a test that is there", async (t
 t.test('the control: a title, a file or a test that is not there is found', async (t) => {
   const changed = (from: string, to: string) => faults(doc.replace(from, to));
   t.match(changed('200 random runs', '200 rantom runs'), [/has no '200 rantom runs'/]);
-  t.match(changed('test/serve/converge.test.ts', 'test/serve/diverge.test.ts'), [/no such file/]);
+  t.match(changed('converge.test.ts', 'diverge.test.ts'), [/no such file/]);
   t.match(changed('not offered: resources stay', 'resources stay'), [/TTL of resources: no test/]);
   t.match(faults('## Something else'), [/only 0 statements/]);
 });
