@@ -49,10 +49,6 @@ export interface LedgerOptions {
   isConfirmed(revision: number): boolean;
   /** The proxies that have not. */
   unconfirmed(revision: number): readonly { readonly id: number; readonly node: string }[];
-  /** A push that is not ACKed after this is logged and counted. Default 10,000. */
-  readonly lateMs?: number;
-  /** A push that took at least this long to its last ACK is remembered. Default 1,000. */
-  readonly slowMs?: number;
 }
 
 /** How long until a push counts as late and as slow, unless told otherwise; docs/status.md states them. */
@@ -70,8 +66,6 @@ const namesMax = 10;
  */
 export class Ledger {
   readonly #options: LedgerOptions;
-  readonly #lateMs: number;
-  readonly #slowMs: number;
   readonly #total: Histogram = build({ lowestDiscernibleValue: 1, highestTrackableValue: 600_000_000 });
   // Oldest first; those that are complete stay until they are many, for the sake of late ACKs.
   readonly #pushes = new Map<PushCause, Push>();
@@ -86,8 +80,6 @@ export class Ledger {
 
   constructor(options: LedgerOptions) {
     this.#options = options;
-    this.#lateMs = options.lateMs ?? ledgerLimits.lateMs;
-    this.#slowMs = options.slowMs ?? ledgerLimits.slowMs;
   }
 
   /** Begins a push; `at` is when its earliest event was read, `what` names the first. */
@@ -196,7 +188,7 @@ export class Ledger {
     if (late.length === 0 && push.lastAckedAt > 0)
       metrics.eventToLastAck.series('all', push.source).record(totalMs);
     if (late.length > 0) metrics.latePushes.inc({ source: push.source });
-    if (late.length === 0 && (totalMs < this.#slowMs || push.lastAckedAt === 0)) return;
+    if (late.length === 0 && (totalMs < ledgerLimits.slowMs || push.lastAckedAt === 0)) return;
     const { source, events, what, lastNode, nacks } = push;
     const subscriptions = [...push.types.values()].reduce((sum, { expected }) => sum + expected, 0);
     this.#slow = [
@@ -223,7 +215,7 @@ export class Ledger {
     const newest = old.at(-1);
     // Streams that ended, or got a newer state instead, never answer for a push: the server's word decides.
     if (newest !== undefined && isConfirmed(newest.revision)) for (const push of old) this.#close(push, []);
-    else this.#tellLate(old.filter((push) => now - push.at >= this.#lateMs));
+    else this.#tellLate(old.filter((push) => now - push.at >= ledgerLimits.lateMs));
     this.#forgetLate();
     if (this.#open.size + this.#late.size > 0) this.#sweeper ??= clock.after(sweepMs, () => this.sweep());
   }

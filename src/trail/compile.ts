@@ -38,18 +38,25 @@ export interface PolicyCompiler {
 export interface PolicyCompilerOptions {
   readonly logger: Logger;
   readonly clock: Clock;
-  /** Filters kept, a few KiB each; 64 by default: the four listeners of 16 policies. */
-  readonly cacheEntriesMax?: number;
-  /** The folder of the AssemblyScript sources; by default wasm/assembly of this package. */
-  readonly sourceDir?: string;
   /** A folder where filters are kept for the next process, which then starts in no time; by default nowhere. */
   readonly storeDir?: string;
 }
 
+/** What tests replace. */
+export interface CompilerSeams {
+  /** Filters kept in memory; default 64: the four listeners of 16 policies. */
+  readonly cacheEntriesMax?: number;
+  /** The folder of the AssemblyScript sources; default: wasm/assembly of this package. */
+  readonly sourceDir?: string;
+}
+
 /** Compiles policies into filters, in a process of its own, and hands out none that has not passed its vectors. */
-export function createPolicyCompiler(options: PolicyCompilerOptions): PolicyCompiler {
+export function createPolicyCompiler(
+  options: PolicyCompilerOptions,
+  seams: CompilerSeams = {},
+): PolicyCompiler {
   const { logger, clock } = options;
-  const cache = new LRUCache<string, FilterArtefact>({ max: options.cacheEntriesMax ?? 64 });
+  const cache = new LRUCache<string, FilterArtefact>({ max: seams.cacheEntriesMax ?? 64 });
   const pending = new Map<string, Promise<FilterArtefact>>();
   const compiler = new CompileProcess(clock);
   let sources: Promise<ReadonlyMap<string, string>> | undefined;
@@ -58,7 +65,7 @@ export function createPolicyCompiler(options: PolicyCompilerOptions): PolicyComp
   async function build(policy: FilterPolicy): Promise<FilterArtefact> {
     const start = clock.now();
     try {
-      sources ??= readSources(options.sourceDir ?? packageSourceDir());
+      sources ??= readSources(seams.sourceDir ?? packageSourceDir());
       const all = new Map(await sources).set('policy.ts', policySource(policy));
       const { storeDir } = options;
       const file = storeDir === undefined ? {} : { file: join(storeDir, `${storeKey(all)}.wasm`) };

@@ -42,7 +42,7 @@ async function brokenCompiler(t: Test, file: string, from: string, to: string): 
   const text = await readFile(join(sourceDir, file), 'utf8');
   t.ok(text.includes(from), `${file} has '${from}'`);
   await writeFile(join(sourceDir, file), text.replace(from, to));
-  const broken = createPolicyCompiler({ logger, clock: systemClock, sourceDir });
+  const broken = createPolicyCompiler({ logger, clock: systemClock }, { sourceDir });
   t.teardown(async () => {
     await broken.close();
     await rm(sourceDir, { recursive: true });

@@ -72,7 +72,7 @@ export async function startSource(
   const stop = new AbortController();
   t.teardown(() => stop.abort());
   const seen = new Recorder();
-  const source = createFilesSource({ folder, clock: systemClock, timing });
+  const source = createFilesSource({ folder, clock: systemClock }, timing);
   await source.start(seen, stop.signal);
   return { source, seen, stop: () => stop.abort() };
 }

@@ -53,7 +53,7 @@ t.test('what does not belong to a listener does not change its filter', async (t
 t.test('compiled once for all who ask, then cached, within bounds', async (t) => {
   const compiled: unknown[] = [];
   const logger = { ...silentLogger, info: (_: string, fields?: object) => void compiled.push(fields) };
-  const compiler = createPolicyCompiler({ ...options, logger, cacheEntriesMax: 1 });
+  const compiler = createPolicyCompiler({ ...options, logger }, { cacheEntriesMax: 1 });
   t.teardown(() => compiler.close());
   const [one, two] = await Promise.all([
     compiler.compile(policy),
@@ -115,7 +115,7 @@ t.test('a filter that fails its vectors is not handed out, and the operator is t
     ...silentLogger,
     error: (message: string, fields?: object) => void told.push({ message, ...fields }),
   };
-  const compiler = createPolicyCompiler({ ...options, logger, sourceDir });
+  const compiler = createPolicyCompiler({ ...options, logger }, { sourceDir });
   t.teardown(() => compiler.close());
   const refused = {
     code: 'internal',
@@ -130,7 +130,7 @@ t.test('a filter that fails its vectors is not handed out, and the operator is t
 
 t.test('a filter that does not compile is told in the compiler’s words', async (t) => {
   const sourceDir = await mutatedSources(t, 'trail.ts', 'names++', 'nonsense++');
-  const compiler = createPolicyCompiler({ ...options, sourceDir });
+  const compiler = createPolicyCompiler(options, { sourceDir });
   t.teardown(() => compiler.close());
   await t.rejects(compiler.compile(policy), {
     code: 'internal',
@@ -154,7 +154,7 @@ t.test('a filter that never returns blocks nobody, and is given up', async (t) =
       return { cancel: () => {} };
     },
   };
-  const compiler = createPolicyCompiler({ ...options, clock, sourceDir });
+  const compiler = createPolicyCompiler({ ...options, clock }, { sourceDir });
   t.teardown(() => compiler.close());
   const compiling = compiler.compile(policy);
   const next = compiler.compile({ ...policy, listener: 'ingress-edge' });
@@ -168,7 +168,7 @@ t.test('an incomplete package is told', async (t) => {
   const dir = await mkdtemp(join(tmpdir(), 'isthmus-assembly-'));
   t.teardown(() => rm(dir, { recursive: true }));
   await mkdir(join(dir, 'empty'));
-  const compiler = createPolicyCompiler({ ...options, sourceDir: join(dir, 'none') });
+  const compiler = createPolicyCompiler(options, { sourceDir: join(dir, 'none') });
   t.teardown(() => compiler.close());
   await t.rejects(compiler.compile(policy), { message: /ENOENT/ });
 });

@@ -32,10 +32,10 @@ async function start(
 ): Promise<{ readonly bytes: readonly Uint8Array[]; readonly told: readonly string[] }> {
   const told: string[] = [];
   const logger = { ...silentLogger, info: (message: string) => void told.push(message) };
-  const compiler = createPolicyCompiler({
-    ...{ logger, clock: systemClock, storeDir },
-    ...(sourceDir === undefined ? {} : { sourceDir }),
-  });
+  const compiler = createPolicyCompiler(
+    { logger, clock: systemClock, storeDir },
+    sourceDir === undefined ? {} : { sourceDir },
+  );
   const artefacts = [];
   for (const policy of policies) artefacts.push(await compiler.compile(policy));
   await compiler.close();

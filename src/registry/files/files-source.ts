@@ -44,16 +44,15 @@ export interface FilesOptions {
   readonly folder: string;
   readonly clock: Clock;
   readonly logger?: Logger;
-  readonly timing?: Partial<FilesTiming>;
 }
 
 /**
  * Creates the `files` source: a folder of YAML or JSON, watched. `start` rejects with a MeshError when the folder
- * is missing or unreadable. docs/files-source.md says what is read when, and which deletions are held.
+ * is missing or unreadable. `seam` is for tests alone. docs/files-source.md says what is read when, and which deletions are held.
  */
-export function createFilesSource(options: FilesOptions): FilesSource {
+export function createFilesSource(options: FilesOptions, seam: Partial<FilesTiming> = {}): FilesSource {
   const { clock, logger = silentLogger } = options;
-  const timing = { ...filesTiming, ...options.timing };
+  const timing = { ...filesTiming, ...seam };
   const folder = createFolder(options.folder, timing);
   const { catalog } = folder;
   const guard = createLossGuard(timing.loss);

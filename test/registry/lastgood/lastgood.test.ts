@@ -32,10 +32,13 @@ function world(t: Test) {
   async function start(name = 'sh-a') {
     const stop = new AbortController();
     t.teardown(() => stop.abort());
-    const source = keepLastGood({
-      open: () => createFilesSource({ folder: config.path, clock, timing: { ...testTiming, retryMs: 20 } }),
-      ...{ folder: state, idc: name, clock, timing: quick },
-    });
+    const source = keepLastGood(
+      {
+        open: () => createFilesSource({ folder: config.path, clock }, { ...testTiming, retryMs: 20 }),
+        ...{ folder: state, idc: name, clock },
+      },
+      quick,
+    );
     const seen = new Recorder();
     await source.start(seen, stop.signal);
     return { source, seen, stop: () => stop.abort() };
@@ -195,12 +198,7 @@ t.test('a disk that does not take it: said, and what was there stays', async (t)
 t.test('a source without a guard of its own is guarded while it runs', async (t) => {
   const raw = createRawSource([idc('sh-a'), ...instances]);
   const wrap = (loss: Partial<LastGoodTiming['loss']> = {}) =>
-    keepLastGood({
-      open: () => raw,
-      idc: 'sh-a',
-      clock,
-      timing: { loss: { ...lastGoodTiming.loss, ...loss } },
-    });
+    keepLastGood({ open: () => raw, idc: 'sh-a', clock }, { loss: { ...lastGoodTiming.loss, ...loss } });
   const guarded = wrap();
   const seen = new Recorder();
   const stop = new AbortController();
@@ -220,7 +218,7 @@ t.test('a source without a guard of its own is guarded while it runs', async (t)
 t.test('a loss that nobody confirms goes after a stated time, but never the last instance', async (t) => {
   const raw = createRawSource([idc('sh-a'), ...instances]);
   const loss = { ...lastGoodTiming.loss, heldMsMax: 30 };
-  const guarded = keepLastGood({ open: () => raw, idc: 'sh-a', clock, timing: { loss } });
+  const guarded = keepLastGood({ open: () => raw, idc: 'sh-a', clock }, { loss });
   const seen = new Recorder();
   const stop = new AbortController();
   t.teardown(() => stop.abort());
