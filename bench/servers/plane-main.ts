@@ -1,14 +1,15 @@
 // The whole control plane: registry events in, from memory, and out to sidecars of one namespace.
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/log.ts';
-import type { MeshObject } from '../../src/model/object.ts';
+import { type Change, type MeshObject, refKey, refOf } from '../../src/model/object.ts';
 import { startControlPlane } from '../../src/plane/controlplane.ts';
-import type { Sink } from '../../src/registry/source.ts';
+import { noFacets, type Sink } from '../../src/registry/source.ts';
 import { idc, serviceEntry, workloadEntry } from '../../test/index/fixture.ts';
 import { addressOf, hostOf, serveControl, serverFlags } from './control.ts';
 
 const { port, http, groups, endpoints } = serverFlags();
 let sink: Sink | undefined;
+const held = new Map<string, MeshObject>();
 const source = {
   name: 'memory',
   async start(to: Sink) {
@@ -16,7 +17,9 @@ const source = {
     put([idc('sh-a'), ...Array.from({ length: groups }, (_, i) => group(i)).flat()]);
     to.changes([{ type: 'synced', source: 'memory', at: systemClock.now() }]);
   },
-  async release() {},
+  objects: () => held.values(),
+  repair: (batch: readonly Change[]) => sink?.changes(batch),
+  facets: noFacets,
 };
 const plane = await startControlPlane({
   idc: 'sh-a',
@@ -35,6 +38,7 @@ serveControl(
 
 function put(objects: readonly MeshObject[]): void {
   const at = systemClock.now();
+  for (const object of objects) held.set(refKey(refOf(object)), object);
   sink?.changes(objects.map((object) => ({ type: 'upsert', object, at })));
 }
 

@@ -70,7 +70,7 @@ async function register(
   const done = await submit(context, { type: 'register', key, input });
   const acked = await settled(context, context.plane.deletions.barrier(false), query, signal);
   const status = acked.acked === false ? 202 : done?.changed ? 201 : 200;
-  const peers = context.registrations.peers();
+  const peers = context.registrations.facets.peers.statuses();
   const others = peers.filter(({ state }) => state === 'in step' || state === 'away');
   const disagreeing = context.plane.disagreementsOf({ kind: 'WorkloadEntry', ...key });
   const warnings = [
@@ -161,7 +161,7 @@ async function gone(
   const until = clock.now() + wait.timeout;
   const left = () => ({ ...wait, timeout: Math.max(1, until - clock.now()) });
   const here = await settled(context, deletions.of(ref) ?? deletions.barrier(true), left(), signal);
-  if (here.acked !== true || registrations.peers().length === 0) return here;
+  if (here.acked !== true || registrations.facets.peers.statuses().length === 0) return here;
   const { owing, away } = await registrations.ridElsewhere(key, generation, left().timeout, signal);
   if (owing.length > 0)
     return { acked: false, waitingFor: owing.map((name) => `proxies of the control plane at ${name}`) };

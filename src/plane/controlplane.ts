@@ -36,7 +36,12 @@ export async function startControlPlane(
     xds: { address, port },
     problems,
     disagreementsOf: (ref) => pipeline.index.disagreementsOf(ref),
-    confirmDeletes: () => sources.reduce((sum, source) => sum + (source.confirmDeletes?.() ?? 0), 0),
+    confirmDeletes: () =>
+      sources.reduce(
+        (sum, { facets: { deletionGuard } }) =>
+          sum + (deletionGuard === 'none' ? 0 : deletionGuard.confirm()),
+        0,
+      ),
     deletions,
     evacuations: { ...pipeline.evacuations, held: failback.held },
     async handOver(noticeMs, overMs) {

@@ -53,7 +53,7 @@ export function makeParts(options: ControlPlaneOptions, seams: ControlPlaneSeams
     ...{ clock, logger, metrics, clusterType, endpointType },
     ...(options.deletionLimits && { limits: options.deletionLimits }),
     onProxy(node, isKnown) {
-      for (const source of sources) source.proxies?.note(node, isKnown);
+      for (const { facets } of sources) if (facets.proxies !== 'none') facets.proxies.note(node, isKnown);
     },
     revision: () => pipeline.revision(),
     unconfirmed: (concern) => xds.unconfirmed(concern),

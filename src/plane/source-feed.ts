@@ -6,15 +6,14 @@ import type { Metrics } from '../metrics/metrics.ts';
 import type { Change, Kind } from '../model/object.ts';
 import { createReconciler, keysOf, reconcileMs, reconcileOften } from '../registry/merge/audit.ts';
 import { createPrecedence } from '../registry/merge/precedence.ts';
-import type { OpenedSource } from '../registry/open.ts';
 import { peerProblems } from '../registry/registrations/peer-words.ts';
-import type { Problem } from '../registry/source.ts';
+import type { Problem, Source } from '../registry/source.ts';
 import type { Pipeline } from './pipeline.ts';
 
 /** What a feed needs. */
 export interface SourceFeedOptions {
   /** The first has the last word on an object that several have. */
-  readonly sources: readonly OpenedSource[];
+  readonly sources: readonly Source[];
   readonly pipeline: Pick<Pipeline, 'apply' | 'index'>;
   readonly deletions: Pick<Deletions, 'expect' | 'handOver' | 'hold'>;
   readonly metrics: Metrics;
@@ -25,7 +24,7 @@ export interface SourceFeedOptions {
   /** Whether it is to be compared yet. */
   isDue(): boolean;
   /** A batch is in force. */
-  onApplied(source: OpenedSource, batch: readonly Change[]): void;
+  onApplied(source: Source, batch: readonly Change[]): void;
   /** What a source cannot read, or has doubts about, is another. */
   onProblems(): void;
 }
@@ -58,14 +57,17 @@ export function createSourceFeed(options: SourceFeedOptions): SourceFeed {
     ...{ holds: (object) => index.holds(object), refs: () => index.refs() },
   });
 
-  function apply(source: OpenedSource, batch: readonly Change[]): void {
+  function apply(source: Source, batch: readonly Change[]): void {
     for (const change of batch) metrics.changes.inc({ type: change.type });
     reconciler.note(batch);
     // Before the first deletion of a source: those that it knew may still have what has gone meanwhile.
-    deletions.expect(source.proxies?.recall() ?? []);
-    deletions.handOver(source.proxies?.passedOn() ?? []);
+    const { proxies, finalizers } = source.facets;
+    deletions.expect(proxies === 'none' ? [] : proxies.recall());
+    deletions.handOver(proxies === 'none' ? [] : proxies.passedOn());
     const pushed = pipeline.apply(source.name, precedence.admit(sources.indexOf(source), batch));
-    deletions.hold(batch, pushed, (ref) => source.release(ref));
+    deletions.hold(batch, pushed, async (ref) => {
+      if (finalizers !== 'none') await finalizers.release(ref);
+    });
     options.onApplied(source, batch);
   }
 
@@ -78,8 +80,7 @@ export function createSourceFeed(options: SourceFeedOptions): SourceFeed {
       first: keysOf(batch.slice(0, 10)),
     });
     metrics.repaired.inc({ source: source.name }, batch.length);
-    if (source.repair) source.repair(batch);
-    else apply(source, batch);
+    source.repair(batch);
   }
 
   return {
@@ -105,7 +106,7 @@ export function createSourceFeed(options: SourceFeedOptions): SourceFeed {
       });
     },
     problems: () => [
-      ...sources.flatMap((source) => peerProblems(source.peers?.() ?? [])),
+      ...sources.flatMap(({ facets: { peers } }) => (peers === 'none' ? [] : peerProblems(peers.statuses()))),
       ...[...problemsBySource.values()].flat(),
     ],
     conflicts: () => precedence.problems(),

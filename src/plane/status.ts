@@ -13,10 +13,7 @@ import type { Idc } from '../model/idc.ts';
 import { type NodeRole, parseNodeScope } from '../model/node.ts';
 import type { Kind } from '../model/object.ts';
 import type { LoopPrevention } from '../model/trail.ts';
-import type { LastGoodStatus } from '../registry/lastgood/last-good-source.ts';
-import type { OpenedSource } from '../registry/open.ts';
-import type { PeerStatus } from '../registry/registrations/peers.ts';
-import type { Problem } from '../registry/source.ts';
+import type { LastGoodStatus, PeerStatus, Problem, Source } from '../registry/source.ts';
 import type { Readiness } from '../rollout/readiness.ts';
 import type {
   Levels,
@@ -120,7 +117,7 @@ export interface ControlPlaneStatus extends ReadinessStatus {
 export interface StatusOptions {
   readonly idc: string;
   readonly clock: Clock;
-  readonly sources: readonly OpenedSource[];
+  readonly sources: readonly Source[];
   readonly loopPrevention: LoopPrevention;
   readonly xds: Pick<XdsServer, 'status' | 'differences' | 'levels'>;
   readonly roster: Roster;
@@ -174,8 +171,10 @@ export function createStatusReader(options: StatusOptions): StatusReader {
       ready: readiness.ready && away.length === 0,
       waitingFor: readiness.waitingFor(),
       reasons: [...options.reasons(), ...away],
-      sources: sources.map((source) => ({ name: source.name, ...source.lastGood?.() })),
-      peers: sources.flatMap((source) => source.peers?.() ?? []),
+      sources: sources.map(({ name, facets: { lastGood } }) => ({
+        ...(lastGood === 'none' ? { name } : { name, ...lastGood.status() }),
+      })),
+      peers: sources.flatMap(({ facets: { peers } }) => (peers === 'none' ? [] : peers.statuses())),
     };
   }
 

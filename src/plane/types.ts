@@ -9,8 +9,7 @@ import type { Disagreement } from '../model/agreement.ts';
 import type { Ref } from '../model/object.ts';
 import type { LoopPrevention } from '../model/trail.ts';
 import type { ListenAddress } from '../model/values/listen-address.ts';
-import type { OpenedSource } from '../registry/open.ts';
-import type { Problem } from '../registry/source.ts';
+import type { Problem, Source } from '../registry/source.ts';
 import type { XdsLimits } from '../serve/xds.ts';
 import type { PolicyCompiler } from '../trail/compile.ts';
 import type { Heap } from './memory.ts';
@@ -21,7 +20,7 @@ import type { StatusReader } from './status.ts';
 export interface ControlPlaneOptions {
   /** The IDC that it stands in and decides for. */
   readonly idc: string;
-  readonly sources: readonly OpenedSource[];
+  readonly sources: readonly Source[];
   /** Where ADS is served. Port 0: any. */
   readonly xds: ListenAddress;
   /** False: no client status and no reflection there. Default true. */

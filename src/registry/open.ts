@@ -3,10 +3,8 @@ import { MeshError } from '../base/error.ts';
 import type { Logger } from '../base/log.ts';
 import { didYouMean } from '../base/suggest.ts';
 import { createFilesSource } from './files/files-source.ts';
-import type { LastGoodStatus } from './lastgood/last-good-source.ts';
-import type { PeerStatus } from './registrations/peers.ts';
 import { createRegistrationsSource } from './registrations/registrations-source.ts';
-import type { ProxyMemory, Source } from './source.ts';
+import type { Source } from './source.ts';
 
 /** What every source gets. */
 export interface SourceOptions {
@@ -20,26 +18,11 @@ const schemes = {
   registrations: (file: string, options: SourceOptions) => createRegistrationsSource({ ...options, file }),
 } satisfies Record<string, (rest: string, options: SourceOptions) => Source>;
 
-/** A source that may be asked to let held deletions go, where its objects come from, and which proxies it knew. */
-export type OpenedSource = Source & {
-  confirmDeletes?(): number;
-  lastGood?(): LastGoodStatus;
-  readonly proxies?: ProxyMemory;
-  /** Of instances that registered themselves: how many, by state. */
-  counts?(): Readonly<Record<string, number>>;
-  /** What it remembers of those that are no more: how much, by what it is. */
-  remembered?(): Readonly<Record<string, number>>;
-  /** The other control planes that it takes registrations over from. */
-  peers?(): readonly PeerStatus[];
-  /** While it has not synced: what it waits for and what to do, in words, where there is more to say than its name. */
-  waitsFor?(): string | undefined;
-};
-
 /**
  * Creates the source that an address names: `files:/etc/isthmus`, or a bare path for the same. Does not read
  * anything yet. Throws a MeshError for a scheme that is not known.
  */
-export function openSource(address: string, options: SourceOptions): OpenedSource {
+export function openSource(address: string, options: SourceOptions): Source {
   const [, scheme = 'files', rest = ''] = /^(?:([a-z][a-z0-9+-]+):)?(.*)$/s.exec(address) ?? [];
   if (rest === '') {
     throw new MeshError('invalid', `'${address}' names no source: give a folder, or files:/path/to/folder`);

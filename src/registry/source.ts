@@ -23,21 +23,98 @@ export interface Sink {
 }
 
 /**
- * Where registry objects come from. `start` reads everything, emits it, then one `synced`, then goes on
- * until `signal` aborts; it resolves once the watch is set up and `synced` was emitted.
+ * Where registry objects come from: what every source does, and in `facets` what it has besides. `start` reads everything,
+ * emits it, then one `synced`, then goes on until `signal` aborts; it resolves once the watch is set up and `synced` was emitted.
  */
 export interface Source {
   readonly name: string;
   start(sink: Sink, signal: AbortSignal): Promise<void>;
-  /** Called when no proxy has the object any more: a source with finalizers lets it go now. */
-  release(ref: Ref): Promise<void>;
   /**
    * All objects that are to be in force now, as it would emit them, from what it knows. Compared from time to time
-   * with what the index has: an event that was missed is found so. Absent: there is nothing to compare.
+   * with what the index has: an event that was missed is found so.
    */
-  objects?(): Iterable<MeshObject>;
-  /** Takes what a comparison found to differ, and emits it. Absent: it is taken as if the source had emitted it. */
-  repair?(batch: readonly Change[]): void;
+  objects(): Iterable<MeshObject>;
+  /** Takes what a comparison found to differ, and emits it. */
+  repair(batch: readonly Change[]): void;
+  readonly facets: SourceFacets;
+}
+
+/** What a source has besides its objects. It says so of each: `none` is a statement, and not something forgotten. */
+export interface SourceFacets {
+  /** It keeps deleted objects until no proxy has them any more. */
+  readonly finalizers: Finalizers | 'none';
+  /** Its own guard of deletions of very many objects at once. `none`: who wraps it guards. */
+  readonly deletionGuard: DeletionGuard | 'none';
+  /** It remembers which proxies had endpoints. */
+  readonly proxies: ProxyMemory | 'none';
+  /** Its objects survive the loss of what it reads. */
+  readonly lastGood: { status(): LastGoodStatus } | 'none';
+  /** Instances register themselves with it. */
+  readonly registrations: RegistrationCounts | 'none';
+  /** Other control planes, of which it takes over what it has not itself. */
+  readonly peers: SourcePeers | 'none';
+}
+
+/** A source with nothing besides its objects. */
+export const noFacets: SourceFacets = {
+  ...{ finalizers: 'none', deletionGuard: 'none', proxies: 'none' },
+  ...{ lastGood: 'none', registrations: 'none', peers: 'none' },
+};
+
+/** Lets go of objects that were deleted. */
+export interface Finalizers {
+  /** No proxy has the object any more. */
+  release(ref: Ref): Promise<void>;
+}
+
+/** Holds deletions that look like a loss. */
+export interface DeletionGuard {
+  /** Lets go the deletions that are held; how many. */
+  confirm(): number;
+}
+
+/** How much a source of registrations has. */
+export interface RegistrationCounts {
+  /** Instances, by state. */
+  counts(): Readonly<Record<string, number>>;
+  /** What it remembers of those that are no more: how much, by what it is. */
+  remembered(): Readonly<Record<string, number>>;
+}
+
+/** The other control planes beside a source. */
+export interface SourcePeers {
+  statuses(): readonly PeerStatus[];
+  /** While the source has not synced: what it waits for and what to do, in words; undefined where that is not for others to end. */
+  waitsFor(): string | undefined;
+}
+
+/** Where a source's objects come from now, for status. Times in milliseconds since the epoch. */
+export interface LastGoodStatus {
+  /** `snapshot`: the source has not answered since the start; `both`: it has, but much is missing in it. */
+  readonly from: 'source' | 'snapshot' | 'both';
+  /** Why not from the source alone. */
+  readonly reason?: string;
+  /** Objects in force, and those of them that only the snapshot has. */
+  readonly objects: number;
+  readonly held: number;
+  /** Objects that were found to differ from what the source holds, and were put right: missed events. */
+  readonly repaired: number;
+  /** The snapshot on disk: when it was written, and until when it was known to be what the source holds. */
+  readonly writtenAt?: number;
+  readonly knownGoodAt?: number;
+}
+
+/** What is known of another control plane of this IDC. */
+export interface PeerStatus {
+  readonly name: string;
+  /** `self`: it is this control plane itself. `stranger`: it asks here, and is not asked; `name` is its IP address. */
+  readonly state: 'in step' | 'away' | 'self' | 'stranger';
+  /** Since when, in milliseconds ago: its last answer. Absent: it has not answered since the start. */
+  readonly heardAgoMs?: number;
+  /** Why it is away. */
+  readonly why?: string;
+  /** Instances that give signs of life to it alone, as far as is known. */
+  readonly keptThereAlone: number;
 }
 
 /** Which proxies had endpoints, over restarts: a deletion just after one waits for those that are not back yet. */

@@ -1,9 +1,9 @@
 import t from 'tap';
 import { systemClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/log.ts';
-import { type Change, refOf } from '../../src/model/object.ts';
+import { type Change, type MeshObject, refKey, refOf } from '../../src/model/object.ts';
 import { startControlPlane } from '../../src/plane/controlplane.ts';
-import type { Sink } from '../../src/registry/source.ts';
+import { noFacets, type Sink } from '../../src/registry/source.ts';
 import { idc, serviceEntry, upserts, workloadEntry } from '../index/fixture.ts';
 import { connectXds } from '../support/clients/xds-client.ts';
 
@@ -15,17 +15,24 @@ const workload = (i: number, address: string) =>
 
 t.test('what changes while a large class is encoded is in its first answer', async (t) => {
   let sink: Sink | undefined;
+  const held = new Map<string, MeshObject>();
+  const upsert = (...objects: MeshObject[]) => {
+    for (const object of objects) held.set(refKey(refOf(object)), object);
+    return upserts(...objects);
+  };
   const numbers = Array.from({ length: groups }, (_, i) => i);
   const source = {
     name: 'memory',
     async start(to: Sink) {
       sink = to;
       to.changes(
-        upserts(idc('sh-a'), ...numbers.map(service), ...numbers.map((i) => workload(i, '10.0.0.1'))),
+        upsert(idc('sh-a'), ...numbers.map(service), ...numbers.map((i) => workload(i, '10.0.0.1'))),
       );
       to.changes([{ type: 'synced', source: 'memory', at: systemClock.now() }]);
     },
-    async release() {},
+    objects: () => held.values(),
+    repair: (batch: readonly Change[]) => sink?.changes(batch),
+    facets: noFacets,
   };
   const plane = await startControlPlane(
     {
@@ -47,10 +54,11 @@ t.test('what changes while a large class is encoded is in its first answer', asy
   while (plane.status().proxies.length === 0) await new Promise((resolve) => setImmediate(resolve));
   t.equal(client.waiting(), 0, 'it is not answered yet');
   const changes: Change[] = [
-    { type: 'upsert', object: workload(7, '10.7.7.7'), at: systemClock.now() },
+    ...upsert(workload(7, '10.7.7.7')),
     { type: 'delete', ref: refOf(service(8)), at: systemClock.now() },
-    ...upserts(service(groups), workload(groups, '10.0.0.2')),
+    ...upsert(service(groups), workload(groups, '10.0.0.2')),
   ];
+  held.delete(refKey(refOf(service(8))));
   sink?.changes(changes);
   const clusters = await client.next();
   const names = new Set(clusters.resources?.map((one) => one.name));

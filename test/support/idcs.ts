@@ -5,7 +5,7 @@ import { stringify } from 'yaml';
 import type { Clock } from '../../src/base/clock.ts';
 import type { NodeScope } from '../../src/model/node.ts';
 import type { ListenAddress } from '../../src/model/values/listen-address.ts';
-import type { OpenedSource } from '../../src/registry/open.ts';
+import type { Source } from '../../src/registry/source.ts';
 import { type EnvoyOptions, freeAddress, type Mesh, startMesh } from './mesh.ts';
 
 /** A Group of the world and its instances, which the test starts itself. */
@@ -45,7 +45,7 @@ export interface WorldOptions {
   /** The clock of each IDC's control plane; the system's by default. */
   readonly clocks?: (idc: string) => Clock;
   /** Sources of each IDC's control plane besides its files. */
-  readonly sources?: (idc: string) => readonly OpenedSource[];
+  readonly sources?: (idc: string) => readonly Source[];
   /** Gateways of each kind in each IDC; absent: 1. */
   readonly gateways?: number;
   /** Every Idc also names an ingress and an egress gateway that is not there. */

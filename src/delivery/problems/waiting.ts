@@ -1,12 +1,18 @@
 import { didYouMean } from '../../base/suggest.ts';
 
+/** A source, and the control planes beside it that it may wait for. */
+export interface WaitingSource {
+  readonly name: string;
+  readonly facets: { readonly peers: { waitsFor(): string | undefined } | 'none' };
+}
+
 /** What a control plane that is not ready knows of what it waits for. */
 export interface WaitingContext {
   /** The IDC that it decides for, and those that the registry declares so far. */
   readonly idc: string;
   readonly idcs: readonly string[];
   /** The first has the Idcs. */
-  readonly sources: readonly { readonly name: string; waitsFor?(): string | undefined }[];
+  readonly sources: readonly WaitingSource[];
   /** Conditions by name, `source NAME` for sources. */
   readonly waitingFor: readonly string[];
 }
@@ -15,7 +21,8 @@ export interface WaitingContext {
 export function describeWaiting({ idc, idcs, sources, waitingFor }: WaitingContext): readonly string[] {
   const waits = ({ name }: { readonly name: string }) => waitingFor.includes(`source ${name}`);
   const late = sources.filter(waits).flatMap((source) => {
-    const words = source.waitsFor?.();
+    const { peers } = source.facets;
+    const words = peers === 'none' ? undefined : peers.waitsFor();
     return words === undefined ? [] : [`source ${source.name}: ${words}`];
   });
   if (idcs.includes(idc) || sources.slice(0, 1).some(waits)) return late;

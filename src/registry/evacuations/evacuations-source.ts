@@ -7,7 +7,7 @@ import { MeshError } from '../../base/error.ts';
 import { type Logger, silentLogger } from '../../base/log.ts';
 import type { Evacuation } from '../../model/evacuation.ts';
 import type { Change } from '../../model/object.ts';
-import type { Sink, Source } from '../source.ts';
+import { noFacets, type Sink, type Source } from '../source.ts';
 import {
   type EvacuationRecord,
   evacuationOf,
@@ -178,10 +178,11 @@ export function createEvacuationsSource(options: EvacuationsOptions): Evacuation
   return {
     name: 'evacuations',
     start,
-    release: async () => {},
     *objects() {
       for (const { name, spec } of standing.values()) if (spec !== null) yield evacuationOf(name, spec);
     },
+    repair: (batch) => sink?.changes(batch),
+    facets: noFacets,
     async put(name, spec, isStanding = false) {
       const object = evacuationOf(name, spec);
       if (!standing.has(name) && standing.size >= recordsMax) {

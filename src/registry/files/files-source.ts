@@ -4,7 +4,14 @@ import { MeshError } from '../../base/error.ts';
 import { type Logger, silentLogger } from '../../base/log.ts';
 import { type Change, refKey, refOf } from '../../model/object.ts';
 import { createLossGuard, type LossRule, type LossVerdict, lossRule } from '../lastgood/loss-guard.ts';
-import type { Problem, Sink, Source } from '../source.ts';
+import {
+  type DeletionGuard,
+  noFacets,
+  type Problem,
+  type Sink,
+  type Source,
+  type SourceFacets,
+} from '../source.ts';
 import type { DoubtRule } from './file-reader.ts';
 import { createFolder } from './folder.ts';
 import { doubtfulKinds, report, unreadableFolder } from './folder-report.ts';
@@ -31,11 +38,8 @@ export const filesTiming: FilesTiming = {
 
 /** A folder of YAML as a source. */
 export interface FilesSource extends Source {
-  /**
-   * The operator says that objects whose deletion is held are meant to be gone: they are deleted at once. While
-   * the folder cannot be read, these are all objects. Returns how many; the sink hears of them.
-   */
-  confirmDeletes(): number;
+  /** `deletionGuard.confirm`: the operator says that objects whose deletion is held are meant to be gone. While the folder cannot be read, these are all objects. */
+  readonly facets: SourceFacets & { readonly deletionGuard: DeletionGuard };
 }
 
 /** What a files source needs. */
@@ -218,19 +222,19 @@ export function createFilesSource(options: FilesOptions, seam: Partial<FilesTimi
       live = { sink, signal };
       if (awake) wake();
     },
-    async release() {
-      // A file has no finalizer: nothing waits for this.
-    },
     objects: () => catalog.objects(),
-    confirmDeletes() {
-      const isGone = folder.unreachable !== undefined;
-      if (isGone) folder.clear();
-      const count = catalog.missing.size;
-      if (count > 0) guard.confirm();
-      wake();
-      return count;
-    },
+    repair: (batch) => live?.sink.changes(batch),
+    facets: { ...noFacets, deletionGuard: { confirm: confirmDeletes } },
   };
+
+  function confirmDeletes(): number {
+    const isGone = folder.unreachable !== undefined;
+    if (isGone) folder.clear();
+    const count = catalog.missing.size;
+    if (count > 0) guard.confirm();
+    wake();
+    return count;
+  }
 }
 
 function sameProblems(a: readonly Problem[], b: readonly Problem[]): boolean {

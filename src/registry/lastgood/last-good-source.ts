@@ -3,7 +3,7 @@ import type { Clock, Timer } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
 import { type Logger, silentLogger } from '../../base/log.ts';
 import { type Change, type Kind, type MeshObject, refKey, refOf } from '../../model/object.ts';
-import type { Problem, Sink, Source } from '../source.ts';
+import type { DeletionGuard, LastGoodStatus, Problem, Sink, Source, SourceFacets } from '../source.ts';
 import { createHolding } from './holding.ts';
 import { type LossRule, lossRule } from './loss-guard.ts';
 import {
@@ -16,32 +16,18 @@ import {
   writeSnapshot,
 } from './snapshot-file.ts';
 
-/** Where a source's objects come from now, for status. Times in milliseconds since the epoch. */
-export interface LastGoodStatus {
-  /** `snapshot`: the source has not answered since the start; `both`: it has, but much is missing in it. */
-  readonly from: 'source' | 'snapshot' | 'both';
-  /** Why not from the source alone. */
-  readonly reason?: string;
-  /** Objects in force, and those of them that only the snapshot has. */
-  readonly objects: number;
-  readonly held: number;
-  /** Objects that were found to differ from what the source holds, and were put right: missed events. */
-  readonly repaired: number;
-  /** The snapshot on disk: when it was written, and until when it was known to be what the source holds. */
-  readonly writtenAt?: number;
-  readonly knownGoodAt?: number;
-}
-
 /** A source that survives the loss of what it reads. */
 export interface LastGoodSource extends Source {
-  confirmDeletes(): number;
-  lastGood(): LastGoodStatus;
+  readonly facets: SourceFacets & {
+    readonly deletionGuard: DeletionGuard;
+    readonly lastGood: { status(): LastGoodStatus };
+  };
 }
 
 /** What it needs. */
 export interface LastGoodOptions {
   /** Opens the source; again for each attempt, while it cannot be reached. */
-  readonly open: () => Source & { confirmDeletes?(): number };
+  readonly open: () => Source;
   /** The folder of the snapshots; made when it is missing. Absent: nothing is kept on disk. */
   readonly folder?: string;
   readonly idc: string;
@@ -96,7 +82,7 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
   const holding = createHolding({
     clock,
     rule: timing.loss,
-    guardsDeletes: inner.confirmDeletes === undefined,
+    guardsDeletes: inner.facets.deletionGuard === 'none',
     onRelease: (batch) => emit(batch),
   });
 
@@ -191,8 +177,7 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
 
   /** What is to be in force: what the source holds, and what is held although it does not. */
   function* objects(): Iterable<MeshObject> {
-    if (!live || unreachable !== undefined || inner.objects === undefined)
-      return yield* holding.inForce.values();
+    if (!live || unreachable !== undefined) return yield* holding.inForce.values();
     yield* inner.objects();
     for (const key of holding.missing) {
       const object = holding.inForce.get(key);
@@ -310,7 +295,6 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
       emit([...upserts(contents), synced()]);
       clock.after(timing.retryMs, () => void retry(aborted));
     },
-    release: (ref) => inner.release(ref),
     objects,
     repair(batch) {
       repaired += batch.length;
@@ -318,22 +302,30 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
       const isStray = (one: Change) => one.type === 'delete' && !holding.inForce.has(refKey(one.ref));
       emit([...holding.take(batch.filter((one) => !isStray(one))), ...batch.filter(isStray)]);
     },
-    confirmDeletes() {
-      const count = (inner.confirmDeletes?.() ?? 0) + holding.confirm();
-      tell();
-      return count;
-    },
-    lastGood() {
-      const held = holding.missing.size;
-      const why = reason();
-      return {
-        from: unreachable !== undefined ? 'snapshot' : why !== undefined ? 'both' : 'source',
-        ...(why === undefined ? {} : { reason: why }),
-        ...{ objects: holding.inForce.size, held, repaired },
-        ...(snapshot && { writtenAt: snapshot.header.writtenAt, knownGoodAt: snapshot.knownGoodAt }),
-      };
+    facets: {
+      ...inner.facets,
+      deletionGuard: { confirm: confirmDeletes },
+      lastGood: { status: lastGoodStatus },
     },
   };
+
+  function confirmDeletes(): number {
+    const { deletionGuard } = inner.facets;
+    const count = (deletionGuard === 'none' ? 0 : deletionGuard.confirm()) + holding.confirm();
+    tell();
+    return count;
+  }
+
+  function lastGoodStatus(): LastGoodStatus {
+    const held = holding.missing.size;
+    const why = reason();
+    return {
+      from: unreachable !== undefined ? 'snapshot' : why !== undefined ? 'both' : 'source',
+      ...(why === undefined ? {} : { reason: why }),
+      ...{ objects: holding.inForce.size, held, repaired },
+      ...(snapshot && { writtenAt: snapshot.header.writtenAt, knownGoodAt: snapshot.knownGoodAt }),
+    };
+  }
 
   function upserts(objects: readonly MeshObject[]): Change[] {
     return objects.map((object) => ({ type: 'upsert', object, at: clock.now() }));

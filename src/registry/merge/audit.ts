@@ -5,7 +5,7 @@ import type { Source } from '../source.ts';
 
 /** What a comparison needs. */
 export interface ReconcileOptions {
-  /** By rank: where two hold an object of one name, the first one's counts. One without `objects` is taken at its word. */
+  /** By rank: where two hold an object of one name, the first one's counts. */
   readonly sources: readonly Pick<Source, 'objects'>[];
   /** Whether the index has just this of the object. */
   holds(object: MeshObject): boolean;
@@ -59,7 +59,7 @@ export function createReconciler(options: ReconcileOptions): Reconciler {
   function* differences(): Generator<readonly [string, Difference] | undefined> {
     const seen = new Set<string>();
     for (const [rank, source] of sources.entries())
-      for (const object of source.objects?.() ?? []) {
+      for (const object of source.objects()) {
         const ref = refOf(object);
         const key = refKey(ref);
         const counts = !seen.has(key);
@@ -69,7 +69,7 @@ export function createReconciler(options: ReconcileOptions): Reconciler {
     for (const ref of options.refs()) {
       const key = refKey(ref);
       const rank = options.rankOf(key) ?? 0;
-      const isLost = !seen.has(key) && sources[rank]?.objects !== undefined;
+      const isLost = !seen.has(key) && sources[rank] !== undefined;
       yield isLost ? [key, { rank, ref, object: undefined }] : undefined;
     }
   }

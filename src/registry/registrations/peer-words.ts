@@ -1,5 +1,5 @@
-import type { Problem } from '../source.ts';
-import type { PeerStatus, PeerWait } from './peers.ts';
+import type { PeerStatus, Problem } from '../source.ts';
+import type { PeerWait } from './peers.ts';
 
 /** What a person is to know of another control plane; undefined: that it is as it should be. */
 export function peerWords({ state, heardAgoMs, why, keptThereAlone }: PeerStatus): string | undefined {

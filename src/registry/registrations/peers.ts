@@ -1,6 +1,7 @@
 import { type Clock, sleep } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
 import type { Logger } from '../../base/log.ts';
+import type { PeerStatus } from '../source.ts';
 import { keyText, type RegistrationKey } from './registration.ts';
 import { type PeerLink, type ReplicaAnswer, type ReplicaItem, readReplicaAnswer } from './replica.ts';
 
@@ -21,19 +22,6 @@ export const peerTimes = {
 
 /** `peerTimes`, or others. */
 export type PeerTimes = Readonly<Record<keyof typeof peerTimes, number>>;
-
-/** What is known of another control plane of this IDC. */
-export interface PeerStatus {
-  readonly name: string;
-  /** `self`: it is this control plane itself. `stranger`: it asks here, and is not asked; `name` is its IP address. */
-  readonly state: 'in step' | 'away' | 'self' | 'stranger';
-  /** Since when, in milliseconds ago: its last answer. Absent: it has not answered since the start. */
-  readonly heardAgoMs?: number;
-  /** Why it is away. */
-  readonly why?: string;
-  /** Instances that give signs of life to it alone, as far as is known. */
-  readonly keptThereAlone: number;
-}
 
 /** A start that waits for other control planes. */
 export interface PeerWait {

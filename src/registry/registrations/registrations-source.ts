@@ -2,19 +2,22 @@ import type { Clock } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
 import { type Logger, silentLogger } from '../../base/log.ts';
 import type { Change, Ref } from '../../model/object.ts';
-import type { Problem, ProxyMemory, Sink, Source } from '../source.ts';
+import {
+  type Finalizers,
+  noFacets,
+  type Problem,
+  type ProxyMemory,
+  type RegistrationCounts,
+  type Sink,
+  type Source,
+  type SourceFacets,
+  type SourcePeers,
+} from '../source.ts';
 import { createDeparted } from './departed.ts';
 import { type LeaseStore, openLeaseStore } from './lease-store.ts';
 import { waitWords } from './peer-words.ts';
-import type { PeerStatus, Peers } from './peers.ts';
-import {
-  keyOfText,
-  keyText,
-  type Registration,
-  type RegistrationKey,
-  type RegistrationState,
-  workloadOf,
-} from './registration.ts';
+import type { Peers } from './peers.ts';
+import { keyOfText, keyText, type Registration, type RegistrationKey, workloadOf } from './registration.ts';
 import { decodeRow, encodeRow } from './registration-row.ts';
 import { type Decision, decide, isLive, type RegistrationOp, requireLive } from './registration-rules.ts';
 import type { ReplicaAnswer, ReplicaAsk } from './replica.ts';
@@ -48,11 +51,12 @@ export interface RegistrationsSource extends Source {
   get(key: RegistrationKey): Registered | undefined;
   /** All that are registered or leaving, by namespace and name. */
   list(): readonly Registered[];
-  /** How many there are, by state. */
-  counts(): Readonly<Record<Exclude<RegistrationState, 'gone'>, number>>;
-  /** How much is remembered of what is no more: lives that are gone, and changes for other control planes. */
-  remembered(): Readonly<Record<'gone' | 'changes', number>>;
-  readonly proxies: ProxyMemory;
+  readonly facets: SourceFacets & {
+    readonly finalizers: Finalizers;
+    readonly proxies: ProxyMemory;
+    readonly registrations: RegistrationCounts;
+    readonly peers: SourcePeers;
+  };
   /** What another control plane of this IDC asks for. Throws MeshError `unavailable` before `start`. */
   replica(ask: ReplicaAsk, signal: AbortSignal): Promise<ReplicaAnswer>;
   /**
@@ -65,10 +69,6 @@ export interface RegistrationsSource extends Source {
     timeoutMs: number,
     signal: AbortSignal,
   ): ReturnType<Peers['rid']>;
-  /** The other control planes of this IDC. */
-  peers(): readonly PeerStatus[];
-  /** Why it has not synced yet and what to do, in words; undefined where that is not for others to end. */
-  waitsFor(): string | undefined;
 }
 
 /** What may be asked from outside. */
@@ -288,25 +288,37 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
     if (links.length === 0) await following;
   }
 
+  const proxyMemory: ProxyMemory = {
+    recall() {
+      const nodes = returning;
+      returning = [];
+      return nodes;
+    },
+    passedOn() {
+      const nodes = passedOn;
+      passedOn = [];
+      return nodes;
+    },
+    note(node, isKnown) {
+      notes.set(node, isKnown);
+      replication.noteProxy(node, isKnown);
+      void write();
+    },
+  };
+
+  function counts() {
+    const found = { ready: 0, draining: 0, leaving: 0 };
+    for (const { state } of standing.values()) if (state !== 'gone') found[state] += 1;
+    return found;
+  }
+
+  async function release(ref: Ref): Promise<void> {
+    const op = { type: 'release', key: { namespace: ref.namespace, name: ref.name } } as const;
+    if (live !== undefined && standing.has(keyText(op.key))) await ask(op);
+  }
+
   return {
     name: 'registrations',
-    proxies: {
-      recall() {
-        const nodes = returning;
-        returning = [];
-        return nodes;
-      },
-      passedOn() {
-        const nodes = passedOn;
-        passedOn = [];
-        return nodes;
-      },
-      note(node, isKnown) {
-        notes.set(node, isKnown);
-        replication.noteProxy(node, isKnown);
-        void write();
-      },
-    },
     start,
     // The file is this process's alone, and what stands here changes with each commit and only then.
     *objects() {
@@ -314,9 +326,16 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
         if (registration.state === 'ready') yield workloadOf(registration, idc);
     },
     submit: ask,
-    async release(ref) {
-      const op = { type: 'release', key: { namespace: ref.namespace, name: ref.name } } as const;
-      if (live !== undefined && standing.has(keyText(op.key))) await ask(op);
+    repair: (batch) => live?.sink.changes(batch),
+    facets: {
+      ...noFacets,
+      finalizers: { release },
+      proxies: proxyMemory,
+      registrations: { counts, remembered: () => ({ gone: departed.size, changes: replication.changes() }) },
+      peers: {
+        statuses: () => replication.peers.statuses(),
+        waitsFor: () => waitWords(replication.peers.waiting()),
+      },
     },
     renew(key, generation) {
       if (live === undefined) throw notRunning();
@@ -337,14 +356,6 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
       const meant = generation ?? standing.get(keyText(key))?.generation ?? 0;
       return replication.rid(keyText(key), meant, timeoutMs, signal);
     },
-    peers: () => replication.peers.statuses(),
-    waitsFor: () => waitWords(replication.peers.waiting()),
-    counts() {
-      const counts = { ready: 0, draining: 0, leaving: 0 };
-      for (const { state } of standing.values()) if (state !== 'gone') counts[state] += 1;
-      return counts;
-    },
-    remembered: () => ({ gone: departed.size, changes: replication.changes() }),
     list() {
       if (live === undefined) throw notRunning();
       return [...standing.values()]

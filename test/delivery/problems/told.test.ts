@@ -81,7 +81,10 @@ t.test('streams that were refused are told, once for each reason, until it is ov
 });
 
 t.test('what is waited for, in words', async (t) => {
-  const sources = [{ name: 'files' }, { name: 'registrations', waitsFor: () => 'its peer' }];
+  const sources = [
+    { name: 'files', facets: { peers: 'none' as const } },
+    { name: 'registrations', facets: { peers: { waitsFor: () => 'its peer' } } },
+  ];
   const says = (idcs: string[], ...waitingFor: string[]) =>
     describeWaiting({ idc: 'sh-a', idcs, sources, waitingFor });
   t.same(says([], 'source files', 'source registrations'), ['source registrations: its peer']);

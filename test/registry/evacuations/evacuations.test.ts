@@ -66,7 +66,7 @@ t.test('what is put is told, replaced, ended, and there after a restart', async 
   const two = await started(t, file);
   t.strictSame(two.told, ['e 50', 'synced']);
   t.strictSame(
-    [...(two.source.objects?.() ?? [])].map(({ meta }) => meta.name),
+    [...two.source.objects()].map(({ meta }) => meta.name),
     ['e'],
   );
   await t.rejects(one.source.put('g', spec()), { code: 'unavailable' }, 'a closed one takes nothing');

@@ -92,10 +92,10 @@ t.test('what the operator confirms is deleted', async (t) => {
   const folder = new TestFolder(t);
   folder.write('mesh.yaml', objects(names(3)));
   const { seen, source } = await startSource(t, folder.path);
-  t.equal(source.confirmDeletes(), 0, 'nothing to confirm');
+  t.equal(source.facets.deletionGuard.confirm(), 0, 'nothing to confirm');
   folder.remove('mesh.yaml');
   await seen.until('the hold', () => held(seen) !== undefined);
-  t.equal(source.confirmDeletes(), 3);
+  t.equal(source.facets.deletionGuard.confirm(), 3);
   await seen.until('the deletions', () => deletions(seen).length === 3);
   await seen.until('the problem to go', () => held(seen) === undefined);
   folder.write('mesh.yaml', objects(names(3)));
@@ -144,7 +144,7 @@ t.test('a folder that is deleted with all in it deletes nothing', async (t) => {
   folder.remove('.');
   await seen.until('the problem', () => seen.errors().length > 0);
   t.strictSame(deletions(seen), []);
-  t.equal(source.confirmDeletes(), 1);
+  t.equal(source.facets.deletionGuard.confirm(), 1);
   await seen.until('the confirmed deletion', () => deletions(seen).length === 1);
 });
 

@@ -47,8 +47,8 @@ function world(t: Test) {
   async function leaveState() {
     config.write('all.yaml', everything);
     const first = await start();
-    await until('the state is on disk', () => first.source.lastGood().writtenAt !== undefined);
-    t.equal(first.source.lastGood().from, 'source');
+    await until('the state is on disk', () => first.source.facets.lastGood.status().writtenAt !== undefined);
+    t.equal(first.source.facets.lastGood.status().from, 'source');
     first.stop();
   }
   return { config, state, file, start, leaveState };
@@ -75,12 +75,12 @@ for (const [what, break_] of Object.entries(breakIt)) {
       seen.errors()[0]?.message,
       what === 'empty' ? /22 of 22 objects are missing/ : /cannot be reached.*known to be good until 20/,
     );
-    const status = source.lastGood();
+    const status = source.facets.lastGood.status();
     t.match(status, { from: what === 'empty' ? 'both' : 'snapshot', held: count });
     t.ok(Math.abs((status.knownGoodAt ?? 0) - Date.now()) < 60_000, 'its age is known');
     if (what !== 'empty') rmSync(config.path, { recursive: true, force: true });
     config.write('all.yaml', everything.replace('10.1.0.1', '10.9.9.9'));
-    await until('the source has taken over', () => source.lastGood().from === 'source');
+    await until('the source has taken over', () => source.facets.lastGood.status().from === 'source');
     t.equal(seen.state().size, count);
     t.match(JSON.stringify([...seen.state().values()]), /10\.9\.9\.9/, 'with what is new');
     t.notOk(
@@ -99,7 +99,7 @@ t.test('what was deleted while the control plane was down goes; what is new come
     toYaml(idc('sh-a'), service('s', 'a.example'), ...instances.slice(1), workload('new')),
   );
   const { seen, source } = await w.start();
-  t.equal(source.lastGood().from, 'source');
+  t.equal(source.facets.lastGood.status().from, 'source');
   t.notOk(seen.state().has('WorkloadEntry/shop/w-0'));
   t.ok(seen.state().has('WorkloadEntry/shop/new'));
 });
@@ -110,10 +110,17 @@ t.test('far fewer objects than it held: held, until the operator confirms', asyn
   w.config.write('all.yaml', toYaml(idc('sh-a'), service('s', 'a.example'), ...instances.slice(15)));
   const { seen, source } = await w.start();
   t.equal(seen.state().size, count);
-  t.match(source.lastGood(), { from: 'both', held: 15, reason: /15 of 22 objects are missing/ });
-  t.equal(source.confirmDeletes(), 15);
+  t.match(source.facets.lastGood.status(), {
+    from: 'both',
+    held: 15,
+    reason: /15 of 22 objects are missing/,
+  });
+  t.equal(source.facets.deletionGuard.confirm(), 15);
   t.equal(seen.state().size, count - 15);
-  await until('it is written', () => source.lastGood().from === 'source' && statSync(w.file).size > 0);
+  await until(
+    'it is written',
+    () => source.facets.lastGood.status().from === 'source' && statSync(w.file).size > 0,
+  );
 });
 
 t.test(
@@ -170,12 +177,12 @@ t.test('it is written when something changed, and marked when nothing did', asyn
   const w = world(t);
   await w.leaveState();
   const { seen, source } = await w.start();
-  const before = source.lastGood().writtenAt;
-  await until('the start is written', () => source.lastGood().writtenAt !== before);
-  const marked = source.lastGood().knownGoodAt ?? 0;
-  const { writtenAt } = source.lastGood();
-  await until('it is marked', () => (source.lastGood().knownGoodAt ?? 0) > marked + 20);
-  t.equal(source.lastGood().writtenAt, writtenAt, 'and not written');
+  const before = source.facets.lastGood.status().writtenAt;
+  await until('the start is written', () => source.facets.lastGood.status().writtenAt !== before);
+  const marked = source.facets.lastGood.status().knownGoodAt ?? 0;
+  const { writtenAt } = source.facets.lastGood.status();
+  await until('it is marked', () => (source.facets.lastGood.status().knownGoodAt ?? 0) > marked + 20);
+  t.equal(source.facets.lastGood.status().writtenAt, writtenAt, 'and not written');
   w.config.write('more.yaml', toYaml(workload('w-new')));
   await seen.until('the change', () => seen.state().has('WorkloadEntry/shop/w-new'));
   while ((await readSnapshot(w.file)).header.objects !== count + 1)
@@ -210,7 +217,7 @@ t.test('a source without a guard of its own is guarded while it runs', async (t)
   raw.removeAll(all.slice(1, 16));
   t.equal(seen.state().size, 20, 'fifteen of twenty do not');
   t.match(seen.errors(), [{ message: /15 of 20 objects are missing in it at once/ }]);
-  t.equal(guarded.confirmDeletes(), 15);
+  t.equal(guarded.facets.deletionGuard.confirm(), 15);
   t.equal(seen.state().size, 5);
   t.same(seen.errors(), []);
 });

@@ -9,8 +9,9 @@ import { type MeshObject, refKey, refOf } from '../../../src/model/object.ts';
 import { startControlPlane } from '../../../src/plane/controlplane.ts';
 import { keepLastGood } from '../../../src/registry/lastgood/last-good-source.ts';
 import { createReconciler, slice } from '../../../src/registry/merge/audit.ts';
-import { type OpenedSource, openSource } from '../../../src/registry/open.ts';
+import { openSource } from '../../../src/registry/open.ts';
 import { createRegistrationsSource } from '../../../src/registry/registrations/registrations-source.ts';
+import type { Source } from '../../../src/registry/source.ts';
 import { connectXds } from '../../support/clients/xds-client.ts';
 import { watchLoopTurns } from '../../support/loop-turns.ts';
 import { until } from '../../support/mesh.ts';
@@ -139,7 +140,7 @@ t.test('60,000 objects: compared without keeping anything waiting', { timeout: 1
 });
 
 /** A source whose events are lost while `lost.now`. */
-function losing(source: OpenedSource, lost: { now: boolean }): OpenedSource {
+function losing(source: Source, lost: { now: boolean }): Source {
   return {
     ...source,
     start(sink, stop) {
@@ -209,7 +210,7 @@ for (const [what, everyMs] of Object.entries({ compared: 20, 'not compared': 1e9
     folder.replace('w.yaml', toYaml(addressed('w', '10.1.0.1')));
     await until('it is told', () => has('10.1.0.1'));
     t.equal(await repairs('files'), 0, 'nothing is wrong, nothing is repaired');
-    const holds = (address: string) => JSON.stringify([...(files.objects?.() ?? [])]).includes(address);
+    const holds = (address: string) => JSON.stringify([...files.objects()]).includes(address);
     lost.now = true;
     folder.replace('w.yaml', toYaml(addressed('w', '10.1.0.2')));
     await until('it is read', () => holds('10.1.0.2'));
@@ -220,7 +221,7 @@ for (const [what, everyMs] of Object.entries({ compared: 20, 'not compared': 1e9
     t.equal(has('10.1.0.2'), right);
     t.equal(has('10.1.0.1'), !right);
     t.equal(await repairs('files'), right ? 1 : 0);
-    t.equal(files.lastGood().repaired, right ? 1 : 0);
+    t.equal(files.facets.lastGood.status().repaired, right ? 1 : 0);
     t.equal(await repairs('registrations'), 0);
   });
 

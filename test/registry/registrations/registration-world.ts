@@ -71,7 +71,7 @@ export function registrationWorld(): SourceWorld {
     },
     async remove(object) {
       await live()?.submit({ type: 'deregister', key: keyOf(object) });
-      await live()?.release({ kind: 'WorkloadEntry', ...keyOf(object) });
+      await live()?.facets.finalizers.release({ kind: 'WorkloadEntry', ...keyOf(object) });
     },
     async close() {
       running?.stop.abort();

@@ -68,7 +68,7 @@ t.test('what was acknowledged is there after a restart, and what leaves is delet
     (source.get(key('a'))?.leaseMs ?? 0) > 10_000,
     'a lease is fresh, however short it is and however long we were away',
   );
-  await source.release({ kind: 'WorkloadEntry', ...key('c') });
+  await source.facets.finalizers.release({ kind: 'WorkloadEntry', ...key('c') });
   t.equal(source.get(key('c')), undefined);
   await t.rejects(source.submit(register('c', { generation: 1 })), { code: 'conflict' });
   await source.submit(register('c', { generation: 2 }));
@@ -99,7 +99,7 @@ t.test('a race of lives on one name: the newer one stands, in whatever order the
   t.equal((await Promise.all(ops)).at(-1), 'conflict');
   const object = seen.state().get('WorkloadEntry/shop/a');
   t.ok(object?.kind === 'WorkloadEntry' && object.spec.address === '10.0.0.2');
-  await source.release({ kind: 'WorkloadEntry', ...key('a') });
+  await source.facets.finalizers.release({ kind: 'WorkloadEntry', ...key('a') });
   t.equal(source.get(key('a'))?.registration.generation, 2, 'nor does the release of the older one');
 });
 

@@ -1,7 +1,7 @@
 import { type Clock, systemClock } from '../../../src/base/clock.ts';
 import { type Change, type MeshObject, refKey, refOf } from '../../../src/model/object.ts';
 import { parseObject } from '../../../src/registry/parse/object.ts';
-import type { Sink, Source } from '../../../src/registry/source.ts';
+import { noFacets, type Sink, type Source } from '../../../src/registry/source.ts';
 
 /** A source whose objects a test holds in its hand. */
 export interface RawSource extends Source {
@@ -68,6 +68,7 @@ export function createRawSource(
       to.changes([{ type: 'synced', source: 'raw', at: clock.now() }]);
       sink = to;
     },
-    async release() {},
+    repair: (batch) => sink?.changes(batch),
+    facets: noFacets,
   };
 }
