@@ -15,7 +15,6 @@ import {
   type InstanceFlags,
   type InstancePort,
   instanceName,
-  pathOf,
 } from './options/instance.ts';
 
 /** What `isthmus run` was told. */
@@ -161,7 +160,7 @@ async function describe(flags: RunFlags, signal: AbortSignal): Promise<Described
     ...(flags.weight === undefined ? {} : { weight: flags.weight }),
   };
   return {
-    kept: { path: pathOf(flags.namespace, name), body, ttlMs: flags.ttl },
+    kept: { key: { namespace: flags.namespace, name }, body, ttlMs: flags.ttl },
     probe: probeOf(flags, address, port),
   };
 }

@@ -1,9 +1,15 @@
+import type { Answer } from '../contract/contract.ts';
 import type { SlowPush } from '../delivery/push-record.ts';
 import { span } from '../model/values/duration.ts';
 import { remainderOf, remedyOf } from '../plane/describe-nacks.ts';
-import type { ControlPlaneStatus, NodeStatus, ProxyStatus, TypeReport } from '../plane/status.ts';
 import { peerWords } from '../registry/registrations/peer-words.ts';
 import type { Problem } from '../registry/source.ts';
+
+type StatusBody = Answer<'getStatus'>['body'];
+type ControlPlaneStatus = Exclude<StatusBody, readonly unknown[]>;
+type NodeStatus = Extract<StatusBody, readonly unknown[]>[number];
+type ProxyStatus = ControlPlaneStatus['proxies'][number];
+type TypeReport = ProxyStatus['types'][string];
 
 /** What `isthmus status` shows of a control plane. */
 export interface Overview {

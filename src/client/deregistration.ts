@@ -1,7 +1,7 @@
 import { type Clock, sleep } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import type { Random } from '../base/random.ts';
-import { type ClientAnswer, refusalOf } from './json-client.ts';
+import { type Reply, refusalOf } from './api-client.ts';
 import type { RegistrationClient } from './registration-client.ts';
 
 /** A control plane, by the address of its admin interface. */
@@ -10,11 +10,16 @@ export interface NamedClient {
   readonly client: RegistrationClient;
 }
 
+/** Names an instance. */
+export interface InstanceKey {
+  readonly namespace: string;
+  readonly name: string;
+}
+
 /** What is to be taken out, and how long it may take. */
 export interface Deregistration {
   readonly planes: readonly NamedClient[];
-  /** The path of the instance in the API. */
-  readonly path: string;
+  readonly key: InstanceKey;
   /** Which life; absent: whichever is there. */
   readonly generation?: number;
   /** Whether to wait until no proxy has it. */
@@ -84,7 +89,7 @@ export async function deregister(what: Deregistration): Promise<readonly Farewel
 /** At one of them: first that it leaves, then that no proxy has it. */
 async function removeAt(
   { name, client }: NamedClient,
-  { path, generation, wait, clock, random }: Deregistration,
+  { key, generation, wait, clock, random }: Deregistration,
   until: number,
   over: AbortSignal,
   tell: (isAnswering: boolean) => void,
@@ -96,20 +101,20 @@ async function removeAt(
   const isOver = () => over.aborted && owed === undefined;
   for (let leaves = false; !isOver() && clock.now() < until; ) {
     const waitMs = wait && leaves ? Math.min(stepMs, Math.max(1, Math.round(until - clock.now()))) : 0;
-    const query = { generation, ...(waitMs > 0 ? { wait: 'acked', timeout: `${waitMs}ms` } : {}) };
-    let answer: ClientAnswer | undefined;
+    const query = { generation, ...(waitMs > 0 ? { wait: 'acked' as const, timeout: `${waitMs}ms` } : {}) };
+    let answer: Reply<'deregister'> | undefined;
     try {
       const signal = leaves ? undefined : over;
       const timeoutMs = waitMs + answerMsMax;
-      answer = await client.call('DELETE', path, { query, timeoutMs, ...(signal && { signal }) });
+      answer = await client.call('deregister', { path: key, query, timeoutMs, ...(signal && { signal }) });
     } catch (reason) {
       words = MeshError.from(reason).message;
     }
-    if (answer !== undefined && answer.status < 500) {
-      if (answer.status >= 300) return { name, end: 'refused', words: refusalOf(answer) };
+    if (answer?.isRefused && answer.status < 500) return { name, end: 'refused', words: refusalOf(answer) };
+    if (answer?.isRefused === false) {
       wasRegistered ??= answer.body.was !== 'absent';
       if (!wait || (leaves && answer.status === 200)) return { name, end: 'done', words: '', wasRegistered };
-      if (leaves) owed = owing(answer);
+      if (leaves) owed = answer.body.waitingFor?.join(', ') ?? 'some proxy';
       leaves = true;
       tell(true);
       continue;
@@ -123,8 +128,4 @@ async function removeAt(
     pauseMs = Math.min(2 * pauseMs, backoffMs.most);
   }
   return owed === undefined ? { name, end: 'away', words } : { name, end: 'owed', words: owed };
-}
-
-function owing({ body }: ClientAnswer): string {
-  return Array.isArray(body.waitingFor) ? body.waitingFor.join(', ') : 'some proxy';
 }

@@ -1,9 +1,8 @@
 import type { Clock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
-import type { EvacuationStatus } from '../model/evacuation.ts';
-import type { EvacuationEffect } from '../plan/evacuation/evacuation-effect.ts';
-import type { ControlPlaneStatus, ProxyStatus } from '../plane/status.ts';
-import { type ClientAnswer, type JsonClient, refusalOf } from './json-client.ts';
+import type { Answer, Body } from '../contract/contract.ts';
+import type { OperationId } from '../contract/operations.ts';
+import { type ApiClient, type Reply, refusalOf } from './api-client.ts';
 
 /** A control plane that a change is asked of, and the IDC that it decides for. */
 export interface EvacuationPlane {
@@ -12,8 +11,13 @@ export interface EvacuationPlane {
   readonly idcs: readonly string[];
   /** How far its clock was ahead of this machine's, in milliseconds; NaN: it does not say. */
   readonly aheadMs: number;
-  readonly client: JsonClient;
+  readonly client: ApiClient;
 }
+
+/** The spec of an Evacuation whose end is told by `for`. */
+export type SpecWithoutEnd = Omit<Body<'evacuate'>, 'expires'>;
+
+type Status = Exclude<Answer<'getStatus'>['body'], readonly unknown[]>;
 
 /** What a control plane answered: how far the change has come. */
 export interface PlaneAnswer {
@@ -31,7 +35,7 @@ const answerMsMax = 5_000;
 
 /** Asks each control plane what it decides for. Throws MeshError `unavailable` when one does not answer. */
 export function findPlanes(
-  clients: readonly { readonly name: string; readonly client: JsonClient }[],
+  clients: readonly { readonly name: string; readonly client: ApiClient }[],
   clock: Clock,
 ): Promise<readonly EvacuationPlane[]> {
   return Promise.all(
@@ -46,21 +50,21 @@ export function findPlanes(
 }
 
 /** The evacuations that a control plane has. Throws MeshError `unavailable`. */
-export async function listAt(
-  client: JsonClient,
-): Promise<{ idc: string; idcs: readonly string[]; items: readonly EvacuationStatus[]; at?: string }> {
-  return body(await client.call('GET', '/v1/evacuations', { timeoutMs: answerMsMax }));
+export async function listAt(client: ApiClient): Promise<Answer<'listEvacuations'>['body']> {
+  return body(await client.call('listEvacuations', { timeoutMs: answerMsMax }));
 }
 
 /** What a spec without an end would do at a control plane, for so long. Throws MeshError `conflict` when it is refused, with the reason. */
 export async function checkAt(
   plane: EvacuationPlane,
   name: string,
-  spec: object,
+  spec: SpecWithoutEnd,
   forMs: number,
-): Promise<EvacuationEffect> {
-  const query = { check: 'only', for: `${forMs}ms` };
-  return body(await plane.client.call('PUT', pathOf(name), { query, body: spec, timeoutMs: answerMsMax }));
+): Promise<Answer<'evacuate'>['body']> {
+  const query = { check: 'only' as const, for: `${forMs}ms` };
+  return body(
+    await plane.client.call('evacuate', { path: { name }, query, body: spec, timeoutMs: answerMsMax }),
+  );
 }
 
 /**
@@ -70,12 +74,12 @@ export async function checkAt(
 export async function putAt(
   plane: EvacuationPlane,
   name: string,
-  spec: object,
+  spec: SpecWithoutEnd,
   forMs: number,
   isStanding: boolean,
 ): Promise<void> {
-  const query = { for: `${forMs}ms`, ...(isStanding ? { only: 'standing' } : {}) };
-  body(await plane.client.call('PUT', pathOf(name), { query, body: spec, timeoutMs: answerMsMax }));
+  const query = { for: `${forMs}ms`, ...(isStanding ? { only: 'standing' as const } : {}) };
+  body(await plane.client.call('evacuate', { path: { name }, query, body: spec, timeoutMs: answerMsMax }));
 }
 
 /** Lets one that is in force last so long from now on. Throws MeshError `conflict` when it is not, and `unavailable`. */
@@ -86,49 +90,46 @@ export async function renewAt(
   timeoutMs: number,
 ): Promise<void> {
   const query = { for: `${forMs}ms` };
-  body(await client.call('POST', `${pathOf(name)}/renew`, { query, timeoutMs }));
+  body(await client.call('renewEvacuation', { path: { name }, query, timeoutMs }));
 }
 
 /** As `renewAt`, and waits for the proxies, which have to confirm what was put before. */
-export function confirmAt(
+export async function confirmAt(
   plane: EvacuationPlane,
   name: string,
   forMs: number,
   waitMs: number,
   signal: AbortSignal,
 ): Promise<PlaneAnswer> {
-  return changeAt(plane, 'POST', name, waitMs, { suffix: '/renew', query: { for: `${forMs}ms` }, signal });
+  const { query, timeoutMs } = waiting(waitMs);
+  const renewed = { ...query, for: `${forMs}ms` };
+  const call = { path: { name }, query: renewed, timeoutMs, signal };
+  return answerOf(plane, body(await plane.client.call('renewEvacuation', call)));
 }
 
 /** Ends an evacuation at a control plane, and waits for its proxies. Throws MeshError `unavailable`. */
-export function endAt(plane: EvacuationPlane, name: string, waitMs: number): Promise<PlaneAnswer> {
-  return changeAt(plane, 'DELETE', name, waitMs);
+export async function endAt(plane: EvacuationPlane, name: string, waitMs: number): Promise<PlaneAnswer> {
+  return answerOf(
+    plane,
+    body(await plane.client.call('endEvacuation', { path: { name }, ...waiting(waitMs) })),
+  );
 }
 
-async function changeAt(
-  plane: EvacuationPlane,
-  method: 'POST' | 'DELETE',
-  name: string,
-  waitMs: number,
-  more: {
-    readonly suffix?: string;
-    readonly query?: Readonly<Record<string, string>>;
-    readonly signal?: AbortSignal;
-  } = {},
-): Promise<PlaneAnswer> {
-  const answer = await plane.client.call(method, `${pathOf(name)}${more.suffix ?? ''}`, {
-    query: { wait: 'acked', timeout: `${waitMs}ms`, ...more.query },
-    ...(more.signal === undefined ? {} : { signal: more.signal }),
-    timeoutMs: waitMs + answerMsMax,
-  });
-  const { waitingFor = [], forgiven = [], comingHome = [] } = body<Omit<PlaneAnswer, 'plane'>>(answer);
+/** How a call waits for proxies. */
+function waiting(waitMs: number) {
+  const query = { wait: 'acked', timeout: `${waitMs}ms` } as const;
+  return { query, timeoutMs: waitMs + answerMsMax };
+}
+
+function answerOf(plane: EvacuationPlane, told: Partial<Omit<PlaneAnswer, 'plane'>>): PlaneAnswer {
+  const { waitingFor = [], forgiven = [], comingHome = [] } = told;
   return { plane, waitingFor, forgiven, comingHome };
 }
 
 /** The proxies that are connected to a control plane. Throws MeshError `unavailable`. */
-export async function proxiesAt({ client }: EvacuationPlane): Promise<readonly ProxyStatus[]> {
-  const answer = await client.call('GET', '/status', { timeoutMs: answerMsMax });
-  return body<ControlPlaneStatus>(answer).proxies;
+export async function proxiesAt({ client }: EvacuationPlane): Promise<Status['proxies']> {
+  const status = body(await client.call('getStatus', { timeoutMs: answerMsMax }));
+  return 'proxies' in status ? status.proxies : [];
 }
 
 /** What they refuse, as `NODE: RESOURCE`. Throws MeshError `unavailable`. */
@@ -141,12 +142,8 @@ export async function refusedAt(plane: EvacuationPlane): Promise<readonly string
   );
 }
 
-function body<T>(answer: ClientAnswer): T {
-  if (answer.status >= 300)
-    throw new MeshError(answer.status >= 500 ? 'unavailable' : 'conflict', refusalOf(answer));
-  return answer.body as T;
-}
-
-function pathOf(name: string): string {
-  return `/v1/evacuations/${encodeURIComponent(name)}`;
+function body<Id extends OperationId>(reply: Reply<Id>): Answer<Id>['body'] {
+  if (reply.isRefused)
+    throw new MeshError(reply.status >= 500 ? 'unavailable' : 'conflict', refusalOf(reply));
+  return reply.body;
 }

@@ -92,7 +92,7 @@ export function createLeaseKeeper({ planes, find, clock, random, say }: KeeperOp
       if (instance === undefined) return true;
       const { generation } = life;
       const ends = await deregister({
-        ...{ planes: known, path: instance.path, generation, wait, timeoutMs, clock, random },
+        ...{ planes: known, key: instance.key, generation, wait, timeoutMs, clock, random },
       });
       const of = (end: string) => ends.filter((one) => one.end === end);
       const at = (name: string) => (isOne() ? '' : ` at ${name}`);

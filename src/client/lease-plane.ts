@@ -1,15 +1,16 @@
 import { type Clock, sleep } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import type { Random } from '../base/random.ts';
-import { backoffMs, type NamedClient } from './deregistration.ts';
-import { type ClientAnswer, refusalOf } from './json-client.ts';
+import type { Answer, Body } from '../contract/contract.ts';
+import type { OperationId } from '../contract/operations.ts';
+import { type Reply, refusalOf } from './api-client.ts';
+import { backoffMs, type InstanceKey, type NamedClient } from './deregistration.ts';
 
 /** What is kept registered. */
 export interface KeptInstance {
-  /** Its path in the API. */
-  readonly path: string;
+  readonly key: InstanceKey;
   /** The body of its registration, without the generation. */
-  readonly body: Readonly<Record<string, unknown>>;
+  readonly body: Omit<Body<'register'>, 'generation'>;
   readonly ttlMs: number;
 }
 
@@ -52,26 +53,26 @@ export async function keepAt(keeping: PlaneKeeping): Promise<void> {
   async function register(): Promise<boolean> {
     for (;;) {
       const put = () =>
-        client.call('PUT', instance.path, {
+        client.call('register', {
+          path: instance.key,
           body: { ...instance.body, generation: life.generation },
           timeoutMs: answerMsMax,
         });
       const answer = await persist(keeping, put);
       if (answer === undefined) return false;
-      if (answer.status < 300) {
-        say(`registered ${instance.path.slice(1)}, generation ${life.generation}${at()}`);
+      if (!answer.isRefused) {
+        const { namespace, name } = instance.key;
+        say(`registered ${namespace}/${name}, generation ${life.generation}${at()}`);
         life.isRegistered = true;
         if (isFirst) for (const words of warningsOf(answer)) say(`warning${at()}: ${words}`);
         if (isFirst) void tellConfirmed();
         isFirst = false;
-        const { controlPlanes } = answer.body;
-        keeping.onOthers(Array.isArray(controlPlanes) ? controlPlanes.map(String) : []);
+        keeping.onOthers(answer.body.controlPlanes ?? []);
         return true;
       }
-      const { generation: newer } = answer.body;
+      const { generation: newer } = answer;
       // A clock that runs behind, on another machine: this life is the newer one all the same.
-      if (!life.isRegistered && answer.status === 409 && typeof newer === 'number')
-        life.generation = newer + 1;
+      if (!life.isRegistered && answer.status === 409 && newer !== undefined) life.generation = newer + 1;
       else if (isFirst && answer.status !== 409) throw new MeshError('invalid', refusalOf(answer));
       else {
         say(`${refusalOf(answer)}; it is not registered${at()} any more, CMD goes on`);
@@ -83,15 +84,17 @@ export async function keepAt(keeping: PlaneKeeping): Promise<void> {
   /** The same registration again changes nothing, and is answered when every proxy has it. */
   async function tellConfirmed(): Promise<void> {
     try {
-      const { body } = await client.call('PUT', instance.path, {
+      const answer = await client.call('register', {
+        path: instance.key,
         body: { ...instance.body, generation: life.generation },
         query: { wait: 'acked', timeout: `${confirmMsMax}ms` },
         timeoutMs: confirmMsMax + answerMsMax,
         signal,
       });
-      const waiting = Array.isArray(body.waitingFor) ? body.waitingFor.join(', ') : 'some proxy';
+      const { acked = false, waitingFor } = answer.isRefused ? {} : answer.body;
+      const waiting = waitingFor?.join(', ') ?? 'some proxy';
       const of = at().replace(' at ', ' of ');
-      say(body.acked === true ? `every proxy${of} has it` : `not confirmed yet by ${waiting}`);
+      say(acked ? `every proxy${of} has it` : `not confirmed yet by ${waiting}`);
     } catch {
       // Stopped, or the control plane went away: nothing to tell.
     }
@@ -99,13 +102,14 @@ export async function keepAt(keeping: PlaneKeeping): Promise<void> {
 
   async function renewOnce(): Promise<boolean> {
     const post = () =>
-      client.call('POST', `${instance.path}/renew`, {
+      client.call('renew', {
+        path: instance.key,
         query: { generation: life.generation },
         timeoutMs: answerMsMax,
       });
     const answer = await persist(keeping, post);
     if (answer === undefined) return false;
-    if (answer.status < 300) return true;
+    if (!answer.isRefused) return true;
     if (answer.status === 404) return register();
     if (answer.status === 409) {
       say(`${refusalOf(answer)}; not renewed${at()} any more, CMD goes on`);
@@ -123,25 +127,22 @@ export async function keepAt(keeping: PlaneKeeping): Promise<void> {
 }
 
 /** What the control plane thinks was probably not meant. */
-function warningsOf({ body }: ClientAnswer): string[] {
-  const list: readonly { path?: unknown; message?: unknown }[] = Array.isArray(body.warnings)
-    ? body.warnings
-    : [];
-  return list.map(({ path, message }) => `${path ? `${String(path)}: ` : ''}${String(message)}`);
+function warningsOf({ body }: Answer<'register'>): string[] {
+  return (body.warnings ?? []).map(({ path, message }) => `${path ? `${path}: ` : ''}${message}`);
 }
 
 /** Repeats while the control plane is away, until it is stopped. */
-async function persist(
+async function persist<Id extends OperationId>(
   { clock, random, say, signal, at }: PlaneKeeping,
-  ask: () => Promise<ClientAnswer>,
-): Promise<ClientAnswer | undefined> {
+  ask: () => Promise<Reply<Id>>,
+): Promise<Reply<Id> | undefined> {
   let pauseMs: number = backoffMs.first;
   let lost: number | undefined;
   while (!signal.aborted) {
     let why: string;
     try {
       const answer = await ask();
-      if (answer.status < 500) {
+      if (!answer.isRefused || answer.status < 500) {
         if (lost !== undefined) say(`the control plane${at()} is back after ${seconds(clock.now() - lost)}`);
         return answer;
       }

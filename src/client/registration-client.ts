@@ -1,18 +1,12 @@
 import { connect } from 'node:net';
 import { MeshError } from '../base/error.ts';
-import { operations } from '../contract/operations.ts';
 import { type ListenAddress, showAddress } from '../model/values/listen-address.ts';
 import type { ReplicaAsk } from '../registry/registrations/replica.ts';
-import { type ClientOptions, createJsonClient, type JsonClient, refusalOf } from './json-client.ts';
+import { type ApiClient, type ClientOptions, createApiClient, refusalOf } from './api-client.ts';
 import { readToken } from './token.ts';
 
-/** A client of the registration API of one control plane. */
-export interface RegistrationClient {
-  /**
-   * One request. `path` is below `/v1/registrations`. Any status resolves; throws MeshError `unavailable` when no
-   * answer comes within `timeoutMs`.
-   */
-  call: JsonClient['call'];
+/** A client of the API of one control plane, for instances and for other control planes. */
+export interface RegistrationClient extends ApiClient {
   /** What one control plane asks another for; throws MeshError when it does not answer, or refuses. */
   pull(ask: ReplicaAsk, signal: AbortSignal): Promise<unknown>;
   /** What one control plane asks another for of its evacuations; throws MeshError as `pull`. */
@@ -22,29 +16,27 @@ export interface RegistrationClient {
 
 /** Creates a client; connects when it is first used. */
 export function createRegistrationClient(options: ClientOptions): RegistrationClient {
-  const client = createJsonClient(options);
-  const send = client.call;
+  const client = createApiClient(options);
   return {
-    call: (method, path, options) => send(method, `/v1/registrations${path}`, options),
+    ...client,
     async pull({ from, since, holdMs }, signal) {
       const query = { from, since, hold: holdMs === 0 ? undefined : holdMs };
-      const answer = await send('GET', operations.replicate.path, {
+      const answer = await client.call('replicate', {
         query,
         timeoutMs: holdMs + pullMsMax,
         signal,
       });
-      if (answer.status !== 200) throw new MeshError('unavailable', refusalOf(answer));
+      if (answer.isRefused) throw new MeshError('unavailable', refusalOf(answer));
       return answer.body;
     },
     async pullEvacuations(signal) {
-      const answer = await send('GET', operations.replicateEvacuations.path, {
+      const answer = await client.call('replicateEvacuations', {
         timeoutMs: pullMsMax,
         signal,
       });
-      if (answer.status !== 200) throw new MeshError('unavailable', refusalOf(answer));
+      if (answer.isRefused) throw new MeshError('unavailable', refusalOf(answer));
       return answer.body;
     },
-    close: client.close,
   };
 }
 

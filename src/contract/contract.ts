@@ -51,8 +51,14 @@ export type WrittenAnswer<Id extends OperationId> = {
   };
 }[keyof Answers<Id>];
 
-/** The parameters of a query as they are sent. */
-export type QueryInput<Id extends OperationId> = Json<z.input<Contract[Id]['query']>>;
+/** A parameter as it is sent: a number as its digits, one that is undefined not at all. */
+type Sent<Value> = Value | (string extends Value ? number : never);
+type QueryText<Id extends OperationId> = z.input<Contract[Id]['query']>;
+
+/** The parameters of a query as a client gives them. */
+export type QueryInput<Id extends OperationId> = {
+  readonly [Name in keyof QueryText<Id>]: Sent<QueryText<Id>[Name]>;
+};
 
 /** The same as they were read: durations in milliseconds, numbers as such. */
 export type Query<Id extends OperationId> = z.output<Contract[Id]['query']>;

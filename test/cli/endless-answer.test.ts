@@ -2,8 +2,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import t from 'tap';
 import { identifyProxy, readProxy } from '../../src/cli/envoys/proxy-reader.ts';
+import { createApiClient } from '../../src/client/api-client.ts';
 import { callHttp } from '../../src/client/http-call.ts';
-import { createJsonClient } from '../../src/client/json-client.ts';
 
 t.test('an answer without an end is given up, and not kept', async (t) => {
   let sent = 0;
@@ -18,8 +18,8 @@ t.test('an answer without an end is given up, and not kept', async (t) => {
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
-  const client = createJsonClient({ admin: { address: '127.0.0.1', port }, token: undefined });
-  await t.rejects(client.call('GET', '/v1/replica', { timeoutMs: 10_000 }), {
+  const client = createApiClient({ admin: { address: '127.0.0.1', port }, token: undefined });
+  await t.rejects(client.call('replicate', { timeoutMs: 10_000 }), {
     code: 'unavailable',
     message: /does not answer/,
   });
@@ -44,11 +44,14 @@ t.test('who sends a byte now and then is not waited for', async (t) => {
   await t.rejects(identifyProxy(admin, 300), fault);
   await t.rejects(readProxy(admin, 300), fault);
   await t.rejects(callHttp({ at: admin, path: '/', silenceMsMax: 300 }), /not complete after 0.9 s/);
-  const client = createJsonClient({ admin, token: undefined });
+  const client = createApiClient({ admin, token: undefined });
   t.teardown(() => client.close());
-  await t.rejects(client.call('GET', '/v1/evacuations', { timeoutMs: 300 }), fault);
+  await t.rejects(client.call('listEvacuations', { timeoutMs: 300 }), fault);
   const short = { ...fault, message: /its answer is not complete after 0.3 s/ };
-  await t.rejects(client.call('POST', '/v1/evacuations/e/renew', { timeoutMs: 300 }), short);
+  await t.rejects(
+    client.call('renewEvacuation', { path: { name: 'e' }, query: { for: '1s' }, timeoutMs: 300 }),
+    short,
+  );
   // The control: with time enough for it, that is what it is waited for.
   const begun = performance.now();
   await t.rejects(callHttp({ at: admin, path: '/', silenceMsMax: 300, wholeMsMax: 2_000 }), /after 2 s/);

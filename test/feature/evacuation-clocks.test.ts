@@ -5,8 +5,8 @@ import { serveAdmin } from '../../src/api/admin-server.ts';
 import { type Clock, systemClock } from '../../src/base/clock.ts';
 import { evacuate, undo } from '../../src/cli/evacuate/evacuate.ts';
 import { parseAbortOn } from '../../src/cli/options/abort-on.ts';
+import { createApiClient } from '../../src/client/api-client.ts';
 import { findPlanes } from '../../src/client/evacuation-planes.ts';
-import { createJsonClient } from '../../src/client/json-client.ts';
 import {
   createEvacuationsSource,
   type EvacuationPeer,
@@ -65,7 +65,7 @@ const admins = await Promise.all(
 const planes = await findPlanes(
   admins.map(({ port }) => ({
     name: `${port}`,
-    client: createJsonClient({ admin: { address: '127.0.0.1', port }, token }),
+    client: createApiClient({ admin: { address: '127.0.0.1', port }, token }),
   })),
   systemClock,
 );
@@ -158,7 +158,7 @@ t.test('two control planes of one IDC whose clocks differ are told of', async (t
   t.teardown(() => mesh.close());
   const evacuations = { plane: mesh.plane, evacuations: source, clock };
   const admin = await serveAdmin(mesh.plane, { address: '127.0.0.1', port: 0 }, token, { evacuations });
-  const client = createJsonClient({ admin: { address: '127.0.0.1', port: admin.port }, token });
+  const client = createApiClient({ admin: { address: '127.0.0.1', port: admin.port }, token });
   t.teardown(async () => {
     await client.close();
     await admin.close();

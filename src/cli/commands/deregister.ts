@@ -14,7 +14,6 @@ import {
   type InstanceFlags,
   instanceName,
   parsePort,
-  pathOf,
 } from '../options/instance.ts';
 
 interface Flags extends InstanceFlags {
@@ -60,9 +59,10 @@ async function deregister(flags: Flags): Promise<void> {
   alive.port1.ref();
   try {
     const name = await nameOf(flags);
-    const path = pathOf(flags.namespace, name);
+    const key = { namespace: flags.namespace, name };
+    const shown = `${key.namespace}/${key.name}`;
     const ends = await takeOut({
-      ...{ planes, path, wait: flags.wait === true, timeoutMs: flags.timeout },
+      ...{ planes, key, wait: flags.wait === true, timeoutMs: flags.timeout },
       ...{ clock: systemClock, random: seededRandom(process.pid) },
     });
     const of = (end: string) => ends.filter((one) => one.end === end);
@@ -75,11 +75,11 @@ async function deregister(flags: Flags): Promise<void> {
     const answered = ends.filter(({ end }) => end !== 'away');
     if (answered.every(({ wasRegistered }) => wasRegistered === false))
       process.stderr.write(
-        `isthmus: no instance ${path.slice(1)} is registered${away.length > 0 ? ' at those that answer' : ''}, so nothing was taken out.${await nearNames(planes, flags.namespace, name)}\n`,
+        `isthmus: no instance ${shown} is registered${away.length > 0 ? ' at those that answer' : ''}, so nothing was taken out.${await nearNames(planes, flags.namespace, name)}\n`,
       );
     if (owed.length > 0) {
       process.stderr.write(
-        `isthmus: ${path.slice(1)} is deregistered, but not confirmed in time by ${owed.join('; ')}\n`,
+        `isthmus: ${shown} is deregistered, but not confirmed in time by ${owed.join('; ')}\n`,
       );
       process.exitCode = exitCode.failed;
     }
@@ -99,8 +99,8 @@ async function nameOf(flags: Flags): Promise<string> {
 /** Which instance may be meant instead, in words; asked of the first control plane that has any. */
 async function nearNames(planes: readonly NamedClient[], namespace: string, name: string): Promise<string> {
   for (const { client } of planes) {
-    const answer = await client.call('GET', '', { timeoutMs: 2_000 }).catch(() => undefined);
-    const items = (answer?.status === 200 ? answer.body.items : []) as readonly InstanceKey[];
+    const answer = await client.call('listRegistrations', { timeoutMs: 2_000 }).catch(() => undefined);
+    const items = answer === undefined || answer.isRefused ? [] : answer.body.items;
     if (items.length === 0) continue;
     const elsewhere = items.find((item) => item.name === name);
     if (elsewhere !== undefined)
@@ -110,11 +110,6 @@ async function nearNames(planes: readonly NamedClient[], namespace: string, name
     return `${near} isthmus instances lists those that are.`;
   }
   return ' None is, in any namespace.';
-}
-
-interface InstanceKey {
-  readonly namespace: string;
-  readonly name: string;
 }
 
 /** Names that are compared with a wrong one. */

@@ -1,8 +1,9 @@
 import { Command, Option } from 'commander';
 import { MeshError } from '../../base/error.ts';
 import { exitCode } from '../../base/exit.ts';
+import { refusalOf } from '../../client/api-client.ts';
 import type { NamedClient } from '../../client/deregistration.ts';
-import { refusalOf } from '../../client/json-client.ts';
+import type { Answer } from '../../contract/contract.ts';
 import type { ListenAddress } from '../../model/values/listen-address.ts';
 import { helpEnd } from '../help-end.ts';
 import { adminOption } from '../options/admin.ts';
@@ -14,17 +15,7 @@ interface Flags {
   readonly output: 'text' | 'json';
 }
 
-interface Item {
-  readonly namespace: string;
-  readonly name: string;
-  readonly address: string;
-  readonly ports: Readonly<Record<string, number>>;
-  readonly state: string;
-  readonly generation: number;
-  readonly leaseEndsIn?: string;
-  readonly keptBy?: string;
-  readonly waitingFor?: readonly string[];
-}
+type Item = Answer<'listRegistrations'>['body']['items'][number];
 
 /** `isthmus instances`: who has registered. */
 export function instancesCommand(): Command {
@@ -74,9 +65,9 @@ async function itemsAt(
   namespace: string | undefined,
 ): Promise<readonly Listed[] | string> {
   try {
-    const answer = await client.call('GET', '', { query: { namespace }, timeoutMs: 10_000 });
-    if (answer.status !== 200) return `${name}: ${refusalOf(answer)}`;
-    return (answer.body.items as readonly Item[]).map((item) => ({ ...item, at: [name] }));
+    const answer = await client.call('listRegistrations', { query: { namespace }, timeoutMs: 10_000 });
+    if (answer.isRefused) return `${name}: ${refusalOf(answer)}`;
+    return answer.body.items.map((item) => ({ ...item, at: [name] }));
   } catch (reason) {
     return MeshError.from(reason).message;
   }

@@ -2,9 +2,8 @@ import { Command, Option } from 'commander';
 import { sleep, systemClock } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
 import { exitCode } from '../../base/exit.ts';
-import { askStatus } from '../../client/status-client.ts';
+import { askNode, askProblems, askStatus } from '../../client/status-client.ts';
 import { type ListenAddress, showAddress } from '../../model/values/listen-address.ts';
-import type { NodeStatus } from '../../plane/status.ts';
 import { helpEnd } from '../help-end.ts';
 import { adminOption } from '../options/admin.ts';
 import { nodeText, type Overview, overviewsText } from '../status-text.ts';
@@ -87,11 +86,8 @@ async function show(node: string | undefined, flags: Flags): Promise<void> {
 
 async function lookAtAll({ admin, output }: Flags): Promise<Look> {
   const told = await askEach(admin, async (where): Promise<Overview> => {
-    const [status, problems] = await Promise.all([
-      askStatus(where, '/status'),
-      askStatus(where, '/problems'),
-    ]);
-    return { status, problems } as Overview;
+    const [status, problems] = await Promise.all([askStatus(where), askProblems(where)]);
+    return { status, problems };
   });
   const isWhole = told.every((one) => 'said' in one);
   if (output === 'json') return { text: asJson(told), isWhole };
@@ -99,8 +95,7 @@ async function lookAtAll({ admin, output }: Flags): Promise<Look> {
 }
 
 async function lookAtNode(node: string, { admin, output }: Flags): Promise<Look> {
-  const path = `/status?node=${encodeURIComponent(node)}`;
-  const told = await askEach(admin, async (where) => (await askStatus(where, path)) as readonly NodeStatus[]);
+  const told = await askEach(admin, (where) => askNode(where, node));
   // Of one that says that it does not have the node, all is known.
   const isWhole = told.every((one) => 'said' in one || one.error.code === 'not-found');
   if (output === 'json') return { text: asJson(told), isWhole };

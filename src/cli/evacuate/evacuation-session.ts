@@ -1,6 +1,6 @@
 import { systemClock } from '../../base/clock.ts';
 import { contentHash } from '../../base/hash.ts';
-import { createJsonClient } from '../../client/json-client.ts';
+import { createApiClient } from '../../client/api-client.ts';
 import { readClientToken } from '../../client/registration-client.ts';
 import { showAddress } from '../../model/values/listen-address.ts';
 import type { AbortExpression } from '../options/abort-on.ts';
@@ -33,7 +33,7 @@ export async function withSession(
   const token = readClientToken(flags.tokenFile, process.env);
   const clients = flags.admin.map((admin) => ({
     name: showAddress(admin),
-    client: createJsonClient({ admin, token }),
+    client: createApiClient({ admin, token }),
   }));
   const stopping = stopOnSignals(otherwise);
   // The clock's timers let a process end.

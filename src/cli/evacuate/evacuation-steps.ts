@@ -11,6 +11,7 @@ import {
   proxiesAt,
   putAt,
   refusedAt,
+  type SpecWithoutEnd,
 } from '../../client/evacuation-planes.ts';
 import { span } from '../../model/values/duration.ts';
 import { covers } from '../../model/values/hostname.ts';
@@ -31,7 +32,7 @@ export interface EvacuationTarget {
 }
 
 /** `spec` of the Evacuation, without its end. */
-export function specOf({ idc, groups, reason }: EvacuationTarget, percent: number): object {
+export function specOf({ idc, groups, reason }: EvacuationTarget, percent: number): SpecWithoutEnd {
   return { idc, percent, ...(groups.length > 0 ? { groups } : {}), ...(reason ? { reason } : {}) };
 }
 

@@ -105,8 +105,3 @@ export async function addressOf(flags: Pick<InstanceFlags, 'address' | 'admin'>)
     throw (reason as AggregateError).errors[0];
   }
 }
-
-/** The path of an instance in the registration API. */
-export function pathOf(namespace: string, name: string): string {
-  return `/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}`;
-}

@@ -2,8 +2,8 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import { join } from 'node:path';
 import { type AdminServer, serveAdmin } from '../../../src/api/admin-server.ts';
 import { systemClock } from '../../../src/base/clock.ts';
+import { createApiClient } from '../../../src/client/api-client.ts';
 import { type EvacuationPlane, findPlanes } from '../../../src/client/evacuation-planes.ts';
-import { createJsonClient } from '../../../src/client/json-client.ts';
 import type { ListenAddress } from '../../../src/model/values/listen-address.ts';
 import {
   createEvacuationsSource,
@@ -75,7 +75,7 @@ export async function startPlanes(
   const admins = await serveAdmins(world, sources);
   const planes = await findPlanes(
     admins.map(({ port }) => {
-      const client = createJsonClient({ admin: { address: '127.0.0.1', port }, token: adminToken });
+      const client = createApiClient({ admin: { address: '127.0.0.1', port }, token: adminToken });
       return { name: `${port}`, client };
     }),
     systemClock,

@@ -73,7 +73,7 @@ export const allowances: Readonly<Record<string, Allowance>> = {
   },
   client: {
     folders: ['base', 'model', 'contract'],
-    types: ['registry', 'plan', 'plane'],
+    types: ['registry'],
     packages: { undici: ['http-call.ts'] },
     node: true,
   },
@@ -98,6 +98,7 @@ export const allowances: Readonly<Record<string, Allowance>> = {
       'failback',
       'api',
       'client',
+      'contract',
     ],
     packages: { commander: 'all', pino: 'all', yaml: 'all' },
     node: true,

@@ -1,0 +1,135 @@
+import { MeshError } from '../base/error.ts';
+import type { Answer, Body, QueryInput } from '../contract/contract.ts';
+import { type OperationId, operations, type PathParameters } from '../contract/operations.ts';
+import type { ProblemDetails } from '../contract/problem.ts';
+import { type ListenAddress, showAddress } from '../model/values/listen-address.ts';
+import { callHttp, type HttpAnswer, openConnections, wholeTimes } from './http-call.ts';
+
+/** A control plane refuses. */
+export interface Refused {
+  readonly isRefused: true;
+  readonly status: number;
+  /** Why, and what to do. */
+  readonly detail: string;
+  /** Of the newer life that has the name of an instance. */
+  readonly generation?: number;
+}
+
+/** What an operation is answered: as its contract has it, or with a refusal. */
+export type Reply<Id extends OperationId> = (Answer<Id> & { readonly isRefused: false }) | Refused;
+
+/** A part of a call that is there where its operation has it. */
+type Part<Name extends string, Value> = [Value] extends [never]
+  ? unknown
+  : Record<never, never> extends Value
+    ? { readonly [Key in Name]?: Value }
+    : { readonly [Key in Name]: Value };
+
+/** How an operation is called. Times in milliseconds. */
+export type ApiCall<Id extends OperationId> = {
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
+} & Part<'path', PathParameters<Id>> &
+  Part<'query', QueryInput<Id>> &
+  Part<'body', Body<Id>>;
+
+/** A client of a control plane's admin API. */
+export interface ApiClient {
+  /**
+   * Any status resolves; throws MeshError `unavailable` when no whole answer comes within `timeoutMs`. What GET asks for may be long: it
+   * may take three times that, as long as it never pauses for `timeoutMs`. The answer is taken to be as its contract says.
+   */
+  call<Id extends OperationId>(id: Id, call: ApiCall<Id>): Promise<Reply<Id>>;
+  close(): Promise<void>;
+}
+
+/** Where the control plane is, and with what right it is asked. */
+export interface ClientOptions {
+  readonly admin: ListenAddress;
+  readonly token: string | undefined;
+}
+
+/** The same as any operation has it. */
+interface AnyCall {
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
+  readonly path?: Readonly<Record<string, string>>;
+  readonly query?: Readonly<Record<string, string | number | undefined>>;
+  readonly body?: unknown;
+}
+
+/** Creates a client; connects when it is first used. */
+export function createApiClient({ admin, token }: ClientOptions): ApiClient {
+  // A call that waits for ACKs must not hold up a renewal: two connections.
+  let opened: ReturnType<typeof openConnections> | undefined;
+
+  async function ask(id: OperationId, { body, timeoutMs, signal, ...call }: AnyCall): Promise<HttpAnswer> {
+    const { method } = operations[id];
+    const text = body === undefined ? undefined : JSON.stringify(body);
+    opened ??= openConnections(admin, 2);
+    try {
+      return await callHttp({
+        at: admin,
+        method,
+        path: targetOf(id, call),
+        silenceMsMax: timeoutMs,
+        wholeMsMax: method === 'GET' ? wholeTimes * timeoutMs : timeoutMs,
+        connections: await opened,
+        ...(signal === undefined ? {} : { signal }),
+        headers: {
+          ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+          ...(text === undefined ? {} : { 'content-type': 'application/json' }),
+        },
+        ...(text === undefined ? {} : { body: text }),
+      });
+    } catch (cause) {
+      const message = `the control plane at ${showAddress(admin)} does not answer: ${(cause as Error).message}`;
+      throw new MeshError('unavailable', message, { cause });
+    }
+  }
+
+  return {
+    async call<Id extends OperationId>(id: Id, call: ApiCall<Id>): Promise<Reply<Id>> {
+      const { status, text } = await ask(id, call);
+      let body: unknown;
+      try {
+        body = JSON.parse(text);
+      } catch (cause) {
+        const message = `${showAddress(admin)} answers ${status} and no JSON: it is no admin address of a control plane`;
+        throw new MeshError('unavailable', message, { cause });
+      }
+      if (status >= 300) return refusedBy(status, body);
+      return { isRefused: false, status, body } as unknown as Reply<Id>;
+    },
+    close: async () => (await opened)?.destroy(),
+  };
+}
+
+/** The words of a refusal. */
+export function refusalOf({ status, detail }: Refused): string {
+  return `${detail} (HTTP ${status})`;
+}
+
+/** A refusal: problem details, or what a control plane of version 0.1.0 says. */
+function refusedBy(status: number, body: unknown): Refused {
+  const { detail, message, generation } = (body ?? {}) as Partial<ProblemDetails>;
+  const words = detail ?? message;
+  return {
+    isRefused: true,
+    status,
+    detail: typeof words === 'string' ? words : 'no reason given',
+    ...(typeof generation === 'number' ? { generation } : {}),
+  };
+}
+
+/** The path of an operation with its parameters and its query. */
+function targetOf(id: OperationId, { path = {}, query = {} }: Pick<AnyCall, 'path' | 'query'>): string {
+  const target = operations[id].path.replaceAll(/\{(\w+)\}/g, (_, name: string) =>
+    encodeURIComponent(path[name] ?? ''),
+  );
+  const given = Object.entries(query).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, String(value)] as [string, string]],
+  );
+  const search = new URLSearchParams(given).toString();
+  return search === '' ? target : `${target}?${search}`;
+}

@@ -1,0 +1,84 @@
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import t, { type Test } from 'tap';
+import { createApiClient, refusalOf } from '../../src/client/api-client.ts';
+import { askNode } from '../../src/client/status-client.ts';
+import { startRegisteringMesh, token } from '../support/planes/registering.ts';
+
+const address = '127.0.0.1';
+const timeoutMs = 5_000;
+
+/** A server that answers as it is told. */
+async function startServer(t: Test, listener: RequestListener) {
+  const server = createServer(listener);
+  await new Promise<void>((resolve) => server.listen(0, address, resolve));
+  t.teardown(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { address, port: (server.address() as AddressInfo).port };
+}
+
+t.test('operations are called as their contract has them', async (t) => {
+  const mesh = await startRegisteringMesh();
+  const client = createApiClient({ admin: { address, port: mesh.adminPort }, token });
+  t.teardown(async () => {
+    await client.close();
+    await mesh.close();
+  });
+  const path = { namespace: 'shop', name: 'a' };
+  const body = { address: '10.0.0.1', ports: { http: 80 }, labels: { app: 'echo' }, generation: 7 };
+  t.match(await client.call('register', { path, body, timeoutMs }), {
+    ...{ isRefused: false, status: 201 },
+    body: { ...path, generation: 7, state: 'ready' },
+  });
+  t.match(await client.call('renew', { path, query: { generation: 7 }, timeoutMs }), { status: 200 });
+  const other = { path: { namespace: 'a/b', name: '%&?' }, timeoutMs };
+  t.match(await client.call('getRegistration', other), { status: 404, detail: /a\/b\/%&\?: there is none$/ });
+  const older = await client.call('register', { path, body: { ...body, generation: 6 }, timeoutMs });
+  t.match(older, { isRefused: true, status: 409, generation: 7 });
+  const query = { wait: 'acked', timeout: '10s' } as const;
+  t.match(await client.call('deregister', { path, query, timeoutMs }), {
+    body: { was: 'ready', state: 'gone' },
+  });
+  t.match(await client.call('listRegistrations', { query: { namespace: undefined }, timeoutMs }), {
+    status: 200,
+  });
+});
+
+t.test('a control plane of version 0.1.0 is understood', async (t) => {
+  const admin = await startServer(t, ({ url = '' }, response) => {
+    if (url.startsWith('/status')) response.writeHead(404).end("no node 'x' is connected; none is\n");
+    else
+      response
+        .writeHead(409, { 'content-type': 'application/json' })
+        .end(JSON.stringify({ error: 'conflict', message: 'a newer life has the name', generation: 9 }));
+  });
+  const client = createApiClient({ admin, token });
+  t.teardown(() => client.close());
+  const refused = await client.call('renew', { path: { namespace: 'shop', name: 'a' }, timeoutMs });
+  t.match(refused, { isRefused: true, status: 409, generation: 9 });
+  if (refused.isRefused) t.equal(refusalOf(refused), 'a newer life has the name (HTTP 409)');
+  await t.rejects(askNode(admin, 'x'), { code: 'not-found', message: "no node 'x' is connected; none is" });
+});
+
+t.test('what is no control plane is said to be none', async (t) => {
+  const admin = await startServer(t, (_, response) => response.writeHead(404).end('<html>'));
+  const client = createApiClient({ admin, token });
+  t.teardown(() => client.close());
+  const fault = { code: 'unavailable', message: /no admin address of a control plane/ };
+  await t.rejects(client.call('listEvacuations', { timeoutMs }), fault);
+  await t.rejects(askNode(admin, 'x'), fault);
+});
+
+t.test('a limit that a control plane says is told as it is', async (t) => {
+  const detail = '100 requests of this address wait already: ask less often';
+  const problem = {
+    type: 'tag:isthmus.dev,2026:exhausted',
+    title: 'A limit is reached',
+    status: 429,
+    detail,
+  };
+  const admin = await startServer(t, (_, response) => response.writeHead(429).end(JSON.stringify(problem)));
+  await t.rejects(askNode(admin, 'x'), { code: 'unavailable', message: detail });
+});
