@@ -216,18 +216,22 @@ export function sourceContract(name: string, openWorld: () => Promise<SourceWorl
     t.equal(seen.log().length, told);
   });
 
-  story('what differs from what it holds is emitted when it is repaired', [workload('w-1')], async (t, world) => {
-    const source = world.createSource();
-    const seen = new Recorder();
-    const stop = new AbortController();
-    t.teardown(() => stop.abort());
-    await source.start(seen, stop.signal);
-    const [object] = [...source.objects()];
-    if (object === undefined) throw new Error('it holds nothing');
-    t.equal(object.meta.name, 'w-1');
-    source.repair([{ type: 'upsert', object, at: 0 }]);
-    await seen.until('it once more', () => seen.count('+WorkloadEntry/shop/w-1') === 2);
-  });
+  story(
+    'what differs from what it holds is emitted when it is repaired',
+    [workload('w-1')],
+    async (t, world) => {
+      const source = world.createSource();
+      const seen = new Recorder();
+      const stop = new AbortController();
+      t.teardown(() => stop.abort());
+      await source.start(seen, stop.signal);
+      const [object] = [...source.objects()];
+      if (object === undefined) throw new Error('it holds nothing');
+      t.equal(object.meta.name, 'w-1');
+      source.repair([{ type: 'upsert', object, at: 0 }]);
+      await seen.until('it once more', () => seen.count('+WorkloadEntry/shop/w-1') === 2);
+    },
+  );
 
   story('an object that nobody waits for may be released', [workload('w-1')], async (t, world) => {
     const source = world.createSource();
