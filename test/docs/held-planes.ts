@@ -144,6 +144,9 @@ const processes: readonly Held[] = [
   ],
   ['little, of the processor time', '5 ms however many', 'src/serve/pace.ts', 'leastMs = 5;'],
   ['who waits in line', '250 ms', 'src/serve/pace.ts', 'turnMsMax = 250;'],
+  ['work that an xDS request asks for', '2 ms', 'src/serve/pace.ts', 'sliceMs: 2,'],
+  ['work that an xDS request asks for', 'a tenth of the processor', 'src/serve/pace.ts', 'sliceShare = 0.1;'],
+  ['names that are looked at for one', '1,000', 'src/serve/long-answer.ts', 'atOnceMax = 1_000;'],
   ['a piece of an xDS message', '0.02 ms', 'src/serve/messages.ts', 'pieceMs = 0.02;'],
   [
     'longest xDS message',
