@@ -41,6 +41,7 @@ export const protections: Readonly<Record<string, Protection>> = {
     off: [
       admission('openingBurst: 200', `openingBurst: ${many}`),
       admission('overheadPerSecond: 2 ** 20', `overheadPerSecond: ${many}`),
+      admission('pieceBurst: 512', `pieceBurst: ${many}`),
     ],
     attacks: ['2,000 calls one after another', 'messages in DATA frames of one byte'],
   },

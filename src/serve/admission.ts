@@ -3,86 +3,19 @@ import type { Socket } from 'node:net';
 import { Bucket } from '../base/bucket.ts';
 import type { Clock, Timer } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
-import { type Holder, peerOf, Slots } from '../base/slots.ts';
+import { Slots } from '../base/slots.ts';
+import { Connection, StreamHolder, type Useful } from './admission-holders.ts';
 import type { AdmissionLevels, AdmissionLimit, AdmissionLimits, TurnedAway } from './admission-limits.ts';
 import { goaway } from './goaway.ts';
-
-/** Bytes of messages, or parts of them, that came on a connection. */
-export interface Useful {
-  useful: number;
-}
-
-type End = (holder: Connection) => void;
-
-/** A connection, from its socket on. There are thousands: nothing is made for one that it may do without. */
-class Connection implements Holder, Useful {
-  readonly socket: Socket;
-  /** `address:port`. */
-  readonly from: string;
-  readonly peer: string;
-  session: ServerHttp2Session | undefined = undefined;
-  readonly streams = new Set<StreamHolder>();
-  /** Since when it has had no stream, or its handshakes began. */
-  since: number;
-  isGreeted = false;
-  isEnded = false;
-  useful = 0;
-  /** What `look` has seen of that, and of all that it sent. */
-  seenUseful = 0;
-  seenAll = 0;
-  readonly openings: Bucket;
-  readonly overhead: Bucket;
-  readonly #end: End;
-
-  constructor(socket: Socket, now: number, limits: AdmissionLimits, end: End) {
-    const { remoteAddress = '', remotePort = 0 } = socket;
-    this.socket = socket;
-    this.from = `${remoteAddress}:${remotePort}`;
-    this.peer = peerOf(remoteAddress);
-    this.since = now;
-    this.openings = new Bucket(limits.openingBurst, limits.openingsPerSecond, now);
-    // Ten seconds of it at once.
-    this.overhead = new Bucket(10 * limits.overheadPerSecond, limits.overheadPerSecond, now);
-    this.#end = end;
-  }
-
-  isSettled(): boolean {
-    for (const stream of this.streams) if (stream.isKnown) return true;
-    return false;
-  }
-
-  end(): void {
-    this.#end(this);
-  }
-}
-
-class StreamHolder implements Holder {
-  readonly peer: string;
-  readonly connection: Connection;
-  readonly stream: ServerHttp2Stream;
-  isKnown = false;
-  readonly #end: (holder: StreamHolder) => void;
-
-  constructor(connection: Connection, stream: ServerHttp2Stream, end: (holder: StreamHolder) => void) {
-    this.peer = connection.peer;
-    this.connection = connection;
-    this.stream = stream;
-    this.#end = end;
-  }
-
-  isSettled(): boolean {
-    return this.isKnown;
-  }
-
-  end(): void {
-    this.#end(this);
-  }
-}
 
 // Whatever goes wrong on a socket or a stream ends it, and that is heard of.
 const ignore = () => {};
 
 const lookMs = 1_000;
+// To let a connection in is about half of what its beginning takes, and no more than half of a processor goes there. So far ahead of
+// that they may be, and be let in at once.
+const admitCost = 4;
+const admitAheadMs = 4;
 // A connection that is turned away may read why for so long, where not too many do. One that HTTP/2 has may still ask.
 const partingMs = 1_000;
 const sessionPartingMs = 100;
@@ -116,8 +49,10 @@ export class Admission {
   readonly #waiting = new Map<string, Set<Connection>>();
   #waitingCount = 0;
   readonly #rate: Bucket;
+  // Until then the event loop is left to the others for connections that were let in.
+  #busyUntil = 0;
   readonly #turnedAway: Record<AdmissionLimit, number> = {
-    ...{ connections: 0, hello: 0, streamless: 0, streams: 0, openings: 0, overhead: 0 },
+    ...{ connections: 0, hello: 0, streamless: 0, streams: 0, openings: 0, overhead: 0, pieces: 0 },
   };
   #parting = 0;
   #admitTimer: Timer | undefined;
@@ -215,6 +150,23 @@ export class Admission {
     return stream && this.#byStream.get(stream)?.connection;
   }
 
+  /** A short piece of a message came, and not its last one. Whether that may be; else the stream is to be dropped at once. */
+  pieceCame(stream: ServerHttp2Stream): boolean {
+    const connection = this.#byStream.get(stream)?.connection;
+    if (connection === undefined) return true;
+    const { pieceBurst, piecesPerSecond } = this.#limits;
+    const now = this.#options.clock.now();
+    connection.pieces ??= new Bucket(pieceBurst, piecesPerSecond, now);
+    if (!connection.isEnded && connection.pieces.take(1, now)) return true;
+    if (!connection.isEnded)
+      this.#end(
+        connection,
+        'pieces',
+        `messages came in short pieces, more than ${piecesPerSecond} a second: write a message as a whole`,
+      );
+    return false;
+  }
+
   /** Ends what is still there: at once, but for what streams are told last, which may be read first. */
   destroy(): void {
     this.#admitTimer?.cancel();
@@ -239,8 +191,10 @@ export class Admission {
     this.#admitTimer = undefined;
     const { clock, inject } = this.#options;
     for (const [peer, connections] of this.#waiting) {
-      if (!this.#rate.take(1, clock.now())) {
-        this.#admitTimer ??= clock.after(this.#rate.msToOne, this.#admit);
+      const now = clock.now();
+      const restMs = this.#busyUntil - now - admitAheadMs;
+      if (restMs > 0 || !this.#rate.take(1, now)) {
+        this.#admitTimer ??= clock.after(restMs > 0 ? Math.ceil(restMs) : this.#rate.msToOne, this.#admit);
         return;
       }
       const [first] = connections;
@@ -252,6 +206,7 @@ export class Admission {
       if (connections.size > 0) this.#waiting.set(peer, connections);
       first.since = clock.now();
       inject(first.socket);
+      this.#busyUntil = Math.max(this.#busyUntil, now) + admitCost * (clock.now() - now);
     }
   };
 

@@ -7,6 +7,7 @@ import { encodeMessage, typePrefix } from './encode.ts';
 import { invalid } from './invalid.ts';
 import { ownBytes } from './own-bytes.ts';
 import { refsOf } from './refs.ts';
+import type { BoundedReader } from './wellknown.ts';
 
 /**
  * A resource in proto3 JSON with its type, as Envoy's documentation writes it. A literal is checked against
@@ -81,9 +82,13 @@ export function encodeJson(type: string, json: unknown, path: string = type): Ui
   return writer.finish();
 }
 
-/** Decodes the message `type` (full name) to proto3 JSON with proto field names. Throws MeshError 'invalid'. */
-export function decodeJson(type: string, bytes: Uint8Array): unknown {
-  const reader = protobuf.Reader.create(bytes);
+/**
+ * Decodes the message `type` (full name) to proto3 JSON with proto field names. `fieldsMax`: of all messages in it together; default: any
+ * number. Throws MeshError 'invalid'.
+ */
+export function decodeJson(type: string, bytes: Uint8Array, fieldsMax?: number): unknown {
+  const reader: BoundedReader = protobuf.Reader.create(bytes);
+  if (fieldsMax !== undefined) reader.fieldsLeft = fieldsMax;
   try {
     return decodeMessage(reader, type, bytes.length);
   } catch (cause) {

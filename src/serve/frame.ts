@@ -73,6 +73,11 @@ export class FrameReader {
     this.taker.waiting(this.keptBytes);
   }
 
+  /** Whether a message has begun, and not ended. */
+  isWithin(): boolean {
+    return this.keptBytes > 0;
+  }
+
   /** Takes on what was left when no more might be taken. As `read`. */
   goOn(): void {
     this.read(nothing);

@@ -15,6 +15,8 @@ export interface Receiver {
   receive(message: Buffer): void;
   /** Is told the bytes of each read. */
   wasRead(bytes: number): void;
+  /** Is told of each short piece of a message that is not its last one. */
+  shortPieceCame(): void;
   /** Ends the call: a message is longer than may be. */
   refuse(error: MeshError): void;
   readonly intake: Intake;
@@ -86,6 +88,9 @@ function pacer(
 // What a piece costs before it is looked at: a client may send a message byte by byte.
 const pieceMs = 0.02;
 
+// A piece of fewer bytes than this is short.
+const shortBytes = 64;
+
 function readFrames(
   http: ServerHttp2Stream,
   receiver: Receiver,
@@ -154,6 +159,7 @@ function readFrames(
     receiver.wasRead(chunk.length);
     pace.charge(pieceMs);
     read(() => reader.read(chunk));
+    if (chunk.length < shortBytes && reader.isWithin()) receiver.shortPieceCame();
     if (!waits && !isStopped && pace.isDue()) waits = mustWait(0);
   };
   http.on('data', ours);

@@ -209,6 +209,9 @@ function serveCall(
       reading.wasRead(bytes);
       if (counter !== undefined) counter.useful += bytes;
     },
+    shortPieceCame() {
+      if (!reading.admission.pieceCame(http)) http.destroy();
+    },
     refuse,
     intake,
     pace: reading.paces.of(connection),

@@ -60,9 +60,22 @@ function wrapper(name: string, type: string, absent: unknown): [string, WellKnow
   ];
 }
 
-/** Calls `take` for each field until `end`; a field that it does not take is skipped. */
-export function eachField(reader: Reader, end: number, take: (id: number, wire: number) => boolean): void {
+/** A reader that reads so many fields, of all messages together, and no more; undefined: as many as there are. */
+export interface BoundedReader extends Reader {
+  fieldsLeft?: number;
+}
+
+/** Calls `take` for each field until `end`; a field that it does not take is skipped. Throws RangeError. */
+export function eachField(
+  reader: BoundedReader,
+  end: number,
+  take: (id: number, wire: number) => boolean,
+): void {
   while (reader.pos < end) {
+    if (reader.fieldsLeft !== undefined) {
+      reader.fieldsLeft -= 1;
+      if (reader.fieldsLeft < 0) throw new RangeError('it has more fields than are read');
+    }
     const tag = reader.uint32();
     if (!take(tag >>> 3, tag & 7)) reader.skipType(tag & 7);
   }

@@ -1,14 +1,18 @@
 import { once } from 'node:events';
 import { connect as connectHttp2 } from 'node:http2';
+import { Socket } from 'node:net';
 import { type StatusObject, status } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
 import { systemClock } from '../../src/base/clock.ts';
 import { MeshError } from '../../src/base/error.ts';
-import type { AdmissionLimits, TurnedAway } from '../../src/serve/admission-limits.ts';
+import { Admission } from '../../src/serve/admission.ts';
+import { type AdmissionLimits, admissionLimits, type TurnedAway } from '../../src/serve/admission-limits.ts';
 import { listen, type Stream } from '../../src/serve/server.ts';
 import { framed, methods, openHttp2, type RawCall } from '../support/attacks/call.ts';
+import { pause } from '../support/attacks/ends.ts';
 import { connectRaw, frameTypes } from '../support/attacks/raw.ts';
 import { connectXds } from '../support/clients/xds-client.ts';
+import { manualClock } from '../support/manual-clock.ts';
 import { until } from '../support/mesh.ts';
 
 /** A server with these limits, on which every client is known at once. */
@@ -192,6 +196,66 @@ t.test('who sends much that is no message is told to be calm; who sends long mes
   t.notOk(call.hasEnded());
   long.close();
 });
+
+t.test(
+  'who sends messages in short pieces without an end is told so; whose messages have two pieces is not',
+  async (t) => {
+    const piece = Buffer.from([0, 0, 1, frameTypes.data, 0, 0, 0, 0, 1, 0x7a]);
+    const pieces = (count: number) => Buffer.concat(Array<Buffer>(count).fill(piece));
+    const { at, away, taken, levels } = await start(t, { pieceBurst: 100, piecesPerSecond: 200 });
+    const raw = await connectRaw(at);
+    raw.open(1, methods.delta);
+    raw.frame(frameTypes.data, 0, 1, Buffer.from([0, 0, 1, 0, 0]));
+    await raw.write(pieces(50));
+    const whole = openHttp2(at);
+    const call = await served(whole.call(methods.delta), taken);
+    for (let i = 0; i < 150; i += 1) {
+      await call.bytes(Buffer.from([0, 0, 0, 0, 2]));
+      await call.bytes(Buffer.from('ab'));
+      if (i % 10 === 9) await pause(60);
+    }
+    await until('each was taken', async () => taken() === 151);
+    t.same(away, []);
+    await raw.write(pieces(2_000));
+    t.match(
+      await raw.ended,
+      /GOAWAY 11: messages came in short pieces, more than 200 a second: write a message as a whole/,
+    );
+    t.same([away.map(({ limit }) => limit), levels().turnedAway.pieces], [['pieces'], 1]);
+    t.notOk(call.hasEnded());
+    whole.close();
+    const open = await start(t, { pieceBurst: 1e9, overheadPerSecond: 1e9 });
+    const control = await connectRaw(open.at);
+    control.open(1, methods.delta);
+    control.frame(frameTypes.data, 0, 1, Buffer.from([0, 0, 1, 0, 0]));
+    await control.write(pieces(5_000));
+    await pause(500);
+    t.equal(control.answer(), undefined, 'without the limit it goes on');
+    control.socket.destroy();
+  },
+);
+
+t.test(
+  'connections that come at once are let in a few at a time, and leave half of the processor',
+  async (t) => {
+    const clock = manualClock();
+    let letIn = 0;
+    const admission = new Admission({
+      ...{ clock, isPlain: true, limits: admissionLimits, turnedAway() {} },
+      inject() {
+        // As much again is taken by what follows.
+        clock.leap(0.5);
+        letIn += 1;
+      },
+    });
+    for (let i = 0; i < 200; i += 1) admission.connected(new Socket());
+    t.ok(letIn > 0 && letIn < 5, `${letIn} at once`);
+    for (let i = 0; i < 100; i += 1) clock.pass(1);
+    t.ok(letIn >= 40 && letIn <= 60, `${letIn} in ${clock.now()} ms`);
+    for (let i = 0; i < 400; i += 1) clock.pass(1);
+    t.equal(letIn, 200);
+  },
+);
 
 t.test('a call that was answered is over, though its client goes on', async (t) => {
   const { at, levels } = await start(t, {});

@@ -22,6 +22,7 @@ await startControlPlane(
         ...{ connectionsMax: many, connectionBurst: many, connectionsPerSecond: many, helloMsMax: many },
         ...{ streamlessMax: many, connectionStreamsMax: 2 ** 31 - 1, streamsMax: many },
         ...{ openingBurst: many, openingsPerSecond: many, overheadPerSecond: many },
+        pieceBurst: many,
       },
       pace: { burstMs: many, allBurstMs: many, loopMs: many },
       intake: {
