@@ -21,9 +21,12 @@ export interface Descriptors {
  * would need the files that declare them.
  */
 export function buildDescriptors(loaded: Loaded): Descriptors {
-  const top = [...loaded.messages, ...loaded.enums, ...loaded.serviceMessages, ...loaded.services].filter(
-    (object) => !(object.parent instanceof protobuf.Type),
-  );
+  const top = withReferences([
+    ...loaded.messages,
+    ...loaded.enums,
+    ...loaded.serviceMessages,
+    ...loaded.services,
+  ]);
   const files = new Map<string, protobuf.ReflectionObject[]>();
   const file = fileFinder(loaded, top);
   for (const object of new Set<protobuf.ReflectionObject>(top))
@@ -36,6 +39,14 @@ export function buildDescriptors(loaded: Loaded): Descriptors {
       proto: encodeFile(name, objects, file),
     })),
   };
+}
+
+/** What stands in no other message and is among these, holds one of them, or is named by one that is. */
+function withReferences(objects: readonly protobuf.ReflectionObject[]): protobuf.ReflectionObject[] {
+  const top = new Set(objects.map(outermost));
+  // A set's walk comes to what is added on the way.
+  for (const object of top) for (const named of referencesOf(object)) top.add(outermost(named));
+  return [...top];
 }
 
 type FileFinder = (object: protobuf.ReflectionObject) => string;

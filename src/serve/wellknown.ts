@@ -114,10 +114,11 @@ function readDuration(reader: Reader, end: number): string {
   return `${sign}${whole}${fraction(Math.abs(nanos))}s`;
 }
 
+/** Canonical: 0, 3, 6 or 9 digits (protobuf's ProtoJSON, "Duration" and "Timestamp"). */
 function fraction(nanos: number): string {
   if (nanos === 0) return '';
   const digits = String(nanos).padStart(9, '0');
-  return `.${digits.replace(/0+$/, '')}`;
+  return `.${digits.replace(/(?:000){1,2}$/, '')}`;
 }
 
 function writeTimestamp(writer: Writer, value: unknown, path: string): void {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import protobuf from 'protobufjs';
 import descriptor from 'protobufjs/ext/descriptor/index.js';
 import t, { type Test } from 'tap';
@@ -31,6 +32,17 @@ async function reflecting(t: Test, version: 'v1' | 'v1alpha') {
     return answer;
   };
 }
+
+t.test('no message names one that nobody describes', async (t) => {
+  const path = new URL('../../protos/gen/descriptors.json', import.meta.url);
+  const { files } = JSON.parse(readFileSync(path, 'utf8')) as { files: { proto: string }[] };
+  const file = files.map(({ proto }) => FileDescriptorProto.decode(Buffer.from(proto, 'base64')));
+  const { fromDescriptor } = protobuf.Root as unknown as { fromDescriptor(set: object): protobuf.Root };
+  const root = fromDescriptor({ file });
+  t.doesNotThrow(() => root.resolveAll());
+  // Of its message one that stands in it is used, and of it nothing else.
+  t.ok(root.lookupType('envoy.extensions.common.ratelimit.v3.RateLimitDescriptor.Entry'));
+});
 
 type File = { name: string; dependency?: string[]; package: string };
 

@@ -28,7 +28,10 @@ t.test('a resource reads back as its JSON, in canonical form', async (t) => {
   const encoded = encodeResource(cluster);
   t.equal(encoded.name, 'checkout');
   t.equal(encoded.typeUrl, clusterType);
-  t.same(decodeResource(encoded), { ...cluster, connect_timeout: '0.250s'.replace('0s', 's') });
+  t.same(decodeResource(encoded), {
+    ...cluster,
+    health_checks: [{ ...cluster.health_checks[0], interval: '-1.500s' }],
+  });
 });
 
 t.test('protobufjs, which shares no code with the codec but its wire format, reads the same', async (t) => {
@@ -149,6 +152,20 @@ t.test('a resource needs a name and a type', async (t) => {
   });
 });
 
+t.test('fractions of seconds have 0, 3, 6 or 9 digits', async (t) => {
+  const canonical = (text: string) =>
+    decodeJson('google.protobuf.Duration', encodeJson('google.protobuf.Duration', text));
+  t.same(['1s', '0.25s', '0.010s', '1.0005s', '0.000001s', '0.0000001s', '-2.123456789s'].map(canonical), [
+    '1s',
+    '0.250s',
+    '0.010s',
+    '1.000500s',
+    '0.000001s',
+    '0.000000100s',
+    '-2.123456789s',
+  ]);
+});
+
 t.test('every scalar and well-known type survives the way there and back', async (t) => {
   const values: readonly [string, unknown][] = [
     ['google.protobuf.Int64Value', '-9223372036854775808'],
@@ -158,7 +175,7 @@ t.test('every scalar and well-known type survives the way there and back', async
     ['google.protobuf.BytesValue', 'AAEC'],
     ['google.protobuf.BoolValue', false],
     ['google.protobuf.Duration', '-0.000000001s'],
-    ['google.protobuf.Timestamp', '1969-12-31T23:59:59.5Z'],
+    ['google.protobuf.Timestamp', '1969-12-31T23:59:59.500Z'],
     ['google.protobuf.FieldMask', 'fooBar,a.b'],
     ['google.protobuf.Value', { __proto__x: [1, { a: null }] }],
     ['google.protobuf.Any', { '@type': 'type.googleapis.com/google.protobuf.Duration', value: '3s' }],
