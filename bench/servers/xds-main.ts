@@ -4,7 +4,8 @@ import { addressOf, hostOf, serveControl, serverFlags } from './control.ts';
 
 const { port, http, groups, endpoints } = serverFlags();
 const nodeClass = 'all';
-const xds = createXdsServer({ classOf: () => nodeClass });
+// As `isthmus serve` has it.
+const xds = createXdsServer({ classOf: () => nodeClass, collectYoungMemory: true });
 const numbers = Array.from({ length: groups }, (_, i) => i);
 xds.upsert(nodeClass, [...numbers.map(cluster), ...numbers.map((i) => assignment(i, addressOf(i, 0)))]);
 await xds.listen(`127.0.0.1:${port}`);
