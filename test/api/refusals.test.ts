@@ -96,6 +96,11 @@ t.test('what is taken as JSON', async (t) => {
   t.teardown(() => mesh.close());
   const body = JSON.stringify({ address: '10.0.0.1', ports: { http: 80 }, labels: { app: 'echo' } });
   const types = ['application/json; charset=utf-8', 'Application/JSON', 'application/x-www-form-urlencoded'];
+  // Of a text that it is told nothing of `fetch` says text/plain.
+  const unsaid = await fetch(`http://127.0.0.1:${mesh.adminPort}${one}`, {
+    ...{ method: 'PUT', headers: { authorization }, body },
+  });
+  t.equal(unsaid.status, 201);
   for (const type of [...types, 'application/merge-patch+json']) {
     const headers = { authorization, 'content-type': type };
     const answer = await fetch(`http://127.0.0.1:${mesh.adminPort}${one}`, { method: 'PUT', headers, body });
