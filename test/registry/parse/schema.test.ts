@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { z } from 'zod';
+import { configJsonSchema } from '../../../src/config/schema.ts';
 import { generateScenarioSchema } from '../../../src/drill/scenario/write-schema.ts';
 import { checkFolder } from '../../../src/registry/files/check-folder.ts';
 import { readContent } from '../../../src/registry/files/documents.ts';
@@ -10,7 +11,10 @@ import { generateSchemas, schemaFolder } from '../../../src/registry/parse/own/w
 import { drGroup, idc, workload } from '../objects.ts';
 
 t.test('the published schemas are those of the code', async (t) => {
-  const generated = { ...generateSchemas(), ...generateScenarioSchema() };
+  const generated: Readonly<Record<string, string>> = {
+    ...{ ...generateSchemas(), ...generateScenarioSchema() },
+    'control-plane-config.json': configJsonSchema(),
+  };
   t.strictSame(readdirSync(schemaFolder).sort(), Object.keys(generated).sort());
   for (const [name, text] of Object.entries(generated)) {
     t.equal(readFileSync(join(schemaFolder, name), 'utf8'), text, `${name}: run make schemas`);

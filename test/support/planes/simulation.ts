@@ -6,12 +6,13 @@ import { join } from 'node:path';
 import { systemClock } from '../../../src/base/clock.ts';
 import { type Logger, silentLogger } from '../../../src/base/log.ts';
 import { openFailbackStore } from '../../../src/failback/store.ts';
+import type { MeshObject } from '../../../src/model/object.ts';
 import { startControlPlane } from '../../../src/plane/controlplane.ts';
 import type { ControlPlane } from '../../../src/plane/types.ts';
 import { createEvacuationsSource } from '../../../src/registry/evacuations/evacuations-source.ts';
 import { createRegistrationsSource } from '../../../src/registry/registrations/registrations-source.ts';
 import { createPolicyCompiler } from '../../../src/trail/compile.ts';
-import { drGroup, idc, service } from '../../registry/objects.ts';
+import { drGroup, idc, service, workload } from '../../registry/objects.ts';
 import { readBody } from '../../registry/registrations/registration-world.ts';
 import { type Follower, follow } from '../clients/follower.ts';
 import { connectXds } from '../clients/xds-client.ts';
@@ -30,6 +31,8 @@ export interface Simulation {
    * back, an evacuation begins and ends. Throws where one of these does not come about, or a client that stays loses its stream.
    */
   round(quietMs: number): Promise<void>;
+  /** So many changes are pushed and confirmed, while hardly any time passes: what remembers pushes by number is full after. */
+  push(changes: number): Promise<void>;
   /** Hours pass, and nobody comes. */
   rest(hours: number): Promise<void>;
   /** How much it remembers that ages by the clock, and how many timers run. */
@@ -255,6 +258,14 @@ export async function startSimulation(): Promise<Simulation> {
       );
       if (count % 8 === 4) await lose();
       if (count % 3 === 0) await evacuate();
+    },
+    async push(changes) {
+      for (let i = 1; i <= changes; i += 1) {
+        raw.put(workload('pushed', { address: `127.3.${(i >> 7) & 127}.${1 + (i & 127)}` }));
+        if (i % 16 === 0 || i === changes) await come('it is confirmed', isSynced);
+      }
+      raw.removeAll([raw.stored.get('WorkloadEntry/shop/pushed') as MeshObject]);
+      await come('it is gone', isSynced);
     },
     async rest(hours) {
       for (let hour = 0; hour < hours; hour += 1) {
