@@ -143,9 +143,10 @@ const checks: [string, Check, Record<string, string>, Record<string, string>][] 
       'docs/a.md': 'as `src/plan/gone.ts` has it',
       'src/plan/b.ts': "const file = 'test/plan/gone.test.ts';",
       Makefile: '\tnode bench/gone.ts',
+      'src/plan/c.ts': "const folder = join(root, 'src/gone');",
     },
     {
-      'src/plan/a.ts': '// src/plan/a.ts, src/plan/NAME.ts, dist/src/plan/gone.ts and test/plan',
+      'src/plan/a.ts': '// src/plan/a.ts, src/plan/NAME.ts, dist/src/plan/gone.ts and src/plan',
       'docs/decisions/001-a.md': 'src/plan/gone.ts had it',
       'CHANGELOG.md': 'src/plan/gone.ts',
     },

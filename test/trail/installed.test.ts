@@ -32,7 +32,7 @@ t.test('the compiler works as installed JavaScript, under node_modules', async (
       rootDir: root,
       typeRoots: [join(root, 'node_modules/@types')],
     },
-    files: ['compile', 'compile-main'].map((name) => join(root, 'src/policy', `${name}.ts`)),
+    files: ['compile', 'compile-main'].map((name) => join(root, 'src/trail', `${name}.ts`)),
     include: [],
   };
   await writeFile(join(project, 'tsconfig.json'), JSON.stringify(config));

@@ -1,16 +1,23 @@
 import { lineAt, type SourceFile } from './tidy-source.ts';
 
 /**
- * Whatever a comment, a string or a page names as `src/….ts`, `test/….ts` or `bench/….ts` is there. Decisions and the changelog tell
- * of what was, and this check's own test of what never is.
+ * Whatever a comment, a string or a page names below `src/`, `test/` or `bench/` is there: a `.ts` file, a folder, or what files begin
+ * with. Decisions and the changelog tell of what was, .gitignore of what may be, and this check's own test of what never is.
  */
 export function checkPaths(files: readonly SourceFile[]): string[] {
-  const there = new Set(files.map(({ path }) => path));
+  const paths = files.map(({ path }) => path);
+  const isThere = (named: string) =>
+    paths.some((path) => (named.endsWith('.ts') ? path === named : path.startsWith(named)));
   return files
-    .filter(({ path }) => !/^(?:docs\/decisions\/|CHANGELOG\.md$|test\/tidy\.test\.ts$)/.test(path))
+    .filter(
+      ({ path }) => !/^(?:docs\/decisions\/|CHANGELOG\.md$|\.gitignore$|test\/tidy\.test\.ts$)/.test(path),
+    )
     .flatMap(({ path, text }) =>
-      [...text.matchAll(/(?<![\w./-])(?:src|test|bench)\/[a-z0-9./-]+\.ts\b/g)]
-        .filter(({ 0: named }) => !there.has(named))
-        .map(({ 0: named, index }) => `${path}:${lineAt(text, index)}: ${named}: there is no such file`),
+      [...text.matchAll(/(?<![\w./-])(?:src|test|bench)\/[a-z0-9/-]*[a-z0-9](?![A-Z])(?:\.ts\b)?/g)]
+        .filter(({ 0: named }) => !isThere(named))
+        .map(
+          ({ 0: named, index }) =>
+            `${path}:${lineAt(text, index)}: ${named}: there is no such file or folder`,
+        ),
     );
 }
