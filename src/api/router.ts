@@ -1,4 +1,3 @@
-import { timingSafeEqual } from 'node:crypto';
 import {
   type FastifyInstance,
   type FastifyReply,
@@ -12,25 +11,15 @@ import { contract } from '../contract/contract.ts';
 import type { Operation } from '../contract/operation.ts';
 import { type OperationId, operations } from '../contract/operations.ts';
 import { problemType } from '../contract/problem.ts';
+import { type AdmissionRules, admitRequest, unknownPath } from './admit-request.ts';
 import type { ApiRequest, Handlers } from './handlers.ts';
 import type { PageTurns } from './page-turns.ts';
 import { type RawQuery, readQuery, splitQuery } from './query.ts';
-import { bodyBytesMax, printJson, problemFrom, Refusal, refusalFrom } from './refusal.ts';
-
-declare module 'fastify' {
-  interface FastifyContextConfig {
-    /** The operation that a route is; absent: the router's own. */
-    operationId?: OperationId;
-  }
-}
+import { bodyBytesMax, printJson, problemFrom, refusalFrom } from './refusal.ts';
 
 /** What the router routes to. */
-export interface RouterOptions {
+export interface RouterOptions extends AdmissionRules {
   readonly handlers: Handlers;
-  /** What is asked before anything else of operations with a tag: throws where they are off. */
-  readonly gates: Readonly<Partial<Record<Operation['tag'], () => void>>>;
-  /** The token that writes need; undefined: writes are off. */
-  readonly token: string | undefined;
   readonly turns: PageTurns;
 }
 
@@ -39,8 +28,6 @@ type ServerParts = Pick<FastifyServerOptions, 'serverFactory' | 'clientErrorHand
 
 /** Names in a path are at most as long as Node lets a request's head be. */
 const parameterCharactersMax = 16_384;
-
-const ids = Object.keys(operations) as readonly OperationId[];
 
 /**
  * The router of the admin API: one route for each operation of the contract. Order of refusals: 404 and 405, then what is off, 403, the
@@ -78,8 +65,8 @@ export function createRouter(options: RouterOptions, server: ServerParts): Fasti
       done(reason as Error);
     }
   });
-  app.addHook('onRequest', async (request) => admit(request, options));
-  for (const id of ids) addRoute(app, id, options);
+  app.addHook('onRequest', async (request) => admitRequest(request, options));
+  for (const id of Object.keys(operations) as OperationId[]) addRoute(app, id, options);
   return app;
 }
 
@@ -98,6 +85,8 @@ function addRoute<Id extends OperationId>(app: FastifyInstance, id: Id, options:
     async handler(request, reply) {
       const gone = new AbortController();
       reply.raw.once('close', () => gone.abort());
+      // It may have gone while its body was read.
+      if (reply.raw.destroyed) gone.abort();
       const from = request.raw.socket.remoteAddress;
       const make = () =>
         options.handlers[id]({
@@ -115,55 +104,6 @@ function addRoute<Id extends OperationId>(app: FastifyInstance, id: Id, options:
       return reply.type('application/json').serializer(printJson).send(answer.body);
     },
   });
-}
-
-/** Lets a request in, before its body is read. Throws `Refusal` or MeshError. */
-function admit(request: FastifyRequest, { gates, token }: RouterOptions): void {
-  if (request.is404) throw unknownPath(request);
-  const id = request.routeOptions.config.operationId;
-  if (id === undefined) return;
-  const operation: Operation = contract[id];
-  gates[operation.tag]?.();
-  if (operation.needsToken && !isAllowed(request, token)) throw new Refusal('forbidden', whyNot(token));
-  if (operation.body !== undefined) failOnOtherType(request.headers['content-type']);
-}
-
-/** The refusal of a path that there is not, or not with this method. */
-function unknownPath({ method, url }: FastifyRequest): Refusal {
-  const [path = ''] = url.split('?');
-  const here = ids.filter((id) => patterns[id].test(path)).map((id) => operations[id].method);
-  if (here.length === 0 || here.includes(method as never))
-    return new Refusal('not-found', `no such page: ${path}; / lists them`);
-  const allow = here.flatMap((one) => (one === 'GET' ? ['GET', 'HEAD'] : [one])).join(', ');
-  return new Refusal('method-not-allowed', `${path} takes ${allow}`, { headers: { allow } });
-}
-
-const patterns = Object.fromEntries(
-  ids.map((id) => [id, new RegExp(`^${operations[id].path.replaceAll(/\{\w+\}/g, '[^/]+')}$`)]),
-) as Readonly<Record<OperationId, RegExp>>;
-
-function isAllowed(request: FastifyRequest, token: string | undefined): boolean {
-  if (token === undefined) return false;
-  const given = Buffer.from(request.headers.authorization ?? '');
-  const wanted = Buffer.from(`Bearer ${token}`);
-  return given.length === wanted.length && timingSafeEqual(given, wanted);
-}
-
-function whyNot(token: string | undefined): string {
-  return token === undefined
-    ? 'writes are off: start isthmus serve with --admin-token-file'
-    : 'the token is missing or another one: send Authorization: Bearer TOKEN (isthmus: --token-file), with the token of --admin-token-file of isthmus serve';
-}
-
-/** What a body of JSON may be called: also what clients call a text of which they are told nothing, curl a form and `fetch` plain text. */
-const jsonTypes = /^\s*(?:application\/(?:json|[\w.-]+\+json|x-www-form-urlencoded)|text\/plain)\s*(?:;|$)/i;
-
-function failOnOtherType(type: string | undefined): void {
-  if (type === undefined || jsonTypes.test(type)) return;
-  throw new Refusal(
-    'unsupported-media-type',
-    `the body is ${type}: send JSON, with content-type: application/json`,
-  );
 }
 
 function takesBody(request: FastifyRequest): boolean {

@@ -67,7 +67,7 @@ export const allowances: Readonly<Record<string, Allowance>> = {
   api: {
     folders: ['base', 'model', 'registry', 'delivery', 'contract'],
     types: ['plane'],
-    packages: { fastify: ['router.ts'], zod: ['openapi.ts'], yaml: ['write-openapi.ts'] },
+    packages: { fastify: ['router.ts', 'admit-request.ts'], zod: ['openapi.ts'], yaml: ['write-openapi.ts'] },
     packageTypes: ['zod'],
     node: true,
   },
