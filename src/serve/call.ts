@@ -10,8 +10,8 @@ import type { Frame } from './frame.ts';
 
 /** The codes of gRPC that are given here (grpc/doc/statuscodes.md). */
 export const grpcStatus = {
-  ...{ ok: 0, invalidArgument: 3, deadlineExceeded: 4, notFound: 5, permissionDenied: 7 },
-  ...{ resourceExhausted: 8, unimplemented: 12, internal: 13, unavailable: 14 },
+  ...{ ok: 0, invalidArgument: 3, deadlineExceeded: 4, notFound: 5, resourceExhausted: 8 },
+  ...{ failedPrecondition: 9, unimplemented: 12, internal: 13, unavailable: 14 },
 } as const;
 
 const contentType = 'application/grpc+proto';

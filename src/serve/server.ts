@@ -1,6 +1,6 @@
 import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import { type Clock, sleep } from '../base/clock.ts';
-import type { MeshError } from '../base/error.ts';
+import type { MeshError, MeshErrorCode } from '../base/error.ts';
 import { shown } from '../base/shown.ts';
 import type { Admission } from './admission.ts';
 import {
@@ -190,7 +190,7 @@ function serveCall(
     handler.refused?.(error);
     end();
     closeUnread(http, reading.clock);
-    call.end(statusOf(error), error.message);
+    call.end(statusByCode[error.code], error.message);
   };
   const finish = () => {
     end();
@@ -255,15 +255,16 @@ function closeUnread(http: ServerHttp2Stream, clock: Clock): void {
   http.once('close', () => timer.cancel());
 }
 
-function statusOf(error: MeshError): number {
-  if (error.code === 'invalid') return grpcStatus.invalidArgument;
-  if (error.code === 'unsupported') return grpcStatus.invalidArgument;
-  if (error.code === 'not-found') return grpcStatus.notFound;
-  if (error.code === 'exhausted') return grpcStatus.resourceExhausted;
-  if (error.code === 'late') return grpcStatus.deadlineExceeded;
-  if (error.code === 'unavailable') return grpcStatus.unavailable;
-  return error.code === 'conflict' ? grpcStatus.permissionDenied : grpcStatus.internal;
-}
+const statusByCode: Readonly<Record<MeshErrorCode, number>> = {
+  invalid: grpcStatus.invalidArgument,
+  unsupported: grpcStatus.invalidArgument,
+  'not-found': grpcStatus.notFound,
+  exhausted: grpcStatus.resourceExhausted,
+  late: grpcStatus.deadlineExceeded,
+  unavailable: grpcStatus.unavailable,
+  conflict: grpcStatus.failedPrecondition,
+  internal: grpcStatus.internal,
+};
 
 /** What ends each connection: the status of its streams, and GOAWAY, so that its client opens none on it again. */
 function departures(calls: ReadonlySet<Call>): (() => void)[] {

@@ -1,5 +1,26 @@
+import { MeshError } from '../base/error.ts';
 import { peerOfEnd } from '../base/slots.ts';
+import type { Hub } from './hub.ts';
 import type { Session } from './session.ts';
+
+// Less than that frees nothing.
+const shedNamesMin = 1_000;
+// A machine has a sidecar or a gateway, or a few of them; behind an address of NAT may be as many as there are in all.
+const shedKindsMin = 4;
+const manyKinds = 64;
+
+/** Makes room in memory, as `XdsServer.shed` says. Whether there was something to end. */
+export function shed(hub: Hub, why: string, isUrgent: boolean): boolean {
+  const kind = kindToShed(hub.sessions(), isUrgent ? shedKindsMin : manyKinds);
+  const words =
+    kind === undefined
+      ? 'this stream subscribes to the most names that no other does'
+      : `this address has nodes of ${kind.kinds} kinds that no other has, the most of all`;
+  const named = kind === undefined && isUrgent ? hub.heaviest(shedNamesMin) : undefined;
+  const sessions = kind?.sessions ?? (named === undefined ? [] : [named]);
+  for (const { stream } of sessions) stream.refuse?.(new MeshError('exhausted', `${why}, and ${words}`));
+  return sessions.length > 0;
+}
 
 /** Streams of one kind of node, and how many kinds their address has that no other has. */
 export interface ShedKind {

@@ -14,8 +14,9 @@ import { type Applied, Hub } from './hub.ts';
 import type { TlsOptions } from './listener.ts';
 import { reflection, reflectionServices } from './reflection.ts';
 import { type Levels, type Listening, listen, type Services, type XdsLimits } from './server.ts';
-import { kindToShed } from './shed.ts';
+import { shed } from './shed.ts';
 
+export { MeshError, type MeshErrorCode } from '../base/error.ts';
 export type { LogFields, Logger } from '../base/log.ts';
 export { sharedMessage } from '../base/shared-message.ts';
 export type { AdmissionLimit, TurnedAway } from './admission-limits.ts';
@@ -142,31 +143,9 @@ export interface XdsServer {
 /** Makes an xDS server; see docs/xds.md. */
 export function createXdsServer(options: XdsServerOptions = {}): XdsServer {
   const clock = options.clock ?? systemClock;
-  const log = options.log ?? silentLogger;
-  const { ready = true, holdoffMsMax = 50, answerWaitMsMax = 5_000, tools = true } = options;
-  const random = options.random ?? seededRandom(clock.wall());
-  const hub = new Hub({
-    ...{ clock, random, log, hooks: options, ready, holdoffMsMax, answerWaitMsMax },
-    ...(options.limits?.budget && { budget: options.limits.budget }),
-  });
-  const classOf = options.classOf ?? ((node: Node) => node.id);
+  const hub = createHub(options, clock);
+  const { services, tellHealth, calls } = serve(hub, options);
   const listening: Listening[] = [];
-  const discovered = discovery({ hub, classOf });
-  const calls = new Answering();
-  const asked = new Map([...(tools ? clientStatus(hub, calls) : [])]);
-  const names = [...new Set([...discovered.keys(), ...asked.keys()].map(serviceOf))];
-  const health = new Health(names, ready);
-  const serving = { released: ready, welcome: true, open: true };
-  const tellHealth = (now: Partial<typeof serving>) => {
-    Object.assign(serving, now);
-    health.set(serving.released && serving.welcome && serving.open);
-  };
-  const services: Services = new Map([
-    ...discovered,
-    ...asked,
-    ...health.services(),
-    ...(tools ? reflection([...names, healthService, ...reflectionServices], calls) : []),
-  ]);
   const apply = (nodeClass: string, changes: readonly ResourceChange[], cause: Cause = { at: clock.now() }) =>
     hub.apply(nodeClass, changes, cause);
   return {
@@ -181,27 +160,15 @@ export function createXdsServer(options: XdsServerOptions = {}): XdsServer {
       listening.push(one);
       return one.port;
     },
-    upsert: (nodeClass, resources, cause) =>
-      apply(
-        nodeClass,
-        resources.map((upsert) => ({ upsert })),
-        cause,
-      ),
+    upsert: (nodeClass, resources, cause) => apply(nodeClass, resources.map(upserted), cause),
     remove: (nodeClass, typeUrl, names, cause) =>
       apply(
         nodeClass,
         names.map((name) => ({ remove: { typeUrl, name } })),
         cause,
       ),
-    set(nodeClass, typeUrl, resources, cause) {
-      const other = resources.find((resource) => resource['@type'] !== typeUrl);
-      if (other !== undefined)
-        throw new MeshError('invalid', `set of ${typeUrl} was given a ${other['@type']}`);
-      const keep = new Set(resources.map((resource) => nameIn(resource)));
-      const gone = hub.names(nodeClass, typeUrl).filter((name) => !keep.has(name));
-      const removals = gone.map((name) => ({ remove: { typeUrl, name } }));
-      return apply(nodeClass, [...resources.map((upsert) => ({ upsert })), ...removals], cause);
-    },
+    set: (nodeClass, typeUrl, resources, cause) =>
+      apply(nodeClass, replacing(hub.names(nodeClass, typeUrl), typeUrl, resources), cause),
     hasClass: (nodeClass) => hub.hasClass(nodeClass),
     classNames: () => hub.classNames(),
     dropClass: (nodeClass) => hub.dropClass(nodeClass),
@@ -221,21 +188,55 @@ export function createXdsServer(options: XdsServerOptions = {}): XdsServer {
       tellHealth({ open: false });
       await Promise.all(listening.map((one) => one.handOver(overMs)));
     },
-    shed(why, isUrgent) {
-      const kind = kindToShed(hub.sessions(), isUrgent ? shedKindsMin : manyKinds);
-      const words =
-        kind === undefined
-          ? 'this stream subscribes to the most names that no other does'
-          : `this address has nodes of ${kind.kinds} kinds that no other has, the most of all`;
-      const named = kind === undefined && isUrgent ? hub.heaviest(shedNamesMin) : undefined;
-      const sessions = kind?.sessions ?? (named === undefined ? [] : [named]);
-      for (const { stream } of sessions) stream.refuse?.(new MeshError('exhausted', `${why}, and ${words}`));
-      return sessions.length > 0;
-    },
+    shed: (why, isUrgent) => shed(hub, why, isUrgent),
     async close(graceMs = 1_000) {
       tellHealth({ open: false });
       hub.close();
       await Promise.all(listening.splice(0).map((one) => one.close(graceMs)));
+    },
+  };
+}
+
+function createHub(options: XdsServerOptions, clock: Clock): Hub {
+  const { ready = true, holdoffMsMax = 50, answerWaitMsMax = 5_000, log = silentLogger } = options;
+  const random = options.random ?? seededRandom(clock.wall());
+  return new Hub({
+    ...{ clock, random, log, hooks: options, ready, holdoffMsMax, answerWaitMsMax },
+    ...(options.limits?.budget && { budget: options.limits.budget }),
+  });
+}
+
+/** What health checks say depends on these: SERVING where all are true. */
+interface Serving {
+  readonly released: boolean;
+  readonly welcome: boolean;
+  readonly open: boolean;
+}
+
+/** All services of the port. */
+function serve(
+  hub: Hub,
+  options: XdsServerOptions,
+): { readonly services: Services; readonly calls: Answering; tellHealth(now: Partial<Serving>): void } {
+  const { ready = true, tools = true, classOf = (node: Node) => node.id } = options;
+  const calls = new Answering();
+  const discovered = discovery({ hub, classOf });
+  const asked = new Map([...(tools ? clientStatus(hub, calls) : [])]);
+  const names = [...new Set([...discovered.keys(), ...asked.keys()].map(serviceOf))];
+  const health = new Health(names, ready);
+  let serving: Serving = { released: ready, welcome: true, open: true };
+  const services = new Map([
+    ...discovered,
+    ...asked,
+    ...health.services(),
+    ...(tools ? reflection([...names, healthService, ...reflectionServices], calls) : []),
+  ]);
+  return {
+    services,
+    calls,
+    tellHealth(now) {
+      serving = { ...serving, ...now };
+      health.set(serving.released && serving.welcome && serving.open);
     },
   };
 }
@@ -245,11 +246,22 @@ function serviceOf(path: string): string {
   return path.slice(1, path.lastIndexOf('/'));
 }
 
-// Less than that frees nothing.
-const shedNamesMin = 1_000;
-// A machine has a sidecar or a gateway, or a few of them; behind an address of NAT may be as many as there are in all.
-const shedKindsMin = 4;
-const manyKinds = 64;
+function upserted(upsert: ResourceJson): ResourceChange {
+  return { upsert };
+}
+
+/** The changes that make `resources` those of a type, where there are some of these names. Throws MeshError 'invalid' at one of another type. */
+function replacing(
+  names: readonly string[],
+  typeUrl: string,
+  resources: readonly ResourceJson[],
+): ResourceChange[] {
+  const other = resources.find((resource) => resource['@type'] !== typeUrl);
+  if (other !== undefined) throw new MeshError('invalid', `set of ${typeUrl} was given a ${other['@type']}`);
+  const keep = new Set(resources.map((resource) => nameIn(resource)));
+  const gone = names.filter((name) => !keep.has(name));
+  return [...resources.map(upserted), ...gone.map((name) => ({ remove: { typeUrl, name } }))];
+}
 
 function nameIn(resource: ResourceJson): unknown {
   const { name, cluster_name } = resource as { name?: unknown; cluster_name?: unknown };

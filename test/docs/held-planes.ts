@@ -85,7 +85,7 @@ const processes: readonly Held[] = [
   [
     'kinds of nodes that an address has',
     '64 from the first of these parts on, 4',
-    'src/serve/xds.ts',
+    'src/serve/shed.ts',
     'shedKindsMin = 4;\nconst manyKinds = 64;',
   ],
   ['parts of the heap', '0.85; 0.92', 'src/plane/memory.ts', '{ refuse: 0.85, end: 0.92 }'],
@@ -305,7 +305,7 @@ const processes: readonly Held[] = [
   ['processor time of dear xDS requests', '5 ms', 'src/serve/pace.ts', 'loopMs: 5 }'],
   ['a compressed xDS request', '8 MiB', 'src/serve/intake.ts', 'inflatedBytesMax: 8 * 2 ** 20,'],
   ['messages within messages', '100 levels', 'src/serve/wellknown.ts', 'depthMax = 100;'],
-  ['client status and reflection', 'served', 'src/serve/xds.ts', 'tools = true }'],
+  ['client status and reflection', 'served', 'src/serve/xds.ts', 'tools = true,'],
   ['tries of a gRPC client', '5 tries', 'src/translate/grpc.ts', 'attemptsMax = 5;'],
   [
     'instances, and requests of each',

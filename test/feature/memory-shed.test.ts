@@ -118,7 +118,7 @@ t.test('who brings nodes of hundreds of kinds loses them', { timeout: 180_000 },
 
 t.test('the control: without that they are only refused more', { timeout: 180_000 }, async (t) => {
   const { ends } = await bringKinds(t, sooner, {
-    file: 'serve/xds.ts',
+    file: 'serve/shed.ts',
     from: 'manyKinds = 64',
     to: 'manyKinds = 1e9',
   });

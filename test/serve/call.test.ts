@@ -123,6 +123,21 @@ t.test('a status is read by others as it was meant, whatever its words', async (
   t.match(error, { code: status.NOT_FOUND, details: words });
 });
 
+t.test('each kind of error has a status of its own, or shares one that means it', async (t) => {
+  const codes = {
+    ...{ invalid: 3, unsupported: 3, 'not-found': 5, exhausted: 8, late: 4, unavailable: 14, conflict: 9 },
+    internal: 13,
+  } as const;
+  const { request } = await start(t, (bytes, stream) =>
+    stream.refuse(new MeshError(bytes.toString() as keyof typeof codes, 'no')),
+  );
+  for (const [code, status] of Object.entries(codes)) {
+    const call = request({});
+    call.write(frameOf(Buffer.from(code)));
+    t.match(await answer(call), { 'grpc-status': String(status) }, code);
+  }
+});
+
 t.test('nothing is written to a call that is over', async (t) => {
   const streams: Stream[] = [];
   const { request, closed } = await start(t, (_, stream) => streams.push(stream));
