@@ -223,12 +223,12 @@ const processes: readonly Held[] = [
   ['`--watch`', '2 s', 'src/cli/commands/status.ts', 'watchMs = 2_000;'],
   ["a client's answer", '10 s', 'src/client/status-client.ts', 'answerMsMax = 10_000;'],
   ['type URL', '512, 128', 'src/serve/wire.ts', 'typeUrlBytesMax = 512;\nconst nonceBytesMax = 128;'],
-  [
-    'type URL',
-    '512 bytes, 1 MiB',
-    'src/serve/discovery.ts',
-    'nodeBytesMax = 2 ** 20;\nconst nodeIdBytesMax = 512;',
-  ],
+  ['type URL', '1 MiB', 'src/serve/discovery.ts', 'nodeBytesMax = 2 ** 20;'],
+  ['type URL', '16,000 fields', 'src/serve/discovery.ts', 'nodeFieldsMax = 16_000;'],
+  ['type URL', '512 bytes, 1 MiB', 'src/serve/discovery.ts', 'nodeIdBytesMax = 512;'],
+  ['short pieces of messages', '512 at once', 'src/serve/admission-limits.ts', 'pieceBurst: 512,'],
+  ['short pieces of messages', '500 a second', 'src/serve/admission-limits.ts', 'piecesPerSecond: 500,'],
+  ['what letting xDS connections in', '4 ms at once', 'src/serve/admission.ts', 'admitAheadMs = 4;'],
   [
     'the lease of',
     '15 s, 1 s to 1 h',
