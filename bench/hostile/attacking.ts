@@ -1,6 +1,7 @@
 import { systemClock as clock } from '../../src/base/clock.ts';
 import { type Attack, isClear } from '../../test/support/attacks/attack.ts';
 import { type Attacker, type AttackerReport, startAttacker } from '../../test/support/attacks/attacker.ts';
+import { yieldAlways } from './processors.ts';
 import { quantile, type Scene, sumOf, type Turns } from './scene.ts';
 import { scope } from './victims.ts';
 
@@ -12,6 +13,18 @@ export interface Assault {
   readonly seed: number;
   readonly messages: number;
   readonly messagesPerSecond: number;
+  /** Nobody else uses the machine much. */
+  readonly isQuiet: boolean;
+}
+
+/**
+ * A process of bad clients that takes from nobody what it computes for itself. On a machine that others use it would never run then:
+ * there it has the lowest priority.
+ */
+export function besideAll(isQuiet: boolean): Attacker {
+  const made = startAttacker();
+  if (isQuiet) yieldAlways(made.pid);
+  return made;
 }
 
 /** One attack, as it went. */
@@ -50,8 +63,8 @@ export interface Assaulted {
 export async function assault(scene: Scene, plan: Assault): Promise<Assaulted> {
   const { served, victims } = scene;
   const target = { at: served.xds, scope };
-  const spare: Attacker[] = [startAttacker()];
-  const beside = startAttacker();
+  const spare: Attacker[] = [besideAll(plan.isQuiet)];
+  const beside = besideAll(plan.isQuiet);
   const seen: Seen[] = [];
   const during: number[] = [];
   const turns: Turns[] = [];
@@ -62,7 +75,7 @@ export async function assault(scene: Scene, plan: Assault): Promise<Assaulted> {
   victims.take();
   await scene.turns();
   for (const attack of plan.attacks.filter((one) => !slow.includes(one))) {
-    const attacker = spare.pop() ?? startAttacker();
+    const attacker = spare.pop() ?? besideAll(plan.isQuiet);
     const going = attacker.attack(attack.name, target);
     const timer = clock.after(plan.floodMs, () => going.stop());
     const report = await going.report;

@@ -116,6 +116,7 @@ export async function startScene(
         Math.max(0, 1_000 * metric(page, `nodejs_eventloop_lag_${which}_seconds`) - 10);
       return {
         ...{ ranMs: now.ranMs - before.ranMs, waitedMs: now.waitedMs - before.waitedMs },
+        othersRanMs: now.othersRanMs - before.othersRanMs,
         ...{ tookMs: now.at - before.at, stalls: now.stalls - before.stalls },
         clientsWaitedMs: now.clientsWaitedMs - before.clientsWaitedMs,
         ...{ p99Ms: turnMs('p99'), maxMs: turnMs('max') },
@@ -163,6 +164,7 @@ export function sumOf(turns: readonly Turns[]): Turns {
   const most = (of: (one: Turns) => number) => Math.max(0, ...turns.map(of));
   return {
     ...{ ranMs: sum((one) => one.ranMs), waitedMs: sum((one) => one.waitedMs) },
+    othersRanMs: sum((one) => one.othersRanMs),
     ...{ tookMs: sum((one) => one.tookMs), clientsWaitedMs: sum((one) => one.clientsWaitedMs) },
     ...{ p99Ms: most((one) => one.p99Ms), maxMs: most((one) => one.maxMs), stalls: sum((one) => one.stalls) },
   };

@@ -1,6 +1,7 @@
 import type { Attack } from '../../test/support/attacks/attack.ts';
 import { figure, table } from '../support/table.ts';
 import type { Assaulted, Phase, Seen } from './attacking.ts';
+import { waitedForOthers } from './processors.ts';
 import { type Memory, quantile } from './scene.ts';
 
 const percent = (part: number | undefined, of: number | undefined) =>
@@ -56,6 +57,7 @@ export function tellPhases(phases: readonly Phase[]): void {
         ['longest turn ms', ({ turns }) => figure(turns.maxMs)],
         ['control plane %', ({ turns }) => percent(turns.ranMs, turns.tookMs)],
         ['waited for a processor %', ({ turns }) => percent(turns.waitedMs, turns.tookMs)],
+        ['of that for others %', ({ turns }) => percent(waitedForOthers(turns), turns.tookMs)],
         ['clients waited %', ({ turns }) => percent(turns.clientsWaitedMs, turns.tookMs)],
       ],
       phases,

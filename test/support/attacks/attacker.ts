@@ -43,6 +43,7 @@ export interface Going {
 
 /** A process of bad clients. What is asked for at once goes on at once. */
 export interface Attacker {
+  readonly pid: number;
   attack(name: string, target: Omit<Target, 'signal'>): Going;
   messages(order: MessagesOrder): Going;
   /** Computes without sending anything: what an attacker takes from the machine by itself. */
@@ -82,6 +83,7 @@ export function startAttacker(): Attacker {
     return { report, stop: () => say({ id, do: 'stop' }) };
   };
   return {
+    pid: child.pid as number,
     attack: (name, target) => begin({ do: 'attack', name, ...target }),
     messages: (order) => begin({ do: 'messages', ...order }),
     burn: () => begin({ do: 'burn' }),
