@@ -7,7 +7,7 @@ import { settingsJson, settingsYaml } from '../../src/config/print.ts';
 import { resolveConfig } from '../../src/config/resolve.ts';
 import type { Given, Setting } from '../../src/config/setting.ts';
 
-const golden = (name: string) => new URL(`../golden/config/${name}`, import.meta.url);
+const golden = (name: string) => new URL(`./golden/${name}`, import.meta.url);
 
 /** Compares with a golden file, or writes it. */
 function compare(name: string, text: string): void {
