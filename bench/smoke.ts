@@ -5,12 +5,12 @@ import { systemClock } from '../src/base/clock.ts';
 import { silentLogger } from '../src/base/log.ts';
 import { createIndex } from '../src/index/store.ts';
 import { createPlanner } from '../src/plan/planner.ts';
-import { decodeJson, encodeJson, encodeResource, type ResourceJson } from '../src/serve/codec.ts';
-import { Hub } from '../src/serve/hub.ts';
-import { Session } from '../src/serve/session.ts';
-import { clusterType, endpointType } from '../src/serve/types.ts';
-import { parseDeltaRequest } from '../src/serve/wire.ts';
 import { Catalog } from '../src/translate/catalog.ts';
+import { decodeJson, encodeJson, encodeResource, type ResourceJson } from '../src/xds/codec/codec.ts';
+import { Hub } from '../src/xds/hub.ts';
+import { clusterType, endpointType } from '../src/xds/resource-types.ts';
+import { Session } from '../src/xds/stream/session.ts';
+import { parseDeltaRequest } from '../src/xds/wire/discovery-messages.ts';
 import { drGroup, idc, serviceEntry, upserts, workloadEntry } from '../test/index/fixture.ts';
 import { table } from './support/table.ts';
 

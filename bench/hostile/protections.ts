@@ -8,7 +8,7 @@ export interface Protection {
 
 const many = '1e9';
 const admission = (from: string, to: string): Replacement => ({
-  file: 'serve/admission-limits.ts',
+  file: 'xds/admission/admission-limits.ts',
   from,
   to,
 });
@@ -18,9 +18,9 @@ export const protections: Readonly<Record<string, Protection>> = {
   // Each connection, and all of them, are read as fast as they write.
   pace: {
     off: [
-      { file: 'serve/pace.ts', from: 'burstMs: 2_000, share', to: `burstMs: ${many}, share` },
-      { file: 'serve/pace.ts', from: 'allBurstMs: 500', to: `allBurstMs: ${many}` },
-      { file: 'serve/pace.ts', from: 'loopMs: 5 }', to: `loopMs: ${many} }` },
+      { file: 'xds/admission/pace.ts', from: 'burstMs: 2_000, share', to: `burstMs: ${many}, share` },
+      { file: 'xds/admission/pace.ts', from: 'allBurstMs: 500', to: `allBurstMs: ${many}` },
+      { file: 'xds/admission/pace.ts', from: 'loopMs: 5 }', to: `loopMs: ${many} }` },
     ],
     attacks: ['gzip bombs', '100,000 names, and names after that'],
   },
@@ -28,11 +28,11 @@ export const protections: Readonly<Record<string, Protection>> = {
   intake: {
     off: [
       {
-        file: 'serve/intake.ts',
+        file: 'xds/transport/intake.ts',
         from: 'connectionBytesMax: 64 * 2 ** 20',
         to: `connectionBytesMax: ${many}`,
       },
-      { file: 'serve/intake.ts', from: 'allBytesMax: 256 * 2 ** 20', to: `allBytesMax: ${many}` },
+      { file: 'xds/transport/intake.ts', from: 'allBytesMax: 256 * 2 ** 20', to: `allBytesMax: ${many}` },
     ],
     attacks: ['unfinished messages of 32 MiB on 12 calls that are known'],
   },
@@ -47,7 +47,7 @@ export const protections: Readonly<Record<string, Protection>> = {
   },
   // Messages stand in each other as deep as the stack lets them.
   depth: {
-    off: [{ file: 'serve/wellknown.ts', from: 'depthMax = 100', to: `depthMax = ${many}` }],
+    off: [{ file: 'xds/codec/wellknown.ts', from: 'depthMax = 100', to: `depthMax = ${many}` }],
     attacks: ['metadata 5,000 levels deep'],
   },
 };

@@ -1,6 +1,6 @@
 import { systemClock as clock, sleep } from '../../src/base/clock.ts';
 import type { ListenAddress } from '../../src/model/values/listen-address.ts';
-import { clusterType, endpointType } from '../../src/serve/types.ts';
+import { clusterType, endpointType } from '../../src/xds/resource-types.ts';
 import type { Target } from '../../test/support/attacks/attack.ts';
 import {
   deltaRequest,

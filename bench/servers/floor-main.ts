@@ -2,7 +2,7 @@
 // nothing of xDS in between. Kinds: grpcjs, http2 (gRPC's framing by hand, one buffer for all streams).
 import http2, { type ServerHttp2Stream } from 'node:http2';
 import { Server, ServerCredentials, type ServerDuplexStream } from '@grpc/grpc-js';
-import { field } from '../../src/serve/varint.ts';
+import { field } from '../../src/xds/wire/varint.ts';
 import { serveControl, serverFlags } from './control.ts';
 
 const { port, http, kind } = serverFlags();

@@ -1,6 +1,6 @@
 import { systemClock as clock } from '../../src/base/clock.ts';
 import type { ListenAddress } from '../../src/model/values/listen-address.ts';
-import { clusterType, endpointType } from '../../src/serve/types.ts';
+import { clusterType, endpointType } from '../../src/xds/resource-types.ts';
 import { deltaRequest, methods, nodeOf, openHttp2, readResponse } from '../../test/support/attacks/call.ts';
 
 /** Instances that change by turns: the address of each says how often it did. */

@@ -1,5 +1,5 @@
 import { systemClock as clock, sleep } from '../../src/base/clock.ts';
-import { clusterType } from '../../src/serve/types.ts';
+import { clusterType } from '../../src/xds/resource-types.ts';
 import { deltaRequest, methods, nodeOf, openHttp2, readResponse } from '../../test/support/attacks/call.ts';
 import { groupYaml } from '../../test/support/objects-yaml.ts';
 import type { Served } from '../../test/support/planes/served.ts';

@@ -3,9 +3,9 @@ import { refusedLimits } from '../../src/delivery/refused-streams.ts';
 import { goneLimits } from '../../src/delivery/roster.ts';
 import { departedLimits } from '../../src/registry/registrations/departed.ts';
 import { spareMax } from '../../src/registry/registrations/journal.ts';
-import { readNamesMax } from '../../src/serve/names.ts';
-import { removedMax } from '../../src/serve/snapshot.ts';
-import { unsettledMax, unsettledMs } from '../../src/serve/unsettled.ts';
+import { readNamesMax } from '../../src/xds/state/name-sets.ts';
+import { removedMax } from '../../src/xds/state/snapshot.ts';
+import { unsettledMax, unsettledMs } from '../../src/xds/state/unsettled.ts';
 import { type Column, figure, table } from '../support/table.ts';
 
 /** A table of a control plane that fills up, by its gauge: so many entries at most, each for so long at most. */

@@ -6,9 +6,15 @@ import { createFailbackKeeper, type FailbackKeeper } from '../failback/keeper.ts
 import { createMetrics, type Metrics } from '../metrics/metrics.ts';
 import { gaugeSources } from '../metrics/source-gauges.ts';
 import { StartOrder } from '../rollout/start-order.ts';
-import { clusterType, endpointType, extensionConfigType, listenerType, routeType } from '../serve/types.ts';
-import { createXdsServer, type XdsServer } from '../serve/xds.ts';
 import { createPolicyCompiler } from '../trail/compile.ts';
+import {
+  clusterType,
+  endpointType,
+  extensionConfigType,
+  listenerType,
+  routeType,
+} from '../xds/resource-types.ts';
+import { createXdsServer, type XdsServer } from '../xds/xds.ts';
 import { createGate, type Gate } from './gate.ts';
 import { guardMemory, type MemoryGuard } from './memory.ts';
 import { createPipeline, type Pipeline } from './pipeline.ts';

@@ -25,7 +25,12 @@ import { describeLeftOut, type LeftOut, planLeftOut, watchedGateways } from '../
 import { createPlanner, type PlannedGroups } from '../plan/planner.ts';
 import { planPolicies } from '../plan/trail.ts';
 import type { Problem } from '../registry/source.ts';
-import { EncodeLine } from '../serve/ahead.ts';
+import type { PolicyCompiler } from '../trail/compile.ts';
+import { createFilterKeeper } from '../trail/filter-keeper.ts';
+import { Catalog, freshenedAtOnce } from '../translate/catalog.ts';
+import type { ScopeChange } from '../translate/changes.ts';
+import type { Built, Filters, ResourceKind } from '../translate/resources.ts';
+import { EncodeLine } from '../xds/codec/encode-ahead.ts';
 import {
   clusterType,
   endpointType,
@@ -33,13 +38,8 @@ import {
   listenerType,
   routeType,
   runtimeType,
-} from '../serve/types.ts';
-import type { Applied, Cause, ResourceChange } from '../serve/xds.ts';
-import type { PolicyCompiler } from '../trail/compile.ts';
-import { createFilterKeeper } from '../trail/filter-keeper.ts';
-import { Catalog, freshenedAtOnce } from '../translate/catalog.ts';
-import type { ScopeChange } from '../translate/changes.ts';
-import type { Built, Filters, ResourceKind } from '../translate/resources.ts';
+} from '../xds/resource-types.ts';
+import type { Applied, Cause, ResourceChange } from '../xds/xds.ts';
 import { applySalvaging } from './apply-salvaging.ts';
 
 /** What the path from an event to its push needs. */
@@ -69,7 +69,7 @@ export interface PipelineOptions {
   onFilterFailure(): void;
 }
 
-/** The path from a registry event to its push: index → plan → translate → serve. */
+/** The path from a registry event to its push: index → plan → translate → xds. */
 export interface Pipeline {
   /** Takes changes that `source` read together; what follows from them has been put when this returns, and is told. */
   apply(source: string, batch: readonly Change[]): Pushed;
@@ -117,7 +117,7 @@ export interface Pipeline {
 
 const noChange = { groups: new Set<string>(), idcs: new Set<string>() };
 
-/** Types of resources by Envoy's abbreviation, as `translate` names them and `serve` knows them. */
+/** Types of resources by Envoy's abbreviation, as `translate` names them and `xds` knows them. */
 const typeUrls: Readonly<Record<ResourceKind, string>> = {
   CDS: clusterType,
   EDS: endpointType,

@@ -22,7 +22,7 @@ import type {
   StreamStatus,
   TypeStatus,
   XdsServer,
-} from '../serve/xds.ts';
+} from '../xds/xds.ts';
 import { describeNacks } from './describe-nacks.ts';
 
 /** Stands in /status and /problems as long as a control plane runs so. */

@@ -1,5 +1,5 @@
-import type { Ack, Concern, Hooks, Nack, RefusedStream, StreamInfo } from '../serve/events.ts';
-import type { TurnedAway } from '../serve/xds.ts';
+import type { Ack, Concern, Hooks, Nack, RefusedStream, StreamInfo } from '../xds/events.ts';
+import type { TurnedAway } from '../xds/xds.ts';
 
 /** What a part of the control plane is told of proxies' streams. See `Hooks`. */
 export interface StreamObserver extends Hooks {

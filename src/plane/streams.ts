@@ -2,8 +2,8 @@ import { MeshError } from '../base/error.ts';
 import type { Answer } from '../delivery/ledger.ts';
 import type { RosterStream } from '../delivery/roster.ts';
 import { parseNodeScope } from '../model/node.ts';
-import type { Ack, Node, StreamInfo } from '../serve/events.ts';
-import type { XdsServer } from '../serve/xds.ts';
+import type { Ack, Node, StreamInfo } from '../xds/events.ts';
+import type { XdsServer } from '../xds/xds.ts';
 
 /** A proxy's class: all that say the same of themselves get the same. Throws MeshError `invalid`. */
 export function classOf(node: Node, idc: string): string {

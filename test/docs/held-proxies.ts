@@ -203,8 +203,8 @@ const requests: readonly Held[] = [
     'startWait: 3_000,',
   ],
   ['the clock is looked at', '10 s', 'src/plane/pipeline.ts', 'timeLookMsMax = 10_000;'],
-  ['Pause before', '1 s', 'src/serve/refusal.ts', 'pauseMs: 1_000,'],
-  ['Most that is offered', '4 KiB', 'src/serve/refusal.ts', 'bytesPerSecond: 4_096,'],
+  ['Pause before', '1 s', 'src/xds/stream/refusal.ts', 'pauseMs: 1_000,'],
+  ['Most that is offered', '4 KiB', 'src/xds/stream/refusal.ts', 'bytesPerSecond: 4_096,'],
 ];
 
 /** Of the proxies. */

@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap';
 import type { Bootstrap } from '../../protos/gen/envoy.d.ts';
-import type { AdmissionLimits } from '../../src/serve/admission-limits.ts';
-import { createXdsServer, type ResourceJson, type TurnedAway, type XdsServer } from '../../src/serve/xds.ts';
+import type { AdmissionLimits } from '../../src/xds/admission/admission-limits.ts';
+import { createXdsServer, type ResourceJson, type TurnedAway, type XdsServer } from '../../src/xds/xds.ts';
 import { methods, openHttp2 } from '../support/attacks/call.ts';
 import { typeUrl } from '../support/clients/xds-client.ts';
 import { answering, fetchText, type ProxyProcess, startEnvoy } from '../support/envoys/proxied.ts';

@@ -1,8 +1,8 @@
 import { connect as connectTcp } from 'node:net';
 import { credentials } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
-import type { AdmissionLimits } from '../../src/serve/admission-limits.ts';
-import { createXdsServer, type ResourceJson, type TurnedAway } from '../../src/serve/xds.ts';
+import type { AdmissionLimits } from '../../src/xds/admission/admission-limits.ts';
+import { createXdsServer, type ResourceJson, type TurnedAway } from '../../src/xds/xds.ts';
 import { createAuthority } from '../support/certificates.ts';
 import { connectXds, typeUrl, type XdsClient } from '../support/clients/xds-client.ts';
 import { until } from '../support/mesh.ts';

@@ -1,7 +1,7 @@
 import { type AddressInfo, connect as connectTcp, createServer, type Socket } from 'node:net';
 import { Client, credentials } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
-import { type Cause, createXdsServer, type XdsServerOptions } from '../../src/serve/xds.ts';
+import { type Cause, createXdsServer, type XdsServerOptions } from '../../src/xds/xds.ts';
 import { connectXds, typeUrl, type XdsClient } from '../support/clients/xds-client.ts';
 
 const cluster = (name: string, content = 'v1') => ({

@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap';
-import type { ResourceJson } from '../../src/serve/codec.ts';
-import { createXdsServer, type XdsLimits } from '../../src/serve/xds.ts';
+import type { ResourceJson } from '../../src/xds/codec/codec.ts';
+import { createXdsServer, type XdsLimits } from '../../src/xds/xds.ts';
 import { connectRaw } from '../support/clients/grpc-call.ts';
 import { connectXds, typeUrl, type XdsClient } from '../support/clients/xds-client.ts';
 import { get } from '../support/mesh.ts';

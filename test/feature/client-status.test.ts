@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap';
-import { decodeJson, encodeJson, type ResourceJson } from '../../src/serve/codec.ts';
-import { createXdsServer, type XdsServerOptions } from '../../src/serve/xds.ts';
+import { decodeJson, encodeJson, type ResourceJson } from '../../src/xds/codec/codec.ts';
+import { createXdsServer, type XdsServerOptions } from '../../src/xds/xds.ts';
 import { connectRaw } from '../support/clients/grpc-call.ts';
 import { connectXds, typeUrl, type XdsClient } from '../support/clients/xds-client.ts';
 

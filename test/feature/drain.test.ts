@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import t from 'tap';
 import { sleep, systemClock } from '../../src/base/clock.ts';
-import { createXdsServer } from '../../src/serve/xds.ts';
+import { createXdsServer } from '../../src/xds/xds.ts';
 import { typeUrl } from '../support/clients/xds-client.ts';
 import { fetchText, startEnvoy } from '../support/envoys/proxied.ts';
 import { until } from '../support/mesh.ts';

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { createXdsServer, type Nack, type ResourceJson } from '../../src/serve/xds.ts';
+import { createXdsServer, type Nack, type ResourceJson } from '../../src/xds/xds.ts';
 import { typeUrl } from '../support/clients/xds-client.ts';
 import { answering, fetchText, startEnvoy } from '../support/envoys/proxied.ts';
 import { freePort } from '../support/port.ts';

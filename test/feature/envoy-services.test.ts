@@ -1,7 +1,7 @@
 import { get } from 'node:https';
 import type { TLSSocket } from 'node:tls';
 import t from 'tap';
-import { createXdsServer, type Nack, type ResourceJson } from '../../src/serve/xds.ts';
+import { createXdsServer, type Nack, type ResourceJson } from '../../src/xds/xds.ts';
 import { createAuthority } from '../support/certificates.ts';
 import { typeUrl } from '../support/clients/xds-client.ts';
 import { answering, startEnvoy } from '../support/envoys/proxied.ts';

@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import t from 'tap';
-import { createXdsServer } from '../../src/serve/xds.ts';
+import { createXdsServer } from '../../src/xds/xds.ts';
 import { typeUrl } from '../support/clients/xds-client.ts';
 
 const bytes = (buffer: Buffer) => buffer;

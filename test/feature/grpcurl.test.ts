@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import t from 'tap';
-import { createXdsServer, type ResourceJson } from '../../src/serve/xds.ts';
+import { createXdsServer, type ResourceJson } from '../../src/xds/xds.ts';
 import { goTool } from '../support/built-tools.ts';
 import { connectXds, typeUrl } from '../support/clients/xds-client.ts';
 

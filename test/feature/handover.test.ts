@@ -1,8 +1,8 @@
 import { connect } from 'node:net';
 import t, { type Test } from 'tap';
 import { systemClock as clock } from '../../src/base/clock.ts';
-import { handOverSpacingMs } from '../../src/serve/handover.ts';
-import { clusterType } from '../../src/serve/types.ts';
+import { clusterType } from '../../src/xds/resource-types.ts';
+import { handOverSpacingMs } from '../../src/xds/transport/handover.ts';
 import { connectRaw } from '../support/clients/grpc-call.ts';
 import { connectXds } from '../support/clients/xds-client.ts';
 import { get, until } from '../support/mesh.ts';

@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap';
-import { clusterType, endpointType } from '../../src/serve/types.ts';
+import { clusterType, endpointType } from '../../src/xds/resource-types.ts';
 import { connectXds, type XdsClient } from '../support/clients/xds-client.ts';
 import { get, until } from '../support/mesh.ts';
 import { groupYaml } from '../support/objects-yaml.ts';

@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap';
-import { clusterType, endpointType } from '../../src/serve/types.ts';
+import { clusterType, endpointType } from '../../src/xds/resource-types.ts';
 import { deltaRequest, methods, nodeOf, openHttp2 } from '../support/attacks/call.ts';
 import { connectXds, type XdsClient } from '../support/clients/xds-client.ts';
 import { get, until } from '../support/mesh.ts';
@@ -118,7 +118,7 @@ t.test('who brings nodes of hundreds of kinds loses them', { timeout: 180_000 },
 
 t.test('the control: without that they are only refused more', { timeout: 180_000 }, async (t) => {
   const { ends } = await bringKinds(t, sooner, {
-    file: 'serve/shed.ts',
+    file: 'xds/admission/shed.ts',
     from: 'manyKinds = 64',
     to: 'manyKinds = 1e9',
   });

@@ -51,7 +51,7 @@ t.test('the package, installed in an empty project, serves', { timeout: 300_000 
   const { stdout } = await npm(stage, 'pack', '--ignore-scripts', '--json');
   const [{ filename, files }] = JSON.parse(stdout);
   const paths: string[] = files.map(({ path }: { path: string }) => path);
-  t.ok(paths.includes('dist/src/serve/xds.js') && paths.includes('dist/protos/gen/schema.json'));
+  t.ok(paths.includes('dist/src/xds/xds.js') && paths.includes('dist/protos/gen/schema.json'));
   t.same(
     paths.filter((path) => /^(src|test|node_modules)\//.test(path)),
     [],

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import protobuf from 'protobufjs';
 import descriptor from 'protobufjs/ext/descriptor/index.js';
 import t, { type Test } from 'tap';
-import { createXdsServer } from '../../src/serve/xds.ts';
+import { createXdsServer } from '../../src/xds/xds.ts';
 import { connectRaw } from '../support/clients/grpc-call.ts';
 
 const { FileDescriptorProto } = descriptor as unknown as { FileDescriptorProto: protobuf.Type };

@@ -1,8 +1,8 @@
 import { Client, credentials } from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
-import { decodeJson, encodeJson, type ResourceJson } from '../../src/serve/codec.ts';
-import { discoveryMethods } from '../../src/serve/services.ts';
-import { createXdsServer, type XdsServerOptions } from '../../src/serve/xds.ts';
+import { decodeJson, encodeJson, type ResourceJson } from '../../src/xds/codec/codec.ts';
+import { discoveryMethods } from '../../src/xds/services/discovery-methods.ts';
+import { createXdsServer, type XdsServerOptions } from '../../src/xds/xds.ts';
 import { connectXds, typeUrl, type XdsClient } from '../support/clients/xds-client.ts';
 
 /** A resource of each type; `content` tells one version from another. */

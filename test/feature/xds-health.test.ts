@@ -1,5 +1,5 @@
 import t from 'tap';
-import { createXdsServer } from '../../src/serve/xds.ts';
+import { createXdsServer } from '../../src/xds/xds.ts';
 import { openHttp2 } from '../support/attacks/call.ts';
 import { connectRaw } from '../support/clients/grpc-call.ts';
 import { startEnvoy } from '../support/envoys/proxied.ts';

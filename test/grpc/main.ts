@@ -14,12 +14,16 @@ const packageName = '@grpc/grpc-js';
 const control = 'none';
 const overNetwork = ['ads', 'client-status', 'reflection', 'separate-services', 'xds-health'];
 const files = [
-  ...globSync('test/serve/*.test.ts', { cwd: root }).sort(),
+  ...globSync('test/xds/**/*.test.ts', { cwd: root }).sort(),
   ...overNetwork.map((name) => `test/feature/${name}.test.ts`),
 ];
 const young: readonly Replacement[] = [
-  { file: 'serve/server.ts', from: 'collectYoungMemory = false', to: 'collectYoungMemory = true' },
-  { file: 'serve/xds.ts', from: 'options.collectYoungMemory === true', to: 'true' },
+  {
+    file: 'xds/transport/grpc-server.ts',
+    from: 'collectYoungMemory = false',
+    to: 'collectYoungMemory = true',
+  },
+  { file: 'xds/xds.ts', from: 'options.collectYoungMemory === true', to: 'true' },
 ];
 const ways = { off: [], on: young } as const;
 type Way = keyof typeof ways;
@@ -119,7 +123,12 @@ for (const version of [...(asked.length > 0 ? asked : newestVersions()), control
     if (missing !== undefined) skipped.push(`${packageName} ${version} was not tried: ${missing}`);
     else
       for (const way of version === control ? (['off'] as const) : (['off', 'on'] as const)) {
-        const one = run(home, version, way, version === control ? ['test/serve/call.test.ts'] : files);
+        const one = run(
+          home,
+          version,
+          way,
+          version === control ? ['test/xds/transport/call.test.ts'] : files,
+        );
         results.push(one);
         console.log(`${packageName} ${version}, collectYoungMemory ${way}: ${words(one)}`);
       }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { encodeResource } from '../../src/serve/codec.ts';
 import { any, duration } from '../../src/translate/any.ts';
+import { encodeResource } from '../../src/xds/codec/codec.ts';
 
 t.test('durations are as proto3 JSON writes them', async (t) => {
   t.equal(duration(0), '0s');

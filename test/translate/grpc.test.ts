@@ -2,9 +2,9 @@ import t from 'tap';
 import type { NodeScope } from '../../src/model/node.ts';
 import { planGroup } from '../../src/plan/group.ts';
 import type { GroupPlan, Locality } from '../../src/plan/types.ts';
-import { encodeResource } from '../../src/serve/codec.ts';
 import { buildGrpcBootstrap } from '../../src/translate/bootstrap.ts';
 import { Catalog } from '../../src/translate/catalog.ts';
+import { encodeResource } from '../../src/xds/codec/codec.ts';
 import { drGroup, idc, serviceEntry } from '../index/fixture.ts';
 
 const idcs = new Map([

@@ -5,13 +5,13 @@ import type { Metrics } from '../../metrics/metrics.ts';
 import { type Change, type Ref, refKey } from '../../model/object.ts';
 import { createDeletionGuard, type Deletion, type GuardLimits, type Release } from './guard.ts';
 
-/** A proxy's stream, as `serve` tells of it. */
+/** A proxy's stream, as `xds` tells of it. */
 export interface ProxyStream {
   readonly id: number;
   readonly node: { readonly id?: string | undefined };
 }
 
-/** What a stream is asked to have confirmed; the form of `serve`'s own. */
+/** What a stream is asked to have confirmed; the form of `xds`'s own. */
 export interface EndpointConcern {
   readonly revision: number;
   readonly types: readonly string[];

@@ -1,7 +1,7 @@
 import { Client, type ClientDuplexStream, credentials } from '@grpc/grpc-js';
 import type { Clock } from '../../base/clock.ts';
-import { decodeJson, encodeJson } from '../../serve/codec.ts';
-import { clusterType, endpointType } from '../../serve/types.ts';
+import { decodeJson, encodeJson } from '../../xds/codec/codec.ts';
+import { clusterType, endpointType } from '../../xds/resource-types.ts';
 
 /** Many light ADS clients: they take what proxies would take, hold it against what must be, and ACK. */
 export interface FleetPlan {

@@ -3,9 +3,9 @@ import { silentLogger } from '../../../src/base/log.ts';
 import { createDeletions } from '../../../src/delivery/deletion/deletions.ts';
 import { createMetrics } from '../../../src/metrics/metrics.ts';
 import type { Change, Ref } from '../../../src/model/object.ts';
-import { clusterType, endpointType } from '../../../src/serve/types.ts';
-import { cds, eds, gone, rds, story } from '../../serve/story.ts';
+import { clusterType, endpointType } from '../../../src/xds/resource-types.ts';
 import { manualClock } from '../../support/manual-clock.ts';
+import { cds, eds, gone, rds, story } from '../../xds/story.ts';
 
 const ref = (name: string): Ref => ({ kind: 'WorkloadEntry', namespace: 'shop', name });
 

@@ -3,9 +3,9 @@ import { connect as connectTcp } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import type { NodeScope } from '../../../src/model/node.ts';
 import type { ListenAddress } from '../../../src/model/values/listen-address.ts';
-import { encodeJson } from '../../../src/serve/codec.ts';
-import { clusterType } from '../../../src/serve/types.ts';
-import { eachChunk, field, readText, skip } from '../../../src/serve/varint.ts';
+import { encodeJson } from '../../../src/xds/codec/codec.ts';
+import { clusterType } from '../../../src/xds/resource-types.ts';
+import { eachChunk, field, readText, skip } from '../../../src/xds/wire/varint.ts';
 
 const service = '/envoy.service.discovery.v3.AggregatedDiscoveryService';
 

@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib';
-import { endpointType, pushOrder } from '../../../src/serve/types.ts';
-import { field } from '../../../src/serve/varint.ts';
+import { endpointType, pushOrder } from '../../../src/xds/resource-types.ts';
+import { field } from '../../../src/xds/wire/varint.ts';
 import { type Attack, stillOpen, type Target } from './attack.ts';
 import {
   deltaRequest,

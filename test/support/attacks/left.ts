@@ -1,4 +1,4 @@
-import { clusterType } from '../../../src/serve/types.ts';
+import { clusterType } from '../../../src/xds/resource-types.ts';
 import { type Attack, stillOpen } from './attack.ts';
 import { deltaRequest, methods, nodeOf, openHttp2 } from './call.ts';
 import { pause } from './ends.ts';

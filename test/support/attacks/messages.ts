@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import type { Random } from '../../../src/base/random.ts';
-import { pushOrder } from '../../../src/serve/types.ts';
-import { field, fieldHead, numberField } from '../../../src/serve/varint.ts';
+import { pushOrder } from '../../../src/xds/resource-types.ts';
+import { field, fieldHead, numberField } from '../../../src/xds/wire/varint.ts';
 import { framed, nodeOf } from './call.ts';
 
 /** Bytes to be written on a stream, and the variant of the protocol that they are of. */

@@ -1,5 +1,5 @@
-import { clusterType, endpointType, pushOrder } from '../../../src/serve/types.ts';
-import { field } from '../../../src/serve/varint.ts';
+import { clusterType, endpointType, pushOrder } from '../../../src/xds/resource-types.ts';
+import { field } from '../../../src/xds/wire/varint.ts';
 import { type Attack, stillOpen, type Target } from './attack.ts';
 import { deltaRequest, methods, namesOf, nodeOf, openHttp2, type RawCall } from './call.ts';
 import { pause, served } from './ends.ts';

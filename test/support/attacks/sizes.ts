@@ -1,5 +1,5 @@
 import { gzipSync } from 'node:zlib';
-import { field } from '../../../src/serve/varint.ts';
+import { field } from '../../../src/xds/wire/varint.ts';
 import { type Attack, stillOpen, type Target } from './attack.ts';
 import { deltaRequest, framed, methods, nodeOf, openHttp2 } from './call.ts';
 import { pause } from './ends.ts';

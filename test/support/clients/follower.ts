@@ -1,4 +1,4 @@
-import { clusterType, endpointType } from '../../../src/serve/types.ts';
+import { clusterType, endpointType } from '../../../src/xds/resource-types.ts';
 import type { XdsClient } from './xds-client.ts';
 
 /** A client that takes whatever comes and ACKs it, and knows what it was last told of an assignment. */

@@ -5,8 +5,8 @@ import {
   credentials,
   type StatusObject,
 } from '@grpc/grpc-js';
-import { decodeJson, encodeJson } from '../../../src/serve/codec.ts';
-import { pushOrder } from '../../../src/serve/types.ts';
+import { decodeJson, encodeJson } from '../../../src/xds/codec/codec.ts';
+import { pushOrder } from '../../../src/xds/resource-types.ts';
 
 /** A response, State of the World or Delta, in JSON form. */
 export interface XdsResponse {

@@ -5,8 +5,8 @@ import type { NodeScope } from '../../../src/model/node.ts';
 import type { Change } from '../../../src/model/object.ts';
 import { createPlanner } from '../../../src/plan/planner.ts';
 import { parseObject } from '../../../src/registry/parse/object.ts';
-import { createXdsServer, type ResourceJson } from '../../../src/serve/xds.ts';
 import { Catalog } from '../../../src/translate/catalog.ts';
+import { createXdsServer, type ResourceJson } from '../../../src/xds/xds.ts';
 import { type ProxyProcess, startEnvoy } from './proxied.ts';
 
 /** A resource as it would be pushed: what a test changes of it is the protection that it takes away. */

@@ -12,8 +12,8 @@ export interface Allowance {
 }
 
 /**
- * registry → index → plan → translate → serve: imports never point right. Registry and index meet only in
- * `model`; `serve` is a library of its own and knows none of the others. `protos` stands beside `src/`.
+ * registry → index → plan → translate → xds: imports never point right. Registry and index meet only in
+ * `model`; `xds` is a library of its own and knows none of the others. `protos` stands beside `src/`.
  */
 export const allowances: Readonly<Record<string, Allowance>> = {
   base: { folders: [], node: true },
@@ -31,10 +31,10 @@ export const allowances: Readonly<Record<string, Allowance>> = {
     packages: { 'lru-cache': ['route/retry.ts'] },
     node: false,
   },
-  serve: {
+  xds: {
     folders: ['base', 'protos'],
     packages: {
-      protobufjs: ['codec.ts', 'encode.ts'],
+      protobufjs: ['codec/codec.ts', 'codec/encode.ts'],
       'lru-cache': 'all',
     },
     // The codec hands its readers and writers to the files that it is made of.
@@ -56,7 +56,7 @@ export const allowances: Readonly<Record<string, Allowance>> = {
   // The control plane: the only room that sees all of them.
   plane: {
     folders: [
-      ...['base', 'model', 'registry', 'index', 'plan', 'translate', 'serve', 'trail', 'delivery'],
+      ...['base', 'model', 'registry', 'index', 'plan', 'translate', 'xds', 'trail', 'delivery'],
       ...['metrics', 'rollout', 'failback'],
     ],
     node: false,
@@ -106,7 +106,7 @@ export const allowances: Readonly<Record<string, Allowance>> = {
   drill: {
     // Scenario files are read, and their objects checked, as the registry's are; light ADS clients speak the protocol with
     // the xDS library's own codec.
-    folders: ['base', 'model', 'registry', 'translate', 'serve'],
+    folders: ['base', 'model', 'registry', 'translate', 'xds'],
     packages: {
       yaml: 'all',
       zod: 'all',
@@ -120,7 +120,7 @@ export const allowances: Readonly<Record<string, Allowance>> = {
 /** What runs without being imported: with all that they import, these are what is alive in `src/`. */
 export const entryPoints: readonly string[] = [
   'src/cli/main.ts', // the command
-  'src/serve/xds.ts', // the library `isthmus/xds`
+  'src/xds/xds.ts', // the library `isthmus/xds`
   'src/registry/parse/own/write-schemas.ts', // program: writes the JSON Schemas
   'src/api/write-openapi.ts', // program: writes docs/openapi.yaml
   'src/cli/process/stall-main.ts', // thread of cli/process/stall.ts
@@ -151,7 +151,6 @@ export const flatMax = 15;
 /** Folders of `src/` that hold more, each with its reason. */
 export const flatExemptions: Readonly<Record<string, string>> = {
   'src/drill/scenarios': 'data: one file for each scenario, found by its name',
-  'src/serve': 'a library, whose public entry is its path',
 };
 
 /** The longest that the README.md of a room may be. */

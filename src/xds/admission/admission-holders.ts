@@ -1,0 +1,80 @@
+import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
+import type { Socket } from 'node:net';
+import { Bucket } from '../../base/bucket.ts';
+import { type Holder, peerOf } from '../../base/slots.ts';
+import type { AdmissionLimits } from './admission-limits.ts';
+
+/** Bytes of messages, or parts of them, that came on a connection. */
+export interface Useful {
+  useful: number;
+}
+
+type End = (holder: Connection) => void;
+
+/** A connection, from its socket on. There are thousands: nothing is made for one that it may do without. */
+export class Connection implements Holder, Useful {
+  readonly socket: Socket;
+  /** `address:port`. */
+  readonly from: string;
+  readonly peer: string;
+  session: ServerHttp2Session | undefined = undefined;
+  readonly streams = new Set<StreamHolder>();
+  /** Since when it has had no stream, or its handshakes began. */
+  since: number;
+  isGreeted = false;
+  isEnded = false;
+  useful = 0;
+  /** What `look` has seen of that, and of all that it sent. */
+  seenUseful = 0;
+  seenAll = 0;
+  readonly openings: Bucket;
+  readonly overhead: Bucket;
+  /** Where there was any short piece. */
+  pieces: Bucket | undefined = undefined;
+  readonly #end: End;
+
+  constructor(socket: Socket, now: number, limits: AdmissionLimits, end: End) {
+    const { remoteAddress = '', remotePort = 0 } = socket;
+    this.socket = socket;
+    this.from = `${remoteAddress}:${remotePort}`;
+    this.peer = peerOf(remoteAddress);
+    this.since = now;
+    this.openings = new Bucket(limits.openingBurst, limits.openingsPerSecond, now);
+    // Ten seconds of it at once.
+    this.overhead = new Bucket(10 * limits.overheadPerSecond, limits.overheadPerSecond, now);
+    this.#end = end;
+  }
+
+  isSettled(): boolean {
+    for (const stream of this.streams) if (stream.isKnown) return true;
+    return false;
+  }
+
+  end(): void {
+    this.#end(this);
+  }
+}
+
+/** A stream on it. */
+export class StreamHolder implements Holder {
+  readonly peer: string;
+  readonly connection: Connection;
+  readonly stream: ServerHttp2Stream;
+  isKnown = false;
+  readonly #end: (holder: StreamHolder) => void;
+
+  constructor(connection: Connection, stream: ServerHttp2Stream, end: (holder: StreamHolder) => void) {
+    this.peer = connection.peer;
+    this.connection = connection;
+    this.stream = stream;
+    this.#end = end;
+  }
+
+  isSettled(): boolean {
+    return this.isKnown;
+  }
+
+  end(): void {
+    this.#end(this);
+  }
+}

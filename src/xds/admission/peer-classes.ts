@@ -1,0 +1,31 @@
+import { MeshError } from '../../base/error.ts';
+import type { StreamInfo } from '../events.ts';
+
+/** Each class that has a stream costs with each change, whoever it is there for. An Envoy is one node, of one class. */
+export const peerClassesMax = 16;
+
+/** How many classes of nodes the streams of each connection are of. */
+export class ClassesOfPeers {
+  readonly #streams = new Map<string, Map<string, number>>();
+
+  /** Counts a stream. Throws MeshError 'exhausted' when it is of one class too many. */
+  join({ peer, nodeClass }: Pick<StreamInfo, 'peer' | 'nodeClass'>): void {
+    const classes = this.#streams.get(peer.address) ?? new Map<string, number>();
+    if (!classes.has(nodeClass) && classes.size >= peerClassesMax)
+      throw new MeshError(
+        'exhausted',
+        `nodes on this connection are of more than ${peerClassesMax} kinds: give each proxy a connection of its own`,
+      );
+    this.#streams.set(peer.address, classes);
+    classes.set(nodeClass, (classes.get(nodeClass) ?? 0) + 1);
+  }
+
+  /** Counts a stream no more. */
+  leave({ peer, nodeClass }: Pick<StreamInfo, 'peer' | 'nodeClass'>): void {
+    const classes = this.#streams.get(peer.address);
+    const left = (classes?.get(nodeClass) ?? 0) - 1;
+    if (left > 0) classes?.set(nodeClass, left);
+    else classes?.delete(nodeClass);
+    if (classes?.size === 0) this.#streams.delete(peer.address);
+  }
+}

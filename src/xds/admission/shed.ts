@@ -1,0 +1,59 @@
+import { MeshError } from '../../base/error.ts';
+import { peerOfEnd } from '../../base/slots.ts';
+import type { Hub } from '../hub.ts';
+import type { Session } from '../stream/session.ts';
+
+// Less than that frees nothing.
+const shedNamesMin = 1_000;
+// A machine has a sidecar or a gateway, or a few of them; behind an address of NAT may be as many as there are in all.
+const shedKindsMin = 4;
+const manyKinds = 64;
+
+/** Makes room in memory, as `XdsServer.shed` says. Whether there was something to end. */
+export function shed(hub: Hub, why: string, isUrgent: boolean): boolean {
+  const kind = kindToShed(hub.sessions(), isUrgent ? shedKindsMin : manyKinds);
+  const words =
+    kind === undefined
+      ? 'this stream subscribes to the most names that no other does'
+      : `this address has nodes of ${kind.kinds} kinds that no other has, the most of all`;
+  const named = kind === undefined && isUrgent ? hub.heaviest(shedNamesMin) : undefined;
+  const sessions = kind?.sessions ?? (named === undefined ? [] : [named]);
+  for (const { stream } of sessions) stream.refuse?.(new MeshError('exhausted', `${why}, and ${words}`));
+  return sessions.length > 0;
+}
+
+/** Streams of one kind of node, and how many kinds their address has that no other has. */
+export interface ShedKind {
+  readonly kinds: number;
+  readonly sessions: readonly Session[];
+}
+
+/**
+ * The newest kind of node of the address that has most kinds to itself, at least `kindsMin`. Each kind has resources of its own, which
+ * go with its last stream; a machine has one proxy, or a few.
+ */
+export function kindToShed(sessions: Iterable<Session>, kindsMin: number): ShedKind | undefined {
+  const byClass = new Map<
+    string,
+    { readonly peer: string; isShared: boolean; readonly sessions: Session[] }
+  >();
+  for (const session of sessions) {
+    const { nodeClass, peer } = session.info;
+    const from = peerOfEnd(peer.address);
+    const known = byClass.get(nodeClass);
+    if (known === undefined) byClass.set(nodeClass, { peer: from, isShared: false, sessions: [session] });
+    else {
+      known.isShared ||= known.peer !== from;
+      known.sessions.push(session);
+    }
+  }
+  const byPeer = new Map<string, Session[][]>();
+  for (const { peer, isShared, sessions } of byClass.values())
+    if (!isShared) byPeer.set(peer, [...(byPeer.get(peer) ?? []), sessions]);
+  let most: Session[][] = [];
+  for (const kinds of byPeer.values()) if (kinds.length > most.length) most = kinds;
+  if (most.length < kindsMin) return undefined;
+  const beganAt = (kind: Session[]) => Math.min(...kind.map(({ openedAtMs }) => openedAtMs));
+  const newest = most.reduce((one, other) => (beganAt(other) > beganAt(one) ? other : one));
+  return { kinds: most.length, sessions: newest };
+}

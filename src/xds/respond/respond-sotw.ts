@@ -1,0 +1,36 @@
+import type { Slices } from '../slices.ts';
+import type { Group, Snapshot } from '../state/snapshot.ts';
+import type { Held, Subscription } from '../stream/subscription.ts';
+import { gatherDue, type Plan, type Removals, refsOfChanged } from './due.ts';
+
+/**
+ * What State of the World has to say: for clusters and listeners always everything ("the server must include
+ * all resources"), what is held included; for the other types what changed or was asked for.
+ */
+export function* planSotw<M>(
+  sub: Subscription,
+  snapshot: Snapshot<M>,
+  group: Group<M>,
+  removals: Removals,
+): Slices<Plan> {
+  const due = yield* gatherDue(sub, snapshot, group, removals);
+  // What is held goes out as it last was, which may be news to the client.
+  const news = due.difference.removed.filter((mark) => mark.written > sub.revision);
+  const heldNow = removals === 'hold' ? news.map((mark) => mark.last) : [];
+  const shared = {
+    removed: [],
+    held: sub.rule.fullState ? due.held : new Map<string, Held>(),
+    refs: refsOfChanged(sub, [...due.upserts, ...heldNow]),
+    superseded: due.difference.superseded,
+    causes: due.causes,
+  };
+  if (!sub.rule.fullState) {
+    const resources = [...(sub.all ? yield* snapshot.visibleInSlices(group) : due.upserts), ...due.kept];
+    return { ...shared, resources, send: resources.length > 0 || sub.answer };
+  }
+  const removing = removals !== 'hold' && (due.difference.removed.length > 0 || sub.held.size > 0);
+  const send = sub.all || sub.answer || due.upserts.length > 0 || removing;
+  const resources = yield* snapshot.visibleInSlices(group);
+  for (const { last } of due.held.values()) if (last !== undefined) resources.push(last);
+  return { ...shared, resources, send };
+}

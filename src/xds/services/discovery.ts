@@ -1,0 +1,178 @@
+import { MeshError } from '../../base/error.ts';
+import { shown } from '../../base/shown.ts';
+import { decodeJson } from '../codec/codec.ts';
+import { typePrefix } from '../codec/encode.ts';
+import type { Node, Peer, StreamInfo } from '../events.ts';
+import type { Hub } from '../hub.ts';
+import { isResourceType, ruleOf } from '../resource-types.ts';
+import type { Slices } from '../slices.ts';
+import { Session } from '../stream/session.ts';
+import type { SessionStream } from '../stream/session-host.ts';
+import type { Services, Stream, StreamHandler } from '../transport/grpc-server.ts';
+import {
+  type DeltaRequest,
+  type Reading,
+  readDeltaRequest,
+  readSotwRequest,
+  type SotwRequest,
+} from '../wire/discovery-messages.ts';
+import { type DiscoveryMethod, discoveryMethods } from './discovery-methods.ts';
+import { refusal } from './tool-calls.ts';
+
+/** What discovery needs of the server. */
+export interface DiscoveryOptions {
+  readonly hub: Hub;
+  /** As `XdsServerOptions.classOf`. */
+  classOf(node: Node, peer: Peer): string | undefined;
+}
+
+/** What serves each discovery method, by its path: ADS and the separate services alike. */
+export function discovery(options: DiscoveryOptions): Services {
+  let streams = 0;
+  const nextId = () => {
+    streams += 1;
+    return streams;
+  };
+  return new Map(
+    discoveryMethods.map((method) => [method.path, (stream) => open(stream, method, options, nextId)]),
+  );
+}
+
+function open(
+  stream: Stream,
+  { protocol, only, once }: DiscoveryMethod,
+  { hub, classOf }: DiscoveryOptions,
+  nextId: () => number,
+): StreamHandler {
+  let session: Session | undefined;
+  // Of a node that is refused.
+  let claimed: string | undefined;
+  const identify = (bytes: Buffer | undefined): Session => {
+    const node = readNode(bytes);
+    claimed = node.id ?? undefined;
+    const nodeClass = classOf(node, stream.peer);
+    if (nodeClass === undefined || nodeClass === '')
+      throw new MeshError('invalid', `node '${node.id ?? ''}' is of no class that is served here`);
+    const { peer } = stream;
+    const info: StreamInfo = { id: nextId(), node, nodeClass, protocol, ...(only && { only }), peer };
+    session = new Session(info, hub, once ? answeredOnce(stream) : stream);
+    hub.join(session, bytes?.length);
+    stream.known();
+    return session;
+  };
+  const typed = <R extends { readonly typeUrl: string }>(request: R): R => {
+    const typeUrl = typeOf(request.typeUrl, only);
+    if (session?.knows(typeUrl) !== true) checkType(typeUrl);
+    return typeUrl === request.typeUrl ? request : { ...request, typeUrl };
+  };
+  const receiveSotw = (said: SotwRequest) => {
+    const request = typed(said);
+    if (once && request.names.length === 0 && !ruleOf(request.typeUrl).wildcard)
+      throw new MeshError('invalid', 'a request for resources of this type must name them');
+    (session ?? identify(request.node)).receiveSotw(request);
+  };
+  const receiveDelta = (said: DeltaRequest) => {
+    const request = typed(said);
+    (session ?? identify(request.node)).receiveDelta(request);
+  };
+  const take = <R>(reading: Reading<R>, receive: (request: R) => void) => {
+    // An ACK of State of the World is through with its names in one step.
+    for (let steps = 0; steps < stepsAtOnce; steps += 1)
+      if (reading.step(stepBytes)) return receive(reading.request());
+    stream.inSlices(takeSlowly(reading, receive));
+  };
+  function* takeSlowly<R>(reading: Reading<R>, receive: (request: R) => void): Slices {
+    try {
+      while (!reading.step(stepBytes)) yield;
+      receive(reading.request());
+    } catch (reason) {
+      stream.refuse(refusal(reason));
+    }
+  }
+  return {
+    receive(bytes) {
+      hub.stats.requests += 1;
+      try {
+        if (protocol === 'sotw') take(readSotwRequest(bytes, session?.lastNames()), receiveSotw);
+        else take(readDeltaRequest(bytes), receiveDelta);
+      } catch (reason) {
+        stream.refuse(refusal(reason));
+      }
+    },
+    ...(once && { halfClosed() {} }),
+    refused(error) {
+      const node = session?.info.node.id ?? claimed;
+      hub.streamRefused({ peer: stream.peer, node, error });
+    },
+    closed() {
+      if (session !== undefined) hub.leave(session);
+    },
+  };
+}
+
+// What is read of a request before others have their turn: some hundred names.
+const stepBytes = 8 * 1024;
+const stepsAtOnce = 4;
+
+/** A stream that ends with the first response. */
+function answeredOnce(stream: Stream): SessionStream {
+  return {
+    unreadBytes: () => stream.unreadBytes(),
+    whenRead: (fn) => stream.whenRead(fn),
+    refuse: (error) => stream.refuse(error),
+    inSlices: (work) => stream.inSlices(work),
+    write(bytes) {
+      stream.write(bytes);
+      // Not while the session writes.
+      queueMicrotask(() => stream.end());
+    },
+  };
+}
+
+/**
+ * The type of a request: of a type's own service it need not be said ("implicit in requests made via singleton xDS APIs",
+ * envoy/service/discovery/v3/discovery.proto), and can be no other. Throws MeshError 'invalid'.
+ */
+function typeOf(said: string, only: string | undefined): string {
+  if (only === undefined || said === only) return said;
+  if (said === '') return only;
+  throw new MeshError('invalid', `type URL '${said}' is not served by this service, which is for '${only}'`);
+}
+
+// An Envoy sends some 30 KB, most of it the names of its extensions.
+const nodeBytesMax = 2 ** 20;
+// It is read in one piece, some milliseconds for so many. An Envoy sends some 3,000, and `dependsOn` has 5,000 hosts of two each.
+const nodeFieldsMax = 16_000;
+const nodeIdBytesMax = 512;
+
+/** Reads the node of a first request. Throws MeshError 'invalid' when there is none, or none that can be told from others. */
+function readNode(bytes: Buffer | undefined): Node {
+  if (bytes === undefined)
+    throw new MeshError('invalid', 'the first request of a stream must have a node (node.id, node.cluster)');
+  if (bytes.length > nodeBytesMax)
+    throw new MeshError('invalid', `the node has ${bytes.length} bytes: at most ${nodeBytesMax} are read`);
+  const { extensions: _, ...node } = decodeJson('envoy.config.core.v3.Node', bytes, nodeFieldsMax) as Node;
+  const { id = '' } = node;
+  if (id === '') throw new MeshError('invalid', 'the node has no id');
+  // It names the node in logs, tables and metrics.
+  if (shown(id, nodeIdBytesMax) !== id)
+    throw new MeshError(
+      'invalid',
+      `node.id must be at most ${nodeIdBytesMax} printable bytes: ${shown(id, 64)}`,
+    );
+  return node;
+}
+
+/**
+ * Refuses what is no type of resources, a message that is only a part of one too, by ending the stream. Ignoring it would leave
+ * the client waiting for its fetch timeout, or for ever, with nobody told why.
+ */
+function checkType(typeUrl: string): void {
+  if (typeUrl === '')
+    throw new MeshError('invalid', 'the request names no type (type_url): on ADS each must');
+  if (!isResourceType(typeUrl))
+    throw new MeshError(
+      'unsupported',
+      `type URL '${typeUrl}' is not served: it is no type of resources that Envoy discovers (${typePrefix}envoy.config.cluster.v3.Cluster is one)`,
+    );
+}

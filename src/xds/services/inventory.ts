@@ -1,0 +1,39 @@
+import type { EncodedResource } from '../codec/codec.ts';
+import type { ResourceDifference } from '../events.ts';
+import { differencesOf } from '../stream/differences.ts';
+import type { Member } from '../stream/session.ts';
+import type { Refusal } from '../stream/subscription.ts';
+
+/** One resource as one client has it. */
+export interface Inventory {
+  readonly typeUrl: string;
+  readonly name: string;
+  /** What the client is to have; undefined where the name that it asked for does not exist. */
+  readonly resource: EncodedResource | undefined;
+  /** Where it differs from what the client has accepted. */
+  readonly difference: ResourceDifference | undefined;
+  readonly refusal: Refusal | undefined;
+  /** When the client last answered for this type, in the server's clock; undefined: never. */
+  readonly answeredAt: number | undefined;
+}
+
+/** How many resources `inventoryOf` may give: what is there, or named. */
+export function inventorySize({ group, snapshot }: Member): number {
+  return group.wildcard ? snapshot.size : group.set.names.size;
+}
+
+/** Every resource of one type that a client has, is to have or has asked for, by name. */
+export function inventoryOf({ sub, group, snapshot }: Member): Inventory[] {
+  const different = new Map(differencesOf(sub, snapshot, group).map((one) => [one.name, one]));
+  const there = new Map(snapshot.visible(group).map((one) => [one.name, one]));
+  const names = new Set([...there.keys(), ...group.set.names, ...different.keys()]);
+  const answeredAt = sub.acked?.at;
+  return [...names].sort().map((name) => ({
+    typeUrl: sub.rule.url,
+    name,
+    resource: there.get(name) ?? (sub.held.has(name) ? snapshot.marks.get(name)?.last : undefined),
+    difference: different.get(name),
+    refusal: sub.rejected.get(name),
+    answeredAt,
+  }));
+}

@@ -1,0 +1,264 @@
+import type { Cause } from '../cause.ts';
+import type { EncodedResource } from '../codec/codec.ts';
+import { each, finish, type Slices } from '../slices.ts';
+import { type AnswerBytes, type Answered, Answers } from './answers.ts';
+import { changeBetween } from './name-layers.ts';
+import type { NameSet } from './name-sets.ts';
+
+/** The last thing that happened to a name. `resource` is absent once it was removed. */
+export interface Mark {
+  readonly revision: number;
+  readonly cause: Cause;
+  /** The revision that added it: a stream that is older than this has never had it. */
+  readonly born: number;
+  /** The revision that last gave it content. */
+  readonly written: number;
+  readonly resource: EncodedResource | undefined;
+  /** The last content it had, also after its removal: a cluster must outlive its routes. */
+  readonly last: EncodedResource;
+}
+
+/** One change, in the log. */
+export interface LogEntry {
+  readonly revision: number;
+  readonly name: string;
+  readonly cause: Cause;
+  /** The version that it replaced; undefined where there was none. */
+  readonly before: string | undefined;
+}
+
+/** All streams of a class and type that see the same resources. `M` is what the owner keeps per stream. */
+export interface Group<M> {
+  readonly wildcard: boolean;
+  readonly set: NameSet;
+  readonly members: Set<M>;
+  /** The last revision that touched what this group sees. */
+  changedAt: number;
+  /** Exclusive or of the versions of all that it sees. */
+  version: VersionSum;
+  /** Whole responses, shared by members in the same state; emptied when the group changes. */
+  readonly responses: Answers<Answered>;
+}
+
+/** Changes from one revision on, as one group sees them; each name once. */
+export interface Difference {
+  readonly upserts: readonly (Mark & { readonly resource: EncodedResource })[];
+  readonly removed: readonly Mark[];
+  /** Causes of changes that a later one of the same name replaced. */
+  readonly superseded: readonly Cause[];
+}
+
+type VersionSum = readonly [high: number, low: number];
+
+/** Names of removed resources that a snapshot keeps beyond as many as it has resources. */
+export const removedMax = 256;
+// Long enough that a stream which is not stuck finds its revision in it; else all marks are looked through.
+const logLengthMax = 1024;
+
+/** The resources of one class and type: current state, what changed when, and who looks at it. */
+export class Snapshot<M> {
+  readonly marks = new Map<string, Mark>();
+  readonly groups = new Map<string, Group<M>>();
+  private log: LogEntry[] = [];
+  private sum: VersionSum = [0, 0];
+  private live = 0;
+  // Changes up to here are no longer in the log.
+  private trimmedTo = 0;
+  private readonly answerBytes: AnswerBytes;
+
+  /** `answerBytes` counts the answers that are kept, for all snapshots of a server. */
+  constructor(answerBytes: AnswerBytes = { bytes: 0 }) {
+    this.answerBytes = answerBytes;
+  }
+
+  /** Number of resources. */
+  get size(): number {
+    return this.live;
+  }
+
+  /**
+   * Puts `resource` under `name`, or removes it. False when that changes nothing. Groups that see the name
+   * are brought up to date, and given to `touched`.
+   */
+  put(
+    name: string,
+    resource: EncodedResource | undefined,
+    revision: number,
+    cause: Cause,
+    touched: (group: Group<M>) => void,
+  ): boolean {
+    const before = this.marks.get(name);
+    if (before?.resource?.version === resource?.version) return false;
+    const last = resource ?? before?.last;
+    if (last === undefined) return false;
+    const written = resource ? revision : (before?.written ?? revision);
+    this.marks.set(name, { revision, cause, born: before?.born ?? revision, written, resource, last });
+    this.live += (resource ? 1 : 0) - (before?.resource ? 1 : 0);
+    this.log.push({ revision, name, cause, before: before?.resource?.version });
+    this.trimLog();
+    this.sum = mix(this.sum, before?.resource, resource);
+    for (const group of this.groups.values()) {
+      if (!sees(group, name)) continue;
+      group.version = mix(group.version, before?.resource, resource);
+      group.changedAt = revision;
+      group.responses.clear();
+      touched(group);
+    }
+    return true;
+  }
+
+  /** The group for a subscription; made when it is new. `before`: the group that its stream was in. */
+  group(wildcard: boolean, set: NameSet, revision: number, before?: Group<M>): Group<M> {
+    // A wildcard sees everything, but a name that does not exist is still told to those who named it.
+    const key = `${wildcard ? '*' : ''}${set.key}`;
+    const known = this.groups.get(key);
+    if (known !== undefined) return known;
+    const version = wildcard ? this.sum : this.versionOf(set, before);
+    const made: Group<M> = {
+      wildcard,
+      set,
+      members: new Set(),
+      changedAt: revision,
+      version,
+      responses: new Answers(this.answerBytes),
+    };
+    this.groups.set(key, made);
+    return made;
+  }
+
+  /** The version of all that a set names: from that of a set before it where their difference is small. */
+  private versionOf(set: NameSet, before: Group<M> | undefined): VersionSum {
+    const change =
+      before === undefined || before.wildcard ? undefined : changeBetween(before.set.names, set.names);
+    let version: VersionSum = change === undefined || before === undefined ? [0, 0] : before.version;
+    for (const name of change?.removed ?? [])
+      version = mix(version, this.marks.get(name)?.resource, undefined);
+    const added = change?.added ?? set.names;
+    // Most of what a client names in bulk may not be there.
+    const isMany = change === undefined && set.names.size > this.marks.size;
+    for (const name of isMany ? this.marks.keys() : added) {
+      const resource = !isMany || set.names.has(name) ? this.marks.get(name)?.resource : undefined;
+      if (resource !== undefined) version = mix(version, undefined, resource);
+    }
+    return version;
+  }
+
+  /** Takes a member out of its group; the last one out takes the group with it. */
+  leave(group: Group<M>, member: M): void {
+    group.members.delete(member);
+    if (group.members.size > 0) return;
+    group.responses.clear();
+    this.groups.delete(`${group.wildcard ? '*' : ''}${group.set.key}`);
+  }
+
+  /** Everything that a group sees, in the order of the names' first appearance. */
+  visible(group: Group<M>): EncodedResource[] {
+    return finish(this.visibleInSlices(group));
+  }
+
+  /** As `visible`; what changes meanwhile is there as it was or as it is. */
+  *visibleInSlices(group: Group<M>): Slices<EncodedResource[]> {
+    const out: EncodedResource[] = [];
+    if (group.wildcard) for (const mark of this.marks.values()) if (mark.resource) out.push(mark.resource);
+    if (!group.wildcard)
+      yield* each(group.set.names, (name) => {
+        const resource = this.marks.get(name)?.resource;
+        if (resource) out.push(resource);
+      });
+    return out;
+  }
+
+  /** What changed for a group after `revision`, and by which causes. */
+  since(group: Group<M>, revision: number): Difference {
+    const names = new Map<string, Mark>();
+    const superseded: Cause[] = [];
+    const take = (name: string) => {
+      const mark = sees(group, name) ? this.marks.get(name) : undefined;
+      if (mark === undefined || mark.revision <= revision || names.has(name)) return;
+      // Added and removed again meanwhile: whoever stands at `revision` never knew of it.
+      if (mark.resource === undefined && mark.born > revision) superseded.push(mark.cause);
+      else names.set(name, mark);
+    };
+    if (this.trimmedTo <= revision) {
+      let i = this.log.length;
+      while (i > 0 && (this.log[i - 1] as LogEntry).revision > revision) i -= 1;
+      for (const entry of this.log.slice(i)) {
+        take(entry.name);
+        const mark = names.get(entry.name);
+        if (mark !== undefined && mark.revision !== entry.revision) superseded.push(entry.cause);
+      }
+    } else for (const name of this.marks.keys()) take(name);
+    const marks = [...names.values()];
+    const isLive = (mark: Mark) => mark.resource !== undefined;
+    const upserts = marks.filter(isLive) as (Mark & { resource: EncodedResource })[];
+    return { upserts, removed: marks.filter((mark) => !isLive(mark)), superseded };
+  }
+
+  /**
+   * The version that a name had at `revision`; undefined for none, 'unknown' where that is longer ago than the
+   * log goes back.
+   */
+  versionAt(name: string, revision: number): string | undefined {
+    if (revision < this.trimmedTo) return 'unknown';
+    const later = this.log.find((entry) => entry.name === name && entry.revision > revision);
+    return later === undefined ? this.marks.get(name)?.resource?.version : later.before;
+  }
+
+  private trimLog(): void {
+    if (this.log.length <= 2 * logLengthMax) return;
+    const cut = this.log.length - logLengthMax;
+    this.trimmedTo = this.log[cut - 1]?.revision ?? this.trimmedTo;
+    this.log = this.log.slice(cut);
+  }
+
+  /** Forgets removed names that every stream knows to be gone: those not newer than `revision`. */
+  forget(revision: number): void {
+    for (const [name, mark] of this.marks)
+      if (mark.resource === undefined && mark.revision <= revision) this.marks.delete(name);
+  }
+
+  /** Number of changes in the log. */
+  get logged(): number {
+    return this.log.length;
+  }
+
+  /** Number of removed names that are still remembered. */
+  get removedCount(): number {
+    return this.marks.size - this.live;
+  }
+}
+
+/** How many removed names, and changes, some snapshots keep together. */
+export function levelsOf(snapshots: readonly Pick<Snapshot<unknown>, 'removedCount' | 'logged'>[]) {
+  let [removedResources, changes] = [0, 0];
+  for (const { removedCount, logged } of snapshots) {
+    removedResources += removedCount;
+    changes += logged;
+  }
+  return { removedResources, changes };
+}
+
+/** Whether a group sees a name. */
+export function sees(group: Pick<Group<unknown>, 'wildcard' | 'set'>, name: string): boolean {
+  return group.wildcard || group.set.names.has(name);
+}
+
+/** A version as text: 16 hex digits. */
+export function versionText([high, low]: VersionSum): string {
+  return (high >>> 0).toString(16).padStart(8, '0') + (low >>> 0).toString(16).padStart(8, '0');
+}
+
+/** Exclusive or is its own inverse: what left is taken out as it came in, whatever else there is. */
+function mix(
+  sum: VersionSum,
+  out: EncodedResource | undefined,
+  into: EncodedResource | undefined,
+): VersionSum {
+  let [high, low] = sum;
+  for (const resource of [out, into]) {
+    if (resource === undefined) continue;
+    high ^= Number.parseInt(resource.version.slice(0, 8), 16);
+    low ^= Number.parseInt(resource.version.slice(8), 16);
+  }
+  return [high, low];
+}

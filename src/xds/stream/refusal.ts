@@ -1,0 +1,153 @@
+import type { Random } from '../../base/random.ts';
+import { each, type Slices } from '../slices.ts';
+import {
+  addFresh,
+  isPending,
+  ownRejected,
+  type Refusal,
+  type Sent,
+  type Subscription,
+} from './subscription.ts';
+
+/** How often what was refused is offered again; docs/defaults.md states it. */
+export const offerLimits = {
+  /** The first pause; each refusal of the same content doubles it. */
+  pauseMs: 1_000,
+  pauseMsMax: 60_000,
+  /** A pause is longer where a response is: no stream is offered more than this, in bytes a second. */
+  bytesPerSecond: 4_096,
+} as const;
+
+/** Refusals of one type whose reason is kept whole, and what is kept of the others'. */
+const wholeTextsMax = 1_000;
+const cutTextLength = 256;
+
+/** A copy: a part of a string keeps all of it. */
+function cutTo(text: string): string {
+  return text.length <= cutTextLength ? text : Buffer.from(text.slice(0, cutTextLength)).toString();
+}
+
+/** About what refusals of so many names of one type take, in bytes. A reason has up to 4,096. */
+export function refusalBytes(names: number): number {
+  return 500 * names + 4_096 * Math.min(names, wholeTextsMax);
+}
+
+/** What `refuse` needs besides the response: time in ms, chance, and the version that a name has now. */
+export interface RefusalContext {
+  readonly now: number;
+  readonly random: Random;
+  /** Whether the next response can carry some of the resources alone. */
+  readonly divisible: boolean;
+  versionOf(name: string): string | undefined;
+}
+
+/**
+ * The resources that a client's words blame, of those it was sent; undefined where they name none. Envoy says
+ * `Error adding/updating listener(s) NAME: why` (clusters alike), one after the other, and has put the others in force
+ * (source/common/listener_manager/lds_api.cc, source/common/upstream/cds_api_helper.cc).
+ */
+export function blamedBy(message: string, names: readonly string[]): string[] | undefined {
+  const [, told] = /^Error adding\/updating (?:listener|cluster)\(s\) (.*)$/s.exec(message) ?? [];
+  if (told === undefined) return undefined;
+  const blamed = names.filter((name) => {
+    const at = told.indexOf(`${name}: `);
+    return at === 0 || (at > 0 && /\s/.test(told[at - 1] as string));
+  });
+  return blamed.length > 0 ? blamed : undefined;
+}
+
+/**
+ * Notes a NACK. Resources that the client blames, or the only one that it was sent, are refused, and the others of the
+ * response in force. Where that cannot be told, all are suspects: each half is offered alone, and so on, until it can
+ * be. What is refused is offered again after a pause, as its cause may lie outside of it: a port that was taken, a file that
+ * was not there. What the client has unsubscribed from since it was sent does not count. `isNews`: the same content was not
+ * refused before; `refused`: which it is, none where that is not known.
+ */
+export function* refuse(
+  sub: Subscription,
+  sent: Sent,
+  message: string,
+  context: RefusalContext,
+): Slices<{ readonly isNews: boolean; readonly refused: readonly string[] }> {
+  const { names, removed, version, bytes } = sent.response;
+  const blamed = blamedBy(message, names);
+  const all = blamed ?? [...names, ...removed];
+  const known = blamed !== undefined || all.length === 1;
+  const rejected = ownRejected(sub);
+  const suspects: string[] = [];
+  const before = new Map<string, Refusal | undefined>();
+  yield* each(all, (name) => {
+    if (!sub.wildcard && !sub.set.names.has(name)) return;
+    suspects.push(name);
+    before.set(name, rejected.get(name));
+  });
+  for (const some of [names, removed]) yield* each(some, (name) => void rejected.delete(name));
+  if (rejected.size === 0) sub.offerAt = Number.POSITIVE_INFINITY;
+  const gone = new Set(removed);
+  let news = suspects.length === 0;
+  yield* each(suspects, (name) => {
+    const earlier = before.get(name);
+    const now = gone.has(name) ? undefined : context.versionOf(name);
+    const same = earlier !== undefined && earlier.version === now;
+    news ||= !same || (known && !earlier.known);
+    const pauseMs =
+      same && earlier.known ? Math.min(2 * earlier.pauseMs, offerLimits.pauseMsMax) : offerLimits.pauseMs;
+    const leastMs = (bytes.length / offerLimits.bytesPerSecond) * 1000;
+    const at = context.now + Math.max(pauseMs * (0.75 + context.random() / 2), leastMs);
+    const confirmed = earlier?.confirmed ?? sub.confirmed;
+    const words = {
+      message: rejected.size < wholeTextsMax ? message : cutTo(message),
+      refusedAt: context.now,
+    };
+    rejected.set(name, { confirmed, known, version: now, ...words, at, pauseMs });
+    sub.offerAt = Math.min(sub.offerAt, at);
+  });
+  // An empty response says something only where it is the whole state.
+  const stands = rejected.size > 0 || (all.length === 0 && !context.divisible);
+  sub.nacked = stands ? { version, at: context.now, message } : undefined;
+  if (known || !stands) sub.confirmed = sent.revision;
+  else if (context.divisible && suspects.length > 0) {
+    const middle = Math.ceil(suspects.length / 2);
+    sub.suspects = [suspects.slice(0, middle), suspects.slice(middle), ...sub.suspects];
+  }
+  return { isNews: news, refused: known ? suspects : [] };
+}
+
+/** Makes due what is to be offered again now. Newer state goes before, and takes along what it replaces. */
+export function offerAgain(sub: Subscription, group: { readonly changedAt: number }, now: number): void {
+  if (sub.rejected.size === 0 || sub.inFlight !== undefined || isPending(sub, group)) return;
+  for (;;) {
+    const [some, ...others] = sub.suspects;
+    if (some === undefined) break;
+    sub.suspects = others;
+    const left = some.filter((name) => sub.rejected.get(name)?.known === false);
+    for (const name of left) addFresh(sub, name, 'again');
+    if (left.length > 0) return;
+  }
+  if (now < sub.offerAt) return;
+  // What is offered now has a new time once it is refused.
+  sub.offerAt = now + offerLimits.pauseMs;
+  let next = Number.POSITIVE_INFINITY;
+  for (const [name, { at }] of sub.rejected) {
+    if (at <= now) addFresh(sub, name, 'again');
+    else next = Math.min(next, at);
+  }
+  sub.offerAt = Math.min(sub.offerAt, next);
+}
+
+/** The revision that added a resource; undefined: it is not known. */
+export type BornAt = (name: string) => number | undefined;
+
+/** Whether the client may go on with an older version of something that it refused. */
+export function standsInPlace(sub: Subscription, born: BornAt): boolean {
+  if (sub.nacked === undefined) return false;
+  if (sub.rejected.size === 0) return true;
+  for (const name of sub.rejected.keys()) if (mayHaveOlder(sub, name, born)) return true;
+  return false;
+}
+
+/** Whether the client may have an older version of one resource that it refused. */
+export function mayHaveOlder(sub: Subscription, name: string, born: BornAt): boolean {
+  const { confirmed = sub.confirmed } = sub.rejected.get(name) ?? {};
+  return confirmed === 0 ? !sub.blank : (born(name) ?? 0) <= confirmed;
+}

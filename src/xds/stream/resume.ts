@@ -1,0 +1,59 @@
+import { each, type Slices } from '../slices.ts';
+import type { Unsettled } from '../state/unsettled.ts';
+import { versionBytes } from './said-bytes.ts';
+import type { Subscribed } from './subscribed.ts';
+import { addFresh, isPending, resumeDelta, type Subscription } from './subscription.ts';
+
+/** What a client said that it has, of each type, until it is compared with what there is: once the class is whole. */
+export class Resuming<M extends Subscribed<M>> {
+  readonly #versions = new Map<M, ReadonlyMap<string, string>>();
+  #bytes = 0;
+
+  /** About what it takes to remember. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  isDue(): boolean {
+    return this.#versions.size > 0;
+  }
+
+  *add(member: M, versions: ReadonlyMap<string, string>): Slices {
+    this.#versions.set(member, versions);
+    yield* each(versions, ([name, version]) => {
+      this.#bytes += versionBytes(name, version);
+    });
+  }
+
+  /** Compares all of it, of the node with this id; `resumed` is called for each type. */
+  *run(unsettled: Unsettled, node: string, resumed: (sub: Subscription) => void): Slices {
+    for (const [member, versions] of this.#versions) {
+      yield* resume(member, versions, unsettled, node);
+      resumed(member.sub);
+    }
+    this.#versions.clear();
+    this.#bytes = 0;
+  }
+}
+
+/** Finds what a client that says what it has still lacks, and what it has that is no more. */
+function* resume<M>(
+  { sub, snapshot, group }: Subscribed<M>,
+  initialVersions: ReadonlyMap<string, string>,
+  unsettled: Unsettled,
+  node: string,
+): Slices {
+  // What changes meanwhile is told as a change.
+  const { changedAt } = group;
+  const names = () => (group.wildcard ? snapshot.marks.keys() : sub.set.names);
+  const current = (name: string) => snapshot.marks.get(name)?.resource?.version;
+  const again = new Map([...sub.fresh].filter(([, why]) => why === 'again'));
+  yield* resumeDelta(sub, initialVersions, names(), current);
+  for (const [name, why] of again) addFresh(sub, name, why);
+  if (unsettled.take(node, sub.rule.url))
+    yield* each(names(), (name) => {
+      if (current(name) !== undefined) addFresh(sub, name, 'again');
+    });
+  sub.revision = changedAt;
+  if (!isPending(sub, group)) sub.confirmed = sub.revision;
+}

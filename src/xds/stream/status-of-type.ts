@@ -1,0 +1,75 @@
+import type { Concern, NackStatus, TypeStatus } from '../events.ts';
+import { type Group, type Snapshot, sees } from '../state/snapshot.ts';
+import { type BornAt, mayHaveOlder } from './refusal.ts';
+import { isPending, type Subscription } from './subscription.ts';
+
+/** Whether all of a type that a concern names, as far as the stream sees it, was ACKed. */
+export function hasAcked<M>(
+  sub: Subscription,
+  group: Group<M>,
+  { revision, types, resources, lenient = false }: Concern,
+): boolean {
+  const { url } = sub.rule;
+  if (types?.includes(url) === false || resources?.has(url) === false) return true;
+  const names = resources?.get(url);
+  const counts = (name: string) => (names === undefined ? !lenient : names.has(name));
+  if (names === undefined ? !lenient && sub.rejected.size > 0 : hasAny(names, sub.rejected)) return false;
+  for (const name of sub.inFlight?.released ?? []) if (counts(name)) return false;
+  // A removal of unknown age is one that the client came with.
+  for (const [name, held] of sub.held) if (counts(name) && (held.revision ?? 0) <= revision) return false;
+  const idle = sub.inFlight === undefined && sub.suspects.length === 0 && !isPending(sub, group);
+  return idle || sub.confirmed >= Math.min(revision, group.changedAt);
+}
+
+/** Where a stream stands with one type. */
+export function standingOf<M>(
+  sub: Subscription,
+  group: Group<M>,
+  marks: Pick<Snapshot<M>['marks'], 'get'>,
+): TypeStatus {
+  const born: BornAt = (name) => marks.get(name)?.born;
+  const exists = (name: string) => sees(group, name) && marks.get(name)?.resource !== undefined;
+  const last = [sub.acked, sub.nacked].filter((one) => one !== undefined);
+  const due = sub.inFlight !== undefined || sub.held.size > 0 || isPending(sub, group);
+  const never = last.length === 0 && sub.inFlight === undefined && sub.confirmed === 0;
+  return {
+    typeUrl: sub.rule.url,
+    type: sub.rule.short,
+    state: sub.nacked ? 'NACKED' : never ? 'NOT SENT' : due ? 'STALE' : 'SYNCED',
+    version: sub.acked?.version,
+    sinceMs: last.length === 0 ? undefined : Math.max(...last.map(({ at }) => at)),
+    names: sub.wildcard ? undefined : sub.set.names.size,
+    absent: absentOf(sub, exists),
+    nack: sub.nacked && { version: sub.nacked.version, message: sub.nacked.message, ...refusedOf(sub, born) },
+    sent: sub.inFlight && { version: sub.inFlight.response.version, atMs: sub.inFlight.sentAt },
+  };
+}
+
+// For words, and where looking costs little: each status asks for each stream.
+const lookedAtMax = 200;
+const absentMax = 20;
+
+function absentOf({ set }: Subscription, exists: (name: string) => boolean): readonly string[] {
+  if (set.names.size > lookedAtMax) return [];
+  return [...set.names].filter((name) => !exists(name)).slice(0, absentMax);
+}
+
+// For words; `differences` has all of them.
+const refusedMax = 20;
+
+/** The names that are known to be refused, and when the first of them is offered again. */
+function refusedOf(sub: Subscription, born: BornAt): Pick<NackStatus, 'names' | 'lacking' | 'againAtMs'> {
+  const { rejected } = sub;
+  const known = [...rejected].filter(([, refusal]) => refusal.known);
+  const againAtMs =
+    rejected.size === 0 ? undefined : Math.min(...Array.from(rejected.values(), ({ at }) => at));
+  const names = known.slice(0, refusedMax).map(([name]) => name);
+  return { names, lacking: names.filter((name) => !mayHaveOlder(sub, name, born)), againAtMs };
+}
+
+/** Whether any of some names is in a map, whichever is longer. */
+function hasAny(names: ReadonlySet<string>, map: ReadonlyMap<string, unknown>): boolean {
+  const [few, many] = names.size < map.size ? [names, map] : [map, names];
+  for (const name of few.keys()) if (many.has(name)) return true;
+  return false;
+}

@@ -1,0 +1,196 @@
+import type { ServerHttp2Stream } from 'node:http2';
+import { unzipSync } from 'node:zlib';
+import type { Timer } from '../../base/clock.ts';
+import { MeshError } from '../../base/error.ts';
+import type { Pace } from '../admission/pace.ts';
+import { workOf } from '../admission/work.ts';
+import type { Slices } from '../slices.ts';
+import { FrameReader, frameOf, keepMessage } from '../wire/frame.ts';
+import type { Call } from './call.ts';
+import type { Intake } from './intake.ts';
+
+/** What becomes of what a call brings. */
+export interface Receiver {
+  /** Is given each message, a view that is good until it returns. */
+  receive(message: Buffer): void;
+  /** Is told the bytes of each read. */
+  wasRead(bytes: number): void;
+  /** Is told of each short piece of a message that is not its last one. */
+  shortPieceCame(): void;
+  /** Ends the call: a message is longer than may be. */
+  refuse(error: MeshError): void;
+  readonly intake: Intake;
+  readonly pace: Pace;
+  /** Its requests are dear, however short they are. */
+  isDear(): boolean;
+}
+
+/** The messages of one call, out; those that come in are given to the one who opened it. */
+export interface Messages {
+  write(message: Buffer): void;
+  /** Bytes that were written and have not gone out yet. */
+  unreadBytes(): number;
+  /** Calls `fn` once all of them have. */
+  whenRead(fn: () => void): void;
+  /** Calls `fn` once what came so far has been taken: nothing waits for its turn. */
+  whenTaken(fn: () => void): void;
+  /** Does work in slices, each when the line comes to it, and reads nothing more until all of it is done. */
+  inSlices(work: Slices): void;
+  /** Whatever still comes is passed over. */
+  stop(): void;
+}
+
+/**
+ * Reads and writes the messages of a call on its HTTP/2 stream. A message that is sent to many is framed once
+ * (docs/decisions/020), and one that is received is a view of what was read (041).
+ */
+export function openMessages(call: Call, receiver: Receiver): Messages {
+  const { http } = call;
+  return {
+    ...readFrames(http, receiver),
+    unreadBytes: () => (http.destroyed ? 0 : http.writableLength),
+    whenRead: (fn) => void http.once('drain', fn),
+    write: (message) => call.write(frameOf(message)),
+  };
+}
+
+/** What can be kept from giving more. */
+interface Source {
+  pause(): unknown;
+  once(event: 'close', fn: () => void): unknown;
+}
+
+/**
+ * Keeps a source from giving more where its connection has had more than its share. What it returns is asked before a message
+ * of so many bytes: whether there is to wait, or the call was ended for it. It calls `goOn` when that is over.
+ */
+function pacer(
+  source: Source,
+  { pace, refuse, isDear }: Receiver,
+  goOn: () => void,
+): (bytes: number) => boolean {
+  let timer: Timer | undefined;
+  source.once('close', () => timer?.cancel());
+  return (bytes) => {
+    try {
+      const wait = pace.mustWait(isDear() ? Number.POSITIVE_INFINITY : bytes, goOn);
+      if (wait === undefined) return false;
+      source.pause();
+      timer?.cancel();
+      timer = wait;
+    } catch (error) {
+      refuse(MeshError.from(error));
+    }
+    return true;
+  };
+}
+
+// What a piece costs before it is looked at: a client may send a message byte by byte.
+const pieceMs = 0.02;
+
+// A piece of fewer bytes than this is short.
+const shortBytes = 64;
+
+function readFrames(
+  http: ServerHttp2Stream,
+  receiver: Receiver,
+): Pick<Messages, 'whenTaken' | 'inSlices' | 'stop'> {
+  const { intake, pace } = receiver;
+  let [waits, isStopped] = [false, false];
+  let taken: (() => void) | undefined;
+  const resume = () => {
+    if (isStopped) return;
+    waits = false;
+    http.resume();
+    read(() => reader.goOn());
+    if (!waits) taken?.();
+  };
+  const mustWait = pacer(http, receiver, resume);
+  const work = workOf(pace, {
+    isOver: () => isStopped,
+    wait() {
+      waits = true;
+      http.pause();
+    },
+    resume,
+    failed: (error) => fail(error),
+  });
+  const reader = new FrameReader({
+    bytesMax: () => intake.bytesMax(),
+    mayTake(bytes, isCompressed) {
+      if (isStopped || work.isLeft()) return false;
+      waits = mustWait(isCompressed ? inflatedMax(bytes, intake.inflatedBytesMax) : bytes);
+      return !waits;
+    },
+    take(message, isCompressed) {
+      const isLeft = work.take(() =>
+        pace.run(() => receiver.receive(isCompressed ? inflated(message, intake.inflatedBytesMax) : message)),
+      );
+      if (isLeft) keepMessage(message);
+    },
+    // What waits here to be read is not late.
+    waiting: (bytes) => intake.waiting(waits ? 0 : bytes),
+  });
+  const fail = (error: unknown) => {
+    stop();
+    receiver.refuse(MeshError.from(error));
+  };
+  const read = (some: () => void) => {
+    try {
+      some();
+    } catch (error) {
+      fail(error);
+    }
+  };
+  const stop = () => {
+    if (isStopped) return;
+    isStopped = true;
+    work.cancel();
+    http.off('data', ours);
+    // What comes is dropped, so that its client sees the end.
+    if (http.destroyed) return;
+    http.on('data', ({ length }: Buffer) => {
+      receiver.wasRead(length);
+      pace.charge(pieceMs);
+    });
+    http.resume();
+  };
+  const ours = (chunk: Buffer) => {
+    receiver.wasRead(chunk.length);
+    pace.charge(pieceMs);
+    read(() => reader.read(chunk));
+    if (chunk.length < shortBytes && reader.isWithin()) receiver.shortPieceCame();
+    if (!waits && !isStopped && pace.isDue()) waits = mustWait(0);
+  };
+  http.on('data', ours);
+  return {
+    stop,
+    inSlices: (some) => work.add(some),
+    // A stream that is paused tells its end all the same, while its last message waits here.
+    whenTaken(fn) {
+      if (waits) taken = fn;
+      else fn();
+    },
+  };
+}
+
+// Names that are alike are deflated to a tenth or a thirtieth. What is a hundred times as long is a bomb.
+const inflationMax = 100;
+const inflatedBytesMin = 256 * 1024;
+
+/** What a compressed message of so many bytes may have when it is inflated. */
+function inflatedMax(bytes: number, bytesMax: number): number {
+  return Math.min(bytesMax, Math.max(inflatedBytesMin, inflationMax * bytes));
+}
+
+/** A message that was compressed by gzip or deflate. Throws MeshError where it is none, or has more than `bytesMax`. */
+function inflated(message: Buffer, bytesMax: number): Buffer {
+  const most = inflatedMax(message.length, bytesMax);
+  try {
+    return unzipSync(message, { maxOutputLength: most });
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE')
+      throw new MeshError('exhausted', `a request has more than ${most} bytes when it is inflated`);
+    throw new MeshError('invalid', 'a compressed request is neither gzip nor deflate', { cause });
+  }
+}

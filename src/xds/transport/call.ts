@@ -1,0 +1,136 @@
+import {
+  constants,
+  type IncomingHttpHeaders,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2';
+import type { TLSSocket } from 'node:tls';
+import type { Clock, Timer } from '../../base/clock.ts';
+import type { Frame } from '../wire/frame.ts';
+
+/** The codes of gRPC that are given here (grpc/doc/statuscodes.md). */
+export const grpcStatus = {
+  ...{ ok: 0, invalidArgument: 3, deadlineExceeded: 4, notFound: 5, resourceExhausted: 8 },
+  ...{ failedPrecondition: 9, unimplemented: 12, internal: 13, unavailable: 14 },
+} as const;
+
+const contentType = 'application/grpc+proto';
+const answerHeaders = {
+  ':status': 200,
+  'content-type': contentType,
+  'grpc-encoding': 'identity',
+  'grpc-accept-encoding': 'identity,deflate,gzip',
+};
+
+/**
+ * One gRPC call on its HTTP/2 stream, as gRPC over HTTP/2 lays it down (grpc/doc/PROTOCOL-HTTP2.md). What was asked on it is read from `http`
+ * by others (`call-messages.ts`); a call is answered here: its headers, its messages, its status.
+ */
+export class Call {
+  readonly http: ServerHttp2Stream;
+  readonly #onEnd: (() => void)[] = [];
+  #isOver = false;
+  #deadline: Timer | undefined;
+
+  constructor(http: ServerHttp2Stream) {
+    this.http = http;
+    // Each error of a stream ends it, which 'close' tells.
+    http.on('error', () => {});
+    http.once('close', () => this.#over());
+  }
+
+  get session(): ServerHttp2Session | undefined {
+    return this.http.session as ServerHttp2Session | undefined;
+  }
+
+  /** `address:port` of the client. */
+  peer(): string {
+    const { remoteAddress, remotePort } = this.session?.socket ?? {};
+    return remoteAddress === undefined ? 'unknown' : `${remoteAddress}:${remotePort}`;
+  }
+
+  /** The client's certificate in DER, where one was asked for and accepted. */
+  certificate(): Buffer | undefined {
+    const { session } = this;
+    if (session?.encrypted !== true) return undefined;
+    const socket = session.socket as TLSSocket;
+    return socket.authorized ? socket.getPeerCertificate().raw : undefined;
+  }
+
+  /** Ends the call with DEADLINE_EXCEEDED when the time is over that its client gave it (`grpc-timeout`). */
+  keepDeadline(headers: IncomingHttpHeaders, clock: Clock): void {
+    const given = headers['grpc-timeout'];
+    if (given === undefined) return;
+    const ms = timeoutMs(String(given));
+    if (ms === undefined) this.end(grpcStatus.internal, `grpc-timeout '${given}' is none`);
+    else
+      this.#deadline = clock.after(ms, () =>
+        this.end(grpcStatus.deadlineExceeded, 'the time is over that the call had'),
+      );
+  }
+
+  /** Calls `fn` once the call is over: it was given its status, or its stream is gone. */
+  whenOver(fn: () => void): void {
+    this.#onEnd.push(fn);
+  }
+
+  write(frame: Frame): void {
+    const { http } = this;
+    if (http.destroyed || http.closed || http.writableEnded) return;
+    if (!http.headersSent) http.respond(answerHeaders, { waitForTrailers: true });
+    http.write(frame);
+  }
+
+  /** Ends the call with a status, after what was written. Only the first one counts. */
+  end(status: number, words: string): void {
+    if (this.#isOver) return;
+    const { http } = this;
+    const trailers = { 'grpc-status': status, 'grpc-message': percentEncoded(words) };
+    if (!http.destroyed && !http.closed) {
+      if (http.headersSent) {
+        http.once('wantTrailers', () => http.sendTrailers(trailers));
+        http.end();
+      } else http.respond({ ':status': 200, 'content-type': contentType, ...trailers }, { endStream: true });
+      // Whatever still comes is dropped, so that its end is seen.
+      http.resume();
+    }
+    this.#over();
+  }
+
+  #over(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#deadline?.cancel();
+    for (const fn of this.#onEnd.splice(0)) fn();
+  }
+}
+
+/** Answers a stream that is no gRPC: it says so by its content type. */
+export function refuseOther(http: ServerHttp2Stream): void {
+  http.on('error', () => {});
+  if (http.destroyed || http.closed) return;
+  http.respond({ ':status': constants.HTTP_STATUS_UNSUPPORTED_MEDIA_TYPE }, { endStream: true });
+  http.resume();
+}
+
+export function isGrpc(headers: IncomingHttpHeaders): boolean {
+  return headers['content-type']?.startsWith('application/grpc') === true;
+}
+
+const unitMs = { H: 3_600_000, M: 60_000, S: 1_000, m: 1, u: 1e-3, n: 1e-6 } as const;
+
+/** Milliseconds of a `grpc-timeout`, such as `10S`; undefined where it is none. */
+export function timeoutMs(text: string): number | undefined {
+  const [, digits, unit] = /^(\d{1,8})([HMSmun])$/.exec(text) ?? [];
+  return digits === undefined ? undefined : Number(digits) * unitMs[unit as keyof typeof unitMs];
+}
+
+/** `grpc-message`: UTF-8 in which all is percent-encoded but what ASCII can show (PROTOCOL-HTTP2.md, "Percent-Encoded"). */
+export function percentEncoded(words: string): string {
+  return words.replace(/[^\x20-\x24\x26-\x7e]+/g, (some) =>
+    Buffer.from(some).reduce(
+      (text, byte) => `${text}%${byte.toString(16).toUpperCase().padStart(2, '0')}`,
+      '',
+    ),
+  );
+}

@@ -1,0 +1,312 @@
+import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
+import { type Clock, sleep } from '../../base/clock.ts';
+import type { MeshError, MeshErrorCode } from '../../base/error.ts';
+import { shown } from '../../base/shown.ts';
+import type { Admission } from '../admission/admission.ts';
+import {
+  type AdmissionLevels,
+  type AdmissionLimits,
+  admissionLimits,
+  type TurnedAway,
+} from '../admission/admission-limits.ts';
+import type { BudgetLimits } from '../admission/budget.ts';
+import { type PaceLimits, Paces, paceLimits } from '../admission/pace.ts';
+import type { Peer } from '../events.ts';
+import type { Slices } from '../slices.ts';
+import { Call, grpcStatus, isGrpc, refuseOther } from './call.ts';
+import { openMessages } from './call-messages.ts';
+import { handOver } from './handover.ts';
+import { type IntakeLimits, Intakes, intakeLimits } from './intake.ts';
+import { SessionKeepalive } from './keepalive.ts';
+import { openListener, type TlsOptions } from './listener.ts';
+import { collectWhatWasRead } from './young-memory.ts';
+
+/** One stream as the server above it sees it: bytes in, bytes out. A unary call is a stream of one message each way. */
+export interface Stream {
+  readonly peer: Peer;
+  write(bytes: Buffer): void;
+  /** Ends the stream: all was said. */
+  end(): void;
+  /** Bytes that were written and have not gone out: the client does not read them. */
+  unreadBytes(): number;
+  /** Calls `fn` once all of them have. */
+  whenRead(fn: () => void): void;
+  /** Ends the stream with an error that the client sees. */
+  refuse(error: MeshError): void;
+  /** Does work that a request asks for in slices, with others served between them, before anything else of the stream is read. */
+  inSlices(work: Slices): void;
+  /** The client has said who it is: it may send longer messages. */
+  known(): void;
+  /** Its requests are dear, however short they are: they wait in line where many are. */
+  dear(): void;
+}
+
+/** What the server above does with a stream. */
+export interface StreamHandler {
+  /** `bytes` are good until this returns, and what it gives to `Stream.inSlices` is done. */
+  receive(bytes: Buffer): void;
+  /** The stream is refused, by `Stream.refuse` or for what its client leaves unfinished; `closed` follows. */
+  refused?(error: MeshError): void;
+  /** The client will ask no more, and may still wait for answers. Without it, that ends the stream. */
+  halfClosed?(): void;
+  closed(): void;
+}
+
+/** What serves the streams of each method, by its path: `/SERVICE/METHOD`. */
+export type Services = ReadonlyMap<string, (stream: Stream) => StreamHandler>;
+
+/** A gRPC server that listens. */
+export interface Listening {
+  readonly port: number;
+  /** How full it is. */
+  levels(): Levels;
+  /** Takes no more connections, and ends those that have streams one after another, within `overMs`; see `handOver`. */
+  handOver(overMs: number): Promise<void>;
+  /** Lets streams go on for `graceMs` at most, then ends them. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** What clients may do; what is absent is as docs/xds.md states. */
+export interface XdsLimits {
+  readonly admission?: Partial<AdmissionLimits>;
+  readonly pace?: Partial<PaceLimits>;
+  readonly intake?: Partial<IntakeLimits>;
+  readonly budget?: Partial<BudgetLimits>;
+}
+
+/** What limits are there for, as it is now. */
+export interface Levels extends AdmissionLevels {
+  /** Bytes of unfinished messages. */
+  readonly unfinishedBytes: number;
+  /** Connections that were dropped since the start as nothing came on them any more. */
+  readonly silentTotal: number;
+  /** Connections whose requests wait for their share of the processor, and how often one did. */
+  readonly paced: number;
+  readonly pacedTotal: number;
+}
+
+/** How a server is set up beside its services. */
+export interface ListenOptions {
+  readonly limits?: XdsLimits;
+  /** As `XdsServerOptions.collectYoungMemory`. */
+  readonly collectYoungMemory?: boolean;
+  turnedAway?(one: TurnedAway): void;
+}
+
+const keepaliveTimes = {
+  // A half-open connection is noticed within 5 + 8 + 2 s; the project's bound is 15 s.
+  used: { quietMs: 5_000, answerMs: 8_000 },
+  // Of a connection that has never had a stream nobody waits for anything.
+  unused: { quietMs: 60_000, answerMs: 60_000 },
+};
+
+/**
+ * Serves gRPC on `address` (`host:port`; port 0 takes a free one). Messages stay bytes: what they mean is
+ * none of gRPC's business. Throws MeshError 'unavailable' when the address cannot be bound.
+ */
+export async function listen(
+  address: string,
+  tls: TlsOptions | undefined,
+  clock: Clock,
+  services: Services,
+  options: ListenOptions = {},
+): Promise<Listening> {
+  const { limits = {}, turnedAway = () => {}, collectYoungMemory = false } = options;
+  const calls = new Set<Call>();
+  const keepalive = new SessionKeepalive(clock, keepaliveTimes);
+  const wasRead = collectYoungMemory ? collectWhatWasRead() : () => {};
+  const intakes = new Intakes(clock, { ...intakeLimits, ...limits.intake });
+  const paces = new Paces(clock, { ...paceLimits, ...limits.pace });
+  const listener = await openListener(tls, address, {
+    ...{ clock, turnedAway, limits: { ...admissionLimits, ...limits.admission } },
+    began: (session) => keepalive.began(session),
+    opened(http, headers) {
+      if (!isGrpc(headers)) {
+        refuseOther(http);
+        return;
+      }
+      const call = new Call(http);
+      const open = services.get(headers[':path'] ?? '');
+      if (open === undefined) {
+        call.end(
+          grpcStatus.unimplemented,
+          `there is no method ${shown(headers[':path'] ?? '', pathBytesMax)}`,
+        );
+        return;
+      }
+      calls.add(call);
+      http.once('close', () => calls.delete(call));
+      if (call.session !== undefined) keepalive.used(call.session);
+      serveCall(call, open, { clock, intakes, paces, wasRead, admission: listener.admission });
+      call.keepDeadline(headers, clock);
+    },
+  });
+  return {
+    port: listener.port,
+    levels: () => ({
+      ...listener.admission.levels(),
+      ...{ unfinishedBytes: intakes.bytes, paced: paces.waiting, pacedTotal: paces.waits },
+      silentTotal: keepalive.dropped,
+    }),
+    async handOver(overMs) {
+      listener.stop();
+      const connections = [...calls].map(({ session }) => session);
+      await handOver(departures(calls), overMs, clock);
+      // What the last were told has to go out: a connection that was closed ends behind it.
+      const isThere = () => connections.some((one) => one?.destroyed === false);
+      for (let looks = 0; looks < 50 && isThere(); looks += 1) await sleep(clock, 20);
+    },
+    async close(graceMs) {
+      listener.stop();
+      await close(listener.sessions, calls, clock, graceMs);
+      listener.admission.destroy();
+    },
+  };
+}
+
+const pathBytesMax = 200;
+
+function serveCall(
+  call: Call,
+  open: (stream: Stream) => StreamHandler,
+  reading: {
+    readonly clock: Clock;
+    readonly intakes: Intakes;
+    readonly paces: Paces;
+    wasRead(bytes: number): void;
+    readonly admission: Admission;
+  },
+): void {
+  let ended = false;
+  const end = () => {
+    if (ended) return;
+    ended = true;
+    intake.close();
+    messages.stop();
+    handler.closed();
+  };
+  const refuse = (error: MeshError) => {
+    if (ended) return;
+    handler.refused?.(error);
+    end();
+    closeUnread(http, reading.clock);
+    call.end(statusByCode[error.code], error.message);
+  };
+  const finish = () => {
+    end();
+    call.end(grpcStatus.ok, 'OK');
+  };
+  let isDear = false;
+  const { http } = call;
+  const connection = call.session ?? call;
+  const intake = reading.intakes.open(connection, refuse);
+  const counter = reading.admission.usefulOf(http);
+  const messages = openMessages(call, {
+    receive: (bytes) => {
+      if (!ended) handler.receive(bytes);
+    },
+    wasRead(bytes) {
+      reading.wasRead(bytes);
+      if (counter !== undefined) counter.useful += bytes;
+    },
+    shortPieceCame() {
+      if (!reading.admission.pieceCame(http)) http.destroy();
+    },
+    refuse,
+    intake,
+    pace: reading.paces.of(connection),
+    isDear: () => isDear,
+  });
+  const certificate = call.certificate();
+  const handler = open({
+    peer: { address: call.peer(), ...(certificate && { certificate }) },
+    unreadBytes: () => messages.unreadBytes(),
+    whenRead: (fn) => messages.whenRead(fn),
+    write(bytes) {
+      if (!ended) messages.write(bytes);
+    },
+    end: finish,
+    refuse,
+    inSlices(work) {
+      if (!ended) messages.inSlices(work);
+    },
+    known() {
+      intake.known();
+      reading.admission.settled(http);
+    },
+    dear() {
+      isDear = true;
+    },
+  });
+  const halfClosed = () => {
+    if (!ended && handler.halfClosed !== undefined) handler.halfClosed();
+    else finish();
+  };
+  http.once('end', () => messages.whenTaken(halfClosed));
+  call.whenOver(end);
+}
+
+// For a client that does not read why it is refused.
+const refusalMsMax = 10_000;
+
+/** Closes a stream that has been refused, where its client does not read that: else it would stay as long as its connection. */
+function closeUnread(http: ServerHttp2Stream, clock: Clock): void {
+  const timer = clock.after(refusalMsMax, () => http.close(constants.NGHTTP2_ENHANCE_YOUR_CALM));
+  http.once('close', () => timer.cancel());
+}
+
+const statusByCode: Readonly<Record<MeshErrorCode, number>> = {
+  invalid: grpcStatus.invalidArgument,
+  unsupported: grpcStatus.invalidArgument,
+  'not-found': grpcStatus.notFound,
+  exhausted: grpcStatus.resourceExhausted,
+  late: grpcStatus.deadlineExceeded,
+  unavailable: grpcStatus.unavailable,
+  conflict: grpcStatus.failedPrecondition,
+  internal: grpcStatus.internal,
+};
+
+/** What ends each connection: the status of its streams, and GOAWAY, so that its client opens none on it again. */
+function departures(calls: ReadonlySet<Call>): (() => void)[] {
+  const byConnection = new Map<object, Call[]>();
+  for (const call of calls) {
+    const connection = call.session ?? call;
+    byConnection.set(connection, [...(byConnection.get(connection) ?? []), call]);
+  }
+  return [...byConnection.values()].map((own) => () => {
+    const session = own[0]?.session;
+    for (const call of own) call.end(grpcStatus.unavailable, goingAway);
+    session?.close();
+  });
+}
+
+const goingAway = 'this server is going away: connect again';
+
+/** Ends the streams, which clients take up again elsewhere, and waits until the connections are gone, `graceMs` at most. */
+async function close(
+  sessions: ReadonlySet<ServerHttp2Session>,
+  calls: ReadonlySet<Call>,
+  clock: Clock,
+  graceMs: number,
+): Promise<void> {
+  // The clock's timers let a process end; one that waits for this must not end before it is done.
+  const alive = new MessageChannel();
+  alive.port1.ref();
+  await new Promise<void>((resolve) => {
+    const force = clock.after(graceMs, () => {
+      for (const session of sessions) session.destroy();
+      resolve();
+    });
+    const gone = [...sessions].map(
+      (session) =>
+        new Promise<void>((left) => void (session.destroyed ? left() : session.once('close', left))),
+    );
+    for (const session of sessions) session.close();
+    for (const call of calls) call.end(grpcStatus.unavailable, 'server is closing');
+    void Promise.all(gone).then(() => {
+      force.cancel();
+      resolve();
+    });
+  });
+  alive.port1.close();
+}

@@ -1,0 +1,334 @@
+import { MeshError } from '../../base/error.ts';
+import { shown } from '../../base/shown.ts';
+import type { EncodedResource } from '../codec/codec.ts';
+import { ownBytes } from '../codec/own-bytes.ts';
+import type { Slices } from '../slices.ts';
+import { lengthOf, messageOf } from './frame.ts';
+import {
+  ChunkWalk,
+  type Cursor,
+  field,
+  fieldHead,
+  fieldsInSlices,
+  readChunk,
+  readText,
+  readVarint,
+  skip,
+  skipChunk,
+} from './varint.ts';
+
+/** A DiscoveryRequest, as far as the server reads it. `names` are the bytes of the resource_names fields. */
+export interface SotwRequest {
+  readonly typeUrl: string;
+  readonly nonce: string;
+  readonly node: Buffer | undefined;
+  readonly error: string | undefined;
+  readonly names: Buffer;
+  /** Whether the client has accepted a version of the type. */
+  readonly hasVersion: boolean;
+}
+
+/** A DeltaDiscoveryRequest, as far as the server reads it. */
+export interface DeltaRequest {
+  readonly typeUrl: string;
+  readonly nonce: string;
+  readonly node: Buffer | undefined;
+  readonly error: string | undefined;
+  /** The bytes of the resource_names_subscribe fields, which `parseNames` reads. */
+  readonly names: Buffer;
+  readonly unsubscribe: readonly string[];
+  readonly initialVersions: ReadonlyMap<string, string>;
+}
+
+const none: Buffer = Buffer.alloc(0);
+const nameTag = (3 << 3) | 2;
+// The longest type URL of Envoy's API has 130 bytes; a nonce is a number of ours.
+const typeUrlBytesMax = 512;
+const nonceBytesMax = 128;
+// What a client refused, and why: Envoy's reasons name a field and quote a value.
+const errorBytesMax = 4_096;
+
+/** A request that is read piece by piece. */
+export interface Reading<R> {
+  /** Reads about so many bytes more; whether that was all. Throws MeshError 'invalid'. */
+  step(bytesMax?: number): boolean;
+  /** What was read, when it is all. */
+  request(): R;
+}
+
+/**
+ * Reads a DiscoveryRequest. An ACK repeats all names of the subscription: where they are byte for byte one
+ * of `lastNames` (one for each type: the type comes after the names), that very Buffer is given back and no
+ * name is read.
+ */
+export function readSotwRequest(bytes: Buffer, lastNames: readonly Buffer[] = []): Reading<SotwRequest> {
+  const names = new NameRuns(bytes, lastNames);
+  const [typeUrl, nonce] = [new ShortText('type_url', typeUrlBytesMax), noncePlace()];
+  let hasVersion = false;
+  let node: Buffer | undefined;
+  let error: string | undefined;
+  const walk = walkTopFields(bytes, (id, cursor, start) => {
+    if (id === 3) names.read(cursor, start);
+    else if (id === 1) hasVersion = skipChunk(cursor) > 0;
+    else if (id === 2) node = readChunk(cursor);
+    else if (id === 4) typeUrl.read(cursor);
+    else if (id === 5) nonce.read(cursor);
+    else if (id === 6) error = statusMessage(readChunk(cursor));
+    return id <= 6;
+  });
+  return {
+    step: (bytesMax) => walk.step(bytesMax),
+    request: () => ({
+      ...{ typeUrl: typeUrl.of(bytes), nonce: nonce.of(bytes), node, error, hasVersion },
+      names: names.joined(),
+    }),
+  };
+}
+
+/** `readSotwRequest` at once. */
+export function parseSotwRequest(bytes: Buffer, lastNames: readonly Buffer[] = []): SotwRequest {
+  return whole(readSotwRequest(bytes, lastNames));
+}
+
+function whole<R>(reading: Reading<R>): R {
+  reading.step();
+  return reading.request();
+}
+
+const noncePlace = () => new ShortText('response_nonce', nonceBytesMax);
+
+/**
+ * A text of which a client has no reason to send more than so many bytes. It is decoded once, however often its field comes: the
+ * last one counts.
+ */
+class ShortText {
+  private readonly field: string;
+  private readonly bytesMax: number;
+  private start = 0;
+  private end = 0;
+
+  constructor(field: string, bytesMax: number) {
+    this.field = field;
+    this.bytesMax = bytesMax;
+  }
+
+  /** Throws MeshError 'invalid' where it is longer. */
+  read(cursor: Cursor): void {
+    const length = skipChunk(cursor);
+    if (length > this.bytesMax)
+      throw new MeshError('invalid', `${this.field} has ${length} bytes: at most ${this.bytesMax} are read`);
+    this.end = cursor.at;
+    this.start = this.end - length;
+  }
+
+  of(bytes: Buffer): string {
+    return bytes.toString('utf8', this.start, this.end);
+  }
+}
+
+// Shorter than this, a run is copied faster byte by byte.
+const copiedBytesMin = 32;
+
+/**
+ * The fields of resource names in a request. Other fields may stand between any two names: their runs are noted as numbers, and
+ * copied once.
+ */
+class NameRuns {
+  private readonly bytes: Buffer;
+  private readonly lastNames: readonly Buffer[];
+  /** Where each begins and ends. */
+  private readonly places: number[] = [];
+  private total = 0;
+  /** The one of `lastNames` that the only run is. */
+  private known: Buffer | undefined;
+
+  constructor(bytes: Buffer, lastNames: readonly Buffer[]) {
+    this.bytes = bytes;
+    this.lastNames = lastNames;
+  }
+
+  /** Reads the run that begins with the field at `start`, or as much of it as is read at once. */
+  read(cursor: Cursor, start: number): void {
+    const { places } = this;
+    const goesOn = places.at(-1) === start;
+    const known = namesRun(this.bytes, start, cursor, goesOn ? [] : this.lastNames);
+    this.known = goesOn ? undefined : known;
+    if (goesOn) places[places.length - 1] = cursor.at;
+    else places.push(start, cursor.at);
+    this.total += cursor.at - start;
+  }
+
+  /** All of them as one run. */
+  joined(): Buffer {
+    const { bytes, places } = this;
+    const [first = 0, last = 0] = places;
+    if (places.length === 0) return none;
+    if (places.length === 2) return this.known ?? bytes.subarray(first, last);
+    const out = Buffer.allocUnsafe(this.total);
+    let at = 0;
+    for (let i = 0; i < places.length; i += 2) {
+      const [from, to] = [places[i] ?? 0, places[i + 1] ?? 0];
+      if (to - from >= copiedBytesMin) at += bytes.copy(out, at, from, to);
+      else for (let byte = from; byte < to; byte += 1, at += 1) out[at] = bytes[byte] ?? 0;
+    }
+    return out;
+  }
+}
+
+// What is read of a run before others have their turn.
+const runBytesMax = 16 * 1024;
+
+/** Reads resource_names fields from `start` on that follow each other. The one of `lastNames` that they are, if any. */
+function namesRun(
+  bytes: Buffer,
+  start: number,
+  cursor: Cursor,
+  lastNames: readonly Buffer[],
+): Buffer | undefined {
+  for (const last of lastNames) {
+    const end = start + last.length;
+    const fits = last.length > 0 && end <= bytes.length && bytes[end] !== nameTag;
+    if (!fits || bytes.compare(last, 0, last.length, start, end) !== 0) continue;
+    cursor.at = end;
+    return last;
+  }
+  skip(cursor, 2);
+  const enough = start + runBytesMax;
+  while (bytes[cursor.at] === nameTag && cursor.at < enough) {
+    cursor.at += 1;
+    skip(cursor, 2);
+  }
+  return undefined;
+}
+
+/** Gives each name in the bytes of `SotwRequest.names` or `DeltaRequest.names`. */
+export function* eachName(names: Buffer): Iterable<string> {
+  for (const cursor: Cursor = { bytes: names, at: 0 }; cursor.at < names.length; ) {
+    readVarint(cursor);
+    yield readText(cursor);
+  }
+}
+
+/** Reads a DeltaDiscoveryRequest. */
+export function readDeltaRequest(bytes: Buffer): Reading<DeltaRequest> {
+  const unsubscribe: string[] = [];
+  const initialVersions = new Map<string, string>();
+  const names = new NameRuns(bytes, []);
+  const [typeUrl, nonce] = [new ShortText('type_url', typeUrlBytesMax), noncePlace()];
+  let node: Buffer | undefined;
+  let error: string | undefined;
+  const walk = walkTopFields(bytes, (id, cursor, start) => {
+    if (id === 3) names.read(cursor, start);
+    else if (id === 1) node = readChunk(cursor);
+    else if (id === 2) typeUrl.read(cursor);
+    else if (id === 4) unsubscribe.push(readText(cursor));
+    else if (id === 5) initialVersions.set(...mapEntry(readChunk(cursor)));
+    else if (id === 6) nonce.read(cursor);
+    else if (id === 7) error = statusMessage(readChunk(cursor));
+    return id >= 1 && id <= 7;
+  });
+  return {
+    step: (bytesMax) => walk.step(bytesMax),
+    request: () => ({
+      ...{ typeUrl: typeUrl.of(bytes), nonce: nonce.of(bytes), node, error, unsubscribe, initialVersions },
+      names: names.joined(),
+    }),
+  };
+}
+
+/** `readDeltaRequest` at once. */
+export function parseDeltaRequest(bytes: Buffer): DeltaRequest {
+  return whole(readDeltaRequest(bytes));
+}
+
+function walkTopFields(
+  bytes: Buffer,
+  take: (id: number, cursor: Cursor, start: number) => boolean,
+): ChunkWalk {
+  return new ChunkWalk(bytes, 'a discovery request', take);
+}
+
+/** `google.rpc.Status` as one line: the message, cut, or the code where there is none. */
+function statusMessage(bytes: Buffer): string {
+  let message = '';
+  let code = 0;
+  for (const cursor: Cursor = { bytes, at: 0 }; cursor.at < bytes.length; ) {
+    const tag = readVarint(cursor);
+    if (tag === 8) code = readVarint(cursor);
+    else if (tag === 18) message = shown(readChunk(cursor), errorBytesMax);
+    else skip(cursor, tag & 7);
+  }
+  return message === '' ? `status ${code}` : message;
+}
+
+function mapEntry(bytes: Buffer): [key: string, value: string] {
+  let key = '';
+  let value = '';
+  for (const cursor: Cursor = { bytes, at: 0 }; cursor.at < bytes.length; ) {
+    const tag = readVarint(cursor);
+    if (tag === 10) key = readText(cursor);
+    else if (tag === 18) value = readText(cursor);
+    else skip(cursor, tag & 7);
+  }
+  return [key, value];
+}
+
+/** What a response says besides its resources. */
+export interface ResponseHead {
+  readonly typeUrl: string;
+  readonly version: string;
+  readonly nonce: string;
+}
+
+/** A resource as it stands in a response, in parts. */
+type Entry = readonly Uint8Array[];
+
+// A resource goes to many streams: its entry is made once for each protocol.
+const sotwEntries = new WeakMap<EncodedResource, Entry>();
+const deltaEntries = new WeakMap<EncodedResource, Entry>();
+// A longer resource is not copied into its entry: the routes of 30,000 Groups have 40 MB.
+const copiedBytesMax = 16 * 1024;
+
+function entryOf(resource: EncodedResource, delta: boolean): Entry {
+  const cache = delta ? deltaEntries : sotwEntries;
+  const known = cache.get(resource);
+  if (known !== undefined) return known;
+  const { bytes } = resource;
+  const inAny = [field(1, resource.typeUrl), fieldHead(2, bytes.length)];
+  const any = [fieldHead(2, lengthOf(inAny) + bytes.length), ...inAny];
+  const before = delta ? [field(1, resource.version), ...any] : any;
+  const after = delta ? [field(3, resource.name)] : [];
+  const entry = delta ? [fieldHead(2, lengthOf(before) + bytes.length + lengthOf(after)), ...before] : before;
+  const made =
+    bytes.length > copiedBytesMax
+      ? [ownBytes(Buffer.concat(entry)), bytes, ...after.map(ownBytes)]
+      : [ownBytes(Buffer.concat([...entry, bytes, ...after]))];
+  cache.set(resource, made);
+  return made;
+}
+
+/** A DiscoveryResponse: resources already encoded, put one after the other. */
+export function buildSotwResponse(head: ResponseHead, resources: readonly EncodedResource[]): Buffer {
+  return messageOf([
+    field(1, head.version),
+    ...resources.flatMap((resource) => entryOf(resource, false)),
+    field(4, head.typeUrl),
+    field(5, head.nonce),
+  ]);
+}
+
+/** A DeltaDiscoveryResponse: resources already encoded, put one after the other. */
+export function* buildDeltaResponse(
+  head: ResponseHead,
+  resources: readonly EncodedResource[],
+  removed: readonly string[],
+): Slices<Buffer> {
+  const gone = yield* fieldsInSlices(6, removed);
+  return messageOf([
+    field(1, head.version),
+    ...resources.flatMap((resource) => entryOf(resource, true)),
+    field(4, head.typeUrl),
+    field(5, head.nonce),
+    gone,
+  ]);
+}

@@ -1,0 +1,161 @@
+import { MeshError } from '../../base/error.ts';
+import { each, type Slices } from '../slices.ts';
+
+/** The few parts of protobuf's wire format that requests and responses need, on plain Buffers. */
+
+/** A cursor over a message. Reading past the end throws RangeError. */
+export interface Cursor {
+  readonly bytes: Buffer;
+  at: number;
+}
+
+/** Reads a varint of at most 32 bits' worth; longer ones (64-bit fields) are read and truncated. */
+export function readVarint(cursor: Cursor): number {
+  let value = 0;
+  for (let shift = 0; shift < 70; shift += 7) {
+    const byte = cursor.bytes[cursor.at];
+    if (byte === undefined) throw new RangeError('message is cut short');
+    cursor.at += 1;
+    if (shift < 32) value |= (byte & 0x7f) << shift;
+    if (byte < 0x80) return value >>> 0;
+  }
+  throw new RangeError('varint is too long');
+}
+
+/** Reads a length-delimited field's content, as a view. */
+export function readChunk(cursor: Cursor): Buffer {
+  const end = endOfChunk(cursor);
+  const chunk = cursor.bytes.subarray(cursor.at, end);
+  cursor.at = end;
+  return chunk;
+}
+
+function endOfChunk(cursor: Cursor): number {
+  const length = readVarint(cursor);
+  if (cursor.at + length > cursor.bytes.length) throw new RangeError('message is cut short');
+  return cursor.at + length;
+}
+
+/** Passes over a length-delimited field's content; its length. */
+export function skipChunk(cursor: Cursor): number {
+  const end = endOfChunk(cursor);
+  const length = end - cursor.at;
+  cursor.at = end;
+  return length;
+}
+
+/** Reads a string field. */
+export function readText(cursor: Cursor): string {
+  const end = endOfChunk(cursor);
+  // A view of each would cost more than its text.
+  const text = cursor.bytes.toString('utf8', cursor.at, end);
+  cursor.at = end;
+  return text;
+}
+
+/** Skips the content of a field of this wire type. */
+export function skip(cursor: Cursor, wire: number): void {
+  if (wire === 0) readVarint(cursor);
+  else if (wire === 1) cursor.at += 8;
+  else if (wire === 2) cursor.at = endOfChunk(cursor);
+  else if (wire === 5) cursor.at += 4;
+  else throw new RangeError(`wire type ${wire} is not known`);
+  if (cursor.at > cursor.bytes.length) throw new RangeError('message is cut short');
+}
+
+// A newer client says a few more things than are known here; each field takes time, and of 32 MiB there can be 16 million.
+const skippedMax = 1_000;
+
+/** Reads a field's content from the cursor, or says that it did not. */
+type Take = (id: number, cursor: Cursor, start: number) => boolean;
+
+/**
+ * A walk through the length-delimited fields of a message. `take` reads a field's content, or says that it did not: then it
+ * is skipped, as newer fields and all of other kinds are.
+ */
+export class ChunkWalk {
+  private readonly cursor: Cursor;
+  private readonly what: string;
+  private readonly take: Take;
+  private skipped = 0;
+
+  constructor(bytes: Buffer, what: string, take: Take) {
+    this.cursor = { bytes, at: 0 };
+    this.what = what;
+    this.take = take;
+  }
+
+  /** Goes on for about so many bytes. Whether it is through. Throws MeshError 'invalid' when the bytes are not `what`. */
+  step(bytesMax = Number.POSITIVE_INFINITY): boolean {
+    const { cursor, take } = this;
+    const { length } = cursor.bytes;
+    const end = Math.min(length, cursor.at + bytesMax);
+    try {
+      while (cursor.at < end) {
+        const start = cursor.at;
+        const tag = readVarint(cursor);
+        if (tag >>> 3 === 0) throw new RangeError('field number 0 is none');
+        if ((tag & 7) === 2 && take(tag >>> 3, cursor, start)) continue;
+        skip(cursor, tag & 7);
+        this.skipped += 1;
+        if (this.skipped > skippedMax)
+          throw new RangeError(`more than ${skippedMax} fields are none that it has`);
+      }
+    } catch (cause) {
+      if (cause instanceof MeshError) throw cause;
+      throw new MeshError('invalid', `not ${this.what}: ${MeshError.from(cause).message}`, { cause });
+    }
+    return cursor.at >= length;
+  }
+}
+
+/** Walks through a whole message; see `ChunkWalk`. */
+export function eachChunk(bytes: Buffer, what: string, take: Take): void {
+  new ChunkWalk(bytes, what, take).step();
+}
+
+function varint(value: number): number[] {
+  const out: number[] = [];
+  let rest = value;
+  for (; rest > 0x7f; rest >>>= 7) out.push((rest & 0x7f) | 0x80);
+  out.push(rest);
+  return out;
+}
+
+/** A length-delimited field: its tag, its length and its content. */
+export function field(id: number, content: Uint8Array | string): Buffer {
+  const body = typeof content === 'string' ? Buffer.from(content, 'utf8') : content;
+  return Buffer.concat([fieldHead(id, body.length), body]);
+}
+
+/** What stands before the content of a length-delimited field. */
+export function fieldHead(id: number, length: number): Buffer {
+  return Buffer.from([...varint((id << 3) | 2), ...varint(length)]);
+}
+
+/** A field that is a number of at most 32 bits, or an enum. */
+export function numberField(id: number, value: number): Buffer {
+  return Buffer.from([...varint(id << 3), ...varint(value)]);
+}
+
+/** A repeated string field. In one piece: a buffer for each of 100,000 names would cost more than they do. */
+export function* fieldsInSlices(id: number, texts: readonly string[]): Slices<Buffer> {
+  const heads = 10;
+  const out = Buffer.allocUnsafe(texts.reduce((sum, text) => sum + heads + 3 * text.length, 0));
+  let at = 0;
+  const put = (value: number) => {
+    let rest = value;
+    for (; rest > 0x7f; rest >>>= 7) {
+      out[at] = (rest & 0x7f) | 0x80;
+      at += 1;
+    }
+    out[at] = rest;
+    at += 1;
+  };
+  yield* each(texts, (text) => {
+    put((id << 3) | 2);
+    put(Buffer.byteLength(text));
+    at += out.write(text, at);
+  });
+  return Buffer.from(out.subarray(0, at));
+}

@@ -1,0 +1,275 @@
+import { type Clock, systemClock } from '../base/clock.ts';
+import { MeshError } from '../base/error.ts';
+import { type Logger, silentLogger } from '../base/log.ts';
+import { type Random, seededRandom } from '../base/random.ts';
+import { shed } from './admission/shed.ts';
+import type { Cause } from './cause.ts';
+import type { ResourceChange } from './change.ts';
+import type { ResourceJson } from './codec/codec.ts';
+import type { Concern, Hooks, Node, Peer, ResourceDifference, Stats, StreamStatus } from './events.ts';
+import { type Applied, Hub } from './hub.ts';
+import { clientStatus } from './services/client-status.ts';
+import { discovery } from './services/discovery.ts';
+import { Health, healthService } from './services/health.ts';
+import { reflection, reflectionServices } from './services/reflection.ts';
+import { Answering } from './services/tool-calls.ts';
+import {
+  type Levels,
+  type Listening,
+  listen,
+  type Services,
+  type XdsLimits,
+} from './transport/grpc-server.ts';
+import type { TlsOptions } from './transport/listener.ts';
+
+export { MeshError, type MeshErrorCode } from '../base/error.ts';
+export type { LogFields, Logger } from '../base/log.ts';
+export { sharedMessage } from '../base/shared-message.ts';
+export type { AdmissionLimit, TurnedAway } from './admission/admission-limits.ts';
+export type { Cause } from './cause.ts';
+export type { ResourceChange } from './change.ts';
+export type { ResourceJson } from './codec/codec.ts';
+export type {
+  Ack,
+  Concern,
+  Hooks,
+  Nack,
+  NackStatus,
+  Node,
+  Peer,
+  RefusedStream,
+  ResourceDifference,
+  Stats,
+  StreamInfo,
+  StreamStatus,
+  TypeStatus,
+} from './events.ts';
+export type { Applied } from './hub.ts';
+export type { Levels, XdsLimits } from './transport/grpc-server.ts';
+export type { TlsOptions } from './transport/listener.ts';
+
+/** How an xDS server is set up. All optional. */
+export interface XdsServerOptions extends Hooks {
+  /**
+   * The class whose resources a node gets; by default its `id`, so that each node is a class of its own. A
+   * node without a class (undefined), or for which this throws a MeshError, is refused.
+   */
+  readonly classOf?: (node: Node, peer: Peer) => string | undefined;
+  /** False: no answer is given before `release()`. Default true. */
+  readonly ready?: boolean;
+  readonly log?: Logger;
+  readonly clock?: Clock;
+  /** For the pauses after which what was refused is offered again. By default seeded with the time. */
+  readonly random?: Random;
+  /** The longest time a change waits while the server is busy pushing, in milliseconds. Default 50. */
+  readonly holdoffMsMax?: number;
+  /** How long the other types of a stream wait for an ACK or NACK, in milliseconds. Default 5,000. */
+  readonly answerWaitMsMax?: number;
+  /**
+   * False: no server reflection and no client status (CSDS), by which whoever reaches the port is told what each client has.
+   * Default true.
+   */
+  readonly tools?: boolean;
+  /** What clients may do before they are made to wait, or turned away. */
+  readonly limits?: XdsLimits;
+  /**
+   * True: V8 is asked to collect young memory after each 4 MiB that clients sent, which makes long ACKs cheaper. For that V8's flag
+   * `--expose-gc` is set for a moment in `listen`, unless the process has it. Default false: no flag of the process is touched.
+   */
+  readonly collectYoungMemory?: boolean;
+}
+
+/** An xDS server: State of the World and Delta, aggregated (ADS) or by each type's own service; resources by node class. */
+export interface XdsServer {
+  /**
+   * Listens on `address` (`127.0.0.1:0`), with TLS if given; resolves to the port. Throws MeshError
+   * 'unavailable' when it cannot.
+   */
+  listen(address: string, tls?: TlsOptions): Promise<number>;
+  /**
+   * Changes resources of a class, all or none. What is applied in one task is one push, in the order that
+   * xDS needs. `cause` says why, and comes back in `Ack.causes` as the same object; by default a new one,
+   * of now. The first call makes the class, with `[]` one without resources. Resource objects must
+   * not be changed afterwards. Throws MeshError 'invalid', with the field's path, and then changes nothing.
+   */
+  apply(nodeClass: string, changes: readonly ResourceChange[], cause?: Cause): Applied;
+  /** Puts resources, replacing those of the same type and name. See `apply`. */
+  upsert(nodeClass: string, resources: readonly ResourceJson[], cause?: Cause): Applied;
+  /** Removes resources of a type by name. See `apply`. */
+  remove(nodeClass: string, typeUrl: string, names: readonly string[], cause?: Cause): Applied;
+  /** Makes these the resources of a type: others of that type are removed. See `apply`. */
+  set(nodeClass: string, typeUrl: string, resources: readonly ResourceJson[], cause?: Cause): Applied;
+  hasClass(nodeClass: string): boolean;
+  classNames(): string[];
+  /** Frees a class without streams. Throws MeshError 'conflict' while it has some. */
+  dropClass(nodeClass: string): void;
+  /**
+   * Keeps answers to a class back, before its first resources as well, until what it returns is called: for what must
+   * not start before something else does. Streams that were answered before keep what they have.
+   */
+  hold(nodeClass: string): () => void;
+  /** Lets answers out, where `ready: false` held them back. */
+  release(): void;
+  /**
+   * Whether clients that are not here yet may come: `grpc.health.v1` says NOT_SERVING while they may not, those that are here are served as
+   * before. They may by default.
+   */
+  welcome(isWelcome: boolean): void;
+  /** Every stream and where it stands with each type. */
+  status(): StreamStatus[];
+  /**
+   * The streams that have not yet ACKed everything up to `Applied.revision` that concerns them, or of that what a
+   * `Concern` names.
+   */
+  unconfirmed(what: number | Concern): StreamStatus[];
+  /** Whether `unconfirmed(what)` is empty; cheaper. */
+  isConfirmed(what: number | Concern): boolean;
+  /** What the stream of this id (`StreamInfo.id`) has not, or should not have any more; empty when in sync. */
+  differences(stream: number): ResourceDifference[];
+  readonly stats: Readonly<Stats>;
+  /** How full each address is that is listened on. */
+  levels(): Levels[];
+  /** How many things are kept by names that clients gave. */
+  kept(): Readonly<Record<string, number>>;
+  /**
+   * Hands the clients over to other servers: takes no more connections, and ends those that have streams one after another, 5 ms
+   * apart, or closer so that it lasts no longer than `overMs`. Who is still there is served as before. `close` is to follow.
+   */
+  handOver(overMs: number): Promise<void>;
+  /**
+   * Makes room in memory: refuses, with RESOURCE_EXHAUSTED, `why` and more words, the streams of a kind of node of the address that has
+   * most kinds to itself, 4 at least, or 64 where it is not urgent; else, where it `isUrgent`, the stream with most names that no other subscribes to, 1,000 at least.
+   * False where there is none.
+   */
+  shed(why: string, isUrgent: boolean): boolean;
+  /** Ends all streams; what is not gone after `graceMs` (default 1,000) is cut. */
+  close(graceMs?: number): Promise<void>;
+}
+
+/** Makes an xDS server; see docs/xds.md. */
+export function createXdsServer(options: XdsServerOptions = {}): XdsServer {
+  const clock = options.clock ?? systemClock;
+  const hub = createHub(options, clock);
+  const { services, tellHealth, calls } = serve(hub, options);
+  const listening: Listening[] = [];
+  const apply = (nodeClass: string, changes: readonly ResourceChange[], cause: Cause = { at: clock.now() }) =>
+    hub.apply(nodeClass, changes, cause);
+  return {
+    stats: hub.stats,
+    apply,
+    async listen(address, tls) {
+      const one = await listen(address, tls, clock, services, {
+        ...(options.limits && { limits: options.limits }),
+        collectYoungMemory: options.collectYoungMemory === true,
+        turnedAway: (who) => hub.turnedAway(who),
+      });
+      listening.push(one);
+      return one.port;
+    },
+    upsert: (nodeClass, resources, cause) => apply(nodeClass, resources.map(upserted), cause),
+    remove: (nodeClass, typeUrl, names, cause) =>
+      apply(
+        nodeClass,
+        names.map((name) => ({ remove: { typeUrl, name } })),
+        cause,
+      ),
+    set: (nodeClass, typeUrl, resources, cause) =>
+      apply(nodeClass, replacing(hub.names(nodeClass, typeUrl), typeUrl, resources), cause),
+    hasClass: (nodeClass) => hub.hasClass(nodeClass),
+    classNames: () => hub.classNames(),
+    dropClass: (nodeClass) => hub.dropClass(nodeClass),
+    hold: (nodeClass) => hub.hold(nodeClass),
+    release() {
+      hub.release();
+      tellHealth({ released: true });
+    },
+    welcome: (isWelcome) => tellHealth({ welcome: isWelcome }),
+    levels: () => listening.map((one) => one.levels()),
+    kept: () => ({ ...hub.kept(), unreadBytes: calls.unreadBytes() }),
+    status: () => hub.status(),
+    unconfirmed: (what) => hub.unconfirmed(what),
+    isConfirmed: (what) => hub.isConfirmed(what),
+    differences: (stream) => hub.differences(stream),
+    async handOver(overMs) {
+      tellHealth({ open: false });
+      await Promise.all(listening.map((one) => one.handOver(overMs)));
+    },
+    shed: (why, isUrgent) => shed(hub, why, isUrgent),
+    async close(graceMs = 1_000) {
+      tellHealth({ open: false });
+      hub.close();
+      await Promise.all(listening.splice(0).map((one) => one.close(graceMs)));
+    },
+  };
+}
+
+function createHub(options: XdsServerOptions, clock: Clock): Hub {
+  const { ready = true, holdoffMsMax = 50, answerWaitMsMax = 5_000, log = silentLogger } = options;
+  const random = options.random ?? seededRandom(clock.wall());
+  return new Hub({
+    ...{ clock, random, log, hooks: options, ready, holdoffMsMax, answerWaitMsMax },
+    ...(options.limits?.budget && { budget: options.limits.budget }),
+  });
+}
+
+/** What health checks say depends on these: SERVING where all are true. */
+interface Serving {
+  readonly released: boolean;
+  readonly welcome: boolean;
+  readonly open: boolean;
+}
+
+/** All services of the port. */
+function serve(
+  hub: Hub,
+  options: XdsServerOptions,
+): { readonly services: Services; readonly calls: Answering; tellHealth(now: Partial<Serving>): void } {
+  const { ready = true, tools = true, classOf = (node: Node) => node.id } = options;
+  const calls = new Answering();
+  const discovered = discovery({ hub, classOf });
+  const asked = new Map([...(tools ? clientStatus(hub, calls) : [])]);
+  const names = [...new Set([...discovered.keys(), ...asked.keys()].map(serviceOf))];
+  const health = new Health(names, ready);
+  let serving: Serving = { released: ready, welcome: true, open: true };
+  const services = new Map([
+    ...discovered,
+    ...asked,
+    ...health.services(),
+    ...(tools ? reflection([...names, healthService, ...reflectionServices], calls) : []),
+  ]);
+  return {
+    services,
+    calls,
+    tellHealth(now) {
+      serving = { ...serving, ...now };
+      health.set(serving.released && serving.welcome && serving.open);
+    },
+  };
+}
+
+/** `/SERVICE/METHOD` → `SERVICE`. */
+function serviceOf(path: string): string {
+  return path.slice(1, path.lastIndexOf('/'));
+}
+
+function upserted(upsert: ResourceJson): ResourceChange {
+  return { upsert };
+}
+
+/** The changes that make `resources` those of a type, where there are some of these names. Throws MeshError 'invalid' at one of another type. */
+function replacing(
+  names: readonly string[],
+  typeUrl: string,
+  resources: readonly ResourceJson[],
+): ResourceChange[] {
+  const other = resources.find((resource) => resource['@type'] !== typeUrl);
+  if (other !== undefined) throw new MeshError('invalid', `set of ${typeUrl} was given a ${other['@type']}`);
+  const keep = new Set(resources.map((resource) => nameIn(resource)));
+  const gone = names.filter((name) => !keep.has(name));
+  return [...resources.map(upserted), ...gone.map((name) => ({ remove: { typeUrl, name } }))];
+}
+
+function nameIn(resource: ResourceJson): unknown {
+  const { name, cluster_name } = resource as { name?: unknown; cluster_name?: unknown };
+  return cluster_name ?? name;
+}
