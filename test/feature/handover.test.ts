@@ -98,7 +98,7 @@ t.test('SIGTERM: grpc.health.v1 says so with /readyz, before any stream ends', a
 });
 
 t.test('the control: without that it says SERVING while /readyz is 503', async (t) => {
-  const off = { file: 'controlplane.ts', from: 'xds.welcome(isWelcome)', to: 'undefined' };
+  const off = { file: 'plane/connect.ts', from: 'xds.welcome(isWelcome)', to: 'undefined' };
   const { served, ends } = await start(t, off);
   const client = connectRaw(`127.0.0.1:${served.xds.port}`);
   t.teardown(() => client.close());
