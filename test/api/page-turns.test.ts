@@ -1,6 +1,9 @@
 import t from 'tap';
+import { serveAdmin } from '../../src/api/admin-server.ts';
 import { PageTurns, pageTurns } from '../../src/api/page-turns.ts';
+import type { ControlPlane } from '../../src/plane/types.ts';
 import { manualClock } from '../support/manual-clock.ts';
+import { problemFaults } from '../support/planes/contract.ts';
 
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
@@ -77,3 +80,40 @@ t.test('of one address so many may wait; what fails is told', async (t) => {
     'others are not refused',
   );
 });
+
+t.test(
+  'pages of an address that asks without a pause are refused in words; probes are answered at once',
+  async (t) => {
+    let made = 0;
+    // Such as with some hundred proxies.
+    const status = () => {
+      made += 1;
+      for (const end = performance.now() + 20; performance.now() < end; );
+      return {};
+    };
+    const plane = { status } as unknown as ControlPlane;
+    const server = await serveAdmin(plane, { address: '127.0.0.1', port: 0 }, undefined);
+    t.teardown(() => server.close());
+    const ask = async (path: string) => {
+      const answer = await fetch(`http://127.0.0.1:${server.port}${path}`);
+      return {
+        status: answer.status,
+        type: answer.headers.get('content-type') ?? '',
+        text: await answer.text(),
+      };
+    };
+    t.equal((await ask('/status')).status, 200, 'the control: one is not');
+    const all = Array.from({ length: pageTurns.waitingMax + 40 }, () => ask('/status'));
+    const refused = all.map(async (one) => {
+      const answer = await one;
+      return answer.status === 429 ? answer : Promise.reject(new Error('it was made'));
+    });
+    const first = await Promise.any(refused);
+    t.strictSame(problemFaults(first), []);
+    t.match(first.text, /wait already: ask less often/);
+    t.equal((await ask('/livez')).status, 200);
+    t.ok(made < pageTurns.waitingMax, `${made} were made before a probe was answered`);
+    await server.close();
+    await Promise.allSettled([...all, ...refused]);
+  },
+);
