@@ -196,6 +196,11 @@ fuzz-xds-unprotected: setup ## The same without a protection, WITHOUT=pace, inta
 fuzz-xds-minute: setup ## A minute of that, for CI: what test/feature/xds-attacks does not have, random messages, and some attacks beside them
 	$(FUZZ) --quick --only 'gzip bombs;rapid reset;a million unknown;unfinished messages of 8 MiB;pings;node classes;control characters'
 
+.PHONY: bench-codec
+bench-codec: setup ## Measure our protobuf-JSON codec beside @bufbuild/protobuf and protobufjs' own: right and wrong, CPU, heap, start (2 minutes)
+	mkdir -p .cache/bench/codec && cp bench/codec/peer/package*.json .cache/bench/codec && npm ci --prefix .cache/bench/codec --loglevel=error
+	node bench/codec.ts
+
 .PHONY: bench bench-slo bench-smoke
 bench: setup ## Run all benches (20 minutes), and write docs/BENCHMARKS.md
 	node bench/all.ts
