@@ -60,8 +60,8 @@ interface NodeClass {
   readonly sessions: Set<Session>;
 }
 
-// How long a burst of pushes may keep the process from reading. Who is read answers, and its ACK takes from those who
-// still wait: to 10,000 streams the last of a push came 10 % sooner with 30 than with 10.
+// Time for which a push writes before the process reads again, in milliseconds. Reading ACKs takes the time of those that wait to be
+// written to: to 10,000 streams the last of a push came 10 % sooner with 30 than with 10.
 const sliceMs = 30;
 // How often streams are looked through for answers that never came.
 const sweepMs = 1000;

@@ -38,9 +38,9 @@ export interface Sequence {
 }
 
 /**
- * What to say to a subscription, from the group's cache where another stream stood in the same state. The
- * nonce is part of the shared bytes: it only has to name one response on any one stream, so a stream that
- * was already sent this number gets a copy with a number of its own.
+ * The response that a subscription is due. Streams that have confirmed the same versions get the same bytes, which the group keeps by
+ * that state. The nonce is part of these bytes: it has to be unique on a stream only, so a stream that was sent this number before
+ * gets a copy with a number of its own.
  */
 export function* respond<M>(
   sub: Subscription,

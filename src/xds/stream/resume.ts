@@ -36,7 +36,7 @@ export class Resuming<M extends Subscribed<M>> {
   }
 }
 
-/** Finds what a client that says what it has still lacks, and what it has that is no more. */
+/** Compares the `initial_resource_versions` of a Delta client with the snapshot: what it lacks, and what it has that is gone. */
 function* resume<M>(
   { sub, snapshot, group }: Subscribed<M>,
   initialVersions: ReadonlyMap<string, string>,

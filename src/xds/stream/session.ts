@@ -50,13 +50,13 @@ export class Session {
   readonly stream: SessionStream;
   private members: Member[] = [];
   private settlesAt = Number.NEGATIVE_INFINITY;
-  // Nothing is due, under way, held or refused, of any type. Only a request can end that, or a change.
+  // True while no type has anything to send or to wait for; only a request or a change can alter that.
   private quiet = false;
   // The member that changes touched while it was so.
   private changed: Member | undefined;
-  // Was sent something, or will be at once. Envoy begins anew with its reconnect delay only once a message has come.
+  // A message was sent, or will be at once. Envoy resets its reconnect delay only when it has received one.
   private greeted = false;
-  // Has confirmed more, and nobody was told yet.
+  // What the stream has confirmed has changed, and `onConfirmed` was not called for it yet.
   private moved = false;
   private readonly gate: ReadGate;
   private readonly byType = new Map<string, Member>();

@@ -5,7 +5,7 @@ import { each, type Slices } from '../slices.ts';
 import type { NameSet, NameSets, ReadNames } from '../state/name-sets.ts';
 import type { Group } from '../state/snapshot.ts';
 
-/** What was said, the same to all streams that stood in the same state. */
+/** A response that was sent, shared by all streams that had confirmed the same versions. */
 export interface Said {
   readonly nonce: string;
   readonly version: string;
