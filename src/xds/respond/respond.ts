@@ -38,10 +38,28 @@ export interface Sequence {
 }
 
 /**
- * The response that a subscription is due. Streams that have confirmed the same versions get the same bytes, which the group keeps by
- * that state. The nonce is part of these bytes: it has to be unique on a stream only, so a stream that was sent this number before
- * gets a copy with a number of its own.
+ * The response that another stream of the group was sent in the same state, if any. The nonce is part of its bytes: it has to be unique on a
+ * stream only, so a stream that was sent this number before gets a copy with a number of its own.
  */
+export function knownAnswer(
+  sub: Subscription,
+  group: Group<unknown>,
+  protocol: Protocol,
+  removals: Removals,
+): Answer | undefined {
+  if (isAlone(sub, group)) return undefined;
+  const known = (group.responses as Answers<Answer>).get(stateKey(sub, protocol, removals));
+  // Sequence numbers grow: a response that is newer than the last one sent was not sent to this stream.
+  return known !== undefined && (!known.send || sub.sequence < known.sequence) ? known : undefined;
+}
+
+/** Nobody else stands in a state of so many names where nobody else is. */
+function isAlone(sub: Subscription, group: Group<unknown>): boolean {
+  const named = sub.fresh.size + sub.gone.size + sub.held.size;
+  return named > sharedNamesMax && (named > comparedNamesMax || group.members.size < 2);
+}
+
+/** The response that a subscription is due. Streams that have confirmed the same versions get the same bytes, which the group keeps by that state. */
 export function* respond<M>(
   sub: Subscription,
   { snapshot, group }: Stand<M>,
@@ -49,18 +67,13 @@ export function* respond<M>(
   sequence: Sequence,
   removals: Removals,
 ): Slices<Answer> {
-  const named = sub.fresh.size + sub.gone.size + sub.held.size;
-  // Nobody else stands in a state of so many names where nobody else is.
-  const isAlone = named > sharedNamesMax && (named > comparedNamesMax || group.members.size < 2);
-  if (isAlone) return yield* answer(sub, { snapshot, group }, protocol, sequence, removals);
-  const key = stateKey(sub, protocol, removals);
-  const answers = group.responses as Answers<Answer>;
-  const known = answers.get(key);
-  // Sequence numbers grow: a response that is newer than the last one sent was not sent to this stream.
-  if (known !== undefined && (!known.send || sub.sequence < known.sequence)) return known;
+  const known = knownAnswer(sub, group as Group<unknown>, protocol, removals);
+  if (known !== undefined) return known;
+  const isShared = !isAlone(sub, group as Group<unknown>);
+  const key = isShared ? stateKey(sub, protocol, removals) : '';
   const { changedAt } = group;
   const made = yield* answer(sub, { snapshot, group }, protocol, sequence, removals);
-  if (group.changedAt === changedAt) answers.set(key, made);
+  if (isShared && group.changedAt === changedAt) (group.responses as Answers<Answer>).set(key, made);
   return made;
 }
 

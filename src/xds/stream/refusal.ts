@@ -114,7 +114,11 @@ export function* refuse(
 }
 
 /** Makes due what is to be offered again now. Newer state goes before, and takes along what it replaces. */
-export function offerAgain(sub: Subscription, group: { readonly changedAt: number }, now: number): void {
+export function offerAgain(
+  sub: Subscription,
+  group: { readonly changedAt: number },
+  clock: { now(): number },
+): void {
   if (sub.rejected.size === 0 || sub.inFlight !== undefined || isPending(sub, group)) return;
   for (;;) {
     const [some, ...others] = sub.suspects;
@@ -124,6 +128,7 @@ export function offerAgain(sub: Subscription, group: { readonly changedAt: numbe
     for (const name of left) addFresh(sub, name, 'again');
     if (left.length > 0) return;
   }
+  const now = clock.now();
   if (now < sub.offerAt) return;
   // What is offered now has a new time once it is refused.
   sub.offerAt = now + offerLimits.pauseMs;

@@ -3,7 +3,7 @@ import type { Concern, ResourceDifference, StreamInfo, StreamStatus } from '../e
 import { holdsRemovals, positionOf, ruleOf } from '../resource-types.ts';
 import { type Removals, releasedBy } from '../respond/due.ts';
 import { LongAnswers } from '../respond/long-answer.ts';
-import { type Response, respond } from '../respond/respond.ts';
+import { knownAnswer, type Response, respond } from '../respond/respond.ts';
 import { finish, type Slices } from '../slices.ts';
 import type { Group } from '../state/snapshot.ts';
 import type { DeltaRequest, SotwRequest } from '../wire/discovery-messages.ts';
@@ -316,8 +316,7 @@ export class Session {
 
   /** Whether anything may have to be sent. After an ACK nearly always nothing is: that must cost nothing. */
   private isDue(): boolean {
-    const now = this.host.now();
-    for (const { sub, group } of this.members) if (sub.rejected.size > 0) offerAgain(sub, group, now);
+    for (const { sub, group } of this.members) offerAgain(sub, group, this.host);
     const state = stateOf(this.members);
     this.quiet = state === 'quiet';
     return state === 'due';
@@ -327,8 +326,9 @@ export class Session {
     const { sub, group, snapshot } = member;
     if (sub.rejected.size > 0 && group.changedAt > sub.revision)
       forgetRejected(sub, (name) => snapshot.marks.get(name)?.resource !== undefined);
-    const made = this.long.take(member, removals);
-    const response = made ?? finish(respond(sub, member, this.info.protocol, this.host, removals));
+    const { protocol } = this.info;
+    const made = this.long.take(member, removals) ?? knownAnswer(sub, group, protocol, removals);
+    const response = made ?? finish(respond(sub, member, protocol, this.host, removals));
     const released = releasedBy(sub, response.held);
     const hadWords = sub.gone.size > 0 || sub.leftNames > 0;
     noteSaid(sub, response.held);

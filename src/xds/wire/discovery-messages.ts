@@ -62,27 +62,46 @@ export interface Reading<R> {
  * name is read.
  */
 export function readSotwRequest(bytes: Buffer, lastNames: readonly Buffer[] = []): Reading<SotwRequest> {
-  const names = new NameRuns(bytes, lastNames);
-  const [typeUrl, nonce] = [new ShortText('type_url', typeUrlBytesMax), noncePlace()];
-  let hasVersion = false;
-  let node: Buffer | undefined;
-  let error: string | undefined;
-  const walk = walkTopFields(bytes, (id, cursor, start) => {
-    if (id === 3) names.read(cursor, start);
-    else if (id === 1) hasVersion = skipChunk(cursor) > 0;
-    else if (id === 2) node = readChunk(cursor);
-    else if (id === 4) typeUrl.read(cursor);
-    else if (id === 5) nonce.read(cursor);
-    else if (id === 6) error = statusMessage(readChunk(cursor));
+  return new SotwReading(bytes, lastNames);
+}
+
+const whatIsRead = 'a discovery request';
+
+class SotwReading extends ChunkWalk implements Reading<SotwRequest> {
+  readonly #bytes: Buffer;
+  readonly #names: NameRuns;
+  readonly #typeUrl = new ShortText('type_url', typeUrlBytesMax);
+  readonly #nonce = noncePlace();
+  #hasVersion = false;
+  #node: Buffer | undefined = undefined;
+  #error: string | undefined = undefined;
+
+  constructor(bytes: Buffer, lastNames: readonly Buffer[]) {
+    super(bytes, whatIsRead);
+    this.#bytes = bytes;
+    this.#names = new NameRuns(bytes, lastNames);
+  }
+
+  protected override take(id: number, cursor: Cursor, start: number): boolean {
+    if (id === 3) this.#names.read(cursor, start);
+    else if (id === 1) this.#hasVersion = skipChunk(cursor) > 0;
+    else if (id === 2) this.#node = readChunk(cursor);
+    else if (id === 4) this.#typeUrl.read(cursor);
+    else if (id === 5) this.#nonce.read(cursor);
+    else if (id === 6) this.#error = statusMessage(readChunk(cursor));
     return id <= 6;
-  });
-  return {
-    step: (bytesMax) => walk.step(bytesMax),
-    request: () => ({
-      ...{ typeUrl: typeUrl.of(bytes), nonce: nonce.of(bytes), node, error, hasVersion },
-      names: names.joined(),
-    }),
-  };
+  }
+
+  request(): SotwRequest {
+    return {
+      typeUrl: this.#typeUrl.of(this.#bytes),
+      nonce: this.#nonce.of(this.#bytes),
+      node: this.#node,
+      error: this.#error,
+      hasVersion: this.#hasVersion,
+      names: this.#names.joined(),
+    };
+  }
 }
 
 /** `readSotwRequest` at once. */
@@ -211,41 +230,54 @@ export function* eachName(names: Buffer): Iterable<string> {
 
 /** Reads a DeltaDiscoveryRequest. */
 export function readDeltaRequest(bytes: Buffer): Reading<DeltaRequest> {
-  const unsubscribe: string[] = [];
-  const initialVersions = new Map<string, string>();
-  const names = new NameRuns(bytes, []);
-  const [typeUrl, nonce] = [new ShortText('type_url', typeUrlBytesMax), noncePlace()];
-  let node: Buffer | undefined;
-  let error: string | undefined;
-  const walk = walkTopFields(bytes, (id, cursor, start) => {
-    if (id === 3) names.read(cursor, start);
-    else if (id === 1) node = readChunk(cursor);
-    else if (id === 2) typeUrl.read(cursor);
-    else if (id === 4) unsubscribe.push(readText(cursor));
-    else if (id === 5) initialVersions.set(...mapEntry(readChunk(cursor)));
-    else if (id === 6) nonce.read(cursor);
-    else if (id === 7) error = statusMessage(readChunk(cursor));
-    return id >= 1 && id <= 7;
-  });
-  return {
-    step: (bytesMax) => walk.step(bytesMax),
-    request: () => ({
-      ...{ typeUrl: typeUrl.of(bytes), nonce: nonce.of(bytes), node, error, unsubscribe, initialVersions },
-      names: names.joined(),
-    }),
-  };
+  return new DeltaReading(bytes);
 }
+
+class DeltaReading extends ChunkWalk implements Reading<DeltaRequest> {
+  readonly #bytes: Buffer;
+  readonly #names: NameRuns;
+  readonly #typeUrl = new ShortText('type_url', typeUrlBytesMax);
+  readonly #nonce = noncePlace();
+  readonly #unsubscribe: string[] = [];
+  readonly #initialVersions = new Map<string, string>();
+  #node: Buffer | undefined = undefined;
+  #error: string | undefined = undefined;
+
+  constructor(bytes: Buffer) {
+    super(bytes, whatIsRead);
+    this.#bytes = bytes;
+    this.#names = new NameRuns(bytes, noNames);
+  }
+
+  protected override take(id: number, cursor: Cursor, start: number): boolean {
+    if (id === 3) this.#names.read(cursor, start);
+    else if (id === 1) this.#node = readChunk(cursor);
+    else if (id === 2) this.#typeUrl.read(cursor);
+    else if (id === 4) this.#unsubscribe.push(readText(cursor));
+    else if (id === 5) this.#initialVersions.set(...mapEntry(readChunk(cursor)));
+    else if (id === 6) this.#nonce.read(cursor);
+    else if (id === 7) this.#error = statusMessage(readChunk(cursor));
+    return id >= 1 && id <= 7;
+  }
+
+  request(): DeltaRequest {
+    return {
+      typeUrl: this.#typeUrl.of(this.#bytes),
+      nonce: this.#nonce.of(this.#bytes),
+      node: this.#node,
+      error: this.#error,
+      unsubscribe: this.#unsubscribe,
+      initialVersions: this.#initialVersions,
+      names: this.#names.joined(),
+    };
+  }
+}
+
+const noNames: readonly Buffer[] = [];
 
 /** `readDeltaRequest` at once. */
 export function parseDeltaRequest(bytes: Buffer): DeltaRequest {
   return whole(readDeltaRequest(bytes));
-}
-
-function walkTopFields(
-  bytes: Buffer,
-  take: (id: number, cursor: Cursor, start: number) => boolean,
-): ChunkWalk {
-  return new ChunkWalk(bytes, 'a discovery request', take);
 }
 
 /** `google.rpc.Status` as one line: the message, cut, or the code where there is none. */

@@ -66,28 +66,23 @@ export function skip(cursor: Cursor, wire: number): void {
 // A newer client says a few more things than are known here; each field takes time, and of 32 MiB there can be 16 million.
 const skippedMax = 1_000;
 
-/** Reads a field's content from the cursor, or says that it did not. */
-type Take = (id: number, cursor: Cursor, start: number) => boolean;
+/** A walk through the length-delimited fields of a message, which may be left and taken up again. */
+export abstract class ChunkWalk {
+  readonly #cursor: Cursor;
+  readonly #what: string;
+  #skipped = 0;
 
-/**
- * A walk through the length-delimited fields of a message. `take` reads a field's content, or says that it did not: then it
- * is skipped, as newer fields and all of other kinds are.
- */
-export class ChunkWalk {
-  private readonly cursor: Cursor;
-  private readonly what: string;
-  private readonly take: Take;
-  private skipped = 0;
-
-  constructor(bytes: Buffer, what: string, take: Take) {
-    this.cursor = { bytes, at: 0 };
-    this.what = what;
-    this.take = take;
+  constructor(bytes: Buffer, what: string) {
+    this.#cursor = { bytes, at: 0 };
+    this.#what = what;
   }
+
+  /** Reads a field's content, or says that it did not: then it is skipped, as newer fields and all of other kinds are. */
+  protected abstract take(id: number, cursor: Cursor, start: number): boolean;
 
   /** Goes on for about so many bytes. Whether it is through. Throws MeshError 'invalid' when the bytes are not `what`. */
   step(bytesMax = Number.POSITIVE_INFINITY): boolean {
-    const { cursor, take } = this;
+    const cursor = this.#cursor;
     const { length } = cursor.bytes;
     const end = Math.min(length, cursor.at + bytesMax);
     try {
@@ -95,23 +90,34 @@ export class ChunkWalk {
         const start = cursor.at;
         const tag = readVarint(cursor);
         if (tag >>> 3 === 0) throw new RangeError('field number 0 is none');
-        if ((tag & 7) === 2 && take(tag >>> 3, cursor, start)) continue;
+        if ((tag & 7) === 2 && this.take(tag >>> 3, cursor, start)) continue;
         skip(cursor, tag & 7);
-        this.skipped += 1;
-        if (this.skipped > skippedMax)
+        this.#skipped += 1;
+        if (this.#skipped > skippedMax)
           throw new RangeError(`more than ${skippedMax} fields are none that it has`);
       }
     } catch (cause) {
       if (cause instanceof MeshError) throw cause;
-      throw new MeshError('invalid', `not ${this.what}: ${MeshError.from(cause).message}`, { cause });
+      throw new MeshError('invalid', `not ${this.#what}: ${MeshError.from(cause).message}`, { cause });
     }
     return cursor.at >= length;
   }
 }
 
-/** Walks through a whole message; see `ChunkWalk`. */
+type Take = (id: number, cursor: Cursor, start: number) => boolean;
+
+class Walk extends ChunkWalk {
+  protected override readonly take: Take;
+
+  constructor(bytes: Buffer, what: string, take: Take) {
+    super(bytes, what);
+    this.take = take;
+  }
+}
+
+/** Walks through a whole message; `take` as `ChunkWalk` has it. Throws MeshError 'invalid' when the bytes are not `what`. */
 export function eachChunk(bytes: Buffer, what: string, take: Take): void {
-  new ChunkWalk(bytes, what, take).step();
+  new Walk(bytes, what, take).step();
 }
 
 function varint(value: number): number[] {
