@@ -93,6 +93,15 @@ const processes: readonly Held[] = [
   ['a fault that nothing', 'with 1', 'src/cli/process/fault.ts', 'process.exit(exitCode.failed)'],
   ['the store is compared', '30 s', 'src/registry/merge/audit.ts', 'reconcileMs = 30_000;'],
   [
+    'a connection to the xDS port',
+    '60 s of silence, dropped 60 s',
+    'src/xds/transport/grpc-server.ts',
+    'unused: { quietMs: 60_000, answerMs: 60_000 }',
+  ],
+  ['young memory is', 'each 4 MiB', 'src/xds/transport/young-memory.ts', 'everyBytes = 4 * 2 ** 20;'],
+  ['young memory is', 'off in the library', 'src/xds/transport/grpc-server.ts', 'collectYoungMemory = false'],
+  ['young memory is', '`isthmus serve`', 'src/plane/parts.ts', 'collectYoungMemory: true,'],
+  [
     'a connection of a proxy',
     '5 s of silence, dropped 8 s',
     'src/xds/transport/grpc-server.ts',
