@@ -1,4 +1,5 @@
-// All benches, and docs/BENCHMARKS.md: `node bench/all.ts [--report]` (`--report`: only write down what was kept).
+// All benches, and docs/BENCHMARKS.md: `node bench/all.ts [--report]` (`--report`: only write down what was
+// kept).
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -68,7 +69,10 @@ if (!values.report)
 writeFileSync(`${root}docs/BENCHMARKS.md`, report());
 if (failed) process.exitCode = 1;
 
-/** Runs a bench in a process group of its own, which ends with it or after `msMax`: servers and clients must not stay. */
+/**
+ * Runs a bench in a process group of its own, which ends with it or after `msMax`: servers and clients must
+ * not stay.
+ */
 async function runBench(args: readonly string[], msMax: number): Promise<number | null> {
   const child = spawn(process.execPath, args, { stdio: 'inherit', detached: true });
   const stop = () => {

@@ -1,6 +1,7 @@
-// What an ingress gateway pays while nothing is wrong for a Group that declares what it bears, how it spills and how it comes
-// home: `node bench/capacity.ts [--rounds N] [--requests N]`. CPU time of the Envoy process for each request, beside that of a
-// gateway of the same Group with nothing declared; a third gateway, with nothing declared either, tells what the machine adds.
+// What an ingress gateway pays while nothing is wrong for a Group that declares what it bears, how it spills
+// and how it comes home: `node bench/capacity.ts [--rounds N] [--requests N]`. CPU time of the Envoy process
+// for each request, beside that of a gateway of the same Group with nothing declared; a third gateway, with
+// nothing declared either, tells what the machine adds.
 import { parseArgs } from 'node:util';
 import type { ListenAddress } from '../src/model/values/listen-address.ts';
 import { type Patched, startPatched, withoutTrailFilters } from '../test/support/envoys/patched.ts';

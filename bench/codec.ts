@@ -1,5 +1,7 @@
-// Our codec from proto3 JSON to the wire and back, beside @bufbuild/protobuf and protobufjs' own: what each gets right, and what it costs.
-// `node bench/codec.ts --home FOLDER [--rounds N]`: FOLDER has @bufbuild/protobuf in its node_modules (`make bench-codec` sees to that).
+// Our codec from proto3 JSON to the wire and back, beside @bufbuild/protobuf and protobufjs' own: what each
+// gets right, and what it costs.
+// `node bench/codec.ts --home FOLDER [--rounds N]`: FOLDER has @bufbuild/protobuf in its node_modules (`make
+// bench-codec` sees to that).
 import { execFileSync } from 'node:child_process';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -12,7 +14,10 @@ import { type Column, figure, table } from './support/table.ts';
 
 /** What one process measured of one codec. */
 interface Measured {
-  /** From the start of the process to the first message that was encoded and decoded, less what Node itself takes; milliseconds. */
+  /**
+   * From the start of the process to the first message that was encoded and decoded, less what Node itself
+   * takes; milliseconds.
+   */
   readonly coldMs: number;
   /** What stays in the heap for the schema, once all samples went through; MiB. */
   readonly heldMiB: number;
@@ -49,7 +54,10 @@ function costOf(
   }
 }
 
-/** Whether a message is still there, there and back: what passes over most of it costs nothing, and says nothing. */
+/**
+ * Whether a message is still there, there and back: what passes over most of it costs nothing, and says
+ * nothing.
+ */
 function keeps(codec: Codec, { type, make }: Sample): boolean {
   const json = make(0);
   const length = (value: unknown) => JSON.stringify(value).length;

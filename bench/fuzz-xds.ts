@@ -1,7 +1,8 @@
-// How do well-behaved clients fare beside bad ones? `node bench/fuzz-xds.ts [--seed N] [--messages N] [--quick] [--only NAME;NAME] [--without PROTECTION]
-// [--profile FOLDER]`: a real `isthmus serve`, 50 Delta clients that measure from an event to its arrival, random and mutated messages of a seed,
-// and a table of named attacks (test/support/attacks). Exit code 1 where a bound is missed; with `--without`, where none is. Bounds on
-// times are not judged on a machine that is too busy, all others are.
+// How do well-behaved clients fare beside bad ones? `node bench/fuzz-xds.ts [--seed N] [--messages N]
+// [--quick] [--only NAME;NAME] [--without PROTECTION] [--profile FOLDER]`: a real `isthmus serve`, 50 Delta
+// clients that measure from an event to its arrival, random and mutated messages of a seed, and a table of
+// named attacks (test/support/attacks). Exit code 1 where a bound is missed; with `--without`, where none is.
+// Bounds on times are not judged on a machine that is too busy, all others are.
 import { parseArgs } from 'node:util';
 import { systemClock as clock, sleep } from '../src/base/clock.ts';
 import { attacks } from '../test/support/attacks/table.ts';

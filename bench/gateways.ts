@@ -1,4 +1,5 @@
-// What a gateway costs with many Groups, and what health checks through gateways cost: `node bench/gateways.ts [--json FILE]`.
+// What a gateway costs with many Groups, and what health checks through gateways cost: `node
+// bench/gateways.ts [--json FILE]`.
 import { Agent, request } from 'node:http';
 import { parseArgs } from 'node:util';
 import { sleep, systemClock } from '../src/base/clock.ts';
@@ -138,7 +139,10 @@ async function measureChecks(groups: number, checked: boolean): Promise<CheckRow
   return row;
 }
 
-/** CPU of process `pid` for one request, in µs. To few hosts, whatever the number of Groups: connections stay open. */
+/**
+ * CPU of process `pid` for one request, in µs. To few hosts, whatever the number of Groups: connections stay
+ * open.
+ */
 async function cost(pid: number, to: ListenAddress, hosts: readonly string[]): Promise<number> {
   const requests = 2_000;
   const step = Math.max(1, Math.floor(hosts.length / 8));

@@ -1,4 +1,5 @@
-// How fast the index is: `node bench/index.ts [--json FILE] [SCENARIO …]`. Each scenario runs in a process of its own.
+// How fast the index is: `node bench/index.ts [--json FILE] [SCENARIO …]`. Each scenario runs in a process of
+// its own.
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';

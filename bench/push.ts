@@ -1,5 +1,5 @@
-// From a change to every stream that has it: `node bench/push.ts [--quick] [--streams N,…] [--rounds N] [--json FILE]`;
-// rounds are those at 1,000 streams.
+// From a change to every stream that has it: `node bench/push.ts [--quick] [--streams N,…] [--rounds N]
+// [--json FILE]`; rounds are those at 1,000 streams.
 import { parseArgs } from 'node:util';
 import { type Load, measure, mergeRounds, type Row } from './push/measure.ts';
 import { type Contender, contenders, type Mode, namesFloor, plainFloor } from './push/servers.ts';

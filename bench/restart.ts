@@ -1,5 +1,6 @@
-// How long does a change take when a control plane has been killed under load? `node bench/restart.ts [--clients 500]`: Delta clients that connect
-// again, changes all the time, SIGKILL, a start at once. From each event to its arrival at each client, also at those that were not there.
+// How long does a change take when a control plane has been killed under load? `node bench/restart.ts
+// [--clients 500]`: Delta clients that connect again, changes all the time, SIGKILL, a start at once. From
+// each event to its arrival at each client, also at those that were not there.
 import { parseArgs } from 'node:util';
 import { systemClock as clock, sleep } from '../src/base/clock.ts';
 import { freeAddress, until } from '../test/support/mesh.ts';
@@ -13,8 +14,8 @@ const { values } = parseArgs({ options: { clients: { type: 'string', default: '5
 const count = Number(values.clients);
 const changeMs = 500;
 const changes = 20;
-// A client comes back 0.25 to 0.75 s after its stream has ended, and again as long as nobody is there: the last one has its state this long after
-// the control plane is ready.
+// A client comes back 0.25 to 0.75 s after its stream has ended, and again as long as nobody is there: the
+// last one has its state this long after the control plane is ready.
 const backMsMax = 5_000;
 
 const instanceYaml = (change: number) => `

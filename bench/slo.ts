@@ -1,4 +1,5 @@
-// Ctrip's scale, from a folder of YAML: `node bench/slo.ts [--seconds N] [--rate N] [--services N] [--json FILE]`.
+// Ctrip's scale, from a folder of YAML: `node bench/slo.ts [--seconds N] [--rate N] [--services N] [--json
+// FILE]`.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';

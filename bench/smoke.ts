@@ -1,5 +1,6 @@
-// Has anything become twice as slow? `node bench/smoke.ts`: seconds, for CI. Each cost is held against a trivial one
-// that is measured by turns with it in the same process, so that a slow or busy machine changes neither verdict.
+// Has anything become twice as slow? `node bench/smoke.ts`: seconds, for CI. Each cost is held against a
+// trivial one that is measured by turns with it in the same process, so that a slow or busy machine changes
+// neither verdict.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../src/base/clock.ts';
 import { silentLogger } from '../src/base/log.ts';
@@ -50,7 +51,10 @@ function subscribe(type_url: string, resource_names_subscribe: string[]): Buffer
   return Buffer.from(request({ type_url, resource_names_subscribe }));
 }
 
-/** Streams, one for each class given, that subscribe to these and have all; returns what answers all that they were sent. */
+/**
+ * Streams, one for each class given, that subscribe to these and have all; returns what answers all that they
+ * were sent.
+ */
 function join(hub: Hub, classes: readonly string[], hello: readonly Buffer[]): () => number {
   // Responses are shared: what answers one is made once.
   const answers = new Map<Buffer, Buffer>();
@@ -112,7 +116,10 @@ function newHub(): Hub {
 /** The most that a step of an evacuation may cost, in milliseconds of CPU. */
 const stepMsMax = 100;
 
-/** A step of an evacuation: 100 Groups, 1,000 sidecars of 20 namespaces that use five of them each, planned, pushed and ACKed. */
+/**
+ * A step of an evacuation: 100 Groups, 1,000 sidecars of 20 namespaces that use five of them each, planned,
+ * pushed and ACKed.
+ */
 function evacuating(): Watched {
   const streams = 1000;
   const index = createIndex({ idc: 'sh-a' });

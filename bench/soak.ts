@@ -1,7 +1,9 @@
-// Does anything grow? `node bench/soak.ts [--minutes 60] [--arenas N] [--snapshots DIR]`: a real `isthmus serve` with clients that stay, guests that come and go
-// under ever new names, changes, Groups and instances that come and go, bad messages. What the process holds after garbage collection and
-// its open files are read again and again: from when on the tables that its gauges tell of are full, a straight line through them must be
-// flat. Exit code 1 where it is not. With --snapshots two heap snapshots are written, half-way and at the end, and nothing is judged.
+// Does anything grow? `node bench/soak.ts [--minutes 60] [--arenas N] [--snapshots DIR]`: a real `isthmus
+// serve` with clients that stay, guests that come and go under ever new names, changes, Groups and instances
+// that come and go, bad messages. What the process holds after garbage collection and its open files are read
+// again and again: from when on the tables that its gauges tell of are full, a straight line through them
+// must be flat. Exit code 1 where it is not. With --snapshots two heap snapshots are written, half-way and at
+// the end, and nothing is judged.
 import { parseArgs } from 'node:util';
 import { systemClock as clock, sleep } from '../src/base/clock.ts';
 import { receiveGuests } from './soak/guests.ts';
@@ -22,10 +24,14 @@ const clients = 100;
 const changeMs = 200;
 const everyMs = Math.max(5_000, totalMs / 120);
 const mib = 2 ** 20;
-// Code is compiled and young memory has grown after so much of it; tables that are not full after so much are not waited for.
+// Code is compiled and young memory has grown after so much of it; tables that are not full after so much are
+// not waited for.
 const warmUp = { least: 1 / 4, most: 1 / 2 };
 
-/** What is read, the unit it is told in, and the part of its mean by which it may grow from the end of the beginning to the end. */
+/**
+ * What is read, the unit it is told in, and the part of its mean by which it may grow from the end of the
+ * beginning to the end.
+ */
 const measures = [
   { what: 'heap', unit: 'MiB', scale: mib, part: 0.05, of: (one: Sample) => one.heap },
   { what: 'heap that V8 has', unit: 'MiB', scale: mib, part: undefined, of: (one: Sample) => one.heapTotal },

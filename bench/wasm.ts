@@ -1,7 +1,7 @@
-// What the trail filter costs a gateway: `node bench/wasm.ts [--rounds N] [--requests N] [--seconds N] [--json FILE]`.
-// CPU time of the Envoy process for each request. All variants are listeners of one Envoy and take turns, a hundred or so
-// requests each, every one beside its base, the same requests without a filter: what disturbs one disturbs the other, and the
-// median of the ratios of such pairs is what counts.
+// What the trail filter costs a gateway: `node bench/wasm.ts [--rounds N] [--requests N] [--seconds N]
+// [--json FILE]`. CPU time of the Envoy process for each request. All variants are listeners of one Envoy and
+// take turns, a hundred or so requests each, every one beside its base, the same requests without a filter:
+// what disturbs one disturbs the other, and the median of the ratios of such pairs is what counts.
 import { parseArgs } from 'node:util';
 import { systemClock } from '../src/base/clock.ts';
 import { trailHeader } from '../src/model/trail.ts';

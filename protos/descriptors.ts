@@ -16,9 +16,9 @@ export interface Descriptors {
 }
 
 /**
- * Describes the services and all that is generated, file by file, as google.protobuf.FileDescriptorProto (descriptor.proto), for
- * server reflection. Options are left out: what they mean is for generators of code and validators, and they
- * would need the files that declare them.
+ * Describes the services and all that is generated, file by file, as google.protobuf.FileDescriptorProto
+ * (descriptor.proto), for server reflection. Options are left out: what they mean is for generators of code
+ * and validators, and they would need the files that declare them.
  */
 export function buildDescriptors(loaded: Loaded): Descriptors {
   const top = withReferences([
@@ -51,7 +51,10 @@ function withReferences(objects: readonly protobuf.ReflectionObject[]): protobuf
 
 type FileFinder = (object: protobuf.ReflectionObject) => string;
 
-/** Where an object stands: a nested one in its parent's file, one that the overlay added with its package's others. */
+/**
+ * Where an object stands: a nested one in its parent's file, one that the overlay added with its package's
+ * others.
+ */
 function fileFinder({ fileOf }: Loaded, top: readonly protobuf.ReflectionObject[]): FileFinder {
   return (object) => {
     const outer = outermost(object);

@@ -1,8 +1,8 @@
 /**
  * Generates `protos/gen/` from Envoy's .proto files as the npm package @grpc/grpc-js-xds carries them, plus
- * `overlay.ts`: `schema.json` for the codec, `descriptors.json` for reflection, `envoy.d.ts` for whoever builds messages. Run: `make gen`.
- * Use: `import type { Cluster, envoy } from '../../protos/gen/envoy.d.ts'`; short names for the resources,
- * full names for the rest, such as `envoy.config.core.v3.HealthCheck` or
+ * `overlay.ts`: `schema.json` for the codec, `descriptors.json` for reflection, `envoy.d.ts` for whoever
+ * builds messages. Run: `make gen`. Use: `import type { Cluster, envoy } from '../../protos/gen/envoy.d.ts'`;
+ * short names for the resources, full names for the rest, such as `envoy.config.core.v3.HealthCheck` or
  * `envoy.config.cluster.v3.Cluster.LbPolicy`; `Any` is checked by its '@type'.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';

@@ -5,6 +5,7 @@ import {
   checkAllowances,
   checkAmbient,
   checkCircles,
+  checkCommentWidth,
   checkDeadFiles,
   checkImports,
   checkLeftovers,
@@ -102,6 +103,7 @@ const checks: [string, Check, Record<string, string>, Record<string, string>][] 
       'src/plan/e.ts': 'const r = Math.random() / 2; // chance',
       'src/plan/f.ts': 'const now = performance.now;',
       'src/plan/g.ts': 'const now = process.hrtime.bigint();',
+      'src/plan/i.ts': 'setImmediate(f);',
       'src/plan/h.ts': 'fetch(url, { signal: AbortSignal.timeout(5) });',
       'src/drill/time.ts': 'export const exemptAndNotUsing = 1;',
     },
@@ -135,6 +137,20 @@ const checks: [string, Check, Record<string, string>, Record<string, string>][] 
     checkLength,
     { 'src/plan/a.ts': '\n'.repeat(linesMax + 1), 'test/b.test.ts': 'x\n'.repeat(linesMax + 1) },
     { 'src/plan/a.ts': 'x\n'.repeat(linesMax), 'package-lock.json': '\n'.repeat(9999) },
+  ],
+  [
+    'comments are as narrow as code',
+    checkCommentWidth,
+    {
+      'src/plan/a.ts': `// ${'word '.repeat(22)}`,
+      'src/plan/b.ts': `/** ${'word '.repeat(22)}*/`,
+      'src/plan/c.ts': `/**\n * ${'word '.repeat(22)}\n */`,
+    },
+    {
+      'src/plan/a.ts': `// ${'word '.repeat(20)}`,
+      'src/plan/b.ts': `const text = '${'word '.repeat(22)}';`,
+      'src/plan/c.ts': `// biome-ignore ${'word '.repeat(22)}`,
+    },
   ],
   [
     'files that are named are there',

@@ -14,7 +14,10 @@ export interface Contender {
   load(home: string): Promise<Codec>;
 }
 
-/** Envoy's API as protos/gen has it for reflection: files as a google.protobuf.FileDescriptorProto each, after those that they import. */
+/**
+ * Envoy's API as protos/gen has it for reflection: files as a google.protobuf.FileDescriptorProto each, after
+ * those that they import.
+ */
 function sortedFiles(dependenciesOf: (proto: Buffer) => readonly string[]): Buffer[] {
   const path = new URL('../../protos/gen/descriptors.json', import.meta.url);
   const { files } = JSON.parse(readFileSync(path, 'utf8')) as { files: { name: string; proto: string }[] };

@@ -29,7 +29,9 @@ export interface GatewayWorld {
 
 const [own, remote] = ['idc-0', 'idc-1'];
 
-/** Starts the world: every Group has one instance in the own and one in the other IDC, all of them one server. */
+/**
+ * Starts the world: every Group has one instance in the own and one in the other IDC, all of them one server.
+ */
 export async function startGatewayWorld(size: Size): Promise<GatewayWorld> {
   const upstream = createServer((_request, response) => response.end('ok'));
   await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve));

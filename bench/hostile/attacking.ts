@@ -18,8 +18,8 @@ export interface Assault {
 }
 
 /**
- * A process of bad clients that takes from nobody what it computes for itself. On a machine that others use it would never run then:
- * there it has the lowest priority.
+ * A process of bad clients that takes from nobody what it computes for itself. On a machine that others use
+ * it would never run then: there it has the lowest priority.
  */
 export function besideAll(isQuiet: boolean): Attacker {
   const made = startAttacker();

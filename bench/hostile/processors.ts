@@ -6,8 +6,8 @@ import { availableParallelism } from 'node:os';
 const count = availableParallelism();
 
 /**
- * Gives a process, with all its threads, the first half of the processors or the second; what it starts later inherits that. False
- * where there is one alone, or no `taskset`.
+ * Gives a process, with all its threads, the first half of the processors or the second; what it starts later
+ * inherits that. False where there is one alone, or no `taskset`.
  */
 export function pin(pid: number, half: 'first' | 'second'): boolean {
   if (count < 2) return false;
@@ -21,11 +21,17 @@ export function pin(pid: number, half: 'first' | 'second'): boolean {
   }
 }
 
-/** What the main thread of a process has had of the processors since it began, and how long it waited for one, in milliseconds. */
+/**
+ * What the main thread of a process has had of the processors since it began, and how long it waited for one,
+ * in milliseconds.
+ */
 export interface Share {
   readonly ranMs: number;
   readonly waitedMs: number;
-  /** What its other threads have had, which collect garbage and compile: where they share one processor, it waits for them too. */
+  /**
+   * What its other threads have had, which collect garbage and compile: where they share one processor, it
+   * waits for them too.
+   */
   readonly othersRanMs: number;
 }
 
@@ -45,8 +51,8 @@ export function waitedForOthers({ waitedMs, othersRanMs }: Share): number {
 }
 
 /**
- * Lets a process run only while nobody else wants its processor (SCHED_IDLE). False where there is no `chrt`. The lowest priority is not
- * that: whoever wakes may wait for the slice of who computes.
+ * Lets a process run only while nobody else wants its processor (SCHED_IDLE). False where there is no `chrt`.
+ * The lowest priority is not that: whoever wakes may wait for the slice of who computes.
  */
 export function yieldAlways(pid: number): boolean {
   try {

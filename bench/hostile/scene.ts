@@ -17,7 +17,10 @@ import { addressOf, instances, startVictims, type Victims } from './victims.ts';
 export interface Scene {
   readonly served: Served;
   readonly victims: Victims;
-  /** Lets an instance change each so many milliseconds, whatever becomes of the change before, until the next call; 0: none. */
+  /**
+   * Lets an instance change each so many milliseconds, whatever becomes of the change before, until the next
+   * call; 0: none.
+   */
   changeEach(ms: number): void;
   /** Changes that the API did not take. */
   readonly failures: readonly string[];
@@ -52,7 +55,10 @@ export interface Memory {
   readonly external: number;
 }
 
-/** Starts it; resolves when all clients have all. `profile`: a folder for a profile of the processor time, of the whole run. */
+/**
+ * Starts it; resolves when all clients have all. `profile`: a folder for a profile of the processor time, of
+ * the whole run.
+ */
 export async function startScene(
   clients: number,
   { off = [], profile }: { readonly off?: readonly Replacement[]; readonly profile?: string | undefined },

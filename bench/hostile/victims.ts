@@ -114,8 +114,8 @@ function connectVictim(to: ListenAddress, id: string, lost: string[]) {
 }
 
 /**
- * As many clients that behave as attackers have connections, and messages as long as theirs: what memory that takes is not the
- * attackers' doing, and the C library keeps some of what is freed.
+ * As many clients that behave as attackers have connections, and messages as long as theirs: what memory that
+ * takes is not the attackers' doing, and the C library keeps some of what is freed.
  */
 export async function crowd(to: ListenAddress, count: number): Promise<void> {
   const answered = async (call: RawCall) => {
@@ -149,8 +149,8 @@ export async function crowd(to: ListenAddress, count: number): Promise<void> {
 }
 
 /**
- * Clients that behave come, take all that there is, and go, eight at once: what they have the control plane use of memory, it uses
- * before others make it do so. Each subscribes to thousands of names of its own.
+ * Clients that behave come, take all that there is, and go, eight at once: what they have the control plane
+ * use of memory, it uses before others make it do so. Each subscribes to thousands of names of its own.
  */
 export async function comeAndGo(to: ListenAddress, count: number): Promise<void> {
   let begun = 0;

@@ -1,4 +1,5 @@
-// The library `isthmus/xds` with the very resources that bench/peers/go-control-plane serves: clusters and their endpoints.
+// The library `isthmus/xds` with the very resources that bench/peers/go-control-plane serves: clusters and
+// their endpoints.
 import { createXdsServer, type ResourceJson } from '../../src/xds/xds.ts';
 import { addressOf, hostOf, serveControl, serverFlags } from './control.ts';
 

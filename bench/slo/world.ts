@@ -22,7 +22,10 @@ export const ownFiles = 2000;
 const hostOf = (i: number) => `svc-${i}.mesh.example`;
 const namespaceOf = ({ namespaces }: Scale, i: number) => `ns-${i % namespaces}`;
 
-/** Writes the registry's folder. All Groups are in one DR group of two IDCs, so that gateways have to hold them. */
+/**
+ * Writes the registry's folder. All Groups are in one DR group of two IDCs, so that gateways have to hold
+ * them.
+ */
 export function writeWorld(folder: string, scale: Scale): void {
   mkdirSync(join(folder, 'instances'), { recursive: true });
   writeFileSync(join(folder, 'mesh.yaml'), [idc('sh-a', 1), idc('sh-b', 2), drGroup].join('---\n'));
@@ -32,7 +35,9 @@ export function writeWorld(folder: string, scale: Scale): void {
   for (const i of numbers.slice(0, ownFiles)) writeInstance(folder, scale, i, addressOf(i));
 }
 
-/** An event: the instance has another address. The file is replaced at once, as editors and deployments do. */
+/**
+ * An event: the instance has another address. The file is replaced at once, as editors and deployments do.
+ */
 export function writeInstance(folder: string, scale: Scale, i: number, address: string): void {
   const path = join(folder, 'instances', `w-${i}.yaml`);
   writeFileSync(`${path}.new`, workloadYaml(scale, i, address));

@@ -16,8 +16,9 @@ const manners: readonly (readonly [each: number, says: (nonce: string, type: str
 ];
 
 /**
- * Clients that come and go until `signal`, one after another, each under a name that nobody had before, some of a class of their own,
- * some with bad manners. With them come and go Groups and instances, and the admin interface is read. How many came.
+ * Clients that come and go until `signal`, one after another, each under a name that nobody had before, some
+ * of a class of their own, some with bad manners. With them come and go Groups and instances, and the admin
+ * interface is read. How many came.
  */
 export async function receiveGuests(served: Served, signal: AbortSignal): Promise<number> {
   let count = 0;

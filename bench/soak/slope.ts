@@ -4,7 +4,10 @@ export interface Point {
   readonly value: number;
 }
 
-/** A straight line through points (least squares): their mean, and how much it rises from the first to the last, and in an hour. */
+/**
+ * A straight line through points (least squares): their mean, and how much it rises from the first to the
+ * last, and in an hour.
+ */
 export function growth(points: readonly Point[]) {
   const n = points.length;
   const mean = points.reduce((sum, { value }) => sum + value, 0) / n;

@@ -8,7 +8,9 @@ import { removedMax } from '../../src/xds/state/snapshot.ts';
 import { unsettledMax, unsettledMs } from '../../src/xds/state/unsettled.ts';
 import { type Column, figure, table } from '../support/table.ts';
 
-/** A table of a control plane that fills up, by its gauge: so many entries at most, each for so long at most. */
+/**
+ * A table of a control plane that fills up, by its gauge: so many entries at most, each for so long at most.
+ */
 interface Filling {
   readonly what: string;
   readonly gauge: string;
@@ -63,7 +65,10 @@ export interface KeptAt {
   readonly kept: ReadonlyMap<string, number>;
 }
 
-/** When a table had as many entries as it may, or the oldest went by their age; undefined: it has no limit in numbers or time. */
+/**
+ * When a table had as many entries as it may, or the oldest went by their age; undefined: it has no limit in
+ * numbers or time.
+ */
 function fullAt({ gauge, most, ageMs }: Filling, looks: readonly KeptAt[]): number | undefined {
   if (most === undefined && ageMs === undefined) return undefined;
   const full = looks.find(({ kept }) => (kept.get(gauge) ?? 0) >= 0.95 * (most ?? Number.POSITIVE_INFINITY));
@@ -71,7 +76,8 @@ function fullAt({ gauge, most, ageMs }: Filling, looks: readonly KeptAt[]): numb
 }
 
 /**
- * From when on what a control plane keeps is as much as it keeps: when the last of the tables that become full within `withinMs` was.
+ * From when on what a control plane keeps is as much as it keeps: when the last of the tables that become
+ * full within `withinMs` was.
  * `stillFilling`: those that do not.
  */
 export function fullTables(looks: readonly KeptAt[], withinMs: number) {

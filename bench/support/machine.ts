@@ -38,7 +38,9 @@ export function thisMachine(): Machine {
   };
 }
 
-/** The first version that a package file states of its subject: its own, or that of go-control-plane itself. */
+/**
+ * The first version that a package file states of its subject: its own, or that of go-control-plane itself.
+ */
 function versionIn(file: URL): string {
   const text = readFileSync(file, 'utf8');
   return /"version": "([^"]+)"|go-control-plane v([0-9.]+)/.exec(text)?.slice(1).find(Boolean) ?? 'unknown';

@@ -3,7 +3,10 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 
 const answer = Buffer.from('HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-type: text/plain\r\n\r\nok');
 
-/** A server that answers every request with 200, as cheaply as can be: it shares the machine with what is measured. */
+/**
+ * A server that answers every request with 200, as cheaply as can be: it shares the machine with what is
+ * measured.
+ */
 export function answeringServer(): Promise<{ readonly port: number; readonly server: Server }> {
   const server = createServer((socket) => {
     socket.setNoDelay(true);
@@ -58,7 +61,10 @@ export class Callers {
     return new Callers(await Promise.all(Array.from({ length: count }, open)));
   }
 
-  /** Sends `count` requests, each connection its next when the last was answered. Rejects at the first answer that is not 200. */
+  /**
+   * Sends `count` requests, each connection its next when the last was answered. Rejects at the first answer
+   * that is not 200.
+   */
   async send(request: string, count: number): Promise<void> {
     let left = count;
     await Promise.all(
@@ -97,7 +103,9 @@ export class Callers {
   }
 }
 
-/** CPU time of all threads of a process so far, in microseconds, by the scheduler's own account (nanoseconds). */
+/**
+ * CPU time of all threads of a process so far, in microseconds, by the scheduler's own account (nanoseconds).
+ */
 export function cpuUs(pid: number): number {
   return readdirSync(`/proc/${pid}/task`).reduce((sum, task) => {
     const [runNs = '0'] = readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ');

@@ -13,7 +13,10 @@ export function bareModule(name: 'noop' | 'append'): Promise<Uint8Array> {
   return compile(filters, name, ['--runtime', 'stub', '--use', 'abort=']);
 }
 
-/** Compiles `filters/sdk.ts` with the AssemblyScript SDK, which is installed into .cache the first time. Rejects where it cannot be. */
+/**
+ * Compiles `filters/sdk.ts` with the AssemblyScript SDK, which is installed into .cache the first time.
+ * Rejects where it cannot be.
+ */
 export async function sdkModule(): Promise<Uint8Array> {
   mkdirSync(cache, { recursive: true });
   if (!existsSync(`${cache}node_modules/@gcoredev`)) {

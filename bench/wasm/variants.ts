@@ -30,7 +30,10 @@ export const names = {
 /** The policy of the bench: six IDCs and the largest hop limit, all that there is to do. */
 const policy = { idc: 'sh-b', peers: ['bj-a', 'bj-b', 'gz-a', 'gz-b', 'sh-a'], hopLimit: 4, enforce: true };
 
-/** What is measured, beginning with what everything is measured against. Those that cannot be built are told by `onMissing`. */
+/**
+ * What is measured, beginning with what everything is measured against. Those that cannot be built are told
+ * by `onMissing`.
+ */
 export async function createVariants(
   onMissing: (name: string, why: string) => void,
 ): Promise<readonly Variant[]> {

@@ -8,12 +8,18 @@ import { rawRefusal } from './refusal.ts';
 export interface AdminLimits {
   /** Connections at once. */
   readonly connectionsMax: number;
-  /** From the beginning of a connection, or the end of a request, to the end of the next one's headers, and of all of it. */
+  /**
+   * From the beginning of a connection, or the end of a request, to the end of the next one's headers, and of
+   * all of it.
+   */
   readonly headersMsMax: number;
   readonly requestMsMax: number;
 }
 
-/** Docs/defaults.md has them. A proxy that is slow in confirming is waited for after its request has come: that is not limited here. */
+/**
+ * Docs/defaults.md has them. A proxy that is slow in confirming is waited for after its request has come:
+ * that is not limited here.
+ */
 export const adminLimits: AdminLimits = {
   // Each `isthmus run` has one for a moment, and one as long as it waits for proxies.
   connectionsMax: Math.max(128, Math.min(10_000, Math.floor(filesMax() / 8))),
@@ -28,8 +34,9 @@ const full = rawRefusal(
 );
 
 /**
- * Gives connections of a server their places. When they are full, the address that has most loses one to any that has less, first one
- * without a request: a probe is answered, however many connections somebody else keeps open.
+ * Gives connections of a server their places. When they are full, the address that has most loses one to any
+ * that has less, first one without a request: a probe is answered, however many connections somebody else
+ * keeps open.
  */
 export function keepPlaces(server: Server, connectionsMax: number): void {
   const places = new Slots<Holder>(connectionsMax);

@@ -26,7 +26,8 @@ export interface AdminContexts {
 
 /**
  * Serves the admin interface. Reads are open to whoever reaches `listen` (loopback by default); writes need
- * `Authorization: Bearer TOKEN`. `limits` are for tests alone. Throws MeshError `unavailable` when the address cannot be bound.
+ * `Authorization: Bearer TOKEN`. `limits` are for tests alone. Throws MeshError `unavailable` when the
+ * address cannot be bound.
  */
 export async function serveAdmin(
   plane: ControlPlane,

@@ -60,7 +60,10 @@ function whyNot(token: string | undefined): string {
     : 'the token is missing or another one: send Authorization: Bearer TOKEN (isthmus: --token-file), with the token of --admin-token-file of isthmus serve';
 }
 
-/** What a body of JSON may be called: also what clients call a text of which they are told nothing, curl a form and `fetch` plain text. */
+/**
+ * What a body of JSON may be called: also what clients call a text of which they are told nothing, curl a
+ * form and `fetch` plain text.
+ */
 const jsonTypes = /^\s*(?:application\/(?:json|[\w.-]+\+json|x-www-form-urlencoded)|text\/plain)\s*(?:;|$)/i;
 
 function failOnOtherType(type: string | undefined): void {

@@ -91,7 +91,10 @@ function failInFolder(name: string, { plane, evacuations }: EvacuationContext, t
   throw new MeshError('conflict', `evacuation ${name} stands in ${standing.origin}: ${todo}`);
 }
 
-/** A spec with the end that `for=15s` gives it: by this clock, whatever the client's says. Throws MeshError `invalid`. */
+/**
+ * A spec with the end that `for=15s` gives it: by this clock, whatever the client's says. Throws MeshError
+ * `invalid`.
+ */
 function withEnd(spec: unknown, { for: forMs }: Query<'evacuate'>, wallMs: number): unknown {
   if (forMs === undefined || typeof spec !== 'object' || spec === null) return spec;
   if (Object.hasOwn(spec, 'expires'))
@@ -123,7 +126,10 @@ async function end(
   });
 }
 
-/** What is said once every proxy has confirmed a change, or the time to wait is over (202); `body` is asked for then. */
+/**
+ * What is said once every proxy has confirmed a change, or the time to wait is over (202); `body` is asked
+ * for then.
+ */
 async function confirmed<Body extends object>(
   { plane, clock }: EvacuationContext,
   wait: Parameters<typeof settled>[2],

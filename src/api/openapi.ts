@@ -107,7 +107,10 @@ function componentSchemas(): Json {
   return Object.fromEntries(sorted.map(([id, schema]) => [id, tidy(schema)]));
 }
 
-/** Without what says nothing to a reader: ids, bounds that every whole number has, names that may be any, the pattern of a format. */
+/**
+ * Without what says nothing to a reader: ids, bounds that every whole number has, names that may be any, the
+ * pattern of a format.
+ */
 function tidy(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(tidy);
   if (typeof value !== 'object' || value === null) return value;

@@ -1,7 +1,10 @@
 import type { Clock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 
-/** How much processor time pages may take that cost more than a comparison, and how many of an address may wait. Times in milliseconds. */
+/**
+ * How much processor time pages may take that cost more than a comparison, and how many of an address may
+ * wait. Times in milliseconds.
+ */
 export const pageTurns = { burstMs: 500, share: 0.25, waitingMax: 100 } as const;
 
 interface Page {
@@ -10,8 +13,9 @@ interface Page {
 }
 
 /**
- * Makes pages one after another, each address in its turn, and beyond a burst in a share of the processor: a page of all proxies may
- * take tens of milliseconds, and whoever asks again and again would delay what proxies get.
+ * Makes pages one after another, each address in its turn, and beyond a burst in a share of the processor: a
+ * page of all proxies may take tens of milliseconds, and whoever asks again and again would delay what
+ * proxies get.
  */
 export class PageTurns {
   readonly #clock: Clock;

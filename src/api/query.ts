@@ -18,8 +18,9 @@ export function splitQuery(text: string): Record<string, string[]> {
 }
 
 /**
- * Reads the parameters of a query by the schema of its operation. Throws MeshError `invalid` for a value that is none, and for a
- * parameter that is unknown or there twice, but where the operation takes any: what is misspelt must not be left out.
+ * Reads the parameters of a query by the schema of its operation. Throws MeshError `invalid` for a value that
+ * is none, and for a parameter that is unknown or there twice, but where the operation takes any: what is
+ * misspelt must not be left out.
  */
 export function readQuery({ query, takesAnyQuery }: Operation, raw: RawQuery): unknown {
   const known = Object.keys(query.shape);

@@ -28,7 +28,8 @@ export interface RegistrationContext {
 type Ids = keyof typeof registrationContract & OperationId;
 
 /**
- * Answers the operations on registrations. `context` is asked for at each; throws MeshError where registrations are off.
+ * Answers the operations on registrations. `context` is asked for at each; throws MeshError where
+ * registrations are off.
  */
 export function registrationHandlers(context: () => RegistrationContext): Handlers<Ids> {
   return {
@@ -118,7 +119,10 @@ async function deregister(
 
 const warning = { severity: 'warning' } as const;
 
-/** A warning of an instance that says to stand in another IDC: the control planes of that one do not hear of it. */
+/**
+ * A warning of an instance that says to stand in another IDC: the control planes of that one do not hear of
+ * it.
+ */
 function elsewhere({ locality }: WorkloadSpec, own: string) {
   const [idc = own] = locality?.split('/', 1) ?? [];
   if (idc === own) return [];

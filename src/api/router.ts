@@ -30,8 +30,9 @@ type ServerParts = Pick<FastifyServerOptions, 'serverFactory' | 'clientErrorHand
 const parameterCharactersMax = 16_384;
 
 /**
- * The router of the admin API: one route for each operation of the contract. Order of refusals: 404 and 405, then what is off, 403, the
- * content type, the body, the query; all before a handler is asked, and each as problem details.
+ * The router of the admin API: one route for each operation of the contract. Order of refusals: 404 and 405,
+ * then what is off, 403, the content type, the body, the query; all before a handler is asked, and each as
+ * problem details.
  */
 export function createRouter(options: RouterOptions, server: ServerParts): FastifyInstance {
   const app = fastify({

@@ -9,8 +9,9 @@ const pieceBytes = 64 * 1024;
 const [waitMs, waitsMax] = [20, 1_500];
 
 /**
- * Reads a file that a user names, whole: also a pipe, as of `<(command)`, once it ends. Throws a system error where it cannot be
- * read, and an Error in words where it is larger than `bytesMax`, a device that has no end, or a pipe into which nothing comes for 30 s.
+ * Reads a file that a user names, whole: also a pipe, as of `<(command)`, once it ends. Throws a system error
+ * where it cannot be read, and an Error in words where it is larger than `bytesMax`, a device that has no
+ * end, or a pipe into which nothing comes for 30 s.
  */
 export function readBounded(path: string, bytesMax: number): Buffer {
   // Without O_NONBLOCK the open of a pipe waits for a writer, for ever.
@@ -45,8 +46,9 @@ function readPiece(fd: number, piece: Buffer): number {
 }
 
 /**
- * Opens a file that belongs to this process's own folders, or stands in a registry's. Rejects with a system error where it cannot be
- * opened, and with an Error in words where it is a pipe, a socket or a device: none of these is waited for.
+ * Opens a file that belongs to this process's own folders, or stands in a registry's. Rejects with a system
+ * error where it cannot be opened, and with an Error in words where it is a pipe, a socket or a device: none
+ * of these is waited for.
  */
 export async function openRegular(path: string): Promise<FileHandle> {
   const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);

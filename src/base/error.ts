@@ -9,7 +9,10 @@ export type MeshErrorCode =
   | 'unsupported' // valid, but this version does not do it
   | 'internal'; // a fault of ours
 
-/** The one error class. `message` says what was wrong and what to do; `ref` says where (file:line, object, node). */
+/**
+ * The one error class. `message` says what was wrong and what to do; `ref` says where (file:line, object,
+ * node).
+ */
 export class MeshError extends Error {
   readonly code: MeshErrorCode;
   readonly ref: string | undefined;

@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto';
 
-/** A short content hash: 16 hex digits of SHA-256. Equal content, equal version, so that what did not change is not sent. */
+/**
+ * A short content hash: 16 hex digits of SHA-256. Equal content, equal version, so that what did not change
+ * is not sent.
+ */
 export function contentHash(...parts: readonly (string | Uint8Array)[]): string {
   const hash = createHash('sha256');
   for (const part of parts) hash.update(part);

@@ -2,8 +2,9 @@
 const unprintable = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 
 /**
- * A text that somebody else wrote, fit for a log, an error or a table: at most `bytesMax` bytes of it, with what was cut
- * counted, on one line (a line break is a space), and each character that cannot be seen written as `\u{...}`.
+ * A text that somebody else wrote, fit for a log, an error or a table: at most `bytesMax` bytes of it, with
+ * what was cut counted, on one line (a line break is a space), and each character that cannot be seen written
+ * as `\u{...}`.
  */
 export function shown(text: Buffer | string, bytesMax: number): string {
   const bytes = typeof text === 'string' ? Buffer.from(text, 'utf8') : text;

@@ -9,8 +9,9 @@ export interface Holder {
 }
 
 /**
- * Places of which no peer can take all. When they are full and a peer asks that has fewer than another, the peer with most
- * loses one: that of the holder which came last, of those that are not settled where there are any.
+ * Places of which no peer can take all. When they are full and a peer asks that has fewer than another, the
+ * peer with most loses one: that of the holder which came last, of those that are not settled where there are
+ * any.
  */
 export class Slots<H extends Holder> {
   readonly max: number;
@@ -85,7 +86,8 @@ export class Slots<H extends Holder> {
 }
 
 /**
- * Whom an address counts for: itself; of IPv6 the first 64 bits, as whoever has one of those addresses has all (RFC 4291, 2.5.4).
+ * Whom an address counts for: itself; of IPv6 the first 64 bits, as whoever has one of those addresses has
+ * all (RFC 4291, 2.5.4).
  */
 export function peerOf(address: string): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];

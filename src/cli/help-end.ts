@@ -28,7 +28,10 @@ function wrap(text: string): string {
   return lines.join('\n');
 }
 
-/** Descriptions are wrapped beside long flags too, of a command and all below it: commander leaves them as they are where there are less than 40 columns. */
+/**
+ * Descriptions are wrapped beside long flags too, of a command and all below it: commander leaves them as
+ * they are where there are less than 40 columns.
+ */
 export function wrapHelp(command: Command): void {
   command.configureHelp({ minWidthToWrap: 20 });
   command.commands.forEach(wrapHelp);

@@ -31,14 +31,20 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   drill: drillCommands,
 };
 
-/** The drills are loaded for `isthmus drill` only: no other command needs a line of them, nor do those on a live fleet. */
+/**
+ * The drills are loaded for `isthmus drill` only: no other command needs a line of them, nor do those on a
+ * live fleet.
+ */
 async function drillCommands(): Promise<Command> {
   const { drillCommand } = await import('./commands/drill.ts');
   const isNeeded = process.argv.includes('drill') && process.argv[3] !== 'live';
   return drillCommand(isNeeded ? (await import('../drill/catalog.ts')).drills : []);
 }
 
-/** The command that is asked for by the first argument; all of them for the help, and to say what may have been meant. */
+/**
+ * The command that is asked for by the first argument; all of them for the help, and to say what may have
+ * been meant.
+ */
 async function commandsFor(first = ''): Promise<Command[]> {
   const asked = Object.hasOwn(commands, first) ? commands[first] : undefined;
   if (asked !== undefined) return [await asked()];

@@ -42,8 +42,8 @@ const endings = ['SIGTERM', 'SIGINT'] as const;
 const others = ['SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGQUIT', 'SIGWINCH', 'SIGCONT'] as const;
 
 /**
- * Runs a command as an instance of a Group; resolves to its exit code, 128 + n when signal n ended it, 127 when there
- * is no such command, 126 when it cannot be run.
+ * Runs a command as an instance of a Group; resolves to its exit code, 128 + n when signal n ended it, 127
+ * when there is no such command, 126 when it cannot be run.
  */
 export async function run(command: string, args: readonly string[], flags: RunFlags): Promise<number> {
   const { planes, find, close } = clientsOf(flags);
@@ -112,7 +112,9 @@ export async function run(command: string, args: readonly string[], flags: RunFl
   }
 }
 
-/** Starts CMD in a process group of its own: Ctrl-C in a terminal must not reach it before it is taken out. */
+/**
+ * Starts CMD in a process group of its own: Ctrl-C in a terminal must not reach it before it is taken out.
+ */
 function start(command: string, args: readonly string[]): ChildProcess {
   return spawn(command, args, { stdio: 'inherit', detached: true });
 }

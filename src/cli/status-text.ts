@@ -315,7 +315,10 @@ function streamText(node: NodeStatus, nowWallMs: number): string {
   return paragraphs(parts);
 }
 
-/** Why there is no answer: who comes with all that it is to have, as after a restart of the control plane, is sent nothing. */
+/**
+ * Why there is no answer: who comes with all that it is to have, as after a restart of the control plane, is
+ * sent nothing.
+ */
 function unanswered({ state }: TypeReport): string {
   return state === 'SYNCED' ? 'nothing was due' : 'never';
 }

@@ -32,7 +32,10 @@ export function renderText({ problems, objects }: FolderCheck): string {
   return [...problems.map(renderProblem), sum].map((line) => `${line}\n`).join('');
 }
 
-/** The result for scripts: `{ok, errors, warnings, notes, objects, problems}`, objects as `{kind, namespace, name, origin}`. */
+/**
+ * The result for scripts: `{ok, errors, warnings, notes, objects, problems}`, objects as `{kind, namespace,
+ * name, origin}`.
+ */
 export function renderJson({ problems, objects }: FolderCheck): string {
   const tallied = tally(problems);
   const listed = objects.map(({ kind, meta }) => {
@@ -43,8 +46,8 @@ export function renderJson({ problems, objects }: FolderCheck): string {
 }
 
 /**
- * The command `isthmus validate DIR`. Returns the exit code: 0 when no problem is an error (warnings and notes may be),
- * 1 when one is, 2 when the folder cannot be read.
+ * The command `isthmus validate DIR`. Returns the exit code: 0 when no problem is an error (warnings and
+ * notes may be), 1 when one is, 2 when the folder cannot be read.
  */
 export async function runValidate(
   dir: string,

@@ -36,8 +36,9 @@ export type ApiCall<Id extends OperationId> = {
 /** A client of a control plane's admin API. */
 export interface ApiClient {
   /**
-   * Any status resolves; throws MeshError `unavailable` when no whole answer comes within `timeoutMs`. What GET asks for may be long: it
-   * may take three times that, as long as it never pauses for `timeoutMs`. The answer is taken to be as its contract says.
+   * Any status resolves; throws MeshError `unavailable` when no whole answer comes within `timeoutMs`. What
+   * GET asks for may be long: it may take three times that, as long as it never pauses for `timeoutMs`. The
+   * answer is taken to be as its contract says.
    */
   call<Id extends OperationId>(id: Id, call: ApiCall<Id>): Promise<Reply<Id>>;
   close(): Promise<void>;

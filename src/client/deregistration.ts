@@ -32,7 +32,10 @@ export interface Deregistration {
 /** How it ended at a control plane. */
 export interface Farewell {
   readonly name: string;
-  /** `done`: gone, or without `wait` on its way; `owed`: some proxy has not confirmed; `away`: it does not answer. */
+  /**
+   * `done`: gone, or without `wait` on its way; `owed`: some proxy has not confirmed; `away`: it does not
+   * answer.
+   */
   readonly end: 'done' | 'owed' | 'refused' | 'away';
   /** `owed`: by whom; `refused` and `away`: why. */
   readonly words: string;
@@ -44,14 +47,17 @@ export interface Farewell {
 export const backoffMs = { first: 100, most: 2_000 } as const;
 /** How long an answer may take, beyond what it waits for; milliseconds. */
 const answerMsMax = 2_000;
-/** One question waits at most so long for proxies: one that stands still meanwhile is noticed. Milliseconds. */
+/**
+ * One question waits at most so long for proxies: one that stands still meanwhile is noticed. Milliseconds.
+ */
 const stepMs = 2_000;
 /** How long one that has not answered yet is given when all others are done. Milliseconds. */
 const graceMs = 1_000;
 
 /**
- * Takes an instance out at all control planes at once. One that does not answer is tried again as long as another one is
- * still waited for, and holds nothing up after that; where none answers, all are tried for `timeoutMs`. Never throws.
+ * Takes an instance out at all control planes at once. One that does not answer is tried again as long as
+ * another one is still waited for, and holds nothing up after that; where none answers, all are tried for
+ * `timeoutMs`. Never throws.
  */
 export async function deregister(what: Deregistration): Promise<readonly Farewell[]> {
   const { planes, clock } = what;

@@ -6,13 +6,18 @@ import { type EvacuationPlane, renewAt } from './evacuation-planes.ts';
 export interface EvacuationLease {
   /** From now on it is renewed at a control plane, where it has just been put. */
   hold(plane: EvacuationPlane): void;
-  /** Aborted, with a MeshError as its reason, when it is over at one of them, or may be before it can be renewed. */
+  /**
+   * Aborted, with a MeshError as its reason, when it is over at one of them, or may be before it can be
+   * renewed.
+   */
   readonly lost: AbortSignal;
   /** Renews nothing any more; resolves when nothing is on its way. */
   stop(): Promise<void>;
 }
 
-/** Renewed after a third of its time, and after a tenth where that failed; given up after two thirds without. */
+/**
+ * Renewed after a third of its time, and after a tenth where that failed; given up after two thirds without.
+ */
 const parts = { renew: 1 / 3, again: 1 / 10, lost: 2 / 3 } as const;
 
 /** Creates the lease of an evacuation that lasts `leaseMs` milliseconds from each renewal on. */

@@ -54,7 +54,10 @@ export async function listAt(client: ApiClient): Promise<Answer<'listEvacuations
   return body(await client.call('listEvacuations', { timeoutMs: answerMsMax }));
 }
 
-/** What a spec without an end would do at a control plane, for so long. Throws MeshError `conflict` when it is refused, with the reason. */
+/**
+ * What a spec without an end would do at a control plane, for so long. Throws MeshError `conflict` when it is
+ * refused, with the reason.
+ */
 export async function checkAt(
   plane: EvacuationPlane,
   name: string,
@@ -68,8 +71,8 @@ export async function checkAt(
 }
 
 /**
- * Puts a spec without an end for so long, by the control plane's own clock; with `isStanding` only where it is in force already.
- * Waits for no proxy. Throws MeshError as `checkAt`, and `unavailable`.
+ * Puts a spec without an end for so long, by the control plane's own clock; with `isStanding` only where it
+ * is in force already. Waits for no proxy. Throws MeshError as `checkAt`, and `unavailable`.
  */
 export async function putAt(
   plane: EvacuationPlane,
@@ -82,7 +85,10 @@ export async function putAt(
   body(await plane.client.call('evacuate', { path: { name }, query, body: spec, timeoutMs: answerMsMax }));
 }
 
-/** Lets one that is in force last so long from now on. Throws MeshError `conflict` when it is not, and `unavailable`. */
+/**
+ * Lets one that is in force last so long from now on. Throws MeshError `conflict` when it is not, and
+ * `unavailable`.
+ */
 export async function renewAt(
   { client }: EvacuationPlane,
   name: string,

@@ -18,7 +18,10 @@ export interface HttpCall {
   readonly body?: string;
   /** Given up after so long without a byte: before the answer, and within it. Milliseconds. */
   readonly silenceMsMax: number;
-  /** The whole answer must be there after so long: who sends a byte now and then is not waited for. Milliseconds; absent: `wholeTimes` × `silenceMsMax`. */
+  /**
+   * The whole answer must be there after so long: who sends a byte now and then is not waited for.
+   * Milliseconds; absent: `wholeTimes` × `silenceMsMax`.
+   */
   readonly wholeMsMax?: number;
   /** Connections that are kept (`openConnections`); absent: one for this call alone. */
   readonly connections?: Dispatcher;
@@ -33,13 +36,19 @@ const noHttp =
 /** The longest that a connection may take to open, in milliseconds. */
 const connectMsMax = 2_000;
 
-/** The longest answer that is read, in bytes: some 250,000 registrations. Whoever answers without an end takes no more memory. */
+/**
+ * The longest answer that is read, in bytes: some 250,000 registrations. Whoever answers without an end takes
+ * no more memory.
+ */
 const answerBytesMax = 64 * 2 ** 20;
 
 /** A whole answer may take so many times as long as a silence within it. */
 export const wholeTimes = 3;
 
-/** Up to `count` connections to one server, kept; they are opened when they are first used. `destroy` ends them. */
+/**
+ * Up to `count` connections to one server, kept; they are opened when they are first used. `destroy` ends
+ * them.
+ */
 export async function openConnections(at: ListenAddress, count: number): Promise<Dispatcher> {
   // Loaded here: a command that asks nobody starts without it.
   const { Pool } = await import('undici');
@@ -50,7 +59,10 @@ export async function openConnections(at: ListenAddress, count: number): Promise
   });
 }
 
-/** Sends a request and reads its answer; any status resolves. Rejects with an Error that says why there is none. */
+/**
+ * Sends a request and reads its answer; any status resolves. Rejects with an Error that says why there is
+ * none.
+ */
 export async function callHttp({ connections, silenceMsMax, ...call }: HttpCall): Promise<HttpAnswer> {
   const { at, method = 'GET', path, headers, body, signal, wholeMsMax = wholeTimes * silenceMsMax } = call;
   const dispatcher = connections ?? (await openConnections(at, 1));

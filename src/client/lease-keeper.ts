@@ -19,16 +19,16 @@ export interface KeeperOptions {
 /** Keeps one life of an instance registered. */
 export interface LeaseKeeper {
   /**
-   * Registers at all control planes, then renews until it is stopped, over any absence of any of them. Resolves when it
-   * ends everywhere: stopped, or when somebody else has taken the instance out. Throws MeshError `invalid` when all
-   * that answer refuse the first registration for what it is or who sends it.
+   * Registers at all control planes, then renews until it is stopped, over any absence of any of them.
+   * Resolves when it ends everywhere: stopped, or when somebody else has taken the instance out. Throws
+   * MeshError `invalid` when all that answer refuse the first registration for what it is or who sends it.
    */
   keep(instance: KeptInstance, signal: AbortSignal): Promise<void>;
   /** Whether anybody may know of the instance: it was to be registered, whatever came of it. */
   readonly isKnown: boolean;
   /**
-   * Takes the instance out everywhere; true when that was done at all that answer, with `wait` by every proxy. Gives up
-   * after `timeoutMs`.
+   * Takes the instance out everywhere; true when that was done at all that answer, with `wait` by every
+   * proxy. Gives up after `timeoutMs`.
    */
   remove(wait: boolean, timeoutMs: number): Promise<boolean>;
 }
@@ -57,7 +57,8 @@ export function createLeaseKeeper({ planes, find, clock, random, say }: KeeperOp
             ...{ plane, instance: kept, life, clock, random, say, signal: within },
             at: () => (isOne() ? '' : ` at ${plane.name}`),
             onOthers(names) {
-              // One that was given knows the others; two that were given are all, by whatever names others call them.
+              // One that was given knows the others; two that were given are all, by whatever names others
+              // call them.
               if (planes.length > 1) return;
               for (const name of names) {
                 const other = known.some((one) => one.name === name) ? undefined : find(name);

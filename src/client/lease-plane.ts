@@ -41,8 +41,9 @@ const answerMsMax = 5_000;
 const confirmMsMax = 30_000;
 
 /**
- * Registers at one control plane, then renews, over any absence of it. Resolves when it ends: stopped, or when somebody
- * else has taken the instance out. Throws MeshError `invalid` when the first registration is refused.
+ * Registers at one control plane, then renews, over any absence of it. Resolves when it ends: stopped, or
+ * when somebody else has taken the instance out. Throws MeshError `invalid` when the first registration is
+ * refused.
  */
 export async function keepAt(keeping: PlaneKeeping): Promise<void> {
   const { plane, instance, life, clock, say, signal, at } = keeping;

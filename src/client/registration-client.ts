@@ -43,14 +43,18 @@ export function createRegistrationClient(options: ClientOptions): RegistrationCl
 /** How long an answer to another control plane may take, beyond the time that it is held. Milliseconds. */
 const pullMsMax = 10_000;
 
-/** The token: of a file, else of the environment. Throws MeshError `unavailable` when the file cannot be read. */
+/**
+ * The token: of a file, else of the environment. Throws MeshError `unavailable` when the file cannot be read.
+ */
 export function readClientToken(file: string | undefined, env: NodeJS.ProcessEnv): string | undefined {
   if (file !== undefined) return readToken(file, '--token-file');
   if (env.ISTHMUS_TOKEN_FILE) return readToken(env.ISTHMUS_TOKEN_FILE, 'ISTHMUS_TOKEN_FILE');
   return env.ISTHMUS_TOKEN?.trim();
 }
 
-/** The address from which this machine reaches the control plane: where others most likely reach this machine. */
+/**
+ * The address from which this machine reaches the control plane: where others most likely reach this machine.
+ */
 export function ownAddressTowards(admin: ListenAddress): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host: admin.address, port: admin.port });

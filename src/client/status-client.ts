@@ -19,7 +19,10 @@ export async function askStatus(admin: ListenAddress): Promise<OfPlane> {
   return (await readPage(admin, operations.getStatus.path)) as OfPlane;
 }
 
-/** Asks for one node in full. Throws MeshError as `askStatus`, and `not-found` where it says that no such node is connected. */
+/**
+ * Asks for one node in full. Throws MeshError as `askStatus`, and `not-found` where it says that no such node
+ * is connected.
+ */
 export async function askNode(admin: ListenAddress, node: string): Promise<OfNode> {
   const path = `${operations.getStatus.path}?node=${encodeURIComponent(node)}`;
   return (await readPage(admin, path)) as OfNode;
@@ -30,7 +33,10 @@ export async function askProblems(admin: ListenAddress): Promise<Answer<'getProb
   return (await readPage(admin, operations.getProblems.path)) as Answer<'getProblems'>['body'];
 }
 
-/** Reads a page of JSON. People give an address of an Envoy, or a port of xDS: which page answered what is told. */
+/**
+ * Reads a page of JSON. People give an address of an Envoy, or a port of xDS: which page answered what is
+ * told.
+ */
 async function readPage(admin: ListenAddress, path: string): Promise<unknown> {
   const where = showAddress(admin);
   let answer: HttpAnswer;
@@ -52,7 +58,10 @@ async function readPage(admin: ListenAddress, path: string): Promise<unknown> {
   return JSON.parse(answer.text);
 }
 
-/** Why a control plane refuses: problem details, or the text of version 0.1.0; undefined: it is none, as an Envoy also answers 404. */
+/**
+ * Why a control plane refuses: problem details, or the text of version 0.1.0; undefined: it is none, as an
+ * Envoy also answers 404.
+ */
 function refusalIn({ status, text }: HttpAnswer): string | undefined {
   try {
     const { type, detail } = JSON.parse(text) as Partial<ProblemDetails>;

@@ -6,8 +6,8 @@ import { wordsOfFailure } from '../base/system-error.ts';
 const tokenBytesMax = 64 * 1024;
 
 /**
- * The token that stands in a file. Throws MeshError `unavailable` where it cannot be read, `invalid` where what it holds cannot
- * stand in a header (RFC 9110, 5.5); `option` names what named the file.
+ * The token that stands in a file. Throws MeshError `unavailable` where it cannot be read, `invalid` where
+ * what it holds cannot stand in a header (RFC 9110, 5.5); `option` names what named the file.
  */
 export function readToken(file: string, option: string): string {
   let token: string;

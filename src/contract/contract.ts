@@ -5,7 +5,10 @@ import type { OperationId } from './operations.ts';
 import { registrationContract } from './registrations.ts';
 import { statusContract } from './status.ts';
 
-/** What goes in and comes out of each operation of the admin API: the router, OpenAPI and clients are made from it. */
+/**
+ * What goes in and comes out of each operation of the admin API: the router, OpenAPI and clients are made
+ * from it.
+ */
 export const contract = {
   ...statusContract,
   ...evacuationContract,

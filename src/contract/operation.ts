@@ -5,7 +5,9 @@ export type AnswerSchema =
   | { readonly description: string; readonly schema: z.ZodType }
   | { readonly description: string; readonly text: true };
 
-/** What goes into an operation of the admin API, and what comes out; `operations.ts` has its method and path. */
+/**
+ * What goes into an operation of the admin API, and what comes out; `operations.ts` has its method and path.
+ */
 export interface Operation {
   readonly tag: 'status' | 'registrations' | 'evacuations';
   readonly summary: string;

@@ -7,8 +7,9 @@ const evacuations = '/v1/evacuations';
 const evacuation = `${evacuations}/{name}` as const;
 
 /**
- * Method and path of each operation of the admin API, by operationId; `{…}` is a path parameter, as in OpenAPI. Plain data without
- * schemas: a client needs no more at run time. `contract.ts` says what goes in and comes out.
+ * Method and path of each operation of the admin API, by operationId; `{…}` is a path parameter, as in
+ * OpenAPI. Plain data without schemas: a client needs no more at run time. `contract.ts` says what goes in
+ * and comes out.
  */
 export const operations = {
   listPages: { method: 'GET', path: '/' },

@@ -1,7 +1,10 @@
 import { z } from 'zod';
 import { parseDurationMs } from '../model/values/duration.ts';
 
-/** A parameter with a value that is a duration, such as `30s`, of more than `minMs` and at most `maxMs`; milliseconds come out. `words` say what to give. */
+/**
+ * A parameter with a value that is a duration, such as `30s`, of more than `minMs` and at most `maxMs`;
+ * milliseconds come out. `words` say what to give.
+ */
 export function duration(minMs: number, maxMs: number, words: string) {
   return z.string({ error: words }).transform((text, context) => {
     const ms = parseDurationMs(text);

@@ -32,7 +32,9 @@ export interface AckSummary {
 export interface OpenPush {
   /** What to give to the xDS server. */
   readonly cause: PushCause;
-  /** A part of it was encoded, in `encodeMs`: it concerns `subscriptions`, by type, and stands at `revision`. */
+  /**
+   * A part of it was encoded, in `encodeMs`: it concerns `subscriptions`, by type, and stands at `revision`.
+   */
   put(revision: number, subscriptions: Readonly<Record<string, number>>, encodeMs: number): void;
   /** All of it was. */
   end(): void;
@@ -61,8 +63,9 @@ const slowMax = 32;
 const namesMax = 10;
 
 /**
- * Follows every push from the reading of its event to the ACK of the last proxy. Nothing is left out: waiting,
- * coalescing, encoding and the network count. An ACK costs the same however many pushes there were before.
+ * Follows every push from the reading of its event to the ACK of the last proxy. Nothing is left out:
+ * waiting, coalescing, encoding and the network count. An ACK costs the same however many pushes there were
+ * before.
  */
 export class Ledger {
   readonly #options: LedgerOptions;
@@ -85,8 +88,8 @@ export class Ledger {
   /** Begins a push; `at` is when its earliest event was read, `what` names the first. */
   begin(source: string, at: number, events: number, what: string): OpenPush {
     const { clock, metrics } = this.#options;
-    // Its identity is the push's name on its way to the proxies and back. No time would do: of a float, what tells two apart is
-    // lost in a process that is old.
+    // Its identity is the push's name on its way to the proxies and back. No time would do: of a float, what
+    // tells two apart is lost in a process that is old.
     const cause: PushCause = { at };
     const push: Push = {
       ...{ cause, at, source, events, what, startedAt: clock.now(), encodeMs: 0, encodedAt: 0, revision: 0 },

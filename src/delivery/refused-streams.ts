@@ -12,7 +12,10 @@ export interface RefusedStreams {
   readonly lastAgoMs: number;
 }
 
-/** How long a refusal is told of after the last such one, and how many at most. An Envoy tries again within half a minute. */
+/**
+ * How long a refusal is told of after the last such one, and how many at most. An Envoy tries again within
+ * half a minute.
+ */
 export const refusedLimits = { keptMs: 600_000, most: 100 };
 
 interface Entry {

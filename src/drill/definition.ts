@@ -30,7 +30,10 @@ export interface Choice {
   readonly seed?: number;
 }
 
-/** A drill: one file under `drills/`, one row in `catalog.ts`. `F` is what it measures besides what every drill does. */
+/**
+ * A drill: one file under `drills/`, one row in `catalog.ts`. `F` is what it measures besides what every
+ * drill does.
+ */
 export interface Drill<F extends object = object> {
   /** As in `isthmus drill NAME` and `make drill-NAME`. */
   readonly name: string;
@@ -58,31 +61,39 @@ export interface DrillPlan<F extends object = object> {
   /** Names it among its drill's variants, in JUnit's suite. */
   readonly label: string;
   /**
-   * Lengths of the phases by name, in their order. The report shades those whose names begin with `steady` as quiet,
+   * Lengths of the phases by name, in their order. The report shades those whose names begin with `steady` as
+   * quiet,
    * `recovery` as healing, and all others as the time in which something is broken.
    */
   readonly phases: PhaseSeconds;
-  /** Requests a second of each load where this run differs from its drill: a negative control may need little. */
+  /**
+   * Requests a second of each load where this run differs from its drill: a negative control may need little.
+   */
   readonly rates?: Rates;
   readonly world: WorldPlan;
-  /** Whether its processes ask for real-time priority, also when they are started again: for small loads whose queues are measured. */
+  /**
+   * Whether its processes ask for real-time priority, also when they are started again: for small loads whose
+   * queues are measured.
+   */
   readonly realtime?: boolean;
   /**
-   * The processes of the world, changed or added to by the drill: `parts` as every world has them. One that is added
-   * has the kind `other`; those are started with the applications, before the Envoys.
+   * The processes of the world, changed or added to by the drill: `parts` as every world has them. One that
+   * is added has the kind `other`; those are started with the applications, before the Envoys.
    */
   parts?(parts: readonly Part[], context: PartsContext): readonly Part[];
   /** The loads that run from before the first phase to the end of the last. */
   loads(topology: Topology, rates: Rates): LoadShape[];
   /**
-   * Does what the drill does: `await scene.begin(phase)` for each phase in order, steps between them. Resolves with
-   * what the drill alone measured. Rejecting ends the drill as one that could not run: what the mesh did wrong is
-   * measured and judged, not thrown.
+   * Does what the drill does: `await scene.begin(phase)` for each phase in order, steps between them.
+   * Resolves with what the drill alone measured. Rejecting ends the drill as one that could not run: what the
+   * mesh did wrong is measured and judged, not thrown.
    */
   play(scene: Scene): Promise<F>;
   /** Holds a measurement against the bounds. Pure: the same measurement, the same rows. */
   judge(m: Measurement & F): Row[];
-  /** Of a run without protection that was to fail: what speaks against its having failed for the right reason. */
+  /**
+   * Of a run without protection that was to fail: what speaks against its having failed for the right reason.
+   */
   judgeControl(m: Measurement & F, verdict: Verdict): string[];
   /** What the drill adds to `report.json`. */
   figures(m: Measurement & F): object;

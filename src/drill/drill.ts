@@ -25,9 +25,10 @@ export const drillExit = {
 } as const;
 
 /**
- * Runs a drill, prints its progress and its verdict, and writes its report. Resolves with the exit code: 0 all
- * bounds kept (with `expectFail`: missed, for the right reason), 1 a bound was missed, 2 the drill could not run, or nothing but times
- * was missed on a machine too busy to judge them, 130 interrupted. Leaves no process, namespace or temporary file, however it ends. Never rejects.
+ * Runs a drill, prints its progress and its verdict, and writes its report. Resolves with the exit code: 0
+ * all bounds kept (with `expectFail`: missed, for the right reason), 1 a bound was missed, 2 the drill could
+ * not run, or nothing but times was missed on a machine too busy to judge them, 130 interrupted. Leaves no
+ * process, namespace or temporary file, however it ends. Never rejects.
  */
 export async function runDrill(options: DrillOptions): Promise<number> {
   const say = options.say ?? ((line: string) => process.stdout.write(`${line}\n`));
@@ -35,7 +36,8 @@ export async function runDrill(options: DrillOptions): Promise<number> {
   const interrupt = () => interrupted.abort(new MeshError('unavailable', 'interrupted'));
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   for (const signal of signals) process.on(signal, interrupt);
-  // `| head`, or a terminal that went away: nobody sees the verdict any more. Never removed: errors come late.
+  // `| head`, or a terminal that went away: nobody sees the verdict any more. Never removed: errors come
+  // late.
   if (options.say === undefined) process.stdout.on('error', interrupt);
   try {
     const settings = readOptions(options);
@@ -133,7 +135,10 @@ async function runOnce(
   }
 }
 
-/** A control of which nothing failed but times proves nothing on a machine that was too busy: it may have failed for that. */
+/**
+ * A control of which nothing failed but times proves nothing on a machine that was too busy: it may have
+ * failed for that.
+ */
 function busyControl({ unjudged }: Verdict): string[] {
   return unjudged ? ['the machine was too busy to judge times, and nothing else failed'] : [];
 }

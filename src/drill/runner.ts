@@ -35,14 +35,14 @@ export interface RunOptions {
 }
 
 /**
- * The load runs this long before the first phase: fresh processes are slow, and a slow steady phase would excuse a
- * slow outage. These requests must succeed like all others; only latency is not judged by them.
+ * The load runs this long before the first phase: fresh processes are slow, and a slow steady phase would
+ * excuse a slow outage. These requests must succeed like all others; only latency is not judged by them.
  */
 const warmUpMs = 2000;
 
 /**
- * Plays a drill on a stage that was raised, with its loads all the while, and collects what was logged and counted.
- * Resolves with what was measured. Rejects when the stage's signal aborts.
+ * Plays a drill on a stage that was raised, with its loads all the while, and collects what was logged and
+ * counted. Resolves with what was measured. Rejects when the stage's signal aborts.
  */
 export async function runPhases<F extends object>(
   stage: Stage,

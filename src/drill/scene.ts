@@ -33,8 +33,8 @@ export interface Scene {
   /** Resolves at a moment of the machine's clock, or at once when it has passed. */
   until(atMs: number): Promise<void>;
   /**
-   * Does a step: says it, notes when it was done and, with `struck`, what it silenced. `act` may resolve with the
-   * moment itself; otherwise that is from its call to its end. Use the four below where they do.
+   * Does a step: says it, notes when it was done and, with `struck`, what it silenced. `act` may resolve with
+   * the moment itself; otherwise that is from its call to its end. Use the four below where they do.
    */
   step(claim: string, act: () => Promise<Moment | undefined>, struck?: readonly Part[]): Promise<StepFacts>;
   /** A step: kill -9 of parts, all at once. */
@@ -46,8 +46,9 @@ export interface Scene {
   /** A step: starts parts that have ended, again. */
   restart(claim: string, parts: readonly Part[]): Promise<StepFacts>;
   /**
-   * A step: takes instances out of their IDC's registry; resolves when no proxy that had them has them any more, so that they
-   * can go in peace. Rejects with MeshError 'unavailable' when one still has them after `timeoutMs` (default 30 s).
+   * A step: takes instances out of their IDC's registry; resolves when no proxy that had them has them any
+   * more, so that they can go in peace. Rejects with MeshError 'unavailable' when one still has them after
+   * `timeoutMs` (default 30 s).
    */
   withdraw(claim: string, instances: readonly InstancePlan[], timeoutMs?: number): Promise<StepFacts>;
   /** Puts instances back into their IDC's registry. */
@@ -56,7 +57,10 @@ export interface Scene {
   prioritize(): void;
   /** Notes that something came true, for the report. */
   note(claim: string, atMs: number): void;
-  /** When all these parts answer again: Envoys ready, and each instance through its sidecar; NaN if not in time. */
+  /**
+   * When all these parts answer again: Envoys ready, and each instance through its sidecar; NaN if not in
+   * time.
+   */
   healthy(parts: readonly Part[], timeoutMs: number): Promise<number>;
   /** Starts one more load, from a moment (at least `leadMs` ahead) to the end of the last phase. */
   startLoad(shape: LoadShape, fromMs: number): Load;

@@ -1,7 +1,10 @@
 import { probe } from '../probe/probe.ts';
 import type { Target } from './keeper.ts';
 
-/** Asks an instance as proxies ask it: by its health path, or by grpc.health.v1. Behind TLS a connection that opens is enough. */
+/**
+ * Asks an instance as proxies ask it: by its health path, or by grpc.health.v1. Behind TLS a connection that
+ * opens is enough.
+ */
 export async function checkInstance(target: Target): Promise<boolean> {
   const { host, address, port, question, timeoutMs } = target;
   const at = `${address.includes(':') ? `[${address}]` : address}:${port}`;

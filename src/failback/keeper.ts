@@ -29,10 +29,16 @@ export interface Target {
   readonly timeoutMs: number;
 }
 
-/** What is written down, by `groupKey`. `slots`: what its instances worked on at once before they were evacuated. */
+/**
+ * What is written down, by `groupKey`. `slots`: what its instances worked on at once before they were
+ * evacuated.
+ */
 export type SavedStates = Readonly<Record<string, SavedFailback & { readonly slots?: number }>>;
 
-/** A Group whose instances bear less than they did before they were evacuated. In requests that they work on at once. */
+/**
+ * A Group whose instances bear less than they did before they were evacuated. In requests that they work on
+ * at once.
+ */
 export interface Shortfall {
   /** By `groupKey`. */
   readonly group: string;
@@ -53,24 +59,35 @@ export interface FailbackOptions {
   save?(states: SavedStates): void;
 }
 
-/** Watches Groups that have left home, or were evacuated, and says how much of their requests may come back. */
+/**
+ * Watches Groups that have left home, or were evacuated, and says how much of their requests may come back.
+ */
 export interface FailbackKeeper {
   /**
-   * The share that a Group keeps now, percent; undefined: nothing is held back. `evacuated`: what evacuations leave at home in the
-   * plan that is being made, percent.
+   * The share that a Group keeps now, percent; undefined: nothing is held back. `evacuated`: what evacuations
+   * leave at home in the plan that is being made, percent.
    */
   shareOf(group: string, evacuated?: number): number | undefined;
   /** The share of its reads that are mirrored home, percent; undefined: none is. */
   mirrorOf(group: string): number | undefined;
-  /** How many instances of a host have not failed two checks in a row, at its worst port; undefined: nobody knows. */
+  /**
+   * How many instances of a host have not failed two checks in a row, at its worst port; undefined: nobody
+   * knows.
+   */
   goodOf(host: string): number | undefined;
-  /** What a host's instances worked on at once, as declared, before they were evacuated; undefined: they are not, or nobody declared it. */
+  /**
+   * What a host's instances worked on at once, as declared, before they were evacuated; undefined: they are
+   * not, or nobody declared it.
+   */
   slotsBeforeOf(host: string): number | undefined;
   /** Groups that cannot take all back. */
   shortfalls(): readonly Shortfall[];
   /** Takes in what was planned anew. */
   planned(plans: PlannedGroups): void;
-  /** From now on what it knows of the registry is whole, and `onShares` is told hosts whose Groups' shares have changed. */
+  /**
+   * From now on what it knows of the registry is whole, and `onShares` is told hosts whose Groups' shares
+   * have changed.
+   */
   start(onShares: (hosts: readonly string[]) => void): void;
   /** Groups that are held back, with their shares. */
   held(): ReadonlyMap<string, number>;

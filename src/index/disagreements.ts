@@ -14,8 +14,8 @@ export interface InstanceContext {
 }
 
 /**
- * What is wrong between a ServiceEntry and its instances: one problem for each kind and field, however many instances have
- * it, with the first of them by name. Of an instance that several select the first tells.
+ * What is wrong between a ServiceEntry and its instances: one problem for each kind and field, however many
+ * instances have it, with the first of them by name. Of an instance that several select the first tells.
  */
 export function instanceProblems(
   entry: ServiceEntry,

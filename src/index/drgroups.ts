@@ -22,9 +22,9 @@ export interface DrGroups {
   setEntry(key: string, labels: Labels): void;
   deleteEntry(key: string): void;
   /**
-   * The DrGroups that claim `host` of the ServiceEntry `key`, the winner first, by name. One that names the host goes before
-   * one that names a pattern for it, the longest first, and both before all that select the entry: those are not claims
-   * then, but the rule it is an exception to.
+   * The DrGroups that claim `host` of the ServiceEntry `key`, the winner first, by name. One that names the
+   * host goes before one that names a pattern for it, the longest first, and both before all that select the
+   * entry: those are not claims then, but the rule it is an exception to.
    */
   claims(host: string, key: string): readonly DrGroup[];
   /** The DrGroups that name `host`. */

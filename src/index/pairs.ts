@@ -1,6 +1,8 @@
 import type { Labels } from '../model/meta.ts';
 
-/** Values by label pair: `key=value` → set. Two maps deep, so that no string has to be made to look one up. */
+/**
+ * Values by label pair: `key=value` → set. Two maps deep, so that no string has to be made to look one up.
+ */
 export interface PairIndex<T> {
   add(key: string, value: string, item: T): void;
   remove(key: string, value: string, item: T): void;

@@ -6,7 +6,9 @@ import type { ServiceEntry } from '../model/service.ts';
 import { compareText } from './order.ts';
 import type { IndexProblem, IndexProblemCode } from './view.ts';
 
-/** What the ServiceEntries that declare `host`, in the order in which they count, contradict each other in. */
+/**
+ * What the ServiceEntries that declare `host`, in the order in which they count, contradict each other in.
+ */
 export function hostConflicts(host: string, ranked: readonly ServiceEntry[]): IndexProblem[] {
   return declarationFaults(host, ranked).map(({ entry, path, message }) =>
     problem('host-conflict', entry, render(path), message),
@@ -20,7 +22,9 @@ function render(path: readonly (string | number)[]): string {
     .slice(1);
 }
 
-/** The DrGroups that claim `host` of one of its ServiceEntries, but for the first of each list, which wins. */
+/**
+ * The DrGroups that claim `host` of one of its ServiceEntries, but for the first of each list, which wins.
+ */
 export function drGroupConflicts(host: string, claims: readonly (readonly DrGroup[])[]): IndexProblem[] {
   const found = new Map<string, IndexProblem>();
   for (const [group, winner] of claims.flatMap(losers)) {
@@ -58,7 +62,10 @@ export function unknownIdcs(group: DrGroup, idcs: ReadonlySet<string>): IndexPro
   );
 }
 
-/** Whether a problem is that something is not there of which `doubtful` says that it may be missing for a fault of its own. */
+/**
+ * Whether a problem is that something is not there of which `doubtful` says that it may be missing for a
+ * fault of its own.
+ */
 export function isFollowUp({ code }: IndexProblem, doubtful: ReadonlySet<Kind>): boolean {
   const kind = lacks[code];
   return kind !== undefined && doubtful.has(kind);

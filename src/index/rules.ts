@@ -14,7 +14,8 @@ export interface Rules {
   /**
    * The rule that governs `host` of a ServiceEntry in `namespace`. The ServiceEntry's own namespace comes
    * first, as in Istio; within it the exact host, then the longest wildcard (`*.x`). Only where it has none:
-   * the other namespaces that export theirs to it, the exact host first too. Between equals: namespace, then name.
+   * the other namespaces that export theirs to it, the exact host first too. Between equals: namespace, then
+   * name.
    */
   find(host: string, namespace: string): DestinationRule | undefined;
   /** Rules that can have no effect, as another of the same namespace has the same host. */

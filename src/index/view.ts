@@ -39,7 +39,10 @@ export interface GroupView extends Declaration {
   readonly rule?: DestinationRule;
   /** Who uses it; absent: everybody. */
   readonly seenBy?: Audience;
-  /** The host as other callers see it, by other namespaces' declarations or by less of this one's: no gateway knows them. */
+  /**
+   * The host as other callers see it, by other namespaces' declarations or by less of this one's: no gateway
+   * knows them.
+   */
   readonly others?: readonly GroupView[];
 }
 
@@ -86,7 +89,9 @@ export interface IndexProblem {
   readonly message: string;
 }
 
-/** Work done since the start. Tests assert on it, so that no event's cost grows with what it does not change. */
+/**
+ * Work done since the start. Tests assert on it, so that no event's cost grows with what it does not change.
+ */
 export interface IndexWork {
   /** Times that one selector was held against one set of labels. */
   labelMatches: number;

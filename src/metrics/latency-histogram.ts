@@ -21,9 +21,10 @@ interface Counts {
 }
 
 /**
- * A Prometheus histogram whose `record` costs some tens of nanoseconds: it runs for each ACK of each proxy, and
- * prom-client's own, which looks its labels up each time, takes a microsecond. Given in milliseconds, shown in
- * seconds. At most `seriesMax` series are kept: what comes after them counts as `other` in every label.
+ * A Prometheus histogram whose `record` costs some tens of nanoseconds: it runs for each ACK of each proxy,
+ * and prom-client's own, which looks its labels up each time, takes a microsecond. Given in milliseconds,
+ * shown in seconds. At most `seriesMax` series are kept: what comes after them counts as `other` in every
+ * label.
  */
 export function createLatencyHistogram(
   registry: Registry,

@@ -22,9 +22,9 @@ export interface HostView {
 }
 
 /**
- * What there is to see of a host. A caller sees its own namespace's declarations, else those of the first that is exported
- * to it, and of them what it may see (Istio). Gateways see all of the first one's namespace: that view comes first.
- * No caller sees two views, and a view that nobody sees is left out.
+ * What there is to see of a host. A caller sees its own namespace's declarations, else those of the first
+ * that is exported to it, and of them what it may see (Istio). Gateways see all of the first one's namespace:
+ * that view comes first. No caller sees two views, and a view that nobody sees is left out.
  */
 export function viewsOf(declared: readonly Exported[]): readonly HostView[] {
   const first = declared[0]?.namespace;

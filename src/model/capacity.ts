@@ -4,7 +4,10 @@ import type { Labels } from './meta.ts';
 export const groupClasses = ['critical', 'default'] as const;
 export type GroupClass = (typeof groupClasses)[number];
 
-/** What bounds the requests of a Group that one IDC takes from the others. All optional; defaults in `plan/capacity.ts`. */
+/**
+ * What bounds the requests of a Group that one IDC takes from the others. All optional; defaults in
+ * `plan/capacity.ts`.
+ */
 export interface GroupSpill {
   /** Requests that one instance works on at once without a queue. */
   readonly concurrentPerInstance?: number;

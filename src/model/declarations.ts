@@ -23,8 +23,9 @@ export interface RefusedPort extends PortOf {
 }
 
 /**
- * Adds ServiceEntries of one host and namespace up, the first first. A port that several have is one with all their instances,
- * as in Istio; unlike there ports add up whatever else differs (docs/decisions/089-service-entries-add-up.md).
+ * Adds ServiceEntries of one host and namespace up, the first first. A port that several have is one with all
+ * their instances, as in Istio; unlike there ports add up whatever else differs
+ * (docs/decisions/089-service-entries-add-up.md).
  */
 export function mergePorts(entries: readonly ServiceEntry[]): {
   readonly ports: readonly MergedPort[];
@@ -61,8 +62,8 @@ const carriages: Readonly<Partial<Record<Protocol, Protocol>>> = {
 };
 
 /**
- * The order in which ServiceEntries of one host count: what all may see before what some may, then by namespace; within
- * one, the older first, as far as files say when they were created, then by name.
+ * The order in which ServiceEntries of one host count: what all may see before what some may, then by
+ * namespace; within one, the older first, as far as files say when they were created, then by name.
  */
 export function compareDeclarations(a: ServiceEntry, b: ServiceEntry): number {
   const rank = ({ spec }: ServiceEntry) => (spec.exportTo === undefined ? 0 : 1);

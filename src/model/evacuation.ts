@@ -49,7 +49,9 @@ export const evacuationLimits = {
   lastsMsMax: 72 * 3_600_000,
   /** The furthest that a start may be ahead. */
   aheadMsMax: 30 * 24 * 3_600_000,
-  /** So far may clocks of control planes differ, and each still begins at once what another one was asked for. */
+  /**
+   * So far may clocks of control planes differ, and each still begins at once what another one was asked for.
+   */
   clocksApartMs: 3_600_000,
   /** The most that may be in force or to come at once. */
   standingMax: 100,
@@ -63,7 +65,10 @@ export const evacuationLimits = {
 
 type Spec = Evacuation['spec'];
 
-/** When it begins at the earliest: without a start of its own it is in force for the last of its time alone, however far its end is. */
+/**
+ * When it begins at the earliest: without a start of its own it is in force for the last of its time alone,
+ * however far its end is.
+ */
 export function beginsAt({ startsAt, expiresAt }: Pick<Spec, 'startsAt' | 'expiresAt'>): number {
   return startsAt ?? expiresAt - evacuationLimits.lastsMsMax - evacuationLimits.clocksApartMs;
 }

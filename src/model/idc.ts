@@ -3,7 +3,9 @@ import type { GroupSpill } from './capacity.ts';
 import type { GroupHealth } from './health.ts';
 import type { Labels, Meta } from './meta.ts';
 
-/** The name of an IDC: 1 to 32 of `a-z 0-9 -`, first and last not `-`; it must fit a header value and a trail. */
+/**
+ * The name of an IDC: 1 to 32 of `a-z 0-9 -`, first and last not `-`; it must fit a header value and a trail.
+ */
 export const idcNamePattern = /^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/;
 
 /** Reads the name of an IDC. Throws MeshError `invalid`. */
@@ -12,23 +14,34 @@ export function readIdcName(text: string): string {
   throw new MeshError('invalid', `'${text}' is no IDC name: a-z, 0-9 and -, at most 32, not - at an end.`);
 }
 
-/** An ingress gateway: where clients enter (`edgePort`) and where other IDCs' egress gateways enter (`peerPort`). */
+/**
+ * An ingress gateway: where clients enter (`edgePort`) and where other IDCs' egress gateways enter
+ * (`peerPort`).
+ */
 export interface IngressGateway {
   readonly address: string;
   readonly edgePort: number;
   readonly peerPort: number;
 }
 
-/** An egress gateway: where own sidecars (`sidecarPort`) and own ingress gateways (`ingressPort`) leave the IDC. */
+/**
+ * An egress gateway: where own sidecars (`sidecarPort`) and own ingress gateways (`ingressPort`) leave the
+ * IDC.
+ */
 export interface EgressGateway {
   readonly address: string;
   readonly sidecarPort: number;
   readonly ingressPort: number;
 }
 
-/** What an IDC's edge takes from clients, and whom it believes. All optional; the defaults are `edgeDefaults`. */
+/**
+ * What an IDC's edge takes from clients, and whom it believes. All optional; the defaults are `edgeDefaults`.
+ */
 export interface EdgePolicy {
-  /** HTTP proxies in front, whose X-Forwarded-* count; absent: none, and what clients send of these is taken off. */
+  /**
+   * HTTP proxies in front, whose X-Forwarded-* count; absent: none, and what clients send of these is taken
+   * off.
+   */
   readonly trustedProxies?: TrustedProxies;
   /** Whether connections begin with a PROXY protocol header (v1 or v2); absent: they do not. */
   readonly proxyProtocol?: 'required' | 'optional';
@@ -50,7 +63,10 @@ export interface EdgePolicy {
 
 /** Proxies between clients and the edge. */
 export interface TrustedProxies {
-  /** How many in a row, 0 to 10, each of which appends to X-Forwarded-For. 0: only what PROXY protocol says counts. */
+  /**
+   * How many in a row, 0 to 10, each of which appends to X-Forwarded-For. 0: only what PROXY protocol says
+   * counts.
+   */
   readonly hops: number;
   /** Addresses that the last of them connects from, as prefixes; absent: whoever connects is one. */
   readonly from?: readonly string[];
@@ -104,11 +120,16 @@ export interface RetryBudget {
   readonly sharePercent?: number;
 }
 
-/** How requests to a Group are timed, retried and checked. Times in milliseconds; all optional, defaults in `plan/`. */
+/**
+ * How requests to a Group are timed, retried and checked. Times in milliseconds; all optional, defaults in
+ * `plan/`.
+ */
 export interface GroupTraffic {
   /** Whole request, at the first proxy; 0 means none. */
   readonly timeoutMs?: number;
-  /** A stream without a byte in either direction, at the first proxy; 0 means that it may be quiet for ever. */
+  /**
+   * A stream without a byte in either direction, at the first proxy; 0 means that it may be quiet for ever.
+   */
   readonly idleTimeoutMs?: number;
   /** Up to this many bytes a request's body is kept, so that it can be sent again; 0: none is. */
   readonly retryBodyBytes?: number;
@@ -120,7 +141,10 @@ export interface GroupTraffic {
   readonly retries?: number;
   /** Methods that are sent again though an earlier try may have been executed. */
   readonly idempotentMethods?: readonly string[];
-  /** Whether all instances stand behind sidecars of Isthmus, so that their proxies speak HTTP/2 with each other. */
+  /**
+   * Whether all instances stand behind sidecars of Isthmus, so that their proxies speak HTTP/2 with each
+   * other.
+   */
   readonly sidecars?: boolean;
   /** Active health checks of the instances; absent: none. */
   readonly health?: GroupHealth;
@@ -145,11 +169,16 @@ export interface Failback {
   readonly rampMs: number;
   /** For which enough instances must be good before that begins. */
   readonly holdMs: number;
-  /** `mirror`: reads are sent home as well for the length of the ramp, and then all come home at once; absent: no warm-up. */
+  /**
+   * `mirror`: reads are sent home as well for the length of the ramp, and then all come home at once; absent:
+   * no warm-up.
+   */
   readonly warmup?: 'mirror';
 }
 
-/** Round trips between IDCs, in milliseconds. The default is twice what any two places on Earth have by cable. */
+/**
+ * Round trips between IDCs, in milliseconds. The default is twice what any two places on Earth have by cable.
+ */
 export const roundTripLimits = { msDefault: 800, msMin: 1, msMax: 2_000 } as const;
 
 /** What holds of a DrGroup's `failback` that leaves it out, and the most that one may ask for. */

@@ -16,7 +16,10 @@ interface CommonScope {
 
 /** What chooses among instances. */
 interface ChoosingScope extends CommonScope {
-  /** The zone of the IDC that it stands in, as instances name it in their locality; absent: it prefers no zone. */
+  /**
+   * The zone of the IDC that it stands in, as instances name it in their locality; absent: it prefers no
+   * zone.
+   */
   readonly zone?: string;
 }
 
@@ -85,8 +88,8 @@ interface Said {
 }
 
 /**
- * Reads a scope from Envoy's `node.metadata`. Throws MeshError `invalid` that names the field, by `nameOf`: a proxy that
- * does not say what it is gets nothing, rather than a guess.
+ * Reads a scope from Envoy's `node.metadata`. Throws MeshError `invalid` that names the field, by `nameOf`: a
+ * proxy that does not say what it is gets nothing, rather than a guess.
  */
 export function parseNodeScope(metadata: unknown, nameOf: FieldName = inMetadata): NodeScope {
   const raw = isRecord(metadata) ? metadata[nodeMetadataKey] : undefined;

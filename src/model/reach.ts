@@ -7,7 +7,9 @@ export type Word =
   /** A GET over HTTP/1.1. */
   | { readonly kind: 'get'; readonly host: string; readonly path: string };
 
-/** Something that a control plane looks at; without a word a connection that opens is all that is asked for. */
+/**
+ * Something that a control plane looks at; without a word a connection that opens is all that is asked for.
+ */
 export interface Watched extends ListenAddress {
   readonly say?: Word;
 }

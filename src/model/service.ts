@@ -33,7 +33,9 @@ export interface ServiceEntry {
   readonly spec: {
     readonly hosts: readonly string[];
     readonly ports: readonly ServicePort[];
-    /** Single addresses, at which a sidecar listens for connections to the TCP ports. Prefixes are left out. */
+    /**
+     * Single addresses, at which a sidecar listens for connections to the TCP ports. Prefixes are left out.
+     */
     readonly addresses?: readonly string[];
     readonly resolution: 'NONE' | 'STATIC' | 'DNS' | 'DNS_ROUND_ROBIN' | 'DYNAMIC_DNS';
     readonly location: 'MESH_EXTERNAL' | 'MESH_INTERNAL';
@@ -42,7 +44,10 @@ export interface ServiceEntry {
     readonly endpoints: readonly WorkloadSpec[];
     /** Namespaces whose callers see the hosts; absent: all. */
     readonly exportTo?: readonly string[];
-    /** Names of which a server's certificate must have one, where a DestinationRule has proxies speak TLS and names none. */
+    /**
+     * Names of which a server's certificate must have one, where a DestinationRule has proxies speak TLS and
+     * names none.
+     */
     readonly subjectAltNames?: readonly string[];
   };
 }
@@ -54,7 +59,10 @@ export interface WorkloadEntry {
   readonly spec: WorkloadSpec;
 }
 
-/** How proxies speak TLS to instances (networking.istio.io ClientTLSSettings). Files are on the machine of the proxy. */
+/**
+ * How proxies speak TLS to instances (networking.istio.io ClientTLSSettings). Files are on the machine of the
+ * proxy.
+ */
 export interface ClientTls {
   /** `MUTUAL`: the proxy has a certificate too. */
   readonly mode: 'SIMPLE' | 'MUTUAL';
@@ -100,7 +108,10 @@ export interface TrafficPolicy {
   readonly idleTimeoutMs?: number;
   /** Absent: no TLS. */
   readonly tls?: ClientTls;
-  /** A new instance gets its full share only after `durationMs`: `minimumPercent` of it at first, then more by `aggression`. */
+  /**
+   * A new instance gets its full share only after `durationMs`: `minimumPercent` of it at first, then more by
+   * `aggression`.
+   */
   readonly warmup?: Warmup;
   /** Instances of a proxy's own zone are preferred to those of the IDC's other zones. */
   readonly zonePreference?: true;

@@ -2,51 +2,66 @@ import { idcNamePattern } from './idc.ts';
 
 /** Request header: the IDCs that a request has crossed, oldest first, joined by `,`, no blanks. */
 export const trailHeader = 'x-isthmus-trail';
-/** Request header, written by the filter for the routes behind it: the set of IDCs in the trail, sorted, joined by `,`. */
+/**
+ * Request header, written by the filter for the routes behind it: the set of IDCs in the trail, sorted,
+ * joined by `,`.
+ */
 export const visitedHeader = 'x-isthmus-visited';
 /** Response header of a refused request: why. */
 export const outcomeHeader = 'x-isthmus-outcome';
 /** The outcome of a proxy's own 503: nobody that may serve the request is left, or none is healthy. */
 export const noIdcOutcome = 'no-idc';
-/** The outcome of a proxy's own answer when a try broke after it was sent: it may have been executed, and was not sent again. */
+/**
+ * The outcome of a proxy's own answer when a try broke after it was sent: it may have been executed, and was
+ * not sent again.
+ */
 export const interruptedOutcome = 'interrupted';
 /**
- * The outcome of a proxy's own 503 when a try had failed and the body outgrew what is kept before the next one began. What
- * failed had reached nobody, or the method may be sent twice.
+ * The outcome of a proxy's own 503 when a try had failed and the body outgrew what is kept before the next
+ * one began. What failed had reached nobody, or the method may be sent twice.
  */
 export const bodyTooLargeOutcome = 'body-too-large';
 /** The outcome of a proxy's own 503 when its memory is nearly full: it took nothing of the request on. */
 export const overloadedOutcome = 'overloaded';
 /**
- * The outcome of a peer listener's own 503 when its IDC has as many requests of others in work as it takes: it took nothing of
- * this one on.
+ * The outcome of a peer listener's own 503 when its IDC has as many requests of others in work as it takes:
+ * it took nothing of this one on.
  */
 export const spillLimitOutcome = 'spill-limit';
 /** The outcome of a sidecar's own 404: no Group that it calls has the host. */
 export const unknownHostOutcome = 'unknown-host';
-/** The outcome of a sidecar's own 403: nothing is passed on to the address of a host that a request alone names. */
+/**
+ * The outcome of a sidecar's own 403: nothing is passed on to the address of a host that a request alone
+ * names.
+ */
 export const refusedAddressOutcome = 'refused-address';
-/** The outcome of a sidecar's own 503: DNS has no address for a host that a request alone names, or did not answer. */
+/**
+ * The outcome of a sidecar's own 503: DNS has no address for a host that a request alone names, or did not
+ * answer.
+ */
 export const noAddressOutcome = 'no-address';
 /**
- * Of an answer between proxies: why it is none of an instance. Nobody has executed the request. Before the word of an IDC stands
- * `egress-` for each egress that asked all IDCs it may, and passed the last one's word on. Of a request: an earlier try of it was
- * told so, and this one must not cross again.
+ * Of an answer between proxies: why it is none of an instance. Nobody has executed the request. Before the
+ * word of an IDC stands
+ * `egress-` for each egress that asked all IDCs it may, and passed the last one's word on. Of a request: an
+ * earlier try of it was told so, and this one must not cross again.
  */
 export const nobodyHeader = 'x-isthmus-nobody';
 /** This IDC has no healthy instance of the Group. */
 export const nobodyThere = 'true';
 /** This IDC has no room for requests of others. */
 export const nobodyFree = 'full';
-/** This IDC may have somebody, but could not reach them, does not know the Group yet, or has no memory left. */
+/**
+ * This IDC may have somebody, but could not reach them, does not know the Group yet, or has no memory left.
+ */
 export const nobodyReached = 'unreached';
 /** This egress could reach no other IDC. */
 export const noWayOut = 'no-way';
 /** What the proxy before puts, and a `-`, before the word of an egress. */
 export const egress = 'egress';
 /**
- * Set to `true` on a proxy's own answer where the request never reached an instance: whatever its method, it may be tried
- * elsewhere. No workload sees it, so that none can copy it into an answer of its own.
+ * Set to `true` on a proxy's own answer where the request never reached an instance: whatever its method, it
+ * may be tried elsewhere. No workload sees it, so that none can copy it into an answer of its own.
  */
 export const unsentHeader = 'x-isthmus-unsent';
 /** All headers of Isthmus's own, for where they are named one by one. */
@@ -57,9 +72,14 @@ export const ownHeaders: readonly string[] = [
   nobodyHeader,
   unsentHeader,
 ];
-/** Stands for IDCs that the policy does not name, in `visitedHeader` and in metrics. Not a possible IDC name. */
+/**
+ * Stands for IDCs that the policy does not name, in `visitedHeader` and in metrics. Not a possible IDC name.
+ */
 export const unknownIdc = '_unknown';
-/** A trail longer than this many bytes is refused unread: the work for a request is bounded, whatever it carries. */
+/**
+ * A trail longer than this many bytes is refused unread: the work for a request is bounded, whatever it
+ * carries.
+ */
 export const trailBytesMax = 512;
 /** The largest hop limit of a mesh, in crossings. */
 export const hopLimitMax = 4;
@@ -72,7 +92,9 @@ export const refusalGrpcStatus = 14;
 export const guardedListeners = ['ingress-edge', 'ingress-peer', 'egress-sidecar', 'egress-ingress'] as const;
 export type GuardedListener = (typeof guardedListeners)[number];
 
-/** Whether what comes to a listener has a trail that counts; the others begin one, whoever their peers are. */
+/**
+ * Whether what comes to a listener has a trail that counts; the others begin one, whoever their peers are.
+ */
 export function readsTrail(listener: GuardedListener): boolean {
   return listener === 'ingress-peer' || listener === 'egress-ingress';
 }
@@ -87,12 +109,15 @@ export interface TrailPolicy {
   readonly idc: string;
   /** The other IDCs of the mesh. */
   readonly peers: readonly string[];
-  /** Most crossings that any request may make, 0 to `hopLimitMax`; a DR group may allow less, in its routes. */
+  /**
+   * Most crossings that any request may make, 0 to `hopLimitMax`; a DR group may allow less, in its routes.
+   */
   readonly hopLimit: number;
   readonly listener: GuardedListener;
   /**
-   * False only as the negative control of drills: the filter then refuses nothing, and still writes what routes and logs
-   * read. The two listeners that begin trails refuse nothing anyway, and are the same either way.
+   * False only as the negative control of drills: the filter then refuses nothing, and still writes what
+   * routes and logs read. The two listeners that begin trails refuse nothing anyway, and are the same either
+   * way.
    */
   readonly enforce: boolean;
 }
@@ -100,7 +125,9 @@ export interface TrailPolicy {
 /** Why a request was refused by the filter. */
 export type TrailOutcome = 'loop' | 'hop-limit' | 'malformed';
 
-/** What happens to a request. `counter`: the metric (a name of `trailCounters`) that goes up by one, if any. */
+/**
+ * What happens to a request. `counter`: the metric (a name of `trailCounters`) that goes up by one, if any.
+ */
 export type TrailVerdict =
   | {
       readonly action: 'pass';
@@ -110,7 +137,10 @@ export type TrailVerdict =
     }
   | { readonly action: 'refuse'; readonly outcome: TrailOutcome; readonly counter: string };
 
-/** The names in a trail, oldest first; undefined when it is no trail: empty, over `trailBytesMax`, or a name that is none. */
+/**
+ * The names in a trail, oldest first; undefined when it is no trail: empty, over `trailBytesMax`, or a name
+ * that is none.
+ */
 export function parseTrail(value: string): readonly string[] | undefined {
   if (value.length > trailBytesMax) return undefined;
   const names = value.split(',');
@@ -135,8 +165,8 @@ export function joinVisited(names: readonly string[]): string {
 }
 
 /**
- * The rules of docs/trail.md. `lines` are the values of the request's trail header lines, one character a byte
- * (latin1), in order; none when there is no such header. Several lines are one list (RFC 9110, 5.3).
+ * The rules of docs/trail.md. `lines` are the values of the request's trail header lines, one character a
+ * byte (latin1), in order; none when there is no such header. Several lines are one list (RFC 9110, 5.3).
  */
 export function decideTrail(policy: TrailPolicy, lines: readonly string[]): TrailVerdict {
   switch (policy.listener) {
@@ -188,8 +218,9 @@ function leave(policy: TrailPolicy, names: readonly string[] | undefined): Trail
 }
 
 /**
- * From another IDC, and not to be refused: counted and appended to, whatever names there are. A trail that has no room
- * left stays as it is, so that a request in circles does not grow; one that cannot be read is begun anew.
+ * From another IDC, and not to be refused: counted and appended to, whatever names there are. A trail that
+ * has no room left stays as it is, so that a request in circles does not grow; one that cannot be read is
+ * begun anew.
  */
 function follow(policy: TrailPolicy, names: readonly string[] | undefined): TrailVerdict {
   const after = [...(names ?? []), policy.idc];
@@ -217,7 +248,10 @@ function refuse(policy: TrailPolicy, outcome: TrailOutcome, sender?: string): Tr
   return { action: 'refuse', outcome, counter: trailCounter(policy, counterOf[outcome], sender) };
 }
 
-/** HTTP status of a refusal. 508 Loop Detected is RFC 5842; what leaves the IDC wrongly is always our own fault, so never 400. */
+/**
+ * HTTP status of a refusal. 508 Loop Detected is RFC 5842; what leaves the IDC wrongly is always our own
+ * fault, so never 400.
+ */
 export function refusalStatus(listener: GuardedListener, outcome: TrailOutcome): number {
   return listener === 'egress-ingress' || outcome === 'loop' ? 508 : 400;
 }
@@ -246,7 +280,9 @@ function trailCounter(policy: TrailPolicy, name: CounterName, sender?: string): 
   return `${prefix}.peer.${peer}.${name}`;
 }
 
-/** The metrics of a policy's filter: for the peer listener first those by IDC, `policyIdcs` then `unknownIdc`. */
+/**
+ * The metrics of a policy's filter: for the peer listener first those by IDC, `policyIdcs` then `unknownIdc`.
+ */
 export function trailCounters(policy: TrailPolicy): readonly string[] {
   switch (policy.listener) {
     case 'ingress-edge':

@@ -25,9 +25,10 @@ export interface SpillInput {
 }
 
 /**
- * How many requests of a Group that come from other IDCs one ingress gateway has in work at once: the instances' capacity × the
- * share ÷ gateways, rounded up, at least 1. A limit on concurrency lets in what the own users leave without knowing them: as they
- * slow instances down, it is worth fewer requests a second (docs/decisions/094-the-receiver-bounds-what-comes.md).
+ * How many requests of a Group that come from other IDCs one ingress gateway has in work at once: the
+ * instances' capacity × the share ÷ gateways, rounded up, at least 1. A limit on concurrency lets in what the
+ * own users leave without knowing them: as they slow instances down, it is worth fewer requests a second
+ * (docs/decisions/094-the-receiver-bounds-what-comes.md).
  */
 export function spillLimit({ instances, concurrentPerInstance, sharePercent, gateways }: SpillInput): number {
   const limit = (instances * concurrentPerInstance * sharePercent) / 100 / Math.max(1, gateways);
@@ -35,7 +36,10 @@ export function spillLimit({ instances, concurrentPerInstance, sharePercent, gat
   return Math.max(1, Math.ceil(limit - 1e-9));
 }
 
-/** How many of these count: those that are not known to be dead; all where all are, as who looked may be at fault. */
+/**
+ * How many of these count: those that are not known to be dead; all where all are, as who looked may be at
+ * fault.
+ */
 export function countLive(all: readonly ListenAddress[], unreached: ReadonlySet<string>): number {
   const live = all.filter((one) => !unreached.has(addressName(one))).length;
   return live === 0 ? all.length : live;

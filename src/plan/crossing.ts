@@ -21,8 +21,9 @@ export interface CrossingOptions {
 
 /**
  * Where requests to a Group may cross to from the own IDC; undefined: they never leave it. That is so without
- * a DR group, with hop limit 0, and when nobody described the own gateways. IDCs of the DR group whose gateways
- * nobody described are left out: the registry rejects such a DR group, but the Idc may be deleted later.
+ * a DR group, with hop limit 0, and when nobody described the own gateways. IDCs of the DR group whose
+ * gateways nobody described are left out: the registry rejects such a DR group, but the Idc may be deleted
+ * later.
  */
 export function planCrossing(options: CrossingOptions): Crossing | undefined {
   const { drGroup, idcs, own, loopPrevention } = options;
@@ -59,7 +60,10 @@ export function planCrossing(options: CrossingOptions): Crossing | undefined {
   };
 }
 
-/** How many IDCs a request that was handed on may still be sent to at most, by the number of names in its trail: from 2 on. */
+/**
+ * How many IDCs a request that was handed on may still be sent to at most, by the number of names in its
+ * trail: from 2 on.
+ */
 export function leftToAsk(crossing: Crossing | undefined): readonly number[] {
   const { permits, handOnNamesMax = 0 } = crossing ?? {};
   if (permits === undefined || permits === 'all') return [];
@@ -72,8 +76,9 @@ export function leftToAsk(crossing: Crossing | undefined): readonly number[] {
 }
 
 /**
- * The other IDCs of a DR group, most preferred first. In order, each has a priority of its own; by weight, all
- * that have weight share the first, and weight 0 means "only when none of those can". Those of `last` come after all.
+ * The other IDCs of a DR group, most preferred first. In order, each has a priority of its own; by weight,
+ * all that have weight share the first, and weight 0 means "only when none of those can". Those of `last`
+ * come after all.
  */
 function planTargets(
   drGroup: DrGroup,

@@ -5,7 +5,10 @@ import { httpVersion, type PlanContext, planGroup, portOf } from './group.ts';
 import { itself, namesItself } from './naming.ts';
 import type { GroupPlan } from './types.ts';
 
-/** Plans a Group; where several ServiceEntries declare it each port as the first that has it says, with the instances of all. */
+/**
+ * Plans a Group; where several ServiceEntries declare it each port as the first that has it says, with the
+ * instances of all.
+ */
 export function planHost(view: GroupView, context: PlanContext): readonly GroupPlan[] {
   if (view.siblings === undefined) return planGroup(view, context);
   const { siblings, others: _, ...own } = view;

@@ -16,7 +16,10 @@ export interface Sighting {
 export type FailbackState =
   /** Nothing is held back. `backAt`: since when, after a ramp; `emptyAt`: since when nobody passes. */
   | { readonly at: 'home'; readonly failures: number; readonly backAt?: number; readonly emptyAt?: number }
-  /** An evacuation has ended that left this share at home, percent, and its instances are looked at before more comes. */
+  /**
+   * An evacuation has ended that left this share at home, percent, and its instances are looked at before
+   * more comes.
+   */
   | { readonly at: 'due'; readonly failures: number; readonly share: number }
   /** Requests leave; `goodAt`: since when enough instances are good without a break. */
   | {
@@ -99,20 +102,26 @@ function stepHome(
 }
 
 /**
- * The state once an evacuation lets more of the requests come home: `share`, percent, is what was there until now. Who was on its
- * way begins from there; who is away, or is being warmed, is not hastened.
+ * The state once an evacuation lets more of the requests come home: `share`, percent, is what was there until
+ * now. Who was on its way begins from there; who is away, or is being warmed, is not hastened.
  */
 export function endEvacuation(state: FailbackState, share: number): FailbackState {
   const { at, failures } = state;
   return at === 'away' || at === 'warm' ? state : { at: 'due', failures, share };
 }
 
-/** Half of the instances carry a Group whose requests stay at home: the same half below which requests begin to leave. */
+/**
+ * Half of the instances carry a Group whose requests stay at home: the same half below which requests begin
+ * to leave.
+ */
 function isAble({ all, good }: Sighting): boolean {
   return good > 0 && 2 * good >= all;
 }
 
-/** The share of requests that may stay at home, percent; 0 while nothing is known after an evacuation of all; undefined: nothing is held back. */
+/**
+ * The share of requests that may stay at home, percent; 0 while nothing is known after an evacuation of all;
+ * undefined: nothing is held back.
+ */
 export function shareOf(state: FailbackState, now: number, { rampMs }: Failback): number | undefined {
   const { shareMin, stepMs } = failbackLimits;
   switch (state.at) {
@@ -130,7 +139,10 @@ export function shareOf(state: FailbackState, now: number, { rampMs }: Failback)
   }
 }
 
-/** The share of reads that are mirrored home, in percent; undefined: none is. A few steps, as each is a push of routes. */
+/**
+ * The share of reads that are mirrored home, in percent; undefined: none is. A few steps, as each is a push
+ * of routes.
+ */
 export function mirrorOf(state: FailbackState, now: number, { rampMs }: Failback): number | undefined {
   if (state.at !== 'warm') return undefined;
   const { mirrorSteps: steps } = failbackLimits;
@@ -138,7 +150,9 @@ export function mirrorOf(state: FailbackState, now: number, { rampMs }: Failback
   return steps[Math.min(steps.length - 1, Math.max(0, step))];
 }
 
-/** What is written down of a state: what a control plane that starts again goes on with. Times are lengths. */
+/**
+ * What is written down of a state: what a control plane that starts again goes on with. Times are lengths.
+ */
 export interface SavedFailback {
   readonly at: 'due' | 'away' | 'warm' | 'ramp';
   readonly failures: number;
@@ -149,8 +163,9 @@ export interface SavedFailback {
 }
 
 /**
- * What is to be written down; undefined: nothing is held back. A fresh return home is forgotten with its failures. `evacuated`: the
- * share that an evacuation leaves at home, percent; should it end while no control plane runs, the next one goes on from there.
+ * What is to be written down; undefined: nothing is held back. A fresh return home is forgotten with its
+ * failures. `evacuated`: the share that an evacuation leaves at home, percent; should it end while no control
+ * plane runs, the next one goes on from there.
  */
 export function saveFailback(
   state: FailbackState,

@@ -33,7 +33,10 @@ function sentTo(idcs: ReadonlyMap<string, Idc>, own: string): readonly Gateways[
   });
 }
 
-/** The own egress gateways, and the others' ingress gateways, that are looked at: where there may be another one to go to. */
+/**
+ * The own egress gateways, and the others' ingress gateways, that are looked at: where there may be another
+ * one to go to.
+ */
 export function watchedGateways(
   idcs: ReadonlyMap<string, Idc>,
   own: string,
@@ -49,9 +52,9 @@ export function watchedGateways(
 }
 
 /**
- * Gateways that hang, and to which nobody is to be sent: requests on a new connection to one wait until PING tells, and their fate is
- * not known then. Half of an IDC's at most, and only while another of them answers: what they have in common, too much work
- * or a way that is cut, is no one's own failure.
+ * Gateways that hang, and to which nobody is to be sent: requests on a new connection to one wait until PING
+ * tells, and their fate is not known then. Half of an IDC's at most, and only while another of them answers:
+ * what they have in common, too much work or a way that is cut, is no one's own failure.
  */
 export function planLeftOut(
   idcs: ReadonlyMap<string, Idc>,
@@ -66,7 +69,9 @@ export function planLeftOut(
   });
 }
 
-/** Other IDCs whose ingress gateways are all lost, and not all of them at once to those who try: some hang. */
+/**
+ * Other IDCs whose ingress gateways are all lost, and not all of them at once to those who try: some hang.
+ */
 export function planHungIdcs(
   idcs: ReadonlyMap<string, Idc>,
   own: string,

@@ -41,15 +41,16 @@ export interface PlanContext {
   readonly checkIntervalMsMin: number;
   /** Evacuations in force, of this IDC and of others; absent: none. */
   readonly leaving?: readonly Leaving[];
-  /** Instances and ingress gateways of the own IDC that are not reached (`addressName`); absent: none is known. */
+  /** Own instances and ingress gateways that are not reached (`addressName`); absent: none is known. */
   readonly unreached?: ReadonlySet<string>;
-  /** Other IDCs that hang (`planHungIdcs`): asked when none of the others can serve; absent: none is known. */
+  /** Other IDCs that hang (`planHungIdcs`): asked when no other can serve; absent: none is known. */
   readonly hung?: ReadonlySet<string>;
   /** Whether a critical Group has instances in the own IDC. */
   readonly besideCritical?: boolean;
   /**
-   * The share that a Group on its way home keeps now, percent, by `groupKey`; undefined: nothing is held back. `evacuated`: what
-   * evacuations leave at home, percent, 100 without any: where that rises, what is held begins at what was there before.
+   * The share that a Group on its way home keeps now, percent, by `groupKey`; undefined: nothing is held
+   * back. `evacuated`: what evacuations leave at home, percent, 100 without any: where that rises, what is
+   * held begins at what was there before.
    */
   readonly heldShare?: (group: string, evacuated: number) => number | undefined;
   /** The share of a Group's reads that are mirrored home, percent, by `groupKey`; undefined: none is. */
@@ -153,7 +154,8 @@ export function planGroup(view: GroupView, context: PlanContext): readonly Group
         {
           external: naming.isExternal,
           exported: view.entry.spec.exportTo === undefined,
-          // TLS is spoken to instances, of which there are none: what should be encrypted must not go out as it is.
+          // TLS is spoken to instances, of which there are none: what should be encrypted must not go out as
+          // it is.
           refused: !isKnown && policy.tls !== undefined,
         },
         crossing,
@@ -215,7 +217,10 @@ function withCheck(
   return { ...crossing, check };
 }
 
-/** A Group comes home little by little where it can leave, and where it can be seen from here whether its instances are well. */
+/**
+ * A Group comes home little by little where it can leave, and where it can be seen from here whether its
+ * instances are well.
+ */
 function planFailback(
   { drGroup }: GroupView,
   crossing: Crossing | undefined,
@@ -275,7 +280,7 @@ function byLocality(instances: readonly Instance[], port: ServicePort): readonly
   return [...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, endpoints]) => ({ name, endpoints }));
 }
 
-/** The instance's own port of that name, else the service's. A name may be `constructor`: only own keys count. */
+/** The instance's own port of that name, else the service's. Only own keys: a name may be `constructor`. */
 export function portOf(instance: Instance, port: ServicePort): number {
   const own = Object.hasOwn(instance.ports, port.name) ? instance.ports[port.name] : undefined;
   return own ?? port.targetPort ?? port.number;
@@ -285,8 +290,9 @@ const instancesTarget: Target = { kind: 'instances' };
 const egressTarget: Target = { kind: 'egress' };
 
 /**
- * What each listener may try, in order; `isOutFirst`: the way out of the IDC before its instances. The peer listener hands on only what it knows to be within the hop
- * limit; all else is served locally or not at all: no loop even without the filter.
+ * What each listener may try, in order; `isOutFirst`: the way out of the IDC before its instances. The peer
+ * listener hands on only what it knows to be within the hop limit; all else is served locally or not at all:
+ * no loop even without the filter.
  */
 function planPaths(
   crossing: Crossing | undefined,
@@ -327,8 +333,8 @@ function planPaths(
 }
 
 /**
- * Clients at the edge do not reach what is not for all namespaces, nor external hosts: an ingress is no open proxy. Other IDCs come in for them only where a
- * DR group says so.
+ * Clients at the edge do not reach what is not for all namespaces, nor external hosts: an ingress is no open
+ * proxy. Other IDCs come in for them only where a DR group says so.
  */
 function withoutGateways(
   {
@@ -348,14 +354,15 @@ function withoutGateways(
 }
 
 /**
- * A peer that reads nothing for so long is taken for gone, though its kernel confirms: Linux does not tell a closed window from
- * silence. So it is longer than any application pauses in the middle of an upload.
+ * A peer that reads nothing for so long is taken for gone, though its kernel confirms: Linux does not tell a
+ * closed window from silence. So it is longer than any application pauses in the middle of an upload.
  */
 const unacknowledgedMs = 30_000;
 
 /**
- * What tells a connection whose peer is gone without a word: neither a guess at how long an answer takes nor a check. Not where
- * an instance listens on a unix socket, which has no such options, and no peer to lose; not of what was sent where PING tells.
+ * What tells a connection whose peer is gone without a word: neither a guess at how long an answer takes nor
+ * a check. Not where an instance listens on a unix socket, which has no such options, and no peer to lose;
+ * not of what was sent where PING tells.
  */
 function evidence(
   instances: readonly Instance[],
@@ -374,8 +381,8 @@ function evidence(
 function planConnection(policy: TrafficPolicy, isExternal: boolean): Connection {
   return {
     connectTimeoutMs: policy.connectTimeoutMs ?? (isExternal ? externalConnectTimeoutMs : 250),
-    // Node's servers close after 5 s of silence, most others later: the proxy closes first, or requests meet a
-    // closing connection.
+    // Node's servers close after 5 s of silence, most others later: the proxy closes first, or requests meet
+    // a closing connection.
     idleTimeoutMs: policy.idleTimeoutMs ?? 4_000,
     maxConnections: policy.maxConnections ?? 16_384,
     maxPendingRequests: policy.maxPendingRequests ?? 16_384,

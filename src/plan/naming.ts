@@ -9,13 +9,16 @@ export interface Naming {
   readonly lookup?: Lookup;
   /** Whether the host is outside of the mesh: sidecars reach it straight, and no gateway is a way to it. */
   readonly isExternal: boolean;
-  /** Whether an instance stands in another IDC, and is reached from here all the same: those of external hosts are. */
+  /**
+   * Whether an instance stands in another IDC, and is reached from here all the same: those of external hosts
+   * are.
+   */
   readonly isRemote: (instance: Instance) => boolean;
 }
 
 /**
- * Istio's `resolution`. Undefined: the Group cannot be served. A host that is looked up and names no endpoints is its own
- * name. Each IDC looks up its own: what names no locality is here, wherever "here" is.
+ * Istio's `resolution`. Undefined: the Group cannot be served. A host that is looked up and names no
+ * endpoints is its own name. Each IDC looks up its own: what names no locality is here, wherever "here" is.
  */
 export function planNaming(view: GroupView, own: string): Naming | undefined {
   const { resolution, location, workloadSelector } = view.entry.spec;
@@ -43,8 +46,8 @@ export function planNaming(view: GroupView, own: string): Naming | undefined {
 }
 
 /**
- * Istio sends a request to the address that it was going to. No sidecar here sees that; what is left of it is the name,
- * from which the caller would have had the address.
+ * Istio sends a request to the address that it was going to. No sidecar here sees that; what is left of it is
+ * the name, from which the caller would have had the address.
  */
 function byName(host: string, own: string, isExternal: boolean): Naming {
   const isRemote = () => false;
@@ -53,7 +56,10 @@ function byName(host: string, own: string, isExternal: boolean): Naming {
     : { instances: [itself(host, own)], lookup: 'every', isExternal, isRemote };
 }
 
-/** Whether a caller says where a request goes to (Istio: resolution NONE, and for patterns of hosts DYNAMIC_DNS). */
+/**
+ * Whether a caller says where a request goes to (Istio: resolution NONE, and for patterns of hosts
+ * DYNAMIC_DNS).
+ */
 export function isByName({ entry }: Pick<GroupView, 'entry'>): boolean {
   return entry.spec.resolution === 'NONE' || entry.spec.resolution === 'DYNAMIC_DNS';
 }

@@ -6,8 +6,9 @@ import { trafficDefaults } from './retries/retry.ts';
 import type { RetryPlan } from './types.ts';
 
 /**
- * Addresses to which a sidecar passes nothing on, whatever name leads there: what is meant for programs of its own machine or
- * link, what no server has, and where clouds tell a machine its secrets (IANA's special-purpose registries).
+ * Addresses to which a sidecar passes nothing on, whatever name leads there: what is meant for programs of
+ * its own machine or link, what no server has, and where clouds tell a machine its secrets (IANA's
+ * special-purpose registries).
  */
 export const refusedRanges: readonly string[] = [
   '0.0.0.0/8', // This machine: Linux connects 0.0.0.0 to loopback.
@@ -49,8 +50,9 @@ export interface Passthrough {
 }
 
 /**
- * What is refused at one sidecar: the ranges above, itself, and the ports at which the gateways of all IDCs take requests from other
- * proxies, as requests do not go through gateways that way. The edge's port is for everybody.
+ * What is refused at one sidecar: the ranges above, itself, and the ports at which the gateways of all IDCs
+ * take requests from other proxies, as requests do not go through gateways that way. The edge's port is for
+ * everybody.
  */
 export function planPassthrough(
   { outbound }: Pick<SidecarScope, 'outbound'>,
@@ -80,8 +82,8 @@ function isAny(address: string): boolean {
 }
 
 /**
- * A host outside has one address at a time, of which nothing else is known: what never reached it is sent once more, and so is a safe
- * method on a connection that broke. Its own answers are passed on as they are.
+ * A host outside has one address at a time, of which nothing else is known: what never reached it is sent
+ * once more, and so is a safe method on a connection that broke. Its own answers are passed on as they are.
  */
 export const passthroughRetry: RetryPlan = {
   timeoutMs: trafficDefaults.timeoutMs,

@@ -23,17 +23,25 @@ export type PlannerOptions = Pick<
 /** Plans what changed, and what depends on it. */
 export interface Planner {
   /**
-   * The plans of all Groups that this change of the view concerns, or the time, in milliseconds since the Unix epoch: when an
-   * evacuation begins, goes on a step or ends.
+   * The plans of all Groups that this change of the view concerns, or the time, in milliseconds since the
+   * Unix epoch: when an evacuation begins, goes on a step or ends.
    */
   update(view: MeshView, delta: Pick<ViewDelta, 'groups' | 'idcs'>, wallMs: number): PlannedGroups;
   /** Whether there is a Group of which this IDC takes so much and no more. */
   hasLimits(): boolean;
-  /** Hosts with instances here of which this IDC takes whatever comes from others, as nobody has said what they bear. */
+  /**
+   * Hosts with instances here of which this IDC takes whatever comes from others, as nobody has said what
+   * they bear.
+   */
   unbounded(): readonly string[];
-  /** What these limits rest on: their instances, and the own IDC's ingress gateways; none while there is no limit. */
+  /**
+   * What these limits rest on: their instances, and the own IDC's ingress gateways; none while there is no
+   * limit.
+   */
   watched(view: MeshView): readonly Watched[];
-  /** Takes in which of these, and of the gateways of all IDCs, are not reached; the plans that this changes. */
+  /**
+   * Takes in which of these, and of the gateways of all IDCs, are not reached; the plans that this changes.
+   */
   reached(reach: Reach, view: MeshView): PlannedGroups;
   /** Which of them are not reached, as was taken in last. */
   dead(): ReadonlySet<string>;
@@ -45,8 +53,8 @@ function keep(set: Set<string>, host: string, is: boolean): void {
 }
 
 /**
- * Instances that others can connect to: one on a unix socket is taken for alive. They are asked for a word where it is known what they
- * understand.
+ * Instances that others can connect to: one on a unix socket is taken for alive. They are asked for a word
+ * where it is known what they understand.
  */
 function instancesOf(plan: GroupPlan): Watched[] {
   const all = plan.instances.flatMap(({ endpoints }) => endpoints);
@@ -81,7 +89,10 @@ function isCriticalHere({ spill, instances }: GroupPlan): boolean {
 export function createPlanner(options: PlannerOptions): Planner {
   /** Hosts that the egress gateways check in other IDCs: how often they may depends on how many there are. */
   const checked = new Set<string>();
-  /** Instances by host, where this IDC takes so much from others and no more; and critical hosts that have instances here. */
+  /**
+   * Instances by host, where this IDC takes so much from others and no more; and critical hosts that have
+   * instances here.
+   */
   const limited = new Map<string, readonly Watched[]>();
   const critical = new Set<string>();
   const unbounded = new Set<string>();

@@ -9,8 +9,8 @@ import type { Crossing, GroupPlan, RetryPlan } from './types.ts';
 const opaque: ReadonlySet<Protocol> = new Set<Protocol>(['TCP', 'TLS', 'HTTPS', 'MONGO']);
 
 /**
- * Whether a port of a Group is served as TCP. A wildcard host needs TLS: no other connection says which host it is for. Where nobody
- * listens, CONNECT says it.
+ * Whether a port of a Group is served as TCP. A wildcard host needs TLS: no other connection says which host
+ * it is for. Where nobody listens, CONNECT says it.
  */
 export function isTcp(view: GroupView, port: ServicePort): boolean {
   return opaque.has(port.protocol) && (!view.host.startsWith('*') || hasSni(port) || isByName(view));
@@ -22,8 +22,9 @@ export function hasSni({ protocol }: ServicePort): boolean {
 }
 
 /**
- * Times that a connection is tried anew, each at another endpoint, before it is given up. As one failed connection
- * ejects an instance (`outlier.ts`), all but one of these find dead instances, and the last one leaves the IDC.
+ * Times that a connection is tried anew, each at another endpoint, before it is given up. As one failed
+ * connection ejects an instance (`outlier.ts`), all but one of these find dead instances, and the last one
+ * leaves the IDC.
  */
 export const tcpConnectAttempts = 5;
 
@@ -37,8 +38,8 @@ export function tcpPolicy(policy: TrafficPolicy): TrafficPolicy {
 }
 
 /**
- * How connections to a TCP Group may cross: as requests may, but that no IDC hands them on. It need not: the egress
- * that a tunnel leaves by asks one permitted IDC after another (`planTcpPaths`).
+ * How connections to a TCP Group may cross: as requests may, but that no IDC hands them on. It need not: the
+ * egress that a tunnel leaves by asks one permitted IDC after another (`planTcpPaths`).
  */
 export function tcpCrossing(
   { host }: Pick<GroupView, 'host'>,
@@ -51,8 +52,8 @@ export function tcpCrossing(
 }
 
 /**
- * The paths of a TCP Group. A tunnel that another IDC refused with a gateway error was never opened, so that nothing
- * can happen twice: the egress asks the next IDC, each twice, as one of its gateways may be dead.
+ * The paths of a TCP Group. A tunnel that another IDC refused with a gateway error was never opened, so that
+ * nothing can happen twice: the egress asks the next IDC, each twice, as one of its gateways may be dead.
  */
 export function planTcpPaths({ paths }: Pick<GroupPlan, 'paths'>): Pick<GroupPlan, 'paths'> {
   const tries = 2 * Math.max(1, paths.sidecar.priorities.length);
@@ -75,10 +76,10 @@ export interface TcpListener {
 }
 
 /**
- * The listeners of a sidecar for the TCP Groups of its scope. A Group with addresses of its own is listened for on
- * these, any other on the address of the outbound listener; always on the port of the service. Where several want one
- * address and port, the first by host has it, with all others if they speak TLS as it does; HTTP goes before all
- * (docs/decisions/036-where-tcp-is-listened-for.md).
+ * The listeners of a sidecar for the TCP Groups of its scope. A Group with addresses of its own is listened
+ * for on these, any other on the address of the outbound listener; always on the port of the service. Where
+ * several want one address and port, the first by host has it, with all others if they speak TLS as it does;
+ * HTTP goes before all (docs/decisions/036-where-tcp-is-listened-for.md).
  */
 export function planTcpListeners(
   outbound: ListenAddress,
@@ -100,7 +101,9 @@ export function planTcpListeners(
   return [...found.values()];
 }
 
-/** A sidecar's connection to itself, for one Group: how its connections out of the IDC come to be tunnelled. */
+/**
+ * A sidecar's connection to itself, for one Group: how its connections out of the IDC come to be tunnelled.
+ */
 export interface Tunnel {
   readonly plan: GroupPlan;
   readonly listen: ListenAddress;
@@ -109,10 +112,10 @@ export interface Tunnel {
 }
 
 /**
- * The tunnels of a sidecar: one for each TCP Group that may leave the IDC, on addresses of the loopback network (on Linux
- * all of 127.0.0.0/8 is there), from 127.128.0.0 on. They follow from the outbound listener and the Group,
- * so that sidecars which share a network namespace do not meet: of 2^35 places. Should two meet nevertheless, no bytes
- * go astray, as each lets in its own address alone.
+ * The tunnels of a sidecar: one for each TCP Group that may leave the IDC, on addresses of the loopback
+ * network (on Linux all of 127.0.0.0/8 is there), from 127.128.0.0 on. They follow from the outbound listener
+ * and the Group, so that sidecars which share a network namespace do not meet: of 2^35 places. Should two
+ * meet nevertheless, no bytes go astray, as each lets in its own address alone.
  */
 export function planTunnels(outbound: ListenAddress, plans: readonly GroupPlan[]): readonly Tunnel[] {
   return plans

@@ -5,8 +5,9 @@ import type { OriginatedTls } from './types.ts';
 export const systemCaFile = '/etc/ssl/certs/ca-certificates.crt';
 
 /**
- * The TLS that proxies speak to a Group's instances, as Istio's ClientTLSSettings say. A server shows that it is the host,
- * or one of the names given; a pattern of hosts is no name, so there it is the host of each request.
+ * The TLS that proxies speak to a Group's instances, as Istio's ClientTLSSettings say. A server shows that it
+ * is the host, or one of the names given; a pattern of hosts is no name, so there it is the host of each
+ * request.
  */
 export function planTls(
   host: string,

@@ -30,7 +30,8 @@ export interface Locality {
 }
 
 /**
- * That a proxy looks the addresses of instances up by DNS, again and again. `every`: each address of a name is an instance;
+ * That a proxy looks the addresses of instances up by DNS, again and again. `every`: each address of a name
+ * is an instance;
  * `one`: a name is one instance, and each new connection goes to the first address of the last answer;
  * `request`: there are no instances, each request's host is looked up.
  */
@@ -49,9 +50,14 @@ export type Target =
 export type RetryCondition =
   /** The request never reached the next hop: nothing can happen twice. */
   | 'unsent'
-  /** A proxy further on answered that the request never reached an instance: nothing can happen twice either. */
+  /**
+   * A proxy further on answered that the request never reached an instance: nothing can happen twice either.
+   */
   | 'told-unsent'
-  /** Another IDC answered that it has nobody, or no room, and handed it on to nobody: nothing can happen twice, and the next may serve it. */
+  /**
+   * Another IDC answered that it has nobody, or no room, and handed it on to nobody: nothing can happen
+   * twice, and the next may serve it.
+   */
   | 'told-nobody'
   /** The connection broke after the request was sent. */
   | 'reset'
@@ -69,7 +75,9 @@ export interface RetryRule {
   readonly hedged: boolean;
   /** How many tries in a row a priority gets before the next priority is taken. */
   readonly triesPerPriority: number;
-  /** Up to so long before the second try, in milliseconds, twice as long before each that follows; absent: 10. */
+  /**
+   * Up to so long before the second try, in milliseconds, twice as long before each that follows; absent: 10.
+   */
   readonly pauseMs?: number;
 }
 
@@ -106,13 +114,16 @@ export interface Path {
 
 /**
  * The ways of requests from other IDCs that may be handed on when they cannot be served here. A request
- * that came straight from where it began may be tried twice at instances; one that has crossed more often only
- * when it was never sent, so that tries do not multiply along the way.
+ * that came straight from where it began may be tried twice at instances; one that has crossed more often
+ * only when it was never sent, so that tries do not multiply along the way.
  */
 export interface HandOn {
   readonly first: Path;
   readonly later: Path;
-  /** From the own egress on, where fewer IDCs are left to be asked, by the number of names in the trail: from 2 on. */
+  /**
+   * From the own egress on, where fewer IDCs are left to be asked, by the number of names in the trail: from
+   * 2 on.
+   */
   readonly onward: readonly Path[];
 }
 
@@ -133,8 +144,8 @@ export interface HealthCheck {
 
 /**
  * Passive health: what ejects an instance, and for how long. Times in milliseconds. Timeouts count as gateway
- * errors and failed connections too, unless local failures are split off: with the split, each connection that
- * opens forgives the timeouts before it, and a hung instance is hardly ever ejected (decision 001).
+ * errors and failed connections too, unless local failures are split off: with the split, each connection
+ * that opens forgives the timeouts before it, and a hung instance is hardly ever ejected (decision 001).
  */
 export interface Outlier {
   /** 502, 503, 504; absent: they do not eject. */
@@ -144,9 +155,10 @@ export interface Outlier {
   /** Splits off connection failures and timeouts, counted apart; absent: no split. */
   readonly consecutiveLocalOriginFailures?: number;
   /**
-   * An instance of which so many requests in an interval were answered, so many percent of them with a 5xx; while at least so
-   * many that are not ejected had as many. `ofConnections`: the same of connections and tries that broke or outlasted a time
-   * that the Group declares, apart from answers. Absent: no share ejects.
+   * An instance of which so many requests in an interval were answered, so many percent of them with a 5xx;
+   * while at least so many that are not ejected had as many. `ofConnections`: the same of connections and
+   * tries that broke or outlasted a time that the Group declares, apart from answers. Absent: no share
+   * ejects.
    */
   readonly failureShare?: {
     readonly percent: number;
@@ -176,7 +188,10 @@ export interface Connection {
   readonly maxRetries: number;
   /** 0: no limit. */
   readonly maxRequestsPerConnection: number;
-  /** A connection whose peer does not confirm what was sent for so long is dead; absent: the kernel's retransmissions decide. */
+  /**
+   * A connection whose peer does not confirm what was sent for so long is dead; absent: the kernel's
+   * retransmissions decide.
+   */
   readonly unacknowledgedMs?: number;
   readonly tcpKeepalive?: {
     readonly probes?: number;
@@ -223,8 +238,8 @@ export interface Crossing {
   /** A set that is not among them may go nowhere. `all`: no loop prevention, in drills only. */
   readonly permits: readonly Permit[] | 'all';
   /**
-   * A request from another IDC that cannot be served here may be handed on while its trail has at most so many
-   * names, the own one included. Absent: never. Infinity: always, in drills only.
+   * A request from another IDC that cannot be served here may be handed on while its trail has at most so
+   * many names, the own one included. Absent: never. Infinity: always, in drills only.
    */
   readonly handOnNamesMax?: number;
   /** How long a connection to an ingress gateway of another IDC may take. */
@@ -243,7 +258,10 @@ export interface CrossingCheck {
   readonly timeoutMs: number;
 }
 
-/** How many tries after the first a proxy has under way at once: a share of all that are under way, and always `min`. */
+/**
+ * How many tries after the first a proxy has under way at once: a share of all that are under way, and always
+ * `min`.
+ */
 export interface RetryBudget {
   readonly sharePercent: number;
   readonly min: number;
@@ -263,11 +281,17 @@ export interface SpillBound {
 export interface GroupPlan {
   readonly group: GroupPort;
   readonly namespace: string;
-  /** Who uses it; absent: everybody. Where callers see different declarations of a host there are several plans. */
+  /**
+   * Who uses it; absent: everybody. Where callers see different declarations of a host there are several
+   * plans.
+   */
   readonly seenBy?: Audience;
   /** Whether this port also answers to the bare host: the first HTTP port does. */
   readonly isDefaultPort: boolean;
-  /** Of the default port: ports that requests may name and nobody answers, though the host has them. Absent: none. */
+  /**
+   * Of the default port: ports that requests may name and nobody answers, though the host has them. Absent:
+   * none.
+   */
   readonly closedPorts?: readonly number[];
   /** What instances speak; `tcp`: bytes that are carried as they come. */
   readonly protocol: 'http1' | 'http2' | 'tcp';
@@ -278,11 +302,13 @@ export interface GroupPlan {
   /** Instances in this IDC, by locality; of a host outside of the mesh all that there are. */
   readonly instances: readonly Locality[];
   /**
-   * Percent, 0 to 100, of its requests that the IDC keeps while all of its instances can serve; absent: it keeps all while half
-   * of them can. At 0 they are a last resort, or come last in the paths.
+   * Percent, 0 to 100, of its requests that the IDC keeps while all of its instances can serve; absent: it
+   * keeps all while half of them can. At 0 they are a last resort, or come last in the paths.
    */
   readonly homeShare?: number;
-  /** Of that, what evacuations leave at home, percent; absent: none is obeyed, or the Group has no `failback`. */
+  /**
+   * Of that, what evacuations leave at home, percent; absent: none is obeyed, or the Group has no `failback`.
+   */
   readonly evacuationShare?: number;
   /** Absent: the addresses of instances are given. */
   readonly lookup?: Lookup;
@@ -290,7 +316,10 @@ export interface GroupPlan {
   readonly byConnect?: true;
   /** Absent: the Group never leaves this IDC. */
   readonly crossing?: Crossing;
-  /** A stream without a byte in either direction, at the first proxy, in milliseconds; 0: it may be quiet for ever. */
+  /**
+   * A stream without a byte in either direction, at the first proxy, in milliseconds; 0: it may be quiet for
+   * ever.
+   */
   readonly idleTimeoutMs: number;
   /** Up to this many bytes of a request's body each hop keeps, so that it can be sent again. */
   readonly retryBodyBytes: number;
@@ -308,13 +337,17 @@ export interface GroupPlan {
   readonly spill?: SpillBound;
   /** Absent: instances are spoken to without TLS. */
   readonly tls?: OriginatedTls;
-  /** Whether a sidecar of ours stands before each instance: HTTP/2 goes to it, whatever the instance speaks. */
+  /**
+   * Whether a sidecar of ours stands before each instance: HTTP/2 goes to it, whatever the instance speaks.
+   */
   readonly sidecars: boolean;
   readonly outlier: Outlier;
   readonly health?: HealthCheck;
   /** How it comes home when nobody was left; absent: all at once. */
   readonly failback?: Failback;
-  /** The share of its reads, percent, that are sent to the instances as well, to warm them; absent: none is. */
+  /**
+   * The share of its reads, percent, that are sent to the instances as well, to warm them; absent: none is.
+   */
   readonly mirror?: number;
   readonly paths: Readonly<Record<ListenerRole, Path>>;
   /** At the peer listener, for requests that may be handed on; absent: none may, all take `paths.peer`. */

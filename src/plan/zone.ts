@@ -12,9 +12,10 @@ export function preferredZone(plans: readonly GroupPlan[], { idc, zone }: ZonedP
 }
 
 /**
- * A Group as a proxy sees it that prefers `zone` (`IDC/zone`): of instances of one priority those of that zone come first.
- * Ways out of the IDC come after all instances. While a part of the requests leaves the IDC all its zones are alike: each
- * priority would keep that share of what the one before lets go, and too few would leave.
+ * A Group as a proxy sees it that prefers `zone` (`IDC/zone`): of instances of one priority those of that
+ * zone come first. Ways out of the IDC come after all instances. While a part of the requests leaves the IDC
+ * all its zones are alike: each priority would keep that share of what the one before lets go, and too few
+ * would leave.
  */
 export function planForZone(plan: GroupPlan, zone: string | undefined): GroupPlan {
   if (!plan.zonePreference || zone === undefined || (plan.homeShare ?? 0) > 0) return plan;

@@ -19,7 +19,10 @@ export interface Connected {
   problems(): readonly Problem[];
 }
 
-/** Lets the parts of a control plane hear of each other. Nothing is read from a source yet, and nobody is served. */
+/**
+ * Lets the parts of a control plane hear of each other. Nothing is read from a source yet, and nobody is
+ * served.
+ */
 export function connectParts(
   parts: Parts,
   options: ControlPlaneOptions,

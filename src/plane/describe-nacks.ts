@@ -20,8 +20,8 @@ export interface RefusalProblem {
 }
 
 /**
- * What proxies refuse at this moment: one problem for each type and reason, however many proxies say the same, with the
- * first of them by name, and what to do.
+ * What proxies refuse at this moment: one problem for each type and reason, however many proxies say the
+ * same, with the first of them by name, and what to do.
  */
 export function describeNacks(
   streams: readonly { readonly node: string; readonly types: readonly RefusedType[] }[],
@@ -57,7 +57,10 @@ export function remainderOf({ names, lacking }: Omit<RefusedNames, 'message'>): 
     : 'goes without them, having no earlier ones';
 }
 
-/** What to do about a refusal, by Envoy's words for it, which are those of the system where a port could not be bound. */
+/**
+ * What to do about a refusal, by Envoy's words for it, which are those of the system where a port could not
+ * be bound.
+ */
 export function remedyOf(reason: string): string {
   const [, address] = /cannot bind '([^']*)'/.exec(reason) ?? [];
   if (address !== undefined && reason.includes('Address already in use'))

@@ -17,7 +17,10 @@ export interface Heap {
 /** Parts of the limit from which new streams are refused, and from which streams are ended. */
 export const memoryParts = { refuse: 0.85, end: 0.92 };
 
-/** Between two looks; and the longest without a collection while streams are refused: what has become free is known then. Milliseconds. */
+/**
+ * Between two looks; and the longest without a collection while streams are refused: what has become free is
+ * known then. Milliseconds.
+ */
 const times = { look: 250, collect: 30_000 };
 
 /** What a guard of the memory is made of. */
@@ -26,8 +29,8 @@ export interface MemoryOptions {
   readonly logger: Logger;
   readonly heap: Heap;
   /**
-   * Refuses streams of whoever has many kinds of nodes, or, where it `isUrgent`, else the stream that holds most, with these words;
-   * false where none holds much.
+   * Refuses streams of whoever has many kinds of nodes, or, where it `isUrgent`, else the stream that holds
+   * most, with these words; false where none holds much.
    */
   shed(why: string, isUrgent: boolean): boolean;
   readonly metrics: Pick<Metrics, 'shedding'>;
@@ -43,8 +46,9 @@ export interface MemoryGuard {
 }
 
 /**
- * Watches what is left after each collection of the whole heap: garbage is no load. From 85 % of the limit on new streams are
- * refused, and those of one kind of node end for each collection where an address has many kinds; from 92 % on the one that holds most, until there is room. Proxies keep what they have.
+ * Watches what is left after each collection of the whole heap: garbage is no load. From 85 % of the limit on
+ * new streams are refused, and those of one kind of node end for each collection where an address has many
+ * kinds; from 92 % on the one that holds most, until there is room. Proxies keep what they have.
  */
 export function guardMemory(options: MemoryOptions): MemoryGuard {
   const { clock, logger, heap, shed, metrics, readiness } = options;

@@ -64,14 +64,19 @@ export interface PipelineOptions {
   onPlanned?(plans: PlannedGroups): void;
   /** A resource could not be encoded; the last good one stays. */
   onRefused(): void;
-  /** Filters have come, and what needs them has been put. `areCurrent`: none are wanted that are not there. */
+  /**
+   * Filters have come, and what needs them has been put. `areCurrent`: none are wanted that are not there.
+   */
   onFilters(areCurrent: boolean): void;
   onFilterFailure(): void;
 }
 
 /** The path from a registry event to its push: index → plan → translate → xds. */
 export interface Pipeline {
-  /** Takes changes that `source` read together; what follows from them has been put when this returns, and is told. */
+  /**
+   * Takes changes that `source` read together; what follows from them has been put when this returns, and is
+   * told.
+   */
   apply(source: string, batch: readonly Change[]): Pushed;
   /** Plans these hosts anew, for a reason that is no event of the registry: what it is, in a word. */
   replan(hosts: Iterable<string>, reason: string): void;
@@ -83,7 +88,10 @@ export interface Pipeline {
   hasFilters(): boolean;
   /** Puts all that a new class of nodes gets. */
   open(nodeClass: string, scope: NodeScope): void;
-  /** What is to be looked at: gateways that proxies are sent to, and what the limits on requests from other IDCs rest on. */
+  /**
+   * What is to be looked at: gateways that proxies are sent to, and what the limits on requests from other
+   * IDCs rest on.
+   */
   watched(): AllWatched;
   /** Takes in what the looks have found. */
   reached(reach: Reach): void;
@@ -127,7 +135,10 @@ const typeUrls: Readonly<Record<ResourceKind, string>> = {
   RTDS: runtimeType,
 };
 
-/** The time is looked at this often at least while there is an evacuation, even one that is over: the machine's clock may be set, or set back. */
+/**
+ * The time is looked at this often at least while there is an evacuation, even one that is over: the
+ * machine's clock may be set, or set back.
+ */
 const timeLookMsMax = 10_000;
 
 /** A class of more resources than this is encoded a slice at a time. */

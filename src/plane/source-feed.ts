@@ -31,7 +31,10 @@ export interface SourceFeedOptions {
 
 /** The sources, on their way into the pipeline. */
 export interface SourceFeed {
-  /** Reads them: resolves once each has been read, and goes on until `signal` is aborted. Rejects where one cannot be read. */
+  /**
+   * Reads them: resolves once each has been read, and goes on until `signal` is aborted. Rejects where one
+   * cannot be read.
+   */
   start(signal: AbortSignal): Promise<void>;
   /** What is wrong with their objects, each for itself. */
   problems(): readonly Problem[];
@@ -42,8 +45,9 @@ export interface SourceFeed {
 }
 
 /**
- * Brings what the sources say into force in the order in which it came, and holds deletions of it until proxies have
- * confirmed them. What the index should hold is compared with what the sources have, now and then, and put right.
+ * Brings what the sources say into force in the order in which it came, and holds deletions of it until
+ * proxies have confirmed them. What the index should hold is compared with what the sources have, now and
+ * then, and put right.
  */
 export function createSourceFeed(options: SourceFeedOptions): SourceFeed {
   const { sources, pipeline, deletions, metrics, clock, logger } = options;

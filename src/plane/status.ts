@@ -44,7 +44,9 @@ export interface TypeReport {
   readonly answeredAgoMs?: number;
   /** What was sent and waits for its answer. */
   readonly sent?: { readonly version: string; readonly agoMs: number };
-  /** What it refused, in its own words; `names` as far as that is known, and when the first is offered again. */
+  /**
+   * What it refused, in its own words; `names` as far as that is known, and when the first is offered again.
+   */
   readonly nack?: {
     readonly version: string;
     readonly message: string;
@@ -109,7 +111,10 @@ export interface ControlPlaneStatus extends ReadinessStatus {
   /** The last pushes that were slow or not ACKed in time, newest first. */
   readonly slowPushes: readonly SlowPush[];
   readonly loopPrevention: LoopPrevention;
-  /** What is wrong beyond registry objects (those are with `problems()`): what could not be compiled, encoded, or accepted. */
+  /**
+   * What is wrong beyond registry objects (those are with `problems()`): what could not be compiled, encoded,
+   * or accepted.
+   */
   readonly problems: readonly Problem[];
 }
 

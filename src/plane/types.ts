@@ -39,13 +39,19 @@ export interface ControlPlaneOptions {
   readonly heap?: Heap;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Called before the sources are read, so that what is waited for can be asked. Its rejection ends the start. */
+  /**
+   * Called before the sources are read, so that what is waited for can be asked. Its rejection ends the
+   * start.
+   */
   readonly onListening?: (plane: ControlPlane) => Promise<void>;
 }
 
 /** What tests replace, or switch off to see that they fail without it. `isthmus serve` gives none of it. */
 export interface ControlPlaneSeams {
-  /** Compiles trail filters; default: from wasm/assembly, in a process of its own. Closed with the control plane. */
+  /**
+   * Compiles trail filters; default: from wasm/assembly, in a process of its own. Closed with the control
+   * plane.
+   */
   readonly compiler?: PolicyCompiler;
   /** How often what the sources hold is compared with the index, in milliseconds; default 30,000. */
   readonly reconcileMs?: number;
@@ -68,7 +74,10 @@ export interface ControlPlane extends StatusReader {
   /** Instances that went and that some proxy may still have. */
   readonly deletions: Pick<Deletions, 'of' | 'barrier'>;
   readonly evacuations: Pipeline['evacuations'] & Pick<FailbackKeeper, 'held'>;
-  /** Hands the proxies over to others within `overMs`, after `/readyz` said so for `noticeMs`; `close` is to follow. */
+  /**
+   * Hands the proxies over to others within `overMs`, after `/readyz` said so for `noticeMs`; `close` is to
+   * follow.
+   */
   handOver(noticeMs: number, overMs: number): Promise<void>;
   close(): Promise<void>;
 }

@@ -12,8 +12,8 @@ export interface GrpcTarget {
 const servingStatuses = ['UNKNOWN', 'SERVING', 'NOT_SERVING', 'SERVICE_UNKNOWN'];
 
 /**
- * Asks once by grpc.health.v1 (GRPC Health Checking Protocol, grpc.io): why it is not SERVING, or undefined when it is. The two
- * messages have one field each, so they are written and read here.
+ * Asks once by grpc.health.v1 (GRPC Health Checking Protocol, grpc.io): why it is not SERVING, or undefined
+ * when it is. The two messages have one field each, so they are written and read here.
  */
 export function askGrpcHealth(
   { host, port, service }: GrpcTarget,

@@ -8,8 +8,8 @@ import { askGrpcHealth } from './grpc.ts';
 /** How it is seen that a process serves: what proxies take for healthy, and nothing else. */
 export type Probe =
   /**
-   * A GET, over HTTP/1.1 or HTTP/2, that is answered with one of these statuses; `host` instead of the URL's, where it is
-   * another. Redirects are not followed, as Envoy does not.
+   * A GET, over HTTP/1.1 or HTTP/2, that is answered with one of these statuses; `host` instead of the URL's,
+   * where it is another. Redirects are not followed, as Envoy does not.
    */
   | { readonly url: string; readonly statuses: readonly StatusRange[]; readonly host?: string }
   /** grpc.health.v1; service '' stands for the whole server. */

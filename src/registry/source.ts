@@ -16,22 +16,23 @@ export interface Sink {
   /** Changes that were read together; applied together. */
   changes(batch: readonly Change[]): void;
   /**
-   * All current problems of this source, replacing what it reported before. `doubtful`: kinds of which an object may be missing
-   * for one of them.
+   * All current problems of this source, replacing what it reported before. `doubtful`: kinds of which an
+   * object may be missing for one of them.
    */
   problems(list: readonly Problem[], doubtful?: ReadonlySet<Kind>): void;
 }
 
 /**
- * Where registry objects come from: what every source does, and in `facets` what it has besides. `start` reads everything,
- * emits it, then one `synced`, then goes on until `signal` aborts; it resolves once the watch is set up and `synced` was emitted.
+ * Where registry objects come from: what every source does, and in `facets` what it has besides. `start`
+ * reads everything, emits it, then one `synced`, then goes on until `signal` aborts; it resolves once the
+ * watch is set up and `synced` was emitted.
  */
 export interface Source {
   readonly name: string;
   start(sink: Sink, signal: AbortSignal): Promise<void>;
   /**
-   * All objects that are to be in force now, as it would emit them, from what it knows. Compared from time to time
-   * with what the index has: an event that was missed is found so.
+   * All objects that are to be in force now, as it would emit them, from what it knows. Compared from time to
+   * time with what the index has: an event that was missed is found so.
    */
   objects(): Iterable<MeshObject>;
   /** Takes what a comparison found to differ, and emits it. */
@@ -39,7 +40,10 @@ export interface Source {
   readonly facets: SourceFacets;
 }
 
-/** What a source has besides its objects. It says so of each: `none` is a statement, and not something forgotten. */
+/**
+ * What a source has besides its objects. It says so of each: `none` is a statement, and not something
+ * forgotten.
+ */
 export interface SourceFacets {
   /** It keeps deleted objects until no proxy has them any more. */
   readonly finalizers: Finalizers | 'none';
@@ -84,7 +88,10 @@ export interface RegistrationCounts {
 /** The other control planes beside a source. */
 export interface SourcePeers {
   statuses(): readonly PeerStatus[];
-  /** While the source has not synced: what it waits for and what to do, in words; undefined where that is not for others to end. */
+  /**
+   * While the source has not synced: what it waits for and what to do, in words; undefined where that is not
+   * for others to end.
+   */
   waitsFor(): string | undefined;
 }
 
@@ -107,7 +114,10 @@ export interface LastGoodStatus {
 /** What is known of another control plane of this IDC. */
 export interface PeerStatus {
   readonly name: string;
-  /** `self`: it is this control plane itself. `stranger`: it asks here, and is not asked; `name` is its IP address. */
+  /**
+   * `self`: it is this control plane itself. `stranger`: it asks here, and is not asked; `name` is its IP
+   * address.
+   */
   readonly state: 'in step' | 'away' | 'self' | 'stranger';
   /** Since when, in milliseconds ago: its last answer. Absent: it has not answered since the start. */
   readonly heardAgoMs?: number;
@@ -117,12 +127,18 @@ export interface PeerStatus {
   readonly keptThereAlone: number;
 }
 
-/** Which proxies had endpoints, over restarts: a deletion just after one waits for those that are not back yet. */
+/**
+ * Which proxies had endpoints, over restarts: a deletion just after one waits for those that are not back
+ * yet.
+ */
 export interface ProxyMemory {
   /** Those of an earlier life, or of a peer that is lost, by node id; each is told once. */
   recall(): readonly string[];
   /** Those that have come to a peer, which waits for them; each is told once. */
   passedOn(): readonly string[];
-  /** Remembers a proxy, or forgets it. Not waited for: it is one of those things that are better late than slow. */
+  /**
+   * Remembers a proxy, or forgets it. Not waited for: it is one of those things that are better late than
+   * slow.
+   */
   note(node: string, isKnown: boolean): void;
 }

@@ -77,8 +77,8 @@ export class Readiness {
   }
 
   /**
-   * Says that new proxies are to go elsewhere for a cause, in words, or no longer (undefined). Those that are there are answered as
-   * before: `ready` says that.
+   * Says that new proxies are to go elsewhere for a cause, in words, or no longer (undefined). Those that are
+   * there are answered as before: `ready` says that.
    */
   turnAway(cause: string, words: string | undefined): void {
     const before = this.#turnedAway.size;

@@ -17,9 +17,10 @@ export interface StartOrderOptions {
 export const egressWaitMsMax = 5_000;
 
 /**
- * Ingress gateways are answered once an egress gateway listens. When a whole IDC comes back, clients of its edge come
- * back as soon as an ingress accepts connections; its instances may not be up yet, and with no egress to go to their requests fail.
- * What listens keeps listening: only who has just connected waits, and not for longer than `egressWaitMsMax`.
+ * Ingress gateways are answered once an egress gateway listens. When a whole IDC comes back, clients of its
+ * edge come back as soon as an ingress accepts connections; its instances may not be up yet, and with no
+ * egress to go to their requests fail. What listens keeps listening: only who has just connected waits, and
+ * not for longer than `egressWaitMsMax`.
  */
 export class StartOrder {
   readonly #options: StartOrderOptions;
@@ -51,7 +52,9 @@ export class StartOrder {
     this.#settle();
   }
 
-  /** A class of proxies has its first stream, and `hold` keeps answers back until what it returns is called. */
+  /**
+   * A class of proxies has its first stream, and `hold` keeps answers back until what it returns is called.
+   */
   begin(nodeClass: string, role: NodeRole, hold: () => () => void): void {
     if (role !== 'ingress') return;
     this.#held.set(nodeClass, hold());

@@ -8,8 +8,9 @@ export type { GuardedListener } from '../model/trail.ts';
 export type FilterPolicy = TrailPolicy;
 
 /**
- * The one form of a policy: peers sorted, and without what its listener does not read, so that a filter that begins trails
- * is not compiled anew for a new peer. Policies with the same form have the same bytes. Throws MeshError 'invalid' that names every fault.
+ * The one form of a policy: peers sorted, and without what its listener does not read, so that a filter that
+ * begins trails is not compiled anew for a new peer. Policies with the same form have the same bytes. Throws
+ * MeshError 'invalid' that names every fault.
  */
 export function canonicalPolicy(policy: FilterPolicy): FilterPolicy {
   const { idc, peers, hopLimit, listener, enforce } = policy;

@@ -43,7 +43,10 @@ export async function checkFilter(policy: FilterPolicy, bytes: Uint8Array): Prom
   expectSame(policy, 'its memory', memoryBytes, host.memoryBytes);
 }
 
-/** A request with these trail lines, among headers that the filter must leave alone and one that it must overwrite. */
+/**
+ * A request with these trail lines, among headers that the filter must leave alone and one that it must
+ * overwrite.
+ */
 export function requestHeaders(lines: readonly string[]): readonly HeaderLine[] {
   return [
     [':method', 'GET'],

@@ -3,7 +3,10 @@ import type { FilterPolicy } from './canonical.ts';
 import { checkFilter } from './check-filter.ts';
 import { readStored, writeStored } from './filter-store.ts';
 
-/** What the compiler's process is asked: one filter. `sources` are the texts of wasm/assembly by file name, with the policy's. */
+/**
+ * What the compiler's process is asked: one filter. `sources` are the texts of wasm/assembly by file name,
+ * with the policy's.
+ */
 export interface CompileJob {
   readonly policy: FilterPolicy;
   readonly sources: ReadonlyMap<string, string>;
@@ -16,7 +19,10 @@ export type CompileResult =
   | { readonly bytes: Uint8Array; readonly stored: boolean }
   | { readonly fault: Pick<MeshError, 'code' | 'message' | 'ref'> };
 
-/** Compiles, then checks; the check is here too, so that a filter that never returns blocks nobody but this process. */
+/**
+ * Compiles, then checks; the check is here too, so that a filter that never returns blocks nobody but this
+ * process.
+ */
 async function run({ policy, sources, file }: CompileJob): Promise<CompileResult> {
   try {
     const known = file === undefined ? undefined : await readStored(file);

@@ -20,8 +20,8 @@ interface Pending {
 }
 
 /**
- * The compiler's process: started by the first job, one job at a time, ended when idle. Not a thread: one that
- * had ended gave back 48 MiB of the 250 that it had taken (docs/decisions/040).
+ * The compiler's process: started by the first job, one job at a time, ended when idle. Not a thread: one
+ * that had ended gave back 48 MiB of the 250 that it had taken (docs/decisions/040).
  */
 export class CompileProcess {
   readonly #clock: Clock;
@@ -35,7 +35,10 @@ export class CompileProcess {
     this.#clock = clock;
   }
 
-  /** Compiles and checks one filter. Rejects with a MeshError: the compiler's, or 'unavailable' when its process died. */
+  /**
+   * Compiles and checks one filter. Rejects with a MeshError: the compiler's, or 'unavailable' when its
+   * process died.
+   */
   run(job: CompileJob): Promise<Compiled> {
     return new Promise((resolve, reject) => {
       if (this.#closed) return reject(closedError());

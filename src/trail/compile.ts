@@ -26,9 +26,9 @@ export interface FilterArtefact {
 
 export interface PolicyCompiler {
   /**
-   * The filter for a policy, from the cache when it is there; equal policies that are asked for at once are compiled once.
-   * Rejects with MeshError: 'invalid' for a policy that is none, 'internal' for a filter that does not compile or fails
-   * its vectors, 'unavailable' when closed. A failure is not remembered.
+   * The filter for a policy, from the cache when it is there; equal policies that are asked for at once are
+   * compiled once. Rejects with MeshError: 'invalid' for a policy that is none, 'internal' for a filter that
+   * does not compile or fails its vectors, 'unavailable' when closed. A failure is not remembered.
    */
   compile(policy: FilterPolicy): Promise<FilterArtefact>;
   /** Ends the compiler's process; pending compiles are rejected. */
@@ -38,7 +38,9 @@ export interface PolicyCompiler {
 export interface PolicyCompilerOptions {
   readonly logger: Logger;
   readonly clock: Clock;
-  /** A folder where filters are kept for the next process, which then starts in no time; by default nowhere. */
+  /**
+   * A folder where filters are kept for the next process, which then starts in no time; by default nowhere.
+   */
   readonly storeDir?: string;
 }
 
@@ -50,7 +52,10 @@ export interface CompilerSeams {
   readonly sourceDir?: string;
 }
 
-/** Compiles policies into filters, in a process of its own, and hands out none that has not passed its vectors. */
+/**
+ * Compiles policies into filters, in a process of its own, and hands out none that has not passed its
+ * vectors.
+ */
 export function createPolicyCompiler(
   options: PolicyCompilerOptions,
   seams: CompilerSeams = {},
@@ -124,7 +129,10 @@ async function readSources(dir: string): Promise<ReadonlyMap<string, string>> {
   );
 }
 
-/** wasm/assembly of the package that this file is in, which is not equally deep in the source tree and in dist/. */
+/**
+ * wasm/assembly of the package that this file is in, which is not equally deep in the source tree and in
+ * dist/.
+ */
 function packageSourceDir(): string {
   const here = dirname(fileURLToPath(import.meta.url));
   for (let dir = here; dir !== dirname(dir); dir = dirname(dir)) {

@@ -15,7 +15,10 @@ export interface FilterKeeperOptions {
   onFailure(error: MeshError): void;
 }
 
-/** Keeps the filters of the newest policies: what does not compile is never handed out, the last good one stays. */
+/**
+ * Keeps the filters of the newest policies: what does not compile is never handed out, the last good one
+ * stays.
+ */
 export interface FilterKeeper {
   /** These are the policies from now on. `at` is when the event that made them so was read. */
   want(policies: readonly TrailPolicy[], at: number): void;

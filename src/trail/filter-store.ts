@@ -8,7 +8,10 @@ const filesMax = 128;
 /** Far more than a filter has. */
 const filterBytesMax = 16 * 2 ** 20;
 
-/** A filter that an earlier process has compiled; undefined when there is none. Whoever uses it checks it first. */
+/**
+ * A filter that an earlier process has compiled; undefined when there is none. Whoever uses it checks it
+ * first.
+ */
 export async function readStored(file: string): Promise<Uint8Array | undefined> {
   try {
     const handle = await openRegular(file);
@@ -19,8 +22,8 @@ export async function readStored(file: string): Promise<Uint8Array | undefined> 
 }
 
 /**
- * Keeps a filter for the next process, and drops the oldest beyond `filesMax`. Whole or not at all: written aside, then
- * renamed. Rejects when the folder cannot be written.
+ * Keeps a filter for the next process, and drops the oldest beyond `filesMax`. Whole or not at all: written
+ * aside, then renamed. Rejects when the folder cannot be written.
  */
 export async function writeStored(file: string, bytes: Uint8Array): Promise<void> {
   const folder = dirname(file);

@@ -15,8 +15,9 @@ import {
 import type { FilterPolicy } from './canonical.ts';
 
 /**
- * The text of `wasm/assembly/policy.ts` for a canonical policy: everything that the filter compares or sends, as
- * constants, so that the compiler drops the branches of other listeners and nothing is put together at run time.
+ * The text of `wasm/assembly/policy.ts` for a canonical policy: everything that the filter compares or sends,
+ * as constants, so that the compiler drops the branches of other listeners and nothing is put together at run
+ * time.
  */
 export function policySource(policy: FilterPolicy): string {
   const idcs = policyIdcs(policy);
@@ -89,7 +90,10 @@ function packed(names: readonly string[]): Uint8Array {
   return Buffer.concat(names.flatMap((name) => [Uint8Array.of(name.length), Buffer.from(name, 'latin1')]));
 }
 
-/** One header as the proxy-wasm ABI serializes header maps: count, sizes, then key and value, each ended by a NUL. */
+/**
+ * One header as the proxy-wasm ABI serializes header maps: count, sizes, then key and value, each ended by a
+ * NUL.
+ */
 function headerPairs(key: string, value: string): Uint8Array {
   const sizes = new Uint32Array([1, key.length, value.length]);
   return Buffer.concat([new Uint8Array(sizes.buffer), Buffer.from(`${key}\0${value}\0`, 'latin1')]);

@@ -1,15 +1,19 @@
 import { trailBytesMax } from '../model/trail.ts';
 import type { FilterPolicy } from './canonical.ts';
 
-/** One request, by its trail header lines (one character a byte); what must become of it is the model's to say. */
+/**
+ * One request, by its trail header lines (one character a byte); what must become of it is the model's to
+ * say.
+ */
 export interface TrailVector {
   readonly name: string;
   readonly lines: readonly string[];
 }
 
 /**
- * Requests that tell the right filter for this policy from any other: each name it knows, each limit from both sides,
- * each way to be malformed, and every trail of up to three of its names. The same policy gives the same vectors.
+ * Requests that tell the right filter for this policy from any other: each name it knows, each limit from
+ * both sides, each way to be malformed, and every trail of up to three of its names. The same policy gives
+ * the same vectors.
  */
 export function trailVectors(policy: FilterPolicy): readonly TrailVector[] {
   return [...shapes(policy), ...trails(policy), ...limits(policy), ...nearMisses(policy), ...splits(policy)];

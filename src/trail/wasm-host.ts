@@ -55,8 +55,9 @@ const functionNames = [
 ] as const;
 
 /**
- * Runs a filter as Envoy does, in Node's own WebAssembly: the part of the proxy-wasm ABI 0.2.1 that the filter uses,
- * with Envoy 1.40's behaviour where the ABI leaves it open (several lines of one header; refused allocations).
+ * Runs a filter as Envoy does, in Node's own WebAssembly: the part of the proxy-wasm ABI 0.2.1 that the
+ * filter uses, with Envoy 1.40's behaviour where the ABI leaves it open (several lines of one header; refused
+ * allocations).
  */
 export class FilterHost {
   #exports: Exports;
@@ -75,8 +76,9 @@ export class FilterHost {
   }
 
   /**
-   * Compiles, starts and configures a filter. Throws MeshError 'invalid' when the bytes are no module, want an import
-   * that the host does not have, export what Envoy would call without need, or refuse their configuration.
+   * Compiles, starts and configures a filter. Throws MeshError 'invalid' when the bytes are no module, want
+   * an import that the host does not have, export what Envoy would call without need, or refuse their
+   * configuration.
    */
   static async load(bytes: Uint8Array): Promise<FilterHost> {
     try {
@@ -100,7 +102,10 @@ export class FilterHost {
     return this.#metrics;
   }
 
-  /** From now on the host refuses to set more than so many headers of a request, to see what the filter does then. */
+  /**
+   * From now on the host refuses to set more than so many headers of a request, to see what the filter does
+   * then.
+   */
   limitSets(setsMax: number): void {
     this.#setsMax = setsMax;
   }

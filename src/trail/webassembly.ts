@@ -1,4 +1,7 @@
-/** The part of the WebAssembly JavaScript API that `wasm-host.ts` needs: TypeScript has its types only in the browser's library. */
+/**
+ * The part of the WebAssembly JavaScript API that `wasm-host.ts` needs: TypeScript has its types only in the
+ * browser's library.
+ */
 interface WebAssemblyApi {
   compile(bytes: Uint8Array<ArrayBuffer>): Promise<WasmModule>;
   readonly Instance: new (module: WasmModule, imports: WasmImports) => { readonly exports: WasmExports };

@@ -121,8 +121,8 @@ function nodeOf(id: string, scope: NodeScope) {
 }
 
 /**
- * The bootstrap of a gRPC client, as JSON for the file that GRPC_XDS_BOOTSTRAP names (gRFC A27; A71 for more than one control
- * plane: the first that answers is taken).
+ * The bootstrap of a gRPC client, as JSON for the file that GRPC_XDS_BOOTSTRAP names (gRFC A27; A71 for more
+ * than one control plane: the first that answers is taken).
  */
 export function buildGrpcBootstrap({
   id,
@@ -140,7 +140,10 @@ export function buildGrpcBootstrap({
   };
 }
 
-/** A sidecar that passes requests on must not pass them on to its own admin interface: it knows loopback, and nothing else of itself. */
+/**
+ * A sidecar that passes requests on must not pass them on to its own admin interface: it knows loopback, and
+ * nothing else of itself.
+ */
 function checkAdmin(scope: NodeScope, admin: ListenAddress | undefined): void {
   if (scope.role !== 'sidecar' || scope.unknownHosts !== 'pass' || admin === undefined) return;
   if (isLoopback(admin.address)) return;
@@ -171,7 +174,8 @@ function controlPlaneCluster(addresses: readonly ListenAddress[]): Cluster {
     ...(addresses.length > 1
       ? {
           outlier_detection: {
-            // One that stands still takes connections and answers nothing: each new one counts as a success in between.
+            // One that stands still takes connections and answers nothing: each new one counts as a success
+            // in between.
             consecutive_local_origin_failure: 1,
             split_external_local_origin_errors: true,
             // Of two, Envoy's default of 10 % ejects none: a new Envoy would ask the first for ever.
@@ -207,7 +211,8 @@ function workloadCluster(
     type: 'STATIC',
     connect_timeout: '0.25s',
     ...httpUpstream({
-      // Node's servers close after 5 s of silence, most others later: close first, or requests meet a closing connection.
+      // Node's servers close after 5 s of silence, most others later: close first, or requests meet a closing
+      // connection.
       common_http_protocol_options: { ...upstreamCommon, idle_timeout: '4s' },
       ...protocol,
     }),

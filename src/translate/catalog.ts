@@ -25,7 +25,9 @@ import {
 import { SpillLimits } from './runtime.ts';
 import { ScopeIndex, type SeenGroup } from './scopes.ts';
 
-/** Work done since the start. Tests assert on it, so that no event's cost grows with what it does not change. */
+/**
+ * Work done since the start. Tests assert on it, so that no event's cost grows with what it does not change.
+ */
 export interface CatalogWork {
   /** Groups of which messages were built. */
   groupsBuilt: number;
@@ -42,8 +44,8 @@ type Messages = Readonly<Record<GroupReader, readonly Built[]>>;
 interface GroupEntry {
   readonly plans: readonly GroupPlan[];
   /**
-   * By the zone that is preferred, undefined for all who prefer none. Each is built when a scope first sees the Group: while a
-   * control plane reads its registry, nobody does.
+   * By the zone that is preferred, undefined for all who prefer none. Each is built when a scope first sees
+   * the Group: while a control plane reads its registry, nobody does.
    */
   readonly messages: Map<string | undefined, Messages>;
 }
@@ -87,7 +89,10 @@ export class Catalog {
   readonly #stale = new Set<string>();
   readonly #freshenedMax: number;
 
-  /** `freshenedMax`: where other gateways are left out, the endpoints of up to so many Groups are built at once, those of more by `freshen`. */
+  /**
+   * `freshenedMax`: where other gateways are left out, the endpoints of up to so many Groups are built at
+   * once, those of more by `freshen`.
+   */
   constructor({ freshenedMax = freshenedAtOnce } = {}) {
     this.#freshenedMax = freshenedMax;
   }
@@ -143,12 +148,18 @@ export class Catalog {
     for (const [key, { plans }] of this.#groups) if (plans.some(isTouched)) this.#stale.add(key);
   }
 
-  /** How many Groups have endpoints at gateways that are left out by now, or none at gateways that are not: `freshen` builds them. */
+  /**
+   * How many Groups have endpoints at gateways that are left out by now, or none at gateways that are not:
+   * `freshen` builds them.
+   */
   get stale(): number {
     return this.#stale.size;
   }
 
-  /** Builds anew the endpoints of so many of these; says what that changes for each scope. Each Group's endpoints stand for themselves. */
+  /**
+   * Builds anew the endpoints of so many of these; says what that changes for each scope. Each Group's
+   * endpoints stand for themselves.
+   */
   freshen(most: number): ReadonlyMap<string, ScopeChange> {
     const touched = new Map<ScopeEntry, Touched>();
     this.#freshen(most, touched);
@@ -361,7 +372,10 @@ function haveSameRoutes(a: readonly GroupPlan[], b: readonly GroupPlan[]): boole
   return a.length === b.length && a.every((plan, i) => sameContent(decidedOf(plan), decidedOf(b[i])));
 }
 
-/** Not of instances, of the share that they keep, and of which IDC comes first: these change often, routes seldom. */
+/**
+ * Not of instances, of the share that they keep, and of which IDC comes first: these change often, routes
+ * seldom.
+ */
 function decidedOf(plan: GroupPlan | undefined): object | undefined {
   if (plan === undefined) return undefined;
   const {

@@ -7,7 +7,9 @@ export interface ScopeChange {
   readonly removals: readonly { readonly kind: ResourceKind; readonly name: string }[];
 }
 
-/** `built`, with each message that equals an old one replaced by that old one: identity then says "unchanged". */
+/**
+ * `built`, with each message that equals an old one replaced by that old one: identity then says "unchanged".
+ */
 export function keepEqual(built: readonly Built[], old: readonly Built[] | undefined): readonly Built[] {
   if (old === undefined) return built;
   const byName = new Map(old.map((one) => [`${one.kind}/${one.name}`, one]));

@@ -7,14 +7,16 @@ import { egressOf } from './cluster/assignment.ts';
 import { routerFilter } from './listener/http-listener.ts';
 import { egressCluster, failoverCluster, groupName, instancesCluster } from './names.ts';
 
-// What gRPC's xDS clients take of Envoy's API: gRFC A27 (all of it), A32 (breakers), A37 (aggregates), A44 (retries), A50 (outliers).
-// What they do not know they pass over; what they do not support they refuse, with all that was sent with it.
+// What gRPC's xDS clients take of Envoy's API: gRFC A27 (all of it), A32 (breakers), A37 (aggregates), A44
+// (retries), A50 (outliers). What they do not know they pass over; what they do not support they refuse, with
+// all that was sent with it.
 
 type LocalityEndpoints = envoy.config.endpoint.v3.LocalityLbEndpoints;
 
 /**
- * Whether a gRPC client can be told of a Group: it speaks HTTP/2, in the clear, to instances that have addresses. It looks no
- * names up here, and takes TLS from plugins of its own that a control plane can only name.
+ * Whether a gRPC client can be told of a Group: it speaks HTTP/2, in the clear, to instances that have
+ * addresses. It looks no names up here, and takes TLS from plugins of its own that a control plane can only
+ * name.
  */
 export function isForGrpc({ protocol, lookup, tls, paths }: GroupPlan): boolean {
   return (
@@ -22,7 +24,10 @@ export function isForGrpc({ protocol, lookup, tls, paths }: GroupPlan): boolean 
   );
 }
 
-/** What a client dials, `xds:///HOST:PORT`, and HOST alone for the host's default port: gRPC asks for a listener of just that name. */
+/**
+ * What a client dials, `xds:///HOST:PORT`, and HOST alone for the host's default port: gRPC asks for a
+ * listener of just that name.
+ */
 export function buildGrpcListeners(plan: GroupPlan): Listener[] {
   const { group, isDefaultPort } = plan;
   const names = [groupName(group), ...(isDefaultPort ? [group.host] : [])];
@@ -59,8 +64,8 @@ function targetOf(plan: GroupPlan): string {
 const attemptsMax = 5;
 
 /**
- * gRPC itself sends again what no server has seen (A6, transparent retries). Of all else it knows a status alone, so a call that
- * may have been executed is sent again only where the Group says that it may.
+ * gRPC itself sends again what no server has seen (A6, transparent retries). Of all else it knows a status
+ * alone, so a call that may have been executed is sent again only where the Group says that it may.
  */
 function retries({ paths }: GroupPlan): envoy.config.route.v3.RouteAction {
   const { idempotentMethods, idempotent } = paths.outbound.retry;
@@ -99,7 +104,10 @@ export function buildGrpcClusters(plan: GroupPlan): Cluster[] {
   ];
 }
 
-/** The way out: the egress gateways take HTTP/2 for any host, as they do of sidecars. Nobody ejects the last of them. */
+/**
+ * The way out: the egress gateways take HTTP/2 for any host, as they do of sidecars. Nobody ejects the last
+ * of them.
+ */
 export function buildGrpcEgressCluster(): Cluster {
   return edsCluster(egressCluster);
 }
@@ -114,8 +122,9 @@ function edsCluster(name: string): Cluster {
 }
 
 /**
- * Every status but OK is a failure to gRPC, also NOT_FOUND: by a share of failures an application that says it often would lose its
- * instances. So who fails clearly more often than the others is ejected, and a dead one is not picked anyway.
+ * Every status but OK is a failure to gRPC, also NOT_FOUND: by a share of failures an application that says
+ * it often would lose its instances. So who fails clearly more often than the others is ejected, and a dead
+ * one is not picked anyway.
  */
 function outliers({ outlier }: GroupPlan): envoy.config.cluster.v3.OutlierDetection {
   const { failureShare } = outlier;
@@ -132,14 +141,17 @@ function outliers({ outlier }: GroupPlan): envoy.config.cluster.v3.OutlierDetect
 }
 
 /**
- * Whether all instances are last resorts: the IDC is being left. gRPC knows no degraded endpoints and no shares of a priority: it
- * goes the way out first then, and before that all stay.
+ * Whether all instances are last resorts: the IDC is being left. gRPC knows no degraded endpoints and no
+ * shares of a priority: it goes the way out first then, and before that all stay.
  */
 function isLeft({ instances }: GroupPlan): boolean {
   return instances.length > 0 && instances.every(({ lastResort }) => lastResort);
 }
 
-/** Endpoints of a Group in this IDC, as gRPC takes them: localities need a weight, priorities no gap, addresses are named once. */
+/**
+ * Endpoints of a Group in this IDC, as gRPC takes them: localities need a weight, priorities no gap,
+ * addresses are named once.
+ */
 export function buildGrpcInstances(plan: GroupPlan): ClusterLoadAssignment {
   const all = isLeft(plan);
   const seen = new Set<string>();

@@ -7,8 +7,8 @@ type Http2Options = envoy.config.core.v3.Http2ProtocolOptions;
 type CommonOptions = envoy.config.core.v3.HttpProtocolOptions;
 
 /**
- * What a listener passes as it comes, as a server alone would take it: docs/http.md has what is left. The same at every
- * proxy on the way, or what one passes the next refuses.
+ * What a listener passes as it comes, as a server alone would take it: docs/http.md has what is left. The
+ * same at every proxy on the way, or what one passes the next refuses.
  */
 const transparent: Partial<HttpConnectionManager> = {
   // A name with the root's dot is the same name (RFC 1034, 3.1).
@@ -17,7 +17,8 @@ const transparent: Partial<HttpConnectionManager> = {
   server_header_transformation: 'PASS_THROUGH',
   // 100 comes from who reads the body, and 103 passes (RFC 9110, 10.1.1; RFC 8297).
   proxy_100_continue: true,
-  // `:scheme` says how the next hop is spoken to: some servers refuse another. X-Forwarded-Proto says how the client spoke.
+  // `:scheme` says how the next hop is spoken to: some servers refuse another. X-Forwarded-Proto says how the
+  // client spoke.
   scheme_header_transformation: { match_upstream: true },
   preserve_external_request_id: true,
 };
@@ -34,7 +35,9 @@ const http2: Http2Options = {
   override_stream_error_on_invalid_http_message: true,
 };
 
-/** Headers that a proxy inside the mesh takes: twice the most that an edge may, as those before it add some. */
+/**
+ * Headers that a proxy inside the mesh takes: twice the most that an edge may, as those before it add some.
+ */
 const inside = { headersKiB: 512, headers: 1_000 } as const;
 
 /** What Envoy lets be said of one header of HTTP/2. */
@@ -83,8 +86,8 @@ const underscores: Readonly<Record<Underscores, CommonOptions['headers_with_unde
 };
 
 /**
- * How the edge reads HTTP: Envoy's "Configuring Envoy as an edge proxy", but for what refuses or changes requests that
- * are allowed, which an Idc has to ask for (docs/decisions/072-what-the-edge-passes.md).
+ * How the edge reads HTTP: Envoy's "Configuring Envoy as an edge proxy", but for what refuses or changes
+ * requests that are allowed, which an Idc has to ask for (docs/decisions/072-what-the-edge-passes.md).
  */
 export function edgeHttp(policy: EdgePolicy): Partial<HttpConnectionManager> {
   const edge = { ...edgeDefaults, ...policy };

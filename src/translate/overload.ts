@@ -13,8 +13,9 @@ const connectionsMax = 50_000;
 const heap = 'envoy.resource_monitors.fixed_heap';
 
 /**
- * What a proxy does as its heap fills (Envoy, "Overload manager"). Bodies are kept so that they can be sent again, so the
- * streams that hold most are ended first; then nothing new is taken, and what is under way goes on.
+ * What a proxy does as its heap fills (Envoy, "Overload manager"). Bodies are kept so that they can be sent
+ * again, so the streams that hold most are ended first; then nothing new is taken, and what is under way goes
+ * on.
  */
 export function overloadManager(maxHeapBytes: number): Pick<Bootstrap, 'overload_manager'> {
   return {
@@ -44,7 +45,8 @@ export function overloadManager(maxHeapBytes: number): Pick<Bootstrap, 'overload
         action('stop_accepting_requests', { threshold: { value: 0.95 } }),
         action('stop_accepting_connections', { threshold: { value: 0.98 } }),
       ],
-      // The action that ends streams knows HTTP/2 alone: an HTTP/1.1 body that goes on to come is refused instead.
+      // The action that ends streams knows HTTP/2 alone: an HTTP/1.1 body that goes on to come is refused
+      // instead.
       loadshed_points: [
         {
           name: 'envoy.load_shed_points.http1_server_abort_dispatch',

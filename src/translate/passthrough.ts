@@ -15,9 +15,9 @@ import { buildRequestRoutes, type HeaderMatcher } from './route/request-routes.t
 import { unknownHosts } from './route/unknown-hosts.ts';
 
 /*
- * Hosts that requests alone name (docs/decisions/087-unknown-hosts-pass-through.md). Envoy's dynamic forward proxy makes a cluster of
- * each, for a while, which looks the name up; each address is an endpoint of its own. Each try has its address checked after it
- * was chosen, before anything connects to it.
+ * Hosts that requests alone name (docs/decisions/087-unknown-hosts-pass-through.md). Envoy's dynamic forward
+ * proxy makes a cluster of each, for a while, which looks the name up; each address is an endpoint of its
+ * own. Each try has its address checked after it was chosen, before anything connects to it.
  */
 
 type Permission = envoy.config.rbac.v3.Permission;
@@ -110,8 +110,8 @@ export function addressesPermitted(passthrough: Passthrough): PerFilterConfig {
 }
 
 /**
- * Names as those of Groups are written: the listener takes one dot off the end, and a resolver any that is left, so that a name with
- * two would be a Group's to it and not to the routes.
+ * Names as those of Groups are written: the listener takes one dot off the end, and a resolver any that is
+ * left, so that a name with two would be a Group's to it and not to the routes.
  */
 const isPlain: HeaderMatcher = {
   name: ':authority',

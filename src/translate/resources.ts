@@ -62,7 +62,9 @@ export interface Surroundings {
   readonly leftOut?: readonly LeftOut[];
 }
 
-/** Who gets the same of a Group. An ingress without a runtime layer has the Group's limits in its clusters. */
+/**
+ * Who gets the same of a Group. An ingress without a runtime layer has the Group's limits in its clusters.
+ */
 export type GroupReader = NodeRole | 'ingress-static';
 
 /** Which of them a scope is. */
@@ -70,7 +72,10 @@ export function readerOf(scope: NodeScope): GroupReader {
   return scope.role === 'ingress' && scope.runtime !== true ? 'ingress-static' : scope.role;
 }
 
-/** Clusters and endpoints of one Group, for gRPC clients listeners too, by who gets them; what they share is built once. */
+/**
+ * Clusters and endpoints of one Group, for gRPC clients listeners too, by who gets them; what they share is
+ * built once.
+ */
 export function buildGroupResources(
   plan: GroupPlan,
   idcs: ReadonlyMap<string, Idc>,
@@ -178,7 +183,10 @@ export function buildScopeResources(scope: NodeScope, around: Surroundings): rea
   }
 }
 
-/** What TCP Groups ask for and is a scope's own, as addresses of the sidecar stand in it: listeners, and tunnels. */
+/**
+ * What TCP Groups ask for and is a scope's own, as addresses of the sidecar stand in it: listeners, and
+ * tunnels.
+ */
 export function buildTcpResources(scope: NodeScope, plans: readonly GroupPlan[]): readonly Built[] {
   if (scope.role !== 'sidecar' || scope.outbound === undefined) return [];
   return [
@@ -211,7 +219,10 @@ export function passesUnknown(scope: NodeScope): boolean {
   return scope.role === 'sidecar' && scope.outbound !== undefined && scope.unknownHosts === 'pass';
 }
 
-/** What a scope needs that has requests for hosts that these alone name. It is no part of others: Envoys before 1.40 refuse it. */
+/**
+ * What a scope needs that has requests for hosts that these alone name. It is no part of others: Envoys
+ * before 1.40 refuse it.
+ */
 export function buildPassthrough(scope: NodeScope, plans: readonly GroupPlan[]): readonly Built[] {
   const isCaller = scope.role === 'sidecar' && scope.outbound !== undefined;
   const needed = passesUnknown(scope) || (isCaller && plans.some(({ lookup }) => lookup === 'request'));

@@ -5,16 +5,17 @@ import { any } from './any.ts';
 import { instancesCluster } from './names.ts';
 
 /**
- * Layers of an ingress's runtime that come by RTDS. More than one, so that what changes for one Group sends a part of the limits
- * of all. Their number stands in bootstraps: it cannot change while Envoys run.
+ * Layers of an ingress's runtime that come by RTDS. More than one, so that what changes for one Group sends a
+ * part of the limits of all. Their number stands in bootstraps: it cannot change while Envoys run.
  */
 export const runtimeLayers = 16;
 
 const names = Array.from({ length: runtimeLayers }, (_, i) => `isthmus-${i}`);
 
 /**
- * The layers in a bootstrap (config.bootstrap.v3.LayeredRuntime). Envoy asks for them before its clusters; without an answer, as
- * from a control plane of an earlier version, it goes on after 5 s. The admin interface's layer stays last, as it is by default.
+ * The layers in a bootstrap (config.bootstrap.v3.LayeredRuntime). Envoy asks for them before its clusters;
+ * without an answer, as from a control plane of an earlier version, it goes on after 5 s. The admin
+ * interface's layer stays last, as it is by default.
  */
 export function runtimeInBootstrap(): Pick<Bootstrap, 'layered_runtime'> {
   const layer = (name: string): envoy.config.bootstrap.v3.RuntimeLayer => ({
@@ -34,8 +35,9 @@ export interface RuntimeLayer {
 }
 
 /**
- * What ingress gateways take of each Group from other IDCs, as layers of their runtime: a change is live at once, where a changed
- * cluster would be a new one, with new connections (Envoy, "Circuit breakers: runtime").
+ * What ingress gateways take of each Group from other IDCs, as layers of their runtime: a change is live at
+ * once, where a changed cluster would be a new one, with new connections (Envoy, "Circuit breakers:
+ * runtime").
  */
 export class SpillLimits {
   readonly #limits: Map<string, Readonly<Record<string, number>>>[] = names.map(() => new Map());

@@ -21,8 +21,8 @@ export interface SeenGroup {
 
 /**
  * Which scopes a Group concerns, and which Groups a scope sees: looked up, never searched. A gateway sees all
- * Groups but those of callers alone, a sidecar or a gRPC client what it depends on, else its namespace's, and of both what it may see;
- * one whose workload calls nobody sees none.
+ * Groups but those of callers alone, a sidecar or a gRPC client what it depends on, else its namespace's, and
+ * of both what it may see; one whose workload calls nobody sees none.
  */
 export class ScopeIndex<S extends Scoped> {
   readonly #gateways = new Set<S>();

@@ -1,6 +1,8 @@
 import type { envoy, HttpConnectionManager } from '../../protos/gen/envoy.d.ts';
 
-/** Protocols that an HTTP connection may be upgraded to: websockets, Kubernetes (`spdy/3.1`), Docker (`tcp`). */
+/**
+ * Protocols that an HTTP connection may be upgraded to: websockets, Kubernetes (`spdy/3.1`), Docker (`tcp`).
+ */
 const protocols = ['websocket', 'spdy/3.1', 'tcp'] as const;
 
 /** So many patterns in one: more of them are more than that for the longest. */
@@ -10,7 +12,8 @@ const together = 3;
 const rest = '[!-~]*';
 
 /**
- * Upgrades that pass (Envoy knows no wildcard). Over HTTP/2 they are extended CONNECT requests (RFC 8441), which
+ * Upgrades that pass (Envoy knows no wildcard). Over HTTP/2 they are extended CONNECT requests (RFC 8441),
+ * which
  * `allow_connect` permits.
  */
 export const upgrades: HttpConnectionManager['upgrade_configs'] = protocols.map((upgrade_type) => ({
@@ -18,8 +21,8 @@ export const upgrades: HttpConnectionManager['upgrade_configs'] = protocols.map(
 }));
 
 /**
- * Any other upgrade is ignored, and the request answered as if it had not asked (RFC 9110, 7.8): Envoy alone answers
- * 403, and there are clients that ask with each request, such as Apache HttpClient for TLS.
+ * Any other upgrade is ignored, and the request answered as if it had not asked (RFC 9110, 7.8): Envoy alone
+ * answers 403, and there are clients that ask with each request, such as Apache HttpClient for TLS.
  */
 export const ignoredUpgrades: readonly envoy.type.matcher.v3.StringMatcher[] = noneOf(protocols).map(
   (regex) => ({
@@ -28,9 +31,10 @@ export const ignoredUpgrades: readonly envoy.type.matcher.v3.StringMatcher[] = n
 );
 
 /**
- * RE2 patterns that together match all names but these, which are in small letters: RE2 has no negation but that of a
- * character. For each beginning of a name, what goes on in another way or not at all; a few of them in a pattern, as Envoy before 1.39
- * takes none of more than 100 instructions (`re2.max_program_size.error_level`).
+ * RE2 patterns that together match all names but these, which are in small letters: RE2 has no negation but
+ * that of a character. For each beginning of a name, what goes on in another way or not at all; a few of them
+ * in a pattern, as Envoy before 1.39 takes none of more than 100 instructions
+ * (`re2.max_program_size.error_level`).
  */
 export function noneOf(names: readonly string[]): readonly string[] {
   const beginnings = new Set(

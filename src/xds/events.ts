@@ -4,7 +4,9 @@ import type { TurnedAway } from './admission/admission-limits.ts';
 import type { Cause } from './cause.ts';
 import type { Protocol } from './respond/respond.ts';
 
-/** What a client says of itself in its first request, in Envoy's words. Its list of extensions is left out. */
+/**
+ * What a client says of itself in its first request, in Envoy's words. Its list of extensions is left out.
+ */
 export type Node = envoy.config.core.v3.Node;
 
 /** Who is at the other end of the connection. */
@@ -66,7 +68,10 @@ export interface Concern {
   readonly resources?: ReadonlyMap<string, ReadonlySet<string>>;
   /** What is refused, or removed and held back, does not count against it, unless `resources` names it. */
   readonly lenient?: boolean;
-  /** The stream must have subscribed to all of `types`: one that has just begun has not, and has shown nothing. */
+  /**
+   * The stream must have subscribed to all of `types`: one that has just begun has not, and has shown
+   * nothing.
+   */
   readonly subscribed?: boolean;
 }
 
@@ -90,11 +95,13 @@ export interface Hooks {
   onAck?(ack: Ack): void;
   onNack?(nack: Nack): void;
   /**
-   * A stream has confirmed more than before: by an ACK, or because nothing had to be said. `has` tells, during
-   * the call, whether it has all that a `Concern` names.
+   * A stream has confirmed more than before: by an ACK, or because nothing had to be said. `has` tells,
+   * during the call, whether it has all that a `Concern` names.
    */
   onConfirmed?(stream: StreamInfo, has: (concern: Concern) => boolean): void;
-  /** A stream of a class that has no resources yet: make it with `apply`, now or later. It waits until then. */
+  /**
+   * A stream of a class that has no resources yet: make it with `apply`, now or later. It waits until then.
+   */
   onUnknownClass?(stream: StreamInfo): void;
   /** The last stream of a class has gone: `dropClass` frees its memory. */
   onUnusedClass?(nodeClass: string): void;
@@ -125,7 +132,9 @@ export interface TypeStatus {
   readonly sinceMs: number | undefined;
   /** Number of names subscribed; undefined for all. */
   readonly names: number | undefined;
-  /** The first of the names subscribed to that there is nothing of; none where more than 200 are subscribed. */
+  /**
+   * The first of the names subscribed to that there is nothing of; none where more than 200 are subscribed.
+   */
   readonly absent: readonly string[];
   readonly nack: NackStatus | undefined;
   /** The response that waits for its ACK or NACK; `atMs` in the server's clock. */

@@ -60,8 +60,9 @@ interface NodeClass {
   readonly sessions: Set<Session>;
 }
 
-// Time for which a push writes before the process reads again, in milliseconds. Reading ACKs takes the time of those that wait to be
-// written to: to 10,000 streams the last of a push came 10 % sooner with 30 than with 10.
+// Time for which a push writes before the process reads again, in milliseconds. Reading ACKs takes the time
+// of those that wait to be written to: to 10,000 streams the last of a push came 10 % sooner with 30 than
+// with 10.
 const sliceMs = 30;
 // How often streams are looked through for answers that never came.
 const sweepMs = 1000;
@@ -216,8 +217,8 @@ export class Hub implements SessionHost<Session, Member> {
   }
 
   /**
-   * A stream has said who it is, by a node of so many bytes. Throws MeshError 'exhausted' when others on its connection have said
-   * too much else.
+   * A stream has said who it is, by a node of so many bytes. Throws MeshError 'exhausted' when others on its
+   * connection have said too much else.
    */
   join(session: Session, nodeBytes = 0): void {
     this.peers.join(session.info);

@@ -1,6 +1,6 @@
 /**
- * Work that is left and taken up again: each of its steps is short, and others are served between them. What it reads that others
- * may change meanwhile it has to look at anew.
+ * Work that is left and taken up again: each of its steps is short, and others are served between them. What
+ * it reads that others may change meanwhile it has to look at anew.
  */
 export type Slices<R = void> = Generator<void, R, void>;
 

@@ -5,7 +5,10 @@ import type { LogFields, Logger } from '../base/log.ts';
 const linesPerWindow = 20;
 const windowMs = 10_000;
 
-/** Warnings that a client can cause as often as it likes: the first ones are logged, the others counted in the next that is. */
+/**
+ * Warnings that a client can cause as often as it likes: the first ones are logged, the others counted in the
+ * next that is.
+ */
 export class SparseLog {
   readonly #clock: Clock;
   readonly #log: Logger;

@@ -66,20 +66,25 @@ export interface XdsServerOptions extends Hooks {
   /** How long the other types of a stream wait for an ACK or NACK, in milliseconds. Default 5,000. */
   readonly answerWaitMsMax?: number;
   /**
-   * False: no server reflection and no client status (CSDS), by which whoever reaches the port is told what each client has.
-   * Default true.
+   * False: no server reflection and no client status (CSDS), by which whoever reaches the port is told what
+   * each client has. Default true.
    */
   readonly tools?: boolean;
   /** What clients may do before they are made to wait, or turned away. */
   readonly limits?: XdsLimits;
   /**
-   * True: V8 is asked to collect young memory after each 4 MiB that clients sent, which makes long ACKs cheaper. For that V8's flag
-   * `--expose-gc` is set for a moment in `listen`, unless the process has it. Default false: no flag of the process is touched.
+   * True: V8 is asked to collect young memory after each 4 MiB that clients sent, which makes long ACKs
+   * cheaper. For that V8's flag
+   * `--expose-gc` is set for a moment in `listen`, unless the process has it. Default false: no flag of the
+   * process is touched.
    */
   readonly collectYoungMemory?: boolean;
 }
 
-/** An xDS server: State of the World and Delta, aggregated (ADS) or by each type's own service; resources by node class. */
+/**
+ * An xDS server: State of the World and Delta, aggregated (ADS) or by each type's own service; resources by
+ * node class.
+ */
 export interface XdsServer {
   /**
    * Listens on `address` (`127.0.0.1:0`), with TLS if given; resolves to the port. Throws MeshError
@@ -104,27 +109,30 @@ export interface XdsServer {
   /** Frees a class without streams. Throws MeshError 'conflict' while it has some. */
   dropClass(nodeClass: string): void;
   /**
-   * Keeps answers to a class back, before its first resources as well, until what it returns is called: for what must
-   * not start before something else does. Streams that were answered before keep what they have.
+   * Keeps answers to a class back, before its first resources as well, until what it returns is called: for
+   * what must not start before something else does. Streams that were answered before keep what they have.
    */
   hold(nodeClass: string): () => void;
   /** Lets answers out, where `ready: false` held them back. */
   release(): void;
   /**
-   * Whether clients that are not here yet may come: `grpc.health.v1` says NOT_SERVING while they may not, those that are here are served as
-   * before. They may by default.
+   * Whether clients that are not here yet may come: `grpc.health.v1` says NOT_SERVING while they may not,
+   * those that are here are served as before. They may by default.
    */
   welcome(isWelcome: boolean): void;
   /** Every stream and where it stands with each type. */
   status(): StreamStatus[];
   /**
-   * The streams that have not yet ACKed everything up to `Applied.revision` that concerns them, or of that what a
+   * The streams that have not yet ACKed everything up to `Applied.revision` that concerns them, or of that
+   * what a
    * `Concern` names.
    */
   unconfirmed(what: number | Concern): StreamStatus[];
   /** Whether `unconfirmed(what)` is empty; cheaper. */
   isConfirmed(what: number | Concern): boolean;
-  /** What the stream of this id (`StreamInfo.id`) has not, or should not have any more; empty when in sync. */
+  /**
+   * What the stream of this id (`StreamInfo.id`) has not, or should not have any more; empty when in sync.
+   */
   differences(stream: number): ResourceDifference[];
   readonly stats: Readonly<Stats>;
   /** How full each address is that is listened on. */
@@ -132,14 +140,16 @@ export interface XdsServer {
   /** How many things are kept by names that clients gave. */
   kept(): Readonly<Record<string, number>>;
   /**
-   * Hands the clients over to other servers: takes no more connections, and ends those that have streams one after another, 5 ms
-   * apart, or closer so that it lasts no longer than `overMs`. Who is still there is served as before. `close` is to follow.
+   * Hands the clients over to other servers: takes no more connections, and ends those that have streams one
+   * after another, 5 ms apart, or closer so that it lasts no longer than `overMs`. Who is still there is
+   * served as before. `close` is to follow.
    */
   handOver(overMs: number): Promise<void>;
   /**
-   * Makes room in memory: refuses, with RESOURCE_EXHAUSTED, `why` and more words, the streams of a kind of node of the address that has
-   * most kinds to itself, 4 at least, or 64 where it is not urgent; else, where it `isUrgent`, the stream with most names that no other subscribes to, 1,000 at least.
-   * False where there is none.
+   * Makes room in memory: refuses, with RESOURCE_EXHAUSTED, `why` and more words, the streams of a kind of
+   * node of the address that has most kinds to itself, 4 at least, or 64 where it is not urgent; else, where
+   * it `isUrgent`, the stream with most names that no other subscribes to, 1,000 at least. False where there
+   * is none.
    */
   shed(why: string, isUrgent: boolean): boolean;
   /** Ends all streams; what is not gone after `graceMs` (default 1,000) is cut. */
@@ -256,7 +266,10 @@ function upserted(upsert: ResourceJson): ResourceChange {
   return { upsert };
 }
 
-/** The changes that make `resources` those of a type, where there are some of these names. Throws MeshError 'invalid' at one of another type. */
+/**
+ * The changes that make `resources` those of a type, where there are some of these names. Throws MeshError
+ * 'invalid' at one of another type.
+ */
 function replacing(
   names: readonly string[],
   typeUrl: string,

@@ -19,7 +19,9 @@ async function start(t: Test, more: Partial<AdminLimits> = {}): Promise<ListenAd
   return { ...at, port: server.port };
 }
 
-/** A connection from an address of loopback that says what it is told to, and what it heard once it has ended. */
+/**
+ * A connection from an address of loopback that says what it is told to, and what it heard once it has ended.
+ */
 function open(
   { address, port }: ListenAddress,
   from: string,

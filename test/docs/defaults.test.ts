@@ -58,7 +58,10 @@ t.test('tables of the docs are whole', async (t) => {
 
 const held = [...heldByProxies, ...heldByPlanes];
 
-/** Rows that are compared with nothing here: prose, and values that other tests see. A new row is in one of the two lists. */
+/**
+ * Rows that are compared with nothing here: prose, and values that other tests see. A new row is in one of
+ * the two lists.
+ */
 const notCompared: readonly string[] = [
   'DNS servers',
   'a host that no Group has',

@@ -1,4 +1,7 @@
-/** What a row of docs/defaults.md says, and the line of code that it comes from: one does not change without the other. */
+/**
+ * What a row of docs/defaults.md says, and the line of code that it comes from: one does not change without
+ * the other.
+ */
 export type Held = readonly [row: string, says: string, file: string, code: string];
 
 /** Of requests, the edge and the limits of an IDC. */

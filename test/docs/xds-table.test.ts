@@ -4,7 +4,10 @@ import t from 'tap';
 const root = new URL('../../', import.meta.url);
 const doc = readFileSync(new URL('docs/xds.md', root), 'utf8');
 
-/** What is wrong with the table of the protocol's statements: a row whose test is not there, or that names none. */
+/**
+ * What is wrong with the table of the protocol's statements: a row whose test is not there, or that names
+ * none.
+ */
 function faults(text: string): string[] {
   const [, section = ''] = text.split('## The protocol, statement by statement');
   const rows = section.split('\n').filter((line) => line.startsWith('| '));

@@ -15,7 +15,10 @@ interface Story {
 const perSecond = 100;
 export const steadyMs = 4;
 
-/** A drill in which all went well: 100 requests a second for 20 s, sh-a out from 5 to 10 s, back 1 s after healing. */
+/**
+ * A drill in which all went well: 100 requests a second for 20 s, sh-a out from 5 to 10 s, back 1 s after
+ * healing.
+ */
 export function goodMeasurement(): Measurement {
   const blow = { claim: 'kill -9', moment: { from: 5000, to: 5010 }, struck: ['sh-a/checkout-1'] };
   const phases = layPhases({ steady: 5, outage: 5, recovery: 5, 'steady again': 5 }, 0);

@@ -1,6 +1,7 @@
-// HTTP, TCP and Wasm on each Envoy of envoy/versions: `node test/envoys/main.ts [--setup] [VERSION …]`. Each version has a venv of its own,
-// is installed first, and runs the tests of `features`; an Envoy that does not start is the control, on which all must fail.
-// Ends with 1 where a test failed that is not known to, or the control passed; with 2 where there was nothing to try. `--setup` only installs.
+// HTTP, TCP and Wasm on each Envoy of envoy/versions: `node test/envoys/main.ts [--setup] [VERSION …]`. Each
+// version has a venv of its own, is installed first, and runs the tests of `features`; an Envoy that does not
+// start is the control, on which all must fail. Ends with 1 where a test failed that is not known to, or the
+// control passed; with 2 where there was nothing to try. `--setup` only installs.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -35,7 +36,10 @@ function noted(dir: string, then: string): { readonly path: string; starts(): nu
   return { path, starts: () => readFileSync(log, 'utf8').length };
 }
 
-/** Runs the files of a feature; those fail too that never start an Envoy. `quick`: they are to fail, and need no time for it. */
+/**
+ * Runs the files of a feature; those fail too that never start an Envoy. `quick`: they are to fail, and need
+ * no time for it.
+ */
 function run(feature: Feature, then: string, quick: boolean): Failed[] {
   const dir = mkdtempSync(join(tmpdir(), 'isthmus-envoys-'));
   try {

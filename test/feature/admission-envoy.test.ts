@@ -8,7 +8,8 @@ import { answering, fetchText, type ProxyProcess, startEnvoy } from '../support/
 import { until } from '../support/mesh.ts';
 import { freePort } from '../support/port.ts';
 
-// What a real Envoy does that is turned away: it keeps what it has, comes back by its back-off, and takes what is new then.
+// What a real Envoy does that is turned away: it keeps what it has, comes back by its back-off, and takes
+// what is new then.
 
 const ads = { ads: {}, resource_api_version: 'V3', initial_fetch_timeout: '0s' } as const;
 const endpoints = (name: string, port: number) => ({
@@ -132,7 +133,8 @@ for (const [what, admission, words] of [
       await until('it was turned away thrice', async () => next.away.length >= 3, 60_000);
       t.match(next.away[0]?.words, words);
       for (let i = 0; i < 50; i++) t.equal(await says(), 'old', 'it keeps what it has');
-      // Its back-off: a random part of 0.5 s, doubled by each failure, up to 30 s. A loop without one would be hundreds a second.
+      // Its back-off: a random part of 0.5 s, doubled by each failure, up to 30 s. A loop without one would
+      // be hundreds a second.
       const [from, to] = [next.away[0]?.at ?? 0, next.away[2]?.at ?? 0];
       t.ok(to - from > 50, `three in ${Math.round(to - from)} ms`);
       const stats = await envoy.admin('/stats?filter=control_plane.connected_state');
@@ -208,7 +210,10 @@ async function withoutAds(
   };
 }
 
-/** Envoy's own limit on requests at once, 1,024, would keep it from opening a new stream for each cluster beside the old ones. */
+/**
+ * Envoy's own limit on requests at once, 1,024, would keep it from opening a new stream for each cluster
+ * beside the old ones.
+ */
 function xdsCluster(port: number) {
   const options = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
   const [max_requests, max_pending_requests] = [10_000, 10_000];

@@ -11,7 +11,8 @@ import {
 import { startIdcs } from '../support/idcs.ts';
 import { freeAddress, get, type Mesh, until } from '../support/mesh.ts';
 
-// Streams that are open outlast what is pushed: changed clusters, routes, listeners, and instances that were taken out.
+// Streams that are open outlast what is pushed: changed clusters, routes, listeners, and instances that were
+// taken out.
 const [web, rpc, other, otherRpc] = [
   await freeAddress(),
   await freeAddress(),
@@ -66,7 +67,8 @@ t.test(
 
     for (const [idc, mesh] of world.meshes) {
       const text = (world.registry.get(idc) as string)
-        // Listeners: the filters of the edge. Routes: the limits of a Group. Endpoints: another instance in place of the one.
+        // Listeners: the filters of the edge. Routes: the limits of a Group. Endpoints: another instance in
+        // place of the one.
         .replaceAll('exposeOutcome: false', 'exposeOutcome: true')
         .replaceAll('traffic: {}', 'traffic: {timeout: 5s, retries: 1}')
         .replaceAll(`main: ${web.port}`, `main: ${other.port}`)

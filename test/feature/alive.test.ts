@@ -14,7 +14,10 @@ import { freeAddress, get, until } from '../support/mesh.ts';
 
 // Nothing is cut that is alive: at the sidecar and at the edge, at home and across a crossing, all at once.
 const idleMs = 2_000;
-/** Beyond the idle timeout of the Groups that have one, and beyond the 15 s that were once the limit of a whole request. */
+/**
+ * Beyond the idle timeout of the Groups that have one, and beyond the 15 s that were once the limit of a
+ * whole request.
+ */
 const [longMs, wholeMs] = [5_000, 17_000];
 
 const [web, rpc] = [await freeAddress(), await freeAddress()];

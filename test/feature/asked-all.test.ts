@@ -7,8 +7,9 @@ import { type Loose, startPatched } from '../support/envoys/patched.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { freeAddress, get, until } from '../support/mesh.ts';
 
-// Four IDCs of two gateways each, and Groups that none of them checks: who asks learns by refusals alone that an IDC has nobody.
-// A request finds whoever has somebody, whatever its method, and one that nobody can serve is asked for a few times only.
+// Four IDCs of two gateways each, and Groups that none of them checks: who asks learns by refusals alone that
+// an IDC has nobody. A request finds whoever has somebody, whatever its method, and one that nobody can serve
+// is asked for a few times only.
 
 const apps = slowApps();
 t.teardown(() => apps.close());
@@ -100,7 +101,10 @@ for (const hopLimit of hopLimits) {
     );
 }
 
-/** The most crossings of a request that nobody can serve: each other IDC twice; where one hands on, by that one. */
+/**
+ * The most crossings of a request that nobody can serve: each other IDC twice; where one hands on, by that
+ * one.
+ */
 const inVain = { 1: 6, 2: 5, 3: 3 } as const;
 
 for (const hopLimit of hopLimits) {

@@ -5,7 +5,8 @@ import { type Sent, startSink, upload, uploadHttp2 } from '../support/apps/bodie
 import { type PlacedGroup, startIdcs } from '../support/idcs.ts';
 import { freeAddress, get, until } from '../support/mesh.ts';
 
-// A body that reached nobody is sent again, whatever its size: at each hop one of its next stops is not there.
+// A body that reached nobody is sent again, whatever its size: at each hop one of its next stops is not
+// there.
 const mebibyte = 2 ** 20;
 const big = 20 * mebibyte;
 const [web, rpc, dead, deadWeb, cut] = [
@@ -116,7 +117,8 @@ for (const [side, to] of Object.entries(sides)) {
       if (status === 200 && body === String(big)) passed += 1;
     }
     t.ok(passed >= 8, `${passed} of 10`);
-    // The control: of a chunked one nobody knows, the pause is as for all others, and it outgrows what is kept.
+    // The control: of a chunked one nobody knows, the pause is as for all others, and it outgrows what is
+    // kept.
     let lost = 0;
     await until('chunked ones are lost, and told so', async () => {
       const { status, headers } = await upload(to, { host: 'web.test', bytes: big, chunked: true });

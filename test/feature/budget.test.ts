@@ -9,7 +9,10 @@ import { startServe } from '../support/planes/served.ts';
 const mib = 2 ** 20;
 const namesOf = (count: number, of: string) => Array.from({ length: count }, (_, i) => `${of}-${i}`);
 
-/** A server whose clients may have it remember so much; every node is of one class, which has some assignments. */
+/**
+ * A server whose clients may have it remember so much; every node is of one class, which has some
+ * assignments.
+ */
 async function serve(t: Test, budget: XdsLimits['budget']) {
   const server = createXdsServer({ classOf: () => 'k', limits: budget === undefined ? {} : { budget } });
   server.upsert(

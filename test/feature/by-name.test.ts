@@ -8,8 +8,8 @@ import { type Loose, startPatched } from '../support/envoys/patched.ts';
 import { freeAddress, get, until } from '../support/mesh.ts';
 import { idcYaml } from '../support/objects-yaml.ts';
 
-// ServiceEntries with resolution NONE and DYNAMIC_DNS: a caller says where a request goes. Of loopback just 127.0.0.0/24 is
-// refused here, as in passthrough.test.ts.
+// ServiceEntries with resolution NONE and DYNAMIC_DNS: a caller says where a request goes. Of loopback just
+// 127.0.0.0/24 is refused here, as in passthrough.test.ts.
 
 const dns = await startDns();
 const [one, other] = [await startOutside('127.0.1.1'), await startOutside('127.0.1.2')];

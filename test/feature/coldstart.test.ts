@@ -7,8 +7,8 @@ import { startAdsFleet } from '../support/clients/ads-fleet.ts';
 import { freeAddress, until } from '../support/mesh.ts';
 import { createRawSource, type RawSource } from '../support/planes/raw-source.ts';
 
-// A restart with a thousand connected proxies: no proxy ever gets a state with fewer endpoints than the registry
-// holds, and who is up to date gets nothing.
+// A restart with a thousand connected proxies: no proxy ever gets a state with fewer endpoints than the
+// registry holds, and who is up to date gets nothing.
 t.setTimeout(600_000);
 const services = 4;
 const instances = 6;

@@ -17,7 +17,10 @@ metadata: {name: ${name}, namespace: shop}
 spec: ${spec}
 `;
 
-/** Servers on one port of several loopback addresses, each of which answers with its address and the host it was asked for. */
+/**
+ * Servers on one port of several loopback addresses, each of which answers with its address and the host it
+ * was asked for.
+ */
 async function serversAt(addresses: readonly string[], port: number): Promise<{ close(): void }> {
   const servers = await Promise.all(
     addresses.map(

@@ -8,8 +8,8 @@ import { fetchText, startEnvoy } from '../support/envoys/proxied.ts';
 import { until } from '../support/mesh.ts';
 import { freePort } from '../support/port.ts';
 
-// Decision 010 on a real Envoy: how an instance that is to go is drained. Three instances here, one in another place
-// (priority 1); two of the three are drained, under load and with long requests on their way.
+// Decision 010 on a real Envoy: how an instance that is to go is drained. Three instances here, one in
+// another place (priority 1); two of the three are drained, under load and with long requests on their way.
 
 const ads = { ads: {}, resource_api_version: 'V3', initial_fetch_timeout: '0s' };
 const manager =

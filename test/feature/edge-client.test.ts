@@ -21,7 +21,10 @@ const claims = [
   'X-Real-IP: 203.0.113.9',
 ];
 
-/** What the application gets of a request with these header lines; undefined when the edge ended the connection. */
+/**
+ * What the application gets of a request with these header lines; undefined when the edge ended the
+ * connection.
+ */
 async function seen(
   to: ListenAddress,
   headers: readonly string[],

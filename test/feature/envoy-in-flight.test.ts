@@ -4,8 +4,8 @@ import { typeUrl } from '../support/clients/xds-client.ts';
 import { answering, fetchText, startEnvoy } from '../support/envoys/proxied.ts';
 import { until } from '../support/mesh.ts';
 
-// Never a second response of a type before the first is answered: so an Envoy must answer each one, whatever becomes
-// of its clusters. It keeps the ACK of its clusters back while one of them warms.
+// Never a second response of a type before the first is answered: so an Envoy must answer each one, whatever
+// becomes of its clusters. It keeps the ACK of its clusters back while one of them warms.
 const ads = { ads: {}, resource_api_version: 'V3', initial_fetch_timeout: '0s' };
 const cluster = (name: string, more: object = {}) => ({
   '@type': typeUrl('CDS'),
@@ -58,8 +58,9 @@ for (const apiType of ['GRPC', 'DELTA_GRPC'] as const) {
 
     await t.test('a cluster whose endpoints are nowhere', async (t) => {
       const { revision } = put(cluster('lost'));
-      // Delta says that they do not exist, and Envoy goes on. State of the World cannot say it, and this Envoy was told
-      // to wait for them for ever (`initial_fetch_timeout: 0s`): what is newer waits too, but for the endpoints.
+      // Delta says that they do not exist, and Envoy goes on. State of the World cannot say it, and this
+      // Envoy was told to wait for them for ever (`initial_fetch_timeout: 0s`): what is newer waits too, but
+      // for the endpoints.
       if (apiType === 'DELTA_GRPC') await settled('it is ACKed', revision);
       else await until('it warms', async () => /warming_clusters: 1/.test(await warming()));
       put(cluster('lost', { connect_timeout: '2s' }));

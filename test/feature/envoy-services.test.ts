@@ -200,7 +200,8 @@ for (const apiType of ['GRPC', 'DELTA_GRPC'] as const) {
       acked.clear();
       put(...([...whole(), cluster('c', '8s'), endpoints('c', a.port), routes('c')] as ResourceJson[]));
       await server.listen(`127.0.0.1:${xdsPort}`);
-      // Delta says what it has of what it takes by wildcard: that is answered too, or it would wait longer next time.
+      // Delta says what it has of what it takes by wildcard: that is answered too, or it would wait longer
+      // next time.
       await until('it is back', () => acked.size >= 7);
       await answers({ body: 'a' });
       put(routes('a') as ResourceJson, endpoints('a', b.port));

@@ -3,8 +3,8 @@ import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 import { freeAddress, startMesh, until } from '../support/mesh.ts';
 import { startLiveWorld } from '../support/planes/live.ts';
 
-// The Envoys that `isthmus evacuate` is told to read: who does not answer, is another's, or counts nothing of the IDC's users is said
-// before anything leaves.
+// The Envoys that `isthmus evacuate` is told to read: who does not answer, is another's, or counts nothing of
+// the IDC's users is said before anything leaves.
 
 const alive = setInterval(() => {}, 1_000);
 const world = await startLiveWorld();

@@ -9,8 +9,8 @@ import { startIdcs } from '../support/idcs.ts';
 import { get, type Mesh, until } from '../support/mesh.ts';
 import { evacuationSources, startInstance, startPlanes } from '../support/planes/evacuating.ts';
 
-// An evacuation is taken back half-way. Groups with `failback` come home by the ramp, and the others, the control, at once; where the
-// stand-in has died, everybody is served at home at once, whatever the ramp says.
+// An evacuation is taken back half-way. Groups with `failback` come home by the ramp, and the others, the
+// control, at once; where the stand-in has died, everybody is served at home at once, whatever the ramp says.
 
 const clock = systemClock;
 const dir = t.testdir({});

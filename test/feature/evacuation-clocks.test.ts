@@ -15,7 +15,8 @@ import {
 import { startIdcs } from '../support/idcs.ts';
 import { freeAddress, get, type Mesh, startMesh, until } from '../support/mesh.ts';
 
-// The clock of sh-a's control plane is ten minutes behind that of the operator, and that of sh-b's ten minutes ahead.
+// The clock of sh-a's control plane is ten minutes behind that of the operator, and that of sh-b's ten
+// minutes ahead.
 
 const apartMs = { 'sh-a': -600_000, 'sh-b': 600_000 } as const;
 const idcs = ['sh-a', 'sh-b'] as const;

@@ -11,7 +11,8 @@ import { startIdcs } from '../support/idcs.ts';
 import { get, type Mesh, until } from '../support/mesh.ts';
 import { evacuationSources, startInstance, startPlanes } from '../support/planes/evacuating.ts';
 
-// An evacuation ends: little by little where the Group asks for it, at once where it does not, which is the control.
+// An evacuation ends: little by little where the Group asks for it, at once where it does not, which is the
+// control.
 
 const clock = systemClock;
 const folder = mkdtempSync(join(tmpdir(), 'isthmus-return-'));

@@ -29,7 +29,10 @@ const problems = () =>
     .problems.map(({ where, message }) => `${where}: ${message}`)
     .join('\n');
 
-/** The registry with more of the DrGroups' spec, checks that a busy machine passes, and in sh-a with an instance of each Group that is not there. */
+/**
+ * The registry with more of the DrGroups' spec, checks that a busy machine passes, and in sh-a with an
+ * instance of each Group that is not there.
+ */
 function registryWith(idc: string, drGroup: object, isFuller: boolean): string {
   const documents = parseAllDocuments(registry.get(idc) as string).map((one) => one.toJS());
   for (const { kind, spec } of documents) {

@@ -5,8 +5,8 @@ import { slowApps } from '../support/apps/slow-app.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { freeAddress, get, type Mesh, until } from '../support/mesh.ts';
 
-// A sidecar or a gateway that hangs, with requests under way: nothing but PING tells. And what takes long behind one that lives is
-// not cut.
+// A sidecar or a gateway that hangs, with requests under way: nothing but PING tells. And what takes long
+// behind one that lives is not cut.
 
 const apps = slowApps();
 t.teardown(() => apps.close());

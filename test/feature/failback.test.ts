@@ -10,7 +10,8 @@ import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { freeAddress, get, type Mesh, until } from '../support/mesh.ts';
 
-// An IDC that had nobody left comes back: little by little where the Group asks for it, at once where it does not.
+// An IDC that had nobody left comes back: little by little where the Group asks for it, at once where it does
+// not.
 
 /** A request that an instance had. */
 interface Served {

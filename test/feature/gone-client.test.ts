@@ -7,7 +7,10 @@ import { freeAddress, until } from '../support/mesh.ts';
 
 // A stream may be quiet for an hour: what tells that its client is gone without a word is TCP keepalive.
 
-/** Whether the kernel's timer of the connections accepted at a port is that of keepalive (proc_net_tcp: `tr` is 2). */
+/**
+ * Whether the kernel's timer of the connections accepted at a port is that of keepalive (proc_net_tcp: `tr`
+ * is 2).
+ */
 function keptAlive(port: number): boolean[] {
   const local = port.toString(16).toUpperCase().padStart(4, '0');
   return readFileSync('/proc/self/net/tcp', 'utf8')

@@ -10,8 +10,8 @@ import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 import { type Loose, type PatchedOptions, startPatched } from '../support/envoys/patched.ts';
 import { freeAddress, get, until } from '../support/mesh.ts';
 
-// Gray failures: an instance that passes its checks and fails a part of its requests. Each on a real Envoy with the values that are
-// pushed, and beside it with one of them altered.
+// Gray failures: an instance that passes its checks and fails a part of its requests. Each on a real Envoy
+// with the values that are pushed, and beside it with one of them altered.
 
 // They need time more than anything else.
 t.jobs = 2;
@@ -22,7 +22,10 @@ const few = 90;
 /** Requests a second of which each of three instances has the volume that is pushed. */
 const enough = 180;
 
-/** As pushed, but that fewer requests in less time are enough. What these numbers must be is `test/plan/health/outlier.test.ts`'s. */
+/**
+ * As pushed, but that fewer requests in less time are enough. What these numbers must be is
+ * `test/plan/health/outlier.test.ts`'s.
+ */
 const soon = (message: Loose) => {
   const outlier = outlierOf(message);
   if (outlier) Object.assign(outlier, { failure_percentage_request_volume: 40, interval: '2s' });
@@ -42,7 +45,10 @@ t.teardown(() => {
   }
 });
 
-/** An instance whose checks always pass. Of its requests it fails a share with `status`, or never answers where that is 'hang'. */
+/**
+ * An instance whose checks always pass. Of its requests it fails a share with `status`, or never answers
+ * where that is 'hang'.
+ */
 async function app(share = 0, status: number | 'hang' = 503, seed = 1): Promise<GrayApp> {
   const random = seededRandom(seed);
   const served: number[] = [];

@@ -76,7 +76,10 @@ const checks = (alter: (check: Loose) => void) => (message: Loose) => {
   for (const check of message.health_checks ?? []) alter(check);
 };
 
-/** What is answered once it has been the same for a second: an instance is taken when its first check has passed. */
+/**
+ * What is answered once it has been the same for a second: an instance is taken when its first check has
+ * passed.
+ */
 async function settled(ask: () => Promise<string | number>): Promise<string | number> {
   let last: string | number = '';
   let same = 0;

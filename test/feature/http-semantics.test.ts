@@ -7,8 +7,9 @@ import { type RawAnswer, type RawOptions, rawExchange } from '../support/clients
 import { get, until } from '../support/mesh.ts';
 import { startTwoIdcs, type TestGroup } from '../support/two-idcs.ts';
 
-// What HTTP allows and a server takes passes every proxy as it is: RFC 9110 and 9112, section by section (docs/http.md).
-// An application on raw sockets sees what arrives, and the same requests without a proxy are the measure.
+// What HTTP allows and a server takes passes every proxy as it is: RFC 9110 and 9112, section by section
+// (docs/http.md). An application on raw sockets sees what arrives, and the same requests without a proxy are
+// the measure.
 const near: TestGroup = { name: 'near', idc: 'sh-a', protocol: 'HTTP' };
 const far: TestGroup = { name: 'far', idc: 'sh-b', protocol: 'HTTP' };
 const world = await startTwoIdcs([near, far]);

@@ -6,8 +6,9 @@ import { slowApps } from '../support/apps/slow-app.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { get, type Mesh, until } from '../support/mesh.ts';
 
-// One of two gateways is stopped while there are three requests a second. Its kernel goes on accepting connections, and so few
-// requests eject nobody: what was sent to it is lost, and so would be what comes later.
+// One of two gateways is stopped while there are three requests a second. Its kernel goes on accepting
+// connections, and so few requests eject nobody: what was sent to it is lost, and so would be what comes
+// later.
 
 const clock = systemClock;
 const apps = slowApps();
@@ -66,7 +67,10 @@ async function strike(t: Test, gateway: string, ms: number) {
   return { late, lost: lost(late) };
 }
 
-/** So long after a gateway was stopped it is known: a look each second, two words that are waited for, and a busy machine. */
+/**
+ * So long after a gateway was stopped it is known: a look each second, two words that are waited for, and a
+ * busy machine.
+ */
 const knownMs = 3_000;
 const gateways = ['sh-a-egress-2', 'sh-b-ingress-2'];
 const isServed = async () => {

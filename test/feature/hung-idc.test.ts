@@ -4,7 +4,8 @@ import { slowApps } from '../support/apps/slow-app.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { get, type Mesh, until } from '../support/mesh.ts';
 
-// The only ingress gateway of the IDC that is asked first is stopped. Nobody can be sent to another one there: the next IDC comes first.
+// The only ingress gateway of the IDC that is asked first is stopped. Nobody can be sent to another one
+// there: the next IDC comes first.
 
 const clock = systemClock;
 const apps = slowApps();

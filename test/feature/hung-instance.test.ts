@@ -7,8 +7,8 @@ import { slowApps } from '../support/apps/slow-app.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { freeAddress, get, type Mesh, until } from '../support/mesh.ts';
 
-// One of two instances is stopped while there are three requests a second, of any method. Where instances are checked nothing is lost that
-// begins once checks have failed, with a sidecar before them and without.
+// One of two instances is stopped while there are three requests a second, of any method. Where instances are
+// checked nothing is lost that begins once checks have failed, with a sidecar before them and without.
 
 const clock = systemClock;
 const apps = slowApps();

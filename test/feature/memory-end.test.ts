@@ -5,7 +5,8 @@ import { get, until } from '../support/mesh.ts';
 import { groupYaml } from '../support/objects-yaml.ts';
 import { linesOf, type Replacement, startServe, takeAway, without } from '../support/planes/served.ts';
 
-// New streams are refused at 85 % of the heap. What stands may grow beyond that: at 92 % the stream that holds most ends.
+// New streams are refused at 85 % of the heap. What stands may grow beyond that: at 92 % the stream that
+// holds most ends.
 const metadata = {
   isthmus: {
     ...{ role: 'sidecar', idc: 'sh-a', namespace: 'shop' },
@@ -17,7 +18,10 @@ const step = 10_000;
 // What they would hold in the end is several times the heap.
 const roundsMax = 200;
 
-/** A control plane with a small heap, two proxies, and clients whose subscriptions grow, until one of these has ended or the process has. */
+/**
+ * A control plane with a small heap, two proxies, and clients whose subscriptions grow, until one of these
+ * has ended or the process has.
+ */
 async function grow(t: Test, ...off: Replacement[]) {
   const served = await startServe({
     files: { 'echo.yaml': groupYaml('echo') },

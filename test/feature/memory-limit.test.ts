@@ -29,7 +29,10 @@ spec:
 const residentOf = (pid: number) =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024;
 
-/** A sidecar under a flood of bodies that nobody answers: the most memory it had, and what it does then and after. */
+/**
+ * A sidecar under a flood of bodies that nobody answers: the most memory it had, and what it does then and
+ * after.
+ */
 async function flood(t: Tap, protocol: 'http1' | 'http2', maxHeapBytes: number) {
   const web = await freeAddress();
   // Takes bodies in and answers those of /up alone.

@@ -9,7 +9,10 @@ import { type Replacement, type Served, startServe, takeAway, without } from '..
 const metadata = { isthmus: { role: 'sidecar', idc: 'sh-a', namespace: 'shop' } };
 const clientsMax = 160;
 
-/** A control plane with a small heap; clients fill it, one by one, each with names of its own, until one is refused or all are there. */
+/**
+ * A control plane with a small heap; clients fill it, one by one, each with names of its own, until one is
+ * refused or all are there.
+ */
 async function fill(t: Test, ...off: Replacement[]) {
   const served: Served = await startServe({
     node: ['--max-old-space-size=128', '--import', without],

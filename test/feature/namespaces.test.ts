@@ -42,7 +42,10 @@ await Promise.all([
   mesh.envoy('ingress', { role: 'ingress', idc: 'sh-a', edge, peer }),
 ]);
 
-/** What callers of each namespace get of a host, and clients at the edge: whose instance it was, or the status. */
+/**
+ * What callers of each namespace get of a host, and clients at the edge: whose instance it was, or the
+ * status.
+ */
 async function seen(host: string): Promise<Record<string, string | number>> {
   const found: Record<string, string | number> = {};
   for (const [name, to] of [...sidecars, ['edge', edge] as const]) {

@@ -46,7 +46,8 @@ async function ask(group: string, to = world.outbound, headers = {}) {
   const answer = await get(to, path, { host: `${group}.test`, headers });
   const count = (...listeners: string[]) =>
     world.accessLines().filter((line) => line.path === path && listeners.includes(line.listener)).length;
-  // All that it did was done when the answer came; logs are flushed every 50 ms, so that two equal looks are enough.
+  // All that it did was done when the answer came; logs are flushed every 50 ms, so that two equal looks are
+  // enough.
   let [before, now] = [-1, 0];
   await until(`${path} is logged`, async () => {
     [before, now] = [now, count('sidecar', 'ingress', 'peer')];

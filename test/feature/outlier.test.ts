@@ -3,7 +3,8 @@ import { slowApps } from '../support/apps/slow-app.ts';
 import { startPatched } from '../support/envoys/patched.ts';
 import { freeAddress, get, until } from '../support/mesh.ts';
 
-// One of two instances answers 503 to all: after how many of them it is ejected, by what a DestinationRule says.
+// One of two instances answers 503 to all: after how many of them it is ejected, by what a DestinationRule
+// says.
 
 const apps = slowApps();
 t.teardown(() => apps.close());
@@ -66,7 +67,8 @@ for (const [what, rule, [least, most]] of cases) {
       return isBad;
     };
     await until('it answers', async () => [true, false].includes(await post()));
-    // The ejection takes a moment from one thread of Envoy to another: what the bad one got until it got nothing any more.
+    // The ejection takes a moment from one thread of Envoy to another: what the bad one got until it got
+    // nothing any more.
     let inARow = 0;
     for (let i = 0; i < 60 && inARow < 15; i += 1) {
       inARow = (await post()) ? 0 : inARow + 1;

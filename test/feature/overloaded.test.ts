@@ -8,8 +8,8 @@ import { appHeader } from '../../src/translate/sidecar.ts';
 import { freeAddress, get, startMesh, until } from '../support/mesh.ts';
 import { idcYaml } from '../support/objects-yaml.ts';
 
-// A proxy whose memory is nearly full refuses new requests: who comes before it tries elsewhere, whatever the method.
-// How full it is comes from a file here, with the thresholds as they are.
+// A proxy whose memory is nearly full refuses new requests: who comes before it tries elsewhere, whatever the
+// method. How full it is comes from a file here, with the thresholds as they are.
 const dir = mkdtempSync(join(tmpdir(), 'isthmus-overloaded-'));
 const pressureFile = join(dir, 'pressure');
 function setPressure(value: number) {

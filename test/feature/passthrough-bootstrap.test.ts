@@ -6,7 +6,8 @@ import { startOutside } from '../support/apps/outside.ts';
 import { freeAddress, get, startMesh, until } from '../support/mesh.ts';
 import { idcYaml } from '../support/objects-yaml.ts';
 
-// Sidecars that pass unknown hosts through or refuse them, as `isthmus bootstrap` makes them; passthrough.test.ts has the rest.
+// Sidecars that pass unknown hosts through or refuse them, as `isthmus bootstrap` makes them;
+// passthrough.test.ts has the rest.
 
 const dns = await startDns();
 const near = await startOutside('127.0.1.1');

@@ -12,8 +12,9 @@ import { type Loose, type Patched, startPatched } from '../support/envoys/patche
 import { freeAddress, get, until } from '../support/mesh.ts';
 import { idcYaml } from '../support/objects-yaml.ts';
 
-// Hosts that no Group has, at a sidecar that passes them through. All that is outside of a test's machine is here on 127.0.1.0/24, so
-// that of loopback just 127.0.0.0/24 is refused; nothing else is altered but where a control takes a protection away.
+// Hosts that no Group has, at a sidecar that passes them through. All that is outside of a test's machine is
+// here on 127.0.1.0/24, so that of loopback just 127.0.0.0/24 is refused; nothing else is altered but where a
+// control takes a protection away.
 
 const dns = await startDns();
 const [near, far] = [await startOutside('127.0.1.1'), await startOutside('127.0.1.2')];

@@ -74,7 +74,10 @@ async function gateway(): Promise<Stand> {
   });
 }
 
-/** An Idc, whose egress gateways stand for the sidecars' port or for the ingress gateways'; nobody is at the other. */
+/**
+ * An Idc, whose egress gateways stand for the sidecars' port or for the ingress gateways'; nobody is at the
+ * other.
+ */
 function idc(
   name: string,
   egress: readonly ListenAddress[],
@@ -144,7 +147,10 @@ t.test('the last egress gateway is not ejected', async (t) => {
   };
   t.teardown(() => both('down'));
 
-  /** Both gateways die; requests tell; they come back: whether the next requests are served, by the last at least. */
+  /**
+   * Both gateways die; requests tell; they come back: whether the next requests are served, by the last at
+   * least.
+   */
   async function isUsedWhenBack({ ask }: { ask: () => ReturnType<typeof get> }): Promise<boolean> {
     await both('down');
     for (let i = 0; i < 12; i += 1) await ask();

@@ -8,7 +8,8 @@ import { goTool, javaTool } from '../support/built-tools.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { freeAddress, until } from '../support/mesh.ts';
 
-// gRPC clients without a proxy, of three independent implementations: near, and through the gateways when nobody is near.
+// gRPC clients without a proxy, of three independent implementations: near, and through the gateways when
+// nobody is near.
 
 const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 const main = path('../../src/cli/main.ts');

@@ -69,7 +69,9 @@ function call(
   });
 }
 
-/** What was acknowledged, by name: whether it is to be there. Names whose last request broke are in neither. */
+/**
+ * What was acknowledged, by name: whether it is to be there. Names whose last request broke are in neither.
+ */
 const there = new Set<string>();
 const gone = new Set<string>();
 let names = 0;

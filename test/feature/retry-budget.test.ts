@@ -5,7 +5,8 @@ import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { get, until } from '../support/mesh.ts';
 
-// An outage breaks all that is under way at one moment, and all of it is tried again: a budget must have room for that.
+// An outage breaks all that is under way at one moment, and all of it is tried again: a budget must have room
+// for that.
 
 /** An instance that holds what it is asked for 30 s, and can break it all. */
 interface Holder {

@@ -29,7 +29,9 @@ async function start(text: string, flags: readonly string[] = []): Promise<RunPr
 
 const replacements = 3;
 
-/** Replaces the only instance some times under load: the next one is there before the last one is asked to go. */
+/**
+ * Replaces the only instance some times under load: the next one is there before the last one is asked to go.
+ */
 async function replaceUnderLoad(flags: readonly string[]) {
   let now = await start('0', flags);
   await until('it serves', async () => (await get(outbound, '/', { host: 'echo.shop' })).status === 200);

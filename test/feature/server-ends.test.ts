@@ -5,13 +5,15 @@ import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { freeAddress, until } from '../support/mesh.ts';
 
-// A server that ends a connection ends its response: what it wrote last arrives, near, over gateways, and from the edge.
+// A server that ends a connection ends its response: what it wrote last arrives, near, over gateways, and
+// from the edge.
 
 const bodies = { '6 bytes': 6, '100 KiB': 102_400, '10 MiB': 10_485_760 };
 
 /**
- * Answers `/N` with N bytes and the end of the connection for a length. What asks to upgrade it sends them upgraded, and
- * ends when its client has said that it has them, as a websocket's Close frames do (RFC 6455, 7.1.1).
+ * Answers `/N` with N bytes and the end of the connection for a length. What asks to upgrade it sends them
+ * upgraded, and ends when its client has said that it has them, as a websocket's Close frames do (RFC 6455,
+ * 7.1.1).
  */
 async function instance(): Promise<ListenAddress> {
   const at = await freeAddress();

@@ -1,7 +1,8 @@
 import t, { type Test } from 'tap';
 import { startSimulation } from '../support/planes/simulation.ts';
 
-// What ages by the clock, through the real classes: leases, ejections and evacuations, tables of what is gone.
+// What ages by the clock, through the real classes: leases, ejections and evacuations, tables of what is
+// gone.
 
 const hour = 3_600_000;
 // Servers and the clock's timers let a process end.

@@ -5,8 +5,8 @@ import { overlaps, slowApps } from '../support/apps/slow-app.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { freeAddress, get, type Mesh, until } from '../support/mesh.ts';
 
-// Slow is not dead: nothing is broken, so each request runs once and each instance keeps its share, whatever it takes.
-// Each thing twice: as it is by default, and in a Group that asks for hedging, where it must show.
+// Slow is not dead: nothing is broken, so each request runs once and each instance keeps its share, whatever
+// it takes. Each thing twice: as it is by default, and in a Group that asks for hedging, where it must show.
 
 const apps = slowApps();
 t.teardown(() => apps.close());

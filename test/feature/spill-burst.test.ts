@@ -4,8 +4,9 @@ import { startFullIngress } from '../support/envoys/full-ingress.ts';
 import type { Loose } from '../support/envoys/patched.ts';
 import { get, until } from '../support/mesh.ts';
 
-// An outage begins with many requests at once at an ingress that has no connection to the instances yet. A limit on requests lets in
-// what it says; one on connections of each host, which needs `max_pending_requests: 1`, does not (decision 094).
+// An outage begins with many requests at once at an ingress that has no connection to the instances yet. A
+// limit on requests lets in what it says; one on connections of each host, which needs `max_pending_requests:
+// 1`, does not (decision 094).
 
 const server = createServer((request, response) => {
   if (request.url === '/warm') response.end('one');

@@ -5,7 +5,8 @@ import { startFullIngress } from '../support/envoys/full-ingress.ts';
 import type { Loose } from '../support/envoys/patched.ts';
 import { get, until } from '../support/mesh.ts';
 
-// What the ingress of an IDC that is full does, and what it would do without each of the settings that this rests on.
+// What the ingress of an IDC that is full does, and what it would do without each of the settings that this
+// rests on.
 
 const apps = slowApps();
 t.teardown(() => apps.close());

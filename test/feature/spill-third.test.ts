@@ -5,8 +5,9 @@ import { slowApps } from '../support/apps/slow-app.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { get, until } from '../support/mesh.ts';
 
-// Four IDCs with two gateways of each kind; the first has nobody. When the second is full at both of its gateways, requests go on
-// to the third, by the DR group's order or by its weights; POSTs too, and each is executed once.
+// Four IDCs with two gateways of each kind; the first has nobody. When the second is full at both of its
+// gateways, requests go on to the third, by the DR group's order or by its weights; POSTs too, and each is
+// executed once.
 
 const apps = slowApps();
 t.teardown(() => apps.close());

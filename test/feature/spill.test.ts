@@ -6,8 +6,8 @@ import { slowApps } from '../support/apps/slow-app.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { freeAddress, get, until } from '../support/mesh.ts';
 
-// What an IDC takes from others is bounded: what is more is refused at once, tried at home or in a third IDC, and nothing else
-// feels it. An instance says which requests it executed, so that each is counted.
+// What an IDC takes from others is bounded: what is more is refused at once, tried at home or in a third IDC,
+// and nothing else feels it. An instance says which requests it executed, so that each is counted.
 
 const apps = slowApps();
 t.teardown(() => apps.close());
@@ -70,7 +70,10 @@ async function entries(path: string): Promise<string[]> {
   return found().map(({ proxy }) => proxy);
 }
 
-/** Takes up all that an IDC takes of a Group from others, for `ms`; resolves when instances are at it, with what it will be. */
+/**
+ * Takes up all that an IDC takes of a Group from others, for `ms`; resolves when instances are at it, with
+ * what it will be.
+ */
 async function fill(group: string, ms: number) {
   const done = Promise.all([ask(group, ms, 'POST'), ask(group, ms, 'POST')]);
   const working = () => apps.of(group).filter(({ to }) => Number.isNaN(to)).length;
@@ -141,7 +144,8 @@ for (const method of ['GET', 'POST']) {
     const held = [hold(), hold()];
     await until('sh-b is full', () => apps.of('held').length === executed + 2);
     const answers: Awaited<ReturnType<typeof ask>>[] = [];
-    // The dead instance is ejected for 3 to 4 s: before and after that requests meet it, and the next try is another IDC's.
+    // The dead instance is ejected for 3 to 4 s: before and after that requests meet it, and the next try is
+    // another IDC's.
     for (let i = 0; i < 50; i += 1) {
       answers.push(await ask('home', 0, method));
       await sleep(systemClock, 100);

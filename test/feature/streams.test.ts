@@ -129,8 +129,8 @@ for (const { name, to, http, h2 } of paths) {
 
     await t.test('gRPC: the server ends a stream that its client has not ended', async (t) => {
       t.strictSame(await ended(to, `${h2.name}.test`, 2 * body.length), [body.length, '0']);
-      // Envoy resets the stream when it has sent what fits into the client's window: docs/http.md says so. It may all fit in time;
-      // what was cut must not look whole.
+      // Envoy resets the stream when it has sent what fits into the client's window: docs/http.md says so. It
+      // may all fit in time; what was cut must not look whole.
       const [bytes, code] = await ended(to, `${h2.name}.test`, 65_535);
       const isWhole = bytes === body.length && code === '0';
       t.ok(isWhole || code === undefined, `${bytes} of ${body.length} bytes with a small window`);
@@ -150,7 +150,10 @@ function post(to: ListenAddress, host: string, method: string): Promise<Buffer> 
   });
 }
 
-/** What a slow reader gets, in bytes, and the grpc-status, of an answer that ends while its request goes on; `window` in bytes. */
+/**
+ * What a slow reader gets, in bytes, and the grpc-status, of an answer that ends while its request goes on;
+ * `window` in bytes.
+ */
 async function ended(to: ListenAddress, authority: string, window: number): Promise<[number, unknown]> {
   const session = connect(`http://${to.address}:${to.port}`, { settings: { initialWindowSize: window } });
   session.on('error', () => {});
@@ -198,8 +201,9 @@ function upgrade(to: ListenAddress, host: string, protocol: string): Promise<Dup
 }
 
 /**
- * Whether chunks come back, each before the next one is sent, and then the end. An upgraded HTTP/1.1 connection
- * cannot be half closed on its way through HTTP/2 (`ends: false`): its protocol says goodbye inside.
+ * Whether chunks come back, each before the next one is sent, and then the end. An upgraded HTTP/1.1
+ * connection cannot be half closed on its way through HTTP/2 (`ends: false`): its protocol says goodbye
+ * inside.
  */
 async function echoes(stream: Duplex, ends = true): Promise<boolean> {
   let pending: Buffer = Buffer.alloc(0);

@@ -75,7 +75,8 @@ t.test(
         healthy.ack(response);
       }
     })().catch(() => {});
-    // Twice the same states: what is kept by content (encoded resources, up to a limit) is there after the first time.
+    // Twice the same states: what is kept by content (encoded resources, up to a limit) is there after the
+    // first time.
     const run = async () => {
       lastPort = 0;
       for (let port = 1; port <= newestPort; port += 1) {

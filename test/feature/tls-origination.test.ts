@@ -16,7 +16,9 @@ t.teardown(() => stranger.close());
 const client = authority.issue('caller');
 const ca = `caCertificates: ${authority.certFile}`;
 
-/** What a server saw of a connection: the name it was asked for, the protocol, the certificate of the client. */
+/**
+ * What a server saw of a connection: the name it was asked for, the protocol, the certificate of the client.
+ */
 const seen = (socket: TLSSocket) =>
   [socket.servername, socket.alpnProtocol, socket.getPeerCertificate()?.subject?.CN ?? '-'].join(' ');
 

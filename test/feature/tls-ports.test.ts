@@ -48,7 +48,10 @@ t.teardown(() => mesh.close());
 const outbound = await freeAddress();
 await mesh.envoy('caller', { role: 'sidecar', idc: 'sh-a', namespace: 'shop', outbound }, { dns: [dns] });
 
-/** What an HTTPS client gets that was told a host's address is the sidecar's; its own TLS checks the certificate. */
+/**
+ * What an HTTPS client gets that was told a host's address is the sidecar's; its own TLS checks the
+ * certificate.
+ */
 function ask(host: string, socket?: Socket): Promise<string> {
   const to = { host: '127.0.0.1', port, servername: host, ca: authority.cert };
   return new Promise((resolve) => {

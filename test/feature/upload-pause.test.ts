@@ -6,12 +6,15 @@ import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 import { type Loose, startPatched } from '../support/envoys/patched.ts';
 import { freeAddress, get, until } from '../support/mesh.ts';
 
-// An application that stops reading in the middle of an upload is alive, however long its window stays closed.
+// An application that stops reading in the middle of an upload is alive, however long its window stays
+// closed.
 
 const pauseMs = 6_000;
 const bodyBytes = 30 * 2 ** 20;
 
-/** An HTTP/1.1 server that reads a first part of each body, nothing for a while, then the rest, and answers. */
+/**
+ * An HTTP/1.1 server that reads a first part of each body, nothing for a while, then the rest, and answers.
+ */
 async function startPausing(at: ListenAddress): Promise<Server> {
   const server = createServer((socket: Socket) => {
     let wanted = 0;

@@ -82,7 +82,8 @@ for (const [from, to] of [
   for (const host of ['near.test', 'sidecarred.test', 'far.test']) {
     t.test(`from ${from} to ${host}`, { timeout: 60_000 }, async (t) => {
       await until('it is served', async () => (await get(to, '/', { host })).status === 200);
-      // On a machine that stands still some end together, which are failures in a row: one that ends alone never is.
+      // On a machine that stands still some end together, which are failures in a row: one that ends alone
+      // never is.
       for (let left = 3; left > 0; left -= 1) {
         const before = await ejections();
         t.same(await converse(to, host), Array(15).fill(''));

@@ -7,9 +7,9 @@ import { freeAddress, get, until } from '../support/mesh.ts';
 /** Requests by which a share is judged, and the share of sh-b, of weight 3 beside 1. */
 const [count, share] = [400, 3 / 4];
 /**
- * Were each request thrown by dice, the number that sh-b serves would be binomial: mean 300, standard deviation 8.7. Five of
- * these on either side are missed in less than one run of a million. (Envoy's round robin by weight throws no dice
- * and stays much nearer; even shares, 200, are 11 away.)
+ * Were each request thrown by dice, the number that sh-b serves would be binomial: mean 300, standard
+ * deviation 8.7. Five of these on either side are missed in less than one run of a million. (Envoy's round
+ * robin by weight throws no dice and stays much nearer; even shares, 200, are 11 away.)
  */
 const around = 5 * Math.sqrt(count * share * (1 - share));
 
@@ -76,7 +76,10 @@ async function tally(requests: number): Promise<Record<string, number>> {
   return by;
 }
 
-/** Waits until so many requests in a row are served by these IDCs, each of them at least once, and by nobody else. */
+/**
+ * Waits until so many requests in a row are served by these IDCs, each of them at least once, and by nobody
+ * else.
+ */
 async function untilServedBy(...idcs: readonly string[]): Promise<void> {
   await until(`served by ${idcs}`, async () => {
     const by = await tally(40);

@@ -5,8 +5,8 @@ import { startPatched } from '../support/envoys/patched.ts';
 import { startIdcs } from '../support/idcs.ts';
 import { freeAddress, get, until } from '../support/mesh.ts';
 
-// Instances that no sidecar stands before answer with the headers by which proxies tell each other what became of a
-// request. They have executed it, so that nobody may send it again for what they say.
+// Instances that no sidecar stands before answer with the headers by which proxies tell each other what
+// became of a request. They have executed it, so that nobody may send it again for what they say.
 
 const apps = slowApps();
 t.teardown(() => apps.close());

@@ -1,6 +1,8 @@
-// The tests of `isthmus/xds` with clients of the two newest minor versions of @grpc/grpc-js: `node test/grpc/main.ts [VERSION …]`. Each version is
-// installed into a folder of its own that is gone afterwards, and each file runs with `collectYoungMemory` off and on. A version that is not there is
-// the control, on which a file must fail. Ends with 1 where a test failed or the control passed, with 2 where nothing could be installed.
+// The tests of `isthmus/xds` with clients of the two newest minor versions of @grpc/grpc-js: `node
+// test/grpc/main.ts [VERSION …]`. Each version is installed into a folder of its own that is gone afterwards,
+// and each file runs with `collectYoungMemory` off and on. A version that is not there is the control, on
+// which a file must fail. Ends with 1 where a test failed or the control passed, with 2 where nothing could
+// be installed.
 import { spawnSync } from 'node:child_process';
 import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

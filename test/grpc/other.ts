@@ -1,4 +1,5 @@
-// Loaded before a program (node --import): takes @grpc/grpc-js from below the folder ISTHMUS_TEST_GRPC, and notes there that it did.
+// Loaded before a program (node --import): takes @grpc/grpc-js from below the folder ISTHMUS_TEST_GRPC, and
+// notes there that it did.
 import { appendFileSync } from 'node:fs';
 import { registerHooks } from 'node:module';
 import { join } from 'node:path';

@@ -47,7 +47,10 @@ export function naiveView(objects: Iterable<MeshObject>, idc: string): MeshView 
   };
 }
 
-/** What there is to see, and who sees it: asks for each namespace that is named anywhere, and for one that is not. */
+/**
+ * What there is to see, and who sees it: asks for each namespace that is named anywhere, and for one that is
+ * not.
+ */
 function viewsOf(
   ranked: readonly ServiceEntry[],
 ): { declared: readonly ServiceEntry[]; seenBy?: Audience }[] {

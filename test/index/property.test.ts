@@ -78,8 +78,8 @@ const object: fc.Arbitrary<MeshObject> = fc.oneof(
   { weight: 1, arbitrary: site },
 );
 
-// A sequence draws its objects from a pool, so that most events are about an object that is already there, and
-// edits its metadata, so that some say nothing new.
+// A sequence draws its objects from a pool, so that most events are about an object that is already there,
+// and edits its metadata, so that some say nothing new.
 const edit = fc.record({ origin, annotations: fc.constantFrom({}, { note: '1' }) });
 const step = fc.record({ pick: fc.nat(), edit, relabel: fc.option(labels, { freq: 8 }), gone: fc.nat(2) });
 const batches = fc

@@ -3,7 +3,8 @@ import type { Idc } from '../../src/model/idc.ts';
 import { addressName } from '../../src/model/reach.ts';
 import { planHungIdcs, planLeftOut, watchedGateways } from '../../src/plan/gateways.ts';
 
-// Which gateways nobody is sent to. Egress gateways of sh-a are at 10.0.0.N 90, ingress gateways of sh-b at 10.1.0.N 81.
+// Which gateways nobody is sent to. Egress gateways of sh-a are at 10.0.0.N 90, ingress gateways of sh-b at
+// 10.1.0.N 81.
 
 function idc(name: string, net: string, ingress: number, egress: number): Idc {
   const numbers = (count: number) => Array.from({ length: count }, (_, i) => `10.${net}.0.${i + 1}`);

@@ -15,9 +15,9 @@ import { planPolicies } from '../../src/plan/trail.ts';
 import type { GroupPlan } from '../../src/plan/types.ts';
 
 /**
- * Walks all the ways that a request can take through random worlds: the plans of all IDCs and the trail filters'
- * rules, with every choice that health and load balancing could make. No Envoy: what Envoy does with these plans is
- * in test/feature/crossings.test.ts.
+ * Walks all the ways that a request can take through random worlds: the plans of all IDCs and the trail
+ * filters' rules, with every choice that health and load balancing could make. No Envoy: what Envoy does with
+ * these plans is in test/feature/crossings.test.ts.
  */
 interface World {
   readonly idcs: readonly string[];

@@ -32,8 +32,8 @@ function takes(world: SourceWorld, { kind }: RawObject): boolean {
 }
 
 /**
- * What any Source must do, whatever it reads: run it for a new source, with a world that is empty. It waits for
- * what the source tells, never for time.
+ * What any Source must do, whatever it reads: run it for a new source, with a world that is empty. It waits
+ * for what the source tells, never for time.
  */
 export function sourceContract(name: string, openWorld: () => Promise<SourceWorld>): void {
   /** One story, in a world of its own, in which `initial` is there before the source starts. */

@@ -54,8 +54,8 @@ export class TestFolder {
 }
 
 /**
- * The rules of the product, but for waits that a test has no time for, and without the rescan: it would find in
- * the end what an event should have told at once.
+ * The rules of the product, but for waits that a test has no time for, and without the rescan: it would find
+ * in the end what an event should have told at once.
  */
 export const testTiming: FilesTiming = {
   ...filesTiming,

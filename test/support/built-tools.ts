@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-// Other people's clients, which are not built where their tool chain is not: then a test has nothing to run. `make test-go` and
+// Other people's clients, which are not built where their tool chain is not: then a test has nothing to run.
+// `make test-go` and
 // `make test-java` set GO_TOOLS and JAVA_TOOLS to `required`: then that is an error.
 
 /** Programs in Go that tests run. `make go-tools` builds them. */

@@ -2,7 +2,9 @@ import { accessSync, constants, globSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** The Envoy binary that tests run: ENVOY_BIN, else `envoy` on PATH, else the one that `make setup` installs. */
+/**
+ * The Envoy binary that tests run: ENVOY_BIN, else `envoy` on PATH, else the one that `make setup` installs.
+ */
 export function findEnvoy(): string {
   const root = fileURLToPath(new URL('../..', import.meta.url));
   const candidates = [

@@ -47,7 +47,10 @@ export function goldenCases(): readonly string[] {
   return readdirSync(goldenDir).sort();
 }
 
-/** Takes a case's objects through index, plan and translate; the messages by role. `sidecar.yaml` is what its sidecar says besides. */
+/**
+ * Takes a case's objects through index, plan and translate; the messages by role. `sidecar.yaml` is what its
+ * sidecar says besides.
+ */
 export function buildCase(name: string): Readonly<Record<ProxyRole, readonly Built[]>> {
   const text = readFileSync(join(goldenDir, name, 'in.yaml'), 'utf8');
   const changes = loadAll(text).map((document): Change => {
@@ -102,7 +105,8 @@ type Json = Record<string, unknown>;
 
 /**
  * Has a real Envoy validate all messages of a role as one static configuration: endpoints in their clusters
- * and routes in their listeners, or it would not look at them. `files` stand for those that messages name. Returns Envoy's words when it rejects them.
+ * and routes in their listeners, or it would not look at them. `files` stand for those that messages name.
+ * Returns Envoy's words when it rejects them.
  */
 export function envoyRejects(
   envoy: string,

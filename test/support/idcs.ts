@@ -73,7 +73,10 @@ export interface Idcs {
   readonly outbound: ListenAddress;
   /** Where clients enter each IDC, and where its egress takes requests of sidecars: its first gateways. */
   readonly gateways: ReadonlyMap<string, Gateways>;
-  /** Process ids of the proxies: `caller`, and `IDC-ingress`, `IDC-egress`; those after the first with their number, `IDC-egress-2`. */
+  /**
+   * Process ids of the proxies: `caller`, and `IDC-ingress`, `IDC-egress`; those after the first with their
+   * number, `IDC-egress-2`.
+   */
   readonly pids: ReadonlyMap<string, number>;
   /** Their admin interfaces. */
   readonly admins: ReadonlyMap<string, ListenAddress>;

@@ -5,8 +5,9 @@ export interface LoopTurns {
 }
 
 /**
- * Looks every millisecond, as far as the loop lets it, at the CPU time that this thread has had. What the machine does
- * beside it makes a turn later, but not larger: unlike the delay of a timer, this can be held against a bound.
+ * Looks every millisecond, as far as the loop lets it, at the CPU time that this thread has had. What the
+ * machine does beside it makes a turn later, but not larger: unlike the delay of a timer, this can be held
+ * against a bound.
  */
 export function watchLoopTurns(): LoopTurns {
   let longestMs = 0;

@@ -163,7 +163,10 @@ export async function startMesh(
   };
 }
 
-/** Polls until `check` holds (a throw counts as not yet); fails after a minute by default: the machine may be busy. */
+/**
+ * Polls until `check` holds (a throw counts as not yet); fails after a minute by default: the machine may be
+ * busy.
+ */
 export async function until(
   what: string,
   check: () => boolean | Promise<boolean>,

@@ -1,16 +1,19 @@
 import { createServer } from 'node:net';
 
 /**
- * Where ports are taken from: below those that the system gives to outgoing connections. Each process has a range of
- * its own, whose first port it holds as long as it lives. Envoys listen with SO_REUSEPORT: two that were given one port would
- * share its connections, and no error would tell.
+ * Where ports are taken from: below those that the system gives to outgoing connections. Each process has a
+ * range of its own, whose first port it holds as long as it lives. Envoys listen with SO_REUSEPORT: two that
+ * were given one port would share its connections, and no error would tell.
  */
 const [first, perProcess, ranges] = [10_000, 200, 110];
 
 let claimed: Promise<number> | undefined;
 let given = 0;
 
-/** A port of `address` that nobody listens on, and that no other call here or in a test beside this one returns. */
+/**
+ * A port of `address` that nobody listens on, and that no other call here or in a test beside this one
+ * returns.
+ */
 export async function freePort(address = '127.0.0.1'): Promise<number> {
   claimed ??= claimRange(process.pid % ranges);
   const base = await claimed;

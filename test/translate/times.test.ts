@@ -2,7 +2,8 @@ import t from 'tap';
 import { buildBootstrap } from '../../src/translate/bootstrap.ts';
 import { buildCase, goldenCases } from '../support/golden.ts';
 
-// Nothing that is alive is cut: no limit of a stream, a request or a connection below an hour is pushed unless it is declared.
+// Nothing that is alive is cut: no limit of a stream, a request or a connection below an hour is pushed
+// unless it is declared.
 const hourMs = 3_600_000;
 /** Limits of Envoy's that end what goes on. */
 const limits = new Set([

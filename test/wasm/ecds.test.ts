@@ -23,7 +23,8 @@ interface Resource {
   typed_config: { config: { vm_config: { vm_id: string; code: { local: { inline_bytes: string } } } } };
 }
 
-// What docs/trail.md says is what is tested: its YAML blocks are the tags, the listener's filter, and the resource.
+// What docs/trail.md says is what is tested: its YAML blocks are the tags, the listener's filter, and the
+// resource.
 const text = await readFile(new URL('../../docs/trail.md', import.meta.url), 'utf8');
 const blocks = [...text.matchAll(/^```yaml\n(.*?)^```/gms)].map(([, block]) => loadAll(block as string)[0]);
 const [tags, filter, resource] = blocks as [{ stats_config: object }, Filter, Resource];

@@ -31,7 +31,10 @@ const policies: readonly TrailPolicy[] = [
   { ...small, listener: 'egress-ingress', enforce: false },
 ];
 
-/** Trails as they might come: mostly names that mean something, now and then a byte that does not belong there. */
+/**
+ * Trails as they might come: mostly names that mean something, now and then a byte that does not belong
+ * there.
+ */
 function trails(policy: TrailPolicy): fc.Arbitrary<readonly string[]> {
   const anyBytes = (maxLength: number) =>
     fc.uint8Array({ maxLength }).map((bytes) => Buffer.from(bytes).toString('latin1'));
@@ -113,7 +116,8 @@ t.test(`${numRuns} random trails, compiled and model, SEED=${seed}`, { timeout: 
     t.equal(host.memoryBytes, memoryBytes, `${name}: the module's memory is flat at ${memoryBytes} bytes`);
     const all = runs * rounds;
     t.comment(`${name}: ${passed} of ${all} passed`);
-    // Or the generator would say little: both ways must have been gone often, but where the policy closes one of them.
+    // Or the generator would say little: both ways must have been gone often, but where the policy closes one
+    // of them.
     if (!readsTrail(policy.listener) || !policy.enforce) t.equal(passed, all);
     else if (policy.hopLimit === 0) t.equal(passed, 0);
     else t.ok(passed > all / 50 && passed < all, name);

@@ -15,7 +15,10 @@ export interface GuardedPort {
   readonly filter?: object;
 }
 
-/** A real Envoy with a listener for each filter; behind them a server that answers with the request headers it got. */
+/**
+ * A real Envoy with a listener for each filter; behind them a server that answers with the request headers it
+ * got.
+ */
 export interface Gateway {
   /** Port by listener name. */
   readonly ports: ReadonlyMap<string, number>;
@@ -45,7 +48,10 @@ export function wasmFilter(name: string, bytes: Uint8Array): object {
   };
 }
 
-/** Starts an Envoy and the server behind it, unless there is one at `behind`, on ports that the system chooses. */
+/**
+ * Starts an Envoy and the server behind it, unless there is one at `behind`, on ports that the system
+ * chooses.
+ */
 export async function startGateway(guarded: readonly GuardedPort[], behind?: number): Promise<Gateway> {
   const dir = await mkdtemp(join(tmpdir(), 'isthmus-gateway-'));
   const upstream = createServer((request, response) => {

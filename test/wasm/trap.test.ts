@@ -4,7 +4,8 @@ import { trailHeader } from '../../src/model/trail.ts';
 import { assemble } from '../../src/trail/assemble.ts';
 import { sendRaw, startGateway, wasmFilter } from './gateway.ts';
 
-// A filter made for this: it traps when the trail is there at all, and else lets pass. Its memory is one page, as ours.
+// A filter made for this: it traps when the trail is there at all, and else lets pass. Its memory is one
+// page, as ours.
 const trapping = await assemble(
   new Map([
     [

@@ -4,8 +4,8 @@ import type { ResourceChange } from '../../src/xds/change.ts';
 import { cds, eds, gone, lds, rds, story } from './story.ts';
 
 // Envoys as simple models, that read, answer and reconnect when chance says so. Whatever happens: a route in
-// force names a cluster that is there and warm; no response has a name twice; nothing is pushed out of turn; in the end all have the same
-// state as the server. A failure prints its seed.
+// force names a cluster that is there and warm; no response has a name twice; nothing is pushed out of turn;
+// in the end all have the same state as the server. A failure prints its seed.
 
 type Story = ReturnType<typeof story>;
 type Resource = Record<string, unknown>;

@@ -6,8 +6,9 @@ import t from 'tap';
 const library = fileURLToPath(new URL('../../src/xds/xds.ts', import.meta.url));
 
 /**
- * Runs a program of a user of the library in a process of its own: a server that is made with these options, listens, and serves a real
- * client of HTTP/2. It reports each flag of V8 that was set, whether `gc` came into being, and the packages that were loaded.
+ * Runs a program of a user of the library in a process of its own: a server that is made with these options,
+ * listens, and serves a real client of HTTP/2. It reports each flag of V8 that was set, whether `gc` came
+ * into being, and the packages that were loaded.
  */
 const user = (options: string) => `
 import http2 from 'node:http2';

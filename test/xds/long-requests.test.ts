@@ -11,7 +11,10 @@ const resources = [
   { '@type': type, cluster_name: 'name-1', endpoints: [] },
 ];
 
-/** The longest turn of the event loop while a client asks for 100,000 names and is answered, the least of some rounds, in ms of CPU. */
+/**
+ * The longest turn of the event loop while a client asks for 100,000 names and is answered, the least of some
+ * rounds, in ms of CPU.
+ */
 async function longestMs(sliceMs: number): Promise<number> {
   const server = createXdsServer({ classOf: () => 'k', limits: { pace: { sliceMs, allBurstMs: 1e9 } } });
   server.upsert('k', resources);

@@ -13,7 +13,8 @@ import { field } from '../../src/xds/wire/varint.ts';
 import { deltaRequest, namesOf, sotwRequest } from '../support/attacks/call.ts';
 import { eds, gone, story } from './story.ts';
 
-// What is done in slices ends as what is done at once, wherever it is cut, and whatever changes between two slices.
+// What is done in slices ends as what is done at once, wherever it is cut, and whatever changes between two
+// slices.
 
 /** What a reading comes to, cut where chance says so: the request, or why it is none. */
 function inPieces<R>(reading: Reading<R>, random: Random, steps: { count: number }): unknown {

@@ -1,9 +1,13 @@
 import t from 'tap';
 import { cds, eds, gone, lds, rds, story } from './story.ts';
 
-// A client may refuse what it has just left, or leave what it refused. That must not stand for ever, nor hold what is removed.
+// A client may refuse what it has just left, or leave what it refused. That must not stand for ever, nor hold
+// what is removed.
 
-/** A client with clusters a and b, a listener and its routes, all accepted but for new routes, which are on their way. */
+/**
+ * A client with clusters a and b, a listener and its routes, all accepted but for new routes, which are on
+ * their way.
+ */
 async function refusing(protocol: 'sotw' | 'delta') {
   const s = story();
   await s.apply([cds('a'), cds('b'), eds('a'), lds('l', 'r'), rds('r'), rds('r2')]);

@@ -1,5 +1,6 @@
-// The reference that the trail filter is held against: reads the trail, refuses the own name and too many names, and appends
-// the own name. No metrics, no set for the routes, no strict reading. Configured by text: `IDC;CROSSINGS`.
+// The reference that the trail filter is held against: reads the trail, refuses the own name and too many
+// names, and appends the own name. No metrics, no set for the routes, no strict reading. Configured by text:
+// `IDC;CROSSINGS`.
 import {
   proxy_get_buffer_bytes,
   proxy_get_property,

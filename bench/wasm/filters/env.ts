@@ -1,4 +1,5 @@
-// What these filters ask of the host; called env because that is the module that they import from (see wasm/assembly/env.ts).
+// What these filters ask of the host; called env because that is the module that they import from (see
+// wasm/assembly/env.ts).
 
 export declare function proxy_get_property(path: usize, length: usize, value: usize, size: usize): u32;
 

@@ -1,5 +1,5 @@
-// The peer listener's rules (docs/trail.md), written as the AssemblyScript SDK for proxy-wasm would have it. The policy is text in
-// the plugin's configuration: `OWN;HOP_LIMIT;IDC,IDC,…`.
+// The peer listener's rules (docs/trail.md), written as the AssemblyScript SDK for proxy-wasm would have it.
+// The policy is text in the plugin's configuration: `OWN;HOP_LIMIT;IDC,IDC,…`.
 export * from '@gcoredev/proxy-wasm-sdk-as/assembly/proxy';
 
 import {

@@ -38,7 +38,10 @@ export interface GroupSeen {
   /** Requests in work at once, all Envoys together: in the mean of all looks, and the most of one. */
   readonly mean: number;
   readonly most: number;
-  /** The most, for each instance that was well, rounded up: what each has borne at least. Absent: nothing was seen. */
+  /**
+   * The most, for each instance that was well, rounded up: what each has borne at least. Absent: nothing was
+   * seen.
+   */
   readonly concurrentPerInstance?: number;
   readonly doubts: readonly Doubt[];
 }

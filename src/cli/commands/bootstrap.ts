@@ -165,7 +165,9 @@ function bootstrapOf(flags: Flags): object {
   });
 }
 
-/** Throws MeshError `invalid` where a gRPC client's bootstrap is asked for in a form that it does not have. */
+/**
+ * Throws MeshError `invalid` where a gRPC client's bootstrap is asked for in a form that it does not have.
+ */
 function checkForms({ role, xdsMode, output }: Flags, command: Command): void {
   const isGiven = (name: string) => role === 'grpc' && command.getOptionValueSource(name) === 'cli';
   if (isGiven('xdsMode') && xdsMode === 'delta')
@@ -187,7 +189,10 @@ const flagsByRole: Readonly<Record<NodeRole, readonly (keyof Flags)[]>> = {
 /** Where an Envoy listens. */
 const listening = ['inbound', 'outbound', 'edge', 'peer', 'sidecarListen', 'ingressListen', 'admin'] as const;
 
-/** Throws MeshError `invalid` where two listeners have one address, or a sidecar would send requests to itself. */
+/**
+ * Throws MeshError `invalid` where two listeners have one address, or a sidecar would send requests to
+ * itself.
+ */
 function checkApart(flags: Flags): void {
   const taken = new Map<string, string>();
   for (const flag of listening) {

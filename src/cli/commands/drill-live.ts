@@ -18,7 +18,10 @@ interface Flags extends EvacuationFlags {
   readonly recordDir: string;
 }
 
-/** An Envoy merges its histograms each 5 s: within this time at least one merge has nothing but the step in it. Milliseconds. */
+/**
+ * An Envoy merges its histograms each 5 s: within this time at least one merge has nothing but the step in
+ * it. Milliseconds.
+ */
 const timedMsMin = 10_000;
 
 /** `isthmus drill live`: practice on a fleet that serves. */
@@ -107,7 +110,10 @@ async function run(idc: string, flags: Flags): Promise<void> {
   });
 }
 
-/** The Envoys that are to be read. Throws MeshError `invalid` where none tells of users of the IDC, `unavailable` where one does not answer. */
+/**
+ * The Envoys that are to be read. Throws MeshError `invalid` where none tells of users of the IDC,
+ * `unavailable` where one does not answer.
+ */
 async function readProxies(idc: string, { envoy: envoys = [] }: Flags): Promise<readonly ReadProxy[]> {
   const { envoyMsMax } = await import('../envoys/fleet-watch.ts');
   const { identifyProxy } = await import('../envoys/proxy-reader.ts');

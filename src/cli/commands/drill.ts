@@ -19,7 +19,10 @@ interface Flags extends Readonly<Record<string, unknown>> {
 const drillExits =
   '0 all bounds held; 1 one was missed; 2 it could not run, or the machine was too busy to judge; 130 interrupted. With --expect-fail: 0 when it failed, for the right reason.';
 
-/** `isthmus drill NAME`: break a real world and hold what happens against bounds. One subcommand for each drill. */
+/**
+ * `isthmus drill NAME`: break a real world and hold what happens against bounds. One subcommand for each
+ * drill.
+ */
 export function drillCommand(drills: readonly Drill[]): Command {
   const command = new Command('drill')
     .summary('drill an outage on real Envoys')

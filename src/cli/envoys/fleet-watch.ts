@@ -16,7 +16,10 @@ export interface FleetLook {
 export interface FleetWatch {
   /** Reads all of them; one that does not answer keeps what it had. */
   look(): Promise<FleetLook>;
-  /** Those that have not answered since a look so long ago or longer, in milliseconds, by their addresses; 0: at the last look. */
+  /**
+   * Those that have not answered since a look so long ago or longer, in milliseconds, by their addresses; 0:
+   * at the last look.
+   */
   silentFor(ms: number): readonly string[];
 }
 
@@ -26,7 +29,10 @@ export const envoyMsMax = 2_000;
 /** An Envoy that does not answer for so long, in milliseconds, ends what it guards. */
 const silentMsMax = 10_000;
 
-/** Throws MeshError `unavailable` where an Envoy has not answered for too long: a guard that sees nothing is none. */
+/**
+ * Throws MeshError `unavailable` where an Envoy has not answered for too long: a guard that sees nothing is
+ * none.
+ */
 export function failOnSilence(fleet: FleetWatch): void {
   const silent = fleet.silentFor(silentMsMax);
   if (silent.length === 0) return;
@@ -34,7 +40,10 @@ export function failOnSilence(fleet: FleetWatch): void {
   throw new MeshError('unavailable', words);
 }
 
-/** Creates a watch. What a proxy has counted before its first answer does not count, nor is lost when it starts anew. */
+/**
+ * Creates a watch. What a proxy has counted before its first answer does not count, nor is lost when it
+ * starts anew.
+ */
 export function createFleetWatch(proxies: readonly ReadProxy[], clock: Clock): FleetWatch {
   const last = new Map<ReadProxy, ProxyCounts>();
   const totals = new Map<ReadProxy, ProxyCounts>();
@@ -78,8 +87,9 @@ export function between(from: FleetLook, to: FleetLook): ReadonlyMap<string, Pro
 }
 
 /**
- * Holds what was counted against conditions: for the users of each IDC by themselves. What was refused on the way, which other
- * gateways count, is a share of the requests of `home`. Unknown is only what is unknown of `home`.
+ * Holds what was counted against conditions: for the users of each IDC by themselves. What was refused on the
+ * way, which other gateways count, is a share of the requests of `home`. Unknown is only what is unknown of
+ * `home`.
  */
 export function judgeFleet(
   seen: ReadonlyMap<string, ProxyCounts>,

@@ -1,6 +1,9 @@
 import type { AbortCondition, Judgement, Measure } from '../options/abort-on.ts';
 
-/** What the proxies of a place have counted, of the requests of their own users: sidecars' workloads, and clients at the edge. */
+/**
+ * What the proxies of a place have counted, of the requests of their own users: sidecars' workloads, and
+ * clients at the edge.
+ */
 export interface ProxyCounts {
   /** Requests that have ended. */
   readonly requests: number;
@@ -56,7 +59,10 @@ export function timedOf({ took }: ProxyCounts): number {
   return Math.max(0, ...took.values());
 }
 
-/** Milliseconds within which a share of the requests was answered, as far as buckets tell: the upper bound of one. */
+/**
+ * Milliseconds within which a share of the requests was answered, as far as buckets tell: the upper bound of
+ * one.
+ */
 export function percentileOf(counts: ProxyCounts, share: number): number {
   const buckets = [...counts.took].sort(([a], [b]) => a - b);
   const all = timedOf(counts);
@@ -71,8 +77,8 @@ export function timedMin(share: number): number {
 }
 
 /**
- * Whether a condition is so. A share that is not 0 is more than one request can be: one failure among few decides nothing.
- * A percentile is the upper bound of its bucket.
+ * Whether a condition is so. A share that is not 0 is more than one request can be: one failure among few
+ * decides nothing. A percentile is the upper bound of its bucket.
  */
 export function judgeCounts(counts: ProxyCounts, { what, limit }: AbortCondition): Judgement {
   const share = shareOf[what];

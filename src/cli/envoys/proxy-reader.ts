@@ -40,7 +40,10 @@ interface Stat {
   }[];
 }
 
-/** What an Envoy is. Throws MeshError `unavailable` when it does not answer, `invalid` when it is none of a mesh. */
+/**
+ * What an Envoy is. Throws MeshError `unavailable` when it does not answer, `invalid` when it is none of a
+ * mesh.
+ */
 export async function identifyProxy(admin: ListenAddress, timeoutMs: number): Promise<ReadProxy> {
   const { node } = (await ask(admin, '/server_info', timeoutMs)) as {
     readonly node?: { readonly id?: string; readonly metadata?: unknown };
@@ -54,7 +57,9 @@ export async function identifyProxy(admin: ListenAddress, timeoutMs: number): Pr
   }
 }
 
-/** What an Envoy has counted, by its admin interface. Throws MeshError `unavailable` when it does not answer. */
+/**
+ * What an Envoy has counted, by its admin interface. Throws MeshError `unavailable` when it does not answer.
+ */
 export async function readProxy(
   admin: ListenAddress,
   timeoutMs: number,

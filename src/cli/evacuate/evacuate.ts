@@ -35,7 +35,10 @@ export interface EvacuateOptions extends EvacuationTarget {
   readonly forMs: number;
   readonly ackWaitMs: number;
   readonly dryRun: boolean;
-  /** Also where what is declared says that there is too little room, and without the Envoys that cannot be read. */
+  /**
+   * Also where what is declared says that there is too little room, and without the Envoys that cannot be
+   * read.
+   */
   readonly force: boolean;
   /** Admin interfaces of Envoys that are read. */
   readonly envoys: readonly ListenAddress[];
@@ -51,8 +54,9 @@ export type EvacuateEnd = 'done' | 'checked' | 'refused' | 'aborted' | 'interrup
 const lookMs = 1_000;
 
 /**
- * Lets requests leave an IDC, step by step, and takes it back where a proxy refuses a step or does not confirm it in time, an
- * Envoy that is read falls silent, or what they count meets a condition. Throws MeshError when a control plane does not answer before anything was changed.
+ * Lets requests leave an IDC, step by step, and takes it back where a proxy refuses a step or does not
+ * confirm it in time, an Envoy that is read falls silent, or what they count meets a condition. Throws
+ * MeshError when a control plane does not answer before anything was changed.
  */
 export async function evacuate(options: EvacuateOptions): Promise<EvacuateEnd> {
   const { planes, steps, clock, say, signal, forMs } = options;
@@ -115,8 +119,8 @@ async function tellEnd({ planes, idc, name, clock, say }: EvacuateOptions): Prom
 }
 
 /**
- * Ends it where somebody is there to come home to; whether it did, or nothing leaves the IDC. One of another name goes on, and is
- * told of. Throws MeshError as `comeHome`.
+ * Ends it where somebody is there to come home to; whether it did, or nothing leaves the IDC. One of another
+ * name goes on, and is told of. Throws MeshError as `comeHome`.
  */
 export async function undo(
   target: EvacuationTarget,
@@ -148,7 +152,10 @@ export async function undo(
   return true;
 }
 
-/** Looks on while a step lasts, and until each Envoy that is read has answered. Throws MeshError when it is to be taken back. */
+/**
+ * Looks on while a step lasts, and until each Envoy that is read has answered. Throws MeshError when it is to
+ * be taken back.
+ */
 async function watch(
   options: EvacuateOptions,
   percent: number,

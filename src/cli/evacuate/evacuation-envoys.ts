@@ -21,8 +21,9 @@ export interface EnvoysNamed extends Pick<EvacuationTarget, 'planes' | 'idc' | '
 const underWayMax = 10;
 
 /**
- * The Envoys that are read, by what they say that they are. Undefined, and said, where one does not answer or is of no IDC of this mesh, or
- * where none counts what users of the IDC get: a guard that sees nothing is none. With `force` the rest is read.
+ * The Envoys that are read, by what they say that they are. Undefined, and said, where one does not answer or
+ * is of no IDC of this mesh, or where none counts what users of the IDC get: a guard that sees nothing is
+ * none. With `force` the rest is read.
  */
 export async function findEnvoys(named: EnvoysNamed): Promise<readonly ReadProxy[] | undefined> {
   const { envoys, idc, say, force } = named;

@@ -6,15 +6,18 @@ export interface IdcRoom {
   readonly room: readonly GroupRoom[];
 }
 
-/** Whether there is room, as far as that can be told; in words for each Group that has too little, and for those of which nobody knows. */
+/**
+ * Whether there is room, as far as that can be told; in words for each Group that has too little, and for
+ * those of which nobody knows.
+ */
 export interface RoomVerdict {
   readonly short: readonly string[];
   readonly unknown: readonly string[];
 }
 
 /**
- * Holds what may leave, at full load of an IDC, against what the other IDCs let in. `hosts`: the Groups that leave. An upper
- * bound: what the others' own users take up is not known, nor how busy the IDC is.
+ * Holds what may leave, at full load of an IDC, against what the other IDCs let in. `hosts`: the Groups that
+ * leave. An upper bound: what the others' own users take up is not known, nor how busy the IDC is.
  */
 export function judgeLeaving(
   idc: string,
@@ -49,15 +52,18 @@ export function judgeLeaving(
 export interface ReturnVerdict {
   /** Each Group that it cannot take back, in words. */
   readonly short: readonly string[];
-  /** The least share that must stay away so that the rest fits, percent; 100: nobody is there to come home to. */
+  /**
+   * The least share that must stay away so that the rest fits, percent; 100: nobody is there to come home to.
+   */
   readonly stayAway: number;
 }
 
 /**
- * Holds what an IDC bears against what comes home when no more than `percent` stays away: the Groups that come home to nobody, to fewer
- * than half of their instances, or, where a capacity is declared, to less than they had before they left. An upper bound, as in
- * `judgeLeaving`: the IDC at full load. Where several control planes of the IDC differ, what the one that knows least of failures
- * says is not believed.
+ * Holds what an IDC bears against what comes home when no more than `percent` stays away: the Groups that
+ * come home to nobody, to fewer than half of their instances, or, where a capacity is declared, to less than
+ * they had before they left. An upper bound, as in
+ * `judgeLeaving`: the IDC at full load. Where several control planes of the IDC differ, what the one that
+ * knows least of failures says is not believed.
  */
 export function judgeReturn(idc: string, percent: number, idcs: readonly IdcRoom[]): ReturnVerdict {
   const home = new Map<string, GroupRoom>();

@@ -17,9 +17,9 @@ export interface EvacuationSession {
 }
 
 /**
- * Reaches the control planes, and acts with them until that is done; `otherwise` is what becomes of it when it is ended by force, `prefix`
- * what the Evacuation's name begins with. Throws MeshError `invalid` for flags that cannot be, `unavailable` when a control plane does
- * not answer.
+ * Reaches the control planes, and acts with them until that is done; `otherwise` is what becomes of it when
+ * it is ended by force, `prefix` what the Evacuation's name begins with. Throws MeshError `invalid` for flags
+ * that cannot be, `unavailable` when a control plane does not answer.
  */
 export async function withSession(
   idc: string,

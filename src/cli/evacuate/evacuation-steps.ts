@@ -36,7 +36,10 @@ export function specOf({ idc, groups, reason }: EvacuationTarget, percent: numbe
   return { idc, percent, ...(groups.length > 0 ? { groups } : {}), ...(reason ? { reason } : {}) };
 }
 
-/** Says what would be done in steps, for the shares that begin and end it; whether it may be. `force`: also where there is too little room. */
+/**
+ * Says what would be done in steps, for the shares that begin and end it; whether it may be. `force`: also
+ * where there is too little room.
+ */
 export async function preflight(
   target: EvacuationTarget,
   steps: readonly number[],
@@ -123,10 +126,16 @@ function effectWords({ name, idc }: EvacuationPlane, { leave, stay }: Evacuation
   return [`${name} (${idc}): ${many}${to.length === 0 ? '' : `, first for ${to.join(', ')}`}`, ...reasons];
 }
 
-/** `ref` of the MeshError by which a command learns that the evacuation is another's now: nothing of it is to be taken back. */
+/**
+ * `ref` of the MeshError by which a command learns that the evacuation is another's now: nothing of it is to
+ * be taken back.
+ */
 export const takenOver = 'taken over';
 
-/** Throws MeshError `conflict` with the ref `takenOver` where another share stands under the name than the one that was put last. */
+/**
+ * Throws MeshError `conflict` with the ref `takenOver` where another share stands under the name than the one
+ * that was put last.
+ */
 export async function failOnTaken(
   { planes, idc, name }: Pick<EvacuationTarget, 'planes' | 'idc' | 'name'>,
   percent: number,
@@ -141,7 +150,10 @@ export async function failOnTaken(
   throw new MeshError('conflict', message, { ref: takenOver });
 }
 
-/** Says what stands under the name, and, where less leaves than before, whether the IDC can take the rest back; whether to go on. */
+/**
+ * Says what stands under the name, and, where less leaves than before, whether the IDC can take the rest
+ * back; whether to go on.
+ */
 async function mayComeBack(
   { planes, idc, name, say }: EvacuationTarget,
   percent: number,
@@ -197,8 +209,8 @@ function hasRoom(
 }
 
 /**
- * The control planes in the order in which a step goes to them. The others come first: what leaves must not meet an IDC that
- * still prefers the one that is left.
+ * The control planes in the order in which a step goes to them. The others come first: what leaves must not
+ * meet an IDC that still prefers the one that is left.
  */
 function inOrder({ planes, idc }: EvacuationTarget): readonly (readonly EvacuationPlane[])[] {
   const of = (isHome: boolean) => planes.filter((plane) => (plane.idc === idc) === isHome);
@@ -223,7 +235,8 @@ export interface StepOptions {
 const progressMs = 2_000;
 
 /**
- * Lets a share leave, at the other IDCs first; resolves when every proxy has confirmed, to how long that took, in milliseconds. Throws MeshError
+ * Lets a share leave, at the other IDCs first; resolves when every proxy has confirmed, to how long that
+ * took, in milliseconds. Throws MeshError
  * `late` where one has not in time, `conflict` and `unavailable` of the control planes.
  */
 export async function letLeave(target: EvacuationTarget, options: StepOptions): Promise<number> {
@@ -246,7 +259,10 @@ export async function letLeave(target: EvacuationTarget, options: StepOptions): 
   return Math.round(clock.now() - since);
 }
 
-/** Waits for the proxies of these control planes, and says meanwhile how far they are. Throws MeshError `late`. */
+/**
+ * Waits for the proxies of these control planes, and says meanwhile how far they are. Throws MeshError
+ * `late`.
+ */
 async function untilConfirmed(
   target: EvacuationTarget,
   planes: readonly EvacuationPlane[],
@@ -303,8 +319,8 @@ export async function failOnRefusal(
 }
 
 /**
- * Ends it at every control plane; whether every proxy has confirmed in time. Throws MeshError `unavailable` naming those that did
- * not answer: there it ends by its expiry.
+ * Ends it at every control plane; whether every proxy has confirmed in time. Throws MeshError `unavailable`
+ * naming those that did not answer: there it ends by its expiry.
  */
 export async function comeHome(
   { planes, idc, name, say, clock }: EvacuationTarget,

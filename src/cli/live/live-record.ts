@@ -14,7 +14,8 @@ export interface LiveRecord {
 }
 
 /**
- * Creates a record in a folder of its own below `parent`. Throws MeshError `unavailable` when it cannot be written; later
+ * Creates a record in a folder of its own below `parent`. Throws MeshError `unavailable` when it cannot be
+ * written; later
  * `onFault` is told once, and the run goes on.
  */
 export function createLiveRecord(

@@ -1,6 +1,9 @@
 import { awayShare, type ProxyCounts, percentileOf, timedOf, triesOf } from '../envoys/proxy-counts.ts';
 
-/** What was counted of the users of an IDC. Shares from 0 to 1, times in milliseconds, absent where nothing was timed. */
+/**
+ * What was counted of the users of an IDC. Shares from 0 to 1, times in milliseconds, absent where nothing
+ * was timed.
+ */
 export interface LiveFigures {
   readonly requests: number;
   readonly errors: number;

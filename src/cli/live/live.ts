@@ -64,8 +64,9 @@ export const liveTimes = {
 } as const;
 
 /**
- * Lets requests leave an IDC in steps, looks on, and lets them come home: at the end, when a condition is met, a proxy
- * refuses or does not confirm, an Envoy or a control plane falls silent, and when `signal` aborts. Throws MeshError
+ * Lets requests leave an IDC in steps, looks on, and lets them come home: at the end, when a condition is
+ * met, a proxy refuses or does not confirm, an Envoy or a control plane falls silent, and when `signal`
+ * aborts. Throws MeshError
  * `unavailable` when a control plane does not answer before anything was changed.
  */
 export async function runLive(options: LiveOptions): Promise<LiveOutcome> {

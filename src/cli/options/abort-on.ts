@@ -4,7 +4,10 @@ import { parseDurationMs } from '../../model/values/duration.ts';
 /** What proxies count and a condition can name. */
 export type Measure = 'p50' | 'p90' | 'p99' | 'p999' | 'errors' | 'no-idc' | 'spill-limit' | 'tries';
 
-/** A measure is more than `limit`: milliseconds for percentiles, a share of requests (0 to 1), for `tries` a number. */
+/**
+ * A measure is more than `limit`: milliseconds for percentiles, a share of requests (0 to 1), for `tries` a
+ * number.
+ */
 export interface AbortCondition {
   readonly what: Measure;
   readonly limit: number;
@@ -36,8 +39,9 @@ interface Token {
 }
 
 /**
- * Reads conditions such as `p99>500ms or (errors>0.1% and tries>1.5)`: `and` binds closer than `or`, for which a comma may
- * stand. Throws MeshError `invalid` with the column, counted from 1, and what to write there.
+ * Reads conditions such as `p99>500ms or (errors>0.1% and tries>1.5)`: `and` binds closer than `or`, for
+ * which a comma may stand. Throws MeshError `invalid` with the column, counted from 1, and what to write
+ * there.
  */
 export function parseAbortOn(text: string): AbortExpression {
   if (text.length > textMax)
@@ -130,7 +134,10 @@ export function conditionsOf(expression: AbortExpression): readonly AbortConditi
   return ('any' in expression ? expression.any : expression.all).flatMap(conditionsOf);
 }
 
-/** An expression by what is known of its conditions. What is unknown decides only where it matters (Kleene's logic). */
+/**
+ * An expression by what is known of its conditions. What is unknown decides only where it matters (Kleene's
+ * logic).
+ */
 export function judge(expression: AbortExpression, of: (condition: AbortCondition) => Judgement): Judgement {
   if ('what' in expression) return of(expression);
   const isAny = 'any' in expression;

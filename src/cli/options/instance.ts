@@ -96,7 +96,9 @@ export function instanceName(group: string, address: string, port: number): stri
     .replace(/^-|-$/g, '');
 }
 
-/** The instance's address: as given, else the one that this machine has towards a control plane that answers. */
+/**
+ * The instance's address: as given, else the one that this machine has towards a control plane that answers.
+ */
 export async function addressOf(flags: Pick<InstanceFlags, 'address' | 'admin'>): Promise<string> {
   if (flags.address !== undefined) return flags.address;
   try {

@@ -10,7 +10,10 @@ const heapPart = 0.8;
 
 const heapBytesMin = 64 * 2 ** 20;
 
-/** Reads `--max-heap`: a size, or `cgroup` for 0.8 of what this cgroup may take. `read` gives a file's text, or undefined. */
+/**
+ * Reads `--max-heap`: a size, or `cgroup` for 0.8 of what this cgroup may take. `read` gives a file's text,
+ * or undefined.
+ */
 export function parseMaxHeap(
   text: string,
   read: (file: string) => string | undefined = readOrNothing,

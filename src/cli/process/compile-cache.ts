@@ -4,9 +4,9 @@ import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 
 /**
- * Lets Node keep what it compiles, in a folder of the user's: a command starts in half of the time then. What lies there is run as it is, so it is
- * used only where it is this user's own. Off where NODE_COMPILE_CACHE says another folder, or NODE_DISABLE_COMPILE_CACHE; without a folder
- * nothing is kept.
+ * Lets Node keep what it compiles, in a folder of the user's: a command starts in half of the time then. What
+ * lies there is run as it is, so it is used only where it is this user's own. Off where NODE_COMPILE_CACHE
+ * says another folder, or NODE_DISABLE_COMPILE_CACHE; without a folder nothing is kept.
  */
 export function useCompileCache(): void {
   const { NODE_COMPILE_CACHE: given, NODE_V8_COVERAGE: coverage, XDG_CACHE_HOME: cache } = process.env;

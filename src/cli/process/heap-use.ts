@@ -7,8 +7,8 @@ import type { Heap } from '../../plane/memory.ts';
 const semiSpaceMiBDefault = 64;
 
 /**
- * The heap of this process, but for young memory: it is the old that runs out. What it holds is read after each collection that
- * V8 makes of the whole.
+ * The heap of this process, but for young memory: it is the old that runs out. What it holds is read after
+ * each collection that V8 makes of the whole.
  */
 export function watchHeap(): Heap {
   let [bytes, collections] = [0, 0];

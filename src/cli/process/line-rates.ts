@@ -9,8 +9,9 @@ export const lineRates = { burst: 2_000, perSecond: 10 } as const;
 const messagesMax = 500;
 
 /**
- * How often each message is logged: proxies bring about lines as often as they like, by coming and going and by refusing what they are
- * sent, and a disk is not theirs to fill. Lines that are left out are counted in the next with that message.
+ * How often each message is logged: proxies bring about lines as often as they like, by coming and going and
+ * by refusing what they are sent, and a disk is not theirs to fill. Lines that are left out are counted in
+ * the next with that message.
  */
 export class LineRates {
   readonly #clock: Clock;

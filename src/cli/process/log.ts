@@ -16,8 +16,9 @@ export interface ClosableLogger extends Logger {
 }
 
 /**
- * Logs JSON lines to stderr: stdout is for what a command was asked for. A reader that is slow, or gone, and a disk that is full
- * cost lines, which are counted, and never hold the process up. Of one message so many lines are logged, see `lineRates`.
+ * Logs JSON lines to stderr: stdout is for what a command was asked for. A reader that is slow, or gone, and
+ * a disk that is full cost lines, which are counted, and never hold the process up. Of one message so many
+ * lines are logged, see `lineRates`.
  */
 export function createLogger(level: LogLevel): ClosableLogger {
   const options = {

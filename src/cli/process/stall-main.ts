@@ -8,7 +8,9 @@ const { beats, stallMs, lookMs } = workerData as StallJob;
 const framesMax = 20;
 const stackMsMax = 5_000;
 
-/** Where the main thread is, one line a frame; empty where it is not in JavaScript, or says nothing in time. */
+/**
+ * Where the main thread is, one line a frame; empty where it is not in JavaScript, or says nothing in time.
+ */
 async function stackOfMain(): Promise<string[]> {
   const session = new Session();
   session.connectToMainThread();

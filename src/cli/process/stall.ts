@@ -27,8 +27,9 @@ export interface Watchdog {
 }
 
 /**
- * Watches the event loop from a thread of its own and reports each time that it stood still for `stallMs` or longer, after it
- * goes on. The thread asks V8's inspector where the main thread is, and only then is that of any cost.
+ * Watches the event loop from a thread of its own and reports each time that it stood still for `stallMs` or
+ * longer, after it goes on. The thread asks V8's inspector where the main thread is, and only then is that of
+ * any cost.
  */
 export function watchEventLoop(
   clock: Clock,

@@ -6,7 +6,10 @@ import type { Clock } from '../../base/clock.ts';
 export interface LineSink {
   /** Takes one line, with its line break; drops it where more than `pendingBytesMax` wait to be read. */
   write(line: string): void;
-  /** Resolves when what waits was read, after `graceMs` at most: the rest is lost then. Nothing may be written after it. */
+  /**
+   * Resolves when what waits was read, after `graceMs` at most: the rest is lost then. Nothing may be written
+   * after it.
+   */
   close(graceMs: number): Promise<void>;
 }
 
@@ -19,10 +22,10 @@ export interface SinkOptions {
 }
 
 /**
- * The standard error, written so that its reader cannot stop the process: a pipe or a socket is made non-blocking, takes
- * what fits and keeps the rest, up to a limit. Node's own `process.stderr` waits for the reader of a pipe
- * (Node.js, "process I/O"). A file or a terminal is written at once; what it does not take, as its disk is full or the terminal is
- * gone, is dropped and counted likewise.
+ * The standard error, written so that its reader cannot stop the process: a pipe or a socket is made
+ * non-blocking, takes what fits and keeps the rest, up to a limit. Node's own `process.stderr` waits for the
+ * reader of a pipe (Node.js, "process I/O"). A file or a terminal is written at once; what it does not take,
+ * as its disk is full or the terminal is gone, is dropped and counted likewise.
  */
 export function openStderr(clock: Clock, options: SinkOptions, fd = 2): LineSink {
   const stat = fstatSync(fd);

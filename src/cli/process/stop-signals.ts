@@ -9,8 +9,8 @@ export interface StopSignals {
 }
 
 /**
- * Listens for SIGINT, SIGTERM and SIGHUP; a terminal that is gone stops nothing. The second signal ends the process, after `otherwise`: what
- * becomes of the rest then.
+ * Listens for SIGINT, SIGTERM and SIGHUP; a terminal that is gone stops nothing. The second signal ends the
+ * process, after `otherwise`: what becomes of the rest then.
  */
 export function stopOnSignals(otherwise: string): StopSignals {
   const stop = new AbortController();

@@ -48,7 +48,10 @@ export interface Deletions {
   opened(stream: ProxyStream): void;
   closed(stream: ProxyStream): void;
   confirmed(stream: ProxyStream, has: (concern: EndpointConcern) => boolean): void;
-  /** Holds the deletions of a batch, until no proxy has any more what the batch removed; then `release` is called. */
+  /**
+   * Holds the deletions of a batch, until no proxy has any more what the batch removed; then `release` is
+   * called.
+   */
   hold(batch: readonly Change[], pushed: Pushed, release: (ref: Ref) => Promise<void>): void;
   /** Proxies are answered from now on: only from here on limits run. */
   answering(): void;
@@ -59,8 +62,8 @@ export interface Deletions {
   /** The deletion of an object that some proxy may still have. */
   of(ref: Ref): Deletion | undefined;
   /**
-   * Ends when every connected proxy has confirmed the clusters and endpoints as they are now, but for what it refuses
-   * and removals that it is not told of yet; `absent`: those that are away for a moment, too.
+   * Ends when every connected proxy has confirmed the clusters and endpoints as they are now, but for what it
+   * refuses and removals that it is not told of yet; `absent`: those that are away for a moment, too.
    */
   barrier(absent: boolean): Deletion;
   /** How many proxies are away and waited for. */

@@ -70,7 +70,10 @@ export interface DeletionGuard<S> {
   answering(): void;
   /** Proxies that were connected and are expected back, by node id. */
   expect(nodes: readonly string[]): void;
-  /** Proxies that are connected to somebody else who waits for them: those that are away here owe nothing here. */
+  /**
+   * Proxies that are connected to somebody else who waits for them: those that are away here owe nothing
+   * here.
+   */
   handOver(nodes: readonly string[]): void;
   /** Number of deletions that wait. */
   readonly pending: number;
@@ -110,9 +113,10 @@ interface Debtor<S> {
 }
 
 /**
- * Creates the guard. What "gone" means: every stream that had an object has confirmed a state without it. A proxy
- * that disconnects goes on routing by what it had, so it owes until it is back in sync, or for `reconnectMsMax`;
- * one that is connected and never confirms owes for `ackMsMax`. Both ends are counted and logged by name.
+ * Creates the guard. What "gone" means: every stream that had an object has confirmed a state without it. A
+ * proxy that disconnects goes on routing by what it had, so it owes until it is back in sync, or for
+ * `reconnectMsMax`; one that is connected and never confirms owes for `ackMsMax`. Both ends are counted and
+ * logged by name.
  */
 export function createDeletionGuard<S>(options: GuardOptions): DeletionGuard<S> {
   const { clock, logger, onRelease, onProxy = () => {} } = options;

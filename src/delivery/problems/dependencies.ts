@@ -28,7 +28,10 @@ export type KnownGroups = ReadonlyMap<
 /** Comparing a wrong host with every right one takes long in a large mesh: there is no hint then. */
 const hintsMax = 500;
 
-/** Whether gRPC clients without a proxy are told of a host, as far as its ServiceEntry says (`translate/grpc.ts`). */
+/**
+ * Whether gRPC clients without a proxy are told of a host, as far as its ServiceEntry says
+ * (`translate/grpc.ts`).
+ */
 function isForGrpc(groups: KnownGroups, host: string): boolean {
   return Array.from(groups.values()).some(
     ({ host: declared, entry: { spec } }) =>
@@ -47,8 +50,9 @@ export interface DependingNode {
 }
 
 /**
- * Hosts that connected sidecars depend on and no ServiceEntry declares, namespaces of sidecars that have none, and what gRPC clients dial
- * in vain: one problem for each, however many say the same. A proxy cannot know, and answers 404.
+ * Hosts that connected sidecars depend on and no ServiceEntry declares, namespaces of sidecars that have
+ * none, and what gRPC clients dial in vain: one problem for each, however many say the same. A proxy cannot
+ * know, and answers 404.
  */
 export function describeDependencies(
   proxies: readonly DependingNode[],

@@ -8,12 +8,14 @@ export interface ConnectedNode {
   readonly answeredAgoMs: number | undefined;
 }
 
-/** A connection that went without a word is found after 15 s: until then an Envoy that is back looks like two. */
+/**
+ * A connection that went without a word is found after 15 s: until then an Envoy that is back looks like two.
+ */
 const foundMs = 20_000;
 
 /**
- * Node ids that several connected proxies give: one problem for each. Told when the older stream has answered since the newer
- * one came, or when both have stood for longer than a dead one would.
+ * Node ids that several connected proxies give: one problem for each. Told when the older stream has answered
+ * since the newer one came, or when both have stood for longer than a dead one would.
  */
 export function describeDoubles(nodes: readonly ConnectedNode[]) {
   const byId = new Map<string, ConnectedNode[]>();

@@ -19,8 +19,8 @@ export interface KnownLimits {
 const namedMax = 5;
 
 /**
- * Hosts that nobody has bounded, and ingress gateways that get limits with their clusters, as their bootstraps have no runtime
- * layer: one problem each, however many there are.
+ * Hosts that nobody has bounded, and ingress gateways that get limits with their clusters, as their
+ * bootstraps have no runtime layer: one problem each, however many there are.
  */
 export function describeLimits(
   proxies: readonly { readonly node: string; readonly scope: NodeScope }[],

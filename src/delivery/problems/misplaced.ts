@@ -18,8 +18,9 @@ interface Door {
 }
 
 /**
- * Gateways that listen elsewhere than their Idc says: one problem for each node and port. Who goes there goes by the Idc, so that
- * the gateway gets no traffic though it is in sync. A gateway that listens on all addresses is compared by port alone.
+ * Gateways that listen elsewhere than their Idc says: one problem for each node and port. Who goes there goes
+ * by the Idc, so that the gateway gets no traffic though it is in sync. A gateway that listens on all
+ * addresses is compared by port alone.
  */
 export function describeMisplaced(nodes: readonly PlacedNode[], idc: Idc | undefined) {
   if (idc === undefined) return [];

@@ -8,12 +8,14 @@ export interface LoggedProblem {
   readonly message: string;
 }
 
-/** Lines for one change of the problems: a folder that is gone must not write a line for each of its objects. */
+/**
+ * Lines for one change of the problems: a folder that is gone must not write a line for each of its objects.
+ */
 const linesMax = 20;
 
 /**
- * Logs each problem of a source when it appears, and that it is over when it goes: who is told by logs alone hears of it once.
- * Returns who is to be given a source's problems each time that they may have changed.
+ * Logs each problem of a source when it appears, and that it is over when it goes: who is told by logs alone
+ * hears of it once. Returns who is to be given a source's problems each time that they may have changed.
  */
 export function createProblemLog(
   logger: Logger,

@@ -17,7 +17,10 @@ export interface KnownShortfall {
 /** Most Groups that are named one by one. */
 const namedMax = 5;
 
-/** Groups that come home, or will, to less than they left: one problem each, and one for all beyond the first few. */
+/**
+ * Groups that come home, or will, to less than they left: one problem each, and one for all beyond the first
+ * few.
+ */
 export function describeReturns(shortfalls: readonly KnownShortfall[]): readonly ReturnProblem[] {
   const problem = (where: string, message: string): ReturnProblem => {
     return { severity: 'warning', where, path: '', message };

@@ -17,7 +17,10 @@ export interface WaitingContext {
   readonly waitingFor: readonly string[];
 }
 
-/** For each thing that is waited for, where there is more to say than its name: why, for how long, and what to do. */
+/**
+ * For each thing that is waited for, where there is more to say than its name: why, for how long, and what to
+ * do.
+ */
 export function describeWaiting({ idc, idcs, sources, waitingFor }: WaitingContext): readonly string[] {
   const waits = ({ name }: { readonly name: string }) => waitingFor.includes(`source ${name}`);
   const late = sources.filter(waits).flatMap((source) => {

@@ -9,7 +9,9 @@ export interface ReachWatchOptions {
   readonly logger: Logger;
   /** How long a connection may take, milliseconds; by default as long as one within an IDC. */
   readonly connectMs?: number;
-  /** Whether it is worth a warning that something accepts no connection: who sends there finds out by itself. */
+  /**
+   * Whether it is worth a warning that something accepts no connection: who sends there finds out by itself.
+   */
   readonly warnsOfRefused?: boolean;
   /** What is to be looked at now; nothing: nobody asks. */
   watched(): readonly Watched[];
@@ -17,14 +19,20 @@ export interface ReachWatchOptions {
   onChange(found: Reach): void;
 }
 
-/** Between two looks at one, for a connection to open and for a word, how many in a row must fail, and most looks a second. */
+/**
+ * Between two looks at one, for a connection to open and for a word, how many in a row must fail, and most
+ * looks a second.
+ */
 export const reachWatch = {
   everyMs: 1_000,
   connectMs: 500,
   answerMs: 500,
   failures: 2,
   perSecondMax: 250,
-  /** What has never answered is not told of before this: a gateway listens once it has its listeners, which take a control plane. */
+  /**
+   * What has never answered is not told of before this: a gateway listens once it has its listeners, which
+   * take a control plane.
+   */
   startMs: 30_000,
 } as const;
 
@@ -39,9 +47,10 @@ interface Seen {
 }
 
 /**
- * Tells which gateways and instances accept no connection, and which accept them and say nothing: what an IDC takes from others rests on
- * those that live, proxies are to be sent to those that answer, and the registry knows of a death only later. What the control plane alone
- * cannot reach counts as dead too: whoever uses this takes all for alive where none is.
+ * Tells which gateways and instances accept no connection, and which accept them and say nothing: what an IDC
+ * takes from others rests on those that live, proxies are to be sent to those that answer, and the registry
+ * knows of a death only later. What the control plane alone cannot reach counts as dead too: whoever uses
+ * this takes all for alive where none is.
  */
 export class ReachWatch {
   readonly #options: ReachWatchOptions;
@@ -86,7 +95,10 @@ export class ReachWatch {
     return watched.size;
   }
 
-  /** Asks one; who was silent is asked again at once, as each second that it is taken for alive costs requests. */
+  /**
+   * Asks one; who was silent is asked again at once, as each second that it is taken for alive costs
+   * requests.
+   */
   async #ask(name: string, at: Watched): Promise<void> {
     const { clock, connectMs = reachWatch.connectMs } = this.#options;
     const times = { connectMs, answerMs: reachWatch.answerMs };

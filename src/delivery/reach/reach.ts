@@ -3,7 +3,10 @@ import type { Logger } from '../../base/log.ts';
 import { allReached, type Reach, type Watched } from '../../model/reach.ts';
 import { ReachWatch } from './reach-watch.ts';
 
-/** What is looked at, apart by how far it is and how much of it there is: what is far or plenty makes nothing else late. */
+/**
+ * What is looked at, apart by how far it is and how much of it there is: what is far or plenty makes nothing
+ * else late.
+ */
 export interface AllWatched {
   /** Gateways of the own IDC. */
   readonly near: readonly Watched[];
@@ -22,7 +25,10 @@ export interface ReachOptions {
   reached(reach: Reach): void;
 }
 
-/** How long a connection to another IDC may take, milliseconds: there is no need to know of one that takes longer. */
+/**
+ * How long a connection to another IDC may take, milliseconds: there is no need to know of one that takes
+ * longer.
+ */
 const farConnectMs = 1_050;
 
 /** Looks at gateways and instances, and tells which of them live. */

@@ -1,28 +1,39 @@
 import { createConnection } from 'node:net';
+import { breathe } from '../../base/breathe.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Watched } from '../../model/reach.ts';
 
 /** What became of a connection: it was `refused`, or never opened; or whoever accepted it said nothing. */
 export type Found = 'answers' | 'silent' | 'refused';
 
-/** How long a connection may take to open, and the answer to what is said on it beyond the network's own time. Milliseconds. */
+/**
+ * How long a connection may take to open, and the answer to what is said on it beyond the network's own time.
+ * Milliseconds.
+ */
 export interface WordTimes {
   readonly connectMs: number;
   readonly answerMs: number;
 }
 
-/** The client's connection preface: its fixed octets, and a SETTINGS frame with nothing in it (RFC 9113, 3.4, 6.5). */
+/**
+ * The client's connection preface: its fixed octets, and a SETTINGS frame with nothing in it (RFC 9113, 3.4,
+ * 6.5).
+ */
 const preface = Buffer.concat([
   Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
   Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]),
 ]);
 
-/** How often the way that a connection took to open may be needed again: there and back, and as long for what is lost on it once. */
+/**
+ * How often the way that a connection took to open may be needed again: there and back, and as long for what
+ * is lost on it once.
+ */
 const waysMax = 3;
 
 /**
- * Opens a connection, says what is to be said and waits for anything that comes back: that a kernel accepts connections and confirms
- * what is sent says nothing of the process that they are for. Any octet is an answer, and so is an end.
+ * Opens a connection, says what is to be said and waits for anything that comes back: that a kernel accepts
+ * connections and confirms what is sent says nothing of the process that they are for. Any octet is an
+ * answer, and so is an end.
  */
 export function askWord(
   at: Watched,
@@ -49,7 +60,7 @@ export function askWord(
     // A kernel resets what a process leaves behind: that is no sign of life.
     socket.once('error', () => end('refused'));
     // After the events that wait: who was itself kept from working finds its timers run out before it reads.
-    socket.once('timeout', () => setImmediate(() => end(isOpen ? 'silent' : 'refused')));
+    socket.once('timeout', () => void breathe().then(() => end(isOpen ? 'silent' : 'refused')));
   });
 }
 

@@ -1,7 +1,10 @@
 import { seededRandom } from '../../base/random.ts';
 import { payload } from './payload.ts';
 
-/** How a call is made. `http` is one HTTP/1.1 request and its answer, `http2` the same over HTTP/2; the others are what their names say. */
+/**
+ * How a call is made. `http` is one HTTP/1.1 request and its answer, `http2` the same over HTTP/2; the others
+ * are what their names say.
+ */
 export type CallKind =
   | 'http'
   | 'http2'
@@ -12,7 +15,10 @@ export type CallKind =
   | 'tcp'
   | 'tcp-session';
 
-/** Least and most, both reached; drawn log-uniformly, so that each order of magnitude is as frequent as the next. */
+/**
+ * Least and most, both reached; drawn log-uniformly, so that each order of magnitude is as frequent as the
+ * next.
+ */
 export type Range = readonly [least: number, most: number];
 
 /** A kind of request in a mixed load. */
@@ -30,7 +36,10 @@ export interface CallShape {
   readonly bodyBytes?: Range;
   /** Length of the answer's body; default 0. */
   readonly answerBytes?: Range;
-  /** What comes piece by piece: the body, the answer (server-sent events, a slow download), or messages to and fro. */
+  /**
+   * What comes piece by piece: the body, the answer (server-sent events, a slow download), or messages to and
+   * fro.
+   */
   readonly paced?: 'body' | 'answer';
   /** For how long pieces come, and the time between two, in milliseconds. */
   readonly lastsMs?: Range;
@@ -66,7 +75,9 @@ export const callHeader = 'x-drill-call';
 /** Where an instance says what it received, as `BYTES:SHA256`. */
 export const receivedHeader = 'x-drill-received';
 
-/** The call that a mixed load makes as its request of that number: the same for the same mix, seed and number. */
+/**
+ * The call that a mixed load makes as its request of that number: the same for the same mix, seed and number.
+ */
 export function callOf(mix: readonly CallShape[], seed: number, number: number): Call {
   const random = seededRandom(Math.imul(seed + 1, 0x9e3779b1) ^ Math.imul(number + 1, 0x85ebca6b));
   random();

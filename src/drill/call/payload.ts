@@ -17,11 +17,12 @@ function randomBlock(): Buffer {
 }
 
 /**
- * The payload that belongs to an id, in pieces: the same bytes for the same id, so that who sends and who receives
- * can both tell what it must be; other bytes for another id or another place, so that what is lost, sent twice or
- * swapped changes its hash.
+ * The payload that belongs to an id, in pieces: the same bytes for the same id, so that who sends and who
+ * receives can both tell what it must be; other bytes for another id or another place, so that what is lost,
+ * sent twice or swapped changes its hash.
  *
- * @param count how many pieces of the same length (but for the last) it is cut into; default: as a socket takes them
+ * @param count how many pieces of the same length (but for the last) it is cut into; default: as a socket
+ * takes them
  */
 export function* payload(id: string, bytes: number, count?: number): Generator<Buffer, void, void> {
   const most = count === undefined ? pieceBytes : Math.max(1, Math.ceil(bytes / count));

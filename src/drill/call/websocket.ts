@@ -14,7 +14,10 @@ export function acceptOf(key: string): string {
   return createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
 }
 
-/** A whole message as one frame, of at most 65,535 bytes; clients give a mask of four bytes (RFC 6455, 5.3), servers none. */
+/**
+ * A whole message as one frame, of at most 65,535 bytes; clients give a mask of four bytes (RFC 6455, 5.3),
+ * servers none.
+ */
 export function encodeFrame(opcode: number, payload: Buffer, mask?: Buffer): Buffer {
   const { length } = payload;
   const masked = mask ? 0x80 : 0;
@@ -23,7 +26,10 @@ export function encodeFrame(opcode: number, payload: Buffer, mask?: Buffer): Buf
   return mask ? Buffer.concat([head, mask, unmask(payload, mask)]) : Buffer.concat([head, payload]);
 }
 
-/** Reads frames, masked or not, from a connection. `take` returns those that are whole with this chunk; throws Error on what is not used here. */
+/**
+ * Reads frames, masked or not, from a connection. `take` returns those that are whole with this chunk; throws
+ * Error on what is not used here.
+ */
 export function createFrameReader(): { take(chunk: Buffer): Frame[] } {
   let pending = Buffer.alloc(0);
   return {

@@ -42,7 +42,8 @@ export const evacuateDrill: Drill<EvacuateFacts> = {
       '50 %': quick ? 4 : 6,
       '100 %': quick ? 4 : 6,
       'stand-in dead': quick ? 4 : 6,
-      // All of it must start again, and the command that ends the evacuation, before what it did is looked at.
+      // All of it must start again, and the command that ends the evacuation, before what it did is looked
+      // at.
       recovery: quick ? 12 : 14,
       'steady again': 3,
     },

@@ -13,9 +13,10 @@ import { judgeLoopControl, loopRows } from './loop/rows.ts';
 const hopLimit = 2;
 
 /**
- * Nobody is left in either IDC for the first two. `checkout` stays in the registry, and the egresses learn by checks
- * that the other IDC has nobody. `legacy` is not checked, and leaves the registry before it goes: an ingress knows that
- * it has nobody, an egress never does, so that only loop prevention keeps its requests from going to and fro.
+ * Nobody is left in either IDC for the first two. `checkout` stays in the registry, and the egresses learn by
+ * checks that the other IDC has nobody. `legacy` is not checked, and leaves the registry before it goes: an
+ * ingress knows that it has nobody, an egress never does, so that only loop prevention keeps its requests
+ * from going to and fro.
  */
 const [checkout, legacy, catalog] = ['checkout', 'legacy', 'catalog'] as const;
 
@@ -53,7 +54,8 @@ function plan({ unprotected, quick }: Choice): DrillPlan<LoopFacts> {
     world,
     loads: planLoads,
     play,
-    // Two IDCs: after one crossing all have been visited, whatever the hop limit. The first proxy tries four times.
+    // Two IDCs: after one crossing all have been visited, whatever the hop limit. The first proxy tries four
+    // times.
     judge: (m) => [...loopRows(m, { crossings: 1, entries: 4 }), ...onceRows(m)],
     judgeControl: judgeLoopControl,
     figures: (m) => ({ circles: circlesOf(m), refusing: m.refusing }),

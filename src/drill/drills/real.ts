@@ -12,7 +12,10 @@ import type { RealFacts } from './real/facts.ts';
 import { groups, grpcMix, httpMix, lostIdc, otherIdc, planLoads, quietMix, tcpMix } from './real/mix.ts';
 import { figuresOf, judgeRows, judgeUnprotected } from './real/verdict.ts';
 
-/** Lengths of the phases, in seconds, and of the silence of the quiet websockets, in milliseconds: longer than any proxy's five minutes. */
+/**
+ * Lengths of the phases, in seconds, and of the silence of the quiet websockets, in milliseconds: longer than
+ * any proxy's five minutes.
+ */
 const [full, quick] = [
   { steady: 320, fault: 40, recovery: 53, quietMs: 305_000 },
   { steady: 28, fault: 7, recovery: 5, quietMs: 16_000 },

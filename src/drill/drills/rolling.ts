@@ -46,7 +46,10 @@ export const rollingDrill: Drill<RollingFacts> = {
   }),
 };
 
-/** In each IDC half of the load, half of it as POSTs: those that were sent are not repeated, so what is cut off fails. */
+/**
+ * In each IDC half of the load, half of it as POSTs: those that were sent are not repeated, so what is cut
+ * off fails.
+ */
 function loads({ idcs }: Topology, { caller = 0 }: Rates): LoadShape[] {
   const rate = Math.ceil(caller / (2 * idcs.length));
   return idcs.flatMap((idc: IdcPlan) => {

@@ -28,8 +28,8 @@ export function writeOffset(file: string, offsetMs: number): void {
 }
 
 /**
- * Steps the wall clock of the process that was started with `clock-step` and this file. Resolves when its clock is so many
- * milliseconds wrong. Rejects with MeshError 'unavailable' when it does not say so.
+ * Steps the wall clock of the process that was started with `clock-step` and this file. Resolves when its
+ * clock is so many milliseconds wrong. Rejects with MeshError 'unavailable' when it does not say so.
  */
 export async function stepClock(file: string, offsetMs: number, signal: AbortSignal): Promise<void> {
   writeOffset(file, offsetMs);

@@ -2,8 +2,9 @@ import { systemClock } from '../../base/clock.ts';
 import { lookMs, readOffset, seenFile, writeOffset } from './clock-file.ts';
 
 /*
- * Imported before a program (`node --import clock-step.ts?file=FILE …`): the wall clock of this thread, as everything in it sees it
- * (Date, and what asks Date), is off by the milliseconds in FILE from the moment that they stand there. The monotonic clock is not.
+ * Imported before a program (`node --import clock-step.ts?file=FILE …`): the wall clock of this thread, as
+ * everything in it sees it (Date, and what asks Date), is off by the milliseconds in FILE from the moment
+ * that they stand there. The monotonic clock is not.
  */
 
 const file = new URL(import.meta.url).searchParams.get('file') ?? '';

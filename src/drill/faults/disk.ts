@@ -13,7 +13,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MeshError } from '../../base/error.ts';
 
-/** Mounts a disk of so many KiB, in memory, at a folder, which it makes. Throws MeshError 'unsupported' when it may not. */
+/**
+ * Mounts a disk of so many KiB, in memory, at a folder, which it makes. Throws MeshError 'unsupported' when
+ * it may not.
+ */
 export function mountDisk(dir: string, kib: number): void {
   mkdirSync(dir, { recursive: true });
   try {
@@ -30,7 +33,10 @@ export function mountDisk(dir: string, kib: number): void {
   }
 }
 
-/** Whether this machine lets us mount one. Throws MeshError 'unsupported' that says what is missing, having left nothing. */
+/**
+ * Whether this machine lets us mount one. Throws MeshError 'unsupported' that says what is missing, having
+ * left nothing.
+ */
 export function checkDisk(): void {
   const dir = mkdtempSync(join(tmpdir(), 'isthmus-disk-'));
   try {
@@ -65,8 +71,8 @@ function mounts(): string[] {
 const fillerOf = (dir: string) => join(dir, 'filler');
 
 /**
- * Writes to a disk until it has no room left, and resolves with how many bytes it took. Throws MeshError 'internal' when it takes
- * more than `bytesMax`: then it is not the small disk of a drill.
+ * Writes to a disk until it has no room left, and resolves with how many bytes it took. Throws MeshError
+ * 'internal' when it takes more than `bytesMax`: then it is not the small disk of a drill.
  */
 export function fillDisk(dir: string, bytesMax: number): number {
   const file = openSync(fillerOf(dir), 'a');

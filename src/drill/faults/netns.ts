@@ -54,8 +54,8 @@ export function createDropNetwork(id: string, net: NetPlan, instances: readonly 
   });
   return {
     drop(lost) {
-      // Nobody has this hardware address: the bridge floods the packets and every kernel discards them. Unlike a
-      // blackhole route or a firewall's reject, the sender is told nothing.
+      // Nobody has this hardware address: the bridge floods the packets and every kernel discards them.
+      // Unlike a blackhole route or a firewall's reject, the sender is told nothing.
       for (const { inbound } of lost) {
         ip(
           'neigh',

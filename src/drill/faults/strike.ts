@@ -25,8 +25,9 @@ export const strikeWords: Readonly<Record<FaultKind, (what: string) => string>> 
 };
 
 /**
- * Plans the loss of parts. `network` is needed by `drop`, which loses packets to instances; `others` are processes that are
- * no parts of the world, such as load clients, and die with them (`kill`). Throws MeshError 'internal' without a network.
+ * Plans the loss of parts. `network` is needed by `drop`, which loses packets to instances; `others` are
+ * processes that are no parts of the world, such as load clients, and die with them (`kill`). Throws
+ * MeshError 'internal' without a network.
  */
 export function planStrike(
   kind: FaultKind,

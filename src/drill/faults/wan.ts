@@ -25,7 +25,10 @@ export interface WanNetwork {
 
 const linkProgram = fileURLToPath(new URL('./wan-link.py', import.meta.url));
 
-/** Whether this machine can carry packets in user space. Throws MeshError 'unsupported' that says what is missing. */
+/**
+ * Whether this machine can carry packets in user space. Throws MeshError 'unsupported' that says what is
+ * missing.
+ */
 export function checkWan(tun = '/dev/net/tun'): void {
   const hint = 'The network between IDCs (`wan`) needs Linux with /dev/net/tun, root, `ip` and python3.';
   if (!existsSync(tun)) throw new MeshError('unsupported', `There is no ${tun}. ${hint}`);
@@ -37,8 +40,9 @@ export function checkWan(tun = '/dev/net/tun'): void {
 }
 
 /**
- * Puts the egress gateways of each IDC into a network namespace of their own: their side of the IDC is a bridge to this machine,
- * their way to other IDCs a link in user space (docs/decisions/104-a-wan-in-user-space.md). Names carry the drill's id, by which
+ * Puts the egress gateways of each IDC into a network namespace of their own: their side of the IDC is a
+ * bridge to this machine, their way to other IDCs a link in user space
+ * (docs/decisions/104-a-wan-in-user-space.md). Names carry the drill's id, by which
  * `sweep` removes them. Resolves when packets pass.
  */
 export async function createWan(

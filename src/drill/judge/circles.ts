@@ -22,7 +22,10 @@ export interface CircleFigures {
   readonly withoutTrail: number;
   /** Requests on whose trail an IDC stands twice, or that were turned away where their trail had been. */
   readonly twice: readonly string[];
-  /** Requests that came in from another IDC where they had begun: by where their ids came in, without their trails. */
+  /**
+   * Requests that came in from another IDC where they had begun: by where their ids came in, without their
+   * trails.
+   */
   readonly returned: readonly string[];
   /** Requests that a filter turned away: the routes would have let them run on. */
   readonly turnedAway: readonly string[];
@@ -70,15 +73,18 @@ function namesOf({ trail }: AccessLine): string[] {
   return trail === '' ? [] : trail.split(',');
 }
 
-/** A trail that came in has a name for each crossing; the filter has put the own one behind it, unless it refused. */
+/**
+ * A trail that came in has a name for each crossing; the filter has put the own one behind it, unless it
+ * refused.
+ */
 function crossingsOf(line: AccessLine): number {
   const names = namesOf(line).length;
   return refusedByFilter.includes(line.outcome) ? names : Math.max(0, names - 1);
 }
 
 /**
- * No try of a request crosses more often than `most`, visits an IDC twice or comes back to where it began; and all
- * tries of a request together enter other IDCs at most so often.
+ * No try of a request crosses more often than `most`, visits an IDC twice or comes back to where it began;
+ * and all tries of a request together enter other IDCs at most so often.
  */
 export function circleRows(m: Measurement, most: number, entriesMax: number): Row[] {
   const circles = circlesOf(m);
@@ -126,8 +132,8 @@ export function circleRows(m: Measurement, most: number, entriesMax: number): Ro
 }
 
 /**
- * What the filters counted is what the access logs tell: crossings for each ingress gateway and the IDC that they came
- * from, and what was turned away. No filter failed and was started anew.
+ * What the filters counted is what the access logs tell: crossings for each ingress gateway and the IDC that
+ * they came from, and what was turned away. No filter failed and was started anew.
  */
 export function counterRows(m: Measurement, counted: TrailCounters): Row[] {
   return [

@@ -18,9 +18,9 @@ export type Excuse =
 const keptBytes = 4 * 1024 * 1024;
 
 /**
- * For so long after a blow a proxy may take what was struck for alive and send to it, in milliseconds: connections of a
- * killed process are reset at once; a stopped one is found out by a failed health check (0.5 s between two, 3 in a row, each
- * up to 0.5 s late).
+ * For so long after a blow a proxy may take what was struck for alive and send to it, in milliseconds:
+ * connections of a killed process are reset at once; a stopped one is found out by a failed health check (0.5
+ * s between two, 3 in a row, each up to 0.5 s late).
  */
 const foundOutMs: Readonly<Record<FaultKind, number>> = { kill: underWayMs, stop: 3000, drop: 3000 };
 
@@ -43,7 +43,10 @@ export function evidenceOf(
   return { executions, lines: Map.groupBy(lines, ({ id }) => id) };
 }
 
-/** The fault that may excuse a request that failed, with the excuse; undefined when it should have been served. */
+/**
+ * The fault that may excuse a request that failed, with the excuse; undefined when it should have been
+ * served.
+ */
 export function excuseOf(
   sample: Sample,
   m: LossMeasurement,

@@ -7,15 +7,19 @@ import { quantile } from './stats.ts';
 /** Load clients that send later than this measure the machine, not the mesh: milliseconds, p99 of a phase. */
 export const lateMsMax = 50;
 
-/** A bare Node process that starts in more than this, some four times what it takes on a free machine, cannot tell how fast a command is. */
+/**
+ * A bare Node process that starts in more than this, some four times what it takes on a free machine, cannot
+ * tell how fast a command is.
+ */
 export const bareStartMsMax = 100;
 
 /** The id of the row that says whether times could be judged. */
 export const machineId = 'machine';
 
 /**
- * How late the load clients were, in the worst phase, at p99. They are open-loop: when they send depends on nothing but the machine,
- * so this is what it added to each time that was measured. `late` in milliseconds; NaN when no phase has a request.
+ * How late the load clients were, in the worst phase, at p99. They are open-loop: when they send depends on
+ * nothing but the machine, so this is what it added to each time that was measured. `late` in milliseconds;
+ * NaN when no phase has a request.
  */
 export function latenessOf(m: Pick<Measurement, 'phases' | 'samples'>): { late: number; phase: string } {
   const all = m.phases.map((phase) => {

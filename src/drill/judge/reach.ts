@@ -2,7 +2,10 @@ import type { LossMeasurement } from '../faults/loss.ts';
 import type { Sample } from '../load/sample.ts';
 import { hostOfRequest } from '../measure/fates.ts';
 
-/** What was lost counts as lost for so long after it answered again, in milliseconds: proxies must learn of it first. */
+/**
+ * What was lost counts as lost for so long after it answered again, in milliseconds: proxies must learn of it
+ * first.
+ */
 export const learnedMs = 5000;
 
 /** Spans of time in which something was out of service. */
@@ -25,7 +28,9 @@ export interface Span {
   readonly to: number;
 }
 
-/** What was out of service when: what was struck, what had left its registry (`away`), and ways between IDCs. */
+/**
+ * What was out of service when: what was struck, what had left its registry (`away`), and ways between IDCs.
+ */
 export function outagesOf(
   { faults }: Pick<LossMeasurement, 'faults'>,
   away: readonly { readonly instance: string; readonly from: number; readonly to: number }[] = [],
@@ -48,8 +53,9 @@ export function outagesOf(
 }
 
 /**
- * Whether, all the time from when a request was sent until it ended, somebody could have served it: an instance of its Group at
- * home or in another IDC, and, on the way there, an egress gateway of its own IDC and an ingress gateway of the other.
+ * Whether, all the time from when a request was sent until it ended, somebody could have served it: an
+ * instance of its Group at home or in another IDC, and, on the way there, an egress gateway of its own IDC
+ * and an ingress gateway of the other.
  * `home` is the IDC in which it entered. By moments: what was in service changes at the ends of spans alone.
  */
 export function couldBeServed(
@@ -77,7 +83,9 @@ export function couldBeServed(
   return momentsOf(sample, outages).every(served);
 }
 
-/** When a request was sent, and every moment of its life at which something went out of service or came back. */
+/**
+ * When a request was sent, and every moment of its life at which something went out of service or came back.
+ */
 function momentsOf({ sent, end }: Sample, { spans, ways }: Outages): number[] {
   const all = [...[...spans.values()].flat(), ...ways.map(({ span }) => span)];
   const edges = all.flatMap(({ from, to }) => [from, to]);

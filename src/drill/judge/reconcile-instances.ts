@@ -5,12 +5,13 @@ import { findingOf } from './finding.ts';
 
 /**
  * What an instance took, it took from its sidecar, and once for each time: for each request and instance
- * - there are no more entries in the instance's log than `inbound` lines at its sidecar: nothing came in past it,
+ * - there are no more entries in the instance's log than `inbound` lines at its sidecar: nothing came in past
+ * it,
  *   and nothing was executed twice;
  * - there are no fewer entries than lines that the application answered.
- * The two are equal but for requests that the sidecar itself turned away, for those that have not ended, as no line has
- * been written of them yet (a connection that broke in silence stays open), and for the last lines of a killed sidecar: of
- * entries that had not ended by 250 ms before its death.
+ * The two are equal but for requests that the sidecar itself turned away, for those that have not ended, as
+ * no line has been written of them yet (a connection that broke in silence stays open), and for the last
+ * lines of a killed sidecar: of entries that had not ended by 250 ms before its death.
  */
 export function sidecarsMatch(m: Measurement): Finding {
   const lines = new Map<string, { all: number; answered: number }>();

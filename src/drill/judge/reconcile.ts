@@ -78,7 +78,10 @@ function wasDueBeforeDeath(id: string, killed: ReadonlyMap<string, StreamFacts>)
   return facts?.killed !== undefined && number < facts.planned && facts.due(number) <= facts.killed.to;
 }
 
-/** Each request that a client put on a connection shows once at the first Envoy: never sent twice, never bypassed. */
+/**
+ * Each request that a client put on a connection shows once at the first Envoy: never sent twice, never
+ * bypassed.
+ */
 function entrancesMatchRecords(m: Measurement): Finding {
   const entrances = m.access.filter((line) => line.listener === 'outbound' || line.listener === 'edge');
   const seen = countBy(entrances, (line) => line.id);
@@ -94,7 +97,10 @@ function entrancesMatchRecords(m: Measurement): Finding {
   );
 }
 
-/** Killed instances' sidecars are on no path that is compared by trails and entrances: they excuse nothing here. */
+/**
+ * Killed instances' sidecars are on no path that is compared by trails and entrances: they excuse nothing
+ * here.
+ */
 function lostGateways(m: Measurement): readonly LostProxy[] {
   return m.lost.filter(({ proxy }) => !m.entries.has(proxy));
 }
@@ -121,7 +127,8 @@ function crossingsMatch(m: Measurement): Finding {
   const tries = sumBy(leaving, (l) => l.attempts);
   const arrived = countBy(entering, (l) => l.id);
   const excused = new Set(m.samples.filter((s) => mayHaveLostItsLine(s, m)).map((s) => s.id));
-  // Of a client that was killed with its sidecar the last requests may have left no trace but at the instance.
+  // Of a client that was killed with its sidecar the last requests may have left no trace but at the
+  // instance.
   for (const { id, beforeDeathMs } of unrecorded(m)) if (beforeDeathMs <= unrecordedMs) excused.add(id);
   const wrong: string[] = [];
   const answered = countBy(

@@ -6,11 +6,17 @@ export interface Row {
   readonly bound: string;
   readonly measured: string;
   readonly ok: boolean;
-  /** It is of a time that was measured: where it is missed on a machine that was too busy, nobody can tell whose fault that is. */
+  /**
+   * It is of a time that was measured: where it is missed on a machine that was too busy, nobody can tell
+   * whose fault that is.
+   */
   readonly timed?: boolean;
 }
 
-/** Of a row: that it is of a time, of so many milliseconds or a multiple of another; one that never came is missed on any machine. */
+/**
+ * Of a row: that it is of a time, of so many milliseconds or a multiple of another; one that never came is
+ * missed on any machine.
+ */
 export function timedBy(time: number): Pick<Row, 'timed'> {
   return Number.isFinite(time) ? { timed: true } : {};
 }

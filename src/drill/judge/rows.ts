@@ -39,7 +39,10 @@ export function worstOf<T>(
   return { value, of: list.find((each) => pick(each) === value) };
 }
 
-/** Crossings by trails, at most so many for each request; and, without trails, that none enters two IDCs from outside. */
+/**
+ * Crossings by trails, at most so many for each request; and, without trails, that none enters two IDCs from
+ * outside.
+ */
 export function crossingRows(m: Measurement, most: number): Row[] {
   const hop = hopFigures(m);
   return [
@@ -72,7 +75,10 @@ export function triesRow(m: Measurement, allowed: number): Row {
   };
 }
 
-/** Bounds on event → ACK: times in milliseconds, the least number of edits, and the share of ACKs that must be there. */
+/**
+ * Bounds on event → ACK: times in milliseconds, the least number of edits, and the share of ACKs that must be
+ * there.
+ */
 export interface AckBounds {
   readonly eventToAckP50Ms: number;
   readonly eventToAckP99Ms: number;
@@ -86,8 +92,9 @@ export function ackRows(list: readonly AckFacts[], edits: number, bounds: AckBou
   const worst = (pick: (facts: AckFacts) => number) =>
     list.length === 0 ? Number.NaN : Math.max(...list.map(pick));
   const [p50, p99, max] = [worst((a) => a.p50Ms), worst((a) => a.p99Ms), worst((a) => a.maxMs)];
-  // The control plane counts an ACK for each event that a response carries, so edits that were sent together count
-  // each. It cannot tell those that a newer one replaced before they were sent: hence not all, but nine in ten.
+  // The control plane counts an ACK for each event that a response carries, so edits that were sent together
+  // count each. It cannot tell those that a newer one replaced before they were sent: hence not all, but nine
+  // in ten.
   const expected = edits * Math.max(0, ...list.map((facts) => facts.proxies));
   const enough = edits >= bounds.edits && expected > 0 && count >= bounds.ackShare * expected;
   return [
@@ -97,7 +104,8 @@ export function ackRows(list: readonly AckFacts[], edits: number, bounds: AckBou
       bound: `≤ ${bounds.eventToAckP50Ms} ms`,
       measured: `${millis(p50)} (${edits} edits, ${count} of ${expected} ACKs, at least ${100 * bounds.ackShare} %)`,
       ok: enough && p50 <= bounds.eventToAckP50Ms,
-      // Edits of which a newer one was sent in their place have no ACK of their own: a busy machine sends late.
+      // Edits of which a newer one was sent in their place have no ACK of their own: a busy machine sends
+      // late.
       ...timedBy(p50),
     },
     {

@@ -11,7 +11,10 @@ export interface TimePoint {
   readonly failed: number;
   readonly lostInFlight: number;
   readonly refused: number;
-  /** Milliseconds; absent when nothing was served. `p99` is of the second that ends here: a slice has too few for it. */
+  /**
+   * Milliseconds; absent when nothing was served. `p99` is of the second that ends here: a slice has too few
+   * for it.
+   */
   readonly p50?: number;
   readonly p99?: number;
   readonly max?: number;

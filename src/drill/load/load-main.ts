@@ -1,6 +1,7 @@
 // Entry point of the load client's process: node load-main.ts PLAN-AS-JSON RECORD-FILE
-// Says `ready`, and takes from its standard input when to begin, in milliseconds of the machine's clock. Then appends
-// each sample to the record file, and prints a Progress line on standard output every 200 ms, and a last one.
+// Says `ready`, and takes from its standard input when to begin, in milliseconds of the machine's clock. Then
+// appends each sample to the record file, and prints a Progress line on standard output every 200 ms, and a
+// last one.
 import { openSync, writeSync } from 'node:fs';
 import { holdToParent } from '../process/lifeline.ts';
 import { machineClock } from '../time.ts';

@@ -62,7 +62,9 @@ export function edgeLoad(
 export interface LoadClient {
   /** Resolves when it can begin at once: on a machine that is busy with other things that takes seconds. */
   readonly ready: Promise<void>;
-  /** Tells it when, in milliseconds of the machine's clock. Call it once; a client that is late sends late. */
+  /**
+   * Tells it when, in milliseconds of the machine's clock. Call it once; a client that is late sends late.
+   */
   begin(startAtMs: number): Load;
 }
 

@@ -4,7 +4,10 @@ import type { Stage } from '../world/stage.ts';
 /** Processes that are started one after the other; the median counts. */
 const starts = 3;
 
-/** How long a process of Node that does nothing takes from its start to its end here and now, in milliseconds: what the start of a command is to be held against. */
+/**
+ * How long a process of Node that does nothing takes from its start to its end here and now, in milliseconds:
+ * what the start of a command is to be held against.
+ */
 export async function measureBareStart({ crew, paths }: Stage): Promise<number> {
   const took: number[] = [];
   for (let i = 0; i < starts; i += 1) {

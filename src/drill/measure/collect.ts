@@ -31,8 +31,8 @@ export function createRestartMarks(paths: DrillPaths): RestartMarks {
 }
 
 /**
- * Reads all access logs, and the counters of each Envoy that `runs` before and after them: health checks go on while
- * we read. `access` has the lines of the load only.
+ * Reads all access logs, and the counters of each Envoy that `runs` before and after them: health checks go
+ * on while we read. `access` has the lines of the load only.
  */
 export async function collectAccess(
   topology: Topology,

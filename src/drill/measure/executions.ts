@@ -12,7 +12,9 @@ export interface Execution {
   readonly to: number;
 }
 
-/** What was under way when a blow fell may have been taken, or answered, so long around it, in milliseconds. */
+/**
+ * What was under way when a blow fell may have been taken, or answered, so long around it, in milliseconds.
+ */
 export const underWayMs = 500;
 
 /** All executions by the id of their request, in the order in which they began. */
@@ -39,7 +41,10 @@ export function wasStruck({ instance, from, to }: Execution, { struck, blow }: F
   return struck.includes(instance) && from <= blow.to + underWayMs && to >= blow.from - underWayMs;
 }
 
-/** Whether a request may be sent again once a try of it has begun (RFC 9110, 9.2.2), as far as nothing of its answer has come. */
+/**
+ * Whether a request may be sent again once a try of it has begun (RFC 9110, 9.2.2), as far as nothing of its
+ * answer has come.
+ */
 export function isReplayable({ call }: Sample): boolean {
   return call === undefined || (isHttp(call) && call.method === 'GET');
 }
@@ -50,9 +55,10 @@ export function isIdempotent({ call }: Sample): boolean {
 }
 
 /**
- * Executions of one request that overlap. A try at what was struck counts as over when the blow fell, for what may be
- * replayed: a health check has shown by then that it is dead, and that a stopped one, or one behind a broken network, goes
- * on in the end cannot be known. PUT and DELETE have no such excuse: only a process that was killed has surely ended.
+ * Executions of one request that overlap. A try at what was struck counts as over when the blow fell, for
+ * what may be replayed: a health check has shown by then that it is dead, and that a stopped one, or one
+ * behind a broken network, goes on in the end cannot be known. PUT and DELETE have no such excuse: only a
+ * process that was killed has surely ended.
  */
 export function overlapsOf(
   sample: Sample,

@@ -5,20 +5,25 @@ import type { Measurement } from './measurement.ts';
 export type Fate = 'served' | 'failed' | 'lost in flight' | 'refused';
 
 /**
- * A killed gateway takes with it the lines of its access log that it had not written yet (it writes every 100 ms)
- * and those of the requests it was working on, which go on elsewhere: requests that were under way within this long before or
- * after its death are held to the other logs only. Of a killed instance's sidecar the same lines are missing.
+ * A killed gateway takes with it the lines of its access log that it had not written yet (it writes every 100
+ * ms) and those of the requests it was working on, which go on elsewhere: requests that were under way within
+ * this long before or after its death are held to the other logs only. Of a killed instance's sidecar the
+ * same lines are missing.
  */
 export const lostLinesMs = { before: 250, after: 1500 } as const;
 
-/** How long after a site's death a client may still write to a connection whose end it has not been told of yet. */
+/**
+ * How long after a site's death a client may still write to a connection whose end it has not been told of
+ * yet.
+ */
 const inFlightSlackMs = 100;
 
 /**
  * Whether a failed request was in flight inside a site that died: it was written to a
- * connection into that site that was established before the blow, and it was sent before the site was gone. The
- * slack is for the client's event loop, which learns of the end of a connection a moment later. Or its client
- * died with the site: what that still tried while the blow fell, part after part, was inside from its beginning.
+ * connection into that site that was established before the blow, and it was sent before the site was gone.
+ * The slack is for the client's event loop, which learns of the end of a connection a moment later. Or its
+ * client died with the site: what that still tried while the blow fell, part after part, was inside from its
+ * beginning.
  */
 function wasInFlight(sample: Sample, m: Measurement): boolean {
   if (!m.lostSite || succeeded(sample)) return false;
@@ -57,10 +62,16 @@ export function hostOfRequest(id: string, m: Measurement): string {
   return hosts[Number(id.slice(at + 1)) % hosts.length] ?? '';
 }
 
-/** Of a client that was killed, only what was due this long before its death may lack a record, in milliseconds. */
+/**
+ * Of a client that was killed, only what was due this long before its death may lack a record, in
+ * milliseconds.
+ */
 export const unrecordedMs = 300;
 
-/** Requests of clients that were killed with their site, of which nothing was recorded though they were due before. */
+/**
+ * Requests of clients that were killed with their site, of which nothing was recorded though they were due
+ * before.
+ */
 export function unrecorded(m: Measurement): { readonly id: string; readonly beforeDeathMs: number }[] {
   return m.streams.flatMap((facts) => {
     const { killed, stream } = facts;

@@ -21,8 +21,9 @@ export type IsolationCheck = (typeof isolationChecks)[number];
 export type IsolationFindings = Readonly<Partial<Record<IsolationCheck, Finding>>>;
 
 /**
- * No sidecar of these kinds knows an address of another IDC: the only way there is through the gateways. Asks those
- * that run; in an outage ask callers only, for instances' sidecars may be stopped or out of reach. Never rejects.
+ * No sidecar of these kinds knows an address of another IDC: the only way there is through the gateways. Asks
+ * those that run; in an outage ask callers only, for instances' sidecars may be stopped or out of reach.
+ * Never rejects.
  */
 export async function checkSidecarsKnowOnlyHome(
   world: World,
@@ -41,8 +42,8 @@ export async function checkSidecarsKnowOnlyHome(
 }
 
 /**
- * The control of the check above: the same look at an egress gateway must find addresses of another IDC, or it sees
- * nothing. Asks each egress gateway that runs; never rejects.
+ * The control of the check above: the same look at an egress gateway must find addresses of another IDC, or
+ * it sees nothing. Asks each egress gateway that runs; never rejects.
  */
 export async function checkEgressKnowsOthers(world: World, ask: Ask = askAdmin): Promise<Finding> {
   const gateways = world.parts.filter((part) => part.kind === 'egress' && world.running(part).alive());
@@ -85,9 +86,9 @@ function prefixesOf(idc: IdcPlan, topology: Topology): string[] {
 }
 
 /**
- * Instances take requests from their sidecars only: the application listens on no TCP port, its socket lies in a
- * folder that only this user may enter, and what listens where the registry says it is, is its Envoy. Those of TCP
- * Groups have no sidecar and are not looked at.
+ * Instances take requests from their sidecars only: the application listens on no TCP port, its socket lies
+ * in a folder that only this user may enter, and what listens where the registry says it is, is its Envoy.
+ * Those of TCP Groups have no sidecar and are not looked at.
  */
 export function checkInstancesBehindSidecars(world: World, paths: DrillPaths, when: string): Finding {
   const wrong = world.topology.idcs.flatMap((idc) =>

@@ -57,7 +57,10 @@ export interface CounterCheck {
   readonly after: number;
 }
 
-/** An Envoy whose counters and last lines were lost, because the drill killed it; an instance's sidecar goes by its instance. */
+/**
+ * An Envoy whose counters and last lines were lost, because the drill killed it; an instance's sidecar goes
+ * by its instance.
+ */
 export interface LostProxy {
   readonly proxy: string;
   readonly killed: Moment;
@@ -116,11 +119,16 @@ export interface Measurement {
   readonly entries: ReadonlyMap<string, readonly UpstreamEntry[]>;
   readonly access: readonly AccessLine[];
   readonly counters: readonly CounterCheck[];
-  /** Each listener of each Envoy that there is, such as `sh-a/egress-1 sidecar`, of those that ran to the end: each must have its counter. */
+  /**
+   * Each listener of each Envoy that there is, such as `sh-a/egress-1 sidecar`, of those that ran to the end:
+   * each must have its counter.
+   */
   readonly listeners: readonly string[];
   readonly lost: readonly LostProxy[];
   readonly isolation: IsolationFindings;
-  /** How long a bare Node process took to start, at its worst, in milliseconds; absent: it was not measured. */
+  /**
+   * How long a bare Node process took to start, at its worst, in milliseconds; absent: it was not measured.
+   */
   readonly bareStartMs?: number;
   /** Whether the drill had real-time priority; absent when it asked for none. */
   readonly realtime?: boolean;

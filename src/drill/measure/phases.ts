@@ -10,7 +10,9 @@ export interface Phase {
   readonly to: number;
 }
 
-/** Lays the phases end to end from `startMs`. Throws MeshError 'invalid' when one is shorter than a second. */
+/**
+ * Lays the phases end to end from `startMs`. Throws MeshError 'invalid' when one is shorter than a second.
+ */
 export function layPhases(seconds: PhaseSeconds, startMs: number): Phase[] {
   let at = startMs;
   return Object.entries(seconds).map(([name, length]) => {

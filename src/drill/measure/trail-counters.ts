@@ -7,8 +7,8 @@ export type TrailCounters = ReadonlyMap<string, ReadonlyMap<string, number>>;
 const prefix = 'wasmcustom.isthmus_trail.';
 
 /**
- * Reads the trail filters' counters of all gateways, such as `ingress-peer.peer.sh-a.hops` (docs/trail.md), and how
- * often a filter's VM was started anew (`vm_reload`). Rejects when a gateway does not answer.
+ * Reads the trail filters' counters of all gateways, such as `ingress-peer.peer.sh-a.hops` (docs/trail.md),
+ * and how often a filter's VM was started anew (`vm_reload`). Rejects when a gateway does not answer.
  */
 export async function readTrailCounters(topology: Topology): Promise<TrailCounters> {
   const gateways = topology.idcs.flatMap((idc) => [...idc.ingress, ...idc.egress]);

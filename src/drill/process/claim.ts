@@ -2,7 +2,9 @@ import { createServer, type Server } from 'node:net';
 import { MeshError } from '../../base/error.ts';
 import type { ListenAddress } from '../../model/values/listen-address.ts';
 
-/** Holding a slot keeps its addresses from other drills of this machine; the kernel frees it with the process. */
+/**
+ * Holding a slot keeps its addresses from other drills of this machine; the kernel frees it with the process.
+ */
 export interface Slot {
   readonly number: number;
   release(): Promise<void>;
@@ -12,8 +14,8 @@ const slots = 250;
 const slotPort = 15000;
 
 /**
- * Claims the first free slot from `first` on (0 to 249): a listening socket on `127.1.SLOT.1:15000` is the lock.
- * Throws MeshError 'unavailable' when all are taken.
+ * Claims the first free slot from `first` on (0 to 249): a listening socket on `127.1.SLOT.1:15000` is the
+ * lock. Throws MeshError 'unavailable' when all are taken.
  */
 export async function claimSlot(first: number): Promise<Slot> {
   for (let i = 0; i < slots; i += 1) {

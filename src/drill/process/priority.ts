@@ -4,8 +4,8 @@ import { getPriority, setPriority } from 'node:os';
 const raised = -10;
 
 /**
- * Puts this process, and what it starts from now on, before the machine's other work, as far as its user may (root):
- * a drill is to measure the mesh, not what else the machine is busy with. `restore` takes it back.
+ * Puts this process, and what it starts from now on, before the machine's other work, as far as its user may
+ * (root): a drill is to measure the mesh, not what else the machine is busy with. `restore` takes it back.
  */
 export function raisePriority(): { readonly nice: number; restore(): void } {
   const before = getPriority();

@@ -134,7 +134,10 @@ export function entryPoint(name: string): string {
   return fileURLToPath(new URL(`../${name}${extension}`, import.meta.url));
 }
 
-/** Starts the warden of a drill. Resolves when it watches. `close` makes it sweep and resolves when it has; `code` 0 means that nothing is left. */
+/**
+ * Starts the warden of a drill. Resolves when it watches. `close` makes it sweep and resolves when it has;
+ * `code` 0 means that nothing is left.
+ */
 export async function startWarden(
   traces: DrillTraces,
 ): Promise<{ pid: number; close(): Promise<number | null> }> {

@@ -35,8 +35,9 @@ function environmentOf(pid: number): string[] {
 }
 
 /**
- * Removes everything a drill left: processes (SIGKILL), namespaces, links, disks, its folder. Found by mark and
- * name, not by a list that a crash may have cut short. Blocks; returns what could not be removed ([] if all was).
+ * Removes everything a drill left: processes (SIGKILL), namespaces, links, disks, its folder. Found by mark
+ * and name, not by a list that a crash may have cut short. Blocks; returns what could not be removed ([] if
+ * all was).
  */
 export function sweep(traces: DrillTraces): string[] {
   const deadline = machineClock.now() + 10_000;

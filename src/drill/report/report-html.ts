@@ -7,7 +7,9 @@ import { hoverScript, styles } from './report-assets.ts';
 import type { Outcome } from './report-outcome.ts';
 import { failedText, sharesText, sumOf } from './text.ts';
 
-/** The report as one HTML page that needs no network: plots are inline, script only adds reading off values. */
+/**
+ * The report as one HTML page that needs no network: plots are inline, script only adds reading off values.
+ */
 export function renderHtml(outcome: Outcome): string {
   const { measurement, verdict, settings, began } = outcome;
   const timeline = timelineOf(measurement);

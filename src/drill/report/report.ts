@@ -41,7 +41,10 @@ export function reportJson(outcome: Outcome): object {
   };
 }
 
-/** One test case for each bound. A drill that was expected to fail has one case: whether it did, for the right reason. */
+/**
+ * One test case for each bound. A drill that was expected to fail has one case: whether it did, for the right
+ * reason.
+ */
 export function renderJunit({ verdict, settings, against }: Outcome): string {
   const suite = `drill ${settings.plan.label}`;
   const rows =

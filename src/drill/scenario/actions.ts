@@ -10,7 +10,10 @@ import { announce, edit, withdraw } from './actions/registry.ts';
 import { drop, heal, kill, stop } from './actions/strikes.ts';
 import { wan } from './actions/wan.ts';
 
-/** Everything that a step of a scenario may do, in the order in which one step does it: a new action is a new row here. */
+/**
+ * Everything that a step of a scenario may do, in the order in which one step does it: a new action is a new
+ * row here.
+ */
 export const actionTable = {
   stop,
   drop,

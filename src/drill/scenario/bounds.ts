@@ -18,7 +18,9 @@ import { lastSlow } from './bounds/slow.ts';
 import { spilled } from './bounds/spilled.ts';
 import type { ScenarioMeasurement } from './measurement.ts';
 
-/** Every kind of bound that a scenario may state, in the order of their rows: a new kind is a new row here. */
+/**
+ * Every kind of bound that a scenario may state, in the order of their rows: a new kind is a new row here.
+ */
 export const boundTable = {
   silent,
   lookupsFailed,
@@ -52,8 +54,8 @@ export const boundTable = {
 export type Bounds = Readonly<Record<string, unknown>>;
 
 /**
- * Holds a measurement against the bounds that are stated, and against what holds for every scenario: isolation by the `checks`
- * that were made, headers, and reconciliation. Pure.
+ * Holds a measurement against the bounds that are stated, and against what holds for every scenario:
+ * isolation by the `checks` that were made, headers, and reconciliation. Pure.
  */
 export function judgeRows(m: ScenarioMeasurement, bounds: Bounds, checks: readonly IsolationCheck[]): Row[] {
   const table: Readonly<Record<string, Bound<unknown>>> = boundTable;

@@ -6,13 +6,16 @@ import type { Control } from './document/document.ts';
 import { shareOf } from './document/fields.ts';
 import type { ScenarioMeasurement } from './measurement.ts';
 
-/** Share of requests that must succeed before the blow: on a machine that is busy with other things a few may fail. */
+/**
+ * Share of requests that must succeed before the blow: on a machine that is busy with other things a few may
+ * fail.
+ */
 const earlyShareMin = 0.99;
 
 /**
- * Whether a scenario without its protection failed for the right reason: the rows that must be missed are, those that must hold
- * do, hardly anything failed before the blow unless it may, and what else the control states. Returns what speaks against it; [] when the
- * negative control did its work.
+ * Whether a scenario without its protection failed for the right reason: the rows that must be missed are,
+ * those that must hold do, hardly anything failed before the blow unless it may, and what else the control
+ * states. Returns what speaks against it; [] when the negative control did its work.
  */
 export function judgeControl(m: ScenarioMeasurement, verdict: Verdict, control: Control): string[] {
   const against: string[] = [];
@@ -37,7 +40,10 @@ export function judgeControl(m: ScenarioMeasurement, verdict: Verdict, control: 
 const failedOf = (list: readonly Sample[], m: ScenarioMeasurement) =>
   list.filter((s) => fateOf(s, m) === 'failed').length;
 
-/** Of what was due between the blow and healing, so much must not be served: one failed request proves nothing. */
+/**
+ * Of what was due between the blow and healing, so much must not be served: one failed request proves
+ * nothing.
+ */
 function servedFaults(m: ScenarioMeasurement, from: number, least: number): string[] {
   const out = m.samples.filter((s) => s.due >= from && s.due < m.healed.from);
   // What hangs is not cut: what waits for it may be served as soon as it goes on.

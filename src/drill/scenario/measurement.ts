@@ -22,7 +22,10 @@ export interface Cut {
   readonly healed: Moment;
 }
 
-/** Instances that were gray from a step to the end of its phase, and whom their IDC's caller ejected meanwhile. */
+/**
+ * Instances that were gray from a step to the end of its phase, and whom their IDC's caller ejected
+ * meanwhile.
+ */
 export interface Sickness {
   readonly phase: string;
   /** In words, such as `fails 5% of its requests`. */
@@ -64,7 +67,9 @@ export interface ScenarioFacts {
   readonly addresses: LossFacts['addresses'];
   /** From the beginning of the load until the first blow, zeroes left out. */
   readonly ejections: readonly Ejections[];
-  /** Lookups of names that failed at callers and ingress gateways, from the beginning to the end of the load. */
+  /**
+   * Lookups of names that failed at callers and ingress gateways, from the beginning to the end of the load.
+   */
   readonly lookupsFailed: number;
   /** Times that control planes said that they could not write to their disk. */
   readonly writesFailed: number;

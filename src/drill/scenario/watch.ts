@@ -24,8 +24,9 @@ export type NotesSoFar = Pick<
   Pick<ScenarioMeasurement, 'capacity'>;
 
 /**
- * Holds, every so often until a moment, what must hold at each: no circles, nothing at what has left, nothing executed twice,
- * no IDC overloaded by others, no failure that could have been avoided. Says each violation once, with the step before it. Never rejects but on abort.
+ * Holds, every so often until a moment, what must hold at each: no circles, nothing at what has left, nothing
+ * executed twice, no IDC overloaded by others, no failure that could have been avoided. Says each violation
+ * once, with the step before it. Never rejects but on abort.
  */
 export async function watchInvariants(
   scene: Scene,

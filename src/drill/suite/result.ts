@@ -50,7 +50,10 @@ export function figuresOf({ run, control }: TrialResult): Figure[] {
   });
 }
 
-/** The rows that tell the most: those that were missed, then those that hold because of the protection alone; without a control the first ones. */
+/**
+ * The rows that tell the most: those that were missed, then those that hold because of the protection alone;
+ * without a control the first ones.
+ */
 export function keyFiguresOf(result: TrialResult): Figure[] {
   const all = figuresOf(result).filter(({ row }) => row.id !== machineId);
   const missed = all.filter(({ row }) => !row.ok);

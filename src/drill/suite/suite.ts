@@ -22,9 +22,10 @@ export interface SuiteOptions {
 }
 
 /**
- * Runs drills one after another, each with its negative control, and writes one report of all: `index.html`, `report.json`.
- * Resolves with the exit code: 0 all bounds met and all controls failed as they must, skipped ones told; 1 one was missed, proved
- * nothing or could not run; 2 nothing was run; 130 interrupted. Never rejects.
+ * Runs drills one after another, each with its negative control, and writes one report of all: `index.html`,
+ * `report.json`. Resolves with the exit code: 0 all bounds met and all controls failed as they must, skipped
+ * ones told; 1 one was missed, proved nothing or could not run; 2 nothing was run; 130 interrupted. Never
+ * rejects.
  */
 export async function runAll(options: SuiteOptions): Promise<number> {
   const say = options.say ?? ((line: string) => process.stdout.write(`${line}\n`));

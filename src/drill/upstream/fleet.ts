@@ -196,7 +196,8 @@ class LightClient {
     else if (this.wasWhole || response.type_url === endpointType) {
       const removed = response.removed_resources?.length ?? 0;
       const names = this.assignments.size;
-      // While its first endpoints arrive, each assignment by itself must be whole: it is named with the first.
+      // While its first endpoints arrive, each assignment by itself must be whole: it is named with the
+      // first.
       if (!this.wasWhole && names < this.edsClusters().length) return;
       this.violations.push(`${this.id}: ${count} endpoints in ${names} assignments (${removed} removed)`);
     }

@@ -37,7 +37,9 @@ export function createGray(seed: number): Gray {
   };
 }
 
-/** Where an instance takes its grayness, by PUT, as JSON; on its own socket, which no proxy's client can name. */
+/**
+ * Where an instance takes its grayness, by PUT, as JSON; on its own socket, which no proxy's client can name.
+ */
 export const grayPath = '/drill/gray';
 
 /** Makes an instance gray, or well again with {}. Rejects with MeshError when it does not take it. */

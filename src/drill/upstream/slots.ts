@@ -1,13 +1,22 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { machineClock } from '../time.ts';
 
-/** An instance's workers: so many calls are worked on at once, the others wait in the order in which they came. */
+/**
+ * An instance's workers: so many calls are worked on at once, the others wait in the order in which they
+ * came.
+ */
 export interface Slots {
-  /** Works for so long once a worker is free, then calls `done`. Work that was asked for is done, whoever has gone meanwhile. */
+  /**
+   * Works for so long once a worker is free, then calls `done`. Work that was asked for is done, whoever has
+   * gone meanwhile.
+   */
   work(ms: number, done: () => void): void;
 }
 
-/** What is empty in an instance that has just started: it works so many times as long, and on its first so many calls less and less. */
+/**
+ * What is empty in an instance that has just started: it works so many times as long, and on its first so
+ * many calls less and less.
+ */
 export interface Cold {
   readonly factor: number;
   readonly calls: number;

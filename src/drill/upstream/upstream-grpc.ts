@@ -18,8 +18,9 @@ import { openUpstreamLog } from './upstream-log.ts';
 const bytes = { serialize: (value: Buffer) => value, deserialize: (value: Buffer) => value };
 
 /**
- * A service without a .proto: messages are opaque bytes. `Say` echoes, or answers as its call says; `Watch` streams the bytes
- * back, N times, twice a second, or what its call says; `Chat` echoes each message of a stream.
+ * A service without a .proto: messages are opaque bytes. `Say` echoes, or answers as its call says; `Watch`
+ * streams the bytes back, N times, twice a second, or what its call says; `Chat` echoes each message of a
+ * stream.
  */
 export const echoService = {
   Say: method('/drill.Echo/Say', false, false),
@@ -44,7 +45,10 @@ function method(path: string, requestStream: boolean, responseStream: boolean) {
   };
 }
 
-/** Starts an instance that speaks gRPC instead of HTTP/1.1; otherwise as `startUpstream`. `Watch` reads N from the metadata `x-drill-count`. */
+/**
+ * Starts an instance that speaks gRPC instead of HTTP/1.1; otherwise as `startUpstream`. `Watch` reads N from
+ * the metadata `x-drill-count`.
+ */
 export function startGrpcUpstream(options: UpstreamOptions): Promise<Server> {
   const log = openUpstreamLog(options.logFile);
   rmSync(options.socketPath, { force: true });

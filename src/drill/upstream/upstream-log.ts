@@ -20,7 +20,10 @@ export interface UpstreamEnd {
   readonly at: number;
   /** Whether the whole answer was handed to the kernel. */
   readonly answered: boolean;
-  /** What was received and what was sent, in bytes of bodies; `digest` as `BYTES:SHA256`, when a call asked for it. */
+  /**
+   * What was received and what was sent, in bytes of bodies; `digest` as `BYTES:SHA256`, when a call asked
+   * for it.
+   */
   readonly received: number;
   readonly sent: number;
   readonly digest?: string;
@@ -28,7 +31,10 @@ export interface UpstreamEnd {
 
 /** The log of an instance. */
 export interface UpstreamLog {
-  /** Notes that an execution begins. The returned function notes its end, once. Both return when the kernel has it. */
+  /**
+   * Notes that an execution begins. The returned function notes its end, once. Both return when the kernel
+   * has it.
+   */
   begin(entry: Omit<UpstreamEntry, 'at' | 'ended'>): (end: Omit<UpstreamEnd, 'at'>) => void;
   close(): void;
 }

@@ -20,9 +20,9 @@ export interface TcpAnswer {
 }
 
 /**
- * Starts an instance that speaks TCP. It reads a line (`TcpRequest`) and the body, works, writes a line (`TcpAnswer`) and the
- * answer, and closes its direction. A call that the client closes first is answered once the client has; of a session
- * each line is echoed until the client has.
+ * Starts an instance that speaks TCP. It reads a line (`TcpRequest`) and the body, works, writes a line
+ * (`TcpAnswer`) and the answer, and closes its direction. A call that the client closes first is answered
+ * once the client has; of a session each line is echoed until the client has.
  */
 export function startTcpUpstream(options: UpstreamOptions): Promise<Server> {
   const log = openUpstreamLog(options.logFile);

@@ -3,7 +3,10 @@ import type { Duplex } from 'node:stream';
 import { acceptOf, createFrameReader, encodeFrame, opcodes } from '../call/websocket.ts';
 import type { UpstreamLog } from './upstream-log.ts';
 
-/** Serves one websocket: echoes each message until the client closes. What is no websocket is refused with 400. */
+/**
+ * Serves one websocket: echoes each message until the client closes. What is no websocket is refused with
+ * 400.
+ */
 export function serveWebsocket(
   request: IncomingMessage,
   socket: Duplex,

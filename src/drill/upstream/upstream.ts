@@ -129,8 +129,8 @@ function serveSmall(
 }
 
 /**
- * Receives a call's body, works on it, and answers as the call says. Work that was begun is done to its end, as most
- * applications do it: a client that went away does not undo it.
+ * Receives a call's body, works on it, and answers as the call says. Work that was begun is done to its end,
+ * as most applications do it: a client that went away does not undo it.
  */
 function serveCall(
   request: IncomingMessage,

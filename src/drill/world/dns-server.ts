@@ -22,7 +22,10 @@ const noError = 0;
 const serverFailure = 2;
 const noSuchName = 3;
 
-/** Starts a server that knows no name yet; at a free port where none is given. Rejects when the address cannot be bound. */
+/**
+ * Starts a server that knows no name yet; at a free port where none is given. Rejects when the address cannot
+ * be bound.
+ */
 export async function startDns(address = '127.0.0.1', port = 0): Promise<DnsServer> {
   const answers = new Map<string, DnsAnswer>();
   const asked = new Map<string, number>();

@@ -5,9 +5,10 @@ import { saveInstance } from './registry-files.ts';
 import type { IdcPlan, Topology } from './topology.ts';
 
 /**
- * Saves `count` endpoint edits, evenly between two moments, and resolves with how many it saved. An edit toggles
- * the weight of an instance between 1 and 2, of each Group by turn: a real change of endpoints that every proxy
- * using them must take, and one that leaves nobody out. Not of Groups whose instances register themselves. `first` numbers the first edit, so that a second call goes on.
+ * Saves `count` endpoint edits, evenly between two moments, and resolves with how many it saved. An edit
+ * toggles the weight of an instance between 1 and 2, of each Group by turn: a real change of endpoints that
+ * every proxy using them must take, and one that leaves nobody out. Not of Groups whose instances register
+ * themselves. `first` numbers the first edit, so that a second call goes on.
  */
 export async function saveEdits(
   options: {

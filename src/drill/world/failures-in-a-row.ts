@@ -1,4 +1,7 @@
-/** A rule that ejects instances of a drill's Group for three failures in a row, as Isthmus did before a share of them counted. */
+/**
+ * A rule that ejects instances of a drill's Group for three failures in a row, as Isthmus did before a share
+ * of them counted.
+ */
 export function failuresInARow(group: string): object {
   return {
     apiVersion: 'networking.istio.io/v1',

@@ -8,7 +8,10 @@ import type { GroupPlan } from './topology.ts';
 
 let count = 0;
 
-/** Sends one request for `host`, in the protocol of its Group; resolves with '' when it was served, else with what happened. */
+/**
+ * Sends one request for `host`, in the protocol of its Group; resolves with '' when it was served, else with
+ * what happened.
+ */
 export function probeGroup(
   to: ListenAddress,
   { protocol = 'HTTP' }: Pick<GroupPlan, 'protocol'>,

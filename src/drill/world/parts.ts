@@ -24,8 +24,8 @@ import {
 } from './topology.ts';
 
 /**
- * Compiled filters, kept from drill to drill: a compile takes a control plane some five seconds of processor time.
- * Each start still checks what it finds (docs/decisions/027-filters-on-disk.md).
+ * Compiled filters, kept from drill to drill: a compile takes a control plane some five seconds of processor
+ * time. Each start still checks what it finds (docs/decisions/027-filters-on-disk.md).
  */
 const compiledFilters = fileURLToPath(new URL('../../../.cache/filters', import.meta.url));
 
@@ -48,7 +48,10 @@ export interface PartsContext {
   readonly envoy: EnvoyBinary;
 }
 
-/** The instances and Envoys among parts, such as `sh-a/checkout-1`, each once: an instance goes by its sidecar's name. */
+/**
+ * The instances and Envoys among parts, such as `sh-a/checkout-1`, each once: an instance goes by its
+ * sidecar's name.
+ */
 export function namesOf(parts: readonly Part[]): string[] {
   return [...new Set(parts.flatMap(({ proxy }) => (proxy ? [`${proxy.idc}/${proxy.name}`] : [])))];
 }

@@ -19,7 +19,10 @@ export interface DrillPaths {
   accessLog(proxy: ProxyPlan): string;
   /** What a process printed. `name` as in its ProcessSpec. */
   log(name: string): string;
-  /** The folder of an instance's socket, mode 0700: only this user, so only its sidecar, can reach the instance. */
+  /**
+   * The folder of an instance's socket, mode 0700: only this user, so only its sidecar, can reach the
+   * instance.
+   */
   socketDir(proxy: ProxyPlan): string;
   socket(proxy: ProxyPlan): string;
   /** How cold an instance is when it starts next, as JSON. */

@@ -1,7 +1,10 @@
 import { entryPoint, type ProcessSpec } from '../process/process.ts';
 import type { IdcPlan, InstancePlan } from './topology.ts';
 
-/** An instance's application under `isthmus run`, which registers it with its IDC's control plane; `more` are arguments of that. */
+/**
+ * An instance's application under `isthmus run`, which registers it with its IDC's control plane; `more` are
+ * arguments of that.
+ */
 export function underRun(
   spec: ProcessSpec,
   { name, idc, inbound, group }: InstancePlan,

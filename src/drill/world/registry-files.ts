@@ -10,7 +10,10 @@ export function writeRegistry(dir: string, topology: Topology, idc: IdcPlan): vo
   for (const { name, object } of registryObjects(topology, idc)) save(dir, `${name}.yaml`, object);
 }
 
-/** Saves the WorkloadEntry of an instance with a weight (≥ 1): an endpoint edit, as an editor does it, by rename. */
+/**
+ * Saves the WorkloadEntry of an instance with a weight (≥ 1): an endpoint edit, as an editor does it, by
+ * rename.
+ */
 export function saveInstance(dir: string, topology: Topology, instance: InstancePlan, weight: number): void {
   save(dir, `workloadentry-${instance.name}.yaml`, workloadObject(topology, instance, weight));
 }

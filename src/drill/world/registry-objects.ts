@@ -29,8 +29,8 @@ export interface RegistryObject {
 }
 
 /**
- * The objects of an IDC's registry, without instances that register themselves. Without `crossing` the world has no DR group, so no
- * Group leaves its IDC.
+ * The objects of an IDC's registry, without instances that register themselves. Without `crossing` the world
+ * has no DR group, so no Group leaves its IDC.
  */
 export function registryObjects(topology: Topology, idc: IdcPlan): RegistryObject[] {
   const { groups, plan } = topology;

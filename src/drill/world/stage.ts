@@ -48,8 +48,8 @@ export interface StageOptions {
 }
 
 /**
- * Prepares a stage: claims addresses, makes its folder, starts its warden; no process of the world yet. Rejects
- * with MeshError that says in words what this machine lacks, having left nothing behind.
+ * Prepares a stage: claims addresses, makes its folder, starts its warden; no process of the world yet.
+ * Rejects with MeshError that says in words what this machine lacks, having left nothing behind.
  */
 export async function createStage(options: StageOptions): Promise<Stage> {
   const id = randomBytes(3).toString('hex');
@@ -59,7 +59,8 @@ export async function createStage(options: StageOptions): Promise<Stage> {
   const slot = await claimSlot((randomBytes(1)[0] as number) % 250);
   const topology = planTopology({ id, slot: slot.number, world: options.world });
   try {
-    // The xDS address of an IDC with a network exists only once that does; nobody else can listen on it before.
+    // The xDS address of an IDC with a network exists only once that does; nobody else can listen on it
+    // before.
     const addresses = listenAddresses(topology);
     await checkFree(addresses.filter(({ address }) => address.startsWith('127.')));
   } catch (reason) {
@@ -121,7 +122,10 @@ function needsNamespaces({ net, wan }: WorldPlan): boolean {
   return net !== undefined || wan === true;
 }
 
-/** Whether this machine lets us make a world. Throws MeshError 'unsupported' that says what is missing. `id` as a drill's. */
+/**
+ * Whether this machine lets us make a world. Throws MeshError 'unsupported' that says what is missing. `id`
+ * as a drill's.
+ */
 export function checkMachine(world: WorldPlan, id = randomBytes(3).toString('hex')): void {
   if (needsNamespaces(world)) checkNamespaces(`isthmus-${id}-probe`);
   if (world.wan) checkWan();

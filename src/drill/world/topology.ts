@@ -13,11 +13,17 @@ export interface GroupPlan {
   readonly annotations?: Readonly<Record<string, string>>;
   /** Calls that an instance works on at once, by IDC; one that is not named takes all at once. */
   readonly slots?: Readonly<Record<string, number>>;
-  /** Its instances register themselves by `isthmus run`; default: they stand in the registry's folder. Not for TCP. */
+  /**
+   * Its instances register themselves by `isthmus run`; default: they stand in the registry's folder. Not for
+   * TCP.
+   */
   readonly registers?: boolean;
   /** Its instances have names, which proxies look up at their IDC's own name server; default: addresses. */
   readonly named?: boolean;
-  /** It has a DR group of its own, with this more of its `spec` as its YAML says it; default: it shares one with the others. */
+  /**
+   * It has a DR group of its own, with this more of its `spec` as its YAML says it; default: it shares one
+   * with the others.
+   */
   readonly drGroup?: object;
   /** What its port speaks; default HTTP. An instance that speaks TCP has no sidecar beside it. */
   readonly protocol?: 'HTTP' | 'GRPC' | 'TCP';
@@ -25,7 +31,10 @@ export interface GroupPlan {
 
 /** The world that a drill asks for. */
 export interface WorldPlan {
-  /** Names of the IDCs, 1 to 6. The first has the addresses `127.1.SLOT.*`, the second `127.2.SLOT.*`, and so on. */
+  /**
+   * Names of the IDCs, 1 to 6. The first has the addresses `127.1.SLOT.*`, the second `127.2.SLOT.*`, and so
+   * on.
+   */
   readonly idcs: readonly string[];
   readonly groups: readonly GroupPlan[];
   /** Gateways of each kind in each IDC, 1 to 9; default 2. */
@@ -46,13 +55,21 @@ export interface WorldPlan {
   readonly exposeOutcome?: boolean;
   /** More arguments for each `isthmus serve`, such as `--loop-prevention off`. */
   readonly control?: readonly string[];
-  /** Keep what each control plane keeps (`--state`, `--registrations`) on a disk of its own, of so many KiB (needs root). */
+  /**
+   * Keep what each control plane keeps (`--state`, `--registrations`) on a disk of its own, of so many KiB
+   * (needs root).
+   */
   readonly diskKib?: number;
   /** Let the wall clocks of control planes be stepped. */
   readonly clocks?: boolean;
-  /** Put a network between the IDCs whose packets can be lost and delayed (needs root); not together with `net`. */
+  /**
+   * Put a network between the IDCs whose packets can be lost and delayed (needs root); not together with
+   * `net`.
+   */
   readonly wan?: boolean;
-  /** Put the instances of this IDC into network namespaces, so that their packets can be lost (needs root). */
+  /**
+   * Put the instances of this IDC into network namespaces, so that their packets can be lost (needs root).
+   */
   readonly net?: string;
 }
 
@@ -87,7 +104,9 @@ export interface EgressPlan extends ProxyPlan {
   readonly ingress: ListenAddress;
 }
 
-/** An instance: an application on a unix socket behind its own sidecar; of a TCP Group, the application alone. */
+/**
+ * An instance: an application on a unix socket behind its own sidecar; of a TCP Group, the application alone.
+ */
 export interface InstancePlan extends ProxyPlan {
   readonly group: GroupPlan;
   /** Where its sidecar, or the application, takes requests: what the registry knows of it. */
@@ -161,8 +180,8 @@ const ports = {
 } as const;
 
 /**
- * Lays out a world. Each IDC has its own part of the loopback network (Linux takes all of 127/8), so an address
- * tells whose it is; `slot` (0 to 249) keeps drills that run at once on one machine apart.
+ * Lays out a world. Each IDC has its own part of the loopback network (Linux takes all of 127/8), so an
+ * address tells whose it is; `slot` (0 to 249) keeps drills that run at once on one machine apart.
  */
 export function planTopology(options: {
   readonly id: string;
@@ -325,7 +344,10 @@ export function listenAddresses(topology: Topology): ListenAddress[] {
   ]);
 }
 
-/** Each HTTP listener of each Envoy that `runs`, such as `sh-a/egress-1 sidecar`: proxy, and the listener's role. */
+/**
+ * Each HTTP listener of each Envoy that `runs`, such as `sh-a/egress-1 sidecar`: proxy, and the listener's
+ * role.
+ */
 export function listenerNames(
   topology: Topology,
   runs: (proxy: ProxyPlan) => boolean = () => true,

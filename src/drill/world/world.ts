@@ -23,11 +23,14 @@ export interface World {
   start(parts: readonly Part[]): void;
   /** What runs for a part now. Throws RangeError when it was never started. */
   running(part: Part): Running;
-  /** Resolves when the parts can do their work. Rejects with MeshError 'unavailable', and the end of the log of the one that cannot. */
+  /**
+   * Resolves when the parts can do their work. Rejects with MeshError 'unavailable', and the end of the log
+   * of the one that cannot.
+   */
   ready(parts: readonly Part[], timeoutMs: number): Promise<void>;
   /**
-   * Resolves when one request has passed on each path: to each Group from each caller and through each ingress
-   * gateway, and if the world has a DR group, through each egress gateway to another IDC.
+   * Resolves when one request has passed on each path: to each Group from each caller and through each
+   * ingress gateway, and if the world has a DR group, through each egress gateway to another IDC.
    */
   warm(timeoutMs: number): Promise<void>;
 }
@@ -35,8 +38,8 @@ export interface World {
 const pollMs = 25;
 
 /**
- * A world of these parts; nothing is started yet. Waiting ends with `signal`'s reason when it aborts. `onRestart` is
- * called with an Envoy that has ended, just before it starts again.
+ * A world of these parts; nothing is started yet. Waiting ends with `signal`'s reason when it aborts.
+ * `onRestart` is called with an Envoy that has ended, just before it starts again.
  */
 export function createWorld(
   topology: Topology,
@@ -105,7 +108,9 @@ export function createWorld(
   };
 }
 
-/** The ways into an IDC, and the Groups that must answer there: through an egress those that another IDC has. */
+/**
+ * The ways into an IDC, and the Groups that must answer there: through an egress those that another IDC has.
+ */
 function entrancesOf({ groups, idcs, plan }: Topology, idc: IdcPlan) {
   const crossing = plan.crossing ?? true;
   const others = idcs.filter(({ name }) => name !== idc.name).flatMap(({ instances }) => instances);

@@ -150,7 +150,10 @@ export function parseTrafficAnnotations(annotations: Labels): {
 
 const none: GroupTraffic = {};
 
-/** The traffic settings that a ServiceEntry's own annotations give; they override its DrGroup's, field by field. */
+/**
+ * The traffic settings that a ServiceEntry's own annotations give; they override its DrGroup's, field by
+ * field.
+ */
 export function trafficFromAnnotations(entry: ServiceEntry): GroupTraffic {
   for (const key in entry.meta.annotations) {
     if (key.startsWith(annotationPrefix)) return parseTrafficAnnotations(entry.meta.annotations).traffic;

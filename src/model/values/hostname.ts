@@ -1,6 +1,6 @@
 /**
- * A host as it is compared: in small letters, as DNS and Envoy's routes do not tell capitals apart, and without the dot that stands
- * for the root (`example.org.`, RFC 1034, 3.1).
+ * A host as it is compared: in small letters, as DNS and Envoy's routes do not tell capitals apart, and
+ * without the dot that stands for the root (`example.org.`, RFC 1034, 3.1).
  */
 export function canonicalHost(text: string): string {
   return text.toLowerCase().replace(/\.$/, '');
@@ -23,8 +23,9 @@ export function* patternsOf(host: string): Generator<string> {
 }
 
 /**
- * What a host that somebody names from a namespace may mean, the likeliest first: itself, and where it is a short name,
- * as Istio resolves it, the service of that name in the namespace (`reviews` → `reviews.NAMESPACE.svc.cluster.local`).
+ * What a host that somebody names from a namespace may mean, the likeliest first: itself, and where it is a
+ * short name, as Istio resolves it, the service of that name in the namespace (`reviews` →
+ * `reviews.NAMESPACE.svc.cluster.local`).
  */
 export function meaningsOf(host: string, namespace: string): readonly string[] {
   return host.includes('.') || isWildcard(host) || namespace === ''
@@ -33,8 +34,8 @@ export function meaningsOf(host: string, namespace: string): readonly string[] {
 }
 
 /**
- * Whether requests for `wanted`, a host or a pattern for hosts, may be for the Group `host`: also where the Group's own host
- * is a pattern that covers what is wanted.
+ * Whether requests for `wanted`, a host or a pattern for hosts, may be for the Group `host`: also where the
+ * Group's own host is a pattern that covers what is wanted.
  */
 export function reaches(wanted: string, host: string): boolean {
   return covers(wanted, host) || (isWildcard(host) && covers(host, wanted));

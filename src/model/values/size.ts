@@ -1,4 +1,7 @@
-/** A number of bytes as Kubernetes writes quantities: `1048576`, `512Ki`, `4Mi`, `1G`. Source text of a pattern, for JSON Schemas too. */
+/**
+ * A number of bytes as Kubernetes writes quantities: `1048576`, `512Ki`, `4Mi`, `1G`. Source text of a
+ * pattern, for JSON Schemas too.
+ */
 export const sizePattern = /^[0-9]{1,12}(?:Ki|Mi|Gi|k|M|G)?$/;
 
 const unitBytes: Readonly<Record<string, number>> = {

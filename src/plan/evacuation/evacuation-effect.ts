@@ -21,8 +21,8 @@ export interface EvacuationEffect {
 }
 
 /**
- * `alone`: no DR group names another IDC; `no-hops`: no request of it may cross, by the hop limit of the DR group or of the mesh; `last`: every
- * other IDC is being evacuated.
+ * `alone`: no DR group names another IDC; `no-hops`: no request of it may cross, by the hop limit of the DR
+ * group or of the mesh; `last`: every other IDC is being evacuated.
  */
 export type StayReason = 'alone' | 'no-hops' | 'last';
 
@@ -75,8 +75,8 @@ export function evacuationEffect(
 }
 
 /**
- * Whether clients had better go to another IDC at once: all requests of all Groups leave this one. A Group that stays, and has instances
- * here, is not served elsewhere.
+ * Whether clients had better go to another IDC at once: all requests of all Groups leave this one. A Group
+ * that stays, and has instances here, is not served elsewhere.
  */
 export function sendsAllAway(
   view: MeshView,

@@ -15,7 +15,10 @@ export interface GroupRoom {
   readonly well: number;
   /** Requests that all of them work on at once; absent: nobody has said it. */
   readonly slots?: number;
-  /** The same before the evacuation that is in force, or that they come home from; absent: there is none, or nobody noted it. */
+  /**
+   * The same before the evacuation that is in force, or that they come home from; absent: there is none, or
+   * nobody noted it.
+   */
   readonly slotsBefore?: number;
   /** Of those who are well, what they work on at once. */
   readonly bears?: number;
@@ -29,7 +32,10 @@ export interface KnownHealth {
   readonly unreached?: ReadonlySet<string>;
   /** How many of a host's instances pass their checks; undefined: nobody asks them. */
   readonly goodOf?: (host: string) => number | undefined;
-  /** What a host's instances worked on at once before they were evacuated; undefined: they are not, or nobody noted it. */
+  /**
+   * What a host's instances worked on at once before they were evacuated; undefined: they are not, or nobody
+   * noted it.
+   */
   readonly slotsBeforeOf?: (host: string) => number | undefined;
 }
 

@@ -35,7 +35,10 @@ export function isLeftWholly({ idcs }: MeshView, leaving: readonly Leaving[], ow
   return whole.has(own) && [...idcs.keys()].some((idc) => !whole.has(idc));
 }
 
-/** The IDCs that a Group leaves, with the share, percent: of several evacuations of one IDC the highest counts. */
+/**
+ * The IDCs that a Group leaves, with the share, percent: of several evacuations of one IDC the highest
+ * counts.
+ */
 export function evacuatedIdcs(view: GroupView, leaving: readonly Leaving[]): ReadonlyMap<string, number> {
   const found = new Map<string, number>();
   for (const one of leaving)
@@ -45,8 +48,8 @@ export function evacuatedIdcs(view: GroupView, leaving: readonly Leaving[]): Rea
 }
 
 /**
- * The share of its requests that an IDC keeps of a Group, percent; undefined: all. Where every other IDC is being evacuated
- * too, nobody leaves: they would change places.
+ * The share of its requests that an IDC keeps of a Group, percent; undefined: all. Where every other IDC is
+ * being evacuated too, nobody leaves: they would change places.
  */
 export function planHomeShare(
   own: string,

@@ -11,8 +11,9 @@ export const healthDefaults = {
 } as const;
 
 /**
- * How instances are checked at a port; undefined: not at all. Health is of a port: a GRPC port is never asked by HTTP, as no
- * gRPC server answers that with 200, and an HTTP/1.1 port never by gRPC. A TCP port has no answer to either.
+ * How instances are checked at a port; undefined: not at all. Health is of a port: a GRPC port is never asked
+ * by HTTP, as no gRPC server answers that with 200, and an HTTP/1.1 port never by gRPC. A TCP port has no
+ * answer to either.
  */
 export function planHealth(port: ServicePort, health: GroupHealth | undefined): HealthCheck | undefined {
   if (health === undefined) return undefined;

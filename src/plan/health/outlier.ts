@@ -4,8 +4,9 @@ import type { GroupPlan, Outlier } from '../types.ts';
 /** What a Group gets that has no `outlierDetection`. Times in milliseconds. */
 export const outlierDefaults = {
   /**
-   * Few enough that a request's own tries get past two dead instances: four at the first proxy, two for each of them behind a peer
-   * listener. Envoy counts the end of a websocket as one, so that three that end together eject too, for a few seconds.
+   * Few enough that a request's own tries get past two dead instances: four at the first proxy, two for each
+   * of them behind a peer listener. Envoy counts the end of a websocket as one, so that three that end
+   * together eject too, for a few seconds.
    */
   consecutiveGatewayErrors: 3,
   /** A client's connection is lost with its last attempt, and no other proxy tries again for it. */
@@ -17,19 +18,26 @@ export const outlierDefaults = {
 } as const;
 
 /**
- * The same for a Group whose instances are checked: checks find who is down, and may take out all. What requests tell
- * finds the half-dead among the living: who passes checks and fails requests, and must not come back by the next check.
+ * The same for a Group whose instances are checked: checks find who is down, and may take out all. What
+ * requests tell finds the half-dead among the living: who passes checks and fails requests, and must not come
+ * back by the next check.
  */
 export const grayDefaults = {
-  /** Of 1 % of failures by chance once in 10,000,000,000 requests; three come once in 1,000,000 (docs/decisions/123-five-failures-in-a-row.md). */
+  /**
+   * Of 1 % of failures by chance once in 10,000,000,000 requests; three come once in 1,000,000
+   * (docs/decisions/123-five-failures-in-a-row.md).
+   */
   consecutiveGatewayErrors: 5,
-  /** The end of a websocket counts as one, and several may end together; a dead instance has as many in a moment. */
+  /**
+   * The end of a websocket counts as one, and several may end together; a dead instance has as many in a
+   * moment.
+   */
   consecutiveLocalOriginFailures: 20,
   failureShare: {
     percent: 4,
     /**
-     * Of 1 % an instance has 4 % of so many by chance once in 1,000 intervals, of 300 once in 16,000; of 20 once in 5. One
-     * that hangs is given few (docs/decisions/100-gray-failures.md).
+     * Of 1 % an instance has 4 % of so many by chance once in 1,000 intervals, of 300 once in 16,000; of 20
+     * once in 5. One that hangs is given few (docs/decisions/100-gray-failures.md).
      */
     requestsMin: 176,
     /** Of two, nobody can tell which one is sick. */
@@ -43,7 +51,10 @@ export const grayDefaults = {
   maxEjectionPercent: 50,
 } as const;
 
-/** Istio's, for the fields that an `outlierDetection` leaves out (OutlierDetection in its reference; Envoy's for the longest time). */
+/**
+ * Istio's, for the fields that an `outlierDetection` leaves out (OutlierDetection in its reference; Envoy's
+ * for the longest time).
+ */
 export const istioOutlierDefaults = {
   consecutive5xxErrors: 5,
   consecutiveGatewayErrors: 0,
@@ -69,8 +80,8 @@ export interface OutlierContext {
 }
 
 /**
- * What ejects an instance. A DestinationRule's `outlierDetection` means what Istio's does, with Istio's defaults; without one ours
- * holds. Either way nobody ejects the last instance who has nowhere else to go.
+ * What ejects an instance. A DestinationRule's `outlierDetection` means what Istio's does, with Istio's
+ * defaults; without one ours holds. Either way nobody ejects the last instance who has nowhere else to go.
  */
 export function planOutlier({ outlier: set }: TrafficPolicy, context: OutlierContext): Outlier {
   const { checked, leaves, protocol, timed } = context;

@@ -1,7 +1,10 @@
 import type { GroupTraffic } from '../../model/idc.ts';
 import type { CrossingIdc, ListenerRole, RetryPlan, RetryRule } from '../types.ts';
 
-/** RFC 9110, 9.2.1: what they do, they may do twice. PUT and DELETE may only once the first has ended, which a broken connection does not say. */
+/**
+ * RFC 9110, 9.2.1: what they do, they may do twice. PUT and DELETE may only once the first has ended, which a
+ * broken connection does not say.
+ */
 const safeMethods = ['GET', 'HEAD', 'OPTIONS', 'TRACE'] as const;
 
 /** What a Group gets that says nothing. */
@@ -20,21 +23,24 @@ export const trafficDefaults = {
 } as const;
 
 /**
- * Where tries are hedged the ingress hedges a crossing too, within this part of the caller's time, or the caller begins
- * another first. Where they are given up it does not: what takes this long would never be answered in time after a crossing.
+ * Where tries are hedged the ingress hedges a crossing too, within this part of the caller's time, or the
+ * caller begins another first. Where they are given up it does not: what takes this long would never be
+ * answered in time after a crossing.
  */
 const crossingPerTryPart = 0.4;
 
 /**
- * The rule for a body that is larger than what is kept. Nobody holds it back while no try is under way, and when it outgrows
- * what is kept meanwhile it is lost: so the second try begins at once
+ * The rule for a body that is larger than what is kept. Nobody holds it back while no try is under way, and
+ * when it outgrows what is kept meanwhile it is lost: so the second try begins at once
  * (docs/decisions/055-bodies-are-kept-and-memory-is-bounded.md).
  */
 export function atOnce(rule: RetryRule): RetryRule {
   return { ...rule, pauseMs: 1 };
 }
 
-/** The most tries that any request may make at instances: 4 at the first proxy times 2 at the peer ingress. */
+/**
+ * The most tries that any request may make at instances: 4 at the first proxy times 2 at the peer ingress.
+ */
 export const instanceTriesMax = 8;
 
 /** How an egress asks other IDCs for one request. */
@@ -56,8 +62,8 @@ const askingTriesMin = 4;
 const triesPerPriorityMax = 16;
 
 /**
- * How an egress asks these IDCs, each of which has so many ingress gateways. Envoy does not tell IDCs of one priority apart: there
- * are so many tries that all but the gateways of one cannot be all of them.
+ * How an egress asks these IDCs, each of which has so many ingress gateways. Envoy does not tell IDCs of one
+ * priority apart: there are so many tries that all but the gateways of one cannot be all of them.
  */
 export function planAsking(targets: readonly CrossingIdc[], gateways: (idc: string) => number): Asking {
   const priorities = [...Map.groupBy(targets, ({ priority }) => priority).values()];
@@ -85,8 +91,8 @@ const askNobody: Asking = { idcs: 0, tries: askingTriesMin, triesPerPriority: tr
 
 /**
  * The retry plan of one layer. Retries multiply, so just the first proxy has the full policy; the egress
- * repeats only what was never sent, and what one of several IDCs has nobody or no room for; the peer ingress tries once more
- * (docs/ARCHITECTURE.md, "one layer retries").
+ * repeats only what was never sent, and what one of several IDCs has nobody or no room for; the peer ingress
+ * tries once more (docs/ARCHITECTURE.md, "one layer retries").
  */
 export function planRetry(listener: ListenerRole, traffic: GroupTraffic, asking = askNobody): RetryPlan {
   const hedged = traffic.hedge ?? trafficDefaults.hedge;
@@ -133,8 +139,8 @@ export function planRetry(listener: ListenerRole, traffic: GroupTraffic, asking 
 }
 
 /**
- * The peer listener's plan for requests that have crossed more than once: what reached an instance is not tried
- * again here, or the tries of all the IDCs on the way would multiply.
+ * The peer listener's plan for requests that have crossed more than once: what reached an instance is not
+ * tried again here, or the tries of all the IDCs on the way would multiply.
  */
 export function planRetryUnsent(traffic: GroupTraffic): RetryPlan {
   const unsent = rule(['unsent'], 1, 2);

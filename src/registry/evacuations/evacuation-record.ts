@@ -38,8 +38,8 @@ export interface ToldRecord extends EvacuationRecord {
 }
 
 /**
- * Reads what a peer has said, in times of the clock that is at `now`: what is left of an evacuation is the same at both. A peer of an
- * earlier version does not say when; its times are taken as they are.
+ * Reads what a peer has said, in times of the clock that is at `now`: what is left of an evacuation is the
+ * same at both. A peer of an earlier version does not say when; its times are taken as they are.
  */
 export function readTold(raw: unknown, now: number): readonly EvacuationRecord[] {
   if (!Array.isArray(raw)) return [];
@@ -88,8 +88,8 @@ function readRecord(raw: unknown): readonly EvacuationRecord[] {
 }
 
 /**
- * Whether `theirs` counts and not `ours`; of two equal edits one that all control planes agree on, whatever their clocks make of its
- * times.
+ * Whether `theirs` counts and not `ours`; of two equal edits one that all control planes agree on, whatever
+ * their clocks make of its times.
  */
 export function isNewer(theirs: EvacuationRecord, ours: EvacuationRecord | undefined): boolean {
   if (ours === undefined || theirs.edit !== ours.edit) return theirs.edit > (ours?.edit ?? -1);

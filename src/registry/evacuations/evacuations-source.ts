@@ -27,13 +27,16 @@ export interface EvacuationPeer {
 /** Evacuations that were asked for over the API, as a source. */
 export interface EvacuationsSource extends Source {
   /**
-   * Puts an evacuation, or replaces it; resolves once it is on the disk and was pushed. Throws MeshError `invalid` for a spec
-   * with faults, `exhausted` for a new name when too many were put lately, `unavailable` when the disk fails or before `start`; then nothing has changed. With `isStanding` it throws
-   * `not-found` where none of the name is in force: what has ended meanwhile, here or at a peer, does not come back.
+   * Puts an evacuation, or replaces it; resolves once it is on the disk and was pushed. Throws MeshError
+   * `invalid` for a spec with faults, `exhausted` for a new name when too many were put lately, `unavailable`
+   * when the disk fails or before `start`; then nothing has changed. With `isStanding` it throws
+   * `not-found` where none of the name is in force: what has ended meanwhile, here or at a peer, does not
+   * come back.
    */
   put(name: string, spec: unknown, isStanding?: boolean): Promise<Evacuation>;
   /**
-   * Lets one that is in force end so many milliseconds from now. Throws MeshError `not-found` where none is, and as `put`.
+   * Lets one that is in force end so many milliseconds from now. Throws MeshError `not-found` where none is,
+   * and as `put`.
    */
   renew(name: string, forMs: number): Promise<void>;
   /** Ends an evacuation; whether there was one. Throws MeshError `unavailable`, as `put`. */

@@ -17,7 +17,9 @@ export interface Finding extends Omit<Problem, 'severity'> {
 
 /** What a folder holds, looked at once. */
 export interface FolderCheck {
-  /** Everything that is wrong, probably not meant, or good to know, by file; first what concerns the folder. */
+  /**
+   * Everything that is wrong, probably not meant, or good to know, by file; first what concerns the folder.
+   */
   readonly problems: readonly Finding[];
   /** The objects that would be in force. */
   readonly objects: readonly MeshObject[];
@@ -96,7 +98,10 @@ function draftsOf(folder: Folder, objects: readonly MeshObject[]): Drafts {
   return drafts;
 }
 
-/** Fields whose lints rest on nothing else of their object, so that a fault elsewhere in it says nothing of them. */
+/**
+ * Fields whose lints rest on nothing else of their object, so that a fault elsewhere in it says nothing of
+ * them.
+ */
 const alone: Readonly<Partial<Record<Kind, readonly PathPart[]>>> = {
   DrGroup: ['hosts'],
   DestinationRule: ['host'],

@@ -28,7 +28,10 @@ export interface Claims {
   compare(a: Claim, b: Claim): number;
 }
 
-/** Creates an empty set of claims. `incumbent` tells the file whose version of an object is in force: it counts first. */
+/**
+ * Creates an empty set of claims. `incumbent` tells the file whose version of an object is in force: it
+ * counts first.
+ */
 export function createClaims(incumbent: (key: string) => string | undefined): Claims {
   const files = new Map<string, readonly Entry[]>();
   const byKey = new Map<string, Claim[]>();

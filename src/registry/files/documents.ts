@@ -1,3 +1,4 @@
+import { breathe } from '../../base/breathe.ts';
 import type { MeshObject, Ref } from '../../model/object.ts';
 import { refKey } from '../../model/object.ts';
 import { type Fault, type PathPart, renderPath } from '../parse/fault.ts';
@@ -27,11 +28,14 @@ export interface Content {
   readonly entries: readonly Entry[];
   readonly problems: readonly Problem[];
   /**
-   * The texts of documents that are no YAML, or do not say which object they are: what the file held before and is not
-   * seen in it now may be one of them, so that it is not gone.
+   * The texts of documents that are no YAML, or do not say which object they are: what the file held before
+   * and is not seen in it now may be one of them, so that it is not gone.
    */
   readonly unclear: readonly string[];
-  /** Whether the file may go on where this ends: its last document is unclear, or faulty and cut within a line. */
+  /**
+   * Whether the file may go on where this ends: its last document is unclear, or faulty and cut within a
+   * line.
+   */
   readonly cut: boolean;
   /** True when at least one problem is an error. */
   readonly faulty: boolean;
@@ -62,11 +66,10 @@ const locatedMax = 200;
 
 /** So many characters are read before others have their turn: some 25 ms. */
 const slice = 256 * 1024;
-const breathe = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 /**
- * Reads the objects of a file, in slices of whole documents; never rejects. `file` is how messages name it. Documents whose
- * text stands in `previous` too are taken from there.
+ * Reads the objects of a file, in slices of whole documents; never rejects. `file` is how messages name it.
+ * Documents whose text stands in `previous` too are taken from there.
  */
 export async function readContent(file: string, text: string, previous?: Content): Promise<Content> {
   const documents = new Map<string, Document>();
@@ -196,7 +199,8 @@ function readDocument(file: string, text: string, line: number, exact: boolean):
       items.push({ at, entry: { key: refKey(ref), ref, origin, ...content } });
     }
   }
-  // What is to be filled in is the mistake; all else is what comes of it. What is no object at all is not meant to be filled in.
+  // What is to be filled in is the mistake; all else is what comes of it. What is no object at all is not
+  // meant to be filled in.
   const isObject = items.length > 0 || (isMap(raw) && raw.kind !== undefined);
   const isFaulty = faults.some(({ severity }) => severity === 'error');
   const placeholder = isFaulty && isObject ? placeholderFault(text) : undefined;

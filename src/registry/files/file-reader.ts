@@ -16,7 +16,9 @@ export interface FileState {
   held?: readonly Entry[];
   /** The code of the system error for which it cannot be read, or the reason in words. */
   trouble?: string;
-  /** Set while the file may be half-written: since when it looks as it does, and since when it is in doubt. */
+  /**
+   * Set while the file may be half-written: since when it looks as it does, and since when it is in doubt.
+   */
   doubt?: { signature: string; since: number; first: number };
 }
 
@@ -43,9 +45,9 @@ export interface Reader {
 }
 
 /**
- * Creates a reader of files below `root`; messages name them below `shown`. A text that ends within a line, is
- * no YAML or has faulty objects may be one that is just being written: it counts only once the file has stayed
- * the same for a moment.
+ * Creates a reader of files below `root`; messages name them below `shown`. A text that ends within a line,
+ * is no YAML or has faulty objects may be one that is just being written: it counts only once the file has
+ * stayed the same for a moment.
  */
 export function createReader(root: string, shown: string, rule: DoubtRule): Reader {
   const files = new Map<string, FileState>();
@@ -177,8 +179,8 @@ async function contentOf(
 }
 
 /**
- * What a file held before and does not show now, but may still hold: what an unclear document may be, by the name in its
- * text, or all where no name is in it, or where the file may have been cut.
+ * What a file held before and does not show now, but may still hold: what an unclear document may be, by the
+ * name in its text, or all where no name is in it, or where the file may have been cut.
  */
 function heldOf({ entries, unclear, cut }: Content, before: readonly Entry[]): readonly Entry[] {
   if (unclear.length === 0 && !cut) return [];

@@ -38,7 +38,10 @@ export const filesTiming: FilesTiming = {
 
 /** A folder of YAML as a source. */
 export interface FilesSource extends Source {
-  /** `deletionGuard.confirm`: the operator says that objects whose deletion is held are meant to be gone. While the folder cannot be read, these are all objects. */
+  /**
+   * `deletionGuard.confirm`: the operator says that objects whose deletion is held are meant to be gone.
+   * While the folder cannot be read, these are all objects.
+   */
   readonly facets: SourceFacets & { readonly deletionGuard: DeletionGuard };
 }
 
@@ -51,8 +54,9 @@ export interface FilesOptions {
 }
 
 /**
- * Creates the `files` source: a folder of YAML or JSON, watched. `start` rejects with a MeshError when the folder
- * is missing or unreadable. `seam` is for tests alone. docs/files-source.md says what is read when, and which deletions are held.
+ * Creates the `files` source: a folder of YAML or JSON, watched. `start` rejects with a MeshError when the
+ * folder is missing or unreadable. `seam` is for tests alone. docs/files-source.md says what is read when,
+ * and which deletions are held.
  */
 export function createFilesSource(options: FilesOptions, seam: Partial<FilesTiming> = {}): FilesSource {
   const { clock, logger = silentLogger } = options;

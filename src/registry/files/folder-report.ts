@@ -78,14 +78,16 @@ export function report(input: ReportInput): Problem[] {
   return problems;
 }
 
-/** A list of faults without those of objects that lack what may be missing for a fault that is told already. */
+/**
+ * A list of faults without those of objects that lack what may be missing for a fault that is told already.
+ */
 function firstCauses(faults: readonly CrossFault[], doubtful: ReadonlySet<Kind>): readonly CrossFault[] {
   return faults.filter(({ fault }) => fault.lacks === undefined || !doubtful.has(fault.lacks));
 }
 
 /**
- * The kinds of which an object may be missing for a fault of its own: what others say of its absence is no mistake of theirs.
- * Where a file or document cannot be read it may have been of any kind.
+ * The kinds of which an object may be missing for a fault of its own: what others say of its absence is no
+ * mistake of theirs. Where a file or document cannot be read it may have been of any kind.
  */
 export function doubtfulKinds({ unreadable, files, troubled, faults }: DoubtInput): ReadonlySet<Kind> {
   const states = [...troubled].map((path) => files.get(path)).filter((state) => state !== undefined);

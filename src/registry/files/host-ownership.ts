@@ -1,7 +1,9 @@
 import type { MeshObject } from '../../model/object.ts';
 import type { Fault } from '../parse/fault.ts';
 
-/** What only one object in force may have: the hosts that a DrGroup names. ServiceEntries of one host add up. */
+/**
+ * What only one object in force may have: the hosts that a DrGroup names. ServiceEntries of one host add up.
+ */
 export function namesOf(object: MeshObject): readonly string[] {
   return object.kind === 'DrGroup' ? object.spec.hosts : [];
 }

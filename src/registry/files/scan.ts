@@ -9,7 +9,9 @@ export interface Scan {
   readonly files: ReadonlyMap<string, string>;
   /** Path below the root ('' is the root) → identity, for each folder. */
   readonly folders: ReadonlyMap<string, string>;
-  /** Path below the root of what could not be looked at → the reason. What lies there is unknown, not gone. */
+  /**
+   * Path below the root of what could not be looked at → the reason. What lies there is unknown, not gone.
+   */
   readonly unreadable: ReadonlyMap<string, string>;
 }
 
@@ -23,7 +25,9 @@ export function isHidden(name: string): boolean {
   return name.startsWith('.');
 }
 
-/** Changes whenever a file does; equal signatures of different content would need one clock tick and one size. */
+/**
+ * Changes whenever a file does; equal signatures of different content would need one clock tick and one size.
+ */
 export function signatureOf(stats: Stats): string {
   return `${stats.dev}:${stats.ino}:${stats.size}:${stats.mtimeMs}:${stats.ctimeMs}`;
 }
@@ -33,7 +37,9 @@ export function identityOf(stats: Stats): string {
   return `${stats.dev}:${stats.ino}`;
 }
 
-/** Most folders that are looked at: links that lead to each other make more of a few than there is time for. */
+/**
+ * Most folders that are looked at: links that lead to each other make more of a few than there is time for.
+ */
 const foldersMax = 10_000;
 
 /**

@@ -26,7 +26,10 @@ export function excessOfText(text: string): string | undefined {
     : undefined;
 }
 
-/** Why a document that was read is not to be looked at: aliases within aliases stand for more than there is room for. */
+/**
+ * Why a document that was read is not to be looked at: aliases within aliases stand for more than there is
+ * room for.
+ */
 export function excessOfValue(text: string, value: unknown): string | undefined {
   if (countMatches(text, alias) === 0) return undefined;
   const { valuesMax } = yamlLimits;

@@ -63,8 +63,8 @@ function* markers(text: string): Generator<number> {
 }
 
 /**
- * The value of one document. Throws YamlFault where it is no YAML, also where one mapping has a key twice, and where it is
- * more than can be read at once (`yaml-limits.ts`).
+ * The value of one document. Throws YamlFault where it is no YAML, also where one mapping has a key twice,
+ * and where it is more than can be read at once (`yaml-limits.ts`).
  */
 export function loadDocument(text: string): unknown {
   const excess = excessOfText(text);

@@ -56,9 +56,9 @@ export const lastGoodTiming: LastGoodTiming = {
 };
 
 /**
- * Wraps a source. What it holds is written to disk when it changes; a start without it, or with next to nothing
- * in it, begins from there, says so, and lets the source take over when it is back. A source without a guard of
- * its own gets one: a loss of very many objects at once is held. `seam` is for tests alone.
+ * Wraps a source. What it holds is written to disk when it changes; a start without it, or with next to
+ * nothing in it, begins from there, says so, and lets the source take over when it is back. A source without
+ * a guard of its own gets one: a loss of very many objects at once is held. `seam` is for tests alone.
  */
 export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTiming> = {}): LastGoodSource {
   const { clock, idc, logger = silentLogger } = options;

@@ -1,4 +1,6 @@
-/** When objects that files no longer hold are deleted, and when their deletion is held. Times in milliseconds. */
+/**
+ * When objects that files no longer hold are deleted, and when their deletion is held. Times in milliseconds.
+ */
 export interface LossRule {
   /** How long nothing more may go missing before a deletion: a rename is a file that is gone for a moment. */
   readonly settleMs: number;

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, open, rename, stat, unlink, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { openRegular } from '../../base/bounded-file.ts';
+import { breathe } from '../../base/breathe.ts';
 import { MeshError } from '../../base/error.ts';
 import type { MeshObject } from '../../model/object.ts';
 
@@ -34,13 +35,10 @@ const version = 1;
 // Objects in a line: long enough that JSON is fast, short enough that no line keeps the process for long.
 const lineObjects = 500;
 
-/** Gives way to what else there is to do. */
-const breathe = () => new Promise<void>((resolve) => setImmediate(resolve));
-
 /**
- * Writes a snapshot in place of `file`, all or nothing: beside it, flushed to the disk, then renamed. It works in
- * slices, so that pushes go on meanwhile. Rejects with MeshError `unavailable` when the disk does not take it;
- * what was there stays.
+ * Writes a snapshot in place of `file`, all or nothing: beside it, flushed to the disk, then renamed. It
+ * works in slices, so that pushes go on meanwhile. Rejects with MeshError `unavailable` when the disk does
+ * not take it; what was there stays.
  */
 export async function writeSnapshot(
   file: string,
@@ -104,8 +102,8 @@ export async function confirmSnapshot(file: string, wallMs: number): Promise<voi
 }
 
 /**
- * Reads what a snapshot says of itself, and nothing else. Resolves to undefined when there is none. Rejects with
- * MeshError `invalid` when its first line is not one.
+ * Reads what a snapshot says of itself, and nothing else. Resolves to undefined when there is none. Rejects
+ * with MeshError `invalid` when its first line is not one.
  */
 export async function readHeader(file: string): Promise<Snapshot | undefined> {
   let handle: FileHandle;
@@ -128,9 +126,9 @@ export async function readHeader(file: string): Promise<Snapshot | undefined> {
 }
 
 /**
- * Reads a whole snapshot and checks it: length, hash, number of objects. Rejects with MeshError `invalid`, which
- * says what is wrong, unless all is right: it is never half of one that comes out. `onIdcs` gets the Idcs as soon
- * as the checks have passed, before the other objects are read.
+ * Reads a whole snapshot and checks it: length, hash, number of objects. Rejects with MeshError `invalid`,
+ * which says what is wrong, unless all is right: it is never half of one that comes out. `onIdcs` gets the
+ * Idcs as soon as the checks have passed, before the other objects are read.
  */
 export async function readSnapshot(
   file: string,

@@ -8,6 +8,9 @@ export interface Lint {
   readonly message: string;
   /** A warning unless given. A note tells of a limit that nobody can lift by a change of objects. */
   readonly severity?: 'note';
-  /** Kinds of objects that it lacks, or of which it counts too few: one of them may be missing for a fault of its own. */
+  /**
+   * Kinds of objects that it lacks, or of which it counts too few: one of them may be missing for a fault of
+   * its own.
+   */
   readonly lacks?: readonly Kind[];
 }

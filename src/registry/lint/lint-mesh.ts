@@ -34,8 +34,8 @@ interface Mesh {
 }
 
 /**
- * Looks at a whole mesh for what is allowed, but has no effect or not the one that was meant; `wallMs` is the time, in
- * milliseconds since the Unix epoch.
+ * Looks at a whole mesh for what is allowed, but has no effect or not the one that was meant; `wallMs` is the
+ * time, in milliseconds since the Unix epoch.
  */
 export function lintMesh(objects: Iterable<MeshObject>, wallMs: number): Lint[] {
   const all = [...objects];

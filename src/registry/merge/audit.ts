@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { breathe } from '../../base/breathe.ts';
 import type { Clock, Timer } from '../../base/clock.ts';
 import { type Change, type MeshObject, type Ref, refKey, refOf } from '../../model/object.ts';
 import type { Source } from '../source.ts';
@@ -24,9 +25,9 @@ export type Repairs = ReadonlyMap<number, readonly Change[]>;
 /** Compares what the sources hold with what the index has. */
 export interface Reconciler {
   /**
-   * One full comparison, in slices between which everything else goes on. Resolves to the changes that repair what
-   * differed in this comparison and, in just the same way, in the one before: what is still on its way differs only
-   * once. Stops early, with nothing, when the signal aborts.
+   * One full comparison, in slices between which everything else goes on. Resolves to the changes that repair
+   * what differed in this comparison and, in just the same way, in the one before: what is still on its way
+   * differs only once. Stops early, with nothing, when the signal aborts.
    */
   compare(signal: AbortSignal): Promise<Repairs>;
   /** An event came: what it names is not judged by a comparison that is under way. */
@@ -46,11 +47,9 @@ export const reconcileMs = 30_000;
 /** A slice ends after so many objects, or so many milliseconds: a push waits no longer for it. */
 export const slice = { objects: 500, ms: 10 } as const;
 
-const setImmediatePause = () => new Promise<void>((resolve) => setImmediate(resolve));
-
 /** Creates a reconciler. */
 export function createReconciler(options: ReconcileOptions): Reconciler {
-  const { sources, clock, breathe = setImmediatePause } = options;
+  const { sources, clock, breathe: pause = breathe } = options;
   let suspects = new Map<string, Difference>();
   /** What events named during a comparison; undefined between two. */
   let noted: Set<string> | undefined;
@@ -82,7 +81,7 @@ export function createReconciler(options: ReconcileOptions): Reconciler {
       if (difference !== undefined) found.set(...difference);
       looked += 1;
       if (looked < slice.objects && clock.now() - since < slice.ms) continue;
-      await breathe();
+      await pause();
       if (signal.aborted) return undefined;
       looked = 0;
       since = clock.now();

@@ -13,8 +13,8 @@ export interface Precedence {
 }
 
 /**
- * Creates it for sources by rank. Two sources may hold an object of one kind, namespace and name: the one of the
- * lower rank counts, the other one waits and takes its place when it goes.
+ * Creates it for sources by rank. Two sources may hold an object of one kind, namespace and name: the one of
+ * the lower rank counts, the other one waits and takes its place when it goes.
  */
 export function createPrecedence(names: readonly string[]): Precedence {
   if (names.length < 2) return { admit: (_, batch) => batch, rankOf: () => 0, problems: () => [] };

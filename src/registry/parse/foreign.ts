@@ -2,9 +2,9 @@ import { closest } from '../../base/suggest.ts';
 import type { RawMap } from './fields.ts';
 
 /**
- * The kind of a document that is for somebody else: an object of another API group, as files hold them beside Istio's
- * (Namespace, Deployment, a custom resource), or a file of Kustomize. Undefined where it may be meant for Isthmus: its
- * group or its kind are close to what Isthmus reads.
+ * The kind of a document that is for somebody else: an object of another API group, as files hold them beside
+ * Istio's (Namespace, Deployment, a custom resource), or a file of Kustomize. Undefined where it may be meant
+ * for Isthmus: its group or its kind are close to what Isthmus reads.
  */
 export function foreignKind(raw: RawMap, kinds: readonly string[]): string | undefined {
   const { apiVersion, kind } = raw;

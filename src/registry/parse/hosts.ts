@@ -21,7 +21,10 @@ export function isDnsName(text: string): boolean {
   return text.length <= 253 && text.split('.').every((label) => dnsLabel.test(label));
 }
 
-/** A host of a ServiceEntry or DestinationRule, as `canonicalHost` gives it: a DNS name, or `*.` before one. `*` alone is none. */
+/**
+ * A host of a ServiceEntry or DestinationRule, as `canonicalHost` gives it: a DNS name, or `*.` before one.
+ * `*` alone is none.
+ */
 export function isHost(text: string): boolean {
   return isDnsName(text.startsWith('*.') ? text.slice(2) : text);
 }

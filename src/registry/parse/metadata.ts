@@ -62,7 +62,10 @@ export function checkLabels(at: Fields, key: string, labels: Labels): void {
   }
 }
 
-/** Reads `metadata`. Undefined when the name or the namespace cannot be told: then nobody knows which object it is. */
+/**
+ * Reads `metadata`. Undefined when the name or the namespace cannot be told: then nobody knows which object
+ * it is.
+ */
 export function parseMeta(root: Fields, kind: Kind, origin: string): Meta | undefined {
   const fields = root.map('metadata');
   if (fields === undefined) {

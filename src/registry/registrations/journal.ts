@@ -1,8 +1,8 @@
 import { type Clock, sleep } from '../../base/clock.ts';
 
 /**
- * Keys that are not there any more are remembered up to this many; who asks from before that gets everything. Peers ask each second:
- * it is as much as goes in one.
+ * Keys that are not there any more are remembered up to this many; who asks from before that gets everything.
+ * Peers ask each second: it is as much as goes in one.
  */
 export const spareMax = 1_000;
 

@@ -1,12 +1,16 @@
 import type { Clock, Timer } from '../../base/clock.ts';
 
 /**
- * What is known of a lease: `running`: a sign of life came within its time; `unsure`: none did, but this process could
- * not have heard it (it has just started, or stood still), so it is given time; `none`: it ran out, or never began here.
+ * What is known of a lease: `running`: a sign of life came within its time; `unsure`: none did, but this
+ * process could not have heard it (it has just started, or stood still), so it is given time; `none`: it ran
+ * out, or never began here.
  */
 export type LeaseState = 'running' | 'unsure' | 'none';
 
-/** Leases by key: who has given no sign of life for too long. In memory alone, as every start begins them anew. */
+/**
+ * Leases by key: who has given no sign of life for too long. In memory alone, as every start begins them
+ * anew.
+ */
 export interface LeaseClock {
   /** A sign of life: the lease runs for `ttlMs` from now. */
   renew(key: string, ttlMs: number): void;
@@ -40,8 +44,8 @@ interface Lease {
 }
 
 /**
- * Creates the clock of leases. When a look comes late because this process itself stood still (a suspended machine, a
- * blocked loop), nobody could renew meanwhile: all leases are longer by that time.
+ * Creates the clock of leases. When a look comes late because this process itself stood still (a suspended
+ * machine, a blocked loop), nobody could renew meanwhile: all leases are longer by that time.
  */
 export function createLeaseClock(clock: Clock, listener: LeaseListener): LeaseClock {
   const leases = new Map<string, Lease>();

@@ -7,7 +7,10 @@ import type { Commit, Opened, StoreAnswer } from './lease-worker.ts';
 export interface LeaseStore {
   /** What it had when it was opened; proxies that were remembered, by node id. */
   readonly opened: Opened;
-  /** Resolves when the commit is on the disk. One at a time. Throws MeshError `unavailable`; then nothing changed. */
+  /**
+   * Resolves when the commit is on the disk. One at a time. Throws MeshError `unavailable`; then nothing
+   * changed.
+   */
   commit(commit: Commit): Promise<void>;
   /** Lets the file go; what was asked before is still written. */
   close(): Promise<void>;

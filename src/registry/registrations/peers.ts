@@ -61,16 +61,16 @@ export interface Self {
 /** The other control planes of this IDC, whose registrations are taken over for as long as this one runs. */
 export interface Peers {
   /**
-   * Begins to ask. Resolves when what they have is here: each has answered, or `startWait` has passed. A control plane
-   * that has never had all there was waits for one that has; where there is none, for as long as it takes any to
-   * answer and for `startWait`.
+   * Begins to ask. Resolves when what they have is here: each has answered, or `startWait` has passed. A
+   * control plane that has never had all there was waits for one that has; where there is none, for as long
+   * as it takes any to answer and for `startWait`.
    */
   follow(self: Self, signal: AbortSignal): Promise<void>;
   /** What `follow` still waits for; undefined when it has resolved, or was not called. */
   waiting(): PeerWait | undefined;
   /**
-   * The peer that keeps this life: its lease runs there, or may; or did when the peer was last heard, and no sign of
-   * life came here. `runsUntil`: until when the last sign of life here counts.
+   * The peer that keeps this life: its lease runs there, or may; or did when the peer was last heard, and no
+   * sign of life came here. `runsUntil`: until when the last sign of life here counts.
    */
   keeper(key: string, generation: number, runsUntil: number | undefined): string | undefined;
   /** Whether the lease of this life runs at a peer that answers, other than the one with this id. */
@@ -80,8 +80,8 @@ export interface Peers {
   /** A peer has taken over everything up to a revision of this control plane. */
   confirmed(id: string, revision: number): void;
   /**
-   * Waits until each peer that answers has taken over `revision`, and until none of its proxies has this life any
-   * more; at most `timeoutMs`. Resolves to those that still have it, and to those that do not answer.
+   * Waits until each peer that answers has taken over `revision`, and until none of its proxies has this life
+   * any more; at most `timeoutMs`. Resolves to those that still have it, and to those that do not answer.
    */
   rid(
     what: { readonly key: RegistrationKey; readonly generation: number; readonly revision: number },

@@ -20,13 +20,13 @@ export function hasDeregistered({ state, expired }: Registration): boolean {
 }
 
 /**
- * What stands after another control plane told what stands there; undefined: nothing. The same object as `ours` when
- * nothing changed. Pure, and in whatever order records come, replicas end with the same.
+ * What stands after another control plane told what stands there; undefined: nothing. The same object as
+ * `ours` when nothing changed. Pure, and in whatever order records come, replicas end with the same.
  *
- * A higher generation counts. Within one life a deregistration counts, then the record that was changed more often. A
- * life that another control plane let go because its lease ran out goes here too, unless its lease runs somewhere. One
- * that is not here is taken over, unless this control plane has had it and let it go, and its lease runs nowhere:
- * nothing comes back merely because somebody has not heard that it went.
+ * A higher generation counts. Within one life a deregistration counts, then the record that was changed more
+ * often. A life that another control plane let go because its lease ran out goes here too, unless its lease
+ * runs somewhere. One that is not here is taken over, unless this control plane has had it and let it go, and
+ * its lease runs nowhere: nothing comes back merely because somebody has not heard that it went.
  */
 export function merge(
   ours: Registration | undefined,

@@ -3,7 +3,9 @@ import type { LeaseState } from './lease-clock.ts';
 import { originOf, type Registration, type RegistrationInput, type RegistrationKey } from './registration.ts';
 import { merge, mergeAbsence } from './registration-merge.ts';
 
-/** Something that is to happen to a registration. A generation that is absent means whichever life is there. */
+/**
+ * Something that is to happen to a registration. A generation that is absent means whichever life is there.
+ */
 export type RegistrationOp =
   | { readonly type: 'register'; readonly key: RegistrationKey; readonly input: RegistrationInput }
   | { readonly type: 'drain'; readonly key: RegistrationKey; readonly generation?: number | undefined }
@@ -36,14 +38,17 @@ export interface RuleContext {
   readonly wallMs: number;
   /** No proxy has it. */
   readonly isFree: boolean;
-  /** For a merge: the id of this control plane, and whether its lease runs, but for where the record comes from. */
+  /**
+   * For a merge: the id of this control plane, and whether its lease runs, but for where the record comes
+   * from.
+   */
   readonly self?: string;
   readonly runsElsewhere?: boolean;
 }
 
 /**
- * Decides what an op does to the registration that stands, if any: pure. Throws MeshError `conflict` when a newer life has the name
- * or this life has deregistered, `not-found` when there is nothing to drain.
+ * Decides what an op does to the registration that stands, if any: pure. Throws MeshError `conflict` when a
+ * newer life has the name or this life has deregistered, `not-found` when there is nothing to drain.
  */
 export function decide(
   standing: Registration | undefined,

@@ -13,9 +13,9 @@ export interface RegistrationKey {
 
 /**
  * Where a registration stands:
- * `ready`: takes requests; `draining`: takes none any more and stays registered; `leaving`: is to go, and some
- * proxy may still have it; `gone`: every proxy was rid of it, kept for a while so that a late request of the
- * same life cannot bring it back.
+ * `ready`: takes requests; `draining`: takes none any more and stays registered; `leaving`: is to go, and
+ * some proxy may still have it; `gone`: every proxy was rid of it, kept for a while so that a late request of
+ * the same life cannot bring it back.
  */
 export type RegistrationState = 'ready' | 'draining' | 'leaving' | 'gone';
 
@@ -95,7 +95,10 @@ function parseTtl(fields: Fields): number {
   return ttlMs ?? ttlMsRange.default;
 }
 
-/** The WorkloadEntry that a registration is to the mesh. Where it names no locality it stands in `idc`, the control plane's. */
+/**
+ * The WorkloadEntry that a registration is to the mesh. Where it names no locality it stands in `idc`, the
+ * control plane's.
+ */
 export function workloadOf(registration: Registration, idc: string): WorkloadEntry {
   const { namespace, name, spec } = registration;
   const meta = { namespace, name, labels: {}, annotations: {}, origin: originOf(registration) };

@@ -37,14 +37,15 @@ export interface Registered {
 /** Instances that register themselves, as a source. */
 export interface RegistrationsSource extends Source {
   /**
-   * Does what is asked; resolves once it is on the disk and the mesh has been told. Ops on one name happen in the
-   * order of the calls. Undefined: there is no such registration (any more). Throws MeshError: those of `decide`, or
+   * Does what is asked; resolves once it is on the disk and the mesh has been told. Ops on one name happen in
+   * the order of the calls. Undefined: there is no such registration (any more). Throws MeshError: those of
+   * `decide`, or
    * `unavailable` when the disk fails or before `start`; then nothing has changed.
    */
   submit(op: ClientOp): Promise<Registered | undefined>;
   /**
-   * A sign of life. Not written to disk: a restart begins all leases anew. Throws MeshError `not-found` when it
-   * must register (again), `conflict` when a newer life has the name.
+   * A sign of life. Not written to disk: a restart begins all leases anew. Throws MeshError `not-found` when
+   * it must register (again), `conflict` when a newer life has the name.
    */
   renew(key: RegistrationKey, generation: number | undefined): Registered;
   /** Throws MeshError `unavailable` before `start`, as `list` does: what is not read yet is not absent. */
@@ -60,8 +61,8 @@ export interface RegistrationsSource extends Source {
   /** What another control plane of this IDC asks for. Throws MeshError `unavailable` before `start`. */
   replica(ask: ReplicaAsk, signal: AbortSignal): Promise<ReplicaAnswer>;
   /**
-   * Waits until no proxy of the other control planes has a life that went here, at most `timeoutMs`. Resolves to the
-   * control planes of which some still has it, and to those that do not answer and are not waited for.
+   * Waits until no proxy of the other control planes has a life that went here, at most `timeoutMs`. Resolves
+   * to the control planes of which some still has it, and to those that do not answer and are not waited for.
    */
   ridElsewhere(
     key: RegistrationKey,

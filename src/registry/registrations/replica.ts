@@ -1,3 +1,4 @@
+import { breathe } from '../../base/breathe.ts';
 import { MeshError } from '../../base/error.ts';
 import type { LeaseState } from './lease-clock.ts';
 import type { Registration, RegistrationKey } from './registration.ts';
@@ -54,9 +55,6 @@ const leaseStates: readonly LeaseState[] = ['running', 'unsure', 'none'];
 
 /** So many items are read, or merged, before others have their turn. */
 export const replicaSlice = 250;
-
-/** Lets others have their turn. */
-export const breathe = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 /** Reads an answer, in slices; what another version added is left out. Throws MeshError `invalid`. */
 export async function readReplicaAnswer(raw: unknown): Promise<ReplicaAnswer> {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { breathe } from '../../base/breathe.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
 import { createJournal } from './journal.ts';
@@ -6,7 +7,7 @@ import { createLeaseClock, type LeaseClock } from './lease-clock.ts';
 import { createPeers, type Peers, type PeerTimes } from './peers.ts';
 import { keyOfText, keyText, type Registration } from './registration.ts';
 import { isLive, type RegistrationOp, type RuleContext } from './registration-rules.ts';
-import { breathe, type PeerLink, type ReplicaAnswer, type ReplicaAsk, replicaSlice } from './replica.ts';
+import { type PeerLink, type ReplicaAnswer, type ReplicaAsk, replicaSlice } from './replica.ts';
 
 /** What the other control planes of an IDC are, and how they are treated. */
 export interface ReplicationSettings {

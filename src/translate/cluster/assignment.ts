@@ -16,8 +16,8 @@ type LbEndpoint = envoy.config.endpoint.v3.LbEndpoint;
 const overprovisioningFactor = 200;
 
 /**
- * The same of a Group that keeps a share of its requests: with all instances healthy the next priority gets the rest. Envoy
- * takes no 0; what keeps nothing has last resorts alone, for which 200 holds again.
+ * The same of a Group that keeps a share of its requests: with all instances healthy the next priority gets
+ * the rest. Envoy takes no 0; what keeps nothing has last resorts alone, for which 200 holds again.
  */
 function factorOf({ homeShare = 0 }: GroupPlan): number {
   return homeShare === 0 ? overprovisioningFactor : homeShare;
@@ -40,7 +40,9 @@ export function buildInstancesAssignment(plan: GroupPlan): ClusterLoadAssignment
   );
 }
 
-/** The same instances at the port where they are asked for their health; for Groups where it is another one. */
+/**
+ * The same instances at the port where they are asked for their health; for Groups where it is another one.
+ */
 export function buildChecksAssignment(plan: GroupPlan, port: number): ClusterLoadAssignment {
   return assignment(
     checksCluster(plan.group),
@@ -91,7 +93,10 @@ function isAmong(leftOut: readonly LeftOut[], at: ListenAddress): boolean {
   return leftOut.some(({ address, port }) => address === at.address && port === at.port);
 }
 
-/** Other IDCs' ingress gateways for a Group, most preferred IDC first, each with the visited sets that may take it. */
+/**
+ * Other IDCs' ingress gateways for a Group, most preferred IDC first, each with the visited sets that may
+ * take it.
+ */
 export function buildIdcsAssignment(
   plan: GroupPlan,
   crossing: Crossing,
@@ -123,7 +128,9 @@ function permitMetadata(permits: Crossing['permits'], idc: string): Pick<LbEndpo
   return { metadata: { filter_metadata: { 'envoy.lb': { [visitedKey]: visited } } } };
 }
 
-/** Gateways of one IDC share its weight; divisible by 1 to 8, so that IDCs of different size still compare. */
+/**
+ * Gateways of one IDC share its weight; divisible by 1 to 8, so that IDCs of different size still compare.
+ */
 const weightUnit = 840;
 
 /** A gateway's weight, so that the sum over its IDC's gateways is in proportion to the IDC's own. */

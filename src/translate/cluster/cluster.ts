@@ -30,8 +30,8 @@ type HttpProtocolOptions = envoy.extensions.upstreams.http.v3.HttpProtocolOption
 
 /**
  * The Group's instances in this IDC. The only cluster that ejects instances, and the only one with active
- * health checks, so that neither ever touches a gateway. `spillLimit`: requests from other IDCs that it has in work at once, at an
- * ingress that is not told by RTDS (`runtime.ts`).
+ * health checks, so that neither ever touches a gateway. `spillLimit`: requests from other IDCs that it has
+ * in work at once, at an ingress that is not told by RTDS (`runtime.ts`).
  */
 export function buildInstancesCluster(
   plan: GroupPlan,
@@ -64,8 +64,9 @@ export function buildInstancesCluster(
 }
 
 /**
- * The instances at the port where they are asked for their health, where it is another one: for the peer listener, which
- * passes other IDCs' checks on. It checks as the cluster of instances does, so that an instance that is well answers.
+ * The instances at the port where they are asked for their health, where it is another one: for the peer
+ * listener, which passes other IDCs' checks on. It checks as the cluster of instances does, so that an
+ * instance that is well answers.
  */
 export function buildChecksCluster(plan: GroupPlan, health: HealthCheck, port: number): Cluster {
   return {
@@ -100,9 +101,10 @@ function instancesHttp(
 }
 
 /**
- * Instances first, then the egress gateways, as the first proxy's path has them: the two clusters' priorities in a row. They are clusters apart,
- * and not priorities of one, so that ejecting instances can never eject the last gateway, and so that the
- * gateways are pushed once for all Groups (docs/decisions/001-egress-as-a-cluster-of-its-own.md).
+ * Instances first, then the egress gateways, as the first proxy's path has them: the two clusters' priorities
+ * in a row. They are clusters apart, and not priorities of one, so that ejecting instances can never eject
+ * the last gateway, and so that the gateways are pushed once for all Groups
+ * (docs/decisions/001-egress-as-a-cluster-of-its-own.md).
  */
 export function buildFailoverCluster(plan: GroupPlan): Cluster {
   return {
@@ -121,16 +123,19 @@ export function buildFailoverCluster(plan: GroupPlan): Cluster {
   };
 }
 
-/** One priority of the aggregate. A TCP Group has an aggregate also where it never leaves its IDC (`tcp-listener.ts`). */
+/**
+ * One priority of the aggregate. A TCP Group has an aggregate also where it never leaves its IDC
+ * (`tcp-listener.ts`).
+ */
 function clusterOf({ kind }: Target, { protocol, group }: GroupPlan): string {
   if (kind === 'instances') return instancesCluster(group);
   return protocol === 'tcp' ? tunnelName(group) : egressCluster;
 }
 
 /**
- * The egress gateways of this IDC, one cluster for all Groups. Those that cannot be reached are ejected, all but
- * the last (Kuma 8297), and none for what it answers: that comes from beyond it, and with the living gateway
- * ejected for it the dead one could not be.
+ * The egress gateways of this IDC, one cluster for all Groups. Those that cannot be reached are ejected, all
+ * but the last (Kuma 8297), and none for what it answers: that comes from beyond it, and with the living
+ * gateway ejected for it the dead one could not be.
  */
 export function buildEgressCluster(): Cluster {
   return {
@@ -145,8 +150,8 @@ export function buildEgressCluster(): Cluster {
 
 /**
  * Other IDCs' ingress gateways for one Group. Of its endpoints a request may take those whose subset has the
- * IDCs that it has visited; for a set that is not known there are none. Ejects a gateway that it cannot connect
- * to, all but the last, and none for what it answers: answers come from beyond it
+ * IDCs that it has visited; for a set that is not known there are none. Ejects a gateway that it cannot
+ * connect to, all but the last, and none for what it answers: answers come from beyond it
  * (docs/decisions/002-egress-ejects-the-unreachable.md). Health checks pass through the gateway to the
  * Group's instances: one that fails says that this IDC has nobody for this Group.
  */
@@ -163,7 +168,9 @@ export function buildIdcsCluster(plan: GroupPlan, crossing: Crossing): Cluster {
   };
 }
 
-/** Chooses endpoints by the request's visited set; `header_to_metadata` puts it there (`http-listener.ts`). */
+/**
+ * Chooses endpoints by the request's visited set; `header_to_metadata` puts it there (`http-listener.ts`).
+ */
 const byVisited: envoy.config.cluster.v3.Cluster.LbSubsetConfig = {
   fallback_policy: 'NO_FALLBACK',
   // An endpoint's metadata lists all sets with which it may be taken.
@@ -220,8 +227,9 @@ const gatewayConnection: Connection = {
 type Seconds = `${number}s`;
 
 /**
- * HTTP/2 PING (RFC 9113, 6.7) finds a peer that is gone without a word, or hangs: any frame of it within `timeout` shows that it
- * lives. Between our own proxies only: servers of gRPC end a connection that is asked more often than each five minutes.
+ * HTTP/2 PING (RFC 9113, 6.7) finds a peer that is gone without a word, or hangs: any frame of it within
+ * `timeout` shows that it lives. Between our own proxies only: servers of gRPC end a connection that is asked
+ * more often than each five minutes.
  */
 function ping(
   interval: Seconds,
@@ -247,8 +255,9 @@ function gatewayHttp(silenceMs = 2_000): ReturnType<typeof httpUpstream> {
 }
 
 /**
- * For gateways: only a connection that fails or breaks, or a gateway that is silent, counts. Envoy counts a stream that is
- * reset as one, and the end of a websocket is one beyond HTTP/2 (docs/decisions/086-ends-that-count-as-failures.md): so not two in a row.
+ * For gateways: only a connection that fails or breaks, or a gateway that is silent, counts. Envoy counts a
+ * stream that is reset as one, and the end of a websocket is one beyond HTTP/2
+ * (docs/decisions/086-ends-that-count-as-failures.md): so not two in a row.
  */
 const unreachable: Outlier = {
   consecutiveLocalOriginFailures: 5,
@@ -258,7 +267,10 @@ const unreachable: Outlier = {
   maxEjectionPercent: { sidecar: 99, ingress: 99 },
 };
 
-/** Of all gateways the dead one has the fewest requests: by least requests it would be taken first, also by retries. */
+/**
+ * Of all gateways the dead one has the fewest requests: by least requests it would be taken first, also by
+ * retries.
+ */
 const gatewayBalancing = 'ROUND_ROBIN';
 
 function outlierDetection(
@@ -306,8 +318,8 @@ function outlierDetection(
 type Thresholds = envoy.config.cluster.v3.CircuitBreakers.Thresholds;
 
 /**
- * Breakers of a cluster. At an ingress requests of own clients have priority HIGH and those from other IDCs DEFAULT (`fromOthers`
- * says in what theirs differ): each priority has breakers and connections of its own.
+ * Breakers of a cluster. At an ingress requests of own clients have priority HIGH and those from other IDCs
+ * DEFAULT (`fromOthers` says in what theirs differ): each priority has breakers and connections of its own.
  */
 function circuitBreakers(
   connection: Connection,
@@ -337,7 +349,10 @@ function circuitBreakers(
   };
 }
 
-/** TCP_USER_TIMEOUT (tcp(7)): what was sent must be confirmed within this time. It says nothing of when the answer comes. */
+/**
+ * TCP_USER_TIMEOUT (tcp(7)): what was sent must be confirmed within this time. It says nothing of when the
+ * answer comes.
+ */
 function userTimeout(ms: number): envoy.config.core.v3.SocketOption {
   return {
     description: 'TCP_USER_TIMEOUT',

@@ -26,7 +26,10 @@ function slowStart(loadBalancer: GroupPlan['loadBalancer'], warmup: Warmup): Clu
   return loadBalancer === 'LEAST_REQUEST' ? { least_request_lb_config: { slow_start_config } } : {};
 }
 
-/** What of a request its instance is chosen by. Only the first proxy sets a cookie, and only it sees the client's address. */
+/**
+ * What of a request its instance is chosen by. Only the first proxy sets a cookie, and only it sees the
+ * client's address.
+ */
 export function hashing({ hash }: GroupPlan, listener: ListenerRole): Pick<RouteAction, 'hash_policy'> {
   const isFirst = listener === 'outbound' || listener === 'edge';
   if (hash === undefined || (!isFirst && listener !== 'peer')) return {};

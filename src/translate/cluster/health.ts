@@ -41,8 +41,8 @@ export function instanceCheck(plan: GroupPlan, health: HealthCheck): EnvoyCheck 
 }
 
 /**
- * How the egress checks a Group in another IDC, through its ingress gateways: with the question of the instances, so that
- * both take the same answer for healthy.
+ * How the egress checks a Group in another IDC, through its ingress gateways: with the question of the
+ * instances, so that both take the same answer for healthy.
  */
 export function crossingChecks(plan: GroupPlan, check: CrossingCheck): EnvoyCheck[] {
   if (plan.health === undefined) return [];
@@ -82,9 +82,9 @@ export function crossingChecks(plan: GroupPlan, check: CrossingCheck): EnvoyChec
 
 /**
  * Where another IDC's egress asks whether this one has anybody for the Group: a check of a local instance. It
- * carries no trail and leads nowhere else, so the trail filter does not run for it. It is tried twice at once: nothing but a
- * question may come this way, so no other method does, and the mark of gRPC's is taken off what comes from outside
- * (`client-address.ts`).
+ * carries no trail and leads nowhere else, so the trail filter does not run for it. It is tried twice at
+ * once: nothing but a question may come this way, so no other method does, and the mark of gRPC's is taken
+ * off what comes from outside (`client-address.ts`).
  */
 export function buildHealthRoute(plan: GroupPlan, health: HealthCheck): Route {
   const { question } = health;

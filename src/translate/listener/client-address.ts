@@ -18,8 +18,9 @@ export interface ClientChain {
 const forwardedHeaders = [{ prefix: 'x-forwarded-' }, { exact: 'forwarded' }, { exact: 'x-real-ip' }];
 
 /**
- * Headers by which a proxy is told how to retry and to time a request, what a workload speaks, that it is asked for health, or what became
- * of a try: the Group and other proxies say that, and nobody else. The trail is the filters' to judge.
+ * Headers by which a proxy is told how to retry and to time a request, what a workload speaks, that it is
+ * asked for health, or what became of a try: the Group and other proxies say that, and nobody else. The trail
+ * is the filters' to judge.
  */
 const proxyHeaders = [
   { prefix: 'x-envoy-' },
@@ -52,8 +53,9 @@ function without(
 export const fromWorkload: Partial<HttpConnectionManager> = without(proxyHeaders);
 
 /**
- * The filter chains of the edge. Trusted proxies say who the client is, in X-Forwarded-*; whatever others say of that is
- * taken off. With PROXY protocol others are not let in where the proxies are named: they would say who they are.
+ * The filter chains of the edge. Trusted proxies say who the client is, in X-Forwarded-*; whatever others say
+ * of that is taken off. With PROXY protocol others are not let in where the proxies are named: they would say
+ * who they are.
  */
 export function clientChains(policy: EdgePolicy): readonly ClientChain[] {
   const { trustedProxies, proxyProtocol } = policy;

@@ -10,9 +10,10 @@ export const metadataNamespace = 'isthmus';
 export const outcomeInMetadata = `%DYNAMIC_METADATA(${metadataNamespace}:outcome)%`;
 
 /**
- * Keeps Isthmus's own headers from clients: all that begin with its prefix, or, where the outcome is to be seen, the
- * others. Responses pass filters in reverse, so the outcome is first kept for the access log. These are filters, and
- * not `response_headers_to_remove` of the routes, which Envoy applies before it words its own answers.
+ * Keeps Isthmus's own headers from clients: all that begin with its prefix, or, where the outcome is to be
+ * seen, the others. Responses pass filters in reverse, so the outcome is first kept for the access log. These
+ * are filters, and not `response_headers_to_remove` of the routes, which Envoy applies before it words its
+ * own answers.
  */
 export function edgeFilters(exposeOutcome: boolean): readonly HttpFilter[] {
   const hidden = ownHeaders.filter((header) => header !== outcomeHeader);

@@ -24,7 +24,9 @@ export const routerFilter: HttpFilter = {
 
 const removeOwn = { remove_on_match: { key_matcher: { prefix: headerPrefix, ignore_case: true } } };
 
-/** Takes every `x-isthmus-*` header off requests: applications copy headers, and a trail must not be copied. */
+/**
+ * Takes every `x-isthmus-*` header off requests: applications copy headers, and a trail must not be copied.
+ */
 export const removeIsthmusHeaders: HttpFilter = {
   name: 'isthmus.remove_headers',
   typed_config: any('envoy.extensions.filters.http.header_mutation.v3.HeaderMutation', {
@@ -34,8 +36,8 @@ export const removeIsthmusHeaders: HttpFilter = {
 
 /**
  * Hands the set of visited IDCs, which the trail filter has named, to the load balancer: it takes just the
- * endpoints that a request with this set may go to. Routes need not know the sets, so they do not grow with them
- * (docs/decisions/005-visited-sets-choose-endpoints.md).
+ * endpoints that a request with this set may go to. Routes need not know the sets, so they do not grow with
+ * them (docs/decisions/005-visited-sets-choose-endpoints.md).
  */
 export const visitedToMetadata: HttpFilter = {
   name: 'isthmus.visited_to_metadata',
@@ -87,8 +89,9 @@ export function accessLog(listener: HttpRole, file: string | undefined): AccessL
 }
 
 /**
- * TCP keepalive towards clients: streams may be quiet for long, and one whose client is gone without a word is not quiet but
- * dead. The kernel of a client that lives answers, whatever its program does. Numbers are Linux's (tcp(7), socket(7)).
+ * TCP keepalive towards clients: streams may be quiet for long, and one whose client is gone without a word
+ * is not quiet but dead. The kernel of a client that lives answers, whatever its program does. Numbers are
+ * Linux's (tcp(7), socket(7)).
  */
 export const clientKeepalive: NonNullable<Listener['socket_options']> = [
   { description: 'SO_KEEPALIVE', level: '1', name: '9', int_value: '1' },

@@ -27,26 +27,33 @@ type HeaderOption = envoy.config.core.v3.HeaderValueOption;
 type AccessLogFilter = envoy.config.accesslog.v3.AccessLogFilter;
 
 /**
- * What marks an answer of the proxy's own that means "nobody is left, or nobody is healthy", as Envoy's response
- * flags: no healthy host (UH), no connection to the last one that was tried (UF), no cluster (NC).
+ * What marks an answer of the proxy's own that means "nobody is left, or nobody is healthy", as Envoy's
+ * response flags: no healthy host (UH), no connection to the last one that was tried (UF), no cluster (NC).
  */
 const nobodyLeft = ['UH', 'UF', 'NC'];
 
-/** Nobody is there at all, as opposed to somebody who could not be reached: whoever asks again gets the same answer. */
+/**
+ * Nobody is there at all, as opposed to somebody who could not be reached: whoever asks again gets the same
+ * answer.
+ */
 const nobodyThere = ['UH'];
 
-/** A breaker refused it before anything was sent: at the peer listener what this IDC takes of others is in work already. */
+/**
+ * A breaker refused it before anything was sent: at the peer listener what this IDC takes of others is in
+ * work already.
+ */
 const full = ['UO'];
 
 /**
- * Somebody was there, and the try broke: the connection ended (UC), the stream was reset from there (UR) or from here (LR),
- * or what came was no HTTP (UPE).
+ * Somebody was there, and the try broke: the connection ended (UC), the stream was reset from there (UR) or
+ * from here (LR), or what came was no HTTP (UPE).
  */
 const broken = ['UC', 'UR', 'LR', 'UPE'];
 
 /**
- * The overload manager refused it (`overload.ts`), before a filter or a route was looked at. The action `stop_accepting_requests`
- * sets no response flag, just the details (Envoy, `StreamInfo::ResponseCodeDetails::Overload`).
+ * The overload manager refused it (`overload.ts`), before a filter or a route was looked at. The action
+ * `stop_accepting_requests` sets no response flag, just the details (Envoy,
+ * `StreamInfo::ResponseCodeDetails::Overload`).
  */
 const overloaded = hasDetails("== 'overload'");
 
@@ -82,8 +89,8 @@ const passthroughReplies: readonly ResponseMapper[] = [
 ];
 
 /**
- * While no try is under way Envoy takes the body on, and answers this when it outgrows what is kept. The client's storage is
- * not meant: to everybody else the request met nobody who could serve it now.
+ * While no try is under way Envoy takes the body on, and answers this when it outgrows what is kept. The
+ * client's storage is not meant: to everybody else the request met nobody who could serve it now.
  */
 const outgrown = 507;
 
@@ -100,17 +107,19 @@ const moreHeaders: Partial<Readonly<Record<HttpRole, readonly HeaderOption[]>>> 
 };
 
 /**
- * How a listener words the answers that it gives itself: `x-isthmus-outcome: no-idc` on its 503s when nobody is left.
- * Between gateways a Group without routes is a 503 too, and not Envoy's 404: the proxy before tries elsewhere. To a
- * gRPC request Envoy turns each of them into 200 with grpc-status 14 and the body as its message. `interrupted` where a try broke
- * after it was sent, `spill-limit` where an IDC takes no more from others, `body-too-large` where a body could not be kept for the next one, `overloaded` where memory is nearly full.
- * What the trail
- * filter refused keeps the outcome that the filter gave it: it has none of these flags. An application that is down
- * behind its sidecar is nobody too, as it would be without one.
+ * How a listener words the answers that it gives itself: `x-isthmus-outcome: no-idc` on its 503s when nobody
+ * is left. Between gateways a Group without routes is a 503 too, and not Envoy's 404: the proxy before tries
+ * elsewhere. To a gRPC request Envoy turns each of them into 200 with grpc-status 14 and the body as its
+ * message. `interrupted` where a try broke after it was sent, `spill-limit` where an IDC takes no more from
+ * others, `body-too-large` where a body could not be kept for the next one, `overloaded` where memory is
+ * nearly full. What the trail
+ * filter refused keeps the outcome that the filter gave it: it has none of these flags. An application that
+ * is down behind its sidecar is nobody too, as it would be without one.
  */
 export function localReplies(role: HttpRole): Pick<HttpConnectionManager, 'local_reply_config'> {
   const inMesh = meshListeners.includes(role);
-  // A proxy comes before it, and may try elsewhere whatever the method: none of these flags stands for a try that was sent.
+  // A proxy comes before it, and may try elsewhere whatever the method: none of these flags stands for a try
+  // that was sent.
   const unsent = [
     ...(inMesh || role === 'inbound' ? [header(unsentHeader, 'true')] : []),
     ...(inMesh ? [header(nobodyHeader, role === 'peer' ? nobodyReached : noWayOut)] : []),
@@ -147,9 +156,10 @@ export function localReplies(role: HttpRole): Pick<HttpConnectionManager, 'local
 }
 
 /**
- * A proxy that tries again resets what still comes of the answer before, and HTTP/2 takes 33 resets a second of a
- * connection (1,000 at first), then ends it with all that is on it (docs/decisions/038-told-once-that-nobody-is-there.md).
- * So to what is tried again gateways answer in headers alone. gRPC is not, and takes the body as its message.
+ * A proxy that tries again resets what still comes of the answer before, and HTTP/2 takes 33 resets a second
+ * of a connection (1,000 at first), then ends it with all that is on it
+ * (docs/decisions/038-told-once-that-nobody-is-there.md). So to what is tried again gateways answer in
+ * headers alone. gRPC is not, and takes the body as its message.
  */
 function bodyForGrpcAlone(mapper: ResponseMapper): ResponseMapper[] {
   const filters = [mapper.filter ?? {}, isGrpc];
@@ -168,7 +178,10 @@ function header(key: string, value: string): HeaderOption {
   return { header: { key, value }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' };
 }
 
-/** Answers of the proxy's own for a reason (Envoy, "Response code details"); `is` goes on with a CEL expression. */
+/**
+ * Answers of the proxy's own for a reason (Envoy, "Response code details"); `is` goes on with a CEL
+ * expression.
+ */
 function hasDetails(is: string): AccessLogFilter {
   return celFilter(`response.code_details${is.startsWith('.') ? '' : ' '}${is}`);
 }

@@ -16,7 +16,9 @@ const unsent = 'true';
 /** Key of an endpoint's metadata: what stands before the endpoint's word on who is there. */
 const via = 'via';
 
-/** Says of an endpoint that a proxy of the mesh stands there: the value of the mark that only proxies give. */
+/**
+ * Says of an endpoint that a proxy of the mesh stands there: the value of the mark that only proxies give.
+ */
 export const isProxy: Pick<LbEndpoint, 'metadata'> = proxy({ [unsent]: unsent });
 
 /** The same of an own egress gateway, with what is put before its word on who is there. */
@@ -27,10 +29,11 @@ function proxy(filter: Readonly<Record<string, string>>): Pick<LbEndpoint, 'meta
 }
 
 /**
- * Filters that see each try. They take the marks by which proxies say that nobody had a request, and the outcome, which tells a caller
- * that no application answered, off answers of everybody else: an instance that is reached without a sidecar has had it, whatever it
- * answers (docs/decisions/092-whose-marks-count.md). And they put before a word on who is there whose it is: `egress-`, or `-` for all
- * who cannot know. One filter for two headers: a filter costs each answer, also one that it skips, three hundredths of a gateway's time.
+ * Filters that see each try. They take the marks by which proxies say that nobody had a request, and the
+ * outcome, which tells a caller that no application answered, off answers of everybody else: an instance that
+ * is reached without a sidecar has had it, whatever it answers (docs/decisions/092-whose-marks-count.md). And
+ * they put before a word on who is there whose it is: `egress-`, or `-` for all who cannot know. One filter
+ * for two headers: a filter costs each answer, also one that it skips, three hundredths of a gateway's time.
  */
 export const believeProxies: readonly HttpFilter[] = [
   replaced([unsentHeader, outcomeHeader], [...ofProxyAlone(unsentHeader), ...ofProxyAlone(outcomeHeader)]),
@@ -40,7 +43,10 @@ export const believeProxies: readonly HttpFilter[] = [
   ),
 ];
 
-/** A header stays where a proxy stands at the endpoint (CEL, Envoy's attributes; a built-in formatter since 1.34). */
+/**
+ * A header stays where a proxy stands at the endpoint (CEL, Envoy's attributes; a built-in formatter since
+ * 1.34).
+ */
 function ofProxyAlone(header: string): HeaderMutation[] {
   const kept = `${header}-kept`;
   const ofProxy = `'${metadataNamespace}' in xds.upstream_host_metadata.filter_metadata && '${header}' in response.headers`;

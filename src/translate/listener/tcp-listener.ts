@@ -9,7 +9,9 @@ type FilterChain = envoy.config.listener.v3.FilterChain;
 type TcpProxy = envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy;
 type RouteAction = envoy.config.route.v3.RouteAction;
 
-/** A sidecar's listener for its workload's connections to one TCP Group, or to several that TLS tells apart. */
+/**
+ * A sidecar's listener for its workload's connections to one TCP Group, or to several that TLS tells apart.
+ */
 export function buildTcpListener(listener: TcpListener, accessLogFile: string | undefined): Listener {
   const { listen, plans } = listener;
   const [first] = plans;
@@ -26,8 +28,8 @@ export function buildTcpListener(listener: TcpListener, accessLogFile: string | 
 }
 
 /**
- * TLS connections by the name that they are for; any other name is refused, but where there is just one Group. It has a
- * chain by its name all the same: what is open does not change when another Group joins.
+ * TLS connections by the name that they are for; any other name is refused, but where there is just one
+ * Group. It has a chain by its name all the same: what is open does not change when another Group joins.
  */
 function buildSniChains(
   plans: TcpListener['plans'],
@@ -77,9 +79,9 @@ export function tcpProxyFilter(config: TcpProxy): NetworkFilter {
 }
 
 /**
- * Routes of a TCP Group: tunnels by CONNECT and nothing else. The egress passes the CONNECT on; where it meets the
- * instances, it ends, and what is inside goes to one of them. At the sidecar it ends too: there it comes from a workload
- * that takes the sidecar for its HTTP proxy (RFC 9110, 9.3.6).
+ * Routes of a TCP Group: tunnels by CONNECT and nothing else. The egress passes the CONNECT on; where it
+ * meets the instances, it ends, and what is inside goes to one of them. At the sidecar it ends too: there it
+ * comes from a workload that takes the sidecar for its HTTP proxy (RFC 9110, 9.3.6).
  */
 export function buildConnectRoutes(cluster: string, action: RouteAction, ends: boolean): Route[] {
   return [
@@ -96,8 +98,8 @@ export function buildConnectRoutes(cluster: string, action: RouteAction, ends: b
 }
 
 /**
- * What `tcp` and `tunnel` log of a connection when it ends, as JSON lines, with fields of their own; the gateways log
- * its CONNECT.
+ * What `tcp` and `tunnel` log of a connection when it ends, as JSON lines, with fields of their own; the
+ * gateways log its CONNECT.
  */
 export function tcpAccessLog(fields: Readonly<Record<string, string>>, file: string | undefined): TcpProxy {
   if (file === undefined) return {};
@@ -130,7 +132,10 @@ export function tcpAccessLog(fields: Readonly<Record<string, string>>, file: str
   };
 }
 
-/** Whether a listener has routes to a Group. Tunnels begin at workloads and sidecars, and nobody hands them on. */
+/**
+ * Whether a listener has routes to a Group. Tunnels begin at workloads and sidecars, and nobody hands them
+ * on.
+ */
 export function hasRoutes(plan: GroupPlan, listener: ListenerRole): boolean {
   return plan.protocol !== 'tcp' || listener === 'outbound' || listener === 'sidecar' || listener === 'peer';
 }

@@ -4,8 +4,9 @@ import { egressCluster, groupName, tunnelName } from '../names.ts';
 import { tcpAccessLog, tcpProxyFilter } from './tcp-listener.ts';
 
 /**
- * The way of a TCP Group out of its IDC, as a cluster: one endpoint, the tunnel listener of the same Envoy. A TCP
- * proxy tunnels to all of a cluster or to none of it, so the instances cannot stand in one cluster with the egress.
+ * The way of a TCP Group out of its IDC, as a cluster: one endpoint, the tunnel listener of the same Envoy. A
+ * TCP proxy tunnels to all of a cluster or to none of it, so the instances cannot stand in one cluster with
+ * the egress.
  */
 export function buildTunnelCluster({ plan, listen, from }: Tunnel): Cluster {
   const name = tunnelName(plan.group);
@@ -21,12 +22,13 @@ export function buildTunnelCluster({ plan, listen, from }: Tunnel): Cluster {
 }
 
 /**
- * The listener at the other end of that connection. It asks the egress for a tunnel to the Group by CONNECT (RFC 9110,
+ * The listener at the other end of that connection. It asks the egress for a tunnel to the Group by CONNECT
+ * (RFC 9110,
  * 9.3.6; over HTTP/2 RFC 9113, 8.5), so that there the same filter and the same routes decide as for HTTP.
  *
- * It stands on a TCP socket, and no listener filter is before it: from an internal listener Envoy 1.40 passes the end
- * of a tunnel on as a reset, and a listener filter drops a connection whose client has ended before it was read
- * (docs/decisions/060-tunnels-listen-on-sockets.md).
+ * It stands on a TCP socket, and no listener filter is before it: from an internal listener Envoy 1.40 passes
+ * the end of a tunnel on as a reset, and a listener filter drops a connection whose client has ended before
+ * it was read (docs/decisions/060-tunnels-listen-on-sockets.md).
  */
 export function buildTunnelListener(
   { plan, listen, from }: Tunnel,

@@ -18,7 +18,10 @@ import { believeProxies, upstreamCodec, whereAnswered } from '../listener/marks.
 
 type HeaderOption = envoy.config.core.v3.HeaderValueOption;
 
-/** Keeps for a request what one of its tries was told. Of the filters that see each try just Lua can write metadata. */
+/**
+ * Keeps for a request what one of its tries was told. Of the filters that see each try just Lua can write
+ * metadata.
+ */
 const remember = `function envoy_on_response(handle)
   handle:streamInfo():dynamicMetadata():set("${metadataNamespace}", "nobody", handle:headers():get("${nobodyHeader}"))
 end`;
@@ -27,8 +30,9 @@ end`;
 const askedAll = `(${egress}-)+(${nobodyThere}|${nobodyFree})`;
 
 /**
- * Filters of a proxy that may try both at home and by its egress; they see each try, and not just the request. They tell the next
- * try what an earlier one was told: that nobody is in any other IDC. What a client sends under that name is taken off.
+ * Filters of a proxy that may try both at home and by its egress; they see each try, and not just the
+ * request. They tell the next try what an earlier one was told: that nobody is in any other IDC. What a
+ * client sends under that name is taken off.
  */
 const tryFilters: readonly HttpFilter[] = [
   {
@@ -59,8 +63,9 @@ const tryFilters: readonly HttpFilter[] = [
 ];
 
 /**
- * The router of a first proxy, and of a peer listener, which may hand on. Its filters for tries stand here, one script for all
- * Groups: those of a cluster would count where they are the route's own, which is one for each Group.
+ * The router of a first proxy, and of a peer listener, which may hand on. Its filters for tries stand here,
+ * one script for all Groups: those of a cluster would count where they are the route's own, which is one for
+ * each Group.
  */
 export const tryingRouter: HttpFilter = {
   name: 'envoy.filters.http.router',
@@ -68,8 +73,9 @@ export const tryingRouter: HttpFilter = {
 };
 
 /**
- * The egress's answers to a try that needs not cross, since an earlier one asked every IDC and found nobody there, or nobody with
- * room. The proxy before may still find somebody at home (docs/decisions/038-told-once-that-nobody-is-there.md).
+ * The egress's answers to a try that needs not cross, since an earlier one asked every IDC and found nobody
+ * there, or nobody with room. The proxy before may still find somebody at home
+ * (docs/decisions/038-told-once-that-nobody-is-there.md).
  */
 export function buildVainRoutes({ crossing }: GroupPlan): readonly Route[] {
   return crossing === undefined || crossing.permits === 'all' ? [] : vainRoutes;

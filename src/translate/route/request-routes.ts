@@ -45,7 +45,10 @@ export interface RequestRoutes {
   readonly idleTimeoutMs: number;
   /** A body that is said to be larger than this cannot be sent again once it was sent. */
   readonly retryBodyBytes: number;
-  /** Where reads are sent as well, their answers thrown away, and which share of them, percent; absent: nowhere. */
+  /**
+   * Where reads are sent as well, their answers thrown away, and which share of them, percent; absent:
+   * nowhere.
+   */
   readonly mirror?: { readonly cluster: string; readonly percent: number };
 }
 
@@ -93,7 +96,10 @@ function isOneOf(methods: readonly string[]): HeaderMatcher {
 /** What changes nothing, and may be sent to somebody more. */
 const readMethods = ['GET', 'HEAD'] as const;
 
-/** Sends a share of the requests to this cluster as well, marked; whose answers are thrown away. The host stays as it is. */
+/**
+ * Sends a share of the requests to this cluster as well, marked; whose answers are thrown away. The host
+ * stays as it is.
+ */
 function mirrorTo({ cluster, percent }: NonNullable<RequestRoutes['mirror']>): RouteAction {
   const header = { key: mirroredHeader, value: 'isthmus' };
   return {
@@ -108,11 +114,15 @@ function mirrorTo({ cluster, percent }: NonNullable<RequestRoutes['mirror']>): R
   };
 }
 
-/** The whole request's limit, where a Group has one, does not hold for gRPC, gRPC-Web, upgrades and event streams. */
+/**
+ * The whole request's limit, where a Group has one, does not hold for gRPC, gRPC-Web, upgrades and event
+ * streams.
+ */
 function firstProxy(common: Common): Route[] {
   const { idempotent, other, large, isLarge, retry, mirror } = common;
   const { idempotentMethods: methods, timeoutMs } = retry;
-  // Event streams, and gRPC-Web, have routes of their own for just that; nor are they mirrored, as nobody would end the second one.
+  // Event streams, and gRPC-Web, have routes of their own for just that; nor are they mirrored, as nobody
+  // would end the second one.
   const streams = timeoutMs === 0 && mirror === undefined ? [] : [wantsEvents, isGrpcWeb];
   const reads = readMethods.filter((method) => methods.includes(method));
   return [
@@ -148,7 +158,8 @@ function laterProxy(common: Common): Route[] {
   const first = route(common, { headers: [isLarge] }, large, 0);
   const rest = route(common, {}, other, 0);
   if (methods.length === 0 || idempotent === other) return [first, rest];
-  // What may last long without an answer is not started a second time: upgrades, and gRPC where POST counts as idempotent.
+  // What may last long without an answer is not started a second time: upgrades, and gRPC where POST counts
+  // as idempotent.
   const but = [isUpgrade, ...(methods.includes('POST') ? [isGrpc] : [])];
   const headers = [isOneOf(methods), ...but.map((header) => ({ ...header, invert_match: true }))];
   return [first, route(common, { headers }, idempotent, 0), rest];

@@ -31,8 +31,8 @@ const unsentMark: envoy.config.route.v3.HeaderMatcher = {
 };
 
 /**
- * How an IDC says that it did not serve a request, and that others were not asked for it: it has handed it on to nobody, or its
- * egress could reach none of them.
+ * How an IDC says that it did not serve a request, and that others were not asked for it: it has handed it on
+ * to nobody, or its egress could reach none of them.
  */
 const nobodyMark: envoy.config.route.v3.HeaderMatcher = {
   name: nobodyHeader,
@@ -42,20 +42,21 @@ const nobodyMark: envoy.config.route.v3.HeaderMatcher = {
 };
 
 /**
- * How often Envoy picks again when it picks a host that was tried. It compares two random ones by their requests under way, and a
- * dead one has none: of two hosts it is the dead one three times in four, so that 16 picks were not enough for 1 retry in 100.
+ * How often Envoy picks again when it picks a host that was tried. It compares two random ones by their
+ * requests under way, and a dead one has none: of two hosts it is the dead one three times in four, so that
+ * 16 picks were not enough for 1 retry in 100.
  */
 const selectionsMax = 64;
 
 /**
- * What was built, by content: there are few rules, and every virtual host has some; what is shared is encoded once. A
- * limit on memory only: what was dropped is built again.
+ * What was built, by content: there are few rules, and every virtual host has some; what is shared is encoded
+ * once. A limit on memory only: what was dropped is built again.
  */
 const built = new LRUCache<string, RouteAction>({ max: 1_024 });
 
 /**
- * A rule as a part of a RouteAction. Equal rules give the same object, whose bytes are made once. `movesOn`: there is another
- * priority to go to.
+ * A rule as a part of a RouteAction. Equal rules give the same object, whose bytes are made once. `movesOn`:
+ * there is another priority to go to.
  */
 export function buildRetry(rule: RetryRule, movesOn: boolean): RouteAction {
   const key = JSON.stringify([rule, movesOn]);
@@ -76,8 +77,9 @@ function buildRetryAction(rule: RetryRule, movesOn: boolean): RouteAction {
     retry_on: rule.on.map((condition) => retryOn[condition]).join(','),
     ...(marks.length === 0 ? {} : { retriable_headers: marks }),
     num_retries: rule.retries,
-    // Long enough for a gateway that has just died to be ejected meanwhile: a request that met dying ones on its way
-    // must not meet the dead one again with its last try (docs/decisions/002-egress-ejects-the-unreachable.md).
+    // Long enough for a gateway that has just died to be ejected meanwhile: a request that met dying ones on
+    // its way must not meet the dead one again with its last try
+    // (docs/decisions/002-egress-ejects-the-unreachable.md).
     retry_back_off: { base_interval: duration(rule.pauseMs ?? 10), max_interval: '0.100s' },
     // Another host for each try, and another priority once this one has had its tries.
     retry_host_predicate: [

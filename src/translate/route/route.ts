@@ -27,11 +27,17 @@ type RouteAction = envoy.config.route.v3.RouteAction;
 /** What a sidecar does with hosts that requests alone name. */
 export interface OtherHosts {
   readonly passthrough: Passthrough;
-  /** Where hosts pass that none of its Groups has: the hosts of all Groups, those of the sidecar too. Absent: they are refused. */
+  /**
+   * Where hosts pass that none of its Groups has: the hosts of all Groups, those of the sidecar too. Absent:
+   * they are refused.
+   */
   readonly declared?: readonly string[];
 }
 
-/** All Groups that one listener routes; RDS, named as the listener. `ready`: what an edge says to who asks; absent: nothing. */
+/**
+ * All Groups that one listener routes; RDS, named as the listener. `ready`: what an edge says to who asks;
+ * absent: nothing.
+ */
 export function buildRouteConfiguration(
   listener: ListenerRole,
   plans: readonly GroupPlan[],
@@ -43,7 +49,8 @@ export function buildRouteConfiguration(
   );
   return {
     name: listener,
-    // Workloads do not see the way that a request took; they do see why one was refused. Clients: `edge-filters.ts`.
+    // Workloads do not see the way that a request took; they do see why one was refused. Clients:
+    // `edge-filters.ts`.
     ...(listener === 'outbound'
       ? { response_headers_to_remove: [trailHeader, visitedHeader, nobodyHeader, unsentHeader] }
       : {}),
@@ -54,7 +61,8 @@ export function buildRouteConfiguration(
     ...(listener === 'outbound' && others !== undefined && needsPassthrough(groups, others)
       ? { typed_per_filter_config: addressesPermitted(others.passthrough) }
       : {}),
-    // An instance says by these how it is itself. Passed on, they would be said of the gateway, and so of all instances here.
+    // An instance says by these how it is itself. Passed on, they would be said of the gateway, and so of all
+    // instances here.
     ...(listener === 'peer' ? { response_headers_to_remove: [failHealthHeader, degradedHeader] } : {}),
     // Whoever dials a proxy writes the proxy's port: a port is looked at by the routes of its host alone.
     ignore_port_in_host_matching: true,
@@ -90,8 +98,8 @@ function byHost(plans: readonly GroupPlan[]): GroupPlan[][] {
 }
 
 /**
- * Virtual hosts that were built, by the first of their plans: when one Group's routes change, those of the others are
- * neither built nor encoded again.
+ * Virtual hosts that were built, by the first of their plans: when one Group's routes change, those of the
+ * others are neither built nor encoded again.
  */
 const built = new WeakMap<GroupPlan, Map<ListenerRole, BuiltHost>>();
 
@@ -112,7 +120,10 @@ function virtualHostOf(ports: readonly GroupPlan[], listener: ListenerRole): Vir
   return host;
 }
 
-/** Tells the sidecar of an instance what its workload speaks. The egress passes on what was told; the peer listener tells anew. */
+/**
+ * Tells the sidecar of an instance what its workload speaks. The egress passes on what was told; the peer
+ * listener tells anew.
+ */
 function toSidecars(route: Route, plan: GroupPlan, listener: ListenerRole): Route {
   const told = listener === 'sidecar' || listener === 'ingress' ? {} : appProtocol(plan);
   return told.request_headers_to_add === undefined ? route : { ...route, ...told };
@@ -144,7 +155,8 @@ function buildVirtualHost(ports: readonly GroupPlan[], listener: ListenerRole): 
     ],
     ...(isDialled ? { typed_per_filter_config: namesLookedUp } : {}),
     ...inherited,
-    // Without it a body is kept up to what the connection's buffer holds: 32 KiB, and nothing larger is tried again.
+    // Without it a body is kept up to what the connection's buffer holds: 32 KiB, and nothing larger is tried
+    // again.
     request_body_buffer_limit: last.retryBodyBytes,
   };
 }
@@ -187,7 +199,10 @@ function atPort(route: Route, port: number): Route {
   return { ...route, match: { ...route.match, headers: [isAtPort, ...(route.match?.headers ?? [])] } };
 }
 
-/** Whether there is another priority to go to: another target, or instances that stand by, as a name's in another IDC. */
+/**
+ * Whether there is another priority to go to: another target, or instances that stand by, as a name's in
+ * another IDC.
+ */
 function movesOn({ instances }: GroupPlan, { priorities }: Path): boolean {
   return priorities.length > 1 || instances.some(({ priority = 0 }) => priority > 0);
 }
@@ -227,8 +242,8 @@ function buildGroupRoutes(plan: GroupPlan, path: Path, inherited: RouteAction): 
 }
 
 /**
- * The peer listener's routes before those that serve locally or not at all: health checks, then requests that may
- * be handed on, by the number of IDCs that they have visited.
+ * The peer listener's routes before those that serve locally or not at all: health checks, then requests that
+ * may be handed on, by the number of IDCs that they have visited.
  */
 function buildPeerRoutes(
   plan: GroupPlan,
@@ -246,7 +261,9 @@ function buildPeerRoutes(
   ];
 }
 
-/** Matches requests that have visited so many known IDCs, the own one included. The filter writes this header. */
+/**
+ * Matches requests that have visited so many known IDCs, the own one included. The filter writes this header.
+ */
 function visitedCount(min: number, max: number): HeaderMatcher {
   const name = '[a-z0-9-]+';
   const regex = `${name}(,${name}){${min - 1},${max - 1}}`;

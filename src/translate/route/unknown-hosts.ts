@@ -3,10 +3,11 @@ import { sharedMessage } from '../../base/shared-message.ts';
 import { outcomeHeader, unknownHostOutcome } from '../../model/trail.ts';
 
 /**
- * What a sidecar answers for hosts that none of its Groups has: a 404 that says so, and is not taken for an application's.
- * gRPC gets UNIMPLEMENTED, to which it maps a 404, with the body as its message. A host that a Group has is not meant, also
- * where it has no route for the request: that one finds its own virtual host. Nor is CONNECT: to Envoy 1.40 a route
- * with an answer of its own is one that refuses the upgrade, a 403; without a route it is a 404.
+ * What a sidecar answers for hosts that none of its Groups has: a 404 that says so, and is not taken for an
+ * application's. gRPC gets UNIMPLEMENTED, to which it maps a 404, with the body as its message. A host that a
+ * Group has is not meant, also where it has no route for the request: that one finds its own virtual host.
+ * Nor is CONNECT: to Envoy 1.40 a route with an answer of its own is one that refuses the upgrade, a 403;
+ * without a route it is a 404.
  */
 export const unknownHosts: VirtualHost = sharedMessage<VirtualHost>({
   name: 'unknown',
@@ -15,8 +16,8 @@ export const unknownHosts: VirtualHost = sharedMessage<VirtualHost>({
 });
 
 /**
- * The same for hosts of Groups that a sidecar does not call, or may not see, where it passes unknown hosts through: past their Group
- * they would have neither its policy nor its other IDCs.
+ * The same for hosts of Groups that a sidecar does not call, or may not see, where it passes unknown hosts
+ * through: past their Group they would have neither its policy nor its other IDCs.
  */
 export function knownHosts(hosts: readonly string[]): VirtualHost {
   return {

@@ -20,9 +20,15 @@ export interface AdmissionLimits {
   /** Streams that one connection opens at once, and each second beyond that. */
   readonly openingBurst: number;
   readonly openingsPerSecond: number;
-  /** Bytes a second that a connection sends besides messages: pings, settings, headers, what frames are wrapped in. */
+  /**
+   * Bytes a second that a connection sends besides messages: pings, settings, headers, what frames are
+   * wrapped in.
+   */
   readonly overheadPerSecond: number;
-  /** Pieces of messages, short and not their last ones, that a connection sends at once, and each second beyond that. */
+  /**
+   * Pieces of messages, short and not their last ones, that a connection sends at once, and each second
+   * beyond that.
+   */
   readonly pieceBurst: number;
   readonly piecesPerSecond: number;
 }
@@ -42,7 +48,8 @@ export const admissionLimits: AdmissionLimits = {
   openingBurst: 200,
   openingsPerSecond: 20,
   overheadPerSecond: 2 ** 20,
-  // HTTP/2 within Node takes 9 µs for each, and 6,500 may come in one read. A client that writes the head of a message apart sends one for each.
+  // HTTP/2 within Node takes 9 µs for each, and 6,500 may come in one read. A client that writes the head of
+  // a message apart sends one for each.
   pieceBurst: 512,
   piecesPerSecond: 500,
 };

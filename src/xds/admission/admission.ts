@@ -12,11 +12,12 @@ import type { AdmissionLevels, AdmissionLimit, AdmissionLimits, TurnedAway } fro
 const ignore = () => {};
 
 const lookMs = 1_000;
-// To let a connection in is about half of what its beginning takes, and no more than half of a processor goes there. So far ahead of
-// that they may be, and be let in at once.
+// To let a connection in is about half of what its beginning takes, and no more than half of a processor goes
+// there. So far ahead of that they may be, and be let in at once.
 const admitCost = 4;
 const admitAheadMs = 4;
-// A connection that is turned away may read why for so long, where not too many do. One that HTTP/2 has may still ask.
+// A connection that is turned away may read why for so long, where not too many do. One that HTTP/2 has may
+// still ask.
 const partingMs = 1_000;
 const sessionPartingMs = 100;
 const partingMax = 256;
@@ -33,8 +34,9 @@ export interface AdmissionOptions {
 }
 
 /**
- * Lets connections and streams in, as many as there are places for and no faster than they can be served, and no peer before
- * the others. Those who are turned away are told why: a connection by GOAWAY (RFC 9113, 6.8), a stream by its status.
+ * Lets connections and streams in, as many as there are places for and no faster than they can be served, and
+ * no peer before the others. Those who are turned away are told why: a connection by GOAWAY (RFC 9113, 6.8),
+ * a stream by its status.
  */
 export class Admission {
   readonly #options: AdmissionOptions;
@@ -150,7 +152,10 @@ export class Admission {
     return stream && this.#byStream.get(stream)?.connection;
   }
 
-  /** A short piece of a message came, and not its last one. Whether that may be; else the stream is to be dropped at once. */
+  /**
+   * A short piece of a message came, and not its last one. Whether that may be; else the stream is to be
+   * dropped at once.
+   */
   pieceCame(stream: ServerHttp2Stream): boolean {
     const connection = this.#byStream.get(stream)?.connection;
     if (connection === undefined) return true;
@@ -291,8 +296,8 @@ export class Admission {
   }
 
   /**
-   * What was answered is over, whatever its client still sends (RFC 9113, 8.1). Its trailers go out after its last byte, and
-   * a reset would overtake them.
+   * What was answered is over, whatever its client still sends (RFC 9113, 8.1). Its trailers go out after its
+   * last byte, and a reset would overtake them.
    */
   #closeAfterAnswer(stream: ServerHttp2Stream): void {
     stream.once('finish', () => {

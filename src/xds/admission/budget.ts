@@ -15,7 +15,8 @@ export interface BudgetLimits {
 
 /** docs/xds.md has them as a table; docs/decisions/117 what they are measured by. */
 export const budgetLimits: BudgetLimits = {
-  // A gateway with 30,000 Groups, by full names of three types, has 25 MiB. So has a request of 100,000 names, twice.
+  // A gateway with 30,000 Groups, by full names of three types, has 25 MiB. So has a request of 100,000
+  // names, twice.
   connectionBytesMax: 64 * 2 ** 20,
   allBytesMax: 2 ** 30,
   // Clusters, endpoints and routes of 30,000 Groups have some 110 MB, and may be under way together.
@@ -29,7 +30,10 @@ export interface Account {
   names(typeUrl: string, set: NameSet): void;
   /** So many bytes of what else it said are remembered now. */
   said(bytes: number): void;
-  /** It was sent, or has answered, a response of so many bytes that nobody else was sent. Ends the stream where it is too much. */
+  /**
+   * It was sent, or has answered, a response of so many bytes that nobody else was sent. Ends the stream
+   * where it is too much.
+   */
   unanswered(more: number): void;
   close(): void;
 }
@@ -51,8 +55,9 @@ const limited = (what: string, max: number, whose: string, todo: string) =>
   new MeshError('exhausted', `${whose} more than ${Math.round(max / 2 ** 20)} MiB of ${what}: ${todo}`);
 
 /**
- * Counts what is remembered for clients by what they say: one set of names counts once, as often as it is subscribed to. Where all
- * is too much, the address that has most loses its largest stream to one that has less than half of it; else who asks is refused.
+ * Counts what is remembered for clients by what they say: one set of names counts once, as often as it is
+ * subscribed to. Where all is too much, the address that has most loses its largest stream to one that has
+ * less than half of it; else who asks is refused.
  */
 export class Budget {
   readonly #limits: BudgetLimits;
@@ -144,7 +149,10 @@ export class Budget {
     }
   }
 
-  /** Ends the largest stream of the address that has most. Throws where that is about what the asking one's has. */
+  /**
+   * Ends the largest stream of the address that has most. Throws where that is about what the asking one's
+   * has.
+   */
   #letGo(asking: StreamAccount, shareOf: (one: StreamAccount) => number, error: MeshError): void {
     const byPeer = new Map<string, { sum: number; most: number; largest: StreamAccount }>();
     for (const one of this.#accounts) {

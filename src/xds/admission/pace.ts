@@ -14,16 +14,21 @@ export interface PaceLimits {
   readonly allBurstMs: number;
   readonly allShare: number;
   /**
-   * Who has had less than this lately asks for little: less of it the more all have had, and at most half of a fair part where
-   * many wait. Half of what was had is forgotten in `lateMs`.
+   * Who has had less than this lately asks for little: less of it the more all have had, and at most half of
+   * a fair part where many wait. Half of what was had is forgotten in `lateMs`.
    */
   readonly littleMs: number;
   readonly lateMs: number;
   /** A message of more bytes than this is none of little. */
   readonly littleBytes: number;
-  /** After so many milliseconds of requests in one turn of the event loop, those who ask for much wait for the next one. */
+  /**
+   * After so many milliseconds of requests in one turn of the event loop, those who ask for much wait for the
+   * next one.
+   */
   readonly loopMs: number;
-  /** Work that is done in slices is left after so many milliseconds, and goes on when the line comes to it. */
+  /**
+   * Work that is done in slices is left after so many milliseconds, and goes on when the line comes to it.
+   */
   readonly sliceMs: number;
 }
 
@@ -42,16 +47,20 @@ export interface Pace {
   /** Does a slice of work, and counts its time; whether that was the last one. */
   slice(work: Slices): boolean;
   /**
-   * Calls `goOn` when the next slice may be done, unless the timer is cancelled. Throws MeshError 'exhausted' as `mustWait`.
+   * Calls `goOn` when the next slice may be done, unless the timer is cancelled. Throws MeshError 'exhausted'
+   * as `mustWait`.
    */
   nextSlice(goOn: () => void): Timer;
   /** Counts time that was, or will be, taken for it elsewhere. */
   charge(ms: number): void;
-  /** Whether enough was counted since `mustWait` was last asked to ask it again before the next message comes. */
+  /**
+   * Whether enough was counted since `mustWait` was last asked to ask it again before the next message comes.
+   */
   isDue(): boolean;
   /**
-   * Asked before each message: undefined, and it may be read now; else `goOn` is called when to ask again, unless the timer is
-   * cancelled. Throws MeshError 'exhausted' when the connection has asked for more than its share for too long.
+   * Asked before each message: undefined, and it may be read now; else `goOn` is called when to ask again,
+   * unless the timer is cancelled. Throws MeshError 'exhausted' when the connection has asked for more than
+   * its share for too long.
    */
   mustWait(bytes: number, goOn: () => void): Timer | undefined;
 }
@@ -63,20 +72,24 @@ interface Waiter {
   readonly isSlice: boolean;
 }
 
-// What is counted without a look at the clock, at most, and what a connection may do before it is asked whether it has to wait: an
-// ACK of State of the World comes in several pieces, and each look at a clock for each of 1,000 streams would be seen.
+// What is counted without a look at the clock, at most, and what a connection may do before it is asked
+// whether it has to wait: an ACK of State of the World comes in several pieces, and each look at a clock for
+// each of 1,000 streams would be seen.
 const uncountedMsMax = 0.2;
-// Somebody in line has a turn at least this often: one that is charged for what a crowd shares does not wait for all of it.
+// Somebody in line has a turn at least this often: one that is charged for what a crowd shares does not wait
+// for all of it.
 const turnMsMax = 250;
-// Of the processor, what is left to slices, whatever all have had: a turn each 250 ms would be a hundredth of it.
+// Of the processor, what is left to slices, whatever all have had: a turn each 250 ms would be a hundredth of
+// it.
 const sliceShare = 0.1;
 // Who has had no more than this lately asks for little, however many wait.
 const leastMs = 5;
 
 /**
- * Lets no connection take the processor from the others. Requests that are dear are not refused but read later: the client
- * waits, as HTTP/2 lets it send no more than is read. A token bucket of processor time for each connection, and one for all:
- * while that is empty, those who ask for much wait in one line, and one message is read of each in its turn.
+ * Lets no connection take the processor from the others. Requests that are dear are not refused but read
+ * later: the client waits, as HTTP/2 lets it send no more than is read. A token bucket of processor time for
+ * each connection, and one for all: while that is empty, those who ask for much wait in one line, and one
+ * message is read of each in its turn.
  */
 export class Paces {
   readonly #clock: Clock;
@@ -92,8 +105,8 @@ export class Paces {
   #turnAt = 0;
   /** How long after that somebody has one, whatever all have used. */
   #turnMs = turnMsMax;
-  // Until then the dear leave the event loop to the others. What a change needs are several turns of it: each would else be
-  // followed by a dear message, as long as all may take.
+  // Until then the dear leave the event loop to the others. What a change needs are several turns of it: each
+  // would else be followed by a dear message, as long as all may take.
   #restUntil = 0;
   readonly #common: Common = {
     spent: (ms, begin, now) => this.#spent(ms, begin, now),
@@ -163,7 +176,10 @@ export class Paces {
     return { cancel: () => void this.#line.delete(waiter) };
   }
 
-  /** In how many milliseconds the next in line has its turn: when there is room, or, however little there is, at last. */
+  /**
+   * In how many milliseconds the next in line has its turn: when there is room, or, however little there is,
+   * at last.
+   */
   #msToNext(): number {
     const now = this.#clock.now();
     const room = Math.ceil(this.#all.overMs(now) / this.#limits.allShare);

@@ -1,7 +1,10 @@
 import { MeshError } from '../../base/error.ts';
 import type { StreamInfo } from '../events.ts';
 
-/** Each class that has a stream costs with each change, whoever it is there for. An Envoy is one node, of one class. */
+/**
+ * Each class that has a stream costs with each change, whoever it is there for. An Envoy is one node, of one
+ * class.
+ */
 export const peerClassesMax = 16;
 
 /** How many classes of nodes the streams of each connection are of. */

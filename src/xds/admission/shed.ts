@@ -5,7 +5,8 @@ import type { Session } from '../stream/session.ts';
 
 // Less than that frees nothing.
 const shedNamesMin = 1_000;
-// A machine has a sidecar or a gateway, or a few of them; behind an address of NAT may be as many as there are in all.
+// A machine has a sidecar or a gateway, or a few of them; behind an address of NAT may be as many as there
+// are in all.
 const shedKindsMin = 4;
 const manyKinds = 64;
 
@@ -29,8 +30,8 @@ export interface ShedKind {
 }
 
 /**
- * The newest kind of node of the address that has most kinds to itself, at least `kindsMin`. Each kind has resources of its own, which
- * go with its last stream; a machine has one proxy, or a few.
+ * The newest kind of node of the address that has most kinds to itself, at least `kindsMin`. Each kind has
+ * resources of its own, which go with its last stream; a machine has one proxy, or a few.
  */
 export function kindToShed(sessions: Iterable<Session>, kindsMin: number): ShedKind | undefined {
   const byClass = new Map<

@@ -69,7 +69,9 @@ export function encodeResource(resource: ResourceJson): EncodedResource {
   return encoded;
 }
 
-/** The JSON form of an encoded resource, with '@type'. Throws MeshError 'invalid' when the bytes are broken. */
+/**
+ * The JSON form of an encoded resource, with '@type'. Throws MeshError 'invalid' when the bytes are broken.
+ */
 export function decodeResource(resource: Pick<EncodedResource, 'typeUrl' | 'bytes'>): ResourceJson {
   const body = decodeJson(resource.typeUrl.slice(typePrefix.length), resource.bytes);
   return { '@type': resource.typeUrl, ...(body as object) };
@@ -83,8 +85,8 @@ export function encodeJson(type: string, json: unknown, path: string = type): Ui
 }
 
 /**
- * Decodes the message `type` (full name) to proto3 JSON with proto field names. `fieldsMax`: of all messages in it together; default: any
- * number. Throws MeshError 'invalid'.
+ * Decodes the message `type` (full name) to proto3 JSON with proto field names. `fieldsMax`: of all messages
+ * in it together; default: any number. Throws MeshError 'invalid'.
  */
 export function decodeJson(type: string, bytes: Uint8Array, fieldsMax?: number): unknown {
   const reader: BoundedReader = protobuf.Reader.create(bytes);

@@ -7,7 +7,8 @@ import { checkDepth, eachField, wellKnowns } from './wellknown.ts';
 /**
  * Reads the body of message `type` up to `end` into its proto3 JSON form with proto field names. Lenient,
  * as a reader of newer senders must be: unknown fields are skipped, an unknown enum value stays a number,
- * an Any of an unknown type keeps its bytes as base64 in `value`. `depth`: how many messages it stands in. Throws RangeError.
+ * an Any of an unknown type keeps its bytes as base64 in `value`. `depth`: how many messages it stands in.
+ * Throws RangeError.
  */
 export function decodeMessage(reader: Reader, type: string, end: number, depth = 0): unknown {
   checkDepth(depth);

@@ -14,9 +14,11 @@ interface Job {
 
 /**
  * Encodes resources a slice at a time, with all else that waits in between, and then calls `done`: a hundred
- * thousand at once would keep the process from reading for so long that its connections are taken for dead. However many are
- * to be encoded, there is one slice in a turn of the event loop, and each has its turn; who is not wanted any more is left.
- * `apply` finds what was encoded by the object that it is given. What cannot be encoded is left to it to refuse.
+ * thousand at once would keep the process from reading for so long that its connections are taken for dead.
+ * However many are to be encoded, there is one slice in a turn of the event loop, and each has its turn; who
+ * is not wanted any more is left.
+ * `apply` finds what was encoded by the object that it is given. What cannot be encoded is left to it to
+ * refuse.
  */
 export class EncodeLine {
   readonly #clock: Clock;

@@ -12,7 +12,9 @@ function assignmentOf(cluster: Readonly<Record<string, unknown>>): readonly stri
   return [typeof service === 'string' && service !== '' ? service : String(cluster.name)];
 }
 
-/** Every `route_config_name`, wherever it stands: HTTP connection managers nest in chains, chains in lists. */
+/**
+ * Every `route_config_name`, wherever it stands: HTTP connection managers nest in chains, chains in lists.
+ */
 function routeConfigurations(value: unknown, found: Set<string>): Set<string> {
   if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return found;
   for (const [key, member] of Object.entries(value)) {

@@ -70,7 +70,10 @@ export function lowerCamel(name: string): string {
   return name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 }
 
-/** Made once for each name that the schema has; a name that it has not, which a client may have sent, is not kept. */
+/**
+ * Made once for each name that the schema has; a name that it has not, which a client may have sent, is not
+ * kept.
+ */
 function memo<V>(plans: Map<string, V>, known: object, name: string, make: () => V): V | undefined {
   const found = plans.get(name);
   if (found !== undefined || !Object.hasOwn(known, name)) return found;

@@ -60,7 +60,9 @@ function wrapper(name: string, type: string, absent: unknown): [string, WellKnow
   ];
 }
 
-/** A reader that reads so many fields, of all messages together, and no more; undefined: as many as there are. */
+/**
+ * A reader that reads so many fields, of all messages together, and no more; undefined: as many as there are.
+ */
 export interface BoundedReader extends Reader {
   fieldsLeft?: number;
 }

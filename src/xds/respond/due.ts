@@ -78,7 +78,10 @@ export function* gatherDue<M>(
   return { difference, upserts: [...upserts.values()], kept, missing, held, causes: [...causes] };
 }
 
-/** Names that are to be sent whether they changed or not; of 100,000 no copy is made where there is one source of them. */
+/**
+ * Names that are to be sent whether they changed or not; of 100,000 no copy is made where there is one source
+ * of them.
+ */
 function namedBy<M>(sub: Subscription, group: Group<M>): Iterable<string> {
   if (!sub.all || group.wildcard) return sub.fresh.keys();
   return sub.fresh.size === 0 ? group.set.names : new Set([...sub.fresh.keys(), ...group.set.names]);

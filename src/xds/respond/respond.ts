@@ -38,8 +38,9 @@ export interface Sequence {
 }
 
 /**
- * The response that another stream of the group was sent in the same state, if any. The nonce is part of its bytes: it has to be unique on a
- * stream only, so a stream that was sent this number before gets a copy with a number of its own.
+ * The response that another stream of the group was sent in the same state, if any. The nonce is part of its
+ * bytes: it has to be unique on a stream only, so a stream that was sent this number before gets a copy with
+ * a number of its own.
  */
 export function knownAnswer(
   sub: Subscription,
@@ -59,7 +60,10 @@ function isAlone(sub: Subscription, group: Group<unknown>): boolean {
   return named > sharedNamesMax && (named > comparedNamesMax || group.members.size < 2);
 }
 
-/** The response that a subscription is due. Streams that have confirmed the same versions get the same bytes, which the group keeps by that state. */
+/**
+ * The response that a subscription is due. Streams that have confirmed the same versions get the same bytes,
+ * which the group keeps by that state.
+ */
 export function* respond<M>(
   sub: Subscription,
   { snapshot, group }: Stand<M>,

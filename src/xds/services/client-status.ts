@@ -27,8 +27,9 @@ const status = { synced: 1, notSent: 2, stale: 3, error: 4 } as const;
 const client = { requested: 1, doesNotExist: 2, acked: 3, nacked: 4 } as const;
 
 /**
- * Serves what each client has, resource by resource: the version, whether the client has it (SYNCED, STALE, ERROR, NOT_SENT), and
- * the words of a NACK. Streams of one node on one connection are one client. Secrets are told without their content.
+ * Serves what each client has, resource by resource: the version, whether the client has it (SYNCED, STALE,
+ * ERROR, NOT_SENT), and the words of a NACK. Streams of one node on one connection are one client. Secrets
+ * are told without their content.
  */
 export function clientStatus(hub: Hub, calls: Answering): Services {
   const answer = (request: Buffer) =>

@@ -24,8 +24,8 @@ export interface DiscoveryMethod {
 
 const discovery = 'envoy.service.discovery.v3.AggregatedDiscoveryService';
 
-// Service, what its methods are named after, and its type: "RPC Services and Methods for Each Variant" in Envoy's "xDS REST
-// and gRPC protocol", and ECDS from envoy/service/extension/v3/config_discovery.proto.
+// Service, what its methods are named after, and its type: "RPC Services and Methods for Each Variant" in
+// Envoy's "xDS REST and gRPC protocol", and ECDS from envoy/service/extension/v3/config_discovery.proto.
 const separate = [
   ['envoy.service.cluster.v3.ClusterDiscoveryService', 'Clusters', clusterType],
   ['envoy.service.endpoint.v3.EndpointDiscoveryService', 'Endpoints', endpointType],

@@ -130,8 +130,9 @@ function answeredOnce(stream: Stream): SessionStream {
 }
 
 /**
- * The type of a request: of a type's own service it need not be said ("implicit in requests made via singleton xDS APIs",
- * envoy/service/discovery/v3/discovery.proto), and can be no other. Throws MeshError 'invalid'.
+ * The type of a request: of a type's own service it need not be said ("implicit in requests made via
+ * singleton xDS APIs", envoy/service/discovery/v3/discovery.proto), and can be no other. Throws MeshError
+ * 'invalid'.
  */
 function typeOf(said: string, only: string | undefined): string {
   if (only === undefined || said === only) return said;
@@ -141,11 +142,15 @@ function typeOf(said: string, only: string | undefined): string {
 
 // An Envoy sends some 30 KB, most of it the names of its extensions.
 const nodeBytesMax = 2 ** 20;
-// It is read in one piece, some milliseconds for so many. An Envoy sends some 3,000, and `dependsOn` has 5,000 hosts of two each.
+// It is read in one piece, some milliseconds for so many. An Envoy sends some 3,000, and `dependsOn` has
+// 5,000 hosts of two each.
 const nodeFieldsMax = 16_000;
 const nodeIdBytesMax = 512;
 
-/** Reads the node of a first request. Throws MeshError 'invalid' when there is none, or none that can be told from others. */
+/**
+ * Reads the node of a first request. Throws MeshError 'invalid' when there is none, or none that can be told
+ * from others.
+ */
 function readNode(bytes: Buffer | undefined): Node {
   if (bytes === undefined)
     throw new MeshError('invalid', 'the first request of a stream must have a node (node.id, node.cluster)');
@@ -164,8 +169,8 @@ function readNode(bytes: Buffer | undefined): Node {
 }
 
 /**
- * Refuses what is no type of resources, a message that is only a part of one too, by ending the stream. Ignoring it would leave
- * the client waiting for its fetch timeout, or for ever, with nobody told why.
+ * Refuses what is no type of resources, a message that is only a part of one too, by ending the stream.
+ * Ignoring it would leave the client waiting for its fetch timeout, or for ever, with nobody told why.
  */
 function checkType(typeUrl: string): void {
   if (typeUrl === '')

@@ -11,7 +11,9 @@ const serving = numberField(1, 1);
 const notServing = numberField(1, 2);
 const unknownService = numberField(1, 3);
 
-/** Tells whether the server answers its clients: of itself (the name '') and of each of its services the same. */
+/**
+ * Tells whether the server answers its clients: of itself (the name '') and of each of its services the same.
+ */
 export class Health {
   private readonly names: ReadonlySet<string>;
   private readonly watchers = new Set<Stream>();

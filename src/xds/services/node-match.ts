@@ -23,8 +23,9 @@ export function checkMatchers(matchers: readonly NodeMatcher[]): void {
 
 /**
  * Whether a node is one that any of `matchers` means; none means all ("the match follows OR semantics",
- * envoy/service/status/v3/csds.proto). Within one, the id and each piece of metadata must match. Throws MeshError 'invalid' for
- * what is not supported: regular expressions, which a client could make dear, and values other than texts and booleans.
+ * envoy/service/status/v3/csds.proto). Within one, the id and each piece of metadata must match. Throws
+ * MeshError 'invalid' for what is not supported: regular expressions, which a client could make dear, and
+ * values other than texts and booleans.
  */
 export function matchesNode(node: Node, matchers: readonly NodeMatcher[]): boolean {
   if (matchers.length === 0) return true;

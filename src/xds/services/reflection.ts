@@ -27,7 +27,10 @@ const servicesAnswer = 6;
 const errorAnswer = 7;
 const notFoundCode = 5;
 
-/** Serves the names of `services` and the descriptors of all that they send, so that tools such as grpcurl can speak to them. */
+/**
+ * Serves the names of `services` and the descriptors of all that they send, so that tools such as grpcurl can
+ * speak to them.
+ */
 export function reflection(
   services: readonly string[],
   calls: Answering,

@@ -17,8 +17,8 @@ const requestBytesMax = 16 * 1024;
 export const unreadLimits = { connectionBytesMax: 8 * 2 ** 20, allBytesMax: 128 * 2 ** 20 } as const;
 
 /**
- * Answers to tools. A request costs next to nothing, and its answer may have megabytes: a client that has asked for much and does
- * not read it is answered no more, on whichever of its streams.
+ * Answers to tools. A request costs next to nothing, and its answer may have megabytes: a client that has
+ * asked for much and does not read it is answered no more, on whichever of its streams.
  */
 export class Answering {
   /** Streams of which something may wait to be read. */

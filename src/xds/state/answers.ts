@@ -9,8 +9,8 @@ export interface AnswerBytes {
   bytes: number;
 }
 
-// A longer response stays only while it is under way to somebody: what a stream that begins later is sent is put together
-// again from parts that stay.
+// A longer response stays only while it is under way to somebody: what a stream that begins later is sent is
+// put together again from parts that stay.
 const keptBytesMax = 64 * 1024;
 // States of a group of which the answer is kept.
 const statesMax = 64;
@@ -25,8 +25,8 @@ interface Kept<A extends object> {
 }
 
 /**
- * Answers to the members of a group, by the state that a member stands in. A client can bring about as many states as it likes: of
- * each group the last ones are kept, and of all groups so many bytes.
+ * Answers to the members of a group, by the state that a member stands in. A client can bring about as many
+ * states as it likes: of each group the last ones are kept, and of all groups so many bytes.
  */
 export class Answers<A extends Answered> {
   readonly #kept = new Map<string, Kept<A>>();

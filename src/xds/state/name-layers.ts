@@ -7,8 +7,8 @@ export interface Names extends Iterable<string> {
 }
 
 /**
- * Names as a large set and a small change to it. A Delta client with 20,000 names that adds one would else have all of them
- * copied for it.
+ * Names as a large set and a small change to it. A Delta client with 20,000 names that adds one would else
+ * have all of them copied for it.
  */
 class LayeredNames implements Names {
   readonly size: number;
@@ -60,7 +60,10 @@ export function* changedNames(
   return whole;
 }
 
-/** What `to` has and `from` has not, and the other way; undefined where that can only be found by looking through all. */
+/**
+ * What `to` has and `from` has not, and the other way; undefined where that can only be found by looking
+ * through all.
+ */
 export function changeBetween(
   from: Names,
   to: Names,

@@ -12,7 +12,10 @@ export interface NameSet {
   /** Equal sets of one interner have equal keys. */
   readonly key: string;
   readonly names: Names;
-  /** What it takes to remember: for each name 100 bytes and twice its length, as it stands in a set and in the request too. */
+  /**
+   * What it takes to remember: for each name 100 bytes and twice its length, as it stands in a set and in the
+   * request too.
+   */
   readonly bytes: number;
 }
 
@@ -39,8 +42,8 @@ export class NameSets {
   private readonly collected = new FinalizationRegistry<string>((key) => {
     if (this.sets.get(key)?.deref() === undefined) this.sets.delete(key);
   });
-  // Proxies of one class say the same in the same bytes. A limit on memory: a short name takes far more than its bytes.
-  // An entry takes 1.1 KB beside its names, so clients that come once fill no more than some 5 MB.
+  // Proxies of one class say the same in the same bytes. A limit on memory: a short name takes far more than
+  // its bytes. An entry takes 1.1 KB beside its names, so clients that come once fill no more than some 5 MB.
   private readonly recent = new LRUCache<string, ReadNames>({
     max: readNamesMax,
     maxSize: 32 * 2 ** 20,
@@ -93,7 +96,10 @@ export class NameSets {
     return made;
   }
 
-  /** `from` with names taken away, and then names added. Costs as much as the change is large, not as the set is. */
+  /**
+   * `from` with names taken away, and then names added. Costs as much as the change is large, not as the set
+   * is.
+   */
   *change(from: NameSet, add: NameSet, remove: readonly string[]): Slices<NameSet> {
     if (remove.length === 0 && (from === this.empty || add === this.empty))
       return from === this.empty ? add : from;
@@ -153,8 +159,8 @@ function* hashOf(raw: Buffer): Slices<string> {
 }
 
 /**
- * The hash of a set of names: its names' own, combined by exclusive or, so that no order matters and a name leaves as it came; and
- * how long they are together.
+ * The hash of a set of names: its names' own, combined by exclusive or, so that no order matters and a name
+ * leaves as it came; and how long they are together.
  */
 class NameSum {
   #high: number;

@@ -195,8 +195,8 @@ export class Snapshot<M> {
   }
 
   /**
-   * The version that a name had at `revision`; undefined for none, 'unknown' where that is longer ago than the
-   * log goes back.
+   * The version that a name had at `revision`; undefined for none, 'unknown' where that is longer ago than
+   * the log goes back.
    */
   versionAt(name: string, revision: number): string | undefined {
     if (revision < this.trimmedTo) return 'unknown';

@@ -3,13 +3,14 @@ import type { Clock } from '../../base/clock.ts';
 
 // Several times the proxies of one control plane. An entry takes some 200 bytes.
 export const unsettledMax = 50_000;
-// Envoy opens its stream again within half a minute; a proxy that was away for longer than this has most likely started anew.
+// Envoy opens its stream again within half a minute; a proxy that was away for longer than this has most
+// likely started anew.
 export const unsettledMs = 3_600_000;
 
 /**
- * Nodes whose stream ended before they had acknowledged a cluster (or a listener): they may still wait for what it refers
- * to, and say that they have it. By node id and the type referred to. Where there are too many, those that have been away
- * longest are forgotten.
+ * Nodes whose stream ended before they had acknowledged a cluster (or a listener): they may still wait for
+ * what it refers to, and say that they have it. By node id and the type referred to. Where there are too
+ * many, those that have been away longest are forgotten.
  */
 export class Unsettled {
   private readonly nodes: LRUCache<string, true>;

@@ -10,7 +10,9 @@ export interface Turn {
   readonly pending: boolean;
   /** A response waits for its ACK or NACK. */
   readonly inFlight: boolean;
-  /** It has waited for so long that the other types wait for it no longer. Newer state of its own type does. */
+  /**
+   * It has waited for so long that the other types wait for it no longer. Newer state of its own type does.
+   */
   readonly overdue: boolean;
   /** Whether the client goes on with something older than what it refused of this type. */
   nacked(): boolean;

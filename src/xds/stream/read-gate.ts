@@ -4,8 +4,8 @@ import type { SessionStream } from './session-host.ts';
 export const unreadBytesMax = 2 ** 20;
 
 /**
- * Keeps a session from writing more to a client that does not read. Its answers do not show it: nonces can be guessed, and what is
- * answered unread would be kept once more for each answer.
+ * Keeps a session from writing more to a client that does not read. Its answers do not show it: nonces can be
+ * guessed, and what is answered unread would be kept once more for each answer.
  */
 export class ReadGate {
   readonly #stream: SessionStream;

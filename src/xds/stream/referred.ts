@@ -2,11 +2,17 @@ import { sees } from '../state/snapshot.ts';
 import type { Subscribed } from './subscribed.ts';
 import { addFresh, type Subscription } from './subscription.ts';
 
-/** What was sent to a stream refers to by name, of types that it has not asked for yet: it will want that again. */
+/**
+ * What was sent to a stream refers to by name, of types that it has not asked for yet: it will want that
+ * again.
+ */
 export class Referred {
   private readonly byType = new Map<string, Set<string>>();
 
-  /** A stream was sent a resource that names others: it is sent those anew, at once or when it asks for the type. */
+  /**
+   * A stream was sent a resource that names others: it is sent those anew, at once or when it asks for the
+   * type.
+   */
   tell(
     typeUrl: string,
     names: readonly string[],

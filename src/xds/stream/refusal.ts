@@ -43,8 +43,8 @@ export interface RefusalContext {
 
 /**
  * The resources that a client's words blame, of those it was sent; undefined where they name none. Envoy says
- * `Error adding/updating listener(s) NAME: why` (clusters alike), one after the other, and has put the others in force
- * (source/common/listener_manager/lds_api.cc, source/common/upstream/cds_api_helper.cc).
+ * `Error adding/updating listener(s) NAME: why` (clusters alike), one after the other, and has put the others
+ * in force (source/common/listener_manager/lds_api.cc, source/common/upstream/cds_api_helper.cc).
  */
 export function blamedBy(message: string, names: readonly string[]): string[] | undefined {
   const [, told] = /^Error adding\/updating (?:listener|cluster)\(s\) (.*)$/s.exec(message) ?? [];
@@ -57,11 +57,12 @@ export function blamedBy(message: string, names: readonly string[]): string[] | 
 }
 
 /**
- * Notes a NACK. Resources that the client blames, or the only one that it was sent, are refused, and the others of the
- * response in force. Where that cannot be told, all are suspects: each half is offered alone, and so on, until it can
- * be. What is refused is offered again after a pause, as its cause may lie outside of it: a port that was taken, a file that
- * was not there. What the client has unsubscribed from since it was sent does not count. `isNews`: the same content was not
- * refused before; `refused`: which it is, none where that is not known.
+ * Notes a NACK. Resources that the client blames, or the only one that it was sent, are refused, and the
+ * others of the response in force. Where that cannot be told, all are suspects: each half is offered alone,
+ * and so on, until it can be. What is refused is offered again after a pause, as its cause may lie outside of
+ * it: a port that was taken, a file that was not there. What the client has unsubscribed from since it was
+ * sent does not count. `isNews`: the same content was not refused before; `refused`: which it is, none where
+ * that is not known.
  */
 export function* refuse(
   sub: Subscription,

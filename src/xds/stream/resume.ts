@@ -4,7 +4,10 @@ import { versionBytes } from './said-bytes.ts';
 import type { Subscribed } from './subscribed.ts';
 import { addFresh, isPending, resumeDelta, type Subscription } from './subscription.ts';
 
-/** What a client said that it has, of each type, until it is compared with what there is: once the class is whole. */
+/**
+ * What a client said that it has, of each type, until it is compared with what there is: once the class is
+ * whole.
+ */
 export class Resuming<M extends Subscribed<M>> {
   readonly #versions = new Map<M, ReadonlyMap<string, string>>();
   #bytes = 0;
@@ -36,7 +39,10 @@ export class Resuming<M extends Subscribed<M>> {
   }
 }
 
-/** Compares the `initial_resource_versions` of a Delta client with the snapshot: what it lacks, and what it has that is gone. */
+/**
+ * Compares the `initial_resource_versions` of a Delta client with the snapshot: what it lacks, and what it
+ * has that is gone.
+ */
 function* resume<M>(
   { sub, snapshot, group }: Subscribed<M>,
   initialVersions: ReadonlyMap<string, string>,

@@ -39,7 +39,7 @@ export interface Member extends Subscribed<Member> {
   group: Group<Member>;
 }
 
-// So long after a stream began, in ms, routes of a client that comes back must be taken to name clusters that went meanwhile.
+// For so many ms after a stream began its routes are taken to name clusters that went meanwhile.
 const settleMs = 1_000;
 
 /** One stream after its node is known: takes requests, and writes what is due, in push order. */
@@ -65,7 +65,7 @@ export class Session {
   private nodeBytes = 0;
   private account: Account | undefined;
   private readonly resuming = new Resuming<Member>();
-  // A request is being taken, or an answer made, in slices: until that is done nothing is written, and nothing else is taken.
+  // A request is taken, or an answer made, in slices: until then nothing else is written or taken.
   private isAtWork = false;
   private readonly long: LongAnswers<Member>;
 
@@ -83,7 +83,7 @@ export class Session {
     return this.byType.has(typeUrl);
   }
 
-  /** Counts what it has the server remember from now on; its node had so many bytes. Throws MeshError 'exhausted'. */
+  /** Counts what the server remembers for it; its node had so many bytes. Throws MeshError 'exhausted'. */
   begin(nodeBytes: number): void {
     this.nodeBytes = 4 * nodeBytes;
     this.account = this.host.budget.open(this.info.peer.address, (error) => this.stream.refuse?.(error));
@@ -133,7 +133,7 @@ export class Session {
     if (said.first) this.referred.takeTo(sub);
   }
 
-  /** Does what a request asks for, or an answer needs, with others served between its slices; then goes on. */
+  /** Does what a request or an answer needs, with others served between its slices; then goes on. */
   private inSlices(...work: readonly (Slices | undefined)[]): void {
     this.isAtWork = true;
     this.long.drop();
@@ -148,7 +148,7 @@ export class Session {
     this.advance();
   }
 
-  /** Waits no longer for an answer that is overdue; whether it was. grpc-java had passed over a response that it wanted no more. */
+  /** Waits no longer for an overdue answer; whether it was. grpc-java passes over what it wants no more. */
   private giveUp(sub: Subscription): boolean {
     const sent = sub.inFlight;
     if (sent === undefined || !this.isOverdue(sent)) return false;
@@ -271,8 +271,8 @@ export class Session {
   }
 
   /**
-   * Sends a change of one type to a stream on which all was quiet, as nearly every change finds it: there is no order to keep,
-   * and the other types need not be looked at. Whether that was all.
+   * Sends a change of one type to a stream on which all was quiet, as nearly every change finds it: there is
+   * no order to keep, and the other types need not be looked at. Whether that was all.
    */
   private sendAlone(member: Member): boolean {
     // While a client settles, its clusters and their endpoints outlive what names them.

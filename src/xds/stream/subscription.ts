@@ -36,7 +36,7 @@ export interface Held {
   readonly last?: EncodedResource;
 }
 
-/** Why a resource is not in force at a client, and when it is offered again. One for all that were refused alike. */
+/** Why a resource is not in force at a client, and when it is offered again. One for all refused alike. */
 export interface Refusal {
   /** The state that the client had confirmed before it refused the resource first. */
   readonly confirmed: number;
@@ -62,7 +62,7 @@ export interface Subscription {
   wildcard: boolean;
   /** The wildcard came from an empty first request, and ends when names are given (State of the World). */
   legacy: boolean;
-  /** The client has subscribed to a name or has left the wildcard: an empty request means the wildcard no more (Delta). */
+  /** It has subscribed to a name, or left the wildcard: an empty request is the wildcard no more (Delta). */
   explicit: boolean;
   set: NameSet;
   /** The names as the client last wrote them, to see that an ACK repeats them. */
@@ -75,7 +75,7 @@ export interface Subscription {
   all: boolean;
   /** A request waits for its answer, be it empty. */
   answer: boolean;
-  /** Names to be sent whether they changed or not: 'new' to the stream, or asked for (needed) 'again'. See `addFresh`. */
+  /** Names sent whether they changed or not: 'new' to the stream, or needed 'again'. See `addFresh`. */
   fresh: ReadonlyMap<string, 'new' | 'again'>;
   /** How many of them the client has just left beside a wildcard, and how long they are together. */
   leftNames: number;
@@ -101,8 +101,8 @@ export interface Subscription {
   nacked: { readonly version: string; readonly at: number; readonly message: string } | undefined;
 }
 
-// Nothing, one for all: nearly every subscription has nothing of nearly each kind, and each push looks. Collections of their
-// own would be a walk through memory for each stream and type.
+// Nothing, one for all: nearly every subscription has nothing of nearly each kind, and each push looks.
+// Collections of their own would be a walk through memory for each stream and type.
 const noFresh: Subscription['fresh'] = new Map();
 const noNames: ReadonlySet<string> = new Set();
 const noneHeld: Subscription['held'] = new Map();
@@ -143,9 +143,9 @@ export function newSubscription(rule: TypeRule, empty: NameSet, blank: boolean):
 export type Verdict = 'none' | 'stale' | 'repeat' | 'ack' | 'nack';
 
 /**
- * Judges the nonce of a request and notes an ACK; a NACK is for `refuse` to note. 'stale' answers an older response;
- * 'repeat' comes after the last response was already answered; 'none' answers nothing: a first request, or a nonce of
- * an earlier stream.
+ * Judges the nonce of a request and notes an ACK; a NACK is for `refuse` to note. 'stale' answers an older
+ * response; 'repeat' comes after the last response was already answered; 'none' answers nothing: a first
+ * request, or a nonce of an earlier stream.
  */
 export function judge(sub: Subscription, nonce: string, error: string | undefined, now: number): Verdict {
   if (nonce === '' || sub.nonce === '') return 'none';
@@ -269,8 +269,8 @@ export function* subscribeDelta(
   // "even if the client already has it": every name in a subscribe is answered. `all` names them already,
   // unless it means those of the wildcard.
   if (!request.first || sub.wildcard) yield* each(add.names, (name) => addFresh(sub, name, 'new'));
-  // A name that the wildcard still covers is told again, so that the client need not guess; one that it had not subscribed to is
-  // nothing to it.
+  // A name that the wildcard still covers is told again, so that the client need not guess; one that it had
+  // not subscribed to is nothing to it.
   if (sub.wildcard)
     yield* each(remove, (name) => {
       if (before.has(name)) leaveName(sub, name);
@@ -281,8 +281,9 @@ export function* subscribeDelta(
 }
 
 /**
- * Whether a Delta request means all resources though it names none: "the request must have no resources in both
- * resource_names_subscribe and resource_names_unsubscribe", and the client "has never explicitly subscribed to any".
+ * Whether a Delta request means all resources though it names none: "the request must have no resources in
+ * both resource_names_subscribe and resource_names_unsubscribe", and the client "has never explicitly
+ * subscribed to any".
  */
 export function meansWildcard(
   sub: Subscription,
@@ -292,7 +293,7 @@ export function meansWildcard(
   return empty && sub.rule.wildcard && !sub.wildcard && !sub.explicit;
 }
 
-/** Forgets refusals of what is no more, and of removals of what is there again. `exists`: whether a name does. */
+/** Forgets refusals of what is no more, and of removals of what is there again; `exists` tells. */
 export function forgetRejected(sub: Subscription, exists: (name: string) => boolean): void {
   if (sub.rejected.size > 0)
     keepRejected(sub, (name, { version }) => exists(name) === (version !== undefined));
@@ -304,7 +305,7 @@ export function addFresh(sub: Subscription, name: string, why: 'new' | 'again'):
   (sub.fresh as Map<string, 'new' | 'again'>).set(name, why);
 }
 
-/** Notes a name that is no longer subscribed to beside a wildcard: nothing but this counts it until it was told. */
+/** Notes a name left beside a wildcard: nothing but this counts it until it was told. */
 function leaveName(sub: Subscription, name: string): void {
   addFresh(sub, name, 'again');
   sub.leftNames += 1;

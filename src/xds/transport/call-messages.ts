@@ -61,8 +61,9 @@ interface Source {
 }
 
 /**
- * Keeps a source from giving more where its connection has had more than its share. What it returns is asked before a message
- * of so many bytes: whether there is to wait, or the call was ended for it. It calls `goOn` when that is over.
+ * Keeps a source from giving more where its connection has had more than its share. What it returns is asked
+ * before a message of so many bytes: whether there is to wait, or the call was ended for it. It calls `goOn`
+ * when that is over.
  */
 function pacer(
   source: Source,
@@ -183,7 +184,10 @@ function inflatedMax(bytes: number, bytesMax: number): number {
   return Math.min(bytesMax, Math.max(inflatedBytesMin, inflationMax * bytes));
 }
 
-/** A message that was compressed by gzip or deflate. Throws MeshError where it is none, or has more than `bytesMax`. */
+/**
+ * A message that was compressed by gzip or deflate. Throws MeshError where it is none, or has more than
+ * `bytesMax`.
+ */
 function inflated(message: Buffer, bytesMax: number): Buffer {
   const most = inflatedMax(message.length, bytesMax);
   try {

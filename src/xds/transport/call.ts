@@ -23,8 +23,9 @@ const answerHeaders = {
 };
 
 /**
- * One gRPC call on its HTTP/2 stream, as gRPC over HTTP/2 lays it down (grpc/doc/PROTOCOL-HTTP2.md). What was asked on it is read from `http`
- * by others (`call-messages.ts`); a call is answered here: its headers, its messages, its status.
+ * One gRPC call on its HTTP/2 stream, as gRPC over HTTP/2 lays it down (grpc/doc/PROTOCOL-HTTP2.md). What was
+ * asked on it is read from `http` by others (`call-messages.ts`); a call is answered here: its headers, its
+ * messages, its status.
  */
 export class Call {
   readonly http: ServerHttp2Stream;
@@ -125,7 +126,10 @@ export function timeoutMs(text: string): number | undefined {
   return digits === undefined ? undefined : Number(digits) * unitMs[unit as keyof typeof unitMs];
 }
 
-/** `grpc-message`: UTF-8 in which all is percent-encoded but what ASCII can show (PROTOCOL-HTTP2.md, "Percent-Encoded"). */
+/**
+ * `grpc-message`: UTF-8 in which all is percent-encoded but what ASCII can show (PROTOCOL-HTTP2.md,
+ * "Percent-Encoded").
+ */
 export function percentEncoded(words: string): string {
   return words.replace(/[^\x20-\x24\x26-\x7e]+/g, (some) =>
     Buffer.from(some).reduce(

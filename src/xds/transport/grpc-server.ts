@@ -21,7 +21,10 @@ import { SessionKeepalive } from './keepalive.ts';
 import { openListener, type TlsOptions } from './listener.ts';
 import { collectWhatWasRead } from './young-memory.ts';
 
-/** One stream as the server above it sees it: bytes in, bytes out. A unary call is a stream of one message each way. */
+/**
+ * One stream as the server above it sees it: bytes in, bytes out. A unary call is a stream of one message
+ * each way.
+ */
 export interface Stream {
   readonly peer: Peer;
   write(bytes: Buffer): void;
@@ -33,7 +36,10 @@ export interface Stream {
   whenRead(fn: () => void): void;
   /** Ends the stream with an error that the client sees. */
   refuse(error: MeshError): void;
-  /** Does work that a request asks for in slices, with others served between them, before anything else of the stream is read. */
+  /**
+   * Does work that a request asks for in slices, with others served between them, before anything else of the
+   * stream is read.
+   */
   inSlices(work: Slices): void;
   /** The client has said who it is: it may send longer messages. */
   known(): void;
@@ -60,7 +66,10 @@ export interface Listening {
   readonly port: number;
   /** How full it is. */
   levels(): Levels;
-  /** Takes no more connections, and ends those that have streams one after another, within `overMs`; see `handOver`. */
+  /**
+   * Takes no more connections, and ends those that have streams one after another, within `overMs`; see
+   * `handOver`.
+   */
   handOver(overMs: number): Promise<void>;
   /** Lets streams go on for `graceMs` at most, then ends them. */
   close(graceMs: number): Promise<void>;
@@ -249,7 +258,10 @@ function serveCall(
 // For a client that does not read why it is refused.
 const refusalMsMax = 10_000;
 
-/** Closes a stream that has been refused, where its client does not read that: else it would stay as long as its connection. */
+/**
+ * Closes a stream that has been refused, where its client does not read that: else it would stay as long as
+ * its connection.
+ */
 function closeUnread(http: ServerHttp2Stream, clock: Clock): void {
   const timer = clock.after(refusalMsMax, () => http.close(constants.NGHTTP2_ENHANCE_YOUR_CALM));
   http.once('close', () => timer.cancel());
@@ -266,7 +278,10 @@ const statusByCode: Readonly<Record<MeshErrorCode, number>> = {
   internal: grpcStatus.internal,
 };
 
-/** What ends each connection: the status of its streams, and GOAWAY, so that its client opens none on it again. */
+/**
+ * What ends each connection: the status of its streams, and GOAWAY, so that its client opens none on it
+ * again.
+ */
 function departures(calls: ReadonlySet<Call>): (() => void)[] {
   const byConnection = new Map<object, Call[]>();
   for (const call of calls) {
@@ -282,7 +297,10 @@ function departures(calls: ReadonlySet<Call>): (() => void)[] {
 
 const goingAway = 'this server is going away: connect again';
 
-/** Ends the streams, which clients take up again elsewhere, and waits until the connections are gone, `graceMs` at most. */
+/**
+ * Ends the streams, which clients take up again elsewhere, and waits until the connections are gone,
+ * `graceMs` at most.
+ */
 async function close(
   sessions: ReadonlySet<ServerHttp2Session>,
   calls: ReadonlySet<Call>,

@@ -1,8 +1,8 @@
 import { type Clock, sleep } from '../../base/clock.ts';
 
 /**
- * Milliseconds from one connection to the next. A stream that begins costs another server some 2 ms: it is busy for less than
- * half of its time with those that come, and pushes to the others meanwhile.
+ * Milliseconds from one connection to the next. A stream that begins costs another server some 2 ms: it is
+ * busy for less than half of its time with those that come, and pushes to the others meanwhile.
  */
 export const handOverSpacingMs = 5;
 
@@ -10,7 +10,8 @@ export const handOverSpacingMs = 5;
 const lookMs = 5;
 
 /**
- * Lets connections go one after another, `handOverSpacingMs` apart, or closer where `overMs` (milliseconds) would not do. Each
+ * Lets connections go one after another, `handOverSpacingMs` apart, or closer where `overMs` (milliseconds)
+ * would not do. Each
  * `leave` ends one. Resolves when the last one was told.
  */
 export async function handOver(leave: readonly (() => void)[], overMs: number, clock: Clock): Promise<void> {

@@ -11,7 +11,10 @@ export interface IntakeLimits {
   /** Bytes of unfinished messages on one connection, and on all. */
   readonly connectionBytesMax: number;
   readonly allBytesMax: number;
-  /** From a message's first byte to its last, and from the beginning of a stream to its first message, in milliseconds. */
+  /**
+   * From a message's first byte to its last, and from the beginning of a stream to its first message, in
+   * milliseconds.
+   */
   readonly messageMsMax: number;
 }
 
@@ -53,8 +56,8 @@ const lookMs = 1_000;
 const roomyPart = 7 / 8;
 
 /**
- * Bounds what unfinished messages hold, on each connection and on all, and how long they may take. Where it is too much, the
- * stream that holds most ends: who sends little is not refused for who sends much.
+ * Bounds what unfinished messages hold, on each connection and on all, and how long they may take. Where it
+ * is too much, the stream that holds most ends: who sends little is not refused for who sends much.
  */
 export class Intakes {
   private readonly clock: Clock;
@@ -118,7 +121,10 @@ export class Intakes {
     if (this.all > allBytesMax) this.makeRoom();
   }
 
-  /** Ends the largest of all until some room is left: to end one would be a look at all of them for each piece that comes. */
+  /**
+   * Ends the largest of all until some room is left: to end one would be a look at all of them for each piece
+   * that comes.
+   */
   private makeRoom(): void {
     const { allBytesMax } = this.limits;
     const why = `all clients have more than ${allBytesMax} bytes of them`;

@@ -27,12 +27,12 @@ interface Watched {
 const lookMs = 1_000;
 
 /**
- * Drops connections whose peer has gone without a word. Whatever arrives is a sign of life, as in gRPC's C core and
- * Go: the answer to a ping waits in the peer behind all that it has not read yet, and a crowd of proxies that start at once
- * reads for longer than anybody should wait (docs/decisions/042).
+ * Drops connections whose peer has gone without a word. Whatever arrives is a sign of life, as in gRPC's C
+ * core and Go: the answer to a ping waits in the peer behind all that it has not read yet, and a crowd of
+ * proxies that start at once reads for longer than anybody should wait (docs/decisions/042).
  *
- * Connections are looked at once a second: one is dropped within `quietMs + answerMs` and two seconds, and as much longer as this
- * process stood still meanwhile.
+ * Connections are looked at once a second: one is dropped within `quietMs + answerMs` and two seconds, and as
+ * much longer as this process stood still meanwhile.
  */
 export class Keepalive {
   private readonly watched = new Map<Connection, Watched>();
@@ -117,7 +117,9 @@ function connectionOf(session: ServerHttp2Session): Connection {
   };
 }
 
-/** Watches HTTP/2 connections until they end: those that have, or had, a stream closely, the others from afar. */
+/**
+ * Watches HTTP/2 connections until they end: those that have, or had, a stream closely, the others from afar.
+ */
 export class SessionKeepalive {
   readonly #used: Keepalive;
   readonly #unused: Keepalive;

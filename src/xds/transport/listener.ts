@@ -38,8 +38,8 @@ export interface ListenerOptions extends Pick<AdmissionOptions, 'clock' | 'limit
 }
 
 /**
- * Listens for HTTP/2, with TLS if given. `address`: `host:port`; a name is listened on at all its addresses. Throws MeshError
- * 'unavailable' when one cannot be bound, 'invalid' where the certificates are none.
+ * Listens for HTTP/2, with TLS if given. `address`: `host:port`; a name is listened on at all its addresses.
+ * Throws MeshError 'unavailable' when one cannot be bound, 'invalid' where the certificates are none.
  */
 export async function openListener(
   tls: TlsOptions | undefined,
@@ -109,8 +109,8 @@ function http2Server(
 ): Http2Server | Http2SecureServer {
   const common = {
     settings: { maxConcurrentStreams },
-    // What streams and connections may hold is bounded by `intake.ts` and `read-gate.ts`, by ending who holds most: Node's own limit
-    // refuses whoever comes next.
+    // What streams and connections may hold is bounded by `intake.ts` and `read-gate.ts`, by ending who holds
+    // most: Node's own limit refuses whoever comes next.
     maxSessionMemory: Number.MAX_SAFE_INTEGER,
     maxSendHeaderBlockLength: Number.MAX_SAFE_INTEGER,
   };

@@ -117,8 +117,8 @@ function whole<R>(reading: Reading<R>): R {
 const noncePlace = () => new ShortText('response_nonce', nonceBytesMax);
 
 /**
- * A text of which a client has no reason to send more than so many bytes. It is decoded once, however often its field comes: the
- * last one counts.
+ * A text of which a client has no reason to send more than so many bytes. It is decoded once, however often
+ * its field comes: the last one counts.
  */
 class ShortText {
   private readonly field: string;
@@ -149,8 +149,8 @@ class ShortText {
 const copiedBytesMin = 32;
 
 /**
- * The fields of resource names in a request. Other fields may stand between any two names: their runs are noted as numbers, and
- * copied once.
+ * The fields of resource names in a request. Other fields may stand between any two names: their runs are
+ * noted as numbers, and copied once.
  */
 class NameRuns {
   private readonly bytes: Buffer;
@@ -197,7 +197,10 @@ class NameRuns {
 // What is read of a run before others have their turn.
 const runBytesMax = 16 * 1024;
 
-/** Reads resource_names fields from `start` on that follow each other. The one of `lastNames` that they are, if any. */
+/**
+ * Reads resource_names fields from `start` on that follow each other. The one of `lastNames` that they are,
+ * if any.
+ */
 function namesRun(
   bytes: Buffer,
   start: number,

@@ -42,7 +42,10 @@ export function lengthOf(parts: readonly Uint8Array[]): number {
 export interface FrameTaker {
   /** Most bytes that the next message may have. */
   bytesMax(): number;
-  /** Asked before each message of so many bytes: whether it may be taken now. Else `goOn` is to be called later. */
+  /**
+   * Asked before each message of so many bytes: whether it may be taken now. Else `goOn` is to be called
+   * later.
+   */
   mayTake(bytes: number, isCompressed: boolean): boolean;
   /** Is given each message, a view that is good until it returns. */
   take(message: Buffer, isCompressed: boolean): void;
@@ -50,7 +53,8 @@ export interface FrameTaker {
   waiting(bytes: number): void;
 }
 
-// Pieces of an unfinished message that are kept as they came. A long message comes in pieces of 16 KiB, and is joined once.
+// Pieces of an unfinished message that are kept as they came. A long message comes in pieces of 16 KiB, and
+// is joined once.
 const piecesMax = 64;
 const pieceBytesMin = 4 * 1024;
 const nothing = Buffer.alloc(0);
@@ -67,7 +71,10 @@ export class FrameReader {
     this.taker = taker;
   }
 
-  /** Takes what came. Throws MeshError at a message that has more than `bytesMax`, or no frame; it must be given no more then. */
+  /**
+   * Takes what came. Throws MeshError at a message that has more than `bytesMax`, or no frame; it must be
+   * given no more then.
+   */
   read(chunk: Buffer): void {
     this.cut(chunk);
     this.taker.waiting(this.keptBytes);
@@ -139,8 +146,9 @@ export class FrameReader {
   }
 
   /**
-   * Joins small pieces when they are many: a client may send a message byte by byte. They are joined only with what is not much
-   * longer than they are, so that the number of copies of a byte grows with the logarithm of the message.
+   * Joins small pieces when they are many: a client may send a message byte by byte. They are joined only
+   * with what is not much longer than they are, so that the number of copies of a byte grows with the
+   * logarithm of the message.
    */
   private compact(): void {
     if (this.kept.length < piecesMax) return;
@@ -155,8 +163,9 @@ export class FrameReader {
   }
 }
 
-// An ACK of State of the World repeats all names, tens of KiB that go at once: new memory for each would be most of the
-// collector's work. One buffer serves all streams, since a message is read before the next one comes.
+// An ACK of State of the World repeats all names, tens of KiB that go at once: new memory for each would be
+// most of the collector's work. One buffer serves all streams, since a message is read before the next one
+// comes.
 let scratch = Buffer.allocUnsafeSlow(64 * 1024);
 const scratchBytesMax = 2 ** 20;
 

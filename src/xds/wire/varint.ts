@@ -63,7 +63,8 @@ export function skip(cursor: Cursor, wire: number): void {
   if (cursor.at > cursor.bytes.length) throw new RangeError('message is cut short');
 }
 
-// A newer client says a few more things than are known here; each field takes time, and of 32 MiB there can be 16 million.
+// A newer client says a few more things than are known here; each field takes time, and of 32 MiB there can
+// be 16 million.
 const skippedMax = 1_000;
 
 /** A walk through the length-delimited fields of a message, which may be left and taken up again. */
@@ -77,10 +78,16 @@ export abstract class ChunkWalk {
     this.#what = what;
   }
 
-  /** Reads a field's content, or says that it did not: then it is skipped, as newer fields and all of other kinds are. */
+  /**
+   * Reads a field's content, or says that it did not: then it is skipped, as newer fields and all of other
+   * kinds are.
+   */
   protected abstract take(id: number, cursor: Cursor, start: number): boolean;
 
-  /** Goes on for about so many bytes. Whether it is through. Throws MeshError 'invalid' when the bytes are not `what`. */
+  /**
+   * Goes on for about so many bytes. Whether it is through. Throws MeshError 'invalid' when the bytes are not
+   * `what`.
+   */
   step(bytesMax = Number.POSITIVE_INFINITY): boolean {
     const cursor = this.#cursor;
     const { length } = cursor.bytes;
@@ -115,7 +122,10 @@ class Walk extends ChunkWalk {
   }
 }
 
-/** Walks through a whole message; `take` as `ChunkWalk` has it. Throws MeshError 'invalid' when the bytes are not `what`. */
+/**
+ * Walks through a whole message; `take` as `ChunkWalk` has it. Throws MeshError 'invalid' when the bytes are
+ * not `what`.
+ */
 export function eachChunk(bytes: Buffer, what: string, take: Take): void {
   new Walk(bytes, what, take).step();
 }

@@ -9,7 +9,9 @@ import { cds, eds, gone, rds, story } from '../../xds/story.ts';
 
 const ref = (name: string): Ref => ({ kind: 'WorkloadEntry', namespace: 'shop', name });
 
-/** Deletions over a real xDS server without a network: `remove` pushes a state, and deletes an instance in it. */
+/**
+ * Deletions over a real xDS server without a network: `remove` pushes a state, and deletes an instance in it.
+ */
 function setup() {
   const clock = manualClock();
   const released: string[] = [];

@@ -12,7 +12,10 @@ import { builtIn } from '../scenario/scenario-fixture.ts';
 const [perSecond, endMs] = [100, 40_000];
 const hosts = ['checkout.shop', 'catalog.shop'];
 
-/** Requests for both Groups by turn for 40 s: where each is served and how long it takes, by its Group and when it is due. */
+/**
+ * Requests for both Groups by turn for 40 s: where each is served and how long it takes, by its Group and
+ * when it is due.
+ */
 function measured(tell: (group: string, at: number) => readonly [idc: string, ms: number]) {
   const good = goodMeasurement();
   const [first] = good.samples as [Sample];

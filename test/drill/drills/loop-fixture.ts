@@ -28,8 +28,8 @@ export function lineOf(proxy: string, listener: string, more: Partial<AccessLine
 }
 
 /**
- * A loop drill in which all went well: 50 requests a second for 12 s from a caller in sh-a; nobody is left from 3 to 6 s,
- * and each request then crosses once and is refused; back from 7 s on.
+ * A loop drill in which all went well: 50 requests a second for 12 s from a caller in sh-a; nobody is left
+ * from 3 to 6 s, and each request then crosses once and is refused; back from 7 s on.
  */
 export function goodLoop(): LoopMeasurement {
   const phases = layPhases({ steady: 3, 'nobody left': 3, recovery: 3, 'steady again': 3 }, 0);

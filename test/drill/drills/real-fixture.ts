@@ -52,7 +52,10 @@ interface Story {
   readonly access: readonly AccessLine[];
 }
 
-/** What was under way on what is struck fails, unless it is a GET of which nothing has come; what comes next goes to sh-b. */
+/**
+ * What was under way on what is struck fails, unless it is a GET of which nothing has come; what comes next
+ * goes to sh-b.
+ */
 function tell(stream: string, number: number): Story {
   const { instance: name, calls, host } = streams[stream] as (typeof streams)[string];
   const call = calls[number % calls.length] as Call;

@@ -23,7 +23,9 @@ const one: Replacement = {
   liveAt: 9000,
 };
 
-/** A drill in which one instance was replaced while the other IDC served: from 5 to 10 s it has no entries. */
+/**
+ * A drill in which one instance was replaced while the other IDC served: from 5 to 10 s it has no entries.
+ */
 function rolling(change: Partial<Replacement> = {}): RollingMeasurement {
   return { ...goodMeasurement(), instances: [instance], replacements: [{ ...one, ...change }] };
 }

@@ -12,7 +12,10 @@ const doors = [
   { name: 'sidecar of sh-a/caller', listener: 'outbound' },
 ];
 
-/** All kinds once at each door for each Group, each with the answer that it must get; the load beside is served at home. */
+/**
+ * All kinds once at each door for each Group, each with the answer that it must get; the load beside is
+ * served at home.
+ */
 function goodSpoof(): SpoofMeasurement {
   const { samples, access, counted, ...rest } = goodLoop();
   const steady = samples.filter((s) => s.status === 200);

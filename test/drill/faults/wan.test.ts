@@ -50,7 +50,10 @@ t.test(
     await new Promise<void>((resolve) => server.listen(peer.port, peer.address, resolve));
     t.teardown(() => server.close());
 
-    /** Seconds until 100,000 bytes have come from an ingress gateway's address of sh-b to an egress gateway of sh-a; NaN when not within `limitS`. */
+    /**
+     * Seconds until 100,000 bytes have come from an ingress gateway's address of sh-b to an egress gateway of
+     * sh-a; NaN when not within `limitS`.
+     */
     const seconds = (limitS = 4): Promise<number> => {
       const code = `const from=process.hrtime.bigint();let n=0;const s=require('net').connect({host:'${peer.address}',port:${peer.port}});
       s.on('data',d=>n+=d.length);s.on('error',()=>process.exit(1));s.on('end',()=>{console.log(n===100000?Number(process.hrtime.bigint()-from)/1e9:'cut');process.exit()})`;

@@ -3,7 +3,9 @@ import { type Answer, createAnswerReader } from '../../../src/drill/load/callers
 
 const head = (lines: string) => `HTTP/1.1 200 OK\r\n${lines}\r\n`;
 
-/** What is read from a text that comes in pieces of so many octets: where it was whole, and what it then said. */
+/**
+ * What is read from a text that comes in pieces of so many octets: where it was whole, and what it then said.
+ */
 function firstWhole(
   text: string,
   octets: number,

@@ -12,7 +12,8 @@ import { machineClock } from '../../../src/drill/time.ts';
 import { startUpstream } from '../../../src/drill/upstream/upstream.ts';
 import { parseUpstreamLog } from '../../../src/drill/upstream/upstream-log.ts';
 
-// The HTTP/2 client of the drills, against an instance behind a server that hands requests on, and now and then does harm.
+// The HTTP/2 client of the drills, against an instance behind a server that hands requests on, and now and
+// then does harm.
 
 const dir = t.testdir();
 const [socketPath, logFile] = [join(dir, 'app.sock'), join(dir, 'app.log')];

@@ -19,7 +19,10 @@ const dir = t.testdir();
 const file = (name: string) => join(dir, name);
 const log = (name: string) => parseUpstreamLog(readFileSync(file(name), 'utf8'));
 
-/** Carries connections to a unix socket, and does to their bytes what `change` says; as a proxy would that is broken. */
+/**
+ * Carries connections to a unix socket, and does to their bytes what `change` says; as a proxy would that is
+ * broken.
+ */
 async function relay(
   t: Tap,
   socketPath: string,

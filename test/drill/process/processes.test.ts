@@ -101,7 +101,10 @@ t.test(
   },
 );
 
-/** A drill's runner in small: starts a warden and children, some of which ignore everything that can be ignored. */
+/**
+ * A drill's runner in small: starts a warden and children, some of which ignore everything that can be
+ * ignored.
+ */
 async function startRunner(id: string, folder: string): Promise<ChildProcess> {
   const modules = new URL('../../../src/drill/process/process.ts', import.meta.url).href;
   const deaf = "process.on('SIGTERM', () => {}); process.on('SIGINT', () => {}); setInterval(() => {}, 1000)";

@@ -30,7 +30,10 @@ t.test(
   },
 );
 
-/** The chance of at least `least` failures among `requests`, each of which fails by chance `p` (a binomial tail). */
+/**
+ * The chance of at least `least` failures among `requests`, each of which fails by chance `p` (a binomial
+ * tail).
+ */
 function chanceOf(least: number, requests: number, p: number): number {
   let term = (1 - p) ** requests;
   let below = 0;

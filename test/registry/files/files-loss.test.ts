@@ -167,7 +167,8 @@ t.test('a folder in the folder that cannot be read keeps its objects', async (t)
   folder.write('team/a.yaml', objects(['w-0']));
   folder.write('b.yaml', objects(['w-1']));
   const { seen } = await startSource(t, folder.path, { ...testTiming, rescanMs: 50 });
-  // Root reads everything, so permissions would test nothing here: a link to itself cannot be read by anybody.
+  // Root reads everything, so permissions would test nothing here: a link to itself cannot be read by
+  // anybody.
   folder.move('team', '../team');
   symlinkSync('team', folder.at('team'));
   await seen.until('the problem', () => seen.errors().some(({ where }) => where === folder.at('team')));

@@ -6,7 +6,10 @@ import { drGroup, idc, type RawObject, service, workload } from '../objects.ts';
 
 // What is allowed and has no effect in this combination is told.
 
-/** What is told of these objects beside two Idcs, two instances and whatever `but` names: `name path: message`. */
+/**
+ * What is told of these objects beside two Idcs, two instances and whatever `but` names: `name path:
+ * message`.
+ */
 function told(...raws: RawObject[]): string[] {
   const all = [
     idc('sh-a'),

@@ -152,7 +152,9 @@ function losing(source: Source, lost: { now: boolean }): Source {
   };
 }
 
-/** A control plane over a folder and a file of registrations that both lose events, and what a proxy is told. */
+/**
+ * A control plane over a folder and a file of registrations that both lose events, and what a proxy is told.
+ */
 async function world(t: Test, everyMs: number) {
   const folder = new TestFolder(t);
   folder.replace('mesh.yaml', toYaml(idc('sh-a'), service('s', 'a.example')));

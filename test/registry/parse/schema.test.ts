@@ -21,7 +21,9 @@ t.test('the published schemas are those of the code', async (t) => {
   }
 });
 
-/** The published file as a check: read back, so that what an editor sees is tested, not what it was made of. */
+/**
+ * The published file as a check: read back, so that what an editor sees is tested, not what it was made of.
+ */
 function checker(name: string): z.ZodType {
   return z.fromJSONSchema(JSON.parse(readFileSync(join(schemaFolder, name), 'utf8')));
 }

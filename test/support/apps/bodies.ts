@@ -43,7 +43,10 @@ export function upload(to: ListenAddress, { host, method = 'POST', bytes, chunke
   });
 }
 
-/** Sends it over HTTP/2; with a content type of gRPC where `grpc`. The body of a trailers-only answer is its grpc-message. */
+/**
+ * Sends it over HTTP/2; with a content type of gRPC where `grpc`. The body of a trailers-only answer is its
+ * grpc-message.
+ */
 export function uploadHttp2(
   to: ListenAddress,
   { host, method = 'POST', bytes }: Upload,
@@ -99,7 +102,10 @@ function writeAll(to: NodeJS.WritableStream, bytes: number): void {
   go();
 }
 
-/** An instance that answers the number of bytes that it got, over HTTP/1.1 or, with gRPC's trailers, over HTTP/2. */
+/**
+ * An instance that answers the number of bytes that it got, over HTTP/1.1 or, with gRPC's trailers, over
+ * HTTP/2.
+ */
 export async function startSink(at: ListenAddress, protocol: 'http1' | 'http2' = 'http1'): Promise<Server> {
   const server =
     protocol === 'http1'

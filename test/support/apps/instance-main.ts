@@ -1,4 +1,5 @@
-// Entry point of an instance's process: answers every request with 200. Prints its port; ends when standard input closes.
+// Entry point of an instance's process: answers every request with 200. Prints its port; ends when standard
+// input closes.
 import { createServer } from 'node:http';
 
 const server = createServer((_, response) => response.end('served'));

@@ -15,7 +15,9 @@ export interface Outside {
   close(): Promise<void>;
 }
 
-/** Starts them. The HTTP/1.1 server answers `ADDRESS METHOD HOST PATH`; `/break` ends the connection instead. */
+/**
+ * Starts them. The HTTP/1.1 server answers `ADDRESS METHOD HOST PATH`; `/break` ends the connection instead.
+ */
 export async function startOutside(address: string): Promise<Outside> {
   const requests: IncomingMessage[] = [];
   const http1 = createServer((request, response) => {

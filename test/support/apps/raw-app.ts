@@ -15,7 +15,8 @@ export interface RawRequest {
 }
 
 /**
- * An HTTP/1.1 server that tidies nothing up: it reads one request after another, and answers by `reply`. A request with
+ * An HTTP/1.1 server that tidies nothing up: it reads one request after another, and answers by `reply`. A
+ * request with
  * `expect: 100-continue` is given to `reply` before its body.
  */
 export function createRawApp(reply: RawReply): Server {

@@ -1,4 +1,5 @@
-// An instance: answers each request after 20 ms. SIGTERM ends it at once, as most servers do; it says what it cut off.
+// An instance: answers each request after 20 ms. SIGTERM ends it at once, as most servers do; it says what it
+// cut off.
 import { createServer } from 'node:http';
 
 const [port, text, status = '0'] = process.argv.slice(2);

@@ -15,7 +15,10 @@ export interface Execution {
   to: number;
 }
 
-/** Instances that take the time that a request asks for (`?ms=`), and remember each execution from its beginning. */
+/**
+ * Instances that take the time that a request asks for (`?ms=`), and remember each execution from its
+ * beginning.
+ */
 export interface SlowApps {
   readonly executions: Execution[];
   /** Executions of requests whose id begins so. */

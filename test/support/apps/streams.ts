@@ -21,8 +21,9 @@ function slowly(forMs: number, each: () => void, end: () => void): () => void {
 }
 
 /**
- * An instance over HTTP/1.1. `/download?ms=` sends a piece at a time, `/poll?ms=` is quiet and then answers, `/events?ms=` begins
- * an event stream and is quiet before the next event, a POST answers its number of bytes; upgrades are echoed.
+ * An instance over HTTP/1.1. `/download?ms=` sends a piece at a time, `/poll?ms=` is quiet and then answers,
+ * `/events?ms=` begins an event stream and is quiet before the next event, a POST answers its number of
+ * bytes; upgrades are echoed.
  */
 export async function startSlowInstance(at: ListenAddress): Promise<Server> {
   const server = createServer((asked, response) => {
@@ -80,7 +81,10 @@ export async function startSlowGrpc(at: ListenAddress): Promise<Server> {
   return server;
 }
 
-/** What came of a request: its status, 0 where the connection broke before; bytes; whether it ended as it should. */
+/**
+ * What came of a request: its status, 0 where the connection broke before; bytes; whether it ended as it
+ * should.
+ */
 export interface Ended {
   readonly status: number;
   readonly bytes: number;

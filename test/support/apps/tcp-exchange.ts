@@ -101,9 +101,9 @@ function send(socket: Socket, left: number, leaves: 'end' | 'reset'): void {
 }
 
 /**
- * Has `count` connections at once to an address that leads to `server`, each given up after 10 s of silence. Returns what
- * was broken and how often: an end that has not got every byte and the other's end as it was. Nothing: all are whole.
- * Of an end that resets the connection itself nothing is expected.
+ * Has `count` connections at once to an address that leads to `server`, each given up after 10 s of silence.
+ * Returns what was broken and how often: an end that has not got every byte and the other's end as it was.
+ * Nothing: all are whole. Of an end that resets the connection itself nothing is expected.
  */
 export async function exchange(
   to: ListenAddress,

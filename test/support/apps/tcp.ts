@@ -2,7 +2,9 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { ListenAddress } from '../../../src/model/values/listen-address.ts';
 import { freeAddress } from '../mesh.ts';
 
-/** An instance: answers with its name and a newline, then with what it gets; ends when its client has ended. */
+/**
+ * An instance: answers with its name and a newline, then with what it gets; ends when its client has ended.
+ */
 export interface TcpInstance extends ListenAddress {
   /** Connections that it has had. */
   connections(): number;
@@ -38,7 +40,10 @@ export async function tcpInstance(name: string): Promise<TcpInstance> {
   };
 }
 
-/** Connects, sends `bytes`, ends; what came back until the other side ended. A connection that breaks gives what it gave. */
+/**
+ * Connects, sends `bytes`, ends; what came back until the other side ended. A connection that breaks gives
+ * what it gave.
+ */
 export function talk(to: ListenAddress, bytes: string): Promise<string> {
   return new Promise((resolve) => {
     let got = '';

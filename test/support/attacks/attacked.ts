@@ -29,7 +29,10 @@ export interface Seen {
 export interface Attacked {
   /** Changes an instance so many times; what the clients saw of it. */
   observe(changes: number): Promise<Seen>;
-  /** Begins an attack: `stop` ends it where it does not end by itself, `ends` tells how its calls and connections ended. */
+  /**
+   * Begins an attack: `stop` ends it where it does not end by itself, `ends` tells how its calls and
+   * connections ended.
+   */
   attack(attack: Attack): { readonly ends: Promise<string[]>; stop(): void };
   /** Resident memory of the control plane, after what can be collected was. */
   rssBytes(): number;

@@ -1,5 +1,6 @@
-// The process of bad clients: `node attacker-main.ts`, with orders as JSON lines on its standard input and reports as JSON lines on its
-// standard output. It has the lowest priority: what it computes for itself must not be what is measured.
+// The process of bad clients: `node attacker-main.ts`, with orders as JSON lines on its standard input and
+// reports as JSON lines on its standard output. It has the lowest priority: what it computes for itself must
+// not be what is measured.
 import { setPriority } from 'node:os';
 import { createInterface } from 'node:readline';
 import { stillOpen } from './attack.ts';

@@ -17,7 +17,10 @@ export async function told(...calls: readonly RawCall[]): Promise<void> {
 export const tooMuch = /^(status [48]: .|GOAWAY 11: .)/;
 /** The same of one that asks for what there is not, too. */
 export const tooMuchOrWrong = /^(status [348]: .|GOAWAY 11: .)/;
-/** How a flooded connection may: of its end the flood itself may hear nothing, as a reset overtakes the GOAWAY. */
+/**
+ * How a flooded connection may: of its end the flood itself may hear nothing, as a reset overtakes the
+ * GOAWAY.
+ */
 export const floodEnds = /^(closed$|GOAWAY (2|3|11)\b)/;
 /** Why one that asks for much may stay. */
 export const served = 'served, as far as its share of the processor goes';

@@ -21,7 +21,8 @@ const connectionError = (...codes: readonly number[]) =>
 const protocolError = connectionError(1);
 const flowControlError = connectionError(3);
 const frameSizeError = connectionError(6);
-// nghttp2 has limits of its own on what waits for an answer: INTERNAL_ERROR; NO_ERROR, where it does not let go on.
+// nghttp2 has limits of its own on what waits for an answer: INTERNAL_ERROR; NO_ERROR, where it does not let
+// go on.
 const flooded = connectionError(0, 1, 2, 11);
 
 /** What HTTP/2 itself forbids, or allows in small numbers only (RFC 9113, 10.5). */

@@ -4,7 +4,10 @@ import { deltaRequest, methods, nodeOf, openHttp2 } from './call.ts';
 import { pause } from './ends.ts';
 import { answered } from './once.ts';
 
-/** Connections one after another, `width` at once, each with one call; whether each was answered before it was cut. */
+/**
+ * Connections one after another, `width` at once, each with one call; whether each was answered before it was
+ * cut.
+ */
 function comeAndGo(name: string, count: number, width: number, id: (i: number) => string): Attack {
   return {
     name,
@@ -30,7 +33,10 @@ function comeAndGo(name: string, count: number, width: number, id: (i: number) =
   };
 }
 
-/** Calls on one connection, `width` at once, each answered before the next: whether all were, or how the connection ended. */
+/**
+ * Calls on one connection, `width` at once, each answered before the next: whether all were, or how the
+ * connection ended.
+ */
 function callAfterCall(name: string, count: number, width: number): Attack {
   return {
     name,

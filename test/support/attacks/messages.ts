@@ -19,7 +19,9 @@ export type Kind = (typeof kinds)[number];
 const shares: readonly number[] = [55, 25, 5, 10, 5];
 const kindOf = kinds.flatMap((kind, i) => Array<Kind>(shares[i] ?? 0).fill(kind));
 
-/** Field numbers of DiscoveryRequest and DeltaDiscoveryRequest (envoy/service/discovery/v3/discovery.proto). */
+/**
+ * Field numbers of DiscoveryRequest and DeltaDiscoveryRequest (envoy/service/discovery/v3/discovery.proto).
+ */
 const sotw = { version: 1, node: 2, names: 3, typeUrl: 4, nonce: 5, error: 6 } as const;
 const delta = {
   ...{ node: 1, typeUrl: 2, subscribe: 3, unsubscribe: 4, initial: 5, nonce: 6, error: 7 },

@@ -42,7 +42,10 @@ export function onCall(attack: CallAttack): Attack {
   };
 }
 
-/** Calls on one connection, each with a first message of its own: how they ended, after so many milliseconds at most. */
+/**
+ * Calls on one connection, each with a first message of its own: how they ended, after so many milliseconds
+ * at most.
+ */
 export async function manyCalls(
   connection: RawHttp2,
   count: number,

@@ -1,4 +1,5 @@
-// The control of the attacks: a control plane whose xDS clients may do what they like. `node open-main.ts IDC CONFIG XDS ADMIN`.
+// The control of the attacks: a control plane whose xDS clients may do what they like. `node open-main.ts IDC
+// CONFIG XDS ADMIN`.
 
 import { serveAdmin } from '../../../src/api/admin-server.ts';
 import { systemClock } from '../../../src/base/clock.ts';

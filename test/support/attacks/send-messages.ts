@@ -11,8 +11,8 @@ const waitingBytesMax = 2 ** 18;
 const stepMs = 10;
 
 /**
- * Sends the messages of a seed, so many a second at most, over a few connections with a call of each variant. Which of them sends a
- * message depends on who may send; what is sent does not.
+ * Sends the messages of a seed, so many a second at most, over a few connections with a call of each variant.
+ * Which of them sends a message depends on who may send; what is sent does not.
  */
 export async function sendMessages(
   order: MessagesOrder,

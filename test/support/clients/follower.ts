@@ -11,7 +11,10 @@ export interface Follower {
   ack(now: boolean): void;
 }
 
-/** Has a client ask for all clusters and for one assignment; `pattern` finds in each response with endpoints what is of interest. */
+/**
+ * Has a client ask for all clusters and for one assignment; `pattern` finds in each response with endpoints
+ * what is of interest.
+ */
 export function follow(
   client: XdsClient,
   protocol: 'delta' | 'sotw',

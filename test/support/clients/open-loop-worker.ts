@@ -1,4 +1,5 @@
-// Worker thread of open-loop.ts: sends requests when they are due; tells how many were served, and what became of the others.
+// Worker thread of open-loop.ts: sends requests when they are due; tells how many were served, and what
+// became of the others.
 import { Agent, request } from 'node:http';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { LoadPlan } from './open-loop.ts';

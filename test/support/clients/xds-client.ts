@@ -49,7 +49,10 @@ function adsPath(protocol: 'sotw' | 'delta'): string {
   return `/envoy.service.discovery.v3.AggregatedDiscoveryService/${method}`;
 }
 
-/** Connects to an xDS server on `address` and opens one stream, of ADS or of `path`. `node` undefined sends none. */
+/**
+ * Connects to an xDS server on `address` and opens one stream, of ADS or of `path`. `node` undefined sends
+ * none.
+ */
 export function connectXds(
   address: string,
   protocol: 'sotw' | 'delta',

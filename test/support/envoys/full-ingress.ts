@@ -12,8 +12,8 @@ export interface Spilled {
 }
 
 /**
- * The ingress gateway of sh-b, with the only instance of `one.test` behind it, which takes from sh-a so much and no more. `patch`
- * alters what it is pushed.
+ * The ingress gateway of sh-b, with the only instance of `one.test` behind it, which takes from sh-a so much
+ * and no more. `patch` alters what it is pushed.
  */
 export async function startFullIngress(
   t: { teardown(end: () => unknown): void },

@@ -18,8 +18,8 @@ export interface Gateways {
 export const servedHost = 'echo.test';
 
 /**
- * Starts two ingress gateways and an egress gateway of `sh-b`, with `sh-a` beside it. Its timeouts are long and nothing is
- * retried: a request that is lost is lost, and one that is late on a busy machine is not.
+ * Starts two ingress gateways and an egress gateway of `sh-b`, with `sh-a` beside it. Its timeouts are long
+ * and nothing is retried: a request that is lost is lost, and one that is late on a busy machine is not.
  */
 export async function startGateways(options: MeshOptions = {}): Promise<Gateways> {
   const ports = async (count: number) => Promise.all(Array.from({ length: count }, () => freeAddress()));

@@ -34,8 +34,9 @@ export interface Patched {
 }
 
 /**
- * Registry objects through index, plan and translate, altered, and served by the real server to a real Envoy: how a
- * protection is taken away that no option switches off. There are no trail filters: a gateway's `patch` takes them out.
+ * Registry objects through index, plan and translate, altered, and served by the real server to a real Envoy:
+ * how a protection is taken away that no option switches off. There are no trail filters: a gateway's `patch`
+ * takes them out.
  */
 export async function startPatched(options: PatchedOptions): Promise<Patched> {
   const server = createXdsServer();

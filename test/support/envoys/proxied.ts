@@ -43,8 +43,8 @@ export async function answering(text: string): Promise<{ port: number; server: S
 }
 
 /**
- * Starts Envoy as node `id` on an ADS server. `apiType` is how it asks: State of the World or Delta. `more` stands in
- * its bootstrap too.
+ * Starts Envoy as node `id` on an ADS server. `apiType` is how it asks: State of the World or Delta. `more`
+ * stands in its bootstrap too.
  */
 export async function startEnvoy(
   id: string,

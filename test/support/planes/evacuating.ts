@@ -37,7 +37,10 @@ export async function startInstance(
   return { at, up, down };
 }
 
-/** Evacuations by the API: a source for each IDC, in a file of `dir`. `open` makes it, anew for a control plane that starts again. */
+/**
+ * Evacuations by the API: a source for each IDC, in a file of `dir`. `open` makes it, anew for a control
+ * plane that starts again.
+ */
 export function evacuationSources(dir: string): {
   readonly all: ReadonlyMap<string, EvacuationsSource>;
   open(idc: string, file?: string): EvacuationsSource;

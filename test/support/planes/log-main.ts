@@ -1,4 +1,5 @@
-// Logs some 10 MB and says on stdout that it got through; then stays until its stdin closes, and logs one more line.
+// Logs some 10 MB and says on stdout that it got through; then stays until its stdin closes, and logs one
+// more line.
 import { createLogger } from '../../../src/cli/process/log.ts';
 
 const logger = createLogger('info');

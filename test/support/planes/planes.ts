@@ -40,7 +40,9 @@ export interface PlanesOptions {
   readonly peerAddress?: (admin: ListenAddress) => Promise<ListenAddress>;
 }
 
-/** Control planes of the IDC sh-a, over one folder, with a file of registrations each. None is started yet. */
+/**
+ * Control planes of the IDC sh-a, over one folder, with a file of registrations each. None is started yet.
+ */
 export async function createPlanes(count: number, options: PlanesOptions) {
   const dir = mkdtempSync(join(tmpdir(), 'isthmus-planes-'));
   const config = mkdtempSync(join(dir, 'config-'));

@@ -18,8 +18,8 @@ export interface RawSource extends Source {
 }
 
 /**
- * Creates it. `start` tells the first half of the objects, waits for `gate`, tells the rest, one at a time, and is
- * synced then: what a slow registry looks like.
+ * Creates it. `start` tells the first half of the objects, waits for `gate`, tells the rest, one at a time,
+ * and is synced then: what a slow registry looks like.
  */
 export function createRawSource(
   raw: readonly object[],

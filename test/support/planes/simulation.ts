@@ -27,11 +27,15 @@ export interface Simulation {
   /** Errors that it has logged. */
   readonly errors: readonly string[];
   /**
-   * The time passes at once by `quietMs`, then second by second while clients come and go, leases end, the home is lost and comes
-   * back, an evacuation begins and ends. Throws where one of these does not come about, or a client that stays loses its stream.
+   * The time passes at once by `quietMs`, then second by second while clients come and go, leases end, the
+   * home is lost and comes back, an evacuation begins and ends. Throws where one of these does not come
+   * about, or a client that stays loses its stream.
    */
   round(quietMs: number): Promise<void>;
-  /** So many changes are pushed and confirmed, while hardly any time passes: what remembers pushes by number is full after. */
+  /**
+   * So many changes are pushed and confirmed, while hardly any time passes; after the first round, when there
+   * are clients to push to.
+   */
   push(changes: number): Promise<void>;
   /** Hours pass, and nobody comes. */
   rest(hours: number): Promise<void>;
@@ -176,7 +180,9 @@ export async function startSimulation(): Promise<Simulation> {
       .status()
       .proxies.every(({ types }) => Object.values(types).every(({ state }) => state === 'SYNCED'));
 
-  /** Clients under names that nobody had before: one leaves before it has ACKed, one refuses, one is refused. */
+  /**
+   * Clients under names that nobody had before: one leaves before it has ACKed, one refuses, one is refused.
+   */
   async function receive(count: number): Promise<void> {
     const leaves = connect(`leaves-${count}`);
     leaves.send('CDS', { resource_names_subscribe: ['*', `name-${count}`] });
@@ -215,7 +221,10 @@ export async function startSimulation(): Promise<Simulation> {
     await come('leases have run out', () => registrations.list().length === 1);
   }
 
-  /** The home is lost and comes back: held, then little by little. Beside it a gateway hangs, and is left out as long. */
+  /**
+   * The home is lost and comes back: held, then little by little. Beside it a gateway hangs, and is left out
+   * as long.
+   */
   async function lose(): Promise<void> {
     hangs = true;
     await home.down();

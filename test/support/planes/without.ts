@@ -1,5 +1,6 @@
-// Loaded before a program (node --import): changes its sources as they are loaded, and so takes a protection away that no option
-// switches off. ISTHMUS_TEST_WITHOUT: a list of Replacement as JSON. Ends the program where one finds nothing to replace.
+// Loaded before a program (node --import): changes its sources as they are loaded, and so takes a protection
+// away that no option switches off. ISTHMUS_TEST_WITHOUT: a list of Replacement as JSON. Ends the program
+// where one finds nothing to replace.
 import { registerHooks } from 'node:module';
 import type { Replacement } from './served.ts';
 

@@ -1,8 +1,9 @@
 import { lineAt, type SourceFile } from './tidy-source.ts';
 
 /**
- * Whatever a comment, a string or a page names below `src/`, `test/` or `bench/` is there: a `.ts` file, a folder, or what files begin
- * with. Decisions and the changelog tell of what was, .gitignore of what may be, and this check's own test of what never is.
+ * Whatever a comment, a string or a page names below `src/`, `test/` or `bench/` is there: a `.ts` file, a
+ * folder, or what files begin with. Decisions and the changelog tell of what was, .gitignore of what may be,
+ * and this check's own test of what never is.
  */
 export function checkPaths(files: readonly SourceFile[]): string[] {
   const paths = files.map(({ path }) => path);

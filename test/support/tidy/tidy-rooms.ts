@@ -2,7 +2,10 @@ import { posix } from 'node:path';
 import type { SourceFile } from './tidy-source.ts';
 import { flatExemptions, flatMax, readmeLinesMax } from './tidy-table.ts';
 
-/** At most `flatMax` files lie flat in a folder of `src/`, its README.md not counted; with more, it is several folders. */
+/**
+ * At most `flatMax` files lie flat in a folder of `src/`, its README.md not counted; with more, it is several
+ * folders.
+ */
 export function checkFlat(files: readonly SourceFile[]): string[] {
   const counts = new Map<string, number>();
   for (const { path } of files) {
@@ -26,7 +29,10 @@ export function checkFlat(files: readonly SourceFile[]): string[] {
   ];
 }
 
-/** Each folder directly below `src/` has a README.md: what goes in, what comes out, and where to begin reading. */
+/**
+ * Each folder directly below `src/` has a README.md: what goes in, what comes out, and where to begin
+ * reading.
+ */
 export function checkReadmes(files: readonly SourceFile[]): string[] {
   const byPath = new Map(files.map((file) => [file.path, file]));
   const rooms = new Set(

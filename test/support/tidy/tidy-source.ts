@@ -59,7 +59,9 @@ export function importsOf(file: SourceFile): Import[] {
   );
 }
 
-/** Where the string, template or regular expression that starts at `at` ends; undefined: none starts there. */
+/**
+ * Where the string, template or regular expression that starts at `at` ends; undefined: none starts there.
+ */
 function literalEnd(text: string, at: number, before: string): number | undefined {
   const quote = text[at];
   if (quote === "'" || quote === '"') return delimited(text, at, quote);

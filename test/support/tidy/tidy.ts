@@ -1,6 +1,13 @@
 import { posix } from 'node:path';
 import { blank, type Import, importsOf, lineAt, type SourceFile } from './tidy-source.ts';
-import { type Allowance, allowances, ambientExemptions, entryPoints, linesMax } from './tidy-table.ts';
+import {
+  type Allowance,
+  allowances,
+  ambientExemptions,
+  commentColumnsMax,
+  entryPoints,
+  linesMax,
+} from './tidy-table.ts';
 
 /** Looks at a whole tree and says what is wrong in it: `path:line: what, and what to do`. */
 export type Check = (files: readonly SourceFile[]) => string[];
@@ -101,7 +108,9 @@ export const checkDeadFiles: Check = (files) => {
   ];
 };
 
-/** No file imports, by way of others, itself: types count too, for whoever reads one would have to read all. */
+/**
+ * No file imports, by way of others, itself: types count too, for whoever reads one would have to read all.
+ */
 export const checkCircles: Check = (files) => {
   const sources = files.filter(isSource);
   const imports = new Map(
@@ -133,7 +142,7 @@ export const checkCircles: Check = (files) => {
 export const checkAmbient: Check = (files) => {
   const uses = codeMatches(
     files.filter((file) => isSource(file) && folderOf(file.path) !== 'base'),
-    /\bDate\.now\b|\bnew Date\(\s*\)|(?<![.\w])(?:setTimeout|setInterval)\b|\bMath\.random\b|\bperformance\.now\b|\bprocess\.hrtime\b|\bAbortSignal\.timeout\b|\bglobalThis\.set\w+/g,
+    /\bDate\.now\b|\bnew Date\(\s*\)|(?<![.\w])(?:setTimeout|setInterval|setImmediate)\b|\bMath\.random\b|\bperformance\.now\b|\bprocess\.hrtime\b|\bAbortSignal\.timeout\b|\bglobalThis\.set\w+/g,
   );
   const exempt = (use: Use) => Object.hasOwn(ambientExemptions, `${use.path}: ${use.found}`);
   const stale = Object.keys(ambientExemptions).filter((key) => {
@@ -170,6 +179,21 @@ export const checkLength: Check = (files) =>
     const lines = text.replace(/\n$/, '').split('\n').length;
     return lines > linesMax ? [`${path}: ${lines} lines, of at most ${linesMax}: divide it`] : [];
   });
+
+/** Comments are no wider than code, which the formatter does not wrap for us. */
+export const checkCommentWidth: Check = (files) =>
+  files.filter(isScript).flatMap(({ path, text }) =>
+    text.split('\n').flatMap((line, index) => {
+      const isComment =
+        /^\s*(?:\/\/(?! biome-ignore)|\/?\*+(?: |$))/.test(line) && /\s\S+\s/.test(line.trim());
+      const isWide = line.length > commentColumnsMax && isComment && !path.startsWith('wasm/');
+      return isWide
+        ? [
+            `${path}:${index + 1}: a comment of ${line.length} columns, of at most ${commentColumnsMax}: wrap it`,
+          ]
+        : [];
+    }),
+  );
 
 /** Nothing is left for later in the tree: what is open is an issue. */
 export const checkLeftovers: Check = (files) =>

@@ -242,7 +242,10 @@ t.test('who no longer waits is passed over', async (t) => {
 
 const path = '/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources';
 
-/** A server on which each message takes 199 ms, the messages that it took of each client, and 40 messages from one. */
+/**
+ * A server on which each message takes 199 ms, the messages that it took of each client, and 40 messages from
+ * one.
+ */
 async function sendMany(t: Test) {
   const clock = manualClock();
   const taken: string[] = [];

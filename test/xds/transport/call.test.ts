@@ -11,7 +11,10 @@ import { manualClock } from '../../support/manual-clock.ts';
 
 const path = '/a.Service/Method';
 
-/** A server of one method, and a client with nothing between it and HTTP/2. `receive` is given each message, and the stream. */
+/**
+ * A server of one method, and a client with nothing between it and HTTP/2. `receive` is given each message,
+ * and the stream.
+ */
 async function start(t: Test, receive: (bytes: Buffer, stream: Stream) => void, clock = systemClock) {
   const closed: Stream[] = [];
   const open = (stream: Stream) => ({

@@ -7,7 +7,9 @@ import { collectWhatWasRead } from '../../../src/xds/transport/young-memory.ts';
 const ackBytes = 24 * 1024;
 const acks = 24_000;
 
-/** Reads `acks` messages of `ackBytes` from an HTTP/2 connection; how often V8 marked its whole heap for it. */
+/**
+ * Reads `acks` messages of `ackBytes` from an HTTP/2 connection; how often V8 marked its whole heap for it.
+ */
 async function majorsWhile(wasRead: (bytes: number) => void): Promise<number> {
   let majors = 0;
   const observer = new PerformanceObserver((list) => {

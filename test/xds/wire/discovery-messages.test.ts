@@ -131,7 +131,10 @@ t.test('equal sets of names are one object, however they came about', async (t) 
   t.pass();
 });
 
-/** A request in which each name stands alone between two others of the request's fields: legal, as they may come in any order. */
+/**
+ * A request in which each name stands alone between two others of the request's fields: legal, as they may
+ * come in any order.
+ */
 function interleaved(names: number, field: number): Buffer {
   // The node of State of the World, the type URL of Delta.
   const other = Buffer.from([(2 << 3) | 2, 1, 0x78]);

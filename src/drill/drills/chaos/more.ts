@@ -6,7 +6,10 @@ type Group = World['groups'][number];
 type Load = Scenario['spec']['load'][number];
 type Mix = NonNullable<Load['mix']>;
 
-/** What some random worlds have and others have not; drawn apart, so that a world is the same with and without. */
+/**
+ * What some random worlds have and others have not; drawn apart, so that a world is the same with and
+ * without.
+ */
 export interface More {
   /** Requests that an instance bears, as the DR group declares it; absent: nothing is declared. */
   readonly capacity?: number;
@@ -23,7 +26,10 @@ export interface More {
 /** How many worlds in a hundred have each. */
 const chance = { capacity: 0.4, drop: 0.4, evacuates: 0.5, grpc: 0.3, tcp: 0.4, http2: 0.4 } as const;
 
-/** Draws it for a world of these IDCs with so many loads. Without `drops` all else is the same, and no packet is dropped. */
+/**
+ * Draws it for a world of these IDCs with so many loads. Without `drops` all else is the same, and no packet
+ * is dropped.
+ */
 export function randomMore(random: Random, idcs: readonly string[], loads: number, drops: boolean): More {
   const upTo = (least: number, most: number) => least + Math.floor(random() * (most - least + 1));
   const has = (what: keyof typeof chance) => random() < chance[what];

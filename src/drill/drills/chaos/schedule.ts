@@ -18,7 +18,10 @@ const [gapS, lastsS, restS] = [[1, 5], [2, 10], 6] as const;
 /** How many faults may be in force at once. */
 const togetherMax = 3;
 
-/** An instance that left ends, starts again and comes back so long after, in seconds: its deregistration has returned by then. */
+/**
+ * An instance that left ends, starts again and comes back so long after, in seconds: its deregistration has
+ * returned by then.
+ */
 const leaving = { kill: 3, heal: 5, announce: 8 } as const;
 
 interface Taken {
@@ -40,8 +43,8 @@ export interface ScheduleOptions {
 }
 
 /**
- * A random schedule of faults over so many seconds of a phase: the same for the same numbers. The first takes all of a Group in
- * one IDC that another has too, so that what is protected is needed.
+ * A random schedule of faults over so many seconds of a phase: the same for the same numbers. The first takes
+ * all of a Group in one IDC that another has too, so that what is protected is needed.
  */
 export function randomSteps({ phase, seconds, parts, random, more, extra }: ScheduleOptions): Step[] {
   const steps: { readonly at: number; readonly what: Omit<Step, 'at' | 'after'> }[] = [];

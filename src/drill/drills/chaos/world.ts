@@ -10,7 +10,10 @@ const [steadyS, recoveryS, againS] = [4, 12, 3];
 /** Shortest run, in minutes: the quiet phases, and a fault or two. */
 export const minutesMin = 0.6;
 
-/** Requests a second: low, so that twenty worlds cost no more than twenty minutes of a small machine. `more`: of gRPC and of TCP. */
+/**
+ * Requests a second: low, so that twenty worlds cost no more than twenty minutes of a small machine. `more`:
+ * of gRPC and of TCP.
+ */
 export const chaosRates = { caller: 40, edge: 15, more: 6 } as const;
 
 /** What a chaos run is told besides its seed. */
@@ -27,8 +30,8 @@ export const plants = ['crossing', 'capacity'] as const;
 export type Plant = (typeof plants)[number];
 
 /**
- * The scenario of a seed: a random world of two or three IDCs, a mixed load, and faults at random moments. The same seed and
- * choice give the same scenario.
+ * The scenario of a seed: a random world of two or three IDCs, a mixed load, and faults at random moments.
+ * The same seed and choice give the same scenario.
  */
 export function chaosScenario(seed: number, { minutes, drops, plant }: ChaosChoice): Scenario {
   const random = seededRandom(Math.imul(seed + 1, 0x9e3779b1));

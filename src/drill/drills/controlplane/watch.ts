@@ -17,7 +17,10 @@ export interface EndpointWatch {
 
 const everyMs = 100;
 
-/** Begins to watch a Group's endpoints at the caller and the ingresses of `idc`, by what their Envoys say they have. */
+/**
+ * Begins to watch a Group's endpoints at the caller and the ingresses of `idc`, by what their Envoys say they
+ * have.
+ */
 export function watchEndpoints(stage: Stage, idc: IdcPlan, group: string): EndpointWatch {
   const plan = stage.topology.groups.find(({ name }) => name === group);
   if (plan === undefined) throw new RangeError(`there is no Group ${group}`);

@@ -9,7 +9,10 @@ import type { Measurement } from '../../measure/measurement.ts';
 /** One share that was asked for. Times of the machine's clock. */
 export interface ShareFacts {
   readonly percent: number;
-  /** When the process of the command was started, when it had looked at what it would do, and when it had ended. */
+  /**
+   * When the process of the command was started, when it had looked at what it would do, and when it had
+   * ended.
+   */
   readonly startedAt: number;
   readonly from: number;
   readonly to: number;
@@ -36,7 +39,10 @@ export interface EvacuateFacts {
 type M = Measurement & EvacuateFacts;
 
 export const bounds = {
-  /** From the start of the command's process to the last request that was sent afterwards and served at home, at 100 %, in milliseconds. */
+  /**
+   * From the start of the command's process to the last request that was sent afterwards and served at home,
+   * at 100 %, in milliseconds.
+   */
   wrongMs: 1_000,
   requestsMin: 10_000,
 } as const;
@@ -144,7 +150,10 @@ function slack(asked: number, count: number): [number, number] {
   return [share - most, share + most];
 }
 
-/** At 100 %: the last request that was sent after the command's process had been started and was served at home. */
+/**
+ * At 100 %: the last request that was sent after the command's process had been started and was served at
+ * home.
+ */
 function wrongRow(m: M): Row {
   const last = m.shares.at(-1) as ShareFacts;
   const retried = triedTwice(m);

@@ -15,7 +15,10 @@ export interface Down {
 /** What the loop drills measure besides what every drill does. */
 export interface LoopFacts {
   readonly downs: readonly Down[];
-  /** What nobody could serve, and how long it may be refused: some time after the first instances are back, too. */
+  /**
+   * What nobody could serve, and how long it may be refused: some time after the first instances are back,
+   * too.
+   */
   readonly refusing: Refusing;
   /** From when the last that could serve it had ended until the first was started again. */
   readonly hopeless: Moment;

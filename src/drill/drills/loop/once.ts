@@ -3,17 +3,23 @@ import type { AccessLine } from '../../measure/measurement.ts';
 import type { LoopMeasurement } from './facts.ts';
 import { hopeless } from './rows.ts';
 
-/** So long after the blow every proxy knows: checks have failed, withdrawals have been ACKed. In milliseconds. */
+/**
+ * So long after the blow every proxy knows: checks have failed, withdrawals have been ACKed. In milliseconds.
+ */
 const settledMs = 3_000;
 
-/** Whether an IDC answered that it had nobody at all; one that could not reach its instances says something else. */
+/**
+ * Whether an IDC answered that it had nobody at all; one that could not reach its instances says something
+ * else.
+ */
 function wasTold(line: AccessLine): boolean {
   return line.flags.split(',').includes('UH');
 }
 
 /**
- * With one other IDC, no request crosses again after that one said that it had nobody; and once everybody knows, none
- * crosses more than once for whatever reason. Both count all tries of a request, by its id at the peer listeners.
+ * With one other IDC, no request crosses again after that one said that it had nobody; and once everybody
+ * knows, none crosses more than once for whatever reason. Both count all tries of a request, by its id at the
+ * peer listeners.
  */
 export function onceRows(m: LoopMeasurement): Row[] {
   const entries = new Map<string, AccessLine[]>();

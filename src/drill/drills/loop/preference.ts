@@ -3,7 +3,10 @@ import { percent, type Row } from '../../judge/row.ts';
 import { succeeded } from '../../load/sample.ts';
 import type { Measurement } from '../../measure/measurement.ts';
 
-/** Requests that two crossings brought to an instance: without any, nobody handed on and nothing was shown of it. */
+/**
+ * Requests that two crossings brought to an instance: without any, nobody handed on and nothing was shown of
+ * it.
+ */
 export function relayedRow(m: Measurement, hopLimit: number): Row {
   const served = new Set(m.samples.filter(succeeded).map(({ id }) => id));
   const relayed = new Set(
@@ -26,8 +29,8 @@ export function relayedRow(m: Measurement, hopLimit: number): Row {
 const preferredShareMin = 0.95;
 
 /**
- * In the second half of each phase, requests are served by the first IDC in the order of the IDC that they began in that
- * has instances then.
+ * In the second half of each phase, requests are served by the first IDC in the order of the IDC that they
+ * began in that has instances then.
  */
 export function preferenceRow(
   m: Measurement,

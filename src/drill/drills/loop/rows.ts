@@ -6,16 +6,24 @@ import { latencyMs, type Sample } from '../../load/sample.ts';
 import { fateOf, hostOfRequest, isCleanRefusal } from '../../measure/fates.ts';
 import { type LoopMeasurement, loopBounds } from './facts.ts';
 
-/** What was under way when a blow fell may still be taken and answered for so long after it, in milliseconds. */
+/**
+ * What was under way when a blow fell may still be taken and answered for so long after it, in milliseconds.
+ */
 const underWayMs = 250;
 
-/** What depends on a drill's world: the most crossings on a trail, and the most entries of a request with all its tries. */
+/**
+ * What depends on a drill's world: the most crossings on a trail, and the most entries of a request with all
+ * its tries.
+ */
 export interface LoopLimits {
   readonly crossings: number;
   readonly entries: number;
 }
 
-/** Holds a loop drill against its bounds: nobody runs in circles, and what nobody can serve is refused soon, in words. */
+/**
+ * Holds a loop drill against its bounds: nobody runs in circles, and what nobody can serve is refused soon,
+ * in words.
+ */
 export function loopRows(m: LoopMeasurement, limits: LoopLimits): Row[] {
   return [
     silentRow(m),
@@ -113,8 +121,9 @@ function returnRow(m: LoopMeasurement): Row {
 }
 
 /**
- * Of what crosses while nobody can serve it, so much must run in circles: one request that does proves little. Not all
- * does: the first 503 that says "nobody here" closes a way that has health checks, and healing ends the last ones.
+ * Of what crosses while nobody can serve it, so much must run in circles: one request that does proves
+ * little. Not all does: the first 503 that says "nobody here" closes a way that has health checks, and
+ * healing ends the last ones.
  */
 const circlingShareMin = 0.5;
 
@@ -122,8 +131,8 @@ const circlingShareMin = 0.5;
 const earlyShareMin = 0.99;
 
 /**
- * Whether a loop drill without loop prevention failed for the right reason: requests ran in circles between IDCs, and
- * did so because nobody could serve them. Returns what speaks against it.
+ * Whether a loop drill without loop prevention failed for the right reason: requests ran in circles between
+ * IDCs, and did so because nobody could serve them. Returns what speaks against it.
  */
 export function judgeLoopControl(m: LoopMeasurement, verdict: Verdict): string[] {
   const against: string[] = [];

@@ -14,7 +14,10 @@ export const [lostIdc, otherIdc] = ['sh-a', 'sh-b'] as const;
 
 const [kib, mib] = [1024, 1024 * 1024];
 
-/** Groups of each protocol: one that both IDCs have, and one that is always in the other, so that a part of each load crosses. */
+/**
+ * Groups of each protocol: one that both IDCs have, and one that is always in the other, so that a part of
+ * each load crosses.
+ */
 export const groups: readonly GroupPlan[] = [
   { name: 'checkout', instances: 2 },
   { name: 'archive', instances: { [otherIdc]: 1 } },
@@ -93,15 +96,17 @@ export function quietMix(forMs: number): readonly CallShape[] {
 /** The quiet websockets begin within this time, in milliseconds, and end before anything is broken. */
 export const quietBeginMs = 10_000;
 
-/** Beyond what a request asks for itself: what is replayed is worked on twice, and takes time to be given up. */
+/**
+ * Beyond what a request asks for itself: what is replayed is worked on twice, and takes time to be given up.
+ */
 const timeoutMs = 35_000;
 
 /** A request in this many is for a Group that only the other IDC has. */
 const oneFar = 4;
 
 /**
- * The loads: each protocol from callers in the IDC that will be lost, through their sidecar, and from clients of its edge (TCP
- * from callers alone). Rates by protocol; `quietMs` 0: no quiet websockets.
+ * The loads: each protocol from callers in the IDC that will be lost, through their sidecar, and from clients
+ * of its edge (TCP from callers alone). Rates by protocol; `quietMs` 0: no quiet websockets.
  */
 export function planLoads(topology: Topology, rates: Rates, quietMs: number): LoadShape[] {
   const here = idcOf(topology, lostIdc);

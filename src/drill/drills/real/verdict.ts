@@ -21,7 +21,10 @@ import { healthyOf, healthyRows, methodOf, overheadOf, shapeOf } from './healthy
 /** A proxy may try a request so often at instances: three retries, each twice in another IDC. */
 const triesMax = 8;
 
-/** Within this time a client must know that its request has died, in milliseconds: PING and TCP tell within 3 s. */
+/**
+ * Within this time a client must know that its request has died, in milliseconds: PING and TCP tell within 3
+ * s.
+ */
 const toldMs = 5000;
 
 /** Nothing is looked at in a fault: the sidecars of what is out cannot be asked. */
@@ -58,7 +61,10 @@ function failuresOf(m: RealMeasurement, evidence: Evidence): Failure[] {
     .map((sample) => ({ sample, ...excuseOf(sample, m, evidence) }));
 }
 
-/** The fault that a failure belongs to: the one that excuses it, else the last whose blow fell before it ended. */
+/**
+ * The fault that a failure belongs to: the one that excuses it, else the last whose blow fell before it
+ * ended.
+ */
 function faultOf({ sample, fault }: Failure, { faults }: RealMeasurement): Fault | undefined {
   return fault ?? faults.findLast(({ blow }) => blow.from <= sample.end);
 }
@@ -99,8 +105,8 @@ function faultRows(fault: Fault, m: RealMeasurement, evidence: Evidence): Row[] 
 }
 
 /**
- * What cannot be saved is told soon, and not left hanging. TCP is not judged: a quiet connection to a host that has
- * vanished is ended by keepalive, after a minute and more.
+ * What cannot be saved is told soon, and not left hanging. TCP is not judged: a quiet connection to a host
+ * that has vanished is ended by keepalive, after a minute and more.
  */
 function toldRow({ kind, blow }: Fault, own: readonly Failure[]): Row {
   const told = own.filter(({ sample, excuse }) => excuse !== undefined && methodOf(sample) !== 'TCP');
@@ -116,7 +122,9 @@ function toldRow({ kind, blow }: Fault, own: readonly Failure[]): Row {
   };
 }
 
-/** Failures after the first blow that belong to no fault. There can be none, or a row above has missed them. */
+/**
+ * Failures after the first blow that belong to no fault. There can be none, or a row above has missed them.
+ */
 function elsewhereRow(m: RealMeasurement, evidence: Evidence): Row {
   const lost = failuresOf(m, evidence).filter((failure) => faultOf(failure, m) === undefined);
   return {
@@ -166,7 +174,9 @@ function exampleOf(failures: readonly Failure[]): string {
   return ` (${shapes}; first ${first.sample.id}: ${first.sample.error.slice(0, 160)})`;
 }
 
-/** What speaks against the negative control having failed for the right reason: hedging alone, nothing broken. */
+/**
+ * What speaks against the negative control having failed for the right reason: hedging alone, nothing broken.
+ */
 export function judgeUnprotected(m: RealMeasurement, verdict: Verdict): string[] {
   const against: string[] = [];
   const failed = (id: string) => verdict.rows.find((row) => row.id === id)?.ok === false;

@@ -12,8 +12,8 @@ export const rolledGroup = 'checkout';
 const token = 'rolling drill, loopback only';
 
 /**
- * How long an instance works on a request, in milliseconds: so that some are always on their way, and one that is ended
- * without waiting loses them. Far less than `isthmus run` lingers.
+ * How long an instance works on a request, in milliseconds: so that some are always on their way, and one
+ * that is ended without waiting loses them. Far less than `isthmus run` lingers.
  */
 const workMs = 25;
 
@@ -23,8 +23,9 @@ export function isRolled(part: Part): boolean {
 }
 
 /**
- * The world with registrations: each control plane keeps some, and the Group's applications run under `isthmus run`
- * instead of standing in the registry's folder. `wait` off: the signal is passed on without waiting for proxies.
+ * The world with registrations: each control plane keeps some, and the Group's applications run under
+ * `isthmus run` instead of standing in the registry's folder. `wait` off: the signal is passed on without
+ * waiting for proxies.
  */
 export function registeringParts(
   parts: readonly Part[],

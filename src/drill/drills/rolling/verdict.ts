@@ -119,7 +119,10 @@ function afterFreeRow(m: RollingMeasurement): Row {
 /** Share of requests that must succeed before the first replacement: on a busy machine a few may fail. */
 const earlyShareMin = 0.99;
 
-/** What speaks against the negative control having failed for the right reason: requests lost to replacements alone. */
+/**
+ * What speaks against the negative control having failed for the right reason: requests lost to replacements
+ * alone.
+ */
 export function judgeUnprotected(m: RollingMeasurement, verdict: Verdict): string[] {
   const against: string[] = [];
   const holds = (id: string) => verdict.rows.find((row) => row.id === id)?.ok;

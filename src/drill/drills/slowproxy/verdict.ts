@@ -30,7 +30,9 @@ export interface SlowProxyFacts {
 /** What the drill must keep to. */
 export const bounds = {
   factor: 2,
-  /** A mean this small is not told from noise: on a machine that is busy a little more is no sign of anything. */
+  /**
+   * A mean this small is not told from noise: on a machine that is busy a little more is no sign of anything.
+   */
   meanMsMin: 5,
   ackShare: 0.9,
   memoryGrowthBytes: 48 * 2 ** 20,

@@ -10,7 +10,9 @@ import { type IdcPlan, idcOf } from '../../world/topology.ts';
 /** The token of the drill's control planes, which listen on loopback, for as long as it lasts. */
 const token = 'slow proxy drill, loopback only';
 
-/** The world with registrations, and with light ADS clients that stand for `clients` more sidecars of `idc`. */
+/**
+ * The world with registrations, and with light ADS clients that stand for `clients` more sidecars of `idc`.
+ */
 export function withFleet(
   parts: readonly Part[],
   { topology, paths }: PartsContext,
@@ -47,7 +49,10 @@ export function withFleet(
   return [...controls, fleet];
 }
 
-/** Sum and count of event → ACK of endpoints from files so far, and the resident memory, by the control plane's metrics. */
+/**
+ * Sum and count of event → ACK of endpoints from files so far, and the resident memory, by the control
+ * plane's metrics.
+ */
 export async function readMetrics({ controlAdmin }: IdcPlan) {
   const text = await askAdmin(controlAdmin, '/metrics', 20_000);
   const value = (start: string) => {

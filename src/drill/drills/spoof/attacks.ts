@@ -1,4 +1,6 @@
-/** A request that a hostile client sends: header lines as they go over the wire, one byte for each character. */
+/**
+ * A request that a hostile client sends: header lines as they go over the wire, one byte for each character.
+ */
 export interface Attack {
   readonly name: string;
   readonly lines: readonly string[];

@@ -106,7 +106,9 @@ function farCrossesOnce(m: SpoofMeasurement) {
   );
 }
 
-/** What each listener that begins trails must have counted: the requests that brought one, by its access log. */
+/**
+ * What each listener that begins trails must have counted: the requests that brought one, by its access log.
+ */
 function spoofedCounters(m: SpoofMeasurement): Row[] {
   const spoofing = new Set(m.attempts.filter((attempt) => attackOf(attempt).spoofs).map(({ id }) => id));
   const sent = (listener: string, isFar: boolean) =>
@@ -149,8 +151,8 @@ function nothingLeaks(m: SpoofMeasurement) {
 const believedShareMin = 0.5;
 
 /**
- * Whether hostile requests at the doors of gateways, where trails are believed, had the effect that forged trails have:
- * filters refused them. Returns what speaks against it.
+ * Whether hostile requests at the doors of gateways, where trails are believed, had the effect that forged
+ * trails have: filters refused them. Returns what speaks against it.
  */
 export function judgeSpoofControl(m: SpoofMeasurement, verdict: Verdict): string[] {
   const against: string[] = [];

@@ -1,7 +1,10 @@
 /** The head of an HTTP/1.1 answer. */
 export interface AnswerHead {
   readonly status: number;
-  /** The value of a field, by its name in lower case; '' when it is not there. The first, when there are several. */
+  /**
+   * The value of a field, by its name in lower case; '' when it is not there. The first, when there are
+   * several.
+   */
   header(name: string): string;
 }
 
@@ -18,7 +21,10 @@ export interface Answer extends AnswerHead {
 /** Takes a body piece by piece. */
 export type Sink = (piece: Buffer) => void;
 
-/** Reads one answer from a connection, as it comes. Its methods throw Error when that is none, or cut, or too long. */
+/**
+ * Reads one answer from a connection, as it comes. Its methods throw Error when that is none, or cut, or too
+ * long.
+ */
 export interface AnswerReader {
   /** Takes what came. Returns the answer when it is whole. */
   take(chunk: Buffer): Answer | undefined;
@@ -35,7 +41,10 @@ const nothing: Buffer = Buffer.alloc(0);
 
 type State = 'head' | 'length' | 'chunk size' | 'chunk' | 'chunk end' | 'trailers' | 'to the end';
 
-/** A reader of one answer. `sinkOf` is asked, once the head has come, for what takes the body; undefined: it is kept as text. */
+/**
+ * A reader of one answer. `sinkOf` is asked, once the head has come, for what takes the body; undefined: it
+ * is kept as text.
+ */
 export function createAnswerReader(sinkOf?: (head: AnswerHead) => Sink | undefined): AnswerReader {
   let state: State = 'head';
   let pending: Buffer = nothing;
@@ -92,7 +101,8 @@ export function createAnswerReader(sinkOf?: (head: AnswerHead) => Sink | undefin
           return undefined;
         }
         const lines = rest.toString('latin1', 0, at + 2);
-        // Interim answers come before the one that counts (RFC 9110, 15.2); a change of protocols is the last.
+        // Interim answers come before the one that counts (RFC 9110, 15.2); a change of protocols is the
+        // last.
         if (!/^HTTP\/1\.. 1(?!01)/.test(lines)) begin(lines);
         return rest.subarray(at + 4);
       }

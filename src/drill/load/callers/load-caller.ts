@@ -27,7 +27,9 @@ export interface Result {
 
 /** Makes calls of one kind, each once: no caller tries again what it has sent. */
 export interface Caller {
-  /** Makes a call, says once what became of it, and returns what abandons it (`done` is called for that, too). */
+  /**
+   * Makes a call, says once what became of it, and returns what abandons it (`done` is called for that, too).
+   */
   make(job: Job, done: (result: Result) => void): (reason: Error) => void;
   /** Ends all connections. */
   close(): void;

@@ -11,28 +11,32 @@ import {
 
 /** What becomes of one request. Exactly one of `answered` and `failed` is called, once. */
 export interface Exchange {
-  /** The connection stands and the request has been written; `atMs` is when the connection was established. */
+  /**
+   * The connection stands and the request has been written; `atMs` is when the connection was established.
+   */
   written(atMs: number): void;
   answered(answer: Answer): void;
   /**
-   * `written` false: no connection came about, so nobody has seen the request. `status`: of the answer that had begun; 0
-   * when none had.
+   * `written` false: no connection came about, so nobody has seen the request. `status`: of the answer that
+   * had begun; 0 when none had.
    */
   failed(error: Error, written: boolean, status: number): void;
   /** What takes the answer's body; without it, or where it says none, the body is kept as text. */
   sinkOf?(head: AnswerHead): Sink | undefined;
 }
 
-/** A request's body: its pieces as they are written, one every `everyMs`, or as the connection takes them (0). */
+/**
+ * A request's body: its pieces as they are written, one every `everyMs`, or as the connection takes them (0).
+ */
 export interface Body {
   readonly pieces: Iterator<Buffer>;
   readonly everyMs: number;
 }
 
 /**
- * Keep-alive connections of a load client: each carries one request at a time, an idle one is used before a new one is made.
- * Never sends a request twice, which pooling clients may do, and takes a third of node:http's processor time for a request:
- * the drill's clients share two processors with what they measure.
+ * Keep-alive connections of a load client: each carries one request at a time, an idle one is used before a
+ * new one is made. Never sends a request twice, which pooling clients may do, and takes a third of
+ * node:http's processor time for a request: the drill's clients share two processors with what they measure.
  */
 export interface Connections {
   /** Sends `request`, the whole head of an HTTP/1.1 request, and its body, and returns what abandons it. */

@@ -10,7 +10,10 @@ import { differenceOf } from './load-http.ts';
 
 type Finish = (result: Omit<Result, 'target' | 'connectedAt'>) => void;
 
-/** Makes gRPC calls, of `echoService`, with the gRPC library's own client, its retries off. An `OK` counts as status 200. */
+/**
+ * Makes gRPC calls, of `echoService`, with the gRPC library's own client, its retries off. An `OK` counts as
+ * status 200.
+ */
 export function createGrpcCaller(picker: TargetPicker, clock: Clock): Caller {
   const clients = new Map<string, Client>();
   const clientFor = ({ address, port }: ListenAddress, host: string): Client => {

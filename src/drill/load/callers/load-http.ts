@@ -16,9 +16,9 @@ export interface HttpPlan {
 }
 
 /**
- * Makes HTTP/1.1 requests on keep-alive connections. Another address is tried only while no connection was established,
- * so nothing was written. An answer counts when it is whole and the request's own: it carries its id, and of a call what it
- * must, to the last byte; and the instance received what was sent.
+ * Makes HTTP/1.1 requests on keep-alive connections. Another address is tried only while no connection was
+ * established, so nothing was written. An answer counts when it is whole and the request's own: it carries
+ * its id, and of a call what it must, to the last byte; and the instance received what was sent.
  */
 export function createHttpCaller(plan: HttpPlan, picker: TargetPicker, clock: Clock): Caller {
   const connections = createConnections(clock, plan.connectTimeoutMs);
@@ -98,7 +98,9 @@ function bodyFor(call: Call, id: string): Body | undefined {
   };
 }
 
-/** A chunked body (RFC 9112, 7.1), a chunk for each piece; the end goes with the last, as it is paced with it. */
+/**
+ * A chunked body (RFC 9112, 7.1), a chunk for each piece; the end goes with the last, as it is paced with it.
+ */
 function* chunksOf(pieces: Iterator<Buffer>): Generator<Buffer, void, void> {
   const last = Buffer.from('0\r\n\r\n');
   let piece = pieces.next();
@@ -135,7 +137,10 @@ export function judge(
   return { status, idc, instance, error: differenceOf(call, id, answer.header(receivedHeader), digest()) };
 }
 
-/** What is wrong with what the instance received (as it says) or with what it answered, both as `BYTES:SHA256`; '' when nothing is. */
+/**
+ * What is wrong with what the instance received (as it says) or with what it answered, both as
+ * `BYTES:SHA256`; '' when nothing is.
+ */
 export function differenceOf(call: Call, id: string, received: string, answered: string): string {
   const [sent, due] = [digestOf(bodyOf(call, id)), digestOf(answerOf(call, id))];
   if (received !== sent) return `the instance received ${received || 'nothing'}, sent were ${sent}`;

@@ -20,8 +20,9 @@ interface Standing {
 }
 
 /**
- * Makes HTTP/2 requests, all of one address on one connection, without TLS (prior knowledge). Another address is tried only
- * while no connection was established, so nothing was written; nothing is sent twice. Answers count as those of HTTP/1.1.
+ * Makes HTTP/2 requests, all of one address on one connection, without TLS (prior knowledge). Another address
+ * is tried only while no connection was established, so nothing was written; nothing is sent twice. Answers
+ * count as those of HTTP/1.1.
  */
 export function createHttp2Caller(plan: HttpPlan, picker: TargetPicker, clock: Clock): Caller {
   const standing = new Map<string, Promise<Standing>>();

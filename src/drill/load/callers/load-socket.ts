@@ -10,7 +10,10 @@ export interface SocketEvents {
   refused(error: Error, target: ListenAddress): void;
 }
 
-/** Connects to the first address that accepts. Returns what gives the attempt up, and destroys the connection afterwards. */
+/**
+ * Connects to the first address that accepts. Returns what gives the attempt up, and destroys the connection
+ * afterwards.
+ */
 export function connectFirst(
   picker: TargetPicker,
   clock: Clock,

@@ -11,8 +11,9 @@ import { connectFirst } from './load-socket.ts';
 type Finish = (result: Omit<Result, 'target' | 'connectedAt'>) => void;
 
 /**
- * Makes TCP connections, one for each call, and holds them to the last byte and the way they end: whole is what came with
- * the right hash, and after which the peer closed its direction in order (FIN, no reset). Status 200 then; 0 otherwise.
+ * Makes TCP connections, one for each call, and holds them to the last byte and the way they end: whole is
+ * what came with the right hash, and after which the peer closed its direction in order (FIN, no reset).
+ * Status 200 then; 0 otherwise.
  */
 export function createTcpCaller(connectTimeoutMs: number, picker: TargetPicker, clock: Clock): Caller {
   const open = new Set<Socket>();

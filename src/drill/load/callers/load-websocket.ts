@@ -11,9 +11,9 @@ import { connectFirst } from './load-socket.ts';
 const noAnswer = { status: 0, idc: '', instance: '' };
 
 /**
- * Opens websockets (RFC 6455, over HTTP/1.1), each on a connection of its own: a message every `everyMs`, each of which
- * must come back, in order, then a close that must be answered. What ends otherwise has failed, with status 101
- * when it had been open.
+ * Opens websockets (RFC 6455, over HTTP/1.1), each on a connection of its own: a message every `everyMs`,
+ * each of which must come back, in order, then a close that must be answered. What ends otherwise has failed,
+ * with status 101 when it had been open.
  */
 export function createWebsocketCaller(connectTimeoutMs: number, picker: TargetPicker, clock: Clock): Caller {
   const open = new Set<Socket>();

@@ -2,7 +2,10 @@ import type { Row } from '../../judge/row.ts';
 import { count } from '../document/fields.ts';
 import { bound } from './bound.ts';
 
-/** Evidence that something was broken of which no request tells: a fault that does nothing would let any system pass. */
+/**
+ * Evidence that something was broken of which no request tells: a fault that does nothing would let any
+ * system pass.
+ */
 function atLeast(id: string, claim: string, least: number, measured: number): Row {
   return { id, claim, bound: `≥ ${least}`, measured: String(measured), ok: measured >= least };
 }

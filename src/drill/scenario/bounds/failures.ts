@@ -49,7 +49,10 @@ function apartOf(m: ScenarioMeasurement): string {
   return `; apart: ${inFlight} in flight inside ${m.lostIdc} when it died, ${unrecorded(m).length} of its own callers`;
 }
 
-/** Requests that failed though somebody could have served them (docs/decisions/085-what-may-fail-with-what-died.md). */
+/**
+ * Requests that failed though somebody could have served them
+ * (docs/decisions/085-what-may-fail-with-what-died.md).
+ */
 export const avoidable = bound(
   z.literal(0, { error: 'must be 0.' }).meta({
     description:
@@ -95,10 +98,16 @@ export function failuresOf(m: ScenarioMeasurement): Failure[] {
     });
 }
 
-/** For so long after a cut a proxy may take a gateway behind it for alive: PING between gateways has no answer (decision 051). */
+/**
+ * For so long after a cut a proxy may take a gateway behind it for alive: PING between gateways has no answer
+ * (decision 051).
+ */
 const cutFoundOutMs = 4000;
 
-/** Whether a request that may not be sent again, or whose answer had begun, was on its way to an IDC when the way there was cut. */
+/**
+ * Whether a request that may not be sent again, or whose answer had begun, was on its way to an IDC when the
+ * way there was cut.
+ */
 function cutExcuse(sample: Sample, home: string, m: ScenarioMeasurement): string | undefined {
   if (isReplayable(sample) && sample.status !== 200) return undefined;
   const crossed = m.cuts.some(({ from, to, blow, healed }) => {
@@ -122,7 +131,10 @@ function cutExcuse(sample: Sample, home: string, m: ScenarioMeasurement): string
 /** So long after it goes on a control plane may need until its proxies know what it missed. */
 const caughtUpMs = 5_000;
 
-/** Until when the proxies of an IDC may not know what was changed at `at`: its control plane was stopped, or dead, over it. */
+/**
+ * Until when the proxies of an IDC may not know what was changed at `at`: its control plane was stopped, or
+ * dead, over it.
+ */
 function knownAt(idc: string, at: number, { losses }: Pick<ScenarioMeasurement, 'losses'>): number {
   const over = losses.filter(
     ({ planes, blow, healed }) => planes?.includes(idc) && blow.from <= at && healed.to >= at,
@@ -130,7 +142,10 @@ function knownAt(idc: string, at: number, { losses }: Pick<ScenarioMeasurement, 
   return Math.max(at, ...over.map(({ healed }) => healed.to + caughtUpMs));
 }
 
-/** A TCP connection that leaves an evacuated IDC is accepted before it is known whether anybody is there (decision 097). */
+/**
+ * A TCP connection that leaves an evacuated IDC is accepted before it is known whether anybody is there
+ * (decision 097).
+ */
 function leftExcuse(
   { call, sent, end, id }: Sample,
   home: string,
@@ -156,7 +171,10 @@ const triesMax = 4;
 /** How many things that were struck a request must have met before its tries may have run out. */
 const metMin = 2;
 
-/** Whether all tries were used, and met several things that were out: who meets two faults at once may find no third way in time. */
+/**
+ * Whether all tries were used, and met several things that were out: who meets two faults at once may find no
+ * third way in time.
+ */
 function triesExcuse(
   sample: Sample,
   m: LossMeasurement,

@@ -34,9 +34,10 @@ function homeRow(m: ScenarioMeasurement, bound: number): Row {
 }
 
 /**
- * When a whole site is lost, callers of the other one must not notice: none of their requests fails, and their p99
- * stays within `times` the steady one. Or within `or`: half of the processes of a machine with few processors die
- * and start again on the same processors that serve these requests, which alone costs some milliseconds.
+ * When a whole site is lost, callers of the other one must not notice: none of their requests fails, and
+ * their p99 stays within `times` the steady one. Or within `or`: half of the processes of a machine with few
+ * processors die and start again on the same processors that serve these requests, which alone costs some
+ * milliseconds.
  */
 export const unaware = bound(
   z

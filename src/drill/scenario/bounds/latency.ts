@@ -38,7 +38,10 @@ export const latency = bound(z.array(latencySchema).min(1), (m, list) =>
   list.filter(({ hedged }) => !hedged || m.hedging.length > 0).map((each) => latencyRow(m, each)),
 );
 
-/** How long requests of a phase may take by these bounds, in milliseconds: its p99, infinite where none is stated. */
+/**
+ * How long requests of a phase may take by these bounds, in milliseconds: its p99, infinite where none is
+ * stated.
+ */
 export function limitsIn(
   phase: string,
   list: readonly LatencyBound[],

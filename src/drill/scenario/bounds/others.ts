@@ -56,7 +56,8 @@ export const ejections = bound(
     description: 'At most so many ejections by outlier detection before the first blow.',
   }),
   (m, most) => {
-    // Where a Group asks for hedging, tries that are slow are given up, and count as failures: it asked for that.
+    // Where a Group asks for hedging, tries that are slow are given up, and count as failures: it asked for
+    // that.
     const hedged = m.ejections.filter(({ cluster }) =>
       m.hedging.some((host) => cluster.includes(`/${host}_`)),
     );

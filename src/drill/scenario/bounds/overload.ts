@@ -60,7 +60,9 @@ interface Judged {
 /** The first moments of the outage are not judged: who is dead is found out in them, and the queue begins. */
 const settleMs = 1_000;
 
-/** Under overload: what it bears is served, its own users first, and the rest refused at once and in words. */
+/**
+ * Under overload: what it bears is served, its own users first, and the rest refused at once and in words.
+ */
 export const overload = bound(schema, (m, value) => {
   const first = m.faults[0]?.moment.to ?? Number.NaN;
   const own = [...m.entries.keys()].filter((name) => name.startsWith(`${value.at}/`));

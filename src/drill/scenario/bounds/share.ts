@@ -7,8 +7,8 @@ import { duration, groupName, idcName, msOf, percentage, phaseName, shareOf } fr
 import { bound } from './bound.ts';
 
 /**
- * What an IDC serves of a phase's requests. One that outlives its phase is left out: the next blow may have sent it
- * elsewhere.
+ * What an IDC serves of a phase's requests. One that outlives its phase is left out: the next blow may have
+ * sent it elsewhere.
  */
 export const share = bound(
   z

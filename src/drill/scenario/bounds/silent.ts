@@ -5,12 +5,14 @@ import { count, idcName, phaseName } from '../document/fields.ts';
 import type { ScenarioMeasurement } from '../measurement.ts';
 import { bound } from './bound.ts';
 
-/** What was under way when a blow fell may still be taken and answered for so long after it, in milliseconds. */
+/**
+ * What was under way when a blow fell may still be taken and answered for so long after it, in milliseconds.
+ */
 const underWayMs = 250;
 
 /**
- * Whether the fault was one: a fault that does nothing would let any system pass. What was struck is silent from then
- * until healing begins.
+ * Whether the fault was one: a fault that does nothing would let any system pass. What was struck is silent
+ * from then until healing begins.
  */
 export const silent = bound(
   z
@@ -35,8 +37,8 @@ export const crossed = bound(
 );
 
 /**
- * When each part that was struck must have fallen silent. What a stopped process answers once it goes on belongs to
- * the time after healing, as does what it takes then.
+ * When each part that was struck must have fallen silent. What a stopped process answers once it goes on
+ * belongs to the time after healing, as does what it takes then.
  */
 function silentFrom(m: ScenarioMeasurement): Map<string, number> {
   return new Map(

@@ -66,10 +66,11 @@ const slowWindowMs = 500;
 
 /**
  * The last request of the outage that the outage delayed: over 2 x the steady p99, and
- * - it failed, took longer than the outage's p99 may be, or some proxy on its way needed more than one try; or
+ * - it failed, took longer than the outage's p99 may be, or some proxy on its way needed more than one try;
+ * or
  * - half of all requests of its half second were over it too: everything was slow.
- * What is slow alone and was served at the first try met a busy machine: a p99 leaves out six requests a second
- * here, with nothing broken.
+ * What is slow alone and was served at the first try met a busy machine: a p99 leaves out six requests a
+ * second here, with nothing broken.
  */
 export function slowFigures(m: ScenarioMeasurement, limits: SlowLimits): SlowFigures {
   const steady = latencyOf(latenciesOf(dueIn(m.samples, phaseOf(m, 'steady'))));
@@ -100,9 +101,9 @@ export function slowFigures(m: ScenarioMeasurement, limits: SlowLimits): SlowFig
 }
 
 /**
- * The longest time from a blow to when a request was due that it delayed; 0 for no requests. What was under way
- * when a blow fell was delayed by that one, and not by the one before; but only while it was within its own time
- * limit: what a later blow finds still waiting for longer than that, the earlier one had delayed.
+ * The longest time from a blow to when a request was due that it delayed; 0 for no requests. What was under
+ * way when a blow fell was delayed by that one, and not by the one before; but only while it was within its
+ * own time limit: what a later blow finds still waiting for longer than that, the earlier one had delayed.
  */
 function lastAfterBlow(m: ScenarioMeasurement, samples: readonly Sample[], limits: SlowLimits): number {
   const blows = m.faults.map(({ moment }) => moment.from);

@@ -17,7 +17,10 @@ export const spilled = bound(
   (m) => [spilledRow(m)],
 );
 
-/** For so long after a part answers again limits may still count it wrongly, and work for it goes on, in milliseconds. */
+/**
+ * For so long after a part answers again limits may still count it wrongly, and work for it goes on, in
+ * milliseconds.
+ */
 const unsettledMs = 10_000;
 
 /** The most requests of other IDCs that one had in work at once, of a Group, and what it may have had. */
@@ -30,9 +33,10 @@ export interface Peak {
 }
 
 /**
- * By IDC and Group the worst moment. What is allowed: what the registered instances bear, each gateway's part rounded up. While
- * an instance or a gateway there is struck, and until limits have settled, as much again: what came by a gateway that is lost is
- * still in work when the others get its part (docs/decisions/094-the-receiver-bounds-what-comes.md).
+ * By IDC and Group the worst moment. What is allowed: what the registered instances bear, each gateway's part
+ * rounded up. While an instance or a gateway there is struck, and until limits have settled, as much again:
+ * what came by a gateway that is lost is still in work when the others get its part
+ * (docs/decisions/094-the-receiver-bounds-what-comes.md).
  */
 export function peaksOf(m: ScenarioMeasurement): Peak[] {
   const { capacity } = m;
@@ -78,8 +82,8 @@ function partsOf(m: ScenarioMeasurement, idc: string, kind: string): number {
 }
 
 /**
- * Executions of requests that came from another IDC, by IDC and Group; TCP has no bound. A gateway that was killed has not written
- * what was under way: where a request began is enough.
+ * Executions of requests that came from another IDC, by IDC and Group; TCP has no bound. A gateway that was
+ * killed has not written what was under way: where a request began is enough.
  */
 function crossingsInWork(m: ScenarioMeasurement): Map<string, Execution[]> {
   const begun = beginningsOf(m);
@@ -100,7 +104,10 @@ function crossingsInWork(m: ScenarioMeasurement): Map<string, Execution[]> {
   return Map.groupBy(waited, ({ instance }) => instance.replace(/-\d+$/, ''));
 }
 
-/** Until when anybody waited for an execution, by its sidecar's log: work goes on that was given up, and no limit counts it. */
+/**
+ * Until when anybody waited for an execution, by its sidecar's log: work goes on that was given up, and no
+ * limit counts it.
+ */
 function waitedFor({ access }: ScenarioMeasurement): (execution: Execution) => number {
   const lines = Map.groupBy(
     access.filter(({ listener }) => listener === 'inbound'),
@@ -114,8 +121,8 @@ function waitedFor({ access }: ScenarioMeasurement): (execution: Execution) => n
 }
 
 /**
- * Whether a try of a request was refused in words as nobody had room, and another IDC did have as much in work, some time of the
- * request's life, as one of its gateways lets in for one instance.
+ * Whether a try of a request was refused in words as nobody had room, and another IDC did have as much in
+ * work, some time of the request's life, as one of its gateways lets in for one instance.
  */
 export function wasFull(m: ScenarioMeasurement): (sample: Sample, group: string) => boolean {
   const { capacity } = m;

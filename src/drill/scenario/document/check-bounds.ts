@@ -71,7 +71,10 @@ export function checkBounds(spec: ScenarioSpec, { idcs, groups }: Topology, add:
     add(`has no callers: there is no load '${own}'.`, 'bounds', 'unaware', 'idc');
 }
 
-/** Shares that no run could have. A negative control need not be able to: most of its bounds say nothing of it. */
+/**
+ * Shares that no run could have. A negative control need not be able to: most of its bounds say nothing of
+ * it.
+ */
 export function checkShares({ bounds, phases }: ScenarioSpec, add: Add): void {
   (bounds.share ?? []).forEach(({ in: name, least = '0%', most = '100%', after = '0s' }, i) => {
     const at = ['bounds', 'share', i];

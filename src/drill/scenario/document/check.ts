@@ -146,7 +146,10 @@ function checkSteps(spec: ScenarioSpec, topology: Topology, add: Add): void {
   }
 }
 
-/** The control must be able to run, too, and its rows must be rows. `told`: the faults of the scenario without it. */
+/**
+ * The control must be able to run, too, and its rows must be rows. `told`: the faults of the scenario without
+ * it.
+ */
 function checkControl(spec: ScenarioSpec, told: readonly Fault[]): Fault[] {
   const { control, world, rates, phases } = spec;
   if (!control) return [];
@@ -168,7 +171,10 @@ function checkControl(spec: ScenarioSpec, told: readonly Fault[]): Fault[] {
   return faults;
 }
 
-/** A fault of what the control runs, where the control says it; what it does not change stands in the scenario. */
+/**
+ * A fault of what the control runs, where the control says it; what it does not change stands in the
+ * scenario.
+ */
 export function inControl(fault: Fault, control: Control): Fault {
   const [, field = '', key = ''] = fault.path;
   const given: unknown = Reflect.get(control, field);

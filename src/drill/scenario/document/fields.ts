@@ -2,7 +2,10 @@ import { z } from 'zod';
 import { idcNamePattern } from '../../../model/idc.ts';
 import { durationPattern, parseDurationMs } from '../../../model/values/duration.ts';
 
-/** Fields that the parts of a scenario share. Values stay as they were written: `msOf` and `shareOf` read them. */
+/**
+ * Fields that the parts of a scenario share. Values stay as they were written: `msOf` and `shareOf` read
+ * them.
+ */
 
 export const idcName = z
   .string()

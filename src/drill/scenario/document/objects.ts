@@ -11,9 +11,9 @@ import type { ScenarioSpec } from './document.ts';
 type World = ScenarioSpec['world'];
 
 /**
- * What is wrong or probably not meant in what a scenario adds to its registries (`objects`, `traffic`, `drGroup`, `annotations`), by
- * all that a registry's reader and `isthmus validate` know. The world must have passed its own checks. `wallMs`: milliseconds since
- * the Unix epoch.
+ * What is wrong or probably not meant in what a scenario adds to its registries (`objects`, `traffic`,
+ * `drGroup`, `annotations`), by all that a registry's reader and `isthmus validate` know. The world must have
+ * passed its own checks. `wallMs`: milliseconds since the Unix epoch.
  */
 export function objectFaults(world: World, wallMs: number): Fault[] {
   const topology = planTopology({ id: '000000', slot: 0, world: world as WorldPlan });
@@ -60,7 +60,9 @@ export function objectFaults(world: World, wallMs: number): Fault[] {
   return found;
 }
 
-/** Where the scenario says what stands at a path of an object, below `world`; undefined: the drill says it. */
+/**
+ * Where the scenario says what stands at a path of an object, below `world`; undefined: the drill says it.
+ */
 function placeOf(
   { name, group: at, position }: RegistryObject,
   path: readonly PathPart[],

@@ -19,7 +19,10 @@ export interface ScenarioReading {
   readonly faults: readonly string[];
 }
 
-/** Reads and checks a scenario. `file` is how messages name it; `wallMs`: milliseconds since the Unix epoch. Never throws. */
+/**
+ * Reads and checks a scenario. `file` is how messages name it; `wallMs`: milliseconds since the Unix epoch.
+ * Never throws.
+ */
 export function parseScenario(
   text: string,
   file: string,

@@ -13,7 +13,10 @@ export function checksOf({ steps }: Pick<ScenarioSpec, 'steps'>): readonly Isola
   return isolationChecks.filter((check) => looks || check !== 'sidecars in the outage');
 }
 
-/** The ids of the rows that a scenario's verdict has: those of a run in which nothing was measured. Its phases must be known. */
+/**
+ * The ids of the rows that a scenario's verdict has: those of a run in which nothing was measured. Its phases
+ * must be known.
+ */
 export function rowIdsOf(spec: ScenarioSpec): readonly string[] {
   return judgeRows(blank(spec), spec.bounds, checksOf(spec)).map(({ id }) => id);
 }

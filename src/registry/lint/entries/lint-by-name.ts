@@ -2,7 +2,10 @@ import type { DestinationRule, ServiceEntry } from '../../../model/service.ts';
 import { covers, isWildcard, meaningsOf } from '../../../model/values/hostname.ts';
 import type { Lint } from '../lint-finding.ts';
 
-/** Rules that ask for TLS to hosts which requests alone name: proxies do not speak it there, and the port is refused (`plan/group.ts`). */
+/**
+ * Rules that ask for TLS to hosts which requests alone name: proxies do not speak it there, and the port is
+ * refused (`plan/group.ts`).
+ */
 export function lintByName(entries: readonly ServiceEntry[], rules: readonly DestinationRule[]): Lint[] {
   const dialled = entries.filter(
     ({ spec }) => spec.resolution === 'NONE' || spec.resolution === 'DYNAMIC_DNS',

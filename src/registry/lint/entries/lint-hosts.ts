@@ -11,7 +11,9 @@ export function lintHosts(entries: readonly ServiceEntry[]): Lint[] {
   );
 }
 
-/** Tells which ports of which hosts are left out, as another ServiceEntry of the namespace has them otherwise. */
+/**
+ * Tells which ports of which hosts are left out, as another ServiceEntry of the namespace has them otherwise.
+ */
 export function findRefused(entries: readonly ServiceEntry[]): (host: string, port: ServicePort) => boolean {
   const refused = new Map<ServicePort, Set<string>>();
   for (const [host, declared] of byHost(entries)) {

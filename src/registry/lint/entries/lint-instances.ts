@@ -4,8 +4,8 @@ import type { ServiceEntry, WorkloadEntry } from '../../../model/service.ts';
 import type { Lint } from '../lint-finding.ts';
 
 /**
- * Instances that disagree with what selects them, or that nothing selects. `lookup` finds the ServiceEntries, also those that
- * are not in force for a fault of theirs: that is told already.
+ * Instances that disagree with what selects them, or that nothing selects. `lookup` finds the ServiceEntries,
+ * also those that are not in force for a fault of theirs: that is told already.
  */
 export function lintInstances(
   entries: readonly ServiceEntry[],

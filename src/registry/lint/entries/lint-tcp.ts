@@ -7,8 +7,8 @@ const http: ReadonlySet<string> = new Set(['HTTP', 'HTTP2', 'GRPC']);
 const named: ReadonlySet<string> = new Set(['TLS', 'HTTPS']);
 
 /**
- * TCP ports that sidecars of a namespace cannot listen for, as another host has their address and port there: the first
- * by host has it (`plan/tcp.ts`). Sidecars that name hosts of several namespaces may see more.
+ * TCP ports that sidecars of a namespace cannot listen for, as another host has their address and port there:
+ * the first by host has it (`plan/tcp.ts`). Sidecars that name hosts of several namespaces may see more.
  */
 export function lintTcp(entries: readonly ServiceEntry[]): Lint[] {
   const isRefused = findRefused(entries);
@@ -49,7 +49,10 @@ export function lintTcp(entries: readonly ServiceEntry[]): Lint[] {
   return [...lints.values()];
 }
 
-/** Where the sidecars of its namespace listen for a port of an entry, as keys; '' stands for their outbound address. */
+/**
+ * Where the sidecars of its namespace listen for a port of an entry, as keys; '' stands for their outbound
+ * address.
+ */
 function listensOf({ meta, spec }: ServiceEntry, port: number): string[] {
   return (spec.addresses ?? ['']).map((address) => JSON.stringify([meta.namespace, address, port]));
 }

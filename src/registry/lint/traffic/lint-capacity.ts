@@ -8,8 +8,8 @@ import type { Lint } from '../lint-finding.ts';
 const bounded: ReadonlySet<string> = new Set(['HTTP', 'HTTP2', 'GRPC']);
 
 /**
- * DR groups whose IDCs take whatever comes from others, as nobody has said what instances bear there; and bounds that bound
- * nothing. `covers` says whether a DR group is for a ServiceEntry.
+ * DR groups whose IDCs take whatever comes from others, as nobody has said what instances bear there; and
+ * bounds that bound nothing. `covers` says whether a DR group is for a ServiceEntry.
  */
 export function lintCapacity(
   groups: readonly DrGroup[],
@@ -44,7 +44,8 @@ function lintGroup(
   byDefault: ReadonlySet<string>,
 ): Lint[] {
   const { spill, ...rest } = object.spec.traffic;
-  // Hosts that nobody declares are told elsewhere; TCP has no such bound, and of names nobody knows how many instances they are.
+  // Hosts that nobody declares are told elsewhere; TCP has no such bound, and of names nobody knows how many
+  // instances they are.
   const http = covered.filter(
     ({ spec }) => spec.resolution === 'STATIC' && spec.ports.some(({ protocol }) => bounded.has(protocol)),
   );

@@ -4,7 +4,8 @@ import type { ServiceEntry } from '../../../model/service.ts';
 import type { Lint } from '../lint-finding.ts';
 
 /**
- * Settings of the way to other IDCs where there is none, or just one, and of those that hold at home alone where requests may leave.
+ * Settings of the way to other IDCs where there is none, or just one, and of those that hold at home alone
+ * where requests may leave.
  * `covers` says whether a DR group is for a ServiceEntry.
  */
 export function lintCrossing(

@@ -20,7 +20,10 @@ interface Around {
   readonly wallMs: number;
 }
 
-/** Evacuations that are over, last too long, begin too late, never come to all of their steps, are too many, are for nobody, cannot be obeyed, or contradict each other. */
+/**
+ * Evacuations that are over, last too long, begin too late, never come to all of their steps, are too many,
+ * are for nobody, cannot be obeyed, or contradict each other.
+ */
 export function lintEvacuations(around: Around): Lint[] {
   const { evacuations, wallMs } = around;
   const live = evacuations.filter(({ spec }) => spec.expiresAt > wallMs);

@@ -7,8 +7,8 @@ import type { Lint } from '../lint-finding.ts';
 const asked: ReadonlySet<string> = new Set(['HTTP', 'HTTP2', 'GRPC']);
 
 /**
- * A `failback` that nothing can come of: no request leaves, or nobody can see that instances are gone, and back. `covers` says
- * whether a DR group is for a ServiceEntry.
+ * A `failback` that nothing can come of: no request leaves, or nobody can see that instances are gone, and
+ * back. `covers` says whether a DR group is for a ServiceEntry.
  */
 export function lintFailback(
   groups: readonly DrGroup[],

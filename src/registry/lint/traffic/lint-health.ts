@@ -8,7 +8,10 @@ import { covers as coversHost } from '../../../model/values/hostname.ts';
 import type { PathPart } from '../../parse/fault.ts';
 import type { Lint } from '../lint-finding.ts';
 
-/** Declarations on health that concern no port, and ports that are not checked though it looks as if they were. */
+/**
+ * Declarations on health that concern no port, and ports that are not checked though it looks as if they
+ * were.
+ */
 export function lintHealth(entries: readonly ServiceEntry[], groups: readonly DrGroup[]): Lint[] {
   return [
     ...groups.flatMap((object): Lint[] => {
@@ -127,7 +130,9 @@ function lintOne(key: string, own: HealthSettings, ports: readonly ServicePort[]
   return [];
 }
 
-/** Whether a DR group is for a ServiceEntry: it names one of its hosts, or a pattern for one, or selects it. */
+/**
+ * Whether a DR group is for a ServiceEntry: it names one of its hosts, or a pattern for one, or selects it.
+ */
 export function covers({ spec }: DrGroup, { meta, spec: { hosts } }: ServiceEntry): boolean {
   return (
     hosts.some((host) => spec.hosts.some((pattern) => coversHost(pattern, host))) ||

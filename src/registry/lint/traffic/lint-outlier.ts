@@ -6,8 +6,9 @@ import type { Lint } from '../lint-finding.ts';
 const percentDefault = 10;
 
 /**
- * Rules that eject nobody: Envoy ejects while (ejected + 1) / instances stays within `maxEjectionPercent`, and Istio's 10 % of fewer
- * than ten instances is none. `selects` says whether a ServiceEntry selects a WorkloadEntry.
+ * Rules that eject nobody: Envoy ejects while (ejected + 1) / instances stays within `maxEjectionPercent`,
+ * and Istio's 10 % of fewer than ten instances is none. `selects` says whether a ServiceEntry selects a
+ * WorkloadEntry.
  */
 export function lintOutlier(
   rules: readonly DestinationRule[],

@@ -77,7 +77,9 @@ function lintHash({ hash }: TrafficPolicy, ports: readonly ServicePort[]): strin
   ];
 }
 
-/** The ServiceEntries of a rule's hosts. Looked up, but for patterns: a large mesh has as many rules as hosts. */
+/**
+ * The ServiceEntries of a rule's hosts. Looked up, but for patterns: a large mesh has as many rules as hosts.
+ */
 function governedBy(
   { meta, spec }: DestinationRule,
   byHost: ReadonlyMap<string, readonly ServiceEntry[]>,

@@ -26,7 +26,10 @@ const settings = [
 type Setting = (typeof settings)[number];
 type Key = Setting['key'];
 
-/** Settings of requests that have no effect beside others, or at a Group's ports. `covers`: whether a DR group is for a ServiceEntry. */
+/**
+ * Settings of requests that have no effect beside others, or at a Group's ports. `covers`: whether a DR group
+ * is for a ServiceEntry.
+ */
 export function lintTraffic(
   groups: readonly DrGroup[],
   entries: readonly ServiceEntry[],
@@ -69,13 +72,19 @@ function lintGroup(object: DrGroup, covered: readonly ServiceEntry[]): Lint[] {
   ];
 }
 
-/** What does not hold for gRPC calls: times of theirs are the client's, and none is tried again that may have been executed. */
+/**
+ * What does not hold for gRPC calls: times of theirs are the client's, and none is tried again that may have
+ * been executed.
+ */
 const notOfGrpc: readonly Key[] = ['timeoutMs', 'perTryTimeoutMs', 'hedge', 'idempotentMethods'];
 
 const grpcMessage =
   'has no effect on gRPC calls, and all ports are GRPC: the time of a call is that which its client gives (grpc-timeout), and a call that may have been executed is not tried again.';
 
-/** What is given and does not hold, as all ports with requests are GRPC; without what is told for another reason. */
+/**
+ * What is given and does not hold, as all ports with requests are GRPC; without what is told for another
+ * reason.
+ */
 function atGrpc(
   traffic: GroupTraffic,
   entries: readonly ServiceEntry[],

@@ -4,8 +4,8 @@ import type { PathPart } from '../../parse/fault.ts';
 import type { Lint } from '../lint-finding.ts';
 
 /**
- * Rules that prefer a zone where no instance names one. `selects` says whether a ServiceEntry selects a WorkloadEntry. Hosts
- * without instances are left out: theirs may register themselves.
+ * Rules that prefer a zone where no instance names one. `selects` says whether a ServiceEntry selects a
+ * WorkloadEntry. Hosts without instances are left out: theirs may register themselves.
  */
 export function lintZones(
   rules: readonly DestinationRule[],

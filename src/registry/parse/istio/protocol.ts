@@ -24,7 +24,10 @@ const protocols: Readonly<Record<string, Protocol | null>> = {
   'DOUBLE-HBONE': null,
 };
 
-/** Reads the protocol of a port, in capitals or not. Undefined when it is faulty or the port is to be left out. */
+/**
+ * Reads the protocol of a port, in capitals or not. Undefined when it is faulty or the port is to be left
+ * out.
+ */
 export function parseProtocol(port: Fields): Protocol | undefined {
   const text = port.string('protocol');
   if (!text) {

@@ -159,7 +159,10 @@ function parseEndpoint(
   return endpoint;
 }
 
-/** Single addresses, at which sidecars listen for the TCP ports. An entry that Istio would reject must not pass here. */
+/**
+ * Single addresses, at which sidecars listen for the TCP ports. An entry that Istio would reject must not
+ * pass here.
+ */
 function parseAddresses(spec: Fields, resolution: Resolution, ports: readonly ServicePort[]): string[] {
   const addresses = new Set<string>();
   for (const { text, index } of spec.strings('addresses')) {

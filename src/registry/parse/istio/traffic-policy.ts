@@ -135,7 +135,10 @@ function parseTcp(fields: Fields | undefined): Loose<TrafficPolicy> {
   };
 }
 
-/** What Linux takes (tcp(7): TCP_KEEPCNT, TCP_KEEPIDLE, TCP_KEEPINTVL); with more, Envoy opens no connection at all. */
+/**
+ * What Linux takes (tcp(7): TCP_KEEPCNT, TCP_KEEPIDLE, TCP_KEEPINTVL); with more, Envoy opens no connection
+ * at all.
+ */
 function atMost(fields: Fields, key: string, value: number | undefined, most: number): number | undefined {
   if (value === undefined || value <= most) return value;
   const words = key === 'probes' ? `${most}` : `${most / 1000}s`;

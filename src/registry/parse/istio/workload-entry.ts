@@ -16,7 +16,9 @@ const workloadFields: FieldTable = {
   serviceAccount: 'identities of workloads are not checked, the instance is used without.',
 };
 
-/** Envoy adds up the weights of a locality in 32 bits and rejects what overflows; 4,000 of these still fit. */
+/**
+ * Envoy adds up the weights of a locality in 32 bits and rejects what overflows; 4,000 of these still fit.
+ */
 const weightMax = 1_000_000;
 
 /** The kernel's limit: 108 bytes with the zero at the end. */
@@ -115,7 +117,10 @@ function parseLocality(fields: Fields): string | undefined {
   return locality;
 }
 
-/** Whether a text can be sent to Envoy: UTF-8 has no halves of character pairs, and no control characters here. */
+/**
+ * Whether a text can be sent to Envoy: UTF-8 has no halves of character pairs, and no control characters
+ * here.
+ */
 function isPlain(text: string): boolean {
   return text.isWellFormed() && !/\p{Cc}/u.test(text);
 }

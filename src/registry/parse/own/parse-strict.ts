@@ -44,7 +44,10 @@ export function parseStrict<T>(
   return undefined;
 }
 
-/** Of a union the faults within its one branch that takes a value of this shape, which say where and what; else the union's own. */
+/**
+ * Of a union the faults within its one branch that takes a value of this shape, which say where and what;
+ * else the union's own.
+ */
 function ofBranch(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] {
   if (issue.code !== 'invalid_union') return [issue];
   const shaped = issue.errors.filter((list) =>
@@ -69,8 +72,8 @@ function misspeltAt(schema: z.ZodType, issues: readonly z.core.$ZodIssue[]): Rea
 }
 
 /**
- * What of `raw` fits a schema, so that its faults do not hide those of the rest: fields, items and values that do not
- * fit are left out, undefined where nothing is left that would do.
+ * What of `raw` fits a schema, so that its faults do not hide those of the rest: fields, items and values
+ * that do not fit are left out, undefined where nothing is left that would do.
  */
 export function salvage<T>(schema: z.ZodType<T>, raw: unknown): T | undefined {
   return fitting(schema, raw) as T | undefined;

@@ -315,7 +315,9 @@ function ownObject(
 
 const objectName = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
 
-/** Whole documents, for editors; `parse/object.ts` reads the metadata itself, as it does for Istio's kinds. */
+/**
+ * Whole documents, for editors; `parse/object.ts` reads the metadata itself, as it does for Istio's kinds.
+ */
 export const documentSchemas = {
   Idc: ownObject(
     'Idc',
