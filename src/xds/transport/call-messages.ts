@@ -98,10 +98,13 @@ function readFrames(
 ): Pick<Messages, 'whenTaken' | 'inSlices' | 'stop'> {
   const { intake, pace } = receiver;
   let [waits, isStopped] = [false, false];
+  // Of the message whose work is not done yet.
+  let workedBytes = 0;
   let taken: (() => void) | undefined;
   const resume = () => {
     if (isStopped) return;
     waits = false;
+    workedBytes = 0;
     http.resume();
     read(() => reader.goOn());
     if (!waits) taken?.();
@@ -124,13 +127,19 @@ function readFrames(
       return !waits;
     },
     take(message, isCompressed) {
+      let { length } = message;
       const isLeft = work.take(() =>
-        pace.run(() => receiver.receive(isCompressed ? inflated(message, intake.inflatedBytesMax) : message)),
+        pace.run(() => {
+          const whole = isCompressed ? inflated(message, intake.inflatedBytesMax) : message;
+          length = whole.length;
+          receiver.receive(whole);
+        }),
       );
-      if (isLeft) keepMessage(message);
+      if (!isLeft) return;
+      keepMessage(message);
+      workedBytes = length;
     },
-    // What waits here to be read is not late.
-    waiting: (bytes) => intake.waiting(waits ? 0 : bytes),
+    waiting: (bytes) => (waits ? intake.held(bytes + workedBytes) : intake.waiting(bytes)),
   });
   const fail = (error: unknown) => {
     stop();

@@ -1,14 +1,14 @@
 import type { Clock, Timer } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
 
-/** What clients may leave unfinished. */
+/** What clients may leave unfinished, and have wait for its turn. */
 export interface IntakeLimits {
   /** Bytes of one message before the stream has said who it is, and after. */
   readonly unknownBytesMax: number;
   readonly messageBytesMax: number;
   /** Bytes of a message that came compressed, once it is not: they cost their sender a thousandth of that. */
   readonly inflatedBytesMax: number;
-  /** Bytes of unfinished messages on one connection, and on all. */
+  /** Bytes of messages that are unfinished or wait for their turn, on one connection, and on all. */
   readonly connectionBytesMax: number;
   readonly allBytesMax: number;
   /**
@@ -40,6 +40,8 @@ export interface Intake {
   known(): void;
   /** So many bytes of a message wait for the rest of it; 0: it has come whole, or none has begun. */
   waiting(bytes: number): void;
+  /** So many bytes of messages wait here for their turn, or are worked on: their client is not late. */
+  held(bytes: number): void;
   close(): void;
 }
 
@@ -56,8 +58,8 @@ const lookMs = 1_000;
 const roomyPart = 7 / 8;
 
 /**
- * Bounds what unfinished messages hold, on each connection and on all, and how long they may take. Where it
- * is too much, the stream that holds most ends: who sends little is not refused for who sends much.
+ * Bounds what messages hold that are unfinished or wait for their turn, on each connection and on all, and how
+ * long they may take to come whole. Where it is too much, the stream that holds most ends: who sends little is not refused for who sends much.
  */
 export class Intakes {
   private readonly clock: Clock;
@@ -72,7 +74,7 @@ export class Intakes {
     this.limits = limits;
   }
 
-  /** Bytes of all unfinished messages. */
+  /** Bytes of all messages that are unfinished or wait for their turn. */
   get bytes(): number {
     return this.all;
   }
@@ -83,18 +85,20 @@ export class Intakes {
     this.entries.add(entry);
     this.timer ??= this.clock.after(lookMs, this.look);
     let bytesMax = this.limits.unknownBytesMax;
+    const keep = (bytes: number, since: number | undefined) => {
+      if (!this.entries.has(entry)) return;
+      entry.since = since;
+      this.count(entry, bytes);
+      this.hold(entry);
+    };
     return {
       bytesMax: () => bytesMax,
       inflatedBytesMax: this.limits.inflatedBytesMax,
       known: () => {
         bytesMax = this.limits.messageBytesMax;
       },
-      waiting: (bytes) => {
-        if (!this.entries.has(entry)) return;
-        entry.since = bytes === 0 ? undefined : (entry.since ?? this.clock.now());
-        this.count(entry, bytes);
-        this.hold(entry);
-      },
+      waiting: (bytes) => keep(bytes, bytes === 0 ? undefined : (entry.since ?? this.clock.now())),
+      held: (bytes) => keep(bytes, undefined),
       close: () => this.forget(entry),
     };
   }
@@ -144,7 +148,11 @@ export class Intakes {
   }
 
   private endOne(entry: Entry, why: string): void {
-    this.end(entry, 'exhausted', `too much is unfinished: ${why}, and this stream the most`);
+    this.end(
+      entry,
+      'exhausted',
+      `too much is unfinished, or waits for its turn: ${why}, and this stream the most`,
+    );
   }
 
   private end(entry: Entry, code: 'exhausted' | 'late', message: string): void {

@@ -76,6 +76,21 @@ t.test('a message must come whole in time, and so must the first', async (t) => 
   t.same(Object.keys(refused), ['says nothing', 'slow']);
 });
 
+t.test('what waits here is counted, and its client is not late', async (t) => {
+  const { clock, intakes, refused, open } = start();
+  const intake = open('a');
+  intake.waiting(10);
+  intake.held(100);
+  t.equal(intakes.bytes, 100);
+  clock.pass(60_000);
+  t.same(refused, {});
+  open('b').held(101);
+  t.match(refused, { b: /^exhausted: .*or waits for its turn: all clients have more than 200 bytes/ });
+  intake.waiting(1);
+  clock.pass(6_000);
+  t.match(refused, { a: /^late/ });
+});
+
 t.test('what has ended holds nothing', async (t) => {
   const { clock, intakes, refused, open } = start();
   const intake = open('a');
