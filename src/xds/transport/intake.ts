@@ -58,8 +58,9 @@ const lookMs = 1_000;
 const roomyPart = 7 / 8;
 
 /**
- * Bounds what messages hold that are unfinished or wait for their turn, on each connection and on all, and how
- * long they may take to come whole. Where it is too much, the stream that holds most ends: who sends little is not refused for who sends much.
+ * Bounds what messages hold that are unfinished or wait for their turn, on each connection and on all, and
+ * how long they may take to come whole. Where it is too much, the stream that holds most ends: who sends
+ * little is not refused for who sends much.
  */
 export class Intakes {
   private readonly clock: Clock;
