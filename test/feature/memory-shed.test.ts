@@ -7,7 +7,7 @@ import { groupYaml } from '../support/objects-yaml.ts';
 import { type Replacement, type Served, startServe, takeAway, without } from '../support/planes/served.ts';
 
 const metadata = { isthmus: { role: 'sidecar', idc: 'sh-a', namespace: 'shop' } };
-const clientsMax = 160;
+const clientsMax = 240;
 
 /**
  * A control plane with a small heap; clients fill it, one by one, each with names of its own, until one is
@@ -15,7 +15,7 @@ const clientsMax = 160;
  */
 async function fill(t: Test, ...off: Replacement[]) {
   const served: Served = await startServe({
-    node: ['--max-old-space-size=128', '--import', without],
+    node: ['--max-old-space-size=192', '--import', without],
     env: takeAway(...off),
   });
   t.teardown(() => served.close());
