@@ -35,7 +35,10 @@ export function connectParts(
   if (loopPrevention === 'off') logger.error(`LOOP PREVENTION IS OFF: ${unprotected.message}`);
   metrics.failbackShare.ask(failback.held);
   metrics.xdsLevels.ask(() => ({
-    ...{ ...xdsLevels(xds), ...roster.kept(), ...ledger.kept(), ...deletions.kept() },
+    ...xdsLevels(xds),
+    ...roster.kept(),
+    ...ledger.kept(),
+    ...deletions.kept(),
   }));
   observeStreams(parts);
   const reasons = () => reasonsToWait(parts, options);
@@ -66,15 +69,6 @@ export function connectParts(
 /** Who hears of streams; of one event in this order. */
 function observeStreams(parts: Parts): void {
   const { events, metrics, xds, roster, ledger, pipeline, deletions, startOrder, memory } = parts;
-  const rosterToo: StreamObserver = {
-    onStreamOpen: (stream) => roster.opened(rosterStream(stream)),
-    onStreamRefused: (refused) => roster.refused(refused),
-    onTurnedAway: (one) => roster.turnedAway(one),
-    onStreamClose: (stream) => roster.closed(stream),
-    onAck({ stream, causes, ackedAtMs }) {
-      for (const { at } of causes.slice(-1)) roster.acked(stream.id, at, ackedAtMs);
-    },
-  };
   const classes: StreamObserver = {
     onUnknownClass({ nodeClass, node }) {
       const scope = parseNodeScope(node.metadata);
@@ -87,10 +81,26 @@ function observeStreams(parts: Parts): void {
       xds.dropClass(nodeClass);
     },
   };
+  const presence: StreamObserver = {
+    onStreamOpen(stream) {
+      const entry = rosterStream(stream);
+      roster.opened(entry);
+      startOrder.opened(stream.id, entry.role);
+    },
+    onStreamRefused: (refused) => roster.refused(refused),
+    onTurnedAway: (one) => roster.turnedAway(one),
+    onStreamClose(stream) {
+      roster.closed(stream);
+      startOrder.closed(stream.id);
+    },
+    onConfirmed: (stream, has) => startOrder.confirmed(stream.id, has),
+  };
   const answers: StreamObserver = {
     onAck(ack) {
       metrics.acks.inc({ type: ack.type });
       ledger.acked(answerOf(ack));
+      const last = ack.causes.at(-1);
+      if (last !== undefined) roster.acked(ack.stream.id, last.at, ack.ackedAtMs);
     },
     onNack(nack) {
       metrics.nacks.inc({ type: nack.type });
@@ -98,17 +108,12 @@ function observeStreams(parts: Parts): void {
       ledger.nacked(answerOf(nack));
     },
   };
-  const order: StreamObserver = {
-    onStreamOpen: (stream) => startOrder.opened(stream.id, rosterStream(stream).role),
-    onStreamClose: (stream) => startOrder.closed(stream.id),
-    onConfirmed: (stream, has) => startOrder.confirmed(stream.id, has),
-  };
   const guard: StreamObserver = {
     onStreamOpen: (stream) => deletions.opened(stream),
     onStreamClose: (stream) => deletions.closed(stream),
     onConfirmed: (stream, has) => deletions.confirmed(stream, has),
   };
-  events.observe(...(memory ? [memory] : []), classes, answers, rosterToo, order, guard);
+  events.observe(...(memory ? [memory] : []), classes, presence, answers, guard);
 }
 
 /** What follows once proxies are answered, and what is said until then. */

@@ -1,5 +1,4 @@
-import type { Ack, Concern, Hooks, Nack, RefusedStream, StreamInfo } from '../xds/events.ts';
-import type { TurnedAway } from '../xds/xds.ts';
+import type { Hooks } from '../xds/events.ts';
 
 /** What a part of the control plane is told of proxies' streams. See `Hooks`. */
 export interface StreamObserver extends Hooks {
@@ -13,48 +12,41 @@ export interface StreamEvents {
   readonly hooks: Required<Hooks>;
   /** Throws what an observer's `admit` throws. */
   admit(): void;
-  /** Adds observers: each event goes to all of them, in the order in which they were added. */
+  /** Adds observers: each event goes to those that hear of it, in the order in which they were added. */
   observe(...more: readonly StreamObserver[]): void;
 }
 
 /** Creates events that nobody observes yet. */
 export function createStreamEvents(): StreamEvents {
-  const observers: StreamObserver[] = [];
+  const adders: ((observer: StreamObserver) => void)[] = [];
+  // Each event has its own list: an ACK comes for each push and stream, and few hear of it.
+  function event<Name extends keyof StreamObserver>(name: Name): Required<StreamObserver>[Name] {
+    const listeners: ((first: unknown, second: unknown) => void)[] = [];
+    adders.push((observer) => {
+      const listener = observer[name];
+      if (listener !== undefined)
+        listeners.push((first, second) => listener.call(observer, first as never, second as never));
+    });
+    const tell = (first: unknown, second: unknown) => {
+      for (const listener of listeners) listener(first, second);
+    };
+    return tell as Required<StreamObserver>[Name];
+  }
   return {
     hooks: {
-      onStreamOpen(stream: StreamInfo) {
-        for (const one of observers) one.onStreamOpen?.(stream);
-      },
-      onStreamClose(stream: StreamInfo) {
-        for (const one of observers) one.onStreamClose?.(stream);
-      },
-      onStreamRefused(refused: RefusedStream) {
-        for (const one of observers) one.onStreamRefused?.(refused);
-      },
-      onTurnedAway(turnedAway: TurnedAway) {
-        for (const one of observers) one.onTurnedAway?.(turnedAway);
-      },
-      onAck(ack: Ack) {
-        for (const one of observers) one.onAck?.(ack);
-      },
-      onNack(nack: Nack) {
-        for (const one of observers) one.onNack?.(nack);
-      },
-      onConfirmed(stream: StreamInfo, has: (concern: Concern) => boolean) {
-        for (const one of observers) one.onConfirmed?.(stream, has);
-      },
-      onUnknownClass(stream: StreamInfo) {
-        for (const one of observers) one.onUnknownClass?.(stream);
-      },
-      onUnusedClass(nodeClass: string) {
-        for (const one of observers) one.onUnusedClass?.(nodeClass);
-      },
+      onStreamOpen: event('onStreamOpen'),
+      onStreamClose: event('onStreamClose'),
+      onStreamRefused: event('onStreamRefused'),
+      onTurnedAway: event('onTurnedAway'),
+      onAck: event('onAck'),
+      onNack: event('onNack'),
+      onConfirmed: event('onConfirmed'),
+      onUnknownClass: event('onUnknownClass'),
+      onUnusedClass: event('onUnusedClass'),
     },
-    admit() {
-      for (const one of observers) one.admit?.();
-    },
+    admit: event('admit'),
     observe(...more) {
-      observers.push(...more);
+      for (const observer of more) for (const add of adders) add(observer);
     },
   };
 }
