@@ -2,8 +2,16 @@ import { mkdir } from 'node:fs/promises';
 import type { Clock, Timer } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
 import { type Logger, silentLogger } from '../../base/log.ts';
-import { type Change, type Kind, type MeshObject, refKey, refOf } from '../../model/object.ts';
-import type { DeletionGuard, LastGoodStatus, Problem, Sink, Source, SourceFacets } from '../source.ts';
+import { type Change, type Kind, type MeshObject, type Ref, refKey, refOf } from '../../model/object.ts';
+import {
+  type DeletionGuard,
+  type LastGoodStatus,
+  noFacets,
+  type Problem,
+  type Sink,
+  type Source,
+  type SourceFacets,
+} from '../source.ts';
 import { createHolding } from './holding.ts';
 import { type LossRule, lossRule } from './loss-guard.ts';
 import {
@@ -303,11 +311,18 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
       emit([...holding.take(batch.filter((one) => !isStray(one))), ...batch.filter(isStray)]);
     },
     facets: {
-      ...inner.facets,
+      ...noFacets,
+      finalizers: inner.facets.finalizers === 'none' ? 'none' : { release },
       deletionGuard: { confirm: confirmDeletes },
       lastGood: { status: lastGoodStatus },
     },
   };
+
+  /** By the source as it was opened last. */
+  async function release(ref: Ref): Promise<void> {
+    const { finalizers } = inner.facets;
+    if (finalizers !== 'none') await finalizers.release(ref);
+  }
 
   function confirmDeletes(): number {
     const { deletionGuard } = inner.facets;

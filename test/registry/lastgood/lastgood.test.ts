@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { systemClock } from '../../../src/base/clock.ts';
+import type { Ref } from '../../../src/model/object.ts';
 import { createFilesSource } from '../../../src/registry/files/files-source.ts';
 import {
   keepLastGood,
@@ -200,6 +201,34 @@ t.test('a disk that does not take it: said, and what was there stays', async (t)
     { code: 'unavailable', message: /free or mend the disk/ },
   );
   t.same(readFileSync(`${w.file}.kept`), before);
+});
+
+t.test('what is gone is released by the source as it was opened last', async (t) => {
+  const w = world(t);
+  await w.leaveState();
+  const released: string[] = [];
+  let opened = 0;
+  const open = () => {
+    opened += 1;
+    const life = opened;
+    const raw = createRawSource([idc('sh-a'), service('s', 'a.example'), ...instances]);
+    const finalizers = { release: async ({ name }: Ref) => void released.push(`${name} by ${life}`) };
+    return {
+      ...raw,
+      name: 'files',
+      start: life === 1 ? async () => Promise.reject(new Error('away')) : raw.start,
+      facets: { ...raw.facets, finalizers },
+    };
+  };
+  const source = keepLastGood({ open, folder: w.state, idc: 'sh-a', clock }, quick);
+  const stop = new AbortController();
+  t.teardown(() => stop.abort());
+  await source.start(new Recorder(), stop.signal);
+  await until('the source is back', () => source.facets.lastGood.status().from === 'source');
+  const { finalizers } = source.facets;
+  if (finalizers === 'none') throw new Error('it has them');
+  await finalizers.release({ kind: 'WorkloadEntry', namespace: 'shop', name: 'w-1' });
+  t.strictSame(released, ['w-1 by 2']);
 });
 
 t.test('a source without a guard of its own is guarded while it runs', async (t) => {
