@@ -7,4 +7,6 @@ export const exitCode = {
   unusable: 2,
   /** Ended by Ctrl-C or SIGTERM before it was done. */
   interrupted: 130,
+  /** Nobody reads its standard output any more, as after `| head -1`: 128 + SIGPIPE. */
+  readerGone: 141,
 } as const;

@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { MeshError } from '../base/error.ts';
 import { exitCode } from '../base/exit.ts';
 import { wrapHelp } from './help-end.ts';
+import { endAtBrokenOutput } from './process/broken-output.ts';
 
 /** The version in the package.json above this file, in the source tree as in the built package. */
 function packageVersion(): string {
@@ -51,6 +52,8 @@ async function commandsFor(first = ''): Promise<Command[]> {
   return Promise.all(Object.values(commands).map((load) => load()));
 }
 
+endAtBrokenOutput();
+
 const program = new Command('isthmus')
   .description('The control plane for the Envoys at the edges of data centres and beside their workloads.')
   .version(packageVersion(), '-V, --version', 'print the version')
@@ -59,7 +62,7 @@ const program = new Command('isthmus')
   .enablePositionalOptions()
   .addHelpText(
     'after',
-    '\nExit codes: 0 done; 1 it ran and failed (invalid objects, a missed bound); 2 it could not run; 130 interrupted.',
+    '\nExit codes: 0 done; 1 it ran and failed (invalid objects, a missed bound); 2 it could not run; 130 interrupted; 141 nobody reads its output.',
   );
 
 for (const command of await commandsFor(process.argv[2])) program.addCommand(command);

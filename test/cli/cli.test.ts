@@ -69,6 +69,39 @@ t.test('every command has help, on stdout, and it is no error', async (t) => {
   t.match(isthmus('--version').out, /^\d+\.\d+\.\d+\n$/);
 });
 
+t.test('a reader that has gone ends every command quietly, as SIGPIPE ends other programs', async (t) => {
+  // The standard output is a pipe whose reader has ended before the command begins.
+  const gone = 'exec {out}> >(true); wait $!; exec "$@" >&$out';
+  const run = (...args: string[]) =>
+    spawnSync('bash', ['-c', gone, 'bash', process.execPath, main, ...args], {
+      encoding: 'utf8',
+      env,
+      timeout: 30_000,
+    });
+  const commands = [[], ['serve'], ['status'], ['run'], ['evacuate'], ['drill', 'outage'], ['drill', 'live']];
+  for (const args of [
+    ...commands.map((command) => [...command, '--help']),
+    ['--version'],
+    ['validate', dir],
+  ]) {
+    const { status, stderr } = run(...args);
+    t.same({ status, stderr }, { status: 141, stderr: '' }, args.join(' '));
+  }
+  const wrong = run('serv');
+  t.equal(wrong.status, 2, 'what is wrong is said, and its exit code kept');
+  t.match(wrong.stderr, /Did you mean serve\?/);
+});
+
+t.test('a standard output that takes no more is said, and exits with 2', async (t) => {
+  const { status, stderr } = spawnSync(
+    'bash',
+    ['-c', 'exec "$@" >/dev/full', 'bash', process.execPath, main, '--help'],
+    { encoding: 'utf8', env, timeout: 30_000 },
+  );
+  t.equal(status, 2);
+  t.match(stderr, /^isthmus: the standard output takes no more: ENOSPC.*\n$/);
+});
+
 t.test('wrong usage says what would be right, and exits with 2', async (t) => {
   const scenario = fileURLToPath(new URL('../../src/drill/scenarios/gray.yaml', import.meta.url));
   const wrong: [string[], RegExp][] = [
