@@ -1,7 +1,7 @@
-import type { Command } from 'commander';
+import type { Command, Option } from 'commander';
 
-/** Columns of a terminal that says nothing of itself, which commander wraps for as well. */
-const columns = 80;
+/** The widest that a help is, in columns. */
+const columns = Math.min(process.stdout.columns || 80, 80);
 
 /** The end of a command's help, after its options: how it ends, and how it is used. */
 export function helpEnd({
@@ -29,10 +29,47 @@ function wrap(text: string): string {
 }
 
 /**
- * Descriptions are wrapped beside long flags too, of a command and all below it: commander leaves them as
- * they are where there are less than 40 columns.
+ * Sets the form of the help of a command and all below it: at most 80 columns wide, descriptions wrapped
+ * beside long flags too (commander leaves them as they are below 40 columns), notes of an option in one pair
+ * of parentheses.
  */
 export function wrapHelp(command: Command): void {
-  command.configureHelp({ minWidthToWrap: 20 });
+  command.configureHelp({ helpWidth: columns, minWidthToWrap: 20, optionDescription: describeOption });
+  command.helpOption('-h, --help', 'show this help');
+  if (command.commands.length > 0) command.helpCommand('help [command]', 'show the help of a command');
   command.commands.forEach(wrapHelp);
+}
+
+/** A default that the description of an option ends with, where it has no value for it. */
+const statedDefault = /^(?<words>.*) \(default: (?<fallback>[^()]*)\)$/s;
+
+/**
+ * What an option is for, and then all notes on it, each once: the choices, whether it must be given, its
+ * default, its environment variable.
+ */
+function describeOption(option: Option): string {
+  const { argChoices, envVar, flags, mandatory } = option;
+  const stated = statedDefault.exec(option.description)?.groups;
+  const words = stated?.words ?? option.description;
+  const fallback = stated?.fallback ?? defaultOf(option);
+  const isInFlags = argChoices !== undefined && flags.includes(argChoices.join('|'));
+  const notes = [
+    ...(argChoices === undefined || isInFlags ? [] : [listed(argChoices)]),
+    ...(mandatory && fallback === undefined ? ['required'] : []),
+    ...(fallback === undefined ? [] : [`default: ${fallback}`]),
+    ...(envVar === undefined ? [] : [`env: ${envVar}`]),
+  ];
+  return notes.length === 0 ? words : `${words} (${notes.join('; ')})`;
+}
+
+/** The default of an option as text; undefined where there is none, or it is that of a switch. */
+function defaultOf(option: Option): string | undefined {
+  const { defaultValue, defaultValueDescription } = option;
+  if (defaultValue === undefined || option.isBoolean()) return undefined;
+  return defaultValueDescription ?? String(defaultValue);
+}
+
+function listed(words: readonly string[]): string {
+  const last = words.at(-1) ?? '';
+  return words.length < 2 ? last : `${words.slice(0, -1).join(', ')} or ${last}`;
 }

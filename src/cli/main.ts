@@ -1,5 +1,18 @@
 #!/usr/bin/env node
-import { useCompileCache } from './process/compile-cache.ts';
+// The entry point. It imports nothing before it knows the version of Node: on an older one the imports fail.
+export {};
 
-useCompileCache();
-await import('./program.ts');
+/** The oldest major version of Node that runs Isthmus, as package.json states it. */
+const nodeMajorMin = 24;
+
+if (Number.parseInt(process.versions.node, 10) < nodeMajorMin) {
+  process.stderr.write(
+    `isthmus: needs Node.js ${nodeMajorMin} or newer; this is ${process.version} (${process.execPath}). Install a newer one, or put it first in PATH.\n`,
+  );
+  // The exit code of what could not run (`../base/exit.ts`).
+  process.exitCode = 2;
+} else {
+  const { useCompileCache } = await import('./process/compile-cache.ts');
+  useCompileCache();
+  await import('./program.ts');
+}

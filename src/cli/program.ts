@@ -1,45 +1,37 @@
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { MeshError } from '../base/error.ts';
 import { exitCode } from '../base/exit.ts';
-import { wrapHelp } from './help-end.ts';
+import { packageVersion } from '../base/package-version.ts';
+import { helpEnd, wrapHelp } from './help-end.ts';
 import { endAtBrokenOutput } from './process/broken-output.ts';
 
-/** The version in the package.json above this file, in the source tree as in the built package. */
-function packageVersion(): string {
-  for (const up of ['../../package.json', '../../../package.json']) {
-    try {
-      return JSON.parse(readFileSync(new URL(up, import.meta.url), 'utf8')).version;
-    } catch {
-      // Not there: the other place.
-    }
-  }
-  return 'unknown';
-}
-
-/** All commands, in the order of the help: what one of them needs is loaded for it alone. */
+/**
+ * All commands, in the order of the life of a control plane: check objects, serve, connect proxies, look,
+ * register instances, practise. What one of them needs is loaded for it alone.
+ */
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
-  serve: async () => (await import('./commands/serve.ts')).serveCommand(),
-  config: async () => (await import('./commands/config.ts')).configCommand(),
-  status: async () => (await import('./commands/status.ts')).statusCommand(),
   validate: async () => (await import('./commands/validate.ts')).validateCommand(),
+  config: async () => (await import('./commands/config.ts')).configCommand(),
+  serve: async () => (await import('./commands/serve.ts')).serveCommand(),
   bootstrap: async () => (await import('./commands/bootstrap.ts')).bootstrapCommand(),
-  capacity: async () => (await import('./commands/capacity.ts')).capacityCommand(),
+  status: async () => (await import('./commands/status.ts')).statusCommand(),
   run: async () => (await import('./commands/run.ts')).runCommand(),
-  deregister: async () => (await import('./commands/deregister.ts')).deregisterCommand(),
   instances: async () => (await import('./commands/instances.ts')).instancesCommand(),
+  deregister: async () => (await import('./commands/deregister.ts')).deregisterCommand(),
   evacuate: async () => (await import('./commands/evacuate.ts')).evacuateCommand(),
-  drill: drillCommands,
+  capacity: async () => (await import('./commands/capacity.ts')).capacityCommand(),
+  drill: () => drillCommands(process.argv.includes('drill') && process.argv[3] !== 'live'),
+  version: async () => (await import('./commands/version.ts')).versionCommand(),
+  completion: async () => (await import('./commands/completion.ts')).completionCommand(wholeProgram),
 };
 
 /**
- * The drills are loaded for `isthmus drill` only: no other command needs a line of them, nor do those on a
- * live fleet.
+ * The drills are loaded for `isthmus drill` and the completion only: no other command needs a line of them, nor
+ * do those on a live fleet.
  */
-async function drillCommands(): Promise<Command> {
+async function drillCommands(areNeeded: boolean): Promise<Command> {
   const { drillCommand } = await import('./commands/drill.ts');
-  const isNeeded = process.argv.includes('drill') && process.argv[3] !== 'live';
-  return drillCommand(isNeeded ? (await import('../drill/catalog.ts')).drills : []);
+  return drillCommand(areNeeded ? (await import('../drill/catalog.ts')).drills : []);
 }
 
 /**
@@ -52,28 +44,46 @@ async function commandsFor(first = ''): Promise<Command[]> {
   return Promise.all(Object.values(commands).map((load) => load()));
 }
 
-endAtBrokenOutput();
+/** The program with these commands. */
+function programOf(below: readonly Command[]): Command {
+  const program = new Command('isthmus')
+    .description('The control plane for the Envoys at the edges of data centres and beside their workloads.')
+    .version(packageVersion, '-V, --version', 'print the version')
+    .showHelpAfterError('(--help says more)')
+    .showSuggestionAfterError()
+    .enablePositionalOptions()
+    .addHelpText(
+      'after',
+      helpEnd({
+        exits:
+          '0 done; 1 it ran and failed (invalid objects, a missed bound); 2 it could not run; 130 interrupted; 141 nobody reads its output.',
+        examples: [
+          'isthmus validate config/',
+          'isthmus serve --idc sh-a --config config/ --xds 10.1.0.9:15010',
+          'isthmus serve --help',
+        ],
+      }),
+    );
+  for (const command of below) program.addCommand(command);
+  wrapHelp(program);
+  return program;
+}
 
-const program = new Command('isthmus')
-  .description('The control plane for the Envoys at the edges of data centres and beside their workloads.')
-  .version(packageVersion(), '-V, --version', 'print the version')
-  .showHelpAfterError('(--help says more)')
-  .showSuggestionAfterError()
-  .enablePositionalOptions()
-  .addHelpText(
-    'after',
-    '\nExit codes: 0 done; 1 it ran and failed (invalid objects, a missed bound); 2 it could not run; 130 interrupted; 141 nobody reads its output.',
-  );
-
-for (const command of await commandsFor(process.argv[2])) program.addCommand(command);
+/** The program with all commands and all drills. */
+async function wholeProgram(): Promise<Command> {
+  const all = { ...commands, drill: () => drillCommands(true) };
+  return programOf(await Promise.all(Object.values(all).map((load) => load())));
+}
 
 /** Lets errors come back here, from the command itself and all below it. */
 function overrideExit(command: Command): void {
   command.exitOverride();
   command.commands.forEach(overrideExit);
 }
+
+endAtBrokenOutput();
+const program = programOf(await commandsFor(process.argv[2]));
 overrideExit(program);
-wrapHelp(program);
 
 try {
   await program.parseAsync();

@@ -4,6 +4,7 @@ import { span } from '../model/values/duration.ts';
 import { remainderOf, remedyOf } from '../plane/describe-nacks.ts';
 import { peerWords } from '../registry/registrations/peer-words.ts';
 import type { Problem } from '../registry/source.ts';
+import { table } from './table.ts';
 
 type StatusBody = Answer<'getStatus'>['body'];
 type ControlPlaneStatus = Exclude<StatusBody, readonly unknown[]>;
@@ -343,17 +344,4 @@ function differencesText(differences: NodeStatus['differences']): string[] {
 
 function iso(wallMs: number): string {
   return new Date(wallMs).toISOString().replace(/\.\d+/, '');
-}
-
-/** Rows as columns that stand under each other. */
-function table(rows: readonly (readonly string[])[]): string[] {
-  const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(...rows.map((row) => (row[column] ?? '').length)),
-  );
-  return rows.map((row) =>
-    row
-      .map((text, column) => text.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
 }

@@ -48,6 +48,10 @@ const proxyFields = {
   role,
   idc: z.string(),
   protocol: z.string(),
+  client: said(
+    'Its program and version, where it states them: `envoy` and `1.40.0`.',
+    z.strictObject({ name: z.string(), version: z.string() }),
+  ).optional(),
   peer: said('`address:port` of its end.', z.string()),
   connectedForMs: z.number(),
   lastEvent: said(
@@ -144,6 +148,7 @@ const slowPush = z.strictObject({
 export const controlPlaneStatus = component(
   'ControlPlaneStatus',
   z.strictObject({
+    version: said('The version of Isthmus that it runs.', z.string()),
     ready: said('New proxies may come, and are answered.', z.boolean()),
     waitingFor: strings,
     reasons: said('Why it still waits, for how long, and what to do.', strings),

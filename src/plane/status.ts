@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts';
+import { packageVersion } from '../base/package-version.ts';
 import type { AckSummary, Ledger } from '../delivery/ledger.ts';
 import { describeDependencies, type KnownGroups } from '../delivery/problems/dependencies.ts';
 import { type ConnectedNode, describeDoubles } from '../delivery/problems/doubles.ts';
@@ -23,6 +24,7 @@ import type {
   TypeStatus,
   XdsServer,
 } from '../xds/xds.ts';
+import { type ClientVersion, clientVersion } from './client-version.ts';
 import { describeNacks } from './describe-nacks.ts';
 
 /** Stands in /status and /problems as long as a control plane runs so. */
@@ -65,6 +67,8 @@ export interface ProxyStatus {
   readonly role: NodeRole;
   readonly idc: string;
   readonly protocol: string;
+  /** Its program and version, where it states them. */
+  readonly client?: ClientVersion;
   /** `address:port` of its end. */
   readonly peer: string;
   readonly connectedForMs: number;
@@ -96,6 +100,8 @@ export interface ReadinessStatus {
 
 /** What a control plane says of itself. */
 export interface ControlPlaneStatus extends ReadinessStatus {
+  /** The version of Isthmus that it runs. */
+  readonly version: string;
   readonly idc: string;
   readonly proxies: readonly ProxyStatus[];
   /** Nodes that were connected and are not: what they have is unknown. */
@@ -162,9 +168,11 @@ export function createStatusReader(options: StatusOptions): StatusReader {
     const scope = parseNodeScope(stream.node.metadata);
     const now = clock.now();
     const last = roster.lastAck(stream.id);
+    const client = clientVersion(stream.node);
     return {
       ...{ id: stream.node.id ?? '', role: scope.role, idc: scope.idc },
       ...{ protocol: stream.protocol, peer: stream.peer.address, connectedForMs: now - stream.openedAtMs },
+      ...(client && { client }),
       ...(last && { lastEvent: { tookMs: last.tookMs, agoMs: now - last.at } }),
       types: Object.fromEntries(stream.types.map((type) => [type.type, typeOf(type, now)])),
     };
@@ -199,6 +207,7 @@ export function createStatusReader(options: StatusOptions): StatusReader {
       const refusals = describeNacks(streams.map(({ node, types }) => ({ node: node.id ?? '', types })));
       const state = readinessStatus();
       return {
+        version: packageVersion,
         ...state,
         reasons: [...state.reasons, ...options.waits()],
         idc: options.idc,

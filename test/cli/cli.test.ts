@@ -102,6 +102,18 @@ t.test('a standard output that takes no more is said, and exits with 2', async (
   t.match(stderr, /^isthmus: the standard output takes no more: ENOSPC.*\n$/);
 });
 
+t.test('the help lists the commands by the life of a control plane, within 80 columns', async (t) => {
+  const { out } = isthmus('--help');
+  const names = [...(out.split('Commands:')[1] ?? '').matchAll(/^ {2}([a-z]+)/gm)].map(([, name]) => name);
+  t.strictSame(names.slice(0, 6), ['validate', 'config', 'serve', 'bootstrap', 'status', 'run']);
+  t.match(out, /^Exit code: 0 done; 1 /m);
+  t.match(out, /^Example:\n {2}isthmus validate /m);
+  t.strictSame(
+    out.split('\n').filter((line) => line.length > 80),
+    [],
+  );
+});
+
 t.test('wrong usage says what would be right, and exits with 2', async (t) => {
   const scenario = fileURLToPath(new URL('../../src/drill/scenarios/gray.yaml', import.meta.url));
   const wrong: [string[], RegExp][] = [

@@ -54,8 +54,24 @@ t.test('the help of each command says how it ends and how it is used, within 80 
       words,
     );
     t.notMatch(text, /default: (?:\{\}|\[)/, words);
+    t.notMatch(
+      text,
+      /\S\) \(|\([^()]*default:[^()]*default:/,
+      `${words}: notes in one pair of parentheses, each once`,
+    );
   }
 });
+
+t.test(
+  'an option that must be given is marked, and choices that its name shows are not said again',
+  async (t) => {
+    const help = (words: string) => helpOf(all.find((each) => each.words === words)?.command ?? drill);
+    t.match(help('serve'), /--config <dir> +folder of YAML objects \(required\)/);
+    t.match(help('capacity'), /\(required;\s+env:\s+ISTHMUS_ENVOY\)/);
+    t.match(help('bootstrap'), /\(sidecar, ingress, egress or grpc;\s+required\)/);
+    t.notMatch(help('serve'), /on\s+or\s+off/);
+  },
+);
 
 t.test('the docs have each flag of what evacuates and drills', async (t) => {
   // Rates are told by the names of their loads.

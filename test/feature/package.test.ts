@@ -26,6 +26,15 @@ server.upsert('n', [{ '@type': router, dynamic_statz: true }]);
 server.upsert('n', [], 'soon');
 `;
 
+/** A Node of this machine that is too old for the commands; undefined: there is none. */
+async function oldNode(): Promise<string | undefined> {
+  for (const path of ['/usr/bin/node', '/usr/local/bin/node'].filter((path) => existsSync(path))) {
+    const { stdout } = await run(path, ['--version']);
+    if (Number.parseInt(stdout.slice(1), 10) < 24) return path;
+  }
+  return undefined;
+}
+
 /** The Nodes to run it on: the one of the tests, and the machine's own when it is another and new enough. */
 async function nodes(): Promise<string[]> {
   const others = ['/usr/bin/node', '/usr/local/bin/node'].filter((path) => existsSync(path));
@@ -79,6 +88,15 @@ t.test('the package, installed in an empty project, serves', { timeout: 300_000 
     client.close();
     example.kill('SIGTERM');
     await new Promise((resolve) => example.once('exit', resolve));
+  }
+
+  const command = join(project, 'node_modules/isthmus/dist/src/cli/main.js');
+  t.match((await run(process.execPath, [command, '--help'])).stdout, /Usage: isthmus/);
+  const old = await oldNode();
+  if (old !== undefined) {
+    const refused = await run(old, [command, 'status']).catch((reason) => reason);
+    t.equal(refused.code, 2);
+    t.match(refused.stderr, /^isthmus: needs Node\.js 24 or newer; this is v\d+\.\d+\.\d+ \(.*\)\. .*\n$/);
   }
 
   writeFileSync(join(project, 'consumer.ts'), consumer);

@@ -8,6 +8,7 @@ import type { ListenAddress } from '../../model/values/listen-address.ts';
 import { helpEnd } from '../help-end.ts';
 import { adminOption } from '../options/admin.ts';
 import { clientsAt } from '../options/instance.ts';
+import { table } from '../table.ts';
 
 interface Flags {
   readonly admin: readonly ListenAddress[];
@@ -52,7 +53,7 @@ async function list(flags: Flags): Promise<void> {
     if (failed.length > 0) process.exitCode = exitCode.failed;
     const items = merged(lists.filter((one) => typeof one !== 'string').flat());
     if (flags.output === 'json') process.stdout.write(`${JSON.stringify(items, null, 2)}\n`);
-    else if (items.length > 0) process.stdout.write(table(items, planes.length > 1));
+    else if (items.length > 0) process.stdout.write(listText(items, planes.length > 1));
     else process.stdout.write(`${await noneText(planes, flags.namespace)}\n`);
   } finally {
     await close();
@@ -96,8 +97,8 @@ function merged(items: readonly Listed[]): readonly Listed[] {
   return [...rows].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
 }
 
-function table(items: readonly Listed[], isOfMany: boolean): string {
-  const rows = [
+function listText(items: readonly Listed[], isOfMany: boolean): string {
+  const lines = table([
     [
       ...['NAMESPACE', 'NAME', 'ADDRESS', 'STATE', 'LEASE', 'GENERATION'],
       ...(isOfMany ? ['AT'] : []),
@@ -113,9 +114,6 @@ function table(items: readonly Listed[], isOfMany: boolean): string {
       ...(isOfMany ? [item.at.join(', ')] : []),
       item.waitingFor?.join(', ') ?? '',
     ]),
-  ];
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  const line = (row: readonly string[]) =>
-    row.map((text, column) => text.padEnd(widths[column] ?? 0)).join('  ');
-  return rows.map((row) => `${line(row).trimEnd()}\n`).join('');
+  ]);
+  return lines.map((line) => `${line}\n`).join('');
 }

@@ -22,7 +22,7 @@ export function runCommand(): Command {
     .requiredOption('--group <name>', 'the Group: sets the label app=NAME, which its ServiceEntry selects')
     .requiredOption(
       '--port <[name=]port>',
-      "where callers reach it, by the name of the Group's port (default name: http)",
+      "where callers reach it, by the name of the Group's port, http unless given",
       parsePort,
     )
     .option('--address <ip>', "its IP address (default: this machine's, as it reaches the control plane)")

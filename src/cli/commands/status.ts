@@ -3,7 +3,8 @@ import { sleep, systemClock } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
 import { exitCode } from '../../base/exit.ts';
 import { askNode, askProblems, askStatus } from '../../client/status-client.ts';
-import { type ListenAddress, showAddress } from '../../model/values/listen-address.ts';
+import type { ListenAddress } from '../../model/values/listen-address.ts';
+import { askEach, type Told } from '../ask-each.ts';
 import { helpEnd } from '../help-end.ts';
 import { adminOption } from '../options/admin.ts';
 import { nodeText, type Overview, overviewsText } from '../status-text.ts';
@@ -13,9 +14,6 @@ interface Flags {
   readonly watch?: boolean;
   readonly output: 'text' | 'wide' | 'json';
 }
-
-/** What one control plane says; `error`: why it says nothing. */
-type Told<T> = { readonly admin: string } & ({ readonly said: T } | { readonly error: MeshError });
 
 /** What is shown, and whether all that were asked have answered. */
 interface Look {
@@ -119,29 +117,4 @@ function asJson<T extends object>(told: readonly Told<T>[]): string {
   );
   const value = told.length === 1 && one !== undefined && 'said' in one ? one.said : listed;
   return `${JSON.stringify(value, null, 2)}\n`;
-}
-
-/** Asks all of them at once. Throws MeshError where none has an answer, with what each says. */
-async function askEach<T>(
-  admin: readonly ListenAddress[],
-  question: (where: ListenAddress) => Promise<T>,
-): Promise<readonly Told<T>[]> {
-  const told = await Promise.all(
-    admin.map(async (where): Promise<Told<T>> => {
-      const name = showAddress(where);
-      try {
-        return { admin: name, said: await question(where) };
-      } catch (reason) {
-        return { admin: name, error: MeshError.from(reason) };
-      }
-    }),
-  );
-  const errors = told.flatMap((one) => ('error' in one ? [one] : []));
-  const [first] = errors;
-  if (first === undefined || errors.length < told.length) return told;
-  if (errors.length === 1) throw first.error;
-  const words = errors.map(({ admin: name, error }) =>
-    error.message.includes(name) ? error.message : `${name}: ${error.message}`,
-  );
-  throw new MeshError(first.error.code, words.join('\n'));
 }

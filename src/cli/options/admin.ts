@@ -9,13 +9,17 @@ const byDefault: readonly ListenAddress[] = [{ address: '127.0.0.1', port: 15014
  * a list of at least one address, none of them twice.
  */
 export function adminOption(): Option {
+  return optionalAdminOption().default(byDefault, '127.0.0.1:15014');
+}
+
+/** The same for a command that asks nobody where no address is given: its value is undefined then. */
+export function optionalAdminOption(): Option {
   return new Option(
     '--admin <host:port>',
     "a control plane's admin address; repeat for each control plane, or several by comma",
   )
     .env('ISTHMUS_ADMIN')
-    .argParser((text: string, list: readonly ListenAddress[]) =>
+    .argParser((text: string, list: readonly ListenAddress[] | undefined) =>
       addAddress(text, list === byDefault ? undefined : list),
-    )
-    .default(byDefault, '127.0.0.1:15014');
+    );
 }

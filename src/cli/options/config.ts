@@ -39,8 +39,9 @@ function onlyOne(file: string, before: string | undefined): string {
 }
 
 function flagOf({ row }: PlacedOption): Option {
-  const { kind, flag, words, byDefault, derived } = row;
-  const more = derived === undefined ? '' : ` (default: ${derived.words})`;
+  const { kind, flag, words, byDefault, derived, presence } = row;
+  const isNeeded = presence === 'always' && byDefault === undefined;
+  const more = derived === undefined ? (isNeeded ? ' (required)' : '') : ` (default: ${derived.words})`;
   const option = new Option(`${flag} ${kind.placeholder}`, `${words}${more}`);
   if (kind.choices !== undefined) option.choices(kind.choices);
   option.argParser((text: string, before: unknown) => readArgument(() => kind.fromText(text, before)));

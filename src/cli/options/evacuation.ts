@@ -48,7 +48,10 @@ export function addEvacuationOptions(command: Command, words: EvacuationWords): 
       (text: string, list: readonly string[] = []) => [...list, text],
     )
     .option('--reason <text>', 'why, for those who see it in isthmus status')
-    .option('--name <name>', `name of the Evacuation (default: ${words.prefix}by IDC and Groups)`)
+    .option(
+      '--name <name>',
+      `name of the Evacuation (default: ${words.prefix}IDC, with a hash of the Groups if there are any)`,
+    )
     .option('--dry-run', 'say what would be done, and do nothing')
     .option('--force', words.force)
     .optionsGroup('Watching:')

@@ -26,7 +26,7 @@ export const chaosDrill: Drill<ScenarioFacts> = {
       name: 'plant',
       value: 'fault',
       description:
-        'what --unprotected takes away: the way to other IDCs, or what bounds them (a seed that has it)',
+        'what --unprotected takes away: the way to other IDCs, or what bounds them, where the seed has it',
       choices: plants,
       default: 'crossing',
     },
