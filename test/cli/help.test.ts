@@ -3,6 +3,8 @@ import type { Command } from 'commander';
 import t from 'tap';
 import { bootstrapCommand } from '../../src/cli/commands/bootstrap.ts';
 import { capacityCommand } from '../../src/cli/commands/capacity.ts';
+import { completionCommand } from '../../src/cli/commands/completion.ts';
+import { configCommand } from '../../src/cli/commands/config.ts';
 import { deregisterCommand } from '../../src/cli/commands/deregister.ts';
 import { drillCommand } from '../../src/cli/commands/drill.ts';
 import { evacuateCommand } from '../../src/cli/commands/evacuate.ts';
@@ -11,6 +13,7 @@ import { runCommand } from '../../src/cli/commands/run.ts';
 import { serveCommand } from '../../src/cli/commands/serve.ts';
 import { statusCommand } from '../../src/cli/commands/status.ts';
 import { validateCommand } from '../../src/cli/commands/validate.ts';
+import { versionCommand } from '../../src/cli/commands/version.ts';
 import { wrapHelp } from '../../src/cli/help-end.ts';
 import { drills } from '../../src/drill/catalog.ts';
 
@@ -18,6 +21,7 @@ const drill = drillCommand(drills);
 const commands = [
   ...[serveCommand(), statusCommand(), validateCommand(), bootstrapCommand(), capacityCommand()],
   ...[runCommand(), deregisterCommand(), instancesCommand(), evacuateCommand(), drill],
+  ...[configCommand(), versionCommand(), completionCommand(async () => drill)],
 ];
 
 /** A command and all below it, each with its words as they are typed. */
