@@ -1,7 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { MeshError } from '../base/error.ts';
 import { exitCode } from '../base/exit.ts';
-import { packageVersion } from '../base/package-version.ts';
+import { packageVersion } from '../base/package/version.ts';
 import { helpEnd, wrapHelp } from './help-end.ts';
 import { endAtBrokenOutput } from './process/broken-output.ts';
 

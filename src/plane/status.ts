@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts';
-import { packageVersion } from '../base/package-version.ts';
+import { packageVersion } from '../base/package/version.ts';
 import type { AckSummary, Ledger } from '../delivery/ledger.ts';
 import { describeDependencies, type KnownGroups } from '../delivery/problems/dependencies.ts';
 import { type ConnectedNode, describeDoubles } from '../delivery/problems/doubles.ts';

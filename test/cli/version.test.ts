@@ -95,7 +95,7 @@ t.test('control planes and proxies of one version fit, and a real Envoy states i
 t.test('what does not fit is told, and exits with 1', async (t) => {
   const newer = { node: ['--import', without] };
   const from = "return JSON.parse(readFileSync(new URL(up, import.meta.url), 'utf8')).version;";
-  const changed = takeAway({ file: 'base/package-version.ts', from, to: "return '99.1.0';" });
+  const changed = takeAway({ file: 'base/package/version.ts', from, to: "return '99.1.0';" });
   const planes = await Promise.all([startServe(), startServe({ ...newer, env: changed })]);
   t.teardown(() => Promise.all(planes.map((served) => served.close())));
   await Promise.all(planes.map((served) => served.ready()));

@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander';
 import { exitCode } from '../../base/exit.ts';
-import { packageVersion } from '../../base/package-version.ts';
+import { packageVersion } from '../../base/package/version.ts';
 import type { ListenAddress } from '../../model/values/listen-address.ts';
 import { askEach } from '../ask-each.ts';
 import { helpEnd } from '../help-end.ts';

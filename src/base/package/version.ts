@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 export const packageVersion: string = readVersion();
 
 function readVersion(): string {
-  for (const up of ['../../package.json', '../../../package.json']) {
+  for (const up of ['../../../package.json', '../../../../package.json']) {
     try {
       return JSON.parse(readFileSync(new URL(up, import.meta.url), 'utf8')).version;
     } catch {
