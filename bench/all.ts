@@ -20,12 +20,12 @@ const benches: readonly Bench[] = [
   {
     name: 'push',
     title: 'From a change to every stream',
-    about: `1,000 Groups x 10 endpoints, one TCP connection for each stream, one endpoint's address changes. Latency is from just
-before the change is asked for until each stream has received it, over all streams; the client shares the machine's
-processors. CPU is the server's, for one change and stream, its ACK included. The library serves the very resources of
-go-control-plane; the control plane those of a sidecar, which are more. In State of the World each ACK repeats the 1,000
-names, 24 KB that the client has to write and the server to read; one of the floors does the same. The control plane's names
-are longer, 36 KB. go-control-plane counts by the best of its caches on the same protocol. Runs follow each other in one go: trust ratios.`,
+    about: `1,000 Groups x 10 endpoints, one TCP connection per stream; the address of one endpoint changes. Latency is the time from just
+before the change is requested until each stream has received it, over all streams; the client shares the machine's
+processors. CPU is the server's, per change and stream, including its ACK. The library serves the same resources as
+go-control-plane, the control plane those of a sidecar, which are more. In State of the World each ACK repeats the 1,000
+names, 24 KB that the client writes and the server reads; one of the floors does the same. The control plane's names
+are longer, 36 KB. go-control-plane is compared by the best of its caches on the same protocol. All runs are from one session: trust ratios.`,
     minutesMax: 10,
     flags: ['--rounds', '2'],
   },
@@ -33,14 +33,14 @@ are longer, 36 KB. go-control-plane counts by the best of its caches on the same
     name: 'slo',
     title: "Ctrip's scale",
     about: `30,000 ServiceEntries and 30,000 WorkloadEntries in a folder of YAML, one DR group of two IDCs, 500 sidecars with 50
-Groups each, 4 gateways with all; 50 instances a second get another address, each by a file that is replaced. Event → ACK is from
-the reading of the file to each proxy's ACK.`,
+Groups each, 4 gateways with all. Every second 50 instances change their address, each by replacing a file. Event → ACK is the time from
+reading the file to each proxy's ACK.`,
     minutesMax: 3,
   },
   {
     name: 'index',
     title: 'The index',
-    about: `One event against what Istio did for an event before it had indexes: each ServiceEntry of the namespace looks at each
+    about: `The cost of one event, compared with a full scan, as Istio did before it had indexes: each ServiceEntry of the namespace is compared with each
 WorkloadEntry of it. CPU is the mean of 200 events.`,
     minutesMax: 2,
   },
@@ -98,8 +98,8 @@ async function runBench(args: readonly string[], msMax: number): Promise<number 
 function report(): string {
   const head = `# Benchmarks
 
-Written by \`make bench\`; do not edit. Figures are of one machine, which others may have used at the same time: the
-column \`others %\` says how much of one core they took. Compare within a table.
+Written by \`make bench\`; do not edit. All figures of a table are from one machine, possibly shared: the
+column \`others %\` is what other processes took of one core. Compare figures within a table only.
 `;
   return [head, ...benches.map(section)].join('\n');
 }

@@ -213,7 +213,7 @@ const requests: readonly Held[] = [
 /** Of the proxies. */
 const proxies: readonly Held[] = [
   [
-    'a client that is gone without',
+    'a client that vanished',
     '60 s, then 3 probes at 10 s',
     'src/translate/listener/http-listener.ts',
     "name: '4', int_value: '60'",
