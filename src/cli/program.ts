@@ -26,8 +26,8 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
 };
 
 /**
- * The drills are loaded for `isthmus drill` and the completion only: no other command needs a line of them, nor
- * do those on a live fleet.
+ * The drills are loaded only for `isthmus drill` and the completion: no other command needs them, nor do
+ * drills on a live fleet.
  */
 async function drillCommands(areNeeded: boolean): Promise<Command> {
   const { drillCommand } = await import('./commands/drill.ts');

@@ -34,7 +34,7 @@ export interface Versions {
   readonly skew: readonly string[];
 }
 
-/** What control planes say of their versions and of their clients', compared with `own`, that of this command. */
+/** Versions of control planes and of their clients, compared with `own`, the version of this command. */
 export function versionsOf(own: string, told: readonly Told<ControlPlaneStatus>[]): Versions {
   const heard = told.flatMap((one) => ('said' in one ? [{ admin: one.admin, ...one.said }] : []));
   const planes = heard.map(({ admin, idc, version }) => ({ admin, idc, version }));

@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { execFile, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,11 +18,14 @@ const own: string = JSON.parse(readFileSync(new URL('package.json', root), 'utf8
 // The test runner's own loaders are not the users'.
 const { NODE_OPTIONS: _, ISTHMUS_ADMIN: __, ...env } = process.env;
 
+/** Runs `isthmus version`, without blocking the clients of this process. */
 function version(args: readonly string[] = [], more: Readonly<Record<string, string>> = {}) {
-  const run = spawnSync(process.execPath, [main, 'version', ...args], {
-    ...{ encoding: 'utf8', env: { ...env, ...more }, timeout: 60_000 },
-  } as const);
-  return { code: run.status, out: run.stdout, err: run.stderr };
+  return new Promise<{ code: number; out: string; err: string }>((resolve) => {
+    const command = [main, 'version', ...args];
+    execFile(process.execPath, command, { env: { ...env, ...more } }, (error, out, err) =>
+      resolve({ code: error === null ? 0 : Number(error.code), out, err }),
+    );
+  });
 }
 
 const at = ({ address, port }: ListenAddress) => `${address}:${port}`;
@@ -43,10 +46,15 @@ async function connectEnvoy(served: Served, id: string, [major, minor, patch]: r
 }
 
 t.test('without an address it is that of the command and of Node.js, and nobody is asked', async (t) => {
-  const { code, out, err } = version();
+  const { code, out, err } = await version();
   t.match({ code, err }, { code: 0, err: '' });
   t.equal(out, `isthmus ${own}, Node.js ${process.versions.node}\n`);
-  t.match(JSON.parse(version(['-o', 'json']).out), { isthmus: own, planes: [], clients: [], skew: [] });
+  t.match(JSON.parse((await version(['-o', 'json'])).out), {
+    isthmus: own,
+    planes: [],
+    clients: [],
+    skew: [],
+  });
 });
 
 t.test('control planes and proxies of one version fit, and a real Envoy states its own', async (t) => {
@@ -87,7 +95,7 @@ t.test('control planes and proxies of one version fit, and a real Envoy states i
     60_000,
   );
   const stated = /\/(\d+\.\d+\.\d+)/.exec(spawnSync(findEnvoy(), ['--version'], { encoding: 'utf8' }).stdout);
-  const { out } = version([], { ISTHMUS_ADMIN: at(served.admin) });
+  const { out } = await version([], { ISTHMUS_ADMIN: at(served.admin) });
   t.match(out, new RegExp(`^${at(served.admin)} +sh-a +${own}$`, 'm'));
   t.match(out, new RegExp(`^envoy +${stated?.[1]} +sh-a +1$`, 'm'));
 });
@@ -105,11 +113,11 @@ t.test('what does not fit is told, and exits with 1', async (t) => {
   await connectEnvoy(other, 'before-1', [1, 39, 0]);
   await connectEnvoy(other, 'next-1', [2, 0, 0]);
 
-  const alone = version(['--admin', at(other.admin), '-o', 'json']);
+  const alone = await version(['--admin', at(other.admin), '-o', 'json']);
   t.equal(alone.code, 1);
   t.match(JSON.parse(alone.out).skew, [`this command is ${own}, the control planes run 99.1.0`]);
 
-  const all = version(['--admin', planes.map(({ admin }) => at(admin)).join(',')]);
+  const all = await version(['--admin', planes.map(({ admin }) => at(admin)).join(',')]);
   t.match(all, { code: 1, err: '' });
   t.match(all.out, `! the control planes run different versions: ${at(same.admin)} runs ${own}, `);
   t.match(all.out, '! 1 proxy runs Envoy 1.35 (old-1): too old, 1.36 is the oldest that is tested');
@@ -119,11 +127,11 @@ t.test('what does not fit is told, and exits with 1', async (t) => {
 
   other.kill('SIGKILL');
   await other.exit;
-  const some = version(['--admin', planes.map(({ admin }) => at(admin)).join(',')]);
+  const some = await version(['--admin', planes.map(({ admin }) => at(admin)).join(',')]);
   t.equal(some.code, 1);
   t.match(some.err, /no control plane answers at /);
   t.match(some.out, /^CONTROL PLANE/m);
-  t.equal(version(['--admin', at(other.admin)]).code, 2);
+  t.equal((await version(['--admin', at(other.admin)])).code, 2);
 });
 
 t.test('the versions of Envoy that it compares with are those that are pinned', async (t) => {

@@ -5,8 +5,8 @@ const shells = ['bash', 'zsh', 'fish'] as const;
 type Shell = (typeof shells)[number];
 
 /**
- * `isthmus completion SHELL`: prints a script by which a shell completes commands, options and their values. `whole` gives
- * the program with all of its commands.
+ * `isthmus completion SHELL`: prints a script by which a shell completes commands, options and their values.
+ * `whole` returns the program with all of its commands.
  */
 export function completionCommand(whole: () => Promise<Command>): Command {
   return new Command('completion')

@@ -1,8 +1,8 @@
 import { type CompletedCommand, quoted, valueFlags } from './words.ts';
 
 /**
- * The completion for bash. Walks the words before the cursor to the command that they name, passing over values of
- * options, then offers what may follow.
+ * The completion for bash. It follows the words before the cursor to the command that they name, skipping
+ * values of options, and offers what may come next.
  */
 export function bashCompletion(commands: readonly CompletedCommand[]): string {
   const paths = commands.filter(({ path }) => path !== '').map(({ path }) => path);

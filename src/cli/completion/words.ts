@@ -17,7 +17,7 @@ export interface CompletedOption {
 
 /** A command as a shell completes it. */
 export interface CompletedCommand {
-  /** As it is typed after `isthmus`, with a space before each word: ` drill live`; '' for `isthmus` itself. */
+  /** The words after `isthmus`, with a space before each: ` drill live`; '' for `isthmus` itself. */
   readonly path: string;
   readonly options: readonly CompletedOption[];
   /** Commands below it: name and what they are for. */
