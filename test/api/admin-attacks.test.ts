@@ -80,7 +80,7 @@ t.test('slow headers and a body that never ends keep no connection', async (t) =
   t.ok(performance.now() - begin < 10_000);
 });
 
-t.test('what comes behind an answer is not read', async (t) => {
+t.test('data behind a response is not read', async (t) => {
   const at = await start(t, { headersMsMax: 60_000, requestMsMax: 60_000 });
   const { socket, heard } = open(
     at,
@@ -93,7 +93,7 @@ t.test('what comes behind an answer is not read', async (t) => {
   t.match(await heard, /^HTTP\/1.1 404 [\s\S]*connection: close/i);
 });
 
-t.test('HTTP/2 at the admin address, and what is no HTTP, end with words', async (t) => {
+t.test('HTTP/2 at the admin address, and anything but HTTP, is refused with a reason', async (t) => {
   const at = await start(t);
   for (const says of [
     'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n',

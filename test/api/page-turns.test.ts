@@ -7,7 +7,7 @@ import { problemFaults } from '../support/planes/contract.ts';
 
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
-t.test('pages take a share of the processor, each address in its turn', async (t) => {
+t.test('pages have a share of the processor, and addresses take turns', async (t) => {
   const clock = manualClock();
   const turns = new PageTurns(clock);
   const made: string[] = [];
@@ -47,7 +47,7 @@ t.test('pages take a share of the processor, each address in its turn', async (t
   t.ok(spent <= most && spent > most / 3, `${spent} of ${clock.now() - begin} ms`);
 });
 
-t.test('of one address so many may wait; what fails is told', async (t) => {
+t.test('the number of waiting requests per address is limited; failures are reported', async (t) => {
   const turns = new PageTurns(manualClock());
   await t.rejects(
     turns.make(

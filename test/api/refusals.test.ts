@@ -91,7 +91,7 @@ t.test('every refusal has one form', async (t) => {
   t.strictSame([head.status, await head.text()], [404, '']);
 });
 
-t.test('what is taken as JSON', async (t) => {
+t.test('which bodies are accepted as JSON', async (t) => {
   const mesh = await startRegisteringMesh();
   t.teardown(() => mesh.close());
   const body = JSON.stringify({ address: '10.0.0.1', ports: { http: 80 }, labels: { app: 'echo' } });
@@ -133,7 +133,7 @@ async function startQuick(t: Test, limits: AdminLimits): Promise<number> {
   return server.port;
 }
 
-t.test('what is no request, or none in time, is refused in the same form', async (t) => {
+t.test('an invalid or late request is refused in the same form', async (t) => {
   const port = await startQuick(t, quick);
   const put = `PUT /v1/evacuations/e HTTP/1.1\r\nhost: a\r\nauthorization: ${authorization}\r\n`;
   for (const [bytes, status, words] of [

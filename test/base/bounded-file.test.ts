@@ -19,7 +19,7 @@ t.test('a file is read whole, or not at all', async (t) => {
   t.throws(() => readBounded(dir, 10), { code: 'EISDIR' });
 });
 
-t.test('what a pipe has is read up to its end', async (t) => {
+t.test('a pipe is read to its end', async (t) => {
   const pipe = join(t.testdir(), 'pipe');
   execFileSync('mkfifo', [pipe]);
   t.equal(readBounded(pipe, 10).length, 0, 'where nobody writes it is not waited for');
@@ -31,7 +31,7 @@ t.test('what a pipe has is read up to its end', async (t) => {
   closeSync(reader);
 });
 
-t.test('no pipe, device or folder is taken for a file of the own folders', async (t) => {
+t.test('pipes, devices and folders are not read as files', async (t) => {
   const dir = t.testdir({ file: 'abc', folder: {} });
   const pipe = join(dir, 'pipe');
   execFileSync('mkfifo', [pipe]);

@@ -17,7 +17,7 @@ t.test('sleep rejects with the reason of the signal', async (t) => {
   await t.rejects(sleeping, { message: 'enough' });
 });
 
-t.test('a timer of more than 24.8 days runs out when it is due, and not at once', async (t) => {
+t.test('a timer of more than 24.8 days fires when it is due, not at once', async (t) => {
   const fortyDays = 40 * 86_400_000;
   mock.timers.enable({ apis: ['setTimeout'] });
   t.teardown(() => mock.timers.reset());
@@ -40,7 +40,7 @@ t.test('a timer of more than 24.8 days runs out when it is due, and not at once'
   t.equal(fired, 1);
 });
 
-t.test('on the machine itself such a timer does not run out at once', async (t) => {
+t.test('on the real clock such a timer does not fire at once', async (t) => {
   const timer = systemClock.after(2 ** 31, () => t.fail('24.8 days have not passed'));
   await new Promise((resolve) => setTimeout(resolve, 100));
   timer.cancel();

@@ -1,22 +1,22 @@
 import t from 'tap';
 import { shown } from '../../src/base/shown.ts';
 
-t.test('what is short and printable is shown as it is', async (t) => {
+t.test('short printable text is unchanged', async (t) => {
   for (const text of ['', 'egress-1', 'Ωmega 日本', "it's \\u{41}"]) t.equal(shown(text, 64), text);
 });
 
-t.test('what could write into a terminal, or a second line, cannot', async (t) => {
+t.test('control characters and line breaks are escaped', async (t) => {
   t.equal(shown('a\u001b[31mb', 64), 'a\\u{1b}[31mb');
   t.equal(shown('one\n  two\n', 64), 'one two');
   t.equal(shown('a\rb\u2028c\u202ed', 64), 'a\\u{d}b\\u{2028}c\\u{202e}d');
 });
 
-t.test('what is long is cut, and it is said by how much', async (t) => {
+t.test('long text is cut, with the number of omitted characters', async (t) => {
   t.equal(shown('x'.repeat(10), 4), 'xxxx… (6 bytes more)');
   const huge = Buffer.alloc(31 * 2 ** 20, 'y');
   t.equal(shown(huge, 3), `yyy… (${huge.length - 3} bytes more)`);
 });
 
-t.test('a cut inside a character leaves no half of it', async (t) => {
+t.test('a cut never splits a character', async (t) => {
   t.equal(shown('ééé', 3), 'é… (3 bytes more)');
 });

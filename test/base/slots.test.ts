@@ -20,7 +20,7 @@ t.test('one peer may have all places while nobody else wants one', async (t) => 
   t.same(ended, []);
 });
 
-t.test('others get theirs, until all have as many', async (t) => {
+t.test('others get places, until all have equally many', async (t) => {
   const { slots, ended, take } = start(10);
   for (let i = 0; i < 10; i++) take('a', `a${i}`);
   for (let i = 0; i < 5; i++) t.ok(take('b'));
@@ -30,7 +30,7 @@ t.test('others get theirs, until all have as many', async (t) => {
   t.same([slots.of('a') + slots.of('b'), slots.of('c'), slots.taken], [9, 1, 10]);
 });
 
-t.test('who works is let go last, and not between peers that have about as many', async (t) => {
+t.test('working connections are evicted last, and never between peers with about as many', async (t) => {
   const { ended, take } = start(4);
   take('a', 'idle');
   for (let i = 0; i < 3; i++) take('a', `works ${i}`, true);
@@ -44,7 +44,7 @@ t.test('who works is let go last, and not between peers that have about as many'
   t.same(more.ended, ['works 3']);
 });
 
-t.test('places are given back once', async (t) => {
+t.test('a place is released once', async (t) => {
   const { slots, holder } = start(2);
   const one = holder('a');
   slots.take(one);

@@ -34,7 +34,7 @@ t.test('conditions, alone and together', async (t) => {
   t.strictSame(conditionsOf(parseAbortOn('(p99>500ms or errors>0.1%) and tries>1.5')), [p99, errors, tries]);
 });
 
-t.test('what is wrong is said, with its column', async (t) => {
+t.test('errors are reported with their column', async (t) => {
   const wrong: [string, number, RegExp][] = [
     ['', 1, /a condition is missing: write one of p50, p90, p99, p999, errors, no-idc, spill-limit, tries/],
     ['p95>1s', 1, /'p95' is nothing that is measured: write one of p50/],
@@ -67,7 +67,7 @@ t.test('what is wrong is said, with its column', async (t) => {
   }
 });
 
-t.test('an expression has an end', async (t) => {
+t.test('the length of an expression is limited', async (t) => {
   const most = `${'('.repeat(495)}errors>1%${')'.repeat(495)}`;
   t.strictSame(parseAbortOn(most), { what: 'errors', limit: 0.01 });
   for (const text of ['('.repeat(20_000), 'errors>1% or '.repeat(2_000), 'x'.repeat(100_000)]) {
@@ -76,7 +76,7 @@ t.test('an expression has an end', async (t) => {
   }
 });
 
-t.test('what is unknown decides only where it matters', async (t) => {
+t.test('an unknown value decides only if it matters', async (t) => {
   const states: Readonly<Record<string, Judgement>> = {
     p50: { is: 'so', words: 'p50 is' },
     p90: { is: 'not so' },

@@ -19,7 +19,7 @@ async function fault(...args: string[]): Promise<string> {
 const of = (role: string, ...more: string[]) => ['--role', role, '--idc', 'a', '--id', 'x', ...more];
 const caller = (...more: string[]) => of('sidecar', '--outbound', ':15001', ...more);
 
-t.test('what is wrong is told by the flag', async (t) => {
+t.test('errors name the flag', async (t) => {
   const wrong: [string[], RegExp][] = [
     [of('grpc', '--outbound', ':1'), /--outbound is for --role sidecar, not grpc/],
     [of('grpc', '--xds-mode', 'delta'), /^--xds-mode: gRPC clients know State of the World alone/],

@@ -40,7 +40,7 @@ const look = (active: number, total: number, well = 4): EnvoyLook[] => [
   },
 ];
 
-t.test('looks are added up by IDC, and what says little is told', async (t) => {
+t.test('readings are summed by IDC, and weak figures are marked', async (t) => {
   const [a, b] = summarizeLoad([look(7, 1000), look(3, 1200), look(0, 1300)]);
   t.match(a, {
     idc: 'sh-a',
@@ -66,7 +66,7 @@ t.test('looks are added up by IDC, and what says little is told', async (t) => {
   t.strictSame(summarizeLoad([[{ ...asked, id: 'x', groups: [none] }]]), []);
 });
 
-t.test('what to declare, and how much it is worth', async (t) => {
+t.test('the value to declare, and how reliable it is', async (t) => {
   const envoys = [{ ...asked, id: 'x' }];
   const short = { seconds: 10, looks: 40, envoys, missed: new Map([['x', 2]]) };
   const long = { ...short, seconds: 600, missed: new Map() };
@@ -92,7 +92,7 @@ t.test('what to declare, and how much it is worth', async (t) => {
   t.match(loadText([], short), /None of these Envoys/);
 });
 
-t.test('what real proxies have in work', async (t) => {
+t.test('requests in flight at real proxies', async (t) => {
   const apps = slowApps();
   t.teardown(() => apps.close());
   const world = await startIdcs({

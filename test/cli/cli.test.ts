@@ -92,7 +92,7 @@ t.test('a reader that has gone ends every command quietly, as SIGPIPE ends other
   t.match(wrong.stderr, /Did you mean serve\?/);
 });
 
-t.test('a standard output that takes no more is said, and exits with 2', async (t) => {
+t.test('a full standard output is reported, and exits with 2', async (t) => {
   const { status, stderr } = spawnSync(
     'bash',
     ['-c', 'exec "$@" >/dev/full', 'bash', process.execPath, main, '--help'],
@@ -222,7 +222,7 @@ t.test('a bootstrap is one that envoy takes', async (t) => {
   }
 });
 
-t.test('serve: a port in use is said in words before anything starts', async (t) => {
+t.test('serve: a port in use is reported before anything starts', async (t) => {
   const taken = createServer();
   await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
   t.teardown(() => taken.close());
@@ -242,7 +242,7 @@ t.test('serve: a port in use is said in words before anything starts', async (t)
   }
 });
 
-t.test('serve: loop prevention is off only when asked for, and then it is said everywhere', async (t) => {
+t.test('serve: loop prevention is off only on request, and then it is reported everywhere', async (t) => {
   const [xds, admin] = [await freeAddress(), await freeAddress()];
   const args = [
     'serve',

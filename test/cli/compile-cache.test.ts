@@ -13,7 +13,7 @@ function isthmus(cache: string, more: Readonly<Record<string, string>> = {}) {
   return spawnSync(process.execPath, [main, 'evacuate', '--help'], { encoding: 'utf8', env: all });
 }
 
-t.test('what was compiled is kept for the user, and only in a folder that is the user’s alone', async (t) => {
+t.test('compiled code is cached only in a folder that belongs to the user alone', async (t) => {
   const own = t.testdir({});
   t.equal(isthmus(own).status, 0);
   t.not(readdirSync(join(own, 'isthmus')).length, 0);
@@ -32,7 +32,7 @@ t.test('what was compiled is kept for the user, and only in a folder that is the
   t.notOk(existsSync('here'), 'a relative one is not taken');
 });
 
-t.test('the command that is asked for is loaded, and all for the help', async (t) => {
+t.test('only the requested command is loaded, and all commands for the help', async (t) => {
   const { NODE_OPTIONS: _, ...env } = process.env;
   const run = (...args: string[]) => spawnSync(process.execPath, [main, ...args], { encoding: 'utf8', env });
   const all = run('--help').stdout;

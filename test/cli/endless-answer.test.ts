@@ -5,7 +5,7 @@ import { identifyProxy, readProxy } from '../../src/cli/envoys/proxy-reader.ts';
 import { createApiClient } from '../../src/client/api-client.ts';
 import { callHttp } from '../../src/client/http-call.ts';
 
-t.test('an answer without an end is given up, and not kept', async (t) => {
+t.test('an endless response is given up, and not buffered', async (t) => {
   let sent = 0;
   const server = createServer((_, response) => {
     const part = 'x'.repeat(2 ** 20);
@@ -29,7 +29,7 @@ t.test('an answer without an end is given up, and not kept', async (t) => {
   server.close();
 });
 
-t.test('who sends a byte now and then is not waited for', async (t) => {
+t.test('a response that trickles in is given up', async (t) => {
   const server = createServer((_, response) => {
     const timer = setInterval(() => response.write(' '), 50);
     response.on('close', () => clearInterval(timer));
@@ -58,7 +58,7 @@ t.test('who sends a byte now and then is not waited for', async (t) => {
   t.ok(performance.now() - begun > 1_900, 'no silence of 0.3 s ended it');
 });
 
-t.test('what is no Envoy is said to be none', async (t) => {
+t.test('an address that is not an Envoy is reported as such', async (t) => {
   const server = createServer((_, response) => response.end('null'));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   t.teardown(() => server.close());

@@ -78,7 +78,7 @@ t.test('a percentile needs the requests that can tell it, and is the bound of a 
   t.match(found(counts(500), 'p99>1s'), { is: 'unknown' }, 'those that no histogram has yet are not timed');
 });
 
-t.test('what was counted before is not counted, and a proxy that began anew is from 0', async (t) => {
+t.test('counts before the reading are excluded, and a restarted proxy counts from 0', async (t) => {
   const before = counts(100, { errors: 9, near: 70, took: new Map([[10, 100]]) });
   const after = counts(150, { errors: 10, near: 40, took: new Map([[10, 120]]) });
   t.match(countsBetween(before, after), { requests: 50, errors: 1, took: new Map([[10, 20]]) });
@@ -111,7 +111,7 @@ t.test('the users of each IDC are judged by themselves', async (t) => {
   t.match(judgeFleet(new Map(), 'a', abortOn), { is: 'unknown', words: /no Envoy of a is read/ });
 });
 
-t.test('room is what the others let in, of each Group', async (t) => {
+t.test('the room of a Group is what the other IDCs accept', async (t) => {
   const home = { idc: 'a', room: [{ host: 'x', instances: 2, well: 2, slots: 20, takes: 20 }] };
   const other = (takes?: number) => ({
     idc: 'b',
@@ -125,7 +125,7 @@ t.test('room is what the others let in, of each Group', async (t) => {
     t.strictSame(judgeLeaving('a', ['x'], 100, idcs), { short: [], unknown: ['x'] });
 });
 
-t.test('what comes home must find instances that bear it', async (t) => {
+t.test('returning requests need instances with enough capacity', async (t) => {
   const none = { short: [], stayAway: 0 };
   const back = (percent: number, ...rooms: GroupRoom[]) =>
     judgeReturn(

@@ -18,7 +18,7 @@ t.test('a part of what the cgroup may take', async (t) => {
     t.throws(() => parseMaxHeap('cgroup', files(none as Record<string, string>)), /no memory limit/);
 });
 
-t.test('it stands in the bootstrap, 2 GiB where nothing is said', async (t) => {
+t.test('the bootstrap has the limit, 2 GiB by default', async (t) => {
   const scope = { role: 'sidecar', idc: 'sh-a', namespace: 'shop' } as const;
   const xds = [{ address: '127.0.0.1', port: 15010 }];
   const monitors = (more: object) =>

@@ -2,7 +2,7 @@ import t from 'tap';
 import { LineRates, lineRates } from '../../src/cli/process/line-rates.ts';
 import { manualClock } from '../support/manual-clock.ts';
 
-t.test('one message is logged so often; the lines that are left out are counted in the next', async (t) => {
+t.test('a message is logged up to its rate; omitted lines are counted in the next one', async (t) => {
   const clock = manualClock();
   const rates = new LineRates(clock);
   const passed = Array.from({ length: lineRates.burst + 50 }, (_, n) => rates.pass('NACK', { n }));

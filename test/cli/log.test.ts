@@ -15,7 +15,7 @@ function startLogging(t: Test): ChildProcess {
   return child;
 }
 
-t.test('a stderr that nobody reads stops nothing, and the lines that it cost are counted', async (t) => {
+t.test('an unread stderr blocks nothing, and dropped lines are counted', async (t) => {
   const child = startLogging(t);
   const said = await once(child.stdout as NodeJS.ReadableStream, 'data');
   t.equal(String(said[0]), 'through\n');
@@ -35,7 +35,7 @@ t.test('a stderr that nobody reads stops nothing, and the lines that it cost are
   t.equal(lines.at(-1).msg, 'the last line');
 });
 
-t.test('a process that is done ends though nobody reads what it logged', async (t) => {
+t.test('a finished process exits although nobody reads its log', async (t) => {
   const child = startLogging(t);
   await once(child.stdout as NodeJS.ReadableStream, 'data');
   child.stdin?.end();
@@ -43,7 +43,7 @@ t.test('a process that is done ends though nobody reads what it logged', async (
   t.equal(code, 0);
 });
 
-t.test('a reader that goes ends nothing', async (t) => {
+t.test('a reader that closes stderr does not end the process', async (t) => {
   const child = startLogging(t);
   child.stderr?.destroy();
   await once(child.stdout as NodeJS.ReadableStream, 'data');
@@ -52,7 +52,7 @@ t.test('a reader that goes ends nothing', async (t) => {
   t.equal(code, 0);
 });
 
-t.test('a disk that is full ends nothing, and the lines that it cost are counted', async (t) => {
+t.test('a full disk does not end the process, and dropped lines are counted', async (t) => {
   const dir = t.testdir();
   const file = join(dir, 'log');
   // A file that may not grow beyond some blocks takes what fits of the last line, and then nothing.
@@ -88,7 +88,7 @@ t.test('a disk that is full ends nothing, and the lines that it cost are counted
   ]);
 });
 
-t.test('a stderr that takes nothing at all ends nothing', async (t) => {
+t.test('a stderr that accepts no byte does not end the process', async (t) => {
   const full = openSync('/dev/full', 'w');
   const child = spawn(process.execPath, [main], { env, stdio: ['pipe', 'pipe', full] });
   closeSync(full);

@@ -20,7 +20,7 @@ function isthmusOn(version: string, ...args: string[]): { code: number | null; o
 }
 
 // A Node that is really old runs the built package in test/feature/package.test.ts.
-t.test('on an older Node each command says which is needed and which this is', async (t) => {
+t.test('on an older Node each command names the required version and its own', async (t) => {
   const commands = ['serve', 'status', 'validate', 'bootstrap', 'run', 'drill', '--help', '--version', ''];
   for (const version of ['18.20.8', '20.20.2', '23.11.1']) {
     for (const command of commands) {

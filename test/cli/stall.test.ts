@@ -9,7 +9,7 @@ function computeWithoutEnd(ms: number): void {
   while (performance.now() < end);
 }
 
-t.test('an event loop that stands still is reported, with where it stood', async (t) => {
+t.test('a blocked event loop is reported, with its stack', async (t) => {
   const stalls: Stall[] = [];
   const watchdog = watchEventLoop(systemClock, (stall) => stalls.push(stall), 300);
   t.teardown(() => watchdog.close());
@@ -27,7 +27,7 @@ t.test('an event loop that stands still is reported, with where it stood', async
   );
 });
 
-t.test('a loop that turns is not reported', async (t) => {
+t.test('a running event loop is not reported', async (t) => {
   const stalls: Stall[] = [];
   const watchdog = watchEventLoop(systemClock, (stall) => stalls.push(stall), 10_000);
   t.teardown(() => watchdog.close());

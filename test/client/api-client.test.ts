@@ -62,7 +62,7 @@ t.test('a control plane of version 0.1.0 is understood', async (t) => {
   await t.rejects(askNode(admin, 'x'), { code: 'not-found', message: "no node 'x' is connected; none is" });
 });
 
-t.test('what is no control plane is said to be none', async (t) => {
+t.test('an address that is not a control plane is reported as such', async (t) => {
   const admin = await startServer(t, (_, response) => response.writeHead(404).end('<html>'));
   const client = createApiClient({ admin, token });
   t.teardown(() => client.close());
@@ -71,7 +71,7 @@ t.test('what is no control plane is said to be none', async (t) => {
   await t.rejects(askNode(admin, 'x'), fault);
 });
 
-t.test('a limit that a control plane says is told as it is', async (t) => {
+t.test('a limit that a control plane reports is passed on unchanged', async (t) => {
   const detail = '100 requests of this address wait already: ask less often';
   const problem = {
     type: 'tag:isthmus.dev,2026:exhausted',

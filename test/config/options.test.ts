@@ -45,7 +45,7 @@ t.test('each option is named once, and its default is one that it takes, in a fi
   }
 });
 
-t.test('defaults that the parts of a control plane have themselves are the same', async (t) => {
+t.test('the defaults of the parts of a control plane are the same', async (t) => {
   const byDefault = (name: string) => {
     const row = optionList.find((one) => one.name === name)?.row;
     return row?.kind.fromText(row.byDefault ?? '');

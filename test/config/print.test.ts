@@ -15,7 +15,7 @@ function compare(name: string, text: string): void {
   t.equal(text, readFileSync(golden(name), 'utf8'), name);
 }
 
-t.test('what is in force, and where each value is from', async () => {
+t.test('the values in force and their origins', async () => {
   const { settings } = resolveConfig({
     file: readConfigFile('docs/examples/isthmus.yaml'),
     environment: { ISTHMUS_SERVE_IDC: 'sh-b' },
@@ -58,7 +58,7 @@ function anyValue({ row }: (typeof optionList)[number]): fc.Arbitrary<unknown> {
   }
 }
 
-t.test('it is a file that says the same', async (t) => {
+t.test('the output is a file with the same meaning', async (t) => {
   const settings = fc.tuple(
     ...optionList.map((placed) =>
       anyValue(placed).map((value): Setting => ({ ...placed, value, origin: { from: 'default' } })),

@@ -21,7 +21,7 @@ function save(...lines: string[]): void {
 const given = (flags: Readonly<Record<string, unknown>>) => new Map(Object.entries(flags));
 const flags = given({ idc: 'sh-a', 'registry.folder': 'objects' });
 
-t.test('a flag goes before the environment, that before the file, and that before the default', async (t) => {
+t.test('precedence: flag, environment, file, default', async (t) => {
   save('log: {level: debug}', 'xds: {listen: 10.0.0.1:1}', 'shutdown: {grace: 2s}', 'idc: sh-b');
   const { config, settings } = resolveConfig({
     file: readConfigFile(file),
@@ -58,7 +58,7 @@ t.test('filters follow the folder of the state, wherever that is from', async (t
   t.equal(of({ ISTHMUS_SERVE_STATE_FOLDER: '/s', ISTHMUS_SERVE_STATE_FILTERS: '/f' }), '/f');
 });
 
-t.test('all that is wrong is told, also what is overridden', async (t) => {
+t.test('all faults are reported, also in overridden values', async (t) => {
   save('xds: {listen: here}');
   const environment = {
     ISTHMUS_SERVE_LOG_LEVEL: 'loud',
@@ -83,7 +83,7 @@ t.test('all that is wrong is told, also what is overridden', async (t) => {
   );
 });
 
-t.test('what Kubernetes says of a Service that is called isthmus-serve is no option', async (t) => {
+t.test('variables that Kubernetes sets for a Service named isthmus-serve are no options', async (t) => {
   const environment = {
     ISTHMUS_SERVE_SERVICE_HOST: '10.96.0.1',
     ISTHMUS_SERVE_PORT: 'tcp://10.96.0.1:15010',
@@ -92,7 +92,7 @@ t.test('what Kubernetes says of a Service that is called isthmus-serve is no opt
   t.equal(resolveConfig({ environment, flags }).config.idc, 'sh-a');
 });
 
-t.test('what must be given, and what needs something else, with how to give it', async (t) => {
+t.test('required options and dependencies are reported, with how to set them', async (t) => {
   t.throws(() => resolveConfig({ environment: {}, flags: new Map() }), {
     message: [
       'idc is required: give --idc <name>, idc in the file of --file, or ISTHMUS_SERVE_IDC.',
@@ -119,7 +119,7 @@ t.test('what must be given, and what needs something else, with how to give it',
   );
 });
 
-t.test('a file alone may leave things to flags, which is noted', async (t) => {
+t.test('a file may leave required options to flags, which is noted', async (t) => {
   save('idc: sh-a', 'registry: {registrations: r.db}');
   const read = readConfigFile(file);
   t.strictSame(read.faults, []);

@@ -64,7 +64,7 @@ function story(uptimeMs = 1_000) {
 
 const line = (text: string, start: string) => text.split('\n').find((one) => one.startsWith(start));
 
-t.test('counts from the event, for each node, and to the last of them', async (t) => {
+t.test('times from the event to each node, and to the last one', async (t) => {
   const s = story();
   const cause = s.push({ EDS: 2 }, 40);
   s.ack('a', cause);
@@ -149,7 +149,7 @@ t.test(
   },
 );
 
-t.test('who went, or got a newer state instead, is not waited for', async (t) => {
+t.test('disconnected streams, and those with a newer state, are not waited for', async (t) => {
   const s = story();
   const cause = s.push({ EDS: 3 });
   s.ack('a', cause);

@@ -59,7 +59,7 @@ function world(saved?: SavedStates) {
   return { keeper, start, state, planned, pass };
 }
 
-t.test('away, held, and home in steps', async (t) => {
+t.test('lost, held, and returned in steps', async (t) => {
   const { keeper, start, state, planned, pass } = world();
   planned(planOf(2));
   start();
@@ -108,7 +108,7 @@ t.test('instances that were never reached from here are no outage', async (t) =>
   t.equal(keeper.shareOf(key), 1, 'once they were, they are');
 });
 
-t.test('nothing is judged before the registry is whole', async (t) => {
+t.test('nothing is judged before the registry is complete', async (t) => {
   const { keeper, start, planned, pass } = world();
   planned(planOf(0));
   await pass(5_000);
@@ -119,7 +119,7 @@ t.test('nothing is judged before the registry is whole', async (t) => {
   t.equal(keeper.shareOf(key), undefined);
 });
 
-t.test('what was written down holds from the first plan on', async (t) => {
+t.test('the stored share applies from the first plan on', async (t) => {
   const { keeper, start, planned, pass } = world({
     [key]: { at: 'ramp', failures: 0, rampedMs: 2_000, share: 50 },
   });
@@ -134,7 +134,7 @@ t.test('what was written down holds from the first plan on', async (t) => {
 /** A plan while evacuations leave so much at home. */
 const evacuated = (evacuationShare: number) => planOf(2, { evacuationShare });
 
-t.test('an evacuation ends: held from the very plan that ends it, and home in steps', async (t) => {
+t.test('an evacuation ends: held from the plan that ends it, and returned in steps', async (t) => {
   const { keeper, start, state, planned, pass } = world();
   planned(planOf(2));
   start();
@@ -156,7 +156,7 @@ t.test('an evacuation ends: held from the very plan that ends it, and home in st
   t.strictSame(state.written, {});
 });
 
-t.test('a part of it ends; and one that begins anew on the way', async (t) => {
+t.test('a part of it ends; another begins during the return', async (t) => {
   const { keeper, start, planned, pass } = world();
   planned(evacuated(20));
   start();
@@ -175,7 +175,7 @@ t.test('a part of it ends; and one that begins anew on the way', async (t) => {
   t.equal(keeper.shareOf(key), undefined);
 });
 
-t.test('it ended while no control plane ran, or goes on', async (t) => {
+t.test('it ended while no control plane ran, or continues', async (t) => {
   for (const goesOn of [false, true]) {
     const { keeper, start, planned, pass } = world({
       [key]: { at: 'due', failures: 0, rampedMs: 0, share: 0 },
@@ -192,7 +192,7 @@ t.test('it ended while no control plane ran, or goes on', async (t) => {
   }
 });
 
-t.test('an evacuation ends where instances are not well, or are not seen from here', async (t) => {
+t.test('an evacuation ends with unhealthy or unreachable instances', async (t) => {
   const { keeper, start, state, planned, pass } = world();
   planned(evacuated(50));
   start();
@@ -227,7 +227,7 @@ const declared = (count: number, evacuationShare?: number) =>
     ...(evacuationShare === undefined ? {} : { evacuationShare }),
   });
 
-t.test('what instances bore before an evacuation is held against what they bear when it ends', async (t) => {
+t.test('capacity before an evacuation is compared with capacity at its end', async (t) => {
   const { keeper, start, state, planned, pass } = world();
   planned(declared(4));
   start();
@@ -250,30 +250,33 @@ t.test('what instances bore before an evacuation is held against what they bear 
   t.equal(keeper.slotsBeforeOf('a.example'), undefined);
 });
 
-t.test('who is not well bears nothing, and a control plane that starts knows what was noted', async (t) => {
-  const saved = { [key]: { at: 'due', failures: 0, rampedMs: 0, share: 0, slots: 40 } } as const;
-  const { keeper, start, state, planned, pass } = world(saved);
-  planned(declared(2, 0));
-  start();
-  await pass(1_000);
-  t.match(keeper.shortfalls(), [{ before: 40, bears: 20 }]);
-  state.well = false;
-  await pass(1_500);
-  t.match(keeper.shortfalls(), [{ before: 40, bears: 0 }]);
-  state.well = true;
-  planned(declared(4, 0));
-  await pass(1_500);
-  t.strictSame(keeper.shortfalls(), [], 'as many as before');
+t.test(
+  'an unhealthy instance has no capacity, and a restarted control plane knows the stored values',
+  async (t) => {
+    const saved = { [key]: { at: 'due', failures: 0, rampedMs: 0, share: 0, slots: 40 } } as const;
+    const { keeper, start, state, planned, pass } = world(saved);
+    planned(declared(2, 0));
+    start();
+    await pass(1_000);
+    t.match(keeper.shortfalls(), [{ before: 40, bears: 20 }]);
+    state.well = false;
+    await pass(1_500);
+    t.match(keeper.shortfalls(), [{ before: 40, bears: 0 }]);
+    state.well = true;
+    planned(declared(4, 0));
+    await pass(1_500);
+    t.strictSame(keeper.shortfalls(), [], 'as many as before');
 
-  const without = world();
-  without.planned(planOf(4, { evacuationShare: 0 }));
-  without.start();
-  without.planned(planOf(1, { evacuationShare: 0 }));
-  await without.pass(1_000);
-  t.strictSame(without.keeper.shortfalls(), [], 'nobody has declared what an instance bears');
-});
+    const without = world();
+    without.planned(planOf(4, { evacuationShare: 0 }));
+    without.start();
+    without.planned(planOf(1, { evacuationShare: 0 }));
+    await without.pass(1_000);
+    t.strictSame(without.keeper.shortfalls(), [], 'nobody has declared what an instance bears');
+  },
+);
 
-t.test('a Group that asks for it no more is forgotten, and no longer asked', async (t) => {
+t.test('a Group without failback is forgotten, and no longer probed', async (t) => {
   const { keeper, start, state, planned, pass } = world();
   planned(planOf(2));
   start();
@@ -299,7 +302,7 @@ t.test('with many instances each is asked less often', async (t) => {
   t.equal(state.asked, asked);
 });
 
-t.test('the file: what is written is read, and what is none is passed over', async (t) => {
+t.test('the file: written content is read, an invalid file is ignored', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'isthmus-failback-'));
   t.teardown(() => rmSync(folder, { recursive: true }));
   const states = { [key]: { at: 'ramp', failures: 1, rampedMs: 5, share: 3 } } as const;

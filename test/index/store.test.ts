@@ -81,7 +81,7 @@ t.test('a moved workload leaves one Group and joins the other, and both are name
   t.same(names(group(index, 'catalog.shop')), ['w1']);
 });
 
-t.test('what says nothing new changes nothing', async (t) => {
+t.test('an update without a change has no effect', async (t) => {
   const index = indexOf(checkout, workloadEntry('shop/w1', { app: 'checkout' }), idc('sh-a'));
   const before = index.view();
   const moved = { ...checkout, meta: { ...checkout.meta, origin: 'other.yaml:7' } };
@@ -102,7 +102,7 @@ t.test('labels and annotations of a ServiceEntry are content', async (t) => {
   t.same([...index.apply(upserts(annotated)).groups], ['checkout.shop']);
 });
 
-t.test('gone and back within a batch is no change', async (t) => {
+t.test('deleted and restored within a batch is no change', async (t) => {
   const workload = workloadEntry('shop/w1', { app: 'checkout' });
   const index = indexOf(checkout, workload);
   const before = group(index, 'checkout.shop');

@@ -14,7 +14,7 @@ t.test('it is in force from its start to its end, step by step', async (t) => {
   t.strictSame(shares(stepped, 4_999, 5_000, 5_999, 6_000, 7_000, 8_000, 10_000), [0, 1, 1, 10, 50, 100, 0]);
 });
 
-t.test('each change is foreseen', async (t) => {
+t.test('the time of each next change is known', async (t) => {
   const stepped = spec({ startsAt: 5_000, steps: [1, 10, 50] });
   const seen: (number | undefined)[] = [];
   for (let at: number | undefined = 0; at !== undefined; at = nextChangeAt(stepped, at)) seen.push(at);
@@ -26,7 +26,7 @@ t.test('each change is foreseen', async (t) => {
   t.equal(nextChangeAt(cut, 6_000), 6_500, 'steps that its end comes before are not waited for');
 });
 
-t.test('whom it is for', async (t) => {
+t.test('which Groups it covers', async (t) => {
   t.ok(isFor(spec(), 'any.test', {}));
   t.ok(isFor(spec({ groups: ['*.shop'] }), 'a.shop', {}));
   t.notOk(isFor(spec({ groups: ['*.shop'] }), 'a.bank', {}));

@@ -29,7 +29,7 @@ t.test('a proxy says what it is', async (t) => {
   t.notOk('unknownHosts' in caller('refuse'), 'what is so without a word makes no class of its own');
 });
 
-t.test('what it says wrong is named', async (t) => {
+t.test('faults in node metadata are named', async (t) => {
   const wrong: [unknown, RegExp][] = [
     [undefined, /node\.metadata\.isthmus is missing/],
     [{ role: 'sidecar', idc: 'A', namespace: 'x' }, /idc: 'A' is no IDC name/],
@@ -57,7 +57,7 @@ t.test('what it says wrong is named', async (t) => {
   for (const [scope, words] of wrong) t.throws(() => parse(scope), { message: words });
 });
 
-t.test('fields are named as who asks calls them', async (t) => {
+t.test('fields are named as the caller calls them', async (t) => {
   const metadata = { isthmus: { role: 'egress', idc: 'a', sidecar: at(1), ingress: at(1) } };
   t.throws(() => parseNodeScope(metadata, (field) => `--${field}-listen`), {
     message: /^--ingress-listen: is the address of --sidecar-listen too/,

@@ -23,7 +23,7 @@ t.test('each IDC is asked, whichever gateways of others take tries', async (t) =
   t.strictSame(tries(byWeight('b', 'c'), 40), [2, 16, 16], 'work for one request is bounded');
 });
 
-t.test('the only one left is asked once', async (t) => {
+t.test('the only remaining IDC is asked once', async (t) => {
   const asking = planAsking(inOrder('b', 'c', 'd'), () => 2);
   const on = (idcs: number) => planRetry('ingress', {}, askFewer(asking, idcs)).other.on;
   t.strictSame(

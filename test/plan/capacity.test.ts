@@ -53,7 +53,7 @@ t.test('what holds for any of them', async (t) => {
   t.equal(wrong, '');
 });
 
-t.test('whose word counts on what an instance bears', async (t) => {
+t.test('precedence of declared capacities', async (t) => {
   const idc = (name: string, capacity?: number): Idc => ({
     kind: 'Idc',
     meta: { name, namespace: '', labels: {}, annotations: {}, origin: 'test' },

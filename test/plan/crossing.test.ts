@@ -98,7 +98,7 @@ t.test(
   },
 );
 
-t.test('who may be handed on', async (t) => {
+t.test('which requests may be passed on', async (t) => {
   const namesMax = (given: Case) => crossing(given)?.handOnNamesMax;
   t.equal(namesMax({ mesh: 'abc', dr: 'abc', hopLimit: 1 }), undefined, 'nobody at hop limit 1');
   t.equal(namesMax({ mesh: 'abc', dr: 'abc', hopLimit: 2 }), 2, 'who came straight from where it began');

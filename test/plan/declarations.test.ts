@@ -97,7 +97,7 @@ t.test('an instance that both select is one', async (t) => {
   ]);
 });
 
-t.test('what contradicts the first is left out, and answered by nobody else', async (t) => {
+t.test('a port that contradicts the first is left out, and not served otherwise', async (t) => {
   const a = serviceEntry('shop/a', ['s.shop'], {
     ports: [http(80), http(90, { protocol: 'TCP' })],
     endpoints: at('10.0.0.1'),
@@ -125,7 +125,7 @@ t.test('what contradicts the first is left out, and answered by nobody else', as
   t.strictSame(shown(plans(a, c)), ['80* http1: 10.0.0.1:80', '90 tcp: 10.0.0.1:90']);
 });
 
-t.test('a port that cannot be served is answered by nobody else', async (t) => {
+t.test('a port that cannot be served is not served otherwise', async (t) => {
   const a = serviceEntry('shop/a', ['s.shop'], { ports: [http(80)], endpoints: at('10.0.0.1') });
   const b = serviceEntry('shop/b', ['s.shop'], {
     ports: [http(90), http(91)],

@@ -30,7 +30,7 @@ function during(state: FailbackState, from: number, ms: number, passing: number)
   return [last, now];
 }
 
-t.test('an outage, and the way home', async (t) => {
+t.test('an outage, and the return', async (t) => {
   let [state, now] = during(atHome, 0, 1_000, 4);
   t.equal(shareOf(state, now, times), undefined, 'all as ever');
   [state, now] = during(state, now, 750, 0);
@@ -58,7 +58,7 @@ t.test('an outage, and the way home', async (t) => {
   t.equal(state.at, 'home');
 });
 
-t.test('who comes back with one of four is held; with two it is enough', async (t) => {
+t.test('one of four instances is held; two are enough', async (t) => {
   const [away] = during(atHome, 0, 3_000, 0);
   t.equal(during(away, 3_000, 60_000, 1)[0].at, 'away');
   t.equal(during(away, 3_000, 4_000, 2)[0].at, 'ramp');
@@ -160,7 +160,7 @@ t.test('a control plane that starts again goes on where the one before stopped',
   t.match(resumeFailback({ at: 'away', failures: 1, rampedMs: 0, share: 1 }, 5), { at: 'away', failures: 1 });
 });
 
-t.test('in random stories the share never jumps, and who stays good comes home', async (t) => {
+t.test('in random sequences the share never jumps, and a healthy IDC returns to 100 %', async (t) => {
   for (let seed = 1; seed <= 300; seed += 1) {
     const random = seededRandom(seed);
     let state: FailbackState = atHome;

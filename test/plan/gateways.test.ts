@@ -48,7 +48,7 @@ for (const [what, gateways, dead, silent, expected] of [
     t.strictSame(planLeftOut(world(gateways[0], gateways[1]), 'sh-a', reach).map(addressName), expected);
   });
 
-t.test('looked at is who has another one beside it', async (t) => {
+t.test('only gateways with an alternative are probed', async (t) => {
   const of = (...[own, others]: [number, number]) => {
     const { egress: near, ingress: far } = watchedGateways(world(own, others), 'sh-a');
     return [...near, ...far].map(addressName);

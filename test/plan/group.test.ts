@@ -257,7 +257,7 @@ t.test('a time for a try: given up at the first proxy alone, or hedged at the pe
   t.match(times({ hedge: true, retries: 0 }), { outbound: none, peer: none }, 'without retries none');
 });
 
-t.test('who has nowhere else to go keeps its last instance', async (t) => {
+t.test('a Group that cannot leave its IDC keeps its last instance', async (t) => {
   t.strictSame(plan({ dr: ['a', 'b'] })?.outlier.maxEjectionPercent, { sidecar: 100, ingress: 99 });
   t.strictSame(plan({})?.outlier.maxEjectionPercent, { sidecar: 99, ingress: 99 });
   const strict = plan({ dr: ['a', 'b'], policy: { outlier: { maxEjectionPercent: 30 } } });

@@ -99,7 +99,7 @@ t.test('what cannot be looked up is left out', async (t) => {
   ]);
 });
 
-t.test('no gateway is a way to an external host', async (t) => {
+t.test('external hosts are not reached through gateways', async (t) => {
   const ways = (location: 'MESH_EXTERNAL' | 'MESH_INTERNAL') => {
     const paths = plan({ location })?.paths;
     return [paths?.outbound, paths?.edge, paths?.peer].map((path) => path?.priorities.length);
@@ -110,7 +110,7 @@ t.test('no gateway is a way to an external host', async (t) => {
 
 const byName = ['NONE', 'DYNAMIC_DNS'] as const;
 
-t.test('where a caller says the address, its name is left of it', async (t) => {
+t.test('for hosts that callers resolve only the name is used', async (t) => {
   for (const resolution of byName) {
     const planned = plan({ resolution });
     t.match(planned, { lookup: 'every', byConnect: undefined });
@@ -130,7 +130,7 @@ t.test('a pattern of hosts is looked up by request, at the sidecar alone', async
   }
 });
 
-t.test('nobody listens for its TCP ports, and CONNECT leads there', async (t) => {
+t.test('there is no listener for its TCP ports; CONNECT reaches them', async (t) => {
   for (const protocol of ['TCP', 'TLS', 'HTTPS', 'MONGO'] as const)
     for (const host of ['api.example', '*.example']) {
       const ports = [{ number: 443, name: 'tls', protocol }];
@@ -140,7 +140,7 @@ t.test('nobody listens for its TCP ports, and CONNECT leads there', async (t) =>
     }
 });
 
-t.test('what asks for TLS to hosts that requests name is refused, not sent as it is', async (t) => {
+t.test('TLS to hosts that requests name is refused, not sent in plain text', async (t) => {
   const tls = { mode: 'SIMPLE' } as const;
   t.same(plan({ resolution: 'NONE' }, [], '*.example', { tls })?.paths.outbound.priorities, []);
   t.equal(plan({ resolution: 'NONE' }, [], 'api.example', { tls })?.paths.outbound.priorities.length, 1);

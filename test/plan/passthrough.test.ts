@@ -14,7 +14,7 @@ const idc = (name: string, address: string): [string, Idc] => [
   },
 ];
 
-t.test('a sidecar refuses itself, and what gateways keep for proxies', async (t) => {
+t.test('a sidecar refuses its own address, and the ports that gateways reserve for proxies', async (t) => {
   const outbound = { address: '127.0.0.1', port: 15001 };
   const { ports } = planPassthrough({ outbound }, new Map([idc('b', '10.0.0.2'), idc('a', '10.0.0.1')]));
   t.strictSame(ports, [

@@ -103,7 +103,7 @@ t.test('one failed connection ejects, unless a rule says otherwise', async (t) =
   t.match(tcpPolicy(rule), rule);
 });
 
-t.test('a tunnel is handed on by nobody: the egress asks each permitted IDC twice', async (t) => {
+t.test('a tunnel is not passed on: the egress asks each permitted IDC twice', async (t) => {
   const [one, pattern] = [{ host: 'a.test' }, { host: '*.test' }];
   t.equal(tcpCrossing(one, undefined), undefined);
   const crossing = { idcs: [], permits: [], connectTimeoutMs: 1_050, silenceMs: 2_000 };

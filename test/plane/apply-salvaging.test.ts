@@ -15,7 +15,7 @@ function evens(): { taken: number[]; apply: (numbers: readonly number[]) => void
   };
 }
 
-t.test('what is right goes in one call', async (t) => {
+t.test('valid changes are applied in one call', async (t) => {
   const { taken, apply } = evens();
   let calls = 0;
   applySalvaging(
@@ -30,7 +30,7 @@ t.test('what is right goes in one call', async (t) => {
   t.equal(calls, 1);
 });
 
-t.test('one that is wrong holds up no other, and is told', async (t) => {
+t.test('an invalid change blocks no other, and is reported', async (t) => {
   const { taken, apply } = evens();
   const refused: string[] = [];
   applySalvaging([2, 3, 4], apply, (number, error) => refused.push(`${number}: ${error.message}`));
@@ -38,7 +38,7 @@ t.test('one that is wrong holds up no other, and is told', async (t) => {
   t.strictSame(refused, ['3: 3 is odd']);
 });
 
-t.test('nothing to apply is applied: it makes the class', async (t) => {
+t.test('an empty apply creates the class', async (t) => {
   const calls: number[] = [];
   applySalvaging<string>(
     [],

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { describeNacks, remainderOf, remedyOf } from '../../src/plane/describe-nacks.ts';
 
-t.test('one problem for each type and reason, with who says it', async (t) => {
+t.test('one problem per type and reason, with the proxies', async (t) => {
   const refused = (type: string, message: string) => ({ type, nack: { message, names: ['x'], lacking: [] } });
   const fine = { type: 'CDS', nack: undefined };
   const problems = describeNacks([
@@ -24,7 +24,7 @@ t.test('one problem for each type and reason, with who says it', async (t) => {
   t.match(unknown?.message, /^a refused something of it and goes on with what it had, if anything: no\./);
 });
 
-t.test('what it goes on with is said of what it had, and of what it never had', async (t) => {
+t.test('the problem says whether the proxy keeps an earlier version or has none', async (t) => {
   const says = (names: string[], lacking: string[]) => remainderOf({ names, lacking });
   t.equal(says(['x'], []), 'kept the last good one');
   t.equal(says(['x'], ['x']), 'goes without it, having no earlier one');

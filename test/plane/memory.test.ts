@@ -56,7 +56,7 @@ t.test('one stream ends for each collection that leaves 92 % and more', async (t
   t.match(s.turned, [/nearly full/, undefined]);
 });
 
-t.test('while streams are refused the heap is collected, and not else', async (t) => {
+t.test('the heap is collected only while streams are refused', async (t) => {
   const s = story();
   s.collected(100);
   s.clock.pass(120_000);

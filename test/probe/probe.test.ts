@@ -11,7 +11,7 @@ const { statuses } = healthDefaults;
 const at = await freeAddress();
 const url = (path: string) => `http://${at.address}:${at.port}${path}`;
 
-t.test('HTTP: what a proxy takes for healthy', async (t) => {
+t.test('HTTP: healthy as a proxy defines it', async (t) => {
   const server = createServer((request, response) => {
     const status = Number(request.url?.slice(1));
     response.writeHead(status, status === 302 ? { location: '/200' } : {}).end();
@@ -25,7 +25,7 @@ t.test('HTTP: what a proxy takes for healthy', async (t) => {
   t.match(await probe({ url: url('/200'), statuses: [{ from: 401, to: 403 }] }), /answers 200/);
 });
 
-t.test('an answer that begins byte by byte is none', async (t) => {
+t.test('a response head that trickles in is no response', async (t) => {
   const there = await freeAddress();
   const server = createTcpServer((socket) => {
     const text = `HTTP/1.1 200 OK\r\nx: ${'y'.repeat(1_000)}\r\n\r\n`;
@@ -90,7 +90,7 @@ t.test('grpc.health.v1', async (t) => {
   t.match(await probe(grpc('')), /NOT_SERVING/);
 });
 
-t.test('nobody, and no gRPC', async (t) => {
+t.test('no server, and no gRPC', async (t) => {
   const nobody = await freeAddress();
   t.match(await probe({ url: `http://${nobody.address}:${nobody.port}/up`, statuses }), /ECONNREFUSED/);
   t.match(await probe({ grpc: { host: nobody.address, port: nobody.port, service: '' } }), /ECONNREFUSED/);

@@ -152,7 +152,7 @@ t.test('a filter that traps is refused, and what happened is told', async (t) =>
   });
 });
 
-t.test('what is no filter is refused', async (t) => {
+t.test('a file that is no filter is refused', async (t) => {
   const bytes = await compiled(peerPolicy);
   const broken = bytes.slice();
   broken.fill(0xff, 200, 220);

@@ -50,7 +50,7 @@ t.test('what does not belong to a listener does not change its filter', async (t
   t.equal(grown, edge, 'not even compiled again');
 });
 
-t.test('compiled once for all who ask, then cached, within bounds', async (t) => {
+t.test('compiled once for all requests, then cached, within bounds', async (t) => {
   const compiled: unknown[] = [];
   const logger = { ...silentLogger, info: (_: string, fields?: object) => void compiled.push(fields) };
   const compiler = createPolicyCompiler({ ...options, logger }, { cacheEntriesMax: 1 });
@@ -108,7 +108,7 @@ async function mutatedSources(t: Test, file: string, from: string, to: string): 
   return dir;
 }
 
-t.test('a filter that fails its vectors is not handed out, and the operator is told', async (t) => {
+t.test('a filter that fails its vectors is not pushed, and is reported', async (t) => {
   const sourceDir = await mutatedSources(t, 'index.ts', 'if (own > 0)', 'if (own > 1)');
   const told: unknown[] = [];
   const logger = {
@@ -139,7 +139,7 @@ t.test('a filter that does not compile is told in the compiler’s words', async
   });
 });
 
-t.test('a filter that never returns blocks nobody, and is given up', async (t) => {
+t.test('a filter that hangs blocks nothing, and is given up', async (t) => {
   const sourceDir = await mutatedSources(
     t,
     'index.ts',
@@ -185,7 +185,7 @@ t.test('close ends what is pending, and what comes after', async (t) => {
   t.same(errors, [], 'who closes it wants nothing of it any more: that is no error');
 });
 
-t.test('a bad policy is refused before anything is started', async (t) => {
+t.test('an invalid policy is refused before anything is started', async (t) => {
   const compiler = createPolicyCompiler(options);
   t.teardown(() => compiler.close());
   await t.rejects(compiler.compile({ ...policy, idc: 'Sh' }), { code: 'invalid', message: /no IDC name/ });

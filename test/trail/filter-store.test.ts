@@ -91,7 +91,7 @@ t.test('a folder that cannot be written costs time and nothing else', async (t) 
   t.same((await start(join(file, 'filters'), [policy])).told, ['filter compiled']);
 });
 
-t.test('the oldest go', async (t) => {
+t.test('the oldest files are removed', async (t) => {
   const dir = await folder(t);
   for (let index = 0; index < 130; index++) {
     await writeStored(join(dir, `${index}.wasm`), Uint8Array.of(index));

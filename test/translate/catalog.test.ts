@@ -76,7 +76,7 @@ const hung: readonly LeftOut[] = [
   { idc: 'sh-b', kind: 'ingress', address: '10.9.0.1', port: 8001 },
 ];
 
-t.test('changes lead each scope to what it would get if it came now', async () => {
+t.test('changes bring each scope to the state that a new client would get', async () => {
   const group = fc.record({
     host: fc.constantFrom('h0', 'h1', 'h2', 'h3'),
     namespace: fc.constantFrom('n0', 'n1'),
@@ -165,7 +165,7 @@ function cost(catalog: Catalog, host: string, plans: readonly GroupPlan[]) {
   };
 }
 
-t.test('a change costs what it changes, whoever else there is', async (t) => {
+t.test('the cost of a change depends on the change only', async (t) => {
   const [small, large] = [crowd(10), crowd(500)];
   const edited = plansOf('h5', 'shop', '10.0.0.9');
   const costs = cost(large, 'h5', edited);
@@ -201,7 +201,7 @@ t.test('where unknown hosts pass, a host that comes or goes changes what is know
   );
 });
 
-t.test('surroundings build no routes', async (t) => {
+t.test('changes of gateways rebuild no routes', async (t) => {
   const catalog = crowd(20);
   const before = catalog.work();
   t.equal(catalog.surround(idcs, surroundings).size, 0);
@@ -255,7 +255,7 @@ t.test('of many Groups the endpoints are built a few at a time', async (t) => {
   t.strictSame(upserts(catalog.freshen(9)), []);
 });
 
-t.test('what nobody sees is not built', async (t) => {
+t.test('resources that no scope sees are not built', async (t) => {
   const catalog = new Catalog();
   catalog.surround(idcs, surroundings);
   for (const address of ['10.0.0.1', '10.0.0.2'])

@@ -90,7 +90,7 @@ t.test(
   },
 );
 
-t.test('what a gRPC client cannot use it is not told of', async (t) => {
+t.test('a gRPC client gets no Groups that it cannot use', async (t) => {
   for (const more of [
     { protocol: 'http1' },
     { protocol: 'tcp' },
@@ -129,7 +129,7 @@ t.test('calls that may have been executed are sent again only where the Group sa
   });
 });
 
-t.test('what gRPC refuses or passes over is not said: doubles, sockets, gaps of priorities', async (t) => {
+t.test('resources omit what gRPC refuses or ignores: duplicates, sockets, gaps of priorities', async (t) => {
   const endpoint = { address: '10.0.0.1', port: 8080, weight: 3 };
   const plan = planOf({
     instances: [
@@ -156,7 +156,7 @@ t.test('what gRPC refuses or passes over is not said: doubles, sockets, gaps of 
   );
 });
 
-t.test('an IDC that is left: the way out first, instances as last resort', async (t) => {
+t.test('an evacuated IDC: other IDCs first, own instances as last resort', async (t) => {
   const plan = planOf({ instances: [locality('sh-a/z1', { lastResort: true })] });
   const built = builtOf(plan);
   const instances = `instances/checkout.shop:${plan.group.port}`;

@@ -49,7 +49,7 @@ t.test('names: subscribe, subscribe again, unsubscribe', async (t) => {
   t.same(envoy.got(), ['EDS -a']);
 });
 
-t.test('a subscription that comes with an old nonce counts, the ACK in it does not', async (t) => {
+t.test('a subscription with an old nonce counts, its ACK does not', async (t) => {
   const s = story();
   await s.apply([eds('a'), eds('b')]);
   const envoy = s.connect('delta');
@@ -65,7 +65,7 @@ t.test('a subscription that comes with an old nonce counts, the ACK in it does n
   t.same(envoy.got(), ['EDS +b']);
 });
 
-t.test('a wildcard beside names: what the wildcard covers is told again', async (t) => {
+t.test('a wildcard with names: what the wildcard covers is sent again', async (t) => {
   const s = story();
   await s.apply([cds('a'), cds('b')]);
   const envoy = s.connect('delta');
@@ -80,7 +80,7 @@ t.test('a wildcard beside names: what the wildcard covers is told again', async 
   t.same(envoy.got(), []);
 });
 
-t.test('who comes back and says what it has gets the difference', async (t) => {
+t.test('a reconnecting client that reports its versions gets the difference', async (t) => {
   const s = story();
   await s.apply([cds('a'), cds('b'), cds('c'), eds('a'), eds('b')]);
   const envoy = s.connect('delta');
@@ -109,31 +109,34 @@ t.test('who comes back and says what it has gets the difference', async (t) => {
   t.equal(s.hub.unconfirmed(s.hub.revision()).length, 0);
 });
 
-t.test('who left before it acknowledged a cluster gets its endpoints again, however many left', async (t) => {
-  const s = story();
-  s.pass(1);
-  await s.apply([cds('a'), eds('a')]);
-  const had = s.connect('delta').versions('EDS');
-  const leave = (id: string) => {
-    const envoy = s.connect('delta', 'k', id);
-    envoy.send('CDS', {});
-    envoy.close();
-  };
-  for (let i = 0; i < 10_001; i += 1) leave(`n${i}`);
-  leave('last');
-  const comeBack = (id: string) => {
-    const envoy = s.connect('delta', 'k', id);
-    envoy.send('EDS', { resource_names_subscribe: ['a'], initial_resource_versions: had });
-    return envoy.got();
-  };
-  t.same(comeBack('last'), ['EDS +a']);
-  t.same(comeBack('n0'), ['EDS +a']);
-  t.same(comeBack('last'), ['EDS'], 'it was told');
-  s.pass(3_700_000);
-  t.same(comeBack('n1'), ['EDS'], 'too long ago');
-});
+t.test(
+  'a client that left before it acknowledged a cluster gets its endpoints again, however many left',
+  async (t) => {
+    const s = story();
+    s.pass(1);
+    await s.apply([cds('a'), eds('a')]);
+    const had = s.connect('delta').versions('EDS');
+    const leave = (id: string) => {
+      const envoy = s.connect('delta', 'k', id);
+      envoy.send('CDS', {});
+      envoy.close();
+    };
+    for (let i = 0; i < 10_001; i += 1) leave(`n${i}`);
+    leave('last');
+    const comeBack = (id: string) => {
+      const envoy = s.connect('delta', 'k', id);
+      envoy.send('EDS', { resource_names_subscribe: ['a'], initial_resource_versions: had });
+      return envoy.got();
+    };
+    t.same(comeBack('last'), ['EDS +a']);
+    t.same(comeBack('n0'), ['EDS +a']);
+    t.same(comeBack('last'), ['EDS'], 'it was told');
+    s.pass(3_700_000);
+    t.same(comeBack('n1'), ['EDS'], 'too long ago');
+  },
+);
 
-t.test('who comes back before the picture is whole gets nothing that it has', async (t) => {
+t.test('a client that reconnects before the state is complete gets nothing that it has', async (t) => {
   const s = story({}, false);
   await s.apply([cds('a'), cds('b'), cds('c'), eds('a', 'v1')]);
   const old = s.connect('delta');
@@ -157,7 +160,7 @@ t.test('who comes back before the picture is whole gets nothing that it has', as
   t.same(back.got(), ['CDS +b'], 'and what changes later');
 });
 
-t.test('what a client has not accepted is told by name, with versions', async (t) => {
+t.test('resources that a client has not accepted are listed by name, with versions', async (t) => {
   const s = story();
   await s.apply([cds('a'), cds('b'), cds('c')]);
   const envoy = s.connect('delta');
@@ -240,7 +243,7 @@ t.test('names that a client adds while a response is in flight are answered afte
   t.same(envoy.got(), ['EDS +a +b'], 'what was asked for and what changed, in one');
 });
 
-t.test('a NACK: the same is not sent again, other resources go on', async (t) => {
+t.test('a NACK: the same is not sent again, other resources are', async (t) => {
   const s = story();
   await s.apply([cds('a'), cds('b')]);
   const envoy = s.connect('delta');
@@ -279,7 +282,7 @@ t.test('a changed cluster gets its endpoints again, a changed listener its route
   t.same(envoy.got(), ['RDS +r']);
 });
 
-t.test('a request that comes between a change and its push has its turn', async (t) => {
+t.test('a request between a change and its push is answered', async (t) => {
   const s = story();
   await s.apply([cds('a'), eds('a'), lds('l', 'r'), rds('r')]);
   const envoy = s.connect('delta');
@@ -322,7 +325,7 @@ t.test('make before break: a cluster and its endpoints go last', async (t) => {
   t.equal(envoy.state('EDS')?.state, 'SYNCED');
 });
 
-t.test('added and removed before it was sent: never mentioned', async (t) => {
+t.test('a resource added and removed before it was sent is never mentioned', async (t) => {
   const s = story();
   await s.apply([cds('a')]);
   const envoy = s.connect('delta');
@@ -334,7 +337,7 @@ t.test('added and removed before it was sent: never mentioned', async (t) => {
   t.same(envoy.got(), []);
 });
 
-t.test('a stream that sleeps through thousands of changes is told each name once', async (t) => {
+t.test('a stream that misses thousands of changes gets each name once', async (t) => {
   const s = story();
   const names = Array.from({ length: 50 }, (_, i) => `c${i}`);
   await s.apply(names.map((name) => cds(name)));

@@ -67,7 +67,7 @@ t.test('busy: but never longer than the limit', async (t) => {
   t.equal(now(), 500 + 50 + 500);
 });
 
-t.test('a long flush gives way in between, and loses nothing', async (t) => {
+t.test('a long flush yields in between, and loses nothing', async (t) => {
   const { push, flushed, next } = setup(6);
   for (const item of ['a', 'b', 'c', 'd', 'e']) push.mark(item);
   await Promise.resolve();

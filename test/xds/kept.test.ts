@@ -20,7 +20,7 @@ import { eds, story } from './story.ts';
 
 const clusters = typeUrl('CDS');
 
-t.test('who left unsettled is remembered for an hour, the last 50,000 of them', async (t) => {
+t.test('nodes that left unsettled are remembered for an hour, the last 50,000 of them', async (t) => {
   const clock = manualClock();
   clock.pass(1);
   const unsettled = new Unsettled(clock);
@@ -35,7 +35,7 @@ t.test('who left unsettled is remembered for an hour, the last 50,000 of them', 
   t.equal(s.hub.kept().unsettled, 0);
 });
 
-t.test('of the sets of names that clients said the last 4,096 are kept, and 32 MiB', async (t) => {
+t.test('of the sets of names of clients the last 4,096 are kept, and 32 MiB', async (t) => {
   const sets = new NameSets();
   const said = (i: number, length = 1) => finish(sets.read(field(3, `${i}-${'x'.repeat(length)}`)));
   const first = said(0);
@@ -52,7 +52,7 @@ t.test('of the sets of names that clients said the last 4,096 are kept, and 32 M
   t.ok(sets.recentBytes <= 32 * 2 ** 20 && sets.recentBytes > 16 * 2 ** 20, `${sets.recentBytes} bytes`);
 });
 
-t.test('a node counts for as long as its stream is there', async (t) => {
+t.test('a node counts as long as its stream exists', async (t) => {
   const server = createXdsServer({ classOf: () => 'k' });
   server.upsert('k', []);
   const address = `127.0.0.1:${await server.listen('127.0.0.1:0')}`;
@@ -65,7 +65,7 @@ t.test('a node counts for as long as its stream is there', async (t) => {
   await until('it is gone', async () => server.kept().saidBytes === 0);
 });
 
-t.test('of thousands of refusals the reasons are cut', async (t) => {
+t.test('with thousands of refusals the reasons are cut', async (t) => {
   const s = story();
   const names = Array.from({ length: 2_000 }, (_, i) => `n-${i}`);
   await s.apply(names.map((name) => eds(name)));
@@ -89,7 +89,7 @@ t.test('of thousands of refusals the reasons are cut', async (t) => {
   t.equal(s.hub.budget.levels().saidBytes, 0);
 });
 
-t.test('type URLs that nobody knows leave nothing', async (t) => {
+t.test('unknown type URLs leave no state', async (t) => {
   const server = createXdsServer({ classOf: () => 'k' });
   server.upsert('k', []);
   const address = `127.0.0.1:${await server.listen('127.0.0.1:0')}`;
@@ -104,7 +104,7 @@ t.test('type URLs that nobody knows leave nothing', async (t) => {
   t.match(server.kept(), { classes: 1, nameSets: 0, unsettled: 0, saidBytes: 0, answerBytes: 0 });
 });
 
-t.test('answers that a client asks for and does not read are bounded', async (t) => {
+t.test('unread responses of a client are bounded', async (t) => {
   const ends: string[] = [];
   let [isRead, dear] = [false, 0];
   const open = (address: string) => {
@@ -149,7 +149,7 @@ t.test('answers that a client asks for and does not read are bounded', async (t)
   t.equal(calls.unreadBytes(), 0);
 });
 
-t.test('an address that has left leaves nothing', async (t) => {
+t.test('an address without connections leaves no state', async (t) => {
   const slots = new Slots<{ peer: string; isSettled(): boolean; end(): void }>(1_000_000);
   const holders = Array.from({ length: 10_000 }, (_, i) => ({
     ...{ peer: `10.0.${i >> 8}.${i & 255}`, isSettled: () => true, end() {} },
@@ -161,7 +161,7 @@ t.test('an address that has left leaves nothing', async (t) => {
   t.same([slots.taken, slots.peers], [0, 0]);
 });
 
-t.test('proxies that are gone and clients that were refused', async (t) => {
+t.test('disconnected proxies and refused clients', async (t) => {
   const clock = manualClock();
   const roster = new Roster({ clock, logger: silentLogger, metrics: createMetrics('sh-a') });
   for (let i = 0; i < goneLimits.nodesMax + 10; i++) {

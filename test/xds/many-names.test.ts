@@ -67,7 +67,7 @@ for (const [name, have, request] of cases)
     t.ok(many < 8 * few + 0.05, `${few.toFixed(3)} ms with 200 names, ${many.toFixed(3)} ms with 20,000`);
   });
 
-t.test('of the states that a client can bring about only the last answers are kept', async (t) => {
+t.test('of the states that a client can cause only the last responses are cached', async (t) => {
   const s = story();
   await s.apply(namesOf(12).map((name) => eds(name)));
   const client = s.connect('delta');
@@ -86,7 +86,7 @@ t.test('of the states that a client can bring about only the last answers are ke
   t.ok((group?.responses.size ?? 0) <= 64, `${group?.responses.size} answers`);
 });
 
-t.test('a client that never asks for endpoints is not kept a list of them that grows', async (t) => {
+t.test('a client that never asks for endpoints causes no growing list of them', async (t) => {
   const s = story();
   const client = s.connect('delta');
   await s.apply([cds('a')]);

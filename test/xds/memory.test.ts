@@ -54,7 +54,7 @@ for (const protocol of ['sotw', 'delta'] as const)
     t.same(late.got().length, 1, 'who comes later is sent it all the same');
   });
 
-t.test('names that were read keep no memory alive but their own', async (t) => {
+t.test('parsed names keep only their own memory alive', async (t) => {
   const count = 2_000;
   const sets = new NameSets();
   const kept: object[] = [];
@@ -74,7 +74,7 @@ const assignment = (name: string, content: string): ResourceJson => ({
   ...{ cluster_name: name, endpoints: [{ locality: { zone: content } }] },
 });
 
-t.test('a resource keeps no memory alive but its own, and earlier contents none', async (t) => {
+t.test('a resource keeps only its own memory alive, and earlier contents none', async (t) => {
   const count = 500;
   const before = await buffered();
   const kept = new Map<string, object>();
@@ -93,7 +93,7 @@ t.test('a resource keeps no memory alive but its own, and earlier contents none'
   t.ok(each < 1_000, `${Math.round(each)} bytes for each`);
 });
 
-t.test('a resource that was sent keeps no memory alive but its own', async (t) => {
+t.test('a sent resource keeps only its own memory alive', async (t) => {
   const count = 300;
   const s = story();
   await s.apply([]);

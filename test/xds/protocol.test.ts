@@ -33,7 +33,7 @@ t.test('a nonce names one response of one type on one stream', async (t) => {
   }
 });
 
-t.test('a nonce of an earlier stream answers nothing on the next', async (t) => {
+t.test('a nonce of an earlier stream is no answer on the next', async (t) => {
   for (const protocol of ['sotw', 'delta'] as const) {
     const s = story();
     await s.apply([cds('a')]);
@@ -50,7 +50,7 @@ t.test('a nonce of an earlier stream answers nothing on the next', async (t) => 
   }
 });
 
-t.test('a version is of what the resources are, not of the stream that they are sent on', async (t) => {
+t.test('a version depends on the resources, not on the stream', async (t) => {
   const s = story();
   const version = async (content: string, protocol: 'sotw' | 'delta') => {
     await s.apply([cds('a', content)]);
@@ -81,7 +81,7 @@ t.test('each type of an aggregated stream is a logical stream of its own', async
   t.not(client.state('CDS')?.version, client.state('EDS')?.nack?.version);
 });
 
-t.test('sotw: who comes back gets all again, whatever version it has', async (t) => {
+t.test('sotw: a reconnecting client gets all again, whatever version it has', async (t) => {
   const s = story();
   await s.apply([cds('a'), cds('b'), eds('a')]);
   const before = s.connect('sotw');
@@ -119,7 +119,7 @@ t.test('delta: each resource has its name and its version', async (t) => {
   t.match(message?.resources, [{ cluster_name: 'a' }]);
 });
 
-t.test('sotw: what is left out of a response is removed; no resources, and all are', async (t) => {
+t.test('sotw: resources missing from a response are removed, in an empty response all', async (t) => {
   const s = story();
   await s.apply([cds('a'), cds('b'), lds('l', 'r'), rds('r')]);
   const client = s.connect('sotw');

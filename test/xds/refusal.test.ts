@@ -32,7 +32,7 @@ async function connected(...listeners: string[]) {
   };
 }
 
-t.test('whom a client blames', async (t) => {
+t.test('which resources a client’s message names', async (t) => {
   t.same(blamedBy(inUse('b'), ['a', 'b']), ['b']);
   t.same(blamedBy('Error adding/updating cluster(s) a: no, tcp/b:1: worse', ['a', 'b', 'tcp/b:1']), [
     'a',
@@ -79,7 +79,7 @@ for (const protocol of ['sotw', 'delta'] as const)
     },
   );
 
-t.test('what is refused is offered again, ever less often, until it is taken', async (t) => {
+t.test('a refused resource is offered again, at growing intervals, until it is accepted', async (t) => {
   const s = await connected('l');
   const { envoy } = s;
   await s.apply([lds('m', 'r')]);
@@ -111,7 +111,7 @@ t.test('what is refused is offered again, ever less often, until it is taken', a
   );
 });
 
-t.test('other content is tried at once, and begins with the first pause', async (t) => {
+t.test('new content is offered at once, and starts with the first pause', async (t) => {
   const s = await connected('l');
   const { envoy } = s;
   await s.apply([lds('m', 'r')]);
@@ -128,49 +128,55 @@ t.test('other content is tried at once, and begins with the first pause', async 
   t.same(envoy.got(), ['LDS +m']);
 });
 
-t.test('State of the World: the whole state is offered again; only what is blamed counts', async (t) => {
-  const s = story();
-  await s.apply([lds('l', 'r'), lds('m', 'r')]);
-  const envoy = s.connect('sotw');
-  envoy.ask('LDS');
-  t.same(envoy.got(), ['LDS l m']);
-  envoy.nack('LDS', inUse('m'));
-  const has = (name: string) =>
-    envoy.session.hasConfirmed({
-      revision: s.hub.revision(),
-      resources: new Map([[listenerType, new Set([name])]]),
-    });
-  t.ok(has('l'));
-  t.notOk(has('m'));
-  s.pass(1000);
-  t.same(envoy.got(), ['LDS l m']);
-  envoy.ack('LDS');
-  t.ok(has('m'));
-});
+t.test(
+  'State of the World: the whole state is offered again; only the named resources count as refused',
+  async (t) => {
+    const s = story();
+    await s.apply([lds('l', 'r'), lds('m', 'r')]);
+    const envoy = s.connect('sotw');
+    envoy.ask('LDS');
+    t.same(envoy.got(), ['LDS l m']);
+    envoy.nack('LDS', inUse('m'));
+    const has = (name: string) =>
+      envoy.session.hasConfirmed({
+        revision: s.hub.revision(),
+        resources: new Map([[listenerType, new Set([name])]]),
+      });
+    t.ok(has('l'));
+    t.notOk(has('m'));
+    s.pass(1000);
+    t.same(envoy.got(), ['LDS l m']);
+    envoy.ack('LDS');
+    t.ok(has('m'));
+  },
+);
 
-t.test('a listener that never listened keeps no cluster; one that goes on as it was does', async (t) => {
-  const s = await connected('l');
-  const { envoy } = s;
-  await s.apply([cds('b'), eds('b'), lds('m', 'r')]);
-  envoy.got();
-  envoy.ack('CDS');
-  envoy.got();
-  s.refuseListener('m');
-  await s.apply([gone('CDS', 'b'), gone('EDS', 'b')]);
-  t.same(envoy.got(), ['CDS -b'], 'm may not name it: there is no m');
-  envoy.ack('CDS');
-  await s.apply([cds('c')]);
-  envoy.got();
-  envoy.ack('CDS');
-  await s.apply([lds('l', 'r', 'v2')]);
-  envoy.got();
-  s.refuseListener('l');
-  await s.apply([gone('CDS', 'c')]);
-  t.same(envoy.got(), [], 'the old l may name it');
-  t.match(s.hub.differences(1)[0], { type: 'CDS', name: 'c', state: 'held', now: undefined });
-});
+t.test(
+  'a listener that was never accepted keeps no cluster; one that keeps its earlier version does',
+  async (t) => {
+    const s = await connected('l');
+    const { envoy } = s;
+    await s.apply([cds('b'), eds('b'), lds('m', 'r')]);
+    envoy.got();
+    envoy.ack('CDS');
+    envoy.got();
+    s.refuseListener('m');
+    await s.apply([gone('CDS', 'b'), gone('EDS', 'b')]);
+    t.same(envoy.got(), ['CDS -b'], 'm may not name it: there is no m');
+    envoy.ack('CDS');
+    await s.apply([cds('c')]);
+    envoy.got();
+    envoy.ack('CDS');
+    await s.apply([lds('l', 'r', 'v2')]);
+    envoy.got();
+    s.refuseListener('l');
+    await s.apply([gone('CDS', 'c')]);
+    t.same(envoy.got(), [], 'the old l may name it');
+    t.match(s.hub.differences(1)[0], { type: 'CDS', name: 'c', state: 'held', now: undefined });
+  },
+);
 
-t.test('a removal that was in a refused response is told again', async (t) => {
+t.test('a removal in a refused response is sent again', async (t) => {
   const s = await connected('l', 'm');
   const { envoy } = s;
   await s.apply([lds('l', 'r', 'bad'), gone('LDS', 'm')]);

@@ -35,7 +35,7 @@ t.test(
   },
 );
 
-t.test('who unsubscribes from all with the nonce before is sent nothing', async (t) => {
+t.test('a client that unsubscribes from all with the previous nonce gets nothing', async (t) => {
   const s = story();
   await s.apply([eds('a')]);
   const client = s.connect('sotw');
@@ -52,7 +52,7 @@ t.test('who unsubscribes from all with the nonce before is sent nothing', async 
   t.same(client.got(), []);
 });
 
-t.test('who answers what it has not read is sent nothing more', async (t) => {
+t.test('a client that answers unread responses gets nothing more', async (t) => {
   for (const isRead of [false, true]) {
     const s = story();
     const content = 'x'.repeat(unreadBytesMax / 2);
@@ -81,7 +81,7 @@ t.test('who answers what it has not read is sent nothing more', async (t) => {
   }
 });
 
-t.test('names that a client leaves beside a wildcard are counted until it was told', async (t) => {
+t.test('names that a client leaves next to a wildcard count until it was told', async (t) => {
   const s = story();
   await s.apply([cds('a')]);
   const client = s.connect('delta');

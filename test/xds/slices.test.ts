@@ -34,7 +34,7 @@ function atOnce(parse: () => unknown): unknown {
   }
 }
 
-t.test('a request is read in pieces as it is at once', async (t) => {
+t.test('a request read in slices equals one read at once', async (t) => {
   const steps = { count: 0 };
   let refused = 0;
   for (let seed = 1; seed <= 300; seed += 1) {
@@ -64,7 +64,7 @@ t.test('a request is read in pieces as it is at once', async (t) => {
   t.ok(refused > 50, `${refused} were refused`);
 });
 
-t.test('work that is done at once gives what it ends with', async (t) => {
+t.test('work done at once returns its result', async (t) => {
   fc.assert(
     fc.property(fc.array(fc.nat()), (list) => {
       const seen: number[] = [];

@@ -17,7 +17,7 @@ t.test('a wildcard gets all, and all again when one changes', async (t) => {
   t.same(envoy.got(), ['CDS a b']);
 });
 
-t.test('what does not change content is not sent', async (t) => {
+t.test('unchanged content is not sent', async (t) => {
   const s = story();
   await s.apply([cds('a')]);
   const envoy = s.connect('sotw');
@@ -50,7 +50,7 @@ t.test('named subscriptions get what they name, and then only what changed', asy
   t.same(envoy.got(), ['EDS b'], 'subscribed again');
 });
 
-t.test('the same request again is a re-subscription, and answered', async (t) => {
+t.test('a repeated request is a re-subscription, and answered', async (t) => {
   const s = story();
   await s.apply([eds('a')]);
   const envoy = s.connect('sotw');
@@ -103,7 +103,7 @@ t.test('a NACK keeps the stream and the last good version; the same is not sent 
   t.match(envoy.state('CDS'), { state: 'SYNCED', nack: undefined });
 });
 
-t.test('a change goes before what is offered again, and what is mended ends the refusal', async (t) => {
+t.test('a change goes before a repeated offer, and corrected content ends the refusal', async (t) => {
   const s = story();
   await s.apply([eds('a'), eds('b'), eds('c')]);
   const envoy = s.connect('sotw');
@@ -203,7 +203,7 @@ t.test('a cluster goes only after the route without it was accepted', async (t) 
   ]);
 });
 
-t.test('an answer that never comes holds the other types up for a while only', async (t) => {
+t.test('a missing answer delays the other types for a limited time', async (t) => {
   const s = story();
   await s.apply([cds('a'), rds('r')]);
   const envoy = s.connect('sotw');

@@ -53,7 +53,7 @@ for (const protocol of ['sotw', 'delta'] as const) {
   });
 }
 
-t.test('delta: routes that were left before they are refused hold no cluster', async (t) => {
+t.test('delta: routes unsubscribed before they are refused hold no cluster', async (t) => {
   const { s, envoy, leave, removed } = await refusing('delta');
   leave();
   envoy.nack('RDS', 'no');
@@ -62,7 +62,7 @@ t.test('delta: routes that were left before they are refused hold no cluster', a
   t.ok(await removed());
 });
 
-t.test('delta: of several that may be what was refused, the one that is left is not', async (t) => {
+t.test('delta: of several suspects of a refusal, an unsubscribed one is dropped', async (t) => {
   const s = story();
   await s.apply([eds('a'), eds('b')]);
   const envoy = s.connect('delta');
@@ -75,7 +75,7 @@ t.test('delta: of several that may be what was refused, the one that is left is 
   t.match(envoy.state('EDS'), { state: 'SYNCED', nack: undefined });
 });
 
-t.test('sotw: what was refused of a wildcard is forgotten by who goes on by names', async (t) => {
+t.test('sotw: refusals of a wildcard are forgotten when the client switches to names', async (t) => {
   const s = story();
   await s.apply([cds('a'), cds('b')]);
   const client = s.connect('sotw');
@@ -88,7 +88,7 @@ t.test('sotw: what was refused of a wildcard is forgotten by who goes on by name
   t.match(client.state('CDS'), { state: 'SYNCED', nack: undefined });
 });
 
-t.test('delta: who refuses a response in which nothing was goes on as before', async (t) => {
+t.test('delta: the refusal of an empty response changes nothing', async (t) => {
   const s = story();
   await s.apply([cds('a'), cds('b'), eds('a')]);
   const envoy = s.connect('delta');

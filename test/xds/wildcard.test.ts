@@ -84,7 +84,7 @@ t.test('types without a wildcard: an empty request asks for nothing', async (t) 
   }
 });
 
-t.test('phantom unsubscriptions are passed over', async (t) => {
+t.test('phantom unsubscriptions are ignored', async (t) => {
   const s = story();
   await s.apply([eds('a')]);
   const client = s.connect('delta');
@@ -97,7 +97,7 @@ t.test('phantom unsubscriptions are passed over', async (t) => {
   t.same(client.got(), ['EDS +a']);
 });
 
-t.test('a name that does not exist is remembered, and told once it does', async (t) => {
+t.test('a name that does not exist is remembered, and sent once it does', async (t) => {
   for (const protocol of ['sotw', 'delta'] as const) {
     const s = story();
     await s.apply([eds('a')]);

@@ -71,7 +71,7 @@ t.test('nobody had it: released at once', async (t) => {
   t.strictSame(released(), [{ keys: ['x'], cause: 'acked', forgiven: [] }]);
 });
 
-t.test('a proxy that never confirms is let go at the limit, counted, and logged by name', async (t) => {
+t.test('a proxy that never confirms is given up at the limit, counted, and logged by name', async (t) => {
   const { guard, connect, released, warnings, clock } = setup();
   const [a, b] = [connect('a'), connect('silent')];
   guard.hold(['x'], 5, [a.stream, b.stream]);
@@ -83,7 +83,7 @@ t.test('a proxy that never confirms is let go at the limit, counted, and logged 
   t.match(warnings, [{ nodes: ['silent'], objects: ['x'] }]);
 });
 
-t.test('a proxy that goes owes until it is back and in sync', async (t) => {
+t.test('a disconnected proxy is waited for until it is back and in sync', async (t) => {
   const { guard, connect, released, clock } = setup();
   const a = connect('a');
   a.confirms(4);
@@ -98,7 +98,7 @@ t.test('a proxy that goes owes until it is back and in sync', async (t) => {
   t.strictSame(released(), [{ keys: ['x'], cause: 'acked', forgiven: [] }]);
 });
 
-t.test('a proxy that was away already when the deletion came owes too', async (t) => {
+t.test('a proxy that was away before the deletion is waited for too', async (t) => {
   const { guard, connect, released, clock } = setup();
   const a = connect('a');
   a.confirms(4);
@@ -118,7 +118,7 @@ t.test('a proxy that was away already when the deletion came owes too', async (t
   t.equal(guard.find('z'), undefined, 'a proxy in sync owes what it is asked for, and no more');
 });
 
-t.test('a proxy that does not come back is let go at the limit', async (t) => {
+t.test('a proxy that does not come back is given up at the limit', async (t) => {
   const { guard, connect, released, warnings, clock } = setup();
   const a = connect('a');
   guard.hold(['x'], 5, [a.stream]);
@@ -133,14 +133,14 @@ t.test('a proxy that does not come back is let go at the limit', async (t) => {
   t.equal(guard.find('y'), undefined, 'and is not waited for again');
 });
 
-t.test('one that never had endpoints owes nothing when it goes', async (t) => {
+t.test('a proxy that never had endpoints is not waited for', async (t) => {
   const { guard, connect } = setup();
   connect('bare').leaves();
   guard.hold(['x'], 5, []);
   t.equal(guard.find('x'), undefined);
 });
 
-t.test('a second stream of a proxy takes over what the first owes, which may end late', async (t) => {
+t.test('a second stream of a proxy takes over the debt of the first, which may end late', async (t) => {
   const { guard, connect, released } = setup();
   const old = connect('a');
   old.confirms(4);
@@ -224,7 +224,7 @@ t.test(
   },
 );
 
-t.test('a proxy that somebody else has owes nothing here, unless it is connected here too', async (t) => {
+t.test('a proxy at another control plane is not waited for, unless it is connected here too', async (t) => {
   const { guard, connect, released, clock } = setup();
   const [a, b] = [connect('a'), connect('b')];
   for (const one of [a, b]) one.confirms(1);

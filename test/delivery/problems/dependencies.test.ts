@@ -24,7 +24,7 @@ const groups = new Map(
   ].map(([host = '', namespace = '']) => [`${namespace}/${host}`, { host, entry: entry(namespace, 'HTTP') }]),
 );
 
-t.test('what a sidecar depends on is found as it is resolved elsewhere', async (t) => {
+t.test('dependencies of a sidecar are resolved as everywhere', async (t) => {
   const fine = [
     'checkout.shop',
     'cart',
@@ -36,7 +36,7 @@ t.test('what a sidecar depends on is found as it is resolved elsewhere', async (
   t.same(describeDependencies([sidecar('a', fine), sidecar('b')], groups), []);
 });
 
-t.test('what nobody has is told once, with who wants it', async (t) => {
+t.test('a name that nobody has is reported once, with the nodes', async (t) => {
   t.match(describeDependencies([sidecar('a', ['chekout.shop']), sidecar('b', ['chekout.shop'])], groups), [
     { where: 'a (and 1 more)', message: /^depends on chekout\.shop, .* Did you mean 'checkout\.shop'\?$/ },
   ]);
@@ -70,7 +70,7 @@ t.test('what a gRPC client without a proxy cannot use is told', async (t) => {
   t.match(describeDependencies(client(['no.shop']), some), [{ message: /which no ServiceEntry declares/ }]);
 });
 
-t.test('what a gRPC client dials in vain is told, with what to do', async (t) => {
+t.test('names that a gRPC client dials in vain are reported, with the remedy', async (t) => {
   const some = new Map([
     ['a', { host: 'a.shop', entry: entry('shop', 'GRPC') }],
     ['b', { host: 'b.shop', entry: entry('shop', 'HTTP') }],

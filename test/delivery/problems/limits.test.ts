@@ -18,7 +18,7 @@ const limits = (hasLimits: boolean, ...hosts: string[]) => ({
   unbounded: () => hosts,
 });
 
-t.test('who takes whatever comes, and who is told late', async (t) => {
+t.test('hosts without a limit, and gateways that get limits late', async (t) => {
   t.strictSame(describeLimits([ingress('a')], limits(false)), []);
   t.strictSame(describeLimits([ingress('a', true)], limits(true)), []);
   t.match(describeLimits([ingress('b'), ingress('a'), ingress('c', true)], limits(true)), [

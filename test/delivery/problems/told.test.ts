@@ -53,7 +53,7 @@ t.test('a gateway that listens elsewhere than its Idc says', async (t) => {
   t.same(describeMisplaced([{ node: 'n', scope: ingress(1, 1) }], undefined), []);
 });
 
-t.test('streams that were refused are told, once for each reason, until it is over', async (t) => {
+t.test('refused streams are reported, once per reason, until they end', async (t) => {
   const clock = manualClock();
   const book = new RefusalBook(clock);
   book.note('10.0.0.9:1000', 'x', 'a request has 100 bytes: at most 9 are read');
@@ -80,7 +80,7 @@ t.test('streams that were refused are told, once for each reason, until it is ov
   t.equal(book.list().length, refusedLimits.most);
 });
 
-t.test('what is waited for, in words', async (t) => {
+t.test('the reasons for waiting', async (t) => {
   const sources = [
     { name: 'files', facets: { peers: 'none' as const } },
     { name: 'registrations', facets: { peers: { waitsFor: () => 'its peer' } } },

@@ -48,7 +48,7 @@ function watch(t: Test, watched: () => readonly Watched[]): Reach[] {
   return told;
 }
 
-t.test('what accepts no connection is told, and what does again', async (t) => {
+t.test('an endpoint that accepts no connection is reported, and when it does again', async (t) => {
   const [a, b] = [await listener(t), await listener(t)];
   await Promise.all([a.up(), b.up()]);
   let watched = [a.at, b.at];
@@ -104,7 +104,7 @@ for (const [module, say] of [
   });
 }
 
-t.test('any octet is a word, and so is an end', async (t) => {
+t.test('any byte is a response, and so is a close', async (t) => {
   const ways = {
     answers: [(socket: Socket) => void socket.write('SSH-2.0-x\r\n'), (socket: Socket) => void socket.end()],
     // A kernel does that for a process that has died.
@@ -124,7 +124,7 @@ t.test('any octet is a word, and so is an end', async (t) => {
   t.equal(await askWord({ ...at, say: http2 }, times, systemClock), 'silent');
 });
 
-t.test('who was kept from reading in time does not take the other for silent', async (t) => {
+t.test('a suspended process does not take the peer for silent', async (t) => {
   const { at } = await server(t, 'http2');
   const asked = askWord({ ...at, say: http2 }, { connectMs: 500, answerMs: 200 }, systemClock);
   // The connection opens, the word is written; then this process does nothing, while the answer comes.
@@ -134,7 +134,7 @@ t.test('who was kept from reading in time does not take the other for silent', a
   t.equal(await asked, 'answers');
 });
 
-t.test('what has never answered is logged once it had time to start; what has, at once', async (t) => {
+t.test('an endpoint that never answered is logged after its start time; any other at once', async (t) => {
   const [never, once] = [await listener(t), await listener(t)];
   await once.up();
   let aheadMs = 0;

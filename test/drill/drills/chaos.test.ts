@@ -23,7 +23,7 @@ t.test('a seed gives one scenario, a good one, and another seed another', async 
   t.notSame(of(1, 1), of(2, 1));
 });
 
-t.test('where an instance leaves its registry, nobody of its IDC is struck meanwhile', async (t) => {
+t.test('nothing in an IDC is struck while an instance leaves its registry', async (t) => {
   let leaves = 0;
   for (let seed = 0; seed < 200; seed += 1) {
     const steps = of(seed, 2).spec.steps.map((step) => ({
@@ -117,7 +117,7 @@ t.test(
   },
 );
 
-t.test('what nobody could serve is no violation, and only for as long as that is so', async (t) => {
+t.test('a request that nobody could serve is no violation, only for that time', async (t) => {
   const failure = { status: 503, idc: '', instance: '', error: 'status 503', outcome: 'no-idc' };
   const fails = (due: number) => withSamples(good, (s) => (s.due === due ? failure : undefined));
   const [first] = good.losses;
@@ -138,37 +138,40 @@ t.test('what nobody could serve is no violation, and only for as long as that is
   t.match(violated({ ...fails(16_000), losses: both }), [/^caller-sh-a:1600 failed/], 'long after both');
 });
 
-t.test('who used all tries on several faults may fail, who met one may not', async (t) => {
-  const failure = { status: 503, idc: '', instance: '', error: 'status 503' };
-  const [first] = good.losses;
-  if (!first) throw new Error('no loss');
-  const stopped = {
-    ...first,
-    kind: 'stop' as const,
-    blow: { from: 6000, to: 6001 },
-    struck: ['sh-b/ingress-1'],
-    healed: { from: 8000, to: 8001 },
-    healthyAt: 8001,
-  };
-  const addresses = { ...good.addresses, 'sh-b/ingress-2': ['127.2.0.12:10443'] };
-  const m = (attempts: number, upstream: string) => ({
-    ...withAccess(
-      withSamples(good, (s) => (s.due === 7000 ? failure : undefined)),
-      (line) => {
-        if (line.id !== 'caller-sh-a:700') return undefined;
-        if (line.listener === 'outbound') return { attempts, upstream: '127.1.0.31:8080' };
-        return line.listener === 'sidecar' ? { upstream } : undefined;
-      },
-    ),
-    addresses,
-    losses: [first, stopped],
-  });
-  t.strictSame(violated(m(4, '127.2.0.11:10443')), []);
-  t.match(violated(m(3, '127.2.0.11:10443')), [/failed though/], 'a try was left');
-  t.match(violated(m(4, '127.2.0.12:10443')), [/failed though/], 'one of them was well');
-});
+t.test(
+  'a request that used all tries on several faults may fail, one that met a single fault may not',
+  async (t) => {
+    const failure = { status: 503, idc: '', instance: '', error: 'status 503' };
+    const [first] = good.losses;
+    if (!first) throw new Error('no loss');
+    const stopped = {
+      ...first,
+      kind: 'stop' as const,
+      blow: { from: 6000, to: 6001 },
+      struck: ['sh-b/ingress-1'],
+      healed: { from: 8000, to: 8001 },
+      healthyAt: 8001,
+    };
+    const addresses = { ...good.addresses, 'sh-b/ingress-2': ['127.2.0.12:10443'] };
+    const m = (attempts: number, upstream: string) => ({
+      ...withAccess(
+        withSamples(good, (s) => (s.due === 7000 ? failure : undefined)),
+        (line) => {
+          if (line.id !== 'caller-sh-a:700') return undefined;
+          if (line.listener === 'outbound') return { attempts, upstream: '127.1.0.31:8080' };
+          return line.listener === 'sidecar' ? { upstream } : undefined;
+        },
+      ),
+      addresses,
+      losses: [first, stopped],
+    });
+    t.strictSame(violated(m(4, '127.2.0.11:10443')), []);
+    t.match(violated(m(3, '127.2.0.11:10443')), [/failed though/], 'a try was left');
+    t.match(violated(m(4, '127.2.0.12:10443')), [/failed though/], 'one of them was well');
+  },
+);
 
-t.test('a way that is cut serves nobody, and excuses what was sent over it', async (t) => {
+t.test('a cut link serves nobody, and excuses requests sent over it', async (t) => {
   const failure = { status: 503, idc: '', instance: '', error: 'status 503' };
   const nothing = { workMs: 0, bodyBytes: 0, answerBytes: 0, pieces: 0, everyMs: 0 };
   const call = { shape: 'POST', kind: 'http', method: 'POST', ...nothing } as const;

@@ -127,20 +127,23 @@ t.test('on a machine too busy to judge, who is late is not judged, and who fails
   t.equal(timedOf(changeSamples(measured(), some, { status: 503 })), false);
 });
 
-t.test('with losses the rest bears less, and what they had in work may fail', async (t) => {
-  const loss = { claim: '', moment: { from: 15_000, to: 15_000 }, struck: ['sh-b/checkout-1'] };
-  const good = measured();
-  const lossy = builtIn('overload-both').spec.bounds.overload;
-  const rows = judgeRows(
-    { ...good, faults: [...good.faults, loss], ejectedInOverload: 3 },
-    { overload: lossy },
-    [],
-  );
-  t.strictSame(
-    rows.filter(({ ok, id }) => !ok && ownRows.includes(id)),
-    [],
-  );
-});
+t.test(
+  'with losses the remaining capacity is smaller, and requests in progress at lost instances may fail',
+  async (t) => {
+    const loss = { claim: '', moment: { from: 15_000, to: 15_000 }, struck: ['sh-b/checkout-1'] };
+    const good = measured();
+    const lossy = builtIn('overload-both').spec.bounds.overload;
+    const rows = judgeRows(
+      { ...good, faults: [...good.faults, loss], ejectedInOverload: 3 },
+      { overload: lossy },
+      [],
+    );
+    t.strictSame(
+      rows.filter(({ ok, id }) => !ok && ownRows.includes(id)),
+      [],
+    );
+  },
+);
 
 t.test('a control that proves nothing', async (t) => {
   const against = (m: ScenarioMeasurement) => (control ? judgeControl(m, verdictOf(rowsOf(m)), control) : []);

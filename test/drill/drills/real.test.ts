@@ -103,7 +103,7 @@ t.test('a fault that strikes nothing fails', async (t) => {
   t.strictSame(missed({ ...good, faults: [{ ...kill, healthyAt: Number.NaN }, ...rest] }), ['kill-again']);
 });
 
-t.test('what may be replayed must be served, in each fault', async (t) => {
+t.test('requests that may be retried must be served, in each fault', async (t) => {
   for (const { kind, blow } of good.faults) {
     const slow = good.samples.find(
       (s) => s.call?.shape === 'GET, slow' && s.due < blow.from && s.end > blow.to,
@@ -137,7 +137,7 @@ t.test('a POST may fail where it was sent to what died, and nowhere else', async
   t.strictSame(missed(changed(healed, failure)), ['kill-failed'], 'healing is no excuse');
 });
 
-t.test('what dies is told within 5 s', async (t) => {
+t.test('clients learn of a failure within 5 s', async (t) => {
   for (const { kind, blow } of good.faults) {
     const post = good.samples.find(
       (s) => s.call?.shape === 'POST' && s.due < blow.from && s.end > blow.from && s.error !== '',

@@ -44,7 +44,7 @@ t.test('the wall clock of one process is stepped, ahead and back; its monotonic 
   t.ok(later > monotonic && later - monotonic < 60_000, 'lengths are as long as they were');
 });
 
-t.test('a process whose clock nobody can step is told', async (t) => {
+t.test('a process whose clock cannot be stepped is reported', async (t) => {
   const stop = new AbortController();
   const asked = stepClock(join(t.testdir(), 'nobody'), 5, stop.signal);
   stop.abort(new Error('given up'));

@@ -92,7 +92,7 @@ t.test(
   },
 );
 
-t.test('who is not root is told so, and what is needed, whatever capabilities it has', async (t) => {
+t.test('without root the error says what is needed', async (t) => {
   t.throws(() => checkNamespaces('never-made', 1000), {
     code: 'unsupported',
     message: /^This user may not make network namespaces\. .* needs Linux, root and `ip`/,

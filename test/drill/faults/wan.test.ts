@@ -22,7 +22,7 @@ function whyNot(): string | false {
   }
 }
 
-t.test('what is missing is said in words', async (t) => {
+t.test('missing prerequisites are reported', async (t) => {
   t.throws(() => checkWan('/dev/net/none'), {
     message: /There is no \/dev\/net\/none\. .*needs Linux with \/dev\/net\/tun/,
   });

@@ -58,7 +58,7 @@ t.test('a request that failed fails the drill on any machine', async (t) => {
   t.match(sumOf(both), /^Failed: 1 of/);
 });
 
-t.test('who was never served is missed on any machine', async (t) => {
+t.test('a time that never came is missed on any machine', async (t) => {
   const nobody = withSamples(good, ({ due }) =>
     due >= 5000 && due < 10_000 ? { sent: due + 80, status: 503, error: 'status 503' } : undefined,
   );

@@ -70,7 +70,7 @@ t.test('the last request that the outage delayed, measured from the fault', asyn
   t.match(measuredOf(delayed(8010), 'last-slow'), /^3\.01 s/);
 });
 
-t.test('a hiccup of the machine is no symptom of the outage, but it is told', async (t) => {
+t.test('a single slow request does not count as outage, but is reported', async (t) => {
   const m = withSamples(good, (s) => (s.due === 9000 ? { end: s.due + 50 } : undefined));
   t.same(missed(m), []);
   t.match(measuredOf(m, 'last-slow'), /whatever the cause: 11, the last after 4\.00 s/);
@@ -94,7 +94,7 @@ t.test('after a second blow the clock starts again', async (t) => {
   t.same(missed({ ...delayed(9000), faults }), []);
 });
 
-t.test('what was under way when a blow fell was delayed by that one', async (t) => {
+t.test('requests in flight at a fault count as delayed by that fault', async (t) => {
   const faults = [
     ...good.faults,
     { claim: 'kill -9 of gateways', moment: { from: 8020, to: 8025 }, struck: [] },
@@ -177,7 +177,7 @@ t.test('isolation and headers that reached an application', async (t) => {
   t.same(missed({ ...good, entries }), ['no-leaked-headers']);
 });
 
-t.test('nothing measured is nothing kept', async (t) => {
+t.test('a bound without a measurement is missed', async (t) => {
   const nothing = { ...good, samples: [], access: [], entries: new Map(), counters: [] };
   for (const id of ['success-rate', 'outage-p99', 'outage-p50', 'failback', 'tries']) {
     t.ok(missed(nothing).includes(id), id);
@@ -252,7 +252,7 @@ t.test('the p99 of recovery, from healing on', async (t) => {
   t.same(missed(slow(15_000, 15_060)), [], 'steady again');
 });
 
-t.test('a load of which nobody was served hides behind no other', async (t) => {
+t.test('a load that is never served is not hidden by others', async (t) => {
   const facts = good.streams[0] as Measurement['streams'][number];
   const edge = good.samples
     .filter((s) => s.due >= 5000 && s.due < 5500)

@@ -48,7 +48,7 @@ t.test(
   },
 );
 
-t.test('after a restart only later lines are held to the counters, but all are read', async (t) => {
+t.test('after a restart only later lines are compared with the counters, but all are read', async (t) => {
   const file = join(t.testdir(), 'access.jsonl');
   writeFileSync(file, line({}) + line({ drill_id: 'x:2', path: '/ü' }));
   const mark = statSync(file).size;

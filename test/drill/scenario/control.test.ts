@@ -57,7 +57,7 @@ t.test('a world that was broken before the blow proves nothing', async (t) => {
   t.match(against(unprotected(() => true)), [/^before the outage only 0 %/]);
 });
 
-t.test('nobody in the other IDC may have served, whatever the gateways say', async (t) => {
+t.test('no instance of the other IDC may have served, whatever the gateways log', async (t) => {
   const m = unprotected();
   const entry = { at: 6000, id: 'caller-sh-a:600', method: 'GET', path: '/', leaked: [] };
   t.match(against({ ...m, entries: new Map([...m.entries, ['sh-b/checkout-1', [entry]]]) }), [
@@ -75,7 +75,7 @@ t.test('of rows in a list one must be missed', async (t) => {
   t.match(judgeControl(good, judge(good), control), [/^Requests that succeed/, /^Most tries/]);
 });
 
-t.test('what is off may be needed before anything is broken', async (t) => {
+t.test('a protection that is off may be needed even before the fault', async (t) => {
   const m = unprotected(() => true);
   const control = { off: 'all', proves: 'it', misses: ['success-rate'] };
   t.match(judgeControl(m, judge(m), control), [/^before the outage only 0 %/]);

@@ -18,7 +18,7 @@ function served(m: Measurement, name: string, at: number): Measurement {
   return { ...m, entries: new Map([...m.entries, [name, [...(m.entries.get(name) ?? []), entry]]]) };
 }
 
-t.test('what was struck is silent until healing', async (t) => {
+t.test('struck parts are silent until healing', async (t) => {
   t.same(missed(good), []);
   t.same(missed(served(good, 'sh-a/checkout-1', 6000)), ['struck-instances-silent']);
   t.same(missed(served(good, 'sh-a/checkout-1', 9999)), ['struck-instances-silent']);
@@ -42,7 +42,7 @@ t.test('a fault that does nothing does not pass', async (t) => {
   t.same(missed(spared), ['struck-instances-silent'], 'an instance of sh-a that nobody struck');
 });
 
-t.test('under way at the blow, or answered by a stopped process that goes on, is neither', async (t) => {
+t.test('requests in flight at the fault, or answered after SIGCONT, do not count', async (t) => {
   t.same(missed(served(good, 'sh-a/checkout-1', blow.moment.to + 249)), []);
   t.same(missed(served(good, 'sh-a/checkout-1', good.healed.from)), []);
   const late = { idc: 'sh-a', instance: 'sh-a/checkout-1', end: good.healed.from + 5 };

@@ -97,7 +97,7 @@ t.test(
   },
 );
 
-t.test('what cannot run is told: skipped without namespaces, a failure without an Envoy', async (t) => {
+t.test('drills that cannot run: skipped without namespaces, failed without an Envoy', async (t) => {
   const { PATH, ENVOY_BIN } = process.env;
   t.teardown(() => {
     process.env.PATH = PATH;

@@ -49,7 +49,7 @@ t.test('no settings, and lists of none', async (t) => {
   t.strictSame(trafficFromAnnotations(entry({ 'isthmus.dev/timeout': '0' })), { timeoutMs: 0 });
 });
 
-t.test('what is faulty is named and left out, the rest is read', async (t) => {
+t.test('faulty annotations are named and ignored, the rest is read', async (t) => {
   const { traffic, faults } = parseTrafficAnnotations({
     'isthmus.dev/timeout': 'x',
     'isthmus.dev/retries': '1',

@@ -18,7 +18,7 @@ t.test('durations as Istio writes them', async (t) => {
   for (const [text, ms] of good) t.equal(parseDurationMs(text), ms, text);
 });
 
-t.test('what is no duration', async (t) => {
+t.test('invalid durations', async (t) => {
   for (const text of ['', '3', '-1s', '1 s', 's', '1d', '1S', '1e3s', '87601h', '1s ', 'Infinity']) {
     t.equal(parseDurationMs(text), undefined, text);
   }

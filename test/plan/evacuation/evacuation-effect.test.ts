@@ -60,7 +60,7 @@ t.test('clients are sent elsewhere where every Group of the IDC leaves it', asyn
   t.equal(away(['web.shop'], 4, [lone]), true, 'one that has nobody here loses nothing');
 });
 
-t.test('who leaves, who stays, and why', async (t) => {
+t.test('which Groups leave, which stay, and why', async (t) => {
   t.strictSame(effect().leave, [{ host: 'web.shop', to: 'sh-b' }]);
   t.strictSame(effect().stay, [
     { host: 'lone.shop', why: 'alone' },

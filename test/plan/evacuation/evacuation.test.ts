@@ -85,7 +85,7 @@ t.test('to the other IDCs it is the last of all, by order and by weight', async 
   t.strictSame(order(weighted.plan('a.shop')), ['sh-b 0', 'sh-a 1']);
 });
 
-t.test('where nobody else is left nobody leaves', async (t) => {
+t.test('without another IDC no request leaves', async (t) => {
   const lone = mesh('sh-a', evacuation('e')).plan('lone.shop');
   t.equal(lone.homeShare, undefined, 'no DR group');
   t.equal(lastResorts(lone), 0);

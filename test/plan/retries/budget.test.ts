@@ -1,7 +1,7 @@
 import t from 'tap';
 import { planRetryBudget } from '../../../src/plan/retries/budget.ts';
 
-t.test('a minimum that covers what an outage breaks at one moment', async (t) => {
+t.test('the minimum covers the requests that an outage breaks at one moment', async (t) => {
   t.equal(planRetryBudget({}), undefined);
   const min = (traffic: Parameters<typeof planRetryBudget>[0]) => planRetryBudget(traffic)?.min;
   t.strictSame(planRetryBudget({ retryBudget: { requestsPerSecond: 1 } }), { sharePercent: 20, min: 50 });

@@ -53,7 +53,7 @@ async function started(t: Test, file: string, peers: readonly EvacuationPeer[] =
   return { source, told, problems, stop: () => stop.abort() };
 }
 
-t.test('what is put is told, replaced, ended, and there after a restart', async (t) => {
+t.test('an evacuation is announced, replaced, ended, and survives a restart', async (t) => {
   const file = join(t.testdir(), 'deep', 'evacuations.json');
   const one = await started(t, file);
   await one.source.put('e', spec({ percent: 10 }));
@@ -72,7 +72,7 @@ t.test('what is put is told, replaced, ended, and there after a restart', async 
   await t.rejects(one.source.put('g', spec()), { code: 'unavailable' }, 'a closed one takes nothing');
 });
 
-t.test('what is wrong is refused, and changes nothing', async (t) => {
+t.test('an invalid evacuation is refused, and changes nothing', async (t) => {
   const file = join(t.testdir(), 'evacuations.json');
   const { source, told } = await started(t, file);
   await t.rejects(source.put('e', { idc: 'sh-a' }), {
@@ -84,7 +84,7 @@ t.test('what is wrong is refused, and changes nothing', async (t) => {
   t.notOk(existsSync(file));
 });
 
-t.test('names are bounded, and what stands can be changed and ended all the same', async (t) => {
+t.test('the number of names is limited, and existing ones can still be changed and ended', async (t) => {
   const file = join(t.testdir(), 'evacuations.json');
   const ended = (i: number) => ({ name: `e${i}`, edit: 1, until: clock.wall() + 60_000, spec: null });
   writeFileSync(file, JSON.stringify(Array.from({ length: 1_000 }, (_, i) => ended(i))));
@@ -97,14 +97,14 @@ t.test('names are bounded, and what stands can be changed and ended all the same
   t.equal(await source.end('e7'), true);
 });
 
-t.test('a path that cannot be written refuses, and what stood stands', async (t) => {
+t.test('a failed write is refused, and the existing evacuations stay', async (t) => {
   const file = join(t.testdir({ taken: 'a file' }), 'taken', 'evacuations.json');
   const { source, told } = await started(t, file);
   await t.rejects(source.put('e', spec()), { code: 'unavailable', message: /cannot be written/ });
   t.strictSame(told, ['synced']);
 });
 
-t.test('a damaged file is told of, and the rest goes on', async (t) => {
+t.test('a damaged file is reported, and the rest continues', async (t) => {
   const file = join(t.testdir({ 'evacuations.json': '[{' }), 'evacuations.json');
   const { source, told, problems } = await started(t, file);
   t.match(problems, [{ severity: 'error', where: file, message: /cannot be read .* ask again/ }]);
@@ -166,7 +166,7 @@ t.test('control planes whose clocks are ten minutes apart agree, whoever puts an
   t.strictSame(untold(behind.source.records()), untold(ahead.source.records()));
 });
 
-t.test('what is left of an evacuation is the same by clocks that are ten minutes apart', async (t) => {
+t.test('the remaining time is the same by clocks that are ten minutes apart', async (t) => {
   const put = { name: 'e', edit: 7, by: 'x', until: 61_000, spec: spec({ expires: timeAt(61_000) }) };
   const said = JSON.parse(JSON.stringify({ ...put, at: 1_000 }));
   t.strictSame(readTold([said], 601_000.5), [
@@ -199,7 +199,7 @@ t.test('one that is renewed at a control plane is in force at one whose clock is
   await ahead.source.renew('e', 60_000);
 });
 
-t.test('of two edits at once all take the same', async (t) => {
+t.test('all control planes choose the same of two concurrent edits', async (t) => {
   const at = { name: 'e', edit: 7, until: 9 };
   const [x, y] = [
     { ...at, by: 'x', spec: null },
@@ -211,7 +211,7 @@ t.test('of two edits at once all take the same', async (t) => {
   t.notOk(isNewer({ ...x, until: 10 }, x), 'one whose times are of another clock is the same');
 });
 
-t.test('what a peer tells and nobody can read is left out', async (t) => {
+t.test('unreadable records of a peer are left out', async (t) => {
   t.strictSame(readRecords('nothing'), []);
   const good = { name: 'e', edit: 1, by: '', until: 2, spec: spec() };
   t.strictSame(
@@ -222,7 +222,7 @@ t.test('what a peer tells and nobody can read is left out', async (t) => {
   t.strictSame(readRecords([old]), [good], 'of an earlier version');
 });
 
-t.test('records are forgotten once no older one can count', async (t) => {
+t.test('records are forgotten once no older one can win', async (t) => {
   const clock = manualClock();
   const until = clock.wall() + 1_000;
   const file = join(t.testdir(), 'e.json');
@@ -244,7 +244,7 @@ t.test('records are forgotten once no older one can count', async (t) => {
   );
 });
 
-t.test('what is in force is renewed, and what has ended does not come back', async (t) => {
+t.test('an evacuation in force is renewed, and an ended one does not come back', async (t) => {
   const { source, told } = await started(t, join(t.testdir(), 'evacuations.json'));
   const record = () => source.records().find(({ name }) => name === 'e');
   await t.rejects(source.renew('e', 1_000), { code: 'not-found', message: /evacuation e is not in force/ });

@@ -88,7 +88,7 @@ t.test('losing ten objects and more than half at once is held, ten of forty are 
   t.equal(deletions(seen).length, 10);
 });
 
-t.test('what the operator confirms is deleted', async (t) => {
+t.test('a confirmed loss is deleted', async (t) => {
   const folder = new TestFolder(t);
   folder.write('mesh.yaml', objects(names(3)));
   const { seen, source } = await startSource(t, folder.path);
@@ -148,7 +148,7 @@ t.test('a folder that is deleted with all in it deletes nothing', async (t) => {
   await seen.until('the confirmed deletion', () => deletions(seen).length === 1);
 });
 
-t.test('another, empty folder in its place deletes nothing: so looks a lost mount', async (t) => {
+t.test('an empty folder in its place, as after a lost mount, deletes nothing', async (t) => {
   const folder = new TestFolder(t);
   folder.write('mesh.yaml', objects(['w-0']));
   const link = join(folder.path, '..', 'link');
@@ -212,7 +212,7 @@ t.test('an object goes though its file holds other kinds, and others with faults
   t.same(seen.state().has('WorkloadEntry/shop/w-1'), true, 'what is faulty stays as it was');
 });
 
-t.test('what an unreadable document may be is held, and told; the rest goes', async (t) => {
+t.test('objects that an unreadable document may contain are held, and reported; the rest goes', async (t) => {
   const folder = new TestFolder(t);
   const good = (...names: string[]) => names.map((name) => toYaml(workload(name))).join('---\n');
   folder.write('mesh.yaml', good('w-0', 'w-1', 'w-2', 'w-3'));

@@ -17,7 +17,7 @@ import { toYaml, workload } from '../objects.ts';
 
 const w1 = '+WorkloadEntry/shop/w-1';
 
-t.test('a pipe with the name of a file is told, and stops nothing', async (t) => {
+t.test('a pipe with the name of a file is reported, and blocks nothing', async (t) => {
   const folder = new TestFolder(t);
   folder.write('mesh.yaml', toYaml(workload('w-1')));
   const { seen } = await startSource(t, folder.path);
@@ -79,7 +79,7 @@ t.test('a file of many objects does not stop the event loop while it is read', a
   t.ok(longestMs < allMs / 4, `${longestMs} of ${allMs} ms`);
 });
 
-t.test('what would stop it in one document is refused in words', async (t) => {
+t.test('a document that would block it is refused with a reason', async (t) => {
   const folder = new TestFolder(t);
   folder.write('mesh.yaml', toYaml(workload('w-1')));
   const { seen } = await startSource(t, folder.path);
@@ -123,7 +123,7 @@ spec:
   t.match(entries[0]?.object, { spec: { labels: { app: 'checkout', tier: '1' } } });
 });
 
-t.test('a text that is nested too deeply is told with its file, and stops nothing', async (t) => {
+t.test('text that is nested too deeply is reported with its file, and blocks nothing', async (t) => {
   const folder = new TestFolder(t);
   folder.write('mesh.yaml', toYaml(workload('w-1')));
   const nested = (depth: number) => `a: ${'['.repeat(depth)}${']'.repeat(depth)}\n`;
@@ -140,7 +140,7 @@ t.test('a text that is nested too deeply is told with its file, and stops nothin
   await seen.until('a change elsewhere', () => seen.count(w1) === 2);
 });
 
-t.test('a pipe in the folder of --state is told, and not waited for', { timeout: 20_000 }, async (t) => {
+t.test('a pipe in the folder of --state is reported, and not waited for', { timeout: 20_000 }, async (t) => {
   const dir = t.testdir();
   const pipe = (name: string) => {
     execFileSync('mkfifo', [join(dir, name)]);

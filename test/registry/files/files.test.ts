@@ -11,7 +11,7 @@ import { Recorder } from '../recorder.ts';
 
 const w1 = '+WorkloadEntry/shop/w-1';
 
-t.test('a folder that is missing, or is no folder, is said before anything else', async (t) => {
+t.test('a missing folder, or a file in its place, is reported first', async (t) => {
   const folder = new TestFolder(t);
   folder.write('file', 'text');
   for (const [name, code, words] of [
@@ -71,7 +71,7 @@ t.test('new folders are read, and the files that are there before they are watch
   await seen.until('the JSON', () => seen.count('+WorkloadEntry/shop/w-3') === 1);
 });
 
-t.test('what is no YAML, hidden or an editor’s is not read', async (t) => {
+t.test('files that are not YAML, hidden or an editor’s are not read', async (t) => {
   const folder = new TestFolder(t);
   for (const name of [
     '.hidden.yaml',
@@ -104,7 +104,7 @@ t.test('a ConfigMap’s swap of ..data is one change', async (t) => {
   t.strictSame(seen.log().slice(3), [w1]);
 });
 
-t.test('what the system gives no event for is found by the rescan', async (t) => {
+t.test('changes without an event are found by the rescan', async (t) => {
   const folder = new TestFolder(t);
   const outside = join(folder.path, '..', 'outside.yaml');
   writeFileSync(outside, toYaml(workload('w-1')));
@@ -243,7 +243,7 @@ t.test('a DrGroup waits for the Idcs that it names', async (t) => {
   t.equal(seen.count('-DrGroup//g'), 0, 'the last good version stays');
 });
 
-t.test('after the source was stopped nothing is watched', async (t) => {
+t.test('a stopped source watches nothing', async (t) => {
   const folder = new TestFolder(t);
   const { stop } = await startSource(t, folder.path);
   t.ok(process.getActiveResourcesInfo().includes('FSEventWrap'));

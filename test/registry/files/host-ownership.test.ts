@@ -20,11 +20,11 @@ function resolve(candidates: Record<string, string[]>, inForce: Record<string, s
   );
 }
 
-t.test('the first gets what nobody has', async (t) => {
+t.test('a free host goes to the first', async (t) => {
   t.strictSame(resolve({ a: ['x'], b: ['x'], c: ['y'] }), ['b: x of a']);
 });
 
-t.test('who has it keeps it, wherever it stands in the order', async (t) => {
+t.test('the owner of a host keeps it, whatever the order', async (t) => {
   t.strictSame(resolve({ a: ['x'] }, { b: ['x'] }), ['a: x of b']);
   t.strictSame(resolve({ a: ['x'], b: ['x', 'z'] }, { b: ['x'] }), ['a: x of b']);
 });
@@ -34,11 +34,11 @@ t.test('swaps and chains within one call', async (t) => {
   t.strictSame(resolve({ a: ['y'], b: ['z'], c: ['x'] }, { a: ['x'], b: ['y'], c: ['z'] }), []);
 });
 
-t.test('all or nothing: what a rejected object wanted is free for others', async (t) => {
+t.test('all or nothing: hosts of a rejected object are free for others', async (t) => {
   t.strictSame(resolve({ a: ['x', 'y'], b: ['x'] }, { c: ['y'] }), ['a: y of c']);
 });
 
-t.test('what a rejected object has in force is not given away', async (t) => {
+t.test('hosts of a rejected object in force are not given away', async (t) => {
   // a may not have y, so it keeps x, which b was about to get.
   t.strictSame(resolve({ b: ['x'], a: ['y'] }, { a: ['x'], c: ['y'] }), ['a: y of c', 'b: x of a']);
 });

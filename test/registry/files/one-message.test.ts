@@ -56,7 +56,7 @@ const texts = (file: string, text: string | Buffer): [string, string | Buffer][]
 const shown = (list: readonly Finding[]) =>
   list.map(({ where, path, message }) => `${where} ${path} ${message}`);
 
-t.test('nothing is wrong without one', async (t) => {
+t.test('every fault has a message', async (t) => {
   const folder = new TestFolder(t);
   for (const [name, object] of Object.entries(good)) folder.write(`${name}.yaml`, toYaml(object));
   t.strictSame(shown((await checkFolder(folder.path)).problems), []);

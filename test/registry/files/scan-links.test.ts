@@ -20,7 +20,7 @@ t.test('folders that link to each other are found by every way', async (t) => {
   t.equal(files.size, 5);
 });
 
-t.test('eight of them, which are a hundred thousand ways, end in words', async (t) => {
+t.test('eight of them, with a hundred thousand paths, are reported', async (t) => {
   const root = t.testdir();
   tangle(root, 8);
   await t.rejects(scanFolder(root), /more than 10000 folders.*lead to each other/);

@@ -28,7 +28,7 @@ t.test('directives, byte order mark and Windows line ends', async (t) => {
   ]);
 });
 
-t.test('what is no YAML is told with its place', async (t) => {
+t.test('text that is not YAML is reported with its position', async (t) => {
   const cases: readonly [string, RegExp, number, number][] = [
     ['a: 1\nb: [1, 2\nc: 3\n', /flow collection|missed comma|unexpected/, 3, 1],
     ['a: 1\na: 2\n', /duplicated mapping key/, 2, 1],

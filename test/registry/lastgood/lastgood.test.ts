@@ -92,7 +92,7 @@ for (const [what, break_] of Object.entries(breakIt)) {
   });
 }
 
-t.test('what was deleted while the control plane was down goes; what is new comes', async (t) => {
+t.test('objects deleted while the control plane was down go; new ones appear', async (t) => {
   const w = world(t);
   await w.leaveState();
   w.config.write(
@@ -137,7 +137,7 @@ t.test(
   },
 );
 
-t.test('a state that is not whole is refused in words, set aside, and never half-used', async (t) => {
+t.test('an incomplete state is refused with a reason, set aside, and never partly used', async (t) => {
   const w = world(t);
   await w.leaveState();
   w.config.remove('');
@@ -191,7 +191,7 @@ t.test('it is written when something changed, and marked when nothing did', asyn
   t.pass('written');
 });
 
-t.test('a disk that does not take it: said, and what was there stays', async (t) => {
+t.test('a failed write is reported, and the previous state stays', async (t) => {
   const w = world(t);
   await w.leaveState();
   const before = readFileSync(w.file);
@@ -203,7 +203,7 @@ t.test('a disk that does not take it: said, and what was there stays', async (t)
   t.same(readFileSync(`${w.file}.kept`), before);
 });
 
-t.test('what is gone is released by the source as it was opened last', async (t) => {
+t.test('deleted objects are released by the source that was opened last', async (t) => {
   const w = world(t);
   await w.leaveState();
   const released: string[] = [];
@@ -251,7 +251,7 @@ t.test('a source without a guard of its own is guarded while it runs', async (t)
   t.same(seen.errors(), []);
 });
 
-t.test('a loss that nobody confirms goes after a stated time, but never the last instance', async (t) => {
+t.test('an unconfirmed loss takes effect after a time, but never of the last instance', async (t) => {
   const raw = createRawSource([idc('sh-a'), ...instances]);
   const loss = { ...lastGoodTiming.loss, heldMsMax: 30 };
   const guarded = keepLastGood({ open: () => raw, idc: 'sh-a', clock }, { loss });

@@ -50,7 +50,7 @@ t.test('a deletion waits until nothing more goes missing, but not for ever', asy
   t.equal(removedAt, lossRule.settleMsMax);
 });
 
-t.test('deletions of the last while count as one', async (t) => {
+t.test('deletions within the window count together', async (t) => {
   const guard = createLossGuard(lossRule);
   const remove = (now: number, missing: number, inForce: number) => {
     guard.decide(state(now, missing, inForce));
@@ -75,7 +75,7 @@ t.test('a stray file in an emptied folder does not let the rest go', async (t) =
   t.equal(guard.decide(state(100 + 10 * lossRule.windowMs, 5, 6)).held, true);
 });
 
-t.test('what is left after most came back goes after the window', async (t) => {
+t.test('the rest after most came back goes after the window', async (t) => {
   const guard = createLossGuard(lossRule);
   guard.decide(state(0, 20, 20));
   t.equal(guard.decide(state(50, 20, 20)).held, true);
@@ -83,7 +83,7 @@ t.test('what is left after most came back goes after the window', async (t) => {
   t.equal(guard.decide(state(1000 + lossRule.windowMs, 2, 20)).remove.size, 2);
 });
 
-t.test('a confirmation is for what is missing then, and for once', async (t) => {
+t.test('a confirmation covers what is missing at that time, once', async (t) => {
   const guard = createLossGuard(lossRule);
   guard.decide(state(0, 20, 20));
   guard.decide(state(50, 20, 20));
@@ -94,7 +94,7 @@ t.test('a confirmation is for what is missing then, and for once', async (t) => 
   t.equal(guard.decide(state(150, 20, 20)).held, true);
 });
 
-t.test('what comes back in time was never gone', async (t) => {
+t.test('an object that comes back in time was never deleted', async (t) => {
   const guard = createLossGuard(lossRule);
   guard.decide(state(0, 1, 20));
   t.match(guard.decide(state(49, 0, 20)), { held: false });

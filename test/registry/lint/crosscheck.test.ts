@@ -224,7 +224,7 @@ t.test('an edge port that is also a port of a host', async (t) => {
   );
 });
 
-t.test('an edge that believes everybody', async (t) => {
+t.test('an edge that trusts every client', async (t) => {
   const edge = (policy: object): RawObject => ({
     ...idc('sh-a'),
     spec: { ...idc('sh-a').spec, edge: policy },

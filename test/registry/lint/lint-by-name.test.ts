@@ -22,7 +22,7 @@ const http = 'ports: [{number: 80, name: http, protocol: HTTP}]';
 const both =
   'ports: [{number: 80, name: http, protocol: HTTP}, {number: 443, name: tls, protocol: TLS}, {number: 3306, name: db, protocol: TCP}]';
 
-t.test('what is not served is told, and nothing else', async (t) => {
+t.test('only hosts that are not served are reported', async (t) => {
   t.same(entry('www.wiki.test', http).told, [], 'HTTP is served');
   t.same(entry('*.wiki.test', `resolution: DYNAMIC_DNS, ${http}`).told, []);
   const full = entry('www.wiki.test', both).told;
@@ -40,7 +40,7 @@ t.test('what is not served is told, and nothing else', async (t) => {
   ]);
 });
 
-t.test('TLS that no proxy would speak is told', async (t) => {
+t.test('TLS settings without effect are reported', async (t) => {
   const lint = (of: MeshObject, host: string, policy: string) => {
     const rule = read(`
 apiVersion: networking.istio.io/v1

@@ -89,7 +89,7 @@ t.test('what annotations and a DR group say together is told once, at the annota
   t.equal(told(annotated({ 'isthmus.dev/timeout': '9s' }), group({ hedge: true, retries: 0 })).length, 1);
 });
 
-t.test('health that nobody is asked for', async (t) => {
+t.test('health settings without effect', async (t) => {
   const often = annotated({ 'isthmus.dev/health-interval': '1s' });
   t.match(told(often), [
     /^s metadata\.annotations\["isthmus\.dev\/health-interval"\]: has no effect: nothing says how/,

@@ -91,7 +91,7 @@ t.test('a single address may be written as a prefix', async (t) => {
   ]);
 });
 
-t.test('what has no listener takes no port from others', async (t) => {
+t.test('a host without a listener takes no port from others', async (t) => {
   const ports = [{ number: 3309, name: 'tcp', protocol: 'TCP' }];
   const none = service('adb', 'adb.example', { ports, resolution: 'NONE', workloadSelector: undefined });
   const inline = endpoints({ address: '10.0.0.1', ports: { tcp: 9000 }, locality: 'sh-a/z1' });

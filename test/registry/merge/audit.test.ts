@@ -48,7 +48,7 @@ function compared(...sources: RawSource[]) {
   return { index, reconciler, compare, looks };
 }
 
-t.test('what stays different is repaired; what is on its way is not', async (t) => {
+t.test('a lasting difference is repaired; one in progress is not', async (t) => {
   const raw = createRawSource([idc('sh-a'), service('s', 'a.example'), workload('a'), workload('b')]);
   const { index, reconciler, compare } = compared(raw);
   t.same(await compare(), []);

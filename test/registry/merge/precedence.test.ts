@@ -41,7 +41,7 @@ t.test('the first source counts, whichever was first to say it; the other takes 
   t.strictSame(words(precedence.admit(1, [drop('a')])), ['-a']);
 });
 
-t.test('the one that waits may go without anybody noticing', async (t) => {
+t.test('the waiting duplicate may go without an event', async (t) => {
   const precedence = createPrecedence(['files', 'registrations']);
   precedence.admit(0, [put('a', 'first')]);
   precedence.admit(1, [put('a', 'second')]);

@@ -33,7 +33,7 @@ t.test('the way home of a DrGroup', async (t) => {
   }
 });
 
-t.test('one that nothing can come of is told', async (t) => {
+t.test('a failback without effect is reported', async (t) => {
   const folder = new TestFolder(t);
   const told = async (spec: object, annotations: object = {}, own: Record<string, unknown> = {}) => {
     const entry = service('s', 'a.example', own);

@@ -6,7 +6,7 @@ const problemsOf = async (text: string) =>
     ({ severity, where, message }) => `${where}: ${severity}: ${message}`,
   );
 
-t.test('what files hold beside objects is told once, and no fault', async (t) => {
+t.test('content other than objects is reported once, and no fault', async (t) => {
   const text = `
 apiVersion: v1
 kind: Namespace
@@ -29,7 +29,7 @@ resources: [a.yaml]
   ]);
 });
 
-t.test('what may be meant for Isthmus is a fault, and one', async (t) => {
+t.test('a misspelled kind is one fault', async (t) => {
   t.match(await problemsOf('apiVersion: v1\nkind: ServiceEntri\n'), [/Did you mean 'ServiceEntry'\?$/]);
   t.match(await problemsOf('apiVersion: networking.istio.io/v1\nkind: Anything\n'), [
     /is not a kind that Isthmus knows/,

@@ -227,7 +227,7 @@ t.test('all faults are told at once', async (t) => {
   t.equal(errors.length, 6, errors.join('\n'));
 });
 
-t.test('a label cannot reach into objects', async (t) => {
+t.test('a label cannot access an object’s prototype', async (t) => {
   const labels = JSON.parse('{"__proto__": "x"}');
   t.match(read(workload('w', { labels })).errors, [/^spec.labels.__proto__: is not a label key/]);
 });

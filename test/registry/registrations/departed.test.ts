@@ -16,7 +16,7 @@ function opened(fails = () => false) {
   return { clock, book, forgotten };
 }
 
-t.test('a life that has gone is remembered for ten minutes, or as long as its lease and a minute', (t) => {
+t.test('a former generation is remembered for ten minutes, or its lease and a minute', (t) => {
   const { clock, book, forgotten } = opened();
   book.note('short', 15_000);
   book.note('long', 3_600_000);
@@ -29,7 +29,7 @@ t.test('a life that has gone is remembered for ten minutes, or as long as its le
   t.end();
 });
 
-t.test('a name that comes and goes is remembered as of when it went last, by one timer', (t) => {
+t.test('a name that comes and goes is remembered from its last departure, by one timer', (t) => {
   const { clock, book, forgotten } = opened();
   for (let life = 0; life < 100; life += 1) {
     book.note('a', 15_000);
@@ -42,14 +42,14 @@ t.test('a name that comes and goes is remembered as of when it went last, by one
   t.end();
 });
 
-t.test('of more than 50,000 who went first is forgotten at once', (t) => {
+t.test('beyond 50,000 the oldest is forgotten at once', (t) => {
   const { book, forgotten } = opened();
   for (let i = 0; i < departedLimits.most + 3; i += 1) book.note(`n-${i}`, 15_000);
   t.same([book.size, forgotten], [departedLimits.most, ['n-0', 'n-1', 'n-2']]);
   t.end();
 });
 
-t.test('where the disk fails it is tried again', async (t) => {
+t.test('a failed write is retried', async (t) => {
   let isFull = true;
   const { clock, book, forgotten } = opened(() => isFull);
   book.note('a', 15_000);
@@ -65,7 +65,7 @@ t.test('where the disk fails it is tried again', async (t) => {
   t.same([forgotten, clock.pending], [['a'], 0], 'closed');
 });
 
-t.test('of keys that are gone a journal has the last thousand', (t) => {
+t.test('the journal has the last thousand deleted keys', (t) => {
   const journal = createJournal(manualClock());
   for (let i = 0; i < 5_000; i += 1) journal.touch(`n-${i}`, 10);
   t.equal(journal.size, spareMax + 10);

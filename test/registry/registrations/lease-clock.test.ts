@@ -25,7 +25,7 @@ t.test('a lease runs out once, after its time, unless it is renewed', async (t) 
   t.strictSame(out, ['a', 'b']);
 });
 
-t.test('time in which this process stood still is nobody’s fault', async (t) => {
+t.test('time in which this process was suspended does not count', async (t) => {
   const { clock, leases, out } = setup();
   for (const key of ['a', 'b', 'c']) leases.renew(key, 2_000);
   clock.pass(500);
@@ -37,7 +37,7 @@ t.test('time in which this process stood still is nobody’s fault', async (t) =
   t.strictSame(out, ['b', 'c'], 'who is silent afterwards goes');
 });
 
-t.test('what is dropped or closed does not run out', async (t) => {
+t.test('a dropped or closed lease does not expire', async (t) => {
   const { clock, leases, out } = setup();
   leases.renew('a', 1_000);
   leases.drop('a');

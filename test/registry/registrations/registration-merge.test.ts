@@ -50,7 +50,7 @@ const table: readonly [string, string | undefined, string, LeaseState, string, P
   ['what has deregistered here does not come back', 'gone 5', 'ready 5', 'running', 'gone 5'],
   ['nor while it leaves', 'leaving 5', 'ready 5', 'running', 'leaving 5'],
   [
-    'a drained one that no proxy has is gone at once',
+    'a drained instance that no proxy has is gone at once',
     'draining 5',
     'gone 5',
     'none',
@@ -89,7 +89,7 @@ t.test(
   },
 );
 
-t.test('replicas of a life end with the same, whoever tells first', async (t) => {
+t.test('replicas of a registration converge, whatever the order', async (t) => {
   const states = [
     'ready 5',
     'draining 5',

@@ -102,11 +102,11 @@ for (const [name, standing, what, expected] of table) {
   });
 }
 
-t.test('a drained one that no proxy has is gone at once', async (t) => {
+t.test('a drained instance that no proxy has is gone at once', async (t) => {
   t.equal(outcome(stands('draining'), op('deregister', 5), true), 'gone 5');
 });
 
-t.test('an older life is told which one is newer', async (t) => {
+t.test('an older generation is told the newer one', async (t) => {
   try {
     decide(stands('ready'), register(4), { wallMs, isFree: false });
     t.fail('must throw');

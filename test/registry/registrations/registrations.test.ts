@@ -38,7 +38,7 @@ const deregister = (name: string, generation?: number): ClientOp => ({
 });
 const word = (sign: '+' | '-', name: string) => `${sign}WorkloadEntry/shop/${name}`;
 
-t.test('before it is open it does not say that nobody is there', async (t) => {
+t.test('before it is open it does not report an empty list', async (t) => {
   const source = createRegistrationsSource({ file: newFile(t), clock: systemClock });
   const unavailable = { code: 'unavailable', message: /starting/ };
   t.throws(() => source.list(), unavailable);
@@ -47,7 +47,7 @@ t.test('before it is open it does not say that nobody is there', async (t) => {
   await t.rejects(source.submit(register('a')), unavailable);
 });
 
-t.test('what was acknowledged is there after a restart, and what leaves is deleted again', async (t) => {
+t.test('acknowledged registrations survive a restart, and leaving ones are deleted again', async (t) => {
   const file = newFile(t);
   const first = await open(t, file);
   await Promise.all([...'abc'].map((name) => first.source.submit(register(name, { generation: 1 }))));
@@ -75,7 +75,7 @@ t.test('what was acknowledged is there after a restart, and what leaves is delet
   t.equal(seen.count(word('+', 'c')), 1);
 });
 
-t.test('a lease runs out: it leaves, and the same life may come back', async (t) => {
+t.test('an expired lease: the instance leaves, and the same generation may come back', async (t) => {
   const { source, seen } = await open(t, newFile(t));
   await source.submit(register('a', { generation: 7 }));
   await seen.until('it to be taken out', () => seen.count(word('-', 'a')) === 1);
@@ -87,7 +87,7 @@ t.test('a lease runs out: it leaves, and the same life may come back', async (t)
   t.throws(() => source.renew(key('a'), 6), { code: 'conflict' });
 });
 
-t.test('a race of lives on one name: the newer one stands, in whatever order they come', async (t) => {
+t.test('generations race for one name: the newer wins, in any order', async (t) => {
   const { source, seen } = await open(t, newFile(t));
   await source.submit(register('a', { generation: 1 }));
   const ops = [
@@ -112,7 +112,7 @@ t.test('many at once share transactions', async (t) => {
   t.ok(batches.length <= 3, `${batches.length} batches`);
 });
 
-t.test('files that cannot be used are told in words', async (t) => {
+t.test('unusable files are reported', async (t) => {
   const file = newFile(t);
   writeFileSync(file, 'this is no database, and long enough to be seen as none. '.repeat(100));
   await t.rejects(open(t, file), { code: 'unavailable', message: /damaged.*move it aside/ });
@@ -132,7 +132,7 @@ t.test(
   },
 );
 
-t.test('a row that cannot be read is told of, and left alone', async (t) => {
+t.test('an unreadable row is reported, and left alone', async (t) => {
   const file = newFile(t);
   (await open(t, file)).close();
   writeRow(file, key('a'), '{');
@@ -147,7 +147,7 @@ t.test('a row that cannot be read is told of, and left alone', async (t) => {
   t.equal(seen.count(word('+', 'a')), 1);
 });
 
-t.test('what is asked while it closes is not acknowledged', async (t) => {
+t.test('requests during the close are not acknowledged', async (t) => {
   const file = newFile(t);
   const { source, seen, close } = await open(t, file);
   await source.submit(register('a'));

@@ -53,7 +53,7 @@ async function served(call: RawCall, taken: () => number): Promise<RawCall> {
   return call;
 }
 
-t.test('connections in all: one address cannot keep another from its place', async (t) => {
+t.test('total connections: one address cannot keep out another', async (t) => {
   const { at, away, levels, taken } = await start(t, { connectionsMax: 6 });
   const idle = await Promise.all(Array.from({ length: 5 }, () => connectRaw(at)));
   const works = openHttp2(at);
@@ -79,7 +79,7 @@ t.test('connections in all: one address cannot keep another from its place', asy
   other.close();
 });
 
-t.test('connections a second: all come in, each address in its turn', async (t) => {
+t.test('connections per second: all are accepted, the addresses in turn', async (t) => {
   const { at, levels, taken } = await start(t, { connectionBurst: 10, connectionsPerSecond: 10 });
   const crowd = await Promise.all(Array.from({ length: 100 }, () => connectRaw(at)));
   await until('they wait', async () => levels().waiting > 50);
@@ -120,7 +120,7 @@ t.test(
   },
 );
 
-t.test('a connection that has had no stream for long is let go, one that has one stays', async (t) => {
+t.test('a connection without a stream is ended after a time, one with a stream stays', async (t) => {
   const { at, away, levels, taken } = await start(t, { unusedMsMax: 1_500 });
   const works = openHttp2(at);
   const call = await served(works.call(methods.delta), taken);
@@ -135,7 +135,7 @@ t.test('a connection that has had no stream for long is let go, one that has one
   works.close();
 });
 
-t.test('streams in all: refused in words, and one address cannot keep another from its place', async (t) => {
+t.test('total streams: refused with a reason, and one address cannot keep out another', async (t) => {
   const { at, away, levels, taken } = await start(t, { streamsMax: 4 });
   const works = openHttp2(at);
   const call = await served(works.call(methods.delta), taken);
@@ -169,37 +169,43 @@ t.test('streams at once on a connection are limited by HTTP/2 itself', async (t)
   session.destroy();
 });
 
-t.test('who opens streams without an end is told to be calm, and its connection ends', async (t) => {
-  for (const [name, path, ends] of [
-    ['that are reset', methods.delta, false],
-    ['of no method', '/no/method', true],
-  ] as [string, string, boolean][]) {
-    const { at, away } = await start(t, { openingBurst: 50, openingsPerSecond: 1 });
-    const raw = await connectRaw(at);
-    for (let stream = 1; stream < 400; stream += 2) {
-      raw.open(stream, path, ends);
-      if (!ends) raw.frame(frameTypes.reset, 0, stream, Buffer.from([0, 0, 0, 8]));
+t.test(
+  'a client that opens streams without end gets ENHANCE_YOUR_CALM, and its connection ends',
+  async (t) => {
+    for (const [name, path, ends] of [
+      ['that are reset', methods.delta, false],
+      ['of no method', '/no/method', true],
+    ] as [string, string, boolean][]) {
+      const { at, away } = await start(t, { openingBurst: 50, openingsPerSecond: 1 });
+      const raw = await connectRaw(at);
+      for (let stream = 1; stream < 400; stream += 2) {
+        raw.open(stream, path, ends);
+        if (!ends) raw.frame(frameTypes.reset, 0, stream, Buffer.from([0, 0, 0, 8]));
+      }
+      t.match(await raw.ended, /GOAWAY 11: streams are opened faster than 1 a second/, name);
+      t.equal(away.length, 1, `${name}: told once`);
     }
-    t.match(await raw.ended, /GOAWAY 11: streams are opened faster than 1 a second/, name);
-    t.equal(away.length, 1, `${name}: told once`);
-  }
-});
+  },
+);
 
-t.test('who sends much that is no message is told to be calm; who sends long messages is not', async (t) => {
-  const { at, taken } = await start(t, { overheadPerSecond: 10_000 });
-  const pings = await connectRaw(at);
-  const long = openHttp2(at);
-  const call = await served(long.call(methods.delta), taken);
-  const ping = Buffer.concat([Buffer.from([0, 0, 8, frameTypes.ping, 0, 0, 0, 0, 0]), Buffer.alloc(8)]);
-  const flood = setInterval(() => pings.socket.write(Buffer.concat(Array<Buffer>(1_000).fill(ping))), 20);
-  const message = Buffer.alloc(4 * 2 ** 20);
-  for (let i = 0; i < 10; i++) await call.send(message);
-  t.match(await pings.ended, /GOAWAY 11: more than 10000 bytes a second that are no messages/);
-  clearInterval(flood);
-  await until('all were taken', async () => taken() === 11);
-  t.notOk(call.hasEnded());
-  long.close();
-});
+t.test(
+  'a client that floods with control frames gets ENHANCE_YOUR_CALM; one with long messages does not',
+  async (t) => {
+    const { at, taken } = await start(t, { overheadPerSecond: 10_000 });
+    const pings = await connectRaw(at);
+    const long = openHttp2(at);
+    const call = await served(long.call(methods.delta), taken);
+    const ping = Buffer.concat([Buffer.from([0, 0, 8, frameTypes.ping, 0, 0, 0, 0, 0]), Buffer.alloc(8)]);
+    const flood = setInterval(() => pings.socket.write(Buffer.concat(Array<Buffer>(1_000).fill(ping))), 20);
+    const message = Buffer.alloc(4 * 2 ** 20);
+    for (let i = 0; i < 10; i++) await call.send(message);
+    t.match(await pings.ended, /GOAWAY 11: more than 10000 bytes a second that are no messages/);
+    clearInterval(flood);
+    await until('all were taken', async () => taken() === 11);
+    t.notOk(call.hasEnded());
+    long.close();
+  },
+);
 
 t.test(
   'who sends messages in short pieces without an end is told so; whose messages have two pieces is not',
@@ -261,7 +267,7 @@ t.test(
   },
 );
 
-t.test('a call that was answered is over, though its client goes on', async (t) => {
+t.test('an answered call is over, though its client keeps sending', async (t) => {
   const { at, levels } = await start(t, {});
   const client = openHttp2(at);
   const call = client.call('/no/method');
@@ -271,7 +277,7 @@ t.test('a call that was answered is over, though its client goes on', async (t) 
   client.close();
 });
 
-t.test('a status goes out behind what was sent before it, though the client goes on', async (t) => {
+t.test('a status follows everything sent before it, though the client keeps sending', async (t) => {
   const streams: Stream[] = [];
   const open = (stream: Stream) => ({
     receive() {

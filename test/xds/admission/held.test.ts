@@ -6,7 +6,7 @@ import { until } from '../../support/mesh.ts';
 
 const longName = 'n'.repeat(40);
 
-t.test('whole messages that wait for their turn are counted, and the largest goes first', async (t) => {
+t.test('waiting whole messages are counted, and the largest is ended first', async (t) => {
   const server = createXdsServer({
     classOf: () => 'k',
     limits: {

@@ -44,7 +44,7 @@ t.test('a connection may take a burst, then its share', async (t) => {
   t.equal(waitMs(clock, pace), 400);
 });
 
-t.test('a connection that never ends asking for more is refused; one that does is not', async (t) => {
+t.test('a connection that never stops exceeding its share is refused; one that stops is not', async (t) => {
   const clock = manualClock();
   const paces = new Paces(clock, limits);
   const ask = (pace: Pace, pauseMs: number) => {
@@ -71,7 +71,7 @@ t.test('a connection that never ends asking for more is refused; one that does i
   t.ok(paces.waits > 20);
 });
 
-t.test('time is counted though the work fails', async (t) => {
+t.test('time counts even if the work fails', async (t) => {
   const clock = manualClock();
   const pace = new Paces(clock, limits).of({});
   t.throws(() =>
@@ -127,7 +127,7 @@ t.test(
   },
 );
 
-t.test('who waits in line has a turn at last, though others keep using up what all may take', async (t) => {
+t.test('a waiting client gets its turn, though others keep using up the budget', async (t) => {
   const clock = manualClock();
   const paces = new Paces(clock, { ...limits, burstMs: 1e9, allBurstMs: 10, allShare: 0.5 });
   paces.of({}).run(() => clock.stall(10_000));
@@ -183,7 +183,7 @@ t.test(
   },
 );
 
-t.test('however long a message takes, as much time is left to those who do not wait', async (t) => {
+t.test('after a message of any length, others get as much time', async (t) => {
   const clock = manualClock();
   const paces = new Paces(clock, { ...limits, burstMs: 1e9, allBurstMs: 10, allShare: 0.5 });
   paces.of({}).run(() => clock.stall(10_000));
@@ -203,7 +203,7 @@ t.test('however long a message takes, as much time is left to those who do not w
   t.ok(turns.length === 5 && Math.min(...gaps) >= 2_000, `${gaps}`);
 });
 
-t.test('the dear leave as much time to the others as they took, though all may take more', async (t) => {
+t.test('expensive requests leave others as much time as they took, even within the budget', async (t) => {
   const clock = manualClock();
   const paces = new Paces(clock, { ...limits, burstMs: 1e9, loopMs: 5 });
   const begun: number[] = [];
@@ -227,7 +227,7 @@ t.test('the dear leave as much time to the others as they took, though all may t
   );
 });
 
-t.test('who no longer waits is passed over', async (t) => {
+t.test('a client that no longer waits is skipped', async (t) => {
   const clock = manualClock();
   const paces = new Paces(clock, { ...limits, burstMs: 1e9, allBurstMs: 10, allShare: 0.5 });
   paces.of({}).run(() => clock.stall(200));
@@ -288,7 +288,7 @@ async function sendMany(t: Test) {
   return { clock, call, greedy, until };
 }
 
-t.test('dear requests wait, others do not, and none is lost', async (t) => {
+t.test('expensive requests wait, others do not, and none is lost', async (t) => {
   const { clock, call, greedy, until } = await sendMany(t);
   // The burst of 2,000 ms is used up by the tenth; the eleventh is over it.
   await until('greed', 11);
@@ -307,7 +307,7 @@ t.test('dear requests wait, others do not, and none is lost', async (t) => {
   await until('greed', 41);
 });
 
-t.test('a client that goes on for a minute is refused in words', async (t) => {
+t.test('a client over its share for a minute is refused with a reason', async (t) => {
   const { clock, greedy } = await sendMany(t);
   const writing = setInterval(() => {
     greedy.write('greed');
@@ -319,7 +319,7 @@ t.test('a client that goes on for a minute is refused in words', async (t) => {
   t.match(details, /took more than 25 % of a processor for 60 s: send fewer, or smaller ones/);
 });
 
-t.test('work is left after a slice, and goes on in its turn', async (t) => {
+t.test('work is suspended after a slice, and continues in its turn', async (t) => {
   const clock = manualClock();
   const paces = new Paces(clock, { ...limits, allBurstMs: 0, allShare: 0.5 });
   const [pace, other] = [paces.of({}), paces.of({})];

@@ -84,7 +84,7 @@ t.test('a group made from the one before has the version of one made anew', asyn
   );
 });
 
-t.test('a name more costs no walk through those there are', async (t) => {
+t.test('adding a name does not walk the existing ones', async (t) => {
   const run = (size: number) => {
     const sets = new NameSets();
     const snapshot = new Snapshot<object>();

@@ -45,7 +45,7 @@ async function answer(request: ClientHttp2Stream): Promise<Record<string, unknow
   return { ...headers, ...trailers };
 }
 
-t.test('what is no gRPC is told so by HTTP, what is and has no method by gRPC', async (t) => {
+t.test('a request that is not gRPC is refused by HTTP, an unknown method by gRPC', async (t) => {
   const { request } = await start(t, () => {});
   const other = request({ 'content-type': 'text/plain' });
   t.match(await answer(other), { ':status': 415 });
@@ -58,7 +58,7 @@ t.test('what is no gRPC is told so by HTTP, what is and has no method by gRPC', 
   });
 });
 
-t.test('an answer has gRPC’s headers, its message, and its status behind it', async (t) => {
+t.test('a response has gRPC’s headers, its message and its trailing status', async (t) => {
   const { request } = await start(t, (bytes, stream) => {
     stream.write(Buffer.from(`${bytes}, yes`));
     stream.end();
@@ -75,7 +75,7 @@ t.test('an answer has gRPC’s headers, its message, and its status behind it', 
   t.same(Buffer.concat(chunks), frameOf(Buffer.from('hello, yes')));
 });
 
-t.test('who asks nothing and says no more has an end', async (t) => {
+t.test('a call without a request ends', async (t) => {
   const { request, closed } = await start(t, () => {});
   const call = request({});
   call.end();
@@ -83,7 +83,7 @@ t.test('who asks nothing and says no more has an end', async (t) => {
   t.equal(closed.length, 1);
 });
 
-t.test('a call whose time is over ends, and one that says none does not', async (t) => {
+t.test('a call ends at its deadline, and one without a deadline does not', async (t) => {
   const clock = manualClock();
   const { request, closed } = await start(t, () => {}, clock);
   const [short, long, wrong] = [{ 'grpc-timeout': '2S' }, {}, { 'grpc-timeout': 'soon' }].map(request);
@@ -99,7 +99,7 @@ t.test('a call whose time is over ends, and one that says none does not', async 
   t.equal(long?.closed, false);
 });
 
-t.test('times are what gRPC says they are', async (t) => {
+t.test('timeouts are parsed as gRPC defines them', async (t) => {
   t.same(['1H', '2M', '3S', '4m', '5u', '6n', '99999999H'].map(timeoutMs), [
     3_600_000,
     120_000,
@@ -112,7 +112,7 @@ t.test('times are what gRPC says they are', async (t) => {
   t.same(['', '1', 'S', '-1S', '1.5S', '123456789S', '1 S'].map(timeoutMs), Array(7).fill(undefined));
 });
 
-t.test('a status is read by others as it was meant, whatever its words', async (t) => {
+t.test('other clients read a status as intended, whatever its text', async (t) => {
   const words = 'Größe 100 %, 次\nand 🙂';
   t.equal(percentEncoded('a b~%'), 'a b~%25');
   t.equal(decodeURIComponent(percentEncoded(words)), words);
@@ -126,7 +126,7 @@ t.test('a status is read by others as it was meant, whatever its words', async (
   t.match(error, { code: status.NOT_FOUND, details: words });
 });
 
-t.test('each kind of error has a status of its own, or shares one that means it', async (t) => {
+t.test('each kind of error has its status', async (t) => {
   const codes = {
     ...{ invalid: 3, unsupported: 3, 'not-found': 5, exhausted: 8, late: 4, unavailable: 14, conflict: 9 },
     internal: 13,

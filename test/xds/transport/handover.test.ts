@@ -32,7 +32,7 @@ t.test('many leave closer together, so that all have left in the time given', as
   t.ok((at[500] ?? 0) >= 240, 'and not all at first');
 });
 
-t.test('no time: all at once; and nobody to leave', async (t) => {
+t.test('without time: all at once; and without connections', async (t) => {
   t.same(await leavings(t, 3, 0), [0, 0, 0]);
   t.same(await leavings(t, 0, 15_000), []);
   t.same(await leavings(t, 1, 15_000), [0]);

@@ -24,14 +24,14 @@ function start() {
   return { clock, intakes, refused, open };
 }
 
-t.test('a client that has not said who it is may send less', async (t) => {
+t.test('an unidentified client may send less', async (t) => {
   const intake = start().open('a');
   t.equal(intake.bytesMax(), 10);
   intake.known();
   t.equal(intake.bytesMax(), 100);
 });
 
-t.test('of one connection the stream with most is ended; others are not', async (t) => {
+t.test('of one connection the largest stream is ended; others are not', async (t) => {
   const { intakes, refused, open } = start();
   const connection = {};
   const [large, small, other] = [open('large', connection), open('small', connection), open('other')];
@@ -48,7 +48,7 @@ t.test('of one connection the stream with most is ended; others are not', async 
   t.same(Object.keys(refused), ['large']);
 });
 
-t.test('of all connections the stream with most is ended, not the one that came last', async (t) => {
+t.test('of all connections the largest stream is ended, not the newest', async (t) => {
   const { intakes, refused, open } = start();
   open('large').waiting(100);
   open('next').waiting(90);
@@ -57,7 +57,7 @@ t.test('of all connections the stream with most is ended, not the one that came 
   t.equal(intakes.bytes, 101);
 });
 
-t.test('a message must come whole in time, and so must the first', async (t) => {
+t.test('each message must arrive completely in time, also the first', async (t) => {
   const { clock, refused, open } = start();
   open('says nothing');
   const slow = open('slow');
@@ -76,7 +76,7 @@ t.test('a message must come whole in time, and so must the first', async (t) => 
   t.same(Object.keys(refused), ['says nothing', 'slow']);
 });
 
-t.test('what waits here is counted, and its client is not late', async (t) => {
+t.test('waiting messages are counted, and their client is not late', async (t) => {
   const { clock, intakes, refused, open } = start();
   const intake = open('a');
   intake.waiting(10);
@@ -91,7 +91,7 @@ t.test('what waits here is counted, and its client is not late', async (t) => {
   t.match(refused, { a: /^late/ });
 });
 
-t.test('what has ended holds nothing', async (t) => {
+t.test('an ended stream holds nothing', async (t) => {
   const { clock, intakes, refused, open } = start();
   const intake = open('a');
   intake.waiting(50);
@@ -102,7 +102,7 @@ t.test('what has ended holds nothing', async (t) => {
   t.same(refused, {});
 });
 
-t.test('where thousands hold little each, a look at all of them frees room for many pieces', async (t) => {
+t.test('with thousands of small holders, one pass over them frees room for many pieces', async (t) => {
   const clock = manualClock();
   const intakes = new Intakes(clock, { ...limits, connectionBytesMax: 1_000, allBytesMax: 10_000 });
   let ends = 0;

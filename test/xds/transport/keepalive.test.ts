@@ -29,7 +29,7 @@ function counting(): Connection & { bytes: number; pings: number; drops: number 
   return made;
 }
 
-t.test('a silent connection is asked once, and dropped within 15 s', async (t) => {
+t.test('a silent connection is pinged once, and dropped within 15 s', async (t) => {
   const clock = manualClock();
   const connection = counting();
   new Keepalive(clock, times).watch(connection);
@@ -45,7 +45,7 @@ t.test('a silent connection is asked once, and dropped within 15 s', async (t) =
   t.same([connection.pings, connection.drops], [1, 1], 'for good');
 });
 
-t.test('whatever arrives is a sign of life, also when the ping itself is not answered', async (t) => {
+t.test('any byte is a sign of life, even if the ping is not answered', async (t) => {
   const clock = manualClock();
   const connection = counting();
   new Keepalive(clock, times).watch(connection);
@@ -57,7 +57,7 @@ t.test('whatever arrives is a sign of life, also when the ping itself is not ans
   t.ok(connection.pings > 0, 'although it was quiet for long enough to be asked');
 });
 
-t.test('who could not be heard because this process stood still is not dropped', async (t) => {
+t.test('connections are not dropped for time in which this process was suspended', async (t) => {
   const clock = manualClock();
   const [answers, silent] = [counting(), counting()];
   const keepalive = new Keepalive(clock, times);
@@ -73,7 +73,7 @@ t.test('who could not be heard because this process stood still is not dropped',
   t.equal(keepalive.dropped, 1);
 });
 
-t.test('a connection that ended is not touched; with the last one the looking ends', async (t) => {
+t.test('an ended connection is not touched; the timer ends with the last one', async (t) => {
   const clock = manualClock();
   let looks = 0;
   const counted = {
@@ -134,7 +134,7 @@ t.test('an HTTP/2 connection whose other end goes silent is dropped, one that an
   t.notOk(sessions[0]?.destroyed, 'the one that answers');
 });
 
-t.test('who is dropped and still reads is told why', async (t) => {
+t.test('a dropped client that still reads gets the reason', async (t) => {
   const clock = manualClock();
   const keepalive = new SessionKeepalive(clock, { used: times, unused });
   const server = createHttp2Server();

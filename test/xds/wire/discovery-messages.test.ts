@@ -34,7 +34,7 @@ t.test('a SotW request is read as the codec reads it', async (t) => {
   });
 });
 
-t.test('names that are repeated are known by their bytes, whatever else changes', async (t) => {
+t.test('repeated names are recognized by their bytes, whatever else changes', async (t) => {
   const names = fc.array(fc.string({ maxLength: 8 }), { maxLength: 5 });
   fc.assert(
     fc.property(names, names, names, (before, other, now) => {
@@ -115,7 +115,7 @@ t.test('responses are what the codec would have written', async (t) => {
   );
 });
 
-t.test('equal sets of names are one object, however they came about', async (t) => {
+t.test('equal sets of names are one object, whatever their history', async (t) => {
   const sets = new NameSets();
   const names = fc.array(fc.string({ maxLength: 3 }), { maxLength: 6 });
   fc.assert(
@@ -187,7 +187,7 @@ t.test('the reason of a NACK is cut, and is one line', async (t) => {
   t.ok(error.length < 4_200);
 });
 
-t.test('fields that a request has not are skipped, but not thousands of them', async (t) => {
+t.test('unknown fields are skipped, but not thousands of them', async (t) => {
   const unknown = (count: number) => Buffer.concat(Array<Buffer>(count).fill(Buffer.from([0x78, 1])));
   const typed = (id: number) => field(id, 'type.googleapis.com/envoy.config.cluster.v3.Cluster');
   for (const [parse, id] of [

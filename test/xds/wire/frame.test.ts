@@ -75,7 +75,7 @@ function taker(
   return { bytesMax: () => bytesMax, take, waiting, mayTake: () => true };
 }
 
-t.test('messages are cut out of the bytes however they come', async () => {
+t.test('messages are framed whatever the chunks', async () => {
   const message = fc.uint8Array({ maxLength: 60 }).map((bytes) => Buffer.from(bytes));
   fc.assert(
     fc.property(fc.array(message), fc.array(fc.nat(40)), (messages, sizes) => {
@@ -251,7 +251,7 @@ t.test('a message that comes byte by byte is kept in little more than its length
   t.ok(grown < 3e8, `${grown} bytes`);
 });
 
-t.test('a stream that was refused is closed, though its client goes on', async (t) => {
+t.test('a refused stream is closed, though its client keeps sending', async (t) => {
   const streams: Stream[] = [];
   const open = (stream: Stream) => {
     streams.push(stream);
