@@ -205,7 +205,7 @@ for (const [name, check, faulty, clean] of checks) {
   });
 }
 
-t.test('what the table allows is done somewhere', async (t) => {
+t.test('every allowance of the table is used', async (t) => {
   const table = {
     plan: { folders: ['model'], types: ['index'], packages: { zod: ['of/a.ts'], yaml: 'all' }, node: true },
     gone: { folders: [], node: false },

@@ -40,12 +40,12 @@ function keptFaults(text: string): string[] {
   });
 }
 
-t.test('each thing that is kept by what a client said has a limit, and a test that is there', async (t) => {
+t.test('each kind of state that a client causes has a limit, and an existing test', async (t) => {
   t.same(keptFaults(doc), []);
   t.match(keptFaults(doc.replace('the last 50,000 of them', 'the last 60,000 of them')), [/has no/]);
 });
 
-t.test("each statement of Envoy's protocol names a test that is there", async (t) => {
+t.test("each statement of Envoy's protocol names an existing test", async (t) => {
   t.same(faults(doc), []);
 });
 

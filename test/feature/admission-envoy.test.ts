@@ -245,7 +245,7 @@ for (const apiType of ['GRPC', 'DELTA_GRPC'] as const)
     );
   });
 
-t.test('the control: with fewer openings it is turned away', { timeout: 120_000 }, async (t) => {
+t.test('the control: with fewer openings it is refused', { timeout: 120_000 }, async (t) => {
   const { away } = await withoutAds(t, 'GRPC', 200, { openingBurst: 20, openingsPerSecond: 1 });
   await until('it is told', async () => away.some(({ limit }) => limit === 'openings'), 60_000);
   t.match(

@@ -44,7 +44,7 @@ async function serve(t: Test, admission: Partial<AdmissionLimits>) {
   };
 }
 
-t.test('with TLS connections and streams are counted, and refused in words', async (t) => {
+t.test('with TLS connections and streams are counted, and refused with a reason', async (t) => {
   const { level, connect, away } = await serve(t, { streamsMax: 2 });
   const [one, two] = [connect('one'), connect('two')];
   t.match(await one.next(), { resources: [{ name: 'a' }] });
@@ -57,7 +57,7 @@ t.test('with TLS connections and streams are counted, and refused in words', asy
   t.match(await connect('four').next(), { resources: [{ name: 'a' }] });
 });
 
-t.test('with TLS a connection has no place: it is closed, those that have one stay', async (t) => {
+t.test('with TLS a connection over the limit is closed, existing ones stay', async (t) => {
   const { level, connect, away } = await serve(t, { connectionsMax: 1 });
   const one = connect('one');
   await one.next();
@@ -79,7 +79,7 @@ t.test('with TLS a handshake that never comes ends', async (t) => {
   t.equal(level()?.connections, 0);
 });
 
-t.test('the control: with room enough nobody is turned away', async (t) => {
+t.test('the control: with enough room nobody is refused', async (t) => {
   const { level, connect, away } = await serve(t, {});
   const clients = Array.from({ length: 10 }, (_, i) => connect(`client-${i}`));
   for (const client of clients) t.match(await client.next(), { resources: [{ name: 'a' }] });

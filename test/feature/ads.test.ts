@@ -168,7 +168,7 @@ t.test('streams in one state share one response', { timeout: 60_000 }, async (t)
   t.equal(server.stats.responsesBuilt, built + 2);
 });
 
-t.test('a connection that goes silent is dropped within 15 s', { timeout: 60_000 }, async (t) => {
+t.test('a silent connection is dropped within 15 s', { timeout: 60_000 }, async (t) => {
   const closed = Promise.withResolvers<void>();
   const { server, port } = await serve(t, { onStreamClose: () => closed.resolve() });
   server.upsert('n', [cluster('a')]);
@@ -197,7 +197,7 @@ t.test('a connection that goes silent is dropped within 15 s', { timeout: 60_000
   t.ok(performance.now() - start < 15_000, `${performance.now() - start} ms`);
 });
 
-t.test('an address that is taken is said', async (t) => {
+t.test('an address in use is reported', async (t) => {
   const { port } = await serve(t);
   const second = createXdsServer();
   await t.rejects(second.listen(`127.0.0.1:${port}`), {
@@ -207,7 +207,7 @@ t.test('an address that is taken is said', async (t) => {
   await second.close();
 });
 
-t.test('a client that has had answers is told why its stream ends', async (t) => {
+t.test('a client that has had responses gets the reason why its stream ends', async (t) => {
   const { server, connect } = await serve(t);
   server.upsert('n', [cluster('a')]);
   const client = connect('delta');

@@ -94,7 +94,7 @@ for (const [is, budget] of [
     t.equal(server.kept().unansweredBytes, 0);
   });
 
-t.test('what one control plane is told of itself and of clients: the gauges, and --xds-tools', async (t) => {
+t.test('gauges on the control plane and its clients, and --xds-tools', async (t) => {
   const reflection = '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo';
   const csds = '/envoy.service.status.v3.ClientStatusDiscoveryService/FetchClientStatus';
   for (const tools of ['on', 'off']) {

@@ -70,7 +70,7 @@ t.test('a host: its name is looked up, its HTTP port served, the others by CONNE
   t.notMatch(listeners, /tls\/|tcp\//, 'no port is listened on');
 });
 
-t.test('a pattern of hosts: each request goes to its own host, at the declared ports', async (t) => {
+t.test('a wildcard: each request goes to its own host, at the declared ports', async (t) => {
   const en = `en.wiki.test:${one.http.port}`;
   const de = `de.wiki.test:${other.http.port}`;
   t.equal((await ask(en)).body, `127.0.1.1 GET ${en} /`);

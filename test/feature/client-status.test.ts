@@ -60,7 +60,7 @@ async function serve(t: Test, options: XdsServerOptions = {}) {
   };
 }
 
-t.test('each resource of a client, from the subscription to a NACK and its mending', async (t) => {
+t.test('each resource of a client, from the subscription to a NACK and its correction', async (t) => {
   const { server, connect, told, fetch } = await serve(t);
   server.upsert('k', [cluster('a'), assignment('a'), assignment('b')]);
   const client = connect({ id: 'n', metadata: { role: 'edge' } });
@@ -106,7 +106,7 @@ t.test('each resource of a client, from the subscription to a NACK and its mendi
   t.same((await told())[2], 'ClusterLoadAssignment b SYNCED ACKED');
 });
 
-t.test('who is meant: by id, by metadata, any of several', async (t) => {
+t.test('selecting nodes: by id, by metadata, any of several', async (t) => {
   const { server, connect, fetch } = await serve(t);
   server.upsert('k', [cluster('a')]);
   for (const id of ['edge-1', 'edge-2', 'caller-1']) {
@@ -199,7 +199,7 @@ t.test('streams of one node on one connection are one client, those on others ar
   );
 });
 
-t.test('an answer that would be too large is refused in words', async (t) => {
+t.test('a response that would be too large is refused with a reason', async (t) => {
   const { server, connect, fetch } = await serve(t);
   server.upsert(
     'k',
@@ -218,7 +218,7 @@ t.test('an answer that would be too large is refused in words', async (t) => {
   t.equal(one?.generic_xds_configs?.length, 11_000);
 });
 
-t.test('with tools: false nobody is told', async (t) => {
+t.test('with tools: false they are off', async (t) => {
   const { fetch, raw } = await serve(t, { tools: false });
   await t.rejects(fetch(), { code: 12 });
   const reflected = raw.stream('/grpc.reflection.v1.ServerReflection/ServerReflectionInfo');

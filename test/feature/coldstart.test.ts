@@ -92,7 +92,7 @@ async function restart(t: Test, clients: { delta: number; sotw: number }, answer
 }
 
 t.test(
-  'a restart of the control plane is whole for everyone, and silent for who is up to date',
+  'after a restart of the control plane everyone gets the complete state, and up-to-date proxies nothing',
   async (t) => {
     const after = await restart(t, { delta: 800, sotw: 200 }, false);
     t.same(after.firstViolations, []);

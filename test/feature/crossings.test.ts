@@ -96,14 +96,14 @@ t.test('an egress that knows who has instances crosses once', async (t) => {
   }
 });
 
-t.test('one that cannot know is handed on: two crossings, and no more', async (t) => {
+t.test('a request of an uninformed IDC is passed on: two crossings, and no more', async (t) => {
   await until('blind is served', async () => (await ask('blind')).status === 200);
   const answer = await ask('blind');
   t.match(answer, { status: 200, body: 'blind-c' });
   await untilEntered(answer.path, ['sh-a,sh-b', 'sh-a,sh-b,bj-c']);
 });
 
-t.test('an IDC that has nobody for one Group is not lost to others', async (t) => {
+t.test('an IDC without instances of one Group still serves others', async (t) => {
   await until('shop is served', async () => (await ask('shop')).status === 200);
   const answer = await ask('shop');
   t.match(answer, { status: 200, body: 'shop-b' });

@@ -50,7 +50,7 @@ async function answerers(outbound: ListenAddress, host: string, count = 12): Pro
   return [...found].sort();
 }
 
-t.test('names are looked up by the sidecar, and followed', async (t) => {
+t.test('the sidecar resolves names, and follows changes', async (t) => {
   const dns = await startDns();
   const port = await freePort('127.0.1.1');
   const servers = await serversAt(['127.0.1.1', '127.0.1.2', '127.0.1.3'], port);
@@ -148,7 +148,7 @@ t.test('names are looked up by the sidecar, and followed', async (t) => {
   t.ok(systemClock.now() - gone < 50_000, 'long before the 60 s of Envoy and Istio');
 });
 
-t.test('an internal Group of names: each IDC has its own, and one stands in for the other', async (t) => {
+t.test('an internal Group of names: each IDC has its own, and fails over to the other', async (t) => {
   const dns = await startDns();
   const port = await freePort('127.0.1.1');
   let near = await serversAt(['127.0.1.1'], port);
@@ -196,7 +196,7 @@ t.test('an internal Group of names: each IDC has its own, and one stands in for 
 });
 
 t.test(
-  'external hosts: sidecars reach them straight, also those of other localities; the edge does not',
+  'external hosts: sidecars reach them directly, also those of other localities; the edge does not',
   async (t) => {
     const port = await freePort('127.0.1.1');
     const near = await serversAt(['127.0.1.1'], port);

@@ -44,7 +44,7 @@ const own = '(?!203\\.)[0-9a-f.:]+';
 const justOwn = new RegExp(`^${own}$`);
 const claimedThenOwn = new RegExp(`^203\\.0\\.113\\.9,${own}$`);
 
-t.test('nobody is trusted', async (t) => {
+t.test('no proxy is trusted', async (t) => {
   const { edge, logged } = await startEdge(t, at, '{}');
   const direct = await seen(edge, claims);
   t.match(direct, { 'x-forwarded-for': justOwn, 'x-forwarded-proto': 'http' });
@@ -55,7 +55,7 @@ t.test('nobody is trusted', async (t) => {
   t.equal((await rawExchange(edge, `${v1}GET / HTTP/1.1\r\nHost: one.test\r\n\r\n`)).status, 400, 'no PROXY');
 });
 
-t.test('what direct clients claim arrives where nothing takes it off', async (t) => {
+t.test('the control: without the protection, headers of direct clients arrive', async (t) => {
   const { edge } = await startEdge(t, at, '{}', (message) => {
     for (const chain of message.filter_chains ?? []) {
       delete chain.filters[0].typed_config.early_header_mutation_extensions;
@@ -154,7 +154,7 @@ t.test('PROXY protocol', async (t) => {
   });
 });
 
-t.test('with PROXY protocol nobody else is let in', async (t) => {
+t.test('with PROXY protocol nothing else is accepted', async (t) => {
   const { edge, envoy } = await startEdge(
     t,
     at,

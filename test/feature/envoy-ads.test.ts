@@ -152,7 +152,7 @@ for (const apiType of ['GRPC', 'DELTA_GRPC'] as const) {
       t.same(failures, []);
     });
 
-    await t.test('a server that comes back finds its proxy unharmed', async (t) => {
+    await t.test('a proxy continues with a server that comes back', async (t) => {
       await server.close();
       const again = createXdsServer();
       t.teardown(() => again.close());

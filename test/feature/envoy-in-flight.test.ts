@@ -56,7 +56,7 @@ for (const apiType of ['GRPC', 'DELTA_GRPC'] as const) {
     const warming = () => envoy.admin('/stats?filter=warming_clusters');
     await settled('the first state', put(cluster('a')).revision);
 
-    await t.test('a cluster whose endpoints are nowhere', async (t) => {
+    await t.test('a cluster without endpoints', async (t) => {
       const { revision } = put(cluster('lost'));
       // Delta says that they do not exist, and Envoy goes on. State of the World cannot say it, and this
       // Envoy was told to wait for them for ever (`initial_fetch_timeout: 0s`): what is newer waits too, but

@@ -194,7 +194,7 @@ for (const apiType of ['GRPC', 'DELTA_GRPC'] as const) {
       );
     });
 
-    await t.test('a server that comes back finds its proxy unharmed', async () => {
+    await t.test('a proxy continues with a server that comes back', async () => {
       await server.close();
       server = createXdsServer(options);
       acked.clear();

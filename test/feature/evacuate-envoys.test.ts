@@ -24,7 +24,7 @@ async function run(t: Test, args: readonly string[]) {
   return { code, said: said() };
 }
 
-t.test('one that does not answer: nothing leaves, unless it is forced', async (t) => {
+t.test('an Envoy that does not answer: nothing leaves, unless forced', async (t) => {
   const nobody = at(await freeAddress());
   const { code, said } = await run(t, ['--for', '1m', ...envoys('caller'), ...nobody]);
   t.equal(code, 1);
@@ -41,7 +41,7 @@ t.test('one that does not answer: nothing leaves, unless it is forced', async (t
   t.equal((await run(t, ['--undo'])).code, 0);
 });
 
-t.test('those that count nothing of the IDC’s users, and those of another mesh', async (t) => {
+t.test('Envoys without users of the IDC, and those of another mesh', async (t) => {
   const other = await run(t, ['--for', '1m', ...envoys('sh-b-ingress', 'sh-a-egress')]);
   t.equal(other.code, 1);
   t.match(other.said, /read: sh-b-ingress \(ingress, sh-b\), sh-a-egress \(egress, sh-a\)/);
@@ -68,7 +68,7 @@ t.test('those that count nothing of the IDC’s users, and those of another mesh
   t.strictSame(shares(), [0, 0]);
 });
 
-t.test('a dry run says who is read, what they have counted, and what is under way', async (t) => {
+t.test('a dry run prints the Envoys that are read, their counters, and requests in flight', async (t) => {
   await until('requests are counted', async () => (await world.where())['sh-a'] === 40);
   const { code, said } = await run(t, ['--dry-run', ...envoys('caller', 'sh-b-ingress')]);
   t.equal(code, 0);
@@ -80,7 +80,7 @@ t.test('a dry run says who is read, what they have counted, and what is under wa
   t.strictSame(shares(), [0, 0]);
 });
 
-t.test('conditions without an Envoy measure nothing, and are refused', async (t) => {
+t.test('conditions without an Envoy are refused', async (t) => {
   const { code, said } = await run(t, ['--for', '1m', '--abort-on', 'errors>0.1%']);
   t.equal(code, 2);
   t.match(said, /--abort-on measures nothing without an Envoy: give --envoy, or ISTHMUS_ENVOY/);

@@ -49,7 +49,7 @@ t.test('killed between two steps it stays, and another takes it over or ends it'
   }
 });
 
-t.test('killed, and left alone, it ends by its time', async () => {
+t.test('killed and left alone, it ends by its time', async () => {
   const { child, ended } = await halfway('--step-wait', '3s', '--for', '5s');
   child.kill('SIGKILL');
   await ended;
@@ -57,7 +57,7 @@ t.test('killed, and left alone, it ends by its time', async () => {
   await until('all are home', async () => (await world.where())['sh-a'] === 40);
 });
 
-t.test('a second one for the same IDC takes it over, and the first lets it be', async (t) => {
+t.test('a second one for the same IDC takes it over, and the first leaves it alone', async (t) => {
   const first = await halfway('--for', '5m');
   t.equal((await run(t, 'sh-a', '--percent', '20', '--for', '5m')).code, 0);
   t.equal(await first.ended, 1);
@@ -69,7 +69,7 @@ t.test('a second one for the same IDC takes it over, and the first lets it be', 
   t.equal((await run(t, 'sh-a', '--undo')).code, 0);
 });
 
-t.test('both IDCs of a Group at once: never both', async (t) => {
+t.test('the two IDCs of a Group are never evacuated together', async (t) => {
   for (let round = 0; round < 4; round += 1) {
     const both = (['sh-a', 'sh-b'] as const).map((idc) => begin(idc, '--for', '5m'));
     const failed: string[] = [];
@@ -93,7 +93,7 @@ t.test('both IDCs of a Group at once: never both', async (t) => {
   }
 });
 
-t.test('clients at the edge are sent elsewhere where every Group can be served there', async (t) => {
+t.test('clients at the edge are sent elsewhere if every Group can be served there', async (t) => {
   const edge = world.idcs.gateways.get('sh-a')?.edge as ListenAddress;
   const ready = async () => (await get(edge, '/.isthmus/ready')).status;
   t.equal(await ready(), 200);

@@ -84,7 +84,7 @@ const watching = ['--envoy', `${caller.address}:${caller.port}`];
 
 t.before(() => until('served at home', isHome));
 
-t.test('a dry run says what would be, and does nothing', async (t) => {
+t.test('a dry run prints the effect, and does nothing', async (t) => {
   const { code, said } = await run(t, ['sh-a', '--dry-run', '--for', '1h']);
   t.equal(code, 0);
   t.match(said, /\(sh-a\): 2 Groups leave, first for sh-b/);
@@ -92,7 +92,7 @@ t.test('a dry run says what would be, and does nothing', async (t) => {
   t.strictSame(shareNow(), [0, 0]);
 });
 
-t.test('what the others do not let in does not leave, unless it is forced', async (t) => {
+t.test('requests that the other IDCs do not accept do not leave, unless forced', async (t) => {
   const capacity = '{concurrentPerInstance: 10, idcs: {sh-b: {concurrentPerInstance: 4}}}';
   for (const mesh of world.meshes.values())
     mesh.save('all.yaml', registry.replaceAll('  idcs:', `  capacity: ${capacity}\n  idcs:`));
@@ -130,13 +130,13 @@ async function status(): Promise<{ readonly stdout: string }> {
   return { stdout };
 }
 
-t.test('the last IDC is not left', async (t) => {
+t.test('the last IDC is not evacuated', async (t) => {
   const { code, said } = await run(t, ['sh-b', '--for', '1m']);
   t.equal(code, 1);
   t.match(said, /other.test, web.test would be left by sh-b as the last IDC/);
 });
 
-t.test('undone, everybody is home once it says so', async (t) => {
+t.test('undone, all requests have returned once it says so', async (t) => {
   const { code, said } = await run(t, ['sh-a', '--undo']);
   t.equal(code, 0);
   t.match(said, /ended: every proxy has confirmed after/);
@@ -183,7 +183,7 @@ function load(headers: Record<string, string>): () => Promise<void> {
   };
 }
 
-t.test('what its Envoys count takes it back', async (t) => {
+t.test('counters of its Envoys undo it', async (t) => {
   const stop = load({ 'x-wait': '60' });
   const args = ['sh-a', '--steps', '10,100', '--step-wait', '20s', '--for', '1m', ...watching];
   const { code, said } = await run(t, [...args, '--abort-on', 'p99>20ms']);
@@ -199,7 +199,7 @@ t.test('what its Envoys count takes it back', async (t) => {
   t.equal((await run(t, ['sh-a', '--undo'])).code, 0);
 });
 
-t.test('a proxy that does not confirm takes it back', async (t) => {
+t.test('a proxy that does not confirm undoes it', async (t) => {
   const pid = world.pids.get('sh-a-ingress') as number;
   process.kill(pid, 'SIGSTOP');
   const { code, said } = await run(t, ['sh-a', '--for', '1m', '--ack-timeout', '5s']);
@@ -211,7 +211,7 @@ t.test('a proxy that does not confirm takes it back', async (t) => {
   await until('at home', isHome);
 });
 
-t.test('Ctrl-C takes it back', async (t) => {
+t.test('Ctrl-C undoes it', async (t) => {
   const { child, ended, said } = isthmus(['sh-a', '--steps', '50,100', '--step-wait', '60s', '--for', '2m']);
   await until('the first step', () => /50 %: every proxy/.test(said()));
   t.strictSame(shareNow(), [50, 50]);
@@ -222,7 +222,7 @@ t.test('Ctrl-C takes it back', async (t) => {
   t.strictSame(await where(), { 'sh-a': 40 });
 });
 
-t.test('so does a terminal that is gone', async (t) => {
+t.test('a closed terminal does too', async (t) => {
   const { child, ended, said } = isthmus(['sh-a', '--steps', '50,100', '--step-wait', '60s', '--for', '2m']);
   await until('the first step', () => /50 %: every proxy/.test(said()));
   child.kill('SIGHUP');
@@ -231,7 +231,7 @@ t.test('so does a terminal that is gone', async (t) => {
   t.strictSame(shareNow(), [0, 0]);
 });
 
-t.test('what somebody has ended between two steps does not begin anew', async (t) => {
+t.test('an evacuation ended between two steps does not start again', async (t) => {
   const { ended, said } = isthmus(['sh-a', '--steps', '50,100', '--step-wait', '8s', '--for', '2m']);
   await until('the first step', () => /50 %: every proxy/.test(said()));
   t.equal((await run(t, ['sh-a', '--undo'])).code, 0);
@@ -259,7 +259,7 @@ t.test('when the operator’s machine dies, its time ends it', async (t) => {
   await until('everybody is home', isHome, 20_000);
 });
 
-t.test('nobody is sent home where nobody is', async (t) => {
+t.test('no request returns to an IDC without instances', async (t) => {
   t.equal((await run(t, ['sh-a', '--for', '1m'])).code, 0);
   const home = world.meshes.get('sh-a') as Mesh;
   home.save('all.yaml', registry.replaceAll('locality: sh-a', 'locality: sh-b'));
@@ -309,7 +309,7 @@ t.test('it is there after a restart, before any proxy is answered', async (t) =>
   t.strictSame(shareNow(), [100, 100]);
 });
 
-t.test('what cannot be done is said', async (t) => {
+t.test('impossible options are reported', async (t) => {
   const nobody = await run(t, ['sh-a', '--for', '1m'], admins.slice(1));
   t.equal(nobody.code, 1);
   t.match(nobody.said, /only control planes of sh-b were named: give --admin of one of sh-a as well/);

@@ -102,7 +102,7 @@ const leave = (forMs: number, ...steps: readonly number[]) =>
 
 t.before(() => until('served at home', isHome));
 
-t.test('steps, their end and an undoing are by each control plane’s own clock', async (t) => {
+t.test('steps, end and undo follow each control plane’s own clock', async (t) => {
   t.equal(await leave(120_000, 50, 100), 'done');
   t.strictSame(shares(), [100, 100]);
   t.strictSame(await where(), { 'sh-b': 40 });
@@ -121,7 +121,7 @@ t.test('its time ends it everywhere at once', async (t) => {
   t.comment(said.join('\n'));
 });
 
-t.test('times in YAML come at other times, and no request fails for it', async (t) => {
+t.test('steps in YAML apply at different times, and no request fails', async (t) => {
   const at = (ms: number) => new Date(systemClock.wall() + ms).toISOString();
   const object = (times: string) => `
 apiVersion: isthmus.dev/v1alpha1
@@ -144,7 +144,7 @@ spec: {idc: sh-a, ${times}}
   await until('at home', isHome);
 });
 
-t.test('two control planes of one IDC whose clocks differ are told of', async (t) => {
+t.test('two control planes of one IDC with different clocks are reported', async (t) => {
   const clock = clockOf('sh-b');
   const source = createEvacuationsSource({
     ...{ file: join(dir, 'second.json'), clock },

@@ -28,7 +28,7 @@ async function shareAt(plane: Plane): Promise<number | undefined> {
 const agree = (share: number | undefined) =>
   until(`both say ${share}`, async () => (await shareAt(one)) === share && (await shareAt(two)) === share);
 
-t.test('what one of two control planes is asked the other does too, over the death of either', async (t) => {
+t.test('both control planes follow a request to one of them, across the death of either', async (t) => {
   start(one);
   start(two);
   await Promise.all([one.ready(), two.ready()]);
@@ -88,7 +88,7 @@ t.test('a lease by the control plane’s own clock', async (t) => {
   t.match(await ask('POST', '/renew?for=1s'), { status: 404 }, 'it is over');
 });
 
-t.test('who may not write, and what cannot be, is told', async (t) => {
+t.test('unauthorized writes and invalid requests are refused', async (t) => {
   const past = await put(one, spec(20, -1_000));
   t.match(past, { status: 400, body: { message: /spec.expires has passed/ } });
   t.match(await put(one, spec(20, 80 * 3_600_000)), { status: 400, body: { message: /more than 72 hours/ } });

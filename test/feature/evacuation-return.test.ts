@@ -90,7 +90,7 @@ t.before(async () => {
     await until(`${group} is served at home`, async () => (await shareOf(group)) === 100);
 });
 
-t.test('ended, it comes home little by little', { timeout: 120_000 }, async (t) => {
+t.test('after its end requests return gradually', { timeout: 120_000 }, async (t) => {
   await evacuate(100);
   const began = clock.now();
   await end();
@@ -117,7 +117,7 @@ t.test('from the share that it kept', { timeout: 120_000 }, async (t) => {
   t.equal(await shareOf('slowly'), 100);
 });
 
-t.test('when its time is over, too', { timeout: 120_000 }, async (t) => {
+t.test('also when its time is over', { timeout: 120_000 }, async (t) => {
   await evacuate(100, 8_000);
   const now = () => mesh.plane.evacuations.list().items[0]?.percentNow;
   await until('it is over', () => now() === 0 && held() < 200, 20_000);
@@ -126,7 +126,7 @@ t.test('when its time is over, too', { timeout: 120_000 }, async (t) => {
   t.equal(await shareOf('slowly'), 100);
 });
 
-t.test('reads are mirrored first where the Group asks for it', { timeout: 120_000 }, async (t) => {
+t.test('reads are mirrored first if the Group declares it', { timeout: 120_000 }, async (t) => {
   await evacuate(100);
   const mirrored = () => home.reduce((sum, one) => sum + one.mirrored(), 0);
   t.equal(mirrored(), 0, 'not while it is evacuated');
@@ -141,7 +141,7 @@ t.test('reads are mirrored first where the Group asks for it', { timeout: 120_00
   t.equal(await shareOf('warmed'), 100);
 });
 
-t.test('not to instances that are not well, and after the hold', { timeout: 120_000 }, async (t) => {
+t.test('not to unhealthy instances, and after the hold', { timeout: 120_000 }, async (t) => {
   await evacuate(100);
   for (const one of home) one.down();
   const room = () => {
@@ -170,20 +170,24 @@ t.test('not to instances that are not well, and after the hold', { timeout: 120_
   await allHome();
 });
 
-t.test('a control plane that dies on the way goes on where it was', { timeout: 120_000 }, async (t) => {
-  await evacuate(100);
-  await end();
-  await until('it is on its way', () => held() >= 30);
-  const before = held();
-  // Long enough for what was written down to lie on the disk.
-  await sleep(clock, 100);
-  await mesh.restart({ sources: [sources.open('sh-a')], failbackStore: store() });
-  await until('it is ready', () => mesh.plane.readiness().ready);
-  const after = held();
-  t.ok(after >= before - 10 && after < 90, `from ${before} to ${after}`);
-  await wayHome('slowly');
-  await allHome();
-});
+t.test(
+  'a control plane that dies during the ramp continues where it was',
+  { timeout: 120_000 },
+  async (t) => {
+    await evacuate(100);
+    await end();
+    await until('it is on its way', () => held() >= 30);
+    const before = held();
+    // Long enough for what was written down to lie on the disk.
+    await sleep(clock, 100);
+    await mesh.restart({ sources: [sources.open('sh-a')], failbackStore: store() });
+    await until('it is ready', () => mesh.plane.readiness().ready);
+    const after = held();
+    t.ok(after >= before - 10 && after < 90, `from ${before} to ${after}`);
+    await wayHome('slowly');
+    await allHome();
+  },
+);
 
 for (const keeps of [true, false]) {
   const what = keeps ? 'from the first share' : 'at once where nothing was written down: the control';

@@ -65,7 +65,7 @@ async function leaveAndShrink(t: Test, more: object): Promise<void> {
   await until('an instance is gone', () => room()?.instances === 1 && room()?.bears === 10);
 }
 
-t.test('what instances at home bear no longer is not sent home at once', { timeout: 240_000 }, async (t) => {
+t.test('requests beyond the capacity at home do not return at once', { timeout: 240_000 }, async (t) => {
   await leaveAndShrink(t, { failback: { ramp: '60s', hold: '1s' } });
   const refused = await evacuate(t, '--undo');
   t.equal(refused.code, 1);
@@ -84,7 +84,7 @@ t.test('what instances at home bear no longer is not sent home at once', { timeo
   t.match(problems(), /bear 10 .* bore 20 .* comes home all the same, little by little/);
 });
 
-t.test('it is, where nobody noted what they bore: the control', { timeout: 240_000 }, async (t) => {
+t.test('the control: without a stored capacity it is', { timeout: 240_000 }, async (t) => {
   await leaveAndShrink(t, {});
   t.equal((await evacuate(t, '--undo')).code, 0);
   t.strictSame(shares(), [0, 0]);

@@ -143,7 +143,7 @@ async function shares(t: Test, percent: number, to: string): Promise<void> {
   judge('connections', counts);
 }
 
-t.test('nobody leaves before', async (t) => {
+t.test('no request leaves before', async (t) => {
   await until('warm', async () => (await spread(caller, 'warm', { count: 10 }))['sh-a'] === 10);
   await shares(t, 0, 'sh-b');
   await until(
@@ -170,7 +170,7 @@ t.test('at 100 % all leave, and those that come from elsewhere are still served'
   t.strictSame([status, body.split('/')[0]], [200, 'sh-b'], "a Group's paths are its own");
 });
 
-t.test('requests that stick do so while all leave', async (t) => {
+t.test('session affinity holds while all leave', async (t) => {
   const first = new Map<string, string>();
   for (let i = 0; i < 100; i += 1) {
     const user = `user-${i % 10}`;
@@ -182,7 +182,7 @@ t.test('requests that stick do so while all leave', async (t) => {
 });
 
 t.test(
-  'to the others it is the last: with one gone the third serves, with both gone everybody comes home',
+  'for the others it is the last: with one gone the third serves, with both gone all requests return',
   async (t) => {
     for (const zone of ['z1', 'z2']) await stop(`sh-b/${zone}`);
     await tcp.get('sh-b')?.kill();
@@ -216,7 +216,7 @@ t.test(
   },
 );
 
-t.test('they leave again for who is back, and come home at the end of it', async (t) => {
+t.test('requests leave again for an IDC that is back, and return at the end', async (t) => {
   for (const zone of ['z1', 'z2']) await start(`sh-b/${zone}`);
   await until('all leave', async () => (await spread(caller, 'plain', { count: 40 }))['sh-b'] === 40);
   evacuate(undefined);

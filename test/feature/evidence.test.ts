@@ -64,7 +64,7 @@ function ask(group: string, ms: number, method = 'GET') {
 const isHome = (group: string) =>
   until(`${group} is served at home`, async () => (await ask(group, 0).answered).body === 'sh-a');
 
-t.test('what takes 5 s behind a sidecar that lives is not cut', async (t) => {
+t.test('a request of 5 s behind a live sidecar is not cut', async (t) => {
   await isHome('known');
   const { id, answered } = ask('known', 5000);
   t.match(await answered, { status: 200, body: 'sh-a' });
@@ -109,7 +109,7 @@ for (const gateway of ['sh-a-egress', 'sh-b-ingress']) {
   });
 }
 
-t.test('negative control: where nobody says that there is a sidecar, a GET waits for it', async (t) => {
+t.test('negative control: without `sidecars`, a GET waits', async (t) => {
   await isHome('unknown');
   signal('unknown sh-a', 'SIGSTOP');
   const { answered } = ask('unknown', 0);

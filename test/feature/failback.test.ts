@@ -137,7 +137,7 @@ t.test('little by little', { timeout: 120_000 }, async (t) => {
   t.equal(await shareOf('slowly'), 100);
 });
 
-t.test('a control plane that dies in the middle goes on where it was', { timeout: 120_000 }, async (t) => {
+t.test('a control plane that dies in the middle continues where it was', { timeout: 120_000 }, async (t) => {
   await outage();
   for (const one of home) await one.up();
   await until('it is on its way', async () => (await held()) >= 30);
@@ -152,7 +152,7 @@ t.test('a control plane that dies in the middle goes on where it was', { timeout
   t.equal(await shareOf('slowly'), 100);
 });
 
-t.test('one that knows nothing of it lets all come home at once', { timeout: 120_000 }, async (t) => {
+t.test('without the stored share all requests return at once', { timeout: 120_000 }, async (t) => {
   await outage();
   for (const one of home) await one.up();
   await mesh.restart({});

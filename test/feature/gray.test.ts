@@ -150,7 +150,7 @@ for (const [what, share, status, annotations] of [
   );
 }
 
-t.test('without the share nobody is found', { buffered: true }, async (t) => {
+t.test('without the failure percentage no instance is found', { buffered: true }, async (t) => {
   const apps = [await app(), await app(0.05), await app()];
   const { ejected, load } = await start(t, group(apps), before);
   t.notOk(await load(15, async () => (await ejected()).length > 0));
@@ -193,7 +193,7 @@ t.test(
   },
 );
 
-t.test('what all of four have in common takes out two at most', { buffered: true }, async (t) => {
+t.test('a failure common to all four instances ejects at most two', { buffered: true }, async (t) => {
   const apps = await Promise.all([1, 2, 3, 4].map((seed) => app(0.2, 503, seed)));
   const { ejected, load } = await start(t, group(apps), soon);
   let most = 0;
@@ -204,7 +204,7 @@ t.test('what all of four have in common takes out two at most', { buffered: true
   t.equal(most, 2);
 });
 
-t.test('the end of a websocket is no failure of who served it', { buffered: true }, async (t) => {
+t.test('the end of a WebSocket connection is no failure of its instance', { buffered: true }, async (t) => {
   /** Who is ejected for some 300 websockets, each closed by its client after 20 ms. */
   const after = async (patch?: PatchedOptions['patch']) => {
     const apps = [await app(), await app(), await app()];

@@ -113,7 +113,7 @@ t.test('also over a restart of the control plane in between', { timeout: 120_000
   await until('all are in sync', isSynced);
 });
 
-t.test('a stopped Envoy cannot hold a deletion for ever', { timeout: 120_000 }, async (t) => {
+t.test('a stopped Envoy holds a deletion only to its limit', { timeout: 120_000 }, async (t) => {
   await plane.close();
   plane = await startPlane({ ackMsMax: 2_000 });
   await until('all are in sync', isSynced);

@@ -12,7 +12,7 @@ const keepAlive = setInterval(() => {}, 1_000);
 t.teardown(() => clearInterval(keepAlive));
 
 t.test(
-  'Envoys go over to the other control plane when one stops, and lose nothing',
+  'Envoys move to the other control plane when one stops, and lose nothing',
   { timeout: 300_000 },
   async (t) => {
     const { planes, close } = await createPlanes(2, { files: { 'echo.yaml': groupYaml('echo') } });

@@ -59,7 +59,7 @@ async function start(t: Test, ...off: Replacement[]) {
   return { served, ...(await connectAll(t, served)) };
 }
 
-t.test('SIGTERM: /readyz says so first, then streams end one after another', async (t) => {
+t.test('SIGTERM: first /readyz is 503, then streams end one after another', async (t) => {
   const { served, clients, ends } = await start(t);
   served.kill('SIGTERM');
   await until('it is not ready', async () => (await get(served.admin, '/readyz')).status === 503);
@@ -83,7 +83,7 @@ const health = '/grpc.health.v1.Health';
 // HealthCheckResponse: SERVING, NOT_SERVING.
 const [serving, notServing] = [Buffer.from([8, 1]), Buffer.from([8, 2])];
 
-t.test('SIGTERM: grpc.health.v1 says so with /readyz, before any stream ends', async (t) => {
+t.test('SIGTERM: grpc.health.v1 is NOT_SERVING with /readyz, before any stream ends', async (t) => {
   const { served, ends } = await start(t);
   const client = connectRaw(`127.0.0.1:${served.xds.port}`);
   t.teardown(() => client.close());
@@ -118,7 +118,7 @@ t.test('a second signal ends it at once', async (t) => {
   t.match(linesOf(served.log()).at(-1), { msg: 'a second signal: ending at once' });
 });
 
-t.test('who has no proxies ends without waiting', async (t) => {
+t.test('without proxies it ends without waiting', async (t) => {
   const served = await startServe();
   t.teardown(() => served.close());
   await served.ready();

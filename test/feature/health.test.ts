@@ -117,7 +117,7 @@ t.test('an instance that answers 204 is healthy', async (t) => {
   await until('401 is healthy where it is declared', async () => (await ask(given)()) === 200);
 });
 
-t.test('a health path is not asked for at a GRPC port', async (t) => {
+t.test('a GRPC port is not checked by a health path', async (t) => {
   const [web, rpc] = [await freeAddress(), await freeAddress()];
   const well = await instance('well', web);
   const grpc = await startGrpc('rpc', rpc, false);

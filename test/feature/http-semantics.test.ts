@@ -378,7 +378,7 @@ t.test('HTTP/2: cookies are one line, and a malformed request ends its own strea
   }
 });
 
-t.test('what Envoy would be told by a header is not believed', async (t) => {
+t.test('headers with instructions for Envoy are not trusted', async (t) => {
   const headers = [
     'x-envoy-retry-on: 5xx',
     'x-envoy-max-retries: 9',

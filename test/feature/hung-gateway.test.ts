@@ -94,7 +94,7 @@ for (const gateway of gateways) {
   });
 }
 
-t.test('negative control: nobody looks', { timeout: 120_000 }, async (t) => {
+t.test('negative control: without probes', { timeout: 120_000 }, async (t) => {
   for (const { plane: each } of world.meshes.values()) await each.close();
   await until('all are served', isServed);
   for (const gateway of gateways) {

@@ -65,7 +65,7 @@ t.test('an IDC of which the only gateway hangs', { timeout: 120_000 }, async (t)
   await isFirst('b');
 });
 
-t.test('negative control: nobody looks', { timeout: 120_000 }, async (t) => {
+t.test('negative control: without probes', { timeout: 120_000 }, async (t) => {
   await (world.meshes.get('sh-a') as Mesh).plane.close();
   await isFirst('b');
   const lost = (await strike(7_000)).filter(([status]) => status !== 200);

@@ -107,7 +107,7 @@ for (const [group, what] of [
     t.strictSame(lost, []);
   });
 
-t.test('negative control: nobody checks it', { timeout: 120_000 }, async (t) => {
+t.test('negative control: without checks', { timeout: 120_000 }, async (t) => {
   const { late, lost } = await strike('unchecked');
   t.ok(lost.length > 0, `${lost.length} of ${late} were lost: ${lost.join(', ')}`);
 });

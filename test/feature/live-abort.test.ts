@@ -17,7 +17,7 @@ const isHome = (t: Test) => expectHome(t, world);
 const stop = world.load();
 t.teardown(stop);
 
-t.test('a stand-in that is slow aborts it', async (t) => {
+t.test('a slow stand-in aborts it', async (t) => {
   behaviour['sh-b'].waitMs = 600;
   const args = ['--steps', '20,90', '--baseline', '10s', ...all];
   const { code, said, record, phase } = await run(t, [...args, '--hold', '30s', '--abort-on', 'p99>500ms']);
@@ -42,7 +42,7 @@ t.test('a stand-in that is slow aborts it', async (t) => {
   await isHome(t);
 });
 
-t.test('a stand-in that errs aborts it', async (t) => {
+t.test('errors of the stand-in abort it', async (t) => {
   behaviour['sh-b'].status = 500;
   const args = ['--steps', '20,90', '--baseline', '2s', ...all];
   const { code, said, record } = await run(t, [...args, '--hold', '30s', '--abort-on', 'errors>0.1%']);
@@ -72,7 +72,7 @@ const save = (text: string, of: readonly string[] = ['sh-a', 'sh-b']) => {
   for (const idc of of) world.idcs.meshes.get(idc)?.save('all.yaml', text);
 };
 
-t.test('a stand-in that is full aborts it, and its refusals and their retries are counted', async (t) => {
+t.test('a full stand-in aborts it, and its refusals and their retries are counted', async (t) => {
   save(registry.replaceAll('  idcs:', '  capacity: {concurrentPerInstance: 1}\n  idcs:'));
   behaviour['sh-b'].waitMs = 300;
   const dry = async () => /cannot be judged/.test((await run(t, ['--dry-run', ...all])).said());
@@ -115,7 +115,7 @@ t.test('a stand-in that is full aborts it, and its refusals and their retries ar
   await until('it is gone', dry);
 });
 
-t.test('a stand-in that has nobody aborts it, with nothing said', async (t) => {
+t.test('a stand-in without instances aborts it, by default', async (t) => {
   const checked = registry.replaceAll('traffic: {}', 'traffic: {health: {path: /, interval: 500ms}}');
   save(checked);
   save(checked.replaceAll('locality: sh-b', 'locality: sh-x'), ['sh-b']);
@@ -127,7 +127,7 @@ t.test('a stand-in that has nobody aborts it, with nothing said', async (t) => {
   await isHome(t);
 });
 
-t.test('who is ill at home is not practised with', async (t) => {
+t.test('an unhealthy IDC is not drilled', async (t) => {
   behaviour['sh-a'].status = 500;
   const { code, said, record } = await run(t, ['--baseline', '5s', ...all]);
   behaviour['sh-a'].status = 200;

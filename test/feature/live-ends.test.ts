@@ -39,7 +39,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     t.match(record().end, { how: 'interrupted', isUndone: true });
   });
 
-t.test('it goes on as long as its operator is there, and no longer', async (t) => {
+t.test('it lasts as long as its operator is there, and no longer', async (t) => {
   const { child, ended, record, report } = await halfway(['--lease', `${lease}ms`]);
   await sleep(systemClock, 2 * lease);
   t.strictSame(shares(), [50, 50], 'it is renewed');
@@ -66,7 +66,7 @@ t.test('a longer lease does not: the control', async (t) => {
   t.strictSame(shares(), [0, 0]);
 });
 
-t.test('who was stopped for longer than its lease does not begin again', async (t) => {
+t.test('a command stopped for longer than its lease does not start again', async (t) => {
   const { child, ended, said } = await halfway(['--lease', `${lease}ms`]);
   child.kill('SIGSTOP');
   await until('it is over', () => shares().every((share) => share === 0));
@@ -76,7 +76,7 @@ t.test('who was stopped for longer than its lease does not begin again', async (
   t.strictSame(shares(), [0, 0]);
 });
 
-t.test('who ends it from elsewhere ends the run', async (t) => {
+t.test('ending it from elsewhere ends the run', async (t) => {
   const { ended, said, record } = await halfway();
   const undo = world.isthmus(['evacuate', 'sh-a', '--name', 'drill-sh-a', '--undo']);
   t.equal(await undo.ended, 0);
@@ -86,7 +86,7 @@ t.test('who ends it from elsewhere ends the run', async (t) => {
   t.strictSame(shares(), [0, 0]);
 });
 
-t.test('an Envoy that falls silent ends it', async (t) => {
+t.test('a silent Envoy ends it', async (t) => {
   const { ended, said } = await halfway();
   const pid = world.idcs.pids.get('sh-b-egress') as number;
   process.kill(pid, 'SIGSTOP');
@@ -98,7 +98,7 @@ t.test('an Envoy that falls silent ends it', async (t) => {
   await until('everybody is home', isHome);
 });
 
-t.test('two at once are not practised', async (t) => {
+t.test('two drills at once are refused', async (t) => {
   const { child, ended } = await halfway();
   const second = world.live(args);
   t.equal(await second.ended, 1);

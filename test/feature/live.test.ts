@@ -14,7 +14,7 @@ const all = world.envoys('caller', 'sh-a-ingress', 'sh-b-ingress', 'sh-a-egress'
 const run = (t: Test, args: readonly string[]) => runLive(t, world, args);
 const isHome = (t: Test) => expectHome(t, world);
 
-t.test('a dry run says what would leave and what is read, and does nothing', async (t) => {
+t.test('a dry run prints what would leave and which Envoys are read, and does nothing', async (t) => {
   const { code, said } = await run(t, ['--dry-run', ...world.envoys('caller')]);
   t.equal(code, 0);
   t.match(said(), /\(sh-a\): 2 Groups leave, first for sh-b/);
@@ -27,7 +27,7 @@ t.test('a dry run says what would leave and what is read, and does nothing', asy
   t.strictSame(shares(), [0, 0]);
 });
 
-t.test('what cannot be done is said', async (t) => {
+t.test('impossible options are reported', async (t) => {
   const wrong: [string[], RegExp][] = [
     [[], /nothing is read: give --envoy, or ISTHMUS_ENVOY/],
     [
@@ -50,7 +50,7 @@ t.test('what cannot be done is said', async (t) => {
   t.strictSame(shares(), [0, 0]);
 });
 
-t.test('too few requests are said, and are no reason to go on', async (t) => {
+t.test('too few requests are reported, and end the run', async (t) => {
   const args = [...all, '--steps', '50', '--hold', '2s', '--baseline', '1s'];
   const { code, said, record } = await run(t, args);
   t.equal(code, 1);
@@ -67,7 +67,7 @@ t.test('under load', async (t) => {
   const stop = world.load();
   t.teardown(stop);
 
-  await t.test('it runs through, step by step, and everybody is home', async (t) => {
+  await t.test('it runs to the end, step by step, and all requests return', async (t) => {
     const seen = new Set<string>();
     const looks = setInterval(() => seen.add(shares().join()), 50);
     const args = ['--steps', '10,50', '--hold', '3s,5s', '--baseline', '3s', '--reason', 'a test', ...all];

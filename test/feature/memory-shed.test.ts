@@ -41,7 +41,7 @@ async function fill(t: Test, ...off: Replacement[]) {
   return { served, clients, refusals };
 }
 
-t.test('before its heap is full new streams are refused, and those that stand are served', async (t) => {
+t.test('before its heap is full new streams are refused, and existing ones are served', async (t) => {
   const soon = { file: 'plane/memory.ts', from: 'collect: 30_000', to: 'collect: 1_000' };
   const { served, clients, refusals } = await fill(t, soon);
   t.match(refusals[0], { code: 8, details: /^memory is nearly full: \d+ of \d+ MiB/ });
@@ -107,7 +107,7 @@ async function bringKinds(t: Test, ...off: Replacement[]) {
 // They come no faster than the pace lets them: what is nearly full is brought nearer.
 const sooner = { file: 'plane/memory.ts', from: 'refuse: 0.85', to: 'refuse: 0.55' };
 
-t.test('who brings nodes of hundreds of kinds loses them', { timeout: 180_000 }, async (t) => {
+t.test('a client with nodes of hundreds of classes loses them', { timeout: 180_000 }, async (t) => {
   const { ends, isEnded, isOver } = await bringKinds(t, sooner);
   const words =
     /^status 8: memory is nearly full: .*, and this address has nodes of \d+ kinds that no other has/;

@@ -55,7 +55,7 @@ async function seen(host: string): Promise<Record<string, string | number>> {
   return found;
 }
 
-t.test('a caller gets its own namespace’s, else what is exported to it', async (t) => {
+t.test('a caller gets its own namespace’s host, otherwise an exported one', async (t) => {
   t.strictSame(await seen('api.test'), {
     shop: 'shop',
     pay: 'platform',
@@ -67,12 +67,12 @@ t.test('a caller gets its own namespace’s, else what is exported to it', async
   t.equal(body, 'shop', 'also where it did not say what it depends on');
 });
 
-t.test('exportTo names who sees it; the edge is no namespace', async (t) => {
+t.test('exportTo lists who sees a host; the edge is not a namespace', async (t) => {
   t.strictSame(await seen('secret.test'), { shop: 404, pay: 'pay', partner: 'pay', guest: 404, edge: 404 });
   t.strictSame(await seen('nobody.test'), { shop: 404, pay: 404, partner: 404, guest: 404, edge: 404 });
 });
 
-t.test('who sees it changes while requests go on', async (t) => {
+t.test('visibility changes while requests continue', async (t) => {
   await declare('shop', 'api.test', '["guest"]');
   await until('shop takes the other one', async () => (await seen('api.test')).shop === 'platform');
   t.equal((await seen('api.test')).guest, 'platform', 'what all may see comes first');

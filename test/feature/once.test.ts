@@ -102,7 +102,7 @@ t.test('without what the first proxy remembers, each of its tries crosses', asyn
 });
 
 t.test(
-  'who is told that nobody is there is still served at home, whichever instance it met first',
+  'a request that was told "no instance" is still served at home, whichever instance it met first',
   async (t) => {
     const answers = await Promise.all(Array.from({ length: 20 }, () => ask('half')));
     t.strictSame(
@@ -117,11 +117,11 @@ t.test(
   },
 );
 
-t.test('an IDC whose instances cannot be reached is asked again', async (t) => {
+t.test('an IDC with unreachable instances is asked again', async (t) => {
   t.match(await ask('mute'), { status: 503, left: 4, entered: 4 });
 });
 
-t.test('a client cannot say that nobody is there', async (t) => {
+t.test('a client cannot claim that no instance is there', async (t) => {
   for (const to of [world.outbound, edge]) {
     const answer = await ask('far', to, { [nobodyHeader]: 'true' });
     t.match(answer, { status: 200, body: 'nothing told', entered: 1 });

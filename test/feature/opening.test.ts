@@ -13,7 +13,7 @@ const service = (i: number) =>
 const workload = (i: number, address: string) =>
   workloadEntry(`mesh/w${i}`, { app: `a${i}` }, { address, locality: 'sh-a/z1' });
 
-t.test('what changes while a large class is encoded is in its first answer', async (t) => {
+t.test('changes during the encoding of a large class are in its first response', async (t) => {
   let sink: Sink | undefined;
   const held = new Map<string, MeshObject>();
   const upsert = (...objects: MeshObject[]) => {

@@ -36,7 +36,7 @@ for (const { name } of [near, far]) {
   });
 }
 
-t.test('a gRPC caller is told so as UNAVAILABLE, with a message', async (t) => {
+t.test('a gRPC caller gets UNAVAILABLE, with a message', async (t) => {
   const { address, port } = world.outbound;
   const client = new Client(`${address}:${port}`, credentials.createInsecure(), {
     'grpc.default_authority': 'far-grpc.test',
@@ -51,7 +51,7 @@ t.test('a gRPC caller is told so as UNAVAILABLE, with a message', async (t) => {
   t.strictSame(error?.metadata.get(outcomeHeader), ['no-idc']);
 });
 
-t.test('a caller that asks for a host of no Group is told so', async (t) => {
+t.test('a caller that asks for a host of no Group gets the reason', async (t) => {
   const words = /^isthmus: no Group that this sidecar calls has this host$/;
   for (const method of ['GET', 'POST', 'OPTIONS']) {
     const answer = await get(world.outbound, '/', { host: 'nobody.test', method });
@@ -81,7 +81,7 @@ t.test('a caller that asks for a host of no Group is told so', async (t) => {
   });
 });
 
-t.test('a host that a Group has is known, also where it has no route for the request', async (t) => {
+t.test('a host of a Group is known, even without a route for the request', async (t) => {
   const answer = await rawExchange(
     world.outbound,
     'CONNECT near.test:80 HTTP/1.1\r\nHost: near.test:80\r\n\r\n',
@@ -97,7 +97,7 @@ t.test('clients at the edge get a plain 404', async (t) => {
   t.equal(answer.body, '');
 });
 
-t.test('between IDCs a Group that is not known is a 503, so that others are tried', async (t) => {
+t.test('between IDCs an unknown Group is a 503, so that others are tried', async (t) => {
   const answer = await get(world.peer, '/', { host: 'nobody.test', headers: { [trailHeader]: 'sh-a' } });
   t.equal(answer.status, 503);
   t.equal(answer.headers[outcomeHeader], 'no-idc');
@@ -151,7 +151,7 @@ t.test('an application’s own 404 is its own', async (t) => {
   t.equal(answer.headers[outcomeHeader], undefined);
 });
 
-t.test('an application cannot word an outcome', async (t) => {
+t.test('an application cannot set an outcome', async (t) => {
   const server = createServer((_, response) => {
     response.writeHead(200, { [outcomeHeader]: 'no-idc', [trailHeader]: 'sh-a', 'x-other': 'kept' }).end();
   });

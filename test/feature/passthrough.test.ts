@@ -97,7 +97,7 @@ function openTalk(to: ListenAddress, head: string) {
   };
 }
 
-t.test('requests go on to the host and port that they name', { timeout: 120_000 }, async (t) => {
+t.test('requests are passed on to the host and port that they name', { timeout: 120_000 }, async (t) => {
   const sidecar = await startSidecar();
   t.teardown(() => sidecar.close());
   const { outbound } = sidecar;
@@ -155,7 +155,7 @@ function permitAll(message: string): string {
 
 const words = /^isthmus: the address of this host is/;
 
-t.test('what leads to this machine, its link or a proxy is refused', { timeout: 300_000 }, async (t) => {
+t.test('addresses of this machine, its link or a proxy are refused', { timeout: 300_000 }, async (t) => {
   const named: Record<string, string> = {
     'loopback.test': '127.0.0.1',
     'loopback6.test': '::1',
@@ -265,7 +265,7 @@ t.test('each address of a name is checked', { timeout: 180_000 }, async (t) => {
   t.match([answer.status, answer.headers[outcomeHeader]], [403, 'refused-address']);
 });
 
-t.test('a name that comes to lead to this machine is refused', { timeout: 120_000 }, async (t) => {
+t.test('a name that later resolves to this machine is refused', { timeout: 120_000 }, async (t) => {
   dns.say('rebound.test', { addresses: ['127.0.1.1'] });
   const sidecar = await startSidecar();
   t.teardown(() => sidecar.close());
@@ -309,7 +309,7 @@ t.test('hosts of Groups are known, whoever sees them', { timeout: 120_000 }, asy
   for (const name of names) t.equal((await ask(name)).status, 200, `${name}: its Group is gone`);
 });
 
-t.test('what is looked up is bounded, and what fails says so', { timeout: 180_000 }, async (t) => {
+t.test('lookups are limited, and failures are reported', { timeout: 180_000 }, async (t) => {
   const sidecar = await startSidecar({
     edit: (text) =>
       text
@@ -337,7 +337,7 @@ t.test('what is looked up is bounded, and what fails says so', { timeout: 180_00
   );
 });
 
-t.test('a host that is none harms nobody', { timeout: 120_000 }, async (t) => {
+t.test('an invalid host has no effect', { timeout: 120_000 }, async (t) => {
   const sidecar = await startSidecar();
   t.teardown(() => sidecar.close());
   const hosts = [
@@ -364,7 +364,7 @@ t.test('a host that is none harms nobody', { timeout: 120_000 }, async (t) => {
 });
 
 t.test(
-  'what is open stays open when its host is forgotten, or Groups change',
+  'open connections survive when their host is forgotten, or Groups change',
   { timeout: 120_000 },
   async (t) => {
     const sidecar = await startSidecar({

@@ -32,7 +32,7 @@ const register = ({ api }: ServedPlane, name: string, more = {}) =>
 
 const status = async ({ admin }: ServedPlane) => (await get(admin, '/readyz')).status;
 
-t.test('one that was away drops what left meanwhile, and has what came', async (t) => {
+t.test('one that was away drops what left meanwhile, and gets what came', async (t) => {
   const [first, second] = await start(t);
   for (const name of ['left', 'ran-out', 'stays'])
     for (const plane of [first, second]) await register(plane, name);
@@ -55,34 +55,40 @@ t.test('one that was away drops what left meanwhile, and has what came', async (
   t.strictSame(await listed(first), expected, 'and nothing came back');
 });
 
-t.test('one that starts is not ready before it has what the other has, which may be slow', async (t) => {
-  const [first, second] = await start(t);
-  await second.kill('SIGKILL');
-  await register(first, 'came');
-  await first.kill('SIGSTOP');
-  t.teardown(() => first.kill('SIGCONT'));
-  second.start(['--peer-start-limit', '1h']);
-  await until('it says why', async () =>
-    /waiting for: source registrations, .*\ncontrol plane .* has not answered since the start/.test(
-      await second.page('/readyz'),
-    ),
-  );
-  t.equal(await status(second), 503);
-  await first.kill('SIGCONT');
-  await second.ready();
-  t.strictSame(await listed(second), ['came ready']);
-});
+t.test(
+  'a starting control plane is not ready before it has the state of the other, which may be slow',
+  async (t) => {
+    const [first, second] = await start(t);
+    await second.kill('SIGKILL');
+    await register(first, 'came');
+    await first.kill('SIGSTOP');
+    t.teardown(() => first.kill('SIGCONT'));
+    second.start(['--peer-start-limit', '1h']);
+    await until('it says why', async () =>
+      /waiting for: source registrations, .*\ncontrol plane .* has not answered since the start/.test(
+        await second.page('/readyz'),
+      ),
+    );
+    t.equal(await status(second), 503);
+    await first.kill('SIGCONT');
+    await second.ready();
+    t.strictSame(await listed(second), ['came ready']);
+  },
+);
 
-t.test('one whose file is not empty goes on alone after the limit, and says what it lacks', async (t) => {
-  const [first, second] = await start(t);
-  await register(first, 'known');
-  await until('the second has it', async () => (await listed(second)).length === 1);
-  for (const plane of [first, second]) await plane.kill('SIGKILL');
-  second.start();
-  await second.ready();
-  t.strictSame(await listed(second), ['known ready']);
-  t.match(await second.page('/problems'), /what registers there alone is not known here/);
-});
+t.test(
+  'one whose file is not empty continues alone after the limit, and reports what it lacks',
+  async (t) => {
+    const [first, second] = await start(t);
+    await register(first, 'known');
+    await until('the second has it', async () => (await listed(second)).length === 1);
+    for (const plane of [first, second]) await plane.kill('SIGKILL');
+    second.start();
+    await second.ready();
+    t.strictSame(await listed(second), ['known ready']);
+    t.match(await second.page('/problems'), /what registers there alone is not known here/);
+  },
+);
 
 t.test('one whose file is empty waits, however long, for one that knows', async (t) => {
   const [first, second] = await create(t, { flags: ['--peer-start-limit', '1s'] });
@@ -96,7 +102,7 @@ t.test('one whose file is empty waits, however long, for one that knows', async 
   await Promise.all([first.ready(), second.ready()]);
 });
 
-t.test('all start at once: nobody waits for anybody', async (t) => {
+t.test('all start at once: no deadlock', async (t) => {
   const [first, second] = await start(t);
   await register(first, 'a');
   await register(second, 'b');
@@ -131,7 +137,7 @@ async function apart(t: Test) {
   return { planes, cut };
 }
 
-t.test('apart: a deregistration at one counts for both when they are together again', async (t) => {
+t.test('partitioned: a deregistration at one applies to both after the partition', async (t) => {
   const { planes, cut } = await apart(t);
   const [first, second] = planes;
   for (const plane of planes) {
@@ -158,7 +164,7 @@ t.test('apart: a deregistration at one counts for both when they are together ag
   for (const plane of planes) t.equal((await register(plane, 'a')).status, 409);
 });
 
-t.test('apart: who is heard at one stays at that one, and is at both again', async (t) => {
+t.test('partitioned: an instance that renews at one stays there, and is at both afterwards', async (t) => {
   const { planes, cut } = await apart(t);
   const [first, second] = planes;
   for (const plane of planes) await register(plane, 'a', { ttl: '1s' });
@@ -185,7 +191,7 @@ t.test('a drain and its end are the same at both', async (t) => {
   await until('both know', async () => (await listed(first))[0] === 'a ready');
 });
 
-t.test('named by one alone: the other one says so', async (t) => {
+t.test('named by one only: the other reports it', async (t) => {
   const [first, second] = await start(t, { peers: 'one' });
   await register(first, 'a');
   await until('the second has it', async () => (await listed(second)).length === 1);

@@ -22,7 +22,7 @@ for (const [fault, error, origin] of [
     t.match(last.msg, /ends the control plane/);
   });
 
-t.test('without the handler the log is none that can be read', async (t) => {
+t.test('without the handler the log is unreadable', async (t) => {
   const env = { ISTHMUS_TEST_FAULT: 'throw', ...takeAway(handler) };
   const served = await startServe({ node: preload, env });
   t.teardown(() => served.close());

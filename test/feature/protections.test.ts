@@ -244,7 +244,7 @@ t.test('a second ejection counts at once', async (t) => {
   await until("with Envoy's default requests go on to fail", async () => (await failures(altered)) >= 16);
 });
 
-t.test('a retry finds the one instance of two that is well, however busy it is', async (t) => {
+t.test('a retry finds the healthy one of two instances, however busy it is', async (t) => {
   const dead = await freeAddress();
   const held: { end(): void }[] = [];
   const busy = stand(await freeAddress(), () =>

@@ -7,7 +7,7 @@ import { idc, service } from '../registry/objects.ts';
 import { freeAddress, get, until } from '../support/mesh.ts';
 import { createRawSource } from '../support/planes/raw-source.ts';
 
-t.test('while a source is still read, /readyz says so, and /livez that the process lives', async (t) => {
+t.test('while a source is still read, /readyz reports it, and /livez is 200', async (t) => {
   let open = () => {};
   const gate = new Promise<void>((resolve) => {
     open = resolve;
@@ -37,7 +37,7 @@ t.test('while a source is still read, /readyz says so, and /livez that the proce
   t.equal((await get(listen, '/readyz')).body, 'ready\n');
 });
 
-t.test('an admin address that is taken ends the start', async (t) => {
+t.test('an admin address in use ends the start', async (t) => {
   const refused = startControlPlane({
     ...{ idc: 'sh-a', sources: [createRawSource([idc('sh-a')])] },
     ...{ xds: { address: '127.0.0.1', port: 0 }, hopLimit: 1, clock: systemClock, logger: silentLogger },

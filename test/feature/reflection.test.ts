@@ -33,7 +33,7 @@ async function reflecting(t: Test, version: 'v1' | 'v1alpha') {
   };
 }
 
-t.test('no message names one that nobody describes', async (t) => {
+t.test('no message refers to an undescribed one', async (t) => {
   const path = new URL('../../protos/gen/descriptors.json', import.meta.url);
   const { files } = JSON.parse(readFileSync(path, 'utf8')) as { files: { proto: string }[] };
   const file = files.map(({ proto }) => FileDescriptorProto.decode(Buffer.from(proto, 'base64')));
@@ -84,7 +84,7 @@ for (const version of ['v1', 'v1alpha'] as const)
     t.match(type.fields, { name: { id: 1 }, connectTimeout: { id: 4 } });
   });
 
-t.test('what is not there is said, and no extension is claimed', async (t) => {
+t.test('a missing name is reported, and no extension is claimed', async (t) => {
   const ask = await reflecting(t, 'v1');
   t.match(await ask({ fileContainingSymbol: 'no.Such' }), {
     validHost: 'h',

@@ -84,7 +84,7 @@ async function lost(name: string, count: number): Promise<number> {
   return (await Promise.all(all)).filter(({ status }) => status !== 200).length;
 }
 
-t.test('nothing declared: all are tried again', async (t) => {
+t.test('without declaration: all are retried', async (t) => {
   t.equal(await lost('none', 120), 0);
 });
 
@@ -92,13 +92,13 @@ t.test('a budget by the requests a second of the proxy has room for them', async
   t.equal(await lost('enough', 120), 0);
 });
 
-t.test('one that is too small loses what is beyond it', async (t) => {
+t.test('a limit that is too small loses the rest', async (t) => {
   const failed = await lost('least', 120);
   t.ok(failed >= 40 && failed <= 70, `${failed} of 120`);
 });
 
 t.test(
-  'where requests may leave, a share has no effect: Envoy counts those under way at the clusters below',
+  'if requests may leave, a share has no effect: Envoy counts requests at the clusters below',
   async (t) => {
     const failed = await lost('share', 120);
     t.ok(failed >= 40, `${failed} of 120`);

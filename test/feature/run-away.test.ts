@@ -46,37 +46,40 @@ async function startPlane() {
 
 const item = async () => (await callApi(adminAddress.port, 'GET', '')).body.items[0];
 
-t.test('CMD goes on while the control plane is away, and is registered again as the same life', async (t) => {
-  const run = runEcho(adminAddress.port, app.port, 'x', {
-    flags: ['--address', '127.0.0.1', '--ttl', '3s', '--drain-timeout', '1s', '--linger', '0s'],
-  });
-  t.teardown(() => run.child.kill('SIGKILL'));
-  // It is started before its control plane.
-  await run.said(/does not answer.*CMD goes on/);
-  let close = await startPlane();
-  await run.said(/registered shop\/echo/);
-  const first = await item();
-  t.equal(first.state, 'ready');
+t.test(
+  'CMD continues while the control plane is away, and is registered again with the same generation',
+  async (t) => {
+    const run = runEcho(adminAddress.port, app.port, 'x', {
+      flags: ['--address', '127.0.0.1', '--ttl', '3s', '--drain-timeout', '1s', '--linger', '0s'],
+    });
+    t.teardown(() => run.child.kill('SIGKILL'));
+    // It is started before its control plane.
+    await run.said(/does not answer.*CMD goes on/);
+    let close = await startPlane();
+    await run.said(/registered shop\/echo/);
+    const first = await item();
+    t.equal(first.state, 'ready');
 
-  await close();
-  await run.said(/(does not answer.*){2}/s);
-  t.equal(run.child.exitCode, null);
-  close = await startPlane();
-  await run.said(/(the control plane is back.*){2}/s);
-  t.match(await item(), { state: 'ready', generation: first.generation });
+    await close();
+    await run.said(/(does not answer.*){2}/s);
+    t.equal(run.child.exitCode, null);
+    close = await startPlane();
+    await run.said(/(the control plane is back.*){2}/s);
+    t.match(await item(), { state: 'ready', generation: first.generation });
 
-  // Its lease runs out while it cannot be heard: the same life comes back.
-  run.child.kill('SIGSTOP');
-  for (let state = 'ready'; state === 'ready'; ) {
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    state = (await item())?.state ?? 'none';
-  }
-  run.child.kill('SIGCONT');
-  await run.said(/(registered shop\/echo.*){2}/s);
-  t.match(await item(), { state: 'ready', generation: first.generation });
+    // Its lease runs out while it cannot be heard: the same life comes back.
+    run.child.kill('SIGSTOP');
+    for (let state = 'ready'; state === 'ready'; ) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      state = (await item())?.state ?? 'none';
+    }
+    run.child.kill('SIGCONT');
+    await run.said(/(registered shop\/echo.*){2}/s);
+    t.match(await item(), { state: 'ready', generation: first.generation });
 
-  await close();
-  run.child.kill('SIGTERM');
-  t.equal(await run.ended, 0, 'a control plane that is away cannot keep it');
-  t.match(run.err(), /not deregistered: the control plane does not answer/);
-});
+    await close();
+    run.child.kill('SIGTERM');
+    t.equal(await run.ended, 0, 'a control plane that is away cannot keep it');
+    t.match(run.err(), /not deregistered: the control plane does not answer/);
+  },
+);

@@ -67,7 +67,7 @@ t.test('the negative control: without waiting for the proxies requests fail', as
   t.ok(failed.length > 0, 'requests failed');
 });
 
-t.test('the exit code is that of the command, and its output passes through', async (t) => {
+t.test('the exit code and output are those of the command', async (t) => {
   const { port } = await freeAddress();
   const one = runEcho(mesh.adminPort, port, 'x', { status: 7, flags: ['--linger', '0s'] });
   await one.said(/registered shop\/echo-127-0-0-1-\d+/);
@@ -91,7 +91,7 @@ t.test('a command that was never healthy gets the signal at once', async (t) => 
   t.equal(await one.ended, 143);
 });
 
-t.test('a command that a signal ends: 128 + n, and it is taken out at once', async (t) => {
+t.test('a command ended by a signal: 128 + n, and deregistered at once', async (t) => {
   const args = ['run', '--group', 'echo', '--namespace', 'shop', '--port'];
   const app = await mesh.app((_, response) => response.end('x'));
   const one = startIsthmus(mesh.adminPort, [
@@ -111,7 +111,7 @@ t.test('a command that a signal ends: 128 + n, and it is taken out at once', asy
   t.match(none.err(), /CMD cannot be run: no-such-command: there is no such command/);
 });
 
-t.test('deregister --wait takes an instance out that goes on running', async (t) => {
+t.test('deregister --wait removes an instance that keeps running', async (t) => {
   const one = await start('still here');
   const out = startIsthmus(mesh.adminPort, [
     ...[
@@ -132,7 +132,7 @@ t.test('deregister --wait takes an instance out that goes on running', async (t)
   t.equal(await one.ended, 0);
 });
 
-t.test('what was probably not meant is told: a Group and a port name that nobody has', async (t) => {
+t.test('probable mistakes are reported: an unknown Group and port name', async (t) => {
   const { port } = await freeAddress();
   const flags = ['--group', 'ecko', '--port', `htp=${port}`];
   const one = runEcho(mesh.adminPort, port, 'x', { flags });
@@ -154,7 +154,7 @@ t.test('what was probably not meant is told: a Group and a port name that nobody
   await mesh.api('DELETE', '/shop/named');
 });
 
-t.test('one that says to stand in another IDC is told that nobody there hears of it', async (t) => {
+t.test('a registration for another IDC gets a warning that nobody there learns of it', async (t) => {
   const one = { address: '127.0.0.1', ports: { http: 1 }, labels: { app: 'echo' } };
   const warnings = async (locality: string) =>
     (await mesh.api('PUT', '/shop/elsewhere', { ...one, locality })).body.warnings;
@@ -166,7 +166,7 @@ t.test('one that says to stand in another IDC is told that nobody there hears of
   await mesh.api('DELETE', '/shop/elsewhere');
 });
 
-t.test('a token that is another one is told, and nothing after it', async (t) => {
+t.test('a wrong token is reported, and nothing else', async (t) => {
   const app = await mesh.app((_, response) => response.end('x'));
   const one = startIsthmus(mesh.adminPort, [
     ...['run', '--group', 'echo', '--port', String(app.port), '--namespace', 'shop'],
@@ -178,7 +178,7 @@ t.test('a token that is another one is told, and nothing after it', async (t) =>
   t.match(lines[0], /isthmus run: the token is missing or another one: .* \(HTTP 403\): CMD is ended/);
 });
 
-t.test('a registration that is refused is told with every fault, and CMD is ended', async (t) => {
+t.test('a refused registration reports every fault, and CMD is ended', async (t) => {
   const app = await mesh.app((_, response) => response.end('x'));
   const one = startIsthmus(mesh.adminPort, [
     ...['run', '--group', 'echo', '--port', String(app.port), '--namespace', 'Shop', '--label', 'a b=c'],

@@ -5,7 +5,7 @@ import { freeAddress, get, startMesh, until } from '../support/mesh.ts';
 // `isthmus bootstrap --xds A --xds B`: the second is asked where the first does not answer, and with neither
 // an Envoy goes on with what it has.
 t.test(
-  'an Envoy starts from the second control plane, goes on with it, and serves without any',
+  'an Envoy starts from the second control plane, continues with it, and serves without any',
   async (t) => {
     const files = (port: number) => ({
       'all.yaml': toYaml(

@@ -48,7 +48,7 @@ const shortOf = (url: string | undefined) =>
   Object.keys(resources).find((short) => typeUrl(short) === url) ?? '';
 const separate = discoveryMethods.filter(({ only, once }) => only !== undefined && !once);
 
-t.test('each type has a service, with both protocols where the protocol has them', async (t) => {
+t.test('each type has a service, with both protocols if the protocol has them', async (t) => {
   t.equal(separate.length, 17, 'VHDS is Delta alone');
   t.same([...new Set(separate.map(({ only }) => shortOf(only)))].sort(), Object.keys(resources).sort());
 });
@@ -89,7 +89,7 @@ t.test('a service serves no type but its own', async (t) => {
   }
 });
 
-t.test('Fetch: what there is, once', async (t) => {
+t.test('Fetch: the current resources, once', async (t) => {
   const { server, address } = await serve(t);
   const client = new Client(address, credentials.createInsecure());
   t.teardown(() => client.close());

@@ -54,7 +54,7 @@ t.test('a value of the file overrides a default, and a flag overrides the file',
   t.strictSame(await ended, [0, null]);
 });
 
-t.test('what the file has wrong keeps it from starting', async (t) => {
+t.test('a fault in the file prevents the start', async (t) => {
   const run = (text: string, ...command: string[]) => {
     writeFileSync(file, text);
     const { status, stderr, stdout } = spawnSync(process.execPath, [main, ...command], {

@@ -60,7 +60,7 @@ t.test(
   },
 );
 
-t.test('a third adds an instance at home; when its instance dies the other IDC serves again', async (t) => {
+t.test('a third adds an instance in the own IDC; when that dies the other IDC serves again', async (t) => {
   world.edit((yaml) => yaml + sibling('z-near', near, 'sh-a'));
   await until('the instance at home', async () => (await ask('shop.test:81')).startsWith('near'));
   const server = servers.get('near') as Server;

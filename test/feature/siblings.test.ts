@@ -71,17 +71,20 @@ t.test('each port has the instances of the ServiceEntries that have it', async (
   t.equal(await who({ address: '127.0.0.1', port: raw }), 'db', 'TCP beside HTTP');
 });
 
-t.test('a port that contradicts an older one reaches nobody by HTTP, not the default port', async (t) => {
-  const { status, body } = await get(outbound, '/', { host: `s.test:${raw}` });
-  t.equal(status, 404);
-  t.match(body, /not served by HTTP/);
-  t.match(
-    mesh.plane.problems().map(({ message }) => message),
-    [/has protocol HTTP here and TCP in ServiceEntry shop\/aa/],
-  );
-});
+t.test(
+  'a port that contradicts an older one is not served by HTTP, not even as the default port',
+  async (t) => {
+    const { status, body } = await get(outbound, '/', { host: `s.test:${raw}` });
+    t.equal(status, 404);
+    t.match(body, /not served by HTTP/);
+    t.match(
+      mesh.plane.problems().map(({ message }) => message),
+      [/has protocol HTTP here and TCP in ServiceEntry shop\/aa/],
+    );
+  },
+);
 
-t.test('callers of elsewhere see what is exported to them, and so do clients', async (t) => {
+t.test('callers of other namespaces see exported hosts, and so do clients', async (t) => {
   for (const to of [guest, edge]) {
     t.equal(await answers('s.test:81', to), 'b');
     // 82 is of the namespace alone: for others a port that the host has not, and so the default one.
@@ -90,7 +93,7 @@ t.test('callers of elsewhere see what is exported to them, and so do clients', a
   t.equal(await answers('s.test', guest), 'a');
 });
 
-t.test('one that goes leaves the others whole', async (t) => {
+t.test('deleting one leaves the others unchanged', async (t) => {
   let failed = 0;
   let done = false;
   const load = (async () => {

@@ -35,12 +35,12 @@ async function served(
   return (await Promise.all(all)).filter(({ status }) => status === 200).length;
 }
 
-t.test('a limit on requests lets in what it says', async (t) => {
+t.test('a request limit admits exactly its number', async (t) => {
   t.equal(await served(t, 12, () => {}), 12);
   t.equal(await served(t, 20, () => {}), 12);
 });
 
-t.test('a limit on connections of each host refuses some that there is room for', async (t) => {
+t.test('a connection limit per host refuses requests that there is room for', async (t) => {
   const perHost = (cluster: Loose) => {
     const [others] = cluster.circuit_breakers.thresholds;
     Object.assign(others, { max_requests: 16_384, max_pending_requests: 1 });

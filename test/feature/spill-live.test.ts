@@ -88,7 +88,7 @@ t.test(
   },
 );
 
-t.test('a gateway that accepts no connection has no part', async (t) => {
+t.test('a gateway that accepts no connection gets no part', async (t) => {
   // Each Idc names an ingress gateway more than there is: half of the limit would be one at a time.
   const world = await start({ deadGateways: true });
   t.teardown(() => world.close());

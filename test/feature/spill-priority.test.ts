@@ -59,14 +59,14 @@ t.test('without a limit, all are let in', async (t) => {
   t.equal(others.status, 200);
 });
 
-t.test('without a priority of their own, own users and checks are refused with the others', async (t) => {
+t.test('without their own priority, own users and checks are refused with the others', async (t) => {
   const { others, own, check } = await whileFull(t, (message) => {
     for (const { route } of routesOf(message)) if (route) delete route.priority;
   });
   t.strictSame([others.status, own, check], [503, 503, 503]);
 });
 
-t.test('without words of its own, a refusal does not say that nobody executed it', async (t) => {
+t.test('without its mark, a refusal does not tell that it was not executed', async (t) => {
   const { others } = await whileFull(t, (message) => {
     for (const { filters } of message.filter_chains ?? [])
       for (const { typed_config: manager } of filters) delete manager.local_reply_config;

@@ -107,7 +107,7 @@ t.test('without a capacity there is no limit', async (t) => {
   t.ok(answers.every(({ status }) => status === 200));
 });
 
-t.test("the other IDC's own users find room, at its edge", async (t) => {
+t.test("the other IDC's own users are served, at its edge", async (t) => {
   const { done } = await fill('far', 1_500);
   const own = await Promise.all(Array.from({ length: 4 }, () => ask('far', 0, 'POST', edgeOfB)));
   t.ok(own.every(({ status, body }) => status === 200 && body === 'b'));
@@ -115,7 +115,7 @@ t.test("the other IDC's own users find room, at its edge", async (t) => {
   await done;
 });
 
-t.test('an IDC that is full is not ill: its checks pass, nobody is ejected', async (t) => {
+t.test('a full IDC is not unhealthy: its checks pass, nothing is ejected', async (t) => {
   const count = async (admin: string, stat: string) => {
     const { body } = await get(world.admins.get(admin) as ListenAddress, `/stats?filter=${stat}`);
     return Number(/: (\d+)/.exec(body)?.[1] ?? Number.NaN);

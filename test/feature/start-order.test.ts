@@ -56,7 +56,7 @@ t.test('an ingress that starts is answered when an egress listens', async (t) =>
   await take(connect('ingress-2', { ...ingress, edge: at(9000) }), 'CDS', '*');
 });
 
-t.test('where no other IDC is to be reached it does not wait for an egress', async (t) => {
+t.test('without another IDC it does not wait for an egress', async (t) => {
   const connect = await start(t, 'sh-a');
   const before = systemClock.now();
   await take(connect('ingress-1', ingress), 'CDS', '*');

@@ -19,7 +19,7 @@ async function isthmus(ports: readonly number[], ...args: string[]) {
   return { code, out: out(), err: err() };
 }
 
-t.test('a first control plane says for whom it waits, for how long, and what to do', async (t) => {
+t.test('a first control plane reports which peers it waits for, for how long, and what to do', async (t) => {
   first.start();
   const words = new RegExp(
     `source registrations: the file of --registrations is new.*without a limit.*${name(second)} \\(.*ECONNREFUSED.*--peer-admin`,
@@ -35,7 +35,7 @@ t.test('a first control plane says for whom it waits, for how long, and what to 
   );
 });
 
-t.test('what it says to do is right: once without --peer-admin, and it is complete', async (t) => {
+t.test('its advice is right: once without --peer-admin, and it is complete', async (t) => {
   const alone = await createPlanes(1, { files: {}, peers: false });
   const [one] = alone.planes;
   t.teardown(alone.close);
@@ -48,7 +48,7 @@ t.test('what it says to do is right: once without --peer-admin, and it is comple
   t.match(await one.page('/readyz'), /^ready\n/);
 });
 
-t.test('when another one answers, it says which, and goes on after its limit', async (t) => {
+t.test('if another one answers, it reports which, and continues after its limit', async (t) => {
   second.start();
   // The first one has waited for longer than its limit: it goes on at once. The second one has just begun.
   const words = new RegExp(`the files of ${name(first)} are as new: it waits \\d+ s more`);
@@ -118,7 +118,7 @@ t.test('one of two does not answer: the other is shown, and the exit code says i
   t.match(none.err, new RegExp(`at 127.0.0.1:${gone}.*\\n.*at 127.0.0.1:${also}`));
 });
 
-t.test('an address where something else answers is not taken for a control plane', async (t) => {
+t.test('another server at the address is not taken for a control plane', async (t) => {
   const page = await tools.app((_, response) => response.end('<html>hello</html>'));
   const status = await isthmus([page.port], 'status');
   t.match(status, {
@@ -130,7 +130,7 @@ t.test('an address where something else answers is not taken for a control plane
   t.match(await isthmus([page.port], 'instances'), { code: 2, err: /no admin address of a control plane/ });
 });
 
-t.test('deregister and instances say that nobody has registered so, and who has', async (t) => {
+t.test('deregister and instances report that no such instance is registered, and which are', async (t) => {
   const none = await isthmus(both, 'deregister', '--name', 'nosuch', '--wait');
   t.match(none, {
     code: 0,

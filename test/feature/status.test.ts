@@ -87,7 +87,7 @@ function save(mesh: Mesh, port: number) {
   mesh.save('all.yaml', toYaml(idc, echo(port)));
 }
 
-t.test('who is in sync, who is behind, who refused and in which words, who is gone', async (t) => {
+t.test('which proxies are in sync, behind, refusing and why, or gone', async (t) => {
   const { mesh, connect, status, page } = await world(t);
   t.match(
     (await status()).out,
@@ -163,53 +163,56 @@ t.test('who is in sync, who is behind, who refused and in which words, who is go
   t.match((await page('/metrics')).body, /isthmus_event_to_ack_seconds_count\{type="EDS",source="files"/);
 });
 
-t.test('who is refused, who shares a node id, and who listens elsewhere than the Idc says', async (t) => {
-  const { mesh, connect, status, page } = await world(t);
-  const at = `127.0.0.1:${mesh.plane.xds.port}`;
-  const told = () => mesh.plane.status().problems.map(({ where, message }) => `${where}: ${message}`);
-  const stranger = connectXds(at, 'delta', {
-    id: 'stranger',
-    metadata: { isthmus: { ...scope, idc: 'sh-b' } },
-  });
-  stranger.send('CDS', { resource_names_subscribe: ['*'] });
-  await stranger.ended;
-  const loud = connectXds(at, 'delta', { id: 'loud', metadata: { isthmus: scope } });
-  loud.send('CDS', { resource_names_subscribe: ['x'.repeat(9 * 2 ** 20)] });
-  await loud.ended;
-  await until('both are told', () => told().length === 2);
-  t.match(told(), [
-    /^127\.0\.0\.1: an xDS client was refused, .*gets nothing: .*at most 8388608 are read.*Correct what/,
-    /^127\.0\.0\.1: node 'stranger' was refused, .*stands in IDC 'sh-b'/,
-  ]);
-  t.match(JSON.parse((await page('/status')).body).refusedStreams, [{ count: 1 }, { node: 'stranger' }]);
-  t.match((await page('/metrics')).body, /isthmus_streams_refused_total\{code="exhausted",idc="sh-a"\} 1/);
-  await takeAll(connect('stranger'));
-  await until('one of them is over', () => told().length === 1);
+t.test(
+  'refused streams, shared node ids, and gateways that listen elsewhere than the Idc says',
+  async (t) => {
+    const { mesh, connect, status, page } = await world(t);
+    const at = `127.0.0.1:${mesh.plane.xds.port}`;
+    const told = () => mesh.plane.status().problems.map(({ where, message }) => `${where}: ${message}`);
+    const stranger = connectXds(at, 'delta', {
+      id: 'stranger',
+      metadata: { isthmus: { ...scope, idc: 'sh-b' } },
+    });
+    stranger.send('CDS', { resource_names_subscribe: ['*'] });
+    await stranger.ended;
+    const loud = connectXds(at, 'delta', { id: 'loud', metadata: { isthmus: scope } });
+    loud.send('CDS', { resource_names_subscribe: ['x'.repeat(9 * 2 ** 20)] });
+    await loud.ended;
+    await until('both are told', () => told().length === 2);
+    t.match(told(), [
+      /^127\.0\.0\.1: an xDS client was refused, .*gets nothing: .*at most 8388608 are read.*Correct what/,
+      /^127\.0\.0\.1: node 'stranger' was refused, .*stands in IDC 'sh-b'/,
+    ]);
+    t.match(JSON.parse((await page('/status')).body).refusedStreams, [{ count: 1 }, { node: 'stranger' }]);
+    t.match((await page('/metrics')).body, /isthmus_streams_refused_total\{code="exhausted",idc="sh-a"\} 1/);
+    await takeAll(connect('stranger'));
+    await until('one of them is over', () => told().length === 1);
 
-  const any = (port: number) => ({ address: '0.0.0.0', port });
-  const gateway = { role: 'ingress', idc: 'sh-a', edge: any(1), peer: any(9) };
-  const ingress = connectXds(at, 'delta', { id: 'ingress-1', metadata: { isthmus: gateway } });
-  t.teardown(() => ingress.close());
-  const twins = [connect('twin'), connect('twin')];
-  ingress.send('CDS', { resource_names_subscribe: ['*'] });
-  for (const twin of twins) await takeAll(twin);
-  t.notOk(
-    told().some((one) => one.startsWith('twin')),
-    'the older one may be dead',
-  );
-  save(mesh, 9000);
-  for (const twin of twins) twin.ack(await twin.next());
-  await until('the twins are told', () => told().some((one) => one.startsWith('twin')));
-  const { out } = await status();
-  t.match(
-    out,
-    /warning twin: 2 proxies have this node id, connected from 127\.0\.0\.1:\d+, 127\.0\.0\.1:\d+: /,
-  );
-  t.match(out, /warning ingress-1: listens on 0\.0\.0\.0:9 for egress gateways.* says 127\.0\.0\.1:2, /);
-  t.notMatch(out, /ingress-1: listens on 0\.0\.0\.0:1 /);
-});
+    const any = (port: number) => ({ address: '0.0.0.0', port });
+    const gateway = { role: 'ingress', idc: 'sh-a', edge: any(1), peer: any(9) };
+    const ingress = connectXds(at, 'delta', { id: 'ingress-1', metadata: { isthmus: gateway } });
+    t.teardown(() => ingress.close());
+    const twins = [connect('twin'), connect('twin')];
+    ingress.send('CDS', { resource_names_subscribe: ['*'] });
+    for (const twin of twins) await takeAll(twin);
+    t.notOk(
+      told().some((one) => one.startsWith('twin')),
+      'the older one may be dead',
+    );
+    save(mesh, 9000);
+    for (const twin of twins) twin.ack(await twin.next());
+    await until('the twins are told', () => told().some((one) => one.startsWith('twin')));
+    const { out } = await status();
+    t.match(
+      out,
+      /warning twin: 2 proxies have this node id, connected from 127\.0\.0\.1:\d+, 127\.0\.0\.1:\d+: /,
+    );
+    t.match(out, /warning ingress-1: listens on 0\.0\.0\.0:9 for egress gateways.* says 127\.0\.0\.1:2, /);
+    t.notMatch(out, /ingress-1: listens on 0\.0\.0\.0:1 /);
+  },
+);
 
-t.test('an admin address where nobody is: said, with what to do', async (t) => {
+t.test('nothing at the admin address: reported, with the remedy', async (t) => {
   const { port } = await freeAddress();
   const command = [main, 'status', '--admin', `127.0.0.1:${port}`];
   const child = spawn(process.execPath, command, { env, stdio: ['ignore', 'ignore', 'pipe'] });
@@ -220,14 +223,14 @@ t.test('an admin address where nobody is: said, with what to do', async (t) => {
   t.match(err, /no control plane answers at 127\.0\.0\.1:\d+.*--admin/);
 });
 
-t.test('at the port of xDS it says which port that is', async (t) => {
+t.test('at the xDS port the error says which port it is', async (t) => {
   const { mesh, status } = await world(t);
   const { code, out } = await status('--admin', `127.0.0.1:${mesh.plane.xds.port}`);
   t.equal(code, 1, 'the other one answers');
   t.match(out, /speaks no HTTP\/1\.1; the address of --xds is another one/);
 });
 
-t.test('a proxy that comes back with all that it is to have has nothing to answer', async (t) => {
+t.test('a proxy that reconnects with everything has nothing to acknowledge', async (t) => {
   const { connect, status } = await world(t);
   const first = connect('back');
   first.send('CDS', { resource_names_subscribe: ['*'] });

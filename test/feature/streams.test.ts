@@ -71,7 +71,7 @@ for (const { name, to, http, h2 } of paths) {
       for (const method of ['POST', 'PUT']) t.ok((await post(to, host, method)).equals(body), method);
     });
 
-    await t.test('HTTP/1.1: a client that ends its sending half is taken for gone', async (t) => {
+    await t.test('HTTP/1.1: a client that half-closes counts as disconnected', async (t) => {
       const text = `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`;
       t.equal((await rawExchange(to, text)).status, 200);
       t.equal((await rawExchange(to, text, { half: true })).status, 0);

@@ -46,7 +46,7 @@ t.test('a mebibyte goes that way unchanged', async (t) => {
 });
 
 t.test(
-  'nobody left anywhere: each IDC is asked, none twice in one trail, and nothing comes back',
+  'no instance in any IDC: each IDC is asked, none twice in one trail, and nothing comes back',
   async (t) => {
     await until('it is served', async () => (await who(to(ports.all))) === 'all sh-b');
     await all.kill();

@@ -137,7 +137,7 @@ t.test('without a DR group a connection never leaves the IDC', async (t) => {
   t.equal(alone.instances['sh-b'].connections(), 0);
 });
 
-t.test('a DR group comes for it: what is open stays open, and from now on it fails over', async (t) => {
+t.test('a DR group is added: open connections stay, and new ones fail over', async (t) => {
   await alone.instances['sh-a'].start();
   await until('it is served again', async () => (await who(alone.listen)) === 'alone.test sh-a');
   const open = connect({ host: alone.listen.address, port: alone.listen.port }).on('error', () => {});
@@ -153,7 +153,7 @@ t.test('a DR group comes for it: what is open stays open, and from now on it fai
   t.equal(await who(alone.listen), 'alone.test sh-b');
 });
 
-t.test('a dead egress and a dead ingress beside the living ones cost no connection', async (t) => {
+t.test('a dead egress and a dead ingress next to live ones lose no connection', async (t) => {
   const dead = async () => (await freeAddress()).port;
   const [egress, ingress] = [
     `{address: 127.0.0.1, sidecarPort: ${await dead()}, ingressPort: ${await dead()}}`,
@@ -170,7 +170,7 @@ t.test('a dead egress and a dead ingress beside the living ones cost no connecti
   for (let i = 0; i < 10; i += 1) t.equal(await who(alone.listen), 'alone.test sh-b');
 });
 
-t.test('nobody left in either IDC: the connection ends, and the log says why', async (t) => {
+t.test('no instance in either IDC: the connection ends, and the log says why', async (t) => {
   await shared.instances['sh-a'].kill();
   await shared.instances['sh-b'].kill();
   t.equal(await talk(shared.listen, 'x'), '');

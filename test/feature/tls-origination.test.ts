@@ -180,7 +180,7 @@ t.test('SIMPLE: the server must be the host', async (t) => {
   t.equal(await ask('plain.example.com'), 503, 'the control: without TLS this server is not to be talked to');
 });
 
-t.test('names of certificates: of the ServiceEntry, and before it of the DestinationRule', async (t) => {
+t.test('names of certificates: of the DestinationRule, otherwise of the ServiceEntry', async (t) => {
   t.equal(await ask('entry.example.com'), '/ entry.example.com http/1.1 -');
   t.equal(await ask('rule.example.com'), '/ rule.example.com http/1.1 -');
 });

@@ -96,7 +96,7 @@ t.test('several hosts share a port: the name in TLS tells them apart', async (t)
   open.destroy();
 });
 
-t.test('a workload that takes its sidecar for an HTTP proxy: CONNECT', async (t) => {
+t.test('a workload that uses its sidecar as an HTTP proxy: CONNECT', async (t) => {
   for (const host of ['one.example.com', 'two.example.com', 'deep.wild.example.com']) {
     const socket = await tunnel(outbound, `${host}:${port}`);
     t.equal(typeof socket === 'number' ? socket : await ask(host, socket), host);
@@ -106,7 +106,7 @@ t.test('a workload that takes its sidecar for an HTTP proxy: CONNECT', async (t)
   t.equal(await tunnel(outbound, 'one.example.com:22'), 404, 'nor to another port');
 });
 
-t.test('without TLS a connection does not say whom it is for', async (t) => {
+t.test('without TLS a connection does not name its host', async (t) => {
   const told = new Promise<string>((resolve) => {
     const socket = connectTcp(port, '127.0.0.1', () => socket.write('GET / HTTP/1.1\r\n\r\n'));
     let got = '';

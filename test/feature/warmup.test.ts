@@ -20,7 +20,7 @@ spec: {hosts: [slow.test, quick.test], idcs: [{name: sh-a}, {name: sh-b}]}
 `;
 const windowMs = 15_000;
 
-t.test('a new instance gets its share little by little, also before an egress', async (t) => {
+t.test('a new instance gets its share gradually, also behind an egress', async (t) => {
   const mesh = await startMesh('sh-a', { 'world.yaml': [...idcs, dr].join('---') });
   t.teardown(() => mesh.close());
   const old = await mesh.app((_, response) => response.end('old'));

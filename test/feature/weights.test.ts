@@ -94,12 +94,12 @@ const inProportion = async (t: Test) => {
   t.ok(off <= around, `sh-b served ${by['sh-b']} of ${count}`);
 };
 
-t.test('who is healthy serves in proportion to its weight', async (t) => {
+t.test('healthy instances serve in proportion to their weights', async (t) => {
   await untilServedBy('sh-b', 'sh-c');
   await inProportion(t);
 });
 
-t.test('what is left serves all, whatever its weight', async (t) => {
+t.test('the rest serves all, whatever its weight', async (t) => {
   for (const [gone, left, at] of [
     ['sh-b', 'sh-c', b],
     ['sh-c', 'sh-b', c],
@@ -112,4 +112,4 @@ t.test('what is left serves all, whatever its weight', async (t) => {
   }
 });
 
-t.test('who is back has its weight again', (t) => inProportion(t));
+t.test('a restored instance has its weight again', (t) => inProportion(t));

@@ -120,30 +120,27 @@ const words = {
   'x-isthmus-nobody': 'egress-true',
 };
 
-t.test(
-  'what a client says in the words of proxies reaches no application, and leads nobody astray',
-  async (t) => {
-    for (const to of [world.outbound, edge])
-      for (const [group, status] of [
-        ['near-outcome', 503],
-        ['far-outcome', 200],
-      ] as const) {
-        const answer = await ask(to, group, 'POST', words);
-        t.strictSame(
-          [answer.status, answer.executed],
-          [status, 1],
-          'that nobody is away keeps nobody from there',
-        );
-        t.strictSame(
-          Object.keys(words).filter((word) => answer.seen[word] !== undefined),
-          [],
-          group,
-        );
-      }
-  },
-);
+t.test('a client’s headers in the name of proxies reach no application, and change no route', async (t) => {
+  for (const to of [world.outbound, edge])
+    for (const [group, status] of [
+      ['near-outcome', 503],
+      ['far-outcome', 200],
+    ] as const) {
+      const answer = await ask(to, group, 'POST', words);
+      t.strictSame(
+        [answer.status, answer.executed],
+        [status, 1],
+        'that nobody is away keeps nobody from there',
+      );
+      t.strictSame(
+        Object.keys(words).filter((word) => answer.seen[word] !== undefined),
+        [],
+        group,
+      );
+    }
+});
 
-t.test('an instance that says it is failing takes itself out, and not its IDC', async (t) => {
+t.test('an instance that reports failing removes itself, not its IDC', async (t) => {
   const egress = world.admins.get('sh-a-egress') as ListenAddress;
   const flags = async () => {
     const { body } = await get(egress, '/clusters');
@@ -161,7 +158,7 @@ t.test('an instance that says it is failing takes itself out, and not its IDC', 
   t.equal((await flags()).length, 1);
 });
 
-t.test('what is asked for health is nothing but a question', async (t) => {
+t.test('a health probe is harmless', async (t) => {
   // In the other IDC this path leads to the health path, past the trail, and is tried twice at once.
   const { status, executed } = await ask(edge, 'leaving');
   t.strictSame([status, executed], [200, 1]);
@@ -182,7 +179,7 @@ t.test('what is asked for health is nothing but a question', async (t) => {
   );
 });
 
-t.test('without the filters the POST is executed again, and words are believed', async (t) => {
+t.test('without the filters the POST is executed again, and marks are trusted', async (t) => {
   const count = async (patch: (message: unknown) => void) => {
     const outbound = await freeAddress();
     const [one, two] = [

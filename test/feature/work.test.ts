@@ -17,7 +17,7 @@ const cluster = (i: number, altName = '') => ({
   ...(altName !== '' && { alt_stat_name: altName }),
 });
 
-t.test('a change is encoded once, and touches those who subscribe to it, and nobody else', async (t) => {
+t.test('a change is encoded once, and affects only its subscribers', async (t) => {
   const server = createXdsServer({ classOf: () => 'all' });
   t.teardown(() => server.close());
   const port = await server.listen('127.0.0.1:0');

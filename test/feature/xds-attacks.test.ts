@@ -42,7 +42,7 @@ t.test('a seed replays: the same messages, to the byte', async (t) => {
   t.not(messagesOf(1), messagesOf(2));
 });
 
-t.test('whatever a client does, those who behave get their changes', { timeout: 290_000 }, async (t) => {
+t.test('whatever a client does, well-behaved ones get their changes', { timeout: 290_000 }, async (t) => {
   const attacked = await startAttacked();
   t.teardown(() => attacked.close());
   await attacked.observe(changes);
@@ -57,7 +57,7 @@ t.test('whatever a client does, those who behave get their changes', { timeout: 
   t.ok(attacked.rssBytes() < 1.5 * 2 ** 30, 'none of it takes the memory');
 });
 
-t.test('what a client does wrong once ends in a clear status', { timeout: 200_000 }, async (t) => {
+t.test('a single fault of a client ends in a clear status', { timeout: 200_000 }, async (t) => {
   const attacked = await startAttacked();
   t.teardown(() => attacked.close());
   const slow = strokes.filter(({ isSlow }) => isSlow === true);

@@ -53,7 +53,7 @@ t.test('a Watch takes one request', async (t) => {
   t.match(await watch.ended, /^status 3: a Watch takes one request/);
 });
 
-t.test('a real Envoy takes the server for healthy once it is ready', { timeout: 60_000 }, async (t) => {
+t.test('to a real Envoy the server is healthy once it is ready', { timeout: 60_000 }, async (t) => {
   const server = createXdsServer({ ready: false });
   const port = await server.listen('127.0.0.1:0');
   const local = { socket_address: { address: '127.0.0.1', port_value: port } };

@@ -70,7 +70,7 @@ t.test('two proxies of one node id: both go on, also when one leaves (go-control
 });
 
 t.test(
-  'who comes back gets what is now, though it was the last of its kind (envoyproxy/gateway 6618)',
+  'a reconnecting client gets the current state, though it was the last of its class (envoyproxy/gateway 6618)',
   async () => {
     const before = follow('last');
     await before.has(3);
@@ -83,7 +83,7 @@ t.test(
   },
 );
 
-t.test('who says no more but does not cancel leaves nothing (go-control-plane 570)', async (t) => {
+t.test('a client that stops without cancelling leaves no state (go-control-plane 570)', async (t) => {
   const clients = Array.from({ length: 20 }, (_, i) => {
     const client = connectXds(at, i % 2 === 0 ? 'delta' : 'sotw', { id: `half-${i}`, metadata });
     client.send('CDS', i % 2 === 0 ? { resource_names_subscribe: ['*', `none-${i}`] } : {});
@@ -124,7 +124,7 @@ t.test('a call without :authority and Host ends alone (CVE-2026-84445)', async (
 });
 
 t.test(
-  'a client that reads nothing loses a stream that was refused, and what it still sends costs nothing',
+  'a client that does not read loses a refused stream, and what it still sends is not parsed',
   async (t) => {
     const session = connect(`http://${at}`, { settings: { initialWindowSize: 0 } });
     t.teardown(() => session.destroy());

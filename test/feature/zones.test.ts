@@ -92,7 +92,7 @@ async function spread(from: ListenAddress, name: string, method = 'GET'): Promis
   return counts;
 }
 
-t.test('while all are well, each zone keeps to itself', async (t) => {
+t.test('while all are healthy, each zone serves itself', async (t) => {
   await until(
     'the rule is there',
     async () => (await spread(sidecar1, 'zoned')).z1 === 200 && (await spread(sidecar2, 'zoned')).z2 === 200,
@@ -110,7 +110,7 @@ t.test('while all are well, each zone keeps to itself', async (t) => {
   }
 });
 
-t.test('what comes from another IDC falls over to the other zone', async (t) => {
+t.test('requests from another IDC fail over to the other zone', async (t) => {
   await stop('z2-a');
   await stop('z2-b');
   t.strictSame(await spread(elsewhere, 'away'), { z1: 200 }, 'none failed');
@@ -143,7 +143,7 @@ t.test("with the zone gone the IDC's other zone takes over", async (t) => {
   t.comment(`without the setting ${control.far ?? 0} left the IDC`);
 });
 
-t.test('with all zones gone another IDC takes over, and who is back has its own', async (t) => {
+t.test('with all zones gone another IDC takes over, and a restored zone serves its own', async (t) => {
   await stop('z2-a');
   await stop('z2-b');
   t.strictSame(await spread(sidecar1, 'zoned'), { far: 200 }, 'none failed');
