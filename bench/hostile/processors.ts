@@ -1,53 +1,49 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
-
-// Before this process itself has fewer.
-const count = availableParallelism();
-
-/**
- * Gives a process, with all its threads, the first half of the processors or the second; what it starts later
- * inherits that. False where there is one alone, or no `taskset`.
- */
-export function pin(pid: number, half: 'first' | 'second'): boolean {
-  if (count < 2) return false;
-  const middle = Math.floor(count / 2);
-  const list = half === 'first' ? `0-${middle - 1}` : `${middle}-${count - 1}`;
-  try {
-    execFileSync('taskset', ['-acp', list, String(pid)], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/**
- * What the main thread of a process has had of the processors since it began, and how long it waited for one,
- * in milliseconds.
- */
+/** What the main thread of a process has had of the processors since it began, in milliseconds. */
 export interface Share {
   readonly ranMs: number;
+  /** How long it was ready to run and waited for a processor. */
   readonly waitedMs: number;
-  /**
-   * What its other threads have had, which collect garbage and compile: where they share one processor, it
-   * waits for them too.
-   */
-  readonly othersRanMs: number;
 }
 
 /** Reads it (Linux, `/proc/PID/task/PID/schedstat`). */
 export function shareOf(pid: number): Share {
-  const of = (thread: string) => {
-    const [ran, waited] = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ');
-    return { ranMs: Number(ran) / 1e6, waitedMs: Number(waited) / 1e6 };
-  };
-  const others = readdirSync(`/proc/${pid}/task`).filter((thread) => thread !== String(pid));
-  return { ...of(String(pid)), othersRanMs: others.reduce((sum, thread) => sum + of(thread).ranMs, 0) };
+  const [ran, waited] = readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'utf8').split(' ');
+  return { ranMs: Number(ran) / 1e6, waitedMs: Number(waited) / 1e6 };
 }
 
-/** How long the main thread waited for what is not its own process, at least, in milliseconds. */
-export function waitedForOthers({ waitedMs, othersRanMs }: Share): number {
-  return Math.max(0, waitedMs - othersRanMs);
+// A clock tick of `/proc` on Linux (USER_HZ).
+const tickMs = 10;
+
+/**
+ * Processor time in milliseconds, on all processors, of whatever is not this process or its descendants,
+ * since some fixed time. Steps of 10 ms.
+ */
+export function othersRanMs(): number {
+  // user, nice, system, idle, iowait, irq, softirq, steal: proc(5).
+  const cpu = readFileSync('/proc/stat', 'utf8').split('\n', 1)[0] as string;
+  const [user, nice, system, , , irq, softirq, steal] = cpu.trim().split(/ +/).slice(1).map(Number);
+  const all = [user, nice, system, irq, softirq, steal].reduce<number>((sum, one) => sum + (one ?? 0), 0);
+  return tickMs * (all - ticksOf(process.pid));
+}
+
+/** Of a process and its descendants, those that have ended too. */
+function ticksOf(pid: number): number {
+  try {
+    // utime, stime, cutime and cstime, fields 14 to 17; the command before them may have spaces.
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? [];
+    const own = fields.slice(11, 15).reduce((sum, one) => sum + Number(one), 0);
+    const threads = readdirSync(`/proc/${pid}/task`);
+    const children = threads.flatMap((thread) =>
+      readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').split(' ').filter(Boolean),
+    );
+    return children.reduce((sum, child) => sum + ticksOf(Number(child)), own);
+  } catch (error) {
+    // It ended meanwhile: its parent counts it.
+    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return 0;
+    throw error;
+  }
 }
 
 /**

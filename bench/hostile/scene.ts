@@ -10,7 +10,7 @@ import {
   usageOf,
   without,
 } from '../../test/support/planes/served.ts';
-import { pin, type Share, shareOf } from './processors.ts';
+import { othersRanMs, type Share, shareOf } from './processors.ts';
 import { addressOf, instances, startVictims, type Victims } from './victims.ts';
 
 /** A control plane, well-behaved clients, and instances that change. */
@@ -26,8 +26,6 @@ export interface Scene {
   readonly failures: readonly string[];
   /** What the control plane had of the processors, and how long its turns were, since the last call. */
   turns(): Promise<Turns>;
-  /** Whether the control plane has processors of its own: whoever attacks it computes on others. */
-  readonly isApart: boolean;
   /** What is in RAM after garbage was collected: the least of what is seen within `ms`. */
   memory(ms: number): Promise<Memory>;
   close(): Promise<void>;
@@ -36,6 +34,8 @@ export interface Scene {
 /** What an event loop did in some time. Its turns are known to 10 ms: as much late a timer of 10 ms was. */
 export interface Turns extends Share {
   readonly tookMs: number;
+  /** What others than the bench, its control plane and its attackers had of all processors. */
+  readonly othersRanMs: number;
   /** How long the clients, which are one process, waited for a processor. */
   readonly clientsWaitedMs: number;
   readonly p99Ms: number;
@@ -72,7 +72,6 @@ export async function startScene(
     ],
     env: takeAway(...off),
   });
-  const isApart = pin(process.pid, 'second') && pin(served.pid, 'first');
   const changes = Array.from({ length: instances }, () => 1);
   const failures: string[] = [];
   const put = async (instance: number) => {
@@ -88,7 +87,7 @@ export async function startScene(
   let [everyMs, turn, open] = [0, 0, true];
   const look = (stalls: number) => ({
     ...{ ...shareOf(served.pid), clientsWaitedMs: shareOf(process.pid).waitedMs },
-    ...{ at: clock.now(), stalls },
+    ...{ at: clock.now(), othersRanMs: othersRanMs(), stalls },
   });
   let seen = look(0);
   const changing = (async () => {
@@ -113,7 +112,7 @@ export async function startScene(
     }
   })();
   return {
-    ...{ served, victims, failures, isApart },
+    ...{ served, victims, failures },
     async turns() {
       const page = await served.page('/metrics');
       const [now, before] = [look(metric(page, 'isthmus_event_loop_stall_seconds_count')), seen];

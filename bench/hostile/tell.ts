@@ -1,7 +1,6 @@
 import type { Attack } from '../../test/support/attacks/attack.ts';
 import { figure, table } from '../support/table.ts';
 import type { Assaulted, Phase, Seen } from './attacking.ts';
-import { waitedForOthers } from './processors.ts';
 import { type Memory, quantile } from './scene.ts';
 
 const percent = (part: number | undefined, of: number | undefined) =>
@@ -57,8 +56,8 @@ export function tellPhases(phases: readonly Phase[]): void {
         ['longest turn ms', ({ turns }) => figure(turns.maxMs)],
         ['control plane %', ({ turns }) => percent(turns.ranMs, turns.tookMs)],
         ['waited for a processor %', ({ turns }) => percent(turns.waitedMs, turns.tookMs)],
-        ['of that for others %', ({ turns }) => percent(waitedForOthers(turns), turns.tookMs)],
         ['clients waited %', ({ turns }) => percent(turns.clientsWaitedMs, turns.tookMs)],
+        ['other processes ran %', ({ turns }) => percent(turns.othersRanMs, turns.tookMs)],
       ],
       phases,
     ),
