@@ -4,24 +4,33 @@ import type { Logger } from '../base/log.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Readiness } from '../rollout/readiness.ts';
 
-/** The heap of this process, as collections of garbage find it. */
+/** The heap of this process. */
 export interface Heap {
   /** Bytes that it may have; V8 ends the process beyond that. */
   readonly limitBytes: number;
   /** What the last collection of the whole heap left, in bytes, and how many such collections there were. */
   used(): { readonly bytes: number; readonly collections: number };
-  /** Collects the whole heap. */
+  /** Bytes that are in it now, garbage included. It is asked often. */
+  filled(): number;
+  /** Collects the whole heap, at once. */
   collect(): void;
 }
 
 /** Parts of the limit from which new streams are refused, and from which streams are ended. */
 export const memoryParts = { refuse: 0.85, end: 0.92 };
 
+// So full, garbage included, the heap is looked at often; and, with nothing known but that, a collection is
+// not waited for.
+const [closePart, fullPart] = [0.7, 0.96];
+
 /**
- * Between two looks; and the longest without a collection while streams are refused: what has become free is
- * known then. Milliseconds.
+ * In milliseconds: between two looks, and between two close ones; the longest without a collection while
+ * streams are refused, as what has become free is known then; how long V8 has to collect by itself once the
+ * heap may be full.
  */
-const times = { look: 250, collect: 30_000 };
+const times = { look: 250, close: 25, collect: 30_000, wait: 500 };
+// Of all time, at most, for collections that are asked for here.
+const collectShare = 0.1;
 
 /** What a guard of the memory is made of. */
 export interface MemoryOptions {
@@ -33,6 +42,8 @@ export interface MemoryOptions {
    * most, with these words; false where none holds much.
    */
   shed(why: string, isUrgent: boolean): boolean;
+  /** Lets requests that ask for much wait, or go on. */
+  holdLarge(isHeld: boolean): void;
   readonly metrics: Pick<Metrics, 'shedding'>;
   /** Is told that new proxies are to go elsewhere. */
   readonly readiness: Pick<Readiness, 'turnAway'>;
@@ -46,53 +57,118 @@ export interface MemoryGuard {
 }
 
 /**
- * Watches what is left after each collection of the whole heap: garbage is no load. From 85 % of the limit on
- * new streams are refused, and those of one kind of node end for each collection where an address has many
- * kinds; from 92 % on the one that holds most, until there is room. Proxies keep what they have.
+ * Watches how full the heap is, and judges by what a collection of the whole leaves: garbage is no load.
+ * From 85 % of the limit on new streams are refused, and those of one kind of node end for each collection
+ * where an address has many kinds; from 92 % on the one that holds most, until there is room. Proxies keep
+ * what they have.
+ *
+ * Where 92 % may be in use, requests that ask for much wait until that is known. A collection that V8 does
+ * not make in time is asked for.
  */
 export function guardMemory(options: MemoryOptions): MemoryGuard {
-  const { clock, logger, heap, shed, metrics, readiness } = options;
-  let pressure: string | undefined;
-  let seen = 0;
-  let seenAt = clock.now();
-  let timer: Timer;
+  const watch = new MemoryWatch(options);
+  watch.begin();
+  return watch;
+}
 
-  function look(): void {
-    const { bytes, collections } = heap.used();
-    if (collections !== seen) {
-      seen = collections;
-      seenAt = clock.now();
-      judge(bytes);
-    } else if (pressure !== undefined && clock.now() - seenAt >= times.collect) heap.collect();
-    timer = clock.after(times.look, look);
+class MemoryWatch implements MemoryGuard {
+  readonly #options: MemoryOptions;
+  readonly #endBytes: number;
+  #pressure: string | undefined;
+  #seen = 0;
+  #seenAt: number;
+  // Since when 92 % may be in use.
+  #fullSince: number | undefined;
+  #isHeld = false;
+  // All that could end has ended, so that requests that wait would wait for nothing.
+  #isInVain = false;
+  #collectAt = Number.NEGATIVE_INFINITY;
+  #timer: Timer | undefined;
+
+  constructor(options: MemoryOptions) {
+    this.#options = options;
+    this.#endBytes = memoryParts.end * options.heap.limitBytes;
+    this.#seenAt = options.clock.now();
   }
 
-  function judge(bytes: number): void {
+  admit(): void {
+    if (this.#pressure !== undefined)
+      throw new MeshError('exhausted', `${this.#pressure}; ask another control plane, or try again later`);
+  }
+
+  begin(): void {
+    const { clock, heap } = this.#options;
+    const filled = heap.filled();
+    this.#look(filled);
+    const isClose = filled >= closePart * heap.limitBytes;
+    this.#timer = clock.after(isClose ? times.close : times.look, () => this.begin());
+  }
+
+  close(): void {
+    this.#timer?.cancel();
+  }
+
+  #look(filled: number): void {
+    const { clock, heap } = this.#options;
+    const now = clock.now();
+    this.#judgeNews(now);
+    if (filled < this.#endBytes) this.#fullSince = undefined;
+    else this.#fullSince ??= now;
+    if (this.#mustCollect(filled, now)) {
+      heap.collect();
+      const end = clock.now();
+      this.#collectAt = end + (end - now) / collectShare;
+      this.#judgeNews(end);
+    }
+    this.#hold(this.#fullSince !== undefined && !this.#isInVain);
+  }
+
+  /** Judges a collection that was made since the last look. */
+  #judgeNews(now: number): void {
+    const { bytes, collections } = this.#options.heap.used();
+    if (collections === this.#seen) return;
+    this.#seen = collections;
+    this.#seenAt = now;
+    this.#fullSince = bytes >= this.#endBytes ? now : undefined;
+    this.#judge(bytes);
+  }
+
+  /** Whether what is live has to be known, and V8 does not collect by itself. */
+  #mustCollect(filled: number, now: number): boolean {
+    if (now < this.#collectAt) return false;
+    const since = now - this.#seenAt;
+    if (this.#pressure !== undefined && since >= times.collect) return true;
+    if (this.#fullSince === undefined || this.#isInVain) return false;
+    const isFull = filled >= fullPart * this.#options.heap.limitBytes;
+    return isFull || (now - this.#fullSince >= times.wait && since >= times.wait);
+  }
+
+  #hold(isHeld: boolean): void {
+    if (isHeld === this.#isHeld) return;
+    this.#isHeld = isHeld;
+    this.#options.holdLarge(isHeld);
+  }
+
+  #judge(bytes: number): void {
+    const { logger, heap, shed, metrics, readiness } = this.#options;
     const part = bytes / heap.limitBytes;
     const isFull = part >= memoryParts.refuse;
     const words = `memory is nearly full: ${mib(bytes)} of ${mib(heap.limitBytes)} MiB are in use`;
-    if (isFull !== (pressure !== undefined)) {
-      pressure = isFull ? words : undefined;
-      readiness.turnAway('memory', pressure);
+    if (isFull !== (this.#pressure !== undefined)) {
+      this.#pressure = isFull ? words : undefined;
+      readiness.turnAway('memory', this.#pressure);
       metrics.shedding.set(isFull ? 1 : 0);
       if (isFull) logger.warn(`${words}; new xDS streams are refused`);
       else logger.info('there is memory again: new xDS streams are accepted', { usedMiB: mib(bytes) });
     }
+    this.#isInVain = false;
     if (!isFull) return;
     const isUrgent = part >= memoryParts.end;
     const found = shed(words, isUrgent);
-    if (isUrgent && !found)
-      logger.error(`${words}, and not by streams: give the process a larger --max-old-space-size`);
+    if (!isUrgent || found) return;
+    this.#isInVain = true;
+    logger.error(`${words}, and not by streams: give the process a larger --max-old-space-size`);
   }
-
-  timer = clock.after(times.look, look);
-  return {
-    admit() {
-      if (pressure !== undefined)
-        throw new MeshError('exhausted', `${pressure}; ask another control plane, or try again later`);
-    },
-    close: () => timer.cancel(),
-  };
 }
 
 function mib(bytes: number): number {

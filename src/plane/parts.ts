@@ -72,7 +72,12 @@ export function makeParts(options: ControlPlaneOptions, seams: ControlPlaneSeams
     },
   });
   const { readiness } = delivery.gate;
-  const memory = heap && guardMemory({ clock, logger, metrics, readiness, heap, shed: xds.shed });
+  const memory =
+    heap &&
+    guardMemory({
+      ...{ clock, logger, metrics, readiness, heap },
+      ...{ shed: xds.shed, holdLarge: xds.holdLarge },
+    });
   return { ...serving, ...delivery, failback, pipeline, deletions, startOrder, memory };
 }
 

@@ -148,10 +148,16 @@ export interface XdsServer {
   /**
    * Makes room in memory: refuses, with RESOURCE_EXHAUSTED, `why` and more words, the streams of a kind of
    * node of the address that has most kinds to itself, 4 at least, or 64 where it is not urgent; else, where
-   * it `isUrgent`, the stream with most names that no other subscribes to, 1,000 at least. False where there
-   * is none.
+   * it `isUrgent`, the stream with most names that no other subscribes to, 1,000 at least, else one whose
+   * request is half done. Names that are kept for the next client that says the same are forgotten. False
+   * where there is nothing.
    */
   shed(why: string, isUrgent: boolean): boolean;
+  /**
+   * Lets requests that ask for much, and what is left of those that are worked on, wait until it is called
+   * with false: what they need is memory.
+   */
+  holdLarge(isHeld: boolean): void;
   /** Ends all streams; what is not gone after `graceMs` (default 1,000) is cut. */
   close(graceMs?: number): Promise<void>;
 }
@@ -205,6 +211,9 @@ export function createXdsServer(options: XdsServerOptions = {}): XdsServer {
       await Promise.all(listening.map((one) => one.handOver(overMs)));
     },
     shed: (why, isUrgent) => shed(hub, why, isUrgent),
+    holdLarge(isHeld) {
+      for (const one of listening) one.holdLarge(isHeld);
+    },
     async close(graceMs = 1_000) {
       tellHealth({ open: false });
       hub.close();

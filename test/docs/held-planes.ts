@@ -89,7 +89,12 @@ const processes: readonly Held[] = [
     'shedKindsMin = 4;\nconst manyKinds = 64;',
   ],
   ['parts of the heap', '0.85; 0.92', 'src/plane/memory.ts', '{ refuse: 0.85, end: 0.92 }'],
-  ['memory is looked at', 'each 0.25 s; after 30 s', 'src/plane/memory.ts', '{ look: 250, collect: 30_000 }'],
+  [
+    'memory is looked at',
+    'each 0.25 s, or 25 ms from 70 % on; after 30 s',
+    'src/plane/memory.ts',
+    '{ look: 250, close: 25, collect: 30_000, wait: 500 }',
+  ],
   ['a fault that nothing', 'with 1', 'src/cli/process/fault.ts', 'process.exit(exitCode.failed)'],
   ['the store is compared', '30 s', 'src/registry/merge/audit.ts', 'reconcileMs = 30_000;'],
   [

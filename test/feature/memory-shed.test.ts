@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap';
 import { clusterType, endpointType } from '../../src/xds/resource-types.ts';
-import { deltaRequest, methods, nodeOf, openHttp2 } from '../support/attacks/call.ts';
+import { deltaRequest, methods, namesOf, nodeOf, openHttp2, type RawCall } from '../support/attacks/call.ts';
 import { connectXds, type XdsClient } from '../support/clients/xds-client.ts';
 import { get, until } from '../support/mesh.ts';
 import { groupYaml } from '../support/objects-yaml.ts';
@@ -15,7 +15,7 @@ const clientsMax = 240;
  */
 async function fill(t: Test, ...off: Replacement[]) {
   const served: Served = await startServe({
-    node: ['--max-old-space-size=192', '--import', without],
+    node: ['--max-old-space-size=128', '--import', without],
     env: takeAway(...off),
   });
   t.teardown(() => served.close());
@@ -69,6 +69,59 @@ t.test('without that the process dies', async (t) => {
   t.notOk(refusals.some(({ code }) => code === 8));
 });
 
+/**
+ * Clients that are there ask, all at once, for twice as much as there is memory; beside them a proxy that
+ * asks for little.
+ */
+async function askForMore(t: Test, ...off: Replacement[]) {
+  const requests = Array.from({ length: 60 }, (_, i) =>
+    deltaRequest({ type: endpointType, names: namesOf(40_000, `${i}-${'x'.repeat(60)}`) }),
+  );
+  const served = await startServe({
+    node: ['--max-old-space-size=128', '--import', without],
+    env: takeAway(...off),
+  });
+  t.teardown(() => served.close());
+  await served.ready();
+  const open = (id: string, from: string) => {
+    const connection = openHttp2(served.xds, from);
+    t.teardown(() => connection.close());
+    const call = connection.call(methods.delta);
+    const node = nodeOf(id, metadata.isthmus);
+    void call.send(deltaRequest({ node, type: clusterType, names: ['*'] }));
+    return call;
+  };
+  const honest = open('honest', '127.0.0.1');
+  const calls = requests.map((_, i) => open(`greedy-${i}`, '127.0.0.2'));
+  await until('all are answered', async () => calls.every((call) => call.hasAnswer()));
+  for (const [i, call] of calls.entries()) void call.send(requests[i] as Buffer);
+  return { served, honest, calls };
+}
+
+t.test('of those who ask for more than there is some end, and the process goes on', async (t) => {
+  const soon = { file: 'plane/memory.ts', from: 'collect: 30_000', to: 'collect: 1_000' };
+  const { served, honest, calls } = await askForMore(t, soon);
+  const ended = () => calls.filter((call) => call.hasEnded());
+  await until('some have ended', async () => ended().length > 10, 120_000);
+  for (const call of ended()) t.match(await call.ended, /^status 8: memory is nearly full: /);
+  t.notOk(honest.hasEnded(), 'who asks for little is served on');
+  for (const call of calls) call.cancel();
+  await until('there is room again', async () => (await get(served.admin, '/readyz')).status === 200);
+  t.notOk(honest.hasEnded());
+});
+
+t.test('the control: without that they end the process', async (t) => {
+  const { served, honest } = await askForMore(t, {
+    file: 'cli/serve.ts',
+    from: 'heap: watchHeap(),',
+    to: '',
+  });
+  const { code, signal } = await served.exit;
+  t.ok(signal === 'SIGABRT' || signal === 'SIGTRAP' || (code ?? 0) > 128, `${code} ${signal}`);
+  t.match(served.log(), /heap out of memory|heap limit/i);
+  t.match(await honest.ended, /./);
+});
+
 /** One address brings nodes of ever more kinds to a small heap; a proxy elsewhere looks on. */
 async function bringKinds(t: Test, ...off: Replacement[]) {
   const files = Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`g${i}.yaml`, groupYaml(`g${i}`)]));
@@ -88,20 +141,26 @@ async function bringKinds(t: Test, ...off: Replacement[]) {
   void served.exit.then(() => {
     isOver = true;
   });
-  const ends = new Set<string>();
-  for (let i = 0; i < 150 && !isOver && ![...ends].some((end) => /kinds/.test(end)); i++) {
+  const ends: string[] = [];
+  const isTold = () =>
+    ends.some((end) => /kinds/.test(end)) || ends.filter((end) => /full/.test(end)).length > 64;
+  for (let i = 0; i < 150 && !isOver && !isTold(); i++) {
     const connection = openHttp2(served.xds, '127.0.0.2');
     t.teardown(() => connection.close());
+    const calls: RawCall[] = [];
     for (let k = 0; k < 16; k++) {
       const outbound = { address: '127.0.0.1', port: 1_000 + i * 16 + k };
       const scope = { role: 'sidecar', idc: 'sh-a', namespace: 'shop', outbound };
       const call = connection.call(methods.delta);
-      void call.ended.then((end) => ends.add(end));
+      calls.push(call);
+      void call.ended.then((end) => ends.push(end));
       await call.send(deltaRequest({ node: nodeOf(`kind-${i}-${k}`, scope), names: ['*'] }));
     }
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    // A busy machine takes its time for each kind.
+    const isServed = () => calls.every((call) => call.hasAnswer() || call.hasEnded());
+    for (let n = 0; n < 100 && !isServed(); n++) await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  return { served, ends: [...ends], isEnded: () => isEnded, isOver: () => isOver };
+  return { served, ends: [...new Set(ends)], isEnded: () => isEnded, isOver: () => isOver };
 }
 
 // They come no faster than the pace lets them: what is nearly full is brought nearer.

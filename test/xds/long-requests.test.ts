@@ -1,4 +1,5 @@
 import t from 'tap';
+import { FrameReader, messageInSlices } from '../../src/xds/wire/frame.ts';
 import { createXdsServer } from '../../src/xds/xds.ts';
 import { deltaRequest, methods, namesOf, nodeOf, openHttp2 } from '../support/attacks/call.ts';
 import { typeUrl } from '../support/clients/xds-client.ts';
@@ -42,4 +43,65 @@ t.test('a request of 100,000 names takes no long turn of the event loop; at once
   const [sliced, atOnce] = [await longestMs(2), await longestMs(1e9)];
   t.comment(`${sliced} ms, ${atOnce} ms at once`);
   t.ok(sliced < atOnce / 2, `${sliced} ms, ${atOnce} ms at once`);
+});
+
+/** The most CPU time in ms that some steps take, each alone; the least of some rounds. */
+function longestStep(steps: () => Iterable<unknown>): number {
+  let least = Number.POSITIVE_INFINITY;
+  for (let round = 0; round < 3; round += 1) {
+    let longest = 0;
+    let before = process.threadCpuUsage();
+    for (const _ of steps()) {
+      const now = process.threadCpuUsage();
+      longest = Math.max(longest, (now.user + now.system - before.user - before.system) / 1_000);
+      before = now;
+    }
+    least = Math.min(least, longest);
+  }
+  return least;
+}
+
+const long = Buffer.alloc(31 * 2 ** 20, 'x');
+
+/** Copies it at once. */
+function* copied() {
+  yield Buffer.concat([long]);
+}
+
+t.test('a message of 31 MiB is put together as it comes, not at once', async (t) => {
+  const framed = Buffer.concat([Buffer.from([0, 0, 0, 0, 0]), long]);
+  framed.writeUInt32BE(long.length, 1);
+  let taken = 0;
+  const reading = longestStep(function* () {
+    const reader = new FrameReader({
+      bytesMax: () => 32 * 2 ** 20,
+      mayTake: () => true,
+      take(message) {
+        taken += message.equals(long) ? 1 : 0;
+      },
+      waiting() {},
+    });
+    for (let at = 0; at < framed.length - 1; at += 16 * 1024) {
+      reader.read(framed.subarray(at, Math.min(at + 16 * 1024, framed.length - 1)));
+      yield;
+    }
+    // To look at it takes some milliseconds.
+    reader.read(framed.subarray(-1));
+  });
+  const atOnce = longestStep(copied);
+  t.comment(`${reading} ms, ${atOnce} ms at once`);
+  t.equal(taken, 3);
+  t.ok(reading < atOnce / 2, `${reading} ms, ${atOnce} ms at once`);
+});
+
+t.test('an answer of 31 MiB is put together in slices', async (t) => {
+  const parts = Array.from({ length: 310 }, (_, i) => long.subarray(i * 100_000, (i + 1) * 100_000));
+  for (const some of [[long], parts]) {
+    const work = messageInSlices(some);
+    let steps = 0;
+    let step = work.next();
+    for (; step.done !== true; step = work.next()) steps += 1;
+    t.ok(steps > 25, `${steps} steps`);
+    t.ok(step.value.equals(Buffer.concat(some)));
+  }
 });

@@ -101,6 +101,7 @@ function client(hub: Hub, info: Session['info'], inSlices: boolean) {
   let onRead = () => {};
   const work: Slices[] = [];
   const waiting: Buffer[] = [];
+  const refused: string[] = [];
   const session = new Session(info, hub, {
     write(bytes) {
       written.push(bytes);
@@ -109,6 +110,10 @@ function client(hub: Hub, info: Session['info'], inSlices: boolean) {
     unreadBytes: () => unread ?? 0,
     whenRead(fn) {
       onRead = fn;
+    },
+    refuse(error) {
+      refused.push(error.message);
+      hub.leave(session);
     },
     ...(inSlices && { inSlices: (some) => void work.push(some) }),
   });
@@ -147,6 +152,8 @@ function client(hub: Hub, info: Session['info'], inSlices: boolean) {
   };
   return {
     session,
+    /** Why its stream was ended, if it was. */
+    refused,
     /** A request as it is, but for the type, which is Envoy's abbreviation. */
     send: (short: string, json: object) => send({ type_url: urlOf(short), ...json }),
     /** SotW: asks for these names, with the last nonce. */

@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
 import type { Slices } from '../slices.ts';
+import { Spent } from './spent.ts';
 
 /** How much processor time requests may take. */
 export interface PaceLimits {
@@ -100,6 +101,7 @@ export class Paces {
   #timer: Timer | undefined;
   // What requests have taken in this turn of the event loop: a timer begins the next one.
   #loopUsedMs = 0;
+  #loop = 0;
   #loopTimer: Timer | undefined;
   // When somebody in line had a turn last, or the line began.
   #turnAt = 0;
@@ -113,10 +115,15 @@ export class Paces {
     waits: () => {
       this.waits += 1;
     },
-    isScarce: (now) => this.#isFull() || this.#isOver(now),
+    isScarce: (now) => this.#isHeld || this.#isFull() || this.#isOver(now),
+    isHeld: () => this.#isHeld,
+    isFull: () => this.#isFull(),
+    loop: () => this.#loop,
     littleMs: () => this.#littleMs(),
     queue: (waiter) => this.#queue(waiter),
   };
+  // Those who ask for much wait, however much time there is.
+  #isHeld = false;
   /** How often a connection was made to wait. */
   waits = 0;
 
@@ -129,6 +136,18 @@ export class Paces {
   /** How many wait for their turn now. */
   get waiting(): number {
     return this.#line.size;
+  }
+
+  /**
+   * Lets those who ask for much wait until it is called with false: what they ask for is not begun, and not
+   * gone on with.
+   */
+  hold(isHeld: boolean): void {
+    this.#isHeld = isHeld;
+    if (isHeld) {
+      this.#timer?.cancel();
+      this.#timer = undefined;
+    } else this.#awaitTurn();
   }
 
   /** The pace of a connection, one for all its streams. */
@@ -150,6 +169,7 @@ export class Paces {
   readonly #nextLoop = (): void => {
     this.#loopTimer = undefined;
     this.#loopUsedMs = 0;
+    this.#loop += 1;
   };
 
   /** Whether this turn of the event loop has done enough for requests: what else is ready comes first. */
@@ -172,7 +192,7 @@ export class Paces {
   #queue(waiter: Waiter): Timer {
     if (this.#line.size === 0) this.#turnAt = Math.max(this.#turnAt, this.#clock.now());
     this.#line.add(waiter);
-    this.#timer ??= this.#clock.after(this.#msToNext(), this.#next);
+    this.#awaitTurn();
     return { cancel: () => void this.#line.delete(waiter) };
   }
 
@@ -192,7 +212,7 @@ export class Paces {
     const begin = this.#clock.now();
     for (const waiter of this.#line) {
       const now = this.#clock.now();
-      if (this.#isFull() || (this.#isOver(now) && now - this.#turnAt < this.#turnMs)) break;
+      if (this.#isHeld || this.#isFull() || (this.#isOver(now) && now - this.#turnAt < this.#turnMs)) break;
       this.#turnAt = now;
       this.#line.delete(waiter);
       waiter.pace.hasTurn = true;
@@ -206,37 +226,12 @@ export class Paces {
     }
     const end = this.#clock.now();
     if (end > begin) this.#restUntil = Math.max(this.#restUntil, 2 * end - begin);
-    if (this.#line.size > 0) this.#timer ??= this.#clock.after(this.#msToNext(), this.#next);
+    this.#awaitTurn();
   };
-}
 
-/** Processor time spent, of which a share is given back. */
-class Spent {
-  readonly #burstMs: number;
-  readonly #share: number;
-  #used = 0;
-  #at: number;
-
-  constructor(burstMs: number, share: number, now: number) {
-    this.#burstMs = burstMs;
-    this.#share = share;
-    this.#at = now;
-  }
-
-  /** What is used after what was given back until `now`. */
-  usedMs(now: number): number {
-    return Math.max(0, this.#used - this.#share * Math.max(0, now - this.#at));
-  }
-
-  /** Adds what was spent from `begin` to `now`. */
-  add(ms: number, begin: number, now: number): void {
-    this.#used = this.usedMs(begin) + ms;
-    this.#at = now;
-  }
-
-  /** By how much more is used than may be. */
-  overMs(now: number): number {
-    return this.usedMs(now) - this.#burstMs;
+  #awaitTurn(): void {
+    if (this.#line.size === 0 || this.#isHeld) return;
+    this.#timer ??= this.#clock.after(this.#msToNext(), this.#next);
   }
 }
 
@@ -244,8 +239,12 @@ class Spent {
 interface Common {
   spent(ms: number, begin: number, now: number): void;
   waits(): void;
-  /** Whether all connections together have had more than their share. */
+  /** Whether all connections together have had more than their share, or are held. */
   isScarce(now: number): boolean;
+  isHeld(): boolean;
+  /** Whether this turn of the event loop has done enough for requests, and which one it is. */
+  isFull(): boolean;
+  loop(): number;
   littleMs(): number;
   queue(waiter: Waiter): Timer;
 }
@@ -260,6 +259,9 @@ class ConnectionPace implements Pace {
   #latelyAt: number;
   #uncounted = 0;
   #sinceAsked = 0;
+  // What it had of the turn of the event loop that it was served in last.
+  #loop = -1;
+  #loopMs = 0;
   // When it was told that the next message need not wait, if nothing was done since.
   #askedAt = -1;
   /** Its message is the next that is read. */
@@ -303,7 +305,7 @@ class ConnectionPace implements Pace {
     const now = this.#clock.now();
     this.#count(now);
     const over = this.#own.overMs(now);
-    if (over <= 0) return this.#common.queue({ pace: this, goOn, isSlice: true });
+    if (over <= 0 || this.#common.isHeld()) return this.#common.queue({ pace: this, goOn, isSlice: true });
     this.#judge(now);
     this.#common.waits();
     return this.#clock.after(Math.ceil(over / this.#limits.share), goOn);
@@ -329,6 +331,9 @@ class ConnectionPace implements Pace {
   #add(ms: number, begin: number, now: number): void {
     this.#own.add(ms, begin, now);
     this.#common.spent(ms, begin, now);
+    const loop = this.#common.loop();
+    this.#loopMs = loop === this.#loop ? this.#loopMs + ms : ms;
+    this.#loop = loop;
     this.#lately = this.#latelyMs(now) + ms;
     this.#latelyAt = now;
   }
@@ -347,12 +352,25 @@ class ConnectionPace implements Pace {
       this.#common.waits();
       return this.#clock.after(Math.ceil(over / this.#limits.share), goOn);
     }
+    if (!this.hasTurn && this.#hadItsPart()) {
+      this.#common.waits();
+      return this.#clock.after(0, goOn);
+    }
     if (this.hasTurn || !this.#common.isScarce(now) || this.#isLittle(bytes, now)) {
       this.#askedAt = bytes > 0 ? now : -1;
       return undefined;
     }
     this.#common.waits();
     return this.#common.queue({ pace: this, goOn, isSlice: false });
+  }
+
+  /**
+   * Whether this turn of the event loop is full, and it had a part of it: many short messages are read at
+   * once.
+   */
+  #hadItsPart(): boolean {
+    const { isFull, loop } = this.#common;
+    return isFull() && this.#loop === loop() && this.#loopMs >= uncountedMsMax;
   }
 
   #isLittle(bytes: number, now: number): boolean {

@@ -10,17 +10,32 @@ const shedNamesMin = 1_000;
 const shedKindsMin = 4;
 const manyKinds = 64;
 
-/** Makes room in memory, as `XdsServer.shed` says. Whether there was something to end. */
+// Names of as many bytes, kept for clients that may come, are room that was made.
+const recentBytesMin = 2 ** 20;
+
+/** Makes room in memory, as `XdsServer.shed` says. Whether there was something to end, or to forget. */
 export function shed(hub: Hub, why: string, isUrgent: boolean): boolean {
-  const kind = kindToShed(hub.sessions(), isUrgent ? shedKindsMin : manyKinds);
-  const words =
-    kind === undefined
-      ? 'this stream subscribes to the most names that no other does'
-      : `this address has nodes of ${kind.kinds} kinds that no other has, the most of all`;
-  const named = kind === undefined && isUrgent ? hub.heaviest(shedNamesMin) : undefined;
-  const sessions = kind?.sessions ?? (named === undefined ? [] : [named]);
+  const forgotten = hub.sets.forgetRecent();
+  const { sessions, words } = toEnd(hub, isUrgent);
   for (const { stream } of sessions) stream.refuse?.(new MeshError('exhausted', `${why}, and ${words}`));
-  return sessions.length > 0;
+  return sessions.length > 0 || forgotten >= recentBytesMin;
+}
+
+function toEnd(
+  hub: Hub,
+  isUrgent: boolean,
+): { readonly sessions: readonly Session[]; readonly words: string } {
+  const kind = kindToShed(hub.sessions(), isUrgent ? shedKindsMin : manyKinds);
+  if (kind !== undefined) {
+    const words = `this address has nodes of ${kind.kinds} kinds that no other has, the most of all`;
+    return { sessions: kind.sessions, words };
+  }
+  const heaviest = isUrgent ? hub.heaviest(shedNamesMin) : undefined;
+  if (heaviest !== undefined)
+    return { sessions: [heaviest], words: 'this stream subscribes to the most names that no other does' };
+  // What it asks for is not counted before it is done.
+  const working = isUrgent ? [...hub.sessions()].find((session) => session.isAtWork) : undefined;
+  return { sessions: working === undefined ? [] : [working], words: 'this stream asks for much' };
 }
 
 /** Streams of one kind of node, and how many kinds their address has that no other has. */

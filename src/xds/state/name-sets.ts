@@ -1,7 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { contentHash } from '../../base/hash.ts';
-import { ownBytes } from '../codec/own-bytes.ts';
-import { each, finish, type Slices } from '../slices.ts';
+import { copyInto, each, finish, type Slices } from '../slices.ts';
 import { eachName } from '../wire/discovery-messages.ts';
 import { changedNames, type Names, sameNames } from './name-layers.ts';
 
@@ -60,6 +59,13 @@ export class NameSets {
   /** What is kept of sets of names so that the next client that says the same need not be read, in bytes. */
   get recentBytes(): number {
     return this.recent.calculatedSize;
+  }
+
+  /** Forgets them, and gives how many bytes they were. */
+  forgetRecent(): number {
+    const bytes = this.recentBytes;
+    this.recent.clear();
+    return bytes;
   }
 
   /** How many requests' names are kept. */
@@ -136,7 +142,9 @@ export class NameSets {
         sum.add(name);
       }
     });
-    const made = { raw: ownBytes(raw), star, set: yield* this.interned(names, sum) };
+    const own = Buffer.allocUnsafeSlow(raw.length);
+    yield* copyInto(own, raw, 0);
+    const made = { raw: own, star, set: yield* this.interned(names, sum) };
     this.recent.set(key, made);
     return made;
   }

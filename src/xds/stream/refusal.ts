@@ -114,30 +114,48 @@ export function* refuse(
   return { isNews: news, refused: known ? suspects : [] };
 }
 
+// So many are offered within a millisecond.
+const offeredAtOnce = 1_000;
+
+/** `offerAgain` for the first of some subscriptions of which very much is to be offered now, if any. */
+export function offerMany(members: readonly Member[], clock: { now(): number }): Slices | undefined {
+  const many = members.find(
+    ({ sub, group }) =>
+      sub.rejected.size > offeredAtOnce &&
+      mayOffer(sub, group) &&
+      (sub.suspects.length > 0 || clock.now() >= sub.offerAt),
+  );
+  return many && offerAgain(many.sub, many.group, clock);
+}
+
+type Offered = { readonly changedAt: number };
+type Member = { readonly sub: Subscription; readonly group: Offered };
+
+function mayOffer(sub: Subscription, group: Offered): boolean {
+  return sub.rejected.size > 0 && sub.inFlight === undefined && !isPending(sub, group);
+}
+
 /** Makes due what is to be offered again now. Newer state goes before, and takes along what it replaces. */
-export function offerAgain(
-  sub: Subscription,
-  group: { readonly changedAt: number },
-  clock: { now(): number },
-): void {
-  if (sub.rejected.size === 0 || sub.inFlight !== undefined || isPending(sub, group)) return;
+export function* offerAgain(sub: Subscription, group: Offered, clock: { now(): number }): Slices {
+  if (!mayOffer(sub, group)) return;
   for (;;) {
     const [some, ...others] = sub.suspects;
     if (some === undefined) break;
     sub.suspects = others;
-    const left = some.filter((name) => sub.rejected.get(name)?.known === false);
-    for (const name of left) addFresh(sub, name, 'again');
-    if (left.length > 0) return;
+    yield* each(some, (name) => {
+      if (sub.rejected.get(name)?.known === false) addFresh(sub, name, 'again');
+    });
+    if (sub.fresh.size > 0) return;
   }
   const now = clock.now();
   if (now < sub.offerAt) return;
   // What is offered now has a new time once it is refused.
   sub.offerAt = now + offerLimits.pauseMs;
   let next = Number.POSITIVE_INFINITY;
-  for (const [name, { at }] of sub.rejected) {
+  yield* each(sub.rejected, ([name, { at }]) => {
     if (at <= now) addFresh(sub, name, 'again');
     else next = Math.min(next, at);
-  }
+  });
   sub.offerAt = Math.min(sub.offerAt, next);
 }
 

@@ -12,7 +12,7 @@ import { differencesOf } from './differences.ts';
 import { mustHold, nextTurn, stateOf, turnsOf } from './push-order.ts';
 import { ReadGate } from './read-gate.ts';
 import { Referred } from './referred.ts';
-import { offerAgain, refuse } from './refusal.ts';
+import { offerAgain, offerMany, refuse } from './refusal.ts';
 import { Resuming } from './resume.ts';
 import { saidBytes } from './said-bytes.ts';
 import type { SessionHost, SessionStream } from './session-host.ts';
@@ -66,7 +66,7 @@ export class Session {
   private account: Account | undefined;
   private readonly resuming = new Resuming<Member>();
   // A request is taken, or an answer made, in slices: until then nothing else is written or taken.
-  private isAtWork = false;
+  isAtWork = false;
   private readonly long: LongAnswers<Member>;
 
   constructor(info: StreamInfo, host: SessionHost<Session, Member>, stream: SessionStream) {
@@ -281,10 +281,9 @@ export class Session {
   }
 
   private writeDue(): void {
-    if (this.resuming.isDue()) {
-      this.inSlices(this.resume());
-      return;
-    }
+    const first = this.resuming.isDue() ? this.resume() : offerMany(this.members, this.host);
+    if (first !== undefined) this.inSlices(first);
+    if (first !== undefined) return;
     while (!this.gate.isShut() && this.isDue()) {
       const turns = turnsOf(this.members, (sent) => this.isOverdue(sent));
       const settling = this.host.now() < this.settlesAt;
@@ -316,7 +315,8 @@ export class Session {
 
   /** Whether anything may have to be sent. After an ACK nearly always nothing is: that must cost nothing. */
   private isDue(): boolean {
-    for (const { sub, group } of this.members) offerAgain(sub, group, this.host);
+    for (const { sub, group } of this.members)
+      if (sub.rejected.size > 0) finish(offerAgain(sub, group, this.host));
     const state = stateOf(this.members);
     this.quiet = state === 'quiet';
     return state === 'due';

@@ -66,6 +66,8 @@ export interface Listening {
   readonly port: number;
   /** How full it is. */
   levels(): Levels;
+  /** Lets requests that ask for much wait, until it is called with false. */
+  holdLarge(isHeld: boolean): void;
   /**
    * Takes no more connections, and ends those that have streams one after another, within `overMs`; see
    * `handOver`.
@@ -157,6 +159,7 @@ export async function listen(
       ...{ unfinishedBytes: intakes.bytes, paced: paces.waiting, pacedTotal: paces.waits },
       silentTotal: keepalive.dropped,
     }),
+    holdLarge: (isHeld) => paces.hold(isHeld),
     async handOver(overMs) {
       listener.stop();
       const connections = [...calls].map(({ session }) => session);

@@ -3,7 +3,7 @@ import { shown } from '../../base/shown.ts';
 import type { EncodedResource } from '../codec/codec.ts';
 import { ownBytes } from '../codec/own-bytes.ts';
 import type { Slices } from '../slices.ts';
-import { lengthOf, messageOf } from './frame.ts';
+import { lengthOf, messageInSlices, messageOf } from './frame.ts';
 import {
   ChunkWalk,
   type Cursor,
@@ -359,7 +359,7 @@ export function* buildDeltaResponse(
   removed: readonly string[],
 ): Slices<Buffer> {
   const gone = yield* fieldsInSlices(6, removed);
-  return messageOf([
+  return yield* messageInSlices([
     field(1, head.version),
     ...resources.flatMap((resource) => entryOf(resource, true)),
     field(4, head.typeUrl),

@@ -1,4 +1,5 @@
 import { MeshError } from '../../base/error.ts';
+import { copyInto, type Slices } from '../slices.ts';
 
 /**
  * A gRPC message as it stands on the wire: one byte that says "not compressed", four of length, the message.
@@ -7,6 +8,8 @@ import { MeshError } from '../../base/error.ts';
 export type Frame = Buffer;
 
 const headBytes = 5;
+// Of fewer bytes a message is put together at once.
+const slicedBytesMin = 2 ** 20;
 const frames = new WeakMap<Buffer, Frame>();
 
 /** The frame of a message, made once, whoever is sent it. The message must not be changed afterwards. */
@@ -21,6 +24,26 @@ export function frameOf(message: Buffer): Frame {
 /** A message put together from its parts, within its frame: what is as long as a snapshot is copied once. */
 export function messageOf(parts: readonly Uint8Array[]): Buffer {
   const frame = framed(parts);
+  const message = frame.subarray(headBytes);
+  frames.set(message, frame);
+  return message;
+}
+
+/** As `messageOf`. */
+export function* messageInSlices(parts: readonly Uint8Array[]): Slices<Buffer> {
+  const length = lengthOf(parts);
+  if (length < slicedBytesMin) return messageOf(parts);
+  const frame = Buffer.allocUnsafeSlow(headBytes + length);
+  frame[0] = 0;
+  frame.writeUInt32BE(length, 1);
+  let [at, since] = [headBytes, 0];
+  for (const part of parts) {
+    at = yield* copyInto(frame, part, at);
+    since += part.length;
+    if (since < slicedBytesMin) continue;
+    since = 0;
+    yield;
+  }
   const message = frame.subarray(headBytes);
   frames.set(message, frame);
   return message;
@@ -57,6 +80,10 @@ export interface FrameTaker {
 // is joined once.
 const piecesMax = 64;
 const pieceBytesMin = 4 * 1024;
+// A message of megabytes is put together as its pieces come: a copy of all of it at once would hold others
+// up. Room for it is made once so large a part has come, and for what may come behind it in one piece.
+const gatheredPart = 1 / 16;
+const behindBytes = 64 * 1024;
 const nothing = Buffer.alloc(0);
 
 /** Cuts the bytes of a stream, as they come in, into messages. */
@@ -66,6 +93,8 @@ export class FrameReader {
   private kept: Buffer[] = [];
   private keptBytes = 0;
   private wantedBytes = 0;
+  // Where they are put together, all of them: `keptBytes` of it are there.
+  private gathered: Buffer | undefined;
 
   constructor(taker: FrameTaker) {
     this.taker = taker;
@@ -132,17 +161,41 @@ export class FrameReader {
   /** What was kept with the chunk after it; undefined while that is not enough to go on. */
   private joined(chunk: Buffer): Buffer | undefined {
     if (this.keptBytes === 0) return chunk;
-    // A view of a few bytes would keep all that was read with them.
-    if (chunk.length > 0) this.kept.push(chunk.length < pieceBytesMin ? Buffer.from(chunk) : chunk);
-    this.keptBytes += chunk.length;
+    this.add(chunk);
     if (this.keptBytes < this.wantedBytes) {
-      this.compact();
+      if (this.gathered === undefined) this.compact();
       return undefined;
     }
-    const bytes = joinedForNow(this.kept, this.keptBytes);
+    const bytes = this.gathered?.subarray(0, this.keptBytes) ?? joinedForNow(this.kept, this.keptBytes);
     this.kept = [];
     this.keptBytes = 0;
+    this.gathered = undefined;
     return bytes;
+  }
+
+  private add(chunk: Buffer): void {
+    const length = this.keptBytes + chunk.length;
+    if (this.gathered !== undefined && length <= this.gathered.length)
+      chunk.copy(this.gathered, this.keptBytes);
+    else {
+      this.scatter();
+      // A view of a few bytes would keep all that was read with them.
+      if (chunk.length > 0) this.kept.push(chunk.length < pieceBytesMin ? Buffer.from(chunk) : chunk);
+    }
+    this.keptBytes = length;
+    const isLong = this.wantedBytes > scratchBytesMax && length < this.wantedBytes;
+    if (this.gathered !== undefined || !isLong || length < gatheredPart * this.wantedBytes) return;
+    this.gathered = Buffer.allocUnsafeSlow(this.wantedBytes + behindBytes);
+    let at = 0;
+    for (const piece of this.kept) at += piece.copy(this.gathered, at);
+    this.kept = [];
+  }
+
+  /** What was put together is one piece among others: more came than there is room for. */
+  private scatter(): void {
+    if (this.gathered === undefined) return;
+    this.kept = [this.gathered.subarray(0, this.keptBytes)];
+    this.gathered = undefined;
   }
 
   /**

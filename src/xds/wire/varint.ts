@@ -154,7 +154,10 @@ export function numberField(id: number, value: number): Buffer {
   return Buffer.from([...varint(id << 3), ...varint(value)]);
 }
 
-/** A repeated string field. In one piece: a buffer for each of 100,000 names would cost more than they do. */
+/**
+ * A repeated string field. In one piece: a buffer for each of 100,000 names would cost more than they do. The
+ * memory that it is a part of is larger.
+ */
 export function* fieldsInSlices(id: number, texts: readonly string[]): Slices<Buffer> {
   const heads = 10;
   const out = Buffer.allocUnsafe(texts.reduce((sum, text) => sum + heads + 3 * text.length, 0));
@@ -173,5 +176,5 @@ export function* fieldsInSlices(id: number, texts: readonly string[]): Slices<Bu
     put(Buffer.byteLength(text));
     at += out.write(text, at);
   });
-  return Buffer.from(out.subarray(0, at));
+  return out.subarray(0, at);
 }

@@ -344,3 +344,47 @@ t.test('work is suspended after a slice, and continues in its turn', async (t) =
   for (let i = 0; i < 1_000; i += 1) clock.pass(1);
   t.equal(log.length, 200);
 });
+
+t.test('while they are held, who asks for much waits, and who asks for little does not', async (t) => {
+  const clock = manualClock();
+  const paces = new Paces(clock, limits);
+  const [greedy, modest] = [paces.of({}), paces.of({})];
+  const went: string[] = [];
+  paces.hold(true);
+  t.equal(
+    modest.mustWait(500, () => {}),
+    undefined,
+  );
+  t.ok(
+    modest.mustWait(2_000, () => went.push('a large message')),
+    'a large message',
+  );
+  greedy.nextSlice(() => went.push('a slice'));
+  clock.pass(10_000);
+  t.strictSame(went, []);
+  paces.hold(false);
+  clock.pass(1_000);
+  t.strictSame(went, ['a large message', 'a slice']);
+});
+
+t.test('short messages that come at once are read in several turns of the event loop', async (t) => {
+  const clock = manualClock();
+  const paces = new Paces(clock, { ...limits, loopMs: 5 });
+  const [first, second] = [paces.of({}), paces.of({})];
+  /** Messages of 0.125 ms that are read before the connection has to wait for the next turn. */
+  const read = (pace: Pace) => {
+    for (let count = 0; ; count += 1) {
+      const wait = pace.mustWait(100, () => {});
+      if (wait !== undefined) {
+        wait.cancel();
+        return count;
+      }
+      pace.run(() => clock.leap(0.125));
+    }
+  };
+  t.equal(read(first), 40);
+  t.equal(read(first), 0, 'in this turn');
+  t.equal(read(second), 2, 'who has had nothing of it is heard');
+  clock.pass(1);
+  t.equal(read(first), 40);
+});

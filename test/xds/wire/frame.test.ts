@@ -7,6 +7,7 @@ import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import { systemClock } from '../../../src/base/clock.ts';
 import { MeshError } from '../../../src/base/error.ts';
+import { seededRandom } from '../../../src/base/random.ts';
 import { listen, type Stream, type XdsLimits } from '../../../src/xds/transport/grpc-server.ts';
 import { FrameReader, frameOf } from '../../../src/xds/wire/frame.ts';
 
@@ -92,6 +93,40 @@ t.test('messages are framed whatever the chunks', async () => {
     }),
   );
 });
+
+t.test(
+  'messages of megabytes are, however they come, whatever is behind them, and when they must wait',
+  async (t) => {
+    for (let seed = 1; seed <= 40; seed += 1) {
+      const random = seededRandom(seed);
+      const pick = (max: number) => Math.floor(random() * max);
+      const messages = Array.from({ length: 4 }, (_, i) =>
+        Buffer.alloc(pick(2) * pick(3 * 2 ** 20) + pick(9), i + 97),
+      );
+      const bytes = Buffer.concat(messages.map(frameOf));
+      const taken: Buffer[] = [];
+      let waits = 0;
+      const reader = new FrameReader({
+        ...taker(2 ** 22, (one) => taken.push(Buffer.from(one))),
+        mayTake() {
+          waits += 1;
+          return random() < 0.5;
+        },
+      });
+      const most = [20_000, 300_000, 4_000_000][seed % 3] as number;
+      for (let at = 0; at < bytes.length; ) {
+        const end = at + 1 + pick(most);
+        // A copy: what was read is another stream's soon.
+        const chunk = Buffer.from(bytes.subarray(at, end));
+        reader.read(chunk);
+        at = end;
+      }
+      for (let i = 0; i < 100; i += 1) reader.goOn();
+      const same = taken.length === 4 && taken.every((one, i) => one.equals(messages[i] as Buffer));
+      t.ok(same && waits >= 4, `seed ${seed}: ${taken.map(({ length }) => length)}`);
+    }
+  },
+);
 
 /** Reads a message in two parts, as another stream would meanwhile. */
 function useScratch(): void {
