@@ -1,12 +1,13 @@
 import type { Clock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import type { OperationId } from '../contract/operations.ts';
+import type { ProblemDetails } from '../contract/problem.ts';
 import type { registrationContract } from '../contract/registrations.ts';
 import type { Deletion } from '../delivery/deletion/guard.ts';
 import { waitForRelease } from '../delivery/deletion/wait-for-release.ts';
 import type { WorkloadSpec } from '../model/service.ts';
 import type { ControlPlane } from '../plane/types.ts';
-import { renderPath } from '../registry/parse/fault.ts';
+import { codeOf, renderPath } from '../registry/parse/fault.ts';
 import { parseRegistration, type RegistrationKey } from '../registry/registrations/registration.ts';
 import type {
   ClientOp,
@@ -66,7 +67,10 @@ async function register(
   context: RegistrationContext,
 ): Promise<ApiAnswer<'register'>> {
   const { input, faults } = parseRegistration(key, body ?? {});
-  const told = faults.map(({ severity, path, message }) => ({ severity, path: renderPath(path), message }));
+  const told = faults.map((fault) => ({
+    ...{ code: codeOf(fault), severity: fault.severity },
+    ...{ path: renderPath(fault.path), message: fault.message },
+  }));
   if (input === undefined) throw refusal(key, told);
   const done = await submit(context, { type: 'register', key, input });
   const acked = await settled(context, context.plane.deletions.barrier(false), query, signal);
@@ -76,7 +80,7 @@ async function register(
   const disagreeing = context.plane.disagreementsOf({ kind: 'WorkloadEntry', ...key });
   const warnings = [
     ...told,
-    ...disagreeing.map(({ path, message }) => ({ ...warning, path: renderPath(path), message })),
+    ...disagreeing.map(({ code, path, message }) => ({ code, ...warning, path: renderPath(path), message })),
     // Of an IDC that there is not, that is told already.
     ...(disagreeing.some(({ path }) => path[0] === 'locality') ? [] : elsewhere(input.spec, context.idc)),
   ];
@@ -127,7 +131,7 @@ function elsewhere({ locality }: WorkloadSpec, own: string) {
   const [idc = own] = locality?.split('/', 1) ?? [];
   if (idc === own) return [];
   const message = `'${locality}' is in IDC ${idc}, and this control plane decides for ${own}: the proxies of ${idc} do not hear of it. Register it at a control plane of ${idc}, or correct the locality.`;
-  return [{ ...warning, path: 'locality', message }];
+  return [{ code: 'OtherIdc', ...warning, path: 'locality', message }];
 }
 
 /** The longest that an answer to another control plane is held. */
@@ -209,7 +213,7 @@ function show({ registration, leaseMs, keptBy }: Registered, { plane }: Registra
 
 function refusal(
   { namespace, name }: RegistrationKey,
-  faults: readonly { severity: 'error' | 'warning'; path: string; message: string }[],
+  faults: NonNullable<ProblemDetails['faults']>,
 ): Refusal {
   const words = faults.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)).join(' ');
   return new Refusal('invalid', `registration ${namespace}/${name}: ${words}`, { faults: [...faults] });

@@ -1,9 +1,9 @@
 import type { Answer } from '../contract/contract.ts';
+import type { ShownFinding } from '../contract/status.ts';
 import type { SlowPush } from '../delivery/push-record.ts';
 import { span } from '../model/values/duration.ts';
 import { remainderOf, remedyOf } from '../plane/describe-nacks.ts';
 import { peerWords } from '../registry/registrations/peer-words.ts';
-import type { Problem } from '../registry/source.ts';
 import { table } from './table.ts';
 
 type StatusBody = Answer<'getStatus'>['body'];
@@ -15,7 +15,7 @@ type TypeReport = ProxyStatus['types'][string];
 /** What `isthmus status` shows of a control plane. */
 export interface Overview {
   readonly status: ControlPlaneStatus;
-  readonly problems: readonly Problem[];
+  readonly problems: readonly ShownFinding[];
 }
 
 const typesInOrder = ['CDS', 'EDS', 'LDS', 'RDS', 'ECDS', 'SDS', 'RTDS'];
@@ -268,7 +268,7 @@ function slowPushText(push: SlowPush): string[] {
   ];
 }
 
-function problemsText(problems: readonly Problem[]): string[] {
+function problemsText(problems: readonly ShownFinding[]): string[] {
   if (problems.length === 0) return [];
   const sorted = [...problems].sort((a, b) =>
     a.severity === b.severity ? 0 : a.severity === 'error' ? -1 : 1,
@@ -279,8 +279,8 @@ function problemsText(problems: readonly Problem[]): string[] {
     ...sorted
       .slice(0, problemsMax)
       .map(
-        ({ severity, where, path, message }) =>
-          `  ${severity} ${where}: ${path === '' ? '' : `${path}: `}${message}`,
+        ({ code, severity, where, path, message }) =>
+          `  ${severity} ${where}: ${path === '' ? '' : `${path}: `}${message} [${code}]`,
       ),
     ...more,
   ];

@@ -1,6 +1,7 @@
 import { MeshError } from '../base/error.ts';
 import { exitCode } from '../base/exit.ts';
-import { checkFolder, type Finding, type FolderCheck } from '../registry/files/check-folder.ts';
+import type { Finding } from '../model/finding.ts';
+import { checkFolder, type FolderCheck } from '../registry/files/check-folder.ts';
 
 /** How `validate` prints what it found. */
 export type ValidateOutput = 'text' | 'json';
@@ -16,9 +17,12 @@ export function validateFolder(dir: string): Promise<FolderCheck> {
   return checkFolder(dir);
 }
 
-/** One problem as `where: path: message`, as compilers print theirs, so that editors can jump there. */
-export function renderProblem({ severity, where, path, message }: Finding): string {
-  return `${where}: ${severity}: ${path === '' ? '' : `${path}: `}${message}`;
+/**
+ * One finding as `where: severity: path: message [code]`, as compilers print theirs, so that editors can jump
+ * there.
+ */
+export function renderProblem({ code, severity, where, path, message }: Finding): string {
+  return `${where}: ${severity}: ${path === '' ? '' : `${path}: `}${message} [${code}]`;
 }
 
 /** The result for people: a line for each problem, then the sum. */

@@ -33,10 +33,17 @@ export const waited = {
   forgiven: nodes.optional(),
 };
 
+/** The code of a finding: `docs/findings.md` has them all. */
+export const findingCode = component(
+  'FindingCode',
+  said('The kind of finding; later versions may know more of them.', z.string().regex(/^[A-Z][A-Za-z]*$/)),
+);
+
 /** A fault of a request's body, or what was probably not meant. */
 export const fault = component(
   'Fault',
   z.strictObject({
+    code: findingCode,
     severity: z.enum(['error', 'warning']),
     path: said('Of the field, such as ports.http.', z.string()),
     message: said('What is wrong and what to do.', z.string()),

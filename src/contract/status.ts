@@ -1,20 +1,28 @@
 import { z } from 'zod';
-import { component, said } from './components.ts';
+import { component, findingCode, said } from './components.ts';
 import { evacuation } from './evacuations.ts';
 import type { Operation } from './operation.ts';
 
 const role = z.enum(['sidecar', 'ingress', 'egress', 'grpc']);
 const strings = z.array(z.string());
 
-const problemOfObject = component(
-  'RegistryProblem',
+const finding = component(
+  'Finding',
   z.strictObject({
-    severity: z.enum(['error', 'warning']),
+    code: findingCode,
+    severity: said('A note tells of a limit that no change can lift.', z.enum(['error', 'warning', 'note'])),
+    ref: said(
+      'The object that it is about, where there is one.',
+      z.strictObject({ kind: z.string(), namespace: z.string(), name: z.string() }),
+    ).optional(),
     where: said("`file.yaml:12:3`, or the resource's path.", z.string()),
     path: said("Of the field inside the object; '' for the whole.", z.string()),
     message: said('What is wrong and what to do.', z.string()),
   }),
 );
+
+/** A finding as clients get it. */
+export type ShownFinding = z.infer<typeof finding>;
 
 const typeReport = component(
   'TypeReport',
@@ -177,7 +185,7 @@ export const controlPlaneStatus = component(
     ),
     slowPushes: said('The last pushes that were slow or not ACKed in time, newest first.', z.array(slowPush)),
     loopPrevention: z.enum(['on', 'off']),
-    problems: said('What is wrong beyond registry objects.', z.array(problemOfObject)),
+    problems: said('What is wrong beyond registry objects.', z.array(finding)),
   }),
 );
 
@@ -223,7 +231,7 @@ export const statusContract = {
     summary: 'What is wrong with registry objects',
     help: 'what is wrong with registry objects (JSON)',
     answers: {
-      200: { description: 'Errors and warnings.', schema: component('Problems', z.array(problemOfObject)) },
+      200: { description: 'Errors and warnings.', schema: component('Problems', z.array(finding)) },
     },
     refusals: [429],
   },

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts';
+import type { Finding } from '../model/finding.ts';
 
 /** Streams that were refused for one reason, to clients of one address. Ages in milliseconds. */
 export interface RefusedStreams {
@@ -69,12 +70,12 @@ export class RefusalBook {
   }
 }
 
-/** One problem for each. */
-export function describeRefusedStreams(list: readonly RefusedStreams[]) {
+/** One finding for each. */
+export function describeRefusedStreams(list: readonly RefusedStreams[]): readonly Finding[] {
   return list.map(({ from, node, reason, count, lastAgoMs }) => {
     const who = node === undefined ? 'an xDS client' : `node '${node}'`;
     const times = count === 1 ? '' : ` ${count} times`;
     const message = `${who} was refused${times}, the last time ${Math.round(lastAgoMs / 1000)} s ago, and gets nothing: ${reason}. Correct what connects from there, or stop it.`;
-    return { severity: 'warning', where: from, path: '', message } as const;
+    return { code: 'StreamRefused', severity: 'warning', where: from, path: '', message };
   });
 }

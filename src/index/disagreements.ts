@@ -1,7 +1,8 @@
 import { type Disagreement, disagreements } from '../model/agreement.ts';
+import type { ObjectFinding } from '../model/finding.ts';
 import { type Ref, refOf } from '../model/object.ts';
 import type { ServiceEntry } from '../model/service.ts';
-import type { IndexProblem, Instance } from './view.ts';
+import type { Instance } from './view.ts';
 
 /** Most instances that a problem names. */
 const namedMax = 5;
@@ -21,7 +22,7 @@ export function instanceProblems(
   entry: ServiceEntry,
   instances: readonly Instance[],
   { idcs, selecting }: InstanceContext,
-): IndexProblem[] {
+): ObjectFinding[] {
   const found = new Map<string, { first: Disagreement; who: string[] }>();
   for (const [index, instance] of instances.entries()) {
     const entries = instance.ref === undefined ? [entry] : selecting(instance.ref);
@@ -45,13 +46,13 @@ export function instanceProblems(
 }
 
 /** WorkloadEntries of a namespace that nothing selects. */
-export function unselectedProblem(namespace: string, names: readonly string[]): IndexProblem[] {
+export function unselectedProblem(namespace: string, names: readonly string[]): ObjectFinding[] {
   const [first] = names;
   if (first === undefined) return [];
   return [
     {
       severity: 'warning',
-      code: 'unselected',
+      code: 'NotSelected',
       ref: { kind: 'WorkloadEntry', namespace, name: first },
       where: `namespace ${namespace}`,
       path: '',

@@ -1,17 +1,18 @@
 import { lackOf } from '../model/agreement.ts';
 import { declarationFaults } from '../model/declarations.ts';
+import type { ObjectFinding } from '../model/finding.ts';
+import type { FindingCode } from '../model/finding-codes.ts';
 import type { DrGroup } from '../model/idc.ts';
 import { type Kind, type MeshObject, refKey, refOf } from '../model/object.ts';
 import type { ServiceEntry } from '../model/service.ts';
 import { compareText } from './order.ts';
-import type { IndexProblem, IndexProblemCode } from './view.ts';
 
 /**
  * What the ServiceEntries that declare `host`, in the order in which they count, contradict each other in.
  */
-export function hostConflicts(host: string, ranked: readonly ServiceEntry[]): IndexProblem[] {
+export function hostConflicts(host: string, ranked: readonly ServiceEntry[]): ObjectFinding[] {
   return declarationFaults(host, ranked).map(({ entry, path, message }) =>
-    problem('host-conflict', entry, render(path), message),
+    problem('HostConflict', entry, render(path), message),
   );
 }
 
@@ -25,22 +26,22 @@ function render(path: readonly (string | number)[]): string {
 /**
  * The DrGroups that claim `host` of one of its ServiceEntries, but for the first of each list, which wins.
  */
-export function drGroupConflicts(host: string, claims: readonly (readonly DrGroup[])[]): IndexProblem[] {
-  const found = new Map<string, IndexProblem>();
+export function drGroupConflicts(host: string, claims: readonly (readonly DrGroup[])[]): ObjectFinding[] {
+  const found = new Map<string, ObjectFinding>();
   for (const [group, winner] of claims.flatMap(losers)) {
     const at = group.spec.hosts.indexOf(host);
     const path = at < 0 ? 'spec.selector' : `spec.hosts[${at}]`;
     const message = `DrGroup ${winner.meta.name} (${winner.meta.origin}) claims ${host} too and comes first by name: let only one of them claim it`;
-    found.set(`${group.meta.name} ${winner.meta.name}`, problem('dr-group-conflict', group, path, message));
+    found.set(`${group.meta.name} ${winner.meta.name}`, problem('DrGroupConflict', group, path, message));
   }
   return [...found.values()];
 }
 
 /** The DrGroups that name `host`, which no ServiceEntry declares. */
-export function unknownHost(host: string, naming: readonly DrGroup[]): IndexProblem[] {
+export function unknownHost(host: string, naming: readonly DrGroup[]): ObjectFinding[] {
   return naming.map((group) =>
     problem(
-      'unknown-host',
+      'UnknownHost',
       group,
       `spec.hosts[${group.spec.hosts.indexOf(host)}]`,
       `no ServiceEntry declares ${host}: correct the name, or add the ServiceEntry`,
@@ -49,12 +50,12 @@ export function unknownHost(host: string, naming: readonly DrGroup[]): IndexProb
 }
 
 /** The IDCs that a DrGroup names and nobody defines. */
-export function unknownIdcs(group: DrGroup, idcs: ReadonlySet<string>): IndexProblem[] {
+export function unknownIdcs(group: DrGroup, idcs: ReadonlySet<string>): ObjectFinding[] {
   return group.spec.idcs.flatMap(({ name: idc }, i) =>
     idcs.has(idc)
       ? []
       : problem(
-          'unknown-idc',
+          'UnknownIdc',
           group,
           `spec.idcs[${i}]`,
           `no Idc is named ${idc}: correct the name, or add the Idc`,
@@ -66,20 +67,20 @@ export function unknownIdcs(group: DrGroup, idcs: ReadonlySet<string>): IndexPro
  * Whether a problem is that something is not there of which `doubtful` says that it may be missing for a
  * fault of its own.
  */
-export function isFollowUp({ code }: IndexProblem, doubtful: ReadonlySet<Kind>): boolean {
+export function isFollowUp({ code }: ObjectFinding, doubtful: ReadonlySet<Kind>): boolean {
   const kind = lacks[code];
   return kind !== undefined && doubtful.has(kind);
 }
 
-const lacks: Readonly<Partial<Record<IndexProblemCode, Kind>>> = {
+const lacks: Readonly<Partial<Record<FindingCode, Kind>>> = {
   ...lackOf,
-  'unknown-host': 'ServiceEntry',
-  'unknown-idc': 'Idc',
+  UnknownHost: 'ServiceEntry',
+  UnknownIdc: 'Idc',
 };
 
 /** Sorts problems by object, field and message. */
-export function sortProblems(list: IndexProblem[]): readonly IndexProblem[] {
-  const key = (p: IndexProblem) => `${refKey(p.ref)} ${p.path} ${p.message}`;
+export function sortProblems(list: ObjectFinding[]): readonly ObjectFinding[] {
+  const key = (p: ObjectFinding) => `${refKey(p.ref)} ${p.path} ${p.message}`;
   return list.sort((a, b) => compareText(key(a), key(b)));
 }
 
@@ -87,6 +88,6 @@ function losers<T>([winner, ...others]: readonly T[]): [T, T][] {
   return winner === undefined ? [] : others.map((loser) => [loser, winner]);
 }
 
-function problem(code: IndexProblemCode, object: MeshObject, path: string, message: string): IndexProblem {
+function problem(code: FindingCode, object: MeshObject, path: string, message: string): ObjectFinding {
   return { severity: 'warning', code, ref: refOf(object), where: object.meta.origin, path, message };
 }

@@ -1,8 +1,8 @@
+import type { ObjectFinding } from '../model/finding.ts';
 import { type Ref, refKey, refOf } from '../model/object.ts';
 import type { DestinationRule } from '../model/service.ts';
 import { isWildcard, meaningsOf, patternsOf } from '../model/values/hostname.ts';
 import { compareObjects, createContest } from './order.ts';
-import type { IndexProblem } from './view.ts';
 
 /** DestinationRules by the hosts that they are for. */
 export interface Rules {
@@ -19,7 +19,7 @@ export interface Rules {
    */
   find(host: string, namespace: string): DestinationRule | undefined;
   /** Rules that can have no effect, as another of the same namespace has the same host. */
-  problems(): readonly IndexProblem[];
+  problems(): readonly ObjectFinding[];
 }
 
 /** Creates an empty set of rules. */
@@ -81,13 +81,13 @@ function patternsFor({ meta, spec }: DestinationRule): readonly string[] {
   return meaningsOf(spec.host, meta.namespace);
 }
 
-function shadowed(ranked: readonly DestinationRule[]): IndexProblem[] {
+function shadowed(ranked: readonly DestinationRule[]): ObjectFinding[] {
   return ranked.flatMap((rule, i) => {
     const winner = ranked.slice(0, i).find((other) => other.meta.namespace === rule.meta.namespace);
     if (winner === undefined) return [];
     return {
       severity: 'warning',
-      code: 'rule-conflict',
+      code: 'RuleConflict',
       ref: refOf(rule),
       where: rule.meta.origin,
       path: 'spec.host',

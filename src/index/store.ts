@@ -2,6 +2,7 @@ import { disagreements } from '../model/agreement.ts';
 import { viewsOf } from '../model/audience.ts';
 import { compareDeclarations } from '../model/declarations.ts';
 import type { Evacuation } from '../model/evacuation.ts';
+import type { ObjectFinding } from '../model/finding.ts';
 import type { DrGroup, Idc } from '../model/idc.ts';
 import type { Labels } from '../model/meta.ts';
 import { type Change, type MeshObject, type Ref, refKey, refOf } from '../model/object.ts';
@@ -16,16 +17,7 @@ import { compareObjects, createContest } from './order.ts';
 import { drGroupConflicts, hostConflicts, sortProblems, unknownHost, unknownIdcs } from './problems.ts';
 import { createRules } from './rules.ts';
 import { SharedMap } from './shared-map.ts';
-import type {
-  Declaration,
-  GroupView,
-  IndexProblem,
-  IndexWork,
-  Instance,
-  MeshIndex,
-  MeshView,
-  ViewDelta,
-} from './view.ts';
+import type { Declaration, GroupView, IndexWork, Instance, MeshIndex, MeshView, ViewDelta } from './view.ts';
 
 /** A ServiceEntry and where its instances come from. Replaced, never changed, when the ServiceEntry is. */
 interface EntryRecord {
@@ -52,7 +44,7 @@ export function createIndex(options: { readonly idc: string }): MeshIndex {
   const idcs = createByName<Idc>();
   const evacuations = createByName<Evacuation>();
   const dirtyHosts = new Set<string>();
-  const problemsByHost = new Map<string, readonly IndexProblem[]>();
+  const problemsByHost = new Map<string, readonly ObjectFinding[]>();
   let groups = SharedMap.empty<GroupView>();
   let view: MeshView = { groups, idcs: idcs.view(), evacuations: evacuations.view() };
 
@@ -194,14 +186,14 @@ export function createIndex(options: { readonly idc: string }): MeshIndex {
   }
 
   /** Patterns in DrGroups that cover no host. */
-  function unknownPatterns(): IndexProblem[] {
+  function unknownPatterns(): ObjectFinding[] {
     const patterns = [...drGroups.all()].flatMap(({ spec }) => spec.hosts.filter(isWildcard));
     const hosts = patterns.length === 0 ? [] : [...byHost.keys()];
     const unknown = [...new Set(patterns)].filter((pattern) => !hosts.some((host) => covers(pattern, host)));
     return unknown.flatMap((pattern) => unknownHost(pattern, drGroups.naming(pattern)));
   }
 
-  function noteProblems(host: string, list: readonly IndexProblem[]): void {
+  function noteProblems(host: string, list: readonly ObjectFinding[]): void {
     if (list.length > 0) problemsByHost.set(host, list);
     else problemsByHost.delete(host);
   }

@@ -1,6 +1,7 @@
 import type { Disagreement } from '../model/agreement.ts';
 import type { Audience } from '../model/audience.ts';
 import type { Evacuation } from '../model/evacuation.ts';
+import type { ObjectFinding } from '../model/finding.ts';
 import type { DrGroup, Idc } from '../model/idc.ts';
 import type { Labels } from '../model/meta.ts';
 import type { Change, MeshObject, Ref } from '../model/object.ts';
@@ -67,28 +68,6 @@ export interface ViewDelta {
   readonly evacuations: ReadonlySet<string>;
 }
 
-/** What can be wrong between objects that are each valid. */
-export type IndexProblemCode =
-  | 'host-conflict' // ServiceEntries that declare one host contradict each other
-  | 'dr-group-conflict' // two DrGroups claim one Group
-  | 'rule-conflict' // two DestinationRules of one namespace for one host
-  | 'unknown-host' // a DrGroup names a host that no ServiceEntry declares
-  | 'unknown-idc' // a DrGroup names an IDC that no Idc defines
-  | Disagreement['code']; // an instance disagrees with its ServiceEntry, or has none
-
-/** A fault between objects. The one that `ref` names is the one that has no effect there. */
-export interface IndexProblem {
-  readonly severity: 'warning';
-  readonly code: IndexProblemCode;
-  readonly ref: Ref;
-  /** Where that object was read: its `meta.origin`. */
-  readonly where: string;
-  /** Path of the field inside the object, such as `spec.hosts[0]`. */
-  readonly path: string;
-  /** What is wrong, who won, and what to do. */
-  readonly message: string;
-}
-
 /**
  * Work done since the start. Tests assert on it, so that no event's cost grows with what it does not change.
  */
@@ -110,7 +89,7 @@ export interface MeshIndex {
   /** All that it has. */
   refs(): Iterable<Ref>;
   /** All faults between objects, in a stable order. */
-  problems(): readonly IndexProblem[];
+  problems(): readonly ObjectFinding[];
   /** What is wrong between one WorkloadEntry and what selects it; empty also where it is not there. */
   disagreementsOf(ref: Ref): readonly Disagreement[];
   /** Counters of the work done so far. */

@@ -30,6 +30,7 @@ export interface Metrics {
   readonly proxies: Gauge<'role'>;
   readonly changes: Counter<'type'>;
   readonly problems: Gauge<'severity'>;
+  readonly findings: Gauge<'code' | 'severity'>;
   readonly ready: Gauge;
   readonly groups: Gauge;
   readonly filterFailures: Counter;
@@ -235,6 +236,11 @@ export function createMetrics(idc: string): Metrics {
     proxies: gauge('proxies', 'Connected proxies, by role.', ['role']),
     changes: counter('registry_changes_total', 'Registry events, by type (upsert, delete).', ['type']),
     problems: gauge('registry_problems', 'Current problems of registry objects, by severity.', ['severity']),
+    findings: gauge(
+      'findings',
+      'What is wrong, or probably not meant, by code and severity (docs/findings.md).',
+      ['code', 'severity'],
+    ),
     ready: gauge('ready', 'Whether xDS is answered: 1, else 0.', []),
     groups: gauge('groups', 'Groups that are known.', []),
     loopPrevention: gauge('loop_prevention', 'Whether requests in circles are stopped: 1, else 0.', []),

@@ -1,4 +1,5 @@
 import { didYouMean } from '../base/suggest.ts';
+import type { FindingCode } from './finding-codes.ts';
 import type { Labels } from './meta.ts';
 import type { Kind } from './object.ts';
 import type { ServiceEntry, WorkloadSpec } from './service.ts';
@@ -6,7 +7,7 @@ import { addressKind } from './values/address.ts';
 
 /** What is wrong between an instance and what it is an instance of: allowed, and probably not meant. */
 export interface Disagreement {
-  readonly code: 'unselected' | 'unknown-port' | 'no-locality' | 'unknown-locality';
+  readonly code: Extract<FindingCode, 'NotSelected' | 'UnknownPort' | 'NoLocality' | 'UnknownLocality'>;
   /** The field of the instance, such as ['ports', 'http']. */
   readonly path: readonly string[];
   readonly message: string;
@@ -14,9 +15,9 @@ export interface Disagreement {
 
 /** The kind of object whose absence each of them tells: it may be missing for a fault of its own. */
 export const lackOf: Readonly<Partial<Record<Disagreement['code'], Kind>>> = {
-  unselected: 'ServiceEntry',
-  'unknown-port': 'ServiceEntry',
-  'unknown-locality': 'Idc',
+  NotSelected: 'ServiceEntry',
+  UnknownPort: 'ServiceEntry',
+  UnknownLocality: 'Idc',
 };
 
 /** What an instance is held against. */
@@ -38,7 +39,7 @@ export function disagreements(
 ): Disagreement[] {
   if (entries.length === 0) {
     const message = `no ServiceEntry in namespace ${namespace} selects it, so it gets no requests: correct the labels.${hintFor(labels, selectors)}`;
-    return [{ code: 'unselected', path: ['labels'], message }];
+    return [{ code: 'NotSelected', path: ['labels'], message }];
   }
   // A name may stand for other addresses in each IDC.
   const isLocated = entries.some(isInside) && !(locality === '' && addressKind(address) === 'dns');
@@ -61,7 +62,7 @@ function unknownPorts(ports: WorkloadSpec['ports'], entries: readonly ServiceEnt
         ? ''
         : ` Requests for ${unused.name} go to its port ${unused.targetPort ?? unused.number}.`;
     const message = `no port of ServiceEntry ${entry.meta.namespace}/${entry.meta.name} is called ${name}: it has ${[...known].join(', ')}.${instead}${didYouMean(name, known)}`;
-    return [{ code: 'unknown-port', path: ['ports', name], message }];
+    return [{ code: 'UnknownPort', path: ['ports', name], message }];
   });
 }
 
@@ -69,11 +70,11 @@ function localityOf(locality: string, idcs: ReadonlySet<string>): Disagreement[]
   const [idc = ''] = locality.split('/', 1);
   if (idc === '' && idcs.size > 1) {
     const message = `is not given, and there are ${idcs.size} Idcs: each takes the instance for its own, reaches it past all gateways, and has nobody to fail over to. Write IDC/zone, such as ${[...idcs].sort()[0]}/zone-1.`;
-    return [{ code: 'no-locality', path: ['locality'], message }];
+    return [{ code: 'NoLocality', path: ['locality'], message }];
   }
   if (idc === '' || idcs.size === 0 || idcs.has(idc)) return [];
   const message = `no Idc is named '${idc}', so nobody reaches the instance there: correct it, or add the Idc.${didYouMean(idc, idcs)}`;
-  return [{ code: 'unknown-locality', path: ['locality'], message }];
+  return [{ code: 'UnknownLocality', path: ['locality'], message }];
 }
 
 /** What a selector has that is near a label of the instance: ` Did you mean app=checkout?` */

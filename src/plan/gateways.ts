@@ -1,3 +1,4 @@
+import type { Finding } from '../model/finding.ts';
 import type { Idc } from '../model/idc.ts';
 import { addressName, type Reach, type Watched } from '../model/reach.ts';
 import type { ListenAddress } from '../model/values/listen-address.ts';
@@ -91,13 +92,9 @@ export function planHungIdcs(
 }
 
 /** What an operator is to know of one. */
-export function describeLeftOut({ idc, kind, address, port }: LeftOut): {
-  readonly severity: 'warning';
-  readonly where: string;
-  readonly path: '';
-  readonly message: string;
-} {
+export function describeLeftOut({ idc, kind, address, port }: LeftOut): Finding {
   const message =
     'accepts connections and answers nothing: its process hangs, or has more to do than it can. No requests are sent to it until it answers; look at the process, or end it';
-  return { severity: 'warning', where: `${kind} gateway ${address}:${port} of ${idc}`, path: '', message };
+  const where = `${kind} gateway ${address}:${port} of ${idc}`;
+  return { code: 'GatewayHangs', severity: 'warning', where, path: '', message };
 }

@@ -1,7 +1,7 @@
 import { describeWaiting } from '../delivery/problems/waiting.ts';
 import { watchReach } from '../delivery/reach/reach.ts';
+import type { Finding } from '../model/finding.ts';
 import { parseNodeScope } from '../model/node.ts';
-import type { Problem } from '../registry/source.ts';
 import type { Parts } from './parts.ts';
 import { createSourceFeed, type SourceFeed } from './source-feed.ts';
 import { createStatusReader, type StatusReader, unprotected } from './status.ts';
@@ -16,7 +16,7 @@ export interface Connected {
   /** Looks whether gateways accept connections. */
   readonly watch: { close(): void };
   readonly status: StatusReader;
-  problems(): readonly Problem[];
+  problems(): readonly Finding[];
 }
 
 /**
@@ -46,7 +46,7 @@ export function connectParts(
   const { watched, reached } = pipeline;
   const watch = watchReach({ clock, logger, watched, reached });
 
-  const own = (): readonly Problem[] => [
+  const own = (): readonly Finding[] => [
     ...(loopPrevention === 'off' ? [unprotected] : []),
     ...pipeline.problems().own,
   ];
@@ -155,7 +155,7 @@ function connectSources(
   parts: Parts,
   { idc, clock, logger, sources }: ControlPlaneOptions,
   { reconcileMs }: ControlPlaneSeams,
-  own: () => readonly Problem[],
+  own: () => readonly Finding[],
 ): SourceFeed {
   const { metrics, gate, pipeline, deletions } = parts;
   const feed: SourceFeed = createSourceFeed({
@@ -174,6 +174,8 @@ function connectSources(
       const all = problemsOf(parts, feed, own);
       for (const severity of ['error', 'warning'])
         metrics.problems.set({ severity }, all.filter((one) => one.severity === severity).length);
+      metrics.findings.reset();
+      for (const { code, severity } of all) metrics.findings.inc({ code, severity });
     },
   });
   return feed;
@@ -182,8 +184,8 @@ function connectSources(
 function problemsOf(
   { pipeline }: Parts,
   feed: SourceFeed,
-  own: () => readonly Problem[],
-): readonly Problem[] {
+  own: () => readonly Finding[],
+): readonly Finding[] {
   const objects = [...feed.conflicts(), ...pipeline.problems(feed.doubtfulKinds()).objects];
   return [...own(), ...feed.problems(), ...objects];
 }

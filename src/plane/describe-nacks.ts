@@ -1,3 +1,5 @@
+import type { Finding } from '../model/finding.ts';
+
 /** What a client refused, in its words; `lacking`: of `names`, those of which it has no earlier version. */
 export interface RefusedNames {
   readonly message: string;
@@ -11,21 +13,13 @@ export interface RefusedType {
   readonly nack: RefusedNames | undefined;
 }
 
-/** One kind of refusal, in the form of a problem. */
-export interface RefusalProblem {
-  readonly severity: 'error';
-  readonly where: string;
-  readonly path: '';
-  readonly message: string;
-}
-
 /**
- * What proxies refuse at this moment: one problem for each type and reason, however many proxies say the
+ * What proxies refuse at this moment: one finding for each type and reason, however many proxies say the
  * same, with the first of them by name, and what to do.
  */
 export function describeNacks(
   streams: readonly { readonly node: string; readonly types: readonly RefusedType[] }[],
-): readonly RefusalProblem[] {
+): readonly Finding[] {
   const byReason = new Map<string, { type: string; nodes: string[]; nack: RefusedNames }>();
   for (const { node, types } of streams) {
     for (const { type, nack } of types) {
@@ -42,7 +36,7 @@ export function describeNacks(
     const who = others.length === 0 ? `${first}` : `${first} and ${others.length} more`;
     const what = names.length === 0 ? 'something of it' : names.join(', ');
     const message = `${who} refused ${what} and ${remainderOf(nack)}: ${reason.trimEnd()}. ${remedyOf(reason)}`;
-    return { severity: 'error', where: type, path: '', message };
+    return { code: 'ResourceRefused', severity: 'error', where: type, path: '', message };
   });
 }
 

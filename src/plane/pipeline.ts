@@ -9,6 +9,7 @@ import { isFollowUp } from '../index/problems.ts';
 import { createIndex } from '../index/store.ts';
 import type { MeshIndex, MeshView } from '../index/view.ts';
 import type { Evacuation, EvacuationStatus } from '../model/evacuation.ts';
+import type { Finding } from '../model/finding.ts';
 import type { NodeScope } from '../model/node.ts';
 import { type Change, type Kind, refOf } from '../model/object.ts';
 import { allReached, type Reach } from '../model/reach.ts';
@@ -24,7 +25,6 @@ import type { KnownHealth } from '../plan/evacuation/evacuation-room.ts';
 import { describeLeftOut, type LeftOut, planLeftOut, watchedGateways } from '../plan/gateways.ts';
 import { createPlanner, type PlannedGroups } from '../plan/planner.ts';
 import { planPolicies } from '../plan/trail.ts';
-import type { Problem } from '../registry/source.ts';
 import type { PolicyCompiler } from '../trail/compile.ts';
 import { createFilterKeeper } from '../trail/filter-keeper.ts';
 import { Catalog, freshenedAtOnce } from '../translate/catalog.ts';
@@ -117,8 +117,8 @@ export interface Pipeline {
   readonly index: Pick<MeshIndex, 'holds' | 'refs' | 'disagreementsOf'>;
   /** What is wrong between `objects`, and what of the path's `own` could not be pushed. */
   problems(doubtful?: ReadonlySet<Kind>): {
-    readonly objects: readonly Problem[];
-    readonly own: readonly Problem[];
+    readonly objects: readonly Finding[];
+    readonly own: readonly Finding[];
   };
   close(): Promise<void>;
 }
@@ -157,12 +157,12 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     ...(mirrored && { mirrored }),
   });
   const catalog = new Catalog();
-  const refused = new Map<string, Problem>();
+  const refused = new Map<string, Finding>();
   /** Node classes that are being encoded, with what they will begin with. */
   const opening = new Map<string, Map<string, Built>>();
   const encoding = new EncodeLine(clock);
   let filters: Filters = {};
-  let filterProblem: Problem | undefined;
+  let filterProblem: Finding | undefined;
   let revision = 0;
   let nextLook: Timer | undefined;
   let nextSlice: Timer | undefined;
@@ -185,7 +185,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     onFailure(error) {
       const message = `not pushed, the last good filters stay: ${error.message}`;
       const where = error.ref === undefined ? 'trail filters' : `trail filter ${error.ref}`;
-      filterProblem = { severity: 'error', where, path: '', message };
+      filterProblem = { code: 'FilterNotCompiled', severity: 'error', where, path: '', message };
       options.onFilterFailure();
     },
   });
@@ -295,7 +295,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 
   function refuse({ kind, name }: Pick<Built, 'kind' | 'name'>, error: MeshError, nodeClass: string): void {
     const message = `could not be pushed, the last good one stays: ${error.message}`;
-    refused.set(`${kind} ${name}`, { severity: 'error', where: `${kind} ${name}`, path: '', message });
+    const where = `${kind} ${name}`;
+    refused.set(where, { code: 'ResourceNotEncoded', severity: 'error', where, path: '', message });
     options.onRefused();
     logger.error('resource not pushed; the last good one stays', { error: error.message, nodeClass });
   }

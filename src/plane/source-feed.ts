@@ -3,11 +3,12 @@ import type { Logger } from '../base/log.ts';
 import type { Deletions } from '../delivery/deletion/deletions.ts';
 import { createProblemLog } from '../delivery/problems/problem-log.ts';
 import type { Metrics } from '../metrics/metrics.ts';
+import type { Finding } from '../model/finding.ts';
 import type { Change, Kind } from '../model/object.ts';
 import { createReconciler, keysOf, reconcileMs, reconcileOften } from '../registry/merge/audit.ts';
 import { createPrecedence } from '../registry/merge/precedence.ts';
 import { peerProblems } from '../registry/registrations/peer-words.ts';
-import type { Problem, Source } from '../registry/source.ts';
+import type { Source } from '../registry/source.ts';
 import type { Pipeline } from './pipeline.ts';
 
 /** What a feed needs. */
@@ -37,9 +38,9 @@ export interface SourceFeed {
    */
   start(signal: AbortSignal): Promise<void>;
   /** What is wrong with their objects, each for itself. */
-  problems(): readonly Problem[];
+  problems(): readonly Finding[];
   /** What is wrong among objects of several sources. */
-  conflicts(): readonly Problem[];
+  conflicts(): readonly Finding[];
   /** Kinds of which an object may be missing for a fault that a source tells. */
   doubtfulKinds(): ReadonlySet<Kind>;
 }
@@ -51,7 +52,7 @@ export interface SourceFeed {
  */
 export function createSourceFeed(options: SourceFeedOptions): SourceFeed {
   const { sources, pipeline, deletions, metrics, clock, logger } = options;
-  const problemsBySource = new Map<string, readonly Problem[]>();
+  const problemsBySource = new Map<string, readonly Finding[]>();
   const doubtfulBySource = new Map<string, ReadonlySet<Kind> | undefined>();
   const logProblems = createProblemLog(logger);
   const precedence = createPrecedence(sources.map((source) => source.name));

@@ -10,11 +10,12 @@ import type { SlowPush } from '../delivery/push-record.ts';
 import { describeRefusedStreams, type RefusedStreams } from '../delivery/refused-streams.ts';
 import type { GoneNode, Roster } from '../delivery/roster.ts';
 import type { EvacuationStatus } from '../model/evacuation.ts';
+import type { Finding } from '../model/finding.ts';
 import type { Idc } from '../model/idc.ts';
 import { type NodeRole, parseNodeScope } from '../model/node.ts';
 import type { Kind } from '../model/object.ts';
 import type { LoopPrevention } from '../model/trail.ts';
-import type { LastGoodStatus, PeerStatus, Problem, Source } from '../registry/source.ts';
+import type { LastGoodStatus, PeerStatus, Source } from '../registry/source.ts';
 import type { Readiness } from '../rollout/readiness.ts';
 import type {
   Levels,
@@ -28,7 +29,8 @@ import { type ClientVersion, clientVersion } from './client-version.ts';
 import { describeNacks } from './describe-nacks.ts';
 
 /** Stands in /status and /problems as long as a control plane runs so. */
-export const unprotected: Problem = {
+export const unprotected: Finding = {
+  code: 'LoopPreventionOff',
   severity: 'error',
   where: '--loop-prevention',
   path: '',
@@ -121,7 +123,7 @@ export interface ControlPlaneStatus extends ReadinessStatus {
    * What is wrong beyond registry objects (those are with `problems()`): what could not be compiled, encoded,
    * or accepted.
    */
-  readonly problems: readonly Problem[];
+  readonly problems: readonly Finding[];
 }
 
 /** What a status is put together from. */
@@ -134,7 +136,7 @@ export interface StatusOptions {
   readonly roster: Roster;
   readonly ledger: Ledger;
   readonly readiness: Readiness;
-  problems(): readonly Problem[];
+  problems(): readonly Finding[];
   /** See `ReadinessStatus.reasons`. */
   reasons(): readonly string[];
   /** Why some proxies are not answered, though others are. */

@@ -6,10 +6,11 @@ import type { FailbackKeeper } from '../failback/keeper.ts';
 import type { FailbackStore } from '../failback/store.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Disagreement } from '../model/agreement.ts';
+import type { Finding } from '../model/finding.ts';
 import type { Ref } from '../model/object.ts';
 import type { LoopPrevention } from '../model/trail.ts';
 import type { ListenAddress } from '../model/values/listen-address.ts';
-import type { Problem, Source } from '../registry/source.ts';
+import type { Source } from '../registry/source.ts';
 import type { PolicyCompiler } from '../trail/compile.ts';
 import type { XdsLimits } from '../xds/xds.ts';
 import type { Heap } from './memory.ts';
@@ -66,7 +67,7 @@ export interface ControlPlane extends StatusReader {
   readonly metrics: Metrics;
   /** Where ADS is served; with the port that was bound. */
   readonly xds: ListenAddress;
-  problems(): readonly Problem[];
+  problems(): readonly Finding[];
   /** What is wrong between a WorkloadEntry and what selects it. */
   disagreementsOf(ref: Ref): readonly Disagreement[];
   /** Lets go the deletions that the sources' shrink guards hold; how many. */

@@ -1,25 +1,15 @@
+import type { Finding } from '../model/finding.ts';
 import type { Change, Kind, MeshObject, Ref } from '../model/object.ts';
-
-/** A fault or a warning about an object or a file; printed as `where: path: message`. */
-export interface Problem {
-  readonly severity: 'error' | 'warning';
-  /** `file.yaml:12:3`, or the resource's path. */
-  readonly where: string;
-  /** Path of the field inside the object, such as `spec.ports[0].protocol`; '' for the whole. */
-  readonly path: string;
-  /** What is wrong and what to do. */
-  readonly message: string;
-}
 
 /** Where a source puts what it reads. Called in order, never concurrently. */
 export interface Sink {
   /** Changes that were read together; applied together. */
   changes(batch: readonly Change[]): void;
   /**
-   * All current problems of this source, replacing what it reported before. `doubtful`: kinds of which an
+   * All current findings of this source, replacing what it reported before. `doubtful`: kinds of which an
    * object may be missing for one of them.
    */
-  problems(list: readonly Problem[], doubtful?: ReadonlySet<Kind>): void;
+  problems(list: readonly Finding[], doubtful?: ReadonlySet<Kind>): void;
 }
 
 /**

@@ -120,7 +120,7 @@ t.test(
     t.equal(group(index, 's.shop').entry, first);
     t.match(index.problems(), [
       {
-        code: 'host-conflict',
+        code: 'HostConflict',
         ref: { namespace: 'b', name: 'a' },
         path: 'spec.hosts[1]',
         where: 'b/a.yaml:1',
@@ -168,7 +168,7 @@ t.test(
         .problems()
         .map(({ code, ref, path, message }) => `${code} ${ref.name} ${path} ${message}`);
     t.match(told(entry('a', {}), entry('b', { ports: [tcp] })), [
-      /^host-conflict b spec\.ports\[0\]\.protocol port 80 of s\.shop has protocol TCP here and HTTP in ServiceEntry shop\/a \(shop\/a\.yaml:1\), which comes first/,
+      /^HostConflict b spec\.ports\[0\]\.protocol port 80 of s\.shop has protocol TCP here and HTTP in ServiceEntry shop\/a \(shop\/a\.yaml:1\), which comes first/,
     ]);
     t.match(told(entry('a', {}), entry('b', { resolution: 'DNS' })), [
       / b spec\.resolution .* DNS here and STATIC in/,
@@ -183,7 +183,7 @@ t.test(
     t.same(told(entry('a', {}, timeout), entry('b', {})), [], 'who says nothing is content');
     const hidden = { exportTo: ['web'], ports: [{ number: 81, name: 'http', protocol: 'HTTP' } as const] };
     t.match(told(entry('a', {}), serviceEntry('web/b', ['s.shop'], hidden)), [
-      /^host-conflict b spec\.ports callers of web see s\.shop as declared here, and not port 80 of ServiceEntry shop\/a/,
+      /^HostConflict b spec\.ports callers of web see s\.shop as declared here, and not port 80 of ServiceEntry shop\/a/,
     ]);
     t.same(told(entry('a', {}), serviceEntry('web/b', ['s.shop'], { exportTo: ['web'] })), []);
   },
@@ -209,7 +209,7 @@ t.test('a DestinationRule governs by namespace first, then by the more specific 
     );
     t.equal(`${rule()?.namespace}/${rule()?.name}`, id);
   }
-  t.match(index.problems(), [{ code: 'rule-conflict', ref: { namespace: 'shop', name: 'z' } }]);
+  t.match(index.problems(), [{ code: 'RuleConflict', ref: { namespace: 'shop', name: 'z' } }]);
   for (const [id, host] of steps.toReversed()) index.apply(deletes(destinationRule(id, host)));
   t.equal(rule(), undefined);
 });
@@ -245,8 +245,8 @@ t.test(
     t.equal(group(index, 's.shop').drGroup?.meta.name, 'm1');
     t.equal(group(index, 't.shop').drGroup?.meta.name, 'l1');
     t.match(index.problems(), [
-      { code: 'dr-group-conflict', ref: { name: 'l2' }, path: 'spec.selector', message: /t\.shop/ },
-      { code: 'dr-group-conflict', ref: { name: 'm2' }, path: 'spec.hosts[0]', message: /m1.*s\.shop/ },
+      { code: 'DrGroupConflict', ref: { name: 'l2' }, path: 'spec.selector', message: /t\.shop/ },
+      { code: 'DrGroupConflict', ref: { name: 'm2' }, path: 'spec.hosts[0]', message: /m1.*s\.shop/ },
     ]);
     t.same([...index.apply(deletes(drGroup('m1', []))).groups], ['s.shop']);
     t.equal(group(index, 's.shop').drGroup?.meta.name, 'm2');
@@ -256,13 +256,13 @@ t.test(
 t.test('a DrGroup that names a host or an IDC that does not exist is reported until it does', async (t) => {
   const index = indexOf(drGroup('dr', ['s.shop']), idc('sh-a'));
   t.match(index.problems(), [
-    { code: 'unknown-host', ref: { name: 'dr' }, path: 'spec.hosts[0]' },
-    { code: 'unknown-idc', ref: { name: 'dr' }, path: 'spec.idcs[1]', message: /sh-b/ },
+    { code: 'UnknownHost', ref: { name: 'dr' }, path: 'spec.hosts[0]' },
+    { code: 'UnknownIdc', ref: { name: 'dr' }, path: 'spec.idcs[1]', message: /sh-b/ },
   ]);
   index.apply(upserts(serviceEntry('shop/s', ['s.shop']), idc('sh-b')));
   t.same(index.problems(), []);
   index.apply(deletes(serviceEntry('shop/s', [])));
-  t.match(index.problems(), [{ code: 'unknown-host' }]);
+  t.match(index.problems(), [{ code: 'UnknownHost' }]);
 });
 
 t.test('a change of an Idc touches no Group', async (t) => {
@@ -296,18 +296,18 @@ t.test(
     );
     t.match(index.problems(), [
       {
-        code: 'no-locality',
+        code: 'NoLocality',
         ref: { kind: 'ServiceEntry', name: 's' },
         message: /^locality of w-2: is not given/,
       },
-      { code: 'unknown-locality', message: /^locality of w-3: no Idc is named 'sh-x'/ },
-      { code: 'unknown-port', message: /^ports\.htp of w-2, w-3: no port .* Did you mean 'http'\?$/ },
-      { code: 'unselected', where: 'namespace shop', message: /^no ServiceEntry selects w-4/ },
+      { code: 'UnknownLocality', message: /^locality of w-3: no Idc is named 'sh-x'/ },
+      { code: 'UnknownPort', message: /^ports\.htp of w-2, w-3: no port .* Did you mean 'http'\?$/ },
+      { code: 'NotSelected', where: 'namespace shop', message: /^no ServiceEntry selects w-4/ },
     ]);
     const of = (name: string) => index.disagreementsOf({ kind: 'WorkloadEntry', namespace: 'shop', name });
     t.same(of('w-1'), []);
-    t.match(of('w-2'), [{ code: 'unknown-port', path: ['ports', 'htp'] }, { code: 'no-locality' }]);
-    t.match(of('w-4'), [{ code: 'unselected', message: /Did you mean 'app: a'\?$/ }]);
+    t.match(of('w-2'), [{ code: 'UnknownPort', path: ['ports', 'htp'] }, { code: 'NoLocality' }]);
+    t.match(of('w-4'), [{ code: 'NotSelected', message: /Did you mean 'app: a'\?$/ }]);
     t.same(of('w-5'), [], 'there is none');
   },
 );
@@ -319,8 +319,8 @@ t.test('a DrGroup that names a pattern claims the hosts that it covers, unless o
   const claim = (host: string) => index.view().groups.get(host)?.drGroup?.meta.name;
   index.apply(upserts(idc('sh-a'), idc('sh-b'), wide, narrow));
   t.match(index.problems(), [
-    { code: 'unknown-host', ref: { name: 'narrow' } },
-    { code: 'unknown-host', ref: { name: 'wide' }, message: /^no ServiceEntry declares \*\.shop/ },
+    { code: 'UnknownHost', ref: { name: 'narrow' } },
+    { code: 'UnknownHost', ref: { name: 'wide' }, message: /^no ServiceEntry declares \*\.shop/ },
   ]);
   index.apply(upserts(serviceEntry('shop/s', ['a.shop', 'b.shop', 'a.other'])));
   t.same(['a.shop', 'b.shop', 'a.other'].map(claim), ['wide', 'narrow', undefined]);

@@ -11,7 +11,8 @@ t.test('one problem per type and reason, with the proxies', async (t) => {
     { node: 'd', types: [refused('ECDS', 'another reason'), fine] },
   ]);
   const correct = 'Correct the object that it comes from, or what it needs on that machine.';
-  const of = (where: string, message: string) => ({ severity: 'error', where, path: '', message });
+  const code = 'ResourceRefused';
+  const of = (where: string, message: string) => ({ code, severity: 'error', where, path: '', message });
   t.same(problems, [
     of('ECDS', `a and 2 more refused x and kept the last good one: no such root. ${correct}`),
     of('RDS', `a refused x and kept the last good one: no cluster x. ${correct}`),

@@ -1,12 +1,13 @@
 import { systemClock } from '../../src/base/clock.ts';
+import type { Finding } from '../../src/model/finding.ts';
 import { type Change, type MeshObject, refKey, refOf } from '../../src/model/object.ts';
-import type { Problem, Sink } from '../../src/registry/source.ts';
+import type { Sink } from '../../src/registry/source.ts';
 
 /** A sink that remembers, and that tests wait on: they end as soon as what they wait for has happened. */
 export class Recorder implements Sink {
   /** All that came, in order: batches of changes, and lists of problems. */
   readonly batches: (readonly Change[])[] = [];
-  readonly reports: (readonly Problem[])[] = [];
+  readonly reports: (readonly Finding[])[] = [];
   readonly #waiting = new Set<() => void>();
 
   changes(batch: readonly Change[]): void {
@@ -14,7 +15,7 @@ export class Recorder implements Sink {
     for (const check of this.#waiting) check();
   }
 
-  problems(list: readonly Problem[]): void {
+  problems(list: readonly Finding[]): void {
     this.reports.push(list);
     for (const check of this.#waiting) check();
   }
@@ -70,11 +71,11 @@ export class Recorder implements Sink {
   }
 
   /** The problems that hold now. */
-  current(): readonly Problem[] {
+  current(): readonly Finding[] {
     return this.reports.at(-1) ?? [];
   }
 
-  errors(): readonly Problem[] {
+  errors(): readonly Finding[] {
     return this.current().filter(({ severity }) => severity === 'error');
   }
 }

@@ -1,14 +1,8 @@
 import { didYouMean } from '../../base/suggest.ts';
+import type { Finding } from '../../model/finding.ts';
+import type { FindingCode } from '../../model/finding-codes.ts';
 import { callsNobody, isCaller, type NodeScope } from '../../model/node.ts';
 import { isWildcard, meaningsOf, reaches } from '../../model/values/hostname.ts';
-
-/** Something that sidecars ask for and nobody has, in the form of a problem. */
-export interface DependencyProblem {
-  readonly severity: 'warning';
-  readonly where: string;
-  readonly path: '';
-  readonly message: string;
-}
 
 /** The Groups that there are, whatever they are kept by. */
 export type KnownGroups = ReadonlyMap<
@@ -57,22 +51,26 @@ export interface DependingNode {
 export function describeDependencies(
   proxies: readonly DependingNode[],
   groups: KnownGroups,
-): readonly DependencyProblem[] {
+): readonly Finding[] {
   const declared = new Set(Array.from(groups.values(), ({ host }) => host));
   const hosts = [...declared];
   const wild = hosts.filter(isWildcard);
   const known = new Map<string, boolean>();
   const isKnown = (wanted: string): boolean => {
-    const found =
+    const isThere =
       known.get(wanted) ??
       (declared.has(wanted) || (isWildcard(wanted) ? hosts : wild).some((host) => reaches(wanted, host)));
-    known.set(wanted, found);
-    return found;
+    known.set(wanted, isThere);
+    return isThere;
   };
   const namespaces = new Set(Array.from(groups.values(), ({ entry }) => entry.meta.namespace));
   const near = hosts.length <= hintsMax ? hosts : [];
-  const nodes = new Map<string, string[]>();
-  const note = (message: string, node: string) => nodes.set(message, [...(nodes.get(message) ?? []), node]);
+  const found = new Map<string, { readonly code: FindingCode; readonly nodes: string[] }>();
+  const note = (code: FindingCode, message: string, node: string) => {
+    const same = found.get(message);
+    if (same === undefined) found.set(message, { code, nodes: [node] });
+    else same.nodes.push(node);
+  };
   for (const { node, scope, absent = [] } of proxies) {
     if (!isCaller(scope) || callsNobody(scope)) continue;
     const { dependsOn, namespace } = scope;
@@ -80,6 +78,7 @@ export function describeDependencies(
       const meant = meaningsOf(host, namespace).filter((one) => declared.has(one));
       if (meant.length > 0 && !meant.some((one) => isForGrpc(groups, one)))
         note(
+          'NotForGrpc',
           `depends on ${host}, which a gRPC client without a proxy is not told of: a port must be GRPC or HTTP2, and the resolution STATIC. Correct the ServiceEntry, or call it through a sidecar.`,
           node,
         );
@@ -93,22 +92,36 @@ export function describeDependencies(
         : isForGrpc(groups, host)
           ? `${host} is neither in its namespace nor in --depends-on, or that port is not GRPC or HTTP2: name the port, xds:///${host}:PORT, where it is not the host's first for HTTP.`
           : `a port of ${host} must be GRPC or HTTP2, and the resolution STATIC: correct the ServiceEntry, or call it through a sidecar.`;
-      note(`dials xds:///${target} in vain: ${why}`, node);
+      note(
+        declared.has(host) ? 'NotForGrpc' : 'UnknownDependency',
+        `dials xds:///${target} in vain: ${why}`,
+        node,
+      );
     }
     for (const host of dependsOn ?? [])
       if (!meaningsOf(host, namespace).some(isKnown))
         note(
+          'UnknownDependency',
           `depends on ${host}, which no ServiceEntry declares, so requests for it find no route: correct --depends-on, or add the ServiceEntry.${didYouMean(host, near)}`,
           node,
         );
     if (dependsOn === undefined && !namespaces.has(namespace))
       note(
+        'UnknownDependency',
         `gets the Groups of namespace ${namespace}, which has none, so it routes nothing: correct --namespace, or name hosts with --depends-on.${didYouMean(namespace, namespaces)}`,
         node,
       );
   }
-  return [...nodes].map(([message, [first = '', ...others]]) => {
-    const who = others.length === 0 ? first : `${first} (and ${others.length} more)`;
-    return { severity: 'warning', where: who, path: '', message };
-  });
+  return [...found].map(
+    ([
+      message,
+      {
+        code,
+        nodes: [first = '', ...others],
+      },
+    ]) => {
+      const who = others.length === 0 ? first : `${first} (and ${others.length} more)`;
+      return { code, severity: 'warning', where: who, path: '', message };
+    },
+  );
 }

@@ -1,3 +1,5 @@
+import type { Finding } from '../../model/finding.ts';
+
 /** A connected proxy, as far as its id goes. Times in milliseconds. */
 export interface ConnectedNode {
   readonly id: string;
@@ -17,14 +19,14 @@ const foundMs = 20_000;
  * Node ids that several connected proxies give: one problem for each. Told when the older stream has answered
  * since the newer one came, or when both have stood for longer than a dead one would.
  */
-export function describeDoubles(nodes: readonly ConnectedNode[]) {
+export function describeDoubles(nodes: readonly ConnectedNode[]): readonly Finding[] {
   const byId = new Map<string, ConnectedNode[]>();
   for (const node of nodes) {
     const same = byId.get(node.id);
     if (same === undefined) byId.set(node.id, [node]);
     else same.push(node);
   }
-  return [...byId].flatMap(([id, same]) => {
+  return [...byId].flatMap(([id, same]): Finding[] => {
     const newest = Math.min(...same.map(({ connectedForMs }) => connectedForMs));
     const lives = ({ connectedForMs, answeredAgoMs = Number.POSITIVE_INFINITY }: ConnectedNode) =>
       newest >= foundMs || connectedForMs === newest || answeredAgoMs < newest;
@@ -32,6 +34,6 @@ export function describeDoubles(nodes: readonly ConnectedNode[]) {
     const peers = [...new Set(same.filter(lives).map(({ peer }) => peer))];
     if (peers.length < 2) return [];
     const message = `${peers.length} proxies have this node id, connected from ${peers.slice(0, 10).join(', ')}: what one of them confirms or refuses is told of both, and metrics and logs do not tell them apart. Give each its own (isthmus bootstrap --id); for a hot restart of one Envoy it ends with the old process.`;
-    return [{ severity: 'warning', where: id, path: '', message } as const];
+    return [{ code: 'DuplicateNodeId', severity: 'warning', where: id, path: '', message }];
   });
 }

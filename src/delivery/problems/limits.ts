@@ -1,12 +1,6 @@
+import type { Finding } from '../../model/finding.ts';
+import type { FindingCode } from '../../model/finding-codes.ts';
 import type { NodeScope } from '../../model/node.ts';
-
-/** Something about what an IDC takes from others that an operator would not see, in the form of a problem. */
-export interface LimitProblem {
-  readonly severity: 'warning';
-  readonly where: string;
-  readonly path: '';
-  readonly message: string;
-}
 
 /** Which limits there are. */
 export interface KnownLimits {
@@ -25,16 +19,16 @@ const namedMax = 5;
 export function describeLimits(
   proxies: readonly { readonly node: string; readonly scope: NodeScope }[],
   limits: KnownLimits,
-): readonly LimitProblem[] {
+): readonly Finding[] {
   const old = proxies.filter(({ scope }) => scope.role === 'ingress' && scope.runtime !== true);
   const hosts = limits.unbounded();
-  const problem = (where: string, message: string): LimitProblem => {
-    return { severity: 'warning', where, path: '', message };
+  const finding = (code: FindingCode, where: string, message: string): Finding => {
+    return { code, severity: 'warning', where, path: '', message };
   };
   return [
-    ...(hosts.length === 0 ? [] : [problem(named(hosts), unboundedMessage)]),
+    ...(hosts.length === 0 ? [] : [finding('CapacityUnknown', named(hosts), unboundedMessage)]),
     ...(limits.hasLimits() && old.length > 0
-      ? [problem(named([...new Set(old.map(({ node }) => node))].sort()), oldMessage)]
+      ? [finding('OldBootstrap', named([...new Set(old.map(({ node }) => node))].sort()), oldMessage)]
       : []),
   ];
 }

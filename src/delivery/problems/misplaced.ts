@@ -1,3 +1,4 @@
+import type { Finding } from '../../model/finding.ts';
 import type { Idc } from '../../model/idc.ts';
 import { isCaller, type NodeScope } from '../../model/node.ts';
 import { type ListenAddress, showAddress } from '../../model/values/listen-address.ts';
@@ -22,15 +23,15 @@ interface Door {
  * by the Idc, so that the gateway gets no traffic though it is in sync. A gateway that listens on all
  * addresses is compared by port alone.
  */
-export function describeMisplaced(nodes: readonly PlacedNode[], idc: Idc | undefined) {
+export function describeMisplaced(nodes: readonly PlacedNode[], idc: Idc | undefined): readonly Finding[] {
   if (idc === undefined) return [];
   return nodes.flatMap(({ node, scope }) =>
     doorsOf(scope, idc)
       .filter(({ listen, declared }) => !declared.some((one) => isAt(listen, one)))
-      .map(({ listen, field, who, option, declared }) => {
+      .map(({ listen, field, who, option, declared }): Finding => {
         const says = declared.length === 0 ? 'none' : [...new Set(declared.map(showAddress))].join(', ');
         const message = `listens on ${showAddress(listen)} for ${who}, and spec.${field} of Idc ${idc.meta.name} says ${says}, where these go: correct the Idc, or ${option} of isthmus bootstrap. Where a load balancer or NAT forwards from there to here it is right as it is.`;
-        return { severity: 'warning', where: node, path: '', message } as const;
+        return { code: 'GatewayMisplaced', severity: 'warning', where: node, path: '', message };
       }),
   );
 }

@@ -1,12 +1,5 @@
 import type { Logger } from '../../base/log.ts';
-
-/** Something that is wrong, as far as a log tells of it. */
-export interface LoggedProblem {
-  readonly severity: 'error' | 'warning';
-  readonly where: string;
-  readonly path: string;
-  readonly message: string;
-}
+import type { Finding } from '../../model/finding.ts';
 
 /**
  * Lines for one change of the problems: a folder that is gone must not write a line for each of its objects.
@@ -17,24 +10,22 @@ const linesMax = 20;
  * Logs each problem of a source when it appears, and that it is over when it goes: who is told by logs alone
  * hears of it once. Returns who is to be given a source's problems each time that they may have changed.
  */
-export function createProblemLog(
-  logger: Logger,
-): (source: string, problems: readonly LoggedProblem[]) => void {
-  const bySource = new Map<string, ReadonlyMap<string, LoggedProblem>>();
+export function createProblemLog(logger: Logger): (source: string, problems: readonly Finding[]) => void {
+  const bySource = new Map<string, ReadonlyMap<string, Finding>>();
   return (source, problems) => {
-    const before = bySource.get(source) ?? new Map<string, LoggedProblem>();
+    const before = bySource.get(source) ?? new Map<string, Finding>();
     const now = new Map(problems.map((one) => [JSON.stringify([one.where, one.path, one.message]), one]));
     bySource.set(source, now);
     const come = [...now].filter(([key]) => !before.has(key)).map(([, one]) => one);
     const gone = [...before].filter(([key]) => !now.has(key)).map(([, one]) => one);
-    for (const { severity, where, path, message } of come.slice(0, linesMax)) {
-      const fields = { source, where, ...(path === '' ? {} : { path }), problem: message };
+    for (const { code, severity, where, path, message } of come.slice(0, linesMax)) {
+      const fields = { source, code, where, ...(path === '' ? {} : { path }), problem: message };
       if (severity === 'error') logger.error('a problem of the registry', fields);
       else logger.warn('a problem of the registry', fields);
     }
     if (come.length > linesMax)
       logger.warn('more problems of the registry: see /problems', { source, more: come.length - linesMax });
-    for (const { where, path, message } of gone.slice(0, linesMax))
-      logger.info('a problem of the registry is over', { source, where, path, problem: message });
+    for (const { code, where, path, message } of gone.slice(0, linesMax))
+      logger.info('a problem of the registry is over', { source, code, where, path, problem: message });
   };
 }

@@ -1,10 +1,4 @@
-/** Something about a way home that an operator would not see, in the form of a problem. */
-export interface ReturnProblem {
-  readonly severity: 'warning';
-  readonly where: string;
-  readonly path: '';
-  readonly message: string;
-}
+import type { Finding } from '../../model/finding.ts';
 
 /** A Group whose instances bear less than before they were evacuated, in requests at once. */
 export interface KnownShortfall {
@@ -21,14 +15,14 @@ const namedMax = 5;
  * Groups that come home, or will, to less than they left: one problem each, and one for all beyond the first
  * few.
  */
-export function describeReturns(shortfalls: readonly KnownShortfall[]): readonly ReturnProblem[] {
-  const problem = (where: string, message: string): ReturnProblem => {
-    return { severity: 'warning', where, path: '', message };
+export function describeReturns(shortfalls: readonly KnownShortfall[]): readonly Finding[] {
+  const finding = (where: string, message: string): Finding => {
+    return { code: 'ReturnTooLarge', severity: 'warning', where, path: '', message };
   };
   const more = shortfalls.length - namedMax;
   return [
-    ...shortfalls.slice(0, namedMax).map((one) => problem(one.group, wordsOf(one))),
-    ...(more > 0 ? [problem(`${more} more Groups`, 'bear less here than before they were evacuated.')] : []),
+    ...shortfalls.slice(0, namedMax).map((one) => finding(one.group, wordsOf(one))),
+    ...(more > 0 ? [finding(`${more} more Groups`, 'bear less here than before they were evacuated.')] : []),
   ];
 }
 

@@ -161,7 +161,10 @@ export function createEvacuationsSource(options: EvacuationsOptions): Evacuation
   async function start(to: Sink, signal: AbortSignal): Promise<void> {
     const read = await load(file);
     if (signal.aborted) return;
-    if ('fault' in read) to.problems([{ severity: 'error', where: file, path: '', message: read.fault }]);
+    if ('fault' in read)
+      to.problems([
+        { code: 'EvacuationsUnreadable', severity: 'error', where: file, path: '', message: read.fault },
+      ]);
     else standing = new Map(read.records.map((record) => [record.name, record]));
     sink = to;
     signal.addEventListener('abort', () => {

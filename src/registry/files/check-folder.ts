@@ -1,19 +1,14 @@
 import { join } from 'node:path';
 import { systemClock } from '../../base/clock.ts';
-import type { Kind, MeshObject } from '../../model/object.ts';
+import type { Finding } from '../../model/finding.ts';
+import { type Kind, type MeshObject, refOf } from '../../model/object.ts';
 import type { Lint } from '../lint/lint-finding.ts';
 import { lintMesh } from '../lint/lint-mesh.ts';
-import { type PathPart, renderPath } from '../parse/fault.ts';
+import { findingOf, type PathPart } from '../parse/fault.ts';
 import type { Draft } from '../parse/object.ts';
-import type { Problem } from '../source.ts';
-import { type Entry, problemAt } from './documents.ts';
+import { type Entry, findingAt } from './documents.ts';
 import { createFolder, type Folder } from './folder.ts';
 import { doubtfulKinds, report, unreadableFolder } from './folder-report.ts';
-
-/** A problem, or a note of a limit that comes with what the objects ask for. */
-export interface Finding extends Omit<Problem, 'severity'> {
-  readonly severity: Problem['severity'] | 'note';
-}
 
 /** What a folder holds, looked at once. */
 export interface FolderCheck {
@@ -58,7 +53,7 @@ export async function checkFolder(path: string, wallMs = systemClock.wall()): Pr
   problems.push(...lintProblems(path, folder, lints));
   if (folder.scan.files.size === 0) {
     const message = 'the folder holds no .yaml, .yml or .json file: is it the right one?';
-    problems.push({ severity: 'warning', where: path, path: '', message });
+    problems.push({ code: 'FolderEmpty', severity: 'warning', where: path, path: '', message });
   }
   return { problems: sorted(problems, path), objects };
 }
@@ -133,13 +128,13 @@ function lintProblems(path: string, folder: Folder, lints: readonly Lint[]): Fin
     }
   }
   return lints.map((lint, index): Finding => {
-    const { severity = 'warning' } = lint;
-    const fault = { severity: 'warning', path: lint.path, message: lint.message } as const;
+    const { code, severity = 'warning' } = lint;
+    const fault = { code, severity: 'warning', path: lint.path, message: lint.message } as const;
     const place = index < locatedMax ? places.get(lint.object) : undefined;
     const content = place && folder.files.get(place.file)?.content;
     if (place !== undefined && content !== undefined) {
-      return { ...problemAt(join(path, place.file), content, place.entry, fault), severity };
+      return { ...findingAt(join(path, place.file), content, place.entry, fault), severity };
     }
-    return { ...fault, severity, where: lint.object.meta.origin, path: renderPath(lint.path) };
+    return { ...findingOf(fault, lint.object.meta.origin, refOf(lint.object)), severity };
   });
 }

@@ -1,11 +1,11 @@
 import { breathe } from '../../base/breathe.ts';
+import type { Finding } from '../../model/finding.ts';
 import type { MeshObject, Ref } from '../../model/object.ts';
 import { refKey } from '../../model/object.ts';
-import { type Fault, type PathPart, renderPath } from '../parse/fault.ts';
+import { type Fault, findingOf, type PathPart, renderPath } from '../parse/fault.ts';
 import { isMap } from '../parse/fields.ts';
 import { placeholderIn } from '../parse/foreign.ts';
 import { type Draft, type NamedIdc, parseObject } from '../parse/object.ts';
-import type { Problem } from '../source.ts';
 import { firstContentLine, loadDocument, locate, type Position, splitDocuments, YamlFault } from './yaml.ts';
 
 /** One object in a file. The same one, by identity, as long as its document's text does not change. */
@@ -26,7 +26,7 @@ export interface Entry {
 export interface Content {
   readonly text: string;
   readonly entries: readonly Entry[];
-  readonly problems: readonly Problem[];
+  readonly problems: readonly Finding[];
   /**
    * The texts of documents that are no YAML, or do not say which object they are: what the file held before
    * and is not seen in it now may be one of them, so that it is not gone.
@@ -42,8 +42,13 @@ export interface Content {
   readonly documents: ReadonlyMap<string, Document>;
 }
 
+/** A fault, and the object that it is of, where it is known which. */
+interface OwnedFault extends Fault {
+  readonly ref?: Ref;
+}
+
 /** A fault with its place in its document. */
-interface Placed extends Fault {
+interface Placed extends OwnedFault {
   readonly position: Position;
   /** It is a template that was not rendered. */
   readonly isTemplate?: boolean;
@@ -74,7 +79,7 @@ const slice = 256 * 1024;
 export async function readContent(file: string, text: string, previous?: Content): Promise<Content> {
   const documents = new Map<string, Document>();
   const entries: Entry[] = [];
-  const problems: Problem[] = [];
+  const problems: Finding[] = [];
   const unclear: string[] = [];
   const foreign: string[] = [];
   let foreignLine = 1;
@@ -101,7 +106,7 @@ export async function readContent(file: string, text: string, previous?: Content
       // A file of templates is one mistake.
       if (fault.isTemplate && hasTemplate) continue;
       hasTemplate ||= fault.isTemplate === true;
-      problems.push(toProblem(file, document, fault, fault.position));
+      problems.push(placedFinding(file, document, fault, fault.position, fault.ref));
     }
     if (document.unclear) unclear.push(document.text);
     if (foreign.length === 0) foreignLine = document.line + document.first - 1;
@@ -112,6 +117,7 @@ export async function readContent(file: string, text: string, previous?: Content
   const cut = last?.unclear === true || (last !== undefined && isFaulty(last) && !text.endsWith('\n'));
   if (foreign.length > 0)
     problems.push({
+      code: 'ForeignObjects',
       severity: 'warning',
       where: `${file}:${foreignLine}:1`,
       path: '',
@@ -120,9 +126,10 @@ export async function readContent(file: string, text: string, previous?: Content
   return { text, entries, problems, unclear, cut, faulty, documents };
 }
 
-/** The content of a file that cannot be told for what `message` says. `text` tells it from other content. */
-export function unreadableContent(file: string, text: string, message: string): Content {
-  const problem: Problem = { severity: 'error', where: file, path: '', message };
+/** The content of a file in an encoding that is not read. `text` tells it from other content. */
+export function misencodedContent(file: string, text: string, encoding: string): Content {
+  const message = `the encoding is ${encoding}: save it as UTF-8.`;
+  const problem: Finding = { code: 'WrongEncoding', severity: 'error', where: file, path: '', message };
   return {
     text,
     entries: [],
@@ -145,22 +152,26 @@ function ignoring(kinds: readonly string[]): string {
   return `not for Isthmus, and ignored: ${words.join(', ')}.`;
 }
 
-/** A fault that was found by comparing objects, as a problem at its place in the file. */
-export function problemAt(file: string, content: Content, entry: Entry, fault: Fault): Problem {
+/** A fault of an entry's object, as a finding at its place in the file. */
+export function findingAt(file: string, content: Content, entry: Entry, fault: Fault): Finding {
   for (const document of content.documents.values()) {
     const item = document.items.find((item) => item.entry === entry);
     if (item === undefined) continue;
     const path = [...item.at, ...fault.path];
     const [position] = locate(document.text, [path]);
-    return toProblem(file, document, { ...fault, path }, position ?? { line: 1, column: 1 });
+    return placedFinding(file, document, { ...fault, path }, position ?? { line: 1, column: 1 }, entry.ref);
   }
-  const { severity, message } = fault;
-  return { severity, where: file, path: renderPath(fault.path), message };
+  return findingOf(fault, file, entry.ref);
 }
 
-function toProblem(file: string, document: Document, fault: Fault, position: Position): Problem {
-  const where = `${file}:${document.line + position.line - 1}:${position.column}`;
-  return { severity: fault.severity, where, path: renderPath(fault.path), message: fault.message };
+function placedFinding(
+  file: string,
+  document: Document,
+  fault: Fault,
+  { line, column }: Position,
+  ref: Ref | undefined,
+): Finding {
+  return findingOf(fault, `${file}:${document.line + line - 1}:${column}`, ref);
 }
 
 function readDocument(file: string, text: string, line: number, exact: boolean): Document {
@@ -173,6 +184,7 @@ function readDocument(file: string, text: string, line: number, exact: boolean):
       ? `too much to read: ${reason.message}.`
       : `not YAML: ${reason.message}. Correct it.`;
     const fault = placeholderFault(text) ?? {
+      code: 'NotYaml',
       severity: 'error',
       path: [],
       message,
@@ -182,14 +194,14 @@ function readDocument(file: string, text: string, line: number, exact: boolean):
   }
   const first = firstContentLine(text);
   const items: { entry: Entry; at: readonly PathPart[] }[] = [];
-  const faults: Fault[] = [];
+  const faults: OwnedFault[] = [];
   const foreign: string[] = [];
   let unclear = false;
   for (const { value, at } of unwrapList(raw)) {
     const origin = `${file}:${line + first - 1}${at.length > 0 ? ` ${renderPath(at)}` : ''}`;
     const parsed = parseObject(value, origin);
-    for (const fault of parsed.faults)
-      faults.push(at.length > 0 ? { ...fault, path: [...at, ...fault.path] } : fault);
+    const owner = parsed.ref && { ref: parsed.ref };
+    for (const fault of parsed.faults) faults.push({ ...fault, ...owner, path: [...at, ...fault.path] });
     if (parsed.foreign !== undefined) foreign.push(parsed.foreign);
     if (parsed.ref === undefined) unclear ||= !parsed.ignored;
     else {
@@ -214,12 +226,13 @@ function placeholderFault(text: string): Placed | undefined {
   if (found === undefined) return undefined;
   const before = text.slice(0, found.at).split('\n');
   const position = { line: before.length, column: (before.at(-1) ?? '').length + 1 };
-  return { severity: 'error', path: [], message: found.message, position, isTemplate: true };
+  const { message } = found;
+  return { code: 'TemplateNotRendered', severity: 'error', path: [], message, position, isTemplate: true };
 }
 
 function withPositions(
   text: string,
-  faults: readonly Fault[],
+  faults: readonly OwnedFault[],
   first: number,
   exact: boolean,
 ): readonly Placed[] {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { openRegular, readOpened } from '../../base/bounded-file.ts';
 import { codeOf } from '../../base/system-error.ts';
-import { type Content, type Entry, readContent, unreadableContent } from './documents.ts';
+import { type Content, type Entry, misencodedContent, readContent } from './documents.ts';
 import { decode } from './encoding.ts';
 import { signatureOf } from './scan.ts';
 
@@ -175,7 +175,7 @@ async function contentOf(
   previous: Content | undefined,
 ): Promise<Content> {
   if (encoding === undefined) return await readContent(file, text, previous);
-  return unreadableContent(file, text, `the encoding is ${encoding}: save it as UTF-8.`);
+  return misencodedContent(file, text, encoding);
 }
 
 /**

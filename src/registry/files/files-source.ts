@@ -2,16 +2,10 @@ import type { Clock, Timer } from '../../base/clock.ts';
 import { sleep } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
 import { type Logger, silentLogger } from '../../base/log.ts';
+import type { Finding } from '../../model/finding.ts';
 import { type Change, refKey, refOf } from '../../model/object.ts';
 import { createLossGuard, type LossRule, type LossVerdict, lossRule } from '../lastgood/loss-guard.ts';
-import {
-  type DeletionGuard,
-  noFacets,
-  type Problem,
-  type Sink,
-  type Source,
-  type SourceFacets,
-} from '../source.ts';
+import { type DeletionGuard, noFacets, type Sink, type Source, type SourceFacets } from '../source.ts';
 import type { DoubtRule } from './file-reader.ts';
 import { createFolder } from './folder.ts';
 import { doubtfulKinds, report, unreadableFolder } from './folder-report.ts';
@@ -71,7 +65,7 @@ export function createFilesSource(options: FilesOptions, seam: Partial<FilesTimi
   let rescannedAt = 0;
   // The folder that the objects were seen in; another one in its place means that it was unmounted.
   let home: string | undefined;
-  let reported: readonly Problem[] = [];
+  let reported: readonly Finding[] = [];
   let reportedState = '';
   let timer: Timer | undefined;
   let live: { readonly sink: Sink; readonly signal: AbortSignal } | undefined;
@@ -241,7 +235,7 @@ export function createFilesSource(options: FilesOptions, seam: Partial<FilesTimi
   }
 }
 
-function sameProblems(a: readonly Problem[], b: readonly Problem[]): boolean {
+function sameProblems(a: readonly Finding[], b: readonly Finding[]): boolean {
   return (
     a.length === b.length &&
     a.every((problem, index) => {

@@ -1,11 +1,12 @@
 import { join } from 'node:path';
 import { MeshError } from '../../base/error.ts';
 import { wordsOf } from '../../base/system-error.ts';
+import type { Finding, Severity } from '../../model/finding.ts';
+import type { FindingCode } from '../../model/finding-codes.ts';
 import type { Kind } from '../../model/object.ts';
-import { renderPath } from '../parse/fault.ts';
+import { findingOf, renderPath } from '../parse/fault.ts';
 import { kindNames } from '../parse/object.ts';
-import type { Problem } from '../source.ts';
-import { type Content, type Entry, problemAt } from './documents.ts';
+import { type Content, type Entry, findingAt } from './documents.ts';
 import type { FileState } from './file-reader.ts';
 import { type CrossFault, labelOf } from './objects-in-force.ts';
 
@@ -29,27 +30,29 @@ export interface ReportInput {
 
 /** Most faults among objects that are looked up to the column: each takes a slow reading of its document. */
 const locatedMax = 200;
-const located = new WeakMap<Content, Map<string, Problem>>();
+const located = new WeakMap<Content, Map<string, Finding>>();
 
 /** All current problems of a folder: of the folder first, then by file. */
-export function report(input: ReportInput): Problem[] {
+export function report(input: ReportInput): Finding[] {
   const { folder } = input;
-  const problems: Problem[] = [];
-  const add = (severity: Problem['severity'], where: string, message: string) =>
-    problems.push({ severity, where, path: '', message });
+  const problems: Finding[] = [];
+  const add = (code: FindingCode, severity: Severity, where: string, message: string) =>
+    problems.push({ code, severity, where, path: '', message });
   if (input.unreachable !== undefined) {
     const why = wordsOf(input.unreachable);
     add(
+      'FolderUnreadable',
       'error',
       folder,
       `the folder cannot be read: ${why}. All objects stay in force as they are. Bring it back.`,
     );
   }
-  if (input.held > 0) add('error', folder, heldMessage(input.held, input.inForce));
+  if (input.held > 0) add('DeletionsHeld', 'error', folder, heldMessage(input.held, input.inForce));
   if (input.unwatched !== undefined) {
     const why =
       input.unwatched === 'ENOSPC' ? 'the limit fs.inotify.max_user_watches is reached' : input.unwatched;
     add(
+      'FolderNotWatched',
       'warning',
       folder,
       `changes are noticed late, as folders cannot be watched: ${why}. Raise the limit.`,
@@ -57,6 +60,7 @@ export function report(input: ReportInput): Problem[] {
   }
   for (const [path, code] of input.unreadable) {
     add(
+      'FileUnreadable',
       'error',
       join(folder, path),
       `cannot be read: ${wordsOf(code)}. What was read before stays in force.`,
@@ -67,11 +71,11 @@ export function report(input: ReportInput): Problem[] {
     // What the scan could not look at is told already.
     if (state?.trouble !== undefined && !input.unreadable.has(path)) {
       const message = `cannot be read: ${wordsOf(state.trouble)}. What was read before stays in force.`;
-      add('error', join(folder, path), message);
+      add('FileUnreadable', 'error', join(folder, path), message);
     }
     if (state?.content !== undefined) for (const problem of state.content.problems) problems.push(problem);
     if (state?.held !== undefined && state.held.length > 0)
-      add('warning', join(folder, path), keptMessage(state.held));
+      add('ObjectsKept', 'warning', join(folder, path), keptMessage(state.held));
   }
   for (const fault of firstCauses(input.faults, doubtfulKinds(input)))
     problems.push(crossProblem(input, fault, problems.length < locatedMax));
@@ -120,20 +124,15 @@ function heldMessage(held: number, inForce: number): string {
   );
 }
 
-function crossProblem(input: ReportInput, { file, entry, fault }: CrossFault, exact: boolean): Problem {
+function crossProblem(input: ReportInput, { file, entry, fault }: CrossFault, exact: boolean): Finding {
   const content = input.files.get(file)?.content;
   if (!exact || content === undefined) {
-    return {
-      severity: fault.severity,
-      where: entry.origin,
-      path: renderPath(fault.path),
-      message: fault.message,
-    };
+    return findingOf(fault, entry.origin, entry.ref);
   }
-  const known = located.get(content) ?? new Map<string, Problem>();
+  const known = located.get(content) ?? new Map<string, Finding>();
   located.set(content, known);
   const key = `${entry.key} ${renderPath(fault.path)} ${fault.message}`;
-  const problem = known.get(key) ?? problemAt(join(input.folder, file), content, entry, fault);
+  const problem = known.get(key) ?? findingAt(join(input.folder, file), content, entry, fault);
   known.set(key, problem);
   return problem;
 }

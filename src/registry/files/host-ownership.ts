@@ -59,6 +59,7 @@ export function resolveNames(
 export function nameFaults(object: MeshObject, taken: Taken, describe: (key: string) => string): Fault[] {
   return [...taken].map(([host, owner]) => {
     const message = `${host} belongs to ${describe(owner)}: take it out of one of the two.`;
-    return { severity: 'error', path: ['spec', 'hosts', namesOf(object).indexOf(host)], message };
+    const path = ['spec', 'hosts', namesOf(object).indexOf(host)];
+    return { code: 'DrGroupConflict', severity: 'error', path, message };
   });
 }

@@ -189,7 +189,7 @@ function unknownIdcs(named: readonly NamedIdc[], idcs: ReadonlySet<string>): Fau
   return named.flatMap(({ name, path }): Fault[] => {
     if (idcs.has(name)) return [];
     const message = `no Idc is named '${name}': correct the name, or add the Idc.${didYouMean(name, idcs)}`;
-    return [{ severity: 'error', path, message, lacks: 'Idc' }];
+    return [{ code: 'UnknownIdc', severity: 'error', path, message, lacks: 'Idc' }];
   });
 }
 
@@ -201,7 +201,7 @@ function namedIdcs(object: MeshObject): readonly NamedIdc[] {
 
 function duplicate(first: Claim): Fault {
   const message = `${labelOf(first.entry.ref)} stands in ${first.entry.origin} too, and that one counts: rename or remove one.`;
-  return { severity: 'error', path: ['metadata', 'name'], message };
+  return { code: 'DuplicateName', severity: 'error', path: ['metadata', 'name'], message };
 }
 
 /** Whether two versions of an object say the same, wherever they were read. */

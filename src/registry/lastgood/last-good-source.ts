@@ -2,12 +2,12 @@ import { mkdir } from 'node:fs/promises';
 import type { Clock, Timer } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
 import { type Logger, silentLogger } from '../../base/log.ts';
+import type { Finding } from '../../model/finding.ts';
 import { type Change, type Kind, type MeshObject, type Ref, refKey, refOf } from '../../model/object.ts';
 import {
   type DeletionGuard,
   type LastGoodStatus,
   noFacets,
-  type Problem,
   type Sink,
   type Source,
   type SourceFacets,
@@ -76,8 +76,8 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
   const file = options.folder === undefined ? undefined : snapshotPath(options.folder, name);
   let outer: Sink | undefined;
   let snapshot: Snapshot | undefined;
-  let refusal: Problem | undefined;
-  let innerProblems: readonly Problem[] = [];
+  let refusal: Finding | undefined;
+  let innerProblems: readonly Finding[] = [];
   let innerDoubtful: ReadonlySet<Kind> | undefined;
   let unreachable: string | undefined;
   let live = false;
@@ -103,8 +103,10 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
 
   function tell(): void {
     const why = reason();
-    const own: Problem[] =
-      why === undefined ? [] : [{ severity: 'error', where: `source ${name}`, path: '', message: why }];
+    const own: Finding[] =
+      why === undefined
+        ? []
+        : [{ code: 'SourceNotCurrent', severity: 'error', where: `source ${name}`, path: '', message: why }];
     outer?.problems([...own, ...(refusal ? [refusal] : []), ...innerProblems], innerDoubtful);
   }
 
@@ -221,7 +223,7 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
     } catch (cause) {
       const aside = await setAside(path, clock.wall()).catch(() => path);
       const message = `${MeshError.from(cause).message}. It was set aside.`;
-      refusal = { severity: 'error', where: aside, path: '', message };
+      refusal = { code: 'SnapshotRefused', severity: 'error', where: aside, path: '', message };
       logger.error('last good state refused', { file: aside, reason: message });
       return undefined;
     }

@@ -1,8 +1,10 @@
+import type { FindingCode } from '../../model/finding-codes.ts';
 import type { Kind, MeshObject } from '../../model/object.ts';
 import type { PathPart } from '../parse/fault.ts';
 
 /** Something that is allowed, and probably not meant. */
 export interface Lint {
+  readonly code: FindingCode;
   readonly object: MeshObject;
   readonly path: readonly PathPart[];
   readonly message: string;

@@ -79,7 +79,13 @@ function lintGroups({ entries, groups }: Mesh): Lint[] {
     for (const [index, host] of group.spec.hosts.entries()) {
       if (isWildcard(host) ? [...hosts].some((one) => covers(host, one)) : hosts.has(host)) continue;
       const message = `no ServiceEntry declares ${host}: correct it, or add the ServiceEntry.${didYouMean(host, suggestible(hosts))}`;
-      lints.push({ object: group, path: ['spec', 'hosts', index], message, lacks: ['ServiceEntry'] });
+      lints.push({
+        code: 'UnknownHost',
+        object: group,
+        path: ['spec', 'hosts', index],
+        message,
+        lacks: ['ServiceEntry'],
+      });
     }
     const { selector } = group.spec;
     if (selector === undefined) continue;
@@ -88,6 +94,7 @@ function lintGroups({ entries, groups }: Mesh): Lint[] {
       const message =
         'no ServiceEntry has these labels in its metadata: correct them, or label the ServiceEntries.';
       lints.push({
+        code: 'SelectsNothing',
         object: group,
         path: ['spec', 'selector', 'matchLabels'],
         message,
@@ -102,7 +109,12 @@ function lintGroups({ entries, groups }: Mesh): Lint[] {
       }
       const name = `ServiceEntry ${entry.meta.namespace}/${entry.meta.name}`;
       const message = `selects ${name}, and so does DrGroup ${first.meta.name}, which comes first by name: make them differ.`;
-      lints.push({ object: group, path: ['spec', 'selector', 'matchLabels'], message });
+      lints.push({
+        code: 'DrGroupConflict',
+        object: group,
+        path: ['spec', 'selector', 'matchLabels'],
+        message,
+      });
     }
   }
   return lints;
@@ -115,6 +127,7 @@ function lintRules({ entries, rules }: Mesh): Lint[] {
   return rules
     .filter(({ meta, spec }) => !meaningsOf(spec.host, meta.namespace).some(covered))
     .map((object) => ({
+      code: 'UnknownHost',
       object,
       path: ['spec', 'host'],
       message: `no ServiceEntry declares ${object.spec.host}, so the rule has no effect: correct it, or add the ServiceEntry.${didYouMean(object.spec.host, suggestible(hosts))}`,

@@ -1,6 +1,6 @@
+import type { Finding } from '../../model/finding.ts';
 import type { Change, MeshObject } from '../../model/object.ts';
 import { refKey, refOf } from '../../model/object.ts';
-import type { Problem } from '../source.ts';
 
 /** Makes one stream of changes of several sources. */
 export interface Precedence {
@@ -9,7 +9,7 @@ export interface Precedence {
   /** The rank of the source whose object of this key counts; undefined when none told of it. */
   rankOf(key: string): number | undefined;
   /** Objects that have no effect, as another source has one of that name. */
-  problems(): readonly Problem[];
+  problems(): readonly Finding[];
 }
 
 /**
@@ -54,9 +54,12 @@ export function createPrecedence(names: readonly string[]): Precedence {
         const first = winner(by);
         return [...by]
           .filter(([rank]) => rank !== first)
-          .map(([rank, object]): Problem => {
+          .map(([rank, object]): Finding => {
             const message = `the source ${names[first]} has an object of this name too, which counts (${by.get(first)?.meta.origin}); ${names[rank]}'s has no effect. Rename one.`;
-            return { severity: 'error', where: object.meta.origin, path: '', message };
+            return {
+              ...{ code: 'OtherSourceCounts', severity: 'error', ref: refOf(object) },
+              ...{ where: object.meta.origin, path: '', message },
+            };
           });
       }),
   };

@@ -1,10 +1,17 @@
-import type { Kind } from '../../model/object.ts';
+import type { Finding } from '../../model/finding.ts';
+import type { FindingCode } from '../../model/finding-codes.ts';
+import type { Kind, Ref } from '../../model/object.ts';
 
 /** One step into an object: a field's name or a list's index. */
 export type PathPart = string | number;
 
-/** A fault or a warning about one field, before it is known where in a file the field stands. */
+/**
+ * A parser's fault or warning about one field, before it is known where in a file the field stands.
+ * `findingOf` makes a finding of it.
+ */
 export interface Fault {
+  /** Absent: `InvalidField` of an error, `UnsupportedField` of a warning. */
+  readonly code?: FindingCode;
   readonly severity: 'error' | 'warning';
   /** From the object's root; empty for the whole. */
   readonly path: readonly PathPart[];
@@ -12,6 +19,17 @@ export interface Fault {
   readonly message: string;
   /** The kind of object that it lacks: its absence may be the fault of that object. */
   readonly lacks?: Kind;
+}
+
+/** The code of a fault's finding. */
+export function codeOf({ code, severity }: Pick<Fault, 'code' | 'severity'>): FindingCode {
+  return code ?? (severity === 'error' ? 'InvalidField' : 'UnsupportedField');
+}
+
+/** A fault as a finding: of the object `ref`, where it is known which, at `where`. */
+export function findingOf(fault: Fault, where: string, ref?: Ref): Finding {
+  const { severity, path, message } = fault;
+  return { code: codeOf(fault), severity, ...(ref && { ref }), where, path: renderPath(path), message };
 }
 
 /** True when at least one of the faults rejects the object. */

@@ -1,4 +1,5 @@
 import { didYouMean } from '../../base/suggest.ts';
+import type { FindingCode } from '../../model/finding-codes.ts';
 import type { Labels } from '../../model/meta.ts';
 import { parseDurationMs } from '../../model/values/duration.ts';
 import { type Fault, type PathPart, show } from './fault.ts';
@@ -40,12 +41,28 @@ export class Fields {
     return [...(this.#parent?.path() ?? []), ...this.#steps, ...steps];
   }
 
+  /** A value that is not taken. */
   error(message: string, ...steps: PathPart[]): void {
-    this.#faults.push({ severity: 'error', path: this.path(...steps), message });
+    this.fault('InvalidField', 'error', message, ...steps);
   }
 
+  /** A value that is not supported, or is read otherwise than it was written. */
   warn(message: string, ...steps: PathPart[]): void {
-    this.#faults.push({ severity: 'warning', path: this.path(...steps), message });
+    this.fault('UnsupportedField', 'warning', message, ...steps);
+  }
+
+  /** A field that must be there. */
+  missing(message: string, ...steps: PathPart[]): void {
+    this.fault('MissingField', 'error', message, ...steps);
+  }
+
+  /** A field that nobody knows. */
+  unknown(message: string, ...steps: PathPart[]): void {
+    this.fault('UnknownField', 'error', message, ...steps);
+  }
+
+  fault(code: FindingCode, severity: Fault['severity'], message: string, ...steps: PathPart[]): void {
+    this.#faults.push({ code, severity, path: this.path(...steps), message });
   }
 
   /** Whether the field is there and not null. */
@@ -65,7 +82,7 @@ export class Fields {
   required(key: string, example: string): string | undefined {
     const value = this.string(key);
     if (value === '' || (value === undefined && !this.has(key))) {
-      this.error(`is required: give ${example}.`, key);
+      this.missing(`is required: give ${example}.`, key);
       return undefined;
     }
     return value;
@@ -177,7 +194,13 @@ export class Fields {
       const words = Object.hasOwn(table, key) ? table[key] : undefined;
       if (words === '' || this.raw[key] === null) continue;
       if (words !== undefined) this.warn(`is not supported: ${words}`, key);
-      else this.warn(`unknown field, ignored.${didYouMean(key, Object.keys(table))}`, key);
+      else
+        this.fault(
+          'UnknownField',
+          'warning',
+          `unknown field, ignored.${didYouMean(key, Object.keys(table))}`,
+          key,
+        );
     }
   }
 

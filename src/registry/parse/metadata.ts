@@ -69,7 +69,7 @@ export function checkLabels(at: Fields, key: string, labels: Labels): void {
 export function parseMeta(root: Fields, kind: Kind, origin: string): Meta | undefined {
   const fields = root.map('metadata');
   if (fields === undefined) {
-    if (!root.has('metadata')) root.error('is required: give at least `name`.', 'metadata');
+    if (!root.has('metadata')) root.missing('is required: give at least `name`.', 'metadata');
     return undefined;
   }
   const clusterScoped = clusterKinds.has(kind);
@@ -135,7 +135,7 @@ function checkMetadataFields(fields: Fields, strict: boolean): void {
   const known = Object.keys(metadataFields);
   for (const key in fields.raw) {
     if (!Object.hasOwn(metadataFields, key)) {
-      fields.error(`unknown field: correct or remove it.${didYouMean(key, known)}`, key);
+      fields.unknown(`unknown field: correct or remove it.${didYouMean(key, known)}`, key);
     }
   }
 }
@@ -169,7 +169,7 @@ function checkAnnotations(fields: Fields, kind: Kind, annotations: Labels): void
       // Without the prefix, which all have: with it anything short would look near.
       const near = closest(withoutPrefix(key), trafficAnnotations.map(withoutPrefix));
       const hint = near === undefined ? '' : ` Did you mean '${annotationPrefix}${near}'?`;
-      fields.error(`unknown annotation: correct or remove it.${hint}`, 'annotations', key);
+      fields.unknown(`unknown annotation: correct or remove it.${hint}`, 'annotations', key);
     }
   }
   if (!ours || kind !== 'ServiceEntry') return;

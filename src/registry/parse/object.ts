@@ -73,7 +73,7 @@ export function parseObject(raw: unknown, origin: string): Parsed {
   const faults: Fault[] = [];
   if (!isMap(raw)) {
     const message = `must be a mapping with apiVersion, kind, metadata and spec, not ${show(raw)}.`;
-    return { ignored: false, faults: [{ severity: 'error', path: [], message }] };
+    return { ignored: false, faults: [{ code: 'NotAnObject', severity: 'error', path: [], message }] };
   }
   const root = new Fields(raw, faults);
   if (isForeignIstioKind(root)) return { ignored: true, faults };
@@ -125,7 +125,12 @@ function isForeignIstioKind(root: Fields): boolean {
   const { apiVersion, kind } = root.raw;
   if (typeof apiVersion !== 'string' || typeof kind !== 'string' || Object.hasOwn(kinds, kind)) return false;
   if (!/^[a-z]+\.istio\.io\//.test(apiVersion) || !foreignKinds.has(kind)) return false;
-  root.warn(`Istio's ${kind} is not supported: the object is ignored.`, 'kind');
+  root.fault(
+    'UnsupportedKind',
+    'warning',
+    `Istio's ${kind} is not supported: the object is ignored.`,
+    'kind',
+  );
   return true;
 }
 
@@ -145,13 +150,16 @@ const foreignKinds: ReadonlySet<string> = new Set([
 
 function parseKind(root: Fields): Kind | undefined {
   if (!root.has('apiVersion') && !root.has('kind')) {
-    root.error('no object: it has neither apiVersion nor kind. Add them, or move it out of the folder.');
+    const message = 'no object: it has neither apiVersion nor kind. Add them, or move it out of the folder.';
+    root.fault('NotAnObject', 'error', message);
     return undefined;
   }
   const text = root.required('kind', kindNames.join(', '));
   if (text === undefined) return undefined;
   if (text === configKind) {
-    root.error(
+    root.fault(
+      'UnknownKind',
+      'error',
       'is the configuration of a control plane, and no object: give it to `isthmus serve --file`, and move it out of the folder.',
       'kind',
     );
@@ -160,13 +168,15 @@ function parseKind(root: Fields): Kind | undefined {
   const kind = kindNames.find((name) => name === text);
   if (kind === undefined) {
     const hint = didYouMean(text, kindNames) || ` Isthmus reads ${kindNames.join(', ')}.`;
-    root.error(`${show(text)} is not a kind that Isthmus knows.${hint}`, 'kind');
+    root.fault('UnknownKind', 'error', `${show(text)} is not a kind that Isthmus knows.${hint}`, 'kind');
     return undefined;
   }
   const { apiVersions } = kinds[kind];
   const version = root.required('apiVersion', apiVersions[0] ?? '');
   if (version !== undefined && !apiVersions.includes(version)) {
-    root.error(
+    root.fault(
+      'UnknownKind',
+      'error',
       `${show(version)} is not the apiVersion of ${kind}: write ${apiVersions.join(' or ')}.`,
       'apiVersion',
     );
@@ -178,12 +188,12 @@ function checkRoot(root: Fields, strict: boolean): void {
   for (const key in root.raw) {
     if (rootFields.includes(key)) continue;
     const hint = didYouMean(key, rootFields);
-    if (strict) root.error(`unknown field: correct, indent or remove it.${hint}`, key);
-    else root.warn(`unknown field, ignored.${hint}`, key);
+    if (strict) root.unknown(`unknown field: correct, indent or remove it.${hint}`, key);
+    else root.fault('UnknownField', 'warning', `unknown field, ignored.${hint}`, key);
   }
 }
 
 function parseSpec(root: Fields): Fields | undefined {
-  if (!root.has('spec')) root.error('is required: it says what the object is.', 'spec');
+  if (!root.has('spec')) root.missing('is required: it says what the object is.', 'spec');
   return root.map('spec');
 }

@@ -1,4 +1,5 @@
-import type { PeerStatus, Problem } from '../source.ts';
+import type { Finding } from '../../model/finding.ts';
+import type { PeerStatus } from '../source.ts';
 import type { PeerWait } from './peers.ts';
 
 /** What a person is to know of another control plane; undefined: that it is as it should be. */
@@ -16,12 +17,13 @@ export function peerWords({ state, heardAgoMs, why, keptThereAlone }: PeerStatus
 }
 
 /** The same as problems. */
-export function peerProblems(peers: readonly PeerStatus[]): readonly Problem[] {
+export function peerProblems(peers: readonly PeerStatus[]): readonly Finding[] {
   return peers.flatMap((peer) => {
     const words = peerWords(peer);
     if (words === undefined) return [];
     const message = peer.state === 'away' ? `${words} Start it, or leave it out of --peer-admin.` : words;
-    return [{ severity: 'warning', where: `--peer-admin ${peer.name}`, path: '', message }];
+    const code = peer.state === 'away' ? 'PeerAway' : 'PeerNotNamed';
+    return [{ code, severity: 'warning', where: `--peer-admin ${peer.name}`, path: '', message }];
   });
 }
 

@@ -1,5 +1,5 @@
+import type { Finding } from '../../model/finding.ts';
 import { hasErrors, renderPath } from '../parse/fault.ts';
-import type { Problem } from '../source.ts';
 import type { Row } from './lease-worker.ts';
 import {
   originOf,
@@ -17,7 +17,7 @@ export function encodeRow(registration: Registration): Row {
   return { namespace, name, body: JSON.stringify(body) };
 }
 
-type Decoded = { readonly registration: Registration } | { readonly problem: Problem };
+type Decoded = { readonly registration: Registration } | { readonly problem: Finding };
 
 /** Reads a row back; one that another version wrote, or a hand, is told of and left as it is. */
 export function decodeRow(row: Row): Decoded {
@@ -25,15 +25,22 @@ export function decodeRow(row: Row): Decoded {
     return decodeBody(row, JSON.parse(row.body));
   } catch {
     const message = 'its row on disk is no JSON: it is left alone; register the instance again.';
-    return { problem: { severity: 'error', where: originOf(row), path: '', message } };
+    return { problem: unreadable(row, '', message) };
   }
+}
+
+function unreadable(key: RegistrationKey, path: string, message: string): Finding {
+  const { namespace, name } = key;
+  return {
+    ...{ code: 'RegistrationUnreadable', severity: 'error' },
+    ...{ ref: { kind: 'WorkloadEntry', namespace, name }, where: originOf(key), path, message },
+  };
 }
 
 /** The same for a body that is not text any more; never throws. */
 export function decodeBody(key: RegistrationKey, body: Readonly<Record<string, unknown>>): Decoded {
   const { namespace, name } = key;
-  const problem = (path: string, message: string) =>
-    ({ problem: { severity: 'error', where: originOf(key), path, message } }) as const;
+  const problem = (path: string, message: string) => ({ problem: unreadable(key, path, message) }) as const;
   const { generation, state, expired, ttlMs, spec, edit, knownTo } = body;
   const { input, faults } = parseRegistration(key, { ...(spec as object), generation, ttl: `${ttlMs}ms` });
   const known = states.find((one) => one === state);

@@ -62,7 +62,7 @@ export interface ParsedRegistration {
 export function parseRegistration(key: RegistrationKey, raw: unknown): ParsedRegistration {
   if (!isMap(raw)) {
     const message = `must be a JSON object with at least address and ports, not ${show(raw)}.`;
-    return { faults: [{ severity: 'error', path: [], message }] };
+    return { faults: [{ code: 'NotAnObject', severity: 'error', path: [], message }] };
   }
   const spec = Object.fromEntries(
     workloadFields.filter((field) => raw[field] !== undefined).map((field) => [field, raw[field]]),
@@ -76,7 +76,7 @@ export function parseRegistration(key: RegistrationKey, raw: unknown): ParsedReg
   const fields = new Fields(raw, faults);
   for (const field in raw) {
     if (!known.includes(field))
-      fields.error(`unknown field: correct or remove it.${didYouMean(field, known)}`, field);
+      fields.unknown(`unknown field: correct or remove it.${didYouMean(field, known)}`, field);
   }
   const generation = fields.integer('generation', 1, Number.MAX_SAFE_INTEGER);
   const ttlMs = parseTtl(fields);

@@ -1,11 +1,11 @@
 import type { Clock } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
 import { type Logger, silentLogger } from '../../base/log.ts';
+import type { Finding } from '../../model/finding.ts';
 import type { Change, Ref } from '../../model/object.ts';
 import {
   type Finalizers,
   noFacets,
-  type Problem,
   type ProxyMemory,
   type RegistrationCounts,
   type Sink,
@@ -255,7 +255,7 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
       departed.close();
       void store.close();
     });
-    const problems: Problem[] = [];
+    const problems: Finding[] = [];
     const changes: Change[] = [];
     const at = clock.now();
     const { rows, proxies, id, isComplete } = store.opened;

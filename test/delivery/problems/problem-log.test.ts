@@ -1,6 +1,7 @@
 import t from 'tap';
 import { type LogFields, type Logger, silentLogger } from '../../../src/base/log.ts';
-import { createProblemLog, type LoggedProblem } from '../../../src/delivery/problems/problem-log.ts';
+import { createProblemLog } from '../../../src/delivery/problems/problem-log.ts';
+import type { Finding } from '../../../src/model/finding.ts';
 
 /** A log of problems, and the lines that it writes: level, message, where. */
 function setup() {
@@ -11,8 +12,8 @@ function setup() {
   return { log: createProblemLog(logger), taken: () => lines.splice(0) };
 }
 
-const problem = (where: string, severity: LoggedProblem['severity'] = 'error') => ({
-  ...{ severity, where, path: '', message: 'is wrong' },
+const problem = (where: string, severity: Finding['severity'] = 'error'): Finding => ({
+  ...{ code: 'InvalidField', severity, where, path: '', message: 'is wrong' },
 });
 
 t.test('each problem is told when it appears, once, and when it is over', async (t) => {

@@ -2,6 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { type Clock, sleep, systemClock } from '../../../src/base/clock.ts';
+import type { Finding } from '../../../src/model/finding.ts';
 import type { Change } from '../../../src/model/object.ts';
 import {
   isNewer,
@@ -14,7 +15,6 @@ import {
   type EvacuationPeer,
   evacuationTimes,
 } from '../../../src/registry/evacuations/evacuations-source.ts';
-import type { Problem } from '../../../src/registry/source.ts';
 import { manualClock } from '../../support/manual-clock.ts';
 import { until } from '../../support/mesh.ts';
 
@@ -39,7 +39,7 @@ async function started(t: Test, file: string, peers: readonly EvacuationPeer[] =
   const stop = new AbortController();
   t.teardown(() => stop.abort());
   const told: string[] = [];
-  const problems: Problem[] = [];
+  const problems: Finding[] = [];
   const word = (change: Change) =>
     change.type === 'upsert'
       ? `${change.object.meta.name} ${(change.object.spec as { percent: number }).percent}`

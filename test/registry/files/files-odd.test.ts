@@ -5,11 +5,11 @@ import t from 'tap';
 import { systemClock } from '../../../src/base/clock.ts';
 import { silentLogger } from '../../../src/base/log.ts';
 import { openFailbackStore } from '../../../src/failback/store.ts';
+import type { Finding } from '../../../src/model/finding.ts';
 import { createEvacuationsSource } from '../../../src/registry/evacuations/evacuations-source.ts';
 import { checkFolder } from '../../../src/registry/files/check-folder.ts';
 import { readContent } from '../../../src/registry/files/documents.ts';
 import { readHeader, readSnapshot } from '../../../src/registry/lastgood/snapshot-file.ts';
-import type { Problem } from '../../../src/registry/source.ts';
 import { readStored } from '../../../src/trail/filter-store.ts';
 import { watchLoopTurns } from '../../support/loop-turns.ts';
 import { startSource, TestFolder } from '../folder-fixture.ts';
@@ -159,7 +159,7 @@ t.test('a pipe in the folder of --state is reported, and not waited for', { time
   const source = createEvacuationsSource({ file: pipe('evacuations.json'), clock: systemClock });
   const sink = {
     changes() {},
-    problems: (list: readonly Problem[]) => void problems.push(...list.map(({ message }) => message)),
+    problems: (list: readonly Finding[]) => void problems.push(...list.map(({ message }) => message)),
   };
   const stop = new AbortController();
   await source.start(sink, stop.signal);

@@ -1,5 +1,6 @@
 import t from 'tap';
-import { checkFolder, type Finding } from '../../../src/registry/files/check-folder.ts';
+import type { Finding } from '../../../src/model/finding.ts';
+import { checkFolder } from '../../../src/registry/files/check-folder.ts';
 
 import { type Mesh, startMesh } from '../../support/mesh.ts';
 import { TestFolder } from '../folder-fixture.ts';

@@ -1,11 +1,11 @@
 import t from 'tap';
+import type { Finding } from '../../../src/model/finding.ts';
 import { type MeshObject, refKey, refOf } from '../../../src/model/object.ts';
 import type { Entry } from '../../../src/registry/files/documents.ts';
 import { createCatalog } from '../../../src/registry/files/objects-in-force.ts';
 import { lintMesh } from '../../../src/registry/lint/lint-mesh.ts';
-import { renderPath } from '../../../src/registry/parse/fault.ts';
+import { findingOf } from '../../../src/registry/parse/fault.ts';
 import { parseObject } from '../../../src/registry/parse/object.ts';
-import type { Problem } from '../../../src/registry/source.ts';
 import { drGroup, idc, type RawObject, service, workload } from '../objects.ts';
 
 function parse(...raws: RawObject[]): MeshObject[] {
@@ -17,7 +17,7 @@ function parse(...raws: RawObject[]): MeshObject[] {
 }
 
 /** What a catalog rejects of these objects, in this order, and what a look at the rest finds. */
-function crossCheck(objects: readonly MeshObject[]): Problem[] {
+function crossCheck(objects: readonly MeshObject[]): Finding[] {
   const catalog = createCatalog();
   const entries = objects.map((object): Entry => {
     const ref = refOf(object);
@@ -25,17 +25,10 @@ function crossCheck(objects: readonly MeshObject[]): Problem[] {
   });
   catalog.setFile('mesh.yaml', entries);
   catalog.settle([]);
-  const problem = (
-    fault: Pick<Problem, 'severity' | 'message'>,
-    where: string,
-    path: readonly (string | number)[],
-  ) => {
-    return { severity: fault.severity, where, path: renderPath(path), message: fault.message };
-  };
   return [
-    ...catalog.faults().map(({ entry, fault }) => problem(fault, entry.origin, fault.path)),
-    ...lintMesh(catalog.objects(), 0).map((lint) =>
-      problem({ severity: 'warning', message: lint.message }, lint.object.meta.origin, lint.path),
+    ...catalog.faults().map(({ entry, fault }) => findingOf(fault, entry.origin, entry.ref)),
+    ...lintMesh(catalog.objects(), 0).map(({ code, object, path, message }) =>
+      findingOf({ code, severity: 'warning', path, message }, object.meta.origin),
     ),
   ];
 }

@@ -52,10 +52,13 @@ export function objectFaults(world: World, wallMs: number): Fault[] {
     const source = sources.get(file);
     if (source) tell(source, fault);
   }
-  for (const { object, path, message, severity } of lintMesh([...catalog.objects(), ...instances], wallMs)) {
+  for (const { code, object, path, message, severity } of lintMesh(
+    [...catalog.objects(), ...instances],
+    wallMs,
+  )) {
     const source = sources.get(object.meta.origin);
     // Limits that nobody can lift are no fault of a scenario.
-    if (source && severity !== 'note') tell(source, { severity: 'warning', path, message });
+    if (source && severity !== 'note') tell(source, { code, severity: 'warning', path, message });
   }
   return found;
 }

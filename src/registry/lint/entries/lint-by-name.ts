@@ -18,6 +18,6 @@ export function lintByName(entries: readonly ServiceEntry[], rules: readonly Des
     const found = [...hosts].find((one) => patterns.some((pattern) => covers(pattern, one)));
     if (!asks || found === undefined) return [];
     const message = `${found} is looked up for each request, and no proxy speaks TLS there: requests are refused with a 404. Declare the hosts one by one, with resolution DNS.`;
-    return [{ object, path: ['spec', 'trafficPolicy', 'tls'], message }];
+    return [{ code: 'TlsNotSpoken', object, path: ['spec', 'trafficPolicy', 'tls'], message }];
   });
 }

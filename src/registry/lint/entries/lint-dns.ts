@@ -19,7 +19,7 @@ export function lintNames(entries: readonly ServiceEntry[], workloads: readonly 
       );
       if (entry === undefined) return [];
       const message = `is a DNS name, and ServiceEntry ${entry.meta.namespace}/${entry.meta.name}, which selects it, has resolution STATIC: the instance gets no requests there. Give its IP, or choose DNS.`;
-      return [{ object, path: ['spec', 'address'], message }];
+      return [{ code: 'AddressNotLookedUp', object, path: ['spec', 'address'], message }];
     });
 }
 

@@ -6,7 +6,7 @@ import type { Lint } from '../lint-finding.ts';
 export function lintHosts(entries: readonly ServiceEntry[]): Lint[] {
   return [...byHost(entries)].flatMap(([host, declared]) =>
     declarationFaults(host, declared).map(
-      ({ entry, path, message }): Lint => ({ object: entry, path, message }),
+      ({ entry, path, message }): Lint => ({ code: 'HostConflict', object: entry, path, message }),
     ),
   );
 }

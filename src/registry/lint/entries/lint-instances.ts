@@ -32,6 +32,7 @@ export function lintInstances(
     );
     const around = { namespace, entries: selecting, idcs, selectors: byNamespace.get(namespace) ?? [] };
     return disagreements({ ...object.spec, labels }, around).map(({ code, path, message }) => ({
+      code,
       object,
       path: ['spec', ...path],
       message,
@@ -42,6 +43,7 @@ export function lintInstances(
     object.spec.endpoints.flatMap((endpoint, index) =>
       disagreements(endpoint, { namespace: object.meta.namespace, entries: [object], idcs }).map(
         ({ code, path, message }) => ({
+          code,
           object,
           path: ['spec', 'endpoints', index, ...path],
           message,

@@ -30,7 +30,7 @@ export function lintPorts(entries: readonly ServiceEntry[], idcs: readonly Idc[]
       const idc = edges.get(port.number);
       if (idc === undefined || port === first || !http.has(port.protocol)) return [];
       const message = `is also the edge port of Idc ${idc}: a client there that writes ${hosts[0]}:${port.number} gets this port, and not the default one, ${first?.number}. Put the default port first, or give the edge another port.`;
-      return [{ object: entry, path: ['spec', 'ports', index, 'number'], message }];
+      return [{ code: 'AmbiguousPort', object: entry, path: ['spec', 'ports', index, 'number'], message }];
     });
   });
 }

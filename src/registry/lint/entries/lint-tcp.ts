@@ -41,6 +41,7 @@ export function lintTcp(entries: readonly ServiceEntry[]): Lint[] {
     const message = `sidecars of namespace ${entry.meta.namespace} listen for ${winner.host} there, which comes first by host, so ${host}:${number} is not reached: give it ${where}.`;
     const path = ['spec', 'ports', index, 'number'];
     lints.set(`${entry.meta.namespace}/${entry.meta.name} ${host} ${index}`, {
+      code: 'ListenerConflict',
       object: entry,
       path,
       message,

@@ -31,7 +31,13 @@ export function lintCapacity(
       .map((object): Lint => {
         const key = Object.keys(object.meta.annotations).find((one) => annotations.includes(one)) ?? '';
         const message = 'has no effect: no DrGroup is for these hosts, so nothing comes from other IDCs.';
-        return { object, path: ['metadata', 'annotations', key], message, lacks: ['DrGroup'] };
+        return {
+          code: 'NoEffect',
+          object,
+          path: ['metadata', 'annotations', key],
+          message,
+          lacks: ['DrGroup'],
+        };
       }),
   ];
 }
@@ -52,12 +58,12 @@ function lintGroup(
   const field = spill && fieldOf(spill);
   if (field !== undefined && object.spec.hopLimit === 0) {
     const message = 'has no effect: with hopLimit 0 no IDC takes requests of another.';
-    return [{ object, path: ['spec', field], message }];
+    return [{ code: 'NoEffect', object, path: ['spec', field], message }];
   }
   if (field !== undefined && covered.length > 0 && http.length === 0) {
     const message =
       'has no effect: only requests at HTTP, HTTP2 and GRPC ports are bounded, and only with resolution STATIC.';
-    return [{ object, path: ['spec', field], message, lacks: ['ServiceEntry'] }];
+    return [{ code: 'NoEffect', object, path: ['spec', field], message, lacks: ['ServiceEntry'] }];
   }
   if (object.spec.hopLimit === 0 || http.length === 0) return [];
   const lacking = object.spec.idcs
@@ -76,7 +82,7 @@ function lintGroup(
   const message = `nobody has said what an instance bears in ${lacking.join(', ')}: that IDC takes all that others cannot serve, and may fall with them. Give capacity.concurrentPerInstance, here or on the Idc; \`isthmus capacity --envoy HOST:PORT --for 10m\` suggests a value by what instances have in work.`;
   const at = object.spec.idcs.findIndex(({ name }) => name === lacking[0]);
   const path = field === 'capacity' ? ['spec', 'idcs', at, 'name'] : ['spec', field ?? 'idcs'];
-  return [{ object, path, message, lacks: ['Idc', 'ServiceEntry'] }];
+  return [{ code: 'CapacityUnknown', object, path, message, lacks: ['Idc', 'ServiceEntry'] }];
 }
 
 function isKnown(spill: GroupSpill | undefined, idc: string, byDefault: ReadonlySet<string>): boolean {

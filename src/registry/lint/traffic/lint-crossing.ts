@@ -36,7 +36,9 @@ const stays = 'with hopLimit 0 no request leaves its IDC.';
 function lintWay(object: DrGroup): Lint[] {
   const { hopLimit, traffic } = object.spec;
   if (traffic.roundTripMs === undefined || hopLimit > 0) return [];
-  return [{ object, path: ['spec', 'traffic', 'roundTrip'], message: `has no effect: ${stays}` }];
+  return [
+    { code: 'NoEffect', object, path: ['spec', 'traffic', 'roundTrip'], message: `has no effect: ${stays}` },
+  ];
 }
 
 function lintWeights(object: DrGroup): Lint[] {
@@ -44,7 +46,9 @@ function lintWeights(object: DrGroup): Lint[] {
   const at = idcs.findIndex(({ weight }) => weight !== undefined);
   const why = hopLimit === 0 ? stays : idcs.length === 2 ? 'of two IDCs there is one to go to.' : undefined;
   if (at < 0 || why === undefined) return [];
-  return [{ object, path: ['spec', 'idcs', at, 'weight'], message: `has no effect: ${why}` }];
+  return [
+    { code: 'NoEffect', object, path: ['spec', 'idcs', at, 'weight'], message: `has no effect: ${why}` },
+  ];
 }
 
 /** No request visits an IDC twice. */
@@ -53,7 +57,7 @@ function lintHops(object: DrGroup): Lint[] {
   const most = idcs.length - 1;
   if (hopLimit <= most) return [];
   const message = `has no more effect than ${most}: among ${idcs.length} IDCs, none of which is visited twice, no request crosses more often.`;
-  return [{ object, path: ['spec', 'hopLimit'], message }];
+  return [{ code: 'NoEffect', object, path: ['spec', 'hopLimit'], message }];
 }
 
 const shareMessage =
@@ -63,7 +67,7 @@ function lintShare(object: DrGroup): Lint[] {
   const { hopLimit, traffic } = object.spec;
   if (traffic.retryBudget?.sharePercent === undefined || hopLimit === 0 || traffic.retries === 0) return [];
   const path = ['spec', 'traffic', 'retryBudget', 'share'];
-  return [{ object, path, message: shareMessage, severity: 'note' }];
+  return [{ code: 'NoEffect', object, path, message: shareMessage, severity: 'note' }];
 }
 
 function lintEntry(object: ServiceEntry, group: DrGroup | undefined): Lint[] {
@@ -74,10 +78,22 @@ function lintEntry(object: ServiceEntry, group: DrGroup | undefined): Lint[] {
   const lints: Lint[] = [];
   if (own.roundTripMs !== undefined && !mayLeave) {
     const why = group === undefined ? 'no DrGroup is for these hosts, so no request leaves its IDC.' : stays;
-    lints.push({ object, path: at('round-trip'), message: `has no effect: ${why}`, lacks: ['DrGroup'] });
+    lints.push({
+      code: 'NoEffect',
+      object,
+      path: at('round-trip'),
+      message: `has no effect: ${why}`,
+      lacks: ['DrGroup'],
+    });
   }
   if (own.retryBudget?.sharePercent !== undefined && mayLeave && retries !== 0)
-    lints.push({ object, path: at('retry-budget'), message: `its share ${shareMessage}`, severity: 'note' });
+    lints.push({
+      code: 'NoEffect',
+      object,
+      path: at('retry-budget'),
+      message: `its share ${shareMessage}`,
+      severity: 'note',
+    });
   return lints;
 }
 
@@ -88,5 +104,5 @@ function lintIdc(object: Idc, groups: readonly DrGroup[]): Lint[] {
   );
   if (isNamed) return [];
   const message = 'has no effect: no DrGroup lets requests of other IDCs come here.';
-  return [{ object, path: ['spec', 'capacity'], message, lacks: ['DrGroup'] }];
+  return [{ code: 'NoEffect', object, path: ['spec', 'capacity'], message, lacks: ['DrGroup'] }];
 }

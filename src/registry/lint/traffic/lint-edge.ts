@@ -7,6 +7,7 @@ export function lintEdge(idcs: readonly Idc[]): Lint[] {
     const { proxyProtocol, trustedProxies } = object.spec.edge ?? {};
     const found = (field: string, what: string): Lint[] => [
       {
+        code: 'AnyoneIsBelieved',
         object,
         path: ['spec', 'edge', field],
         message: `has no trustedProxies.from, so whoever reaches the edge ${what}: name the addresses that the proxies connect from.`,
@@ -15,7 +16,7 @@ export function lintEdge(idcs: readonly Idc[]): Lint[] {
     if (trustedProxies?.from !== undefined && trustedProxies.hops === 0 && proxyProtocol === undefined) {
       const message =
         'has no effect: `hops` is 0, so nobody is believed. Give the number of proxies in a row.';
-      return [{ object, path: ['spec', 'edge', 'trustedProxies', 'from'], message }];
+      return [{ code: 'NoEffect', object, path: ['spec', 'edge', 'trustedProxies', 'from'], message }];
     }
     if (trustedProxies?.from !== undefined) return [];
     if (proxyProtocol !== undefined) return found('proxyProtocol', 'says by PROXY protocol who it is');

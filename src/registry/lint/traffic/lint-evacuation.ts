@@ -41,21 +41,39 @@ function lintTimes(object: Evacuation, wallMs: number): Lint[] {
   const { lastsMsMax, aheadMsMax } = evacuationLimits;
   const path = ['spec', 'expires'];
   if (expiresAt <= wallMs)
-    return [{ object, path, message: 'has passed: the evacuation is over. Remove the object.' }];
+    return [
+      {
+        code: 'EvacuationOver',
+        object,
+        path,
+        message: 'has passed: the evacuation is over. Remove the object.',
+      },
+    ];
   if (startsAt === undefined) {
     if (expiresAt - wallMs <= lastsMsMax) return [];
     const message = `is more than 72 hours away: it is not in force before ${timeText(beginsAt(spec))}. End it sooner, and renew it when it is needed.`;
-    return [{ object, path, message }];
+    return [{ code: 'EvacuationTooLong', object, path, message }];
   }
   const late =
     'is more than 30 days away: correct it, or add the object when it is needed. The API refuses such a start.';
-  const tooLate = startsAt - wallMs > aheadMsMax ? [{ object, path: ['spec', 'starts'], message: late }] : [];
+  const tooLate: Lint[] =
+    startsAt - wallMs > aheadMsMax
+      ? [{ code: 'EvacuationTooEarly', object, path: ['spec', 'starts'], message: late }]
+      : [];
   const [first, ...more] = stepsInVain(spec);
   if (first === undefined) return tooLate;
   const shares = [first, ...more].map(({ share }) => share).join(', ');
   const message = `${shares} % never leave: ${first.share} % would begin at ${timeText(first.at)}, and it is over at ${timeText(expiresAt)}. End it later, shorten \`stepSeconds\`, or leave out steps.`;
   const index = spec.steps.indexOf(first.share);
-  return [...tooLate, { object, path: ['spec', 'steps', ...(index < 0 ? [] : [index])], message }];
+  return [
+    ...tooLate,
+    {
+      code: 'EvacuationStepsInVain',
+      object,
+      path: ['spec', 'steps', ...(index < 0 ? [] : [index])],
+      message,
+    },
+  ];
 }
 
 /** More than control planes are asked for by the API. */
@@ -64,7 +82,7 @@ function lintCount(live: readonly Evacuation[]): Lint[] {
   const object = [...live].sort((a, b) => (a.meta.name < b.meta.name ? -1 : 1))[standingMax];
   if (object === undefined) return [];
   const message = `${live.length} evacuations stand, and more than ${standingMax} are taken for a mistake: each costs with each change. Name several Groups in one, or use a selector.`;
-  return [{ object, path: ['spec'], message }];
+  return [{ code: 'TooManyEvacuations', object, path: ['spec'], message }];
 }
 
 function timeText(wallMs: number): string {
@@ -79,7 +97,13 @@ function lintNames(object: Evacuation, { entries }: Around): Lint[] {
   const named = unknown.map((group): Lint => {
     const hint = isWildcard(group) || hosts.length > 500 ? '' : didYouMean(group, hosts);
     const message = `no ServiceEntry declares ${group}: correct it, or add the ServiceEntry.${hint}`;
-    return { object, path: ['spec', 'groups', groups.indexOf(group)], message, lacks: ['ServiceEntry'] };
+    return {
+      code: 'UnknownHost',
+      object,
+      path: ['spec', 'groups', groups.indexOf(group)],
+      message,
+      lacks: ['ServiceEntry'],
+    };
   });
   if (
     selector === undefined ||
@@ -88,7 +112,16 @@ function lintNames(object: Evacuation, { entries }: Around): Lint[] {
     return named;
   const message =
     'no ServiceEntry has these labels in its metadata: correct them, or label the ServiceEntries.';
-  return [...named, { object, path: ['spec', 'selector', 'matchLabels'], message, lacks: ['ServiceEntry'] }];
+  return [
+    ...named,
+    {
+      code: 'SelectsNothing',
+      object,
+      path: ['spec', 'selector', 'matchLabels'],
+      message,
+      lacks: ['ServiceEntry'],
+    },
+  ];
 }
 
 /** Hosts that stay, as no other IDC is left for them. */
@@ -108,7 +141,15 @@ function lintWays(object: Evacuation, live: readonly Evacuation[], around: Aroun
   const found = (hosts: readonly string[], why: string): Lint[] =>
     hosts.length === 0
       ? []
-      : [{ object, path: ['spec', 'idc'], message: `${some(hosts)} ${why}`, lacks: ['DrGroup'] }];
+      : [
+          {
+            code: 'StaysInIdc',
+            object,
+            path: ['spec', 'idc'],
+            message: `${some(hosts)} ${why}`,
+            lacks: ['DrGroup'],
+          },
+        ];
   return [
     ...found(stay.alone, `will not leave ${idc}: no DrGroup names another IDC for them. Add one.`),
     ...found(stay.noHops, `will not leave ${idc}: with hopLimit 0 of their DrGroup no request may cross.`),
@@ -157,7 +198,7 @@ function lintPairs(live: readonly Evacuation[], around: Around): Lint[] {
     if (other === undefined) return [];
     const { percent } = other.spec;
     const message = `Evacuation ${other.meta.name} says ${percent} for the same IDC, Groups and time: the higher share counts. Remove one of the two.`;
-    return [{ object, path: ['spec', 'percent'], message }];
+    return [{ code: 'EvacuationConflict', object, path: ['spec', 'percent'], message }];
   });
 }
 

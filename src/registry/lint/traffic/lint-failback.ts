@@ -22,7 +22,7 @@ export function lintFailback(
     const path = ['spec', 'failback'];
     if (object.spec.hopLimit === 0) {
       const message = 'has no effect: with hopLimit 0 no request leaves its IDC, so none comes home.';
-      return [{ object, path, message }];
+      return [{ code: 'NoEffect', object, path, message }];
     }
     const seen = covered
       .filter(({ spec }) => spec.resolution === 'STATIC')
@@ -32,7 +32,7 @@ export function lintFailback(
     if (seen.length === 0) {
       const message =
         'has no effect: only instances at HTTP, HTTP2 and GRPC ports are looked at, and only with resolution STATIC. All others come home at once.';
-      return [{ object, path, message, lacks: ['ServiceEntry'] }];
+      return [{ code: 'NoEffect', object, path, message, lacks: ['ServiceEntry'] }];
     }
     const isSeen = seen.some(({ entry, port }) => {
       const { health } = mergeTraffic(object.spec.traffic, trafficFromAnnotations(entry));
@@ -41,7 +41,7 @@ export function lintFailback(
     if (isSeen) return lintWarmup(object, seen);
     const message =
       'has no effect without health checks: nobody sees that instances are gone, and back. Give `traffic.health`.';
-    return [{ object, path, message, lacks: ['ServiceEntry'] }];
+    return [{ code: 'NoEffect', object, path, message, lacks: ['ServiceEntry'] }];
   });
 }
 
@@ -54,7 +54,7 @@ function lintWarmup(
   const path = ['spec', 'failback', 'warmup'];
   const told = (why: string): Lint[] => {
     const message = `has no effect: ${why} All requests come home at once then: leave it out, for the ramp.`;
-    return [{ object, path, message, lacks: ['ServiceEntry'] }];
+    return [{ code: 'NoEffect', object, path, message, lacks: ['ServiceEntry'] }];
   };
   if (seen.every(({ port }) => port.protocol === 'GRPC'))
     return told('gRPC calls are POSTs, and just GET and HEAD are mirrored.');

@@ -27,7 +27,7 @@ export function lintOutlier(
       const percent = outlier.maxEjectionPercent || percentDefault;
       if (most === 0 || Math.floor((most * percent) / 100) > 0) return [];
       const message = `ejects nobody: ${percent} % of the ${most} instances that an IDC has at most is less than one. Give at least ${Math.ceil(100 / most)}.`;
-      return [{ object, path, message, lacks: ['ServiceEntry', 'WorkloadEntry'] }];
+      return [{ code: 'EjectsNobody', object, path, message, lacks: ['ServiceEntry', 'WorkloadEntry'] }];
     };
     return [
       ...check(object.spec.policy, ['spec', 'trafficPolicy', 'outlierDetection']),

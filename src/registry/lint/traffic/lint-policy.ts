@@ -28,7 +28,13 @@ export function lintPolicies(rules: readonly DestinationRule[], entries: readonl
   return [
     ...lints,
     ...named.map(
-      (object): Lint => ({ object, path: ['spec', 'subjectAltNames'], message, lacks: ['DestinationRule'] }),
+      (object): Lint => ({
+        code: 'NoEffect',
+        object,
+        path: ['spec', 'subjectAltNames'],
+        message,
+        lacks: ['DestinationRule'],
+      }),
     ),
   ];
 }
@@ -43,6 +49,7 @@ function lintRule(object: DestinationRule, entries: readonly ServiceEntry[]): Li
   return [
     ...lintHash(policy, rest).map(
       (message): Lint => ({
+        code: 'NoEffect',
         object,
         path: [...at, 'loadBalancer', 'consistentHash'],
         message,
@@ -59,6 +66,7 @@ function lintRule(object: DestinationRule, entries: readonly ServiceEntry[]): Li
             ]
           : lintHash(own, found);
       return messages.map((message) => ({
+        code: found.length === 0 ? 'UnknownPort' : 'NoEffect',
         object,
         path: [...at, 'portLevelSettings'],
         message,

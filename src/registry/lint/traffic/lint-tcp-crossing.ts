@@ -22,7 +22,15 @@ export function lintTcpCrossing(
     return object.spec.ports.flatMap((port, index): Lint[] => {
       if (http.has(port.protocol)) return [];
       const message = `connections may go to another IDC (DrGroup ${group.meta.name}) and lose two things there: what a client sends after the server has ended does not arrive, and a client's reset arrives as an end. Protocols in which the client ends first, or the server after its answer, are whole; with hopLimit 0 connections stay at home.`;
-      return [{ object, path: ['spec', 'ports', index, 'protocol'], message, severity: 'note' }];
+      return [
+        {
+          code: 'ConnectionsLoseEnds',
+          object,
+          path: ['spec', 'ports', index, 'protocol'],
+          message,
+          severity: 'note',
+        },
+      ];
     });
   });
 }

@@ -58,6 +58,7 @@ function lintGroup(object: DrGroup, covered: readonly ServiceEntry[]): Lint[] {
   const isTcp = covered.length > 0 && !covered.some(hasHttp);
   if (isTcp)
     return givenIn(traffic).map((key) => ({
+      code: 'NoEffect',
       object,
       path: at(key),
       message: 'has no effect: no port of its hosts is HTTP, HTTP2 or GRPC.',
@@ -65,9 +66,15 @@ function lintGroup(object: DrGroup, covered: readonly ServiceEntry[]): Lint[] {
     }));
   const vain = vainOf(traffic);
   return [
-    ...vain.map(({ key, message }): Lint => ({ object, path: at(key), message })),
+    ...vain.map(({ key, message }): Lint => ({ code: 'NoEffect', object, path: at(key), message })),
     ...atGrpc(traffic, covered, vain).map(
-      (key): Lint => ({ object, path: at(key), message: grpcMessage, lacks: ['ServiceEntry'] }),
+      (key): Lint => ({
+        code: 'NoEffect',
+        object,
+        path: at(key),
+        message: grpcMessage,
+        lacks: ['ServiceEntry'],
+      }),
     ),
   ];
 }
@@ -100,6 +107,7 @@ function lintEntry(object: ServiceEntry, own: GroupTraffic, group: DrGroup | und
   const at = (key: Key): PathPart[] => ['metadata', 'annotations', annotationOf(key)];
   if (object.spec.ports.length > 0 && !hasHttp(object)) {
     return givenIn(own).map((key) => ({
+      code: 'NoEffect',
       object,
       path: at(key),
       message: 'has no effect: no port is HTTP, HTTP2 or GRPC.',
@@ -112,10 +120,17 @@ function lintEntry(object: ServiceEntry, own: GroupTraffic, group: DrGroup | und
     const told = [key, cause].find((one) => own[one] !== undefined);
     return told === undefined
       ? []
-      : [{ object, path: at(told), message: `${told === key ? '' : `${fieldOf(key)} `}${message}` }];
+      : [
+          {
+            code: 'NoEffect',
+            object,
+            path: at(told),
+            message: `${told === key ? '' : `${fieldOf(key)} `}${message}`,
+          },
+        ];
   });
   const calls = atGrpc(own, [object], found).map(
-    (key): Lint => ({ object, path: at(key), message: grpcMessage }),
+    (key): Lint => ({ code: 'NoEffect', object, path: at(key), message: grpcMessage }),
   );
   const all = [...vain, ...calls];
   return own.health === undefined || asks(merged.health) ? all : [...all, unasked(object)];
@@ -132,7 +147,13 @@ function unasked(object: ServiceEntry): Lint {
   const key = Object.keys(object.meta.annotations).find((one) => one.startsWith('isthmus.dev/health-'));
   const message =
     'has no effect: nothing says how instances are asked. Give isthmus.dev/health-path or isthmus.dev/health-grpc.';
-  return { object, path: ['metadata', 'annotations', key ?? ''], message, lacks: ['DrGroup'] };
+  return {
+    code: 'NoEffect',
+    object,
+    path: ['metadata', 'annotations', key ?? ''],
+    message,
+    lacks: ['DrGroup'],
+  };
 }
 
 interface Vain {

@@ -26,7 +26,7 @@ export function lintZones(
     if (instances.length === 0 || instances.some(({ locality = '' }) => locality.includes('/'))) return [];
     const message =
       'has no effect: no instance of the host names a zone. Give them a locality of the form IDC/zone.';
-    return at.map((path) => ({ object, path, message }));
+    return at.map((path) => ({ code: 'NoEffect', object, path, message }));
   });
 }
 

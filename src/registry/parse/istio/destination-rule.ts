@@ -33,7 +33,7 @@ export function parseDestinationRule(spec: Fields, meta: Meta): DestinationRule 
     const number = port?.integer('number', 1, 65_535);
     const portPolicy = parsePolicy(setting, 'port');
     if (number === undefined) {
-      if (!port?.has('number')) setting.error('is required: write `port: {number: 80}`.', 'port');
+      if (!port?.has('number')) setting.missing('is required: write `port: {number: 80}`.', 'port');
     } else if (portPolicies[number] !== undefined) {
       setting.error(`${number} has settings already: put them together.`, 'port', 'number');
     } else portPolicies[number] = portPolicy;

@@ -64,7 +64,7 @@ function parseHosts(spec: Fields): string[] {
   const hosts = new Map<string, number>();
   const list = spec.strings('hosts');
   if (list.length === 0 && spec.list('hosts').length === 0) {
-    spec.error('is required: give at least one host, such as `- checkout.example`.', 'hosts');
+    spec.missing('is required: give at least one host, such as `- checkout.example`.', 'hosts');
   }
   for (const { text, index } of list) {
     const host = canonicalHost(text);
@@ -86,7 +86,7 @@ function parsePorts(spec: Fields): ServicePort[] {
   for (const fields of spec.maps('ports')) {
     fields.checkKnown(portFields);
     const number = fields.integer('number', 1, 65_535);
-    if (!fields.has('number')) fields.error('is required: give the port that callers use.', 'number');
+    if (!fields.has('number')) fields.missing('is required: give the port that callers use.', 'number');
     const name = fields.required('name', "the port's name, such as http");
     const targetPort = fields.integer('targetPort', 1, 65_535);
     const protocol = parseProtocol(fields);

@@ -45,7 +45,7 @@ export function parseClientTls(fields: Fields | undefined): ClientTls | undefine
   if (mode === 'MUTUAL') {
     for (const key of ['clientCertificate', 'privateKey'] as const)
       if (!fields.has(key) && !fields.has('credentialName'))
-        fields.error('is required for MUTUAL: give a file of the machine where the proxy runs.', key);
+        fields.missing('is required for MUTUAL: give a file of the machine where the proxy runs.', key);
   } else if (clientCertificate !== undefined || privateKey !== undefined) {
     const key = clientCertificate === undefined ? 'privateKey' : 'clientCertificate';
     fields.warn('is for MUTUAL: with SIMPLE the proxy shows no certificate.', key);

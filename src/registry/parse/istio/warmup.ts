@@ -10,7 +10,7 @@ export function parseWarmup(balancer: Fields | undefined): Warmup | undefined {
   fields?.checkKnown(warmupFields);
   const old = balancer.duration('warmupDurationSecs', 1);
   if (fields !== undefined && !fields.has('duration'))
-    fields.error('is required: give a time such as 30s.', 'duration');
+    fields.missing('is required: give a time such as 30s.', 'duration');
   const durationMs = fields === undefined ? old : fields.duration('duration', 1);
   if (durationMs === undefined) return undefined;
   const { simple } = balancer.raw;

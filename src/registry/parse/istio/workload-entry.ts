@@ -58,7 +58,7 @@ function parseAddress(fields: Fields): string {
   if (address === '') {
     if (fields.has('address') && typeof fields.raw.address !== 'string') return '';
     if (!fields.string('network'))
-      fields.error('is required: give the IP address of the instance.', 'address');
+      fields.missing('is required: give the IP address of the instance.', 'address');
     else
       fields.warn(
         'has only a network, no address: gateways of networks are not resolved, the instance gets no requests.',

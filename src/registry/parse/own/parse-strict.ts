@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { closest, didYouMean } from '../../../base/suggest.ts';
+import type { FindingCode } from '../../../model/finding-codes.ts';
 import { type Fault, type PathPart, show } from '../fault.ts';
 import { isMap } from '../fields.ts';
 
@@ -24,19 +25,24 @@ export function parseStrict<T>(
     if (mistyped.has(at)) continue;
     if (issue.code === 'invalid_type') mistyped.add(at);
     const path = issue.path.map((part) => (typeof part === 'number' ? part : String(part)));
-    const add = (message: string, ...rest: PathPart[]) =>
-      faults.push({ severity: 'error', path: [...below, ...path, ...rest], message });
+    const add = (code: FindingCode, message: string, ...rest: PathPart[]) =>
+      faults.push({ code, severity: 'error', path: [...below, ...path, ...rest], message });
     if (issue.code === 'unrecognized_keys') {
       const known = keysAt(schema, path);
-      for (const key of issue.keys) add(`unknown field: correct or remove it.${hint(key, known)}`, key);
+      for (const key of issue.keys)
+        add('UnknownField', `unknown field: correct or remove it.${hint(key, known)}`, key);
     } else if (valueAt(raw, path) === undefined) {
       // It is there by another name, which is told.
-      if (!misspelt.has(at)) add('is required: give it a value.');
+      if (!misspelt.has(at)) add('MissingField', 'is required: give it a value.');
     } else if (issue.code === 'invalid_type' && issue.message.startsWith('Invalid input')) {
-      add(`must be ${typeWords[issue.expected] ?? issue.expected}, not ${show(valueAt(raw, path))}.`);
+      add(
+        'InvalidField',
+        `must be ${typeWords[issue.expected] ?? issue.expected}, not ${show(valueAt(raw, path))}.`,
+      );
     } else {
       const value = valueAt(raw, path);
       add(
+        'InvalidField',
         typeof value === 'object' || value === '' ? issue.message : `${issue.message} It is ${show(value)}.`,
       );
     }
