@@ -4,6 +4,7 @@ import type { SlowPush } from '../delivery/push-record.ts';
 import { span } from '../model/values/duration.ts';
 import { remainderOf, remedyOf } from '../plane/describe-nacks.ts';
 import { peerWords } from '../registry/registrations/peer-words.ts';
+import { pushOrder } from '../xds/resource-types.ts';
 import { table } from './table.ts';
 
 type StatusBody = Answer<'getStatus'>['body'];
@@ -18,7 +19,6 @@ export interface Overview {
   readonly problems: readonly ShownFinding[];
 }
 
-const typesInOrder = ['CDS', 'EDS', 'LDS', 'RDS', 'ECDS', 'SDS', 'RTDS'];
 // More than these are for -o json.
 const problemsMax = 10;
 const slowMax = 5;
@@ -170,7 +170,9 @@ function whoseText(groups: readonly string[], selector: Readonly<Record<string, 
 
 function proxyTable(proxies: readonly ProxyStatus[], nowWallMs: number, width: Width): string[] {
   if (proxies.length === 0) return [];
-  const shown = typesInOrder.filter((type) => proxies.some(({ types }) => types[type] !== undefined));
+  const shown = pushOrder
+    .map(({ short }) => short)
+    .filter((type) => proxies.some(({ types }) => types[type] !== undefined));
   return table([
     ['NODE', 'ROLE', 'IDC', width === 'wide' ? 'CONNECTED SINCE' : 'CONNECTED', ...shown, 'LAST EVENT → ACK'],
     ...proxies.map(({ id, role, idc, connectedForMs, types, lastEvent }) => [

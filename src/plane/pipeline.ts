@@ -29,16 +29,9 @@ import type { PolicyCompiler } from '../trail/compile.ts';
 import { createFilterKeeper } from '../trail/filter-keeper.ts';
 import { Catalog, freshenedAtOnce } from '../translate/catalog.ts';
 import type { ScopeChange } from '../translate/changes.ts';
-import type { Built, Filters, ResourceKind } from '../translate/resources.ts';
+import type { Built, Filters } from '../translate/resources.ts';
 import { EncodeLine } from '../xds/codec/encode-ahead.ts';
-import {
-  clusterType,
-  endpointType,
-  extensionConfigType,
-  listenerType,
-  routeType,
-  runtimeType,
-} from '../xds/resource-types.ts';
+import { typeUrlOf } from '../xds/resource-types.ts';
 import type { Applied, Cause, ResourceChange } from '../xds/xds.ts';
 import { applySalvaging } from './apply-salvaging.ts';
 
@@ -124,16 +117,6 @@ export interface Pipeline {
 }
 
 const noChange = { groups: new Set<string>(), idcs: new Set<string>() };
-
-/** Types of resources by Envoy's abbreviation, as `translate` names them and `xds` knows them. */
-const typeUrls: Readonly<Record<ResourceKind, string>> = {
-  CDS: clusterType,
-  EDS: endpointType,
-  LDS: listenerType,
-  RDS: routeType,
-  ECDS: extensionConfigType,
-  RTDS: runtimeType,
-};
 
 /**
  * The time is looked at this often at least while there is an evacuation, even one that is over: the
@@ -274,7 +257,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     const done: Applied[] = [];
     const changes: ResourceChange[] = [
       ...upserts.map(({ message }) => ({ upsert: message })),
-      ...removals.map(({ kind, name }) => ({ remove: { typeUrl: typeUrls[kind], name } })),
+      ...removals.map(({ kind, name }) => ({ remove: { typeUrl: typeUrlOf(kind), name } })),
     ];
     if (refused.size > 0)
       for (const { kind, name } of [...upserts, ...removals]) refused.delete(`${kind} ${name}`);

@@ -1,10 +1,11 @@
 import { sameContent } from '../index/equal.ts';
-import type { Built, ResourceKind } from './resources.ts';
+import type { ResourceTypeName } from '../xds/resource-types.ts';
+import type { Built } from './resources.ts';
 
 /** What one scope is to get and to lose. */
 export interface ScopeChange {
   readonly upserts: readonly Built[];
-  readonly removals: readonly { readonly kind: ResourceKind; readonly name: string }[];
+  readonly removals: readonly { readonly kind: ResourceTypeName; readonly name: string }[];
 }
 
 /**

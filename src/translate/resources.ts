@@ -6,6 +6,7 @@ import type { LeftOut } from '../plan/gateways.ts';
 import { planPassthrough } from '../plan/passthrough.ts';
 import { planTcpListeners, planTunnels } from '../plan/tcp.ts';
 import type { Crossing, GroupPlan, ListenerRole } from '../plan/types.ts';
+import type { ResourceTypeName, resourceTypes } from '../xds/resource-types.ts';
 import { any } from './any.ts';
 import {
   buildChecksAssignment,
@@ -38,13 +39,9 @@ import { buildPassthroughCluster, passthroughFilter } from './passthrough.ts';
 import { buildRouteConfiguration, type OtherHosts } from './route/route.ts';
 import type { RuntimeLayer } from './runtime.ts';
 
-/** Types of resource, by Envoy's abbreviations; the order is the order of pushing. */
-export const resourceKinds = ['CDS', 'EDS', 'LDS', 'RDS', 'ECDS', 'RTDS'] as const;
-export type ResourceKind = (typeof resourceKinds)[number];
-
 /** A resource before it is encoded. */
 export interface Built {
-  readonly kind: ResourceKind;
+  readonly kind: ResourceTypeName;
   readonly name: string;
   readonly message: Any;
 }
@@ -248,11 +245,7 @@ export function buildRoutes(
   ready?: boolean,
 ): Built {
   const routes = buildRouteConfiguration(listener, plans, others, ready);
-  return {
-    kind: 'RDS',
-    name: listener,
-    message: any('envoy.config.route.v3.RouteConfiguration', routes),
-  };
+  return built('RDS', listener, any('envoy.config.route.v3.RouteConfiguration', routes));
 }
 
 function guarded(
@@ -279,29 +272,36 @@ function guarded(
   ];
 }
 
+/** A message of a type of resource, as the table of types has it. */
+type MessageOf<K extends ResourceTypeName> = Extract<
+  Any,
+  { readonly '@type': `type.googleapis.com/${(typeof resourceTypes)[K]['message']}` }
+>;
+
+/** A resource of a type; the compiler sees to it that the message is one of that type. */
+function built<K extends ResourceTypeName>(kind: K, name: string | undefined, message: MessageOf<K>): Built {
+  return { kind, name: name ?? '', message };
+}
+
 function cds(cluster: ReturnType<typeof buildInstancesCluster>): Built {
-  return { kind: 'CDS', name: cluster.name ?? '', message: any('envoy.config.cluster.v3.Cluster', cluster) };
+  return built('CDS', cluster.name, any('envoy.config.cluster.v3.Cluster', cluster));
 }
 
 function eds(assignment: ReturnType<typeof buildInstancesAssignment>): Built {
   const message = any('envoy.config.endpoint.v3.ClusterLoadAssignment', assignment);
-  return { kind: 'EDS', name: assignment.cluster_name ?? '', message };
+  return built('EDS', assignment.cluster_name, message);
 }
 
 function lds(listener: ReturnType<typeof buildHttpListener>): Built {
-  return {
-    kind: 'LDS',
-    name: listener.name ?? '',
-    message: any('envoy.config.listener.v3.Listener', listener),
-  };
+  return built('LDS', listener.name, any('envoy.config.listener.v3.Listener', listener));
 }
 
 /** A layer of an ingress's runtime. */
 export function rtds({ name, message }: RuntimeLayer): Built {
-  return { kind: 'RTDS', name, message };
+  return built('RTDS', name, message);
 }
 
 function ecds(guard: GuardedListener, module: FilterModule): Built {
   const message = any('envoy.config.core.v3.TypedExtensionConfig', buildFilter(guard, module));
-  return { kind: 'ECDS', name: filterName(guard), message };
+  return built('ECDS', filterName(guard), message);
 }

@@ -1,4 +1,4 @@
-import type { Any, Bootstrap, envoy } from '../../protos/gen/envoy.d.ts';
+import type { Bootstrap, envoy } from '../../protos/gen/envoy.d.ts';
 import { contentHash } from '../base/hash.ts';
 import type { GroupPlan } from '../plan/types.ts';
 import { any } from './any.ts';
@@ -31,7 +31,7 @@ export function runtimeInBootstrap(): Pick<Bootstrap, 'layered_runtime'> {
 /** A layer as it is served. */
 export interface RuntimeLayer {
   readonly name: string;
-  readonly message: Any;
+  readonly message: ReturnType<typeof any<'envoy.service.runtime.v3.Runtime'>>;
 }
 
 /**

@@ -2,11 +2,11 @@ import protobuf from 'protobufjs/minimal.js';
 import type { Any } from '../../../protos/gen/envoy.d.ts';
 import { MeshError } from '../../base/error.ts';
 import { contentHash } from '../../base/hash.ts';
+import { nameFieldOf, referencesOf } from '../resource-types.ts';
 import { decodeMessage } from './decode.ts';
 import { encodeMessage, typePrefix } from './encode.ts';
 import { invalid } from './invalid.ts';
 import { ownBytes } from './own-bytes.ts';
-import { refsOf } from './references.ts';
 import type { BoundedReader } from './wellknown.ts';
 
 /**
@@ -53,7 +53,7 @@ export function encodeResource(resource: ResourceJson): EncodedResource {
   if (typeof typeUrl !== 'string' || !typeUrl.startsWith(typePrefix))
     throw invalid("'@type'", `does not name a type after '${typePrefix}'`, typeUrl);
   const type = typeUrl.slice(typePrefix.length);
-  const name = body[type === 'envoy.config.endpoint.v3.ClusterLoadAssignment' ? 'cluster_name' : 'name'];
+  const name = body[nameFieldOf(typeUrl)];
   const path = type.slice(type.lastIndexOf('.') + 1);
   if (typeof name !== 'string' || name === '') throw invalid(path, 'has no name', name);
   const bytes = encodeJson(type, body, `${path}(${name})`);
@@ -61,7 +61,13 @@ export function encodeResource(resource: ResourceJson): EncodedResource {
   const version = contentHash(bytes);
   const key = `${typeUrl} ${version} ${name}`;
   const shared = byContent.get(key)?.deref();
-  const encoded = shared ?? { typeUrl, name, version, bytes: ownBytes(bytes), refs: refsOf(type, body) };
+  const encoded = shared ?? {
+    typeUrl,
+    name,
+    version,
+    bytes: ownBytes(bytes),
+    refs: referencesOf(typeUrl, body),
+  };
   byObject.set(resource, encoded);
   if (shared !== undefined) return shared;
   byContent.set(key, new WeakRef(encoded));

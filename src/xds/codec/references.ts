@@ -1,15 +1,14 @@
-/** What a resource names that goes by another type: see `EncodedResource.refs`. `body` is its JSON. */
-export function refsOf(type: string, body: Readonly<Record<string, unknown>>): readonly string[] {
-  if (type === 'envoy.config.cluster.v3.Cluster') return assignmentOf(body);
-  if (type === 'envoy.config.listener.v3.Listener') return [...routeConfigurations(body, new Set())];
-  return [];
-}
-
-function assignmentOf(cluster: Readonly<Record<string, unknown>>): readonly string[] {
+/** The name of the assignment that a cluster, as JSON, asks for; none where it has no EDS. */
+export function assignmentOf(cluster: Readonly<Record<string, unknown>>): readonly string[] {
   if (cluster.type !== 'EDS') return [];
   const config = (cluster.eds_cluster_config ?? cluster.edsClusterConfig ?? {}) as Record<string, unknown>;
   const service = config.service_name ?? config.serviceName;
   return [typeof service === 'string' && service !== '' ? service : String(cluster.name)];
+}
+
+/** The route configurations that a listener, as JSON, asks for. */
+export function routeConfigurationsOf(listener: Readonly<Record<string, unknown>>): readonly string[] {
+  return [...routeConfigurations(listener, new Set())];
 }
 
 /**

@@ -2,7 +2,7 @@ import type { envoy } from '../../../protos/gen/envoy.d.ts';
 import { MeshError } from '../../base/error.ts';
 import { decodeJson, type EncodedResource, encodeJson } from '../codec/codec.ts';
 import type { Hub } from '../hub.ts';
-import { secretType } from '../resource-types.ts';
+import { ruleOf } from '../resource-types.ts';
 import type { Session } from '../stream/session.ts';
 import type { Services } from '../transport/grpc-server.ts';
 import { field, numberField } from '../wire/varint.ts';
@@ -85,7 +85,7 @@ function genericXdsConfig(hub: Hub, one: Inventory, contents: boolean): Buffer {
   const { typeUrl, name, resource, difference, refusal, answeredAt } = one;
   const parts = [field(1, typeUrl), field(2, name)];
   if (resource !== undefined) parts.push(field(3, resource.version));
-  const isTold = contents && resource !== undefined && typeUrl !== secretType;
+  const isTold = contents && resource !== undefined && !ruleOf(typeUrl).isSecret;
   if (isTold) parts.push(field(4, anyOf(resource)));
   if (answeredAt !== undefined) parts.push(field(5, timestamp(hub.wallOf(answeredAt))));
   parts.push(numberField(6, configStatus(one)), numberField(7, resourceStatus(one)));

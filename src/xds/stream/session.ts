@@ -1,6 +1,6 @@
 import type { Account } from '../admission/budget.ts';
 import type { Concern, ResourceDifference, StreamInfo, StreamStatus } from '../events.ts';
-import { holdsRemovals, positionOf, ruleOf } from '../resource-types.ts';
+import { positionOf, ruleOf } from '../resource-types.ts';
 import { type Removals, releasedBy } from '../respond/due.ts';
 import { LongAnswers } from '../respond/long-answer.ts';
 import { knownAnswer, type Response, respond } from '../respond/respond.ts';
@@ -276,7 +276,7 @@ export class Session {
    */
   private sendAlone(member: Member): boolean {
     // While a client settles, its clusters and their endpoints outlive what names them.
-    if (holdsRemovals(member.sub.rule) && this.host.now() < this.settlesAt) return false;
+    if (member.sub.rule.holdsRemovals && this.host.now() < this.settlesAt) return false;
     return this.send(member, 'now') && member.sub.rule.refersTo === undefined;
   }
 
@@ -292,7 +292,7 @@ export class Session {
       if (next === undefined || member === undefined) return;
       const earlier = turns.slice(0, turns[next.index]?.eager ? 0 : next.index);
       const late = earlier.some((turn) => turn.inFlight);
-      const waits = holdsRemovals(member.sub.rule) && (settling || mustHold(turns, next.index));
+      const waits = member.sub.rule.holdsRemovals && (settling || mustHold(turns, next.index));
       const removals = next.release ? 'release' : waits ? 'hold' : 'now';
       if (this.stream.inSlices !== undefined && this.long.isFirst(member, removals)) {
         this.inSlices(this.long.make(member, removals));

@@ -27,7 +27,8 @@ export const allowances: Readonly<Record<string, Allowance>> = {
   plan: { folders: ['base', 'model', 'index'], node: false },
   translate: {
     folders: ['base', 'model', 'index', 'plan'],
-    types: ['protos'],
+    // Of xds the table of resource types, by which a resource is said to be of one.
+    types: ['protos', 'xds'],
     packages: { 'lru-cache': ['route/retry.ts'] },
     node: false,
   },
@@ -91,6 +92,7 @@ export const allowances: Readonly<Record<string, Allowance>> = {
       'registry',
       'plan',
       'translate',
+      'xds',
       'plane',
       'delivery',
       'drill',
