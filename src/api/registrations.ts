@@ -6,8 +6,9 @@ import type { registrationContract } from '../contract/registrations.ts';
 import type { Deletion } from '../delivery/deletion/guard.ts';
 import { waitForRelease } from '../delivery/deletion/wait-for-release.ts';
 import type { WorkloadSpec } from '../model/service.ts';
+import { renderPath } from '../model/values/field-path.ts';
 import type { ControlPlane } from '../plane/types.ts';
-import { codeOf, renderPath } from '../registry/parse/fault.ts';
+import { codeOf } from '../registry/parse/fault.ts';
 import { parseRegistration, type RegistrationKey } from '../registry/registrations/registration.ts';
 import type {
   ClientOp,

@@ -271,11 +271,13 @@ function slowPushText(push: SlowPush): string[] {
 }
 
 function problemsText(problems: readonly ShownFinding[]): string[] {
-  if (problems.length === 0) return [];
-  const sorted = [...problems].sort((a, b) =>
+  if (problems.every(({ severity }) => severity === 'note')) return [];
+  // Limits that no change can lift are for -o json.
+  const told = problems.filter(({ severity }) => severity !== 'note');
+  const sorted = told.sort((a, b) =>
     a.severity === b.severity ? 0 : a.severity === 'error' ? -1 : 1,
   );
-  const more = problems.length > problemsMax ? [`  and ${problems.length - problemsMax} more: -o json`] : [];
+  const more = told.length > problemsMax ? [`  and ${told.length - problemsMax} more: -o json`] : [];
   return [
     'Problems:',
     ...sorted

@@ -1,4 +1,3 @@
-import type { ObjectFinding } from '../model/finding.ts';
 import { type Ref, refKey, refOf } from '../model/object.ts';
 import type { DestinationRule } from '../model/service.ts';
 import { isWildcard, meaningsOf, patternsOf } from '../model/values/hostname.ts';
@@ -18,23 +17,18 @@ export interface Rules {
    * name.
    */
   find(host: string, namespace: string): DestinationRule | undefined;
-  /** Rules that can have no effect, as another of the same namespace has the same host. */
-  problems(): readonly ObjectFinding[];
 }
 
 /** Creates an empty set of rules. */
 export function createRules(): Rules {
   const byRef = new Map<string, DestinationRule>();
   const byPattern = createContest<DestinationRule>(compareObjects);
-  const crowded = new Set<string>();
   let wildcards = 0;
 
   function note(rule: DestinationRule, present: boolean): void {
     for (const pattern of patternsFor(rule)) {
       if (present) byPattern.add(pattern, rule);
       else byPattern.remove(pattern, rule);
-      if (byPattern.ranked(pattern).length > 1) crowded.add(pattern);
-      else crowded.delete(pattern);
     }
     if (isWildcard(rule.spec.host)) wildcards += present ? 1 : -1;
   }
@@ -69,29 +63,9 @@ export function createRules(): Rules {
       }
       return elsewhere;
     },
-    problems() {
-      const found = [...crowded].flatMap((pattern) => shadowed(byPattern.ranked(pattern)));
-      // Two short names meet as such and in full.
-      return [...new Map(found.map((problem) => [refKey(problem.ref), problem])).values()];
-    },
   };
 }
 
 function patternsFor({ meta, spec }: DestinationRule): readonly string[] {
   return meaningsOf(spec.host, meta.namespace);
-}
-
-function shadowed(ranked: readonly DestinationRule[]): ObjectFinding[] {
-  return ranked.flatMap((rule, i) => {
-    const winner = ranked.slice(0, i).find((other) => other.meta.namespace === rule.meta.namespace);
-    if (winner === undefined) return [];
-    return {
-      severity: 'warning',
-      code: 'RuleConflict',
-      ref: refOf(rule),
-      where: rule.meta.origin,
-      path: 'spec.host',
-      message: `DestinationRule ${winner.meta.name} (${winner.meta.origin}) is for ${rule.spec.host} too and comes first by name: merge the two`,
-    };
-  });
 }

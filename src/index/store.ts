@@ -1,20 +1,17 @@
-import { disagreements } from '../model/agreement.ts';
+import { disagreements } from '../agreement/instance.ts';
 import { viewsOf } from '../model/audience.ts';
 import { compareDeclarations } from '../model/declarations.ts';
 import type { Evacuation } from '../model/evacuation.ts';
-import type { ObjectFinding } from '../model/finding.ts';
 import type { DrGroup, Idc } from '../model/idc.ts';
 import type { Labels } from '../model/meta.ts';
 import { type Change, type MeshObject, type Ref, refKey, refOf } from '../model/object.ts';
 import type { ServiceEntry } from '../model/service.ts';
 import { covers, isWildcard } from '../model/values/hostname.ts';
 import { createByName } from './by-name.ts';
-import { instanceProblems, unselectedProblem } from './disagreements.ts';
 import { createDrGroups } from './drgroups.ts';
 import { sameContent, sameList, sameObject } from './equal.ts';
 import { createInstances, inlineInstance, type WorkloadSelection } from './instances.ts';
-import { compareObjects, createContest } from './order.ts';
-import { drGroupConflicts, hostConflicts, sortProblems, unknownHost, unknownIdcs } from './problems.ts';
+import { createContest } from './order.ts';
 import { createRules } from './rules.ts';
 import { SharedMap } from './shared-map.ts';
 import type { Declaration, GroupView, IndexWork, Instance, MeshIndex, MeshView, ViewDelta } from './view.ts';
@@ -44,7 +41,6 @@ export function createIndex(options: { readonly idc: string }): MeshIndex {
   const idcs = createByName<Idc>();
   const evacuations = createByName<Evacuation>();
   const dirtyHosts = new Set<string>();
-  const problemsByHost = new Map<string, readonly ObjectFinding[]>();
   let groups = SharedMap.empty<GroupView>();
   let view: MeshView = { groups, idcs: idcs.view(), evacuations: evacuations.view() };
 
@@ -140,10 +136,7 @@ export function createIndex(options: { readonly idc: string }): MeshIndex {
     work.groupsBuilt++;
     const ranked = byHost.ranked(host);
     const record = ranked[0];
-    if (record === undefined) {
-      noteProblems(host, isWildcard(host) ? [] : unknownHost(host, drGroups.naming(host)));
-      return undefined;
-    }
+    if (record === undefined) return undefined;
     const { namespace } = record.entry.meta;
     // Only what gateways know leaves the IDC.
     const claims = new Map(
@@ -152,7 +145,6 @@ export function createIndex(options: { readonly idc: string }): MeshIndex {
         .map((one) => [one, drGroups.claims(host, one.key)] as const),
     );
     const declared = ranked.map(({ entry }) => entry);
-    noteProblems(host, [...hostConflicts(host, declared), ...drGroupConflicts(host, [...claims.values()])]);
     const drGroupOf = (one: EntryRecord) => claims.get(one)?.[0];
     if (ranked.length === 1 && record.entry.spec.exportTo === undefined)
       return viewOf(host, [record], drGroupOf);
@@ -185,19 +177,6 @@ export function createIndex(options: { readonly idc: string }): MeshIndex {
     return selection ? instances.listOf(selection) : inline;
   }
 
-  /** Patterns in DrGroups that cover no host. */
-  function unknownPatterns(): ObjectFinding[] {
-    const patterns = [...drGroups.all()].flatMap(({ spec }) => spec.hosts.filter(isWildcard));
-    const hosts = patterns.length === 0 ? [] : [...byHost.keys()];
-    const unknown = [...new Set(patterns)].filter((pattern) => !hosts.some((host) => covers(pattern, host)));
-    return unknown.flatMap((pattern) => unknownHost(pattern, drGroups.naming(pattern)));
-  }
-
-  function noteProblems(host: string, list: readonly ObjectFinding[]): void {
-    if (list.length > 0) problemsByHost.set(host, list);
-    else problemsByHost.delete(host);
-  }
-
   /** Puts the noted Groups together and returns the hosts of those that differ. */
   function settleGroups(): Set<string> {
     for (const entry of instances.settle()) dirty(entry.spec.hosts);
@@ -226,22 +205,6 @@ export function createIndex(options: { readonly idc: string }): MeshIndex {
     view: () => view,
     holds,
     refs,
-    problems() {
-      const known = [...problemsByHost.values()].flat();
-      const names = idcNames();
-      const idcless = [...drGroups.all()].flatMap((group) => unknownIdcs(group, names));
-      const selecting = ({ namespace, name }: Ref) =>
-        [...(instances.find(namespace, name)?.owners ?? [])].sort(compareObjects);
-      const context = { idcs: names, selecting };
-      const disagreeing = [...entries.values()].flatMap((record) =>
-        instanceProblems(record.entry, instancesOf(record), context),
-      );
-      const unselected = [...instances.unselected()].flatMap(([namespace, list]) =>
-        unselectedProblem(namespace, list),
-      );
-      const all = [...known, ...rules.problems(), ...idcless, ...disagreeing, ...unselected];
-      return sortProblems([...all, ...unknownPatterns()]);
-    },
     disagreementsOf({ namespace, name }) {
       const found = instances.find(namespace, name);
       if (found === undefined) return [];

@@ -1,7 +1,6 @@
-import type { Disagreement } from '../model/agreement.ts';
+import type { Disagreement } from '../agreement/instance.ts';
 import type { Audience } from '../model/audience.ts';
 import type { Evacuation } from '../model/evacuation.ts';
-import type { ObjectFinding } from '../model/finding.ts';
 import type { DrGroup, Idc } from '../model/idc.ts';
 import type { Labels } from '../model/meta.ts';
 import type { Change, MeshObject, Ref } from '../model/object.ts';
@@ -88,8 +87,6 @@ export interface MeshIndex {
   holds(object: MeshObject): boolean;
   /** All that it has. */
   refs(): Iterable<Ref>;
-  /** All faults between objects, in a stable order. */
-  problems(): readonly ObjectFinding[];
   /** What is wrong between one WorkloadEntry and what selects it; empty also where it is not there. */
   disagreementsOf(ref: Ref): readonly Disagreement[];
   /** Counters of the work done so far. */

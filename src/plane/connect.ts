@@ -2,6 +2,7 @@ import { describeWaiting } from '../delivery/problems/waiting.ts';
 import { watchReach } from '../delivery/reach/reach.ts';
 import type { Finding } from '../model/finding.ts';
 import { parseNodeScope } from '../model/node.ts';
+import { type AgreementWatch, watchAgreement } from './agreement-watch.ts';
 import type { Parts } from './parts.ts';
 import { createSourceFeed, type SourceFeed } from './source-feed.ts';
 import { createStatusReader, type StatusReader, unprotected } from './status.ts';
@@ -13,10 +14,10 @@ import type { ControlPlaneOptions, ControlPlaneSeams } from './types.ts';
 export interface Connected {
   /** To be started: it reads the sources. */
   readonly feed: SourceFeed;
-  /** Looks whether gateways accept connections. */
-  readonly watch: { close(): void };
   readonly status: StatusReader;
   problems(): readonly Finding[];
+  /** Looks no more whether gateways accept connections, and whether objects agree. */
+  close(): void;
 }
 
 /**
@@ -48,10 +49,10 @@ export function connectParts(
 
   const own = (): readonly Finding[] => [
     ...(loopPrevention === 'off' ? [unprotected] : []),
-    ...pipeline.problems().own,
+    ...pipeline.problems(),
   ];
-  const feed = connectSources(parts, options, seams, own);
-  const problems = () => problemsOf(parts, feed, own);
+  const { feed, agreement } = connectSources(parts, options, seams, own);
+  const problems = () => [...own(), ...feed.conflicts(), ...feed.problems(), ...agreement.findings()];
   const status = createStatusReader({
     ...{ idc: options.idc, clock, sources: options.sources, loopPrevention },
     ...{ xds, roster, ledger, readiness: parts.gate.readiness, reasons, problems: own },
@@ -63,7 +64,11 @@ export function connectParts(
     evacuations: () => pipeline.evacuations.list().items,
     held: failback.held,
   });
-  return { feed, watch, status, problems };
+  const close = () => {
+    watch.close();
+    agreement.close();
+  };
+  return { feed, status, problems, close };
 }
 
 /** Who hears of streams; of one event in this order. */
@@ -156,8 +161,20 @@ function connectSources(
   { idc, clock, logger, sources }: ControlPlaneOptions,
   { reconcileMs }: ControlPlaneSeams,
   own: () => readonly Finding[],
-): SourceFeed {
+): { readonly feed: SourceFeed; readonly agreement: AgreementWatch } {
   const { metrics, gate, pipeline, deletions } = parts;
+  const count = () => {
+    const all = [...own(), ...feed.conflicts(), ...feed.problems(), ...agreement.known()];
+    for (const severity of ['error', 'warning'])
+      metrics.problems.set({ severity }, all.filter((one) => one.severity === severity).length);
+    metrics.findings.reset();
+    for (const { code, severity } of all) metrics.findings.inc({ code, severity });
+  };
+  const agreement = watchAgreement({
+    ...{ clock, onFindings: count },
+    looked: () => feed.looked(),
+    isDue: () => gate.readiness.ready,
+  });
   const feed: SourceFeed = createSourceFeed({
     ...{ sources, pipeline, deletions, metrics, clock, logger, reconcileMs },
     isDue: () => gate.readiness.ready,
@@ -169,23 +186,12 @@ function connectSources(
       // At once, and while the rest is still read: compiling takes longer than anything else at a start.
       if (view.idcs.has(idc) || gate.readiness.ready) pipeline.wantFilters(batch[0]?.at ?? clock.now());
       gate.filters(pipeline.hasFilters());
+      agreement.touched();
     },
     onProblems() {
-      const all = problemsOf(parts, feed, own);
-      for (const severity of ['error', 'warning'])
-        metrics.problems.set({ severity }, all.filter((one) => one.severity === severity).length);
-      metrics.findings.reset();
-      for (const { code, severity } of all) metrics.findings.inc({ code, severity });
+      agreement.touched();
+      count();
     },
   });
-  return feed;
-}
-
-function problemsOf(
-  { pipeline }: Parts,
-  feed: SourceFeed,
-  own: () => readonly Finding[],
-): readonly Finding[] {
-  const objects = [...feed.conflicts(), ...pipeline.problems(feed.doubtfulKinds()).objects];
-  return [...own(), ...feed.problems(), ...objects];
+  return { feed, agreement };
 }

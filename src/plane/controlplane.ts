@@ -16,12 +16,13 @@ export async function startControlPlane(
   const { clock, sources } = options;
   const parts = makeParts(options, seams);
   const { metrics, xds, gate, pipeline, deletions, failback } = parts;
-  const { status, problems, feed, watch } = connectParts(parts, options, seams);
+  const connected = connectParts(parts, options, seams);
+  const { status, problems, feed } = connected;
   const stop = new AbortController();
 
   async function close(): Promise<void> {
     stop.abort(new MeshError('unavailable', 'the control plane is closing'));
-    for (const one of [parts.ledger, gate.readiness, parts.startOrder, watch, deletions, failback])
+    for (const one of [parts.ledger, gate.readiness, parts.startOrder, connected, deletions, failback])
       one.close();
     parts.memory?.close();
     await Promise.all([xds.close(), pipeline.close()]);

@@ -5,13 +5,12 @@ import type { Pushed } from '../delivery/deletion/deletions.ts';
 import type { Ledger, OpenPush } from '../delivery/ledger.ts';
 import type { AllWatched } from '../delivery/reach/reach.ts';
 import { sameContent } from '../index/equal.ts';
-import { isFollowUp } from '../index/problems.ts';
 import { createIndex } from '../index/store.ts';
 import type { MeshIndex, MeshView } from '../index/view.ts';
 import type { Evacuation, EvacuationStatus } from '../model/evacuation.ts';
 import type { Finding } from '../model/finding.ts';
 import type { NodeScope } from '../model/node.ts';
-import { type Change, type Kind, refOf } from '../model/object.ts';
+import { type Change, refOf } from '../model/object.ts';
 import { allReached, type Reach } from '../model/reach.ts';
 import type { LoopPrevention } from '../model/trail.ts';
 import { evacuationsAt, evacuationsChangeAt } from '../plan/evacuation/evacuation.ts';
@@ -108,11 +107,8 @@ export interface Pipeline {
   };
   /** What it has of the registry's objects, to be compared with what the sources hold. */
   readonly index: Pick<MeshIndex, 'holds' | 'refs' | 'disagreementsOf'>;
-  /** What is wrong between `objects`, and what of the path's `own` could not be pushed. */
-  problems(doubtful?: ReadonlySet<Kind>): {
-    readonly objects: readonly Finding[];
-    readonly own: readonly Finding[];
-  };
+  /** What could not be pushed, or is not pushed as it was asked for. */
+  problems(): readonly Finding[];
   close(): Promise<void>;
 }
 
@@ -345,10 +341,11 @@ export function createPipeline(options: PipelineOptions): Pipeline {
         }),
     },
     index,
-    problems: (doubtful = new Set()) => ({
-      objects: index.problems().filter((problem) => !isFollowUp(problem, doubtful)),
-      own: [...(filterProblem ? [filterProblem] : []), ...refused.values(), ...leftOut.map(describeLeftOut)],
-    }),
+    problems: () => [
+      ...(filterProblem ? [filterProblem] : []),
+      ...refused.values(),
+      ...leftOut.map(describeLeftOut),
+    ],
     close() {
       nextLook?.cancel();
       nextSlice?.cancel();

@@ -1,14 +1,15 @@
+import type { Looked } from '../agreement/agreement.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Deletions } from '../delivery/deletion/deletions.ts';
 import { createProblemLog } from '../delivery/problems/problem-log.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Finding } from '../model/finding.ts';
-import type { Change, Kind } from '../model/object.ts';
+import { type Change, type Kind, type MeshObject, refKey, refOf } from '../model/object.ts';
 import { createReconciler, keysOf, reconcileMs, reconcileOften } from '../registry/merge/audit.ts';
 import { createPrecedence } from '../registry/merge/precedence.ts';
 import { peerProblems } from '../registry/registrations/peer-words.ts';
-import type { Source } from '../registry/source.ts';
+import type { Doubt, Source } from '../registry/source.ts';
 import type { Pipeline } from './pipeline.ts';
 
 /** What a feed needs. */
@@ -39,10 +40,12 @@ export interface SourceFeed {
   start(signal: AbortSignal): Promise<void>;
   /** What is wrong with their objects, each for itself. */
   problems(): readonly Finding[];
-  /** What is wrong among objects of several sources. */
+  /** Objects that have no effect, as another source has one of that name. */
   conflicts(): readonly Finding[];
   /** Kinds of which an object may be missing for a fault that a source tells. */
   doubtfulKinds(): ReadonlySet<Kind>;
+  /** What is in force of all sources, and what their faults leave open. */
+  looked(): Looked;
 }
 
 /**
@@ -53,7 +56,7 @@ export interface SourceFeed {
 export function createSourceFeed(options: SourceFeedOptions): SourceFeed {
   const { sources, pipeline, deletions, metrics, clock, logger } = options;
   const problemsBySource = new Map<string, readonly Finding[]>();
-  const doubtfulBySource = new Map<string, ReadonlySet<Kind> | undefined>();
+  const doubts = new Map<string, Doubt | undefined>();
   const logProblems = createProblemLog(logger);
   const precedence = createPrecedence(sources.map((source) => source.name));
   const { index } = pipeline;
@@ -88,16 +91,26 @@ export function createSourceFeed(options: SourceFeedOptions): SourceFeed {
     source.repair(batch);
   }
 
+  function doubtfulKinds(): ReadonlySet<Kind> {
+    return new Set([...doubts.values()].flatMap((doubt) => [...(doubt?.doubtful ?? [])]));
+  }
+
+  function* objectsInForce(): Iterable<MeshObject> {
+    for (const [rank, source] of sources.entries())
+      for (const object of source.objects())
+        if (sources.length === 1 || precedence.rankOf(refKey(refOf(object))) === rank) yield object;
+  }
+
   return {
     async start(signal) {
       const starts = sources.map((source) =>
         source.start(
           {
             changes: (batch) => apply(source, batch),
-            problems(list, doubtful) {
+            problems(list, doubt) {
               problemsBySource.set(source.name, list);
               logProblems(source.name, list);
-              doubtfulBySource.set(source.name, doubtful);
+              doubts.set(source.name, doubt);
               options.onProblems();
             },
           },
@@ -115,6 +128,12 @@ export function createSourceFeed(options: SourceFeedOptions): SourceFeed {
       ...[...problemsBySource.values()].flat(),
     ],
     conflicts: () => precedence.problems(),
-    doubtfulKinds: () => new Set([...doubtfulBySource.values()].flatMap((kinds) => [...(kinds ?? [])])),
+    doubtfulKinds,
+    looked: () => ({
+      objects: objectsInForce(),
+      drafts: new Map([...doubts.values()].flatMap((doubt) => [...(doubt?.drafts ?? [])])),
+      doubtful: doubtfulKinds(),
+      wallMs: clock.wall(),
+    }),
   };
 }

@@ -1,3 +1,4 @@
+import type { Disagreement } from '../agreement/instance.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Deletions } from '../delivery/deletion/deletions.ts';
@@ -5,7 +6,6 @@ import type { GuardLimits } from '../delivery/deletion/guard.ts';
 import type { FailbackKeeper } from '../failback/keeper.ts';
 import type { FailbackStore } from '../failback/store.ts';
 import type { Metrics } from '../metrics/metrics.ts';
-import type { Disagreement } from '../model/agreement.ts';
 import type { Finding } from '../model/finding.ts';
 import type { Ref } from '../model/object.ts';
 import type { LoopPrevention } from '../model/trail.ts';

@@ -1,15 +1,19 @@
+import type { Looked } from '../agreement/agreement.ts';
 import type { Finding } from '../model/finding.ts';
-import type { Change, Kind, MeshObject, Ref } from '../model/object.ts';
+import type { Change, MeshObject, Ref } from '../model/object.ts';
+
+/** What the faults of a source's objects leave open. */
+export type Doubt = Required<Pick<Looked, 'doubtful' | 'drafts'>>;
 
 /** Where a source puts what it reads. Called in order, never concurrently. */
 export interface Sink {
   /** Changes that were read together; applied together. */
   changes(batch: readonly Change[]): void;
   /**
-   * All current findings of this source, replacing what it reported before. `doubtful`: kinds of which an
-   * object may be missing for one of them.
+   * All current findings of this source, replacing what it reported before, and what they leave open for
+   * those who compare its objects with others.
    */
-  problems(list: readonly Finding[], doubtful?: ReadonlySet<Kind>): void;
+  problems(list: readonly Finding[], doubt?: Doubt): void;
 }
 
 /**

@@ -305,7 +305,7 @@ const processes: readonly Held[] = [
   [
     'time after which to hedge',
     '400 ms',
-    'src/registry/lint/traffic/lint-traffic.ts',
+    'src/agreement/traffic/lint-traffic.ts',
     'hedgedPerTryTimeoutMs = 400;',
   ],
   [

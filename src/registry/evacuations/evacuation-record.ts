@@ -1,6 +1,6 @@
 import { MeshError } from '../../base/error.ts';
 import type { Evacuation } from '../../model/evacuation.ts';
-import { renderPath } from '../parse/fault.ts';
+import { renderPath } from '../../model/values/field-path.ts';
 import { parseObject } from '../parse/object.ts';
 import { ownApiVersion } from '../parse/own/schema.ts';
 

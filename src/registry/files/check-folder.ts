@@ -1,14 +1,13 @@
 import { join } from 'node:path';
+import { checkAgreement } from '../../agreement/agreement.ts';
+import type { Lint } from '../../agreement/lint.ts';
 import { systemClock } from '../../base/clock.ts';
 import type { Finding } from '../../model/finding.ts';
-import { type Kind, type MeshObject, refOf } from '../../model/object.ts';
-import type { Lint } from '../lint/lint-finding.ts';
-import { lintMesh } from '../lint/lint-mesh.ts';
-import { findingOf, type PathPart } from '../parse/fault.ts';
-import type { Draft } from '../parse/object.ts';
+import { type MeshObject, refOf } from '../../model/object.ts';
+import { findingOf } from '../parse/fault.ts';
 import { type Entry, findingAt } from './documents.ts';
 import { createFolder, type Folder } from './folder.ts';
-import { doubtfulKinds, report, unreadableFolder } from './folder-report.ts';
+import { doubtfulKinds, draftsOf, report, unreadableFolder } from './folder-report.ts';
 
 /** What a folder holds, looked at once. */
 export interface FolderCheck {
@@ -45,11 +44,8 @@ export async function checkFolder(path: string, wallMs = systemClock.wall()): Pr
   };
   const problems: Finding[] = report(input);
   const objects = [...folder.catalog.objects()];
-  const doubtful = doubtfulKinds(input);
-  const lints = [
-    ...lintMesh(objects, wallMs),
-    ...lintDrafts(objects, draftsOf(folder, objects), wallMs),
-  ].filter(({ lacks = [] }) => !lacks.some((kind) => doubtful.has(kind)));
+  const drafts = draftsOf(folder.files.values(), objects);
+  const lints = checkAgreement({ objects, drafts, doubtful: doubtfulKinds(input), wallMs });
   problems.push(...lintProblems(path, folder, lints));
   if (folder.scan.files.size === 0) {
     const message = 'the folder holds no .yaml, .yml or .json file: is it the right one?';
@@ -76,44 +72,6 @@ function sorted(problems: readonly Finding[], folder: string): readonly Finding[
       a.file === b.file ? before(a.line, b.line) || before(a.column, b.column) : a.file < b.file ? -1 : 1,
     )
     .map(({ problem }) => problem);
-}
-
-type Drafts = ReadonlyMap<MeshObject, Draft['faulty']>;
-
-/** Objects that are not in force for a fault of their own, and the fields that have one. */
-function draftsOf(folder: Folder, objects: readonly MeshObject[]): Drafts {
-  const inForce = new Set(objects);
-  const drafts = new Map<MeshObject, Draft['faulty']>();
-  for (const { entries } of folder.files.values()) {
-    for (const { object, draft } of entries) {
-      if (draft !== undefined) drafts.set(draft.object, draft.faulty);
-      else if (object !== undefined && !inForce.has(object)) drafts.set(object, []);
-    }
-  }
-  return drafts;
-}
-
-/**
- * Fields whose lints rest on nothing else of their object, so that a fault elsewhere in it says nothing of
- * them.
- */
-const alone: Readonly<Partial<Record<Kind, readonly PathPart[]>>> = {
-  DrGroup: ['hosts'],
-  DestinationRule: ['host'],
-  WorkloadEntry: ['labels', 'locality'],
-};
-
-/** What is found in objects that have a fault: one must not hide the other. */
-function lintDrafts(objects: readonly MeshObject[], drafts: Drafts, wallMs: number): Lint[] {
-  if (drafts.size === 0) return [];
-  return lintMesh([...objects, ...drafts.keys()], wallMs).filter(({ object, path: [, field = ''] }) => {
-    const faulty = drafts.get(object);
-    return (
-      faulty !== undefined &&
-      alone[object.kind]?.includes(field) === true &&
-      !faulty.some((path) => path[1] === field || path[0] === 'metadata')
-    );
-  });
 }
 
 /** Most lints that are looked up to the column: each takes a slow reading of its document. */

@@ -1,11 +1,13 @@
+import type { NamedIdc } from '../../agreement/admission.ts';
 import { breathe } from '../../base/breathe.ts';
 import type { Finding } from '../../model/finding.ts';
 import type { MeshObject, Ref } from '../../model/object.ts';
 import { refKey } from '../../model/object.ts';
-import { type Fault, findingOf, type PathPart, renderPath } from '../parse/fault.ts';
+import { type PathPart, renderPath } from '../../model/values/field-path.ts';
+import { type Fault, findingOf } from '../parse/fault.ts';
 import { isMap } from '../parse/fields.ts';
 import { placeholderIn } from '../parse/foreign.ts';
-import { type Draft, type NamedIdc, parseObject } from '../parse/object.ts';
+import { type Draft, parseObject } from '../parse/object.ts';
 import { firstContentLine, loadDocument, locate, type Position, splitDocuments, YamlFault } from './yaml.ts';
 
 /** One object in a file. The same one, by identity, as long as its document's text does not change. */

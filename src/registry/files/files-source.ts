@@ -8,7 +8,7 @@ import { createLossGuard, type LossRule, type LossVerdict, lossRule } from '../l
 import { type DeletionGuard, noFacets, type Sink, type Source, type SourceFacets } from '../source.ts';
 import type { DoubtRule } from './file-reader.ts';
 import { createFolder } from './folder.ts';
-import { doubtfulKinds, report, unreadableFolder } from './folder-report.ts';
+import { doubtfulKinds, draftsOf, report, unreadableFolder } from './folder-report.ts';
 import type { Catalog } from './objects-in-force.ts';
 import { createWatchers } from './watchers.ts';
 
@@ -173,7 +173,8 @@ export function createFilesSource(options: FilesOptions, seam: Partial<FilesTimi
     const problems = report(input);
     if (sameProblems(problems, reported)) return;
     reported = problems;
-    sink.problems(problems, doubtfulKinds(input));
+    const drafts = draftsOf(folder.files.values(), catalog.objects());
+    sink.problems(problems, { doubtful: doubtfulKinds(input), drafts });
   }
 
   function untilRescan(): number {

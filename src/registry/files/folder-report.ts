@@ -1,10 +1,13 @@
 import { join } from 'node:path';
+import type { Drafts } from '../../agreement/agreement.ts';
 import { MeshError } from '../../base/error.ts';
 import { wordsOf } from '../../base/system-error.ts';
 import type { Finding, Severity } from '../../model/finding.ts';
 import type { FindingCode } from '../../model/finding-codes.ts';
-import type { Kind } from '../../model/object.ts';
-import { findingOf, renderPath } from '../parse/fault.ts';
+import type { Kind, MeshObject } from '../../model/object.ts';
+import { renderPath } from '../../model/values/field-path.ts';
+import { findingOf } from '../parse/fault.ts';
+import type { Draft } from '../parse/object.ts';
 import { kindNames } from '../parse/object.ts';
 import { type Content, type Entry, findingAt } from './documents.ts';
 import type { FileState } from './file-reader.ts';
@@ -101,6 +104,19 @@ export function doubtfulKinds({ unreadable, files, troubled, faults }: DoubtInpu
   const faulty = states.flatMap(({ content }) => content?.entries.filter(({ object }) => !object) ?? []);
   const rejected = faults.filter(({ fault }) => fault.severity === 'error').map(({ entry }) => entry);
   return new Set([...faulty, ...rejected].map(({ ref }) => ref.kind));
+}
+
+/** Objects that are not in force for a fault of their own, and the fields that have one. */
+export function draftsOf(files: Iterable<FileState>, objects: Iterable<MeshObject>): Drafts {
+  const inForce = new Set(objects);
+  const drafts = new Map<MeshObject, Draft['faulty']>();
+  for (const { entries } of files) {
+    for (const { object, draft } of entries) {
+      if (draft !== undefined) drafts.set(draft.object, draft.faulty);
+      else if (object !== undefined && !inForce.has(object)) drafts.set(object, []);
+    }
+  }
+  return drafts;
 }
 
 type DoubtInput = Pick<ReportInput, 'unreadable' | 'files' | 'troubled' | 'faults'>;

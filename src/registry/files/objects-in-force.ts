@@ -1,11 +1,17 @@
 import { isDeepStrictEqual } from 'node:util';
-import { didYouMean } from '../../base/suggest.ts';
+import {
+  type NamedIdc,
+  namedIdcs,
+  nameObjections,
+  namesOf,
+  resolveNames,
+  type Taken,
+  unknownIdcs,
+} from '../../agreement/admission.ts';
 import type { MeshObject, Ref } from '../../model/object.ts';
 import type { Fault } from '../parse/fault.ts';
-import type { NamedIdc } from '../parse/object.ts';
 import { type Claim, createClaims } from './claims.ts';
 import type { Entry } from './documents.ts';
-import { nameFaults, namesOf, resolveNames, type Taken } from './host-ownership.ts';
 
 /** A fault of an object that shows only beside other objects. */
 export interface CrossFault {
@@ -91,7 +97,7 @@ export function createCatalog(): Catalog {
     for (const { entry } of batch) {
       rejected.delete(entry.key);
       if (entry.object === undefined) continue;
-      const faults = unknownIdcs(namedIdcs(entry.object), idcs);
+      const faults = idcFaults(namedIdcs(entry.object), idcs);
       if (faults.length > 0) rejected.set(entry.key, { idcs: faults });
       else candidates.set(entry.key, entry.object);
     }
@@ -144,14 +150,14 @@ export function createCatalog(): Catalog {
         const object = claim?.entry.object;
         if (claim === undefined || object === undefined) continue;
         const taken = 'taken' in reason ? [...reason.taken].filter(([, owner]) => !leaving?.has(owner)) : [];
-        const faults = 'taken' in reason ? nameFaults(object, new Map(taken), describe) : reason.idcs;
+        const faults = 'taken' in reason ? hostFaults(object, new Map(taken)) : reason.idcs;
         for (const fault of faults) list.push({ claim, fault });
       }
       // One run names all faults: one that an object has must not hide that it names an IDC which nobody has.
       for (const key of claims.namingIdcs()) {
         const claim = claims.winner(key);
         if (claim?.entry.idcs === undefined) continue;
-        for (const fault of unknownIdcs(claim.entry.idcs, idcs)) list.push({ claim, fault });
+        for (const fault of idcFaults(claim.entry.idcs, idcs)) list.push({ claim, fault });
       }
       for (const [first, ...others] of claims.duplicates()) {
         if (first !== undefined) for (const claim of others) list.push({ claim, fault: duplicate(first) });
@@ -164,6 +170,13 @@ export function createCatalog(): Catalog {
       for (const { object } of standing.values()) yield object;
     },
   };
+
+  function hostFaults(object: MeshObject, taken: Taken): Fault[] {
+    return nameObjections(object, taken, describe).map((one) => ({
+      ...{ code: 'DrGroupConflict', severity: 'error' },
+      ...one,
+    }));
+  }
 
   function describe(key: string): string {
     const object = standing.get(key)?.object ?? claims.winner(key)?.entry.object;
@@ -185,18 +198,11 @@ function isIdcKey(key: string): boolean {
   return key.startsWith('Idc/');
 }
 
-function unknownIdcs(named: readonly NamedIdc[], idcs: ReadonlySet<string>): Fault[] {
-  return named.flatMap(({ name, path }): Fault[] => {
-    if (idcs.has(name)) return [];
-    const message = `no Idc is named '${name}': correct the name, or add the Idc.${didYouMean(name, idcs)}`;
-    return [{ code: 'UnknownIdc', severity: 'error', path, message, lacks: 'Idc' }];
-  });
-}
-
-function namedIdcs(object: MeshObject): readonly NamedIdc[] {
-  if (object.kind === 'Evacuation') return [{ name: object.spec.idc, path: ['spec', 'idc'] }];
-  if (object.kind !== 'DrGroup') return [];
-  return object.spec.idcs.map(({ name }, index) => ({ name, path: ['spec', 'idcs', index, 'name'] }));
+function idcFaults(named: readonly NamedIdc[], idcs: ReadonlySet<string>): Fault[] {
+  return unknownIdcs(named, idcs).map((one) => ({
+    ...{ code: 'UnknownIdc', severity: 'error', lacks: 'Idc' },
+    ...one,
+  }));
 }
 
 function duplicate(first: Claim): Fault {

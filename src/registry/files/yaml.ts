@@ -1,6 +1,6 @@
 import yaml from 'js-yaml';
 import { type Document, isMap, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
-import type { PathPart } from '../parse/fault.ts';
+import type { PathPart } from '../../model/values/field-path.ts';
 import { excessOfText, excessOfValue, yamlLimits } from './yaml-limits.ts';
 
 /** One YAML document of a file, as text. */

@@ -3,9 +3,10 @@ import type { Clock, Timer } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
 import { type Logger, silentLogger } from '../../base/log.ts';
 import type { Finding } from '../../model/finding.ts';
-import { type Change, type Kind, type MeshObject, type Ref, refKey, refOf } from '../../model/object.ts';
+import { type Change, type MeshObject, type Ref, refKey, refOf } from '../../model/object.ts';
 import {
   type DeletionGuard,
+  type Doubt,
   type LastGoodStatus,
   noFacets,
   type Sink,
@@ -78,7 +79,7 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
   let snapshot: Snapshot | undefined;
   let refusal: Finding | undefined;
   let innerProblems: readonly Finding[] = [];
-  let innerDoubtful: ReadonlySet<Kind> | undefined;
+  let innerDoubt: Doubt | undefined;
   let unreachable: string | undefined;
   let live = false;
   let dirty = false;
@@ -107,7 +108,7 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
       why === undefined
         ? []
         : [{ code: 'SourceNotCurrent', severity: 'error', where: `source ${name}`, path: '', message: why }];
-    outer?.problems([...own, ...(refusal ? [refusal] : []), ...innerProblems], innerDoubtful);
+    outer?.problems([...own, ...(refusal ? [refusal] : []), ...innerProblems], innerDoubt);
   }
 
   function reason(): string | undefined {
@@ -166,9 +167,9 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
       if (!live) starting.push(...batch);
       else emit(holding.take(batch));
     },
-    problems(list, doubtful) {
+    problems(list, doubt) {
       innerProblems = list;
-      innerDoubtful = doubtful;
+      innerDoubt = doubt;
       if (live) tell();
     },
   };

@@ -1,9 +1,7 @@
 import type { Finding } from '../../model/finding.ts';
 import type { FindingCode } from '../../model/finding-codes.ts';
 import type { Kind, Ref } from '../../model/object.ts';
-
-/** One step into an object: a field's name or a list's index. */
-export type PathPart = string | number;
+import { type PathPart, renderPath } from '../../model/values/field-path.ts';
 
 /**
  * A parser's fault or warning about one field, before it is known where in a file the field stands.
@@ -35,17 +33,6 @@ export function findingOf(fault: Fault, where: string, ref?: Ref): Finding {
 /** True when at least one of the faults rejects the object. */
 export function hasErrors(faults: readonly Fault[]): boolean {
   return faults.some((fault) => fault.severity === 'error');
-}
-
-/** A path as people write it: `spec.ports[0].protocol`, `metadata.annotations["isthmus.dev/timeout"]`. */
-export function renderPath(path: readonly PathPart[]): string {
-  let text = '';
-  for (const part of path) {
-    if (typeof part === 'number') text += `[${part}]`;
-    else if (!/^[A-Za-z0-9_-]+$/.test(part)) text += `[${JSON.stringify(part)}]`;
-    else text += text === '' ? part : `.${part}`;
-  }
-  return text;
 }
 
 /** A value as a message shows it: short, on one line. */

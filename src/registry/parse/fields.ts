@@ -2,7 +2,8 @@ import { didYouMean } from '../../base/suggest.ts';
 import type { FindingCode } from '../../model/finding-codes.ts';
 import type { Labels } from '../../model/meta.ts';
 import { parseDurationMs } from '../../model/values/duration.ts';
-import { type Fault, type PathPart, show } from './fault.ts';
+import type { PathPart } from '../../model/values/field-path.ts';
+import { type Fault, show } from './fault.ts';
 
 /**
  * The fields of one message: name → '' where it is supported, else what happens to it, in words, because

@@ -1,8 +1,10 @@
+import type { NamedIdc } from '../../agreement/admission.ts';
 import { didYouMean } from '../../base/suggest.ts';
 import { idcNamePattern } from '../../model/idc.ts';
 import type { Meta } from '../../model/meta.ts';
 import type { Kind, MeshObject, Ref } from '../../model/object.ts';
-import { type Fault, hasErrors, type PathPart, show } from './fault.ts';
+import type { PathPart } from '../../model/values/field-path.ts';
+import { type Fault, hasErrors, show } from './fault.ts';
 import { Fields, isMap, type RawMap } from './fields.ts';
 import { foreignKind } from './foreign.ts';
 import { parseDestinationRule } from './istio/destination-rule.ts';
@@ -35,12 +37,6 @@ export interface Parsed {
 export interface Draft {
   readonly object: MeshObject;
   readonly faulty: readonly (readonly PathPart[])[];
-}
-
-/** An IDC's name in an object, and where it stands. */
-export interface NamedIdc {
-  readonly name: string;
-  readonly path: readonly PathPart[];
 }
 
 interface KindRow {

@@ -1,5 +1,6 @@
 import type { Finding } from '../../model/finding.ts';
-import { hasErrors, renderPath } from '../parse/fault.ts';
+import { renderPath } from '../../model/values/field-path.ts';
+import { hasErrors } from '../parse/fault.ts';
 import type { Row } from './lease-worker.ts';
 import {
   originOf,

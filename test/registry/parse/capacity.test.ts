@@ -1,7 +1,7 @@
 import t from 'tap';
+import { checkAgreement } from '../../../src/agreement/agreement.ts';
 import { trafficFromAnnotations } from '../../../src/model/annotations/annotations.ts';
-import { lintMesh } from '../../../src/registry/lint/lint-mesh.ts';
-import { renderPath } from '../../../src/registry/parse/fault.ts';
+import { renderPath } from '../../../src/model/values/field-path.ts';
 import { parseObject } from '../../../src/registry/parse/object.ts';
 import { drGroup, idc, type RawObject, service } from '../objects.ts';
 
@@ -102,14 +102,14 @@ t.test('annotations of a ServiceEntry', async (t) => {
 
 t.test('what validate tells', async (t) => {
   const told = (...raws: readonly RawObject[]) =>
-    lintMesh(
-      raws.map((raw) => {
+    checkAgreement({
+      objects: raws.map((raw) => {
         const { object } = read(raw);
         if (object === undefined) throw new Error(JSON.stringify(read(raw).told));
         return object;
       }),
-      0,
-    ).map(({ object, path, message }) => `${object.kind} ${renderPath(path)}: ${message}`);
+      wallMs: 0,
+    }).map(({ object, path, message }) => `${object.kind} ${renderPath(path)}: ${message}`);
   const [a, b] = [idc('sh-a'), idc('sh-b')];
   const entry = service('s', 'a.example', {
     workloadSelector: undefined,

@@ -4,7 +4,7 @@ import { loadAll } from 'js-yaml';
 import t from 'tap';
 import { parseNodeScope } from '../../../src/model/node.ts';
 import type { MeshObject } from '../../../src/model/object.ts';
-import { renderPath } from '../../../src/registry/parse/fault.ts';
+import { renderPath } from '../../../src/model/values/field-path.ts';
 import { parseObject } from '../../../src/registry/parse/object.ts';
 import { drGroup, service, workload } from '../objects.ts';
 

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { renderPath } from '../../../src/registry/parse/fault.ts';
+import { renderPath } from '../../../src/model/values/field-path.ts';
 import { parseObject } from '../../../src/registry/parse/object.ts';
 import { drGroup, idc, type RawObject } from '../objects.ts';
 

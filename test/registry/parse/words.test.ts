@@ -1,6 +1,6 @@
 import t from 'tap';
 import { z } from 'zod';
-import { renderPath } from '../../../src/registry/parse/fault.ts';
+import { renderPath } from '../../../src/model/values/field-path.ts';
 import { parseObject } from '../../../src/registry/parse/object.ts';
 import { documentSchemas } from '../../../src/registry/parse/own/schema.ts';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { systemClock } from '../../../src/base/clock.ts';
 import { MeshError } from '../../../src/base/error.ts';
-import { renderPath } from '../../../src/registry/parse/fault.ts';
+import { renderPath } from '../../../src/model/values/field-path.ts';
 import { parseRegistration, type RegistrationKey } from '../../../src/registry/registrations/registration.ts';
 import type { ClientOp } from '../../../src/registry/registrations/registrations-source.ts';
 import {

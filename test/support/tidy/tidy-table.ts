@@ -18,12 +18,14 @@ export interface Allowance {
 export const allowances: Readonly<Record<string, Allowance>> = {
   base: { folders: [], node: true },
   model: { folders: ['base'], node: false },
+  // Whether objects agree with each other: sources, the control plane and `validate` ask it.
+  agreement: { folders: ['base', 'model'], node: false },
   registry: {
-    folders: ['base', 'model'],
+    folders: ['base', 'model', 'agreement'],
     packages: { zod: 'all', yaml: 'all', 'js-yaml': 'all' },
     node: true,
   },
-  index: { folders: ['model'], node: false },
+  index: { folders: ['model', 'agreement'], node: false },
   plan: { folders: ['base', 'model', 'index'], node: false },
   translate: {
     folders: ['base', 'model', 'index', 'plan'],
@@ -57,7 +59,7 @@ export const allowances: Readonly<Record<string, Allowance>> = {
   // The control plane: the only room that sees all of them.
   plane: {
     folders: [
-      ...['base', 'model', 'registry', 'index', 'plan', 'translate', 'xds', 'trail', 'delivery'],
+      ...['base', 'model', 'agreement', 'registry', 'index', 'plan', 'translate', 'xds', 'trail', 'delivery'],
       ...['metrics', 'rollout', 'failback'],
     ],
     node: false,
@@ -108,7 +110,7 @@ export const allowances: Readonly<Record<string, Allowance>> = {
   drill: {
     // Scenario files are read, and their objects checked, as the registry's are; light ADS clients speak the
     // protocol with the xDS library's own codec.
-    folders: ['base', 'model', 'registry', 'translate', 'xds'],
+    folders: ['base', 'model', 'agreement', 'registry', 'translate', 'xds'],
     packages: {
       yaml: 'all',
       zod: 'all',

@@ -1,4 +1,4 @@
-import type { PathPart } from '../../../registry/parse/fault.ts';
+import type { PathPart } from '../../../model/values/field-path.ts';
 import type { Topology } from '../../world/topology.ts';
 import type { ScenarioSpec } from './document.ts';
 import { msOf, shareOf } from './fields.ts';

@@ -1,4 +1,5 @@
-import type { Fault, PathPart } from '../../../registry/parse/fault.ts';
+import type { PathPart } from '../../../model/values/field-path.ts';
+import type { Fault } from '../../../registry/parse/fault.ts';
 import { parseStrict } from '../../../registry/parse/own/parse-strict.ts';
 import { planTopology, type Topology, type WorldPlan } from '../../world/topology.ts';
 import type { Action } from '../actions/action.ts';

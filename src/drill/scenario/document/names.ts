@@ -1,5 +1,5 @@
 import { didYouMean } from '../../../base/suggest.ts';
-import type { PathPart } from '../../../registry/parse/fault.ts';
+import type { PathPart } from '../../../model/values/field-path.ts';
 
 /** Tells a fault of a scenario; the path is from its `spec`. */
 export type Add = (message: string, ...path: PathPart[]) => void;

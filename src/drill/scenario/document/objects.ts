@@ -1,8 +1,9 @@
+import { checkAgreement } from '../../../agreement/agreement.ts';
 import { type MeshObject, refKey } from '../../../model/object.ts';
+import type { PathPart } from '../../../model/values/field-path.ts';
 import type { Entry } from '../../../registry/files/documents.ts';
 import { createCatalog } from '../../../registry/files/objects-in-force.ts';
-import { lintMesh } from '../../../registry/lint/lint-mesh.ts';
-import type { Fault, PathPart } from '../../../registry/parse/fault.ts';
+import type { Fault } from '../../../registry/parse/fault.ts';
 import { parseObject } from '../../../registry/parse/object.ts';
 import { type RegistryObject, registryObjects } from '../../world/registry-objects.ts';
 import { planTopology, type WorldPlan } from '../../world/topology.ts';
@@ -52,10 +53,8 @@ export function objectFaults(world: World, wallMs: number): Fault[] {
     const source = sources.get(file);
     if (source) tell(source, fault);
   }
-  for (const { code, object, path, message, severity } of lintMesh(
-    [...catalog.objects(), ...instances],
-    wallMs,
-  )) {
+  const looked = { objects: [...catalog.objects(), ...instances], wallMs };
+  for (const { code, object, path, message, severity } of checkAgreement(looked)) {
     const source = sources.get(object.meta.origin);
     // Limits that nobody can lift are no fault of a scenario.
     if (source && severity !== 'note') tell(source, { code, severity: 'warning', path, message });

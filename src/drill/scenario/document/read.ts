@@ -1,9 +1,10 @@
 import { readBounded } from '../../../base/bounded-file.ts';
 import { MeshError } from '../../../base/error.ts';
 import { wordsOfFailure } from '../../../base/system-error.ts';
+import { renderPath } from '../../../model/values/field-path.ts';
 import { loadDocument, locate, splitDocuments, YamlFault } from '../../../registry/files/yaml.ts';
 import { yamlLimits } from '../../../registry/files/yaml-limits.ts';
-import { type Fault, hasErrors, renderPath } from '../../../registry/parse/fault.ts';
+import { type Fault, hasErrors } from '../../../registry/parse/fault.ts';
 import { parseStrict } from '../../../registry/parse/own/parse-strict.ts';
 import { machineClock } from '../../time.ts';
 import { checkScenario, inControl } from './check.ts';

@@ -7,7 +7,8 @@ import {
   statusPattern,
 } from '../../../model/health.ts';
 import { parseDurationMs } from '../../../model/values/duration.ts';
-import { type PathPart, show } from '../fault.ts';
+import type { PathPart } from '../../../model/values/field-path.ts';
+import { show } from '../fault.ts';
 import { type Fields, isMap, type RawMap } from '../fields.ts';
 import type { health } from './schema-health.ts';
 

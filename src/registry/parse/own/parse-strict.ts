@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { closest, didYouMean } from '../../../base/suggest.ts';
 import type { FindingCode } from '../../../model/finding-codes.ts';
-import { type Fault, type PathPart, show } from '../fault.ts';
+import type { PathPart } from '../../../model/values/field-path.ts';
+import { type Fault, show } from '../fault.ts';
 import { isMap } from '../fields.ts';
 
 /**

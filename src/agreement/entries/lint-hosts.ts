@@ -1,0 +1,42 @@
+import { compareDeclarations, declarationFaults, mergePorts } from '../../model/declarations.ts';
+import type { ServiceEntry, ServicePort } from '../../model/service.ts';
+import type { Lint } from '../lint.ts';
+
+/** ServiceEntries that declare one host and contradict each other. */
+export function lintHosts(entries: readonly ServiceEntry[]): Lint[] {
+  return [...byHost(entries)].flatMap(([host, declared]) =>
+    declarationFaults(host, declared).map(
+      ({ entry, path, message }): Lint => ({ code: 'HostConflict', object: entry, path, message }),
+    ),
+  );
+}
+
+/**
+ * Tells which ports of which hosts are left out, as another ServiceEntry of the namespace has them otherwise.
+ */
+export function findRefused(entries: readonly ServiceEntry[]): (host: string, port: ServicePort) => boolean {
+  const refused = new Map<ServicePort, Set<string>>();
+  for (const [host, declared] of byHost(entries)) {
+    if (declared.length < 2) continue;
+    for (const namespace of new Set(declared.map(({ meta }) => meta.namespace))) {
+      const siblings = declared.filter(({ meta }) => meta.namespace === namespace);
+      for (const { port } of mergePorts(siblings).refused)
+        refused.set(port, (refused.get(port) ?? new Set()).add(host));
+    }
+  }
+  return (host, port) => refused.get(port)?.has(host) === true;
+}
+
+/** ServiceEntries of each host, in the order in which they count. */
+export function byHost(entries: readonly ServiceEntry[]): ReadonlyMap<string, readonly ServiceEntry[]> {
+  const found = new Map<string, ServiceEntry[]>();
+  for (const entry of entries) {
+    for (const host of entry.spec.hosts) {
+      const known = found.get(host);
+      if (known === undefined) found.set(host, [entry]);
+      else known.push(entry);
+    }
+  }
+  for (const declared of found.values()) declared.sort(compareDeclarations);
+  return found;
+}

@@ -1,0 +1,97 @@
+import { didYouMean } from '../base/suggest.ts';
+import type { FindingCode } from '../model/finding-codes.ts';
+import type { Labels } from '../model/meta.ts';
+import type { Kind } from '../model/object.ts';
+import type { ServiceEntry, WorkloadSpec } from '../model/service.ts';
+import { addressKind } from '../model/values/address.ts';
+
+/** What is wrong between an instance and what it is an instance of: allowed, and probably not meant. */
+export interface Disagreement {
+  readonly code: Extract<FindingCode, 'NotSelected' | 'UnknownPort' | 'NoLocality' | 'UnknownLocality'>;
+  /** The field of the instance, such as ['ports', 'http']. */
+  readonly path: readonly string[];
+  readonly message: string;
+}
+
+/** The kind of object whose absence each of them tells: it may be missing for a fault of its own. */
+export const lackOf: Readonly<Partial<Record<Disagreement['code'], Kind>>> = {
+  NotSelected: 'ServiceEntry',
+  UnknownPort: 'ServiceEntry',
+  UnknownLocality: 'Idc',
+};
+
+/** What an instance is held against. */
+export interface Surroundings {
+  /** The namespace, for words. */
+  readonly namespace: string;
+  /** The ServiceEntries that it is an instance of. */
+  readonly entries: readonly ServiceEntry[];
+  /** Names of all Idcs. */
+  readonly idcs: ReadonlySet<string>;
+  /** Selectors of the namespace, for a hint where none selects it. */
+  readonly selectors?: Iterable<Labels>;
+}
+
+/** How an instance disagrees with its surroundings. `labels`: its own and its metadata's. */
+export function disagreements(
+  { address, ports, locality = '', labels }: Pick<WorkloadSpec, 'address' | 'ports' | 'locality' | 'labels'>,
+  { namespace, entries, idcs, selectors = [] }: Surroundings,
+): Disagreement[] {
+  if (entries.length === 0) {
+    const message = `no ServiceEntry in namespace ${namespace} selects it, so it gets no requests: correct the labels.${hintFor(labels, selectors)}`;
+    return [{ code: 'NotSelected', path: ['labels'], message }];
+  }
+  // A name may stand for other addresses in each IDC.
+  const isLocated = entries.some(isInside) && !(locality === '' && addressKind(address) === 'dns');
+  return [...unknownPorts(ports, entries), ...(isLocated ? localityOf(locality, idcs) : [])];
+}
+
+/** Whether instances of a ServiceEntry stand in an IDC: external hosts are reached wherever they are. */
+export function isInside({ spec }: ServiceEntry): boolean {
+  return spec.location === 'MESH_INTERNAL' || !spec.resolution.startsWith('DNS');
+}
+
+function unknownPorts(ports: WorkloadSpec['ports'], entries: readonly ServiceEntry[]): Disagreement[] {
+  const known = new Set(entries.flatMap(({ spec }) => spec.ports.map(({ name }) => name)));
+  const [entry] = entries;
+  return Object.keys(ports).flatMap((name): Disagreement[] => {
+    if (known.has(name) || entry === undefined) return [];
+    const unused = entry.spec.ports.find((port) => !Object.hasOwn(ports, port.name));
+    const instead =
+      unused === undefined
+        ? ''
+        : ` Requests for ${unused.name} go to its port ${unused.targetPort ?? unused.number}.`;
+    const message = `no port of ServiceEntry ${entry.meta.namespace}/${entry.meta.name} is called ${name}: it has ${[...known].join(', ')}.${instead}${didYouMean(name, known)}`;
+    return [{ code: 'UnknownPort', path: ['ports', name], message }];
+  });
+}
+
+function localityOf(locality: string, idcs: ReadonlySet<string>): Disagreement[] {
+  const [idc = ''] = locality.split('/', 1);
+  if (idc === '' && idcs.size > 1) {
+    const message = `is not given, and there are ${idcs.size} Idcs: each takes the instance for its own, reaches it past all gateways, and has nobody to fail over to. Write IDC/zone, such as ${[...idcs].sort()[0]}/zone-1.`;
+    return [{ code: 'NoLocality', path: ['locality'], message }];
+  }
+  if (idc === '' || idcs.size === 0 || idcs.has(idc)) return [];
+  const message = `no Idc is named '${idc}', so nobody reaches the instance there: correct it, or add the Idc.${didYouMean(idc, idcs)}`;
+  return [{ code: 'UnknownLocality', path: ['locality'], message }];
+}
+
+/** What a selector has that is near a label of the instance: ` Did you mean app=checkout?` */
+function hintFor(labels: Labels, selectors: Iterable<Labels>): string {
+  const values = new Map<string, Set<string>>();
+  for (const selector of selectors)
+    for (const [key, value] of Object.entries(selector))
+      values.set(key, (values.get(key) ?? new Set()).add(value));
+  for (const [key, value] of Object.entries(labels)) {
+    const near = didYouMean(
+      value,
+      [...(values.get(key) ?? [])].filter((one) => one !== value).slice(0, nearMax),
+    );
+    if (near !== '') return near.replace(/'(.*)'/, `'${key}: $1'`);
+  }
+  return '';
+}
+
+// Comparing with every value takes long in a large namespace.
+const nearMax = 500;

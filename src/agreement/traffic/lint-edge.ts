@@ -1,0 +1,25 @@
+import type { Idc } from '../../model/idc.ts';
+import type { Lint } from '../lint.ts';
+
+/** Edges that believe whoever reaches them in who the client is. */
+export function lintEdge(idcs: readonly Idc[]): Lint[] {
+  return idcs.flatMap((object): Lint[] => {
+    const { proxyProtocol, trustedProxies } = object.spec.edge ?? {};
+    const found = (field: string, what: string): Lint[] => [
+      {
+        code: 'AnyoneIsBelieved',
+        object,
+        path: ['spec', 'edge', field],
+        message: `has no trustedProxies.from, so whoever reaches the edge ${what}: name the addresses that the proxies connect from.`,
+      },
+    ];
+    if (trustedProxies?.from !== undefined && trustedProxies.hops === 0 && proxyProtocol === undefined) {
+      const message =
+        'has no effect: `hops` is 0, so nobody is believed. Give the number of proxies in a row.';
+      return [{ code: 'NoEffect', object, path: ['spec', 'edge', 'trustedProxies', 'from'], message }];
+    }
+    if (trustedProxies?.from !== undefined) return [];
+    if (proxyProtocol !== undefined) return found('proxyProtocol', 'says by PROXY protocol who it is');
+    return (trustedProxies?.hops ?? 0) > 0 ? found('trustedProxies', 'is believed in X-Forwarded-*') : [];
+  });
+}

@@ -1,0 +1,55 @@
+import type { TrafficPolicy } from '../../model/service.ts';
+import type { PathPart } from '../../model/values/field-path.ts';
+import type { Lint } from '../lint.ts';
+import type { Mesh } from '../mesh.ts';
+
+/** Istio's percentage where a rule gives none. */
+const percentDefault = 10;
+
+/**
+ * Rules that eject nobody: Envoy ejects while (ejected + 1) / instances stays within `maxEjectionPercent`,
+ * and Istio's 10 % of fewer than ten instances is none. `selects` says whether a ServiceEntry selects a
+ * WorkloadEntry.
+ */
+export function lintOutlier(mesh: Pick<Mesh, 'rules' | 'entriesOf' | 'selectedBy'>): Lint[] {
+  return mesh.rules.flatMap((object) => {
+    const check = ({ outlier }: TrafficPolicy, path: readonly PathPart[]): Lint[] => {
+      if (outlier === undefined) return [];
+      const { consecutive5xxErrors, consecutiveGatewayErrors, splitExternalLocalOriginErrors } = outlier;
+      // All detectors off: nobody is meant to be ejected.
+      if (consecutive5xxErrors === 0 && !consecutiveGatewayErrors && !splitExternalLocalOriginErrors)
+        return [];
+      const most = mostInOneIdc(object.spec.host, mesh);
+      const percent = outlier.maxEjectionPercent || percentDefault;
+      if (most === 0 || Math.floor((most * percent) / 100) > 0) return [];
+      const message = `ejects nobody: ${percent} % of the ${most} instances that an IDC has at most is less than one. Give at least ${Math.ceil(100 / most)}.`;
+      return [{ code: 'EjectsNobody', object, path, message, lacks: ['ServiceEntry', 'WorkloadEntry'] }];
+    };
+    return [
+      ...check(object.spec.policy, ['spec', 'trafficPolicy', 'outlierDetection']),
+      ...Object.values(object.spec.portPolicies).flatMap((policy) =>
+        check(policy, ['spec', 'trafficPolicy', 'portLevelSettings']),
+      ),
+    ];
+  });
+}
+
+function mostInOneIdc(
+  host: string,
+  { entriesOf, selectedBy }: Pick<Mesh, 'entriesOf' | 'selectedBy'>,
+): number {
+  // A wildcard's hosts may have any number.
+  const declared = entriesOf(host);
+  if (declared.some(({ spec }) => spec.resolution !== 'STATIC')) return 0;
+  const instances = [
+    ...declared.flatMap(({ spec }) => spec.endpoints),
+    ...[...new Set(declared.flatMap(selectedBy))].map(({ spec }) => spec),
+  ];
+  const byIdc = new Map<string, number>();
+  // Those without a locality are all in the control plane's own.
+  for (const { locality = '' } of instances) {
+    const [idc = ''] = locality.split('/', 1);
+    byIdc.set(idc, (byIdc.get(idc) ?? 0) + 1);
+  }
+  return Math.max(0, ...byIdc.values());
+}

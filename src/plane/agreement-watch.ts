@@ -1,0 +1,92 @@
+import { agreementChecks, checkAgreement, type Looked } from '../agreement/agreement.ts';
+import { findingOfLint, type Lint } from '../agreement/lint.ts';
+import type { Clock, Timer } from '../base/clock.ts';
+import type { ObjectFinding } from '../model/finding.ts';
+
+/** What a watch needs. */
+export interface AgreementWatchOptions {
+  readonly clock: Clock;
+  /** What there is now to be looked at. */
+  looked(): Looked;
+  /** Whether it is time to look by itself: a start has other things to do. */
+  isDue(): boolean;
+  /** Told after each look by itself. */
+  onFindings(findings: readonly ObjectFinding[]): void;
+}
+
+/** Whether the objects in force agree, looked at again when they have changed. */
+export interface AgreementWatch {
+  /** What is found now; looked at anew where something has changed. */
+  findings(): readonly ObjectFinding[];
+  /** What was found last: costs nothing. */
+  known(): readonly ObjectFinding[];
+  /** Something changed. */
+  touched(): void;
+  close(): void;
+}
+
+/**
+ * How often it looks by itself: after a change so long, and so many times longer than the last look took, in
+ * turns of one check each. What it finds is for people and for conditions of objects; no push waits for it.
+ */
+const watchTimes = { afterMs: 2_000, timesLonger: 50 };
+
+/** Evacuations come and go by the clock: what was found holds so long without a change. */
+const holdsMs = 10_000;
+
+/** Creates the watch; it looks for the first time when it is asked, or touched. */
+export function watchAgreement(options: AgreementWatchOptions): AgreementWatch {
+  const { clock } = options;
+  let known: readonly ObjectFinding[] = [];
+  let lookedAt = Number.NEGATIVE_INFINITY;
+  let changes = 0;
+  let seen = -1;
+  let tookMs = 0;
+  let timer: Timer | undefined;
+
+  function keep(lints: readonly Lint[], of: number): void {
+    known = lints.map(findingOfLint);
+    seen = of;
+    lookedAt = clock.now();
+  }
+
+  function schedule(): void {
+    if (timer !== undefined) return;
+    timer = clock.after(Math.max(watchTimes.afterMs, watchTimes.timesLonger * tookMs), () => {
+      timer = undefined;
+      if (options.isDue()) look(agreementChecks(options.looked()), [], changes, 0);
+      else schedule();
+    });
+  }
+
+  /** One check in each turn of the event loop. */
+  function look(checks: Generator<Lint[]>, found: Lint[], of: number, spentMs: number): void {
+    const start = clock.now();
+    const next = checks.next();
+    const spent = spentMs + clock.now() - start;
+    if (!next.done) {
+      found.push(...next.value);
+      timer = clock.after(0, () => look(checks, found, of, spent));
+      return;
+    }
+    timer = undefined;
+    tookMs = spent;
+    keep(found, of);
+    options.onFindings(known);
+    if (changes !== of) schedule();
+  }
+
+  return {
+    findings() {
+      if (seen !== changes || clock.now() - lookedAt > holdsMs)
+        keep(checkAgreement(options.looked()), changes);
+      return known;
+    },
+    known: () => known,
+    touched() {
+      changes += 1;
+      schedule();
+    },
+    close: () => timer?.cancel(),
+  };
+}
