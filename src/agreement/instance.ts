@@ -4,6 +4,7 @@ import type { Labels } from '../model/meta.ts';
 import type { Kind } from '../model/object.ts';
 import type { ServiceEntry, WorkloadSpec } from '../model/service.ts';
 import { addressKind } from '../model/values/address.ts';
+import { splitLocality } from '../model/values/locality.ts';
 
 /** What is wrong between an instance and what it is an instance of: allowed, and probably not meant. */
 export interface Disagreement {
@@ -67,7 +68,7 @@ function unknownPorts(ports: WorkloadSpec['ports'], entries: readonly ServiceEnt
 }
 
 function localityOf(locality: string, idcs: ReadonlySet<string>): Disagreement[] {
-  const [idc = ''] = locality.split('/', 1);
+  const { idc } = splitLocality(locality);
   if (idc === '' && idcs.size > 1) {
     const message = `is not given, and there are ${idcs.size} Idcs: each takes the instance for its own, reaches it past all gateways, and has nobody to fail over to. Write IDC/zone, such as ${[...idcs].sort()[0]}/zone-1.`;
     return [{ code: 'NoLocality', path: ['locality'], message }];

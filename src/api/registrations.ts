@@ -7,6 +7,7 @@ import type { Deletion } from '../delivery/deletion/guard.ts';
 import { waitForRelease } from '../delivery/deletion/wait-for-release.ts';
 import type { WorkloadSpec } from '../model/service.ts';
 import { renderPath } from '../model/values/field-path.ts';
+import { splitLocality } from '../model/values/locality.ts';
 import type { ControlPlane } from '../plane/types.ts';
 import { codeOf } from '../registry/parse/fault.ts';
 import { parseRegistration, type RegistrationKey } from '../registry/registrations/registration.ts';
@@ -129,7 +130,7 @@ const warning = { severity: 'warning' } as const;
  * it.
  */
 function elsewhere({ locality }: WorkloadSpec, own: string) {
-  const [idc = own] = locality?.split('/', 1) ?? [];
+  const idc = locality === undefined ? own : splitLocality(locality).idc;
   if (idc === own) return [];
   const message = `'${locality}' is in IDC ${idc}, and this control plane decides for ${own}: the proxies of ${idc} do not hear of it. Register it at a control plane of ${idc}, or correct the locality.`;
   return [{ code: 'OtherIdc', ...warning, path: 'locality', message }];

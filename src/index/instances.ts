@@ -1,6 +1,7 @@
 import type { Labels } from '../model/meta.ts';
 import { type Ref, refOf } from '../model/object.ts';
 import type { WorkloadEntry, WorkloadSpec } from '../model/service.ts';
+import { splitLocality } from '../model/values/locality.ts';
 import { sameContent, sameList } from './equal.ts';
 import { lowerBound } from './order.ts';
 import { createLabelMatcher, type LabelMatcher, type Selection } from './selector.ts';
@@ -114,7 +115,7 @@ export function inlineInstance(spec: WorkloadSpec, idc: string): Instance {
     address: spec.address,
     ports: spec.ports,
     labels: spec.labels,
-    idc: spec.locality?.split('/', 1)[0] || idc,
+    idc: splitLocality(spec.locality ?? '').idc || idc,
     locality: spec.locality ?? '',
     weight: spec.weight ?? 1,
   };

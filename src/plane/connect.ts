@@ -1,13 +1,12 @@
 import { describeWaiting } from '../delivery/problems/waiting.ts';
 import { watchReach } from '../delivery/reach/reach.ts';
 import type { Finding } from '../model/finding.ts';
-import { parseNodeScope } from '../model/node.ts';
 import { type AgreementWatch, watchAgreement } from './agreement-watch.ts';
 import type { Parts } from './parts.ts';
 import { createSourceFeed, type SourceFeed } from './source-feed.ts';
 import { createStatusReader, type StatusReader, unprotected } from './status.ts';
 import type { StreamObserver } from './stream-events.ts';
-import { answerOf, rosterStream, xdsLevels } from './streams.ts';
+import { answerOf, rosterStream, scopeOf, xdsLevels } from './streams.ts';
 import type { ControlPlaneOptions, ControlPlaneSeams } from './types.ts';
 
 /** What comes of the parts once they hear of each other. */
@@ -76,7 +75,7 @@ function observeStreams(parts: Parts): void {
   const { events, metrics, xds, roster, ledger, pipeline, deletions, startOrder, memory } = parts;
   const classes: StreamObserver = {
     onUnknownClass({ nodeClass, node }) {
-      const scope = parseNodeScope(node.metadata);
+      const scope = scopeOf(node);
       startOrder.begin(nodeClass, scope.role, () => xds.hold(nodeClass));
       pipeline.open(nodeClass, scope);
     },

@@ -12,7 +12,7 @@ import type { GoneNode, Roster } from '../delivery/roster.ts';
 import type { EvacuationStatus } from '../model/evacuation.ts';
 import type { Finding } from '../model/finding.ts';
 import type { Idc } from '../model/idc.ts';
-import { type NodeRole, parseNodeScope } from '../model/node.ts';
+import type { NodeRole } from '../model/node.ts';
 import type { Kind } from '../model/object.ts';
 import type { LoopPrevention } from '../model/trail.ts';
 import type { LastGoodStatus, PeerStatus, Source } from '../registry/source.ts';
@@ -27,6 +27,7 @@ import type {
 } from '../xds/xds.ts';
 import { type ClientVersion, clientVersion } from './client-version.ts';
 import { describeNacks } from './describe-nacks.ts';
+import { scopeOf } from './streams.ts';
 
 /** Stands in /status and /problems as long as a control plane runs so. */
 export const unprotected: Finding = {
@@ -167,7 +168,7 @@ export function createStatusReader(options: StatusOptions): StatusReader {
   const { clock, sources, xds, roster, ledger, readiness } = options;
 
   function proxyOf(stream: StreamStatus): ProxyStatus {
-    const scope = parseNodeScope(stream.node.metadata);
+    const scope = scopeOf(stream.node);
     const now = clock.now();
     const last = roster.lastAck(stream.id);
     const client = clientVersion(stream.node);
@@ -199,7 +200,7 @@ export function createStatusReader(options: StatusOptions): StatusReader {
       const streams = xds.status();
       const scopes = streams.map(({ node, types }) => ({
         node: node.id ?? '',
-        scope: parseNodeScope(node.metadata),
+        scope: scopeOf(node),
         absent: types.find(({ type }) => type === 'LDS')?.absent ?? [],
       }));
       // A ServiceEntry that has a fault of its own may be what they ask for.

@@ -1,13 +1,23 @@
 import { MeshError } from '../base/error.ts';
 import type { Answer } from '../delivery/ledger.ts';
 import type { RosterStream } from '../delivery/roster.ts';
-import { parseNodeScope } from '../model/node.ts';
+import { type NodeScope, parseNodeScope } from '../model/node.ts';
 import type { Ack, Node, StreamInfo } from '../xds/events.ts';
 import type { XdsServer } from '../xds/xds.ts';
 
+/** What has been read, by the node of a stream, which never changes. */
+const scopes = new WeakMap<Node, NodeScope>();
+
+/** What a proxy says of itself: read once for each stream. Throws MeshError `invalid`. */
+export function scopeOf(node: Node): NodeScope {
+  const scope = scopes.get(node) ?? parseNodeScope(node.metadata);
+  scopes.set(node, scope);
+  return scope;
+}
+
 /** A proxy's class: all that say the same of themselves get the same. Throws MeshError `invalid`. */
 export function classOf(node: Node, idc: string): string {
-  const scope = parseNodeScope(node.metadata);
+  const scope = scopeOf(node);
   if (scope.idc !== idc) {
     const message = `node '${node.id}' stands in IDC '${scope.idc}', this control plane in '${idc}'; give it the --xds of its own IDC`;
     throw new MeshError('invalid', message);
@@ -22,7 +32,7 @@ export function answerOf({ stream, type, sentAtMs, ackedAtMs, causes, superseded
 
 /** A stream as the roster has it. */
 export function rosterStream({ id, node, peer }: StreamInfo): RosterStream {
-  const { role, idc } = parseNodeScope(node.metadata);
+  const { role, idc } = scopeOf(node);
   return { id, node: node.id ?? '', role, idc, peer: peer.address };
 }
 

@@ -1,5 +1,6 @@
 import type { Cluster, ClusterLoadAssignment, envoy, Listener } from '../../protos/gen/envoy.d.ts';
 import type { Idc } from '../model/idc.ts';
+import { splitLocality } from '../model/values/locality.ts';
 import type { LeftOut } from '../plan/gateways.ts';
 import type { Endpoint, GroupPlan } from '../plan/types.ts';
 import { any, duration } from './any.ts';
@@ -190,10 +191,10 @@ export function buildGrpcEgress(
 }
 
 function locality(name: string, priority: number, endpoints: readonly Endpoint[]): LocalityEndpoints {
-  const [region = '', zone = '', ...rest] = name.split('/');
+  const { idc, zone, subzone } = splitLocality(name);
   return {
     ...(priority === 0 ? {} : { priority }),
-    locality: { region, zone, sub_zone: rest.join('/') },
+    locality: { region: idc, zone, sub_zone: subzone },
     // gRPC leaves out a locality without one.
     load_balancing_weight: endpoints.reduce((sum, { weight }) => sum + weight, 0),
     lb_endpoints: endpoints.map(({ address, port, weight }) => ({

@@ -18,7 +18,7 @@ const objects: readonly Held[] = [
     '`locality` of an instance',
     "the control plane's own IDC",
     'src/index/instances.ts',
-    "spec.locality?.split('/', 1)[0] || idc",
+    "splitLocality(spec.locality ?? '').idc || idc",
   ],
   [
     'the first of several',

@@ -1,5 +1,6 @@
 import type { TrafficPolicy } from '../../model/service.ts';
 import type { PathPart } from '../../model/values/field-path.ts';
+import { splitLocality } from '../../model/values/locality.ts';
 import type { Lint } from '../lint.ts';
 import type { Mesh } from '../mesh.ts';
 
@@ -48,7 +49,7 @@ function mostInOneIdc(
   const byIdc = new Map<string, number>();
   // Those without a locality are all in the control plane's own.
   for (const { locality = '' } of instances) {
-    const [idc = ''] = locality.split('/', 1);
+    const { idc } = splitLocality(locality);
     byIdc.set(idc, (byIdc.get(idc) ?? 0) + 1);
   }
   return Math.max(0, ...byIdc.values());

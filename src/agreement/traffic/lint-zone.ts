@@ -1,6 +1,7 @@
 import type { DestinationRule, TrafficPolicy } from '../../model/service.ts';
 import type { PathPart } from '../../model/values/field-path.ts';
 import { meaningsOf } from '../../model/values/hostname.ts';
+import { splitLocality } from '../../model/values/locality.ts';
 import type { Lint } from '../lint.ts';
 import type { Mesh } from '../mesh.ts';
 
@@ -19,7 +20,8 @@ export function lintZones({
     const instances = meaningsOf(object.spec.host, object.meta.namespace)
       .flatMap(entriesOf)
       .flatMap((entry) => [...entry.spec.endpoints, ...selectedBy(entry).map(({ spec }) => spec)]);
-    if (instances.length === 0 || instances.some(({ locality = '' }) => locality.includes('/'))) return [];
+    if (instances.length === 0 || instances.some(({ locality = '' }) => splitLocality(locality).zone !== ''))
+      return [];
     const message =
       'has no effect: no instance of the host names a zone. Give them a locality of the form IDC/zone.';
     return at.map((path) => ({ code: 'NoEffect', object, path, message }));

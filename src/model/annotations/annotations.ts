@@ -112,14 +112,27 @@ export function isTrafficAnnotation(key: string): boolean {
   return trafficAnnotations.includes(key) || healthAnnotations.includes(splitHealthKey(key).base);
 }
 
+/** What annotations say of traffic. */
+export interface TrafficAnnotations {
+  readonly traffic: GroupTraffic;
+  readonly faults: readonly AnnotationFault[];
+}
+
+/** What has been read, by the annotations of an object, which never change. */
+const known = new WeakMap<Labels, TrafficAnnotations>();
+
 /**
  * Reads the traffic settings out of annotations. What is faulty is left out of `traffic` and named in
- * `faults`; annotations that are not Isthmus's, or not known, are not looked at.
+ * `faults`; annotations that are not Isthmus's, or not known, are not looked at. Those of one object are read
+ * once, when it is parsed: who asks later gets the same.
  */
-export function parseTrafficAnnotations(annotations: Labels): {
-  traffic: GroupTraffic;
-  faults: AnnotationFault[];
-} {
+export function parseTrafficAnnotations(annotations: Labels): TrafficAnnotations {
+  const read = known.get(annotations) ?? readTrafficAnnotations(annotations);
+  known.set(annotations, read);
+  return read;
+}
+
+function readTrafficAnnotations(annotations: Labels): TrafficAnnotations {
   const traffic: Writable = {};
   const faults: AnnotationFault[] = [];
   for (const [key, read] of Object.entries(readers)) {

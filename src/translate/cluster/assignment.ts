@@ -1,6 +1,7 @@
 import type { ClusterLoadAssignment, envoy } from '../../../protos/gen/envoy.d.ts';
 import type { EgressGateway, Idc } from '../../model/idc.ts';
 import type { ListenAddress } from '../../model/values/listen-address.ts';
+import { splitLocality } from '../../model/values/locality.ts';
 import { type LeftOut, peersOf } from '../../plan/gateways.ts';
 import type { Crossing, Endpoint, GroupPlan } from '../../plan/types.ts';
 import { isEgress, isProxy } from '../listener/marks.ts';
@@ -151,9 +152,8 @@ function assignment(
 }
 
 function buildLocality(name: string): envoy.config.core.v3.Locality {
-  const [region = '', zone = '', ...rest] = name.split('/');
-  const subZone = rest.join('/');
-  return { region, ...(zone ? { zone } : {}), ...(subZone ? { sub_zone: subZone } : {}) };
+  const { idc, zone, subzone } = splitLocality(name);
+  return { region: idc, ...(zone ? { zone } : {}), ...(subzone ? { sub_zone: subzone } : {}) };
 }
 
 function buildEndpoint(endpoint: Endpoint): LbEndpoint {

@@ -5,6 +5,7 @@ import {
 } from '../../../src/model/annotations/annotations.ts';
 import type { ServiceEntry } from '../../../src/model/service.ts';
 import { addressKind } from '../../../src/model/values/address.ts';
+import { parseObject } from '../../../src/registry/parse/object.ts';
 
 function entry(annotations: Record<string, string>): ServiceEntry {
   return {
@@ -102,4 +103,25 @@ t.test('kinds of addresses', async (t) => {
   t.equal(addressKind('10.0.0.256'), 'dns', 'no IP to Envoy');
   t.equal(addressKind('010.0.0.1'), 'dns', 'no IP to Envoy');
   for (const [address, kind] of Object.entries(kinds)) t.equal(addressKind(address), kind, address);
+});
+
+t.test('the annotations of an object are read once, when it is parsed', async (t) => {
+  const { object } = parseObject(
+    {
+      apiVersion: 'networking.istio.io/v1',
+      kind: 'ServiceEntry',
+      metadata: { name: 's', annotations: { 'isthmus.dev/timeout': '2s' } },
+      spec: {
+        hosts: ['a.example'],
+        resolution: 'DNS',
+        ports: [{ number: 80, name: 'http', protocol: 'HTTP' }],
+      },
+    },
+    'here',
+  );
+  if (object?.kind !== 'ServiceEntry') throw new Error('it has faults');
+  const traffic = trafficFromAnnotations(object);
+  t.same(traffic, { timeoutMs: 2000 });
+  t.equal(trafficFromAnnotations(object), traffic, 'not read again, but the same');
+  t.not(trafficFromAnnotations(entry({ 'isthmus.dev/timeout': '2s' })), traffic, 'each object has its own');
 });
