@@ -200,7 +200,7 @@ function submit({ registrations }: RegistrationContext, op: ClientOp): Promise<R
 }
 
 /** A registration as the API shows it. */
-function show({ registration, leaseMs, keptBy }: Registered, { plane }: RegistrationContext) {
+function show({ registration, leaseMs, keptBy, status }: Registered, { plane }: RegistrationContext) {
   const { namespace, name, generation, state, ttlMs, spec } = registration;
   const deletion = plane.deletions.of({ kind: 'WorkloadEntry', namespace, name });
   return {
@@ -209,6 +209,7 @@ function show({ registration, leaseMs, keptBy }: Registered, { plane }: Registra
     ttl: `${ttlMs / 1000}s`,
     ...(leaseMs === undefined ? {} : { leaseEndsIn: `${Math.round(leaseMs) / 1000}s` }),
     ...(keptBy === undefined ? {} : { keptBy }),
+    ...(status === undefined ? {} : { status: { inForce: status.inForce, findings: [...status.findings] } }),
     ...(deletion === undefined ? {} : { waitingFor: deletion.waitingFor() }),
   };
 }

@@ -274,9 +274,7 @@ function problemsText(problems: readonly ShownFinding[]): string[] {
   if (problems.every(({ severity }) => severity === 'note')) return [];
   // Limits that no change can lift are for -o json.
   const told = problems.filter(({ severity }) => severity !== 'note');
-  const sorted = told.sort((a, b) =>
-    a.severity === b.severity ? 0 : a.severity === 'error' ? -1 : 1,
-  );
+  const sorted = told.sort((a, b) => (a.severity === b.severity ? 0 : a.severity === 'error' ? -1 : 1));
   const more = told.length > problemsMax ? [`  and ${told.length - problemsMax} more: -o json`] : [];
   return [
     'Problems:',

@@ -39,6 +39,22 @@ export const findingCode = component(
   said('The kind of finding; later versions may know more of them.', z.string().regex(/^[A-Z][A-Za-z]*$/)),
 );
 
+/** What is wrong, or good to know. */
+export const finding = component(
+  'Finding',
+  z.strictObject({
+    code: findingCode,
+    severity: said('A note tells of a limit that no change can lift.', z.enum(['error', 'warning', 'note'])),
+    ref: said(
+      'The object that it is about, where there is one.',
+      z.strictObject({ kind: z.string(), namespace: z.string(), name: z.string() }),
+    ).optional(),
+    where: said("`file.yaml:12:3`, or the resource's path.", z.string()),
+    path: said("Of the field inside the object; '' for the whole.", z.string()),
+    message: said('What is wrong and what to do.', z.string()),
+  }),
+);
+
 /** A fault of a request's body, or what was probably not meant. */
 export const fault = component(
   'Fault',

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { component, fault, said, waited } from './components.ts';
+import { component, fault, finding, said, waited } from './components.ts';
 import type { Operation } from './operation.ts';
 import { generationParameter, positive, waitParameters } from './query.ts';
 
@@ -63,6 +63,13 @@ export const registration = component(
     controlPlanes: said(
       'When it registers: admin addresses of the other control planes of the IDC. Register there, too.',
       z.array(z.string()),
+    ).optional(),
+    status: said(
+      'What became of it, as was found last; absent: it is in force, and nothing is wrong.',
+      z.strictObject({
+        inForce: said('False: another source has an object of its name, which counts.', z.boolean()),
+        findings: z.array(finding),
+      }),
     ).optional(),
     away,
     ...waited,

@@ -1,25 +1,10 @@
 import { z } from 'zod';
-import { component, findingCode, said } from './components.ts';
+import { component, finding, said } from './components.ts';
 import { evacuation } from './evacuations.ts';
 import type { Operation } from './operation.ts';
 
 const role = z.enum(['sidecar', 'ingress', 'egress', 'grpc']);
 const strings = z.array(z.string());
-
-const finding = component(
-  'Finding',
-  z.strictObject({
-    code: findingCode,
-    severity: said('A note tells of a limit that no change can lift.', z.enum(['error', 'warning', 'note'])),
-    ref: said(
-      'The object that it is about, where there is one.',
-      z.strictObject({ kind: z.string(), namespace: z.string(), name: z.string() }),
-    ).optional(),
-    where: said("`file.yaml:12:3`, or the resource's path.", z.string()),
-    path: said("Of the field inside the object; '' for the whole.", z.string()),
-    message: said('What is wrong and what to do.', z.string()),
-  }),
-);
 
 /** A finding as clients get it. */
 export type ShownFinding = z.infer<typeof finding>;

@@ -1,7 +1,7 @@
 import { describeWaiting } from '../delivery/problems/waiting.ts';
 import { watchReach } from '../delivery/reach/reach.ts';
 import type { Finding } from '../model/finding.ts';
-import { type AgreementWatch, watchAgreement } from './agreement-watch.ts';
+import { type AgreementWatch, watchAgreement } from './findings/agreement-watch.ts';
 import type { Parts } from './parts.ts';
 import { createSourceFeed, type SourceFeed } from './source-feed.ts';
 import { createStatusReader, type StatusReader, unprotected } from './status.ts';
@@ -170,7 +170,11 @@ function connectSources(
     for (const { code, severity } of all) metrics.findings.inc({ code, severity });
   };
   const agreement = watchAgreement({
-    ...{ clock, onFindings: count },
+    clock,
+    onFindings(findings) {
+      count();
+      feed.tellStatuses(findings);
+    },
     looked: () => feed.looked(),
     isDue: () => gate.readiness.ready,
   });

@@ -4,12 +4,13 @@ import type { Logger } from '../base/log.ts';
 import type { Deletions } from '../delivery/deletion/deletions.ts';
 import { createProblemLog } from '../delivery/problems/problem-log.ts';
 import type { Metrics } from '../metrics/metrics.ts';
-import type { Finding } from '../model/finding.ts';
+import type { Finding, ObjectFinding } from '../model/finding.ts';
 import { type Change, type Kind, type MeshObject, refKey, refOf } from '../model/object.ts';
 import { createReconciler, keysOf, reconcileMs, reconcileOften } from '../registry/merge/audit.ts';
 import { createPrecedence } from '../registry/merge/precedence.ts';
 import { peerProblems } from '../registry/registrations/peer-words.ts';
 import type { Doubt, Source } from '../registry/source.ts';
+import { createSourceStatuses } from './findings/source-statuses.ts';
 import type { Pipeline } from './pipeline.ts';
 
 /** What a feed needs. */
@@ -42,6 +43,8 @@ export interface SourceFeed {
   problems(): readonly Finding[];
   /** Objects that have no effect, as another source has one of that name. */
   conflicts(): readonly Finding[];
+  /** Tells sources that ask for it what became of their objects. */
+  tellStatuses(findings: readonly ObjectFinding[]): void;
   /** Kinds of which an object may be missing for a fault that a source tells. */
   doubtfulKinds(): ReadonlySet<Kind>;
   /** What is in force of all sources, and what their faults leave open. */
@@ -59,6 +62,7 @@ export function createSourceFeed(options: SourceFeedOptions): SourceFeed {
   const doubts = new Map<string, Doubt | undefined>();
   const logProblems = createProblemLog(logger);
   const precedence = createPrecedence(sources.map((source) => source.name));
+  const statuses = createSourceStatuses(sources, precedence.rankOf);
   const { index } = pipeline;
   const reconciler = createReconciler({
     ...{ sources, clock, rankOf: precedence.rankOf },
@@ -127,7 +131,8 @@ export function createSourceFeed(options: SourceFeedOptions): SourceFeed {
       ...sources.flatMap(({ facets: { peers } }) => (peers === 'none' ? [] : peerProblems(peers.statuses()))),
       ...[...problemsBySource.values()].flat(),
     ],
-    conflicts: () => precedence.problems(),
+    conflicts: () => precedence.overruled().map(({ finding }) => finding),
+    tellStatuses: (findings) => statuses.tell(findings, precedence.overruled()),
     doubtfulKinds,
     looked: () => ({
       objects: objectsInForce(),

@@ -1,5 +1,5 @@
 import type { Looked } from '../agreement/agreement.ts';
-import type { Finding } from '../model/finding.ts';
+import type { Finding, ObjectFinding } from '../model/finding.ts';
 import type { Change, MeshObject, Ref } from '../model/object.ts';
 
 /** What the faults of a source's objects leave open. */
@@ -39,6 +39,8 @@ export interface Source {
  * forgotten.
  */
 export interface SourceFacets {
+  /** Where it takes what became of its objects. */
+  readonly status: StatusSink | 'none';
   /** It keeps deleted objects until no proxy has them any more. */
   readonly finalizers: Finalizers | 'none';
   /** Its own guard of deletions of very many objects at once. `none`: who wraps it guards. */
@@ -55,9 +57,27 @@ export interface SourceFacets {
 
 /** A source with nothing besides its objects. */
 export const noFacets: SourceFacets = {
-  ...{ finalizers: 'none', deletionGuard: 'none', proxies: 'none' },
+  ...{ status: 'none', finalizers: 'none', deletionGuard: 'none', proxies: 'none' },
   ...{ lastGood: 'none', registrations: 'none', peers: 'none' },
 };
+
+/** What became of an object that a source told of. */
+export interface ObjectStatus {
+  readonly ref: Ref;
+  /** False: it is faulty, or another source has an object of its name, which counts. */
+  readonly inForce: boolean;
+  /** What is wrong, or probably not meant, between it and others. */
+  readonly findings: readonly ObjectFinding[];
+}
+
+/** Takes what became of a source's objects: what a Kubernetes source writes as their conditions. */
+export interface StatusSink {
+  /**
+   * Told some seconds after a change: the objects about which there is something to say, by `refKey`, in
+   * place of what was told before. All others are in force and without a finding.
+   */
+  told(statuses: ReadonlyMap<string, ObjectStatus>): void;
+}
 
 /** Lets go of objects that were deleted. */
 export interface Finalizers {

@@ -115,5 +115,12 @@ function listText(items: readonly Listed[], isOfMany: boolean): string {
       item.waitingFor?.join(', ') ?? '',
     ]),
   ]);
-  return lines.map((line) => `${line}\n`).join('');
+  return [...lines, ...items.flatMap(statusLines)].map((line) => `${line}\n`).join('');
+}
+
+/** What is wrong with an instance, a line each. */
+function statusLines({ namespace, name, status }: Listed): string[] {
+  return (status?.findings ?? [])
+    .filter(({ severity }) => severity !== 'note')
+    .map(({ code, message }) => `! ${namespace}/${name}: ${message} [${code}]`);
 }

@@ -1,6 +1,12 @@
-import type { Finding } from '../../model/finding.ts';
+import type { ObjectFinding } from '../../model/finding.ts';
 import type { Change, MeshObject } from '../../model/object.ts';
 import { refKey, refOf } from '../../model/object.ts';
+
+/** An object of the source of this rank without effect: another source has one of its name, which counts. */
+export interface Overruled {
+  readonly rank: number;
+  readonly finding: ObjectFinding;
+}
 
 /** Makes one stream of changes of several sources. */
 export interface Precedence {
@@ -9,7 +15,7 @@ export interface Precedence {
   /** The rank of the source whose object of this key counts; undefined when none told of it. */
   rankOf(key: string): number | undefined;
   /** Objects that have no effect, as another source has one of that name. */
-  problems(): readonly Finding[];
+  overruled(): readonly Overruled[];
 }
 
 /**
@@ -17,7 +23,7 @@ export interface Precedence {
  * the lower rank counts, the other one waits and takes its place when it goes.
  */
 export function createPrecedence(names: readonly string[]): Precedence {
-  if (names.length < 2) return { admit: (_, batch) => batch, rankOf: () => 0, problems: () => [] };
+  if (names.length < 2) return { admit: (_, batch) => batch, rankOf: () => 0, overruled: () => [] };
   const holders = new Map<string, Map<number, MeshObject>>();
   const contested = new Set<string>();
   const winner = (by: ReadonlyMap<number, MeshObject>) => Math.min(...by.keys());
@@ -48,18 +54,19 @@ export function createPrecedence(names: readonly string[]): Precedence {
       const by = holders.get(key);
       return by && winner(by);
     },
-    problems: () =>
+    overruled: () =>
       [...contested].flatMap((key) => {
         const by = holders.get(key) ?? new Map<number, MeshObject>();
         const first = winner(by);
         return [...by]
           .filter(([rank]) => rank !== first)
-          .map(([rank, object]): Finding => {
+          .map(([rank, object]): Overruled => {
             const message = `the source ${names[first]} has an object of this name too, which counts (${by.get(first)?.meta.origin}); ${names[rank]}'s has no effect. Rename one.`;
-            return {
+            const finding: ObjectFinding = {
               ...{ code: 'OtherSourceCounts', severity: 'error', ref: refOf(object) },
               ...{ where: object.meta.origin, path: '', message },
             };
+            return { rank, finding };
           });
       }),
   };

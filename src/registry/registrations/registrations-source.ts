@@ -6,6 +6,7 @@ import type { Change, Ref } from '../../model/object.ts';
 import {
   type Finalizers,
   noFacets,
+  type ObjectStatus,
   type ProxyMemory,
   type RegistrationCounts,
   type Sink,
@@ -13,6 +14,7 @@ import {
   type SourceFacets,
   type SourcePeers,
 } from '../source.ts';
+import { createStatusMemory } from '../status-memory.ts';
 import { createDeparted } from './departed.ts';
 import { type LeaseStore, openLeaseStore } from './lease-store.ts';
 import { waitWords } from './peer-words.ts';
@@ -30,6 +32,8 @@ export interface Registered {
   readonly leaseMs: number | undefined;
   /** The control plane that keeps its lease, where this one does not. */
   readonly keptBy?: string;
+  /** What became of it, as was found last; absent: it is in force, and nothing is wrong. */
+  readonly status?: ObjectStatus;
   /** Whether the op changed anything. */
   readonly changed: boolean;
 }
@@ -116,6 +120,7 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
   /** Proxies that had endpoints from an earlier life, or from a peer that is lost. */
   let returning: readonly string[] = [];
   /** Proxies that have endpoints from a peer. */
+  const statuses = createStatusMemory();
   let passedOn: readonly string[] = [];
   let isCompleteNew = false;
   const { idc = '', links = [], ...times } = options.replication ?? {};
@@ -242,7 +247,12 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
     const key = keyText(registration);
     const keptBy = replication.keptBy(key);
     const leaseMs = replication.leases.remainingMs(key);
-    return { registration, leaseMs, changed: false, ...(keptBy === undefined ? {} : { keptBy }) };
+    const status = statuses.of(refOf(registration));
+    return {
+      ...{ registration, leaseMs, changed: false },
+      ...(keptBy === undefined ? {} : { keptBy }),
+      ...(status && { status }),
+    };
   }
 
   async function start(sink: Sink, signal: AbortSignal): Promise<void> {
@@ -330,6 +340,7 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
     repair: (batch) => live?.sink.changes(batch),
     facets: {
       ...noFacets,
+      status: statuses,
       finalizers: { release },
       proxies: proxyMemory,
       registrations: { counts, remembered: () => ({ gone: departed.size, changes: replication.changes() }) },

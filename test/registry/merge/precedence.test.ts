@@ -30,14 +30,15 @@ function words(batch: readonly Change[]): string[] {
 t.test('the first source counts, whichever was first to say it; the other takes its place', async (t) => {
   const precedence = createPrecedence(['files', 'registrations']);
   t.strictSame(words(precedence.admit(1, [put('a', 'second')])), ['+a second']);
-  t.strictSame(precedence.problems(), []);
+  t.strictSame(precedence.overruled(), []);
   t.strictSame(words(precedence.admit(0, [put('a', 'first')])), ['+a first']);
   t.strictSame(words(precedence.admit(1, [put('a', 'second')])), [], 'waits');
-  t.match(precedence.problems(), [
-    { where: /^second/, message: /source files has an object of this name.*Rename/ },
-  ]);
+  t.match(
+    precedence.overruled().map(({ finding }) => finding),
+    [{ where: /^second/, message: /source files has an object of this name.*Rename/ }],
+  );
   t.strictSame(words(precedence.admit(0, [drop('a')])), ['+a second'], 'nothing is gone in between');
-  t.strictSame(precedence.problems(), []);
+  t.strictSame(precedence.overruled(), []);
   t.strictSame(words(precedence.admit(1, [drop('a')])), ['-a']);
 });
 

@@ -1,7 +1,7 @@
-import { agreementChecks, checkAgreement, type Looked } from '../agreement/agreement.ts';
-import { findingOfLint, type Lint } from '../agreement/lint.ts';
-import type { Clock, Timer } from '../base/clock.ts';
-import type { ObjectFinding } from '../model/finding.ts';
+import { agreementChecks, checkAgreement, type Looked } from '../../agreement/agreement.ts';
+import { findingOfLint, type Lint } from '../../agreement/lint.ts';
+import type { Clock, Timer } from '../../base/clock.ts';
+import type { ObjectFinding } from '../../model/finding.ts';
 
 /** What a watch needs. */
 export interface AgreementWatchOptions {
