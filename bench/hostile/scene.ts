@@ -1,3 +1,7 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { systemClock as clock, sleep } from '../../src/base/clock.ts';
 import { until } from '../../test/support/mesh.ts';
 import { groupYaml } from '../../test/support/objects-yaml.ts';
@@ -40,6 +44,8 @@ export interface Turns extends Share {
   readonly clientsWaitedMs: number;
   readonly p99Ms: number;
   readonly maxMs: number;
+  /** The longest one in processor time of the main thread: other processes cannot make it longer. */
+  readonly ownMs: number;
   /** Turns of half a second and more (`isthmus_event_loop_stall_seconds`). */
   readonly stalls: number;
 }
@@ -63,14 +69,17 @@ export async function startScene(
   clients: number,
   { off = [], profile }: { readonly off?: readonly Replacement[]; readonly profile?: string | undefined },
 ): Promise<Scene> {
+  const turnsFolder = mkdtempSync(join(tmpdir(), 'isthmus-turns-'));
+  const turnsFile = join(turnsFolder, 'turns');
   const served = await startServe({
     files: { 'echo.yaml': groupYaml('echo') },
     node: [
       ...collectable,
+      ...['--import', fileURLToPath(new URL('../../test/support/planes/turns.ts', import.meta.url))],
       ...(off.length > 0 ? ['--import', without] : []),
       ...(profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`]),
     ],
-    env: takeAway(...off),
+    env: { ...takeAway(...off), ISTHMUS_TEST_TURNS: turnsFile },
   });
   const changes = Array.from({ length: instances }, () => 1);
   const failures: string[] = [];
@@ -90,6 +99,13 @@ export async function startScene(
     ...{ at: clock.now(), othersRanMs: othersRanMs(), stalls },
   });
   let seen = look(0);
+  let seenTurns = 0;
+  const longestTurn = () => {
+    const all = readFileSync(turnsFile, 'utf8').split('\n').slice(0, -1).map(Number);
+    const longest = Math.max(0, ...all.slice(seenTurns));
+    seenTurns = all.length;
+    return longest;
+  };
   const changing = (async () => {
     let due = clock.now();
     while (open) {
@@ -124,7 +140,7 @@ export async function startScene(
         othersRanMs: now.othersRanMs - before.othersRanMs,
         ...{ tookMs: now.at - before.at, stalls: now.stalls - before.stalls },
         clientsWaitedMs: now.clientsWaitedMs - before.clientsWaitedMs,
-        ...{ p99Ms: turnMs('p99'), maxMs: turnMs('max') },
+        ...{ p99Ms: turnMs('p99'), maxMs: turnMs('max'), ownMs: longestTurn() },
       };
     },
     changeEach(ms) {
@@ -159,6 +175,7 @@ export async function startScene(
         await served.exit;
       }
       await served.close();
+      rmSync(turnsFolder, { recursive: true, force: true });
     },
   };
 }
@@ -171,7 +188,8 @@ export function sumOf(turns: readonly Turns[]): Turns {
     ...{ ranMs: sum((one) => one.ranMs), waitedMs: sum((one) => one.waitedMs) },
     othersRanMs: sum((one) => one.othersRanMs),
     ...{ tookMs: sum((one) => one.tookMs), clientsWaitedMs: sum((one) => one.clientsWaitedMs) },
-    ...{ p99Ms: most((one) => one.p99Ms), maxMs: most((one) => one.maxMs), stalls: sum((one) => one.stalls) },
+    ...{ p99Ms: most((one) => one.p99Ms), maxMs: most((one) => one.maxMs) },
+    ...{ ownMs: most((one) => one.ownMs), stalls: sum((one) => one.stalls) },
   };
 }
 
