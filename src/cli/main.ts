@@ -2,7 +2,7 @@
 // The entry point. It imports nothing before it knows the version of Node: on an older one the imports fail.
 export {};
 
-/** The oldest major version of Node that runs Isthmus, as package.json states it. */
+/** The oldest major version of Node that runs the commands; `isthmus/xds` runs on older ones. */
 const nodeMajorMin = 24;
 
 if (Number.parseInt(process.versions.node, 10) < nodeMajorMin) {
