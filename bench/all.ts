@@ -1,12 +1,12 @@
-// All benches, and docs/BENCHMARKS.md: `node bench/all.ts [--report]` (`--report`: only write down what was
-// kept).
+// All benches, and docs/BENCHMARKS.md: `node bench/all.ts [--report]` (`--report`: only write the page, from
+// stored results).
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { Machine } from './support/machine.ts';
 
-/** A bench: its file, and what its tables say. */
+/** A bench: its file, and the text for its tables. */
 interface Bench {
   readonly name: string;
   readonly title: string;
@@ -79,7 +79,7 @@ async function runBench(args: readonly string[], msMax: number): Promise<number 
     try {
       process.kill(-(child.pid as number), 'SIGKILL');
     } catch {
-      // Nobody is left.
+      // All of them have ended.
     }
   };
   const interrupted = () => {

@@ -16,7 +16,7 @@ const { values } = parseArgs({
   },
 });
 
-/** The most that it may cost, as a ratio. */
+/** The limit of its cost, as a ratio. */
 const bound = 1.02;
 const connections = 8;
 const host = 'checkout.example';
@@ -27,7 +27,7 @@ const everything = `
   class: critical
   failback: {ramp: 30s, hold: 10s}`;
 
-/** A gateway, and those who call it. */
+/** A gateway and its callers. */
 interface Lane {
   readonly name: string;
   readonly gateway: Patched;
@@ -80,7 +80,7 @@ const shown = table<(typeof rows)[number]>(
 console.log(`\n${shown}\n\n${verdicts(bounds)}`);
 process.exitCode = bounds.every(({ met }) => met) ? 0 : 1;
 
-/** Each lane after the base, or before it in every second round: neither always runs in the other's wake. */
+/** Each lane after the base, in every second round before it, so that neither always runs second. */
 async function measure(entrance: 'edge' | 'peer', round: number): Promise<void> {
   const [base, ...others] = lanes as [Lane, ...Lane[]];
   for (const lane of others) {

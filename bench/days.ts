@@ -13,7 +13,7 @@ import { atMost, type Column, figure, table, type Verdict, verdicts } from './su
 const { values } = parseArgs({ options: { days: { type: 'string', default: '10' } } });
 const days = Number(values.days);
 const [hour, mib] = [3_600_000, 2 ** 20];
-// Tables that forget by age are full.
+// Tables that expire by age are full.
 const warmDays = Math.min(2, Math.floor(days / 3));
 
 const { gc } = globalThis as { gc?: () => void };
@@ -21,7 +21,7 @@ if (gc === undefined || !(days >= 3)) throw new Error('give node --expose-gc, an
 // The servers and timers of the simulation let a process end.
 setInterval(() => {}, 1_000);
 
-/** Bytes of objects alive: without code, of which V8 compiles more for days, some functions a round. */
+/** Bytes of live objects, without code: V8 keeps compiling some functions each round for days. */
 const objects = () =>
   getHeapSpaceStatistics().reduce(
     (sum, { space_name, space_used_size }) => (/code|trusted/.test(space_name) ? sum : sum + space_used_size),

@@ -33,7 +33,7 @@ const clients = 50;
 const eventMs = 50;
 const beforeMs = quick ? 5_000 : 20_000;
 const settleMs = 40_000;
-// Before a short run there are 100 events: its p99 is that of the worst one.
+// A short run begins with 100 events: its p99 is the worst of them.
 const timesMax = quick ? 4 : 2;
 // What other processes may have of one processor, where times are judged.
 const othersMax = 0.1;
@@ -47,7 +47,7 @@ const plan = {
   ...{ floodMs: quick ? 700 : 10_000, seed, messages, messagesPerSecond: 2_000 },
 };
 
-/** A while, as clients that behave saw it. */
+/** A period, as well-behaved clients saw it. */
 async function phase(scene: Scene, what: string, lasts: Promise<unknown>): Promise<Phase> {
   scene.victims.take();
   await scene.turns();
@@ -74,7 +74,7 @@ async function run(scene: Scene): Promise<Verdict[]> {
   const before = await phase(scene, 'before', sleep(clock, beforeMs));
   const others = ({ turns }: Phase) => turns.othersRanMs / turns.tookMs;
   const isQuiet = others(before) <= othersMax;
-  // What the attacker computes for itself takes from a small machine too.
+  // The attacker's own computation also uses the small machine.
   const idle = besideAll(isQuiet);
   const burn = idle.burn();
   const beside = await phase(

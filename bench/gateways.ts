@@ -77,7 +77,7 @@ const checkTable = table<CheckRow>(
 console.log(`\n${sizeTable}\n\n${checkTable}`);
 keepJson(values.json, { machine: thisMachine(), sizes, checks, tables: [sizeTable, checkTable] });
 
-/** Both sizes at once, requests by turn: what disturbs one disturbs the other. */
+/** Both sizes at once, with requests in turn, so that disturbances affect both alike. */
 async function measureSizes(list: readonly Size[]): Promise<SizeRow[]> {
   const worlds: GatewayWorld[] = [];
   for (const size of list) {
@@ -115,13 +115,13 @@ async function measureSizes(list: readonly Size[]): Promise<SizeRow[]> {
   return rows;
 }
 
-/** Gateways that do nothing but check, or not even that. */
+/** Gateways without requests, with and without health checks. */
 async function measureChecks(groups: number, checked: boolean): Promise<CheckRow> {
   process.stderr.write(`${groups} Groups ${checked ? 'checked' : 'not checked'} in the other IDC …\n`);
   const size = { groups, drGroups: 1, idcs: 2, hopLimit: 1, checked };
   const world = await startGatewayWorld(size);
   const { egress, remoteIngress } = world.pids;
-  // The first checks are spread over a second, and all clusters warm meanwhile.
+  // The first checks are spread over a second; meanwhile all clusters warm.
   await sleep(systemClock, 5_000);
   const before = [cpuMs(egress), cpuMs(remoteIngress)] as const;
   const from = performance.now();

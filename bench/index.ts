@@ -1,4 +1,4 @@
-// How fast the index is: `node bench/index.ts [--json FILE] [SCENARIO …]`. Each scenario runs in a process of
+// The speed of the index: `node bench/index.ts [--json FILE] [SCENARIO …]`. Each scenario runs in a process of
 // its own.
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -38,7 +38,7 @@ interface EventResult {
   readonly event: string;
   readonly cpuUs: number;
   readonly wallUsMax: number;
-  /** On the heap, as long as nothing is collected meanwhile. */
+  /** On the heap, if nothing is collected meanwhile. */
   readonly allocatedKiB: number;
   readonly labelMatches: number;
   readonly groups: number;
@@ -201,7 +201,7 @@ function world(scenario: Scenario): Change[] {
   ];
 }
 
-/** Events in pairs that undo each other, so that each round finds the world as the one before did. */
+/** Events in pairs that undo each other, so that each round begins in the same state. */
 function eventPairs(scenario: Scenario): [[string, string], Change[], Change[]][] {
   const { services, workloads, namespaces } = scenario;
   const other = appOf(scenario, 7 + namespaces);
@@ -264,7 +264,7 @@ function measurePair(
       const allocated = getHeapStatistics().used_heap_size - heap;
       sum.labelMatches = index.work().labelMatches - before;
       if (round < rounds) continue;
-      // The least: a collection in between hides what was allocated, other threads add to it.
+      // The minimum: a collection in between hides allocations, and other threads add to them.
       if (allocated > 0) sum.allocatedKiB = Math.min(sum.allocatedKiB || Infinity, allocated / 1024);
       sum.cpuUs += (user + system) / rounds;
       sum.wallUsMax = Math.max(sum.wallUsMax, wallUs);

@@ -30,7 +30,7 @@ async function bench(): Promise<void> {
       continue;
     }
     rows.push(...(await measureAll(streams)));
-    // After each size: what stops the bench at 10,000 streams must not cost what was measured before.
+    // Written after each size, so that a failure at 10,000 streams loses no earlier result.
     keep(rows);
   }
   console.log(`\n${show(rows)}\n\n${verdicts(judge(rows))}`);
@@ -41,7 +41,7 @@ function keep(rows: readonly Row[]): void {
   keepJson(values.json, { machine: thisMachine(), rows, bounds, tables: [show(rows), verdicts(bounds)] });
 }
 
-/** All contenders, one after the other, again in each round: what disturbs one disturbs the others. */
+/** All contenders, one after the other, in each round, so that disturbances affect all alike. */
 async function measureAll(streams: number): Promise<Row[]> {
   // The bounds are at 1,000.
   const rounds = streams === 1000 ? Number(values.rounds ?? (values.quick ? 1 : 3)) : 1;
@@ -68,7 +68,7 @@ function show(rows: readonly Row[]): string {
       ['server', (row) => row.server],
       ['mode', (row) => row.mode],
       ['streams', (row) => row.streams],
-      // A cold start that some never finished is none.
+      // A cold start counts only if all streams finished it.
       ['cold s', (row) => (row.full < row.streams ? `${row.full} full` : figure(row.coldS))],
       ['cold MiB', (row) => Math.round(row.coldMiB)],
       ['p50 ms', (row) => figure(row.p50Ms)],

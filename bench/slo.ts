@@ -25,12 +25,12 @@ const { values } = parseArgs({
   },
 });
 
-/** What must not outlive the bench. */
+/** Processes that must end with the bench. */
 const children: ChildProcess[] = [];
 
 interface Plane {
   readonly pid: number;
-  /** From the start of the process until `/readyz` says yes, in seconds. */
+  /** From the start of the process until `/readyz` is 200, in seconds. */
   readonly readyS: number;
   readonly port: number;
   ask(path: string): Promise<string>;
@@ -82,7 +82,7 @@ async function measure(home: string): Promise<void> {
   await proxies.stop();
   await waitForState(join(home, 'state'));
   await plane.stop();
-  // The registry is gone: what is on disk is all there is.
+  // The registry is gone: only the state on disk is left.
   renameSync(folder, `${folder}-away`);
   const again = await startPlane(home, folder);
   tell(`ready after ${figure(again.readyS)} s, from the last good state`);
@@ -186,14 +186,14 @@ async function connect(plane: Plane, home: string) {
   return { coldS: Number(seconds), stop: () => stop(child) };
 }
 
-/** Changes instances at the stated rate, on time whatever the answers; returns how many. */
+/** Changes instances at a fixed rate, independent of responses; returns the number of changes. */
 async function drive(folder: string): Promise<number> {
   const events = Number(values.rate) * Number(values.seconds);
   const start = performance.now();
   for (let e = 0; e < events; e++) {
     const due = start + (e * 1000) / Number(values.rate);
     if (due > performance.now()) await sleep(due - performance.now());
-    // No instance twice within seconds: each event is one of its own.
+    // No instance twice within seconds, so that events do not coalesce.
     const i = (e * 13) % Math.min(ownFiles, scale.services);
     writeInstance(folder, scale, i, `10.99.${Math.floor(e / 250) % 250}.${1 + (e % 250)}`);
   }

@@ -1,6 +1,6 @@
-// Has anything become twice as slow? `node bench/smoke.ts`: seconds, for CI. Each cost is held against a
-// trivial one that is measured by turns with it in the same process, so that a slow or busy machine changes
-// neither verdict.
+// Whether any cost has doubled: `node bench/smoke.ts`, in seconds, for CI. Each cost is compared with a
+// trivial one that is measured alternately in the same process, so that a slow or busy machine does not
+// change the verdict.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../src/base/clock.ts';
 import { silentLogger } from '../src/base/log.ts';
@@ -15,18 +15,18 @@ import { parseDeltaRequest } from '../src/xds/wire/discovery-messages.ts';
 import { drGroup, idc, serviceEntry, upserts, workloadEntry } from '../test/index/fixture.ts';
 import { table } from './support/table.ts';
 
-/** A cost that is watched. */
+/** A cost to watch. */
 interface Watched {
   readonly name: string;
-  /** What it costs in round trips of one ClusterLoadAssignment through JSON, when last looked at. */
+  /** Its last known cost, in round trips of one ClusterLoadAssignment through JSON. */
   readonly usual: number;
-  /** The most that it may cost on any machine, in milliseconds of CPU; absent: only what is usual counts. */
+  /** Its limit on any machine, in milliseconds of CPU; absent: only the ratio counts. */
   readonly msMax?: number;
-  /** Does it some times over; returns how many. */
+  /** Does it several times; returns how often. */
   run(): number | Promise<number>;
 }
 
-/** A fall of more than this fails. */
+/** A larger ratio fails. */
 const fallMax = 2;
 const rounds = 9;
 const hostOf = (i: number) => `svc-${i}.mesh.example`;
@@ -56,7 +56,7 @@ function subscribe(type_url: string, resource_names_subscribe: string[]): Buffer
  * were sent.
  */
 function join(hub: Hub, classes: readonly string[], hello: readonly Buffer[]): () => number {
-  // Responses are shared: what answers one is made once.
+  // Responses are shared, so each answer is built once.
   const answers = new Map<Buffer, Buffer>();
   const answerTo = (bytes: Buffer) => {
     const known = answers.get(bytes);
@@ -107,7 +107,7 @@ function newHub(): Hub {
     log: silentLogger,
     hooks: {},
     ready: true,
-    // No pause between pushes: nothing but the push is measured.
+    // No pause between pushes, so that only the push is measured.
     holdoffMsMax: 0,
     answerWaitMsMax: 5000,
   });

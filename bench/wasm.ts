@@ -31,7 +31,7 @@ interface Sample {
   readonly ratio: number;
 }
 
-/** A variant, and those who call it. */
+/** A variant and its callers. */
 interface Lane {
   readonly variant: Variant;
   readonly request: string;
@@ -97,7 +97,7 @@ async function measure(variants: readonly Variant[]): Promise<ReadonlyMap<string
       for (let turn = 0; turn < lanes.length; turn++) {
         const lane = lanes[(turn + round) % lanes.length] as Lane;
         const base = lanes.find(({ variant }) => variant.name === baseOf(lane.variant)) as Lane;
-        // Now before, now after its base: neither always runs in the other's wake.
+        // Alternately before and after its base, so that neither always runs second.
         const first = round % 2 === 0 ? await cpuOf(lane) : 0;
         const without = await cpuOf(base);
         const cpu = round % 2 === 0 ? first : await cpuOf(lane);
@@ -118,7 +118,7 @@ function baseOf({ trail }: Variant): string {
   return trail === undefined ? names.nothingWithoutTrail : names.nothing;
 }
 
-/** A filter that is fast because it lets everything pass would be no comparison. */
+/** A filter that lets everything pass must not be compared. */
 async function expectRefusals({ name, refuses }: Variant, port: number): Promise<void> {
   if (!refuses) return;
   for (const [trail, status] of [
@@ -165,7 +165,7 @@ function show(rows: readonly Row[]): string {
   );
 }
 
-/** The bounds: what the full policy costs above the reference; and that the measurement itself can tell. */
+/** The bounds: the cost of the full policy above the reference, and the precision of the measurement. */
 function judge(rows: readonly Row[]): readonly Verdict[] {
   const of = (name: string) => rows.find(({ variant }) => variant === name) as Row;
   const bound = (what: string, value: number, most: number): Verdict => ({

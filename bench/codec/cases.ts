@@ -1,6 +1,6 @@
 import type { Codec } from './contenders.ts';
 
-/** Something that a codec must get right; `holds` throws or returns false where it does not. */
+/** A case that a codec must handle; `holds` throws or returns false if it does not. */
 export interface Case {
   readonly what: string;
   holds(codec: Codec): boolean;
@@ -36,12 +36,12 @@ function both(what: string, type: string, json: unknown, bytes: string, canonica
   };
 }
 
-/** Survives the way there and back. */
+/** Survives a round trip. */
 function survives(what: string, type: string, json: unknown): Case {
   return { what, holds: (codec) => same(codec.decode(type, codec.encode(type, json)), json) };
 }
 
-/** Is refused, with words that name the field's path. */
+/** Is refused with a message that names the field's path. */
 function refused(what: string, type: string, json: unknown, path: RegExp): Case[] {
   const errorOf = (codec: Codec): string | undefined => {
     try {

@@ -8,7 +8,7 @@ export interface Codec {
   decode(type: string, bytes: Uint8Array): unknown;
 }
 
-/** A codec that is measured. `home`: a folder with @bufbuild/protobuf below it. */
+/** A codec to measure. `home`: a folder that contains @bufbuild/protobuf. */
 export interface Contender {
   readonly name: string;
   load(home: string): Promise<Codec>;
@@ -80,7 +80,7 @@ async function protobufRoot(): Promise<Untyped> {
   return protobuf.Root.fromDescriptor({ file }).resolveAll();
 }
 
-/** protobufjs, as most use it: `fromObject` and `toObject`. */
+/** protobufjs as it is usually used: `fromObject` and `toObject`. */
 const protobufObjects: Contender = {
   name: 'protobufjs fromObject',
   async load() {

@@ -1,8 +1,8 @@
-/** A message that is measured. */
+/** A message to measure. */
 export interface Sample {
   readonly name: string;
   readonly type: string;
-  /** New objects each time: nothing is found in a cache. */
+  /** New objects each time, so that no cache has them. */
   make(change: number): object;
   /** How often it is encoded and decoded in a round. */
   readonly times: number;
@@ -24,7 +24,7 @@ function assignment(endpoints: number, change: number): object {
   };
 }
 
-/** A virtual host as a gateway has one for each host. */
+/** A virtual host of a gateway; it has one for each host. */
 export function virtualHost(i: number, change: number): object {
   const routes = [0, 1, 2].map((r) => ({
     match: { prefix: `/v${r}`, headers: [{ name: 'x-zone', string_match: { exact: `zone-${r}` } }] },

@@ -3,7 +3,7 @@ import type { ListenAddress } from '../../src/model/values/listen-address.ts';
 import { clusterType, endpointType } from '../../src/xds/resource-types.ts';
 import { deltaRequest, methods, nodeOf, openHttp2, readResponse } from '../../test/support/attacks/call.ts';
 
-/** Instances that change by turns: the address of each says how often it did. */
+/** Instances that change in turn: the address of each encodes the number of its changes. */
 export const instances = 20;
 
 /** The address of an instance after so many changes, from 1 on. */
@@ -11,27 +11,27 @@ export function addressOf(instance: number, change: number): string {
   return `10.${64 + instance}.${(change >> 8) & 255}.${change & 255}`;
 }
 
-/** What clients say of themselves. */
+/** The node of clients. */
 export const scopeOf = (namespace: string) =>
   ({
     ...({ role: 'sidecar', idc: 'sh-a', namespace } as const),
     outbound: { address: '127.0.0.1', port: 15_001 },
   }) as const;
 
-/** Clients that behave, and measure from an event to its arrival. */
+/** Well-behaved clients, which measure the time from an event to its arrival. */
 export interface Clients {
-  /** An event begins: the instance is about to have this many changes behind it. */
+  /** An event begins: the instance will have this many changes. */
   begin(instance: number, change: number): void;
   /** From an event to its arrival, in milliseconds, for each client and event since the last call. */
   take(): number[];
   /** How many have the instances. */
   complete(): number;
-  /** How streams ended, but for those that `close` ended. */
+  /** How streams ended, except by `close`. */
   readonly lost: readonly string[];
   close(): void;
 }
 
-/** A client that is connected again `pauseMs` after its stream has ended, as long as it is told to. */
+/** A client that reconnects `pauseMs` after its stream has ended, until it is stopped. */
 export interface ClientsOptions {
   readonly reconnects?: boolean;
 }
@@ -99,7 +99,7 @@ class Client {
     });
   }
 
-  /** Whatever an instance's address is now, all changes before it have arrived, or never will. */
+  /** An instance's current address means that all changes before it have arrived, or never will. */
   #note(message: Buffer): void {
     const now = clock.now();
     this.isComplete = true;

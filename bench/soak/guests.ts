@@ -7,9 +7,9 @@ import { scopeOf } from './clients.ts';
 
 const stayMs = 100;
 
-/** What a guest does besides: by its number, the first that fits. */
+/** Extra behaviour of a guest, by its number; the first match applies. */
 const manners: readonly (readonly [each: number, says: (nonce: string, type: string) => Buffer])[] = [
-  // No protobuf; a type that there is not; a refusal, in words that nobody used before.
+  // Invalid protobuf; an unknown type; a NACK with a new message.
   [7, () => Buffer.from([0xff, 0xff, 0xff])],
   [11, () => deltaRequest({ type: 'type.googleapis.com/no.Such' })],
   [13, (nonce, type) => deltaRequest({ type, nonce, error: `refused: ${nonce}` })],
@@ -42,7 +42,7 @@ export async function receiveGuests(served: Served, signal: AbortSignal): Promis
   return count;
 }
 
-/** Registers an instance that nobody had before, and takes it back. */
+/** Registers a new instance, and deregisters it. */
 async function register(served: Served, count: number): Promise<void> {
   const body = { address: '10.9.9.9', ports: { http: 80 }, labels: { app: 'guest' }, ttl: '10s' };
   for (const [method, sent] of [['PUT', body], ['DELETE']] as const)

@@ -9,34 +9,34 @@ import { readKept } from './tables.ts';
 export interface SoakedPlane {
   readonly served: Served;
   readonly clients: Clients;
-  /** Changes that the API did not take. */
+  /** Changes that the API refused. */
   readonly failures: readonly string[];
   sample(): Promise<Sample>;
   close(): Promise<void>;
 }
 
-/** What was seen of the process, after garbage was collected; bytes. */
+/** Memory of the process after garbage collection, in bytes. */
 export interface Sample {
   readonly heap: number;
-  /** What V8 has for the heap, its free parts and young memory included. */
+  /** V8's heap, including free parts and young memory. */
   readonly heapTotal: number;
   readonly external: number;
   readonly rss: number;
   readonly files: number;
-  /** What its gauges tell. */
+  /** Its gauges. */
   readonly kept: ReadonlyMap<string, number>;
 }
 
-/** How its process differs. */
+/** Options of its process. */
 export interface SoakedOptions {
   readonly env?: Readonly<Record<string, string>>;
-  /** A folder into which SIGWINCH has it write a heap snapshot. */
+  /** The folder for heap snapshots on SIGWINCH. */
   readonly snapshots?: string;
 }
 
 const instanceTtl = '3600s';
 
-/** Starts it; an instance changes each `changeMs`. Resolves when all clients have all. */
+/** Starts it; an instance changes every `changeMs`. Resolves when all clients have all resources. */
 export async function startSoaked(
   count: number,
   changeMs: number,

@@ -22,7 +22,7 @@ export function growth(points: readonly Point[]) {
   return { mean, grown: slope * spanMs, perHour: slope * 3_600_000 };
 }
 
-/** Of some values: the one that a share of them does not exceed. */
+/** The quantile of some values. */
 export function quantile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;

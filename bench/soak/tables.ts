@@ -18,7 +18,7 @@ interface Filling {
   readonly ageMs?: number;
 }
 
-/** What the soak fills, and by that knows when a heap has what it is to have. */
+/** The tables that the soak fills, and that tell when the heap has reached its final size. */
 const tables: readonly Filling[] = [
   { what: 'names of requests, for who says the same', gauge: 'xds_level readNames', most: readNamesMax },
   { what: 'pushes, for late ACKs', gauge: 'xds_level pushes', most: pushesMax },
@@ -59,7 +59,7 @@ export function readKept(page: string): ReadonlyMap<string, number> {
   return kept;
 }
 
-/** What was kept at a time, in milliseconds from the start. */
+/** The entries of all tables at a time, in milliseconds from the start. */
 export interface KeptAt {
   readonly atMs: number;
   readonly kept: ReadonlyMap<string, number>;

@@ -27,7 +27,7 @@ export const names = {
   ours: (listener: string) => `trail filter, ${listener}`,
 } as const;
 
-/** The policy of the bench: six IDCs and the largest hop limit, all that there is to do. */
+/** The policy of the bench: six IDCs and the largest hop limit, the most work there can be. */
 const policy = { idc: 'sh-b', peers: ['bj-a', 'bj-b', 'gz-a', 'gz-b', 'sh-a'], hopLimit: 4, enforce: true };
 
 /**

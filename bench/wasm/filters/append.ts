@@ -1,4 +1,4 @@
-// The reference that the trail filter is held against: reads the trail, refuses the own name and too many
+// The reference for the trail filter: reads the trail, refuses the own name and too many
 // names, and appends the own name. No metrics, no set for the routes, no strict reading. Configured by text:
 // `IDC;CROSSINGS`.
 import {

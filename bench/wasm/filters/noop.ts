@@ -1,4 +1,4 @@
-// A filter that does nothing: what being a Wasm filter costs by itself.
+// A filter that does nothing: the cost of any Wasm filter.
 
 export function proxy_abi_version_0_2_1(): void {}
 
