@@ -65,7 +65,7 @@ const held = [...heldByProxies, ...heldByPlanes];
 const notCompared: readonly string[] = [
   'DNS servers',
   'a host that no Group has',
-  'requests that an instance works on',
+  'concurrent requests of an instance',
   'tries of an egress at each',
   'active checks',
   'proxies in front',
