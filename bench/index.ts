@@ -1,5 +1,5 @@
-// The speed of the index: `node bench/index.ts [--json FILE] [SCENARIO …]`. Each scenario runs in a process of
-// its own.
+// The speed of the index: `node bench/index.ts [--json FILE] [SCENARIO …]`. Each scenario runs in its own
+// process.
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
