@@ -59,7 +59,9 @@ export function* agreementChecks(looked: Looked): Generator<Lint[]> {
   const { drafts = noDrafts, doubtful = noKinds, wallMs } = looked;
   const objects = [...looked.objects];
   const isTold = ({ lacks = [] }: Lint) => !lacks.some((kind) => doubtful.has(kind));
-  for (const found of lintMesh(createMesh(objects, wallMs))) yield found.filter(isTold);
+  const mesh = createMesh(objects, wallMs);
+  yield [];
+  for (const found of lintMesh(mesh)) yield found.filter(isTold);
   if (drafts.size === 0) return;
   for (const found of lintMesh(createMesh([...objects, ...drafts.keys()], wallMs)))
     yield found.filter((lint) => isOfDraft(lint, drafts) && isTold(lint));

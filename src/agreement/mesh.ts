@@ -40,14 +40,28 @@ export function createMesh(objects: Iterable<MeshObject>, wallMs: number): Mesh 
   const workloads = all.filter((object) => object.kind === 'WorkloadEntry');
   const groups = all.filter((object) => object.kind === 'DrGroup');
   const hosts = byHost(entries);
+  const coverage = once(() => coverageOf(groups, entries, hosts));
+  const selection = once(() => selectionOf(workloads));
   return {
     ...{ entries, workloads, groups, wallMs },
     rules: all.filter((object) => object.kind === 'DestinationRule'),
     idcs: all.filter((object) => object.kind === 'Idc'),
     evacuations: all.filter((object) => object.kind === 'Evacuation'),
     entriesOf: (host) => hosts.get(host) ?? [],
-    coverage: coverageOf(groups, entries, hosts),
-    selectedBy: selectionOf(workloads),
+    // Made when they are asked for: each is the work of a check's turn.
+    coverage: {
+      entriesOf: (group) => coverage().entriesOf(group),
+      groupsOf: (entry) => coverage().groupsOf(entry),
+    },
+    selectedBy: (entry) => selection()(entry),
+  };
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
   };
 }
 
