@@ -29,6 +29,24 @@ spec:
   locality: sh-a
 `;
 
+function tellTimes(rows: Readonly<Record<string, number[]>>): void {
+  console.log(
+    table<[string, number[]]>(
+      [
+        ['event → received, ms', ([what]) => what],
+        ...[0.5, 0.99, 1].map(
+          (share) =>
+            [
+              share === 1 ? 'max' : `p${share * 100}`,
+              ([, times]: [string, number[]]) => figure(quantile(times, share)),
+            ] as const,
+        ),
+      ],
+      Object.entries(rows),
+    ),
+  );
+}
+
 async function run(): Promise<Verdict[]> {
   const xds = await freeAddress();
   let change = 1;
@@ -73,22 +91,7 @@ async function run(): Promise<Verdict[]> {
     const backMs = clock.now() - readyAt;
     const later = await under(changes);
     await before.close();
-    const rows = { 'before it was killed': steady, 'the first after the start': first, 'after that': later };
-    console.log(
-      table<[string, number[]]>(
-        [
-          ['event → received, ms', ([what]) => what],
-          ...[0.5, 0.99, 1].map(
-            (share) =>
-              [
-                share === 1 ? 'max' : `p${share * 100}`,
-                ([, times]: [string, number[]]) => figure(quantile(times, share)),
-              ] as const,
-          ),
-        ],
-        Object.entries(rows),
-      ),
-    );
+    tellTimes({ 'before it was killed': steady, 'the first after the start': first, 'after that': later });
     console.log(
       `${count} clients; ready ${figure(readyAt - killedAt)} ms after it was killed, all back within ${figure(backMs)} ms after that\n`,
     );

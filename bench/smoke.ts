@@ -116,12 +116,8 @@ function newHub(): Hub {
 /** The most that a step of an evacuation may cost, in milliseconds of CPU. */
 const stepMsMax = 100;
 
-/**
- * A step of an evacuation: 100 Groups, 1,000 sidecars of 20 namespaces that use five of them each, planned,
- * pushed and ACKed.
- */
-function evacuating(): Watched {
-  const streams = 1000;
+/** 100 Groups that may leave sh-a together, and so many sidecars that use them. */
+function groupsOnTheMove(streams: number) {
   const index = createIndex({ idc: 'sh-a' });
   const planner = createPlanner({ own: 'sh-a', hopLimit: 1, loopPrevention: 'on' });
   const catalog = new Catalog();
@@ -151,6 +147,16 @@ function evacuating(): Watched {
   const names = numbers.map((i) => `instances/${hostOf(i)}:80`);
   const of = Array.from({ length: streams }, (_, i) => `ns${i % 20}`);
   const settle = join(hub, of, [subscribe(clusterType, ['*']), subscribe(endpointType, names)]);
+  return { index, planner, catalog, hub, settle, meta: shop.meta };
+}
+
+/**
+ * A step of an evacuation: 100 Groups, 1,000 sidecars of 20 namespaces that use five of them each, planned,
+ * pushed and ACKed.
+ */
+function evacuating(): Watched {
+  const streams = 1000;
+  const { index, planner, catalog, hub, settle, meta } = groupsOnTheMove(streams);
   let change = 0;
   return {
     name: 'a step of an evacuation (100 Groups, 1,000 sidecars)',
@@ -166,7 +172,7 @@ function evacuating(): Watched {
         steps: [],
         stepMs: 1,
       };
-      const delta = index.apply(upserts({ kind: 'Evacuation', meta: shop.meta, spec }));
+      const delta = index.apply(upserts({ kind: 'Evacuation', meta, spec }));
       for (const [nodeClass, { upserts: built }] of catalog.update(planner.update(index.view(), delta, 0)))
         hub.apply(
           nodeClass,

@@ -13,10 +13,13 @@ import {
   checkRegistryHosts,
   checkSyntax,
 } from './support/tidy/tidy.ts';
+import { checkExportedNames } from './support/tidy/tidy-exports.ts';
+import { checkFaces } from './support/tidy/tidy-faces.ts';
+import { checkFunctions } from './support/tidy/tidy-functions.ts';
 import { checkPaths } from './support/tidy/tidy-paths.ts';
 import { checkFlat, checkReadmes } from './support/tidy/tidy-rooms.ts';
 import { blank, type SourceFile } from './support/tidy/tidy-source.ts';
-import { entryPoints, flatMax, linesMax } from './support/tidy/tidy-table.ts';
+import { entryPoints, flatMax, functionLinesMax, linesMax } from './support/tidy/tidy-table.ts';
 import { readTree } from './support/tidy/tree.ts';
 
 const tree = readTree(fileURLToPath(new URL('..', import.meta.url)));
@@ -125,10 +128,11 @@ const checks: [string, Check, Record<string, string>, Record<string, string>][] 
       'src/plan/c.ts': 'export default function f() {}',
       'src/plan/d.ts': 'const f = 1;\nexport { f as default };',
       'src/plan/index.ts': 'export const x = 1;',
+      'src/plan/e.ts': 'class E {\n  private readonly x = 1;\n}',
     },
     {
       'src/plan/a.ts': '// enum Role { a }\nconst enumerable = true;\nexport const f = "export default";',
-      'src/index/store.ts': '',
+      'src/index/store.ts': 'class S {\n  private constructor() {}\n  #x = 1;\n}',
       'wasm/assembly/index.ts': '',
     },
   ],
@@ -222,6 +226,79 @@ t.test('every allowance of the table is used', async (t) => {
     found,
     stale.map((row) => `${row}: is in the table of tidy-table.ts and not in src`),
   );
+});
+
+t.test('functions are short', async (t) => {
+  const body = (lines: number) => `{\n${'  f();\n'.repeat(lines - 2)}}`;
+  const long = body(functionLinesMax + 1);
+  const faulty = {
+    'src/plan/a.ts': `// c\nexport function plan() ${long}`,
+    'src/plan/b.ts': `class B {\n  readonly #of = 1;\n  #decide(): void ${long}\n}`,
+    'src/plan/c.ts': `const x = { say: async () => ${long} };`,
+    'bench/d.ts': `all.map((one) => ${long});`,
+    'wasm/assembly/e.ts': `@inline export function walk(a: i32): void ${long}`,
+  };
+  const found = ['a.ts:2: plan', 'b.ts:3: B.#decide', 'c.ts:1: x.say', 'd.ts:1: (anonymous)', 'e.ts:1: walk'];
+  t.same(checkFunctions(tree), [], 'in this tree');
+  const faults = checkFunctions(files(faulty), {});
+  for (const [i, where] of found.entries())
+    t.ok(faults[i]?.includes(`${where}: ${functionLinesMax + 1} lines`), `${where}: ${faults[i]}`);
+  t.equal(faults.length, found.length);
+  const clean = files({
+    'src/plan/a.ts': `${'// c\n'.repeat(99)}/** d */\nfunction plan() ${body(functionLinesMax)}`,
+    'src/plan/b.ts': `class B {${'\n  f() {}'.repeat(99)}\n}\nconst table = {${'\n  a: 1,'.repeat(99)}\n};`,
+    'test/c.ts': `function test() ${long}`,
+  });
+  t.same(checkFunctions(clean, {}), []);
+  t.match(checkFunctions(clean, { 'src/plan/a.ts plan': 'r' }), [/^src\/plan\/a\.ts plan: is exempt/]);
+  t.same(checkFunctions(files(faulty), { ...exemptAll(faults) }), [], 'with a row for each');
+});
+
+/** A row of the table for each of these faults. */
+function exemptAll(faults: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    faults.map((fault) => {
+      const [at = '', name = ''] = fault.split(': ');
+      return [`${at.split(':')[0]} ${name}`, 'reason'];
+    }),
+  );
+}
+
+t.test('folders are entered by their faces', async (t) => {
+  const table = { xds: ['xds.ts', 'codec/codec.ts'] };
+  const clean = files({
+    'src/plane/a.ts': `import { b } from '../xds/xds.ts';\nimport type { C } from '../xds/codec/codec.ts';`,
+    'src/xds/xds.ts': `import { d } from './wire/frame.ts';`,
+    'src/cli/e.ts': `import { f } from '../plane/a.ts';`,
+  });
+  const faulty = files({ 'src/plane/g.ts': `\nimport type { Frame } from '../xds/wire/frame.ts';` });
+  t.same(checkFaces(tree), [], 'in this tree');
+  t.same(checkFaces(clean, table), []);
+  t.match(checkFaces([...clean, ...faulty], table), [/^src\/plane\/g\.ts:2: xds\/wire\/frame\.ts: /]);
+  t.match(checkFaces(clean, { xds: [...table.xds, 'events.ts'] }), [/^xds\/events\.ts: is a face/]);
+});
+
+t.test('exported names are unique', async (t) => {
+  const faulty = files({
+    'src/plan/a.ts': 'export interface Answer {}\nexport const free = 1;',
+    'src/index/b.ts': "const s = 'export';\nexport type Answer = string;",
+    'src/index/c.ts': 'export async function* walk() {}',
+    'src/xds/d.ts': 'export class walk {}',
+  });
+  t.same(checkExportedNames(tree), [], 'in this tree');
+  t.match(checkExportedNames(faulty, {}), [
+    /^src\/plan\/a\.ts:1: Answer: src\/index\/b\.ts exports it/,
+    /^src\/index\/b\.ts:2: Answer: src\/plan\/a\.ts exports it/,
+    /^src\/index\/c\.ts:1: walk/,
+    /^src\/xds\/d\.ts:1: walk/,
+  ]);
+  const clean = files({
+    'src/plan/a.ts': 'export function f(): void;\nexport function f(a?: string): void {}\nconst g = 1;',
+    'src/index/b.ts': '// export const f = 1;\nconst g = 2;',
+    'test/c.ts': 'export const f = 1;',
+  });
+  t.same(checkExportedNames(clean, { gone: 'r' }), []);
+  t.match(checkExportedNames(clean, { f: 'r' }), [/^f: is exempt in tidy-table\.ts/]);
 });
 
 t.test('folders are small', async (t) => {

@@ -22,7 +22,7 @@ export const lackOf: Readonly<Partial<Record<Disagreement['code'], Kind>>> = {
 };
 
 /** What an instance is held against. */
-export interface Surroundings {
+interface Surroundings {
   /** The namespace, for words. */
   readonly namespace: string;
   /** The ServiceEntries that it is an instance of. */

@@ -19,7 +19,7 @@ export interface AdminServer {
 }
 
 /** What may be written, each absent where it is off. */
-export interface AdminContexts {
+interface AdminContexts {
   readonly registrations?: RegistrationContext | undefined;
   readonly evacuations?: EvacuationContext | undefined;
 }

@@ -2,13 +2,15 @@ import { timingSafeEqual } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
 import { contract } from '../contract/contract.ts';
 import type { Operation } from '../contract/operation.ts';
-import { type OperationId, operations } from '../contract/operations.ts';
+import type { OperationId } from '../contract/operations.ts';
 import { Refusal } from './refusal.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** The operation that a route is; absent: the router's own. */
     operationId?: OperationId;
+    /** The methods that a path takes: the route is for all others. */
+    allow?: string;
   }
 }
 
@@ -20,12 +22,12 @@ export interface AdmissionRules {
   readonly token: string | undefined;
 }
 
-const ids = Object.keys(operations) as readonly OperationId[];
-
 /** Lets a request in, before its body is read. Throws `Refusal` or MeshError. */
 export function admitRequest(request: FastifyRequest, { gates, token }: AdmissionRules): void {
   if (request.is404) throw unknownPath(request);
-  const id = request.routeOptions.config.operationId;
+  const { operationId: id, allow } = request.routeOptions.config;
+  if (allow !== undefined)
+    throw new Refusal('method-not-allowed', `${pathOf(request)} takes ${allow}`, { headers: { allow } });
   if (id === undefined) return;
   const operation: Operation = contract[id];
   gates[operation.tag]?.();
@@ -33,19 +35,14 @@ export function admitRequest(request: FastifyRequest, { gates, token }: Admissio
   if (operation.body !== undefined) failOnOtherType(request.headers['content-type']);
 }
 
-/** The refusal of a path that there is not, or not with this method. */
-export function unknownPath({ method, url }: FastifyRequest): Refusal {
-  const [path = ''] = url.split('?');
-  const here = ids.filter((id) => patterns[id].test(path)).map((id) => operations[id].method);
-  if (here.length === 0 || here.includes(method as never))
-    return new Refusal('not-found', `no such page: ${path}; / lists them`);
-  const allow = here.flatMap((one) => (one === 'GET' ? ['GET', 'HEAD'] : [one])).join(', ');
-  return new Refusal('method-not-allowed', `${path} takes ${allow}`, { headers: { allow } });
+/** The refusal of a path that there is not. */
+export function unknownPath(request: FastifyRequest): Refusal {
+  return new Refusal('not-found', `no such page: ${pathOf(request)}; / lists them`);
 }
 
-const patterns = Object.fromEntries(
-  ids.map((id) => [id, new RegExp(`^${operations[id].path.replaceAll(/\{\w+\}/g, '[^/]+')}$`)]),
-) as Readonly<Record<OperationId, RegExp>>;
+function pathOf({ url }: FastifyRequest): string {
+  return url.split('?', 1)[0] as string;
+}
 
 function isAllowed(request: FastifyRequest, token: string | undefined): boolean {
   if (token === undefined) return false;

@@ -17,9 +17,7 @@ export interface ApiRequest<Id extends OperationId> {
 export type ApiAnswer<Id extends OperationId> = WrittenAnswer<Id> & { readonly type?: string };
 
 /** Answers an operation. Throws `MeshError` or `Refusal` to refuse. */
-export type Handler<Id extends OperationId> = (
-  request: ApiRequest<Id>,
-) => ApiAnswer<Id> | Promise<ApiAnswer<Id>>;
+type Handler<Id extends OperationId> = (request: ApiRequest<Id>) => ApiAnswer<Id> | Promise<ApiAnswer<Id>>;
 
 /** A handler for each of some operations. */
 export type Handlers<Ids extends OperationId = OperationId> = { readonly [Id in Ids]: Handler<Id> };

@@ -6,7 +6,7 @@ import { type OperationId, operations } from '../contract/operations.ts';
 import { problemType } from '../contract/problem.ts';
 
 /** A part of an OpenAPI document. */
-export type Json = Readonly<Record<string, unknown>>;
+type JsonObject = Readonly<Record<string, unknown>>;
 
 const description = [
   'The admin address of a control plane: its state, its metrics, and two APIs below /v1.',
@@ -22,8 +22,8 @@ const schemaAt = (id: string) => `#/components/schemas/${id}`;
 const refusal = { $ref: '#/components/responses/Problem' };
 
 /** The OpenAPI 3.1 document of the admin API, made from its contract. */
-export function openApiDocument(): Json {
-  const paths: Record<string, Record<string, Json>> = {};
+export function openApiDocument(): JsonObject {
+  const paths: Record<string, Record<string, JsonObject>> = {};
   for (const id of Object.keys(operations) as OperationId[]) {
     const { method, path } = operations[id];
     paths[path] = { ...paths[path], [method.toLowerCase()]: operationJson(id, contract[id]) };
@@ -55,7 +55,7 @@ export function openApiDocument(): Json {
   };
 }
 
-function operationJson(id: OperationId, operation: Operation): Json {
+function operationJson(id: OperationId, operation: Operation): JsonObject {
   const { tag, summary, description, needsToken, body, answers } = operation;
   const parameters = [...pathParameters(operation), ...queryParameters(operation)];
   const named = Object.entries(answers).map(([status, answer]) => [status, answerJson(answer)] as const);
@@ -72,13 +72,13 @@ function operationJson(id: OperationId, operation: Operation): Json {
   };
 }
 
-function pathParameters({ path = {} }: Operation): Json[] {
+function pathParameters({ path = {} }: Operation): JsonObject[] {
   return Object.entries(path).map(([name, description]) => ({
     ...{ name, in: 'path', required: true, schema: { type: 'string' }, description },
   }));
 }
 
-function queryParameters({ query }: Operation): Json[] {
+function queryParameters({ query }: Operation): JsonObject[] {
   const { properties = {}, required = [] } = tidy(z.toJSONSchema(query, { io: 'input' })) as {
     properties?: Record<string, Record<string, unknown>>;
     required?: string[];
@@ -89,19 +89,19 @@ function queryParameters({ query }: Operation): Json[] {
   }));
 }
 
-function answerJson(answer: AnswerSchema): Json {
+function answerJson(answer: AnswerSchema): JsonObject {
   const { description } = answer;
   if ('schema' in answer) return { description, content: jsonOf(answer.schema) };
   return { description, content: { 'text/plain': { schema: { type: 'string' } } } };
 }
 
 /** Bodies are published by name: each is a component. */
-function jsonOf(schema: z.ZodType): Json {
+function jsonOf(schema: z.ZodType): JsonObject {
   const { id = '' } = components.get(schema) ?? {};
   return { 'application/json': { schema: { $ref: schemaAt(id) } } };
 }
 
-function componentSchemas(): Json {
+function componentSchemas(): JsonObject {
   const { schemas } = z.toJSONSchema(components, { uri: schemaAt, io: 'input' });
   const sorted = Object.entries(schemas).sort(([a], [b]) => (a < b ? -1 : 1));
   return Object.fromEntries(sorted.map(([id, schema]) => [id, tidy(schema)]));

@@ -146,7 +146,7 @@ interface Wait {
 }
 
 /** How a wait ended. Absent fields: nobody waited. */
-export interface Waited {
+interface Waited {
   /** Whether every proxy has confirmed. */
   readonly acked?: boolean;
   /** Proxies that have not. */

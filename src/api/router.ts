@@ -1,3 +1,4 @@
+import { METHODS } from 'node:http';
 import {
   type FastifyInstance,
   type FastifyReply,
@@ -18,7 +19,7 @@ import { type RawQuery, readQuery, splitQuery } from './query.ts';
 import { bodyBytesMax, printJson, problemFrom, refusalFrom } from './refusal.ts';
 
 /** What the router routes to. */
-export interface RouterOptions extends AdmissionRules {
+interface RouterOptions extends AdmissionRules {
   readonly handlers: Handlers;
   readonly turns: PageTurns;
 }
@@ -68,7 +69,28 @@ export function createRouter(options: RouterOptions, server: ServerParts): Fasti
   });
   app.addHook('onRequest', async (request) => admitRequest(request, options));
   for (const id of Object.keys(operations) as OperationId[]) addRoute(app, id, options);
+  refuseOtherMethods(app);
   return app;
+}
+
+/** A route at each path for the methods that it does not take: `admitRequest` refuses them with 405. */
+function refuseOtherMethods(app: FastifyInstance): void {
+  for (const method of METHODS) if (!app.supportedMethods.includes(method)) app.addHttpMethod(method);
+  const byPath = Map.groupBy(Object.values(operations), ({ path }) => path);
+  for (const [path, all] of byPath) {
+    const taken = all.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method]));
+    app.route({
+      method: METHODS.filter((method) => !taken.includes(method)),
+      url: urlOf(path),
+      config: { allow: taken.join(', ') },
+      handler: (request) => Promise.reject(unknownPath(request)),
+    });
+  }
+}
+
+/** A path of the contract as the router writes it. */
+function urlOf(path: string): string {
+  return path.replaceAll(/\{(\w+)\}/g, ':$1');
 }
 
 /** In place of the library's compilers. */
@@ -81,7 +103,7 @@ function addRoute<Id extends OperationId>(app: FastifyInstance, id: Id, options:
   const { method, path } = operations[id];
   app.route({
     method,
-    url: path.replaceAll(/\{(\w+)\}/g, ':$1'),
+    url: urlOf(path),
     config: { operationId: id },
     async handler(request, reply) {
       const gone = new AbortController();

@@ -5,7 +5,7 @@ import type { AdminLimits } from './admin-places.ts';
 import { rawRefusal } from './refusal.ts';
 
 /** Answers what comes on a connection and is no request, or not in time. */
-export interface Unreadable {
+interface Unreadable {
   /** To be told of each request. */
   note(request: IncomingMessage, response: ServerResponse): void;
   /** Says what is wrong where no answer has begun, and ends the connection. */

@@ -47,3 +47,13 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
     signal?.addEventListener('abort', abort, { once: true });
   });
 }
+
+/**
+ * Keeps the process from ending while nothing else does: a clock's timers let it end. The function that it
+ * returns lets it end again.
+ */
+export function keepProcess(): () => void {
+  const alive = new MessageChannel();
+  alive.port1.ref();
+  return () => alive.port1.close();
+}

@@ -2,7 +2,7 @@
 export const noFile = 'it is a pipe, a socket or a device; remove it, or give it another name';
 
 /** The code of a system error, such as ENOENT; else its words. */
-export function codeOf(reason: unknown): string {
+export function systemErrorCode(reason: unknown): string {
   if (reason instanceof Error) return (reason as NodeJS.ErrnoException).code ?? reason.message;
   return String(reason);
 }
@@ -30,5 +30,5 @@ export function wordsOf(code: string): string {
 
 /** Why a system call failed, in words. */
 export function wordsOfFailure(reason: unknown): string {
-  return wordsOf(codeOf(reason));
+  return wordsOf(systemErrorCode(reason));
 }

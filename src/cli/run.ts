@@ -1,13 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:os';
-import { sleep, systemClock } from '../base/clock.ts';
+import { keepProcess, sleep, systemClock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import { exitCode } from '../base/exit.ts';
 import { seededRandom } from '../base/random.ts';
 import { wordsOfFailure } from '../base/system-error.ts';
-import { createLeaseKeeper } from '../client/lease-keeper.ts';
+import { createLeaseKeeper, type LeaseKeeper } from '../client/lease-keeper.ts';
 import type { KeptInstance } from '../client/lease-plane.ts';
 import type { StatusRange } from '../model/health.ts';
+import { showAddress } from '../model/values/listen-address.ts';
 import { type Probe, probe } from '../probe/probe.ts';
 import {
   addressOf,
@@ -50,8 +51,7 @@ export async function run(command: string, args: readonly string[], flags: RunFl
   const keeper = createLeaseKeeper({ planes, find, clock, random: seededRandom(process.pid), say });
   const stop = new AbortController();
   // The clock's timers let a process end; this one ends with CMD.
-  const alive = new MessageChannel();
-  alive.port1.ref();
+  const letEnd = keepProcess();
   let asked: NodeJS.Signals | undefined;
   let failure: MeshError | undefined;
   const child = start(command, args);
@@ -81,20 +81,14 @@ export async function run(command: string, args: readonly string[], flags: RunFl
       child.kill(signal);
       return;
     }
-    const since = clock.now();
-    const isGone = await keeper.remove(flags.wait, flags.drainTimeout);
-    if (isGone && flags.wait)
-      say(`no proxy sends requests here any more (${Math.round(clock.now() - since)} ms)`);
-    // What was on its way when the last proxy confirmed is still to be answered.
-    if (flags.wait) await sleep(clock, flags.linger);
+    await takeOut(keeper, flags);
     child.kill(signal);
   }
 
-  const listeners = new Map<NodeJS.Signals, () => void>([
-    ...endings.map((signal) => [signal, () => void leave(signal)] as const),
-    ...others.map((signal) => [signal, () => void child.kill(signal)] as const),
-  ]);
-  for (const [signal, listener] of listeners) process.on(signal, listener);
+  const stopListening = listen(
+    (signal) => void leave(signal),
+    (signal) => void child.kill(signal),
+  );
   try {
     const { code, words } = await ended;
     stop.abort();
@@ -106,10 +100,30 @@ export async function run(command: string, args: readonly string[], flags: RunFl
     if (failure?.code === 'internal') throw failure;
     return failure === undefined ? code : exitCode.unusable;
   } finally {
-    for (const [signal, listener] of listeners) process.off(signal, listener);
-    alive.port1.close();
+    stopListening();
+    letEnd();
     await close();
   }
+}
+
+/** Takes the instance out, and lets what was on its way be answered. */
+async function takeOut(keeper: LeaseKeeper, flags: RunFlags): Promise<void> {
+  const since = clock.now();
+  const isGone = await keeper.remove(flags.wait, flags.drainTimeout);
+  if (isGone && flags.wait)
+    say(`no proxy sends requests here any more (${Math.round(clock.now() - since)} ms)`);
+  // What was on its way when the last proxy confirmed is still to be answered.
+  if (flags.wait) await sleep(clock, flags.linger);
+}
+
+/** Listens for signals; returns what ends that. */
+function listen(onEnding: (signal: NodeJS.Signals) => void, onOther: (signal: NodeJS.Signals) => void) {
+  for (const signal of endings) process.on(signal, onEnding);
+  for (const signal of others) process.on(signal, onOther);
+  return () => {
+    for (const signal of endings) process.off(signal, onEnding);
+    for (const signal of others) process.off(signal, onOther);
+  };
 }
 
 /**
@@ -172,7 +186,7 @@ function probeOf(flags: RunFlags, host: string, port: number): Probe {
   if (health === undefined) return { host, port };
   if (/^grpc(?::|$)/.test(health)) return { grpc: { host, port, service: health.slice('grpc:'.length) } };
   if (!health.startsWith('/')) return { url: health, statuses };
-  return { url: `http://${host.includes(':') ? `[${host}]` : host}:${port}${health}`, statuses };
+  return { url: `http://${showAddress({ address: host, port })}${health}`, statuses };
 }
 
 /** Waits until CMD serves; false when that is not to be waited for any longer. */

@@ -11,7 +11,7 @@ import { createRegistrationsSource } from '../registry/registrations/registratio
 import type { PeerLink } from '../registry/registrations/replica.ts';
 
 /** The sources that a configuration names; none of them is read yet. */
-export interface ConfiguredSources {
+interface ConfiguredSources {
   readonly objects: ReturnType<typeof keepLastGood>;
   /** Absent: instances do not register themselves. */
   readonly registrations?: ReturnType<typeof createRegistrationsSource>;

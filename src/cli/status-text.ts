@@ -27,10 +27,10 @@ const comingHomeMax = 5;
 const differencesMax = 100;
 
 /** How much of each proxy the table shows; 'wide': versions too, and since when it is connected. */
-export type Width = 'text' | 'wide';
+type Width = 'text' | 'wide';
 
 /** What a control plane said, or why it does not. */
-export type ToldOverview = { readonly admin: string } & (
+type ToldOverview = { readonly admin: string } & (
   | { readonly said: Overview }
   | { readonly error: { readonly message: string } }
 );

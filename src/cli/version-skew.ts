@@ -17,7 +17,7 @@ export interface PlaneVersion {
 }
 
 /** A program of connected proxies and clients. */
-export interface ClientVersion {
+export interface ClientProgram {
   /** Such as `envoy`. */
   readonly name: string;
   readonly version: string;
@@ -29,7 +29,7 @@ export interface ClientVersion {
 /** What runs where. */
 export interface Versions {
   readonly planes: readonly PlaneVersion[];
-  readonly clients: readonly ClientVersion[];
+  readonly clients: readonly ClientProgram[];
   /** Where versions do not fit together, in words. */
   readonly skew: readonly string[];
 }
@@ -42,8 +42,8 @@ export function versionsOf(own: string, told: readonly Told<ControlPlaneStatus>[
   return { planes, clients, skew: [...planeSkew(own, planes), ...envoySkew(clients)] };
 }
 
-function clientsOf(statuses: readonly ControlPlaneStatus[]): readonly ClientVersion[] {
-  const found = new Map<string, Omit<ClientVersion, 'nodes'> & { readonly nodes: Set<string> }>();
+function clientsOf(statuses: readonly ControlPlaneStatus[]): readonly ClientProgram[] {
+  const found = new Map<string, Omit<ClientProgram, 'nodes'> & { readonly nodes: Set<string> }>();
   for (const { proxies } of statuses) {
     for (const { id, idc, client } of proxies) {
       const { name, version } = client ?? { name: 'not told', version: '-' };
@@ -70,7 +70,7 @@ function planeSkew(own: string, planes: readonly PlaneVersion[]): readonly strin
 }
 
 /** Envoys of another minor version than Isthmus is made for. */
-function envoySkew(clients: readonly ClientVersion[]): readonly string[] {
+function envoySkew(clients: readonly ClientProgram[]): readonly string[] {
   const nodes = new Map<string, Set<string>>();
   for (const { name, version, nodes: ids } of clients) {
     const minor = /^(\d+\.\d+)\./.exec(version)?.[1];

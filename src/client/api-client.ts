@@ -6,7 +6,7 @@ import { type ListenAddress, showAddress } from '../model/values/listen-address.
 import { callHttp, type HttpAnswer, openConnections, wholeTimes } from './http-call.ts';
 
 /** A control plane refuses. */
-export interface Refused {
+interface Refused {
   readonly isRefused: true;
   readonly status: number;
   /** Why, and what to do. */
@@ -26,7 +26,7 @@ type Part<Name extends string, Value> = [Value] extends [never]
     : { readonly [Key in Name]: Value };
 
 /** How an operation is called. Times in milliseconds. */
-export type ApiCall<Id extends OperationId> = {
+type ApiCall<Id extends OperationId> = {
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
 } & Part<'path', PathParameters<Id>> &

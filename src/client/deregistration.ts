@@ -17,7 +17,7 @@ export interface InstanceKey {
 }
 
 /** What is to be taken out, and how long it may take. */
-export interface Deregistration {
+interface Deregistration {
   readonly planes: readonly NamedClient[];
   readonly key: InstanceKey;
   /** Which life; absent: whichever is there. */
@@ -30,7 +30,7 @@ export interface Deregistration {
 }
 
 /** How it ended at a control plane. */
-export interface Farewell {
+interface Farewell {
   readonly name: string;
   /**
    * `done`: gone, or without `wait` on its way; `owed`: some proxy has not confirmed; `away`: it does not

@@ -5,7 +5,7 @@ import { deregister, type NamedClient } from './deregistration.ts';
 import { type KeptInstance, keepAt, type Life } from './lease-plane.ts';
 
 /** What the keeper needs. */
-export interface KeeperOptions {
+interface KeeperOptions {
   /** The control planes of the IDC. Where there is one, it is asked for the others. */
   readonly planes: readonly NamedClient[];
   /** Another control plane, as one that answers names it; undefined: it cannot be asked. */
@@ -37,77 +37,116 @@ export interface LeaseKeeper {
 const secondOpinionMs = 2_000;
 
 /** Creates the keeper of one life: a new one is a new life. */
-export function createLeaseKeeper({ planes, find, clock, random, say }: KeeperOptions): LeaseKeeper {
-  const known = [...planes];
-  let instance: KeptInstance | undefined;
+export function createLeaseKeeper(options: KeeperOptions): LeaseKeeper {
+  return new LeasesOfOneLife(options);
+}
+
+class LeasesOfOneLife implements LeaseKeeper {
+  readonly #planes: readonly NamedClient[];
+  readonly #find: (name: string) => NamedClient | undefined;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #say: (words: string) => void;
+  readonly #known: NamedClient[];
+  #instance: KeptInstance | undefined;
   // Lives are numbered by time, so that a newer one is newer whoever starts it.
-  const life: Life = { generation: Math.max(1, Math.floor(clock.wall())), isRegistered: false };
-  const isOne = () => known.length === 1;
+  readonly #life: Life;
 
-  return {
-    async keep(kept, signal) {
-      instance = kept;
-      const stop = new AbortController();
-      const keeping: Promise<void>[] = [];
-      const within = AbortSignal.any([signal, stop.signal]);
+  constructor({ planes, find, clock, random, say }: KeeperOptions) {
+    this.#planes = planes;
+    this.#find = find;
+    this.#clock = clock;
+    this.#random = random;
+    this.#say = say;
+    this.#known = [...planes];
+    this.#life = { generation: Math.max(1, Math.floor(clock.wall())), isRegistered: false };
+  }
 
-      async function begin(plane: NamedClient): Promise<void> {
-        try {
-          await keepAt({
-            ...{ plane, instance: kept, life, clock, random, say, signal: within },
-            at: () => (isOne() ? '' : ` at ${plane.name}`),
-            onOthers(names) {
-              // One that was given knows the others; two that were given are all, by whatever names others
-              // call them.
-              if (planes.length > 1) return;
-              for (const name of names) {
-                const other = known.some((one) => one.name === name) ? undefined : find(name);
-                if (other === undefined) continue;
-                known.push(other);
-                say(`registering at ${name}, too, another control plane of this IDC`);
-                keeping.push(begin(other));
-              }
-            },
-          });
-        } catch (reason) {
-          if (!life.isRegistered) await sleep(clock, isOne() ? 0 : secondOpinionMs, within).catch(() => {});
-          if (!life.isRegistered) {
-            stop.abort();
-            throw reason;
-          }
-          say(`${MeshError.from(reason).message}; it is not registered at ${plane.name}`);
+  async keep(kept: KeptInstance, signal: AbortSignal): Promise<void> {
+    this.#instance = kept;
+    const stop = new AbortController();
+    const keeping: Promise<void>[] = [];
+    const within = AbortSignal.any([signal, stop.signal]);
+
+    const begin = async (plane: NamedClient): Promise<void> => {
+      try {
+        await keepAt({
+          ...{
+            plane,
+            instance: kept,
+            life: this.#life,
+            clock: this.#clock,
+            random: this.#random,
+            say: this.#say,
+            signal: within,
+          },
+          at: () => (this.#isOne() ? '' : ` at ${plane.name}`),
+          onOthers: (names) => {
+            // One that was given knows the others; two that were given are all, by whatever names others
+            // call them.
+            if (this.#planes.length > 1) return;
+            for (const name of names) {
+              const other = this.#known.some((one) => one.name === name) ? undefined : this.#find(name);
+              if (other === undefined) continue;
+              this.#known.push(other);
+              this.#say(`registering at ${name}, too, another control plane of this IDC`);
+              keeping.push(begin(other));
+            }
+          },
+        });
+      } catch (reason) {
+        if (!this.#life.isRegistered)
+          await sleep(this.#clock, this.#isOne() ? 0 : secondOpinionMs, within).catch(() => {});
+        if (!this.#life.isRegistered) {
+          stop.abort();
+          throw reason;
         }
+        this.#say(`${MeshError.from(reason).message}; it is not registered at ${plane.name}`);
       }
+    };
 
-      keeping.push(...planes.map(begin));
-      // Others join while it runs.
-      for (let count = 0; count !== keeping.length; ) {
-        count = keeping.length;
-        await Promise.all(keeping);
-      }
-    },
-    get isKnown() {
-      return instance !== undefined;
-    },
-    async remove(wait, timeoutMs) {
-      if (instance === undefined) return true;
-      const { generation } = life;
-      const ends = await deregister({
-        ...{ planes: known, key: instance.key, generation, wait, timeoutMs, clock, random },
-      });
-      const of = (end: string) => ends.filter((one) => one.end === end);
-      const at = (name: string) => (isOne() ? '' : ` at ${name}`);
-      for (const { name, words } of of('owed'))
-        say(`deregistered${at(name)}, not confirmed in time by ${words}`);
-      for (const { name, words } of of('refused')) say(`not deregistered${at(name)}: ${words}`);
-      if (of('away').length === ends.length)
-        say(
-          `not deregistered: the control plane${isOne() ? ' does' : 's do'} not answer; the lease will run out`,
-        );
-      else
-        for (const { words } of of('away'))
-          say(`${words}; its proxies were waited for as far as they came to another one`);
-      return of('done').length > 0 && of('owed').length + of('refused').length === 0;
-    },
-  };
+    keeping.push(...this.#planes.map(begin));
+    // Others join while it runs.
+    for (let count = 0; count !== keeping.length; ) {
+      count = keeping.length;
+      await Promise.all(keeping);
+    }
+  }
+
+  get isKnown() {
+    return this.#instance !== undefined;
+  }
+
+  async remove(wait: boolean, timeoutMs: number): Promise<boolean> {
+    if (this.#instance === undefined) return true;
+    const { generation } = this.#life;
+    const ends = await deregister({
+      ...{
+        planes: this.#known,
+        key: this.#instance.key,
+        generation,
+        wait,
+        timeoutMs,
+        clock: this.#clock,
+        random: this.#random,
+      },
+    });
+    const of = (end: string) => ends.filter((one) => one.end === end);
+    const at = (name: string) => (this.#isOne() ? '' : ` at ${name}`);
+    for (const { name, words } of of('owed'))
+      this.#say(`deregistered${at(name)}, not confirmed in time by ${words}`);
+    for (const { name, words } of of('refused')) this.#say(`not deregistered${at(name)}: ${words}`);
+    if (of('away').length === ends.length)
+      this.#say(
+        `not deregistered: the control plane${this.#isOne() ? ' does' : 's do'} not answer; the lease will run out`,
+      );
+    else
+      for (const { words } of of('away'))
+        this.#say(`${words}; its proxies were waited for as far as they came to another one`);
+    return of('done').length > 0 && of('owed').length + of('refused').length === 0;
+  }
+
+  #isOne(): boolean {
+    return this.#known.length === 1;
+  }
 }

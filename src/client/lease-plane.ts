@@ -5,6 +5,7 @@ import type { Answer, Body } from '../contract/contract.ts';
 import type { OperationId } from '../contract/operations.ts';
 import { type Reply, refusalOf } from './api-client.ts';
 import { backoffMs, type InstanceKey, type NamedClient } from './deregistration.ts';
+import type { RegistrationClient } from './registration-client.ts';
 
 /** What is kept registered. */
 export interface KeptInstance {
@@ -22,7 +23,7 @@ export interface Life {
 }
 
 /** What keeping at one control plane needs. */
-export interface PlaneKeeping {
+interface PlaneKeeping {
   readonly plane: NamedClient;
   readonly instance: KeptInstance;
   readonly life: Life;
@@ -45,85 +46,111 @@ const confirmMsMax = 30_000;
  * when somebody else has taken the instance out. Throws MeshError `invalid` when the first registration is
  * refused.
  */
-export async function keepAt(keeping: PlaneKeeping): Promise<void> {
-  const { plane, instance, life, clock, say, signal, at } = keeping;
-  const { client } = plane;
-  /** Whether the next registration here is the first. */
-  let isFirst = true;
+export function keepAt(keeping: PlaneKeeping): Promise<void> {
+  return new LeaseAtPlane(keeping).keep();
+}
 
-  async function register(): Promise<boolean> {
+class LeaseAtPlane {
+  readonly #keeping: PlaneKeeping;
+  readonly #instance: KeptInstance;
+  readonly #life: Life;
+  readonly #clock: Clock;
+  readonly #say: (words: string) => void;
+  readonly #signal: AbortSignal;
+  readonly #at: () => string;
+  readonly #client: RegistrationClient;
+  /** Whether the next registration here is the first. */
+  #isFirst = true;
+
+  constructor(keeping: PlaneKeeping) {
+    this.#keeping = keeping;
+    const { plane, instance, life, clock, say, signal, at } = keeping;
+    this.#instance = instance;
+    this.#life = life;
+    this.#clock = clock;
+    this.#say = say;
+    this.#signal = signal;
+    this.#at = at;
+    this.#client = plane.client;
+  }
+
+  async keep(): Promise<void> {
+    if (!(await this.#register())) return;
+    while (!this.#signal.aborted) {
+      await sleep(this.#clock, this.#instance.ttlMs / 3, this.#signal).catch(() => {});
+      if (this.#signal.aborted || !(await this.#renewOnce())) return;
+    }
+  }
+
+  async #register(): Promise<boolean> {
     for (;;) {
       const put = () =>
-        client.call('register', {
-          path: instance.key,
-          body: { ...instance.body, generation: life.generation },
+        this.#client.call('register', {
+          path: this.#instance.key,
+          body: { ...this.#instance.body, generation: this.#life.generation },
           timeoutMs: answerMsMax,
         });
-      const answer = await persist(keeping, put);
+      const answer = await persist(this.#keeping, put);
       if (answer === undefined) return false;
       if (!answer.isRefused) {
-        const { namespace, name } = instance.key;
-        say(`registered ${namespace}/${name}, generation ${life.generation}${at()}`);
-        life.isRegistered = true;
-        if (isFirst) for (const words of warningsOf(answer)) say(`warning${at()}: ${words}`);
-        if (isFirst) void tellConfirmed();
-        isFirst = false;
-        keeping.onOthers(answer.body.controlPlanes ?? []);
+        const { namespace, name } = this.#instance.key;
+        this.#say(`registered ${namespace}/${name}, generation ${this.#life.generation}${this.#at()}`);
+        this.#life.isRegistered = true;
+        if (this.#isFirst)
+          for (const words of warningsOf(answer)) this.#say(`warning${this.#at()}: ${words}`);
+        if (this.#isFirst) void this.#tellConfirmed();
+        this.#isFirst = false;
+        this.#keeping.onOthers(answer.body.controlPlanes ?? []);
         return true;
       }
       const { generation: newer } = answer;
       // A clock that runs behind, on another machine: this life is the newer one all the same.
-      if (!life.isRegistered && answer.status === 409 && newer !== undefined) life.generation = newer + 1;
-      else if (isFirst && answer.status !== 409) throw new MeshError('invalid', refusalOf(answer));
+      if (!this.#life.isRegistered && answer.status === 409 && newer !== undefined)
+        this.#life.generation = newer + 1;
+      else if (this.#isFirst && answer.status !== 409) throw new MeshError('invalid', refusalOf(answer));
       else {
-        say(`${refusalOf(answer)}; it is not registered${at()} any more, CMD goes on`);
+        this.#say(`${refusalOf(answer)}; it is not registered${this.#at()} any more, CMD goes on`);
         return false;
       }
     }
   }
 
   /** The same registration again changes nothing, and is answered when every proxy has it. */
-  async function tellConfirmed(): Promise<void> {
+  async #tellConfirmed(): Promise<void> {
     try {
-      const answer = await client.call('register', {
-        path: instance.key,
-        body: { ...instance.body, generation: life.generation },
+      const answer = await this.#client.call('register', {
+        path: this.#instance.key,
+        body: { ...this.#instance.body, generation: this.#life.generation },
         query: { wait: 'acked', timeout: `${confirmMsMax}ms` },
         timeoutMs: confirmMsMax + answerMsMax,
-        signal,
+        signal: this.#signal,
       });
       const { acked = false, waitingFor } = answer.isRefused ? {} : answer.body;
       const waiting = waitingFor?.join(', ') ?? 'some proxy';
-      const of = at().replace(' at ', ' of ');
-      say(acked ? `every proxy${of} has it` : `not confirmed yet by ${waiting}`);
+      const of = this.#at().replace(' at ', ' of ');
+      this.#say(acked ? `every proxy${of} has it` : `not confirmed yet by ${waiting}`);
     } catch {
       // Stopped, or the control plane went away: nothing to tell.
     }
   }
 
-  async function renewOnce(): Promise<boolean> {
+  async #renewOnce(): Promise<boolean> {
     const post = () =>
-      client.call('renew', {
-        path: instance.key,
-        query: { generation: life.generation },
+      this.#client.call('renew', {
+        path: this.#instance.key,
+        query: { generation: this.#life.generation },
         timeoutMs: answerMsMax,
       });
-    const answer = await persist(keeping, post);
+    const answer = await persist(this.#keeping, post);
     if (answer === undefined) return false;
     if (!answer.isRefused) return true;
-    if (answer.status === 404) return register();
+    if (answer.status === 404) return this.#register();
     if (answer.status === 409) {
-      say(`${refusalOf(answer)}; not renewed${at()} any more, CMD goes on`);
+      this.#say(`${refusalOf(answer)}; not renewed${this.#at()} any more, CMD goes on`);
       return false;
     }
-    say(`the lease is not renewed: ${refusalOf(answer)}; trying again`);
+    this.#say(`the lease is not renewed: ${refusalOf(answer)}; trying again`);
     return true;
-  }
-
-  if (!(await register())) return;
-  while (!signal.aborted) {
-    await sleep(clock, instance.ttlMs / 3, signal).catch(() => {});
-    if (signal.aborted || !(await renewOnce())) return;
   }
 }
 

@@ -1,7 +1,7 @@
 import type { ValueKind } from './value-kind.ts';
 
 /** Whether an option has a value in every configuration. */
-export type Presence = 'always' | 'maybe';
+type Presence = 'always' | 'maybe';
 
 /** One option: all that the command line, the file, its schema and the docs say of it. */
 export interface OptionRow<T, P extends Presence> {

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { logLevels } from '../base/log.ts';
 import { hopLimitMax } from '../model/trail.ts';
 import { group, listOptions, option, optional, required, type ValuesOf } from './option.ts';
-import { address, addresses, choice, duration, idcName, integer, onOff, path } from './value-kind.ts';
+import { address, addresses, choice, durationKind, idcName, integer, onOff, path } from './value-kind.ts';
 
 const aSecondToAnHour = { minMs: 1_000, maxMs: 3_600_000 };
 
@@ -74,13 +74,13 @@ export const controlPlaneOptions = {
         'admin address of another control plane of this IDC; repeat for more (its own is passed over). Each takes over what registers at the others, so that proxies may go from one to another. Needs --registrations; all have the same token',
       why: 'one alone needs none',
     }),
-    startLimit: option(duration(aSecondToAnHour), {
+    startLimit: option(durationKind(aSecondToAnHour), {
       flag: '--peer-start-limit',
       byDefault: '15s',
       words: 'a start waits for the registrations of control planes that do not answer for at most so long',
       why: 'in that time those who know both have registered again; proxies keep what they have',
     }),
-    keepLimit: option(duration(aSecondToAnHour), {
+    keepLimit: option(durationKind(aSecondToAnHour), {
       flag: '--peer-keep-limit',
       byDefault: '1h',
       words:
@@ -104,14 +104,14 @@ export const controlPlaneOptions = {
     }),
   }),
   deletions: group('How long an instance that goes waits for proxies.', {
-    ackLimit: option(duration(aSecondToAnHour), {
+    ackLimit: option(durationKind(aSecondToAnHour), {
       flag: '--deletion-ack-limit',
       byDefault: '30s',
       words:
         'an instance that goes is held for a connected proxy that does not confirm it for at most so long; give isthmus run a --drain-timeout that is no shorter',
       why: 'who does not answer must not keep it for ever; `isthmus run` waits as long',
     }),
-    reconnectLimit: option(duration(aSecondToAnHour), {
+    reconnectLimit: option(durationKind(aSecondToAnHour), {
       flag: '--deletion-reconnect-limit',
       byDefault: '15s',
       words: 'the same, for a proxy that is away',
@@ -119,7 +119,7 @@ export const controlPlaneOptions = {
     }),
   }),
   shutdown: group('How it ends.', {
-    grace: option(duration({ minMs: 0, maxMs: 600_000 }), {
+    grace: option(durationKind({ minMs: 0, maxMs: 600_000 }), {
       flag: '--shutdown-grace',
       byDefault: '15s',
       words:

@@ -95,7 +95,7 @@ export const addresses: ValueKind<readonly ListenAddress[]> = {
 };
 
 /** A duration, as milliseconds. */
-export function duration(range: DurationRange): ValueKind<number> {
+export function durationKind(range: DurationRange): ValueKind<number> {
   return textKind({
     ...{ placeholder: '<duration>', what: "a duration such as '15s'", pattern: durationPattern.source },
     range: `${showDuration(range.minMs)} to ${showDuration(range.maxMs)}`,

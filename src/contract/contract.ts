@@ -18,7 +18,7 @@ export const contract = {
 type Contract = typeof contract;
 
 /** JSON as a client reads it: nothing in it is changed, and what is optional is there or not. */
-export type Json<T> = T extends readonly (infer Item)[]
+type Json<T> = T extends readonly (infer Item)[]
   ? readonly Json<Item>[]
   : T extends object
     ? { readonly [Key in keyof T]: Json<Exclude<T[Key], undefined>> }

@@ -2,12 +2,12 @@ import { z } from 'zod';
 import { evacuationLimits } from '../model/evacuation.ts';
 import { component, said, waited } from './components.ts';
 import type { Operation } from './operation.ts';
-import { duration, flag, waitParameters } from './query.ts';
+import { durationQuery, flag, waitParameters } from './query.ts';
 
 const time = (description: string) => z.iso.datetime({ offset: true }).meta({ description });
 
 /** What is asked for. */
-export const evacuationSpec = component(
+export const evacuationAsked = component(
   'EvacuationSpec',
   z.strictObject({
     idc: said('The IDC that requests leave.', z.string()),
@@ -80,7 +80,7 @@ const room = z.strictObject({
 });
 
 /** What an evacuation does, as far as one control plane knows. */
-export const evacuationEffect = component(
+const evacuationEffectShown = component(
   'EvacuationEffect',
   z.strictObject({
     ...named,
@@ -122,7 +122,7 @@ const evacuationRecord = component(
     name: z.string(),
     edit: said('Of two records of a name the higher counts.', z.int()),
     by: said('Who wrote it, as chance has it: of two equal edits the higher counts.', z.string()),
-    spec: said('null: it was ended.', z.union([evacuationSpec, z.null()])),
+    spec: said('null: it was ended.', z.union([evacuationAsked, z.null()])),
     until: said('When it is over, in milliseconds since 1970.', z.number()),
     at: said('The clock by which `until` is told.', z.number()),
   }),
@@ -150,17 +150,20 @@ export const evacuationContract = {
       "Takes the place of one of the same name, as a whole. On the disk before it is answered; other control planes of the IDC take it over within a second. With `wait=acked` it is answered when every connected proxy has confirmed. With `for` the body has no `expires`: it ends so long from now, by the control plane's own clock.",
     help: 'put or replace one; ?check=only says what it would do',
     query: z.strictObject({
-      for: duration(Number.MIN_VALUE, lastsMsMax, durationWords)
+      for: durationQuery(Number.MIN_VALUE, lastsMsMax, durationWords)
         .optional()
         .meta({ description: 'In place of `expires`: a duration of at most 72h.' }),
       check: flag('check', 'only', 'Says what it would do, and does nothing.'),
       only: flag('only', 'standing', 'Changes one that is in force; else 404.'),
       ...waitParameters,
     }),
-    body: evacuationSpec,
+    body: evacuationAsked,
     answers: {
-      200: { description: 'What it does, as far as this control plane knows.', schema: evacuationEffect },
-      202: { description: unconfirmed, schema: evacuationEffect },
+      200: {
+        description: 'What it does, as far as this control plane knows.',
+        schema: evacuationEffectShown,
+      },
+      202: { description: unconfirmed, schema: evacuationEffectShown },
     },
     refusals: [400, 404, 409],
   },
@@ -171,7 +174,7 @@ export const evacuationContract = {
       "It ends so long from now, by the control plane's own clock. What has ended, by its time or by somebody, at another control plane of the IDC too, does not come back: 404. With `wait=acked` it is answered when every connected proxy has confirmed what it does.",
     help: 'let one that is in force last so long from now on: ?for=15s',
     query: z.strictObject({
-      for: duration(Number.MIN_VALUE, lastsMsMax, durationWords).meta({
+      for: durationQuery(Number.MIN_VALUE, lastsMsMax, durationWords).meta({
         description: 'A duration of at most 72h, such as 15s.',
       }),
       ...waitParameters,

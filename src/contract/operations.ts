@@ -1,5 +1,5 @@
 /** Methods of the admin API. A HEAD is answered as the GET of its path, without a body. */
-export type HttpMethod = 'GET' | 'PUT' | 'POST' | 'DELETE';
+type HttpMethod = 'GET' | 'PUT' | 'POST' | 'DELETE';
 
 const registrations = '/v1/registrations';
 const registration = `${registrations}/{namespace}/{name}` as const;

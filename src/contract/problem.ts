@@ -5,7 +5,7 @@ import { component, fault, said } from './components.ts';
 export const problemType = 'application/problem+json';
 
 /** Kinds of refusals: the HTTP status (RFC 9110) and the title of each. */
-export const problemKinds = {
+const problemKinds = {
   invalid: { status: 400, title: 'The request is not valid' },
   forbidden: { status: 403, title: 'The request needs the token' },
   'not-found': { status: 404, title: 'There is no such thing' },

@@ -5,7 +5,7 @@ import { parseDurationMs } from '../model/values/duration.ts';
  * A parameter with a value that is a duration, such as `30s`, of more than `minMs` and at most `maxMs`;
  * milliseconds come out. `words` say what to give.
  */
-export function duration(minMs: number, maxMs: number, words: string) {
+export function durationQuery(minMs: number, maxMs: number, words: string) {
   return z.string({ error: words }).transform((text, context) => {
     const ms = parseDurationMs(text);
     if (ms !== undefined && ms >= minMs && ms <= maxMs) return ms;
@@ -34,7 +34,7 @@ const timeoutMs = { most: 600_000, default: '30s' } as const;
 /** Parameters of what may wait for proxies. */
 export const waitParameters = {
   wait: flag('wait', 'acked', 'Answer when the proxies have confirmed.'),
-  timeout: duration(0, timeoutMs.most, 'give a duration of at most 10m, such as 30s')
+  timeout: durationQuery(0, timeoutMs.most, 'give a duration of at most 10m, such as 30s')
     .prefault(timeoutMs.default)
     .meta({ description: 'How long to wait at most, up to 10m.' }),
 };

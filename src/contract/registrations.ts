@@ -41,7 +41,7 @@ const away = component(
 const states = ['ready', 'draining', 'leaving'] as const;
 
 /** An instance as the control plane has it. */
-export const registration = component(
+const registration = component(
   'Registration',
   z.strictObject({
     namespace: z.string(),

@@ -138,7 +138,7 @@ const slowPush = z.strictObject({
 });
 
 /** What a control plane says of itself. Times in milliseconds. */
-export const controlPlaneStatus = component(
+const controlPlaneStatus = component(
   'ControlPlaneStatus',
   z.strictObject({
     version: said('The version of Isthmus that it runs.', z.string()),

@@ -6,7 +6,7 @@ import type { Metrics } from '../metrics/metrics.ts';
 import { type Push, type PushCause, type SlowPush, stagesOf, type TypeProgress } from './push-record.ts';
 
 /** An ACK or NACK of one response. Times in the clock's `now`. */
-export interface Answer {
+export interface PushAnswer {
   readonly node: string;
   /** Envoy's abbreviation of the resource type: CDS, EDS, … */
   readonly type: string;
@@ -41,7 +41,7 @@ export interface OpenPush {
 }
 
 /** What the ledger needs. */
-export interface LedgerOptions {
+interface LedgerOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -54,7 +54,7 @@ export interface LedgerOptions {
 }
 
 /** How long until a push counts as late and as slow, unless told otherwise; docs/status.md states them. */
-export const ledgerLimits = { lateMs: 10_000, slowMs: 1_000 };
+const ledgerLimits = { lateMs: 10_000, slowMs: 1_000 };
 
 const sweepMs = 1_000;
 // Bounds on memory: pushes that may still be ACKed, slow ones that are remembered, names in one of those.
@@ -130,7 +130,7 @@ export class Ledger {
   }
 
   /** Takes one ACK in. */
-  acked(answer: Answer): void {
+  acked(answer: PushAnswer): void {
     for (const cause of answer.causes) {
       const push = this.#pushes.get(cause);
       const source = push?.source ?? 'unknown';
@@ -151,7 +151,7 @@ export class Ledger {
   }
 
   /** Takes one NACK in: an answer, but no event has arrived with it. */
-  nacked(answer: Answer): void {
+  nacked(answer: PushAnswer): void {
     for (const cause of [...answer.causes, ...answer.superseded]) {
       const push = this.#pushes.get(cause);
       if (push === undefined) continue;
@@ -160,7 +160,7 @@ export class Ledger {
     }
   }
 
-  #answered(push: Push, answer: Answer): void {
+  #answered(push: Push, answer: PushAnswer): void {
     const progress = push.types.get(answer.type);
     push.lastSentAt = Math.max(push.lastSentAt, answer.sentAtMs);
     push.lastAckedAt = answer.ackedAtMs;

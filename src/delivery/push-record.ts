@@ -1,5 +1,5 @@
 /** How long each part of a push took, in milliseconds. */
-export interface Stages {
+interface Stages {
   /** From when the event was read until its turn came. */
   readonly queueMs: number;
   /** Index, plan, and the building of messages. */

@@ -15,7 +15,7 @@ export interface RosterStream {
 }
 
 /** The last event that a stream has ACKed: how long it took, and when (the clock's `now`). */
-export interface LastAck {
+interface LastAck {
   readonly tookMs: number;
   readonly at: number;
 }

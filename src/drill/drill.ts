@@ -94,18 +94,12 @@ async function runOnce(
     writeUnable(reportDir, `drill ${plan.label}`, MeshError.from(reason).message);
     throw reason;
   });
-  let measurement: Measurement;
   try {
     await stage.raise(say);
     const raisedMs = machineClock.now() - startedAt;
     say(`the world stands after ${(raisedMs / 1000).toFixed(1)} s`);
-    measurement = await runPhases(stage, plan, { ...settings, say });
-    const rows = plan.judge(measurement);
-    const timed = rows.some((row) => row.timed);
-    const verdict = verdictOf(timed ? [machineRow(measurement), ...rows] : rows);
-    const against = settings.expectFail
-      ? [...busyControl(verdict), ...plan.judgeControl(measurement, verdict)]
-      : undefined;
+    const measurement = await runPhases(stage, plan, { ...settings, say });
+    const { verdict, against } = judged(measurement, settings);
     const outcome: Outcome = {
       measurement,
       verdict,
@@ -133,6 +127,20 @@ async function runOnce(
     await stage.close();
     priority.restore();
   }
+}
+
+/** The verdict; `against`: of a negative control, why it proves nothing. */
+function judged(
+  measurement: Measurement,
+  { plan, expectFail }: DrillSettings,
+): { readonly verdict: Verdict; readonly against: string[] | undefined } {
+  const rows = plan.judge(measurement);
+  const timed = rows.some((row) => row.timed);
+  const verdict = verdictOf(timed ? [machineRow(measurement), ...rows] : rows);
+  const against = expectFail
+    ? [...busyControl(verdict), ...plan.judgeControl(measurement, verdict)]
+    : undefined;
+  return { verdict, against };
 }
 
 /**

@@ -21,13 +21,13 @@ import type { Measurement } from './measure/measurement.ts';
 import { layPhases, type Phase, type PhaseSeconds, phaseAt } from './measure/phases.ts';
 import { createUsageMeter } from './measure/usage.ts';
 import { raiseToRealtime } from './process/realtime.ts';
-import { createScene, leadMs } from './scene.ts';
+import { createScene, leadMs, type NotedScene } from './scene.ts';
 import { machineClock } from './time.ts';
 import type { Stage } from './world/stage.ts';
 import { listenerNames, type ProxyPlan } from './world/topology.ts';
 
 /** What a run of phases needs. */
-export interface RunOptions {
+interface RunOptions {
   readonly phases: PhaseSeconds;
   readonly rates: Rates;
   readonly seed: number;
@@ -40,6 +40,28 @@ export interface RunOptions {
  */
 const warmUpMs = 2000;
 
+/** What the loads, the instances and the proxies have logged and counted, and what the scene noted. */
+async function collected({ stage, loads, steps, notes }: NotedScene) {
+  const { world, topology, paths } = stage;
+  const dead = new Set(
+    world.parts
+      .filter((part) => part.kind !== 'app' && !world.running(part).alive())
+      .map((part) => part.proxy),
+  );
+  const runs = (proxy: ProxyPlan) => !dead.has(proxy);
+  const { access, counters } = await collectAccess(topology, paths, stage.marks, runs);
+  return {
+    steps,
+    streams: loads.map((load) => factsOf(load, notes.killedLoads.get(load))),
+    samples: loads.flatMap((load) => samplesOf(stage, load)),
+    entries: collectEntries(topology, paths),
+    access,
+    counters,
+    listeners: listenerNames(topology, runs),
+    lost: notes.lost,
+  };
+}
+
 /**
  * Plays a drill on a stage that was raised, with its loads all the while, and collects what was logged and
  * counted. Resolves with what was measured. Rejects when the stage's signal aborts.
@@ -49,7 +71,7 @@ export async function runPhases<F extends object>(
   plan: DrillPlan<F>,
   options: RunOptions,
 ): Promise<Measurement & F> {
-  const { world, topology, paths } = stage;
+  const { world, topology } = stage;
   const idcs = topology.idcs.map((idc) => idc.name);
   const meter = createProgressMeter(idcs);
   let begun = 0;
@@ -68,7 +90,7 @@ export async function runPhases<F extends object>(
   const usage = createUsageMeter(topology.id);
   let used: Measurement['usage'] = [];
   const realtime = plan.realtime ? raiseToRealtime(topology.id) : undefined;
-  const { scene, notes } = createScene({
+  const scene = createScene({
     stage,
     phases,
     rates: options.rates,
@@ -90,25 +112,11 @@ export async function runPhases<F extends object>(
     // Once more: what was started again must be as closed as what was killed.
     const after = await checkIsolation(stage, 'after the load');
 
-    const dead = new Set(
-      world.parts
-        .filter((part) => part.kind !== 'app' && !world.running(part).alive())
-        .map((part) => part.proxy),
-    );
-    const runs = (proxy: ProxyPlan) => !dead.has(proxy);
-    const { access, counters } = await collectAccess(topology, paths, stage.marks, runs);
     return {
       idcs,
       phases,
-      steps: notes.steps,
-      streams: loads.map((load) => factsOf(load, notes.killedLoads.get(load))),
-      samples: loads.flatMap((load) => samplesOf(stage, load)),
-      entries: collectEntries(topology, paths),
-      access,
-      counters,
-      listeners: listenerNames(topology, runs),
-      lost: notes.lost,
-      isolation: { ...before, ...after, ...notes.isolation, control },
+      ...(await collected(scene)),
+      isolation: { ...before, ...after, ...scene.notes.isolation, control },
       usage: used,
       ...(realtime !== undefined && { realtime }),
       ...facts,

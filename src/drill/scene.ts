@@ -9,10 +9,11 @@ import type { Running } from './process/process.ts';
 import { machineClock } from './time.ts';
 import { askAdmin } from './world/envoy.ts';
 import { probeGroup } from './world/group-probe.ts';
-import { instancesOf, namesOf, type Part } from './world/parts.ts';
+import { instancesOf, type Part, partNames } from './world/parts.ts';
 import { removeInstance, saveInstance } from './world/registry-files.ts';
 import type { Stage } from './world/stage.ts';
 import { hostOf, type InstancePlan, idcOf } from './world/topology.ts';
+import type { World } from './world/world.ts';
 
 /** The clients' processes need this long to start before the first request is due. */
 export const leadMs = 1000;
@@ -73,15 +74,15 @@ export interface Scene {
 }
 
 /** What a scene noted. */
-export interface SceneNotes {
+interface SceneNotes {
   readonly steps: StepFacts[];
   readonly lost: LostProxy[];
   readonly killedLoads: Map<Load, Moment>;
-  readonly isolation: IsolationFindings;
+  isolation: IsolationFindings;
 }
 
 /** What a scene is made of. */
-export interface SceneOptions {
+interface SceneOptions {
   readonly stage: Stage;
   readonly phases: readonly Phase[];
   readonly rates: Rates;
@@ -95,106 +96,158 @@ export interface SceneOptions {
   onEnd(): void;
 }
 
+/** A scene that notes what was done in it. */
+export interface NotedScene extends Scene {
+  readonly notes: SceneNotes;
+}
+
 /** The scene of one run, and what it will have noted by the end of the play. */
-export function createScene(options: SceneOptions): { scene: Scene; notes: SceneNotes } {
-  const { stage, phases, loads } = options;
-  const { world, signal } = stage;
-  let isolation: IsolationFindings = {};
-  const notes = {
-    steps: [] as StepFacts[],
-    lost: [] as LostProxy[],
-    killedLoads: new Map<Load, Moment>(),
-    get isolation() {
-      return isolation;
-    },
+export function createScene(options: SceneOptions): NotedScene {
+  return new SceneOfRun(options);
+}
+
+class SceneOfRun implements NotedScene {
+  readonly #options: SceneOptions;
+  readonly stage: Stage;
+  readonly #phases: readonly Phase[];
+  readonly loads: Load[];
+  readonly #world: World;
+  readonly #signal: AbortSignal;
+  readonly notes: SceneNotes = {
+    steps: [],
+    lost: [],
+    killedLoads: new Map(),
+    isolation: {},
   };
-  let next = 0;
-  let over = false;
-  const until = (atMs: number) => sleep(machineClock, Math.max(0, atMs - machineClock.now()), signal);
-  const all = (parts: readonly Part[]): Running[] => parts.map((part) => world.running(part));
-  const span = (name: string): Phase => {
-    const phase = phases.find((each) => each.name === name);
+  #next = 0;
+  #over = false;
+  readonly rates: NotedScene['rates'];
+  readonly steps: NotedScene['steps'] = this.notes.steps;
+  readonly say: NotedScene['say'];
+  readonly prioritize: NotedScene['prioritize'];
+
+  constructor(options: SceneOptions) {
+    this.#options = options;
+    const { stage, phases, loads } = options;
+    this.stage = stage;
+    this.#phases = phases;
+    this.loads = loads;
+    const { world, signal } = stage;
+    this.#world = world;
+    this.#signal = signal;
+    this.rates = options.rates;
+    this.say = options.say;
+    this.prioritize = options.prioritize;
+  }
+
+  until(atMs: number): Promise<void> {
+    return sleep(machineClock, Math.max(0, atMs - machineClock.now()), this.#signal);
+  }
+
+  span(name: string): Phase {
+    const phase = this.#phases.find((each) => each.name === name);
     if (!phase) throw new RangeError(`the drill has no phase ${name}`);
     return phase;
-  };
-  const add = (facts: StepFacts): StepFacts => {
-    notes.steps.push(facts);
-    notes.steps.sort((a, b) => a.moment.from - b.moment.from);
-    return facts;
-  };
-  const step: Scene['step'] = async (claim, act, struck = []) => {
-    options.say(claim);
+  }
+
+  async step(
+    claim: string,
+    act: () => Promise<Moment | undefined>,
+    struck: readonly Part[] = [],
+  ): Promise<StepFacts> {
+    this.#options.say(claim);
     const from = machineClock.now();
     const moment = (await act()) ?? { from, to: machineClock.now() };
     // Their counters and the last lines of their logs are gone.
     const dead = struck.filter(({ kind, proxy }) => proxy && kind !== 'app');
-    for (const proxy of namesOf(dead.filter((part) => !world.running(part).alive()))) {
-      notes.lost.push({ proxy, killed: moment });
+    for (const proxy of partNames(dead.filter((part) => !this.#world.running(part).alive()))) {
+      this.notes.lost.push({ proxy, killed: moment });
     }
-    return add({ claim, moment, struck: namesOf(struck) });
-  };
-  const scene: Scene = {
-    stage,
-    rates: options.rates,
-    loads,
-    steps: notes.steps,
-    say: options.say,
-    span,
-    async begin(name) {
-      const phase = phases[next];
-      if (phase?.name !== name) throw new RangeError(`${phase?.name ?? 'no phase'} is next, not ${name}`);
-      next += 1;
-      await until(phase.from);
-      options.onPhase(phase);
-      return phase;
-    },
-    until,
-    step,
-    kill: (claim, parts) => step(claim, () => killHard(all(parts)), parts),
-    pause: (claim, parts) => step(claim, async () => pause(all(parts)), parts),
-    resume: (claim, parts) => step(claim, async () => resume(all(parts))),
-    restart: (claim, parts) =>
-      step(claim, async () => {
-        world.start(parts);
-        options.prioritize();
-        return undefined;
-      }),
-    prioritize: options.prioritize,
-    withdraw: (claim, instances, timeoutMs = 30_000) =>
-      step(claim, async () => {
-        for (const instance of instances) removeInstance(stage.paths.registry(instance.idc), instance);
-        const deadline = machineClock.now() + timeoutMs;
-        await Promise.all(instances.map((instance) => forgotten(stage, instance, deadline)));
-        return undefined;
-      }),
-    announce(instances) {
-      for (const instance of instances) {
-        saveInstance(stage.paths.registry(instance.idc), stage.topology, instance, 1);
-      }
-    },
-    note: (claim, atMs) => {
-      add({ claim, moment: { from: atMs, to: atMs }, struck: [] });
-    },
-    healthy: (parts, timeoutMs) => healthyAgain(stage, parts, timeoutMs),
-    startLoad(shape, fromMs) {
-      const load = options.startLoad(shape, fromMs);
-      loads.push(load);
-      return load;
-    },
-    lose: (load, moment) => {
-      notes.killedLoads.set(load, moment);
-    },
-    found: (findings) => {
-      isolation = { ...isolation, ...findings };
-    },
-    async ended() {
-      await until(phases.at(-1)?.to ?? 0);
-      if (!over) options.onEnd();
-      over = true;
-      await loadsEnded(loads, signal);
-    },
-  };
-  return { scene, notes };
+    return this.#add({ claim, moment, struck: partNames(struck) });
+  }
+
+  async begin(name: string): Promise<Phase> {
+    const phase = this.#phases[this.#next];
+    if (phase?.name !== name) throw new RangeError(`${phase?.name ?? 'no phase'} is next, not ${name}`);
+    this.#next += 1;
+    await this.until(phase.from);
+    this.#options.onPhase(phase);
+    return phase;
+  }
+
+  kill(claim: string, parts: readonly Part[]): Promise<StepFacts> {
+    return this.step(claim, () => killHard(this.#all(parts)), parts);
+  }
+
+  pause(claim: string, parts: readonly Part[]): Promise<StepFacts> {
+    return this.step(claim, async () => pause(this.#all(parts)), parts);
+  }
+
+  resume(claim: string, parts: readonly Part[]): Promise<StepFacts> {
+    return this.step(claim, async () => resume(this.#all(parts)));
+  }
+
+  restart(claim: string, parts: readonly Part[]): Promise<StepFacts> {
+    return this.step(claim, async () => {
+      this.#world.start(parts);
+      this.#options.prioritize();
+      return undefined;
+    });
+  }
+
+  withdraw(claim: string, instances: readonly InstancePlan[], timeoutMs = 30_000): Promise<StepFacts> {
+    return this.step(claim, async () => {
+      for (const instance of instances) removeInstance(this.stage.paths.registry(instance.idc), instance);
+      const deadline = machineClock.now() + timeoutMs;
+      await Promise.all(instances.map((instance) => forgotten(this.stage, instance, deadline)));
+      return undefined;
+    });
+  }
+
+  announce(instances: readonly InstancePlan[]): void {
+    for (const instance of instances) {
+      saveInstance(this.stage.paths.registry(instance.idc), this.stage.topology, instance, 1);
+    }
+  }
+
+  note(claim: string, atMs: number): void {
+    this.#add({ claim, moment: { from: atMs, to: atMs }, struck: [] });
+  }
+
+  healthy(parts: readonly Part[], timeoutMs: number): Promise<number> {
+    return healthyAgain(this.stage, parts, timeoutMs);
+  }
+
+  startLoad(shape: LoadShape, fromMs: number): Load {
+    const load = this.#options.startLoad(shape, fromMs);
+    this.loads.push(load);
+    return load;
+  }
+
+  lose(load: Load, moment: Moment): void {
+    this.notes.killedLoads.set(load, moment);
+  }
+
+  found(findings: IsolationFindings): void {
+    this.notes.isolation = { ...this.notes.isolation, ...findings };
+  }
+
+  async ended(): Promise<void> {
+    await this.until(this.#phases.at(-1)?.to ?? 0);
+    if (!this.#over) this.#options.onEnd();
+    this.#over = true;
+    await loadsEnded(this.loads, this.#signal);
+  }
+
+  #all(parts: readonly Part[]): Running[] {
+    return parts.map((part) => this.#world.running(part));
+  }
+
+  #add(facts: StepFacts): StepFacts {
+    this.notes.steps.push(facts);
+    this.notes.steps.sort((a, b) => a.moment.from - b.moment.from);
+    return facts;
+  }
 }
 
 async function healthyAgain(stage: Stage, parts: readonly Part[], timeoutMs: number): Promise<number> {

@@ -1,13 +1,14 @@
+import { showAddress } from '../model/values/listen-address.ts';
 import { probe } from '../probe/probe.ts';
-import type { Target } from './keeper.ts';
+import type { CheckTarget } from './watched.ts';
 
 /**
  * Asks an instance as proxies ask it: by its health path, or by grpc.health.v1. Behind TLS a connection that
  * opens is enough.
  */
-export async function checkInstance(target: Target): Promise<boolean> {
+export async function checkInstance(target: CheckTarget): Promise<boolean> {
   const { host, address, port, question, timeoutMs } = target;
-  const at = `${address.includes(':') ? `[${address}]` : address}:${port}`;
+  const at = showAddress({ address, port });
   const ask = () => {
     if (target.isTls) return probe({ host: address, port }, timeoutMs);
     if (question.kind === 'grpc')

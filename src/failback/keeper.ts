@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../base/clock.ts';
+import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Failback } from '../model/idc.ts';
 import {
@@ -16,18 +16,7 @@ import {
 import { groupKey } from '../plan/group.ts';
 import type { PlannedGroups } from '../plan/planner.ts';
 import type { GroupPlan, HealthCheck } from '../plan/types.ts';
-
-/** An instance of a Group, and how it is asked. */
-export interface Target {
-  /** The Group's host. */
-  readonly host: string;
-  readonly address: string;
-  readonly port: number;
-  readonly question: HealthCheck['question'];
-  readonly isTls: boolean;
-  /** It must answer within so many milliseconds. */
-  readonly timeoutMs: number;
-}
+import { type CheckTarget, placeInstances, slotsOf, type WatchedGroup } from './watched.ts';
 
 /**
  * What is written down, by `groupKey`. `slots`: what its instances worked on at once before they were
@@ -39,7 +28,7 @@ export type SavedStates = Readonly<Record<string, SavedFailback & { readonly slo
  * A Group whose instances bear less than they did before they were evacuated. In requests that they work on
  * at once.
  */
-export interface Shortfall {
+interface Shortfall {
   /** By `groupKey`. */
   readonly group: string;
   readonly before: number;
@@ -48,11 +37,11 @@ export interface Shortfall {
   readonly isComing: boolean;
 }
 
-export interface FailbackOptions {
+interface FailbackOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   /** Asks an instance once: whether it is well. Never rejects. */
-  check(target: Target): Promise<boolean>;
+  check(target: CheckTarget): Promise<boolean>;
   /** What a control plane before this one wrote down. */
   readonly saved?: SavedStates;
   /** Writes down what the next one is to go on with. */
@@ -101,152 +90,174 @@ const tickMs = 250;
 /** Two checks in a row that fail, as proxies count. */
 const failuresMax = 2;
 
-interface Seen {
-  /** Checks in a row that failed; undefined: it was never asked. */
-  failures: number | undefined;
-}
-
-interface Watched {
-  readonly key: string;
-  plan: GroupPlan;
-  failback: Failback;
-  health: HealthCheck;
-  readonly instances: Map<string, { target: Target; seen: Seen }>;
-  state: FailbackState;
-  /** What evacuations leave at home in its last plan, percent. */
-  evacuated: number;
-  /** What its instances worked on at once before they were evacuated: as long as they are, and come home. */
-  slotsBefore: number | undefined;
-  share: number | undefined;
-  mirror: number | undefined;
-  /** Whether an instance has ever passed. */
-  hasPassed: boolean;
-  round: Timer | undefined;
-  tick: Timer | undefined;
-}
-
-/** What the instances of a plan work on at once; undefined: nobody has declared it. */
-function slotsOf({ instances, spill }: GroupPlan): number | undefined {
-  if (spill === undefined) return undefined;
-  const own = instances.filter(({ priority }) => priority === undefined);
-  return own.reduce((sum, { endpoints }) => sum + endpoints.length, 0) * spill.concurrent;
-}
-
 /** Watches nobody yet. */
 export function createFailbackKeeper(options: FailbackOptions): FailbackKeeper {
-  const { clock, logger, saved = {} } = options;
-  const watched = new Map<string, Watched>();
-  let isStarted = false;
-  let tellShares: (hosts: readonly string[]) => void = () => {};
-  let isClosed = false;
-  let written = JSON.stringify(saved);
+  return new ProbingKeeper(options);
+}
 
-  function shareNow(group: string, evacuated?: number): number | undefined {
-    const one = watched.get(group);
-    if (one === undefined) return savedOf(group)?.share;
-    const state = stateAfter(one, evacuated ?? one.evacuated);
-    return state === one.state ? one.share : shareOf(state, clock.now(), one.failback);
+class ProbingKeeper implements FailbackKeeper {
+  readonly #options: FailbackOptions;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #saved: Readonly<Record<string, SavedFailback & { readonly slots?: number }>>;
+  readonly #watched = new Map<string, WatchedGroup>();
+  #isStarted = false;
+  #tellShares: (hosts: readonly string[]) => void = () => {};
+  #isClosed = false;
+  #written: string;
+  readonly #shortfallOf = (one: WatchedGroup): Shortfall[] => {
+    const { key: group, slotsBefore: before, evacuated } = one;
+    const bears = this.#bearsOf(one);
+    if (before === undefined || bears === undefined || bears >= before) return [];
+    return [{ group, before, bears, isComing: evacuated === 100 }];
+  };
+
+  constructor(options: FailbackOptions) {
+    this.#options = options;
+    const { clock, logger, saved = {} } = options;
+    this.#clock = clock;
+    this.#logger = logger;
+    this.#saved = saved;
+    this.#written = JSON.stringify(saved);
+  }
+
+  shareOf(group: string, evacuated?: number): number | undefined {
+    const one = this.#watched.get(group);
+    if (one === undefined) return this.#savedOf(group)?.share;
+    const state = this.#stateAfter(one, evacuated ?? one.evacuated);
+    return state === one.state ? one.share : shareOf(state, this.#clock.now(), one.failback);
+  }
+
+  mirrorOf(group: string): number | undefined {
+    return this.#watched.get(group)?.mirror;
+  }
+
+  goodOf(host: string): number | undefined {
+    const ports = [...this.#watched.values()].filter((one) => one.plan.group.host === host && one.hasPassed);
+    return ports.length === 0 ? undefined : Math.min(...ports.map((one) => this.#sightingOf(one).good));
+  }
+
+  slotsBeforeOf(host: string): number | undefined {
+    const ports = [...this.#watched.values()].filter((one) => one.plan.group.host === host);
+    const known = ports.flatMap(({ slotsBefore }) => slotsBefore ?? []);
+    return known.length === 0 ? undefined : Math.max(...known);
+  }
+
+  shortfalls(): Shortfall[] {
+    return [...this.#watched.values()].flatMap(this.#shortfallOf);
+  }
+
+  planned(plans: PlannedGroups): void {
+    for (const [host, ports] of plans) {
+      const keys = new Set<string>();
+      for (const plan of ports) {
+        if (plan.failback === undefined || plan.health === undefined) continue;
+        keys.add(groupKey(plan));
+        this.#watch(plan, plan.failback, plan.health);
+      }
+      for (const one of [...this.#watched.values()])
+        if (one.plan.group.host === host && !keys.has(one.key)) this.#forget(one);
+    }
+  }
+
+  start(onShares: (hosts: readonly string[]) => void): void {
+    if (this.#isStarted) return;
+    this.#isStarted = true;
+    this.#tellShares = onShares;
+    for (const one of this.#watched.values()) {
+      one.state = this.#stateAfter(one, one.evacuated);
+      this.#begin(one);
+    }
+    this.#write();
+  }
+
+  held(): Map<string, number> {
+    return new Map(
+      [...this.#watched].flatMap(([key, { share }]) => (share === undefined ? [] : [[key, share]])),
+    );
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    for (const one of [...this.#watched.values()]) this.#forget(one);
   }
 
   /** Its state once evacuations leave so much at home. */
-  function stateAfter({ state, share = 100, evacuated }: Watched, next: number): FailbackState {
+  #stateAfter({ state, share = 100, evacuated }: WatchedGroup, next: number): FailbackState {
     // Before the registry is whole, an evacuation that is not known has not ended.
-    if (!isStarted) return state;
+    if (!this.#isStarted) return state;
     if (state.at === 'due' && next <= state.share) return { at: 'home', failures: state.failures };
     if (next <= evacuated) return state;
     return endEvacuation(state, Math.min(share, evacuated));
   }
 
   /** What the control plane before this one had come to: of interest until this one sees for itself. */
-  function savedOf(group: string): SavedStates[string] | undefined {
-    return !isStarted && Object.hasOwn(saved, group) ? saved[group] : undefined;
+  #savedOf(group: string): SavedStates[string] | undefined {
+    return !this.#isStarted && Object.hasOwn(this.#saved, group) ? this.#saved[group] : undefined;
   }
 
-  function watch(plan: GroupPlan, failback: Failback, health: HealthCheck): void {
+  #watch(plan: GroupPlan, failback: Failback, health: HealthCheck): void {
     const key = groupKey(plan);
     const { evacuationShare: evacuated = 100 } = plan;
-    const known = watched.get(key);
+    const known = this.#watched.get(key);
     if (known !== undefined) {
       const wasEvacuated = known.evacuated;
-      const state = stateAfter(known, evacuated);
+      const state = this.#stateAfter(known, evacuated);
       // As of the plan before: what leaves with the evacuation is missed as well.
       if (evacuated < 100) known.slotsBefore ??= slotsOf(known.plan);
       // What it was planned with just now.
-      if (state !== known.state) known.share = shareOf(state, clock.now(), failback);
+      if (state !== known.state) known.share = shareOf(state, this.#clock.now(), failback);
       Object.assign(known, { plan, failback, health, state, evacuated });
-      place(known);
-      if (isStarted && evacuated !== wasEvacuated) write();
+      placeInstances(known);
+      if (this.#isStarted && evacuated !== wasEvacuated) this.#write();
       return;
     }
-    const before = savedOf(key);
-    const state = before === undefined ? atHome : resumeFailback(before, clock.now());
+    const before = this.#savedOf(key);
+    const state = before === undefined ? atHome : resumeFailback(before, this.#clock.now());
     const slotsBefore = before?.slots ?? (evacuated < 100 ? slotsOf(plan) : undefined);
-    const one: Watched = {
+    const one: WatchedGroup = {
       ...{ key, plan, failback, health, state, evacuated, slotsBefore, instances: new Map() },
       // Of a mirror the first plan knows nothing.
       ...{
-        share: shareOf(state, clock.now(), failback),
+        share: shareOf(state, this.#clock.now(), failback),
         mirror: undefined,
         hasPassed: false,
         round: undefined,
         tick: undefined,
       },
     };
-    watched.set(key, one);
-    place(one);
-    if (isStarted) begin(one);
+    this.#watched.set(key, one);
+    placeInstances(one);
+    if (this.#isStarted) this.#begin(one);
   }
 
-  /** Takes in which instances there are. Of one that stays, what was seen stays. */
-  function place({ plan, health, instances }: Watched): void {
-    const endpoints = plan.instances
-      .filter(({ priority }) => priority === undefined)
-      .flatMap((locality) => locality.endpoints)
-      // What listens on a unix socket listens on another machine.
-      .filter(({ address }) => !address.startsWith('unix://'));
-    const there = new Set<string>();
-    for (const endpoint of endpoints) {
-      const port = health.port ?? endpoint.port;
-      const name = `${endpoint.address} ${port}`;
-      const { host } = plan.group;
-      const { question, intervalMs } = health;
-      const isTls = plan.tls !== undefined;
-      const timeoutMs = 0.8 * intervalMs;
-      const target = { host, address: endpoint.address, port, question, isTls, timeoutMs };
-      const seen = instances.get(name)?.seen ?? { failures: undefined };
-      instances.set(name, { target, seen });
-      there.add(name);
-    }
-    for (const name of instances.keys()) if (!there.has(name)) instances.delete(name);
-  }
-
-  function begin(one: Watched): void {
-    void ask(one);
-    look(one);
+  #begin(one: WatchedGroup): void {
+    void this.#ask(one);
+    this.#look(one);
   }
 
   /** A round of checks, and the next one in time. */
-  async function ask(one: Watched): Promise<void> {
+  async #ask(one: WatchedGroup): Promise<void> {
     one.round?.cancel();
-    const all = [...watched.values()].reduce((sum, { instances }) => sum + instances.size, 0);
+    const all = [...this.#watched.values()].reduce((sum, { instances }) => sum + instances.size, 0);
     const everyMs = Math.max(one.health.intervalMs, (1_000 * all) / checksPerSecondMax);
-    const next = clock.now() + everyMs;
+    const next = this.#clock.now() + everyMs;
     await Promise.all(
       [...one.instances.values()].map(async ({ target, seen }) => {
-        const isWell = await options.check(target);
+        const isWell = await this.#options.check(target);
         seen.failures = isWell ? 0 : (seen.failures ?? 0) + 1;
         one.hasPassed ||= isWell;
       }),
     );
-    if (isClosed || watched.get(one.key) !== one) return;
-    one.round = clock.after(Math.max(1, next - clock.now()), () => void ask(one));
+    if (this.#isClosed || this.#watched.get(one.key) !== one) return;
+    one.round = this.#clock.after(Math.max(1, next - this.#clock.now()), () => void this.#ask(one));
   }
 
-  function look(one: Watched): void {
-    if (isClosed || watched.get(one.key) !== one) return;
-    one.tick = clock.after(tickMs, () => look(one));
+  #look(one: WatchedGroup): void {
+    if (this.#isClosed || this.#watched.get(one.key) !== one) return;
+    one.tick = this.#clock.after(tickMs, () => this.#look(one));
     if (one.state.at === 'home' && one.evacuated === 100) one.slotsBefore = undefined;
-    const seen = sightingOf(one);
+    const seen = this.#sightingOf(one);
     // Who was never asked says nothing: not while nobody was.
     if (seen.all > 0 && seen.asked === 0) return;
     // Nor do instances that were never reached from here: it may be a firewall that they are behind.
@@ -257,30 +268,30 @@ export function createFailbackKeeper(options: FailbackOptions): FailbackKeeper {
       isUnseen && before.at === 'due'
         ? { at: 'home', failures: before.failures }
         : stepFailback(before, seen, one.failback);
-    if (one.state.at !== before.at) tell(one, before);
-    settle(one, seen.now);
+    if (one.state.at !== before.at) this.#tell(one, before);
+    this.#settle(one, seen.now);
   }
 
-  function sightingOf({ instances }: Pick<Watched, 'instances'>): Sighting & { readonly asked: number } {
+  #sightingOf({ instances }: Pick<WatchedGroup, 'instances'>): Sighting & { readonly asked: number } {
     const known = [...instances.values()].flatMap(({ seen }) => seen.failures ?? []);
     return {
-      ...{ now: clock.now(), all: instances.size, asked: known.length },
+      ...{ now: this.#clock.now(), all: instances.size, asked: known.length },
       passing: known.filter((failures) => failures === 0).length,
       good: known.filter((failures) => failures < failuresMax).length,
     };
   }
 
   /** Has its share pushed where it is another one now. */
-  function settle(one: Watched, now: number): void {
+  #settle(one: WatchedGroup, now: number): void {
     const share = shareOf(one.state, now, one.failback);
     const mirror = mirrorOf(one.state, now, one.failback);
     if (share === one.share && mirror === one.mirror) return;
     Object.assign(one, { share, mirror });
-    write();
-    tellShares([one.plan.group.host]);
+    this.#write();
+    this.#tellShares([one.plan.group.host]);
   }
 
-  function tell(one: Watched, before: FailbackState): void {
+  #tell(one: WatchedGroup, before: FailbackState): void {
     const { key, state, instances } = one;
     const held = {
       home: 'nobody is left at home: it will come back little by little',
@@ -297,89 +308,40 @@ export function createFailbackKeeper(options: FailbackOptions): FailbackKeeper {
       ramp: 'enough instances are good: its requests come home little by little',
     } as const;
     const { failures } = state;
-    logger.info(`failback: ${words[state.at]}`, { group: key, instances: instances.size, failures });
+    this.#logger.info(`failback: ${words[state.at]}`, { group: key, instances: instances.size, failures });
     if (before.at !== 'due') return;
-    for (const { before: bore, bears } of shortfallOf(one))
-      logger.warn('failback: it comes home to instances that bear less than before it was evacuated', {
+    for (const { before: bore, bears } of this.#shortfallOf(one))
+      this.#logger.warn('failback: it comes home to instances that bear less than before it was evacuated', {
         ...{ group: key, bears, before: bore },
       });
   }
 
-  function write(): void {
-    const now = clock.now();
+  #write(): void {
+    const now = this.#clock.now();
     const states: Record<string, SavedFailback> = {};
-    for (const { key, state, failback, evacuated, slotsBefore: slots } of watched.values()) {
+    for (const { key, state, failback, evacuated, slotsBefore: slots } of this.#watched.values()) {
       const one = saveFailback(state, now, failback, evacuated);
       if (one !== undefined) states[key] = { ...one, ...(slots === undefined ? {} : { slots }) };
     }
     // Of those that were not planned yet.
-    if (!isStarted) for (const key of Object.keys(saved)) states[key] ??= saved[key] as SavedFailback;
+    if (!this.#isStarted)
+      for (const key of Object.keys(this.#saved)) states[key] ??= this.#saved[key] as SavedFailback;
     const text = JSON.stringify(states);
-    if (text === written) return;
-    written = text;
-    options.save?.(states);
+    if (text === this.#written) return;
+    this.#written = text;
+    this.#options.save?.(states);
   }
 
   /** What its instances work on at once now; of who was never reached from here nothing is known. */
-  function bearsOf({ plan, hasPassed, instances }: Watched): number | undefined {
+  #bearsOf({ plan, hasPassed, instances }: WatchedGroup): number | undefined {
     const concurrent = plan.spill?.concurrent;
     if (concurrent === undefined) return undefined;
-    return (hasPassed ? sightingOf({ instances }).good : instances.size) * concurrent;
+    return (hasPassed ? this.#sightingOf({ instances }).good : instances.size) * concurrent;
   }
 
-  function shortfallOf(one: Watched): Shortfall[] {
-    const { key: group, slotsBefore: before, evacuated } = one;
-    const bears = bearsOf(one);
-    if (before === undefined || bears === undefined || bears >= before) return [];
-    return [{ group, before, bears, isComing: evacuated === 100 }];
-  }
-
-  function forget(one: Watched): void {
+  #forget(one: WatchedGroup): void {
     one.round?.cancel();
     one.tick?.cancel();
-    watched.delete(one.key);
+    this.#watched.delete(one.key);
   }
-
-  return {
-    shareOf: shareNow,
-    mirrorOf: (group) => watched.get(group)?.mirror,
-    goodOf(host) {
-      const ports = [...watched.values()].filter((one) => one.plan.group.host === host && one.hasPassed);
-      return ports.length === 0 ? undefined : Math.min(...ports.map((one) => sightingOf(one).good));
-    },
-    slotsBeforeOf(host) {
-      const ports = [...watched.values()].filter((one) => one.plan.group.host === host);
-      const known = ports.flatMap(({ slotsBefore }) => slotsBefore ?? []);
-      return known.length === 0 ? undefined : Math.max(...known);
-    },
-    shortfalls: () => [...watched.values()].flatMap(shortfallOf),
-    planned(plans) {
-      for (const [host, ports] of plans) {
-        const keys = new Set<string>();
-        for (const plan of ports) {
-          if (plan.failback === undefined || plan.health === undefined) continue;
-          keys.add(groupKey(plan));
-          watch(plan, plan.failback, plan.health);
-        }
-        for (const one of [...watched.values()])
-          if (one.plan.group.host === host && !keys.has(one.key)) forget(one);
-      }
-    },
-    start(onShares) {
-      if (isStarted) return;
-      isStarted = true;
-      tellShares = onShares;
-      for (const one of watched.values()) {
-        one.state = stateAfter(one, one.evacuated);
-        begin(one);
-      }
-      write();
-    },
-    held: () =>
-      new Map([...watched].flatMap(([key, { share }]) => (share === undefined ? [] : [[key, share]]))),
-    close() {
-      isClosed = true;
-      for (const one of [...watched.values()]) forget(one);
-    },
-  };
 }

@@ -1,7 +1,7 @@
 import type { Registry } from 'prom-client';
 
 /** Seconds; from a push on loopback to one that waits for a slow proxy. */
-export const latencyBuckets = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30];
+const latencyBuckets = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30];
 
 /** One series of a histogram. */
 export interface Series {
@@ -14,10 +14,24 @@ export interface LatencyHistogram {
   series(...values: readonly string[]): Series;
 }
 
-interface Counts {
+const limitsMs = latencyBuckets.map((seconds) => seconds * 1000);
+
+class CountedSeries implements Series {
   readonly values: readonly string[];
-  readonly counts: Float64Array;
-  sum: number;
+  readonly counts = new Float64Array(limitsMs.length + 1);
+  /** Milliseconds. */
+  sum = 0;
+
+  constructor(values: readonly string[]) {
+    this.values = values;
+  }
+
+  record(ms: number): void {
+    let bucket = 0;
+    while (bucket < limitsMs.length && ms > (limitsMs[bucket] as number)) bucket += 1;
+    this.counts[bucket] = (this.counts[bucket] as number) + 1;
+    this.sum += ms;
+  }
 }
 
 /**
@@ -35,59 +49,63 @@ export function createLatencyHistogram(
     readonly seriesMax?: number;
   },
 ): LatencyHistogram {
-  const { name, help, labels, seriesMax = 256 } = options;
-  const limitsMs = latencyBuckets.map((seconds) => seconds * 1000);
-  const all = new Map<string, Counts & Series>();
+  return new LabelledHistogram(registry, options);
+}
 
-  function make(values: readonly string[]): Counts & Series {
-    const counts = new Float64Array(limitsMs.length + 1);
-    return {
-      values,
-      counts,
-      sum: 0,
-      record(ms) {
-        let bucket = 0;
-        while (bucket < limitsMs.length && ms > (limitsMs[bucket] as number)) bucket += 1;
-        counts[bucket] = (counts[bucket] as number) + 1;
-        this.sum += ms;
-      },
-    };
-  }
-
-  const get = async () => ({
-    name,
-    help,
+class LabelledHistogram implements LatencyHistogram {
+  readonly #name: string;
+  readonly #help: string;
+  readonly #labels: readonly string[];
+  readonly #seriesMax: number;
+  readonly #all = new Map<string, CountedSeries>();
+  readonly #get = async () => ({
+    name: this.#name,
+    help: this.#help,
     type: 'histogram' as const,
     aggregator: 'sum' as const,
-    values: [...all.values()].flatMap(({ values, counts, sum }) => {
-      const own = Object.fromEntries(labels.map((label, index) => [label, values[index] ?? '']));
+    values: [...this.#all.values()].flatMap(({ values, counts, sum }) => {
+      const own = Object.fromEntries(this.#labels.map((label, index) => [label, values[index] ?? '']));
       let total = 0;
       const buckets = latencyBuckets.map((le, index) => {
         total += counts[index] as number;
-        return { metricName: `${name}_bucket`, labels: { ...own, le }, value: total };
+        return { metricName: `${this.#name}_bucket`, labels: { ...own, le }, value: total };
       });
       total += counts[limitsMs.length] as number;
       return [
         ...buckets,
-        { metricName: `${name}_bucket`, labels: { ...own, le: '+Inf' }, value: total },
-        { metricName: `${name}_sum`, labels: own, value: sum / 1000 },
-        { metricName: `${name}_count`, labels: own, value: total },
+        { metricName: `${this.#name}_bucket`, labels: { ...own, le: '+Inf' }, value: total },
+        { metricName: `${this.#name}_sum`, labels: own, value: sum / 1000 },
+        { metricName: `${this.#name}_count`, labels: own, value: total },
       ];
     }),
   });
-  // What prom-client asks of a metric is a name and `get`; its type names its own classes only.
-  registry.registerMetric({ name, get } as unknown as Parameters<Registry['registerMetric']>[0]);
 
-  return {
-    series(...values) {
-      const key = values.join('\0');
-      const known = all.get(key);
-      if (known !== undefined) return known;
-      if (all.size >= seriesMax && values.some((value) => value !== 'other'))
-        return this.series(...values.map(() => 'other'));
-      const made = make(values);
-      all.set(key, made);
-      return made;
+  constructor(
+    registry: Registry,
+    options: {
+      readonly name: string;
+      readonly help: string;
+      readonly labels: readonly string[];
+      readonly seriesMax?: number;
     },
-  };
+  ) {
+    const { name, help, labels, seriesMax = 256 } = options;
+    this.#name = name;
+    this.#help = help;
+    this.#labels = labels;
+    this.#seriesMax = seriesMax;
+    // What prom-client asks of a metric is a name and `get`; its type names its own classes only.
+    registry.registerMetric({ name, get: this.#get } as unknown as Parameters<Registry['registerMetric']>[0]);
+  }
+
+  series(...values: readonly string[]): Series {
+    const key = values.join('\0');
+    const known = this.#all.get(key);
+    if (known !== undefined) return known;
+    if (this.#all.size >= this.#seriesMax && values.some((value) => value !== 'other'))
+      return this.series(...values.map(() => 'other'));
+    const made = new CountedSeries(values);
+    this.#all.set(key, made);
+    return made;
+  }
 }

@@ -61,7 +61,7 @@ export interface PeerGauge {
 }
 
 /** A gauge that asks when it is read. */
-export interface SourceGauge {
+interface SourceGauge {
   of(source: string, value: () => number): void;
 }
 

@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Metrics, PeerGauge } from './metrics.ts';
 
 /** What of a source is shown as gauges. */
-export interface GaugedSource {
+interface GaugedSource {
   readonly name: string;
   readonly facets: {
     readonly lastGood: { status(): { readonly from: string; readonly knownGoodAt?: number } } | 'none';

@@ -8,13 +8,13 @@ export interface Audience {
 }
 
 /** A declaration of a host: where it stands, and the namespaces that may see it; absent: all. */
-export interface Exported {
+interface Exported {
   readonly namespace: string;
   readonly exportTo: readonly string[] | undefined;
 }
 
 /** Declarations of one namespace that somebody sees together. */
-export interface HostView {
+interface HostView {
   /** Their positions, ascending. */
   readonly members: readonly number[];
   /** Absent: everybody. */

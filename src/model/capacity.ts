@@ -2,7 +2,7 @@ import type { Labels } from './meta.ts';
 
 /** Which Groups find room first where an IDC takes requests from others. */
 export const groupClasses = ['critical', 'default'] as const;
-export type GroupClass = (typeof groupClasses)[number];
+type GroupClass = (typeof groupClasses)[number];
 
 /**
  * What bounds the requests of a Group that one IDC takes from the others. All optional; defaults in

@@ -11,13 +11,13 @@ export interface MergedPort {
 }
 
 /** A port of the ServiceEntry at a position. */
-export interface PortOf {
+interface PortOf {
   readonly entry: number;
   readonly port: ServicePort;
 }
 
 /** A port that contradicts the one of its number that comes first, and is left out. */
-export interface RefusedPort extends PortOf {
+interface RefusedPort extends PortOf {
   readonly first: PortOf;
   readonly why: 'protocol' | 'resolution';
 }
@@ -78,7 +78,7 @@ export function compareDeclarations(a: ServiceEntry, b: ServiceEntry): number {
 }
 
 /** What is probably not meant between ServiceEntries that declare one host. */
-export interface DeclarationFault {
+interface DeclarationFault {
   /** The one that has no effect there. */
   readonly entry: ServiceEntry;
   /** The field of it, from the object's root. */

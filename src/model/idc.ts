@@ -18,7 +18,7 @@ export function readIdcName(text: string): string {
  * An ingress gateway: where clients enter (`edgePort`) and where other IDCs' egress gateways enter
  * (`peerPort`).
  */
-export interface IngressGateway {
+interface IngressGateway {
   readonly address: string;
   readonly edgePort: number;
   readonly peerPort: number;
@@ -62,7 +62,7 @@ export interface EdgePolicy {
 }
 
 /** Proxies between clients and the edge. */
-export interface TrustedProxies {
+interface TrustedProxies {
   /**
    * How many in a row, 0 to 10, each of which appends to X-Forwarded-For. 0: only what PROXY protocol says
    * counts.
@@ -113,7 +113,7 @@ export interface Idc {
 }
 
 /** What bounds the tries after the first that a proxy has under way at once. */
-export interface RetryBudget {
+interface RetryBudget {
   /** Requests a second of the Group at one proxy, when it is busy. */
   readonly requestsPerSecond: number;
   /** Of the requests that are under way, percent. */

@@ -45,7 +45,7 @@ export interface SidecarScope extends CallingScope {
 }
 
 /** An ingress gateway: one listener for clients at the edge, one for other IDCs' egress gateways. */
-export interface IngressScope extends ChoosingScope {
+interface IngressScope extends ChoosingScope {
   readonly role: 'ingress';
   readonly edge: ListenAddress;
   readonly peer: ListenAddress;
@@ -54,7 +54,7 @@ export interface IngressScope extends ChoosingScope {
 }
 
 /** An egress gateway: one listener for the own sidecars, one for the own ingress gateways. */
-export interface EgressScope extends CommonScope {
+interface EgressScope extends CommonScope {
   readonly role: 'egress';
   readonly sidecar: ListenAddress;
   readonly ingress: ListenAddress;
@@ -77,7 +77,7 @@ export function callsNobody(scope: SidecarScope | GrpcScope): boolean {
 export const nodeMetadataKey = 'isthmus';
 
 /** How messages name a field of a scope. */
-export type FieldName = (field: string) => string;
+type FieldName = (field: string) => string;
 
 const inMetadata: FieldName = (field) => `node.metadata.${nodeMetadataKey}.${field}`;
 
@@ -196,7 +196,7 @@ function passing(said: Said): Pick<SidecarScope, 'unknownHosts'> {
 }
 
 /** Each is looked up by itself, for each kind of proxy. */
-export const dependsOnMax = 5_000;
+const dependsOnMax = 5_000;
 
 function hosts(said: Said): readonly string[] {
   const value = said.raw.dependsOn;

@@ -100,7 +100,7 @@ export function readsTrail(listener: GuardedListener): boolean {
 }
 
 /** Whether requests in circles are stopped. 'off' is for drills alone: it shows what they would do. */
-export const loopPreventions = ['on', 'off'] as const;
+const loopPreventions = ['on', 'off'] as const;
 export type LoopPrevention = (typeof loopPreventions)[number];
 
 /** What one filter knows: all of it is compiled in. */
@@ -128,7 +128,7 @@ export type TrailOutcome = 'loop' | 'hop-limit' | 'malformed';
 /**
  * What happens to a request. `counter`: the metric (a name of `trailCounters`) that goes up by one, if any.
  */
-export type TrailVerdict =
+type TrailVerdict =
   | {
       readonly action: 'pass';
       readonly trail: string;

@@ -4,7 +4,7 @@ import { addressName } from '../model/reach.ts';
 import type { ListenAddress } from '../model/values/listen-address.ts';
 
 /** What a Group gets that says nothing. */
-export const spillDefaults = {
+const spillDefaults = {
   /** What others may take up of an IDC's capacity, percent. */
   sharePercent: 100,
   class: 'default',

@@ -5,7 +5,7 @@ import { crossingConnectMs, crossingSilenceMs } from './health/checks.ts';
 import type { Crossing, CrossingIdc, Permit } from './types.ts';
 
 /** What decides where a Group may cross to. */
-export interface CrossingOptions {
+interface CrossingOptions {
   readonly drGroup: DrGroup | undefined;
   readonly idcs: MeshView['idcs'];
   readonly own: string;

@@ -1,31 +1,26 @@
 import type { GroupView, Instance, MeshView } from '../index/view.ts';
 import { mergeTraffic, trafficFromAnnotations } from '../model/annotations/annotations.ts';
 import { type GroupTraffic, roundTripLimits } from '../model/idc.ts';
-import type { ServicePort, TrafficPolicy } from '../model/service.ts';
+import type { ServicePort } from '../model/service.ts';
 import type { LoopPrevention } from '../model/trail.ts';
-import { addressKind } from '../model/values/address.ts';
 import { concurrentPerInstance, countLive, spillLimit, spillShare } from './capacity.ts';
 import { leftToAsk, planCrossing } from './crossing.ts';
 import { evacuatedIdcs, type Leaving, planHomeShare } from './evacuation/evacuation.ts';
 import { peersOf } from './gateways.ts';
+import { planCluster } from './group-cluster.ts';
 import { planCrossingCheck } from './health/checks.ts';
 import { planHealth } from './health/health.ts';
-import { planOutlier } from './health/outlier.ts';
 import { isByName, planNaming } from './naming.ts';
-import { planRetryBudget } from './retries/budget.ts';
-import { askFewer, planAsking, planRetry, planRetryUnsent, trafficDefaults } from './retries/retry.ts';
+import { askFewer, planAsking, planRetry, planRetryUnsent } from './retries/retry.ts';
 import { hasSni, isTcp, planTcpPaths, tcpCrossing, tcpPolicy } from './tcp.ts';
-import { planTls } from './tls.ts';
 import type {
-  Connection,
   Crossing,
   Endpoint,
   GroupPlan,
   HealthCheck,
   ListenerRole,
-  Locality,
   Path,
-  RetryPlan,
+  PlannedLocality,
   Target,
 } from './types.ts';
 
@@ -76,102 +71,102 @@ export function planGroup(view: GroupView, context: PlanContext): readonly Group
     ...context,
     ...{ drGroup: view.drGroup, last, roundTripMs: traffic.roundTripMs },
   });
-  return ports.map((port): GroupPlan => {
-    const protocol = httpVersion(port) ?? 'tcp';
-    // A policy for a port replaces the host's: it inherits nothing (Istio, PortTrafficPolicy).
-    const given = view.rule?.spec.portPolicies[port.number] ?? view.rule?.spec.policy ?? {};
-    const policy = protocol === 'tcp' ? tcpPolicy(given) : given;
-    // Of hosts that requests alone name nothing is known to anybody: neither health, nor who else has them.
-    const isKnown = naming.lookup !== 'request';
-    const health = isKnown ? planHealth(port, traffic.health) : undefined;
-    const mayCross = isKnown ? permitted : undefined;
-    const crossing =
-      protocol === 'tcp' ? tcpCrossing(view, mayCross) : withCheck(mayCross, traffic, health, context);
-    const byConnect = protocol === 'tcp' && isByName(view);
-    const group = { host: view.host, port: port.number };
-    const { namespace } = view.entry.meta;
-    const failback = planFailback(view, crossing, health, naming.lookup);
-    const evacuationShare = planHomeShare(own, evacuated, crossing);
-    const held = failback && context.heldShare?.(groupKey({ namespace, group }), evacuationShare ?? 100);
-    const mirror = failback && context.mirrored?.(groupKey({ namespace, group }));
-    const homeShare = least(evacuationShare, held);
-    // Consistent hashing knows no last resort among the instances: there the way out comes first.
-    const isOutFirst = homeShare === 0 && policy.hash !== undefined;
-    const evacuates = (idc: string) => (idc === own ? homeShare === 0 && !isOutFirst : evacuated.has(idc));
-    const ways = planPaths(
-      evacuationShare === undefined ? crossing : withoutHandOn(crossing),
-      traffic,
-      isOutFirst,
-      (idc) => context.idcs.get(idc)?.spec.ingress.length ?? 0,
-    );
-    const instances = planLocalities(naming.instances, port, naming.isRemote, evacuates);
-    return {
-      group,
-      namespace,
-      ...(view.seenBy === undefined ? {} : { seenBy: view.seenBy }),
-      isDefaultPort: port === defaultPort,
-      protocol,
-      ...(protocol === 'tcp' && hasSni(port) ? { sni: true } : {}),
-      ...(byConnect ? { byConnect: true } : {}),
-      addresses: protocol === 'tcp' && !byConnect ? (view.entry.spec.addresses ?? []) : [],
-      instances,
-      ...(homeShare === undefined ? {} : { homeShare }),
-      ...(failback === undefined || evacuationShare === undefined ? {} : { evacuationShare }),
-      ...(naming.lookup === undefined ? {} : { lookup: naming.lookup }),
-      ...(crossing === undefined ? {} : { crossing }),
-      idleTimeoutMs: traffic.idleTimeoutMs ?? trafficDefaults.idleTimeoutMs,
-      retryBodyBytes: traffic.retryBodyBytes ?? trafficDefaults.retryBodyBytes,
-      ...(policy.warmup === undefined ? {} : { warmup: policy.warmup }),
-      ...(given.zonePreference === undefined ? {} : { zonePreference: given.zonePreference }),
-      ...(policy.hash === undefined ? {} : { hash: policy.hash }),
-      loadBalancer: policy.loadBalancer ?? 'LEAST_REQUEST',
-      connection:
-        protocol === 'tcp'
-          ? planConnection(policy, naming.isExternal)
-          : {
-              ...evidence(naming.instances, {
-                isExternal: naming.isExternal,
-                sidecars: traffic.sidecars === true,
-              }),
-              ...planConnection(policy, naming.isExternal),
-            },
-      ...planTls(view.host, view.entry, policy),
-      sidecars: protocol !== 'tcp' && traffic.sidecars === true,
-      ...withBudget(protocol === 'tcp' ? undefined : planRetryBudget(traffic)),
-      outlier: planOutlier(given, {
-        protocol,
-        checked: health !== undefined,
-        leaves: crossing !== undefined,
-        timed: isTimed(planRetry('outbound', traffic)),
-      }),
-      ...(health === undefined ? {} : { health }),
-      ...(protocol === 'tcp' || crossing === undefined || naming.lookup !== undefined
-        ? {}
-        : planSpill(instances, traffic, context)),
-      ...(failback === undefined ? {} : { failback }),
-      ...(mirror === undefined ? {} : { mirror }),
-      ...withoutGateways(
-        {
-          external: naming.isExternal,
-          exported: view.entry.spec.exportTo === undefined,
-          // TLS is spoken to instances, of which there are none: what should be encrypted must not go out as
-          // it is.
-          refused: !isKnown && policy.tls !== undefined,
-        },
-        crossing,
-        protocol === 'tcp' ? planTcpPaths(ways) : ways,
-      ),
-    };
-  });
+  const shared = { view, context, naming, traffic, evacuated, permitted, defaultPort };
+  return ports.map((port) => planPort(port, shared));
 }
 
-function withBudget(retryBudget: GroupPlan['retryBudget']): Pick<GroupPlan, 'retryBudget'> {
-  return retryBudget === undefined ? {} : { retryBudget };
+/** What all ports of a Group are planned from. */
+interface SharedByPorts {
+  readonly view: GroupView;
+  readonly context: PlanContext;
+  readonly naming: NonNullable<ReturnType<typeof planNaming>>;
+  readonly traffic: GroupTraffic;
+  readonly evacuated: ReturnType<typeof evacuatedIdcs>;
+  readonly permitted: Crossing | undefined;
+  /** The first that speaks HTTP. */
+  readonly defaultPort: ServicePort | undefined;
+}
+
+function planPort(port: ServicePort, shared: SharedByPorts): GroupPlan {
+  const { view, context, naming, traffic, evacuated, permitted, defaultPort } = shared;
+  const { own } = context;
+  const protocol = httpVersion(port) ?? 'tcp';
+  // A policy for a port replaces the host's: it inherits nothing (Istio, PortTrafficPolicy).
+  const given = view.rule?.spec.portPolicies[port.number] ?? view.rule?.spec.policy ?? {};
+  const policy = protocol === 'tcp' ? tcpPolicy(given) : given;
+  // Of hosts that requests alone name nothing is known to anybody: neither health, nor who else has them.
+  const isKnown = naming.lookup !== 'request';
+  const health = isKnown ? planHealth(port, traffic.health) : undefined;
+  const mayCross = isKnown ? permitted : undefined;
+  const crossing =
+    protocol === 'tcp' ? tcpCrossing(view, mayCross) : withCheck(mayCross, traffic, health, context);
+  const byConnect = protocol === 'tcp' && isByName(view);
+  const group = { host: view.host, port: port.number };
+  const { namespace } = view.entry.meta;
+  const failback = planFailback(view, crossing, health, naming.lookup);
+  const evacuationShare = planHomeShare(own, evacuated, crossing);
+  const { homeShare, mirror } = planHeld(groupKey({ namespace, group }), failback, evacuationShare, context);
+  // Consistent hashing knows no last resort among the instances: there the way out comes first.
+  const isOutFirst = homeShare === 0 && policy.hash !== undefined;
+  const evacuates = (idc: string) => (idc === own ? homeShare === 0 && !isOutFirst : evacuated.has(idc));
+  const ways = planPaths(
+    evacuationShare === undefined ? crossing : withoutHandOn(crossing),
+    traffic,
+    isOutFirst,
+    (idc) => context.idcs.get(idc)?.spec.ingress.length ?? 0,
+  );
+  const instances = planLocalities(naming.instances, port, naming.isRemote, evacuates);
+  return {
+    group,
+    namespace,
+    ...(view.seenBy === undefined ? {} : { seenBy: view.seenBy }),
+    isDefaultPort: port === defaultPort,
+    protocol,
+    ...(protocol === 'tcp' && hasSni(port) ? { sni: true } : {}),
+    ...(byConnect ? { byConnect: true } : {}),
+    addresses: protocol === 'tcp' && !byConnect ? (view.entry.spec.addresses ?? []) : [],
+    instances,
+    ...(homeShare === undefined ? {} : { homeShare }),
+    ...(failback === undefined || evacuationShare === undefined ? {} : { evacuationShare }),
+    ...(naming.lookup === undefined ? {} : { lookup: naming.lookup }),
+    ...(crossing === undefined ? {} : { crossing }),
+    ...planCluster(shared, { protocol, given, policy, health, crossing }),
+    ...(health === undefined ? {} : { health }),
+    ...(protocol === 'tcp' || crossing === undefined || naming.lookup !== undefined
+      ? {}
+      : planSpill(instances, traffic, context)),
+    ...(failback === undefined ? {} : { failback }),
+    ...(mirror === undefined ? {} : { mirror }),
+    ...withoutGateways(
+      // TLS is spoken to instances, of which there are none: what should be encrypted must not go out as it
+      // is.
+      { ...exportOf(shared), refused: !isKnown && policy.tls !== undefined },
+      crossing,
+      protocol === 'tcp' ? planTcpPaths(ways) : ways,
+    ),
+  };
+}
+
+/** Whether a Group is outside of the mesh, and whether gateways may serve it. */
+function exportOf({ view, naming }: SharedByPorts) {
+  return { external: naming.isExternal, exported: view.entry.spec.exportTo === undefined };
+}
+
+/** What a Group keeps at home while it is evacuated or on its way home, and what is mirrored there. */
+function planHeld(
+  key: string,
+  failback: GroupPlan['failback'],
+  evacuationShare: number | undefined,
+  { heldShare, mirrored }: PlanContext,
+) {
+  if (failback === undefined) return { homeShare: evacuationShare, mirror: undefined };
+  const held = heldShare?.(key, evacuationShare ?? 100);
+  return { homeShare: least(evacuationShare, held), mirror: mirrored?.(key) };
 }
 
 /** What this IDC takes of the Group from others. */
 function planSpill(
-  localities: readonly Locality[],
+  localities: readonly PlannedLocality[],
   { spill }: GroupTraffic,
   { own, idcs, unreached = new Set(), besideCritical = false }: PlanContext,
 ): Pick<GroupPlan, 'spill'> {
@@ -199,11 +194,6 @@ export function httpVersion(port: ServicePort): 'http1' | 'http2' | undefined {
     default:
       return undefined;
   }
-}
-
-/** Whether the first proxy gives up a request or a try for its time. */
-function isTimed({ timeoutMs, idempotent }: RetryPlan): boolean {
-  return timeoutMs > 0 || idempotent.perTryMs > 0;
 }
 
 function withCheck(
@@ -248,7 +238,7 @@ function planLocalities(
   port: ServicePort,
   isRemote: (instance: Instance) => boolean,
   evacuates: (idc: string) => boolean,
-): readonly Locality[] {
+): readonly PlannedLocality[] {
   const localities = (of: readonly Instance[]) => [
     ...byLocality(
       of.filter(({ idc }) => !evacuates(idc)),
@@ -265,7 +255,7 @@ function planLocalities(
   return near.length === 0 ? remote : [...near, ...remote.map((locality) => ({ ...locality, priority: 1 }))];
 }
 
-function byLocality(instances: readonly Instance[], port: ServicePort): readonly Locality[] {
+function byLocality(instances: readonly Instance[], port: ServicePort): readonly PlannedLocality[] {
   const found = new Map<string, Endpoint[]>();
   for (const instance of instances) {
     const endpoint = {
@@ -352,47 +342,3 @@ function withoutGateways(
   const outbound = refused ? closed(paths.outbound) : paths.outbound;
   return { ...ways, paths: { ...paths, outbound, edge: closed(paths.edge), peer } };
 }
-
-/**
- * A peer that reads nothing for so long is taken for gone, though its kernel confirms: Linux does not tell a
- * closed window from silence. So it is longer than any application pauses in the middle of an upload.
- */
-const unacknowledgedMs = 30_000;
-
-/**
- * What tells a connection whose peer is gone without a word: neither a guess at how long an answer takes nor
- * a check. Not where an instance listens on a unix socket, which has no such options, and no peer to lose;
- * not of what was sent where PING tells.
- */
-function evidence(
-  instances: readonly Instance[],
-  { isExternal, sidecars }: { readonly isExternal: boolean; readonly sidecars: boolean },
-): Pick<Connection, 'unacknowledgedMs' | 'tcpKeepalive'> {
-  if (instances.some(({ address }) => addressKind(address) === 'unix')) return {};
-  return {
-    ...(sidecars ? {} : { unacknowledgedMs }),
-    // Across the internet a second of loss is no death.
-    tcpKeepalive: isExternal
-      ? { probes: 3, timeMs: 10_000, intervalMs: 5_000 }
-      : { probes: 3, timeMs: 2_000, intervalMs: 1_000 },
-  };
-}
-
-function planConnection(policy: TrafficPolicy, isExternal: boolean): Connection {
-  return {
-    connectTimeoutMs: policy.connectTimeoutMs ?? (isExternal ? externalConnectTimeoutMs : 250),
-    // Node's servers close after 5 s of silence, most others later: the proxy closes first, or requests meet
-    // a closing connection.
-    idleTimeoutMs: policy.idleTimeoutMs ?? 4_000,
-    maxConnections: policy.maxConnections ?? 16_384,
-    maxPendingRequests: policy.maxPendingRequests ?? 16_384,
-    maxRequests: policy.maxRequests ?? 16_384,
-    // Envoy's default of 3 fails requests in an outage, when every request is retried at once.
-    maxRetries: policy.maxRetries ?? 1_024,
-    maxRequestsPerConnection: policy.maxRequestsPerConnection ?? 0,
-    ...(policy.tcpKeepalive === undefined ? {} : { tcpKeepalive: policy.tcpKeepalive }),
-  };
-}
-
-/** Across the internet: a lost first packet costs a second, and TLS some round trips more. */
-const externalConnectTimeoutMs = 5_000;

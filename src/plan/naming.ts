@@ -3,7 +3,7 @@ import { addressKind } from '../model/values/address.ts';
 import type { Lookup } from './types.ts';
 
 /** How the instances of a Group are found, and which of them count in the own IDC. */
-export interface Naming {
+interface Naming {
   readonly instances: readonly Instance[];
   /** Absent: the addresses are given. */
   readonly lookup?: Lookup;

@@ -10,7 +10,7 @@ import type { RetryPlan } from './types.ts';
  * its own machine or link, what no server has, and where clouds tell a machine its secrets (IANA's
  * special-purpose registries).
  */
-export const refusedRanges: readonly string[] = [
+const refusedRanges: readonly string[] = [
   '0.0.0.0/8', // This machine: Linux connects 0.0.0.0 to loopback.
   '127.0.0.0/8',
   '169.254.0.0/16', // Link-local, with most clouds' metadata.

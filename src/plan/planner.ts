@@ -15,13 +15,10 @@ import type { GroupPlan } from './types.ts';
 export type PlannedGroups = ReadonlyMap<string, readonly GroupPlan[]>;
 
 /** What a planner is told once. */
-export type PlannerOptions = Pick<
-  PlanContext,
-  'own' | 'hopLimit' | 'loopPrevention' | 'heldShare' | 'mirrored'
->;
+type PlannerOptions = Pick<PlanContext, 'own' | 'hopLimit' | 'loopPrevention' | 'heldShare' | 'mirrored'>;
 
 /** Plans what changed, and what depends on it. */
-export interface Planner {
+interface Planner {
   /**
    * The plans of all Groups that this change of the view concerns, or the time, in milliseconds since the
    * Unix epoch: when an evacuation begins, goes on a step or ends.
@@ -87,30 +84,95 @@ function isCriticalHere({ spill, instances }: GroupPlan): boolean {
 
 /** Creates a planner that has planned nothing yet. */
 export function createPlanner(options: PlannerOptions): Planner {
+  return new GroupPlanner(options);
+}
+
+class GroupPlanner implements Planner {
+  readonly #options: PlannerOptions;
   /** Hosts that the egress gateways check in other IDCs: how often they may depends on how many there are. */
-  const checked = new Set<string>();
+  readonly #checked = new Set<string>();
   /**
    * Instances by host, where this IDC takes so much from others and no more; and critical hosts that have
    * instances here.
    */
-  const limited = new Map<string, readonly Watched[]>();
-  const critical = new Set<string>();
-  const unbounded = new Set<string>();
-  let intervalMsMin = 0;
-  let leaving: readonly Leaving[] = [];
-  let besideCritical = false;
-  let unreached: ReadonlySet<string> = new Set();
-  let hung: ReadonlySet<string> = new Set();
+  readonly #limited = new Map<string, readonly Watched[]>();
+  readonly #critical = new Set<string>();
+  readonly #unbounded = new Set<string>();
+  #intervalMsMin = 0;
+  #leaving: readonly Leaving[] = [];
+  #besideCritical = false;
+  #unreached: ReadonlySet<string> = new Set();
+  #hung: ReadonlySet<string> = new Set();
 
-  function plan(view: MeshView, hosts: Iterable<string>): Map<string, readonly GroupPlan[]> {
+  constructor(options: PlannerOptions) {
+    this.#options = options;
+  }
+
+  update(
+    view: MeshView,
+    delta: Pick<ViewDelta, 'groups' | 'idcs'>,
+    wallMs: number,
+  ): Map<string, readonly GroupPlan[]> {
+    const was = this.#leaving;
+    this.#leaving = evacuationsAt(view, wallMs);
+    const moved = differing(was, this.#leaving);
+    // Where an IDC's gateways are is part of every Group that may cross to it.
+    const all = () => new Set([...view.groups.keys(), ...delta.groups]);
+    const plans = this.#plan(
+      view,
+      delta.idcs.size > 0 ? all() : new Set([...delta.groups, ...hostsOf(view, moved)]),
+    );
+    const needed = checkIntervalMsMin(this.#checked.size);
+    const beside = this.#critical.size > 0;
+    if (needed === this.#intervalMsMin && beside === this.#besideCritical) return plans;
+    this.#intervalMsMin = needed;
+    this.#besideCritical = beside;
+    return this.#plan(view, all());
+  }
+
+  hasLimits(): boolean {
+    return this.#limited.size > 0;
+  }
+
+  unbounded(): string[] {
+    return [...this.#unbounded].sort();
+  }
+
+  watched(view: MeshView): Watched[] {
+    if (this.#limited.size === 0) return [];
+    const gateways = gatewaysOf(view, this.#options.own).map(
+      (one): Watched => ({ ...one, say: { kind: 'http2' } }),
+    );
+    return [...gateways, ...[...this.#limited.values()].flat()];
+  }
+
+  dead(): ReadonlySet<string> {
+    return this.#unreached;
+  }
+
+  reached(reach: Reach, view: MeshView): Map<string, readonly GroupPlan[]> {
+    const [was, wereHung] = [this.#unreached, this.#hung];
+    this.#unreached = reach.unreached;
+    this.#hung = planHungIdcs(view.idcs, this.#options.own, reach);
+    const differs = (one: ListenAddress) =>
+      was.has(addressName(one)) !== this.#unreached.has(addressName(one));
+    const all = gatewaysOf(view, this.#options.own).some(differs);
+    const bounded = [...this.#limited].filter(([, instances]) => all || instances.some(differs));
+    const moved = new Set(
+      [...wereHung, ...this.#hung].filter((name) => wereHung.has(name) !== this.#hung.has(name)),
+    );
+    return this.#plan(view, new Set([...bounded.map(([host]) => host), ...hostsWithChoice(view, moved)]));
+  }
+
+  #plan(view: MeshView, hosts: Iterable<string>): Map<string, readonly GroupPlan[]> {
     const context: PlanContext = {
-      ...options,
+      ...this.#options,
       idcs: view.idcs,
-      checkIntervalMsMin: intervalMsMin,
-      leaving,
-      besideCritical,
-      unreached,
-      hung,
+      checkIntervalMsMin: this.#intervalMsMin,
+      leaving: this.#leaving,
+      besideCritical: this.#besideCritical,
+      unreached: this.#unreached,
+      hung: this.#hung,
     };
     const plans = new Map<string, readonly GroupPlan[]>();
     for (const host of hosts) {
@@ -119,58 +181,18 @@ export function createPlanner(options: PlannerOptions): Planner {
         group === undefined ? [] : [group, ...(group.others ?? [])].flatMap((one) => planHost(one, context));
       plans.set(host, planned);
       keep(
-        checked,
+        this.#checked,
         host,
         planned.some(({ crossing }) => crossing?.check !== undefined),
       );
       const bounded = planned.filter(({ spill }) => spill !== undefined).flatMap(instancesOf);
-      if (planned.some(({ spill }) => spill !== undefined)) limited.set(host, bounded);
-      else limited.delete(host);
-      keep(critical, host, planned.some(isCriticalHere));
-      keep(unbounded, host, planned.some(isUnbounded));
+      if (planned.some(({ spill }) => spill !== undefined)) this.#limited.set(host, bounded);
+      else this.#limited.delete(host);
+      keep(this.#critical, host, planned.some(isCriticalHere));
+      keep(this.#unbounded, host, planned.some(isUnbounded));
     }
     return plans;
   }
-
-  return {
-    update(view, delta, wallMs) {
-      const was = leaving;
-      leaving = evacuationsAt(view, wallMs);
-      const moved = differing(was, leaving);
-      // Where an IDC's gateways are is part of every Group that may cross to it.
-      const all = () => new Set([...view.groups.keys(), ...delta.groups]);
-      const plans = plan(
-        view,
-        delta.idcs.size > 0 ? all() : new Set([...delta.groups, ...hostsOf(view, moved)]),
-      );
-      const needed = checkIntervalMsMin(checked.size);
-      const beside = critical.size > 0;
-      if (needed === intervalMsMin && beside === besideCritical) return plans;
-      intervalMsMin = needed;
-      besideCritical = beside;
-      return plan(view, all());
-    },
-    hasLimits: () => limited.size > 0,
-    unbounded: () => [...unbounded].sort(),
-    watched(view) {
-      if (limited.size === 0) return [];
-      const gateways = gatewaysOf(view, options.own).map(
-        (one): Watched => ({ ...one, say: { kind: 'http2' } }),
-      );
-      return [...gateways, ...[...limited.values()].flat()];
-    },
-    dead: () => unreached,
-    reached(reach, view) {
-      const [was, wereHung] = [unreached, hung];
-      unreached = reach.unreached;
-      hung = planHungIdcs(view.idcs, options.own, reach);
-      const differs = (one: ListenAddress) => was.has(addressName(one)) !== unreached.has(addressName(one));
-      const all = gatewaysOf(view, options.own).some(differs);
-      const bounded = [...limited].filter(([, instances]) => all || instances.some(differs));
-      const moved = new Set([...wereHung, ...hung].filter((name) => wereHung.has(name) !== hung.has(name)));
-      return plan(view, new Set([...bounded.map(([host]) => host), ...hostsWithChoice(view, moved)]));
-    },
-  };
 }
 
 /** Groups for which one of these IDCs is one of several others. */

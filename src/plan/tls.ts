@@ -2,7 +2,7 @@ import type { ServiceEntry, TrafficPolicy } from '../model/service.ts';
 import type { OriginatedTls } from './types.ts';
 
 /** Where Debian, Ubuntu, Alpine and Envoy's own images keep the certificates of public authorities. */
-export const systemCaFile = '/etc/ssl/certs/ca-certificates.crt';
+const systemCaFile = '/etc/ssl/certs/ca-certificates.crt';
 
 /**
  * The TLS that proxies speak to a Group's instances, as Istio's ClientTLSSettings say. A server shows that it

@@ -19,7 +19,7 @@ export interface Endpoint {
 }
 
 /** Endpoints of one locality. */
-export interface Locality {
+export interface PlannedLocality {
   /** `region/zone/subzone`; the region is the IDC. */
   readonly name: string;
   readonly endpoints: readonly Endpoint[];
@@ -117,7 +117,7 @@ export interface Path {
  * that came straight from where it began may be tried twice at instances; one that has crossed more often
  * only when it was never sent, so that tries do not multiply along the way.
  */
-export interface HandOn {
+interface HandOn {
   readonly first: Path;
   readonly later: Path;
   /**
@@ -179,7 +179,7 @@ export interface Outlier {
 }
 
 /** How connections to the instances of a Group are made. Times in milliseconds. */
-export interface Connection {
+export interface ConnectionPlan {
   readonly connectTimeoutMs: number;
   readonly idleTimeoutMs: number;
   readonly maxConnections: number;
@@ -262,13 +262,13 @@ export interface CrossingCheck {
  * How many tries after the first a proxy has under way at once: a share of all that are under way, and always
  * `min`.
  */
-export interface RetryBudget {
+export interface PlannedRetryBudget {
   readonly sharePercent: number;
   readonly min: number;
 }
 
 /** What an IDC takes of a Group from other IDCs. */
-export interface SpillBound {
+interface SpillBound {
   /** Requests that each ingress gateway has in work at once, at most. */
   readonly limit: number;
   /** Requests that one instance here works on at once, as declared. */
@@ -300,7 +300,7 @@ export interface GroupPlan {
   /** Addresses of the Group's own, at which callers of a TCP Group connect; HTTP is found by its host. */
   readonly addresses: readonly string[];
   /** Instances in this IDC, by locality; of a host outside of the mesh all that there are. */
-  readonly instances: readonly Locality[];
+  readonly instances: readonly PlannedLocality[];
   /**
    * Percent, 0 to 100, of its requests that the IDC keeps while all of its instances can serve; absent: it
    * keeps all while half of them can. At 0 they are a last resort, or come last in the paths.
@@ -330,9 +330,9 @@ export interface GroupPlan {
   /** Absent: requests do not stick. */
   readonly hash?: ConsistentHash;
   readonly loadBalancer: 'ROUND_ROBIN' | 'LEAST_REQUEST' | 'RANDOM';
-  readonly connection: Connection;
+  readonly connection: ConnectionPlan;
   /** At the first proxy; absent: `connection.maxRetries`. */
-  readonly retryBudget?: RetryBudget;
+  readonly retryBudget?: PlannedRetryBudget;
   /** What bounds requests from other IDCs; absent: nothing of its own. */
   readonly spill?: SpillBound;
   /** Absent: instances are spoken to without TLS. */

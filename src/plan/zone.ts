@@ -1,7 +1,7 @@
-import type { GroupPlan, Locality } from './types.ts';
+import type { GroupPlan, PlannedLocality } from './types.ts';
 
 /** Where a proxy stands within its IDC. */
-export interface ZonedProxy {
+interface ZonedProxy {
   readonly idc: string;
   readonly zone?: string;
 }
@@ -22,7 +22,7 @@ export function planForZone(plan: GroupPlan, zone: string | undefined): GroupPla
   const ranked = plan.instances.map((locality) => ({ locality, rank: rankOf(locality, zone) }));
   // Priorities begin at 0 and leave none out (Envoy).
   const ranks = [...new Set(ranked.map(({ rank }) => rank))].sort((a, b) => a - b);
-  const instances = ranked.map(({ locality, rank }): Locality => {
+  const instances = ranked.map(({ locality, rank }): PlannedLocality => {
     const { priority: _, ...rest } = locality;
     const priority = ranks.indexOf(rank);
     return priority === 0 ? rest : { ...rest, priority };
@@ -30,6 +30,6 @@ export function planForZone(plan: GroupPlan, zone: string | undefined): GroupPla
   return { ...plan, instances };
 }
 
-function rankOf({ name, priority = 0 }: Locality, zone: string): number {
+function rankOf({ name, priority = 0 }: PlannedLocality, zone: string): number {
   return 2 * priority + (name === zone || name.startsWith(`${zone}/`) ? 0 : 1);
 }

@@ -33,7 +33,7 @@ export function connectParts(
   metrics.loopPrevention.set(loopPrevention === 'off' ? 0 : 1);
   // As an error: whatever the log level, it must be seen.
   if (loopPrevention === 'off') logger.error(`LOOP PREVENTION IS OFF: ${unprotected.message}`);
-  metrics.failbackShare.ask(failback.held);
+  metrics.failbackShare.ask(() => failback.held());
   metrics.xdsLevels.ask(() => ({
     ...xdsLevels(xds),
     ...roster.kept(),
@@ -58,10 +58,10 @@ export function connectParts(
     view: () => pipeline.view(),
     waits: () => parts.startOrder.reasons(),
     limits: pipeline,
-    shortfalls: failback.shortfalls,
+    shortfalls: () => failback.shortfalls(),
     doubtfulKinds: feed.doubtfulKinds,
     evacuations: () => pipeline.evacuations.list().items,
-    held: failback.held,
+    held: () => failback.held(),
   });
   const close = () => {
     watch.close();

@@ -130,7 +130,7 @@ function makePipeline(
     apply: (nodeClass, changes, cause) => xds.apply(nodeClass, changes, cause),
     heldShare: (group, evacuated) => failback.shareOf(group, evacuated),
     mirrored: (group) => failback.mirrorOf(group),
-    health: { goodOf: failback.goodOf, slotsBeforeOf: failback.slotsBeforeOf },
+    health: failback,
     onPlanned: (plans) => failback.planned(plans),
     onRefused: () => metrics.refused.inc(),
     onFilters: (areCurrent) => gate.filters(areCurrent),

@@ -1,5 +1,5 @@
 import { MeshError } from '../base/error.ts';
-import type { Answer } from '../delivery/ledger.ts';
+import type { PushAnswer } from '../delivery/ledger.ts';
 import type { RosterStream } from '../delivery/roster.ts';
 import { type NodeScope, parseNodeScope } from '../model/node.ts';
 import type { Ack, Node, StreamInfo } from '../xds/events.ts';
@@ -26,7 +26,7 @@ export function classOf(node: Node, idc: string): string {
 }
 
 /** What a proxy's ACK or NACK says to the ledger. */
-export function answerOf({ stream, type, sentAtMs, ackedAtMs, causes, superseded }: Ack): Answer {
+export function answerOf({ stream, type, sentAtMs, ackedAtMs, causes, superseded }: Ack): PushAnswer {
   return { node: stream.node.id ?? '', type, sentAtMs, ackedAtMs, causes, superseded };
 }
 

@@ -1,8 +1,9 @@
 import { connect, constants } from 'node:http2';
 import { systemClock, type Timer } from '../base/clock.ts';
+import { showAddress } from '../model/values/listen-address.ts';
 
 /** Who is asked, and for which service; '' stands for the whole server. */
-export interface GrpcTarget {
+interface GrpcTarget {
   readonly host: string;
   readonly port: number;
   readonly service: string;
@@ -19,7 +20,7 @@ export function askGrpcHealth(
   { host, port, service }: GrpcTarget,
   timeoutMs: number,
 ): Promise<string | undefined> {
-  const at = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const at = showAddress({ address: host, port });
   const session = connect(`http://${at}`);
   let timer: Timer | undefined;
   return new Promise<string>((resolve) => {

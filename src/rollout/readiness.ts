@@ -1,14 +1,14 @@
 import type { Clock, Timer } from '../base/clock.ts';
 
 /** What readiness needs. */
-export interface ReadinessOptions {
+interface ReadinessOptions {
   /** Names of what must have happened, as `/readyz` and the log show them. */
   readonly conditions: readonly string[];
   readonly clock: Clock;
 }
 
 /** What is told of readiness. */
-export interface ReadinessObserver {
+interface ReadinessObserver {
   /** All has been met; called once. */
   onReady(): void;
   /** Whether new proxies may come, for all that `turnAway` says: called when that changes. */
@@ -18,7 +18,7 @@ export interface ReadinessObserver {
 }
 
 /** How often what is waited for is told again. */
-export const reminderMs = 10_000;
+const reminderMs = 10_000;
 
 /**
  * What must have happened before the first xDS answer (docs/ARCHITECTURE.md, "no answer before the whole

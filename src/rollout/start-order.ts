@@ -4,7 +4,7 @@ import type { EndpointConcern } from '../delivery/deletion/deletions.ts';
 import type { NodeRole } from '../model/node.ts';
 
 /** What the start order needs. */
-export interface StartOrderOptions {
+interface StartOrderOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   /** Type URLs of what an egress gateway listens with. */

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { Clock, Timer } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
+import { siblingUrl } from '../base/files.ts';
 import type { CompileJob, CompileResult } from './compile-main.ts';
 
 /** The compiler keeps some 200 MiB while it lives; policies come in bursts, of the listeners of one IDC. */
@@ -11,7 +12,7 @@ const idleMs = 3_000;
 const jobMsMax = 60_000;
 
 /** A filter that passed its vectors; `stored`: an earlier process had compiled it. */
-export type Compiled = Extract<CompileResult, { readonly bytes: Uint8Array }>;
+type Compiled = Extract<CompileResult, { readonly bytes: Uint8Array }>;
 
 interface Pending {
   readonly job: CompileJob;
@@ -77,11 +78,9 @@ export class CompileProcess {
   }
 
   #start(): ChildProcess {
-    // `.ts` in the source tree, `.js` in what is published: as this file.
-    const name = import.meta.url.endsWith('.ts') ? './compile-main.ts' : './compile-main.js';
     // No flags of ours: they may belong to a test runner.
     const { NODE_OPTIONS: _, ...env } = process.env;
-    const child = fork(fileURLToPath(new URL(name, import.meta.url)), {
+    const child = fork(fileURLToPath(siblingUrl(import.meta.url, './compile-main')), {
       ...{ execArgv: [], env, serialization: 'advanced' },
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });

@@ -35,7 +35,7 @@ export interface PolicyCompiler {
   close(): Promise<void>;
 }
 
-export interface PolicyCompilerOptions {
+interface PolicyCompilerOptions {
   readonly logger: Logger;
   readonly clock: Clock;
   /**
@@ -45,7 +45,7 @@ export interface PolicyCompilerOptions {
 }
 
 /** What tests replace. */
-export interface CompilerSeams {
+interface CompilerSeams {
   /** Filters kept in memory; default 64: the four listeners of 16 policies. */
   readonly cacheEntriesMax?: number;
   /** The folder of the AssemblyScript sources; default: wasm/assembly of this package. */

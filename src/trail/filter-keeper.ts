@@ -5,7 +5,7 @@ import type { TrailPolicy } from '../model/trail.ts';
 import type { FilterArtefact, PolicyCompiler } from './compile.ts';
 
 /** What a keeper needs. */
-export interface FilterKeeperOptions {
+interface FilterKeeperOptions {
   readonly compiler: PolicyCompiler;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -19,7 +19,7 @@ export interface FilterKeeperOptions {
  * Keeps the filters of the newest policies: what does not compile is never handed out, the last good one
  * stays.
  */
-export interface FilterKeeper {
+interface FilterKeeper {
   /** These are the policies from now on. `at` is when the event that made them so was read. */
   want(policies: readonly TrailPolicy[], at: number): void;
   /** Whether the filters of the newest policies were handed out. */

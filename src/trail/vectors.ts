@@ -5,7 +5,7 @@ import type { FilterPolicy } from './canonical.ts';
  * One request, by its trail header lines (one character a byte); what must become of it is the model's to
  * say.
  */
-export interface TrailVector {
+interface TrailVector {
   readonly name: string;
   readonly lines: readonly string[];
 }

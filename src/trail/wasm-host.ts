@@ -22,7 +22,7 @@ export interface FilterAnswer {
 }
 
 /** What the filter answered by itself. */
-export interface LocalResponse {
+interface LocalResponse {
   readonly status: number;
   readonly grpcStatus: number;
   readonly headers: readonly HeaderLine[];

@@ -21,7 +21,7 @@ export interface WasmMemory {
 
 /** Functions of one imported module, by name: i32 is a number, i64 a bigint. */
 export type WasmFunctions = Readonly<Record<string, (...values: never[]) => number>>;
-export type WasmImports = Readonly<Record<string, WasmFunctions>>;
+type WasmImports = Readonly<Record<string, WasmFunctions>>;
 export type WasmExports = Readonly<Record<string, unknown>>;
 
 /** Node's own WebAssembly. */

@@ -11,6 +11,11 @@ type Named = { [K in keyof AnyTypes as K extends `type.googleapis.com/${infer N}
 type Packed<N extends string & keyof Named> = { '@type': `type.googleapis.com/${N}` } & Named[N];
 
 /** Milliseconds as proto3 JSON writes a google.protobuf.Duration: whole nanoseconds, no exponent. */
-export function duration(ms: number): `${number}s` {
+export function protoDuration(ms: number): `${number}s` {
   return `${(ms / 1000).toFixed(9).replace(/\.?0+$/, '') as `${number}`}s`;
+}
+
+/** The stream that a proxy has anyway, waited for without an end: a fresh one each time. */
+export function adsSource() {
+  return { resource_api_version: 'V3', ads: {}, initial_fetch_timeout: '0s' } as const;
 }

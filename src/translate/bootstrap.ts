@@ -4,7 +4,8 @@ import { type NodeScope, nodeMetadataKey, parseNodeScope } from '../model/node.t
 import { ownHeaders } from '../model/trail.ts';
 import { isLoopback } from '../model/values/address.ts';
 import type { ListenAddress } from '../model/values/listen-address.ts';
-import { any } from './any.ts';
+import { showAddress } from '../model/values/listen-address.ts';
+import { adsSource, any } from './any.ts';
 import { httpUpstream } from './cluster/cluster.ts';
 import { dnsResolver } from './cluster/dns.ts';
 import { insideHttp, upstreamCommon, upstreamHttp1, upstreamHttp2 } from './leniency.ts';
@@ -77,8 +78,8 @@ export function buildBootstrap(options: BootstrapOptions): Bootstrap {
         ],
       },
       // An Envoy that waits is better than one that goes ready with half a picture (Istio 31825).
-      cds_config: { resource_api_version: 'V3', ads: {}, initial_fetch_timeout: '0s' },
-      lds_config: { resource_api_version: 'V3', ads: {}, initial_fetch_timeout: '0s' },
+      cds_config: adsSource(),
+      lds_config: adsSource(),
     },
     ...(scope.role === 'ingress' ? runtimeInBootstrap() : {}),
     // An egress looks nothing up: gateways have addresses.
@@ -131,8 +132,8 @@ export function buildGrpcBootstrap({
 }: Pick<BootstrapOptions, 'id' | 'scope' | 'xds'>): object {
   checkNode({ id, xds });
   return {
-    xds_servers: xds.map(({ address, port }) => ({
-      server_uri: `${address.includes(':') ? `[${address}]` : address}:${port}`,
+    xds_servers: xds.map((address) => ({
+      server_uri: showAddress(address),
       channel_creds: [{ type: 'insecure' }],
       server_features: ['xds_v3'],
     })),

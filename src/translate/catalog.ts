@@ -20,7 +20,7 @@ import {
   readerOf,
   routedListeners,
   rtds,
-  type Surroundings,
+  type ScopeSurroundings,
 } from './resources.ts';
 import { SpillLimits } from './runtime.ts';
 import { ScopeIndex, type SeenGroup } from './scopes.ts';
@@ -28,7 +28,7 @@ import { ScopeIndex, type SeenGroup } from './scopes.ts';
 /**
  * Work done since the start. Tests assert on it, so that no event's cost grows with what it does not change.
  */
-export interface CatalogWork {
+interface CatalogWork {
   /** Groups of which messages were built. */
   groupsBuilt: number;
   /** Route configurations that were built. */
@@ -83,7 +83,7 @@ export class Catalog {
   readonly #limits = new SpillLimits();
   #layers: readonly Built[] = this.#limits.layers().map(rtds);
   #idcs: ReadonlyMap<string, Idc> = new Map();
-  #around: Surroundings = { own: undefined, filters: {} };
+  #around: ScopeSurroundings = { own: undefined, filters: {} };
   /** The hosts of all Groups, in order; undefined when one came or went since. */
   #declared: readonly string[] | undefined;
   readonly #stale = new Set<string>();
@@ -120,7 +120,7 @@ export class Catalog {
   }
 
   /** Takes in new surroundings (IDCs, filters); says what that changes for each scope. */
-  surround(idcs: ReadonlyMap<string, Idc>, around: Surroundings): ReadonlyMap<string, ScopeChange> {
+  surround(idcs: ReadonlyMap<string, Idc>, around: ScopeSurroundings): ReadonlyMap<string, ScopeChange> {
     const gateways = idcs !== this.#idcs;
     const { ready, leftOut } = this.#around;
     this.#idcs = idcs;

@@ -3,7 +3,7 @@ import type { Idc } from '../model/idc.ts';
 import { splitLocality } from '../model/values/locality.ts';
 import type { LeftOut } from '../plan/gateways.ts';
 import type { Endpoint, GroupPlan } from '../plan/types.ts';
-import { any, duration } from './any.ts';
+import { any, protoDuration } from './any.ts';
 import { egressOf } from './cluster/assignment.ts';
 import { routerFilter } from './listener/http-listener.ts';
 import { egressCluster, failoverCluster, groupName, instancesCluster } from './names.ts';
@@ -75,7 +75,7 @@ function retries({ paths }: GroupPlan): envoy.config.route.v3.RouteAction {
     retry_policy: {
       retry_on: 'unavailable',
       num_retries: Math.min(idempotent.retries, attemptsMax - 1),
-      retry_back_off: { base_interval: duration(idempotent.pauseMs ?? 10), max_interval: '0.100s' },
+      retry_back_off: { base_interval: protoDuration(idempotent.pauseMs ?? 10), max_interval: '0.100s' },
     },
   };
 }
@@ -134,9 +134,9 @@ function outliers({ outlier }: GroupPlan): envoy.config.cluster.v3.OutlierDetect
     success_rate_request_volume: failureShare?.requestsMin ?? 100,
     enforcing_success_rate: 100,
     enforcing_failure_percentage: 0,
-    interval: duration(outlier.intervalMs),
-    base_ejection_time: duration(outlier.baseEjectionMs),
-    max_ejection_time: duration(outlier.maxEjectionMs),
+    interval: protoDuration(outlier.intervalMs),
+    base_ejection_time: protoDuration(outlier.baseEjectionMs),
+    max_ejection_time: protoDuration(outlier.maxEjectionMs),
     max_ejection_percent: outlier.maxEjectionPercent.sidecar,
   };
 }

@@ -3,7 +3,7 @@ import { sharedMessage } from '../base/shared-message.ts';
 import { outcomeHeader } from '../model/trail.ts';
 import { lookups, type Passthrough, passthroughRetry } from '../plan/passthrough.ts';
 import { trafficDefaults } from '../plan/retries/retry.ts';
-import { any, duration } from './any.ts';
+import { any, protoDuration } from './any.ts';
 import { httpUpstream } from './cluster/cluster.ts';
 import { dnsLookup } from './cluster/dns.ts';
 import { upstreamCommon, upstreamHttp1, upstreamHttp2 } from './leniency.ts';
@@ -31,7 +31,7 @@ export const passthroughFilter: HttpFilter = {
   name: namesFilter,
   disabled: true,
   typed_config: any('envoy.extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig', {
-    sub_cluster_config: { cluster_init_timeout: duration(lookups.answerMs) },
+    sub_cluster_config: { cluster_init_timeout: protoDuration(lookups.answerMs) },
   }),
 };
 
@@ -48,7 +48,7 @@ export const buildPassthroughCluster = (): Cluster => {
         sub_clusters_config: {
           lb_policy: 'ROUND_ROBIN',
           max_sub_clusters: lookups.hostsMax,
-          sub_cluster_ttl: duration(lookups.unusedMs),
+          sub_cluster_ttl: protoDuration(lookups.unusedMs),
         },
       }),
     },
@@ -136,7 +136,7 @@ const tunnel: Route = {
   route: {
     cluster: passthroughCluster,
     timeout: '0s',
-    idle_timeout: duration(trafficDefaults.idleTimeoutMs),
+    idle_timeout: protoDuration(trafficDefaults.idleTimeoutMs),
     upgrade_configs: [{ upgrade_type: 'CONNECT', connect_config: {} }],
   },
 };

@@ -50,7 +50,7 @@ export interface Built {
 export type Filters = Partial<Readonly<Record<GuardedListener, FilterModule>>>;
 
 /** What a mesh looks like beyond a scope's Groups. */
-export interface Surroundings {
+export interface ScopeSurroundings {
   readonly own: Idc | undefined;
   readonly filters: Filters;
   /** Whether clients are to come to this IDC's edge, for those who ask there; absent: nobody is told. */
@@ -140,7 +140,7 @@ function buildChecks(plan: GroupPlan): readonly Built[] {
 }
 
 /** Listeners, filters and gateway endpoints of a scope: what does not depend on its Groups. */
-export function buildScopeResources(scope: NodeScope, around: Surroundings): readonly Built[] {
+export function buildScopeResources(scope: NodeScope, around: ScopeSurroundings): readonly Built[] {
   switch (scope.role) {
     case 'sidecar':
       if (scope.outbound === undefined) return [];
@@ -253,7 +253,7 @@ function guarded(
   guard: GuardedListener,
   listen: { address: string; port: number },
   scope: NodeScope,
-  around: Surroundings,
+  around: ScopeSurroundings,
   before: readonly HttpFilter[] = [],
 ): Built[] {
   const filter = around.filters[guard];

@@ -8,7 +8,7 @@ import { instancesCluster } from './names.ts';
  * Layers of an ingress's runtime that come by RTDS. More than one, so that what changes for one Group sends a
  * part of the limits of all. Their number stands in bootstraps: it cannot change while Envoys run.
  */
-export const runtimeLayers = 16;
+const runtimeLayers = 16;
 
 const names = Array.from({ length: runtimeLayers }, (_, i) => `isthmus-${i}`);
 

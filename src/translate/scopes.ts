@@ -3,7 +3,7 @@ import { callsNobody, type GrpcScope, isCaller, type NodeScope, type SidecarScop
 import { isWildcard, meaningsOf, patternsOf, reaches } from '../model/values/hostname.ts';
 
 /** Something that stands for a scope. */
-export interface Scoped {
+interface Scoped {
   readonly scope: NodeScope;
 }
 

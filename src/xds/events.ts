@@ -2,7 +2,7 @@ import type { envoy } from '../../protos/gen/envoy.d.ts';
 import type { MeshError } from '../base/error.ts';
 import type { TurnedAway } from './admission/admission-limits.ts';
 import type { Cause } from './cause.ts';
-import type { Protocol } from './respond/respond.ts';
+import type { XdsVariant } from './respond/respond.ts';
 
 /**
  * What a client says of itself in its first request, in Envoy's words. Its list of extensions is left out.
@@ -23,7 +23,7 @@ export interface StreamInfo {
   readonly id: number;
   readonly node: Node;
   readonly nodeClass: string;
-  readonly protocol: Protocol;
+  readonly protocol: XdsVariant;
   /** The type URL that the stream is for; undefined for an aggregated one (ADS). */
   readonly only?: string;
   readonly peer: Peer;

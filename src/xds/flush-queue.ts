@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../base/clock.ts';
 
 /** When things that were marked are flushed. */
-export interface PushOptions {
+interface PushOptions {
   readonly clock: Clock;
   /** The longest time that a change waits while the process is busy, in milliseconds. */
   readonly holdoffMsMax: number;
@@ -10,7 +10,7 @@ export interface PushOptions {
 }
 
 /** Marked items wait here for their flush. */
-export interface Push<T> {
+interface FlushQueue<T> {
   mark(item: T): void;
   /** Forgets an item. */
   drop(item: T): void;
@@ -22,7 +22,7 @@ export interface Push<T> {
  * that was marked in it. A flush that took d ms is followed by a pause of d ms, at most `holdoffMsMax`, so
  * that under load changes gather and at most half of the time goes into pushing.
  */
-export function createPush<T>(flush: (item: T) => void, options: PushOptions): Push<T> {
+export function createFlushQueue<T>(flush: (item: T) => void, options: PushOptions): FlushQueue<T> {
   const { clock } = options;
   const marked = new Set<T>();
   let scheduled = false;

@@ -15,7 +15,7 @@ import {
   type ResourceDifference,
   type StreamStatus,
 } from './events.ts';
-import { createPush } from './flush-queue.ts';
+import { createFlushQueue } from './flush-queue.ts';
 import { ruleOf } from './resource-types.ts';
 import { SparseLog } from './sparse-log.ts';
 import type { AnswerBytes } from './state/answers.ts';
@@ -40,7 +40,7 @@ export interface Applied {
 }
 
 /** What the hub is made of; see `XdsServerOptions` for the defaults. */
-export interface HubOptions {
+interface HubOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -71,40 +71,40 @@ const sweepMs = 1000;
 export class Hub implements SessionHost<Session, Member> {
   readonly sets = new NameSets();
   readonly budget: Budget;
-  private readonly answerBytes: AnswerBytes = { bytes: 0 };
+  readonly #answerBytes: AnswerBytes = { bytes: 0 };
   readonly unsettled: Unsettled;
   readonly stats = newStats();
   readonly log: Logger;
   readonly random: Random;
   readonly answerWaitMsMax: number;
-  private readonly options: HubOptions;
-  private readonly refusals: SparseLog;
-  private readonly peers = new ClassesOfPeers();
-  private readonly classes = new Map<string, NodeClass>();
-  private readonly push;
-  private ready: boolean;
-  private lastRevision = 1;
-  private lastSequence = 0;
-  private sweeper: Timer | undefined;
+  readonly #options: HubOptions;
+  readonly #refusals: SparseLog;
+  readonly #peers = new ClassesOfPeers();
+  readonly #classes = new Map<string, NodeClass>();
+  readonly #push;
+  #ready: boolean;
+  #lastRevision = 1;
+  #lastSequence = 0;
+  #sweeper: Timer | undefined;
 
   constructor(options: HubOptions) {
     const { clock, log, holdoffMsMax, answerWaitMsMax, ready } = options;
-    this.options = options;
+    this.#options = options;
     this.budget = new Budget(options.budget);
     this.unsettled = new Unsettled(clock);
     this.log = log;
-    this.refusals = new SparseLog(clock, log);
+    this.#refusals = new SparseLog(clock, log);
     this.random = options.random;
     this.answerWaitMsMax = answerWaitMsMax;
-    this.ready = ready;
-    this.push = createPush<Session>((session) => this.advance(session), { clock, holdoffMsMax, sliceMs });
+    this.#ready = ready;
+    this.#push = createFlushQueue<Session>((one) => this.#advance(one), { clock, holdoffMsMax, sliceMs });
   }
 
   /** Puts changes into a class, all or none. Throws MeshError 'invalid' when a resource cannot be encoded. */
   apply(nodeClass: string, changes: readonly ResourceChange[], cause: Cause): Applied {
     const encoded = changes.map(encodeChange);
-    const entry = this.classOf(nodeClass);
-    const revision = this.lastRevision + 1;
+    const entry = this.#classOf(nodeClass);
+    const revision = this.#lastRevision + 1;
     const touched = new Map<Group<Member>, string>();
     let changed = 0;
     const resources = new Map<string, Set<string>>();
@@ -116,7 +116,7 @@ export class Hub implements SessionHost<Session, Member> {
       if (names === undefined) resources.set(typeUrl, new Set([name]));
       else names.add(name);
     }
-    if (changed > 0) this.lastRevision = revision;
+    if (changed > 0) this.#lastRevision = revision;
     this.stats.resourcesApplied += changes.length;
     this.stats.resourcesChanged += changed;
     const subscriptions: Record<string, number> = {};
@@ -125,40 +125,40 @@ export class Hub implements SessionHost<Session, Member> {
       subscriptions[short] = (subscriptions[short] ?? 0) + group.members.size;
       for (const member of group.members) {
         member.session.touch(member);
-        if (entry.open) this.push.mark(member.session);
+        if (entry.open) this.#push.mark(member.session);
       }
     }
-    if (!entry.open) this.open(entry);
+    if (!entry.open) this.#open(entry);
     const streams = streamsOf([...touched.keys()]);
     this.stats.streamsTouched += streams;
-    this.forgetRemoved(entry);
-    return { revision: this.lastRevision, changed, resources, streams, subscriptions };
+    this.#forgetRemoved(entry);
+    return { revision: this.#lastRevision, changed, resources, streams, subscriptions };
   }
 
-  private open(entry: NodeClass): void {
+  #open(entry: NodeClass): void {
     entry.open = true;
-    for (const session of entry.sessions) this.push.mark(session);
+    for (const session of entry.sessions) this.#push.mark(session);
   }
 
-  private classOf(name: string): NodeClass {
-    const known = this.classes.get(name);
+  #classOf(name: string): NodeClass {
+    const known = this.#classes.get(name);
     if (known !== undefined) return known;
     const made: NodeClass = { open: false, held: false, snapshots: new Map(), sessions: new Set() };
-    this.classes.set(name, made);
+    this.#classes.set(name, made);
     return made;
   }
 
   snapshot(nodeClass: string, typeUrl: string): Snapshot<Member> {
-    const { snapshots } = this.classOf(nodeClass);
+    const { snapshots } = this.#classOf(nodeClass);
     const known = snapshots.get(typeUrl);
     if (known !== undefined) return known;
-    const made = new Snapshot<Member>(this.answerBytes);
+    const made = new Snapshot<Member>(this.#answerBytes);
     snapshots.set(typeUrl, made);
     return made;
   }
 
   /** Removed names are kept until no stream can still have them, and looked through when they are many. */
-  private forgetRemoved(entry: NodeClass): void {
+  #forgetRemoved(entry: NodeClass): void {
     for (const snapshot of entry.snapshots.values()) {
       if (snapshot.removedCount <= removedMax + snapshot.size) continue;
       let oldest = Number.POSITIVE_INFINITY;
@@ -171,49 +171,49 @@ export class Hub implements SessionHost<Session, Member> {
 
   /** Names of the resources of a class and type that stand. */
   names(nodeClass: string, typeUrl: string): string[] {
-    const marks = this.classes.get(nodeClass)?.snapshots.get(typeUrl)?.marks ?? new Map();
+    const marks = this.#classes.get(nodeClass)?.snapshots.get(typeUrl)?.marks ?? new Map();
     return [...marks].filter(([, mark]) => mark.resource !== undefined).map(([name]) => name);
   }
 
   hasClass(nodeClass: string): boolean {
-    return this.classes.get(nodeClass)?.open === true;
+    return this.#classes.get(nodeClass)?.open === true;
   }
 
   classNames(): string[] {
-    return [...this.classes].filter(([, entry]) => entry.open).map(([name]) => name);
+    return [...this.#classes].filter(([, entry]) => entry.open).map(([name]) => name);
   }
 
   /** Forgets a class that no stream uses. Throws MeshError 'conflict' while one does. */
   dropClass(nodeClass: string): void {
-    const streams = this.classes.get(nodeClass)?.sessions.size ?? 0;
+    const streams = this.#classes.get(nodeClass)?.sessions.size ?? 0;
     if (streams > 0) throw new MeshError('conflict', `class ${nodeClass} has ${streams} streams`);
-    this.classes.delete(nodeClass);
+    this.#classes.delete(nodeClass);
   }
 
   isOpen(nodeClass: string): boolean {
-    const entry = this.classes.get(nodeClass);
-    return this.ready && entry?.open === true && !entry.held;
+    const entry = this.#classes.get(nodeClass);
+    return this.#ready && entry?.open === true && !entry.held;
   }
 
   /** Answers nobody of a class until what it returns is called. */
   hold(nodeClass: string): () => void {
-    const entry = this.classOf(nodeClass);
+    const entry = this.#classOf(nodeClass);
     entry.held = true;
     return () => {
       entry.held = false;
-      for (const session of entry.sessions) this.push.mark(session);
+      for (const session of entry.sessions) this.#push.mark(session);
     };
   }
 
   release(): void {
-    if (this.ready) return;
-    this.ready = true;
-    for (const session of this.sessions()) this.push.mark(session);
+    if (this.#ready) return;
+    this.#ready = true;
+    for (const session of this.sessions()) this.#push.mark(session);
   }
 
   /** Every stream that has said who it is. */
   *sessions(): Iterable<Session> {
-    for (const entry of this.classes.values()) yield* entry.sessions;
+    for (const entry of this.#classes.values()) yield* entry.sessions;
   }
 
   /**
@@ -221,45 +221,45 @@ export class Hub implements SessionHost<Session, Member> {
    * connection have said too much else.
    */
   join(session: Session, nodeBytes = 0): void {
-    this.peers.join(session.info);
-    const entry = this.classOf(session.info.nodeClass);
+    this.#peers.join(session.info);
+    const entry = this.#classOf(session.info.nodeClass);
     entry.sessions.add(session);
     this.stats.streams += 1;
     this.stats.streamsOpened += 1;
-    this.sweep();
-    this.hook('onStreamOpen', session.info);
+    this.#sweep();
+    this.#hook('onStreamOpen', session.info);
     session.begin(nodeBytes);
-    if (!entry.open) this.hook('onUnknownClass', session.info);
+    if (!entry.open) this.#hook('onUnknownClass', session.info);
   }
 
   /** A stream has ended. */
   leave(session: Session): void {
-    const entry = this.classes.get(session.info.nodeClass);
+    const entry = this.#classes.get(session.info.nodeClass);
     if (entry?.sessions.delete(session) !== true) return;
-    this.peers.leave(session.info);
-    this.push.drop(session);
+    this.#peers.leave(session.info);
+    this.#push.drop(session);
     session.close();
     this.stats.streams -= 1;
-    this.hook('onStreamClose', session.info);
+    this.#hook('onStreamClose', session.info);
     if (entry.sessions.size > 0) return;
-    if (entry.open) this.hook('onUnusedClass', session.info.nodeClass);
-    else this.classes.delete(session.info.nodeClass);
+    if (entry.open) this.#hook('onUnusedClass', session.info.nodeClass);
+    else this.#classes.delete(session.info.nodeClass);
   }
 
   /** Lets the other types of a stream go on when an answer is overdue. */
-  private sweep(): void {
-    this.sweeper ??= this.options.clock.after(sweepMs, () => {
-      this.sweeper = undefined;
-      for (const session of this.sessions()) this.advance(session);
-      if (this.stats.streams > 0) this.sweep();
+  #sweep(): void {
+    this.#sweeper ??= this.#options.clock.after(sweepMs, () => {
+      this.#sweeper = undefined;
+      for (const session of this.sessions()) this.#advance(session);
+      if (this.stats.streams > 0) this.#sweep();
     });
   }
 
   due(session: Session): void {
-    if (this.classes.get(session.info.nodeClass)?.sessions.has(session)) this.push.mark(session);
+    if (this.#classes.get(session.info.nodeClass)?.sessions.has(session)) this.#push.mark(session);
   }
 
-  private advance(session: Session): void {
+  #advance(session: Session): void {
     try {
       session.advance();
     } catch (error) {
@@ -270,7 +270,7 @@ export class Hub implements SessionHost<Session, Member> {
 
   acked: SessionHost<Session, Member>['acked'] = (ack) => {
     this.stats.acks += 1;
-    this.hook('onAck', ack);
+    this.#hook('onAck', ack);
   };
 
   nacked: SessionHost<Session, Member>['nacked'] = (nack) => {
@@ -282,12 +282,12 @@ export class Hub implements SessionHost<Session, Member> {
     const fields = { node: nack.stream.node.id, type, version, message, ...which };
     if (nack.isNews) this.log.warn('NACK', fields);
     else this.log.debug('NACK, as before', fields);
-    this.hook('onNack', nack);
+    this.#hook('onNack', nack);
   };
 
   confirmed(session: Session): void {
     try {
-      this.options.hooks.onConfirmed?.(session.info, (concern) => session.hasConfirmed(concern));
+      this.#options.hooks.onConfirmed?.(session.info, (concern) => session.hasConfirmed(concern));
     } catch (error) {
       this.log.error('hook failed', { hook: 'onConfirmed', error: MeshError.from(error).message });
     }
@@ -295,46 +295,46 @@ export class Hub implements SessionHost<Session, Member> {
 
   streamRefused(refused: RefusedStream): void {
     const { peer, node, error } = refused;
-    this.refusals.warn('stream refused', { node, peer: peer.address, error: error.message });
+    this.#refusals.warn('stream refused', { node, peer: peer.address, error: error.message });
     this.stats.refused += 1;
-    this.hook('onStreamRefused', refused);
+    this.#hook('onStreamRefused', refused);
   }
 
   turnedAway(one: TurnedAway): void {
     const { peer, limit, error } = one;
-    this.refusals.warn('xDS client turned away', { peer, limit, error: error.message });
-    this.hook('onTurnedAway', one);
+    this.#refusals.warn('xDS client turned away', { peer, limit, error: error.message });
+    this.#hook('onTurnedAway', one);
   }
 
-  private hook<K extends Exclude<keyof Hooks, 'onConfirmed'>>(
+  #hook<K extends Exclude<keyof Hooks, 'onConfirmed'>>(
     name: K,
     argument: Parameters<NonNullable<Hooks[K]>>[0],
   ): void {
     try {
-      (this.options.hooks[name] as ((argument: unknown) => void) | undefined)?.(argument);
+      (this.#options.hooks[name] as ((argument: unknown) => void) | undefined)?.(argument);
     } catch (error) {
       this.log.error('hook failed', { hook: name, error: MeshError.from(error).message });
     }
   }
 
   now(): number {
-    return this.options.clock.now();
+    return this.#options.clock.now();
   }
 
   /** The wall-clock time of a time of `now`, in milliseconds since the Unix epoch. */
   wallOf(at: number): number {
-    const { clock } = this.options;
+    const { clock } = this.#options;
     return clock.wall() - clock.now() + at;
   }
 
   revision(): number {
-    return this.lastRevision;
+    return this.#lastRevision;
   }
 
   nextSequence(): number {
     this.stats.responsesBuilt += 1;
-    this.lastSequence += 1;
-    return this.lastSequence;
+    this.#lastSequence += 1;
+    return this.#lastSequence;
   }
 
   /** The streams that have not ACKed all that a concern names. */
@@ -373,16 +373,16 @@ export class Hub implements SessionHost<Session, Member> {
   /** For `XdsServer.kept`. */
   kept(): Record<string, number> {
     return {
-      ...{ classes: this.classes.size, nameSets: this.sets.size, unsettled: this.unsettled.size },
+      ...{ classes: this.#classes.size, nameSets: this.sets.size, unsettled: this.unsettled.size },
       ...{ recentNameBytes: this.sets.recentBytes, readNames: this.sets.kept },
-      ...levelsOf([...this.classes.values()].flatMap((entry) => [...entry.snapshots.values()])),
-      ...{ ...this.budget.levels(), answerBytes: this.answerBytes.bytes },
+      ...levelsOf([...this.#classes.values()].flatMap((entry) => [...entry.snapshots.values()])),
+      ...{ ...this.budget.levels(), answerBytes: this.#answerBytes.bytes },
     };
   }
 
   close(): void {
-    this.push.close();
-    this.sweeper?.cancel();
+    this.#push.close();
+    this.#sweeper?.cancel();
   }
 }
 

@@ -3,7 +3,7 @@ import { checkAgreement } from '../../src/agreement/agreement.ts';
 import type { Finding } from '../../src/model/finding.ts';
 import { type MeshObject, refKey, refOf } from '../../src/model/object.ts';
 import type { Entry } from '../../src/registry/files/documents.ts';
-import { createCatalog } from '../../src/registry/files/objects-in-force.ts';
+import { createObjectsInForce } from '../../src/registry/files/objects-in-force.ts';
 import { findingOf } from '../../src/registry/parse/fault.ts';
 import { parseObject } from '../../src/registry/parse/object.ts';
 import { drGroup, idc, type RawObject, service, workload } from '../registry/objects.ts';
@@ -18,7 +18,7 @@ function parse(...raws: RawObject[]): MeshObject[] {
 
 /** What a catalog rejects of these objects, in this order, and what a look at the rest finds. */
 function crossCheck(objects: readonly MeshObject[]): Finding[] {
-  const catalog = createCatalog();
+  const catalog = createObjectsInForce();
   const entries = objects.map((object): Entry => {
     const ref = refOf(object);
     return { key: refKey(ref), ref, origin: object.meta.origin, object };

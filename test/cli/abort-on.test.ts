@@ -3,7 +3,7 @@ import {
   type AbortExpression,
   conditionsOf,
   type Judgement,
-  judge,
+  judgeExpression,
   parseAbortOn,
 } from '../../src/cli/options/abort-on.ts';
 
@@ -87,7 +87,7 @@ t.test('an unknown value decides only if it matters', async (t) => {
   const limits: Readonly<Record<string, string>> = { errors: '1%', tries: '1' };
   const of = (text: string) => {
     const full = text.replace(/p\d+|errors|tries/g, (name) => `${name}>${limits[name] ?? '1s'}`);
-    return judge(parseAbortOn(full) as AbortExpression, ({ what }) => states[what] as Judgement);
+    return judgeExpression(parseAbortOn(full) as AbortExpression, ({ what }) => states[what] as Judgement);
   };
   t.strictSame(of('p50'), states.p50);
   t.strictSame(of('p50 or p90'), states.p50);

@@ -7,7 +7,7 @@ import {
   noCounts,
   type ProxyCounts,
   percentileOf,
-  sumOf,
+  sumOfCounts,
   triesOf,
 } from '../../src/cli/envoys/proxy-counts.ts';
 import { judgeLeaving, judgeReturn } from '../../src/cli/evacuate/evacuation-room.ts';
@@ -84,7 +84,7 @@ t.test('counts before the reading are excluded, and a restarted proxy counts fro
   t.match(countsBetween(before, after), { requests: 50, errors: 1, took: new Map([[10, 20]]) });
   t.equal(countsBetween(before, after).near, 0, 'a cluster that went takes its counts with it');
   t.match(countsBetween(before, counts(30, { errors: 1 })), { requests: 30, errors: 1 });
-  t.match(sumOf([before, before]), { requests: 200, errors: 18, took: new Map([[10, 200]]) });
+  t.match(sumOfCounts([before, before]), { requests: 200, errors: 18, took: new Map([[10, 200]]) });
   t.equal(triesOf(counts(10, { retries: 5 })), 1.5);
   t.equal(triesOf(noCounts), 0);
   t.equal(awayShare(counts(4, { near: 3, away: 1 })), 0.25);

@@ -26,7 +26,7 @@ const objects: readonly Held[] = [
     'src/model/declarations.ts',
     'byAge ||\n    compareText(a.meta.name, b.meta.name)',
   ],
-  ['`loadBalancer` of a', 'LEAST_REQUEST', 'src/plan/group.ts', "policy.loadBalancer ?? 'LEAST_REQUEST'"],
+  ['`loadBalancer` of a', 'LEAST_REQUEST', 'src/plan/group-cluster.ts', "loadBalancer ?? 'LEAST_REQUEST'"],
   ['`hopLimit`', '1, of a DR group', 'src/registry/parse/own/idc-and-dr-group.ts', 'parsed?.hopLimit ?? 1'],
   [
     'the whole folder',
@@ -384,7 +384,7 @@ const processes: readonly Held[] = [
     'src/cli/commands/capacity.ts',
     '[lookMs, answerMsMax] = [250, 5_000]',
   ],
-  ['of what it shows', '100 requests', 'src/cli/capacity/capacity-seen.ts', 'requestsMin = 100'],
+  ['of what it shows', '100 requests', 'src/cli/capacity/capacity-seen.ts', 'capacityRequestsMin = 100'],
   ['of what it shows', 'less than 60 s', 'src/cli/capacity/capacity-text.ts', 'secondsMin = 60'],
 ];
 

@@ -10,7 +10,7 @@ import { readOptions } from '../../src/drill/options.ts';
 import { checkFree, claimSlot } from '../../src/drill/process/claim.ts';
 import { partsOf, type Targets } from '../../src/drill/scenario/target.ts';
 import { findEnvoy, parseEnvoyVersion } from '../../src/drill/world/envoy.ts';
-import { namesOf, type Part } from '../../src/drill/world/parts.ts';
+import { type Part, partNames } from '../../src/drill/world/parts.ts';
 import { createStage } from '../../src/drill/world/stage.ts';
 import {
   countProxies,
@@ -176,7 +176,7 @@ t.test('each outage says which instances and gateways it strikes', async (t) => 
   const struck = (kind: string) =>
     outage(kind)
       .spec.steps.map(({ kill = [], stop = [], drop = [] }) =>
-        [kill, stop, drop].flatMap((each) => namesOf(partsOf(each as Targets, parts))),
+        [kill, stop, drop].flatMap((each) => partNames(partsOf(each as Targets, parts))),
       )
       .filter((names) => names.length > 0);
   const instances = ['sh-a/checkout-1', 'sh-a/checkout-2', 'sh-a/catalog-1'];

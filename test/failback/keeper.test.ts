@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { silentLogger } from '../../src/base/log.ts';
-import { createFailbackKeeper, type SavedStates, type Target } from '../../src/failback/keeper.ts';
+import { createFailbackKeeper, type SavedStates } from '../../src/failback/keeper.ts';
 import { openFailbackStore } from '../../src/failback/store.ts';
+import type { CheckTarget } from '../../src/failback/watched.ts';
 import type { GroupPlan } from '../../src/plan/types.ts';
 import { manualClock } from '../support/manual-clock.ts';
 import { until } from '../support/mesh.ts';
@@ -35,7 +36,7 @@ function world(saved?: SavedStates) {
   const keeper = createFailbackKeeper({
     clock,
     logger: silentLogger,
-    async check(_: Target) {
+    async check(_: CheckTarget) {
       state.asked += 1;
       return state.well;
     },

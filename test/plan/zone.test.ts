@@ -1,15 +1,19 @@
 import t from 'tap';
-import type { GroupPlan, Locality } from '../../src/plan/types.ts';
+import type { GroupPlan, PlannedLocality } from '../../src/plan/types.ts';
 import { planForZone, preferredZone } from '../../src/plan/zone.ts';
 
-const locality = (name: string, priority?: number): Locality => ({
+const locality = (name: string, priority?: number): PlannedLocality => ({
   name,
   endpoints: [],
   ...(priority === undefined ? {} : { priority }),
 });
 
 /** Names of localities by priority, as a proxy of sh-a in `zone` sees them. */
-function order(zone: string | undefined, localities: readonly Locality[], zonePreference = true): string[][] {
+function order(
+  zone: string | undefined,
+  localities: readonly PlannedLocality[],
+  zonePreference = true,
+): string[][] {
   const plan = { instances: localities, ...(zonePreference && { zonePreference }) } as unknown as GroupPlan;
   const near = preferredZone([plan], { idc: 'sh-a', ...(zone !== undefined && { zone }) });
   const found: string[][] = [];

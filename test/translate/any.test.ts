@@ -1,19 +1,19 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { any, duration } from '../../src/translate/any.ts';
+import { any, protoDuration } from '../../src/translate/any.ts';
 import { encodeResource } from '../../src/xds/codec/codec.ts';
 
 t.test('durations are as proto3 JSON writes them', async (t) => {
-  t.equal(duration(0), '0s');
-  t.equal(duration(100_000), '100s');
-  t.equal(duration(112 * 0.8), '0.0896s');
-  t.equal(duration(0.0001), '0.0000001s');
+  t.equal(protoDuration(0), '0s');
+  t.equal(protoDuration(100_000), '100s');
+  t.equal(protoDuration(112 * 0.8), '0.0896s');
+  t.equal(protoDuration(0.0001), '0.0000001s');
 });
 
 t.test('every duration that a registry may hold can be encoded', async () => {
   fc.assert(
     fc.property(fc.double({ min: 0, max: 10 * 365 * 86_400_000, noNaN: true }), (ms) => {
-      const cluster = { name: 'c', connect_timeout: duration(ms) };
+      const cluster = { name: 'c', connect_timeout: protoDuration(ms) };
       encodeResource(any('envoy.config.cluster.v3.Cluster', cluster));
     }),
   );

@@ -7,7 +7,7 @@ import { planGroup } from '../../src/plan/group.ts';
 import type { GroupPlan } from '../../src/plan/types.ts';
 import { Catalog } from '../../src/translate/catalog.ts';
 import type { ScopeChange } from '../../src/translate/changes.ts';
-import type { Built, Surroundings } from '../../src/translate/resources.ts';
+import type { Built, ScopeSurroundings } from '../../src/translate/resources.ts';
 import { drGroup, idc, serviceEntry } from '../index/fixture.ts';
 
 const idcs = new Map([
@@ -103,7 +103,7 @@ t.test('changes bring each scope to the state that a new client would get', asyn
         for (const one of removals) has.delete(nameOf(one));
       };
       const all = new Map<string, readonly GroupPlan[]>();
-      let around: Surroundings = surroundings;
+      let around: ScopeSurroundings = surroundings;
       for (const { groups, opens, leftOut, freshened } of steps) {
         if (leftOut !== undefined) {
           around = { ...surroundings, leftOut };

@@ -1,7 +1,7 @@
 import t from 'tap';
 import type { NodeScope } from '../../src/model/node.ts';
 import { planGroup } from '../../src/plan/group.ts';
-import type { GroupPlan, Locality } from '../../src/plan/types.ts';
+import type { GroupPlan, PlannedLocality } from '../../src/plan/types.ts';
 import { buildGrpcBootstrap } from '../../src/translate/bootstrap.ts';
 import { Catalog } from '../../src/translate/catalog.ts';
 import { encodeResource } from '../../src/xds/codec/codec.ts';
@@ -38,7 +38,7 @@ function builtOf(...plans: readonly GroupPlan[]) {
   return new Map(built.map(({ kind, name, message }) => [`${kind} ${name}`, message]));
 }
 
-const locality = (name: string, more: Partial<Locality> = {}): Locality => ({
+const locality = (name: string, more: Partial<PlannedLocality> = {}): PlannedLocality => ({
   name,
   endpoints: [{ address: '10.0.0.1', port: 8080, weight: 1 }],
   ...more,

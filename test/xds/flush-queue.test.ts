@@ -1,6 +1,6 @@
 import t from 'tap';
 import type { Clock } from '../../src/base/clock.ts';
-import { createPush } from '../../src/xds/flush-queue.ts';
+import { createFlushQueue } from '../../src/xds/flush-queue.ts';
 
 /** A clock that stands still but for what a flush is said to cost. */
 function setup(costMs: number) {
@@ -16,7 +16,7 @@ function setup(costMs: number) {
     },
   };
   const flushed: string[] = [];
-  const push = createPush<string>(
+  const push = createFlushQueue<string>(
     (item) => {
       flushed.push(item);
       time += costMs;

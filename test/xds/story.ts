@@ -5,7 +5,7 @@ import { decodeJson, encodeJson, type ResourceJson } from '../../src/xds/codec/c
 import type { Ack, Hooks, Nack } from '../../src/xds/events.ts';
 import { Hub } from '../../src/xds/hub.ts';
 import { pushOrder } from '../../src/xds/resource-types.ts';
-import type { Protocol } from '../../src/xds/respond/respond.ts';
+import type { XdsVariant } from '../../src/xds/respond/respond.ts';
 import type { Slices } from '../../src/xds/slices.ts';
 import { Session } from '../../src/xds/stream/session.ts';
 import { parseDeltaRequest, parseSotwRequest } from '../../src/xds/wire/discovery-messages.ts';
@@ -85,7 +85,7 @@ export function story(hooks: Hooks = {}, ready = true) {
       }
     },
     /** `inSlices`: what its requests ask for is done by `step`, and its requests wait for that. */
-    connect(protocol: Protocol, nodeClass = 'k', id = `node-${ids + 1}`, inSlices = false) {
+    connect(protocol: XdsVariant, nodeClass = 'k', id = `node-${ids + 1}`, inSlices = false) {
       ids += 1;
       const node = { id };
       return client(hub, { id: ids, node, nodeClass, protocol, peer: { address: 'test' } }, inSlices);

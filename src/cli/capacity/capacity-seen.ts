@@ -24,7 +24,7 @@ export interface EnvoyLook extends AskedEnvoy {
 }
 
 /** Why a figure says little. */
-export type Doubt = 'idle' | 'few' | 'sick';
+export type CapacityDoubt = 'idle' | 'few' | 'sick';
 
 /** What was seen of one Group of an IDC over a time, at all Envoys that were asked. */
 export interface GroupSeen {
@@ -43,11 +43,11 @@ export interface GroupSeen {
    * seen.
    */
   readonly concurrentPerInstance?: number;
-  readonly doubts: readonly Doubt[];
+  readonly doubts: readonly CapacityDoubt[];
 }
 
 /** Fewer requests than this tell too little. */
-export const requestsMin = 100;
+export const capacityRequestsMin = 100;
 
 /** Statistics that are asked for, as a regular expression of names. */
 export const loadStats =
@@ -113,8 +113,8 @@ function seenOf(looks: readonly (readonly EnvoyLook[])[], idc: string, group: st
   // What was in work at the first look was sent before.
   const requests = sent.reduce((sum, count) => sum + count, active[0] ?? 0);
   const top = Math.ceil(Math.max(0, ...each));
-  const doubts: Doubt[] = [
-    ...(most < instances ? (['idle'] as const) : requests < requestsMin ? (['few'] as const) : []),
+  const doubts: CapacityDoubt[] = [
+    ...(most < instances ? (['idle'] as const) : requests < capacityRequestsMin ? (['few'] as const) : []),
     ...(well < instances ? (['sick'] as const) : []),
   ];
   return {

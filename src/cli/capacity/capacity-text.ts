@@ -1,7 +1,7 @@
 import type { AskedEnvoy, GroupSeen } from './capacity-seen.ts';
 
 /** What was looked at, and for how long. */
-export interface Looked {
+export interface CapacityLook {
   readonly seconds: number;
   readonly looks: number;
   readonly envoys: readonly AskedEnvoy[];
@@ -35,7 +35,7 @@ export function suggested(seen: readonly GroupSeen[]): readonly GroupSeen[] {
 }
 
 /** What people read: what was seen, how much it is worth, and what to declare where. */
-export function loadText(seen: readonly GroupSeen[], looked: Looked): string {
+export function loadText(seen: readonly GroupSeen[], looked: CapacityLook): string {
   if (seen.length === 0)
     return 'None of these Envoys sends anything to instances of a Group: give --envoy of sidecars and ingress gateways.\n';
   const isIdle = ({ doubts }: GroupSeen) => doubts.includes('idle');
@@ -80,14 +80,14 @@ function idleWords(idle: readonly GroupSeen[]): string[] {
   return [`Idle, with fewer requests at once than instances: ${named.join(', ')}${more}.`];
 }
 
-function whereSeen({ seconds, looks, envoys }: Looked): string {
+function whereSeen({ seconds, looks, envoys }: CapacityLook): string {
   const named = envoys.map(({ id, role, idc }) => `${id} (${role}, ${idc})`).join(', ');
   const count = envoys.length === 1 ? 'one Envoy' : `${envoys.length} Envoys`;
   return `Seen in ${seconds} s, by ${looks} looks at ${count}: ${named}.
 What other Envoys send is not in it: name every sidecar and ingress gateway of the IDC that sends to these instances.`;
 }
 
-function doubtsOf({ seconds, missed }: Looked): string[] {
+function doubtsOf({ seconds, missed }: CapacityLook): string[] {
   const doubts = [
     ...(seconds < secondsMin
       ? [`${seconds} s are short: look for longer when the IDC is busiest, such as --for 10m.`]

@@ -1,12 +1,12 @@
 import { Command, Option } from 'commander';
-import { sleep, systemClock } from '../../base/clock.ts';
+import { keepProcess, sleep, systemClock } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
 import { exitCode } from '../../base/exit.ts';
 import { type ListenAddress, showAddress } from '../../model/values/listen-address.ts';
 import type { AskedEnvoy, EnvoyLook, LoadLook } from '../capacity/capacity-seen.ts';
 import { helpEnd } from '../help-end.ts';
 import { addAddress } from '../options/address.ts';
-import { duration } from '../options/duration.ts';
+import { durationOption } from '../options/duration.ts';
 
 interface Flags {
   readonly envoy: readonly ListenAddress[];
@@ -35,7 +35,7 @@ export function capacityCommand(): Command {
         .makeOptionMandatory(),
     )
     .addOption(
-      duration('--for <duration>', 'how long to look, four times a second', '10s', {
+      durationOption('--for <duration>', 'how long to look, four times a second', '10s', {
         minMs: 1_000,
         maxMs: 24 * 3_600_000,
       }),
@@ -63,8 +63,7 @@ async function show({ envoy: admins, for: forMs, output }: Flags): Promise<void>
   const missed = new Map<string, number>();
   const began = systemClock.now();
   // The clock's timers let a process end.
-  const alive = new MessageChannel();
-  alive.port1.ref();
+  const letEnd = keepProcess();
   process.once('SIGINT', interrupt);
   try {
     do {
@@ -75,7 +74,7 @@ async function show({ envoy: admins, for: forMs, output }: Flags): Promise<void>
     } while (systemClock.now() - began < forMs && !stop.signal.aborted);
   } finally {
     process.removeListener('SIGINT', interrupt);
-    alive.port1.close();
+    letEnd();
   }
   const seen = summarizeLoad(looks);
   const seconds = Math.round((systemClock.now() - began) / 1_000);

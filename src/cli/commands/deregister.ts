@@ -1,12 +1,12 @@
 import { Command } from 'commander';
-import { systemClock } from '../../base/clock.ts';
+import { keepProcess, systemClock } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
 import { exitCode } from '../../base/exit.ts';
 import { seededRandom } from '../../base/random.ts';
 import { didYouMean } from '../../base/suggest.ts';
 import { type NamedClient, deregister as takeOut } from '../../client/deregistration.ts';
 import { helpEnd } from '../help-end.ts';
-import { duration } from '../options/duration.ts';
+import { durationOption } from '../options/duration.ts';
 import {
   addClientOptions,
   addressOf,
@@ -34,7 +34,7 @@ export function deregisterCommand(): Command {
     .option('--name <name>', 'or its name')
     .option('--namespace <name>', 'its namespace', 'default')
     .option('--wait', 'wait for the proxies')
-    .addOption(duration('--timeout <duration>', 'wait for at most so long', '30s'))
+    .addOption(durationOption('--timeout <duration>', 'wait for at most so long', '30s'))
     .optionsGroup('The control plane:');
   return addClientOptions(command)
     .addHelpText(
@@ -55,8 +55,7 @@ export function deregisterCommand(): Command {
 async function deregister(flags: Flags): Promise<void> {
   const { planes, close } = clientsOf(flags);
   // The clock's timers let a process end.
-  const alive = new MessageChannel();
-  alive.port1.ref();
+  const letEnd = keepProcess();
   try {
     const name = await nameOf(flags);
     const key = { namespace: flags.namespace, name };
@@ -84,7 +83,7 @@ async function deregister(flags: Flags): Promise<void> {
       process.exitCode = exitCode.failed;
     }
   } finally {
-    alive.port1.close();
+    letEnd();
     await close();
   }
 }

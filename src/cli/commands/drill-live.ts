@@ -7,7 +7,7 @@ import { parseDurationMs } from '../../model/values/duration.ts';
 import type { ReadProxy } from '../envoys/proxy-reader.ts';
 import { helpEnd } from '../help-end.ts';
 import type { AbortExpression } from '../options/abort-on.ts';
-import { duration } from '../options/duration.ts';
+import { durationOption } from '../options/duration.ts';
 import { addEvacuationOptions, type EvacuationFlags, parseSteps } from '../options/evacuation.ts';
 
 interface Flags extends EvacuationFlags {
@@ -59,7 +59,7 @@ export function evacuateLiveCommand(): Command {
       [30_000],
     )
     .addOption(
-      duration(
+      durationOption(
         '--baseline <duration>',
         'how long to look on before the first step, and when all are home',
         '15s',
@@ -68,7 +68,7 @@ export function evacuateLiveCommand(): Command {
     )
     .option('--record-dir <dir>', 'each run has a folder there, with run.json and report.txt', 'drill-live')
     .addOption(
-      duration('--lease <duration>', 'everybody is home so long after this command has died', '15s', {
+      durationOption('--lease <duration>', 'everybody is home so long after this command has died', '15s', {
         minMs: 3_000,
         maxMs: 600_000,
       }),

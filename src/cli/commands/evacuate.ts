@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { MeshError } from '../../base/error.ts';
 import { exitCode } from '../../base/exit.ts';
 import { evacuationLimits } from '../../model/evacuation.ts';
-import { duration } from '../options/duration.ts';
+import { durationOption } from '../options/duration.ts';
 import {
   addEvacuationOptions,
   type EvacuationFlags,
@@ -26,12 +26,17 @@ export function evacuateCommand(): Command {
     )
     .option('--percent <p>', 'share of its requests that leaves, 1 to 100 (default: 100)', parsePercent)
     .option('--steps <list>', 'shares one after the other, such as 1,10,50,100', parseSteps)
-    .addOption(duration('--step-wait <duration>', 'how long a step is watched before the next', '30s'))
+    .addOption(durationOption('--step-wait <duration>', 'how long a step is watched before the next', '30s'))
     .addOption(
-      duration('--for <duration>', "ends by itself after so long, by the control planes' own clocks", '1h', {
-        minMs: 1_000,
-        maxMs: evacuationLimits.lastsMsMax,
-      }),
+      durationOption(
+        '--for <duration>',
+        "ends by itself after so long, by the control planes' own clocks",
+        '1h',
+        {
+          minMs: 1_000,
+          maxMs: evacuationLimits.lastsMsMax,
+        },
+      ),
     )
     .option('--undo', 'end it now');
   return addEvacuationOptions(command, {

@@ -6,7 +6,7 @@ import {
   type StatusRange,
 } from '../../model/health.ts';
 import { helpEnd } from '../help-end.ts';
-import { duration } from '../options/duration.ts';
+import { durationOption } from '../options/duration.ts';
 import { addClientOptions, parsePort } from '../options/instance.ts';
 import type { RunFlags } from '../run.ts';
 
@@ -45,18 +45,20 @@ export function runCommand(): Command {
         .argParser(parseStatusList)
         .default([{ from: 200, to: 299 }], '200-299'),
     )
-    .addOption(duration('--ttl <duration>', 'taken out when it gives no sign of life for so long', '15s'))
+    .addOption(
+      durationOption('--ttl <duration>', 'taken out when it gives no sign of life for so long', '15s'),
+    )
     .optionsGroup('When it ends:')
     .option('--no-wait', 'pass the signal on without waiting for proxies: requests are lost')
     .addOption(
-      duration(
+      durationOption(
         '--drain-timeout <duration>',
         'wait for proxies for at most so long before the signal is passed on',
         '30s',
       ),
     )
     .addOption(
-      duration(
+      durationOption(
         '--linger <duration>',
         'after the last confirmation, time for requests that were on their way',
         '1s',

@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander';
-import { sleep, systemClock } from '../../base/clock.ts';
+import { keepProcess, sleep, systemClock } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
 import { exitCode } from '../../base/exit.ts';
 import { askNode, askProblems, askStatus } from '../../client/status-client.ts';
@@ -61,8 +61,7 @@ ${helpEnd({
 
 async function show(node: string | undefined, flags: Flags): Promise<void> {
   const clearScreen = flags.watch === true && process.stdout.isTTY ? '\x1b[2J\x1b[H' : '';
-  const alive = flags.watch === true ? new MessageChannel() : undefined;
-  alive?.port1.ref();
+  if (flags.watch === true) keepProcess();
   for (;;) {
     let seen: Look;
     try {

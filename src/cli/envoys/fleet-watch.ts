@@ -1,8 +1,8 @@
 import type { Clock } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
 import { showAddress } from '../../model/values/listen-address.ts';
-import { type AbortExpression, type Judgement, judge } from '../options/abort-on.ts';
-import { countsBetween, judgeCounts, noCounts, type ProxyCounts, sumOf } from './proxy-counts.ts';
+import { type AbortExpression, type Judgement, judgeExpression } from '../options/abort-on.ts';
+import { countsBetween, judgeCounts, noCounts, type ProxyCounts, sumOfCounts } from './proxy-counts.ts';
 import { type ReadProxy, readProxy } from './proxy-reader.ts';
 
 /** What the Envoys of each IDC have counted since the watch began. */
@@ -61,7 +61,7 @@ export function createFleetWatch(proxies: readonly ReadProxy[], clock: Clock): F
     const before = last.get(proxy);
     last.set(proxy, counts);
     if (before === undefined) return;
-    totals.set(proxy, sumOf([totals.get(proxy) ?? noCounts, countsBetween(before, counts)]));
+    totals.set(proxy, sumOfCounts([totals.get(proxy) ?? noCounts, countsBetween(before, counts)]));
   }
 
   return {
@@ -69,7 +69,7 @@ export function createFleetWatch(proxies: readonly ReadProxy[], clock: Clock): F
       await Promise.all(proxies.map(read));
       const idcs = [...new Set(proxies.map(({ idc }) => idc))];
       const of = (idc: string) =>
-        sumOf(proxies.filter((one) => one.idc === idc).map((one) => totals.get(one) ?? noCounts));
+        sumOfCounts(proxies.filter((one) => one.idc === idc).map((one) => totals.get(one) ?? noCounts));
       return { at: clock.now(), idcs: new Map(idcs.map((idc) => [idc, of(idc)])) };
     },
     silentFor: (ms) =>
@@ -101,7 +101,7 @@ export function judgeFleet(
   let result: Judgement = { is: 'unknown', words: `no Envoy of ${home} is read` };
   for (const [idc, counts] of seen) {
     const own = idc === home ? { ...counts, ...refused } : { ...counts, nobody: 0, overflow: 0 };
-    const found = judge(abortOn, (condition) => judgeCounts(own, condition));
+    const found = judgeExpression(abortOn, (condition) => judgeCounts(own, condition));
     if (found.is === 'so') return { is: 'so', words: `users of ${idc}: ${found.words}` };
     if (idc === home) result = found;
   }

@@ -31,7 +31,7 @@ export const noCounts: ProxyCounts = {
 };
 
 /** Fewer requests than this say nothing. */
-export const requestsMin = 20;
+const ratioRequestsMin = 20;
 
 function combine(a: ProxyCounts, b: ProxyCounts, of: (a: number, b: number) => number): ProxyCounts {
   const bounds = new Set([...a.took.keys(), ...b.took.keys()]);
@@ -50,7 +50,7 @@ export function countsBetween(before: ProxyCounts, after: ProxyCounts): ProxyCou
 }
 
 /** The sum over several proxies. */
-export function sumOf(list: readonly ProxyCounts[]): ProxyCounts {
+export function sumOfCounts(list: readonly ProxyCounts[]): ProxyCounts {
   return list.reduce((total, one) => combine(total, one, (a, b) => a + b), noCounts);
 }
 
@@ -72,8 +72,8 @@ export function percentileOf(counts: ProxyCounts, share: number): number {
 const shareOf: Partial<Readonly<Record<Measure, number>>> = { p50: 0.5, p90: 0.9, p99: 0.99, p999: 0.999 };
 
 /** The fewest requests that can tell a percentile: of fewer the slowest one is it. */
-export function timedMin(share: number): number {
-  return Math.max(requestsMin, Math.round(1 / (1 - share)));
+function timedMin(share: number): number {
+  return Math.max(ratioRequestsMin, Math.round(1 / (1 - share)));
 }
 
 /**
@@ -89,7 +89,7 @@ export function judgeCounts(counts: ProxyCounts, { what, limit }: AbortCondition
     return value > limit ? so(`${what} is up to ${value} ms`, `${limit} ms`) : { is: 'not so' };
   }
   const { requests } = counts;
-  if (requests < requestsMin) return tooFew(what, requests, requestsMin);
+  if (requests < ratioRequestsMin) return tooFew(what, requests, ratioRequestsMin);
   if (what === 'tries') {
     const tries = triesOf(counts);
     return tries > limit ? so(`tries are ${tries.toFixed(2)} a request`, `${limit}`) : { is: 'not so' };

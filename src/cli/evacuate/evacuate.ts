@@ -10,7 +10,7 @@ import {
   failOnSilence,
   judgeFleet,
 } from '../envoys/fleet-watch.ts';
-import { countsText, sumOf } from '../envoys/proxy-counts.ts';
+import { countsText, sumOfCounts } from '../envoys/proxy-counts.ts';
 import type { AbortExpression } from '../options/abort-on.ts';
 import { findEnvoys, tellCounts, tellUnderWay } from './evacuation-envoys.ts';
 import { judgeReturn } from './evacuation-room.ts';
@@ -176,5 +176,5 @@ async function watch(
     const found = judgeFleet(seen, idc, abortOn);
     if (found.is === 'so') throw new MeshError('exhausted', found.words);
   }
-  if (seen.size > 0) say(`  ${countsText(sumOf([...seen.values()]))}`);
+  if (seen.size > 0) say(`  ${countsText(sumOfCounts([...seen.values()]))}`);
 }

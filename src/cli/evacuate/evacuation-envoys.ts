@@ -9,7 +9,7 @@ import { type AbortExpression, conditionsOf } from '../options/abort-on.ts';
 import { type EvacuationTarget, some } from './evacuation-steps.ts';
 
 /** Who is to be read while requests leave an IDC, and for what. */
-export interface EnvoysNamed extends Pick<EvacuationTarget, 'planes' | 'idc' | 'say'> {
+interface EnvoysNamed extends Pick<EvacuationTarget, 'planes' | 'idc' | 'say'> {
   /** Admin interfaces. */
   readonly envoys: readonly ListenAddress[];
   readonly abortOn: AbortExpression;
@@ -46,7 +46,7 @@ export async function findEnvoys(named: EnvoysNamed): Promise<readonly ReadProxy
 }
 
 /** Whether an Envoy counts requests of the users of an IDC: its workloads, and its clients at the edge. */
-export function countsUsersOf({ idc, role }: ReadProxy, home: string): boolean {
+function countsUsersOf({ idc, role }: ReadProxy, home: string): boolean {
   return idc === home && role !== 'egress';
 }
 

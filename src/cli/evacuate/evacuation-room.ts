@@ -10,7 +10,7 @@ export interface IdcRoom {
  * Whether there is room, as far as that can be told; in words for each Group that has too little, and for
  * those of which nobody knows.
  */
-export interface RoomVerdict {
+interface RoomVerdict {
   readonly short: readonly string[];
   readonly unknown: readonly string[];
 }

@@ -1,4 +1,4 @@
-import { systemClock } from '../../base/clock.ts';
+import { keepProcess, systemClock } from '../../base/clock.ts';
 import { contentHash } from '../../base/hash.ts';
 import { createApiClient } from '../../client/api-client.ts';
 import { readClientToken } from '../../client/registration-client.ts';
@@ -37,8 +37,7 @@ export async function withSession(
   }));
   const stopping = stopOnSignals(otherwise);
   // The clock's timers let a process end.
-  const alive = new MessageChannel();
-  alive.port1.ref();
+  const letEnd = keepProcess();
   try {
     const groups = [...new Set(flags.group ?? [])].sort();
     const name = flags.name ?? `${prefix}${nameOf(idc, groups)}`;
@@ -49,7 +48,7 @@ export async function withSession(
       signal: stopping.signal,
     });
   } finally {
-    alive.port1.close();
+    letEnd();
     stopping.end();
     await Promise.all(clients.map(({ client }) => client.close()));
   }

@@ -218,7 +218,7 @@ function inOrder({ planes, idc }: EvacuationTarget): readonly (readonly Evacuati
 }
 
 /** A step. Times in milliseconds. */
-export interface StepOptions {
+interface StepOptions {
   /** The share that leaves. */
   readonly percent: number;
   /** How long it lasts from now on, by the control planes' clocks; throws MeshError when that is over. */

@@ -62,7 +62,7 @@ export interface LiveRun {
 }
 
 /** The figures of what was counted. */
-export function figuresOf(counts: ProxyCounts): LiveFigures {
+export function liveFigures(counts: ProxyCounts): LiveFigures {
   const { requests, errors, nobody, overflow } = counts;
   const times =
     timedOf(counts) === 0

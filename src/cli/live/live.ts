@@ -21,7 +21,7 @@ import {
   preflight,
 } from '../evacuate/evacuation-steps.ts';
 import type { AbortExpression, Judgement } from '../options/abort-on.ts';
-import { figuresOf, type LiveEnd, type LivePhase } from './live-run.ts';
+import { type LiveEnd, type LivePhase, liveFigures } from './live-run.ts';
 
 /** A practice run. Times in milliseconds. */
 export interface LiveOptions extends EvacuationTarget {
@@ -203,7 +203,7 @@ async function watch(
     onPhase({
       ...{ name, from, seconds: Math.round((clock.now() - began) / 100) / 10 },
       ...(confirmedMs === undefined ? {} : { confirmedMs }),
-      idcs: Object.fromEntries([...seen].map(([of, counts]) => [of, figuresOf(counts)])),
+      idcs: Object.fromEntries([...seen].map(([of, counts]) => [of, liveFigures(counts)])),
     });
     say(`  ${name}: ${seenText(seen)}`);
   }

@@ -138,10 +138,13 @@ export function conditionsOf(expression: AbortExpression): readonly AbortConditi
  * An expression by what is known of its conditions. What is unknown decides only where it matters (Kleene's
  * logic).
  */
-export function judge(expression: AbortExpression, of: (condition: AbortCondition) => Judgement): Judgement {
+export function judgeExpression(
+  expression: AbortExpression,
+  of: (condition: AbortCondition) => Judgement,
+): Judgement {
   if ('what' in expression) return of(expression);
   const isAny = 'any' in expression;
-  const parts = (isAny ? expression.any : expression.all).map((part) => judge(part, of));
+  const parts = (isAny ? expression.any : expression.all).map((part) => judgeExpression(part, of));
   const words = (is: Judgement['is']) => [
     ...new Set(parts.flatMap((part) => ('words' in part && part.is === is ? part.words : []))),
   ];

@@ -20,7 +20,7 @@ export function parseBound(text: string): ListenAddress {
 }
 
 /** Reads an address to connect to. */
-export function parseReached(text: string): ListenAddress {
+function parseReached(text: string): ListenAddress {
   const reached = parseBound(text);
   if (/^(?:0\.0\.0\.0|[0:]+)$/.test(reached.address))
     throw new InvalidArgumentError(

@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { ListenAddress } from '../../model/values/listen-address.ts';
 import { helpEnd } from '../help-end.ts';
 import { addAddress, parseIdcName } from './address.ts';
-import { duration } from './duration.ts';
+import { durationOption } from './duration.ts';
 import { addClientOptions, type ClientFlags } from './instance.ts';
 
 /** Options of all commands that let requests leave an IDC. Times in milliseconds. */
@@ -19,7 +19,7 @@ export interface EvacuationFlags extends ClientFlags {
 }
 
 /** In what the commands differ, in words of their help. */
-export interface EvacuationWords {
+interface EvacuationWords {
   /** When they go on with `--force`. */
   readonly force: string;
   /** Which Envoys are read, and when what they count ends it. */
@@ -62,7 +62,7 @@ export function addEvacuationOptions(command: Command, words: EvacuationWords): 
     )
     .option('--abort-on <conditions>', `${words.abortOn}: ${abortOnText}`, abortOnDefault)
     .addOption(
-      duration('--ack-timeout <duration>', 'every proxy must confirm a step within this time', '30s'),
+      durationOption('--ack-timeout <duration>', 'every proxy must confirm a step within this time', '30s'),
     )
     .optionsGroup('The control planes, of every IDC:');
   return addClientOptions(command).addHelpText('after', helpEnd(words));

@@ -43,7 +43,7 @@ export function addClientOptions(command: Command): Command {
 }
 
 /** Control planes, and how to ask them. */
-export interface Clients {
+interface Clients {
   readonly planes: readonly NamedClient[];
   /** One more, by its address; undefined where that is none. */
   readonly find: (name: string) => NamedClient | undefined;

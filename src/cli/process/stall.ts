@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import type { Clock, Timer } from '../../base/clock.ts';
+import { siblingUrl } from '../../base/files.ts';
 
 /** A time in which the event loop stood still: no proxy was read or written, no probe answered. */
 export interface Stall {
@@ -22,7 +23,7 @@ const defaultStallMs = 500;
 const lookMs = 100;
 
 /** A watchdog that runs. */
-export interface Watchdog {
+interface Watchdog {
   close(): Promise<void>;
 }
 
@@ -38,14 +39,11 @@ export function watchEventLoop(
 ): Watchdog {
   const beats = new Int32Array(new SharedArrayBuffer(4));
   const workerData: StallJob = { beats, stallMs, lookMs };
-  const worker = new Worker(
-    new URL(`./stall-main${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url),
-    {
-      workerData,
-      // What the main thread was told to load is not for this one.
-      execArgv: [],
-    },
-  );
+  const worker = new Worker(siblingUrl(import.meta.url, './stall-main'), {
+    workerData,
+    // What the main thread was told to load is not for this one.
+    execArgv: [],
+  });
   worker.unref();
   worker.on('message', report);
   // Without its watchdog the process serves as before.

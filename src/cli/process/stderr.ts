@@ -3,7 +3,7 @@ import { Socket } from 'node:net';
 import type { Clock } from '../../base/clock.ts';
 
 /** Where lines go without ever being waited for. */
-export interface LineSink {
+interface LineSink {
   /** Takes one line, with its line break; drops it where more than `pendingBytesMax` wait to be read. */
   write(line: string): void;
   /**
@@ -14,7 +14,7 @@ export interface LineSink {
 }
 
 /** How a sink that nobody reads behaves. */
-export interface SinkOptions {
+interface SinkOptions {
   /** Bytes that may wait for the reader; what comes while more do is dropped. */
   readonly pendingBytesMax: number;
   /** A line that says how many were dropped, once there is room again. */

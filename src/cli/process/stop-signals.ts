@@ -2,7 +2,7 @@ import { MeshError } from '../../base/error.ts';
 import { exitCode } from '../../base/exit.ts';
 
 /** Signals that end a command that has something to take back. */
-export interface StopSignals {
+interface StopSignals {
   /** Aborted by the first signal. */
   readonly signal: AbortSignal;
   end(): void;

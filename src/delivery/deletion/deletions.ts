@@ -6,7 +6,7 @@ import { type Change, type Ref, refKey } from '../../model/object.ts';
 import { createDeletionGuard, type Deletion, type GuardLimits, type Release } from './guard.ts';
 
 /** A proxy's stream, as `xds` tells of it. */
-export interface ProxyStream {
+interface ProxyStream {
   readonly id: number;
   readonly node: { readonly id?: string | undefined };
 }
@@ -27,7 +27,7 @@ export interface Pushed {
 }
 
 /** What deletions need of the rest. */
-export interface DeletionsOptions {
+interface DeletionsOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Pick<Metrics, 'deletionsPending' | 'deletionsReleased' | 'deletionRelease'>;

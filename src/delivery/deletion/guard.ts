@@ -2,14 +2,14 @@ import type { Clock, Timer } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
 
 /** A proxy's stream, as far as the guard knows it. */
-export interface GuardedStream {
+interface GuardedStream {
   readonly id: number;
   /** Node id: what a proxy is known by when it comes back. */
   readonly node: string;
 }
 
 /** How a deletion ended: by ACKs alone, or because a limit was reached for some proxy. */
-export type ReleaseCause = 'acked' | 'disconnected' | 'limit';
+type ReleaseCause = 'acked' | 'disconnected' | 'limit';
 
 /** A deletion that is over. */
 export interface Release {
@@ -32,7 +32,7 @@ export interface GuardLimits {
 export const guardLimits: GuardLimits = { ackMsMax: 30_000, reconnectMsMax: 15_000 };
 
 /** What the guard is made of. `S` says what a deletion waits for: the state without the objects. */
-export interface GuardOptions {
+interface GuardOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly limits?: Partial<GuardLimits>;
@@ -45,7 +45,7 @@ export interface GuardOptions {
 }
 
 /** What a stream shows of itself when it has confirmed something. `S` says what a deletion waits for. */
-export interface Showing<S> {
+interface Showing<S> {
   /** Whether it has confirmed a state. */
   has(state: S): boolean;
   /** Whether it has endpoints at all. */
@@ -55,7 +55,7 @@ export interface Showing<S> {
 }
 
 /** Deletions that wait for proxies. */
-export interface DeletionGuard<S> {
+interface DeletionGuard<S> {
   opened(stream: GuardedStream): void;
   closed(stream: GuardedStream): void;
   /** The stream has confirmed more than before. */
@@ -119,59 +119,180 @@ interface Debtor<S> {
  * logged by name.
  */
 export function createDeletionGuard<S>(options: GuardOptions): DeletionGuard<S> {
-  const { clock, logger, onRelease, onProxy = () => {} } = options;
-  const limits = { ...guardLimits, ...options.limits };
-  const streams = new Map<number, Debtor<S>>();
-  const byNode = new Map<string, Set<Debtor<S>>>();
-  const away = new Map<string, Debtor<S> & { timer: Timer | undefined }>();
-  const held = new Set<Held<S>>();
-  const byKey = new Map<string, Held<S>>();
-  let answering = options.answering ?? true;
+  return new GuardedDeletions(options);
+}
+
+class GuardedDeletions<S> implements DeletionGuard<S> {
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #onRelease: (release: Release) => void;
+  readonly #onProxy: (node: string, isKnown: boolean) => void;
+  readonly #limits: { ackMsMax: number; reconnectMsMax: number };
+  readonly #streams = new Map<number, Debtor<S>>();
+  readonly #byNode = new Map<string, Set<Debtor<S>>>();
+  readonly #away = new Map<string, Debtor<S> & { timer: Timer | undefined }>();
+  readonly #held = new Set<Held<S>>();
+  readonly #byKey = new Map<string, Held<S>>();
+  #answering: boolean;
+
+  constructor(options: GuardOptions) {
+    const { clock, logger, onRelease, onProxy = () => {} } = options;
+    this.#clock = clock;
+    this.#logger = logger;
+    this.#onRelease = onRelease;
+    this.#onProxy = onProxy;
+    this.#limits = { ...guardLimits, ...options.limits };
+    this.#answering = options.answering ?? true;
+  }
+
+  opened({ id, node }: GuardedStream): void {
+    const absent = this.#away.get(node);
+    const others = this.#byNode.get(node) ?? new Set();
+    // An Envoy has one stream: a second one means that the first is dead, whether we know it yet or not.
+    const isBack = absent !== undefined || others.size > 0;
+    const backUntil = isBack
+      ? this.#answering
+        ? this.#clock.now() + this.#limits.reconnectMsMax
+        : Number.POSITIVE_INFINITY
+      : 0;
+    const debtor: Debtor<S> = { node, debts: new Set(), holds: isBack, backUntil };
+    for (const other of others) this.#owe(debtor, other.debts);
+    if (absent !== undefined) {
+      this.#owe(debtor, absent.debts);
+      this.#strike(absent);
+      absent.timer?.cancel();
+      this.#away.delete(node);
+    }
+    this.#streams.set(id, debtor);
+    this.#byNode.set(node, others.add(debtor));
+  }
+
+  closed({ id, node }: GuardedStream): void {
+    const debtor = this.#streams.get(id);
+    if (debtor === undefined) return;
+    this.#streams.delete(id);
+    const others = this.#byNode.get(node);
+    others?.delete(debtor);
+    if (others?.size === 0) {
+      this.#byNode.delete(node);
+      if (debtor.holds || debtor.debts.size > 0) this.#leave(node, debtor.debts);
+    }
+    const debts = [...debtor.debts];
+    this.#strike(debtor);
+    for (const deletion of debts) this.#finish(deletion);
+  }
+
+  confirmed({ id }: GuardedStream, shows: Showing<S>): void {
+    const debtor = this.#streams.get(id);
+    if (debtor === undefined) return;
+    if (!debtor.holds && shows.holdsEndpoints()) {
+      debtor.holds = true;
+      this.#onProxy(debtor.node, true);
+    }
+    const isBack = debtor.backUntil > this.#clock.now();
+    if (isBack && !shows.isInSync()) return;
+    debtor.backUntil = 0;
+    for (const deletion of [...debtor.debts]) if (shows.has(deletion.state)) this.#settle(debtor, deletion);
+  }
+
+  hold(keys: readonly string[], state: S, owing: readonly GuardedStream[]): Deletion {
+    return this.#hold(keys, state, owing, true);
+  }
+
+  wait(state: S, owing: readonly GuardedStream[], absent: boolean): Deletion {
+    return this.#hold([], state, owing, absent);
+  }
+
+  find(key: string): Held<S> | undefined {
+    return this.#byKey.get(key);
+  }
+
+  answering(): void {
+    if (this.#answering) return;
+    this.#answering = true;
+    const backUntil = this.#clock.now() + this.#limits.reconnectMsMax;
+    for (const debtor of this.#streams.values()) debtor.backUntil = Math.min(debtor.backUntil, backUntil);
+    for (const deletion of this.#held)
+      deletion.timer = this.#limit(this.#limits.ackMsMax, () => this.#overdue(deletion));
+    for (const absent of this.#away.values())
+      absent.timer = this.#limit(this.#limits.reconnectMsMax, () => this.#giveUp(absent.node));
+  }
+
+  expect(nodes: readonly string[]): void {
+    for (const node of nodes) if (!this.#byNode.has(node) && !this.#away.has(node)) this.#leave(node, []);
+  }
+
+  handOver(nodes: readonly string[]): void {
+    for (const node of nodes) {
+      const absent = this.#away.get(node);
+      if (absent === undefined) continue;
+      this.#away.delete(node);
+      absent.timer?.cancel();
+      this.#onProxy(node, false);
+      for (const deletion of [...absent.debts]) this.#settle(absent, deletion);
+    }
+  }
+
+  get pending() {
+    return this.#held.size;
+  }
+
+  get away() {
+    return this.#away.size;
+  }
+
+  close(): void {
+    for (const { timer } of this.#held) timer?.cancel();
+    for (const { timer } of this.#away.values()) timer?.cancel();
+  }
 
   /** Limits are for proxies that could have answered. */
-  function limit(afterMs: number, fn: () => void): Timer | undefined {
-    return answering ? clock.after(afterMs, fn) : undefined;
+  #limit(afterMs: number, fn: () => void): Timer | undefined {
+    return this.#answering ? this.#clock.after(afterMs, fn) : undefined;
   }
 
-  function settle(debtor: Debtor<S>, deletion: Held<S>): void {
+  #settle(debtor: Debtor<S>, deletion: Held<S>): void {
     debtor.debts.delete(deletion);
     deletion.owing.delete(debtor);
-    finish(deletion);
+    this.#finish(deletion);
   }
 
-  function forgive(debtor: Debtor<S>, deletion: Held<S>, cause: 'disconnected' | 'limit'): void {
+  #forgive(debtor: Debtor<S>, deletion: Held<S>, cause: 'disconnected' | 'limit'): void {
     deletion.forgiven.add(debtor.node);
     if (deletion.cause !== 'limit') deletion.cause = cause;
-    settle(debtor, deletion);
+    this.#settle(debtor, deletion);
   }
 
-  function finish(deletion: Held<S>): void {
+  #finish(deletion: Held<S>): void {
     if (deletion.owing.size > 0 || deletion.release !== undefined) return;
     deletion.timer?.cancel();
-    held.delete(deletion);
+    this.#held.delete(deletion);
     // What is held again meanwhile is released by the newer deletion.
-    const keys = deletion.keys.filter((key) => byKey.get(key) === deletion);
-    for (const key of keys) byKey.delete(key);
-    const heldMs = clock.now() - deletion.since;
+    const keys = deletion.keys.filter((key) => this.#byKey.get(key) === deletion);
+    for (const key of keys) this.#byKey.delete(key);
+    const heldMs = this.#clock.now() - deletion.since;
     const { cause } = deletion;
     const release: Release = { keys, cause, forgiven: [...deletion.forgiven].sort(), heldMs };
     deletion.release = release;
-    if (deletion.keys.length > 0) onRelease(release);
+    if (deletion.keys.length > 0) this.#onRelease(release);
     for (const fn of deletion.watchers) fn(release);
     deletion.watchers.clear();
   }
 
-  function overdue(deletion: Held<S>): void {
+  #overdue(deletion: Held<S>): void {
     const nodes = waitingFor(deletion);
-    logger.warn('deletion let go: these proxies have not confirmed it, and may still send requests there', {
-      objects: deletion.keys.slice(0, 20),
-      nodes: nodes.slice(0, 20),
-      afterMs: limits.ackMsMax,
-    });
-    for (const debtor of [...deletion.owing]) forgive(debtor, deletion, 'limit');
+    this.#logger.warn(
+      'deletion let go: these proxies have not confirmed it, and may still send requests there',
+      {
+        objects: deletion.keys.slice(0, 20),
+        nodes: nodes.slice(0, 20),
+        afterMs: this.#limits.ackMsMax,
+      },
+    );
+    for (const debtor of [...deletion.owing]) this.#forgive(debtor, deletion, 'limit');
   }
 
-  function owe(debtor: Debtor<S>, debts: Iterable<Held<S>>): void {
+  #owe(debtor: Debtor<S>, debts: Iterable<Held<S>>): void {
     for (const deletion of debts) {
       debtor.debts.add(deletion);
       deletion.owing.add(debtor);
@@ -179,44 +300,39 @@ export function createDeletionGuard<S>(options: GuardOptions): DeletionGuard<S> 
   }
 
   /** Takes a debtor out of the books, when another has taken over what it owes. */
-  function strike(debtor: Debtor<S>): void {
+  #strike(debtor: Debtor<S>): void {
     for (const deletion of debtor.debts) deletion.owing.delete(debtor);
     debtor.debts.clear();
   }
 
-  function leave(node: string, debts: Iterable<Held<S>>): void {
-    const timer = limit(limits.reconnectMsMax, () => giveUp(node));
+  #leave(node: string, debts: Iterable<Held<S>>): void {
+    const timer = this.#limit(this.#limits.reconnectMsMax, () => this.#giveUp(node));
     const absent = { node, debts: new Set<Held<S>>(), holds: true, backUntil: 0, timer };
-    owe(absent, debts);
-    away.get(node)?.timer?.cancel();
-    away.set(node, absent);
+    this.#owe(absent, debts);
+    this.#away.get(node)?.timer?.cancel();
+    this.#away.set(node, absent);
   }
 
   /** A proxy has not come back in time. */
-  function giveUp(node: string): void {
-    const absent = away.get(node);
+  #giveUp(node: string): void {
+    const absent = this.#away.get(node);
     if (absent === undefined) return;
-    away.delete(node);
-    onProxy(node, false);
+    this.#away.delete(node);
+    this.#onProxy(node, false);
     if (absent.debts.size > 0)
-      logger.warn('proxy did not come back in time; deletions do not wait for it any longer', {
+      this.#logger.warn('proxy did not come back in time; deletions do not wait for it any longer', {
         node,
         deletions: absent.debts.size,
-        afterMs: limits.reconnectMsMax,
+        afterMs: this.#limits.reconnectMsMax,
       });
-    for (const deletion of [...absent.debts]) forgive(absent, deletion, 'disconnected');
+    for (const deletion of [...absent.debts]) this.#forgive(absent, deletion, 'disconnected');
   }
 
-  function hold(
-    keys: readonly string[],
-    state: S,
-    owing: readonly GuardedStream[],
-    absent: boolean,
-  ): Deletion {
+  #hold(keys: readonly string[], state: S, owing: readonly GuardedStream[], absent: boolean): Deletion {
     const deletion: Held<S> = {
       keys,
       state,
-      since: clock.now(),
+      since: this.#clock.now(),
       owing: new Set(),
       forgiven: new Set(),
       watchers: new Set(),
@@ -230,102 +346,17 @@ export function createDeletionGuard<S>(options: GuardOptions): DeletionGuard<S> 
         return () => deletion.watchers.delete(fn);
       },
     };
-    const now = clock.now();
-    const returning = absent ? [...streams.values()].filter((debtor) => debtor.backUntil > now) : [];
-    const connected = owing.map(({ id }) => streams.get(id)).filter((debtor) => debtor !== undefined);
-    for (const debtor of [...connected, ...returning, ...(absent ? away.values() : [])])
-      owe(debtor, [deletion]);
-    for (const key of keys) byKey.set(key, deletion);
-    held.add(deletion);
-    if (deletion.owing.size === 0) finish(deletion);
-    else deletion.timer = limit(limits.ackMsMax, () => overdue(deletion));
+    const now = this.#clock.now();
+    const returning = absent ? [...this.#streams.values()].filter((debtor) => debtor.backUntil > now) : [];
+    const connected = owing.map(({ id }) => this.#streams.get(id)).filter((debtor) => debtor !== undefined);
+    for (const debtor of [...connected, ...returning, ...(absent ? this.#away.values() : [])])
+      this.#owe(debtor, [deletion]);
+    for (const key of keys) this.#byKey.set(key, deletion);
+    this.#held.add(deletion);
+    if (deletion.owing.size === 0) this.#finish(deletion);
+    else deletion.timer = this.#limit(this.#limits.ackMsMax, () => this.#overdue(deletion));
     return deletion;
   }
-
-  return {
-    opened({ id, node }) {
-      const absent = away.get(node);
-      const others = byNode.get(node) ?? new Set();
-      // An Envoy has one stream: a second one means that the first is dead, whether we know it yet or not.
-      const isBack = absent !== undefined || others.size > 0;
-      const backUntil = isBack
-        ? answering
-          ? clock.now() + limits.reconnectMsMax
-          : Number.POSITIVE_INFINITY
-        : 0;
-      const debtor: Debtor<S> = { node, debts: new Set(), holds: isBack, backUntil };
-      for (const other of others) owe(debtor, other.debts);
-      if (absent !== undefined) {
-        owe(debtor, absent.debts);
-        strike(absent);
-        absent.timer?.cancel();
-        away.delete(node);
-      }
-      streams.set(id, debtor);
-      byNode.set(node, others.add(debtor));
-    },
-    closed({ id, node }) {
-      const debtor = streams.get(id);
-      if (debtor === undefined) return;
-      streams.delete(id);
-      const others = byNode.get(node);
-      others?.delete(debtor);
-      if (others?.size === 0) {
-        byNode.delete(node);
-        if (debtor.holds || debtor.debts.size > 0) leave(node, debtor.debts);
-      }
-      const debts = [...debtor.debts];
-      strike(debtor);
-      for (const deletion of debts) finish(deletion);
-    },
-    confirmed({ id }, shows) {
-      const debtor = streams.get(id);
-      if (debtor === undefined) return;
-      if (!debtor.holds && shows.holdsEndpoints()) {
-        debtor.holds = true;
-        onProxy(debtor.node, true);
-      }
-      const isBack = debtor.backUntil > clock.now();
-      if (isBack && !shows.isInSync()) return;
-      debtor.backUntil = 0;
-      for (const deletion of [...debtor.debts]) if (shows.has(deletion.state)) settle(debtor, deletion);
-    },
-    hold: (keys, state, owing) => hold(keys, state, owing, true),
-    wait: (state, owing, absent) => hold([], state, owing, absent),
-    find: (key) => byKey.get(key),
-    answering() {
-      if (answering) return;
-      answering = true;
-      const backUntil = clock.now() + limits.reconnectMsMax;
-      for (const debtor of streams.values()) debtor.backUntil = Math.min(debtor.backUntil, backUntil);
-      for (const deletion of held) deletion.timer = limit(limits.ackMsMax, () => overdue(deletion));
-      for (const absent of away.values())
-        absent.timer = limit(limits.reconnectMsMax, () => giveUp(absent.node));
-    },
-    expect(nodes) {
-      for (const node of nodes) if (!byNode.has(node) && !away.has(node)) leave(node, []);
-    },
-    handOver(nodes) {
-      for (const node of nodes) {
-        const absent = away.get(node);
-        if (absent === undefined) continue;
-        away.delete(node);
-        absent.timer?.cancel();
-        onProxy(node, false);
-        for (const deletion of [...absent.debts]) settle(absent, deletion);
-      }
-    },
-    get pending() {
-      return held.size;
-    },
-    get away() {
-      return away.size;
-    },
-    close() {
-      for (const { timer } of held) timer?.cancel();
-      for (const { timer } of away.values()) timer?.cancel();
-    },
-  };
 }
 
 function waitingFor<S>(deletion: Held<S>): string[] {

@@ -2,7 +2,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Deletion, Release } from './guard.ts';
 
 /** How long somebody waits. */
-export interface Patience {
+interface Patience {
   readonly clock: Clock;
   readonly timeoutMs: number;
   /** Aborted when nobody waits any more. */

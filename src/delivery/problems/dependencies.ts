@@ -36,7 +36,7 @@ function isForGrpc(groups: KnownGroups, host: string): boolean {
 }
 
 /** What a connected node says of itself. */
-export interface DependingNode {
+interface DependingNode {
   readonly node: string;
   readonly scope: NodeScope;
   /** Listeners that it asks for and that do not exist: to a gRPC client these are what it dials. */

@@ -4,7 +4,7 @@ import { isCaller, type NodeScope } from '../../model/node.ts';
 import { type ListenAddress, showAddress } from '../../model/values/listen-address.ts';
 
 /** A connected proxy, by its node id. */
-export interface PlacedNode {
+interface PlacedNode {
   readonly node: string;
   readonly scope: NodeScope;
 }

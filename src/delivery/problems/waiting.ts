@@ -1,13 +1,13 @@
 import { didYouMean } from '../../base/suggest.ts';
 
 /** A source, and the control planes beside it that it may wait for. */
-export interface WaitingSource {
+interface WaitingSource {
   readonly name: string;
   readonly facets: { readonly peers: { waitsFor(): string | undefined } | 'none' };
 }
 
 /** What a control plane that is not ready knows of what it waits for. */
-export interface WaitingContext {
+interface WaitingContext {
   /** The IDC that it decides for, and those that the registry declares so far. */
   readonly idc: string;
   readonly idcs: readonly string[];

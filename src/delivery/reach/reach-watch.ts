@@ -4,7 +4,7 @@ import { addressName, allReached, type Reach, type Watched } from '../../model/r
 import { askWord } from './word.ts';
 
 /** What the watch needs. */
-export interface ReachWatchOptions {
+interface ReachWatchOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   /** How long a connection may take, milliseconds; by default as long as one within an IDC. */

@@ -17,7 +17,7 @@ export interface AllWatched {
 }
 
 /** What the reach needs. */
-export interface ReachOptions {
+interface ReachOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   watched(): AllWatched;

@@ -4,13 +4,13 @@ import type { Clock } from '../../base/clock.ts';
 import type { Watched } from '../../model/reach.ts';
 
 /** What became of a connection: it was `refused`, or never opened; or whoever accepted it said nothing. */
-export type Found = 'answers' | 'silent' | 'refused';
+type Found = 'answers' | 'silent' | 'refused';
 
 /**
  * How long a connection may take to open, and the answer to what is said on it beyond the network's own time.
  * Milliseconds.
  */
-export interface WordTimes {
+interface WordTimes {
   readonly connectMs: number;
   readonly answerMs: number;
 }

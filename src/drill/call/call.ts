@@ -19,7 +19,7 @@ export type CallKind =
  * Least and most, both reached; drawn log-uniformly, so that each order of magnitude is as frequent as the
  * next.
  */
-export type Range = readonly [least: number, most: number];
+type Range = readonly [least: number, most: number];
 
 /** A kind of request in a mixed load. */
 export interface CallShape {
@@ -112,7 +112,7 @@ export function isHttp({ kind }: Pick<Call, 'kind'>): boolean {
 }
 
 /** How long a call takes when nothing delays it, in milliseconds. */
-export function lengthOf({ workMs, pieces, everyMs }: Call): number {
+export function callMs({ workMs, pieces, everyMs }: Call): number {
   return workMs + Math.max(0, pieces - 1) * everyMs;
 }
 
@@ -130,13 +130,13 @@ export function bodyOf(call: Call, id: string): Generator<Buffer, void, void> {
 }
 
 /** The pieces of a call's answer, as the instance sends them. */
-export function* answerOf(call: Call, id: string): Generator<Buffer, void, void> {
+export function* answerPieces(call: Call, id: string): Generator<Buffer, void, void> {
   if (!call.events) yield* payload(`${id} answer`, call.answerBytes, call.pieces || undefined);
   else for (let n = 0; n < call.pieces; n += 1) yield Buffer.from(`id: ${n}\ndata: ${id}\n\n`);
 }
 
 /** A message of a session: what is said is said back. */
-export function messageOf(id: string, number: number): string {
+export function callMessage(id: string, number: number): string {
   return `${id} message ${number}`;
 }
 

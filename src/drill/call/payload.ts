@@ -46,7 +46,7 @@ function slice(from: number, length: number): Buffer {
 }
 
 /** Counts and hashes what comes. */
-export interface Digest {
+interface Digest {
   add(piece: Uint8Array): void;
   readonly bytes: number;
   /** `BYTES:SHA256`, the hash in hexadecimal. Ends it: nothing can be added any more. */

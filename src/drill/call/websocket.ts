@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 export const opcodes = { text: 1, close: 8, ping: 9, pong: 10 } as const;
 
 /** One frame, unmasked. Messages in several frames are not used here. */
-export interface Frame {
+interface WebSocketFrame {
   readonly opcode: number;
   readonly payload: Buffer;
 }
@@ -30,12 +30,12 @@ export function encodeFrame(opcode: number, payload: Buffer, mask?: Buffer): Buf
  * Reads frames, masked or not, from a connection. `take` returns those that are whole with this chunk; throws
  * Error on what is not used here.
  */
-export function createFrameReader(): { take(chunk: Buffer): Frame[] } {
+export function createFrameReader(): { take(chunk: Buffer): WebSocketFrame[] } {
   let pending = Buffer.alloc(0);
   return {
     take(chunk) {
       pending = Buffer.concat([pending, chunk]);
-      const frames: Frame[] = [];
+      const frames: WebSocketFrame[] = [];
       for (let read = readFrame(pending); read; read = readFrame(pending)) {
         frames.push(read.frame);
         pending = pending.subarray(read.bytes);
@@ -45,7 +45,7 @@ export function createFrameReader(): { take(chunk: Buffer): Frame[] } {
   };
 }
 
-function readFrame(bytes: Buffer): { frame: Frame; bytes: number } | undefined {
+function readFrame(bytes: Buffer): { frame: WebSocketFrame; bytes: number } | undefined {
   if (bytes.length < 2) return undefined;
   const [first, second] = [bytes.readUInt8(0), bytes.readUInt8(1)];
   const short = second & 0x7f;

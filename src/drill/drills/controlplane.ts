@@ -10,8 +10,8 @@ import type { Part, PartsContext } from '../world/parts.ts';
 import type { DrillPaths } from '../world/paths.ts';
 import { saveInstance } from '../world/registry-files.ts';
 import type { Stage } from '../world/stage.ts';
-import { hostOf, type IdcPlan, idcOf, shopWorld } from '../world/topology.ts';
-import { type ControlPlaneFacts, judgeRows, judgeUnprotected } from './controlplane/verdict.ts';
+import { hostOf, type IdcPlan, type InstancePlan, idcOf, shopWorld } from '../world/topology.ts';
+import { type ControlPlaneFacts, controlPlaneRows, controlPlaneUnprotected } from './controlplane/verdict.ts';
 import { watchEndpoints } from './controlplane/watch.ts';
 
 const killedIdc = 'sh-a';
@@ -46,8 +46,8 @@ export const controlPlaneDrill: Drill<ControlPlaneFacts> = {
       return [callerLoad(idc, hosts.slice(0, 1), caller), edgeLoad([idc], hosts, edge)];
     },
     play: (scene) => play(scene, !unprotected),
-    judge: judgeRows,
-    judgeControl: judgeUnprotected,
+    judge: controlPlaneRows,
+    judgeControl: controlPlaneUnprotected,
     figures: ({ endpoints, readyAt, arrivedAt, restarted, bare }) => ({
       ...{ endpoints, arrivedAfterReadyMs: arrivedAt - readyAt, restarted, bare },
     }),
@@ -66,15 +66,17 @@ function withState(part: Part, { paths }: PartsContext): Part {
 
 const stateOf = ({ dir }: DrillPaths, idc: string) => join(dir, `state-${idc}`);
 
+function saveWeights({ paths, topology }: Stage, instances: readonly InstancePlan[], weight: number): void {
+  for (const instance of instances) saveInstance(paths.registry(instance.idc), topology, instance, weight);
+}
+
 async function play(scene: Scene, keepsState: boolean): Promise<ControlPlaneFacts> {
   const { stage } = scene;
   const idc = idcOf(stage.topology, killedIdc);
   const control = stage.world.parts.filter((part) => part.kind === 'control' && part.idc === killedIdc);
   const instances = idc.instances.filter((instance) => instance.group.name === group);
   const registry = stage.paths.registry(killedIdc);
-  const change = (weight: number) => {
-    for (const instance of instances) saveInstance(registry, stage.topology, instance, weight);
-  };
+  const change = (weight: number) => saveWeights(stage, instances, weight);
   const watch = watchEndpoints(stage, idc, group);
   try {
     await scene.begin('steady');

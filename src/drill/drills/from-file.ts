@@ -6,7 +6,7 @@ import type { ScenarioFacts } from '../scenario/measurement.ts';
 import { planScenario } from '../scenario/plan.ts';
 
 /** A drill of the catalog that is a scenario file, or one of several by an option of its own. */
-export interface FileDrill {
+interface FileDrill {
   readonly name: string;
   readonly summary: string;
   readonly description: string;

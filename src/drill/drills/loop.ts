@@ -4,7 +4,7 @@ import { callerLoad, edgeLoad, type LoadShape, type Rates } from '../load/loads.
 import { countedBetween, readTrailCounters } from '../measure/trail-counters.ts';
 import type { Scene } from '../scene.ts';
 import { machineClock } from '../time.ts';
-import { instancesOf, namesOf, workloadsOf } from '../world/parts.ts';
+import { instancesOf, partNames, workloadsOf } from '../world/parts.ts';
 import { hostOf, type Topology, type WorldPlan } from '../world/topology.ts';
 import type { LoopFacts } from './loop/facts.ts';
 import { onceRows } from './loop/once.ts';
@@ -99,7 +99,7 @@ async function play(scene: Scene): Promise<LoopFacts> {
   if (!Number.isNaN(healthyAt)) scene.note('all of them answer again', healthyAt);
   await scene.ended();
   return {
-    downs: [{ instances: namesOf(victims), from: blow.moment.to, to: healed.moment.from }],
+    downs: [{ instances: partNames(victims), from: blow.moment.to, to: healed.moment.from }],
     refusing: {
       hosts: topology.groups.filter(({ name }) => name !== catalog).map((group) => hostOf(topology, group)),
       from,

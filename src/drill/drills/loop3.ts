@@ -3,7 +3,7 @@ import { circlesOf } from '../judge/circles.ts';
 import { callerLoad, edgeLoad, type LoadShape, type Rates } from '../load/loads.ts';
 import { countedBetween, readTrailCounters } from '../measure/trail-counters.ts';
 import type { Scene } from '../scene.ts';
-import { instancesOf, namesOf, type Part, workloadsOf } from '../world/parts.ts';
+import { instancesOf, type Part, partNames, workloadsOf } from '../world/parts.ts';
 import { hostOf, type Topology, type WorldPlan } from '../world/topology.ts';
 import type { Down, LoopFacts } from './loop/facts.ts';
 import { preferenceRow, relayedRow } from './loop/preference.ts';
@@ -110,7 +110,7 @@ async function play(scene: Scene): Promise<LoopFacts> {
     const parts = workloads(idc);
     await scene.withdraw(`legacy leaves the registry of ${idc}`, uncheckedOf(parts));
     const { moment } = await scene.kill(`kill -9 of all instances of ${idc}`, parts);
-    downs.set(idc, { instances: namesOf(parts), from: moment.to });
+    downs.set(idc, { instances: partNames(parts), from: moment.to });
     return moment;
   };
   const restore = async (...list: string[]) => {

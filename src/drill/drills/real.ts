@@ -1,6 +1,6 @@
 import { MeshError } from '../../base/error.ts';
 import type { Choice, Drill, DrillPlan } from '../definition.ts';
-import { type Fault, type FaultKind, faultKinds } from '../faults/loss.ts';
+import { type FaultKind, faultKinds, type InjectedFault } from '../faults/loss.ts';
 import { planStrike, strikeWords } from '../faults/strike.ts';
 import { ejectedBetween, readEjections } from '../measure/ejections.ts';
 import type { PhaseSeconds } from '../measure/phases.ts';
@@ -10,7 +10,7 @@ import { workloadsOf } from '../world/parts.ts';
 import { addressesOf, proxiesOf } from '../world/topology.ts';
 import type { RealFacts } from './real/facts.ts';
 import { groups, grpcMix, httpMix, lostIdc, otherIdc, planLoads, quietMix, tcpMix } from './real/mix.ts';
-import { figuresOf, judgeRows, judgeUnprotected } from './real/verdict.ts';
+import { realFigures, realRows, realUnprotected } from './real/verdict.ts';
 
 /**
  * Lengths of the phases, in seconds, and of the silence of the quiet websockets, in milliseconds: longer than
@@ -66,9 +66,9 @@ function plan({ flags, unprotected, quick: short }: Choice): DrillPlan<RealFacts
     },
     loads: (topology, rates) => planLoads(topology, rates, quietMs),
     play: (scene) => play(scene, broken),
-    judge: (m) => judgeRows(m, names),
-    judgeControl: judgeUnprotected,
-    figures: figuresOf,
+    judge: (m) => realRows(m, names),
+    judgeControl: realUnprotected,
+    figures: realFigures,
     control: {
       off: 'Groups hedge after 400 ms and eject for failures in a row',
       proves: 'with hedging slow requests are executed more than once, and healthy instances are ejected',
@@ -99,7 +99,7 @@ async function play(scene: Scene, kinds: readonly FaultKind[]): Promise<RealFact
   // While nothing is broken yet: the blow falls when the phase after this one begins.
   await scene.until(steady.to - 250);
   const ejections = ejectedBetween(before, await readEjections(topology));
-  const faults: Fault[] = [];
+  const faults: InjectedFault[] = [];
   for (const kind of kinds) faults.push(await strike(scene, kind));
   await scene.ended();
   return {
@@ -112,7 +112,7 @@ async function play(scene: Scene, kinds: readonly FaultKind[]): Promise<RealFact
 }
 
 /** One loss and its healing. */
-async function strike(scene: Scene, kind: FaultKind): Promise<Fault> {
+async function strike(scene: Scene, kind: FaultKind): Promise<InjectedFault> {
   const { world, network } = scene.stage;
   const lost = planStrike(kind, workloadsOf(world.parts, lostIdc), world, { network });
   await scene.begin(kind);

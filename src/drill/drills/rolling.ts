@@ -2,11 +2,11 @@ import type { Drill, DrillPlan } from '../definition.ts';
 import { callerLoad, type LoadShape, type Rates } from '../load/loads.ts';
 import type { Scene } from '../scene.ts';
 import { machineClock } from '../time.ts';
-import { namesOf, type Part } from '../world/parts.ts';
+import { type Part, partNames } from '../world/parts.ts';
 import { type IdcPlan, shopWorld, type Topology } from '../world/topology.ts';
 import { markOf, saidAt, untilSaid } from './rolling/life.ts';
 import { isRolled, registeringParts, rolledGroup } from './rolling/parts.ts';
-import { judgeRows, judgeUnprotected, type Replacement, type RollingFacts } from './rolling/verdict.ts';
+import { type Replacement, type RollingFacts, rollingRows, rollingUnprotected } from './rolling/verdict.ts';
 
 /** How many are replaced at a time. */
 const together = 2;
@@ -36,8 +36,8 @@ export const rollingDrill: Drill<RollingFacts> = {
     parts: (parts, context) => registeringParts(parts, context, !unprotected),
     loads,
     play,
-    judge: judgeRows,
-    judgeControl: judgeUnprotected,
+    judge: rollingRows,
+    judgeControl: rollingUnprotected,
     figures: ({ replacements }) => ({ replacements }),
     control: {
       off: 'the signal is not held back',
@@ -67,13 +67,13 @@ async function play(scene: Scene): Promise<RollingFacts> {
     replacements.push(...(await replace(scene, rolled.slice(first, first + together))));
   await scene.begin('steady again');
   await scene.ended();
-  return { replacements, instances: namesOf(rolled) };
+  return { replacements, instances: partNames(rolled) };
 }
 
 /** SIGTERM, the end of the process, the start of the next one, and its confirmation; all of these at once. */
 async function replace(scene: Scene, parts: readonly Part[]): Promise<Replacement[]> {
   const { world, signal, paths } = scene.stage;
-  const names = namesOf(parts).join(' and ');
+  const names = partNames(parts).join(' and ');
   const logOf = (part: Part) => paths.log(part.spec.name);
   const marks = new Map(parts.map((part) => [part, markOf(logOf(part))]));
   const markFor = (part: Part) => marks.get(part) ?? 0;
@@ -98,7 +98,7 @@ async function replace(scene: Scene, parts: readonly Part[]): Promise<Replacemen
       const liveAt = await untilSaid(logOf(part), markFor(part), 'live', replaceMsMax, signal);
       const freeAt = saidAt(logOf(part), markFor(part), 'free');
       const { askedAt, endedAt, startedAt } = facts.get(part) ?? { askedAt: 0, endedAt: 0, startedAt: 0 };
-      return { instance: namesOf([part]).join(), askedAt, freeAt, endedAt, startedAt, liveAt };
+      return { instance: partNames([part]).join(), askedAt, freeAt, endedAt, startedAt, liveAt };
     }),
   );
 }

@@ -6,7 +6,12 @@ import { machineClock } from '../time.ts';
 import { saveEdits } from '../world/edits.ts';
 import { askAdmin } from '../world/envoy.ts';
 import { hostOf, type InstancePlan, idcOf, shopWorld } from '../world/topology.ts';
-import { type AckMean, judgeRows, judgeUnprotected, type SlowProxyFacts } from './slowproxy/verdict.ts';
+import {
+  type AckMean,
+  type SlowProxyFacts,
+  slowProxyRows,
+  slowProxyUnprotected,
+} from './slowproxy/verdict.ts';
 import { callRegistrations, readMetrics, withFleet } from './slowproxy/world.ts';
 
 const slowIdc = 'sh-a';
@@ -40,8 +45,8 @@ export const slowProxyDrill: Drill<SlowProxyFacts> = {
       ),
     ],
     play: (scene) => play(scene, !unprotected),
-    judge: judgeRows,
-    judgeControl: judgeUnprotected,
+    judge: slowProxyRows,
+    judgeControl: slowProxyUnprotected,
     figures: ({ before, during, deregisteredMs, forgiven }) => ({ before, during, deregisteredMs, forgiven }),
     control: { off: 'a deregistration waits for nobody', proves: 'that it waits is seen' },
   }),

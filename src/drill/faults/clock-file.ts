@@ -4,7 +4,7 @@ import { MeshError } from '../../base/error.ts';
 import { machineClock } from '../time.ts';
 
 /** How often a process whose clock can be stepped looks at the file, in milliseconds. */
-export const lookMs = 25;
+export const clockLookMs = 25;
 
 /** Generous: the process may be busy. */
 const seenMsMax = 10_000;
@@ -37,6 +37,6 @@ export async function stepClock(file: string, offsetMs: number, signal: AbortSig
   while (readOffset(seenFile(file)) !== offsetMs) {
     if (machineClock.now() > deadline)
       throw new MeshError('unavailable', `nobody whose clock is to be stepped reads ${file}`);
-    await sleep(machineClock, lookMs, signal);
+    await sleep(machineClock, clockLookMs, signal);
   }
 }

@@ -1,5 +1,5 @@
 import { systemClock } from '../../base/clock.ts';
-import { lookMs, readOffset, seenFile, writeOffset } from './clock-file.ts';
+import { clockLookMs, readOffset, seenFile, writeOffset } from './clock-file.ts';
 
 /*
  * Imported before a program (`node --import clock-step.ts?file=FILE …`): the wall clock of this thread, as
@@ -27,7 +27,7 @@ function look(): void {
     offsetMs = next;
     writeOffset(seenFile(file), offsetMs);
   }
-  systemClock.after(lookMs, look);
+  systemClock.after(clockLookMs, look);
 }
 
 look();

@@ -6,7 +6,7 @@ export const faultKinds = ['kill', 'stop', 'drop'] as const;
 export type FaultKind = (typeof faultKinds)[number];
 
 /** One loss of instances or gateways, and its healing. */
-export interface Fault {
+export interface InjectedFault {
   readonly kind: FaultKind;
   readonly blow: Moment;
   /** Instances and gateways, such as `sh-a/checkout-1`. */
@@ -21,7 +21,7 @@ export interface Fault {
 
 /** What is needed, besides what every drill measures, to tell what may fail with what died (decision 085). */
 export interface LossFacts {
-  readonly faults: readonly Fault[];
+  readonly faults: readonly InjectedFault[];
   /** Where each instance and gateway takes requests, as `address:port`. */
   readonly addresses: Readonly<Record<string, readonly string[]>>;
 }

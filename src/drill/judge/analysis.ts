@@ -68,7 +68,7 @@ function figures(m: Measurement, phase: Phase, stream: string, samples: readonly
 }
 
 /** Crossings as the gateways saw them. */
-export interface HopFigures {
+interface HopFigures {
   /** Most crossings in any trail at a peer listener. */
   readonly most: number;
   /** Requests that came in by a peer listener. */

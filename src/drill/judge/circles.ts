@@ -1,13 +1,13 @@
 import type { AccessLine, Measurement } from '../measure/measurement.ts';
-import { sumOf, type TrailCounters } from '../measure/trail-counters.ts';
-import type { Finding } from './finding.ts';
-import { findingOf } from './finding.ts';
+import { sumOfCounter, type TrailCounters } from '../measure/trail-counters.ts';
+import type { CheckFinding } from './finding.ts';
+import { checkFindingOf } from './finding.ts';
 import type { Row } from './row.ts';
 import { findingRow } from './rows.ts';
 import { countBy } from './stats.ts';
 
 /** How requests moved between IDCs, by the gateways' access logs. */
-export interface CircleFigures {
+interface CircleFigures {
   /** Requests that came in at a peer listener. */
   readonly crossed: number;
   /** How often that was: each try counts. */
@@ -142,13 +142,13 @@ export function counterRows(m: Measurement, counted: TrailCounters): Row[] {
       id: 'filter-restarts',
       claim: 'Filters that failed at run time and were started anew',
       bound: '0',
-      measured: counted.size === 0 ? 'nothing was read' : String(sumOf(counted, 'vm_reload')),
-      ok: counted.size > 0 && sumOf(counted, 'vm_reload') === 0,
+      measured: counted.size === 0 ? 'nothing was read' : String(sumOfCounter(counted, 'vm_reload')),
+      ok: counted.size > 0 && sumOfCounter(counted, 'vm_reload') === 0,
     },
   ];
 }
 
-function countersAgree(m: Measurement, counted: TrailCounters): Finding {
+function countersAgree(m: Measurement, counted: TrailCounters): CheckFinding {
   const logged = new Map<string, number>();
   const add = (key: string) => logged.set(key, (logged.get(key) ?? 0) + 1);
   for (const line of m.access) {
@@ -172,6 +172,10 @@ function countersAgree(m: Measurement, counted: TrailCounters): Finding {
     .filter((key) => (logged.get(key) ?? 0) !== (counters.get(key) ?? 0))
     .map((key) => `${key}: counted ${counters.get(key) ?? 0}, logged ${logged.get(key) ?? 0}`);
   if (counted.size === 0) wrong.push('no counter was read');
-  const hops = sumOf(counted, '.hops');
-  return findingOf('The filters’ counters agree with the gateways’ access logs', wrong, `${hops} crossings`);
+  const hops = sumOfCounter(counted, '.hops');
+  return checkFindingOf(
+    'The filters’ counters agree with the gateways’ access logs',
+    wrong,
+    `${hops} crossings`,
+  );
 }

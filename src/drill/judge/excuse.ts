@@ -1,4 +1,4 @@
-import type { Fault, FaultKind, LossMeasurement } from '../faults/loss.ts';
+import type { FaultKind, InjectedFault, LossMeasurement } from '../faults/loss.ts';
 import type { Sample } from '../load/sample.ts';
 import { type Execution, isReplayable, underWayMs, wasStruck } from '../measure/executions.ts';
 import { hostOfRequest } from '../measure/fates.ts';
@@ -51,7 +51,7 @@ export function excuseOf(
   sample: Sample,
   m: LossMeasurement,
   evidence: Evidence,
-): { readonly fault: Fault; readonly excuse: Excuse } | undefined {
+): { readonly fault: InjectedFault; readonly excuse: Excuse } | undefined {
   for (const fault of m.faults) {
     // Healing is no excuse, nor what ended before.
     if (sample.end < fault.blow.from || sample.sent > fault.healed.to) continue;
@@ -63,7 +63,7 @@ export function excuseOf(
 
 function excuseBy(
   sample: Sample,
-  fault: Fault,
+  fault: InjectedFault,
   m: LossMeasurement,
   { executions, lines }: Evidence,
 ): Excuse | undefined {
@@ -88,7 +88,7 @@ function excuseBy(
 }
 
 /** A TCP connection leaves no line with its id: only what it is for and when it was made can be told. */
-function tcpExcuse(sample: Sample, fault: Fault, m: LossMeasurement): Excuse | undefined {
+function tcpExcuse(sample: Sample, fault: InjectedFault, m: LossMeasurement): Excuse | undefined {
   const group = hostOfRequest(sample.id, m).split('.')[0];
   const home = m.streams.find(({ stream }) => stream === sample.stream)?.idc ?? '';
   const isOnItsWay = (name: string) =>

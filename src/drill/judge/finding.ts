@@ -1,5 +1,5 @@
 /** Something that was looked at and must hold. */
-export interface Finding {
+export interface CheckFinding {
   readonly claim: string;
   readonly ok: boolean;
   /** What was seen. */
@@ -7,7 +7,7 @@ export interface Finding {
 }
 
 /** A finding from what disagrees: it holds when nothing does, and names up to three otherwise. */
-export function findingOf(claim: string, wrong: readonly string[], seen: string): Finding {
+export function checkFindingOf(claim: string, wrong: readonly string[], seen: string): CheckFinding {
   const shown = wrong.slice(0, 3).join('; ');
   const more = wrong.length > 3 ? '; …' : '';
   return {

@@ -5,13 +5,13 @@ import { millis, type Row } from './row.ts';
 import { quantile } from './stats.ts';
 
 /** Load clients that send later than this measure the machine, not the mesh: milliseconds, p99 of a phase. */
-export const lateMsMax = 50;
+const lateMsMax = 50;
 
 /**
  * A bare Node process that starts in more than this, some four times what it takes on a free machine, cannot
  * tell how fast a command is.
  */
-export const bareStartMsMax = 100;
+const bareStartMsMax = 100;
 
 /** The id of the row that says whether times could be judged. */
 export const machineId = 'machine';

@@ -6,7 +6,7 @@ import { hostOfRequest } from '../measure/fates.ts';
  * What was lost counts as lost for so long after it answered again, in milliseconds: proxies must learn of it
  * first.
  */
-export const learnedMs = 5000;
+const learnedMs = 5000;
 
 /** Spans of time in which something was out of service. */
 export interface Outages {
@@ -17,7 +17,7 @@ export interface Outages {
 }
 
 /** A way between two IDCs that is closed to packets, in one direction. */
-export interface ClosedWay {
+interface ClosedWay {
   readonly from: string;
   readonly to: string;
   readonly span: Span;

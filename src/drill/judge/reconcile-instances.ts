@@ -1,7 +1,7 @@
 import { hostOfRequest, lostLinesMs } from '../measure/fates.ts';
 import type { AccessLine, Measurement } from '../measure/measurement.ts';
-import type { Finding } from './finding.ts';
-import { findingOf } from './finding.ts';
+import type { CheckFinding } from './finding.ts';
+import { checkFindingOf } from './finding.ts';
 
 /**
  * What an instance took, it took from its sidecar, and once for each time: for each request and instance
@@ -13,7 +13,7 @@ import { findingOf } from './finding.ts';
  * no line has been written of them yet (a connection that broke in silence stays open), and for the last
  * lines of a killed sidecar: of entries that had not ended by 250 ms before its death.
  */
-export function sidecarsMatch(m: Measurement): Finding {
+export function sidecarsMatch(m: Measurement): CheckFinding {
   const lines = new Map<string, { all: number; answered: number }>();
   let logged = 0;
   for (const line of m.access) {
@@ -55,7 +55,7 @@ export function sidecarsMatch(m: Measurement): Finding {
     unwritten > 0
       ? `; ${unwritten} lines were lost with killed sidecars, of what had not ended ${lostLinesMs.before} ms before their death, or will come: it has not ended`
       : '';
-  return findingOf(
+  return checkFindingOf(
     'What each instance took came through its sidecar, each time once',
     wrong,
     `${total} entries, ${logged} lines at sidecars${note}`,
@@ -63,7 +63,7 @@ export function sidecarsMatch(m: Measurement): Finding {
 }
 
 /** Whoever took a request belongs to the Group that it asked for, by its number in its load's plan. */
-export function groupsMatch(m: Measurement): Finding {
+export function groupsMatch(m: Measurement): CheckFinding {
   const takers = [
     ...[...m.entries].flatMap(([name, list]) => list.map(({ id }) => ({ name, id }))),
     ...m.samples.filter((s) => s.instance !== '').map((s) => ({ name: s.instance, id: s.id })),
@@ -72,7 +72,7 @@ export function groupsMatch(m: Measurement): Finding {
     .filter(({ name, id }) => hostOfRequest(id, m).split('.')[0] !== groupOf(name))
     .map(({ name, id }) => `${name} took ${id} for ${hostOfRequest(id, m) || 'no host of its load'}`);
   const asked = new Set(m.streams.flatMap((facts) => facts.hosts)).size;
-  return findingOf('Who took a request belongs to the Group that it asked for', wrong, `${asked} hosts`);
+  return checkFindingOf('Who took a request belongs to the Group that it asked for', wrong, `${asked} hosts`);
 }
 
 /** `sh-a/checkout-1` is an instance of `checkout`. */

@@ -1,8 +1,8 @@
 import { type Sample, succeeded } from '../load/sample.ts';
 import { lostLinesMs, unrecorded, unrecordedMs } from '../measure/fates.ts';
 import type { AccessLine, LostProxy, Measurement, StreamFacts } from '../measure/measurement.ts';
-import type { Finding } from './finding.ts';
-import { findingOf } from './finding.ts';
+import type { CheckFinding } from './finding.ts';
+import { checkFindingOf } from './finding.ts';
 import { groupsMatch, sidecarsMatch, wasAnswered } from './reconcile-instances.ts';
 import { countBy } from './stats.ts';
 
@@ -10,7 +10,7 @@ import { countBy } from './stats.ts';
  * Holds the client's records, the instances' logs, the gateways' logs and the gateways' counters against each
  * other, request by request. Each finding names what disagrees, up to three of them.
  */
-export function reconcile(m: Measurement): Finding[] {
+export function reconcile(m: Measurement): CheckFinding[] {
   return [
     recordsMatchPlan(m),
     successesMatchInstances(m),
@@ -23,7 +23,7 @@ export function reconcile(m: Measurement): Finding[] {
   ];
 }
 
-function recordsMatchPlan(m: Measurement): Finding {
+function recordsMatchPlan(m: Measurement): CheckFinding {
   const byStream = countBy(m.samples, (s) => s.stream);
   const wrong = m.streams
     .filter((facts) => !facts.killed && byStream.get(facts.stream) !== facts.planned)
@@ -37,34 +37,34 @@ function recordsMatchPlan(m: Measurement): Finding {
     lost.length > 0
       ? `; ${lost.length} requests of clients that were killed were in flight, all due in the last ${unrecordedMs} ms`
       : '';
-  return findingOf(
+  return checkFindingOf(
     'Every request that was due has one record of its client',
     wrong,
     `${m.samples.length} records${note}`,
   );
 }
 
-function successesMatchInstances(m: Measurement): Finding {
+function successesMatchInstances(m: Measurement): CheckFinding {
   const ids = new Map([...m.entries].map(([name, list]) => [name, new Set(list.map((e) => e.id))]));
   const successes = m.samples.filter(succeeded);
   const wrong = successes
     .filter((s) => !ids.get(s.instance)?.has(s.id))
     .map((s) => `${s.id} says ${s.instance || 'nobody'}`);
-  return findingOf(
+  return checkFindingOf(
     'Every success stands in the log of the instance that it names',
     wrong,
     `${successes.length} successes`,
   );
 }
 
-function entriesMatchRequests(m: Measurement): Finding {
+function entriesMatchRequests(m: Measurement): CheckFinding {
   const known = new Set(m.samples.map((s) => s.id));
   const killed = new Map(m.streams.filter((f) => f.killed).map((f) => [f.stream, f]));
   const all = [...m.entries].flatMap(([name, list]) => list.map((entry) => ({ name, id: entry.id })));
   const wrong = all
     .filter(({ id }) => !known.has(id) && !wasDueBeforeDeath(id, killed))
     .map(({ name, id }) => `${name} served ${id || 'a request without an id'}`);
-  return findingOf(
+  return checkFindingOf(
     'Every entry in an instance’s log belongs to a request that was sent',
     wrong,
     `${all.length} entries`,
@@ -82,7 +82,7 @@ function wasDueBeforeDeath(id: string, killed: ReadonlyMap<string, StreamFacts>)
  * Each request that a client put on a connection shows once at the first Envoy: never sent twice, never
  * bypassed.
  */
-function entrancesMatchRecords(m: Measurement): Finding {
+function entrancesMatchRecords(m: Measurement): CheckFinding {
   const entrances = m.access.filter((line) => line.listener === 'outbound' || line.listener === 'edge');
   const seen = countBy(entrances, (line) => line.id);
   const excused = new Set(m.samples.filter((s) => mayHaveLostItsLine(s, m)).map((s) => s.id));
@@ -90,7 +90,7 @@ function entrancesMatchRecords(m: Measurement): Finding {
     .filter((s) => s.connectedAt > 0)
     .filter((s) => seen.get(s.id) !== 1 && !(excused.has(s.id) && seen.get(s.id) === undefined))
     .map((s) => `${s.id}: ${seen.get(s.id) ?? 0} times`);
-  return findingOf(
+  return checkFindingOf(
     'Every request was taken exactly once by the first Envoy on its way',
     wrong,
     `${entrances.length} lines at ${new Set(entrances.map((line) => line.proxy)).size} entrances${tolerance(m)}`,
@@ -119,7 +119,7 @@ function mayHaveLostItsLine({ sent, end }: Sample, m: Measurement): boolean {
  * - no ingress has more lines for an id than the egress gateways made tries;
  * - an instance that served a request from outside its IDC has a line at its own ingress.
  */
-function crossingsMatch(m: Measurement): Finding {
+function crossingsMatch(m: Measurement): CheckFinding {
   const leaving = m.access.filter(
     (l) => l.id !== '' && (l.listener === 'sidecar' || l.listener === 'ingress'),
   );
@@ -156,7 +156,7 @@ function crossingsMatch(m: Measurement): Finding {
     }
   }
   const seen = `${leaving.length} left by an egress, ${entering.length} came in by another IDC’s ingress, ${served} were served there`;
-  return findingOf('Crossings agree: egress, ingress and instances', wrong, seen + tolerance(m));
+  return checkFindingOf('Crossings agree: egress, ingress and instances', wrong, seen + tolerance(m));
 }
 
 /** For each IDC, the ids that entered it by its own caller's sidecar or its own edge. */
@@ -175,7 +175,7 @@ function entrancesByIdc(m: Measurement): Map<string, Set<string>> {
   return byIdc;
 }
 
-function countersMatch(m: Measurement): Finding {
+function countersMatch(m: Measurement): CheckFinding {
   const wrong = m.counters
     .filter(({ before, lines, after }) => lines < before || lines > after)
     .map((c) => `${c.proxy} ${c.listener}: counted ${c.before} to ${c.after}, logged ${c.lines}`);
@@ -183,7 +183,7 @@ function countersMatch(m: Measurement): Finding {
   // A counter that goes by another name than its listener must not slip through.
   wrong.push(...m.listeners.filter((name) => !read.has(name)).map((name) => `${name}: no counter`));
   const total = m.counters.reduce((sum, { after }) => sum + after, 0);
-  return findingOf(
+  return checkFindingOf(
     'Each Envoy’s request counter agrees with its access log',
     m.counters.length === 0 || m.listeners.length === 0 ? ['no counter was read'] : wrong,
     `${total} requests at ${m.counters.length} listeners${tolerance(m)}`,

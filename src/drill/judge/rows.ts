@@ -2,7 +2,7 @@ import { fateOf } from '../measure/fates.ts';
 import type { IsolationCheck } from '../measure/isolation.ts';
 import type { AckFacts, Measurement } from '../measure/measurement.ts';
 import { hopFigures, mostTries, phaseNameAt } from './analysis.ts';
-import type { Finding } from './finding.ts';
+import type { CheckFinding } from './finding.ts';
 import { reconcile } from './reconcile.ts';
 import { millis, percent, type Row, timedBy } from './row.ts';
 
@@ -79,7 +79,7 @@ export function triesRow(m: Measurement, allowed: number): Row {
  * Bounds on event → ACK: times in milliseconds, the least number of edits, and the share of ACKs that must be
  * there.
  */
-export interface AckBounds {
+interface AckBounds {
   readonly eventToAckP50Ms: number;
   readonly eventToAckP99Ms: number;
   readonly edits: number;
@@ -147,6 +147,6 @@ export function reconcileRows(m: Measurement): Row[] {
 }
 
 /** What was looked at and must hold, as a row. */
-export function findingRow(id: string, { claim, ok, detail }: Finding): Row {
+export function findingRow(id: string, { claim, ok, detail }: CheckFinding): Row {
   return { id, claim, bound: 'holds', measured: detail, ok };
 }

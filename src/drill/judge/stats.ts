@@ -30,7 +30,7 @@ export function latencyOf(values: readonly number[]): Latency {
 }
 
 /** One slice of a timeline: `from` (inclusive) to `to` (exclusive), in the unit of the values' times. */
-export interface Slice<T> {
+interface Slice<T> {
   readonly from: number;
   readonly to: number;
   readonly items: readonly T[];

@@ -21,12 +21,12 @@ export function verdictOf(rows: readonly Row[]): Verdict {
 }
 
 /** Whether the machine was too busy to judge times. */
-export function isBusy(rows: readonly Row[]): boolean {
+function isBusy(rows: readonly Row[]): boolean {
   return rows.some(({ id, ok }) => id === machineId && !ok);
 }
 
 /** How a row ended, for a verdict's readers. */
-export function stateOf(row: Row, { rows }: Pick<Verdict, 'rows'>): 'ok' | 'missed' | 'unjudged' {
+export function rowState(row: Row, { rows }: Pick<Verdict, 'rows'>): 'ok' | 'missed' | 'unjudged' {
   if (row.ok) return 'ok';
   return row.id === machineId || (row.timed && isBusy(rows)) ? 'unjudged' : 'missed';
 }

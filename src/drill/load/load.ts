@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
 import type { ListenAddress } from '../../model/values/listen-address.ts';
-import { type CallKind, type CallShape, callOf, lengthOf } from '../call/call.ts';
+import { type CallKind, type CallShape, callMs, callOf } from '../call/call.ts';
 import type { Caller, Job } from './callers/load-caller.ts';
 import { createHttpCaller } from './callers/load-http.ts';
 import { createHttp2Caller } from './callers/load-http2.ts';
@@ -144,7 +144,7 @@ function send(
   const call = plan.mix && callOf(plan.mix, plan.seed, number);
   const job: Job = { id, host: plan.hosts[number % plan.hosts.length] ?? '', ...(call && { call }) };
   const sent = clock.now();
-  const limitMs = plan.timeoutMs + (call ? lengthOf(call) : 0);
+  const limitMs = plan.timeoutMs + (call ? callMs(call) : 0);
   let late = false;
   const deadline = clock.after(limitMs, () => {
     late = true;

@@ -2,7 +2,7 @@ import { latencyOf } from '../judge/stats.ts';
 import type { LoadProgress } from './load-progress.ts';
 
 /** Sums up what the load clients report, until it is printed. */
-export interface ProgressMeter {
+interface ProgressMeter {
   take(progress: LoadProgress): void;
   /** One line on what came since the last call. */
   line(elapsedMs: number, phase: string, spanMs: number): string;

@@ -5,7 +5,7 @@ import type { Stage } from '../world/stage.ts';
 import { type IdcPlan, idcOf } from '../world/topology.ts';
 
 /** Who was ejected at a moment, by the caller's sidecar. */
-export interface Look {
+export interface EjectionLook {
   readonly at: number;
   /** Such as `sh-a/checkout-1`. */
   readonly ejected: readonly string[];
@@ -26,9 +26,9 @@ interface ClusterStatuses {
 const everyMs = 100;
 
 /** Looks at an IDC's caller again and again, until a moment. */
-export async function watchEjected(stage: Stage, idcName: string, untilMs: number): Promise<Look[]> {
+export async function watchEjected(stage: Stage, idcName: string, untilMs: number): Promise<EjectionLook[]> {
   const idc = idcOf(stage.topology, idcName);
-  const looks: Look[] = [];
+  const looks: EjectionLook[] = [];
   while (machineClock.now() < untilMs) {
     const text = await askAdmin(idc.caller.admin, '/clusters?format=json');
     looks.push({ at: machineClock.now(), ejected: ejectedIn(JSON.parse(text), idc) });

@@ -1,5 +1,5 @@
 import { isHttp } from '../call/call.ts';
-import type { Fault, LossMeasurement } from '../faults/loss.ts';
+import type { InjectedFault, LossMeasurement } from '../faults/loss.ts';
 import type { Sample } from '../load/sample.ts';
 import type { UpstreamEntry } from '../upstream/upstream-log.ts';
 
@@ -37,7 +37,7 @@ export function executionsOf(
 }
 
 /** Whether an execution was under way, at what was struck, when a blow fell. */
-export function wasStruck({ instance, from, to }: Execution, { struck, blow }: Fault): boolean {
+export function wasStruck({ instance, from, to }: Execution, { struck, blow }: InjectedFault): boolean {
   return struck.includes(instance) && from <= blow.to + underWayMs && to >= blow.from - underWayMs;
 }
 
@@ -63,7 +63,7 @@ export function isIdempotent({ call }: Sample): boolean {
 export function overlapsOf(
   sample: Sample,
   executions: readonly Execution[],
-  faults: readonly Fault[],
+  faults: readonly InjectedFault[],
 ): number {
   const living = executions.flatMap((execution) => {
     if (!isReplayable(sample)) return [execution];
@@ -76,7 +76,7 @@ export function overlapsOf(
 }
 
 /** Whether an execution began when a stopped instance went on, of what had been sent to it before. */
-function wokeWith({ instance, from }: Execution, { kind, struck, healed }: Fault): boolean {
+function wokeWith({ instance, from }: Execution, { kind, struck, healed }: InjectedFault): boolean {
   const since = from - healed.from;
   return kind !== 'kill' && struck.includes(instance) && since >= 0 && since <= underWayMs;
 }

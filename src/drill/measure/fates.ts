@@ -2,7 +2,7 @@ import { latencyMs, type Sample, succeeded } from '../load/sample.ts';
 import type { Measurement } from './measurement.ts';
 
 /** What became of a request of the load. */
-export type Fate = 'served' | 'failed' | 'lost in flight' | 'refused';
+type Fate = 'served' | 'failed' | 'lost in flight' | 'refused';
 
 /**
  * A killed gateway takes with it the lines of its access log that it had not written yet (it writes every 100
@@ -49,7 +49,7 @@ export function isCleanRefusal({ status, outcome }: Sample): boolean {
 }
 
 /** Whether some of the time of a request lay in the span in which nobody could serve its host. */
-export function mayBeRefused(sample: Sample, m: Measurement): boolean {
+function mayBeRefused(sample: Sample, m: Measurement): boolean {
   const { refusing } = m;
   if (!refusing || sample.end < refusing.from || sample.due > refusing.to) return false;
   return refusing.hosts.includes(hostOfRequest(sample.id, m));

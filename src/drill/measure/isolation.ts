@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
-import type { Finding } from '../judge/finding.ts';
+import type { CheckFinding } from '../judge/finding.ts';
 import { askAdmin } from '../world/envoy.ts';
 import type { Part, PartKind } from '../world/parts.ts';
 import type { DrillPaths } from '../world/paths.ts';
@@ -18,7 +18,7 @@ export const isolationChecks = [
 export type IsolationCheck = (typeof isolationChecks)[number];
 
 /** What was found by each check. */
-export type IsolationFindings = Readonly<Partial<Record<IsolationCheck, Finding>>>;
+export type IsolationFindings = Readonly<Partial<Record<IsolationCheck, CheckFinding>>>;
 
 /**
  * No sidecar of these kinds knows an address of another IDC: the only way there is through the gateways. Asks
@@ -30,7 +30,7 @@ export async function checkSidecarsKnowOnlyHome(
   kinds: readonly PartKind[],
   when: string,
   ask: Ask = askAdmin,
-): Promise<Finding> {
+): Promise<CheckFinding> {
   const sidecars = world.parts.filter((part) => kinds.includes(part.kind) && world.running(part).alive());
   const wrong = await Promise.all(sidecars.map((part) => foreignAddresses(part, world.topology, ask)));
   const seen = wrong.flat();
@@ -45,7 +45,7 @@ export async function checkSidecarsKnowOnlyHome(
  * The control of the check above: the same look at an egress gateway must find addresses of another IDC, or
  * it sees nothing. Asks each egress gateway that runs; never rejects.
  */
-export async function checkEgressKnowsOthers(world: World, ask: Ask = askAdmin): Promise<Finding> {
+export async function checkEgressKnowsOthers(world: World, ask: Ask = askAdmin): Promise<CheckFinding> {
   const gateways = world.parts.filter((part) => part.kind === 'egress' && world.running(part).alive());
   const blind: string[] = [];
   for (const part of gateways) {
@@ -90,7 +90,7 @@ function prefixesOf(idc: IdcPlan, topology: Topology): string[] {
  * in a folder that only this user may enter, and what listens where the registry says it is, is its Envoy.
  * Those of TCP Groups have no sidecar and are not looked at.
  */
-export function checkInstancesBehindSidecars(world: World, paths: DrillPaths, when: string): Finding {
+export function checkInstancesBehindSidecars(world: World, paths: DrillPaths, when: string): CheckFinding {
   const wrong = world.topology.idcs.flatMap((idc) =>
     sidecarredOf(idc).flatMap((instance) => faultsOf(world, paths, instance)),
   );

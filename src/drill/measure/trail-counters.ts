@@ -40,7 +40,7 @@ export function countedBetween(before: TrailCounters, after: TrailCounters): Tra
 }
 
 /** The sum over all gateways of the counters whose names end so, such as `loop_rejected`. */
-export function sumOf(counters: TrailCounters, ending: string): number {
+export function sumOfCounter(counters: TrailCounters, ending: string): number {
   return [...counters.values()]
     .flatMap((each) => [...each])
     .reduce((sum, [name, count]) => (name.endsWith(ending) ? sum + count : sum), 0);

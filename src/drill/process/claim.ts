@@ -5,7 +5,7 @@ import type { ListenAddress } from '../../model/values/listen-address.ts';
 /**
  * Holding a slot keeps its addresses from other drills of this machine; the kernel frees it with the process.
  */
-export interface Slot {
+interface Slot {
   readonly number: number;
   release(): Promise<void>;
 }

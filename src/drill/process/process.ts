@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { MeshError } from '../../base/error.ts';
+import { siblingUrl } from '../../base/files.ts';
 import { type DrillTraces, drillMark } from './sweep.ts';
 
 /** A process of the world: what to run, and where what it prints goes. */
@@ -21,7 +22,7 @@ export interface ProcessSpec {
 }
 
 /** How a process ended. */
-export interface Exit {
+interface Exit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
 }
@@ -130,8 +131,7 @@ function childEnvironment(id: string): NodeJS.ProcessEnv {
 
 /** The path of an entry point, by its path below `src/drill`, as source or as it was built. */
 export function entryPoint(name: string): string {
-  const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
-  return fileURLToPath(new URL(`../${name}${extension}`, import.meta.url));
+  return fileURLToPath(siblingUrl(import.meta.url, `../${name}`));
 }
 
 /**

@@ -3,7 +3,7 @@
 const [width, left, right, top, bottom] = [960, 64, 12, 22, 26] as const;
 
 /** What all plots of a page share. */
-export interface Frame {
+export interface PlotFrame {
   readonly height: number;
   /** The end of the x axis, in seconds from 0. */
   readonly seconds: number;
@@ -12,7 +12,7 @@ export interface Frame {
 }
 
 /** The y axis. `log` needs `from` > 0. */
-export interface Axis {
+interface Axis {
   readonly from: number;
   readonly to: number;
   readonly log?: boolean;
@@ -21,7 +21,7 @@ export interface Axis {
 }
 
 /** Something drawn inside a plot; `css` is its class. */
-export type Layer =
+type Layer =
   | {
       readonly kind: 'line';
       readonly css: string;
@@ -41,7 +41,7 @@ export type Layer =
     };
 
 /** Draws a plot. `title` is read to those who do not see it. */
-export function drawChart(title: string, frame: Frame, axis: Axis, layers: readonly Layer[]): string {
+export function drawChart(title: string, frame: PlotFrame, axis: Axis, layers: readonly Layer[]): string {
   const { height } = frame;
   const x = (second: number) => left + (second / frame.seconds) * (width - left - right);
   const y = scaleOf(axis, height);

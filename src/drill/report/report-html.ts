@@ -1,11 +1,11 @@
 import { figuresOf } from '../judge/analysis.ts';
 import { type Timeline, type TimePoint, timelineOf } from '../judge/timeline.ts';
-import { stateOf } from '../judge/verdict.ts';
+import { rowState } from '../judge/verdict.ts';
 import type { Rates } from '../load/loads.ts';
-import { drawChart, escapeHtml as e, type Frame, linearAxis, logAxis } from './chart.ts';
+import { drawChart, escapeHtml as e, linearAxis, logAxis, type PlotFrame } from './chart.ts';
 import { hoverScript, styles } from './report-assets.ts';
 import type { Outcome } from './report-outcome.ts';
-import { failedText, sharesText, sumOf } from './text.ts';
+import { failedText, sharesText, verdictSummary } from './text.ts';
 
 /**
  * The report as one HTML page that needs no network: plots are inline, script only adds reading off values.
@@ -14,7 +14,7 @@ export function renderHtml(outcome: Outcome): string {
   const { measurement, verdict, settings, began } = outcome;
   const timeline = timelineOf(measurement);
   const { title, control } = settings.plan;
-  const state = sumOf(verdict);
+  const state = verdictSummary(verdict);
   const mark = { ok: '✓', missed: '✗', unjudged: '?' } as const;
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -26,7 +26,7 @@ ${controlNote(outcome)}
 <p class="note">${e(began.toISOString().replace('T', ' ').slice(0, 19))} UTC · ${e(ratesText(settings.rates))} · open loop: late answers count from when they were due · world set up in ${(outcome.raisedMs / 1000).toFixed(1)} s</p></header>
 ${plots(timeline)}
 <section><h2>Verdict</h2><div class="scroll"><table class="verdict"><thead><tr><th></th><th>What must hold</th><th>Bound</th><th>Measured</th></tr></thead><tbody>
-${verdict.rows.map((row) => `<tr class="${row.ok ? 'good' : 'bad'}"><td class="mark-cell">${mark[stateOf(row, verdict)]}</td><td>${e(row.claim)}</td><td class="bound">${e(row.bound)}</td><td>${e(row.measured)}</td></tr>`).join('\n')}
+${verdict.rows.map((row) => `<tr class="${row.ok ? 'good' : 'bad'}"><td class="mark-cell">${mark[rowState(row, verdict)]}</td><td>${e(row.claim)}</td><td class="bound">${e(row.bound)}</td><td>${e(row.measured)}</td></tr>`).join('\n')}
 </tbody></table></div></section>
 <section><h2>By phase</h2><p class="note">Latency of successes in milliseconds, from when each request was due.</p><div class="scroll"><table class="figures"><thead><tr><th>Phase</th><th>Load</th><th>Requests</th><th>Failed</th><th>p50</th><th>p99</th><th>p99.9</th><th>Max</th><th>Served by</th></tr></thead><tbody>
 ${figureRows(outcome)}
@@ -58,7 +58,7 @@ function controlNote({ against, settings }: Outcome): string {
 
 function plots(timeline: Timeline): string {
   const { points, idcs } = timeline;
-  const frame = (height: number): Frame => ({ ...timeline, height });
+  const frame = (height: number): PlotFrame => ({ ...timeline, height });
   const width = timeline.widthMs / 1000;
   const perSecond = (count: number) => (count * 1000) / timeline.widthMs;
   const kinds = ['served', 'refused', 'lostInFlight', 'failed'] as const;

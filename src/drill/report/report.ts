@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { figuresOf, hopFigures, mostTries } from '../judge/analysis.ts';
 import { timelineOf } from '../judge/timeline.ts';
-import { stateOf } from '../judge/verdict.ts';
+import { rowState } from '../judge/verdict.ts';
 import { escapeHtml } from './chart.ts';
 import { renderHtml } from './report-html.ts';
 import type { Outcome } from './report-outcome.ts';
@@ -52,7 +52,7 @@ export function renderJunit({ verdict, settings, against }: Outcome): string {
       ? verdict.rows.map((row) => ({
           name: row.claim,
           ok: row.ok,
-          text: `${stateOf(row, verdict) === 'unjudged' ? 'the machine was too busy to judge: ' : ''}${row.bound}: measured ${row.measured}`,
+          text: `${rowState(row, verdict) === 'unjudged' ? 'the machine was too busy to judge: ' : ''}${row.bound}: measured ${row.measured}`,
         }))
       : [{ name: 'fails without protection', ok: against.length === 0, text: against.join('; ') }];
   return junit(suite, rows, 'failure');

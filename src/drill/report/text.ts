@@ -1,5 +1,5 @@
 import { figuresOf, type PhaseFigures } from '../judge/analysis.ts';
-import { stateOf, type Verdict } from '../judge/verdict.ts';
+import { rowState, type Verdict } from '../judge/verdict.ts';
 import { usageText } from '../measure/environment.ts';
 import type { Measurement } from '../measure/measurement.ts';
 
@@ -44,13 +44,13 @@ export function sharesText(shares: Readonly<Record<string, number>>): string {
 /** The verdict: one line for each bound, what was missed marked, and the sum of it. */
 export function verdictLines(verdict: Verdict): string[] {
   const marks = { ok: 'ok', missed: 'MISSED', unjudged: 'BUSY' } as const;
-  const rows = verdict.rows.map((row) => [marks[stateOf(row, verdict)], row.claim, row.bound, row.measured]);
-  return [...align([['', 'verdict', 'bound', 'measured'], ...rows]), '', sumOf(verdict, 'caps')];
+  const rows = verdict.rows.map((row) => [marks[rowState(row, verdict)], row.claim, row.bound, row.measured]);
+  return [...align([['', 'verdict', 'bound', 'measured'], ...rows]), '', verdictSummary(verdict, 'caps')];
 }
 
 /** A verdict in a line. */
-export function sumOf(verdict: Verdict, style: 'caps' | 'plain' = 'plain'): string {
-  const count = (state: string) => verdict.rows.filter((row) => stateOf(row, verdict) === state).length;
+export function verdictSummary(verdict: Verdict, style: 'caps' | 'plain' = 'plain'): string {
+  const count = (state: string) => verdict.rows.filter((row) => rowState(row, verdict) === state).length;
   const word = (text: string) => (style === 'caps' ? text.toUpperCase() : text);
   const all = verdict.rows.length;
   if (verdict.passed) return `${word('Passed')}: all ${all} bounds kept`;

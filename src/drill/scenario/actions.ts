@@ -2,10 +2,10 @@ import type { Action } from './actions/action.ts';
 import { clock } from './actions/clock.ts';
 import { coldStart } from './actions/cold.ts';
 import { fill, free } from './actions/disk.ts';
-import { evacuate } from './actions/evacuate.ts';
+import { evacuateAction } from './actions/evacuate.ts';
 import { gray } from './actions/gray.ts';
 import { look } from './actions/look.ts';
-import { overload } from './actions/overload.ts';
+import { overloadAction } from './actions/overload.ts';
 import { announce, edit, withdraw } from './actions/registry.ts';
 import { drop, heal, kill, stop } from './actions/strikes.ts';
 import { wan } from './actions/wan.ts';
@@ -22,10 +22,10 @@ export const actionTable = {
   heal,
   coldStart,
   gray,
-  overload,
+  overload: overloadAction,
   withdraw,
   announce,
-  evacuate,
+  evacuate: evacuateAction,
   clock,
   fill,
   free,

@@ -10,7 +10,7 @@ import { grayOut } from './bounds/gray.ts';
 import { home, unaware } from './bounds/home.ts';
 import { latency } from './bounds/latency.ts';
 import { acks, afterLeaving, crossings, ejections, loops, recovered, tries } from './bounds/others.ts';
-import { overload } from './bounds/overload.ts';
+import { overloadBound } from './bounds/overload.ts';
 import { share } from './bounds/share.ts';
 import { switches, worstSecond } from './bounds/sides.ts';
 import { crossed, silent } from './bounds/silent.ts';
@@ -29,7 +29,7 @@ export const boundTable = {
   failed,
   served,
   share,
-  overload,
+  overload: overloadBound,
   grayOut,
   worstSecond,
   switches,
@@ -51,13 +51,17 @@ export const boundTable = {
 } as const satisfies Readonly<Record<string, Bound<unknown>>>;
 
 /** Bounds as a scenario states them. */
-export type Bounds = Readonly<Record<string, unknown>>;
+type Bounds = Readonly<Record<string, unknown>>;
 
 /**
  * Holds a measurement against the bounds that are stated, and against what holds for every scenario:
  * isolation by the `checks` that were made, headers, and reconciliation. Pure.
  */
-export function judgeRows(m: ScenarioMeasurement, bounds: Bounds, checks: readonly IsolationCheck[]): Row[] {
+export function scenarioRows(
+  m: ScenarioMeasurement,
+  bounds: Bounds,
+  checks: readonly IsolationCheck[],
+): Row[] {
   const table: Readonly<Record<string, Bound<unknown>>> = boundTable;
   return [
     ...Object.entries(table).flatMap(([name, { rows }]) =>

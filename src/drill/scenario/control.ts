@@ -3,7 +3,7 @@ import type { Verdict } from '../judge/verdict.ts';
 import { type Sample, succeeded } from '../load/sample.ts';
 import { fateOf } from '../measure/fates.ts';
 import type { Control } from './document/document.ts';
-import { shareOf } from './document/fields.ts';
+import { parseShare } from './document/fields.ts';
 import type { ScenarioMeasurement } from './measurement.ts';
 
 /**
@@ -32,7 +32,7 @@ export function judgeControl(m: ScenarioMeasurement, verdict: Verdict, control: 
   for (const { ok, text } of (control.holds ?? []).map(tell)) if (!ok) against.push(text);
   if (blow && !control.fromTheStart) against.push(...earlyFaults(m, blow.from));
   if (blow && control.unserved !== undefined)
-    against.push(...servedFaults(m, blow.to, shareOf(control.unserved)));
+    against.push(...servedFaults(m, blow.to, parseShare(control.unserved)));
   if (control.alone) against.push(...helpFaults(m));
   return against;
 }

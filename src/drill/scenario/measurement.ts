@@ -1,6 +1,6 @@
 import type { Moment } from '../faults/fault.ts';
 import type { LossFacts } from '../faults/loss.ts';
-import type { Look } from '../measure/ejected.ts';
+import type { EjectionLook } from '../measure/ejected.ts';
 import type { Ejections } from '../measure/ejections.ts';
 import type { AckFacts, LostSite, Measurement, StepFacts } from '../measure/measurement.ts';
 
@@ -33,7 +33,7 @@ export interface Sickness {
   readonly sick: readonly string[];
   readonly from: number;
   readonly to: number;
-  readonly looks: readonly Look[];
+  readonly looks: readonly EjectionLook[];
 }
 
 /** A time in which an IDC was evacuated, by whatever share. */

@@ -4,7 +4,7 @@ import type { PhaseSeconds } from '../measure/phases.ts';
 import type { WorldPlan } from '../world/topology.ts';
 import { failbackFigures } from './bounds/failback.ts';
 import { slowFigures, slowLimits } from './bounds/slow.ts';
-import { judgeRows } from './bounds.ts';
+import { scenarioRows } from './bounds.ts';
 import { judgeControl } from './control.ts';
 import { controlledSpec } from './document/controlled.ts';
 import type { Scenario, ScenarioSpec } from './document/document.ts';
@@ -52,7 +52,7 @@ export function planScenario(
     loads: (topology, given) => shapesOf(topology, load, given),
     play: (scene) =>
       playScenario(scene, run, Object.keys(phases), shapesOf(scene.stage.topology, load, scene.rates)),
-    judge: (m) => judgeRows(m, spec.bounds, checks),
+    judge: (m) => scenarioRows(m, spec.bounds, checks),
     judgeControl: (m, verdict) => (control ? judgeControl(m, verdict, control) : ['no control is stated']),
     figures: (m) => figuresOf(m, name, spec),
     control: {

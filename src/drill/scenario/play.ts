@@ -7,7 +7,7 @@ import { addressesOf, hostOf, idcOf } from '../world/topology.ts';
 import type { Action } from './actions/action.ts';
 import { actionTable } from './actions.ts';
 import type { ScenarioSpec, Step } from './document/document.ts';
-import { msOf, shareOf } from './document/fields.ts';
+import { msOf, parseShare } from './document/fields.ts';
 import { countFailedWrites, readEjected, readFailedLookups } from './evidence.ts';
 import type { ScenarioFacts } from './measurement.ts';
 import { createRun, type Run, type RunNotes } from './run.ts';
@@ -25,14 +25,14 @@ export async function playScenario(
   const { topology } = scene.stage;
   const endMs = scene.span(names.at(-1) ?? '').to;
   let phase = scene.span(names[0] ?? '');
-  const { run, soFar, notes } = createRun(scene, { shapes, endMs, phase: () => phase });
+  const run = createRun(scene, { shapes, endMs, phase: () => phase });
   const counts = spec.bounds.ejections === undefined ? undefined : await readEjections(topology);
   const lookups = spec.bounds.lookupsFailed === undefined ? 0 : await readFailedLookups(topology);
   let ejections: ScenarioFacts['ejections'] | undefined;
   if (spec.watch)
     run.beside(
       watchInvariants(scene, { everyMs: msOf(spec.watch), untilMs: endMs }, () => ({
-        ...soFar(),
+        ...run.soFar(),
         ...capacityOf(spec),
       })),
     );
@@ -57,7 +57,7 @@ export async function playScenario(
   if (counts) ejections ??= ejectedBetween(counts, await readEjections(topology));
   const lookupsFailed =
     spec.bounds.lookupsFailed === undefined ? 0 : (await readFailedLookups(topology)) - lookups;
-  const noted = await notes();
+  const noted = await run.notes();
   await scene.ended();
   return {
     ...(await factsOf(scene, noted)),
@@ -82,7 +82,7 @@ function stepsOf(steps: readonly Step[], phase: Phase): { at: number; step: Step
 
 /** How long after the beginning of a phase of that length, in milliseconds. */
 export function offsetMs(after: string, lengthMs: number): number {
-  return after.endsWith('%') ? shareOf(after) * lengthMs : msOf(after);
+  return after.endsWith('%') ? parseShare(after) * lengthMs : msOf(after);
 }
 
 /** The actions of a step with their values. */

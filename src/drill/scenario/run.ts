@@ -1,19 +1,21 @@
 import type { Moment } from '../faults/fault.ts';
-import { type Fault, faultKinds } from '../faults/loss.ts';
+import { faultKinds, type InjectedFault } from '../faults/loss.ts';
 import type { Strike } from '../faults/strike.ts';
 import type { LinkConditions } from '../faults/wan.ts';
 import type { Load, LoadShape } from '../load/loads.ts';
+import type { EjectionLook } from '../measure/ejected.ts';
 import type { StepFacts } from '../measure/measurement.ts';
 import type { Phase } from '../measure/phases.ts';
 import { leadMs, type Scene } from '../scene.ts';
 import { machineClock } from '../time.ts';
-import { instancesOf, namesOf, type Part } from '../world/parts.ts';
+import { instancesOf, type Part, partNames } from '../world/parts.ts';
+import type { Stage } from '../world/stage.ts';
 import type { Cut, Evacuated, Leave, Sickness } from './measurement.ts';
 
 /** A strike in force, with what was noted of it. */
 interface InForce {
   readonly strike: Strike;
-  readonly fault: { -readonly [K in keyof Fault]: Fault[K] };
+  readonly fault: { -readonly [K in keyof InjectedFault]: InjectedFault[K] };
 }
 
 /** A scenario that is being played: what its actions do goes through here, and is noted. */
@@ -47,7 +49,7 @@ export interface Run {
 /** What a run noted. */
 export interface RunNotes {
   readonly faults: readonly StepFacts[];
-  readonly losses: readonly Fault[];
+  readonly losses: readonly InjectedFault[];
   readonly healed: Moment;
   readonly healthyAt: number;
   readonly died?: { readonly idc: string; readonly moment: Moment };
@@ -61,162 +63,211 @@ export interface RunNotes {
 
 const never: Moment = { from: Number.POSITIVE_INFINITY, to: Number.POSITIVE_INFINITY };
 
+/** A run that notes what it does. */
+interface NotedRun extends Run {
+  soFar(): Omit<RunNotes, 'edits' | 'editedIdcs' | 'sicknesses'>;
+  notes(): Promise<RunNotes>;
+}
+
 /** A run, and what it will have noted. `endMs`: when the last phase ends; `phase` gives the one that runs. */
 export function createRun(
   scene: Scene,
   options: { readonly shapes: readonly LoadShape[]; readonly endMs: number; phase(): Phase },
-): {
-  run: Run;
-  soFar(): Omit<RunNotes, 'edits' | 'editedIdcs' | 'sicknesses'>;
-  notes(): Promise<RunNotes>;
-} {
-  const { stage } = scene;
-  const faults: StepFacts[] = [];
-  const losses: InForce['fault'][] = [];
-  const leaves: { -readonly [K in keyof Leave]: Leave[K] }[] = [];
-  const cuts: { -readonly [K in keyof Cut]: Cut[K] }[] = [];
-  const sicknesses: Promise<Sickness>[] = [];
-  const evacuations: { -readonly [K in keyof Evacuated]: Evacuated[K] }[] = [];
-  const works: Promise<unknown>[] = [];
-  const healths: Promise<number>[] = [];
-  const edits = new Map<string, number>();
-  let inForce: InForce[] = [];
-  let healed: Moment | undefined;
-  let died: RunNotes['died'];
-  let dead: readonly Load[] = [];
+): NotedRun {
+  return new RunOfScenario(scene, options);
+}
 
-  const run: Run = {
-    scene,
-    get phase() {
-      return options.phase();
-    },
-    shapes: options.shapes,
-    async strike(claim, strikes) {
-      const moments: Moment[] = [];
-      const parts = [...new Set(strikes.flatMap((each) => each.parts))];
-      const facts = await scene.step(
-        claim,
-        async () => {
-          for (const each of strikes) moments.push(await each.strike());
-          return { from: moments[0]?.from ?? Number.NaN, to: moments.at(-1)?.to ?? Number.NaN };
-        },
-        parts,
-      );
-      faults.push(facts);
-      strikes.forEach((strike, i) => {
-        const { kind } = strike;
-        const blow = moments[i] as Moment;
-        const planes = strike.parts.flatMap((part) => (part.kind === 'control' ? (part.idc ?? []) : []));
-        const struck = namesOf(strike.parts);
-        const fault = { kind, blow, struck, planes, healed: never, healthyAt: Number.NaN };
-        losses.push(fault);
-        inForce.push({ strike, fault });
-        const site = siteOf(strike.parts, stage.world.parts);
-        if (site === undefined) return;
-        died = { idc: site, moment: blow };
-        dead = scene.loads.filter(({ idc, running }) => idc === site && !running.alive());
-        for (const load of dead) scene.lose(load, blow);
-      });
-    },
-    async heal(claim, parts) {
-      const own = inForce.filter(
-        ({ strike }) => parts === undefined || strike.parts.every((part) => parts.includes(part)),
-      );
-      if (own.length === 0) return;
-      inForce = inForce.filter((each) => !own.includes(each));
-      // Stopped ones first: they need no time.
-      own.sort((a, b) => faultKinds.indexOf(b.strike.kind) - faultKinds.indexOf(a.strike.kind));
-      const { moment } = await scene.step(claim, async () => {
-        const moments: Moment[] = [];
-        for (const { strike } of own) moments.push(await strike.heal());
-        scene.prioritize();
+class RunOfScenario implements NotedRun {
+  readonly scene: Scene;
+  readonly #options: { readonly shapes: readonly LoadShape[]; readonly endMs: number; phase(): Phase };
+  readonly #stage: Stage;
+  readonly #faults: StepFacts[] = [];
+  readonly #losses: InForce['fault'][] = [];
+  readonly #leaves: { -readonly [K in keyof Leave]: Leave[K] }[] = [];
+  readonly #cuts: { -readonly [K in keyof Cut]: Cut[K] }[] = [];
+  readonly #sicknesses: Promise<Sickness>[] = [];
+  readonly #evacuations: { -readonly [K in keyof Evacuated]: Evacuated[K] }[] = [];
+  readonly #works: Promise<unknown>[] = [];
+  readonly #healths: Promise<number>[] = [];
+  readonly #edits = new Map<string, number>();
+  #inForce: InForce[] = [];
+  #healed: Moment | undefined;
+  #died: RunNotes['died'];
+  #dead: readonly Load[] = [];
+  readonly shapes: NotedRun['shapes'];
+
+  constructor(
+    scene: Scene,
+    options: { readonly shapes: readonly LoadShape[]; readonly endMs: number; phase(): Phase },
+  ) {
+    this.scene = scene;
+    this.#options = options;
+    const { stage } = scene;
+    this.#stage = stage;
+    this.shapes = options.shapes;
+  }
+
+  soFar(): Omit<RunNotes, 'edits' | 'editedIdcs' | 'sicknesses'> {
+    return {
+      ...{
+        faults: this.#faults,
+        losses: this.#losses,
+        leaves: this.#leaves,
+        cuts: this.#cuts,
+        evacuations: this.#evacuations,
+      },
+      healed: this.#healed ?? never,
+      healthyAt: Number.NaN,
+      ...(this.#died && { died: this.#died }),
+    };
+  }
+
+  get phase() {
+    return this.#options.phase();
+  }
+
+  async strike(claim: string, strikes: readonly Strike[]): Promise<void> {
+    const moments: Moment[] = [];
+    const parts = [...new Set(strikes.flatMap((each) => each.parts))];
+    const facts = await this.scene.step(
+      claim,
+      async () => {
+        for (const each of strikes) moments.push(await each.strike());
         return { from: moments[0]?.from ?? Number.NaN, to: moments.at(-1)?.to ?? Number.NaN };
-      });
-      healed ??= moment;
-      for (const { fault } of own) fault.healed = moment;
-      const all = own.flatMap(({ strike }) => strike.parts);
-      const again = dead;
-      dead = [];
-      healths.push(
-        scene.healthy(all, options.endMs - machineClock.now()).then((at) => {
-          for (const { fault } of own) fault.healthyAt = at;
-          if (Number.isNaN(at)) return at;
-          scene.note('all that was lost answers again', at);
-          for (const load of again) beginAgain(load);
-          return at;
-        }),
-      );
-    },
-    async leave(claim, parts) {
-      const instances = instancesOf(parts);
-      const { moment } = await scene.withdraw(claim, instances);
-      for (const { idc, name } of instances) {
-        leaves.push({ instance: `${idc}/${name}`, from: moment.to, to: Number.POSITIVE_INFINITY });
-      }
-    },
-    async comeBack(claim, parts) {
-      const instances = instancesOf(parts);
-      const { moment } = await scene.step(claim, async () => {
-        scene.announce(instances);
-        return undefined;
-      });
-      const names = instances.map(({ idc, name }) => `${idc}/${name}`);
-      for (const leave of leaves)
-        if (names.includes(leave.instance) && leave.to > moment.from) leave.to = moment.from;
-    },
-    linked(from, to, { cut }, moment) {
-      const last = cuts.findLast((each) => each.from === from && each.to === to);
-      const isCut = last?.healed === never;
-      if (cut && !isCut) cuts.push({ from, to, blow: moment, healed: never });
-      if (!cut && isCut) last.healed = moment;
-    },
-    sicken(sickness, looks) {
-      const whole = looks.then((all) => ({ ...sickness, looks: all }));
-      sicknesses.push(whole);
-      whole.catch(() => {});
-    },
-    evacuated(idc, percent, { from, to }) {
-      const last = evacuations.findLast((each) => each.idc === idc && each.to === Number.POSITIVE_INFINITY);
-      if (percent > 0 && last === undefined) evacuations.push({ idc, from, to: Number.POSITIVE_INFINITY });
-      if (percent === 0 && last !== undefined) last.to = to;
-    },
-    beside(work) {
-      works.push(work);
-      work.catch(() => {});
-    },
-    edits: (idc) => edits.get(idc) ?? 0,
-    edited(idc, count) {
-      edits.set(idc, (edits.get(idc) ?? 0) + count);
-    },
-  };
-  const soFar = () => ({
-    ...{ faults, losses, leaves, cuts, evacuations },
-    healed: healed ?? never,
-    healthyAt: Number.NaN,
-    ...(died && { died }),
-  });
-  return {
-    run,
-    soFar,
-    async notes() {
-      await Promise.all(works);
-      const times = await Promise.all(healths);
-      return {
-        ...soFar(),
-        sicknesses: await Promise.all(sicknesses),
-        healthyAt: times.length === 0 ? Number.NaN : Math.max(...times),
-        edits: [...edits.values()].reduce((sum, count) => sum + count, 0),
-        editedIdcs: [...edits.keys()],
-      };
-    },
-  };
+      },
+      parts,
+    );
+    this.#faults.push(facts);
+    strikes.forEach((strike, i) => {
+      const { kind } = strike;
+      const blow = moments[i] as Moment;
+      const planes = strike.parts.flatMap((part) => (part.kind === 'control' ? (part.idc ?? []) : []));
+      const struck = partNames(strike.parts);
+      const fault = { kind, blow, struck, planes, healed: never, healthyAt: Number.NaN };
+      this.#losses.push(fault);
+      this.#inForce.push({ strike, fault });
+      const site = siteOf(strike.parts, this.#stage.world.parts);
+      if (site === undefined) return;
+      this.#died = { idc: site, moment: blow };
+      this.#dead = this.scene.loads.filter(({ idc, running }) => idc === site && !running.alive());
+      for (const load of this.#dead) this.scene.lose(load, blow);
+    });
+  }
+
+  async heal(claim: string, parts: readonly Part[] | undefined): Promise<void> {
+    const own = this.#inForce.filter(
+      ({ strike }) => parts === undefined || strike.parts.every((part) => parts.includes(part)),
+    );
+    if (own.length === 0) return;
+    this.#inForce = this.#inForce.filter((each) => !own.includes(each));
+    // Stopped ones first: they need no time.
+    own.sort((a, b) => faultKinds.indexOf(b.strike.kind) - faultKinds.indexOf(a.strike.kind));
+    const { moment } = await this.scene.step(claim, async () => {
+      const moments: Moment[] = [];
+      for (const { strike } of own) moments.push(await strike.heal());
+      this.scene.prioritize();
+      return { from: moments[0]?.from ?? Number.NaN, to: moments.at(-1)?.to ?? Number.NaN };
+    });
+    this.#healed ??= moment;
+    for (const { fault } of own) fault.healed = moment;
+    const all = own.flatMap(({ strike }) => strike.parts);
+    const again = this.#dead;
+    this.#dead = [];
+    this.#healths.push(
+      this.scene.healthy(all, this.#options.endMs - machineClock.now()).then((at) => {
+        for (const { fault } of own) fault.healthyAt = at;
+        if (Number.isNaN(at)) return at;
+        this.scene.note('all that was lost answers again', at);
+        for (const load of again) this.#beginAgain(load);
+        return at;
+      }),
+    );
+  }
+
+  async leave(claim: string, parts: readonly Part[]): Promise<void> {
+    const instances = instancesOf(parts);
+    const { moment } = await this.scene.withdraw(claim, instances);
+    for (const { idc, name } of instances) {
+      this.#leaves.push({ instance: `${idc}/${name}`, from: moment.to, to: Number.POSITIVE_INFINITY });
+    }
+  }
+
+  async comeBack(claim: string, parts: readonly Part[]): Promise<void> {
+    const instances = instancesOf(parts);
+    const { moment } = await this.scene.step(claim, async () => {
+      this.scene.announce(instances);
+      return undefined;
+    });
+    const names = instances.map(({ idc, name }) => `${idc}/${name}`);
+    for (const leave of this.#leaves)
+      if (names.includes(leave.instance) && leave.to > moment.from) leave.to = moment.from;
+  }
+
+  linked(from: string, to: string, { cut }: LinkConditions, moment: Moment): void {
+    const last = this.#cuts.findLast((each) => each.from === from && each.to === to);
+    const isCut = last?.healed === never;
+    if (cut && !isCut) this.#cuts.push({ from, to, blow: moment, healed: never });
+    if (!cut && isCut) last.healed = moment;
+  }
+
+  sicken(sickness: Omit<Sickness, 'looks'>, looks: Promise<readonly EjectionLook[]>): void {
+    const whole = looks.then((all) => ({ ...sickness, looks: all }));
+    this.#sicknesses.push(whole);
+    whole.catch(() => {});
+  }
+
+  evacuated(idc: string, percent: number, { from, to }: Moment): void {
+    const last = this.#evacuations.findLast(
+      (each) => each.idc === idc && each.to === Number.POSITIVE_INFINITY,
+    );
+    if (percent > 0 && last === undefined)
+      this.#evacuations.push({ idc, from, to: Number.POSITIVE_INFINITY });
+    if (percent === 0 && last !== undefined) last.to = to;
+  }
+
+  beside(work: Promise<unknown>): void {
+    this.#works.push(work);
+    work.catch(() => {});
+  }
+
+  edits(idc: string): number {
+    return this.#edits.get(idc) ?? 0;
+  }
+
+  edited(idc: string, count: number): void {
+    this.#edits.set(idc, (this.#edits.get(idc) ?? 0) + count);
+  }
+
+  async notes(): Promise<{
+    faults: readonly StepFacts[];
+    losses: readonly InjectedFault[];
+    healed: Moment;
+    died?: { readonly idc: string; readonly moment: Moment };
+    leaves: readonly Leave[];
+    cuts: readonly Cut[];
+    evacuations: readonly Evacuated[];
+    sicknesses: Sickness[];
+    healthyAt: number;
+    edits: number;
+    editedIdcs: string[];
+  }> {
+    await Promise.all(this.#works);
+    const times = await Promise.all(this.#healths);
+    return {
+      ...this.soFar(),
+      sicknesses: await Promise.all(this.#sicknesses),
+      healthyAt: times.length === 0 ? Number.NaN : Math.max(...times),
+      edits: [...this.#edits.values()].reduce((sum, count) => sum + count, 0),
+      editedIdcs: [...this.#edits.keys()],
+    };
+  }
 
   /** Callers inside a site come back with it. */
-  function beginAgain({ plan }: Load): void {
+  #beginAgain({ plan }: Load): void {
     const from = machineClock.now() + leadMs;
-    const shape = options.shapes.find(({ stream }) => stream === plan.stream);
-    if (!shape || from > options.endMs - 1000) return;
-    scene.startLoad({ ...shape, stream: `${plan.stream}-again` }, from);
+    const shape = this.#options.shapes.find(({ stream }) => stream === plan.stream);
+    if (!shape || from > this.#options.endMs - 1000) return;
+    this.scene.startLoad({ ...shape, stream: `${plan.stream}-again` }, from);
   }
 }
 

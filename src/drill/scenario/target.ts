@@ -1,14 +1,14 @@
 import { z } from 'zod';
 import { type Part, workloadsOf } from '../world/parts.ts';
 import type { Topology } from '../world/topology.ts';
-import { count, groupName, idcName } from './document/fields.ts';
-import { noneOf } from './document/names.ts';
+import { count, groupNameField, idcNameField } from './document/fields.ts';
+import { noSuchName } from './document/names.ts';
 
 const kinds = ['instances', 'ingress', 'egress', 'control', 'dns', 'site'] as const;
 
 const target = z
   .strictObject({
-    idc: idcName,
+    idc: idcNameField,
     what: z
       .enum(kinds, { error: `must be one of ${kinds.join(', ')}.` })
       .optional()
@@ -17,7 +17,7 @@ const target = z
           'Instances with their sidecars, gateways, the control plane, the name server, or everything in the IDC.',
         default: 'instances',
       }),
-    group: groupName.optional().meta({ description: 'Of `instances`: those of this Group alone.' }),
+    group: groupNameField.optional().meta({ description: 'Of `instances`: those of this Group alone.' }),
     count: count(1, 54).optional().meta({ description: 'The first so many of them; default all.' }),
     only: z
       .array(z.string())
@@ -29,7 +29,7 @@ const target = z
 
 /** One part of the world, or several. */
 export const targets = z.union([target, z.array(target).min(1)]);
-export type Target = z.infer<typeof target>;
+export type StrikeTarget = z.infer<typeof target>;
 export type Targets = z.infer<typeof targets>;
 
 /** The processes of targets, each once. */
@@ -37,7 +37,10 @@ export function partsOf(value: Targets, parts: readonly Part[]): Part[] {
   return [...new Set([value].flat().flatMap((each) => partsOfOne(each, parts)))];
 }
 
-function partsOfOne({ idc, what = 'instances', group, count, only }: Target, parts: readonly Part[]): Part[] {
+function partsOfOne(
+  { idc, what = 'instances', group, count, only }: StrikeTarget,
+  parts: readonly Part[],
+): Part[] {
   if (what === 'site') return parts.filter((part) => part.idc === idc);
   const all =
     what === 'instances'
@@ -55,7 +58,7 @@ export function targetWords(value: Targets): string {
   return [value].flat().map(oneWords).join(' and ');
 }
 
-function oneWords({ idc, what = 'instances', group, count, only }: Target): string {
+function oneWords({ idc, what = 'instances', group, count, only }: StrikeTarget): string {
   if (only) return only.map((name) => `${idc}/${name}`).join(', ');
   if (what === 'site') return `everything in ${idc}: control plane, gateways, instances, callers`;
   if (what === 'control') return `the control plane of ${idc}`;
@@ -83,7 +86,7 @@ export function targetFaults(
     const idc = idcs.find(({ name }) => name === each.idc);
     if (!idc) {
       const names = idcs.map(({ name }) => name);
-      return [{ path: [...at, 'idc'], message: noneOf('IDC', each.idc, names) }];
+      return [{ path: [...at, 'idc'], message: noSuchName('IDC', each.idc, names) }];
     }
     const { what = 'instances', group } = each;
     if (what !== 'instances' && group !== undefined) {
@@ -91,7 +94,7 @@ export function targetFaults(
     }
     if (group !== undefined && !groups.some(({ name }) => name === group)) {
       const names = groups.map(({ name }) => name);
-      return [{ path: [...at, 'group'], message: noneOf('Group', group, names) }];
+      return [{ path: [...at, 'group'], message: noSuchName('Group', group, names) }];
     }
     const own = {
       instances: idc.instances.filter((instance) => group === undefined || instance.group.name === group),
@@ -111,6 +114,6 @@ export function targetFaults(
     }
     if (missing === undefined) return [];
     const place = each.only?.indexOf(missing) ?? 0;
-    return [{ path: [...at, 'only', place], message: noneOf(nameWords[what], missing, names) }];
+    return [{ path: [...at, 'only', place], message: noSuchName(nameWords[what], missing, names) }];
   });
 }

@@ -17,7 +17,7 @@ import type { RunNotes } from './run.ts';
 const settledMs = 3000;
 
 /** What was noted so far: as at the end, but for what is not known yet. */
-export type NotesSoFar = Pick<
+type NotesSoFar = Pick<
   RunNotes,
   'faults' | 'losses' | 'leaves' | 'cuts' | 'evacuations' | 'healed' | 'healthyAt'
 > &

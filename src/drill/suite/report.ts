@@ -2,7 +2,14 @@ import { machineId } from '../judge/machine.ts';
 import { escapeHtml as e } from '../report/chart.ts';
 import { styles } from '../report/report-assets.ts';
 import { align } from '../report/text.ts';
-import { type Figure, figuresOf, isMet, keyFiguresOf, type RunResult, type TrialResult } from './result.ts';
+import {
+  type Figure,
+  isMet,
+  keyFiguresOf,
+  type RunResult,
+  type TrialResult,
+  trialFigures,
+} from './result.ts';
 
 /** Whether a drill kept its bounds, in words. */
 function boundsText({ state, rows, why = '' }: RunResult): string {
@@ -134,7 +141,7 @@ function detail(result: TrialResult): string {
   const cell = ({ ok, measured }: Figure['row']) =>
     `<td class="${ok ? 'good' : 'bad'}"><span class="mark-cell">${ok ? '✓' : '✗'}</span> ${e(measured)}</td>`;
   return `<section id="${e(result.name)}"><h2>${e(result.name)}</h2><div class="scroll"><table class="verdict"><thead><tr><th>What must hold</th><th>Bound</th><th>Measured</th><th>Without protection</th></tr></thead><tbody>
-${figuresOf(result)
+${trialFigures(result)
   .map(
     ({ row, without }) =>
       `<tr><td>${e(row.claim)}</td><td class="bound">${e(row.bound)}</td>${cell(row)}${without ? cell(without) : '<td></td>'}</tr>`,

@@ -43,7 +43,7 @@ export interface Figure {
 const figuresMax = 4;
 
 /** Each row of a drill, beside the same of its control. */
-export function figuresOf({ run, control }: TrialResult): Figure[] {
+export function trialFigures({ run, control }: TrialResult): Figure[] {
   return run.rows.map((row) => {
     const without = control?.rows.find(({ id }) => id === row.id);
     return { row, ...(without && { without }) };
@@ -55,7 +55,7 @@ export function figuresOf({ run, control }: TrialResult): Figure[] {
  * without a control the first ones.
  */
 export function keyFiguresOf(result: TrialResult): Figure[] {
-  const all = figuresOf(result).filter(({ row }) => row.id !== machineId);
+  const all = trialFigures(result).filter(({ row }) => row.id !== machineId);
   const missed = all.filter(({ row }) => !row.ok);
   const owed = all.filter(({ row, without }) => row.ok && without && !without.ok);
   const most = result.run.mattersMost ?? [];

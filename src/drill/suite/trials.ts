@@ -22,7 +22,7 @@ export interface Trial {
 }
 
 /** Seeds of chaos: in all, and with `quick`. */
-export const chaosSeeds = { full: 20, quick: 1 } as const;
+const chaosSeeds = { full: 20, quick: 1 } as const;
 
 /** The folder of the built-in scenarios. */
 const folder = new URL('../scenarios/', import.meta.url);

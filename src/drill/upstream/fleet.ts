@@ -104,28 +104,28 @@ class LightClient {
   responses = 0;
   streams = 0;
   sinceConnect = 0;
-  private readonly plan: FleetPlan;
-  private readonly id: string;
-  private readonly clock: Clock;
-  private readonly index: number;
-  private readonly clusters = new Map<string, Resource>();
-  private readonly assignments = new Map<string, Resource>();
-  private asked = new Set<string>();
-  private call: ClientDuplexStream<Buffer, Buffer> | undefined;
-  private open = false;
-  private lastEndpointNonce = '';
-  private wasWhole = false;
+  readonly #plan: FleetPlan;
+  readonly #id: string;
+  readonly #clock: Clock;
+  readonly #index: number;
+  readonly #clusters = new Map<string, Resource>();
+  readonly #assignments = new Map<string, Resource>();
+  #asked = new Set<string>();
+  #call: ClientDuplexStream<Buffer, Buffer> | undefined;
+  #open = false;
+  #lastEndpointNonce = '';
+  #wasWhole = false;
 
   constructor(plan: FleetPlan, id: string, protocol: 'delta' | 'sotw', clock: Clock, index: number) {
-    this.plan = plan;
-    this.id = id;
+    this.#plan = plan;
+    this.#id = id;
     this.protocol = protocol;
-    this.clock = clock;
-    this.index = index;
+    this.#clock = clock;
+    this.#index = index;
   }
 
   connect(): void {
-    const { address } = this.plan;
+    const { address } = this.#plan;
     // A connection of its own, as each proxy has.
     const options = { 'grpc.use_local_subchannel_pool': 1, 'grpc.max_receive_message_length': -1 };
     const client = new Client(address, credentials.createInsecure(), options);
@@ -136,102 +136,103 @@ class LightClient {
       same,
       same,
     );
-    this.call = call;
-    this.asked = new Set();
-    this.lastEndpointNonce = '';
+    this.#call = call;
+    this.#asked = new Set();
+    this.#lastEndpointNonce = '';
     this.sinceConnect = 0;
     this.streams += 1;
-    call.on('data', (bytes: Buffer) => this.take(bytes));
+    call.on('data', (bytes: Buffer) => this.#take(bytes));
     call.on('error', () => {});
     call.on('status', () => {
-      this.open = false;
+      this.#open = false;
       client.close();
       // Spread, or a thousand knock in one moment.
-      this.clock.after(50 + ((this.index * 37) % reconnectMsMax), () => this.connect());
+      this.#clock.after(50 + ((this.#index * 37) % reconnectMsMax), () => this.connect());
     });
-    const node = { id: this.id, metadata: this.plan.metadata };
+    const node = { id: this.#id, metadata: this.#plan.metadata };
     const versions = (of: ReadonlyMap<string, Resource>) =>
       Object.fromEntries([...of].map(([name, { version }]) => [name, version]));
-    if (this.protocol === 'sotw') this.send(clusterType, { node });
+    if (this.protocol === 'sotw') this.#send(clusterType, { node });
     else {
-      const had = versions(this.clusters);
-      this.send(clusterType, { node, resource_names_subscribe: ['*'], initial_resource_versions: had });
-      if (this.assignments.size > 0) {
-        const names = [...this.assignments.keys()];
-        this.asked = new Set(names);
-        const initial_resource_versions = versions(this.assignments);
-        this.send(endpointType, { resource_names_subscribe: names, initial_resource_versions });
+      const had = versions(this.#clusters);
+      this.#send(clusterType, { node, resource_names_subscribe: ['*'], initial_resource_versions: had });
+      if (this.#assignments.size > 0) {
+        const names = [...this.#assignments.keys()];
+        this.#asked = new Set(names);
+        const initial_resource_versions = versions(this.#assignments);
+        this.#send(endpointType, { resource_names_subscribe: names, initial_resource_versions });
       }
     }
-    this.open = true;
+    this.#open = true;
   }
 
-  private send(typeUrl: string, request: object): void {
+  #send(typeUrl: string, request: object): void {
     const message = `envoy.service.discovery.v3.${this.protocol === 'delta' ? 'Delta' : ''}DiscoveryRequest`;
-    this.call?.write(Buffer.from(encodeJson(message, { type_url: typeUrl, ...request })));
+    this.#call?.write(Buffer.from(encodeJson(message, { type_url: typeUrl, ...request })));
   }
 
-  private take(bytes: Buffer): void {
+  #take(bytes: Buffer): void {
     const message = `envoy.service.discovery.v3.${this.protocol === 'delta' ? 'Delta' : ''}DiscoveryResponse`;
     const response = decodeJson(message, bytes) as Response;
     this.responses += 1;
     this.sinceConnect += 1;
     const resources = (response.resources ?? []).map((one) => readResource(one.resource ?? one, one.version));
     const isClusters = response.type_url === clusterType;
-    const map = isClusters ? this.clusters : this.assignments;
+    const map = isClusters ? this.#clusters : this.#assignments;
     // State of the World names all clusters there are.
     if (isClusters && this.protocol === 'sotw') map.clear();
     for (const resource of resources) map.set(resource.name, resource);
     for (const name of response.removed_resources ?? []) map.delete(name);
     if (isClusters)
-      for (const name of this.assignments.keys()) if (!this.clusters.has(name)) this.assignments.delete(name);
-    this.judge(response);
-    this.answer(response, isClusters);
+      for (const name of this.#assignments.keys())
+        if (!this.#clusters.has(name)) this.#assignments.delete(name);
+    this.#judge(response);
+    this.#answer(response, isClusters);
   }
 
   /** Holds the state against what must be. */
-  private judge(response: Response): void {
+  #judge(response: Response): void {
     const count = this.addresses().length;
-    if (count >= this.plan.endpointsMin) this.wasWhole = true;
-    else if (this.wasWhole || response.type_url === endpointType) {
+    if (count >= this.#plan.endpointsMin) this.#wasWhole = true;
+    else if (this.#wasWhole || response.type_url === endpointType) {
       const removed = response.removed_resources?.length ?? 0;
-      const names = this.assignments.size;
+      const names = this.#assignments.size;
       // While its first endpoints arrive, each assignment by itself must be whole: it is named with the
       // first.
-      if (!this.wasWhole && names < this.edsClusters().length) return;
-      this.violations.push(`${this.id}: ${count} endpoints in ${names} assignments (${removed} removed)`);
+      if (!this.#wasWhole && names < this.#edsClusters().length) return;
+      this.violations.push(`${this.#id}: ${count} endpoints in ${names} assignments (${removed} removed)`);
     }
   }
 
-  private answer(response: Response, isClusters: boolean): void {
-    const wanted = this.edsClusters();
-    const fresh = wanted.filter((name) => !this.asked.has(name));
-    const gone = [...this.asked].filter((name) => !this.clusters.has(name));
-    if (isClusters) this.asked = new Set(wanted);
+  #answer(response: Response, isClusters: boolean): void {
+    const wanted = this.#edsClusters();
+    const fresh = wanted.filter((name) => !this.#asked.has(name));
+    const gone = [...this.#asked].filter((name) => !this.#clusters.has(name));
+    if (isClusters) this.#asked = new Set(wanted);
     if (this.protocol === 'delta') {
-      this.send(response.type_url, { response_nonce: response.nonce });
+      this.#send(response.type_url, { response_nonce: response.nonce });
       if (isClusters && fresh.length + gone.length > 0)
-        this.send(endpointType, { resource_names_subscribe: fresh, resource_names_unsubscribe: gone });
+        this.#send(endpointType, { resource_names_subscribe: fresh, resource_names_unsubscribe: gone });
       return;
     }
     const { nonce, version_info } = response;
-    const resource_names = isClusters ? [] : [...this.asked];
-    this.send(response.type_url, { response_nonce: nonce, version_info, resource_names });
+    const resource_names = isClusters ? [] : [...this.#asked];
+    this.#send(response.type_url, { response_nonce: nonce, version_info, resource_names });
     if (isClusters && fresh.length + gone.length > 0)
-      this.send(endpointType, { resource_names: wanted, response_nonce: this.lastEndpointNonce });
-    if (!isClusters) this.lastEndpointNonce = nonce;
+      this.#send(endpointType, { resource_names: wanted, response_nonce: this.#lastEndpointNonce });
+    if (!isClusters) this.#lastEndpointNonce = nonce;
   }
 
-  private edsClusters(): string[] {
-    return [...this.clusters.values()].filter(({ isEds }) => isEds).map(({ name }) => name);
+  #edsClusters(): string[] {
+    return [...this.#clusters.values()].filter(({ isEds }) => isEds).map(({ name }) => name);
   }
 
   addresses(): string[] {
-    return [...this.assignments.values()].flatMap(({ endpoints }) => endpoints);
+    return [...this.#assignments.values()].flatMap(({ endpoints }) => endpoints);
   }
 
   isComplete(): boolean {
-    return this.open && this.wasWhole && this.addresses().length >= this.plan.endpointsMin;
+    return this.#open && this.#wasWhole && this.addresses().length >= this.#plan.endpointsMin;
   }
 }
 

@@ -14,7 +14,7 @@ export interface Grayness {
 export type GrayFate = 'served' | 'refused' | 'hung';
 
 /** An instance's own sickness, which can be changed while it runs. */
-export interface Gray {
+interface Gray {
   set(grayness: Grayness): void;
   /** Draws what becomes of the next request. */
   next(): GrayFate;

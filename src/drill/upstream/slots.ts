@@ -5,7 +5,7 @@ import { machineClock } from '../time.ts';
  * An instance's workers: so many calls are worked on at once, the others wait in the order in which they
  * came.
  */
-export interface Slots {
+export interface WorkSlots {
   /**
    * Works for so long once a worker is free, then calls `done`. Work that was asked for is done, whoever has
    * gone meanwhile.
@@ -17,7 +17,7 @@ export interface Slots {
  * What is empty in an instance that has just started: it works so many times as long, and on its first so
  * many calls less and less.
  */
-export interface Cold {
+interface Cold {
   readonly factor: number;
   readonly calls: number;
 }
@@ -43,7 +43,7 @@ export function takeCold(file: string | undefined): Cold | undefined {
 export function createSlots(
   count = Number.POSITIVE_INFINITY,
   { factor, calls }: Cold = { factor: 1, calls: 1 },
-): Slots {
+): WorkSlots {
   const waiting: (() => void)[] = [];
   let busy = 0;
   let begun = 0;

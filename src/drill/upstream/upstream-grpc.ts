@@ -9,7 +9,7 @@ import {
   type ServiceDefinition,
   type sendUnaryData,
 } from '@grpc/grpc-js';
-import { answerOf, type Call, callHeader, messageOf, parseCall, receivedHeader } from '../call/call.ts';
+import { answerPieces, type Call, callHeader, callMessage, parseCall, receivedHeader } from '../call/call.ts';
 import { digestOf } from '../call/payload.ts';
 import { machineClock } from '../time.ts';
 import type { UpstreamOptions } from './upstream.ts';
@@ -53,35 +53,54 @@ export function startGrpcUpstream(options: UpstreamOptions): Promise<Server> {
   const log = openUpstreamLog(options.logFile);
   rmSync(options.socketPath, { force: true });
   const server = new Server({ 'grpc.max_receive_message_length': -1 });
-  const begin = (path: string, metadata: Metadata) => {
-    const leaked = Object.keys(metadata.getMap()).filter((name) => name.startsWith('x-isthmus-'));
-    const id = text(metadata, 'x-drill-id');
-    return {
-      id,
-      call: parseCall(text(metadata, callHeader)),
-      end: log.begin({ id, method: 'POST', path, leaked }),
-    };
+  server.addService(echoService, echoHandlers(options, log));
+  server.addService(healthService, {
+    // SERVING, as HealthCheckResponse has it on the wire: field 1, value 1.
+    Check: (_: ServerUnaryCall<Buffer, Buffer>, done: sendUnaryData<Buffer>) =>
+      done(null, Buffer.from([0x08, 1])),
+  });
+  return new Promise((resolve, reject) => {
+    server.bindAsync(`unix:${options.socketPath}`, ServerCredentials.createInsecure(), (error) =>
+      error ? reject(error) : resolve(server),
+    );
+  });
+}
+
+type UpstreamLog = ReturnType<typeof openUpstreamLog>;
+
+/** Notes that a call has begun; `end` notes how it ended. */
+function beginCall(log: UpstreamLog, path: string, metadata: Metadata) {
+  const leaked = Object.keys(metadata.getMap()).filter((name) => name.startsWith('x-isthmus-'));
+  const id = text(metadata, 'x-drill-id');
+  return {
+    id,
+    call: parseCall(text(metadata, callHeader)),
+    end: log.begin({ id, method: 'POST', path, leaked }),
   };
-  const identity = (received?: Iterable<Buffer>): Metadata => {
-    const own = new Metadata();
-    own.set('x-drill-instance', options.instance);
-    own.set('x-drill-idc', options.idc);
-    if (received) own.set(receivedHeader, digestOf(received));
-    return own;
-  };
-  const handlers = {
+}
+
+function identityOf({ instance, idc }: UpstreamOptions, received?: Iterable<Buffer>): Metadata {
+  const own = new Metadata();
+  own.set('x-drill-instance', instance);
+  own.set('x-drill-idc', idc);
+  if (received) own.set(receivedHeader, digestOf(received));
+  return own;
+}
+
+function echoHandlers(options: UpstreamOptions, log: UpstreamLog) {
+  return {
     Say(stream: ServerUnaryCall<Buffer, Buffer>, done: sendUnaryData<Buffer>) {
-      const { id, call, end } = begin('/drill.Echo/Say', stream.metadata);
-      stream.sendMetadata(identity([stream.request]));
+      const { id, call, end } = beginCall(log, '/drill.Echo/Say', stream.metadata);
+      stream.sendMetadata(identityOf(options, [stream.request]));
       machineClock.after(call?.workMs ?? 0, () => {
-        const answer = call ? Buffer.concat([...answerOf(call, id)]) : stream.request;
+        const answer = call ? Buffer.concat([...answerPieces(call, id)]) : stream.request;
         done(null, answer);
         end({ answered: !stream.cancelled, received: stream.request.length, sent: answer.length });
       });
     },
     Watch(stream: ServerWritableStream<Buffer, Buffer>) {
-      const { id, call, end } = begin('/drill.Echo/Watch', stream.metadata);
-      stream.sendMetadata(identity([stream.request]));
+      const { id, call, end } = beginCall(log, '/drill.Echo/Watch', stream.metadata);
+      stream.sendMetadata(identityOf(options, [stream.request]));
       const messages = messagesOf(call, id, stream.request, Number(text(stream.metadata, 'x-drill-count')));
       let sent = 0;
       let message = messages.next();
@@ -98,8 +117,8 @@ export function startGrpcUpstream(options: UpstreamOptions): Promise<Server> {
       next();
     },
     Chat(stream: ServerDuplexStream<Buffer, Buffer>) {
-      const { end } = begin('/drill.Echo/Chat', stream.metadata);
-      stream.sendMetadata(identity());
+      const { end } = beginCall(log, '/drill.Echo/Chat', stream.metadata);
+      stream.sendMetadata(identityOf(options));
       let received = 0;
       const over = (answered: boolean) => end({ answered, received, sent: received });
       stream.on('data', (message: Buffer) => {
@@ -114,17 +133,6 @@ export function startGrpcUpstream(options: UpstreamOptions): Promise<Server> {
       stream.on('error', () => over(false));
     },
   };
-  server.addService(echoService, handlers);
-  server.addService(healthService, {
-    // SERVING, as HealthCheckResponse has it on the wire: field 1, value 1.
-    Check: (_: ServerUnaryCall<Buffer, Buffer>, done: sendUnaryData<Buffer>) =>
-      done(null, Buffer.from([0x08, 1])),
-  });
-  return new Promise((resolve, reject) => {
-    server.bindAsync(`unix:${options.socketPath}`, ServerCredentials.createInsecure(), (error) =>
-      error ? reject(error) : resolve(server),
-    );
-  });
 }
 
 function text(metadata: Metadata, name: string): string {
@@ -133,5 +141,5 @@ function text(metadata: Metadata, name: string): string {
 
 function* messagesOf(call: Call | undefined, id: string, echo: Buffer, count: number): Generator<Buffer> {
   for (let n = 0; n < (call?.pieces ?? (count || 1)); n += 1)
-    yield call ? Buffer.from(messageOf(id, n)) : echo;
+    yield call ? Buffer.from(callMessage(id, n)) : echo;
 }

@@ -15,7 +15,7 @@ export interface UpstreamEntry {
 }
 
 /** The end of an execution. */
-export interface UpstreamEnd {
+interface UpstreamEnd {
   /** When the work was done, and the answer handed to the kernel or no longer wanted. */
   readonly at: number;
   /** Whether the whole answer was handed to the kernel. */

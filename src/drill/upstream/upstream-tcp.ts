@@ -1,5 +1,5 @@
 import { createServer, type Server, type Socket } from 'node:net';
-import { answerOf, type Call } from '../call/call.ts';
+import { answerPieces, type Call } from '../call/call.ts';
 import { createDigest } from '../call/payload.ts';
 import { machineClock } from '../time.ts';
 import type { UpstreamOptions } from './upstream.ts';
@@ -52,7 +52,7 @@ function serve(socket: Socket, options: UpstreamOptions, log: UpstreamLog): void
     const line: TcpAnswer = { id, instance, idc, received: digest.text() };
     machineClock.after(call?.workMs ?? 0, () => {
       socket.write(`${JSON.stringify(line)}\n`);
-      const pieces = call ? answerOf(call, id) : [][Symbol.iterator]();
+      const pieces = call ? answerPieces(call, id) : [][Symbol.iterator]();
       const next = () => {
         while (!socket.destroyed) {
           const piece: IteratorResult<Buffer, unknown> = pieces.next();

@@ -1,11 +1,11 @@
 import { rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { ListenAddress } from '../../model/values/listen-address.ts';
-import { answerOf, type Call, callHeader, parseCall, receivedHeader } from '../call/call.ts';
+import { answerPieces, type Call, callHeader, parseCall, receivedHeader } from '../call/call.ts';
 import { createDigest } from '../call/payload.ts';
 import { machineClock } from '../time.ts';
 import { createGray, type GrayFate, grayPath } from './gray.ts';
-import { createSlots, type Slots, takeCold } from './slots.ts';
+import { createSlots, takeCold, type WorkSlots } from './slots.ts';
 import { openUpstreamLog, type UpstreamLog } from './upstream-log.ts';
 import { serveWebsocket } from './upstream-websocket.ts';
 
@@ -136,7 +136,7 @@ function serveCall(
   request: IncomingMessage,
   response: ServerResponse,
   call: Call,
-  options: UpstreamOptions & { readonly workers: Slots },
+  options: UpstreamOptions & { readonly workers: WorkSlots },
   end: End,
 ): void {
   const digest = createDigest();
@@ -170,7 +170,7 @@ function serveCall(
         ...[receivedHeader, digestText(), 'x-drill-id', id, 'content-type', type],
         ...length,
       ]);
-      writePaced(response, call, answerOf(call, id), (bytes) => {
+      writePaced(response, call, answerPieces(call, id), (bytes) => {
         sent += bytes;
       });
     });

@@ -3,14 +3,14 @@ import { isIPv6 } from 'node:net';
 import type { ListenAddress } from '../../model/values/listen-address.ts';
 
 /** What a server says of a name; a name that it does not know does not exist (NXDOMAIN). */
-export type DnsAnswer =
+type DnsAnswer =
   | { readonly addresses: readonly string[]; readonly ttl?: number }
   /** SERVFAIL, or no word at all. */
   | 'fails'
   | 'silent';
 
 /** A DNS server over UDP, for A and AAAA (RFC 1035, RFC 3596). */
-export interface DnsServer extends ListenAddress {
+interface DnsServer extends ListenAddress {
   /** Sets what it says of a name from now on; undefined: no such name. */
   say(name: string, answer: DnsAnswer | undefined): void;
   /** Questions that it has had for a name. */

@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import type { ListenAddress } from '../../model/values/listen-address.ts';
 import { probePrefix } from '../call/request-id.ts';
 import { machineClock } from '../time.ts';
-import type { GroupPlan } from './topology.ts';
+import type { WorldGroup } from './topology.ts';
 
 let count = 0;
 
@@ -14,7 +14,7 @@ let count = 0;
  */
 export function probeGroup(
   to: ListenAddress,
-  { protocol = 'HTTP' }: Pick<GroupPlan, 'protocol'>,
+  { protocol = 'HTTP' }: Pick<WorldGroup, 'protocol'>,
   host: string,
   timeoutMs = 1000,
 ): Promise<string> {

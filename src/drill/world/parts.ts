@@ -16,7 +16,7 @@ import {
   type IdcPlan,
   type IngressPlan,
   type InstancePlan,
-  isTcp,
+  isTcpGroup,
   nameOfInstance,
   type ProxyPlan,
   type Topology,
@@ -52,7 +52,7 @@ export interface PartsContext {
  * The instances and Envoys among parts, such as `sh-a/checkout-1`, each once: an instance goes by its
  * sidecar's name.
  */
-export function namesOf(parts: readonly Part[]): string[] {
+export function partNames(parts: readonly Part[]): string[] {
   return [...new Set(parts.flatMap(({ proxy }) => (proxy ? [`${proxy.idc}/${proxy.name}`] : [])))];
 }
 
@@ -100,7 +100,7 @@ export function planParts({ topology, paths, envoy }: PartsContext): Part[] {
         { listen: instance.inbound, app: { path: paths.socket(instance) } },
       );
     const instances = idc.instances.flatMap((instance) =>
-      isTcp(instance.group)
+      isTcpGroup(instance.group)
         ? [appPart(instance, idc, paths)]
         : [appPart(instance, idc, paths), sidecar(instance)],
     );
@@ -163,7 +163,7 @@ function appPart(instance: InstancePlan, idc: IdcPlan, paths: DrillPaths): Part 
     protocol: instance.group.protocol ?? 'HTTP',
     ...(instance.group.slots?.[instance.idc] !== undefined && { slots: instance.group.slots[instance.idc] }),
     coldFile: paths.cold(instance),
-    ...(isTcp(instance.group) && { listen: instance.inbound }),
+    ...(isTcpGroup(instance.group) && { listen: instance.inbound }),
   };
   const name = `${instance.idc}/${instance.name}/app`;
   const spec: ProcessSpec = {

@@ -1,19 +1,19 @@
 import {
-  type GroupPlan,
   hostOf,
   type IdcPlan,
   type InstancePlan,
-  isTcp,
+  isTcpGroup,
   nameOfInstance,
   servicePortOf,
   type Topology,
+  type WorldGroup,
 } from './topology.ts';
 
 /** The traffic policy of the drill's DR group, as its YAML says it. */
 const drillTraffic = { health: { path: '/healthz', grpc: true, interval: '0.5s' } };
 
 /** The name of a Group's one port. */
-function portNameOf({ protocol = 'HTTP' }: GroupPlan): string {
+function portNameOf({ protocol = 'HTTP' }: WorldGroup): string {
   return protocol.toLowerCase();
 }
 
@@ -72,7 +72,7 @@ function drGroupObjects(topology: Topology, idc: IdcPlan): RegistryObject[] {
   ];
 }
 
-function serviceObject(topology: Topology, group: GroupPlan): object {
+function serviceObject(topology: Topology, group: WorldGroup): object {
   return {
     apiVersion: 'networking.istio.io/v1',
     kind: 'ServiceEntry',
@@ -81,7 +81,7 @@ function serviceObject(topology: Topology, group: GroupPlan): object {
       namespace: topology.namespace,
       annotations: {
         // What stands at an instance's address is its sidecar, but for TCP.
-        ...(!isTcp(group) && { 'isthmus.dev/sidecars': 'true' }),
+        ...(!isTcpGroup(group) && { 'isthmus.dev/sidecars': 'true' }),
         ...(group.hedge && { 'isthmus.dev/hedge': 'true' }),
         ...group.annotations,
       },
@@ -144,7 +144,7 @@ function drGroupObject(
   topology: Topology,
   { name: own }: IdcPlan,
   name: string,
-  groups: readonly GroupPlan[],
+  groups: readonly WorldGroup[],
   traffic: object,
   more: object = {},
 ): object {

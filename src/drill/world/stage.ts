@@ -38,7 +38,7 @@ export interface Stage {
 }
 
 /** What a stage is built from. */
-export interface StageOptions {
+interface StageOptions {
   readonly envoy: EnvoyBinary;
   readonly world: WorldPlan;
   /** Changes the processes of the world, or adds to them. */
@@ -58,15 +58,12 @@ export async function createStage(options: StageOptions): Promise<Stage> {
   const net = needsNamespaces(options.world);
   const slot = await claimSlot((randomBytes(1)[0] as number) % 250);
   const topology = planTopology({ id, slot: slot.number, world: options.world });
-  try {
-    // The xDS address of an IDC with a network exists only once that does; nobody else can listen on it
-    // before.
-    const addresses = listenAddresses(topology);
-    await checkFree(addresses.filter(({ address }) => address.startsWith('127.')));
-  } catch (reason) {
+  // The xDS address of an IDC with a network exists only once that does; nobody else can listen on it before.
+  const addresses = listenAddresses(topology).filter(({ address }) => address.startsWith('127.'));
+  await checkFree(addresses).catch(async (reason) => {
     await slot.release();
     throw reason;
-  }
+  });
   const dir = mkdtempSync(join(tmpdir(), `isthmus-${id}-`));
   // From here on the warden clears away, whatever happens to this process.
   const warden = await startWarden({ id, dir, net });
@@ -87,10 +84,7 @@ export async function createStage(options: StageOptions): Promise<Stage> {
   });
   try {
     const paths = createPaths(dir);
-    for (const idc of topology.idcs) {
-      writeRegistry(paths.registry(idc.name), topology, idc);
-      if (options.world.diskKib !== undefined) mountDisk(paths.disk(idc.name), options.world.diskKib);
-    }
+    writeRegistries(paths, topology, options.world.diskKib);
     const network =
       topology.net && createDropNetwork(id, topology.net, idcOf(topology, topology.net.idc).instances);
     const wan = topology.wan && (await createWan(id, topology, crew, paths));
@@ -100,14 +94,7 @@ export async function createStage(options: StageOptions): Promise<Stage> {
     const parts = options.parts?.(planned, context) ?? planned;
     const world = createWorld(topology, parts, crew, signal, marks.note);
     return {
-      topology,
-      paths,
-      crew,
-      world,
-      network,
-      wan,
-      marks,
-      signal,
+      ...{ topology, paths, crew, world, network, wan, marks, signal },
       raise: (say) => raise(world, say),
       keepLogs: (to) => cpSync(dir, to, { recursive: true, filter: (file) => !file.endsWith('.sock') }),
       close,
@@ -115,6 +102,13 @@ export async function createStage(options: StageOptions): Promise<Stage> {
   } catch (reason) {
     await close();
     throw reason;
+  }
+}
+
+function writeRegistries(paths: DrillPaths, topology: Topology, diskKib: number | undefined): void {
+  for (const idc of topology.idcs) {
+    writeRegistry(paths.registry(idc.name), topology, idc);
+    if (diskKib !== undefined) mountDisk(paths.disk(idc.name), diskKib);
   }
 }
 

@@ -1,7 +1,7 @@
 import type { ListenAddress } from '../../model/values/listen-address.ts';
 
 /** A Group of the drill: a host with its instances in each IDC. */
-export interface GroupPlan {
+export interface WorldGroup {
   readonly name: string;
   /** Instances in each IDC, or by IDC: one that is not named has none. */
   readonly instances: number | Readonly<Record<string, number>>;
@@ -36,7 +36,7 @@ export interface WorldPlan {
    * on.
    */
   readonly idcs: readonly string[];
-  readonly groups: readonly GroupPlan[];
+  readonly groups: readonly WorldGroup[];
   /** Gateways of each kind in each IDC, 1 to 9; default 2. */
   readonly gateways?: number;
   /** The hop limit of the mesh and of the DR group, 0 to 4; default 1. */
@@ -108,7 +108,7 @@ export interface EgressPlan extends ProxyPlan {
  * An instance: an application on a unix socket behind its own sidecar; of a TCP Group, the application alone.
  */
 export interface InstancePlan extends ProxyPlan {
-  readonly group: GroupPlan;
+  readonly group: WorldGroup;
   /** Where its sidecar, or the application, takes requests: what the registry knows of it. */
   readonly inbound: ListenAddress;
   /** Its network namespace, when it has one of its own. */
@@ -142,7 +142,7 @@ export interface NetPlan {
 }
 
 /** A network between the IDCs. */
-export interface WanPlan {
+interface WanPlan {
   /** First three bytes of its addresses; the last tells whose it is (wan-link.py). */
   readonly prefix: string;
   /** The same of the network that egress gateways share with their IDC. */
@@ -157,7 +157,7 @@ export interface Topology {
   readonly namespace: string;
   /** What it was laid out from. */
   readonly plan: WorldPlan;
-  readonly groups: readonly GroupPlan[];
+  readonly groups: readonly WorldGroup[];
   readonly idcs: readonly IdcPlan[];
   readonly net?: NetPlan;
   readonly wan?: WanPlan;
@@ -262,12 +262,12 @@ function inNamespace(address: string, netns: string): Omit<EgressPlan, 'name' | 
 }
 
 /** How many instances a Group has in an IDC. */
-function instancesIn({ instances }: GroupPlan, idc: string): number {
+function instancesIn({ instances }: WorldGroup, idc: string): number {
   return typeof instances === 'number' ? instances : (instances[idc] ?? 0);
 }
 
 /** The host of a Group. */
-export function hostOf(topology: Topology, group: GroupPlan): string {
+export function hostOf(topology: Topology, group: WorldGroup): string {
   return `${group.name}.${topology.namespace}`;
 }
 
@@ -277,27 +277,27 @@ export function nameOfInstance({ name, idc }: InstancePlan): string {
 }
 
 /** The port at which a Group is asked for: TCP Groups share an address and are told apart by it. */
-export function servicePortOf({ groups }: Pick<Topology, 'groups'>, group: GroupPlan): number {
-  return isTcp(group) ? ports.tcp + groups.indexOf(group) : 8080;
+export function servicePortOf({ groups }: Pick<Topology, 'groups'>, group: WorldGroup): number {
+  return isTcpGroup(group) ? ports.tcp + groups.indexOf(group) : 8080;
 }
 
 /** Where a caller connects to a TCP Group: at its sidecar, by the Group's port. */
 export function tcpEntranceOf(
   topology: Pick<Topology, 'groups'>,
   idc: IdcPlan,
-  group: GroupPlan,
+  group: WorldGroup,
 ): ListenAddress {
   return { address: idc.caller.outbound.address, port: servicePortOf(topology, group) };
 }
 
 /** Whether a Group speaks TCP. */
-export function isTcp({ protocol }: GroupPlan): boolean {
+export function isTcpGroup({ protocol }: WorldGroup): boolean {
   return protocol === 'TCP';
 }
 
 /** The instances of an IDC that have a sidecar beside them. */
 export function sidecarredOf(idc: IdcPlan): InstancePlan[] {
-  return idc.instances.filter(({ group }) => !isTcp(group));
+  return idc.instances.filter(({ group }) => !isTcpGroup(group));
 }
 
 /** All Envoys of a world. */
@@ -340,7 +340,7 @@ export function listenAddresses(topology: Topology): ListenAddress[] {
     ...idc.instances.filter((i) => i.netns === undefined).flatMap((i) => [i.admin, i.inbound]),
     idc.caller.admin,
     idc.caller.outbound,
-    ...topology.groups.filter(isTcp).map((group) => tcpEntranceOf(topology, idc, group)),
+    ...topology.groups.filter(isTcpGroup).map((group) => tcpEntranceOf(topology, idc, group)),
   ]);
 }
 

@@ -6,13 +6,13 @@ import { askAdmin } from './envoy.ts';
 import { probeGroup } from './group-probe.ts';
 import type { Part } from './parts.ts';
 import {
-  type GroupPlan,
   hostOf,
   type IdcPlan,
-  isTcp,
+  isTcpGroup,
   type ProxyPlan,
   type Topology,
   tcpEntranceOf,
+  type WorldGroup,
 } from './topology.ts';
 
 /** The running processes of a drill. */
@@ -48,64 +48,89 @@ export function createWorld(
   signal: AbortSignal,
   onRestart: (proxy: ProxyPlan) => void = () => {},
 ): World {
-  const table = new Map<Part, Running>();
-  const running = (part: Part): Running => {
-    const found = table.get(part);
+  return new ProcessesOfWorld(topology, parts, crew, signal, onRestart);
+}
+
+class ProcessesOfWorld implements World {
+  readonly topology: Topology;
+  readonly parts: readonly Part[];
+  readonly #crew: Crew;
+  readonly #signal: AbortSignal;
+  readonly #onRestart: (proxy: ProxyPlan) => void;
+  readonly #table = new Map<Part, Running>();
+
+  constructor(
+    topology: Topology,
+    parts: readonly Part[],
+    crew: Crew,
+    signal: AbortSignal,
+    onRestart: (proxy: ProxyPlan) => void = () => {},
+  ) {
+    this.topology = topology;
+    this.parts = parts;
+    this.#crew = crew;
+    this.#signal = signal;
+    this.#onRestart = onRestart;
+  }
+
+  running(part: Part): Running {
+    const found = this.#table.get(part);
     if (!found) throw new RangeError(`${part.spec.name} was not started`);
     return found;
-  };
-  const until = async (what: () => string, check: () => Promise<unknown>, deadline: number) => {
+  }
+
+  start(list: readonly Part[]): void {
+    for (const part of list) {
+      if (part.proxy && part.kind !== 'app' && this.#table.has(part) && !this.running(part).alive())
+        this.#onRestart(part.proxy);
+      this.#table.set(part, this.#crew.start(part.spec));
+    }
+  }
+
+  async ready(list: readonly Part[], timeoutMs: number): Promise<void> {
+    const deadline = machineClock.now() + timeoutMs;
+    const failure = (part: Part, cause: string) => () => {
+      const tail = tailOf(part.spec.logFile);
+      return `${part.spec.name} ${cause} within ${timeoutMs / 1000} s.${tail && `\nEnd of its log:\n${tail}`}`;
+    };
+    await Promise.all(
+      list.map((part) =>
+        this.#until(failure(part, 'was not ready'), () => checkReady(part, this.topology), deadline),
+      ),
+    );
+  }
+
+  async warm(timeoutMs: number): Promise<void> {
+    const deadline = machineClock.now() + timeoutMs;
+    const paths = this.topology.idcs.flatMap((idc) => entrancesOf(this.topology, idc));
+    await Promise.all(
+      paths.flatMap(({ from, to, tcp, groups }) =>
+        groups.map((group) => {
+          const host = hostOf(this.topology, group);
+          let last = '';
+          const check = async () => {
+            last = await probeGroup(isTcpGroup(group) ? tcp(group) : to, group, host);
+            if (last !== '') throw new Error(last);
+          };
+          const what = () => `No request from ${from} reached ${host} in ${timeoutMs / 1000} s: ${last}`;
+          return this.#until(what, check, deadline);
+        }),
+      ),
+    );
+  }
+
+  async #until(what: () => string, check: () => Promise<unknown>, deadline: number): Promise<void> {
     for (;;) {
       try {
         await check();
         return;
       } catch (cause) {
-        signal.throwIfAborted();
+        this.#signal.throwIfAborted();
         if (machineClock.now() > deadline) throw new MeshError('unavailable', what(), { cause });
       }
-      await sleep(machineClock, pollMs, signal);
+      await sleep(machineClock, pollMs, this.#signal);
     }
-  };
-  return {
-    topology,
-    parts,
-    start(list) {
-      for (const part of list) {
-        if (part.proxy && part.kind !== 'app' && table.has(part) && !running(part).alive())
-          onRestart(part.proxy);
-        table.set(part, crew.start(part.spec));
-      }
-    },
-    running,
-    async ready(list, timeoutMs) {
-      const deadline = machineClock.now() + timeoutMs;
-      const failure = (part: Part, cause: string) => () => {
-        const tail = tailOf(part.spec.logFile);
-        return `${part.spec.name} ${cause} within ${timeoutMs / 1000} s.${tail && `\nEnd of its log:\n${tail}`}`;
-      };
-      await Promise.all(
-        list.map((part) => until(failure(part, 'was not ready'), () => checkReady(part, topology), deadline)),
-      );
-    },
-    async warm(timeoutMs) {
-      const deadline = machineClock.now() + timeoutMs;
-      const paths = topology.idcs.flatMap((idc) => entrancesOf(topology, idc));
-      await Promise.all(
-        paths.flatMap(({ from, to, tcp, groups }) =>
-          groups.map((group) => {
-            const host = hostOf(topology, group);
-            let last = '';
-            const check = async () => {
-              last = await probeGroup(isTcp(group) ? tcp(group) : to, group, host);
-              if (last !== '') throw new Error(last);
-            };
-            const what = () => `No request from ${from} reached ${host} in ${timeoutMs / 1000} s: ${last}`;
-            return until(what, check, deadline);
-          }),
-        ),
-      );
-    },
-  };
+  }
 }
 
 /**
@@ -118,8 +143,8 @@ function entrancesOf({ groups, idcs, plan }: Topology, idc: IdcPlan) {
   const here = groups.filter(
     (group) => elsewhere.includes(group) || idc.instances.some((i) => i.group === group),
   );
-  const tcp = (group: GroupPlan) => tcpEntranceOf({ groups }, idc, group);
-  const http = (list: readonly GroupPlan[]) => list.filter((group) => !isTcp(group));
+  const tcp = (group: WorldGroup) => tcpEntranceOf({ groups }, idc, group);
+  const http = (list: readonly WorldGroup[]) => list.filter((group) => !isTcpGroup(group));
   return [
     { from: `${idc.name}/${idc.caller.name}`, to: idc.caller.outbound, tcp, groups: here },
     ...idc.ingress.map((gateway) => ({

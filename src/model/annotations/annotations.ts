@@ -17,7 +17,7 @@ import { createHealthReader, healthAnnotations, splitHealthKey } from './health-
 export const annotationPrefix = 'isthmus.dev/';
 
 /** Something wrong with one annotation: its key, what is wrong, what to do. */
-export interface AnnotationFault {
+interface AnnotationFault {
   readonly key: string;
   readonly message: string;
 }

@@ -65,7 +65,7 @@ export function splitHealthKey(key: string): { readonly base: string; readonly p
 }
 
 /** Collects annotations on health. */
-export interface HealthReader {
+interface HealthReader {
   /** Takes one in; undefined: it is good, or none on health. */
   take(key: string, value: string): string | undefined;
   /** What all of them declare; undefined: none does. */

@@ -1,5 +1,5 @@
 /** What the address of a WorkloadEntry or of an inline endpoint is; `none`: it has only a network. */
-export type AddressKind = 'ip' | 'dns' | 'unix' | 'none';
+type AddressKind = 'ip' | 'dns' | 'unix' | 'none';
 
 /** Dotted decimal, each part 0 to 255 without leading zeros. */
 const ipv4 = /^(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?:\.(?!$)|$)){4}$/;

@@ -27,7 +27,7 @@ export interface EvacuationEffect {
 export type StayReason = 'alone' | 'no-hops' | 'last';
 
 /** What the effect rests on besides the registry. */
-export interface EffectContext extends KnownHealth {
+interface EffectContext extends KnownHealth {
   /** The IDC that decides. */
   readonly own: string;
   /** The mesh's hop limit. */

@@ -2,7 +2,7 @@ import type { TrafficPolicy } from '../../model/service.ts';
 import type { GroupPlan, Outlier } from '../types.ts';
 
 /** What a Group gets that has no `outlierDetection`. Times in milliseconds. */
-export const outlierDefaults = {
+const outlierDefaults = {
   /**
    * Few enough that a request's own tries get past two dead instances: four at the first proxy, two for each
    * of them behind a peer listener. Envoy counts the end of a websocket as one, so that three that end
@@ -55,7 +55,7 @@ export const grayDefaults = {
  * Istio's, for the fields that an `outlierDetection` leaves out (OutlierDetection in its reference; Envoy's
  * for the longest time).
  */
-export const istioOutlierDefaults = {
+const istioOutlierDefaults = {
   consecutive5xxErrors: 5,
   consecutiveGatewayErrors: 0,
   consecutiveLocalOriginFailures: 5,
@@ -69,7 +69,7 @@ export const istioOutlierDefaults = {
 const allButLast = 99;
 
 /** What decides about ejections besides a DestinationRule. */
-export interface OutlierContext {
+interface OutlierContext {
   readonly protocol: GroupPlan['protocol'];
   /** Whether instances are checked actively. */
   readonly checked: boolean;

@@ -1,9 +1,9 @@
 import type { GroupTraffic } from '../../model/idc.ts';
-import type { RetryBudget } from '../types.ts';
+import type { PlannedRetryBudget } from '../types.ts';
 import { trafficDefaults } from './retry.ts';
 
 /** What a Group gets that asks for a budget. */
-export const budgetDefaults = {
+const budgetDefaults = {
   /** Of the requests that are under way at the proxy, percent. */
   sharePercent: 20,
   /** Always allowed: an outage's first moments are few requests, all of them tried again. */
@@ -25,7 +25,7 @@ export function planRetryBudget({
   retryBudget,
   perTryTimeoutMs,
   hedge = trafficDefaults.hedge,
-}: GroupTraffic): RetryBudget | undefined {
+}: GroupTraffic): PlannedRetryBudget | undefined {
   if (retryBudget === undefined) return undefined;
   const { sharePercent = budgetDefaults.sharePercent, requestsPerSecond } = retryBudget;
   const declaredMs = perTryTimeoutMs || (hedge ? trafficDefaults.hedgedPerTryTimeoutMs : 0);

@@ -44,7 +44,7 @@ export function atOnce(rule: RetryRule): RetryRule {
 export const instanceTriesMax = 8;
 
 /** How an egress asks other IDCs for one request. */
-export interface Asking {
+interface Asking {
   /** Other IDCs that may be asked. */
   readonly idcs: number;
   /** Tries in all, and of one priority before the next is taken. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { openRegular, readOpened } from '../../base/bounded-file.ts';
-import { codeOf } from '../../base/system-error.ts';
+import { systemErrorCode } from '../../base/system-error.ts';
 import { type Content, type Entry, misencodedContent, readContent } from './documents.ts';
 import { decode } from './encoding.ts';
 import { signatureOf } from './scan.ts';
@@ -94,7 +94,7 @@ export function createReader(root: string, shown: string, rule: DoubtRule): Read
       try {
         read = await readStable(join(root, path));
       } catch (reason) {
-        const code = codeOf(reason);
+        const code = systemErrorCode(reason);
         if (code === 'ENOENT' || code === 'ENOTDIR') {
           troubled.delete(path);
           return files.delete(path) ? 'gone' : 'same';
@@ -111,7 +111,7 @@ export function createReader(root: string, shown: string, rule: DoubtRule): Read
           same && state.content ? state.content : await contentOf(join(shown, path), read, state.content);
       } catch (reason) {
         // Whatever one file does to its reader, the others go on.
-        return fail(path, state, codeOf(reason));
+        return fail(path, state, systemErrorCode(reason));
       }
       if (isDoubtful(state, content, signature, stable, now)) {
         doubtful.add(path);

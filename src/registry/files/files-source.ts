@@ -9,7 +9,7 @@ import { type DeletionGuard, noFacets, type Sink, type Source, type SourceFacets
 import type { DoubtRule } from './file-reader.ts';
 import { createFolder } from './folder.ts';
 import { doubtfulKinds, draftsOf, report, unreadableFolder } from './folder-report.ts';
-import type { Catalog } from './objects-in-force.ts';
+import type { ObjectsInForce } from './objects-in-force.ts';
 import { createWatchers } from './watchers.ts';
 
 /** How the source times its looks, in milliseconds. */
@@ -253,7 +253,7 @@ function sameProblems(a: readonly Finding[], b: readonly Finding[]): boolean {
 }
 
 /** Whether every WorkloadEntry in force is missing, and there are at least two. */
-function losesAllInstances({ missing, objects }: Pick<Catalog, 'missing' | 'objects'>): boolean {
+function losesAllInstances({ missing, objects }: Pick<ObjectsInForce, 'missing' | 'objects'>): boolean {
   if (missing.size < 2) return false;
   let lost = 0;
   for (const object of objects()) {

@@ -1,14 +1,14 @@
 import { lstat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { codeOf } from '../../base/system-error.ts';
+import { systemErrorCode } from '../../base/system-error.ts';
 import { createReader, type DoubtRule, type FileState } from './file-reader.ts';
-import { type Catalog, createCatalog } from './objects-in-force.ts';
+import { createObjectsInForce, type ObjectsInForce } from './objects-in-force.ts';
 import { isHidden, isRegistryFile, type Scan, scanFolder } from './scan.ts';
 
 /** A folder as it was last read; it neither watches nor waits. All times are the clock's, in milliseconds. */
 export interface Folder {
   /** The objects of its files. */
-  readonly catalog: Catalog;
+  readonly catalog: ObjectsInForce;
   readonly files: ReadonlyMap<string, FileState>;
   /** Paths of files that may be half-written: read them again in a moment. */
   readonly doubtful: ReadonlySet<string>;
@@ -33,7 +33,7 @@ const readsMax = 32;
 
 /** Creates a folder that has not been read yet; messages name it as `path` says. */
 export function createFolder(path: string, rule: DoubtRule): Folder {
-  const catalog = createCatalog();
+  const catalog = createObjectsInForce();
   const reader = createReader(path, path, rule);
   let scan: Scan = { files: new Map(), folders: new Map(), unreadable: new Map() };
   let unreachable: string | undefined;
@@ -65,7 +65,7 @@ export function createFolder(path: string, rule: DoubtRule): Folder {
         scan = await scanFolder(path);
         unreachable = undefined;
       } catch (reason) {
-        unreachable = codeOf(reason);
+        unreachable = systemErrorCode(reason);
         return [];
       }
       for (const file of [...reader.files.keys()]) {

@@ -27,7 +27,7 @@ export interface Settled {
 }
 
 /** All objects of a source by name: which of them are in force, and why the others are not. */
-export interface Catalog {
+export interface ObjectsInForce {
   /** Replaces what a file holds; nothing comes in force or goes before `settle`. */
   setFile(file: string, entries: readonly Entry[]): void;
   /** Keys of objects that are in force and that no file holds any more. */
@@ -60,7 +60,7 @@ type Rejection = { readonly idcs: readonly Fault[] } | { readonly taken: Taken }
  * else the first gets it, by file name, then by position in the file. What is rejected keeps its last good
  * version, and is tried again whenever something else changes.
  */
-export function createCatalog(): Catalog {
+export function createObjectsInForce(): ObjectsInForce {
   const claims = createClaims((key) => standing.get(key)?.file);
   const standing = new Map<string, Standing>();
   const owners = new Map<string, string>();

@@ -1,7 +1,7 @@
 import type { Dirent, Stats } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { codeOf, noFile } from '../../base/system-error.ts';
+import { noFile, systemErrorCode } from '../../base/system-error.ts';
 
 /** What a folder and the folders in it hold, as far as the registry reads it. */
 export interface Scan {
@@ -76,7 +76,7 @@ export async function scanFolder(root: string): Promise<Scan> {
       else if (wanted) unreadable.set(path, noFile);
     } catch (reason) {
       // What went between the look and now, and a link that leads nowhere, are gone.
-      if (codeOf(reason) !== 'ENOENT') unreadable.set(path, codeOf(reason));
+      if (systemErrorCode(reason) !== 'ENOENT') unreadable.set(path, systemErrorCode(reason));
     }
   }
 

@@ -1,6 +1,6 @@
 import { type FSWatcher, watch } from 'node:fs';
 import { join } from 'node:path';
-import { codeOf } from '../../base/system-error.ts';
+import { systemErrorCode } from '../../base/system-error.ts';
 
 /** Watches folders for changes of what is directly in them. */
 export interface Watchers {
@@ -42,7 +42,7 @@ export function createWatchers(root: string, onEvent: (path: string | undefined)
       });
       open.set(folder, { identity, watcher });
     } catch (reason) {
-      if (codeOf(reason) !== 'ENOENT') problem = codeOf(reason);
+      if (systemErrorCode(reason) !== 'ENOENT') problem = systemErrorCode(reason);
     }
   }
 

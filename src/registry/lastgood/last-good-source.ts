@@ -19,7 +19,7 @@ import {
   confirmSnapshot,
   readHeader,
   readSnapshot,
-  type Snapshot,
+  type SavedSnapshot,
   setAside,
   snapshotPath,
   writeSnapshot,
@@ -76,7 +76,7 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
   const { name } = inner;
   const file = options.folder === undefined ? undefined : snapshotPath(options.folder, name);
   let outer: Sink | undefined;
-  let snapshot: Snapshot | undefined;
+  let snapshot: SavedSnapshot | undefined;
   let refusal: Finding | undefined;
   let innerProblems: readonly Finding[] = [];
   let innerDoubt: Doubt | undefined;
@@ -196,7 +196,7 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
     }
   }
 
-  async function findSnapshot(): Promise<Snapshot | undefined> {
+  async function findSnapshot(): Promise<SavedSnapshot | undefined> {
     if (file === undefined) return undefined;
     await mkdir(options.folder as string, { recursive: true }).catch((cause: Error) => {
       const message = `the folder of --state cannot be made: ${cause.message}; give another one, or make this one writable`;
@@ -231,7 +231,7 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
   }
 
   /** Whether so much less came than the snapshot holds that it is read and held against it. */
-  function looksLost(batch: readonly Change[], header: Snapshot['header']): boolean {
+  function looksLost(batch: readonly Change[], header: SavedSnapshot['header']): boolean {
     const found = batch.filter(({ type }) => type === 'upsert').length;
     const instances = batch.filter(
       (one) => one.type === 'upsert' && one.object.kind === 'WorkloadEntry',

@@ -24,7 +24,7 @@ export interface SnapshotHeader {
 }
 
 /** A snapshot that was found good. */
-export interface Snapshot {
+export interface SavedSnapshot {
   readonly header: SnapshotHeader;
   /** When it was last known to be what the source holds, in milliseconds since the epoch. */
   readonly knownGoodAt: number;
@@ -105,7 +105,7 @@ export async function confirmSnapshot(file: string, wallMs: number): Promise<voi
  * Reads what a snapshot says of itself, and nothing else. Resolves to undefined when there is none. Rejects
  * with MeshError `invalid` when its first line is not one.
  */
-export async function readHeader(file: string): Promise<Snapshot | undefined> {
+export async function readHeader(file: string): Promise<SavedSnapshot | undefined> {
   let handle: FileHandle;
   try {
     handle = await openRegular(file);
@@ -133,7 +133,7 @@ export async function readHeader(file: string): Promise<Snapshot | undefined> {
 export async function readSnapshot(
   file: string,
   onIdcs: (idcs: readonly MeshObject[]) => void = () => {},
-): Promise<Snapshot & { readonly contents: readonly MeshObject[] }> {
+): Promise<SavedSnapshot & { readonly contents: readonly MeshObject[] }> {
   const handle = await openRegular(file);
   const data = await handle.readFile().finally(() => handle.close());
   const header = parseHeader(file, data);

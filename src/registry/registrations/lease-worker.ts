@@ -3,7 +3,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 
 /** A row as it is kept. `body` is JSON. */
-export interface Row {
+export interface LeaseRow {
   readonly namespace: string;
   readonly name: string;
   readonly body: string;
@@ -11,7 +11,7 @@ export interface Row {
 
 /** What is kept or dropped, in one transaction: all or nothing. */
 export interface Commit {
-  readonly puts: readonly Row[];
+  readonly puts: readonly LeaseRow[];
   readonly drops: readonly { readonly namespace: string; readonly name: string }[];
   /** Node ids of proxies, and whether they are to be remembered. */
   readonly proxies: readonly (readonly [node: string, known: boolean])[];
@@ -21,7 +21,7 @@ export interface Commit {
 
 /** What a file has when it is opened. */
 export interface Opened {
-  readonly rows: readonly Row[];
+  readonly rows: readonly LeaseRow[];
   readonly proxies: readonly string[];
   /** Names the file among those of other control planes; made with it. */
   readonly id: string;
@@ -78,7 +78,7 @@ function main(port: NonNullable<typeof parentPort>, file: string): void {
   let db: DatabaseSync;
   try {
     db = open(file);
-    const rows = db.prepare('SELECT namespace, name, body FROM registration').all() as unknown as Row[];
+    const rows = db.prepare('SELECT namespace, name, body FROM registration').all() as unknown as LeaseRow[];
     const proxies = (db.prepare('SELECT node FROM proxy').all() as { node: string }[]).map(
       ({ node }) => node,
     );

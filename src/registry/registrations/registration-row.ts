@@ -1,19 +1,19 @@
 import type { Finding } from '../../model/finding.ts';
 import { renderPath } from '../../model/values/field-path.ts';
 import { hasErrors } from '../parse/fault.ts';
-import type { Row } from './lease-worker.ts';
+import type { LeaseRow } from './lease-worker.ts';
 import {
-  originOf,
   parseRegistration,
   type Registration,
   type RegistrationKey,
   type RegistrationState,
+  registrationOrigin,
 } from './registration.ts';
 
 const states: readonly RegistrationState[] = ['ready', 'draining', 'leaving', 'gone'];
 
 /** A registration as it is kept on disk. */
-export function encodeRow(registration: Registration): Row {
+export function encodeRow(registration: Registration): LeaseRow {
   const { namespace, name, ...body } = registration;
   return { namespace, name, body: JSON.stringify(body) };
 }
@@ -21,7 +21,7 @@ export function encodeRow(registration: Registration): Row {
 type Decoded = { readonly registration: Registration } | { readonly problem: Finding };
 
 /** Reads a row back; one that another version wrote, or a hand, is told of and left as it is. */
-export function decodeRow(row: Row): Decoded {
+export function decodeRow(row: LeaseRow): Decoded {
   try {
     return decodeBody(row, JSON.parse(row.body));
   } catch {
@@ -34,7 +34,7 @@ function unreadable(key: RegistrationKey, path: string, message: string): Findin
   const { namespace, name } = key;
   return {
     ...{ code: 'RegistrationUnreadable', severity: 'error' },
-    ...{ ref: { kind: 'WorkloadEntry', namespace, name }, where: originOf(key), path, message },
+    ...{ ref: { kind: 'WorkloadEntry', namespace, name }, where: registrationOrigin(key), path, message },
   };
 }
 

@@ -1,6 +1,11 @@
 import { MeshError } from '../../base/error.ts';
 import type { LeaseState } from './lease-clock.ts';
-import { originOf, type Registration, type RegistrationInput, type RegistrationKey } from './registration.ts';
+import {
+  type Registration,
+  type RegistrationInput,
+  type RegistrationKey,
+  registrationOrigin,
+} from './registration.ts';
 import { merge, mergeAbsence } from './registration-merge.ts';
 
 /**
@@ -109,12 +114,18 @@ export function requireLive(
   generation: number | undefined,
 ): Registration {
   if (standing === undefined || (generation !== undefined && generation > standing.generation))
-    throw new MeshError('not-found', `${originOf(key)} is not registered: register it (again)`);
+    throw new MeshError('not-found', `${registrationOrigin(key)} is not registered: register it (again)`);
   if (generation !== undefined && generation < standing.generation) throw superseded(standing, generation);
   if (standing.state === 'ready' || standing.state === 'draining') return standing;
   if (standing.expired)
-    throw new MeshError('not-found', `the lease of ${originOf(key)} has run out: register it again`);
-  throw new MeshError('conflict', `${originOf(key)} has deregistered: a new life needs a higher generation`);
+    throw new MeshError(
+      'not-found',
+      `the lease of ${registrationOrigin(key)} has run out: register it again`,
+    );
+  throw new MeshError(
+    'conflict',
+    `${registrationOrigin(key)} has deregistered: a new life needs a higher generation`,
+  );
 }
 
 function register(
@@ -139,6 +150,6 @@ function register(
 }
 
 function superseded(standing: Registration, generation: number): MeshError {
-  const message = `${originOf(standing)} has a newer life, generation ${standing.generation}; ${generation} is older`;
+  const message = `${registrationOrigin(standing)} has a newer life, generation ${standing.generation}; ${generation} is older`;
   return new MeshError('conflict', message, { ref: String(standing.generation) });
 }

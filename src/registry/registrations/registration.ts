@@ -69,7 +69,7 @@ export function parseRegistration(key: RegistrationKey, raw: unknown): ParsedReg
   );
   const parsed = parseObject(
     { apiVersion: 'networking.istio.io/v1', kind: 'WorkloadEntry', metadata: { ...key }, spec },
-    originOf(key),
+    registrationOrigin(key),
   );
   // In the body the fields stand at the top, and the name stands in the path.
   const faults: Fault[] = parsed.faults.map((fault) => ({ ...fault, path: fault.path.slice(1) }));
@@ -101,13 +101,13 @@ function parseTtl(fields: Fields): number {
  */
 export function workloadOf(registration: Registration, idc: string): WorkloadEntry {
   const { namespace, name, spec } = registration;
-  const meta = { namespace, name, labels: {}, annotations: {}, origin: originOf(registration) };
+  const meta = { namespace, name, labels: {}, annotations: {}, origin: registrationOrigin(registration) };
   const located = spec.locality !== undefined || idc === '' ? spec : { ...spec, locality: idc };
   return { kind: 'WorkloadEntry', meta, spec: located };
 }
 
 /** How messages name a registration. */
-export function originOf({ namespace, name }: RegistrationKey): string {
+export function registrationOrigin({ namespace, name }: RegistrationKey): string {
   return `registration ${namespace}/${name}`;
 }
 

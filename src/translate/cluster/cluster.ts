@@ -1,15 +1,15 @@
 import type { Cluster, ClusterLoadAssignment, envoy } from '../../../protos/gen/envoy.d.ts';
 import type {
-  Connection,
+  ConnectionPlan,
   Crossing,
   GroupPlan,
   HealthCheck,
   Lookup,
   Outlier,
-  RetryBudget,
+  PlannedRetryBudget,
   Target,
 } from '../../plan/types.ts';
-import { any, duration } from '../any.ts';
+import { adsSource, any, protoDuration } from '../any.ts';
 import { upstreamCommon, upstreamHttp1, upstreamHttp2 } from '../leniency.ts';
 import {
   checksCluster,
@@ -44,7 +44,7 @@ export function buildInstancesCluster(
     ...(plan.lookup === undefined
       ? edsCluster(name)
       : dnsCluster(plan.lookup, buildInstancesAssignment(plan))),
-    connect_timeout: duration(connection.connectTimeoutMs),
+    connect_timeout: protoDuration(connection.connectTimeoutMs),
     ...balancing(plan),
     circuit_breakers: circuitBreakers(
       connection,
@@ -73,7 +73,7 @@ export function buildChecksCluster(plan: GroupPlan, health: HealthCheck, port: n
     ...(plan.lookup === undefined
       ? edsCluster(checksCluster(plan.group))
       : dnsCluster(plan.lookup, buildChecksAssignment(plan, port))),
-    connect_timeout: duration(plan.connection.connectTimeoutMs),
+    connect_timeout: protoDuration(plan.connection.connectTimeoutMs),
     health_checks: [instanceCheck(plan, health)],
     ...tlsSocket(plan),
     ...(plan.protocol === 'tcp' ? {} : instancesHttp({ ...plan, sidecars: false }, plan.connection)),
@@ -82,13 +82,13 @@ export function buildChecksCluster(plan: GroupPlan, health: HealthCheck, port: n
 
 function instancesHttp(
   { protocol, sidecars, tls }: GroupPlan,
-  connection: Connection,
+  connection: ConnectionPlan,
 ): ReturnType<typeof httpUpstream> {
   return httpUpstream({
     ...tlsByRequest(tls),
     common_http_protocol_options: {
       ...upstreamCommon,
-      idle_timeout: duration(connection.idleTimeoutMs),
+      idle_timeout: protoDuration(connection.idleTimeoutMs),
       ...(connection.maxRequestsPerConnection > 0
         ? { max_requests_per_connection: connection.maxRequestsPerConnection }
         : {}),
@@ -109,7 +109,7 @@ function instancesHttp(
 export function buildFailoverCluster(plan: GroupPlan): Cluster {
   return {
     name: failoverCluster(plan.group),
-    connect_timeout: duration(plan.connection.connectTimeoutMs),
+    connect_timeout: protoDuration(plan.connection.connectTimeoutMs),
     lb_policy: 'CLUSTER_PROVIDED',
     // The breaker that counts for retries: those of the two clusters below do not.
     circuit_breakers: circuitBreakers(plan.connection, {}, plan.retryBudget),
@@ -158,7 +158,7 @@ export function buildEgressCluster(): Cluster {
 export function buildIdcsCluster(plan: GroupPlan, crossing: Crossing): Cluster {
   return {
     ...edsCluster(idcsCluster(plan.group)),
-    connect_timeout: duration(crossing.connectTimeoutMs),
+    connect_timeout: protoDuration(crossing.connectTimeoutMs),
     lb_policy: gatewayBalancing,
     circuit_breakers: circuitBreakers(gatewayConnection),
     outlier_detection: outlierDetection(unreachable, unreachable.maxEjectionPercent.sidecar),
@@ -191,7 +191,7 @@ function edsCluster(name: string): Cluster {
     type: 'EDS',
     eds_cluster_config: {
       service_name: name,
-      eds_config: { resource_api_version: 'V3', ads: {}, initial_fetch_timeout: '0s' },
+      eds_config: adsSource(),
     },
     ...endpointHandling,
   };
@@ -214,7 +214,7 @@ const endpointHandling: Cluster = {
   per_connection_buffer_limit_bytes: 32_768,
 };
 
-const gatewayConnection: Connection = {
+const gatewayConnection: ConnectionPlan = {
   connectTimeoutMs: 250,
   idleTimeoutMs: 3_600_000,
   maxConnections: 16_384,
@@ -243,12 +243,12 @@ function gatewayHttp(silenceMs = 2_000): ReturnType<typeof httpUpstream> {
   return httpUpstream({
     common_http_protocol_options: {
       ...upstreamCommon,
-      idle_timeout: duration(gatewayConnection.idleTimeoutMs),
+      idle_timeout: protoDuration(gatewayConnection.idleTimeoutMs),
     },
     explicit_http_config: {
       http2_protocol_options: {
         ...upstreamHttp2,
-        ...ping('1s', duration(silenceMs)),
+        ...ping('1s', protoDuration(silenceMs)),
       },
     },
   });
@@ -308,9 +308,9 @@ function outlierDetection(
         }),
     ...(outlier.checksEndEjections === false ? { successful_active_health_check_uneject_host: false } : {}),
     enforcing_success_rate: 0,
-    interval: duration(outlier.intervalMs),
-    base_ejection_time: duration(outlier.baseEjectionMs),
-    max_ejection_time: duration(outlier.maxEjectionMs),
+    interval: protoDuration(outlier.intervalMs),
+    base_ejection_time: protoDuration(outlier.baseEjectionMs),
+    max_ejection_time: protoDuration(outlier.maxEjectionMs),
     max_ejection_percent: maxEjectionPercent,
   };
 }
@@ -322,9 +322,9 @@ type Thresholds = envoy.config.cluster.v3.CircuitBreakers.Thresholds;
  * DEFAULT (`fromOthers` says in what theirs differ): each priority has breakers and connections of its own.
  */
 function circuitBreakers(
-  connection: Connection,
+  connection: ConnectionPlan,
   fromOthers?: Thresholds,
-  budget?: RetryBudget,
+  budget?: PlannedRetryBudget,
 ): envoy.config.cluster.v3.CircuitBreakers {
   const own: Thresholds = {
     max_connections: connection.maxConnections,
@@ -366,7 +366,7 @@ function userTimeout(ms: number): envoy.config.core.v3.SocketOption {
 /** Linux's numbers. */
 const [ipprotoTcp, tcpUserTimeout] = [6, 18];
 
-function keepalive(connection: Connection): envoy.config.cluster.v3.UpstreamConnectionOptions {
+function keepalive(connection: ConnectionPlan): envoy.config.cluster.v3.UpstreamConnectionOptions {
   const { probes, timeMs, intervalMs } = connection.tcpKeepalive ?? {};
   return {
     tcp_keepalive: {

@@ -1,7 +1,7 @@
 import type { Cluster, envoy } from '../../../protos/gen/envoy.d.ts';
 import type { Warmup } from '../../model/service.ts';
 import type { GroupPlan, ListenerRole } from '../../plan/types.ts';
-import { duration } from '../any.ts';
+import { protoDuration } from '../any.ts';
 
 type RouteAction = envoy.config.route.v3.RouteAction;
 type HashPolicy = envoy.config.route.v3.RouteAction.HashPolicy;
@@ -18,7 +18,7 @@ export function balancing({ hash, loadBalancer, warmup }: GroupPlan): Cluster {
 
 function slowStart(loadBalancer: GroupPlan['loadBalancer'], warmup: Warmup): Cluster {
   const slow_start_config = {
-    slow_start_window: duration(warmup.durationMs),
+    slow_start_window: protoDuration(warmup.durationMs),
     aggression: { default_value: warmup.aggression, runtime_key: 'isthmus.warmup_aggression' },
     min_weight_percent: { value: warmup.minimumPercent },
   };
@@ -49,7 +49,7 @@ function policyOf(by: NonNullable<GroupPlan['hash']>['by'], sets: boolean): Hash
         cookie: {
           name: by.name,
           ...(by.path === undefined ? {} : { path: by.path }),
-          ...(by.ttlMs === undefined || !sets ? {} : { ttl: duration(by.ttlMs) }),
+          ...(by.ttlMs === undefined || !sets ? {} : { ttl: protoDuration(by.ttlMs) }),
         },
       };
   }

@@ -1,6 +1,6 @@
 import type { envoy, Route } from '../../../protos/gen/envoy.d.ts';
 import type { CrossingCheck, GroupPlan, HealthCheck, HealthQuestion } from '../../plan/types.ts';
-import { any, duration } from '../any.ts';
+import { any, protoDuration } from '../any.ts';
 import { filterName } from '../listener/trail-filter.ts';
 import { checksCluster, crossingCheckHeader, groupName, healthPath, instancesCluster } from '../names.ts';
 import { buildRetry } from '../route/retry.ts';
@@ -13,12 +13,12 @@ const grpcHealthPath = '/grpc.health.v1.Health/Check';
 
 /** How a proxy checks the instances of its own IDC. */
 export function instanceCheck(plan: GroupPlan, health: HealthCheck): EnvoyCheck {
-  const interval = duration(health.intervalMs);
+  const interval = protoDuration(health.intervalMs);
   const { question } = health;
   // A sidecar stands at the instance's own port alone.
   const sidecars = plan.sidecars && health.port === undefined;
   return {
-    timeout: duration(health.intervalMs * 0.8),
+    timeout: protoDuration(health.intervalMs * 0.8),
     interval,
     interval_jitter_percent: 10,
     // Without traffic Envoy checks once a minute: too late for the first request of an outage.
@@ -47,16 +47,16 @@ export function instanceCheck(plan: GroupPlan, health: HealthCheck): EnvoyCheck 
 export function crossingChecks(plan: GroupPlan, check: CrossingCheck): EnvoyCheck[] {
   if (plan.health === undefined) return [];
   const { question } = plan.health;
-  const interval = duration(check.intervalMs);
+  const interval = protoDuration(check.intervalMs);
   return [
     {
-      timeout: duration(check.timeoutMs),
+      timeout: protoDuration(check.timeoutMs),
       interval,
       // Gateways start together, and so do all the checks of a gateway: spread them.
-      initial_jitter: duration(Math.min(check.intervalMs, 1_000)),
+      initial_jitter: protoDuration(Math.min(check.intervalMs, 1_000)),
       interval_jitter_percent: 20,
-      unhealthy_interval: duration(check.unhealthyIntervalMs),
-      no_traffic_interval: duration(check.unhealthyIntervalMs),
+      unhealthy_interval: protoDuration(check.unhealthyIntervalMs),
+      no_traffic_interval: protoDuration(check.unhealthyIntervalMs),
       no_traffic_healthy_interval: interval,
       unhealthy_threshold: 2,
       healthy_threshold: 1,
@@ -97,7 +97,7 @@ export function buildHealthRoute(plan: GroupPlan, health: HealthCheck): Route {
       cluster: health.port === undefined ? instancesCluster(plan.group) : checksCluster(plan.group),
       ...(question.kind === 'grpc' ? {} : { prefix_rewrite: question.path }),
       host_rewrite_literal: plan.group.host,
-      timeout: duration(health.answerMs),
+      timeout: protoDuration(health.answerMs),
       // Outside of the bound on what comes from other IDCs: who is full is not ill.
       priority: 'HIGH',
       ...buildRetry(

@@ -9,7 +9,7 @@ type Filter = envoy.config.listener.v3.ListenerFilter;
 type Match = envoy.config.listener.v3.FilterChainMatch;
 
 /** Who a client of the edge is, for connections that match: the filter chains of its listener. */
-export interface ClientChain {
+interface ClientChain {
   readonly match?: Match;
   readonly manager: Partial<HttpConnectionManager>;
 }

@@ -3,7 +3,7 @@ import type { EdgePolicy } from '../../model/idc.ts';
 import { outcomeHeader, trailHeader, visitedHeader } from '../../model/trail.ts';
 import type { ListenAddress } from '../../model/values/listen-address.ts';
 import type { ListenerRole } from '../../plan/types.ts';
-import { any } from '../any.ts';
+import { adsSource, any } from '../any.ts';
 import { edgeHttp, insideHttp, workloadHttp } from '../leniency.ts';
 import { headerPrefix, visitedKey } from '../names.ts';
 import { tryingRouter } from '../route/nobody-there.ts';
@@ -101,7 +101,7 @@ export const clientKeepalive: NonNullable<Listener['socket_options']> = [
 ];
 
 /** How HTTP comes in at one listener. */
-export interface HttpListener {
+interface HttpListener {
   readonly role: ListenerRole;
   readonly listen: ListenAddress;
   readonly accessLog: string | undefined;
@@ -150,7 +150,7 @@ function buildManager({ role, edge, filters, accessLog: file }: HttpListener): H
     ...localReplies(role),
     rds: {
       route_config_name: role,
-      config_source: { resource_api_version: 'V3', ads: {}, initial_fetch_timeout: '0s' },
+      config_source: adsSource(),
     },
     upgrade_configs: upgrades,
     http_filters: [...filters, isFirst || role === 'peer' ? tryingRouter : routerFilter],

@@ -1,6 +1,6 @@
 import type { envoy, TypedExtensionConfig } from '../../../protos/gen/envoy.d.ts';
 import type { GuardedListener } from '../../model/trail.ts';
-import { any } from '../any.ts';
+import { adsSource, any } from '../any.ts';
 
 type HttpFilter = envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter;
 
@@ -25,7 +25,7 @@ export function guardFilter(listener: GuardedListener): HttpFilter {
   return {
     name: filterName(listener),
     config_discovery: {
-      config_source: { resource_api_version: 'V3', ads: {}, initial_fetch_timeout: '0s' },
+      config_source: adsSource(),
       default_config: any('envoy.extensions.filters.http.rbac.v3.RBAC', {
         rules: { action: 'ALLOW', policies: {} },
       }),

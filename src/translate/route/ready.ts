@@ -1,7 +1,7 @@
 import type { VirtualHost } from '../../../protos/gen/envoy.d.ts';
 
 /** Where whoever balances by health asks an edge whether to send clients there. */
-export const readyPath = '/.isthmus/ready';
+const readyPath = '/.isthmus/ready';
 
 /** The answer, at hosts that no Group has: those of Groups are their own. */
 export function readyHost(isReady: boolean): VirtualHost {

@@ -1,7 +1,7 @@
 import type { envoy, Route } from '../../../protos/gen/envoy.d.ts';
 import { atOnce } from '../../plan/retries/retry.ts';
 import type { Path, RetryPlan } from '../../plan/types.ts';
-import { duration } from '../any.ts';
+import { protoDuration } from '../any.ts';
 import { mirroredHeader } from '../names.ts';
 import { buildRetry } from './retry.ts';
 
@@ -30,7 +30,7 @@ interface Common {
 }
 
 /** Which requests to route, and how. */
-export interface RequestRoutes {
+interface RequestRoutes {
   readonly cluster: string;
   readonly path: Path;
   /** Whether a further try may go to another priority. */
@@ -180,10 +180,10 @@ function route(
     },
     route: {
       cluster,
-      timeout: duration(timeoutMs),
+      timeout: protoDuration(timeoutMs),
       // Breakers of its own: clients of this IDC find room whatever other IDCs send.
       ...(isOwn ? { priority: 'HIGH' } : {}),
-      ...(idleTimeoutMs === undefined ? {} : { idle_timeout: duration(idleTimeoutMs) }),
+      ...(idleTimeoutMs === undefined ? {} : { idle_timeout: protoDuration(idleTimeoutMs) }),
       ...hashing,
       ...action,
     },

@@ -11,7 +11,7 @@ import {
   unsentHeader,
 } from '../../model/trail.ts';
 import type { RetryCondition, RetryRule } from '../../plan/types.ts';
-import { any, duration } from '../any.ts';
+import { any, protoDuration } from '../any.ts';
 
 type RouteAction = envoy.config.route.v3.RouteAction;
 type RetryPolicy = envoy.config.route.v3.RetryPolicy;
@@ -80,7 +80,7 @@ function buildRetryAction(rule: RetryRule, movesOn: boolean): RouteAction {
     // Long enough for a gateway that has just died to be ejected meanwhile: a request that met dying ones on
     // its way must not meet the dead one again with its last try
     // (docs/decisions/002-egress-ejects-the-unreachable.md).
-    retry_back_off: { base_interval: duration(rule.pauseMs ?? 10), max_interval: '0.100s' },
+    retry_back_off: { base_interval: protoDuration(rule.pauseMs ?? 10), max_interval: '0.100s' },
     // Another host for each try, and another priority once this one has had its tries.
     retry_host_predicate: [
       {
@@ -90,7 +90,7 @@ function buildRetryAction(rule: RetryRule, movesOn: boolean): RouteAction {
     ],
     host_selection_retry_max_attempts: String(selectionsMax),
     ...(movesOn ? { retry_priority: nextPriority(rule.triesPerPriority) } : {}),
-    ...(rule.perTryMs > 0 ? { per_try_timeout: duration(rule.perTryMs) } : {}),
+    ...(rule.perTryMs > 0 ? { per_try_timeout: protoDuration(rule.perTryMs) } : {}),
   };
   return {
     retry_policy: sharedMessage(policy),

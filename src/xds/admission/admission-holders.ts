@@ -9,10 +9,10 @@ export interface Useful {
   useful: number;
 }
 
-type End = (holder: Connection) => void;
+type End = (holder: HeldConnection) => void;
 
 /** A connection, from its socket on. There are thousands: nothing is made for one that it may do without. */
-export class Connection implements Holder, Useful {
+export class HeldConnection implements Holder, Useful {
   readonly socket: Socket;
   /** `address:port`. */
   readonly from: string;
@@ -58,12 +58,12 @@ export class Connection implements Holder, Useful {
 /** A stream on it. */
 export class StreamHolder implements Holder {
   readonly peer: string;
-  readonly connection: Connection;
+  readonly connection: HeldConnection;
   readonly stream: ServerHttp2Stream;
   isKnown = false;
   readonly #end: (holder: StreamHolder) => void;
 
-  constructor(connection: Connection, stream: ServerHttp2Stream, end: (holder: StreamHolder) => void) {
+  constructor(connection: HeldConnection, stream: ServerHttp2Stream, end: (holder: StreamHolder) => void) {
     this.peer = connection.peer;
     this.connection = connection;
     this.stream = stream;

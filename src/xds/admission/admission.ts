@@ -5,7 +5,7 @@ import type { Clock, Timer } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
 import { Slots } from '../../base/slots.ts';
 import { goaway } from '../transport/goaway.ts';
-import { Connection, StreamHolder, type Useful } from './admission-holders.ts';
+import { HeldConnection, StreamHolder, type Useful } from './admission-holders.ts';
 import type { AdmissionLevels, AdmissionLimit, AdmissionLimits, TurnedAway } from './admission-limits.ts';
 
 // Whatever goes wrong on a socket or a stream ends it, and that is heard of.
@@ -41,14 +41,14 @@ export interface AdmissionOptions {
 export class Admission {
   readonly #options: AdmissionOptions;
   readonly #limits: AdmissionLimits;
-  readonly #connections: Slots<Connection>;
+  readonly #connections: Slots<HeldConnection>;
   readonly #streams: Slots<StreamHolder>;
-  readonly #all = new Set<Connection>();
-  readonly #bySocket = new Map<string, Connection>();
-  readonly #bySession = new WeakMap<ServerHttp2Session, Connection>();
+  readonly #all = new Set<HeldConnection>();
+  readonly #bySocket = new Map<string, HeldConnection>();
+  readonly #bySession = new WeakMap<ServerHttp2Session, HeldConnection>();
   readonly #byStream = new WeakMap<ServerHttp2Stream, StreamHolder>();
   /** By peer, each in its turn. */
-  readonly #waiting = new Map<string, Set<Connection>>();
+  readonly #waiting = new Map<string, Set<HeldConnection>>();
   #waitingCount = 0;
   readonly #rate: Bucket;
   // Until then the event loop is left to the others for connections that were let in.
@@ -82,7 +82,7 @@ export class Admission {
   connected(socket: Socket): void {
     // Until HTTP/2 has it, and after.
     socket.on('error', ignore);
-    const connection = new Connection(socket, this.#options.clock.now(), this.#limits, this.#lost);
+    const connection = new HeldConnection(socket, this.#options.clock.now(), this.#limits, this.#lost);
     if (!this.#connections.take(connection)) {
       this.#turnAway(connection, 'connections', 'all connections are taken, and no address has more of them');
       return;
@@ -185,7 +185,7 @@ export class Admission {
     }
   }
 
-  readonly #lost = (connection: Connection): void =>
+  readonly #lost = (connection: HeldConnection): void =>
     this.#end(connection, 'connections', 'all connections are taken, and this address has most of them');
 
   readonly #lostStream = ({ stream, connection }: StreamHolder): void =>
@@ -215,14 +215,14 @@ export class Admission {
     }
   };
 
-  #closed(connection: Connection): void {
+  #closed(connection: HeldConnection): void {
     this.#connections.free(connection);
     this.#all.delete(connection);
     if (this.#bySocket.get(connection.from) === connection) this.#bySocket.delete(connection.from);
     this.#stopWaiting(connection);
   }
 
-  #stopWaiting(connection: Connection): void {
+  #stopWaiting(connection: HeldConnection): void {
     const waiting = this.#waiting.get(connection.peer);
     if (waiting?.delete(connection) !== true) return;
     this.#waitingCount -= 1;
@@ -252,7 +252,7 @@ export class Admission {
     this.#lookTimer = this.#all.size === 0 ? undefined : this.#options.clock.after(lookMs, this.#look);
   };
 
-  #judgeOverhead(connection: Connection, now: number): void {
+  #judgeOverhead(connection: HeldConnection, now: number): void {
     const { useful, socket, seenUseful, seenAll } = connection;
     const all = socket.bytesRead;
     const overhead = all - seenAll - (useful - seenUseful);
@@ -265,8 +265,8 @@ export class Admission {
     this.#end(connection, 'overhead', `more than ${overheadPerSecond} bytes a second that are no messages`);
   }
 
-  #streamless(): Connection[] {
-    const found: Connection[] = [];
+  #streamless(): HeldConnection[] {
+    const found: HeldConnection[] = [];
     for (const one of this.#all) if (one.isGreeted && one.streams.size === 0) found.push(one);
     return found;
   }
@@ -279,7 +279,7 @@ export class Admission {
   }
 
   /** Ends a stream, with a status that says why. */
-  #refuse(stream: ServerHttp2Stream, { from }: Connection, why: string): void {
+  #refuse(stream: ServerHttp2Stream, { from }: HeldConnection, why: string): void {
     const { message } = this.#error(
       'streams',
       from,
@@ -309,7 +309,7 @@ export class Admission {
   }
 
   /** Ends a connection that was let in, or waits. */
-  #end(connection: Connection, limit: AdmissionLimit, why: string): void {
+  #end(connection: HeldConnection, limit: AdmissionLimit, why: string): void {
     const { session, socket } = connection;
     connection.isEnded = true;
     this.#connections.free(connection);
@@ -325,7 +325,7 @@ export class Admission {
   }
 
   /** Ends a connection that HTTP/2 does not have yet. */
-  #turnAway({ socket, from }: Connection, limit: AdmissionLimit, why: string): void {
+  #turnAway({ socket, from }: HeldConnection, limit: AdmissionLimit, why: string): void {
     const { message } = this.#error(limit, from, why);
     if (!this.#options.isPlain || this.#parting >= partingMax) {
       socket.destroy();

@@ -39,7 +39,7 @@ function toEnd(
 }
 
 /** Streams of one kind of node, and how many kinds their address has that no other has. */
-export interface ShedKind {
+interface ShedKind {
   readonly kinds: number;
   readonly sessions: readonly Session[];
 }
@@ -48,7 +48,7 @@ export interface ShedKind {
  * The newest kind of node of the address that has most kinds to itself, at least `kindsMin`. Each kind has
  * resources of its own, which go with its last stream; a machine has one proxy, or a few.
  */
-export function kindToShed(sessions: Iterable<Session>, kindsMin: number): ShedKind | undefined {
+function kindToShed(sessions: Iterable<Session>, kindsMin: number): ShedKind | undefined {
   const byClass = new Map<
     string,
     { readonly peer: string; isShared: boolean; readonly sessions: Session[] }

@@ -2,7 +2,7 @@ import type { Reader, Writer } from 'protobufjs/minimal.js';
 import { invalid } from './invalid.ts';
 
 /** A scalar type: wire type, how its JSON form is written and how it is read back. */
-export interface Scalar {
+interface Scalar {
   readonly wire: 0 | 1 | 2 | 5;
   /** Writes the value without its tag; throws MeshError 'invalid' naming `path`. */
   write(writer: Writer, value: unknown, path: string): void;

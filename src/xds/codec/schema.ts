@@ -23,7 +23,7 @@ export interface MessagePlan {
 }
 
 /** An enum, both ways. */
-export interface EnumPlan {
+interface EnumPlan {
   readonly byName: ReadonlyMap<string, number>;
   readonly byNumber: ReadonlyMap<number, string>;
 }

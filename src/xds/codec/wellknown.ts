@@ -4,7 +4,7 @@ import { scalars } from './scalar.ts';
 import { lowerCamel } from './schema.ts';
 
 /** A well-known type whose JSON form is not an object of its fields. Both work on the message's body. */
-export interface WellKnown {
+interface WellKnown {
   write(writer: Writer, value: unknown, path: string): void;
   /** `depth`: how many messages it stands in. */
   read(reader: Reader, end: number, depth: number): unknown;

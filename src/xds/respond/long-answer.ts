@@ -2,7 +2,7 @@ import type { Slices } from '../slices.ts';
 import type { Group } from '../state/snapshot.ts';
 import type { Subscribed } from '../stream/subscribed.ts';
 import type { Removals } from './due.ts';
-import { type Answer, type Protocol, respond, type Sequence } from './respond.ts';
+import { type PlannedResponse, respond, type Sequence, type XdsVariant } from './respond.ts';
 
 // An answer that looks at so many names takes about a millisecond.
 const atOnceMax = 1_000;
@@ -15,17 +15,17 @@ interface Made<M> {
   readonly removals: Removals;
   readonly group: Group<M>;
   readonly changedAt: number;
-  readonly answer: Answer;
+  readonly answer: PlannedResponse;
 }
 
 /** Answers of one session that are so long that they are made in slices before they are due. */
 export class LongAnswers<M> {
-  readonly #protocol: Protocol;
+  readonly #protocol: XdsVariant;
   readonly #sequence: Sequence;
   #made: Made<M> | undefined;
   #inVain = 0;
 
-  constructor(protocol: Protocol, sequence: Sequence) {
+  constructor(protocol: XdsVariant, sequence: Sequence) {
     this.#protocol = protocol;
     this.#sequence = sequence;
   }
@@ -47,7 +47,7 @@ export class LongAnswers<M> {
   }
 
   /** The answer that was made, where it still holds. */
-  take(member: Subscribed<M>, removals: Removals): Answer | undefined {
+  take(member: Subscribed<M>, removals: Removals): PlannedResponse | undefined {
     const answer = this.#isMade(member, removals) ? this.#made?.answer : undefined;
     this.#inVain = 0;
     this.drop();

@@ -8,7 +8,7 @@ import { planDelta } from './respond-delta.ts';
 import { planSotw } from './respond-sotw.ts';
 
 /** State of the World or Delta. */
-export type Protocol = 'sotw' | 'delta';
+export type XdsVariant = 'sotw' | 'delta';
 
 /** A response, ready to be written to every stream that stands where this one stood. */
 export interface Response extends Plan {
@@ -22,7 +22,7 @@ export interface Response extends Plan {
 }
 
 /** Where a response is built: the resources, and the group that looks at them. */
-export interface Stand<M> {
+interface Stand<M> {
   readonly snapshot: Snapshot<M>;
   readonly group: Group<M>;
 }
@@ -45,11 +45,11 @@ export interface Sequence {
 export function knownAnswer(
   sub: Subscription,
   group: Group<unknown>,
-  protocol: Protocol,
+  protocol: XdsVariant,
   removals: Removals,
-): Answer | undefined {
+): PlannedResponse | undefined {
   if (isAlone(sub, group)) return undefined;
-  const known = (group.responses as Answers<Answer>).get(stateKey(sub, protocol, removals));
+  const known = (group.responses as Answers<PlannedResponse>).get(stateKey(sub, protocol, removals));
   // Sequence numbers grow: a response that is newer than the last one sent was not sent to this stream.
   return known !== undefined && (!known.send || sub.sequence < known.sequence) ? known : undefined;
 }
@@ -67,40 +67,40 @@ function isAlone(sub: Subscription, group: Group<unknown>): boolean {
 export function* respond<M>(
   sub: Subscription,
   { snapshot, group }: Stand<M>,
-  protocol: Protocol,
+  protocol: XdsVariant,
   sequence: Sequence,
   removals: Removals,
-): Slices<Answer> {
+): Slices<PlannedResponse> {
   const known = knownAnswer(sub, group as Group<unknown>, protocol, removals);
   if (known !== undefined) return known;
   const isShared = !isAlone(sub, group as Group<unknown>);
   const key = isShared ? stateKey(sub, protocol, removals) : '';
   const { changedAt } = group;
   const made = yield* answer(sub, { snapshot, group }, protocol, sequence, removals);
-  if (isShared && group.changedAt === changedAt) (group.responses as Answers<Answer>).set(key, made);
+  if (isShared && group.changedAt === changedAt) (group.responses as Answers<PlannedResponse>).set(key, made);
   return made;
 }
 
 function* answer<M>(
   sub: Subscription,
   { snapshot, group }: Stand<M>,
-  protocol: Protocol,
+  protocol: XdsVariant,
   sequence: Sequence,
   removals: Removals,
-): Slices<Answer> {
+): Slices<PlannedResponse> {
   const plan = yield* (protocol === 'sotw' ? planSotw : planDelta)(sub, snapshot, group, removals);
   if (!plan.send) return { ...plan, send: false };
   return yield* build(plan, sub, group, protocol, sequence.nextSequence());
 }
 
 /** What is found for a state: what to say, or that nothing is to be said. */
-export type Answer = Response | (Plan & { readonly send: false });
+export type PlannedResponse = Response | (Plan & { readonly send: false });
 
 function* build<M>(
   plan: Plan,
   sub: Subscription,
   group: Group<M>,
-  protocol: Protocol,
+  protocol: XdsVariant,
   sequence: number,
 ): Slices<Response> {
   const nonce = sequence.toString(36);
@@ -117,7 +117,7 @@ function* build<M>(
 }
 
 /** Everything that decides a response besides the group's state. Nearly always short. */
-function stateKey(sub: Subscription, protocol: Protocol, removals: Removals): string {
+function stateKey(sub: Subscription, protocol: XdsVariant, removals: Removals): string {
   const flags = `${protocol} ${removals} ${sub.revision} ${sub.all} ${sub.answer}`;
   if (sub.fresh.size + sub.gone.size + sub.held.size + sub.rejected.size === 0) return flags;
   const held = [...sub.held].map(([name, { last }]) => `${name}=${last?.version}`);

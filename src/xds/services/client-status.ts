@@ -11,12 +11,12 @@ import { checkMatchers, matchesNode } from './node-match.ts';
 import type { Answering } from './tool-calls.ts';
 
 /** The Client Status Discovery Service. */
-export const clientStatusService = 'envoy.service.status.v3.ClientStatusDiscoveryService';
+const clientStatusService = 'envoy.service.status.v3.ClientStatusDiscoveryService';
 
 type ClientStatusRequest = envoy.service.status.v3.ClientStatusRequest;
 
 /** How much one answer may hold. */
-export const clientStatusLimits = {
+const clientStatusLimits = {
   resourcesMax: 20_000,
   bytesMax: 32 * 2 ** 20,
 } as const;

@@ -1,11 +1,11 @@
 import { pushOrder } from '../resource-types.ts';
-import type { Protocol } from '../respond/respond.ts';
+import type { XdsVariant } from '../respond/respond.ts';
 
 /** A method by which resources are discovered. */
 export interface DiscoveryMethod {
   /** As in HTTP/2: `/SERVICE/METHOD`. */
   readonly path: string;
-  readonly protocol: Protocol;
+  readonly protocol: XdsVariant;
   /** The only type that may be asked for; undefined for the aggregated service (ADS). */
   readonly only?: string;
   /** It ends with its first answer: what a client has at that moment, unary. */

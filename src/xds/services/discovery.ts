@@ -5,6 +5,7 @@ import { typePrefix } from '../codec/encode.ts';
 import type { Node, Peer, StreamInfo } from '../events.ts';
 import type { Hub } from '../hub.ts';
 import { isResourceType, ruleOf } from '../resource-types.ts';
+import type { XdsVariant } from '../respond/respond.ts';
 import type { Slices } from '../slices.ts';
 import { Session } from '../stream/session.ts';
 import type { SessionStream } from '../stream/session-host.ts';
@@ -20,7 +21,7 @@ import { type DiscoveryMethod, discoveryMethods } from './discovery-methods.ts';
 import { refusal } from './tool-calls.ts';
 
 /** What discovery needs of the server. */
-export interface DiscoveryOptions {
+interface DiscoveryOptions {
   readonly hub: Hub;
   /** As `XdsServerOptions.classOf`. */
   classOf(node: Node, peer: Peer): string | undefined;
@@ -40,74 +41,118 @@ export function discovery(options: DiscoveryOptions): Services {
 
 function open(
   stream: Stream,
-  { protocol, only, once }: DiscoveryMethod,
-  { hub, classOf }: DiscoveryOptions,
+  method: DiscoveryMethod,
+  options: DiscoveryOptions,
   nextId: () => number,
 ): StreamHandler {
-  let session: Session | undefined;
+  return new DiscoveryStream(stream, method, options, nextId);
+}
+
+class DiscoveryStream implements StreamHandler {
+  readonly #stream: Stream;
+  readonly #protocol: XdsVariant;
+  readonly #only: string | undefined;
+  readonly #once: true | undefined;
+  readonly #hub: Hub;
+  readonly #classOf: (node: Node, peer: Peer) => string | undefined;
+  readonly #nextId: () => number;
+  #session: Session | undefined;
   // Of a node that is refused.
-  let claimed: string | undefined;
-  const identify = (bytes: Buffer | undefined): Session => {
+  #claimed: string | undefined;
+  /** Of one that ends with the first response: the end of what the client says ends nothing. */
+  readonly halfClosed?: () => void;
+  readonly #receiveSotw = (said: SotwRequest): void => {
+    const request = this.#typed(said);
+    if (this.#once && request.names.length === 0 && !ruleOf(request.typeUrl).wildcard)
+      throw new MeshError('invalid', 'a request for resources of this type must name them');
+    (this.#session ?? this.#identify(request.node)).receiveSotw(request);
+  };
+  readonly #receiveDelta = (said: DeltaRequest): void => {
+    const request = this.#typed(said);
+    (this.#session ?? this.#identify(request.node)).receiveDelta(request);
+  };
+
+  constructor(
+    stream: Stream,
+    { protocol, only, once }: DiscoveryMethod,
+    { hub, classOf }: DiscoveryOptions,
+    nextId: () => number,
+  ) {
+    this.#stream = stream;
+    this.#protocol = protocol;
+    this.#only = only;
+    this.#once = once;
+    this.#hub = hub;
+    this.#classOf = classOf;
+    this.#nextId = nextId;
+    if (once) this.halfClosed = () => {};
+  }
+
+  receive(bytes: Buffer<ArrayBufferLike>): void {
+    this.#hub.stats.requests += 1;
+    try {
+      if (this.#protocol === 'sotw')
+        this.#take(readSotwRequest(bytes, this.#session?.lastNames()), this.#receiveSotw);
+      else this.#take(readDeltaRequest(bytes), this.#receiveDelta);
+    } catch (reason) {
+      this.#stream.refuse(refusal(reason));
+    }
+  }
+
+  refused(error: MeshError): void {
+    const node = this.#session?.info.node.id ?? this.#claimed;
+    this.#hub.streamRefused({ peer: this.#stream.peer, node, error });
+  }
+
+  closed(): void {
+    if (this.#session !== undefined) this.#hub.leave(this.#session);
+  }
+
+  #identify(bytes: Buffer | undefined): Session {
     const node = readNode(bytes);
-    claimed = node.id ?? undefined;
-    const nodeClass = classOf(node, stream.peer);
+    this.#claimed = node.id ?? undefined;
+    const nodeClass = this.#classOf(node, this.#stream.peer);
     if (nodeClass === undefined || nodeClass === '')
       throw new MeshError('invalid', `node '${node.id ?? ''}' is of no class that is served here`);
-    const { peer } = stream;
-    const info: StreamInfo = { id: nextId(), node, nodeClass, protocol, ...(only && { only }), peer };
-    session = new Session(info, hub, once ? answeredOnce(stream) : stream);
-    hub.join(session, bytes?.length);
-    stream.known();
-    return session;
-  };
-  const typed = <R extends { readonly typeUrl: string }>(request: R): R => {
-    const typeUrl = typeOf(request.typeUrl, only);
-    if (session?.knows(typeUrl) !== true) checkType(typeUrl);
+    const { peer } = this.#stream;
+    const info: StreamInfo = {
+      id: this.#nextId(),
+      node,
+      nodeClass,
+      protocol: this.#protocol,
+      ...(this.#only && { only: this.#only }),
+      peer,
+    };
+    this.#session = new Session(info, this.#hub, this.#once ? answeredOnce(this.#stream) : this.#stream);
+    this.#hub.join(this.#session, bytes?.length);
+    this.#stream.known();
+    return this.#session;
+  }
+
+  #typed<R extends { readonly typeUrl: string }>(request: R): R {
+    const typeUrl = typeOf(request.typeUrl, this.#only);
+    if (this.#session?.knows(typeUrl) !== true) checkType(typeUrl);
     return typeUrl === request.typeUrl ? request : { ...request, typeUrl };
-  };
-  const receiveSotw = (said: SotwRequest) => {
-    const request = typed(said);
-    if (once && request.names.length === 0 && !ruleOf(request.typeUrl).wildcard)
-      throw new MeshError('invalid', 'a request for resources of this type must name them');
-    (session ?? identify(request.node)).receiveSotw(request);
-  };
-  const receiveDelta = (said: DeltaRequest) => {
-    const request = typed(said);
-    (session ?? identify(request.node)).receiveDelta(request);
-  };
-  const take = <R>(reading: Reading<R>, receive: (request: R) => void) => {
+  }
+
+  #take<R>(reading: Reading<R>, receive: (request: R) => void): void {
     // An ACK of State of the World is through with its names in one step.
     for (let steps = 0; steps < stepsAtOnce; steps += 1)
-      if (reading.step(stepBytes)) return receive(reading.request());
-    stream.inSlices(takeSlowly(reading, receive));
-  };
-  function* takeSlowly<R>(reading: Reading<R>, receive: (request: R) => void): Slices {
+      if (reading.step(stepBytes)) {
+        receive(reading.request());
+        return;
+      }
+    this.#stream.inSlices(this.#takeSlowly(reading, receive));
+  }
+
+  *#takeSlowly<R>(reading: Reading<R>, receive: (request: R) => void): Slices {
     try {
       while (!reading.step(stepBytes)) yield;
       receive(reading.request());
     } catch (reason) {
-      stream.refuse(refusal(reason));
+      this.#stream.refuse(refusal(reason));
     }
   }
-  return {
-    receive(bytes) {
-      hub.stats.requests += 1;
-      try {
-        if (protocol === 'sotw') take(readSotwRequest(bytes, session?.lastNames()), receiveSotw);
-        else take(readDeltaRequest(bytes), receiveDelta);
-      } catch (reason) {
-        stream.refuse(refusal(reason));
-      }
-    },
-    ...(once && { halfClosed() {} }),
-    refused(error) {
-      const node = session?.info.node.id ?? claimed;
-      hub.streamRefused({ peer: stream.peer, node, error });
-    },
-    closed() {
-      if (session !== undefined) hub.leave(session);
-    },
-  };
 }
 
 // What is read of a request before others have their turn: some hundred names.

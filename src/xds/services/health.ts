@@ -15,63 +15,63 @@ const unknownService = numberField(1, 3);
  * Tells whether the server answers its clients: of itself (the name '') and of each of its services the same.
  */
 export class Health {
-  private readonly names: ReadonlySet<string>;
-  private readonly watchers = new Set<Stream>();
-  private isServing: boolean;
+  readonly #names: ReadonlySet<string>;
+  readonly #watchers = new Set<Stream>();
+  #isServing: boolean;
 
   constructor(names: Iterable<string>, isServing: boolean) {
-    this.names = new Set(['', ...names]);
-    this.isServing = isServing;
+    this.#names = new Set(['', ...names]);
+    this.#isServing = isServing;
   }
 
   /** Who watches is told when it changes. */
   set(isServing: boolean): void {
-    if (isServing === this.isServing) return;
-    this.isServing = isServing;
-    for (const stream of this.watchers) stream.write(this.answer());
+    if (isServing === this.#isServing) return;
+    this.#isServing = isServing;
+    for (const stream of this.#watchers) stream.write(this.#answer());
   }
 
   /** What serves the methods, by path. */
   services(): Services {
     return new Map([
-      [`/${healthService}/Check`, (stream) => this.checkOnce(stream)],
-      [`/${healthService}/Watch`, (stream) => this.watch(stream)],
+      [`/${healthService}/Check`, (stream) => this.#checkOnce(stream)],
+      [`/${healthService}/Watch`, (stream) => this.#watch(stream)],
     ]);
   }
 
-  private answer(): Buffer {
-    return this.isServing ? serving : notServing;
+  #answer(): Buffer {
+    return this.#isServing ? serving : notServing;
   }
 
-  private checkOnce(stream: Stream): StreamHandler {
+  #checkOnce(stream: Stream): StreamHandler {
     const take = (request: Buffer) => {
-      stream.write(this.check(readName(request)));
+      stream.write(this.#check(readName(request)));
       stream.end();
     };
     return once(stream, answering(stream, take));
   }
 
-  private check(name: string): Buffer {
-    if (!this.names.has(name)) throw new MeshError('not-found', `there is no service '${name}' here`);
-    return this.answer();
+  #check(name: string): Buffer {
+    if (!this.#names.has(name)) throw new MeshError('not-found', `there is no service '${name}' here`);
+    return this.#answer();
   }
 
-  private watch(stream: Stream): StreamHandler {
+  #watch(stream: Stream): StreamHandler {
     let isAsked = false;
     const take = (request: Buffer) => {
       // Each answer to another request would be kept for a client that reads none.
       if (isAsked)
         throw new MeshError('invalid', 'a Watch takes one request: watch another service by another call');
       isAsked = true;
-      const known = this.names.has(readName(request));
+      const known = this.#names.has(readName(request));
       // A service that is not known may come, says the protocol; here none does.
-      stream.write(known ? this.answer() : unknownService);
-      if (known) this.watchers.add(stream);
+      stream.write(known ? this.#answer() : unknownService);
+      if (known) this.#watchers.add(stream);
     };
     return {
       ...answering(stream, take),
       halfClosed() {},
-      closed: () => void this.watchers.delete(stream),
+      closed: () => void this.#watchers.delete(stream),
     };
   }
 }

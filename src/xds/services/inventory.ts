@@ -2,7 +2,7 @@ import type { EncodedResource } from '../codec/codec.ts';
 import type { ResourceDifference } from '../events.ts';
 import { differencesOf } from '../stream/differences.ts';
 import type { Member } from '../stream/session.ts';
-import type { Refusal } from '../stream/subscription.ts';
+import type { ResourceRefusal } from '../stream/subscription.ts';
 
 /** One resource as one client has it. */
 export interface Inventory {
@@ -12,7 +12,7 @@ export interface Inventory {
   readonly resource: EncodedResource | undefined;
   /** Where it differs from what the client has accepted. */
   readonly difference: ResourceDifference | undefined;
-  readonly refusal: Refusal | undefined;
+  readonly refusal: ResourceRefusal | undefined;
   /** When the client last answered for this type, in the server's clock; undefined: never. */
   readonly answeredAt: number | undefined;
 }

@@ -14,7 +14,7 @@ export function refusal(reason: unknown): MeshError {
 const requestBytesMax = 16 * 1024;
 
 /** How much may wait to be read of what tools asked for, in bytes: on a connection, and on all. */
-export const unreadLimits = { connectionBytesMax: 8 * 2 ** 20, allBytesMax: 128 * 2 ** 20 } as const;
+const unreadLimits = { connectionBytesMax: 8 * 2 ** 20, allBytesMax: 128 * 2 ** 20 } as const;
 
 /**
  * Answers to tools. A request costs next to nothing, and its answer may have megabytes: a client that has

@@ -37,68 +37,68 @@ export const readNamesMax = 4_096;
  */
 export class NameSets {
   readonly empty: NameSet = { key: '0', names: new Set(), bytes: 0 };
-  private readonly sets = new Map<string, WeakRef<NameSet>>();
-  private readonly collected = new FinalizationRegistry<string>((key) => {
-    if (this.sets.get(key)?.deref() === undefined) this.sets.delete(key);
+  readonly #sets = new Map<string, WeakRef<NameSet>>();
+  readonly #collected = new FinalizationRegistry<string>((key) => {
+    if (this.#sets.get(key)?.deref() === undefined) this.#sets.delete(key);
   });
   // Proxies of one class say the same in the same bytes. A limit on memory: a short name takes far more than
   // its bytes. An entry takes 1.1 KB beside its names, so clients that come once fill no more than some 5 MB.
-  private readonly recent = new LRUCache<string, ReadNames>({
+  readonly #recent = new LRUCache<string, ReadNames>({
     max: readNamesMax,
     maxSize: 32 * 2 ** 20,
     sizeCalculation: ({ raw, set }) => raw.length + set.bytes + 500,
   });
-  private readonly sums = new WeakMap<NameSet, NameSum>();
-  private unique = 0;
+  readonly #sums = new WeakMap<NameSet, NameSum>();
+  #unique = 0;
 
   /** How many sets there are. */
   get size(): number {
-    return this.sets.size;
+    return this.#sets.size;
   }
 
   /** What is kept of sets of names so that the next client that says the same need not be read, in bytes. */
   get recentBytes(): number {
-    return this.recent.calculatedSize;
+    return this.#recent.calculatedSize;
   }
 
   /** Forgets them, and gives how many bytes they were. */
   forgetRecent(): number {
     const bytes = this.recentBytes;
-    this.recent.clear();
+    this.#recent.clear();
     return bytes;
   }
 
   /** How many requests' names are kept. */
   get kept(): number {
-    return this.recent.size;
+    return this.#recent.size;
   }
 
   /** The set with exactly these names. The caller must not change `names` afterwards. */
   intern(names: ReadonlySet<string>): NameSet {
     const sum = new NameSum();
     for (const name of names) sum.add(name);
-    return finish(this.interned(names, sum));
+    return finish(this.#interned(names, sum));
   }
 
-  private *interned(names: Names, sum: NameSum): Slices<NameSet> {
+  *#interned(names: Names, sum: NameSum): Slices<NameSet> {
     if (names.size === 0) return this.empty;
     const key = sum.key(names.size);
-    const known = this.sets.get(key)?.deref();
+    const known = this.#sets.get(key)?.deref();
     if (known !== undefined) {
       if (yield* sameNames(known.names, names)) return known;
       // Two sets with one hash: correct, though not shared.
-      this.unique += 1;
-      return this.keep(`${key}!${this.unique}`, names, sum);
+      this.#unique += 1;
+      return this.#keep(`${key}!${this.#unique}`, names, sum);
     }
-    const made = this.keep(key, names, sum);
-    this.sets.set(key, new WeakRef(made));
-    this.collected.register(made, key);
+    const made = this.#keep(key, names, sum);
+    this.#sets.set(key, new WeakRef(made));
+    this.#collected.register(made, key);
     return made;
   }
 
-  private keep(key: string, names: Names, sum: NameSum): NameSet {
+  #keep(key: string, names: Names, sum: NameSum): NameSet {
     const made = { key, names, bytes: nameBytes * names.size + 2 * sum.length };
-    this.sums.set(made, sum);
+    this.#sums.set(made, sum);
     return made;
   }
 
@@ -111,7 +111,7 @@ export class NameSets {
       return from === this.empty ? add : from;
     const added = new Set<string>();
     const removed = new Set<string>();
-    const sum = new NameSum(this.sums.get(from));
+    const sum = new NameSum(this.#sums.get(from));
     yield* each(remove, (name) => {
       if (!from.names.has(name) || add.names.has(name) || removed.has(name)) return;
       removed.add(name);
@@ -123,14 +123,14 @@ export class NameSets {
       sum.add(name);
     });
     if (added.size === 0 && removed.size === 0) return from;
-    return yield* this.interned(yield* changedNames(from.names, added, removed), sum);
+    return yield* this.#interned(yield* changedNames(from.names, added, removed), sum);
   }
 
   /** Reads the bytes of resource_names fields; equal bytes are read once and kept once. */
   *read(raw: Buffer): Slices<ReadNames> {
     if (raw.length === 0) return { raw, star: false, set: this.empty };
     const key = yield* hashOf(raw);
-    const known = this.recent.get(key);
+    const known = this.#recent.get(key);
     if (known?.raw.equals(raw)) return known;
     const names = new Set<string>();
     const sum = new NameSum();
@@ -144,8 +144,8 @@ export class NameSets {
     });
     const own = Buffer.allocUnsafeSlow(raw.length);
     yield* copyInto(own, raw, 0);
-    const made = { raw: own, star, set: yield* this.interned(names, sum) };
-    this.recent.set(key, made);
+    const made = { raw: own, star, set: yield* this.#interned(names, sum) };
+    this.#recent.set(key, made);
     return made;
   }
 }

@@ -6,7 +6,7 @@ import { changeBetween } from './name-layers.ts';
 import type { NameSet } from './name-sets.ts';
 
 /** The last thing that happened to a name. `resource` is absent once it was removed. */
-export interface Mark {
+interface Mark {
   readonly revision: number;
   readonly cause: Cause;
   /** The revision that added it: a stream that is older than this has never had it. */
@@ -19,7 +19,7 @@ export interface Mark {
 }
 
 /** One change, in the log. */
-export interface LogEntry {
+interface LogEntry {
   readonly revision: number;
   readonly name: string;
   readonly cause: Cause;
@@ -59,21 +59,21 @@ const logLengthMax = 1024;
 export class Snapshot<M> {
   readonly marks = new Map<string, Mark>();
   readonly groups = new Map<string, Group<M>>();
-  private log: LogEntry[] = [];
-  private sum: VersionSum = [0, 0];
-  private live = 0;
+  #log: LogEntry[] = [];
+  #sum: VersionSum = [0, 0];
+  #live = 0;
   // Changes up to here are no longer in the log.
-  private trimmedTo = 0;
-  private readonly answerBytes: AnswerBytes;
+  #trimmedTo = 0;
+  readonly #answerBytes: AnswerBytes;
 
   /** `answerBytes` counts the answers that are kept, for all snapshots of a server. */
   constructor(answerBytes: AnswerBytes = { bytes: 0 }) {
-    this.answerBytes = answerBytes;
+    this.#answerBytes = answerBytes;
   }
 
   /** Number of resources. */
   get size(): number {
-    return this.live;
+    return this.#live;
   }
 
   /**
@@ -93,10 +93,10 @@ export class Snapshot<M> {
     if (last === undefined) return false;
     const written = resource ? revision : (before?.written ?? revision);
     this.marks.set(name, { revision, cause, born: before?.born ?? revision, written, resource, last });
-    this.live += (resource ? 1 : 0) - (before?.resource ? 1 : 0);
-    this.log.push({ revision, name, cause, before: before?.resource?.version });
-    this.trimLog();
-    this.sum = mix(this.sum, before?.resource, resource);
+    this.#live += (resource ? 1 : 0) - (before?.resource ? 1 : 0);
+    this.#log.push({ revision, name, cause, before: before?.resource?.version });
+    this.#trimLog();
+    this.#sum = mix(this.#sum, before?.resource, resource);
     for (const group of this.groups.values()) {
       if (!sees(group, name)) continue;
       group.version = mix(group.version, before?.resource, resource);
@@ -113,21 +113,21 @@ export class Snapshot<M> {
     const key = `${wildcard ? '*' : ''}${set.key}`;
     const known = this.groups.get(key);
     if (known !== undefined) return known;
-    const version = wildcard ? this.sum : this.versionOf(set, before);
+    const version = wildcard ? this.#sum : this.#versionOf(set, before);
     const made: Group<M> = {
       wildcard,
       set,
       members: new Set(),
       changedAt: revision,
       version,
-      responses: new Answers(this.answerBytes),
+      responses: new Answers(this.#answerBytes),
     };
     this.groups.set(key, made);
     return made;
   }
 
   /** The version of all that a set names: from that of a set before it where their difference is small. */
-  private versionOf(set: NameSet, before: Group<M> | undefined): VersionSum {
+  #versionOf(set: NameSet, before: Group<M> | undefined): VersionSum {
     const change =
       before === undefined || before.wildcard ? undefined : changeBetween(before.set.names, set.names);
     let version: VersionSum = change === undefined || before === undefined ? [0, 0] : before.version;
@@ -179,10 +179,10 @@ export class Snapshot<M> {
       if (mark.resource === undefined && mark.born > revision) superseded.push(mark.cause);
       else names.set(name, mark);
     };
-    if (this.trimmedTo <= revision) {
-      let i = this.log.length;
-      while (i > 0 && (this.log[i - 1] as LogEntry).revision > revision) i -= 1;
-      for (const entry of this.log.slice(i)) {
+    if (this.#trimmedTo <= revision) {
+      let i = this.#log.length;
+      while (i > 0 && (this.#log[i - 1] as LogEntry).revision > revision) i -= 1;
+      for (const entry of this.#log.slice(i)) {
         take(entry.name);
         const mark = names.get(entry.name);
         if (mark !== undefined && mark.revision !== entry.revision) superseded.push(entry.cause);
@@ -199,16 +199,16 @@ export class Snapshot<M> {
    * the log goes back.
    */
   versionAt(name: string, revision: number): string | undefined {
-    if (revision < this.trimmedTo) return 'unknown';
-    const later = this.log.find((entry) => entry.name === name && entry.revision > revision);
+    if (revision < this.#trimmedTo) return 'unknown';
+    const later = this.#log.find((entry) => entry.name === name && entry.revision > revision);
     return later === undefined ? this.marks.get(name)?.resource?.version : later.before;
   }
 
-  private trimLog(): void {
-    if (this.log.length <= 2 * logLengthMax) return;
-    const cut = this.log.length - logLengthMax;
-    this.trimmedTo = this.log[cut - 1]?.revision ?? this.trimmedTo;
-    this.log = this.log.slice(cut);
+  #trimLog(): void {
+    if (this.#log.length <= 2 * logLengthMax) return;
+    const cut = this.#log.length - logLengthMax;
+    this.#trimmedTo = this.#log[cut - 1]?.revision ?? this.#trimmedTo;
+    this.#log = this.#log.slice(cut);
   }
 
   /** Forgets removed names that every stream knows to be gone: those not newer than `revision`. */
@@ -219,12 +219,12 @@ export class Snapshot<M> {
 
   /** Number of changes in the log. */
   get logged(): number {
-    return this.log.length;
+    return this.#log.length;
   }
 
   /** Number of removed names that are still remembered. */
   get removedCount(): number {
-    return this.marks.size - this.live;
+    return this.marks.size - this.#live;
   }
 }
 

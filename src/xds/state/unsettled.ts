@@ -13,10 +13,10 @@ export const unsettledMs = 3_600_000;
  * many, those that have been away longest are forgotten.
  */
 export class Unsettled {
-  private readonly nodes: LRUCache<string, true>;
+  readonly #nodes: LRUCache<string, true>;
 
   constructor(clock: Clock) {
-    this.nodes = new LRUCache({
+    this.#nodes = new LRUCache({
       max: unsettledMax,
       ttl: unsettledMs,
       ttlResolution: 0,
@@ -26,18 +26,18 @@ export class Unsettled {
 
   /** How many are remembered. */
   get size(): number {
-    this.nodes.purgeStale();
-    return this.nodes.size;
+    this.#nodes.purgeStale();
+    return this.#nodes.size;
   }
 
   add(node: string, typeUrl: string): void {
-    this.nodes.set(key(node, typeUrl), true);
+    this.#nodes.set(key(node, typeUrl), true);
   }
 
   /** Whether it was remembered; it is not any more. */
   take(node: string, typeUrl: string): boolean {
-    const known = this.nodes.get(key(node, typeUrl)) === true;
-    this.nodes.delete(key(node, typeUrl));
+    const known = this.#nodes.get(key(node, typeUrl)) === true;
+    this.#nodes.delete(key(node, typeUrl));
     return known;
   }
 }

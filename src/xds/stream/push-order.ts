@@ -3,7 +3,7 @@ import type { Subscribed } from './subscribed.ts';
 import { isPending, type Sent } from './subscription.ts';
 
 /** One type of a stream, as far as the push order cares. Given in push order. */
-export interface Turn {
+interface Turn {
   /** It does not wait for the types before it. */
   readonly eager: boolean;
   /** Something may be sent. */
@@ -46,7 +46,7 @@ export function turnsOf<M>(members: readonly Subscribed<M>[], isOverdue: (sent: 
 }
 
 /** Which type may send now, and whether it is to carry out its held removals. */
-export interface Next {
+interface Next {
   readonly index: number;
   readonly release: boolean;
 }

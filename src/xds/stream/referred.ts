@@ -7,7 +7,7 @@ import { addFresh, type Subscription } from './subscription.ts';
  * again.
  */
 export class Referred {
-  private readonly byType = new Map<string, Set<string>>();
+  readonly #byType = new Map<string, Set<string>>();
 
   /**
    * A stream was sent a resource that names others: it is sent those anew, at once or when it asks for the
@@ -25,14 +25,14 @@ export class Referred {
   }
 
   #note(typeUrl: string, names: readonly string[]): void {
-    const known = this.byType.get(typeUrl) ?? new Set();
-    this.byType.set(typeUrl, known);
+    const known = this.#byType.get(typeUrl) ?? new Set();
+    this.#byType.set(typeUrl, known);
     for (const name of names) known.add(name);
   }
 
   /** The stream asks for the type. */
   takeTo(sub: Subscription): void {
-    for (const name of this.byType.get(sub.rule.url) ?? []) addFresh(sub, name, 'again');
-    this.byType.delete(sub.rule.url);
+    for (const name of this.#byType.get(sub.rule.url) ?? []) addFresh(sub, name, 'again');
+    this.#byType.delete(sub.rule.url);
   }
 }

@@ -4,7 +4,7 @@ import {
   addFresh,
   isPending,
   ownRejected,
-  type Refusal,
+  type ResourceRefusal,
   type Sent,
   type Subscription,
 } from './subscription.ts';
@@ -33,7 +33,7 @@ export function refusalBytes(names: number): number {
 }
 
 /** What `refuse` needs besides the response: time in ms, chance, and the version that a name has now. */
-export interface RefusalContext {
+interface RefusalContext {
   readonly now: number;
   readonly random: Random;
   /** Whether the next response can carry some of the resources alone. */
@@ -76,7 +76,7 @@ export function* refuse(
   const known = blamed !== undefined || all.length === 1;
   const rejected = ownRejected(sub);
   const suspects: string[] = [];
-  const before = new Map<string, Refusal | undefined>();
+  const before = new Map<string, ResourceRefusal | undefined>();
   yield* each(all, (name) => {
     if (!sub.wildcard && !sub.set.names.has(name)) return;
     suspects.push(name);

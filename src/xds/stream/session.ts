@@ -20,7 +20,7 @@ import { hasAcked, standingOf } from './status-of-type.ts';
 import type { Subscribed } from './subscribed.ts';
 import {
   forgetRejected,
-  judge,
+  judgeRequest,
   meansWildcard,
   newSubscription,
   noteSaid,
@@ -46,355 +46,355 @@ const settleMs = 1_000;
 export class Session {
   readonly info: StreamInfo;
   readonly openedAtMs: number;
-  private readonly host: SessionHost<Session, Member>;
+  readonly #host: SessionHost<Session, Member>;
   readonly stream: SessionStream;
-  private members: Member[] = [];
-  private settlesAt = Number.NEGATIVE_INFINITY;
+  #members: Member[] = [];
+  #settlesAt = Number.NEGATIVE_INFINITY;
   // True while no type has anything to send or to wait for; only a request or a change can alter that.
-  private quiet = false;
+  #quiet = false;
   // The member that changes touched while it was so.
-  private changed: Member | undefined;
+  #changed: Member | undefined;
   // A message was sent, or will be at once. Envoy resets its reconnect delay only when it has received one.
-  private greeted = false;
+  #greeted = false;
   // What the stream has confirmed has changed, and `onConfirmed` was not called for it yet.
-  private moved = false;
-  private readonly gate: ReadGate;
-  private readonly byType = new Map<string, Member>();
-  private readonly referred = new Referred();
+  #moved = false;
+  readonly #gate: ReadGate;
+  readonly #byType = new Map<string, Member>();
+  readonly #referred = new Referred();
   // Bytes of its node, and what is counted of what it has the server remember.
-  private nodeBytes = 0;
-  private account: Account | undefined;
-  private readonly resuming = new Resuming<Member>();
+  #nodeBytes = 0;
+  #account: Account | undefined;
+  readonly #resuming = new Resuming<Member>();
   // A request is taken, or an answer made, in slices: until then nothing else is written or taken.
   isAtWork = false;
-  private readonly long: LongAnswers<Member>;
+  readonly #long: LongAnswers<Member>;
 
   constructor(info: StreamInfo, host: SessionHost<Session, Member>, stream: SessionStream) {
     this.info = info;
-    this.host = host;
-    this.long = new LongAnswers(info.protocol, host);
+    this.#host = host;
+    this.#long = new LongAnswers(info.protocol, host);
     this.stream = stream;
-    this.gate = new ReadGate(stream, () => host.due(this));
+    this.#gate = new ReadGate(stream, () => host.due(this));
     this.openedAtMs = host.now();
   }
 
   /** Whether a type was asked for already: its URL needs no check then. */
   knows(typeUrl: string): boolean {
-    return this.byType.has(typeUrl);
+    return this.#byType.has(typeUrl);
   }
 
   /** Counts what the server remembers for it; its node had so many bytes. Throws MeshError 'exhausted'. */
   begin(nodeBytes: number): void {
-    this.nodeBytes = 4 * nodeBytes;
-    this.account = this.host.budget.open(this.info.peer.address, (error) => this.stream.refuse?.(error));
-    this.countSaid();
+    this.#nodeBytes = 4 * nodeBytes;
+    this.#account = this.#host.budget.open(this.info.peer.address, (error) => this.stream.refuse?.(error));
+    this.#countSaid();
   }
 
   /** The names of each type as they were last written, for `parseSotwRequest`. */
   lastNames(): Buffer[] {
-    return this.members.map((member) => member.sub.lastNames);
+    return this.#members.map((member) => member.sub.lastNames);
   }
 
   /** How many names it subscribes to, each divided among the streams that have the same set. */
   readonly ownNames = (): number =>
-    this.members.reduce((sum, { sub, group }) => sum + sub.set.names.size / group.members.size, 0);
+    this.#members.reduce((sum, { sub, group }) => sum + sub.set.names.size / group.members.size, 0);
 
   /** Takes a State of the World request, and writes what follows from it. */
   receiveSotw(request: SotwRequest): void {
-    this.quiet = false;
-    this.long.drop();
-    const known = this.byType.get(request.typeUrl);
+    this.#quiet = false;
+    this.#long.drop();
+    const known = this.#byType.get(request.typeUrl);
     const sub =
-      known?.sub ?? newSubscription(ruleOf(request.typeUrl), this.host.sets.empty, !request.hasVersion);
+      known?.sub ?? newSubscription(ruleOf(request.typeUrl), this.#host.sets.empty, !request.hasVersion);
     const sent = sub.inFlight;
-    const judged = this.judge(sub, request);
-    const isAnew = judged === 'stale' && this.giveUp(sub);
+    const judged = this.#judge(sub, request);
+    const isAnew = judged === 'stale' && this.#giveUp(sub);
     // "the server should not respond to requests with a stale nonce": the client repeats what matters.
     if (judged === 'stale' && !isAnew) return;
     const verdict = isAnew ? 'none' : judged;
     const context = { first: known === undefined, verdict, error: request.error !== undefined };
-    const refusal = verdict === 'nack' ? this.takeRefusal(sub, sent, request.error ?? '') : undefined;
+    const refusal = verdict === 'nack' ? this.#takeRefusal(sub, sent, request.error ?? '') : undefined;
     if (!isAnew && refusal === undefined && known !== undefined && request.names === sub.lastNames) {
       repeatSotw(sub, context);
       this.advance();
-    } else this.inSlices(refusal, this.takeSotw(request.names, known, sub, { ...context, isAnew }));
+    } else this.#inSlices(refusal, this.#takeSotw(request.names, known, sub, { ...context, isAnew }));
   }
 
-  private *takeSotw(
+  *#takeSotw(
     names: Buffer,
     known: Member | undefined,
     sub: Subscription,
     said: SotwContext & { readonly isAnew: boolean },
   ): Slices {
     if (known !== undefined && names === sub.lastNames) repeatSotw(sub, said);
-    else yield* subscribeSotw(sub, yield* this.host.sets.read(names), said);
+    else yield* subscribeSotw(sub, yield* this.#host.sets.read(names), said);
     if (said.isAnew) sub.all = sub.answer = sub.wildcard || sub.set.names.size > 0;
-    this.regroup(known, sub);
-    if (said.first) this.referred.takeTo(sub);
+    this.#regroup(known, sub);
+    if (said.first) this.#referred.takeTo(sub);
   }
 
   /** Does what a request or an answer needs, with others served between its slices; then goes on. */
-  private inSlices(...work: readonly (Slices | undefined)[]): void {
+  #inSlices(...work: readonly (Slices | undefined)[]): void {
     this.isAtWork = true;
-    this.long.drop();
-    const all = this.toEnd(work);
+    this.#long.drop();
+    const all = this.#toEnd(work);
     if (this.stream.inSlices === undefined) finish(all);
     else this.stream.inSlices(all);
   }
 
-  private *toEnd(work: readonly (Slices | undefined)[]): Slices {
+  *#toEnd(work: readonly (Slices | undefined)[]): Slices {
     for (const some of work) if (some !== undefined) yield* some;
     this.isAtWork = false;
     this.advance();
   }
 
   /** Waits no longer for an overdue answer; whether it was. grpc-java passes over what it wants no more. */
-  private giveUp(sub: Subscription): boolean {
+  #giveUp(sub: Subscription): boolean {
     const sent = sub.inFlight;
-    if (sent === undefined || !this.isOverdue(sent)) return false;
+    if (sent === undefined || !this.#isOverdue(sent)) return false;
     sub.inFlight = undefined;
-    if (sent.own > 0) this.account?.unanswered(-sent.own);
+    if (sent.own > 0) this.#account?.unanswered(-sent.own);
     return true;
   }
 
   /** Of a client that does not read no answer is due. */
-  private isOverdue({ sentAt }: Sent): boolean {
-    return this.host.now() - sentAt >= this.host.answerWaitMsMax && this.stream.unreadBytes() === 0;
+  #isOverdue({ sentAt }: Sent): boolean {
+    return this.#host.now() - sentAt >= this.#host.answerWaitMsMax && this.stream.unreadBytes() === 0;
   }
 
   /** Takes a Delta request, and writes what follows from it. */
   receiveDelta(request: DeltaRequest): void {
-    this.quiet = false;
-    this.long.drop();
-    const known = this.byType.get(request.typeUrl);
+    this.#quiet = false;
+    this.#long.drop();
+    const known = this.#byType.get(request.typeUrl);
     const sub =
       known?.sub ??
-      newSubscription(ruleOf(request.typeUrl), this.host.sets.empty, request.initialVersions.size === 0);
+      newSubscription(ruleOf(request.typeUrl), this.#host.sets.empty, request.initialVersions.size === 0);
     // Subscriptions stand for themselves in Delta: only the answer to a response can be stale.
     const sent = sub.inFlight;
-    const verdict = this.judge(sub, request);
+    const verdict = this.#judge(sub, request);
     const asks = request.names.length > 0 || request.unsubscribe.length > 0;
     const subscribes = known === undefined || asks || (verdict === 'none' && meansWildcard(sub, request));
-    const refusal = verdict === 'nack' ? this.takeRefusal(sub, sent, request.error ?? '') : undefined;
-    const taking = subscribes ? this.takeDelta(request, known, sub) : undefined;
-    if (refusal !== undefined || taking !== undefined) this.inSlices(refusal, taking);
+    const refusal = verdict === 'nack' ? this.#takeRefusal(sub, sent, request.error ?? '') : undefined;
+    const taking = subscribes ? this.#takeDelta(request, known, sub) : undefined;
+    if (refusal !== undefined || taking !== undefined) this.#inSlices(refusal, taking);
     else this.advance();
   }
 
-  private *takeDelta(request: DeltaRequest, known: Member | undefined, sub: Subscription): Slices {
+  *#takeDelta(request: DeltaRequest, known: Member | undefined, sub: Subscription): Slices {
     const { names, unsubscribe, initialVersions } = request;
     const first = known === undefined;
-    const subscribe = yield* this.host.sets.read(names);
-    yield* subscribeDelta(sub, { first, subscribe, unsubscribe }, this.host.sets);
-    if (sub.leftNames > 0) this.countSaid();
-    const member = this.regroup(known, sub);
+    const subscribe = yield* this.#host.sets.read(names);
+    yield* subscribeDelta(sub, { first, subscribe, unsubscribe }, this.#host.sets);
+    if (sub.leftNames > 0) this.#countSaid();
+    const member = this.#regroup(known, sub);
     // Compared only once the class is whole: what is not there yet is not gone.
     if (first && initialVersions.size > 0) {
-      yield* this.resuming.add(member, initialVersions);
-      this.countSaid();
+      yield* this.#resuming.add(member, initialVersions);
+      this.#countSaid();
     }
-    if (first) this.referred.takeTo(sub);
+    if (first) this.#referred.takeTo(sub);
   }
 
-  private judge(sub: Subscription, request: { nonce: string; error: string | undefined }) {
+  #judge(sub: Subscription, request: { nonce: string; error: string | undefined }) {
     const sent = sub.inFlight;
-    const now = this.host.now();
+    const now = this.#host.now();
     const refusals = sub.rejected.size;
-    const verdict = judge(sub, request.nonce, request.error, now);
-    if (verdict === 'stale') this.host.stats.staleNonces += 1;
+    const verdict = judgeRequest(sub, request.nonce, request.error, now);
+    if (verdict === 'stale') this.#host.stats.staleNonces += 1;
     if (sent === undefined || (verdict !== 'ack' && verdict !== 'nack')) return verdict;
-    if (sent.own > 0) this.account?.unanswered(-sent.own);
+    if (sent.own > 0) this.#account?.unanswered(-sent.own);
     if (verdict === 'ack') {
-      this.host.acked(ackOf(this.info, sub.rule, sent, now));
-      this.moved = true;
-      if (sub.rejected.size < refusals) this.countSaid();
+      this.#host.acked(ackOf(this.info, sub.rule, sent, now));
+      this.#moved = true;
+      if (sub.rejected.size < refusals) this.#countSaid();
     }
     return verdict;
   }
 
   /** Notes that a response was refused. */
-  private *takeRefusal(sub: Subscription, sent: Sent | undefined, message: string): Slices {
+  *#takeRefusal(sub: Subscription, sent: Sent | undefined, message: string): Slices {
     if (sent === undefined) return;
-    const now = this.host.now();
-    const marks = this.byType.get(sub.rule.url)?.snapshot.marks;
+    const now = this.#host.now();
+    const marks = this.#byType.get(sub.rule.url)?.snapshot.marks;
     const verdictOnIt = yield* refuse(sub, sent, message, {
-      ...{ now, random: this.host.random },
+      ...{ now, random: this.#host.random },
       divisible: this.info.protocol === 'delta' || !sub.rule.fullState,
       versionOf: (name) => marks?.get(name)?.resource?.version ?? 'gone',
     });
-    this.moved = true;
-    this.host.nacked({ ...ackOf(this.info, sub.rule, sent, now), message, ...verdictOnIt });
-    this.countSaid();
+    this.#moved = true;
+    this.#host.nacked({ ...ackOf(this.info, sub.rule, sent, now), message, ...verdictOnIt });
+    this.#countSaid();
   }
 
   /** Counts what the client said besides names that it subscribes to: a node, refusals, versions. */
-  private countSaid(): void {
-    const subs = this.members.map(({ sub }) => sub);
-    this.account?.said(this.nodeBytes + saidBytes(subs) + this.resuming.bytes);
+  #countSaid(): void {
+    const subs = this.#members.map(({ sub }) => sub);
+    this.#account?.said(this.#nodeBytes + saidBytes(subs) + this.#resuming.bytes);
   }
 
   /** Puts the subscription where its names belong. */
-  private regroup(known: Member | undefined, sub: Subscription): Member {
-    const snapshot = known?.snapshot ?? this.host.snapshot(this.info.nodeClass, sub.rule.url);
+  #regroup(known: Member | undefined, sub: Subscription): Member {
+    const snapshot = known?.snapshot ?? this.#host.snapshot(this.info.nodeClass, sub.rule.url);
     const unchanged = known?.group.wildcard === sub.wildcard && known.group.set === sub.set;
     if (known !== undefined && unchanged) return known;
-    this.account?.names(sub.rule.url, sub.set);
-    const group = snapshot.group(sub.wildcard, sub.set, this.host.revision(), known?.group);
+    this.#account?.names(sub.rule.url, sub.set);
+    const group = snapshot.group(sub.wildcard, sub.set, this.#host.revision(), known?.group);
     const member = known ?? { session: this, sub, position: positionOf(sub.rule.url), snapshot, group };
     if (known === undefined) {
-      this.byType.set(sub.rule.url, member);
-      this.members = [...this.members, member].sort((a, b) => a.position - b.position);
+      this.#byType.set(sub.rule.url, member);
+      this.#members = [...this.#members, member].sort((a, b) => a.position - b.position);
     } else snapshot.leave(known.group, known);
     member.group = group;
     group.members.add(member);
-    this.moved = true;
+    this.#moved = true;
     return member;
   }
 
   /** Something of what a member sees has changed; `advance` is to follow. */
   touch(member: Member): void {
-    if (this.changed !== undefined && this.changed !== member) this.quiet = false;
-    this.changed = member;
+    if (this.#changed !== undefined && this.#changed !== member) this.#quiet = false;
+    this.#changed = member;
   }
 
   /** Writes all that may be written now, then tells what was confirmed meanwhile. */
   advance(): void {
     if (this.isAtWork) return;
-    const alone = this.quiet ? this.changed : undefined;
-    this.changed = undefined;
-    this.quiet = false;
-    const mayWrite = this.host.isOpen(this.info.nodeClass) && !this.gate.isShut();
-    if (mayWrite && (alone === undefined || !this.sendAlone(alone))) this.writeDue();
-    if (!this.moved) return;
-    this.moved = false;
-    this.host.confirmed(this);
+    const alone = this.#quiet ? this.#changed : undefined;
+    this.#changed = undefined;
+    this.#quiet = false;
+    const mayWrite = this.#host.isOpen(this.info.nodeClass) && !this.#gate.isShut();
+    if (mayWrite && (alone === undefined || !this.#sendAlone(alone))) this.#writeDue();
+    if (!this.#moved) return;
+    this.#moved = false;
+    this.#host.confirmed(this);
   }
 
   /**
    * Sends a change of one type to a stream on which all was quiet, as nearly every change finds it: there is
    * no order to keep, and the other types need not be looked at. Whether that was all.
    */
-  private sendAlone(member: Member): boolean {
+  #sendAlone(member: Member): boolean {
     // While a client settles, its clusters and their endpoints outlive what names them.
-    if (member.sub.rule.holdsRemovals && this.host.now() < this.settlesAt) return false;
-    return this.send(member, 'now') && member.sub.rule.refersTo === undefined;
+    if (member.sub.rule.holdsRemovals && this.#host.now() < this.#settlesAt) return false;
+    return this.#send(member, 'now') && member.sub.rule.refersTo === undefined;
   }
 
-  private writeDue(): void {
-    const first = this.resuming.isDue() ? this.resume() : offerMany(this.members, this.host);
-    if (first !== undefined) this.inSlices(first);
+  #writeDue(): void {
+    const first = this.#resuming.isDue() ? this.#resume() : offerMany(this.#members, this.#host);
+    if (first !== undefined) this.#inSlices(first);
     if (first !== undefined) return;
-    while (!this.gate.isShut() && this.isDue()) {
-      const turns = turnsOf(this.members, (sent) => this.isOverdue(sent));
-      const settling = this.host.now() < this.settlesAt;
+    while (!this.#gate.isShut() && this.#isDue()) {
+      const turns = turnsOf(this.#members, (sent) => this.#isOverdue(sent));
+      const settling = this.#host.now() < this.#settlesAt;
       const next = nextTurn(turns, !settling);
-      const member = next === undefined ? undefined : this.members[next.index];
+      const member = next === undefined ? undefined : this.#members[next.index];
       if (next === undefined || member === undefined) return;
       const earlier = turns.slice(0, turns[next.index]?.eager ? 0 : next.index);
       const late = earlier.some((turn) => turn.inFlight);
       const waits = member.sub.rule.holdsRemovals && (settling || mustHold(turns, next.index));
       const removals = next.release ? 'release' : waits ? 'hold' : 'now';
-      if (this.stream.inSlices !== undefined && this.long.isFirst(member, removals)) {
-        this.inSlices(this.long.make(member, removals));
+      if (this.stream.inSlices !== undefined && this.#long.isFirst(member, removals)) {
+        this.#inSlices(this.#long.make(member, removals));
         return;
       }
-      if (this.send(member, removals) && late) this.host.stats.outOfTurn += 1;
+      if (this.#send(member, removals) && late) this.#host.stats.outOfTurn += 1;
     }
   }
 
-  private *resume(): Slices {
-    yield* this.resuming.run(this.host.unsettled, this.info.node.id ?? '', (sub) => {
+  *#resume(): Slices {
+    yield* this.#resuming.run(this.#host.unsettled, this.info.node.id ?? '', (sub) => {
       // One message on each stream, though there be nothing to say.
-      if (!this.greeted) sub.answer = true;
-      this.greeted = true;
-      this.moved = true;
-      if (sub.gone.size > 0) this.settlesAt = this.openedAtMs + settleMs;
+      if (!this.#greeted) sub.answer = true;
+      this.#greeted = true;
+      this.#moved = true;
+      if (sub.gone.size > 0) this.#settlesAt = this.openedAtMs + settleMs;
     });
-    this.countSaid();
+    this.#countSaid();
   }
 
   /** Whether anything may have to be sent. After an ACK nearly always nothing is: that must cost nothing. */
-  private isDue(): boolean {
-    for (const { sub, group } of this.members)
-      if (sub.rejected.size > 0) finish(offerAgain(sub, group, this.host));
-    const state = stateOf(this.members);
-    this.quiet = state === 'quiet';
+  #isDue(): boolean {
+    for (const { sub, group } of this.#members)
+      if (sub.rejected.size > 0) finish(offerAgain(sub, group, this.#host));
+    const state = stateOf(this.#members);
+    this.#quiet = state === 'quiet';
     return state === 'due';
   }
 
-  private send(member: Member, removals: Removals): boolean {
+  #send(member: Member, removals: Removals): boolean {
     const { sub, group, snapshot } = member;
     if (sub.rejected.size > 0 && group.changedAt > sub.revision)
       forgetRejected(sub, (name) => snapshot.marks.get(name)?.resource !== undefined);
     const { protocol } = this.info;
-    const made = this.long.take(member, removals) ?? knownAnswer(sub, group, protocol, removals);
-    const response = made ?? finish(respond(sub, member, protocol, this.host, removals));
+    const made = this.#long.take(member, removals) ?? knownAnswer(sub, group, protocol, removals);
+    const response = made ?? finish(respond(sub, member, protocol, this.#host, removals));
     const released = releasedBy(sub, response.held);
     const hadWords = sub.gone.size > 0 || sub.leftNames > 0;
     noteSaid(sub, response.held);
-    if (hadWords) this.countSaid();
+    if (hadWords) this.#countSaid();
     sub.revision = group.changedAt;
     if (response.send) {
-      this.markSent(member, response, released);
+      this.#markSent(member, response, released);
       this.stream.write(response.bytes);
     } else {
       sub.confirmed = sub.revision;
-      this.moved = true;
+      this.#moved = true;
     }
     return response.send;
   }
 
-  private markSent({ sub, group }: Member, response: Response, released: ReadonlySet<string>): void {
+  #markSent({ sub, group }: Member, response: Response, released: ReadonlySet<string>): void {
     const { nonce, sequence, bytes, refs } = response;
     // What a wildcard brings is not the client's doing, and what others are sent as well is held once.
     const own = group.wildcard || group.members.size > 1 ? 0 : bytes.length;
-    sub.inFlight = { response, revision: sub.revision, sentAt: this.host.now(), released, own };
-    if (own > 0) this.account?.unanswered(own);
+    sub.inFlight = { response, revision: sub.revision, sentAt: this.#host.now(), released, own };
+    if (own > 0) this.#account?.unanswered(own);
     sub.nonce = nonce;
     sub.sequence = sequence;
-    this.greeted = true;
-    this.host.stats.pushes += 1;
-    this.host.stats.bytes += bytes.length;
+    this.#greeted = true;
+    this.#host.stats.pushes += 1;
+    this.#host.stats.bytes += bytes.length;
     // A changed cluster warms until its endpoints come again, a changed listener until its routes do.
     const type = sub.rule.refersTo;
     if (type === undefined || refs.length === 0) return;
-    const target = this.byType.get(type);
+    const target = this.#byType.get(type);
     // A stream for one type never asks for another.
-    if (target !== undefined || this.info.only === undefined) this.referred.tell(type, refs, target);
+    if (target !== undefined || this.info.only === undefined) this.#referred.tell(type, refs, target);
   }
 
   /** Whether everything that a concern names, as far as this stream sees it, was ACKed. */
   hasConfirmed(concern: Concern): boolean {
     const { types, subscribed } = concern;
-    if (subscribed && types?.some((type) => !this.byType.has(type))) return false;
-    return this.members.every(({ sub, group }) => hasAcked(sub, group, concern));
+    if (subscribed && types?.some((type) => !this.#byType.has(type))) return false;
+    return this.#members.every(({ sub, group }) => hasAcked(sub, group, concern));
   }
 
   /** What it has subscribed to, type by type. */
   get subscriptions(): readonly Member[] {
-    return this.members;
+    return this.#members;
   }
 
   /** For `XdsServer.differences`. */
   differences(): ResourceDifference[] {
-    return this.members.flatMap((member) => differencesOf(member.sub, member.snapshot, member.group));
+    return this.#members.flatMap((member) => differencesOf(member.sub, member.snapshot, member.group));
   }
 
   /** Leaves all groups. */
   close(): void {
-    for (const member of this.members) {
+    for (const member of this.#members) {
       const { inFlight, rule } = member.sub;
-      if (inFlight && rule.refersTo) this.host.unsettled.add(this.info.node.id ?? '', rule.refersTo);
+      if (inFlight && rule.refersTo) this.#host.unsettled.add(this.info.node.id ?? '', rule.refersTo);
       member.snapshot.leave(member.group, member);
     }
-    this.members = [];
-    this.byType.clear();
-    this.account?.close();
+    this.#members = [];
+    this.#byType.clear();
+    this.#account?.close();
   }
 
   /** For `XdsServer.status`. */
   status(): StreamStatus {
-    const types = this.members.map(({ sub, group, snapshot }) => standingOf(sub, group, snapshot.marks));
+    const types = this.#members.map(({ sub, group, snapshot }) => standingOf(sub, group, snapshot.marks));
     return { ...this.info, openedAtMs: this.openedAtMs, types };
   }
 }

@@ -6,7 +6,7 @@ import type { NameSet, NameSets, ReadNames } from '../state/name-sets.ts';
 import type { Group } from '../state/snapshot.ts';
 
 /** A response that was sent, shared by all streams that had confirmed the same versions. */
-export interface Said {
+interface Said {
   readonly nonce: string;
   readonly version: string;
   /** Names of the resources in it, and of those told as removed (Delta). */
@@ -37,7 +37,7 @@ export interface Held {
 }
 
 /** Why a resource is not in force at a client, and when it is offered again. One for all refused alike. */
-export interface Refusal {
+export interface ResourceRefusal {
   /** The state that the client had confirmed before it refused the resource first. */
   readonly confirmed: number;
   /** Whether it is this resource that was refused; else only one of those that were sent with it. */
@@ -85,7 +85,7 @@ export interface Subscription {
   /** Removed resources that the client must keep until nothing names them any more. */
   held: ReadonlyMap<string, Held>;
   /** Resources that were refused, or sent with one that was, and that no ACK came for since. */
-  rejected: ReadonlyMap<string, Refusal>;
+  rejected: ReadonlyMap<string, ResourceRefusal>;
   /** None of them is offered again before this, in the server's clock. */
   offerAt: number;
   /** Of these, the ones that are offered apart from each other, to find out which is refused. */
@@ -140,14 +140,19 @@ export function newSubscription(rule: TypeRule, empty: NameSet, blank: boolean):
 }
 
 /** What a request's nonce says of the last response. */
-export type Verdict = 'none' | 'stale' | 'repeat' | 'ack' | 'nack';
+type RequestVerdict = 'none' | 'stale' | 'repeat' | 'ack' | 'nack';
 
 /**
  * Judges the nonce of a request and notes an ACK; a NACK is for `refuse` to note. 'stale' answers an older
  * response; 'repeat' comes after the last response was already answered; 'none' answers nothing: a first
  * request, or a nonce of an earlier stream.
  */
-export function judge(sub: Subscription, nonce: string, error: string | undefined, now: number): Verdict {
+export function judgeRequest(
+  sub: Subscription,
+  nonce: string,
+  error: string | undefined,
+  now: number,
+): RequestVerdict {
   if (nonce === '' || sub.nonce === '') return 'none';
   if (nonce !== sub.nonce) return 'stale';
   const sent = sub.inFlight;
@@ -165,9 +170,9 @@ export function judge(sub: Subscription, nonce: string, error: string | undefine
 }
 
 /** Refusals that may be changed: of this subscription alone. */
-export function ownRejected(sub: Subscription): Map<string, Refusal> {
+export function ownRejected(sub: Subscription): Map<string, ResourceRefusal> {
   if (sub.rejected === noneRejected) sub.rejected = new Map();
-  return sub.rejected as Map<string, Refusal>;
+  return sub.rejected as Map<string, ResourceRefusal>;
 }
 
 function acceptRejected(sub: Subscription, names: Iterable<string>): void {
@@ -186,7 +191,7 @@ function endNack(sub: Subscription): void {
 }
 
 /** Forgets refusals but for those that are kept. */
-function keepRejected(sub: Subscription, keep: (name: string, refusal: Refusal) => boolean): void {
+function keepRejected(sub: Subscription, keep: (name: string, refusal: ResourceRefusal) => boolean): void {
   for (const [name, refusal] of sub.rejected) if (!keep(name, refusal)) ownRejected(sub).delete(name);
   endNack(sub);
 }
@@ -194,7 +199,7 @@ function keepRejected(sub: Subscription, keep: (name: string, refusal: Refusal) 
 /** What a SotW request is beside its names: the first of its type, an answer, with an error. */
 export interface SotwContext {
   readonly first: boolean;
-  readonly verdict: Verdict;
+  readonly verdict: RequestVerdict;
   readonly error: boolean;
 }
 

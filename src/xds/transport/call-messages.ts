@@ -3,14 +3,14 @@ import { unzipSync } from 'node:zlib';
 import type { Timer } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
 import type { Pace } from '../admission/pace.ts';
-import { workOf } from '../admission/work.ts';
+import { type StreamWork, workOf } from '../admission/work.ts';
 import type { Slices } from '../slices.ts';
 import { FrameReader, frameOf, keepMessage } from '../wire/frame.ts';
-import type { Call } from './call.ts';
+import type { GrpcCall } from './call.ts';
 import type { Intake } from './intake.ts';
 
 /** What becomes of what a call brings. */
-export interface Receiver {
+interface Receiver {
   /** Is given each message, a view that is good until it returns. */
   receive(message: Buffer): void;
   /** Is told the bytes of each read. */
@@ -44,14 +44,8 @@ export interface Messages {
  * Reads and writes the messages of a call on its HTTP/2 stream. A message that is sent to many is framed once
  * (docs/decisions/020), and one that is received is a view of what was read (041).
  */
-export function openMessages(call: Call, receiver: Receiver): Messages {
-  const { http } = call;
-  return {
-    ...readFrames(http, receiver),
-    unreadBytes: () => (http.destroyed ? 0 : http.writableLength),
-    whenRead: (fn) => void http.once('drain', fn),
-    write: (message) => call.write(frameOf(message)),
-  };
+export function openMessages(call: GrpcCall, receiver: Receiver): Messages {
+  return new MessagesOfCall(call, receiver);
 }
 
 /** What can be kept from giving more. */
@@ -92,96 +86,125 @@ const pieceMs = 0.02;
 // A piece of fewer bytes than this is short.
 const shortBytes = 64;
 
-function readFrames(
-  http: ServerHttp2Stream,
-  receiver: Receiver,
-): Pick<Messages, 'whenTaken' | 'inSlices' | 'stop'> {
-  const { intake, pace } = receiver;
-  let [waits, isStopped] = [false, false];
+class MessagesOfCall implements Messages {
+  readonly #call: GrpcCall;
+  readonly #http: ServerHttp2Stream;
+  readonly #receiver: Receiver;
+  readonly #pace: Pace;
+  #waits = false;
+  #isStopped = false;
   // Of the message whose work is not done yet.
-  let workedBytes = 0;
-  let taken: (() => void) | undefined;
-  const resume = () => {
-    if (isStopped) return;
-    waits = false;
-    workedBytes = 0;
-    http.resume();
-    read(() => reader.goOn());
-    if (!waits) taken?.();
+  #workedBytes = 0;
+  #taken: (() => void) | undefined;
+  readonly #resume = () => {
+    if (this.#isStopped) return;
+    this.#waits = false;
+    this.#workedBytes = 0;
+    this.#http.resume();
+    this.#read(() => this.#reader.goOn());
+    if (!this.#waits) this.#taken?.();
   };
-  const mustWait = pacer(http, receiver, resume);
-  const work = workOf(pace, {
-    isOver: () => isStopped,
-    wait() {
-      waits = true;
-      http.pause();
-    },
-    resume,
-    failed: (error) => fail(error),
-  });
-  const reader = new FrameReader({
-    bytesMax: () => intake.bytesMax(),
-    mayTake(bytes, isCompressed) {
-      if (isStopped || work.isLeft()) return false;
-      waits = mustWait(isCompressed ? inflatedMax(bytes, intake.inflatedBytesMax) : bytes);
-      return !waits;
-    },
-    take(message, isCompressed) {
-      let { length } = message;
-      const isLeft = work.take(() =>
-        pace.run(() => {
-          const whole = isCompressed ? inflated(message, intake.inflatedBytesMax) : message;
-          length = whole.length;
-          receiver.receive(whole);
-        }),
-      );
-      if (!isLeft) return;
-      keepMessage(message);
-      workedBytes = length;
-    },
-    waiting: (bytes) => (waits ? intake.held(bytes + workedBytes) : intake.waiting(bytes)),
-  });
-  const fail = (error: unknown) => {
-    stop();
-    receiver.refuse(MeshError.from(error));
+  readonly #mustWait: (bytes: number) => boolean;
+  readonly #work: StreamWork;
+  readonly #reader: FrameReader;
+  readonly #ours = (chunk: Buffer) => {
+    this.#receiver.wasRead(chunk.length);
+    this.#pace.charge(pieceMs);
+    this.#read(() => this.#reader.read(chunk));
+    if (chunk.length < shortBytes && this.#reader.isWithin()) this.#receiver.shortPieceCame();
+    if (!this.#waits && !this.#isStopped && this.#pace.isDue()) this.#waits = this.#mustWait(0);
   };
-  const read = (some: () => void) => {
+
+  constructor(call: GrpcCall, receiver: Receiver) {
+    const { http } = call;
+    this.#call = call;
+    this.#http = http;
+    this.#receiver = receiver;
+    const { intake, pace } = receiver;
+    this.#pace = pace;
+    this.#mustWait = pacer(http, receiver, this.#resume);
+    this.#work = workOf(pace, {
+      isOver: () => this.#isStopped,
+      wait: () => {
+        this.#waits = true;
+        http.pause();
+      },
+      resume: this.#resume,
+      failed: (error) => this.#fail(error),
+    });
+    this.#reader = new FrameReader({
+      bytesMax: () => intake.bytesMax(),
+      mayTake: (bytes, isCompressed) => {
+        if (this.#isStopped || this.#work.isLeft()) return false;
+        this.#waits = this.#mustWait(isCompressed ? inflatedMax(bytes, intake.inflatedBytesMax) : bytes);
+        return !this.#waits;
+      },
+      take: (message, isCompressed) => {
+        let { length } = message;
+        const isLeft = this.#work.take(() =>
+          pace.run(() => {
+            const whole = isCompressed ? inflated(message, intake.inflatedBytesMax) : message;
+            length = whole.length;
+            receiver.receive(whole);
+          }),
+        );
+        if (!isLeft) return;
+        keepMessage(message);
+        this.#workedBytes = length;
+      },
+      waiting: (bytes) => (this.#waits ? intake.held(bytes + this.#workedBytes) : intake.waiting(bytes)),
+    });
+    http.on('data', this.#ours);
+  }
+
+  unreadBytes(): number {
+    return this.#http.destroyed ? 0 : this.#http.writableLength;
+  }
+
+  whenRead(fn: () => void): void {
+    this.#http.once('drain', fn);
+  }
+
+  write(message: Buffer): void {
+    this.#call.write(frameOf(message));
+  }
+
+  stop(): void {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
+    this.#work.cancel();
+    this.#http.off('data', this.#ours);
+    // What comes is dropped, so that its client sees the end.
+    if (this.#http.destroyed) return;
+    this.#http.on('data', ({ length }: Buffer) => {
+      this.#receiver.wasRead(length);
+      this.#pace.charge(pieceMs);
+    });
+    this.#http.resume();
+  }
+
+  inSlices(some: Slices): void {
+    this.#work.add(some);
+  }
+
+  // A stream that is paused tells its end all the same, while its last message waits here.
+  whenTaken(fn: () => void): void {
+    if (this.#waits) this.#taken = fn;
+    else fn();
+  }
+
+  #fail(error: unknown): void {
+    this.stop();
+    this.#receiver.refuse(MeshError.from(error));
+  }
+
+  #read(some: () => void): void {
     try {
       some();
     } catch (error) {
-      fail(error);
+      this.#fail(error);
     }
-  };
-  const stop = () => {
-    if (isStopped) return;
-    isStopped = true;
-    work.cancel();
-    http.off('data', ours);
-    // What comes is dropped, so that its client sees the end.
-    if (http.destroyed) return;
-    http.on('data', ({ length }: Buffer) => {
-      receiver.wasRead(length);
-      pace.charge(pieceMs);
-    });
-    http.resume();
-  };
-  const ours = (chunk: Buffer) => {
-    receiver.wasRead(chunk.length);
-    pace.charge(pieceMs);
-    read(() => reader.read(chunk));
-    if (chunk.length < shortBytes && reader.isWithin()) receiver.shortPieceCame();
-    if (!waits && !isStopped && pace.isDue()) waits = mustWait(0);
-  };
-  http.on('data', ours);
-  return {
-    stop,
-    inSlices: (some) => work.add(some),
-    // A stream that is paused tells its end all the same, while its last message waits here.
-    whenTaken(fn) {
-      if (waits) taken = fn;
-      else fn();
-    },
-  };
+  }
 }
 
 // Names that are alike are deflated to a tenth or a thirtieth. What is a hundred times as long is a bomb.

@@ -27,7 +27,7 @@ const answerHeaders = {
  * asked on it is read from `http` by others (`call-messages.ts`); a call is answered here: its headers, its
  * messages, its status.
  */
-export class Call {
+export class GrpcCall {
   readonly http: ServerHttp2Stream;
   readonly #onEnd: (() => void)[] = [];
   #isOver = false;

@@ -1,5 +1,5 @@
 import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
-import { type Clock, sleep } from '../../base/clock.ts';
+import { type Clock, keepProcess, sleep } from '../../base/clock.ts';
 import type { MeshError, MeshErrorCode } from '../../base/error.ts';
 import { shown } from '../../base/shown.ts';
 import type { Admission } from '../admission/admission.ts';
@@ -13,10 +13,10 @@ import type { BudgetLimits } from '../admission/budget.ts';
 import { type PaceLimits, Paces, paceLimits } from '../admission/pace.ts';
 import type { Peer } from '../events.ts';
 import type { Slices } from '../slices.ts';
-import { Call, grpcStatus, isGrpc, refuseOther } from './call.ts';
-import { openMessages } from './call-messages.ts';
+import { GrpcCall, grpcStatus, isGrpc, refuseOther } from './call.ts';
+import { type Messages, openMessages } from './call-messages.ts';
 import { handOver } from './handover.ts';
-import { type IntakeLimits, Intakes, intakeLimits } from './intake.ts';
+import { type Intake, type IntakeLimits, Intakes, intakeLimits } from './intake.ts';
 import { SessionKeepalive } from './keepalive.ts';
 import { openListener, type TlsOptions } from './listener.ts';
 import { collectWhatWasRead } from './young-memory.ts';
@@ -97,7 +97,7 @@ export interface Levels extends AdmissionLevels {
 }
 
 /** How a server is set up beside its services. */
-export interface ListenOptions {
+interface ListenOptions {
   readonly limits?: XdsLimits;
   /** As `XdsServerOptions.collectYoungMemory`. */
   readonly collectYoungMemory?: boolean;
@@ -123,7 +123,7 @@ export async function listen(
   options: ListenOptions = {},
 ): Promise<Listening> {
   const { limits = {}, turnedAway = () => {}, collectYoungMemory = false } = options;
-  const calls = new Set<Call>();
+  const calls = new Set<GrpcCall>();
   const keepalive = new SessionKeepalive(clock, keepaliveTimes);
   const wasRead = collectYoungMemory ? collectWhatWasRead() : () => {};
   const intakes = new Intakes(clock, { ...intakeLimits, ...limits.intake });
@@ -136,7 +136,7 @@ export async function listen(
         refuseOther(http);
         return;
       }
-      const call = new Call(http);
+      const call = new GrpcCall(http);
       const open = services.get(headers[':path'] ?? '');
       if (open === undefined) {
         call.end(
@@ -178,84 +178,99 @@ export async function listen(
 
 const pathBytesMax = 200;
 
-function serveCall(
-  call: Call,
-  open: (stream: Stream) => StreamHandler,
-  reading: {
-    readonly clock: Clock;
-    readonly intakes: Intakes;
-    readonly paces: Paces;
-    wasRead(bytes: number): void;
-    readonly admission: Admission;
-  },
-): void {
-  let ended = false;
-  const end = () => {
-    if (ended) return;
-    ended = true;
-    intake.close();
-    messages.stop();
-    handler.closed();
+/** What reads calls, and what bounds it. */
+interface Reading {
+  readonly clock: Clock;
+  readonly intakes: Intakes;
+  readonly paces: Paces;
+  wasRead(bytes: number): void;
+  readonly admission: Admission;
+}
+
+function serveCall(call: GrpcCall, open: (stream: Stream) => StreamHandler, reading: Reading): void {
+  new ServedCall(call, open, reading);
+}
+
+class ServedCall {
+  readonly #call: GrpcCall;
+  readonly #clock: Clock;
+  #ended = false;
+  readonly #end = () => {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#intake.close();
+    this.#messages.stop();
+    this.#handler.closed();
   };
-  const refuse = (error: MeshError) => {
-    if (ended) return;
-    handler.refused?.(error);
-    end();
-    closeUnread(http, reading.clock);
-    call.end(statusByCode[error.code], error.message);
+  readonly #refuse = (error: MeshError) => {
+    if (this.#ended) return;
+    this.#handler.refused?.(error);
+    this.#end();
+    closeUnread(this.#http, this.#clock);
+    this.#call.end(statusByCode[error.code], error.message);
   };
-  const finish = () => {
-    end();
-    call.end(grpcStatus.ok, 'OK');
+  readonly #finish = () => {
+    this.#end();
+    this.#call.end(grpcStatus.ok, 'OK');
   };
-  let isDear = false;
-  const { http } = call;
-  const connection = call.session ?? call;
-  const intake = reading.intakes.open(connection, refuse);
-  const counter = reading.admission.usefulOf(http);
-  const messages = openMessages(call, {
-    receive: (bytes) => {
-      if (!ended) handler.receive(bytes);
-    },
-    wasRead(bytes) {
-      reading.wasRead(bytes);
-      if (counter !== undefined) counter.useful += bytes;
-    },
-    shortPieceCame() {
-      if (!reading.admission.pieceCame(http)) http.destroy();
-    },
-    refuse,
-    intake,
-    pace: reading.paces.of(connection),
-    isDear: () => isDear,
-  });
-  const certificate = call.certificate();
-  const handler = open({
-    peer: { address: call.peer(), ...(certificate && { certificate }) },
-    unreadBytes: () => messages.unreadBytes(),
-    whenRead: (fn) => messages.whenRead(fn),
-    write(bytes) {
-      if (!ended) messages.write(bytes);
-    },
-    end: finish,
-    refuse,
-    inSlices(work) {
-      if (!ended) messages.inSlices(work);
-    },
-    known() {
-      intake.known();
-      reading.admission.settled(http);
-    },
-    dear() {
-      isDear = true;
-    },
-  });
-  const halfClosed = () => {
-    if (!ended && handler.halfClosed !== undefined) handler.halfClosed();
-    else finish();
+  #isDear = false;
+  readonly #http: ServerHttp2Stream;
+  readonly #intake: Intake;
+  readonly #messages: Messages;
+  readonly #handler: StreamHandler;
+  readonly #halfClosed = () => {
+    if (!this.#ended && this.#handler.halfClosed !== undefined) this.#handler.halfClosed();
+    else this.#finish();
   };
-  http.once('end', () => messages.whenTaken(halfClosed));
-  call.whenOver(end);
+
+  constructor(call: GrpcCall, open: (stream: Stream) => StreamHandler, reading: Reading) {
+    this.#call = call;
+    this.#clock = reading.clock;
+    const { http } = call;
+    this.#http = http;
+    const connection = call.session ?? call;
+    this.#intake = reading.intakes.open(connection, this.#refuse);
+    const counter = reading.admission.usefulOf(http);
+    this.#messages = openMessages(call, {
+      receive: (bytes) => {
+        if (!this.#ended) this.#handler.receive(bytes);
+      },
+      wasRead: (bytes) => {
+        reading.wasRead(bytes);
+        if (counter !== undefined) counter.useful += bytes;
+      },
+      shortPieceCame() {
+        if (!reading.admission.pieceCame(http)) http.destroy();
+      },
+      refuse: this.#refuse,
+      intake: this.#intake,
+      pace: reading.paces.of(connection),
+      isDear: () => this.#isDear,
+    });
+    const certificate = call.certificate();
+    this.#handler = open({
+      peer: { address: call.peer(), ...(certificate && { certificate }) },
+      unreadBytes: () => this.#messages.unreadBytes(),
+      whenRead: (fn) => this.#messages.whenRead(fn),
+      write: (bytes) => {
+        if (!this.#ended) this.#messages.write(bytes);
+      },
+      end: this.#finish,
+      refuse: this.#refuse,
+      inSlices: (work) => {
+        if (!this.#ended) this.#messages.inSlices(work);
+      },
+      known: () => {
+        this.#intake.known();
+        reading.admission.settled(http);
+      },
+      dear: () => {
+        this.#isDear = true;
+      },
+    });
+    http.once('end', () => this.#messages.whenTaken(this.#halfClosed));
+    call.whenOver(this.#end);
+  }
 }
 
 // For a client that does not read why it is refused.
@@ -285,8 +300,8 @@ const statusByCode: Readonly<Record<MeshErrorCode, number>> = {
  * What ends each connection: the status of its streams, and GOAWAY, so that its client opens none on it
  * again.
  */
-function departures(calls: ReadonlySet<Call>): (() => void)[] {
-  const byConnection = new Map<object, Call[]>();
+function departures(calls: ReadonlySet<GrpcCall>): (() => void)[] {
+  const byConnection = new Map<object, GrpcCall[]>();
   for (const call of calls) {
     const connection = call.session ?? call;
     byConnection.set(connection, [...(byConnection.get(connection) ?? []), call]);
@@ -306,13 +321,12 @@ const goingAway = 'this server is going away: connect again';
  */
 async function close(
   sessions: ReadonlySet<ServerHttp2Session>,
-  calls: ReadonlySet<Call>,
+  calls: ReadonlySet<GrpcCall>,
   clock: Clock,
   graceMs: number,
 ): Promise<void> {
   // The clock's timers let a process end; one that waits for this must not end before it is done.
-  const alive = new MessageChannel();
-  alive.port1.ref();
+  const letEnd = keepProcess();
   await new Promise<void>((resolve) => {
     const force = clock.after(graceMs, () => {
       for (const session of sessions) session.destroy();
@@ -329,5 +343,5 @@ async function close(
       resolve();
     });
   });
-  alive.port1.close();
+  letEnd();
 }

@@ -63,109 +63,109 @@ const roomyPart = 7 / 8;
  * little is not refused for who sends much.
  */
 export class Intakes {
-  private readonly clock: Clock;
-  private readonly limits: IntakeLimits;
-  private readonly entries = new Set<Entry>();
-  private readonly byConnection = new Map<object, number>();
-  private all = 0;
-  private timer: Timer | undefined;
+  readonly #clock: Clock;
+  readonly #limits: IntakeLimits;
+  readonly #entries = new Set<Entry>();
+  readonly #byConnection = new Map<object, number>();
+  #all = 0;
+  #timer: Timer | undefined;
 
   constructor(clock: Clock, limits: IntakeLimits = intakeLimits) {
-    this.clock = clock;
-    this.limits = limits;
+    this.#clock = clock;
+    this.#limits = limits;
   }
 
   /** Bytes of all messages that are unfinished or wait for their turn. */
   get bytes(): number {
-    return this.all;
+    return this.#all;
   }
 
   /** A stream begins, on a connection; `refuse` ends it. */
   open(connection: object, refuse: (error: MeshError) => void): Intake {
-    const entry: Entry = { connection, refuse, bytes: 0, since: this.clock.now() };
-    this.entries.add(entry);
-    this.timer ??= this.clock.after(lookMs, this.look);
-    let bytesMax = this.limits.unknownBytesMax;
+    const entry: Entry = { connection, refuse, bytes: 0, since: this.#clock.now() };
+    this.#entries.add(entry);
+    this.#timer ??= this.#clock.after(lookMs, this.#look);
+    let bytesMax = this.#limits.unknownBytesMax;
     const keep = (bytes: number, since: number | undefined) => {
-      if (!this.entries.has(entry)) return;
+      if (!this.#entries.has(entry)) return;
       entry.since = since;
-      this.count(entry, bytes);
-      this.hold(entry);
+      this.#count(entry, bytes);
+      this.#hold(entry);
     };
     return {
       bytesMax: () => bytesMax,
-      inflatedBytesMax: this.limits.inflatedBytesMax,
+      inflatedBytesMax: this.#limits.inflatedBytesMax,
       known: () => {
-        bytesMax = this.limits.messageBytesMax;
+        bytesMax = this.#limits.messageBytesMax;
       },
-      waiting: (bytes) => keep(bytes, bytes === 0 ? undefined : (entry.since ?? this.clock.now())),
+      waiting: (bytes) => keep(bytes, bytes === 0 ? undefined : (entry.since ?? this.#clock.now())),
       held: (bytes) => keep(bytes, undefined),
-      close: () => this.forget(entry),
+      close: () => this.#forget(entry),
     };
   }
 
-  private count(entry: Entry, bytes: number): void {
+  #count(entry: Entry, bytes: number): void {
     const more = bytes - entry.bytes;
     if (more === 0) return;
     entry.bytes = bytes;
-    this.all += more;
-    const here = (this.byConnection.get(entry.connection) ?? 0) + more;
-    if (here === 0) this.byConnection.delete(entry.connection);
-    else this.byConnection.set(entry.connection, here);
+    this.#all += more;
+    const here = (this.#byConnection.get(entry.connection) ?? 0) + more;
+    if (here === 0) this.#byConnection.delete(entry.connection);
+    else this.#byConnection.set(entry.connection, here);
   }
 
-  private forget(entry: Entry): void {
-    if (!this.entries.delete(entry)) return;
-    this.count(entry, 0);
+  #forget(entry: Entry): void {
+    if (!this.#entries.delete(entry)) return;
+    this.#count(entry, 0);
   }
 
-  private hold({ connection }: Entry): void {
-    const { connectionBytesMax, allBytesMax } = this.limits;
-    if ((this.byConnection.get(connection) ?? 0) > connectionBytesMax)
-      this.endLargest(`this connection has more than ${connectionBytesMax} bytes of them`, connection);
-    if (this.all > allBytesMax) this.makeRoom();
+  #hold({ connection }: Entry): void {
+    const { connectionBytesMax, allBytesMax } = this.#limits;
+    if ((this.#byConnection.get(connection) ?? 0) > connectionBytesMax)
+      this.#endLargest(`this connection has more than ${connectionBytesMax} bytes of them`, connection);
+    if (this.#all > allBytesMax) this.#makeRoom();
   }
 
   /**
    * Ends the largest of all until some room is left: to end one would be a look at all of them for each piece
    * that comes.
    */
-  private makeRoom(): void {
-    const { allBytesMax } = this.limits;
+  #makeRoom(): void {
+    const { allBytesMax } = this.#limits;
     const why = `all clients have more than ${allBytesMax} bytes of them`;
-    for (const entry of [...this.entries].sort((a, b) => b.bytes - a.bytes)) {
-      if (this.all <= allBytesMax * roomyPart) return;
-      this.endOne(entry, why);
+    for (const entry of [...this.#entries].sort((a, b) => b.bytes - a.bytes)) {
+      if (this.#all <= allBytesMax * roomyPart) return;
+      this.#endOne(entry, why);
     }
   }
 
-  private endLargest(why: string, connection: object): void {
+  #endLargest(why: string, connection: object): void {
     let largest: Entry | undefined;
-    for (const entry of this.entries) {
+    for (const entry of this.#entries) {
       if (entry.connection !== connection) continue;
       if (largest === undefined || entry.bytes > largest.bytes) largest = entry;
     }
-    if (largest !== undefined) this.endOne(largest, why);
+    if (largest !== undefined) this.#endOne(largest, why);
   }
 
-  private endOne(entry: Entry, why: string): void {
-    this.end(
+  #endOne(entry: Entry, why: string): void {
+    this.#end(
       entry,
       'exhausted',
       `too much is unfinished, or waits for its turn: ${why}, and this stream the most`,
     );
   }
 
-  private end(entry: Entry, code: 'exhausted' | 'late', message: string): void {
-    this.forget(entry);
+  #end(entry: Entry, code: 'exhausted' | 'late', message: string): void {
+    this.#forget(entry);
     entry.refuse(new MeshError(code, message));
   }
 
-  private readonly look = () => {
-    const late = this.clock.now() - this.limits.messageMsMax;
-    for (const entry of this.entries)
+  readonly #look = () => {
+    const late = this.#clock.now() - this.#limits.messageMsMax;
+    for (const entry of this.#entries)
       if (entry.since !== undefined && entry.since <= late)
-        this.end(entry, 'late', `no whole message within ${this.limits.messageMsMax} ms`);
-    this.timer = this.entries.size === 0 ? undefined : this.clock.after(lookMs, this.look);
+        this.#end(entry, 'late', `no whole message within ${this.#limits.messageMsMax} ms`);
+    this.#timer = this.#entries.size === 0 ? undefined : this.#clock.after(lookMs, this.#look);
   };
 }

@@ -11,7 +11,7 @@ export interface Connection {
 }
 
 /** When a connection is asked, and when it is given up, in milliseconds. */
-export interface KeepaliveTimes {
+interface KeepaliveTimes {
   /** Nothing arrived for this long: ping. */
   readonly quietMs: number;
   /** Nothing arrived for this long after the ping: drop. */
@@ -35,67 +35,67 @@ const lookMs = 1_000;
  * much longer as this process stood still meanwhile.
  */
 export class Keepalive {
-  private readonly watched = new Map<Connection, Watched>();
-  private readonly clock: Clock;
-  private readonly times: KeepaliveTimes;
-  private timer: Timer | undefined;
-  private lookedAt = 0;
+  readonly #watched = new Map<Connection, Watched>();
+  readonly #clock: Clock;
+  readonly #times: KeepaliveTimes;
+  #timer: Timer | undefined;
+  #lookedAt = 0;
   /** How many were dropped. */
   dropped = 0;
 
   constructor(clock: Clock, times: KeepaliveTimes) {
-    this.clock = clock;
-    this.times = times;
+    this.#clock = clock;
+    this.#times = times;
   }
 
   watch(connection: Connection): void {
-    this.watched.set(connection, {
+    this.#watched.set(connection, {
       bytes: connection.bytesRead(),
-      since: this.clock.now(),
+      since: this.#clock.now(),
       pingedAt: undefined,
     });
-    this.schedule();
+    this.#schedule();
   }
 
   forget(connection: Connection): void {
-    this.watched.delete(connection);
+    this.#watched.delete(connection);
   }
 
-  private schedule(): void {
-    if (this.timer !== undefined || this.watched.size === 0) return;
-    this.lookedAt = this.clock.now();
-    this.timer = this.clock.after(lookMs, this.look);
+  #schedule(): void {
+    if (this.#timer !== undefined || this.#watched.size === 0) return;
+    this.#lookedAt = this.#clock.now();
+    this.#timer = this.#clock.after(lookMs, this.#look);
   }
 
-  private readonly look = () => {
-    this.timer = undefined;
-    const now = this.clock.now();
-    const lateMs = now - this.lookedAt - lookMs;
+  readonly #look = () => {
+    this.#timer = undefined;
+    const now = this.#clock.now();
+    const lateMs = now - this.#lookedAt - lookMs;
     // While this process itself stood still nobody was heard: what came meanwhile is read after this.
-    if (lateMs > lookMs) this.excuse(lateMs);
-    for (const [connection, seen] of this.watched) this.judge(connection, seen, now);
-    this.schedule();
+    if (lateMs > lookMs) this.#excuse(lateMs);
+    for (const [connection, seen] of this.#watched) this.#judge(connection, seen, now);
+    this.#schedule();
   };
 
-  private excuse(lateMs: number): void {
-    for (const seen of this.watched.values()) {
+  #excuse(lateMs: number): void {
+    for (const seen of this.#watched.values()) {
       seen.since += lateMs;
       if (seen.pingedAt !== undefined) seen.pingedAt += lateMs;
     }
   }
 
-  private judge(connection: Connection, seen: Watched, now: number): void {
+  #judge(connection: Connection, seen: Watched, now: number): void {
     const bytes = connection.bytesRead();
     if (bytes !== seen.bytes) {
       seen.bytes = bytes;
       seen.since = now;
       seen.pingedAt = undefined;
     } else if (seen.pingedAt === undefined) {
-      if (now - seen.since < this.times.quietMs) return;
+      if (now - seen.since < this.#times.quietMs) return;
       seen.pingedAt = now;
       connection.ping();
-    } else if (now - seen.pingedAt >= this.times.answerMs) {
-      this.watched.delete(connection);
+    } else if (now - seen.pingedAt >= this.#times.answerMs) {
+      this.#watched.delete(connection);
       this.dropped += 1;
       connection.drop();
     }

@@ -22,7 +22,7 @@ export interface TlsOptions {
 }
 
 /** Where connections come in. */
-export interface Listener {
+interface Listener {
   readonly port: number;
   readonly admission: Admission;
   /** The HTTP/2 connections that are there. */
@@ -32,7 +32,7 @@ export interface Listener {
 }
 
 /** What becomes of connections and streams that are let in. */
-export interface ListenerOptions extends Pick<AdmissionOptions, 'clock' | 'limits' | 'turnedAway'> {
+interface ListenerOptions extends Pick<AdmissionOptions, 'clock' | 'limits' | 'turnedAway'> {
   began(session: ServerHttp2Session): void;
   opened(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void;
 }

@@ -121,27 +121,30 @@ const noncePlace = () => new ShortText('response_nonce', nonceBytesMax);
  * its field comes: the last one counts.
  */
 class ShortText {
-  private readonly field: string;
-  private readonly bytesMax: number;
-  private start = 0;
-  private end = 0;
+  readonly #field: string;
+  readonly #bytesMax: number;
+  #start = 0;
+  #end = 0;
 
   constructor(field: string, bytesMax: number) {
-    this.field = field;
-    this.bytesMax = bytesMax;
+    this.#field = field;
+    this.#bytesMax = bytesMax;
   }
 
   /** Throws MeshError 'invalid' where it is longer. */
   read(cursor: Cursor): void {
     const length = skipChunk(cursor);
-    if (length > this.bytesMax)
-      throw new MeshError('invalid', `${this.field} has ${length} bytes: at most ${this.bytesMax} are read`);
-    this.end = cursor.at;
-    this.start = this.end - length;
+    if (length > this.#bytesMax)
+      throw new MeshError(
+        'invalid',
+        `${this.#field} has ${length} bytes: at most ${this.#bytesMax} are read`,
+      );
+    this.#end = cursor.at;
+    this.#start = this.#end - length;
   }
 
   of(bytes: Buffer): string {
-    return bytes.toString('utf8', this.start, this.end);
+    return bytes.toString('utf8', this.#start, this.#end);
   }
 }
 
@@ -153,37 +156,37 @@ const copiedBytesMin = 32;
  * noted as numbers, and copied once.
  */
 class NameRuns {
-  private readonly bytes: Buffer;
-  private readonly lastNames: readonly Buffer[];
+  readonly #bytes: Buffer;
+  readonly #lastNames: readonly Buffer[];
   /** Where each begins and ends. */
-  private readonly places: number[] = [];
-  private total = 0;
+  readonly #places: number[] = [];
+  #total = 0;
   /** The one of `lastNames` that the only run is. */
-  private known: Buffer | undefined;
+  #known: Buffer | undefined;
 
   constructor(bytes: Buffer, lastNames: readonly Buffer[]) {
-    this.bytes = bytes;
-    this.lastNames = lastNames;
+    this.#bytes = bytes;
+    this.#lastNames = lastNames;
   }
 
   /** Reads the run that begins with the field at `start`, or as much of it as is read at once. */
   read(cursor: Cursor, start: number): void {
-    const { places } = this;
+    const places = this.#places;
     const goesOn = places.at(-1) === start;
-    const known = namesRun(this.bytes, start, cursor, goesOn ? [] : this.lastNames);
-    this.known = goesOn ? undefined : known;
+    const known = namesRun(this.#bytes, start, cursor, goesOn ? [] : this.#lastNames);
+    this.#known = goesOn ? undefined : known;
     if (goesOn) places[places.length - 1] = cursor.at;
     else places.push(start, cursor.at);
-    this.total += cursor.at - start;
+    this.#total += cursor.at - start;
   }
 
   /** All of them as one run. */
   joined(): Buffer {
-    const { bytes, places } = this;
+    const [bytes, places] = [this.#bytes, this.#places];
     const [first = 0, last = 0] = places;
     if (places.length === 0) return none;
-    if (places.length === 2) return this.known ?? bytes.subarray(first, last);
-    const out = Buffer.allocUnsafe(this.total);
+    if (places.length === 2) return this.#known ?? bytes.subarray(first, last);
+    const out = Buffer.allocUnsafe(this.#total);
     let at = 0;
     for (let i = 0; i < places.length; i += 2) {
       const [from, to] = [places[i] ?? 0, places[i + 1] ?? 0];
@@ -309,7 +312,7 @@ function mapEntry(bytes: Buffer): [key: string, value: string] {
 }
 
 /** What a response says besides its resources. */
-export interface ResponseHead {
+interface ResponseHead {
   readonly typeUrl: string;
   readonly version: string;
   readonly nonce: string;

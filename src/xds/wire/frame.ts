@@ -62,7 +62,7 @@ export function lengthOf(parts: readonly Uint8Array[]): number {
 }
 
 /** What a reader does with what it reads. */
-export interface FrameTaker {
+interface FrameTaker {
   /** Most bytes that the next message may have. */
   bytesMax(): number;
   /**
@@ -88,16 +88,16 @@ const nothing = Buffer.alloc(0);
 
 /** Cuts the bytes of a stream, as they come in, into messages. */
 export class FrameReader {
-  private readonly taker: FrameTaker;
+  readonly #taker: FrameTaker;
   // The beginning of a frame that has not come whole, and how long it must be to go on.
-  private kept: Buffer[] = [];
-  private keptBytes = 0;
-  private wantedBytes = 0;
+  #kept: Buffer[] = [];
+  #keptBytes = 0;
+  #wantedBytes = 0;
   // Where they are put together, all of them: `keptBytes` of it are there.
-  private gathered: Buffer | undefined;
+  #gathered: Buffer | undefined;
 
   constructor(taker: FrameTaker) {
-    this.taker = taker;
+    this.#taker = taker;
   }
 
   /**
@@ -105,13 +105,13 @@ export class FrameReader {
    * given no more then.
    */
   read(chunk: Buffer): void {
-    this.cut(chunk);
-    this.taker.waiting(this.keptBytes);
+    this.#cut(chunk);
+    this.#taker.waiting(this.#keptBytes);
   }
 
   /** Whether a message has begun, and not ended. */
   isWithin(): boolean {
-    return this.keptBytes > 0;
+    return this.#keptBytes > 0;
   }
 
   /** Takes on what was left when no more might be taken. As `read`. */
@@ -119,83 +119,83 @@ export class FrameReader {
     this.read(nothing);
   }
 
-  private cut(chunk: Buffer): void {
-    const bytes = this.joined(chunk);
+  #cut(chunk: Buffer): void {
+    const bytes = this.#joined(chunk);
     if (bytes === undefined) return;
     const own = (part: Buffer) => (bytes === chunk ? part : Buffer.from(part));
     let at = 0;
     while (bytes.length - at >= headBytes) {
       const length = bytes.readUInt32BE(at + 1);
-      this.check(bytes[at], length);
+      this.#check(bytes[at], length);
       const end = at + headBytes + length;
       if (end > bytes.length) {
-        this.keep(own(bytes.subarray(at)), end - at);
+        this.#keep(own(bytes.subarray(at)), end - at);
         return;
       }
-      if (!this.taker.mayTake(length, bytes[at] === 1)) {
+      if (!this.#taker.mayTake(length, bytes[at] === 1)) {
         // Bytes of the scratch buffer are another stream's before this one goes on.
         const rest = bytes.subarray(at);
-        this.keep(rest.buffer === scratch.buffer ? Buffer.from(rest) : rest, 0);
+        this.#keep(rest.buffer === scratch.buffer ? Buffer.from(rest) : rest, 0);
         return;
       }
-      this.taker.take(bytes.subarray(at + headBytes, end), bytes[at] === 1);
+      this.#taker.take(bytes.subarray(at + headBytes, end), bytes[at] === 1);
       at = end;
     }
-    if (at < bytes.length) this.keep(own(bytes.subarray(at)), headBytes);
+    if (at < bytes.length) this.#keep(own(bytes.subarray(at)), headBytes);
   }
 
-  private check(flag: number | undefined, length: number): void {
+  #check(flag: number | undefined, length: number): void {
     if (flag !== 0 && flag !== 1)
       throw new MeshError('invalid', `a gRPC frame begins with ${flag}: 0 or 1 is meant`);
-    const most = this.taker.bytesMax();
+    const most = this.#taker.bytesMax();
     if (length > most)
       throw new MeshError('exhausted', `a request has ${length} bytes: at most ${most} are read`);
   }
 
-  private keep(bytes: Buffer, wantedBytes: number): void {
-    this.kept = [bytes];
-    this.keptBytes = bytes.length;
-    this.wantedBytes = wantedBytes;
+  #keep(bytes: Buffer, wantedBytes: number): void {
+    this.#kept = [bytes];
+    this.#keptBytes = bytes.length;
+    this.#wantedBytes = wantedBytes;
   }
 
   /** What was kept with the chunk after it; undefined while that is not enough to go on. */
-  private joined(chunk: Buffer): Buffer | undefined {
-    if (this.keptBytes === 0) return chunk;
-    this.add(chunk);
-    if (this.keptBytes < this.wantedBytes) {
-      if (this.gathered === undefined) this.compact();
+  #joined(chunk: Buffer): Buffer | undefined {
+    if (this.#keptBytes === 0) return chunk;
+    this.#add(chunk);
+    if (this.#keptBytes < this.#wantedBytes) {
+      if (this.#gathered === undefined) this.#compact();
       return undefined;
     }
-    const bytes = this.gathered?.subarray(0, this.keptBytes) ?? joinedForNow(this.kept, this.keptBytes);
-    this.kept = [];
-    this.keptBytes = 0;
-    this.gathered = undefined;
+    const bytes = this.#gathered?.subarray(0, this.#keptBytes) ?? joinedForNow(this.#kept, this.#keptBytes);
+    this.#kept = [];
+    this.#keptBytes = 0;
+    this.#gathered = undefined;
     return bytes;
   }
 
-  private add(chunk: Buffer): void {
-    const length = this.keptBytes + chunk.length;
-    if (this.gathered !== undefined && length <= this.gathered.length)
-      chunk.copy(this.gathered, this.keptBytes);
+  #add(chunk: Buffer): void {
+    const length = this.#keptBytes + chunk.length;
+    if (this.#gathered !== undefined && length <= this.#gathered.length)
+      chunk.copy(this.#gathered, this.#keptBytes);
     else {
-      this.scatter();
+      this.#scatter();
       // A view of a few bytes would keep all that was read with them.
-      if (chunk.length > 0) this.kept.push(chunk.length < pieceBytesMin ? Buffer.from(chunk) : chunk);
+      if (chunk.length > 0) this.#kept.push(chunk.length < pieceBytesMin ? Buffer.from(chunk) : chunk);
     }
-    this.keptBytes = length;
-    const isLong = this.wantedBytes > scratchBytesMax && length < this.wantedBytes;
-    if (this.gathered !== undefined || !isLong || length < gatheredPart * this.wantedBytes) return;
-    this.gathered = Buffer.allocUnsafeSlow(this.wantedBytes + behindBytes);
+    this.#keptBytes = length;
+    const isLong = this.#wantedBytes > scratchBytesMax && length < this.#wantedBytes;
+    if (this.#gathered !== undefined || !isLong || length < gatheredPart * this.#wantedBytes) return;
+    this.#gathered = Buffer.allocUnsafeSlow(this.#wantedBytes + behindBytes);
     let at = 0;
-    for (const piece of this.kept) at += piece.copy(this.gathered, at);
-    this.kept = [];
+    for (const piece of this.#kept) at += piece.copy(this.#gathered, at);
+    this.#kept = [];
   }
 
   /** What was put together is one piece among others: more came than there is room for. */
-  private scatter(): void {
-    if (this.gathered === undefined) return;
-    this.kept = [this.gathered.subarray(0, this.keptBytes)];
-    this.gathered = undefined;
+  #scatter(): void {
+    if (this.#gathered === undefined) return;
+    this.#kept = [this.#gathered.subarray(0, this.#keptBytes)];
+    this.#gathered = undefined;
   }
 
   /**
@@ -203,16 +203,16 @@ export class FrameReader {
    * with what is not much longer than they are, so that the number of copies of a byte grows with the
    * logarithm of the message.
    */
-  private compact(): void {
-    if (this.kept.length < piecesMax) return;
-    let from = this.kept.length;
+  #compact(): void {
+    if (this.#kept.length < piecesMax) return;
+    let from = this.#kept.length;
     let bytes = 0;
-    while (from > 0 && bytes + pieceBytesMin >= (this.kept[from - 1]?.length ?? 0)) {
+    while (from > 0 && bytes + pieceBytesMin >= (this.#kept[from - 1]?.length ?? 0)) {
       from -= 1;
-      bytes += this.kept[from]?.length ?? 0;
+      bytes += this.#kept[from]?.length ?? 0;
     }
-    if (this.kept.length - from < piecesMax / 2) return;
-    this.kept.push(Buffer.concat(this.kept.splice(from), bytes));
+    if (this.#kept.length - from < piecesMax / 2) return;
+    this.#kept.push(Buffer.concat(this.#kept.splice(from), bytes));
   }
 }
 

@@ -1,8 +1,8 @@
 import t from 'tap';
 import {
   type ControlPlaneFacts,
-  judgeRows,
-  judgeUnprotected,
+  controlPlaneRows,
+  controlPlaneUnprotected,
 } from '../../../src/drill/drills/controlplane/verdict.ts';
 import { weightsIn } from '../../../src/drill/drills/controlplane/watch.ts';
 import { verdictOf } from '../../../src/drill/judge/verdict.ts';
@@ -17,7 +17,7 @@ const of = (change: Partial<ControlPlaneFacts> = {}) => ({ ...goodMeasurement(),
 /** The rows of this drill alone: what all drills judge is tested with them. */
 const own = ['alone', 'change-arrives', 'restart-whole', 'bare-ready', 'bare-whole', 'back-arrives'];
 const missed = (change: Partial<ControlPlaneFacts>) =>
-  judgeRows(of(change))
+  controlPlaneRows(of(change))
     .filter(({ id, ok }) => own.includes(id) && !ok)
     .map(({ id }) => id);
 
@@ -38,7 +38,7 @@ t.test(
   async (t) => {
     const against = (change: Partial<ControlPlaneFacts>) => {
       const m = of(change);
-      return judgeUnprotected(m, verdictOf(judgeRows(m)));
+      return controlPlaneUnprotected(m, verdictOf(controlPlaneRows(m)));
     };
     const lost = { bare: { fewest: 0, looks: 200 } };
     t.strictSame(against(lost), []);

@@ -3,7 +3,7 @@ import { phaseOf } from '../../../src/drill/judge/analysis.ts';
 import { verdictOf } from '../../../src/drill/judge/verdict.ts';
 import type { Sample } from '../../../src/drill/load/sample.ts';
 import { switchesOf, worstSecondOf } from '../../../src/drill/scenario/bounds/sides.ts';
-import { judgeRows } from '../../../src/drill/scenario/bounds.ts';
+import { scenarioRows } from '../../../src/drill/scenario/bounds.ts';
 import { judgeControl } from '../../../src/drill/scenario/control.ts';
 import type { ScenarioMeasurement } from '../../../src/drill/scenario/measurement.ts';
 import { goodMeasurement } from '../fixture.ts';
@@ -49,7 +49,7 @@ const flap = (times: number, atOnce: number) =>
 const [coldSpec, flapSpec] = [builtIn('failback-cold').spec, builtIn('flap').spec];
 const own = /^(worst-second|switches|share)-/;
 const rowsOf = (m: ScenarioMeasurement, { worstSecond, switches, share }: typeof coldSpec.bounds) =>
-  judgeRows(m, { ...(worstSecond && { worstSecond }), ...(switches && { switches }), share }, []);
+  scenarioRows(m, { ...(worstSecond && { worstSecond }), ...(switches && { switches }), share }, []);
 const missed = (m: ScenarioMeasurement, spec: typeof coldSpec) =>
   rowsOf(m, spec.bounds)
     .filter(({ id, ok }) => own.test(id) && !ok)

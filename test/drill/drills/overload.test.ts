@@ -3,7 +3,7 @@ import { overloadDrill } from '../../../src/drill/drills/overload.ts';
 import { verdictOf } from '../../../src/drill/judge/verdict.ts';
 import type { Sample } from '../../../src/drill/load/sample.ts';
 import type { AccessLine } from '../../../src/drill/measure/measurement.ts';
-import { judgeRows } from '../../../src/drill/scenario/bounds.ts';
+import { scenarioRows } from '../../../src/drill/scenario/bounds.ts';
 import { judgeControl } from '../../../src/drill/scenario/control.ts';
 import type { ScenarioMeasurement } from '../../../src/drill/scenario/measurement.ts';
 import type { UpstreamEntry } from '../../../src/drill/upstream/upstream-log.ts';
@@ -72,7 +72,7 @@ const changeSamples = (
   ...m,
   samples: m.samples.map((sample) => (which(sample) ? { ...sample, ...to } : sample)),
 });
-const rowsOf = (m: ScenarioMeasurement) => judgeRows(m, { overload: bounds.overload }, []);
+const rowsOf = (m: ScenarioMeasurement) => scenarioRows(m, { overload: bounds.overload }, []);
 const ownRows = [
   ...['offered', 'goodput', 'collapse', 'own-users', 'entries', 'tries-mean', 'posts', 'refused-in-words'],
   ...['ejections-in-overload', 'settled'],
@@ -133,7 +133,7 @@ t.test(
     const loss = { claim: '', moment: { from: 15_000, to: 15_000 }, struck: ['sh-b/checkout-1'] };
     const good = measured();
     const lossy = builtIn('overload-both').spec.bounds.overload;
-    const rows = judgeRows(
+    const rows = scenarioRows(
       { ...good, faults: [...good.faults, loss], ejectedInOverload: 3 },
       { overload: lossy },
       [],

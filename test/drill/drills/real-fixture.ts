@@ -1,6 +1,6 @@
 import type { Call } from '../../../src/drill/call/call.ts';
 import type { RealMeasurement } from '../../../src/drill/drills/real/facts.ts';
-import type { Fault, FaultKind } from '../../../src/drill/faults/loss.ts';
+import type { FaultKind, InjectedFault } from '../../../src/drill/faults/loss.ts';
 import type { Sample } from '../../../src/drill/load/sample.ts';
 import { isolationChecks } from '../../../src/drill/measure/isolation.ts';
 import type { AccessLine } from '../../../src/drill/measure/measurement.ts';
@@ -35,7 +35,7 @@ const everyMs = 200;
 const endMs = 160_000;
 const struck = Object.values(streams).map(({ instance }) => `sh-a/${instance}`);
 
-function fault(kind: FaultKind, at: number): Fault {
+function fault(kind: FaultKind, at: number): InjectedFault {
   return {
     kind,
     blow: { from: at, to: at + 10 },

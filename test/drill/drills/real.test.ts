@@ -2,7 +2,7 @@ import t from 'tap';
 import type { CallShape } from '../../../src/drill/call/call.ts';
 import type { RealMeasurement } from '../../../src/drill/drills/real/facts.ts';
 import { groups, grpcMix, httpMix, planLoads, tcpMix } from '../../../src/drill/drills/real/mix.ts';
-import { judgeRows, judgeUnprotected } from '../../../src/drill/drills/real/verdict.ts';
+import { realRows, realUnprotected } from '../../../src/drill/drills/real/verdict.ts';
 import { realDrill } from '../../../src/drill/drills/real.ts';
 import { verdictOf } from '../../../src/drill/judge/verdict.ts';
 import type { Sample } from '../../../src/drill/load/sample.ts';
@@ -14,11 +14,11 @@ import { goodReal, kinds } from './real-fixture.ts';
 
 const good = goodReal();
 const missed = (m: RealMeasurement) =>
-  judgeRows(m, kinds)
+  realRows(m, kinds)
     .filter((row) => !row.ok)
     .map((row) => row.id);
 const measured = (m: RealMeasurement, id: string) =>
-  judgeRows(m, kinds).find((row) => row.id === id)?.measured ?? '';
+  realRows(m, kinds).find((row) => row.id === id)?.measured ?? '';
 
 /** Of a shape, the first request that was due at a moment or later. */
 function first(shape: string, from: number): Sample {
@@ -86,7 +86,7 @@ t.test('each row of the first half fails for its own reason', async (t) => {
 
 t.test('a load that is not mixed shows nothing', async (t) => {
   const without = (wanted: (s: Sample) => boolean) =>
-    judgeRows({ ...good, samples: good.samples.filter(wanted) }, kinds).find(({ id }) => id === 'mixed');
+    realRows({ ...good, samples: good.samples.filter(wanted) }, kinds).find(({ id }) => id === 'mixed');
   t.match(
     without(({ call }) => call?.shape !== 'events'),
     { ok: false, measured: /no events/ },
@@ -189,7 +189,7 @@ t.test(
 
 t.test('the control proves something only if hedging alone did it', async (t) => {
   const slow = first('GET, slow', 10_000);
-  const against = (m: RealMeasurement) => judgeUnprotected(m, verdictOf(judgeRows(m, kinds)));
+  const against = (m: RealMeasurement) => realUnprotected(m, verdictOf(realRows(m, kinds)));
   t.match(against(good), ['no request was executed more than once', /overlapped/, 'nobody was ejected']);
   const hedged = {
     ...executed(good, slow, 'sh-a/checkout-1', slow.due + 400, slow.end + 400),

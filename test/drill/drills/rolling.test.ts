@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import t from 'tap';
 import { markOf, saidAt } from '../../../src/drill/drills/rolling/life.ts';
 import {
-  judgeRows,
-  judgeUnprotected,
   type Replacement,
   type RollingMeasurement,
+  rollingRows,
+  rollingUnprotected,
 } from '../../../src/drill/drills/rolling/verdict.ts';
 import { verdictOf } from '../../../src/drill/judge/verdict.ts';
 import { machineClock } from '../../../src/drill/time.ts';
@@ -30,7 +30,7 @@ function rolling(change: Partial<Replacement> = {}): RollingMeasurement {
   return { ...goodMeasurement(), instances: [instance], replacements: [{ ...one, ...change }] };
 }
 const missed = (m: RollingMeasurement) =>
-  judgeRows(m)
+  rollingRows(m)
     .filter((row) => !row.ok)
     .map((row) => row.id);
 
@@ -64,7 +64,7 @@ t.test('one request after the deregistration returned fails it', async (t) => {
 });
 
 t.test('the control proves something only if requests failed, and because of the replacement', async (t) => {
-  const against = (m: RollingMeasurement) => judgeUnprotected(m, verdictOf(judgeRows(m)));
+  const against = (m: RollingMeasurement) => rollingUnprotected(m, verdictOf(rollingRows(m)));
   const failing = (from: number, to: number) => {
     const m = rolling({ freeAt: Number.NaN });
     const fail = (due: number) => due >= from && due < to;

@@ -1,8 +1,8 @@
 import t from 'tap';
 import {
-  judgeRows,
-  judgeUnprotected,
   type SlowProxyFacts,
+  slowProxyRows,
+  slowProxyUnprotected,
 } from '../../../src/drill/drills/slowproxy/verdict.ts';
 import { verdictOf } from '../../../src/drill/judge/verdict.ts';
 import { goodMeasurement } from '../fixture.ts';
@@ -17,7 +17,7 @@ const good: SlowProxyFacts = {
 const own = ['others-acked', 'others-as-fast', 'memory-flat', 'guard-held', 'guard-released'];
 const of = (change: Partial<SlowProxyFacts>) => ({ ...goodMeasurement(), ...good, ...change });
 const missed = (change: Partial<SlowProxyFacts>) =>
-  judgeRows(of(change))
+  slowProxyRows(of(change))
     .filter(({ id, ok }) => own.includes(id) && !ok)
     .map(({ id }) => id);
 
@@ -34,7 +34,7 @@ t.test('each row fails for its own reason', async (t) => {
 
 t.test('the negative control must fail because nothing waited', async (t) => {
   const against = (change: Partial<SlowProxyFacts>) =>
-    judgeUnprotected(of(change), verdictOf(judgeRows(of(change))));
+    slowProxyUnprotected(of(change), verdictOf(slowProxyRows(of(change))));
   t.strictSame(against({ deregisteredMs: 3, forgiven: [] }), []);
   t.match(against({}), [/waited all the same/]);
 });

@@ -2,8 +2,8 @@ import t from 'tap';
 import { latenessOf, machineRow } from '../../../src/drill/judge/machine.ts';
 import type { Row } from '../../../src/drill/judge/row.ts';
 import { timedBy } from '../../../src/drill/judge/row.ts';
-import { stateOf, verdictOf } from '../../../src/drill/judge/verdict.ts';
-import { sumOf, verdictLines } from '../../../src/drill/report/text.ts';
+import { rowState, verdictOf } from '../../../src/drill/judge/verdict.ts';
+import { verdictLines, verdictSummary } from '../../../src/drill/report/text.ts';
 import type { ScenarioMeasurement } from '../../../src/drill/scenario/measurement.ts';
 import { goodMeasurement, withSamples } from '../fixture.ts';
 import { judge } from '../scenario/scenario-fixture.ts';
@@ -21,7 +21,7 @@ const failing = (m: ScenarioMeasurement) =>
 const verdict = (m: ScenarioMeasurement) => verdictOf([machineRow(m), ...judge(m).rows]);
 const missed = (m: ScenarioMeasurement) => {
   const whole = verdict(m);
-  return whole.rows.filter((row) => stateOf(row, whole) === 'missed').map(({ id }) => id);
+  return whole.rows.filter((row) => rowState(row, whole) === 'missed').map(({ id }) => id);
 };
 
 t.test('the lateness of the load clients in the worst phase is the machine’s', async (t) => {
@@ -47,7 +47,7 @@ t.test('times that were missed are judged on a machine that was free alone', asy
   const busy = verdict(late(slow(good)));
   t.match(busy, { passed: false, unjudged: true });
   t.strictSame(missed(late(slow(good))), []);
-  t.match(sumOf(busy), /^Not judged: the machine was too busy, and \d+ of \d+ bounds, all on times/);
+  t.match(verdictSummary(busy), /^Not judged: the machine was too busy, and \d+ of \d+ bounds, all on times/);
   t.match(verdictLines(busy).join('\n'), /BUSY +p99 in the outage/);
 });
 
@@ -55,7 +55,7 @@ t.test('a request that failed fails the drill on any machine', async (t) => {
   const both = verdict(late(slow(failing(good))));
   t.match(both, { passed: false, unjudged: false });
   t.strictSame(missed(late(slow(failing(good)))), ['success-rate']);
-  t.match(sumOf(both), /^Failed: 1 of/);
+  t.match(verdictSummary(both), /^Failed: 1 of/);
 });
 
 t.test('a time that never came is missed on any machine', async (t) => {

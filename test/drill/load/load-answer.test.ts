@@ -1,5 +1,5 @@
 import t from 'tap';
-import { type Answer, createAnswerReader } from '../../../src/drill/load/callers/load-answer.ts';
+import { createAnswerReader, type LoadAnswer } from '../../../src/drill/load/callers/load-answer.ts';
 
 const head = (lines: string) => `HTTP/1.1 200 OK\r\n${lines}\r\n`;
 
@@ -22,7 +22,7 @@ function firstWhole(
 }
 
 /** What is read from a text that comes at once, after which the connection ends. */
-function readAnswer(text: string, closed: boolean): Answer | undefined {
+function readAnswer(text: string, closed: boolean): LoadAnswer | undefined {
   const reader = createAnswerReader();
   return reader.take(Buffer.from(text, 'latin1')) ?? (closed ? reader.end() : undefined);
 }

@@ -5,7 +5,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { join } from 'node:path';
 import t from 'tap';
 import { sleep } from '../../../src/base/clock.ts';
-import { type Call, type CallShape, callOf, lengthOf, longestOf } from '../../../src/drill/call/call.ts';
+import { type Call, type CallShape, callMs, callOf, longestOf } from '../../../src/drill/call/call.ts';
 import { digestOf, payload } from '../../../src/drill/call/payload.ts';
 import { type LoadPlan, runLoad } from '../../../src/drill/load/load.ts';
 import { type Sample, succeeded } from '../../../src/drill/load/sample.ts';
@@ -110,8 +110,8 @@ t.test('calls are drawn by seed and number, within their ranges, and small as of
   t.ok(below > 0.45 && below < 0.55, `${below} below the geometric mean`);
   const events = calls.find(({ shape }) => shape === 'sse') as Call;
   t.ok(events.pieces >= 11 && events.pieces <= 21);
-  t.equal(lengthOf(events), (events.pieces - 1) * 100);
-  t.ok(calls.every((call) => lengthOf(call) <= longestOf(mix)));
+  t.equal(callMs(events), (events.pieces - 1) * 100);
+  t.ok(calls.every((call) => callMs(call) <= longestOf(mix)));
 });
 
 t.test('a payload is the same for an id, and no part of it can be lost or swapped', async (t) => {

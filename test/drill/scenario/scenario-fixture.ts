@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { scenarioFile } from '../../../src/drill/drills/from-file.ts';
 import { type Verdict, verdictOf } from '../../../src/drill/judge/verdict.ts';
 import { isolationChecks } from '../../../src/drill/measure/isolation.ts';
-import { judgeRows } from '../../../src/drill/scenario/bounds.ts';
+import { scenarioRows } from '../../../src/drill/scenario/bounds.ts';
 import type { Scenario } from '../../../src/drill/scenario/document/document.ts';
 import { parseScenario } from '../../../src/drill/scenario/document/read.ts';
 import type { ScenarioMeasurement } from '../../../src/drill/scenario/measurement.ts';
@@ -22,5 +22,5 @@ export function builtIn(name: string): Scenario {
 
 /** The verdict on a measurement by the bounds of a kind of outage. */
 export function judge(m: ScenarioMeasurement, kind = 'kill'): Verdict {
-  return verdictOf(judgeRows(m, outage(kind).spec.bounds, isolationChecks));
+  return verdictOf(scenarioRows(m, outage(kind).spec.bounds, isolationChecks));
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { isolationChecks } from '../../../src/drill/measure/isolation.ts';
-import { judgeRows } from '../../../src/drill/scenario/bounds.ts';
+import { scenarioRows } from '../../../src/drill/scenario/bounds.ts';
 import { parseScenario, readScenarioFile } from '../../../src/drill/scenario/document/read.ts';
 import { rowIdsOf } from '../../../src/drill/scenario/document/row-names.ts';
 import { goodMeasurement } from '../fixture.ts';
@@ -24,7 +24,7 @@ function told(from: string, to: string): { isGood: boolean; text: string } {
 
 t.test('the rows of a scenario are known before it runs', async (t) => {
   const { spec } = outage('kill');
-  const rows = judgeRows(goodMeasurement(), spec.bounds, isolationChecks).map(({ id }) => id);
+  const rows = scenarioRows(goodMeasurement(), spec.bounds, isolationChecks).map(({ id }) => id);
   const ids = rowIdsOf(spec);
   // Where no Group asks for hedging, which is so in the fixture, there is no row of it.
   t.strictSame(

@@ -1,10 +1,10 @@
 import t from 'tap';
 import { phaseOf } from '../../../src/drill/judge/analysis.ts';
-import { judgeRows } from '../../../src/drill/scenario/bounds.ts';
+import { scenarioRows } from '../../../src/drill/scenario/bounds.ts';
 import { goodMeasurement, withSamples } from '../fixture.ts';
 
 const good = goodMeasurement();
-const rowOf = (m: typeof good, value: object) => judgeRows(m, { share: [value] }, [])[0];
+const rowOf = (m: typeof good, value: object) => scenarioRows(m, { share: [value] }, [])[0];
 
 t.test('what an IDC serves of a phase, from a moment on, between its bounds', async (t) => {
   // sh-a is away from 5 to 11 s.

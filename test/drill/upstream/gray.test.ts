@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { verdictOf } from '../../../src/drill/judge/verdict.ts';
-import { judgeRows } from '../../../src/drill/scenario/bounds.ts';
+import { scenarioRows } from '../../../src/drill/scenario/bounds.ts';
 import { judgeControl } from '../../../src/drill/scenario/control.ts';
 import type { Sickness } from '../../../src/drill/scenario/measurement.ts';
 import { createGray, makeGray } from '../../../src/drill/upstream/gray.ts';
@@ -27,7 +27,8 @@ const errs = sickness('errs', 'sh-a/checkout-1', 5, 24);
 const hangs = sickness('hangs', 'sh-a/checkout-2', 5, 30);
 const everywhere = sickness('everywhere', '', 30, 30);
 const of = (...sicknesses: Sickness[]) => ({ ...goodMeasurement(), sicknesses });
-const rowsOf = (...sicknesses: Sickness[]) => judgeRows(of(...sicknesses), { grayOut: bounds.grayOut }, []);
+const rowsOf = (...sicknesses: Sickness[]) =>
+  scenarioRows(of(...sicknesses), { grayOut: bounds.grayOut }, []);
 const own = /^(found|out|p99|none|at-most)/;
 const missed = (...sicknesses: Sickness[]) =>
   rowsOf(...sicknesses)

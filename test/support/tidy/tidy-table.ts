@@ -162,3 +162,77 @@ export const flatExemptions: Readonly<Record<string, string>> = {
 
 /** The longest that the README.md of a room may be. */
 export const readmeLinesMax = 10;
+
+/** The longest that a function may be, with all that it holds. */
+export const functionLinesMax = 60;
+
+const closure = 'a closure over its state, of inner functions that are short';
+
+/** Functions that are longer, as `path name`, each with its reason. */
+export const longFunctions: Readonly<Record<string, string>> = {
+  'src/metrics/metrics.ts createMetrics': 'the table of all metrics: name, help and labels of each',
+  'bench/fuzz-xds.ts run': 'a run from its beginning to its verdicts, in the order of time',
+  'bench/hostile/scene.ts startScene': 'the world of the attacks: its parts share what changes',
+  'src/cli/commands/bootstrap.ts bootstrapCommand': 'the table of its options, with their help',
+  'src/cli/commands/run.ts runCommand': 'the table of its options, with their help',
+  'src/delivery/problems/dependencies.ts describeDependencies': closure,
+  'src/index/instances.ts createInstances': closure,
+  'src/index/selector.ts createLabelMatcher': closure,
+  'src/index/store.ts createIndex': closure,
+  'src/plane/pipeline.ts createPipeline': closure,
+  'src/plane/source-feed.ts createSourceFeed': closure,
+  'src/plane/status.ts createStatusReader': closure,
+  'src/registry/evacuations/evacuations-source.ts createEvacuationsSource': closure,
+  'src/registry/files/claims.ts createClaims': closure,
+  'src/registry/files/file-reader.ts createReader': closure,
+  'src/registry/files/files-source.ts createFilesSource': closure,
+  'src/registry/files/folder.ts createFolder': closure,
+  'src/registry/files/objects-in-force.ts createObjectsInForce': closure,
+  'src/registry/lastgood/holding.ts createHolding': closure,
+  'src/registry/lastgood/last-good-source.ts keepLastGood': closure,
+  'src/registry/lastgood/loss-guard.ts createLossGuard': closure,
+  'src/registry/merge/audit.ts createReconciler': closure,
+  'src/registry/registrations/lease-clock.ts createLeaseClock': closure,
+  'src/registry/registrations/peers.ts createPeers': closure,
+  'src/registry/registrations/registrations-source.ts createRegistrationsSource': closure,
+  'src/registry/registrations/replication.ts createReplication': closure,
+};
+
+/** Names that several files of `src/` export, each with its reason. */
+export const sharedNames: Readonly<Record<string, string>> = {};
+
+/** What the package exports: see `exports` in package.json. */
+export const publicModules: readonly string[] = ['src/xds/xds.ts'];
+
+/**
+ * What other folders may import of those that have folders within, `base` and `model` apart, whose files are
+ * words and tools for all, and `delivery`, of which nearly every file is a part of its own.
+ */
+export const faces: Readonly<Record<string, readonly string[]>> = {
+  plan: [
+    'evacuation/evacuation-effect.ts',
+    'evacuation/evacuation-room.ts',
+    'evacuation/evacuation.ts',
+    'failback.ts',
+    'gateways.ts',
+    'group.ts',
+    'passthrough.ts',
+    'planner.ts',
+    'retries/retry.ts',
+    'tcp.ts',
+    'trail.ts',
+    'types.ts',
+    'zone.ts',
+  ],
+  translate: ['bootstrap.ts', 'catalog.ts', 'changes.ts', 'resources.ts'],
+  xds: ['codec/codec.ts', 'codec/encode-ahead.ts', 'events.ts', 'resource-types.ts', 'xds.ts'],
+  drill: [
+    'catalog.ts',
+    'definition.ts',
+    'drill.ts',
+    'options.ts',
+    'scenario/document/read.ts',
+    'scenario/plan.ts',
+    'suite/suite.ts',
+  ],
+};

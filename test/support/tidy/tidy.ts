@@ -165,6 +165,9 @@ export const checkSyntax: Check = (files) => [
   ...codeMatches(files.filter(isScript), /^[ \t]*(?:export\s+)?(?:declare\s+)?(?:const\s+)?enum\s+\w+/gm).map(
     (use) => `${use.at}: enum: use a union of literals`,
   ),
+  ...codeMatches(files.filter(isSource), /^[ \t]+private\s+(?!constructor\b)/gm).map(
+    (use) => `${use.at}: private: name the member #name`,
+  ),
   ...codeMatches(files.filter(isSource), /^[ \t]*export\s+default\b|\bas\s+default\b/gm).map(
     (use) => `${use.at}: default export: export by name`,
   ),

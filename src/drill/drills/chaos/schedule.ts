@@ -1,10 +1,10 @@
 import type { Random } from '../../../base/random.ts';
 import type { Step } from '../../scenario/document/document.ts';
-import type { Target } from '../../scenario/target.ts';
+import type { StrikeTarget } from '../../scenario/target.ts';
 import type { More } from './more.ts';
 
 /** What may be struck: the parts of a random world, by IDC. */
-export interface Parts {
+export interface StrikableParts {
   readonly idc: string;
   /** Instances by Group. */
   readonly instances: Readonly<Record<string, readonly string[]>>;
@@ -32,10 +32,10 @@ interface Taken {
 }
 
 /** What a schedule is drawn from. */
-export interface ScheduleOptions {
+interface ScheduleOptions {
   readonly phase: string;
   readonly seconds: number;
-  readonly parts: readonly Parts[];
+  readonly parts: readonly StrikableParts[];
   readonly random: Random;
   /** Which faults there are besides, drawn from `extra`. */
   readonly more: Pick<More, 'drop' | 'evacuates'>;
@@ -46,25 +46,76 @@ export interface ScheduleOptions {
  * A random schedule of faults over so many seconds of a phase: the same for the same numbers. The first takes
  * all of a Group in one IDC that another has too, so that what is protected is needed.
  */
-export function randomSteps({ phase, seconds, parts, random, more, extra }: ScheduleOptions): Step[] {
-  const steps: { readonly at: number; readonly what: Omit<Step, 'at' | 'after'> }[] = [];
-  const taken: Taken[] = [];
-  const between = ([least, most]: readonly [number, number]) => least + (most - least) * random();
-  const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T;
-  const isFree = (key: string, from: number, to: number) =>
-    !taken.some((each) => each.key === key && each.from < to && each.to > from);
-  const take = (keys: readonly string[], from: number, to: number) => {
-    for (const key of keys) taken.push({ key, from, to: to + restS });
-  };
-  const add = (at: number, what: Omit<Step, 'at' | 'after'>) => steps.push({ at, what });
+export function randomSteps(options: ScheduleOptions): Step[] {
+  const schedule = new Schedule(options);
+  schedule.drawFaults();
+  // Drawn last: what is drawn before is the same with and without.
+  schedule.drawMore();
+  return schedule.steps();
+}
 
-  const strike = (at: number, to: number, idc: string, target: Target, names: readonly string[]) => {
-    const kind = random() < 0.6 ? 'kill' : 'stop';
-    take([...names.map((name) => `${idc} ${name}`), `${idc} any`], at, to);
-    add(at, { [kind]: target });
-    add(to, { heal: target });
-  };
-  const whole = (at: number, to: number): boolean => {
+class Schedule {
+  readonly #options: ScheduleOptions;
+  readonly #steps: { readonly at: number; readonly what: Omit<Step, 'at' | 'after'> }[] = [];
+  readonly #taken: Taken[] = [];
+
+  constructor(options: ScheduleOptions) {
+    this.#options = options;
+  }
+
+  steps(): Step[] {
+    return this.#steps
+      .sort((a, b) => a.at - b.at)
+      .map(({ at, what }) => ({ at: this.#options.phase, after: `${Math.round(at * 1000)}ms`, ...what }));
+  }
+
+  drawFaults(): void {
+    const { random, seconds } = this.#options;
+    this.#whole(1, 7);
+    for (let at = 3; at < seconds - lastsS[1]; at += this.#between(gapS)) {
+      if (this.#inForce(at) >= togetherMax) continue;
+      const to = at + this.#between(lastsS);
+      const chance = random();
+      if (chance < 0.2) this.#leave(at);
+      else if (chance < 0.4) this.#whole(at, to);
+      else this.#one(at, to);
+    }
+  }
+
+  drawMore(): void {
+    const { extra, seconds, parts, more } = this.#options;
+    const chosen = <T>(list: readonly T[]): T => list[Math.floor(extra() * list.length)] as T;
+    for (let at = 2; at < seconds - lastsS[1]; at += 2 + 6 * extra()) {
+      const to = at + lastsS[0] + (lastsS[1] - lastsS[0]) * extra();
+      const [wantsDrop, idc, percent] = [extra() < 0.5, chosen(parts).idc, chosen([20, 50, 100])];
+      const free = Object.entries(parts.find((each) => each.idc === more.drop)?.instances ?? {}).filter(
+        ([, all]) => all.length > 0 && all.every((name) => this.#isFree(`${more.drop} ${name}`, at, to)),
+      );
+      const [group, all] = chosen(free) ?? ['', []];
+      if (wantsDrop) {
+        if (more.drop === undefined || all.length === 0 || !this.#isFree(`${more.drop} leaving`, at, to))
+          continue;
+        this.#take([...all.map((name) => `${more.drop} ${name}`), `${more.drop} any`], at, to);
+        this.#add(at, { drop: { idc: more.drop, group } });
+        this.#add(to, { heal: { idc: more.drop, group } });
+      } else if (more.evacuates && this.#isFree(`${idc} evacuated`, at, to)) {
+        this.#take([`${idc} evacuated`], at, to);
+        this.#add(at, { evacuate: { idc, percent } });
+        this.#add(to, { evacuate: { idc, percent: 0 } });
+      }
+    }
+  }
+
+  /** How many faults last at a moment. */
+  #inForce(at: number): number {
+    return this.#taken.filter(
+      (each) => each.from <= at && each.to - restS > at && !/ (?:any|leaving)$/.test(each.key),
+    ).length;
+  }
+
+  /** Strikes all of a Group in an IDC, where another has some of it. */
+  #whole(at: number, to: number): void {
+    const { parts } = this.#options;
     const shared = parts.flatMap(({ idc, instances }) =>
       Object.entries(instances)
         .filter(
@@ -72,74 +123,71 @@ export function randomSteps({ phase, seconds, parts, random, more, extra }: Sche
         )
         .map(([group, own]) => ({ idc, group, own })),
     );
-    if (shared.length === 0) return false;
-    const { idc, group, own } = pick(shared);
-    if (own.some((name) => !isFree(`${idc} ${name}`, at, to)) || !isFree(`${idc} leaving`, at, to))
-      return false;
-    strike(at, to, idc, { idc, group }, own);
-    return true;
-  };
-  const one = (at: number, to: number): boolean => {
-    const { idc, instances, ingress, egress } = pick(parts);
-    const what = pick(['instances', 'instances', 'ingress', 'egress', 'control'] as const);
+    if (shared.length === 0) return;
+    const { idc, group, own } = this.#pick(shared);
+    if (
+      own.some((name) => !this.#isFree(`${idc} ${name}`, at, to)) ||
+      !this.#isFree(`${idc} leaving`, at, to)
+    )
+      return;
+    this.#strike(at, to, idc, { idc, group }, own);
+  }
+
+  /** Strikes one part. */
+  #one(at: number, to: number): void {
+    const { idc, instances, ingress, egress } = this.#pick(this.#options.parts);
+    const what = this.#pick(['instances', 'instances', 'ingress', 'egress', 'control'] as const);
     const all = Object.values(instances).flat();
-    const name = what === 'control' ? idc : pick({ instances: all, ingress, egress }[what]);
-    if (name === undefined || !isFree(`${idc} ${name}`, at, to) || !isFree(`${idc} leaving`, at, to))
-      return false;
-    strike(at, to, idc, what === 'control' ? { idc, what } : { idc, what, only: [name] }, [name]);
-    return true;
-  };
-  const leave = (at: number): boolean => {
-    const { idc, instances } = pick(parts);
-    const name = pick(Object.values(instances).flat());
+    const name = what === 'control' ? idc : this.#pick({ instances: all, ingress, egress }[what]);
+    if (
+      name === undefined ||
+      !this.#isFree(`${idc} ${name}`, at, to) ||
+      !this.#isFree(`${idc} leaving`, at, to)
+    )
+      return;
+    this.#strike(at, to, idc, what === 'control' ? { idc, what } : { idc, what, only: [name] }, [name]);
+  }
+
+  /** Lets an instance deregister, end, start again and come back. */
+  #leave(at: number): void {
+    const { idc, instances } = this.#pick(this.#options.parts);
+    const name = this.#pick(Object.values(instances).flat());
     const to = at + leaving.announce;
     // Its deregistration waits for every proxy of its IDC, so nothing there may be struck.
-    if (name === undefined || !isFree(`${idc} any`, at, to) || !isFree(`${idc} leaving`, at, to))
-      return false;
-    take([`${idc} ${name}`, `${idc} leaving`], at, to);
+    if (name === undefined || !this.#isFree(`${idc} any`, at, to) || !this.#isFree(`${idc} leaving`, at, to))
+      return;
+    this.#take([`${idc} ${name}`, `${idc} leaving`], at, to);
     const target = { idc, only: [name] };
-    add(at, { withdraw: target });
-    add(at + leaving.kill, { kill: target });
-    add(at + leaving.heal, { heal: target });
-    add(at + leaving.announce, { announce: target });
-    return true;
-  };
+    this.#add(at, { withdraw: target });
+    this.#add(at + leaving.kill, { kill: target });
+    this.#add(at + leaving.heal, { heal: target });
+    this.#add(at + leaving.announce, { announce: target });
+  }
 
-  whole(1, 7);
-  for (let at = 3; at < seconds - lastsS[1]; at += between(gapS)) {
-    const now = at;
-    if (
-      taken.filter((each) => each.from <= now && each.to - restS > now && !/ (?:any|leaving)$/.test(each.key))
-        .length >= togetherMax
-    )
-      continue;
-    const to = at + between(lastsS);
-    const chance = random();
-    if (chance < 0.2) leave(at);
-    else if (chance < 0.4) whole(at, to);
-    else one(at, to);
+  #strike(at: number, to: number, idc: string, target: StrikeTarget, names: readonly string[]): void {
+    const kind = this.#options.random() < 0.6 ? 'kill' : 'stop';
+    this.#take([...names.map((name) => `${idc} ${name}`), `${idc} any`], at, to);
+    this.#add(at, { [kind]: target });
+    this.#add(to, { heal: target });
   }
-  // Drawn last: what is drawn before is the same with and without.
-  const chosen = <T>(list: readonly T[]): T => list[Math.floor(extra() * list.length)] as T;
-  for (let at = 2; at < seconds - lastsS[1]; at += 2 + 6 * extra()) {
-    const to = at + lastsS[0] + (lastsS[1] - lastsS[0]) * extra();
-    const [wantsDrop, idc, percent] = [extra() < 0.5, chosen(parts).idc, chosen([20, 50, 100])];
-    const free = Object.entries(parts.find((each) => each.idc === more.drop)?.instances ?? {}).filter(
-      ([, all]) => all.length > 0 && all.every((name) => isFree(`${more.drop} ${name}`, at, to)),
-    );
-    const [group, all] = chosen(free) ?? ['', []];
-    if (wantsDrop) {
-      if (more.drop === undefined || all.length === 0 || !isFree(`${more.drop} leaving`, at, to)) continue;
-      take([...all.map((name) => `${more.drop} ${name}`), `${more.drop} any`], at, to);
-      add(at, { drop: { idc: more.drop, group } });
-      add(to, { heal: { idc: more.drop, group } });
-    } else if (more.evacuates && isFree(`${idc} evacuated`, at, to)) {
-      take([`${idc} evacuated`], at, to);
-      add(at, { evacuate: { idc, percent } });
-      add(to, { evacuate: { idc, percent: 0 } });
-    }
+
+  #between([least, most]: readonly [number, number]): number {
+    return least + (most - least) * this.#options.random();
   }
-  return steps
-    .sort((a, b) => a.at - b.at)
-    .map(({ at, what }) => ({ at: phase, after: `${Math.round(at * 1000)}ms`, ...what }));
+
+  #pick<T>(list: readonly T[]): T {
+    return list[Math.floor(this.#options.random() * list.length)] as T;
+  }
+
+  #isFree(key: string, from: number, to: number): boolean {
+    return !this.#taken.some((each) => each.key === key && each.from < to && each.to > from);
+  }
+
+  #take(keys: readonly string[], from: number, to: number): void {
+    for (const key of keys) this.#taken.push({ key, from, to: to + restS });
+  }
+
+  #add(at: number, what: Omit<Step, 'at' | 'after'>): void {
+    this.#steps.push({ at, what });
+  }
 }

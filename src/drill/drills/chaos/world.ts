@@ -2,7 +2,7 @@ import { type Random, seededRandom } from '../../../base/random.ts';
 import { type Scenario, scenarioVersion } from '../../scenario/document/document.ts';
 import { planTopology, type WorldPlan } from '../../world/topology.ts';
 import { held, loadsOf, overHttp2, randomMore, worldWords } from './more.ts';
-import { type Parts, randomSteps } from './schedule.ts';
+import { randomSteps, type StrikableParts } from './schedule.ts';
 
 /** Lengths of the phases beside the chaos, in seconds. */
 const [steadyS, recoveryS, againS] = [4, 12, 3];
@@ -17,7 +17,7 @@ export const minutesMin = 0.6;
 export const chaosRates = { caller: 40, edge: 15, more: 6 } as const;
 
 /** What a chaos run is told besides its seed. */
-export interface ChaosChoice {
+interface ChaosChoice {
   readonly minutes: number;
   /** Whether packets may be dropped, which needs root; all else of a seed is the same without. */
   readonly drops: boolean;
@@ -27,7 +27,7 @@ export interface ChaosChoice {
 
 /** Faults that a control plants: each must be found by the invariant that it breaks. */
 export const plants = ['crossing', 'capacity'] as const;
-export type Plant = (typeof plants)[number];
+type Plant = (typeof plants)[number];
 
 /**
  * The scenario of a seed: a random world of two or three IDCs, a mixed load, and faults at random moments.
@@ -113,7 +113,7 @@ const controls: Readonly<Record<Plant, Scenario['spec']['control']>> = {
 };
 
 /** The parts of a world, by IDC. */
-function partsOf(world: Scenario['spec']['world']): Parts[] {
+function partsOf(world: Scenario['spec']['world']): StrikableParts[] {
   const { idcs } = planTopology({ id: '000000', slot: 0, world: world as WorldPlan });
   return idcs.map((idc) => ({
     idc: idc.name,

@@ -32,19 +32,19 @@ export interface ControlPlaneFacts {
 }
 
 /** What the drill must keep to, in milliseconds. */
-export const bounds = { arriveMs: 2_000, bareReadyMs: 15_000, looksMin: 20, tries: 8 };
+const controlPlaneBounds = { arriveMs: 2_000, bareReadyMs: 15_000, looksMin: 20, tries: 8 };
 
 type Measured = Measurement & ControlPlaneFacts;
 
 /** Holds a measurement against each bound. */
-export function judgeRows(m: Measured): Row[] {
+export function controlPlaneRows(m: Measured): Row[] {
   const after = (from: number, to: number) => to - from;
   const whole = (id: string, when: string, { fewest, looks }: ControlPlaneFacts['bare']): Row => ({
     id,
     claim: `Fewest endpoints that any proxy had ${when}`,
     bound: `${m.endpoints}, as the registry holds`,
     measured: `${fewest} (${looks} looks)`,
-    ok: fewest >= m.endpoints && looks >= bounds.looksMin,
+    ok: fewest >= m.endpoints && looks >= controlPlaneBounds.looksMin,
   });
   const within = (id: string, claim: string, ms: number, bound: number): Row => ({
     ...{ id, claim, bound: `≤ ${bound} ms`, measured: millis(ms), ok: ms <= bound },
@@ -63,24 +63,24 @@ export function judgeRows(m: Measured): Row[] {
       'change-arrives',
       'Changes made meanwhile, at all proxies after it is ready',
       after(m.readyAt, m.arrivedAt),
-      bounds.arriveMs,
+      controlPlaneBounds.arriveMs,
     ),
     whole('restart-whole', 'from the kill until the changes were there', m.restarted),
     within(
       'bare-ready',
       'Ready again while the registry has no instances',
       after(m.bareStartedAt, m.bareReadyAt),
-      bounds.bareReadyMs,
+      controlPlaneBounds.bareReadyMs,
     ),
     whole('bare-whole', 'while the registry had no instances', m.bare),
     within(
       'back-arrives',
       'A change in the registry that is back, at all proxies',
       after(m.backAt, m.backArrivedAt),
-      bounds.arriveMs,
+      controlPlaneBounds.arriveMs,
     ),
     ...crossingRows(m, 0),
-    triesRow(m, bounds.tries),
+    triesRow(m, controlPlaneBounds.tries),
     ...isolationRows(
       m,
       isolationChecks.filter((check) => !check.includes('outage')),
@@ -91,7 +91,7 @@ export function judgeRows(m: Measured): Row[] {
 }
 
 /** Whether the run without a last good state failed for the right reason. Returns what speaks against it. */
-export function judgeUnprotected(m: Measured, verdict: Verdict): string[] {
+export function controlPlaneUnprotected(m: Measured, verdict: Verdict): string[] {
   const against: string[] = [];
   const holds = (id: string) => verdict.rows.find((row) => row.id === id)?.ok;
   if (holds('bare-whole') !== false) against.push('no proxy lost endpoints');

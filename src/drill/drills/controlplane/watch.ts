@@ -5,7 +5,7 @@ import type { Stage } from '../../world/stage.ts';
 import { hostOf, type IdcPlan, type ProxyPlan } from '../../world/topology.ts';
 
 /** The endpoints of a Group at the proxies of an IDC that use it, looked at again and again. */
-export interface EndpointWatch {
+interface EndpointWatch {
   /** The fewest endpoints that any proxy had since the last call, and how often it was looked. */
   takeFewest(): { readonly fewest: number; readonly looks: number };
   /** When all proxies have this weight at every endpoint; NaN when not by `deadlineMs`. */

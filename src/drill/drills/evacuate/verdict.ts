@@ -38,7 +38,7 @@ export interface EvacuateFacts {
 
 type M = Measurement & EvacuateFacts;
 
-export const bounds = {
+const evacuateBounds = {
   /**
    * From the start of the command's process to the last request that was sent afterwards and served at home,
    * at 100 %, in milliseconds.
@@ -54,9 +54,9 @@ export function judgeEvacuate(m: M): Row[] {
     {
       id: 'requests',
       claim: 'Requests in all',
-      bound: `≥ ${bounds.requestsMin}`,
+      bound: `≥ ${evacuateBounds.requestsMin}`,
       measured: String(m.samples.length),
-      ok: m.samples.length >= bounds.requestsMin,
+      ok: m.samples.length >= evacuateBounds.requestsMin,
     },
     ...m.shares.map((share) => shareRow(m, share)),
     wrongRow(m),
@@ -165,9 +165,9 @@ function wrongRow(m: M): Row {
   return {
     id: 'last-wrong',
     claim: `From the start of the command to the last request that ${m.left} still served, at ${last.percent} %`,
-    bound: `≤ ${seconds(bounds.wrongMs)}`,
+    bound: `≤ ${seconds(evacuateBounds.wrongMs)}`,
     measured: `${seconds(worst)} (${wrong.length} requests; its first word came after ${seconds(last.from - last.startedAt)})`,
-    ok: wrong.length > 0 && worst <= bounds.wrongMs,
+    ok: wrong.length > 0 && worst <= evacuateBounds.wrongMs,
     ...(wrong.length > 0 && timedBy(worst)),
   };
 }

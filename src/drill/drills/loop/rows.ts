@@ -15,7 +15,7 @@ const underWayMs = 250;
  * What depends on a drill's world: the most crossings on a trail, and the most entries of a request with all
  * its tries.
  */
-export interface LoopLimits {
+interface LoopLimits {
   readonly crossings: number;
   readonly entries: number;
 }

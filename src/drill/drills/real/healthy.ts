@@ -1,4 +1,4 @@
-import { type Call, lengthOf } from '../../call/call.ts';
+import { type Call, callMs } from '../../call/call.ts';
 import { type Row, timedBy } from '../../judge/row.ts';
 import { quantile } from '../../judge/stats.ts';
 import { type Sample, succeeded } from '../../load/sample.ts';
@@ -6,7 +6,7 @@ import { type Execution, overlapsOf } from '../../measure/executions.ts';
 import type { RealMeasurement } from './facts.ts';
 
 /** Bounds while nothing is broken. Times in milliseconds. */
-export const bounds = {
+const realBounds = {
   /** A piece of a stream may be so much later than it was due. */
   pieceLateMs: 1000,
   /** Of a load that is mixed enough: at least so many requests of each kind. */
@@ -43,7 +43,7 @@ export function healthyRows(
 function mixedRow(healthy: readonly Sample[], kinds: readonly string[]): Row {
   const calls = callsOf(healthy);
   const missing = kinds.filter(
-    (kind) => calls.filter(({ shape }) => shape === kind).length < bounds.eachKind,
+    (kind) => calls.filter(({ shape }) => shape === kind).length < realBounds.eachKind,
   );
   const most = (pick: (call: Call) => number) => Math.max(0, ...calls.map(pick));
   const [slowest, body, answer] = [
@@ -51,16 +51,16 @@ function mixedRow(healthy: readonly Sample[], kinds: readonly string[]): Row {
     most(({ bodyBytes }) => bodyBytes),
     most(({ answerBytes }) => answerBytes),
   ];
-  const large = Math.min(body, answer) >= bounds.largestBytes;
+  const large = Math.min(body, answer) >= realBounds.largestBytes;
   return {
     id: 'mixed',
     claim:
       'The load that ended before anything was broken had requests of each kind, slow ones and large ones',
-    bound: `${kinds.length} kinds, ≥ ${bounds.slowestMs / 1000} s, ≥ ${mebi(bounds.largestBytes)} each way`,
+    bound: `${kinds.length} kinds, ≥ ${realBounds.slowestMs / 1000} s, ≥ ${mebi(realBounds.largestBytes)} each way`,
     measured:
       `${kinds.length - missing.length} kinds${missing.length > 0 ? ` (no ${missing.join(', no ')})` : ''}, ` +
       `${calls.length} requests, up to ${(slowest / 1000).toFixed(1)} s, ${mebi(body)} and ${mebi(answer)}`,
-    ok: missing.length === 0 && slowest >= bounds.slowestMs && large,
+    ok: missing.length === 0 && slowest >= realBounds.slowestMs && large,
   };
 }
 
@@ -110,7 +110,7 @@ function ejectionRow({ ejections, askedProxies }: RealMeasurement): Row {
 
 function cutRow(healthy: readonly Sample[]): Row {
   const failed = healthy.filter((sample) => !succeeded(sample));
-  const byShape = [...Map.groupBy(failed, shapeOf)].map(([shape, list]) => `${list.length} ${shape}`);
+  const byShape = [...Map.groupBy(failed, callShapeOf)].map(([shape, list]) => `${list.length} ${shape}`);
   const example = failed[0] ? `: ${byShape.join(', ')}; first: ${failed[0].error}` : '';
   return {
     id: 'cut',
@@ -125,16 +125,16 @@ function aliveRow(healthy: readonly Sample[]): Row {
   const streams = healthy.filter(({ call, gapMs }) => call && gapMs !== undefined);
   const lateness = streams.map(({ call, gapMs = 0 }) => gapMs - (call?.everyMs ?? 0));
   const worst = Math.max(0, ...lateness);
-  const longest = Math.max(0, ...streams.map(({ call }) => (call ? lengthOf(call) : 0)));
+  const longest = Math.max(0, ...streams.map(({ call }) => (call ? callMs(call) : 0)));
   const quiet = Math.max(0, ...streams.map(({ call }) => call?.everyMs ?? 0));
   return {
     id: 'streams',
     claim: 'Streams whose pieces came in time: events, downloads, websockets, gRPC streams and TCP sessions',
-    bound: `each piece ≤ ${bounds.pieceLateMs / 1000} s late`,
+    bound: `each piece ≤ ${realBounds.pieceLateMs / 1000} s late`,
     measured:
       `${streams.length} streams, up to ${(longest / 1000).toFixed(0)} s long, quiet for up to ` +
       `${(quiet / 1000).toFixed(0)} s; latest piece ${worst.toFixed(0)} ms late`,
-    ok: streams.length > 0 && worst <= bounds.pieceLateMs,
+    ok: streams.length > 0 && worst <= realBounds.pieceLateMs,
     ...(streams.length > 0 && timedBy(worst)),
   };
 }
@@ -161,12 +161,12 @@ function bytesRow(
 export function overheadOf(samples: readonly Sample[]): { readonly p50: number; readonly p99: number } {
   const times = samples
     .filter(succeeded)
-    .map(({ due, end, call }) => end - due - (call ? lengthOf(call) : 0))
+    .map(({ due, end, call }) => end - due - (call ? callMs(call) : 0))
     .sort((a, b) => a - b);
   return { p50: quantile(times, 0.5), p99: quantile(times, 0.99) };
 }
 
-export const shapeOf = ({ call }: Sample): string => call?.shape ?? 'GET';
+export const callShapeOf = ({ call }: Sample): string => call?.shape ?? 'GET';
 
 /** Of HTTP the method; of the others the protocol. */
 export function methodOf({ call }: Sample): string {

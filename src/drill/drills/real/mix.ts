@@ -1,12 +1,12 @@
 import type { CallShape } from '../../call/call.ts';
 import { callerLoad, edgeLoad, type LoadShape, type Rates } from '../../load/loads.ts';
 import {
-  type GroupPlan,
   hostOf,
   type IdcPlan,
   idcOf,
   type Topology,
   tcpEntranceOf,
+  type WorldGroup,
 } from '../../world/topology.ts';
 
 /** The IDC whose instances are lost, and the one that stands in for it. */
@@ -18,7 +18,7 @@ const [kib, mib] = [1024, 1024 * 1024];
  * Groups of each protocol: one that both IDCs have, and one that is always in the other, so that a part of
  * each load crosses.
  */
-export const groups: readonly GroupPlan[] = [
+export const groups: readonly WorldGroup[] = [
   { name: 'checkout', instances: 2 },
   { name: 'archive', instances: { [otherIdc]: 1 } },
   { name: 'quote', instances: 1, protocol: 'GRPC' },
@@ -94,7 +94,7 @@ export function quietMix(forMs: number): readonly CallShape[] {
 }
 
 /** The quiet websockets begin within this time, in milliseconds, and end before anything is broken. */
-export const quietBeginMs = 10_000;
+const quietBeginMs = 10_000;
 
 /**
  * Beyond what a request asks for itself: what is replayed is worked on twice, and takes time to be given up.
@@ -147,7 +147,7 @@ function tcpLoad(topology: Topology, idc: IdcPlan, name: string, ratePerSecond: 
   };
 }
 
-function groupNamed(name: string): GroupPlan {
+function groupNamed(name: string): WorldGroup {
   const found = groups.find((group) => group.name === name);
   if (!found) throw new RangeError(`there is no Group ${name}`);
   return found;

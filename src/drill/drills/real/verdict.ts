@@ -1,5 +1,5 @@
-import { lengthOf } from '../../call/call.ts';
-import type { Fault } from '../../faults/loss.ts';
+import { callMs } from '../../call/call.ts';
+import type { InjectedFault } from '../../faults/loss.ts';
 import { type Evidence, type Excuse, evidenceOf, excuseOf } from '../../judge/excuse.ts';
 import { millis, type Row, seconds, timedBy } from '../../judge/row.ts';
 import { crossingRows, isolationRows, leakRow, reconcileRows, triesRow } from '../../judge/rows.ts';
@@ -16,7 +16,7 @@ import {
 import { withoutTcp } from '../../measure/fates.ts';
 import { isolationChecks } from '../../measure/isolation.ts';
 import type { RealMeasurement } from './facts.ts';
-import { healthyOf, healthyRows, methodOf, overheadOf, shapeOf } from './healthy.ts';
+import { callShapeOf, healthyOf, healthyRows, methodOf, overheadOf } from './healthy.ts';
 
 /** A proxy may try a request so often at instances: three retries, each twice in another IDC. */
 const triesMax = 8;
@@ -31,7 +31,7 @@ const toldMs = 5000;
 const isolation = isolationChecks.filter((check) => check !== 'sidecars in the outage');
 
 /** Holds a measurement against each bound. Pure. `kinds`: the names of all kinds of requests in the load. */
-export function judgeRows(m: RealMeasurement, kinds: readonly string[]): Row[] {
+export function realRows(m: RealMeasurement, kinds: readonly string[]): Row[] {
   const executions = executionsOf(m);
   const evidence = evidenceOf(m, executions);
   const http = withoutTcp(m);
@@ -51,7 +51,7 @@ export function judgeRows(m: RealMeasurement, kinds: readonly string[]): Row[] {
 /** What failed, with the excuse it has, if it has one. */
 interface Failure {
   readonly sample: Sample;
-  readonly fault?: Fault;
+  readonly fault?: InjectedFault;
   readonly excuse?: Excuse;
 }
 
@@ -65,11 +65,11 @@ function failuresOf(m: RealMeasurement, evidence: Evidence): Failure[] {
  * The fault that a failure belongs to: the one that excuses it, else the last whose blow fell before it
  * ended.
  */
-function faultOf({ sample, fault }: Failure, { faults }: RealMeasurement): Fault | undefined {
+function faultOf({ sample, fault }: Failure, { faults }: RealMeasurement): InjectedFault | undefined {
   return fault ?? faults.findLast(({ blow }) => blow.from <= sample.end);
 }
 
-function faultRows(fault: Fault, m: RealMeasurement, evidence: Evidence): Row[] {
+function faultRows(fault: InjectedFault, m: RealMeasurement, evidence: Evidence): Row[] {
   const { kind, blow, healed, healthyAt } = fault;
   const own = failuresOf(m, evidence).filter((failure) => faultOf(failure, m) === fault);
   const lost = own.filter(({ excuse }) => excuse === undefined);
@@ -108,7 +108,7 @@ function faultRows(fault: Fault, m: RealMeasurement, evidence: Evidence): Row[] 
  * What cannot be saved is told soon, and not left hanging. TCP is not judged: a quiet connection to a host
  * that has vanished is ended by keepalive, after a minute and more.
  */
-function toldRow({ kind, blow }: Fault, own: readonly Failure[]): Row {
+function toldRow({ kind, blow }: InjectedFault, own: readonly Failure[]): Row {
   const told = own.filter(({ sample, excuse }) => excuse !== undefined && methodOf(sample) !== 'TCP');
   const waits = told.map(({ sample: { sent, end } }) => end - Math.max(sent, blow.from));
   const longest = Math.max(0, ...waits);
@@ -140,7 +140,7 @@ function elsewhereRow(m: RealMeasurement, evidence: Evidence): Row {
 function twiceRow(m: RealMeasurement, executions: ReadonlyMap<string, readonly Execution[]>): Row {
   const once = m.samples.filter((sample) => !isIdempotent(sample));
   const twice = once.filter(({ id }) => (executions.get(id)?.length ?? 0) > 1);
-  const example = twice[0] ? ` (first ${twice[0].id}, ${shapeOf(twice[0])})` : '';
+  const example = twice[0] ? ` (first ${twice[0].id}, ${callShapeOf(twice[0])})` : '';
   return {
     id: 'twice',
     claim: 'POSTs, gRPC calls, websockets and TCP connections that were executed twice, all through',
@@ -169,7 +169,7 @@ function exampleOf(failures: readonly Failure[]): string {
   if (!first) return '';
   const shapes = countsOf(
     failures.map(({ sample }) => sample),
-    shapeOf,
+    callShapeOf,
   );
   return ` (${shapes}; first ${first.sample.id}: ${first.sample.error.slice(0, 160)})`;
 }
@@ -177,7 +177,7 @@ function exampleOf(failures: readonly Failure[]): string {
 /**
  * What speaks against the negative control having failed for the right reason: hedging alone, nothing broken.
  */
-export function judgeUnprotected(m: RealMeasurement, verdict: Verdict): string[] {
+export function realUnprotected(m: RealMeasurement, verdict: Verdict): string[] {
   const against: string[] = [];
   const failed = (id: string) => verdict.rows.find((row) => row.id === id)?.ok === false;
   const healthy = healthyOf(m);
@@ -194,10 +194,10 @@ export function judgeUnprotected(m: RealMeasurement, verdict: Verdict): string[]
 }
 
 /** What the drill adds to its report. */
-export function figuresOf(m: RealMeasurement): object {
+export function realFigures(m: RealMeasurement): object {
   const executions = executionsOf(m);
   const evidence = evidenceOf(m, executions);
-  const byShape = Map.groupBy(m.samples, shapeOf);
+  const byShape = Map.groupBy(m.samples, callShapeOf);
   return {
     ejections: m.ejections,
     faults: m.faults,
@@ -214,8 +214,8 @@ export function figuresOf(m: RealMeasurement): object {
     ),
     failures: failuresOf(m, evidence).map(({ sample, fault, excuse }) => ({
       id: sample.id,
-      shape: shapeOf(sample),
-      workMs: sample.call && lengthOf(sample.call),
+      shape: callShapeOf(sample),
+      workMs: sample.call && callMs(sample.call),
       bodyBytes: sample.call?.bodyBytes,
       due: sample.due,
       end: sample.end,

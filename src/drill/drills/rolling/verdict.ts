@@ -38,21 +38,21 @@ export interface RollingFacts {
 export type RollingMeasurement = Measurement & RollingFacts;
 
 /** Bounds, in milliseconds where they are times. */
-export const bounds = { successRate: 1, crossings: 1, tries: 8, freeMs: 5_000 } as const;
+const rollingBounds = { successRate: 1, crossings: 1, tries: 8, freeMs: 5_000 } as const;
 
 /** Nothing is out in the rolling phase at which one would have to look. */
 const isolation = isolationChecks.filter((check) => check !== 'sidecars in the outage');
 
 /** Holds a measurement against each bound. Pure. */
-export function judgeRows(m: RollingMeasurement): Row[] {
+export function rollingRows(m: RollingMeasurement): Row[] {
   return [
     replacedRow(m),
     servedRow(m),
-    successRow(m, bounds.successRate),
+    successRow(m, rollingBounds.successRate),
     confirmedRow(m),
     afterFreeRow(m),
-    ...crossingRows(m, bounds.crossings),
-    triesRow(m, bounds.tries),
+    ...crossingRows(m, rollingBounds.crossings),
+    triesRow(m, rollingBounds.tries),
     ...isolationRows(m, isolation),
     leakRow(m),
     ...reconcileRows(m),
@@ -94,9 +94,9 @@ function confirmedRow({ replacements }: RollingMeasurement): Row {
   return {
     id: 'confirmed',
     claim: 'Deregistrations that every proxy confirmed, and the longest from SIGTERM to that',
-    bound: `all, ≤ ${bounds.freeMs / 1000} s`,
+    bound: `all, ≤ ${rollingBounds.freeMs / 1000} s`,
     measured: `${times.length} of ${replacements.length}, ${millis(worst)}`,
-    ok: times.length > 0 && times.length === replacements.length && worst <= bounds.freeMs,
+    ok: times.length > 0 && times.length === replacements.length && worst <= rollingBounds.freeMs,
     ...(times.length === replacements.length && timedBy(worst)),
   };
 }
@@ -123,7 +123,7 @@ const earlyShareMin = 0.99;
  * What speaks against the negative control having failed for the right reason: requests lost to replacements
  * alone.
  */
-export function judgeUnprotected(m: RollingMeasurement, verdict: Verdict): string[] {
+export function rollingUnprotected(m: RollingMeasurement, verdict: Verdict): string[] {
   const against: string[] = [];
   const holds = (id: string) => verdict.rows.find((row) => row.id === id)?.ok;
   if (holds('success-rate') !== false) against.push('no request failed');

@@ -28,7 +28,7 @@ export interface SlowProxyFacts {
 }
 
 /** What the drill must keep to. */
-export const bounds = {
+const slowProxyBounds = {
   factor: 2,
   /**
    * A mean this small is not told from noise: on a machine that is busy a little more is no sign of anything.
@@ -43,10 +43,10 @@ export const bounds = {
 type Measured = Measurement & SlowProxyFacts;
 
 /** Holds a measurement against each bound. */
-export function judgeRows(m: Measured): Row[] {
+export function slowProxyRows(m: Measured): Row[] {
   const { before, during } = m;
   const expected = during.edits * m.others;
-  const factor = during.meanMs / Math.max(before.meanMs, bounds.meanMsMin);
+  const factor = during.meanMs / Math.max(before.meanMs, slowProxyBounds.meanMsMin);
   const grown = m.memoryAfter - m.memoryBefore;
   const mib = (bytes: number) => `${Math.round(bytes / 2 ** 20)} MiB`;
   return [
@@ -54,38 +54,38 @@ export function judgeRows(m: Measured): Row[] {
     {
       id: 'others-acked',
       claim: 'ACKs of the others while one is stopped',
-      bound: `≥ ${100 * bounds.ackShare} %`,
+      bound: `≥ ${100 * slowProxyBounds.ackShare} %`,
       measured: `${during.count} of ${expected}`,
-      ok: expected > 0 && during.count >= bounds.ackShare * expected,
+      ok: expected > 0 && during.count >= slowProxyBounds.ackShare * expected,
     },
     {
       id: 'others-as-fast',
       claim: 'Their mean event → ACK, against that of before',
-      bound: `≤ ${bounds.factor} ×`,
+      bound: `≤ ${slowProxyBounds.factor} ×`,
       measured: `${times(factor)} (${millis(during.meanMs)} after ${millis(before.meanMs)})`,
-      ok: factor <= bounds.factor,
+      ok: factor <= slowProxyBounds.factor,
       ...timedBy(factor),
     },
     {
       id: 'memory-flat',
       claim: 'Memory of the control plane, grown',
-      bound: `≤ ${mib(bounds.memoryGrowthBytes)}`,
+      bound: `≤ ${mib(slowProxyBounds.memoryGrowthBytes)}`,
       measured: `${mib(grown)} (from ${mib(m.memoryBefore)})`,
-      ok: grown <= bounds.memoryGrowthBytes,
+      ok: grown <= slowProxyBounds.memoryGrowthBytes,
     },
     {
       id: 'guard-held',
       claim: 'A deregistration waits for the stopped proxy',
-      bound: `≥ ${bounds.heldMsMin / 1000} s, and names it`,
+      bound: `≥ ${slowProxyBounds.heldMsMin / 1000} s, and names it`,
       measured: `${seconds(m.deregisteredMs)}, given up: ${m.forgiven.join(', ') || 'nobody'}`,
-      ok: m.deregisteredMs >= bounds.heldMsMin && m.forgiven.includes(m.stopped),
+      ok: m.deregisteredMs >= slowProxyBounds.heldMsMin && m.forgiven.includes(m.stopped),
     },
     {
       id: 'guard-released',
       claim: 'It is released at its limit',
-      bound: `≤ ${bounds.heldMsMax / 1000} s`,
+      bound: `≤ ${slowProxyBounds.heldMsMax / 1000} s`,
       measured: seconds(m.deregisteredMs),
-      ok: m.deregisteredMs <= bounds.heldMsMax,
+      ok: m.deregisteredMs <= slowProxyBounds.heldMsMax,
     },
     ...isolationRows(
       m,
@@ -97,7 +97,7 @@ export function judgeRows(m: Measured): Row[] {
 }
 
 /** Whether the run that did not wait failed for the right reason. Returns what speaks against it. */
-export function judgeUnprotected(_: Measured, verdict: Verdict): string[] {
+export function slowProxyUnprotected(_: Measured, verdict: Verdict): string[] {
   const holds = (id: string) => verdict.rows.find((row) => row.id === id)?.ok;
   const against = holds('guard-held') === false ? [] : ['the deregistration waited all the same'];
   if (holds('others-acked') !== true) against.push('the others did not ACK either');

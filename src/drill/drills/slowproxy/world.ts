@@ -68,7 +68,7 @@ export async function readMetrics({ controlAdmin }: IdcPlan) {
 }
 
 /** What the registration API answered. */
-export interface ApiAnswer {
+interface TimedApiAnswer {
   readonly acked?: boolean;
   readonly forgiven?: readonly string[];
 }
@@ -79,7 +79,7 @@ export async function callRegistrations(
   method: 'PUT' | 'DELETE',
   path: string,
   body?: object,
-): Promise<ApiAnswer> {
+): Promise<TimedApiAnswer> {
   const response = await fetch(`http://${address}:${port}/v1/registrations${path}`, {
     method,
     headers: { authorization: `Bearer ${token}` },

@@ -5,7 +5,7 @@ import { machineClock } from '../../time.ts';
 import type { Attack } from './attacks.ts';
 
 /** What came back. */
-export interface Answer {
+export interface AttackAnswer {
   /** HTTP status; 0 when the connection ended without one. */
   readonly status: number;
   /** Who served it, as the answer says; '' when nobody did. */
@@ -16,16 +16,16 @@ export interface Answer {
   readonly leaked: readonly string[];
 }
 
-const nothing: Answer = { status: 0, idc: '', outcome: '', leaked: [] };
+const nothing: AttackAnswer = { status: 0, idc: '', outcome: '', leaked: [] };
 const timeoutMs = 5000;
 
 /** Sends one hostile request, on a connection of its own. Never rejects. */
-export function send(to: ListenAddress, host: string, id: string, attack: Attack): Promise<Answer> {
+export function send(to: ListenAddress, host: string, id: string, attack: Attack): Promise<AttackAnswer> {
   return attack.http2 ? sendHttp2(to, host, id, attack) : sendRaw(to, host, id, attack);
 }
 
 /** HTTP/1.1, byte by byte as written: Node's own client would refuse to send half of it. */
-function sendRaw(to: ListenAddress, host: string, id: string, attack: Attack): Promise<Answer> {
+function sendRaw(to: ListenAddress, host: string, id: string, attack: Attack): Promise<AttackAnswer> {
   const head = [`${attack.trailer ? 'POST' : 'GET'} / HTTP/1.1`, `host: ${host}`, `x-drill-id: ${id}`];
   const body = attack.trailer ? ['2', 'hi', '0', ...attack.trailer, '', ''].join('\r\n') : '';
   const text = `${[...head, ...attack.lines, 'connection: close', '', ''].join('\r\n')}${body}`;
@@ -48,7 +48,7 @@ function sendRaw(to: ListenAddress, host: string, id: string, attack: Attack): P
 }
 
 /** Reads a response's head. Exported for tests. */
-export function parseAnswer(text: string): Answer {
+export function parseAnswer(text: string): AttackAnswer {
   const [status = '', ...lines] = (text.split('\r\n\r\n', 1)[0] ?? '').split('\r\n');
   const match = /^HTTP\/1\.1 (\d{3})/.exec(status);
   if (!match) return nothing;
@@ -59,13 +59,13 @@ export function parseAnswer(text: string): Answer {
   return answerOf(Number(match[1]), fields);
 }
 
-function answerOf(status: number, fields: readonly (readonly [string, string])[]): Answer {
+function answerOf(status: number, fields: readonly (readonly [string, string])[]): AttackAnswer {
   const of = (name: string) => fields.find(([key]) => key === name)?.[1] ?? '';
   const leaked = fields.map(([name]) => name).filter((name) => name.startsWith('x-isthmus-'));
   return { status, idc: of('x-drill-idc'), outcome: of('x-isthmus-outcome'), leaked };
 }
 
-function sendHttp2(to: ListenAddress, host: string, id: string, attack: Attack): Promise<Answer> {
+function sendHttp2(to: ListenAddress, host: string, id: string, attack: Attack): Promise<AttackAnswer> {
   return new Promise((resolve) => {
     const session = connectHttp2(`http://${to.address}:${to.port}`);
     const timer = machineClock.after(timeoutMs, () => session.destroy());

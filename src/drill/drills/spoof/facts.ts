@@ -1,7 +1,7 @@
 import type { AccessLine, Measurement } from '../../measure/measurement.ts';
 import type { TrailCounters } from '../../measure/trail-counters.ts';
 import type { UpstreamEntry } from '../../upstream/upstream-log.ts';
-import type { Answer } from './client.ts';
+import type { AttackAnswer } from './client.ts';
 
 /** A way in that a hostile client has. */
 export interface Door {
@@ -19,7 +19,7 @@ export interface Attempt {
   readonly door: Door;
   /** Whether it asked for the Group that only the far IDC has. */
   readonly far: boolean;
-  readonly answer: Answer;
+  readonly answer: AttackAnswer;
 }
 
 /** What the spoofing drill measures besides what every drill does. */

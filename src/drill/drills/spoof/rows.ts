@@ -1,9 +1,9 @@
 import { circleRows, counterRows } from '../../judge/circles.ts';
-import { findingOf } from '../../judge/finding.ts';
+import { checkFindingOf } from '../../judge/finding.ts';
 import { percent, type Row } from '../../judge/row.ts';
 import { findingRow, isolationRows, leakRow, reconcileRows, successRow, triesRow } from '../../judge/rows.ts';
 import type { Verdict } from '../../judge/verdict.ts';
-import { sumOf } from '../../measure/trail-counters.ts';
+import { sumOfCounter } from '../../measure/trail-counters.ts';
 import { type Attack, attacks, far, near } from './attacks.ts';
 import type { Attempt, SpoofMeasurement } from './facts.ts';
 
@@ -47,7 +47,7 @@ function attacked(m: SpoofMeasurement) {
   );
   if (doors.size < 2) wrong.push(`only ${doors.size} doors`);
   const seen = `${m.attempts.length} requests, ${attacks.length} kinds at ${doors.size} doors`;
-  return findingOf(
+  return checkFindingOf(
     'Hostile requests of each kind were sent at each door, for near and far Groups',
     wrong,
     seen,
@@ -59,7 +59,7 @@ function servedAsOthers(m: SpoofMeasurement) {
   const wrong = due
     .filter(({ answer, far: isFar }) => answer.status !== 200 || answer.idc !== (isFar ? far : near))
     .map((attempt) => told(attempt));
-  return findingOf(
+  return checkFindingOf(
     'What is HTTP is served as if the headers were not there, by the IDC that serves others',
     wrong,
     `${due.length} requests`,
@@ -72,7 +72,7 @@ function rejectedAsNoHttp(m: SpoofMeasurement) {
   const wrong = due
     .filter(({ id, answer }) => ![0, 400, 431].includes(answer.status) || reached.has(id))
     .map((attempt) => told(attempt));
-  return findingOf(
+  return checkFindingOf(
     'What is no HTTP, or too large, is turned away (400, 431) and reaches no instance',
     wrong,
     `${due.length} requests`,
@@ -83,7 +83,11 @@ function nearStays(m: SpoofMeasurement) {
   const due = new Set(m.attempts.filter((attempt) => !attempt.far).map(({ id }) => id));
   const crossing = m.lines.filter(({ listener, id }) => listener === 'peer' && due.has(id));
   const wrong = crossing.map(({ id, trail }) => `${id} crossed with the trail ${short(trail)}`);
-  return findingOf('Hostile requests for a Group that is near do not cross', wrong, `${due.size} requests`);
+  return checkFindingOf(
+    'Hostile requests for a Group that is near do not cross',
+    wrong,
+    `${due.size} requests`,
+  );
 }
 
 function farCrossesOnce(m: SpoofMeasurement) {
@@ -99,7 +103,7 @@ function farCrossesOnce(m: SpoofMeasurement) {
       ? []
       : [told(attempt, `${lines.length} crossings ${lines.map(({ trail }) => short(trail)).join(' ')}`)];
   });
-  return findingOf(
+  return checkFindingOf(
     'Hostile requests for a Group that is far cross once, with an honest trail',
     wrong,
     `${due.length} requests`,
@@ -122,7 +126,7 @@ function spoofedCounters(m: SpoofMeasurement): Row[] {
     ] as const
   ).map(([listener, filter, expected]) => {
     const logged = m.lines.filter((line) => line.listener === listener && spoofing.has(line.id)).length;
-    const counted = sumOf(m.counted, `${filter}.trail_spoofed`);
+    const counted = sumOfCounter(m.counted, `${filter}.trail_spoofed`);
     return {
       id: `spoofed-${listener}`,
       claim: `Forged trails that the filters at ${filter} counted`,
@@ -144,7 +148,7 @@ function nothingLeaks(m: SpoofMeasurement) {
     .map((attempt) => told(attempt, `answered with ${attempt.answer.leaked[0]}`));
   const count = [...m.reached.values()].reduce((sum, list) => sum + list.length, 0);
   const claim = 'No x-isthmus-* header of a hostile request reaches an application, and none comes back';
-  return findingOf(claim, [...inside, ...outside], `${count} reached one`);
+  return checkFindingOf(claim, [...inside, ...outside], `${count} reached one`);
 }
 
 /** Of the trails that are forged where they are believed, so many must have an effect. */

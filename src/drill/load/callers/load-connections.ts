@@ -1,12 +1,12 @@
 import { connect, type Socket } from 'node:net';
-import type { Clock } from '../../../base/clock.ts';
+import type { Clock, Timer } from '../../../base/clock.ts';
 import type { ListenAddress } from '../../../model/values/listen-address.ts';
 import {
-  type Answer,
   type AnswerHead,
   type AnswerReader,
+  type BodySink,
   createAnswerReader,
-  type Sink,
+  type LoadAnswer,
 } from './load-answer.ts';
 
 /** What becomes of one request. Exactly one of `answered` and `failed` is called, once. */
@@ -15,20 +15,20 @@ export interface Exchange {
    * The connection stands and the request has been written; `atMs` is when the connection was established.
    */
   written(atMs: number): void;
-  answered(answer: Answer): void;
+  answered(answer: LoadAnswer): void;
   /**
    * `written` false: no connection came about, so nobody has seen the request. `status`: of the answer that
    * had begun; 0 when none had.
    */
   failed(error: Error, written: boolean, status: number): void;
   /** What takes the answer's body; without it, or where it says none, the body is kept as text. */
-  sinkOf?(head: AnswerHead): Sink | undefined;
+  sinkOf?(head: AnswerHead): BodySink | undefined;
 }
 
 /**
  * A request's body: its pieces as they are written, one every `everyMs`, or as the connection takes them (0).
  */
-export interface Body {
+export interface BodyPieces {
   readonly pieces: Iterator<Buffer>;
   readonly everyMs: number;
 }
@@ -38,9 +38,14 @@ export interface Body {
  * new one is made. Never sends a request twice, which pooling clients may do, and takes a third of
  * node:http's processor time for a request: the drill's clients share two processors with what they measure.
  */
-export interface Connections {
+interface Connections {
   /** Sends `request`, the whole head of an HTTP/1.1 request, and its body, and returns what abandons it. */
-  send(target: ListenAddress, request: string, exchange: Exchange, body?: Body): (reason: Error) => void;
+  send(
+    target: ListenAddress,
+    request: string,
+    exchange: Exchange,
+    body?: BodyPieces,
+  ): (reason: Error) => void;
   /** Ends all connections. */
   close(): void;
 }
@@ -78,7 +83,7 @@ export function createConnections(clock: Clock, connectTimeoutMs: number): Conne
 }
 
 interface Connection {
-  send(request: string, exchange: Exchange, body: Body | undefined): void;
+  send(request: string, exchange: Exchange, body: BodyPieces | undefined): void;
   abandon(exchange: Exchange, reason: Error): void;
   end(): void;
 }
@@ -89,90 +94,108 @@ function createConnection(
   connectTimeoutMs: number,
   on: { idle(): void; closed(): void },
 ): Connection {
-  let establishedAt: number | undefined;
-  let exchange: Exchange | undefined;
-  let reader: AnswerReader | undefined;
+  return new Http1Connection(target, clock, connectTimeoutMs, on);
+}
+
+class Http1Connection implements Connection {
+  readonly #clock: Clock;
+  readonly #on: { idle(): void; closed(): void };
+  #establishedAt: number | undefined;
+  #exchange: Exchange | undefined;
+  #reader: AnswerReader | undefined;
   /** Whether a part of a body is still to be written. */
-  let writing = false;
-
-  const socket: Socket = connect({ host: target.address, port: target.port, noDelay: true });
-  const connecting = clock.after(connectTimeoutMs, () =>
-    socket.destroy(new Error(`no connection within ${connectTimeoutMs} ms`)),
-  );
-
-  const fail = (error: Error) => {
-    const failed = exchange;
-    exchange = undefined;
-    failed?.failed(error, establishedAt !== undefined, reader?.status ?? 0);
+  #writing = false;
+  readonly #socket: Socket;
+  readonly #connecting: Timer;
+  readonly #fail = (error: Error) => {
+    const failed = this.#exchange;
+    this.#exchange = undefined;
+    failed?.failed(error, this.#establishedAt !== undefined, this.#reader?.status ?? 0);
   };
-  const read = (chunk: Buffer | 'end') => {
-    if (exchange === undefined || reader === undefined) return;
+
+  constructor(
+    target: ListenAddress,
+    clock: Clock,
+    connectTimeoutMs: number,
+    on: { idle(): void; closed(): void },
+  ) {
+    this.#clock = clock;
+    this.#on = on;
+    this.#socket = connect({ host: target.address, port: target.port, noDelay: true });
+    this.#connecting = clock.after(connectTimeoutMs, () =>
+      this.#socket.destroy(new Error(`no connection within ${connectTimeoutMs} ms`)),
+    );
+    this.#socket.on('connect', () => {
+      this.#connecting.cancel();
+      this.#establishedAt = clock.now();
+      this.#exchange?.written(this.#establishedAt);
+    });
+    this.#socket.on('data', (chunk: Buffer) => {
+      // An answer that nobody asked for: the connection cannot be trusted with a request.
+      if (this.#exchange === undefined) return this.#socket.destroy();
+      this.#read(chunk);
+    });
+    this.#socket.on('end', () => {
+      // Before the socket is closed, so that no other request is written to it meanwhile.
+      on.closed();
+      this.#read('end');
+      this.#socket.destroy();
+    });
+    this.#socket.on('error', this.#fail);
+    this.#socket.on('close', () => {
+      this.#connecting.cancel();
+      on.closed();
+      this.#fail(new Error('the connection was closed'));
+    });
+  }
+
+  send(request: string, next: Exchange, body: BodyPieces | undefined): void {
+    this.#exchange = next;
+    this.#reader = createAnswerReader(next.sinkOf?.bind(next));
+    // Written when the connection stands, by the socket's own buffer.
+    this.#socket.write(request, 'latin1');
+    if (body) this.#write(next, body);
+    if (this.#establishedAt !== undefined) next.written(this.#establishedAt);
+  }
+
+  abandon(abandoned: Exchange, reason: Error): void {
+    if (this.#exchange === abandoned) this.#socket.destroy(reason);
+  }
+
+  end(): void {
+    this.#socket.destroy();
+  }
+
+  #read(chunk: Buffer | 'end'): void {
+    if (this.#exchange === undefined || this.#reader === undefined) return;
     try {
-      const answer = chunk === 'end' ? reader.end() : reader.take(chunk);
+      const answer = chunk === 'end' ? this.#reader.end() : this.#reader.take(chunk);
       if (answer === undefined) return;
-      const answered = exchange;
-      exchange = undefined;
+      const answered = this.#exchange;
+      this.#exchange = undefined;
       // What is answered before it was sent is not sent any further.
-      if (answer.keepAlive && chunk !== 'end' && !writing) on.idle();
-      else socket.destroy();
+      if (answer.keepAlive && chunk !== 'end' && !this.#writing) this.#on.idle();
+      else this.#socket.destroy();
       answered.answered(answer);
     } catch (error) {
-      socket.destroy(error as Error);
+      this.#socket.destroy(error as Error);
     }
-  };
+  }
 
-  const write = (of: Exchange, { pieces, everyMs }: Body) => {
-    writing = true;
+  #write(of: Exchange, { pieces, everyMs }: BodyPieces): void {
+    this.#writing = true;
     const next = () => {
-      while (exchange === of) {
+      while (this.#exchange === of) {
         const piece = pieces.next();
         if (piece.done) {
-          writing = false;
+          this.#writing = false;
           return;
         }
-        const room = socket.write(piece.value);
-        if (everyMs > 0) return void clock.after(everyMs, next);
-        if (!room) return void socket.once('drain', next);
+        const room = this.#socket.write(piece.value);
+        if (everyMs > 0) return void this.#clock.after(everyMs, next);
+        if (!room) return void this.#socket.once('drain', next);
       }
     };
     next();
-  };
-
-  socket.on('connect', () => {
-    connecting.cancel();
-    establishedAt = clock.now();
-    exchange?.written(establishedAt);
-  });
-  socket.on('data', (chunk: Buffer) => {
-    // An answer that nobody asked for: the connection cannot be trusted with a request.
-    if (exchange === undefined) return socket.destroy();
-    read(chunk);
-  });
-  socket.on('end', () => {
-    // Before the socket is closed, so that no other request is written to it meanwhile.
-    on.closed();
-    read('end');
-    socket.destroy();
-  });
-  socket.on('error', fail);
-  socket.on('close', () => {
-    connecting.cancel();
-    on.closed();
-    fail(new Error('the connection was closed'));
-  });
-
-  return {
-    send(request, next, body) {
-      exchange = next;
-      reader = createAnswerReader(next.sinkOf?.bind(next));
-      // Written when the connection stands, by the socket's own buffer.
-      socket.write(request, 'latin1');
-      if (body) write(next, body);
-      if (establishedAt !== undefined) next.written(establishedAt);
-    },
-    abandon(abandoned, reason) {
-      if (exchange === abandoned) socket.destroy(reason);
-    },
-    end: () => socket.destroy(),
-  };
+  }
 }

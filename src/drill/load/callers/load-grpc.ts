@@ -1,7 +1,7 @@
 import { Client, status as codes, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import type { Clock } from '../../../base/clock.ts';
 import type { ListenAddress } from '../../../model/values/listen-address.ts';
-import { bodyOf, type Call, callHeader, messageOf, receivedHeader } from '../../call/call.ts';
+import { bodyOf, type Call, callHeader, callMessage, receivedHeader } from '../../call/call.ts';
 import { createDigest } from '../../call/payload.ts';
 import { echoService } from '../../upstream/upstream-grpc.ts';
 import type { TargetPicker } from '../load-target.ts';
@@ -116,7 +116,7 @@ const chat: Make = (client, metadata, id, call, clock, finish) => {
   let said = 0;
   const next = () => {
     if (listening.over()) return;
-    made.write(Buffer.from(messageOf(id, said++)));
+    made.write(Buffer.from(callMessage(id, said++)));
     if (said < call.pieces) clock.after(call.everyMs, next);
     else made.end();
   };
@@ -146,7 +146,7 @@ function listen(
   });
   stream.on('data', (message: Buffer) => {
     gap.mark();
-    if (message.toString() !== messageOf(id, heard)) end(`message ${heard} came as another`);
+    if (message.toString() !== callMessage(id, heard)) end(`message ${heard} came as another`);
     heard += 1;
   });
   stream.on('error', (error: Error) => end(errorOf(error as ServiceError)));

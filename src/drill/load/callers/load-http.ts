@@ -1,11 +1,11 @@
 import type { Clock } from '../../../base/clock.ts';
 import type { ListenAddress } from '../../../model/values/listen-address.ts';
-import { answerOf, bodyOf, type Call, callHeader, receivedHeader } from '../../call/call.ts';
+import { answerPieces, bodyOf, type Call, callHeader, receivedHeader } from '../../call/call.ts';
 import { createDigest, digestOf } from '../../call/payload.ts';
 import type { TargetPicker } from '../load-target.ts';
-import type { Answer } from './load-answer.ts';
+import type { LoadAnswer } from './load-answer.ts';
 import { type Caller, createGapMeter, type Job, type Result } from './load-caller.ts';
-import { type Body, createConnections, type Exchange } from './load-connections.ts';
+import { type BodyPieces, createConnections, type Exchange } from './load-connections.ts';
 
 /** What an HTTP caller is told of its load. */
 export interface HttpPlan {
@@ -43,7 +43,7 @@ export function createHttpCaller(plan: HttpPlan, picker: TargetPicker, clock: Cl
           written: (atMs) => {
             connectedAt = atMs;
           },
-          answered: (answer) => finish(judge(answer, job, digest.text)),
+          answered: (answer) => finish(judgeAnswer(answer, job, digest.text)),
           failed: (error, written, status) => {
             if (written || abandoned) return failed(status, error);
             picker.refused(target, clock.now());
@@ -89,7 +89,7 @@ function headOf(plan: HttpPlan, { host, id, call }: Job): string {
   return `${lines.join('\r\n')}\r\n\r\n`;
 }
 
-function bodyFor(call: Call, id: string): Body | undefined {
+function bodyFor(call: Call, id: string): BodyPieces | undefined {
   if (call.bodyBytes === 0 && !call.chunked) return undefined;
   const pieces = bodyOf(call, id);
   return {
@@ -119,8 +119,8 @@ function* chunksOf(pieces: Iterator<Buffer>): Generator<Buffer, void, void> {
 }
 
 /** What became of a request that was answered: it must be its own, and whole. */
-export function judge(
-  answer: Pick<Answer, 'status' | 'header' | 'body'>,
+export function judgeAnswer(
+  answer: Pick<LoadAnswer, 'status' | 'header' | 'body'>,
   { id, call }: Job,
   digest: () => string,
 ): Omit<Result, 'target' | 'connectedAt'> {
@@ -142,7 +142,7 @@ export function judge(
  * `BYTES:SHA256`; '' when nothing is.
  */
 export function differenceOf(call: Call, id: string, received: string, answered: string): string {
-  const [sent, due] = [digestOf(bodyOf(call, id)), digestOf(answerOf(call, id))];
+  const [sent, due] = [digestOf(bodyOf(call, id)), digestOf(answerPieces(call, id))];
   if (received !== sent) return `the instance received ${received || 'nothing'}, sent were ${sent}`;
   return answered === due ? '' : `the answer is ${answered}, it should be ${due}`;
 }

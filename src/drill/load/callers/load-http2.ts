@@ -11,7 +11,7 @@ import { bodyOf, callHeader } from '../../call/call.ts';
 import { createDigest } from '../../call/payload.ts';
 import type { TargetPicker } from '../load-target.ts';
 import type { Caller, Job, Result } from './load-caller.ts';
-import { type HttpPlan, judge } from './load-http.ts';
+import { type HttpPlan, judgeAnswer } from './load-http.ts';
 
 /** A connection that stands. */
 interface Standing {
@@ -25,66 +25,78 @@ interface Standing {
  * count as those of HTTP/1.1.
  */
 export function createHttp2Caller(plan: HttpPlan, picker: TargetPicker, clock: Clock): Caller {
-  const standing = new Map<string, Promise<Standing>>();
+  return new Http2Caller(plan, picker, clock);
+}
 
-  const connected = (target: ListenAddress): Promise<Standing> => {
+class Http2Caller implements Caller {
+  readonly #plan: HttpPlan;
+  readonly #picker: TargetPicker;
+  readonly #clock: Clock;
+  readonly #standing = new Map<string, Promise<Standing>>();
+
+  constructor(plan: HttpPlan, picker: TargetPicker, clock: Clock) {
+    this.#plan = plan;
+    this.#picker = picker;
+    this.#clock = clock;
+  }
+
+  make(job: Job, done: (result: Result) => void): (reason: Error) => void {
+    const targets = this.#picker.order(this.#clock.now());
+    let over = false;
+    let abandon: (reason: Error) => void = () => {};
+    const finish = (
+      target: ListenAddress,
+      connectedAt: number,
+      result: Omit<Result, 'target' | 'connectedAt'>,
+    ) => {
+      if (over) return;
+      over = true;
+      done({ ...result, target: `${target.address}:${target.port}`, connectedAt });
+    };
+    const failed = (error: Error, status = 0) => ({ status, idc: '', instance: '', error: error.message });
+    const attempt = (index: number): void => {
+      const target = targets[index] as ListenAddress;
+      abandon = (reason) => finish(target, 0, failed(reason));
+      this.#connected(target).then(
+        ({ session, establishedAt }) => {
+          if (over) return;
+          const stream = session.request(headersOf(this.#plan, job));
+          abandon = (reason) => {
+            stream.destroy();
+            finish(target, establishedAt, failed(reason));
+          };
+          exchange(stream, job, (result) => finish(target, establishedAt, result));
+        },
+        (error: Error) => {
+          if (over) return;
+          this.#picker.refused(target, this.#clock.now());
+          if (index + 1 < targets.length) attempt(index + 1);
+          else finish(target, 0, failed(error));
+        },
+      );
+    };
+    attempt(0);
+    return (reason) => abandon(reason);
+  }
+
+  close(): void {
+    for (const each of this.#standing.values())
+      each.then(
+        ({ session }) => session.close(),
+        () => {},
+      );
+  }
+
+  #connected(target: ListenAddress): Promise<Standing> {
     const key = `${target.address}:${target.port}`;
-    const known = standing.get(key);
+    const known = this.#standing.get(key);
     if (known !== undefined) return known;
-    const made = open(target, plan.connectTimeoutMs, clock, () => {
-      if (standing.get(key) === made) standing.delete(key);
+    const made = open(target, this.#plan.connectTimeoutMs, this.#clock, () => {
+      if (this.#standing.get(key) === made) this.#standing.delete(key);
     });
-    standing.set(key, made);
+    this.#standing.set(key, made);
     return made;
-  };
-
-  return {
-    make(job, done) {
-      const targets = picker.order(clock.now());
-      let over = false;
-      let abandon: (reason: Error) => void = () => {};
-      const finish = (
-        target: ListenAddress,
-        connectedAt: number,
-        result: Omit<Result, 'target' | 'connectedAt'>,
-      ) => {
-        if (over) return;
-        over = true;
-        done({ ...result, target: `${target.address}:${target.port}`, connectedAt });
-      };
-      const failed = (error: Error, status = 0) => ({ status, idc: '', instance: '', error: error.message });
-      const attempt = (index: number): void => {
-        const target = targets[index] as ListenAddress;
-        abandon = (reason) => finish(target, 0, failed(reason));
-        connected(target).then(
-          ({ session, establishedAt }) => {
-            if (over) return;
-            const stream = session.request(headersOf(plan, job));
-            abandon = (reason) => {
-              stream.destroy();
-              finish(target, establishedAt, failed(reason));
-            };
-            exchange(stream, job, (result) => finish(target, establishedAt, result));
-          },
-          (error: Error) => {
-            if (over) return;
-            picker.refused(target, clock.now());
-            if (index + 1 < targets.length) attempt(index + 1);
-            else finish(target, 0, failed(error));
-          },
-        );
-      };
-      attempt(0);
-      return (reason) => abandon(reason);
-    },
-    close() {
-      for (const each of standing.values())
-        each.then(
-          ({ session }) => session.close(),
-          () => {},
-        );
-    },
-  };
+  }
 }
 
 /** Connects. `ended` is called once the connection takes no more requests. */
@@ -152,7 +164,9 @@ function exchange(
       return fail(new Error(head === undefined ? 'closed without an answer' : 'the answer was cut'));
     const answered = head;
     const header = (name: string) => String(answered[name] ?? '');
-    return finish(judge({ status: Number(answered[':status']), header, body }, job, () => digest.text()));
+    return finish(
+      judgeAnswer({ status: Number(answered[':status']), header, body }, job, () => digest.text()),
+    );
   });
   if (call === undefined || call.bodyBytes === 0) stream.end();
   else Readable.from(bodyOf(call, id)).pipe(stream);

@@ -4,7 +4,7 @@ import type { ListenAddress } from '../../../model/values/listen-address.ts';
 import type { TargetPicker } from '../load-target.ts';
 
 /** What is told of a connection of its own for one call. */
-export interface SocketEvents {
+interface SocketEvents {
   connected(socket: Socket, target: ListenAddress): void;
   /** No address accepted: nothing was written. */
   refused(error: Error, target: ListenAddress): void;

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../../../base/clock.ts';
-import { bodyOf, type Call, messageOf } from '../../call/call.ts';
+import { bodyOf, type Call, callMessage } from '../../call/call.ts';
 import { createDigest } from '../../call/payload.ts';
 import type { TcpAnswer, TcpRequest } from '../../upstream/upstream-tcp.ts';
 import type { TargetPicker } from '../load-target.ts';
@@ -96,14 +96,14 @@ function converse(socket: Socket, id: string, call: Call, clock: Clock, finish: 
       const line = rest.slice(0, at);
       rest = rest.slice(at + 1);
       gap.mark();
-      if (line !== messageOf(id, heard)) return end(`message ${heard} came back as another`);
+      if (line !== callMessage(id, heard)) return end(`message ${heard} came back as another`);
       heard += 1;
       if (heard === call.pieces) socket.end();
     }
   });
   const say = () => {
     if (socket.destroyed) return;
-    socket.write(`${messageOf(id, said++)}\n`);
+    socket.write(`${callMessage(id, said++)}\n`);
     if (said < call.pieces) clock.after(call.everyMs, say);
   };
   gap.mark();

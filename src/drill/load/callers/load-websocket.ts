@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { Clock } from '../../../base/clock.ts';
-import { type Call, messageOf } from '../../call/call.ts';
+import { type Call, callMessage } from '../../call/call.ts';
 import { acceptOf, createFrameReader, encodeFrame, opcodes } from '../../call/websocket.ts';
 import type { TargetPicker } from '../load-target.ts';
 import { createAnswerReader } from './load-answer.ts';
@@ -47,6 +47,12 @@ export function createWebsocketCaller(connectTimeoutMs: number, picker: TargetPi
   };
 }
 
+function upgradeRequest(host: string, id: string, key: string): string {
+  const fields = ['connection: upgrade', 'upgrade: websocket', `sec-websocket-key: ${key}`];
+  const own = [`x-drill-id: ${id}`, 'sec-websocket-version: 13'];
+  return `GET / HTTP/1.1\r\nhost: ${host}\r\n${[...fields, ...own].join('\r\n')}\r\n\r\n`;
+}
+
 function converse(
   socket: Socket,
   { id, host }: Job,
@@ -55,9 +61,7 @@ function converse(
   finish: (result: Omit<Result, 'target' | 'connectedAt'>) => void,
 ): void {
   const key = randomBytes(16).toString('base64');
-  const fields = ['connection: upgrade', 'upgrade: websocket', `sec-websocket-key: ${key}`];
-  const own = [`x-drill-id: ${id}`, 'sec-websocket-version: 13'];
-  socket.write(`GET / HTTP/1.1\r\nhost: ${host}\r\n${[...fields, ...own].join('\r\n')}\r\n\r\n`);
+  socket.write(upgradeRequest(host, id, key));
 
   const handshake = createAnswerReader();
   const frames = createFrameReader();
@@ -72,7 +76,7 @@ function converse(
     socket.write(encodeFrame(opcode, payload, randomBytes(4)));
   const say = () => {
     if (socket.destroyed) return;
-    write(opcodes.text, Buffer.from(messageOf(id, said++)));
+    write(opcodes.text, Buffer.from(callMessage(id, said++)));
     if (said < call.pieces) clock.after(call.everyMs, say);
   };
   const hear = (chunk: Buffer) => {
@@ -80,7 +84,7 @@ function converse(
       if (opcode === opcodes.close) return end(heard === call.pieces ? '' : 'the websocket was closed');
       if (opcode !== opcodes.text) continue;
       gap.mark();
-      if (payload.toString() !== messageOf(id, heard)) return end(`message ${heard} came back as another`);
+      if (payload.toString() !== callMessage(id, heard)) return end(`message ${heard} came back as another`);
       heard += 1;
       // 1000: a normal closure (RFC 6455, 7.4.1).
       if (heard === call.pieces) write(opcodes.close, Buffer.from([1000 >> 8, 1000 & 0xff]));
@@ -107,6 +111,5 @@ function converse(
     }
   });
   socket.on('error', (error) => end(error.message));
-  socket.on('end', () => end('the websocket was cut'));
-  socket.on('close', () => end('the websocket was cut'));
+  for (const event of ['end', 'close']) socket.on(event, () => end('the websocket was cut'));
 }

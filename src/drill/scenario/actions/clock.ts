@@ -1,14 +1,14 @@
 import { z } from 'zod';
 import { stepClock } from '../../faults/clock-file.ts';
-import { duration, idcName, msOf } from '../document/fields.ts';
+import { durationField, idcNameField, msOf } from '../document/fields.ts';
 import { idcFaults } from '../document/names.ts';
 import { type ActionFault, action } from './action.ts';
 
 const value = z
   .strictObject({
-    idc: idcName,
-    ahead: duration.optional(),
-    behind: duration.optional().meta({ description: 'Without either it is right again.' }),
+    idc: idcNameField,
+    ahead: durationField.optional(),
+    behind: durationField.optional().meta({ description: 'Without either it is right again.' }),
   })
   .meta({
     description:

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { planStrike } from '../../faults/strike.ts';
 import { leaveCold } from '../../upstream/slots.ts';
 import { instancesOf } from '../../world/parts.ts';
-import { count, groupName, idcName } from '../document/fields.ts';
+import { count, groupNameField, idcNameField } from '../document/fields.ts';
 import { partsOf, targetFaults, targetWords } from '../target.ts';
 import { action } from './action.ts';
 
@@ -10,8 +10,8 @@ import { action } from './action.ts';
 export const coldStart = action({
   schema: z
     .strictObject({
-      idc: idcName,
-      group: groupName.optional(),
+      idc: idcNameField,
+      group: groupNameField.optional(),
       only: z.array(z.string()).min(1).optional(),
       factor: z
         .number()

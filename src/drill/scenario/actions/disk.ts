@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import { fillDisk, freeDisk } from '../../faults/disk.ts';
 import type { Topology } from '../../world/topology.ts';
-import { idcName } from '../document/fields.ts';
+import { idcNameField } from '../document/fields.ts';
 import { idcFaults } from '../document/names.ts';
 import { type ActionFault, action } from './action.ts';
 
-const place = z.strictObject({ idc: idcName });
+const place = z.strictObject({ idc: idcNameField });
 
 function diskFaults({ idc }: z.infer<typeof place>, { idcs, plan }: Topology): ActionFault[] {
   const faults = idcFaults(idc, idcs);

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { machineClock } from '../../time.ts';
 import { removeObject, saveObject } from '../../world/registry-files.ts';
-import { count, duration, idcName, msOf } from '../document/fields.ts';
+import { count, durationField, idcNameField, msOf } from '../document/fields.ts';
 import { idcFaults } from '../document/names.ts';
 import { action } from './action.ts';
 
@@ -9,12 +9,12 @@ import { action } from './action.ts';
 const lastsMs = 3_600_000;
 
 /** An Evacuation is saved, changed or deleted in the registry of every IDC. */
-export const evacuate = action({
+export const evacuateAction = action({
   schema: z
     .strictObject({
-      idc: idcName,
+      idc: idcNameField,
       percent: count(0, 100).meta({ description: '0 ends it: the object is deleted.' }),
-      for: duration.optional().meta({ description: 'When it expires by itself.', default: '1h' }),
+      for: durationField.optional().meta({ description: 'When it expires by itself.', default: '1h' }),
     })
     .meta({ description: 'An Evacuation in each IDC’s registry (docs/objects.md).' }),
   words: ({ idc, percent }) =>

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { watchEjected } from '../../measure/ejected.ts';
 import { type Grayness, makeGray } from '../../upstream/gray.ts';
 import { instancesOf } from '../../world/parts.ts';
-import { count, groupName, idcName, percentage, shareOf } from '../document/fields.ts';
+import { count, groupNameField, idcNameField, parseShare, percentage } from '../document/fields.ts';
 import { partsOf, targetFaults, targetWords } from '../target.ts';
 import { action } from './action.ts';
 
@@ -10,8 +10,8 @@ import { action } from './action.ts';
 export const gray = action({
   schema: z
     .strictObject({
-      idc: idcName,
-      group: groupName.optional(),
+      idc: idcNameField,
+      group: groupNameField.optional(),
       count: count(1, 54).optional(),
       only: z.array(z.string()).min(1).optional(),
       errs: percentage.optional().meta({ description: 'Of its requests, answered with 503 at once.' }),
@@ -28,8 +28,8 @@ export const gray = action({
     const { stage } = run.scene;
     const instances = instancesOf(partsOf(target, stage.world.parts));
     const to: Grayness = {
-      ...(errs !== undefined && { errs: shareOf(errs) }),
-      ...(hangs !== undefined && { hangs: shareOf(hangs) }),
+      ...(errs !== undefined && { errs: parseShare(errs) }),
+      ...(hangs !== undefined && { hangs: parseShare(hangs) }),
     };
     const { moment } = await run.scene.step(claim, async () => {
       await Promise.all(instances.map((instance) => makeGray(stage.paths.socket(instance), to)));

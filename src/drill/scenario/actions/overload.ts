@@ -1,13 +1,13 @@
 import { leadMs } from '../../scene.ts';
 import { machineClock } from '../../time.ts';
-import { duration, msOf } from '../document/fields.ts';
-import { load, shapeOf, streamOf } from '../document/load.ts';
+import { durationField, msOf } from '../document/fields.ts';
+import { load, loadShapeOf, streamOf } from '../document/load.ts';
 import { action } from './action.ts';
 
 /** More load, for a time. */
-export const overload = action({
+export const overloadAction = action({
   schema: load
-    .extend({ for: duration.optional().meta({ description: 'Default: to the end of the phase.' }) })
+    .extend({ for: durationField.optional().meta({ description: 'Default: to the end of the phase.' }) })
     .meta({
       description: 'More load, from a second later on (its client must start), beside that of `load`.',
     }),
@@ -15,7 +15,7 @@ export const overload = action({
   async act(entry, { scene, phase }, claim) {
     const from = machineClock.now() + leadMs;
     const durationMs = entry.for === undefined ? phase.to - from : msOf(entry.for);
-    const shape = shapeOf(scene.stage.topology, entry, scene.rates);
+    const shape = loadShapeOf(scene.stage.topology, entry, scene.rates);
     await scene.step(claim, async () => {
       scene.startLoad({ ...shape, durationMs }, from);
       return undefined;

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { machineClock } from '../../time.ts';
 import { saveEdits } from '../../world/edits.ts';
 import { idcOf } from '../../world/topology.ts';
-import { count, idcName } from '../document/fields.ts';
+import { count, idcNameField } from '../document/fields.ts';
 import { idcFaults } from '../document/names.ts';
 import { partsOf, type Targets, targetFaults, targets, targetWords } from '../target.ts';
 import { type Action, action } from './action.ts';
@@ -41,7 +41,7 @@ export const announce = action({
 /** Endpoints are edited while the phase goes on. */
 export const edit = action({
   schema: z
-    .strictObject({ idc: idcName, edits: count(1, 10_000) })
+    .strictObject({ idc: idcNameField, edits: count(1, 10_000) })
     .meta({ description: 'So many endpoint edits in an IDC’s registry, evenly over the rest of the phase.' }),
   words: ({ idc, edits }) => `${edits} endpoint edits in ${idc}`,
   check({ idc }, { idcs }) {

@@ -1,16 +1,16 @@
 import { z } from 'zod';
 import type { LinkConditions } from '../../faults/wan.ts';
-import { count, duration, idcName, msOf, percentage, shareOf } from '../document/fields.ts';
+import { count, durationField, idcNameField, msOf, parseShare, percentage } from '../document/fields.ts';
 import { idcFaults } from '../document/names.ts';
 import { action } from './action.ts';
 
 const link = z
   .strictObject({
-    from: idcName,
-    to: idcName,
+    from: idcNameField,
+    to: idcNameField,
     both: z.boolean().optional().meta({ description: 'The way back, too.', default: false }),
     cut: z.boolean().optional().meta({ description: 'No packet arrives.', default: false }),
-    delay: duration.optional(),
+    delay: durationField.optional(),
     loss: percentage.optional().meta({ description: 'Of packets, each by itself.' }),
     kbit: count(8, 10_000_000).optional().meta({ description: 'Kilobits a second.' }),
   })
@@ -52,7 +52,7 @@ function conditionsOf({ cut, delay, loss, kbit }: LinkValue): LinkConditions {
   return {
     ...(cut && { cut }),
     ...(delay !== undefined && { delayMs: msOf(delay) }),
-    ...(loss !== undefined && { loss: shareOf(loss) }),
+    ...(loss !== undefined && { loss: parseShare(loss) }),
     ...(kbit !== undefined && { kbit }),
   };
 }

@@ -3,7 +3,7 @@ import { percent, seconds, timedBy } from '../../judge/row.ts';
 import { sliceBy } from '../../judge/stats.ts';
 import { type Sample, succeeded } from '../../load/sample.ts';
 import { dueIn, fateOf } from '../../measure/fates.ts';
-import { duration, msOf } from '../document/fields.ts';
+import { durationField, msOf } from '../document/fields.ts';
 import type { ScenarioMeasurement } from '../measurement.ts';
 import { bound } from './bound.ts';
 
@@ -15,7 +15,7 @@ const failbackWindowMs = 500;
 
 /** The IDC that was lost has its share again, and nothing fails meanwhile. */
 export const failback = bound(
-  duration.meta({
+  durationField.meta({
     description:
       'The IDC that was lost has its share again so long after it was healthy; nothing fails from healing on.',
   }),
@@ -45,7 +45,7 @@ export const failback = bound(
 );
 
 /** How the IDC that was lost got its load back. Times in milliseconds. */
-export interface FailbackFigures {
+interface FailbackFigures {
   /** Share that it served in the first steady phase, of the loads that it serves then. */
   readonly steadyShare: number;
   /** From when the instances answered again to when its share was back for good; NaN when it never was. */

@@ -9,7 +9,7 @@ import { successRow } from '../../judge/rows.ts';
 import { type Sample, succeeded } from '../../load/sample.ts';
 import { type Execution, executionsOf, isReplayable } from '../../measure/executions.ts';
 import { dueIn, fateOf, hostOfRequest, isCleanRefusal, unrecorded } from '../../measure/fates.ts';
-import { percentage, phaseName, shareOf } from '../document/fields.ts';
+import { parseShare, percentage, phaseName } from '../document/fields.ts';
 import type { ScenarioMeasurement } from '../measurement.ts';
 import { bound } from './bound.ts';
 import { wasFull } from './spilled.ts';
@@ -19,7 +19,7 @@ export const failed = bound(
   z
     .union([z.literal(0), percentage], { error: "must be 0 or a percentage such as '0.1%'." })
     .meta({ description: 'At most so many requests fail.' }),
-  (m, most) => [successRow(m, most === 0 ? 1 : 1 - shareOf(most), apartOf(m))],
+  (m, most) => [successRow(m, most === 0 ? 1 : 1 - parseShare(most), apartOf(m))],
 );
 
 /** The share of a load's requests of a phase that succeed. */
@@ -37,7 +37,7 @@ export const served = bound(
         claim: `Requests of ${load} that succeed in the ${name}`,
         bound: `≥ ${least}`,
         measured: `${percent(share)} of ${due.length}`,
-        ok: share >= shareOf(least),
+        ok: share >= parseShare(least),
       };
     }),
 );
@@ -62,7 +62,7 @@ export const avoidable = bound(
 );
 
 /** A request that failed, and why it had to; without `why` it could have been served. */
-export interface Failure {
+interface Failure {
   readonly sample: Sample;
   readonly why?: string;
 }

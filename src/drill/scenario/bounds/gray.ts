@@ -1,17 +1,17 @@
 import { z } from 'zod';
 import { millis, percent, type Row, seconds, timedBy } from '../../judge/row.ts';
 import { latencyOf } from '../../judge/stats.ts';
-import type { Look } from '../../measure/ejected.ts';
+import type { EjectionLook } from '../../measure/ejected.ts';
 import { dueIn, latenciesOf } from '../../measure/fates.ts';
-import { count, duration, msOf, percentage, phaseName, shareOf } from '../document/fields.ts';
+import { count, durationField, msOf, parseShare, percentage, phaseName } from '../document/fields.ts';
 import type { ScenarioMeasurement, Sickness } from '../measurement.ts';
 import { bound } from './bound.ts';
 
 const schema = z
   .strictObject({
-    found: duration.meta({ description: 'It is ejected so soon.' }),
+    found: durationField.meta({ description: 'It is ejected so soon.' }),
     out: percentage.meta({ description: 'And is out at least so much of the time since then.' }),
-    p99: duration.meta({ description: 'Of all requests while it is out.' }),
+    p99: durationField.meta({ description: 'Of all requests while it is out.' }),
     most: count(0, 54).meta({ description: 'So many instances at most are ejected at once.' }),
     nobody: z
       .array(phaseName)
@@ -35,7 +35,7 @@ const idOf = (phase: string) => phase.replaceAll(' ', '-');
 
 function sickRows(m: ScenarioMeasurement, sickness: Sickness, bounds: GrayBound): Row[] {
   const { phase, what, sick, from, to, looks } = sickness;
-  const isOut = ({ ejected }: Look) => sick.every((name) => ejected.includes(name));
+  const isOut = ({ ejected }: EjectionLook) => sick.every((name) => ejected.includes(name));
   const first = looks.find(isOut)?.at ?? Number.NaN;
   const since = looks.filter(({ at }) => at >= first);
   const share = since.length === 0 ? 0 : since.filter(isOut).length / since.length;
@@ -56,7 +56,7 @@ function sickRows(m: ScenarioMeasurement, sickness: Sickness, bounds: GrayBound)
       claim: 'It stays out, though its checks pass: of the time since then',
       bound: `≥ ${bounds.out}`,
       measured: percent(share),
-      ok: share >= shareOf(bounds.out),
+      ok: share >= parseShare(bounds.out),
     },
     {
       id: `p99-${idOf(phase)}`,

@@ -1,14 +1,14 @@
 import { z } from 'zod';
 import { figuresOf, phaseNameAt } from '../../judge/analysis.ts';
 import { millis, percent, type Row, timedBy } from '../../judge/row.ts';
-import { duration, idcName, msOf, percentage, shareOf } from '../document/fields.ts';
+import { durationField, idcNameField, msOf, parseShare, percentage } from '../document/fields.ts';
 import type { ScenarioMeasurement } from '../measurement.ts';
 import { bound } from './bound.ts';
 
 /** Share of each load that its own IDC serves while nothing is broken, the least of all steady phases. */
 export const home = bound(
   percentage.meta({ description: 'At least so much of each load is served at home, in each steady phase.' }),
-  (m, least) => [homeRow(m, shareOf(least))],
+  (m, least) => [homeRow(m, parseShare(least))],
 );
 
 function homeRow(m: ScenarioMeasurement, bound: number): Row {
@@ -42,13 +42,13 @@ function homeRow(m: ScenarioMeasurement, bound: number): Row {
 export const unaware = bound(
   z
     .strictObject({
-      idc: idcName,
+      idc: idcNameField,
       times: z
         .number()
         .min(1)
         .max(100)
         .meta({ description: 'Their p99 in the outage, against the steady one; or …' }),
-      or: duration.meta({ description: '… this, whichever is more.' }),
+      or: durationField.meta({ description: '… this, whichever is more.' }),
     })
     .meta({ description: 'Callers of an IDC that lost nothing do not notice.' }),
   (m, { idc, times, or }) => [unawareRow(m, idc, times, msOf(or))],

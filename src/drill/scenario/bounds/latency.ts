@@ -3,7 +3,7 @@ import { figuresIn, figuresOf, type PhaseFigures, phaseOf } from '../../judge/an
 import { millis, type Row, timedBy, times } from '../../judge/row.ts';
 import { worstOf } from '../../judge/rows.ts';
 import { hostOfRequest } from '../../measure/fates.ts';
-import { duration, msOf, phaseName } from '../document/fields.ts';
+import { durationField, msOf, phaseName } from '../document/fields.ts';
 import type { ScenarioMeasurement } from '../measurement.ts';
 import { bound } from './bound.ts';
 
@@ -11,7 +11,7 @@ const latencySchema = z
   .strictObject({
     in: phaseName,
     quantile: z.enum(['p50', 'p99'], { error: 'must be p50 or p99.' }),
-    most: duration.optional(),
+    most: durationField.optional(),
     times: z
       .number()
       .min(1)

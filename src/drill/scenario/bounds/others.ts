@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { circlesOf } from '../../judge/circles.ts';
 import { type Row, seconds, timedBy } from '../../judge/row.ts';
 import { ackRows, crossingRows, triesRow } from '../../judge/rows.ts';
-import { count, duration, msOf } from '../document/fields.ts';
+import { count, durationField, msOf } from '../document/fields.ts';
 import type { ScenarioMeasurement } from '../measurement.ts';
 import { bound } from './bound.ts';
 
@@ -43,7 +43,7 @@ export const tries = bound(
 
 /** Event → ACK of the scenario's edits. */
 export const acks = bound(
-  z.strictObject({ p50: duration, p99: duration, edits: count(1, 100_000) }).meta({
+  z.strictObject({ p50: durationField, p99: durationField, edits: count(1, 100_000) }).meta({
     description: 'Event → ACK of at least so many endpoint edits, by the control plane’s own clock.',
   }),
   (m, { p50, p99, edits }) =>
@@ -79,7 +79,9 @@ export const ejections = bound(
 
 /** All that was struck answers again. */
 export const recovered = bound(
-  duration.meta({ description: 'Everything that was struck answers again so long after healing began.' }),
+  durationField.meta({
+    description: 'Everything that was struck answers again so long after healing began.',
+  }),
   (m, most) => {
     const times = m.losses.map(({ healed, healthyAt }) => healthyAt - healed.from);
     const afterMs = times.length === 0 ? Number.NaN : Math.max(...times);

@@ -3,13 +3,21 @@ import { phaseOf } from '../../judge/analysis.ts';
 import { millis, percent, type Row, timedBy } from '../../judge/row.ts';
 import { countBy, quantile } from '../../judge/stats.ts';
 import { latencyMs, type Sample, succeeded } from '../../load/sample.ts';
-import { count, duration, idcName, msOf, percentage, phaseName, shareOf } from '../document/fields.ts';
+import {
+  count,
+  durationField,
+  idcNameField,
+  msOf,
+  parseShare,
+  percentage,
+  phaseName,
+} from '../document/fields.ts';
 import type { ScenarioMeasurement } from '../measurement.ts';
 import { bound } from './bound.ts';
 
 const schema = z
   .strictObject({
-    at: idcName.meta({ description: 'The IDC that has both loads, and bounds what comes over.' }),
+    at: idcNameField.meta({ description: 'The IDC that has both loads, and bounds what comes over.' }),
     in: phaseName.meta({ description: 'Meanwhile; the first blow falls at its beginning.' }),
     bears: count(1, 1_000_000).meta({ description: 'Requests a second that its instances bear.' }),
     own: z.array(z.string()).min(1).meta({ description: 'Loads of its own users.' }),
@@ -17,7 +25,7 @@ const schema = z
       .number()
       .positive('must be more than 0.')
       .meta({ description: 'There must be an overload: so many times that.' }),
-    useful: duration.meta({ description: 'An answer is of use within this of when it was due.' }),
+    useful: durationField.meta({ description: 'An answer is of use within this of when it was due.' }),
     goodput: percentage.meta({
       description: 'Of what it bears, useful answers; a lost instance bears nothing.',
     }),
@@ -35,7 +43,7 @@ const schema = z
       description:
         'Requests that are neither served nor refused with `spill-limit`: what was in work on what is lost.',
     }),
-    settled: duration.meta({
+    settled: durationField.meta({
       description: 'The last slow request of its own users, after the other IDC answers again.',
     }),
   })
@@ -63,7 +71,7 @@ const settleMs = 1_000;
 /**
  * Under overload: what it bears is served, its own users first, and the rest refused at once and in words.
  */
-export const overload = bound(schema, (m, value) => {
+export const overloadBound = bound(schema, (m, value) => {
   const first = m.faults[0]?.moment.to ?? Number.NaN;
   const own = [...m.entries.keys()].filter((name) => name.startsWith(`${value.at}/`));
   const loss = m.faults.find(({ struck }) => struck.some((name) => own.includes(name)));
@@ -128,13 +136,13 @@ function goodputRows(judged: Judged): Row[] {
   return [
     {
       ...{ id: 'goodput', claim, bound: `≥ ${value.goodput}`, measured: percent(part) },
-      ok: part >= shareOf(value.goodput),
+      ok: part >= parseShare(value.goodput),
       ...timedBy(part),
     },
     {
       ...{ id: 'collapse', claim: `${claim}: it has not fallen`, bound: `≥ ${value.collapse}` },
       measured: percent(part),
-      ok: part >= shareOf(value.collapse),
+      ok: part >= parseShare(value.collapse),
       ...timedBy(part),
     },
   ];
@@ -152,9 +160,9 @@ function ownRow(judged: Judged): Row {
     claim: `Requests of the own users of ${value.at} that are answered within ${usefulMs / 1000} s`,
     bound: `≥ ${value.ownServed}`,
     measured: `${percent(part)} (${good} of ${users.length}, ${failed} failed, p99 ${millis(quantile(sorted, 0.99))})`,
-    ok: part >= shareOf(value.ownServed),
+    ok: part >= parseShare(value.ownServed),
     // Late is the machine's or the mesh's fault; failed is the mesh's.
-    ...(users.length > 0 && 1 - failed / users.length >= shareOf(value.ownServed) && timedBy(part)),
+    ...(users.length > 0 && 1 - failed / users.length >= parseShare(value.ownServed) && timedBy(part)),
   };
 }
 

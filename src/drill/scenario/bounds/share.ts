@@ -3,7 +3,15 @@ import { phaseOf } from '../../judge/analysis.ts';
 import { percent, type Row } from '../../judge/row.ts';
 import { succeeded } from '../../load/sample.ts';
 import { dueIn, hostOfRequest } from '../../measure/fates.ts';
-import { duration, groupName, idcName, msOf, percentage, phaseName, shareOf } from '../document/fields.ts';
+import {
+  durationField,
+  groupNameField,
+  idcNameField,
+  msOf,
+  parseShare,
+  percentage,
+  phaseName,
+} from '../document/fields.ts';
 import { bound } from './bound.ts';
 
 /**
@@ -14,13 +22,13 @@ export const share = bound(
   z
     .array(
       z.strictObject({
-        of: idcName.meta({ description: 'The IDC that serves them.' }),
+        of: idcNameField.meta({ description: 'The IDC that serves them.' }),
         in: phaseName,
-        after: duration
+        after: durationField
           .optional()
           .meta({ description: 'From so long after the phase began.', default: '0s' }),
         load: z.string().optional().meta({ description: 'Of this load alone.' }),
-        group: groupName.optional().meta({ description: 'Of this Group alone.' }),
+        group: groupNameField.optional().meta({ description: 'Of this Group alone.' }),
         least: percentage.optional(),
         most: percentage.optional(),
       }),
@@ -45,7 +53,7 @@ export const share = bound(
         claim: `Share that ${of} serves ${load === undefined ? '' : `of ${load} `}${group === undefined ? '' : `of ${group} `}in the ${name}${after === '0s' ? '' : `, from ${after} on`}`,
         bound: `${least} to ${most}`,
         measured: `${Number.isNaN(value) ? 'nobody was served' : percent(value)} of ${served.length}`,
-        ok: value >= shareOf(least) && value <= shareOf(most),
+        ok: value >= parseShare(least) && value <= parseShare(most),
       };
     }),
 );

@@ -5,7 +5,7 @@ import { latencyOf } from '../../judge/stats.ts';
 import { type Sample, succeeded } from '../../load/sample.ts';
 import { dueIn, hostOfRequest, latenciesOf } from '../../measure/fates.ts';
 import type { Measurement } from '../../measure/measurement.ts';
-import { count, groupName, idcName, phaseName } from '../document/fields.ts';
+import { count, groupNameField, idcNameField, phaseName } from '../document/fields.ts';
 import { bound } from './bound.ts';
 
 interface Span {
@@ -14,7 +14,7 @@ interface Span {
 }
 
 /** The requests for a Group that were due in a span. */
-export function requestsOf(m: Measurement, group: string, span: Span): Sample[] {
+function requestsOf(m: Measurement, group: string, span: Span): Sample[] {
   return dueIn(m.samples, span).filter((sample) => hostOfRequest(sample.id, m).startsWith(`${group}.`));
 }
 
@@ -33,9 +33,9 @@ export const worstSecond = bound(
     .array(
       z
         .strictObject({
-          group: groupName,
+          group: groupNameField,
           in: phaseName,
-          than: z.union([z.literal('steady'), groupName]).meta({
+          than: z.union([z.literal('steady'), groupNameField]).meta({
             description: 'Its own median in the phase `steady`, or the worst second of another Group.',
           }),
           least: z.number().positive('must be more than 0.').optional().meta({ description: 'Times that.' }),
@@ -89,8 +89,8 @@ export const switches = bound(
   z
     .array(
       z.strictObject({
-        group: groupName,
-        of: idcName.meta({ description: 'Between this IDC and the others.' }),
+        group: groupNameField,
+        of: idcNameField.meta({ description: 'Between this IDC and the others.' }),
         from: phaseName.meta({ description: 'From the beginning of this phase …' }),
         to: phaseName.meta({ description: '… to the end of this.' }),
         least: count(0, 1000).optional(),

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { phaseOf } from '../../judge/analysis.ts';
 import type { Row } from '../../judge/row.ts';
-import { count, idcName, phaseName } from '../document/fields.ts';
+import { count, idcNameField, phaseName } from '../document/fields.ts';
 import type { ScenarioMeasurement } from '../measurement.ts';
 import { bound } from './bound.ts';
 
@@ -17,7 +17,11 @@ const underWayMs = 250;
 export const silent = bound(
   z
     .strictObject({
-      all: z.array(idcName).min(1).optional().meta({ description: 'IDCs of which no instance may be left.' }),
+      all: z
+        .array(idcNameField)
+        .min(1)
+        .optional()
+        .meta({ description: 'IDCs of which no instance may be left.' }),
       gateways: count(1, 54)
         .optional()
         .meta({ description: 'At least so many gateways must be struck, too.' }),

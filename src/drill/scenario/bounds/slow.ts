@@ -4,7 +4,7 @@ import { seconds, timedBy } from '../../judge/row.ts';
 import { latencyOf, sliceBy } from '../../judge/stats.ts';
 import { latencyMs, type Sample, succeeded } from '../../load/sample.ts';
 import { dueIn, latenciesOf } from '../../measure/fates.ts';
-import { duration, msOf, phaseName } from '../document/fields.ts';
+import { durationField, msOf, phaseName } from '../document/fields.ts';
 import type { ScenarioMeasurement } from '../measurement.ts';
 import { bound } from './bound.ts';
 import { hedges, type LatencyBound, limitsIn } from './latency.ts';
@@ -13,7 +13,7 @@ import { hedges, type LatencyBound, limitsIn } from './latency.ts';
 const slowFactor = 2;
 
 /** How long a request of the phase may take without having been delayed, in milliseconds. */
-export interface SlowLimits {
+interface SlowLimits {
   readonly phase: string;
   readonly plainMs: number;
   /** Where the Group asks for hedging. */
@@ -22,7 +22,7 @@ export interface SlowLimits {
 
 /** The last request that the faults of a phase made slow. */
 export const lastSlow = bound(
-  z.strictObject({ in: phaseName, most: duration }).meta({
+  z.strictObject({ in: phaseName, most: durationField }).meta({
     description: 'The last request that a fault of the phase delayed is due at most so long after it.',
   }),
   (m, value, all) => {
@@ -49,7 +49,7 @@ export function slowLimits(phase: string, all: Readonly<Record<string, unknown>>
 }
 
 /** When requests stopped being slow because of the outage. Times in milliseconds. */
-export interface SlowFigures {
+interface SlowFigures {
   /** 2 x the p99 of the first steady phase. */
   readonly thresholdMs: number;
   /** From the blow before it to when the last such request was due, at most over all blows; 0 for none. */

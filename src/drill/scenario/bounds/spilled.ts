@@ -24,7 +24,7 @@ export const spilled = bound(
 const unsettledMs = 10_000;
 
 /** The most requests of other IDCs that one had in work at once, of a Group, and what it may have had. */
-export interface Peak {
+interface Peak {
   readonly idc: string;
   readonly group: string;
   readonly most: number;

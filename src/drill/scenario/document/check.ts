@@ -9,7 +9,7 @@ import { controlledSpec } from './controlled.ts';
 import { type Control, type Scenario, type ScenarioSpec, scenarioSchema } from './document.ts';
 import { msOf } from './fields.ts';
 import { type LoadEntry, streamOf } from './load.ts';
-import { type Add, noneOf } from './names.ts';
+import { type Add, noSuchName } from './names.ts';
 import { rowIdsOf } from './row-names.ts';
 
 /** Faults of a scenario that its schema cannot see: names that nothing has, times that do not fit. */
@@ -44,14 +44,14 @@ function checkWorld({ world }: ScenarioSpec, add: Add): void {
   const isNone = (name: string) => !idcs.includes(name);
   groups.forEach(({ instances, slots = {} }, i) => {
     const unknown = typeof instances === 'number' ? [] : Object.keys(instances).filter(isNone);
-    for (const name of unknown) add(noneOf('IDC', name, idcs), 'world', 'groups', i, 'instances', name);
+    for (const name of unknown) add(noSuchName('IDC', name, idcs), 'world', 'groups', i, 'instances', name);
     for (const name of Object.keys(slots).filter(isNone))
-      add(noneOf('IDC', name, idcs), 'world', 'groups', i, 'slots', name);
+      add(noSuchName('IDC', name, idcs), 'world', 'groups', i, 'slots', name);
   });
   for (const [name, list] of Object.entries(order)) {
-    if (isNone(name)) add(noneOf('IDC', name, idcs), 'world', 'order', name);
+    if (isNone(name)) add(noSuchName('IDC', name, idcs), 'world', 'order', name);
     for (const [i, each] of list.entries())
-      if (isNone(each)) add(noneOf('IDC', each, idcs), 'world', 'order', name, i);
+      if (isNone(each)) add(noSuchName('IDC', each, idcs), 'world', 'order', name, i);
     const again = twice(list);
     if (again >= 0) add(`'${list[again]}' stands there twice.`, 'world', 'order', name, again);
   }
@@ -66,7 +66,7 @@ function checkPhases({ phases, quick = {} }: ScenarioSpec, add: Add): void {
       if (!(msOf(length) >= phaseMsMin && msOf(length) <= phaseMsMax))
         add(`must be from 1s to 1h. It is '${length}'.`, field, name);
       if (field === 'quick' && !Object.hasOwn(phases, name))
-        add(noneOf('phase', name, Object.keys(phases)), field, name);
+        add(noSuchName('phase', name, Object.keys(phases)), field, name);
     }
   }
   if (Object.keys(phases).length === 0) add('names no phase: give one such as steady: 5s.', 'phases');
@@ -83,18 +83,18 @@ function checkLoads(
   load.forEach((entry, i) => {
     const { caller, edge = [], to, rate } = entry;
     if ((caller === undefined) === (entry.edge === undefined)) add('needs either caller or edge.', i);
-    if (caller !== undefined && !names.includes(caller)) add(noneOf('IDC', caller, names), i, 'caller');
+    if (caller !== undefined && !names.includes(caller)) add(noSuchName('IDC', caller, names), i, 'caller');
     edge.forEach((name, j) => {
-      if (!names.includes(name)) add(noneOf('IDC', name, names), i, 'edge', j);
+      if (!names.includes(name)) add(noSuchName('IDC', name, names), i, 'edge', j);
     });
     to.forEach((name, j) => {
       const group = groups.find((each) => each.name === name);
       const known = groups.map((each) => each.name);
-      if (!group) add(noneOf('Group', name, known), i, 'to', j);
+      if (!group) add(noSuchName('Group', name, known), i, 'to', j);
       else if (group.protocol === 'TCP' && (caller === undefined || to.length > 1))
         add('speaks TCP: ask for it alone, and from a caller.', i, 'to', j);
     });
-    if (!Object.hasOwn(rates, rate)) add(noneOf('rate', rate, Object.keys(rates)), i, 'rate');
+    if (!Object.hasOwn(rates, rate)) add(noSuchName('rate', rate, Object.keys(rates)), i, 'rate');
     const own = streamOf(entry);
     if (streams.has(own)) add(`another load is named '${own}': give this one a stream.`, i);
     streams.add(own);
@@ -109,7 +109,7 @@ function checkSteps(spec: ScenarioSpec, topology: Topology, add: Add): void {
   steps.forEach((step, i) => {
     const length = phases[step.at];
     if (length === undefined) {
-      add(noneOf('phase', step.at, Object.keys(phases)), 'steps', i, 'at');
+      add(noSuchName('phase', step.at, Object.keys(phases)), 'steps', i, 'at');
     } else if (step.after !== undefined && !step.after.endsWith('%')) {
       const short = quick[step.at] ?? length;
       if (msOf(step.after) >= msOf(length))
@@ -158,9 +158,9 @@ function checkControl(spec: ScenarioSpec, told: readonly Fault[]): Fault[] {
   const add: Add = (message, ...path) =>
     faults.push({ severity: 'error', path: ['spec', 'control', ...path], message });
   for (const name of Object.keys(control.rates ?? {}))
-    if (!Object.hasOwn(rates, name)) add(noneOf('rate', name, Object.keys(rates)), 'rates', name);
+    if (!Object.hasOwn(rates, name)) add(noSuchName('rate', name, Object.keys(rates)), 'rates', name);
   for (const name of Object.keys(control.phases ?? {}))
-    if (!Object.hasOwn(phases, name)) add(noneOf('phase', name, Object.keys(phases)), 'phases', name);
+    if (!Object.hasOwn(phases, name)) add(noSuchName('phase', name, Object.keys(phases)), 'phases', name);
   const merged = { ...world, ...control.world };
   parseStrict(scenarioSchema.shape.spec.shape.world, merged, ['spec', 'control', 'world'], faults);
   if (faults.length > 0) return faults;
@@ -189,7 +189,7 @@ export function inControl(fault: Fault, control: Control): Fault {
 function checkRows({ misses, holds = [] }: Control, rows: readonly string[], add: Add): void {
   const check = (id: string, ...path: PathPart[]) => {
     const count = rows.filter((row) => row === id).length;
-    if (count === 0) add(noneOf('row', id, [...new Set(rows)]), ...path);
+    if (count === 0) add(noSuchName('row', id, [...new Set(rows)]), ...path);
     if (count > 1) add(`names ${count} rows: change a bound, so that each has a name of its own.`, ...path);
   };
   misses.forEach((ids, i) => {

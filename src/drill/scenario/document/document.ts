@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { actionTable } from '../actions.ts';
 import { boundTable } from '../bounds.ts';
-import { count, duration, groupName, idcName, percentage, phaseName } from './fields.ts';
+import { count, durationField, groupNameField, idcNameField, percentage, phaseName } from './fields.ts';
 import { load } from './load.ts';
 
 /** The API version of scenario files: that of Isthmus's own kinds. */
@@ -13,9 +13,9 @@ const anyObject = z.record(z.string(), z.unknown());
 
 const group = z
   .strictObject({
-    name: groupName,
+    name: groupNameField,
     instances: z
-      .union([count(0, 9), z.record(idcName, count(0, 9))], {
+      .union([count(0, 9), z.record(idcNameField, count(0, 9))], {
         error: 'must be a number from 0 to 9, or one for each IDC such as {sh-a: 2, sh-b: 1}.',
       })
       .meta({ description: 'Instances in each IDC.' }),
@@ -27,7 +27,7 @@ const group = z
         'Whether its instances register themselves by `isthmus run`, instead of standing in the folder.',
       default: false,
     }),
-    slots: z.record(idcName, count(1, 1000)).optional().meta({
+    slots: z.record(idcNameField, count(1, 1000)).optional().meta({
       description: 'Calls that an instance works on at once, by IDC; default: all.',
     }),
     drGroup: anyObject.optional().meta({
@@ -48,11 +48,11 @@ const group = z
 
 const world = z
   .strictObject({
-    idcs: z.array(idcName).min(1).max(6),
+    idcs: z.array(idcNameField).min(1).max(6),
     groups: z.array(group).min(1).max(6),
     gateways: count(1, 9).optional().meta({ description: 'Of each kind in each IDC.', default: 2 }),
     hopLimit: count(0, 4).optional().meta({ default: 1 }),
-    order: z.record(idcName, z.array(idcName).min(1)).optional().meta({
+    order: z.record(idcNameField, z.array(idcNameField).min(1)).optional().meta({
       description: 'The order of preference as an IDC’s own registry has it; default: that of `idcs`.',
     }),
     crossing: z
@@ -88,7 +88,7 @@ const step = z
   .strictObject({
     at: phaseName.meta({ description: 'The phase in which it is done.' }),
     after: z
-      .union([duration, percentage])
+      .union([durationField, percentage])
       .optional()
       .meta({ description: 'How long after the phase began, or what share of it.', default: '0s' }),
     claim: text('What is done, in words, where its own words do not do.').optional(),
@@ -106,7 +106,7 @@ const control = z
     world: anyObject.optional().meta({ description: 'Fields of `world` that differ.' }),
     rates: z.record(z.string(), count(1, 100_000)).optional(),
     load: z.array(load).min(1).optional().meta({ description: 'Instead of the scenario’s.' }),
-    phases: z.record(phaseName, duration).optional(),
+    phases: z.record(phaseName, durationField).optional(),
     steps: z.array(step).optional().meta({ description: 'Instead of the scenario’s.' }),
     misses: z
       .array(z.union([z.string(), z.array(z.string()).min(1)]))
@@ -124,14 +124,14 @@ const control = z
   })
   .meta({ description: 'The negative control: `--unprotected`.' });
 
-const phases = z.record(phaseName, duration);
+const phases = z.record(phaseName, durationField);
 
 /** A scenario file, as it is written. */
 export const scenarioSchema = z
   .strictObject({
     apiVersion: z.literal(scenarioVersion, { error: `must be ${scenarioVersion}.` }),
     kind: z.literal('Scenario', { error: 'must be Scenario.' }),
-    metadata: z.strictObject({ name: groupName }),
+    metadata: z.strictObject({ name: groupNameField }),
     spec: z.strictObject({
       title: text('What is done, in words.'),
       seed: count(0, 2 ** 31 - 1)
@@ -152,7 +152,7 @@ export const scenarioSchema = z
       }),
       quick: phases.optional().meta({ description: 'Lengths with `--quick`.' }),
       steps: z.array(step),
-      watch: duration.optional().meta({
+      watch: durationField.optional().meta({
         description:
           'How often, while it runs, what must hold at each moment is looked at; each violation is said at once.',
       }),

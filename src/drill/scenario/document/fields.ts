@@ -7,11 +7,11 @@ import { durationPattern, parseDurationMs } from '../../../model/values/duration
  * them.
  */
 
-export const idcName = z
+export const idcNameField = z
   .string()
   .regex(idcNamePattern, "must be the name of an IDC such as 'sh-a': lower-case letters, digits and '-'.");
 
-export const groupName = z
+export const groupNameField = z
   .string()
   .regex(
     /^[a-z]([a-z0-9-]{0,28}[a-z0-9])?$/,
@@ -20,7 +20,7 @@ export const groupName = z
 
 export const phaseName = z.string().regex(/^[a-z][a-z0-9 -]{0,38}[a-z0-9]$/, 'must be the name of a phase.');
 
-export const duration = z
+export const durationField = z
   .string({ error: "must be a duration such as '1.5s' or '250ms'." })
   .regex(durationPattern, "must be a duration such as '1.5s', '250ms' or '1h5m'.");
 
@@ -40,6 +40,6 @@ export function msOf(text: string): number {
 }
 
 /** The share, 0 to 1, of a percentage that the schema has passed. */
-export function shareOf(text: string): number {
+export function parseShare(text: string): number {
   return Number.parseFloat(text) / 100;
 }

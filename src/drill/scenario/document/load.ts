@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { CallShape } from '../../call/call.ts';
 import { callerLoad, edgeLoad, type LoadShape, type Rates } from '../../load/loads.ts';
-import { hostOf, idcOf, isTcp, type Topology, tcpEntranceOf } from '../../world/topology.ts';
-import { duration, groupName, idcName, msOf } from './fields.ts';
+import { hostOf, idcOf, isTcpGroup, type Topology, tcpEntranceOf } from '../../world/topology.ts';
+import { durationField, groupNameField, idcNameField, msOf } from './fields.ts';
 
 const text = (description: string) =>
   z.string().min(1, 'is empty.').max(500, 'is too long.').meta({ description });
@@ -38,9 +38,9 @@ const call = z
 
 export const load = z
   .strictObject({
-    caller: idcName.optional().meta({ description: 'Through the caller’s sidecar of this IDC; or …' }),
+    caller: idcNameField.optional().meta({ description: 'Through the caller’s sidecar of this IDC; or …' }),
     edge: z
-      .array(idcName)
+      .array(idcNameField)
       .min(1)
       .optional()
       .meta({ description: '… to the ingress gateways of the first of these IDCs that accepts.' }),
@@ -48,7 +48,7 @@ export const load = z
       .boolean()
       .optional()
       .meta({ description: 'Of `edge`: to all of them by turn.', default: false }),
-    to: z.array(groupName).min(1).meta({ description: 'Groups, by turn.' }),
+    to: z.array(groupNameField).min(1).meta({ description: 'Groups, by turn.' }),
     rate: z.string().meta({ description: 'A name of `rates`.' }),
     share: z
       .number()
@@ -62,7 +62,7 @@ export const load = z
       .optional()
       .meta({ description: 'Its name; default `caller-IDC` or `edge`.' }),
     mix: z.array(call).min(1).optional().meta({ description: 'Kinds of requests; default small GETs.' }),
-    timeout: duration
+    timeout: durationField
       .optional()
       .meta({ description: 'Beyond what a request asks for itself.', default: '20s' }),
   })
@@ -77,11 +77,11 @@ export function streamOf({ caller, stream }: LoadEntry): string {
 
 /** The loads of a scenario in a world, at these rates. */
 export function shapesOf(topology: Topology, entries: readonly LoadEntry[], rates: Rates): LoadShape[] {
-  return entries.map((entry) => shapeOf(topology, entry, rates));
+  return entries.map((entry) => loadShapeOf(topology, entry, rates));
 }
 
 /** One load of a scenario. Throws RangeError for a Group that the world has not. */
-export function shapeOf(topology: Topology, entry: LoadEntry, rates: Rates): LoadShape {
+export function loadShapeOf(topology: Topology, entry: LoadEntry, rates: Rates): LoadShape {
   const { caller, edge = [], spread, to, rate, share = 1, stream, mix, timeout } = entry;
   const groups = to.map((name) => groupNamed(topology, name));
   const hosts = groups.map((group) => hostOf(topology, group));
@@ -97,7 +97,7 @@ export function shapeOf(topology: Topology, entry: LoadEntry, rates: Rates): Loa
     return { ...shape, ...(spread && { tiers: [shape.tiers.flat()] }), ...more };
   }
   const idc = idcOf(topology, caller);
-  const [tcp] = groups.filter(isTcp);
+  const [tcp] = groups.filter(isTcpGroup);
   const shape = callerLoad(idc, hosts, perSecond);
   return { ...shape, ...(tcp && { tiers: [[tcpEntranceOf(topology, idc, tcp)]] }), ...more };
 }

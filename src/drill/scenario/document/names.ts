@@ -5,7 +5,7 @@ import type { PathPart } from '../../../model/values/field-path.ts';
 export type Add = (message: string, ...path: PathPart[]) => void;
 
 /** What is said of a name that nothing has: what there is, and which of these was probably meant. */
-export function noneOf(what: string, name: string, known: readonly string[]): string {
+export function noSuchName(what: string, name: string, known: readonly string[]): string {
   if (known.length === 0) return `there is no ${what} '${name}', nor any other.`;
   return `there is no ${what} '${name}': use one of ${known.join(', ')}.${didYouMean(name, known)}`;
 }
@@ -17,5 +17,5 @@ export function idcFaults(
   field = 'idc',
 ): { readonly path: readonly string[]; readonly message: string }[] {
   const known = idcs.map((each) => each.name);
-  return known.includes(name) ? [] : [{ path: [field], message: noneOf('IDC', name, known) }];
+  return known.includes(name) ? [] : [{ path: [field], message: noSuchName('IDC', name, known) }];
 }

@@ -2,7 +2,7 @@ import { checkAgreement } from '../../../agreement/agreement.ts';
 import { type MeshObject, refKey } from '../../../model/object.ts';
 import type { PathPart } from '../../../model/values/field-path.ts';
 import type { Entry } from '../../../registry/files/documents.ts';
-import { createCatalog } from '../../../registry/files/objects-in-force.ts';
+import { createObjectsInForce } from '../../../registry/files/objects-in-force.ts';
 import type { Fault } from '../../../registry/parse/fault.ts';
 import { parseObject } from '../../../registry/parse/object.ts';
 import { type RegistryObject, registryObjects } from '../../world/registry-objects.ts';
@@ -26,7 +26,7 @@ export function objectFaults(world: World, wallMs: number): Fault[] {
     instances: topology.idcs.flatMap((idc) => idc.instances),
   });
   const found: Fault[] = vainFaults(world);
-  const catalog = createCatalog();
+  const catalog = createObjectsInForce();
   const sources = new Map<string, RegistryObject>();
   const tell = (source: RegistryObject, fault: Fault) => {
     const path = placeOf(source, fault.path, world);

@@ -1,6 +1,6 @@
 import { type IsolationCheck, isolationChecks } from '../../measure/isolation.ts';
 import { layPhases } from '../../measure/phases.ts';
-import { judgeRows } from '../bounds.ts';
+import { scenarioRows } from '../bounds.ts';
 import type { ScenarioMeasurement } from '../measurement.ts';
 import type { ScenarioSpec } from './document.ts';
 import { msOf } from './fields.ts';
@@ -18,7 +18,7 @@ export function checksOf({ steps }: Pick<ScenarioSpec, 'steps'>): readonly Isola
  * must be known.
  */
 export function rowIdsOf(spec: ScenarioSpec): readonly string[] {
-  return judgeRows(blank(spec), spec.bounds, checksOf(spec)).map(({ id }) => id);
+  return scenarioRows(blank(spec), spec.bounds, checksOf(spec)).map(({ id }) => id);
 }
 
 /** A run in which nothing happened, with all of which rows depend. */
