@@ -6,7 +6,7 @@ import type { ServiceEntry, WorkloadSpec } from '../model/service.ts';
 import { addressKind } from '../model/values/address.ts';
 import { splitLocality } from '../model/values/locality.ts';
 
-/** What is wrong between an instance and what it is an instance of: allowed, and probably not meant. */
+/** A probable mistake about an instance: allowed, but likely not intended. */
 export interface Disagreement {
   readonly code: Extract<FindingCode, 'NotSelected' | 'UnknownPort' | 'NoLocality' | 'UnknownLocality'>;
   /** The field of the instance, such as ['ports', 'http']. */
@@ -14,26 +14,29 @@ export interface Disagreement {
   readonly message: string;
 }
 
-/** The kind of object whose absence each of them tells: it may be missing for a fault of its own. */
+/**
+ * The kind of object whose absence each code reports; the object may be missing because of an error of its
+ * own.
+ */
 export const lackOf: Readonly<Partial<Record<Disagreement['code'], Kind>>> = {
   NotSelected: 'ServiceEntry',
   UnknownPort: 'ServiceEntry',
   UnknownLocality: 'Idc',
 };
 
-/** What an instance is held against. */
+/** The context of an instance. */
 interface Surroundings {
-  /** The namespace, for words. */
+  /** The namespace, for messages. */
   readonly namespace: string;
   /** The ServiceEntries that it is an instance of. */
   readonly entries: readonly ServiceEntry[];
   /** Names of all Idcs. */
   readonly idcs: ReadonlySet<string>;
-  /** Selectors of the namespace, for a hint where none selects it. */
+  /** Selectors of the namespace, for a hint if none matches. */
   readonly selectors?: Iterable<Labels>;
 }
 
-/** How an instance disagrees with its surroundings. `labels`: its own and its metadata's. */
+/** The disagreements of an instance with its context. `labels`: its own and its metadata's. */
 export function disagreements(
   { address, ports, locality = '', labels }: Pick<WorkloadSpec, 'address' | 'ports' | 'locality' | 'labels'>,
   { namespace, entries, idcs, selectors = [] }: Surroundings,
@@ -42,12 +45,12 @@ export function disagreements(
     const message = `no ServiceEntry in namespace ${namespace} selects it, so it gets no requests: correct the labels.${hintFor(labels, selectors)}`;
     return [{ code: 'NotSelected', path: ['labels'], message }];
   }
-  // A name may stand for other addresses in each IDC.
+  // A name may resolve to other addresses in each IDC.
   const isLocated = entries.some(isInside) && !(locality === '' && addressKind(address) === 'dns');
   return [...unknownPorts(ports, entries), ...(isLocated ? localityOf(locality, idcs) : [])];
 }
 
-/** Whether instances of a ServiceEntry stand in an IDC: external hosts are reached wherever they are. */
+/** Whether a ServiceEntry's instances belong to an IDC: external hosts are reached from anywhere. */
 export function isInside({ spec }: ServiceEntry): boolean {
   return spec.location === 'MESH_INTERNAL' || !spec.resolution.startsWith('DNS');
 }
@@ -78,7 +81,7 @@ function localityOf(locality: string, idcs: ReadonlySet<string>): Disagreement[]
   return [{ code: 'UnknownLocality', path: ['locality'], message }];
 }
 
-/** What a selector has that is near a label of the instance: ` Did you mean app=checkout?` */
+/** The selector label closest to one of the instance: ` Did you mean app=checkout?` */
 function hintFor(labels: Labels, selectors: Iterable<Labels>): string {
   const values = new Map<string, Set<string>>();
   for (const selector of selectors)
@@ -94,5 +97,5 @@ function hintFor(labels: Labels, selectors: Iterable<Labels>): string {
   return '';
 }
 
-// Comparing with every value takes long in a large namespace.
+// Limit on comparisons: a large namespace would take long.
 const nearMax = 500;

@@ -4,24 +4,21 @@ import { filesMax } from '../base/files.ts';
 import { type Holder, peerOf, Slots } from '../base/slots.ts';
 import { rawRefusal } from './refusal.ts';
 
-/** What clients of the admin address may do. Times in milliseconds. */
+/** Limits of clients of the admin address. Times in milliseconds. */
 export interface AdminLimits {
-  /** Connections at once. */
+  /** Concurrent connections. */
   readonly connectionsMax: number;
   /**
-   * From the beginning of a connection, or the end of a request, to the end of the next one's headers, and of
-   * all of it.
+   * From a connection's start, or the end of a request, to the end of the next one's headers, and of its
+   * body.
    */
   readonly headersMsMax: number;
   readonly requestMsMax: number;
 }
 
-/**
- * Docs/defaults.md has them. A proxy that is slow in confirming is waited for after its request has come:
- * that is not limited here.
- */
+/** docs/defaults.md lists them. The wait for slow proxies comes after a request and is not limited here. */
 export const adminLimits: AdminLimits = {
-  // Each `isthmus run` has one for a moment, and one as long as it waits for proxies.
+  // Each `isthmus run` has a short one, and one while it waits for proxies.
   connectionsMax: Math.max(128, Math.min(10_000, Math.floor(filesMax() / 8))),
   headersMsMax: 10_000,
   requestMsMax: 30_000,
@@ -34,9 +31,8 @@ const full = rawRefusal(
 );
 
 /**
- * Gives connections of a server their places. When they are full, the address that has most loses one to any
- * that has less, first one without a request: a probe is answered, however many connections somebody else
- * keeps open.
+ * Limits a server's connections. When all are in use, the address with most loses one to any that has less,
+ * idle ones first: a health probe is answered however many connections another address keeps open.
  */
 export function keepPlaces(server: Server, connectionsMax: number): void {
   const places = new Slots<Holder>(connectionsMax);

@@ -18,7 +18,7 @@ export interface AdminServer {
   close(): Promise<void>;
 }
 
-/** What may be written, each absent where it is off. */
+/** The parts that can be written to; absent: off. */
 interface AdminContexts {
   readonly registrations?: RegistrationContext | undefined;
   readonly evacuations?: EvacuationContext | undefined;
@@ -26,8 +26,8 @@ interface AdminContexts {
 
 /**
  * Serves the admin interface. Reads are open to whoever reaches `listen` (loopback by default); writes need
- * `Authorization: Bearer TOKEN`. `limits` are for tests alone. Throws MeshError `unavailable` when the
- * address cannot be bound.
+ * `Authorization: Bearer TOKEN`. `limits` are for tests only. Throws MeshError `unavailable` if the address
+ * cannot be bound.
  */
 export async function serveAdmin(
   plane: ControlPlane,
@@ -71,7 +71,7 @@ export async function serveAdmin(
     const message = `cannot serve the admin interface on ${showAddress(listen)}: ${wordsOfFailure(cause)}; give another address, or stop what is there`;
     throw new MeshError('unavailable', message, { cause });
   }
-  // Such as that there are no more files: who is connected is answered on.
+  // For example no file descriptors left: existing connections are still served.
   app.server.on('error', () => {});
   const address = app.server.address();
   const port = typeof address === 'object' && address !== null ? address.port : listen.port;

@@ -7,22 +7,22 @@ import { Refusal } from './refusal.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** The operation that a route is; absent: the router's own. */
+    /** The route's operation; absent: the router's own route. */
     operationId?: OperationId;
     /** The methods that a path takes: the route is for all others. */
     allow?: string;
   }
 }
 
-/** By what requests are let in. */
+/** The rules that admit requests. */
 export interface AdmissionRules {
-  /** What is asked before anything else of operations with a tag: throws where they are off. */
+  /** Checked first for operations with a tag: throws if they are off. */
   readonly gates: Readonly<Partial<Record<Operation['tag'], () => void>>>;
-  /** The token that writes need; undefined: writes are off. */
+  /** The token of writes; undefined: writes are off. */
   readonly token: string | undefined;
 }
 
-/** Lets a request in, before its body is read. Throws `Refusal` or MeshError. */
+/** Admits a request before its body is read. Throws `Refusal` or MeshError. */
 export function admitRequest(request: FastifyRequest, { gates, token }: AdmissionRules): void {
   if (request.is404) throw unknownPath(request);
   const { operationId: id, allow } = request.routeOptions.config;
@@ -58,8 +58,8 @@ function whyNot(token: string | undefined): string {
 }
 
 /**
- * What a body of JSON may be called: also what clients call a text of which they are told nothing, curl a
- * form and `fetch` plain text.
+ * Accepted types of a JSON body: also the defaults of clients without an explicit type, curl's form and plain
+ * text of `fetch`.
  */
 const jsonTypes = /^\s*(?:application\/(?:json|[\w.-]+\+json|x-www-form-urlencoded)|text\/plain)\s*(?:;|$)/i;
 

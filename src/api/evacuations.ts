@@ -10,7 +10,7 @@ import type { EvacuationsSource } from '../registry/evacuations/evacuations-sour
 import type { ApiAnswer, ApiRequest, Handlers } from './handlers.ts';
 import { settled } from './registrations.ts';
 
-/** What the operations work on. */
+/** What the operations need. */
 export interface EvacuationContext {
   readonly plane: Pick<ControlPlane, 'deletions' | 'evacuations'>;
   readonly evacuations: EvacuationsSource;
@@ -20,7 +20,7 @@ export interface EvacuationContext {
 type Ids = keyof typeof evacuationContract & OperationId;
 type Records = ApiAnswer<'replicateEvacuations'>['body'];
 
-/** Answers the operations on evacuations; without a context they can be listed, and nothing can be put. */
+/** Handlers of the operations on evacuations; without a context they are read-only. */
 export function evacuationHandlers(
   plane: Pick<ControlPlane, 'evacuations'>,
   context: EvacuationContext | undefined,
@@ -36,7 +36,7 @@ export function evacuationHandlers(
     evacuate: (request) => put(request, kept()),
     renewEvacuation: (request) => renew(request, kept()),
     endEvacuation: (request) => end(request, kept()),
-    // What a record has was checked when it was put.
+    // A record was validated when it was put.
     replicateEvacuations: () => ({ status: 200, body: kept().evacuations.records() as Records }),
   };
 }
@@ -69,13 +69,13 @@ async function put(
   return confirmed(context, query, signal, () => ({ name, own: known.idc, ...effect }));
 }
 
-/** Throws MeshError `invalid` for a start that is too far ahead to be meant. */
+/** Throws MeshError `invalid` for a start implausibly far in the future. */
 function failOnStart({ meta, spec: { startsAt } }: Evacuation, wallMs: number): void {
   if (startsAt === undefined || startsAt - wallMs <= evacuationLimits.aheadMsMax) return;
   throw new MeshError('invalid', `evacuation ${meta.name}: spec.starts is more than 30 days away: ask then`);
 }
 
-/** What it would do. Throws MeshError `conflict` where a Group would be left by its last IDC. */
+/** Its effect. Throws MeshError `conflict` if a Group would lose its last IDC. */
 function effectOf(object: Evacuation, { plane }: EvacuationContext) {
   const effect = plane.evacuations.effect(object);
   const last = effect.stay.filter(({ why }) => why === 'last').map(({ host }) => host);
@@ -84,17 +84,14 @@ function effectOf(object: Evacuation, { plane }: EvacuationContext) {
   throw new MeshError('conflict', message);
 }
 
-/** Throws MeshError `conflict` for one that did not come by the API. */
+/** Throws MeshError `conflict` for one that is in the folder. */
 function failInFolder(name: string, { plane, evacuations }: EvacuationContext, todo: string): void {
   const standing = plane.evacuations.list().items.find((item) => item.name === name);
   if (standing === undefined || evacuations.has(name)) return;
   throw new MeshError('conflict', `evacuation ${name} stands in ${standing.origin}: ${todo}`);
 }
 
-/**
- * A spec with the end that `for=15s` gives it: by this clock, whatever the client's says. Throws MeshError
- * `invalid`.
- */
+/** A spec with the end given by `for=15s`, by this process's clock. Throws MeshError `invalid`. */
 function withEnd(spec: unknown, { for: forMs }: Query<'evacuate'>, wallMs: number): unknown {
   if (forMs === undefined || typeof spec !== 'object' || spec === null) return spec;
   if (Object.hasOwn(spec, 'expires'))
@@ -127,8 +124,7 @@ async function end(
 }
 
 /**
- * What is said once every proxy has confirmed a change, or the time to wait is over (202); `body` is asked
- * for then.
+ * The answer once every proxy has confirmed a change, or the timeout is over (202); `body` is called then.
  */
 async function confirmed<Body extends object>(
   { plane, clock }: EvacuationContext,

@@ -1,23 +1,23 @@
 import type { Query, WrittenAnswer } from '../contract/contract.ts';
 import type { OperationId, PathParameters } from '../contract/operations.ts';
 
-/** One request, taken apart by its contract. */
+/** A request parsed by its contract. */
 export interface ApiRequest<Id extends OperationId> {
   readonly path: PathParameters<Id>;
   readonly query: Query<Id>;
-  /** The body as JSON; undefined where there is none. Who answers checks it. */
+  /** The body as JSON; undefined if none. The handler validates it. */
   readonly body: unknown;
-  /** The IP address of the client, where it is known. */
+  /** The client's IP address, if known. */
   readonly from: string | undefined;
-  /** Aborted when the client is gone. */
+  /** Aborted when the client disconnects. */
   readonly signal: AbortSignal;
 }
 
-/** An answer that is no refusal; `type` is the media type of a text that is not plain. */
+/** A successful answer; `type`: the media type of text that is not plain. */
 export type ApiAnswer<Id extends OperationId> = WrittenAnswer<Id> & { readonly type?: string };
 
-/** Answers an operation. Throws `MeshError` or `Refusal` to refuse. */
+/** Handles an operation. Throws `MeshError` or `Refusal` to refuse. */
 type Handler<Id extends OperationId> = (request: ApiRequest<Id>) => ApiAnswer<Id> | Promise<ApiAnswer<Id>>;
 
-/** A handler for each of some operations. */
+/** Handlers of some operations. */
 export type Handlers<Ids extends OperationId = OperationId> = { readonly [Id in Ids]: Handler<Id> };

@@ -21,7 +21,7 @@ const refusals =
 const schemaAt = (id: string) => `#/components/schemas/${id}`;
 const refusal = { $ref: '#/components/responses/Problem' };
 
-/** The OpenAPI 3.1 document of the admin API, made from its contract. */
+/** The OpenAPI 3.1 document of the admin API, generated from its contract. */
 export function openApiDocument(): JsonObject {
   const paths: Record<string, Record<string, JsonObject>> = {};
   for (const id of Object.keys(operations) as OperationId[]) {
@@ -95,7 +95,7 @@ function answerJson(answer: AnswerSchema): JsonObject {
   return { description, content: { 'text/plain': { schema: { type: 'string' } } } };
 }
 
-/** Bodies are published by name: each is a component. */
+/** Named bodies are components. */
 function jsonOf(schema: z.ZodType): JsonObject {
   const { id = '' } = components.get(schema) ?? {};
   return { 'application/json': { schema: { $ref: schemaAt(id) } } };
@@ -108,8 +108,8 @@ function componentSchemas(): JsonObject {
 }
 
 /**
- * Without what says nothing to a reader: ids, bounds that every whole number has, names that may be any, the
- * pattern of a format.
+ * Without uninformative parts: ids, bounds of every integer, unrestricted property names, patterns of a
+ * format.
  */
 function tidy(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(tidy);

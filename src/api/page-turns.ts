@@ -2,8 +2,8 @@ import type { Clock } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 
 /**
- * How much processor time pages may take that cost more than a comparison, and how many of an address may
- * wait. Times in milliseconds.
+ * Limits of pages that cost more than a comparison: processor time, and waiting requests of an address. Times
+ * in milliseconds.
  */
 export const pageTurns = { burstMs: 500, share: 0.25, waitingMax: 100 } as const;
 
@@ -13,9 +13,8 @@ interface Page {
 }
 
 /**
- * Makes pages one after another, each address in its turn, and beyond a burst in a share of the processor: a
- * page of all proxies may take tens of milliseconds, and whoever asks again and again would delay what
- * proxies get.
+ * Builds pages one after another, round-robin by address, beyond a burst within a share of the processor: a
+ * page of all proxies may take tens of milliseconds, and frequent requests would delay proxies.
  */
 export class PageTurns {
   readonly #clock: Clock;
@@ -29,7 +28,7 @@ export class PageTurns {
     this.#usedAt = clock.now();
   }
 
-  /** Makes a page when it is its turn. Throws MeshError 'exhausted' where too many of the address wait. */
+  /** Builds a page when its turn comes. Throws MeshError 'exhausted' if too many of the address wait. */
   async make<T>(peer: string, isWanted: () => boolean, page: () => T | Promise<T>): Promise<T> {
     const own = this.#waiting.get(peer) ?? [];
     if (own.length >= pageTurns.waitingMax)
@@ -55,7 +54,7 @@ export class PageTurns {
     if (page?.isWanted() === true) {
       const begin = this.#clock.now();
       await page.run();
-      // Nothing else runs meanwhile: what a page waits for is at hand.
+      // Synchronous: a page needs nothing that could be waited for.
       this.#usedMs = this.#usedUntil(begin) + this.#clock.now() - begin;
       this.#usedAt = this.#clock.now();
     }
@@ -63,7 +62,7 @@ export class PageTurns {
     this.#clock.after(Math.max(0, overMs / pageTurns.share), () => void this.#next());
   }
 
-  /** What was used, after what was given back until `now`. */
+  /** Time used, less what was given back until `now`. */
   #usedUntil(now: number): number {
     return Math.max(0, this.#usedMs - pageTurns.share * (now - this.#usedAt));
   }

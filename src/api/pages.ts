@@ -8,7 +8,7 @@ import type { ApiAnswer, Handlers } from './handlers.ts';
 
 type Ids = keyof typeof statusContract & OperationId;
 
-/** Answers what is asked about a control plane. */
+/** Handlers of the pages about a control plane. */
 export function pageHandlers(plane: ControlPlane): Handlers<Ids> {
   return {
     listPages: () => ({ status: 200, body: pageList }),
@@ -27,7 +27,7 @@ export function pageHandlers(plane: ControlPlane): Handlers<Ids> {
   };
 }
 
-/** The page `/`: an operation a line. */
+/** The page `/`: an operation per line. */
 const pageList = (Object.keys(operations) as OperationId[])
   .filter((id) => id !== 'listPages')
   .map((id) => `${operations[id].method}\t${operations[id].path}\t${contract[id].help}\n`)
@@ -46,7 +46,7 @@ function readinessPage(plane: ControlPlane): ApiAnswer<'getReady'> {
   return { status: ready ? 200 : 503, body: `${[first, ...notes].join('\n')}\n` };
 }
 
-/** One node in full. Throws MeshError `not-found`, with what is known, when it is not connected. */
+/** A node in full. Throws MeshError `not-found` with known details if it is not connected. */
 function nodeStreams(plane: ControlPlane, id: string) {
   const streams = plane.node(id);
   if (streams.length > 0) return streams;

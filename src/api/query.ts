@@ -6,7 +6,7 @@ import type { Operation } from '../contract/operation.ts';
 /** Parameters of a query by name, each with its values in order. */
 export type RawQuery = Readonly<Record<string, readonly string[]>>;
 
-/** Takes the text behind `?` apart. */
+/** Parses a query string. */
 export function splitQuery(text: string): Record<string, string[]> {
   const values: Record<string, string[]> = Object.create(null);
   for (const [name, value] of new URLSearchParams(text)) {
@@ -18,9 +18,9 @@ export function splitQuery(text: string): Record<string, string[]> {
 }
 
 /**
- * Reads the parameters of a query by the schema of its operation. Throws MeshError `invalid` for a value that
- * is none, and for a parameter that is unknown or there twice, but where the operation takes any: what is
- * misspelt must not be left out.
+ * Parses query parameters by the schema of their operation. Throws MeshError `invalid` for an invalid value,
+ * and for an unknown or repeated parameter, unless the operation accepts any: a misspelt one must not be
+ * ignored.
  */
 export function readQuery({ query, takesAnyQuery }: Operation, raw: RawQuery): unknown {
   const known = Object.keys(query.shape);

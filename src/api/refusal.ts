@@ -1,14 +1,14 @@
 import { MeshError, type MeshErrorCode } from '../base/error.ts';
 import { type ProblemDetails, type ProblemKind, problemOf, problemType } from '../contract/problem.ts';
 
-/** What a refusal says beyond its kind and words. */
+/** Details of a refusal besides kind and message. */
 type More = Pick<ProblemDetails, 'faults' | 'generation'>;
 
-/** A refusal of a request for what HTTP has a status and the rest of Isthmus no error code. */
+/** A refusal that has an HTTP status but no MeshError code. */
 export class Refusal extends Error {
   readonly kind: ProblemKind;
   readonly more: More;
-  /** Of the response, by name. */
+  /** Response headers by name. */
   readonly headers: Readonly<Record<string, string>>;
 
   constructor(
@@ -23,10 +23,10 @@ export class Refusal extends Error {
   }
 }
 
-/** The longest body of a request, in bytes. */
+/** Largest request body, in bytes. */
 export const bodyBytesMax = 65_536;
 
-/** Errors of the server library, as they are said here. */
+/** Errors of the server library, as refusals. */
 const known: Readonly<Record<string, { readonly kind: ProblemKind; readonly words: string }>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: {
     kind: 'too-large',
@@ -47,13 +47,13 @@ const known: Readonly<Record<string, { readonly kind: ProblemKind; readonly word
   FST_ERR_MAX_PARAM_LENGTH: { kind: 'invalid', words: 'a name in the path is too long: give a shorter one' },
 };
 
-/** The refusal that an error is. */
+/** Converts an error to a refusal. */
 export function refusalFrom(reason: unknown): Refusal {
   if (reason instanceof Refusal) return reason;
   const ofServer = known[String((reason as { code?: unknown }).code)];
   if (ofServer !== undefined) return new Refusal(ofServer.kind, ofServer.words);
   const { code, message, ref } = MeshError.from(reason);
-  // A newer life has the name: which, so that a client can be newer still.
+  // The newer generation that has the name, so that a client can choose a higher one.
   const newer = code === 'conflict' && /^[0-9]+$/.test(ref ?? '') ? { generation: Number(ref) } : {};
   return new Refusal(code satisfies MeshErrorCode & ProblemKind, message, newer);
 }
@@ -63,7 +63,7 @@ export function problemFrom({ kind, message, more }: Refusal): ProblemDetails {
   return problemOf(kind, message, more);
 }
 
-/** A refusal as bytes of HTTP/1.1, for a connection on which no request can be answered. */
+/** A refusal as raw HTTP/1.1, for a connection without a valid request. */
 export function rawRefusal(kind: ProblemKind, phrase: string, detail: string): string {
   const problem = problemOf(kind, detail);
   const body = printJson(problem);
@@ -77,7 +77,7 @@ export function rawRefusal(kind: ProblemKind, phrase: string, detail: string): s
   ].join('\r\n');
 }
 
-/** JSON as the API writes it: people read it, too. */
+/** JSON in the API's form, readable by people. */
 export function printJson(value: unknown): string {
   return `${JSON.stringify(value, null, 2)}\n`;
 }

@@ -19,9 +19,9 @@ import type {
 import type { ApiAnswer, ApiRequest, Handlers } from './handlers.ts';
 import { Refusal } from './refusal.ts';
 
-/** What the operations work on. */
+/** What the operations need. */
 export interface RegistrationContext {
-  /** The IDC that the control plane decides for. */
+  /** The control plane's IDC. */
   readonly idc: string;
   readonly plane: Pick<ControlPlane, 'deletions' | 'disagreementsOf'>;
   readonly registrations: RegistrationsSource;
@@ -31,7 +31,7 @@ export interface RegistrationContext {
 type Ids = keyof typeof registrationContract & OperationId;
 
 /**
- * Answers the operations on registrations. `context` is asked for at each; throws MeshError where
+ * Handlers of the operations on registrations. `context` is called for each; throws MeshError if
  * registrations are off.
  */
 export function registrationHandlers(context: () => RegistrationContext): Handlers<Ids> {
@@ -83,7 +83,7 @@ async function register(
   const warnings = [
     ...told,
     ...disagreeing.map(({ code, path, message }) => ({ code, ...warning, path: renderPath(path), message })),
-    // Of an IDC that there is not, that is told already.
+    // An unknown IDC is reported already.
     ...(disagreeing.some(({ path }) => path[0] === 'locality') ? [] : elsewhere(input.spec, context.idc)),
   ];
   const controlPlanes = others.map(({ name }) => name);
@@ -125,10 +125,7 @@ async function deregister(
 
 const warning = { severity: 'warning' } as const;
 
-/**
- * A warning of an instance that says to stand in another IDC: the control planes of that one do not hear of
- * it.
- */
+/** The warning for an instance that declares another IDC, whose control planes do not get it. */
 function elsewhere({ locality }: WorkloadSpec, own: string) {
   const idc = locality === undefined ? own : splitLocality(locality).idc;
   if (idc === own) return [];
@@ -136,28 +133,28 @@ function elsewhere({ locality }: WorkloadSpec, own: string) {
   return [{ code: 'OtherIdc', ...warning, path: 'locality', message }];
 }
 
-/** The longest that an answer to another control plane is held. */
+/** Longest time that an answer to a peer is held. */
 const holdMsMax = 60_000;
 
-/** Whether to wait for proxies, and how long at most, in milliseconds. */
+/** A wait for proxies, with its timeout in milliseconds. */
 interface Wait {
   readonly wait?: 'acked' | undefined;
   readonly timeout: number;
 }
 
-/** How a wait ended. Absent fields: nobody waited. */
+/** The result of a wait. Fields are absent without a wait. */
 interface Waited {
   /** Whether every proxy has confirmed. */
   readonly acked?: boolean;
-  /** Proxies that have not. */
+  /** Proxies that have not confirmed. */
   readonly waitingFor?: readonly string[];
-  /** Proxies that were not waited for any longer, being away or silent for too long. */
+  /** Proxies no longer waited for: disconnected or silent for too long. */
   readonly forgiven?: readonly string[];
-  /** Other control planes that do not answer: their proxies were waited for here, as far as they came. */
+  /** Other control planes that do not answer: their proxies were waited for if they connected here. */
   readonly away?: readonly string[];
 }
 
-/** Waits until no proxy has an instance any more, of this control plane or of another one that answers. */
+/** Waits until no proxy has an instance, at this control plane or at others that answer. */
 async function gone(
   context: RegistrationContext,
   key: RegistrationKey,
@@ -176,13 +173,13 @@ async function gone(
   if (owing.length > 0)
     return { acked: false, waitingFor: owing.map((name) => `proxies of the control plane at ${name}`) };
   if (away.length === 0) return here;
-  // The proxies of one that has just died come here, with what they had from it.
+  // Proxies of one that has just died connect here, with its configuration.
   const again = await settled(context, deletions.barrier(true), left(), signal);
   const forgiven = [...(here.forgiven ?? []), ...(again.forgiven ?? [])];
   return { ...again, ...(forgiven.length > 0 ? { forgiven } : {}), away };
 }
 
-/** Waits, where that is asked for, until every proxy has confirmed. */
+/** Waits, if requested, until every proxy has confirmed. */
 export async function settled(
   { clock }: Pick<RegistrationContext, 'clock'>,
   deletion: Deletion,
@@ -199,7 +196,7 @@ function submit({ registrations }: RegistrationContext, op: ClientOp): Promise<R
   return registrations.submit(op);
 }
 
-/** A registration as the API shows it. */
+/** A registration in the API's form. */
 function show({ registration, leaseMs, keptBy, status }: Registered, { plane }: RegistrationContext) {
   const { namespace, name, generation, state, ttlMs, spec } = registration;
   const deletion = plane.deletions.of({ kind: 'WorkloadEntry', namespace, name });

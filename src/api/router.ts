@@ -18,22 +18,21 @@ import type { PageTurns } from './page-turns.ts';
 import { type RawQuery, readQuery, splitQuery } from './query.ts';
 import { bodyBytesMax, printJson, problemFrom, refusalFrom } from './refusal.ts';
 
-/** What the router routes to. */
+/** Options of the router. */
 interface RouterOptions extends AdmissionRules {
   readonly handlers: Handlers;
   readonly turns: PageTurns;
 }
 
-/** How the library makes its HTTP server, and what it says to what is no HTTP. */
+/** The part of the library's options that creates its HTTP server and handles invalid requests. */
 type ServerParts = Pick<FastifyServerOptions, 'serverFactory' | 'clientErrorHandler'>;
 
-/** Names in a path are at most as long as Node lets a request's head be. */
+/** Names in a path are limited by Node's limit of a request's head. */
 const parameterCharactersMax = 16_384;
 
 /**
- * The router of the admin API: one route for each operation of the contract. Order of refusals: 404 and 405,
- * then what is off, 403, the content type, the body, the query; all before a handler is asked, and each as
- * problem details.
+ * The router of the admin API: a route for each operation of the contract. Refusals in order: 404 and 405,
+ * operations that are off, 403, content type, body, query; all before the handler, as problem details.
  */
 export function createRouter(options: RouterOptions, server: ServerParts): FastifyInstance {
   const app = fastify({
@@ -47,7 +46,7 @@ export function createRouter(options: RouterOptions, server: ServerParts): Fasti
       maxParamLength: parameterCharactersMax,
       querystringParser: splitQuery,
     },
-    // Schemas are the contract's, and answers are not cut to them: its own compilers are not loaded.
+    // The contract has the schemas, and answers are not filtered: the library's compilers are not loaded.
     schemaController: {
       compilersFactory: {
         buildValidator: unused as never,
@@ -93,7 +92,7 @@ function urlOf(path: string): string {
   return path.replaceAll(/\{(\w+)\}/g, ':$1');
 }
 
-/** In place of the library's compilers. */
+/** Replaces the library's compilers. */
 const unused = () => () => {
   throw new Error('routes have no schemas of the server library');
 };
@@ -108,7 +107,7 @@ function addRoute<Id extends OperationId>(app: FastifyInstance, id: Id, options:
     async handler(request, reply) {
       const gone = new AbortController();
       reply.raw.once('close', () => gone.abort());
-      // It may have gone while its body was read.
+      // The client may have disconnected while its body was read.
       if (reply.raw.destroyed) gone.abort();
       const from = request.raw.socket.remoteAddress;
       const make = () =>
@@ -154,7 +153,7 @@ function refuse(reason: unknown, request: FastifyRequest, reply: FastifyReply): 
     .send(problem);
 }
 
-/** What is still to come of a request that is answered already is not waited for. */
+/** Does not wait for the rest of a request that was answered already. */
 function closeUnread(request: FastifyRequest, reply: FastifyReply): void {
   if (!request.raw.complete) reply.header('connection', 'close');
 }

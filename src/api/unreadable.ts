@@ -4,11 +4,11 @@ import type { ProblemKind } from '../contract/problem.ts';
 import type { AdminLimits } from './admin-places.ts';
 import { rawRefusal } from './refusal.ts';
 
-/** Answers what comes on a connection and is no request, or not in time. */
+/** Answers input that is not a valid request, or too late. */
 interface Unreadable {
-  /** To be told of each request. */
+  /** Records each request. */
   note(request: IncomingMessage, response: ServerResponse): void;
-  /** Says what is wrong where no answer has begun, and ends the connection. */
+  /** Reports the error if no answer has begun, and closes the connection. */
   answer(error: NodeJS.ErrnoException, socket: Socket): void;
 }
 
@@ -20,7 +20,7 @@ const noHttp: Words = [
   'this is no request of HTTP/1.1, which is what is spoken here; xDS is at the address of --xds',
 ];
 
-/** Creates what answers for one server. */
+/** Creates the handler of one server. */
 export function createUnreadable({ headersMsMax, requestMsMax }: AdminLimits): Unreadable {
   // By Node's codes (event `clientError` of node:http).
   const words: Readonly<Record<string, Words>> = {

@@ -4,10 +4,10 @@ import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { openApiDocument } from './openapi.ts';
 
-/** Where the document is published, from this file in the source tree. */
+/** The document's path, relative to this file in the source tree. */
 export const openApiFile = fileURLToPath(new URL('../../docs/openapi.yaml', import.meta.url));
 
-/** The document as it is published. */
+/** The published document. */
 export function openApiYaml(): string {
   const head = '# Made from src/contract by `make schemas`.\n';
   return head + stringify(openApiDocument(), { aliasDuplicateObjects: false, lineWidth: 140 });

@@ -2,19 +2,19 @@ import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { noFile } from './system-error.ts';
 
-/** Bytes that are asked for at a time. */
+/** Bytes per read. */
 const pieceBytes = 64 * 1024;
 
-/** How long is waited between two looks at a pipe that has nothing yet, and for how many looks in a row. */
+/** Pause before an empty pipe is read again, and how many times in a row. */
 const [waitMs, waitsMax] = [20, 1_500];
 
 /**
- * Reads a file that a user names, whole: also a pipe, as of `<(command)`, once it ends. Throws a system error
- * where it cannot be read, and an Error in words where it is larger than `bytesMax`, a device that has no
- * end, or a pipe into which nothing comes for 30 s.
+ * Reads a whole file named by a user, also a pipe such as `<(command)`, to its end. Throws a system error if
+ * it cannot be read, and an Error with a message if it is larger than `bytesMax`, an endless device, or a
+ * pipe without input for 30 s.
  */
 export function readBounded(path: string, bytesMax: number): Buffer {
-  // Without O_NONBLOCK the open of a pipe waits for a writer, for ever.
+  // Without O_NONBLOCK, opening a pipe waits for a writer.
   const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const stats = fstatSync(fd);
@@ -46,9 +46,8 @@ function readPiece(fd: number, piece: Buffer): number {
 }
 
 /**
- * Opens a file that belongs to this process's own folders, or stands in a registry's. Rejects with a system
- * error where it cannot be opened, and with an Error in words where it is a pipe, a socket or a device: none
- * of these is waited for.
+ * Opens a file in a folder of this process or of a registry. Rejects with a system error if it cannot be
+ * opened, and with an Error with a message if it is a pipe, a socket or a device, which could block.
  */
 export async function openRegular(path: string): Promise<FileHandle> {
   const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -63,12 +62,12 @@ export async function openRegular(path: string): Promise<FileHandle> {
   }
 }
 
-/** What a file holds that is opened. Rejects with an Error in words where that is more than `bytesMax`. */
+/** The content of an open file. Rejects with an Error if it is more than `bytesMax`. */
 export async function readOpened(handle: FileHandle, bytesMax: number): Promise<Buffer> {
   const { size } = await handle.stat();
   if (size > bytesMax) throw tooLarge(bytesMax);
   const pieces: Buffer[] = [];
-  // One more than there should be, so that a file that does not grow is read at once.
+  // One byte more than expected, so that a file of constant size is read in one call.
   for (let total = 0; total <= bytesMax; ) {
     const piece = Buffer.allocUnsafe(Math.min(Math.max(pieceBytes, size + 1 - total), bytesMax + 1 - total));
     const { bytesRead } = await handle.read(piece, 0, piece.length);

@@ -1,4 +1,4 @@
-/** Lets the event loop turn: messages and timers that are due come before what follows. */
+/** Yields to the event loop: pending messages and due timers run first. */
 export function breathe(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

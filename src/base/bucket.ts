@@ -1,4 +1,4 @@
-/** A token bucket: so many at once, and so many a second beyond that. Times in milliseconds. */
+/** A token bucket: a burst, and a rate per second beyond it. Times in milliseconds. */
 export class Bucket {
   readonly #burst: number;
   readonly #perMs: number;
@@ -12,7 +12,7 @@ export class Bucket {
     this.#at = now;
   }
 
-  /** Takes so many, where there are as many. */
+  /** Takes tokens; false if there are not enough. */
   take(count: number, now: number): boolean {
     this.#left = Math.min(this.#burst, this.#left + (now - this.#at) * this.#perMs);
     this.#at = now;
@@ -21,7 +21,7 @@ export class Bucket {
     return true;
   }
 
-  /** In how many milliseconds there will be one. */
+  /** Milliseconds until there is a token. */
   get msToOne(): number {
     return Math.max(1, Math.ceil((1 - this.#left) / this.#perMs));
   }

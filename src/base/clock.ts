@@ -3,7 +3,7 @@ export interface Timer {
   cancel(): void;
 }
 
-/** The only way to time in Isthmus: injected, so that simulations own time. */
+/** The only source of time in Isthmus: injected, so that simulations control it. */
 export interface Clock {
   /** Monotonic time in milliseconds (fractional); differences only, no epoch. */
   now(): number;
@@ -13,7 +13,7 @@ export interface Clock {
   after(delayMs: number, fn: () => void): Timer;
 }
 
-// The longest delay of a timer of Node's, 24.8 days: one that is longer runs out at once.
+// The longest delay of Node's timers, 24.8 days: a longer one fires at once.
 const timerMsMax = 2 ** 31 - 1;
 
 /** The machine's own clock. */

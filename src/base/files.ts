@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** How many files and sockets this process may have open; where that is not known (not Linux), 1,024. */
+/** The limit on open files and sockets of this process; if unknown (not Linux), 1,024. */
 export function filesMax(): number {
   try {
     const soft = /^Max open files\s+(\d+|unlimited)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 
 /**
- * A short content hash: 16 hex digits of SHA-256. Equal content, equal version, so that what did not change
- * is not sent.
+ * A short content hash: 16 hex digits of SHA-256. Equal content has equal versions, and is not sent again.
  */
 export function contentHash(...parts: readonly (string | Uint8Array)[]): string {
   const hash = createHash('sha256');

@@ -9,9 +9,9 @@ export interface Logger {
   error(message: string, fields?: LogFields): void;
 }
 
-/** Says nothing: for libraries and tests. */
+/** Drops all messages: for libraries and tests. */
 export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
-/** Levels that can be asked for: each has those after it, too. */
+/** Log levels; each includes those after it. */
 export const logLevels = ['debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof logLevels)[number];

@@ -1,9 +1,9 @@
 const shared = new WeakSet<object>();
 
 /**
- * Marks a message that stands in many others, or that stays what it is in a large one which changes: the xDS
- * server encodes it once and keeps its bytes for as long as the object lives. It must not be changed
- * afterwards, nor anything in it; itself it is frozen.
+ * Marks a message that is part of many others, or a constant part of a large one: the xDS server encodes it
+ * once and keeps the bytes for the object's lifetime. The object is frozen, and its content must not be
+ * changed.
  */
 export function sharedMessage<M extends object>(message: M): M {
   shared.add(Object.freeze(message));

@@ -1,22 +1,21 @@
-/** Who holds a place. */
+/** The holder of a slot. */
 export interface Holder {
-  /** Whom it counts for; see `peerOf`. */
+  /** The peer that it counts for; see `peerOf`. */
   readonly peer: string;
-  /** Whether it uses its place for what it is there for: who does is let go last. */
+  /** Whether it uses its slot: such holders are ended last. */
   isSettled(): boolean;
-  /** It has lost its place to another peer. */
+  /** Its slot was given to another peer. */
   end(): void;
 }
 
 /**
- * Places of which no peer can take all. When they are full and a peer asks that has fewer than another, the
- * peer with most loses one: that of the holder which came last, of those that are not settled where there are
- * any.
+ * Slots shared fairly by peers. When all are in use and a peer asks that has fewer than another, the peer
+ * with most loses one: its newest holder, unsettled ones first.
  */
 export class Slots<H extends Holder> {
   readonly max: number;
   readonly #byPeer = new Map<string, Set<H>>();
-  // Peers by how many places they have, so that the one with most is found at once.
+  // Peers by number of slots, to find the one with most.
   readonly #byCount = new Map<number, Set<string>>();
   #most = 0;
   #taken = 0;
@@ -25,22 +24,22 @@ export class Slots<H extends Holder> {
     this.max = max;
   }
 
-  /** Places that are taken. */
+  /** Slots in use. */
   get taken(): number {
     return this.#taken;
   }
 
-  /** Peers that have some. */
+  /** Peers with slots. */
   get peers(): number {
     return this.#byPeer.size;
   }
 
-  /** Places that one peer has. */
+  /** Slots of a peer. */
   of(peer: string): number {
     return this.#byPeer.get(peer)?.size ?? 0;
   }
 
-  /** Takes a place; false: there is none, and no peer has more than this one would have. */
+  /** Takes a slot; false: none is free, and no peer has more than this one would. */
   take(holder: H): boolean {
     if (this.#taken >= this.max) {
       const loser = this.#loserTo(holder.peer);
@@ -56,7 +55,7 @@ export class Slots<H extends Holder> {
     return true;
   }
 
-  /** Gives a place back; again is no harm. */
+  /** Returns a slot; idempotent. */
   free(holder: H): void {
     const own = this.#byPeer.get(holder.peer);
     if (own?.delete(holder) !== true) return;
@@ -71,7 +70,7 @@ export class Slots<H extends Holder> {
     const [most = ''] = this.#byCount.get(this.#most) ?? [];
     const holders = [...(this.#byPeer.get(most) ?? [])].reverse();
     const idle = holders.find((holder) => !holder.isSettled());
-    // Between peers that have about as many, none is ended that works.
+    // Between peers with similar numbers no settled holder is ended.
     return idle ?? (this.#most >= 2 * would ? holders[0] : undefined);
   }
 
@@ -86,8 +85,8 @@ export class Slots<H extends Holder> {
 }
 
 /**
- * Whom an address counts for: itself; of IPv6 the first 64 bits, as whoever has one of those addresses has
- * all (RFC 4291, 2.5.4).
+ * The peer of an address: itself; for IPv6 its first 64 bits, as a host has all addresses of a prefix (RFC
+ * 4291, 2.5.4).
  */
 export function peerOf(address: string): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
@@ -101,7 +100,7 @@ export function peerOf(address: string): string {
   return `${all.slice(0, 4).join(':')}::/64`;
 }
 
-/** The same of an end of a connection: `host:port`. */
+/** The peer of a `host:port`. */
 export function peerOfEnd(end: string): string {
   return peerOf(end.slice(0, Math.max(0, end.lastIndexOf(':'))));
 }

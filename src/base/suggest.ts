@@ -20,9 +20,9 @@ function distance(left: string, right: string): number {
   return last[b.length] ?? 0;
 }
 
-/** The candidate that `word` was probably meant to be; undefined when none is close. */
+/** The candidate closest to `word`; undefined if none is close. */
 export function closest(word: string, candidates: Iterable<string>): string | undefined {
-  // Long words would make the comparison slow, and are no typing errors.
+  // Slow to compare, and not typing errors.
   if (word.length > 64) return undefined;
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1;

@@ -1,7 +1,7 @@
-/** Why a pipe, a socket or a device is not read, whatever its name. */
+/** Why a pipe, a socket or a device is not read. */
 export const noFile = 'it is a pipe, a socket or a device; remove it, or give it another name';
 
-/** The code of a system error, such as ENOENT; else its words. */
+/** The code of a system error, such as ENOENT; else its message. */
 export function systemErrorCode(reason: unknown): string {
   if (reason instanceof Error) return (reason as NodeJS.ErrnoException).code ?? reason.message;
   return String(reason);
@@ -22,13 +22,13 @@ const words: Readonly<Record<string, string>> = {
   EADDRNOTAVAIL: 'this machine has no such address',
 };
 
-/** A system error's code in words, the code behind them. */
+/** The description of a system error's code, with the code. */
 export function wordsOf(code: string): string {
   const text = words[code];
   return text === undefined ? code : `${text} (${code})`;
 }
 
-/** Why a system call failed, in words. */
+/** The description of a failed system call. */
 export function wordsOfFailure(reason: unknown): string {
   return wordsOf(systemErrorCode(reason));
 }

@@ -3,14 +3,14 @@ import type { Command, Option } from 'commander';
 /** The widest that a help is, in columns. */
 const columns = Math.min(process.stdout.columns || 80, 80);
 
-/** The end of a command's help, after its options: how it ends, and how it is used. */
+/** The end of a command's help: exit codes and examples. */
 export function helpEnd({
   exits,
   examples,
 }: {
   /** Exit codes, such as `0 done; 1 refused`. */
   readonly exits: string;
-  /** Lines as they are typed. */
+  /** Command lines. */
   readonly examples: readonly string[];
 }): string {
   const shown = examples.map((line) => `  ${line}`).join('\n');

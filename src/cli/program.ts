@@ -34,10 +34,7 @@ async function drillCommands(areNeeded: boolean): Promise<Command> {
   return drillCommand(areNeeded ? (await import('../drill/catalog.ts')).drills : []);
 }
 
-/**
- * The command that is asked for by the first argument; all of them for the help, and to say what may have
- * been meant.
- */
+/** The command named by the first argument; all of them for the help, and for suggestions. */
 async function commandsFor(first = ''): Promise<Command[]> {
   const asked = Object.hasOwn(commands, first) ? commands[first] : undefined;
   if (asked !== undefined) return [await asked()];
@@ -75,7 +72,7 @@ async function wholeProgram(): Promise<Command> {
   return programOf(await Promise.all(Object.values(all).map((load) => load())));
 }
 
-/** Lets errors come back here, from the command itself and all below it. */
+/** Makes errors of the command and its subcommands throw. */
 function overrideExit(command: Command): void {
   command.exitOverride();
   command.commands.forEach(overrideExit);
@@ -89,7 +86,7 @@ try {
   await program.parseAsync();
 } catch (reason) {
   if (reason instanceof CommanderError) {
-    // Commander has printed its words already.
+    // Commander has printed its message already.
     process.exitCode = reason.exitCode === 0 ? exitCode.ok : exitCode.unusable;
   } else {
     const error = MeshError.from(reason);

@@ -18,7 +18,7 @@ import {
   instanceName,
 } from './options/instance.ts';
 
-/** What `isthmus run` was told. */
+/** Options of `isthmus run`. */
 export interface RunFlags extends InstanceFlags {
   readonly group: string;
   readonly port: InstancePort;
@@ -35,11 +35,11 @@ export interface RunFlags extends InstanceFlags {
 
 const clock = systemClock;
 const probePauseMs = 100;
-/** How long the end of a crashed CMD may be delayed by telling the control plane. */
+/** How long deregistration may delay the exit of a crashed CMD. */
 const crashMsMax = 3_000;
-/** Signals that end CMD, and for which the instance is taken out first. */
+/** Signals that end CMD, before which the instance is deregistered. */
 const endings = ['SIGTERM', 'SIGINT'] as const;
-/** Signals that mean something to CMD alone. */
+/** Signals for CMD only. */
 const others = ['SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGQUIT', 'SIGWINCH', 'SIGCONT'] as const;
 
 /**
@@ -50,7 +50,7 @@ export async function run(command: string, args: readonly string[], flags: RunFl
   const { planes, find, close } = clientsOf(flags);
   const keeper = createLeaseKeeper({ planes, find, clock, random: seededRandom(process.pid), say });
   const stop = new AbortController();
-  // The clock's timers let a process end; this one ends with CMD.
+  // Timers of the clock do not keep the process alive; CMD's end ends it.
   const letEnd = keepProcess();
   let asked: NodeJS.Signals | undefined;
   let failure: MeshError | undefined;
@@ -112,7 +112,7 @@ async function takeOut(keeper: LeaseKeeper, flags: RunFlags): Promise<void> {
   const isGone = await keeper.remove(flags.wait, flags.drainTimeout);
   if (isGone && flags.wait)
     say(`no proxy sends requests here any more (${Math.round(clock.now() - since)} ms)`);
-  // What was on its way when the last proxy confirmed is still to be answered.
+  // Requests in flight when the last proxy confirmed still need an answer.
   if (flags.wait) await sleep(clock, flags.linger);
 }
 
@@ -127,7 +127,7 @@ function listen(onEnding: (signal: NodeJS.Signals) => void, onOther: (signal: No
 }
 
 /**
- * Starts CMD in a process group of its own: Ctrl-C in a terminal must not reach it before it is taken out.
+ * Starts CMD in a process group of its own: Ctrl-C in a terminal must not reach it before it is deregistered.
  */
 function start(command: string, args: readonly string[]): ChildProcess {
   return spawn(command, args, { stdio: 'inherit', detached: true });
@@ -153,7 +153,7 @@ interface Described {
   readonly probe: Probe;
 }
 
-/** What the instance is; waits for the control plane where only it can tell the address. */
+/** The instance; waits for the control plane if the address depends on it. */
 async function describe(flags: RunFlags, signal: AbortSignal): Promise<Described | undefined> {
   let address: string | undefined;
   for (let tries = 0; address === undefined; tries += 1) {
@@ -189,7 +189,7 @@ function probeOf(flags: RunFlags, host: string, port: number): Probe {
   return { url: `http://${showAddress({ address: host, port })}${health}`, statuses };
 }
 
-/** Waits until CMD serves; false when that is not to be waited for any longer. */
+/** Waits until CMD is healthy; false if aborted. */
 async function healthy(target: Probe, signal: AbortSignal): Promise<boolean> {
   let saidAt = clock.now();
   while (!signal.aborted) {

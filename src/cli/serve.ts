@@ -14,12 +14,12 @@ import { type ClosableLogger, createLogger } from './process/log.ts';
 import { watchEventLoop } from './process/stall.ts';
 import { openSources } from './sources.ts';
 
-// A load balancer that looks each second sends nobody here any more.
+// A load balancer that checks each second has stopped sending here.
 const noticeMs = 1_000;
 
 /**
- * Serves until SIGTERM or SIGINT, then hands its proxies over to others and ends; a second signal ends it at
- * once, with 130. Rejects with MeshError when it cannot start, and leaves nothing behind then.
+ * Serves until SIGTERM or SIGINT, then hands its proxies over and ends; a second signal ends it at once, with
+ * 130. Rejects with MeshError if it cannot start, and cleans up.
  */
 export async function serve(config: ControlPlaneConfig): Promise<void> {
   const logger = createLogger(config.log.level);
@@ -68,7 +68,7 @@ async function serveUntilTold(config: ControlPlaneConfig, logger: ClosableLogger
   await Promise.all([admin?.close(), plane.close(), watchdog.close()]);
 }
 
-/** What of a control plane its configuration says alone. */
+/** The options of a control plane that follow from its configuration alone. */
 function planeOptions({ idc, xds, routing, deletions, state }: ControlPlaneConfig, logger: Logger) {
   return {
     idc,

@@ -10,16 +10,16 @@ import { openSource } from '../registry/open.ts';
 import { createRegistrationsSource } from '../registry/registrations/registrations-source.ts';
 import type { PeerLink } from '../registry/registrations/replica.ts';
 
-/** The sources that a configuration names; none of them is read yet. */
+/** The configured sources, not yet read. */
 interface ConfiguredSources {
   readonly objects: ReturnType<typeof keepLastGood>;
-  /** Absent: instances do not register themselves. */
+  /** Absent: registrations are off. */
   readonly registrations?: ReturnType<typeof createRegistrationsSource>;
-  /** Absent: nothing is kept between starts, so that evacuations are not taken by the API. */
+  /** Absent: no state is stored, so that evacuations by the API are off. */
   readonly evacuations?: ReturnType<typeof createEvacuationsSource>;
 }
 
-/** Opens the sources that a configuration names. `token` is what other control planes are asked with. */
+/** Opens the configured sources. `token`: for requests to other control planes. */
 export function openSources(
   config: ControlPlaneConfig,
   token: string | undefined,
@@ -47,7 +47,7 @@ export function openSources(
   };
 }
 
-/** The other control planes, as they are asked: for evacuations by clients of their own. */
+/** Clients for the other control planes, separate ones for evacuations. */
 function peersOf(
   { peers }: ControlPlaneConfig,
   token: string | undefined,

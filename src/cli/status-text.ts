@@ -13,29 +13,29 @@ type NodeStatus = Extract<StatusBody, readonly unknown[]>[number];
 type ProxyStatus = ControlPlaneStatus['proxies'][number];
 type TypeReport = ProxyStatus['types'][string];
 
-/** What `isthmus status` shows of a control plane. */
+/** The data of `isthmus status` for a control plane. */
 export interface Overview {
   readonly status: ControlPlaneStatus;
   readonly problems: readonly ShownFinding[];
 }
 
-// More than these are for -o json.
+// Longer lists are for -o json.
 const problemsMax = 10;
 const slowMax = 5;
 const goneMax = 10;
 const comingHomeMax = 5;
 const differencesMax = 100;
 
-/** How much of each proxy the table shows; 'wide': versions too, and since when it is connected. */
+/** Width of the table of proxies; 'wide': versions too, and since when it is connected. */
 type Width = 'text' | 'wide';
 
-/** What a control plane said, or why it does not. */
+/** A control plane's answer, or why there is none. */
 type ToldOverview = { readonly admin: string } & (
   | { readonly said: Overview }
   | { readonly error: { readonly message: string } }
 );
 
-/** Control planes and their proxies, each for itself, and what is between them. */
+/** Control planes with their proxies, and problems between them. */
 export function overviewsText(told: readonly ToldOverview[], nowWallMs: number, width: Width): string {
   const texts = told.map((one) =>
     'said' in one ? overviewText(one.said, one.admin, nowWallMs, width) : `! ${one.error.message}\n`,
@@ -43,7 +43,7 @@ export function overviewsText(told: readonly ToldOverview[], nowWallMs: number, 
   return [...texts, paragraphs([doubleText(told)])].filter((text) => text !== '').join('\n');
 }
 
-/** Proxies that several control planes have: an Envoy is connected to one. */
+/** Proxies connected to several control planes: an Envoy has one. */
 function doubleText(told: readonly ToldOverview[]): string[] {
   const at = new Map<string, string[]>();
   for (const one of told)
@@ -57,7 +57,7 @@ function doubleText(told: readonly ToldOverview[]): string[] {
     );
 }
 
-/** A control plane and its proxies, what is wrong first. */
+/** A control plane and its proxies, problems first. */
 function overviewText(
   { status, problems }: Overview,
   admin: string,
@@ -77,7 +77,7 @@ function overviewText(
   ]);
 }
 
-/** Blocks of lines, apart; what is empty is left out. */
+/** Blocks of lines, separated; empty ones are left out. */
 function paragraphs(blocks: readonly (readonly string[])[]): string {
   return blocks
     .map((lines) => lines.filter((line) => line !== ''))
@@ -125,7 +125,7 @@ function counts({ proxies, gone, eventToAck }: ControlPlaneStatus, behind: numbe
   ];
 }
 
-/** How full the xDS port is. */
+/** Levels of the xDS port. */
 function portText({ port }: ControlPlaneStatus): string {
   // Of an earlier version.
   if (port === undefined) return '';
@@ -138,7 +138,7 @@ function portText({ port }: ControlPlaneStatus): string {
   return `xDS port: ${of(connections, connectionsMax, 'connections')}${waits}, ${of(streams, streamsMax, 'streams')}${words === '' ? '' : `; turned away: ${words}`}.`;
 }
 
-/** What leaves which IDC now, or will, and for how long. */
+/** Current and future evacuations. */
 function evacuationText({ evacuations }: ControlPlaneStatus): string[] {
   return evacuations
     .filter(({ endsInMs }) => endsInMs > 0)
@@ -183,7 +183,7 @@ function proxyTable(proxies: readonly ProxyStatus[], nowWallMs: number, width: W
   ]);
 }
 
-/** The state and since when, where it is not as it should be. */
+/** The state, and since when if it is not SYNCED. */
 function cell(type: TypeReport | undefined): string {
   if (type === undefined) return '-';
   const { state, sent, answeredAgoMs } = type;
@@ -192,7 +192,7 @@ function cell(type: TypeReport | undefined): string {
   return state;
 }
 
-/** Enough of the version that it has to tell two apart; `isthmus status NODE` has all of it. */
+/** The start of a version; `isthmus status NODE` shows all of it. */
 function shortVersion(type: TypeReport | undefined): string {
   return type?.version === undefined ? '' : ` ${type.version.slice(0, 8)}`;
 }
@@ -219,7 +219,7 @@ function nackText({ id, types }: ProxyStatus): string[] {
   });
 }
 
-/** That what was refused is offered again by itself. */
+/** When a refused resource is offered again. */
 function againText(inMs: number | undefined): string {
   if (inMs === undefined) return '';
   return ` It is offered again by itself ${inMs === 0 ? 'now' : `in ${span(inMs)}`}.`;
@@ -288,7 +288,7 @@ function problemsText(problems: readonly ShownFinding[]): string[] {
   ];
 }
 
-/** One node in full: each of its streams. */
+/** A node in full: each of its streams. */
 export function nodeText(streams: readonly NodeStatus[], nowWallMs: number): string {
   return streams.map((stream) => streamText(stream, nowWallMs)).join('\n');
 }
@@ -319,8 +319,8 @@ function streamText(node: NodeStatus, nowWallMs: number): string {
 }
 
 /**
- * Why there is no answer: who comes with all that it is to have, as after a restart of the control plane, is
- * sent nothing.
+ * Why there is no answer: a proxy that is in sync when it connects, as after a restart of the control plane,
+ * is sent nothing.
  */
 function unanswered({ state }: TypeReport): string {
   return state === 'SYNCED' ? 'nothing was due' : 'never';

@@ -3,16 +3,16 @@ import { exitCode } from '../base/exit.ts';
 import type { Finding } from '../model/finding.ts';
 import { checkFolder, type FolderCheck } from '../registry/files/check-folder.ts';
 
-/** How `validate` prints what it found. */
+/** Output format of `validate`. */
 export type ValidateOutput = 'text' | 'json';
 
-/** Where `validate` writes. */
+/** Output streams of `validate`. */
 export interface ValidateStreams {
   out(text: string): void;
   err(text: string): void;
 }
 
-/** Reads and checks all objects of a folder. Throws a MeshError when the folder is missing or unreadable. */
+/** Reads and checks all objects of a folder. Throws a MeshError if the folder is missing or unreadable. */
 export function validateFolder(dir: string): Promise<FolderCheck> {
   return checkFolder(dir);
 }
@@ -25,7 +25,7 @@ export function renderProblem({ code, severity, where, path, message }: Finding)
   return `${where}: ${severity}: ${path === '' ? '' : `${path}: `}${message} [${code}]`;
 }
 
-/** The result for people: a line for each problem, then the sum. */
+/** The result for people: a line for each problem, then totals. */
 export function renderText({ problems, objects }: FolderCheck): string {
   const { errors, warnings, notes } = tally(problems);
   const kinds = new Map<string, number>();
@@ -50,8 +50,8 @@ export function renderJson({ problems, objects }: FolderCheck): string {
 }
 
 /**
- * The command `isthmus validate DIR`. Returns the exit code: 0 when no problem is an error (warnings and
- * notes may be), 1 when one is, 2 when the folder cannot be read.
+ * The command `isthmus validate DIR`. Returns the exit code: 0 without errors (warnings and notes are
+ * allowed), 1 with errors, 2 if the folder cannot be read.
  */
 export async function runValidate(
   dir: string,

@@ -5,27 +5,27 @@ import type { ProblemDetails } from '../contract/problem.ts';
 import { type ListenAddress, showAddress } from '../model/values/listen-address.ts';
 import { callHttp, type HttpAnswer, openConnections, wholeTimes } from './http-call.ts';
 
-/** A control plane refuses. */
+/** A control plane's refusal. */
 interface Refused {
   readonly isRefused: true;
   readonly status: number;
-  /** Why, and what to do. */
+  /** The reason, and what to do. */
   readonly detail: string;
-  /** Of the newer life that has the name of an instance. */
+  /** The newer generation that has the name of an instance. */
   readonly generation?: number;
 }
 
-/** What an operation is answered: as its contract has it, or with a refusal. */
+/** The answer to an operation: by its contract, or a refusal. */
 export type Reply<Id extends OperationId> = (Answer<Id> & { readonly isRefused: false }) | Refused;
 
-/** A part of a call that is there where its operation has it. */
+/** A part of a call, required if its operation has it. */
 type Part<Name extends string, Value> = [Value] extends [never]
   ? unknown
   : Record<never, never> extends Value
     ? { readonly [Key in Name]?: Value }
     : { readonly [Key in Name]: Value };
 
-/** How an operation is called. Times in milliseconds. */
+/** The input of an operation. Times in milliseconds. */
 type ApiCall<Id extends OperationId> = {
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
@@ -36,21 +36,21 @@ type ApiCall<Id extends OperationId> = {
 /** A client of a control plane's admin API. */
 export interface ApiClient {
   /**
-   * Any status resolves; throws MeshError `unavailable` when no whole answer comes within `timeoutMs`. What
-   * GET asks for may be long: it may take three times that, as long as it never pauses for `timeoutMs`. The
-   * answer is taken to be as its contract says.
+   * Any status resolves; throws MeshError `unavailable` without a complete answer within `timeoutMs`. A GET
+   * may return much: it may take three times that, without a pause longer than `timeoutMs`. The answer is
+   * assumed to match its contract.
    */
   call<Id extends OperationId>(id: Id, call: ApiCall<Id>): Promise<Reply<Id>>;
   close(): Promise<void>;
 }
 
-/** Where the control plane is, and with what right it is asked. */
+/** The address of the control plane, and the token. */
 export interface ClientOptions {
   readonly admin: ListenAddress;
   readonly token: string | undefined;
 }
 
-/** The same as any operation has it. */
+/** The untyped form of a call. */
 interface AnyCall {
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
@@ -59,9 +59,9 @@ interface AnyCall {
   readonly body?: unknown;
 }
 
-/** Creates a client; connects when it is first used. */
+/** Creates a client; connects on first use. */
 export function createApiClient({ admin, token }: ClientOptions): ApiClient {
-  // A call that waits for ACKs must not hold up a renewal: two connections.
+  // Two connections: a call that waits for ACKs must not delay a renewal.
   let opened: ReturnType<typeof openConnections> | undefined;
 
   async function ask(id: OperationId, { body, timeoutMs, signal, ...call }: AnyCall): Promise<HttpAnswer> {
@@ -106,12 +106,12 @@ export function createApiClient({ admin, token }: ClientOptions): ApiClient {
   };
 }
 
-/** The words of a refusal. */
+/** The message of a refusal. */
 export function refusalOf({ status, detail }: Refused): string {
   return `${detail} (HTTP ${status})`;
 }
 
-/** A refusal: problem details, or what a control plane of version 0.1.0 says. */
+/** A refusal: problem details, or the form of version 0.1.0. */
 function refusedBy(status: number, body: unknown): Refused {
   const { detail, message, generation } = (body ?? {}) as Partial<ProblemDetails>;
   const words = detail ?? message;
@@ -123,7 +123,7 @@ function refusedBy(status: number, body: unknown): Refused {
   };
 }
 
-/** The path of an operation with its parameters and its query. */
+/** An operation's path with parameters and query. */
 function targetOf(id: OperationId, { path = {}, query = {} }: Pick<AnyCall, 'path' | 'query'>): string {
   const target = operations[id].path.replaceAll(/\{(\w+)\}/g, (_, name: string) =>
     encodeURIComponent(path[name] ?? ''),

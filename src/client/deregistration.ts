@@ -16,11 +16,11 @@ export interface InstanceKey {
   readonly name: string;
 }
 
-/** What is to be taken out, and how long it may take. */
+/** The instance to deregister, and the time limit. */
 interface Deregistration {
   readonly planes: readonly NamedClient[];
   readonly key: InstanceKey;
-  /** Which life; absent: whichever is there. */
+  /** Its generation; absent: any. */
   readonly generation?: number;
   /** Whether to wait until no proxy has it. */
   readonly wait: boolean;
@@ -29,40 +29,35 @@ interface Deregistration {
   readonly random: Random;
 }
 
-/** How it ended at a control plane. */
+/** The result at a control plane. */
 interface Farewell {
   readonly name: string;
-  /**
-   * `done`: gone, or without `wait` on its way; `owed`: some proxy has not confirmed; `away`: it does not
-   * answer.
-   */
+  /** `done`: removed, or without `wait` accepted; `owed`: some proxy has not confirmed; `away`: no answer. */
   readonly end: 'done' | 'owed' | 'refused' | 'away';
-  /** `owed`: by whom; `refused` and `away`: why. */
+  /** `owed`: the proxies; `refused` and `away`: the reason. */
   readonly words: string;
-  /** False: it said that no such instance was registered there. */
+  /** False: no such instance was registered there. */
   readonly wasRegistered?: boolean;
 }
 
-/** Pauses between tries of a control plane that does not answer, in milliseconds. */
+/** Pauses between attempts at a control plane that does not answer, in milliseconds. */
 export const backoffMs = { first: 100, most: 2_000 } as const;
-/** How long an answer may take, beyond what it waits for; milliseconds. */
+/** Time limit of an answer beyond the wait it includes; milliseconds. */
 const answerMsMax = 2_000;
-/**
- * One question waits at most so long for proxies: one that stands still meanwhile is noticed. Milliseconds.
- */
+/** Longest wait for proxies in one request, to detect a hung control plane. Milliseconds. */
 const stepMs = 2_000;
-/** How long one that has not answered yet is given when all others are done. Milliseconds. */
+/** Time for a control plane that has not answered yet when all others are done. Milliseconds. */
 const graceMs = 1_000;
 
 /**
- * Takes an instance out at all control planes at once. One that does not answer is tried again as long as
- * another one is still waited for, and holds nothing up after that; where none answers, all are tried for
- * `timeoutMs`. Never throws.
+ * Deregisters an instance at all control planes concurrently. One that does not answer is retried while
+ * others are pending, and then no longer waited for; if none answers, all are retried for `timeoutMs`. Never
+ * throws.
  */
 export async function deregister(what: Deregistration): Promise<readonly Farewell[]> {
   const { planes, clock } = what;
   const until = clock.now() + what.timeoutMs;
-  // Over when all that answer are done.
+  // Aborted once all that answer are done.
   const over = new AbortController();
   const ends = new Map<string, Farewell>();
   const answering = new Set<string>();
@@ -92,7 +87,7 @@ export async function deregister(what: Deregistration): Promise<readonly Farewel
   return planes.map(({ name }) => all.get(name) as Farewell);
 }
 
-/** At one of them: first that it leaves, then that no proxy has it. */
+/** At one control plane: first deregisters, then waits until no proxy has the instance. */
 async function removeAt(
   { name, client }: NamedClient,
   { key, generation, wait, clock, random }: Deregistration,

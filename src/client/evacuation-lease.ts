@@ -2,25 +2,20 @@ import { type Clock, sleep } from '../base/clock.ts';
 import { MeshError } from '../base/error.ts';
 import { type EvacuationPlane, renewAt } from './evacuation-planes.ts';
 
-/** Keeps an evacuation in force at control planes, for as long as somebody is there to keep it. */
+/** Renews an evacuation at control planes. */
 export interface EvacuationLease {
-  /** From now on it is renewed at a control plane, where it has just been put. */
+  /** Starts renewing at a control plane that has just accepted it. */
   hold(plane: EvacuationPlane): void;
-  /**
-   * Aborted, with a MeshError as its reason, when it is over at one of them, or may be before it can be
-   * renewed.
-   */
+  /** Aborted with a MeshError when it has ended at one of them, or may end before the next renewal. */
   readonly lost: AbortSignal;
-  /** Renews nothing any more; resolves when nothing is on its way. */
+  /** Stops renewing; resolves when no request is pending. */
   stop(): Promise<void>;
 }
 
-/**
- * Renewed after a third of its time, and after a tenth where that failed; given up after two thirds without.
- */
+/** Parts of its time: until renewal, until a retry, and without success until it is given up. */
 const parts = { renew: 1 / 3, again: 1 / 10, lost: 2 / 3 } as const;
 
-/** Creates the lease of an evacuation that lasts `leaseMs` milliseconds from each renewal on. */
+/** Creates the lease of an evacuation that lasts `leaseMs` milliseconds from each renewal. */
 export function createLease(
   name: string,
   leaseMs: number,

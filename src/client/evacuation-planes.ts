@@ -4,36 +4,36 @@ import type { Answer, Body } from '../contract/contract.ts';
 import type { OperationId } from '../contract/operations.ts';
 import { type ApiClient, type Reply, refusalOf } from './api-client.ts';
 
-/** A control plane that a change is asked of, and the IDC that it decides for. */
+/** A control plane that applies a change, and its IDC. */
 export interface EvacuationPlane {
   readonly name: string;
   readonly idc: string;
   readonly idcs: readonly string[];
-  /** How far its clock was ahead of this machine's, in milliseconds; NaN: it does not say. */
+  /** How far its clock is ahead of this machine's, in milliseconds; NaN: unknown. */
   readonly aheadMs: number;
   readonly client: ApiClient;
 }
 
-/** The spec of an Evacuation whose end is told by `for`. */
+/** The spec of an Evacuation whose end is given by `for`. */
 export type SpecWithoutEnd = Omit<Body<'evacuate'>, 'expires'>;
 
 type Status = Exclude<Answer<'getStatus'>['body'], readonly unknown[]>;
 
-/** What a control plane answered: how far the change has come. */
+/** A control plane's answer: progress of the change. */
 export interface PlaneAnswer {
   readonly plane: EvacuationPlane;
   /** Proxies that have not confirmed; empty: all have. */
   readonly waitingFor: readonly string[];
-  /** Proxies that were not waited for any longer. */
+  /** Proxies that are no longer waited for. */
   readonly forgiven: readonly string[];
-  /** Groups that come home little by little, by NAMESPACE/HOST:PORT. */
+  /** Groups in gradual failback, by NAMESPACE/HOST:PORT. */
   readonly comingHome: readonly string[];
 }
 
-/** The longest that a control plane may take beyond what it was asked to wait. Milliseconds. */
+/** Time limit of an answer beyond the wait it includes. Milliseconds. */
 const answerMsMax = 5_000;
 
-/** Asks each control plane what it decides for. Throws MeshError `unavailable` when one does not answer. */
+/** Asks each control plane for its IDC. Throws MeshError `unavailable` if one does not answer. */
 export function findPlanes(
   clients: readonly { readonly name: string; readonly client: ApiClient }[],
   clock: Clock,
@@ -42,21 +42,21 @@ export function findPlanes(
     clients.map(async ({ name, client }) => {
       const askedAt = clock.wall();
       const { idc, idcs, at = '' } = await listAt(client);
-      // Said about halfway between the question and its answer.
+      // Its time was read about halfway between request and answer.
       const saidAt = (askedAt + clock.wall()) / 2;
       return { name, idc, idcs, aheadMs: Date.parse(at) - saidAt, client };
     }),
   );
 }
 
-/** The evacuations that a control plane has. Throws MeshError `unavailable`. */
+/** The evacuations at a control plane. Throws MeshError `unavailable`. */
 export async function listAt(client: ApiClient): Promise<Answer<'listEvacuations'>['body']> {
   return body(await client.call('listEvacuations', { timeoutMs: answerMsMax }));
 }
 
 /**
- * What a spec without an end would do at a control plane, for so long. Throws MeshError `conflict` when it is
- * refused, with the reason.
+ * The effect of a spec for this duration at a control plane. Throws MeshError `conflict` with the reason if
+ * it is refused.
  */
 export async function checkAt(
   plane: EvacuationPlane,
@@ -71,8 +71,8 @@ export async function checkAt(
 }
 
 /**
- * Puts a spec without an end for so long, by the control plane's own clock; with `isStanding` only where it
- * is in force already. Waits for no proxy. Throws MeshError as `checkAt`, and `unavailable`.
+ * Puts a spec for this duration, by the control plane's clock; with `isStanding` only if it is in force
+ * already. Does not wait for proxies. Throws MeshError as `checkAt`, and `unavailable`.
  */
 export async function putAt(
   plane: EvacuationPlane,
@@ -86,7 +86,7 @@ export async function putAt(
 }
 
 /**
- * Lets one that is in force last so long from now on. Throws MeshError `conflict` when it is not, and
+ * Extends one in force to this duration from now. Throws MeshError `conflict` if it is not in force, and
  * `unavailable`.
  */
 export async function renewAt(
@@ -99,7 +99,7 @@ export async function renewAt(
   body(await client.call('renewEvacuation', { path: { name }, query, timeoutMs }));
 }
 
-/** As `renewAt`, and waits for the proxies, which have to confirm what was put before. */
+/** As `renewAt`, and waits until proxies have confirmed the last change. */
 export async function confirmAt(
   plane: EvacuationPlane,
   name: string,
@@ -121,7 +121,7 @@ export async function endAt(plane: EvacuationPlane, name: string, waitMs: number
   );
 }
 
-/** How a call waits for proxies. */
+/** Query parameters of a wait for proxies. */
 function waiting(waitMs: number) {
   const query = { wait: 'acked', timeout: `${waitMs}ms` } as const;
   return { query, timeoutMs: waitMs + answerMsMax };
@@ -132,13 +132,13 @@ function answerOf(plane: EvacuationPlane, told: Partial<Omit<PlaneAnswer, 'plane
   return { plane, waitingFor, forgiven, comingHome };
 }
 
-/** The proxies that are connected to a control plane. Throws MeshError `unavailable`. */
+/** Proxies connected to a control plane. Throws MeshError `unavailable`. */
 export async function proxiesAt({ client }: EvacuationPlane): Promise<Status['proxies']> {
   const status = body(await client.call('getStatus', { timeoutMs: answerMsMax }));
   return 'proxies' in status ? status.proxies : [];
 }
 
-/** What they refuse, as `NODE: RESOURCE`. Throws MeshError `unavailable`. */
+/** Their refusals, as `NODE: RESOURCE`. Throws MeshError `unavailable`. */
 export async function refusedAt(plane: EvacuationPlane): Promise<readonly string[]> {
   const proxies = await proxiesAt(plane);
   return proxies.flatMap(({ id, types }) =>

@@ -2,7 +2,7 @@ import type { Dispatcher } from 'undici';
 import { systemClock } from '../base/clock.ts';
 import { type ListenAddress, showAddress } from '../model/values/listen-address.ts';
 
-/** An answer, read whole. */
+/** A complete answer. */
 export interface HttpAnswer {
   readonly status: number;
   readonly text: string;
@@ -16,41 +16,35 @@ export interface HttpCall {
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
-  /** Given up after so long without a byte: before the answer, and within it. Milliseconds. */
+  /** Longest time without a byte, before and within the answer. Milliseconds. */
   readonly silenceMsMax: number;
   /**
-   * The whole answer must be there after so long: who sends a byte now and then is not waited for.
-   * Milliseconds; absent: `wholeTimes` × `silenceMsMax`.
+   * Longest time for the complete answer, against slow senders. Milliseconds; absent: `wholeTimes` ×
+   * `silenceMsMax`.
    */
   readonly wholeMsMax?: number;
-  /** Connections that are kept (`openConnections`); absent: one for this call alone. */
+  /** Pooled connections (`openConnections`); absent: a new one. */
   readonly connections?: Dispatcher;
   /** Aborts the call. */
   readonly signal?: AbortSignal;
 }
 
-/** As an xDS port, which speaks HTTP/2 alone. */
+/** The sign of an HTTP/2-only port, such as xDS. */
 const noHttp =
   'what listens there speaks no HTTP/1.1; the address of --xds is another one than that of --admin';
 
-/** The longest that a connection may take to open, in milliseconds. */
+/** Connect timeout, in milliseconds. */
 const connectMsMax = 2_000;
 
-/**
- * The longest answer that is read, in bytes: some 250,000 registrations. Whoever answers without an end takes
- * no more memory.
- */
+/** Largest answer read, in bytes: some 250,000 registrations. Limits memory against endless answers. */
 const answerBytesMax = 64 * 2 ** 20;
 
-/** A whole answer may take so many times as long as a silence within it. */
+/** Factor of the time limits of a complete answer and of silence. */
 export const wholeTimes = 3;
 
-/**
- * Up to `count` connections to one server, kept; they are opened when they are first used. `destroy` ends
- * them.
- */
+/** A pool of up to `count` connections to a server, opened on use. `destroy` closes them. */
 export async function openConnections(at: ListenAddress, count: number): Promise<Dispatcher> {
-  // Loaded here: a command that asks nobody starts without it.
+  // Loaded on demand: commands without requests start faster.
   const { Pool } = await import('undici');
   return new Pool(`http://${showAddress(at)}`, {
     connections: count,
@@ -60,8 +54,8 @@ export async function openConnections(at: ListenAddress, count: number): Promise
 }
 
 /**
- * Sends a request and reads its answer; any status resolves. Rejects with an Error that says why there is
- * none.
+ * Sends a request and reads its answer; any status resolves. Rejects with an Error with the reason if there
+ * is none.
  */
 export async function callHttp({ connections, silenceMsMax, ...call }: HttpCall): Promise<HttpAnswer> {
   const { at, method = 'GET', path, headers, body, signal, wholeMsMax = wholeTimes * silenceMsMax } = call;

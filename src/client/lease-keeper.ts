@@ -6,37 +6,37 @@ import { type KeptInstance, keepAt, type Life } from './lease-plane.ts';
 
 /** What the keeper needs. */
 interface KeeperOptions {
-  /** The control planes of the IDC. Where there is one, it is asked for the others. */
+  /** The control planes of the IDC. A single one is asked for the others. */
   readonly planes: readonly NamedClient[];
-  /** Another control plane, as one that answers names it; undefined: it cannot be asked. */
+  /** A client for a control plane by the name that another reports; undefined: none possible. */
   readonly find: (name: string) => NamedClient | undefined;
   readonly clock: Clock;
   readonly random: Random;
-  /** Tells a person what happens. */
+  /** Reports progress to the user. */
   readonly say: (words: string) => void;
 }
 
-/** Keeps one life of an instance registered. */
+/** Keeps one generation of an instance registered. */
 export interface LeaseKeeper {
   /**
-   * Registers at all control planes, then renews until it is stopped, over any absence of any of them.
-   * Resolves when it ends everywhere: stopped, or when somebody else has taken the instance out. Throws
-   * MeshError `invalid` when all that answer refuse the first registration for what it is or who sends it.
+   * Registers at all control planes, then renews until stopped, through outages of any of them. Resolves when
+   * it ends everywhere: stopped, or deregistered by somebody else. Throws MeshError `invalid` if all that
+   * answer refuse the first registration for its content or token.
    */
   keep(instance: KeptInstance, signal: AbortSignal): Promise<void>;
-  /** Whether anybody may know of the instance: it was to be registered, whatever came of it. */
+  /** Whether any control plane may know the instance: a registration was attempted. */
   readonly isKnown: boolean;
   /**
-   * Takes the instance out everywhere; true when that was done at all that answer, with `wait` by every
-   * proxy. Gives up after `timeoutMs`.
+   * Deregisters everywhere; true if done at all that answer, with `wait` confirmed by every proxy. Gives up
+   * after `timeoutMs`.
    */
   remove(wait: boolean, timeoutMs: number): Promise<boolean>;
 }
 
-/** How long a refusal waits for another control plane that accepts. Milliseconds. */
+/** How long a refusal waits for another control plane to accept. Milliseconds. */
 const secondOpinionMs = 2_000;
 
-/** Creates the keeper of one life: a new one is a new life. */
+/** Creates the keeper of one generation. */
 export function createLeaseKeeper(options: KeeperOptions): LeaseKeeper {
   return new LeasesOfOneLife(options);
 }
@@ -49,7 +49,7 @@ class LeasesOfOneLife implements LeaseKeeper {
   readonly #say: (words: string) => void;
   readonly #known: NamedClient[];
   #instance: KeptInstance | undefined;
-  // Lives are numbered by time, so that a newer one is newer whoever starts it.
+  // Generations are numbered by time: a later start has a higher one, on any machine.
   readonly #life: Life;
 
   constructor({ planes, find, clock, random, say }: KeeperOptions) {
@@ -106,7 +106,7 @@ class LeasesOfOneLife implements LeaseKeeper {
     };
 
     keeping.push(...this.#planes.map(begin));
-    // Others join while it runs.
+    // Control planes are added while this runs.
     for (let count = 0; count !== keeping.length; ) {
       count = keeping.length;
       await Promise.all(keeping);

@@ -7,22 +7,22 @@ import { type Reply, refusalOf } from './api-client.ts';
 import { backoffMs, type InstanceKey, type NamedClient } from './deregistration.ts';
 import type { RegistrationClient } from './registration-client.ts';
 
-/** What is kept registered. */
+/** The registered instance. */
 export interface KeptInstance {
   readonly key: InstanceKey;
-  /** The body of its registration, without the generation. */
+  /** The registration's body without the generation. */
   readonly body: Omit<Body<'register'>, 'generation'>;
   readonly ttlMs: number;
 }
 
-/** The life that is kept, the same at all control planes. */
+/** The generation, the same at all control planes. */
 export interface Life {
   generation: number;
-  /** Some control plane has it: from then on it gives way to a newer one. */
+  /** A control plane has accepted it: from then on it yields to a newer one. */
   isRegistered: boolean;
 }
 
-/** What keeping at one control plane needs. */
+/** Inputs of keeping a registration at one control plane. */
 interface PlaneKeeping {
   readonly plane: NamedClient;
   readonly instance: KeptInstance;
@@ -31,20 +31,19 @@ interface PlaneKeeping {
   readonly random: Random;
   readonly say: (words: string) => void;
   readonly signal: AbortSignal;
-  /** ` at NAME`, where that is not clear. */
+  /** ` at NAME` if there are several. */
   readonly at: () => string;
-  /** The other control planes that this one names. */
+  /** Other control planes that this one reports. */
   readonly onOthers: (names: readonly string[]) => void;
 }
 
 const answerMsMax = 5_000;
-/** How long it is waited to hear that every proxy has a registration; nothing else waits for that. */
+/** How long to wait for the proxies' confirmation; only its message depends on it. */
 const confirmMsMax = 30_000;
 
 /**
- * Registers at one control plane, then renews, over any absence of it. Resolves when it ends: stopped, or
- * when somebody else has taken the instance out. Throws MeshError `invalid` when the first registration is
- * refused.
+ * Registers at one control plane, then renews, through its outages. Resolves when it ends: stopped, or
+ * deregistered by somebody else. Throws MeshError `invalid` if the first registration is refused.
  */
 export function keepAt(keeping: PlaneKeeping): Promise<void> {
   return new LeaseAtPlane(keeping).keep();
@@ -104,7 +103,7 @@ class LeaseAtPlane {
         return true;
       }
       const { generation: newer } = answer;
-      // A clock that runs behind, on another machine: this life is the newer one all the same.
+      // The other machine's clock was ahead: this start is the newer one all the same.
       if (!this.#life.isRegistered && answer.status === 409 && newer !== undefined)
         this.#life.generation = newer + 1;
       else if (this.#isFirst && answer.status !== 409) throw new MeshError('invalid', refusalOf(answer));
@@ -115,7 +114,7 @@ class LeaseAtPlane {
     }
   }
 
-  /** The same registration again changes nothing, and is answered when every proxy has it. */
+  /** Repeating the registration changes nothing, and is answered once every proxy has it. */
   async #tellConfirmed(): Promise<void> {
     try {
       const answer = await this.#client.call('register', {
@@ -130,7 +129,7 @@ class LeaseAtPlane {
       const of = this.#at().replace(' at ', ' of ');
       this.#say(acked ? `every proxy${of} has it` : `not confirmed yet by ${waiting}`);
     } catch {
-      // Stopped, or the control plane went away: nothing to tell.
+      // Stopped, or the control plane is unavailable.
     }
   }
 
@@ -154,12 +153,12 @@ class LeaseAtPlane {
   }
 }
 
-/** What the control plane thinks was probably not meant. */
+/** The warnings of a registration. */
 function warningsOf({ body }: Answer<'register'>): string[] {
   return (body.warnings ?? []).map(({ path, message }) => `${path ? `${path}: ` : ''}${message}`);
 }
 
-/** Repeats while the control plane is away, until it is stopped. */
+/** Retries while the control plane is unavailable, until stopped. */
 async function persist<Id extends OperationId>(
   { clock, random, say, signal, at }: PlaneKeeping,
   ask: () => Promise<Reply<Id>>,

@@ -5,16 +5,16 @@ import type { ReplicaAsk } from '../registry/registrations/replica.ts';
 import { type ApiClient, type ClientOptions, createApiClient, refusalOf } from './api-client.ts';
 import { readToken } from './token.ts';
 
-/** A client of the API of one control plane, for instances and for other control planes. */
+/** An API client of one control plane, for instances and for peer control planes. */
 export interface RegistrationClient extends ApiClient {
-  /** What one control plane asks another for; throws MeshError when it does not answer, or refuses. */
+  /** Pulls registrations as a peer; throws MeshError without an answer, or if refused. */
   pull(ask: ReplicaAsk, signal: AbortSignal): Promise<unknown>;
-  /** What one control plane asks another for of its evacuations; throws MeshError as `pull`. */
+  /** Pulls evacuations as a peer; throws as `pull`. */
   pullEvacuations(signal: AbortSignal): Promise<unknown>;
   close(): Promise<void>;
 }
 
-/** Creates a client; connects when it is first used. */
+/** Creates a client; connects on first use. */
 export function createRegistrationClient(options: ClientOptions): RegistrationClient {
   const client = createApiClient(options);
   return {
@@ -40,11 +40,12 @@ export function createRegistrationClient(options: ClientOptions): RegistrationCl
   };
 }
 
-/** How long an answer to another control plane may take, beyond the time that it is held. Milliseconds. */
+/** Time limit of an answer to a peer beyond the time that it is held. Milliseconds. */
 const pullMsMax = 10_000;
 
 /**
- * The token: of a file, else of the environment. Throws MeshError `unavailable` when the file cannot be read.
+ * The token, from a file or else from the environment. Throws MeshError `unavailable` if the file cannot be
+ * read.
  */
 export function readClientToken(file: string | undefined, env: NodeJS.ProcessEnv): string | undefined {
   if (file !== undefined) return readToken(file, '--token-file');
@@ -52,9 +53,7 @@ export function readClientToken(file: string | undefined, env: NodeJS.ProcessEnv
   return env.ISTHMUS_TOKEN?.trim();
 }
 
-/**
- * The address from which this machine reaches the control plane: where others most likely reach this machine.
- */
+/** This machine's address towards the control plane: most likely reachable by others. */
 export function ownAddressTowards(admin: ListenAddress): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host: admin.address, port: admin.port });

@@ -5,38 +5,35 @@ import type { ProblemDetails } from '../contract/problem.ts';
 import { type ListenAddress, showAddress } from '../model/values/listen-address.ts';
 import { callHttp, type HttpAnswer } from './http-call.ts';
 
-/** The longest silence of a control plane that is asked for its state, in milliseconds. */
+/** Longest silence of a control plane asked for its status, in milliseconds. */
 const answerMsMax = 10_000;
 
 type StatusBody = Answer<'getStatus'>['body'];
-/** What a control plane says of itself. */
+/** The status of a control plane. */
 type OfPlane = Exclude<StatusBody, readonly unknown[]>;
-/** What it says of a node: each of its streams. */
+/** The status of a node: each of its streams. */
 type OfNode = Extract<StatusBody, readonly unknown[]>;
 
-/** Asks a control plane for its status. Throws MeshError `unavailable` where none answers. */
+/** Requests a control plane's status. Throws MeshError `unavailable` without an answer. */
 export async function askStatus(admin: ListenAddress): Promise<OfPlane> {
   return (await readPage(admin, operations.getStatus.path)) as OfPlane;
 }
 
 /**
- * Asks for one node in full. Throws MeshError as `askStatus`, and `not-found` where it says that no such node
- * is connected.
+ * Requests the full status of a node. Throws MeshError as `askStatus`, and `not-found` if no such node is
+ * connected.
  */
 export async function askNode(admin: ListenAddress, node: string): Promise<OfNode> {
   const path = `${operations.getStatus.path}?node=${encodeURIComponent(node)}`;
   return (await readPage(admin, path)) as OfNode;
 }
 
-/** Asks what is wrong with registry objects. Throws MeshError as `askStatus`. */
+/** Requests the problems of registry objects. Throws MeshError as `askStatus`. */
 export async function askProblems(admin: ListenAddress): Promise<Answer<'getProblems'>['body']> {
   return (await readPage(admin, operations.getProblems.path)) as Answer<'getProblems'>['body'];
 }
 
-/**
- * Reads a page of JSON. People give an address of an Envoy, or a port of xDS: which page answered what is
- * told.
- */
+/** Reads a JSON page. Users may give an Envoy's address, or an xDS port: the error says what answered. */
 async function readPage(admin: ListenAddress, path: string): Promise<unknown> {
   const where = showAddress(admin);
   let answer: HttpAnswer;
@@ -59,8 +56,8 @@ async function readPage(admin: ListenAddress, path: string): Promise<unknown> {
 }
 
 /**
- * Why a control plane refuses: problem details, or the text of version 0.1.0; undefined: it is none, as an
- * Envoy also answers 404.
+ * A control plane's refusal: problem details, or the text of version 0.1.0; undefined: not one, as an Envoy
+ * answers 404 too.
  */
 function refusalIn({ status, text }: HttpAnswer): string | undefined {
   try {
@@ -71,7 +68,7 @@ function refusalIn({ status, text }: HttpAnswer): string | undefined {
   }
 }
 
-/** The beginning of a text, for an error. */
+/** The start of a text, for an error. */
 function firstLine(text: string): string {
   const line = text.trim().split('\n')[0] ?? '';
   return JSON.stringify(line.length > 100 ? `${line.slice(0, 100)}…` : line);

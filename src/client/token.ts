@@ -2,12 +2,12 @@ import { readBounded } from '../base/bounded-file.ts';
 import { MeshError } from '../base/error.ts';
 import { wordsOfFailure } from '../base/system-error.ts';
 
-/** Far more than a header may have. */
+/** Far above the size of a header. */
 const tokenBytesMax = 64 * 1024;
 
 /**
- * The token that stands in a file. Throws MeshError `unavailable` where it cannot be read, `invalid` where
- * what it holds cannot stand in a header (RFC 9110, 5.5); `option` names what named the file.
+ * The token in a file. Throws MeshError `unavailable` if it cannot be read, `invalid` if its content is not
+ * valid in a header (RFC 9110, 5.5); `option`: the option that named the file.
  */
 export function readToken(file: string, option: string): string {
   let token: string;

@@ -3,7 +3,7 @@ import { MeshError } from '../base/error.ts';
 import { type ListenAddress, showAddress } from '../model/values/listen-address.ts';
 
 /**
- * Reads `HOST:PORT`, `[IPv6]:PORT` or `:PORT` (then HOST is `fallback`). HOST is an IP address or localhost,
+ * Parses `HOST:PORT`, `[IPv6]:PORT` or `:PORT` (then HOST is `fallback`). HOST is an IP address or localhost,
  * PORT 0 to 65535. Throws MeshError `invalid`.
  */
 export function readAddress(text: string, fallback = '127.0.0.1'): ListenAddress {
@@ -26,15 +26,15 @@ export function readAddress(text: string, fallback = '127.0.0.1'): ListenAddress
   return { address: address === 'localhost' ? '127.0.0.1' : address, port };
 }
 
-/** What `readAddress` takes, as far as a pattern can say it: for JSON Schemas. */
+/** What `readAddress` accepts, as a pattern for JSON Schemas. */
 export const addressPattern = '^(\\[[0-9a-fA-F:.]+\\]|[0-9.]*|localhost):[0-9]{1,5}$';
 
-/** Reads one address, or several by comma, into a list, none of them twice. Throws MeshError `invalid`. */
+/** Adds one address, or several by comma, to a list without duplicates. Throws MeshError `invalid`. */
 export function readAddresses(text: string, list: readonly ListenAddress[] = []): readonly ListenAddress[] {
   return withoutTwins([...list, ...text.split(',').map((one) => readAddress(one.trim()))]);
 }
 
-/** The list with each address once, where it stands first. */
+/** The list without duplicates, in order of first occurrence. */
 export function withoutTwins(list: readonly ListenAddress[]): readonly ListenAddress[] {
   return [...new Map(list.map((one) => [showAddress(one), one])).values()];
 }

@@ -13,18 +13,18 @@ import { optionList } from './options.ts';
 import { configSchema, schemaOf } from './schema.ts';
 import type { Given } from './setting.ts';
 
-/** What a file says, and what is wrong with it. */
+/** The values of a file, and its errors. */
 export interface ConfigFile {
   /** By the option's name. */
   readonly values: ReadonlyMap<string, Given>;
-  /** `FILE:LINE:COLUMN: error: PATH: MESSAGE`, as compilers print theirs. */
+  /** `FILE:LINE:COLUMN: error: PATH: MESSAGE`, like a compiler's. */
   readonly faults: readonly string[];
 }
 
-/** No configuration is larger; places in it are known to the column. Bytes. */
+/** Size limit in bytes, up to which positions include the column. */
 const fileBytesMax = yamlLimits.locatedMax;
 
-/** Reads and checks a file. Throws MeshError `unavailable` where it cannot be read. */
+/** Reads and validates a file. Throws MeshError `unavailable` if it cannot be read. */
 export function readConfigFile(file: string): ConfigFile {
   let text: string;
   try {
@@ -36,8 +36,8 @@ export function readConfigFile(file: string): ConfigFile {
 }
 
 /**
- * Reads and checks the text of a file. `file` is how messages name it; relative paths begin at its folder.
- * Never throws.
+ * Parses and validates a file's text. `file`: its name in messages; relative paths start at its folder. Never
+ * throws.
  */
 export function parseConfigFile(text: string, file: string): ConfigFile {
   const documents = splitDocuments(text);
@@ -79,7 +79,7 @@ export function parseConfigFile(text: string, file: string): ConfigFile {
   };
 }
 
-/** What keeps it from being a configuration of a known version: of any other nothing more can be said. */
+/** Errors of the header; without a known version nothing else is checked. */
 function headFaults(raw: unknown): readonly Fault[] {
   const error = (message: string, ...path: PathPart[]): Fault[] => [{ severity: 'error', path, message }];
   if (!isMap(raw)) return error(`must be a mapping with apiVersion, kind and options, not ${show(raw)}.`);
@@ -100,7 +100,7 @@ function headFaults(raw: unknown): readonly Fault[] {
   return [];
 }
 
-/** The values of a file; what is wrong with others is added to `faults`. */
+/** The valid values of a file; errors of others are added to `faults`. */
 function readOptions(raw: unknown, folder: string, faults: Fault[]) {
   parseStrict(configSchema, raw, [], faults);
   return optionList.flatMap(({ path, name, row: { kind } }) => {
@@ -108,7 +108,7 @@ function readOptions(raw: unknown, folder: string, faults: Fault[]) {
       (inner, key) => (isMap(inner) && Object.hasOwn(inner, key) ? inner[key] : undefined),
       raw,
     );
-    // What it does not take is told already.
+    // Invalid values are reported already.
     if (written === undefined || !schemaOf(kind.shape).safeParse(written).success) return [];
     try {
       return [{ path, name, value: kind.fromFile(written, folder) }];

@@ -1,7 +1,7 @@
 import { optionList } from './options.ts';
 import type { Setting } from './setting.ts';
 
-/** An option that needs another one, and why. */
+/** An option that requires another one, and why. */
 interface Need {
   readonly of: string;
   readonly needs: string;
@@ -26,7 +26,7 @@ const needs: readonly Need[] = [
   },
 ];
 
-/** What is wrong between options, and with which. */
+/** Errors between options. */
 export function crossFaults(
   settings: readonly Setting[],
 ): readonly { readonly about: Setting; readonly message: string }[] {

@@ -1,16 +1,13 @@
 import { MeshError } from '../base/error.ts';
 import { parseDurationMs } from '../model/values/duration.ts';
 
-/** The least and the most that a duration may be, in milliseconds. */
+/** The range of a duration, in milliseconds. */
 export interface DurationRange {
   readonly minMs: number;
   readonly maxMs: number;
 }
 
-/**
- * Reads a duration such as `15s`, in milliseconds. Throws MeshError `invalid`, also where it is out of
- * `range`.
- */
+/** Parses a duration such as `15s` to milliseconds. Throws MeshError `invalid`, also outside of `range`. */
 export function readDuration(text: string, range?: DurationRange): number {
   const ms = parseDurationMs(text);
   if (ms === undefined)
@@ -29,7 +26,7 @@ const units = [
   ['s', 1_000],
 ] as const;
 
-/** Milliseconds as `readDuration` reads them, in the largest unit without a fraction: `90s`, `1h`, `0s`. */
+/** Milliseconds in the form of `readDuration`, in the largest unit without a fraction: `90s`, `1h`, `0s`. */
 export function showDuration(ms: number): string {
   if (ms === 0) return '0s';
   const [unit, length] = units.find(([, each]) => ms % each === 0) ?? ['ms', 1];

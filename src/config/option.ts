@@ -3,32 +3,32 @@ import type { ValueKind } from './value-kind.ts';
 /** Whether an option has a value in every configuration. */
 type Presence = 'always' | 'maybe';
 
-/** One option: all that the command line, the file, its schema and the docs say of it. */
+/** An option, the source of the command line, the file, its schema and the docs. */
 export interface OptionRow<T, P extends Presence> {
   readonly kind: ValueKind<T>;
-  /** Long, such as `--xds`. */
+  /** The long flag, such as `--xds`. */
   readonly flag: `--${string}`;
   readonly presence: P;
-  /** As a flag has it. Absent: there is none. */
+  /** As flag text. Absent: no default. */
   readonly byDefault?: string;
-  /** Where the default follows from another option. */
+  /** For a default derived from another option. */
   readonly derived?: Derived<T>;
-  /** What it does: for the help, the schema and the docs. */
+  /** Description for the help, the schema and the docs. */
   readonly words: string;
-  /** Why the default is what it is, in Markdown: for the docs. */
+  /** The reason for the default, in Markdown, for the docs. */
   readonly why: string;
 }
 
-/** A default that follows from another option; none while that one has no value. */
+/** A default derived from another option; none while that has no value. */
 interface Derived<T> {
   /** The other option's path. */
   readonly from: string;
   readonly of: (other: string) => T;
-  /** What it is, in Markdown. */
+  /** Its description, in Markdown. */
   readonly words: string;
 }
 
-/** Options that belong together, or groups of them. */
+/** A group of options, or of groups. */
 export interface OptionGroup<R extends OptionTree> {
   readonly words: string;
   readonly options: R;
@@ -65,7 +65,7 @@ export function required<T>(kind: ValueKind<T>, row: Words): OptionRow<T, 'alway
   return { kind, presence: 'always', why: '', ...row };
 }
 
-/** An option without a value where none is given. */
+/** An option without default. */
 export function optional<T>(
   kind: ValueKind<T>,
   row: Words & { readonly derived?: Derived<T> },
@@ -78,14 +78,14 @@ export function group<R extends OptionTree>(words: string, options: R): OptionGr
   return { words, options };
 }
 
-/** Whether it is a group, and no option. */
+/** Whether it is a group. */
 export function isGroup(
   node: OptionRow<unknown, Presence> | OptionGroup<OptionTree>,
 ): node is OptionGroup<OptionTree> {
   return 'options' in node;
 }
 
-/** An option and where it stands. */
+/** An option with its path. */
 export interface PlacedOption {
   /** From the root of the file. */
   readonly path: readonly string[];
@@ -102,7 +102,7 @@ export function listOptions(tree: OptionTree, above: readonly string[] = []): re
   });
 }
 
-/** What names of environment variables of options begin with. */
+/** Prefix of options' environment variables. */
 export const variablePrefix = 'ISTHMUS_SERVE_';
 
 /** The environment variable of an option: `peers.startLimit` is ISTHMUS_SERVE_PEERS_START_LIMIT. */

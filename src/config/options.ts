@@ -7,8 +7,8 @@ import { address, addresses, choice, durationKind, idcName, integer, onOff, path
 const aSecondToAnHour = { minMs: 1_000, maxMs: 3_600_000 };
 
 /**
- * Every option of `isthmus serve`, by its place in the file. The flags, the help, the schema of the file,
- * what `isthmus config print` shows, and the table in docs/defaults.md are made from it.
+ * All options of `isthmus serve`, by path in the file. The source of the flags, the help, the schema of the
+ * file, `isthmus config print`, and the table in docs/defaults.md.
  */
 export const controlPlaneOptions = {
   idc: required(idcName, { flag: '--idc', words: 'the IDC that this control plane decides for' }),
@@ -136,7 +136,7 @@ export const controlPlaneOptions = {
   }),
 };
 
-/** The configuration of a control plane, whole: each option with its value. Durations are milliseconds. */
+/** The complete configuration of a control plane. Durations are milliseconds. */
 export type ControlPlaneConfig = ValuesOf<typeof controlPlaneOptions>;
 
 /** All options, in the order of the help. */

@@ -4,10 +4,10 @@ import { variableOf } from './option.ts';
 import { type Origin, type Setting, showOrigin } from './setting.ts';
 import type { FileValue } from './value-kind.ts';
 
-/** An option as `isthmus config print -o json` shows it. */
+/** An option in `isthmus config print -o json`. */
 interface ShownOption {
   readonly name: string;
-  /** As a file has it; null: none. */
+  /** In the file's form; null: none. */
   readonly value: FileValue | null;
   readonly default: FileValue | null;
   readonly from: Origin['from'];
@@ -17,7 +17,7 @@ interface ShownOption {
   readonly variable: string;
 }
 
-/** The settings for scripts: `{apiVersion, kind, options}`. */
+/** The settings as JSON for scripts: `{apiVersion, kind, options}`. */
 export function settingsJson(settings: readonly Setting[]): string {
   const options = settings.map((setting): ShownOption => {
     const { name, row, origin } = setting;
@@ -36,8 +36,8 @@ export function settingsJson(settings: readonly Setting[]): string {
 }
 
 /**
- * The settings as a file that says the same, with where each value comes from as a comment; an option without
- * a value is a comment as a whole. Relative paths are as they are used, from the working directory.
+ * The settings as an equivalent file, with the origin of each value as a comment; options without a value are
+ * commented out. Relative paths are resolved from the working directory.
  */
 export function settingsYaml(settings: readonly Setting[]): string {
   const lines = [`apiVersion: ${ownApiVersion}`, `kind: ${configKind}`];
@@ -70,7 +70,7 @@ function fileValue({ value, row }: Setting): FileValue | undefined {
   return value === undefined ? undefined : row.kind.toFile(value);
 }
 
-/** On one line, so that a comment may follow. */
+/** On one line, so that a comment can follow. */
 function yamlOf(value: FileValue): string {
   const isPlain = typeof value !== 'string' || /^[\x20-\x7e]*$/.test(value);
   return isPlain

@@ -6,14 +6,14 @@ import { type PlacedOption, variableOf, variablePrefix } from './option.ts';
 import { type ControlPlaneConfig, optionList } from './options.ts';
 import { type Given, type Setting, showOrigin } from './setting.ts';
 
-/** A configuration, and where each of its values comes from. */
+/** A configuration, and the origin of its values. */
 export interface ResolvedConfig {
   readonly config: ControlPlaneConfig;
   /** In the order of the options. */
   readonly settings: readonly Setting[];
 }
 
-/** Who says how a control plane runs; a flag goes before the environment, and that before the file. */
+/** The inputs; flags override the environment, which overrides the file. */
 export interface ConfigInput {
   readonly file?: ConfigFile | undefined;
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -22,9 +22,8 @@ export interface ConfigInput {
 }
 
 /**
- * The configuration that file, environment and flags make together, with defaults for the rest. Throws
- * MeshError `invalid`, with a line for each fault, where anything in the file or the environment is wrong,
- * also what is overridden.
+ * The configuration from file, environment, flags and defaults. Throws MeshError `invalid`, with a line for
+ * each error, for any error in the file or the environment, even of overridden values.
  */
 export function resolveConfig({ file = emptyFile, environment, flags }: ConfigInput): ResolvedConfig {
   const variables = readEnvironment(environment);
@@ -37,7 +36,7 @@ export function resolveConfig({ file = emptyFile, environment, flags }: ConfigIn
     if (found !== undefined) given.set(name, found);
   }
   const settings = settingsOf(given);
-  // What is faulty may have said what is missing.
+  // Only without other errors: an invalid value is not a missing one.
   if (faults.length === 0) faults.push(...missing(settings), ...needsOf(settings));
   if (faults.length > 0) throw new MeshError('invalid', faults.join('\n'));
   return { config: assemble(settings), settings };
@@ -58,13 +57,13 @@ function givenOrDefault({ name, row }: PlacedOption, given: ReadonlyMap<string, 
   return { value: typeof other === 'string' ? row.derived?.of(other) : undefined, origin };
 }
 
-/** What must be given besides a file that has no fault, by a flag or in the environment. */
+/** Required options that a valid file leaves to flags or the environment. */
 export function neededBeside({ values }: ConfigFile): readonly string[] {
   const settings = settingsOf(values);
   return [...missing(settings), ...needsOf(settings)];
 }
 
-/** Kubernetes gives variables to containers for each Service, here for one that is called `isthmus-serve`. */
+/** Variables that Kubernetes sets for each Service, here for one named `isthmus-serve`. */
 const ofService = /^(?:SERVICE_|PORT$|PORT_)/;
 
 function readEnvironment(environment: ConfigInput['environment']): ConfigFile {
@@ -106,12 +105,12 @@ function needsOf(settings: readonly Setting[]): readonly string[] {
   return crossFaults(settings).map(({ about, message }) => `${placeOf(about)} ${message}`);
 }
 
-/** A setting by what its user wrote: `--peer-admin`, `isthmus.yaml:7: peers.admin:`. */
+/** A setting in the words of its origin: `--peer-admin`, `isthmus.yaml:7: peers.admin:`. */
 function placeOf({ origin, name }: Setting): string {
   return origin.from === 'flag' ? origin.flag : `${showOrigin(origin)}: ${name}:`;
 }
 
-/** The values, each at its place. The table of options is the type's source, so that they fit. */
+/** The values as a tree. The type derives from the same table of options. */
 function assemble(settings: readonly Setting[]): ControlPlaneConfig {
   const root: Record<string, unknown> = {};
   for (const { path, value } of settings) {

@@ -4,7 +4,7 @@ import { isGroup, type OptionTree } from './option.ts';
 import { controlPlaneOptions } from './options.ts';
 import type { Shape } from './value-kind.ts';
 
-/** What a file may have for an option. */
+/** The schema of an option in a file. */
 export function schemaOf(shape: Shape): z.ZodType {
   const { error } = shape;
   switch (shape.type) {
@@ -23,7 +23,7 @@ export function schemaOf(shape: Shape): z.ZodType {
   }
 }
 
-/** The schema of the options of a tree. None is required: what the file leaves out a flag may give. */
+/** The schema of a tree of options. None is required: flags may give it. */
 function shapeOf(tree: OptionTree): Record<string, z.ZodType> {
   return Object.fromEntries(
     Object.entries(tree).map(([key, node]) => {
@@ -61,7 +61,7 @@ export const configSchema = z
       'How `isthmus serve` runs. Relative paths are relative to the folder of the file; flags override it.',
   });
 
-/** The JSON Schema (draft 7, which editors know best) of that file. */
+/** The JSON Schema of that file (draft 7, the best supported by editors). */
 export function configJsonSchema(): string {
   return `${JSON.stringify(z.toJSONSchema(configSchema, { target: 'draft-7', io: 'input' }), null, 2)}\n`;
 }

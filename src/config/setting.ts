@@ -1,22 +1,22 @@
 import type { PlacedOption } from './option.ts';
 
-/** Where a value comes from. */
+/** The origin of a value. */
 export type Origin =
   | { readonly from: 'default' }
   | { readonly from: 'file'; readonly file: string; readonly line: number }
   | { readonly from: 'environment'; readonly variable: string }
   | { readonly from: 'flag'; readonly flag: string };
 
-/** A value that somebody gave, or the default, and where it comes from. */
+/** A value, given or default, with its origin. */
 export interface Given {
   readonly value: unknown;
   readonly origin: Origin;
 }
 
-/** An option as it is in force: without a value (undefined) where it has none. */
+/** An option in force; undefined if it has no value. */
 export interface Setting extends Given, PlacedOption {}
 
-/** An origin in words: `isthmus.yaml:7`, `--xds`, `ISTHMUS_SERVE_IDC`, `default`. */
+/** An origin as text: `isthmus.yaml:7`, `--xds`, `ISTHMUS_SERVE_IDC`, `default`. */
 export function showOrigin(origin: Origin): string {
   switch (origin.from) {
     case 'default':

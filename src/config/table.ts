@@ -1,7 +1,7 @@
 import type { PlacedOption } from './option.ts';
 import { optionList } from './options.ts';
 
-/** The options as a table in Markdown. */
+/** The options as a Markdown table. */
 export function optionsTable(): string {
   const rows = optionList.map((placed) => {
     const { name, row } = placed;

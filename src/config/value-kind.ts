@@ -6,10 +6,10 @@ import { type ListenAddress, showAddress } from '../model/values/listen-address.
 import { addressPattern, readAddress, readAddresses, withoutTwins } from './address.ts';
 import { type DurationRange, readDuration, showDuration } from './duration.ts';
 
-/** A value as it stands in a file. */
+/** A value in a file. */
 export type FileValue = string | number | boolean | readonly string[];
 
-/** What a file may have for an option, and what is said of anything else. */
+/** The accepted form of an option in a file, and the error for any other. */
 export type Shape = { readonly error: string } & (
   | { readonly type: 'text'; readonly pattern?: string }
   | { readonly type: 'integer'; readonly min: number; readonly max: number }
@@ -18,35 +18,35 @@ export type Shape = { readonly error: string } & (
   | { readonly type: 'list'; readonly of: Shape }
 );
 
-/** How the values of one kind of option are written and read. */
+/** How values of one kind are written and read. */
 export interface ValueKind<T> {
-  /** What stands for a value in the help, such as `<host:port>`. */
+  /** Placeholder in the help, such as `<host:port>`. */
   readonly placeholder: string;
-  /** All values that there are, where they are few. */
+  /** All values, if few. */
   readonly choices?: readonly string[];
-  /** Which values are taken, in words; '' where the placeholder says it. */
+  /** The range, as text; '' if the placeholder says it. */
   readonly range: string;
-  /** What a file may have; what only `fromFile` can tell is left to it. */
+  /** The form in a file; `fromFile` checks what it cannot express. */
   readonly shape: Shape;
   /**
-   * Reads the text of a flag or an environment variable; `before` is what the same flag gave before. Throws
-   * MeshError `invalid`.
+   * Parses the text of a flag or an environment variable; `before`: the result of an earlier occurrence of
+   * the flag. Throws MeshError `invalid`.
    */
   fromText(text: string, before?: T): T;
-  /** Reads what is of this shape; relative paths are relative to `folder`. Throws MeshError `invalid`. */
+  /** Converts a value of this form; relative paths are relative to `folder`. Throws MeshError `invalid`. */
   fromFile(raw: unknown, folder: string): T;
-  /** The value as a file has it. */
+  /** The value in the file's form. */
   toFile(value: T): FileValue;
 }
 
-/** A kind that a file has as the text that a flag has. */
+/** A kind whose value in a file is the flag's text. */
 function textKind<T>(
   kind: Pick<ValueKind<T>, 'placeholder'> & {
     readonly range?: string;
     readonly choices?: readonly string[];
     /** For the JSON Schema. */
     readonly pattern?: string;
-    /** What a value is, such as `a duration such as 15s`. */
+    /** Description of a value, such as `a duration such as 15s`. */
     readonly what: string;
     readonly read: (text: string) => T;
     readonly show: (value: T) => string;
@@ -84,7 +84,7 @@ export const address: ValueKind<ListenAddress> = textKind({
   ...{ range: 'an IP address and a port, 0 to 65535', read: readAddress, show: showAddress },
 });
 
-/** Addresses: a list in a file; in text by comma, and a flag may be repeated. */
+/** Addresses: a list in a file; as text comma-separated, and a flag may be repeated. */
 export const addresses: ValueKind<readonly ListenAddress[]> = {
   placeholder: '<host:port>',
   range: 'IP addresses and ports',
@@ -120,7 +120,7 @@ export function integer(min: number, max: number, unit: string): ValueKind<numbe
   };
 }
 
-/** One of some words. */
+/** One of some strings. */
 export function choice<T extends string>(values: readonly [T, ...T[]]): ValueKind<T> {
   const error = `must be one of ${values.join(', ')}.`;
   const read = (text: string): T => {
@@ -139,7 +139,7 @@ export function choice<T extends string>(values: readonly [T, ...T[]]): ValueKin
   };
 }
 
-/** A switch: `on` or `off` in text, true or false in a file. */
+/** A switch: `on` or `off` as text, true or false in a file. */
 export const onOff: ValueKind<boolean> = {
   ...{ placeholder: '<on|off>', range: 'true or false; as a flag on or off', choices: ['on', 'off'] },
   shape: { type: 'switch', error: 'must be true or false.' },
@@ -151,7 +151,7 @@ export const onOff: ValueKind<boolean> = {
   toFile: (value) => value,
 };
 
-/** The path of a file or folder. In a file it is relative to the folder of that file. */
+/** A file or folder. In a file it is relative to the folder of that file. */
 export function path(placeholder: '<file>' | '<dir>'): ValueKind<string> {
   const what = placeholder === '<file>' ? 'the path of a file' : 'the path of a folder';
   const read = (text: string): string => {
@@ -161,7 +161,7 @@ export function path(placeholder: '<file>' | '<dir>'): ValueKind<string> {
   return {
     ...textKind({ placeholder, what, range: what, read, show: same }),
     fromFile: (raw, folder) => {
-      // A scheme, such as `files:`, stays in front.
+      // A scheme such as `files:` stays a prefix.
       const [, scheme = '', rest = ''] = /^([a-z][a-z0-9+-]+:)?(.*)$/s.exec(read(String(raw))) ?? [];
       return `${scheme}${isAbsolute(rest) ? rest : join(folder, rest)}`;
     },

@@ -3,7 +3,10 @@ import { fileURLToPath } from 'node:url';
 import { configJsonSchema } from './schema.ts';
 import { optionsTable } from './table.ts';
 
-/** What is made from the options, below the root of the source tree: by path, from what stands there now. */
+/**
+ * Files generated from the options, by path below the root of the source tree; each function gets the current
+ * content.
+ */
 export const madeFromOptions: Readonly<Record<string, (now: string) => string>> = {
   'docs/schemas/control-plane-config.json': configJsonSchema,
   'docs/defaults.md': withTable,
@@ -21,7 +24,7 @@ function withTable(page: string): string {
   return `${page.slice(0, from + begin.length)}\n${optionsTable()}${page.slice(to)}`;
 }
 
-// Run as a program: write what has changed.
+// As a program: writes changed files.
 if (import.meta.main) {
   for (const [path, make] of Object.entries(madeFromOptions)) {
     const file = fileURLToPath(new URL(`../../${path}`, import.meta.url));

@@ -3,7 +3,7 @@ import { z } from 'zod';
 /** Schemas that OpenAPI publishes by name. */
 export const components = z.registry<{ id: string }>();
 
-/** Gives a schema its name in OpenAPI. */
+/** Names a schema in OpenAPI. */
 export function component<Schema extends z.ZodType>(id: string, schema: Schema): Schema {
   components.add(schema, { id });
   return schema;
@@ -14,7 +14,7 @@ export function said<Schema extends z.ZodType>(description: string, schema: Sche
   return schema.meta({ description }) as Schema;
 }
 
-/** Node ids of proxies, and how a wait for them ended. */
+/** Node ids of proxies, by the result of a wait. */
 const nodes = component(
   'Nodes',
   said(
@@ -23,7 +23,7 @@ const nodes = component(
   ),
 );
 
-/** Fields of an answer that may have waited for proxies. */
+/** Fields of an answer after a wait for proxies. */
 export const waited = {
   acked: component(
     'Acked',
@@ -55,7 +55,7 @@ export const finding = component(
   }),
 );
 
-/** A fault of a request's body, or what was probably not meant. */
+/** An error of a request's body, or a probable mistake. */
 export const fault = component(
   'Fault',
   z.strictObject({

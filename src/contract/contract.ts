@@ -5,10 +5,7 @@ import type { OperationId } from './operations.ts';
 import { registrationContract } from './registrations.ts';
 import { statusContract } from './status.ts';
 
-/**
- * What goes in and comes out of each operation of the admin API: the router, OpenAPI and clients are made
- * from it.
- */
+/** Input and output of each operation of the admin API: the source of the router, OpenAPI and clients. */
 export const contract = {
   ...statusContract,
   ...evacuationContract,
@@ -17,14 +14,14 @@ export const contract = {
 
 type Contract = typeof contract;
 
-/** JSON as a client reads it: nothing in it is changed, and what is optional is there or not. */
+/** JSON as a client reads it: readonly, optional fields may be missing. */
 type Json<T> = T extends readonly (infer Item)[]
   ? readonly Json<Item>[]
   : T extends object
     ? { readonly [Key in keyof T]: Json<Exclude<T[Key], undefined>> }
     : T;
 
-/** What a server makes JSON of: fields that are undefined are left out. */
+/** The server's input of JSON: undefined fields are omitted. */
 type Written<T> = T extends readonly (infer Item)[]
   ? readonly Written<Item>[]
   : T extends object
@@ -34,7 +31,7 @@ type Written<T> = T extends readonly (infer Item)[]
 type Answers<Id extends OperationId> = Contract[Id]['answers'];
 type Schema = { readonly schema: z.ZodType };
 
-/** An answer of an operation that is no refusal, as a client gets it; text is a string. */
+/** A successful answer as a client gets it; text is a string. */
 export type Answer<Id extends OperationId> = {
   [Status in keyof Answers<Id>]: {
     readonly status: Status;
@@ -44,7 +41,7 @@ export type Answer<Id extends OperationId> = {
   };
 }[keyof Answers<Id>];
 
-/** The same as the server says it. */
+/** The same as the server returns it. */
 export type WrittenAnswer<Id extends OperationId> = {
   [Status in keyof Answers<Id>]: {
     readonly status: Status;
@@ -54,19 +51,19 @@ export type WrittenAnswer<Id extends OperationId> = {
   };
 }[keyof Answers<Id>];
 
-/** A parameter as it is sent: a number as its digits, one that is undefined not at all. */
+/** A parameter's input: numbers become digits, undefined is omitted. */
 type Sent<Value> = Value | (string extends Value ? number : never);
 type QueryText<Id extends OperationId> = z.input<Contract[Id]['query']>;
 
-/** The parameters of a query as a client gives them. */
+/** Query parameters as a client gives them. */
 export type QueryInput<Id extends OperationId> = {
   readonly [Name in keyof QueryText<Id>]: Sent<QueryText<Id>[Name]>;
 };
 
-/** The same as they were read: durations in milliseconds, numbers as such. */
+/** The same, parsed: durations in milliseconds, numbers. */
 export type Query<Id extends OperationId> = z.output<Contract[Id]['query']>;
 
-/** The body that an operation takes; never: none. */
+/** An operation's body; never: none. */
 export type Body<Id extends OperationId> = Contract[Id] extends {
   readonly body: infer Schema extends z.ZodType;
 }

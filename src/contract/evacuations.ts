@@ -6,7 +6,7 @@ import { durationQuery, flag, waitParameters } from './query.ts';
 
 const time = (description: string) => z.iso.datetime({ offset: true }).meta({ description });
 
-/** What is asked for. */
+/** The input of an evacuation. */
 export const evacuationAsked = component(
   'EvacuationSpec',
   z.strictObject({
@@ -34,7 +34,7 @@ export const evacuationAsked = component(
   }),
 );
 
-/** An evacuation as it stands. */
+/** An evacuation with its state. */
 export const evacuation = component(
   'Evacuation',
   z.strictObject({
@@ -79,7 +79,7 @@ const room = z.strictObject({
   takes: said('Of these, what others may take up.', z.number()).optional(),
 });
 
-/** What an evacuation does, as far as one control plane knows. */
+/** The effect of an evacuation, as one control plane knows it. */
 const evacuationEffectShown = component(
   'EvacuationEffect',
   z.strictObject({
@@ -134,7 +134,7 @@ const tag = 'evacuations';
 const path = { name: 'Of the evacuation, the same at all control planes.' };
 const unconfirmed = 'Some proxy has not confirmed in time.';
 
-/** What goes in and comes out of the operations on evacuations. */
+/** Input and output of the operations on evacuations. */
 export const evacuationContract = {
   listEvacuations: {
     tag,

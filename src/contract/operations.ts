@@ -1,4 +1,4 @@
-/** Methods of the admin API. A HEAD is answered as the GET of its path, without a body. */
+/** Methods of the admin API. HEAD is answered as GET without body. */
 type HttpMethod = 'GET' | 'PUT' | 'POST' | 'DELETE';
 
 const registrations = '/v1/registrations';
@@ -8,8 +8,8 @@ const evacuation = `${evacuations}/{name}` as const;
 
 /**
  * Method and path of each operation of the admin API, by operationId; `{…}` is a path parameter, as in
- * OpenAPI. Plain data without schemas: a client needs no more at run time. `contract.ts` says what goes in
- * and comes out.
+ * OpenAPI. Plain data without schemas: all that a client needs at run time. `contract.ts` has input and
+ * output.
  */
 export const operations = {
   listPages: { method: 'GET', path: '/' },
@@ -34,10 +34,10 @@ export const operations = {
   replicate: { method: 'GET', path: '/v1/replica' },
 } as const satisfies Readonly<Record<string, { readonly method: HttpMethod; readonly path: string }>>;
 
-/** Names an operation; the `operationId` of OpenAPI. */
+/** The `operationId` of an operation. */
 export type OperationId = keyof typeof operations;
 
-/** Names of the parameters in a path. */
+/** Parameter names of a path. */
 type ParametersIn<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}`
   ? Name | ParametersIn<Rest>
   : never;

@@ -23,13 +23,13 @@ const problemKinds = {
 
 export type ProblemKind = keyof typeof problemKinds;
 
-/** Codes that clients of version 0.1.0 read as `error`. */
+/** Error codes for clients of version 0.1.0. */
 const codes = [
   ...(['invalid', 'forbidden', 'not-found', 'late', 'conflict'] as const),
   ...(['exhausted', 'internal', 'unsupported', 'unavailable'] as const),
 ] as const;
 
-/** A refusal, whatever refuses: problem details (RFC 9457). */
+/** Any refusal: problem details (RFC 9457). */
 export const problem = component(
   'Problem',
   z.strictObject({
@@ -47,7 +47,7 @@ export const problem = component(
 /** A refusal as clients get it. */
 export type ProblemDetails = z.infer<typeof problem>;
 
-/** The problem of a kind; `detail` says what was wrong and what to do. */
+/** The problem of a kind; `detail`: what was wrong and what to do. */
 export function problemOf(
   kind: ProblemKind,
   detail: string,

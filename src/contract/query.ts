@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { parseDurationMs } from '../model/values/duration.ts';
 
 /**
- * A parameter with a value that is a duration, such as `30s`, of more than `minMs` and at most `maxMs`;
- * milliseconds come out. `words` say what to give.
+ * A duration parameter, such as `30s`, of more than `minMs` and at most `maxMs`; the result is in
+ * milliseconds. `words`: the error.
  */
 export function durationQuery(minMs: number, maxMs: number, words: string) {
   return z.string({ error: words }).transform((text, context) => {
@@ -22,16 +22,16 @@ export const positive = z
   .refine((number) => number >= 1 && Number.isSafeInteger(number), 'give a positive whole number')
   .meta({ type: 'integer', minimum: 1 });
 
-/** A parameter with one value. */
+/** A parameter with a single value. */
 export function flag<Value extends string>(name: string, value: Value, description: string) {
   const error = `give ${name}=${value}, or leave it out`;
   return z.enum([value], { error }).optional().meta({ description });
 }
 
-/** The longest that an answer waits for proxies, and how long it does where nothing is said; milliseconds. */
+/** Timeout of a wait for proxies, maximum and default. */
 const timeoutMs = { most: 600_000, default: '30s' } as const;
 
-/** Parameters of what may wait for proxies. */
+/** Parameters of operations that may wait for proxies. */
 export const waitParameters = {
   wait: flag('wait', 'acked', 'Answer when the proxies have confirmed.'),
   timeout: durationQuery(0, timeoutMs.most, 'give a duration of at most 10m, such as 30s')
@@ -39,7 +39,7 @@ export const waitParameters = {
     .meta({ description: 'How long to wait at most, up to 10m.' }),
 };
 
-/** The parameter that names one life of an instance. */
+/** The parameter for the generation of an instance. */
 export const generationParameter = {
   generation: positive.optional().meta({
     description: 'The life that is meant; absent, whichever is there.',

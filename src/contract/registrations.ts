@@ -6,7 +6,7 @@ import { generationParameter, positive, waitParameters } from './query.ts';
 const labels = z.record(z.string(), z.string());
 const ports = z.record(z.string(), z.int());
 
-/** What an instance says of itself when it registers. */
+/** The input of a registration. */
 export const registrationInput = component(
   'RegistrationInput',
   z.strictObject({
@@ -40,7 +40,7 @@ const away = component(
 
 const states = ['ready', 'draining', 'leaving'] as const;
 
-/** An instance as the control plane has it. */
+/** An instance, as the control plane has it. */
 const registration = component(
   'Registration',
   z.strictObject({
@@ -79,7 +79,7 @@ const registration = component(
 
 const registrationList = component('RegistrationList', z.strictObject({ items: z.array(registration) }));
 
-/** How a deregistration ended. */
+/** The result of a deregistration. */
 const deregistered = component(
   'Gone',
   z.strictObject({
@@ -152,7 +152,7 @@ const standing =
   'The instance as it stands; 201 when something changed, 202 when some proxy has not confirmed in time.';
 const stands = { description: standing, schema: registration };
 
-/** What goes in and comes out of the operations on registrations. */
+/** Input and output of the operations on registrations. */
 export const registrationContract = {
   listRegistrations: {
     tag,

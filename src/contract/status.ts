@@ -137,7 +137,7 @@ const slowPush = z.strictObject({
   late: strings,
 });
 
-/** What a control plane says of itself. Times in milliseconds. */
+/** The status of a control plane. Times in milliseconds. */
 const controlPlaneStatus = component(
   'ControlPlaneStatus',
   z.strictObject({
@@ -178,7 +178,7 @@ const text = (description: string) => ({ description, text: true }) as const;
 const anyQuery = { query: z.strictObject({}), takesAnyQuery: true } as const;
 const tag = 'status';
 
-/** What goes in and comes out of the pages of the admin address. */
+/** Input and output of the pages of the admin address. */
 export const statusContract = {
   listPages: {
     ...{ tag, summary: 'All operations, one a line', help: 'this list', ...anyQuery },

@@ -12,9 +12,9 @@ export interface PushAnswer {
   readonly type: string;
   readonly sentAtMs: number;
   readonly ackedAtMs: number;
-  /** Of each push that the response is the first to contain. */
+  /** Causes of all pushes that the response is the first to contain. */
   readonly causes: readonly PushCause[];
-  /** Of pushes that a newer one replaced before they were sent. */
+  /** Causes of pushes that a newer one replaced before they were sent. */
   readonly superseded: readonly PushCause[];
 }
 
@@ -28,49 +28,46 @@ export interface AckSummary {
   readonly maxMs: number;
 }
 
-/** A push that is being put together. */
+/** A push under construction. */
 export interface OpenPush {
-  /** What to give to the xDS server. */
+  /** The cause to pass to the xDS server. */
   readonly cause: PushCause;
-  /**
-   * A part of it was encoded, in `encodeMs`: it concerns `subscriptions`, by type, and stands at `revision`.
-   */
+  /** A part was encoded in `encodeMs`; it has `subscriptions` by type, and is included in `revision`. */
   put(revision: number, subscriptions: Readonly<Record<string, number>>, encodeMs: number): void;
-  /** All of it was. */
+  /** All parts were encoded. */
   end(): void;
 }
 
-/** What the ledger needs. */
+/** What the ledger needs from other parts. */
 interface LedgerOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
-  /** Whether proxies are answered at all: until then nobody can be late. */
+  /** Whether proxies are answered: until then none can be late. */
   isAnswering(): boolean;
-  /** Whether every proxy has ACKed all up to a revision that concerns it. */
+  /** Whether every proxy has ACKed all that concerns it up to a revision. */
   isConfirmed(revision: number): boolean;
   /** The proxies that have not. */
   unconfirmed(revision: number): readonly { readonly id: number; readonly node: string }[];
 }
 
-/** How long until a push counts as late and as slow, unless told otherwise; docs/status.md states them. */
+/** When a push counts as late and as slow, by default; docs/status.md states them. */
 const ledgerLimits = { lateMs: 10_000, slowMs: 1_000 };
 
 const sweepMs = 1_000;
-// Bounds on memory: pushes that may still be ACKed, slow ones that are remembered, names in one of those.
+// Limits on memory: pushes that may still be ACKed, remembered slow ones, names in one of those.
 export const pushesMax = 4_096;
 const slowMax = 32;
 const namesMax = 10;
 
 /**
- * Follows every push from the reading of its event to the ACK of the last proxy. Nothing is left out:
- * waiting, coalescing, encoding and the network count. An ACK costs the same however many pushes there were
- * before.
+ * Follows every push from the reading of its event to the last ACK, including waiting, coalescing, encoding
+ * and the network. The cost of an ACK does not depend on the number of pushes.
  */
 export class Ledger {
   readonly #options: LedgerOptions;
   readonly #total: Histogram = build({ lowestDiscernibleValue: 1, highestTrackableValue: 600_000_000 });
-  // Oldest first; those that are complete stay until they are many, for the sake of late ACKs.
+  // Oldest first; complete ones stay for late ACKs until there are too many.
   readonly #pushes = new Map<PushCause, Push>();
   readonly #open = new Set<Push>();
   readonly #late = new Map<
@@ -85,11 +82,11 @@ export class Ledger {
     this.#options = options;
   }
 
-  /** Begins a push; `at` is when its earliest event was read, `what` names the first. */
+  /** Begins a push; `at`: when its earliest event was read, `what`: the first event. */
   begin(source: string, at: number, events: number, what: string): OpenPush {
     const { clock, metrics } = this.#options;
-    // Its identity is the push's name on its way to the proxies and back. No time would do: of a float, what
-    // tells two apart is lost in a process that is old.
+    // The object identifies the push on its way to the proxies and back. A time could not: two may be equal,
+    // and a float loses precision with uptime.
     const cause: PushCause = { at };
     const push: Push = {
       ...{ cause, at, source, events, what, startedAt: clock.now(), encodeMs: 0, encodedAt: 0, revision: 0 },
@@ -123,20 +120,20 @@ export class Ledger {
     if (this.#pushes.size > pushesMax) {
       const [oldest] = this.#pushes.values();
       if (oldest !== undefined) this.#pushes.delete(oldest.cause);
-      // More than that many at once, and none of them ACKed: the newer ones tell the same.
+      // Above the limit with none ACKed the oldest is dropped: the newer ones report the same.
       if (oldest !== undefined) this.#open.delete(oldest);
     }
     this.#sweeper ??= this.#options.clock.after(sweepMs, () => this.sweep());
   }
 
-  /** Takes one ACK in. */
+  /** Records an ACK. */
   acked(answer: PushAnswer): void {
     for (const cause of answer.causes) {
       const push = this.#pushes.get(cause);
       const source = push?.source ?? 'unknown';
       const series = this.#seriesOf(answer.type, source);
       const totalMs = answer.ackedAtMs - cause.at;
-      // Microseconds: the histogram holds whole numbers.
+      // Microseconds: the histogram takes integers.
       this.#total.recordValue(Math.max(1, Math.round(totalMs * 1000)));
       series.total.record(totalMs);
       series.ack.record(answer.ackedAtMs - answer.sentAtMs);
@@ -150,7 +147,7 @@ export class Ledger {
     }
   }
 
-  /** Takes one NACK in: an answer, but no event has arrived with it. */
+  /** Records a NACK: an answer without the arrival of an event. */
   nacked(answer: PushAnswer): void {
     for (const cause of [...answer.causes, ...answer.superseded]) {
       const push = this.#pushes.get(cause);
@@ -178,11 +175,11 @@ export class Ledger {
     this.#options.metrics.eventToLastAck.series(type, push.source).record(progress.lastAckedAt - push.at);
   }
 
-  /** Nothing more is waited for; `late`: the nodes that had not answered in time. */
+  /** Ends the wait; `late`: nodes that did not answer in time. */
   #close(push: Push, late: readonly string[]): void {
     if (!this.#open.delete(push)) return;
     const { metrics, clock } = this.#options;
-    // What did not answer because it went, or has a newer state, is not counted in `answered`.
+    // `answered` does not count streams that ended, or have a newer state.
     for (const [type, progress] of push.types)
       if (progress.answered > 0 && progress.answered < progress.expected && late.length === 0)
         this.#recordLast(push, type, progress);
@@ -209,14 +206,14 @@ export class Ledger {
     ];
   }
 
-  /** Closes what needs no more answers, tells what is late. Runs each second while something is open. */
+  /** Closes pushes that need no more answers, reports late ones. Runs each second while any is open. */
   sweep(): void {
     const { clock, isConfirmed } = this.#options;
     this.#sweeper = undefined;
     const now = clock.now();
     const old = [...this.#open].filter((push) => now - push.at >= sweepMs);
     const newest = old.at(-1);
-    // Streams that ended, or got a newer state instead, never answer for a push: the server's word decides.
+    // A stream that ended, or got a newer state instead, never answers for a push: the server decides.
     if (newest !== undefined && isConfirmed(newest.revision)) for (const push of old) this.#close(push, []);
     else this.#tellLate(old.filter((push) => now - push.at >= ledgerLimits.lateMs));
     this.#forgetLate();
@@ -273,7 +270,7 @@ export class Ledger {
     return made;
   }
 
-  /** Quantiles of event → ACK so far; zeros when nothing was ACKed yet. */
+  /** Quantiles of event → ACK so far; zeros before the first ACK. */
   summary(): AckSummary {
     const at = (percentile: number) => this.#total.getValueAtPercentile(percentile) / 1000;
     const count = this.#total.totalCount;
@@ -288,12 +285,12 @@ export class Ledger {
     };
   }
 
-  /** How many pushes are remembered. */
+  /** Number of remembered pushes. */
   kept(): Readonly<Record<string, number>> {
     return { pushes: this.#pushes.size };
   }
 
-  /** The last pushes that were slow or late, newest first. */
+  /** The last slow or late pushes, newest first. */
   slowPushes(): readonly SlowPush[] {
     return [...this.#slow].reverse();
   }

@@ -1,39 +1,39 @@
 /** How long each part of a push took, in milliseconds. */
 interface Stages {
-  /** From when the event was read until its turn came. */
+  /** From the reading of the event until its turn. */
   readonly queueMs: number;
   /** Index, plan, and the building of messages. */
   readonly planMs: number;
-  /** Encoding, and finding who subscribes. */
+  /** Encoding, and finding subscribers. */
   readonly encodeMs: number;
   /** From then until the last response was written. */
   readonly sendMs: number;
-  /** From the writing of the response that was ACKed last until its ACK. */
+  /** From the write of the response that was ACKed last until its ACK. */
   readonly ackMs: number;
 }
 
-/** What names a push on its way to the proxies and back: the object itself. */
+/** Identifies a push on its way to the proxies and back, by object identity. */
 export interface PushCause {
   /** When the earliest of its events was read, in the clock's `now`. */
   readonly at: number;
 }
 
-/** One push: what a batch of events changed, on its way to all proxies that it concerns. */
+/** One push: the changes of a batch of events, on their way to all proxies that they concern. */
 export interface Push {
   readonly cause: PushCause;
   /** As in `cause`. */
   readonly at: number;
   readonly source: string;
-  /** The number of its events, and the first of them in words: `WorkloadEntry shop/cart-1`. */
+  /** Number of its events, and the first of them: `WorkloadEntry shop/cart-1`. */
   readonly events: number;
   readonly what: string;
   readonly startedAt: number;
   encodeMs: number;
-  /** When all of it was encoded; 0 until then. */
+  /** When its encoding ended; 0 until then. */
   encodedAt: number;
-  /** The state that has it in it, in the xDS server's count. */
+  /** The xDS server's revision that includes it. */
   revision: number;
-  /** By type: how many subscriptions it concerns, and how many of them have answered. */
+  /** By type: subscriptions that it concerns, and how many of them have answered. */
   readonly types: Map<string, TypeProgress>;
   waiting: number;
   lastSentAt: number;
@@ -42,14 +42,14 @@ export interface Push {
   nacks: number;
 }
 
-/** How far one type of a push has come. */
+/** The progress of one type of a push. */
 export interface TypeProgress {
   expected: number;
   answered: number;
   lastAckedAt: number;
 }
 
-/** A push that took long, or was not ACKed in time, as status shows it. */
+/** A slow or late push, as status shows it. */
 export interface SlowPush extends Stages {
   /** When its earliest event was read, in milliseconds since the epoch. */
   readonly wallMs: number;
@@ -59,15 +59,15 @@ export interface SlowPush extends Stages {
   readonly types: readonly string[];
   /** From the event to the last ACK so far. */
   readonly totalMs: number;
-  /** Subscriptions that it concerned: each one type of one proxy. */
+  /** Subscriptions that it concerned: one is a type of a proxy. */
   readonly subscriptions: number;
   readonly lastNode: string;
   readonly nacks: number;
-  /** Nodes that had not ACKed it in the stated time; some of their names, when they are many. */
+  /** Nodes that had not ACKed it in time; some of them if there are many. */
   readonly late: readonly string[];
 }
 
-/** What each stage of a push has taken so far. */
+/** The time that each stage has taken so far. */
 export function stagesOf(push: Push): Stages {
   const sentAt = Math.max(push.lastSentAt, push.encodedAt);
   return {

@@ -1,11 +1,11 @@
 import type { Clock } from '../base/clock.ts';
 import type { Finding } from '../model/finding.ts';
 
-/** Streams that were refused for one reason, to clients of one address. Ages in milliseconds. */
+/** Streams refused for one reason, to clients at one address. Ages in milliseconds. */
 export interface RefusedStreams {
   /** IP address of the clients. */
   readonly from: string;
-  /** The node id that the last of them gave. */
+  /** The node id of the last of them. */
   readonly node?: string;
   readonly reason: string;
   readonly count: number;
@@ -14,7 +14,7 @@ export interface RefusedStreams {
 }
 
 /**
- * How long a refusal is told of after the last such one, and how many at most. An Envoy tries again within
+ * How long a refusal is reported after the last one like it, and how many at most. An Envoy retries within
  * half a minute.
  */
 export const refusedLimits = { keptMs: 600_000, most: 100 };
@@ -28,20 +28,20 @@ interface Entry {
   lastAt: number;
 }
 
-/** Streams that were refused lately: their proxies get nothing, and are in no list of proxies. */
+/** Recently refused streams: their proxies get no configuration, and are in no list of proxies. */
 export class RefusalBook {
   readonly #clock: Clock;
-  // The one that was refused longest ago first.
+  // The least recently refused first.
   readonly #entries = new Map<string, Entry>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** Notes one; `peer` is `address:port`. */
+  /** Records a refusal; `peer` is `address:port`. */
   note(peer: string, node: string | undefined, reason: string): void {
     const from = peer.replace(/:\d+$/, '');
-    // Numbers such as sizes differ from one to the next.
+    // Numbers such as sizes are ignored when reasons are compared.
     const key = `${from} ${node ?? ''} ${reason.replaceAll(/\d+/g, '#')}`;
     const now = this.#clock.now();
     const entry = this.#entries.get(key) ?? { from, reason, node, count: 0, firstAt: now, lastAt: now };
@@ -53,12 +53,12 @@ export class RefusalBook {
     if (this.#entries.size > refusedLimits.most && oldest !== undefined) this.#entries.delete(oldest);
   }
 
-  /** A node is connected: what was wrong with it is over. */
+  /** A node is connected: its refusals are over. */
   settled(node: string): void {
     for (const [key, entry] of this.#entries) if (entry.node === node) this.#entries.delete(key);
   }
 
-  /** The last first. */
+  /** The most recent first. */
   list(): readonly RefusedStreams[] {
     const now = this.#clock.now();
     for (const [key, { lastAt }] of this.#entries)

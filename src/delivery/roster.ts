@@ -4,23 +4,23 @@ import type { Metrics } from '../metrics/metrics.ts';
 import type { NodeRole } from '../model/node.ts';
 import { RefusalBook, type RefusedStreams } from './refused-streams.ts';
 
-/** A stream of a proxy, as far as the roster cares. */
+/** A proxy's stream, as the roster sees it. */
 export interface RosterStream {
   readonly id: number;
   readonly node: string;
   readonly role: NodeRole;
   readonly idc: string;
-  /** `address:port` of the other end. */
+  /** `address:port` of the peer. */
   readonly peer: string;
 }
 
-/** The last event that a stream has ACKed: how long it took, and when (the clock's `now`). */
+/** The last event that a stream has ACKed: event → ACK time, and when (the clock's `now`). */
 interface LastAck {
   readonly tookMs: number;
   readonly at: number;
 }
 
-/** A node that was connected and is gone: nobody knows what it has now. */
+/** A node that was connected: its current configuration is unknown. */
 export interface GoneNode {
   readonly id: string;
   readonly role: NodeRole;
@@ -33,10 +33,10 @@ interface Refused {
   readonly error: { readonly code: string; readonly message: string };
 }
 
-/** For how long, and how many at most, nodes that are gone are remembered. */
+/** How long, and how many at most, disconnected nodes are remembered. */
 export const goneLimits = { keptMs: 3_600_000, nodesMax: 1_000 };
 
-/** Who is connected, who was, and what each has last ACKed. */
+/** Connected and recently connected nodes, and the last ACK of each. */
 export class Roster {
   readonly #clock: Clock;
   readonly #logger: Logger;
@@ -54,7 +54,7 @@ export class Roster {
     this.#refused = new RefusalBook(options.clock);
   }
 
-  /** A stream has named its node. */
+  /** A stream's node is known. */
   opened(stream: RosterStream): void {
     this.#streams.set(stream.id, { ...stream, last: undefined });
     this.#byNode.set(stream.node, (this.#byNode.get(stream.node) ?? 0) + 1);
@@ -63,7 +63,7 @@ export class Roster {
     this.#tell('proxy connected', stream, 1);
   }
 
-  /** A stream has ended; its node is gone with its last. */
+  /** A stream has ended; its node is disconnected with its last. */
   closed(stream: Pick<RosterStream, 'id'>): void {
     const known = this.#streams.get(stream.id);
     if (known === undefined || !this.#streams.delete(stream.id)) return;
@@ -83,7 +83,7 @@ export class Roster {
     this.#refused.note(peer.address, node, error.message);
   }
 
-  /** A connection or a stream had no place; `peer` is `address:port`. */
+  /** A connection or a stream was refused by an admission limit; `peer` is `address:port`. */
   turnedAway({
     peer,
     limit,
@@ -93,12 +93,12 @@ export class Roster {
     this.#refused.note(peer, undefined, error.message);
   }
 
-  /** Streams that were refused lately, the last first. */
+  /** Recently refused streams, the last first. */
   refusedStreams(): readonly RefusedStreams[] {
     return this.#refused.list();
   }
 
-  /** How much is kept by names that clients gave. */
+  /** Sizes of the collections keyed by names from clients. */
   kept(): Readonly<Record<string, number>> {
     return { goneNodes: this.gone().length, refusedClients: this.refusedStreams().length };
   }
@@ -118,7 +118,7 @@ export class Roster {
     return this.#streams.get(id)?.last;
   }
 
-  /** Nodes that are gone, the last first. */
+  /** Disconnected nodes, the last first. */
   gone(): readonly GoneNode[] {
     const now = this.#clock.now();
     for (const [node, { at }] of this.#gone) if (now - at > goneLimits.keptMs) this.#gone.delete(node);

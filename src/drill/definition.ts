@@ -18,11 +18,11 @@ export interface DrillFlag {
   readonly default: string;
 }
 
-/** What a run of a drill was told. */
+/** The options of a run. */
 export interface Choice {
   /** The drill's own options, each with a value. */
   readonly flags: Readonly<Record<string, string>>;
-  /** The protection that is drilled is off: the negative control. */
+  /** The protection under test is off: the negative control. */
   readonly unprotected: boolean;
   /** Shorter phases. */
   readonly quick: boolean;
@@ -30,10 +30,7 @@ export interface Choice {
   readonly seed?: number;
 }
 
-/**
- * A drill: one file under `drills/`, one row in `catalog.ts`. `F` is what it measures besides what every
- * drill does.
- */
+/** A drill: one file under `drills/`, one row in `catalog.ts`. `F`: its own measurements. */
 export interface Drill<F extends object = object> {
   /** As in `isthmus drill NAME` and `make drill-NAME`. */
   readonly name: string;
@@ -44,31 +41,28 @@ export interface Drill<F extends object = object> {
   /** What `--unprotected` does. */
   readonly unprotected: string;
   readonly flags: readonly DrillFlag[];
-  /** The scenarios of the tree that it is; absent when it is code. */
+  /** The scenario files that it consists of; absent if it is code. */
   readonly files?: readonly string[];
   /** Requests a second of each load; `--NAME-rate` changes one. */
   readonly rates: Rates;
   /** Of the arrival times, when none is given; default 1. */
   readonly seed?: number;
-  /** Checks the choice, and says what this run will be. Throws MeshError 'invalid' in words. */
+  /** Validates the options, and plans the run. Throws MeshError 'invalid' with a message. */
   plan(choice: Choice): DrillPlan<F>;
 }
 
-/** One run of a drill, planned. */
+/** A planned run of a drill. */
 export interface DrillPlan<F extends object = object> {
   /** What is done, in words: the report's title. */
   readonly title: string;
   /** Names it among its drill's variants, in JUnit's suite. */
   readonly label: string;
   /**
-   * Lengths of the phases by name, in their order. The report shades those whose names begin with `steady` as
-   * quiet,
-   * `recovery` as healing, and all others as the time in which something is broken.
+   * Lengths of the phases by name, in order. The report shades names that begin with `steady` as quiet,
+   * `recovery` as healing, and all others as faulty.
    */
   readonly phases: PhaseSeconds;
-  /**
-   * Requests a second of each load where this run differs from its drill: a negative control may need little.
-   */
+  /** Rates that differ from the drill's: a negative control may need little load. */
   readonly rates?: Rates;
   readonly world: WorldPlan;
   /**
@@ -77,31 +71,29 @@ export interface DrillPlan<F extends object = object> {
    */
   readonly realtime?: boolean;
   /**
-   * The processes of the world, changed or added to by the drill: `parts` as every world has them. One that
-   * is added has the kind `other`; those are started with the applications, before the Envoys.
+   * The processes of the world, changed or added to by the drill; `parts`: the default ones. An added one has
+   * the kind `other`, and starts with the applications, before the Envoys.
    */
   parts?(parts: readonly Part[], context: PartsContext): readonly Part[];
   /** The loads that run from before the first phase to the end of the last. */
   loads(topology: Topology, rates: Rates): LoadShape[];
   /**
-   * Does what the drill does: `await scene.begin(phase)` for each phase in order, steps between them.
-   * Resolves with what the drill alone measured. Rejecting ends the drill as one that could not run: what the
-   * mesh did wrong is measured and judged, not thrown.
+   * Runs the drill: `await scene.begin(phase)` for each phase in order, with steps between. Resolves with its
+   * own measurements. A rejection means that the drill could not run: faults of the mesh are measured and
+   * judged, not thrown.
    */
   play(scene: Scene): Promise<F>;
-  /** Holds a measurement against the bounds. Pure: the same measurement, the same rows. */
+  /** Compares a measurement with the bounds. Pure. */
   judge(m: Measurement & F): Row[];
-  /**
-   * Of a run without protection that was to fail: what speaks against its having failed for the right reason.
-   */
+  /** For a negative control: why its failure may not have the right reason. */
   judgeControl(m: Measurement & F, verdict: Verdict): string[];
   /** What the drill adds to `report.json`. */
   figures(m: Measurement & F): object;
-  /** In words of the negative control: what is off, and what its failing shows. */
+  /** For the report on the negative control: what is off, and what its failure shows. */
   readonly control: {
     readonly off: string;
     readonly proves: string;
-    /** Ids of rows that it must miss, where they are known beforehand: they tell the most of the drill. */
+    /** Ids of rows that it must miss, if known in advance. */
     readonly misses?: readonly string[];
   };
 }

@@ -25,10 +25,10 @@ export const drillExit = {
 } as const;
 
 /**
- * Runs a drill, prints its progress and its verdict, and writes its report. Resolves with the exit code: 0
- * all bounds kept (with `expectFail`: missed, for the right reason), 1 a bound was missed, 2 the drill could
- * not run, or nothing but times was missed on a machine too busy to judge them, 130 interrupted. Leaves no
- * process, namespace or temporary file, however it ends. Never rejects.
+ * Runs a drill, prints progress and verdict, and writes its report. Resolves with the exit code: 0 all bounds
+ * met (with `expectFail`: missed, for the right reason), 1 a bound was missed, 2 the drill could not run, or
+ * only times were missed on a machine too busy to judge them, 130 interrupted. Leaves no process, namespace
+ * or temporary file, however it ends. Never rejects.
  */
 export async function runDrill(options: DrillOptions): Promise<number> {
   const say = options.say ?? ((line: string) => process.stdout.write(`${line}\n`));
@@ -36,8 +36,7 @@ export async function runDrill(options: DrillOptions): Promise<number> {
   const interrupt = () => interrupted.abort(new MeshError('unavailable', 'interrupted'));
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   for (const signal of signals) process.on(signal, interrupt);
-  // `| head`, or a terminal that went away: nobody sees the verdict any more. Never removed: errors come
-  // late.
+  // `| head`, or a closed terminal: nobody sees the verdict any more. Never removed: errors come late.
   if (options.say === undefined) process.stdout.on('error', interrupt);
   try {
     const settings = readOptions(options);
@@ -64,7 +63,7 @@ export async function runDrill(options: DrillOptions): Promise<number> {
   }
 }
 
-/** Of two runs: what was missed in one is not hidden by another that could not be judged. */
+/** Of two runs: a missed bound of one is not hidden by another that could not be judged. */
 function worseOf(a: number, b: number): number {
   const order: readonly number[] = [drillExit.passed, drillExit.unable, drillExit.missed];
   return order.indexOf(a) > order.indexOf(b) ? a : b;
@@ -81,7 +80,7 @@ async function runOnce(
   const began = new Date(machineClock.wall());
   say(`drill: ${plan.title}${unprotected ? ` (negative control: ${plan.control.off})` : ''}`);
   say(`Envoy ${envoy.version} (${envoy.path})`);
-  // Logs of an earlier run would pass for this one's.
+  // Logs of an earlier run could be mistaken for this one's.
   rmSync(join(reportDir, 'logs'), { recursive: true, force: true });
   const priority = raisePriority();
   const stage = await createStage({
@@ -143,10 +142,7 @@ function judged(
   return { verdict, against };
 }
 
-/**
- * A control of which nothing failed but times proves nothing on a machine that was too busy: it may have
- * failed for that.
- */
+/** A control in which only times failed proves nothing on a busy machine, which may be the cause. */
 function busyControl({ unjudged }: Verdict): string[] {
   return unjudged ? ['the machine was too busy to judge times, and nothing else failed'] : [];
 }

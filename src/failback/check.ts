@@ -3,8 +3,8 @@ import { probe } from '../probe/probe.ts';
 import type { CheckTarget } from './watched.ts';
 
 /**
- * Asks an instance as proxies ask it: by its health path, or by grpc.health.v1. Behind TLS a connection that
- * opens is enough.
+ * Checks an instance as proxies do: its health path, or grpc.health.v1. With TLS an open connection is
+ * enough.
  */
 export async function checkInstance(target: CheckTarget): Promise<boolean> {
   const { host, address, port, question, timeoutMs } = target;

@@ -18,79 +18,65 @@ import type { PlannedGroups } from '../plan/planner.ts';
 import type { GroupPlan, HealthCheck } from '../plan/types.ts';
 import { type CheckTarget, placeInstances, slotsOf, type WatchedGroup } from './watched.ts';
 
-/**
- * What is written down, by `groupKey`. `slots`: what its instances worked on at once before they were
- * evacuated.
- */
+/** Persistent states by `groupKey`. `slots`: capacity of its instances before they were evacuated. */
 export type SavedStates = Readonly<Record<string, SavedFailback & { readonly slots?: number }>>;
 
-/**
- * A Group whose instances bear less than they did before they were evacuated. In requests that they work on
- * at once.
- */
+/** A Group whose instances have less capacity than before they were evacuated, in concurrent requests. */
 interface Shortfall {
   /** By `groupKey`. */
   readonly group: string;
   readonly before: number;
   readonly bears: number;
-  /** It comes home; else the evacuation is in force. */
+  /** Failback has begun; else the evacuation is in force. */
   readonly isComing: boolean;
 }
 
 interface FailbackOptions {
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Asks an instance once: whether it is well. Never rejects. */
+  /** Checks an instance once: whether it is healthy. Never rejects. */
   check(target: CheckTarget): Promise<boolean>;
-  /** What a control plane before this one wrote down. */
+  /** The states that an earlier control plane stored. */
   readonly saved?: SavedStates;
-  /** Writes down what the next one is to go on with. */
+  /** Stores the states for the next one. */
   save?(states: SavedStates): void;
 }
 
-/**
- * Watches Groups that have left home, or were evacuated, and says how much of their requests may come back.
- */
+/** Watches Groups that left the IDC, or were evacuated, and decides how many of their requests may return. */
 export interface FailbackKeeper {
   /**
-   * The share that a Group keeps now, percent; undefined: nothing is held back. `evacuated`: what evacuations
-   * leave at home in the plan that is being made, percent.
+   * A Group's local percentage now; undefined: no limit. `evacuated`: the percentage that evacuations leave
+   * in the IDC in the plan being made.
    */
   shareOf(group: string, evacuated?: number): number | undefined;
-  /** The share of its reads that are mirrored home, percent; undefined: none is. */
+  /** The percentage of its reads that are mirrored; undefined: none. */
   mirrorOf(group: string): number | undefined;
-  /**
-   * How many instances of a host have not failed two checks in a row, at its worst port; undefined: nobody
-   * knows.
-   */
+  /** Instances of a host without two failed checks in a row, at its worst port; undefined: unknown. */
   goodOf(host: string): number | undefined;
   /**
-   * What a host's instances worked on at once, as declared, before they were evacuated; undefined: they are
-   * not, or nobody declared it.
+   * Declared capacity of a host's instances before they were evacuated; undefined: not evacuated, or not
+   * declared.
    */
   slotsBeforeOf(host: string): number | undefined;
-  /** Groups that cannot take all back. */
+  /** Groups with less capacity than before. */
   shortfalls(): readonly Shortfall[];
-  /** Takes in what was planned anew. */
+  /** Applies new plans. */
   planned(plans: PlannedGroups): void;
-  /**
-   * From now on what it knows of the registry is whole, and `onShares` is told hosts whose Groups' shares
-   * have changed.
-   */
+  /** From now on all Groups are known, and `onShares` gets the hosts of Groups whose shares changed. */
   start(onShares: (hosts: readonly string[]) => void): void;
-  /** Groups that are held back, with their shares. */
+  /** Groups in failback, with their local percentages. */
   held(): ReadonlyMap<string, number>;
   close(): void;
 }
 
-/** Checks a second that one control plane sends at most; with more instances each is asked less often. */
+/** Checks a second of one control plane; with more instances each is checked less often. */
 const checksPerSecondMax = 200;
-/** How often the time is looked at while something goes on. */
+/** How often states are updated while one is changing. */
 const tickMs = 250;
-/** Two checks in a row that fail, as proxies count. */
+/** Two failed checks in a row, as proxies count. */
 const failuresMax = 2;
 
-/** Watches nobody yet. */
+/** Creates a keeper without Groups. */
 export function createFailbackKeeper(options: FailbackOptions): FailbackKeeper {
   return new ProbingKeeper(options);
 }
@@ -182,16 +168,16 @@ class ProbingKeeper implements FailbackKeeper {
     for (const one of [...this.#watched.values()]) this.#forget(one);
   }
 
-  /** Its state once evacuations leave so much at home. */
+  /** Its state once evacuations leave this percentage in the IDC. */
   #stateAfter({ state, share = 100, evacuated }: WatchedGroup, next: number): FailbackState {
-    // Before the registry is whole, an evacuation that is not known has not ended.
+    // Before all objects are read, a missing evacuation has not ended.
     if (!this.#isStarted) return state;
     if (state.at === 'due' && next <= state.share) return { at: 'home', failures: state.failures };
     if (next <= evacuated) return state;
     return endEvacuation(state, Math.min(share, evacuated));
   }
 
-  /** What the control plane before this one had come to: of interest until this one sees for itself. */
+  /** The state stored by an earlier control plane: used until this one has its own observations. */
   #savedOf(group: string): SavedStates[string] | undefined {
     return !this.#isStarted && Object.hasOwn(this.#saved, group) ? this.#saved[group] : undefined;
   }
@@ -203,9 +189,9 @@ class ProbingKeeper implements FailbackKeeper {
     if (known !== undefined) {
       const wasEvacuated = known.evacuated;
       const state = this.#stateAfter(known, evacuated);
-      // As of the plan before: what leaves with the evacuation is missed as well.
+      // From the previous plan: instances that leave with the evacuation are missed too.
       if (evacuated < 100) known.slotsBefore ??= slotsOf(known.plan);
-      // What it was planned with just now.
+      // The share that it was just planned with.
       if (state !== known.state) known.share = shareOf(state, this.#clock.now(), failback);
       Object.assign(known, { plan, failback, health, state, evacuated });
       placeInstances(known);
@@ -217,7 +203,7 @@ class ProbingKeeper implements FailbackKeeper {
     const slotsBefore = before?.slots ?? (evacuated < 100 ? slotsOf(plan) : undefined);
     const one: WatchedGroup = {
       ...{ key, plan, failback, health, state, evacuated, slotsBefore, instances: new Map() },
-      // Of a mirror the first plan knows nothing.
+      // The first plan has no mirroring.
       ...{
         share: shareOf(state, this.#clock.now(), failback),
         mirror: undefined,
@@ -236,7 +222,7 @@ class ProbingKeeper implements FailbackKeeper {
     this.#look(one);
   }
 
-  /** A round of checks, and the next one in time. */
+  /** A round of checks, and schedules the next. */
   async #ask(one: WatchedGroup): Promise<void> {
     one.round?.cancel();
     const all = [...this.#watched.values()].reduce((sum, { instances }) => sum + instances.size, 0);
@@ -258,9 +244,9 @@ class ProbingKeeper implements FailbackKeeper {
     one.tick = this.#clock.after(tickMs, () => this.#look(one));
     if (one.state.at === 'home' && one.evacuated === 100) one.slotsBefore = undefined;
     const seen = this.#sightingOf(one);
-    // Who was never asked says nothing: not while nobody was.
+    // Without any check there is no observation.
     if (seen.all > 0 && seen.asked === 0) return;
-    // Nor do instances that were never reached from here: it may be a firewall that they are behind.
+    // Instances never reached from here may be behind a firewall.
     const isUnseen = seen.all > 0 && !one.hasPassed;
     const before = one.state;
     if (isUnseen && before.at === 'home') return;
@@ -281,7 +267,7 @@ class ProbingKeeper implements FailbackKeeper {
     };
   }
 
-  /** Has its share pushed where it is another one now. */
+  /** Pushes its share if it changed. */
   #settle(one: WatchedGroup, now: number): void {
     const share = shareOf(one.state, now, one.failback);
     const mirror = mirrorOf(one.state, now, one.failback);
@@ -323,7 +309,7 @@ class ProbingKeeper implements FailbackKeeper {
       const one = saveFailback(state, now, failback, evacuated);
       if (one !== undefined) states[key] = { ...one, ...(slots === undefined ? {} : { slots }) };
     }
-    // Of those that were not planned yet.
+    // States of Groups that were not planned yet.
     if (!this.#isStarted)
       for (const key of Object.keys(this.#saved)) states[key] ??= this.#saved[key] as SavedFailback;
     const text = JSON.stringify(states);
@@ -332,7 +318,7 @@ class ProbingKeeper implements FailbackKeeper {
     this.#options.save?.(states);
   }
 
-  /** What its instances work on at once now; of who was never reached from here nothing is known. */
+  /** Current capacity of its instances; unknown if never reached from here. */
   #bearsOf({ plan, hasPassed, instances }: WatchedGroup): number | undefined {
     const concurrent = plan.spill?.concurrent;
     if (concurrent === undefined) return undefined;

@@ -4,14 +4,14 @@ import { readBounded } from '../base/bounded-file.ts';
 import type { Logger } from '../base/log.ts';
 import type { SavedStates } from './keeper.ts';
 
-/** Where the states of Groups on their way home are kept from one control plane to the next. */
+/** Persistent storage of failback states. */
 export interface FailbackStore {
   readonly saved: SavedStates;
-  /** Writes all of it in place of what was there, soon; the newest counts. */
+  /** Replaces all stored states, asynchronously; the newest call wins. */
   save(states: SavedStates): void;
 }
 
-/** A file in a folder. What cannot be read is as if it were not there, and is logged. */
+/** A file in a folder. An unreadable one counts as missing, and is logged. */
 export function openFailbackStore(folder: string, logger: Logger): FailbackStore {
   const file = join(folder, 'failback.json');
   let waiting: SavedStates | undefined;
@@ -43,7 +43,7 @@ export function openFailbackStore(folder: string, logger: Logger): FailbackStore
   };
 }
 
-/** Far more than the states of all Groups take: each is some 200 bytes. */
+/** Far above the size of all states: some 200 bytes each. */
 const fileBytesMax = 256 * 2 ** 20;
 
 function read(file: string, logger: Logger): SavedStates {

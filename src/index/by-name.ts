@@ -7,9 +7,9 @@ export interface ByName<T extends MeshObject> {
   delete(name: string): void;
   get(name: string): T | undefined;
   values(): Iterable<T>;
-  /** The names of those that differ from what they were when this was last asked. */
+  /** The names of objects changed since the last call. */
   settle(): ReadonlySet<string>;
-  /** As of the last `settle`; another map only where something had changed. */
+  /** As of the last `settle`; a new map only after a change. */
   view(): ReadonlyMap<string, T>;
 }
 

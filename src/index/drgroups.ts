@@ -7,7 +7,7 @@ import { compareObjects, createContest } from './order.ts';
 import { createLabelMatcher, type Selection } from './selector.ts';
 import type { IndexWork } from './view.ts';
 
-/** What a change of a DrGroup touches: hosts that it names, ServiceEntries that it selects. */
+/** The effect of a changed DrGroup: hosts that it names, ServiceEntries that it selects. */
 export interface Touched {
   readonly hosts: ReadonlySet<string>;
   readonly entries: ReadonlySet<string>;
@@ -18,18 +18,18 @@ export interface DrGroups {
   set(group: DrGroup): void;
   delete(ref: Ref): void;
   get(ref: Ref): DrGroup | undefined;
-  /** The labels of a ServiceEntry, known by `key`, by which DrGroups may select it. */
+  /** Sets the labels of the ServiceEntry `key`, by which DrGroups may select it. */
   setEntry(key: string, labels: Labels): void;
   deleteEntry(key: string): void;
   /**
-   * The DrGroups that claim `host` of the ServiceEntry `key`, the winner first, by name. One that names the
-   * host goes before one that names a pattern for it, the longest first, and both before all that select the
-   * entry: those are not claims then, but the rule it is an exception to.
+   * The DrGroups that claim `host` of the ServiceEntry `key`, the winner first, by name. Those that name the
+   * host precede those with a pattern for it, the longest first, and both precede all that select the entry,
+   * whose exception they are: these are not claims then.
    */
   claims(host: string, key: string): readonly DrGroup[];
   /** The DrGroups that name `host`. */
   naming(host: string): readonly DrGroup[];
-  /** What was touched since this was last asked. */
+  /** What was affected since the last call. */
   settle(): Touched;
   all(): Iterable<DrGroup>;
 }

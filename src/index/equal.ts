@@ -1,6 +1,6 @@
 import type { MeshObject } from '../model/object.ts';
 
-/** Whether two plain values have the same content, whatever the order of their keys. */
+/** Whether two plain values have equal content, whatever the order of their keys. */
 export function sameContent(a: unknown, b: unknown): boolean {
   if (Object.is(a, b)) return true;
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
@@ -12,14 +12,14 @@ export function sameContent(a: unknown, b: unknown): boolean {
   return fields.every(([key, value]) => Object.hasOwn(b, key) && sameContent(value, Reflect.get(b, key)));
 }
 
-/** Whether two lists have the same content in the same order. */
+/** Whether two lists have equal content in the same order. */
 export function sameList(a: readonly unknown[], b: readonly unknown[]): boolean {
   return a === b || (a.length === b.length && a.every((item, i) => sameContent(item, b[i])));
 }
 
 /**
- * Whether two objects say the same. Where they were read does not count: one line inserted at the top of
- * a file moves all objects below it, and must not push one of them.
+ * Whether two objects are equal except for their location: a line inserted at the top of a file moves all
+ * objects below it, and must push none of them.
  */
 export function sameObject(a: MeshObject | undefined, b: MeshObject | undefined): boolean {
   if (a === b) return true;

@@ -7,30 +7,30 @@ import { lowerBound } from './order.ts';
 import { createLabelMatcher, type LabelMatcher, type Selection } from './selector.ts';
 import type { IndexWork, Instance } from './view.ts';
 
-/** The WorkloadEntries of one namespace that a selector selects; `O` names who wants them. */
+/** The WorkloadEntries of a namespace that a selector selects; `O` identifies its owners. */
 export type WorkloadSelection<O> = Selection<Instance, O>;
 
 /** WorkloadEntries by namespace, and which of them each selector selects. */
 export interface Instances<O> {
   set(entry: WorkloadEntry): void;
   delete(namespace: string, name: string): void;
-  /** Whether this entry is there, with just this content. */
+  /** Whether this entry is there, with exactly this content. */
   holds(entry: WorkloadEntry): boolean;
-  /** All entries that are there. */
+  /** All entries. */
   refs(): Iterable<Ref>;
-  /** One entry as an instance, and who wants it; undefined: there is none. */
+  /** An entry as an instance, and the owners that select it; undefined: there is none. */
   find(namespace: string, name: string): { instance: Instance; owners: readonly O[] } | undefined;
-  /** Names of the entries that nobody wants, by namespace. */
+  /** Names of the entries that are not selected, by namespace. */
   unselected(): Map<string, string[]>;
   attach(namespace: string, selector: Labels, owner: O): WorkloadSelection<O>;
   detach(namespace: string, selection: WorkloadSelection<O>, owner: O): void;
   /** The selected instances by name, as of the last `settle`; equal content is the same list as before. */
   listOf(selection: WorkloadSelection<O>): readonly Instance[];
-  /** Brings the lists up to date and returns the owners of those that changed. */
+  /** Updates the lists and returns the owners of changed ones. */
   settle(): Set<O>;
 }
 
-/** Creates an empty index of instances. `idc` is the control plane's own, for those that name none. */
+/** Creates an empty index of instances. `idc`: the local IDC, for instances without locality. */
 export function createInstances<O>(idc: string, work: IndexWork): Instances<O> {
   const namespaces = new Map<string, LabelMatcher<Instance, O>>();
   const lists = new Map<WorkloadSelection<O>, readonly Instance[]>();
@@ -109,7 +109,7 @@ export function createInstances<O>(idc: string, work: IndexWork): Instances<O> {
   };
 }
 
-/** The instance that an inline endpoint of a ServiceEntry is. */
+/** Converts an inline endpoint of a ServiceEntry to an instance. */
 export function inlineInstance(spec: WorkloadSpec, idc: string): Instance {
   return {
     address: spec.address,
@@ -127,7 +127,7 @@ function instanceOf(entry: WorkloadEntry, idc: string): Instance {
   return { ...inlineInstance(entry.spec, idc), labels, ref: refOf(entry) };
 }
 
-/** `old` with the touched names as they are in `members` now: linear in the list, whatever the batch. */
+/** `old` with the touched names updated from `members`: linear in the list, whatever the batch. */
 function merge(
   old: readonly Instance[],
   members: ReadonlyMap<string, Instance>,

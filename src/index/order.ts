@@ -5,7 +5,7 @@ export function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** The order in which objects win where only one can: by namespace, then by name. */
+/** The order of precedence of objects: by namespace, then by name. */
 export function compareObjects(a: MeshObject, b: MeshObject): number {
   return compareText(a.meta.namespace, b.meta.namespace) || compareText(a.meta.name, b.meta.name);
 }
@@ -27,17 +27,17 @@ export function lowerBound<T>(
   return low;
 }
 
-/** Objects in winning order under a key; keys without any are forgotten. */
+/** Objects in order of precedence under a key; empty keys are dropped. */
 export interface Contest<T> {
   add(key: string, contender: T): void;
   remove(key: string, contender: T): void;
-  /** The contenders for `key`, the winner first; empty where there are none. */
+  /** The contenders for `key`, the winner first; empty if there are none. */
   ranked(key: string): readonly T[];
   keys(): Iterable<string>;
   readonly size: number;
 }
 
-/** Creates a contest whose winners `compare` decides. A contender is known by identity. */
+/** Creates a contest ordered by `compare`. Contenders are identified by identity. */
 export function createContest<T>(compare: (a: T, b: T) => number): Contest<T> {
   const lists = new Map<string, T[]>();
   const none: readonly T[] = [];

@@ -1,12 +1,10 @@
 import type { Labels } from '../model/meta.ts';
 
-/**
- * Values by label pair: `key=value` → set. Two maps deep, so that no string has to be made to look one up.
- */
+/** Values by label pair: `key=value` → set. Nested maps, so that a lookup creates no string. */
 export interface PairIndex<T> {
   add(key: string, value: string, item: T): void;
   remove(key: string, value: string, item: T): void;
-  /** All that was added under the pair; undefined where there is nothing. */
+  /** All values of the pair; undefined if there are none. */
   get(key: string, value: string): ReadonlySet<T> | undefined;
 }
 

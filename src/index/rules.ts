@@ -3,18 +3,17 @@ import type { DestinationRule } from '../model/service.ts';
 import { isWildcard, meaningsOf, patternsOf } from '../model/values/hostname.ts';
 import { compareObjects, createContest } from './order.ts';
 
-/** DestinationRules by the hosts that they are for. */
+/** DestinationRules by host. */
 export interface Rules {
-  /** Adds or replaces a rule and returns the host patterns that may be governed differently now. */
+  /** Adds or replaces a rule and returns the host patterns that may be affected. */
   set(rule: DestinationRule): readonly string[];
   delete(ref: Ref): readonly string[];
   get(ref: Ref): DestinationRule | undefined;
   all(): Iterable<DestinationRule>;
   /**
-   * The rule that governs `host` of a ServiceEntry in `namespace`. The ServiceEntry's own namespace comes
-   * first, as in Istio; within it the exact host, then the longest wildcard (`*.x`). Only where it has none:
-   * the other namespaces that export theirs to it, the exact host first too. Between equals: namespace, then
-   * name.
+   * The rule for `host` of a ServiceEntry in `namespace`. The ServiceEntry's own namespace comes first, as in
+   * Istio; within it the exact host, then the longest wildcard (`*.x`). Only without any there: the other
+   * namespaces that export theirs to it, the exact host first too. Between equals: namespace, then name.
    */
   find(host: string, namespace: string): DestinationRule | undefined;
 }

@@ -2,7 +2,7 @@ import type { Labels } from '../model/meta.ts';
 import { createPairIndex, sameLabels } from './pairs.ts';
 import type { IndexWork } from './view.ts';
 
-/** A selector and what it selects now. Equal selectors share one Selection, whoever owns them. */
+/** A selector and what it selects. Equal selectors share one Selection, whoever owns them. */
 export interface Selection<Item, Owner> {
   readonly selector: Labels;
   readonly owners: ReadonlySet<Owner>;
@@ -10,7 +10,7 @@ export interface Selection<Item, Owner> {
   readonly members: ReadonlyMap<string, Item>;
 }
 
-/** Which labelled items are selected by which selectors, kept up to date from both sides. */
+/** Which labelled items are selected by which selectors, maintained incrementally from both sides. */
 export interface LabelMatcher<Item, Owner> {
   /** Adds or replaces an item. With equal labels nothing is matched again. */
   setItem(name: string, labels: Labels, item: Item): void;
@@ -18,13 +18,13 @@ export interface LabelMatcher<Item, Owner> {
   getItem(name: string): Item | undefined;
   /** The names of all items. */
   names(): Iterable<string>;
-  /** Makes `owner` an owner of the Selection of `selector`. An empty selector selects everything. */
+  /** Adds an owner to the Selection of `selector`. An empty selector selects everything. */
   attach(selector: Labels, owner: Owner): Selection<Item, Owner>;
-  /** Ends an ownership; a Selection without owners is forgotten. */
+  /** Removes an owner; a Selection without owners is dropped. */
   detach(selection: Selection<Item, Owner>, owner: Owner): void;
-  /** The Selections that the item is in. */
+  /** The Selections that contain the item. */
   selectionsOf(name: string): readonly Selection<Item, Owner>[];
-  /** Whether there is neither item nor selector. */
+  /** Whether there are neither items nor selectors. */
   isEmpty(): boolean;
 }
 
@@ -33,12 +33,15 @@ interface Node<Item, Owner> {
   readonly selector: Labels;
   readonly owners: Set<Owner>;
   readonly members: Map<string, Item>;
-  /** The key of the pair under which items find this selector; undefined: it has no pairs and all find it. */
+  /**
+   * The key of the label pair under which items find this selector; undefined: it has no pairs and all find
+   * it.
+   */
   readonly home: string | undefined;
 }
 
 interface Labelled<Item, Owner> {
-  /** Where it stands in `slots`: sets of small numbers are small and quick. */
+  /** Its index in `slots`: sets of small numbers are small and fast. */
   readonly slot: number;
   readonly name: string;
   labels: Labels;
@@ -52,9 +55,9 @@ const noNodes: readonly never[] = [];
 /**
  * Creates a matcher. `onTouch` is called for each item that a Selection gained, lost or got a new version of.
  *
- * An item looks only at selectors whose home is one of its own pairs, and a selector only at items that have
- * its rarest pair. A selector's home is, of its pairs, the one that is home to the fewest: a pair that all
- * share (`env=prod`) gets another selector only where every other pair of it is home to as many.
+ * An item visits only selectors indexed under one of its own pairs, and a selector only items that have its
+ * rarest pair. A selector is indexed under the one of its pairs with fewest selectors: a pair shared by all
+ * (`env=prod`) gets another selector only if every other pair of it has as many.
  */
 export function createLabelMatcher<Item, Owner>(
   work: IndexWork,
@@ -86,7 +89,7 @@ export function createLabelMatcher<Item, Owner>(
     return found.length > 0 ? found : noNodes;
   }
 
-  /** The smallest set of items that can contain all that `selector` selects. */
+  /** The smallest set of items that contains all that `selector` selects. */
   function* candidates(selector: Labels): Generator<Labelled<Item, Owner>> {
     let smallest: ReadonlySet<number> | undefined;
     for (const key in selector) {
@@ -137,7 +140,7 @@ export function createLabelMatcher<Item, Owner>(
     return labelled;
   }
 
-  /** Takes the item from where `labelled.labels` put it to where `labels` do; undefined: nowhere. */
+  /** Moves the item from the indexes of `labelled.labels` to those of `labels`; undefined: none. */
   function relabel(labelled: Labelled<Item, Owner>, labels: Labels | undefined): void {
     const { slot, labels: old, nodes: before } = labelled;
     for (const key in old) slotsByPair.remove(key, old[key] as string, slot);

@@ -1,12 +1,11 @@
-/** Entries in a bucket, on average, beyond which the buckets are multiplied. */
+/** Average entries in a bucket beyond which the number of buckets grows. */
 const bucketEntriesMax = 32;
 
 type Bucket<V> = ReadonlyMap<string, V>;
 
 /**
- * An immutable map that shares all but the changed buckets with the map that it was made from: a change to
- * one of 30,000 entries copies some dozens of them, where a copied Map would copy all. The order of iteration
- * means nothing.
+ * An immutable map that shares all unchanged buckets with the map that it was made from: a change to one of
+ * 30,000 entries copies some dozens, while copying a Map copies all. The order of iteration has no meaning.
  */
 export class SharedMap<V> implements ReadonlyMap<string, V> {
   readonly size: number;
@@ -30,7 +29,7 @@ export class SharedMap<V> implements ReadonlyMap<string, V> {
     return this.#bucketOf(key).has(key);
   }
 
-  /** This map with `changes` made: a value is set, undefined deletes. */
+  /** This map with `changes` applied: a value is set, undefined deletes. */
   with(changes: ReadonlyMap<string, V | undefined>): SharedMap<V> {
     const buckets = resize(this.#buckets, this.size + changes.size);
     const own = new Map<number, Map<string, V>>();
@@ -76,7 +75,7 @@ export class SharedMap<V> implements ReadonlyMap<string, V> {
   }
 }
 
-/** A copy of the list of buckets, with four times as many where `entries` would crowd them. */
+/** A copy of the list of buckets, with four times as many if `entries` need them. */
 function resize<V>(buckets: readonly Bucket<V>[], entries: number): Bucket<V>[] {
   if (entries <= buckets.length * bucketEntriesMax) return buckets.slice();
   let count = buckets.length;

@@ -16,7 +16,7 @@ import { createRules } from './rules.ts';
 import { SharedMap } from './shared-map.ts';
 import type { Declaration, GroupView, IndexWork, Instance, MeshIndex, MeshView, ViewDelta } from './view.ts';
 
-/** A ServiceEntry and where its instances come from. Replaced, never changed, when the ServiceEntry is. */
+/** A ServiceEntry and the source of its instances. Immutable, replaced with the ServiceEntry. */
 interface EntryRecord {
   readonly key: string;
   readonly entry: ServiceEntry;
@@ -25,11 +25,10 @@ interface EntryRecord {
 }
 
 /**
- * Creates an empty index; `idc` is the control plane's own, where instances are that name none.
+ * Creates an empty index; `idc`: the local IDC, for instances without locality.
  *
- * A batch goes in two steps. First every object is put where it belongs, and what it may have changed is
- * noted: lists of instances, hosts. Then each noted Group is put together once, and is in the delta only
- * if it differs from what it was.
+ * A batch is applied in two steps. First every object is stored, and what it may affect is noted: lists of
+ * instances, hosts. Then each noted Group is built once, and is in the delta only if it differs from before.
  */
 export function createIndex(options: { readonly idc: string }): MeshIndex {
   const work: IndexWork = { labelMatches: 0, groupsBuilt: 0 };
@@ -74,7 +73,7 @@ export function createIndex(options: { readonly idc: string }): MeshIndex {
     const key = refKey(refOf(entry));
     if (sameContent(entries.get(key)?.entry, entry)) return;
     const { workloadSelector, endpoints, hosts } = entry.spec;
-    // Attached before the old one lets go, so that an unchanged selector is not matched again.
+    // Attached before the old one is detached, so that an unchanged selector is not matched again.
     const selection = workloadSelector && instances.attach(entry.meta.namespace, workloadSelector, entry);
     removeEntry(key);
     const inline = selection ? [] : endpoints.map((spec) => inlineInstance(spec, options.idc));
@@ -138,7 +137,7 @@ export function createIndex(options: { readonly idc: string }): MeshIndex {
     const record = ranked[0];
     if (record === undefined) return undefined;
     const { namespace } = record.entry.meta;
-    // Only what gateways know leaves the IDC.
+    // Only Groups known to gateways leave the IDC.
     const claims = new Map(
       ranked
         .filter(({ entry }) => entry.meta.namespace === namespace)
@@ -159,7 +158,7 @@ export function createIndex(options: { readonly idc: string }): MeshIndex {
     return main && { ...main, ...(others.length > 0 && { others }) };
   }
 
-  /** The host as those see it who see just these declarations of it. */
+  /** The host for callers that see exactly these declarations. */
   function viewOf(
     host: string,
     records: readonly EntryRecord[],
@@ -177,7 +176,7 @@ export function createIndex(options: { readonly idc: string }): MeshIndex {
     return selection ? instances.listOf(selection) : inline;
   }
 
-  /** Puts the noted Groups together and returns the hosts of those that differ. */
+  /** Builds the noted Groups and returns the hosts of those that differ. */
   function settleGroups(): Set<string> {
     for (const entry of instances.settle()) dirty(entry.spec.hosts);
     const touched = drGroups.settle();

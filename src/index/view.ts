@@ -8,16 +8,16 @@ import type { DestinationRule, ServiceEntry } from '../model/service.ts';
 
 /** One instance of a Group, from a WorkloadEntry or an inline endpoint. */
 export interface Instance {
-  /** The WorkloadEntry it came from; absent for an inline endpoint. */
+  /** Its WorkloadEntry; absent for an inline endpoint. */
   readonly ref?: Ref;
   readonly address: string;
-  /** Port by the name of the service's port. */
+  /** Ports by the service's port names. */
   readonly ports: Readonly<Record<string, number>>;
-  /** Of a WorkloadEntry: its spec's labels and its metadata's, which win, as in Istio. */
+  /** For a WorkloadEntry: its spec's labels and its metadata's, which win, as in Istio. */
   readonly labels: Labels;
-  /** The IDC: `locality` up to the first `/`, else the control plane's own. */
+  /** `locality` up to the first `/`, else the local IDC. */
   readonly idc: string;
-  /** '' where none was given. */
+  /** '' if not given. */
   readonly locality: string;
   /** ≥ 1. */
   readonly weight: number;
@@ -34,61 +34,59 @@ export interface Declaration {
 /** One Group: a host with everything that decides how it is reached. Immutable. */
 export interface GroupView extends Declaration {
   readonly host: string;
-  /** Further ServiceEntries of the namespace that declare the host, in the order in which they count. */
+  /** Further ServiceEntries of the namespace that declare the host, in order of precedence. */
   readonly siblings?: readonly Declaration[];
   readonly rule?: DestinationRule;
-  /** Who uses it; absent: everybody. */
+  /** Its callers; absent: all. */
   readonly seenBy?: Audience;
   /**
-   * The host as other callers see it, by other namespaces' declarations or by less of this one's: no gateway
-   * knows them.
+   * The host as other callers see it, by other namespaces' declarations or by fewer of this one's: unknown to
+   * gateways.
    */
   readonly others?: readonly GroupView[];
 }
 
 /**
- * The whole mesh at one moment. Immutable: it stays as it was when the index goes on. Groups that did not
- * change are the same objects as before. The order of `groups` means nothing: sort by host where it matters.
+ * The whole mesh at one moment. Immutable, also when the index changes. Unchanged Groups are the same objects
+ * as before. The order of `groups` has no meaning: sort by host if it matters.
  */
 export interface MeshView {
   readonly groups: ReadonlyMap<string, GroupView>;
   readonly idcs: ReadonlyMap<string, Idc>;
-  /** By name, whether in force or not: that is a matter of time. */
+  /** By name, whether in force or not, which depends on time. */
   readonly evacuations: ReadonlyMap<string, Evacuation>;
 }
 
-/** What a batch of changes did to the view: nothing is named that is, in content, as it was before. */
+/** The effect of a batch on the view: only real changes of content. */
 export interface ViewDelta {
-  /** Hosts of Groups that appeared, changed or went. */
+  /** Hosts of Groups added, changed or removed. */
   readonly groups: ReadonlySet<string>;
-  /** Names of IDCs that appeared, changed or went. */
+  /** Names of IDCs added, changed or removed. */
   readonly idcs: ReadonlySet<string>;
-  /** Names of evacuations that appeared, changed or went. */
+  /** Names of evacuations added, changed or removed. */
   readonly evacuations: ReadonlySet<string>;
 }
 
-/**
- * Work done since the start. Tests assert on it, so that no event's cost grows with what it does not change.
- */
+/** Work counters. Tests assert on them that an event's cost does not grow with unaffected objects. */
 export interface IndexWork {
-  /** Times that one selector was held against one set of labels. */
+  /** Comparisons of a selector with a set of labels. */
   labelMatches: number;
-  /** Times that the view of a Group was put together. */
+  /** Views of Groups built. */
   groupsBuilt: number;
 }
 
-/** The incremental index: registry changes in, the view of the mesh and what changed in it out. */
+/** The incremental index: registry changes in, the view of the mesh and its changes out. */
 export interface MeshIndex {
-  /** Applies changes that belong together; says what they did to the view. Applied again, they do nothing. */
+  /** Applies changes that belong together; returns their effect on the view. Idempotent. */
   apply(batch: readonly Change[]): ViewDelta;
   /** The mesh as of the last `apply`. */
   view(): MeshView;
-  /** Whether it has this object, with just this content. */
+  /** Whether it has this object, with exactly this content. */
   holds(object: MeshObject): boolean;
-  /** All that it has. */
+  /** All objects. */
   refs(): Iterable<Ref>;
-  /** What is wrong between one WorkloadEntry and what selects it; empty also where it is not there. */
+  /** Disagreements between a WorkloadEntry and its selectors; empty also if it does not exist. */
   disagreementsOf(ref: Ref): readonly Disagreement[];
-  /** Counters of the work done so far. */
+  /** The work counters. */
   work(): Readonly<IndexWork>;
 }

@@ -10,7 +10,7 @@ export interface Series {
 
 /** A histogram of times, by labels. */
 export interface LatencyHistogram {
-  /** The series of these label values; keep it, it is looked up by text. */
+  /** The series of these label values; keep it, as the lookup is slow. */
   series(...values: readonly string[]): Series;
 }
 
@@ -35,10 +35,9 @@ class CountedSeries implements Series {
 }
 
 /**
- * A Prometheus histogram whose `record` costs some tens of nanoseconds: it runs for each ACK of each proxy,
- * and prom-client's own, which looks its labels up each time, takes a microsecond. Given in milliseconds,
- * shown in seconds. At most `seriesMax` series are kept: what comes after them counts as `other` in every
- * label.
+ * A Prometheus histogram whose `record` takes some tens of nanoseconds, for each ACK of each proxy;
+ * prom-client's own looks its labels up each time, which takes a microsecond. Recorded in milliseconds,
+ * exported in seconds. At most `seriesMax` series; further ones count as `other` in every label.
  */
 export function createLatencyHistogram(
   registry: Registry,
@@ -94,7 +93,7 @@ class LabelledHistogram implements LatencyHistogram {
     this.#help = help;
     this.#labels = labels;
     this.#seriesMax = seriesMax;
-    // What prom-client asks of a metric is a name and `get`; its type names its own classes only.
+    // prom-client needs a `name` and `get`; its type allows only its own classes.
     registry.registerMetric({ name, get: this.#get } as unknown as Parameters<Registry['registerMetric']>[0]);
   }
 

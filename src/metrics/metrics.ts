@@ -1,7 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { createLatencyHistogram, type LatencyHistogram } from './latency-histogram.ts';
 
-/** What the control plane shows of itself on `/metrics` (Prometheus text format). */
+/** The metrics on `/metrics` (Prometheus text format). */
 export interface Metrics {
   readonly registry: Registry;
   /** By type and source. */
@@ -12,18 +12,18 @@ export interface Metrics {
   readonly pushStage: LatencyHistogram;
   /** By source: 1 while its objects, or some of them, come from the last good state on disk. */
   readonly fromSnapshot: SourceGauge;
-  /** By source, in seconds: for how long the state on disk has not been known to be what the source holds. */
+  /** By source, in seconds: since when the state on disk is not known to equal the source's. */
   readonly snapshotAge: SourceGauge;
-  /** By source: objects that a comparison with it had to put right; 0 is expected. */
+  /** By source: objects repaired after a comparison; 0 is expected. */
   readonly repaired: Counter<'source'>;
   readonly latePushes: Counter<'source'>;
   readonly lateProxies: Gauge;
   readonly nacks: Counter<'type'>;
   readonly refusedAgain: Counter<'type'>;
   readonly acks: Counter<'type'>;
-  /** By limit: connections and streams that had no place, or used it for nothing. */
+  /** By limit: connections and streams refused. */
   readonly turnedAway: Counter<'limit'>;
-  /** What the xDS port's limits are there for, by what it is; asked when it is read. */
+  /** Levels of the xDS port's limits, by name; read on collection. */
   readonly xdsLevels: { ask(levels: () => Readonly<Record<string, number>>): void };
   /** By the code of the error. */
   readonly streamsRefused: Counter<'code'>;
@@ -36,13 +36,13 @@ export interface Metrics {
   readonly filterFailures: Counter;
   readonly loopPrevention: Gauge;
   readonly refused: Counter;
-  /** By state; asked when it is read. */
+  /** By state; read on collection. */
   readonly registrations: { ask(counts: () => Readonly<Record<string, number>>): void };
-  /** What is remembered of registrations that are no more; asked when it is read. */
+  /** Remembered former registrations; read on collection. */
   readonly remembered: { ask(counts: () => Readonly<Record<string, number>>): void };
-  /** Asked when it is read. */
+  /** Read on collection. */
   readonly peers: { ask(statuses: () => readonly PeerGauge[]): void };
-  /** Percent, by Group; asked when it is read. */
+  /** Percent, by Group; read on collection. */
   readonly failbackShare: { ask(held: () => ReadonlyMap<string, number>): void };
   readonly deletionsPending: Gauge;
   readonly deletionsReleased: Counter<'cause'>;
@@ -53,19 +53,19 @@ export interface Metrics {
   readonly shedding: Gauge;
 }
 
-/** What the gauges show of another control plane. */
+/** Another control plane, as gauges show it. */
 export interface PeerGauge {
   readonly name: string;
   readonly state: string;
   readonly keptThereAlone: number;
 }
 
-/** A gauge that asks when it is read. */
+/** A gauge that is read on collection. */
 interface SourceGauge {
   of(source: string, value: () => number): void;
 }
 
-/** Makes a registry of its own, so that several control planes may live in one process. */
+/** Creates a separate registry, so that one process can have several control planes. */
 export function createMetrics(idc: string): Metrics {
   const registry = new Registry();
   registry.setDefaultLabels({ idc });

@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Metrics, PeerGauge } from './metrics.ts';
 
-/** What of a source is shown as gauges. */
+/** The part of a source shown as gauges. */
 interface GaugedSource {
   readonly name: string;
   readonly facets: {
@@ -13,7 +13,7 @@ interface GaugedSource {
   };
 }
 
-/** Shows where the objects of sources come from, what registered, and the control planes beside. */
+/** Gauges of sources, registrations, and peer control planes. */
 export function gaugeSources(metrics: Metrics, sources: readonly GaugedSource[], clock: Clock): void {
   for (const { name, facets } of sources) {
     const { lastGood, registrations, peers } = facets;

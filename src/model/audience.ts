@@ -1,30 +1,30 @@
-/** Who uses one of several views of a host. */
+/** The users of one of several views of a host. */
 export interface Audience {
-  /** The one of them on which gateways go. */
+  /** Whether gateways use it; exactly one view does. */
   readonly gateways: boolean;
-  /** Callers of all namespaces but those named, or of just those. */
+  /** True: callers of all namespaces but those named; false: only those. */
   readonly all: boolean;
   readonly but: readonly string[];
 }
 
-/** A declaration of a host: where it stands, and the namespaces that may see it; absent: all. */
+/** A declaration of a host: its namespace, and the namespaces that may see it; absent: all. */
 interface Exported {
   readonly namespace: string;
   readonly exportTo: readonly string[] | undefined;
 }
 
-/** Declarations of one namespace that somebody sees together. */
+/** Declarations of one namespace that some callers see together. */
 interface HostView {
   /** Their positions, ascending. */
   readonly members: readonly number[];
-  /** Absent: everybody. */
+  /** Absent: all callers. */
   readonly audience?: Audience;
 }
 
 /**
- * What there is to see of a host. A caller sees its own namespace's declarations, else those of the first
- * that is exported to it, and of them what it may see (Istio). Gateways see all of the first one's namespace:
- * that view comes first. No caller sees two views, and a view that nobody sees is left out.
+ * The views of a host. A caller sees its own namespace's declarations, else those of the first namespace
+ * exported to it, limited to what it may see (Istio). Gateways see all of the first one's namespace: that
+ * view comes first. Each caller has one view; views without users are left out.
  */
 export function viewsOf(declared: readonly Exported[]): readonly HostView[] {
   const first = declared[0]?.namespace;
@@ -46,7 +46,9 @@ export function viewsOf(declared: readonly Exported[]): readonly HostView[] {
   });
 }
 
-/** Positions of the declarations that callers of a namespace see; undefined: of one that nobody names. */
+/**
+ * Positions of the declarations that callers of a namespace see; undefined: of a namespace that is not named.
+ */
 function seenFrom(declared: readonly Exported[], namespace: string | undefined): readonly number[] {
   const seen = declared.flatMap(({ exportTo }, i) =>
     exportTo === undefined || (namespace !== undefined && exportTo.includes(namespace)) ? i : [],
@@ -56,7 +58,7 @@ function seenFrom(declared: readonly Exported[], namespace: string | undefined):
   return own.length > 0 ? own : of(declared[seen[0] ?? -1]?.namespace);
 }
 
-/** Whether callers of a namespace are of an audience. */
+/** Whether callers of a namespace are in an audience. */
 export function isSeenBy(audience: Audience | undefined, namespace: string): boolean {
   return audience === undefined || audience.all !== audience.but.includes(namespace);
 }

@@ -1,19 +1,16 @@
 import type { Labels } from './meta.ts';
 
-/** Which Groups find room first where an IDC takes requests from others. */
+/** The order in which Groups get capacity that an IDC has for others. */
 export const groupClasses = ['critical', 'default'] as const;
 type GroupClass = (typeof groupClasses)[number];
 
-/**
- * What bounds the requests of a Group that one IDC takes from the others. All optional; defaults in
- * `plan/capacity.ts`.
- */
+/** The limit on a Group's requests from other IDCs. All optional; defaults in `plan/capacity.ts`. */
 export interface GroupSpill {
-  /** Requests that one instance works on at once without a queue. */
+  /** Requests that one instance serves concurrently without a queue. */
   readonly concurrentPerInstance?: number;
-  /** The same, where it differs in an IDC. */
+  /** The same, by IDC where it differs. */
   readonly concurrentByIdc?: Readonly<Record<string, number>>;
-  /** What other IDCs may take up of it, percent. */
+  /** The percentage that other IDCs may use. */
   readonly sharePercent?: number;
   readonly class?: GroupClass;
 }
@@ -21,23 +18,23 @@ export interface GroupSpill {
 /** Limits shared by fields and annotations. */
 export const capacityLimits = { concurrentMax: 1_000_000, shareMax: 100 } as const;
 
-/** A share such as `30%`, a whole number from 1. Source text of a pattern, for JSON Schemas too. */
+/** A share such as `30%`, a whole number from 1. Source text of a RegExp, for JSON Schemas too. */
 export const sharePattern = /^(?:[1-9][0-9]?|100)%$/;
 
-/** Percent of a share such as `30%`; undefined when it has another form. */
+/** Percent of a share such as `30%`; undefined if malformed. */
 export function parseSharePercent(text: string): number | undefined {
   return sharePattern.test(text) ? Number(text.slice(0, -1)) : undefined;
 }
 
-/** What is wrong with a share. */
+/** The error of a share. */
 export const shareFault = "must be a share such as '30%', from 1% to 100%";
 
-/** What is wrong with a number of requests. */
+/** The error of a number of requests. */
 export const concurrentFault = `must be a whole number of requests from 1 to ${capacityLimits.concurrentMax}`;
 
 type Writable = { -readonly [K in keyof GroupSpill]: GroupSpill[K] };
 
-/** Reads one annotation's value into `spill`; returns what is wrong with it, or undefined. */
+/** Reads an annotation's value into `spill`; returns the error, or undefined. */
 const readers: Readonly<Record<string, (value: string, spill: Writable) => string | undefined>> = {
   'isthmus.dev/concurrent-per-instance': (value, spill) => {
     const number = /^[0-9]{1,7}$/.test(value) ? Number(value) : 0;
@@ -59,10 +56,10 @@ const readers: Readonly<Record<string, (value: string, spill: Writable) => strin
   },
 };
 
-/** The annotations that bound what comes from other IDCs. */
+/** The annotations for requests from other IDCs. */
 export const spillAnnotations: readonly string[] = Object.keys(readers);
 
-/** Reads them; what is faulty is left out, and told as key and message. Undefined: none was given. */
+/** Parses them; invalid ones are left out, and returned as key and message. Undefined: none given. */
 export function parseSpillAnnotations(annotations: Labels): {
   spill: GroupSpill | undefined;
   faults: { key: string; message: string }[];
@@ -77,7 +74,7 @@ export function parseSpillAnnotations(annotations: Labels): {
   return { spill: Object.keys(spill).length === 0 ? undefined : spill, faults };
 }
 
-/** A Group's bounds: what its ServiceEntry declares goes before what its DrGroup does, in every IDC. */
+/** A Group's limits: its ServiceEntry's override its DrGroup's, in every IDC. */
 export function mergeSpill(
   drGroup: GroupSpill | undefined,
   entry: GroupSpill | undefined,

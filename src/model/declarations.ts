@@ -2,11 +2,11 @@ import { trafficFromAnnotations } from './annotations/annotations.ts';
 import { viewsOf } from './audience.ts';
 import type { Protocol, ServiceEntry, ServicePort } from './service.ts';
 
-/** One port of a host that several ServiceEntries of a namespace declare. */
+/** A port of a host that several ServiceEntries of a namespace declare. */
 export interface MergedPort {
-  /** As the first that has it says. */
+  /** As in the first that has it. */
   readonly port: ServicePort;
-  /** The positions of those that have it, and their words for it; the first decides all but the instances. */
+  /** The positions of those that have it, and their declarations; the first decides all but the instances. */
   readonly from: readonly [PortOf, ...PortOf[]];
 }
 
@@ -16,15 +16,15 @@ interface PortOf {
   readonly port: ServicePort;
 }
 
-/** A port that contradicts the one of its number that comes first, and is left out. */
+/** A port that contradicts an earlier one of its number, and is left out. */
 interface RefusedPort extends PortOf {
   readonly first: PortOf;
   readonly why: 'protocol' | 'resolution';
 }
 
 /**
- * Adds ServiceEntries of one host and namespace up, the first first. A port that several have is one with all
- * their instances, as in Istio; unlike there ports add up whatever else differs
+ * Merges ServiceEntries of one host and namespace, in order of precedence. A port of several has all their
+ * instances, as in Istio; unlike there, ports are merged whatever else differs
  * (docs/decisions/089-service-entries-add-up.md).
  */
 export function mergePorts(entries: readonly ServiceEntry[]): {
@@ -50,7 +50,7 @@ export function mergePorts(entries: readonly ServiceEntry[]): {
   return { ports: [...found.values()], refused };
 }
 
-/** Protocols that proxies carry alike are one: names differ for people, and for checks of health. */
+/** Protocols that proxies handle alike count as equal: they differ in name, and in health checks. */
 function carriageOf({ protocol }: ServicePort): Protocol {
   return carriages[protocol] ?? protocol;
 }
@@ -62,8 +62,8 @@ const carriages: Readonly<Partial<Record<Protocol, Protocol>>> = {
 };
 
 /**
- * The order in which ServiceEntries of one host count: what all may see before what some may, then by
- * namespace; within one, the older first, as far as files say when they were created, then by name.
+ * The precedence of ServiceEntries of one host: exported to all before exported to some, then by namespace;
+ * within one, older first, if files say when they were created, then by name.
  */
 export function compareDeclarations(a: ServiceEntry, b: ServiceEntry): number {
   const rank = ({ spec }: ServiceEntry) => (spec.exportTo === undefined ? 0 : 1);
@@ -77,17 +77,17 @@ export function compareDeclarations(a: ServiceEntry, b: ServiceEntry): number {
   );
 }
 
-/** What is probably not meant between ServiceEntries that declare one host. */
+/** A probable mistake between ServiceEntries of one host. */
 interface DeclarationFault {
-  /** The one that has no effect there. */
+  /** The one without effect. */
   readonly entry: ServiceEntry;
-  /** The field of it, from the object's root. */
+  /** Its field, from the object's root. */
   readonly path: readonly (string | number)[];
-  /** What is wrong, which other one counts, and what to do. */
+  /** The mistake, the one that applies, and what to do. */
   readonly message: string;
 }
 
-/** Contradictions between the ServiceEntries that declare `host`, in the order in which they count. */
+/** Contradictions between the ServiceEntries that declare `host`, in order of precedence. */
 export function declarationFaults(
   host: string,
   ranked: readonly ServiceEntry[],
@@ -123,7 +123,7 @@ function refusals(host: string, entries: readonly ServiceEntry[]): DeclarationFa
   });
 }
 
-/** What only the first says of a port that others have too. */
+/** Settings of a port that apply only from the first ServiceEntry. */
 function overruled(host: string, entries: readonly ServiceEntry[]): DeclarationFault[] {
   return mergePorts(entries).ports.flatMap(({ port, from: [first, ...others] }) => {
     const counts = entries[first.entry] as ServiceEntry;
@@ -170,7 +170,7 @@ function otherNamespaces(host: string, ranked: readonly ServiceEntry[]): Declara
   });
 }
 
-/** Ports that callers of a namespace would have without its own declaration of the host (istio 55879). */
+/** Ports that callers of a namespace lose by its own declaration of the host (istio 55879). */
 function hiddenPorts(host: string, ranked: readonly ServiceEntry[]): DeclarationFault[] {
   const [common] = ranked;
   if (common === undefined || common.spec.exportTo !== undefined) return [];

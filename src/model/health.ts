@@ -1,36 +1,36 @@
-/** HTTP statuses, first and last included. */
+/** A range of HTTP statuses, inclusive. */
 export interface StatusRange {
   readonly from: number;
   readonly to: number;
 }
 
-/** How instances are asked whether they are healthy; all optional, defaults in `plan/`. */
+/** Health check settings; all optional, defaults in `plan/`. */
 export interface HealthSettings {
-  /** False: not asked at all. */
+  /** False: no checks. */
   readonly enabled?: boolean;
-  /** Asked for by HTTP GET. */
+  /** The path of an HTTP GET. */
   readonly path?: string;
-  /** The service asked for by grpc.health.v1; '' stands for the whole server. */
+  /** The service for grpc.health.v1; '' is the whole server. */
   readonly grpc?: string;
-  /** Statuses that say healthy. */
+  /** Statuses that mean healthy. */
   readonly statuses?: readonly StatusRange[];
   /** Milliseconds between two checks. */
   readonly intervalMs?: number;
-  /** The port of the instance that is asked, where it is another one than requests go to. */
+  /** The instance's health check port, if not the service's. */
   readonly port?: number;
 }
 
-/** Of a Group: for all its ports, and what differs at one of them, by the port's name or number. */
+/** A Group's settings: for all its ports, and overrides by a port's name or number. */
 export interface GroupHealth extends HealthSettings {
   readonly ports?: Readonly<Record<string, HealthSettings>>;
 }
 
-/** Limits of what may be declared. */
+/** Limits of declared values. */
 export const healthLimits = {
   intervalMsMin: 100,
   pathLengthMax: 1024,
   statusesMax: 16,
-  /** A 5xx cannot be told from what a proxy on the way answers itself. */
+  /** A 5xx cannot be told from an intermediate proxy's local reply. */
   statusMin: 200,
   statusMax: 499,
 } as const;
@@ -41,10 +41,10 @@ export const healthPathPattern = /^\/[!-"$-~]*$/;
 /** The full name of a gRPC service. */
 export const grpcServicePattern = /^[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*$/;
 
-/** A status, or the first and the last of a range: `204`, `200-299`. */
+/** A status, or a range: `204`, `200-299`. */
 export const statusPattern = /^[1-9][0-9]{2}(?:-[1-9][0-9]{2})?$/;
 
-/** Reads statuses; a text: what is wrong with them. */
+/** Parses statuses; a string is the error. */
 export function parseStatuses(texts: readonly string[]): readonly StatusRange[] | string {
   const { statusMin, statusMax, statusesMax } = healthLimits;
   if (texts.length === 0) return 'names no status: give one like 204, or a range like 200-299.';
@@ -62,7 +62,7 @@ export function parseStatuses(texts: readonly string[]): readonly StatusRange[] 
   return ranges;
 }
 
-/** What `over` declares goes before `base`, field by field, for all ports and for each. */
+/** Overrides `base` by `over`, field by field, for all ports and for each. */
 export function mergeHealth(
   base: GroupHealth | undefined,
   over: GroupHealth | undefined,
@@ -74,7 +74,7 @@ export function mergeHealth(
   return { ...base, ...over, ...(ports.size === 0 ? {} : { ports: Object.fromEntries(ports) }) };
 }
 
-/** What is declared for one port by itself: under its number, and before that under its name. */
+/** The overrides for a port: by its number, before by its name. */
 export function healthOfPort(
   health: GroupHealth,
   port: { readonly name: string; readonly number: number },

@@ -3,31 +3,23 @@ import type { GroupSpill } from './capacity.ts';
 import type { GroupHealth } from './health.ts';
 import type { Labels, Meta } from './meta.ts';
 
-/**
- * The name of an IDC: 1 to 32 of `a-z 0-9 -`, first and last not `-`; it must fit a header value and a trail.
- */
+/** The name of an IDC: 1 to 32 of `a-z 0-9 -`, not `-` at an end; it must fit a header value and a trail. */
 export const idcNamePattern = /^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/;
 
-/** Reads the name of an IDC. Throws MeshError `invalid`. */
+/** Validates the name of an IDC. Throws MeshError `invalid`. */
 export function readIdcName(text: string): string {
   if (idcNamePattern.test(text)) return text;
   throw new MeshError('invalid', `'${text}' is no IDC name: a-z, 0-9 and -, at most 32, not - at an end.`);
 }
 
-/**
- * An ingress gateway: where clients enter (`edgePort`) and where other IDCs' egress gateways enter
- * (`peerPort`).
- */
+/** An ingress gateway: `edgePort` for clients, `peerPort` for other IDCs' egress gateways. */
 interface IngressGateway {
   readonly address: string;
   readonly edgePort: number;
   readonly peerPort: number;
 }
 
-/**
- * An egress gateway: where own sidecars (`sidecarPort`) and own ingress gateways (`ingressPort`) leave the
- * IDC.
- */
+/** An egress gateway: `sidecarPort` for local sidecars, `ingressPort` for local ingress gateways. */
 export interface EgressGateway {
   readonly address: string;
   readonly sidecarPort: number;
@@ -35,21 +27,19 @@ export interface EgressGateway {
 }
 
 /**
- * What an IDC's edge takes from clients, and whom it believes. All optional; the defaults are `edgeDefaults`.
+ * What an IDC's edge accepts from clients, and which proxies it trusts. All optional; defaults are
+ * `edgeDefaults`.
  */
 export interface EdgePolicy {
-  /**
-   * HTTP proxies in front, whose X-Forwarded-* count; absent: none, and what clients send of these is taken
-   * off.
-   */
+  /** HTTP proxies in front, whose X-Forwarded-* are trusted; absent: none, and these headers are removed. */
   readonly trustedProxies?: TrustedProxies;
-  /** Whether connections begin with a PROXY protocol header (v1 or v2); absent: they do not. */
+  /** Whether connections begin with a PROXY protocol header (v1 or v2); absent: no. */
   readonly proxyProtocol?: 'required' | 'optional';
-  /** What becomes of `%2F` and `%5C` in a path. */
+  /** How `%2F` and `%5C` in a path are handled. */
   readonly escapedSlashes?: EscapedSlashes;
   /** Whether `//` in a path becomes `/`. */
   readonly mergeSlashes?: boolean;
-  /** Whether dot segments are resolved, and escapes of unreserved characters undone (RFC 3986, 6.2.2). */
+  /** Whether dot segments are resolved, and unreserved characters unescaped (RFC 3986, 6.2.2). */
   readonly normalizePath?: boolean;
   /** Header names with `_`. */
   readonly underscores?: Underscores;
@@ -63,12 +53,9 @@ export interface EdgePolicy {
 
 /** Proxies between clients and the edge. */
 interface TrustedProxies {
-  /**
-   * How many in a row, 0 to 10, each of which appends to X-Forwarded-For. 0: only what PROXY protocol says
-   * counts.
-   */
+  /** Their number, 0 to 10, each of which appends to X-Forwarded-For. 0: only PROXY protocol is trusted. */
   readonly hops: number;
-  /** Addresses that the last of them connects from, as prefixes; absent: whoever connects is one. */
+  /** Prefixes of the last one's addresses; absent: any peer is trusted. */
   readonly from?: readonly string[];
 }
 
@@ -80,7 +67,7 @@ export type EscapedSlashes = (typeof escapedSlashes)[number];
 export const underscoreActions = ['allow', 'reject', 'drop'] as const;
 export type Underscores = (typeof underscoreActions)[number];
 
-/** What holds where an Idc declares nothing (docs/decisions/072-what-the-edge-passes.md). */
+/** Defaults of an Idc (docs/decisions/072-what-the-edge-passes.md). */
 export const edgeDefaults = {
   escapedSlashes: 'keep',
   mergeSlashes: false,
@@ -91,7 +78,9 @@ export const edgeDefaults = {
   maxHeaders: 200,
 } as const satisfies EdgePolicy;
 
-/** The most that an Idc may allow. The proxies behind the edge take twice as much, and what proxies add. */
+/**
+ * Maximum of what an Idc may allow. The proxies behind the edge accept twice as much, and what proxies add.
+ */
 export const edgeLimits = { hopsMax: 10, headersKiBMax: 256, headersMax: 500, prefixesMax: 100 } as const;
 
 /** isthmus.dev Idc: one failure domain and its gateways. */
@@ -102,102 +91,92 @@ export interface Idc {
     readonly ingress: readonly IngressGateway[];
     readonly egress: readonly EgressGateway[];
     readonly network?: string;
-    /** Whether clients at the edge see `x-isthmus-outcome`; absent: they see no header of Isthmus's own. */
+    /** Whether clients at the edge see `x-isthmus-outcome`; absent: they see no header of Isthmus's. */
     readonly exposeOutcome?: boolean;
-    /** Whether the edge answers `/.isthmus/ready`, for those who balance by health; absent: it does not. */
+    /** Whether the edge answers `/.isthmus/ready`, for load balancers; absent: no. */
     readonly exposeReady?: boolean;
     readonly edge?: EdgePolicy;
-    /** What instances here bear, of Groups that do not say it; absent: nobody knows. */
+    /** Capacity of instances here, for Groups that do not declare it; absent: unknown. */
     readonly capacity?: { readonly concurrentPerInstance: number };
   };
 }
 
-/** What bounds the tries after the first that a proxy has under way at once. */
+/** The limit on concurrent retries of a proxy. */
 interface RetryBudget {
-  /** Requests a second of the Group at one proxy, when it is busy. */
+  /** The Group's requests a second at one proxy, at peak. */
   readonly requestsPerSecond: number;
-  /** Of the requests that are under way, percent. */
+  /** Percentage of the requests in flight. */
   readonly sharePercent?: number;
 }
 
-/**
- * How requests to a Group are timed, retried and checked. Times in milliseconds; all optional, defaults in
- * `plan/`.
- */
+/** A Group's timeouts, retries and checks. Times in milliseconds; all optional, defaults in `plan/`. */
 export interface GroupTraffic {
-  /** Whole request, at the first proxy; 0 means none. */
+  /** Request timeout at the first proxy; 0: none. */
   readonly timeoutMs?: number;
-  /**
-   * A stream without a byte in either direction, at the first proxy; 0 means that it may be quiet for ever.
-   */
+  /** Stream idle timeout at the first proxy; 0: none. */
   readonly idleTimeoutMs?: number;
-  /** Up to this many bytes a request's body is kept, so that it can be sent again; 0: none is. */
+  /** Bytes of a request's body buffered for retries; 0: none. */
   readonly retryBodyBytes?: number;
-  /** One try, at the first proxy; 0 means none. */
+  /** Timeout of a try at the first proxy; 0: none. */
   readonly perTryTimeoutMs?: number;
-  /** Whether another try begins beside one that outlasts its time; else that is given up. */
+  /** Whether another try begins beside one that exceeds its timeout; else that is cancelled. */
   readonly hedge?: boolean;
   /** Retries after the first try, at the first proxy: 0 to 3. */
   readonly retries?: number;
-  /** Methods that are sent again though an earlier try may have been executed. */
+  /** Methods retried although an earlier try may have been executed. */
   readonly idempotentMethods?: readonly string[];
-  /**
-   * Whether all instances stand behind sidecars of Isthmus, so that their proxies speak HTTP/2 with each
-   * other.
-   */
+  /** Whether all instances have sidecars of Isthmus, so that proxies speak HTTP/2 with each other. */
   readonly sidecars?: boolean;
   /** Active health checks of the instances; absent: none. */
   readonly health?: GroupHealth;
-  /** What bounds the requests that come from other IDCs; in YAML `spec.capacity`, `spill` and `class`. */
+  /** The limit on requests from other IDCs; in YAML `spec.capacity`, `spill` and `class`. */
   readonly spill?: GroupSpill;
   /** The longest round trip between the IDCs, milliseconds; absent: `roundTripLimits.msDefault`. */
   readonly roundTripMs?: number;
-  /** At the first proxy; absent: the connection pool's number of retries. */
+  /** At the first proxy; absent: the connection pool's limit on retries. */
   readonly retryBudget?: RetryBudget;
 }
 
-/** One IDC of a DR group. Either all of a DR group have a weight, or none. */
+/** One IDC of a DR group. Either all of them have a weight, or none. */
 export interface DrChoice {
   readonly name: string;
-  /** Its share of what the others cannot serve themselves, relative, 0 to 1000; absent: the order decides. */
+  /** Its share of what the others cannot serve, relative, 0 to 1000; absent: by order. */
   readonly weight?: number;
 }
 
-/** How a Group comes home to an IDC that had nobody left. Times in milliseconds. */
+/** How a Group fails back to an IDC that had no instance left. Times in milliseconds. */
 export interface Failback {
-  /** Over which its share grows to all. */
+  /** Time in which its share grows to 100 %. */
   readonly rampMs: number;
-  /** For which enough instances must be good before that begins. */
+  /** Time for which enough instances must be good before that. */
   readonly holdMs: number;
   /**
-   * `mirror`: reads are sent home as well for the length of the ramp, and then all come home at once; absent:
+   * `mirror`: reads are mirrored to it for the length of the ramp, then all requests return at once; absent:
    * no warm-up.
    */
   readonly warmup?: 'mirror';
 }
 
-/**
- * Round trips between IDCs, in milliseconds. The default is twice what any two places on Earth have by cable.
- */
+/** Round trips between IDCs, in milliseconds. The default is twice the longest by cable on Earth. */
 export const roundTripLimits = { msDefault: 800, msMin: 1, msMax: 2_000 } as const;
 
-/** What holds of a DrGroup's `failback` that leaves it out, and the most that one may ask for. */
+/** Defaults of a DrGroup's `failback`, and its limits. */
 export const failbackDefaults = { rampMs: 30_000, holdMs: 10_000, msMax: 3_600_000 } as const;
 
-/** isthmus.dev DrGroup: the IDCs that stand in for each other for a set of Groups. */
+/** isthmus.dev DrGroup: the IDCs that can replace each other for a set of Groups. */
 export interface DrGroup {
   readonly kind: 'DrGroup';
   readonly meta: Meta;
   readonly spec: {
-    /** Groups by host, or by the labels of their ServiceEntry; at least one of the two. */
+    /** Groups by host, or by the labels of their ServiceEntry; at least one. */
     readonly hosts: readonly string[];
     readonly selector?: Labels;
     /** In order of preference, or by weight. */
     readonly idcs: readonly DrChoice[];
-    /** Most crossings a request of these Groups may make: 0 to 4. */
+    /** Most crossings of a request of these Groups: 0 to 4. */
     readonly hopLimit: number;
     readonly traffic: GroupTraffic;
-    /** Absent: requests come home at once. */
+    /** Absent: requests return at once. */
     readonly failback?: Failback;
   };
 }

@@ -4,76 +4,73 @@ import { addressKind, isLoopback } from './values/address.ts';
 import { canonicalHost } from './values/hostname.ts';
 import type { ListenAddress } from './values/listen-address.ts';
 
-/** What an Envoy is for; or a gRPC client, which has no proxy and asks for its configuration itself. */
+/** The role of an Envoy; or a gRPC client, which requests its configuration itself. */
 export type NodeRole = 'sidecar' | 'ingress' | 'egress' | 'grpc';
 
-/** What all proxies say of themselves. */
+/** The part common to all proxies. */
 interface CommonScope {
   readonly idc: string;
-  /** File that gets access logs as JSON lines; absent: no access logs. */
+  /** Access log file (JSON lines); absent: none. */
   readonly accessLog?: string;
 }
 
-/** What chooses among instances. */
+/** Proxies that select among instances. */
 interface ChoosingScope extends CommonScope {
-  /**
-   * The zone of the IDC that it stands in, as instances name it in their locality; absent: it prefers no
-   * zone.
-   */
+  /** Its zone in the IDC, as in localities of instances; absent: no preference. */
   readonly zone?: string;
 }
 
-/** Who calls Groups. */
+/** Callers of Groups. */
 interface CallingScope extends ChoosingScope {
   readonly namespace: string;
-  /** Hosts of the Groups that it calls; absent: all of its namespace. */
+  /** Hosts of the Groups that it calls; absent: its namespace's. */
   readonly dependsOn?: readonly string[];
 }
 
-/** A gRPC client that finds its servers by xDS (gRFC A27), without a proxy. */
+/** A gRPC client that uses xDS without a proxy (gRFC A27). */
 export interface GrpcScope extends CallingScope {
   readonly role: 'grpc';
 }
 
-/** A sidecar. Its inbound listener stands in its bootstrap, so only the outbound side is decided here. */
+/** A sidecar. Its inbound listener is in its bootstrap: only the outbound side is decided here. */
 export interface SidecarScope extends CallingScope {
   readonly role: 'sidecar';
-  /** Where the workload sends its requests; absent: the workload calls nobody. */
+  /** Where the workload sends its requests; absent: it calls no Group. */
   readonly outbound?: ListenAddress;
-  /** Whether requests for hosts that nobody has declared go on to these hosts; absent: they are refused. */
+  /** Whether requests for undeclared hosts pass through; absent: they are refused. */
   readonly unknownHosts?: 'pass';
 }
 
-/** An ingress gateway: one listener for clients at the edge, one for other IDCs' egress gateways. */
+/** An ingress gateway: a listener for edge clients, and one for other IDCs' egress gateways. */
 interface IngressScope extends ChoosingScope {
   readonly role: 'ingress';
   readonly edge: ListenAddress;
   readonly peer: ListenAddress;
-  /** Its bootstrap has the runtime layers that come by RTDS; absent: it is of an earlier version. */
+  /** Its bootstrap has the RTDS runtime layers; absent: it is of an earlier version. */
   readonly runtime?: true;
 }
 
-/** An egress gateway: one listener for the own sidecars, one for the own ingress gateways. */
+/** An egress gateway: a listener for local sidecars, and one for local ingress gateways. */
 interface EgressScope extends CommonScope {
   readonly role: 'egress';
   readonly sidecar: ListenAddress;
   readonly ingress: ListenAddress;
 }
 
-/** What a proxy says of itself (Envoy node metadata, key `isthmus`), as far as it decides what it gets. */
+/** What a proxy declares of itself (Envoy node metadata, key `isthmus`) that decides its resources. */
 export type NodeScope = SidecarScope | IngressScope | EgressScope | GrpcScope;
 
-/** Whether a scope is of a caller: it sees what it depends on, gateways see all. */
+/** Whether the scope is a caller's: limited to its dependencies, unlike a gateway's. */
 export function isCaller(scope: NodeScope): scope is SidecarScope | GrpcScope {
   return scope.role === 'sidecar' || scope.role === 'grpc';
 }
 
-/** Whether it is a sidecar whose workload is only called. */
+/** Whether it is a sidecar whose workload calls no Group. */
 export function callsNobody(scope: SidecarScope | GrpcScope): boolean {
   return scope.role === 'sidecar' && scope.outbound === undefined;
 }
 
-/** The key under which a scope stands in Envoy's `node.metadata`. */
+/** The key of a scope in Envoy's `node.metadata`. */
 export const nodeMetadataKey = 'isthmus';
 
 /** How messages name a field of a scope. */
@@ -81,15 +78,15 @@ type FieldName = (field: string) => string;
 
 const inMetadata: FieldName = (field) => `node.metadata.${nodeMetadataKey}.${field}`;
 
-/** What a proxy says of itself, as it came. */
+/** A scope as it was received. */
 interface Said {
   readonly raw: Record<string, unknown>;
   readonly nameOf: FieldName;
 }
 
 /**
- * Reads a scope from Envoy's `node.metadata`. Throws MeshError `invalid` that names the field, by `nameOf`: a
- * proxy that does not say what it is gets nothing, rather than a guess.
+ * Parses a scope from Envoy's `node.metadata`. Throws MeshError `invalid` that names the field, by `nameOf`:
+ * an incomplete scope is refused rather than guessed.
  */
 export function parseNodeScope(metadata: unknown, nameOf: FieldName = inMetadata): NodeScope {
   const raw = isRecord(metadata) ? metadata[nodeMetadataKey] : undefined;
@@ -142,7 +139,7 @@ export function parseNodeScope(metadata: unknown, nameOf: FieldName = inMetadata
   }
 }
 
-/** Two listeners of one gateway; on one address they would be one to Envoy. */
+/** Checks that a gateway's two listeners differ: Envoy would take equal addresses for one. */
 function apart<A extends string, B extends string>(said: Said, a: A, b: B) {
   const [first, second] = [listen(said, a), listen(said, b)];
   if (first.address === second.address && first.port === second.port) {
@@ -165,7 +162,7 @@ function text(said: Said, field: string): string {
   return value;
 }
 
-/** One part of a locality, `IDC/zone/subzone`. */
+/** A part of a locality, `IDC/zone/subzone`. */
 function zoneName(said: Said): string {
   const name = text(said, 'zone');
   if (/[/*\p{C}\p{Z}]/u.test(name)) {
@@ -178,7 +175,7 @@ function zoneName(said: Said): string {
   return name;
 }
 
-/** Whoever reaches a sidecar that passes unknown hosts through goes wherever it can go. */
+/** A sidecar that passes unknown hosts through is an open proxy for whoever reaches it. */
 function passing(said: Said): Pick<SidecarScope, 'unknownHosts'> {
   const { raw } = said;
   if (raw.unknownHosts === undefined || raw.unknownHosts === 'refuse') return {};
@@ -195,7 +192,7 @@ function passing(said: Said): Pick<SidecarScope, 'unknownHosts'> {
   return { unknownHosts: 'pass' };
 }
 
-/** Each is looked up by itself, for each kind of proxy. */
+/** Each is indexed separately, for each node class. */
 const dependsOnMax = 5_000;
 
 function hosts(said: Said): readonly string[] {
@@ -226,7 +223,7 @@ function listen(said: Said, field: string): ListenAddress {
   return { address, port };
 }
 
-/** `{[key]: value}`, or nothing where there is no value (exactOptionalPropertyTypes). */
+/** `{[key]: value}`, or {} if the value is undefined (exactOptionalPropertyTypes). */
 function optional<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
   return (value === undefined ? {} : { [key]: value }) as { [P in K]?: V };
 }

@@ -5,17 +5,17 @@ import type { DestinationRule, ServiceEntry, WorkloadEntry } from './service.ts'
 /** A registry object of any kind. */
 export type MeshObject = ServiceEntry | WorkloadEntry | DestinationRule | Idc | DrGroup | Evacuation;
 
-/** The kinds that this version knows. */
+/** The known kinds. */
 export type Kind = MeshObject['kind'];
 
-/** Names an object. Cluster-scoped kinds (Idc, DrGroup, Evacuation) have the namespace ''. */
+/** Identifies an object. Cluster-scoped kinds (Idc, DrGroup, Evacuation) have the namespace ''. */
 export interface Ref {
   readonly kind: Kind;
   readonly namespace: string;
   readonly name: string;
 }
 
-/** One event of a source. `at` is `Clock.now()` when the event was read: where the ACK clock starts. */
+/** One event of a source. `at`: `Clock.now()` when it was read, the start of the ACK clock. */
 export type Change =
   | { readonly type: 'upsert'; readonly object: MeshObject; readonly at: number }
   | { readonly type: 'delete'; readonly ref: Ref; readonly at: number }

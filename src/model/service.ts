@@ -8,21 +8,21 @@ export interface ServicePort {
   readonly number: number;
   readonly name: string;
   readonly protocol: Protocol;
-  /** The port of the endpoints, when it differs from `number`. */
+  /** The endpoints' port, if not `number`. */
   readonly targetPort?: number;
 }
 
-/** The part of a WorkloadEntry that describes an instance; also an inline endpoint of a ServiceEntry. */
+/** An instance's part of a WorkloadEntry; also an inline endpoint of a ServiceEntry. */
 export interface WorkloadSpec {
   /** IP address, DNS name or `unix:///path`. */
   readonly address: string;
-  /** Port by the name of the service's port. */
+  /** Ports by the service's port names. */
   readonly ports: Readonly<Record<string, number>>;
   readonly labels: Labels;
   readonly network?: string;
-  /** `region/zone/subzone`; what stands before the first `/` is the IDC. */
+  /** `region/zone/subzone`; the region is the IDC. */
   readonly locality?: string;
-  /** Relative weight, ≥ 1; absent means 1. */
+  /** Relative weight, ≥ 1; absent: 1. */
   readonly weight?: number;
 }
 
@@ -33,9 +33,7 @@ export interface ServiceEntry {
   readonly spec: {
     readonly hosts: readonly string[];
     readonly ports: readonly ServicePort[];
-    /**
-     * Single addresses, at which a sidecar listens for connections to the TCP ports. Prefixes are left out.
-     */
+    /** IP addresses on which a sidecar listens for the TCP ports. Prefixes are left out. */
     readonly addresses?: readonly string[];
     readonly resolution: 'NONE' | 'STATIC' | 'DNS' | 'DNS_ROUND_ROBIN' | 'DYNAMIC_DNS';
     readonly location: 'MESH_EXTERNAL' | 'MESH_INTERNAL';
@@ -44,10 +42,7 @@ export interface ServiceEntry {
     readonly endpoints: readonly WorkloadSpec[];
     /** Namespaces whose callers see the hosts; absent: all. */
     readonly exportTo?: readonly string[];
-    /**
-     * Names of which a server's certificate must have one, where a DestinationRule has proxies speak TLS and
-     * names none.
-     */
+    /** Names accepted in a server's certificate, if a DestinationRule originates TLS and names none. */
     readonly subjectAltNames?: readonly string[];
   };
 }
@@ -60,11 +55,10 @@ export interface WorkloadEntry {
 }
 
 /**
- * How proxies speak TLS to instances (networking.istio.io ClientTLSSettings). Files are on the machine of the
- * proxy.
+ * TLS from proxies to instances (networking.istio.io ClientTLSSettings). Files are on the proxy's machine.
  */
 export interface ClientTls {
-  /** `MUTUAL`: the proxy has a certificate too. */
+  /** `MUTUAL`: with a client certificate. */
   readonly mode: 'SIMPLE' | 'MUTUAL';
   readonly sni?: string;
   readonly subjectAltNames?: readonly string[];
@@ -74,25 +68,25 @@ export interface ClientTls {
   readonly insecureSkipVerify?: boolean;
 }
 
-/** What decides which instance a request goes to, as long as that one is there (Istio, ConsistentHashLB). */
+/** Session affinity: the request's property that selects the instance (Istio, ConsistentHashLB). */
 export interface ConsistentHash {
   readonly by:
     | { readonly kind: 'header' | 'query'; readonly name: string }
-    /** With a time to live the proxy sets the cookie where there is none; 0: until the client is closed. */
+    /** With a TTL the proxy sets a missing cookie; 0: a session cookie. */
     | { readonly kind: 'cookie'; readonly name: string; readonly path?: string; readonly ttlMs?: number }
     | { readonly kind: 'source-ip' };
-  /** Places: at least so many of a ring, or just so many, a prime, of Maglev's table. */
+  /** Minimal size of a ring, or the size, a prime, of Maglev's table. */
   readonly table: { readonly kind: 'ring' | 'maglev'; readonly size: number };
 }
 
-/** How the share of a new instance grows (Istio, WarmupConfiguration). */
+/** How a new instance's share grows (Istio, WarmupConfiguration). */
 export interface Warmup {
   readonly durationMs: number;
   readonly minimumPercent: number;
   readonly aggression: number;
 }
 
-/** Traffic policy of a DestinationRule, as far as it is supported. Times in milliseconds. */
+/** The supported part of a DestinationRule's traffic policy. Times in milliseconds. */
 export interface TrafficPolicy {
   readonly connectTimeoutMs?: number;
   readonly tcpKeepalive?: {
@@ -109,17 +103,17 @@ export interface TrafficPolicy {
   /** Absent: no TLS. */
   readonly tls?: ClientTls;
   /**
-   * A new instance gets its full share only after `durationMs`: `minimumPercent` of it at first, then more by
+   * A new instance gets its full share after `durationMs`: `minimumPercent` of it at first, growing by
    * `aggression`.
    */
   readonly warmup?: Warmup;
-  /** Instances of a proxy's own zone are preferred to those of the IDC's other zones. */
+  /** Instances of a proxy's zone are preferred to those of other zones. */
   readonly zonePreference?: true;
-  /** Goes before `loadBalancer`. */
+  /** Overrides `loadBalancer`. */
   readonly hash?: ConsistentHash;
   readonly loadBalancer?: 'ROUND_ROBIN' | 'LEAST_REQUEST' | 'RANDOM';
   readonly outlier?: {
-    /** 0 switches a detector off. */
+    /** 0 disables a detector. */
     readonly consecutive5xxErrors?: number;
     readonly consecutiveGatewayErrors?: number;
     readonly consecutiveLocalOriginFailures?: number;
@@ -136,7 +130,7 @@ export interface DestinationRule {
   readonly meta: Meta;
   readonly spec: {
     readonly host: string;
-    /** Namespaces whose ServiceEntries it may govern; absent: all. */
+    /** Namespaces whose ServiceEntries it may apply to; absent: all. */
     readonly exportTo?: readonly string[];
     readonly policy: TrafficPolicy;
     readonly portPolicies: Readonly<Record<number, TrafficPolicy>>;

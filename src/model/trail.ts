@@ -1,70 +1,58 @@
 import { idcNamePattern } from './idc.ts';
 
-/** Request header: the IDCs that a request has crossed, oldest first, joined by `,`, no blanks. */
+/** Request header: the IDCs that a request has crossed, oldest first, joined by `,` without blanks. */
 export const trailHeader = 'x-isthmus-trail';
-/**
- * Request header, written by the filter for the routes behind it: the set of IDCs in the trail, sorted,
- * joined by `,`.
- */
+/** Request header, set by the filter for the routes: the IDCs of the trail, sorted, joined by `,`. */
 export const visitedHeader = 'x-isthmus-visited';
-/** Response header of a refused request: why. */
+/** Response header with the reason of a refusal. */
 export const outcomeHeader = 'x-isthmus-outcome';
-/** The outcome of a proxy's own 503: nobody that may serve the request is left, or none is healthy. */
+/** Outcome of a proxy's own 503: no permitted IDC is left, or none has a healthy instance. */
 export const noIdcOutcome = 'no-idc';
 /**
- * The outcome of a proxy's own answer when a try broke after it was sent: it may have been executed, and was
- * not sent again.
+ * Outcome of a proxy's own answer after a try that broke once sent: it may have been executed, and was not
+ * retried.
  */
 export const interruptedOutcome = 'interrupted';
 /**
- * The outcome of a proxy's own 503 when a try had failed and the body outgrew what is kept before the next
- * one began. What failed had reached nobody, or the method may be sent twice.
+ * Outcome of a proxy's own 503 when a try had failed and the body outgrew the retry buffer before the next.
+ * The failed try reached no instance, or the method may be repeated.
  */
 export const bodyTooLargeOutcome = 'body-too-large';
-/** The outcome of a proxy's own 503 when its memory is nearly full: it took nothing of the request on. */
+/** Outcome of a proxy's own 503 when its memory is nearly full: the request was not processed. */
 export const overloadedOutcome = 'overloaded';
 /**
- * The outcome of a peer listener's own 503 when its IDC has as many requests of others in work as it takes:
- * it took nothing of this one on.
+ * Outcome of a peer listener's own 503 at its limit of requests from other IDCs: the request was not
+ * processed.
  */
 export const spillLimitOutcome = 'spill-limit';
-/** The outcome of a sidecar's own 404: no Group that it calls has the host. */
+/** Outcome of a sidecar's own 404: the host belongs to no Group that it calls. */
 export const unknownHostOutcome = 'unknown-host';
-/**
- * The outcome of a sidecar's own 403: nothing is passed on to the address of a host that a request alone
- * names.
- */
+/** Outcome of a sidecar's own 403: the resolved address of a host named by a request is refused. */
 export const refusedAddressOutcome = 'refused-address';
-/**
- * The outcome of a sidecar's own 503: DNS has no address for a host that a request alone names, or did not
- * answer.
- */
+/** Outcome of a sidecar's own 503: DNS has no address for a host named by a request, or did not answer. */
 export const noAddressOutcome = 'no-address';
 /**
- * Of an answer between proxies: why it is none of an instance. Nobody has executed the request. Before the
- * word of an IDC stands
- * `egress-` for each egress that asked all IDCs it may, and passed the last one's word on. Of a request: an
- * earlier try of it was told so, and this one must not cross again.
+ * On an answer between proxies: no instance has executed the request, and why. Each egress that asked all
+ * permitted IDCs prefixes the last one's value with `egress-`. On a request: an earlier try got this answer,
+ * and this one must not cross again.
  */
 export const nobodyHeader = 'x-isthmus-nobody';
 /** This IDC has no healthy instance of the Group. */
 export const nobodyThere = 'true';
-/** This IDC has no room for requests of others. */
+/** This IDC has no capacity for requests from others. */
 export const nobodyFree = 'full';
-/**
- * This IDC may have somebody, but could not reach them, does not know the Group yet, or has no memory left.
- */
+/** This IDC may have instances, but reached none, does not know the Group yet, or has no memory left. */
 export const nobodyReached = 'unreached';
-/** This egress could reach no other IDC. */
+/** This egress reached no other IDC. */
 export const noWayOut = 'no-way';
-/** What the proxy before puts, and a `-`, before the word of an egress. */
+/** The prefix that a proxy puts, with a `-`, before an egress's value. */
 export const egress = 'egress';
 /**
- * Set to `true` on a proxy's own answer where the request never reached an instance: whatever its method, it
- * may be tried elsewhere. No workload sees it, so that none can copy it into an answer of its own.
+ * `true` on a proxy's own answer if the request never reached an instance: with any method it may be retried
+ * elsewhere. Workloads never see it, so none can copy it into an answer.
  */
 export const unsentHeader = 'x-isthmus-unsent';
-/** All headers of Isthmus's own, for where they are named one by one. */
+/** Isthmus's headers, for lists of names. */
 export const ownHeaders: readonly string[] = [
   trailHeader,
   visitedHeader,
@@ -72,62 +60,50 @@ export const ownHeaders: readonly string[] = [
   nobodyHeader,
   unsentHeader,
 ];
-/**
- * Stands for IDCs that the policy does not name, in `visitedHeader` and in metrics. Not a possible IDC name.
- */
+/** Represents IDCs that the policy does not name, in `visitedHeader` and in metrics. Not a valid IDC name. */
 export const unknownIdc = '_unknown';
-/**
- * A trail longer than this many bytes is refused unread: the work for a request is bounded, whatever it
- * carries.
- */
+/** A longer trail is refused unread: the work for a request is bounded. */
 export const trailBytesMax = 512;
 /** The largest hop limit of a mesh, in crossings. */
 export const hopLimitMax = 4;
-/** IDCs that a filter can tell apart: it keeps a set of them in 64 bits. */
+/** IDCs that a filter can distinguish: it keeps sets in 64 bits. */
 export const idcsMax = 64;
 /** gRPC status of a refusal when the request is gRPC: UNAVAILABLE (grpc.io status codes). */
 export const refusalGrpcStatus = 14;
 
-/** The listeners that a filter guards, in the order in which a failing request meets them. */
+/** The guarded listeners, in the order in which a failing request meets them. */
 export const guardedListeners = ['ingress-edge', 'ingress-peer', 'egress-sidecar', 'egress-ingress'] as const;
 export type GuardedListener = (typeof guardedListeners)[number];
 
-/**
- * Whether what comes to a listener has a trail that counts; the others begin one, whoever their peers are.
- */
+/** Whether requests at a listener carry a trail; at the others one begins. */
 export function readsTrail(listener: GuardedListener): boolean {
   return listener === 'ingress-peer' || listener === 'egress-ingress';
 }
 
-/** Whether requests in circles are stopped. 'off' is for drills alone: it shows what they would do. */
+/** Whether loops are prevented. 'off' is for drills alone, to show the effect. */
 const loopPreventions = ['on', 'off'] as const;
 export type LoopPrevention = (typeof loopPreventions)[number];
 
-/** What one filter knows: all of it is compiled in. */
+/** The input of a filter, compiled in. */
 export interface TrailPolicy {
-  /** The IDC that the listener stands in. */
+  /** The listener's IDC. */
   readonly idc: string;
   /** The other IDCs of the mesh. */
   readonly peers: readonly string[];
-  /**
-   * Most crossings that any request may make, 0 to `hopLimitMax`; a DR group may allow less, in its routes.
-   */
+  /** Most crossings of a request, 0 to `hopLimitMax`; a DR group may allow less, in its routes. */
   readonly hopLimit: number;
   readonly listener: GuardedListener;
   /**
-   * False only as the negative control of drills: the filter then refuses nothing, and still writes what
-   * routes and logs read. The two listeners that begin trails refuse nothing anyway, and are the same either
-   * way.
+   * False only as the negative control of drills: the filter refuses nothing, and still writes what routes
+   * and logs read. The two listeners that begin trails never refuse, and do not depend on it.
    */
   readonly enforce: boolean;
 }
 
-/** Why a request was refused by the filter. */
+/** Why the filter refused a request. */
 export type TrailOutcome = 'loop' | 'hop-limit' | 'malformed';
 
-/**
- * What happens to a request. `counter`: the metric (a name of `trailCounters`) that goes up by one, if any.
- */
+/** The filter's decision. `counter`: the metric (a name of `trailCounters`) to increment, if any. */
 type TrailVerdict =
   | {
       readonly action: 'pass';
@@ -138,8 +114,8 @@ type TrailVerdict =
   | { readonly action: 'refuse'; readonly outcome: TrailOutcome; readonly counter: string };
 
 /**
- * The names in a trail, oldest first; undefined when it is no trail: empty, over `trailBytesMax`, or a name
- * that is none.
+ * The names in a trail, oldest first; undefined if malformed: empty, over `trailBytesMax`, or with an invalid
+ * name.
  */
 export function parseTrail(value: string): readonly string[] | undefined {
   if (value.length > trailBytesMax) return undefined;
@@ -147,26 +123,26 @@ export function parseTrail(value: string): readonly string[] | undefined {
   return names.every((name) => idcNamePattern.test(name)) ? names : undefined;
 }
 
-/** All IDCs that a policy names, sorted: the order of `visitedHeader` and of the metrics. */
+/** All IDCs of a policy, sorted: the order of `visitedHeader` and of the metrics. */
 export function policyIdcs(policy: TrailPolicy): readonly string[] {
   return [policy.idc, ...policy.peers].sort();
 }
 
-/** The value of `visitedHeader` for these IDCs; `unknownIdc` as soon as one of them is not the policy's. */
+/** The value of `visitedHeader` for these IDCs; `unknownIdc` if one of them is not the policy's. */
 export function visitedSet(policy: TrailPolicy, names: readonly string[]): string {
   const known = policyIdcs(policy);
   if (names.some((name) => !known.includes(name))) return unknownIdc;
   return joinVisited(known.filter((name) => names.includes(name)));
 }
 
-/** A set of IDCs as `visitedHeader` carries it: sorted, joined by `,`. */
+/** A set of IDCs in the form of `visitedHeader`: sorted, joined by `,`. */
 export function joinVisited(names: readonly string[]): string {
   return [...names].sort().join(',');
 }
 
 /**
- * The rules of docs/trail.md. `lines` are the values of the request's trail header lines, one character a
- * byte (latin1), in order; none when there is no such header. Several lines are one list (RFC 9110, 5.3).
+ * The rules of docs/trail.md. `lines`: values of the request's trail header lines, one character a byte
+ * (latin1), in order; empty without the header. Several lines are one list (RFC 9110, 5.3).
  */
 export function decideTrail(policy: TrailPolicy, lines: readonly string[]): TrailVerdict {
   switch (policy.listener) {
@@ -189,7 +165,10 @@ export function decideTrail(policy: TrailPolicy, lines: readonly string[]): Trai
   }
 }
 
-/** From another IDC. `names` counts the crossings made: each name is an IDC that the request has left. */
+/**
+ * From another IDC. The number of `names` is that of crossings: each IDC appends its name when the request
+ * leaves it.
+ */
 function enter(policy: TrailPolicy, names: readonly string[] | undefined): TrailVerdict {
   const sender = names?.at(-1);
   if (names === undefined || sender === undefined) return refuse(policy, 'malformed');
@@ -204,7 +183,10 @@ function enter(policy: TrailPolicy, names: readonly string[] | undefined): Trail
   };
 }
 
-/** From the own ingress gateway: it must have put the own name last, and would not have let it in twice. */
+/**
+ * From the local ingress gateway: it must have appended the local name last, and would not have admitted it
+ * twice.
+ */
 function leave(policy: TrailPolicy, names: readonly string[] | undefined): TrailVerdict {
   if (names === undefined) return refuse(policy, 'malformed');
   if (names.indexOf(policy.idc) !== names.length - 1) return refuse(policy, 'loop');
@@ -218,9 +200,8 @@ function leave(policy: TrailPolicy, names: readonly string[] | undefined): Trail
 }
 
 /**
- * From another IDC, and not to be refused: counted and appended to, whatever names there are. A trail that
- * has no room left stays as it is, so that a request in circles does not grow; one that cannot be read is
- * begun anew.
+ * From another IDC, without enforcement: counted and appended to in any case. A trail without room stays as
+ * it is, so that a looping request does not grow; an unreadable one is replaced.
  */
 function follow(policy: TrailPolicy, names: readonly string[] | undefined): TrailVerdict {
   const after = [...(names ?? []), policy.idc];
@@ -233,7 +214,7 @@ function follow(policy: TrailPolicy, names: readonly string[] | undefined): Trai
   };
 }
 
-/** From the own ingress gateway, and not to be refused: unchanged, or begun anew when it cannot be read. */
+/** From the local ingress gateway, without enforcement: unchanged, or replaced if unreadable. */
 function keep(policy: TrailPolicy, names: readonly string[] | undefined): TrailVerdict {
   const kept = names ?? [policy.idc];
   return {
@@ -249,14 +230,13 @@ function refuse(policy: TrailPolicy, outcome: TrailOutcome, sender?: string): Tr
 }
 
 /**
- * HTTP status of a refusal. 508 Loop Detected is RFC 5842; what leaves the IDC wrongly is always our own
- * fault, so never 400.
+ * HTTP status of a refusal. 508 Loop Detected is RFC 5842; a fault on leaving the IDC is ours, so never 400.
  */
 export function refusalStatus(listener: GuardedListener, outcome: TrailOutcome): number {
   return listener === 'egress-ingress' || outcome === 'loop' ? 508 : 400;
 }
 
-/** Body of a refusal, and message of its gRPC status. Says nothing that came with the request. */
+/** Body of a refusal, and message of its gRPC status. Quotes nothing of the request. */
 export function refusalText(policy: TrailPolicy, outcome: TrailOutcome): string {
   return `isthmus: ${outcome} at ${policy.listener} of ${policy.idc}`;
 }
@@ -269,10 +249,10 @@ const counterOf: Readonly<Record<TrailOutcome, CounterName>> = {
   malformed: 'malformed_rejected',
 };
 
-/** What the peer listener counts for each IDC that it is called from. */
+/** The peer listener's counters by calling IDC. */
 const counterNamesByPeer: readonly CounterName[] = ['hops', 'loop_rejected', 'hop_limit_rejected'];
 
-/** The name of a metric, as the filter defines it; Envoy shows it behind `wasmcustom.`. */
+/** The name of a metric, as the filter defines it; Envoy adds the prefix `wasmcustom.`. */
 function trailCounter(policy: TrailPolicy, name: CounterName, sender?: string): string {
   const prefix = `isthmus_trail.${policy.listener}`;
   if (sender === undefined) return `${prefix}.${name}`;

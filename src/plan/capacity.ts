@@ -3,49 +3,46 @@ import type { Idc } from '../model/idc.ts';
 import { addressName } from '../model/reach.ts';
 import type { ListenAddress } from '../model/values/listen-address.ts';
 
-/** What a Group gets that says nothing. */
+/** Defaults of a Group that declares nothing. */
 const spillDefaults = {
-  /** What others may take up of an IDC's capacity, percent. */
+  /** Percentage of an IDC's capacity that others may use. */
   sharePercent: 100,
   class: 'default',
-  /** What is left of its share to a Group that is not critical, in an IDC where one is. */
+  /** Part of its share left to a Group that is not critical, in an IDC with a critical one. */
   besideCritical: 0.5,
 } as const;
 
-/** What decides how many requests from other IDCs an ingress gateway has in work at once. */
+/** Input of the limit on concurrent requests from other IDCs at an ingress gateway. */
 export interface SpillInput {
   /** Instances of the Group in this IDC. */
   readonly instances: number;
-  /** Requests that each of them works on at once. */
+  /** Concurrent requests that each of them serves. */
   readonly concurrentPerInstance: number;
-  /** What others may take up of that, percent. */
+  /** Percentage of that which others may use. */
   readonly sharePercent: number;
-  /** Ingress gateways among which requests from other IDCs are divided; those that are dead do not count. */
+  /** Live ingress gateways, which divide requests from other IDCs. */
   readonly gateways: number;
 }
 
 /**
- * How many requests of a Group that come from other IDCs one ingress gateway has in work at once: the
- * instances' capacity × the share ÷ gateways, rounded up, at least 1. A limit on concurrency lets in what the
- * own users leave without knowing them: as they slow instances down, it is worth fewer requests a second
+ * The limit on concurrent requests of a Group from other IDCs at one ingress gateway: capacity of the
+ * instances × share ÷ gateways, rounded up, at least 1. A concurrency limit needs no knowledge of local load:
+ * as that slows instances down, the same limit admits fewer requests a second
  * (docs/decisions/094-the-receiver-bounds-what-comes.md).
  */
 export function spillLimit({ instances, concurrentPerInstance, sharePercent, gateways }: SpillInput): number {
   const limit = (instances * concurrentPerInstance * sharePercent) / 100 / Math.max(1, gateways);
-  // Not 0 without instances: "nobody is there" says more than "nobody has room".
+  // At least 1 even without instances: "no instances" is a better answer than "no capacity".
   return Math.max(1, Math.ceil(limit - 1e-9));
 }
 
-/**
- * How many of these count: those that are not known to be dead; all where all are, as who looked may be at
- * fault.
- */
+/** The number not known to be dead; if all are, all, as the prober may be at fault. */
 export function countLive(all: readonly ListenAddress[], unreached: ReadonlySet<string>): number {
   const live = all.filter((one) => !unreached.has(addressName(one))).length;
   return live === 0 ? all.length : live;
 }
 
-/** What an instance of a Group in this IDC bears; undefined: nobody has said it. */
+/** The capacity of an instance of a Group in this IDC; undefined: not declared. */
 export function concurrentPerInstance(
   spill: GroupSpill | undefined,
   own: Idc | undefined,
@@ -56,7 +53,7 @@ export function concurrentPerInstance(
   return here ?? spill?.concurrentPerInstance ?? own?.spec.capacity?.concurrentPerInstance;
 }
 
-/** The share of a Group in this IDC, percent: `beside` says whether a critical Group is here too. */
+/** A Group's share in this IDC, percent; `beside`: a critical Group has instances here too. */
 export function spillShare(spill: GroupSpill | undefined, beside: boolean): number {
   const { sharePercent = spillDefaults.sharePercent, class: given = spillDefaults.class } = spill ?? {};
   return beside && given !== 'critical' ? sharePercent * spillDefaults.besideCritical : sharePercent;

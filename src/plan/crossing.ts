@@ -4,26 +4,25 @@ import { joinVisited, type LoopPrevention } from '../model/trail.ts';
 import { crossingConnectMs, crossingSilenceMs } from './health/checks.ts';
 import type { Crossing, CrossingIdc, Permit } from './types.ts';
 
-/** What decides where a Group may cross to. */
+/** Input of where a Group may cross to. */
 interface CrossingOptions {
   readonly drGroup: DrGroup | undefined;
   readonly idcs: MeshView['idcs'];
   readonly own: string;
-  /** The mesh's hop limit; the DR group may set a lower one. */
+  /** The mesh's hop limit; the DR group may lower it. */
   readonly hopLimit: number;
-  /** To the furthest IDC and back, milliseconds. */
+  /** Round trip to the furthest IDC, milliseconds. */
   readonly roundTripMs?: number | undefined;
-  /** IDCs that are taken only when none of the others can serve. */
+  /** IDCs used only when no other can serve. */
   readonly last?: ReadonlySet<string>;
-  /** Off for drills alone: whoever asks may go anywhere, and again. */
+  /** 'off' in drills alone: no IDC is excluded, nor visited only once. */
   readonly loopPrevention: LoopPrevention;
 }
 
 /**
- * Where requests to a Group may cross to from the own IDC; undefined: they never leave it. That is so without
- * a DR group, with hop limit 0, and when nobody described the own gateways. IDCs of the DR group whose
- * gateways nobody described are left out: the registry rejects such a DR group, but the Idc may be deleted
- * later.
+ * Where requests to a Group may cross to from the local IDC; undefined: nowhere. That is so without a DR
+ * group, with hop limit 0, and if the local gateways are not declared. IDCs of the DR group without declared
+ * gateways are left out: the registry rejects such a DR group, but the Idc may be deleted later.
  */
 export function planCrossing(options: CrossingOptions): Crossing | undefined {
   const { drGroup, idcs, own, loopPrevention } = options;
@@ -43,16 +42,16 @@ export function planCrossing(options: CrossingOptions): Crossing | undefined {
       handOnNamesMax: Number.POSITIVE_INFINITY,
     };
   const isMember = drGroup.spec.idcs.some(({ name }) => name === own);
-  // Whoever is last, permits stay as they are, and with them routes.
+  // Permits do not depend on preference, so that routes stay the same.
   const others = planTargets(drGroup, idcs, own, new Set()).map(({ idc }) => idc);
-  // A request may begin outside the DR group and then move inside it; in here it comes only to a member.
+  // A request may begin outside of the DR group and then enter it; the peer listener serves only members.
   const outside = isMember ? [...idcs.keys()].filter((idc) => idc !== own && !others.includes(idc)) : [];
   const sets = visitedSets(others, isMember ? hopLimit : 1, outside);
   const permits = sets.flatMap((visited): Permit[] => {
     const to = others.filter((idc) => !visited.includes(idc));
     return to.length === 0 ? [] : [{ visited: joinVisited([own, ...visited]), to }];
   });
-  // At the peer listener a request has made at least one crossing: two names stand in its trail.
+  // At the peer listener a request has made at least one crossing: its trail has two names.
   const namesMax = Math.min(hopLimit, others.length + (outside.length > 0 ? 1 : 0));
   return {
     ...{ idcs: targets, ...times, permits },
@@ -61,8 +60,8 @@ export function planCrossing(options: CrossingOptions): Crossing | undefined {
 }
 
 /**
- * How many IDCs a request that was handed on may still be sent to at most, by the number of names in its
- * trail: from 2 on.
+ * Number of IDCs that a request handed on may still be sent to, by the number of names in its trail: from 2
+ * on.
  */
 export function leftToAsk(crossing: Crossing | undefined): readonly number[] {
   const { permits, handOnNamesMax = 0 } = crossing ?? {};
@@ -76,9 +75,8 @@ export function leftToAsk(crossing: Crossing | undefined): readonly number[] {
 }
 
 /**
- * The other IDCs of a DR group, most preferred first. In order, each has a priority of its own; by weight,
- * all that have weight share the first, and weight 0 means "only when none of those can". Those of `last`
- * come after all.
+ * The other IDCs of a DR group, most preferred first. In order: one priority each. By weight: all with weight
+ * share the first priority, and weight 0 comes after them. Those of `last` come after all.
  */
 function planTargets(
   drGroup: DrGroup,
@@ -109,7 +107,7 @@ function inOrder(others: readonly DrChoice[]): readonly CrossingIdc[] {
 /**
  * All sets of other IDCs that a request may have visited when it may still make one of `hopLimit` crossings:
  * with k others it has made k. For n IDCs all in the DR group these are the sum over k < h of C(n−1, k). At
- * most one of `outside` can be among them: the first, since nobody crosses to an IDC outside the DR group.
+ * most one of `outside` is among them, the first: no request crosses to an IDC outside of the DR group.
  */
 function visitedSets(
   others: readonly string[],

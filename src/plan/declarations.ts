@@ -6,8 +6,8 @@ import { itself, namesItself } from './naming.ts';
 import type { GroupPlan } from './types.ts';
 
 /**
- * Plans a Group; where several ServiceEntries declare it each port as the first that has it says, with the
- * instances of all.
+ * Plans a Group. If several ServiceEntries declare it, each port is taken from the first that has it, with
+ * the instances of all.
  */
 export function planHost(view: GroupView, context: PlanContext): readonly GroupPlan[] {
   if (view.siblings === undefined) return planGroup(view, context);
@@ -33,7 +33,7 @@ export function planHost(view: GroupView, context: PlanContext): readonly GroupP
   }));
 }
 
-/** The Group as if it had that port alone. */
+/** The Group reduced to one port. */
 function partOf(
   view: GroupView,
   declared: readonly Declaration[],
@@ -58,7 +58,7 @@ function partOf(
   };
 }
 
-/** An instance that two ServiceEntries select is one, with the larger weight. */
+/** An instance selected by two ServiceEntries counts once, with the larger weight. */
 function withoutTwins(instances: readonly Instance[], { name }: ServicePort): readonly Instance[] {
   const found = new Map<string, Instance>();
   for (const instance of instances) {

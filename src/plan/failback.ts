@@ -1,25 +1,25 @@
 import type { Failback } from '../model/idc.ts';
 
-/** What checks of a Group's instances in this IDC say at a moment. */
+/** Health checks of a Group's instances in this IDC at one moment. */
 export interface Sighting {
   /** Milliseconds, monotonic. */
   readonly now: number;
-  /** Instances that the registry has. */
+  /** Registered instances. */
   readonly all: number;
-  /** Whose last check passed. */
+  /** Instances whose last check passed. */
   readonly passing: number;
-  /** Of which not two checks in a row have failed. */
+  /** Instances without two failed checks in a row. */
   readonly good: number;
 }
 
-/** Where a Group is on its way. */
+/** The failback state of a Group. */
 export type FailbackState =
-  /** Nothing is held back. `backAt`: since when, after a ramp; `emptyAt`: since when nobody passes. */
-  | { readonly at: 'home'; readonly failures: number; readonly backAt?: number; readonly emptyAt?: number }
   /**
-   * An evacuation has ended that left this share at home, percent, and its instances are looked at before
-   * more comes.
+   * All requests are served locally. `backAt`: the end of the last ramp; `emptyAt`: since when no check
+   * passes.
    */
+  | { readonly at: 'home'; readonly failures: number; readonly backAt?: number; readonly emptyAt?: number }
+  /** An evacuation has ended that left this percentage in the IDC; instances are checked before it rises. */
   | { readonly at: 'due'; readonly failures: number; readonly share: number }
   /** Requests leave; `goodAt`: since when enough instances are good without a break. */
   | {
@@ -28,35 +28,35 @@ export type FailbackState =
       readonly goodAt?: number;
       readonly good: number;
     }
-  /** Reads are mirrored home, more and more of them. `from`: as of the ramp. */
+  /** Reads are mirrored to the instances at a growing percentage. `from`: as of the ramp. */
   | { readonly at: 'warm'; readonly failures: number; readonly from: number }
-  /** The share at home grows. `from`: when the ramp would have begun had it run without a stop. */
+  /** The local share grows. `from`: when the ramp would have begun without pauses. */
   | { readonly at: 'ramp'; readonly failures: number; readonly from: number };
 
-/** Where a Group is of which nothing is known yet. */
+/** The initial state of a Group. */
 export const atHome = { at: 'home', failures: 0 } as const satisfies FailbackState;
 
 export const failbackLimits = {
-  /** Nobody for so long is an outage; less is a restart. */
+  /** All instances gone for this long is an outage; less is a restart. */
   goneMs: 1_000,
-  /** A hold that was doubled again and again. */
+  /** Limit on the doubling of the hold. */
   holdFactorMax: 32,
-  /** At home for so many of its holds, it has not failed on its way. */
+  /** Failures are forgotten after this many holds without one. */
   forgivenAfterHolds: 10,
-  /** While it is held back: Envoy knows no share of 0, and a little shows whether it works. */
+  /** While held back: Envoy has no share of 0, and a few requests show whether it works. */
   shareMin: 1,
   /** How often the share grows. */
   stepMs: 500,
-  /** The share of reads that are mirrored, each for an equal part of the time. */
+  /** Percentages of mirrored reads, each for an equal part of the time. */
   mirrorSteps: [30, 55, 80, 100],
 } as const;
 
-/** The hold that is due after so many failures on the way home, in milliseconds. */
+/** The hold after so many failed failbacks, in milliseconds. */
 export function holdOf({ holdMs }: Failback, failures: number): number {
   return holdMs * Math.min(2 ** failures, failbackLimits.holdFactorMax);
 }
 
-/** The state after a sighting. Pure: all that it knows of time is `now`. */
+/** The state after an observation. Pure: `now` is its only time. */
 export function stepFailback(state: FailbackState, seen: Sighting, times: Failback): FailbackState {
   const { now, passing, good } = seen;
   switch (state.at) {
@@ -65,13 +65,13 @@ export function stepFailback(state: FailbackState, seen: Sighting, times: Failba
     case 'due': {
       const { failures, share } = state;
       if (!isAble(seen)) return { at: 'away', failures, good };
-      // Who kept a share has been read all the while.
+      // A Group that kept a share of its requests is warm.
       if (times.warmup === 'mirror' && share <= failbackLimits.shareMin)
         return { at: 'warm', failures, from: now };
       return { at: 'ramp', failures, from: now - (times.rampMs * share) / 100 };
     }
     case 'away': {
-      // An instance that is lost again begins the hold anew.
+      // Losing an instance restarts the hold.
       if (!isAble(seen)) return { at: 'away', failures: state.failures, good };
       const goodAt = state.goodAt === undefined || good < state.good ? now : state.goodAt;
       if (now - goodAt < holdOf(times, state.failures)) return { ...state, goodAt, good };
@@ -102,8 +102,8 @@ function stepHome(
 }
 
 /**
- * The state once an evacuation lets more of the requests come home: `share`, percent, is what was there until
- * now. Who was on its way begins from there; who is away, or is being warmed, is not hastened.
+ * The state once an evacuation lets more requests return; `share`: the local percentage until now. A ramp
+ * begins from there; Groups that are away or warmed are not hastened.
  */
 export function endEvacuation(state: FailbackState, share: number): FailbackState {
   const { at, failures } = state;
@@ -111,7 +111,7 @@ export function endEvacuation(state: FailbackState, share: number): FailbackStat
 }
 
 /**
- * Half of the instances carry a Group whose requests stay at home: the same half below which requests begin
+ * Half of the instances can serve a Group whose requests stay local: the same half below which requests begin
  * to leave.
  */
 function isAble({ all, good }: Sighting): boolean {
@@ -119,8 +119,8 @@ function isAble({ all, good }: Sighting): boolean {
 }
 
 /**
- * The share of requests that may stay at home, percent; 0 while nothing is known after an evacuation of all;
- * undefined: nothing is held back.
+ * The percentage of requests that may stay local; 0 while nothing is known after an evacuation of all;
+ * undefined: no limit.
  */
 export function shareOf(state: FailbackState, now: number, { rampMs }: Failback): number | undefined {
   const { shareMin, stepMs } = failbackLimits;
@@ -139,10 +139,7 @@ export function shareOf(state: FailbackState, now: number, { rampMs }: Failback)
   }
 }
 
-/**
- * The share of reads that are mirrored home, in percent; undefined: none is. A few steps, as each is a push
- * of routes.
- */
+/** The percentage of reads that are mirrored; undefined: none. Few steps, as each is a push of routes. */
 export function mirrorOf(state: FailbackState, now: number, { rampMs }: Failback): number | undefined {
   if (state.at !== 'warm') return undefined;
   const { mirrorSteps: steps } = failbackLimits;
@@ -150,22 +147,20 @@ export function mirrorOf(state: FailbackState, now: number, { rampMs }: Failback
   return steps[Math.min(steps.length - 1, Math.max(0, step))];
 }
 
-/**
- * What is written down of a state: what a control plane that starts again goes on with. Times are lengths.
- */
+/** The persistent part of a state, from which a restarted control plane continues. Times are durations. */
 export interface SavedFailback {
   readonly at: 'due' | 'away' | 'warm' | 'ramp';
   readonly failures: number;
-  /** How much of the ramp was done, in milliseconds. */
+  /** Completed part of the ramp, in milliseconds. */
   readonly rampedMs: number;
-  /** What was pushed last, percent. */
+  /** The share last pushed, percent. */
   readonly share: number;
 }
 
 /**
- * What is to be written down; undefined: nothing is held back. A fresh return home is forgotten with its
- * failures. `evacuated`: the share that an evacuation leaves at home, percent; should it end while no control
- * plane runs, the next one goes on from there.
+ * What to persist; undefined: nothing is held back. A failback that has just ended is forgotten with its
+ * failures. `evacuated`: the percentage that an evacuation leaves in the IDC; should it end while no control
+ * plane runs, the next one continues from there.
  */
 export function saveFailback(
   state: FailbackState,
@@ -182,7 +177,7 @@ export function saveFailback(
   return { at, failures, rampedMs, share };
 }
 
-/** Goes on where the one before stopped: a ramp where it was, a hold from its beginning. */
+/** Restores a state: a ramp continues, a hold restarts. */
 export function resumeFailback({ at, failures, rampedMs, share }: SavedFailback, now: number): FailbackState {
   if (at === 'due') return { at, failures, share };
   return at === 'away' ? { at, failures, good: 0 } : { at, failures, from: now - rampedMs };

@@ -3,7 +3,7 @@ import type { Idc } from '../model/idc.ts';
 import { addressName, type Reach, type Watched } from '../model/reach.ts';
 import type { ListenAddress } from '../model/values/listen-address.ts';
 
-/** Where the proxies of an IDC go to leave it, and where others enter it. */
+/** Gateways through which requests leave an IDC, or enter it. */
 type Kind = 'egress' | 'ingress';
 
 /** Gateways of one kind in one IDC. */
@@ -13,18 +13,18 @@ interface Gateways {
   readonly at: readonly ListenAddress[];
 }
 
-/** A gateway that nobody is sent to. */
+/** A gateway that proxies are not sent to. */
 export interface LeftOut extends ListenAddress {
   readonly idc: string;
   readonly kind: Kind;
 }
 
-/** Where an ingress gateway takes requests of other IDCs. */
+/** The address of an ingress gateway for other IDCs. */
 export function peersOf({ spec }: Idc): readonly ListenAddress[] {
   return spec.ingress.map(({ address, peerPort: port }) => ({ address, port }));
 }
 
-/** The gateways that the proxies of this IDC send to: its own egress, and the ingress of the others. */
+/** The gateways that this IDC's proxies send to: local egress, and ingress of the others. */
 function sentTo(idcs: ReadonlyMap<string, Idc>, own: string): readonly Gateways[] {
   return [...idcs.values()].map((idc): Gateways => {
     const { name } = idc.meta;
@@ -34,10 +34,7 @@ function sentTo(idcs: ReadonlyMap<string, Idc>, own: string): readonly Gateways[
   });
 }
 
-/**
- * The own egress gateways, and the others' ingress gateways, that are looked at: where there may be another
- * one to go to.
- */
+/** The local egress gateways and the others' ingress gateways to probe: those that have an alternative. */
 export function watchedGateways(
   idcs: ReadonlyMap<string, Idc>,
   own: string,
@@ -53,9 +50,9 @@ export function watchedGateways(
 }
 
 /**
- * Gateways that hang, and to which nobody is to be sent: requests on a new connection to one wait until PING
- * tells, and their fate is not known then. Half of an IDC's at most, and only while another of them answers:
- * what they have in common, too much work or a way that is cut, is no one's own failure.
+ * Hung gateways to take out of use: requests on a new connection to one wait until PING detects it, with
+ * unknown outcome. At most half of an IDC's, and only while another answers: a shared cause, overload or a
+ * broken path, is not a gateway's own failure.
  */
 export function planLeftOut(
   idcs: ReadonlyMap<string, Idc>,
@@ -71,7 +68,7 @@ export function planLeftOut(
 }
 
 /**
- * Other IDCs whose ingress gateways are all lost, and not all of them at once to those who try: some hang.
+ * Other IDCs whose ingress gateways are all lost, some of them hung, so that callers do not notice at once.
  */
 export function planHungIdcs(
   idcs: ReadonlyMap<string, Idc>,
@@ -91,7 +88,7 @@ export function planHungIdcs(
   );
 }
 
-/** What an operator is to know of one. */
+/** The problem shown for such a gateway. */
 export function describeLeftOut({ idc, kind, address, port }: LeftOut): Finding {
   const message =
     'accepts connections and answers nothing: its process hangs, or has more to do than it can. No requests are sent to it until it answers; look at the process, or end it';

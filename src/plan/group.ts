@@ -24,40 +24,42 @@ import type {
   Target,
 } from './types.ts';
 
-/** What planning a Group rests on besides the Group. */
+/** Input of a Group's plan besides the Group. */
 export interface PlanContext {
   readonly own: string;
   readonly idcs: MeshView['idcs'];
-  /** The mesh's hop limit; a DR group may set a lower one. */
+  /** The mesh's hop limit; a DR group may lower it. */
   readonly hopLimit: number;
-  /** Off for drills alone. */
+  /** 'off' in drills alone. */
   readonly loopPrevention: LoopPrevention;
-  /** No check of another IDC comes more often than this, in milliseconds (`plan/health/checks.ts`). */
+  /** The shortest interval of checks of other IDCs, in milliseconds (`plan/health/checks.ts`). */
   readonly checkIntervalMsMin: number;
-  /** Evacuations in force, of this IDC and of others; absent: none. */
+  /** Evacuations in force, of any IDC; absent: none. */
   readonly leaving?: readonly Leaving[];
-  /** Own instances and ingress gateways that are not reached (`addressName`); absent: none is known. */
+  /** Local instances and ingress gateways that are not reached (`addressName`); absent: none known. */
   readonly unreached?: ReadonlySet<string>;
-  /** Other IDCs that hang (`planHungIdcs`): asked when no other can serve; absent: none is known. */
+  /** Hung IDCs (`planHungIdcs`), used when no other can serve; absent: none known. */
   readonly hung?: ReadonlySet<string>;
-  /** Whether a critical Group has instances in the own IDC. */
+  /** Whether a critical Group has instances in the local IDC. */
   readonly besideCritical?: boolean;
   /**
-   * The share that a Group on its way home keeps now, percent, by `groupKey`; undefined: nothing is held
-   * back. `evacuated`: what evacuations leave at home, percent, 100 without any: where that rises, what is
-   * held begins at what was there before.
+   * The local percentage of a Group during failback, by `groupKey`; undefined: no limit. `evacuated`: the
+   * percentage that evacuations leave in the IDC, 100 without any: a failback starts where this rises, from
+   * its last value.
    */
   readonly heldShare?: (group: string, evacuated: number) => number | undefined;
-  /** The share of a Group's reads that are mirrored home, percent, by `groupKey`; undefined: none is. */
+  /**
+   * The percentage of a Group's reads that are mirrored to local instances, by `groupKey`; undefined: none.
+   */
   readonly mirrored?: (group: string) => number | undefined;
 }
 
-/** Names a Group's port among all that are planned: a host may stand in several namespaces. */
+/** Identifies a Group's port among all plans: several namespaces may declare a host. */
 export function groupKey({ namespace, group }: Pick<GroupPlan, 'namespace' | 'group'>): string {
   return `${namespace}/${group.host}:${group.port}`;
 }
 
-/** Decides, for each port of a Group, where requests go in the own IDC: pure, in domain words. */
+/** Decides for each port of a Group where requests go from the local IDC: pure, without Envoy's types. */
 export function planGroup(view: GroupView, context: PlanContext): readonly GroupPlan[] {
   const { own } = context;
   const naming = planNaming(view, own);
@@ -94,7 +96,7 @@ function planPort(port: ServicePort, shared: SharedByPorts): GroupPlan {
   // A policy for a port replaces the host's: it inherits nothing (Istio, PortTrafficPolicy).
   const given = view.rule?.spec.portPolicies[port.number] ?? view.rule?.spec.policy ?? {};
   const policy = protocol === 'tcp' ? tcpPolicy(given) : given;
-  // Of hosts that requests alone name nothing is known to anybody: neither health, nor who else has them.
+  // Instances found by request alone have neither known health nor known alternatives.
   const isKnown = naming.lookup !== 'request';
   const health = isKnown ? planHealth(port, traffic.health) : undefined;
   const mayCross = isKnown ? permitted : undefined;
@@ -106,7 +108,7 @@ function planPort(port: ServicePort, shared: SharedByPorts): GroupPlan {
   const failback = planFailback(view, crossing, health, naming.lookup);
   const evacuationShare = planHomeShare(own, evacuated, crossing);
   const { homeShare, mirror } = planHeld(groupKey({ namespace, group }), failback, evacuationShare, context);
-  // Consistent hashing knows no last resort among the instances: there the way out comes first.
+  // Consistent hashing has no last resort among instances: the exit must come first.
   const isOutFirst = homeShare === 0 && policy.hash !== undefined;
   const evacuates = (idc: string) => (idc === own ? homeShare === 0 && !isOutFirst : evacuated.has(idc));
   const ways = planPaths(
@@ -164,7 +166,7 @@ function planHeld(
   return { homeShare: least(evacuationShare, held), mirror: mirrored?.(key) };
 }
 
-/** What this IDC takes of the Group from others. */
+/** The limit on requests of the Group from other IDCs. */
 function planSpill(
   localities: readonly PlannedLocality[],
   { spill }: GroupTraffic,
@@ -183,7 +185,7 @@ function planSpill(
   return { spill: { limit, concurrent, isCritical: spill?.class === 'critical' } };
 }
 
-/** Which HTTP version the instances speak on a port; undefined for what is not HTTP. */
+/** The HTTP version of instances at a port; undefined if it is not HTTP. */
 export function httpVersion(port: ServicePort): 'http1' | 'http2' | undefined {
   switch (port.protocol) {
     case 'HTTP':
@@ -207,10 +209,7 @@ function withCheck(
   return { ...crossing, check };
 }
 
-/**
- * A Group comes home little by little where it can leave, and where it can be seen from here whether its
- * instances are well.
- */
+/** Failback is gradual for a Group that can leave and whose instances are checked from here. */
 function planFailback(
   { drGroup }: GroupView,
   crossing: Crossing | undefined,
@@ -221,12 +220,12 @@ function planFailback(
   return isSeen ? drGroup?.spec.failback : undefined;
 }
 
-/** The smaller of two shares, of which either may be absent: all. */
+/** The smaller of two shares; an absent one means all. */
 function least(a: number | undefined, b: number | undefined): number | undefined {
   return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
 }
 
-/** What other IDCs send to one that is left is sent as a last resort: it is served here, or by nobody. */
+/** Requests that other IDCs send to an evacuated one come as a last resort: served here or not at all. */
 function withoutHandOn(crossing: Crossing | undefined): Crossing | undefined {
   if (crossing === undefined) return undefined;
   const { handOnNamesMax: _, ...rest } = crossing;
@@ -270,7 +269,7 @@ function byLocality(instances: readonly Instance[], port: ServicePort): readonly
   return [...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, endpoints]) => ({ name, endpoints }));
 }
 
-/** The instance's own port of that name, else the service's. Only own keys: a name may be `constructor`. */
+/** The instance's own port of that name, else the service's. Own keys only: a name may be `constructor`. */
 export function portOf(instance: Instance, port: ServicePort): number {
   const own = Object.hasOwn(instance.ports, port.name) ? instance.ports[port.name] : undefined;
   return own ?? port.targetPort ?? port.number;
@@ -280,9 +279,9 @@ const instancesTarget: Target = { kind: 'instances' };
 const egressTarget: Target = { kind: 'egress' };
 
 /**
- * What each listener may try, in order; `isOutFirst`: the way out of the IDC before its instances. The peer
- * listener hands on only what it knows to be within the hop limit; all else is served locally or not at all:
- * no loop even without the filter.
+ * The targets of each listener, in order; `isOutFirst`: the exit precedes local instances. The peer listener
+ * hands on only requests known to be within the hop limit; all others are served locally or not at all: no
+ * loop even without the filter.
  */
 function planPaths(
   crossing: Crossing | undefined,
@@ -323,8 +322,8 @@ function planPaths(
 }
 
 /**
- * Clients at the edge do not reach what is not for all namespaces, nor external hosts: an ingress is no open
- * proxy. Other IDCs come in for them only where a DR group says so.
+ * The edge serves neither Groups limited to some namespaces nor external hosts: an ingress is not an open
+ * proxy. Other IDCs reach these only if a DR group says so.
  */
 function withoutGateways(
   {

@@ -2,23 +2,20 @@ import type { GroupView, Instance } from '../index/view.ts';
 import { addressKind } from '../model/values/address.ts';
 import type { Lookup } from './types.ts';
 
-/** How the instances of a Group are found, and which of them count in the own IDC. */
+/** How a Group's instances are found, and which are local. */
 interface Naming {
   readonly instances: readonly Instance[];
-  /** Absent: the addresses are given. */
+  /** Absent: addresses are given. */
   readonly lookup?: Lookup;
-  /** Whether the host is outside of the mesh: sidecars reach it straight, and no gateway is a way to it. */
+  /** Whether the host is outside of the mesh: sidecars reach it directly, not through gateways. */
   readonly isExternal: boolean;
-  /**
-   * Whether an instance stands in another IDC, and is reached from here all the same: those of external hosts
-   * are.
-   */
+  /** Whether an instance is in another IDC and still reached directly: those of external hosts are. */
   readonly isRemote: (instance: Instance) => boolean;
 }
 
 /**
- * Istio's `resolution`. Undefined: the Group cannot be served. A host that is looked up and names no
- * endpoints is its own name. Each IDC looks up its own: what names no locality is here, wherever "here" is.
+ * Istio's `resolution`. Undefined: the Group cannot be served. A looked-up host without endpoints is its own
+ * name. An endpoint without locality is local to every IDC.
  */
 export function planNaming(view: GroupView, own: string): Naming | undefined {
   const { resolution, location, workloadSelector } = view.entry.spec;
@@ -32,13 +29,13 @@ export function planNaming(view: GroupView, own: string): Naming | undefined {
       const isExternal = location === 'MESH_EXTERNAL';
       const all = namesItself(view) ? [itself(view.host, own)] : view.instances;
       const instances = all.filter(({ idc, address }) => (isExternal || idc === own) && isNamed(address));
-      // Envoy takes one endpoint for `one`, no more and no less.
+      // Envoy takes exactly one endpoint for `one`.
       const lookup = resolution === 'DNS_ROUND_ROBIN' && instances.length === 1 ? 'one' : 'every';
       return { instances, lookup, isExternal, isRemote: ({ idc }) => idc !== own };
     }
     case 'NONE':
     case 'DYNAMIC_DNS':
-      // What is selected is nobody whom such a request could be for.
+      // Selected instances cannot be the target of such a request.
       return workloadSelector === undefined
         ? byName(view.host, own, location === 'MESH_EXTERNAL')
         : undefined;
@@ -46,8 +43,8 @@ export function planNaming(view: GroupView, own: string): Naming | undefined {
 }
 
 /**
- * Istio sends a request to the address that it was going to. No sidecar here sees that; what is left of it is
- * the name, from which the caller would have had the address.
+ * Istio sends a request to its original destination address. No sidecar here sees that; the name, from which
+ * the caller would have had the address, takes its place.
  */
 function byName(host: string, own: string, isExternal: boolean): Naming {
   const isRemote = () => false;
@@ -57,14 +54,14 @@ function byName(host: string, own: string, isExternal: boolean): Naming {
 }
 
 /**
- * Whether a caller says where a request goes to (Istio: resolution NONE, and for patterns of hosts
+ * Whether the caller decides where a request goes (Istio: resolution NONE, and for patterns of hosts
  * DYNAMIC_DNS).
  */
 export function isByName({ entry }: Pick<GroupView, 'entry'>): boolean {
   return entry.spec.resolution === 'NONE' || entry.spec.resolution === 'DYNAMIC_DNS';
 }
 
-/** Whether the only endpoint of a host that is looked up is the host. */
+/** Whether the host is its own only endpoint to look up. */
 export function namesItself({
   entry,
   host,
@@ -79,7 +76,7 @@ export function itself(host: string, idc: string): Instance {
   return { address: host, ports: {}, labels: {}, idc, locality: '', weight: 1 };
 }
 
-/** EDS takes addresses, not names: one name in it, and Envoy rejects all endpoints of the Group. */
+/** EDS takes addresses, not names: Envoy rejects all endpoints of the Group for one name. */
 function isGiven(address: string): boolean {
   const kind = addressKind(address);
   return kind === 'ip' || kind === 'unix';

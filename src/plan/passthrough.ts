@@ -6,9 +6,8 @@ import { trafficDefaults } from './retries/retry.ts';
 import type { RetryPlan } from './types.ts';
 
 /**
- * Addresses to which a sidecar passes nothing on, whatever name leads there: what is meant for programs of
- * its own machine or link, what no server has, and where clouds tell a machine its secrets (IANA's
- * special-purpose registries).
+ * Destinations that a sidecar refuses, whatever name resolves to them: those of its own machine or link,
+ * non-server ranges, and clouds' metadata (IANA's special-purpose registries).
  */
 const refusedRanges: readonly string[] = [
   '0.0.0.0/8', // This machine: Linux connects 0.0.0.0 to loopback.
@@ -31,28 +30,27 @@ const refusedRanges: readonly string[] = [
   'fd20:ce::254/128', // Google's.
 ];
 
-/** How many hosts that requests alone name are looked up, and for how long. Times in milliseconds. */
+/** Limits of the lookup of hosts named by requests. Times in milliseconds. */
 export const lookups = {
-  /** Names with ports that are kept at once. */
+  /** Names with ports kept at once. */
   hostsMax: 512,
-  /** A name that nobody asked for so long is forgotten. */
+  /** A name unused for this long is forgotten. */
   unusedMs: 60_000,
-  /** The first request for a name waits so long for DNS. */
+  /** DNS timeout of the first request for a name. */
   answerMs: 5_000,
 } as const;
 
-/** How a sidecar passes requests on to hosts that requests alone name. */
+/** How a sidecar passes requests on to hosts named by requests. */
 export interface Passthrough {
-  /** IP ranges that are refused. */
+  /** Refused IP ranges. */
   readonly ranges: readonly string[];
-  /** Ports that are refused, at one address or, without one, at each. */
+  /** Refused ports, at one address or at all. */
   readonly ports: readonly { readonly address?: string; readonly port: number }[];
 }
 
 /**
- * What is refused at one sidecar: the ranges above, itself, and the ports at which the gateways of all IDCs
- * take requests from other proxies, as requests do not go through gateways that way. The edge's port is for
- * everybody.
+ * What one sidecar refuses: the ranges above, itself, and the ports of all IDCs' gateways for other proxies,
+ * since requests must not enter gateways that way. The edge's port is public.
  */
 export function planPassthrough(
   { outbound }: Pick<SidecarScope, 'outbound'>,
@@ -82,8 +80,8 @@ function isAny(address: string): boolean {
 }
 
 /**
- * A host outside has one address at a time, of which nothing else is known: what never reached it is sent
- * once more, and so is a safe method on a connection that broke. Its own answers are passed on as they are.
+ * An external host has one address at a time, and nothing else is known: retried once if it was never
+ * reached, or for a safe method on a broken connection. Its own answers are passed on.
  */
 export const passthroughRetry: RetryPlan = {
   timeoutMs: trafficDefaults.timeoutMs,

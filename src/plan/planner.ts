@@ -11,36 +11,28 @@ import type { PlanContext } from './group.ts';
 import { checkIntervalMsMin } from './health/checks.ts';
 import type { GroupPlan } from './types.ts';
 
-/** Plans by host; an empty list: the Group is gone, or nobody can reach it. */
+/** Plans by host; an empty list: the Group was removed, or has no usable port. */
 export type PlannedGroups = ReadonlyMap<string, readonly GroupPlan[]>;
 
-/** What a planner is told once. */
+/** Constant options of a planner. */
 type PlannerOptions = Pick<PlanContext, 'own' | 'hopLimit' | 'loopPrevention' | 'heldShare' | 'mirrored'>;
 
-/** Plans what changed, and what depends on it. */
+/** Plans changed Groups, and those that depend on them. */
 interface Planner {
   /**
-   * The plans of all Groups that this change of the view concerns, or the time, in milliseconds since the
-   * Unix epoch: when an evacuation begins, goes on a step or ends.
+   * Plans the Groups affected by a change of the view or of the time (milliseconds since the Unix epoch):
+   * evacuations begin, step and end.
    */
   update(view: MeshView, delta: Pick<ViewDelta, 'groups' | 'idcs'>, wallMs: number): PlannedGroups;
-  /** Whether there is a Group of which this IDC takes so much and no more. */
+  /** Whether any Group has a limit on requests from other IDCs. */
   hasLimits(): boolean;
-  /**
-   * Hosts with instances here of which this IDC takes whatever comes from others, as nobody has said what
-   * they bear.
-   */
+  /** Hosts with instances here without such a limit, as no capacity is declared. */
   unbounded(): readonly string[];
-  /**
-   * What these limits rest on: their instances, and the own IDC's ingress gateways; none while there is no
-   * limit.
-   */
+  /** What these limits depend on: instances, and local ingress gateways; none without a limit. */
   watched(view: MeshView): readonly Watched[];
-  /**
-   * Takes in which of these, and of the gateways of all IDCs, are not reached; the plans that this changes.
-   */
+  /** Records which of these, and of all IDCs' gateways, are not reached; returns the changed plans. */
   reached(reach: Reach, view: MeshView): PlannedGroups;
-  /** Which of them are not reached, as was taken in last. */
+  /** Those not reached, as last recorded. */
   dead(): ReadonlySet<string>;
 }
 
@@ -50,8 +42,8 @@ function keep(set: Set<string>, host: string, is: boolean): void {
 }
 
 /**
- * Instances that others can connect to: one on a unix socket is taken for alive. They are asked for a word
- * where it is known what they understand.
+ * Instances that can be connected to: one on a unix socket counts as alive. Probed with a request if their
+ * protocol is known.
  */
 function instancesOf(plan: GroupPlan): Watched[] {
   const all = plan.instances.flatMap(({ endpoints }) => endpoints);
@@ -82,19 +74,16 @@ function isCriticalHere({ spill, instances }: GroupPlan): boolean {
   return spill?.isCritical === true && instances.length > 0;
 }
 
-/** Creates a planner that has planned nothing yet. */
+/** Creates a planner without plans. */
 export function createPlanner(options: PlannerOptions): Planner {
   return new GroupPlanner(options);
 }
 
 class GroupPlanner implements Planner {
   readonly #options: PlannerOptions;
-  /** Hosts that the egress gateways check in other IDCs: how often they may depends on how many there are. */
+  /** Hosts that egress gateways check in other IDCs; their number decides the interval. */
   readonly #checked = new Set<string>();
-  /**
-   * Instances by host, where this IDC takes so much from others and no more; and critical hosts that have
-   * instances here.
-   */
+  /** Instances of hosts with a limit on requests from other IDCs; and critical hosts with instances here. */
   readonly #limited = new Map<string, readonly Watched[]>();
   readonly #critical = new Set<string>();
   readonly #unbounded = new Set<string>();
@@ -116,7 +105,7 @@ class GroupPlanner implements Planner {
     const was = this.#leaving;
     this.#leaving = evacuationsAt(view, wallMs);
     const moved = differing(was, this.#leaving);
-    // Where an IDC's gateways are is part of every Group that may cross to it.
+    // A change of an IDC's gateways affects every Group that may cross to it.
     const all = () => new Set([...view.groups.keys(), ...delta.groups]);
     const plans = this.#plan(
       view,
@@ -195,7 +184,7 @@ class GroupPlanner implements Planner {
   }
 }
 
-/** Groups for which one of these IDCs is one of several others. */
+/** Groups that can cross to one of these IDCs and to another. */
 function hostsWithChoice({ groups }: MeshView, moved: ReadonlySet<string>): readonly string[] {
   if (moved.size === 0) return [];
   const hasChoice = ({ drGroup }: GroupView) =>
@@ -207,14 +196,14 @@ function hostsWithChoice({ groups }: MeshView, moved: ReadonlySet<string>): read
     .map(([host]) => host);
 }
 
-/** What is in one of the two lists alone. */
+/** Elements of one list only. */
 function differing(a: readonly Leaving[], b: readonly Leaving[]): readonly Leaving[] {
   const without = (list: readonly Leaving[], others: readonly Leaving[]) =>
     list.filter((one) => !others.some((other) => sameContent(one, other)));
   return [...without(a, b), ...without(b, a)];
 }
 
-/** The Groups that any of these evacuations is for. */
+/** The Groups covered by any of these evacuations. */
 function hostsOf({ groups }: MeshView, moved: readonly Leaving[]): readonly string[] {
   if (moved.length === 0) return [];
   const concerns = ({ host, entry, siblings = [] }: GroupView) =>

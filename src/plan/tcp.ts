@@ -5,12 +5,12 @@ import type { ListenAddress } from '../model/values/listen-address.ts';
 import { isByName } from './naming.ts';
 import type { Crossing, GroupPlan, RetryPlan } from './types.ts';
 
-/** Protocols whose bytes are carried as they come: a TLS or MySQL connection is a TCP connection here. */
+/** Protocols carried as opaque bytes: here a TLS or MySQL connection is a TCP connection. */
 const opaque: ReadonlySet<Protocol> = new Set<Protocol>(['TCP', 'TLS', 'HTTPS', 'MONGO']);
 
 /**
- * Whether a port of a Group is served as TCP. A wildcard host needs TLS: no other connection says which host
- * it is for. Where nobody listens, CONNECT says it.
+ * Whether a Group's port is served as TCP. A wildcard host needs TLS, as no other connection names its host.
+ * Without a listener, CONNECT names it.
  */
 export function isTcp(view: GroupView, port: ServicePort): boolean {
   return opaque.has(port.protocol) && (!view.host.startsWith('*') || hasSni(port) || isByName(view));
@@ -22,38 +22,37 @@ export function hasSni({ protocol }: ServicePort): boolean {
 }
 
 /**
- * Times that a connection is tried anew, each at another endpoint, before it is given up. As one failed
- * connection ejects an instance (`outlier.ts`), all but one of these find dead instances, and the last one
- * leaves the IDC.
+ * Connection attempts, each at another endpoint. As one failure ejects an instance (`outlier.ts`), all but
+ * the last may find dead instances, and the last one leaves the IDC.
  */
 export const tcpConnectAttempts = 5;
 
-/** A Group's traffic policy with what TCP needs by default. */
+/** A Group's traffic policy with the defaults of TCP. */
 export function tcpPolicy(policy: TrafficPolicy): TrafficPolicy {
   return {
     ...policy,
-    // Otherwise a connection to a peer that is gone without a word stays for ever: it has no idle timeout.
+    // There is no idle timeout: without keepalive a connection to a dead peer would stay for ever.
     tcpKeepalive: policy.tcpKeepalive ?? { probes: 3, timeMs: 60_000, intervalMs: 10_000 },
   };
 }
 
 /**
- * How connections to a TCP Group may cross: as requests may, but that no IDC hands them on. It need not: the
- * egress that a tunnel leaves by asks one permitted IDC after another (`planTcpPaths`).
+ * How connections to a TCP Group may cross: as requests, but without handing on: the egress of a tunnel asks
+ * one permitted IDC after another (`planTcpPaths`).
  */
 export function tcpCrossing(
   { host }: Pick<GroupView, 'host'>,
   crossing: Crossing | undefined,
 ): Crossing | undefined {
-  // A tunnel is asked for by the name of its Group, and a wildcard is none.
+  // A tunnel names its Group, which a wildcard cannot.
   if (crossing === undefined || host.startsWith('*')) return undefined;
   const { handOnNamesMax: _, ...rest } = crossing;
   return rest;
 }
 
 /**
- * The paths of a TCP Group. A tunnel that another IDC refused with a gateway error was never opened, so that
- * nothing can happen twice: the egress asks the next IDC, each twice, as one of its gateways may be dead.
+ * The paths of a TCP Group. A tunnel refused by an IDC with a gateway error was never opened, so nothing can
+ * happen twice: the egress asks the next IDC, each twice, as one of its gateways may be dead.
  */
 export function planTcpPaths({ paths }: Pick<GroupPlan, 'paths'>): Pick<GroupPlan, 'paths'> {
   const tries = 2 * Math.max(1, paths.sidecar.priorities.length);
@@ -68,18 +67,18 @@ export function planTcpPaths({ paths }: Pick<GroupPlan, 'paths'>): Pick<GroupPla
   return { paths: { ...paths, sidecar: { ...paths.sidecar, retry } } };
 }
 
-/** Where a sidecar listens for its workload's connections to TCP Groups. */
+/** A sidecar's listener for its workload's connections to TCP Groups. */
 export interface TcpListener {
   readonly listen: ListenAddress;
-  /** By host. More than one only where connections say whom they are for (`sni`). */
+  /** By host. Several only if connections name their host (`sni`). */
   readonly plans: readonly [GroupPlan, ...GroupPlan[]];
 }
 
 /**
- * The listeners of a sidecar for the TCP Groups of its scope. A Group with addresses of its own is listened
- * for on these, any other on the address of the outbound listener; always on the port of the service. Where
- * several want one address and port, the first by host has it, with all others if they speak TLS as it does;
- * HTTP goes before all (docs/decisions/036-where-tcp-is-listened-for.md).
+ * A sidecar's listeners for the TCP Groups of its scope. A Group with addresses of its own is served at
+ * these, any other at the outbound listener's address; always at the service's port. If several want one
+ * address and port, the first by host has it, together with all others if it and they use TLS; HTTP precedes
+ * all (docs/decisions/036-where-tcp-is-listened-for.md).
  */
 export function planTcpListeners(
   outbound: ListenAddress,
@@ -101,21 +100,19 @@ export function planTcpListeners(
   return [...found.values()];
 }
 
-/**
- * A sidecar's connection to itself, for one Group: how its connections out of the IDC come to be tunnelled.
- */
+/** A sidecar's connection to itself, through which a Group's connections out of the IDC are tunnelled. */
 export interface Tunnel {
   readonly plan: GroupPlan;
   readonly listen: ListenAddress;
-  /** The address that the connection is made from, and the only one that is let in. */
+  /** The source address of the connection, and the only one accepted. */
   readonly from: string;
 }
 
 /**
- * The tunnels of a sidecar: one for each TCP Group that may leave the IDC, on addresses of the loopback
- * network (on Linux all of 127.0.0.0/8 is there), from 127.128.0.0 on. They follow from the outbound listener
- * and the Group, so that sidecars which share a network namespace do not meet: of 2^35 places. Should two
- * meet nevertheless, no bytes go astray, as each lets in its own address alone.
+ * A sidecar's tunnels, one for each TCP Group that may leave the IDC, on loopback addresses (Linux has all of
+ * 127.0.0.0/8) from 127.128.0.0 on. They derive from the outbound listener and the Group, so that sidecars in
+ * one network namespace do not collide, among 2^35 places. On a collision no bytes go astray, as each accepts
+ * its own source address only.
  */
 export function planTunnels(outbound: ListenAddress, plans: readonly GroupPlan[]): readonly Tunnel[] {
   return plans
@@ -126,7 +123,7 @@ export function planTunnels(outbound: ListenAddress, plans: readonly GroupPlan[]
       const bits = (from: number) => Number.parseInt(hash.slice(from, from + 6), 16);
       return {
         plan,
-        // Above the range of ephemeral ports, where hardly anybody listens on all addresses.
+        // Above the ephemeral range, where services rarely listen on all addresses.
         listen: { address: loopback(bits(0)), port: 61_000 + (bits(6) % 4096) },
         from: loopback(bits(10)),
       };

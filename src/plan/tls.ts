@@ -5,9 +5,8 @@ import type { OriginatedTls } from './types.ts';
 const systemCaFile = '/etc/ssl/certs/ca-certificates.crt';
 
 /**
- * The TLS that proxies speak to a Group's instances, as Istio's ClientTLSSettings say. A server shows that it
- * is the host, or one of the names given; a pattern of hosts is no name, so there it is the host of each
- * request.
+ * TLS from proxies to a Group's instances, from Istio's ClientTLSSettings. The server's certificate must
+ * match the host or one of the names given; for a pattern of hosts, the host of each request.
  */
 export function planTls(
   host: string,

@@ -2,10 +2,10 @@ import type { MeshView } from '../index/view.ts';
 import { guardedListeners, idcsMax, type LoopPrevention, type TrailPolicy } from '../model/trail.ts';
 
 /**
- * The trail policies of an IDC, one for each listener that is guarded; they are compiled into the filters.
- * What belongs to a Group (its DR group, its own hop limit) is in its routes, so this depends on IDCs alone.
- * Beyond `idcsMax` IDCs the last by name are not told apart: to the filter they are unknown ones.
- * `loopPrevention` 'off' is the negative control of drills: filters that refuse nothing.
+ * The trail policies of an IDC, one for each guarded listener, compiled into the filters. A Group's part (DR
+ * group, own hop limit) is in its routes, so this depends on IDCs alone. Beyond `idcsMax` the last IDCs by
+ * name are unknown to the filter. `loopPrevention` 'off' is the negative control of drills: filters that
+ * refuse nothing.
  */
 export function planPolicies(
   own: string,

@@ -3,15 +3,15 @@ import type { StatusRange } from '../model/health.ts';
 import type { Failback } from '../model/idc.ts';
 import type { ConsistentHash, Warmup } from '../model/service.ts';
 
-/** A Group's port: what is routed. `host:port` names it everywhere. */
+/** A Group's routed port. `host:port` names it everywhere. */
 export interface GroupPort {
   readonly host: string;
   readonly port: number;
 }
 
-/** Something that can be connected to. */
+/** An address to connect to. */
 export interface Endpoint {
-  /** An IP address, or `unix:///path`; where the Group is looked up, also a DNS name. */
+  /** An IP address, or `unix:///path`; for a looked-up Group also a DNS name. */
   readonly address: string;
   readonly port: number;
   /** Relative, ≥ 1. */
@@ -23,21 +23,20 @@ export interface PlannedLocality {
   /** `region/zone/subzone`; the region is the IDC. */
   readonly name: string;
   readonly endpoints: readonly Endpoint[];
-  /** Absent: 0, the first. Others are taken when those before have nobody. */
+  /** Absent: 0, the first. Higher ones are used when all lower ones are empty. */
   readonly priority?: number;
-  /** Taken only while nobody of any priority can serve who is not a last resort, way out included. */
+  /** Used only when no priority, the exit included, has another endpoint that can serve. */
   readonly lastResort?: true;
 }
 
 /**
- * That a proxy looks the addresses of instances up by DNS, again and again. `every`: each address of a name
- * is an instance;
- * `one`: a name is one instance, and each new connection goes to the first address of the last answer;
- * `request`: there are no instances, each request's host is looked up.
+ * Proxies resolve instances by DNS, repeatedly. `every`: each address of a name is an instance; `one`: a name
+ * is one instance, and each new connection uses the first address of the last answer; `request`: no
+ * instances, each request's host is resolved.
  */
 export type Lookup = 'every' | 'one' | 'request';
 
-/** Where requests may go next: one priority of a path. */
+/** Targets of requests: one priority of a path. */
 export type Target =
   /** Instances of the Group in this IDC. */
   | { readonly kind: 'instances' }
@@ -46,16 +45,14 @@ export type Target =
   /** The ingress gateways of another IDC. */
   | { readonly kind: 'idc'; readonly idc: string };
 
-/** What may be tried again, in domain words. */
+/** What may be retried, independent of Envoy. */
 export type RetryCondition =
-  /** The request never reached the next hop: nothing can happen twice. */
+  /** The request never reached the next hop: it cannot be executed twice. */
   | 'unsent'
-  /**
-   * A proxy further on answered that the request never reached an instance: nothing can happen twice either.
-   */
+  /** A later proxy answered that the request never reached an instance: it cannot be executed twice. */
   | 'told-unsent'
   /**
-   * Another IDC answered that it has nobody, or no room, and handed it on to nobody: nothing can happen
+   * Another IDC answered that it has no instances or capacity, and did not hand it on: it cannot be executed
    * twice, and the next may serve it.
    */
   | 'told-nobody'
@@ -64,35 +61,36 @@ export type RetryCondition =
   /** The next hop answered 502, 503 or 504. */
   | 'gateway-error';
 
-/** How one class of methods is retried. */
+/** How a class of methods is retried. */
 export interface RetryRule {
   readonly on: readonly RetryCondition[];
   /** Tries after the first. */
   readonly retries: number;
-  /** Time for one try, in milliseconds; 0: none. */
+  /** Timeout of a try, in milliseconds; 0: none. */
   readonly perTryMs: number;
-  /** Whether a try that outlasts its time goes on beside the next one; else it is given up. */
+  /** Whether a try continues beside the next one after its timeout; else it is cancelled. */
   readonly hedged: boolean;
-  /** How many tries in a row a priority gets before the next priority is taken. */
+  /** Tries per priority before the next is used. */
   readonly triesPerPriority: number;
   /**
-   * Up to so long before the second try, in milliseconds, twice as long before each that follows; absent: 10.
+   * Upper bound of the pause before the second try, in milliseconds, doubled for each further one; absent:
+   * 10.
    */
   readonly pauseMs?: number;
 }
 
-/** One layer's handling of time and failure; see docs/ARCHITECTURE.md, "one layer retries". */
+/** One layer's timeouts and retries; see docs/ARCHITECTURE.md, "one layer retries". */
 export interface RetryPlan {
   /** Whole request, in milliseconds; 0: none. */
   readonly timeoutMs: number;
-  /** Methods that are sent again though an earlier try may have been executed. */
+  /** Methods retried although an earlier try may have been executed. */
   readonly idempotentMethods: readonly string[];
   readonly idempotent: RetryRule;
-  /** All other methods: only what is known never to have reached an instance. */
+  /** All other methods: retried only if known never to have reached an instance. */
   readonly other: RetryRule;
 }
 
-/** The listener at which a request comes in. */
+/** The listener where a request arrives. */
 export type ListenerRole =
   /** Sidecar, from its workload. */
   | 'outbound'
@@ -105,7 +103,7 @@ export type ListenerRole =
   /** Egress, from own ingress gateways. */
   | 'ingress';
 
-/** The way from one listener to a Group. An empty list of priorities: nobody may serve it here. */
+/** The path from a listener to a Group. No priorities: it is not served here. */
 export interface Path {
   readonly listener: ListenerRole;
   readonly priorities: readonly Target[];
@@ -113,21 +111,20 @@ export interface Path {
 }
 
 /**
- * The ways of requests from other IDCs that may be handed on when they cannot be served here. A request
- * that came straight from where it began may be tried twice at instances; one that has crossed more often
- * only when it was never sent, so that tries do not multiply along the way.
+ * Paths of requests from other IDCs that may be handed on if they cannot be served here. A request that came
+ * directly from its origin may be tried twice at instances; one that crossed more often is retried only if it
+ * was never sent, so that tries do not multiply.
  */
 interface HandOn {
   readonly first: Path;
   readonly later: Path;
   /**
-   * From the own egress on, where fewer IDCs are left to be asked, by the number of names in the trail: from
-   * 2 on.
+   * From the local egress, when fewer IDCs are left to ask, by the number of names in the trail: from 2 on.
    */
   readonly onward: readonly Path[];
 }
 
-/** What an instance is asked for: by HTTP GET, or by grpc.health.v1, where '' stands for the whole server. */
+/** The health check's request: HTTP GET, or grpc.health.v1, where '' means the whole server. */
 export type HealthQuestion =
   | { readonly kind: 'http'; readonly path: string; readonly statuses: readonly StatusRange[] }
   | { readonly kind: 'grpc'; readonly service: string };
@@ -136,29 +133,29 @@ export type HealthQuestion =
 export interface HealthCheck {
   readonly question: HealthQuestion;
   readonly intervalMs: number;
-  /** The port that is asked, where it is another one than requests go to. */
+  /** The checked port, if not the service's. */
   readonly port?: number;
-  /** How long the peer listener takes to answer another IDC's check, at most. */
+  /** Upper bound of the peer listener's time to answer another IDC's check. */
   readonly answerMs: number;
 }
 
 /**
- * Passive health: what ejects an instance, and for how long. Times in milliseconds. Timeouts count as gateway
- * errors and failed connections too, unless local failures are split off: with the split, each connection
- * that opens forgives the timeouts before it, and a hung instance is hardly ever ejected (decision 001).
+ * Outlier detection: what ejects an instance, and for how long. Times in milliseconds. Timeouts and failed
+ * connections count as gateway errors too, unless local failures are split off: with the split, each
+ * connection that opens resets the count of timeouts, and a hung instance is hardly ever ejected (decision
+ * 001).
  */
 export interface Outlier {
-  /** 502, 503, 504; absent: they do not eject. */
+  /** 502, 503, 504; absent: no ejection. */
   readonly consecutiveGatewayErrors?: number;
   /** Any 5xx; absent: an instance's own 500s do not eject it. */
   readonly consecutive5xx?: number;
-  /** Splits off connection failures and timeouts, counted apart; absent: no split. */
+  /** Counts connection failures and timeouts separately; absent: no split. */
   readonly consecutiveLocalOriginFailures?: number;
   /**
-   * An instance of which so many requests in an interval were answered, so many percent of them with a 5xx;
-   * while at least so many that are not ejected had as many. `ofConnections`: the same of connections and
-   * tries that broke or outlasted a time that the Group declares, apart from answers. Absent: no share
-   * ejects.
+   * Ejects an instance with this percentage of 5xx answers of at least so many in an interval; needs so many
+   * instances with as many answers that are not ejected. `ofConnections`: the same for connections and tries
+   * that broke or timed out, instead of answers. Absent: no ejection by share.
    */
   readonly failureShare?: {
     readonly percent: number;
@@ -166,19 +163,19 @@ export interface Outlier {
     readonly instancesMin: number;
     readonly ofConnections: boolean;
   };
-  /** Whether an active check that passes ends an ejection; absent: it does. */
+  /** Whether a passed active check ends an ejection; absent: it does. */
   readonly checksEndEjections?: false;
   readonly intervalMs: number;
   readonly baseEjectionMs: number;
   readonly maxEjectionMs: number;
   /**
-   * Share of instances that may be ejected, percent, by who ejects. 99 is "all but the last": where there is
-   * nowhere else to go, a sick instance is better than none.
+   * Largest percentage ejected, by proxy. 99 means "all but the last": without an alternative, a sick
+   * instance is better than none.
    */
   readonly maxEjectionPercent: Readonly<Record<'sidecar' | 'ingress', number>>;
 }
 
-/** How connections to the instances of a Group are made. Times in milliseconds. */
+/** Connections to a Group's instances. Times in milliseconds. */
 export interface ConnectionPlan {
   readonly connectTimeoutMs: number;
   readonly idleTimeoutMs: number;
@@ -189,7 +186,7 @@ export interface ConnectionPlan {
   /** 0: no limit. */
   readonly maxRequestsPerConnection: number;
   /**
-   * A connection whose peer does not confirm what was sent for so long is dead; absent: the kernel's
+   * A connection whose sent data is unacknowledged for this long is dead; absent: the kernel's
    * retransmissions decide.
    */
   readonly unacknowledgedMs?: number;
@@ -200,17 +197,17 @@ export interface ConnectionPlan {
   };
 }
 
-/** TLS from a proxy to instances. Files are on the proxy's machine. */
+/** TLS from a proxy to instances. Paths are on the proxy's machine. */
 export interface OriginatedTls {
-  /** The name that is asked for (SNI); absent: the host of each request. */
+  /** The SNI name; absent: the host of each request. */
   readonly serverName?: string;
-  /** Absent: whoever answers is taken for the instance. */
+  /** Absent: certificates are not verified. */
   readonly verify?: {
     readonly caFile: string;
-    /** The certificate must have one of them; absent: the host of each request. */
+    /** Accepted names in the certificate; absent: the host of each request. */
     readonly names?: readonly string[];
   };
-  /** What the proxy shows of itself. */
+  /** The proxy's client certificate. */
   readonly client?: { readonly certFile: string; readonly keyFile: string };
 }
 
@@ -219,15 +216,15 @@ export interface CrossingIdc {
   readonly idc: string;
   /** 0 first; IDCs of one priority share its requests by weight. */
   readonly priority: number;
-  /** Relative, ≥ 1; absent: it shares its priority with nobody. */
+  /** Relative, ≥ 1; absent: alone in its priority. */
   readonly weight?: number;
 }
 
-/** Where a request may go that has visited just these IDCs. */
+/** Where a request may go after visiting exactly these IDCs. */
 export interface Permit {
-  /** The set of visited IDCs with the own one, as the trail filter names it (`visitedHeader`). */
+  /** The set of visited IDCs with the local one, as the trail filter names it (`visitedHeader`). */
   readonly visited: string;
-  /** Other IDCs that it may still cross to. */
+  /** Other IDCs that it may cross to. */
   readonly to: readonly string[];
 }
 
@@ -235,18 +232,18 @@ export interface Permit {
 export interface Crossing {
   /** Most preferred first. */
   readonly idcs: readonly CrossingIdc[];
-  /** A set that is not among them may go nowhere. `all`: no loop prevention, in drills only. */
+  /** A set not listed may go nowhere. `all`: no loop prevention, in drills only. */
   readonly permits: readonly Permit[] | 'all';
   /**
-   * A request from another IDC that cannot be served here may be handed on while its trail has at most so
-   * many names, the own one included. Absent: never. Infinity: always, in drills only.
+   * A request from another IDC that cannot be served here may be handed on while its trail has at most this
+   * many names, the local one included. Absent: never. Infinity: always, in drills only.
    */
   readonly handOnNamesMax?: number;
-  /** How long a connection to an ingress gateway of another IDC may take. */
+  /** Connect timeout to another IDC's ingress gateway. */
   readonly connectTimeoutMs: number;
-  /** After so long without a frame that answers a PING such a gateway is taken for dead. */
+  /** Such a gateway counts as dead after this long without an answer to a PING. */
   readonly silenceMs: number;
-  /** How the egress learns that an IDC has nobody for the Group; absent: by failing requests alone. */
+  /** How the egress learns that an IDC has no instances of the Group; absent: only from failed requests. */
   readonly check?: CrossingCheck;
 }
 
@@ -258,98 +255,80 @@ export interface CrossingCheck {
   readonly timeoutMs: number;
 }
 
-/**
- * How many tries after the first a proxy has under way at once: a share of all that are under way, and always
- * `min`.
- */
+/** Limit on concurrent retries at a proxy: a percentage of requests in flight, and at least `min`. */
 export interface PlannedRetryBudget {
   readonly sharePercent: number;
   readonly min: number;
 }
 
-/** What an IDC takes of a Group from other IDCs. */
+/** The limit on a Group's requests from other IDCs. */
 interface SpillBound {
-  /** Requests that each ingress gateway has in work at once, at most. */
+  /** Concurrent requests at each ingress gateway. */
   readonly limit: number;
-  /** Requests that one instance here works on at once, as declared. */
+  /** Declared concurrent requests of one instance. */
   readonly concurrent: number;
-  /** Whether other Groups give way to it. */
+  /** Whether other Groups yield to it. */
   readonly isCritical: boolean;
 }
 
-/** All that is decided for one Group port in one IDC, whatever the proxy. Immutable. */
+/** All decisions for one Group port in one IDC, independent of the proxy. Immutable. */
 export interface GroupPlan {
   readonly group: GroupPort;
   readonly namespace: string;
-  /**
-   * Who uses it; absent: everybody. Where callers see different declarations of a host there are several
-   * plans.
-   */
+  /** Its callers; absent: all. If callers see different declarations of a host there are several plans. */
   readonly seenBy?: Audience;
   /** Whether this port also answers to the bare host: the first HTTP port does. */
   readonly isDefaultPort: boolean;
-  /**
-   * Of the default port: ports that requests may name and nobody answers, though the host has them. Absent:
-   * none.
-   */
+  /** On the default port: ports of the host that requests may name and that are not served. Absent: none. */
   readonly closedPorts?: readonly number[];
-  /** What instances speak; `tcp`: bytes that are carried as they come. */
+  /** The instances' protocol; `tcp`: opaque bytes. */
   readonly protocol: 'http1' | 'http2' | 'tcp';
-  /** A TCP port whose connections begin with TLS, and so with the name that they are for (SNI, RFC 6066). */
+  /** A TCP port whose connections begin with TLS, and so name their host (SNI, RFC 6066). */
   readonly sni?: true;
-  /** Addresses of the Group's own, at which callers of a TCP Group connect; HTTP is found by its host. */
+  /** The Group's own addresses, to which callers of a TCP Group connect; HTTP is matched by host. */
   readonly addresses: readonly string[];
-  /** Instances in this IDC, by locality; of a host outside of the mesh all that there are. */
+  /** Instances in this IDC, by locality; of an external host all. */
   readonly instances: readonly PlannedLocality[];
   /**
-   * Percent, 0 to 100, of its requests that the IDC keeps while all of its instances can serve; absent: it
-   * keeps all while half of them can. At 0 they are a last resort, or come last in the paths.
+   * The percentage, 0 to 100, of its requests that the IDC keeps while all of its instances can serve;
+   * absent: all while half of them can. At 0 they are a last resort, or last in the paths.
    */
   readonly homeShare?: number;
-  /**
-   * Of that, what evacuations leave at home, percent; absent: none is obeyed, or the Group has no `failback`.
-   */
+  /** The part of that due to evacuations, percent; absent: none applies, or the Group has no `failback`. */
   readonly evacuationShare?: number;
   /** Absent: the addresses of instances are given. */
   readonly lookup?: Lookup;
-  /** Nobody listens for a TCP port: callers reach it by CONNECT alone. */
+  /** No listener for a TCP port: callers use CONNECT. */
   readonly byConnect?: true;
   /** Absent: the Group never leaves this IDC. */
   readonly crossing?: Crossing;
-  /**
-   * A stream without a byte in either direction, at the first proxy, in milliseconds; 0: it may be quiet for
-   * ever.
-   */
+  /** Stream idle timeout at the first proxy, in milliseconds; 0: none. */
   readonly idleTimeoutMs: number;
-  /** Up to this many bytes of a request's body each hop keeps, so that it can be sent again. */
+  /** Bytes of a request's body that each hop buffers for retries. */
   readonly retryBodyBytes: number;
-  /** Absent: a new instance has its full share at once. */
+  /** Absent: a new instance gets its full share at once. */
   readonly warmup?: Warmup;
-  /** A proxy that knows its zone takes that zone's instances first (`zone.ts`). */
+  /** A proxy that knows its zone prefers that zone's instances (`zone.ts`). */
   readonly zonePreference?: true;
-  /** Absent: requests do not stick. */
+  /** Absent: no session affinity. */
   readonly hash?: ConsistentHash;
   readonly loadBalancer: 'ROUND_ROBIN' | 'LEAST_REQUEST' | 'RANDOM';
   readonly connection: ConnectionPlan;
   /** At the first proxy; absent: `connection.maxRetries`. */
   readonly retryBudget?: PlannedRetryBudget;
-  /** What bounds requests from other IDCs; absent: nothing of its own. */
+  /** The limit on requests from other IDCs; absent: none. */
   readonly spill?: SpillBound;
-  /** Absent: instances are spoken to without TLS. */
+  /** Absent: plain text. */
   readonly tls?: OriginatedTls;
-  /**
-   * Whether a sidecar of ours stands before each instance: HTTP/2 goes to it, whatever the instance speaks.
-   */
+  /** Whether each instance has a sidecar: it gets HTTP/2, whatever the instance speaks. */
   readonly sidecars: boolean;
   readonly outlier: Outlier;
   readonly health?: HealthCheck;
-  /** How it comes home when nobody was left; absent: all at once. */
+  /** Failback after the Group had no healthy instance; absent: all at once. */
   readonly failback?: Failback;
-  /**
-   * The share of its reads, percent, that are sent to the instances as well, to warm them; absent: none is.
-   */
+  /** The percentage of its reads mirrored to the instances to warm them; absent: none. */
   readonly mirror?: number;
   readonly paths: Readonly<Record<ListenerRole, Path>>;
-  /** At the peer listener, for requests that may be handed on; absent: none may, all take `paths.peer`. */
+  /** At the peer listener, for requests that may be handed on; absent: none, all use `paths.peer`. */
   readonly handOn?: HandOn;
 }

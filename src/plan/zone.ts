@@ -1,21 +1,20 @@
 import type { GroupPlan, PlannedLocality } from './types.ts';
 
-/** Where a proxy stands within its IDC. */
+/** A proxy's place within its IDC. */
 interface ZonedProxy {
   readonly idc: string;
   readonly zone?: string;
 }
 
-/** The zone that a proxy prefers for a Group, as `IDC/zone`; undefined: none, as for all who do not. */
+/** The zone that a proxy prefers for a Group, as `IDC/zone`; undefined: none. */
 export function preferredZone(plans: readonly GroupPlan[], { idc, zone }: ZonedProxy): string | undefined {
   return zone !== undefined && plans.some((plan) => plan.zonePreference) ? `${idc}/${zone}` : undefined;
 }
 
 /**
- * A Group as a proxy sees it that prefers `zone` (`IDC/zone`): of instances of one priority those of that
- * zone come first. Ways out of the IDC come after all instances. While a part of the requests leaves the IDC
- * all its zones are alike: each priority would keep that share of what the one before lets go, and too few
- * would leave.
+ * A Group for proxies that prefer `zone` (`IDC/zone`): within a priority that zone's instances come first.
+ * Exits from the IDC come after all instances. While a part of the requests leaves the IDC zones are not
+ * preferred: each priority would keep its share of what the one before lets go, and too few would leave.
  */
 export function planForZone(plan: GroupPlan, zone: string | undefined): GroupPlan {
   if (!plan.zonePreference || zone === undefined || (plan.homeShare ?? 0) > 0) return plan;

@@ -1,8 +1,8 @@
 import { MeshError } from '../base/error.ts';
 
 /**
- * Applies changes together; where that is refused, one by one, so that a single change that cannot be pushed
- * holds up no other. `refused` hears of each that was left out: what it replaces stays in force.
+ * Applies changes together; if that fails, one by one, so that an invalid change does not block others.
+ * `refused` is called for each rejected one, which stays as it was.
  */
 export function applySalvaging<C>(
   changes: readonly C[],

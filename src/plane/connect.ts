@@ -9,9 +9,9 @@ import type { StreamObserver } from './stream-events.ts';
 import { answerOf, rosterStream, scopeOf, xdsLevels } from './streams.ts';
 import type { ControlPlaneOptions, ControlPlaneSeams } from './types.ts';
 
-/** What comes of the parts once they hear of each other. */
+/** The result of connecting the parts. */
 export interface Connected {
-  /** To be started: it reads the sources. */
+  /** Has to be started: it reads the sources. */
   readonly feed: SourceFeed;
   readonly status: StatusReader;
   problems(): readonly Finding[];
@@ -19,10 +19,7 @@ export interface Connected {
   close(): void;
 }
 
-/**
- * Lets the parts of a control plane hear of each other. Nothing is read from a source yet, and nobody is
- * served.
- */
+/** Connects the parts of a control plane. No source is read yet, and no proxy served. */
 export function connectParts(
   parts: Parts,
   options: ControlPlaneOptions,
@@ -31,7 +28,7 @@ export function connectParts(
   const { clock, logger, loopPrevention = 'on' } = options;
   const { metrics, xds, roster, ledger, pipeline, deletions, failback } = parts;
   metrics.loopPrevention.set(loopPrevention === 'off' ? 0 : 1);
-  // As an error: whatever the log level, it must be seen.
+  // Logged as an error, to be seen at any log level.
   if (loopPrevention === 'off') logger.error(`LOOP PREVENTION IS OFF: ${unprotected.message}`);
   metrics.failbackShare.ask(() => failback.held());
   metrics.xdsLevels.ask(() => ({
@@ -70,7 +67,7 @@ export function connectParts(
   return { feed, status, problems, close };
 }
 
-/** Who hears of streams; of one event in this order. */
+/** Registers stream observers; each event reaches them in this order. */
 function observeStreams(parts: Parts): void {
   const { events, metrics, xds, roster, ledger, pipeline, deletions, startOrder, memory } = parts;
   const classes: StreamObserver = {
@@ -120,7 +117,7 @@ function observeStreams(parts: Parts): void {
   events.observe(...(memory ? [memory] : []), classes, presence, answers, guard);
 }
 
-/** What follows once proxies are answered, and what is said until then. */
+/** The steps once proxies are answered, and reports before that. */
 function observeReadiness(
   { metrics, xds, gate, pipeline, deletions, startOrder, failback }: Parts,
   { logger }: ControlPlaneOptions,
@@ -154,7 +151,7 @@ function reasonsToWait(
   return describeWaiting({ idc, idcs, sources, waitingFor: readiness.waitingFor() });
 }
 
-/** The sources' way into the pipeline, with what each batch of changes opens. */
+/** Feeds the sources into the pipeline, and opens the gate by their batches. */
 function connectSources(
   parts: Parts,
   { idc, clock, logger, sources }: ControlPlaneOptions,
@@ -186,7 +183,7 @@ function connectSources(
       metrics.groups.set(view.groups.size);
       if (batch.some((change) => change.type === 'synced')) gate.synced(source.name);
       if (view.idcs.has(idc)) gate.declared();
-      // At once, and while the rest is still read: compiling takes longer than anything else at a start.
+      // Early, while the rest is still read: compiling is the longest part of a start.
       if (view.idcs.has(idc) || gate.readiness.ready) pipeline.wantFilters(batch[0]?.at ?? clock.now());
       gate.filters(pipeline.hasFilters());
       agreement.touched();

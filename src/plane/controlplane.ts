@@ -6,8 +6,8 @@ import type { ControlPlane, ControlPlaneOptions, ControlPlaneSeams } from './typ
 
 /**
  * Starts a control plane: resolves once it serves ADS and the sources have been read; it answers proxies when
- * it is ready, which its filters may still hold up. Throws MeshError `unavailable` when an address is taken
- * or a source cannot be read.
+ * it is ready, which may still wait for filters. Throws MeshError `unavailable` if an address is in use or a
+ * source cannot be read.
  */
 export async function startControlPlane(
   options: ControlPlaneOptions,

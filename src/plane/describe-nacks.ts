@@ -1,13 +1,13 @@
 import type { Finding } from '../model/finding.ts';
 
-/** What a client refused, in its words; `lacking`: of `names`, those of which it has no earlier version. */
+/** A client's refusal, with its message; `lacking`: names of which it has no earlier version. */
 export interface RefusedNames {
   readonly message: string;
   readonly names: readonly string[];
   readonly lacking: readonly string[];
 }
 
-/** What a stream says of one type, as far as it matters here. */
+/** The relevant status of one type of a stream. */
 export interface RefusedType {
   readonly type: string;
   readonly nack: RefusedNames | undefined;
@@ -40,7 +40,7 @@ export function describeNacks(
   });
 }
 
-/** What a client that refused something goes on with. */
+/** What a client that refused a resource continues with. */
 export function remainderOf({ names, lacking }: Omit<RefusedNames, 'message'>): string {
   if (names.length === 0) return 'goes on with what it had, if anything';
   const kept = names.length - lacking.length;
@@ -51,10 +51,7 @@ export function remainderOf({ names, lacking }: Omit<RefusedNames, 'message'>): 
     : 'goes without them, having no earlier ones';
 }
 
-/**
- * What to do about a refusal, by Envoy's words for it, which are those of the system where a port could not
- * be bound.
- */
+/** The remedy for a refusal, by Envoy's message, which quotes the system if a port could not be bound. */
 export function remedyOf(reason: string): string {
   const [, address] = /cannot bind '([^']*)'/.exec(reason) ?? [];
   if (address !== undefined && reason.includes('Address already in use'))

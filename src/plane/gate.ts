@@ -9,21 +9,21 @@ export interface GateOptions {
   readonly clock: Clock;
 }
 
-/** What must be known before the first proxy is answered. */
+/** The conditions for answering the first proxy. */
 export interface Gate {
   readonly readiness: Readiness;
   /** A source has been read. */
   synced(source: string): void;
-  /** The registry declares the own IDC. */
+  /** The registry declares the local IDC. */
   declared(): void;
-  /** Whether the filters are there that were wanted last. */
+  /** Whether the filters that were requested last are there. */
   filters(areThere: boolean): void;
 }
 
-/** Creates a gate that is closed until all sources, the own Idc and the filters are there. */
+/** Creates a gate that opens once all sources, the local Idc and the filters are there. */
 export function createGate({ idc, sources, clock }: GateOptions): Gate {
   const ofSource = (name: string) => `source ${name}`;
-  // Without its own Idc it knows no gateway of its own: what it would push is less than proxies have.
+  // Not ready without our own Idc: we would push configuration without our gateways.
   const ownIdc = `an Idc named ${idc}`;
   const ofFilters = 'filters';
   const readiness = new Readiness({ conditions: [...sources.map(ofSource), ownIdc, ofFilters], clock });
@@ -31,7 +31,7 @@ export function createGate({ idc, sources, clock }: GateOptions): Gate {
     readiness,
     synced: (source) => readiness.met(ofSource(source)),
     declared: () => readiness.met(ownIdc),
-    // The filters count once they are those of all IDCs, which is known when all sources have synced.
+    // Filters count once they are those of all IDCs, that is after all sources have synced.
     filters(areThere) {
       const isLast = readiness.waitingFor().every((condition) => condition === ofFilters);
       if (areThere && isLast) readiness.met(ofFilters);

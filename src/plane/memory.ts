@@ -6,9 +6,9 @@ import type { Readiness } from '../rollout/readiness.ts';
 
 /** The heap of this process. */
 export interface Heap {
-  /** Bytes that it may have; V8 ends the process beyond that. */
+  /** V8's heap limit in bytes, at which it ends the process. */
   readonly limitBytes: number;
-  /** What the last collection of the whole heap left, in bytes, and how many such collections there were. */
+  /** Bytes left by the last full collection, and the number of full collections. */
   used(): { readonly bytes: number; readonly collections: number };
   /** Bytes that are in it now, garbage included. It is asked often. */
   filled(): number;
@@ -32,26 +32,26 @@ const times = { look: 250, close: 25, collect: 30_000, wait: 500 };
 // Of all time, at most, for collections that are asked for here.
 const collectShare = 0.1;
 
-/** What a guard of the memory is made of. */
+/** The parts of a memory guard. */
 export interface MemoryOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly heap: Heap;
   /**
-   * Refuses streams of whoever has many kinds of nodes, or, where it `isUrgent`, else the stream that holds
-   * most, with these words; false where none holds much.
+   * Refuses streams of an address with many node classes or, if `isUrgent`, else the stream that holds most,
+   * with this reason; false if there is none.
    */
   shed(why: string, isUrgent: boolean): boolean;
   /** Lets requests that ask for much wait, or go on. */
   holdLarge(isHeld: boolean): void;
   readonly metrics: Pick<Metrics, 'shedding'>;
-  /** Is told that new proxies are to go elsewhere. */
+  /** Is told when new proxies should go elsewhere. */
   readonly readiness: Pick<Readiness, 'turnAway'>;
 }
 
-/** Sheds load before the heap's limit ends the process, and all streams with it. */
+/** Sheds load before the process reaches its heap limit, which would end all streams. */
 export interface MemoryGuard {
-  /** A stream begins. Throws MeshError `exhausted` while there is no room. */
+  /** Called for a new stream. Throws MeshError `exhausted` while memory is short. */
   admit(): void;
   close(): void;
 }

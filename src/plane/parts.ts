@@ -22,13 +22,13 @@ import { createStreamEvents, type StreamEvents } from './stream-events.ts';
 import { classOf } from './streams.ts';
 import type { ControlPlaneOptions, ControlPlaneSeams } from './types.ts';
 
-/** The parts of a control plane, in the order in which they are made: each knows of those before it alone. */
+/** The parts of a control plane, in order of creation: each knows only earlier ones. */
 export interface Parts extends Serving, Delivery {
   readonly failback: FailbackKeeper;
   readonly pipeline: Pipeline;
   readonly deletions: Deletions;
   readonly startOrder: StartOrder;
-  /** Where the heap is looked at. */
+  /** Watches the heap. */
   readonly memory: MemoryGuard | undefined;
 }
 
@@ -44,7 +44,7 @@ interface Delivery {
   readonly ledger: Ledger;
 }
 
-/** Makes the parts; nothing goes from one to a later one until they are connected. */
+/** Creates the parts; none calls a later one until they are connected. */
 export function makeParts(options: ControlPlaneOptions, seams: ControlPlaneSeams): Parts {
   const { idc, clock, logger, sources, heap, failbackStore } = options;
   const serving = makeServing(options, seams);
@@ -110,7 +110,7 @@ function makeDelivery(
   const ledger = new Ledger({
     ...{ clock, logger, metrics },
     isAnswering: () => seams.answerBeforeReady === true || gate.readiness.ready,
-    // Who has refused something has answered: the NACK tells it.
+    // A NACK is an answer too, reported separately.
     isConfirmed: (revision) => xds.isConfirmed({ revision, lenient: true }),
     unconfirmed: (revision) =>
       xds.unconfirmed({ revision, lenient: true }).map(({ id, node }) => ({ id, node: node.id ?? '' })),

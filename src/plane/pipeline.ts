@@ -34,7 +34,7 @@ import { typeUrlOf } from '../xds/resource-types.ts';
 import type { Applied, Cause, ResourceChange } from '../xds/xds.ts';
 import { applySalvaging } from './apply-salvaging.ts';
 
-/** What the path from an event to its push needs. */
+/** What the path from event to push needs. */
 export interface PipelineOptions {
   readonly idc: string;
   readonly hopLimit: number;
@@ -44,20 +44,21 @@ export interface PipelineOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly ledger: Ledger;
-  /** Puts changes of resources into a node class. Throws MeshError `invalid`. */
+  /** Applies resource changes to a node class. Throws MeshError `invalid`. */
   apply(nodeClass: string, changes: readonly ResourceChange[], cause: Cause): Applied;
-  /** The share that a Group on its way home keeps now (`PlanContext.heldShare`). */
+  /** A Group's local percentage during failback (`PlanContext.heldShare`). */
   heldShare?(group: string, evacuated: number): number | undefined;
-  /** The share of its reads that are mirrored home (`PlanContext.mirrored`). */
+  /** The percentage of a Group's reads that are mirrored (`PlanContext.mirrored`). */
   mirrored?(group: string): number | undefined;
-  /** What is known of the health of instances besides what accepts no connection (`KnownHealth`). */
+  /** Known health of instances besides refused connections (`KnownHealth`). */
   readonly health?: Pick<KnownHealth, 'goodOf' | 'slotsBeforeOf'>;
-  /** Groups were planned anew. */
+  /** Groups were planned again. */
   onPlanned?(plans: PlannedGroups): void;
   /** A resource could not be encoded; the last good one stays. */
   onRefused(): void;
   /**
-   * Filters have come, and what needs them has been put. `areCurrent`: none are wanted that are not there.
+   * Filters have arrived, and dependent resources were applied. `areCurrent`: no newer ones are being
+   * compiled.
    */
   onFilters(areCurrent: boolean): void;
   onFilterFailure(): void;
@@ -65,36 +66,33 @@ export interface PipelineOptions {
 
 /** The path from a registry event to its push: index → plan → translate → xds. */
 export interface Pipeline {
-  /**
-   * Takes changes that `source` read together; what follows from them has been put when this returns, and is
-   * told.
-   */
+  /** Applies changes that `source` read together; returns the resulting push, which has been applied. */
   apply(source: string, batch: readonly Change[]): Pushed;
-  /** Plans these hosts anew, for a reason that is no event of the registry: what it is, in a word. */
+  /** Plans these hosts again for a reason other than a registry event, given in a word. */
   replan(hosts: Iterable<string>, reason: string): void;
-  /** The revision of everything that was put so far. */
+  /** The newest revision. */
   revision(): number;
-  /** Compiles the filters that the IDCs ask for now, unless they are there; `at` is when that was read. */
+  /** Compiles the filters that the IDCs need, unless they exist; `at`: when the change was read. */
   wantFilters(at: number): void;
-  /** Whether the filters that were wanted last are there. */
+  /** Whether the filters requested last exist. */
   hasFilters(): boolean;
-  /** Puts all that a new class of nodes gets. */
+  /** Applies all resources of a new node class. */
   open(nodeClass: string, scope: NodeScope): void;
   /**
-   * What is to be looked at: gateways that proxies are sent to, and what the limits on requests from other
-   * IDCs rest on.
+   * Targets to probe: gateways that proxies are sent to, and what limits on requests from other IDCs depend
+   * on.
    */
   watched(): AllWatched;
-  /** Takes in what the looks have found. */
+  /** Applies the results of probes. */
   reached(reach: Reach): void;
-  /** Whether there are such limits, and hosts that could have one and have not. */
+  /** Whether there are such limits, and hosts that could have one and do not. */
   hasLimits(): boolean;
   unbounded(): readonly string[];
   /** Forgets a class. */
   forget(nodeClass: string): void;
   view(): MeshView;
   readonly evacuations: {
-    /** All of them, the own IDC, the IDCs that are known, and the time. */
+    /** All evacuations, the local IDC, the known IDCs, and the time. */
     list(): {
       readonly idc: string;
       readonly idcs: readonly string[];
@@ -102,10 +100,10 @@ export interface Pipeline {
       /** The clock by which they begin and end, RFC 3339. */
       readonly at: string;
     };
-    /** What one would do, in place of one of its name. */
+    /** The effect of an evacuation, replacing one of its name. */
     effect(evacuation: Evacuation): EvacuationEffect;
   };
-  /** What it has of the registry's objects, to be compared with what the sources hold. */
+  /** Read access to the index, for comparison with the sources. */
   readonly index: Pick<MeshIndex, 'holds' | 'refs' | 'disagreementsOf'>;
   /** What could not be pushed, or is not pushed as it was asked for. */
   problems(): readonly Finding[];
@@ -115,15 +113,15 @@ export interface Pipeline {
 const noChange = { groups: new Set<string>(), idcs: new Set<string>() };
 
 /**
- * The time is looked at this often at least while there is an evacuation, even one that is over: the
- * machine's clock may be set, or set back.
+ * Longest interval of clock checks while there is an evacuation, even an ended one: the machine's clock may
+ * be set.
  */
 const timeLookMsMax = 10_000;
 
-/** A class of more resources than this is encoded a slice at a time. */
+/** Larger classes are encoded in slices. */
 const openAtOnceMax = 1_000;
 
-/** Creates the path, empty. */
+/** Creates an empty pipeline. */
 export function createPipeline(options: PipelineOptions): Pipeline {
   const { idc, hopLimit, loopPrevention, clock, logger, ledger } = options;
   const index = createIndex({ idc });
@@ -137,7 +135,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   });
   const catalog = new Catalog();
   const refused = new Map<string, Finding>();
-  /** Node classes that are being encoded, with what they will begin with. */
+  /** Node classes being encoded, with their initial resources. */
   const opening = new Map<string, Map<string, Built>>();
   const encoding = new EncodeLine(clock);
   let filters: Filters = {};
@@ -178,7 +176,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     freshenSlowly(clock.now());
   }
 
-  /** Builds what has to be built anew since `at` a slice at a time, with all else that waits in between. */
+  /** Rebuilds outdated endpoints in slices; `at`: when the cause was read. */
   function freshenSlowly(at: number): void {
     if (catalog.stale === 0 || nextSlice !== undefined) return;
     nextSlice = clock.after(0, () => {
@@ -190,14 +188,14 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     });
   }
 
-  /** Whether clients are to come to the edge; undefined: nobody is told. */
+  /** The readiness of the edge; undefined: not reported. */
   function readiness(): boolean | undefined {
     const view = index.view();
     if (!view.idcs.get(idc)?.spec.exposeReady) return undefined;
     return !sendsAllAway(view, evacuationsAt(view, clock.wall()), idc, hopLimit);
   }
 
-  /** Plans these hosts, and what the time asks for. */
+  /** Plans these hosts, and what is due by the clock. */
   function planAnew(hosts: Iterable<string>, reason: string): void {
     const plans = planner.update(index.view(), { ...noChange, groups: new Set(hosts) }, clock.wall());
     if (plans.size === 0) return;
@@ -207,7 +205,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     options.onPlanned?.(plans);
   }
 
-  /** Plans anew, at its time, what begins, goes on or ends by the clock. */
+  /** Plans evacuations again when they begin, step or end by the clock. */
   function lookAtTime(): void {
     nextLook?.cancel();
     if (index.view().evacuations.size === 0) return;
@@ -224,7 +222,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     });
   }
 
-  /** Puts changes of scopes, and adds what came of it to `applied`. */
+  /** Applies changes of scopes, and adds the result to `applied`. */
   function publish(changes: ReadonlyMap<string, ScopeChange>, push: OpenPush, applied: Applied[]): void {
     for (const [nodeClass, change] of changes) {
       const waiting = opening.get(nodeClass);
@@ -236,12 +234,12 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     }
   }
 
-  /** Streams of a large class are not answered before all of it is encoded; the others go on meanwhile. */
+  /** Streams of a large class are answered once all of it is encoded; other streams are not delayed. */
   function openSlowly(nodeClass: string, built: readonly Built[]): void {
     const waiting = new Map(built.map((one) => [keyOf(one), one]));
     opening.set(nodeClass, waiting);
     const messages = built.map(({ message }) => message);
-    // Not if the class was forgotten meanwhile.
+    // False if the class was dropped meanwhile.
     const isWanted = () => opening.get(nodeClass) === waiting;
     encoding.add(messages, isWanted, () => {
       opening.delete(nodeClass);
@@ -300,7 +298,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     hasFilters: () => keeper.isCurrent(),
     wantFilters: (at) => keeper.want(planPolicies(idc, index.view().idcs, hopLimit, loopPrevention), at),
     open(nodeClass, scope) {
-      // Another stream of a class that is being opened: it waits for the same.
+      // The class is being opened by an earlier stream.
       if (opening.has(nodeClass)) return;
       const built = catalog.open(nodeClass, scope);
       if (built.length > openAtOnceMax) openSlowly(nodeClass, built);
@@ -355,7 +353,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   };
 }
 
-/** Names by type of all of these. */
+/** The union by type. */
 function unionOf(parts: readonly Pushed['resources'][]): Pushed['resources'] {
   const union = new Map<string, Set<string>>();
   for (const part of parts)
@@ -371,7 +369,7 @@ function keyOf({ kind, name }: Pick<Built, 'kind' | 'name'>): string {
   return `${kind} ${name}`;
 }
 
-/** What changed, in words, for logs. */
+/** The first change as text, for logs. */
 function nameOf(change: Change | undefined): string {
   if (change === undefined) return 'nothing';
   if (change.type === 'synced') return `${change.source} synced`;

@@ -15,46 +15,45 @@ import type { Pipeline } from './pipeline.ts';
 
 /** What a feed needs. */
 export interface SourceFeedOptions {
-  /** The first has the last word on an object that several have. */
+  /** In order of precedence. */
   readonly sources: readonly Source[];
   readonly pipeline: Pick<Pipeline, 'apply' | 'index'>;
   readonly deletions: Pick<Deletions, 'expect' | 'handOver' | 'hold'>;
   readonly metrics: Metrics;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** How often what the sources hold is compared with the index, in milliseconds. */
+  /** Interval of comparing the sources with the index, in milliseconds. */
   readonly reconcileMs?: number | undefined;
-  /** Whether it is to be compared yet. */
+  /** Whether the comparison may run yet. */
   isDue(): boolean;
-  /** A batch is in force. */
+  /** A batch was applied. */
   onApplied(source: Source, batch: readonly Change[]): void;
-  /** What a source cannot read, or has doubts about, is another. */
+  /** A source's errors or doubts have changed. */
   onProblems(): void;
 }
 
-/** The sources, on their way into the pipeline. */
+/** Connects the sources to the pipeline. */
 export interface SourceFeed {
   /**
-   * Reads them: resolves once each has been read, and goes on until `signal` is aborted. Rejects where one
-   * cannot be read.
+   * Reads the sources: resolves once each has been read, and continues until `signal` is aborted. Rejects if
+   * one cannot be read.
    */
   start(signal: AbortSignal): Promise<void>;
-  /** What is wrong with their objects, each for itself. */
+  /** Problems of the objects of each source. */
   problems(): readonly Finding[];
   /** Objects that have no effect, as another source has one of that name. */
   conflicts(): readonly Finding[];
   /** Tells sources that ask for it what became of their objects. */
   tellStatuses(findings: readonly ObjectFinding[]): void;
-  /** Kinds of which an object may be missing for a fault that a source tells. */
+  /** Kinds of which an object may be missing because of a reported error. */
   doubtfulKinds(): ReadonlySet<Kind>;
   /** What is in force of all sources, and what their faults leave open. */
   looked(): Looked;
 }
 
 /**
- * Brings what the sources say into force in the order in which it came, and holds deletions of it until
- * proxies have confirmed them. What the index should hold is compared with what the sources have, now and
- * then, and put right.
+ * Applies the sources' changes in order of arrival, and holds deletions until proxies have confirmed them. At
+ * intervals the index is compared with the sources, and repaired.
  */
 export function createSourceFeed(options: SourceFeedOptions): SourceFeed {
   const { sources, pipeline, deletions, metrics, clock, logger } = options;
@@ -72,7 +71,7 @@ export function createSourceFeed(options: SourceFeedOptions): SourceFeed {
   function apply(source: Source, batch: readonly Change[]): void {
     for (const change of batch) metrics.changes.inc({ type: change.type });
     reconciler.note(batch);
-    // Before the first deletion of a source: those that it knew may still have what has gone meanwhile.
+    // Before the source's first deletion: proxies that it knew may still have objects deleted meanwhile.
     const { proxies, finalizers } = source.facets;
     deletions.expect(proxies === 'none' ? [] : proxies.recall());
     deletions.handOver(proxies === 'none' ? [] : proxies.passedOn());

@@ -29,7 +29,7 @@ import { type ClientVersion, clientVersion } from './client-version.ts';
 import { describeNacks } from './describe-nacks.ts';
 import { scopeOf } from './streams.ts';
 
-/** Stands in /status and /problems as long as a control plane runs so. */
+/** Shown in /status and /problems while a control plane runs this way. */
 export const unprotected: Finding = {
   code: 'LoopPreventionOff',
   severity: 'error',
@@ -39,7 +39,7 @@ export const unprotected: Finding = {
     'loop prevention is off: requests may run in circles between IDCs until they overflow. This is for drills; start without --loop-prevention off',
 };
 
-/** Where a proxy stands with one type of resources. Ages in milliseconds. */
+/** The state of one resource type at a proxy. Ages in milliseconds. */
 export interface TypeReport {
   /** STALE: newer state waits for its turn, or for the ACK. */
   readonly state: TypeStatus['state'];
@@ -47,24 +47,22 @@ export interface TypeReport {
   readonly version?: string;
   /** Since its last ACK or NACK. */
   readonly answeredAgoMs?: number;
-  /** What was sent and waits for its answer. */
+  /** The response in flight. */
   readonly sent?: { readonly version: string; readonly agoMs: number };
-  /**
-   * What it refused, in its own words; `names` as far as that is known, and when the first is offered again.
-   */
+  /** What it refused, with its message; `names` as far as known, and when the first is offered again. */
   readonly nack?: {
     readonly version: string;
     readonly message: string;
     readonly names: readonly string[];
-    /** Of `names`, those of which it has no earlier version either. */
+    /** Of `names`, those of which it has no earlier version. */
     readonly lacking: readonly string[];
     readonly againInMs?: number;
   };
-  /** How many names it asked for; absent: all. */
+  /** Number of subscribed names; absent: all. */
   readonly names?: number;
 }
 
-/** One connected proxy, as `/status` shows it. Times in milliseconds. */
+/** A connected proxy in `/status`. Times in milliseconds. */
 export interface ProxyStatus {
   readonly id: string;
   readonly role: NodeRole;
@@ -72,62 +70,62 @@ export interface ProxyStatus {
   readonly protocol: string;
   /** Its program and version, where it states them. */
   readonly client?: ClientVersion;
-  /** `address:port` of its end. */
+  /** `address:port` of the peer. */
   readonly peer: string;
   readonly connectedForMs: number;
-  /** The last event that it ACKed: event → ACK, and when that was. */
+  /** The last event that it ACKed: event → ACK, and when. */
   readonly lastEvent?: { readonly tookMs: number; readonly agoMs: number };
   readonly types: Readonly<Record<string, TypeReport>>;
 }
 
-/** One proxy in full. */
+/** A proxy in full. */
 export interface NodeStatus extends ProxyStatus {
-  /** What it was sent, or is to get, and has not accepted. */
+  /** Resources that it has not accepted in their current version. */
   readonly differences: readonly ResourceDifference[];
 }
 
 /** A source, and whether its objects come from it or from the last good state on disk. */
 export type SourceStatus = { readonly name: string } & Partial<LastGoodStatus>;
 
-/** Whether proxies are answered, and from what. */
+/** Whether proxies are answered, and from which state. */
 export interface ReadinessStatus {
-  /** New proxies may come, and are answered. */
+  /** New proxies are welcome, and answered. */
   readonly ready: boolean;
   readonly waitingFor: readonly string[];
-  /** Why it still waits, for how long, and what to do, where there is more to say than the name. */
+  /** Details of unmet conditions: why, for how long, and what to do. */
   readonly reasons: readonly string[];
   readonly sources: readonly SourceStatus[];
-  /** The other control planes of this IDC, of which registrations are taken over. */
+  /** The peer control planes of this IDC, whose registrations are merged. */
   readonly peers: readonly PeerStatus[];
 }
 
-/** What a control plane says of itself. */
+/** The status of a control plane. */
 export interface ControlPlaneStatus extends ReadinessStatus {
   /** The version of Isthmus that it runs. */
   readonly version: string;
   readonly idc: string;
   readonly proxies: readonly ProxyStatus[];
-  /** Nodes that were connected and are not: what they have is unknown. */
+  /** Nodes that were connected: their current configuration is unknown. */
   readonly gone: readonly GoneNode[];
-  /** How full the xDS port is, and whom it turned away since the start. */
+  /** Levels of the xDS port, and refusals since the start. */
   readonly port: Levels | undefined;
-  /** Streams that were refused lately: who asked so gets nothing. */
+  /** Recently refused streams, which get no configuration. */
   readonly refusedStreams: readonly RefusedStreams[];
   readonly eventToAck: AckSummary;
   readonly evacuations: readonly EvacuationStatus[];
-  /** Groups that come home little by little, with the share that they keep now, percent. */
+  /** Groups in gradual failback, with their local percentage. */
   readonly comingHome: readonly { readonly group: string; readonly percent: number }[];
-  /** The last pushes that were slow or not ACKed in time, newest first. */
+  /** The last slow or late pushes, newest first. */
   readonly slowPushes: readonly SlowPush[];
   readonly loopPrevention: LoopPrevention;
   /**
-   * What is wrong beyond registry objects (those are with `problems()`): what could not be compiled, encoded,
-   * or accepted.
+   * Problems besides those of registry objects (see `problems()`): failures to compile, encode or apply at a
+   * proxy.
    */
   readonly problems: readonly Finding[];
 }
 
-/** What a status is put together from. */
+/** The inputs of a status. */
 export interface StatusOptions {
   readonly idc: string;
   readonly clock: Clock;
@@ -140,30 +138,30 @@ export interface StatusOptions {
   problems(): readonly Finding[];
   /** See `ReadinessStatus.reasons`. */
   reasons(): readonly string[];
-  /** Why some proxies are not answered, though others are. */
+  /** Why some proxies are not answered while others are. */
   waits(): readonly string[];
   view(): { readonly groups: KnownGroups; readonly idcs: ReadonlyMap<string, Idc> };
   evacuations(): readonly EvacuationStatus[];
-  /** Shares of Groups that are held back, percent, by NAMESPACE/HOST:PORT. */
+  /** Local percentages of Groups in failback, by NAMESPACE/HOST:PORT. */
   held(): ReadonlyMap<string, number>;
-  /** What is limited of what comes from other IDCs. */
+  /** Limits on requests from other IDCs. */
   readonly limits: KnownLimits;
-  /** Groups whose instances cannot take back all that was evacuated. */
+  /** Groups whose instances have less capacity than what was evacuated. */
   shortfalls(): readonly KnownShortfall[];
-  /** Kinds of which an object may be missing for a fault that is told. */
+  /** Kinds of which an object may be missing because of a reported error. */
   doubtfulKinds(): ReadonlySet<Kind>;
 }
 
-/** The answers to those who ask. */
+/** Answers to status requests. */
 export interface StatusReader {
   status(): ControlPlaneStatus;
-  /** The part of `status` that costs nothing. */
+  /** The part of `status` that is cheap. */
   readiness(): ReadinessStatus;
-  /** One node in full: each of its streams; none: it is not connected. */
+  /** A node in full, each of its streams; empty: not connected. */
   node(id: string): readonly NodeStatus[];
 }
 
-/** Puts a status together, when somebody asks. */
+/** Builds a status on request. */
 export function createStatusReader(options: StatusOptions): StatusReader {
   const { clock, sources, xds, roster, ledger, readiness } = options;
 
@@ -203,7 +201,7 @@ export function createStatusReader(options: StatusOptions): StatusReader {
         scope: scopeOf(node),
         absent: types.find(({ type }) => type === 'LDS')?.absent ?? [],
       }));
-      // A ServiceEntry that has a fault of its own may be what they ask for.
+      // A ServiceEntry with a reported error may be the one that they need.
       const isTold = options.doubtfulKinds().has('ServiceEntry');
       const lacking = readiness.ready && !isTold ? describeDependencies(scopes, options.view().groups) : [];
       const refused = roster.refusedStreams();

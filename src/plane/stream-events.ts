@@ -1,25 +1,25 @@
 import type { Hooks } from '../xds/events.ts';
 
-/** What a part of the control plane is told of proxies' streams. See `Hooks`. */
+/** A part of the control plane that observes streams. See `Hooks`. */
 export interface StreamObserver extends Hooks {
-  /** A proxy asks for its class. Throws MeshError where it cannot be let in. */
+  /** Called for a new stream. Throws MeshError to refuse it. */
   admit?(): void;
 }
 
-/** Tells of streams, for parts that are made after the xDS server. */
+/** Distributes stream events to parts created after the xDS server. */
 export interface StreamEvents {
-  /** For the xDS server. Before `observe` nobody is told. */
+  /** For the xDS server. Events before `observe` are dropped. */
   readonly hooks: Required<Hooks>;
   /** Throws what an observer's `admit` throws. */
   admit(): void;
-  /** Adds observers: each event goes to those that hear of it, in the order in which they were added. */
+  /** Adds observers: each event reaches those that handle it, in order of addition. */
   observe(...more: readonly StreamObserver[]): void;
 }
 
-/** Creates events that nobody observes yet. */
+/** Creates events without observers. */
 export function createStreamEvents(): StreamEvents {
   const adders: ((observer: StreamObserver) => void)[] = [];
-  // Each event has its own list: an ACK comes for each push and stream, and few hear of it.
+  // A list for each event: ACKs are frequent, and few handle them.
   function event<Name extends keyof StreamObserver>(name: Name): Required<StreamObserver>[Name] {
     const listeners: ((first: unknown, second: unknown) => void)[] = [];
     adders.push((observer) => {

@@ -15,7 +15,7 @@ export function scopeOf(node: Node): NodeScope {
   return scope;
 }
 
-/** A proxy's class: all that say the same of themselves get the same. Throws MeshError `invalid`. */
+/** A proxy's class: equal scopes get equal resources. Throws MeshError `invalid`. */
 export function classOf(node: Node, idc: string): string {
   const scope = scopeOf(node);
   if (scope.idc !== idc) {
@@ -25,18 +25,18 @@ export function classOf(node: Node, idc: string): string {
   return JSON.stringify(scope);
 }
 
-/** What a proxy's ACK or NACK says to the ledger. */
+/** A proxy's ACK or NACK for the ledger. */
 export function answerOf({ stream, type, sentAtMs, ackedAtMs, causes, superseded }: Ack): PushAnswer {
   return { node: stream.node.id ?? '', type, sentAtMs, ackedAtMs, causes, superseded };
 }
 
-/** A stream as the roster has it. */
+/** A stream for the roster. */
 export function rosterStream({ id, node, peer }: StreamInfo): RosterStream {
   const { role, idc } = scopeOf(node);
   return { id, node: node.id ?? '', role, idc, peer: peer.address };
 }
 
-/** What the limits of the xDS port are there for, by name, over all that is listened on. */
+/** Levels of the xDS port's limits by name, summed over all listening addresses. */
 export function xdsLevels(xds: Pick<XdsServer, 'levels' | 'kept'>): Readonly<Record<string, number>> {
   const sum = { ...xds.kept() } as Record<string, number>;
   for (const { turnedAway: _, ...levels } of xds.levels())

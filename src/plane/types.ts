@@ -17,46 +17,43 @@ import type { Heap } from './memory.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { StatusReader } from './status.ts';
 
-/** What a control plane is made of. */
+/** Options of a control plane. */
 export interface ControlPlaneOptions {
-  /** The IDC that it stands in and decides for. */
+  /** The IDC that it is in and decides for. */
   readonly idc: string;
   readonly sources: readonly Source[];
-  /** Where ADS is served. Port 0: any. */
+  /** The ADS address. Port 0: any. */
   readonly xds: ListenAddress;
-  /** False: no client status and no reflection there. Default true. */
+  /** False: no client status and no reflection. Default true. */
   readonly xdsTools?: boolean;
-  /** Most crossings that any request may make, 0 to 4; a DR group may allow less. */
+  /** Most crossings of a request, 0 to 4; a DR group may allow less. */
   readonly hopLimit: number;
-  /** 'off' is the negative control of drills: requests may run in circles between IDCs. 'on' by default. */
+  /** 'off' is the negative control of drills: requests may run in circles between IDCs. Default 'on'. */
   readonly loopPrevention?: LoopPrevention;
-  /** A folder where compiled filters are kept for the next start; by default nowhere. */
+  /** A folder of compiled filters for the next start; default: none. */
   readonly filterStore?: string;
-  /** Where the next control plane finds which Groups are on their way home; by default nowhere. */
+  /** Where failback states are stored for the next start; default: nowhere. */
   readonly failbackStore?: FailbackStore;
-  /** How long deletions wait for proxies that are silent or away; default `guardLimits`. */
+  /** How long deletions wait for silent or disconnected proxies; default `guardLimits`. */
   readonly deletionLimits?: Partial<GuardLimits>;
-  /** The heap of this process, to shed load before it is full; by default it is not looked at. */
+  /** This process's heap, to shed load before it is full; default: not watched. */
   readonly heap?: Heap;
   readonly clock: Clock;
   readonly logger: Logger;
-  /**
-   * Called before the sources are read, so that what is waited for can be asked. Its rejection ends the
-   * start.
-   */
+  /** Called before the sources are read, so that conditions can be queried. Its rejection ends the start. */
   readonly onListening?: (plane: ControlPlane) => Promise<void>;
 }
 
-/** What tests replace, or switch off to see that they fail without it. `isthmus serve` gives none of it. */
+/** What tests replace, or disable for a negative control. `isthmus serve` passes none of it. */
 export interface ControlPlaneSeams {
   /**
-   * Compiles trail filters; default: from wasm/assembly, in a process of its own. Closed with the control
+   * Compiles trail filters; default: from wasm/assembly, in a separate process. Closed with the control
    * plane.
    */
   readonly compiler?: PolicyCompiler;
-  /** How often what the sources hold is compared with the index, in milliseconds; default 30,000. */
+  /** Interval of comparing the sources with the index, in milliseconds; default 30,000. */
   readonly reconcileMs?: number;
-  /** What xDS clients may do; default: the limits of `createXdsServer`. */
+  /** Limits of xDS clients; default: those of `createXdsServer`. */
   readonly xdsLimits?: XdsLimits;
   /** Proxies are answered before all sources have been read; default false. */
   readonly answerBeforeReady?: boolean;
@@ -65,19 +62,19 @@ export interface ControlPlaneSeams {
 /** A running control plane. */
 export interface ControlPlane extends StatusReader {
   readonly metrics: Metrics;
-  /** Where ADS is served; with the port that was bound. */
+  /** The ADS address with the bound port. */
   readonly xds: ListenAddress;
   problems(): readonly Finding[];
-  /** What is wrong between a WorkloadEntry and what selects it. */
+  /** Disagreements between a WorkloadEntry and its selectors. */
   disagreementsOf(ref: Ref): readonly Disagreement[];
-  /** Lets go the deletions that the sources' shrink guards hold; how many. */
+  /** Confirms the deletions that the sources' shrink guards hold; returns how many. */
   confirmDeletes(): number;
-  /** Instances that went and that some proxy may still have. */
+  /** Deleted instances that some proxy may still have. */
   readonly deletions: Pick<Deletions, 'of' | 'barrier'>;
   readonly evacuations: Pipeline['evacuations'] & Pick<FailbackKeeper, 'held'>;
   /**
-   * Hands the proxies over to others within `overMs`, after `/readyz` said so for `noticeMs`; `close` is to
-   * follow.
+   * Hands proxies over to others within `overMs`, after `/readyz` reported so for `noticeMs`; `close`
+   * follows.
    */
   handOver(noticeMs: number, overMs: number): Promise<void>;
   close(): Promise<void>;

@@ -2,7 +2,7 @@ import { connect, constants } from 'node:http2';
 import { systemClock, type Timer } from '../base/clock.ts';
 import { showAddress } from '../model/values/listen-address.ts';
 
-/** Who is asked, and for which service; '' stands for the whole server. */
+/** The target, and its service; '' is the whole server. */
 interface GrpcTarget {
   readonly host: string;
   readonly port: number;
@@ -13,8 +13,8 @@ interface GrpcTarget {
 const servingStatuses = ['UNKNOWN', 'SERVING', 'NOT_SERVING', 'SERVICE_UNKNOWN'];
 
 /**
- * Asks once by grpc.health.v1 (GRPC Health Checking Protocol, grpc.io): why it is not SERVING, or undefined
- * when it is. The two messages have one field each, so they are written and read here.
+ * One check by grpc.health.v1 (GRPC Health Checking Protocol, grpc.io): why it is not SERVING, or undefined
+ * if it is. The two messages have one field each, and are encoded here.
  */
 export function askGrpcHealth(
   { host, port, service }: GrpcTarget,
@@ -69,7 +69,7 @@ export function askGrpcHealth(
 /** A HealthCheckRequest, length-prefixed: field 1, the service's name. */
 function frame(service: string): Buffer {
   const name = Buffer.from(service);
-  // A name of more than 127 bytes has a length of two.
+  // A name of more than 127 bytes has a two-byte length.
   const length = name.length < 128 ? [name.length] : [(name.length & 0x7f) | 0x80, name.length >> 7];
   const message = name.length === 0 ? Buffer.alloc(0) : Buffer.concat([Buffer.from([0x0a, ...length]), name]);
   const prefix = Buffer.alloc(5);
@@ -82,7 +82,7 @@ function statusIn(bytes: Buffer): number {
   return bytes[5] === 0x08 ? (bytes[6] ?? 0) : 0;
 }
 
-/** A grpc-message is percent-encoded; one that is not rightly so is shown as it is. */
+/** Decodes a grpc-message; one that is not validly percent-encoded is returned unchanged. */
 function decoded(message: string): string {
   try {
     return decodeURIComponent(message);

@@ -5,26 +5,26 @@ import { systemClock, type Timer } from '../base/clock.ts';
 import type { StatusRange } from '../model/health.ts';
 import { askGrpcHealth } from './grpc.ts';
 
-/** How it is seen that a process serves: what proxies take for healthy, and nothing else. */
+/** How a process is found healthy: as proxies do. */
 export type Probe =
   /**
-   * A GET, over HTTP/1.1 or HTTP/2, that is answered with one of these statuses; `host` instead of the URL's,
-   * where it is another. Redirects are not followed, as Envoy does not.
+   * A GET over HTTP/1.1 or HTTP/2, answered with one of these statuses; `host` overrides the URL's. Like
+   * Envoy, does not follow redirects.
    */
   | { readonly url: string; readonly statuses: readonly StatusRange[]; readonly host?: string }
-  /** grpc.health.v1; service '' stands for the whole server. */
+  /** grpc.health.v1; service '' is the whole server. */
   | { readonly grpc: { readonly host: string; readonly port: number; readonly service: string } }
   /** A connection that opens. */
   | { readonly host: string; readonly port: number };
 
 const probeMsMax = 1_000;
 
-/** Probes once, for at most so many milliseconds: why it is not healthy, or undefined when it is. */
+/** Probes once, with a timeout: why it is not healthy, or undefined if it is. */
 export async function probe(target: Probe, msMax = probeMsMax): Promise<string | undefined> {
   if ('grpc' in target) return askGrpcHealth(target.grpc, msMax);
   if (!('url' in target)) return opens(target, msMax);
   try {
-    // A server that speaks HTTP/2 alone answers HTTP/1.1 with what is none.
+    // An HTTP/2-only server's answer is not valid HTTP/1.1.
     const status = await statusOf(target, msMax).catch(async (error) => {
       const answer = await statusOfHttp2(target, msMax).catch(() => undefined);
       if (answer === undefined) throw error;
@@ -43,7 +43,7 @@ function statusOf({ url, host }: Get, msMax: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const headers = host === undefined ? {} : { host };
     const sent = get(url, { agent: false, headers }, (response) => {
-      // The rest of an answer that takes longer is not waited for.
+      // The rest of the answer is discarded.
       response.on('error', () => {}).resume();
       resolve(response.statusCode ?? 0);
     });
@@ -52,7 +52,7 @@ function statusOf({ url, host }: Get, msMax: number): Promise<number> {
   });
 }
 
-/** By HTTP/2 with prior knowledge (RFC 9113, 3.3), as proxies ask where the port is HTTP2. */
+/** HTTP/2 with prior knowledge (RFC 9113, 3.3), as proxies check an HTTP2 port. */
 function statusOfHttp2({ url, host }: Get, msMax: number): Promise<number> {
   const { host: at, pathname, search } = new URL(url);
   const session = connectHttp2(`http://${at}`);

@@ -6,21 +6,21 @@ import { createFilesSource } from './files/files-source.ts';
 import { createRegistrationsSource } from './registrations/registrations-source.ts';
 import type { Source } from './source.ts';
 
-/** What every source gets. */
+/** Options of every source. */
 export interface SourceOptions {
   readonly clock: Clock;
   readonly logger?: Logger;
 }
 
-/** Scheme → what makes a source of the rest of the address: a new source is a new row. */
+/** Scheme → constructor of a source from the rest of the address: a new source is a new row. */
 const schemes = {
   files: (folder: string, options: SourceOptions) => createFilesSource({ ...options, folder }),
   registrations: (file: string, options: SourceOptions) => createRegistrationsSource({ ...options, file }),
 } satisfies Record<string, (rest: string, options: SourceOptions) => Source>;
 
 /**
- * Creates the source that an address names: `files:/etc/isthmus`, or a bare path for the same. Does not read
- * anything yet. Throws a MeshError for a scheme that is not known.
+ * Creates the source of an address: `files:/etc/isthmus`, or a bare path. Does not read yet. Throws a
+ * MeshError for an unknown scheme.
  */
 export function openSource(address: string, options: SourceOptions): Source {
   const [, scheme = 'files', rest = ''] = /^(?:([a-z][a-z0-9+-]+):)?(.*)$/s.exec(address) ?? [];

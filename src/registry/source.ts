@@ -5,9 +5,9 @@ import type { Change, MeshObject, Ref } from '../model/object.ts';
 /** What the faults of a source's objects leave open. */
 export type Doubt = Required<Pick<Looked, 'doubtful' | 'drafts'>>;
 
-/** Where a source puts what it reads. Called in order, never concurrently. */
+/** The consumer of a source. Called in order, never concurrently. */
 export interface Sink {
-  /** Changes that were read together; applied together. */
+  /** Changes that were read together, and are applied together. */
   changes(batch: readonly Change[]): void;
   /**
    * All current findings of this source, replacing what it reported before, and what they leave open for
@@ -17,45 +17,39 @@ export interface Sink {
 }
 
 /**
- * Where registry objects come from: what every source does, and in `facets` what it has besides. `start`
- * reads everything, emits it, then one `synced`, then goes on until `signal` aborts; it resolves once the
- * watch is set up and `synced` was emitted.
+ * Where registry objects come from: the core that every source has, and its optional `facets`. `start` reads
+ * everything, emits it, then one `synced`, then continues until `signal` aborts; it resolves once the watch
+ * is set up and `synced` was emitted.
  */
 export interface Source {
   readonly name: string;
   start(sink: Sink, signal: AbortSignal): Promise<void>;
-  /**
-   * All objects that are to be in force now, as it would emit them, from what it knows. Compared from time to
-   * time with what the index has: an event that was missed is found so.
-   */
+  /** All objects that should be in force now. Compared with the index at intervals, to find missed events. */
   objects(): Iterable<MeshObject>;
-  /** Takes what a comparison found to differ, and emits it. */
+  /** Takes the differences found by a comparison, and emits them. */
   repair(batch: readonly Change[]): void;
   readonly facets: SourceFacets;
 }
 
-/**
- * What a source has besides its objects. It says so of each: `none` is a statement, and not something
- * forgotten.
- */
+/** The optional abilities of a source. Each is declared: `none` is explicit. */
 export interface SourceFacets {
   /** Where it takes what became of its objects. */
   readonly status: StatusSink | 'none';
-  /** It keeps deleted objects until no proxy has them any more. */
+  /** Keeps deleted objects until no proxy has them any more. */
   readonly finalizers: Finalizers | 'none';
-  /** Its own guard of deletions of very many objects at once. `none`: who wraps it guards. */
+  /** Its own guard against mass deletions. `none`: a wrapper guards. */
   readonly deletionGuard: DeletionGuard | 'none';
-  /** It remembers which proxies had endpoints. */
+  /** Remembers which proxies had endpoints. */
   readonly proxies: ProxyMemory | 'none';
-  /** Its objects survive the loss of what it reads. */
+  /** Its objects survive the loss of its input. */
   readonly lastGood: { status(): LastGoodStatus } | 'none';
   /** Instances register themselves with it. */
   readonly registrations: RegistrationCounts | 'none';
-  /** Other control planes, of which it takes over what it has not itself. */
+  /** Other control planes whose objects it replicates. */
   readonly peers: SourcePeers | 'none';
 }
 
-/** A source with nothing besides its objects. */
+/** A source without optional abilities. */
 export const noFacets: SourceFacets = {
   ...{ status: 'none', finalizers: 'none', deletionGuard: 'none', proxies: 'none' },
   ...{ lastGood: 'none', registrations: 'none', peers: 'none' },
@@ -79,53 +73,52 @@ export interface StatusSink {
   told(statuses: ReadonlyMap<string, ObjectStatus>): void;
 }
 
-/** Lets go of objects that were deleted. */
+/** Finalizes deleted objects. */
 export interface Finalizers {
   /** No proxy has the object any more. */
   release(ref: Ref): Promise<void>;
 }
 
-/** Holds deletions that look like a loss. */
+/** Holds deletions that may be a loss. */
 export interface DeletionGuard {
-  /** Lets go the deletions that are held; how many. */
+  /** Confirms the held deletions; returns how many. */
   confirm(): number;
 }
 
-/** How much a source of registrations has. */
+/** Counts of a source of registrations. */
 export interface RegistrationCounts {
   /** Instances, by state. */
   counts(): Readonly<Record<string, number>>;
-  /** What it remembers of those that are no more: how much, by what it is. */
+  /** Counts of remembered former registrations, by kind. */
   remembered(): Readonly<Record<string, number>>;
 }
 
-/** The other control planes beside a source. */
+/** The other control planes of a source. */
 export interface SourcePeers {
   statuses(): readonly PeerStatus[];
   /**
-   * While the source has not synced: what it waits for and what to do, in words; undefined where that is not
-   * for others to end.
+   * Before the source has synced: what it waits for and what to do; undefined if nobody else can end that.
    */
   waitsFor(): string | undefined;
 }
 
-/** Where a source's objects come from now, for status. Times in milliseconds since the epoch. */
+/** Where a source's objects come from, for status. Times in milliseconds since the epoch. */
 export interface LastGoodStatus {
   /** `snapshot`: the source has not answered since the start; `both`: it has, but much is missing in it. */
   readonly from: 'source' | 'snapshot' | 'both';
   /** Why not from the source alone. */
   readonly reason?: string;
-  /** Objects in force, and those of them that only the snapshot has. */
+  /** Objects in force, and those that only the snapshot has. */
   readonly objects: number;
   readonly held: number;
-  /** Objects that were found to differ from what the source holds, and were put right: missed events. */
+  /** Objects that differed from the source, and were repaired: missed events. */
   readonly repaired: number;
-  /** The snapshot on disk: when it was written, and until when it was known to be what the source holds. */
+  /** The snapshot on disk: when it was written, and until when it was known to equal the source's state. */
   readonly writtenAt?: number;
   readonly knownGoodAt?: number;
 }
 
-/** What is known of another control plane of this IDC. */
+/** The status of another control plane of this IDC. */
 export interface PeerStatus {
   readonly name: string;
   /**
@@ -133,26 +126,23 @@ export interface PeerStatus {
    * address.
    */
   readonly state: 'in step' | 'away' | 'self' | 'stranger';
-  /** Since when, in milliseconds ago: its last answer. Absent: it has not answered since the start. */
+  /** Milliseconds since its last answer. Absent: none since the start. */
   readonly heardAgoMs?: number;
   /** Why it is away. */
   readonly why?: string;
-  /** Instances that give signs of life to it alone, as far as is known. */
+  /** Instances that renew only there, as far as is known. */
   readonly keptThereAlone: number;
 }
 
 /**
- * Which proxies had endpoints, over restarts: a deletion just after one waits for those that are not back
- * yet.
+ * Which proxies had endpoints, over restarts: a deletion just after a restart waits for those that have not
+ * reconnected.
  */
 export interface ProxyMemory {
-  /** Those of an earlier life, or of a peer that is lost, by node id; each is told once. */
+  /** Those of an earlier process, or of a lost peer, by node id; each is returned once. */
   recall(): readonly string[];
-  /** Those that have come to a peer, which waits for them; each is told once. */
+  /** Those that have moved to a peer, which waits for them; each is returned once. */
   passedOn(): readonly string[];
-  /**
-   * Remembers a proxy, or forgets it. Not waited for: it is one of those things that are better late than
-   * slow.
-   */
+  /** Remembers a proxy, or forgets it. Not awaited: a lost note costs one wait after a restart. */
   note(node: string, isKnown: boolean): void;
 }

@@ -2,27 +2,27 @@ import type { Clock, Timer } from '../base/clock.ts';
 
 /** What readiness needs. */
 interface ReadinessOptions {
-  /** Names of what must have happened, as `/readyz` and the log show them. */
+  /** Names of the conditions, as `/readyz` and the log show them. */
   readonly conditions: readonly string[];
   readonly clock: Clock;
 }
 
-/** What is told of readiness. */
+/** Observer of readiness. */
 interface ReadinessObserver {
-  /** All has been met; called once. */
+  /** All conditions are met; called once. */
   onReady(): void;
-  /** Whether new proxies may come, for all that `turnAway` says: called when that changes. */
+  /** Whether new proxies are welcome, as `turnAway` decides: called on a change. */
   onWelcome(isWelcome: boolean): void;
-  /** Still waiting: called when that changes, and again every `reminderMs`. `forMs`: since the start. */
+  /** Still waiting: called on a change, and every `reminderMs`. `forMs`: since the start. */
   onWaiting(waitingFor: readonly string[], forMs: number): void;
 }
 
-/** How often what is waited for is told again. */
+/** How often the conditions waited for are reported again. */
 const reminderMs = 10_000;
 
 /**
- * What must have happened before the first xDS answer (docs/ARCHITECTURE.md, "no answer before the whole
- * picture"). Conditions are named, so that `/readyz` and the log can say what is being waited for.
+ * The conditions of the first xDS answer (docs/ARCHITECTURE.md, "no answer before the whole picture"). They
+ * have names, so that `/readyz` and the log can show which is missing.
  */
 export class Readiness {
   readonly #waiting: Set<string>;
@@ -40,12 +40,12 @@ export class Readiness {
     this.#reminder = clock.after(reminderMs, () => this.#remind());
   }
 
-  /** Tells this one from now on, in place of another. */
+  /** Replaces the observer. */
   observe(observer: ReadinessObserver): void {
     this.#observer = observer;
   }
 
-  /** A condition holds now. Once all do, it is ready, and stays so. */
+  /** A condition is met. Once all are, it stays ready. */
   met(condition: string): void {
     if (!this.#waiting.delete(condition)) return;
     if (this.#waiting.size > 0) {
@@ -66,19 +66,19 @@ export class Readiness {
     this.#reminder = this.#clock.after(reminderMs, () => this.#remind());
   }
 
-  /** Whether everything has been met. */
+  /** Whether all conditions are met. */
   get ready(): boolean {
     return this.#ready;
   }
 
-  /** What is still being waited for. */
+  /** The unmet conditions. */
   waitingFor(): readonly string[] {
     return [...this.#waiting];
   }
 
   /**
-   * Says that new proxies are to go elsewhere for a cause, in words, or no longer (undefined). Those that are
-   * there are answered as before: `ready` says that.
+   * Directs new proxies elsewhere for a cause, with a message, or no longer (undefined). Connected ones are
+   * served as before, as `ready` says.
    */
   turnAway(cause: string, words: string | undefined): void {
     const before = this.#turnedAway.size;
@@ -88,7 +88,7 @@ export class Readiness {
     if (isWelcome !== (before === 0)) this.#observer?.onWelcome(isWelcome);
   }
 
-  /** Why new proxies are to go elsewhere; empty: they may come. */
+  /** Why new proxies should go elsewhere; empty: they are welcome. */
   turnedAway(): readonly string[] {
     return [...this.#turnedAway.values()];
   }

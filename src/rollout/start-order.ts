@@ -7,24 +7,23 @@ import type { NodeRole } from '../model/node.ts';
 interface StartOrderOptions {
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Type URLs of what an egress gateway listens with. */
+  /** Type URLs that an egress gateway needs to listen. */
   readonly listenTypes: readonly string[];
-  /** Whether this IDC has egress gateways that lead anywhere. */
+  /** Whether this IDC has egress gateways with a destination. */
   hasEgress(): boolean;
 }
 
-/** How long ingress gateways wait, in milliseconds, from when proxies are answered. */
+/** How long ingress gateways wait, in milliseconds, after proxies are first answered. */
 export const egressWaitMsMax = 5_000;
 
 /**
- * Ingress gateways are answered once an egress gateway listens. When a whole IDC comes back, clients of its
- * edge come back as soon as an ingress accepts connections; its instances may not be up yet, and with no
- * egress to go to their requests fail. What listens keeps listening: only who has just connected waits, and
- * not for longer than `egressWaitMsMax`.
+ * Ingress gateways are answered once an egress gateway listens. When a whole IDC recovers, clients return as
+ * soon as an ingress accepts connections; its instances may not be up yet, and without egress their requests
+ * fail. Existing listeners stay: only newly connected gateways wait, at most `egressWaitMsMax`.
  */
 export class StartOrder {
   readonly #options: StartOrderOptions;
-  /** Egress gateways' streams, and whether each has all that it listens with. */
+  /** Streams of egress gateways, and whether each has all that it needs to listen. */
   readonly #egress = new Map<number, boolean>();
   readonly #held = new Map<string, () => void>();
   #answering = false;
@@ -34,7 +33,7 @@ export class StartOrder {
     this.#options = options;
   }
 
-  /** A stream has named its node. */
+  /** A stream's node is known. */
   opened(stream: number, role: NodeRole): void {
     if (role === 'egress') this.#egress.set(stream, false);
   }
@@ -53,7 +52,7 @@ export class StartOrder {
   }
 
   /**
-   * A class of proxies has its first stream, and `hold` keeps answers back until what it returns is called.
+   * A class of proxies has its first stream; `hold` keeps answers back until the returned function is called.
    */
   begin(nodeClass: string, role: NodeRole, hold: () => () => void): void {
     if (role !== 'ingress') return;
@@ -61,7 +60,7 @@ export class StartOrder {
     this.#settle();
   }
 
-  /** A class has gone. */
+  /** A class was dropped. */
   forget(nodeClass: string): void {
     this.#held.delete(nodeClass);
     if (this.#held.size === 0) this.#letGo();
@@ -73,7 +72,7 @@ export class StartOrder {
     this.#settle();
   }
 
-  /** Why gateways that are connected are not answered, where proxies are. */
+  /** Why connected gateways are not answered while other proxies are. */
   reasons(): readonly string[] {
     if (!this.#answering || this.#held.size === 0) return [];
     const most = egressWaitMsMax / 1_000;

@@ -2,9 +2,8 @@ import asc from 'assemblyscript/asc';
 import { MeshError } from '../base/error.ts';
 
 /**
- * Flags: no runtime and a memory of one page that cannot grow, because the filter's memory is static; no
- * assertions and no
- * `abort` import, because Envoy has none; `_initialize`, because Envoy starts a library by it.
+ * Flags: no runtime and a fixed memory of one page, because the filter's memory is static; no assertions and
+ * no `abort` import, because Envoy has none; `_initialize`, because Envoy starts a library by it.
  */
 const flags = [
   'index.ts',
@@ -21,9 +20,8 @@ const flags = [
 ] as const; // biome-ignore format: flags with their values
 
 /**
- * Compiles AssemblyScript, with `index.ts` as the entry, from memory to memory. Blocks for a second or so:
- * only in a worker. The same sources give the same bytes. Throws MeshError 'internal' with the compiler's own
- * words.
+ * Compiles AssemblyScript, with `index.ts` as the entry, in memory. Blocks for a second or so: only in a
+ * worker. Deterministic. Throws MeshError 'internal' with the compiler's message.
  */
 export async function assemble(sources: ReadonlyMap<string, string>): Promise<Uint8Array> {
   let bytes: Uint8Array | undefined;

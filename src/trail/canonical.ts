@@ -4,13 +4,13 @@ import { guardedListeners, hopLimitMax, idcsMax, readsTrail, type TrailPolicy } 
 
 export type { GuardedListener } from '../model/trail.ts';
 
-/** What is compiled into one filter. */
+/** The input of one filter. */
 export type FilterPolicy = TrailPolicy;
 
 /**
- * The one form of a policy: peers sorted, and without what its listener does not read, so that a filter that
- * begins trails is not compiled anew for a new peer. Policies with the same form have the same bytes. Throws
- * MeshError 'invalid' that names every fault.
+ * The canonical form of a policy: peers sorted, without fields that its listener does not read, so that a
+ * filter which begins trails is not recompiled for a new peer. Equal forms give equal bytes. Throws MeshError
+ * 'invalid' that names every fault.
  */
 export function canonicalPolicy(policy: FilterPolicy): FilterPolicy {
   const { idc, peers, hopLimit, listener, enforce } = policy;
@@ -27,7 +27,7 @@ export function canonicalPolicy(policy: FilterPolicy): FilterPolicy {
   }
   if (!guardedListeners.includes(listener))
     faults.push(`'${listener}' is none of ${guardedListeners.join(', ')}`);
-  // A policy that was put together without types must not read as "off".
+  // An untyped policy without the field must not read as "off".
   if (typeof enforce !== 'boolean') faults.push('it does not say whether to enforce: true or false');
   if (faults.length > 0) {
     throw new MeshError('invalid', `Not a filter policy: ${faults.join('; ')}.`, { ref: policyRef(policy) });

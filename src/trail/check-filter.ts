@@ -15,8 +15,8 @@ import { trailVectors } from './vectors.ts';
 import { type FilterAnswer, FilterHost, type HeaderLine } from './wasm-host.ts';
 
 /**
- * Runs a filter against the policy's vectors. Throws MeshError: 'invalid' when the bytes do not even load,
- * 'internal' when they do anything else than the model says, with the first difference.
+ * Runs a filter against the policy's vectors. Throws MeshError: 'invalid' if the bytes do not load,
+ * 'internal' if they differ from the model, with the first difference.
  */
 export async function checkFilter(policy: FilterPolicy, bytes: Uint8Array): Promise<void> {
   const host = await FilterHost.load(bytes);
@@ -44,7 +44,7 @@ export async function checkFilter(policy: FilterPolicy, bytes: Uint8Array): Prom
 }
 
 /**
- * A request with these trail lines, among headers that the filter must leave alone and one that it must
+ * A request with these trail lines, with headers that the filter must not touch and one that it must
  * overwrite.
  */
 export function requestHeaders(lines: readonly string[]): readonly HeaderLine[] {
@@ -59,7 +59,7 @@ export function requestHeaders(lines: readonly string[]): readonly HeaderLine[] 
   ];
 }
 
-/** What the model makes of a request, in the shape of the host's answer. Lines that are set go to the end. */
+/** The model's result for a request, in the form of the host's answer. Lines that are set go to the end. */
 export function expectedAnswer(policy: FilterPolicy, headers: readonly HeaderLine[]): FilterAnswer {
   const lines = headers.filter((line) => line[0] === trailHeader).map((line) => line[1]);
   const verdict = decideTrail(policy, lines);

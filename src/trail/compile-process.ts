@@ -6,12 +6,12 @@ import { MeshError } from '../base/error.ts';
 import { siblingUrl } from '../base/files.ts';
 import type { CompileJob, CompileResult } from './compile-main.ts';
 
-/** The compiler keeps some 200 MiB while it lives; policies come in bursts, of the listeners of one IDC. */
+/** The compiler keeps some 200 MiB; policies come in bursts, of the listeners of one IDC. */
 const idleMs = 3_000;
-/** A first compile takes one to three seconds on a busy machine; what takes this long never ends. */
+/** A first compile takes one to three seconds on a busy machine; beyond this it never ends. */
 const jobMsMax = 60_000;
 
-/** A filter that passed its vectors; `stored`: an earlier process had compiled it. */
+/** A filter that passed its vectors; `stored`: compiled by an earlier process. */
 type Compiled = Extract<CompileResult, { readonly bytes: Uint8Array }>;
 
 interface Pending {
@@ -21,8 +21,8 @@ interface Pending {
 }
 
 /**
- * The compiler's process: started by the first job, one job at a time, ended when idle. Not a thread: one
- * that had ended gave back 48 MiB of the 250 that it had taken (docs/decisions/040).
+ * The compiler's process: started by the first job, one job at a time, ended when idle. Not a thread: a
+ * finished thread returned 48 of 250 MiB (docs/decisions/040).
  */
 export class CompileProcess {
   readonly #clock: Clock;
@@ -37,8 +37,8 @@ export class CompileProcess {
   }
 
   /**
-   * Compiles and checks one filter. Rejects with a MeshError: the compiler's, or 'unavailable' when its
-   * process died.
+   * Compiles and checks one filter. Rejects with a MeshError: the compiler's, or 'unavailable' if its process
+   * died.
    */
   run(job: CompileJob): Promise<Compiled> {
     return new Promise((resolve, reject) => {
@@ -48,7 +48,7 @@ export class CompileProcess {
     });
   }
 
-  /** Ends the process; jobs that are not done are rejected with 'unavailable'. */
+  /** Ends the process; pending jobs are rejected with 'unavailable'. */
   async close(): Promise<void> {
     this.#closed = true;
     const lost = [...(this.#running ? [this.#running] : []), ...this.#queue.splice(0)];
@@ -62,7 +62,7 @@ export class CompileProcess {
     this.#running = this.#queue.shift();
     this.#timer?.cancel();
     if (this.#running === undefined) {
-      // Nothing to do: must neither keep this process alive nor stay for long.
+      // Idle: it must not keep this process alive, and ends soon.
       this.#child?.unref();
       this.#child?.channel?.unref();
       this.#timer = this.#clock.after(idleMs, () => void this.#end());
@@ -73,12 +73,12 @@ export class CompileProcess {
     const child = this.#child;
     child.ref();
     child.channel?.ref();
-    // What cannot be sent is told by 'error', too.
+    // A failure to send is reported by 'error' too.
     child.send(this.#running.job, () => {});
   }
 
   #start(): ChildProcess {
-    // No flags of ours: they may belong to a test runner.
+    // Without our flags: they may belong to a test runner.
     const { NODE_OPTIONS: _, ...env } = process.env;
     const child = fork(fileURLToPath(siblingUrl(import.meta.url, './compile-main')), {
       ...{ execArgv: [], env, serialization: 'advanced' },
@@ -104,7 +104,7 @@ export class CompileProcess {
     this.#next();
   }
 
-  /** The process is of no more use: its job is lost, the next one gets a new process. */
+  /** The process is unusable: its job fails, the next one starts a new process. */
   #fail(what: string): void {
     const lost = this.#running;
     this.#running = undefined;
@@ -121,7 +121,7 @@ export class CompileProcess {
     const gone = once(child, 'exit').catch(() => {});
     child.ref();
     child.kill('SIGKILL');
-    // One that could not be started at all has no exit to wait for.
+    // A process that failed to start has no exit event.
     if (child.pid !== undefined) await gone;
   }
 }

@@ -12,7 +12,7 @@ import { canonicalPolicy, type FilterPolicy, policyRef } from './canonical.ts';
 import { CompileProcess } from './compile-process.ts';
 import { policySource } from './program.ts';
 
-/** A filter that has passed its vectors. Shared by all who asked for it: not to be written to. */
+/** A filter that has passed its vectors. Shared: must not be modified. */
 export interface FilterArtefact {
   /** The policy in its canonical form. */
   readonly policy: FilterPolicy;
@@ -20,15 +20,15 @@ export interface FilterArtefact {
   readonly bytes: Uint8Array;
   /** Content hash of `bytes`. */
   readonly hash: string;
-  /** How long it took, from when it was asked for until it was checked, in milliseconds. */
+  /** From the request to the end of the check, in milliseconds. */
   readonly compileMs: number;
 }
 
 export interface PolicyCompiler {
   /**
-   * The filter for a policy, from the cache when it is there; equal policies that are asked for at once are
-   * compiled once. Rejects with MeshError: 'invalid' for a policy that is none, 'internal' for a filter that
-   * does not compile or fails its vectors, 'unavailable' when closed. A failure is not remembered.
+   * The filter for a policy, from the cache if present; concurrent requests for equal policies compile once.
+   * Rejects with MeshError: 'invalid' for an invalid policy, 'internal' for a filter that does not compile or
+   * fails its vectors, 'unavailable' when closed. Failures are not cached.
    */
   compile(policy: FilterPolicy): Promise<FilterArtefact>;
   /** Ends the compiler's process; pending compiles are rejected. */
@@ -38,23 +38,20 @@ export interface PolicyCompiler {
 interface PolicyCompilerOptions {
   readonly logger: Logger;
   readonly clock: Clock;
-  /**
-   * A folder where filters are kept for the next process, which then starts in no time; by default nowhere.
-   */
+  /** A folder of compiled filters for the next process, which then starts at once; default: none. */
   readonly storeDir?: string;
 }
 
 /** What tests replace. */
 interface CompilerSeams {
-  /** Filters kept in memory; default 64: the four listeners of 16 policies. */
+  /** Filters cached in memory; default 64: the four listeners of 16 policies. */
   readonly cacheEntriesMax?: number;
   /** The folder of the AssemblyScript sources; default: wasm/assembly of this package. */
   readonly sourceDir?: string;
 }
 
 /**
- * Compiles policies into filters, in a process of its own, and hands out none that has not passed its
- * vectors.
+ * Compiles policies into filters in a separate process, and returns only filters that passed their vectors.
  */
 export function createPolicyCompiler(
   options: PolicyCompilerOptions,
@@ -84,7 +81,7 @@ export function createPolicyCompiler(
       const { code, message, ref = policyRef(policy) } = MeshError.from(reason);
       const error = new MeshError(code, message, { ref, cause: reason });
       const fields = { policy: policyRef(policy), code: error.code, reason: error.message };
-      // Whoever closes it does not want it any more.
+      // The result is no longer wanted.
       if (closed) logger.debug('filter not compiled: closed before', fields);
       else logger.error('filter not compiled', fields);
       throw error;
@@ -117,7 +114,7 @@ export function createPolicyCompiler(
 const compilerVersion = (createRequire(import.meta.url)('assemblyscript/package.json') as { version: string })
   .version;
 
-/** Names a filter by all that it is made from: the sources, the policy, the compiler. */
+/** Identifies a filter by its inputs: sources, policy, compiler. */
 function storeKey(sources: ReadonlyMap<string, string>): string {
   return contentHash(JSON.stringify([compilerVersion, [...sources].sort()]));
 }
@@ -129,10 +126,7 @@ async function readSources(dir: string): Promise<ReadonlyMap<string, string>> {
   );
 }
 
-/**
- * wasm/assembly of the package that this file is in, which is not equally deep in the source tree and in
- * dist/.
- */
+/** wasm/assembly of this file's package, whose depth differs between the source tree and dist/. */
 function packageSourceDir(): string {
   const here = dirname(fileURLToPath(import.meta.url));
   for (let dir = here; dir !== dirname(dir); dir = dirname(dir)) {

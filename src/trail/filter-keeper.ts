@@ -9,25 +9,22 @@ interface FilterKeeperOptions {
   readonly compiler: PolicyCompiler;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** All filters of the newest policies; `at` is that of the event that asked for them. */
+  /** All filters of the newest policies; `at`: the time of the event that requested them. */
   onFilters(filters: readonly FilterArtefact[], at: number): void;
-  /** The newest policies have no filters; tried again by and by. `error.ref` names the policy. */
+  /** Compiling the newest policies failed; it is retried. `error.ref` names the policy. */
   onFailure(error: MeshError): void;
 }
 
-/**
- * Keeps the filters of the newest policies: what does not compile is never handed out, the last good one
- * stays.
- */
+/** Keeps the filters of the newest policies: on a failure the last good ones stay. */
 interface FilterKeeper {
-  /** These are the policies from now on. `at` is when the event that made them so was read. */
+  /** Sets the policies; `at`: when the event that changed them was read. */
   want(policies: readonly TrailPolicy[], at: number): void;
-  /** Whether the filters of the newest policies were handed out. */
+  /** Whether the filters of the newest policies have been delivered. */
   isCurrent(): boolean;
   close(): Promise<void>;
 }
 
-/** Time after which filters that could not be compiled are tried again. */
+/** Pause before a failed compilation is retried. */
 const retryMs = 10_000;
 
 /** Creates a keeper; closing it closes its compiler. */
@@ -49,7 +46,7 @@ export function createFilterKeeper(options: FilterKeeperOptions): FilterKeeper {
       compiledKey = key;
       options.onFilters(compiled, at);
     } catch (reason) {
-      // A newer policy is being compiled: it will tell.
+      // A newer policy is being compiled, and will report.
       if (closed || wanted !== key) return;
       key = '';
       retry = clock.after(retryMs, () => void compile(policies, clock.now()));

@@ -2,16 +2,13 @@ import { mkdir, readdir, rename, stat, unlink, writeFile } from 'node:fs/promise
 import { dirname, join } from 'node:path';
 import { openRegular, readOpened } from '../base/bounded-file.ts';
 
-/** Files kept in a folder of compiled filters, a few KiB each: the four listeners of 32 policies. */
+/** Stored filters, a few KiB each: the four listeners of 32 policies. */
 const filesMax = 128;
 
-/** Far more than a filter has. */
+/** Far above the size of a filter. */
 const filterBytesMax = 16 * 2 ** 20;
 
-/**
- * A filter that an earlier process has compiled; undefined when there is none. Whoever uses it checks it
- * first.
- */
+/** A filter stored by an earlier process; undefined if there is none. The caller has to check it. */
 export async function readStored(file: string): Promise<Uint8Array | undefined> {
   try {
     const handle = await openRegular(file);
@@ -22,8 +19,8 @@ export async function readStored(file: string): Promise<Uint8Array | undefined> 
 }
 
 /**
- * Keeps a filter for the next process, and drops the oldest beyond `filesMax`. Whole or not at all: written
- * aside, then renamed. Rejects when the folder cannot be written.
+ * Stores a filter for the next process, and drops the oldest beyond `filesMax`. Atomic: written to a
+ * temporary file, then renamed. Rejects if the folder cannot be written.
  */
 export async function writeStored(file: string, bytes: Uint8Array): Promise<void> {
   const folder = dirname(file);
@@ -33,7 +30,7 @@ export async function writeStored(file: string, bytes: Uint8Array): Promise<void
   await rename(aside, file);
   const names = (await readdir(folder)).filter((name) => name.endsWith('.wasm'));
   if (names.length <= filesMax) return;
-  // Processes may share the folder: what another has just dropped is no error.
+  // Processes may share the folder: a file dropped by another is not an error.
   const aged = await Promise.all(
     names.map(async (name) => {
       const path = join(folder, name);

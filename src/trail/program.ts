@@ -15,9 +15,8 @@ import {
 import type { FilterPolicy } from './canonical.ts';
 
 /**
- * The text of `wasm/assembly/policy.ts` for a canonical policy: everything that the filter compares or sends,
- * as constants, so that the compiler drops the branches of other listeners and nothing is put together at run
- * time.
+ * The text of `wasm/assembly/policy.ts` for a canonical policy: all that the filter compares or sends, as
+ * constants, so that the compiler drops other listeners' branches and nothing is concatenated at run time.
  */
 export function policySource(policy: FilterPolicy): string {
   const idcs = policyIdcs(policy);

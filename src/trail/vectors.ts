@@ -1,19 +1,15 @@
 import { trailBytesMax } from '../model/trail.ts';
 import type { FilterPolicy } from './canonical.ts';
 
-/**
- * One request, by its trail header lines (one character a byte); what must become of it is the model's to
- * say.
- */
+/** A request by its trail header lines (one character a byte); the model decides the result. */
 interface TrailVector {
   readonly name: string;
   readonly lines: readonly string[];
 }
 
 /**
- * Requests that tell the right filter for this policy from any other: each name it knows, each limit from
- * both sides, each way to be malformed, and every trail of up to three of its names. The same policy gives
- * the same vectors.
+ * Requests that distinguish the right filter for this policy from any other: each known name, each limit from
+ * both sides, each kind of malformed trail, and every trail of up to three of its names. Deterministic.
  */
 export function trailVectors(policy: FilterPolicy): readonly TrailVector[] {
   return [...shapes(policy), ...trails(policy), ...limits(policy), ...nearMisses(policy), ...splits(policy)];
@@ -56,7 +52,7 @@ function shapes({ idc, peers }: FilterPolicy): readonly TrailVector[] {
   ];
 }
 
-/** All trails of one to three names, of the first few that the policy knows and one that it does not. */
+/** All trails of one to three names, of the first few known ones and an unknown one. */
 function trails({ idc, peers }: FilterPolicy): readonly TrailVector[] {
   const alphabet = [idc, ...peers.slice(0, 5), stranger];
   const one = alphabet.map((name) => [name]);
@@ -73,7 +69,7 @@ function limits({ idc, peers, hopLimit }: FilterPolicy): readonly TrailVector[] 
   const byCount = [0, 1, 2, hopLimit - 1, hopLimit, hopLimit + 1, hopLimit + 2, 7].filter(
     (count) => count >= 0,
   );
-  // Names of one character, the first of two where the bytes would not come out even.
+  // Names of one character, the first of two if needed for the exact length.
   const ofBytes = (count: number): string =>
     count % 2 === 1 ? `${'a,'.repeat((count - 1) / 2)}a` : `aa,${ofBytes(count - 3)}`;
   const longest = 'x'.repeat(32);
@@ -98,7 +94,7 @@ function limits({ idc, peers, hopLimit }: FilterPolicy): readonly TrailVector[] 
   ];
 }
 
-/** Names that differ from a known one in one place. */
+/** Names that differ from a known one in one position. */
 function nearMisses({ idc, peers }: FilterPolicy): readonly TrailVector[] {
   return [idc, ...peers].flatMap((name) => {
     const other = name.endsWith('z') ? 'y' : 'z';

@@ -10,18 +10,18 @@ import {
 /** A header line; one character a byte (latin1), name in lower case. */
 export type HeaderLine = readonly [name: string, value: string];
 
-/** What the filter did to a request. */
+/** The result of a request. */
 export interface FilterAnswer {
   /** True when the request goes on to the next filter. */
   readonly passed: boolean;
   /** The request's header lines afterwards. */
   readonly headers: readonly HeaderLine[];
   readonly local: LocalResponse | undefined;
-  /** The metrics that were counted, by name, in order. */
+  /** The counted metrics, by name, in order. */
   readonly counted: readonly string[];
 }
 
-/** What the filter answered by itself. */
+/** The filter's own answer. */
 interface LocalResponse {
   readonly status: number;
   readonly grpcStatus: number;
@@ -29,7 +29,7 @@ interface LocalResponse {
   readonly body: string;
 }
 
-// Statuses and numbers of the proxy-wasm ABI 0.2.1.
+// Status codes and constants of the proxy-wasm ABI 0.2.1.
 const ok = 0;
 const notFound = 1;
 const badArgument = 2;
@@ -55,8 +55,8 @@ const functionNames = [
 ] as const;
 
 /**
- * Runs a filter as Envoy does, in Node's own WebAssembly: the part of the proxy-wasm ABI 0.2.1 that the
- * filter uses, with Envoy 1.40's behaviour where the ABI leaves it open (several lines of one header; refused
+ * Runs a filter as Envoy does, in Node's WebAssembly: the part of the proxy-wasm ABI 0.2.1 that the filter
+ * uses, with Envoy 1.40's behaviour where the ABI leaves it open (several lines of one header; refused
  * allocations).
  */
 export class FilterHost {
@@ -64,7 +64,7 @@ export class FilterHost {
   #headers: HeaderLine[] = [];
   #local: LocalResponse | undefined;
   #counted: string[] = [];
-  /** By id less one: no metric has the id 0. */
+  /** Index is id minus 1: no metric has the id 0. */
   readonly #metrics: string[] = [];
   #setsMax = Number.POSITIVE_INFINITY;
   #sets = 0;
@@ -76,9 +76,9 @@ export class FilterHost {
   }
 
   /**
-   * Compiles, starts and configures a filter. Throws MeshError 'invalid' when the bytes are no module, want
-   * an import that the host does not have, export what Envoy would call without need, or refuse their
-   * configuration.
+   * Compiles, starts and configures a filter. Throws MeshError 'invalid' if the bytes are not a module,
+   * import something that the host does not have, export something that Envoy would call needlessly, or
+   * refuse their configuration.
    */
   static async load(bytes: Uint8Array): Promise<FilterHost> {
     try {
@@ -102,15 +102,12 @@ export class FilterHost {
     return this.#metrics;
   }
 
-  /**
-   * From now on the host refuses to set more than so many headers of a request, to see what the filter does
-   * then.
-   */
+  /** From now on the host refuses to set more than this many headers of a request, to test that case. */
   limitSets(setsMax: number): void {
     this.#setsMax = setsMax;
   }
 
-  /** One request's headers through the filter. A trap comes out as WebAssembly.RuntimeError. */
+  /** Passes one request's headers through the filter. A trap throws WebAssembly.RuntimeError. */
   request(headers: readonly HeaderLine[]): FilterAnswer {
     this.#headers = [...headers];
     this.#local = undefined;
@@ -189,7 +186,7 @@ export class FilterHost {
     return this.#headers.filter((line) => line[0] === name).map((line) => line[1]);
   }
 
-  /** Hands a value to the filter, into memory that the filter allocates, as the ABI says. */
+  /** Passes a value to the filter in memory that the filter allocates, by the ABI. */
   #give(value: string, pointer: number, size: number): number {
     let target = 0;
     if (value.length > 0) {

@@ -1,6 +1,6 @@
 /**
  * The part of the WebAssembly JavaScript API that `wasm-host.ts` needs: TypeScript has its types only in the
- * browser's library.
+ * DOM library.
  */
 interface WebAssemblyApi {
   compile(bytes: Uint8Array<ArrayBuffer>): Promise<WasmModule>;
@@ -14,7 +14,7 @@ export interface WasmModule {
   readonly [wasmModule]: never;
 }
 
-/** A linear memory; its buffer is another one after it has grown. */
+/** A linear memory; growing replaces its buffer. */
 export interface WasmMemory {
   readonly buffer: ArrayBuffer;
 }

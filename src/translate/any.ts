@@ -1,11 +1,11 @@
 import type { AnyTypes } from '../../protos/gen/envoy.d.ts';
 
-/** Packs a message: `any('envoy.….Router', {…})` is what Envoy's YAML writes with '@type'. */
+/** Packs a message: `any('envoy.….Router', {…})` is the '@type' form of Envoy's YAML. */
 export function any<N extends string & keyof Named>(name: N, message: Named[N]): Packed<N> {
   return { '@type': `type.googleapis.com/${name}`, ...message } as Packed<N>;
 }
 
-/** The full names of all messages that may be packed. */
+/** The full names of messages that can be packed. */
 type Named = { [K in keyof AnyTypes as K extends `type.googleapis.com/${infer N}` ? N : never]: AnyTypes[K] };
 
 type Packed<N extends string & keyof Named> = { '@type': `type.googleapis.com/${N}` } & Named[N];

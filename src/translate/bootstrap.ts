@@ -16,10 +16,10 @@ import { runtimeInBootstrap } from './runtime.ts';
 import { appHeader, appHttp1 } from './sidecar.ts';
 import { upgrades } from './upgrades.ts';
 
-/** Where the workload behind a sidecar listens. */
+/** Where the workload of a sidecar listens. */
 export type AppAddress = ListenAddress | { readonly path: string };
 
-/** What `isthmus bootstrap` is told. */
+/** Input of `isthmus bootstrap`. */
 export interface BootstrapOptions {
   readonly id: string;
   readonly scope: NodeScope;
@@ -27,29 +27,29 @@ export interface BootstrapOptions {
   readonly xds: readonly ListenAddress[];
   /** Envoy's admin interface; keep it on loopback. Absent: none. */
   readonly admin?: ListenAddress;
-  /** ADS variant; `delta` unless there is a reason. */
+  /** ADS variant, default `delta`. */
   readonly mode?: 'delta' | 'sotw';
-  /** DNS servers to ask for names of instances; absent: those of the machine. */
+  /** DNS servers for names of instances; absent: the machine's. */
   readonly dns?: readonly ListenAddress[];
-  /** What Envoy's heap may grow to, in bytes, before it sheds load. */
+  /** Heap limit in bytes, at which Envoy sheds load. */
   readonly maxHeapBytes?: number;
-  /** Sidecar only: where requests to the workload arrive, and where the workload is. */
+  /** Sidecar only: the inbound listener, and the workload's address. */
   readonly inbound?: { readonly listen: ListenAddress; readonly app: AppAddress };
 }
 
 const xdsCluster = 'isthmus-xds';
 const appCluster = 'isthmus-app';
-/** The same workload, where a caller says that it speaks HTTP/1.1: its proxy speaks HTTP/2 to this one. */
+/** The same workload for requests marked as HTTP/1.1: the caller's proxy speaks HTTP/2 to this one. */
 const appCluster1 = 'isthmus-app-http1';
 
 /**
- * The bootstrap of an Envoy, as JSON that `envoy -c` takes (config.bootstrap.v3.Bootstrap).
+ * An Envoy bootstrap, as JSON for `envoy -c` (config.bootstrap.v3.Bootstrap).
  *
- * The inbound side of a sidecar stands here and not in xDS: it depends on nothing but the workload, so a
- * workload can be reached also when no control plane was up since it started.
+ * A sidecar's inbound side is in the bootstrap, not in xDS: it depends only on the workload, which must be
+ * reachable even if no control plane was up since the start.
  */
 export function buildBootstrap(options: BootstrapOptions): Bootstrap {
-  // What the control plane would refuse is refused here, where somebody reads it.
+  // Validates here, where a person reads the error, what the control plane would refuse.
   const given = parseNodeScope({ [nodeMetadataKey]: options.scope });
   const scope: NodeScope = given.role === 'ingress' ? { ...given, runtime: true } : given;
   checkNode(options);
@@ -71,24 +71,26 @@ export function buildBootstrap(options: BootstrapOptions): Bootstrap {
           {
             envoy_grpc: {
               cluster_name: xdsCluster,
-              // The default goes up to 30 s: a site that comes back waits for its configuration that long.
+              // Envoy's default backs off up to 30 s: a recovering site would wait that long for its
+              // configuration.
               retry_policy: { retry_back_off: { base_interval: '0.2s', max_interval: '2s' } },
             },
           },
         ],
       },
-      // An Envoy that waits is better than one that goes ready with half a picture (Istio 31825).
+      // Waiting is better than becoming ready with a part of the configuration (Istio 31825).
       cds_config: adsSource(),
       lds_config: adsSource(),
     },
     ...(scope.role === 'ingress' ? runtimeInBootstrap() : {}),
-    // An egress looks nothing up: gateways have addresses.
+    // An egress resolves no names: gateways have addresses.
     ...(scope.role === 'egress' ? {} : dnsResolver(options.dns ?? [])),
     static_resources: {
       clusters: [controlPlaneCluster(options.xds), ...(inbound ? workloadClusters(inbound.app) : [])],
       listeners: inbound ? [inboundListener(inbound.listen, scope.accessLog)] : [],
     },
-    // The filter's counters carry listener and peer in their names (docs/trail.md); Prometheus wants labels.
+    // Names of the filter's counters contain listener and peer (docs/trail.md); these become Prometheus
+    // labels.
     stats_config: {
       stats_tags: [
         { tag_name: 'isthmus_listener', regex: '^wasmcustom\\.isthmus_trail\\.(([a-z-]+)\\.)' },
@@ -102,13 +104,13 @@ export function buildBootstrap(options: BootstrapOptions): Bootstrap {
   };
 }
 
-/** Throws MeshError `invalid` where nobody could be told apart, or asked. */
+/** Throws MeshError `invalid` without a node id or an xDS address. */
 function checkNode({ id, xds }: Pick<BootstrapOptions, 'id' | 'xds'>): void {
   if (id === '') throw new MeshError('invalid', 'a bootstrap needs a node id');
   if (xds.length === 0) throw new MeshError('invalid', 'a bootstrap needs at least one xDS address');
 }
 
-/** What a client says of itself to the control plane (config.core.v3.Node). */
+/** The client's node in requests to the control plane (config.core.v3.Node). */
 function nodeOf(id: string, scope: NodeScope) {
   return {
     id,
@@ -122,8 +124,8 @@ function nodeOf(id: string, scope: NodeScope) {
 }
 
 /**
- * The bootstrap of a gRPC client, as JSON for the file that GRPC_XDS_BOOTSTRAP names (gRFC A27; A71 for more
- * than one control plane: the first that answers is taken).
+ * A gRPC client's bootstrap, as JSON for the file named by GRPC_XDS_BOOTSTRAP (gRFC A27; A71 for several
+ * control planes: the first that answers is used).
  */
 export function buildGrpcBootstrap({
   id,
@@ -142,8 +144,8 @@ export function buildGrpcBootstrap({
 }
 
 /**
- * A sidecar that passes requests on must not pass them on to its own admin interface: it knows loopback, and
- * nothing else of itself.
+ * A sidecar that passes unknown hosts through must not forward to its own admin interface; it can refuse
+ * loopback only.
  */
 function checkAdmin(scope: NodeScope, admin: ListenAddress | undefined): void {
   if (scope.role !== 'sidecar' || scope.unknownHosts !== 'pass' || admin === undefined) return;
@@ -166,7 +168,7 @@ function controlPlaneCluster(addresses: readonly ListenAddress[]): Cluster {
     }),
     load_assignment: {
       cluster_name: xdsCluster,
-      // One priority each: the second control plane is asked only when the first does not answer.
+      // One priority each: the second control plane is used only if the first does not answer.
       endpoints: addresses.map((address, priority) => ({
         priority,
         lb_endpoints: [{ endpoint: { address: socketAddress(address) } }],
@@ -175,11 +177,10 @@ function controlPlaneCluster(addresses: readonly ListenAddress[]): Cluster {
     ...(addresses.length > 1
       ? {
           outlier_detection: {
-            // One that stands still takes connections and answers nothing: each new one counts as a success
-            // in between.
+            // A hung control plane accepts connections: each counts as a success in between.
             consecutive_local_origin_failure: 1,
             split_external_local_origin_errors: true,
-            // Of two, Envoy's default of 10 % ejects none: a new Envoy would ask the first for ever.
+            // Of two, Envoy's default of 10 % ejects none: a new Envoy would try the first for ever.
             max_ejection_percent: 100,
             base_ejection_time: '5s',
             max_ejection_time: '30s',
@@ -191,7 +192,7 @@ function controlPlaneCluster(addresses: readonly ListenAddress[]): Cluster {
 
 function workloadClusters(app: AppAddress): Cluster[] {
   const http1 = { explicit_http_config: { http_protocol_options: upstreamHttp1 } };
-  // HTTP/1.1 stays HTTP/1.1 and HTTP/2 stays HTTP/2: gRPC needs its trailers.
+  // Keeps the HTTP version of the request: gRPC needs HTTP/2 trailers.
   const asItComes = {
     use_downstream_protocol_config: {
       http_protocol_options: upstreamHttp1,
@@ -212,8 +213,8 @@ function workloadCluster(
     type: 'STATIC',
     connect_timeout: '0.25s',
     ...httpUpstream({
-      // Node's servers close after 5 s of silence, most others later: close first, or requests meet a closing
-      // connection.
+      // Node's servers close after 5 s of idleness, most others later: close first, or requests meet a
+      // closing connection.
       common_http_protocol_options: { ...upstreamCommon, idle_timeout: '4s' },
       ...protocol,
     }),
@@ -236,13 +237,14 @@ function inboundListener(listen: ListenAddress, logFile: string | undefined): Li
               {
                 stat_prefix: 'inbound',
                 ...insideHttp,
-                // The caller holds the timeouts; a second one here would cut what it still waits for.
+                // Timeouts are the caller's; one here would cut requests that it still waits for.
                 stream_idle_timeout: '0s',
                 ...accessLog('inbound', logFile),
                 ...localReplies('inbound'),
                 route_config: {
                   name: 'inbound',
-                  // Only proxies word outcomes; what an application answers under these names is a copy.
+                  // Outcome headers come from proxies only; the same names in an application's answer are
+                  // copies.
                   response_headers_to_remove: [...ownHeaders],
                   virtual_hosts: [
                     {

@@ -25,27 +25,25 @@ import {
 import { SpillLimits } from './runtime.ts';
 import { ScopeIndex, type SeenGroup } from './scopes.ts';
 
-/**
- * Work done since the start. Tests assert on it, so that no event's cost grows with what it does not change.
- */
+/** Work counters. Tests assert on them that an event's cost does not grow with unaffected Groups. */
 interface CatalogWork {
-  /** Groups of which messages were built. */
+  /** Groups whose messages were built. */
   groupsBuilt: number;
-  /** Route configurations that were built. */
+  /** Route configurations built. */
   routesBuilt: number;
-  /** Scopes that were looked at. */
+  /** Scopes visited. */
   scopesVisited: number;
 }
 
-/** The messages of one Group, by who gets them. */
+/** Messages of a Group by reader. */
 type Messages = Readonly<Record<GroupReader, readonly Built[]>>;
 
-/** One Group as it was last decided. */
+/** The current state of a Group. */
 interface GroupEntry {
   readonly plans: readonly GroupPlan[];
   /**
-   * By the zone that is preferred, undefined for all who prefer none. Each is built when a scope first sees
-   * the Group: while a control plane reads its registry, nobody does.
+   * By preferred zone, undefined for none. Built when a scope first sees the Group: not while the registry is
+   * read.
    */
   readonly messages: Map<string | undefined, Messages>;
 }
@@ -53,51 +51,51 @@ interface GroupEntry {
 interface ScopeEntry {
   readonly key: string;
   readonly scope: NodeScope;
-  /** What does not come from Groups: listeners, filters, gateways. */
+  /** Resources independent of Groups: listeners, filters, gateways. */
   own: readonly Built[];
-  /** What is made of all its Groups together: routes, and what TCP Groups need at this scope. */
+  /** Resources built from all its Groups: routes, and TCP listeners and tunnels. */
   routes: readonly Built[];
 }
 
-/** What a scope had and has of what changed. */
+/** A scope's resources before and after a change. */
 interface Touched {
   readonly old: Built[];
   readonly now: Built[];
   routes: boolean;
 }
 
-/** Groups whose endpoints are built in one turn of the event loop: some 20 ms. */
+/** Groups whose endpoints are built in one turn of the event loop, some 20 ms. */
 export const freshenedAtOnce = 250;
 
 /**
- * All built messages, kept so that a change builds only what it touches: one Group's messages are built once
- * for all scopes, and a scope's routes only when a Group in it changed its routes. Scopes that do not see the
- * Group are not looked at.
+ * Caches built messages, so that a change builds only what it affects: a Group's messages are built once for
+ * all scopes, and a scope's routes only if the routes of one of its Groups changed. Scopes that do not see
+ * the Group are not visited.
  */
 export class Catalog {
   readonly #groups = new Map<string, GroupEntry>();
   readonly #scopes = new Map<string, ScopeEntry>();
   readonly #index = new ScopeIndex<ScopeEntry>();
   readonly #work: CatalogWork = { groupsBuilt: 0, routesBuilt: 0, scopesVisited: 0 };
-  /** Of ingress gateways that have the layers. */
+  /** For ingress gateways with runtime layers. */
   readonly #limits = new SpillLimits();
   #layers: readonly Built[] = this.#limits.layers().map(rtds);
   #idcs: ReadonlyMap<string, Idc> = new Map();
   #around: ScopeSurroundings = { own: undefined, filters: {} };
-  /** The hosts of all Groups, in order; undefined when one came or went since. */
+  /** Hosts of all Groups, sorted; undefined after one was added or removed. */
   #declared: readonly string[] | undefined;
   readonly #stale = new Set<string>();
   readonly #freshenedMax: number;
 
   /**
-   * `freshenedMax`: where other gateways are left out, the endpoints of up to so many Groups are built at
-   * once, those of more by `freshen`.
+   * `freshenedMax`: after a change of left-out gateways, endpoints of up to this many Groups are built at
+   * once; those of more by `freshen`.
    */
   constructor({ freshenedMax = freshenedAtOnce } = {}) {
     this.#freshenedMax = freshenedMax;
   }
 
-  /** Opens a scope under a key of the caller's; returns all that it gets. */
+  /** Opens a scope under the caller's key; returns all its resources. */
   open(key: string, scope: NodeScope): readonly Built[] {
     this.close(key);
     const own = buildScopeResources(scope, this.#around);
@@ -119,7 +117,7 @@ export class Catalog {
     this.#scopes.delete(key);
   }
 
-  /** Takes in new surroundings (IDCs, filters); says what that changes for each scope. */
+  /** Applies new surroundings (IDCs, filters); returns each scope's changes. */
   surround(idcs: ReadonlyMap<string, Idc>, around: ScopeSurroundings): ReadonlyMap<string, ScopeChange> {
     const gateways = idcs !== this.#idcs;
     const { ready, leftOut } = this.#around;
@@ -138,7 +136,7 @@ export class Catalog {
     return this.#changes(touched);
   }
 
-  /** Notes the Groups that cross to an IDC of which other gateways are left out than before. */
+  /** Marks the Groups that cross to an IDC whose left-out gateways changed. */
   #noteStale(was: readonly LeftOut[]): void {
     const { leftOut: now = [] } = this.#around;
     if (now === was) return;
@@ -148,17 +146,14 @@ export class Catalog {
     for (const [key, { plans }] of this.#groups) if (plans.some(isTouched)) this.#stale.add(key);
   }
 
-  /**
-   * How many Groups have endpoints at gateways that are left out by now, or none at gateways that are not:
-   * `freshen` builds them.
-   */
+  /** Groups whose endpoints do not reflect the left-out gateways yet; see `freshen`. */
   get stale(): number {
     return this.#stale.size;
   }
 
   /**
-   * Builds anew the endpoints of so many of these; says what that changes for each scope. Each Group's
-   * endpoints stand for themselves.
+   * Rebuilds the endpoints of at most this many of them; returns each scope's changes. Each Group's endpoints
+   * are independent.
    */
   freshen(most: number): ReadonlyMap<string, ScopeChange> {
     const touched = new Map<ScopeEntry, Touched>();
@@ -190,7 +185,7 @@ export class Catalog {
     }
   }
 
-  /** Takes in Groups by host (no plans: the Group is gone); says what that changes for each scope. */
+  /** Applies plans by host (an empty list: the Group was removed); returns each scope's changes. */
   update(groups: ReadonlyMap<string, readonly GroupPlan[]>): ReadonlyMap<string, ScopeChange> {
     const touched = new Map<ScopeEntry, Touched>();
     const touchOne = (entry: ScopeEntry): Touched => touch(touched, entry);
@@ -219,7 +214,7 @@ export class Catalog {
     this.#updateLimits(groups, touchOne);
     if ([...groups.keys()].some((host) => known.has(host) !== this.#index.hasHost(host))) {
       this.#declared = undefined;
-      // Their routes name the hosts of all Groups.
+      // Their routes contain the hosts of all Groups.
       for (const entry of this.#scopes.values())
         if (passesUnknown(entry.scope)) touchOne(entry).routes = true;
     }
@@ -243,12 +238,12 @@ export class Catalog {
     }
   }
 
-  /** Counters of the work done so far. */
+  /** The work counters. */
   work(): Readonly<CatalogWork> {
     return { ...this.#work };
   }
 
-  /** Plans by the key of each declaration of a host; those that are gone have none. */
+  /** Plans by the key of each declaration of a host; a removed one has no plans. */
   #declarations(
     groups: ReadonlyMap<string, readonly GroupPlan[]>,
   ): ReadonlyMap<string, readonly GroupPlan[]> {
@@ -282,7 +277,7 @@ export class Catalog {
     const zone = scope.role === 'egress' ? undefined : preferredZone(plans, scope);
     let found = messages.get(zone);
     if (found === undefined) {
-      // What does not differ by zone is shared.
+      // Messages that do not depend on the zone are shared.
       const [other] = messages.values();
       found = this.#buildMessages(plans, zone, other);
       messages.set(zone, found);
@@ -352,7 +347,7 @@ function touch(touched: Map<ScopeEntry, Touched>, entry: ScopeEntry): Touched {
   return made;
 }
 
-/** The host; where it is seen by callers alone, with the number of the view. */
+/** The host; if only some callers see it, with the view's number. */
 function keyOf({ group, seenBy }: GroupPlan, view: number): string {
   return seenBy?.gateways === false ? `${group.host} ${view}` : group.host;
 }
@@ -367,15 +362,12 @@ function hasRuntime(scope: NodeScope): boolean {
   return scope.role === 'ingress' && scope.runtime === true;
 }
 
-/** Whether all that routes are made of is the same. */
+/** Whether routes built from both would be equal. */
 function haveSameRoutes(a: readonly GroupPlan[], b: readonly GroupPlan[]): boolean {
   return a.length === b.length && a.every((plan, i) => sameContent(decidedOf(plan), decidedOf(b[i])));
 }
 
-/**
- * Not of instances, of the share that they keep, and of which IDC comes first: these change often, routes
- * seldom.
- */
+/** Excludes instances, shares and the order of IDCs: these change often, and routes do not depend on them. */
 function decidedOf(plan: GroupPlan | undefined): object | undefined {
   if (plan === undefined) return undefined;
   const {

@@ -2,14 +2,14 @@ import { sameContent } from '../index/equal.ts';
 import type { ResourceTypeName } from '../xds/resource-types.ts';
 import type { Built } from './resources.ts';
 
-/** What one scope is to get and to lose. */
+/** Resources to send to and remove from a scope. */
 export interface ScopeChange {
   readonly upserts: readonly Built[];
   readonly removals: readonly { readonly kind: ResourceTypeName; readonly name: string }[];
 }
 
 /**
- * `built`, with each message that equals an old one replaced by that old one: identity then says "unchanged".
+ * `built`, with messages that equal an old one replaced by the old object: identity then means "unchanged".
  */
 export function keepEqual(built: readonly Built[], old: readonly Built[] | undefined): readonly Built[] {
   if (old === undefined) return built;
@@ -20,7 +20,7 @@ export function keepEqual(built: readonly Built[], old: readonly Built[] | undef
   });
 }
 
-/** What a scope that had `old` is to get and to lose to have `now`; by identity. */
+/** The difference between the resources `old` and `now` of a scope, by identity. */
 export function difference(old: readonly Built[], now: readonly Built[]): ScopeChange {
   const before = new Set(old);
   const names = new Set(now.map((one) => `${one.kind}/${one.name}`));

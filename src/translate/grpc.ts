@@ -8,16 +8,15 @@ import { egressOf } from './cluster/assignment.ts';
 import { routerFilter } from './listener/http-listener.ts';
 import { egressCluster, failoverCluster, groupName, instancesCluster } from './names.ts';
 
-// What gRPC's xDS clients take of Envoy's API: gRFC A27 (all of it), A32 (breakers), A37 (aggregates), A44
-// (retries), A50 (outliers). What they do not know they pass over; what they do not support they refuse, with
-// all that was sent with it.
+// The subset of Envoy's API that gRPC's xDS clients support: gRFC A27 (all of it), A32 (breakers), A37
+// (aggregates), A44 (retries), A50 (outliers). Unknown fields are ignored; unsupported ones cause a NACK of
+// the whole response.
 
 type LocalityEndpoints = envoy.config.endpoint.v3.LocalityLbEndpoints;
 
 /**
- * Whether a gRPC client can be told of a Group: it speaks HTTP/2, in the clear, to instances that have
- * addresses. It looks no names up here, and takes TLS from plugins of its own that a control plane can only
- * name.
+ * Whether a gRPC client can use a Group: HTTP/2 in plain text, to instances with addresses. It resolves no
+ * names here, and takes TLS from plugins of its own, which a control plane can only name.
  */
 export function isForGrpc({ protocol, lookup, tls, paths }: GroupPlan): boolean {
   return (
@@ -25,10 +24,7 @@ export function isForGrpc({ protocol, lookup, tls, paths }: GroupPlan): boolean 
   );
 }
 
-/**
- * What a client dials, `xds:///HOST:PORT`, and HOST alone for the host's default port: gRPC asks for a
- * listener of just that name.
- */
+/** Listeners named as the dialled target, `xds:///HOST:PORT`, and HOST alone for the host's default port. */
 export function buildGrpcListeners(plan: GroupPlan): Listener[] {
   const { group, isDefaultPort } = plan;
   const names = [groupName(group), ...(isDefaultPort ? [group.host] : [])];
@@ -38,7 +34,7 @@ export function buildGrpcListeners(plan: GroupPlan): Listener[] {
 function connectionManager(plan: GroupPlan) {
   return any('envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager', {
     stat_prefix: groupName(plan.group),
-    // With the listener, and not by RDS: a client has few Groups, and is spared a round.
+    // Inline, not by RDS: a client has few Groups, and saves a round trip.
     route_config: {
       name: groupName(plan.group),
       virtual_hosts: [
@@ -61,12 +57,12 @@ function targetOf(plan: GroupPlan): string {
   return leaves(plan) ? failoverCluster(plan.group) : instancesCluster(plan.group);
 }
 
-// gRPC takes more for 5 (A6).
+// gRPC caps higher values at 5 (A6).
 const attemptsMax = 5;
 
 /**
- * gRPC itself sends again what no server has seen (A6, transparent retries). Of all else it knows a status
- * alone, so a call that may have been executed is sent again only where the Group says that it may.
+ * gRPC itself retries what no server has seen (A6, transparent retries). For the rest it knows only a status,
+ * so a call that may have been executed is retried only if the Group allows it.
  */
 function retries({ paths }: GroupPlan): envoy.config.route.v3.RouteAction {
   const { idempotentMethods, idempotent } = paths.outbound.retry;
@@ -80,7 +76,7 @@ function retries({ paths }: GroupPlan): envoy.config.route.v3.RouteAction {
   };
 }
 
-/** The clusters of a Group: its instances, and the way out after them. */
+/** A Group's clusters: instances, then egress. */
 export function buildGrpcClusters(plan: GroupPlan): Cluster[] {
   const instances: Cluster = {
     ...edsCluster(instancesCluster(plan.group)),
@@ -93,7 +89,7 @@ export function buildGrpcClusters(plan: GroupPlan): Cluster[] {
     instances,
     {
       name: failoverCluster(plan.group),
-      // CLUSTER_PROVIDED, which Envoy wants of an aggregate, gRPC refuses.
+      // gRPC rejects CLUSTER_PROVIDED, which Envoy requires for an aggregate.
       lb_policy: 'ROUND_ROBIN',
       cluster_type: {
         name: 'envoy.clusters.aggregate',
@@ -105,10 +101,7 @@ export function buildGrpcClusters(plan: GroupPlan): Cluster[] {
   ];
 }
 
-/**
- * The way out: the egress gateways take HTTP/2 for any host, as they do of sidecars. Nobody ejects the last
- * of them.
- */
+/** The egress gateways, which accept HTTP/2 for any host, as from sidecars. The last one is never ejected. */
 export function buildGrpcEgressCluster(): Cluster {
   return edsCluster(egressCluster);
 }
@@ -123,9 +116,9 @@ function edsCluster(name: string): Cluster {
 }
 
 /**
- * Every status but OK is a failure to gRPC, also NOT_FOUND: by a share of failures an application that says
- * it often would lose its instances. So who fails clearly more often than the others is ejected, and a dead
- * one is not picked anyway.
+ * gRPC counts every status but OK as a failure, even NOT_FOUND: a fixed percentage would eject instances of
+ * an application that returns it often. So outliers relative to the others are ejected; a dead instance is
+ * not picked anyway.
  */
 function outliers({ outlier }: GroupPlan): envoy.config.cluster.v3.OutlierDetection {
   const { failureShare } = outlier;
@@ -142,16 +135,16 @@ function outliers({ outlier }: GroupPlan): envoy.config.cluster.v3.OutlierDetect
 }
 
 /**
- * Whether all instances are last resorts: the IDC is being left. gRPC knows no degraded endpoints and no
- * shares of a priority: it goes the way out first then, and before that all stay.
+ * Whether all instances are last resorts, as the IDC is being evacuated. gRPC has no degraded endpoints and
+ * no partial priorities: egress comes first then, and until then all requests stay.
  */
 function isLeft({ instances }: GroupPlan): boolean {
   return instances.length > 0 && instances.every(({ lastResort }) => lastResort);
 }
 
 /**
- * Endpoints of a Group in this IDC, as gRPC takes them: localities need a weight, priorities no gap,
- * addresses are named once.
+ * A Group's endpoints in this IDC in gRPC's form: localities need a weight, priorities no gap, addresses are
+ * unique.
  */
 export function buildGrpcInstances(plan: GroupPlan): ClusterLoadAssignment {
   const all = isLeft(plan);
@@ -174,7 +167,7 @@ export function buildGrpcInstances(plan: GroupPlan): ClusterLoadAssignment {
   };
 }
 
-/** The egress gateways, at the port for sidecars. */
+/** The egress gateways at the port for sidecars. */
 export function buildGrpcEgress(
   own: Idc | undefined,
   leftOut: readonly LeftOut[] = [],
@@ -195,7 +188,7 @@ function locality(name: string, priority: number, endpoints: readonly Endpoint[]
   return {
     ...(priority === 0 ? {} : { priority }),
     locality: { region: idc, zone, sub_zone: subzone },
-    // gRPC leaves out a locality without one.
+    // gRPC ignores a locality without weight.
     load_balancing_weight: endpoints.reduce((sum, { weight }) => sum + weight, 0),
     lb_endpoints: endpoints.map(({ address, port, weight }) => ({
       endpoint: { address: { socket_address: { address, port_value: port } } },

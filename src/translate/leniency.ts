@@ -7,18 +7,17 @@ type Http2Options = envoy.config.core.v3.Http2ProtocolOptions;
 type CommonOptions = envoy.config.core.v3.HttpProtocolOptions;
 
 /**
- * What a listener passes as it comes, as a server alone would take it: docs/http.md has what is left. The
- * same at every proxy on the way, or what one passes the next refuses.
+ * Options by which proxies are transparent, as if the server were asked directly; docs/http.md lists the
+ * rest. Equal at every proxy, or the next refuses what one accepts.
  */
 const transparent: Partial<HttpConnectionManager> = {
   // A name with the root's dot is the same name (RFC 1034, 3.1).
   strip_trailing_host_dot: true,
-  // The application's own, and none where it has none.
+  // The application's header, or none.
   server_header_transformation: 'PASS_THROUGH',
-  // 100 comes from who reads the body, and 103 passes (RFC 9110, 10.1.1; RFC 8297).
+  // 100 comes from the final server, and 103 passes (RFC 9110, 10.1.1; RFC 8297).
   proxy_100_continue: true,
-  // `:scheme` says how the next hop is spoken to: some servers refuse another. X-Forwarded-Proto says how the
-  // client spoke.
+  // `:scheme` is that of the next hop, as some servers refuse another. X-Forwarded-Proto is the client's.
   scheme_header_transformation: { match_upstream: true },
   preserve_external_request_id: true,
 };
@@ -31,19 +30,17 @@ const http1: Http1Options = {
 
 const http2: Http2Options = {
   allow_connect: true,
-  // One message that is not well-formed ends its own stream, and not the others of its connection.
+  // A malformed message ends its stream, not the connection.
   override_stream_error_on_invalid_http_message: true,
 };
 
-/**
- * Headers that a proxy inside the mesh takes: twice the most that an edge may, as those before it add some.
- */
+/** Header limits inside the mesh: twice the edge's maximum, as earlier proxies add some. */
 const inside = { headersKiB: 512, headers: 1_000 } as const;
 
-/** What Envoy lets be said of one header of HTTP/2. */
+/** Envoy's range for the size of one HTTP/2 header. */
 const fieldKiB = { min: 64, max: 256 } as const;
 
-/** How a listener inside the mesh reads HTTP. */
+/** HTTP options of listeners inside the mesh. */
 export const insideHttp: Partial<HttpConnectionManager> = {
   ...transparent,
   max_request_headers_kb: inside.headersKiB,
@@ -52,7 +49,7 @@ export const insideHttp: Partial<HttpConnectionManager> = {
   http2_protocol_options: { ...http2, max_header_field_size_kb: fieldKiB.max },
 };
 
-/** How a sidecar reads what its workload sends: as an edge does where nothing is declared. */
+/** HTTP options towards a workload: those of an edge without declarations. */
 export const workloadHttp: Partial<HttpConnectionManager> = {
   ...insideHttp,
   max_request_headers_kb: edgeDefaults.maxHeadersKiB,
@@ -60,7 +57,7 @@ export const workloadHttp: Partial<HttpConnectionManager> = {
   http2_protocol_options: http2,
 };
 
-/** How a cluster reads answers. */
+/** HTTP options of upstream answers. */
 export const upstreamCommon: CommonOptions = {
   max_headers_count: inside.headers,
   max_response_headers_kb: inside.headersKiB,
@@ -86,8 +83,8 @@ const underscores: Readonly<Record<Underscores, CommonOptions['headers_with_unde
 };
 
 /**
- * How the edge reads HTTP: Envoy's "Configuring Envoy as an edge proxy", but for what refuses or changes
- * requests that are allowed, which an Idc has to ask for (docs/decisions/072-what-the-edge-passes.md).
+ * HTTP options of the edge: Envoy's "Configuring Envoy as an edge proxy", without the parts that refuse or
+ * change valid requests, which an Idc has to enable (docs/decisions/072-what-the-edge-passes.md).
  */
 export function edgeHttp(policy: EdgePolicy): Partial<HttpConnectionManager> {
   const edge = { ...edgeDefaults, ...policy };

@@ -4,18 +4,17 @@ import { any } from './any.ts';
 type OverloadAction = envoy.config.overload.v3.OverloadAction;
 type Trigger = envoy.config.overload.v3.Trigger;
 
-/** What a proxy's heap may grow to, where nothing is said: 512 bodies of the size that is kept by default. */
+/** Default heap limit of a proxy: 512 bodies of the default buffer size. */
 export const maxHeapBytesDefault = 2 * 2 ** 30;
 
-/** Open connections of clients, all listeners together. */
+/** Client connections, all listeners together. */
 const connectionsMax = 50_000;
 
 const heap = 'envoy.resource_monitors.fixed_heap';
 
 /**
- * What a proxy does as its heap fills (Envoy, "Overload manager"). Bodies are kept so that they can be sent
- * again, so the streams that hold most are ended first; then nothing new is taken, and what is under way goes
- * on.
+ * Overload actions by heap use (Envoy, "Overload manager"). Bodies are buffered for retries, so the largest
+ * streams are ended first; then new requests are refused, and those in flight continue.
  */
 export function overloadManager(maxHeapBytes: number): Pick<Bootstrap, 'overload_manager'> {
   return {
@@ -38,15 +37,14 @@ export function overloadManager(maxHeapBytes: number): Pick<Bootstrap, 'overload
       ],
       actions: [
         action('shrink_heap', { threshold: { value: 0.85 } }),
-        // The fuller, the smaller the streams that are ended; none that holds less than 1 MiB.
+        // The fuller, the smaller the streams that are reset; none below 1 MiB.
         action('reset_high_memory_stream', {
           scaled: { scaling_threshold: 0.85, saturation_threshold: 0.95 },
         }),
         action('stop_accepting_requests', { threshold: { value: 0.95 } }),
         action('stop_accepting_connections', { threshold: { value: 0.98 } }),
       ],
-      // The action that ends streams knows HTTP/2 alone: an HTTP/1.1 body that goes on to come is refused
-      // instead.
+      // Resets apply to HTTP/2 only: a growing HTTP/1.1 body is refused instead.
       loadshed_points: [
         {
           name: 'envoy.load_shed_points.http1_server_abort_dispatch',

@@ -15,9 +15,9 @@ import { buildRequestRoutes, type HeaderMatcher } from './route/request-routes.t
 import { unknownHosts } from './route/unknown-hosts.ts';
 
 /*
- * Hosts that requests alone name (docs/decisions/087-unknown-hosts-pass-through.md). Envoy's dynamic forward
- * proxy makes a cluster of each, for a while, which looks the name up; each address is an endpoint of its
- * own. Each try has its address checked after it was chosen, before anything connects to it.
+ * Hosts named by requests (docs/decisions/087-unknown-hosts-pass-through.md). Envoy's dynamic forward proxy
+ * creates a temporary cluster for each, which resolves it; each address is an endpoint. Each try's address is
+ * checked after selection, before the connection.
  */
 
 type Permission = envoy.config.rbac.v3.Permission;
@@ -26,7 +26,7 @@ type PerFilterConfig = NonNullable<VirtualHost['typed_per_filter_config']>;
 const namesFilter = 'isthmus.names';
 const addressesFilter = 'isthmus.addresses';
 
-/** Of an outbound listener. It is there for the routes that ask for it. */
+/** For an outbound listener; active in routes that enable it. */
 export const passthroughFilter: HttpFilter = {
   name: namesFilter,
   disabled: true,
@@ -35,7 +35,7 @@ export const passthroughFilter: HttpFilter = {
   }),
 };
 
-/** What the cluster of each such host is made after. */
+/** The template of each such host's cluster. */
 export const buildPassthroughCluster = (): Cluster => {
   const { type: _, ...lookup } = dnsLookup('every');
   return {
@@ -64,18 +64,18 @@ export const buildPassthroughCluster = (): Cluster => {
     },
     ...httpUpstream({
       common_http_protocol_options: { ...upstreamCommon, idle_timeout: '4s' },
-      // Of use where there is TLS alone; Envoy insists.
+      // Relevant for TLS only; required by Envoy.
       upstream_http_protocol_options: { auto_sni: true, auto_san_validation: true },
-      // HTTP/1.1 stays HTTP/1.1 and HTTP/2 stays HTTP/2: nobody has said what the host speaks.
+      // Keeps the request's HTTP version: the host's is unknown.
       use_downstream_protocol_config: {
         http_protocol_options: upstreamHttp1,
         http2_protocol_options: upstreamHttp2,
       },
-      // In place of the listener's (`nobody-there.ts`): of other IDCs there is nothing to tell.
+      // Replaces the listener's upstream filters (`nobody-there.ts`): there is no state of other IDCs.
       http_filters: [
         {
           name: addressesFilter,
-          // The routes say which addresses are let through: without them none is.
+          // The routes permit addresses; without them none is permitted.
           typed_config: any('envoy.extensions.filters.http.rbac.v3.RBAC', {
             rules: { action: 'ALLOW', policies: {} },
           }),
@@ -90,12 +90,12 @@ export const buildPassthroughCluster = (): Cluster => {
   };
 };
 
-/** Looks the hosts of a virtual host's requests up, where their routes lead to the cluster above. */
+/** Resolves the hosts of a virtual host's requests, if their routes lead to the cluster above. */
 export const namesLookedUp: PerFilterConfig = {
   [namesFilter]: any('envoy.extensions.filters.http.dynamic_forward_proxy.v3.PerRouteConfig', {}),
 };
 
-/** Which addresses are let through, for all routes that lead to the cluster above. */
+/** The permitted addresses, for all routes to the cluster above. */
 export function addressesPermitted(passthrough: Passthrough): PerFilterConfig {
   return {
     [addressesFilter]: any('envoy.extensions.filters.http.rbac.v3.RBACPerRoute', {
@@ -110,8 +110,8 @@ export function addressesPermitted(passthrough: Passthrough): PerFilterConfig {
 }
 
 /**
- * Names as those of Groups are written: the listener takes one dot off the end, and a resolver any that is
- * left, so that a name with two would be a Group's to it and not to the routes.
+ * Names in the form of Groups': the listener strips one trailing dot, and a resolver the rest, so that a name
+ * with two would be a Group's only for the resolver.
  */
 const isPlain: HeaderMatcher = {
   name: ':authority',
@@ -130,7 +130,7 @@ const requests: readonly Route[] = buildRequestRoutes({
   retryBodyBytes: trafficDefaults.retryBodyBytes,
 });
 
-/** CONNECT ends here: what is inside goes to the host, whatever it is. */
+/** CONNECT is terminated here: its payload goes to the host. */
 const tunnel: Route = {
   match: { connect_matcher: {}, headers: [isPlain] },
   route: {
@@ -144,18 +144,18 @@ const tunnel: Route = {
 const { routes: refused = [], response_headers_to_add = [] } = unknownHosts;
 const notPlain = refused.map((route): Route => ({ ...route, response_headers_to_add }));
 
-/** The virtual host of all hosts that no Group has, at a sidecar that passes them through. */
+/** The virtual host of all unknown hosts, at a sidecar that passes them through. */
 export const passthroughHost: VirtualHost = sharedMessage<VirtualHost>({
   name: 'unknown',
   domains: ['*'],
   routes: [tunnel, ...requests, ...notPlain],
-  // What only proxies of the mesh say is not taken from others.
+  // Only proxies of the mesh may set it.
   response_headers_to_remove: [outcomeHeader],
   request_body_buffer_limit: trafficDefaults.retryBodyBytes,
   typed_per_filter_config: namesLookedUp,
 });
 
-/** Any address but those that are refused; what has none is refused. */
+/** Any address but the refused ones; no address is refused too. */
 function permitted({ ranges, ports }: Passthrough): Permission {
   const refused = [
     ...ranges.map((range) => upstream({ range })),
@@ -181,7 +181,7 @@ function upstream({ range, port }: { readonly range?: string; readonly port?: nu
         ...(range === undefined ? {} : { upstream_ip: prefixRange(range) }),
         ...(port === undefined
           ? {}
-          : // Envoy takes both ends in.
+          : // Both ends are inclusive in Envoy.
             { upstream_port_range: { start: String(port), end: String(port) } }),
       }),
     },

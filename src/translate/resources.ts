@@ -39,54 +39,54 @@ import { buildPassthroughCluster, passthroughFilter } from './passthrough.ts';
 import { buildRouteConfiguration, type OtherHosts } from './route/route.ts';
 import type { RuntimeLayer } from './runtime.ts';
 
-/** A resource before it is encoded. */
+/** A resource before encoding. */
 export interface Built {
   readonly kind: ResourceTypeName;
   readonly name: string;
   readonly message: Any;
 }
 
-/** Filters that are compiled, by the listener that they guard. */
+/** Compiled filters by guarded listener. */
 export type Filters = Partial<Readonly<Record<GuardedListener, FilterModule>>>;
 
-/** What a mesh looks like beyond a scope's Groups. */
+/** The mesh beyond a scope's Groups. */
 export interface ScopeSurroundings {
   readonly own: Idc | undefined;
   readonly filters: Filters;
-  /** Whether clients are to come to this IDC's edge, for those who ask there; absent: nobody is told. */
+  /** What the readiness path of the edge answers; absent: it is not served. */
   readonly ready?: boolean | undefined;
-  /** Gateways that nobody is to be sent to; absent: none. */
+  /** Gateways taken out of use; absent: none. */
   readonly leftOut?: readonly LeftOut[];
 }
 
 /**
- * Who gets the same of a Group. An ingress without a runtime layer has the Group's limits in its clusters.
+ * Readers that get the same resources of a Group. An ingress without runtime layers gets limits in its
+ * clusters.
  */
 export type GroupReader = NodeRole | 'ingress-static';
 
-/** Which of them a scope is. */
+/** The reader that a scope is. */
 export function readerOf(scope: NodeScope): GroupReader {
   return scope.role === 'ingress' && scope.runtime !== true ? 'ingress-static' : scope.role;
 }
 
 /**
- * Clusters and endpoints of one Group, for gRPC clients listeners too, by who gets them; what they share is
- * built once.
+ * Clusters and endpoints of a Group by reader, for gRPC clients listeners too; shared parts are built once.
  */
 export function buildGroupResources(
   plan: GroupPlan,
   idcs: ReadonlyMap<string, Idc>,
   leftOut?: readonly LeftOut[],
 ): Readonly<Record<GroupReader, readonly Built[]>> {
-  // All hosts that requests alone name share one cluster (`passthrough.ts`).
+  // All hosts named by requests share one cluster (`passthrough.ts`).
   if (plan.lookup === 'request')
     return { sidecar: [], ingress: [], 'ingress-static': [], egress: [], grpc: [] };
   const { crossing } = plan;
   const isTcp = plan.protocol === 'tcp';
-  // Names that are looked up stand in the cluster itself.
+  // Looked-up names are in the cluster itself.
   const instances = plan.lookup === undefined ? [eds(buildInstancesAssignment(plan))] : [];
   const failover = crossing || isTcp ? [cds(buildFailoverCluster(plan))] : [];
-  // Clients at the edge have no way to say which TCP Group they want: it is entered from other IDCs only.
+  // Edge clients cannot name a TCP Group: it is entered from other IDCs only.
   const ingress = isEntered(plan)
     ? [
         cds(buildInstancesCluster(plan, 'ingress')),
@@ -116,7 +116,7 @@ export function buildGroupResources(
   };
 }
 
-/** Where an egress gateway may send a Group's requests. */
+/** The endpoints to which an egress gateway may send a Group's requests. */
 export function buildCrossingEndpoints(
   plan: GroupPlan,
   crossing: Crossing,
@@ -126,12 +126,12 @@ export function buildCrossingEndpoints(
   return eds(buildIdcsAssignment(plan, crossing, idcs, leftOut));
 }
 
-/** Whether any way leads through an ingress to a Group's instances. */
+/** Whether a path leads through an ingress to the Group's instances. */
 function isEntered({ paths }: GroupPlan): boolean {
   return paths.edge.priorities.length > 0 || paths.peer.priorities.length > 0;
 }
 
-/** Where the peer listener passes other IDCs' checks on to, where it is not where requests go. */
+/** The peer listener's target for other IDCs' checks, if separate from that of requests. */
 function buildChecks(plan: GroupPlan): readonly Built[] {
   const { health } = plan;
   if (health?.port === undefined) return [];
@@ -139,7 +139,7 @@ function buildChecks(plan: GroupPlan): readonly Built[] {
   return plan.lookup === undefined ? [cluster, eds(buildChecksAssignment(plan, health.port))] : [cluster];
 }
 
-/** Listeners, filters and gateway endpoints of a scope: what does not depend on its Groups. */
+/** Listeners, filters and gateway endpoints of a scope: independent of its Groups. */
 export function buildScopeResources(scope: NodeScope, around: ScopeSurroundings): readonly Built[] {
   switch (scope.role) {
     case 'sidecar':
@@ -180,10 +180,7 @@ export function buildScopeResources(scope: NodeScope, around: ScopeSurroundings)
   }
 }
 
-/**
- * What TCP Groups ask for and is a scope's own, as addresses of the sidecar stand in it: listeners, and
- * tunnels.
- */
+/** Listeners and tunnels of TCP Groups, which contain the sidecar's addresses. */
 export function buildTcpResources(scope: NodeScope, plans: readonly GroupPlan[]): readonly Built[] {
   if (scope.role !== 'sidecar' || scope.outbound === undefined) return [];
   return [
@@ -197,7 +194,7 @@ export function buildTcpResources(scope: NodeScope, plans: readonly GroupPlan[])
   ];
 }
 
-/** The listeners of a scope that have routes. */
+/** A scope's listeners with routes. */
 export function routedListeners(scope: NodeScope): readonly ListenerRole[] {
   switch (scope.role) {
     case 'sidecar':
@@ -211,22 +208,19 @@ export function routedListeners(scope: NodeScope): readonly ListenerRole[] {
   }
 }
 
-/** Whether a scope's requests for hosts that no Group has go on to these hosts. */
+/** Whether a scope passes requests for unknown hosts through. */
 export function passesUnknown(scope: NodeScope): boolean {
   return scope.role === 'sidecar' && scope.outbound !== undefined && scope.unknownHosts === 'pass';
 }
 
-/**
- * What a scope needs that has requests for hosts that these alone name. It is no part of others: Envoys
- * before 1.40 refuse it.
- */
+/** Resources for hosts named by requests. Only for scopes that need them: Envoys before 1.40 reject them. */
 export function buildPassthrough(scope: NodeScope, plans: readonly GroupPlan[]): readonly Built[] {
   const isCaller = scope.role === 'sidecar' && scope.outbound !== undefined;
   const needed = passesUnknown(scope) || (isCaller && plans.some(({ lookup }) => lookup === 'request'));
   return needed ? [cds(buildPassthroughCluster())] : [];
 }
 
-/** What a scope does with hosts that none of its Groups has; `declared` are those of all Groups. */
+/** How a scope handles hosts of none of its Groups; `declared`: hosts of all Groups. */
 export function otherHostsOf(
   scope: NodeScope,
   idcs: ReadonlyMap<string, Idc>,
@@ -237,7 +231,7 @@ export function otherHostsOf(
   return passesUnknown(scope) ? { passthrough, declared: declared() } : { passthrough };
 }
 
-/** The routes of one listener to the Groups given, and to other hosts; see `Surroundings.ready`. */
+/** One listener's routes to the given Groups, and to other hosts; see `Surroundings.ready`. */
 export function buildRoutes(
   listener: ListenerRole,
   plans: readonly GroupPlan[],

@@ -5,17 +5,17 @@ import { any } from './any.ts';
 import { instancesCluster } from './names.ts';
 
 /**
- * Layers of an ingress's runtime that come by RTDS. More than one, so that what changes for one Group sends a
- * part of the limits of all. Their number stands in bootstraps: it cannot change while Envoys run.
+ * RTDS layers of an ingress. Several, so that a Group's change sends only a part of all limits. The number is
+ * in bootstraps: it cannot change while Envoys run.
  */
 const runtimeLayers = 16;
 
 const names = Array.from({ length: runtimeLayers }, (_, i) => `isthmus-${i}`);
 
 /**
- * The layers in a bootstrap (config.bootstrap.v3.LayeredRuntime). Envoy asks for them before its clusters;
- * without an answer, as from a control plane of an earlier version, it goes on after 5 s. The admin
- * interface's layer stays last, as it is by default.
+ * The layers in a bootstrap (config.bootstrap.v3.LayeredRuntime). Envoy requests them before its clusters;
+ * without an answer, as from an earlier control plane, it continues after 5 s. The admin layer stays last, as
+ * by default.
  */
 export function runtimeInBootstrap(): Pick<Bootstrap, 'layered_runtime'> {
   const layer = (name: string): envoy.config.bootstrap.v3.RuntimeLayer => ({
@@ -28,16 +28,15 @@ export function runtimeInBootstrap(): Pick<Bootstrap, 'layered_runtime'> {
   return { layered_runtime: { layers: [...names.map(layer), { name: 'admin', admin_layer: {} }] } };
 }
 
-/** A layer as it is served. */
+/** An RTDS layer. */
 export interface RuntimeLayer {
   readonly name: string;
   readonly message: ReturnType<typeof any<'envoy.service.runtime.v3.Runtime'>>;
 }
 
 /**
- * What ingress gateways take of each Group from other IDCs, as layers of their runtime: a change is live at
- * once, where a changed cluster would be a new one, with new connections (Envoy, "Circuit breakers:
- * runtime").
+ * Limits on requests from other IDCs of each Group, as runtime layers of ingress gateways: effective at once,
+ * while a changed cluster would be replaced, with new connections (Envoy, "Circuit breakers: runtime").
  */
 export class SpillLimits {
   readonly #limits: Map<string, Readonly<Record<string, number>>>[] = names.map(() => new Map());
@@ -48,7 +47,7 @@ export class SpillLimits {
     return this.#layers;
   }
 
-  /** Takes in Groups by host (no plans: the Group is gone); the layers that change. */
+  /** Applies plans by host (an empty list: the Group was removed); returns the changed layers. */
   update(groups: ReadonlyMap<string, readonly GroupPlan[]>): readonly RuntimeLayer[] {
     const dirty = new Set<number>();
     for (const [host, plans] of groups) {

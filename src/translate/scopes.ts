@@ -2,17 +2,17 @@ import { type Audience, isSeenBy } from '../model/audience.ts';
 import { callsNobody, type GrpcScope, isCaller, type NodeScope, type SidecarScope } from '../model/node.ts';
 import { isWildcard, meaningsOf, patternsOf, reaches } from '../model/values/hostname.ts';
 
-/** Something that stands for a scope. */
+/** An object with a scope. */
 interface Scoped {
   readonly scope: NodeScope;
 }
 
-/** What the hosts that a caller depends on may mean: names as its namespace resolves them, and patterns. */
+/** What a caller's dependencies match: names resolved in its namespace, and patterns. */
 function dependencies({ dependsOn = [], namespace }: SidecarScope | GrpcScope): readonly string[] {
   return [...new Set(dependsOn.flatMap((host) => meaningsOf(host, namespace)))];
 }
 
-/** A Group, as far as it decides who sees it. */
+/** A Group's properties that decide who sees it. */
 export interface SeenGroup {
   readonly host: string;
   readonly namespace: string;
@@ -20,9 +20,9 @@ export interface SeenGroup {
 }
 
 /**
- * Which scopes a Group concerns, and which Groups a scope sees: looked up, never searched. A gateway sees all
- * Groups but those of callers alone, a sidecar or a gRPC client what it depends on, else its namespace's, and
- * of both what it may see; one whose workload calls nobody sees none.
+ * Indexes which scopes see a Group, and which Groups a scope sees. A gateway sees all Groups except those of
+ * callers alone; a sidecar or a gRPC client sees its dependencies, else its namespace's, limited by
+ * visibility; one whose workload calls nothing sees none.
  */
 export class ScopeIndex<S extends Scoped> {
   readonly #gateways = new Set<S>();
@@ -33,7 +33,7 @@ export class ScopeIndex<S extends Scoped> {
   readonly #keysOfNamespace = new Map<string, Set<string>>();
   /** Hosts of Groups that are patterns. */
   readonly #wildcards = new Set<string>();
-  /** How many patterns the scopes depend on. */
+  /** Number of patterns that scopes depend on. */
   #patterns = 0;
 
   add(entry: S): void {
@@ -57,7 +57,7 @@ export class ScopeIndex<S extends Scoped> {
     return dependencies(scope).map((host) => setAt(this.#byHost, host));
   }
 
-  /** A Group is there, or is seen by others now; undefined: it is gone. `key` names it among all Groups. */
+  /** A Group was added, or its visibility changed; undefined: removed. `key` identifies it. */
   setGroup(key: string, group: SeenGroup | undefined): void {
     const old = this.#groups.get(key);
     if (old !== undefined) {
@@ -88,7 +88,7 @@ export class ScopeIndex<S extends Scoped> {
       if (sees(entry.scope, group)) yield entry;
   }
 
-  /** The scopes that depend on a host of a Group, each once. */
+  /** The scopes that depend on a Group's host, each once. */
   #dependingOn(host: string): ReadonlySet<S> {
     const found = new Set(this.#byHost.get(host));
     if (isWildcard(host)) {
@@ -100,12 +100,12 @@ export class ScopeIndex<S extends Scoped> {
     return found;
   }
 
-  /** The hosts of all Groups, in order. */
+  /** The hosts of all Groups, sorted. */
   hosts(): readonly string[] {
     return [...this.#keysOfHost.keys()].sort();
   }
 
-  /** Whether any Group has just this host. */
+  /** Whether a Group has exactly this host. */
   hasHost(host: string): boolean {
     return this.#keysOfHost.has(host);
   }
@@ -115,7 +115,7 @@ export class ScopeIndex<S extends Scoped> {
     return this.#keysOfHost.get(host) ?? [];
   }
 
-  /** Keys of the Groups that a scope sees, in order. */
+  /** Keys of the Groups that a scope sees, sorted. */
   keysOf(scope: NodeScope): readonly string[] {
     return [...this.#candidates(scope)]
       .filter((key) => {
@@ -130,7 +130,7 @@ export class ScopeIndex<S extends Scoped> {
     if (callsNobody(scope)) return [];
     if (scope.dependsOn === undefined) return this.#keysOfNamespace.get(scope.namespace) ?? [];
     const wanted = dependencies(scope);
-    // All hosts are looked through only for a pattern.
+    // All hosts are scanned only for a pattern.
     const hosts = wanted.some(isWildcard) ? this.#keysOfHost.keys() : this.#wildcards;
     const others = [...hosts].filter((host) => wanted.some((one) => reaches(one, host)));
     return new Set([...wanted, ...others].flatMap((host) => [...(this.#keysOfHost.get(host) ?? [])]));

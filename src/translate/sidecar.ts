@@ -1,12 +1,12 @@
 import type { envoy } from '../../protos/gen/envoy.d.ts';
 import type { GroupPlan } from '../plan/types.ts';
 
-/** Request header that tells a sidecar what its workload speaks, and its one value: HTTP/1.1. */
+/** Request header with the workload's protocol for its sidecar; its only value: HTTP/1.1. */
 export const [appHeader, appHttp1] = ['x-isthmus-app', 'http1'] as const;
 
 /**
- * How a sidecar that is spoken to in HTTP/2 learns that its workload speaks HTTP/1.1; a part of a route or a
- * check.
+ * Headers that tell a sidecar, addressed by HTTP/2, that its workload speaks HTTP/1.1; for a route or a
+ * health check.
  */
 export function appProtocol({ protocol, sidecars }: Pick<GroupPlan, 'protocol' | 'sidecars'>): {
   request_headers_to_add?: envoy.config.core.v3.HeaderValueOption[];

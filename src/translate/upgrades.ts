@@ -1,28 +1,25 @@
 import type { envoy, HttpConnectionManager } from '../../protos/gen/envoy.d.ts';
 
-/**
- * Protocols that an HTTP connection may be upgraded to: websockets, Kubernetes (`spdy/3.1`), Docker (`tcp`).
- */
+/** Upgrade protocols: websockets, Kubernetes (`spdy/3.1`), Docker (`tcp`). */
 const protocols = ['websocket', 'spdy/3.1', 'tcp'] as const;
 
-/** So many patterns in one: more of them are more than that for the longest. */
+/** Alternatives per pattern, such that the longest stays below the limit. */
 const together = 3;
 
-/** What comes after the first character that differs: visible ASCII, as names have (RFC 9110, 5.6.2). */
+/** After the first differing character: visible ASCII, as in names (RFC 9110, 5.6.2). */
 const rest = '[!-~]*';
 
 /**
- * Upgrades that pass (Envoy knows no wildcard). Over HTTP/2 they are extended CONNECT requests (RFC 8441),
- * which
- * `allow_connect` permits.
+ * Allowed upgrades (Envoy has no wildcard). Over HTTP/2 they are extended CONNECT requests (RFC 8441),
+ * permitted by `allow_connect`.
  */
 export const upgrades: HttpConnectionManager['upgrade_configs'] = protocols.map((upgrade_type) => ({
   upgrade_type,
 }));
 
 /**
- * Any other upgrade is ignored, and the request answered as if it had not asked (RFC 9110, 7.8): Envoy alone
- * answers 403, and there are clients that ask with each request, such as Apache HttpClient for TLS.
+ * Any other upgrade is ignored, and the request answered without it (RFC 9110, 7.8): Envoy would answer 403,
+ * and some clients ask with each request, such as Apache HttpClient for TLS.
  */
 export const ignoredUpgrades: readonly envoy.type.matcher.v3.StringMatcher[] = noneOf(protocols).map(
   (regex) => ({
@@ -31,10 +28,9 @@ export const ignoredUpgrades: readonly envoy.type.matcher.v3.StringMatcher[] = n
 );
 
 /**
- * RE2 patterns that together match all names but these, which are in small letters: RE2 has no negation but
- * that of a character. For each beginning of a name, what goes on in another way or not at all; a few of them
- * in a pattern, as Envoy before 1.39 takes none of more than 100 instructions
- * (`re2.max_program_size.error_level`).
+ * RE2 patterns that together match all names except these, given in lower case: RE2 has no negation but of a
+ * character. For each prefix of a name, the continuations that differ, or its end; a few in a pattern, as
+ * Envoy before 1.39 refuses more than 100 instructions (`re2.max_program_size.error_level`).
  */
 export function noneOf(names: readonly string[]): readonly string[] {
   const beginnings = new Set(
@@ -51,7 +47,7 @@ export function noneOf(names: readonly string[]): readonly string[] {
   );
 }
 
-/** Visible ASCII but these characters, of letters both forms, as ranges. */
+/** Visible ASCII except these characters in both cases, as ranges. */
 function but(characters: Iterable<string>): string {
   const taken = new Set([...characters].flatMap((char) => [char, char.toUpperCase()]));
   const ranges: string[] = [];

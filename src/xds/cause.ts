@@ -1,5 +1,5 @@
-/** Why resources changed. Told apart by identity, never by its time: two at one time are two. */
+/** Why resources changed. Compared by identity, never by time: two causes may share a time. */
 export interface Cause {
-  /** When it was read, in the server's clock (`Clock.now`), milliseconds. */
+  /** When the event was read, in the server's clock (`Clock.now`), milliseconds. */
   readonly at: number;
 }

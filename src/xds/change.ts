@@ -6,7 +6,7 @@ export type ResourceChange =
   | { readonly upsert: ResourceJson }
   | { readonly remove: { readonly typeUrl: string; readonly name: string } };
 
-/** A change as it is put into a snapshot. Throws MeshError 'invalid', with the field's path. */
+/** Encodes a change for a snapshot. Throws MeshError 'invalid', with the field's path. */
 export function encodeChange(change: ResourceChange): {
   typeUrl: string;
   name: string;

@@ -9,15 +9,15 @@ import type { XdsVariant } from './respond/respond.ts';
  */
 export type Node = envoy.config.core.v3.Node;
 
-/** Who is at the other end of the connection. */
+/** The peer of a connection. */
 export interface Peer {
   /** `address:port`. */
   readonly address: string;
-  /** The client's certificate (DER), when it showed one that the server's credentials accept. */
+  /** The client's certificate (DER), if it presented one that was accepted. */
   readonly certificate?: Uint8Array;
 }
 
-/** One stream of a discovery service. Known once its first request has named the node. */
+/** One stream of a discovery service, known once its first request has named the node. */
 export interface StreamInfo {
   /** Counts up over the server's life. */
   readonly id: number;
@@ -40,9 +40,9 @@ export interface Ack {
   /** In the server's clock (`Clock.now`), milliseconds. */
   readonly sentAtMs: number;
   readonly ackedAtMs: number;
-  /** The causes of the changes whose outcome this stream has with this ACK, each reported once per type. */
+  /** Causes of the changes that this ACK settles on this stream, each reported once per type. */
   readonly causes: readonly Cause[];
-  /** The causes of changes that a newer one replaced before they were sent. */
+  /** Causes of changes that a newer change replaced before they were sent. */
   readonly superseded: readonly Cause[];
   /** Names of the resources in the response. */
   readonly names: readonly string[];
@@ -52,13 +52,13 @@ export interface Ack {
 /** A NACK: the client refused the response and goes on with the last good state. `message`: its own words. */
 export interface Nack extends Ack {
   readonly message: string;
-  /** False where the client has refused just this before: it was offered again. */
+  /** False if the client has refused the same content before, and it was offered again. */
   readonly isNews: boolean;
-  /** Of `names` and of what was removed, what the client refused; none where its words do not tell. */
+  /** The resources that the client refused, removals included; empty if its message does not tell. */
   readonly refused: readonly string[];
 }
 
-/** A part of the state that somebody waits to see confirmed. */
+/** A part of the state whose confirmation somebody waits for. */
 export interface Concern {
   /** As `Applied.revision`. */
   readonly revision: number;
@@ -66,65 +66,62 @@ export interface Concern {
   readonly types?: readonly string[];
   /** Names by type URL: only these resources count. Absent: all of the types. */
   readonly resources?: ReadonlyMap<string, ReadonlySet<string>>;
-  /** What is refused, or removed and held back, does not count against it, unless `resources` names it. */
+  /** Refused resources, and removals held back, do not count unless `resources` names them. */
   readonly lenient?: boolean;
-  /**
-   * The stream must have subscribed to all of `types`: one that has just begun has not, and has shown
-   * nothing.
-   */
+  /** The stream must have subscribed to all of `types`: one that has just begun has confirmed nothing. */
   readonly subscribed?: boolean;
 }
 
-/** A stream that was ended for what its client sent. */
+/** A stream that was ended because of its client's input. */
 export interface RefusedStream {
   readonly peer: Peer;
-  /** Its node's id, where it had said it. */
+  /** The node's id, if known. */
   readonly node: string | undefined;
   readonly error: MeshError;
 }
 
-/** What the caller may listen to. An exception thrown by a hook is logged and goes no further. */
+/** Callbacks for the caller. An exception thrown by a hook is logged and not propagated. */
 export interface Hooks {
-  /** A stream's first request has come. Its class may still be made here: it is answered after this. */
+  /** A stream's first request has come. The hook may still create its class: the answer follows. */
   onStreamOpen?(stream: StreamInfo): void;
   onStreamClose?(stream: StreamInfo): void;
-  /** A stream was ended here: for what it sent, or did not send in time. */
+  /** A stream was ended because of what its client sent, or did not send in time. */
   onStreamRefused?(refused: RefusedStream): void;
-  /** A connection, or a stream before its first message, had no place, or used it for nothing. */
+  /** A connection, or a stream before its first message, was refused or ended by a limit. */
   onTurnedAway?(one: TurnedAway): void;
   onAck?(ack: Ack): void;
   onNack?(nack: Nack): void;
   /**
-   * A stream has confirmed more than before: by an ACK, or because nothing had to be said. `has` tells,
-   * during the call, whether it has all that a `Concern` names.
+   * A stream has confirmed more than before, by an ACK or because nothing had to be sent. `has`, valid during
+   * the call, tells whether it has confirmed a whole `Concern`.
    */
   onConfirmed?(stream: StreamInfo, has: (concern: Concern) => boolean): void;
   /**
-   * A stream of a class that has no resources yet: make it with `apply`, now or later. It waits until then.
+   * A stream of a class without resources: create it with `apply`, now or later. The stream waits until then.
    */
   onUnknownClass?(stream: StreamInfo): void;
-  /** The last stream of a class has gone: `dropClass` frees its memory. */
+  /** The last stream of a class has ended: `dropClass` frees its memory. */
   onUnusedClass?(nodeClass: string): void;
 }
 
-/** What a client refuses of one type. */
+/** The resources of one type that a client refuses. */
 export interface NackStatus {
   readonly version: string;
-  /** The client's own words. */
+  /** The client's message. */
   readonly message: string;
-  /** The resources that are known to be refused, or the first of them; none while that is being found out. */
+  /** The resources known to be refused, or the first of them; empty while that is being found out. */
   readonly names: readonly string[];
-  /** Of `names`, those of which the client has no earlier version either: it goes without them. */
+  /** Those of `names` of which the client has no earlier version: it goes without them. */
   readonly lacking: readonly string[];
-  /** When the first of what was refused is offered again, in the server's clock. */
+  /** When the first refused resource is offered again, in the server's clock. */
   readonly againAtMs: number | undefined;
 }
 
-/** Where a stream stands with one type. */
+/** The state of one type on a stream. */
 export interface TypeStatus {
   readonly typeUrl: string;
   readonly type: string;
-  /** STALE: newer state is on its way or waits for its turn. */
+  /** STALE: newer state is in flight or waits for its turn. */
   readonly state: 'SYNCED' | 'STALE' | 'NACKED' | 'NOT SENT';
   /** The last version that was ACKed. */
   readonly version: string | undefined;
@@ -132,40 +129,38 @@ export interface TypeStatus {
   readonly sinceMs: number | undefined;
   /** Number of names subscribed; undefined for all. */
   readonly names: number | undefined;
-  /**
-   * The first of the names subscribed to that there is nothing of; none where more than 200 are subscribed.
-   */
+  /** The first of the subscribed names that do not exist; empty if more than 200 are subscribed. */
   readonly absent: readonly string[];
   readonly nack: NackStatus | undefined;
-  /** The response that waits for its ACK or NACK; `atMs` in the server's clock. */
+  /** The response in flight; `atMs` in the server's clock. */
   readonly sent: { readonly version: string; readonly atMs: number } | undefined;
 }
 
-/** One resource of a stream that is not what the server would have it be. Versions: undefined for none. */
+/** A resource of which the client's version differs from the server's. Versions: undefined for none. */
 export interface ResourceDifference {
   /** Abbreviation of the type: CDS, EDS, … */
   readonly type: string;
   readonly name: string;
-  /** What the client last accepted; 'unknown' where that is long ago, or was on an earlier stream. */
+  /** What the client last accepted; 'unknown' if that was long ago, or on an earlier stream. */
   readonly acked: string | undefined;
   /** What it was sent last. */
   readonly sent: string | undefined;
-  /** What it is to have. */
+  /** The current version. */
   readonly now: string | undefined;
   /**
-   * sent: waits for the ACK; waiting: not sent yet; refused: NACKed; held: removed, and kept until nothing
+   * sent: awaits the ACK; waiting: not sent yet; refused: NACKed; held: removed, and kept until no resource
    * names it.
    */
   readonly state: 'sent' | 'waiting' | 'refused' | 'held';
 }
 
-/** A stream and where it stands. */
+/** A stream and the state of each of its types. */
 export interface StreamStatus extends StreamInfo {
   readonly openedAtMs: number;
   readonly types: readonly TypeStatus[];
 }
 
-/** Counters since the server began, but for `streams`, which is a level. */
+/** Counters since the server began; `streams` is a level. */
 export interface Stats {
   streams: number;
   streamsOpened: number;
@@ -175,21 +170,21 @@ export interface Stats {
   nacks: number;
   staleNonces: number;
   bytes: number;
-  /** Responses built; `pushes` beyond it shared the bytes of another stream's. */
+  /** Responses built; other pushes shared the bytes of another stream's. */
   responsesBuilt: number;
-  /** Streams that a change concerned, summed over changes. */
+  /** Streams affected by changes, summed over changes. */
   streamsTouched: number;
-  /** Resources that `apply` was given, and of those the ones whose content was new. */
+  /** Resources given to `apply`, and those of them whose content was new. */
   resourcesApplied: number;
   resourcesChanged: number;
-  /** NACKs of what had been refused before. */
+  /** NACKs of content that had been refused before. */
   refusedAgain: number;
-  /** Pushes that did not wait for an earlier type any longer. */
+  /** Pushes that no longer waited for an overdue type. */
   outOfTurn: number;
   refused: number;
 }
 
-/** Zeroes. */
+/** All counters at zero. */
 export function newStats(): Stats {
   return {
     streams: 0,

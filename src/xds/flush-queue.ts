@@ -1,15 +1,15 @@
 import type { Clock, Timer } from '../base/clock.ts';
 
-/** When things that were marked are flushed. */
+/** When marked items are flushed. */
 interface PushOptions {
   readonly clock: Clock;
   /** The longest time that a change waits while the process is busy, in milliseconds. */
   readonly holdoffMsMax: number;
-  /** A flush of many gives way to what else there is to do after this long, in milliseconds. */
+  /** A long flush yields to other work after this many milliseconds. */
   readonly sliceMs: number;
 }
 
-/** Marked items wait here for their flush. */
+/** Marked items, waiting for a flush. */
 interface FlushQueue<T> {
   mark(item: T): void;
   /** Forgets an item. */
@@ -18,9 +18,9 @@ interface FlushQueue<T> {
 }
 
 /**
- * No fixed debounce. What is marked while idle is flushed at the end of the current task, together with all
- * that was marked in it. A flush that took d ms is followed by a pause of d ms, at most `holdoffMsMax`, so
- * that under load changes gather and at most half of the time goes into pushing.
+ * No fixed debounce. Items marked while idle are flushed together at the end of the current task. A flush
+ * that took d ms is followed by a pause of d ms, at most `holdoffMsMax`: under load changes are gathered, and
+ * at most half of the time goes into pushing.
  */
 export function createFlushQueue<T>(flush: (item: T) => void, options: PushOptions): FlushQueue<T> {
   const { clock } = options;
@@ -45,7 +45,7 @@ export function createFlushQueue<T>(flush: (item: T) => void, options: PushOptio
       marked.delete(item);
       flush(item);
       if (marked.size === 0 || clock.now() - start < options.sliceMs) continue;
-      // ACKs and changes that came meanwhile are read before the rest is served.
+      // Yields to ACKs and changes that have arrived before going on.
       spent += clock.now() - start;
       timer = clock.after(0, run);
       return;

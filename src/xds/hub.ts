@@ -25,17 +25,17 @@ import { Unsettled } from './state/unsettled.ts';
 import type { Member, Session } from './stream/session.ts';
 import type { SessionHost } from './stream/session-host.ts';
 
-/** What `apply` did. */
+/** The result of `apply`. */
 export interface Applied {
   /** The state that has the changes in it; see `unconfirmed`. */
   readonly revision: number;
-  /** Resources whose content is new or that went; 0 means that nothing will be pushed. */
+  /** Resources with new content, or removed; 0: nothing will be pushed. */
   readonly changed: number;
   /** Their names, by type URL. */
   readonly resources: ReadonlyMap<string, ReadonlySet<string>>;
-  /** Streams that get something because of it. */
+  /** Streams that will be sent something because of it. */
   readonly streams: number;
-  /** By type (CDS, EDS, …): how many streams get something of it because of this. */
+  /** The same by type (CDS, EDS, …). */
   readonly subscriptions: Readonly<Record<string, number>>;
 }
 
@@ -48,26 +48,25 @@ interface HubOptions {
   readonly ready: boolean;
   readonly holdoffMsMax: number;
   readonly answerWaitMsMax: number;
-  /** What clients may have it remember; default `budgetLimits`. */
+  /** Limits on what is remembered for clients; default `budgetLimits`. */
   readonly budget?: Partial<BudgetLimits>;
 }
 
 interface NodeClass {
-  /** Has been given resources, so that its streams may be answered. */
+  /** The class has been given resources, so its streams may be answered. */
   open: boolean;
   held: boolean;
   readonly snapshots: Map<string, Snapshot<Member>>;
   readonly sessions: Set<Session>;
 }
 
-// Time for which a push writes before the process reads again, in milliseconds. Reading ACKs takes the time
-// of those that wait to be written to: to 10,000 streams the last of a push came 10 % sooner with 30 than
-// with 10.
+// Time per slice (ms) for writing before the process reads again. ACKs compete with writes: 30 ms delivered
+// the last of 10,000 streams 10 % sooner than 10 ms.
 const sliceMs = 30;
-// How often streams are looked through for answers that never came.
+// How often streams are checked for overdue answers.
 const sweepMs = 1000;
 
-/** Node classes and their resources on one side, sessions on the other: what changed goes to who cares. */
+/** Connects node classes and their resources with sessions: a change marks the sessions that see it. */
 export class Hub implements SessionHost<Session, Member> {
   readonly sets = new NameSets();
   readonly budget: Budget;
@@ -100,7 +99,7 @@ export class Hub implements SessionHost<Session, Member> {
     this.#push = createFlushQueue<Session>((one) => this.#advance(one), { clock, holdoffMsMax, sliceMs });
   }
 
-  /** Puts changes into a class, all or none. Throws MeshError 'invalid' when a resource cannot be encoded. */
+  /** Applies changes to a class, all or none. Throws MeshError 'invalid' if a resource cannot be encoded. */
   apply(nodeClass: string, changes: readonly ResourceChange[], cause: Cause): Applied {
     const encoded = changes.map(encodeChange);
     const entry = this.#classOf(nodeClass);
@@ -157,7 +156,7 @@ export class Hub implements SessionHost<Session, Member> {
     return made;
   }
 
-  /** Removed names are kept until no stream can still have them, and looked through when they are many. */
+  /** Removed names are kept until no stream can still have them; checked when there are many. */
   #forgetRemoved(entry: NodeClass): void {
     for (const snapshot of entry.snapshots.values()) {
       if (snapshot.removedCount <= removedMax + snapshot.size) continue;
@@ -169,7 +168,7 @@ export class Hub implements SessionHost<Session, Member> {
     }
   }
 
-  /** Names of the resources of a class and type that stand. */
+  /** Names of the existing resources of a class and type. */
   names(nodeClass: string, typeUrl: string): string[] {
     const marks = this.#classes.get(nodeClass)?.snapshots.get(typeUrl)?.marks ?? new Map();
     return [...marks].filter(([, mark]) => mark.resource !== undefined).map(([name]) => name);
@@ -183,7 +182,7 @@ export class Hub implements SessionHost<Session, Member> {
     return [...this.#classes].filter(([, entry]) => entry.open).map(([name]) => name);
   }
 
-  /** Forgets a class that no stream uses. Throws MeshError 'conflict' while one does. */
+  /** Forgets a class without streams. Throws MeshError 'conflict' if it has one. */
   dropClass(nodeClass: string): void {
     const streams = this.#classes.get(nodeClass)?.sessions.size ?? 0;
     if (streams > 0) throw new MeshError('conflict', `class ${nodeClass} has ${streams} streams`);
@@ -195,7 +194,7 @@ export class Hub implements SessionHost<Session, Member> {
     return this.#ready && entry?.open === true && !entry.held;
   }
 
-  /** Answers nobody of a class until what it returns is called. */
+  /** Holds answers to a class back until the returned function is called. */
   hold(nodeClass: string): () => void {
     const entry = this.#classOf(nodeClass);
     entry.held = true;
@@ -211,14 +210,14 @@ export class Hub implements SessionHost<Session, Member> {
     for (const session of this.sessions()) this.#push.mark(session);
   }
 
-  /** Every stream that has said who it is. */
+  /** All streams whose node is known. */
   *sessions(): Iterable<Session> {
     for (const entry of this.#classes.values()) yield* entry.sessions;
   }
 
   /**
-   * A stream has said who it is, by a node of so many bytes. Throws MeshError 'exhausted' when others on its
-   * connection have said too much else.
+   * A stream's node is known; it took `nodeBytes` bytes. Throws MeshError 'exhausted' if its connection's
+   * streams already have too much remembered.
    */
   join(session: Session, nodeBytes = 0): void {
     this.#peers.join(session.info);
@@ -246,7 +245,7 @@ export class Hub implements SessionHost<Session, Member> {
     else this.#classes.delete(session.info.nodeClass);
   }
 
-  /** Lets the other types of a stream go on when an answer is overdue. */
+  /** Lets the other types of a stream go on if an answer is overdue. */
   #sweep(): void {
     this.#sweeper ??= this.#options.clock.after(sweepMs, () => {
       this.#sweeper = undefined;
@@ -263,7 +262,7 @@ export class Hub implements SessionHost<Session, Member> {
     try {
       session.advance();
     } catch (error) {
-      // One stream's fault must not end the pushes to the others.
+      // An error on one stream must not end the pushes to the others.
       this.log.error('push failed', { node: session.info.node.id, error: MeshError.from(error).message });
     }
   }
@@ -277,7 +276,7 @@ export class Hub implements SessionHost<Session, Member> {
     this.stats.nacks += 1;
     if (!nack.isNews) this.stats.refusedAgain += 1;
     const { type, version, message, names, refused } = nack;
-    // Where the client's words name none, any of the response may be it.
+    // If the message names no resource, any of the response may be the cause.
     const which = refused.length > 0 ? { refused: shortList(refused) } : { refusedOneOf: shortList(names) };
     const fields = { node: nack.stream.node.id, type, version, message, ...which };
     if (nack.isNews) this.log.warn('NACK', fields);
@@ -321,7 +320,7 @@ export class Hub implements SessionHost<Session, Member> {
     return this.#options.clock.now();
   }
 
-  /** The wall-clock time of a time of `now`, in milliseconds since the Unix epoch. */
+  /** Converts a time of `now` to milliseconds since the Unix epoch. */
   wallOf(at: number): number {
     const { clock } = this.#options;
     return clock.wall() - clock.now() + at;
@@ -337,26 +336,26 @@ export class Hub implements SessionHost<Session, Member> {
     return this.#lastSequence;
   }
 
-  /** The streams that have not ACKed all that a concern names. */
+  /** The streams that have not ACKed a whole concern. */
   unconfirmed(what: number | Concern): StreamStatus[] {
     const concern = typeof what === 'number' ? { revision: what } : what;
     return [...this.sessions()].filter((one) => !one.hasConfirmed(concern)).map((one) => one.status());
   }
 
-  /** Whether every stream has ACKed all that a concern names. */
+  /** Whether every stream has ACKed a whole concern. */
   isConfirmed(what: number | Concern): boolean {
     const concern = typeof what === 'number' ? { revision: what } : what;
     for (const session of this.sessions()) if (!session.hasConfirmed(concern)) return false;
     return true;
   }
 
-  /** What one stream has not, by the stream's id. */
+  /** What one stream lacks, by the stream's id. */
   differences(stream: number): ResourceDifference[] {
     for (const session of this.sessions()) if (session.info.id === stream) return session.differences();
     return [];
   }
 
-  /** The session with most names that no other subscribes to, where it has at least `namesMin`. */
+  /** The session with most names that no other subscribes to, if at least `namesMin`. */
   heaviest(namesMin: number): Session | undefined {
     let [most, found]: [number, Session | undefined] = [namesMin, undefined];
     for (const session of this.sessions()) {
@@ -386,10 +385,10 @@ export class Hub implements SessionHost<Session, Member> {
   }
 }
 
-/** How many streams some groups have, each counted once. */
+/** Number of streams in some groups, each counted once. */
 function streamsOf(groups: readonly Group<Member>[]): number {
   const [first] = groups;
-  // A stream has no two places in one group.
+  // A stream is at most once in a group.
   if (first === undefined || groups.length === 1) return first?.members.size ?? 0;
   return new Set(groups.flatMap((group) => Array.from(group.members, (member) => member.session))).size;
 }

@@ -10,13 +10,13 @@ interface ResourceType {
   readonly nameField?: string;
   /** The service of its own, and what the methods of that are named after. */
   readonly service: readonly [name: string, things: string];
-  /** State of the World responses always carry all that is subscribed; a resource left out is removed. */
+  /** State of the World responses carry all subscribed resources; an omitted one is removed. */
   readonly fullState: boolean;
   /** A first request without names means everything (the protocol's legacy wildcard). */
   readonly wildcard: boolean;
   /**
-   * Sent without waiting for the answers to earlier types. Envoy answers CDS only once the clusters are
-   * warm, and for that it needs their endpoints and secrets: were they to wait, nothing would move.
+   * Sent without waiting for answers to earlier types. Envoy ACKs CDS only once the clusters are warm, which
+   * needs their endpoints and secrets: if these waited, nothing would move.
    */
   readonly eager: boolean;
   /** The type whose resources are asked for again once one of this type has changed, and which these are. */
@@ -143,17 +143,17 @@ export function nameFieldOf(typeUrl: string): string {
   return rules.get(typeUrl)?.rule.nameField ?? 'name';
 }
 
-/** Whether a type URL is that of resources; other messages are parts of them. */
+/** Whether a type URL names a resource type; other messages are parts of resources. */
 export function isResourceType(typeUrl: string): boolean {
   return rules.has(typeUrl);
 }
 
-/** The rule of a type. Throws MeshError 'invalid' when it is no type of resources. */
+/** The rule of a type. Throws MeshError 'invalid' if it is not a resource type. */
 export function ruleOf(typeUrl: string): TypeRule {
   return entryOf(typeUrl).rule;
 }
 
-/** Where a type stands in the push order. Throws as `ruleOf`. */
+/** The position of a type in the push order. Throws as `ruleOf`. */
 export function positionOf(typeUrl: string): number {
   return entryOf(typeUrl).position;
 }

@@ -1,10 +1,10 @@
 /**
- * Work that is left and taken up again: each of its steps is short, and others are served between them. What
- * it reads that others may change meanwhile it has to look at anew.
+ * Work that can be interrupted after each of its short steps. State that others may change between steps has
+ * to be read again.
  */
 export type Slices<R = void> = Generator<void, R, void>;
 
-/** Does all of it at once. */
+/** Runs all of it at once. */
 export function finish<R>(work: Slices<R>): R {
   for (;;) {
     const { done, value } = work.next();
@@ -24,10 +24,10 @@ export function* copyInto(target: Uint8Array, bytes: Uint8Array, place: number):
   return place + bytes.length;
 }
 
-// Of what takes a microsecond for each. A step ends with a look at the clock.
+// Items per step, at a microsecond each; the clock is read after each step.
 const stepMax = 256;
 
-/** Does something with each of many. */
+/** Calls `take` for each item. */
 export function* each<T>(many: Iterable<T>, take: (one: T) => void): Slices {
   let left = stepMax;
   for (const one of many) {

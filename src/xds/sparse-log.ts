@@ -1,13 +1,13 @@
 import type { Clock } from '../base/clock.ts';
 import type { LogFields, Logger } from '../base/log.ts';
 
-// What a person can read; a flood of clients must not fill a disk.
+// What a person can read; many clients must not fill a disk.
 const linesPerWindow = 20;
 const windowMs = 10_000;
 
 /**
- * Warnings that a client can cause as often as it likes: the first ones are logged, the others counted in the
- * next that is.
+ * Warnings that clients can cause at any rate: the first are logged, the others counted in the next one
+ * logged.
  */
 export class SparseLog {
   readonly #clock: Clock;
@@ -19,7 +19,7 @@ export class SparseLog {
     this.#log = log;
   }
 
-  /** Logs, or counts; `message` is one of a few. */
+  /** Logs or counts a warning; `message` is one of a fixed few. */
   warn(message: string, fields: LogFields): void {
     const now = this.#clock.now();
     const known = this.#windows.get(message) ?? { begin: now, lines: 0, left: 0 };

@@ -48,35 +48,34 @@ export type { Applied } from './hub.ts';
 export type { Levels, XdsLimits } from './transport/grpc-server.ts';
 export type { TlsOptions } from './transport/listener.ts';
 
-/** How an xDS server is set up. All optional. */
+/** Options of an xDS server. */
 export interface XdsServerOptions extends Hooks {
   /**
-   * The class whose resources a node gets; by default its `id`, so that each node is a class of its own. A
-   * node without a class (undefined), or for which this throws a MeshError, is refused.
+   * The class whose resources a node gets; by default its `id`, so that each node is a class. A node is
+   * refused if this returns undefined or throws a MeshError.
    */
   readonly classOf?: (node: Node, peer: Peer) => string | undefined;
-  /** False: no answer is given before `release()`. Default true. */
+  /** False: no answers before `release()`. Default true. */
   readonly ready?: boolean;
   readonly log?: Logger;
   readonly clock?: Clock;
-  /** For the pauses after which what was refused is offered again. By default seeded with the time. */
+  /** Jitter of the pauses before a refused resource is offered again. By default seeded with the time. */
   readonly random?: Random;
-  /** The longest time a change waits while the server is busy pushing, in milliseconds. Default 50. */
+  /** The longest time that a change waits while the server is busy pushing, in milliseconds. Default 50. */
   readonly holdoffMsMax?: number;
-  /** How long the other types of a stream wait for an ACK or NACK, in milliseconds. Default 5,000. */
+  /** How long other types of a stream wait for an ACK or NACK, in milliseconds. Default 5,000. */
   readonly answerWaitMsMax?: number;
   /**
-   * False: no server reflection and no client status (CSDS), by which whoever reaches the port is told what
-   * each client has. Default true.
+   * False: no server reflection and no client status (CSDS), which show every client's resources to whoever
+   * reaches the port. Default true.
    */
   readonly tools?: boolean;
-  /** What clients may do before they are made to wait, or turned away. */
+  /** Limits after which clients are delayed or refused. */
   readonly limits?: XdsLimits;
   /**
-   * True: V8 is asked to collect young memory after each 4 MiB that clients sent, which makes long ACKs
-   * cheaper. For that V8's flag
-   * `--expose-gc` is set for a moment in `listen`, unless the process has it. Default false: no flag of the
-   * process is touched.
+   * True: V8 is asked to collect young memory after each 4 MiB received, which makes long ACKs cheaper.
+   * `listen` then sets V8's flag `--expose-gc` for a moment, unless the process has it. Default false: no
+   * flag of the process is touched.
    */
   readonly collectYoungMemory?: boolean;
 }
@@ -88,61 +87,58 @@ export interface XdsServerOptions extends Hooks {
 export interface XdsServer {
   /**
    * Listens on `address` (`127.0.0.1:0`), with TLS if given; resolves to the port. Throws MeshError
-   * 'unavailable' when it cannot.
+   * 'unavailable' if it cannot.
    */
   listen(address: string, tls?: TlsOptions): Promise<number>;
   /**
-   * Changes resources of a class, all or none. What is applied in one task is one push, in the order that
-   * xDS needs. `cause` says why, and comes back in `Ack.causes` as the same object; by default a new one,
-   * of now. The first call makes the class, with `[]` one without resources. Resource objects must
-   * not be changed afterwards. Throws MeshError 'invalid', with the field's path, and then changes nothing.
+   * Changes resources of a class, all or none. Changes of one task are one push, in the order that xDS needs.
+   * `cause` is returned in `Ack.causes` as the same object; default: a new one, of now. The first call
+   * creates the class, with `[]` an empty one. Resource objects must not be changed afterwards. Throws
+   * MeshError 'invalid', with the field's path, and then changes nothing.
    */
   apply(nodeClass: string, changes: readonly ResourceChange[], cause?: Cause): Applied;
   /** Puts resources, replacing those of the same type and name. See `apply`. */
   upsert(nodeClass: string, resources: readonly ResourceJson[], cause?: Cause): Applied;
   /** Removes resources of a type by name. See `apply`. */
   remove(nodeClass: string, typeUrl: string, names: readonly string[], cause?: Cause): Applied;
-  /** Makes these the resources of a type: others of that type are removed. See `apply`. */
+  /** Replaces all resources of a type. See `apply`. */
   set(nodeClass: string, typeUrl: string, resources: readonly ResourceJson[], cause?: Cause): Applied;
   hasClass(nodeClass: string): boolean;
   classNames(): string[];
-  /** Frees a class without streams. Throws MeshError 'conflict' while it has some. */
+  /** Frees a class without streams. Throws MeshError 'conflict' if it has any. */
   dropClass(nodeClass: string): void;
   /**
-   * Keeps answers to a class back, before its first resources as well, until what it returns is called: for
-   * what must not start before something else does. Streams that were answered before keep what they have.
+   * Holds back answers to a class, which need not exist yet, until the returned function is called: for
+   * clients that must start after others. Streams that were answered before keep their resources.
    */
   hold(nodeClass: string): () => void;
-  /** Lets answers out, where `ready: false` held them back. */
+  /** Starts answering, after `ready: false`. */
   release(): void;
   /**
-   * Whether clients that are not here yet may come: `grpc.health.v1` says NOT_SERVING while they may not,
-   * those that are here are served as before. They may by default.
+   * Whether new clients are welcome, as `grpc.health.v1` reports: NOT_SERVING while they are not. Connected
+   * ones are served as before. Default true.
    */
   welcome(isWelcome: boolean): void;
-  /** Every stream and where it stands with each type. */
+  /** Every stream, and the state of each of its types. */
   status(): StreamStatus[];
   /**
-   * The streams that have not yet ACKed everything up to `Applied.revision` that concerns them, or of that
-   * what a
-   * `Concern` names.
+   * The streams that have not yet ACKed all that concerns them up to `Applied.revision`, or what a `Concern`
+   * names of that.
    */
   unconfirmed(what: number | Concern): StreamStatus[];
   /** Whether `unconfirmed(what)` is empty; cheaper. */
   isConfirmed(what: number | Concern): boolean;
-  /**
-   * What the stream of this id (`StreamInfo.id`) has not, or should not have any more; empty when in sync.
-   */
+  /** Resources of which the stream's version differs (`StreamInfo.id`); empty when in sync. */
   differences(stream: number): ResourceDifference[];
   readonly stats: Readonly<Stats>;
-  /** How full each address is that is listened on. */
+  /** Levels of each listening address. */
   levels(): Levels[];
-  /** How many things are kept by names that clients gave. */
+  /** Sizes of the collections keyed by names from clients. */
   kept(): Readonly<Record<string, number>>;
   /**
-   * Hands the clients over to other servers: takes no more connections, and ends those that have streams one
-   * after another, 5 ms apart, or closer so that it lasts no longer than `overMs`. Who is still there is
-   * served as before. `close` is to follow.
+   * Hands clients over to other servers: stops accepting, and closes connections with streams one after
+   * another, 5 ms apart, or closer to end within `overMs`. The remaining ones are served as before. `close`
+   * follows.
    */
   handOver(overMs: number): Promise<void>;
   /**
@@ -158,7 +154,7 @@ export interface XdsServer {
    * with false: what they need is memory.
    */
   holdLarge(isHeld: boolean): void;
-  /** Ends all streams; what is not gone after `graceMs` (default 1,000) is cut. */
+  /** Ends all streams; connections still open after `graceMs` (default 1,000) are destroyed. */
   close(graceMs?: number): Promise<void>;
 }
 
@@ -231,7 +227,7 @@ function createHub(options: XdsServerOptions, clock: Clock): Hub {
   });
 }
 
-/** What health checks say depends on these: SERVING where all are true. */
+/** Conditions of the health service: SERVING if all are true. */
 interface Serving {
   readonly released: boolean;
   readonly welcome: boolean;
@@ -276,8 +272,8 @@ function upserted(upsert: ResourceJson): ResourceChange {
 }
 
 /**
- * The changes that make `resources` those of a type, where there are some of these names. Throws MeshError
- * 'invalid' at one of another type.
+ * The changes that make `resources` the only ones of a type. Throws MeshError 'invalid' at one of another
+ * type.
  */
 function replacing(
   names: readonly string[],

@@ -171,7 +171,7 @@ const processes: readonly Held[] = [
     'longest xDS message',
     '8 MiB, 32 MiB',
     'src/xds/transport/intake.ts',
-    'unknownBytesMax: 8 * 2 ** 20,\n  // A request of 100,000 names of 200 bytes is still read.\n  messageBytesMax: 32 * 2 ** 20,',
+    'unknownBytesMax: 8 * 2 ** 20,\n  // Admits a request of 100,000 names of 200 bytes.\n  messageBytesMax: 32 * 2 ** 20,',
   ],
   [
     'unfinished xDS messages',

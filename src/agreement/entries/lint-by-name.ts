@@ -3,8 +3,8 @@ import { covers, isWildcard, meaningsOf } from '../../model/values/hostname.ts';
 import type { Lint } from '../lint.ts';
 
 /**
- * Rules that ask for TLS to hosts which requests alone name: proxies do not speak it there, and the port is
- * refused (`plan/group.ts`).
+ * Rules with TLS for hosts resolved by request: proxies do not originate TLS there, and the port is refused
+ * (`plan/group.ts`).
  */
 export function lintByName(entries: readonly ServiceEntry[], rules: readonly DestinationRule[]): Lint[] {
   const dialled = entries.filter(

@@ -3,10 +3,7 @@ import type { ServiceEntry, WorkloadEntry } from '../../model/service.ts';
 import { addressKind } from '../../model/values/address.ts';
 import type { Lint } from '../lint.ts';
 
-/**
- * WorkloadEntries that have a name where the ServiceEntry that selects them looks nothing up: they get no
- * requests.
- */
+/** WorkloadEntries with a name selected by a ServiceEntry without lookup: they get no requests. */
 export function lintNames(entries: readonly ServiceEntry[], workloads: readonly WorkloadEntry[]): Lint[] {
   const given = entries.filter(({ spec }) => spec.resolution === 'STATIC' && spec.workloadSelector);
   return workloads

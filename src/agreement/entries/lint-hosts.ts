@@ -2,7 +2,7 @@ import { compareDeclarations, declarationFaults, mergePorts } from '../../model/
 import type { ServiceEntry, ServicePort } from '../../model/service.ts';
 import type { Lint } from '../lint.ts';
 
-/** ServiceEntries that declare one host and contradict each other. */
+/** Contradictory ServiceEntries of one host. */
 export function lintHosts(entries: readonly ServiceEntry[]): Lint[] {
   return [...byHost(entries)].flatMap(([host, declared]) =>
     declarationFaults(host, declared).map(
@@ -12,7 +12,7 @@ export function lintHosts(entries: readonly ServiceEntry[]): Lint[] {
 }
 
 /**
- * Tells which ports of which hosts are left out, as another ServiceEntry of the namespace has them otherwise.
+ * Finds ports of hosts that are left out, as another ServiceEntry of the namespace declares them differently.
  */
 export function findRefused(entries: readonly ServiceEntry[]): (host: string, port: ServicePort) => boolean {
   const refused = new Map<ServicePort, Set<string>>();
@@ -27,7 +27,7 @@ export function findRefused(entries: readonly ServiceEntry[]): (host: string, po
   return (host, port) => refused.get(port)?.has(host) === true;
 }
 
-/** ServiceEntries of each host, in the order in which they count. */
+/** ServiceEntries of each host, in order of precedence. */
 export function byHost(entries: readonly ServiceEntry[]): ReadonlyMap<string, readonly ServiceEntry[]> {
   const found = new Map<string, ServiceEntry[]>();
   for (const entry of entries) {

@@ -4,8 +4,8 @@ import { type Disagreement, disagreements, isInside, lackOf } from '../instance.
 import type { Lint } from '../lint.ts';
 
 /**
- * Instances that disagree with what selects them, or that nothing selects. `lookup` finds the ServiceEntries,
- * also those that are not in force for a fault of theirs: that is told already.
+ * Instances that disagree with their selectors, or have none. `lookup` finds ServiceEntries, including those
+ * not in force because of their own errors, which are reported already.
  */
 export function lintInstances(
   entries: readonly ServiceEntry[],
@@ -16,7 +16,7 @@ export function lintInstances(
   const byNamespace = new Map<string, Labels[]>();
   for (const entry of entries) {
     const { workloadSelector } = entry.spec;
-    // By namespace and one label of the selector: not every entry is compared with every workload.
+    // By namespace and one label of the selector, to avoid comparing each entry with each workload.
     const [first] = Object.entries(workloadSelector ?? {});
     if (first === undefined || workloadSelector === undefined) continue;
     add(byLabel, JSON.stringify([entry.meta.namespace, ...first]), entry);

@@ -6,9 +6,8 @@ import { byHost } from './lint-hosts.ts';
 const http: ReadonlySet<string> = new Set(['HTTP', 'HTTP2', 'GRPC']);
 
 /**
- * Edge ports that are also a port of a host, though not its default one. Clients write the port that they
- * dial into Host, so `http://host:EDGEPORT/` means that port of the host
- * (docs/decisions/070-ports-of-a-host.md).
+ * Edge ports that are also a port of a host, but not its default one. Clients send the dialled port in Host,
+ * so `http://host:EDGEPORT/` means that port of the host (docs/decisions/070-ports-of-a-host.md).
  */
 export function lintPorts(entries: readonly ServiceEntry[], idcs: readonly Idc[]): Lint[] {
   const edges = new Map<number, string>();

@@ -3,17 +3,18 @@ import type { Lint } from '../lint.ts';
 import { findRefused } from './lint-hosts.ts';
 
 const http: ReadonlySet<string> = new Set(['HTTP', 'HTTP2', 'GRPC']);
-/** Protocols whose connections say whom they are for: they share a port. */
+/** Protocols whose connections name their host: they can share a port. */
 const named: ReadonlySet<string> = new Set(['TLS', 'HTTPS']);
 
 /**
- * TCP ports that sidecars of a namespace cannot listen for, as another host has their address and port there:
- * the first by host has it (`plan/tcp.ts`). Sidecars that name hosts of several namespaces may see more.
+ * TCP ports that sidecars of a namespace cannot listen on, as another host has their address and port: the
+ * first by host has it (`plan/tcp.ts`). Sidecars that name hosts of several namespaces may have more
+ * conflicts.
  */
 export function lintTcp(entries: readonly ServiceEntry[]): Lint[] {
   const isRefused = findRefused(entries);
   const winners = new Map<string, { readonly host: string; readonly shares: boolean }>();
-  // What is reached by CONNECT alone has no listener.
+  // Groups reached by CONNECT only have no listener.
   const served = entries.filter(
     ({ spec }) => spec.resolution !== 'NONE' && spec.resolution !== 'DYNAMIC_DNS',
   );
@@ -51,7 +52,7 @@ export function lintTcp(entries: readonly ServiceEntry[]): Lint[] {
 }
 
 /**
- * Where the sidecars of its namespace listen for a port of an entry, as keys; '' stands for their outbound
+ * The addresses at which sidecars of its namespace listen for an entry's port, as keys; '' is their outbound
  * address.
  */
 function listensOf({ meta, spec }: ServiceEntry, port: number): string[] {

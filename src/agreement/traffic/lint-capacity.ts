@@ -5,7 +5,7 @@ import type { ServiceEntry } from '../../model/service.ts';
 import type { Lint } from '../lint.ts';
 import type { Coverage } from '../mesh.ts';
 
-/** Protocols of which requests are bounded; what is carried as it comes is not. */
+/** Protocols whose requests are limited; opaque bytes are not. */
 const bounded: ReadonlySet<string> = new Set(['HTTP', 'HTTP2', 'GRPC']);
 
 /**
@@ -50,8 +50,8 @@ function lintGroup(
   byDefault: ReadonlySet<string>,
 ): Lint[] {
   const { spill, ...rest } = object.spec.traffic;
-  // Hosts that nobody declares are told elsewhere; TCP has no such bound, and of names nobody knows how many
-  // instances they are.
+  // Undeclared hosts are reported elsewhere; TCP has no such limit, and the number of instances behind names
+  // is unknown.
   const http = covered.filter(
     ({ spec }) => spec.resolution === 'STATIC' && spec.ports.some(({ protocol }) => bounded.has(protocol)),
   );

@@ -1,7 +1,7 @@
 import type { Idc } from '../../model/idc.ts';
 import type { Lint } from '../lint.ts';
 
-/** Edges that believe whoever reaches them in who the client is. */
+/** Edges that trust anybody who reaches them with the client's identity. */
 export function lintEdge(idcs: readonly Idc[]): Lint[] {
   return idcs.flatMap((object): Lint[] => {
     const { proxyProtocol, trustedProxies } = object.spec.edge ?? {};

@@ -5,7 +5,7 @@ import type { ServiceEntry } from '../../model/service.ts';
 import { covers, isWildcard } from '../../model/values/hostname.ts';
 import type { Lint } from '../lint.ts';
 
-/** What evacuations are looked at beside. */
+/** The context of evacuations. */
 interface Around {
   readonly evacuations: readonly Evacuation[];
   readonly entries: readonly ServiceEntry[];
@@ -15,8 +15,8 @@ interface Around {
 }
 
 /**
- * Evacuations that are over, last too long, begin too late, never come to all of their steps, are too many,
- * are for nobody, cannot be obeyed, or contradict each other.
+ * Evacuations that are over, too long, too far in the future, with unreachable steps, too many, without
+ * Groups, impossible, or contradictory.
  */
 export function lintEvacuations(around: Around): Lint[] {
   const { evacuations, wallMs } = around;
@@ -70,7 +70,7 @@ function lintTimes(object: Evacuation, wallMs: number): Lint[] {
   ];
 }
 
-/** More than control planes are asked for by the API. */
+/** More than the API accepts. */
 function lintCount(live: readonly Evacuation[]): Lint[] {
   const { standingMax } = evacuationLimits;
   const object = [...live].sort((a, b) => (a.meta.name < b.meta.name ? -1 : 1))[standingMax];
@@ -177,7 +177,7 @@ function drGroupOf(host: string, entry: ServiceEntry, groups: readonly DrGroup[]
   );
 }
 
-/** Two of one IDC that are for one host at one time, and say different shares. */
+/** Two evacuations of one IDC that cover one host at one time with different percentages. */
 function lintPairs(live: readonly Evacuation[], around: Around): Lint[] {
   return live.flatMap((object, i): Lint[] => {
     const other = live

@@ -14,7 +14,7 @@ const asked: ReadonlySet<string> = new Set(['HTTP', 'HTTP2', 'GRPC']);
 export function lintFailback(groups: readonly DrGroup[], { entriesOf }: Pick<Coverage, 'entriesOf'>): Lint[] {
   return groups.flatMap((object): Lint[] => {
     const covered = entriesOf(object);
-    // Hosts that nobody declares are told elsewhere.
+    // Undeclared hosts are reported elsewhere.
     if (object.spec.failback === undefined || covered.length === 0) return [];
     const path = ['spec', 'failback'];
     if (object.spec.hopLimit === 0) {
@@ -42,7 +42,7 @@ export function lintFailback(groups: readonly DrGroup[], { entriesOf }: Pick<Cov
   });
 }
 
-/** Only GET and HEAD are mirrored, and of these what is idempotent. */
+/** Only idempotent GET and HEAD are mirrored. */
 function lintWarmup(
   object: DrGroup,
   seen: readonly { readonly entry: ServiceEntry; readonly port: ServicePort }[],
@@ -63,7 +63,7 @@ function lintWarmup(
   return reads ? [] : told('`idempotentMethods` has neither GET nor HEAD.');
 }
 
-/** Whether a question is declared that the port's protocol has an answer to. */
+/** Whether a declared check matches the port's protocol. */
 function isChecked(port: ServicePort, health: GroupHealth): boolean {
   const own = healthOfPort(health, port);
   const { enabled, path, grpc } = { ...health, ...own };

@@ -8,10 +8,7 @@ import type { PathPart } from '../../model/values/field-path.ts';
 import type { Lint } from '../lint.ts';
 import type { Coverage } from '../mesh.ts';
 
-/**
- * Declarations on health that concern no port, and ports that are not checked though it looks as if they
- * were.
- */
+/** Health settings that match no port, and ports that seem checked but are not. */
 export function lintHealth(
   entries: readonly ServiceEntry[],
   groups: readonly DrGroup[],
@@ -57,7 +54,7 @@ export function lintHealth(
 
 /** What is found in declarations on health, wherever these stand. */
 interface HealthLint extends Pick<Lint, 'code' | 'message'> {
-  /** The field, or '' for all that is declared there. */
+  /** The field, or '' for the whole declaration. */
   readonly field: string;
   readonly port?: string;
 }
@@ -65,7 +62,7 @@ interface HealthLint extends Pick<Lint, 'code' | 'message'> {
 const http: readonly Protocol[] = ['HTTP', 'HTTP2'];
 
 function lint(health: GroupHealth, ports: readonly ServicePort[]): HealthLint[] {
-  // Hosts that nobody declares are told elsewhere.
+  // Undeclared hosts are reported elsewhere.
   if (ports.length === 0) return [];
   return [
     ...lintAll(health, ports),
@@ -103,7 +100,7 @@ function lintAll(health: GroupHealth, ports: readonly ServicePort[]): HealthLint
   return findings;
 }
 
-/** Whether nothing says how, or that not, a GRPC port is checked. */
+/** Whether it is undeclared if or how a GRPC port is checked. */
 function isOpen({ grpc, enabled }: HealthSettings): boolean {
   return grpc === undefined && enabled !== false;
 }

@@ -4,12 +4,12 @@ import { splitLocality } from '../../model/values/locality.ts';
 import type { Lint } from '../lint.ts';
 import type { Mesh } from '../mesh.ts';
 
-/** Istio's percentage where a rule gives none. */
+/** Istio's default percentage. */
 const percentDefault = 10;
 
 /**
- * Rules that eject nobody: Envoy ejects while (ejected + 1) / instances stays within `maxEjectionPercent`,
- * and Istio's 10 % of fewer than ten instances is none. `selects` says whether a ServiceEntry selects a
+ * Rules without effect: Envoy ejects while (ejected + 1) / instances stays within `maxEjectionPercent`, and
+ * Istio's 10 % of fewer than ten instances is none. `selects`: whether a ServiceEntry selects a
  * WorkloadEntry.
  */
 export function lintOutlier(mesh: Pick<Mesh, 'rules' | 'entriesOf' | 'selectedBy'>): Lint[] {
@@ -17,7 +17,7 @@ export function lintOutlier(mesh: Pick<Mesh, 'rules' | 'entriesOf' | 'selectedBy
     const check = ({ outlier }: TrafficPolicy, path: readonly PathPart[]): Lint[] => {
       if (outlier === undefined) return [];
       const { consecutive5xxErrors, consecutiveGatewayErrors, splitExternalLocalOriginErrors } = outlier;
-      // All detectors off: nobody is meant to be ejected.
+      // With all detectors off no ejection is intended.
       if (consecutive5xxErrors === 0 && !consecutiveGatewayErrors && !splitExternalLocalOriginErrors)
         return [];
       const most = mostInOneIdc(object.spec.host, mesh);
@@ -39,7 +39,7 @@ function mostInOneIdc(
   host: string,
   { entriesOf, selectedBy }: Pick<Mesh, 'entriesOf' | 'selectedBy'>,
 ): number {
-  // A wildcard's hosts may have any number.
+  // The hosts of a wildcard may have any number.
   const declared = entriesOf(host);
   if (declared.some(({ spec }) => spec.resolution !== 'STATIC')) return 0;
   const instances = [
@@ -47,7 +47,7 @@ function mostInOneIdc(
     ...[...new Set(declared.flatMap(selectedBy))].map(({ spec }) => spec),
   ];
   const byIdc = new Map<string, number>();
-  // Those without a locality are all in the control plane's own.
+  // Instances without locality are local to the control plane's IDC.
   for (const { locality = '' } of instances) {
     const { idc } = splitLocality(locality);
     byIdc.set(idc, (byIdc.get(idc) ?? 0) + 1);

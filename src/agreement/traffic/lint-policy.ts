@@ -10,7 +10,7 @@ import type { Lint } from '../lint.ts';
 
 const http: ReadonlySet<Protocol> = new Set(['HTTP', 'HTTP2', 'GRPC']);
 
-/** What DestinationRules say that no port of their hosts has, and names for TLS that nobody asks for. */
+/** Settings of DestinationRules for ports that their hosts do not have, and certificate names without TLS. */
 export function lintPolicies(rules: readonly DestinationRule[], entries: readonly ServiceEntry[]): Lint[] {
   const byHost = new Map<string, ServiceEntry[]>();
   for (const entry of entries)
@@ -41,7 +41,7 @@ export function lintPolicies(rules: readonly DestinationRule[], entries: readonl
 
 function lintRule(object: DestinationRule, entries: readonly ServiceEntry[]): Lint[] {
   const ports = entries.flatMap(({ spec }) => spec.ports);
-  // Hosts that nobody declares are told elsewhere.
+  // Undeclared hosts are reported elsewhere.
   if (ports.length === 0) return [];
   const { policy, portPolicies } = object.spec;
   const at = ['spec', 'trafficPolicy'];
@@ -86,7 +86,8 @@ function lintHash({ hash }: TrafficPolicy, ports: readonly ServicePort[]): strin
 }
 
 /**
- * The ServiceEntries of a rule's hosts. Looked up, but for patterns: a large mesh has as many rules as hosts.
+ * The ServiceEntries of a rule's hosts. By lookup except for patterns: a large mesh has as many rules as
+ * hosts.
  */
 function governedBy(
   { meta, spec }: DestinationRule,

@@ -6,12 +6,12 @@ import type { PathPart } from '../../model/values/field-path.ts';
 import type { Lint } from '../lint.ts';
 import type { Coverage } from '../mesh.ts';
 
-/** What hedging waits for where a Group names no time (docs/defaults.md). */
+/** Hedging delay without a declared time (docs/defaults.md). */
 const hedgedPerTryTimeoutMs = 400;
 
 const http: ReadonlySet<string> = new Set(['HTTP', 'HTTP2', 'GRPC']);
 
-/** Settings of requests, by what a DrGroup and a ServiceEntry's annotations call them. */
+/** Request settings by their names in a DrGroup and in annotations. */
 const settings = [
   { key: 'timeoutMs', field: 'timeout', annotation: 'isthmus.dev/timeout' },
   { key: 'idleTimeoutMs', field: 'idleTimeout', annotation: 'isthmus.dev/idle-timeout' },
@@ -75,8 +75,8 @@ function lintGroup(object: DrGroup, covered: readonly ServiceEntry[]): Lint[] {
 }
 
 /**
- * What does not hold for gRPC calls: times of theirs are the client's, and none is tried again that may have
- * been executed.
+ * Settings that do not apply to gRPC calls: timeouts are the client's, and a call that may have been executed
+ * is not retried.
  */
 const notOfGrpc: readonly Key[] = ['timeoutMs', 'perTryTimeoutMs', 'hedge', 'idempotentMethods'];
 
@@ -84,7 +84,7 @@ const grpcMessage =
   'has no effect on gRPC calls, and all ports are GRPC: the time of a call is that which its client gives (grpc-timeout), and a call that may have been executed is not tried again.';
 
 /**
- * What is given and does not hold, as all ports with requests are GRPC; without what is told for another
+ * Given settings without effect as all ports with requests are GRPC; without those reported for another
  * reason.
  */
 function atGrpc(
@@ -110,7 +110,7 @@ function lintEntry(object: ServiceEntry, own: GroupTraffic, group: DrGroup | und
   }
   const merged = mergeTraffic(group?.spec.traffic, own);
   const found = vainOf(merged);
-  // What the DR group says by itself is told there.
+  // Reported at the DR group.
   const vain = found.flatMap(({ key, cause, message }): Lint[] => {
     const told = [key, cause].find((one) => own[one] !== undefined);
     return told === undefined
@@ -131,7 +131,7 @@ function lintEntry(object: ServiceEntry, own: GroupTraffic, group: DrGroup | und
   return own.health === undefined || asks(merged.health) ? all : [...all, unasked(object)];
 }
 
-/** Whether it is said how instances are asked for their health, or that they are not. */
+/** Whether it is declared how instances are checked, or that they are not. */
 function asks(health: GroupHealth | undefined): boolean {
   const isSaid = ({ path, grpc, enabled }: HealthSettings) =>
     path !== undefined || grpc !== undefined || enabled === false;
@@ -157,7 +157,7 @@ interface Vain {
   readonly message: string;
 }
 
-/** Settings that have no effect beside the others. */
+/** Settings without effect beside the others. */
 function vainOf(traffic: GroupTraffic): readonly Vain[] {
   const { timeoutMs = 0, perTryTimeoutMs, hedge = false, retries, idempotentMethods, retryBudget } = traffic;
   const vain: Vain[] = [];

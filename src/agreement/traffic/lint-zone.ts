@@ -6,8 +6,8 @@ import type { Lint } from '../lint.ts';
 import type { Mesh } from '../mesh.ts';
 
 /**
- * Rules that prefer a zone where no instance names one. `selects` says whether a ServiceEntry selects a
- * WorkloadEntry. Hosts without instances are left out: theirs may register themselves.
+ * Rules with a zone preference for hosts whose instances have no zone. `selects`: whether a ServiceEntry
+ * selects a WorkloadEntry. Hosts without instances are left out: instances may register themselves.
  */
 export function lintZones({
   rules,

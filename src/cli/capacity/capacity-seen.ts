@@ -1,55 +1,54 @@
-/** What one Envoy says of one Group's instances at one moment. */
+/** One Envoy's statistics of a Group's instances at one moment. */
 export interface LoadLook {
   /** `HOST:PORT`. */
   readonly group: string;
-  /** Requests that it has in work at them. */
+  /** Requests that it has in flight to them. */
   readonly active: number;
   /** Requests that it has sent them since its start. */
   readonly total: number;
-  /** Instances that it knows, and those of them that it sends requests to. */
+  /** Instances that it knows, and those of them in use. */
   readonly instances: number;
   readonly well: number;
 }
 
-/** An Envoy that is asked. */
+/** An Envoy that is read. */
 export interface AskedEnvoy {
   readonly id: string;
   readonly role: string;
   readonly idc: string;
 }
 
-/** What an Envoy said at one moment; absent: it did not answer. */
+/** An Envoy's statistics at one moment; absent: no answer. */
 export interface EnvoyLook extends AskedEnvoy {
   readonly groups?: readonly LoadLook[];
 }
 
-/** Why a figure says little. */
+/** Why a figure is unreliable. */
 export type CapacityDoubt = 'idle' | 'few' | 'sick';
 
-/** What was seen of one Group of an IDC over a time, at all Envoys that were asked. */
+/** The statistics of a Group in an IDC over some time, at all Envoys read. */
 export interface GroupSeen {
   readonly idc: string;
   readonly group: string;
-  /** Instances, and the fewest of them that were well. */
+  /** Instances, and the lowest number of healthy ones. */
   readonly instances: number;
   readonly well: number;
-  /** Requests that were sent meanwhile. */
+  /** Requests sent meanwhile. */
   readonly requests: number;
-  /** Requests in work at once, all Envoys together: in the mean of all looks, and the most of one. */
+  /** Concurrent requests, all Envoys together: mean and maximum of all readings. */
   readonly mean: number;
   readonly most: number;
   /**
-   * The most, for each instance that was well, rounded up: what each has borne at least. Absent: nothing was
-   * seen.
+   * The maximum for each healthy instance, rounded up: a lower bound of its capacity. Absent: no requests.
    */
   readonly concurrentPerInstance?: number;
   readonly doubts: readonly CapacityDoubt[];
 }
 
-/** Fewer requests than this tell too little. */
+/** Fewer requests are not significant. */
 export const capacityRequestsMin = 100;
 
-/** Statistics that are asked for, as a regular expression of names. */
+/** The statistics to read, as a regular expression of names. */
 export const loadStats =
   '^cluster\\.instances/.*\\.(upstream_rq_active|upstream_rq_total|membership_total|membership_healthy)$';
 
@@ -60,7 +59,7 @@ const fields: Readonly<Record<string, Exclude<keyof LoadLook, 'group'>>> = {
   membership_healthy: 'well',
 };
 
-/** Reads an Envoy's `/stats` (lines `NAME: VALUE`). Envoy writes a cluster's `:` as `_`. */
+/** Parses an Envoy's `/stats` (lines `NAME: VALUE`). Envoy writes a cluster's `:` as `_`. */
 export function readLoad(text: string): LoadLook[] {
   const found = new Map<string, LoadLook>();
   for (const line of text.split('\n')) {
@@ -75,14 +74,14 @@ export function readLoad(text: string): LoadLook[] {
   return [...found.values()];
 }
 
-/** Adds up looks: each is of all Envoys at about one moment. */
+/** Summarizes readings: each is of all Envoys at about one moment. */
 export function summarizeLoad(looks: readonly (readonly EnvoyLook[])[]): GroupSeen[] {
   const keys = new Map<string, { readonly idc: string; readonly group: string }>();
   for (const { idc, groups = [] } of looks.flat())
     for (const { group } of groups) keys.set(JSON.stringify([idc, group]), { idc, group });
   const byName = [...keys].sort(([a], [b]) => (a < b ? -1 : 1));
   const all = byName.map(([, { idc, group }]) => seenOf(looks, idc, group));
-  // An IDC without instances of a Group bears nothing of it.
+  // An IDC without instances of a Group has no capacity for it.
   return all.filter(({ instances }) => instances > 0);
 }
 
@@ -110,7 +109,7 @@ function seenOf(looks: readonly (readonly EnvoyLook[])[], idc: string, group: st
     const [first, last] = [list[0]?.total ?? 0, list.at(-1)?.total ?? 0];
     return last < first ? last : last - first;
   });
-  // What was in work at the first look was sent before.
+  // Requests in flight at the first reading were sent before.
   const requests = sent.reduce((sum, count) => sum + count, active[0] ?? 0);
   const top = Math.ceil(Math.max(0, ...each));
   const doubts: CapacityDoubt[] = [

@@ -1,18 +1,18 @@
 import type { AskedEnvoy, GroupSeen } from './capacity-seen.ts';
 
-/** What was looked at, and for how long. */
+/** What was read, and for how long. */
 export interface CapacityLook {
   readonly seconds: number;
   readonly looks: number;
   readonly envoys: readonly AskedEnvoy[];
-  /** Answers that did not come, by the id of the Envoy. */
+  /** Number of missing answers, by the id of the Envoy. */
   readonly missed: ReadonlyMap<string, number>;
 }
 
-/** Less than this, in seconds, is no busy time. */
+/** Shorter times, in seconds, are unreliable. */
 const secondsMin = 60;
 
-/** Most idle Groups that are named, and hosts for which it is written out what to declare. */
+/** Most idle Groups named, and hosts with a suggested declaration. */
 const shownMax = 10;
 
 const header = [
@@ -26,7 +26,7 @@ const header = [
   'FOR EACH INSTANCE',
 ];
 
-/** Groups whose figure may be declared. */
+/** Groups with a figure that can be declared. */
 export function suggested(seen: readonly GroupSeen[]): readonly GroupSeen[] {
   return seen.filter(
     ({ concurrentPerInstance: each, doubts }) =>
@@ -34,7 +34,7 @@ export function suggested(seen: readonly GroupSeen[]): readonly GroupSeen[] {
   );
 }
 
-/** What people read: what was seen, how much it is worth, and what to declare where. */
+/** The result for people: figures, their reliability, and declarations. */
 export function loadText(seen: readonly GroupSeen[], looked: CapacityLook): string {
   if (seen.length === 0)
     return 'None of these Envoys sends anything to instances of a Group: give --envoy of sidecars and ingress gateways.\n';
@@ -72,7 +72,7 @@ function wordsOf({ doubts, well, instances }: GroupSeen): string {
   return words.length === 0 ? '' : `  (${words.join('; ')})`;
 }
 
-/** Those of which nothing is to be seen: there may be thousands. */
+/** Groups without significant requests: possibly thousands. */
 function idleWords(idle: readonly GroupSeen[]): string[] {
   if (idle.length === 0) return [];
   const named = idle.slice(0, shownMax).map(({ idc, group }) => `${group} (${idc})`);

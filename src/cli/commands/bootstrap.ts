@@ -149,7 +149,7 @@ function bootstrapOf(flags: Flags): object {
   }
   const xds = flags.xds ?? [{ address: '127.0.0.1', port: 15010 }];
   const scope = scopeOf(flags);
-  // What the control plane would refuse, by the names that it has here.
+  // Errors of the control plane's own check, with the names of flags.
   parseNodeScope({ [nodeMetadataKey]: scope }, (field) => `--${optionOf(flagOf(flags.role, field))}`);
   checkApart(flags);
   if (scope.role === 'grpc') return buildGrpcBootstrap({ id: flags.id, scope, xds });
@@ -165,9 +165,7 @@ function bootstrapOf(flags: Flags): object {
   });
 }
 
-/**
- * Throws MeshError `invalid` where a gRPC client's bootstrap is asked for in a form that it does not have.
- */
+/** Throws MeshError `invalid` if a gRPC client's bootstrap is requested in a form that does not exist. */
 function checkForms({ role, xdsMode, output }: Flags, command: Command): void {
   const isGiven = (name: string) => role === 'grpc' && command.getOptionValueSource(name) === 'cli';
   if (isGiven('xdsMode') && xdsMode === 'delta')
@@ -176,7 +174,7 @@ function checkForms({ role, xdsMode, output }: Flags, command: Command): void {
     throw new MeshError('invalid', '--output: gRPC clients read JSON alone; leave it out');
 }
 
-/** What an Envoy alone has. */
+/** Flags of an Envoy only. */
 const envoyFlags = ['admin', 'dns', 'maxHeap', 'accessLog'] as const;
 
 const flagsByRole: Readonly<Record<NodeRole, readonly (keyof Flags)[]>> = {
@@ -186,12 +184,11 @@ const flagsByRole: Readonly<Record<NodeRole, readonly (keyof Flags)[]>> = {
   grpc: ['namespace', 'dependsOn'],
 };
 
-/** Where an Envoy listens. */
+/** Flags of listening addresses. */
 const listening = ['inbound', 'outbound', 'edge', 'peer', 'sidecarListen', 'ingressListen', 'admin'] as const;
 
 /**
- * Throws MeshError `invalid` where two listeners have one address, or a sidecar would send requests to
- * itself.
+ * Throws MeshError `invalid` if two listeners have one address, or a sidecar would send requests to itself.
  */
 function checkApart(flags: Flags): void {
   const taken = new Map<string, string>();
@@ -216,7 +213,7 @@ function checkApart(flags: Flags): void {
     );
 }
 
-/** The flag that a field of the scope comes from. */
+/** The flag of a scope's field. */
 function flagOf(role: NodeRole, field: string): string {
   return role === 'egress' && (field === 'sidecar' || field === 'ingress') ? `${field}Listen` : field;
 }

@@ -15,10 +15,10 @@ interface Flags {
   readonly output: 'text' | 'json';
 }
 
-/** Between two looks, and the longest that one may take, in milliseconds. */
+/** Interval and timeout of readings, in milliseconds. */
 const [lookMs, answerMsMax] = [250, 5_000];
 
-/** `isthmus capacity`: what instances have in work, as Envoys count it. */
+/** `isthmus capacity`: requests in flight to instances, from Envoys' statistics. */
 export function capacityCommand(): Command {
   return new Command('capacity')
     .summary('show how many requests instances have in work, to declare what they bear')
@@ -62,7 +62,7 @@ async function show({ envoy: admins, for: forMs, output }: Flags): Promise<void>
   const looks: (readonly EnvoyLook[])[] = [];
   const missed = new Map<string, number>();
   const began = systemClock.now();
-  // The clock's timers let a process end.
+  // Timers of the clock do not keep the process alive.
   const letEnd = keepProcess();
   process.once('SIGINT', interrupt);
   try {
@@ -89,7 +89,7 @@ async function show({ envoy: admins, for: forMs, output }: Flags): Promise<void>
   else if (suggested(seen).length === 0) process.exitCode = exitCode.failed;
 }
 
-/** One look at an Envoy; who does not answer one has nothing to say for it. */
+/** One reading of an Envoy; one that does not answer is missing in it. */
 async function lookAt(admin: ListenAddress, envoy: AskedEnvoy): Promise<EnvoyLook> {
   try {
     return { ...envoy, groups: await ask(admin) };

@@ -3,7 +3,7 @@ import { exitCode } from '../../base/exit.ts';
 import { helpEnd } from '../help-end.ts';
 import { addConfigFlags, configOf } from '../options/config.ts';
 
-/** `isthmus config`: how a control plane would run, without running it. */
+/** `isthmus config`: shows or checks a configuration without running it. */
 export function configCommand(): Command {
   return new Command('config')
     .summary('show or check how a control plane would run')

@@ -54,7 +54,7 @@ export function deregisterCommand(): Command {
 
 async function deregister(flags: Flags): Promise<void> {
   const { planes, close } = clientsOf(flags);
-  // The clock's timers let a process end.
+  // Timers of the clock do not keep the process alive.
   const letEnd = keepProcess();
   try {
     const name = await nameOf(flags);
@@ -95,7 +95,7 @@ async function nameOf(flags: Flags): Promise<string> {
   return instanceName(flags.group, await addressOf(flags), flags.port.number);
 }
 
-/** Which instance may be meant instead, in words; asked of the first control plane that has any. */
+/** A hint at the instance that may be meant; asked of the first control plane that has any. */
 async function nearNames(planes: readonly NamedClient[], namespace: string, name: string): Promise<string> {
   for (const { client } of planes) {
     const answer = await client.call('listRegistrations', { timeoutMs: 2_000 }).catch(() => undefined);
@@ -111,5 +111,5 @@ async function nearNames(planes: readonly NamedClient[], namespace: string, name
   return ' None is, in any namespace.';
 }
 
-/** Names that are compared with a wrong one. */
+/** Limit on names compared with a wrong one. */
 const nearMax = 1_000;

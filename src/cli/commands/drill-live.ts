@@ -19,12 +19,12 @@ interface Flags extends EvacuationFlags {
 }
 
 /**
- * An Envoy merges its histograms each 5 s: within this time at least one merge has nothing but the step in
- * it. Milliseconds.
+ * An Envoy merges its histograms each 5 s: within this time at least one merge contains only the step.
+ * Milliseconds.
  */
 const timedMsMin = 10_000;
 
-/** `isthmus drill live`: practice on a fleet that serves. */
+/** `isthmus drill live`: a drill on a fleet in production. */
 export function liveCommand(): Command {
   return new Command('live')
     .summary('practise on a fleet that serves, guarded, and undone at the end')
@@ -89,7 +89,7 @@ export function evacuateLiveCommand(): Command {
   }).action(run);
 }
 
-/** What the names of its Evacuations begin with. */
+/** The prefix of the names of its Evacuations. */
 const prefix = 'drill-';
 
 async function run(idc: string, flags: Flags): Promise<void> {
@@ -111,8 +111,8 @@ async function run(idc: string, flags: Flags): Promise<void> {
 }
 
 /**
- * The Envoys that are to be read. Throws MeshError `invalid` where none tells of users of the IDC,
- * `unavailable` where one does not answer.
+ * The Envoys to read. Throws MeshError `invalid` if none counts requests of the IDC's users, `unavailable` if
+ * one does not answer.
  */
 async function readProxies(idc: string, { envoy: envoys = [] }: Flags): Promise<readonly ReadProxy[]> {
   const { envoyMsMax } = await import('../envoys/fleet-watch.ts');
@@ -130,7 +130,7 @@ async function readProxies(idc: string, { envoy: envoys = [] }: Flags): Promise<
 
 type Asked = Omit<import('../live/live.ts').LiveOptions, 'say' | 'onPhase'>;
 
-/** Runs it, tells it, records it, and sets the exit code. */
+/** Runs the drill, reports and records it, and sets the exit code. */
 async function runRecorded(flags: Flags, asked: Asked, who: string): Promise<void> {
   const { runLive } = await import('../live/live.ts');
   const { createLiveRecord } = await import('../live/live-record.ts');
@@ -176,7 +176,7 @@ function wordsOf(how: string, why: string, isUndone: boolean): string {
   return how === 'done' ? `run through; ${undone}` : `${how}: ${why}; ${undone}`;
 }
 
-/** How long each step is held. Throws MeshError `invalid` where times do not fit. */
+/** The duration of each step. Throws MeshError `invalid` if times do not fit. */
 async function checkTimes(flags: Flags, abortOn: AbortExpression): Promise<readonly number[]> {
   const { conditionsOf } = await import('../options/abort-on.ts');
   const { steps, hold } = flags;

@@ -19,10 +19,7 @@ interface Flags extends Readonly<Record<string, unknown>> {
 const drillExits =
   '0 all bounds held; 1 one was missed; 2 it could not run, or the machine was too busy to judge; 130 interrupted. With --expect-fail: 0 when it failed, for the right reason.';
 
-/**
- * `isthmus drill NAME`: break a real world and hold what happens against bounds. One subcommand for each
- * drill.
- */
+/** `isthmus drill NAME`: a fault in a real mesh, judged by bounds. One subcommand for each drill. */
 export function drillCommand(drills: readonly Drill[]): Command {
   const command = new Command('drill')
     .summary('drill an outage on real Envoys')
@@ -84,7 +81,7 @@ function commandOf(drill: Drill): Command {
   });
 }
 
-/** Options that every run of a drill has. */
+/** Options of every run of a drill. */
 function addRunOptions(command: Command, unprotected: string): void {
   command
     .option('--unprotected', unprotected)
@@ -117,7 +114,7 @@ interface ScenarioFlags extends Flags {
   readonly rate: Readonly<Record<string, number>>;
 }
 
-/** `isthmus drill run FILE`: a drill of one's own, as a file. */
+/** `isthmus drill run FILE`: a drill from a file. */
 function scenarioCommand(): Command {
   const command = new Command('run')
     .summary('run a scenario file: a world, a load, steps and bounds of your own')
@@ -182,7 +179,7 @@ interface AllFlags {
   readonly keepLogs?: boolean;
 }
 
-/** `isthmus drill all`: every drill with its control, and one report of them. */
+/** `isthmus drill all`: every drill with its control, and one report. */
 function allCommand(): Command {
   return new Command('all')
     .summary('run all drills, each with its negative control, and write one report')
@@ -224,7 +221,7 @@ function rate(text: string, before: Readonly<Record<string, number>>): Readonly<
   return { ...before, [text.slice(0, at)]: number(1)(text.slice(at + 1)) };
 }
 
-/** The name under which commander hands over `--an-option`. */
+/** The name under which commander returns `--an-option`. */
 function camelCase(option: string): string {
   return option.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
 }

@@ -17,7 +17,7 @@ interface Flags extends EvacuationFlags {
   readonly undo?: boolean;
 }
 
-/** `isthmus evacuate IDC`: requests leave an IDC for a time. */
+/** `isthmus evacuate IDC`: makes requests leave an IDC for some time. */
 export function evacuateCommand(): Command {
   const command = new Command('evacuate')
     .summary('let requests leave an IDC for a time')

@@ -18,7 +18,7 @@ interface Flags {
 
 type Item = Answer<'listRegistrations'>['body']['items'][number];
 
-/** `isthmus instances`: who has registered. */
+/** `isthmus instances`: lists registrations. */
 export function instancesCommand(): Command {
   return new Command('instances')
     .summary('list the instances that registered themselves')
@@ -40,7 +40,7 @@ export function instancesCommand(): Command {
     .action(list);
 }
 
-/** An instance, and the control planes that have it so. */
+/** An instance, and the control planes that have it in this state. */
 type Listed = Item & { readonly at: readonly string[] };
 
 async function list(flags: Flags): Promise<void> {
@@ -60,7 +60,7 @@ async function list(flags: Flags): Promise<void> {
   }
 }
 
-/** What one control plane has; in words, why that is not known. */
+/** The instances at one control plane; a string: why they are unknown. */
 async function itemsAt(
   { name, client }: NamedClient,
   namespace: string | undefined,
@@ -74,7 +74,7 @@ async function itemsAt(
   }
 }
 
-/** That there is none; where one namespace was asked for, in which others there are some. */
+/** The message for an empty list; for a namespace it names others that have instances. */
 async function noneText(planes: readonly NamedClient[], namespace: string | undefined): Promise<string> {
   if (namespace === undefined) return 'no instance has registered';
   const lists = await Promise.all(planes.map((plane) => itemsAt(plane, undefined)));
@@ -84,13 +84,13 @@ async function noneText(planes: readonly NamedClient[], namespace: string | unde
   return `no instance has registered in namespace ${namespace}; ${there}`;
 }
 
-/** One row for all control planes that have an instance in the same life and state. */
+/** One row for all control planes that have an instance in the same generation and state. */
 function merged(items: readonly Listed[]): readonly Listed[] {
   const rows = new Map<string, Listed>();
   for (const item of items) {
     const key = `${item.namespace}/${item.name} ${item.generation} ${item.state}`;
     const row = rows.get(key);
-    // The lease is told where it is kept.
+    // The lease is known where it is held.
     const one = row?.leaseEndsIn === undefined ? item : row;
     rows.set(key, { ...one, at: [...(row?.at ?? []), ...item.at] });
   }

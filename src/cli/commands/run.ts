@@ -10,7 +10,7 @@ import { durationOption } from '../options/duration.ts';
 import { addClientOptions, parsePort } from '../options/instance.ts';
 import type { RunFlags } from '../run.ts';
 
-/** `isthmus run`: a process as an instance of a Group, for as long as it lives. */
+/** `isthmus run`: a process registered as an instance of a Group. */
 export function runCommand(): Command {
   const command = new Command('run')
     .summary('run a command as an instance of a Group')
@@ -79,7 +79,7 @@ export function runCommand(): Command {
     )
     .passThroughOptions()
     .action(async (cmd: string, args: string[], flags: RunFlags) => {
-      // Loaded only now: --help needs none of it.
+      // Loaded on demand: --help does not need it.
       const { run } = await import('../run.ts');
       process.exitCode = await run(cmd, args, flags);
     });

@@ -24,7 +24,7 @@ export function serveCommand(): Command {
     )
     .action(async (_flags: unknown, command: Command) => {
       const { config } = await configOf(command, process.env);
-      // Loaded only now: --help and the other commands need none of it.
+      // Loaded on demand: --help and other commands do not need it.
       const { serve } = await import('../serve.ts');
       await serve(config);
     });

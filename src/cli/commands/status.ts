@@ -15,16 +15,16 @@ interface Flags {
   readonly output: 'text' | 'wide' | 'json';
 }
 
-/** What is shown, and whether all that were asked have answered. */
+/** The text, and whether all control planes have answered. */
 interface Look {
   readonly text: string;
   readonly isWhole: boolean;
 }
 
-/** Time between two looks of `--watch`, in milliseconds. */
+/** Interval of `--watch`, in milliseconds. */
 const watchMs = 2_000;
 
-/** `isthmus status [NODE]`: who has what, and since when. */
+/** `isthmus status [NODE]`: the configuration of each proxy. */
 export function statusCommand(): Command {
   return new Command('status')
     .summary('show which proxy has which configuration, and since when')
@@ -68,7 +68,7 @@ async function show(node: string | undefined, flags: Flags): Promise<void> {
       seen = node === undefined ? await lookAtAll(flags) : await lookAtNode(node, flags);
     } catch (reason) {
       if (flags.watch !== true) throw reason;
-      // It may be restarting: that is what one watches for.
+      // It may be restarting, which is what the user watches for.
       seen = { text: `${MeshError.from(reason).message}\n`, isWhole: false };
     }
     process.stdout.write(`${clearScreen}${seen.text}`);
@@ -93,7 +93,7 @@ async function lookAtAll({ admin, output }: Flags): Promise<Look> {
 
 async function lookAtNode(node: string, { admin, output }: Flags): Promise<Look> {
   const told = await askEach(admin, (where) => askNode(where, node));
-  // Of one that says that it does not have the node, all is known.
+  // A control plane that does not have the node has answered too.
   const isWhole = told.every((one) => 'said' in one || one.error.code === 'not-found');
   if (output === 'json') return { text: asJson(told), isWhole };
   const texts = told.flatMap((one) => {
@@ -106,7 +106,7 @@ async function lookAtNode(node: string, { admin, output }: Flags): Promise<Look>
   return { text: texts.join('\n'), isWhole };
 }
 
-/** As JSON: of one control plane what it says, of several a list with their addresses. */
+/** As JSON: for one control plane its answer, for several a list with their addresses. */
 function asJson<T extends object>(told: readonly Told<T>[]): string {
   const [one] = told;
   const listed = told.map(({ admin, ...rest }) =>

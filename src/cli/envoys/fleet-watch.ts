@@ -5,33 +5,30 @@ import { type AbortExpression, type Judgement, judgeExpression } from '../option
 import { countsBetween, judgeCounts, noCounts, type ProxyCounts, sumOfCounts } from './proxy-counts.ts';
 import { type ReadProxy, readProxy } from './proxy-reader.ts';
 
-/** What the Envoys of each IDC have counted since the watch began. */
+/** The counts of each IDC's Envoys since the watch began. */
 export interface FleetLook {
   /** When, by the clock's `now`. */
   readonly at: number;
   readonly idcs: ReadonlyMap<string, ProxyCounts>;
 }
 
-/** Looks at Envoys again and again. */
+/** Reads Envoys repeatedly. */
 export interface FleetWatch {
-  /** Reads all of them; one that does not answer keeps what it had. */
+  /** Reads all; one that does not answer keeps its last counts. */
   look(): Promise<FleetLook>;
-  /**
-   * Those that have not answered since a look so long ago or longer, in milliseconds, by their addresses; 0:
-   * at the last look.
-   */
+  /** Addresses of those that have not answered for this long, in milliseconds; 0: at the last reading. */
   silentFor(ms: number): readonly string[];
 }
 
-/** The longest that an Envoy may be silent when it is asked, in milliseconds. */
+/** Timeout of an Envoy's answer, in milliseconds. */
 export const envoyMsMax = 2_000;
 
-/** An Envoy that does not answer for so long, in milliseconds, ends what it guards. */
+/** An Envoy silent for this long, in milliseconds, ends the guarded operation. */
 const silentMsMax = 10_000;
 
 /**
- * Throws MeshError `unavailable` where an Envoy has not answered for too long: a guard that sees nothing is
- * none.
+ * Throws MeshError `unavailable` if an Envoy has been silent for too long: a guard without readings does not
+ * guard.
  */
 export function failOnSilence(fleet: FleetWatch): void {
   const silent = fleet.silentFor(silentMsMax);
@@ -40,14 +37,11 @@ export function failOnSilence(fleet: FleetWatch): void {
   throw new MeshError('unavailable', words);
 }
 
-/**
- * Creates a watch. What a proxy has counted before its first answer does not count, nor is lost when it
- * starts anew.
- */
+/** Creates a watch. Counts before the first answer are excluded, and a restart of a proxy loses none. */
 export function createFleetWatch(proxies: readonly ReadProxy[], clock: Clock): FleetWatch {
   const last = new Map<ReadProxy, ProxyCounts>();
   const totals = new Map<ReadProxy, ProxyCounts>();
-  /** Of those that did not answer last: when they were first asked in vain. */
+  /** Proxies that did not answer last: when they were first asked without answer. */
   const silentSince = new Map<ReadProxy, number>();
 
   async function read(proxy: ReadProxy): Promise<void> {
@@ -79,7 +73,7 @@ export function createFleetWatch(proxies: readonly ReadProxy[], clock: Clock): F
   };
 }
 
-/** What was counted between two looks. */
+/** Counts between two readings. */
 export function between(from: FleetLook, to: FleetLook): ReadonlyMap<string, ProxyCounts> {
   return new Map(
     [...to.idcs].map(([idc, counts]) => [idc, countsBetween(from.idcs.get(idc) ?? noCounts, counts)]),
@@ -87,9 +81,8 @@ export function between(from: FleetLook, to: FleetLook): ReadonlyMap<string, Pro
 }
 
 /**
- * Holds what was counted against conditions: for the users of each IDC by themselves. What was refused on the
- * way, which other gateways count, is a share of the requests of `home`. Unknown is only what is unknown of
- * `home`.
+ * Judges counts by conditions, for the users of each IDC separately. Refusals at other gateways count
+ * relative to the requests of `home`. Only `home` can be unknown.
  */
 export function judgeFleet(
   seen: ReadonlyMap<string, ProxyCounts>,

@@ -1,36 +1,35 @@
 import type { AbortCondition, Judgement, Measure } from '../options/abort-on.ts';
 
 /**
- * What the proxies of a place have counted, of the requests of their own users: sidecars' workloads, and
- * clients at the edge.
+ * Counts of a place's proxies, for requests of their own users: sidecars' workloads, and clients at the edge.
  */
 export interface ProxyCounts {
-  /** Requests that have ended. */
+  /** Completed requests. */
   readonly requests: number;
-  /** Of them, those that were answered with a 5xx. */
+  /** Those answered with a 5xx. */
   readonly errors: number;
   /** Requests for which an egress gateway found no IDC. */
   readonly nobody: number;
-  /** Requests that a limit on what may be under way refused. */
+  /** Requests refused by a circuit breaker. */
   readonly overflow: number;
-  /** Tries after a request's first one. */
+  /** Retries. */
   readonly retries: number;
-  /** Tries that were sent to instances of the own IDC, and to its egress gateways. */
+  /** Tries sent to local instances, and to local egress gateways. */
   readonly near: number;
   readonly away: number;
-  /** Requests by how long they took: no longer than so many milliseconds, all that took less included. */
+  /** Cumulative histogram: requests by upper bound of their time in milliseconds. */
   readonly took: ReadonlyMap<number, number>;
 }
 
 const countKeys = ['requests', 'errors', 'nobody', 'overflow', 'retries', 'near', 'away'] as const;
 
-/** Nothing counted. */
+/** Zero counts. */
 export const noCounts: ProxyCounts = {
   ...{ requests: 0, errors: 0, nobody: 0, overflow: 0, retries: 0, near: 0, away: 0 },
   took: new Map(),
 };
 
-/** Fewer requests than this say nothing. */
+/** Fewer requests are not significant. */
 const ratioRequestsMin = 20;
 
 function combine(a: ProxyCounts, b: ProxyCounts, of: (a: number, b: number) => number): ProxyCounts {
@@ -42,9 +41,9 @@ function combine(a: ProxyCounts, b: ProxyCounts, of: (a: number, b: number) => n
   };
 }
 
-/** What one proxy counted between two looks; one that started anew meanwhile counts from 0. */
+/** The counts of a proxy between two readings; after a restart it counts from 0. */
 export function countsBetween(before: ProxyCounts, after: ProxyCounts): ProxyCounts {
-  // Clusters go with their Groups, and their counts with them; those of a listener stay.
+  // Counts of clusters disappear with their Groups; those of a listener stay.
   const isNew = after.requests < before.requests;
   return isNew ? after : combine(before, after, (a, b) => Math.max(0, b - a));
 }
@@ -54,15 +53,12 @@ export function sumOfCounts(list: readonly ProxyCounts[]): ProxyCounts {
   return list.reduce((total, one) => combine(total, one, (a, b) => a + b), noCounts);
 }
 
-/** How many requests have a time: those that a proxy's histogram has, which is merged each few seconds. */
+/** Requests in the histograms, which are merged each few seconds. */
 export function timedOf({ took }: ProxyCounts): number {
   return Math.max(0, ...took.values());
 }
 
-/**
- * Milliseconds within which a share of the requests was answered, as far as buckets tell: the upper bound of
- * one.
- */
+/** A percentile in milliseconds: the upper bound of its bucket. */
 export function percentileOf(counts: ProxyCounts, share: number): number {
   const buckets = [...counts.took].sort(([a], [b]) => a - b);
   const all = timedOf(counts);
@@ -71,14 +67,14 @@ export function percentileOf(counts: ProxyCounts, share: number): number {
 
 const shareOf: Partial<Readonly<Record<Measure, number>>> = { p50: 0.5, p90: 0.9, p99: 0.99, p999: 0.999 };
 
-/** The fewest requests that can tell a percentile: of fewer the slowest one is it. */
+/** Fewest requests for a percentile: below, it is the slowest one. */
 function timedMin(share: number): number {
   return Math.max(ratioRequestsMin, Math.round(1 / (1 - share)));
 }
 
 /**
- * Whether a condition is so. A share that is not 0 is more than one request can be: one failure among few
- * decides nothing. A percentile is the upper bound of its bucket.
+ * Whether a condition is met. A share above 0 needs more than one request: a single failure among few decides
+ * nothing. A percentile is the upper bound of its bucket.
  */
 export function judgeCounts(counts: ProxyCounts, { what, limit }: AbortCondition): Judgement {
   const share = shareOf[what];
@@ -107,22 +103,22 @@ function tooFew(what: Measure, seen: number, needed: number): Judgement {
   return { is: 'unknown', words: `${seen} of the ${needed} requests that ${what} needs` };
 }
 
-/** Tries for each request, at the first proxy of each. */
+/** Tries per request, at the first proxy of each. */
 export function triesOf({ requests, retries }: ProxyCounts): number {
   return requests === 0 ? 0 : 1 + retries / requests;
 }
 
-/** The share of tries that was sent out of the IDC; 0 without any. */
+/** The share of tries sent out of the IDC; 0 without tries. */
 export function awayShare({ near, away }: ProxyCounts): number {
   return near + away === 0 ? 0 : away / (near + away);
 }
 
-/** A share in words. */
+/** A share as text. */
 export function percentText(share: number): string {
   return `${Math.round(share * 10_000) / 100} %`;
 }
 
-/** What was counted, in words. */
+/** Counts as text. */
 export function countsText(counts: ProxyCounts): string {
   const { requests, errors } = counts;
   if (requests === 0) return '0 requests';

@@ -4,7 +4,7 @@ import { type NodeRole, nodeMetadataKey, parseNodeScope } from '../../model/node
 import { type ListenAddress, showAddress } from '../../model/values/listen-address.ts';
 import type { ProxyCounts } from './proxy-counts.ts';
 
-/** An Envoy that is read, and what it says of itself. */
+/** An Envoy that is read, and its identity. */
 export interface ReadProxy {
   /** Its admin interface. */
   readonly admin: ListenAddress;
@@ -13,13 +13,13 @@ export interface ReadProxy {
   readonly role: NodeRole;
 }
 
-/** What is under way from a proxy to instances of a Group in its own IDC. */
+/** Requests in flight from a proxy to local instances of a Group. */
 export interface UnderWay {
   /** HOST:PORT. */
   readonly group: string;
   /** Requests and streams. */
   readonly requests: number;
-  /** Idle ones included. */
+  /** Including idle ones. */
   readonly connections: number;
 }
 
@@ -41,7 +41,7 @@ interface Stat {
 }
 
 /**
- * What an Envoy is. Throws MeshError `unavailable` when it does not answer, `invalid` when it is none of a
+ * Identifies an Envoy. Throws MeshError `unavailable` if it does not answer, `invalid` if it is not of a
  * mesh.
  */
 export async function identifyProxy(admin: ListenAddress, timeoutMs: number): Promise<ReadProxy> {
@@ -57,9 +57,7 @@ export async function identifyProxy(admin: ListenAddress, timeoutMs: number): Pr
   }
 }
 
-/**
- * What an Envoy has counted, by its admin interface. Throws MeshError `unavailable` when it does not answer.
- */
+/** Reads an Envoy's counts from its admin interface. Throws MeshError `unavailable` if it does not answer. */
 export async function readProxy(
   admin: ListenAddress,
   timeoutMs: number,
@@ -86,7 +84,7 @@ export async function readProxy(
   };
 }
 
-/** Groups to whose instances something is under way, most requests first. */
+/** Groups with requests in flight to their instances, most requests first. */
 function underWayOf(stats: readonly Stat[]): readonly UnderWay[] {
   const found = new Map<string, UnderWay>();
   for (const { name = '', value = 0 } of stats) {

@@ -27,36 +27,33 @@ import {
   takenOver,
 } from './evacuation-steps.ts';
 
-/** What is to be done. Times in milliseconds. */
+/** Input. Times in milliseconds. */
 export interface EvacuateOptions extends EvacuationTarget {
-  /** Shares, one after the other, rising; the last one stays. */
+  /** Rising percentages, one after the other; the last one stays. */
   readonly steps: readonly number[];
   readonly stepWaitMs: number;
   readonly forMs: number;
   readonly ackWaitMs: number;
   readonly dryRun: boolean;
-  /**
-   * Also where what is declared says that there is too little room, and without the Envoys that cannot be
-   * read.
-   */
+  /** Even if the declared capacity is too small, and without Envoys that cannot be read. */
   readonly force: boolean;
-  /** Admin interfaces of Envoys that are read. */
+  /** Admin interfaces of Envoys to read. */
   readonly envoys: readonly ListenAddress[];
   readonly abortOn: AbortExpression;
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;
 }
 
-/** How it ended; but for `done`, nothing leaves by this command any more. */
+/** The result; except for `done`, this command leaves no evacuation behind. */
 export type EvacuateEnd = 'done' | 'checked' | 'refused' | 'aborted' | 'interrupted';
 
-/** Between two looks while a step lasts, in milliseconds. */
+/** Interval of readings during a step, in milliseconds. */
 const lookMs = 1_000;
 
 /**
- * Lets requests leave an IDC, step by step, and takes it back where a proxy refuses a step or does not
- * confirm it in time, an Envoy that is read falls silent, or what they count meets a condition. Throws
- * MeshError when a control plane does not answer before anything was changed.
+ * Evacuates an IDC step by step, and undoes it if a proxy refuses a step or does not confirm it in time, an
+ * Envoy that is read stops answering, or their counts meet a condition. Throws MeshError if a control plane
+ * does not answer before anything was changed.
  */
 export async function evacuate(options: EvacuateOptions): Promise<EvacuateEnd> {
   const { planes, steps, clock, say, signal, forMs } = options;
@@ -99,13 +96,13 @@ export async function evacuate(options: EvacuateOptions): Promise<EvacuateEnd> {
   return 'done';
 }
 
-/** How long it still lasts, in milliseconds. Throws MeshError `late` when its time is over. */
+/** Remaining time, in milliseconds. Throws MeshError `late` if there is none. */
 function leftUntil(until: number, now: number): number {
   if (until - now < 1) throw new MeshError('late', 'its time (--for) was over before its last step');
   return Math.ceil(until - now);
 }
 
-/** Says until when it is in force, as the control planes have it: their clocks end it. */
+/** Reports the end, by the control planes' clocks, which decide it. */
 async function tellEnd({ planes, idc, name, clock, say }: EvacuateOptions): Promise<void> {
   const lists = await Promise.all(
     planes.filter((plane) => plane.idc === idc).map(({ client }) => listAt(client)),
@@ -119,8 +116,8 @@ async function tellEnd({ planes, idc, name, clock, say }: EvacuateOptions): Prom
 }
 
 /**
- * Ends it where somebody is there to come home to; whether it did, or nothing leaves the IDC. One of another
- * name goes on, and is told of. Throws MeshError as `comeHome`.
+ * Ends it if the IDC has capacity for the return; returns whether it did, or nothing leaves the IDC.
+ * Evacuations of other names continue, and are reported. Throws MeshError as `comeHome`.
  */
 export async function undo(
   target: EvacuationTarget,
@@ -152,10 +149,7 @@ export async function undo(
   return true;
 }
 
-/**
- * Looks on while a step lasts, and until each Envoy that is read has answered. Throws MeshError when it is to
- * be taken back.
- */
+/** Watches during a step, and until each Envoy to read has answered. Throws MeshError to undo it. */
 async function watch(
   options: EvacuateOptions,
   percent: number,

@@ -8,22 +8,22 @@ import { identifyProxy, type ReadProxy, readProxy } from '../envoys/proxy-reader
 import { type AbortExpression, conditionsOf } from '../options/abort-on.ts';
 import { type EvacuationTarget, some } from './evacuation-steps.ts';
 
-/** Who is to be read while requests leave an IDC, and for what. */
+/** The Envoys to read during an evacuation. */
 interface EnvoysNamed extends Pick<EvacuationTarget, 'planes' | 'idc' | 'say'> {
   /** Admin interfaces. */
   readonly envoys: readonly ListenAddress[];
   readonly abortOn: AbortExpression;
-  /** Goes on without those that cannot be read. */
+  /** Continues without those that cannot be read. */
   readonly force: boolean;
 }
 
-/** Most Groups of an Envoy that are listed with what stays under way. */
+/** Most Groups of an Envoy listed with requests in flight. */
 const underWayMax = 10;
 
 /**
- * The Envoys that are read, by what they say that they are. Undefined, and said, where one does not answer or
- * is of no IDC of this mesh, or where none counts what users of the IDC get: a guard that sees nothing is
- * none. With `force` the rest is read.
+ * The Envoys to read, with their identities. Undefined, and reported, if one does not answer or is of no IDC
+ * of this mesh, or if none counts requests of the IDC's users: a guard without readings does not guard. With
+ * `force` the rest is used.
  */
 export async function findEnvoys(named: EnvoysNamed): Promise<readonly ReadProxy[] | undefined> {
   const { envoys, idc, say, force } = named;
@@ -45,12 +45,12 @@ export async function findEnvoys(named: EnvoysNamed): Promise<readonly ReadProxy
   return force ? proxies : undefined;
 }
 
-/** Whether an Envoy counts requests of the users of an IDC: its workloads, and its clients at the edge. */
+/** Whether an Envoy counts requests of an IDC's users: its workloads, and its clients at the edge. */
 function countsUsersOf({ idc, role }: ReadProxy, home: string): boolean {
   return idc === home && role !== 'egress';
 }
 
-/** Those of IDCs that the control planes do not know, such as another mesh's, with what is wrong. */
+/** Errors of Envoys in IDCs unknown to the control planes, for example of another mesh. */
 export function strangers(
   { planes }: Pick<EvacuationTarget, 'planes'>,
   proxies: readonly ReadProxy[],
@@ -66,7 +66,7 @@ export function strangers(
   );
 }
 
-/** Says what is read, and what is not. */
+/** Reports what is read, and what is not. */
 export async function sayWhoIsRead({
   planes,
   proxies,
@@ -93,7 +93,7 @@ export async function sayWhoIsRead({
     say('  spill-limit is not seen: none of them is an ingress gateway of another IDC');
 }
 
-/** Says what each has counted since it began. */
+/** Reports each one's counts since the start. */
 export async function tellCounts({ say }: Pick<EnvoysNamed, 'say'>, proxies: readonly ReadProxy[]) {
   for (const { admin, id } of proxies) {
     const words = await readProxy(admin, envoyMsMax).then(
@@ -104,7 +104,7 @@ export async function tellCounts({ say }: Pick<EnvoysNamed, 'say'>, proxies: rea
   }
 }
 
-/** Says which requests and connections to instances at home are under way: nothing ends them. */
+/** Reports requests and connections in flight to local instances: nothing ends them. */
 export async function tellUnderWay(
   { idc, say }: Pick<EnvoysNamed, 'idc' | 'say'>,
   proxies: readonly ReadProxy[],

@@ -1,14 +1,14 @@
 import type { GroupRoom } from '../../plan/evacuation/evacuation-room.ts';
 
-/** What the control planes of one IDC say that it has. */
+/** The capacity of one IDC by its control planes. */
 export interface IdcRoom {
   readonly idc: string;
   readonly room: readonly GroupRoom[];
 }
 
 /**
- * Whether there is room, as far as that can be told; in words for each Group that has too little, and for
- * those of which nobody knows.
+ * Whether capacity suffices, as far as known; names the Groups that have too little, and those without
+ * declared capacity.
  */
 interface RoomVerdict {
   readonly short: readonly string[];
@@ -16,8 +16,8 @@ interface RoomVerdict {
 }
 
 /**
- * Holds what may leave, at full load of an IDC, against what the other IDCs let in. `hosts`: the Groups that
- * leave. An upper bound: what the others' own users take up is not known, nor how busy the IDC is.
+ * Compares the largest possible load of an IDC with the limits of the others. `hosts`: Groups that leave. An
+ * upper bound: neither the load of the others' own users nor the IDC's actual load is known.
  */
 export function judgeLeaving(
   idc: string,
@@ -50,20 +50,17 @@ export function judgeLeaving(
 
 /** Whether an IDC can take its requests back. */
 export interface ReturnVerdict {
-  /** Each Group that it cannot take back, in words. */
+  /** Groups that it cannot take back, as text. */
   readonly short: readonly string[];
-  /**
-   * The least share that must stay away so that the rest fits, percent; 100: nobody is there to come home to.
-   */
+  /** The least percentage that must stay away so that the rest fits; 100: no instance is left. */
   readonly stayAway: number;
 }
 
 /**
- * Holds what an IDC bears against what comes home when no more than `percent` stays away: the Groups that
- * come home to nobody, to fewer than half of their instances, or, where a capacity is declared, to less than
- * they had before they left. An upper bound, as in
- * `judgeLeaving`: the IDC at full load. Where several control planes of the IDC differ, what the one that
- * knows least of failures says is not believed.
+ * Compares an IDC's capacity with the returning load if at most `percent` stays away: Groups without
+ * instances, with fewer than half of their instances healthy, or with less declared capacity than before. An
+ * upper bound, as in `judgeLeaving`: the IDC at full load. If its control planes differ, the least
+ * pessimistic one that knows of failures is not believed.
  */
 export function judgeReturn(idc: string, percent: number, idcs: readonly IdcRoom[]): ReturnVerdict {
   const home = new Map<string, GroupRoom>();

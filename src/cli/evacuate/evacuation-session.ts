@@ -8,18 +8,18 @@ import type { EvacuationFlags } from '../options/evacuation.ts';
 import { stopOnSignals } from '../process/stop-signals.ts';
 import type { EvacuationTarget } from './evacuation-steps.ts';
 
-/** What a command has that lets requests leave an IDC. */
+/** What a command needs to evacuate an IDC. */
 export interface EvacuationSession {
   readonly target: Omit<EvacuationTarget, 'say' | 'reason'>;
   readonly abortOn: AbortExpression;
-  /** Aborted by a signal: what was done is to be taken back. */
+  /** Aborted by a signal: changes have to be undone. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Reaches the control planes, and acts with them until that is done; `otherwise` is what becomes of it when
- * it is ended by force, `prefix` what the Evacuation's name begins with. Throws MeshError `invalid` for flags
- * that cannot be, `unavailable` when a control plane does not answer.
+ * Connects to the control planes, and runs `act`; `otherwise`: the message on a forced end, `prefix`: the
+ * prefix of the Evacuation's name. Throws MeshError `invalid` for invalid flags, `unavailable` if a control
+ * plane does not answer.
  */
 export async function withSession(
   idc: string,
@@ -36,7 +36,7 @@ export async function withSession(
     client: createApiClient({ admin, token }),
   }));
   const stopping = stopOnSignals(otherwise);
-  // The clock's timers let a process end.
+  // Timers of the clock do not keep the process alive.
   const letEnd = keepProcess();
   try {
     const groups = [...new Set(flags.group ?? [])].sort();
@@ -54,7 +54,7 @@ export async function withSession(
   }
 }
 
-/** The name of an Evacuation by what leaves. */
+/** The name of an Evacuation, from IDC and Groups. */
 function nameOf(idc: string, groups: readonly string[]): string {
   return groups.length === 0 ? idc : `${idc}-${contentHash(groups.join(' ')).slice(0, 8)}`;
 }

@@ -18,9 +18,9 @@ import { covers } from '../../model/values/hostname.ts';
 import type { EvacuationEffect, StayReason } from '../../plan/evacuation/evacuation-effect.ts';
 import { type IdcRoom, judgeLeaving, judgeReturn, type ReturnVerdict } from './evacuation-room.ts';
 
-/** What leaves, and who is asked. */
+/** What leaves, and the control planes. */
 export interface EvacuationTarget {
-  /** All of them must obey: at least one of the IDC that is left. */
+  /** All must apply it: at least one of the evacuated IDC. */
   readonly planes: readonly EvacuationPlane[];
   readonly name: string;
   readonly idc: string;
@@ -31,14 +31,14 @@ export interface EvacuationTarget {
   readonly say: (words: string) => void;
 }
 
-/** `spec` of the Evacuation, without its end. */
+/** The Evacuation's `spec` without its end. */
 export function specOf({ idc, groups, reason }: EvacuationTarget, percent: number): SpecWithoutEnd {
   return { idc, percent, ...(groups.length > 0 ? { groups } : {}), ...(reason ? { reason } : {}) };
 }
 
 /**
- * Says what would be done in steps, for the shares that begin and end it; whether it may be. `force`: also
- * where there is too little room.
+ * Reports the effect of the first and last percentages; returns whether to go on. `force`: even with too
+ * little capacity.
  */
 export async function preflight(
   target: EvacuationTarget,
@@ -82,10 +82,10 @@ export async function preflight(
   return hasRoom(target, steps.at(-1) ?? 100, [...leaving], [...idcs.values()], force);
 }
 
-/** Clocks that differ by more, in milliseconds, are told of. */
+/** Larger clock differences, in milliseconds, are reported. */
 const clocksApartMsMax = 5_000;
 
-/** Clocks of control planes that are too far ahead of the hindmost; nothing where none is. */
+/** Control planes whose clocks are too far ahead of the slowest; none if there is none. */
 function clockWords(planes: readonly EvacuationPlane[]): readonly string[] {
   const known = planes.filter(({ aheadMs }) => !Number.isNaN(aheadMs));
   const hindmost = Math.min(...known.map(({ aheadMs }) => aheadMs));
@@ -100,7 +100,7 @@ function clockWords(planes: readonly EvacuationPlane[]): readonly string[] {
   ];
 }
 
-/** Why nobody decides for the IDC. */
+/** Why no control plane of the IDC was found. */
 function homelessWords({ planes, idc }: EvacuationTarget): string {
   const known = [...new Set(planes.flatMap((plane) => plane.idcs))].sort();
   if (!known.includes(idc))
@@ -126,15 +126,12 @@ function effectWords({ name, idc }: EvacuationPlane, { leave, stay }: Evacuation
   return [`${name} (${idc}): ${many}${to.length === 0 ? '' : `, first for ${to.join(', ')}`}`, ...reasons];
 }
 
-/**
- * `ref` of the MeshError by which a command learns that the evacuation is another's now: nothing of it is to
- * be taken back.
- */
+/** `ref` of the MeshError that reports that somebody else changed the evacuation: it must not be undone. */
 export const takenOver = 'taken over';
 
 /**
- * Throws MeshError `conflict` with the ref `takenOver` where another share stands under the name than the one
- * that was put last.
+ * Throws MeshError `conflict` with the ref `takenOver` if the percentage of this name is not the one put
+ * last.
  */
 export async function failOnTaken(
   { planes, idc, name }: Pick<EvacuationTarget, 'planes' | 'idc' | 'name'>,
@@ -151,8 +148,8 @@ export async function failOnTaken(
 }
 
 /**
- * Says what stands under the name, and, where less leaves than before, whether the IDC can take the rest
- * back; whether to go on.
+ * Reports the existing evacuation of this name and, if less leaves than before, whether the IDC can take the
+ * rest back; returns whether to go on.
  */
 async function mayComeBack(
   { planes, idc, name, say }: EvacuationTarget,
@@ -175,7 +172,7 @@ async function mayComeBack(
   return verdict.short.length === 0 || force;
 }
 
-/** What an IDC cannot take back, and what to do; nothing where it can. */
+/** What an IDC cannot take back, and what to do; empty if nothing. */
 export function returnWords(
   idc: string,
   percent: number,
@@ -190,7 +187,7 @@ export function returnWords(
   return [cannot, `nothing was done: start more instances there${fits}, or go on all the same with --force`];
 }
 
-/** Says whether the other IDCs let in what leaves in the end; whether to go on. */
+/** Reports whether the other IDCs have capacity for the final percentage; returns whether to go on. */
 function hasRoom(
   { idc, say }: EvacuationTarget,
   percent: number,
@@ -209,8 +206,8 @@ function hasRoom(
 }
 
 /**
- * The control planes in the order in which a step goes to them. The others come first: what leaves must not
- * meet an IDC that still prefers the one that is left.
+ * The order in which a step is sent to control planes. Other IDCs first: leaving requests must not meet one
+ * that still prefers the evacuated IDC.
  */
 function inOrder({ planes, idc }: EvacuationTarget): readonly (readonly EvacuationPlane[])[] {
   const of = (isHome: boolean) => planes.filter((plane) => (plane.idc === idc) === isHome);
@@ -219,25 +216,25 @@ function inOrder({ planes, idc }: EvacuationTarget): readonly (readonly Evacuati
 
 /** A step. Times in milliseconds. */
 interface StepOptions {
-  /** The share that leaves. */
+  /** The percentage that leaves. */
   readonly percent: number;
-  /** How long it lasts from now on, by the control planes' clocks; throws MeshError when that is over. */
+  /** Remaining time, by the control planes' clocks; throws MeshError if there is none. */
   readonly lastsMs: () => number;
   readonly ackWaitMs: number;
-  /** It must be in force: what somebody has ended meanwhile does not begin anew. */
+  /** It must be in force already: one that somebody ended meanwhile is not restarted. */
   readonly isStanding: boolean;
   readonly signal: AbortSignal;
-  /** A control plane has it. */
+  /** A control plane has accepted it. */
   onPut?(plane: EvacuationPlane): void;
 }
 
-/** Between two looks at who has not confirmed, in milliseconds. */
+/** Interval of progress reports, in milliseconds. */
 const progressMs = 2_000;
 
 /**
- * Lets a share leave, at the other IDCs first; resolves when every proxy has confirmed, to how long that
- * took, in milliseconds. Throws MeshError
- * `late` where one has not in time, `conflict` and `unavailable` of the control planes.
+ * Applies a percentage, at the other IDCs first; resolves to the time until every proxy has confirmed, in
+ * milliseconds. Throws MeshError `late` if one has not in time, `conflict` and `unavailable` of the control
+ * planes.
  */
 export async function letLeave(target: EvacuationTarget, options: StepOptions): Promise<number> {
   const { name, clock } = target;
@@ -252,17 +249,14 @@ export async function letLeave(target: EvacuationTarget, options: StepOptions): 
         onPut?.(plane);
       }),
     );
-    // Only now: what is still on its way must not come after its end.
+    // After all have answered: a pending request must not arrive after its end.
     for (const one of put) if (one.status === 'rejected') throw one.reason;
     await untilConfirmed(target, planes, options);
   }
   return Math.round(clock.now() - since);
 }
 
-/**
- * Waits for the proxies of these control planes, and says meanwhile how far they are. Throws MeshError
- * `late`.
- */
+/** Waits for the proxies of these control planes, and reports progress. Throws MeshError `late`. */
 async function untilConfirmed(
   target: EvacuationTarget,
   planes: readonly EvacuationPlane[],
@@ -288,7 +282,7 @@ async function untilConfirmed(
   }
 }
 
-/** Says again and again which proxies are not in sync. Rejects when `signal` aborts. */
+/** Reports repeatedly which proxies are not in sync. Rejects when `signal` aborts. */
 async function tellProgress(
   { clock, say }: EvacuationTarget,
   planes: readonly EvacuationPlane[],
@@ -309,7 +303,7 @@ async function tellProgress(
   }
 }
 
-/** Throws MeshError `conflict` when a proxy refuses what is not among `known`. */
+/** Throws MeshError `conflict` if a proxy refuses something not among `known`. */
 export async function failOnRefusal(
   planes: readonly EvacuationPlane[],
   known: ReadonlySet<string>,
@@ -319,8 +313,8 @@ export async function failOnRefusal(
 }
 
 /**
- * Ends it at every control plane; whether every proxy has confirmed in time. Throws MeshError `unavailable`
- * naming those that did not answer: there it ends by its expiry.
+ * Ends it at every control plane; returns whether every proxy has confirmed in time. Throws MeshError
+ * `unavailable` naming those that did not answer: there it ends by its expiry.
  */
 export async function comeHome(
   { planes, idc, name, say, clock }: EvacuationTarget,

@@ -5,7 +5,7 @@ import { MeshError } from '../../base/error.ts';
 import { liveReport } from './live-report.ts';
 import type { LiveEnd, LivePhase, LiveRun } from './live-run.ts';
 
-/** The record of a run, on the disk at each change: `run.json`, and `report.txt` for people. */
+/** The record of a run, written at each change: `run.json`, and `report.txt` for people. */
 export interface LiveRecord {
   readonly dir: string;
   event(words: string): void;
@@ -14,9 +14,8 @@ export interface LiveRecord {
 }
 
 /**
- * Creates a record in a folder of its own below `parent`. Throws MeshError `unavailable` when it cannot be
- * written; later
- * `onFault` is told once, and the run goes on.
+ * Creates a record in a new folder below `parent`. Throws MeshError `unavailable` if it cannot be written;
+ * later `onFault` is called once, and the run goes on.
  */
 export function createLiveRecord(
   parent: string,
@@ -60,7 +59,7 @@ export function createLiveRecord(
   };
 }
 
-/** Another content, whole, and on the disk. */
+/** Replaces a file atomically and syncs it. */
 function replace(file: string, text: string): void {
   const fd = openSync(`${file}.new`, 'w', 0o644);
   try {

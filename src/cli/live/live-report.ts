@@ -8,7 +8,7 @@ const ends = {
   interrupted: 'INTERRUPTED',
 } as const;
 
-/** A run as people read it. */
+/** A run as text for people. */
 export function liveReport(run: LiveRun): string {
   const { end, phases, events } = run;
   const isUndone =

@@ -1,9 +1,6 @@
 import { awayShare, type ProxyCounts, percentileOf, timedOf, triesOf } from '../envoys/proxy-counts.ts';
 
-/**
- * What was counted of the users of an IDC. Shares from 0 to 1, times in milliseconds, absent where nothing
- * was timed.
- */
+/** Statistics of an IDC's users. Shares from 0 to 1, times in milliseconds, absent without timed requests. */
 export interface LiveFigures {
   readonly requests: number;
   readonly errors: number;
@@ -14,9 +11,9 @@ export interface LiveFigures {
   readonly p90?: number;
   readonly p99?: number;
   readonly p999?: number;
-  /** For each request. */
+  /** Per request. */
   readonly tries: number;
-  /** The share of tries that was sent out of the IDC. */
+  /** The share of tries sent out of the IDC. */
   readonly away: number;
 }
 
@@ -26,7 +23,7 @@ export interface LivePhase {
   readonly name: string;
   readonly from: string;
   readonly seconds: number;
-  /** Until every proxy had confirmed it. */
+  /** Time until every proxy had confirmed it. */
   readonly confirmedMs?: number;
   readonly idcs: Readonly<Record<string, LiveFigures>>;
 }
@@ -34,7 +31,7 @@ export interface LivePhase {
 /** How a run ended. */
 export type LiveEnd = 'done' | 'refused' | 'aborted' | 'interrupted';
 
-/** A run, as it stands in `run.json`. Times are RFC 3339. */
+/** A run in `run.json`. Times are RFC 3339. */
 export interface LiveRun {
   readonly drill: 'evacuate';
   readonly idc: string;
@@ -52,7 +49,7 @@ export interface LiveRun {
   readonly began: string;
   readonly phases: readonly LivePhase[];
   readonly events: readonly { readonly at: string; readonly words: string }[];
-  /** Absent: it runs, or whoever ran it died; then its lease has ended it. */
+  /** Absent: it runs, or its process died; then its lease has ended it. */
   readonly end?: {
     readonly at: string;
     readonly how: LiveEnd;
@@ -61,7 +58,7 @@ export interface LiveRun {
   };
 }
 
-/** The figures of what was counted. */
+/** The figures of some counts. */
 export function liveFigures(counts: ProxyCounts): LiveFigures {
   const { requests, errors, nobody, overflow } = counts;
   const times =

@@ -23,51 +23,50 @@ import {
 import type { AbortExpression, Judgement } from '../options/abort-on.ts';
 import { type LiveEnd, type LivePhase, liveFigures } from './live-run.ts';
 
-/** A practice run. Times in milliseconds. */
+/** A live drill. Times in milliseconds. */
 export interface LiveOptions extends EvacuationTarget {
-  /** Shares, one after the other, rising, and how long each is held. */
+  /** Rising percentages, one after the other, and how long each is held. */
   readonly steps: readonly number[];
   readonly holdMs: readonly number[];
-  /** How long is looked on before the first step, and after the last. */
+  /** Measurement before the first step, and after the last. */
   readonly baselineMs: number;
-  /** It is over so long after the last sign of life. */
+  /** It ends this long after the last renewal. */
   readonly leaseMs: number;
   readonly ackWaitMs: number;
   readonly proxies: readonly ReadProxy[];
   readonly abortOn: AbortExpression;
-  /** Also where there is too little room, another evacuation, or too few requests to judge. */
+  /** Even with too little capacity, another evacuation, or too few requests to judge. */
   readonly force: boolean;
   readonly dryRun: boolean;
   onPhase(phase: LivePhase): void;
-  /** Aborted by signals: everybody comes home. */
+  /** Aborted by signals: the evacuation is undone. */
   readonly signal: AbortSignal;
 }
 
-/** How it ended. `checked`: it was a dry run. */
+/** The result. `checked`: it was a dry run. */
 export interface LiveOutcome {
   readonly how: LiveEnd | 'checked';
-  /** Why it was not run through; else empty. */
+  /** Why it was not completed; else empty. */
   readonly why: string;
-  /** Nothing leaves any more, and every proxy has confirmed it. */
+  /** Nothing leaves any more, as confirmed by every proxy. */
   readonly isUndone: boolean;
 }
 
 /** Times in milliseconds. */
 export const liveTimes = {
   look: 1_000,
-  /** A line of figures. */
+  /** Interval of progress reports. */
   progress: 10_000,
-  /** What happens late in a long step is judged by the last while alone, too. */
+  /** The last part of a long step is also judged alone. */
   window: 30_000,
-  /** Control planes are asked this often what proxies refuse. */
+  /** Interval of asking control planes for refusals. */
   refusals: 5_000,
 } as const;
 
 /**
- * Lets requests leave an IDC in steps, looks on, and lets them come home: at the end, when a condition is
- * met, a proxy refuses or does not confirm, an Envoy or a control plane falls silent, and when `signal`
- * aborts. Throws MeshError
- * `unavailable` when a control plane does not answer before anything was changed.
+ * Evacuates an IDC in steps, measures, and undoes it: at the end, when a condition is met, a proxy refuses or
+ * does not confirm, an Envoy or a control plane stops answering, and when `signal` aborts. Throws MeshError
+ * `unavailable` if a control plane does not answer before anything was changed.
  */
 export async function runLive(options: LiveOptions): Promise<LiveOutcome> {
   const { clock, say, signal, baselineMs } = options;
@@ -107,7 +106,7 @@ export async function runLive(options: LiveOptions): Promise<LiveOutcome> {
   return { ...end, isUndone };
 }
 
-/** Why it may not begin for what other evacuations do; undefined: it may. */
+/** Why other evacuations prevent it; undefined: they do not. */
 async function standingAt({ planes, name, force, say }: LiveOptions): Promise<string | undefined> {
   const lists = await Promise.all(planes.map(({ client }) => listAt(client)));
   const inForce = lists.flatMap(({ items }) => items).filter(({ percentNow }) => percentNow > 0);
@@ -142,7 +141,7 @@ async function allSteps(options: LiveOptions, fleet: FleetWatch, lease: Evacuati
   }
 }
 
-/** Ends it everywhere; whether every proxy has confirmed. */
+/** Ends it everywhere; returns whether every proxy has confirmed. */
 async function goHome(options: LiveOptions, lease: EvacuationLease): Promise<boolean> {
   const { ackWaitMs, leaseMs, say } = options;
   await lease.stop();
@@ -159,13 +158,13 @@ interface WatchOptions {
   readonly ms: number;
   readonly signal: AbortSignal;
   readonly confirmedMs?: number;
-  /** What proxies refuse anyhow; absent: they are not asked. */
+  /** Refusals that existed before; absent: refusals are not checked. */
   readonly known?: ReadonlySet<string>;
-  /** Nothing is judged. */
+  /** Measures without judging. */
   readonly isFree?: boolean;
 }
 
-/** Looks on for a time. Throws MeshError when what is seen, or that nothing is seen, must end the run. */
+/** Measures for some time. Throws MeshError if the result, or the lack of one, must end the run. */
 async function watch(
   { planes, idc, abortOn, clock, say, onPhase }: LiveOptions,
   fleet: FleetWatch,
@@ -184,7 +183,7 @@ async function watch(
       const look = await fleet.look();
       recent = within([...recent, look], liveTimes.window);
       seen = between(first, look);
-      // At the end of its time the whole is told anyhow.
+      // At the end the total is reported anyway.
       if (clock.now() - toldAt >= liveTimes.progress && clock.now() - began < ms) {
         toldAt = clock.now();
         say(`  ${name}, ${Math.round((toldAt - began) / 1_000)} s: ${seenText(seen)}`);
@@ -209,7 +208,7 @@ async function watch(
   }
 }
 
-/** The looks of the last while, and one that is older. */
+/** Readings of the last part, and one before it. */
 function within(looks: readonly FleetLook[], ms: number): readonly FleetLook[] {
   const last = looks.at(-1)?.at ?? 0;
   const keep = looks.findLastIndex(({ at }) => last - at >= ms);

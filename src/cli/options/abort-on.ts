@@ -1,25 +1,24 @@
 import { MeshError } from '../../base/error.ts';
 import { parseDurationMs } from '../../model/values/duration.ts';
 
-/** What proxies count and a condition can name. */
+/** Measures that a condition can name. */
 export type Measure = 'p50' | 'p90' | 'p99' | 'p999' | 'errors' | 'no-idc' | 'spill-limit' | 'tries';
 
 /**
- * A measure is more than `limit`: milliseconds for percentiles, a share of requests (0 to 1), for `tries` a
- * number.
+ * A measure above `limit`: milliseconds for percentiles, a share of requests (0 to 1), for `tries` a number.
  */
 export interface AbortCondition {
   readonly what: Measure;
   readonly limit: number;
 }
 
-/** On what a change is given up: one condition, any of several, or all of several. */
+/** When a change is aborted: a condition, any of several, or all of several. */
 export type AbortExpression =
   | AbortCondition
   | { readonly any: readonly AbortExpression[] }
   | { readonly all: readonly AbortExpression[] };
 
-/** Whether something is so, with the reason; `unknown`: there is too little to tell, and what is lacking. */
+/** Whether a condition is met, with the reason; `unknown`: too little data, and what is missing. */
 export type Judgement =
   | { readonly is: 'so'; readonly words: string }
   | { readonly is: 'not so' }
@@ -29,7 +28,7 @@ const percentiles: readonly string[] = ['p50', 'p90', 'p99', 'p999'] satisfies M
 const shares: readonly string[] = ['errors', 'no-idc', 'spill-limit'] satisfies Measure[];
 const measures = [...percentiles, ...shares, 'tries'];
 
-/** The longest expression, in characters: its reader recurses at each parenthesis. */
+/** Longest expression, in characters: the parser recurses at each parenthesis. */
 const textMax = 1_000;
 
 interface Token {
@@ -39,8 +38,8 @@ interface Token {
 }
 
 /**
- * Reads conditions such as `p99>500ms or (errors>0.1% and tries>1.5)`: `and` binds closer than `or`, for
- * which a comma may stand. Throws MeshError `invalid` with the column, counted from 1, and what to write
+ * Parses conditions such as `p99>500ms or (errors>0.1% and tries>1.5)`: `and` binds closer than `or`, which
+ * may be written as a comma. Throws MeshError `invalid` with the column, counted from 1, and what to write
  * there.
  */
 export function parseAbortOn(text: string): AbortExpression {
@@ -128,16 +127,13 @@ function boundWords(what: Measure, text: string): string {
   return `${found}: write a share from 0% to 100%, such as 0.1%`;
 }
 
-/** All conditions of an expression, in their order. */
+/** All conditions of an expression, in order. */
 export function conditionsOf(expression: AbortExpression): readonly AbortCondition[] {
   if ('what' in expression) return [expression];
   return ('any' in expression ? expression.any : expression.all).flatMap(conditionsOf);
 }
 
-/**
- * An expression by what is known of its conditions. What is unknown decides only where it matters (Kleene's
- * logic).
- */
+/** Evaluates an expression with unknown conditions (Kleene's logic). */
 export function judgeExpression(
   expression: AbortExpression,
   of: (condition: AbortCondition) => Judgement,

@@ -7,19 +7,19 @@ import { isHost } from '../../registry/parse/hosts.ts';
 import type { AppAddress } from '../../translate/bootstrap.ts';
 import { readArgument } from './argument.ts';
 
-/** Reads an address as `readAddress` does. Commander's error names the option. */
+/** Parses an address as `readAddress` does. Commander's error names the option. */
 export function parseAddress(text: string, fallback?: string): ListenAddress {
   return readArgument(() => readAddress(text, fallback));
 }
 
-/** Reads an address that others must know: its port is not 0, for any. */
+/** Parses an address that others must know: port 0 is not allowed. */
 export function parseBound(text: string): ListenAddress {
   const listen = parseAddress(text);
   if (listen.port === 0) throw new InvalidArgumentError(`'${text}' has port 0: give one from 1 to 65535.`);
   return listen;
 }
 
-/** Reads an address to connect to. */
+/** Parses an address to connect to. */
 function parseReached(text: string): ListenAddress {
   const reached = parseBound(text);
   if (/^(?:0\.0\.0\.0|[0:]+)$/.test(reached.address))
@@ -29,7 +29,7 @@ function parseReached(text: string): ListenAddress {
   return reached;
 }
 
-/** Reads addresses to connect to, by comma, into the list that an option has so far. */
+/** Adds addresses to connect to, by comma, to an option's list. */
 export function addReached(
   text: string,
   list: readonly ListenAddress[] | undefined,
@@ -37,9 +37,7 @@ export function addReached(
   return [...(list ?? []), ...text.split(',').map((one) => parseReached(one.trim()))];
 }
 
-/**
- * Reads hosts by comma into the list that an option has so far: names, short names, `*.x`, or `*` for all.
- */
+/** Adds hosts, by comma, to an option's list: names, short names, `*.x`, or `*` for all. */
 export function parseHosts(text: string, list?: readonly string[]): readonly string[] {
   const hosts = text
     .split(',')
@@ -58,7 +56,7 @@ export function parseHosts(text: string, list?: readonly string[]): readonly str
   return [...(list ?? []), ...hosts];
 }
 
-/** Reads one address, or several by comma, into the list that an option has so far; none twice. */
+/** Adds one address, or several by comma, to an option's list without duplicates. */
 export function addAddress(
   text: string,
   list: readonly ListenAddress[] | undefined,
@@ -66,7 +64,7 @@ export function addAddress(
   return readArgument(() => readAddresses(text, list));
 }
 
-/** Reads where a workload listens: `HOST:PORT` or `unix:///path`. */
+/** Parses a workload's address: `HOST:PORT` or `unix:///path`. */
 export function parseApp(text: string): AppAddress {
   if (text.startsWith('unix://')) {
     const path = text.slice('unix://'.length);
@@ -80,7 +78,7 @@ export function parseApp(text: string): AppAddress {
   return parseReached(text);
 }
 
-/** Checks the name of an IDC. */
+/** Validates the name of an IDC. */
 export function parseIdcName(text: string): string {
   return readArgument(() => readIdcName(text));
 }

@@ -5,8 +5,8 @@ import { addAddress } from './address.ts';
 const byDefault: readonly ListenAddress[] = [{ address: '127.0.0.1', port: 15014 }];
 
 /**
- * `--admin`, of all commands that ask control planes: repeated, by comma, or from ISTHMUS_ADMIN. Its value is
- * a list of at least one address, none of them twice.
+ * `--admin` of commands that ask control planes: repeated, by comma, or from ISTHMUS_ADMIN. Its value is a
+ * list without duplicates, not empty.
  */
 export function adminOption(): Option {
   return optionalAdminOption().default(byDefault, '127.0.0.1:15014');

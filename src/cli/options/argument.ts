@@ -1,9 +1,7 @@
 import { InvalidArgumentError } from 'commander';
 import { MeshError } from '../../base/error.ts';
 
-/**
- * Reads what stands after a flag. What `read` finds invalid becomes commander's error, which names the flag.
- */
+/** Converts a MeshError `invalid` of `read` to commander's error, which names the flag. */
 export function readArgument<T>(read: () => T): T {
   try {
     return read();

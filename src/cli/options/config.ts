@@ -16,8 +16,8 @@ export function addConfigFlags(command: Command): Command {
 }
 
 /**
- * What the flags of a command that was parsed, the environment and the file of `--file` make together.
- * Rejects with MeshError `unavailable` where the file cannot be read, `invalid` where anything is wrong.
+ * The configuration from parsed flags, environment and the file of `--file`. Rejects with MeshError
+ * `unavailable` if the file cannot be read, `invalid` if anything is wrong.
  */
 export async function configOf(command: Command, environment: NodeJS.ProcessEnv): Promise<ResolvedConfig> {
   const flags = new Map<string, unknown>();
@@ -27,12 +27,12 @@ export async function configOf(command: Command, environment: NodeJS.ProcessEnv)
   }
   const { file } = command.opts<{ file?: string }>();
   if (file === undefined) return resolveConfig({ environment, flags });
-  // Loaded only now: without a file nothing of YAML is needed.
+  // Loaded on demand: without a file no YAML is needed.
   const { readConfigFile } = await import('../../config/config-file.ts');
   return resolveConfig({ file: readConfigFile(file), environment, flags });
 }
 
-/** A second file would hide the first. */
+/** A second file would replace the first. */
 function onlyOne(file: string, before: string | undefined): string {
   if (before !== undefined) throw new InvalidArgumentError(`give one file: there is ${before} already.`);
   return file;

@@ -2,7 +2,7 @@ import { Option } from 'commander';
 import { type DurationRange, readDuration } from '../../config/duration.ts';
 import { readArgument } from './argument.ts';
 
-/** An option that takes a duration; `byDefault` is written as one. */
+/** A duration option; `byDefault` is text. */
 export function durationOption(
   flags: string,
   words: string,

@@ -5,7 +5,7 @@ import { addAddress, parseIdcName } from './address.ts';
 import { durationOption } from './duration.ts';
 import { addClientOptions, type ClientFlags } from './instance.ts';
 
-/** Options of all commands that let requests leave an IDC. Times in milliseconds. */
+/** Options of commands that evacuate an IDC. Times in milliseconds. */
 export interface EvacuationFlags extends ClientFlags {
   readonly group?: readonly string[];
   readonly steps?: readonly number[];
@@ -18,27 +18,27 @@ export interface EvacuationFlags extends ClientFlags {
   readonly force?: boolean;
 }
 
-/** In what the commands differ, in words of their help. */
+/** Texts of the help that differ between the commands. */
 interface EvacuationWords {
-  /** When they go on with `--force`. */
+  /** When `--force` continues. */
   readonly force: string;
-  /** Which Envoys are read, and when what they count ends it. */
+  /** Which Envoys are read, and the abort condition. */
   readonly envoy: string;
   readonly abortOn: string;
-  /** What the name of the Evacuation begins with. */
+  /** Prefix of the Evacuation's name. */
   readonly prefix: string;
   /** Exit codes and an example, after the options. */
   readonly exits: string;
   readonly examples: readonly string[];
 }
 
-/** On what a change is given up, where nothing is said. */
+/** The default abort condition. */
 const abortOnDefault = 'errors>1% or no-idc>1% or spill-limit>1%';
 
 const abortOnText =
   'p50, p90, p99 or p999>500ms; errors, no-idc or spill-limit>1%; tries>1.5; several with or, and, ( )';
 
-/** Adds the argument and the options of `EvacuationFlags` to a command that has those of its own. */
+/** Adds the argument and the options of `EvacuationFlags` to a command. */
 export function addEvacuationOptions(command: Command, words: EvacuationWords): Command {
   command
     .argument('<idc>', 'the IDC that is left', parseIdcName)
@@ -68,7 +68,7 @@ export function addEvacuationOptions(command: Command, words: EvacuationWords): 
   return addClientOptions(command).addHelpText('after', helpEnd(words));
 }
 
-/** A share in percent: 1 to 100. Throws what commander shows. */
+/** Parses a percentage: 1 to 100. Throws commander's error. */
 export function parsePercent(text: string): number {
   const percent = Number(text);
   if (!/^[0-9]+$/.test(text) || percent < 1 || percent > 100)
@@ -76,7 +76,7 @@ export function parsePercent(text: string): number {
   return percent;
 }
 
-/** Shares that rise, by comma. Throws what commander shows. */
+/** Parses rising percentages, by comma. Throws commander's error. */
 export function parseSteps(text: string): readonly number[] {
   const steps = text.split(',').map(parsePercent);
   const isRising = steps.every((step, i) => step > (steps[i - 1] ?? 0));

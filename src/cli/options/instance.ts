@@ -10,14 +10,14 @@ import { type ListenAddress, showAddress } from '../../model/values/listen-addre
 import { parseAddress } from './address.ts';
 import { adminOption } from './admin.ts';
 
-/** Options of all commands that talk to a control plane's registration API. */
+/** Options of commands that use the registration API. */
 export interface ClientFlags {
   /** The control planes of the IDC, at least one. */
   readonly admin: readonly ListenAddress[];
   readonly tokenFile?: string;
 }
 
-/** Options that name an instance. */
+/** Options that identify an instance. */
 export interface InstanceFlags extends ClientFlags {
   readonly namespace: string;
   readonly name?: string;
@@ -42,21 +42,21 @@ export function addClientOptions(command: Command): Command {
     );
 }
 
-/** Control planes, and how to ask them. */
+/** Control planes, and clients for them. */
 interface Clients {
   readonly planes: readonly NamedClient[];
-  /** One more, by its address; undefined where that is none. */
+  /** A client for a further address; undefined if it is not one. */
   readonly find: (name: string) => NamedClient | undefined;
-  /** Ends all connections. */
+  /** Closes all connections. */
   readonly close: () => Promise<unknown>;
 }
 
-/** The control planes that are to be asked, with the token. */
+/** Clients with the token. */
 export function clientsOf({ admin, tokenFile }: ClientFlags): Clients {
   return clientsAt(admin, readClientToken(tokenFile, process.env));
 }
 
-/** The control planes at these addresses; without a token they let read, and nothing else. */
+/** Clients for these addresses; without a token they can only read. */
 export function clientsAt(addresses: readonly ListenAddress[], token?: string): Clients {
   const clients: RegistrationClient[] = [];
   const named = (admin: ListenAddress): NamedClient => {
@@ -77,7 +77,7 @@ export function clientsAt(addresses: readonly ListenAddress[], token?: string): 
   };
 }
 
-/** Reads `8080` or `NAME=8080`. */
+/** Parses `8080` or `NAME=8080`. */
 export function parsePort(text: string): InstancePort {
   const [, name = 'http', digits = ''] = /^(?:([A-Za-z0-9-]+)=)?(\d+)$/.exec(text) ?? [];
   const number = Number(digits);
@@ -88,7 +88,7 @@ export function parsePort(text: string): InstancePort {
   return { name, number };
 }
 
-/** The name of an instance that was not given one: the same for each life on the same address and port. */
+/** The default name of an instance: constant for its address and port. */
 export function instanceName(group: string, address: string, port: number): string {
   return `${group}-${address}-${port}`
     .toLowerCase()
@@ -96,9 +96,7 @@ export function instanceName(group: string, address: string, port: number): stri
     .replace(/^-|-$/g, '');
 }
 
-/**
- * The instance's address: as given, else the one that this machine has towards a control plane that answers.
- */
+/** The instance's address: as given, else this machine's towards a control plane that answers. */
 export async function addressOf(flags: Pick<InstanceFlags, 'address' | 'admin'>): Promise<string> {
   if (flags.address !== undefined) return flags.address;
   try {

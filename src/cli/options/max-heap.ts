@@ -2,17 +2,17 @@ import { readFileSync } from 'node:fs';
 import { InvalidArgumentError } from 'commander';
 import { parseSizeBytes } from '../../model/values/size.ts';
 
-/** Where Linux says how much memory the own cgroup may take: version 2, version 1. */
+/** Linux's memory limit of the own cgroup: version 2, version 1. */
 const limitFiles = ['/sys/fs/cgroup/memory.max', '/sys/fs/cgroup/memory/memory.limit_in_bytes'] as const;
 
-/** Part of a memory limit that the heap may take: the rest is code, stacks, and what the allocator keeps. */
+/** Part of a memory limit for the heap: the rest is code, stacks, and the allocator's. */
 const heapPart = 0.8;
 
 const heapBytesMin = 64 * 2 ** 20;
 
 /**
- * Reads `--max-heap`: a size, or `cgroup` for 0.8 of what this cgroup may take. `read` gives a file's text,
- * or undefined.
+ * Parses `--max-heap`: a size, or `cgroup` for 0.8 of this cgroup's limit. `read` returns a file's text, or
+ * undefined.
  */
 export function parseMaxHeap(
   text: string,
@@ -21,7 +21,7 @@ export function parseMaxHeap(
   if (text === 'cgroup') {
     for (const file of limitFiles) {
       const limit = Number(read(file)?.trim());
-      // Version 1 writes "no limit" as a number that no machine has.
+      // Version 1 writes "no limit" as a huge number.
       if (limit > 0 && limit < 2 ** 50) return Math.floor(limit * heapPart);
     }
     throw new InvalidArgumentError('this cgroup has no memory limit: give a size, such as 2Gi.');

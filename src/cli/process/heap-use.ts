@@ -4,7 +4,7 @@ import { runInNewContext } from 'node:vm';
 import { systemClock } from '../../base/clock.ts';
 import type { Heap } from '../../plane/memory.ts';
 
-// Of V8 on 64 bits; young memory has three of them.
+// V8's default on 64 bits; young memory has three of them.
 const semiSpaceMiBDefault = 64;
 
 /**
@@ -54,7 +54,7 @@ function semiSpaceMiB(): number {
   return Number(/--max[-_]semi[-_]space[-_]size=(\d+)/.exec(flags)?.[1] ?? semiSpaceMiBDefault);
 }
 
-/** V8's collection of the whole heap. It is handed out to contexts that are made while its flag is set. */
+/** V8's full collection. Contexts created while its flag is set have it. */
 function collector(): () => void {
   setFlagsFromString('--expose-gc');
   const gc: unknown = runInNewContext("typeof gc === 'function' ? gc : undefined");

@@ -2,16 +2,15 @@ import { Bucket } from '../../base/bucket.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { LogFields } from '../../base/log.ts';
 
-/** Lines with one message that are logged at once, and each second beyond that. */
+/** Lines of one message logged at once, and each second beyond that. */
 export const lineRates = { burst: 2_000, perSecond: 10 } as const;
 
-// Nearly all messages are constants, and there are fewer than that.
+// Nearly all messages are constants, of which there are fewer.
 const messagesMax = 500;
 
 /**
- * How often each message is logged: proxies bring about lines as often as they like, by coming and going and
- * by refusing what they are sent, and a disk is not theirs to fill. Lines that are left out are counted in
- * the next with that message.
+ * Limits the rate of each message: proxies can cause lines at any rate, by reconnecting and by NACKs, and
+ * must not fill the disk. Dropped lines are counted in the next with that message.
  */
 export class LineRates {
   readonly #clock: Clock;
@@ -21,7 +20,7 @@ export class LineRates {
     this.#clock = clock;
   }
 
-  /** The fields that a line has; undefined: it is left out. */
+  /** The fields of the line; undefined: it is dropped. */
   pass(message: string, fields: LogFields = {}): LogFields | undefined {
     const now = this.#clock.now();
     const known = this.#kinds.get(message);

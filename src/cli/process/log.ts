@@ -4,21 +4,21 @@ import type { LogFields, Logger, LogLevel } from '../../base/log.ts';
 import { LineRates } from './line-rates.ts';
 import { openStderr } from './stderr.ts';
 
-// Some thousand lines: what a reader that stopped for a moment misses nothing of.
+// Some thousand lines: enough for a reader that pauses for a moment.
 const pendingBytesMax = 2 ** 20;
-// For a reader that is only late, when the process ends.
+// Time for a late reader when the process ends.
 const graceMs = 1_000;
 
-/** A logger whose last lines can be waited for. */
+/** A logger that can be flushed. */
 export interface ClosableLogger extends Logger {
-  /** Resolves when all lines were read, after a second at most. Nothing may be logged after it. */
+  /** Resolves when all lines were written, at most after a second. Nothing may be logged after it. */
   close(): Promise<void>;
 }
 
 /**
- * Logs JSON lines to stderr: stdout is for what a command was asked for. A reader that is slow, or gone, and
- * a disk that is full cost lines, which are counted, and never hold the process up. Of one message so many
- * lines are logged, see `lineRates`.
+ * Logs JSON lines to stderr: stdout is for a command's output. A slow or missing reader and a full disk cost
+ * lines, which are counted, and never block the process. Lines of one message are rate-limited, see
+ * `lineRates`.
  */
 export function createLogger(level: LogLevel): ClosableLogger {
   const options = {

@@ -1,4 +1,4 @@
-// The watchdog's thread: sees that the event loop of the main thread stands still, and where.
+// The watchdog's thread: detects stalls of the main thread's event loop, and where.
 import { Session } from 'node:inspector/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock as clock, sleep } from '../../base/clock.ts';
@@ -8,9 +8,7 @@ const { beats, stallMs, lookMs } = workerData as StallJob;
 const framesMax = 20;
 const stackMsMax = 5_000;
 
-/**
- * Where the main thread is, one line a frame; empty where it is not in JavaScript, or says nothing in time.
- */
+/** The main thread's stack, one line per frame; empty outside of JavaScript, or without a timely answer. */
 async function stackOfMain(): Promise<string[]> {
   const session = new Session();
   session.connectToMainThread();
@@ -31,7 +29,7 @@ async function stackOfMain(): Promise<string[]> {
     await session.post('Debugger.pause');
     return await Promise.race([paused, sleep(clock, stackMsMax).then(() => [])]);
   } finally {
-    // The main thread goes on.
+    // Lets the main thread go on.
     session.disconnect();
   }
 }
@@ -54,7 +52,7 @@ async function look(): Promise<void> {
   if (where !== undefined) parentPort?.postMessage({ ms, stack: await where } satisfies Stall);
 }
 
-// Keeps the thread until it is ended: timers do not.
+// Keeps the thread alive: timers do not.
 parentPort?.ref();
 for (;;) {
   await sleep(clock, lookMs);

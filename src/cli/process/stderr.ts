@@ -2,30 +2,30 @@ import { fstatSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import type { Clock } from '../../base/clock.ts';
 
-/** Where lines go without ever being waited for. */
+/** Output of lines that never blocks. */
 interface LineSink {
-  /** Takes one line, with its line break; drops it where more than `pendingBytesMax` wait to be read. */
+  /** Writes a line, with its line break; drops it if more than `pendingBytesMax` are pending. */
   write(line: string): void;
   /**
-   * Resolves when what waits was read, after `graceMs` at most: the rest is lost then. Nothing may be written
-   * after it.
+   * Resolves when pending lines are written, after `graceMs` at most: the rest is lost. Nothing may be
+   * written after it.
    */
   close(graceMs: number): Promise<void>;
 }
 
-/** How a sink that nobody reads behaves. */
+/** Behaviour when the reader is slow. */
 interface SinkOptions {
-  /** Bytes that may wait for the reader; what comes while more do is dropped. */
+  /** Most pending bytes; further lines are dropped. */
   readonly pendingBytesMax: number;
-  /** A line that says how many were dropped, once there is room again. */
+  /** The line that reports dropped lines, written once there is room. */
   readonly dropped: (lines: number) => string;
 }
 
 /**
- * The standard error, written so that its reader cannot stop the process: a pipe or a socket is made
- * non-blocking, takes what fits and keeps the rest, up to a limit. Node's own `process.stderr` waits for the
- * reader of a pipe (Node.js, "process I/O"). A file or a terminal is written at once; what it does not take,
- * as its disk is full or the terminal is gone, is dropped and counted likewise.
+ * Standard error without blocking: a pipe or a socket is made non-blocking, and unwritten data buffered up to
+ * a limit. Node's `process.stderr` blocks on a pipe (Node.js, "process I/O"). A file or a terminal is written
+ * at once; what it does not take, as its disk is full or the terminal is gone, is dropped and counted
+ * likewise.
  */
 export function openStderr(clock: Clock, options: SinkOptions, fd = 2): LineSink {
   const stat = fstatSync(fd);
@@ -34,7 +34,7 @@ export function openStderr(clock: Clock, options: SinkOptions, fd = 2): LineSink
   pipe.unref();
   let lost = 0;
   let open = true;
-  // The reader is gone: there is nobody to tell.
+  // The reader is gone.
   pipe.on('error', () => {
     open = false;
   });
@@ -52,7 +52,7 @@ export function openStderr(clock: Clock, options: SinkOptions, fd = 2): LineSink
     },
     async close(graceMs) {
       if (!open || pipe.writableLength === 0) return;
-      // Destroyed only where nobody reads: whoever else writes to the standard error still can.
+      // Destroyed only if nobody reads: other writers to standard error can continue.
       const cut = clock.after(graceMs, () => pipe.destroy());
       await new Promise<void>((resolve) => {
         pipe.write('', () => resolve());
@@ -66,7 +66,7 @@ export function openStderr(clock: Clock, options: SinkOptions, fd = 2): LineSink
 /** A file or a terminal. */
 function openFile(fd: number, dropped: SinkOptions['dropped']): LineSink {
   let lost = 0;
-  // Only a part of the last line was taken.
+  // The last line was written only in part.
   let isCut = false;
   return {
     write(line) {

@@ -1,7 +1,7 @@
 import { MeshError } from '../../base/error.ts';
 import { exitCode } from '../../base/exit.ts';
 
-/** Signals that end a command that has something to take back. */
+/** Signals of a command that has something to undo. */
 interface StopSignals {
   /** Aborted by the first signal. */
   readonly signal: AbortSignal;
@@ -9,8 +9,8 @@ interface StopSignals {
 }
 
 /**
- * Listens for SIGINT, SIGTERM and SIGHUP; a terminal that is gone stops nothing. The second signal ends the
- * process, after `otherwise`: what becomes of the rest then.
+ * Handles SIGINT, SIGTERM and SIGHUP; without a terminal it continues. The second signal ends the process
+ * with the message `otherwise`: what happens then.
  */
 export function stopOnSignals(otherwise: string): StopSignals {
   const stop = new AbortController();

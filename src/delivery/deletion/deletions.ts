@@ -5,13 +5,13 @@ import type { Metrics } from '../../metrics/metrics.ts';
 import { type Change, type Ref, refKey } from '../../model/object.ts';
 import { createDeletionGuard, type Deletion, type GuardLimits, type Release } from './guard.ts';
 
-/** A proxy's stream, as `xds` tells of it. */
+/** A proxy's stream, as `xds` reports it. */
 interface ProxyStream {
   readonly id: number;
   readonly node: { readonly id?: string | undefined };
 }
 
-/** What a stream is asked to have confirmed; the form of `xds`'s own. */
+/** What streams are asked to have confirmed; the same shape as in `xds`. */
 export interface EndpointConcern {
   readonly revision: number;
   readonly types: readonly string[];
@@ -20,13 +20,13 @@ export interface EndpointConcern {
   readonly subscribed?: boolean;
 }
 
-/** What a batch of changes did to the resources: names by type URL, and the revision that has it all. */
+/** What a batch changed: names by type URL, and the revision that includes it. */
 export interface Pushed {
   readonly revision: number;
   readonly resources: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
-/** What deletions need of the rest. */
+/** What deletions need from other parts. */
 interface DeletionsOptions {
   readonly clock: Clock;
   readonly logger: Logger;
@@ -35,45 +35,45 @@ interface DeletionsOptions {
   /** Type URLs of clusters and of endpoints. */
   readonly clusterType: string;
   readonly endpointType: string;
-  /** A proxy has endpoints, or has gone for good: whether a later life of this process should `expect` it. */
+  /**
+   * A proxy has received endpoints for the first time, or has gone for good: whether a restarted process
+   * should `expect` it.
+   */
   readonly onProxy?: (node: string, isKnown: boolean) => void;
-  /** The revision of everything that was put so far. */
+  /** The newest revision. */
   revision(): number;
-  /** The streams that have not confirmed something. */
+  /** The streams that have not confirmed a concern. */
   unconfirmed(concern: EndpointConcern): readonly ProxyStream[];
 }
 
-/** The deletion guard between the sources, whose objects go, and the streams, which confirm it. */
+/** Connects sources, whose objects are deleted, with streams, which confirm deletions. */
 export interface Deletions {
   opened(stream: ProxyStream): void;
   closed(stream: ProxyStream): void;
   confirmed(stream: ProxyStream, has: (concern: EndpointConcern) => boolean): void;
-  /**
-   * Holds the deletions of a batch, until no proxy has any more what the batch removed; then `release` is
-   * called.
-   */
+  /** Holds a batch's deletions until no proxy can have the removed resources; then `release` is called. */
   hold(batch: readonly Change[], pushed: Pushed, release: (ref: Ref) => Promise<void>): void;
-  /** Proxies are answered from now on: only from here on limits run. */
+  /** Proxies are answered from now on: limits start here. */
   answering(): void;
-  /** Proxies that an earlier life of this process served, by node id. */
+  /** Proxies served by an earlier process, by node id. */
   expect(nodes: readonly string[]): void;
-  /** Proxies that another control plane has, which waits for them. */
+  /** Proxies connected to another control plane, which waits for them. */
   handOver(nodes: readonly string[]): void;
-  /** The deletion of an object that some proxy may still have. */
+  /** The pending deletion of an object. */
   of(ref: Ref): Deletion | undefined;
   /**
-   * Ends when every connected proxy has confirmed the clusters and endpoints as they are now, but for what it
-   * refuses and removals that it is not told of yet; `absent`: those that are away for a moment, too.
+   * Released when every connected proxy has confirmed the current clusters and endpoints, except for refused
+   * ones and removals held back; `absent`: also those that are briefly disconnected.
    */
   barrier(absent: boolean): Deletion;
-  /** How many proxies are away and waited for. */
+  /** Number of disconnected proxies that are waited for. */
   kept(): Readonly<Record<string, number>>;
   close(): void;
 }
 
 type State = Pick<EndpointConcern, 'revision' | 'resources' | 'lenient'>;
 
-/** Creates the deletions, none at first. */
+/** Creates the deletions, empty at first. */
 export function createDeletions(options: DeletionsOptions): Deletions {
   const { clock, logger, metrics, limits = {}, endpointType } = options;
   const types = [options.clusterType, endpointType];

@@ -1,56 +1,59 @@
 import type { Clock, Timer } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
 
-/** A proxy's stream, as far as the guard knows it. */
+/** A proxy's stream, as the guard sees it. */
 interface GuardedStream {
   readonly id: number;
-  /** Node id: what a proxy is known by when it comes back. */
+  /** Node id, the same when the proxy reconnects. */
   readonly node: string;
 }
 
-/** How a deletion ended: by ACKs alone, or because a limit was reached for some proxy. */
+/** How a deletion ended: all ACKs, or a limit for some proxy. */
 type ReleaseCause = 'acked' | 'disconnected' | 'limit';
 
-/** A deletion that is over. */
+/** A finished deletion. */
 export interface Release {
   readonly keys: readonly string[];
   readonly cause: ReleaseCause;
-  /** Proxies that were not waited for any longer. */
+  /** Proxies that were no longer waited for. */
   readonly forgiven: readonly string[];
   readonly heldMs: number;
 }
 
 /** Limits, in milliseconds. */
 export interface GuardLimits {
-  /** How long a connected proxy may owe its ACK. */
+  /** How long a connected proxy may take to ACK. */
   readonly ackMsMax: number;
-  /** How long a proxy that has disconnected may take to come back and be in sync. */
+  /** How long a disconnected proxy may take to reconnect and be in sync. */
   readonly reconnectMsMax: number;
 }
 
-/** What docs/registration.md states. Our bootstrap makes an Envoy ask again within 2 s. */
+/** Stated in docs/registration.md. Our bootstrap makes an Envoy reconnect within 2 s. */
 export const guardLimits: GuardLimits = { ackMsMax: 30_000, reconnectMsMax: 15_000 };
 
-/** What the guard is made of. `S` says what a deletion waits for: the state without the objects. */
+/** The guard's parts. `S` identifies the state that a deletion waits for: the one without the objects. */
 interface GuardOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly limits?: Partial<GuardLimits>;
-  /** False: proxies get no answers before `answering()`, so until then no limit runs. Default true. */
+  /** False: proxies get no answers before `answering()`, and no limit runs until then. Default true. */
   readonly answering?: boolean;
-  /** Every proxy that had them is rid of these, or was given up. Not called for a key that is held again. */
+  /** All proxies are without these objects, or were given up. Not called for a key that is held again. */
   readonly onRelease: (release: Release) => void;
-  /** A proxy has endpoints for the first time, or has gone for good: whether an `expect` should name it. */
+  /**
+   * A proxy has received endpoints for the first time, or has gone for good: whether an `expect` should name
+   * it.
+   */
   readonly onProxy?: (node: string, isKnown: boolean) => void;
 }
 
-/** What a stream shows of itself when it has confirmed something. `S` says what a deletion waits for. */
+/** The confirmed state of a stream. `S` identifies the state that a deletion waits for. */
 interface Showing<S> {
   /** Whether it has confirmed a state. */
   has(state: S): boolean;
   /** Whether it has endpoints at all. */
   holdsEndpoints(): boolean;
-  /** Whether it has endpoints, and has answered all that it is to know of them. */
+  /** Whether it has endpoints, and has answered everything due about them. */
   isInSync(): boolean;
 }
 
@@ -60,33 +63,33 @@ interface DeletionGuard<S> {
   closed(stream: GuardedStream): void;
   /** The stream has confirmed more than before. */
   confirmed(stream: GuardedStream, shows: Showing<S>): void;
-  /** Holds a deletion until the streams given, and every proxy that is away, have `state`. */
+  /** Holds a deletion until the streams given, and every disconnected proxy, have confirmed `state`. */
   hold(keys: readonly string[], state: S, owing: readonly GuardedStream[]): Deletion;
-  /** The same without anything that is deleted; `absent`: for proxies that are away, too. */
+  /** Waits the same way without a deletion; `absent`: also for disconnected proxies. */
   wait(state: S, owing: readonly GuardedStream[], absent: boolean): Deletion;
-  /** The deletion that holds a key now. */
+  /** The deletion that currently holds a key. */
   find(key: string): Deletion | undefined;
   /** Proxies are answered from now on. */
   answering(): void;
   /** Proxies that were connected and are expected back, by node id. */
   expect(nodes: readonly string[]): void;
   /**
-   * Proxies that are connected to somebody else who waits for them: those that are away here owe nothing
-   * here.
+   * Proxies connected to another control plane that waits for them: if disconnected here, they are not waited
+   * for.
    */
   handOver(nodes: readonly string[]): void;
-  /** Number of deletions that wait. */
+  /** Number of pending deletions. */
   readonly pending: number;
-  /** Number of proxies that are away and expected back. */
+  /** Number of disconnected proxies expected back. */
   readonly away: number;
   close(): void;
 }
 
-/** One deletion, from outside. */
+/** The public view of a deletion. */
 export interface Deletion {
   /** Node ids of the proxies that it still waits for. */
   waitingFor(): readonly string[];
-  /** Calls back once, at once when it is over. Returns how to take that back. */
+  /** Calls back once when it is over, immediately if it is. Returns a function that cancels. */
   whenReleased(fn: (release: Release) => void): () => void;
 }
 
@@ -102,20 +105,20 @@ interface Held<S> extends Deletion {
   release: Release | undefined;
 }
 
-/** A stream, or a proxy that is away. */
+/** A stream, or a disconnected proxy. */
 interface Debtor<S> {
   readonly node: string;
   readonly debts: Set<Held<S>>;
-  /** It has, or may have, endpoints. */
+  /** Whether it may have endpoints. */
   holds: boolean;
-  /** It was away, and until then counts as rid of something only once it is in sync. A time of the clock. */
+  /** Reconnected: until this time (clock ms) only a full sync settles its debts. */
   backUntil: number;
 }
 
 /**
- * Creates the guard. What "gone" means: every stream that had an object has confirmed a state without it. A
+ * Creates the guard. An object is gone when every stream that had it has confirmed a state without it. A
  * proxy that disconnects goes on routing by what it had, so it owes until it is back in sync, or for
- * `reconnectMsMax`; one that is connected and never confirms owes for `ackMsMax`. Both ends are counted and
+ * `reconnectMsMax`; one that is connected and never confirms owes for `ackMsMax`. Both limits are counted and
  * logged by name.
  */
 export function createDeletionGuard<S>(options: GuardOptions): DeletionGuard<S> {
@@ -148,7 +151,7 @@ class GuardedDeletions<S> implements DeletionGuard<S> {
   opened({ id, node }: GuardedStream): void {
     const absent = this.#away.get(node);
     const others = this.#byNode.get(node) ?? new Set();
-    // An Envoy has one stream: a second one means that the first is dead, whether we know it yet or not.
+    // An Envoy has one stream: a second one means that the first is dead, even if it has not closed yet.
     const isBack = absent !== undefined || others.size > 0;
     const backUntil = isBack
       ? this.#answering
@@ -246,7 +249,7 @@ class GuardedDeletions<S> implements DeletionGuard<S> {
     for (const { timer } of this.#away.values()) timer?.cancel();
   }
 
-  /** Limits are for proxies that could have answered. */
+  /** Limits run only while proxies are answered. */
   #limit(afterMs: number, fn: () => void): Timer | undefined {
     return this.#answering ? this.#clock.after(afterMs, fn) : undefined;
   }
@@ -267,7 +270,7 @@ class GuardedDeletions<S> implements DeletionGuard<S> {
     if (deletion.owing.size > 0 || deletion.release !== undefined) return;
     deletion.timer?.cancel();
     this.#held.delete(deletion);
-    // What is held again meanwhile is released by the newer deletion.
+    // Keys that a newer deletion holds are released by that.
     const keys = deletion.keys.filter((key) => this.#byKey.get(key) === deletion);
     for (const key of keys) this.#byKey.delete(key);
     const heldMs = this.#clock.now() - deletion.since;
@@ -299,7 +302,7 @@ class GuardedDeletions<S> implements DeletionGuard<S> {
     }
   }
 
-  /** Takes a debtor out of the books, when another has taken over what it owes. */
+  /** Removes a debtor whose debts another has taken over. */
   #strike(debtor: Debtor<S>): void {
     for (const deletion of debtor.debts) deletion.owing.delete(debtor);
     debtor.debts.clear();
@@ -313,7 +316,7 @@ class GuardedDeletions<S> implements DeletionGuard<S> {
     this.#away.set(node, absent);
   }
 
-  /** A proxy has not come back in time. */
+  /** A proxy has not reconnected in time. */
   #giveUp(node: string): void {
     const absent = this.#away.get(node);
     if (absent === undefined) return;

@@ -1,15 +1,15 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Deletion, Release } from './guard.ts';
 
-/** How long somebody waits. */
+/** How long a caller waits. */
 interface Patience {
   readonly clock: Clock;
   readonly timeoutMs: number;
-  /** Aborted when nobody waits any more. */
+  /** Aborted when the caller is gone. */
   readonly signal?: AbortSignal;
 }
 
-/** Waits until a deletion is over. Resolves to how it ended, or to undefined when patience ended first. */
+/** Waits until a deletion is over. Resolves to how it ended, or to undefined if the time is up first. */
 export function waitForRelease(deletion: Deletion, patience: Patience): Promise<Release | undefined> {
   const { clock, timeoutMs, signal } = patience;
   return new Promise((resolve) => {

@@ -4,7 +4,7 @@ import type { FindingCode } from '../../model/finding-codes.ts';
 import { callsNobody, isCaller, type NodeScope } from '../../model/node.ts';
 import { isWildcard, meaningsOf, reaches } from '../../model/values/hostname.ts';
 
-/** The Groups that there are, whatever they are kept by. */
+/** The existing Groups by any key. */
 export type KnownGroups = ReadonlyMap<
   string,
   {
@@ -19,13 +19,10 @@ export type KnownGroups = ReadonlyMap<
   }
 >;
 
-/** Comparing a wrong host with every right one takes long in a large mesh: there is no hint then. */
+/** No hint in a large mesh: comparing a wrong host with every right one takes long. */
 const hintsMax = 500;
 
-/**
- * Whether gRPC clients without a proxy are told of a host, as far as its ServiceEntry says
- * (`translate/grpc.ts`).
- */
+/** Whether a host is served to proxyless gRPC clients, by its ServiceEntry (`translate/grpc.ts`). */
 function isForGrpc(groups: KnownGroups, host: string): boolean {
   return Array.from(groups.values()).some(
     ({ host: declared, entry: { spec } }) =>
@@ -35,18 +32,18 @@ function isForGrpc(groups: KnownGroups, host: string): boolean {
   );
 }
 
-/** What a connected node says of itself. */
+/** What a connected node reports of itself. */
 interface DependingNode {
   readonly node: string;
   readonly scope: NodeScope;
-  /** Listeners that it asks for and that do not exist: to a gRPC client these are what it dials. */
+  /** Listeners that it requests and that do not exist: for a gRPC client the targets that it dials. */
   readonly absent?: readonly string[];
 }
 
 /**
- * Hosts that connected sidecars depend on and no ServiceEntry declares, namespaces of sidecars that have
- * none, and what gRPC clients dial in vain: one problem for each, however many say the same. A proxy cannot
- * know, and answers 404.
+ * One problem for each host that sidecars depend on without a ServiceEntry, namespace of sidecars without
+ * Groups, and target that gRPC clients dial in vain, however many proxies are affected. A proxy itself can
+ * only answer 404.
  */
 export function describeDependencies(
   proxies: readonly DependingNode[],
@@ -85,7 +82,7 @@ export function describeDependencies(
     }
     for (const target of scope.role === 'grpc' ? absent : []) {
       const host = target.replace(/:\d+$/, '');
-      // What it depends on is told above.
+      // Reported above as a dependency.
       if (dependsOn?.includes(host)) continue;
       const why = !declared.has(host)
         ? `no ServiceEntry declares ${host}: correct it, or add the ServiceEntry.${didYouMean(host, near)}`

@@ -1,23 +1,21 @@
 import type { Finding } from '../../model/finding.ts';
 
-/** A connected proxy, as far as its id goes. Times in milliseconds. */
+/** The identity of a connected proxy. Times in milliseconds. */
 export interface ConnectedNode {
   readonly id: string;
-  /** `address:port` of its end. */
+  /** `address:port` of the peer. */
   readonly peer: string;
   readonly connectedForMs: number;
-  /** Since its last answer to any response; undefined: it has given none. */
+  /** Since its last answer; undefined: none yet. */
   readonly answeredAgoMs: number | undefined;
 }
 
-/**
- * A connection that went without a word is found after 15 s: until then an Envoy that is back looks like two.
- */
+/** A silent connection is dropped after 15 s: until then a reconnected Envoy looks like two. */
 const foundMs = 20_000;
 
 /**
- * Node ids that several connected proxies give: one problem for each. Told when the older stream has answered
- * since the newer one came, or when both have stood for longer than a dead one would.
+ * One problem for each node id that several connected proxies use. Reported when the older stream has
+ * answered since the newer one came, or when both are older than a dead one could be.
  */
 export function describeDoubles(nodes: readonly ConnectedNode[]): readonly Finding[] {
   const byId = new Map<string, ConnectedNode[]>();
@@ -30,7 +28,7 @@ export function describeDoubles(nodes: readonly ConnectedNode[]): readonly Findi
     const newest = Math.min(...same.map(({ connectedForMs }) => connectedForMs));
     const lives = ({ connectedForMs, answeredAgoMs = Number.POSITIVE_INFINITY }: ConnectedNode) =>
       newest >= foundMs || connectedForMs === newest || answeredAgoMs < newest;
-    // Streams of one connection are one proxy's: each type may have its own.
+    // Streams of one connection belong to one proxy: each type may have its own.
     const peers = [...new Set(same.filter(lives).map(({ peer }) => peer))];
     if (peers.length < 2) return [];
     const message = `${peers.length} proxies have this node id, connected from ${peers.slice(0, 10).join(', ')}: what one of them confirms or refuses is told of both, and metrics and logs do not tell them apart. Give each its own (isthmus bootstrap --id); for a hot restart of one Envoy it ends with the old process.`;

@@ -5,16 +5,16 @@ import type { NodeScope } from '../../model/node.ts';
 /** Which limits there are. */
 export interface KnownLimits {
   hasLimits(): boolean;
-  /** Hosts that could have one and have not. */
+  /** Hosts that could have a limit and have none. */
   unbounded(): readonly string[];
 }
 
-/** Most hosts that a message names. */
+/** Hosts named in a message at most. */
 const namedMax = 5;
 
 /**
- * Hosts that nobody has bounded, and ingress gateways that get limits with their clusters, as their
- * bootstraps have no runtime layer: one problem each, however many there are.
+ * Problems: hosts without a limit, and ingress gateways that get limits with their clusters because their
+ * bootstraps have no runtime layer. One problem of each kind.
  */
 export function describeLimits(
   proxies: readonly { readonly node: string; readonly scope: NodeScope }[],

@@ -3,13 +3,13 @@ import type { Idc } from '../../model/idc.ts';
 import { isCaller, type NodeScope } from '../../model/node.ts';
 import { type ListenAddress, showAddress } from '../../model/values/listen-address.ts';
 
-/** A connected proxy, by its node id. */
+/** A connected proxy's node id and role. */
 interface PlacedNode {
   readonly node: string;
   readonly scope: NodeScope;
 }
 
-/** A port of a gateway: what comes there, and where its Idc says that it is. */
+/** A port of a gateway: its traffic, and where its Idc declares it. */
 interface Door {
   readonly listen: ListenAddress;
   readonly field: string;
@@ -19,8 +19,8 @@ interface Door {
 }
 
 /**
- * Gateways that listen elsewhere than their Idc says: one problem for each node and port. Who goes there goes
- * by the Idc, so that the gateway gets no traffic though it is in sync. A gateway that listens on all
+ * One problem for each gateway port that listens elsewhere than its Idc declares. Peers use the Idc's
+ * address, so that the gateway gets no traffic although it is in sync. A gateway that listens on all
  * addresses is compared by port alone.
  */
 export function describeMisplaced(nodes: readonly PlacedNode[], idc: Idc | undefined): readonly Finding[] {

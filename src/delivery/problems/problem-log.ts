@@ -1,14 +1,12 @@
 import type { Logger } from '../../base/log.ts';
 import type { Finding } from '../../model/finding.ts';
 
-/**
- * Lines for one change of the problems: a folder that is gone must not write a line for each of its objects.
- */
+/** Lines for one change of the problems: a missing folder must not log a line for each of its objects. */
 const linesMax = 20;
 
 /**
- * Logs each problem of a source when it appears, and that it is over when it goes: who is told by logs alone
- * hears of it once. Returns who is to be given a source's problems each time that they may have changed.
+ * Logs each problem of a source when it appears, and when it is over. Returns a function that takes a
+ * source's problems each time that they may have changed.
  */
 export function createProblemLog(logger: Logger): (source: string, problems: readonly Finding[]) => void {
   const bySource = new Map<string, ReadonlyMap<string, Finding>>();

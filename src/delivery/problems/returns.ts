@@ -1,6 +1,6 @@
 import type { Finding } from '../../model/finding.ts';
 
-/** A Group whose instances bear less than before they were evacuated, in requests at once. */
+/** A Group whose instances have less capacity than before their evacuation, in concurrent requests. */
 export interface KnownShortfall {
   readonly group: string;
   readonly before: number;
@@ -8,11 +8,11 @@ export interface KnownShortfall {
   readonly isComing: boolean;
 }
 
-/** Most Groups that are named one by one. */
+/** Groups named one by one at most. */
 const namedMax = 5;
 
 /**
- * Groups that come home, or will, to less than they left: one problem each, and one for all beyond the first
+ * One problem for each Group that fails back to less capacity than before, and one for all beyond the first
  * few.
  */
 export function describeReturns(shortfalls: readonly KnownShortfall[]): readonly Finding[] {
@@ -33,7 +33,7 @@ function wordsOf({ before, bears, isComing }: KnownShortfall): string {
     : `${less}: when the evacuation ends all of it comes home all the same. Start more of them before, or let it last longer.`;
 }
 
-/** The least share that must stay away so that the rest fits, percent. */
+/** The least percentage that must stay away so that the rest fits. */
 function stayAway(before: number, bears: number): number {
   return Math.min(100, Math.ceil(100 - (100 * bears) / before));
 }

@@ -1,26 +1,23 @@
 import { didYouMean } from '../../base/suggest.ts';
 
-/** A source, and the control planes beside it that it may wait for. */
+/** A source, and the peer control planes that it may wait for. */
 interface WaitingSource {
   readonly name: string;
   readonly facets: { readonly peers: { waitsFor(): string | undefined } | 'none' };
 }
 
-/** What a control plane that is not ready knows of what it waits for. */
+/** The state of a control plane that is not ready. */
 interface WaitingContext {
-  /** The IDC that it decides for, and those that the registry declares so far. */
+  /** The own IDC, and those that the registry declares so far. */
   readonly idc: string;
   readonly idcs: readonly string[];
-  /** The first has the Idcs. */
+  /** The first one declares the Idcs. */
   readonly sources: readonly WaitingSource[];
   /** Conditions by name, `source NAME` for sources. */
   readonly waitingFor: readonly string[];
 }
 
-/**
- * For each thing that is waited for, where there is more to say than its name: why, for how long, and what to
- * do.
- */
+/** Details for each condition that is waited for: why, for how long, and what to do. */
 export function describeWaiting({ idc, idcs, sources, waitingFor }: WaitingContext): readonly string[] {
   const waits = ({ name }: { readonly name: string }) => waitingFor.includes(`source ${name}`);
   const late = sources.filter(waits).flatMap((source) => {

@@ -3,25 +3,22 @@ import type { Logger } from '../../base/log.ts';
 import { addressName, allReached, type Reach, type Watched } from '../../model/reach.ts';
 import { askWord } from './word.ts';
 
-/** What the watch needs. */
+/** What the watch needs from other parts. */
 interface ReachWatchOptions {
   readonly clock: Clock;
   readonly logger: Logger;
-  /** How long a connection may take, milliseconds; by default as long as one within an IDC. */
+  /** Connect timeout, milliseconds; default: that within an IDC. */
   readonly connectMs?: number;
-  /**
-   * Whether it is worth a warning that something accepts no connection: who sends there finds out by itself.
-   */
+  /** Whether a refused connection is worth a warning: callers notice it themselves. */
   readonly warnsOfRefused?: boolean;
-  /** What is to be looked at now; nothing: nobody asks. */
+  /** The targets to probe now; empty: none is needed. */
   watched(): readonly Watched[];
-  /** What was found, after that changed. */
+  /** The result, after it changed. */
   onChange(found: Reach): void;
 }
 
 /**
- * Between two looks at one, for a connection to open and for a word, how many in a row must fail, and most
- * looks a second.
+ * Interval of probes of a target, connect and answer timeouts, failures in a row, and most probes a second.
  */
 export const reachWatch = {
   everyMs: 1_000,
@@ -30,33 +27,33 @@ export const reachWatch = {
   failures: 2,
   perSecondMax: 250,
   /**
-   * What has never answered is not told of before this: a gateway listens once it has its listeners, which
-   * take a control plane.
+   * A target that has never answered is not reported before this: a gateway listens only once it has its
+   * listeners, from a control plane.
    */
   startMs: 30_000,
 } as const;
 
-/** What is known of one. */
+/** The state of one target. */
 interface Seen {
-  /** When it was first looked at. */
+  /** When it was first probed. */
   readonly since: number;
   readonly hasAnswered: boolean;
-  /** Looks in a row that failed, and those of them, the last ones, at which a connection opened. */
+  /** Failed probes in a row, and the last of them whose connection opened. */
   readonly failures: number;
   readonly silent: number;
 }
 
 /**
- * Tells which gateways and instances accept no connection, and which accept them and say nothing: what an IDC
- * takes from others rests on those that live, proxies are to be sent to those that answer, and the registry
- * knows of a death only later. What the control plane alone cannot reach counts as dead too: whoever uses
- * this takes all for alive where none is.
+ * Detects gateways and instances that refuse connections, and those that accept them and never answer. Limits
+ * on requests from other IDCs count only live instances, proxies are sent to gateways that answer, and the
+ * registry learns of a death later. A target that only this control plane cannot reach counts as dead too: if
+ * none is left alive, users of this count all as alive.
  */
 export class ReachWatch {
   readonly #options: ReachWatchOptions;
   readonly #seen = new Map<string, Seen>();
   #found: Reach = allReached;
-  /** Those of which it was logged that they accept no connection, or hang. */
+  /** Targets logged as refusing or hung. */
   #told: ReadonlySet<string> = new Set();
   #timer: Timer | undefined;
   #closed = false;
@@ -81,7 +78,7 @@ export class ReachWatch {
     });
   }
 
-  /** Looks at all, some at a time; how many. */
+  /** Probes all, some at a time; returns how many. */
   async #look(): Promise<number> {
     const watched = new Map(this.#options.watched().map((one) => [addressName(one), one]));
     for (const known of this.#seen.keys()) if (!watched.has(known)) this.#seen.delete(known);
@@ -96,7 +93,7 @@ export class ReachWatch {
   }
 
   /**
-   * Asks one; who was silent is asked again at once, as each second that it is taken for alive costs
+   * Probes one. A silent target is probed again at once, as each second that it counts as alive costs
    * requests.
    */
   async #ask(name: string, at: Watched): Promise<void> {
@@ -137,7 +134,7 @@ export class ReachWatch {
     onChange(now);
   }
 
-  /** Logs who accepts no connection and who hangs, each once, and who no longer does. */
+  /** Logs targets that refuse or hang, once each, and their recovery. */
   #log(now: Reach): void {
     const { logger, clock } = this.#options;
     const isDue = (name: string): boolean => {
@@ -160,7 +157,7 @@ export class ReachWatch {
   }
 }
 
-/** Connections that are opened beside each other. */
+/** Concurrent probes. */
 const atOnce = 64;
 
 function without(names: ReadonlySet<string>, others: ReadonlySet<string>): readonly string[] {

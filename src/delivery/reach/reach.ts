@@ -3,35 +3,29 @@ import type { Logger } from '../../base/log.ts';
 import { allReached, type Reach, type Watched } from '../../model/reach.ts';
 import { ReachWatch } from './reach-watch.ts';
 
-/**
- * What is looked at, apart by how far it is and how much of it there is: what is far or plenty makes nothing
- * else late.
- */
+/** Targets in groups by distance and number: distant or numerous ones must not delay the others. */
 export interface AllWatched {
-  /** Gateways of the own IDC. */
+  /** Gateways of the local IDC. */
   readonly near: readonly Watched[];
   /** Gateways of other IDCs. */
   readonly far: readonly Watched[];
-  /** What the limits on requests from other IDCs rest on. */
+  /** Instances and gateways that limits on requests from other IDCs depend on. */
   readonly limits: readonly Watched[];
 }
 
-/** What the reach needs. */
+/** What the watches need from other parts. */
 interface ReachOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   watched(): AllWatched;
-  /** What all looks together have found, after that changed. */
+  /** The results of all watches together, after a change. */
   reached(reach: Reach): void;
 }
 
-/**
- * How long a connection to another IDC may take, milliseconds: there is no need to know of one that takes
- * longer.
- */
+/** Connect timeout to another IDC, milliseconds: gateways that take longer need no detection. */
 const farConnectMs = 1_050;
 
-/** Looks at gateways and instances, and tells which of them live. */
+/** Probes gateways and instances, and reports which are alive. */
 export function watchReach({ clock, logger, watched, reached }: ReachOptions): { close(): void } {
   const found = new Map<keyof AllWatched, Reach>();
   const watches = (['near', 'far', 'limits'] as const).map(

@@ -3,37 +3,27 @@ import { breathe } from '../../base/breathe.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Watched } from '../../model/reach.ts';
 
-/** What became of a connection: it was `refused`, or never opened; or whoever accepted it said nothing. */
+/** The result of a probe: connection `refused` or not opened in time, accepted but `silent`, or answered. */
 type Found = 'answers' | 'silent' | 'refused';
 
-/**
- * How long a connection may take to open, and the answer to what is said on it beyond the network's own time.
- * Milliseconds.
- */
+/** Connect timeout, and the answer's beyond the network's own time. Milliseconds. */
 interface WordTimes {
   readonly connectMs: number;
   readonly answerMs: number;
 }
 
-/**
- * The client's connection preface: its fixed octets, and a SETTINGS frame with nothing in it (RFC 9113, 3.4,
- * 6.5).
- */
+/** The client connection preface: its fixed octets, and an empty SETTINGS frame (RFC 9113, 3.4, 6.5). */
 const preface = Buffer.concat([
   Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
   Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]),
 ]);
 
-/**
- * How often the way that a connection took to open may be needed again: there and back, and as long for what
- * is lost on it once.
- */
+/** Multiple of the connect time allowed for the answer: a round trip, and as much for one loss. */
 const waysMax = 3;
 
 /**
- * Opens a connection, says what is to be said and waits for anything that comes back: that a kernel accepts
- * connections and confirms what is sent says nothing of the process that they are for. Any octet is an
- * answer, and so is an end.
+ * Opens a connection, sends a request and waits for any reply. A kernel accepts connections and acknowledges
+ * data without the process that they are for. Any octet is a reply, and so is a close.
  */
 export function askWord(
   at: Watched,
@@ -57,9 +47,9 @@ export function askWord(
     });
     socket.once('data', () => end('answers'));
     socket.once('end', () => end('answers'));
-    // A kernel resets what a process leaves behind: that is no sign of life.
+    // A kernel resets connections of a dead process: not a sign of life.
     socket.once('error', () => end('refused'));
-    // After the events that wait: who was itself kept from working finds its timers run out before it reads.
+    // After pending events: in a stalled process timers run out before the reply is read.
     socket.once('timeout', () => void breathe().then(() => end(isOpen ? 'silent' : 'refused')));
   });
 }

@@ -2,7 +2,7 @@ import { seededRandom } from '../../base/random.ts';
 import { payload } from './payload.ts';
 
 /**
- * How a call is made. `http` is one HTTP/1.1 request and its answer, `http2` the same over HTTP/2; the others
+ * How a call is made. `http`: one HTTP/1.1 request and its answer; `http2`: the same over HTTP/2; the others
  * are what their names say.
  */
 export type CallKind =
@@ -16,8 +16,7 @@ export type CallKind =
   | 'tcp-session';
 
 /**
- * Least and most, both reached; drawn log-uniformly, so that each order of magnitude is as frequent as the
- * next.
+ * Minimum and maximum, inclusive; drawn log-uniformly, so that each order of magnitude is equally frequent.
  */
 type Range = readonly [least: number, most: number];
 
@@ -37,22 +36,22 @@ export interface CallShape {
   /** Length of the answer's body; default 0. */
   readonly answerBytes?: Range;
   /**
-   * What comes piece by piece: the body, the answer (server-sent events, a slow download), or messages to and
-   * fro.
+   * What is sent in pieces: the body, the answer (server-sent events, a slow download), or messages in both
+   * directions.
    */
   readonly paced?: 'body' | 'answer';
-  /** For how long pieces come, and the time between two, in milliseconds. */
+  /** Duration of the pieces, and the time between two, in milliseconds. */
   readonly lastsMs?: Range;
   readonly everyMs?: number;
   /** The answer is a stream of server-sent events. */
   readonly events?: boolean;
-  /** The body's length is not told in advance (RFC 9112, 7.1). */
+  /** The body's length is not declared (RFC 9112, 7.1). */
   readonly chunked?: boolean;
   /** Of `tcp`: who closes its direction first; default the server, after its answer. */
   readonly closes?: 'client' | 'server';
 }
 
-/** One call, drawn from its shape: all that client and instance must know of it. */
+/** One call, drawn from its shape: all that client and instance need. */
 export interface Call {
   readonly shape: string;
   readonly kind: CallKind;
@@ -69,15 +68,13 @@ export interface Call {
   readonly closes?: 'client' | 'server';
 }
 
-/** The header, or gRPC metadata, in which a call reaches the instance, as JSON. */
+/** The header, or gRPC metadata, that carries a call to the instance, as JSON. */
 export const callHeader = 'x-drill-call';
 
-/** Where an instance says what it received, as `BYTES:SHA256`. */
+/** The instance's account of what it received, as `BYTES:SHA256`. */
 export const receivedHeader = 'x-drill-received';
 
-/**
- * The call that a mixed load makes as its request of that number: the same for the same mix, seed and number.
- */
+/** The call of a mixed load for a request number: deterministic for a mix and seed. */
 export function callOf(mix: readonly CallShape[], seed: number, number: number): Call {
   const random = seededRandom(Math.imul(seed + 1, 0x9e3779b1) ^ Math.imul(number + 1, 0x85ebca6b));
   random();
@@ -135,7 +132,7 @@ export function* answerPieces(call: Call, id: string): Generator<Buffer, void, v
   else for (let n = 0; n < call.pieces; n += 1) yield Buffer.from(`id: ${n}\ndata: ${id}\n\n`);
 }
 
-/** A message of a session: what is said is said back. */
+/** A message of a session, which is echoed. */
 export function callMessage(id: string, number: number): string {
   return `${id} message ${number}`;
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { seededRandom } from '../../base/random.ts';
 
-/** Pieces in which a payload is written: what a socket takes at once. */
+/** Bytes of a piece: what a socket takes at once. */
 const pieceBytes = 65_536;
 
 /** A prime length, so that no two pieces of one payload are the same bytes. */
@@ -17,12 +17,10 @@ function randomBlock(): Buffer {
 }
 
 /**
- * The payload that belongs to an id, in pieces: the same bytes for the same id, so that who sends and who
- * receives can both tell what it must be; other bytes for another id or another place, so that what is lost,
- * sent twice or swapped changes its hash.
+ * The payload of an id, in pieces: deterministic, so that sender and receiver can both verify it; different
+ * for another id or place, so that loss, duplication or exchange changes its hash.
  *
- * @param count how many pieces of the same length (but for the last) it is cut into; default: as a socket
- * takes them
+ * @param count number of pieces of equal length (except for the last); default: as a socket takes them
  */
 export function* payload(id: string, bytes: number, count?: number): Generator<Buffer, void, void> {
   const most = count === undefined ? pieceBytes : Math.max(1, Math.ceil(bytes / count));

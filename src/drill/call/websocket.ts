@@ -27,8 +27,8 @@ export function encodeFrame(opcode: number, payload: Buffer, mask?: Buffer): Buf
 }
 
 /**
- * Reads frames, masked or not, from a connection. `take` returns those that are whole with this chunk; throws
- * Error on what is not used here.
+ * Reads frames, masked or not, from a connection. `take` returns the complete ones; throws Error for
+ * unsupported frames.
  */
 export function createFrameReader(): { take(chunk: Buffer): WebSocketFrame[] } {
   let pending = Buffer.alloc(0);

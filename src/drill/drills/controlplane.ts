@@ -130,7 +130,7 @@ async function play(scene: Scene, keepsState: boolean): Promise<ControlPlaneFact
   }
 }
 
-/** When the control plane says that it is ready; NaN when not by `deadlineMs`. */
+/** When the control plane reports to be ready; NaN if not by `deadlineMs`. */
 async function untilReady({ signal }: Stage, { controlAdmin }: IdcPlan, deadlineMs: number): Promise<number> {
   for (;;) {
     try {

@@ -135,7 +135,7 @@ async function takenOut(scene: Scene, act: () => Promise<void>): Promise<Done> {
   return { startedAt: moment.from, from: moment.from, to: moment.to, code: 0 };
 }
 
-/** A registry that loses all instances is not believed before somebody says so. */
+/** A registry that loses all instances is not accepted before somebody confirms. */
 async function confirmDeletes({ topology, paths, signal }: Stage): Promise<void> {
   const { address, port } = idcOf(topology, left).controlAdmin;
   const headers = { authorization: `Bearer ${readFileSync(tokenOf({ paths }), 'utf8').trim()}` };
@@ -163,7 +163,7 @@ async function evacuate(scene: Scene, claim: string, args: readonly string[]): P
       },
       ends: true,
     });
-    // That it failed is judged.
+    // Its failure is judged, not thrown.
     running.expectExit();
     ({ code } = await running.exited);
     return undefined;

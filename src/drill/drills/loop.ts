@@ -13,14 +13,13 @@ import { judgeLoopControl, loopRows } from './loop/rows.ts';
 const hopLimit = 2;
 
 /**
- * Nobody is left in either IDC for the first two. `checkout` stays in the registry, and the egresses learn by
- * checks that the other IDC has nobody. `legacy` is not checked, and leaves the registry before it goes: an
- * ingress knows that it has nobody, an egress never does, so that only loop prevention keeps its requests
- * from going to and fro.
+ * The first two have no instance in either IDC. `checkout` stays in the registry, and the egresses learn by
+ * checks that the other IDC has none. `legacy` is not checked, and is removed from the registry before: an
+ * ingress knows that it has none, an egress never does, so that only loop prevention stops its requests.
  */
 const [checkout, legacy, catalog] = ['checkout', 'legacy', 'catalog'] as const;
 
-/** `make drill-loop`: nobody is left in either of two IDCs. Nothing may run in circles between them. */
+/** `make drill-loop`: both IDCs lose all instances. No request may circulate between them. */
 export const loopDrill: Drill<LoopFacts> = {
   name: 'loop',
   summary: 'leave nobody to serve in either of two IDCs: nothing may run in circles',

@@ -111,7 +111,7 @@ async function play(scene: Scene, kinds: readonly FaultKind[]): Promise<RealFact
   };
 }
 
-/** One loss and its healing. */
+/** A loss and its healing. */
 async function strike(scene: Scene, kind: FaultKind): Promise<InjectedFault> {
   const { world, network } = scene.stage;
   const lost = planStrike(kind, workloadsOf(world.parts, lostIdc), world, { network });

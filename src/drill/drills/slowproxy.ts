@@ -15,7 +15,7 @@ import {
 import { callRegistrations, readMetrics, withFleet } from './slowproxy/world.ts';
 
 const slowIdc = 'sh-a';
-/** A gateway that no load uses here: what it does not serve is missed by nobody. */
+/** A gateway without load in this drill: nobody misses it. */
 const stopped = 'ingress-2';
 const lightClients = 200;
 const edits = 40;
@@ -86,7 +86,7 @@ async function play(scene: Scene, waits: boolean): Promise<SlowProxyFacts> {
     return { ms: machineClock.now() - asked, forgiven: answer.forgiven ?? [] };
   });
   const during = await edit('stopped', edits);
-  // What is not answered by the end of the phase is late, by whatever time.
+  // What is unanswered at the end of the phase is late, by whatever time.
   const late = sleep(machineClock, Math.max(0, to - machineClock.now()), stage.signal);
   const result = await Promise.race([answered, late.then(() => undefined)]);
   late.catch(() => {});

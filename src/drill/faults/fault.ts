@@ -1,7 +1,7 @@
 import type { Running } from '../process/process.ts';
 import { machineClock } from '../time.ts';
 
-/** When something was done to the world, on the machine's monotonic clock, in milliseconds. */
+/** When an action on the world took effect, by the machine's monotonic clock, in milliseconds. */
 export interface Moment {
   /** Just before the first part was touched. */
   readonly from: number;
@@ -9,7 +9,7 @@ export interface Moment {
   readonly to: number;
 }
 
-/** kill -9: all at once. Resolves when the kernel has ended them all: nothing of them answers any more. */
+/** kill -9, all at once. Resolves when the kernel has ended them all: nothing answers any more. */
 export async function killHard(list: readonly Running[]): Promise<Moment> {
   const from = machineClock.now();
   for (const running of list) running.expectExit();
@@ -19,7 +19,7 @@ export async function killHard(list: readonly Running[]): Promise<Moment> {
   return { from, to: machineClock.now() };
 }
 
-/** SIGSTOP: connections stay open and are even accepted, by the kernel, but nobody answers. */
+/** SIGSTOP: connections stay open and are even accepted, by the kernel, but get no answer. */
 export function pause(list: readonly Running[]): Moment {
   const from = machineClock.now();
   for (const running of list) running.signal('SIGSTOP');

@@ -19,7 +19,7 @@ export interface InjectedFault {
   readonly healthyAt: number;
 }
 
-/** What is needed, besides what every drill measures, to tell what may fail with what died (decision 085). */
+/** Extra measurements needed to decide which requests may fail with a fault (decision 085). */
 export interface LossFacts {
   readonly faults: readonly InjectedFault[];
   /** Where each instance and gateway takes requests, as `address:port`. */

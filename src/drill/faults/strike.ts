@@ -7,7 +7,7 @@ import { killHard, type Moment, pause, resume } from './fault.ts';
 import type { FaultKind } from './loss.ts';
 import type { DropNetwork } from './netns.ts';
 
-/** A way to lose parts of the world, and to give them back. */
+/** A way to disable parts of the world, and to restore them. */
 export interface Strike {
   readonly kind: FaultKind;
   /** What falls silent by it, until healing. */

@@ -6,7 +6,7 @@ import type { Crew } from '../process/process.ts';
 import type { DrillPaths } from '../world/paths.ts';
 import type { Topology } from '../world/topology.ts';
 
-/** What packets meet on their way from one IDC to another. */
+/** Conditions of packets from one IDC to another. */
 export interface LinkConditions {
   /** None arrives. */
   readonly cut?: boolean;

@@ -4,7 +4,7 @@ import { type Execution, isReplayable, underWayMs, wasStruck } from '../measure/
 import { hostOfRequest } from '../measure/fates.ts';
 import type { AccessLine } from '../measure/measurement.ts';
 
-/** Why a request that failed may have: nobody could have saved it. */
+/** Why a failed request could not have been saved. */
 export type Excuse =
   | 'was executed on what died'
   | 'its answer had begun on what died'
@@ -27,7 +27,7 @@ const foundOutMs: Readonly<Record<FaultKind, number>> = { kill: underWayMs, stop
 /** A connection that was never made has sent nothing (Envoy's flags UF, UH, NR, NC). */
 const neverSent = /\b(?:UF|UH|NR|NC)\b/;
 
-/** What is looked up for each request that failed. */
+/** Evidence looked up for each failed request. */
 export interface Evidence {
   readonly executions: ReadonlyMap<string, readonly Execution[]>;
   /** Lines of the proxies on their way, but for instances' own, by id. */
@@ -43,10 +43,7 @@ export function evidenceOf(
   return { executions, lines: Map.groupBy(lines, ({ id }) => id) };
 }
 
-/**
- * The fault that may excuse a request that failed, with the excuse; undefined when it should have been
- * served.
- */
+/** The fault that may excuse a failed request, with the excuse; undefined if it should have been served. */
 export function excuseOf(
   sample: Sample,
   m: LossMeasurement,
@@ -87,7 +84,7 @@ function excuseBy(
   return (sample.call?.bodyBytes ?? 0) > keptBytes ? 'its body is longer than what is kept' : undefined;
 }
 
-/** A TCP connection leaves no line with its id: only what it is for and when it was made can be told. */
+/** A TCP connection has no access log line with its id: only its target and time are known. */
 function tcpExcuse(sample: Sample, fault: InjectedFault, m: LossMeasurement): Excuse | undefined {
   const group = hostOfRequest(sample.id, m).split('.')[0];
   const home = m.streams.find(({ stream }) => stream === sample.stream)?.idc ?? '';

@@ -1,12 +1,12 @@
-/** Something that was looked at and must hold. */
+/** A check of the measurement. */
 export interface CheckFinding {
   readonly claim: string;
   readonly ok: boolean;
-  /** What was seen. */
+  /** What was found. */
   readonly detail: string;
 }
 
-/** A finding from what disagrees: it holds when nothing does, and names up to three otherwise. */
+/** A finding from contradictions: it holds without any, and names up to three otherwise. */
 export function checkFindingOf(claim: string, wrong: readonly string[], seen: string): CheckFinding {
   const shown = wrong.slice(0, 3).join('; ');
   const more = wrong.length > 3 ? '; …' : '';

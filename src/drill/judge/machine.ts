@@ -36,7 +36,7 @@ export function latenessOf(m: Pick<Measurement, 'phases' | 'samples'>): { late: 
   return known[0] ?? { late: Number.NaN, phase: '' };
 }
 
-/** Whether the machine was free enough to judge times; what was missed beside it tells who is to blame. */
+/** Whether the machine was free enough to judge times. */
 export function machineRow(m: Measurement): Row {
   const { late, phase } = latenessOf(m);
   const { bareStartMs } = m;

@@ -3,7 +3,7 @@ import type { Sample } from '../load/sample.ts';
 import { hostOfRequest } from '../measure/fates.ts';
 
 /**
- * What was lost counts as lost for so long after it answered again, in milliseconds: proxies must learn of it
+ * A lost part counts as lost for this long after it answers again, in milliseconds: proxies must learn of it
  * first.
  */
 const learnedMs = 5000;
@@ -53,10 +53,9 @@ export function outagesOf(
 }
 
 /**
- * Whether, all the time from when a request was sent until it ended, somebody could have served it: an
- * instance of its Group at home or in another IDC, and, on the way there, an egress gateway of its own IDC
- * and an ingress gateway of the other.
- * `home` is the IDC in which it entered. By moments: what was in service changes at the ends of spans alone.
+ * Whether a request could have been served during its whole life: by an instance of its Group in its own IDC
+ * or in another one and, on the way there, an egress gateway of its own IDC and an ingress gateway of the
+ * other. `home`: the IDC where it entered. Evaluated at the ends of spans, between which nothing changes.
  */
 export function couldBeServed(
   sample: Sample,

@@ -80,7 +80,7 @@ function groupOf(instance: string): string {
   return (instance.split('/')[1] ?? '').replace(/-\d+$/, '');
 }
 
-/** Whether the answer came from the other side: Envoy flags each answer that it makes up itself. */
+/** Whether the answer came from the other side: Envoy flags its own answers. */
 export function wasAnswered(line: AccessLine): boolean {
   return line.status > 0 && (line.flags === '' || line.flags === '-');
 }

@@ -7,8 +7,8 @@ import { groupsMatch, sidecarsMatch, wasAnswered } from './reconcile-instances.t
 import { countBy } from './stats.ts';
 
 /**
- * Holds the client's records, the instances' logs, the gateways' logs and the gateways' counters against each
- * other, request by request. Each finding names what disagrees, up to three of them.
+ * Compares the client's records, the instances' logs, the gateways' logs and the gateways' counters, request
+ * by request. Each finding names up to three contradictions.
  */
 export function reconcile(m: Measurement): CheckFinding[] {
   return [
@@ -79,7 +79,7 @@ function wasDueBeforeDeath(id: string, killed: ReadonlyMap<string, StreamFacts>)
 }
 
 /**
- * Each request that a client put on a connection shows once at the first Envoy: never sent twice, never
+ * Each request that a client put on a connection appears once at the first Envoy: never sent twice, never
  * bypassed.
  */
 function entrancesMatchRecords(m: Measurement): CheckFinding {

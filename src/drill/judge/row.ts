@@ -6,10 +6,7 @@ export interface Row {
   readonly bound: string;
   readonly measured: string;
   readonly ok: boolean;
-  /**
-   * It is of a time that was measured: where it is missed on a machine that was too busy, nobody can tell
-   * whose fault that is.
-   */
+  /** It depends on a measured time: if missed on a machine that was too busy, the cause is unknown. */
   readonly timed?: boolean;
 }
 

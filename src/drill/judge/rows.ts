@@ -28,7 +28,7 @@ export function successRow(m: Measurement, least: number, apart = ''): Row {
   };
 }
 
-/** The largest of a figure over loads. One that cannot be told is the worst: nobody was served. */
+/** The largest of a figure over loads. A missing one is the worst: no request was served. */
 export function worstOf<T>(
   list: readonly T[],
   pick: (each: T) => number,
@@ -133,7 +133,7 @@ export function leakRow(m: Measurement): Row {
   };
 }
 
-/** A look that was not taken found nothing, and does not pass for that. */
+/** A reading that was not taken found nothing, and does not pass. */
 export function isolationRows(m: Measurement, checks: readonly IsolationCheck[]): Row[] {
   return checks.map((check) => {
     const notSeen = { claim: `Isolation: ${check}`, ok: false, detail: 'was not looked at' };

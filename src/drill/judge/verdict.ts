@@ -5,8 +5,8 @@ import type { Row } from './row.ts';
 export interface Verdict {
   readonly passed: boolean;
   /**
-   * Nothing was missed but times, on a machine that was too busy to tell whose fault that is: neither passed
-   * nor failed. What fails for another reason fails on any machine.
+   * Only times were missed, on a machine too busy to judge: neither passed nor failed. A failure for another
+   * reason fails on any machine.
    */
   readonly unjudged: boolean;
   readonly rows: readonly Row[];

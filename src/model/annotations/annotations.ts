@@ -13,10 +13,10 @@ import { parseDurationMs } from '../values/duration.ts';
 import { parseSizeBytes } from '../values/size.ts';
 import { createHealthReader, healthAnnotations, splitHealthKey } from './health-annotations.ts';
 
-/** What all annotations of Isthmus begin with. */
+/** The prefix of Isthmus's annotations. */
 export const annotationPrefix = 'isthmus.dev/';
 
-/** Something wrong with one annotation: its key, what is wrong, what to do. */
+/** An error of an annotation: its key, what is wrong, what to do. */
 interface AnnotationFault {
   readonly key: string;
   readonly message: string;
@@ -25,19 +25,19 @@ interface AnnotationFault {
 /** Limits shared with DrGroup's `spec.traffic`. */
 export const trafficLimits = {
   retriesMax: 3,
-  /** They become one regular expression, and Envoy takes none that is too large. */
+  /** They become one regular expression, whose size Envoy limits. */
   methodsMax: 16,
-  /** Each hop of a request keeps its body: what one Group asks for, all of them hold. */
+  /** Each hop buffers a request's body: what one Group sets, all of them hold. */
   retryBodyBytesMax: 64 * 2 ** 20,
 } as const;
 
 /** An HTTP method in capitals (methods are case-sensitive; `get` is not GET). */
 export const methodPattern = /^[A-Z][A-Z-]{0,31}$/;
 
-/** What is wrong with hedging when a try has no time. */
+/** The error of hedging without a timeout of tries. */
 export const hedgeWithoutTime = '0 leaves no time after which to hedge: give one, or remove the hedging.';
 
-/** What is wrong with a round trip between IDCs, in milliseconds; undefined: nothing. */
+/** The error of a round trip between IDCs, in milliseconds; undefined: none. */
 export function roundTripFault(text: string, ms: number | undefined): string | undefined {
   const { msMin, msMax } = roundTripLimits;
   if (ms !== undefined && ms >= msMin && ms <= msMax) return undefined;
@@ -45,7 +45,7 @@ export function roundTripFault(text: string, ms: number | undefined): string | u
 }
 
 type Writable = { -readonly [K in keyof GroupTraffic]: GroupTraffic[K] };
-/** Reads one annotation's value into `traffic`; returns what is wrong with it, or undefined. */
+/** Reads an annotation's value into `traffic`; returns the error, or undefined. */
 type Reader = (value: string, traffic: Writable) => string | undefined;
 
 const readers: Readonly<Record<string, Reader>> = {
@@ -107,7 +107,7 @@ export const trafficAnnotations: readonly string[] = [
   ...healthAnnotations,
 ];
 
-/** Whether Isthmus knows an annotation: those on health may end in the name or number of a port. */
+/** Whether an annotation is known; health annotations may end in a port's name or number. */
 export function isTrafficAnnotation(key: string): boolean {
   return trafficAnnotations.includes(key) || healthAnnotations.includes(splitHealthKey(key).base);
 }
@@ -163,10 +163,7 @@ function readTrafficAnnotations(annotations: Labels): TrafficAnnotations {
 
 const none: GroupTraffic = {};
 
-/**
- * The traffic settings that a ServiceEntry's own annotations give; they override its DrGroup's, field by
- * field.
- */
+/** The traffic settings of a ServiceEntry's annotations; they override its DrGroup's, field by field. */
 export function trafficFromAnnotations(entry: ServiceEntry): GroupTraffic {
   for (const key in entry.meta.annotations) {
     if (key.startsWith(annotationPrefix)) return parseTrafficAnnotations(entry.meta.annotations).traffic;
@@ -174,7 +171,7 @@ export function trafficFromAnnotations(entry: ServiceEntry): GroupTraffic {
   return none;
 }
 
-/** A Group's settings: what its ServiceEntry declares goes before what its DrGroup does. */
+/** A Group's settings: its ServiceEntry's override its DrGroup's. */
 export function mergeTraffic(drGroup: GroupTraffic | undefined, entry: GroupTraffic): GroupTraffic {
   const health = mergeHealth(drGroup?.health, entry.health);
   const spill = mergeSpill(drGroup?.spill, entry.spill);

@@ -9,7 +9,7 @@ import {
 import { parseDurationMs } from '../values/duration.ts';
 
 type Writable = { -readonly [K in keyof HealthSettings]: HealthSettings[K] };
-/** Reads one value into `settings`; returns what is wrong with it, or undefined. */
+/** Reads a value into `settings`; returns the error, or undefined. */
 type Reader = (value: string, settings: Writable) => string | undefined;
 
 const readers: Readonly<Record<string, Reader>> = {
@@ -55,20 +55,20 @@ const readers: Readonly<Record<string, Reader>> = {
   },
 };
 
-/** The annotations on health; each may end in `.PORT`, the name or number of a port. */
+/** The health annotations; each may end in `.PORT`, the name or number of a port. */
 export const healthAnnotations: readonly string[] = Object.keys(readers);
 
-/** An annotation's own key, and the port after its dot, if there is one. */
+/** An annotation's base key, and the port after its dot, if any. */
 export function splitHealthKey(key: string): { readonly base: string; readonly port: string | undefined } {
   const dot = key.indexOf('.', 'isthmus.dev/'.length);
   return dot < 0 ? { base: key, port: undefined } : { base: key.slice(0, dot), port: key.slice(dot + 1) };
 }
 
-/** Collects annotations on health. */
+/** Collects health annotations. */
 interface HealthReader {
-  /** Takes one in; undefined: it is good, or none on health. */
+  /** Reads one; undefined: valid, or not a health annotation. */
   take(key: string, value: string): string | undefined;
-  /** What all of them declare; undefined: none does. */
+  /** The combined settings; undefined: none. */
   readonly health: GroupHealth | undefined;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Istio's form of a duration: `1h5m3.5s`, `250ms`, `0`. Source text of a pattern, for JSON Schemas too.
- * No sign: nothing here may take negative time.
+ * Istio's form of a duration: `1h5m3.5s`, `250ms`, `0`. Source text of a RegExp, for JSON Schemas too. No
+ * sign: negative times are never valid.
  */
 export const durationPattern = /^(?:0|(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:h|ms|m|s|us|µs|ns))+)$/;
 
@@ -18,17 +18,17 @@ const unitMs: Readonly<Record<string, number>> = {
 /** Ten years: far beyond any sensible timeout, far below where Envoy's 64-bit nanoseconds overflow. */
 const durationMsMax = 10 * 365 * 24 * 3_600_000;
 
-/** Milliseconds of a duration such as `1h5m3.5s`; undefined when it has another form or exceeds ten years. */
+/** Milliseconds of a duration such as `1h5m3.5s`; undefined if malformed or over ten years. */
 export function parseDurationMs(text: string): number | undefined {
   if (!durationPattern.test(text)) return undefined;
   let total = 0;
   for (const [, amount, unit] of text.matchAll(part)) total += Number(amount) * (unitMs[unit ?? ''] ?? 0);
-  // Binary fractions (0.1 + 0.2) must not make two spellings of one time differ: keep whole nanoseconds.
+  // Rounded to whole nanoseconds: spellings of one time must not differ by binary fractions (0.1 + 0.2).
   const rounded = Math.round(total * 1e6) / 1e6;
   return rounded <= durationMsMax ? rounded : undefined;
 }
 
-/** A span of time, short: `4.2 ms`, `12 s`, `3 min`, `5 h`, `2 d`. */
+/** A short time span: `4.2 ms`, `12 s`, `3 min`, `5 h`, `2 d`. */
 export function span(ms: number): string {
   if (ms < 9.95) return `${Math.round(ms * 10) / 10} ms`;
   if (ms < 999.5) return `${Math.round(ms)} ms`;

@@ -1,17 +1,17 @@
 /**
- * A host as it is compared: in small letters, as DNS and Envoy's routes do not tell capitals apart, and
- * without the dot that stands for the root (`example.org.`, RFC 1034, 3.1).
+ * The canonical form of a host: lower case, as DNS and Envoy's routes ignore case, and without the root's dot
+ * (`example.org.`, RFC 1034, 3.1).
  */
 export function canonicalHost(text: string): string {
   return text.toLowerCase().replace(/\.$/, '');
 }
 
-/** Whether a host, or a pattern for hosts, can stand for others than itself. */
+/** Whether a host pattern can match other hosts. */
 export function isWildcard(pattern: string): boolean {
   return pattern.startsWith('*');
 }
 
-/** Whether a pattern for hosts covers `host`, which may be a pattern itself. */
+/** Whether a host pattern covers `host`, which may be a pattern itself. */
 export function covers(pattern: string, host: string): boolean {
   return isWildcard(pattern) ? host.endsWith(pattern.slice(1)) : host === pattern;
 }
@@ -23,9 +23,8 @@ export function* patternsOf(host: string): Generator<string> {
 }
 
 /**
- * What a host that somebody names from a namespace may mean, the likeliest first: itself, and where it is a
- * short name, as Istio resolves it, the service of that name in the namespace (`reviews` →
- * `reviews.NAMESPACE.svc.cluster.local`).
+ * Possible meanings of a host named in a namespace, likeliest first: itself, and a short name also as Istio
+ * resolves it, as that service in the namespace (`reviews` → `reviews.NAMESPACE.svc.cluster.local`).
  */
 export function meaningsOf(host: string, namespace: string): readonly string[] {
   return host.includes('.') || isWildcard(host) || namespace === ''
@@ -34,8 +33,8 @@ export function meaningsOf(host: string, namespace: string): readonly string[] {
 }
 
 /**
- * Whether requests for `wanted`, a host or a pattern for hosts, may be for the Group `host`: also where the
- * Group's own host is a pattern that covers what is wanted.
+ * Whether requests for `wanted`, a host or a pattern, may be for the Group `host`, which may be a pattern
+ * too.
  */
 export function reaches(wanted: string, host: string): boolean {
   return covers(wanted, host) || (isWildcard(host) && covers(host, wanted));

@@ -1,10 +1,10 @@
-/** `host:port` as Envoy listens on it. */
+/** A listening address. */
 export interface ListenAddress {
   readonly address: string;
   readonly port: number;
 }
 
-/** An address as people write it. */
+/** An address as text. */
 export function showAddress(listen: ListenAddress): string {
   return listen.address.includes(':')
     ? `[${listen.address}]:${listen.port}`

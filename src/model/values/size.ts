@@ -1,6 +1,6 @@
 /**
- * A number of bytes as Kubernetes writes quantities: `1048576`, `512Ki`, `4Mi`, `1G`. Source text of a
- * pattern, for JSON Schemas too.
+ * A size in the form of Kubernetes quantities: `1048576`, `512Ki`, `4Mi`, `1G`. Source text of a RegExp, for
+ * JSON Schemas too.
  */
 export const sizePattern = /^[0-9]{1,12}(?:Ki|Mi|Gi|k|M|G)?$/;
 
@@ -14,7 +14,7 @@ const unitBytes: Readonly<Record<string, number>> = {
   Gi: 2 ** 30,
 };
 
-/** Bytes of a size such as `4Mi`; undefined when it has another form. */
+/** Bytes of a size such as `4Mi`; undefined if malformed. */
 export function parseSizeBytes(text: string): number | undefined {
   if (!sizePattern.test(text)) return undefined;
   const digits = /^[0-9]+/.exec(text)?.[0] ?? '';

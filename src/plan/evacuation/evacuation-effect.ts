@@ -10,25 +10,25 @@ import { planNaming } from '../naming.ts';
 import { evacuatedIdcs, evacuationsAt, isLeftWholly, type Leaving } from './evacuation.ts';
 import { type GroupRoom, type KnownHealth, roomFor } from './evacuation-room.ts';
 
-/** What an evacuation would do, as far as one IDC's registry knows. */
+/** The effect of an evacuation, by one IDC's registry. */
 export interface EvacuationEffect {
-  /** Hosts of Groups that would leave, by where the first of their requests would go. */
+  /** Hosts of Groups that would leave, by their first target IDC. */
   readonly leave: readonly { readonly host: string; readonly to: string }[];
-  /** Hosts that stay, and why. */
+  /** Hosts that would stay, and why. */
   readonly stay: readonly { readonly host: string; readonly why: StayReason }[];
-  /** What the own IDC has for all of them, whichever IDC is left. */
+  /** The local IDC's capacity for all of them, whichever IDC is evacuated. */
   readonly room: readonly GroupRoom[];
 }
 
 /**
- * `alone`: no DR group names another IDC; `no-hops`: no request of it may cross, by the hop limit of the DR
- * group or of the mesh; `last`: every other IDC is being evacuated.
+ * `alone`: no DR group names another IDC; `no-hops`: the hop limit of the DR group or of the mesh allows no
+ * crossing; `last`: every other IDC is being evacuated.
  */
 export type StayReason = 'alone' | 'no-hops' | 'last';
 
-/** What the effect rests on besides the registry. */
+/** Input besides the registry. */
 interface EffectContext extends KnownHealth {
-  /** The IDC that decides. */
+  /** The local IDC. */
   readonly own: string;
   /** The mesh's hop limit. */
   readonly hopLimit: number;
@@ -53,7 +53,7 @@ export function evacuationStatuses(view: MeshView, wallMs: number): readonly Eva
     }));
 }
 
-/** What an evacuation would do beside those in force, in place of one of its name. */
+/** The effect of an evacuation added to those in force, replacing one of its name. */
 export function evacuationEffect(
   view: MeshView,
   { meta, spec }: Evacuation,
@@ -75,8 +75,8 @@ export function evacuationEffect(
 }
 
 /**
- * Whether clients had better go to another IDC at once: all requests of all Groups leave this one. A Group
- * that stays, and has instances here, is not served elsewhere.
+ * Whether clients should use another IDC: all requests of all Groups leave this one. A Group that stays, and
+ * has instances here, is served nowhere else.
  */
 export function sendsAllAway(
   view: MeshView,
@@ -92,7 +92,7 @@ export function sendsAllAway(
   );
 }
 
-/** The IDC that stands in for one first, or why none does. */
+/** The first target IDC, or why there is none. */
 function fateOf(
   group: GroupView,
   idc: string,

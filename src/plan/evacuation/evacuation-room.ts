@@ -6,40 +6,37 @@ import { concurrentPerInstance, spillShare } from '../capacity.ts';
 import { portOf } from '../group.ts';
 import { planNaming } from '../naming.ts';
 
-/** What one IDC has for a Group, by what is declared. */
+/** Declared capacity of one IDC for a Group. */
 export interface GroupRoom {
   readonly host: string;
-  /** That are registered. */
+  /** Registered instances. */
   readonly instances: number;
-  /** Of these, who is not known to be dead or to fail its checks. */
+  /** Those not known to be dead or to fail their checks. */
   readonly well: number;
-  /** Requests that all of them work on at once; absent: nobody has said it. */
+  /** Concurrent requests that all of them serve; absent: not declared. */
   readonly slots?: number;
   /**
-   * The same before the evacuation that is in force, or that they come home from; absent: there is none, or
-   * nobody noted it.
+   * The same before the current evacuation, or the one that they fail back from; absent: there is none, or it
+   * was not recorded.
    */
   readonly slotsBefore?: number;
-  /** Of those who are well, what they work on at once. */
+  /** Concurrent requests that the healthy ones serve. */
   readonly bears?: number;
-  /** Of those who are well, what others may take up. */
+  /** The part of that which other IDCs may use. */
   readonly takes?: number;
 }
 
-/** What is known of instances of the own IDC. */
+/** Known health of local instances. */
 export interface KnownHealth {
-  /** Who accepts no connection, as `address port`. */
+  /** Instances that refuse connections, as `address port`. */
   readonly unreached?: ReadonlySet<string>;
-  /** How many of a host's instances pass their checks; undefined: nobody asks them. */
+  /** Instances of a host that pass their checks; undefined: not checked. */
   readonly goodOf?: (host: string) => number | undefined;
-  /**
-   * What a host's instances worked on at once before they were evacuated; undefined: they are not, or nobody
-   * noted it.
-   */
+  /** Capacity of a host's instances before they were evacuated; undefined: not evacuated, or not recorded. */
   readonly slotsBeforeOf?: (host: string) => number | undefined;
 }
 
-/** What the own IDC has for these Groups. */
+/** The local IDC's capacity for some Groups. */
 export function roomFor(
   groups: readonly GroupView[],
   view: MeshView,

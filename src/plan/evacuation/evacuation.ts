@@ -2,9 +2,9 @@ import type { GroupView, MeshView } from '../../index/view.ts';
 import { type Evacuation, isFor, nextChangeAt, percentAt } from '../../model/evacuation.ts';
 import type { Crossing } from '../types.ts';
 
-/** An evacuation that is in force. */
+/** An evacuation in force. */
 export interface Leaving extends Pick<Evacuation['spec'], 'idc' | 'groups' | 'selector'> {
-  /** Share that leaves now, 1 to 100. */
+  /** Percentage that leaves now, 1 to 100. */
   readonly percent: number;
 }
 
@@ -17,13 +17,13 @@ export function evacuationsAt({ evacuations }: MeshView, wallMs: number): readon
   });
 }
 
-/** When `evacuationsAt` may give something else; undefined: not without a change of the registry. */
+/** When the result of `evacuationsAt` may change next; undefined: only with the registry. */
 export function evacuationsChangeAt({ evacuations }: MeshView, wallMs: number): number | undefined {
   const times = [...evacuations.values()].flatMap(({ spec }) => nextChangeAt(spec, wallMs) ?? []);
   return times.length === 0 ? undefined : Math.min(...times);
 }
 
-/** Whether all requests of all Groups are told to leave an IDC, and there is another for them. */
+/** Whether all requests of all Groups leave an IDC that has an alternative. */
 export function isLeftWholly({ idcs }: MeshView, leaving: readonly Leaving[], own: string): boolean {
   const whole = new Set(
     leaving
@@ -35,10 +35,7 @@ export function isLeftWholly({ idcs }: MeshView, leaving: readonly Leaving[], ow
   return whole.has(own) && [...idcs.keys()].some((idc) => !whole.has(idc));
 }
 
-/**
- * The IDCs that a Group leaves, with the share, percent: of several evacuations of one IDC the highest
- * counts.
- */
+/** The IDCs that a Group leaves, with percentages: of several evacuations of an IDC the highest counts. */
 export function evacuatedIdcs(view: GroupView, leaving: readonly Leaving[]): ReadonlyMap<string, number> {
   const found = new Map<string, number>();
   for (const one of leaving)
@@ -48,8 +45,8 @@ export function evacuatedIdcs(view: GroupView, leaving: readonly Leaving[]): Rea
 }
 
 /**
- * The share of its requests that an IDC keeps of a Group, percent; undefined: all. Where every other IDC is
- * being evacuated too, nobody leaves: they would change places.
+ * The percentage of its requests that an IDC keeps of a Group; undefined: all. If every other IDC is being
+ * evacuated too, all stay: they would only change places.
  */
 export function planHomeShare(
   own: string,

@@ -1,33 +1,29 @@
 import type { CrossingCheck } from '../types.ts';
 
 /**
- * Most checks a second that one egress gateway sends to one ingress gateway of another IDC. With more Groups
- * each is checked less often (docs/decisions/006-health-through-gateways.md has what a check costs).
+ * Checks a second from one egress gateway to one ingress gateway of another IDC. With more Groups each is
+ * checked less often (docs/decisions/006-health-through-gateways.md has the cost of a check).
  */
 const checksPerSecondMax = 250;
 
-/** A check through two gateways comes half as often as one at the instance itself. */
+/** A check through two gateways runs half as often as one at the instance. */
 const crossingPart = 2;
 
-/** An answer takes no longer than this, however seldom checks come; what the network takes comes on top. */
+/** Upper bound of an answer's time, whatever the interval, without the network's part. */
 const answerMsMax = 2_000;
 
 /**
- * A check that opens a connection takes two: TCP's handshake, and the question (RFC 9113, 3.4: it waits for
- * no SETTINGS).
+ * Round trips of a check on a new connection: TCP's handshake, and the request (RFC 9113, 3.4: it does not
+ * wait for SETTINGS).
  */
 const roundTrips = 2;
 
-/**
- * While an IDC has nobody for a Group it is asked more often: that it can serve again may be all that is
- * left.
- */
+/** Check an empty IDC more often: its recovery may be the only way out. */
 const unhealthyPart = 0.5;
 
 /**
- * The shortest interval of checks that keeps the budget for so many checked Groups, in milliseconds. Seconds
- * times a power of two: it changes seldom while Groups come and go, since each change warms all clusters
- * anew.
+ * The shortest interval that keeps the budget for so many checked Groups, in milliseconds. Seconds times a
+ * power of two: it changes seldom, since each change warms all clusters again.
  */
 export function checkIntervalMsMin(checkedGroups: number): number {
   if (checkedGroups === 0) return 0;
@@ -35,8 +31,8 @@ export function checkIntervalMsMin(checkedGroups: number): number {
 }
 
 /**
- * How the egress checks a Group in another IDC. Milliseconds: `atInstance` between two checks of an instance
- * there, `roundTripMs` to the furthest IDC and back.
+ * How the egress checks a Group in another IDC. Milliseconds: `atInstance`, interval of checks of an instance
+ * there; `roundTripMs` to the furthest IDC.
  */
 export function planCrossingCheck(
   atInstance: number,
@@ -52,8 +48,8 @@ export function planCrossingCheck(
 }
 
 /**
- * How long an IDC has to find out whether it has anybody; `atInstance`: as above. In time for whoever asks
- * most often.
+ * How long an IDC has to answer whether it has instances, short enough for the most frequent checker;
+ * `atInstance`: as above.
  */
 export function planAnswerMs(atInstance: number): number {
   return 0.9 * answerWaitMs(crossingPart * atInstance);
@@ -64,17 +60,14 @@ function answerWaitMs(intervalMs: number): number {
 }
 
 /**
- * How long a gateway of another IDC may be silent after a PING, milliseconds. Envoy sends the first PING of a
- * connection a second after it began to connect, so the answer may be two round trips away, less that second.
+ * Timeout of a PING to another IDC's gateway, milliseconds. Envoy sends the first PING a second after it
+ * began to connect, so the answer may take two round trips, less that second.
  */
 export function crossingSilenceMs(roundTripMs: number): number {
   return Math.max(2_000, roundTrips * roundTripMs);
 }
 
-/**
- * How long a connection to another IDC may take: a round trip, and as long as one within an IDC.
- * Milliseconds.
- */
+/** Connect timeout to another IDC, milliseconds: a round trip more than within an IDC. */
 export function crossingConnectMs(roundTripMs: number): number {
   return roundTripMs + 250;
 }

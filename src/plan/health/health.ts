@@ -3,17 +3,16 @@ import type { ServicePort } from '../../model/service.ts';
 import type { HealthCheck, HealthQuestion } from '../types.ts';
 import { planAnswerMs } from './checks.ts';
 
-/** What a Group gets that declares a check and nothing more. */
+/** Defaults of a Group that declares a check. */
 export const healthDefaults = {
   intervalMs: 500,
-  /** What `isthmus run` takes for healthy too (`probe/probe.ts`). */
+  /** `isthmus run` uses the same (`probe/probe.ts`). */
   statuses: [{ from: 200, to: 299 }] as readonly StatusRange[],
 } as const;
 
 /**
- * How instances are checked at a port; undefined: not at all. Health is of a port: a GRPC port is never asked
- * by HTTP, as no gRPC server answers that with 200, and an HTTP/1.1 port never by gRPC. A TCP port has no
- * answer to either.
+ * How instances are checked at a port; undefined: not at all. A GRPC port is not checked by HTTP, as no gRPC
+ * server answers it with 200, an HTTP/1.1 port not by gRPC, and a TCP port by neither.
  */
 export function planHealth(port: ServicePort, health: GroupHealth | undefined): HealthCheck | undefined {
   if (health === undefined) return undefined;

@@ -2,24 +2,23 @@ import type { GroupTraffic } from '../../model/idc.ts';
 import type { PlannedRetryBudget } from '../types.ts';
 import { trafficDefaults } from './retry.ts';
 
-/** What a Group gets that asks for a budget. */
+/** Defaults of a retry budget. */
 const budgetDefaults = {
-  /** Of the requests that are under way at the proxy, percent. */
+  /** Percentage of the requests in flight at the proxy. */
   sharePercent: 20,
-  /** Always allowed: an outage's first moments are few requests, all of them tried again. */
+  /** Always allowed: at the start of an outage few requests are in flight, and all are retried. */
   min: 50,
   /**
-   * The longest that a peer is gone before its proxies know it: all that was sent to it in that time is tried
-   * again at once (decision 051).
+   * The longest time until a dead peer is detected: everything sent to it in that time is retried at once
+   * (decision 051).
    */
   unnoticedMs: 3_200,
 } as const;
 
 /**
- * How many tries after the first a Group may have under way at a first proxy at once; undefined: it asks for
- * no budget, and the connection pool's number holds. The minimum covers what an outage breaks at one moment:
- * requests a second × the time for which a dead try is not known to be dead, which a Group that declares a
- * time for each try bounds.
+ * The limit on concurrent retries of a Group at a first proxy; undefined: no budget, the connection pool's
+ * limit applies. The minimum covers what an outage breaks at once: requests a second × detection time, which
+ * a timeout of tries bounds.
  */
 export function planRetryBudget({
   retryBudget,

@@ -2,20 +2,20 @@ import type { GroupTraffic } from '../../model/idc.ts';
 import type { CrossingIdc, ListenerRole, RetryPlan, RetryRule } from '../types.ts';
 
 /**
- * RFC 9110, 9.2.1: what they do, they may do twice. PUT and DELETE may only once the first has ended, which a
- * broken connection does not say.
+ * RFC 9110, 9.2.1: executing them twice is harmless. PUT and DELETE may repeat only after the first has
+ * ended, which a broken connection does not show.
  */
 const safeMethods = ['GET', 'HEAD', 'OPTIONS', 'TRACE'] as const;
 
-/** What a Group gets that says nothing. */
+/** Defaults of a Group that declares nothing. */
 export const trafficDefaults = {
-  /** None: what takes long and is alive is not cut. */
+  /** None: a slow request is not cut. */
   timeoutMs: 0,
   idleTimeoutMs: 3_600_000,
   retryBodyBytes: 4 * 2 ** 20,
-  /** None: a slow try is not a dead one. */
+  /** None: slow is not dead. */
   perTryTimeoutMs: 0,
-  /** Of a Group that asks for hedging and names no time. */
+  /** For hedging without a declared time. */
   hedgedPerTryTimeoutMs: 400,
   hedge: false,
   retries: 3,
@@ -23,47 +23,44 @@ export const trafficDefaults = {
 } as const;
 
 /**
- * Where tries are hedged the ingress hedges a crossing too, within this part of the caller's time, or the
- * caller begins another first. Where they are given up it does not: what takes this long would never be
- * answered in time after a crossing.
+ * With hedging, the ingress hedges a crossing within this part of the caller's time, before the caller starts
+ * another try. Without it there is no timeout: such a request could never be answered in time after a
+ * crossing.
  */
 const crossingPerTryPart = 0.4;
 
 /**
- * The rule for a body that is larger than what is kept. Nobody holds it back while no try is under way, and
- * when it outgrows what is kept meanwhile it is lost: so the second try begins at once
- * (docs/decisions/055-bodies-are-kept-and-memory-is-bounded.md).
+ * The rule for a body larger than the retry buffer. A body that outgrows the buffer between two tries is
+ * lost, so the second try begins at once (docs/decisions/055-bodies-are-kept-and-memory-is-bounded.md).
  */
 export function atOnce(rule: RetryRule): RetryRule {
   return { ...rule, pauseMs: 1 };
 }
 
-/**
- * The most tries that any request may make at instances: 4 at the first proxy times 2 at the peer ingress.
- */
+/** Most tries of a request at instances: 4 at the first proxy times 2 at the peer ingress. */
 export const instanceTriesMax = 8;
 
-/** How an egress asks other IDCs for one request. */
+/** How an egress tries other IDCs for one request. */
 interface Asking {
-  /** Other IDCs that may be asked. */
+  /** Other IDCs to try. */
   readonly idcs: number;
-  /** Tries in all, and of one priority before the next is taken. */
+  /** Tries in all, and per priority. */
   readonly tries: number;
   readonly triesPerPriority: number;
 }
 
-/** Tries at the gateways of one IDC, so that a dead one costs no crossing to a less preferred IDC. */
+/** Tries at the gateways of one IDC, so that a dead one does not cause a crossing to a less preferred IDC. */
 const triesPerIdc = 2;
 
-/** At the least, so that several dead gateways of the only other IDC are passed. */
+/** Minimum, to get past several dead gateways of the only other IDC. */
 const askingTriesMin = 4;
 
-/** At the most for one priority, however many gateways its IDCs have. */
+/** Maximum per priority, whatever the number of gateways. */
 const triesPerPriorityMax = 16;
 
 /**
- * How an egress asks these IDCs, each of which has so many ingress gateways. Envoy does not tell IDCs of one
- * priority apart: there are so many tries that all but the gateways of one cannot be all of them.
+ * How an egress tries these IDCs, each with so many ingress gateways. Envoy does not distinguish IDCs of one
+ * priority: there are enough tries that they cannot all fall on the gateways of one.
  */
 export function planAsking(targets: readonly CrossingIdc[], gateways: (idc: string) => number): Asking {
   const priorities = [...Map.groupBy(targets, ({ priority }) => priority).values()];
@@ -77,7 +74,7 @@ export function planAsking(targets: readonly CrossingIdc[], gateways: (idc: stri
   return { idcs: targets.length, tries, triesPerPriority };
 }
 
-/** The same where only so many of them are left. */
+/** The same when fewer IDCs are left. */
 export function askFewer(asking: Asking, idcs: number): Asking {
   const { triesPerPriority } = asking;
   return {
@@ -90,9 +87,9 @@ export function askFewer(asking: Asking, idcs: number): Asking {
 const askNobody: Asking = { idcs: 0, tries: askingTriesMin, triesPerPriority: triesPerIdc };
 
 /**
- * The retry plan of one layer. Retries multiply, so just the first proxy has the full policy; the egress
- * repeats only what was never sent, and what one of several IDCs has nobody or no room for; the peer ingress
- * tries once more (docs/ARCHITECTURE.md, "one layer retries").
+ * The retry plan of one layer. Retries multiply, so only the first proxy has the full policy; the egress
+ * repeats what was never sent, and what one of several IDCs has no instances or capacity for; the peer
+ * ingress tries once more (docs/ARCHITECTURE.md, "one layer retries").
  */
 export function planRetry(listener: ListenerRole, traffic: GroupTraffic, asking = askNobody): RetryPlan {
   const hedged = traffic.hedge ?? trafficDefaults.hedge;
@@ -113,7 +110,7 @@ export function planRetry(listener: ListenerRole, traffic: GroupTraffic, asking 
       return {
         timeoutMs: 0,
         idempotentMethods: methods,
-        // Both tries at instances: to hand on is for an IDC that is known to have none.
+        // Both tries at instances: only an IDC known to have none hands on.
         idempotent: {
           ...rule(['unsent', 'reset', 'gateway-error'], 1, 2),
           ...(hedged ? within(perTryMs * crossingPerTryPart) : {}),
@@ -132,15 +129,15 @@ export function planRetry(listener: ListenerRole, traffic: GroupTraffic, asking 
     }
   }
 
-  /** A time for each try, where another may follow. */
+  /** A timeout of each try, if another may follow. */
   function within(ms: number): Pick<RetryRule, 'perTryMs' | 'hedged'> {
     return ms === 0 || retries === 0 ? { perTryMs: 0, hedged: false } : { perTryMs: Math.round(ms), hedged };
   }
 }
 
 /**
- * The peer listener's plan for requests that have crossed more than once: what reached an instance is not
- * tried again here, or the tries of all the IDCs on the way would multiply.
+ * The peer listener's plan for requests that crossed more than once: what reached an instance is not retried,
+ * or the tries of all IDCs on the way would multiply.
  */
 export function planRetryUnsent(traffic: GroupTraffic): RetryPlan {
   const unsent = rule(['unsent'], 1, 2);

@@ -4,25 +4,27 @@ import { renderPath } from '../../model/values/field-path.ts';
 import { parseObject } from '../parse/object.ts';
 import { ownApiVersion } from '../parse/own/schema.ts';
 
-/** What was asked of a control plane about the evacuation of a name, as its peers and its disk have it. */
+/** A control plane's record of the evacuation of a name, for its peers and its disk. */
 export interface EvacuationRecord {
   readonly name: string;
-  /** Of two records the higher counts. */
+  /** Of two records the higher one applies. */
   readonly edit: number;
-  /** Who wrote it, as chance has it: of two equal edits the higher counts. Empty: an earlier version did. */
+  /**
+   * Random id of the writer: of two equal edits the higher one applies. Empty: written by an earlier version.
+   */
   readonly by: string;
-  /** As in YAML; null: it was ended. */
+  /** As in YAML; null: ended. */
   readonly spec: Readonly<Record<string, unknown>> | null;
-  /** When it is over, whatever becomes of it, in milliseconds since the Unix epoch. */
+  /** When it is over in any case, in milliseconds since the Unix epoch. */
   readonly until: number;
 }
 
-/** Where an evacuation that came by the API was read, for messages. */
+/** The location of an evacuation from the API, for messages. */
 export function originOf(name: string): string {
   return `evacuation ${name}`;
 }
 
-/** The object of a name and a spec. Throws MeshError `invalid` with all that is wrong. */
+/** The object of a name and a spec. Throws MeshError `invalid` with all errors. */
 export function evacuationOf(name: string, spec: unknown): Evacuation {
   const raw = { apiVersion: ownApiVersion, kind: 'Evacuation', metadata: { name }, spec };
   const { object, faults } = parseObject(raw, originOf(name));
@@ -31,15 +33,15 @@ export function evacuationOf(name: string, spec: unknown): Evacuation {
   throw new MeshError('invalid', `${originOf(name)}: ${words}`);
 }
 
-/** A record as a peer is told of it: its times are of the clock of who answers. */
+/** A record as sent to a peer: its times are of the sender's clock. */
 export interface ToldRecord extends EvacuationRecord {
-  /** When it was said, in milliseconds since the Unix epoch. */
+  /** When it was sent, in milliseconds since the Unix epoch. */
   readonly at: number;
 }
 
 /**
- * Reads what a peer has said, in times of the clock that is at `now`: what is left of an evacuation is the
- * same at both. A peer of an earlier version does not say when; its times are taken as they are.
+ * Parses records from a peer, converting times to the clock that is at `now`: the remaining time is the same
+ * at both. A peer of an earlier version sends no time; its times are used unchanged.
  */
 export function readTold(raw: unknown, now: number): readonly EvacuationRecord[] {
   if (!Array.isArray(raw)) return [];
@@ -49,7 +51,7 @@ export function readTold(raw: unknown, now: number): readonly EvacuationRecord[]
   });
 }
 
-/** A record whose times come so much later, in milliseconds. */
+/** A record with its times shifted, in milliseconds. */
 function later(record: EvacuationRecord, byMs: number): EvacuationRecord {
   const until = record.until + byMs;
   if (record.spec === null) return { ...record, until };
@@ -67,7 +69,7 @@ function timeText(atMs: number): string {
   return new Date(Math.min(Math.max(atMs, 0), timeMsMax)).toISOString();
 }
 
-/** Reads records that the disk has; what this version cannot read is left out. */
+/** Parses records from disk; what this version cannot read is left out. */
 export function readRecords(raw: unknown): readonly EvacuationRecord[] {
   return Array.isArray(raw) ? raw.flatMap(readRecord) : [];
 }
@@ -88,8 +90,8 @@ function readRecord(raw: unknown): readonly EvacuationRecord[] {
 }
 
 /**
- * Whether `theirs` counts and not `ours`; of two equal edits one that all control planes agree on, whatever
- * their clocks make of its times.
+ * Whether `theirs` replaces `ours`; for equal edits a choice on which all control planes agree, whatever
+ * their clocks.
  */
 export function isNewer(theirs: EvacuationRecord, ours: EvacuationRecord | undefined): boolean {
   if (ours === undefined || theirs.edit !== ours.edit) return theirs.edit > (ours?.edit ?? -1);

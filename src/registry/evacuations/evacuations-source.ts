@@ -17,38 +17,37 @@ import {
   type ToldRecord,
 } from './evacuation-record.ts';
 
-/** Another control plane of this IDC, as it can be asked for its records. */
+/** Another control plane of this IDC, as a source of records. */
 export interface EvacuationPeer {
   readonly name: string;
   /** Throws MeshError when it does not answer. */
   pull(signal: AbortSignal): Promise<unknown>;
 }
 
-/** Evacuations that were asked for over the API, as a source. */
+/** Evacuations put by the API, as a source. */
 export interface EvacuationsSource extends Source {
   /**
-   * Puts an evacuation, or replaces it; resolves once it is on the disk and was pushed. Throws MeshError
-   * `invalid` for a spec with faults, `exhausted` for a new name when too many were put lately, `unavailable`
-   * when the disk fails or before `start`; then nothing has changed. With `isStanding` it throws
-   * `not-found` where none of the name is in force: what has ended meanwhile, here or at a peer, does not
-   * come back.
+   * Puts or replaces an evacuation; resolves once it is on disk and was pushed. Throws MeshError `invalid`
+   * for an invalid spec, `exhausted` for a new name when too many were put recently, `unavailable` if the
+   * disk fails or before `start`; then nothing has changed. With `isStanding` it throws `not-found` if none
+   * of the name is in force: one that has ended, here or at a peer, is not restored.
    */
   put(name: string, spec: unknown, isStanding?: boolean): Promise<Evacuation>;
   /**
-   * Lets one that is in force end so many milliseconds from now. Throws MeshError `not-found` where none is,
+   * Makes one in force end this many milliseconds from now. Throws MeshError `not-found` if there is none,
    * and as `put`.
    */
   renew(name: string, forMs: number): Promise<void>;
-  /** Ends an evacuation; whether there was one. Throws MeshError `unavailable`, as `put`. */
+  /** Ends an evacuation; returns whether there was one. Throws MeshError `unavailable`, as `put`. */
   end(name: string): Promise<boolean>;
-  /** All records, for peers: ended ones too, as long as an older record could still count. */
+  /** All records, for peers: also ended ones, as long as an older record could still apply. */
   records(): readonly ToldRecord[];
   has(name: string): boolean;
 }
 
 /** What the source needs. */
 export interface EvacuationsOptions {
-  /** A JSON file; created when it is not there. */
+  /** A JSON file, created if missing. */
   readonly file: string;
   readonly clock: Clock;
   readonly logger?: Logger;
@@ -57,19 +56,19 @@ export interface EvacuationsOptions {
 
 /** Times, in milliseconds. */
 export const evacuationTimes = {
-  /** Between two looks at what a peer has. */
+  /** Interval of asking a peer. */
   pull: 1_000,
-  /** A peer that does not answer within this time is asked again later. */
+  /** Timeout of a peer's answer. */
   answerMax: 2_000,
-  /** A start waits for the first answers of peers for at most so long. */
+  /** Longest time that a start waits for the first answers of peers. */
   startWait: 3_000,
-  /** A record is forgotten so long after it is over: the clocks of control planes may differ. */
+  /** A record is forgotten this long after its end, as clocks of control planes may differ. */
   forget: 3_600_000,
-  /** Between two looks for such records. */
+  /** Interval of looking for such records. */
   look: 600_000,
 } as const;
 
-/** The most records, ended ones included, that a new name may come to. */
+/** Most records, including ended ones, with which a new name is accepted. */
 const recordsMax = 1_000;
 
 /** Creates the `evacuations` source. */
@@ -79,7 +78,7 @@ export function createEvacuationsSource(options: EvacuationsOptions): Evacuation
   let sink: Sink | undefined;
   let turn: Promise<unknown> = Promise.resolve();
 
-  /** Takes records that are newer, one call after the other: on the disk first, then in force. */
+  /** Applies newer records, one call after the other: first on disk, then in force. */
   function take(of: () => readonly EvacuationRecord[]): Promise<void> {
     const done = turn.then(async () => {
       if (sink === undefined) throw notRunning();
@@ -111,10 +110,10 @@ export function createEvacuationsSource(options: EvacuationsOptions): Evacuation
     if (changes.length > 0) sink?.changes(changes);
   }
 
-  /** Later than what stands, and than what another control plane may have written meanwhile. */
+  /** Later than the current record, and than one that another control plane may have written meanwhile. */
   const editAfter = (name: string) => Math.max((standing.get(name)?.edit ?? 0) + 1, Math.floor(clock.wall()));
 
-  /** What is in force under a name. Throws MeshError `not-found`. */
+  /** The evacuation in force of a name. Throws MeshError `not-found`. */
   function standingNow(name: string) {
     const record = standing.get(name);
     if (record?.spec && record.until > clock.wall()) return { ...record, spec: record.spec };
@@ -149,7 +148,7 @@ export function createEvacuationsSource(options: EvacuationsOptions): Evacuation
     }
   }
 
-  /** Forgets what is over also where nothing new comes. */
+  /** Forgets ended ones even if nothing new arrives. */
   function age(signal: AbortSignal): void {
     if (signal.aborted) return;
     void take(() => []).catch(({ message }: Error) =>
@@ -196,7 +195,7 @@ export function createEvacuationsSource(options: EvacuationsOptions): Evacuation
         throw new MeshError('exhausted', message);
       }
       const said = spec as Record<string, unknown>;
-      // The next edit, not the clock's: whoever has ended it at a peer meanwhile has a later one.
+      // The next edit number without the clock: somebody who ended it at a peer meanwhile has a later one.
       const edit = () => (isStanding ? standingNow(name).edit + 1 : editAfter(name));
       await take(() => [{ name, edit: edit(), by: randomUUID(), spec: said, until: object.spec.expiresAt }]);
       return object;
@@ -226,7 +225,7 @@ export function createEvacuationsSource(options: EvacuationsOptions): Evacuation
 
 type Loaded = { readonly records: readonly EvacuationRecord[] } | { readonly fault: string };
 
-/** Far more than evacuations take: each is some 300 bytes. */
+/** Far above the size of evacuations: some 300 bytes each. */
 const fileBytesMax = 64 * 2 ** 20;
 
 async function load(file: string): Promise<Loaded> {
@@ -241,7 +240,7 @@ async function load(file: string): Promise<Loaded> {
   }
 }
 
-/** All or nothing, and on the disk when it resolves. Throws MeshError `unavailable`. */
+/** Atomic, and on disk when it resolves. Throws MeshError `unavailable`. */
 async function write(file: string, records: readonly EvacuationRecord[]): Promise<void> {
   try {
     await mkdir(dirname(file), { recursive: true });

@@ -9,22 +9,20 @@ import { type Entry, findingAt } from './documents.ts';
 import { createFolder, type Folder } from './folder.ts';
 import { doubtfulKinds, draftsOf, report, unreadableFolder } from './folder-report.ts';
 
-/** What a folder holds, looked at once. */
+/** The result of checking a folder once. */
 export interface FolderCheck {
-  /**
-   * Everything that is wrong, probably not meant, or good to know, by file; first what concerns the folder.
-   */
+  /** Errors, warnings and notes, by file; those of the folder first. */
   readonly problems: readonly Finding[];
   /** The objects that would be in force. */
   readonly objects: readonly MeshObject[];
 }
 
 /**
- * Reads a folder once and checks all that is in it, each object and all together. Throws a MeshError when the
- * folder is missing or unreadable.
+ * Reads a folder once and checks its objects, individually and together. Throws a MeshError if the folder is
+ * missing or unreadable.
  */
 export async function checkFolder(path: string, wallMs = systemClock.wall()): Promise<FolderCheck> {
-  // Nothing is half-written for a look that happens once: what stands there is what counts.
+  // A single check has no later one: the current content applies.
   const folder = createFolder(path, { doubtMs: 0, doubtMsMax: 0 });
   const files = await folder.rescan();
   if (folder.unreachable !== undefined) throw unreadableFolder(path, folder.unreachable);
@@ -54,7 +52,7 @@ export async function checkFolder(path: string, wallMs = systemClock.wall()): Pr
   return { problems: sorted(problems, path), objects };
 }
 
-/** By file, line and column; what concerns the folder first. What stands at one place keeps its order. */
+/** By file, line and column; those of the folder first. Stable at one position. */
 function sorted(problems: readonly Finding[], folder: string): readonly Finding[] {
   const placed = problems.map((problem) => {
     const [, file = problem.where, line, column] = /^(.*?)(?::(\d+))?(?::(\d+))?$/s.exec(problem.where) ?? [];
@@ -65,7 +63,7 @@ function sorted(problems: readonly Finding[], folder: string): readonly Finding[
       column: Number(column),
     };
   });
-  // Without a line it concerns the whole file.
+  // Without a line: the whole file.
   const before = (a: number, b: number) => (a || 0) - (b || 0);
   return placed
     .sort((a, b) =>
@@ -74,7 +72,7 @@ function sorted(problems: readonly Finding[], folder: string): readonly Finding[
     .map(({ problem }) => problem);
 }
 
-/** Most lints that are looked up to the column: each takes a slow reading of its document. */
+/** Lints with a column: each takes a slow parse of its document. */
 const locatedMax = 200;
 
 function lintProblems(path: string, folder: Folder, lints: readonly Lint[]): Finding[] {

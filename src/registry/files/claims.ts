@@ -1,6 +1,6 @@
 import type { Entry } from './documents.ts';
 
-/** That a file holds an object of some name. */
+/** A file's claim to an object's name. */
 export interface Claim {
   readonly file: string;
   readonly entry: Entry;
@@ -8,18 +8,18 @@ export interface Claim {
   position: number;
 }
 
-/** Who claims which object: normally one file each; more are duplicates. */
+/** Which files have which object: normally one; several are duplicates. */
 export interface Claims {
   /** Replaces the claims of a file; returns the keys that gained or lost one. */
   setFile(file: string, entries: readonly Entry[]): Set<string>;
   /** The number of claims. */
   readonly found: number;
   has(key: string): boolean;
-  /** The claim that counts. */
+  /** The claim that applies. */
   winner(key: string): Claim | undefined;
-  /** The claims that count for `keys`, by file and position; keys that nobody claims are left out. */
+  /** The applicable claims of `keys`, by file and position; unclaimed keys are left out. */
   winners(keys: readonly string[]): Claim[];
-  /** All claims to keys that are claimed more than once, the one that counts first. */
+  /** All claims to keys with several, the applicable one first. */
   duplicates(): Claim[][];
   /** Keys of all claimed objects that name IDCs. */
   namingIdcs(): Iterable<string>;
@@ -29,8 +29,8 @@ export interface Claims {
 }
 
 /**
- * Creates an empty set of claims. `incumbent` tells the file whose version of an object is in force: it
- * counts first.
+ * Creates an empty set of claims. `incumbent`: the file whose version of an object is in force, which comes
+ * first.
  */
 export function createClaims(incumbent: (key: string) => string | undefined): Claims {
   const files = new Map<string, readonly Entry[]>();

@@ -10,33 +10,32 @@ import { placeholderIn } from '../parse/foreign.ts';
 import { type Draft, parseObject } from '../parse/object.ts';
 import { firstContentLine, loadDocument, locate, type Position, splitDocuments, YamlFault } from './yaml.ts';
 
-/** One object in a file. The same one, by identity, as long as its document's text does not change. */
+/** One object in a file. The same object, by identity, while its document's text is unchanged. */
 export interface Entry {
   readonly key: string;
   readonly ref: Ref;
-  /** Where it was read; of an entry that only moved within its file, where it was read first. */
+  /** Its location; for one that only moved within its file, the first location. */
   readonly origin: string;
-  /** Absent when the object has errors: then its last good version stays. */
+  /** Absent if the object has errors: its last good version stays. */
   readonly object?: MeshObject;
-  /** Then the IDCs that it names all the same. */
+  /** Then the IDCs that it names. */
   readonly idcs?: readonly NamedIdc[];
-  /** And what else can be read of it. */
+  /** And its readable part. */
   readonly draft?: Draft;
 }
 
-/** What a file holds. */
+/** The content of a file. */
 export interface Content {
   readonly text: string;
   readonly entries: readonly Entry[];
   readonly problems: readonly Finding[];
   /**
-   * The texts of documents that are no YAML, or do not say which object they are: what the file held before
-   * and is not seen in it now may be one of them, so that it is not gone.
+   * Texts of documents that are not YAML, or do not identify their object: objects missing from the file may
+   * be in them, and are not deleted.
    */
   readonly unclear: readonly string[];
   /**
-   * Whether the file may go on where this ends: its last document is unclear, or faulty and cut within a
-   * line.
+   * Whether the file may be truncated: its last document is unclear, or has errors and ends within a line.
    */
   readonly cut: boolean;
   /** True when at least one problem is an error. */
@@ -49,34 +48,34 @@ interface OwnedFault extends Fault {
   readonly ref?: Ref;
 }
 
-/** A fault with its place in its document. */
+/** An error with its position in its document. */
 interface Placed extends OwnedFault {
   readonly position: Position;
-  /** It is a template that was not rendered. */
+  /** The document is an unrendered template. */
   readonly isTemplate?: boolean;
 }
 
-/** A document as it was read once; lines count from its own first line, so that it may move in the file. */
+/** A parsed document; lines count from its own first line, so that it may move in the file. */
 interface Document {
   readonly line: number;
   readonly text: string;
   readonly items: readonly { readonly entry: Entry; readonly at: readonly PathPart[] }[];
   readonly faults: readonly Placed[];
   readonly unclear: boolean;
-  /** Kinds of objects that are for somebody else, the first at `first`, from the document's line. */
+  /** Kinds of foreign objects, the first one's line in the document. */
   readonly foreign: readonly string[];
   readonly first: number;
 }
 
-/** Most faults of one file that are looked up to the column; the others give the line of their document. */
+/** Errors of a file with a column; the others have the line of their document. */
 const locatedMax = 200;
 
-/** So many characters are read before others have their turn: some 25 ms. */
+/** Characters parsed before yielding: some 25 ms. */
 const slice = 256 * 1024;
 
 /**
- * Reads the objects of a file, in slices of whole documents; never rejects. `file` is how messages name it.
- * Documents whose text stands in `previous` too are taken from there.
+ * Parses the objects of a file, in slices of whole documents; never rejects. `file`: its name in messages.
+ * Documents whose text is in `previous` are reused.
  */
 export async function readContent(file: string, text: string, previous?: Content): Promise<Content> {
   const documents = new Map<string, Document>();
@@ -101,11 +100,11 @@ export async function readContent(file: string, text: string, previous?: Content
         ? known
         : { ...known, line: part.line }
       : readDocument(file, part.text, part.line, problems.length < locatedMax);
-    // A document that stands in the file twice is two claims to one name: it needs a place of its own.
+    // A repeated document is two claims to one name, and needs an entry of its own.
     documents.set(documents.has(part.text) ? `twin ${twins++}` : part.text, document);
     for (const { entry } of document.items) entries.push(entry);
     for (const fault of document.faults) {
-      // A file of templates is one mistake.
+      // Templates are reported once per file.
       if (fault.isTemplate && hasTemplate) continue;
       hasTemplate ||= fault.isTemplate === true;
       problems.push(placedFinding(file, document, fault, fault.position, fault.ref));
@@ -213,8 +212,8 @@ function readDocument(file: string, text: string, line: number, exact: boolean):
       items.push({ at, entry: { key: refKey(ref), ref, origin, ...content } });
     }
   }
-  // What is to be filled in is the mistake; all else is what comes of it. What is no object at all is not
-  // meant to be filled in.
+  // Placeholders are reported instead of their consequences. A document that is not an object is not meant to
+  // be filled in.
   const isObject = items.length > 0 || (isMap(raw) && raw.kind !== undefined);
   const isFaulty = faults.some(({ severity }) => severity === 'error');
   const placeholder = isFaulty && isObject ? placeholderFault(text) : undefined;
@@ -223,7 +222,7 @@ function readDocument(file: string, text: string, line: number, exact: boolean):
 }
 
 function placeholderFault(text: string): Placed | undefined {
-  // A comment may show one.
+  // Comments may contain one.
   const found = placeholderIn(text.replace(/^\s*#.*$/gm, (line) => ' '.repeat(line.length)));
   if (found === undefined) return undefined;
   const before = text.slice(0, found.at).split('\n');
@@ -252,7 +251,7 @@ function withPositions(
     .sort((a, b) => a.position.line - b.position.line || a.position.column - b.position.column);
 }
 
-/** The objects in a document: several, when it is a `List` as kubectl prints them; none, when it is empty. */
+/** The objects in a document: several in a `List` as printed by kubectl; none if it is empty. */
 function unwrapList(raw: unknown): { value: unknown; at: readonly PathPart[] }[] {
   if (raw === undefined || raw === null) return [];
   if (isMap(raw) && typeof raw.kind === 'string' && raw.kind.endsWith('List') && Array.isArray(raw.items)) {

@@ -1,12 +1,11 @@
-/** A file's text, or how messages name the encoding that it has instead of UTF-8. */
+/** A file's text, or the name of its encoding if not UTF-8. */
 export type Decoded = { readonly text: string } | { readonly encoding: string };
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
- * Reads bytes as UTF-8, with or without a byte order mark. YAML 1.2 (5.2) lets a reader tell UTF-16 and
- * UTF-32 by where the zeros of the first, ASCII character stand; what is neither and not UTF-8 is some
- * encoding of one byte a character, such as Latin-1.
+ * Decodes UTF-8 with or without a byte order mark. By YAML 1.2 (5.2), UTF-16 and UTF-32 are recognised by the
+ * zero bytes of the first, ASCII character; anything else is a single-byte encoding such as Latin-1.
  */
 export function decode(bytes: Uint8Array): Decoded {
   const [a = 1, b = 1, c = 1, d = 1] = bytes;

@@ -5,49 +5,50 @@ import { type Content, type Entry, misencodedContent, readContent } from './docu
 import { decode } from './encoding.ts';
 import { signatureOf } from './scan.ts';
 
-/** What is known of one file. */
+/** The state of one file. */
 export interface FileState {
-  /** As of the content that counts. */
+  /** Of the content that applies. */
   signature: string;
   content: Content | undefined;
-  /** What counts: of a file that cannot be read whole, also what it held before. */
+  /** The entries that apply: for a file with unreadable parts, also earlier ones. */
   entries: readonly Entry[];
-  /** Of these, what it held before and does not show now. */
+  /** The earlier ones among them, which the file does not show now. */
   held?: readonly Entry[];
-  /** The code of the system error for which it cannot be read, or the reason in words. */
+  /** The system error's code, or the reason, for which it cannot be read. */
   trouble?: string;
   /**
-   * Set while the file may be half-written: since when it looks as it does, and since when it is in doubt.
+   * Set while the file may be half-written: since when it has its current signature, and since when it is in
+   * doubt.
    */
   doubt?: { signature: string; since: number; first: number };
 }
 
-/** What became of a look at a file. `doubtful`: look again in a moment. */
+/** The result of reading a file. `doubtful`: read again soon. */
 export type Look = 'same' | 'changed' | 'doubtful' | 'gone' | 'folder';
 
-/** How long a file must stay as it is to be believed where it may be half-written, in milliseconds. */
+/** How long a possibly half-written file must stay unchanged to be accepted, in milliseconds. */
 export interface DoubtRule {
   readonly doubtMs: number;
-  /** A file that is written to all the time is believed after this. */
+  /** A file that is written to continuously is accepted after this. */
   readonly doubtMsMax: number;
 }
 
-/** The files of a folder, as they were last read. */
+/** The files of a folder, as last read. */
 export interface Reader {
   readonly files: ReadonlyMap<string, FileState>;
-  /** Paths of the files that were doubtful when last looked at. */
+  /** Paths of files that were doubtful when last read. */
   readonly doubtful: ReadonlySet<string>;
-  /** Paths of the files about which there is something to report. */
+  /** Paths of files with something to report. */
   readonly troubled: ReadonlySet<string>;
-  /** Reads one file, by its path below the root. `now` is the clock's time. */
+  /** Reads one file, by its path below the root. `now`: the clock's time. */
   look(path: string, now: number): Promise<Look>;
   forget(path: string): void;
 }
 
 /**
  * Creates a reader of files below `root`; messages name them below `shown`. A text that ends within a line,
- * is no YAML or has faulty objects may be one that is just being written: it counts only once the file has
- * stayed the same for a moment.
+ * is not YAML or has invalid objects may be half-written: it is accepted only once the file has stayed
+ * unchanged for a moment.
  */
 export function createReader(root: string, shown: string, rule: DoubtRule): Reader {
   const files = new Map<string, FileState>();
@@ -62,10 +63,10 @@ export function createReader(root: string, shown: string, rule: DoubtRule): Read
     now: number,
   ): boolean {
     const { text } = content;
-    // So looks a file that was cut before it is written anew, or by a disk that was full: give it longer.
+    // May be a truncated write (editor, full disk): wait longer before accepting it.
     const emptied = content.documents.size === 0 && state.entries.length > 0;
     const suspect = emptied || !stable || content.faulty || (text !== '' && !text.endsWith('\n'));
-    // What was believed once needs no second look.
+    // An accepted version is not doubted again.
     if (!suspect || (stable && state.content?.text === text)) return false;
     const doubt = state.doubt;
     const waitMs = emptied ? rule.doubtMsMax : rule.doubtMs;
@@ -110,7 +111,7 @@ export function createReader(root: string, shown: string, rule: DoubtRule): Read
         content =
           same && state.content ? state.content : await contentOf(join(shown, path), read, state.content);
       } catch (reason) {
-        // Whatever one file does to its reader, the others go on.
+        // An error of one file must not affect the others.
         return fail(path, state, systemErrorCode(reason));
       }
       if (isDoubtful(state, content, signature, stable, now)) {
@@ -137,20 +138,20 @@ export function createReader(root: string, shown: string, rule: DoubtRule): Read
   };
 }
 
-/** Largest file that is read: a log or a disk image that was given a wrong name must not fill the memory. */
+/** Largest file read: a log or a disk image with a wrong name must not exhaust memory. */
 const fileMiBMax = 256;
 
-/** A file's text, or its bytes as text where `encoding` says that they are no UTF-8. */
+/** A file's text, or its bytes as text if `encoding` names another than UTF-8. */
 interface ReadFile {
   readonly signature: string;
   readonly text: string;
   readonly encoding?: string;
-  /** Whether it stayed as it was while it was read. */
+  /** Whether it was unchanged while it was read. */
   readonly stable: boolean;
 }
 
 async function readStable(path: string): Promise<ReadFile> {
-  // A pipe would be waited for, and with it the whole source.
+  // Opening a pipe would block the whole source.
   const handle = await openRegular(path);
   try {
     const stats = await handle.stat();
@@ -179,8 +180,8 @@ async function contentOf(
 }
 
 /**
- * What a file held before and does not show now, but may still hold: what an unclear document may be, by the
- * name in its text, or all where no name is in it, or where the file may have been cut.
+ * Entries that a file had before and does not show, but may still contain: an unclear document may be any
+ * whose name is in its text, or any at all if it has no name or the file may be truncated.
  */
 function heldOf({ entries, unclear, cut }: Content, before: readonly Entry[]): readonly Entry[] {
   if (unclear.length === 0 && !cut) return [];

@@ -12,16 +12,16 @@ import { doubtfulKinds, draftsOf, report, unreadableFolder } from './folder-repo
 import type { ObjectsInForce } from './objects-in-force.ts';
 import { createWatchers } from './watchers.ts';
 
-/** How the source times its looks, in milliseconds. */
+/** Times of the source, in milliseconds. */
 export interface FilesTiming extends DoubtRule {
-  /** Time between two looks at the whole folder, for events that were missed. */
+  /** Interval of scans of the whole folder, for missed events. */
   readonly rescanMs: number;
   /** The same, while the folder cannot be read. */
   readonly retryMs: number;
   readonly loss: LossRule;
 }
 
-/** What docs/files-source.md states. */
+/** Stated in docs/files-source.md. */
 export const filesTiming: FilesTiming = {
   rescanMs: 5000,
   retryMs: 250,
@@ -33,24 +33,24 @@ export const filesTiming: FilesTiming = {
 /** A folder of YAML as a source. */
 export interface FilesSource extends Source {
   /**
-   * `deletionGuard.confirm`: the operator says that objects whose deletion is held are meant to be gone.
-   * While the folder cannot be read, these are all objects.
+   * `deletionGuard.confirm`: the operator confirms that objects whose deletion is held are meant to be
+   * deleted; all objects, while the folder cannot be read.
    */
   readonly facets: SourceFacets & { readonly deletionGuard: DeletionGuard };
 }
 
 /** What a files source needs. */
 export interface FilesOptions {
-  /** The folder; messages name it as it is given here. */
+  /** The folder, as messages name it. */
   readonly folder: string;
   readonly clock: Clock;
   readonly logger?: Logger;
 }
 
 /**
- * Creates the `files` source: a folder of YAML or JSON, watched. `start` rejects with a MeshError when the
- * folder is missing or unreadable. `seam` is for tests alone. docs/files-source.md says what is read when,
- * and which deletions are held.
+ * Creates the `files` source: a watched folder of YAML or JSON. `start` rejects with a MeshError if the
+ * folder is missing or unreadable. `seam` is for tests only. docs/files-source.md says what is read when, and
+ * which deletions are held.
  */
 export function createFilesSource(options: FilesOptions, seam: Partial<FilesTiming> = {}): FilesSource {
   const { clock, logger = silentLogger } = options;
@@ -59,11 +59,11 @@ export function createFilesSource(options: FilesOptions, seam: Partial<FilesTimi
   const { catalog } = folder;
   const guard = createLossGuard(timing.loss);
   const watchers = createWatchers(options.folder, notice);
-  // What events named and no look has seen yet: path → when the first of them was noticed.
+  // Paths of events not read yet → when the first event was noticed.
   let noticed = new Map<string, number>();
   let rescanSince: number | undefined;
   let rescannedAt = 0;
-  // The folder that the objects were seen in; another one in its place means that it was unmounted.
+  // Identity of the folder in which the objects were read; another one means that it was unmounted.
   let home: string | undefined;
   let reported: readonly Finding[] = [];
   let reportedState = '';
@@ -84,7 +84,7 @@ export function createFilesSource(options: FilesOptions, seam: Partial<FilesTimi
     if (live !== undefined && !running) void run(live.sink, live.signal);
   }
 
-  /** One at a time, until nothing is left to look at. */
+  /** Single-flight, until nothing is left to read. */
   async function run(sink: Sink, signal: AbortSignal): Promise<void> {
     running = true;
     try {
@@ -102,13 +102,13 @@ export function createFilesSource(options: FilesOptions, seam: Partial<FilesTimi
     }
   }
 
-  /** Reads what may have changed. `since` is when the earliest of it was noticed. */
+  /** Reads what may have changed; `since`: when the earliest event was noticed. */
   async function look(): Promise<{ since: number; changed: boolean }> {
     const events = noticed;
     noticed = new Map();
     const reads = new Set<string>();
     let since = clock.now();
-    // Before anything is deleted, be sure that the folder itself is still there.
+    // Before deleting anything, check that the folder itself still exists.
     if (catalog.missing.size > 0) rescanSince ??= since;
     for (const [path, at] of events) {
       const what = await folder.classify(path);
@@ -122,14 +122,14 @@ export function createFilesSource(options: FilesOptions, seam: Partial<FilesTimi
       rescanSince = undefined;
       rescannedAt = clock.now();
       for (const path of await folder.rescan()) reads.add(path);
-      // What came into a new folder before it was watched gave no event: look once more.
+      // Files created in a new folder before it was watched caused no event: scan again.
       const isNew = watchers.update(folder.unreachable === undefined ? folder.scan.folders : new Map());
       if (isNew) for (const path of await folder.rescan()) reads.add(path);
     }
     return { since, changed: await folder.read(reads, clock.now()) };
   }
 
-  /** Brings in force what may be, tells the sink, and sets the time of the next look. */
+  /** Applies what is accepted, tells the sink, and schedules the next read. */
   function settle(sink: Sink, since: number, changed: boolean): void {
     const root = folder.scan.folders.get('');
     const verdict = guard.decide({
@@ -209,7 +209,7 @@ export function createFilesSource(options: FilesOptions, seam: Partial<FilesTimi
         watchers.close();
         throw unreadableFolder(options.folder, folder.unreachable);
       }
-      // Files that are being written while we start must not be missing from the first state.
+      // The first state must include files that are being written during the start.
       while (folder.doubtful.size > 0 && !signal.aborted) {
         await sleep(clock, timing.doubtMs);
         await folder.read(folder.doubtful, clock.now());
@@ -252,7 +252,7 @@ function sameProblems(a: readonly Finding[], b: readonly Finding[]): boolean {
   );
 }
 
-/** Whether every WorkloadEntry in force is missing, and there are at least two. */
+/** Whether all WorkloadEntries in force, at least two, are missing. */
 function losesAllInstances({ missing, objects }: Pick<ObjectsInForce, 'missing' | 'objects'>): boolean {
   if (missing.size < 2) return false;
   let lost = 0;

@@ -13,29 +13,29 @@ import { type Content, type Entry, findingAt } from './documents.ts';
 import type { FileState } from './file-reader.ts';
 import { type CrossFault, labelOf } from './objects-in-force.ts';
 
-/** What a report is made of. Paths are below the root. */
+/** The input of a report. Paths are below the root. */
 export interface ReportInput {
   /** The folder, as messages name it. */
   readonly folder: string;
-  /** Why the folder itself cannot be read now. */
+  /** Why the folder cannot be read. */
   readonly unreachable: string | undefined;
-  /** Why changes are not noticed at once. */
+  /** Why changes are noticed late. */
   readonly unwatched: string | undefined;
   readonly unreadable: ReadonlyMap<string, string>;
   readonly files: ReadonlyMap<string, FileState>;
-  /** Paths of the files about which there is something to report. */
+  /** Paths of files with something to report. */
   readonly troubled: ReadonlySet<string>;
   readonly faults: readonly CrossFault[];
-  /** Number of objects whose deletion is held, and of all in force. */
+  /** Objects whose deletion is held, and all in force. */
   readonly held: number;
   readonly inForce: number;
 }
 
-/** Most faults among objects that are looked up to the column: each takes a slow reading of its document. */
+/** Errors between objects with a column: each takes a slow parse of its document. */
 const locatedMax = 200;
 const located = new WeakMap<Content, Map<string, Finding>>();
 
-/** All current problems of a folder: of the folder first, then by file. */
+/** All current problems of a folder, its own first, then by file. */
 export function report(input: ReportInput): Finding[] {
   const { folder } = input;
   const problems: Finding[] = [];
@@ -71,7 +71,7 @@ export function report(input: ReportInput): Finding[] {
   }
   for (const path of [...input.troubled].sort()) {
     const state = input.files.get(path);
-    // What the scan could not look at is told already.
+    // Scan errors are reported already.
     if (state?.trouble !== undefined && !input.unreadable.has(path)) {
       const message = `cannot be read: ${wordsOf(state.trouble)}. What was read before stays in force.`;
       add('FileUnreadable', 'error', join(folder, path), message);
@@ -85,16 +85,14 @@ export function report(input: ReportInput): Finding[] {
   return problems;
 }
 
-/**
- * A list of faults without those of objects that lack what may be missing for a fault that is told already.
- */
+/** Errors without those caused by objects that may be missing because of a reported error. */
 function firstCauses(faults: readonly CrossFault[], doubtful: ReadonlySet<Kind>): readonly CrossFault[] {
   return faults.filter(({ fault }) => fault.lacks === undefined || !doubtful.has(fault.lacks));
 }
 
 /**
- * The kinds of which an object may be missing for a fault of its own: what others say of its absence is no
- * mistake of theirs. Where a file or document cannot be read it may have been of any kind.
+ * Kinds of which an object may be missing because of its own error: errors about its absence are
+ * consequences. An unreadable file or document may have been of any kind.
  */
 export function doubtfulKinds({ unreadable, files, troubled, faults }: DoubtInput): ReadonlySet<Kind> {
   const states = [...troubled].map((path) => files.get(path)).filter((state) => state !== undefined);
@@ -121,7 +119,7 @@ export function draftsOf(files: Iterable<FileState>, objects: Iterable<MeshObjec
 
 type DoubtInput = Pick<ReportInput, 'unreadable' | 'files' | 'troubled' | 'faults'>;
 
-/** Most objects that a message names. */
+/** Most objects named in a message. */
 const namedMax = 10;
 
 function keptMessage(held: readonly Entry[]): string {
@@ -153,7 +151,7 @@ function crossProblem(input: ReportInput, { file, entry, fault }: CrossFault, ex
   return problem;
 }
 
-/** Why nothing can begin: the error for a folder that is missing or unreadable, by the system's code. */
+/** The error for a folder that is missing or unreadable at the start, by the system's code. */
 export function unreadableFolder(folder: string, code: string): MeshError {
   const isMissing = code === 'ENOENT';
   const advice = isMissing

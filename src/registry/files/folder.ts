@@ -5,33 +5,33 @@ import { createReader, type DoubtRule, type FileState } from './file-reader.ts';
 import { createObjectsInForce, type ObjectsInForce } from './objects-in-force.ts';
 import { isHidden, isRegistryFile, type Scan, scanFolder } from './scan.ts';
 
-/** A folder as it was last read; it neither watches nor waits. All times are the clock's, in milliseconds. */
+/** A folder as last read; it neither watches nor waits. All times are the clock's, in milliseconds. */
 export interface Folder {
   /** The objects of its files. */
   readonly catalog: ObjectsInForce;
   readonly files: ReadonlyMap<string, FileState>;
-  /** Paths of files that may be half-written: read them again in a moment. */
+  /** Paths of files that may be half-written: read them again soon. */
   readonly doubtful: ReadonlySet<string>;
-  /** Paths of files about which there is something to report. */
+  /** Paths of files with something to report. */
   readonly troubled: ReadonlySet<string>;
-  /** As of the last rescan that succeeded. */
+  /** Of the last successful scan. */
   readonly scan: Scan;
-  /** The code of the system error for which the folder cannot be read now. */
+  /** The code of the system error for which the folder cannot be read. */
   readonly unreachable: string | undefined;
-  /** Looks at the whole folder; returns the files that have to be read. What is gone is forgotten. */
+  /** Scans the whole folder; returns the files to read. Deleted files are forgotten. */
   rescan(): Promise<string[]>;
   /** Reads files; returns whether the report may have changed. */
   read(paths: Iterable<string>, now: number): Promise<boolean>;
-  /** What an event at a path asks for. */
+  /** What an event at a path requires. */
   classify(path: string): Promise<'file' | 'folder' | 'nothing'>;
-  /** Takes all files for gone. */
+  /** Treats all files as deleted. */
   clear(): void;
 }
 
-/** Most files that are read at once. */
+/** Concurrent reads of files. */
 const readsMax = 32;
 
-/** Creates a folder that has not been read yet; messages name it as `path` says. */
+/** Creates an unread folder; messages name it as `path`. */
 export function createFolder(path: string, rule: DoubtRule): Folder {
   const catalog = createObjectsInForce();
   const reader = createReader(path, path, rule);
@@ -89,17 +89,17 @@ export function createFolder(path: string, rule: DoubtRule): Folder {
     },
     async classify(at) {
       const name = basename(at);
-      // The files of a ConfigMap change by a swap of the link `..data`, not by an event of their own.
+      // The files of a ConfigMap change by swapping the link `..data`, without events of their own.
       if (name.startsWith('..')) return 'folder';
       if (at.split('/').some(isHidden)) return 'nothing';
-      // Only a scan tells that what could not be looked at now can be.
+      // Paths that could not be read need a scan.
       if (scan.folders.has(at) || scan.unreadable.has(at)) return 'folder';
       try {
         const stats = await lstat(join(path, at));
         if (stats.isDirectory()) return 'folder';
-        // A pipe, a socket or a device: the scan names it, nothing opens it.
+        // A pipe, a socket or a device is reported by the scan, and never opened.
         if (!stats.isFile() && !stats.isSymbolicLink()) return isRegistryFile(name) ? 'folder' : 'nothing';
-        // A link that is no file to us may lead to a folder.
+        // A link with another name may lead to a folder.
         return isRegistryFile(name) ? 'file' : stats.isSymbolicLink() ? 'folder' : 'nothing';
       } catch {
         return isRegistryFile(name) ? 'file' : 'nothing';
@@ -111,7 +111,7 @@ export function createFolder(path: string, rule: DoubtRule): Folder {
   };
 }
 
-/** Whether a path is one of those that could not be looked at, or lies in one. */
+/** Whether a path is unreadable, or below one that is. */
 function isBelow(path: string, unreadable: ReadonlyMap<string, string>): boolean {
   for (const top of unreadable.keys()) if (path === top || path.startsWith(`${top}/`)) return true;
   return false;

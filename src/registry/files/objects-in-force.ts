@@ -13,34 +13,34 @@ import type { Fault } from '../parse/fault.ts';
 import { type Claim, createClaims } from './claims.ts';
 import type { Entry } from './documents.ts';
 
-/** A fault of an object that shows only beside other objects. */
+/** An error that shows only beside other objects. */
 export interface CrossFault {
   readonly file: string;
   readonly entry: Entry;
   readonly fault: Fault;
 }
 
-/** What a settlement changed. */
+/** The changes of a settlement. */
 export interface Settled {
   readonly deletes: readonly Ref[];
   readonly upserts: readonly MeshObject[];
 }
 
-/** All objects of a source by name: which of them are in force, and why the others are not. */
+/** All objects of a source by name: which are in force, and why others are not. */
 export interface ObjectsInForce {
-  /** Replaces what a file holds; nothing comes in force or goes before `settle`. */
+  /** Replaces a file's entries; takes effect with `settle`. */
   setFile(file: string, entries: readonly Entry[]): void;
-  /** Keys of objects that are in force and that no file holds any more. */
+  /** Keys of objects in force that no file has any more. */
   readonly missing: ReadonlySet<string>;
   /** The number of objects in force. */
   readonly size: number;
-  /** The number of objects that files hold, faulty ones too. */
+  /** The number of objects in files, including invalid ones. */
   readonly found: number;
-  /** Lets `gone`, a part of `missing`, go, and brings in force what may be. */
+  /** Deletes `gone`, a part of `missing`, and brings accepted versions into force. */
   settle(gone: Iterable<string>): Settled;
   /**
-   * What keeps objects from being in force, by file and position. Names that objects in `leaving` still have
-   * are no fault: they will be free in a moment.
+   * What keeps objects from being in force, by file and position. Conflicts with objects in `leaving` do not
+   * count: they are about to be deleted.
    */
   faults(leaving?: ReadonlySet<string>): readonly CrossFault[];
   /** The objects in force. */
@@ -56,9 +56,9 @@ interface Standing {
 type Rejection = { readonly idcs: readonly Fault[] } | { readonly taken: Taken };
 
 /**
- * Creates an empty catalog. Where two objects want one place (one name, one host), the one in force keeps it,
- * else the first gets it, by file name, then by position in the file. What is rejected keeps its last good
- * version, and is tried again whenever something else changes.
+ * Creates an empty catalog. If two objects want one name or host, the one in force keeps it, else the first
+ * gets it, by file name, then by position in the file. A rejected object keeps its last good version, and is
+ * tried again when anything else changes.
  */
 export function createObjectsInForce(): ObjectsInForce {
   const claims = createClaims((key) => standing.get(key)?.file);
@@ -91,7 +91,7 @@ export function createObjectsInForce(): ObjectsInForce {
     return [{ kind: old.kind, namespace: old.meta.namespace, name: old.meta.name }];
   }
 
-  /** The claims that may change what is in force; those that name IDCs only once all Idcs are known. */
+  /** The claims that may change what is in force; those that name IDCs wait until all Idcs are known. */
   function admitAll(batch: readonly Claim[], upserts: MeshObject[]): void {
     const candidates = new Map<string, MeshObject>();
     for (const { entry } of batch) {
@@ -136,7 +136,7 @@ export function createObjectsInForce(): ObjectsInForce {
       for (const key of rejected.keys()) touched.add(key);
       const idcBatch = claims.winners([...touched].filter(isIdcKey));
       admitAll(idcBatch, upserts);
-      // An Idc that came or went decides over objects that name it and did not change themselves.
+      // A new or deleted Idc affects unchanged objects that name it.
       const idcsTouched = idcBatch.length > 0 || deletes.some(({ kind }) => kind === 'Idc');
       if (idcsTouched) for (const key of claims.namingIdcs()) touched.add(key);
       const batch = claims.winners([...touched].filter((key) => !isIdcKey(key)));
@@ -153,7 +153,7 @@ export function createObjectsInForce(): ObjectsInForce {
         const faults = 'taken' in reason ? hostFaults(object, new Map(taken)) : reason.idcs;
         for (const fault of faults) list.push({ claim, fault });
       }
-      // One run names all faults: one that an object has must not hide that it names an IDC which nobody has.
+      // All errors in one run: an object's own error must not hide that it names an unknown IDC.
       for (const key of claims.namingIdcs()) {
         const claim = claims.winner(key);
         if (claim?.entry.idcs === undefined) continue;
@@ -189,7 +189,7 @@ export function label({ kind, meta }: MeshObject): string {
   return labelOf({ kind, namespace: meta.namespace, name: meta.name });
 }
 
-/** The same, of what is known by its name alone. */
+/** The same, for an object known by name only. */
 export function labelOf({ kind, namespace, name }: Ref): string {
   return `${kind} ${namespace === '' ? '' : `${namespace}/`}${name}`;
 }
@@ -210,7 +210,7 @@ function duplicate(first: Claim): Fault {
   return { code: 'DuplicateName', severity: 'error', path: ['metadata', 'name'], message };
 }
 
-/** Whether two versions of an object say the same, wherever they were read. */
+/** Whether two versions of an object are equal except for their location. */
 function sameObject(a: MeshObject, b: MeshObject): boolean {
   return (
     a.meta.createdMs === b.meta.createdMs &&

@@ -3,48 +3,44 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { noFile, systemErrorCode } from '../../base/system-error.ts';
 
-/** What a folder and the folders in it hold, as far as the registry reads it. */
+/** The content of a folder and its sub-folders. */
 export interface Scan {
   /** Path below the root, with `/` → signature, for each file to read. */
   readonly files: ReadonlyMap<string, string>;
   /** Path below the root ('' is the root) → identity, for each folder. */
   readonly folders: ReadonlyMap<string, string>;
-  /**
-   * Path below the root of what could not be looked at → the reason. What lies there is unknown, not gone.
-   */
+  /** Path below the root of what could not be read → the reason. Its content is unknown, not deleted. */
   readonly unreadable: ReadonlyMap<string, string>;
 }
 
-/** Whether a name is one that the registry reads: YAML or JSON, not hidden, no editor's backup or lock. */
+/**
+ * Whether the registry reads a file of this name: YAML or JSON, not hidden, not an editor's backup or lock.
+ */
 export function isRegistryFile(name: string): boolean {
   return /\.(?:ya?ml|json)$/.test(name) && !/^[.#]/.test(name);
 }
 
-/** Whether a folder's name says that what is in it is not meant to be read. */
+/** Whether a folder of this name is skipped. */
 export function isHidden(name: string): boolean {
   return name.startsWith('.');
 }
 
-/**
- * Changes whenever a file does; equal signatures of different content would need one clock tick and one size.
- */
+/** Changes when a file does; a collision would need equal size within one clock tick. */
 export function signatureOf(stats: Stats): string {
   return `${stats.dev}:${stats.ino}:${stats.size}:${stats.mtimeMs}:${stats.ctimeMs}`;
 }
 
-/** Which folder it is: another one, when something else is mounted or linked there. */
+/** The identity of a folder: changes when another is mounted or linked there. */
 export function identityOf(stats: Stats): string {
   return `${stats.dev}:${stats.ino}`;
 }
 
-/**
- * Most folders that are looked at: links that lead to each other make more of a few than there is time for.
- */
+/** Most folders scanned: links to each other multiply a few without bound. */
 const foldersMax = 10_000;
 
 /**
- * Looks at a folder, its sub-folders and where their symbolic links lead. Throws Node's own error when the
- * root cannot be read, and one in words when there are too many folders.
+ * Scans a folder, its sub-folders and the targets of symbolic links. Throws Node's error if the root cannot
+ * be read, and one with a message if there are too many folders.
  */
 export async function scanFolder(root: string): Promise<Scan> {
   const files = new Map<string, string>();
@@ -56,7 +52,7 @@ export async function scanFolder(root: string): Promise<Scan> {
     visits += 1;
     if (visits > foldersMax) return;
     const identity = identityOf(await stat(join(root, folder)));
-    // A link to a folder that it lies in would go on for ever.
+    // A link to a parent folder would recurse without end.
     if (above.has(identity)) return;
     const items = await readdir(join(root, folder), { withFileTypes: true });
     folders.set(folder, identity);
@@ -75,7 +71,7 @@ export async function scanFolder(root: string): Promise<Scan> {
       else if (wanted && stats?.isFile()) files.set(path, signatureOf(stats));
       else if (wanted) unreadable.set(path, noFile);
     } catch (reason) {
-      // What went between the look and now, and a link that leads nowhere, are gone.
+      // Deleted meanwhile, or a dangling link: does not exist.
       if (systemErrorCode(reason) !== 'ENOENT') unreadable.set(path, systemErrorCode(reason));
     }
   }

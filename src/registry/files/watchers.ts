@@ -5,20 +5,19 @@ import { systemErrorCode } from '../../base/system-error.ts';
 /** Watches folders for changes of what is directly in them. */
 export interface Watchers {
   /**
-   * Watches exactly these folders from now on: path below the root → identity. A folder whose identity has
-   * changed is watched anew. Returns whether a watch was added.
+   * Watches exactly these folders: path below the root → identity. A folder with a changed identity is
+   * watched again. Returns whether a watch was added.
    */
   update(folders: ReadonlyMap<string, string>): boolean;
-  /** Why some folder could not be watched; undefined when all are. */
+  /** Why some folder could not be watched; undefined if all are. */
   readonly problem: string | undefined;
-  /** Ends all watching, for good. */
+  /** Ends all watching for good. */
   close(): void;
 }
 
 /**
- * Creates watchers below `root`. `onEvent` gets the path below the root of what changed; undefined when the
- * system did not say. One watcher for each folder, as inotify works: Node's recursive mode opens one for each
- * file, and misses files that replace others.
+ * Creates watchers below `root`. `onEvent` gets the changed path below the root; undefined if unknown. One
+ * inotify watch per folder: Node's recursive mode opens one per file, and misses replaced files.
  */
 export function createWatchers(root: string, onEvent: (path: string | undefined) => void): Watchers {
   const open = new Map<string, { identity: string; watcher: FSWatcher }>();
@@ -35,7 +34,7 @@ export function createWatchers(root: string, onEvent: (path: string | undefined)
       const watcher = watch(join(root, folder), (_, name) => {
         onEvent(name === null ? undefined : folder === '' ? name : `${folder}/${name}`);
       });
-      // The folder went, or its file system did: the next scan tells what is left.
+      // The folder or its file system is gone: the next scan shows what is left.
       watcher.on('error', () => {
         close(folder);
         onEvent(undefined);
@@ -48,7 +47,7 @@ export function createWatchers(root: string, onEvent: (path: string | undefined)
 
   return {
     update(folders) {
-      // A look that was under way when the source was stopped must not begin to watch again.
+      // A scan in progress when the source was stopped must not start watching again.
       if (closed) return false;
       problem = undefined;
       for (const [folder, { identity }] of open) if (folders.get(folder) !== identity) close(folder);

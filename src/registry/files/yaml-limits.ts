@@ -1,18 +1,18 @@
-/** What one document may be, so that reading it stops nothing else for long. */
+/** Limits on one document, so that parsing does not block for long. */
 export const yamlLimits = {
-  /** Characters of a document: some 0.6 s of reading. */
+  /** Characters of a document: some 0.6 s of parsing. */
   documentMax: 8 * 2 ** 20,
-  /** Characters of a document in which places are looked up to the column, which takes ten times as long. */
+  /** Characters of a document with exact positions, which take ten times as long. */
   locatedMax: 2 ** 19,
-  /** Values that a document with aliases stands for. */
+  /** Values that a document expands to by aliases. */
   valuesMax: 1_000_000,
-  /** Aliases times fields, where mappings are merged: each merge may copy all fields. */
+  /** Aliases times fields of merged mappings: each merge may copy all fields. */
   mergesMax: 50_000_000,
 } as const;
 
 const alias = /(?:^|[\s,[{:-])\*[^\s,\]}]/g;
 
-/** Why a document is not to be read at all; undefined: it may be. */
+/** Why a document is not parsed; undefined: it may be. */
 export function excessOfText(text: string): string | undefined {
   const { documentMax, mergesMax } = yamlLimits;
   if (text.length > documentMax) {
@@ -26,10 +26,7 @@ export function excessOfText(text: string): string | undefined {
     : undefined;
 }
 
-/**
- * Why a document that was read is not to be looked at: aliases within aliases stand for more than there is
- * room for.
- */
+/** Why a parsed document is not used: nested aliases expand to too much. */
 export function excessOfValue(text: string, value: unknown): string | undefined {
   if (countMatches(text, alias) === 0) return undefined;
   const { valuesMax } = yamlLimits;

@@ -6,21 +6,21 @@ import { excessOfText, excessOfValue, yamlLimits } from './yaml-limits.ts';
 /** One YAML document of a file, as text. */
 export interface YamlText {
   readonly text: string;
-  /** Line of the file at which it begins, from 1. */
+  /** Line of the file where it begins, from 1. */
   readonly line: number;
 }
 
-/** A place in a document's text; both from 1. */
+/** A position in a document's text; both from 1. */
 export interface Position {
   readonly line: number;
   readonly column: number;
 }
 
-/** A document that cannot be read: what is wrong, and where in the document's text. */
+/** A document that cannot be parsed: why, and the position in its text. */
 export class YamlFault extends Error {
   readonly position: Position;
 
-  /** Whether it may be YAML, and is too much to be read. */
+  /** Whether it was not parsed because of a limit. */
   readonly isExcess: boolean;
 
   constructor(message: string, position: Position, isExcess = false) {
@@ -31,15 +31,15 @@ export class YamlFault extends Error {
   }
 }
 
-/** Merge keys (`<<: *defaults`): not of YAML 1.2, but of many people's files. */
+/** Merge keys (`<<: *defaults`): not in YAML 1.2, but common. */
 const merge = new yaml.Type('tag:yaml.org,2002:merge', { kind: 'scalar', resolve: (data) => data === '<<' });
-/** YAML 1.2's own types; no dates, so that timestamps stay the text that they were. */
+/** The types of YAML 1.2; no dates, so that timestamps stay strings. */
 const schema = yaml.CORE_SCHEMA.extend({ implicit: [merge] });
 
 /**
- * Cuts a file into its documents without reading them: YAML lets a line that begins with `---` or `...` stand
- * nowhere but between documents. So a change re-reads one document, not the file, and a document that is no
- * YAML does not hide the others. Documents without content are left out.
+ * Splits a file into documents without parsing: in YAML a line that begins with `---` or `...` occurs only
+ * between documents. So a change parses one document again, and an invalid one does not affect others. Empty
+ * documents are left out.
  */
 export function* splitDocuments(file: string): Generator<YamlText> {
   const text = file.charCodeAt(0) === 0xfeff ? file.slice(1) : file;
@@ -49,22 +49,23 @@ export function* splitDocuments(file: string): Generator<YamlText> {
     const part = text.slice(start, end);
     // Directives (`%YAML 1.2`) belong to the document after the marker that ends them.
     if (end < text.length && isDirectives(part)) continue;
-    // An end marker in front is nothing to a reader of one document: a comment of the same length is.
+    // A leading end marker is replaced by a comment of the same length, which a single-document parser
+    // ignores.
     if (hasContent(part)) yield { text: part.replace(/^\.\.\./, '#..'), line };
     line += countLines(part);
     start = end;
   }
 }
 
-/** Where each document may end: before each marker but one at the very start, and at the end. */
+/** Positions where documents may end: before each marker but one at the start, and at the end. */
 function* markers(text: string): Generator<number> {
   for (const { index } of text.matchAll(/^(?:---|\.\.\.)(?=\s|$)/gm)) if (index > 0) yield index;
   yield text.length;
 }
 
 /**
- * The value of one document. Throws YamlFault where it is no YAML, also where one mapping has a key twice,
- * and where it is more than can be read at once (`yaml-limits.ts`).
+ * Parses one document. Throws YamlFault if it is not YAML, has a duplicate key in a mapping, or is above a
+ * limit (`yaml-limits.ts`).
  */
 export function loadDocument(text: string): unknown {
   const excess = excessOfText(text);
@@ -73,7 +74,7 @@ export function loadDocument(text: string): unknown {
   try {
     value = yaml.load(text, { schema });
   } catch (reason) {
-    // Lists in lists in lists: the parser recurses, and runs out of stack.
+    // Nested lists: the parser recurses, and overflows the stack.
     if (reason instanceof RangeError) throw new YamlFault('nested too deeply', { line: 1, column: 1 });
     if (!(reason instanceof yaml.YAMLException)) throw new YamlFault(String(reason), { line: 1, column: 1 });
     const { line = 0, column = 0 } = reason.mark ?? {};
@@ -86,8 +87,8 @@ export function loadDocument(text: string): unknown {
 }
 
 /**
- * Where the fields at `paths` stand in a document; of a field that is not there, where it should have been.
- * Slow (it keeps every position), so only for documents in which something is wrong.
+ * The positions of fields in a document; for a missing field, where it should be. Slow (it keeps every
+ * position), so only for documents with problems.
  */
 export function locate(text: string, paths: readonly (readonly PathPart[])[]): Position[] {
   if (text.length > yamlLimits.locatedMax)
@@ -95,12 +96,12 @@ export function locate(text: string, paths: readonly (readonly PathPart[])[]): P
   try {
     return positions(text, paths);
   } catch {
-    // This parser gives up earlier than the one that reads: the place is lost, not the fault.
+    // This parser's limit is lower: the position is lost, not the error.
     return paths.map(() => ({ line: firstContentLine(text), column: 1 }));
   }
 }
 
-/** The document that is being looked into: a List has a place for each of its items' faults. */
+/** The last document, as a List has positions for each item's errors. */
 let last: { readonly text: string; readonly counter: LineCounter; readonly document: Document } | undefined;
 
 function treeOf(text: string): NonNullable<typeof last> {
@@ -108,7 +109,7 @@ function treeOf(text: string): NonNullable<typeof last> {
   const counter = new LineCounter();
   const options = { uniqueKeys: false, strict: false, logLevel: 'silent', merge: true } as const;
   last = { text, counter, document: parseDocument(text, { ...options, lineCounter: counter }) };
-  // It is a hundred times as large as its text.
+  // It takes a hundred times the memory of its text.
   queueMicrotask(() => {
     last = undefined;
   });
@@ -131,7 +132,7 @@ function positions(text: string, paths: readonly (readonly PathPart[])[]): Posit
   });
 }
 
-/** The first line with something in it: where an editor should open the document. From 1, in its text. */
+/** The first line with content, where an editor should open the document. From 1, in its text. */
 export function firstContentLine(text: string): number {
   const lines = text.split('\n', 200);
   const found = lines.findIndex(

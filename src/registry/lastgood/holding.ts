@@ -6,26 +6,26 @@ import { createLossGuard, type LossRule } from './loss-guard.ts';
 export interface HoldingOptions {
   readonly clock: Clock;
   readonly rule: LossRule;
-  /** Whether deletions of the source are held where they are many; else only what a snapshot had is. */
+  /** Whether large deletions of the source are held; else only objects of a snapshot. */
   readonly guardsDeletes: boolean;
-  /** Held objects may go now: what goes. */
+  /** Held objects are deleted now. */
   onRelease(batch: readonly Change[]): void;
 }
 
-/** What a source says, and what is in force all the same although the source has it no more. */
+/** A source's objects, and those kept in force although the source no longer has them. */
 export interface Holding {
-  /** Number of objects in force, and of those that the source does not have. */
+  /** All objects in force, and those of them that the source does not have. */
   readonly inForce: ReadonlyMap<string, MeshObject>;
   readonly missing: ReadonlySet<string>;
-  /** Whether missing objects are held, and have been since when (the clock's `now`). */
+  /** Since when missing objects are held (the clock's `now`), if they are. */
   readonly heldSince: number | undefined;
-  /** Objects of a snapshot, in force until the source says otherwise. */
+  /** Adds objects of a snapshot, in force until the source replaces them. */
   restore(objects: readonly MeshObject[]): void;
-  /** What the source says. Returns what is to be passed on. */
+  /** Applies changes of the source. Returns those to pass on. */
   take(batch: readonly Change[]): Change[];
-  /** Whether the source can be asked: while it cannot, nobody knows what is really gone. */
+  /** Whether the source can be read: while it cannot, a missing object may still exist. */
   setReachable(reachable: boolean): void;
-  /** The operator says that what is missing is meant to be: how many go. */
+  /** The operator confirms that missing objects are meant to be deleted; returns how many. */
   confirm(): number;
   close(): void;
 }

@@ -25,7 +25,7 @@ import {
   writeSnapshot,
 } from './snapshot-file.ts';
 
-/** A source that survives the loss of what it reads. */
+/** A source that survives the loss of its input. */
 export interface LastGoodSource extends Source {
   readonly facets: SourceFacets & {
     readonly deletionGuard: DeletionGuard;
@@ -35,9 +35,9 @@ export interface LastGoodSource extends Source {
 
 /** What it needs. */
 export interface LastGoodOptions {
-  /** Opens the source; again for each attempt, while it cannot be reached. */
+  /** Opens the source; called again for each attempt while it cannot be reached. */
   readonly open: () => Source;
-  /** The folder of the snapshots; made when it is missing. Absent: nothing is kept on disk. */
+  /** The folder of snapshots, created if missing. Absent: nothing is stored. */
   readonly folder?: string;
   readonly idc: string;
   readonly clock: Clock;
@@ -46,28 +46,28 @@ export interface LastGoodOptions {
 
 /** Milliseconds. */
 export interface LastGoodTiming {
-  /** The least time between two writes of the snapshot. */
+  /** Shortest time between two writes of the snapshot. */
   readonly writeMsMin: number;
-  /** How often a source that cannot be reached is tried again. */
+  /** Interval of attempts to reach the source. */
   readonly retryMs: number;
-  /** How often a snapshot that still holds is marked so. */
+  /** Interval of marking an unchanged snapshot as current. */
   readonly confirmMs: number;
   readonly loss: LossRule;
 }
 
-/** What docs/lastgood.md states. */
+/** Stated in docs/lastgood.md. */
 export const lastGoodTiming: LastGoodTiming = {
   writeMsMin: 1_000,
   retryMs: 1_000,
   confirmMs: 10_000,
-  // A registry that is asked tells all at once: there is no rename to wait for.
+  // An API source has no renames to wait for.
   loss: { ...lossRule, settleMs: 0 },
 };
 
 /**
- * Wraps a source. What it holds is written to disk when it changes; a start without it, or with next to
- * nothing in it, begins from there, says so, and lets the source take over when it is back. A source without
- * a guard of its own gets one: a loss of very many objects at once is held. `seam` is for tests alone.
+ * Wraps a source. Its state is written to disk when it changes; a start without the source, or with nearly
+ * nothing in it, uses that state, reports so, and lets the source take over when it is back. A source without
+ * a deletion guard gets one: the loss of very many objects at once is held. `seam` is for tests only.
  */
 export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTiming> = {}): LastGoodSource {
   const { clock, idc, logger = silentLogger } = options;
@@ -125,7 +125,7 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
     return `known to be good until ${new Date(snapshot.knownGoodAt).toISOString()}`;
   }
 
-  /** Writes when something changed, marks the snapshot when nothing did; nothing while objects are held. */
+  /** Writes after a change, else marks the snapshot as current; neither while objects are held. */
   function schedule(): void {
     if (file === undefined || writing || timer !== undefined || !live || stopped()) return;
     const dueMs = dirty ? writtenAt + timing.writeMsMin - clock.now() : timing.confirmMs;
@@ -175,7 +175,7 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
   };
   let starting: Change[] = [];
 
-  /** Starts the source; what it says at first is kept back until it is synced. */
+  /** Starts the source; its changes are held back until it is synced. */
   async function attempt(aborted: AbortSignal): Promise<MeshError | undefined> {
     starting = [];
     try {
@@ -186,7 +186,7 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
     }
   }
 
-  /** What is to be in force: what the source holds, and what is held although it does not. */
+  /** The objects that should be in force: the source's, and held ones. */
   function* objects(): Iterable<MeshObject> {
     if (!live || unreachable !== undefined) return yield* holding.inForce.values();
     yield* inner.objects();
@@ -217,7 +217,7 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
     return read?.contents ?? [];
   }
 
-  /** What cannot be used is said in words and taken out of the way; the start goes on without it. */
+  /** An unusable file is reported and set aside; the start continues without it. */
   async function refusing<T>(path: string, read: () => Promise<T>): Promise<T | undefined> {
     try {
       return await read();
@@ -230,7 +230,7 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
     }
   }
 
-  /** Whether so much less came than the snapshot holds that it is read and held against it. */
+  /** Whether the source has so much less than the snapshot that the snapshot is read and compared. */
   function looksLost(batch: readonly Change[], header: SavedSnapshot['header']): boolean {
     const found = batch.filter(({ type }) => type === 'upsert').length;
     const instances = batch.filter(
@@ -289,7 +289,7 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
       }
       const contents = await contentsOf();
       if (contents.length === 0) {
-        // Nothing to begin from: the first start is not one to be silent about.
+        // No state to start from: a first start is reported too.
         const words = refusal === undefined ? '' : ` (${refusal.where}: ${refusal.message})`;
         throw new MeshError(failed.code, `${failed.message}${words}`, {
           ref: failed.ref ?? name,
@@ -309,7 +309,7 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
     objects,
     repair(batch) {
       repaired += batch.length;
-      // What the index alone has, nobody here knows of.
+      // An object that only the index has is unknown here.
       const isStray = (one: Change) => one.type === 'delete' && !holding.inForce.has(refKey(one.ref));
       emit([...holding.take(batch.filter((one) => !isStray(one))), ...batch.filter(isStray)]);
     },
@@ -321,7 +321,7 @@ export function keepLastGood(options: LastGoodOptions, seam: Partial<LastGoodTim
     },
   };
 
-  /** By the source as it was opened last. */
+  /** To the source as it was opened last. */
   async function release(ref: Ref): Promise<void> {
     const { finalizers } = inner.facets;
     if (finalizers !== 'none') await finalizers.release(ref);

@@ -1,22 +1,22 @@
-/**
- * When objects that files no longer hold are deleted, and when their deletion is held. Times in milliseconds.
- */
+/** When missing objects are deleted, and when their deletion is held. Times in milliseconds. */
 export interface LossRule {
-  /** How long nothing more may go missing before a deletion: a rename is a file that is gone for a moment. */
+  /** Quiet time before a deletion: a rename makes a file disappear for a moment. */
   readonly settleMs: number;
-  /** The longest that a deletion waits for that. */
+  /** Longest delay of a deletion for that. */
   readonly settleMsMax: number;
-  /** Losing fewer objects than this is never held, unless nothing is left. */
+  /** Losing fewer objects is never held, unless nothing is left. */
   readonly objectsMin: number;
-  /** Losing more than this share is held; 0.5 is half. */
+  /** Losing a larger share is held; 0.5 is half. */
   readonly shareMax: number;
-  /** Deletions of this last while count as one; what is left of a loss that came back goes after it. */
+  /**
+   * Deletions within this time count as one; what is left of a loss that was repaired is deleted after it.
+   */
   readonly windowMs: number;
-  /** A held loss goes by itself after this, unless nothing, or no instance, is left. */
+  /** A held loss is released after this, unless nothing, or no instance, is left. */
   readonly heldMsMax: number;
 }
 
-/** The rule that docs/files-source.md states. */
+/** Stated in docs/files-source.md. */
 export const lossRule: LossRule = {
   settleMs: 50,
   settleMsMax: 1000,
@@ -26,10 +26,10 @@ export const lossRule: LossRule = {
   heldMsMax: 3_600_000,
 };
 
-/** What a guard looks at. */
+/** The input of a guard. */
 export interface LossState {
   readonly now: number;
-  /** Keys of objects that are in force and that no file holds. */
+  /** Keys of objects in force that no file has. */
   readonly missing: ReadonlySet<string>;
   /** The number of objects in force, missing ones included. */
   readonly inForce: number;
@@ -37,28 +37,28 @@ export interface LossState {
   readonly found: number;
   /** Whether more than one WorkloadEntry is missing, and no other is in force: a mesh without endpoints. */
   readonly allInstances: boolean;
-  /** Whether the folder is another one than when its objects were last seen: unmounted, or mounted over. */
+  /** Whether the folder has been replaced since its objects were last read: unmounted, or mounted over. */
   readonly replaced: boolean;
-  /** Whether the folder can be read: while it cannot, nobody knows what is really gone. */
+  /** Whether the folder can be read: while it cannot, a missing object may still exist. */
   readonly readable: boolean;
 }
 
-/** What a guard decides. */
+/** A guard's decision. */
 export interface LossVerdict {
   /** Keys to delete now. */
   readonly remove: ReadonlySet<string>;
-  /** Whether the missing objects stay in force until they come back, or the operator confirms. */
+  /** Whether missing objects stay in force until they return, or the operator confirms. */
   readonly held: boolean;
-  /** When to ask again, if nothing changes before: milliseconds from now. */
+  /** When to decide again without a change: milliseconds from now. */
   readonly againMs?: number;
   /** When the deleted objects were first found missing. */
   readonly since: number;
 }
 
-/** Keeps a source that loses its objects from being read as a mesh without endpoints. */
+/** Prevents that a source which loses its objects becomes a mesh without endpoints. */
 export interface LossGuard {
   decide(state: LossState): LossVerdict;
-  /** The operator says that what is missing now is meant to be: the next decision lets it go. */
+  /** The operator confirms that what is missing now is meant to be deleted: the next decision releases it. */
   confirm(): void;
 }
 
@@ -81,7 +81,7 @@ export function createLossGuard(rule: LossRule): LossGuard {
     known = new Set(missing);
   }
 
-  /** Whether losing what is missing is more than deleting one by one. */
+  /** Whether the missing objects are a loss, rather than single deletions. */
   function isLoss(state: LossState, lately: number): boolean {
     const { missing, inForce, found, replaced, readable } = state;
     if (!readable || state.allInstances) return true;
@@ -90,7 +90,7 @@ export function createLossGuard(rule: LossRule): LossGuard {
     return lost >= rule.objectsMin && lost > (inForce + lately) * rule.shareMax;
   }
 
-  /** Whether nobody knows what is left, or nothing that serves is. */
+  /** Whether it is unknown what is left, or nothing that serves is. */
   function isTotal(state: LossState): boolean {
     return !state.readable || state.allInstances || state.found === 0;
   }
@@ -120,7 +120,7 @@ export function createLossGuard(rule: LossRule): LossGuard {
         heldMost = held ? Math.max(heldMost, missing.size) : missing.size;
         if (!held) heldSince = now;
         held = true;
-        // Somebody has had the time to see it; but a mesh without endpoints is never a matter of time.
+        // There was time to notice it; but a mesh without endpoints is never released by time.
         if (isTotal(state)) return { remove: nothing, held, since: first };
         const leftMs = heldSince + rule.heldMsMax - now;
         if (leftMs > 0) return { remove: nothing, held, againMs: leftMs, since: first };
@@ -128,8 +128,8 @@ export function createLossGuard(rule: LossRule): LossGuard {
         recent = [];
         return { remove: new Set(missing), held, since: first };
       }
-      // What is left of a loss goes only when most has come back, and the rest has had time to: files come
-      // back one after the other, and a stray file in an emptied folder does not mean that it is whole again.
+      // The rest of a loss is deleted only when most has returned, and the rest has had time to: files return
+      // one after the other, and one file in an emptied folder does not mean that it is complete.
       if (held && missing.size > heldMost / 2) return { remove: nothing, held, since: first };
       if (held && quietMs < rule.windowMs) {
         return { remove: nothing, held, againMs: rule.windowMs - quietMs, since: first };

@@ -6,10 +6,10 @@ import { breathe } from '../../base/breathe.ts';
 import { MeshError } from '../../base/error.ts';
 import type { MeshObject } from '../../model/object.ts';
 
-/** What a snapshot says of itself, in its first line. */
+/** The first line of a snapshot. */
 export interface SnapshotHeader {
   readonly format: 'isthmus registry snapshot';
-  /** Of what follows; another version is not read. Raise it when an object of `model/` changes its fields. */
+  /** Of the rest; other versions are not read. Increment it when an object of `model/` changes its fields. */
   readonly version: 1;
   readonly idc: string;
   readonly source: string;
@@ -23,22 +23,21 @@ export interface SnapshotHeader {
   readonly sha256: string;
 }
 
-/** A snapshot that was found good. */
+/** A valid snapshot. */
 export interface SavedSnapshot {
   readonly header: SnapshotHeader;
-  /** When it was last known to be what the source holds, in milliseconds since the epoch. */
+  /** When it last equalled the source's state, in milliseconds since the epoch. */
   readonly knownGoodAt: number;
 }
 
 const format = 'isthmus registry snapshot';
 const version = 1;
-// Objects in a line: long enough that JSON is fast, short enough that no line keeps the process for long.
+// Objects per line: long lines make JSON fast, short ones keep the process responsive.
 const lineObjects = 500;
 
 /**
- * Writes a snapshot in place of `file`, all or nothing: beside it, flushed to the disk, then renamed. It
- * works in slices, so that pushes go on meanwhile. Rejects with MeshError `unavailable` when the disk does
- * not take it; what was there stays.
+ * Replaces `file` atomically: written beside it, synced, then renamed. In slices, so that pushes go on.
+ * Rejects with MeshError `unavailable` if the disk fails; the old file stays.
  */
 export async function writeSnapshot(
   file: string,
@@ -46,7 +45,7 @@ export async function writeSnapshot(
   about: { readonly idc: string; readonly source: string; readonly wallMs: number },
 ): Promise<SnapshotHeader> {
   const hash = createHash('sha256');
-  // IDCs stand in a line of their own, before all else: whoever reads them can begin to compile filters.
+  // IDCs are in the first line, so that compiling filters can begin early.
   const isIdc = ({ kind }: MeshObject) => kind === 'Idc';
   const [idcs, others] = [objects.filter(isIdc), objects.filter((object) => !isIdc(object))];
   const lines: Buffer[] = [];
@@ -86,7 +85,7 @@ export async function writeSnapshot(
   return header;
 }
 
-/** Makes a rename last: it stands in the folder. */
+/** Makes a rename durable: it is in the folder. */
 async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r');
   try {
@@ -96,14 +95,14 @@ async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** Notes that the snapshot is what the source still holds, by the file's time. */
+/** Marks the snapshot as still current, by the file's time. */
 export async function confirmSnapshot(file: string, wallMs: number): Promise<void> {
   await utimes(file, wallMs / 1000, wallMs / 1000);
 }
 
 /**
- * Reads what a snapshot says of itself, and nothing else. Resolves to undefined when there is none. Rejects
- * with MeshError `invalid` when its first line is not one.
+ * Reads only a snapshot's header. Resolves to undefined if there is none. Rejects with MeshError `invalid` if
+ * its first line is not one.
  */
 export async function readHeader(file: string): Promise<SavedSnapshot | undefined> {
   let handle: FileHandle;
@@ -126,9 +125,9 @@ export async function readHeader(file: string): Promise<SavedSnapshot | undefine
 }
 
 /**
- * Reads a whole snapshot and checks it: length, hash, number of objects. Rejects with MeshError `invalid`,
- * which says what is wrong, unless all is right: it is never half of one that comes out. `onIdcs` gets the
- * Idcs as soon as the checks have passed, before the other objects are read.
+ * Reads and checks a whole snapshot: length, hash, number of objects. Rejects with MeshError `invalid` and
+ * the reason unless all is right: never partial. `onIdcs` gets the Idcs once the checks have passed, before
+ * the other objects are parsed.
  */
 export async function readSnapshot(
   file: string,
@@ -162,7 +161,7 @@ function parseHeader(file: string, data: Buffer): SnapshotHeader {
   try {
     header = JSON.parse(data.toString('utf8', 0, Math.max(end, 0)));
   } catch {
-    // Said below, with all else that may be wrong with it.
+    // Reported below, with other errors.
   }
   if (header?.format !== format) throw corrupt(file, 'its first line is not the one of a registry snapshot');
   if (header.version !== version)
@@ -174,7 +173,7 @@ function corrupt(file: string, why: string): MeshError {
   return new MeshError('invalid', `the last good state is not used: ${why}`, { ref: file });
 }
 
-/** Takes a snapshot that cannot be used out of the way, for a person to look at; resolves to its new name. */
+/** Sets an unusable snapshot aside, for inspection; resolves to its new name. */
 export async function setAside(file: string, wallMs: number): Promise<string> {
   const aside = `${file}.refused-${new Date(wallMs).toISOString().replaceAll(':', '')}`;
   await rename(file, aside);

@@ -6,35 +6,35 @@ import type { Source } from '../source.ts';
 
 /** What a comparison needs. */
 export interface ReconcileOptions {
-  /** By rank: where two hold an object of one name, the first one's counts. */
+  /** By rank: if two have an object of one name, the first one's applies. */
   readonly sources: readonly Pick<Source, 'objects'>[];
-  /** Whether the index has just this of the object. */
+  /** Whether the index has exactly this object. */
   holds(object: MeshObject): boolean;
-  /** All that the index has. */
+  /** All objects of the index. */
   refs(): Iterable<Ref>;
-  /** The rank of the source that told of an object; undefined when none did. */
+  /** The rank of the source of an object; undefined if none has it. */
   rankOf(key: string): number | undefined;
   readonly clock: Clock;
-  /** Lets everything else go on. */
+  /** Yields to other work. */
   readonly breathe?: () => Promise<void>;
 }
 
-/** What puts right what a missed event left behind, by the rank of the source. */
+/** Repairs of missed events, by the rank of the source. */
 export type Repairs = ReadonlyMap<number, readonly Change[]>;
 
-/** Compares what the sources hold with what the index has. */
+/** Compares the sources with the index. */
 export interface Reconciler {
   /**
-   * One full comparison, in slices between which everything else goes on. Resolves to the changes that repair
-   * what differed in this comparison and, in just the same way, in the one before: what is still on its way
-   * differs only once. Stops early, with nothing, when the signal aborts.
+   * One full comparison, in slices that yield to other work. Resolves to changes that repair differences
+   * found in this comparison and, identically, in the previous one: events in progress differ only once.
+   * Stops early, without a result, when the signal aborts.
    */
   compare(signal: AbortSignal): Promise<Repairs>;
-  /** An event came: what it names is not judged by a comparison that is under way. */
+  /** An event came: its objects are excluded from a comparison in progress. */
   note(batch: readonly Change[]): void;
 }
 
-/** Where an object differs: the source's, or none where the index alone has it. */
+/** A difference: the source's object, or none if only the index has one. */
 interface Difference {
   readonly rank: number;
   readonly ref: Ref;
@@ -44,17 +44,17 @@ interface Difference {
 /** Time between two comparisons, in milliseconds. */
 export const reconcileMs = 30_000;
 
-/** A slice ends after so many objects, or so many milliseconds: a push waits no longer for it. */
+/** A slice ends after this many objects or milliseconds, so that pushes are not delayed longer. */
 export const slice = { objects: 500, ms: 10 } as const;
 
 /** Creates a reconciler. */
 export function createReconciler(options: ReconcileOptions): Reconciler {
   const { sources, clock, breathe: pause = breathe } = options;
   let suspects = new Map<string, Difference>();
-  /** What events named during a comparison; undefined between two. */
+  /** Keys of events during a comparison; undefined between two. */
   let noted: Set<string> | undefined;
 
-  /** Everything that differs, and a step for each object that was looked at. */
+  /** Yields differences, and a step for each object compared. */
   function* differences(): Generator<readonly [string, Difference] | undefined> {
     const seen = new Set<string>();
     for (const [rank, source] of sources.entries())
@@ -116,7 +116,7 @@ export function createReconciler(options: ReconcileOptions): Reconciler {
   };
 }
 
-/** Compares every `everyMs` while `isDue`, and hands over what is to be repaired, until the signal aborts. */
+/** Compares every `everyMs` while `isDue`, and passes repairs on, until the signal aborts. */
 export function reconcileOften(
   reconciler: Reconciler,
   options: {
@@ -143,7 +143,7 @@ export function reconcileOften(
   next();
 }
 
-/** The keys of what changes are about, for logs. */
+/** The keys of changed objects, for logs. */
 export function keysOf(batch: readonly Change[]): string[] {
   return batch.flatMap((change) => {
     if (change.type === 'synced') return [];

@@ -8,19 +8,19 @@ export interface Overruled {
   readonly finding: ObjectFinding;
 }
 
-/** Makes one stream of changes of several sources. */
+/** Merges changes of several sources into one stream. */
 export interface Precedence {
-  /** What of a source's changes counts, in its place. `rank` is the source's: the lowest wins. */
+  /** The changes that apply. `rank`: the source's; the lowest wins. */
   admit(rank: number, batch: readonly Change[]): readonly Change[];
-  /** The rank of the source whose object of this key counts; undefined when none told of it. */
+  /** The rank of the source whose object of this key applies; undefined if none has it. */
   rankOf(key: string): number | undefined;
-  /** Objects that have no effect, as another source has one of that name. */
+  /** Objects without effect, as another source has one of that name. */
   overruled(): readonly Overruled[];
 }
 
 /**
- * Creates it for sources by rank. Two sources may hold an object of one kind, namespace and name: the one of
- * the lower rank counts, the other one waits and takes its place when it goes.
+ * Creates it for sources by rank. Two sources may have an object of one kind, namespace and name: the one of
+ * the lower rank applies, and the other one replaces it when it is deleted.
  */
 export function createPrecedence(names: readonly string[]): Precedence {
   if (names.length < 2) return { admit: (_, batch) => batch, rankOf: () => 0, overruled: () => [] };
@@ -42,7 +42,7 @@ export function createPrecedence(names: readonly string[]): Precedence {
     if (change.type === 'upsert') return winner(by) === rank ? change : undefined;
     if (by.size === 0) return change;
     const next = winner(by);
-    // Only what was in force leaves a place to be taken.
+    // The next one takes over only from an object that was in force.
     if (!had || next < rank) return undefined;
     return { type: 'upsert', object: by.get(next) as MeshObject, at: change.at };
   }

@@ -15,7 +15,7 @@ export interface Fault {
   readonly path: readonly PathPart[];
   /** What is wrong and what to do. */
   readonly message: string;
-  /** The kind of object that it lacks: its absence may be the fault of that object. */
+  /** The kind of the missing object, whose absence may be caused by its own error. */
   readonly lacks?: Kind;
 }
 
@@ -30,12 +30,12 @@ export function findingOf(fault: Fault, where: string, ref?: Ref): Finding {
   return { code: codeOf(fault), severity, ...(ref && { ref }), where, path: renderPath(path), message };
 }
 
-/** True when at least one of the faults rejects the object. */
+/** Whether any of the findings is an error, which rejects the object. */
 export function hasErrors(faults: readonly Fault[]): boolean {
   return faults.some((fault) => fault.severity === 'error');
 }
 
-/** A value as a message shows it: short, on one line. */
+/** A value for a message: short, on one line. */
 export function show(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (Array.isArray(value)) return 'a list';

@@ -5,10 +5,7 @@ import { parseDurationMs } from '../../model/values/duration.ts';
 import type { PathPart } from '../../model/values/field-path.ts';
 import { type Fault, show } from './fault.ts';
 
-/**
- * The fields of one message: name → '' where it is supported, else what happens to it, in words, because
- * Isthmus does not support it.
- */
+/** The fields of a message: name → '' if supported, else the consequence of not being supported. */
 export type FieldTable = Readonly<Record<string, string>>;
 
 /** Any mapping of YAML or JSON. */
@@ -20,9 +17,9 @@ export function isMap(value: unknown): value is RawMap {
 }
 
 /**
- * Reads one mapping of an Istio object, field by field. Each reader gives the value, or undefined where the
- * field is absent, null or faulty; faults go to a list that the whole object shares, so that all are found at
- * once. Paths are only built when something is wrong: 60,000 objects pass here at a start.
+ * Reads a mapping of an Istio object, field by field. Each reader returns the value, or undefined if the
+ * field is absent, null or invalid; errors go to the object's common list, so that all are found at once.
+ * Paths are built only for errors: 60,000 objects are parsed at a start.
  */
 export class Fields {
   readonly raw: RawMap;
@@ -37,7 +34,7 @@ export class Fields {
     this.#steps = steps;
   }
 
-  /** The path of this mapping, or of what stands under `steps` in it. */
+  /** The path of this mapping, or of `steps` below it. */
   path(...steps: PathPart[]): PathPart[] {
     return [...(this.#parent?.path() ?? []), ...this.#steps, ...steps];
   }
@@ -79,7 +76,7 @@ export class Fields {
     return undefined;
   }
 
-  /** A text that must be there and not be empty; `example` is shown when it is not. */
+  /** A required, non-empty string; `example` is shown if it is missing. */
   required(key: string, example: string): string | undefined {
     const value = this.string(key);
     if (value === '' || (value === undefined && !this.has(key))) {
@@ -126,7 +123,7 @@ export class Fields {
     return found;
   }
 
-  /** A mapping inside; absent and null give undefined. */
+  /** A nested mapping; absent and null give undefined. */
   map(key: string): Fields | undefined {
     const value = this.raw[key];
     if (value === undefined || value === null) return undefined;
@@ -143,7 +140,7 @@ export class Fields {
     return [];
   }
 
-  /** The mappings in a list. */
+  /** The mappings of a list. */
   maps(key: string): Fields[] {
     const found: Fields[] = [];
     for (const [index, value] of this.list(key).entries()) {
@@ -153,7 +150,7 @@ export class Fields {
     return found;
   }
 
-  /** The texts in a list, with where each stands; empty ones are faults. */
+  /** The strings of a list with their indices; empty ones are errors. */
   strings(key: string): { text: string; index: number }[] {
     const found: { text: string; index: number }[] = [];
     for (const [index, value] of this.list(key).entries()) {
@@ -164,7 +161,7 @@ export class Fields {
     return found;
   }
 
-  /** A mapping of texts to texts, such as labels. */
+  /** A mapping of strings, such as labels. */
   labels(key: string): Labels {
     const inside = this.map(key);
     if (inside === undefined) return {};
@@ -173,11 +170,11 @@ export class Fields {
       if (typeof value === 'string') found.push([name, value]);
       else inside.error(`must be text, not ${show(value)}: put it in quotes.`, name);
     }
-    // fromEntries, not assignment: a label may be called __proto__.
+    // fromEntries, not assignment: a label may be named __proto__.
     return Object.fromEntries(found);
   }
 
-  /** A mapping of texts to whole numbers. */
+  /** A mapping of strings to integers. */
   integers(key: string, min: number, max: number): Readonly<Record<string, number>> {
     const inside = this.map(key);
     if (inside === undefined) return {};
@@ -189,7 +186,7 @@ export class Fields {
     return Object.fromEntries(found);
   }
 
-  /** Warns of each field that is not supported, and of each that `table` does not know. Call once. */
+  /** Warns of unsupported fields, and of those not in `table`. Call once. */
   checkKnown(table: FieldTable): void {
     for (const key in this.raw) {
       const words = Object.hasOwn(table, key) ? table[key] : undefined;

@@ -2,9 +2,9 @@ import { closest } from '../../base/suggest.ts';
 import type { RawMap } from './fields.ts';
 
 /**
- * The kind of a document that is for somebody else: an object of another API group, as files hold them beside
- * Istio's (Namespace, Deployment, a custom resource), or a file of Kustomize. Undefined where it may be meant
- * for Isthmus: its group or its kind are close to what Isthmus reads.
+ * The kind of a foreign document: an object of another API group, as files may contain beside Istio's
+ * (Namespace, Deployment, a custom resource), or a Kustomize file. Undefined if it may be meant for Isthmus:
+ * its group or kind is similar to one that Isthmus reads.
  */
 export function foreignKind(raw: RawMap, kinds: readonly string[]): string | undefined {
   const { apiVersion, kind } = raw;
@@ -27,7 +27,7 @@ const placeholders: readonly { readonly pattern: RegExp; readonly words: string 
   },
 ];
 
-/** A placeholder of a template in a text, with where it stands and what to do; the first one. */
+/** The first template placeholder in a text, with its position and what to do. */
 export function placeholderIn(text: string): { readonly at: number; readonly message: string } | undefined {
   for (const { pattern, words } of placeholders) {
     const found = pattern.exec(text);

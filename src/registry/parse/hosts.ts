@@ -22,8 +22,8 @@ export function isDnsName(text: string): boolean {
 }
 
 /**
- * A host of a ServiceEntry or DestinationRule, as `canonicalHost` gives it: a DNS name, or `*.` before one.
- * `*` alone is none.
+ * A host of a ServiceEntry or DestinationRule, in the form of `canonicalHost`: a DNS name, or `*.` before
+ * one. Not `*` alone.
  */
 export function isHost(text: string): boolean {
   return isDnsName(text.startsWith('*.') ? text.slice(2) : text);

@@ -12,7 +12,7 @@ import { show } from './fault.ts';
 import type { Fields, FieldTable } from './fields.ts';
 import { isDnsName } from './hosts.ts';
 
-/** metadata as Kubernetes has it. What its API server fills in is taken silently and not used. */
+/** Kubernetes metadata. Fields set by its API server are accepted and ignored. */
 const metadataFields: FieldTable = {
   name: '',
   namespace: '',
@@ -41,7 +41,7 @@ const labelKey =
   /^(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?\/)?[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$/;
 const labelValue = /^(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?$/;
 
-/** Faults of labels as Kubernetes and Istio state them. `at` is the mapping that holds `key`. */
+/** Errors of labels by the rules of Kubernetes and Istio. `at`: the mapping that holds `key`. */
 export function checkLabels(at: Fields, key: string, labels: Labels): void {
   for (const name in labels) {
     const value = labels[name] ?? '';
@@ -62,10 +62,7 @@ export function checkLabels(at: Fields, key: string, labels: Labels): void {
   }
 }
 
-/**
- * Reads `metadata`. Undefined when the name or the namespace cannot be told: then nobody knows which object
- * it is.
- */
+/** Parses `metadata`. Undefined if name or namespace are invalid: the object is unidentified then. */
 export function parseMeta(root: Fields, kind: Kind, origin: string): Meta | undefined {
   const fields = root.map('metadata');
   if (fields === undefined) {
@@ -91,7 +88,7 @@ export function parseMeta(root: Fields, kind: Kind, origin: string): Meta | unde
   return { namespace, name, labels, annotations, ...parseCreated(fields), origin };
 }
 
-/** RFC 3339, as the API server writes it; anything else says nothing. */
+/** RFC 3339, as the API server writes it; anything else is ignored. */
 function parseCreated({ raw }: Fields): Pick<Meta, 'createdMs'> {
   const { creationTimestamp } = raw;
   const createdMs = typeof creationTimestamp === 'string' ? Date.parse(creationTimestamp) : Number.NaN;
@@ -126,7 +123,7 @@ function parseNamespace(fields: Fields): string | undefined {
   return undefined;
 }
 
-/** Isthmus's own kinds are strict, Istio's are read as Kubernetes reads them. */
+/** Isthmus's own kinds are strict, Istio's are lenient as in Kubernetes. */
 function checkMetadataFields(fields: Fields, strict: boolean): void {
   if (!strict) {
     fields.checkKnown(metadataFields);
@@ -140,7 +137,7 @@ function checkMetadataFields(fields: Fields, strict: boolean): void {
   }
 }
 
-/** Annotations that were probably meant for Isthmus, which reads what begins just so. */
+/** Annotations probably meant for Isthmus, whose prefix must match exactly. */
 function warnOfPrefix(fields: Fields, kind: Kind, key: string): void {
   const [domain = '', name = ''] = key.split('/');
   const isNamed = trafficAnnotations.includes(`${annotationPrefix}${name.toLowerCase()}`);
@@ -166,7 +163,7 @@ function checkAnnotations(fields: Fields, kind: Kind, annotations: Labels): void
         key,
       );
     } else if (!isTrafficAnnotation(key)) {
-      // Without the prefix, which all have: with it anything short would look near.
+      // Compared without the common prefix: with it any short key would seem close.
       const near = closest(withoutPrefix(key), trafficAnnotations.map(withoutPrefix));
       const hint = near === undefined ? '' : ` Did you mean '${annotationPrefix}${near}'?`;
       fields.unknown(`unknown annotation: correct or remove it.${hint}`, 'annotations', key);

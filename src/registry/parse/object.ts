@@ -15,25 +15,25 @@ import { parseEvacuation } from './own/evacuation.ts';
 import { parseDrGroup, parseIdc } from './own/idc-and-dr-group.ts';
 import { configKind, ownApiVersion } from './own/schema.ts';
 
-/** What became of one document. */
+/** The result of parsing a document. */
 export interface Parsed {
-  /** The object it is about; absent when kind, namespace or name cannot be told. */
+  /** Its identity; absent if kind, namespace or name is invalid. */
   readonly ref?: Ref;
-  /** The object; absent when a fault is an error, or when the kind is not for Isthmus. */
+  /** The object; absent if there is an error, or if the kind is not for Isthmus. */
   readonly object?: MeshObject;
-  /** True for an object that Isthmus has no use for: no object, and no error either. */
+  /** True for an object that Isthmus does not use: neither object nor error. */
   readonly ignored: boolean;
-  /** Of an object with errors: the IDCs that it names all the same, and where. */
+  /** For an object with errors: the IDCs that it names, and where. */
   readonly idcs?: readonly NamedIdc[];
-  /** What can be read of an object with errors. */
+  /** The readable part of an object with errors. */
   readonly draft?: Draft;
-  /** The kind of an object that is for somebody else. */
+  /** The kind of a foreign object. */
   readonly foreign?: string;
-  /** All faults and warnings, in the order of the document's fields as far as the parser reads them so. */
+  /** All errors and warnings, roughly in the order of the document's fields. */
   readonly faults: readonly Fault[];
 }
 
-/** An object as far as it can be read, and the fields in which it cannot. */
+/** The readable part of an object, and its invalid fields. */
 export interface Draft {
   readonly object: MeshObject;
   readonly faulty: readonly (readonly PathPart[])[];
@@ -62,8 +62,8 @@ export const kindNames = Object.keys(kinds) as Kind[];
 const rootFields: readonly string[] = ['apiVersion', 'kind', 'metadata', 'spec', 'status'];
 
 /**
- * Reads one object, as YAML or JSON gave it. All faults are found at once; it never throws.
- * `origin` is where it was read and becomes `meta.origin`.
+ * Parses one object from YAML or JSON. All errors are found at once; never throws. `origin`: its location,
+ * for `meta.origin`.
  */
 export function parseObject(raw: unknown, origin: string): Parsed {
   const faults: Fault[] = [];
@@ -80,7 +80,7 @@ export function parseObject(raw: unknown, origin: string): Parsed {
   const meta = parseMeta(root, kind, origin);
   checkRoot(root, kinds[kind].apiVersions.includes(ownApiVersion));
   const spec = parseSpec(root);
-  // Faults in the spec are worth telling even where nobody knows yet whose they are.
+  // Errors of the spec are reported even if the object is unidentified.
   const read = spec && kinds[kind].parse(spec, meta ?? nobody, faults);
   if (meta === undefined) return { ignored: false, faults };
   const ref: Ref = { kind, namespace: meta.namespace, name: meta.name };
@@ -102,7 +102,7 @@ function remainsOf(
   };
 }
 
-/** The names of IDCs in a spec that may have faults. What is no name is a fault that is told already. */
+/** The names of IDCs in a spec that may have errors. Invalid names are reported already. */
 function namedIdcs(kind: Kind, raw: RawMap): readonly NamedIdc[] {
   const list = kind === 'DrGroup' && Array.isArray(raw.idcs) ? raw.idcs : [];
   const named: { name: unknown; path: PathPart[] }[] =
@@ -116,7 +116,7 @@ function namedIdcs(kind: Kind, raw: RawMap): readonly NamedIdc[] {
 
 const nobody: Meta = { namespace: '', name: '', labels: {}, annotations: {}, origin: '' };
 
-/** Kinds of Istio's that are well-formed, but say nothing that Isthmus would do. */
+/** Istio's kinds that are valid, but unused by Isthmus. */
 function isForeignIstioKind(root: Fields): boolean {
   const { apiVersion, kind } = root.raw;
   if (typeof apiVersion !== 'string' || typeof kind !== 'string' || Object.hasOwn(kinds, kind)) return false;

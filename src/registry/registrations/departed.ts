@@ -1,34 +1,33 @@
 import type { Clock, Timer } from '../../base/clock.ts';
 
 /**
- * For how long it is remembered that a life has deregistered: at least, and beyond its lease (milliseconds);
- * and how many at most.
+ * How long a deregistered generation is remembered: at least, and beyond its lease (milliseconds); and how
+ * many at most.
  */
 export const departedLimits = { keptMs: 600_000, beyondLeaseMs: 60_000, most: 50_000 } as const;
 
-// How much later than due one is forgotten at most, and when it is tried again where the disk failed.
+// Longest delay of forgetting, and pause before a retry if the disk failed.
 const lookMs = 10_000;
 
-/** Names whose last life has deregistered, each until it may be forgotten. */
+/** Names whose last generation has deregistered, until they may be forgotten. */
 export interface Departed {
   /** How many there are. */
   readonly size: number;
   /**
-   * The life of a name has gone, whose lease was so long. Where there are too many, who went first is
-   * forgotten at once.
+   * The generation of a name, with this lease, has deregistered. Above the limit the oldest is forgotten at
+   * once.
    */
   note(key: string, ttlMs: number): void;
-  /** The name lives again, or is forgotten. */
+  /** The name is registered again, or forgotten. */
   drop(key: string): void;
   close(): void;
 }
 
 /**
- * Creates the book; `forget` rejects where that failed, and is called again later. One timer serves all: a
- * name may come and go often.
+ * Creates the book; `forget` is retried later if it rejects. One timer for all: a name may come and go often.
  */
 export function createDeparted(clock: Clock, forget: (key: string) => Promise<unknown>): Departed {
-  // Who went first, first.
+  // The oldest first.
   const dueAt = new Map<string, number>();
   let timer: Timer | undefined;
   let isClosed = false;

@@ -1,22 +1,22 @@
 import { type Clock, sleep } from '../../base/clock.ts';
 
 /**
- * Keys that are not there any more are remembered up to this many; who asks from before that gets everything.
- * Peers ask each second: it is as much as goes in one.
+ * Removed keys remembered; who asks from before gets everything. Peers ask each second: it is as much as fits
+ * in one answer.
  */
 export const spareMax = 1_000;
 
-/** Which keys changed after which revision, so that somebody who has the rest can be told of these alone. */
+/** Which keys changed after which revision, to send only the changes. */
 export interface Journal {
   /** Counts the changes. */
   readonly revision: number;
-  /** The value of a key is another one, or gone. `standing`: how many keys have a value. */
+  /** A key's value changed, or was removed. `standing`: number of keys with a value. */
   touch(key: string, standing: number): void;
-  /** How many keys it remembers. */
+  /** Number of remembered keys. */
   readonly size: number;
-  /** The keys that changed after a revision; undefined: that is not known any more. */
+  /** The keys that changed after a revision; undefined: no longer known. */
   since(revision: number): readonly string[] | undefined;
-  /** Resolves when there is more than a revision, at the latest after `holdMs`, or when `signal` aborts. */
+  /** Resolves when there is a newer revision, at the latest after `holdMs`, or when `signal` aborts. */
   more(revision: number, holdMs: number, signal: AbortSignal): Promise<void>;
 }
 

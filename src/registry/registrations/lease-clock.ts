@@ -1,51 +1,47 @@
 import type { Clock, Timer } from '../../base/clock.ts';
 
 /**
- * What is known of a lease: `running`: a sign of life came within its time; `unsure`: none did, but this
- * process could not have heard it (it has just started, or stood still), so it is given time; `none`: it ran
- * out, or never began here.
+ * A lease's state. `running`: renewed in time; `unsure`: not renewed, but this process could not have
+ * received it (just started, or stalled), so it gets more time; `none`: expired, or never began here.
  */
 export type LeaseState = 'running' | 'unsure' | 'none';
 
-/**
- * Leases by key: who has given no sign of life for too long. In memory alone, as every start begins them
- * anew.
- */
+/** Leases by key. In memory only, as every start renews them all. */
 export interface LeaseClock {
-  /** A sign of life: the lease runs for `ttlMs` from now. */
+  /** Renews the lease: it runs for `ttlMs` from now. */
   renew(key: string, ttlMs: number): void;
-  /** Time to give a sign of life, without one. */
+  /** Grants time until a renewal. */
   grant(key: string, forMs: number): void;
   drop(key: string): void;
   state(key: string): LeaseState;
-  /** When the last sign of life loses its force, of the clock; undefined when none came. */
+  /** When the last renewal expires, by the clock; undefined without one. */
   runsUntil(key: string): number | undefined;
-  /** Milliseconds until it runs out; undefined for none. */
+  /** Milliseconds until it expires; undefined for none. */
   remainingMs(key: string): number | undefined;
   close(): void;
 }
 
-/** Who hears of leases. */
+/** Observer of leases. */
 export interface LeaseListener {
-  /** These ran out; told once. */
+  /** These expired; called once. */
   expired(keys: readonly string[]): void;
-  /** Its state is another one; not told when it runs out. */
+  /** Its state changed; not called when it expires. */
   changed?(key: string): void;
 }
 
-/** How often leases are looked at: an end is noticed at most this late, in milliseconds. */
+/** Interval of checks: the longest delay of an expiry, in milliseconds. */
 export const lookMs = 250;
 
 interface Lease {
-  /** When the last sign of life loses its force. */
+  /** When the last renewal expires. */
   runsUntil: number | undefined;
   end: number;
   state: LeaseState;
 }
 
 /**
- * Creates the clock of leases. When a look comes late because this process itself stood still (a suspended
- * machine, a blocked loop), nobody could renew meanwhile: all leases are longer by that time.
+ * Creates the clock of leases. If a check is late because this process was stalled (suspended machine,
+ * blocked loop), nobody could renew meanwhile: all leases are extended by that time.
  */
 export function createLeaseClock(clock: Clock, listener: LeaseListener): LeaseClock {
   const leases = new Map<string, Lease>();

@@ -3,20 +3,20 @@ import { type Clock, sleep } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
 import type { Commit, Opened, StoreAnswer } from './lease-worker.ts';
 
-/** Rows on disk, written by a thread of their own: waiting for the disk must not hold up any push. */
+/** Rows on disk, written by a thread, so that waiting for the disk does not delay pushes. */
 export interface LeaseStore {
-  /** What it had when it was opened; proxies that were remembered, by node id. */
+  /** Its content when opened; node ids of remembered proxies. */
   readonly opened: Opened;
   /**
    * Resolves when the commit is on the disk. One at a time. Throws MeshError `unavailable`; then nothing
    * changed.
    */
   commit(commit: Commit): Promise<void>;
-  /** Lets the file go; what was asked before is still written. */
+  /** Closes the file after pending writes. */
   close(): Promise<void>;
 }
 
-/** A control plane that is just ending still has the file for a moment. */
+/** A control plane that is just ending still holds the file for a moment. */
 const busyMsMax = 5_000;
 const busyPauseMs = 50;
 
@@ -80,7 +80,7 @@ function createStore(worker: Worker, opened: Opened, file: string): LeaseStore {
   worker.on('exit', (status) => {
     ended ??= `exit ${status}`;
   });
-  // What keeps the process alive is who waits for a commit, not this thread.
+  // A pending commit keeps the process alive, not this thread.
   worker.unref();
   return {
     opened,
@@ -107,7 +107,7 @@ function createStore(worker: Worker, opened: Opened, file: string): LeaseStore {
   };
 }
 
-/** Like `sleep`, for the start: nothing else keeps the process alive yet. */
+/** Like `sleep`, for the start, when nothing else keeps the process alive. */
 async function sleepAlive(clock: Clock, delayMs: number): Promise<void> {
   const alive = new MessageChannel();
   alive.port1.ref();

@@ -2,34 +2,34 @@ import { randomUUID } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 
-/** A row as it is kept. `body` is JSON. */
+/** A stored row. `body` is JSON. */
 export interface LeaseRow {
   readonly namespace: string;
   readonly name: string;
   readonly body: string;
 }
 
-/** What is kept or dropped, in one transaction: all or nothing. */
+/** Changes of one transaction. */
 export interface Commit {
   readonly puts: readonly LeaseRow[];
   readonly drops: readonly { readonly namespace: string; readonly name: string }[];
-  /** Node ids of proxies, and whether they are to be remembered. */
+  /** Node ids of proxies, and whether to remember them. */
   readonly proxies: readonly (readonly [node: string, known: boolean])[];
-  /** From now on the file is complete: see `Opened`. */
+  /** The file is complete from now on: see `Opened`. */
   readonly isComplete: boolean;
 }
 
-/** What a file has when it is opened. */
+/** The content of a file when opened. */
 export interface Opened {
   readonly rows: readonly LeaseRow[];
   readonly proxies: readonly string[];
-  /** Names the file among those of other control planes; made with it. */
+  /** Identifies the file among those of other control planes; created with it. */
   readonly id: string;
-  /** Whether it has once had all that there was to know, so that what it lacks has gone or come since. */
+  /** Whether it has once had the complete state, so that a missing registration was removed, or is new. */
   readonly isComplete: boolean;
 }
 
-/** What the thread says: first that it is open, then one answer for each commit. */
+/** Messages of the thread: first that it is open, then one answer per commit. */
 export type StoreAnswer =
   | Opened
   | { readonly done: true }
@@ -40,7 +40,7 @@ const schemaVersion = 1;
 
 function open(file: string): DatabaseSync {
   const db = new DatabaseSync(file, { timeout: 0 });
-  // One control plane for one file: two would each overwrite what the other knows.
+  // One control plane per file: two would overwrite each other's data.
   db.exec('PRAGMA locking_mode = EXCLUSIVE');
   db.exec('PRAGMA journal_mode = WAL');
   // Each commit is on the disk before it is acknowledged.
@@ -60,7 +60,7 @@ function open(file: string): DatabaseSync {
   );
   const note = db.prepare('INSERT OR IGNORE INTO fact VALUES (?, ?)');
   note.run('id', randomUUID());
-  // A file from before there was such a fact has served alone.
+  // A file from before this fact existed has served alone.
   if (version !== 0 && !hadFacts) note.run('complete', 'yes');
   db.exec(`PRAGMA user_version = ${schemaVersion}`);
   db.exec('COMMIT');

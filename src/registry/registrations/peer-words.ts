@@ -2,7 +2,7 @@ import type { Finding } from '../../model/finding.ts';
 import type { PeerStatus } from '../source.ts';
 import type { PeerWait } from './peers.ts';
 
-/** What a person is to know of another control plane; undefined: that it is as it should be. */
+/** The problem of a peer, as text; undefined: none. */
 export function peerWords({ state, heardAgoMs, why, keptThereAlone }: PeerStatus): string | undefined {
   if (state === 'stranger')
     return 'takes registrations over from here, and --peer-admin does not name it: name its admin address, or what registers there is lost with it.';
@@ -27,7 +27,7 @@ export function peerProblems(peers: readonly PeerStatus[]): readonly Finding[] {
   });
 }
 
-/** What a start that waits for other control planes waits for, for how long, and what to do. */
+/** What a start waits for at other control planes, for how long, and what to do. */
 export function waitWords(wait: PeerWait | undefined): string | undefined {
   if (wait === undefined) return undefined;
   const { isComplete, heard, silent, leftMs } = wait;

@@ -7,16 +7,16 @@ import { type PeerLink, type ReplicaAnswer, type ReplicaItem, readReplicaAnswer 
 
 /** Times, in milliseconds. */
 export const peerTimes = {
-  /** The answer that it is asked for is held for so long while nothing changes. */
+  /** How long a peer holds its answer without changes. */
   hold: 1_000,
-  /** Without an answer for so long, beyond that, it does not answer. */
+  /** Beyond that time without an answer the peer does not answer. */
   silent: 2_000,
-  /** Between tries while it does not answer: first, and most. */
+  /** Pauses between attempts while it does not answer: first, and longest. */
   retryFirst: 100,
   retryMost: 1_000,
   /** How long a start waits for peers that do not answer. */
   startWait: 15_000,
-  /** How long instances stay that are kept by a peer alone which does not answer. */
+  /** How long instances are kept whose lease is held only by a peer that does not answer. */
   keepAlone: 3_600_000,
 } as const;
 
@@ -25,29 +25,29 @@ export type PeerTimes = Readonly<Record<keyof typeof peerTimes, number>>;
 
 /** A start that waits for other control planes. */
 export interface PeerWait {
-  /** Whether the own file has once had all there was to know. */
+  /** Whether its own file has once had the complete state. */
   readonly isComplete: boolean;
   /** Names of those that have answered. */
   readonly heard: readonly string[];
   readonly silent: readonly { readonly name: string; readonly why: string }[];
-  /** Milliseconds until it goes on with those that have answered. */
+  /** Milliseconds until it continues with those that have answered. */
   readonly leftMs: number;
 }
 
-/** What the peers need of the registrations. */
+/** What the peers need from the registrations. */
 export interface PeersOptions {
   readonly links: readonly PeerLink[];
   readonly idc: string;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly times?: Partial<PeerTimes>;
-  /** Takes over what a peer told: all of it, or what changed; resolves when it is on the disk. */
+  /** Merges a peer's answer, complete or changes; resolves when it is on disk. */
   merge(answer: ReplicaAnswer): Promise<void>;
   /** A peer is lost: these proxies, by node id, had their endpoints from it. */
   lost(proxies: readonly string[]): void;
-  /** A peer told anew which proxies have endpoints from it. */
+  /** A peer reported again which proxies have endpoints from it. */
   passedOn(proxies: readonly string[]): void;
-  /** How many instances a peer alone keeps. */
+  /** Number of instances that only a peer keeps. */
   keptAlone(name: string): number;
 }
 
@@ -58,30 +58,30 @@ export interface Self {
   readonly isComplete: boolean;
 }
 
-/** The other control planes of this IDC, whose registrations are taken over for as long as this one runs. */
+/** The other control planes of this IDC, whose registrations are replicated while this one runs. */
 export interface Peers {
   /**
-   * Begins to ask. Resolves when what they have is here: each has answered, or `startWait` has passed. A
-   * control plane that has never had all there was waits for one that has; where there is none, for as long
-   * as it takes any to answer and for `startWait`.
+   * Begins to pull. Resolves when their state is here: each has answered, or `startWait` has passed. A
+   * control plane that has never had the complete state waits for one that has; without any, until one
+   * answers and `startWait` has passed.
    */
   follow(self: Self, signal: AbortSignal): Promise<void>;
   /** What `follow` still waits for; undefined when it has resolved, or was not called. */
   waiting(): PeerWait | undefined;
   /**
-   * The peer that keeps this life: its lease runs there, or may; or did when the peer was last heard, and no
-   * sign of life came here. `runsUntil`: until when the last sign of life here counts.
+   * The peer that holds this generation's lease, as of its last answer, if it was not renewed here since.
+   * `runsUntil`: when the last renewal here expires.
    */
   keeper(key: string, generation: number, runsUntil: number | undefined): string | undefined;
-  /** Whether the lease of this life runs at a peer that answers, other than the one with this id. */
+  /** Whether the lease of this generation runs at a peer that answers, other than the one with this id. */
   runs(key: string, generation: number, but: string): boolean;
   /** A control plane asks from an IP address. */
   asked(id: string, at: string): void;
-  /** A peer has taken over everything up to a revision of this control plane. */
+  /** A peer has applied all changes of this control plane up to a revision. */
   confirmed(id: string, revision: number): void;
   /**
-   * Waits until each peer that answers has taken over `revision`, and until none of its proxies has this life
-   * any more; at most `timeoutMs`. Resolves to those that still have it, and to those that do not answer.
+   * Waits until each peer that answers has applied `revision`, and none of its proxies has this generation;
+   * at most `timeoutMs`. Resolves to those that still have it, and to those that do not answer.
    */
   rid(
     what: { readonly key: RegistrationKey; readonly generation: number; readonly revision: number },
@@ -194,7 +194,7 @@ export function createPeers(options: PeersOptions): Peers {
     const isNews = peer.why === undefined || (peer.heardAt === undefined && peer.why !== why);
     const was = peer.why;
     peer.why = why;
-    // What was let go here meanwhile may live there, unchanged: then everything is looked at anew.
+    // Registrations dropped here meanwhile may still exist there unchanged: pull everything.
     peer.cursor = undefined;
     if (!isNews) return;
     logger.warn('another control plane does not answer', { peer: peer.link.name, why });
@@ -269,7 +269,7 @@ export function createPeers(options: PeersOptions): Peers {
       const owes = (peer: Peer) => {
         const item = peer.items.get(keyText(key));
         const has = item !== undefined && item.generation <= generation && !isRid(item);
-        // One that does not ask is not told: it names no peer of its own.
+        // A peer that does not ask gets nothing: it does not name this one.
         return has || (confirmedBy.get(peer.id ?? '') ?? revision) < revision;
       };
       return new Promise((resolve) => {
@@ -309,7 +309,7 @@ export function createPeers(options: PeersOptions): Peers {
     ],
   };
 
-  /** Who asked lately and is none of the peers; while one was never heard, it may be that one. */
+  /** Control planes that asked recently and are not peers; a peer never heard may be one of them. */
   function strangers(): readonly PeerStatus[] {
     if (others().some(({ id }) => id === undefined)) return [];
     const known = new Set(peers.map(({ id }) => id));

@@ -1,12 +1,12 @@
 import type { LeaseState } from './lease-clock.ts';
 import type { Registration } from './registration.ts';
 
-/** What a merge knows beside the two records. */
+/** What a merge needs besides the two records. */
 export interface MergeContext {
-  /** The id of this control plane, and of the one that told the record. */
+  /** The ids of this control plane, and of the sender. */
   readonly self: string;
   readonly from: string;
-  /** Of its lease at the one that told the record. */
+  /** The lease at the sender. */
   readonly theirLease: LeaseState;
   /** Whether its lease runs here, or at a third control plane. */
   readonly runsElsewhere: boolean;
@@ -14,19 +14,19 @@ export interface MergeContext {
   readonly isFree: boolean;
 }
 
-/** Whether a life has ended for good: it may not come back under its generation. */
+/** Whether a generation has deregistered: it may not register again. */
 export function hasDeregistered({ state, expired }: Registration): boolean {
   return state === 'gone' || (state === 'leaving' && !expired);
 }
 
 /**
- * What stands after another control plane told what stands there; undefined: nothing. The same object as
- * `ours` when nothing changed. Pure, and in whatever order records come, replicas end with the same.
+ * The record after another control plane reported its own; undefined: none. Returns `ours` if nothing
+ * changed. Pure, and independent of the order of records, so that replicas converge.
  *
- * A higher generation counts. Within one life a deregistration counts, then the record that was changed more
- * often. A life that another control plane let go because its lease ran out goes here too, unless its lease
- * runs somewhere. One that is not here is taken over, unless this control plane has had it and let it go, and
- * its lease runs nowhere: nothing comes back merely because somebody has not heard that it went.
+ * A higher generation wins. Within a generation a deregistration wins, then the record with more edits. A
+ * generation that another control plane removed as its lease expired is removed here too, unless its lease
+ * runs somewhere. An unknown one is added, unless this control plane has had and removed it, and its lease
+ * runs nowhere: nothing is restored merely because somebody has not heard of its removal.
  */
 export function merge(
   ours: Registration | undefined,
@@ -50,13 +50,13 @@ export function merge(
   return isNewer(theirs, ours) ? { ...theirs, knownTo } : known(ours, knownTo);
 }
 
-/** What stands after another control plane told that it has nothing of that name (any more). */
+/** The record after another control plane reported that it has none of that name (any more). */
 export function mergeAbsence(
   ours: Registration,
   { from, runsElsewhere }: Pick<MergeContext, 'from' | 'runsElsewhere'>,
 ): Registration {
   const isLive = ours.state === 'ready' || ours.state === 'draining';
-  // It had it and let it go; what it never had is its to take over.
+  // The sender had it and removed it; one that it never had, it will add.
   if (!isLive || runsElsewhere || !ours.knownTo.includes(from)) return ours;
   return { ...ours, state: 'leaving', expired: true };
 }
@@ -68,13 +68,13 @@ function takeOver(
 ): Registration | undefined {
   if (theirs.state === 'ready' || theirs.state === 'draining')
     return theirLease !== 'running' && theirs.knownTo.includes(self) ? ours : theirs;
-  // A proxy may still have the older life that stands here.
+  // A proxy may still have the older generation.
   const state = ours === undefined || ours.state === 'gone' ? 'gone' : 'leaving';
   if (hasDeregistered(theirs)) return { ...theirs, state, expired: false };
   return ours === undefined || ours.state === 'gone' ? ours : { ...theirs, state: 'leaving' };
 }
 
-/** Of two records of one life; of two that were changed equally often, one that all agree on. */
+/** Orders two records of one generation; with equal edits by a rule on which all agree. */
 function isNewer(theirs: Registration, ours: Registration): boolean {
   if (theirs.edit !== ours.edit) return theirs.edit > ours.edit;
   return said(theirs) > said(ours);

@@ -12,7 +12,7 @@ import {
 
 const states: readonly RegistrationState[] = ['ready', 'draining', 'leaving', 'gone'];
 
-/** A registration as it is kept on disk. */
+/** A registration in its stored form. */
 export function encodeRow(registration: Registration): LeaseRow {
   const { namespace, name, ...body } = registration;
   return { namespace, name, body: JSON.stringify(body) };
@@ -20,7 +20,7 @@ export function encodeRow(registration: Registration): LeaseRow {
 
 type Decoded = { readonly registration: Registration } | { readonly problem: Finding };
 
-/** Reads a row back; one that another version wrote, or a hand, is told of and left as it is. */
+/** Parses a row; an invalid one, or one of another version, is reported and left as it is. */
 export function decodeRow(row: LeaseRow): Decoded {
   try {
     return decodeBody(row, JSON.parse(row.body));
@@ -38,7 +38,7 @@ function unreadable(key: RegistrationKey, path: string, message: string): Findin
   };
 }
 
-/** The same for a body that is not text any more; never throws. */
+/** The same for a parsed body; never throws. */
 export function decodeBody(key: RegistrationKey, body: Readonly<Record<string, unknown>>): Decoded {
   const { namespace, name } = key;
   const problem = (path: string, message: string) => ({ problem: unreadable(key, path, message) }) as const;

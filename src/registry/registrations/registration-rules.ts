@@ -8,21 +8,19 @@ import {
 } from './registration.ts';
 import { merge, mergeAbsence } from './registration-merge.ts';
 
-/**
- * Something that is to happen to a registration. A generation that is absent means whichever life is there.
- */
+/** An operation on a registration. Without a generation it applies to any. */
 export type RegistrationOp =
   | { readonly type: 'register'; readonly key: RegistrationKey; readonly input: RegistrationInput }
   | { readonly type: 'drain'; readonly key: RegistrationKey; readonly generation?: number | undefined }
   | { readonly type: 'resume'; readonly key: RegistrationKey; readonly generation?: number | undefined }
   | { readonly type: 'deregister'; readonly key: RegistrationKey; readonly generation?: number | undefined }
-  /** Its lease ran out. */
+  /** Its lease expired. */
   | { readonly type: 'expire'; readonly key: RegistrationKey; readonly generation: number }
   /** No proxy has it any more. */
   | { readonly type: 'release'; readonly key: RegistrationKey }
-  /** It is gone for so long that nobody asks for it any more. */
+  /** It was removed long enough ago that no late request can come. */
   | { readonly type: 'forget'; readonly key: RegistrationKey }
-  /** Another control plane told what stands there; undefined: nothing (any more). */
+  /** Another control plane reported its record; undefined: none (any more). */
   | {
       readonly type: 'merge';
       readonly key: RegistrationKey;
@@ -31,29 +29,26 @@ export type RegistrationOp =
       readonly theirLease: LeaseState;
     };
 
-/** What an op leads to: what stands then (undefined: nothing), and whether that is new. */
+/** The result of an operation: the new record (undefined: none), and whether it changed. */
 export interface Decision {
   readonly next: Registration | undefined;
   readonly changed: boolean;
 }
 
-/** What a decision needs to know beside what stands. */
+/** What a decision needs besides the record. */
 export interface RuleContext {
-  /** Numbers the lives that do not number themselves. */
+  /** Numbers generations that have no number. */
   readonly wallMs: number;
   /** No proxy has it. */
   readonly isFree: boolean;
-  /**
-   * For a merge: the id of this control plane, and whether its lease runs, but for where the record comes
-   * from.
-   */
+  /** For a merge: the id of this control plane, and whether its lease runs anywhere but at the sender. */
   readonly self?: string;
   readonly runsElsewhere?: boolean;
 }
 
 /**
- * Decides what an op does to the registration that stands, if any: pure. Throws MeshError `conflict` when a
- * newer life has the name or this life has deregistered, `not-found` when there is nothing to drain.
+ * Decides what an operation does to a registration: pure. Throws MeshError `conflict` if a newer generation
+ * has the name or this one has deregistered, `not-found` if there is nothing to drain.
  */
 export function decide(
   standing: Registration | undefined,
@@ -73,7 +68,7 @@ export function decide(
       return { next: { ...live, state, edit: live.edit + 1 }, changed: true };
     }
     case 'deregister': {
-      // An older life is gone already; what stands is the newer one's.
+      // An older generation is removed already; the record is a newer one's.
       if (standing === undefined || (op.generation ?? standing.generation) !== standing.generation)
         return keep;
       if (standing.state === 'gone' || (standing.state === 'leaving' && !standing.expired)) return keep;
@@ -85,7 +80,7 @@ export function decide(
       return { next: { ...standing, state: 'leaving', expired: true }, changed: true };
     case 'release':
       if (standing?.state !== 'leaving') return keep;
-      // A life whose lease ran out may come back: nothing has to be remembered of it.
+      // A generation whose lease expired may register again: nothing has to be remembered.
       return { next: standing.expired ? undefined : { ...standing, state: 'gone' }, changed: true };
     case 'forget':
       return standing?.state === 'gone' ? { next: undefined, changed: true } : keep;
@@ -107,7 +102,7 @@ export function isLive(registration: Registration | undefined): registration is 
   return registration?.state === 'ready' || registration?.state === 'draining';
 }
 
-/** The standing registration, if it is the life that is meant. Throws MeshError `not-found` or `conflict`. */
+/** The registration, if it has this generation. Throws MeshError `not-found` or `conflict`. */
 export function requireLive(
   standing: Registration | undefined,
   key: RegistrationKey,
@@ -142,7 +137,7 @@ function register(
   if (generation < standing.generation) throw superseded(standing, generation);
   if (standing.state === 'leaving' && standing.expired) return { next: fresh, changed: true };
   requireLive(standing, key, generation);
-  // The same life again: an operator's drain holds on.
+  // The same generation again: an operator's drain stays.
   const { state, edit, knownTo } = standing;
   const next: Registration = { ...fresh, state, edit: edit + 1, knownTo };
   const changed = JSON.stringify([next.ttlMs, next.spec]) !== JSON.stringify([standing.ttlMs, standing.spec]);

@@ -5,39 +5,38 @@ import { type Fault, hasErrors, show } from '../parse/fault.ts';
 import { Fields, isMap } from '../parse/fields.ts';
 import { parseObject } from '../parse/object.ts';
 
-/** Names an instance among all that register themselves. */
+/** Identifies an instance among all registrations. */
 export interface RegistrationKey {
   readonly namespace: string;
   readonly name: string;
 }
 
 /**
- * Where a registration stands:
- * `ready`: takes requests; `draining`: takes none any more and stays registered; `leaving`: is to go, and
- * some proxy may still have it; `gone`: every proxy was rid of it, kept for a while so that a late request of
- * the same life cannot bring it back.
+ * The state of a registration. `ready`: takes requests; `draining`: takes none, and stays registered;
+ * `leaving`: deregistered, and some proxy may still have it; `gone`: no proxy has it, remembered for a while
+ * so that a late request of the same generation cannot restore it.
  */
 export type RegistrationState = 'ready' | 'draining' | 'leaving' | 'gone';
 
-/** One life of an instance. */
+/** One generation of an instance. */
 export interface Registration extends RegistrationKey {
-  /** Which life of this name: a higher number is a newer life. */
+  /** A higher number is a newer start. */
   readonly generation: number;
   readonly state: RegistrationState;
-  /** Why it leaves: only a life whose lease ran out may come back. */
+  /** Why it leaves: only a generation whose lease expired may register again. */
   readonly expired: boolean;
-  /** How long it stays registered after its last sign of life, in milliseconds. */
+  /** The lease, in milliseconds. */
   readonly ttlMs: number;
   readonly spec: WorkloadSpec;
-  /** Counts what was changed within this life, so that of two replicas the newer one is known. */
+  /** Counts changes within this generation, to order replicas. */
   readonly edit: number;
-  /** Ids of the other control planes that have, or had, this life. */
+  /** Ids of the other control planes that have, or had, this generation. */
   readonly knownTo: readonly string[];
 }
 
-/** What an instance says of itself when it registers. */
+/** The input of a registration. */
 export interface RegistrationInput {
-  /** Absent: a new life, numbered by the control plane. */
+  /** Absent: a new generation, numbered by the control plane. */
   readonly generation?: number;
   readonly ttlMs: number;
   readonly spec: WorkloadSpec;
@@ -50,15 +49,15 @@ const workloadFields = ['address', 'ports', 'labels', 'locality', 'weight', 'net
 const ownFields = ['ttl', 'generation'] as const;
 const known: readonly string[] = [...workloadFields, ...ownFields];
 
-/** What became of a request to register. All faults are found at once. */
+/** A parsed registration. All errors are found at once. */
 export interface ParsedRegistration {
-  /** Absent when a fault is an error. */
+  /** Absent if there is an error. */
   readonly input?: RegistrationInput;
-  /** Paths are those of the request's body; `name` and `namespace` are those of its path. */
+  /** Paths are those of the request's body; `name` and `namespace` are from its path. */
   readonly faults: readonly Fault[];
 }
 
-/** Reads the body of a request to register; never throws. The fields of an instance are a WorkloadEntry's. */
+/** Parses the body of a registration; never throws. An instance's fields are a WorkloadEntry's. */
 export function parseRegistration(key: RegistrationKey, raw: unknown): ParsedRegistration {
   if (!isMap(raw)) {
     const message = `must be a JSON object with at least address and ports, not ${show(raw)}.`;
@@ -71,7 +70,7 @@ export function parseRegistration(key: RegistrationKey, raw: unknown): ParsedReg
     { apiVersion: 'networking.istio.io/v1', kind: 'WorkloadEntry', metadata: { ...key }, spec },
     registrationOrigin(key),
   );
-  // In the body the fields stand at the top, and the name stands in the path.
+  // In the body the fields are at the top, and the name is in the path.
   const faults: Fault[] = parsed.faults.map((fault) => ({ ...fault, path: fault.path.slice(1) }));
   const fields = new Fields(raw, faults);
   for (const field in raw) {
@@ -95,10 +94,7 @@ function parseTtl(fields: Fields): number {
   return ttlMs ?? ttlMsRange.default;
 }
 
-/**
- * The WorkloadEntry that a registration is to the mesh. Where it names no locality it stands in `idc`, the
- * control plane's.
- */
+/** The WorkloadEntry of a registration. Without a locality it is in `idc`, the control plane's. */
 export function workloadOf(registration: Registration, idc: string): WorkloadEntry {
   const { namespace, name, spec } = registration;
   const meta = { namespace, name, labels: {}, annotations: {}, origin: registrationOrigin(registration) };
@@ -106,17 +102,17 @@ export function workloadOf(registration: Registration, idc: string): WorkloadEnt
   return { kind: 'WorkloadEntry', meta, spec: located };
 }
 
-/** How messages name a registration. */
+/** The name of a registration in messages. */
 export function registrationOrigin({ namespace, name }: RegistrationKey): string {
   return `registration ${namespace}/${name}`;
 }
 
-/** The key of a registration among all. */
+/** The key of a registration as text. */
 export function keyText({ namespace, name }: RegistrationKey): string {
   return `${namespace}/${name}`;
 }
 
-/** The key that `keyText` wrote. */
+/** Parses the result of `keyText`. */
 export function keyOfText(text: string): RegistrationKey {
   const at = text.indexOf('/');
   return { namespace: text.slice(0, at), name: text.slice(at + 1) };

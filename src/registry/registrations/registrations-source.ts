@@ -25,36 +25,35 @@ import { type Decision, decide, isLive, type RegistrationOp, requireLive } from 
 import type { ReplicaAnswer, ReplicaAsk } from './replica.ts';
 import { createReplication, type ReplicationSettings } from './replication.ts';
 
-/** A registration, and how long its lease still runs. */
+/** A registration, and the rest of its lease. */
 export interface Registered {
   readonly registration: Registration;
-  /** Milliseconds; undefined when it is not live, or when its lease is kept by another control plane. */
+  /** Milliseconds; undefined if not live, or if another control plane holds the lease. */
   readonly leaseMs: number | undefined;
-  /** The control plane that keeps its lease, where this one does not. */
+  /** The control plane that holds its lease, if not this one. */
   readonly keptBy?: string;
   /** What became of it, as was found last; absent: it is in force, and nothing is wrong. */
   readonly status?: ObjectStatus;
-  /** Whether the op changed anything. */
+  /** Whether the operation changed anything. */
   readonly changed: boolean;
 }
 
-/** Instances that register themselves, as a source. */
+/** Self-registered instances, as a source. */
 export interface RegistrationsSource extends Source {
   /**
-   * Does what is asked; resolves once it is on the disk and the mesh has been told. Ops on one name happen in
-   * the order of the calls. Undefined: there is no such registration (any more). Throws MeshError: those of
-   * `decide`, or
-   * `unavailable` when the disk fails or before `start`; then nothing has changed.
+   * Applies an operation; resolves once it is on disk and the mesh was told. Operations on a name apply in
+   * the order of calls. Undefined: there is no such registration (any more). Throws MeshError: those of
+   * `decide`, or `unavailable` if the disk fails or before `start`; then nothing has changed.
    */
   submit(op: ClientOp): Promise<Registered | undefined>;
   /**
-   * A sign of life. Not written to disk: a restart begins all leases anew. Throws MeshError `not-found` when
-   * it must register (again), `conflict` when a newer life has the name.
+   * Renews a lease. Not written to disk: a restart renews all leases. Throws MeshError `not-found` if it must
+   * register (again), `conflict` if a newer generation has the name.
    */
   renew(key: RegistrationKey, generation: number | undefined): Registered;
-  /** Throws MeshError `unavailable` before `start`, as `list` does: what is not read yet is not absent. */
+  /** Throws MeshError `unavailable` before `start`, as `list` does: unread is not absent. */
   get(key: RegistrationKey): Registered | undefined;
-  /** All that are registered or leaving, by namespace and name. */
+  /** All registered or leaving instances, by namespace and name. */
   list(): readonly Registered[];
   readonly facets: SourceFacets & {
     readonly finalizers: Finalizers;
@@ -62,11 +61,11 @@ export interface RegistrationsSource extends Source {
     readonly registrations: RegistrationCounts;
     readonly peers: SourcePeers;
   };
-  /** What another control plane of this IDC asks for. Throws MeshError `unavailable` before `start`. */
+  /** The answer to a peer. Throws MeshError `unavailable` before `start`. */
   replica(ask: ReplicaAsk, signal: AbortSignal): Promise<ReplicaAnswer>;
   /**
-   * Waits until no proxy of the other control planes has a life that went here, at most `timeoutMs`. Resolves
-   * to the control planes of which some still has it, and to those that do not answer and are not waited for.
+   * Waits until no proxy of the other control planes has a generation removed here, at most `timeoutMs`.
+   * Resolves to the control planes with a proxy that still has it, and to those that do not answer.
    */
   ridElsewhere(
     key: RegistrationKey,
@@ -76,38 +75,38 @@ export interface RegistrationsSource extends Source {
   ): ReturnType<Peers['rid']>;
 }
 
-/** What may be asked from outside. */
+/** Operations of clients. */
 export type ClientOp = Extract<RegistrationOp, { type: 'register' | 'drain' | 'resume' | 'deregister' }>;
 
 /** What the source needs. */
 export interface RegistrationsOptions {
-  /** The SQLite file; created when it is not there. */
+  /** The SQLite file, created if missing. */
   readonly file: string;
   readonly clock: Clock;
   readonly logger?: Logger;
-  /** The other control planes of this IDC, whose registrations are taken over; default none. */
+  /** The other control planes of this IDC, whose registrations are replicated; default none. */
   readonly replication?: ReplicationSettings;
 }
 
-/** Most ops that one transaction takes. */
+/** Most operations per transaction. */
 const batchMax = 1_000;
 
 interface Decided {
   readonly one: Waiting;
   readonly decision: Decision;
-  /** The life that it begins, if it does. */
+  /** The generation that it begins, if any. */
   readonly begins: boolean;
 }
 
 interface Waiting {
   readonly op: RegistrationOp;
-  /** When it was asked: where the ACK clock starts. */
+  /** When it was requested: the start of the ACK clock. */
   readonly at: number;
   readonly resolve: (result: Registered | undefined) => void;
   readonly reject: (reason: MeshError) => void;
 }
 
-/** Creates the `registrations` source. `start` opens the file, and rejects with what to do when it cannot. */
+/** Creates the `registrations` source. `start` opens the file, and rejects with what to do if it cannot. */
 export function createRegistrationsSource(options: RegistrationsOptions): RegistrationsSource {
   const { clock, logger = silentLogger } = options;
   const standing = new Map<string, Registration>();
@@ -117,7 +116,7 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
   const notes = new Map<string, boolean>();
   let live: { readonly store: LeaseStore; readonly sink: Sink } | undefined;
   let writing = false;
-  /** Proxies that had endpoints from an earlier life, or from a peer that is lost. */
+  /** Proxies that had endpoints from an earlier process, or from a lost peer. */
   let returning: readonly string[] = [];
   /** Proxies that have endpoints from a peer. */
   const statuses = createStatusMemory();
@@ -146,11 +145,11 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
     });
   }
 
-  /** One transaction at a time; what comes meanwhile goes together into the next. */
+  /** One transaction at a time; operations that arrive meanwhile share the next. */
   async function write(): Promise<void> {
     if (writing) return;
     writing = true;
-    // What else is asked in this turn of the loop goes into the same transaction.
+    // Operations of the same turn of the event loop share the transaction.
     await Promise.resolve();
     while (live !== undefined && (queue.length + notes.size > 0 || isCompleteNew))
       await writeBatch(live, queue.splice(0, batchMax));
@@ -205,7 +204,7 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
     for (const one of decided) settle(one);
   }
 
-  /** What the mesh must know of: all that a batch did to a name is one change. */
+  /** Tells the mesh: a batch makes one change per name. */
   function tell(sink: Sink, before: ReadonlyMap<string, Registration | undefined>, at: number): void {
     const changes: Change[] = [];
     for (const [key, was] of before) {
@@ -238,7 +237,7 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
     const { namespace, name, generation } = registration;
     logger.warn('lease ran out; the instance is taken out', { registration: key, generation });
     ask({ type: 'expire', key: { namespace, name }, generation }).catch(() => {
-      // The disk fails, and this was logged: try again with the next lease.
+      // The disk fails, which was logged: try again with the next lease.
       if (live !== undefined) replication.begin(key, registration);
     });
   }
@@ -283,7 +282,7 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
       if (isLive(registration)) replication.begin(key, registration);
       if (registration.state === 'ready')
         changes.push({ type: 'upsert', object: workloadOf(registration, idc), at });
-      // Proxies may still have it: it is a deletion again, until they are rid of it.
+      // Proxies may still have it: deleted again, until they have confirmed.
       else if (registration.state !== 'gone') changes.push({ type: 'delete', ref: refOf(registration), at });
       else departed.note(key, registration.ttlMs);
     }
@@ -331,7 +330,7 @@ export function createRegistrationsSource(options: RegistrationsOptions): Regist
   return {
     name: 'registrations',
     start,
-    // The file is this process's alone, and what stands here changes with each commit and only then.
+    // The file is exclusive, and the state here changes only with each commit.
     *objects() {
       for (const registration of standing.values())
         if (registration.state === 'ready') yield workloadOf(registration, idc);

@@ -4,59 +4,59 @@ import type { LeaseState } from './lease-clock.ts';
 import type { Registration, RegistrationKey } from './registration.ts';
 import { decodeBody } from './registration-row.ts';
 
-/** What one control plane asks another for. */
+/** What one control plane asks another. */
 export interface ReplicaAsk {
-  /** The id of who asks. */
+  /** The id of the requesting control plane. */
   readonly from?: string | undefined;
-  /** The IP address that it asks from. */
+  /** Its IP address. */
   readonly at?: string | undefined;
   /** The cursor of the last answer; absent: everything. */
   readonly since?: string | undefined;
-  /** How long the answer may be held while nothing changes, in milliseconds. */
+  /** How long to hold an answer without changes, in milliseconds. */
   readonly holdMs: number;
 }
 
-/** A registration as one control plane tells it to another. */
+/** A registration in an answer to a peer. */
 export interface ReplicaItem extends Registration {
-  /** Of its lease there. */
+  /** The lease at the sender. */
   readonly lease: LeaseState;
   /** Drained, and no proxy there has it any more. */
   readonly isFree: boolean;
 }
 
-/** What one control plane tells another. */
+/** An answer to a peer. */
 export interface ReplicaAnswer {
-  /** Names the file that it keeps registrations in, and the life of its process. */
+  /** Identifies the sender's file of registrations, and the run of its process. */
   readonly id: string;
   readonly epoch: string;
   readonly idc: string;
-  /** Whether it has once had all that there was to know. */
+  /** Whether it has once had the complete state. */
   readonly isComplete: boolean;
-  /** All of its registrations, or only those that changed since the cursor that was asked for. */
+  /** All registrations, or only those changed since the request's cursor. */
   readonly isAll: boolean;
   readonly items: readonly ReplicaItem[];
-  /** Names that it does not have any more. */
+  /** Names that it no longer has. */
   readonly absent: readonly RegistrationKey[];
-  /** Node ids of the proxies that have endpoints from it; absent: as before. */
+  /** Node ids of the proxies with endpoints from it; absent: unchanged. */
   readonly proxies?: readonly string[];
-  /** Asks for what changes after this. */
+  /** Requests changes after this answer. */
   readonly cursor: string;
 }
 
-/** Another control plane of the same IDC, as it can be asked. */
+/** Another control plane of the same IDC, as a source of records. */
 export interface PeerLink {
-  /** Where its admin interface is, HOST:PORT. */
+  /** Its admin address, HOST:PORT. */
   readonly name: string;
-  /** Throws MeshError when it does not answer, or refuses. */
+  /** Throws MeshError if it does not answer, or refuses. */
   pull(ask: ReplicaAsk, signal: AbortSignal): Promise<unknown>;
 }
 
 const leaseStates: readonly LeaseState[] = ['running', 'unsure', 'none'];
 
-/** So many items are read, or merged, before others have their turn. */
+/** Items parsed or merged before yielding. */
 export const replicaSlice = 250;
 
-/** Reads an answer, in slices; what another version added is left out. Throws MeshError `invalid`. */
+/** Parses an answer, in slices; unknown fields are dropped. Throws MeshError `invalid`. */
 export async function readReplicaAnswer(raw: unknown): Promise<ReplicaAnswer> {
   const { id, epoch, idc, isComplete, isAll, items, absent, proxies, cursor } = record(raw);
   if (![id, epoch, idc, cursor].every((one) => typeof one === 'string') || !Array.isArray(items))
@@ -77,7 +77,7 @@ export async function readReplicaAnswer(raw: unknown): Promise<ReplicaAnswer> {
 
 function readItem(raw: Readonly<Record<string, unknown>>): readonly ReplicaItem[] {
   const decoded = decodeBody(keyOf(raw), raw);
-  // What it alone can read stays its own: the others lack it, and it tells of it.
+  // A record that only the sender can read is left to it: it reports the problem.
   if ('problem' in decoded) return [];
   const lease = leaseStates.find((one) => one === raw.lease) ?? 'none';
   return [{ ...decoded.registration, lease, isFree: raw.isFree === true }];

@@ -9,64 +9,64 @@ import { keyOfText, keyText, type Registration } from './registration.ts';
 import { isLive, type RegistrationOp, type RuleContext } from './registration-rules.ts';
 import { type PeerLink, type ReplicaAnswer, type ReplicaAsk, replicaSlice } from './replica.ts';
 
-/** What the other control planes of an IDC are, and how they are treated. */
+/** The other control planes of an IDC, and their times. */
 export interface ReplicationSettings {
   readonly idc: string;
   readonly links: readonly PeerLink[];
   readonly times?: Partial<PeerTimes>;
 }
 
-/** What the replication needs of the registrations that stand here. */
+/** What the replication needs from the registrations. */
 export interface ReplicationOptions extends ReplicationSettings {
   readonly clock: Clock;
   readonly logger: Logger;
-  /** What stands, by key, and which of them are drained and at no proxy any more. */
+  /** Current registrations by key, and those drained and at no proxy. */
   readonly standing: ReadonlyMap<string, Registration>;
   readonly free: ReadonlySet<string>;
-  /** Resolves when it is on the disk. */
+  /** Resolves when it is on disk. */
   ask(op: RegistrationOp): Promise<unknown>;
-  /** Nobody keeps its lease. */
+  /** No control plane holds its lease. */
   expire(key: string, registration: Registration): void;
-  /** A peer does not answer any more, which had these proxies. */
+  /** A peer that had these proxies no longer answers. */
   lost(proxies: readonly string[]): void;
   /** A peer that answers has these proxies. */
   passedOn(proxies: readonly string[]): void;
 }
 
-/** Leases of instances, some of which other control planes keep, and what is told to these. */
+/** Leases of instances, some of which peers hold, and the answers to peers. */
 export interface Replication {
   readonly leases: Pick<LeaseClock, 'remainingMs' | 'close'>;
   readonly peers: Pick<Peers, 'statuses' | 'waiting'>;
-  /** How many changes are remembered for peers. */
+  /** Number of changes remembered for peers. */
   changes(): number;
-  /** The peer that keeps a lease, where this control plane does not. */
+  /** The peer that holds a lease, if not this control plane. */
   keptBy(key: string): string | undefined;
-  /** A registration is another one, or gone. */
+  /** A registration changed, or was removed. */
   touch(key: string): void;
-  /** A sign of life came here. */
+  /** A lease was renewed here. */
   renew(key: string, ttlMs: number): void;
-  /** It is here without a sign of life: a peer's to keep, else it gets time for one. */
+  /** A registration without a renewal here: a peer holds its lease, or it gets time for one. */
   begin(key: string, registration: Registration): void;
-  /** It is not registered any more. */
+  /** It is no longer registered. */
   drop(key: string): void;
-  /** What a decision on a record of a peer needs to know. */
+  /** The context of a decision on a peer's record. */
   contextOf(op: RegistrationOp, key: string, current: Registration | undefined): Partial<RuleContext>;
   /** A proxy has endpoints from here, or has gone. */
   noteProxy(node: string, isKnown: boolean): void;
-  /** Begins to follow the peers; resolves when what they have is here. */
+  /** Begins to follow the peers; resolves when their state is here. */
   follow(store: { readonly id: string; readonly isComplete: boolean }, signal: AbortSignal): Promise<void>;
-  /** What is told to a peer. */
+  /** The answer to a peer. */
   replica(ask: ReplicaAsk, signal: AbortSignal): Promise<ReplicaAnswer>;
-  /** See `Peers.rid`; for what stands now. */
+  /** See `Peers.rid`; for the current registration. */
   rid(key: string, generation: number, timeoutMs: number, signal: AbortSignal): ReturnType<Peers['rid']>;
 }
 
-/** A lease without a sign of life is at least this long: clients wait between their tries. Milliseconds. */
+/** Shortest lease without a renewal: clients pause between attempts. Milliseconds. */
 export const freshLeaseMsMin = 15_000;
-/** How often leases that another control plane keeps are looked at. Milliseconds. */
+/** Interval of checking leases that peers hold. Milliseconds. */
 const keptLookMs = 1_000;
 
-/** Creates the replication; without links it keeps leases alone. */
+/** Creates the replication; without links all leases are held here. */
 export function createReplication(options: ReplicationOptions): Replication {
   const { clock, logger, idc, links, times, standing, free } = options;
   const kept = new Map<string, string>();
@@ -94,7 +94,7 @@ export function createReplication(options: ReplicationOptions): Replication {
     keptAlone: (name) => [...kept.values()].filter((one) => one === name).length,
   });
 
-  /** All that a peer told, in slices. */
+  /** Merges a peer's answer, in slices. */
   async function merge({ id: from, isAll, items, absent }: ReplicaAnswer): Promise<void> {
     const names = new Set(items.map(keyText));
     const missing = isAll ? [...standing.values()].filter((one) => !names.has(keyText(one))) : absent;
@@ -118,7 +118,7 @@ export function createReplication(options: ReplicationOptions): Replication {
     if (!isLive(registration)) return;
     const keeper = peers.keeper(key, registration.generation, leases.runsUntil(key));
     if (keeper !== undefined) kept.set(key, keeper);
-    // Who kept it does not know it any more, or was away for too long: it may not have heard of us.
+    // The peer that held it no longer knows it, or was away for too long: it may not have heard of us.
     else if (kept.delete(key)) grant(key, registration);
     else options.expire(key, registration);
   }

@@ -11,20 +11,20 @@ type LocalityEndpoints = envoy.config.endpoint.v3.LocalityLbEndpoints;
 type LbEndpoint = envoy.config.endpoint.v3.LbEndpoint;
 
 /**
- * Below this share of healthy instances (percent of 100) requests begin to spill to the next priority: with
- * 200, when fewer than half are healthy. Envoy's default of 140 sends 30 % away when one of two is gone.
+ * With 200, traffic spills to the next priority when fewer than half of the instances are healthy. Envoy's
+ * default of 140 sends 30 % away when one of two fails.
  */
 const overprovisioningFactor = 200;
 
 /**
- * The same of a Group that keeps a share of its requests: with all instances healthy the next priority gets
- * the rest. Envoy takes no 0; what keeps nothing has last resorts alone, for which 200 holds again.
+ * The factor of a Group that keeps only a share of its requests: with all instances healthy the rest goes to
+ * the next priority. Envoy has no 0: a Group that keeps nothing has degraded endpoints only, with 200.
  */
 function factorOf({ homeShare = 0 }: GroupPlan): number {
   return homeShare === 0 ? overprovisioningFactor : homeShare;
 }
 
-/** Endpoints of a Group in this IDC. */
+/** A Group's endpoints in this IDC. */
 export function buildInstancesAssignment(plan: GroupPlan): ClusterLoadAssignment {
   const port = plan.health?.port;
   const asked = port === undefined ? {} : { health_check_config: { port_value: port } };
@@ -41,9 +41,7 @@ export function buildInstancesAssignment(plan: GroupPlan): ClusterLoadAssignment
   );
 }
 
-/**
- * The same instances at the port where they are asked for their health; for Groups where it is another one.
- */
+/** The same instances at their health check port, for Groups that have a separate one. */
 export function buildChecksAssignment(plan: GroupPlan, port: number): ClusterLoadAssignment {
   return assignment(
     checksCluster(plan.group),
@@ -61,7 +59,7 @@ function localities(plan: GroupPlan, build: (endpoint: Endpoint) => LbEndpoint):
   }));
 }
 
-/** The egress gateways, on the port for sidecars or on the port for ingress gateways. */
+/** The egress gateways, at the port for sidecars or for ingress gateways. */
 export function buildEgressAssignment(
   own: Idc | undefined,
   port: 'sidecarPort' | 'ingressPort',
@@ -84,7 +82,7 @@ export function buildEgressAssignment(
   );
 }
 
-/** An IDC's egress gateways that are to be used. */
+/** The local egress gateways in use. */
 export function egressOf(own: Idc | undefined, leftOut: readonly LeftOut[] = []): readonly EgressGateway[] {
   const all = own?.spec.egress ?? [];
   return all.filter(({ address, sidecarPort: port }) => !isAmong(leftOut, { address, port }));
@@ -95,8 +93,8 @@ function isAmong(leftOut: readonly LeftOut[], at: ListenAddress): boolean {
 }
 
 /**
- * Other IDCs' ingress gateways for a Group, most preferred IDC first, each with the visited sets that may
- * take it.
+ * Other IDCs' ingress gateways for a Group, most preferred IDC first, each with the visited sets that may use
+ * it.
  */
 export function buildIdcsAssignment(
   plan: GroupPlan,
@@ -122,19 +120,17 @@ export function buildIdcsAssignment(
   );
 }
 
-/** The sets of visited IDCs with which a request may still go to `idc`. */
+/** The sets of visited IDCs with which a request may go to `idc`. */
 function permitMetadata(permits: Crossing['permits'], idc: string): Pick<LbEndpoint, 'metadata'> {
   if (permits === 'all') return {};
   const visited = permits.filter(({ to }) => to.includes(idc)).map((permit) => permit.visited);
   return { metadata: { filter_metadata: { 'envoy.lb': { [visitedKey]: visited } } } };
 }
 
-/**
- * Gateways of one IDC share its weight; divisible by 1 to 8, so that IDCs of different size still compare.
- */
+/** Divided among an IDC's gateways; divisible by 1 to 8, so that IDCs of different size compare correctly. */
 const weightUnit = 840;
 
-/** A gateway's weight, so that the sum over its IDC's gateways is in proportion to the IDC's own. */
+/** A gateway's weight, so that the sum over its IDC's gateways is in proportion to the IDC's weight. */
 function shareOf(weight: number | undefined, gateways: number): number {
   return weight === undefined ? 1 : Math.max(1, Math.round((weight * weightUnit) / gateways));
 }

@@ -29,9 +29,9 @@ import { tlsByRequest, tlsSocket } from './tls.ts';
 type HttpProtocolOptions = envoy.extensions.upstreams.http.v3.HttpProtocolOptions;
 
 /**
- * The Group's instances in this IDC. The only cluster that ejects instances, and the only one with active
- * health checks, so that neither ever touches a gateway. `spillLimit`: requests from other IDCs that it has
- * in work at once, at an ingress that is not told by RTDS (`runtime.ts`).
+ * A Group's instances in this IDC. Only this cluster ejects instances and has active health checks, so that
+ * neither affects a gateway. `spillLimit`: concurrent requests from other IDCs, for an ingress without RTDS
+ * (`runtime.ts`).
  */
 export function buildInstancesCluster(
   plan: GroupPlan,
@@ -49,7 +49,7 @@ export function buildInstancesCluster(
     circuit_breakers: circuitBreakers(
       connection,
       role === 'ingress' ? { max_requests: spillLimit } : undefined,
-      // Where requests may leave, the breaker of the aggregate counts.
+      // If requests may leave, the aggregate's circuit breaker counts retries.
       plan.crossing === undefined ? plan.retryBudget : undefined,
     ),
     outlier_detection: outlierDetection(plan.outlier, plan.outlier.maxEjectionPercent[role]),
@@ -64,9 +64,8 @@ export function buildInstancesCluster(
 }
 
 /**
- * The instances at the port where they are asked for their health, where it is another one: for the peer
- * listener, which passes other IDCs' checks on. It checks as the cluster of instances does, so that an
- * instance that is well answers.
+ * The instances at their separate health check port: for the peer listener, which forwards other IDCs'
+ * checks. Checked like the instances cluster, so that a healthy instance answers.
  */
 export function buildChecksCluster(plan: GroupPlan, health: HealthCheck, port: number): Cluster {
   return {
@@ -101,9 +100,8 @@ function instancesHttp(
 }
 
 /**
- * Instances first, then the egress gateways, as the first proxy's path has them: the two clusters' priorities
- * in a row. They are clusters apart, and not priorities of one, so that ejecting instances can never eject
- * the last gateway, and so that the gateways are pushed once for all Groups
+ * Aggregate of instances, then egress gateways: the first proxy's path. Separate clusters, not priorities of
+ * one, so that outlier ejection never removes the last gateway, and gateways are pushed once for all Groups
  * (docs/decisions/001-egress-as-a-cluster-of-its-own.md).
  */
 export function buildFailoverCluster(plan: GroupPlan): Cluster {
@@ -111,7 +109,7 @@ export function buildFailoverCluster(plan: GroupPlan): Cluster {
     name: failoverCluster(plan.group),
     connect_timeout: protoDuration(plan.connection.connectTimeoutMs),
     lb_policy: 'CLUSTER_PROVIDED',
-    // The breaker that counts for retries: those of the two clusters below do not.
+    // Retries count here, not in the two underlying clusters.
     circuit_breakers: circuitBreakers(plan.connection, {}, plan.retryBudget),
     common_lb_config: commonLbConfig,
     cluster_type: {
@@ -124,7 +122,7 @@ export function buildFailoverCluster(plan: GroupPlan): Cluster {
 }
 
 /**
- * One priority of the aggregate. A TCP Group has an aggregate also where it never leaves its IDC
+ * One priority of the aggregate. A TCP Group has an aggregate even if it never leaves its IDC
  * (`tcp-listener.ts`).
  */
 function clusterOf({ kind }: Target, { protocol, group }: GroupPlan): string {
@@ -133,9 +131,9 @@ function clusterOf({ kind }: Target, { protocol, group }: GroupPlan): string {
 }
 
 /**
- * The egress gateways of this IDC, one cluster for all Groups. Those that cannot be reached are ejected, all
- * but the last (Kuma 8297), and none for what it answers: that comes from beyond it, and with the living
- * gateway ejected for it the dead one could not be.
+ * The local egress gateways, one cluster for all Groups. Unreachable ones are ejected, all but the last (Kuma
+ * 8297). Answers never eject: they come from beyond the gateway, and ejecting a live one for them would
+ * protect a dead one.
  */
 export function buildEgressCluster(): Cluster {
   return {
@@ -149,11 +147,10 @@ export function buildEgressCluster(): Cluster {
 }
 
 /**
- * Other IDCs' ingress gateways for one Group. Of its endpoints a request may take those whose subset has the
- * IDCs that it has visited; for a set that is not known there are none. Ejects a gateway that it cannot
- * connect to, all but the last, and none for what it answers: answers come from beyond it
- * (docs/decisions/002-egress-ejects-the-unreachable.md). Health checks pass through the gateway to the
- * Group's instances: one that fails says that this IDC has nobody for this Group.
+ * Other IDCs' ingress gateways for a Group. A request may use endpoints whose subset contains its visited
+ * set; unknown sets match none. Unreachable gateways are ejected, all but the last; answers never eject, as
+ * they come from beyond the gateway (docs/decisions/002-egress-ejects-the-unreachable.md). Health checks go
+ * through the gateway to the Group's instances: a failure means that this IDC has none.
  */
 export function buildIdcsCluster(plan: GroupPlan, crossing: Crossing): Cluster {
   return {
@@ -168,20 +165,18 @@ export function buildIdcsCluster(plan: GroupPlan, crossing: Crossing): Cluster {
   };
 }
 
-/**
- * Chooses endpoints by the request's visited set; `header_to_metadata` puts it there (`http-listener.ts`).
- */
+/** Selects endpoints by the request's visited set, which `header_to_metadata` sets (`http-listener.ts`). */
 const byVisited: envoy.config.cluster.v3.Cluster.LbSubsetConfig = {
   fallback_policy: 'NO_FALLBACK',
-  // An endpoint's metadata lists all sets with which it may be taken.
+  // An endpoint's metadata lists all sets that may use it.
   list_as_any: true,
   subset_selectors: [{ keys: [visitedKey], fallback_policy: 'NO_FALLBACK' }],
 };
 
 const commonLbConfig: envoy.config.cluster.v3.Cluster.CommonLbConfig = {
-  // Nobody healthy means the next priority, never "anybody".
+  // Without healthy hosts the next priority is used, never an unhealthy host.
   healthy_panic_threshold: { value: 0 },
-  // The default of 1 s keeps ejected hosts in use for that long.
+  // Envoy's default of 1 s delays ejections by that time.
   update_merge_window: '0s',
 };
 
@@ -197,7 +192,7 @@ function edsCluster(name: string): Cluster {
   };
 }
 
-/** Instances that the proxy looks up by itself: names go with the cluster, as EDS takes addresses only. */
+/** Instances resolved by the proxy: the names are in the cluster, as EDS takes addresses only. */
 function dnsCluster(lookup: Lookup, assignment: ClusterLoadAssignment): Cluster {
   return {
     name: assignment.cluster_name ?? '',
@@ -209,7 +204,7 @@ function dnsCluster(lookup: Lookup, assignment: ClusterLoadAssignment): Cluster 
 
 const endpointHandling: Cluster = {
   common_lb_config: commonLbConfig,
-  // Otherwise an endpoint that was removed and still passes its checks goes on taking requests.
+  // Otherwise a removed endpoint that still passes its checks goes on receiving requests.
   ignore_health_on_host_removal: true,
   per_connection_buffer_limit_bytes: 32_768,
 };
@@ -227,9 +222,8 @@ const gatewayConnection: ConnectionPlan = {
 type Seconds = `${number}s`;
 
 /**
- * HTTP/2 PING (RFC 9113, 6.7) finds a peer that is gone without a word, or hangs: any frame of it within
- * `timeout` shows that it lives. Between our own proxies only: servers of gRPC end a connection that is asked
- * more often than each five minutes.
+ * HTTP/2 PING (RFC 9113, 6.7) detects a dead or hung peer: any frame within `timeout` counts as alive.
+ * Between our proxies only: gRPC servers close connections that ping more often than each five minutes.
  */
 function ping(
   interval: Seconds,
@@ -238,7 +232,7 @@ function ping(
   return { connection_keepalive: { interval, timeout } };
 }
 
-/** To gateways; `silenceMs`: how long one may be silent after a PING. */
+/** HTTP/2 to gateways; `silenceMs`: timeout of a PING. */
 function gatewayHttp(silenceMs = 2_000): ReturnType<typeof httpUpstream> {
   return httpUpstream({
     common_http_protocol_options: {
@@ -255,9 +249,9 @@ function gatewayHttp(silenceMs = 2_000): ReturnType<typeof httpUpstream> {
 }
 
 /**
- * For gateways: only a connection that fails or breaks, or a gateway that is silent, counts. Envoy counts a
- * stream that is reset as one, and the end of a websocket is one beyond HTTP/2
- * (docs/decisions/086-ends-that-count-as-failures.md): so not two in a row.
+ * For gateways only failed or broken connections and PING timeouts count. Envoy counts a stream reset, and
+ * over HTTP/2 the end of a websocket, as one (docs/decisions/086-ends-that-count-as-failures.md): hence not
+ * two in a row.
  */
 const unreachable: Outlier = {
   consecutiveLocalOriginFailures: 5,
@@ -267,10 +261,7 @@ const unreachable: Outlier = {
   maxEjectionPercent: { sidecar: 99, ingress: 99 },
 };
 
-/**
- * Of all gateways the dead one has the fewest requests: by least requests it would be taken first, also by
- * retries.
- */
+/** A dead gateway has the fewest active requests: LEAST_REQUEST would prefer it, also for retries. */
 const gatewayBalancing = 'ROUND_ROBIN';
 
 function outlierDetection(
@@ -286,7 +277,7 @@ function outlierDetection(
       ? { enforcing_consecutive_gateway_failure: 0 }
       : {
           consecutive_gateway_failure: consecutiveGatewayErrors,
-          // Envoy counts them by default, and ejects nobody for them.
+          // Counted by Envoy by default, without ejection.
           enforcing_consecutive_gateway_failure: 100,
         }),
     ...(consecutiveLocalOriginFailures === undefined
@@ -302,7 +293,7 @@ function outlierDetection(
           failure_percentage_threshold: failureShare.percent,
           failure_percentage_request_volume: failureShare.requestsMin,
           failure_percentage_minimum_hosts: failureShare.instancesMin,
-          // Envoy computes the share by default, and ejects nobody for it.
+          // Computed by Envoy by default, without ejection.
           enforcing_failure_percentage: 100,
           ...(failureShare.ofConnections ? { enforcing_failure_percentage_local_origin: 100 } : {}),
         }),
@@ -318,8 +309,9 @@ function outlierDetection(
 type Thresholds = envoy.config.cluster.v3.CircuitBreakers.Thresholds;
 
 /**
- * Breakers of a cluster. At an ingress requests of own clients have priority HIGH and those from other IDCs
- * DEFAULT (`fromOthers` says in what theirs differ): each priority has breakers and connections of its own.
+ * Circuit breakers. At an ingress, requests of local clients have priority HIGH and those from other IDCs
+ * DEFAULT (`fromOthers`: the differing limits of these): each priority has breakers and connections of its
+ * own.
  */
 function circuitBreakers(
   connection: ConnectionPlan,
@@ -350,8 +342,8 @@ function circuitBreakers(
 }
 
 /**
- * TCP_USER_TIMEOUT (tcp(7)): what was sent must be confirmed within this time. It says nothing of when the
- * answer comes.
+ * TCP_USER_TIMEOUT (tcp(7)): sent data must be acknowledged within this time. It does not limit the time of
+ * an answer.
  */
 function userTimeout(ms: number): envoy.config.core.v3.SocketOption {
   return {
@@ -363,7 +355,7 @@ function userTimeout(ms: number): envoy.config.core.v3.SocketOption {
   };
 }
 
-/** Linux's numbers. */
+/** Linux's constants. */
 const [ipprotoTcp, tcpUserTimeout] = [6, 18];
 
 function keepalive(connection: ConnectionPlan): envoy.config.cluster.v3.UpstreamConnectionOptions {
@@ -377,7 +369,7 @@ function keepalive(connection: ConnectionPlan): envoy.config.cluster.v3.Upstream
   };
 }
 
-/** How a cluster speaks HTTP to its endpoints. */
+/** The HTTP protocol options of a cluster. */
 export function httpUpstream(
   options: HttpProtocolOptions,
 ): Pick<Cluster, 'typed_extension_protocol_options'> {

@@ -4,9 +4,8 @@ import type { Lookup } from '../../plan/types.ts';
 import { any } from '../any.ts';
 
 /**
- * How a cluster looks names up (docs/decisions/080-names-are-looked-up-by-the-proxy.md). The last addresses
- * stay while no server answers; after a failure it asks again soon, where Envoy's default is the refresh
- * rate.
+ * DNS options of a cluster (docs/decisions/080-names-are-looked-up-by-the-proxy.md). The last addresses stay
+ * while no server answers; after a failure it retries soon, while Envoy's default is the refresh rate.
  */
 export function dnsLookup(lookup: Lookup): Cluster {
   return {
@@ -19,9 +18,8 @@ export function dnsLookup(lookup: Lookup): Cluster {
 }
 
 /**
- * The resolver of a whole proxy: these servers, or those of its /etc/resolv.conf where none are given. A
- * proxy is not ready before each name was asked for once, so that a silent server must not be waited for as
- * long as c-ares would.
+ * The resolver of a proxy: these servers, or those of its /etc/resolv.conf. A proxy is not ready before each
+ * name was queried once, so the timeouts are shorter than c-ares'.
  */
 export function dnsResolver(servers: readonly ListenAddress[]): Pick<Bootstrap, 'typed_dns_resolver_config'> {
   const resolvers = servers.map(

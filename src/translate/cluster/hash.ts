@@ -6,7 +6,7 @@ import { protoDuration } from '../any.ts';
 type RouteAction = envoy.config.route.v3.RouteAction;
 type HashPolicy = envoy.config.route.v3.RouteAction.HashPolicy;
 
-/** The load balancing of a Group's instances. */
+/** A Group's load balancing. */
 export function balancing({ hash, loadBalancer, warmup }: GroupPlan): Cluster {
   if (hash === undefined)
     return { lb_policy: loadBalancer, ...(warmup === undefined ? {} : slowStart(loadBalancer, warmup)) };
@@ -27,8 +27,8 @@ function slowStart(loadBalancer: GroupPlan['loadBalancer'], warmup: Warmup): Clu
 }
 
 /**
- * What of a request its instance is chosen by. Only the first proxy sets a cookie, and only it sees the
- * client's address.
+ * The hash policies of a Group's requests. Only the first proxy sets a cookie, and only it sees the client's
+ * address.
  */
 export function hashing({ hash }: GroupPlan, listener: ListenerRole): Pick<RouteAction, 'hash_policy'> {
   const isFirst = listener === 'outbound' || listener === 'edge';

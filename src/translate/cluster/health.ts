@@ -8,20 +8,20 @@ import { appProtocol } from '../sidecar.ts';
 
 type EnvoyCheck = envoy.config.core.v3.HealthCheck;
 
-/** The method that grpc.health.v1 is asked by, as a path. */
+/** The path of grpc.health.v1's method. */
 const grpcHealthPath = '/grpc.health.v1.Health/Check';
 
-/** How a proxy checks the instances of its own IDC. */
+/** A proxy's health check of local instances. */
 export function instanceCheck(plan: GroupPlan, health: HealthCheck): EnvoyCheck {
   const interval = protoDuration(health.intervalMs);
   const { question } = health;
-  // A sidecar stands at the instance's own port alone.
+  // A sidecar exists at the instance's own port only.
   const sidecars = plan.sidecars && health.port === undefined;
   return {
     timeout: protoDuration(health.intervalMs * 0.8),
     interval,
     interval_jitter_percent: 10,
-    // Without traffic Envoy checks once a minute: too late for the first request of an outage.
+    // Envoy's default without traffic is one check a minute: too late for the first request of an outage.
     no_traffic_interval: interval,
     no_traffic_healthy_interval: interval,
     unhealthy_threshold: 2,
@@ -41,8 +41,8 @@ export function instanceCheck(plan: GroupPlan, health: HealthCheck): EnvoyCheck 
 }
 
 /**
- * How the egress checks a Group in another IDC, through its ingress gateways: with the question of the
- * instances, so that both take the same answer for healthy.
+ * The egress's health checks of a Group in another IDC, through its ingress gateways: the same request as for
+ * instances, so that both accept the same answers.
  */
 export function crossingChecks(plan: GroupPlan, check: CrossingCheck): EnvoyCheck[] {
   if (plan.health === undefined) return [];
@@ -52,7 +52,7 @@ export function crossingChecks(plan: GroupPlan, check: CrossingCheck): EnvoyChec
     {
       timeout: protoDuration(check.timeoutMs),
       interval,
-      // Gateways start together, and so do all the checks of a gateway: spread them.
+      // Gateways start together, and so would their checks: spread them.
       initial_jitter: protoDuration(Math.min(check.intervalMs, 1_000)),
       interval_jitter_percent: 20,
       unhealthy_interval: protoDuration(check.unhealthyIntervalMs),
@@ -81,10 +81,9 @@ export function crossingChecks(plan: GroupPlan, check: CrossingCheck): EnvoyChec
 }
 
 /**
- * Where another IDC's egress asks whether this one has anybody for the Group: a check of a local instance. It
- * carries no trail and leads nowhere else, so the trail filter does not run for it. It is tried twice at
- * once: nothing but a question may come this way, so no other method does, and the mark of gRPC's is taken
- * off what comes from outside (`client-address.ts`).
+ * The peer listener's route for other IDCs' health checks: forwards them to a local instance. A check has no
+ * trail and is never handed on, so the trail filter is disabled. It is retried once at once; the route
+ * matches checks only, and gRPC's mark is removed from outside requests (`client-address.ts`).
  */
 export function buildHealthRoute(plan: GroupPlan, health: HealthCheck): Route {
   const { question } = health;
@@ -98,7 +97,7 @@ export function buildHealthRoute(plan: GroupPlan, health: HealthCheck): Route {
       ...(question.kind === 'grpc' ? {} : { prefix_rewrite: question.path }),
       host_rewrite_literal: plan.group.host,
       timeout: protoDuration(health.answerMs),
-      // Outside of the bound on what comes from other IDCs: who is full is not ill.
+      // Exempt from the limit on requests from other IDCs: full is not unhealthy.
       priority: 'HIGH',
       ...buildRetry(
         {
@@ -122,7 +121,7 @@ function serviceOf({ service }: HealthQuestion & { kind: 'grpc' }): { service_na
   return service === '' ? {} : { service_name: service };
 }
 
-/** Envoy's ranges end before their end. */
+/** Envoy's ranges exclude their end. */
 function expectedStatuses({ statuses }: HealthQuestion & { kind: 'http' }): {
   expected_statuses: envoy.type.v3.Int64Range[];
 } {

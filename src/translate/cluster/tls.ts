@@ -5,7 +5,7 @@ import { any } from '../any.ts';
 
 type SanMatcher = envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher;
 
-/** The transport socket of a cluster whose instances are spoken to by TLS; nothing for the others. */
+/** The TLS transport socket of a cluster, if its instances need one. */
 export function tlsSocket({ tls, protocol }: GroupPlan): Pick<Cluster, 'transport_socket'> {
   if (tls === undefined) return {};
   const { verify, client } = tls;
@@ -15,7 +15,7 @@ export function tlsSocket({ tls, protocol }: GroupPlan): Pick<Cluster, 'transpor
       typed_config: any('envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext', {
         ...(tls.serverName === undefined ? {} : { sni: tls.serverName }),
         common_tls_context: {
-          // Servers of gRPC refuse a connection without it.
+          // gRPC servers refuse a connection without it.
           ...(protocol === 'tcp' ? {} : { alpn_protocols: [protocol === 'http2' ? 'h2' : 'http/1.1'] }),
           ...(client === undefined
             ? {}
@@ -43,7 +43,7 @@ export function tlsSocket({ tls, protocol }: GroupPlan): Pick<Cluster, 'transpor
   };
 }
 
-/** Where the name to ask for, or to find in the certificate, is that of each request. */
+/** For SNI and certificate names taken from each request. */
 export function tlsByRequest(
   tls: OriginatedTls | undefined,
 ): envoy.extensions.upstreams.http.v3.HttpProtocolOptions {
@@ -58,7 +58,7 @@ export function tlsByRequest(
   };
 }
 
-/** Envoy's DNS matcher takes a certificate's `*.x` for what it stands for. */
+/** Envoy's DNS matcher handles wildcards of the certificate. */
 function matcherOf(name: string): SanMatcher {
   const san_type = name.includes('://') ? 'URI' : addressKind(name) === 'ip' ? 'IP_ADDRESS' : 'DNS';
   return { san_type, matcher: { exact: name } };

@@ -8,30 +8,29 @@ import { appHeader } from '../sidecar.ts';
 type Filter = envoy.config.listener.v3.ListenerFilter;
 type Match = envoy.config.listener.v3.FilterChainMatch;
 
-/** Who a client of the edge is, for connections that match: the filter chains of its listener. */
+/** The client's identity at the edge, for matching connections: the listener's filter chains. */
 interface ClientChain {
   readonly match?: Match;
   readonly manager: Partial<HttpConnectionManager>;
 }
 
-/** Request headers by which a proxy says who its client is. Without the prefix: RFC 7239, and nginx's. */
+/** Headers by which a proxy forwards its client's identity. Not with the prefix: RFC 7239, and nginx's. */
 const forwardedHeaders = [{ prefix: 'x-forwarded-' }, { exact: 'forwarded' }, { exact: 'x-real-ip' }];
 
 /**
- * Headers by which a proxy is told how to retry and to time a request, what a workload speaks, that it is
- * asked for health, or what became of a try: the Group and other proxies say that, and nobody else. The trail
- * is the filters' to judge.
+ * Headers that control retries and timeouts, a workload's protocol, health checks, or report outcomes: only
+ * the Group and other proxies set them. The trail is checked by its filters.
  */
 const proxyHeaders = [
   { prefix: 'x-envoy-' },
   ...[appHeader, crossingCheckHeader, outcomeHeader, nobodyHeader, unsentHeader].map((exact) => ({ exact })),
 ];
 
-/** Takes headers off requests before anything reads them. */
+/** Removes headers from requests before anything reads them. */
 function without(
   matchers: readonly Pick<envoy.type.matcher.v3.StringMatcher, 'exact' | 'prefix'>[],
 ): Pick<HttpConnectionManager, 'early_header_mutation_extensions'> {
-  // Each matcher is held against every header; a name is only looked for.
+  // A matcher is compared with every header; a name is looked up.
   const mutations = matchers.map(({ exact, prefix }) =>
     exact === undefined
       ? { remove_on_match: { key_matcher: { prefix, ignore_case: true } } }
@@ -49,13 +48,13 @@ function without(
   };
 }
 
-/** Of a sidecar's workload: it is trusted in who its clients are. */
+/** A sidecar's workload is trusted with its clients' identity. */
 export const fromWorkload: Partial<HttpConnectionManager> = without(proxyHeaders);
 
 /**
- * The filter chains of the edge. Trusted proxies say who the client is, in X-Forwarded-*; whatever others say
- * of that is taken off. With PROXY protocol others are not let in where the proxies are named: they would say
- * who they are.
+ * The edge's filter chains. Trusted proxies set the client's identity in X-Forwarded-*; it is removed from
+ * others' requests. With PROXY protocol and named proxies others are refused, as they could claim any
+ * address.
  */
 export function clientChains(policy: EdgePolicy): readonly ClientChain[] {
   const { trustedProxies, proxyProtocol } = policy;
@@ -73,7 +72,7 @@ export function clientChains(policy: EdgePolicy): readonly ClientChain[] {
   return [{ match, manager: behind }, ...(proxyProtocol === undefined ? [direct] : [])];
 }
 
-/** The listener filters of the edge. */
+/** The edge's listener filters. */
 export function clientFilters({ proxyProtocol }: EdgePolicy): readonly Filter[] {
   if (proxyProtocol === undefined) return [];
   return [
@@ -87,7 +86,7 @@ export function clientFilters({ proxyProtocol }: EdgePolicy): readonly Filter[] 
   ];
 }
 
-/** `10.0.0.0/8` or one address. */
+/** `10.0.0.0/8` or a single address. */
 export function prefixRange(text: string): envoy.config.core.v3.CidrRange {
   const [address = '', length] = text.split('/');
   const all = address.includes(':') ? 128 : 32;

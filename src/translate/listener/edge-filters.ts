@@ -3,17 +3,16 @@ import { any } from '../any.ts';
 import { headerPrefix } from '../names.ts';
 import type { HttpFilter } from './http-filter.ts';
 
-/** Namespace of the metadata that Isthmus's own filters keep about a request. */
+/** The metadata namespace of Isthmus's filters. */
 export const metadataNamespace = 'isthmus';
 
-/** The outcome as access logs of the edge read it: by then the header is gone. */
+/** The outcome for access logs of the edge: by then the header is removed. */
 export const outcomeInMetadata = `%DYNAMIC_METADATA(${metadataNamespace}:outcome)%`;
 
 /**
- * Keeps Isthmus's own headers from clients: all that begin with its prefix, or, where the outcome is to be
- * seen, the others. Responses pass filters in reverse, so the outcome is first kept for the access log. These
- * are filters, and not `response_headers_to_remove` of the routes, which Envoy applies before it words its
- * own answers.
+ * Hides Isthmus's headers from clients: all with its prefix or, if the outcome is exposed, the others.
+ * Responses pass filters in reverse order, so the outcome is first saved for the access log. Filters, since
+ * Envoy applies `response_headers_to_remove` of routes before local replies are rewritten.
  */
 export function edgeFilters(exposeOutcome: boolean): readonly HttpFilter[] {
   const hidden = ownHeaders.filter((header) => header !== outcomeHeader);

@@ -13,10 +13,10 @@ import { outcomeInMetadata } from './edge-filters.ts';
 import type { HttpFilter } from './http-filter.ts';
 import { type HttpRole, localReplies } from './local-replies.ts';
 
-/** A filter of an HTTP connection manager. */
+/** The access log part of an HTTP connection manager. */
 type AccessLogs = Pick<HttpConnectionManager, 'access_log'>;
 
-/** The last HTTP filter of every chain. */
+/** The last HTTP filter of a chain. */
 export const routerFilter: HttpFilter = {
   name: 'envoy.filters.http.router',
   typed_config: any('envoy.extensions.filters.http.router.v3.Router', {}),
@@ -24,9 +24,7 @@ export const routerFilter: HttpFilter = {
 
 const removeOwn = { remove_on_match: { key_matcher: { prefix: headerPrefix, ignore_case: true } } };
 
-/**
- * Takes every `x-isthmus-*` header off requests: applications copy headers, and a trail must not be copied.
- */
+/** Removes every `x-isthmus-*` request header: applications copy headers, and a trail must not be copied. */
 export const removeIsthmusHeaders: HttpFilter = {
   name: 'isthmus.remove_headers',
   typed_config: any('envoy.extensions.filters.http.header_mutation.v3.HeaderMutation', {
@@ -35,9 +33,9 @@ export const removeIsthmusHeaders: HttpFilter = {
 };
 
 /**
- * Hands the set of visited IDCs, which the trail filter has named, to the load balancer: it takes just the
- * endpoints that a request with this set may go to. Routes need not know the sets, so they do not grow with
- * them (docs/decisions/005-visited-sets-choose-endpoints.md).
+ * Passes the visited set, as named by the trail filter, to the load balancer, which uses only endpoints
+ * permitted for that set. Routes do not contain the sets, and do not grow with them
+ * (docs/decisions/005-visited-sets-choose-endpoints.md).
  */
 export const visitedToMetadata: HttpFilter = {
   name: 'isthmus.visited_to_metadata',
@@ -51,7 +49,7 @@ export const visitedToMetadata: HttpFilter = {
   }),
 };
 
-/** An access log in JSON lines, or nothing where no file is named. */
+/** An access log in JSON lines; none without a file. */
 export function accessLog(listener: HttpRole, file: string | undefined): AccessLogs {
   if (file === undefined) return {};
   return {
@@ -89,9 +87,8 @@ export function accessLog(listener: HttpRole, file: string | undefined): AccessL
 }
 
 /**
- * TCP keepalive towards clients: streams may be quiet for long, and one whose client is gone without a word
- * is not quiet but dead. The kernel of a client that lives answers, whatever its program does. Numbers are
- * Linux's (tcp(7), socket(7)).
+ * TCP keepalive towards clients: an idle stream may last, but one whose client has silently gone must end. A
+ * live client's kernel answers, whatever its program does. Numbers are Linux's (tcp(7), socket(7)).
  */
 export const clientKeepalive: NonNullable<Listener['socket_options']> = [
   { description: 'SO_KEEPALIVE', level: '1', name: '9', int_value: '1' },
@@ -100,18 +97,18 @@ export const clientKeepalive: NonNullable<Listener['socket_options']> = [
   { description: 'TCP_KEEPCNT', level: '6', name: '6', int_value: '3' },
 ];
 
-/** How HTTP comes in at one listener. */
+/** Options of an HTTP listener. */
 interface HttpListener {
   readonly role: ListenerRole;
   readonly listen: ListenAddress;
   readonly accessLog: string | undefined;
   /** Filters before the router. */
   readonly filters: readonly HttpFilter[];
-  /** What the Idc declares; of the edge alone. */
+  /** The Idc's edge policy; for the edge only. */
   readonly edge?: EdgePolicy;
 }
 
-/** A listener whose routes come by RDS under the listener's own name. */
+/** A listener whose RDS route configuration has its own name. */
 export function buildHttpListener(options: HttpListener): Listener {
   const { role, listen, edge = {} } = options;
   const chains =
@@ -157,10 +154,10 @@ function buildManager({ role, edge, filters, accessLog: file }: HttpListener): H
   };
 }
 
-/** Inside the mesh the first proxy holds the timeouts: a quiet stream may stay quiet. */
+/** Timeouts are the first proxy's: an idle stream may stay. */
 const insideTimes: Partial<HttpConnectionManager> = { stream_idle_timeout: '0s' };
 
-/** A slow body is alive: only headers must come in time. The routes have each Group's own idle timeout. */
+/** Only headers have a deadline: a slow body is alive. Idle timeouts are in each Group's routes. */
 const edgeTimes: Partial<HttpConnectionManager> = {
   request_headers_timeout: '10s',
   stream_idle_timeout: '3600s',

@@ -19,7 +19,7 @@ import type { ListenerRole } from '../../plan/types.ts';
 import { any } from '../any.ts';
 import { failHealthHeader, passthroughCluster } from '../names.ts';
 
-/** Every listener of a proxy that speaks HTTP: those with routes, and a sidecar's for its workload. */
+/** A proxy's HTTP listeners: those with routes, and a sidecar's inbound one. */
 export type HttpRole = ListenerRole | 'inbound';
 
 type ResponseMapper = envoy.extensions.filters.network.http_connection_manager.v3.ResponseMapper;
@@ -27,37 +27,33 @@ type HeaderOption = envoy.config.core.v3.HeaderValueOption;
 type AccessLogFilter = envoy.config.accesslog.v3.AccessLogFilter;
 
 /**
- * What marks an answer of the proxy's own that means "nobody is left, or nobody is healthy", as Envoy's
- * response flags: no healthy host (UH), no connection to the last one that was tried (UF), no cluster (NC).
+ * Envoy response flags of local replies without a usable host: no healthy host (UH), connection failure to
+ * the last one tried (UF), no cluster (NC).
  */
 const nobodyLeft = ['UH', 'UF', 'NC'];
 
-/**
- * Nobody is there at all, as opposed to somebody who could not be reached: whoever asks again gets the same
- * answer.
- */
+/** No host at all, rather than an unreachable one: a retry gets the same answer. */
 const nobodyThere = ['UH'];
 
 /**
- * A breaker refused it before anything was sent: at the peer listener what this IDC takes of others is in
- * work already.
+ * Refused by a circuit breaker before anything was sent: at the peer listener the limit on requests from
+ * other IDCs.
  */
 const full = ['UO'];
 
 /**
- * Somebody was there, and the try broke: the connection ended (UC), the stream was reset from there (UR) or
- * from here (LR), or what came was no HTTP (UPE).
+ * A try that broke after it was sent: connection ended (UC), stream reset by the peer (UR) or locally (LR),
+ * or invalid HTTP (UPE).
  */
 const broken = ['UC', 'UR', 'LR', 'UPE'];
 
 /**
- * The overload manager refused it (`overload.ts`), before a filter or a route was looked at. The action
- * `stop_accepting_requests` sets no response flag, just the details (Envoy,
- * `StreamInfo::ResponseCodeDetails::Overload`).
+ * Refused by the overload manager (`overload.ts`) before any filter or route. `stop_accepting_requests` sets
+ * no response flag, only the details (Envoy, `StreamInfo::ResponseCodeDetails::Overload`).
  */
 const overloaded = hasDetails("== 'overload'");
 
-/** What stands in Envoy's way to a host that a request alone names (`passthrough.ts`). */
+/** Local replies for hosts named by requests (`passthrough.ts`). */
 const passthroughReplies: readonly ResponseMapper[] = [
   {
     filter: hasDetails(".startsWith('rbac_access_denied')"),
@@ -89,37 +85,35 @@ const passthroughReplies: readonly ResponseMapper[] = [
 ];
 
 /**
- * While no try is under way Envoy takes the body on, and answers this when it outgrows what is kept. The
- * client's storage is not meant: to everybody else the request met nobody who could serve it now.
+ * Between two tries Envoy buffers the body, and answers this when it outgrows the buffer. The status means
+ * the client's storage: others get one that says that no host could serve it now.
  */
 const outgrown = 507;
 
-/** No route: within the mesh it says that this gateway does not know the Group, which another one may. */
+/** No route: in the mesh, this gateway does not know the Group, and another one may. */
 const unknownGroup = ['NR'];
 
-/** Listeners to which only proxies of the mesh talk. To them a missing Group is not a missing page. */
+/** Listeners for proxies of the mesh only. To them a missing Group is not a 404. */
 const meshListeners: readonly HttpRole[] = ['peer', 'sidecar', 'ingress'];
 
-/** Headers of a listener's own 503s besides the outcome. */
+/** Further headers of a listener's own 503s. */
 const moreHeaders: Partial<Readonly<Record<HttpRole, readonly HeaderOption[]>>> = {
-  // The egress that hears it goes to the next IDC at once, for this Group alone; its checks lead it back.
+  // The egress then uses the next IDC at once, for this Group alone; its health checks end that.
   peer: [header(failHealthHeader, 'true')],
 };
 
 /**
- * How a listener words the answers that it gives itself: `x-isthmus-outcome: no-idc` on its 503s when nobody
- * is left. Between gateways a Group without routes is a 503 too, and not Envoy's 404: the proxy before tries
- * elsewhere. To a gRPC request Envoy turns each of them into 200 with grpc-status 14 and the body as its
- * message. `interrupted` where a try broke after it was sent, `spill-limit` where an IDC takes no more from
- * others, `body-too-large` where a body could not be kept for the next one, `overloaded` where memory is
- * nearly full. What the trail
- * filter refused keeps the outcome that the filter gave it: it has none of these flags. An application that
- * is down behind its sidecar is nobody too, as it would be without one.
+ * How a listener rewrites its local replies: `x-isthmus-outcome: no-idc` on 503s without a usable host.
+ * Between gateways a Group without routes is a 503 too, not Envoy's 404: the previous proxy tries elsewhere.
+ * Envoy converts each for gRPC into 200 with grpc-status 14 and the body as message. `interrupted`: a try
+ * broke after it was sent; `spill-limit`: an IDC takes no more from others; `body-too-large`: a body could
+ * not be buffered for a retry; `overloaded`: memory is nearly full. Refusals of the trail filter have none of
+ * these flags, and keep its outcome. An application that is down behind its sidecar counts as no host, as
+ * without a sidecar.
  */
 export function localReplies(role: HttpRole): Pick<HttpConnectionManager, 'local_reply_config'> {
   const inMesh = meshListeners.includes(role);
-  // A proxy comes before it, and may try elsewhere whatever the method: none of these flags stands for a try
-  // that was sent.
+  // A previous proxy may retry these with any method: none of the flags means that a try was sent.
   const unsent = [
     ...(inMesh || role === 'inbound' ? [header(unsentHeader, 'true')] : []),
     ...(inMesh ? [header(nobodyHeader, role === 'peer' ? nobodyReached : noWayOut)] : []),
@@ -136,11 +130,11 @@ export function localReplies(role: HttpRole): Pick<HttpConnectionManager, 'local
     },
   );
   if (role === 'outbound') mappers.unshift(...passthroughReplies);
-  // The first mapper that fits counts. The proxy that sent it here need not ask again (`nobody-there.ts`).
+  // The first match applies. The sending proxy need not retry here (`nobody-there.ts`).
   if (role === 'peer') {
     const more = [...headers, header(nobodyHeader, nobodyThereMark)];
     mappers.unshift({ filter: flagged(nobodyThere), headers_to_add: more });
-    // Nothing here says that anybody is ill: no check fails, and nobody is ejected.
+    // Not unhealthy: no check fails, and nothing is ejected.
     const taken = [header(outcomeHeader, spillLimitOutcome), ...unsent, header(nobodyHeader, nobodyFree)];
     mappers.push({ filter: flagged(full), headers_to_add: taken });
   }
@@ -156,10 +150,10 @@ export function localReplies(role: HttpRole): Pick<HttpConnectionManager, 'local
 }
 
 /**
- * A proxy that tries again resets what still comes of the answer before, and HTTP/2 takes 33 resets a second
- * of a connection (1,000 at first), then ends it with all that is on it
- * (docs/decisions/038-told-once-that-nobody-is-there.md). So to what is tried again gateways answer in
- * headers alone. gRPC is not, and takes the body as its message.
+ * A retrying proxy resets the rest of the previous answer, and HTTP/2 allows a connection 33 resets a second
+ * (1,000 at first) before it is closed with all its streams
+ * (docs/decisions/038-told-once-that-nobody-is-there.md). So gateways answer retried requests without body.
+ * gRPC is not retried, and takes the body as message.
  */
 function bodyForGrpcAlone(mapper: ResponseMapper): ResponseMapper[] {
   const filters = [mapper.filter ?? {}, isGrpc];
@@ -173,14 +167,13 @@ const isGrpc: AccessLogFilter = {
   header_filter: { header: { name: 'content-type', string_match: { prefix: 'application/grpc' } } },
 };
 
-/** A header that replaces any of its name. */
+/** A header that overwrites existing ones. */
 function header(key: string, value: string): HeaderOption {
   return { header: { key, value }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' };
 }
 
 /**
- * Answers of the proxy's own for a reason (Envoy, "Response code details"); `is` goes on with a CEL
- * expression.
+ * Local replies with certain details (Envoy, "Response code details"); `is`: the rest of a CEL expression.
  */
 function hasDetails(is: string): AccessLogFilter {
   return celFilter(`response.code_details${is.startsWith('.') ? '' : ' '}${is}`);

@@ -13,15 +13,13 @@ type Predicate = NonNullable<xds.type.matcher.v3.Matcher.MatcherList.FieldMatche
 /** The value of `unsentHeader`. */
 const unsent = 'true';
 
-/** Key of an endpoint's metadata: what stands before the endpoint's word on who is there. */
+/** Key of an endpoint's metadata: the prefix of its value of the header on hosts in other IDCs. */
 const via = 'via';
 
-/**
- * Says of an endpoint that a proxy of the mesh stands there: the value of the mark that only proxies give.
- */
+/** Marks an endpoint that is a proxy of the mesh, which alone may set the marks. */
 export const isProxy: Pick<LbEndpoint, 'metadata'> = proxy({ [unsent]: unsent });
 
-/** The same of an own egress gateway, with what is put before its word on who is there. */
+/** The same for a local egress gateway, with its prefix. */
 export const isEgress: Pick<LbEndpoint, 'metadata'> = proxy({ [unsent]: unsent, [via]: egress });
 
 function proxy(filter: Readonly<Record<string, string>>): Pick<LbEndpoint, 'metadata'> {
@@ -29,11 +27,11 @@ function proxy(filter: Readonly<Record<string, string>>): Pick<LbEndpoint, 'meta
 }
 
 /**
- * Filters that see each try. They take the marks by which proxies say that nobody had a request, and the
- * outcome, which tells a caller that no application answered, off answers of everybody else: an instance that
- * is reached without a sidecar has had it, whatever it answers (docs/decisions/092-whose-marks-count.md). And
- * they put before a word on who is there whose it is: `egress-`, or `-` for all who cannot know. One filter
- * for two headers: a filter costs each answer, also one that it skips, three hundredths of a gateway's time.
+ * Upstream filters, which see each try. They remove marks of proxies (request not executed) and the outcome
+ * (no application answered) from answers of endpoints without a proxy: such an instance has had the request,
+ * whatever it answers (docs/decisions/092-whose-marks-count.md). And they prefix the header on hosts in other
+ * IDCs with its source: `egress-`, or `-` for all that cannot know. One filter for both headers: a filter
+ * costs each answer, even one that it skips, three hundredths of a gateway's time.
  */
 export const believeProxies: readonly HttpFilter[] = [
   replaced([unsentHeader, outcomeHeader], [...ofProxyAlone(unsentHeader), ...ofProxyAlone(outcomeHeader)]),
@@ -44,7 +42,7 @@ export const believeProxies: readonly HttpFilter[] = [
 ];
 
 /**
- * A header stays where a proxy stands at the endpoint (CEL, Envoy's attributes; a built-in formatter since
+ * Keeps a header only from an endpoint that is a proxy (CEL, Envoy's attributes; a built-in formatter since
  * 1.34).
  */
 function ofProxyAlone(header: string): HeaderMutation[] {
@@ -52,7 +50,7 @@ function ofProxyAlone(header: string): HeaderMutation[] {
   const ofProxy = `'${metadataNamespace}' in xds.upstream_host_metadata.filter_metadata && '${header}' in response.headers`;
   return [
     { remove: kept },
-    // Nothing is added where it is empty.
+    // An empty value adds nothing.
     set(kept, `%CEL(${ofProxy} ? response.headers['${header}'] : '')%`),
     { remove: header },
     set(header, `%RESP(${kept})%`),
@@ -60,7 +58,7 @@ function ofProxyAlone(header: string): HeaderMutation[] {
   ];
 }
 
-/** The codec, which must be the last of the filters that see each try. */
+/** The codec filter, last of the upstream filters. */
 export const upstreamCodec: HttpFilter = {
   name: 'envoy.filters.http.upstream_codec',
   typed_config: any('envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec', {}),
@@ -70,7 +68,7 @@ function set(key: string, value: string): HeaderMutation {
   return { append: { header: { key, value }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' } };
 }
 
-/** Where an answer has one of the headers, these change it. */
+/** Mutations applied to answers that have one of the headers. */
 function replaced(headers: readonly string[], mutations: readonly HeaderMutation[]): HttpFilter {
   const present = headers.map((header) => hasHeader(header, { safe_regex: { google_re2: {}, regex: '.*' } }));
   return where(present, {
@@ -81,7 +79,7 @@ function replaced(headers: readonly string[], mutations: readonly HeaderMutation
   });
 }
 
-/** The filter, for tries whose answer has this header with such a value. */
+/** The filter, applied to tries whose answer has this header with such a value. */
 export function whereAnswered(header: string, value: StringMatcher, filter: HttpFilter): HttpFilter {
   return where([hasHeader(header, value)], filter);
 }
@@ -94,7 +92,7 @@ function hasHeader(header: string, value: StringMatcher): Predicate {
   return { single_predicate: { input, value_match: value } };
 }
 
-/** The filter, for tries whose answer is one of these. */
+/** The filter, applied to tries whose answer matches. */
 function where(predicates: readonly Predicate[], filter: HttpFilter): HttpFilter {
   const [first, ...others] = predicates;
   const anyOf = others.length === 0 ? first : { or_matcher: { predicate: [...predicates] } };

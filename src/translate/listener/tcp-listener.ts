@@ -10,7 +10,7 @@ type TcpProxy = envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy;
 type RouteAction = envoy.config.route.v3.RouteAction;
 
 /**
- * A sidecar's listener for its workload's connections to one TCP Group, or to several that TLS tells apart.
+ * A sidecar's listener for its workload's connections to one TCP Group, or to several that SNI distinguishes.
  */
 export function buildTcpListener(listener: TcpListener, accessLogFile: string | undefined): Listener {
   const { listen, plans } = listener;
@@ -19,7 +19,7 @@ export function buildTcpListener(listener: TcpListener, accessLogFile: string | 
     name: first.sni ? tlsListenerName(listen) : tcpListenerName(first.group, listen),
     address: { socket_address: { address: listen.address, port_value: listen.port } },
     per_connection_buffer_limit_bytes: 32_768,
-    // An address of the Group's own need not be on the machine yet.
+    // The Group's own address may not exist on the machine yet.
     ...(first.addresses.length > 0 ? { freebind: true } : {}),
     ...(first.sni
       ? buildSniChains(plans, accessLogFile)
@@ -28,8 +28,8 @@ export function buildTcpListener(listener: TcpListener, accessLogFile: string | 
 }
 
 /**
- * TLS connections by the name that they are for; any other name is refused, but where there is just one
- * Group. It has a chain by its name all the same: what is open does not change when another Group joins.
+ * TLS connections by SNI; other names are refused unless there is only one Group. It still has a chain by
+ * name: open connections survive when another Group joins.
  */
 function buildSniChains(
   plans: TcpListener['plans'],
@@ -55,7 +55,8 @@ function buildChain(plan: GroupPlan, accessLogFile: string | undefined): FilterC
     filters: [
       tcpProxyFilter({
         stat_prefix: 'tcp',
-        // Whether it may leave the IDC or not: a listener that changed would cut its connections in the end.
+        // The same cluster whether it may leave the IDC or not: a changed listener would drain its
+        // connections.
         cluster: failoverCluster(plan.group),
         max_connect_attempts: tcpConnectAttempts,
         ...(plan.hash?.by.kind === 'source-ip' ? { hash_policy: [{ source_ip: {} }] } : {}),
@@ -65,13 +66,13 @@ function buildChain(plan: GroupPlan, accessLogFile: string | undefined): FilterC
   };
 }
 
-/** A TCP proxy as the last filter of a chain. A connection may be quiet for as long as its ends like. */
+/** A TCP proxy as the last filter of a chain, without idle timeout. */
 export function tcpProxyFilter(config: TcpProxy): NetworkFilter {
   return {
     name: 'envoy.filters.network.tcp_proxy',
     typed_config: any('envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy', {
       idle_timeout: '0s',
-      // Without it all attempts are made before the first one's failure has ejected anybody.
+      // Without a pause all attempts are made before the first failure has ejected the host.
       backoff_options: { base_interval: '0.025s', max_interval: '0.250s' },
       ...config,
     }),
@@ -79,9 +80,9 @@ export function tcpProxyFilter(config: TcpProxy): NetworkFilter {
 }
 
 /**
- * Routes of a TCP Group: tunnels by CONNECT and nothing else. The egress passes the CONNECT on; where it
- * meets the instances, it ends, and what is inside goes to one of them. At the sidecar it ends too: there it
- * comes from a workload that takes the sidecar for its HTTP proxy (RFC 9110, 9.3.6).
+ * Routes of a TCP Group: only CONNECT. The egress forwards it; at the gateway of the instances it is
+ * terminated, and its payload goes to one of them. At a sidecar it is terminated too: it comes from a
+ * workload that uses the sidecar as HTTP proxy (RFC 9110, 9.3.6).
  */
 export function buildConnectRoutes(cluster: string, action: RouteAction, ends: boolean): Route[] {
   return [
@@ -98,8 +99,8 @@ export function buildConnectRoutes(cluster: string, action: RouteAction, ends: b
 }
 
 /**
- * What `tcp` and `tunnel` log of a connection when it ends, as JSON lines, with fields of their own; the
- * gateways log its CONNECT.
+ * The access log of `tcp` and `tunnel` listeners, one JSON line when a connection ends; gateways log its
+ * CONNECT.
  */
 export function tcpAccessLog(fields: Readonly<Record<string, string>>, file: string | undefined): TcpProxy {
   if (file === undefined) return {};
@@ -133,8 +134,7 @@ export function tcpAccessLog(fields: Readonly<Record<string, string>>, file: str
 }
 
 /**
- * Whether a listener has routes to a Group. Tunnels begin at workloads and sidecars, and nobody hands them
- * on.
+ * Whether a listener has routes to a Group. Tunnels begin at workloads and sidecars, and are never handed on.
  */
 export function hasRoutes(plan: GroupPlan, listener: ListenerRole): boolean {
   return plan.protocol !== 'tcp' || listener === 'outbound' || listener === 'sidecar' || listener === 'peer';

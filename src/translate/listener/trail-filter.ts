@@ -4,22 +4,21 @@ import { adsSource, any } from '../any.ts';
 
 type HttpFilter = envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter;
 
-/** A compiled filter, as far as it is pushed. */
+/** A compiled filter as it is pushed. */
 export interface FilterModule {
   readonly bytes: Uint8Array;
   readonly hash: string;
 }
 
-/** The ECDS resource (and HTTP filter) that guards a listener. */
+/** The ECDS resource (and HTTP filter) of a guarded listener. */
 export function filterName(listener: GuardedListener): string {
   return `isthmus.trail.${listener}`;
 }
 
 /**
- * Where the trail filter stands in a listener. Its configuration comes by ECDS; until it does, the listener
- * does not listen: whoever asks is refused the connection and goes to another gateway, where an answer of 403
- * would have ended the request. Should Envoy ever go on without it, everything is denied: a gateway without
- * its guard must not forward.
+ * The trail filter's place in a listener. Its configuration comes by ECDS, and the listener does not listen
+ * before: a refused connection goes to another gateway, while a 403 would end the request. If Envoy ever
+ * continued without it, the default denies all: a gateway must not forward unguarded.
  */
 export function guardFilter(listener: GuardedListener): HttpFilter {
   return {
@@ -37,7 +36,7 @@ export function guardFilter(listener: GuardedListener): HttpFilter {
   };
 }
 
-/** The compiled filter as an ECDS resource: the module's bytes inline, nothing to fetch. */
+/** The compiled filter as an ECDS resource, with the module inline. */
 export function buildFilter(listener: GuardedListener, module: FilterModule): TypedExtensionConfig {
   return {
     name: filterName(listener),
@@ -45,11 +44,11 @@ export function buildFilter(listener: GuardedListener, module: FilterModule): Ty
       config: {
         name: filterName(listener),
         root_id: filterName(listener),
-        // A trap ends in 503 for about a second, then a new VM (FAIL_CLOSED would be 503 for good).
+        // A trap answers 503 for about a second, then starts a new VM (FAIL_CLOSED would be 503 for good).
         failure_policy: 'FAIL_RELOAD',
         reload_config: { backoff: { base_interval: '1s' } },
         vm_config: {
-          // One VM per module: equal modules share it, a new module gets a new one.
+          // One VM per module: equal modules share it.
           vm_id: module.hash,
           runtime: 'envoy.wasm.runtime.v8',
           code: { local: { inline_bytes: module.bytes } },

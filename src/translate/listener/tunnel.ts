@@ -4,9 +4,8 @@ import { egressCluster, groupName, tunnelName } from '../names.ts';
 import { tcpAccessLog, tcpProxyFilter } from './tcp-listener.ts';
 
 /**
- * The way of a TCP Group out of its IDC, as a cluster: one endpoint, the tunnel listener of the same Envoy. A
- * TCP proxy tunnels to all of a cluster or to none of it, so the instances cannot stand in one cluster with
- * the egress.
+ * The exit of a TCP Group from its IDC as a cluster: one endpoint, the tunnel listener of the same Envoy. A
+ * TCP proxy tunnels to all of a cluster or to none, so instances and egress cannot share a cluster.
  */
 export function buildTunnelCluster({ plan, listen, from }: Tunnel): Cluster {
   const name = tunnelName(plan.group);
@@ -22,13 +21,12 @@ export function buildTunnelCluster({ plan, listen, from }: Tunnel): Cluster {
 }
 
 /**
- * The listener at the other end of that connection. It asks the egress for a tunnel to the Group by CONNECT
- * (RFC 9110,
- * 9.3.6; over HTTP/2 RFC 9113, 8.5), so that there the same filter and the same routes decide as for HTTP.
+ * The tunnel listener. It sends CONNECT for the Group to the egress (RFC 9110, 9.3.6; over HTTP/2 RFC 9113,
+ * 8.5), where the same filter and routes apply as for HTTP.
  *
- * It stands on a TCP socket, and no listener filter is before it: from an internal listener Envoy 1.40 passes
- * the end of a tunnel on as a reset, and a listener filter drops a connection whose client has ended before
- * it was read (docs/decisions/060-tunnels-listen-on-sockets.md).
+ * A TCP socket without listener filters: with an internal listener Envoy 1.40 forwards a tunnel's end as a
+ * reset, and a listener filter drops a connection whose client closed before it was read
+ * (docs/decisions/060-tunnels-listen-on-sockets.md).
  */
 export function buildTunnelListener(
   { plan, listen, from }: Tunnel,
@@ -45,11 +43,11 @@ export function buildTunnelListener(
           tcpProxyFilter({
             stat_prefix: 'tunnel',
             cluster: egressCluster,
-            // One more than a dead egress gateway and a closing connection take.
+            // One more than a dead egress gateway and a closing connection use up.
             max_connect_attempts: 3,
             tunneling_config: {
               hostname: groupName(plan.group),
-              // For the access log: what the gateways answered, with their outcome.
+              // For the access log: the gateways' answer, with its outcome.
               propagate_response_headers: true,
             },
             ...tcpAccessLog(

@@ -18,21 +18,18 @@ import { believeProxies, upstreamCodec, whereAnswered } from '../listener/marks.
 
 type HeaderOption = envoy.config.core.v3.HeaderValueOption;
 
-/**
- * Keeps for a request what one of its tries was told. Of the filters that see each try just Lua can write
- * metadata.
- */
+/** Saves the answer of a try for the request. Only Lua, of the upstream filters, can write metadata. */
 const remember = `function envoy_on_response(handle)
   handle:streamInfo():dynamicMetadata():set("${metadataNamespace}", "nobody", handle:headers():get("${nobodyHeader}"))
 end`;
 
-/** What an egress says that has asked all IDCs it may: nobody is there, or nobody with room. */
+/** An egress's answer after asking all permitted IDCs: no hosts, or none with capacity. */
 const askedAll = `(${egress}-)+(${nobodyThere}|${nobodyFree})`;
 
 /**
- * Filters of a proxy that may try both at home and by its egress; they see each try, and not just the
- * request. They tell the next try what an earlier one was told: that nobody is in any other IDC. What a
- * client sends under that name is taken off.
+ * Upstream filters of a proxy that may try both local instances and its egress; they see each try. They add
+ * to a try what an earlier one was answered: that no other IDC has a host. The same header from a client is
+ * removed.
  */
 const tryFilters: readonly HttpFilter[] = [
   {
@@ -41,13 +38,13 @@ const tryFilters: readonly HttpFilter[] = [
       mutations: {
         request_mutations: [
           { remove: nobodyHeader },
-          // Nothing is added while nothing was told.
+          // An empty value adds nothing.
           { append: set(nobodyHeader, `%DYNAMIC_METADATA(${metadataNamespace}:nobody)%`) },
         ],
       },
     }),
   },
-  // The script costs a sixth of a request's CPU.
+  // Conditional: the script costs a sixth of a request's CPU.
   whereAnswered(
     nobodyHeader,
     { safe_regex: { google_re2: {}, regex: askedAll } },
@@ -63,9 +60,8 @@ const tryFilters: readonly HttpFilter[] = [
 ];
 
 /**
- * The router of a first proxy, and of a peer listener, which may hand on. Its filters for tries stand here,
- * one script for all Groups: those of a cluster would count where they are the route's own, which is one for
- * each Group.
+ * Router of the first proxy, and of a peer listener that may hand on. The per-try filters are set on the
+ * router, not on the cluster, so that one script serves all Groups.
  */
 export const tryingRouter: HttpFilter = {
   name: 'envoy.filters.http.router',
@@ -73,9 +69,8 @@ export const tryingRouter: HttpFilter = {
 };
 
 /**
- * The egress's answers to a try that needs not cross, since an earlier one asked every IDC and found nobody
- * there, or nobody with room. The proxy before may still find somebody at home
- * (docs/decisions/038-told-once-that-nobody-is-there.md).
+ * Answers a retry locally when an earlier try found no instance, or none with capacity, in any peer IDC. The
+ * previous proxy may still find a local one (docs/decisions/038-told-once-that-nobody-is-there.md).
  */
 export function buildVainRoutes({ crossing }: GroupPlan): readonly Route[] {
   return crossing === undefined || crossing.permits === 'all' ? [] : vainRoutes;

@@ -1,9 +1,9 @@
 import type { VirtualHost } from '../../../protos/gen/envoy.d.ts';
 
-/** Where whoever balances by health asks an edge whether to send clients there. */
+/** Path where a load balancer asks an edge whether it should get clients. */
 const readyPath = '/.isthmus/ready';
 
-/** The answer, at hosts that no Group has: those of Groups are their own. */
+/** The answer, at hosts of no Group: paths of Groups' hosts are their own. */
 export function readyHost(isReady: boolean): VirtualHost {
   return {
     name: 'ready',

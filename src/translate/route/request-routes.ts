@@ -9,22 +9,22 @@ type RouteMatch = envoy.config.route.v3.RouteMatch;
 type RouteAction = envoy.config.route.v3.RouteAction;
 export type HeaderMatcher = envoy.config.route.v3.HeaderMatcher;
 
-/** What the routes of one path have in common. */
+/** Common properties of a path's routes. */
 interface Common {
   readonly cluster: string;
   readonly retry: RetryPlan;
   readonly idempotent: RouteAction;
   readonly other: RouteAction;
-  /** For requests whose body is larger than what is kept. */
+  /** For requests with a body larger than the retry buffer. */
   readonly large: RouteAction;
   readonly isLarge: HeaderMatcher;
-  /** Further headers that a request must have. */
+  /** Further required headers. */
   readonly headers: readonly HeaderMatcher[];
-  /** What the instance is chosen by. */
+  /** The hash policy. */
   readonly hashing: RouteAction;
-  /** Absent at the proxies after the first: its limit ends what they have too. */
+  /** Absent after the first proxy, whose timeout applies to all. */
   readonly idleTimeoutMs?: number;
-  /** Whether the bound on what comes from other IDCs does not hold. */
+  /** Whether the limit on requests from other IDCs does not apply. */
   readonly isOwn: boolean;
   readonly mirror?: RequestRoutes['mirror'];
 }
@@ -33,28 +33,25 @@ interface Common {
 interface RequestRoutes {
   readonly cluster: string;
   readonly path: Path;
-  /** Whether a further try may go to another priority. */
+  /** Whether a retry may use another priority. */
   readonly movesOn: boolean;
-  /** Headers that a request must have, whatever else it is. */
+  /** Required headers of all requests. */
   readonly headers?: readonly HeaderMatcher[];
-  /** The retries of the virtual host: routes that have none of their own get them. */
+  /** The virtual host's retry policy, for routes without one. */
   readonly inherited: RouteAction;
-  /** What the instance is chosen by. */
+  /** The hash policy. */
   readonly hashing: RouteAction;
-  /** A stream without a byte in either direction, at the first proxy; 0: no limit. */
+  /** Stream idle timeout at the first proxy; 0: none. */
   readonly idleTimeoutMs: number;
-  /** A body that is said to be larger than this cannot be sent again once it was sent. */
+  /** A body with a declared length above this cannot be retried once it was sent. */
   readonly retryBodyBytes: number;
-  /**
-   * Where reads are sent as well, their answers thrown away, and which share of them, percent; absent:
-   * nowhere.
-   */
+  /** Where reads are mirrored, and which percentage; absent: nowhere. */
   readonly mirror?: { readonly cluster: string; readonly percent: number };
 }
 
 /**
- * Routes by what a request allows, first match wins: idempotent methods may be sent twice, anything else only
- * when it was never sent. Only the first proxy holds the time; the others have fewer kinds to tell apart.
+ * Routes by kind of request, first match applies: idempotent methods may be retried after being sent, others
+ * only if never sent. Only the first proxy has timeouts; the others distinguish fewer kinds.
  */
 export function buildRequestRoutes(options: RequestRoutes): Route[] {
   const { cluster, path, movesOn, headers = [], inherited, idleTimeoutMs } = options;
@@ -77,14 +74,14 @@ export function buildRequestRoutes(options: RequestRoutes): Route[] {
 
 const wantsEvents: HeaderMatcher = { name: 'accept', string_match: { contains: 'text/event-stream' } };
 const isUpgrade: HeaderMatcher = { name: 'upgrade', present_match: true };
-/** What gRPC's own matcher leaves out. */
+/** Not covered by the gRPC matcher. */
 const isGrpcWeb: HeaderMatcher = {
   name: 'content-type',
   string_match: { prefix: 'application/grpc-web' },
 };
 const isGrpc: HeaderMatcher = { name: 'content-type', string_match: { prefix: 'application/grpc' } };
 
-/** By what the request says of itself: of a chunked body nobody knows. */
+/** By declared length; the length of a chunked body is unknown. */
 function isLongerThan(bytes: number): HeaderMatcher {
   return { name: 'content-length', range_match: { start: String(bytes + 1), end: String(2n ** 63n - 1n) } };
 }
@@ -93,12 +90,12 @@ function isOneOf(methods: readonly string[]): HeaderMatcher {
   return { name: ':method', string_match: { safe_regex: { regex: methods.join('|') } } };
 }
 
-/** What changes nothing, and may be sent to somebody more. */
+/** Safe to send to a second host. */
 const readMethods = ['GET', 'HEAD'] as const;
 
 /**
- * Sends a share of the requests to this cluster as well, marked; whose answers are thrown away. The host
- * stays as it is.
+ * Mirrors a percentage of requests to this cluster, marked; answers are dropped. The host header is
+ * unchanged.
  */
 function mirrorTo({ cluster, percent }: NonNullable<RequestRoutes['mirror']>): RouteAction {
   const header = { key: mirroredHeader, value: 'isthmus' };
@@ -114,19 +111,16 @@ function mirrorTo({ cluster, percent }: NonNullable<RequestRoutes['mirror']>): R
   };
 }
 
-/**
- * The whole request's limit, where a Group has one, does not hold for gRPC, gRPC-Web, upgrades and event
- * streams.
- */
+/** A Group's request timeout does not apply to gRPC, gRPC-Web, upgrades and event streams. */
 function firstProxy(common: Common): Route[] {
   const { idempotent, other, large, isLarge, retry, mirror } = common;
   const { idempotentMethods: methods, timeoutMs } = retry;
-  // Event streams, and gRPC-Web, have routes of their own for just that; nor are they mirrored, as nobody
-  // would end the second one.
+  // Event streams and gRPC-Web need their own routes for that alone; they are not mirrored, as the mirrored
+  // stream would never end.
   const streams = timeoutMs === 0 && mirror === undefined ? [] : [wantsEvents, isGrpcWeb];
   const reads = readMethods.filter((method) => methods.includes(method));
   return [
-    // The client's grpc-timeout holds instead.
+    // The client's grpc-timeout applies instead.
     route(common, { grpc: {} }, { ...other, max_stream_duration: { grpc_timeout_header_max: '0s' } }, 0),
     route(common, { headers: [isUpgrade] }, other, 0),
     route(common, { headers: [isLarge] }, large, timeoutMs),
@@ -151,15 +145,15 @@ function firstProxy(common: Common): Route[] {
   ];
 }
 
-/** Without time limits, all that is not idempotent is alike. */
+/** Without timeouts all non-idempotent requests are alike. */
 function laterProxy(common: Common): Route[] {
   const { idempotent, other, large, isLarge, retry } = common;
   const methods = retry.idempotentMethods;
   const first = route(common, { headers: [isLarge] }, large, 0);
   const rest = route(common, {}, other, 0);
   if (methods.length === 0 || idempotent === other) return [first, rest];
-  // What may last long without an answer is not started a second time: upgrades, and gRPC where POST counts
-  // as idempotent.
+  // Requests that may last long without an answer are not hedged: upgrades, and gRPC where POST counts as
+  // idempotent.
   const but = [isUpgrade, ...(methods.includes('POST') ? [isGrpc] : [])];
   const headers = [isOneOf(methods), ...but.map((header) => ({ ...header, invert_match: true }))];
   return [first, route(common, { headers }, idempotent, 0), rest];
@@ -181,7 +175,7 @@ function route(
     route: {
       cluster,
       timeout: protoDuration(timeoutMs),
-      // Breakers of its own: clients of this IDC find room whatever other IDCs send.
+      // Separate circuit breakers: local clients have capacity whatever other IDCs send.
       ...(isOwn ? { priority: 'HIGH' } : {}),
       ...(idleTimeoutMs === undefined ? {} : { idle_timeout: protoDuration(idleTimeoutMs) }),
       ...hashing,

@@ -24,15 +24,15 @@ const retryOn: Readonly<Record<RetryCondition, string>> = {
   'gateway-error': 'gateway-error',
 };
 
-/** How a proxy further on says that its try never reached an instance (`local-replies.ts`). */
+/** A later proxy's mark that its try never reached an instance (`local-replies.ts`). */
 const unsentMark: envoy.config.route.v3.HeaderMatcher = {
   name: unsentHeader,
   string_match: { exact: 'true' },
 };
 
 /**
- * How an IDC says that it did not serve a request, and that others were not asked for it: it has handed it on
- * to nobody, or its egress could reach none of them.
+ * An IDC's mark that it did not serve a request, and that no others were tried: it did not hand it on, or its
+ * egress reached none of them.
  */
 const nobodyMark: envoy.config.route.v3.HeaderMatcher = {
   name: nobodyHeader,
@@ -42,21 +42,21 @@ const nobodyMark: envoy.config.route.v3.HeaderMatcher = {
 };
 
 /**
- * How often Envoy picks again when it picks a host that was tried. It compares two random ones by their
- * requests under way, and a dead one has none: of two hosts it is the dead one three times in four, so that
- * 16 picks were not enough for 1 retry in 100.
+ * How often Envoy picks again if it picks a host that was tried. It compares two random hosts by active
+ * requests, and a dead one has none: of two hosts it picks the dead one three times in four; 16 picks failed
+ * 1 retry in 100.
  */
 const selectionsMax = 64;
 
 /**
- * What was built, by content: there are few rules, and every virtual host has some; what is shared is encoded
- * once. A limit on memory only: what was dropped is built again.
+ * Built policies by content: few rules, used by every virtual host; a shared object is encoded once. The
+ * limit bounds memory only.
  */
 const built = new LRUCache<string, RouteAction>({ max: 1_024 });
 
 /**
- * A rule as a part of a RouteAction. Equal rules give the same object, whose bytes are made once. `movesOn`:
- * there is another priority to go to.
+ * A rule as a part of a RouteAction. Equal rules return the same object, encoded once. `movesOn`: another
+ * priority exists.
  */
 export function buildRetry(rule: RetryRule, movesOn: boolean): RouteAction {
   const key = JSON.stringify([rule, movesOn]);
@@ -77,11 +77,10 @@ function buildRetryAction(rule: RetryRule, movesOn: boolean): RouteAction {
     retry_on: rule.on.map((condition) => retryOn[condition]).join(','),
     ...(marks.length === 0 ? {} : { retriable_headers: marks }),
     num_retries: rule.retries,
-    // Long enough for a gateway that has just died to be ejected meanwhile: a request that met dying ones on
-    // its way must not meet the dead one again with its last try
+    // Long enough for a gateway that has just died to be ejected: the last try must not meet it again
     // (docs/decisions/002-egress-ejects-the-unreachable.md).
     retry_back_off: { base_interval: protoDuration(rule.pauseMs ?? 10), max_interval: '0.100s' },
-    // Another host for each try, and another priority once this one has had its tries.
+    // Another host for each try, and another priority after its share of tries.
     retry_host_predicate: [
       {
         name: 'envoy.retry_host_predicates.previous_hosts',
@@ -94,7 +93,7 @@ function buildRetryAction(rule: RetryRule, movesOn: boolean): RouteAction {
   };
   return {
     retry_policy: sharedMessage(policy),
-    // A slow answer stays welcome: the next try runs beside the one that outlasted its time.
+    // A slow answer is still accepted: the next try runs beside it.
     ...(rule.hedged ? { hedge_policy: { hedge_on_per_try_timeout: true } } : {}),
   };
 }

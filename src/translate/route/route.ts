@@ -24,19 +24,16 @@ import { knownHosts, unknownHosts } from './unknown-hosts.ts';
 
 type RouteAction = envoy.config.route.v3.RouteAction;
 
-/** What a sidecar does with hosts that requests alone name. */
+/** A sidecar's handling of hosts of none of its Groups. */
 export interface OtherHosts {
   readonly passthrough: Passthrough;
-  /**
-   * Where hosts pass that none of its Groups has: the hosts of all Groups, those of the sidecar too. Absent:
-   * they are refused.
-   */
+  /** Set if they pass through: the hosts of all Groups, including the sidecar's. Absent: they are refused. */
   readonly declared?: readonly string[];
 }
 
 /**
- * All Groups that one listener routes; RDS, named as the listener. `ready`: what an edge says to who asks;
- * absent: nothing.
+ * One listener's RDS route configuration of all Groups, named as the listener. `ready`: the answer of an
+ * edge's readiness path; absent: not served.
  */
 export function buildRouteConfiguration(
   listener: ListenerRole,
@@ -49,22 +46,20 @@ export function buildRouteConfiguration(
   );
   return {
     name: listener,
-    // Workloads do not see the way that a request took; they do see why one was refused. Clients:
-    // `edge-filters.ts`.
+    // Workloads do not see a request's trail; they do see why it was refused. Clients: `edge-filters.ts`.
     ...(listener === 'outbound'
       ? { response_headers_to_remove: [trailHeader, visitedHeader, nobodyHeader, unsentHeader] }
       : {}),
-    // Between gateways only: the egress has acted on it, and whoever comes next would blame the egress.
+    // Between gateways only: the egress has acted on it, and a later proxy would apply it to the egress.
     ...(listener === 'sidecar' || listener === 'ingress'
       ? { response_headers_to_remove: [failHealthHeader] }
       : {}),
     ...(listener === 'outbound' && others !== undefined && needsPassthrough(groups, others)
       ? { typed_per_filter_config: addressesPermitted(others.passthrough) }
       : {}),
-    // An instance says by these how it is itself. Passed on, they would be said of the gateway, and so of all
-    // instances here.
+    // An instance's own state: forwarded, it would apply to the gateway, and so to all instances here.
     ...(listener === 'peer' ? { response_headers_to_remove: [failHealthHeader, degradedHeader] } : {}),
-    // Whoever dials a proxy writes the proxy's port: a port is looked at by the routes of its host alone.
+    // Clients of a proxy send the proxy's port: only routes of a host match ports.
     ignore_port_in_host_matching: true,
     virtual_hosts: [
       ...groups.map((ports) => virtualHostOf(ports, listener)),
@@ -98,8 +93,7 @@ function byHost(plans: readonly GroupPlan[]): GroupPlan[][] {
 }
 
 /**
- * Virtual hosts that were built, by the first of their plans: when one Group's routes change, those of the
- * others are neither built nor encoded again.
+ * Built virtual hosts by their first plan: a change of one Group's routes does not rebuild those of others.
  */
 const built = new WeakMap<GroupPlan, Map<ListenerRole, BuiltHost>>();
 
@@ -121,8 +115,8 @@ function virtualHostOf(ports: readonly GroupPlan[], listener: ListenerRole): Vir
 }
 
 /**
- * Tells the sidecar of an instance what its workload speaks. The egress passes on what was told; the peer
- * listener tells anew.
+ * Tells an instance's sidecar the workload's protocol. The egress forwards the header; the peer listener sets
+ * it anew.
  */
 function toSidecars(route: Route, plan: GroupPlan, listener: ListenerRole): Route {
   const told = listener === 'sidecar' || listener === 'ingress' ? {} : appProtocol(plan);
@@ -130,14 +124,14 @@ function toSidecars(route: Route, plan: GroupPlan, listener: ListenerRole): Rout
 }
 
 /**
- * One host with all its ports. A port that it has means that port; any other, and none, the default one
+ * One host with all its ports. A declared port matches itself; any other, and none, the default one
  * (docs/decisions/070-ports-of-a-host.md).
  */
 function buildVirtualHost(ports: readonly GroupPlan[], listener: ListenerRole): VirtualHost {
   const last = ports.at(-1) as GroupPlan;
   const path = last.paths[listener];
   const isDialled = ports.some(({ lookup }) => lookup === 'request');
-  // What most of its routes do about retries stands here once.
+  // The retry policy of most of its routes.
   const inherited = buildRetry(path.retry.other, movesOn(last, path));
   return {
     name: last.group.host,
@@ -155,13 +149,12 @@ function buildVirtualHost(ports: readonly GroupPlan[], listener: ListenerRole): 
     ],
     ...(isDialled ? { typed_per_filter_config: namesLookedUp } : {}),
     ...inherited,
-    // Without it a body is kept up to what the connection's buffer holds: 32 KiB, and nothing larger is tried
-    // again.
+    // Without it a body is buffered up to the connection's buffer, 32 KiB, and a larger one is never retried.
     request_body_buffer_limit: last.retryBodyBytes,
   };
 }
 
-/** Without it the default port's instances would get what was meant for others. */
+/** Without it the default port's instances would get these requests. */
 const closed: Route = sharedMessage<Route>({
   match: { prefix: '/' },
   direct_response: {
@@ -170,7 +163,7 @@ const closed: Route = sharedMessage<Route>({
   },
 });
 
-/** Of a host that is looked up for each request, with the port that is written there. */
+/** For a host resolved by request, at the port of the request. */
 const undeclared: Route = sharedMessage<Route>({
   match: { prefix: '/' },
   direct_response: {
@@ -179,7 +172,7 @@ const undeclared: Route = sharedMessage<Route>({
   },
 });
 
-/** Where a request goes to the port that it names, only those that name this one; none is 80. */
+/** If a request goes to the port that it names: only requests for this one; none means 80. */
 function dialled(routes: readonly Route[], port: number): Route[] {
   const named = routes.map((route) => atPort(route, port));
   if (port !== 80) return named;
@@ -193,15 +186,14 @@ function dialled(routes: readonly Route[], port: number): Route[] {
   ];
 }
 
-/** The route, for requests whose Host or `:authority` ends in this port. */
+/** The route, restricted to requests whose Host or `:authority` ends in this port. */
 function atPort(route: Route, port: number): Route {
   const isAtPort = { name: ':authority', string_match: { suffix: `:${port}` } };
   return { ...route, match: { ...route.match, headers: [isAtPort, ...(route.match?.headers ?? [])] } };
 }
 
 /**
- * Whether there is another priority to go to: another target, or instances that stand by, as a name's in
- * another IDC.
+ * Whether there is another priority: another target, or standby instances, such as a name's in another IDC.
  */
 function movesOn({ instances }: GroupPlan, { priorities }: Path): boolean {
   return priorities.length > 1 || instances.some(({ priority = 0 }) => priority > 0);
@@ -210,7 +202,7 @@ function movesOn({ instances }: GroupPlan, { priorities }: Path): boolean {
 function buildGroupRoutes(plan: GroupPlan, path: Path, inherited: RouteAction): Route[] {
   const isPeer = path.listener === 'peer';
   if (plan.protocol === 'tcp') {
-    // All that it has is its own: the virtual host's is of its HTTP ports, where it has any.
+    // Everything set explicitly: the virtual host's policy is that of its HTTP ports.
     const own = { retry_policy: {}, ...buildRetry(path.retry.other, movesOn(plan, path)) };
     const isOutbound = path.listener === 'outbound';
     const cluster =
@@ -243,7 +235,7 @@ function buildGroupRoutes(plan: GroupPlan, path: Path, inherited: RouteAction): 
 
 /**
  * The peer listener's routes before those that serve locally or not at all: health checks, then requests that
- * may be handed on, by the number of IDCs that they have visited.
+ * may be handed on, by number of visited IDCs.
  */
 function buildPeerRoutes(
   plan: GroupPlan,
@@ -262,7 +254,8 @@ function buildPeerRoutes(
 }
 
 /**
- * Matches requests that have visited so many known IDCs, the own one included. The filter writes this header.
+ * Matches requests by the number of known visited IDCs, the local one included. The filter writes this
+ * header.
  */
 function visitedCount(min: number, max: number): HeaderMatcher {
   const name = '[a-z0-9-]+';
@@ -270,7 +263,7 @@ function visitedCount(min: number, max: number): HeaderMatcher {
   return { name: visitedHeader, string_match: { safe_regex: { regex } } };
 }
 
-/** The cluster that holds a path's priorities. */
+/** The cluster with a path's priorities. */
 function clusterOf(plan: GroupPlan, path: Path): string {
   if (plan.lookup === 'request') return passthroughCluster;
   const kinds = path.priorities.map((target) => target.kind);

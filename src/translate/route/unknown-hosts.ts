@@ -3,11 +3,10 @@ import { sharedMessage } from '../../base/shared-message.ts';
 import { outcomeHeader, unknownHostOutcome } from '../../model/trail.ts';
 
 /**
- * What a sidecar answers for hosts that none of its Groups has: a 404 that says so, and is not taken for an
- * application's. gRPC gets UNIMPLEMENTED, to which it maps a 404, with the body as its message. A host that a
- * Group has is not meant, also where it has no route for the request: that one finds its own virtual host.
- * Nor is CONNECT: to Envoy 1.40 a route with an answer of its own is one that refuses the upgrade, a 403;
- * without a route it is a 404.
+ * A sidecar's answer for hosts of none of its Groups: a marked 404, distinct from an application's. gRPC gets
+ * UNIMPLEMENTED, which maps a 404, with the body as message. Not for a Group's host without a matching route,
+ * which has a virtual host, nor for CONNECT: Envoy 1.40 answers 403 to an upgrade on a direct response route,
+ * and 404 without a route.
  */
 export const unknownHosts: VirtualHost = sharedMessage<VirtualHost>({
   name: 'unknown',
@@ -16,8 +15,8 @@ export const unknownHosts: VirtualHost = sharedMessage<VirtualHost>({
 });
 
 /**
- * The same for hosts of Groups that a sidecar does not call, or may not see, where it passes unknown hosts
- * through: past their Group they would have neither its policy nor its other IDCs.
+ * The same for hosts of Groups outside of a sidecar's scope, if it passes unknown hosts through: bypassing
+ * the Group would lose its policy and its other IDCs.
  */
 export function knownHosts(hosts: readonly string[]): VirtualHost {
   return {

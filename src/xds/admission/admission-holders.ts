@@ -4,14 +4,16 @@ import { Bucket } from '../../base/bucket.ts';
 import { type Holder, peerOf } from '../../base/slots.ts';
 import type { AdmissionLimits } from './admission-limits.ts';
 
-/** Bytes of messages, or parts of them, that came on a connection. */
+/** Counts bytes received on a connection that belong to messages. */
 export interface Useful {
   useful: number;
 }
 
 type End = (holder: HeldConnection) => void;
 
-/** A connection, from its socket on. There are thousands: nothing is made for one that it may do without. */
+/**
+ * A connection, from its socket on. There are thousands, so fields that it may do without are not allocated.
+ */
 export class HeldConnection implements Holder, Useful {
   readonly socket: Socket;
   /** `address:port`. */
@@ -19,17 +21,17 @@ export class HeldConnection implements Holder, Useful {
   readonly peer: string;
   session: ServerHttp2Session | undefined = undefined;
   readonly streams = new Set<StreamHolder>();
-  /** Since when it has had no stream, or its handshakes began. */
+  /** When its last stream ended or, before its first stream, when its handshakes began. */
   since: number;
   isGreeted = false;
   isEnded = false;
   useful = 0;
-  /** What `look` has seen of that, and of all that it sent. */
+  /** The values of the counters when `look` last ran. */
   seenUseful = 0;
   seenAll = 0;
   readonly openings: Bucket;
   readonly overhead: Bucket;
-  /** Where there was any short piece. */
+  /** Undefined until the first short piece arrives. */
   pieces: Bucket | undefined = undefined;
   readonly #end: End;
 
@@ -40,7 +42,7 @@ export class HeldConnection implements Holder, Useful {
     this.peer = peerOf(remoteAddress);
     this.since = now;
     this.openings = new Bucket(limits.openingBurst, limits.openingsPerSecond, now);
-    // Ten seconds of it at once.
+    // A burst of ten seconds' worth.
     this.overhead = new Bucket(10 * limits.overheadPerSecond, limits.overheadPerSecond, now);
     this.#end = end;
   }

@@ -1,41 +1,37 @@
 import type { MeshError } from '../../base/error.ts';
 import { filesMax } from '../../base/files.ts';
 
-/** Who is let in. */
+/** Limits on connections and streams. */
 export interface AdmissionLimits {
-  /** Connections in all, those included that wait to be let in. */
+  /** All connections, including those that wait for admission. */
   readonly connectionsMax: number;
-  /** Connections let in at once, and each second beyond that; the others wait, each address in its turn. */
+  /** Connections admitted at once, and each second beyond that; the others wait, round-robin by address. */
   readonly connectionBurst: number;
   readonly connectionsPerSecond: number;
-  /** From a connection's being let in to the end of its handshakes: TLS, where there is, and HTTP/2's. */
+  /** From the admission of a connection to the end of its handshakes: TLS, if used, and HTTP/2's. */
   readonly helloMsMax: number;
-  /** Connections that may stay without a stream for `unusedMsMax`, and for how long the others may. */
+  /**
+   * Connections that may stay without a stream for `unusedMsMax`, and the limit for any beyond that number.
+   */
   readonly streamlessMax: number;
   readonly streamlessMsMax: number;
   readonly unusedMsMax: number;
   /** Streams on one connection at once, and on all. */
   readonly connectionStreamsMax: number;
   readonly streamsMax: number;
-  /** Streams that one connection opens at once, and each second beyond that. */
+  /** Streams that one connection may open at once, and each second beyond that. */
   readonly openingBurst: number;
   readonly openingsPerSecond: number;
-  /**
-   * Bytes a second that a connection sends besides messages: pings, settings, headers, what frames are
-   * wrapped in.
-   */
+  /** Bytes a second that a connection may send besides messages: pings, settings, headers, framing. */
   readonly overheadPerSecond: number;
-  /**
-   * Pieces of messages, short and not their last ones, that a connection sends at once, and each second
-   * beyond that.
-   */
+  /** Short, non-final pieces of messages that a connection may send at once, and each second beyond that. */
   readonly pieceBurst: number;
   readonly piecesPerSecond: number;
 }
 
-/** docs/xds.md has them as a table. */
+/** docs/xds.md lists them. */
 export const admissionLimits: AdmissionLimits = {
-  // The other files of the process are the registry's, SQLite's and those of the admin address.
+  // Leaves file descriptors for the registry, SQLite and the admin address.
   connectionsMax: Math.max(64, Math.min(20_000, filesMax() - 512)),
   connectionBurst: 2_000,
   connectionsPerSecond: 1_000,
@@ -48,13 +44,13 @@ export const admissionLimits: AdmissionLimits = {
   openingBurst: 200,
   openingsPerSecond: 20,
   overheadPerSecond: 2 ** 20,
-  // HTTP/2 within Node takes 9 µs for each, and 6,500 may come in one read. A client that writes the head of
-  // a message apart sends one for each.
+  // Node's HTTP/2 takes 9 µs for each, and one read may bring 6,500. A client that writes a message's header
+  // separately sends one for each message.
   pieceBurst: 512,
   piecesPerSecond: 500,
 };
 
-/** Which limit turned somebody away. */
+/** The limit that caused a refusal. */
 export type AdmissionLimit =
   | 'connections'
   | 'hello'
@@ -64,7 +60,7 @@ export type AdmissionLimit =
   | 'overhead'
   | 'pieces';
 
-/** Somebody who was turned away. */
+/** A peer that was refused. */
 export interface TurnedAway {
   /** `address:port`. */
   readonly peer: string;
@@ -72,11 +68,11 @@ export interface TurnedAway {
   readonly error: MeshError;
 }
 
-/** How full it is. */
+/** Current levels. */
 export interface AdmissionLevels {
   readonly connections: number;
   readonly connectionsMax: number;
-  /** Connections that wait to be let in. */
+  /** Connections that wait for admission. */
   readonly waiting: number;
   readonly streamless: number;
   readonly streams: number;

@@ -8,35 +8,34 @@ import { goaway } from '../transport/goaway.ts';
 import { HeldConnection, StreamHolder, type Useful } from './admission-holders.ts';
 import type { AdmissionLevels, AdmissionLimit, AdmissionLimits, TurnedAway } from './admission-limits.ts';
 
-// Whatever goes wrong on a socket or a stream ends it, and that is heard of.
+// Errors of sockets and streams need no handler of their own: 'close' follows.
 const ignore = () => {};
 
 const lookMs = 1_000;
-// To let a connection in is about half of what its beginning takes, and no more than half of a processor goes
-// there. So far ahead of that they may be, and be let in at once.
+// Admission is about half of the cost of a new connection and may take half of a processor. Up to this many
+// admissions may be made ahead of that.
 const admitCost = 4;
 const admitAheadMs = 4;
-// A connection that is turned away may read why for so long, where not too many do. One that HTTP/2 has may
-// still ask.
+// Time for a refused connection to read the reason, while not too many do. One that HTTP/2 already has may
+// still open streams.
 const partingMs = 1_000;
 const sessionPartingMs = 100;
 const partingMax = 256;
 
-/** What admission needs of its surroundings. */
+/** What admission needs from the server. */
 export interface AdmissionOptions {
   readonly clock: Clock;
-  /** Makes an HTTP/2 session of a socket. */
+  /** Starts an HTTP/2 session on a socket. */
   inject(socket: Socket): void;
   turnedAway(one: TurnedAway): void;
-  /** Without TLS a connection that is turned away can be told why before its first byte is read. */
+  /** No TLS: a refused connection can be sent a GOAWAY before its first byte is read. */
   readonly isPlain: boolean;
   readonly limits: AdmissionLimits;
 }
 
 /**
- * Lets connections and streams in, as many as there are places for and no faster than they can be served, and
- * no peer before the others. Those who are turned away are told why: a connection by GOAWAY (RFC 9113, 6.8),
- * a stream by its status.
+ * Admits connections and streams within the limits, no faster than they can be served, fairly by peer. A
+ * refused connection gets GOAWAY (RFC 9113, 6.8), a refused stream a status.
  */
 export class Admission {
   readonly #options: AdmissionOptions;
@@ -47,11 +46,11 @@ export class Admission {
   readonly #bySocket = new Map<string, HeldConnection>();
   readonly #bySession = new WeakMap<ServerHttp2Session, HeldConnection>();
   readonly #byStream = new WeakMap<ServerHttp2Stream, StreamHolder>();
-  /** By peer, each in its turn. */
+  /** By peer, served round-robin. */
   readonly #waiting = new Map<string, Set<HeldConnection>>();
   #waitingCount = 0;
   readonly #rate: Bucket;
-  // Until then the event loop is left to the others for connections that were let in.
+  // Until this time no connection is admitted, so that the event loop can serve the others.
   #busyUntil = 0;
   readonly #turnedAway: Record<AdmissionLimit, number> = {
     ...{ connections: 0, hello: 0, streamless: 0, streams: 0, openings: 0, overhead: 0, pieces: 0 },
@@ -78,9 +77,9 @@ export class Admission {
     };
   }
 
-  /** Takes a socket that was accepted, paused. */
+  /** Takes an accepted socket, paused. */
   connected(socket: Socket): void {
-    // Until HTTP/2 has it, and after.
+    // Covers the time before HTTP/2 takes the socket and after.
     socket.on('error', ignore);
     const connection = new HeldConnection(socket, this.#options.clock.now(), this.#limits, this.#lost);
     if (!this.#connections.take(connection)) {
@@ -97,7 +96,7 @@ export class Admission {
     this.#lookTimer ??= this.#options.clock.after(lookMs, this.#look);
   }
 
-  /** Takes the HTTP/2 session of a socket that was let in. */
+  /** Takes the HTTP/2 session of an admitted socket. */
   began(session: ServerHttp2Session): void {
     const { remoteAddress = '', remotePort = 0 } = session.socket;
     const connection = this.#bySocket.get(`${remoteAddress}:${remotePort}`);
@@ -110,7 +109,7 @@ export class Admission {
     });
   }
 
-  /** Whether a stream is let in; else it has been answered. */
+  /** Returns whether a stream is admitted; a refused one has been answered. */
   opened(stream: ServerHttp2Stream): boolean {
     const connection = stream.session && this.#bySession.get(stream.session as ServerHttp2Session);
     if (connection === undefined) return true;
@@ -141,20 +140,19 @@ export class Admission {
     return true;
   }
 
-  /** A stream's client has said who it is, and is served. */
+  /** The first request has named the node: the stream is in service. */
   settled(stream: ServerHttp2Stream | undefined): void {
     const holder = stream && this.#byStream.get(stream);
     if (holder !== undefined) holder.isKnown = true;
   }
 
-  /** Where bytes are counted that come on a stream as messages, or parts of them. */
+  /** The counter for bytes of messages that arrive on a stream. */
   usefulOf(stream: ServerHttp2Stream | undefined): Useful | undefined {
     return stream && this.#byStream.get(stream)?.connection;
   }
 
   /**
-   * A short piece of a message came, and not its last one. Whether that may be; else the stream is to be
-   * dropped at once.
+   * Counts a short, non-final piece of a message. False: over the limit, the stream must be dropped at once.
    */
   pieceCame(stream: ServerHttp2Stream): boolean {
     const connection = this.#byStream.get(stream)?.connection;
@@ -172,7 +170,7 @@ export class Admission {
     return false;
   }
 
-  /** Ends what is still there: at once, but for what streams are told last, which may be read first. */
+  /** Closes all sessions at once, after a pause in which final statuses of streams can be read. */
   destroy(): void {
     this.#admitTimer?.cancel();
     this.#lookTimer?.cancel();
@@ -191,7 +189,7 @@ export class Admission {
   readonly #lostStream = ({ stream, connection }: StreamHolder): void =>
     this.#refuse(stream, connection, 'they were taken by this address, which has most');
 
-  /** Lets in who waits, each peer in its turn, as fast as may be. */
+  /** Admits waiting connections, round-robin by peer, at the permitted rate. */
   readonly #admit = (): void => {
     this.#admitTimer = undefined;
     const { clock, inject } = this.#options;
@@ -207,7 +205,7 @@ export class Admission {
       if (first === undefined) continue;
       connections.delete(first);
       this.#waitingCount -= 1;
-      // Behind all others; a loop over a map comes to what was added meanwhile.
+      // Re-inserted at the end: a loop over a Map also visits entries added during it.
       if (connections.size > 0) this.#waiting.set(peer, connections);
       first.since = clock.now();
       inject(first.socket);
@@ -239,7 +237,7 @@ export class Admission {
       else this.#judgeOverhead(connection, now);
     }
     const idle = this.#streamless();
-    // A client that wants a stream again opens another connection at once.
+    // A client that needs a stream later opens a new connection at once.
     for (const { session, since } of idle) if (now - since >= unusedMsMax) session?.close();
     const streamless = idle.filter(({ since }) => now - since >= streamlessMsMax);
     streamless.sort((a, b) => a.since - b.since);
@@ -256,7 +254,7 @@ export class Admission {
     const { useful, socket, seenUseful, seenAll } = connection;
     const all = socket.bytesRead;
     const overhead = all - seenAll - (useful - seenUseful);
-    // Messages that wait to be read are counted once they are.
+    // Messages not read yet are not counted: `overhead` may be negative.
     if (overhead <= 0) return;
     connection.seenUseful = useful;
     connection.seenAll = all;
@@ -278,7 +276,7 @@ export class Admission {
     return error;
   }
 
-  /** Ends a stream, with a status that says why. */
+  /** Ends a stream with a status and the reason. */
   #refuse(stream: ServerHttp2Stream, { from }: HeldConnection, why: string): void {
     const { message } = this.#error(
       'streams',
@@ -296,8 +294,8 @@ export class Admission {
   }
 
   /**
-   * What was answered is over, whatever its client still sends (RFC 9113, 8.1). Its trailers go out after its
-   * last byte, and a reset would overtake them.
+   * Closes an answered stream whatever its client still sends (RFC 9113, 8.1). The trailers must go out
+   * first: a reset would overtake them.
    */
   #closeAfterAnswer(stream: ServerHttp2Stream): void {
     stream.once('finish', () => {
@@ -308,7 +306,7 @@ export class Admission {
     });
   }
 
-  /** Ends a connection that was let in, or waits. */
+  /** Ends a connection, admitted or waiting. */
   #end(connection: HeldConnection, limit: AdmissionLimit, why: string): void {
     const { session, socket } = connection;
     connection.isEnded = true;
@@ -331,7 +329,7 @@ export class Admission {
       socket.destroy();
       return;
     }
-    // What came is read and dropped: a reset would take the words from the client.
+    // Reads and drops what comes: a reset would discard the GOAWAY at the client.
     socket.resume();
     socket.end(goaway(message));
     this.#part(socket, partingMs, () => socket.destroy());

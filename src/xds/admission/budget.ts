@@ -2,37 +2,37 @@ import { MeshError } from '../../base/error.ts';
 import { peerOfEnd } from '../../base/slots.ts';
 import type { NameSet } from '../state/name-sets.ts';
 
-/** What clients may have a server remember, in bytes. */
+/** Limits, in bytes, on what a server remembers for its clients. */
 export interface BudgetLimits {
-  /** What one connection's streams said: names, nodes, versions, refusals. */
+  /** Names, nodes, versions and refusals remembered for one connection's streams. */
   readonly connectionBytesMax: number;
   /** The same of all connections. */
   readonly allBytesMax: number;
-  /** Responses that are a connection's alone and that it has not answered; and of all connections. */
+  /** Unacknowledged responses that were built for one connection only; and of all connections. */
   readonly connectionUnansweredMax: number;
   readonly allUnansweredMax: number;
 }
 
-/** docs/xds.md has them as a table; docs/decisions/117 what they are measured by. */
+/** docs/xds.md lists them; docs/decisions/117 has the measurements. */
 export const budgetLimits: BudgetLimits = {
-  // A gateway with 30,000 Groups, by full names of three types, has 25 MiB. So has a request of 100,000
-  // names, twice.
+  // A gateway with 30,000 Groups that names its resources of three types takes 25 MiB; a request of 100,000
+  // names the same, twice.
   connectionBytesMax: 64 * 2 ** 20,
   allBytesMax: 2 ** 30,
-  // Clusters, endpoints and routes of 30,000 Groups have some 110 MB, and may be under way together.
+  // The clusters, endpoints and routes of 30,000 Groups have some 110 MB, and may be in flight together.
   connectionUnansweredMax: 256 * 2 ** 20,
   allUnansweredMax: 2 ** 30,
 };
 
-/** What one stream has a server remember. What throws MeshError 'exhausted' did so because it is too much. */
+/** What a server remembers for one stream. Methods throw MeshError 'exhausted' above a limit. */
 export interface Account {
-  /** The names of a type that it subscribes to now. */
+  /** Sets the names that it subscribes to, for a type. */
   names(typeUrl: string, set: NameSet): void;
-  /** So many bytes of what else it said are remembered now. */
+  /** Sets the bytes remembered of its requests besides names. */
   said(bytes: number): void;
   /**
-   * It was sent, or has answered, a response of so many bytes that nobody else was sent. Ends the stream
-   * where it is too much.
+   * Adds bytes of responses in flight that no other stream was sent; negative once answered. Ends the stream
+   * above the limit.
    */
   unanswered(more: number): void;
   close(): void;
@@ -43,7 +43,7 @@ interface Counted {
   unanswered: number;
 }
 
-/** What streams on one connection have together: a set of names once. */
+/** Totals of one connection's streams; a set of names counts once. */
 interface Connection extends Counted {
   readonly address: string;
   readonly peer: string;
@@ -55,9 +55,9 @@ const limited = (what: string, max: number, whose: string, todo: string) =>
   new MeshError('exhausted', `${whose} more than ${Math.round(max / 2 ** 20)} MiB of ${what}: ${todo}`);
 
 /**
- * Counts what is remembered for clients by what they say: one set of names counts once, as often as it is
- * subscribed to. Where all is too much, the address that has most loses its largest stream to one that has
- * less than half of it; else who asks is refused.
+ * Counts what is remembered of client requests. A set of names counts once, however many streams subscribe to
+ * it. Above the total limit, the address with most loses its largest stream if the asking address has less
+ * than half of that; otherwise the asking stream is refused.
  */
 export class Budget {
   readonly #limits: BudgetLimits;
@@ -86,12 +86,14 @@ export class Budget {
     this.#limits = { ...budgetLimits, ...limits };
   }
 
-  /** Bytes of what all clients said, and of the responses that they have not answered. */
+  /** Bytes remembered of requests, and of unacknowledged responses, over all clients. */
   levels(): { readonly saidBytes: number; readonly unansweredBytes: number } {
     return { saidBytes: this.#names + this.#said, unansweredBytes: this.#unanswered };
   }
 
-  /** A stream begins on the connection from `address` (`host:port`); `refuse` ends it. */
+  /**
+   * Opens the account of a stream on the connection from `address` (`host:port`); `refuse` ends the stream.
+   */
   open(address: string, refuse: (error: MeshError) => void): Account {
     const known = this.#connections.get(address);
     const peer = peerOfEnd(address);
@@ -150,8 +152,8 @@ export class Budget {
   }
 
   /**
-   * Ends the largest stream of the address that has most. Throws where that is about what the asking one's
-   * has.
+   * Ends the largest stream of the address that has most. Throws if that is about as much as the asking
+   * address has.
    */
   #letGo(asking: StreamAccount, shareOf: (one: StreamAccount) => number, error: MeshError): void {
     const byPeer = new Map<string, { sum: number; most: number; largest: StreamAccount }>();
@@ -172,7 +174,7 @@ export class Budget {
   }
 }
 
-/** Counts one less; whether that was the last. */
+/** Decrements; returns whether that was the last. */
 function less(counts: Map<NameSet, number>, set: NameSet): boolean {
   const left = (counts.get(set) ?? 0) - 1;
   if (left > 0) counts.set(set, left);
@@ -180,7 +182,7 @@ function less(counts: Map<NameSet, number>, set: NameSet): boolean {
   return left <= 0;
 }
 
-/** What an account needs of the budget. */
+/** What an account needs from the budget. */
 interface Counting {
   take(connection: Connection, set: NameSet): void;
   drop(connection: Connection, set: NameSet): void;
@@ -188,7 +190,7 @@ interface Counting {
   judgeSaid(account: StreamAccount): void;
   judgeUnanswered(account: StreamAccount): void;
   closed(account: StreamAccount): void;
-  /** A set's part of each stream that holds it. */
+  /** A set's bytes divided by the streams that hold it. */
   shareOf(set: NameSet): number;
 }
 
@@ -232,7 +234,7 @@ class StreamAccount implements Account {
       this.#counting.judgeUnanswered(this);
     } catch (error) {
       const reason = MeshError.from(error);
-      // Not while the stream is written to.
+      // Deferred: the stream may be in the middle of a write.
       queueMicrotask(() => this.refuse(reason));
     }
   }

@@ -3,37 +3,35 @@ import { MeshError } from '../../base/error.ts';
 import type { Slices } from '../slices.ts';
 import { Spent } from './spent.ts';
 
-/** How much processor time requests may take. */
+/** Limits on processor time for requests. */
 export interface PaceLimits {
-  /** A connection's: so many milliseconds at any time. */
+  /** Milliseconds of processor time that a connection may use at any time. */
   readonly burstMs: number;
-  /** This share of one processor beyond that. */
+  /** Share of one processor that a connection may use beyond the burst. */
   readonly share: number;
-  /** A connection that asks for more than its share, without a pause, for so long is refused. */
+  /** A connection that exceeds its share without a pause for this long is refused. */
   readonly overMsMax: number;
-  /** The same of all connections together; whoever asks for little is served beyond it. */
+  /** The same for all connections together; light connections are served beyond it. */
   readonly allBurstMs: number;
   readonly allShare: number;
   /**
-   * Who has had less than this lately asks for little: less of it the more all have had, and at most half of
-   * a fair part where many wait. Half of what was had is forgotten in `lateMs`.
+   * A connection that used less than this recently is light. The threshold falls as total use rises, to at
+   * most half of a fair share when many wait. Recent use halves every `lateMs`.
    */
   readonly littleMs: number;
   readonly lateMs: number;
-  /** A message of more bytes than this is none of little. */
+  /** A message of more bytes never counts as light. */
   readonly littleBytes: number;
   /**
-   * After so many milliseconds of requests in one turn of the event loop, those who ask for much wait for the
-   * next one.
+   * After this many milliseconds of requests in one turn of the event loop, heavy connections wait for the
+   * next turn.
    */
   readonly loopMs: number;
-  /**
-   * Work that is done in slices is left after so many milliseconds, and goes on when the line comes to it.
-   */
+  /** Length of a slice in milliseconds; the connection then queues for the next one. */
   readonly sliceMs: number;
 }
 
-/** A first request of 100,000 names takes some 200 ms; an ACK, microseconds. */
+/** A first request of 100,000 names takes some 200 ms, an ACK microseconds. */
 export const paceLimits: PaceLimits = {
   ...{ burstMs: 2_000, share: 0.25, overMsMax: 60_000 },
   ...{ allBurstMs: 500, allShare: 0.5 },
@@ -41,27 +39,27 @@ export const paceLimits: PaceLimits = {
   sliceMs: 2,
 };
 
-/** One connection's requests, as fast as they may be read. */
+/** The pace of one connection: when its next request may be read. */
 export interface Pace {
-  /** Does work that the connection asked for, and counts its time. */
+  /** Runs work for the connection, and counts its time. */
   run(work: () => void): void;
-  /** Does a slice of work, and counts its time; whether that was the last one. */
+  /** Runs a slice of work, and counts its time; returns whether it was the last. */
   slice(work: Slices): boolean;
   /**
-   * Calls `goOn` when the next slice may be done, unless the timer is cancelled. Throws MeshError 'exhausted'
-   * as `mustWait`.
+   * Calls `goOn` when the next slice may run, unless the timer is cancelled. Throws MeshError 'exhausted' as
+   * `mustWait` does.
    */
   nextSlice(goOn: () => void): Timer;
-  /** Counts time that was, or will be, taken for it elsewhere. */
+  /** Counts time spent for the connection elsewhere, before or after this call. */
   charge(ms: number): void;
   /**
-   * Whether enough was counted since `mustWait` was last asked to ask it again before the next message comes.
+   * Whether enough was counted since the last call of `mustWait` to call it again before the next message.
    */
   isDue(): boolean;
   /**
-   * Asked before each message: undefined, and it may be read now; else `goOn` is called when to ask again,
-   * unless the timer is cancelled. Throws MeshError 'exhausted' when the connection has asked for more than
-   * its share for too long.
+   * Called before each message. Undefined: read it now. Otherwise `goOn` is called when to ask again, unless
+   * the timer is cancelled. Throws MeshError 'exhausted' if the connection has exceeded its share for too
+   * long.
    */
   mustWait(bytes: number, goOn: () => void): Timer | undefined;
 }
@@ -69,28 +67,26 @@ export interface Pace {
 interface Waiter {
   readonly pace: ConnectionPace;
   readonly goOn: () => void;
-  /** What it waits for is a slice, not all of a message. */
+  /** It waits for a slice rather than for a whole message. */
   readonly isSlice: boolean;
 }
 
-// What is counted without a look at the clock, at most, and what a connection may do before it is asked
-// whether it has to wait: an ACK of State of the World comes in several pieces, and each look at a clock for
-// each of 1,000 streams would be seen.
+// Most time counted without reading the clock, and most that a connection uses between two checks. A State of
+// the World ACK arrives in several pieces; reading the clock for each, on 1,000 streams, is measurable.
 const uncountedMsMax = 0.2;
-// Somebody in line has a turn at least this often: one that is charged for what a crowd shares does not wait
-// for all of it.
+// The head of the queue has a turn at least this often, so that the cost of work shared by many does not
+// delay one connection by all of it.
 const turnMsMax = 250;
-// Of the processor, what is left to slices, whatever all have had: a turn each 250 ms would be a hundredth of
-// it.
+// Share of the processor kept for slices whatever the total use: a turn each 250 ms would be a hundredth.
 const sliceShare = 0.1;
-// Who has had no more than this lately asks for little, however many wait.
+// Use below this always counts as light, however many wait.
 const leastMs = 5;
 
 /**
- * Lets no connection take the processor from the others. Requests that are dear are not refused but read
- * later: the client waits, as HTTP/2 lets it send no more than is read. A token bucket of processor time for
- * each connection, and one for all: while that is empty, those who ask for much wait in one line, and one
- * message is read of each in its turn.
+ * Keeps one connection from taking the processor from the others. Expensive requests are delayed, not
+ * refused: flow control of HTTP/2 makes the client wait. There is a token bucket of processor time for each
+ * connection and one for all. While the common one is empty, heavy connections wait in one queue, and each
+ * turn reads one message.
  */
 export class Paces {
   readonly #clock: Clock;
@@ -99,16 +95,16 @@ export class Paces {
   readonly #line = new Set<Waiter>();
   readonly #all: Spent;
   #timer: Timer | undefined;
-  // What requests have taken in this turn of the event loop: a timer begins the next one.
+  // Time used by requests in this turn of the event loop; a timer resets it.
   #loopUsedMs = 0;
   #loop = 0;
   #loopTimer: Timer | undefined;
-  // When somebody in line had a turn last, or the line began.
+  // When the head of the queue last had a turn, or when the queue began.
   #turnAt = 0;
-  /** How long after that somebody has one, whatever all have used. */
+  /** The longest pause until the next turn, whatever the total use. */
   #turnMs = turnMsMax;
-  // Until then the dear leave the event loop to the others. What a change needs are several turns of it: each
-  // would else be followed by a dear message, as long as all may take.
+  // Heavy connections rest until this time. A push takes several turns of the event loop, and a heavy message
+  // would otherwise run between any two.
   #restUntil = 0;
   readonly #common: Common = {
     spent: (ms, begin, now) => this.#spent(ms, begin, now),
@@ -133,7 +129,7 @@ export class Paces {
     this.#all = new Spent(limits.allBurstMs, limits.allShare, clock.now());
   }
 
-  /** How many wait for their turn now. */
+  /** Connections in the queue. */
   get waiting(): number {
     return this.#line.size;
   }
@@ -150,7 +146,7 @@ export class Paces {
     } else this.#awaitTurn();
   }
 
-  /** The pace of a connection, one for all its streams. */
+  /** The pace of a connection, shared by its streams. */
   of(connection: object): Pace {
     const known = this.#paces.get(connection);
     if (known !== undefined) return known;
@@ -172,12 +168,12 @@ export class Paces {
     this.#loop += 1;
   };
 
-  /** Whether this turn of the event loop has done enough for requests: what else is ready comes first. */
+  /** Whether this turn of the event loop has spent enough on requests. */
   #isFull(): boolean {
     return this.#loopUsedMs >= this.#limits.loopMs;
   }
 
-  /** Whether all have had more than their share, or one of them a long turn just now. */
+  /** Whether total use is above its share, or a long turn has just ended. */
   #isOver(now: number): boolean {
     return now < this.#restUntil || this.#all.overMs(now) > 0;
   }
@@ -197,8 +193,8 @@ export class Paces {
   }
 
   /**
-   * In how many milliseconds the next in line has its turn: when there is room, or, however little there is,
-   * at last.
+   * Milliseconds until the head of the queue has its turn: when there is room, at the latest after the
+   * longest pause.
    */
   #msToNext(): number {
     const now = this.#clock.now();
@@ -218,7 +214,7 @@ export class Paces {
       waiter.pace.hasTurn = true;
       waiter.goOn();
       const took = this.#clock.now() - now;
-      // However long one's message takes, as much time is left to those who do not wait.
+      // A long turn is followed by as much time for light connections.
       this.#turnMs = Math.max(
         waiter.isSlice ? Math.min(turnMsMax, took / sliceShare) : turnMsMax,
         took / this.#limits.allShare,
@@ -235,7 +231,7 @@ export class Paces {
   }
 }
 
-/** What a connection's pace needs of all of them. */
+/** What a connection's pace shares with all others. */
 interface Common {
   spent(ms: number, begin: number, now: number): void;
   waits(): void;
@@ -262,9 +258,9 @@ class ConnectionPace implements Pace {
   // What it had of the turn of the event loop that it was served in last.
   #loop = -1;
   #loopMs = 0;
-  // When it was told that the next message need not wait, if nothing was done since.
+  // When `mustWait` last returned undefined; -1 if work was done since.
   #askedAt = -1;
-  /** Its message is the next that is read. */
+  /** Its message is read next. */
   hasTurn = false;
 
   constructor(clock: Clock, limits: PaceLimits, common: Common) {
@@ -276,10 +272,10 @@ class ConnectionPace implements Pace {
   }
 
   run(work: () => void): void {
-    // What was asked just before has looked at the clock.
+    // Reuses the time that `mustWait` has just read.
     const begin = this.#askedAt >= 0 ? this.#askedAt : this.#clock.now();
     this.#askedAt = -1;
-    // No more than half of it is left: what came since was within the share.
+    // At most half of the burst is used: the recent rate was within the share.
     if (this.#own.usedMs(begin) < this.#limits.burstMs / 2) this.#overSince = undefined;
     this.hasTurn = false;
     try {

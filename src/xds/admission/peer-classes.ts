@@ -1,17 +1,14 @@
 import { MeshError } from '../../base/error.ts';
 import type { StreamInfo } from '../events.ts';
 
-/**
- * Each class that has a stream costs with each change, whoever it is there for. An Envoy is one node, of one
- * class.
- */
+/** Each class that has a stream adds cost to every change. An Envoy is one node, of one class. */
 export const peerClassesMax = 16;
 
-/** How many classes of nodes the streams of each connection are of. */
+/** Counts the node classes of each connection's streams. */
 export class ClassesOfPeers {
   readonly #streams = new Map<string, Map<string, number>>();
 
-  /** Counts a stream. Throws MeshError 'exhausted' when it is of one class too many. */
+  /** Counts a stream. Throws MeshError 'exhausted' at one class too many. */
   join({ peer, nodeClass }: Pick<StreamInfo, 'peer' | 'nodeClass'>): void {
     const classes = this.#streams.get(peer.address) ?? new Map<string, number>();
     if (!classes.has(nodeClass) && classes.size >= peerClassesMax)
@@ -23,7 +20,7 @@ export class ClassesOfPeers {
     classes.set(nodeClass, (classes.get(nodeClass) ?? 0) + 1);
   }
 
-  /** Counts a stream no more. */
+  /** Removes a stream from the count. */
   leave({ peer, nodeClass }: Pick<StreamInfo, 'peer' | 'nodeClass'>): void {
     const classes = this.#streams.get(peer.address);
     const left = (classes?.get(nodeClass) ?? 0) - 1;

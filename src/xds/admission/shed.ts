@@ -3,10 +3,9 @@ import { peerOfEnd } from '../../base/slots.ts';
 import type { Hub } from '../hub.ts';
 import type { Session } from '../stream/session.ts';
 
-// Less than that frees nothing.
+// Freeing fewer names makes no difference.
 const shedNamesMin = 1_000;
-// A machine has a sidecar or a gateway, or a few of them; behind an address of NAT may be as many as there
-// are in all.
+// A machine has one proxy or a few; a NAT address may have as many as there are in all.
 const shedKindsMin = 4;
 const manyKinds = 64;
 
@@ -38,15 +37,15 @@ function toEnd(
   return { sessions: working === undefined ? [] : [working], words: 'this stream asks for much' };
 }
 
-/** Streams of one kind of node, and how many kinds their address has that no other has. */
+/** Streams of one node class, and how many classes only their address has. */
 interface ShedKind {
   readonly kinds: number;
   readonly sessions: readonly Session[];
 }
 
 /**
- * The newest kind of node of the address that has most kinds to itself, at least `kindsMin`. Each kind has
- * resources of its own, which go with its last stream; a machine has one proxy, or a few.
+ * The newest class of the address that alone has most classes, at least `kindsMin`. The resources of a class
+ * go with its last stream; a machine has one proxy, or a few.
  */
 function kindToShed(sessions: Iterable<Session>, kindsMin: number): ShedKind | undefined {
   const byClass = new Map<

@@ -2,33 +2,33 @@ import type { Timer } from '../../base/clock.ts';
 import type { Slices } from '../slices.ts';
 import type { Pace } from './pace.ts';
 
-/** Whose work it is. */
+/** The stream that the work belongs to. */
 interface Owner {
   isOver(): boolean;
-  /** It has to wait: nothing more is to be read. */
+  /** Pauses reading. */
   wait(): void;
-  /** All is done: it may be read on. */
+  /** All work is done: reading goes on. */
   resume(): void;
   failed(error: unknown): void;
 }
 
-/** What a stream has left to be done. */
+/** The unfinished work of a stream. */
 export interface StreamWork {
   isLeft(): boolean;
-  /** Adds to it. It is begun in its turn, or at once at the end of `take`. */
+  /** Adds work. It starts at the end of `take`, or when its turn comes. */
   add(work: Slices): void;
-  /** Takes a message, and does a slice of what that adds; whether more is left. */
+  /** Takes a message, and runs a slice of the work that it added; returns whether work is left. */
   take(message: () => void): boolean;
   cancel(): void;
 }
 
-/** The work of one stream, done in slices of its connection's pace. */
+/** Runs a stream's work in slices of its connection's pace. */
 export function workOf(pace: Pace, owner: Owner): StreamWork {
   const left: Slices[] = [];
   let timer: Timer | undefined;
-  // Whoever is at it goes on with what is added.
+  // Work added while a slice runs is continued by the running loop.
   let isAtIt = false;
-  /** Does a slice; whether more is left. */
+  /** Runs a slice; returns whether work is left. */
   const slice = (): boolean => {
     const [first] = left;
     if (first !== undefined && pace.slice(first)) left.shift();

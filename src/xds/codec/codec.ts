@@ -10,8 +10,8 @@ import { ownBytes } from './own-bytes.ts';
 import type { BoundedReader } from './wellknown.ts';
 
 /**
- * A resource in proto3 JSON with its type, as Envoy's documentation writes it. A literal is checked against
- * `protos/gen/envoy.d.ts`; what comes from elsewhere only needs '@type', and is checked when it is encoded.
+ * A resource in proto3 JSON with '@type', in the form of Envoy's documentation. Literals are type-checked
+ * against `protos/gen/envoy.d.ts`; any other object needs only '@type', and is checked when encoded.
  */
 export type ResourceJson = Any | { readonly '@type': string };
 
@@ -25,21 +25,21 @@ export interface EncodedResource {
   /** The message itself, without its Any. */
   readonly bytes: Uint8Array;
   /**
-   * Names of the resources that a client asks for again once this one has changed: the assignment of an EDS
+   * Names of the resources that a client requests again when this one has changed: the endpoints of an EDS
    * cluster, the route configurations of a listener.
    */
   readonly refs: readonly string[];
 }
 
-// Equal JSON objects are often the same object: builders keep what did not change.
+// Builders return the same object for unchanged content.
 const byObject = new WeakMap<object, EncodedResource>();
-// Equal content built twice (for two node classes, say) shares one buffer, as long as somebody holds it.
+// Equal content built twice, for example for two node classes, shares one buffer as long as it is referenced.
 const byContent = new Map<string, WeakRef<EncodedResource>>();
 const collected = new FinalizationRegistry<string>((key) => {
   if (byContent.get(key)?.deref() === undefined) byContent.delete(key);
 });
 
-/** How many resources were encoded since the process began; what was found in a cache does not count. */
+/** Resources encoded since the process began, without hits of the caches. */
 export const codecStats = { resourcesEncoded: 0 };
 
 /**

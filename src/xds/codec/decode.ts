@@ -5,10 +5,9 @@ import { enumPlan, type FieldPlan, messagePlan } from './schema.ts';
 import { checkDepth, eachField, wellKnowns } from './wellknown.ts';
 
 /**
- * Reads the body of message `type` up to `end` into its proto3 JSON form with proto field names. Lenient,
- * as a reader of newer senders must be: unknown fields are skipped, an unknown enum value stays a number,
- * an Any of an unknown type keeps its bytes as base64 in `value`. `depth`: how many messages it stands in.
- * Throws RangeError.
+ * Reads the body of message `type` up to `end` into proto3 JSON with proto field names. Lenient towards newer
+ * senders: unknown fields are skipped, an unknown enum value stays a number, an Any of an unknown type keeps
+ * its bytes as base64 in `value`. `depth`: nesting level. Throws RangeError.
  */
 export function decodeMessage(reader: Reader, type: string, end: number, depth = 0): unknown {
   checkDepth(depth);
@@ -90,7 +89,7 @@ function decodeEntry(reader: Reader, field: FieldPlan, depth: number): [key: str
   return [String(key), value ?? emptyValue(field.type)];
 }
 
-/** What a map entry without a value on the wire means. */
+/** The value of a map entry that has no value on the wire. */
 function emptyValue(type: string): unknown {
   const scalar = scalars.get(type);
   if (scalar === undefined) return enumPlan(type)?.byNumber.get(0) ?? {};

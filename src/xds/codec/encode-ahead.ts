@@ -2,7 +2,7 @@ import type { Clock } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
 import { encodeResource, type ResourceJson } from './codec.ts';
 
-// A slice: short beside the seconds after which a connection counts as dead.
+// Short beside the seconds after which a connection counts as dead.
 const sliceMs = 20;
 
 interface Job {
@@ -13,12 +13,10 @@ interface Job {
 }
 
 /**
- * Encodes resources a slice at a time, with all else that waits in between, and then calls `done`: a hundred
- * thousand at once would keep the process from reading for so long that its connections are taken for dead.
- * However many are to be encoded, there is one slice in a turn of the event loop, and each has its turn; who
- * is not wanted any more is left.
- * `apply` finds what was encoded by the object that it is given. What cannot be encoded is left to it to
- * refuse.
+ * Encodes resources in slices, and then calls `done`. A hundred thousand at once would keep the process from
+ * reading for so long that its connections count as dead. Each turn of the event loop runs one slice,
+ * round-robin over the jobs; a cancelled job is dropped. `apply` finds the encoded form by object identity,
+ * and reports what could not be encoded.
  */
 export class EncodeLine {
   readonly #clock: Clock;

@@ -49,12 +49,12 @@ function encodeFields(
   skip: string | undefined,
 ): void {
   if (!isObject(json)) throw invalid(path, `is not an object (${plan.name})`, json);
-  // By number: an object has few fields, and most are written in order, so each is put where it belongs.
+  // Few fields, mostly in order already: insertion sort by number.
   const fields: FieldPlan[] = [];
   const values: unknown[] = [];
   for (const key in json) {
     const value = json[key];
-    // proto3 JSON: null is absent, but for a field whose type has a null.
+    // proto3 JSON: null means absent, except for a type that has a null.
     if (value === undefined || key === skip) continue;
     const field = plan.byName.get(key);
     if (field === undefined) throw invalid(`${path}.${key}`, `is not a field of ${plan.name}`, value);
@@ -141,7 +141,7 @@ function encodeValue(
   writer.ldelim();
 }
 
-/** Bytes of messages that were marked by `sharedMessage`. */
+/** Encoded bytes of messages marked by `sharedMessage`. */
 const sharedBytes = new WeakMap<object, { readonly type: string; readonly bytes: Uint8Array }>();
 
 function encodeShared(type: string, value: object, path: string): Uint8Array {

@@ -1,6 +1,6 @@
 /**
- * A copy of bytes that stay: it keeps nothing else alive. A part of a message keeps the message, and a small
- * buffer the 64 KiB that it shares with whatever else was made then (`Buffer.poolSize`).
+ * A copy with memory of its own. A view keeps the whole message alive, and a small pooled Buffer the 64 KiB
+ * pool that it shares (`Buffer.poolSize`).
  */
 export function ownBytes(bytes: Uint8Array): Buffer {
   const copy = Buffer.allocUnsafeSlow(bytes.length);

@@ -11,9 +11,7 @@ export function routeConfigurationsOf(listener: Readonly<Record<string, unknown>
   return [...routeConfigurations(listener, new Set())];
 }
 
-/**
- * Every `route_config_name`, wherever it stands: HTTP connection managers nest in chains, chains in lists.
- */
+/** Every `route_config_name`, at any depth: HTTP connection managers nest in chains, chains in lists. */
 function routeConfigurations(value: unknown, found: Set<string>): Set<string> {
   if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return found;
   for (const [key, member] of Object.entries(value)) {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Schema, SchemaField } from '../../../protos/schema.ts';
 
-/** What a field holds and how it stands on the wire. */
+/** A field's type and wire form. */
 export interface FieldPlan {
   readonly name: string;
   readonly id: number;
@@ -15,20 +15,20 @@ export interface FieldPlan {
   readonly oneof: string | undefined;
 }
 
-/** A message as the codec walks it: fields by JSON name (snake_case and lowerCamelCase) and by number. */
+/** The codec's view of a message: fields by JSON name (snake_case and lowerCamelCase) and by number. */
 export interface MessagePlan {
   readonly name: string;
   readonly byName: ReadonlyMap<string, FieldPlan>;
   readonly byId: ReadonlyMap<number, FieldPlan>;
 }
 
-/** An enum, both ways. */
+/** An enum, by name and by number. */
 interface EnumPlan {
   readonly byName: ReadonlyMap<string, number>;
   readonly byNumber: ReadonlyMap<number, string>;
 }
 
-// Relative to this file in the repository and in dist alike. Read once, planned per type on first use.
+// The relative path holds in the repository and in dist. Read once; plans are made on first use.
 const schema: Schema = JSON.parse(
   readFileSync(new URL('../../../protos/gen/schema.json', import.meta.url), 'utf8'),
 );
@@ -70,10 +70,7 @@ export function lowerCamel(name: string): string {
   return name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 }
 
-/**
- * Made once for each name that the schema has; a name that it has not, which a client may have sent, is not
- * kept.
- */
+/** Memoised only for names in the schema: a name sent by a client must not grow the map. */
 function memo<V>(plans: Map<string, V>, known: object, name: string, make: () => V): V | undefined {
   const found = plans.get(name);
   if (found !== undefined || !Object.hasOwn(known, name)) return found;

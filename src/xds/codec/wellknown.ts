@@ -3,17 +3,20 @@ import { invalid } from './invalid.ts';
 import { scalars } from './scalar.ts';
 import { lowerCamel } from './schema.ts';
 
-/** A well-known type whose JSON form is not an object of its fields. Both work on the message's body. */
+/**
+ * A well-known type whose JSON form is not an object of its fields. Both functions work on the message's
+ * body.
+ */
 interface WellKnown {
   write(writer: Writer, value: unknown, path: string): void;
-  /** `depth`: how many messages it stands in. */
+  /** `depth`: nesting level. */
   read(reader: Reader, end: number, depth: number): unknown;
 }
 
-// As protobuf's own readers have it.
+// The limit of protobuf's own readers.
 const depthMax = 100;
 
-/** Holds that messages stand in each other no deeper than is read. Throws RangeError. */
+/** Checks the nesting depth of messages. Throws RangeError. */
 export function checkDepth(depth: number): void {
   if (depth > depthMax)
     throw new RangeError(`messages stand in each other more than ${depthMax} levels deep`);
@@ -60,14 +63,12 @@ function wrapper(name: string, type: string, absent: unknown): [string, WellKnow
   ];
 }
 
-/**
- * A reader that reads so many fields, of all messages together, and no more; undefined: as many as there are.
- */
+/** A reader that reads at most so many fields, nested ones included; undefined: no limit. */
 export interface BoundedReader extends Reader {
   fieldsLeft?: number;
 }
 
-/** Calls `take` for each field until `end`; a field that it does not take is skipped. Throws RangeError. */
+/** Calls `take` for each field until `end`; fields that it does not take are skipped. Throws RangeError. */
 export function eachField(
   reader: BoundedReader,
   end: number,

@@ -5,29 +5,34 @@ import type { Difference, Group, Snapshot } from '../state/snapshot.ts';
 import { sees } from '../state/snapshot.ts';
 import type { Held, Subscription } from '../stream/subscription.ts';
 
-/** What a response to a subscription has to say. `send` is false when nothing is to be said. */
+/** The content of the next response. `send` is false if nothing has to be sent. */
 export interface Plan {
   readonly send: boolean;
   readonly resources: readonly EncodedResource[];
   /** Names told as removed (Delta). */
   readonly removed: readonly string[];
-  /** What stays with the client although it is removed. */
+  /** Removals held back: the client keeps these resources for now. */
   readonly held: ReadonlyMap<string, Held>;
-  /** Names of another type's resources that the client will want again: those of what changed. */
+  /**
+   * Names of another type's resources that the client will request again: those that changed resources refer
+   * to.
+   */
   readonly refs: readonly string[];
   readonly causes: readonly Cause[];
   readonly superseded: readonly Cause[];
 }
 
-/** Whether removals wait: 'hold' while something may still name what goes, 'release' when nothing does. */
+/**
+ * Whether removals wait: 'hold' while a resource may still name what is removed, 'release' once none does.
+ */
 export type Removals = 'hold' | 'now' | 'release';
 
-/** What both protocols need to know: the changes since the last response and the names to send anyway. */
+/** Input of both protocols: the changes since the last response, and names to send anyway. */
 export interface Due {
   readonly difference: Difference;
-  /** Changed or fresh, and there; each once. */
+  /** Existing resources that changed or were requested; each once. */
   readonly upserts: readonly EncodedResource[];
-  /** Removed, but asked for by a client that needs it until its removals are let go. */
+  /** Removed, but requested by a client that needs it until the held removals are released. */
   readonly kept: readonly EncodedResource[];
   readonly missing: readonly string[];
   readonly held: ReadonlyMap<string, Held>;
@@ -36,14 +41,14 @@ export interface Due {
 
 const nothing: Difference = { upserts: [], removed: [], superseded: [] };
 
-/** Gathers what is due to a subscription, before the protocol decides how to say it. */
+/** Gathers what is due to a subscription; the protocol decides how to send it. */
 export function* gatherDue<M>(
   sub: Subscription,
   snapshot: Snapshot<M>,
   group: Group<M>,
   removals: Removals,
 ): Slices<Due> {
-  // What stood when the stream came is its beginning, not a change.
+  // On a new subscription existing state is the initial state, not a change.
   const difference = sub.revision === 0 ? nothing : snapshot.since(group, sub.revision);
   const upserts = new Map<string, EncodedResource>();
   const causes = new Set<Cause>();
@@ -59,7 +64,7 @@ export function* gatherDue<M>(
     if (upserts.has(name) || !sees(group, name)) return;
     if (mark?.resource !== undefined) upserts.set(name, mark.resource);
     else if (mark !== undefined && removals === 'hold') {
-      // A cluster that is held may still have to warm: by the endpoints that it had.
+      // A held cluster may still have to warm, with its last endpoints.
       kept.push(mark.last);
       held.set(name, mark);
     } else missing.push(name);
@@ -67,7 +72,7 @@ export function* gatherDue<M>(
   if (removals === 'hold') {
     for (const [name, mark] of sub.held) if (!snapshot.marks.get(name)?.resource) held.set(name, mark);
     for (const name of sub.gone) held.set(name, {});
-    // The event is not over before its removal is.
+    // An event is not complete before its removals are.
     for (const mark of difference.removed) {
       held.set(mark.last.name, mark);
       causes.delete(mark.cause);
@@ -78,10 +83,7 @@ export function* gatherDue<M>(
   return { difference, upserts: [...upserts.values()], kept, missing, held, causes: [...causes] };
 }
 
-/**
- * Names that are to be sent whether they changed or not; of 100,000 no copy is made where there is one source
- * of them.
- */
+/** Names to send whether they changed or not; not copied if they come from one collection. */
 function namedBy<M>(sub: Subscription, group: Group<M>): Iterable<string> {
   if (!sub.all || group.wildcard) return sub.fresh.keys();
   return sub.fresh.size === 0 ? group.set.names : new Set([...sub.fresh.keys(), ...group.set.names]);
@@ -89,14 +91,14 @@ function namedBy<M>(sub: Subscription, group: Group<M>): Iterable<string> {
 
 /** The names that the changed resources among `upserts` refer to. */
 export function refsOfChanged(sub: Subscription, upserts: readonly EncodedResource[]): readonly string[] {
-  // On a stream's first response nothing is known to the client, and it asks for all by itself.
+  // On the first response of a stream the client knows nothing, and requests everything by itself.
   if (sub.revision === 0 && sub.all) return [];
   return [...new Set(upserts.flatMap((resource) => resource.refs))];
 }
 
 const none: ReadonlySet<string> = new Set();
 
-/** What was held and is no longer: its removal is carried out. */
+/** Removals that were held and are now carried out. */
 export function releasedBy({ held }: Subscription, now: Plan['held']): ReadonlySet<string> {
   return held.size === 0 ? none : new Set([...held.keys()].filter((name) => !now.has(name)));
 }

@@ -4,12 +4,12 @@ import type { Subscribed } from '../stream/subscribed.ts';
 import type { Removals } from './due.ts';
 import { type PlannedResponse, respond, type Sequence, type XdsVariant } from './respond.ts';
 
-// An answer that looks at so many names takes about a millisecond.
+// Answers over more names than this (about a millisecond) are made in slices.
 const atOnceMax = 1_000;
-// Where what is looked at changes all the time, an answer is at last made at once.
+// After so many attempts that were outdated before they were ready, an answer is made at once.
 const inVainMax = 3;
 
-/** An answer, and what it holds for. */
+/** A prepared answer, and the state that it is valid for. */
 interface Made<M> {
   readonly member: Subscribed<M>;
   readonly removals: Removals;
@@ -18,7 +18,7 @@ interface Made<M> {
   readonly answer: PlannedResponse;
 }
 
-/** Answers of one session that are so long that they are made in slices before they are due. */
+/** Long answers of a session, prepared in slices before they are sent. */
 export class LongAnswers<M> {
   readonly #protocol: XdsVariant;
   readonly #sequence: Sequence;
@@ -30,14 +30,14 @@ export class LongAnswers<M> {
     this.#sequence = sequence;
   }
 
-  /** Whether the answer to a member is to be made first. */
+  /** Whether the answer to a member has to be prepared first. */
   isFirst(member: Subscribed<M>, removals: Removals): boolean {
     const { fresh, gone, held, all, set } = member.sub;
     const names = fresh.size + gone.size + held.size + (all && !member.group.wildcard ? set.names.size : 0);
     return names > atOnceMax && this.#inVain < inVainMax && !this.#isMade(member, removals);
   }
 
-  /** Makes it. What changes meanwhile for the member's group makes it useless. */
+  /** Prepares it. A change of the member's group meanwhile invalidates it. */
   *make(member: Subscribed<M>, removals: Removals): Slices {
     const { group, sub } = member;
     const { changedAt } = group;
@@ -46,7 +46,7 @@ export class LongAnswers<M> {
     this.#made = { member, removals, group, changedAt, answer };
   }
 
-  /** The answer that was made, where it still holds. */
+  /** The prepared answer, if it is still valid. */
   take(member: Subscribed<M>, removals: Removals): PlannedResponse | undefined {
     const answer = this.#isMade(member, removals) ? this.#made?.answer : undefined;
     this.#inVain = 0;
@@ -54,7 +54,7 @@ export class LongAnswers<M> {
     return answer;
   }
 
-  /** Forgets what was made: the client has said something. */
+  /** Discards what was prepared: the client has sent a request. */
   drop(): void {
     this.#made = undefined;
   }

@@ -4,8 +4,8 @@ import type { Subscription } from '../stream/subscription.ts';
 import { type Due, gatherDue, type Plan, type Removals, refsOfChanged } from './due.ts';
 
 /**
- * What Delta has to say: what changed, what was asked for, and what is no more. A name that was asked for
- * and does not exist is told as removed, so that the client need not wait for it.
+ * What a Delta response says: changes, requested names, removals. A requested name that does not exist is
+ * sent as removed, so that the client need not wait for it.
  */
 export function* planDelta<M>(
   sub: Subscription,
@@ -38,7 +38,7 @@ function removedNames<M>(
     removals === 'hold'
       ? []
       : [...difference.removed.map((mark) => mark.last.name), ...sub.held.keys(), ...sub.gone];
-  // What is missing is named once, and is none that there is.
+  // `missing` has no duplicates and no existing names.
   if (released.length === 0) return held.size === 0 ? missing : missing.filter((name) => !held.has(name));
   return [...new Set([...missing, ...released])].filter(isOver);
 }

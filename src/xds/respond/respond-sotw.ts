@@ -4,8 +4,8 @@ import type { Held, Subscription } from '../stream/subscription.ts';
 import { gatherDue, type Plan, type Removals, refsOfChanged } from './due.ts';
 
 /**
- * What State of the World has to say: for clusters and listeners always everything ("the server must include
- * all resources"), what is held included; for the other types what changed or was asked for.
+ * What a State of the World response says: for clusters and listeners always everything ("the server must
+ * include all resources"), held removals included; for the other types what changed or was requested.
  */
 export function* planSotw<M>(
   sub: Subscription,
@@ -14,7 +14,7 @@ export function* planSotw<M>(
   removals: Removals,
 ): Slices<Plan> {
   const due = yield* gatherDue(sub, snapshot, group, removals);
-  // What is held goes out as it last was, which may be news to the client.
+  // A held resource is sent as it last was, which may be new to the client.
   const news = due.difference.removed.filter((mark) => mark.written > sub.revision);
   const heldNow = removals === 'hold' ? news.map((mark) => mark.last) : [];
   const shared = {

@@ -10,37 +10,36 @@ import { planSotw } from './respond-sotw.ts';
 /** State of the World or Delta. */
 export type XdsVariant = 'sotw' | 'delta';
 
-/** A response, ready to be written to every stream that stands where this one stood. */
+/** A response, ready to be written to every stream in the same state. */
 export interface Response extends Plan {
   readonly send: true;
   readonly bytes: Buffer;
   readonly version: string;
   readonly nonce: string;
-  /** Grows with each response built: a nonce is one use of a number, in base 36. */
+  /** Increases with each response built; its text in base 36 is the nonce. */
   readonly sequence: number;
   readonly names: readonly string[];
 }
 
-/** Where a response is built: the resources, and the group that looks at them. */
+/** The resources and the group that a response is built from. */
 interface Stand<M> {
   readonly snapshot: Snapshot<M>;
   readonly group: Group<M>;
 }
 
-// Names in a state that need not be compared with any other's.
+// Up to this many names a state is always compared with others'.
 const sharedNamesMax = 256;
-// To compare a state of more names costs about what its answer does.
+// Comparing a state of more names costs about as much as building its response.
 const comparedNamesMax = 2_000;
 
-/** Numbers responses: `nextSequence` is called once for each response built. */
+/** Numbers responses; `nextSequence` is called once for each response built. */
 export interface Sequence {
   nextSequence(): number;
 }
 
 /**
- * The response that another stream of the group was sent in the same state, if any. The nonce is part of its
- * bytes: it has to be unique on a stream only, so a stream that was sent this number before gets a copy with
- * a number of its own.
+ * The cached response for the same state of another stream, if any. A nonce has to be unique only within a
+ * stream, so the bytes can be shared by streams that were not sent this number yet.
  */
 export function knownAnswer(
   sub: Subscription,
@@ -50,19 +49,19 @@ export function knownAnswer(
 ): PlannedResponse | undefined {
   if (isAlone(sub, group)) return undefined;
   const known = (group.responses as Answers<PlannedResponse>).get(stateKey(sub, protocol, removals));
-  // Sequence numbers grow: a response that is newer than the last one sent was not sent to this stream.
+  // Sequence numbers increase: a response newer than the last one sent was not sent to this stream.
   return known !== undefined && (!known.send || sub.sequence < known.sequence) ? known : undefined;
 }
 
-/** Nobody else stands in a state of so many names where nobody else is. */
+/** Whether looking for another stream in the same state is not worthwhile. */
 function isAlone(sub: Subscription, group: Group<unknown>): boolean {
   const named = sub.fresh.size + sub.gone.size + sub.held.size;
   return named > sharedNamesMax && (named > comparedNamesMax || group.members.size < 2);
 }
 
 /**
- * The response that a subscription is due. Streams that have confirmed the same versions get the same bytes,
- * which the group keeps by that state.
+ * The response due to a subscription. Streams of a group that have confirmed the same versions get the same
+ * bytes; they are cached by that state.
  */
 export function* respond<M>(
   sub: Subscription,
@@ -93,7 +92,7 @@ function* answer<M>(
   return yield* build(plan, sub, group, protocol, sequence.nextSequence());
 }
 
-/** What is found for a state: what to say, or that nothing is to be said. */
+/** The result for a state: a response, or that nothing has to be sent. */
 export type PlannedResponse = Response | (Plan & { readonly send: false });
 
 function* build<M>(
@@ -105,7 +104,7 @@ function* build<M>(
 ): Slices<Response> {
   const nonce = sequence.toString(36);
   const names = plan.resources.map((resource) => resource.name);
-  // With something held, or refused before, the client's state is not the group's.
+  // With held or refused resources the client's state differs from the group's.
   const exact = plan.held.size === 0 && sub.rejected.size === 0;
   const version = versionText(group.version) + (exact ? '' : `-${nonce}`);
   const head = { typeUrl: sub.rule.url, version, nonce };
@@ -116,7 +115,7 @@ function* build<M>(
   return { ...plan, send: true, bytes, version, nonce, sequence, names };
 }
 
-/** Everything that decides a response besides the group's state. Nearly always short. */
+/** Everything besides the group's state that determines a response. Nearly always short. */
 function stateKey(sub: Subscription, protocol: XdsVariant, removals: Removals): string {
   const flags = `${protocol} ${removals} ${sub.revision} ${sub.all} ${sub.answer}`;
   if (sub.fresh.size + sub.gone.size + sub.held.size + sub.rejected.size === 0) return flags;

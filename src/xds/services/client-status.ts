@@ -15,7 +15,7 @@ const clientStatusService = 'envoy.service.status.v3.ClientStatusDiscoveryServic
 
 type ClientStatusRequest = envoy.service.status.v3.ClientStatusRequest;
 
-/** How much one answer may hold. */
+/** Limits on one answer. */
 const clientStatusLimits = {
   resourcesMax: 20_000,
   bytesMax: 32 * 2 ** 20,
@@ -27,9 +27,8 @@ const status = { synced: 1, notSent: 2, stale: 3, error: 4 } as const;
 const client = { requested: 1, doesNotExist: 2, acked: 3, nacked: 4 } as const;
 
 /**
- * Serves what each client has, resource by resource: the version, whether the client has it (SYNCED, STALE,
- * ERROR, NOT_SENT), and the words of a NACK. Streams of one node on one connection are one client. Secrets
- * are told without their content.
+ * Serves the state of each client's resources: version, SYNCED, STALE, ERROR or NOT_SENT, and the message of
+ * a NACK. Streams of one node on one connection are one client. Secrets are reported without content.
  */
 export function clientStatus(hub: Hub, calls: Answering): Services {
   const answer = (request: Buffer) =>

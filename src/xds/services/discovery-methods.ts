@@ -1,20 +1,20 @@
 import { pushOrder } from '../resource-types.ts';
 import type { XdsVariant } from '../respond/respond.ts';
 
-/** A method by which resources are discovered. */
+/** A discovery method. */
 export interface DiscoveryMethod {
   /** As in HTTP/2: `/SERVICE/METHOD`. */
   readonly path: string;
   readonly protocol: XdsVariant;
-  /** The only type that may be asked for; undefined for the aggregated service (ADS). */
+  /** The only type that it serves; undefined for the aggregated service (ADS). */
   readonly only?: string;
-  /** It ends with its first answer: what a client has at that moment, unary. */
+  /** Unary (fetch): ends with its first response. */
   readonly once?: true;
 }
 
 const discovery = 'envoy.service.discovery.v3.AggregatedDiscoveryService';
 
-/** Every method by which resources are discovered: ADS, and each type's own service. */
+/** All discovery methods: ADS, and each type's own service. */
 export const discoveryMethods: readonly DiscoveryMethod[] = [
   { path: `/${discovery}/StreamAggregatedResources`, protocol: 'sotw' },
   { path: `/${discovery}/DeltaAggregatedResources`, protocol: 'delta' },

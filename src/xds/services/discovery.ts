@@ -20,14 +20,14 @@ import {
 import { type DiscoveryMethod, discoveryMethods } from './discovery-methods.ts';
 import { refusal } from './tool-calls.ts';
 
-/** What discovery needs of the server. */
+/** What discovery needs from the server. */
 interface DiscoveryOptions {
   readonly hub: Hub;
   /** As `XdsServerOptions.classOf`. */
   classOf(node: Node, peer: Peer): string | undefined;
 }
 
-/** What serves each discovery method, by its path: ADS and the separate services alike. */
+/** The handlers of all discovery methods by path. */
 export function discovery(options: DiscoveryOptions): Services {
   let streams = 0;
   const nextId = () => {
@@ -57,7 +57,7 @@ class DiscoveryStream implements StreamHandler {
   readonly #classOf: (node: Node, peer: Peer) => string | undefined;
   readonly #nextId: () => number;
   #session: Session | undefined;
-  // Of a node that is refused.
+  // The id of a node that is refused.
   #claimed: string | undefined;
   /** Of one that ends with the first response: the end of what the client says ends nothing. */
   readonly halfClosed?: () => void;
@@ -136,7 +136,7 @@ class DiscoveryStream implements StreamHandler {
   }
 
   #take<R>(reading: Reading<R>, receive: (request: R) => void): void {
-    // An ACK of State of the World is through with its names in one step.
+    // Enough for the names of a State of the World ACK.
     for (let steps = 0; steps < stepsAtOnce; steps += 1)
       if (reading.step(stepBytes)) {
         receive(reading.request());
@@ -155,11 +155,11 @@ class DiscoveryStream implements StreamHandler {
   }
 }
 
-// What is read of a request before others have their turn: some hundred names.
+// Bytes of a request, some hundred names, that are read before other streams have their turn.
 const stepBytes = 8 * 1024;
 const stepsAtOnce = 4;
 
-/** A stream that ends with the first response. */
+/** Ends a stream after its first response. */
 function answeredOnce(stream: Stream): SessionStream {
   return {
     unreadBytes: () => stream.unreadBytes(),
@@ -168,15 +168,15 @@ function answeredOnce(stream: Stream): SessionStream {
     inSlices: (work) => stream.inSlices(work),
     write(bytes) {
       stream.write(bytes);
-      // Not while the session writes.
+      // Deferred: the session is writing.
       queueMicrotask(() => stream.end());
     },
   };
 }
 
 /**
- * The type of a request: of a type's own service it need not be said ("implicit in requests made via
- * singleton xDS APIs", envoy/service/discovery/v3/discovery.proto), and can be no other. Throws MeshError
+ * The type of a request. On a type's own service it may be omitted ("implicit in requests made via singleton
+ * xDS APIs", envoy/service/discovery/v3/discovery.proto), and no other is allowed. Throws MeshError
  * 'invalid'.
  */
 function typeOf(said: string, only: string | undefined): string {
@@ -185,17 +185,14 @@ function typeOf(said: string, only: string | undefined): string {
   throw new MeshError('invalid', `type URL '${said}' is not served by this service, which is for '${only}'`);
 }
 
-// An Envoy sends some 30 KB, most of it the names of its extensions.
+// An Envoy's node has some 30 KB, most of it names of extensions.
 const nodeBytesMax = 2 ** 20;
-// It is read in one piece, some milliseconds for so many. An Envoy sends some 3,000, and `dependsOn` has
-// 5,000 hosts of two each.
+// The node is decoded in one piece, which takes some milliseconds at this limit. An Envoy sends some 3,000
+// fields; 5,000 hosts in `dependsOn` are two each.
 const nodeFieldsMax = 16_000;
 const nodeIdBytesMax = 512;
 
-/**
- * Reads the node of a first request. Throws MeshError 'invalid' when there is none, or none that can be told
- * from others.
- */
+/** Reads the node of a first request. Throws MeshError 'invalid' if it is missing or has no usable id. */
 function readNode(bytes: Buffer | undefined): Node {
   if (bytes === undefined)
     throw new MeshError('invalid', 'the first request of a stream must have a node (node.id, node.cluster)');
@@ -204,7 +201,7 @@ function readNode(bytes: Buffer | undefined): Node {
   const { extensions: _, ...node } = decodeJson('envoy.config.core.v3.Node', bytes, nodeFieldsMax) as Node;
   const { id = '' } = node;
   if (id === '') throw new MeshError('invalid', 'the node has no id');
-  // It names the node in logs, tables and metrics.
+  // The id appears in logs, tables and metrics.
   if (shown(id, nodeIdBytesMax) !== id)
     throw new MeshError(
       'invalid',
@@ -214,8 +211,8 @@ function readNode(bytes: Buffer | undefined): Node {
 }
 
 /**
- * Refuses what is no type of resources, a message that is only a part of one too, by ending the stream.
- * Ignoring it would leave the client waiting for its fetch timeout, or for ever, with nobody told why.
+ * Ends a stream that requests anything but a resource type. Ignoring the request would leave the client
+ * waiting for its fetch timeout, or for ever, without a reason.
  */
 function checkType(typeUrl: string): void {
   if (typeUrl === '')

@@ -11,9 +11,7 @@ const serving = numberField(1, 1);
 const notServing = numberField(1, 2);
 const unknownService = numberField(1, 3);
 
-/**
- * Tells whether the server answers its clients: of itself (the name '') and of each of its services the same.
- */
+/** Reports whether the server serves: the same for itself (the name '') and for each of its services. */
 export class Health {
   readonly #names: ReadonlySet<string>;
   readonly #watchers = new Set<Stream>();
@@ -24,14 +22,14 @@ export class Health {
     this.#isServing = isServing;
   }
 
-  /** Who watches is told when it changes. */
+  /** Notifies watchers when it changes. */
   set(isServing: boolean): void {
     if (isServing === this.#isServing) return;
     this.#isServing = isServing;
     for (const stream of this.#watchers) stream.write(this.#answer());
   }
 
-  /** What serves the methods, by path. */
+  /** The handlers by path. */
   services(): Services {
     return new Map([
       [`/${healthService}/Check`, (stream) => this.#checkOnce(stream)],
@@ -59,12 +57,12 @@ export class Health {
   #watch(stream: Stream): StreamHandler {
     let isAsked = false;
     const take = (request: Buffer) => {
-      // Each answer to another request would be kept for a client that reads none.
+      // A second request is refused: a client that reads nothing could have any number of answers buffered.
       if (isAsked)
         throw new MeshError('invalid', 'a Watch takes one request: watch another service by another call');
       isAsked = true;
       const known = this.#names.has(readName(request));
-      // A service that is not known may come, says the protocol; here none does.
+      // By the protocol an unknown service may be registered later; here none is.
       stream.write(known ? this.#answer() : unknownService);
       if (known) this.#watchers.add(stream);
     };

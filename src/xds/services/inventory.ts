@@ -4,25 +4,25 @@ import { differencesOf } from '../stream/differences.ts';
 import type { Member } from '../stream/session.ts';
 import type { ResourceRefusal } from '../stream/subscription.ts';
 
-/** One resource as one client has it. */
+/** One resource of one client. */
 export interface Inventory {
   readonly typeUrl: string;
   readonly name: string;
-  /** What the client is to have; undefined where the name that it asked for does not exist. */
+  /** The current resource; undefined if the client asked for a name that does not exist. */
   readonly resource: EncodedResource | undefined;
-  /** Where it differs from what the client has accepted. */
+  /** Its difference from what the client has accepted, if any. */
   readonly difference: ResourceDifference | undefined;
   readonly refusal: ResourceRefusal | undefined;
   /** When the client last answered for this type, in the server's clock; undefined: never. */
   readonly answeredAt: number | undefined;
 }
 
-/** How many resources `inventoryOf` may give: what is there, or named. */
+/** Upper bound of what `inventoryOf` yields: existing resources, or names. */
 export function inventorySize({ group, snapshot }: Member): number {
   return group.wildcard ? snapshot.size : group.set.names.size;
 }
 
-/** Every resource of one type that a client has, is to have or has asked for, by name. */
+/** Every resource of one type that a client has, should have or asked for, by name. */
 export function inventoryOf({ sub, group, snapshot }: Member): Inventory[] {
   const different = new Map(differencesOf(sub, snapshot, group).map((one) => [one.name, one]));
   const there = new Map(snapshot.visible(group).map((one) => [one.name, one]));

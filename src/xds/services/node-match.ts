@@ -6,10 +6,10 @@ type NodeMatcher = envoy.type.matcher.v3.NodeMatcher;
 type StringMatcher = envoy.type.matcher.v3.StringMatcher;
 type StructMatcher = envoy.type.matcher.v3.StructMatcher;
 
-// Each is tried on each node, so that a request of some KiB could keep the server for seconds.
+// Each condition is tried on each node: a request of some KiB could take seconds.
 const conditionsMax = 100;
 
-/** Throws MeshError 'invalid' where there are more conditions than are tried. */
+/** Throws MeshError 'invalid' if there are too many conditions. */
 export function checkMatchers(matchers: readonly NodeMatcher[]): void {
   let count = 0;
   for (const { node_metadatas = [] } of matchers)
@@ -22,10 +22,10 @@ export function checkMatchers(matchers: readonly NodeMatcher[]): void {
 }
 
 /**
- * Whether a node is one that any of `matchers` means; none means all ("the match follows OR semantics",
- * envoy/service/status/v3/csds.proto). Within one, the id and each piece of metadata must match. Throws
- * MeshError 'invalid' for what is not supported: regular expressions, which a client could make dear, and
- * values other than texts and booleans.
+ * Whether a node matches any of `matchers`; an empty list matches all ("the match follows OR semantics",
+ * envoy/service/status/v3/csds.proto). Within one, the id and each metadata matcher must match. Throws
+ * MeshError 'invalid' for unsupported matchers: regular expressions, which a client could make expensive, and
+ * values other than strings and booleans.
  */
 export function matchesNode(node: Node, matchers: readonly NodeMatcher[]): boolean {
   if (matchers.length === 0) return true;

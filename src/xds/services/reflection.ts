@@ -12,7 +12,7 @@ export const reflectionServices: readonly string[] = [
   'grpc.reflection.v1alpha.ServerReflection',
 ];
 
-/** What a request asks for, by its field in ServerReflectionRequest. */
+/** The query of a request, by its field in ServerReflectionRequest. */
 type Ask = { readonly by: number; readonly text: string };
 
 // Fields of the request's oneof, and of the response's, grpc/reflection/v1/reflection.proto.
@@ -27,10 +27,7 @@ const servicesAnswer = 6;
 const errorAnswer = 7;
 const notFoundCode = 5;
 
-/**
- * Serves the names of `services` and the descriptors of all that they send, so that tools such as grpcurl can
- * speak to them.
- */
+/** Serves the names of `services` and the descriptors of their messages, for tools such as grpcurl. */
 export function reflection(
   services: readonly string[],
   calls: Answering,
@@ -51,7 +48,7 @@ interface Catalog {
   readonly bySymbol: ReadonlyMap<string, Buffer>;
 }
 
-// Beside the schema; read when somebody asks.
+// Read on first use, from beside the schema.
 function readDescriptors(): Descriptors {
   return JSON.parse(readFileSync(new URL('../../../protos/gen/descriptors.json', import.meta.url), 'utf8'));
 }
@@ -72,7 +69,7 @@ function respond(request: Buffer, catalog: Catalog, services: readonly string[])
     else ask = { by: id, text: id === byExtension ? extendedType(readChunk(cursor)) : readText(cursor) };
     return true;
   });
-  // A copy: the request's bytes are another's when this is sent.
+  // A copy: the request's buffer is reused before this is sent.
   return Buffer.concat([field(1, host), field(2, Buffer.from(request)), found(ask, catalog, services)]);
 }
 
@@ -81,7 +78,7 @@ function found({ by, text }: Ask, catalog: Catalog, services: readonly string[])
   if (by === listServices)
     return field(servicesAnswer, Buffer.concat(services.map((name) => field(1, field(1, name)))));
   if ((by === byFile || by === bySymbol) && file !== undefined) return field(filesAnswer, field(1, file));
-  // Of the messages described none has extensions.
+  // None of the described messages has extensions.
   if (by === extensionNumbers && file !== undefined) return field(extensionNumbersAnswer, field(1, text));
   if (by < byFile || by > listServices) throw new MeshError('invalid', 'the reflection request asks nothing');
   const message = `there is no '${shown(text, 256)}' here`;

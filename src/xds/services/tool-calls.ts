@@ -4,27 +4,27 @@ import type { Stream, StreamHandler } from '../transport/grpc-server.ts';
 
 const refusalBytesMax = 1_024;
 
-/** Why a stream is refused, fit for its trailers and the log: what a client wrote may be quoted in it. */
+/** The reason of a refusal, safe for trailers and logs: it may quote the client. */
 export function refusal(reason: unknown): MeshError {
   const { code, message, cause } = MeshError.from(reason);
   return new MeshError(code, shown(message, refusalBytesMax), { cause });
 }
 
-// A name, or some conditions on nodes.
+// Enough for a name, or some node matchers.
 const requestBytesMax = 16 * 1024;
 
-/** How much may wait to be read of what tools asked for, in bytes: on a connection, and on all. */
+/** Unread bytes of answers to tools, on a connection and in all. */
 const unreadLimits = { connectionBytesMax: 8 * 2 ** 20, allBytesMax: 128 * 2 ** 20 } as const;
 
 /**
- * Answers to tools. A request costs next to nothing, and its answer may have megabytes: a client that has
- * asked for much and does not read it is answered no more, on whichever of its streams.
+ * Answers calls of tools. A request is cheap, and its answer may have megabytes: a client that does not read
+ * its answers gets no more, on any of its streams.
  */
 export class Answering {
-  /** Streams of which something may wait to be read. */
+  /** Streams that may have unread answers. */
   readonly #unread = new Set<Stream>();
 
-  /** Opens calls of one request and one answer. What `answer` throws ends the call. */
+  /** Handler of unary calls. An exception of `answer` ends the call. */
   unary(answer: (request: Buffer) => Buffer): (stream: Stream) => StreamHandler {
     return (stream) =>
       once(
@@ -33,12 +33,12 @@ export class Answering {
       );
   }
 
-  /** Opens streams on which each request is answered, in order. What `answer` throws ends the stream. */
+  /** Handler of streams that answers each request in order. An exception of `answer` ends the stream. */
   conversation(answer: (request: Buffer) => Buffer): (stream: Stream) => StreamHandler {
     return (stream) => this.#handler(stream, answer, () => {});
   }
 
-  /** Bytes that wait to be read. */
+  /** Unread bytes. */
   unreadBytes(): number {
     return this.#sum(() => true);
   }
@@ -83,12 +83,12 @@ export class Answering {
   }
 }
 
-/** What takes one request. */
+/** Adapts a handler to calls of one request. */
 export function once(stream: Stream, handler: StreamHandler): StreamHandler {
   return { ...handler, halfClosed: () => stream.refuse(new MeshError('invalid', 'there is no request')) };
 }
 
-/** What takes requests; what `take` throws ends the stream. */
+/** Adapts a handler of requests; an exception of `take` ends the stream. */
 export function answering(stream: Stream, take: (request: Buffer) => void): StreamHandler {
   return {
     receive(bytes) {

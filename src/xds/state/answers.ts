@@ -1,22 +1,22 @@
-/** What is kept of an answer: a response with its bytes, or that nothing is to be said. */
+/** What is kept of an answer: a response with its bytes, or that nothing has to be sent. */
 export interface Answered {
   readonly send: boolean;
   readonly bytes?: Uint8Array;
 }
 
-/** Bytes of all answers that are kept, of all groups of a server. */
+/** Bytes of all cached answers, of all groups of a server. */
 export interface AnswerBytes {
   bytes: number;
 }
 
-// A longer response stays only while it is under way to somebody: what a stream that begins later is sent is
-// put together again from parts that stay.
+// A longer response is kept only while it is in flight on some stream; a later stream gets one assembled
+// again from resources that are kept.
 const keptBytesMax = 64 * 1024;
-// States of a group of which the answer is kept.
+// Cached answers per group.
 const statesMax = 64;
-/** All answers that are kept, of all groups: what is over it stays as a longer one does. */
+/** All cached answers of all groups; beyond it an answer is kept only as a longer one is. */
 export const answerBytesMax = 64 * 2 ** 20;
-// An answer without its text and bytes.
+// Estimated size of an answer without its text and bytes.
 const answerBytes = 500;
 
 interface Kept<A extends object> {
@@ -25,8 +25,8 @@ interface Kept<A extends object> {
 }
 
 /**
- * Answers to the members of a group, by the state that a member stands in. A client can bring about as many
- * states as it likes: of each group the last ones are kept, and of all groups so many bytes.
+ * Cached answers to the members of a group, by a member's state. Clients can produce any number of states:
+ * the last ones of each group are kept, within a total of bytes.
  */
 export class Answers<A extends Answered> {
   readonly #kept = new Map<string, Kept<A>>();

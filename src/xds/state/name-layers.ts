@@ -1,14 +1,14 @@
 import { each, type Slices } from '../slices.ts';
 
-/** Names of resources, none twice. Never changes. */
+/** An immutable set of resource names. */
 export interface Names extends Iterable<string> {
   readonly size: number;
   has(name: string): boolean;
 }
 
 /**
- * Names as a large set and a small change to it. A Delta client with 20,000 names that adds one would else
- * have all of them copied for it.
+ * A large set with a small change on top: a Delta client with 20,000 names that adds one would otherwise have
+ * all of them copied.
  */
 class LayeredNames implements Names {
   readonly size: number;
@@ -33,18 +33,22 @@ class LayeredNames implements Names {
   }
 }
 
-// Changes of a set are copied up to here, and then the set is: of 20,000 names that is 40 for each change.
+// A change is copied up to this size; beyond it the whole set is. For 20,000 names that is an average of 40
+// for each change.
 const changesMax = 512;
 const none: ReadonlySet<string> = new Set();
 
-/** `from` with names that it has not and without some that it has. `added` must not be changed afterwards. */
+/**
+ * `from`, with `added` (none of which it has) and without `removed` (all of which it has). `added` must not
+ * be changed afterwards.
+ */
 export function* changedNames(
   from: Names,
   added: ReadonlySet<string>,
   removed: ReadonlySet<string>,
 ): Slices<Names> {
   const base = baseOf(from);
-  // On top of the changes that `from` has to its base.
+  // Combined with the changes that `from` has relative to its base.
   const layer = { added: new Set(addedOf(from)), removed: new Set(removedOf(from)) };
   yield* each(removed, (name) => {
     if (!layer.added.delete(name)) layer.removed.add(name);
@@ -60,10 +64,7 @@ export function* changedNames(
   return whole;
 }
 
-/**
- * What `to` has and `from` has not, and the other way; undefined where that can only be found by looking
- * through all.
- */
+/** Names only in `to`, and names only in `from`; undefined if finding them would take a scan of both. */
 export function changeBetween(
   from: Names,
   to: Names,
@@ -77,7 +78,7 @@ export function changeBetween(
   };
 }
 
-/** Whether two sets have the same names. */
+/** Whether two sets are equal. */
 export function* sameNames(a: Names, b: Names): Slices<boolean> {
   if (a.size !== b.size) return false;
   const change = changeBetween(a, b);

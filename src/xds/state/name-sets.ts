@@ -12,28 +12,27 @@ export interface NameSet {
   readonly key: string;
   readonly names: Names;
   /**
-   * What it takes to remember: for each name 100 bytes and twice its length, as it stands in a set and in the
-   * request too.
+   * Estimated memory: 100 bytes for each name and twice its length, as it is in the set and in the request.
    */
   readonly bytes: number;
 }
 
-/** Names as a request wrote them. */
+/** The names of a request. */
 export interface ReadNames {
   /** The bytes of the resource_names fields. */
   readonly raw: Buffer;
   /** `*` was among the names. */
   readonly star: boolean;
-  /** The names but for `*`. */
+  /** The names except `*`. */
   readonly set: NameSet;
 }
 
-/** How many requests' names are kept for the next client that says the same. */
+/** How many parsed name lists are cached for the next client that sends the same bytes. */
 export const readNamesMax = 4_096;
 
 /**
- * Interns subscription sets: 1,000 proxies that subscribe to the same 1,000 names hold one set, not a
- * million entries. Sets that nobody holds any more are collected.
+ * Interns subscription sets: 1,000 proxies that subscribe to the same 1,000 names share one set. Unreferenced
+ * sets are garbage collected.
  */
 export class NameSets {
   readonly empty: NameSet = { key: '0', names: new Set(), bytes: 0 };
@@ -41,8 +40,8 @@ export class NameSets {
   readonly #collected = new FinalizationRegistry<string>((key) => {
     if (this.#sets.get(key)?.deref() === undefined) this.#sets.delete(key);
   });
-  // Proxies of one class say the same in the same bytes. A limit on memory: a short name takes far more than
-  // its bytes. An entry takes 1.1 KB beside its names, so clients that come once fill no more than some 5 MB.
+  // Proxies of one class send the same bytes. Limited by memory, as a short name takes far more than its
+  // bytes: an entry takes 1.1 KB beside its names, so that clients that come once fill some 5 MB at most.
   readonly #recent = new LRUCache<string, ReadNames>({
     max: readNamesMax,
     maxSize: 32 * 2 ** 20,
@@ -56,7 +55,7 @@ export class NameSets {
     return this.#sets.size;
   }
 
-  /** What is kept of sets of names so that the next client that says the same need not be read, in bytes. */
+  /** Bytes of the cache of parsed name lists. */
   get recentBytes(): number {
     return this.#recent.calculatedSize;
   }
@@ -68,7 +67,7 @@ export class NameSets {
     return bytes;
   }
 
-  /** How many requests' names are kept. */
+  /** Entries in the cache of parsed name lists. */
   get kept(): number {
     return this.#recent.size;
   }
@@ -86,7 +85,7 @@ export class NameSets {
     const known = this.#sets.get(key)?.deref();
     if (known !== undefined) {
       if (yield* sameNames(known.names, names)) return known;
-      // Two sets with one hash: correct, though not shared.
+      // Hash collision: a set of its own, correct though not shared.
       this.#unique += 1;
       return this.#keep(`${key}!${this.#unique}`, names, sum);
     }
@@ -102,10 +101,7 @@ export class NameSets {
     return made;
   }
 
-  /**
-   * `from` with names taken away, and then names added. Costs as much as the change is large, not as the set
-   * is.
-   */
+  /** `from` without `remove` and with `add`. Costs as much as the change is large, not the set. */
   *change(from: NameSet, add: NameSet, remove: readonly string[]): Slices<NameSet> {
     if (remove.length === 0 && (from === this.empty || add === this.empty))
       return from === this.empty ? add : from;
@@ -126,7 +122,7 @@ export class NameSets {
     return yield* this.#interned(yield* changedNames(from.names, added, removed), sum);
   }
 
-  /** Reads the bytes of resource_names fields; equal bytes are read once and kept once. */
+  /** Parses resource_names fields; equal bytes are parsed once and kept once. */
   *read(raw: Buffer): Slices<ReadNames> {
     if (raw.length === 0) return { raw, star: false, set: this.empty };
     const key = yield* hashOf(raw);
@@ -150,10 +146,10 @@ export class NameSets {
   }
 }
 
-// A name without its text: its place in a set, and what is noted about it while it is sent.
+// A name without its text: its slot in a set, and bookkeeping while it is sent.
 const nameBytes = 100;
 
-// Hashed at once in some tenths of a millisecond.
+// Takes some tenths of a millisecond to hash at once.
 const hashedBytes = 256 * 1024;
 
 function* hashOf(raw: Buffer): Slices<string> {
@@ -167,15 +163,15 @@ function* hashOf(raw: Buffer): Slices<string> {
 }
 
 /**
- * The hash of a set of names: its names' own, combined by exclusive or, so that no order matters and a name
- * leaves as it came; and how long they are together.
+ * The hash of a set of names, and their total length. The names' hashes are combined by exclusive or: order
+ * does not matter, and removing a name repeats adding it.
  */
 class NameSum {
   #high: number;
   #low: number;
   length: number;
 
-  /** Begins as another. */
+  /** Starts as a copy of another. */
   constructor(from?: NameSum) {
     this.#high = from === undefined ? 0 : from.#high;
     this.#low = from === undefined ? 0 : from.#low;

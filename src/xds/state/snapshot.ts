@@ -5,68 +5,68 @@ import { type AnswerBytes, type Answered, Answers } from './answers.ts';
 import { changeBetween } from './name-layers.ts';
 import type { NameSet } from './name-sets.ts';
 
-/** The last thing that happened to a name. `resource` is absent once it was removed. */
+/** The latest change of a name. `resource` is undefined after its removal. */
 interface Mark {
   readonly revision: number;
   readonly cause: Cause;
-  /** The revision that added it: a stream that is older than this has never had it. */
+  /** The revision that added it: a stream at an older revision never had it. */
   readonly born: number;
-  /** The revision that last gave it content. */
+  /** The revision that last changed its content. */
   readonly written: number;
   readonly resource: EncodedResource | undefined;
-  /** The last content it had, also after its removal: a cluster must outlive its routes. */
+  /** Its last content, also after its removal: a cluster must outlive the routes that name it. */
   readonly last: EncodedResource;
 }
 
-/** One change, in the log. */
+/** A change in the log. */
 interface LogEntry {
   readonly revision: number;
   readonly name: string;
   readonly cause: Cause;
-  /** The version that it replaced; undefined where there was none. */
+  /** The version that it replaced; undefined if there was none. */
   readonly before: string | undefined;
 }
 
-/** All streams of a class and type that see the same resources. `M` is what the owner keeps per stream. */
+/** All streams of a class and type with the same subscription. `M`: what the owner keeps for each stream. */
 export interface Group<M> {
   readonly wildcard: boolean;
   readonly set: NameSet;
   readonly members: Set<M>;
-  /** The last revision that touched what this group sees. */
+  /** The last revision that changed a resource of this group. */
   changedAt: number;
-  /** Exclusive or of the versions of all that it sees. */
+  /** Exclusive or of the versions of all its resources. */
   version: VersionSum;
-  /** Whole responses, shared by members in the same state; emptied when the group changes. */
+  /** Responses shared by members in the same state; emptied when the group changes. */
   readonly responses: Answers<Answered>;
 }
 
-/** Changes from one revision on, as one group sees them; each name once. */
+/** A group's changes after a revision; each name once. */
 export interface Difference {
   readonly upserts: readonly (Mark & { readonly resource: EncodedResource })[];
   readonly removed: readonly Mark[];
-  /** Causes of changes that a later one of the same name replaced. */
+  /** Causes of changes that a later change of the same name replaced. */
   readonly superseded: readonly Cause[];
 }
 
 type VersionSum = readonly [high: number, low: number];
 
-/** Names of removed resources that a snapshot keeps beyond as many as it has resources. */
+/** Removed names that a snapshot keeps beyond the number of its resources. */
 export const removedMax = 256;
-// Long enough that a stream which is not stuck finds its revision in it; else all marks are looked through.
+// Long enough to contain the revision of any stream that is not stuck; for others all marks are scanned.
 const logLengthMax = 1024;
 
-/** The resources of one class and type: current state, what changed when, and who looks at it. */
+/** The resources of one class and type, their changes, and the groups that subscribe to them. */
 export class Snapshot<M> {
   readonly marks = new Map<string, Mark>();
   readonly groups = new Map<string, Group<M>>();
   #log: LogEntry[] = [];
   #sum: VersionSum = [0, 0];
   #live = 0;
-  // Changes up to here are no longer in the log.
+  // The log has no changes up to this revision.
   #trimmedTo = 0;
   readonly #answerBytes: AnswerBytes;
 
-  /** `answerBytes` counts the answers that are kept, for all snapshots of a server. */
+  /** `answerBytes` counts cached answers over all snapshots of a server. */
   constructor(answerBytes: AnswerBytes = { bytes: 0 }) {
     this.#answerBytes = answerBytes;
   }
@@ -77,8 +77,8 @@ export class Snapshot<M> {
   }
 
   /**
-   * Puts `resource` under `name`, or removes it. False when that changes nothing. Groups that see the name
-   * are brought up to date, and given to `touched`.
+   * Puts `resource` under `name`, or removes it. Returns false if that changes nothing. Groups that see the
+   * name are updated, and passed to `touched`.
    */
   put(
     name: string,
@@ -107,9 +107,10 @@ export class Snapshot<M> {
     return true;
   }
 
-  /** The group for a subscription; made when it is new. `before`: the group that its stream was in. */
+  /** The group of a subscription, created if new. `before`: the stream's previous group. */
   group(wildcard: boolean, set: NameSet, revision: number, before?: Group<M>): Group<M> {
-    // A wildcard sees everything, but a name that does not exist is still told to those who named it.
+    // A wildcard sees all resources, but a name that does not exist is reported only to streams that named
+    // it.
     const key = `${wildcard ? '*' : ''}${set.key}`;
     const known = this.groups.get(key);
     if (known !== undefined) return known;
@@ -126,7 +127,9 @@ export class Snapshot<M> {
     return made;
   }
 
-  /** The version of all that a set names: from that of a set before it where their difference is small. */
+  /**
+   * The combined version of a set's resources: derived from the previous group if their difference is small.
+   */
   #versionOf(set: NameSet, before: Group<M> | undefined): VersionSum {
     const change =
       before === undefined || before.wildcard ? undefined : changeBetween(before.set.names, set.names);
@@ -134,7 +137,7 @@ export class Snapshot<M> {
     for (const name of change?.removed ?? [])
       version = mix(version, this.marks.get(name)?.resource, undefined);
     const added = change?.added ?? set.names;
-    // Most of what a client names in bulk may not be there.
+    // Most names of a bulk subscription may not exist.
     const isMany = change === undefined && set.names.size > this.marks.size;
     for (const name of isMany ? this.marks.keys() : added) {
       const resource = !isMany || set.names.has(name) ? this.marks.get(name)?.resource : undefined;
@@ -143,7 +146,7 @@ export class Snapshot<M> {
     return version;
   }
 
-  /** Takes a member out of its group; the last one out takes the group with it. */
+  /** Removes a member from its group, and the group with its last member. */
   leave(group: Group<M>, member: M): void {
     group.members.delete(member);
     if (group.members.size > 0) return;
@@ -151,12 +154,12 @@ export class Snapshot<M> {
     this.groups.delete(`${group.wildcard ? '*' : ''}${group.set.key}`);
   }
 
-  /** Everything that a group sees, in the order of the names' first appearance. */
+  /** All resources of a group, in order of first appearance. */
   visible(group: Group<M>): EncodedResource[] {
     return finish(this.visibleInSlices(group));
   }
 
-  /** As `visible`; what changes meanwhile is there as it was or as it is. */
+  /** As `visible`. A resource that changes meanwhile is in either state. */
   *visibleInSlices(group: Group<M>): Slices<EncodedResource[]> {
     const out: EncodedResource[] = [];
     if (group.wildcard) for (const mark of this.marks.values()) if (mark.resource) out.push(mark.resource);
@@ -168,14 +171,14 @@ export class Snapshot<M> {
     return out;
   }
 
-  /** What changed for a group after `revision`, and by which causes. */
+  /** A group's changes after `revision`, and their causes. */
   since(group: Group<M>, revision: number): Difference {
     const names = new Map<string, Mark>();
     const superseded: Cause[] = [];
     const take = (name: string) => {
       const mark = sees(group, name) ? this.marks.get(name) : undefined;
       if (mark === undefined || mark.revision <= revision || names.has(name)) return;
-      // Added and removed again meanwhile: whoever stands at `revision` never knew of it.
+      // Added and removed after `revision`: a stream at that revision never knew it.
       if (mark.resource === undefined && mark.born > revision) superseded.push(mark.cause);
       else names.set(name, mark);
     };
@@ -195,8 +198,7 @@ export class Snapshot<M> {
   }
 
   /**
-   * The version that a name had at `revision`; undefined for none, 'unknown' where that is longer ago than
-   * the log goes back.
+   * The version of a name at `revision`; undefined for none, 'unknown' if the log does not go back that far.
    */
   versionAt(name: string, revision: number): string | undefined {
     if (revision < this.#trimmedTo) return 'unknown';
@@ -211,24 +213,24 @@ export class Snapshot<M> {
     this.#log = this.#log.slice(cut);
   }
 
-  /** Forgets removed names that every stream knows to be gone: those not newer than `revision`. */
+  /** Forgets removed names that no stream can still have: those removed up to `revision`. */
   forget(revision: number): void {
     for (const [name, mark] of this.marks)
       if (mark.resource === undefined && mark.revision <= revision) this.marks.delete(name);
   }
 
-  /** Number of changes in the log. */
+  /** Changes in the log. */
   get logged(): number {
     return this.#log.length;
   }
 
-  /** Number of removed names that are still remembered. */
+  /** Removed names that are still remembered. */
   get removedCount(): number {
     return this.marks.size - this.#live;
   }
 }
 
-/** How many removed names, and changes, some snapshots keep together. */
+/** Totals of removed names and logged changes over some snapshots. */
 export function levelsOf(snapshots: readonly Pick<Snapshot<unknown>, 'removedCount' | 'logged'>[]) {
   let [removedResources, changes] = [0, 0];
   for (const { removedCount, logged } of snapshots) {
@@ -248,7 +250,7 @@ export function versionText([high, low]: VersionSum): string {
   return (high >>> 0).toString(16).padStart(8, '0') + (low >>> 0).toString(16).padStart(8, '0');
 }
 
-/** Exclusive or is its own inverse: what left is taken out as it came in, whatever else there is. */
+/** Exclusive or is its own inverse: the same call adds and removes a version. */
 function mix(
   sum: VersionSum,
   out: EncodedResource | undefined,

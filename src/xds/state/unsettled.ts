@@ -1,16 +1,15 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../base/clock.ts';
 
-// Several times the proxies of one control plane. An entry takes some 200 bytes.
+// Several times the proxies of one control plane; an entry takes some 200 bytes.
 export const unsettledMax = 50_000;
-// Envoy opens its stream again within half a minute; a proxy that was away for longer than this has most
-// likely started anew.
+// Envoy reopens its stream within half a minute; a proxy that was away for longer has most likely restarted.
 export const unsettledMs = 3_600_000;
 
 /**
- * Nodes whose stream ended before they had acknowledged a cluster (or a listener): they may still wait for
- * what it refers to, and say that they have it. By node id and the type referred to. Where there are too
- * many, those that have been away longest are forgotten.
+ * Nodes whose stream ended with a response of clusters (or listeners) unacknowledged. They may still wait for
+ * the resources that it refers to, although they report to have them. By node id and the type referred to;
+ * the oldest are forgotten above the limit.
  */
 export class Unsettled {
   readonly #nodes: LRUCache<string, true>;
@@ -24,7 +23,7 @@ export class Unsettled {
     });
   }
 
-  /** How many are remembered. */
+  /** Number of entries. */
   get size(): number {
     this.#nodes.purgeStale();
     return this.#nodes.size;
@@ -34,7 +33,7 @@ export class Unsettled {
     this.#nodes.set(key(node, typeUrl), true);
   }
 
-  /** Whether it was remembered; it is not any more. */
+  /** Removes an entry; returns whether there was one. */
   take(node: string, typeUrl: string): boolean {
     const known = this.#nodes.get(key(node, typeUrl)) === true;
     this.#nodes.delete(key(node, typeUrl));

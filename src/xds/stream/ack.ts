@@ -2,7 +2,7 @@ import type { Ack, StreamInfo } from '../events.ts';
 import type { TypeRule } from '../resource-types.ts';
 import type { Sent } from './subscription.ts';
 
-/** What a hook is told of an answer that came at `now` to what was sent of a type. */
+/** The hook's view of an ACK or NACK that came at `now` for a response. */
 export function ackOf(
   stream: StreamInfo,
   { url, short }: TypeRule,

@@ -3,15 +3,15 @@ import { type Group, type Snapshot, sees } from '../state/snapshot.ts';
 import type { Subscription } from './subscription.ts';
 
 /**
- * The resources of one subscription that its client has not accepted as they are, by name. Costs what the
- * names that differ cost, times the length of the log: for a person who asks, not for the path of a push.
+ * The resources of a subscription that its client has not accepted in their current version, by name. Costs
+ * the names that differ times the length of the log: for status queries, not for pushes.
  */
 export function differencesOf<M>(
   sub: Subscription,
   snapshot: Snapshot<M>,
   group: Group<M>,
 ): ResourceDifference[] {
-  // Without an ACK on this stream nothing is known of what the client has from before.
+  // Without an ACK on this stream it is unknown what the client has from before.
   const known = sub.confirmed > 0;
   const changed = known ? snapshot.since(group, sub.confirmed) : undefined;
   const names = new Set([
@@ -29,17 +29,17 @@ export function differencesOf<M>(
     const mark = snapshot.marks.get(name);
     const now = sees(group, name) ? mark?.resource?.version : undefined;
     const refusal = sub.rejected.get(name);
-    // Until it is answered anew, what is offered again is as it was.
+    // While it is offered again and unanswered, the earlier refusal no longer describes it.
     const refused = refusal !== undefined && !(inFlight.has(name) && refusal.version !== now);
     const base = refusal?.confirmed ?? sub.confirmed;
     const held = sub.held.get(name);
-    // What is held is removed here, and the client has it as it last was.
+    // A held resource is removed on the server, and the client has its last version.
     const acked =
       base === 0 || (held && !held.last)
         ? 'unknown'
         : (held?.last?.version ?? snapshot.versionAt(name, base));
     const sent = sub.revision > 0 ? snapshot.versionAt(name, sub.revision) : undefined;
-    // Sent again although it did not change, such as the endpoints of a cluster that warms.
+    // Sent again although unchanged, such as the endpoints of a cluster that warms.
     const pending = inFlight.has(name) || sub.fresh.has(name) || sub.gone.has(name) || held !== undefined;
     if (acked === now && !refused && !pending) return [];
     const state = refused

@@ -2,27 +2,23 @@ import { standsInPlace } from './refusal.ts';
 import type { Subscribed } from './subscribed.ts';
 import { isPending, type Sent } from './subscription.ts';
 
-/** One type of a stream, as far as the push order cares. Given in push order. */
+/** The state of one type of a stream, as far as the push order needs it. Given in push order. */
 interface Turn {
-  /** It does not wait for the types before it. */
+  /** Does not wait for the types before it. */
   readonly eager: boolean;
-  /** Something may be sent. */
+  /** Something may have to be sent. */
   readonly pending: boolean;
-  /** A response waits for its ACK or NACK. */
+  /** A response awaits its ACK or NACK. */
   readonly inFlight: boolean;
-  /**
-   * It has waited for so long that the other types wait for it no longer. Newer state of its own type does.
-   */
+  /** Its answer is so late that other types no longer wait for it. Newer state of its own type does. */
   readonly overdue: boolean;
-  /** Whether the client goes on with something older than what it refused of this type. */
+  /** Whether the client continues with an older version of a resource that it refused. */
   nacked(): boolean;
-  /** Removals that wait until nothing can name them. */
+  /** Removals are held until no resource can name them. */
   readonly held: boolean;
 }
 
-/**
- * Whether something may have to be sent on a stream; 'quiet': nothing is due, under way, held or refused.
- */
+/** Whether a stream may have something to send; 'quiet': nothing is due, in flight, held or refused. */
 export function stateOf<M>(members: readonly Subscribed<M>[]): 'due' | 'waiting' | 'quiet' {
   let state: 'waiting' | 'quiet' = 'quiet';
   for (const { sub, group } of members) {
@@ -39,23 +35,23 @@ export function turnsOf<M>(members: readonly Subscribed<M>[], isOverdue: (sent: 
     pending: isPending(sub, group),
     inFlight: sub.inFlight !== undefined,
     overdue: sub.inFlight !== undefined && isOverdue(sub.inFlight),
-    // Looked for where it counts: a client may have refused thousands.
+    // A function, as the answer costs a scan and is rarely needed: a client may have refused thousands.
     nacked: () => standsInPlace(sub, (name) => snapshot.marks.get(name)?.born),
     held: sub.held.size > 0,
   }));
 }
 
-/** Which type may send now, and whether it is to carry out its held removals. */
+/** The type that may send now, and whether it carries out its held removals. */
 interface Next {
   readonly index: number;
   readonly release: boolean;
 }
 
 /**
- * Make before break. A type waits until all before it are answered, so that what it names is there: Envoy
- * acknowledges clusters only once they are warm. What it needs for that must not wait, and is eager. Once
- * nothing is pending or in flight, held removals go, earliest type first; but not as long as a later type
- * was refused: what stands there instead may still name them. A type in flight never sends, whatever is due.
+ * Make before break. A type waits until all before it are answered, so that the resources it names exist:
+ * Envoy ACKs clusters only once they are warm. What they need for that is eager, and does not wait. Once
+ * nothing is pending or in flight, held removals are sent, earliest type first, unless a later type was
+ * refused: its older version may still name them. A type in flight never sends.
  */
 export function nextTurn(turns: readonly Turn[], mayRelease: boolean): Next | undefined {
   let blocked = false;
@@ -70,7 +66,7 @@ export function nextTurn(turns: readonly Turn[], mayRelease: boolean): Next | un
   return { index, release: true };
 }
 
-/** Whether removals of type `index` must wait: something later may still be changed away from them. */
+/** Whether removals of type `index` must wait: a later type may still be changed to stop naming them. */
 export function mustHold(turns: readonly Turn[], index: number): boolean {
   const earlierHolds = turns.slice(0, index).some((turn) => turn.held || turn.pending || turn.inFlight);
   return (

@@ -1,18 +1,18 @@
 import type { SessionStream } from './session-host.ts';
 
-/** Bytes that may wait to be read on a stream beside the last response. */
+/** Bytes that a stream may have unread beside the last response. */
 export const unreadBytesMax = 2 ** 20;
 
 /**
- * Keeps a session from writing more to a client that does not read. Its answers do not show it: nonces can be
- * guessed, and what is answered unread would be kept once more for each answer.
+ * Stops a session from writing to a client that does not read. ACKs do not prove that it reads: nonces can be
+ * guessed, and each answer to an unread response would buffer another one.
  */
 export class ReadGate {
   readonly #stream: SessionStream;
   readonly #opened: () => void;
   #isAwaited = false;
 
-  /** `opened` is called when all was read that shut it. */
+  /** `opened` is called when the unread data has been read. */
   constructor(stream: SessionStream, opened: () => void) {
     this.#stream = stream;
     this.#opened = opened;

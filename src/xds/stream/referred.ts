@@ -2,15 +2,12 @@ import { sees } from '../state/snapshot.ts';
 import type { Subscribed } from './subscribed.ts';
 import { addFresh, type Subscription } from './subscription.ts';
 
-/**
- * What was sent to a stream refers to by name, of types that it has not asked for yet: it will want that
- * again.
- */
+/** Resources referred to by what a stream was sent, of types that it has not requested yet. */
 export class Referred {
   readonly #byType = new Map<string, Set<string>>();
 
   /**
-   * A stream was sent a resource that names others: it is sent those anew, at once or when it asks for the
+   * A stream was sent resources that refer to others: these are sent again, at once or when it requests their
    * type.
    */
   tell(
@@ -30,7 +27,7 @@ export class Referred {
     for (const name of names) known.add(name);
   }
 
-  /** The stream asks for the type. */
+  /** The stream requests the type. */
   takeTo(sub: Subscription): void {
     for (const name of this.#byType.get(sub.rule.url) ?? []) addFresh(sub, name, 'again');
     this.#byType.delete(sub.rule.url);

@@ -9,42 +9,42 @@ import {
   type Subscription,
 } from './subscription.ts';
 
-/** How often what was refused is offered again; docs/defaults.md states it. */
+/** Limits on how often a refused resource is offered again; docs/defaults.md states them. */
 export const offerLimits = {
-  /** The first pause; each refusal of the same content doubles it. */
+  /** The first pause; it doubles with each refusal of the same content. */
   pauseMs: 1_000,
   pauseMsMax: 60_000,
-  /** A pause is longer where a response is: no stream is offered more than this, in bytes a second. */
+  /** A pause is longer for a long response: re-offers to a stream stay below this many bytes a second. */
   bytesPerSecond: 4_096,
 } as const;
 
-/** Refusals of one type whose reason is kept whole, and what is kept of the others'. */
+/** Refusals of one type that keep their whole message; those beyond keep a cut one. */
 const wholeTextsMax = 1_000;
 const cutTextLength = 256;
 
-/** A copy: a part of a string keeps all of it. */
+/** A copy: a substring would keep the whole string alive. */
 function cutTo(text: string): string {
   return text.length <= cutTextLength ? text : Buffer.from(text.slice(0, cutTextLength)).toString();
 }
 
-/** About what refusals of so many names of one type take, in bytes. A reason has up to 4,096. */
+/** Estimated bytes of refusals of so many names of one type. A message has up to 4,096. */
 export function refusalBytes(names: number): number {
   return 500 * names + 4_096 * Math.min(names, wholeTextsMax);
 }
 
-/** What `refuse` needs besides the response: time in ms, chance, and the version that a name has now. */
+/** Context of a NACK: time in ms, randomness, and the current version of a name. */
 interface RefusalContext {
   readonly now: number;
   readonly random: Random;
-  /** Whether the next response can carry some of the resources alone. */
+  /** Whether the next response can carry a part of the resources. */
   readonly divisible: boolean;
   versionOf(name: string): string | undefined;
 }
 
 /**
- * The resources that a client's words blame, of those it was sent; undefined where they name none. Envoy says
- * `Error adding/updating listener(s) NAME: why` (clusters alike), one after the other, and has put the others
- * in force (source/common/listener_manager/lds_api.cc, source/common/upstream/cds_api_helper.cc).
+ * The resources that a NACK's message blames, of those sent; undefined if it names none. Envoy lists `Error
+ * adding/updating listener(s) NAME: why` (clusters alike), and has accepted the others
+ * (source/common/listener_manager/lds_api.cc, source/common/upstream/cds_api_helper.cc).
  */
 export function blamedBy(message: string, names: readonly string[]): string[] | undefined {
   const [, told] = /^Error adding\/updating (?:listener|cluster)\(s\) (.*)$/s.exec(message) ?? [];
@@ -57,12 +57,11 @@ export function blamedBy(message: string, names: readonly string[]): string[] | 
 }
 
 /**
- * Notes a NACK. Resources that the client blames, or the only one that it was sent, are refused, and the
- * others of the response in force. Where that cannot be told, all are suspects: each half is offered alone,
- * and so on, until it can be. What is refused is offered again after a pause, as its cause may lie outside of
- * it: a port that was taken, a file that was not there. What the client has unsubscribed from since it was
- * sent does not count. `isNews`: the same content was not refused before; `refused`: which it is, none where
- * that is not known.
+ * Records a NACK. Resources that the message blames, or the only one sent, are refused, and the others
+ * accepted. If it blames none, all are suspects: halves are offered separately until the refused ones are
+ * found. Refused resources are offered again after a pause, as the cause may be outside of them: a port in
+ * use, a missing file. Names unsubscribed since do not count. `isNews`: this content was not refused before;
+ * `refused`: which resources, empty if unknown.
  */
 export function* refuse(
   sub: Subscription,
@@ -103,7 +102,7 @@ export function* refuse(
     rejected.set(name, { confirmed, known, version: now, ...words, at, pauseMs });
     sub.offerAt = Math.min(sub.offerAt, at);
   });
-  // An empty response says something only where it is the whole state.
+  // An empty response can be refused only if it is the whole state.
   const stands = rejected.size > 0 || (all.length === 0 && !context.divisible);
   sub.nacked = stands ? { version, at: context.now, message } : undefined;
   if (known || !stands) sub.confirmed = sent.revision;
@@ -135,7 +134,9 @@ function mayOffer(sub: Subscription, group: Offered): boolean {
   return sub.rejected.size > 0 && sub.inFlight === undefined && !isPending(sub, group);
 }
 
-/** Makes due what is to be offered again now. Newer state goes before, and takes along what it replaces. */
+/**
+ * Makes due the refused resources whose pause is over. Newer state goes first, and includes what it replaces.
+ */
 export function* offerAgain(sub: Subscription, group: Offered, clock: { now(): number }): Slices {
   if (!mayOffer(sub, group)) return;
   for (;;) {
@@ -149,7 +150,7 @@ export function* offerAgain(sub: Subscription, group: Offered, clock: { now(): n
   }
   const now = clock.now();
   if (now < sub.offerAt) return;
-  // What is offered now has a new time once it is refused.
+  // A resource offered now gets a new time if it is refused.
   sub.offerAt = now + offerLimits.pauseMs;
   let next = Number.POSITIVE_INFINITY;
   yield* each(sub.rejected, ([name, { at }]) => {
@@ -159,10 +160,10 @@ export function* offerAgain(sub: Subscription, group: Offered, clock: { now(): n
   sub.offerAt = Math.min(sub.offerAt, next);
 }
 
-/** The revision that added a resource; undefined: it is not known. */
+/** The revision that added a resource; undefined if unknown. */
 export type BornAt = (name: string) => number | undefined;
 
-/** Whether the client may go on with an older version of something that it refused. */
+/** Whether the client may still use an older version of a resource that it refused. */
 export function standsInPlace(sub: Subscription, born: BornAt): boolean {
   if (sub.nacked === undefined) return false;
   if (sub.rejected.size === 0) return true;

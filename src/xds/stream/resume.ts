@@ -5,14 +5,13 @@ import type { Subscribed } from './subscribed.ts';
 import { addFresh, isPending, resumeDelta, type Subscription } from './subscription.ts';
 
 /**
- * What a client said that it has, of each type, until it is compared with what there is: once the class is
- * whole.
+ * The `initial_resource_versions` of each type, until they are compared: once the class has its resources.
  */
 export class Resuming<M extends Subscribed<M>> {
   readonly #versions = new Map<M, ReadonlyMap<string, string>>();
   #bytes = 0;
 
-  /** About what it takes to remember. */
+  /** Estimated memory. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -28,7 +27,7 @@ export class Resuming<M extends Subscribed<M>> {
     });
   }
 
-  /** Compares all of it, of the node with this id; `resumed` is called for each type. */
+  /** Compares all of them, for the node with this id; `resumed` is called for each type. */
   *run(unsettled: Unsettled, node: string, resumed: (sub: Subscription) => void): Slices {
     for (const [member, versions] of this.#versions) {
       yield* resume(member, versions, unsettled, node);
@@ -40,8 +39,8 @@ export class Resuming<M extends Subscribed<M>> {
 }
 
 /**
- * Compares the `initial_resource_versions` of a Delta client with the snapshot: what it lacks, and what it
- * has that is gone.
+ * Diffs initial_resource_versions against the snapshot: what the client lacks, and what it has that was
+ * removed.
  */
 function* resume<M>(
   { sub, snapshot, group }: Subscribed<M>,
@@ -49,7 +48,7 @@ function* resume<M>(
   unsettled: Unsettled,
   node: string,
 ): Slices {
-  // What changes meanwhile is told as a change.
+  // Changes from here on are sent as changes.
   const { changedAt } = group;
   const names = () => (group.wildcard ? snapshot.marks.keys() : sub.set.names);
   const current = (name: string) => snapshot.marks.get(name)?.resource?.version;

@@ -8,25 +8,25 @@ import type { NameSets } from '../state/name-sets.ts';
 import type { Snapshot } from '../state/snapshot.ts';
 import type { Unsettled } from '../state/unsettled.ts';
 
-/** Where a session writes. */
+/** The output of a session. */
 export interface SessionStream {
   write(bytes: Buffer): void;
-  /** Bytes that were written and have not gone out: the client does not read them. */
+  /** Bytes written and not yet taken by the client. */
   unreadBytes(): number;
-  /** Calls `fn` once all of them have. */
+  /** Calls `fn` once all of them are. */
   whenRead(fn: () => void): void;
   refuse?(error: MeshError): void;
-  /** Does work in slices, before anything else is read of the stream. Without it, work is done at once. */
+  /** Runs work in slices before anything else is read from the stream. If absent, work runs at once. */
   inSlices?(work: Slices): void;
 }
 
-/** What a session `S` needs of the server; `M` is what it has of each type. */
+/** What a session `S` needs from the server; `M` is its member of each type. */
 export interface SessionHost<S, M> {
   readonly sets: NameSets;
   readonly budget: Budget;
   readonly stats: Stats;
   readonly log: Logger;
-  /** How long the other types wait for an answer, in milliseconds. */
+  /** How long other types wait for an overdue answer, in milliseconds. */
   readonly answerWaitMsMax: number;
   now(): number;
   readonly random: Random;
@@ -39,7 +39,7 @@ export interface SessionHost<S, M> {
   isOpen(nodeClass: string): boolean;
   acked(ack: Ack): void;
   nacked(nack: Nack): void;
-  /** `advance` is to be called soon. */
+  /** Schedules a call of `advance`. */
   due(session: S): void;
   /** The session has confirmed more than before. */
   confirmed(session: S): void;

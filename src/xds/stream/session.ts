@@ -32,17 +32,17 @@ import {
   subscribeSotw,
 } from './subscription.ts';
 
-/** One stream's hold on one type: what `Snapshot` finds when that type changes. */
+/** A stream's subscription to one type, as a snapshot finds it when the type changes. */
 export interface Member extends Subscribed<Member> {
   readonly session: Session;
   readonly position: number;
   group: Group<Member>;
 }
 
-// For so many ms after a stream began its routes are taken to name clusters that went meanwhile.
+// Grace period after a Delta reconnect: removed clusters are kept until the client's RDS request has come.
 const settleMs = 1_000;
 
-/** One stream after its node is known: takes requests, and writes what is due, in push order. */
+/** A stream whose node is known: takes requests, and writes what is due, in push order. */
 export class Session {
   readonly info: StreamInfo;
   readonly openedAtMs: number;
@@ -52,20 +52,20 @@ export class Session {
   #settlesAt = Number.NEGATIVE_INFINITY;
   // True while no type has anything to send or to wait for; only a request or a change can alter that.
   #quiet = false;
-  // The member that changes touched while it was so.
+  // The member that was changed while `quiet` was true.
   #changed: Member | undefined;
-  // A message was sent, or will be at once. Envoy resets its reconnect delay only when it has received one.
+  // A response was sent, or is about to be. Envoy resets its reconnect delay only when it has received one.
   #greeted = false;
-  // What the stream has confirmed has changed, and `onConfirmed` was not called for it yet.
+  // The confirmed state has changed, and `onConfirmed` has not been called for it yet.
   #moved = false;
   readonly #gate: ReadGate;
   readonly #byType = new Map<string, Member>();
   readonly #referred = new Referred();
-  // Bytes of its node, and what is counted of what it has the server remember.
+  // The node's share of the memory account, and the account.
   #nodeBytes = 0;
   #account: Account | undefined;
   readonly #resuming = new Resuming<Member>();
-  // A request is taken, or an answer made, in slices: until then nothing else is written or taken.
+  // A request or an answer is being processed in slices: nothing else is processed or written.
   isAtWork = false;
   readonly #long: LongAnswers<Member>;
 
@@ -78,28 +78,28 @@ export class Session {
     this.openedAtMs = host.now();
   }
 
-  /** Whether a type was asked for already: its URL needs no check then. */
+  /** Whether a type has been requested: its URL needs no check then. */
   knows(typeUrl: string): boolean {
     return this.#byType.has(typeUrl);
   }
 
-  /** Counts what the server remembers for it; its node had so many bytes. Throws MeshError 'exhausted'. */
+  /** Opens the memory account; its node had so many bytes. Throws MeshError 'exhausted'. */
   begin(nodeBytes: number): void {
     this.#nodeBytes = 4 * nodeBytes;
     this.#account = this.#host.budget.open(this.info.peer.address, (error) => this.stream.refuse?.(error));
     this.#countSaid();
   }
 
-  /** The names of each type as they were last written, for `parseSotwRequest`. */
+  /** The raw name lists of each type's last request, for `parseSotwRequest`. */
   lastNames(): Buffer[] {
     return this.#members.map((member) => member.sub.lastNames);
   }
 
-  /** How many names it subscribes to, each divided among the streams that have the same set. */
+  /** Number of subscribed names, each set divided by the streams that share it. */
   readonly ownNames = (): number =>
     this.#members.reduce((sum, { sub, group }) => sum + sub.set.names.size / group.members.size, 0);
 
-  /** Takes a State of the World request, and writes what follows from it. */
+  /** Processes a State of the World request, and writes what is due. */
   receiveSotw(request: SotwRequest): void {
     this.#quiet = false;
     this.#long.drop();
@@ -133,7 +133,7 @@ export class Session {
     if (said.first) this.#referred.takeTo(sub);
   }
 
-  /** Does what a request or an answer needs, with others served between its slices; then goes on. */
+  /** Runs work of a request or an answer in slices, then goes on. */
   #inSlices(...work: readonly (Slices | undefined)[]): void {
     this.isAtWork = true;
     this.#long.drop();
@@ -148,7 +148,7 @@ export class Session {
     this.advance();
   }
 
-  /** Waits no longer for an overdue answer; whether it was. grpc-java passes over what it wants no more. */
+  /** Gives up an overdue answer; returns whether it was. grpc-java ignores what it no longer wants. */
   #giveUp(sub: Subscription): boolean {
     const sent = sub.inFlight;
     if (sent === undefined || !this.#isOverdue(sent)) return false;
@@ -157,12 +157,12 @@ export class Session {
     return true;
   }
 
-  /** Of a client that does not read no answer is due. */
+  /** A client that does not read cannot be late with an answer. */
   #isOverdue({ sentAt }: Sent): boolean {
     return this.#host.now() - sentAt >= this.#host.answerWaitMsMax && this.stream.unreadBytes() === 0;
   }
 
-  /** Takes a Delta request, and writes what follows from it. */
+  /** Processes a Delta request, and writes what is due. */
   receiveDelta(request: DeltaRequest): void {
     this.#quiet = false;
     this.#long.drop();
@@ -170,7 +170,7 @@ export class Session {
     const sub =
       known?.sub ??
       newSubscription(ruleOf(request.typeUrl), this.#host.sets.empty, request.initialVersions.size === 0);
-    // Subscriptions stand for themselves in Delta: only the answer to a response can be stale.
+    // In Delta a subscription change is valid with any nonce: only an answer can be stale.
     const sent = sub.inFlight;
     const verdict = this.#judge(sub, request);
     const asks = request.names.length > 0 || request.unsubscribe.length > 0;
@@ -188,7 +188,7 @@ export class Session {
     yield* subscribeDelta(sub, { first, subscribe, unsubscribe }, this.#host.sets);
     if (sub.leftNames > 0) this.#countSaid();
     const member = this.#regroup(known, sub);
-    // Compared only once the class is whole: what is not there yet is not gone.
+    // Compared only once the class has its resources: a missing one may still come.
     if (first && initialVersions.size > 0) {
       yield* this.#resuming.add(member, initialVersions);
       this.#countSaid();
@@ -212,7 +212,7 @@ export class Session {
     return verdict;
   }
 
-  /** Notes that a response was refused. */
+  /** Records that a response was refused. */
   *#takeRefusal(sub: Subscription, sent: Sent | undefined, message: string): Slices {
     if (sent === undefined) return;
     const now = this.#host.now();
@@ -227,13 +227,13 @@ export class Session {
     this.#countSaid();
   }
 
-  /** Counts what the client said besides names that it subscribes to: a node, refusals, versions. */
+  /** Updates the memory account of everything but subscribed names: node, refusals, versions. */
   #countSaid(): void {
     const subs = this.#members.map(({ sub }) => sub);
     this.#account?.said(this.#nodeBytes + saidBytes(subs) + this.#resuming.bytes);
   }
 
-  /** Puts the subscription where its names belong. */
+  /** Moves the subscription to the group of its names. */
   #regroup(known: Member | undefined, sub: Subscription): Member {
     const snapshot = known?.snapshot ?? this.#host.snapshot(this.info.nodeClass, sub.rule.url);
     const unchanged = known?.group.wildcard === sub.wildcard && known.group.set === sub.set;
@@ -251,13 +251,13 @@ export class Session {
     return member;
   }
 
-  /** Something of what a member sees has changed; `advance` is to follow. */
+  /** A resource that a member sees has changed; `advance` follows. */
   touch(member: Member): void {
     if (this.#changed !== undefined && this.#changed !== member) this.#quiet = false;
     this.#changed = member;
   }
 
-  /** Writes all that may be written now, then tells what was confirmed meanwhile. */
+  /** Writes all that may be written now, then reports what was confirmed. */
   advance(): void {
     if (this.isAtWork) return;
     const alone = this.#quiet ? this.#changed : undefined;
@@ -271,11 +271,11 @@ export class Session {
   }
 
   /**
-   * Sends a change of one type to a stream on which all was quiet, as nearly every change finds it: there is
-   * no order to keep, and the other types need not be looked at. Whether that was all.
+   * Sends a change of one type to a quiet stream, the case of nearly every change: there is no order to keep,
+   * and other types need no check. Returns whether nothing else is due.
    */
   #sendAlone(member: Member): boolean {
-    // While a client settles, its clusters and their endpoints outlive what names them.
+    // During the grace period removals of clusters and endpoints are held.
     if (member.sub.rule.holdsRemovals && this.#host.now() < this.#settlesAt) return false;
     return this.#send(member, 'now') && member.sub.rule.refersTo === undefined;
   }
@@ -304,7 +304,7 @@ export class Session {
 
   *#resume(): Slices {
     yield* this.#resuming.run(this.#host.unsettled, this.info.node.id ?? '', (sub) => {
-      // One message on each stream, though there be nothing to say.
+      // Each stream gets at least one response, even an empty one.
       if (!this.#greeted) sub.answer = true;
       this.#greeted = true;
       this.#moved = true;
@@ -313,7 +313,7 @@ export class Session {
     this.#countSaid();
   }
 
-  /** Whether anything may have to be sent. After an ACK nearly always nothing is: that must cost nothing. */
+  /** Whether anything may have to be sent. Must be cheap: after an ACK nearly always nothing is. */
   #isDue(): boolean {
     for (const { sub, group } of this.#members)
       if (sub.rejected.size > 0) finish(offerAgain(sub, group, this.#host));
@@ -346,7 +346,7 @@ export class Session {
 
   #markSent({ sub, group }: Member, response: Response, released: ReadonlySet<string>): void {
     const { nonce, sequence, bytes, refs } = response;
-    // What a wildcard brings is not the client's doing, and what others are sent as well is held once.
+    // Charged to the client only if no other stream shares it, and it named the resources itself.
     const own = group.wildcard || group.members.size > 1 ? 0 : bytes.length;
     sub.inFlight = { response, revision: sub.revision, sentAt: this.#host.now(), released, own };
     if (own > 0) this.#account?.unanswered(own);
@@ -355,22 +355,22 @@ export class Session {
     this.#greeted = true;
     this.#host.stats.pushes += 1;
     this.#host.stats.bytes += bytes.length;
-    // A changed cluster warms until its endpoints come again, a changed listener until its routes do.
+    // A changed cluster warms until its endpoints are sent again, a changed listener until its routes are.
     const type = sub.rule.refersTo;
     if (type === undefined || refs.length === 0) return;
     const target = this.#byType.get(type);
-    // A stream for one type never asks for another.
+    // A stream of a single type's service never requests another type.
     if (target !== undefined || this.info.only === undefined) this.#referred.tell(type, refs, target);
   }
 
-  /** Whether everything that a concern names, as far as this stream sees it, was ACKed. */
+  /** Whether this stream has ACKed everything that a concern names, as far as it subscribes to it. */
   hasConfirmed(concern: Concern): boolean {
     const { types, subscribed } = concern;
     if (subscribed && types?.some((type) => !this.#byType.has(type))) return false;
     return this.#members.every(({ sub, group }) => hasAcked(sub, group, concern));
   }
 
-  /** What it has subscribed to, type by type. */
+  /** Its subscriptions, in push order. */
   get subscriptions(): readonly Member[] {
     return this.#members;
   }

@@ -3,7 +3,7 @@ import { type Group, type Snapshot, sees } from '../state/snapshot.ts';
 import { type BornAt, mayHaveOlder } from './refusal.ts';
 import { isPending, type Subscription } from './subscription.ts';
 
-/** Whether all of a type that a concern names, as far as the stream sees it, was ACKed. */
+/** Whether a subscription has ACKed what a concern names, as far as the stream sees it. */
 export function hasAcked<M>(
   sub: Subscription,
   group: Group<M>,
@@ -15,13 +15,13 @@ export function hasAcked<M>(
   const counts = (name: string) => (names === undefined ? !lenient : names.has(name));
   if (names === undefined ? !lenient && sub.rejected.size > 0 : hasAny(names, sub.rejected)) return false;
   for (const name of sub.inFlight?.released ?? []) if (counts(name)) return false;
-  // A removal of unknown age is one that the client came with.
+  // Unknown revision: the client reported the resource when it connected.
   for (const [name, held] of sub.held) if (counts(name) && (held.revision ?? 0) <= revision) return false;
   const idle = sub.inFlight === undefined && sub.suspects.length === 0 && !isPending(sub, group);
   return idle || sub.confirmed >= Math.min(revision, group.changedAt);
 }
 
-/** Where a stream stands with one type. */
+/** The status of one type of a stream. */
 export function standingOf<M>(
   sub: Subscription,
   group: Group<M>,
@@ -45,7 +45,7 @@ export function standingOf<M>(
   };
 }
 
-// For words, and where looking costs little: each status asks for each stream.
+// For messages, and only if cheap: a status query asks for each stream.
 const lookedAtMax = 200;
 const absentMax = 20;
 
@@ -54,10 +54,10 @@ function absentOf({ set }: Subscription, exists: (name: string) => boolean): rea
   return [...set.names].filter((name) => !exists(name)).slice(0, absentMax);
 }
 
-// For words; `differences` has all of them.
+// For messages; `differences` lists all.
 const refusedMax = 20;
 
-/** The names that are known to be refused, and when the first of them is offered again. */
+/** The names known to be refused, and when the first of them is offered again. */
 function refusedOf(sub: Subscription, born: BornAt): Pick<NackStatus, 'names' | 'lacking' | 'againAtMs'> {
   const { rejected } = sub;
   const known = [...rejected].filter(([, refusal]) => refusal.known);
@@ -67,7 +67,7 @@ function refusedOf(sub: Subscription, born: BornAt): Pick<NackStatus, 'names' | 
   return { names, lacking: names.filter((name) => !mayHaveOlder(sub, name, born)), againAtMs };
 }
 
-/** Whether any of some names is in a map, whichever is longer. */
+/** Whether any of the names is a key of the map; scans the shorter. */
 function hasAny(names: ReadonlySet<string>, map: ReadonlyMap<string, unknown>): boolean {
   const [few, many] = names.size < map.size ? [names, map] : [map, names];
   for (const name of few.keys()) if (many.has(name)) return true;

@@ -5,11 +5,11 @@ import { each, type Slices } from '../slices.ts';
 import type { NameSet, NameSets, ReadNames } from '../state/name-sets.ts';
 import type { Group } from '../state/snapshot.ts';
 
-/** A response that was sent, shared by all streams that had confirmed the same versions. */
+/** A response as sent, shared by all streams in the same state. */
 interface Said {
   readonly nonce: string;
   readonly version: string;
-  /** Names of the resources in it, and of those told as removed (Delta). */
+  /** Names of its resources, and of those that it reports as removed (Delta). */
   readonly names: readonly string[];
   readonly removed: readonly string[];
   readonly causes: readonly Cause[];
@@ -17,92 +17,94 @@ interface Said {
   readonly bytes: Uint8Array;
 }
 
-/** A response as it was sent to one stream. */
+/** A response as sent on one stream. */
 export interface Sent {
   readonly response: Said;
-  /** The state that its ACK confirms. */
+  /** The revision that its ACK confirms. */
   readonly revision: number;
   readonly sentAt: number;
-  /** Removals that were held until then, and that it carries out. */
+  /** Held removals that it carries out. */
   readonly released: ReadonlySet<string>;
-  /** Its bytes, where no other stream was sent them; else 0. */
+  /** Its bytes if no other stream was sent the same, else 0. */
   readonly own: number;
 }
 
-/** A removal that waits: its revision, its cause and the last content, as far as they are known here. */
+/** A removal held back: its revision, cause and last content, if known. */
 export interface Held {
   readonly revision?: number;
   readonly cause?: Cause;
   readonly last?: EncodedResource;
 }
 
-/** Why a resource is not in force at a client, and when it is offered again. One for all refused alike. */
+/** Why a client refused a resource, and when it is offered again. Shared by resources refused alike. */
 export interface ResourceRefusal {
-  /** The state that the client had confirmed before it refused the resource first. */
+  /** The revision that the client had confirmed before the first refusal. */
   readonly confirmed: number;
-  /** Whether it is this resource that was refused; else only one of those that were sent with it. */
+  /** True if this resource is known to be the refused one, not only part of the response. */
   readonly known: boolean;
-  /** What was refused; undefined for a removal. */
+  /** The refused version; undefined for a removal. */
   readonly version: string | undefined;
-  /** The client's words, and when it said them, in the server's clock. */
+  /** The client's message, and when it came, in the server's clock. */
   readonly message: string;
   readonly refusedAt: number;
-  /** When it is offered again, in the server's clock (ms), and the pause before that, without its jitter. */
+  /** When it is offered again, in the server's clock (ms), and the pause before that, without jitter. */
   readonly at: number;
   readonly pauseMs: number;
 }
 
 /**
- * What one stream wants of one type, what it was sent and what it said to that. The functions below are the
- * protocol's rules on it; they neither send nor know the time. Quotes are from Envoy's "xDS REST and gRPC
- * protocol".
+ * The protocol state of one type on one stream: subscription, what was sent, what was answered. The functions
+ * below are the protocol's rules; they neither send nor read the clock. Quotes are from Envoy's "xDS REST and
+ * gRPC protocol".
  */
 export interface Subscription {
   readonly rule: TypeRule;
   wildcard: boolean;
   /** The wildcard came from an empty first request, and ends when names are given (State of the World). */
   legacy: boolean;
-  /** It has subscribed to a name, or left the wildcard: an empty request is the wildcard no more (Delta). */
+  /**
+   * It has subscribed to a name, or left the wildcard: an empty request no longer means the wildcard (Delta).
+   */
   explicit: boolean;
   set: NameSet;
-  /** The names as the client last wrote them, to see that an ACK repeats them. */
+  /** The raw names of the last request, to recognise an ACK that repeats them. */
   lastNames: Buffer;
-  /** State up to this revision was sent (or is told by what follows). */
+  /** Changes up to this revision have been sent, or are in what is due. */
   revision: number;
-  /** State up to this revision was ACKed, or needed no saying; what is `held` or `rejected` apart. */
+  /** Changes up to this revision are ACKed, or needed no response; `held` and `rejected` are separate. */
   confirmed: number;
-  /** Everything that is subscribed must be sent. */
+  /** All subscribed resources must be sent. */
   all: boolean;
-  /** A request waits for its answer, be it empty. */
+  /** A request needs a response, even an empty one. */
   answer: boolean;
-  /** Names sent whether they changed or not: 'new' to the stream, or needed 'again'. See `addFresh`. */
+  /** Names to send even if unchanged: 'new' to the stream, or needed 'again'. See `addFresh`. */
   fresh: ReadonlyMap<string, 'new' | 'again'>;
-  /** How many of them the client has just left beside a wildcard, and how long they are together. */
+  /** How many of these were unsubscribed beside a wildcard, and their total length. */
   leftNames: number;
   leftLength: number;
-  /** Names that the client has from an earlier stream and that are no more (Delta). */
+  /** Removed resources that the client reported to have when it connected (Delta). */
   gone: ReadonlySet<string>;
-  /** Removed resources that the client must keep until nothing names them any more. */
+  /** Removed resources that the client keeps until no other resource names them. */
   held: ReadonlyMap<string, Held>;
-  /** Resources that were refused, or sent with one that was, and that no ACK came for since. */
+  /** Resources that were refused, or sent with a refused one, and not ACKed since. */
   rejected: ReadonlyMap<string, ResourceRefusal>;
-  /** None of them is offered again before this, in the server's clock. */
+  /** The earliest time of the next offer of any of them, in the server's clock. */
   offerAt: number;
-  /** Of these, the ones that are offered apart from each other, to find out which is refused. */
+  /** Of these, the sets that are offered separately to find the refused ones. */
   suspects: readonly (readonly string[])[];
-  /** The client had nothing of this type when the stream began. */
+  /** The client had no resources of this type when the stream began. */
   blank: boolean;
   inFlight: Sent | undefined;
   nonce: string;
-  /** The number of which the nonce is the text; 0 before the first response. */
+  /** The number that the nonce is the text of; 0 before the first response. */
   sequence: number;
   acked: { readonly version: string; readonly at: number } | undefined;
-  /** The last NACK, as long as something is rejected. */
+  /** The last NACK, while anything is rejected. */
   nacked: { readonly version: string; readonly at: number; readonly message: string } | undefined;
 }
 
-// Nothing, one for all: nearly every subscription has nothing of nearly each kind, and each push looks.
-// Collections of their own would be a walk through memory for each stream and type.
+// Shared empty collections: nearly every subscription has nearly all of these empty, and each push reads
+// them.
 const noFresh: Subscription['fresh'] = new Map();
 const noNames: ReadonlySet<string> = new Set();
 const noneHeld: Subscription['held'] = new Map();
@@ -139,13 +141,12 @@ export function newSubscription(rule: TypeRule, empty: NameSet, blank: boolean):
   };
 }
 
-/** What a request's nonce says of the last response. */
+/** What a request's nonce says about the last response. */
 type RequestVerdict = 'none' | 'stale' | 'repeat' | 'ack' | 'nack';
 
 /**
- * Judges the nonce of a request and notes an ACK; a NACK is for `refuse` to note. 'stale' answers an older
- * response; 'repeat' comes after the last response was already answered; 'none' answers nothing: a first
- * request, or a nonce of an earlier stream.
+ * Checks the nonce of a request and records an ACK; `refuse` records a NACK. 'stale' answers an older
+ * response, 'repeat' an answered one, 'none' no response: a first request, or a nonce of an earlier stream.
  */
 export function judgeRequest(
   sub: Subscription,
@@ -162,14 +163,14 @@ export function judgeRequest(
   sub.acked = { version: sent.response.version, at: now };
   sub.confirmed = sent.revision;
   if (sub.nacked === undefined) return 'ack';
-  // What was rejected before and not sent since is still not in force.
+  // A rejected resource that was not sent since is still not accepted.
   acceptRejected(sub, sent.response.names);
   acceptRejected(sub, sent.response.removed);
   endNack(sub);
   return 'ack';
 }
 
-/** Refusals that may be changed: of this subscription alone. */
+/** Refusals as a mutable map of this subscription. */
 export function ownRejected(sub: Subscription): Map<string, ResourceRefusal> {
   if (sub.rejected === noneRejected) sub.rejected = new Map();
   return sub.rejected as Map<string, ResourceRefusal>;
@@ -181,7 +182,7 @@ function acceptRejected(sub: Subscription, names: Iterable<string>): void {
   for (const name of names) own.delete(name);
 }
 
-/** With the last refusal goes the NACK. */
+/** Clears the NACK once nothing is rejected. */
 function endNack(sub: Subscription): void {
   if (sub.rejected.size > 0) return;
   sub.rejected = noneRejected;
@@ -190,24 +191,24 @@ function endNack(sub: Subscription): void {
   sub.suspects = noSuspects;
 }
 
-/** Forgets refusals but for those that are kept. */
+/** Removes refusals except those to keep. */
 function keepRejected(sub: Subscription, keep: (name: string, refusal: ResourceRefusal) => boolean): void {
   for (const [name, refusal] of sub.rejected) if (!keep(name, refusal)) ownRejected(sub).delete(name);
   endNack(sub);
 }
 
-/** What a SotW request is beside its names: the first of its type, an answer, with an error. */
+/** Facts about a SotW request besides its names: first of its type, answer, error. */
 export interface SotwContext {
   readonly first: boolean;
   readonly verdict: RequestVerdict;
   readonly error: boolean;
 }
 
-/** Takes the names of a SotW request whose verdict is not 'stale'. */
+/** Applies the names of a SotW request whose verdict is not 'stale'. */
 export function* subscribeSotw(sub: Subscription, names: ReadNames, request: SotwContext): Slices {
   const none = names.raw.length === 0;
   const before = { wildcard: sub.wildcard, set: sub.set };
-  // "the first request ... with an empty resource_names field": all, for types that have a wildcard.
+  // "the first request ... with an empty resource_names field": all, for types with a wildcard.
   if (request.first) sub.legacy = none && sub.rule.wildcard;
   else if (!none) sub.legacy = false;
   sub.wildcard = names.star || sub.legacy;
@@ -231,9 +232,9 @@ export function* subscribeSotw(sub: Subscription, names: ReadNames, request: Sot
 }
 
 /**
- * A SotW request with the names that the subscription has already. As an ACK or NACK it asks for nothing.
- * Else it is an explicit re-subscription, such as for a cluster that warms again, and is answered, unless an
- * answer is due anyway, or the client has just refused what it would get.
+ * A SotW request with unchanged names. An ACK or NACK asks for nothing. Any other is an explicit
+ * re-subscription, as for a cluster that warms again, and needs a response, unless one is due anyway, or the
+ * client has just refused what it would contain.
  */
 export function repeatSotw(sub: Subscription, request: Omit<SotwContext, 'first'>): void {
   if (request.verdict === 'ack' || request.verdict === 'nack' || request.error) return;
@@ -242,7 +243,7 @@ export function repeatSotw(sub: Subscription, request: Omit<SotwContext, 'first'
   sub.answer = true;
 }
 
-/** Takes the names of a Delta request. `first` means the first of the type on this stream. */
+/** Applies the names of a Delta request. `first`: the first of its type on this stream. */
 export function* subscribeDelta(
   sub: Subscription,
   request: {
@@ -271,24 +272,24 @@ export function* subscribeDelta(
     sub.answer = true;
   }
   if (request.first) sub.all = true;
-  // "even if the client already has it": every name in a subscribe is answered. `all` names them already,
-  // unless it means those of the wildcard.
+  // "even if the client already has it": every subscribed name needs a response. `all` covers them, unless it
+  // stands for a wildcard.
   if (!request.first || sub.wildcard) yield* each(add.names, (name) => addFresh(sub, name, 'new'));
-  // A name that the wildcard still covers is told again, so that the client need not guess; one that it had
-  // not subscribed to is nothing to it.
+  // A name that the wildcard still covers is sent again, so that the client knows its state. A name that it
+  // had not subscribed to needs nothing.
   if (sub.wildcard)
     yield* each(remove, (name) => {
       if (before.has(name)) leaveName(sub, name);
     });
-  // Looking through all that is due would make a name more cost what all of them do.
+  // Scanning all that is due would make the cost of one name that of all.
   else if (!request.unsubscribe.includes('*')) yield* dropNames(sub, remove);
   else yield* dropUnsubscribed(sub);
 }
 
 /**
- * Whether a Delta request means all resources though it names none: "the request must have no resources in
- * both resource_names_subscribe and resource_names_unsubscribe", and the client "has never explicitly
- * subscribed to any".
+ * Whether a Delta request without names means all resources: "the request must have no resources in both
+ * resource_names_subscribe and resource_names_unsubscribe", and the client "has never explicitly subscribed
+ * to any".
  */
 export function meansWildcard(
   sub: Subscription,
@@ -298,26 +299,26 @@ export function meansWildcard(
   return empty && sub.rule.wildcard && !sub.wildcard && !sub.explicit;
 }
 
-/** Forgets refusals of what is no more, and of removals of what is there again; `exists` tells. */
+/** Forgets refusals of resources that were removed, and refused removals of resources that exist again. */
 export function forgetRejected(sub: Subscription, exists: (name: string) => boolean): void {
   if (sub.rejected.size > 0)
     keepRejected(sub, (name, { version }) => exists(name) === (version !== undefined));
 }
 
-/** Notes a name to be sent whether it changed or not. */
+/** Marks a name to be sent even if unchanged. */
 export function addFresh(sub: Subscription, name: string, why: 'new' | 'again'): void {
   if (sub.fresh.size === 0) sub.fresh = new Map();
   (sub.fresh as Map<string, 'new' | 'again'>).set(name, why);
 }
 
-/** Notes a name left beside a wildcard: nothing but this counts it until it was told. */
+/** Marks a name unsubscribed beside a wildcard, and counts its memory until it is sent. */
 function leaveName(sub: Subscription, name: string): void {
   addFresh(sub, name, 'again');
   sub.leftNames += 1;
   sub.leftLength += name.length;
 }
 
-/** Notes that all that was due is said, but for what is `held`. */
+/** Records that everything due was sent, except what is `held`. */
 export function noteSaid(sub: Subscription, held: Subscription['held']): void {
   sub.held = held.size === 0 ? noneHeld : held;
   sub.all = false;
@@ -333,7 +334,7 @@ function only(names: ReadonlySet<string>, keep: (name: string) => boolean): Read
   return kept.length === 0 ? noNames : new Set(kept);
 }
 
-/** As `dropUnsubscribed`, where only these names may have gone. */
+/** As `dropUnsubscribed`, if only these names may have been unsubscribed. */
 function* dropNames(sub: Subscription, names: readonly string[]): Slices {
   const gone: string[] = [];
   yield* each(names, (name) => {
@@ -349,11 +350,11 @@ function* dropNames(sub: Subscription, names: readonly string[]): Slices {
   endNack(sub);
 }
 
-/** Forgets what is due for names that are not subscribed any more. */
+/** Forgets what is due for names that are no longer subscribed. */
 function* dropUnsubscribed(sub: Subscription): Slices {
   if (sub.wildcard) return;
   const { names } = sub.set;
-  // Own, where there is any.
+  // A non-empty map belongs to this subscription alone.
   const fresh = sub.fresh as Map<string, unknown>;
   if (fresh.size > 0)
     yield* each(fresh.keys(), (name) => {
@@ -365,8 +366,8 @@ function* dropUnsubscribed(sub: Subscription): Slices {
 }
 
 /**
- * What a reconnecting Delta client says it has, against what there is: only the difference is due. `current`
- * gives the version of a name, or undefined; `visible` are the names that the client would be sent.
+ * Diffs what a reconnecting Delta client reports against the snapshot: only the difference is due. `current`
+ * gives a name's version, or undefined; `visible`: names that the client would be sent.
  */
 export function* resumeDelta(
   sub: Subscription,
@@ -387,7 +388,7 @@ export function* resumeDelta(
     if (current(name) === undefined) gone.add(name);
   });
   if (gone.size > 0) sub.gone = gone;
-  // Named, but neither here nor there: the client is told that it does not exist.
+  // Subscribed, but on neither side: the client is told that it does not exist.
   yield* each(sub.set.names, (name) => {
     if (current(name) === undefined) addFresh(sub, name, 'new');
   });

@@ -9,55 +9,54 @@ import { FrameReader, frameOf, keepMessage } from '../wire/frame.ts';
 import type { GrpcCall } from './call.ts';
 import type { Intake } from './intake.ts';
 
-/** What becomes of what a call brings. */
+/** Consumer of a call's input. */
 interface Receiver {
-  /** Is given each message, a view that is good until it returns. */
+  /** Takes each message; the view is valid until this returns. */
   receive(message: Buffer): void;
-  /** Is told the bytes of each read. */
+  /** Reports the bytes of each read. */
   wasRead(bytes: number): void;
-  /** Is told of each short piece of a message that is not its last one. */
+  /** Reports each short, non-final piece of a message. */
   shortPieceCame(): void;
-  /** Ends the call: a message is longer than may be. */
+  /** Ends the call: a message is too long. */
   refuse(error: MeshError): void;
   readonly intake: Intake;
   readonly pace: Pace;
-  /** Its requests are dear, however short they are. */
+  /** Its requests count as heavy, however short they are. */
   isDear(): boolean;
 }
 
-/** The messages of one call, out; those that come in are given to the one who opened it. */
+/** Messages of a call: output, and control of the input. */
 export interface Messages {
   write(message: Buffer): void;
-  /** Bytes that were written and have not gone out yet. */
+  /** Bytes written and not yet sent. */
   unreadBytes(): number;
-  /** Calls `fn` once all of them have. */
+  /** Calls `fn` once all of them have been. */
   whenRead(fn: () => void): void;
-  /** Calls `fn` once what came so far has been taken: nothing waits for its turn. */
+  /** Calls `fn` once all received messages have been processed. */
   whenTaken(fn: () => void): void;
-  /** Does work in slices, each when the line comes to it, and reads nothing more until all of it is done. */
+  /** Runs work in slices, each in its turn, and reads nothing more until all of it is done. */
   inSlices(work: Slices): void;
-  /** Whatever still comes is passed over. */
+  /** Drops all further input. */
   stop(): void;
 }
 
 /**
- * Reads and writes the messages of a call on its HTTP/2 stream. A message that is sent to many is framed once
- * (docs/decisions/020), and one that is received is a view of what was read (041).
+ * Reads and writes the messages of a call on its HTTP/2 stream. A message to many streams is framed once
+ * (docs/decisions/020); a received one is a view of the read buffer (041).
  */
 export function openMessages(call: GrpcCall, receiver: Receiver): Messages {
   return new MessagesOfCall(call, receiver);
 }
 
-/** What can be kept from giving more. */
+/** An input that can be paused. */
 interface Source {
   pause(): unknown;
   once(event: 'close', fn: () => void): unknown;
 }
 
 /**
- * Keeps a source from giving more where its connection has had more than its share. What it returns is asked
- * before a message of so many bytes: whether there is to wait, or the call was ended for it. It calls `goOn`
- * when that is over.
+ * Pauses an input whose connection is above its share. The returned function is called before a message of so
+ * many bytes: true means to wait (or that the call was ended), and `goOn` is called later.
  */
 function pacer(
   source: Source,
@@ -80,7 +79,7 @@ function pacer(
   };
 }
 
-// What a piece costs before it is looked at: a client may send a message byte by byte.
+// The base cost of a piece: a client may send a message byte by byte.
 const pieceMs = 0.02;
 
 // A piece of fewer bytes than this is short.
@@ -93,7 +92,7 @@ class MessagesOfCall implements Messages {
   readonly #pace: Pace;
   #waits = false;
   #isStopped = false;
-  // Of the message whose work is not done yet.
+  // Bytes of the message whose work is unfinished.
   #workedBytes = 0;
   #taken: (() => void) | undefined;
   readonly #resume = () => {
@@ -174,7 +173,7 @@ class MessagesOfCall implements Messages {
     this.#isStopped = true;
     this.#work.cancel();
     this.#http.off('data', this.#ours);
-    // What comes is dropped, so that its client sees the end.
+    // Input is dropped, so that the stream's end is seen.
     if (this.#http.destroyed) return;
     this.#http.on('data', ({ length }: Buffer) => {
       this.#receiver.wasRead(length);
@@ -187,7 +186,7 @@ class MessagesOfCall implements Messages {
     this.#work.add(some);
   }
 
-  // A stream that is paused tells its end all the same, while its last message waits here.
+  // A paused stream reports its end even while its last message waits here.
   whenTaken(fn: () => void): void {
     if (this.#waits) this.#taken = fn;
     else fn();
@@ -207,19 +206,16 @@ class MessagesOfCall implements Messages {
   }
 }
 
-// Names that are alike are deflated to a tenth or a thirtieth. What is a hundred times as long is a bomb.
+// Similar names deflate to a tenth or a thirtieth; a ratio of a hundred is a decompression bomb.
 const inflationMax = 100;
 const inflatedBytesMin = 256 * 1024;
 
-/** What a compressed message of so many bytes may have when it is inflated. */
+/** Limit on the inflated size of a compressed message. */
 function inflatedMax(bytes: number, bytesMax: number): number {
   return Math.min(bytesMax, Math.max(inflatedBytesMin, inflationMax * bytes));
 }
 
-/**
- * A message that was compressed by gzip or deflate. Throws MeshError where it is none, or has more than
- * `bytesMax`.
- */
+/** Inflates a gzip or deflate message. Throws MeshError if it is neither, or longer than `bytesMax`. */
 function inflated(message: Buffer, bytesMax: number): Buffer {
   const most = inflatedMax(message.length, bytesMax);
   try {

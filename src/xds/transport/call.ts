@@ -8,7 +8,7 @@ import type { TLSSocket } from 'node:tls';
 import type { Clock, Timer } from '../../base/clock.ts';
 import type { Frame } from '../wire/frame.ts';
 
-/** The codes of gRPC that are given here (grpc/doc/statuscodes.md). */
+/** The gRPC status codes in use (grpc/doc/statuscodes.md). */
 export const grpcStatus = {
   ...{ ok: 0, invalidArgument: 3, deadlineExceeded: 4, notFound: 5, resourceExhausted: 8 },
   ...{ failedPrecondition: 9, unimplemented: 12, internal: 13, unavailable: 14 },
@@ -23,9 +23,8 @@ const answerHeaders = {
 };
 
 /**
- * One gRPC call on its HTTP/2 stream, as gRPC over HTTP/2 lays it down (grpc/doc/PROTOCOL-HTTP2.md). What was
- * asked on it is read from `http` by others (`call-messages.ts`); a call is answered here: its headers, its
- * messages, its status.
+ * One gRPC call on its HTTP/2 stream (grpc/doc/PROTOCOL-HTTP2.md). `call-messages.ts` reads its input; this
+ * class writes headers, messages and status.
  */
 export class GrpcCall {
   readonly http: ServerHttp2Stream;
@@ -35,7 +34,7 @@ export class GrpcCall {
 
   constructor(http: ServerHttp2Stream) {
     this.http = http;
-    // Each error of a stream ends it, which 'close' tells.
+    // A stream's error ends it, which 'close' reports.
     http.on('error', () => {});
     http.once('close', () => this.#over());
   }
@@ -50,7 +49,7 @@ export class GrpcCall {
     return remoteAddress === undefined ? 'unknown' : `${remoteAddress}:${remotePort}`;
   }
 
-  /** The client's certificate in DER, where one was asked for and accepted. */
+  /** The client's certificate (DER), if one was requested and accepted. */
   certificate(): Buffer | undefined {
     const { session } = this;
     if (session?.encrypted !== true) return undefined;
@@ -58,7 +57,7 @@ export class GrpcCall {
     return socket.authorized ? socket.getPeerCertificate().raw : undefined;
   }
 
-  /** Ends the call with DEADLINE_EXCEEDED when the time is over that its client gave it (`grpc-timeout`). */
+  /** Ends the call with DEADLINE_EXCEEDED after the client's `grpc-timeout`. */
   keepDeadline(headers: IncomingHttpHeaders, clock: Clock): void {
     const given = headers['grpc-timeout'];
     if (given === undefined) return;
@@ -70,7 +69,7 @@ export class GrpcCall {
       );
   }
 
-  /** Calls `fn` once the call is over: it was given its status, or its stream is gone. */
+  /** Calls `fn` once the call is over: its status was sent, or its stream has closed. */
   whenOver(fn: () => void): void {
     this.#onEnd.push(fn);
   }
@@ -82,7 +81,7 @@ export class GrpcCall {
     http.write(frame);
   }
 
-  /** Ends the call with a status, after what was written. Only the first one counts. */
+  /** Ends the call with a status, after what was written. Only the first call counts. */
   end(status: number, words: string): void {
     if (this.#isOver) return;
     const { http } = this;
@@ -92,7 +91,7 @@ export class GrpcCall {
         http.once('wantTrailers', () => http.sendTrailers(trailers));
         http.end();
       } else http.respond({ ':status': 200, 'content-type': contentType, ...trailers }, { endStream: true });
-      // Whatever still comes is dropped, so that its end is seen.
+      // Drops further input, so that the stream's end is seen.
       http.resume();
     }
     this.#over();
@@ -106,7 +105,7 @@ export class GrpcCall {
   }
 }
 
-/** Answers a stream that is no gRPC: it says so by its content type. */
+/** Answers a stream whose content type is not gRPC. */
 export function refuseOther(http: ServerHttp2Stream): void {
   http.on('error', () => {});
   if (http.destroyed || http.closed) return;
@@ -120,15 +119,14 @@ export function isGrpc(headers: IncomingHttpHeaders): boolean {
 
 const unitMs = { H: 3_600_000, M: 60_000, S: 1_000, m: 1, u: 1e-3, n: 1e-6 } as const;
 
-/** Milliseconds of a `grpc-timeout`, such as `10S`; undefined where it is none. */
+/** Milliseconds of a `grpc-timeout`, such as `10S`; undefined if it is not valid. */
 export function timeoutMs(text: string): number | undefined {
   const [, digits, unit] = /^(\d{1,8})([HMSmun])$/.exec(text) ?? [];
   return digits === undefined ? undefined : Number(digits) * unitMs[unit as keyof typeof unitMs];
 }
 
 /**
- * `grpc-message`: UTF-8 in which all is percent-encoded but what ASCII can show (PROTOCOL-HTTP2.md,
- * "Percent-Encoded").
+ * `grpc-message`: UTF-8, percent-encoded except for printable ASCII (PROTOCOL-HTTP2.md, "Percent-Encoded").
  */
 export function percentEncoded(words: string): string {
   return words.replace(/[^\x20-\x24\x26-\x7e]+/g, (some) =>

@@ -1,8 +1,7 @@
 import { constants } from 'node:http2';
 
 /**
- * What an HTTP/2 server says to whom it does not want: empty SETTINGS, and GOAWAY with a reason (RFC 9113,
- * 6.5 and 6.8).
+ * The bytes that refuse an HTTP/2 client: empty SETTINGS, and GOAWAY with a reason (RFC 9113, 6.5 and 6.8).
  */
 export function goaway(words: string): Buffer {
   const reason = Buffer.from(words);

@@ -21,63 +21,59 @@ import { SessionKeepalive } from './keepalive.ts';
 import { openListener, type TlsOptions } from './listener.ts';
 import { collectWhatWasRead } from './young-memory.ts';
 
-/**
- * One stream as the server above it sees it: bytes in, bytes out. A unary call is a stream of one message
- * each way.
- */
+/** A stream as its handler sees it: bytes in, bytes out. A unary call is a stream of one message each way. */
 export interface Stream {
   readonly peer: Peer;
   write(bytes: Buffer): void;
-  /** Ends the stream: all was said. */
+  /** Ends the stream with OK. */
   end(): void;
-  /** Bytes that were written and have not gone out: the client does not read them. */
+  /** Bytes written and not yet taken by the client. */
   unreadBytes(): number;
-  /** Calls `fn` once all of them have. */
+  /** Calls `fn` once all of them are. */
   whenRead(fn: () => void): void;
-  /** Ends the stream with an error that the client sees. */
+  /** Ends the stream with an error. */
   refuse(error: MeshError): void;
   /**
-   * Does work that a request asks for in slices, with others served between them, before anything else of the
-   * stream is read.
+   * Runs a request's work in slices, between those of other streams, before anything else is read from the
+   * stream.
    */
   inSlices(work: Slices): void;
-  /** The client has said who it is: it may send longer messages. */
+  /** The client's node is known: longer messages are allowed. */
   known(): void;
-  /** Its requests are dear, however short they are: they wait in line where many are. */
+  /** Its requests count as heavy, however short they are. */
   dear(): void;
 }
 
-/** What the server above does with a stream. */
+/** The handler of a stream. */
 export interface StreamHandler {
-  /** `bytes` are good until this returns, and what it gives to `Stream.inSlices` is done. */
+  /** `bytes` are valid until this returns, and the work given to `Stream.inSlices` is done. */
   receive(bytes: Buffer): void;
-  /** The stream is refused, by `Stream.refuse` or for what its client leaves unfinished; `closed` follows. */
+  /** The stream is refused, by `Stream.refuse` or by a limit; `closed` follows. */
   refused?(error: MeshError): void;
-  /** The client will ask no more, and may still wait for answers. Without it, that ends the stream. */
+  /** The client sends no more requests, and may wait for responses. If absent, this ends the stream. */
   halfClosed?(): void;
   closed(): void;
 }
 
-/** What serves the streams of each method, by its path: `/SERVICE/METHOD`. */
+/** Stream handlers by method path: `/SERVICE/METHOD`. */
 export type Services = ReadonlyMap<string, (stream: Stream) => StreamHandler>;
 
-/** A gRPC server that listens. */
+/** A listening gRPC server. */
 export interface Listening {
   readonly port: number;
-  /** How full it is. */
+  /** Current levels. */
   levels(): Levels;
   /** Lets requests that ask for much wait, until it is called with false. */
   holdLarge(isHeld: boolean): void;
   /**
-   * Takes no more connections, and ends those that have streams one after another, within `overMs`; see
-   * `handOver`.
+   * Stops accepting, and closes connections with streams one after another, within `overMs`; see `handOver`.
    */
   handOver(overMs: number): Promise<void>;
-  /** Lets streams go on for `graceMs` at most, then ends them. */
+  /** Lets streams go on for at most `graceMs`, then ends them. */
   close(graceMs: number): Promise<void>;
 }
 
-/** What clients may do; what is absent is as docs/xds.md states. */
+/** Limits for clients; docs/xds.md states the defaults. */
 export interface XdsLimits {
   readonly admission?: Partial<AdmissionLimits>;
   readonly pace?: Partial<PaceLimits>;
@@ -85,18 +81,18 @@ export interface XdsLimits {
   readonly budget?: Partial<BudgetLimits>;
 }
 
-/** What limits are there for, as it is now. */
+/** The current levels of what is limited. */
 export interface Levels extends AdmissionLevels {
   /** Bytes of unfinished messages. */
   readonly unfinishedBytes: number;
-  /** Connections that were dropped since the start as nothing came on them any more. */
+  /** Connections dropped since the start because nothing arrived on them. */
   readonly silentTotal: number;
-  /** Connections whose requests wait for their share of the processor, and how often one did. */
+  /** Connections whose requests wait for processor time, and how often one did. */
   readonly paced: number;
   readonly pacedTotal: number;
 }
 
-/** How a server is set up beside its services. */
+/** Options of a server besides its services. */
 interface ListenOptions {
   readonly limits?: XdsLimits;
   /** As `XdsServerOptions.collectYoungMemory`. */
@@ -107,13 +103,13 @@ interface ListenOptions {
 const keepaliveTimes = {
   // A half-open connection is noticed within 5 + 8 + 2 s; the project's bound is 15 s.
   used: { quietMs: 5_000, answerMs: 8_000 },
-  // Of a connection that has never had a stream nobody waits for anything.
+  // Nobody waits for a connection that has never had a stream.
   unused: { quietMs: 60_000, answerMs: 60_000 },
 };
 
 /**
- * Serves gRPC on `address` (`host:port`; port 0 takes a free one). Messages stay bytes: what they mean is
- * none of gRPC's business. Throws MeshError 'unavailable' when the address cannot be bound.
+ * Serves gRPC on `address` (`host:port`; port 0 takes a free one). Messages are opaque bytes here. Throws
+ * MeshError 'unavailable' if the address cannot be bound.
  */
 export async function listen(
   address: string,
@@ -164,7 +160,7 @@ export async function listen(
       listener.stop();
       const connections = [...calls].map(({ session }) => session);
       await handOver(departures(calls), overMs, clock);
-      // What the last were told has to go out: a connection that was closed ends behind it.
+      // The last GOAWAY and statuses must be sent first: a closed connection ends only after them.
       const isThere = () => connections.some((one) => one?.destroyed === false);
       for (let looks = 0; looks < 50 && isThere(); looks += 1) await sleep(clock, 20);
     },
@@ -273,12 +269,12 @@ class ServedCall {
   }
 }
 
-// For a client that does not read why it is refused.
+// For a client that does not read its status.
 const refusalMsMax = 10_000;
 
 /**
- * Closes a stream that has been refused, where its client does not read that: else it would stay as long as
- * its connection.
+ * Closes a refused stream whose client does not read its status: else it would stay as long as its
+ * connection.
  */
 function closeUnread(http: ServerHttp2Stream, clock: Clock): void {
   const timer = clock.after(refusalMsMax, () => http.close(constants.NGHTTP2_ENHANCE_YOUR_CALM));
@@ -296,10 +292,7 @@ const statusByCode: Readonly<Record<MeshErrorCode, number>> = {
   internal: grpcStatus.internal,
 };
 
-/**
- * What ends each connection: the status of its streams, and GOAWAY, so that its client opens none on it
- * again.
- */
+/** Ends each connection: a status for its streams, and GOAWAY, so that its client opens no more on it. */
 function departures(calls: ReadonlySet<GrpcCall>): (() => void)[] {
   const byConnection = new Map<object, GrpcCall[]>();
   for (const call of calls) {
@@ -316,8 +309,8 @@ function departures(calls: ReadonlySet<GrpcCall>): (() => void)[] {
 const goingAway = 'this server is going away: connect again';
 
 /**
- * Ends the streams, which clients take up again elsewhere, and waits until the connections are gone,
- * `graceMs` at most.
+ * Ends the streams, which clients reopen elsewhere, and waits for the connections to close, at most
+ * `graceMs`.
  */
 async function close(
   sessions: ReadonlySet<ServerHttp2Session>,
@@ -325,7 +318,7 @@ async function close(
   clock: Clock,
   graceMs: number,
 ): Promise<void> {
-  // The clock's timers let a process end; one that waits for this must not end before it is done.
+  // Timers of the clock do not keep the process alive; this does until the close is done.
   const letEnd = keepProcess();
   await new Promise<void>((resolve) => {
     const force = clock.after(graceMs, () => {

@@ -1,18 +1,17 @@
 import { type Clock, sleep } from '../../base/clock.ts';
 
 /**
- * Milliseconds from one connection to the next. A stream that begins costs another server some 2 ms: it is
- * busy for less than half of its time with those that come, and pushes to the others meanwhile.
+ * Milliseconds from one connection to the next. A new stream costs the next server some 2 ms: it is busy for
+ * less than half of its time with these, and can push in between.
  */
 export const handOverSpacingMs = 5;
 
-// How often it is looked who is due.
+// How often due connections are looked for.
 const lookMs = 5;
 
 /**
- * Lets connections go one after another, `handOverSpacingMs` apart, or closer where `overMs` (milliseconds)
- * would not do. Each
- * `leave` ends one. Resolves when the last one was told.
+ * Closes connections one after another, `handOverSpacingMs` apart, or closer to end within `overMs`
+ * (milliseconds). Each `leave` closes one. Resolves after the last.
  */
 export async function handOver(leave: readonly (() => void)[], overMs: number, clock: Clock): Promise<void> {
   const pauses = leave.length - 1;

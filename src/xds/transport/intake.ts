@@ -1,46 +1,45 @@
 import type { Clock, Timer } from '../../base/clock.ts';
 import { MeshError } from '../../base/error.ts';
 
-/** What clients may leave unfinished, and have wait for its turn. */
+/** Limits on unfinished and waiting messages. */
 export interface IntakeLimits {
-  /** Bytes of one message before the stream has said who it is, and after. */
+  /** Bytes of one message before the stream's node is known, and after. */
   readonly unknownBytesMax: number;
   readonly messageBytesMax: number;
-  /** Bytes of a message that came compressed, once it is not: they cost their sender a thousandth of that. */
+  /** Bytes of a compressed message once inflated: it costs its sender a thousandth of that. */
   readonly inflatedBytesMax: number;
-  /** Bytes of messages that are unfinished or wait for their turn, on one connection, and on all. */
+  /** Bytes of messages that are unfinished or wait for processing, on one connection, and on all. */
   readonly connectionBytesMax: number;
   readonly allBytesMax: number;
   /**
-   * From a message's first byte to its last, and from the beginning of a stream to its first message, in
-   * milliseconds.
+   * From a message's first byte to its last, and from a stream's start to its first message, in milliseconds.
    */
   readonly messageMsMax: number;
 }
 
-/** Several times what 30,000 Groups need; docs/xds.md has them as a table. */
+/** Several times the needs of 30,000 Groups; docs/xds.md lists them. */
 export const intakeLimits: IntakeLimits = {
   unknownBytesMax: 8 * 2 ** 20,
-  // A request of 100,000 names of 200 bytes is still read.
+  // Admits a request of 100,000 names of 200 bytes.
   messageBytesMax: 32 * 2 ** 20,
-  // Envoy and gRPC clients compress no requests by themselves.
+  // Neither Envoy nor gRPC clients compress requests by default.
   inflatedBytesMax: 8 * 2 ** 20,
   connectionBytesMax: 64 * 2 ** 20,
   allBytesMax: 256 * 2 ** 20,
   messageMsMax: 30_000,
 };
 
-/** One stream's unfinished message. */
+/** The account of one stream's input. */
 export interface Intake {
-  /** Most bytes that the next message may have. */
+  /** Limit on the next message, in bytes. */
   bytesMax(): number;
-  /** The same of one that comes compressed, when it is inflated. */
+  /** The same for a compressed one, once inflated. */
   readonly inflatedBytesMax: number;
-  /** The stream has said who it is. */
+  /** The node is known. */
   known(): void;
-  /** So many bytes of a message wait for the rest of it; 0: it has come whole, or none has begun. */
+  /** Bytes of a partly received message; 0: it is complete, or none has begun. */
   waiting(bytes: number): void;
-  /** So many bytes of messages wait here for their turn, or are worked on: their client is not late. */
+  /** Bytes of messages that wait for processing here: the client is not late. */
   held(bytes: number): void;
   close(): void;
 }
@@ -49,18 +48,18 @@ interface Entry {
   readonly connection: object;
   readonly refuse: (error: MeshError) => void;
   bytes: number;
-  /** Since when a message is awaited; undefined: none is. */
+  /** Since when the rest of a message is awaited, if it is. */
   since: number | undefined;
 }
 
 const lookMs = 1_000;
-// Where all is full, so much of it is left to those who have less.
+// Above the total limit, streams are ended until this part of it is in use.
 const roomyPart = 7 / 8;
 
 /**
- * Bounds what messages hold that are unfinished or wait for their turn, on each connection and on all, and
- * how long they may take to come whole. Where it is too much, the stream that holds most ends: who sends
- * little is not refused for who sends much.
+ * Limits the bytes of messages that are unfinished or wait for processing, on each connection and on all, and
+ * the time for one to arrive. Above a limit the stream with most bytes is ended, so that clients that send
+ * little are not refused because of those that send much.
  */
 export class Intakes {
   readonly #clock: Clock;
@@ -75,12 +74,12 @@ export class Intakes {
     this.#limits = limits;
   }
 
-  /** Bytes of all messages that are unfinished or wait for their turn. */
+  /** Bytes of all messages that are unfinished or wait for processing. */
   get bytes(): number {
     return this.#all;
   }
 
-  /** A stream begins, on a connection; `refuse` ends it. */
+  /** A stream begins on a connection; `refuse` ends it. */
   open(connection: object, refuse: (error: MeshError) => void): Intake {
     const entry: Entry = { connection, refuse, bytes: 0, since: this.#clock.now() };
     this.#entries.add(entry);
@@ -127,8 +126,8 @@ export class Intakes {
   }
 
   /**
-   * Ends the largest of all until some room is left: to end one would be a look at all of them for each piece
-   * that comes.
+   * Ends the largest streams until there is some room: ending one at a time would scan all of them for each
+   * piece.
    */
   #makeRoom(): void {
     const { allBytesMax } = this.#limits;

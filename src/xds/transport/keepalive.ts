@@ -1,16 +1,16 @@
 import { constants, type ServerHttp2Session } from 'node:http2';
 import type { Clock, Timer } from '../../base/clock.ts';
 
-/** A connection, as far as it can be told whether its peer is still there. */
+/** A connection whose peer is watched. */
 export interface Connection {
-  /** Grows with whatever arrives. */
+  /** Grows with all bytes received. */
   bytesRead(): number;
-  /** Asks the peer to send something. */
+  /** Sends a ping. */
   ping(): void;
   drop(): void;
 }
 
-/** When a connection is asked, and when it is given up, in milliseconds. */
+/** When a connection is pinged, and when it is dropped, in milliseconds. */
 interface KeepaliveTimes {
   /** Nothing arrived for this long: ping. */
   readonly quietMs: number;
@@ -27,12 +27,12 @@ interface Watched {
 const lookMs = 1_000;
 
 /**
- * Drops connections whose peer has gone without a word. Whatever arrives is a sign of life, as in gRPC's C
- * core and Go: the answer to a ping waits in the peer behind all that it has not read yet, and a crowd of
- * proxies that start at once reads for longer than anybody should wait (docs/decisions/042).
+ * Drops connections whose peer has silently gone. Any received byte is a sign of life, as in gRPC's C core
+ * and Go: the answer to a ping waits behind all that the peer has not read yet, and many proxies that start
+ * at once read for a long time (docs/decisions/042).
  *
- * Connections are looked at once a second: one is dropped within `quietMs + answerMs` and two seconds, and as
- * much longer as this process stood still meanwhile.
+ * Connections are checked each second: one is dropped within `quietMs + answerMs` and two seconds, extended
+ * by the time that this process was stalled.
  */
 export class Keepalive {
   readonly #watched = new Map<Connection, Watched>();
@@ -71,7 +71,7 @@ export class Keepalive {
     this.#timer = undefined;
     const now = this.#clock.now();
     const lateMs = now - this.#lookedAt - lookMs;
-    // While this process itself stood still nobody was heard: what came meanwhile is read after this.
+    // While this process was stalled nothing was read: what came meanwhile is read after this.
     if (lateMs > lookMs) this.#excuse(lateMs);
     for (const [connection, seen] of this.#watched) this.#judge(connection, seen, now);
     this.#schedule();
@@ -104,22 +104,20 @@ export class Keepalive {
 
 const silentWords = Buffer.from('nothing came from you for too long, not even the answer to a ping');
 
-/** An HTTP/2 connection, as one that can be asked. */
+/** An HTTP/2 connection as the watch sees it. */
 function connectionOf(session: ServerHttp2Session): Connection {
   return {
     bytesRead: () => (session.destroyed ? 0 : session.socket.bytesRead),
     ping: () => void (session.destroyed || session.ping(() => {})),
     drop() {
-      // For a peer that lives and was only kept from answering: else its logs would say nothing.
+      // For a live peer that was only kept from answering: its logs then show the reason.
       if (!session.destroyed) session.goaway(constants.NGHTTP2_NO_ERROR, 0, silentWords);
       session.destroy();
     },
   };
 }
 
-/**
- * Watches HTTP/2 connections until they end: those that have, or had, a stream closely, the others from afar.
- */
+/** Watches HTTP/2 connections until they end, with shorter times once they have had a stream. */
 export class SessionKeepalive {
   readonly #used: Keepalive;
   readonly #unused: Keepalive;
@@ -146,7 +144,7 @@ export class SessionKeepalive {
     });
   }
 
-  /** The first stream of a connection begins; again is no harm. */
+  /** A stream of the connection begins; may be called again. */
   used(session: ServerHttp2Session): void {
     const connection = this.#connections.get(session);
     if (connection === undefined || session.destroyed) return;

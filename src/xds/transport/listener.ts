@@ -13,33 +13,33 @@ import { MeshError } from '../../base/error.ts';
 import { wordsOfFailure } from '../../base/system-error.ts';
 import { Admission, type AdmissionOptions } from '../admission/admission.ts';
 
-/** Certificates in PEM: the server's own, and the authorities that clients must be signed by. */
+/** Certificates in PEM: the server's, and the authorities for clients' certificates. */
 export interface TlsOptions {
   readonly certificate: string | Uint8Array;
   readonly privateKey: string | Uint8Array;
-  /** With it, a client without an accepted certificate is refused in the handshake. */
+  /** If set, a client without an accepted certificate is refused in the handshake. */
   readonly clientCa?: string | Uint8Array;
 }
 
-/** Where connections come in. */
+/** A listening HTTP/2 server. */
 interface Listener {
   readonly port: number;
   readonly admission: Admission;
-  /** The HTTP/2 connections that are there. */
+  /** The open HTTP/2 connections. */
   readonly sessions: ReadonlySet<ServerHttp2Session>;
-  /** Takes no more connections. */
+  /** Stops accepting. */
   stop(): void;
 }
 
-/** What becomes of connections and streams that are let in. */
+/** The handlers of admitted connections and streams. */
 interface ListenerOptions extends Pick<AdmissionOptions, 'clock' | 'limits' | 'turnedAway'> {
   began(session: ServerHttp2Session): void;
   opened(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void;
 }
 
 /**
- * Listens for HTTP/2, with TLS if given. `address`: `host:port`; a name is listened on at all its addresses.
- * Throws MeshError 'unavailable' when one cannot be bound, 'invalid' where the certificates are none.
+ * Listens for HTTP/2, with TLS if given, on `address` (`host:port`; a name stands for all its addresses).
+ * Throws MeshError 'unavailable' if one cannot be bound, 'invalid' if the certificates are not valid.
  */
 export async function openListener(
   tls: TlsOptions | undefined,
@@ -95,22 +95,22 @@ function bind(server: NetServer, host: string, port: number): Promise<number> {
     server.once('error', reject);
     server.listen({ host, port, backlog: 4_096 }, () => {
       server.off('error', reject);
-      // Such as that there are no more files: the others are served on.
+      // For example no file descriptors left: existing connections are still served.
       server.on('error', () => {});
       resolve((server.address() as AddressInfo).port);
     });
   });
 }
 
-/** An HTTP/2 server that is given its sockets by its event 'connection', which Node documents for that. */
+/** An HTTP/2 server that gets its sockets by emitting 'connection', as Node documents. */
 function http2Server(
   tls: TlsOptions | undefined,
   maxConcurrentStreams: number,
 ): Http2Server | Http2SecureServer {
   const common = {
     settings: { maxConcurrentStreams },
-    // What streams and connections may hold is bounded by `intake.ts` and `read-gate.ts`, by ending who holds
-    // most: Node's own limit refuses whoever comes next.
+    // `intake.ts` and `read-gate.ts` limit memory by ending the largest users; Node's own limit would refuse
+    // the next one.
     maxSessionMemory: Number.MAX_SAFE_INTEGER,
     maxSendHeaderBlockLength: Number.MAX_SAFE_INTEGER,
   };
@@ -119,7 +119,7 @@ function http2Server(
     const pair = { cert: Buffer.from(tls.certificate), key: Buffer.from(tls.privateKey) };
     const clients = tls.clientCa !== undefined && { ca: Buffer.from(tls.clientCa), requestCert: true };
     const server = createSecureHttp2({ ...common, ...pair, ...clients });
-    // Until HTTP/2 has it, and after: whatever goes wrong on a connection ends it.
+    // Before HTTP/2 has the socket and after: an error ends the connection, and needs no handler.
     server.on('secureConnection', (socket) => socket.on('error', () => {}));
     return server;
   } catch (cause) {

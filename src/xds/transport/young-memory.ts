@@ -1,18 +1,17 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
-// Small enough that the collector of old memory never starts because of them (it does from 32 to 64 MiB on),
-// and enough to be worth the half a millisecond that a collection of young memory takes.
+// Below the 32 to 64 MiB that start a collection of old memory, and enough to be worth the half millisecond
+// of a young collection.
 const everyBytes = 4 * 2 ** 20;
 
 /**
- * Collects the buffers that reading leaves behind, while they are young. Returns who is to be told of each
- * number of bytes that was read.
+ * Collects buffers left behind by reads while they are young. Returns a function that is told the bytes of
+ * each read.
  *
- * node reads into memory outside of the heap, new for each read, with hardly an object in the heap for it:
- * the heap does not fill, so young memory is not collected, and in the end V8 marks the whole heap to be rid
- * of what a collection of the young would have found (docs/decisions/044). Where V8 does not let itself be
- * told, nothing is done.
+ * Node allocates read buffers outside of the heap: the heap does not fill, so that young memory is not
+ * collected, and in the end V8 marks the whole heap (docs/decisions/044). Does nothing if V8 offers no such
+ * call.
  */
 export function collectWhatWasRead(collectYoung = youngCollector()): (bytes: number) => void {
   let since = 0;
@@ -25,8 +24,8 @@ export function collectWhatWasRead(collectYoung = youngCollector()): (bytes: num
 }
 
 /**
- * V8's collection of young memory. It is handed out to contexts that are made while its flag is set, as it is
- * from the start in some processes.
+ * V8's collection of young memory. Contexts created while the flag is set have it; some processes start with
+ * it.
  */
 function youngCollector(): () => void {
   const own = globalThis.gc;

@@ -17,24 +17,24 @@ import {
   skipChunk,
 } from './varint.ts';
 
-/** A DiscoveryRequest, as far as the server reads it. `names` are the bytes of the resource_names fields. */
+/** The fields of a DiscoveryRequest that the server reads. `names`: bytes of the resource_names fields. */
 export interface SotwRequest {
   readonly typeUrl: string;
   readonly nonce: string;
   readonly node: Buffer | undefined;
   readonly error: string | undefined;
   readonly names: Buffer;
-  /** Whether the client has accepted a version of the type. */
+  /** Whether the client has accepted any version of the type. */
   readonly hasVersion: boolean;
 }
 
-/** A DeltaDiscoveryRequest, as far as the server reads it. */
+/** The fields of a DeltaDiscoveryRequest that the server reads. */
 export interface DeltaRequest {
   readonly typeUrl: string;
   readonly nonce: string;
   readonly node: Buffer | undefined;
   readonly error: string | undefined;
-  /** The bytes of the resource_names_subscribe fields, which `parseNames` reads. */
+  /** Bytes of the resource_names_subscribe fields, for `parseNames`. */
   readonly names: Buffer;
   readonly unsubscribe: readonly string[];
   readonly initialVersions: ReadonlyMap<string, string>;
@@ -42,24 +42,24 @@ export interface DeltaRequest {
 
 const none: Buffer = Buffer.alloc(0);
 const nameTag = (3 << 3) | 2;
-// The longest type URL of Envoy's API has 130 bytes; a nonce is a number of ours.
+// Envoy's longest type URL has 130 bytes; a nonce is a number of this server.
 const typeUrlBytesMax = 512;
 const nonceBytesMax = 128;
-// What a client refused, and why: Envoy's reasons name a field and quote a value.
+// A NACK's message: Envoy names a field and quotes a value.
 const errorBytesMax = 4_096;
 
-/** A request that is read piece by piece. */
+/** A request being read piece by piece. */
 export interface Reading<R> {
-  /** Reads about so many bytes more; whether that was all. Throws MeshError 'invalid'. */
+  /** Reads about so many bytes; returns whether that was all. Throws MeshError 'invalid'. */
   step(bytesMax?: number): boolean;
-  /** What was read, when it is all. */
+  /** The request, once all is read. */
   request(): R;
 }
 
 /**
- * Reads a DiscoveryRequest. An ACK repeats all names of the subscription: where they are byte for byte one
- * of `lastNames` (one for each type: the type comes after the names), that very Buffer is given back and no
- * name is read.
+ * Reads a DiscoveryRequest. An ACK repeats all subscribed names: if they equal one of `lastNames` byte for
+ * byte (one for each type, as the type comes after the names), that same Buffer is returned and no name is
+ * parsed.
  */
 export function readSotwRequest(bytes: Buffer, lastNames: readonly Buffer[] = []): Reading<SotwRequest> {
   return new SotwReading(bytes, lastNames);
@@ -104,7 +104,7 @@ class SotwReading extends ChunkWalk implements Reading<SotwRequest> {
   }
 }
 
-/** `readSotwRequest` at once. */
+/** `readSotwRequest` in one step. */
 export function parseSotwRequest(bytes: Buffer, lastNames: readonly Buffer[] = []): SotwRequest {
   return whole(readSotwRequest(bytes, lastNames));
 }
@@ -116,10 +116,7 @@ function whole<R>(reading: Reading<R>): R {
 
 const noncePlace = () => new ShortText('response_nonce', nonceBytesMax);
 
-/**
- * A text of which a client has no reason to send more than so many bytes. It is decoded once, however often
- * its field comes: the last one counts.
- */
+/** A string field with a length limit. Decoded once, however often the field occurs: the last one counts. */
 class ShortText {
   readonly #field: string;
   readonly #bytesMax: number;
@@ -131,7 +128,7 @@ class ShortText {
     this.#bytesMax = bytesMax;
   }
 
-  /** Throws MeshError 'invalid' where it is longer. */
+  /** Throws MeshError 'invalid' if it is too long. */
   read(cursor: Cursor): void {
     const length = skipChunk(cursor);
     if (length > this.#bytesMax)
@@ -148,20 +145,20 @@ class ShortText {
   }
 }
 
-// Shorter than this, a run is copied faster byte by byte.
+// Below this length a copy byte by byte is faster.
 const copiedBytesMin = 32;
 
 /**
- * The fields of resource names in a request. Other fields may stand between any two names: their runs are
- * noted as numbers, and copied once.
+ * The resource name fields of a request. Other fields may come between them: the positions of each run are
+ * noted, and copied once.
  */
 class NameRuns {
   readonly #bytes: Buffer;
   readonly #lastNames: readonly Buffer[];
-  /** Where each begins and ends. */
+  /** Start and end of each run. */
   readonly #places: number[] = [];
   #total = 0;
-  /** The one of `lastNames` that the only run is. */
+  /** The element of `lastNames` that the only run equals. */
   #known: Buffer | undefined;
 
   constructor(bytes: Buffer, lastNames: readonly Buffer[]) {
@@ -169,7 +166,7 @@ class NameRuns {
     this.#lastNames = lastNames;
   }
 
-  /** Reads the run that begins with the field at `start`, or as much of it as is read at once. */
+  /** Reads the run that begins with the field at `start`, or a first part of it. */
   read(cursor: Cursor, start: number): void {
     const places = this.#places;
     const goesOn = places.at(-1) === start;
@@ -180,7 +177,7 @@ class NameRuns {
     this.#total += cursor.at - start;
   }
 
-  /** All of them as one run. */
+  /** All runs joined. */
   joined(): Buffer {
     const [bytes, places] = [this.#bytes, this.#places];
     const [first = 0, last = 0] = places;
@@ -197,11 +194,11 @@ class NameRuns {
   }
 }
 
-// What is read of a run before others have their turn.
+// Bytes of a run read before other streams have their turn.
 const runBytesMax = 16 * 1024;
 
 /**
- * Reads resource_names fields from `start` on that follow each other. The one of `lastNames` that they are,
+ * Reads consecutive resource_names fields from `start`. Returns the element of `lastNames` that they equal,
  * if any.
  */
 function namesRun(
@@ -226,7 +223,7 @@ function namesRun(
   return undefined;
 }
 
-/** Gives each name in the bytes of `SotwRequest.names` or `DeltaRequest.names`. */
+/** Yields each name in the bytes of `SotwRequest.names` or `DeltaRequest.names`. */
 export function* eachName(names: Buffer): Iterable<string> {
   for (const cursor: Cursor = { bytes: names, at: 0 }; cursor.at < names.length; ) {
     readVarint(cursor);
@@ -281,12 +278,12 @@ class DeltaReading extends ChunkWalk implements Reading<DeltaRequest> {
 
 const noNames: readonly Buffer[] = [];
 
-/** `readDeltaRequest` at once. */
+/** `readDeltaRequest` in one step. */
 export function parseDeltaRequest(bytes: Buffer): DeltaRequest {
   return whole(readDeltaRequest(bytes));
 }
 
-/** `google.rpc.Status` as one line: the message, cut, or the code where there is none. */
+/** A `google.rpc.Status` as one line: its message, cut, or its code if it has none. */
 function statusMessage(bytes: Buffer): string {
   let message = '';
   let code = 0;
@@ -311,20 +308,20 @@ function mapEntry(bytes: Buffer): [key: string, value: string] {
   return [key, value];
 }
 
-/** What a response says besides its resources. */
+/** The fields of a response besides its resources. */
 interface ResponseHead {
   readonly typeUrl: string;
   readonly version: string;
   readonly nonce: string;
 }
 
-/** A resource as it stands in a response, in parts. */
+/** The bytes of a resource's entry in a response, in parts. */
 type Entry = readonly Uint8Array[];
 
-// A resource goes to many streams: its entry is made once for each protocol.
+// An entry is built once for each protocol, and used for many streams.
 const sotwEntries = new WeakMap<EncodedResource, Entry>();
 const deltaEntries = new WeakMap<EncodedResource, Entry>();
-// A longer resource is not copied into its entry: the routes of 30,000 Groups have 40 MB.
+// Longer resources are not copied into their entry: the routes of 30,000 Groups have 40 MB.
 const copiedBytesMax = 16 * 1024;
 
 function entryOf(resource: EncodedResource, delta: boolean): Entry {
@@ -345,7 +342,7 @@ function entryOf(resource: EncodedResource, delta: boolean): Entry {
   return made;
 }
 
-/** A DiscoveryResponse: resources already encoded, put one after the other. */
+/** Builds a DiscoveryResponse of encoded resources. */
 export function buildSotwResponse(head: ResponseHead, resources: readonly EncodedResource[]): Buffer {
   return messageOf([
     field(1, head.version),
@@ -355,7 +352,7 @@ export function buildSotwResponse(head: ResponseHead, resources: readonly Encode
   ]);
 }
 
-/** A DeltaDiscoveryResponse: resources already encoded, put one after the other. */
+/** Builds a DeltaDiscoveryResponse of encoded resources. */
 export function* buildDeltaResponse(
   head: ResponseHead,
   resources: readonly EncodedResource[],

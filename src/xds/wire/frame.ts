@@ -2,8 +2,8 @@ import { MeshError } from '../../base/error.ts';
 import { copyInto, type Slices } from '../slices.ts';
 
 /**
- * A gRPC message as it stands on the wire: one byte that says "not compressed", four of length, the message.
- * (gRPC over HTTP/2, "Length-Prefixed-Message".)
+ * A gRPC message with its prefix: a byte for "not compressed", four of length. (gRPC over HTTP/2,
+ * "Length-Prefixed-Message".)
  */
 export type Frame = Buffer;
 
@@ -12,7 +12,7 @@ const headBytes = 5;
 const slicedBytesMin = 2 ** 20;
 const frames = new WeakMap<Buffer, Frame>();
 
-/** The frame of a message, made once, whoever is sent it. The message must not be changed afterwards. */
+/** The frame of a message, built once for all its receivers. The message must not be changed afterwards. */
 export function frameOf(message: Buffer): Frame {
   const known = frames.get(message);
   if (known !== undefined) return known;
@@ -21,7 +21,7 @@ export function frameOf(message: Buffer): Frame {
   return frame;
 }
 
-/** A message put together from its parts, within its frame: what is as long as a snapshot is copied once. */
+/** A message joined from parts within its frame, so that it is copied once. */
 export function messageOf(parts: readonly Uint8Array[]): Buffer {
   const frame = framed(parts);
   const message = frame.subarray(headBytes);
@@ -56,28 +56,25 @@ function framed(parts: readonly Uint8Array[]): Frame {
   return Buffer.concat([head, ...parts], headBytes + length);
 }
 
-/** How many bytes parts have together. */
+/** Total length of parts. */
 export function lengthOf(parts: readonly Uint8Array[]): number {
   return parts.reduce((sum, part) => sum + part.length, 0);
 }
 
-/** What a reader does with what it reads. */
+/** Consumer of a frame reader. */
 interface FrameTaker {
-  /** Most bytes that the next message may have. */
+  /** Limit on the next message, in bytes. */
   bytesMax(): number;
-  /**
-   * Asked before each message of so many bytes: whether it may be taken now. Else `goOn` is to be called
-   * later.
-   */
+  /** Called before each message of so many bytes: whether it may be taken now. If not, call `goOn` later. */
   mayTake(bytes: number, isCompressed: boolean): boolean;
-  /** Is given each message, a view that is good until it returns. */
+  /** Takes each message; the view is valid until this returns. */
   take(message: Buffer, isCompressed: boolean): void;
-  /** So many bytes of a message wait for the rest of it. */
+  /** Bytes of a partly received message. */
   waiting(bytes: number): void;
 }
 
-// Pieces of an unfinished message that are kept as they came. A long message comes in pieces of 16 KiB, and
-// is joined once.
+// Pieces of an unfinished message kept separately. A long message comes in pieces of 16 KiB, and is joined
+// once.
 const piecesMax = 64;
 const pieceBytesMin = 4 * 1024;
 // A message of megabytes is put together as its pieces come: a copy of all of it at once would hold others
@@ -86,10 +83,10 @@ const gatheredPart = 1 / 16;
 const behindBytes = 64 * 1024;
 const nothing = Buffer.alloc(0);
 
-/** Cuts the bytes of a stream, as they come in, into messages. */
+/** Splits the bytes of a stream into messages. */
 export class FrameReader {
   readonly #taker: FrameTaker;
-  // The beginning of a frame that has not come whole, and how long it must be to go on.
+  // The beginning of an incomplete frame, and the length needed to go on.
   #kept: Buffer[] = [];
   #keptBytes = 0;
   #wantedBytes = 0;
@@ -101,8 +98,8 @@ export class FrameReader {
   }
 
   /**
-   * Takes what came. Throws MeshError at a message that has more than `bytesMax`, or no frame; it must be
-   * given no more then.
+   * Takes input. Throws MeshError at a message longer than `bytesMax`, or an invalid frame; the reader must
+   * not be used after that.
    */
   read(chunk: Buffer): void {
     this.#cut(chunk);
@@ -114,7 +111,7 @@ export class FrameReader {
     return this.#keptBytes > 0;
   }
 
-  /** Takes on what was left when no more might be taken. As `read`. */
+  /** Continues after `mayTake` refused. Throws as `read`. */
   goOn(): void {
     this.read(nothing);
   }
@@ -133,7 +130,7 @@ export class FrameReader {
         return;
       }
       if (!this.#taker.mayTake(length, bytes[at] === 1)) {
-        // Bytes of the scratch buffer are another stream's before this one goes on.
+        // A copy: the scratch buffer is reused by other streams before this one goes on.
         const rest = bytes.subarray(at);
         this.#keep(rest.buffer === scratch.buffer ? Buffer.from(rest) : rest, 0);
         return;
@@ -158,7 +155,7 @@ export class FrameReader {
     this.#wantedBytes = wantedBytes;
   }
 
-  /** What was kept with the chunk after it; undefined while that is not enough to go on. */
+  /** What was kept joined with the chunk; undefined if that is not enough to go on. */
   #joined(chunk: Buffer): Buffer | undefined {
     if (this.#keptBytes === 0) return chunk;
     this.#add(chunk);
@@ -179,7 +176,7 @@ export class FrameReader {
       chunk.copy(this.#gathered, this.#keptBytes);
     else {
       this.#scatter();
-      // A view of a few bytes would keep all that was read with them.
+      // Copied: a view of a few bytes would keep the whole read buffer.
       if (chunk.length > 0) this.#kept.push(chunk.length < pieceBytesMin ? Buffer.from(chunk) : chunk);
     }
     this.#keptBytes = length;
@@ -199,9 +196,9 @@ export class FrameReader {
   }
 
   /**
-   * Joins small pieces when they are many: a client may send a message byte by byte. They are joined only
-   * with what is not much longer than they are, so that the number of copies of a byte grows with the
-   * logarithm of the message.
+   * Joins small pieces when there are many, as a client may send a message byte by byte. Pieces are joined
+   * only with others of about their length, so that each byte is copied at most a logarithmic number of
+   * times.
    */
   #compact(): void {
     if (this.#kept.length < piecesMax) return;
@@ -216,18 +213,18 @@ export class FrameReader {
   }
 }
 
-// An ACK of State of the World repeats all names, tens of KiB that go at once: new memory for each would be
-// most of the collector's work. One buffer serves all streams, since a message is read before the next one
-// comes.
+// A State of the World ACK repeats all names, tens of KiB that are dropped at once: allocating for each would
+// be most of the collector's work. One buffer serves all streams, since a message is processed before the
+// next is read.
 let scratch = Buffer.allocUnsafeSlow(64 * 1024);
 const scratchBytesMax = 2 ** 20;
 
-/** Lets a message that a reader gave stay as it is when the next one is read. */
+/** Keeps the last message that a reader gave valid beyond the next one. */
 export function keepMessage(message: Buffer): void {
   if (message.buffer === scratch.buffer) scratch = Buffer.allocUnsafeSlow(64 * 1024);
 }
 
-/** The parts in one buffer, which is good until the next call. */
+/** The parts in one buffer, valid until the next call. */
 function joinedForNow(parts: readonly Buffer[], length: number): Buffer {
   const [first] = parts;
   if (first !== undefined && parts.length === 1) return first;

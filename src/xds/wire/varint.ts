@@ -1,7 +1,7 @@
 import { MeshError } from '../../base/error.ts';
 import { each, type Slices } from '../slices.ts';
 
-/** The few parts of protobuf's wire format that requests and responses need, on plain Buffers. */
+/** The parts of protobuf's wire format that requests and responses need, on plain Buffers. */
 
 /** A cursor over a message. Reading past the end throws RangeError. */
 export interface Cursor {
@@ -9,7 +9,7 @@ export interface Cursor {
   at: number;
 }
 
-/** Reads a varint of at most 32 bits' worth; longer ones (64-bit fields) are read and truncated. */
+/** Reads a varint, truncated to 32 bits. */
 export function readVarint(cursor: Cursor): number {
   let value = 0;
   for (let shift = 0; shift < 70; shift += 7) {
@@ -22,7 +22,7 @@ export function readVarint(cursor: Cursor): number {
   throw new RangeError('varint is too long');
 }
 
-/** Reads a length-delimited field's content, as a view. */
+/** Reads a length-delimited field, as a view. */
 export function readChunk(cursor: Cursor): Buffer {
   const end = endOfChunk(cursor);
   const chunk = cursor.bytes.subarray(cursor.at, end);
@@ -36,7 +36,7 @@ function endOfChunk(cursor: Cursor): number {
   return cursor.at + length;
 }
 
-/** Passes over a length-delimited field's content; its length. */
+/** Skips a length-delimited field; returns its length. */
 export function skipChunk(cursor: Cursor): number {
   const end = endOfChunk(cursor);
   const length = end - cursor.at;
@@ -47,7 +47,7 @@ export function skipChunk(cursor: Cursor): number {
 /** Reads a string field. */
 export function readText(cursor: Cursor): string {
   const end = endOfChunk(cursor);
-  // A view of each would cost more than its text.
+  // A view for each would cost more than decoding.
   const text = cursor.bytes.toString('utf8', cursor.at, end);
   cursor.at = end;
   return text;
@@ -63,11 +63,10 @@ export function skip(cursor: Cursor, wire: number): void {
   if (cursor.at > cursor.bytes.length) throw new RangeError('message is cut short');
 }
 
-// A newer client says a few more things than are known here; each field takes time, and of 32 MiB there can
-// be 16 million.
+// A newer client sends a few unknown fields. Each takes time, and 32 MiB can hold 16 million.
 const skippedMax = 1_000;
 
-/** A walk through the length-delimited fields of a message, which may be left and taken up again. */
+/** A resumable walk through the length-delimited fields of a message. */
 export abstract class ChunkWalk {
   readonly #cursor: Cursor;
   readonly #what: string;
@@ -78,15 +77,12 @@ export abstract class ChunkWalk {
     this.#what = what;
   }
 
-  /**
-   * Reads a field's content, or says that it did not: then it is skipped, as newer fields and all of other
-   * kinds are.
-   */
+  /** Reads a field's content; false leaves it to be skipped, as unknown fields and other wire types are. */
   protected abstract take(id: number, cursor: Cursor, start: number): boolean;
 
   /**
-   * Goes on for about so many bytes. Whether it is through. Throws MeshError 'invalid' when the bytes are not
-   * `what`.
+   * Walks about so many bytes; returns whether it is at the end. Throws MeshError 'invalid' if the bytes are
+   * not `what`.
    */
   step(bytesMax = Number.POSITIVE_INFINITY): boolean {
     const cursor = this.#cursor;
@@ -123,8 +119,8 @@ class Walk extends ChunkWalk {
 }
 
 /**
- * Walks through a whole message; `take` as `ChunkWalk` has it. Throws MeshError 'invalid' when the bytes are
- * not `what`.
+ * Walks through a whole message; `take` as in `ChunkWalk`. Throws MeshError 'invalid' if the bytes are not
+ * `what`.
  */
 export function eachChunk(bytes: Buffer, what: string, take: Take): void {
   new Walk(bytes, what, take).step();
@@ -138,18 +134,18 @@ function varint(value: number): number[] {
   return out;
 }
 
-/** A length-delimited field: its tag, its length and its content. */
+/** A length-delimited field: tag, length and content. */
 export function field(id: number, content: Uint8Array | string): Buffer {
   const body = typeof content === 'string' ? Buffer.from(content, 'utf8') : content;
   return Buffer.concat([fieldHead(id, body.length), body]);
 }
 
-/** What stands before the content of a length-delimited field. */
+/** Tag and length of a length-delimited field. */
 export function fieldHead(id: number, length: number): Buffer {
   return Buffer.from([...varint((id << 3) | 2), ...varint(length)]);
 }
 
-/** A field that is a number of at most 32 bits, or an enum. */
+/** A varint field: a number of at most 32 bits, or an enum. */
 export function numberField(id: number, value: number): Buffer {
   return Buffer.from([...varint(id << 3), ...varint(value)]);
 }

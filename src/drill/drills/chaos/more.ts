@@ -6,10 +6,7 @@ type Group = World['groups'][number];
 type Load = Scenario['spec']['load'][number];
 type Mix = NonNullable<Load['mix']>;
 
-/**
- * What some random worlds have and others have not; drawn apart, so that a world is the same with and
- * without.
- */
+/** Optional features of random worlds; drawn separately, so that a world is otherwise unchanged. */
 export interface More {
   /** Requests that an instance bears, as the DR group declares it; absent: nothing is declared. */
   readonly capacity?: number;
@@ -103,7 +100,7 @@ const tcpMix: Mix = [
   { name: 'TCP, client ends', ...tcp, closes: 'client' },
 ];
 
-/** The world in words. */
+/** The world as text. */
 export function worldWords(
   { idcs, groups, gateways, hopLimit }: World,
   { capacity, drop, http2 }: More,

@@ -3,7 +3,7 @@ import type { Step } from '../../scenario/document/document.ts';
 import type { StrikeTarget } from '../../scenario/target.ts';
 import type { More } from './more.ts';
 
-/** What may be struck: the parts of a random world, by IDC. */
+/** Parts of a random world that may fail, by IDC. */
 export interface StrikableParts {
   readonly idc: string;
   /** Instances by Group. */
@@ -43,8 +43,8 @@ interface ScheduleOptions {
 }
 
 /**
- * A random schedule of faults over so many seconds of a phase: the same for the same numbers. The first takes
- * all of a Group in one IDC that another has too, so that what is protected is needed.
+ * A random schedule of faults within a phase: deterministic. The first fault removes all of a Group in one
+ * IDC that another has too, so that the protection is needed.
  */
 export function randomSteps(options: ScheduleOptions): Step[] {
   const schedule = new Schedule(options);

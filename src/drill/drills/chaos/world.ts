@@ -16,12 +16,12 @@ export const minutesMin = 0.6;
  */
 export const chaosRates = { caller: 40, edge: 15, more: 6 } as const;
 
-/** What a chaos run is told besides its seed. */
+/** Options of a chaos run besides its seed. */
 interface ChaosChoice {
   readonly minutes: number;
   /** Whether packets may be dropped, which needs root; all else of a seed is the same without. */
   readonly drops: boolean;
-  /** What the negative control takes away. */
+  /** What the negative control disables. */
   readonly plant: Plant;
 }
 

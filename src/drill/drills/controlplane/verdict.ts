@@ -11,7 +11,7 @@ import type { Verdict } from '../../judge/verdict.ts';
 import { isolationChecks } from '../../measure/isolation.ts';
 import type { Measurement } from '../../measure/measurement.ts';
 
-/** What this drill measures besides what every drill does. Moments of the machine's clock; NaN: never. */
+/** This drill's own measurements. Times of the machine's clock; NaN: never. */
 export interface ControlPlaneFacts {
   /** Endpoints of the Group that the registry holds all the while. */
   readonly endpoints: number;
@@ -26,7 +26,7 @@ export interface ControlPlaneFacts {
   /** When the registry was back, and its change at all proxies. */
   readonly backAt: number;
   readonly backArrivedAt: number;
-  /** The fewest endpoints that any proxy had, and how often it was looked. */
+  /** The fewest endpoints of any proxy, and the number of readings. */
   readonly restarted: { readonly fewest: number; readonly looks: number };
   readonly bare: { readonly fewest: number; readonly looks: number };
 }

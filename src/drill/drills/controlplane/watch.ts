@@ -4,7 +4,7 @@ import { askAdmin } from '../../world/envoy.ts';
 import type { Stage } from '../../world/stage.ts';
 import { hostOf, type IdcPlan, type ProxyPlan } from '../../world/topology.ts';
 
-/** The endpoints of a Group at the proxies of an IDC that use it, looked at again and again. */
+/** Watches the endpoints of a Group at the proxies of an IDC that use it. */
 interface EndpointWatch {
   /** The fewest endpoints that any proxy had since the last call, and how often it was looked. */
   takeFewest(): { readonly fewest: number; readonly looks: number };
@@ -39,7 +39,7 @@ export function watchEndpoints(stage: Stage, idc: IdcPlan, group: string): Endpo
         fewest = Math.min(fewest, found.length);
         looks += 1;
       } catch {
-        // Busy: the next look tells.
+        // Busy: wait for the next reading.
       }
       await sleep(machineClock, everyMs, stage.signal).catch(() => {
         stopped = true;

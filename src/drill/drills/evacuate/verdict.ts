@@ -68,7 +68,7 @@ export function judgeEvacuate(m: M): Row[] {
   ];
 }
 
-/** What speaks against a run without protection having failed for the right reason. */
+/** Why the failure of a run without protection may not have the right reason. */
 export function judgeEvacuateControl(m: M, verdict: Verdict): string[] {
   const dead = dueIn(m.samples, { from: m.died.to, to: m.revivedAt });
   const lost = dead.filter((sample) => !succeeded(sample)).length;
@@ -86,7 +86,7 @@ function failureRows(m: M): Row[] {
   const failed = m.samples.filter((sample) => fateOf(sample, m) === 'failed');
   const safe = failed.filter((sample) => !isUnsafe(sample));
   const unsafe = failed.filter(isUnsafe);
-  // Executed by somebody who did not live to tell: not to be sent again.
+  // Executed by an instance that died before it answered: must not be sent again.
   const inWork = unsafe.filter(({ sent, end }) => sent <= m.died.to + underWayMs && end >= m.died.from);
   const count = (of: (sample: Sample) => boolean) => m.samples.filter(of).length;
   const row = (id: string, claim: string, list: readonly Sample[], all: number, apart = ''): Row => ({
@@ -172,7 +172,7 @@ function wrongRow(m: M): Row {
   };
 }
 
-/** While the stand-in is dead home serves all. */
+/** While the stand-in is dead the evacuated IDC serves all. */
 function comeHomeRow(m: M): Row {
   const dead = dueIn(m.samples, { from: m.died.to, to: m.revivedAt });
   const home = dead.filter((sample) => succeeded(sample) && sample.idc === m.left);

@@ -33,7 +33,7 @@ export type LoopMeasurement = Measurement & LoopFacts;
 
 /** What a loop drill must keep to. Times in milliseconds. */
 export const loopBounds = {
-  /** How long it may take to refuse what nobody can serve, from when the request was due. */
+  /** Time limit of refusing what cannot be served, from when the request was due. */
   refusedMs: 1000,
   /** From when all instances answer again until nothing is refused any more. */
   returnMs: 5000,

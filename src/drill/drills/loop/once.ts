@@ -17,9 +17,9 @@ function wasTold(line: AccessLine): boolean {
 }
 
 /**
- * With one other IDC, no request crosses again after that one said that it had nobody; and once everybody
- * knows, none crosses more than once for whatever reason. Both count all tries of a request, by its id at the
- * peer listeners.
+ * With one other IDC, no request crosses again after that one answered that it has no instance; and once all
+ * proxies know, none crosses more than once for any reason. Both count all tries of a request, by its id at
+ * the peer listeners.
  */
 export function onceRows(m: LoopMeasurement): Row[] {
   const entries = new Map<string, AccessLine[]>();
@@ -28,7 +28,7 @@ export function onceRows(m: LoopMeasurement): Row[] {
     entries.set(line.id, [...(entries.get(line.id) ?? []), line]);
   }
   const told = [...entries.values()].filter((lines) => lines.some(wasTold));
-  // A try that began before the answer came could not know: it ran beside one that was slow to be answered.
+  // A try that began before the answer could not know it: it ran beside one with a slow answer.
   const again = told.filter((lines) =>
     lines.some(
       (one) => wasTold(one) && lines.some((next) => next !== one && next.at >= one.at + one.durationMs),

@@ -3,10 +3,7 @@ import { percent, type Row } from '../../judge/row.ts';
 import { succeeded } from '../../load/sample.ts';
 import type { Measurement } from '../../measure/measurement.ts';
 
-/**
- * Requests that two crossings brought to an instance: without any, nobody handed on and nothing was shown of
- * it.
- */
+/** Requests that reached an instance after two crossings: without any, handing on was not tested. */
 export function relayedRow(m: Measurement, hopLimit: number): Row {
   const served = new Set(m.samples.filter(succeeded).map(({ id }) => id));
   const relayed = new Set(
@@ -25,7 +22,7 @@ export function relayedRow(m: Measurement, hopLimit: number): Row {
   };
 }
 
-/** Of what was served, so much by whom it should. */
+/** Required share served by the preferred IDC. */
 const preferredShareMin = 0.95;
 
 /**

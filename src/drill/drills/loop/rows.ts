@@ -6,9 +6,7 @@ import { latencyMs, type Sample } from '../../load/sample.ts';
 import { fateOf, hostOfRequest, isCleanRefusal } from '../../measure/fates.ts';
 import { type LoopMeasurement, loopBounds } from './facts.ts';
 
-/**
- * What was under way when a blow fell may still be taken and answered for so long after it, in milliseconds.
- */
+/** Requests in flight at a fault may still be answered for this long after it, in milliseconds. */
 const underWayMs = 250;
 
 /**
@@ -21,8 +19,7 @@ interface LoopLimits {
 }
 
 /**
- * Holds a loop drill against its bounds: nobody runs in circles, and what nobody can serve is refused soon,
- * in words.
+ * Judges a loop drill: no request circulates, and what cannot be served is refused quickly, with a reason.
  */
 export function loopRows(m: LoopMeasurement, limits: LoopLimits): Row[] {
   return [
@@ -121,9 +118,9 @@ function returnRow(m: LoopMeasurement): Row {
 }
 
 /**
- * Of what crosses while nobody can serve it, so much must run in circles: one request that does proves
- * little. Not all does: the first 503 that says "nobody here" closes a way that has health checks, and
- * healing ends the last ones.
+ * Required share of crossing requests that must circulate while they cannot be served: one alone proves
+ * little. Not all do: the first 503 "no instance here" closes a path with health checks, and healing ends the
+ * last ones.
  */
 const circlingShareMin = 0.5;
 
@@ -131,8 +128,8 @@ const circlingShareMin = 0.5;
 const earlyShareMin = 0.99;
 
 /**
- * Whether a loop drill without loop prevention failed for the right reason: requests ran in circles between
- * IDCs, and did so because nobody could serve them. Returns what speaks against it.
+ * Whether a loop drill without loop prevention failed for the right reason: requests circulated between IDCs
+ * because none could serve them. Returns objections.
  */
 export function judgeLoopControl(m: LoopMeasurement, verdict: Verdict): string[] {
   const against: string[] = [];

@@ -61,10 +61,7 @@ function failuresOf(m: RealMeasurement, evidence: Evidence): Failure[] {
     .map((sample) => ({ sample, ...excuseOf(sample, m, evidence) }));
 }
 
-/**
- * The fault that a failure belongs to: the one that excuses it, else the last whose blow fell before it
- * ended.
- */
+/** The fault of a failure: the one that excuses it, else the last that began before it ended. */
 function faultOf({ sample, fault }: Failure, { faults }: RealMeasurement): InjectedFault | undefined {
   return fault ?? faults.findLast(({ blow }) => blow.from <= sample.end);
 }
@@ -105,8 +102,8 @@ function faultRows(fault: InjectedFault, m: RealMeasurement, evidence: Evidence)
 }
 
 /**
- * What cannot be saved is told soon, and not left hanging. TCP is not judged: a quiet connection to a host
- * that has vanished is ended by keepalive, after a minute and more.
+ * Requests that cannot be saved must fail quickly instead of hanging. TCP is not judged: an idle connection
+ * to a vanished host is ended by keepalive, after a minute and more.
  */
 function toldRow({ kind, blow }: InjectedFault, own: readonly Failure[]): Row {
   const told = own.filter(({ sample, excuse }) => excuse !== undefined && methodOf(sample) !== 'TCP');
@@ -122,9 +119,7 @@ function toldRow({ kind, blow }: InjectedFault, own: readonly Failure[]): Row {
   };
 }
 
-/**
- * Failures after the first blow that belong to no fault. There can be none, or a row above has missed them.
- */
+/** Failures after the first fault that belong to none. There can be none, unless a row above missed them. */
 function elsewhereRow(m: RealMeasurement, evidence: Evidence): Row {
   const lost = failuresOf(m, evidence).filter((failure) => faultOf(failure, m) === undefined);
   return {

@@ -2,7 +2,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { sleep } from '../../../base/clock.ts';
 import { machineClock } from '../../time.ts';
 
-/** What `isthmus run` says in the log of an instance. */
+/** Log messages of `isthmus run` for an instance. */
 const words = {
   live: 'every proxy has it',
   free: 'no proxy sends requests here any more',
@@ -10,12 +10,12 @@ const words = {
 
 const pollMs = 20;
 
-/** The length of a log now: what is said later stands behind it. */
+/** The length of a log now: later messages come after it. */
 export function markOf(log: string): number {
   return statSync(log).size;
 }
 
-/** When `isthmus run` said something behind a mark, on the machine's clock; NaN when it did not. */
+/** When `isthmus run` logged a message behind a mark, by the machine's clock; NaN if it did not. */
 export function saidAt(log: string, mark: number, what: keyof typeof words): number {
   const text = readFileSync(log).subarray(mark).toString('utf8');
   const line = text.split('\n').find((each) => each.includes(`isthmus run: ${words[what]}`));

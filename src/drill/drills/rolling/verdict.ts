@@ -73,7 +73,7 @@ function replacedRow({ replacements, instances }: RollingMeasurement): Row {
   };
 }
 
-/** A replacement of instances that nobody uses would lose nothing, whatever it did. */
+/** Replacing unused instances would lose nothing in any case. */
 function servedRow(m: RollingMeasurement): Row {
   const idle = m.replacements.filter(({ instance, askedAt, startedAt }) => {
     const entries = m.entries.get(instance) ?? [];

@@ -1,12 +1,10 @@
-/**
- * A request that a hostile client sends: header lines as they go over the wire, one byte for each character.
- */
+/** A hostile request: header lines as sent, one byte for each character. */
 export interface Attack {
   readonly name: string;
   readonly lines: readonly string[];
   /** Whether a filter sees a trail that a client brought: it must count it. */
   readonly spoofs: boolean;
-  /** What must become of it: served as if the header were not there, or turned away as no HTTP. */
+  /** The expected result: served as if the header were absent, or refused as invalid HTTP. */
   readonly expect: 'served' | 'rejected';
   /** Lines of a trailer, after a chunked body. */
   readonly trailer?: readonly string[];

@@ -4,7 +4,7 @@ import type { ListenAddress } from '../../../model/values/listen-address.ts';
 import { machineClock } from '../../time.ts';
 import type { Attack } from './attacks.ts';
 
-/** What came back. */
+/** The answer. */
 export interface AttackAnswer {
   /** HTTP status; 0 when the connection ended without one. */
   readonly status: number;

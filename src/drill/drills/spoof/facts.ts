@@ -3,7 +3,7 @@ import type { TrailCounters } from '../../measure/trail-counters.ts';
 import type { UpstreamEntry } from '../../upstream/upstream-log.ts';
 import type { AttackAnswer } from './client.ts';
 
-/** A way in that a hostile client has. */
+/** An address open to a hostile client. */
 export interface Door {
   /** Such as `edge of sh-a/ingress-1`. */
   readonly name: string;
@@ -11,7 +11,7 @@ export interface Door {
   readonly listener: string;
 }
 
-/** One hostile request, and what came of it. */
+/** One hostile request, and its result. */
 export interface Attempt {
   readonly id: string;
   /** Its name in `attacks`. */

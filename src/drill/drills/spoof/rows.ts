@@ -13,7 +13,7 @@ const short = (trail: string) => (trail.length <= 40 ? trail : `${trail.slice(0,
 const told = ({ attack, door, answer }: Attempt, what = `status ${answer.status} ${answer.outcome}`) =>
   `${attack} at the ${door.name}: ${what.trim()}`;
 
-/** Holds the spoofing drill against its bounds: hostile clients get what everybody gets, and no more. */
+/** Judges the spoofing drill: hostile clients get what all clients get, and no more. */
 export function spoofRows(m: SpoofMeasurement): Row[] {
   return [
     findingRow('attacked', attacked(m)),
@@ -155,8 +155,8 @@ function nothingLeaks(m: SpoofMeasurement) {
 const believedShareMin = 0.5;
 
 /**
- * Whether hostile requests at the doors of gateways, where trails are believed, had the effect that forged
- * trails have: filters refused them. Returns what speaks against it.
+ * Whether hostile requests at listeners for gateways, where trails are trusted, had the effect of forged
+ * trails: filters refused them. Returns objections.
  */
 export function judgeSpoofControl(m: SpoofMeasurement, verdict: Verdict): string[] {
   const against: string[] = [];

@@ -3,8 +3,8 @@ import { show } from '../fault.ts';
 import type { Fields } from '../fields.ts';
 
 /**
- * Reads `exportTo`: namespaces, `.` for the object's own, `*` for all, `~` for none. Undefined: all, which is
- * also what an absent or empty list means.
+ * Parses `exportTo`: namespaces, `.` for the object's own, `*` for all, `~` for none. Undefined: all, also
+ * for an absent or empty list.
  */
 export function parseExportTo(spec: Fields, meta: Meta): { readonly exportTo?: readonly string[] } {
   const list = spec.strings('exportTo');

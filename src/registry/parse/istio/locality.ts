@@ -11,9 +11,8 @@ const zoneLabel = 'topology.kubernetes.io/zone';
 const regionLabel = 'topology.kubernetes.io/region';
 
 /**
- * Reads `localityLbSetting` of a load balancer: whether a proxy's own zone is preferred. As in Istio, a
- * setting without
- * `enabled` is on. Shares (`distribute`), and labels among which the zone is not, ask for something else.
+ * Parses `localityLbSetting` of a load balancer: whether a proxy's own zone is preferred. As in Istio, a
+ * setting without `enabled` is on. Shares (`distribute`), and labels without the zone, mean something else.
  */
 export function parseZonePreference(balancer: Fields | undefined): true | undefined {
   const fields = balancer?.map('localityLbSetting');

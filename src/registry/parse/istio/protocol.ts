@@ -4,8 +4,8 @@ import { show } from '../fault.ts';
 import type { Fields } from '../fields.ts';
 
 /**
- * Every protocol name that Istio takes, as what it is here. null: not even TCP, so that the port is left
- * out rather than be taken for TCP.
+ * Every protocol name of Istio, as the protocol used here. null: not even TCP, so that the port is left out
+ * instead of being served as TCP.
  */
 const protocols: Readonly<Record<string, Protocol | null>> = {
   HTTP: 'HTTP',
@@ -24,14 +24,11 @@ const protocols: Readonly<Record<string, Protocol | null>> = {
   'DOUBLE-HBONE': null,
 };
 
-/**
- * Reads the protocol of a port, in capitals or not. Undefined when it is faulty or the port is to be left
- * out.
- */
+/** Parses a port's protocol, ignoring case. Undefined if it is invalid or the port is to be left out. */
 export function parseProtocol(port: Fields): Protocol | undefined {
   const text = port.string('protocol');
   if (!text) {
-    // Without a name Istio looks at the first bytes; guessing TCP silently would lose HTTP's routes by host.
+    // Istio would detect it from the first bytes; assuming TCP silently would lose HTTP's routing by host.
     if (!port.has('protocol') || text === '') {
       port.warn(
         'not given, and not detected here: the port is served as TCP. Say HTTP, HTTP2 or GRPC if it is one.',

@@ -127,7 +127,7 @@ function parseSelector(spec: Fields): Labels | undefined {
   return labels;
 }
 
-/** Names of all ports, those too that are left out; undefined where a port has none, which is told. */
+/** Names of all ports, including those left out; undefined if a port has none, which is reported. */
 function namesOf(spec: Fields): ReadonlySet<string> | undefined {
   const names = spec.list('ports').map((port) => (isMap(port) ? port.name : undefined));
   const texts = names.filter((name) => typeof name === 'string' && name !== '');
@@ -160,8 +160,8 @@ function parseEndpoint(
 }
 
 /**
- * Single addresses, at which sidecars listen for the TCP ports. An entry that Istio would reject must not
- * pass here.
+ * Single addresses, at which sidecars listen for the TCP ports. An entry that Istio would reject must be
+ * rejected here.
  */
 function parseAddresses(spec: Fields, resolution: Resolution, ports: readonly ServicePort[]): string[] {
   const addresses = new Set<string>();
@@ -196,19 +196,19 @@ function parseAddresses(spec: Fields, resolution: Resolution, ports: readonly Se
   return [...addresses];
 }
 
-/** An IP address, also as the prefix of one; undefined for anything else. */
+/** An IP address, also with a full prefix length; undefined for anything else. */
 function singleAddress(text: string): string | undefined {
   const [address = ''] = text.split('/');
   if (isIpAddress(text)) return text;
   return isCidr(text) && text.endsWith(address.includes(':') ? '/128' : '/32') ? address : undefined;
 }
 
-/** Whether the host of each request says where it goes, and nothing in the entry. */
+/** Whether the host of each request decides its target, not the entry. */
 function isByName(resolution: Resolution): boolean {
   return resolution === 'NONE' || resolution === 'DYNAMIC_DNS';
 }
 
-/** What such an entry does not do here, as no sidecar sees where a connection was going to. */
+/** Limits of such an entry, as no sidecar sees a connection's original destination. */
 function checkByName(
   spec: Fields,
   hosts: readonly string[],

@@ -18,7 +18,7 @@ const tlsFields: FieldTable = {
 
 const modes = ['DISABLE', 'SIMPLE', 'MUTUAL', 'ISTIO_MUTUAL'] as const;
 
-/** Reads `tls` of a traffic policy. Undefined: proxies speak no TLS. */
+/** Parses `tls` of a traffic policy. Undefined: plain text. */
 export function parseClientTls(fields: Fields | undefined): ClientTls | undefined {
   if (fields === undefined) return undefined;
   fields.checkKnown(tlsFields);
@@ -61,7 +61,7 @@ export function parseClientTls(fields: Fields | undefined): ClientTls | undefine
   };
 }
 
-/** Names of certificates: of a ServiceEntry, or of its DestinationRule. */
+/** Accepted certificate names, of a ServiceEntry or its DestinationRule. */
 export function parseSubjectAltNames(fields: Fields): string[] {
   return fields.strings('subjectAltNames').map(({ text }) => text);
 }

@@ -5,7 +5,7 @@ import { parseZonePreference } from './locality.ts';
 import { parseClientTls } from './tls-settings.ts';
 import { parseWarmup } from './warmup.ts';
 
-/** TrafficPolicy as of Istio 1.30, without what only the policy of a whole host has. */
+/** TrafficPolicy as of Istio 1.30, without what only a whole host's policy has. */
 const policyFields: FieldTable = {
   loadBalancer: '',
   connectionPool: '',
@@ -65,7 +65,7 @@ const outlierFields: FieldTable = {
 const int32Max = 2_147_483_647;
 const uint32Max = 4_294_967_295;
 
-/** Leaves out what is undefined: absent is not the same as set to undefined. */
+/** Drops undefined fields: absent is not the same as undefined. */
 type Loose<T> = { readonly [K in keyof T]: T[K] | undefined };
 function present<T extends object>(fields: Loose<T>): T {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T;
@@ -111,7 +111,7 @@ function parseLoadBalancer(fields: Fields | undefined): TrafficPolicy['loadBalan
   return simple === 'UNSPECIFIED' ? undefined : simple;
 }
 
-/** In Istio's int32 settings 0 is what an absent field is. */
+/** In Istio's int32 settings 0 means absent. */
 function limit(fields: Fields, key: string): number | undefined {
   return fields.integer(key, 0, int32Max) || undefined;
 }
@@ -128,7 +128,7 @@ function parseTcp(fields: Fields | undefined): Loose<TrafficPolicy> {
       keepalive &&
       present<NonNullable<TrafficPolicy['tcpKeepalive']>>({
         probes: atMost(keepalive, 'probes', keepalive.integer('probes', 0, uint32Max), 127) || undefined,
-        // The kernel counts these in seconds.
+        // The kernel's unit is seconds.
         timeMs: atMost(keepalive, 'time', keepalive.duration('time', 1000), 32_767_000),
         intervalMs: atMost(keepalive, 'interval', keepalive.duration('interval', 1000), 32_767_000),
       }),
@@ -136,8 +136,7 @@ function parseTcp(fields: Fields | undefined): Loose<TrafficPolicy> {
 }
 
 /**
- * What Linux takes (tcp(7): TCP_KEEPCNT, TCP_KEEPIDLE, TCP_KEEPINTVL); with more, Envoy opens no connection
- * at all.
+ * Linux's limits (tcp(7): TCP_KEEPCNT, TCP_KEEPIDLE, TCP_KEEPINTVL); above, Envoy opens no connection at all.
  */
 function atMost(fields: Fields, key: string, value: number | undefined, most: number): number | undefined {
   if (value === undefined || value <= most) return value;
@@ -160,12 +159,12 @@ function parseHttp(fields: Fields | undefined): Loose<TrafficPolicy> {
 
 function parseOutlier(fields: Fields | undefined): TrafficPolicy['outlier'] {
   if (fields === undefined) return undefined;
-  // 0 asks for what happens anyway: nothing to warn of.
+  // 0 asks for the default: no warning.
   fields.checkKnown(
     fields.raw.minHealthPercent === 0 ? { ...outlierFields, minHealthPercent: '' } : outlierFields,
   );
   return present<NonNullable<TrafficPolicy['outlier']>>({
-    // 0 switches a detector off, so it is not the same as absent.
+    // 0 disables a detector, so it is not the same as absent.
     consecutive5xxErrors: fields.integer('consecutive5xxErrors', 0, uint32Max),
     consecutiveGatewayErrors: fields.integer('consecutiveGatewayErrors', 0, uint32Max),
     consecutiveLocalOriginFailures: fields.integer('consecutiveLocalOriginFailures', 0, uint32Max),

@@ -3,7 +3,7 @@ import type { Fields, FieldTable } from '../fields.ts';
 
 const warmupFields: FieldTable = { duration: '', minimumPercent: '', aggression: '' };
 
-/** Reads `warmup` of a load balancer, or its older form `warmupDurationSecs`. */
+/** Parses `warmup` of a load balancer, or its older form `warmupDurationSecs`. */
 export function parseWarmup(balancer: Fields | undefined): Warmup | undefined {
   if (balancer === undefined) return undefined;
   const fields = balancer.map('warmup');

@@ -16,14 +16,12 @@ const workloadFields: FieldTable = {
   serviceAccount: 'identities of workloads are not checked, the instance is used without.',
 };
 
-/**
- * Envoy adds up the weights of a locality in 32 bits and rejects what overflows; 4,000 of these still fit.
- */
+/** Envoy sums the weights of a locality in 32 bits and rejects an overflow; 4,000 of these still fit. */
 const weightMax = 1_000_000;
 
-/** The kernel's limit: 108 bytes with the zero at the end. */
+/** The kernel's limit: 108 bytes with the terminating zero. */
 const socketPathMax = 107;
-/** As of a host's name; a locality becomes part of names. */
+/** As for a host's name; a locality becomes part of names. */
 const localityMax = 253;
 
 /** Reads a networking.istio.io WorkloadEntry. */
@@ -31,7 +29,7 @@ export function parseWorkloadEntry(spec: Fields, meta: Meta): WorkloadEntry {
   return { kind: 'WorkloadEntry', meta, spec: parseWorkloadSpec(spec) };
 }
 
-/** Reads what a WorkloadEntry and an inline endpoint share. */
+/** Parses the common part of a WorkloadEntry and an inline endpoint. */
 export function parseWorkloadSpec(fields: Fields): WorkloadSpec {
   fields.checkKnown(workloadFields);
   const address = parseAddress(fields);
@@ -53,7 +51,7 @@ export function parseWorkloadSpec(fields: Fields): WorkloadSpec {
 
 function parseAddress(fields: Fields): string {
   const address = fields.string('address') ?? '';
-  // The root's dot stays: a resolver with a search list takes such a name as it is.
+  // The root's dot is kept: a resolver with a search list uses such a name unchanged.
   const name = address.replace(/\.$/, '');
   if (address === '') {
     if (fields.has('address') && typeof fields.raw.address !== 'string') return '';
@@ -75,7 +73,7 @@ function parseAddress(fields: Fields): string {
       fields.error(`is too long: the system takes socket paths of ${socketPathMax} bytes.`, 'address');
     if (!isPlain(path)) fields.error('has characters that are not printable: remove them.', 'address');
   } else if (!isIpAddress(address) && /^[0-9]+$/.test(name.split('.').at(-1) ?? '')) {
-    // Envoy would take such a name for an IP, and reject all endpoints of the service for it.
+    // Envoy would parse such a name as an IP, and reject all endpoints of the service.
     const hint = 'give four numbers from 0 to 255, without zeros in front.';
     fields.error(`${show(address)} is no IP address, and no name either: ${hint}`, 'address');
   } else if (!isIpAddress(address) && !isDnsName(name)) {
@@ -117,10 +115,7 @@ function parseLocality(fields: Fields): string | undefined {
   return locality;
 }
 
-/**
- * Whether a text can be sent to Envoy: UTF-8 has no halves of character pairs, and no control characters
- * here.
- */
+/** Whether a string can be sent to Envoy: valid UTF-8 without control characters. */
 function isPlain(text: string): boolean {
   return text.isWellFormed() && !/\p{Cc}/u.test(text);
 }

@@ -3,8 +3,8 @@ import { type GroupSpill, groupClasses, parseSharePercent } from '../../../model
 import { type Fields, isMap } from '../fields.ts';
 
 /**
- * `capacity`, `spill` and `class` of a DrGroup together; undefined where none is given. The schema has
- * checked each value; here is checked that they name IDCs of the DR group.
+ * `capacity`, `spill` and `class` of a DrGroup; undefined if none is given. The schema has checked each
+ * value; here it is checked that they name IDCs of the DR group.
  */
 export function parseSpill(spec: Fields): GroupSpill | undefined {
   const { capacity, spill, class: given } = spec.raw;

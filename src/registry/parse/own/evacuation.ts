@@ -12,7 +12,7 @@ import { evacuationSpec } from './schema-evacuation.ts';
 /** Reads an isthmus.dev Evacuation; undefined when it has faults. */
 export function parseEvacuation(spec: Fields, meta: Meta, faults: Fault[]): Evacuation | undefined {
   const whole = parseStrict(evacuationSpec, spec.raw, spec.path(), faults);
-  // What is wrong in one field must not hide what is in another.
+  // An error of one field must not hide those of others.
   const parsed = whole ?? salvage(evacuationSpec.partial(), spec.raw) ?? {};
   const groups = parseGroups(spec, parsed.groups ?? []);
   const selector = parsed.selector?.matchLabels;
@@ -69,7 +69,7 @@ function checkTimes(spec: Fields, startsAt: number | undefined, expiresAt: numbe
     );
 }
 
-/** Without a start of its own each control plane, and each restart, would begin to count anew. */
+/** Without `starts` each control plane, and each restart, would count from another time. */
 function checkSteps(spec: Fields, steps: readonly number[], percent: number): void {
   if (steps.length > 0 && !spec.has('starts'))
     spec.error('needs `starts`: the steps are counted from there, by every control plane alike.', 'steps');

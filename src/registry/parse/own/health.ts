@@ -15,13 +15,13 @@ import type { health } from './schema-health.ts';
 type HealthYaml = z.infer<typeof health>;
 type SettingsYaml = Omit<HealthYaml, 'ports'>;
 
-/** Reads `traffic.health` of a DrGroup, as far as it has passed the schema. */
+/** Converts `traffic.health` of a DrGroup, as far as it has passed the schema. */
 export function parseHealth(spec: Fields, yaml: HealthYaml): GroupHealth {
   const { ports, ...all } = yaml;
   const read = (settings: SettingsYaml, ...path: string[]) =>
     parseSettings(spec, settings, ['health', ...path]);
   const raw = rawAt(spec, ['health']);
-  // What is asked for with a fault is asked for.
+  // A check declared with an error is declared.
   if (asksNothing(raw) && Object.values(isMap(raw.ports) ? raw.ports : {}).every(asksNothing)) {
     spec.error(
       'asks for nothing: give `path: /healthz`, `grpc: true`, or one of them by port in `ports`.',
@@ -46,7 +46,7 @@ function asksNothing(settings: unknown): boolean {
   return settings.path === undefined && settings.grpc === undefined && settings.enabled !== false;
 }
 
-/** What stands at a path below `traffic`, faults and all. */
+/** The raw value at a path below `traffic`, including errors. */
 function rawAt(spec: Fields, path: readonly string[]): RawMap {
   const step = (at: unknown, key: string) => (isMap(at) ? at[key] : undefined);
   const found = ['traffic', ...path].reduce<unknown>(step, spec.raw);

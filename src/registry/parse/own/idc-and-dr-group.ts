@@ -53,7 +53,7 @@ function parseEdge({ trustedProxies, ...rest }: z.infer<typeof edgeSpec>): EdgeP
   return { ...policy, trustedProxies: { hops, ...(from === undefined ? {} : { from }) } };
 }
 
-/** No two listeners of an IDC's gateways may have one address: all but one would be unreachable. */
+/** Listeners of an IDC's gateways must differ in address, or only one would be reachable. */
 function checkGateways(spec: Fields, key: 'ingress' | 'egress', ports: readonly string[]): void {
   const taken = new Map<string, string>();
   const list = spec.raw[key];
@@ -86,12 +86,12 @@ const hostsOrSelector: ReadonlySet<string> = new Set(['hosts', 'selector']);
 export function parseDrGroup(spec: Fields, meta: Meta, faults: Fault[]): DrGroup {
   const parsed = parseStrict(drGroupSpec, spec.raw, spec.path(), faults);
   const hosts = checkHosts(spec);
-  // A field that was probably meant to be one of these is told as that.
+  // An unknown field that resembles one of these is reported as that.
   const unknown = Object.keys(spec.raw).filter((key) => !drGroupFields.includes(key));
   const isMisspelt = unknown.some((key) => hostsOrSelector.has(closest(key, drGroupFields) ?? ''));
   checkSelector(spec, hosts.length > 0 || spec.has('hosts') || isMisspelt);
   checkIdcs(spec);
-  // What is wrong in one field must not hide what is in another.
+  // An error of one field must not hide those of others.
   const declared = parseTraffic(spec, parsed?.traffic ?? salvage(trafficSpec, spec.raw.traffic));
   const spill = parseSpill(spec);
   const traffic = { ...declared, ...(spill === undefined ? {} : { spill }) };

@@ -6,8 +6,8 @@ import { type Fault, show } from '../fault.ts';
 import { isMap } from '../fields.ts';
 
 /**
- * Checks `raw` against a schema of Isthmus's own kinds. Returns the value, or undefined after all faults
- * were put into `faults`, each with its path, which begins with `below`.
+ * Validates `raw` by a schema of Isthmus's own kinds. Returns the value, or undefined after adding all errors
+ * to `faults`, with paths that begin with `below`.
  */
 export function parseStrict<T>(
   schema: z.ZodType<T>,
@@ -21,7 +21,7 @@ export function parseStrict<T>(
   const issues = result.error.issues.flatMap(ofBranch);
   const misspelt = misspeltAt(schema, issues);
   for (const issue of issues) {
-    // What is not even of the type is not too long or too short as well.
+    // A value of the wrong type is not also too long or too short.
     const at = JSON.stringify(issue.path);
     if (mistyped.has(at)) continue;
     if (issue.code === 'invalid_type') mistyped.add(at);
@@ -33,7 +33,7 @@ export function parseStrict<T>(
       for (const key of issue.keys)
         add('UnknownField', `unknown field: correct or remove it.${hint(key, known)}`, key);
     } else if (valueAt(raw, path) === undefined) {
-      // It is there by another name, which is told.
+      // Present under a misspelt name, which is reported.
       if (!misspelt.has(at)) add('MissingField', 'is required: give it a value.');
     } else if (issue.code === 'invalid_type' && issue.message.startsWith('Invalid input')) {
       add(
@@ -51,10 +51,7 @@ export function parseStrict<T>(
   return undefined;
 }
 
-/**
- * Of a union the faults within its one branch that takes a value of this shape, which say where and what;
- * else the union's own.
- */
+/** For a union the errors of the branch that accepts this kind of value; else the union's own. */
 function ofBranch(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] {
   if (issue.code !== 'invalid_union') return [issue];
   const shaped = issue.errors.filter((list) =>
@@ -65,7 +62,7 @@ function ofBranch(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] {
   return branch.flatMap((inner) => ofBranch({ ...inner, path: [...issue.path, ...inner.path] }));
 }
 
-/** The paths, as JSON, of fields that an unknown field beside them was probably meant to be. */
+/** Paths, as JSON, of missing fields for which a misspelt one is present. */
 function misspeltAt(schema: z.ZodType, issues: readonly z.core.$ZodIssue[]): ReadonlySet<string> {
   const meant = issues.flatMap((issue) => {
     if (issue.code !== 'unrecognized_keys') return [];
@@ -79,8 +76,8 @@ function misspeltAt(schema: z.ZodType, issues: readonly z.core.$ZodIssue[]): Rea
 }
 
 /**
- * What of `raw` fits a schema, so that its faults do not hide those of the rest: fields, items and values
- * that do not fit are left out, undefined where nothing is left that would do.
+ * The part of `raw` that matches a schema, so that its errors do not hide others: invalid fields, items and
+ * values are left out; undefined if nothing is left.
  */
 export function salvage<T>(schema: z.ZodType<T>, raw: unknown): T | undefined {
   return fitting(schema, raw) as T | undefined;
@@ -130,7 +127,7 @@ function valueAt(raw: unknown, path: readonly PathPart[]): unknown {
   return value;
 }
 
-/** The fields that the schema knows at `path`; empty where it is no object. */
+/** Field names of the schema at `path`; empty if it is not an object. */
 function keysAt(schema: z.ZodType, path: readonly PathPart[]): readonly string[] {
   let here: unknown = unwrap(schema);
   for (const part of path) {

@@ -4,14 +4,14 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { documentSchemas } from './schema.ts';
 
-/** Where the schemas are published, from this file in the source tree. */
+/** The folder of published schemas, relative to this file in the source tree. */
 export const schemaFolder = fileURLToPath(new URL('../../../../docs/schemas', import.meta.url));
 
 type Json = Record<string, unknown>;
 
 /**
- * The JSON Schemas (draft 7, which editors know best) of Isthmus's own kinds, by file name. `isthmus.json` is
- * for editors: it takes files in which Istio's kinds stand beside ours, and checks ours.
+ * JSON Schemas (draft 7, the best supported by editors) of Isthmus's own kinds, by file name. `isthmus.json`
+ * accepts files with Istio's kinds beside ours, and checks ours.
  */
 export function generateSchemas(): Readonly<Record<string, string>> {
   const idc = toSchema(documentSchemas.Idc);
@@ -44,7 +44,7 @@ function print(schema: Json): string {
   return `${JSON.stringify(schema, null, 2)}\n`;
 }
 
-// Run as a program: write what has changed.
+// As a program: writes changed files.
 if (import.meta.main) {
   mkdirSync(schemaFolder, { recursive: true });
   for (const [name, text] of Object.entries(generateSchemas())) {
