@@ -14,6 +14,7 @@ import {
   usageOf,
   without,
 } from '../../test/support/planes/served.ts';
+import { registerInstance } from '../support/registering.ts';
 import { othersRanMs, type Share, shareOf } from './processors.ts';
 import { addressOf, instances, startVictims, type Victims } from './victims.ts';
 
@@ -83,12 +84,8 @@ export async function startScene(
   });
   const changes = Array.from({ length: instances }, () => 1);
   const failures: string[] = [];
-  const put = async (instance: number) => {
-    const address = addressOf(instance, changes[instance] as number);
-    const body = { address, ports: { http: 80 }, labels: { app: 'echo' }, ttl: '3600s' };
-    const { status } = await served.api('PUT', `/shop/echo-${instance}`, body);
-    if (status >= 300) throw new Error(`PUT was answered ${status}`);
-  };
+  const put = (instance: number) =>
+    registerInstance(served, instance, addressOf(instance, changes[instance] as number));
   await served.ready();
   for (let i = 0; i < instances; i += 1) await put(i);
   const victims = startVictims(served.xds, clients);
@@ -116,13 +113,7 @@ export async function startScene(
         turn += 1;
         changes[instance] = (changes[instance] as number) + 1;
         victims.begin(instance, changes[instance] as number);
-        void put(instance)
-          // A connection that was kept may be closed as it is used again.
-          .catch((error: NodeJS.ErrnoException) => {
-            if (error.code !== 'ECONNRESET') throw error;
-            return put(instance);
-          })
-          .catch((error: Error) => failures.push(error.message));
+        void put(instance).catch((error: Error) => failures.push(error.message));
       }
       await sleep(clock, Math.max(0, due - clock.now()));
     }

@@ -2,6 +2,7 @@ import { systemClock as clock, sleep } from '../../src/base/clock.ts';
 import { until } from '../../test/support/mesh.ts';
 import { groupYaml } from '../../test/support/objects-yaml.ts';
 import { collectable, type Served, startServe, usageOf } from '../../test/support/planes/served.ts';
+import { registerInstance } from '../support/registering.ts';
 import { addressOf, type Clients, instances, startClients } from './clients.ts';
 import { readKept } from './tables.ts';
 
@@ -34,8 +35,6 @@ export interface SoakedOptions {
   readonly snapshots?: string;
 }
 
-const instanceTtl = '3600s';
-
 /** Starts it; an instance changes every `changeMs`. Resolves when all clients have all resources. */
 export async function startSoaked(
   count: number,
@@ -48,12 +47,8 @@ export async function startSoaked(
   const served = await startServe({ files: { 'echo.yaml': groupYaml('echo') }, node, env });
   const changes = Array.from({ length: instances }, () => 1);
   const failures: string[] = [];
-  const put = async (instance: number) => {
-    const address = addressOf(instance, changes[instance] as number);
-    const body = { address, ports: { http: 80 }, labels: { app: 'echo' }, ttl: instanceTtl };
-    const { status } = await served.api('PUT', `/shop/echo-${instance}`, body);
-    if (status >= 300) throw new Error(`PUT was answered ${status}`);
-  };
+  const put = (instance: number) =>
+    registerInstance(served, instance, addressOf(instance, changes[instance] as number));
   await served.ready();
   for (let i = 0; i < instances; i += 1) await put(i);
   const clients = startClients(served.xds, count);
